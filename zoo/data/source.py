@@ -1,0 +1,49 @@
+"""What a data set is to the rest of the zoo: named, licensed, random-access records of PCM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Example = dict[str, Any]
+
+
+class BadInput(Exception):
+    """The user's input is at fault; the text is one line that also says what would be right.
+
+    The scripts print it and exit with code 2, without a traceback.
+    """
+
+
+@dataclass(frozen=True)
+class Info:
+    """Facts of a data set that travel with every checkpoint trained on it."""
+
+    name: str
+    sample_rate: int  # Hz
+    channels: int
+    labels: tuple[str, ...]  # tag names or stem names, in the order of the arrays
+    licence: str
+    url: str
+
+
+class Source(Protocol):
+    """A data set, as a frozen dataclass that touches no disk until `prepare` or `open`.
+
+    Every record holds `track` (str), `chunk` (int) and one or more of
+      audio [T C] int16 · stems [S T C] int16 · tags [K] uint8 · known [K] uint8 (1: label is known)
+      pitch, velocity, family, preset (int) · notes {onset, offset (s), pitch, velocity} [n]
+    """
+
+    @property
+    def info(self) -> Info: ...
+
+    def blank(self) -> Example:
+        """A record of zeros with the keys, shapes and types of the real ones; needs no disk."""
+
+    def prepare(self) -> None:
+        """Builds the records where they are missing, with a progress bar; else does nothing."""
+
+    def open(self, split: str) -> Sequence[Example]:
+        """Random access to 'train', 'validation' or 'test'. Raises BadInput when damaged."""

@@ -1,0 +1,80 @@
+"""What an objective is: variables, and the turns in which players learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import flax.struct
+import jax
+
+Batch = dict[str, jax.Array]
+Tree = Any
+Metrics = dict[str, jax.Array]
+Loss = Callable[["Variables", Batch, jax.Array, jax.Array], tuple[jax.Array, tuple[Tree, Metrics]]]
+
+
+@flax.struct.dataclass
+class Variables:
+    """All arrays of an objective.
+
+    params: trained, per player. collections: moving statistics, codebooks, carries, per player.
+    frozen: parameters that no optimiser sees (a teacher), per name.
+    """
+
+    params: dict[str, Tree]
+    collections: dict[str, Tree] = flax.struct.field(default_factory=dict)
+    frozen: dict[str, Tree] = flax.struct.field(default_factory=dict)
+
+    def of(self, player: str) -> Tree:
+        """The variables dict that `module.apply` takes for one player or frozen network."""
+        own = self.params[player] if player in self.params else self.frozen[player]
+        return {"params": own, **self.collections.get(player, {})}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One player's optimiser step on a fresh batch.
+
+    loss(variables, batch, rng, step) -> (value, (new collections, metrics)); it is differentiated
+    with respect to `variables.params[player]` only. `new collections` holds the players whose
+    collections changed.
+    """
+
+    player: str
+    loss: Loss
+    repeat: int = 1
+
+
+class Objective(Protocol):
+    """What is learnt: a frozen dataclass of modules and loss weights. All methods are pure."""
+
+    def init(self, rng: jax.Array, batch: Batch) -> Variables:
+        """Variables from a real first batch. Jittable."""
+
+    @property
+    def turns(self) -> tuple[Turn, ...]: ...
+
+    def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
+        """What evaluation reads, for instance {'prediction': [B K]} or {'nats': [B]}."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `sample.py` asks a generative objective for."""
+
+    length: int  # samples; 0 means without end
+    count: int = 1  # voices, generated as one batch
+    seed: int = 0
+    temperature: float = 1.0
+    prompt: Any = None  # audio [T C] float32 at the model's rate, that the output continues
+    source: Any = None  # audio [T C] float32 to vocode, transform or reconstruct
+    chunk: int = 16_000  # samples per chunk handed out
+
+
+class Generative(Protocol):
+    """An objective that makes audio."""
+
+    def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
+        """Consecutive chunks [count t C] float32 in [-1, 1]; together exactly `length` samples."""
