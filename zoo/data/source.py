@@ -9,13 +9,6 @@ from typing import Any, Protocol
 Example = dict[str, Any]
 
 
-class BadInput(Exception):
-    """The user's input is at fault; the text is one line that also says what would be right.
-
-    The scripts print it and exit with code 2, without a traceback.
-    """
-
-
 @dataclass(frozen=True)
 class Info:
     """Facts of a data set that travel with every checkpoint trained on it."""
@@ -46,4 +39,4 @@ class Source(Protocol):
         """Builds the records where they are missing, with a progress bar; else does nothing."""
 
     def open(self, split: str) -> Sequence[Example]:
-        """Random access to 'train', 'validation' or 'test'. Raises BadInput when damaged."""
+        """Random access to 'train', 'validation' or 'test'. raises zoo.errors.BadInput when damaged."""
