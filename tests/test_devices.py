@@ -1,0 +1,68 @@
+"""The step on 8 simulated devices, sharded by batch and by parameters, equals the step on 1."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+PROGRAM = """
+import json, sys
+from functools import partial
+import flax.linen as nn, jax, jax.numpy as jnp, numpy as np, optax
+from zoo import mesh as meshes
+from zoo.objectives.supervised import Supervised
+from zoo.training import loop, state
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        x = nn.Conv(64, (3,), use_bias=False)(x)  # BatchNorm voids a bias; Adam would step by noise
+        x = nn.relu(nn.BatchNorm(use_running_average=not train)(x))
+        x = nn.Dropout(0.25, deterministic=not train)(x)
+        x = nn.Conv(128, (9,))(x)
+        return nn.Dense(4)(x.mean(1))
+
+fsdp = int(sys.argv[1])
+objective = Supervised(Net(), lambda y, t: jnp.mean((y - t) ** 2, -1), target="tags")
+optimizers = {"model": optax.adam(1e-3)}
+mesh = meshes.make(fsdp)
+random = np.random.default_rng(0)
+host = [{"audio": random.normal(size=(16, 50, 2)).astype("f"),
+         "tags": random.normal(size=(16, 4)).astype("f")} for _ in range(3)]
+build = partial(state.initial, objective, optimizers, 0.99, 0)
+begun, shardings = state.birth(mesh, build, meshes.global_batch(mesh, host[0]))
+split = sum(not s.is_fully_replicated for s in jax.tree.leaves(shardings))
+((_, run),) = loop.compile_turns(mesh, objective, optimizers, loop.Schedule(3), shardings)
+losses = []
+for batch in host:
+    begun, metrics = run(begun, meshes.global_batch(mesh, batch), jnp.asarray(0))
+    losses.append(float(metrics["loss"]))
+leaves = [np.asarray(x, np.float64).ravel() for x in jax.tree.leaves(begun.variables)]
+print(json.dumps({"losses": losses, "leaves": np.concatenate(leaves).tolist(),
+                  "devices": mesh.size, "split": split}))
+"""
+
+
+def step_on(devices: int, fsdp: int) -> dict:
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    environment = {**os.environ, "XLA_FLAGS": flags, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(fsdp)],
+        env=environment, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("fsdp", [1, 4])
+def test_eight_devices_equal_one(fsdp):
+    one, eight = step_on(1, 1), step_on(8, fsdp)
+    assert eight["devices"] == 8 and (eight["split"] > 0) == (fsdp > 1)
+    np.testing.assert_allclose(eight["losses"], one["losses"], atol=1e-5)
+    np.testing.assert_allclose(eight["leaves"], one["leaves"], atol=1e-5)

@@ -1,0 +1,152 @@
+"""The loop carries every way of learning, survives bad batches, and resumes exactly."""
+
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from toys import TOYS, draws, hooks
+
+from zoo import mesh as meshes
+from zoo.training import loop, state
+from zoo.training.log import Log, read
+from zoo.training.plateau import Plateau, Standing
+
+
+def optimizers(objective):
+    return {turn.player: optax.adam(0.05) for turn in objective.turns}
+
+
+def begin(objective, average=0.9):
+    mesh = meshes.make()
+    build = partial(state.initial, objective, optimizers(objective), average, 0)
+    batch = meshes.global_batch(mesh, next(draws(0)))
+    return mesh, *state.birth(mesh, build, batch)
+
+
+def train(tmp_path, objective, steps, begun=None, standing=None, **options):
+    mesh, fresh, shardings = begin(objective)
+    known = {k: options.pop(k) for k in ("poison", "saved", "scores", "stop") if k in options}
+    schedule = loop.Schedule(steps, average=0.9, log_every=1, **{"evaluate_every": 100, **options})
+    begun = fresh if begun is None else jax.device_put(begun, shardings)
+    log = Log(tmp_path, int(begun.step), steps, active=True, board=False)
+    try:
+        return loop.fit(
+            mesh, objective, optimizers(objective), schedule, begun, shardings,
+            standing or Standing(), hooks(**known), log,
+        )  # fmt: skip
+    finally:
+        log.close()
+
+
+def same(one, two):
+    return all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two)))
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_losses_fall_and_frozen_parts_stay(tmp_path, name):
+    objective = TOYS[name]
+    _, begun, _ = begin(objective)
+    frozen = jax.device_get(begun.variables.frozen)
+    final, complete = train(tmp_path, objective, 40)
+    assert complete and int(final.step) == 40
+    assert same(final.variables.frozen, frozen)
+    lines = read(tmp_path / "metrics.jsonl")
+    assert [line["step"] for line in lines if "rejected" in line] == list(range(1, 41))
+    if name != "adversaries":
+        losses = [line["loss"] for line in lines if "loss" in line]
+        assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
+
+
+def test_players_alternate_on_fresh_batches(tmp_path):
+    objective = TOYS["adversaries"]
+    final, _ = train(tmp_path, objective, 5)
+    critic, generator = (final.optimizers[p][0].count for p in ("critic", "generator"))
+    assert (int(critic), int(generator)) == (15, 5)
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_resumed_equals_uninterrupted(tmp_path, name):
+    objective = TOYS[name]
+    whole, _ = train(tmp_path, objective, 6)
+    saved = {}
+    train(tmp_path, objective, 3, saved=saved)
+    rest, _ = train(tmp_path, objective, 6, begun=saved[3][0])
+    assert same(whole, rest)
+
+
+def test_moving_average_follows_the_weights(tmp_path):
+    saved = {}
+    final, _ = train(tmp_path, TOYS["student"], 3, saved=saved)
+    _, begun, _ = begin(TOYS["student"])
+    expected = jax.device_get(begun.variables.params["student"]["w"])
+    for step in (1, 2, 3):
+        expected = 0.9 * expected + 0.1 * saved[step][0].variables.params["student"]["w"]
+    np.testing.assert_allclose(final.average["student"]["w"], expected, rtol=1e-6)
+    assert same(final.averaged().params, final.average)
+
+
+def test_non_finite_step_leaves_the_state_and_is_named(tmp_path, capsys):
+    saved = {}
+    final, _ = train(tmp_path, TOYS["codebook"], 4, poison={2}, saved=saved)
+    before, after = saved[2][0], saved[3][0]
+    assert same(before.variables, after.variables) and same(before.optimizers, after.optimizers)
+    assert same(before.average, after.average)
+    assert int(final.rejected) == 1 and int(final.streak) == 0
+    assert "step 3" in capsys.readouterr().err
+
+
+def test_ten_non_finite_steps_in_a_row_stop_the_run(tmp_path):
+    saved = {}
+    with pytest.raises(loop.Diverged, match="10 non-finite turns in a row"):
+        train(tmp_path, TOYS["student"], 50, poison=set(range(3, 60)), saved=saved)
+    assert max(saved) <= 14
+
+
+def test_a_signal_saves_and_ends(tmp_path):
+    saved, calls = {}, iter([False, False, True])
+    final, complete = train(tmp_path, TOYS["student"], 9, saved=saved, stop=lambda: next(calls))
+    assert not complete and int(final.step) == 2 and saved[2][3]
+
+
+def test_plateau_lowers_the_rate_and_ends(tmp_path):
+    rule = Plateau(patience=2, factors=(1.0, 0.1), from_best=False)
+    saved = {}
+    final, complete = train(
+        tmp_path, TOYS["student"], 50, evaluate_every=1, plateau=rule, saved=saved,
+        scores=[1.0, 0.5, 0.5, 0.9, 0.9, 2.0],
+    )  # fmt: skip
+    assert complete and int(final.step) == 5
+    assert float(saved[2][0].rate) == 1.0 and float(saved[3][0].rate) == pytest.approx(0.1)
+
+
+def test_accumulated_pieces_equal_the_whole_batch(tmp_path):
+    whole, _ = train(tmp_path, TOYS["student"], 3)
+    pieces, _ = train(tmp_path, TOYS["student"], 3, accumulate=4)
+    for a, b in zip(jax.tree.leaves(whole.variables), jax.tree.leaves(pieces.variables)):
+        np.testing.assert_allclose(a, b, atol=2e-6)
+
+
+def test_a_cut_line_is_dropped_on_resume(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    lines = [{"step": n, "loss": 1.0} for n in (1, 2, 3)]
+    path.write_text("\n".join(map(json.dumps, lines)) + '\n{"step": 4, "lo')
+    Log(tmp_path, 2, 5, active=True, board=False).close()
+    assert [line["step"] for line in read(path)] == [1, 2]
+
+
+def test_a_step_compiles_once(tmp_path):
+    objective = TOYS["student"]
+    mesh, begun, shardings = begin(objective)
+    schedule = loop.Schedule(3)
+    ((_, run),) = loop.compile_turns(mesh, objective, optimizers(objective), schedule, shardings)
+    for batch, _ in zip(draws(0), range(3)):
+        begun, _ = run(begun, meshes.global_batch(mesh, batch), jnp.asarray(0))
+    assert run._cache_size() == 1

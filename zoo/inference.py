@@ -1,0 +1,43 @@
+"""From an objective and its variables to a plain function of host arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from zoo import mesh as meshes
+from zoo.objectives.base import Objective, Variables
+
+HostBatch = dict[str, np.ndarray]
+
+
+def predictor(
+    objective: Objective, mesh: Mesh
+) -> Callable[[Variables], Callable[[HostBatch], HostBatch]]:
+    """Compiles `predict` once; with variables it maps host batches [B ...] to host outputs.
+
+    The batch is split over the devices, padded by its first rows where they do not divide it, and
+    every process gets the whole output.
+    """
+    compiled = jax.jit(objective.predict, out_shardings=meshes.replicated(mesh))
+    rng = jax.random.key(0)
+
+    def bind(variables: Variables) -> Callable[[HostBatch], HostBatch]:
+        def predict(batch: HostBatch) -> HostBatch:
+            rows = len(next(iter(batch.values())))
+            missing = -rows % mesh.size
+            padded = {k: np.concatenate([v, v[:1].repeat(missing, 0)]) for k, v in batch.items()}
+            output = compiled(variables, meshes.everywhere(mesh, padded), rng)
+            return {k: np.asarray(v)[:rows] for k, v in output.items()}
+
+        return predict
+
+    return bind
+
+
+def count(tree: object) -> int:
+    """The number of parameters in a tree of arrays or shapes."""
+    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))

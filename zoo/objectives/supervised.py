@@ -1,0 +1,70 @@
+"""One network, one target: tagging, separation, transcription, synthesis from controls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from zoo.objectives.base import Batch, Metrics, Tree, Turn, Variables
+
+
+def raw(output: jax.Array) -> jax.Array:
+    return output
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """The model's output against `target`; one player, 'model'.
+
+    loss(output, target) -> [B], or (output, target, mask) when a batch key `mask` is named.
+    `link` turns the output into what evaluation reads (logits into probabilities). Targets longer
+    than the output, as with unpadded convolutions, are cropped around their centre.
+    """
+
+    model: nn.Module
+    loss: Callable[..., jax.Array]
+    input: str = "audio"
+    target: str = "tags"
+    mask: str | None = None
+    link: Callable[[jax.Array], jax.Array] = raw
+
+    def init(self, rng: jax.Array, batch: Batch) -> Variables:
+        collections = dict(self.model.init({"params": rng, "dropout": rng}, batch[self.input]))
+        params = collections.pop("params")
+        collections.pop("intermediates", None)
+        return Variables({"model": params}, {"model": collections} if collections else {})
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return (Turn("model", self._loss),)
+
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
+        output, collections = self.model.apply(
+            variables.of("model"),
+            batch[self.input],
+            train=True,
+            rngs={"dropout": rng},
+            mutable=list(variables.collections.get("model", {})),
+        )
+        target = centre_crop(batch[self.target], output)
+        rest = () if self.mask is None else (batch[self.mask],)
+        value = jnp.mean(self.loss(output.astype(jnp.float32), target, *rest))
+        return value, ({"model": dict(collections)} if collections else {}, {})
+
+    def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
+        output = self.model.apply(variables.of("model"), batch[self.input])
+        return {"prediction": self.link(output.astype(jnp.float32))}
+
+
+def centre_crop(target: jax.Array, output: jax.Array) -> jax.Array:
+    """The middle of [B T ...] as long as the output [B T' ...]; [B K] stays as it is."""
+    surplus = target.shape[1] - output.shape[1]
+    if target.ndim < 3 or surplus <= 0:
+        return target
+    return target[:, surplus // 2 : surplus // 2 + output.shape[1]]

@@ -1,0 +1,99 @@
+"""Where a run writes what it measures: metrics.jsonl, TensorBoard, and a bar on the screen."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+
+class Log:
+    """Appends scalars to `metrics.jsonl` and TensorBoard, and moves the progress bar.
+
+    Only process 0 writes (`active`). Lines already there are kept: a resumed run goes on in the
+    same file, and lines beyond the step it resumes from are dropped first, so that each step
+    stands once.
+    """
+
+    def __init__(self, directory: Path, start: int, steps: int, *, active: bool, board: bool):
+        self.active, self.board, self.bar = active, None, None
+        if not active:
+            return
+        self.path = directory / "metrics.jsonl"
+        keep_until(self.path, start)
+        if board:
+            from tensorboardX import SummaryWriter  # costs a third of a second to import
+
+            self.board = SummaryWriter(str(directory / "tensorboard"), purge_step=start)
+        self.bar = tqdm(
+            initial=start, total=steps, unit="step", dynamic_ncols=True, smoothing=0.05,
+            file=sys.stderr, mininterval=0.5 if sys.stderr.isatty() else 10.0,
+        )  # fmt: skip
+
+    def advance(self) -> None:
+        if self.bar is not None:
+            self.bar.update()
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """One line {'step': ..., 'time': ..., name: value, ...}; a NaN is written as null."""
+        if not self.active:
+            return
+        clean = {k: float(v) if math.isfinite(v) else None for k, v in values.items()}
+        line = {"step": step, "time": round(time.time(), 3), **clean}
+        with self.path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        if "loss" in values or "train/loss" in values:
+            loss = values.get("loss", values.get("train/loss"))
+            self.bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
+        if self.board is not None:
+            for name, value in values.items():
+                self.board.add_scalar(name, value, step)
+
+    def audio(self, step: int, name: str, audio: Any, rate: int) -> None:
+        """A clip [T C] or [T] float32 for TensorBoard."""
+        if self.board is not None:
+            self.board.add_audio(name, audio.reshape(-1), step, sample_rate=rate)
+
+    def figure(self, step: int, name: str, figure: Any) -> None:
+        if self.board is not None:
+            self.board.add_figure(name, figure, step)
+
+    def say(self, text: str) -> None:
+        """A line on the screen that the bar does not overwrite."""
+        if self.active:
+            tqdm.write(text, file=sys.stderr)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+        if self.board is not None:
+            self.board.close()
+
+
+def keep_until(path: Path, step: int) -> None:
+    """Drops lines of steps beyond `step`, and a last line that a kill cut short."""
+    if not path.exists():
+        return
+    kept = [line for line in read(path) if line["step"] <= step]
+    new = path.with_suffix(".new")
+    new.write_text("".join(json.dumps(line) + "\n" for line in kept))
+    new.replace(path)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The lines of a metrics.jsonl that are whole."""
+    lines = []
+    for text in path.read_text().splitlines():
+        try:
+            line = json.loads(text)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(line, dict) and isinstance(line.get("step"), int):
+            lines.append(line)
+    return lines

@@ -1,0 +1,195 @@
+"""The loop: for each turn, draw a batch and run that turn's compiled function."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from zoo import mesh as meshes
+from zoo.objectives.base import Objective, Turn, Variables
+from zoo.training import plateau, step
+from zoo.training.log import Log
+from zoo.training.state import Optimizers, TrainState
+
+PATIENCE = 10  # non-finite turns in a row that end a run
+
+
+class Diverged(Exception):
+    """Ten non-finite turns in a row; the last good state is on the disk."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long, how often, and with which numerics a run goes."""
+
+    steps: int
+    seed: int = 0
+    average: float = 0.0
+    accumulate: int = 1
+    log_every: int = 10
+    evaluate_every: int = 1000
+    plateau: plateau.Plateau | None = None
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the loop calls but does not know: data, validation, checkpoints, signals.
+
+    batches(first) yields host batches from the `first`-th draw on; names(draw) lists the tracks of
+    a draw; evaluate(variables, step) gives validation scores; save(step, state, standing, scores,
+    force); best() gives the best variables so far; stop() is true once a signal asks to end.
+    """
+
+    batches: Callable[[int], Iterator[dict[str, np.ndarray]]]
+    names: Callable[[int], list[str]]
+    evaluate: Callable[[Variables, int], dict[str, float]]
+    save: Callable[..., None]
+    best: Callable[[], Variables | None]
+    stop: Callable[[], bool]
+    monitor: tuple[str, str]
+
+
+def compile_turns(
+    mesh: Mesh, objective: Objective, optimizers: Optimizers, schedule: Schedule, shardings: Any
+) -> list[tuple[Turn, Callable]]:
+    """The turns of one round with their compiled functions; equal turns share one."""
+    turns = [turn for turn in objective.turns for _ in range(turn.repeat)]
+    compiled: dict[tuple, Callable] = {}
+    rounds = []
+    for number, turn in enumerate(turns):
+        last = number == len(turns) - 1
+        key = (turn.player, turn.loss, last)
+        if key not in compiled:
+            function = step.make(
+                turn, optimizers[turn.player], seed=schedule.seed, last=last,
+                average=schedule.average, accumulate=schedule.accumulate,
+            )  # fmt: skip
+            out = (shardings, meshes.replicated(mesh))
+            compiled[key] = jax.jit(function, donate_argnums=0, out_shardings=out)
+        rounds.append((turn, compiled[key]))
+    return rounds
+
+
+def fit(
+    mesh: Mesh,
+    objective: Objective,
+    optimizers: Optimizers,
+    schedule: Schedule,
+    state: TrainState,
+    shardings: TrainState,
+    standing: plateau.Standing,
+    hooks: Hooks,
+    log: Log,
+) -> tuple[TrainState, bool]:
+    """(state, whether the run is complete). Raises Diverged after ten non-finite turns in a row."""
+    rounds = compile_turns(mesh, objective, optimizers, schedule, shardings)
+    done = int(state.step)
+    batches = hooks.batches(done * len(rounds))
+    watch = Watch(hooks, log, int(state.rejected), len(rounds))
+    while done < schedule.steps and not hooks.stop():
+        metrics = {}
+        for number, (turn, run) in enumerate(rounds):
+            waited = time.perf_counter()
+            batch = meshes.global_batch(mesh, next(batches))
+            watch.waited += time.perf_counter() - waited
+            state, measured = run(state, batch, jnp.asarray(number))
+            metrics[turn.player] = measured
+        done += 1
+        watch.see(done, metrics, record=done % schedule.log_every == 0 or done == schedule.steps)
+        log.advance()
+        scores = None
+        if done % schedule.evaluate_every == 0 or done == schedule.steps:
+            scores = hooks.evaluate(state.averaged(), done)
+            log.scalars(done, {f"validation/{k}": v for k, v in scores.items()})
+            state, standing, end = next_stage(schedule, standing, state, scores, optimizers, hooks)
+            if end:
+                hooks.save(done, state, asdict(standing), scores, force=True)
+                log.say(f"no better validation score in the last stage: ends at step {done}")
+                return state, True
+        hooks.save(done, state, asdict(standing), scores, force=done == schedule.steps)
+    watch.flush()
+    complete = done >= schedule.steps
+    if not complete:
+        hooks.save(done, state, asdict(standing), None, force=True)
+    return state, complete
+
+
+class Watch:
+    """Reads metrics one step late, so that the host never waits for the device's latest step."""
+
+    def __init__(self, hooks: Hooks, log: Log, rejected: int, turns: int):
+        self.hooks, self.log, self.rejected, self.turns = hooks, log, rejected, turns
+        self.pending: tuple[int, dict, bool] | None = None
+        self.since, self.steps, self.waited = time.perf_counter(), 0, 0.0
+
+    def see(self, done: int, metrics: dict, *, record: bool) -> None:
+        self.flush()
+        self.pending = (done, metrics, record)
+
+    def flush(self) -> None:
+        if self.pending is None:
+            return
+        (done, metrics, record), self.pending = self.pending, None
+        self.steps += 1
+        streaks = {p: int(m["streak"]) for p, m in metrics.items()}
+        if any(streaks.values()):
+            self.complain(done, streaks)
+        if record:
+            self.record(done, metrics)
+
+    def complain(self, done: int, streaks: dict[str, int]) -> None:
+        self.rejected += 1
+        player, streak = max(streaks.items(), key=lambda item: item[1])
+        tracks = sorted({t for n in range(self.turns) for t in self.hooks.names(
+            (done - 1) * self.turns + n)})  # fmt: skip
+        self.log.say(
+            f"step {done}: non-finite turn of '{player}', state left as it was "
+            f"({self.rejected} so far, {streak} in a row); its examples: {', '.join(tracks[:8])}"
+        )
+        if streak >= PATIENCE:
+            raise Diverged(
+                f"{streak} non-finite turns in a row, the last at step {done}: lower the learning "
+                "rate or look at the examples named above"
+            )
+
+    def record(self, done: int, metrics: dict) -> None:
+        elapsed = time.perf_counter() - self.since
+        values = {"steps_per_second": self.steps / elapsed, "waiting": self.waited / elapsed}
+        self.since, self.steps, self.waited = time.perf_counter(), 0, 0.0
+        for player, measured in jax.device_get(metrics).items():
+            prefix = "" if len(metrics) == 1 else f"{player}/"
+            values |= {prefix + k: float(v) for k, v in measured.items() if k != "streak"}
+        self.log.scalars(done, {**values, "rejected": self.rejected})
+
+
+def next_stage(
+    schedule: Schedule,
+    standing: plateau.Standing,
+    state: TrainState,
+    scores: dict[str, float],
+    optimizers: Optimizers,
+    hooks: Hooks,
+) -> tuple[TrainState, plateau.Standing, bool]:
+    """(state, standing, whether the run ends) after a validation score."""
+    rule, (name, mode) = schedule.plateau, hooks.monitor
+    score = scores.get(name)
+    if rule is None or score is None or not np.isfinite(score):
+        return state, standing, False
+    standing, falls = plateau.judge(rule, standing, score, mode)
+    if not falls:
+        return state, standing, False
+    if standing.stage >= len(rule.factors):
+        return state, standing, True
+    variables = (hooks.best() if rule.from_best else None) or state.variables
+    fresh = {p: optimizers[p].init(v) for p, v in variables.params.items()}
+    rate = jnp.asarray(rule.factors[standing.stage], jnp.float32)
+    return state.replace(variables=variables, optimizers=fresh, rate=rate), standing, False
+
+

@@ -1,0 +1,40 @@
+"""Learning rates that fall when validation stops improving."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """The rule: after `patience` evaluations without a better score, go to the next stage.
+
+    factors: the learning rate of each stage, relative to the first. The run ends with the last.
+    from_best: a stage starts from the best weights so far (SampleCNN), else from the last
+    (Wave-U-Net). Optimiser memory starts afresh with each stage.
+    """
+
+    patience: int
+    factors: tuple[float, ...] = (1.0,)
+    from_best: bool = True
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a run stands on its plateau; saved with every checkpoint."""
+
+    best: float | None = None
+    since: int = 0
+    stage: int = 0
+
+
+def judge(rule: Plateau, standing: Standing, score: float, mode: str) -> tuple[Standing, bool]:
+    """(new standing, whether a new stage begins)."""
+    better = standing.best is None or (
+        score > standing.best if mode == "max" else score < standing.best
+    )
+    if better:
+        return replace(standing, best=score, since=0), False
+    if standing.since + 1 < rule.patience:
+        return replace(standing, since=standing.since + 1), False
+    return replace(standing, since=0, stage=standing.stage + 1), True

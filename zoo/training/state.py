@@ -1,0 +1,72 @@
+"""Everything that training carries from step to step, and its birth on the devices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh
+
+from zoo import mesh as meshes
+from zoo.objectives.base import Batch, Objective, Tree, Variables
+
+
+@flax.struct.dataclass
+class TrainState:
+    """step: rounds of turns done. average: moving average of params, per player, or empty.
+
+    rejected, streak: non-finite turns in all and in a row. rate: factor on every update, lowered by
+    a plateau schedule.
+    """
+
+    step: jax.Array
+    variables: Variables
+    optimizers: dict[str, Tree]
+    average: dict[str, Tree]
+    rejected: jax.Array
+    streak: jax.Array
+    rate: jax.Array
+
+    def averaged(self) -> Variables:
+        """The variables that evaluation and sampling use."""
+        return self.variables.replace(params={**self.variables.params, **self.average})
+
+
+Optimizers = dict[str, optax.GradientTransformation]
+
+
+def initial(
+    objective: Objective, optimizers: Optimizers, average: float, seed: int, batch: Batch
+) -> TrainState:
+    """A fresh state. Pure, so that `eval_shape` and `jit` with output shardings both work."""
+    variables = objective.init(jax.random.key(seed), batch)
+    zero = jnp.zeros((), jnp.int32)
+    return TrainState(
+        step=zero,
+        variables=variables,
+        optimizers={p: optimizers[p].init(v) for p, v in variables.params.items()},
+        # A copy: the state is donated, and no buffer may be donated twice.
+        average=jax.tree.map(jnp.copy, variables.params) if average else {},
+        rejected=zero,
+        streak=zero,
+        rate=jnp.ones((), jnp.float32),
+    )
+
+
+def birth(mesh: Mesh, build: Any, batch: Batch) -> tuple[TrainState, TrainState]:
+    """(state, shardings): the state is computed where it will live, never on the host."""
+    shardings = meshes.state_shardings(mesh, jax.eval_shape(build, batch))
+    return jax.jit(build, out_shardings=shardings)(batch), shardings
+
+
+def abstract(mesh: Mesh, build: Any, batch: Batch) -> TrainState:
+    """Shapes, types and shardings of the state, with no array made: what `restore` fills."""
+    shapes = jax.eval_shape(build, batch)
+    return jax.tree.map(
+        lambda s, sharding: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=sharding),
+        shapes,
+        meshes.state_shardings(mesh, shapes),
+    )

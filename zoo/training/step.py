@@ -1,0 +1,106 @@
+"""One turn, compiled: gradient for one player, its optimiser, collections, average, guard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from zoo.objectives.base import Batch, Metrics, Tree, Turn, Variables
+from zoo.training.state import TrainState
+
+
+def make(
+    turn: Turn,
+    optimizer: optax.GradientTransformation,
+    *,
+    seed: int,
+    last: bool,
+    average: float = 0.0,
+    accumulate: int = 1,
+) -> Callable[[TrainState, Batch, jax.Array], tuple[TrainState, Metrics]]:
+    """(state, batch, number of the turn in its round) -> (state, metrics); `last` ends the round.
+
+    A non-finite loss, gradient or collection leaves parameters, optimiser, collections and average
+    bit for bit as they were; only the counters move.
+    """
+
+    def step(state: TrainState, batch: Batch, number: jax.Array) -> tuple[TrainState, Metrics]:
+        rng = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), state.step), number)
+        value, collections, metrics, gradient = gradients(
+            turn, state.variables, batch, rng, state.step, accumulate
+        )
+        norm = jnp.sqrt(sum(jnp.sum(jnp.square(g)) for g in jax.tree.leaves(gradient)))
+        good = jnp.isfinite(value) & jnp.isfinite(norm) & all_finite(collections)
+        player = turn.player
+        params, memory = state.variables.params[player], state.optimizers[player]
+        updates, memory = optimizer.update(gradient, memory, params)
+        updates = jax.tree.map(lambda u: u * state.rate.astype(u.dtype), updates)
+        params = optax.apply_updates(params, updates)
+        smooth = state.average
+        if average:
+            smooth = {**smooth, player: moving(smooth[player], params, average)}
+        variables = state.variables.replace(
+            params={**state.variables.params, player: params},
+            collections={**state.variables.collections, **collections},
+        )
+        new = state.replace(
+            variables=variables, optimizers={**state.optimizers, player: memory}, average=smooth
+        )
+        new = jax.tree.map(lambda n, o: jnp.where(good, n, o), new, state)
+        bad = (~good).astype(jnp.int32)
+        new = new.replace(
+            step=state.step + int(last),
+            rejected=state.rejected + bad,
+            streak=jnp.where(good, 0, state.streak + 1),
+        )
+        return new, {"loss": value, "gradient_norm": norm, "streak": new.streak, **metrics}
+
+    return step
+
+
+def gradients(
+    turn: Turn, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array, parts: int
+) -> tuple[jax.Array, Tree, Metrics, Tree]:
+    """(loss, new collections, metrics, gradient), the batch in `parts` pieces one after another."""
+
+    def loss(params: Tree, collections: Tree, piece: Batch, key: jax.Array):
+        seen = variables.replace(
+            params={**variables.params, turn.player: params},
+            collections={**variables.collections, **collections},
+        )
+        return turn.loss(seen, piece, key, step)
+
+    differentiate = jax.value_and_grad(loss, has_aux=True)
+    params = variables.params[turn.player]
+    if parts == 1:
+        (value, (collections, metrics)), gradient = differentiate(params, {}, batch, rng)
+        return value, collections, metrics, gradient
+    # Every device keeps its own rows: row r of piece p is example r * parts + p.
+    pieces = jax.tree.map(
+        lambda x: x.reshape(-1, parts, *x.shape[1:]).swapaxes(0, 1), batch
+    )
+    keys = jax.random.split(rng, parts)
+
+    def one(collections: Tree, piece: tuple[Batch, jax.Array]):
+        (value, (changed, metrics)), gradient = differentiate(params, collections, *piece)
+        return {**collections, **changed}, (value, metrics, gradient)
+
+    changing = jax.eval_shape(
+        lambda: differentiate(params, {}, jax.tree.map(lambda x: x[0], pieces), keys[0])
+    )[0][1][0]
+    start = {player: variables.collections[player] for player in changing}
+    collections, results = jax.lax.scan(one, start, (pieces, keys))
+    value, metrics, gradient = jax.tree.map(lambda x: jnp.mean(x, axis=0), results)
+    return value, collections, metrics, gradient
+
+
+def moving(average: Tree, params: Tree, decay: float) -> Tree:
+    return jax.tree.map(lambda a, p: decay * a + (1.0 - decay) * p, average, params)
+
+
+def all_finite(tree: Tree) -> jax.Array:
+    leaves = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.inexact)]
+    return jnp.all(jnp.array([True, *(jnp.all(jnp.isfinite(x)) for x in leaves)]))
