@@ -1,0 +1,169 @@
+"""What lies in a checkpoint directory: numbered folders, sealed meta, arrays; and how it is read.
+
+Nothing here knows which checkpoint is wanted; zoo/checkpoints.py decides.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from etils import epath
+
+from zoo.checksums import by_path
+from zoo.errors import BadInput
+from zoo.faults import point
+from zoo.processes import exchange
+
+log = logging.getLogger(__name__)
+Tree = Any
+FORMAT = 1
+META = "meta.json"
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+ORBAX_NOTES = "_CHECKPOINT_METADATA"
+
+
+def numbered(directory: epath.Path) -> list[int]:
+    """Steps that folders of a directory are named after, ascending; other names are ignored."""
+    if not directory.exists():
+        return []
+    names = [path.name for path in directory.iterdir() if path.is_dir()]
+    return sorted(int(name) for name in names if name.isdecimal() and name == str(int(name)))
+
+
+def set_aside(directory: epath.Path, steps: Sequence[int], suffix: str = "damaged") -> None:
+    """Renames folders to STEP.suffix, where they block nothing and nothing is lost."""
+    for step in steps if jax.process_index() == 0 else ():
+        target, copy = directory / f"{step}.{suffix}", 1
+        while target.exists():
+            copy += 1
+            target = directory / f"{step}.{suffix}{copy}"
+        (directory / str(step)).rename(target)
+        log.warning("renamed %s to %s", directory / str(step), target.name)
+    exchange(None)
+
+
+def require_writable(directory: epath.Path) -> None:
+    """Makes the directory and a file in it, or raises BadInput, on every process if on one."""
+    fault = None
+    if jax.process_index() == 0:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            probe = directory / ".writable"
+            probe.write_text("")
+            probe.unlink()
+        except OSError as error:
+            fault = one_line(error)
+    faults = [told for told in exchange(fault) if told]
+    if faults:
+        raise BadInput(f"cannot write to {directory} ({faults[0]}); choose another directory")
+
+
+def open_manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager:
+    """Orbax's manager, which writes in the background and deletes what `retention` lets go."""
+    try:
+        return _manager(directory, retention)
+    except (ValueError, TypeError, OverflowError) as error:
+        # Orbax reads its own notes (the time of saving, no more) on opening, and a damaged one
+        # stops it. Our seal and hashes judge the checkpoint without them.
+        log.warning("%s: ignoring damaged %s (%s)", directory, ORBAX_NOTES, one_line(error))
+        notes = [directory / str(step) / ORBAX_NOTES for step in numbered(directory)]
+        for path in notes if jax.process_index() == 0 else ():
+            if path.exists():
+                path.rename(path.parent / f"{ORBAX_NOTES}.damaged")
+        exchange(None)
+        return _manager(directory, retention)
+
+
+def _manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager:
+    committed = functools.partial(point, "committed")
+    options = ocp.CheckpointManagerOptions(
+        preservation_policy=retention,
+        cleanup_tmp_directories=True,
+        async_options=ocp.options.AsyncOptions(post_finalization_callback=committed),
+    )
+    handlers = {
+        "state": ocp.StandardCheckpointHandler(),
+        "meta": ocp.JsonCheckpointHandler(filename=META),
+    }
+    return ocp.CheckpointManager(directory, item_handlers=handlers, options=options)
+
+
+def seal(meta: dict[str, Any], step: int, **ours: Any) -> dict[str, Any]:
+    """The caller's meta with ours under 'checkpoint', and over both a hash, for JSON has none."""
+    ours = {"format": FORMAT, "step": step, "versions": _versions(), **ours}
+    # What JSON makes of it (lists for tuples, text for keys) is what will be read and compared.
+    document = json.loads(json.dumps({**meta, "checkpoint": ours}, default=str))
+    document["checkpoint"]["seal"] = _digest(document)
+    return document
+
+
+def read_meta(directory: epath.Path, step: int) -> dict[str, Any]:
+    """raises OSError or ValueError, naming the file, if it is damaged; BadInput if it is newer."""
+    path = directory / str(step) / "meta" / META
+    try:
+        meta = json.loads(path.read_text())
+        ours = dict(meta["checkpoint"])
+        expected = ours.pop("seal")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"meta/{META} is damaged ({one_line(error)})") from error
+    if _digest({**meta, "checkpoint": ours}) != expected or ours["step"] != step:
+        raise ValueError(f"meta/{META} is damaged (its contents do not match its seal)")
+    if ours["format"] > FORMAT:
+        raise BadInput(f"{path} has format {ours['format']}, this zoo reads {FORMAT}; update it")
+    return meta
+
+
+def read(directory: epath.Path, step: int, target: Tree) -> Tree:
+    """The arrays, onto the shardings of `target`. One process's trouble holds up no other."""
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=jax.process_index(), active_processes={jax.process_index()}
+    )
+    handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
+    with ocp.Checkpointer(handler, multiprocessing_options=alone) as checkpointer:
+        folder = directory / str(step) / "state"
+        return checkpointer.restore(folder, args=ocp.args.StandardRestore(target))
+
+
+def require_divisible(target: Tree) -> None:
+    """raises BadInput where an array cannot be dealt out to the devices of its sharding."""
+    for path, leaf in by_path(target).items():
+        sharding = getattr(leaf, "sharding", None)
+        try:
+            if sharding is not None:
+                sharding.shard_shape(leaf.shape)
+        except ValueError:
+            raise BadInput(
+                f"{path} {list(leaf.shape)} cannot be divided among the devices as {sharding.spec} "
+                f"over {dict(sharding.mesh.shape)}; use a number of devices that divides it"
+            ) from None
+
+
+def changed_versions(meta: dict[str, Any]) -> str:
+    """' (written with jax 0.10.2, now 0.12.0)' for packages that differ, or ''."""
+    saved, now = meta["checkpoint"]["versions"], _versions()
+    changed = [f"{name} {saved[name]}, now {now.get(name)}" for name in saved]
+    changed = [text for name, text in zip(saved, changed) if saved[name] != now.get(name)]
+    return f" (written with {'; '.join(changed)})" if changed else ""
+
+
+def one_line(error: BaseException) -> str:
+    """An error's text without its line breaks and without an end."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= 300 else f"{text[:300]}..."
+
+
+def _digest(document: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
