@@ -98,7 +98,7 @@ def draws(first, size=8, poison=()):
         number += 1
 
 
-def hooks(poison=(), saved=None, scores=None, stop=lambda: False):
+def hooks(poison=(), saved=None, scores=None, stop=lambda step: False):
     saved = {} if saved is None else saved
     scores = iter(scores or ())
     return Hooks(

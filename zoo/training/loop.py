@@ -44,7 +44,7 @@ class Hooks:
 
     batches(first) yields host batches from the `first`-th draw on; names(draw) lists the tracks of
     a draw; evaluate(variables, step) gives validation scores; save(step, state, standing, scores,
-    force); best() gives the best variables so far; stop() is true once a signal asks to end.
+    force); best() gives the best variables so far; stop(step) is true once a signal asks to end.
     """
 
     batches: Callable[[int], Iterator[dict[str, np.ndarray]]]
@@ -52,7 +52,7 @@ class Hooks:
     evaluate: Callable[[Variables, int], dict[str, float]]
     save: Callable[..., None]
     best: Callable[[], Variables | None]
-    stop: Callable[[], bool]
+    stop: Callable[[int], bool]
     monitor: tuple[str, str]
 
 
@@ -93,7 +93,7 @@ def fit(
     done = int(state.step)
     batches = hooks.batches(done * len(rounds))
     watch = Watch(hooks, log, int(state.rejected), len(rounds))
-    while done < schedule.steps and not hooks.stop():
+    while done < schedule.steps and not hooks.stop(done):
         metrics = {}
         for number, (turn, run) in enumerate(rounds):
             waited = time.perf_counter()

@@ -1,0 +1,49 @@
+"""Numbers out: the scores of a trained model on a data set, or what it hears in your own files.
+
+  python evaluate.py --checkpoint runs/samplecnn_score_render
+  python evaluate.py --checkpoint runs/samplecnn_score_render --input ~/Music/song.mp3 --out tags
+
+Scores go to RUN/evaluation/SPLIT and, as a row for the table, to results/. Systems that need no
+training are evaluated by --config alone.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from zoo import command_line
+
+
+def main(words: list[str] | None = None) -> int:
+    parser = command_line.parser(__doc__, prog="evaluate.py")
+    parser.add_argument("--checkpoint", help="run directory, or the name of published weights")
+    parser.add_argument("--config", help="name of a config, or a file")
+    parser.add_argument("--step", default="best", help="best (default), latest, or a number")
+    parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
+    parser.add_argument("--limit", type=int, help="score the first so many clips or tracks only")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="where the row goes")
+    parser.add_argument("--input", nargs="+", metavar="FILE", help="audio files, folders, globs")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="where predictions go")
+    parser.add_argument("--force", action="store_true", help="overwrite predictions")
+    command_line.add_arguments(parser)
+    return command_line.run(parser, evaluate, words)
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    from zoo import trained
+
+    command_line.prepare_devices()
+    found = trained.find(options.checkpoint, options.config, options.step, options.arguments)
+    if options.input:
+        from zoo import own_files
+
+        return own_files.predict(found, options.input, options.out, force=options.force)
+    from zoo.report import results
+
+    report = results.evaluate(found, options.split, options.limit, options.results)
+    print(results.summary(report))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""Audio out: new audio from a generator, or your own song separated, vocoded or transformed.
+
+  python sample.py --checkpoint runs/wavenet_score_render --seconds 10 --num 4
+  python sample.py --checkpoint runs/wave_unet_score_render --input ~/Music/song.mp3 --out stems
+
+Every file has a JSON beside it with all that makes it again, bit for bit. Ctrl-C leaves what was
+sampled so far as a playable file.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from zoo import command_line
+
+
+def main(words: list[str] | None = None) -> int:
+    parser = command_line.parser(__doc__, prog="sample.py")
+    parser.add_argument("--checkpoint", help="run directory, or the name of published weights")
+    parser.add_argument("--config", help="name of a config, or a file")
+    parser.add_argument("--step", default="best", help="best (default), latest, or a number")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="where the audio goes")
+    parser.add_argument("--force", action="store_true", help="overwrite files")
+    own = parser.add_argument_group("from your own audio")
+    own.add_argument("--input", nargs="+", metavar="FILE", help="audio files, folders, globs")
+    own.add_argument("--stems", help="separation: only these, comma-separated")
+    own.add_argument("--residual", action="store_true", help="separation: what is left, as a stem")
+    own.add_argument("--keep_sum", action="store_true", help="separation: stems sum to the mix")
+    own.add_argument("--shifts", type=int, default=0, help="separation: mean of shifted passes")
+    own.add_argument("--form", default="wav", help="separation: wav (float), wav16 or flac24")
+    new = parser.add_argument_group("generation")
+    new.add_argument("--seconds", type=float, default=5.0)
+    new.add_argument("--num", type=int, default=1, help="how many, made side by side")
+    new.add_argument("--temperature", type=float, default=1.0)
+    new.add_argument("--seed", type=int, default=0)
+    new.add_argument("--prompt", help="an audio file that the output continues")
+    new.add_argument("--prompt_seconds", type=float, default=2.0)
+    command_line.add_arguments(parser)
+    return command_line.run(parser, sample, words)
+
+
+def sample(options: argparse.Namespace) -> int:
+    from zoo import own_files, trained
+
+    command_line.prepare_devices()
+    found = trained.find(options.checkpoint, options.config, options.step, options.arguments)
+    return own_files.sound(found, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""The walls of the house, the length of its files, and the shape lines of its docstrings."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted(p for p in (ROOT / "zoo").rglob("*.py"))
+SCRIPTS = [ROOT / name for name in ("train.py", "evaluate.py", "sample.py")]
+CONFIGS = sorted(p for p in (ROOT / "configs").rglob("*.py") if p.stem != "__init__")
+
+# room -> what it may import of the zoo (errors may be raised anywhere); None: anything.
+ROOMS = {
+    "signal": {"signal"},
+    "layers": {"layers", "signal"},
+    "losses": {"losses", "signal"},
+    "distributions": {"signal"},
+    "models": {"layers", "signal", "distributions"},
+    "objectives": {"objectives", "losses", "signal", "distributions", "sampling", "layers"},
+    "training": {"training", "objectives", "mesh"},
+    "data": {"data"},
+    "metrics": {"metrics"},
+    "sampling": {"distributions", "signal"},
+    "mesh": set(),
+    "checkpoints": None,
+}
+FOREIGN = {
+    "signal": {"flax", "optax", "librosa", "soundfile"},
+    "data": {"jax", "flax", "optax"},
+    "metrics": {"flax", "optax"},
+    "models": {"optax", "soundfile", "librosa"},
+}
+LONGEST = 300
+DRAWERS = {"utils", "util", "common", "helpers", "helper", "misc"}
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(ROOT / "zoo").parts
+    return parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_walls(path):
+    allowed = ROOMS.get(room(path))
+    used = imports(path)
+    if allowed is not None:
+        inside = {n.split(".")[1] for n in used if n.startswith("zoo.")} - {"errors"}
+        assert inside <= allowed, f"{path.name} reaches into {inside - allowed}"
+    foreign = {n.split(".")[0] for n in used} & FOREIGN.get(room(path), set())
+    assert not foreign, f"{path.name} imports {foreign}"
+    assert not any(n.split(".")[0] in ("configs", "tensorflow", "torch") for n in used)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_configs_do_not_import_each_other(path):
+    assert not any(n.startswith(("configs", "zoo.configs")) for n in imports(path))
+
+
+@pytest.mark.parametrize("path", [*FILES, *SCRIPTS, *CONFIGS], ids=lambda p: str(p.name))
+def test_files_are_short_and_named_for_a_thing(path):
+    assert len(path.read_text().splitlines()) <= LONGEST
+    assert path.stem not in DRAWERS
+
+
+SHAPE = re.compile(r"\[[^\]]*[A-Z0-9][^\]]*\]")
+
+
+def public_functions(path: Path):
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+
+
+def of_arrays(node) -> bool:
+    """A linen module, or a function that returns an array."""
+    if isinstance(node, ast.ClassDef):
+        return any("Module" in ast.unparse(base) for base in node.bases)
+    return node.returns is not None and ast.unparse(node.returns) in ("jax.Array", "Array")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in FILES if room(p) in ("signal", "layers", "models") and p.stem != "__init__"],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_docstrings_give_shapes(path):
+    """The docstring's first paragraph of a public function of arrays or module names a shape."""
+    for node in public_functions(path):
+        text = ast.get_docstring(node)
+        assert text, f"{path.name}: {node.name} has no docstring"
+        if of_arrays(node):
+            assert SHAPE.search(text.split("\n\n")[0]), f"{path.name}: {node.name} gives no shapes"
+
+
+def test_ruff_is_content():
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "."], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_package_is_in_the_wheel():
+    listed = (ROOT / "setup.cfg").read_text()
+    packages = {p.parent.relative_to(ROOT) for p in FILES}
+    for package in packages:
+        assert f"\n    {'.'.join(package.parts)}\n" in listed, package
+
+
+def test_help_comes_at_once():
+    """`--help` imports neither jax nor librosa: it must answer in under a second."""
+    code = "import sys; sys.argv = ['x', '--help']; import train, evaluate, sample\n"
+    code += "for m in (train, evaluate, sample):\n    try: m.main(['--help'])\n"
+    code += "    except SystemExit: pass\n"
+    code += "assert not {'jax', 'librosa', 'flax'} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

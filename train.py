@@ -1,0 +1,55 @@
+"""Trains a config of the zoo, or goes on with a run.
+
+  python train.py --config samplecnn_score_render
+  python train.py --config wave_unet_musdb18 --workdir runs/m4 path=~/data/musdb18hq batch=32
+
+The same command resumes after any interruption. Ends with the scores on the test split and a page
+to look at.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from zoo import command_line
+
+
+def main(words: list[str] | None = None) -> int:
+    parser = command_line.parser(__doc__, prog="train.py")
+    parser.add_argument(
+        "--config", default="samplecnn_score_render", help="name of a config, or a file"
+    )
+    parser.add_argument("--workdir", type=Path, help="run directory; default runs/CONFIG")
+    parser.add_argument(
+        "--allow_config_change", action="store_true",
+        help="go on with a run although its arguments differ from the last time",
+    )  # fmt: skip
+    parser.add_argument(
+        "--distributed", action="store_true",
+        help="join the other hosts (TPU pod, Slurm, MPI; else JAX_COORDINATOR_ADDRESS, "
+        "JAX_NUM_PROCESSES, JAX_PROCESS_ID)",
+    )  # fmt: skip
+    parser.add_argument("--no_test", action="store_true", help="end without scores and page")
+    parser.add_argument("--no_tensorboard", action="store_true")
+    command_line.add_arguments(parser)
+    return command_line.run(parser, train, words)
+
+
+def train(options: argparse.Namespace) -> int:
+    from zoo import experiment, runs
+
+    command_line.prepare_devices(options.distributed)
+    config = experiment.find(options.config)
+    arguments = experiment.parse(config, options.arguments)
+    directory = options.workdir or Path("runs") / config.name
+    outcome = runs.train(
+        config, arguments, directory,
+        allow_change=options.allow_config_change, board=not options.no_tensorboard,
+    )  # fmt: skip
+    if outcome.complete and not options.no_test:
+        runs.finish(directory)
+    return outcome.code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

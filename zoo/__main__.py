@@ -1,0 +1,76 @@
+"""python -m zoo COMMAND: what stands beside training, evaluation and sampling.
+
+  list                 every config: task, parameters, reported and our number
+  info NAME            one config: parameter table, receptive field, cost per second of audio
+  doctor               versions, devices, codecs, data
+  report RUN           a page to look at, from a run directory
+  report --table       results/RESULTS.md and the README's table, from results/*.json
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from zoo import command_line
+
+
+def main(words: list[str] | None = None) -> int:
+    parser = command_line.parser(__doc__, prog="zoo")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    listing = commands.add_parser("list", help="every config")
+    listing.add_argument("--task", choices=("classification", "separation", "generation"))
+    listing.set_defaults(run=show_list)
+
+    info = commands.add_parser("info", help="one config")
+    info.add_argument("name", help="name of a config, or a file")
+    command_line.add_arguments(info)
+    info.set_defaults(run=show_info)
+
+    doctor = commands.add_parser("doctor", help="versions, devices, codecs, data")
+    doctor.set_defaults(run=show_doctor)
+
+    report = commands.add_parser("report", help="pages and tables")
+    report.add_argument("directory", nargs="?", type=Path, metavar="RUN")
+    report.add_argument("--table", action="store_true")
+    report.set_defaults(run=make_report)
+    return command_line.run(parser, lambda options: options.run(options), words)
+
+
+def show_list(options: argparse.Namespace) -> None:
+    from zoo.report import listing
+
+    print(listing.table(options.task))
+
+
+def show_info(options: argparse.Namespace) -> None:
+    from zoo import experiment
+    from zoo.report import listing
+
+    config = experiment.find(options.name)
+    print(listing.info(config, experiment.parse(config, options.arguments)))
+
+
+def show_doctor(options: argparse.Namespace) -> None:
+    from zoo.report import doctor
+
+    print(doctor.examine())
+
+
+def make_report(options: argparse.Namespace) -> None:
+    from zoo.errors import BadInput
+
+    if options.table:
+        from zoo.report import tables
+
+        print("\n".join(map(str, tables.render())))
+    elif options.directory:
+        from zoo.report import page
+
+        print(page.write(options.directory))
+    else:
+        raise BadInput("give a run directory, or --table")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

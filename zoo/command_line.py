@@ -1,0 +1,65 @@
+"""What the entry scripts share: arguments, devices, and the manner of failing."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from zoo.errors import BadInput
+
+BAD_INPUT = 2
+
+
+def parser(description: str, **options: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, **options
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`name=value` words, in any place among the options."""
+    parser.add_argument(
+        "arguments", nargs="*", metavar="name=value",
+        help="arguments of the config; `python -m zoo info NAME` lists them",
+    )  # fmt: skip
+
+
+def run(
+    parser: argparse.ArgumentParser,
+    command: Callable[[argparse.Namespace], int | None],
+    words: Sequence[str] | None = None,
+) -> int:
+    """Runs a command; bad input becomes one line on stderr and exit code 2."""
+    options = parser.parse_intermixed_args(words)
+    try:
+        return command(options) or 0
+    except BadInput as error:
+        print(f"{Path(parser.prog).stem}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:
+        # Whoever read our output has closed it: nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def prepare_devices(distributed: bool = False) -> None:
+    """Turns on the compilation cache, and joins the other hosts where asked to."""
+    import jax
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "waveform-zoo" / "jax"
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+    if distributed:
+        index = os.environ.get("JAX_PROCESS_ID")
+        count = os.environ.get("JAX_NUM_PROCESSES")
+        address = os.environ.get("JAX_COORDINATOR_ADDRESS")
+        print(f"process {index or '?'} of {count or '?'}: waiting for the others", flush=True)
+        jax.distributed.initialize(
+            address,
+            int(count) if count else None,
+            int(index) if index else None,
+            heartbeat_timeout_seconds=30,
+        )

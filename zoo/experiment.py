@@ -1,0 +1,188 @@
+"""An experiment of real objects, and how a config file and `name=value` arguments become one."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.resources
+import importlib.util
+import inspect
+import os
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import optax
+
+from zoo.data.pipeline import Data
+from zoo.errors import BadInput
+from zoo.evaluation.base import Evaluation
+from zoo.objectives.base import Objective
+from zoo.training.plateau import Plateau
+
+TASKS = ("classification", "separation", "generation")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything a row of a paper needs; the return value of a config.
+
+    batch: examples of the global batch, over all devices and hosts. average: decay of the moving
+    average of weights, 0 for none. accumulate: pieces of a batch whose gradients are added.
+    initial: for a player or frozen network, a run directory or published weights to start from.
+    """
+
+    data: Data
+    objective: Objective
+    optimizers: dict[str, optax.GradientTransformation]
+    evaluation: Evaluation
+    batch: int
+    steps: int
+    seed: int = 0
+    average: float = 0.0
+    accumulate: int = 1
+    fsdp: int = 1
+    plateau: Plateau | None = None
+    log_every: int = 10
+    evaluate_every: int = 1000
+    evaluate_limit: int | None = None  # records of the validation split that are scored; None: all
+    save_every: int = 500
+    initial: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A config file: its name, wing and documentation, and the function that makes experiments."""
+
+    name: str
+    path: Path
+    task: str
+    module: ModuleType
+
+    @property
+    def paper(self) -> dict[str, Any]:
+        return getattr(self.module, "PAPER", {})
+
+    @property
+    def smoke(self) -> dict[str, Any]:
+        return getattr(self.module, "SMOKE", {})
+
+    @property
+    def title(self) -> str:
+        return (self.module.__doc__ or "").strip().splitlines()[0]
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        parameters = inspect.signature(self.module.config).parameters.values()
+        return {p.name: p.default for p in parameters}
+
+    def experiment(self, **arguments: Any) -> Experiment:
+        return self.module.config(**arguments)
+
+
+def folder() -> Path:
+    """Where the configs stand: inside the installed package, or beside it in a clone."""
+    beside = Path(__file__).parent.parent / "configs"
+    if (beside / "classification").is_dir():
+        return beside
+    return Path(str(importlib.resources.files("zoo"))) / "configs"
+
+
+def names() -> dict[str, Path]:
+    """Every config of the zoo: its name and its file."""
+    files = sorted(p for task in TASKS for p in (folder() / task).glob("*.py"))
+    return {p.stem: p for p in files if p.stem != "__init__"}
+
+
+def find(name: str) -> Config:
+    """The config of that name or file. Raises BadInput with the nearest names."""
+    known = names()
+    path = known.get(name)
+    if path is None and (name.endswith(".py") or os.sep in name):
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise BadInput(f"no config file {name}; `python -m zoo list` shows the names")
+    if path is None:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else "none has a similar name;"
+        raise BadInput(f"no config named '{name}': {hint} `python -m zoo list` shows all")
+    spec = importlib.util.spec_from_file_location(f"zoo_config_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not callable(getattr(module, "config", None)):
+        raise BadInput(f"{path} has no function `config(...)` that returns an Experiment")
+    task = path.parent.name if path.parent.name in TASKS else "own"
+    return Config(path.stem, path.resolve(), task, module)
+
+
+def parse(
+    config: Config, words: Sequence[str], start: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """All arguments of a config, or those of `start`, after `name=value` words."""
+    parameters = inspect.signature(config.module.config, eval_str=True).parameters
+    arguments = dict(config.defaults if start is None else start)
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise BadInput(f"'{word}' is not an argument: write name=value")
+        if name not in parameters:
+            near = difflib.get_close_matches(name, parameters, n=2)
+            hint = f"did you mean {' or '.join(near)}? " if near else ""
+            raise BadInput(
+                f"{config.name} has no argument '{name}': {hint}it has {', '.join(parameters)}"
+            )
+        arguments[name] = typed(name, text, parameters[name])
+    return arguments
+
+
+def typed(name: str, text: str, parameter: inspect.Parameter) -> Any:
+    """A value written as text, in the type of the parameter's default or annotation."""
+    kinds: tuple = (type(parameter.default),)
+    if parameter.annotation is not inspect.Parameter.empty:
+        annotation = parameter.annotation
+        kinds = typing.get_args(annotation) or (annotation,)
+        if typing.get_origin(annotation) is tuple:
+            kinds = (tuple,)
+    if text.lower() == "none" and type(None) in kinds:
+        return None
+    for kind in kinds:
+        try:
+            return CONVERT[kind](text, parameter.default)
+        except (KeyError, ValueError):
+            continue
+    wanted = " or ".join(getattr(k, "__name__", str(k)) for k in kinds if k is not type(None))
+    raise BadInput(f"{name}={text} does not fit: it takes {wanted}, like {parameter.default!r}")
+
+
+def boolean(text: str, _: Any) -> bool:
+    try:
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[
+            text.lower()
+        ]
+    except KeyError:
+        raise ValueError from None
+
+
+def whole(text: str, _: Any) -> int:
+    """Integers may be written 5_000 or 2e5."""
+    number = float(text) if "e" in text.lower() else int(text)
+    if number != int(number):
+        raise ValueError
+    return int(number)
+
+
+def several(text: str, default: Any) -> tuple:
+    """A tuple written 1,2,3; its items in the type of the default's first."""
+    kind = type(default[0]) if default else str
+    return tuple(CONVERT[kind](t.strip(), None) for t in text.strip("()").split(",") if t.strip())
+
+
+CONVERT: dict[type, Callable[[str, Any], Any]] = {
+    bool: boolean,
+    int: whole,
+    float: lambda text, _: float(text),
+    str: lambda text, _: text,
+    tuple: several,
+}

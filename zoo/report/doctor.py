@@ -1,0 +1,52 @@
+"""What a bug report needs: versions, devices, codecs, memory, where data lies."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib import metadata
+from importlib.util import find_spec
+
+PACKAGES = (
+    "waveform-zoo", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "array_record",
+    "tensorflow-datasets", "librosa", "soundfile", "soxr", "numpy", "scipy", "scikit-learn",
+    "matplotlib", "tensorboardX", "music21", "pretty_midi", "torch",
+)  # fmt: skip
+
+
+def examine() -> str:
+    """A few lines per subject; what is missing is said with what it is needed for."""
+    import jax
+    import soundfile
+
+    from zoo.data import records
+
+    lines = [f"python {platform.python_version()} on {platform.system()} {platform.machine()}"]
+    lines += [f"{name:<22}{version(name)}" for name in PACKAGES]
+    devices = jax.devices()
+    lines.append(f"devices: {len(devices)} x {devices[0].device_kind} ({jax.default_backend()})")
+    for device in devices[:1]:
+        memory = (device.memory_stats() or {}).get("bytes_limit")
+        if memory:
+            lines.append(f"device memory: {memory / 2**30:.1f} GiB each")
+    lines.append(f"cores: {os.cpu_count()}, processes: {jax.process_count()}")
+    known = soundfile.available_formats()
+    formats = {k: k in known for k in ("WAV", "FLAC", "OGG", "MP3")}
+    lines.append("audio: " + ", ".join(f"{k} {'yes' if v else 'NO'}" for k, v in formats.items()))
+    if not (find_spec("music21") and find_spec("pretty_midi")):
+        lines.append("embedded data set: not installed (pip install 'waveform-zoo[music]')")
+    folder = records.data_dir()
+    place = folder if folder.exists() else folder.parent
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    lines.append(f"data: {folder} ({free / 2**30:.0f} GiB free)")
+    return "\n".join(lines)
+
+
+def version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "-"

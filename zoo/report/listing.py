@@ -1,0 +1,103 @@
+"""The zoo's list is the list of its configs; what each one is, computed from the config itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from zoo import experiment as experiments
+from zoo import inference
+from zoo.experiment import Config
+
+
+def entries(task: str | None = None) -> list[Config]:
+    """The configs of one wing, or of all, by wing and name."""
+    configs = [experiments.find(name) for name in experiments.names()]
+    order = {task: number for number, task in enumerate(experiments.TASKS)}
+    configs.sort(key=lambda config: (order[config.task], config.name))
+    return [config for config in configs if task in (None, config.task)]
+
+
+def results() -> dict[str, dict[str, Any]]:
+    """The rows of results/, by config, where this is a clone."""
+    files = (experiments.folder().parent / "results").glob("*/*.json")
+    return {path.stem: json.loads(Path(path).read_text()) for path in sorted(files)}
+
+
+def numbers(config: Config, row: dict[str, Any] | None) -> tuple[str, str]:
+    """(reported by the paper, ours), each as 'metric value' in the order of the paper's dict."""
+    paper = {k: v for k, v in config.paper.items() if isinstance(v, int | float)}
+    reported = ", ".join(f"{k} {v:g}" for k, v in paper.items())
+    if row is None:
+        return reported or "-", "-"
+    ours = {k: v for k, v in row["metrics"].items() if k in paper or k == row.get("monitor")}
+    chosen = ours or dict(list(row["metrics"].items())[:1])
+    return reported or "-", ", ".join(f"{k} {v:.3f}" for k, v in chosen.items())
+
+
+def table(task: str | None = None) -> str:
+    """Columns: config, task, parameters, reported, ours, what it is."""
+    measured = results()
+    rows = [("config", "task", "parameters", "reported", "ours", "")]
+    for config in entries(task):
+        reported, ours = numbers(config, measured.get(config.name))
+        parameters = f"{getattr(config.module, 'PARAMETERS', 0):,}"
+        rows.append((config.name, config.task, parameters, reported, ours, config.title))
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[5]]).rstrip()
+        for row in rows
+    )
+
+
+def info(config: Config, arguments: dict[str, Any]) -> str:
+    """Title, arguments, parameter table, receptive field and cost of a config."""
+    experiment = config.experiment(**arguments)
+    spec = experiment.data.spec(1)
+    variables = jax.eval_shape(experiment.objective.init, jax.random.key(0), spec)
+    source = experiment.data.source.info
+    lines = [f"{config.name}: {config.title}", f"file: {config.path}"]
+    lines.append("arguments: " + " ".join(f"{k}={v}" for k, v in arguments.items()))
+    lines.append(f"data: {source.name}, {source.sample_rate} Hz, {source.licence}")
+    for name, value in config.paper.items():
+        lines.append(f"reported {name}: {value}")
+    for player, tree in {**variables.params, **variables.frozen}.items():
+        lines += ["", f"{player}: {inference.count(tree):,} parameters", *parameters(tree)]
+    lines += ["", *field(experiment.objective, source.sample_rate)]
+    lines += cost(experiment, spec, variables, source.sample_rate)
+    return "\n".join(lines)
+
+
+def parameters(tree: Any) -> list[str]:
+    """One line per array: path, shape, size."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    names = ["/".join(str(getattr(k, "key", k)) for k in path) for path, _ in leaves]
+    width = max(map(len, names), default=0)
+    return [
+        f"  {name:<{width}}  {'x'.join(map(str, leaf.shape)) or '1':<16} {leaf.size:>12,}"
+        for name, (_, leaf) in zip(names, leaves)
+    ]
+
+
+def field(objective: Any, rate: int) -> list[str]:
+    """The receptive field that the model states; a test holds it to the gradient's."""
+    samples = getattr(getattr(objective, "model", None), "receptive_field", None)
+    if not samples:
+        return ["receptive field: the whole input"]
+    return [f"receptive field: {samples:,} samples = {1000 * samples / rate:.1f} ms"]
+
+
+def cost(experiment: Any, spec: dict, variables: Any, rate: int) -> list[str]:
+    """FLOPs of one forward pass, per second of input audio, as XLA counts them."""
+    shapes = {k: jax.ShapeDtypeStruct(v.shape, v.dtype) for k, v in spec.items()}
+    lowered = jax.jit(experiment.objective.predict).lower(variables, shapes, jax.random.key(0))
+    flops = (lowered.cost_analysis() or {}).get("flops")
+    audio = next((v for k, v in spec.items() if k in ("audio", "mixture")), None)
+    if not flops or audio is None:
+        return []
+    seconds = np.prod(audio.shape[:2]) / rate
+    return [f"cost: {flops / seconds / 1e9:.2f} GFLOP per second of audio (forward)"]

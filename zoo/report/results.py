@@ -1,0 +1,93 @@
+"""One JSON per evaluated row, and the table that is rendered from them."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+from tqdm import tqdm
+
+from zoo import inference
+from zoo.errors import BadInput
+from zoo.evaluation.base import Report, save_report
+from zoo.trained import Trained, commit
+
+VERSIONS = ("jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "librosa")
+
+
+def evaluate(
+    trained: Trained, split: str, limit: int | None = None, folder: Path | None = None
+) -> Report:
+    """Scores a split; writes RUN/evaluation/SPLIT and, unless limited, `folder`/CONFIG.json."""
+    source = trained.experiment.data.source
+    source.prepare()
+    records = source.open(split)
+    if not len(records):
+        raise BadInput(f"{source.info.name} has no {split} split")
+    predict = inference.predictor(trained.experiment.objective, trained.mesh)(trained.variables)
+    began = time.perf_counter()
+    with tqdm(unit="record", desc=f"{trained.config.name} on {split}", leave=False) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        report = trained.experiment.evaluation.run(
+            predict, records, source.info, limit=limit, progress=progress
+        )
+    if jax.process_index():
+        return report
+    row = describe(trained, report, split, time.perf_counter() - began)
+    if trained.directory is not None:
+        save_report(report, trained.directory / "evaluation" / split)
+        write(trained.directory / "evaluation" / f"{split}.json", row)
+    if folder is not None and limit is None:
+        write(folder / trained.config.task / f"{trained.config.name}.json", row)
+    return report
+
+
+def describe(trained: Trained, report: Report, split: str, seconds: float) -> dict[str, Any]:
+    """All that a reader needs to believe, doubt or repeat the numbers."""
+    device = jax.devices()[0]
+    return {
+        "config": trained.config.name,
+        "task": trained.config.task,
+        "title": trained.config.title,
+        "arguments": {k: v for k, v in trained.arguments.items() if k != "path"},
+        "parameters": inference.count(trained.variables.params),
+        "step": trained.meta.get("step"),
+        "training_seconds": trained.meta.get("seconds"),
+        "data": asdict(trained.experiment.data.source.info),
+        "split": split,
+        "metrics": report.metrics,
+        "counts": report.counts,
+        "protocol": report.protocol,
+        "paper": trained.config.paper,
+        "evaluation_seconds": round(seconds, 1),
+        "device": f"{jax.device_count()} x {device.device_kind}",
+        "machine": f"{platform.system()} {platform.machine()}",
+        "versions": {name: metadata.version(name) for name in VERSIONS},
+        "commit": commit(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def write(path: Path, row: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n")
+    new.replace(path)
+
+
+def summary(report: Report) -> str:
+    """A report as lines for the screen."""
+    width = max(map(len, report.metrics), default=0)
+    lines = [report.protocol, *(f"  {k:<{width}}  {v:8.4f}" for k, v in report.metrics.items())]
+    counts = ", ".join(f"{v} {k.replace('_', ' ')}" for k, v in report.counts.items())
+    return "\n".join([*lines, f"  ({counts})"] if counts else lines)

@@ -1,0 +1,248 @@
+"""A run on the disk: train it, go on with it, and load what it learnt.
+
+A run directory holds checkpoints/, metrics.jsonl, tensorboard/, run.json (the resolved arguments),
+config.py (a copy, to read) and what evaluation and reports write. Loading never executes it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from zoo import experiment as experiments
+from zoo import inference, run_lock
+from zoo import mesh as meshes
+from zoo.checkpoints import Checkpoints
+from zoo.errors import BadInput
+from zoo.experiment import Config, Experiment
+from zoo.objectives.base import Variables
+from zoo.trained import Trained, builder, load
+from zoo.training import interruption, loop, state
+from zoo.training.log import Log
+from zoo.training.plateau import Standing
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How training ended: complete, or interrupted by a signal; `code` is the exit code."""
+
+    complete: bool
+    code: int
+
+
+def train(
+    config: Config, arguments: dict[str, Any], directory: Path, *, allow_change: bool, board: bool
+) -> Outcome:
+    """Trains from scratch or from where the run stands, to the last step or to a signal."""
+    experiment = config.experiment(**arguments)
+    mesh = meshes.make(experiment.fsdp)
+    meshes.check_batch(mesh, experiment.batch, experiment.accumulate)
+    directory.mkdir(parents=True, exist_ok=True)
+    with run_lock.held(directory), interruption.caught() as interrupted:
+        every = experiment.save_every
+        checkpoints = Checkpoints(
+            directory / "checkpoints", every=every, monitor=experiment.evaluation.monitor
+        )
+        steps = checkpoints.steps()
+        if steps:
+            check_arguments(config, arguments, checkpoints.read_meta()[1], allow_change)
+        if jax.process_index() == 0:
+            experiment.data.source.prepare()
+            note(directory, config, arguments)
+        wait_for_all("data")
+        begun, shardings, standing = start(config, experiment, mesh, checkpoints)
+        first = int(begun.step)
+        say(headline(config, begun, directory, mesh, first, experiment.steps))
+        log = Log(
+            directory, first, experiment.steps, active=jax.process_index() == 0, board=board
+        )
+        hooks = connect(config, arguments, experiment, mesh, checkpoints, begun, interrupted)
+        try:
+            _, complete = loop.fit(
+                mesh, experiment.objective, experiment.optimizers, schedule(experiment), begun,
+                shardings, standing, hooks, log,
+            )  # fmt: skip
+        finally:
+            log.close()
+            checkpoints.wait()
+            checkpoints.close()
+    return complete
+
+
+def start(
+    config: Config, experiment: Experiment, mesh: Mesh, checkpoints: Checkpoints
+) -> tuple[state.TrainState, Any, Standing]:
+    """The newest good checkpoint, or a fresh state from the first real batch."""
+    build = builder(experiment)
+    if checkpoints.steps():
+        target = state.abstract(mesh, build, experiment.data.spec(experiment.batch))
+        _, begun, meta = checkpoints.restore(target)
+        shardings = jax.tree.map(lambda leaf: leaf.sharding, target)
+        return begun, shardings, Standing(**meta.get("standing", {}))
+    batch = next(batches(experiment, 0))
+    begun, shardings = state.birth(mesh, build, meshes.global_batch(mesh, batch))
+    for part, origin in experiment.initial.items():
+        begun = begin_from(begun, part, load(origin, mesh=mesh))
+    return begun, shardings, Standing()
+
+
+def begin_from(begun: state.TrainState, part: str, origin: Trained) -> state.TrainState:
+    """The state with one player's or frozen network's weights taken from another run."""
+    source = origin.variables
+    params = source.params.get(part) or next(iter(source.params.values()))
+    variables = begun.variables
+    place = "frozen" if part in variables.frozen else "params"
+    own = getattr(variables, place)
+    if part not in own:
+        known = ", ".join([*variables.params, *variables.frozen])
+        raise BadInput(f"initial: this experiment has no part '{part}'; it has {known}")
+    mismatched = jax.tree.structure(own[part]) != jax.tree.structure(params) or any(
+        a.shape != b.shape for a, b in zip(jax.tree.leaves(own[part]), jax.tree.leaves(params))
+    )
+    if mismatched:
+        raise BadInput(f"initial: the weights of {origin.name} do not fit '{part}' of this config")
+    # Copies on this state's shardings: the state is donated, the origin is not.
+    placed = jax.tree.map(
+        lambda new, old: jax.device_put(np.asarray(new), old.sharding), params, own[part]
+    )
+    variables = variables.replace(**{place: {**own, part: placed}})
+    average = begun.average
+    if part in average:
+        average = {**average, part: jax.tree.map(lambda x: x.copy(), placed)}
+    return begun.replace(variables=variables, average=average)
+
+
+def batches(experiment: Experiment, first: int) -> Iterator[dict[str, np.ndarray]]:
+    return experiment.data.batches(
+        experiment.batch, experiment.seed, first, jax.process_index(), jax.process_count()
+    )
+
+
+def schedule(experiment: Experiment) -> loop.Schedule:
+    return loop.Schedule(
+        steps=experiment.steps, seed=experiment.seed, average=experiment.average,
+        accumulate=experiment.accumulate, log_every=experiment.log_every,
+        evaluate_every=experiment.evaluate_every, plateau=experiment.plateau,
+    )  # fmt: skip
+
+
+def connect(
+    config: Config,
+    arguments: dict[str, Any],
+    experiment: Experiment,
+    mesh: Mesh,
+    checkpoints: Checkpoints,
+    begun: state.TrainState,
+    interrupted: Any,
+) -> loop.Hooks:
+    """The loop's view of data, validation, checkpoints and signals."""
+    source = experiment.data.source
+    meta = describe(config, arguments, experiment)
+    bind = inference.predictor(experiment.objective, mesh)
+    target = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), begun
+    )
+
+    def evaluate(variables: Variables, step: int) -> dict[str, float]:
+        report = experiment.evaluation.run(
+            bind(variables), source.open("validation"), source.info,
+            limit=experiment.evaluate_limit,
+        )  # fmt: skip
+        return report.metrics
+
+    def save(step: int, now: state.TrainState, standing: dict, scores: Any, force: bool) -> None:
+        checkpoints.save(step, now, {**meta, "standing": standing}, scores, force)
+
+    def best() -> Variables | None:
+        checkpoints.wait()
+        if checkpoints.best() is None:
+            return None
+        return checkpoints.restore(target, "best")[1].variables
+
+    return loop.Hooks(
+        batches=partial(batches, experiment),
+        names=lambda draw: experiment.data.names(experiment.batch, experiment.seed, draw),
+        evaluate=evaluate, save=save, best=best, stop=interrupted,
+        monitor=experiment.evaluation.monitor,
+    )  # fmt: skip
+
+
+def describe(config: Config, arguments: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
+    """What makes a checkpoint readable years later, and rebuilds its experiment."""
+    shipped = experiments.names().get(config.name) == config.path
+    return {
+        "config": config.name,
+        "config_file": None if shipped else str(config.path),
+        "task": config.task,
+        "arguments": arguments,
+        "data": asdict(experiment.data.source.info),
+        "monitor": list(experiment.evaluation.monitor),
+    }
+
+
+def note(directory: Path, config: Config, arguments: dict[str, Any]) -> None:
+    """run.json and config.py: for people to read, and for `python -m zoo report`."""
+    text = json.dumps({"config": config.name, "arguments": arguments}, indent=1)
+    new = directory / "run.json.new"
+    new.write_text(text + "\n")
+    new.replace(directory / "run.json")
+    if not (directory / "config.py").exists():
+        shutil.copyfile(config.path, directory / "config.py")
+
+
+def check_arguments(
+    config: Config, arguments: dict[str, Any], meta: dict[str, Any], allow: bool
+) -> None:
+    """Refuses to go on with other arguments than the run began with, unless asked to."""
+    if meta["config"] != config.name:
+        raise BadInput(
+            f"this run was trained with --config {meta['config']}, not {config.name}: "
+            "give another --workdir, or that config"
+        )
+    then, now = meta["arguments"], json.loads(json.dumps(arguments))
+    changed = [
+        f"{k}: {then.get(k)!r} -> {now.get(k)!r}"
+        for k in sorted({*then, *now})
+        if then.get(k) != now.get(k)
+    ]
+    if changed and not allow:
+        raise BadInput(
+            f"the run's arguments differ ({'; '.join(changed)}): give them as they were, "
+            "another --workdir, or --allow_config_change"
+        )
+    for line in changed:
+        say(f"changed since the last start: {line}")
+
+
+def headline(
+    config: Config, begun: state.TrainState, directory: Path, mesh: Mesh, first: int, steps: int
+) -> str:
+    """Which config, how many parameters, on which device, where to."""
+    parameters = inference.count(begun.variables.params)
+    device = mesh.devices.flat[0]
+    where = f"{mesh.size} x {device.device_kind}" if mesh.size > 1 else device.device_kind
+    hosts = f" on {jax.process_count()} hosts" if jax.process_count() > 1 else ""
+    begins = f"resumes at step {first} of {steps}" if first else f"{steps} steps"
+    return f"{config.name}: {parameters:,} parameters, {where}{hosts}, {begins}, to {directory}"
+
+
+def say(text: str) -> None:
+    if jax.process_index() == 0:
+        print(text, flush=True)
+
+
+def wait_for_all(what: str) -> None:
+    """A barrier over processes."""
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        multihost_utils.sync_global_devices(what)
