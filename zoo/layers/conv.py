@@ -1,0 +1,209 @@
+"""One-dimensional convolutions [B T C] -> [B T' C'], in lowerings that are fast to differentiate.
+
+Compilers turn three things into slow loops when they differentiate a convolution: an output longer
+than the input, a stride, and a transposed convolution. So `jnp.pad` comes before a convolution
+without padding, strides are folded into channels, and a transposed convolution is a dense one to
+`stride` times the channels (sub-pixel). Same numbers, same parameters as `flax.linen.Conv`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
+
+from zoo.errors import BadInput
+from zoo.layers.grouped_conv import fold_stride, grouped
+
+Padding = str | int | tuple[int, int]
+
+
+def pad_amounts(padding: Padding, length: int, span: int, stride: int = 1) -> tuple[int, int]:
+    """(left, right) zeros for an input of `length` samples under a kernel that spans `span`.
+
+    'same' gives ceil(length / stride) outputs with the odd zero on the right (TensorFlow, Flax);
+    'causal' pads the left only; 'valid' pads nothing; p or (l, r) are torch's explicit zeros.
+    """
+    if isinstance(padding, int):
+        return padding, padding
+    if isinstance(padding, tuple):
+        return padding
+    name = padding.lower()
+    if name == "same":
+        total = max((-(-length // stride) - 1) * stride + span - length, 0)
+        return total // 2, total - total // 2
+    if name == "causal":
+        return span - 1, 0
+    if name == "valid":
+        return 0, 0
+    raise BadInput(f"padding '{padding}' is unknown; use 'same', 'valid', 'causal', p or (l, r)")
+
+
+def convolve(
+    x: jax.Array,
+    kernel: jax.Array,
+    *,
+    stride: int = 1,
+    dilation: int = 1,
+    padding: Padding = "same",
+    groups: int = 1,
+) -> jax.Array:
+    """Correlates [B T C] with [k C/groups C'] -> [B T' C']; y[t] = sum_j x[t s + j d - l] w[j]."""
+    taps, width = kernel.shape[:2]
+    if x.shape[-1] != width * groups:
+        raise BadInput(f"input has {x.shape[-1]} channels; the kernel takes {width * groups}")
+    span = (taps - 1) * dilation + 1
+    left, right = pad_amounts(padding, x.shape[1], span, stride)
+    length = (x.shape[1] + left + right - span) // stride + 1
+    if x.shape[1] + left + right < span:
+        raise BadInput(f"input of {x.shape[1]} samples is too short; give {span - left - right}")
+    if groups > 1:
+        x = jnp.pad(x, ((0, 0), (left, right), (0, 0)))
+        return grouped(x, kernel, stride=stride, dilation=dilation, groups=groups)
+    if stride == 1 and left + right < span and length > 2 * taps:
+        return _dense(x, kernel, dilation, (left, right))  # not longer than its input: as it is
+    x = jnp.pad(x, ((0, 0), (left, right), (0, 0)))
+    if dilation == 1 or stride == 1:
+        x, kernel = fold_stride(x, kernel, stride, length, groups=1)
+    elif stride > 1:
+        x = x[:, : (length - 1) * stride + span]
+        return _dense(x, kernel, dilation, (0, 0), stride)
+    if length <= 2 * kernel.shape[0]:
+        return _patches(x, kernel, dilation)
+    return _dense(x, kernel, dilation, (0, 0))
+
+
+def _dense(
+    x: jax.Array, kernel: jax.Array, dilation: int, pads: tuple[int, int], stride: int = 1
+) -> jax.Array:
+    return jax.lax.conv_general_dilated(
+        x,
+        kernel,
+        (stride,),
+        [pads],
+        rhs_dilation=(dilation,),
+        dimension_numbers=("NWC", "WIO", "NWC"),
+    )
+
+
+def _patches(x: jax.Array, kernel: jax.Array, dilation: int) -> jax.Array:
+    """Few outputs under a long kernel: one matrix product, for XLA would swap the operands."""
+    taps, width, features = kernel.shape
+    length = x.shape[1] - (taps - 1) * dilation
+    shifted = [x[:, j * dilation : j * dilation + length] for j in range(taps)]
+    return jnp.concatenate(shifted, -1) @ kernel.reshape(taps * width, features)
+
+
+def transposed(
+    x: jax.Array,
+    kernel: jax.Array,
+    *,
+    stride: int,
+    padding: Padding = 0,
+    output_padding: int = 0,
+) -> jax.Array:
+    """Transposed convolution [B T C] with [k C C'] -> [B T' C']; y[i s + j - p] += x[i] w[j].
+
+    T' = (T - 1) s - l - r + k + output_padding, as torch's ConvTranspose1d, whose weight [C C' k]
+    becomes ours by `transpose(2, 0, 1)`; Flax's ConvTranspose holds its taps reversed.
+    'same' gives T' = T s (TensorFlow), 'valid' crops nothing.
+    """
+    taps, width, features = kernel.shape
+    if x.shape[-1] != width:
+        raise BadInput(f"input has {x.shape[-1]} channels; the kernel takes {width}")
+    left, right = _crop_amounts(padding, taps, stride)
+    length = (x.shape[1] - 1) * stride - left - right + taps + output_padding
+    if length < 1:
+        raise BadInput(f"padding {padding} crops all of {x.shape[1]} samples; give a longer input")
+    phases = -(-taps // stride)
+    first, last = left // stride, -(-(left + length) // stride)
+    x = jnp.pad(x, ((0, 0), (phases - 1, max(last - x.shape[1], 0)), (0, 0)))
+    x = x[:, first : last + phases - 1]
+    kernel = jnp.pad(kernel, ((0, phases * stride - taps), (0, 0), (0, 0)))
+    kernel = kernel.reshape(phases, stride, width, features)[::-1].transpose(0, 2, 1, 3)
+    kernel = kernel.reshape(phases, width, stride * features)
+    y = convolve(x, kernel, padding="valid").reshape(x.shape[0], (last - first) * stride, features)
+    start = left - first * stride
+    return y[:, start : start + length]
+
+
+def _crop_amounts(padding: Padding, taps: int, stride: int) -> tuple[int, int]:
+    if isinstance(padding, str):
+        if padding.lower() not in ("same", "valid"):
+            raise BadInput(f"padding '{padding}' is unknown; use 'same', 'valid', p or (l, r)")
+        if padding.lower() == "valid":
+            return 0, 0
+        left = max(taps - stride, 0) // 2
+        return left, taps - stride - left
+    return (padding, padding) if isinstance(padding, int) else padding
+
+
+class Conv(nn.Module):
+    """Convolution [B T C] -> [B T' features]; parameters 'kernel' [k C/groups features], 'bias'.
+
+    The parameters are those of flax.linen.Conv; torch's Conv1d weight is `transpose(2, 1, 0)`.
+    padding: 'same' | 'valid' | 'causal' | p | (left, right), see `pad_amounts`.
+    """
+
+    features: int
+    kernel_size: int
+    stride: int = 1
+    dilation: int = 1
+    padding: Padding = "same"
+    groups: int = 1
+    use_bias: bool = True
+    kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
+    bias_init: Callable[..., Any] = nn.initializers.zeros
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        shape = (self.kernel_size, x.shape[-1] // self.groups, self.features)
+        kernel = self.param("kernel", self.kernel_init, shape)
+        bias = self.param("bias", self.bias_init, shape[-1:]) if self.use_bias else None
+        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
+        y = convolve(
+            x,
+            kernel,
+            stride=self.stride,
+            dilation=self.dilation,
+            padding=self.padding,
+            groups=self.groups,
+        )
+        return y if bias is None else y + bias
+
+
+class TransposedConv(nn.Module):
+    """Transposed convolution [B T C] -> [B T' features]; parameters 'kernel' [k C features], 'bias'.
+
+    T' = (T - 1) stride - 2 padding + k + output_padding; see `transposed` for weights of others.
+    """
+
+    features: int
+    kernel_size: int
+    stride: int
+    padding: Padding = 0
+    output_padding: int = 0
+    use_bias: bool = True
+    kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
+    bias_init: Callable[..., Any] = nn.initializers.zeros
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        shape = (self.kernel_size, x.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape)
+        bias = self.param("bias", self.bias_init, shape[-1:]) if self.use_bias else None
+        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
+        y = transposed(
+            x,
+            kernel,
+            stride=self.stride,
+            padding=self.padding,
+            output_padding=self.output_padding,
+        )
+        return y if bias is None else y + bias

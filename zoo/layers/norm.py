@@ -1,0 +1,100 @@
+"""Batch normalisation over the global batch, with parameters and statistics as Flax names them.
+
+Group, layer and weight normalisation are Flax's own: `nn.GroupNorm`, `nn.LayerNorm`, and
+`nn.WeightNorm(Conv(...))`, which equals torch's weight_norm; for a `TransposedConv` torch
+normalises per *input* channel: `nn.WeightNorm(TransposedConv(...), feature_axes=1)`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+ROWS = 1024  # summed in one product; longer sums in float32 would lose digits
+
+
+def column_sum(x: jax.Array) -> jax.Array:
+    """Sum over all axes but the last, [... C] -> [C] float32.
+
+    On a CPU as a product with ones, where XLA reduces columns slowly; elsewhere as a reduction,
+    since matrix units may round to bfloat16.
+    """
+    x = x.astype(jnp.float32)
+    if jax.default_backend() != "cpu" or x.ndim < 3:
+        return jnp.sum(x, axis=tuple(range(x.ndim - 1)))
+    x = x.reshape(x.shape[0], -1, x.shape[-1])
+    whole = x.shape[1] // ROWS * ROWS
+    total = x[:, whole:].sum((0, 1))
+    if whole:
+        blocks = x[:, :whole].reshape(x.shape[0], -1, ROWS, x.shape[-1])
+        total += jnp.einsum("n,bknc->bkc", jnp.ones(ROWS), blocks).sum((0, 1))
+    return total
+
+
+@jax.custom_vjp
+def _normalise(
+    x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    return _normalise_forward(x, scale, bias, epsilon)[0]
+
+
+def _normalise_forward(x, scale, bias, epsilon):
+    count = x.size // x.shape[-1]
+    mean = column_sum(x) / count
+    variance = jnp.maximum(column_sum(jnp.square(x.astype(jnp.float32))) / count - mean**2, 0)
+    inverse = jax.lax.rsqrt(variance + epsilon)
+    y = ((x - mean) * (inverse * scale) + bias).astype(x.dtype)
+    return (y, mean, variance), (x, scale, mean, inverse)
+
+
+def _normalise_backward(saved, cotangents):
+    x, scale, mean, inverse = saved
+    g = cotangents[0]
+    count = x.size // x.shape[-1]
+    d_bias = column_sum(g)
+    d_scale = (column_sum(g * x) - mean * d_bias) * inverse
+    centred = (x - mean) * (inverse * d_scale / count)
+    dx = (inverse * scale) * (g - d_bias / count - centred)
+    return dx.astype(x.dtype), d_scale, d_bias, jnp.zeros(())
+
+
+_normalise.defvjp(_normalise_forward, _normalise_backward)
+
+
+class BatchNorm(nn.Module):
+    """Normalises channels over the global batch, [... C] -> [... C].
+
+    Training uses the batch's mean and (biased) variance and moves 'mean' and 'var' in batch_stats
+    by 1 - momentum; else those are used. torch's momentum is 1 - ours, and its running variance is
+    the unbiased one. epsilon is 1e-5 in torch, 1e-3 in Keras.
+    """
+
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+    use_scale: bool = True
+    use_bias: bool = True
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
+        shape = x.shape[-1:]
+        scale = self.param("scale", nn.initializers.ones, shape) if self.use_scale else None
+        bias = self.param("bias", nn.initializers.zeros, shape) if self.use_bias else None
+        scale = jnp.ones(shape) if scale is None else scale
+        bias = jnp.zeros(shape) if bias is None else bias
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
+        running_var = self.variable("batch_stats", "var", jnp.ones, shape)
+        x = x.astype(self.dtype)
+        if not train:
+            factor = jax.lax.rsqrt(running_var.value + self.epsilon) * scale
+            return ((x - running_mean.value) * factor + bias).astype(self.dtype)
+        y, mean, variance = _normalise(x, scale, bias, jnp.float32(self.epsilon))
+        if not self.is_initializing():
+            mean, variance = jax.lax.stop_gradient((mean, variance))
+            keep = self.momentum
+            running_mean.value = keep * running_mean.value + (1 - keep) * mean
+            running_var.value = keep * running_var.value + (1 - keep) * variance
+        return y
