@@ -88,7 +88,7 @@ def bss_eval_v3(
     """
     reference, estimate = _checked(reference, estimate, names)
     if not images and reference.shape[2] != 1:
-        raise BadInput(f"bss_eval_sources takes mono [S T 1]; it got {reference.shape[2]} channels.")
+        raise BadInput(f"images=False takes mono [S T 1]; it got {reference.shape[2]} channels.")
     reference, estimate = _rounded(reference, estimate, round_to_16_bit)
     sources, length = reference.shape[:2]
     window = length if window is None else window

@@ -40,7 +40,9 @@ def gram(correlation: np.ndarray) -> np.ndarray:
     """Block-Toeplitz matrix of inner products of delayed references: [R R 2L-1] -> [R*L R*L]."""
     count, taps = len(correlation), (correlation.shape[2] + 1) // 2
     lagged = np.lib.stride_tricks.sliding_window_view(correlation, taps, axis=2)[..., ::-1]
-    return lagged.transpose(0, 2, 1, 3).reshape(count * taps, count * taps)
+    # A copy in every case: a single channel would otherwise be a read-only view.
+    blocks = np.array(lagged.transpose(0, 2, 1, 3), order="C")
+    return blocks.reshape(count * taps, count * taps)
 
 
 def solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ embedding, its rate and the number of clips, so these belong beside every value 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,15 +35,13 @@ def fit_gaussian(embeddings: np.ndarray) -> Gaussian:
 def frechet_distance(one: Gaussian, other: Gaussian) -> float:
     """Squared Fréchet distance |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2) of two Gaussians.
 
-    Two eigendecompositions of symmetric matrices instead of a general square root: real, and
-    stable where fewer embeddings than dimensions make the covariances singular.
+    The trace of the mixed root is the nuclear norm of C1^1/2 C2^1/2: real, and accurate where
+    fewer embeddings than dimensions make the covariances singular.
     """
     if one.mean.shape != other.mean.shape:
         raise BadInput(f"embeddings have {one.mean.size} and {other.mean.size} dimensions.")
-    root = _square_root(one.covariance)
-    product = root @ other.covariance @ root
-    values = np.linalg.eigvalsh((product + product.T) / 2)
-    cross = np.sqrt(np.clip(values, 0, None)).sum()
+    roots = _square_root(one.covariance) @ _square_root(other.covariance)
+    cross = np.linalg.svd(roots, compute_uv=False).sum()
     shift = one.mean - other.mean
     trace = np.trace(one.covariance) + np.trace(other.covariance)
     return float(shift @ shift + trace - 2 * cross)
@@ -103,11 +102,15 @@ def log_mel_frechet(reference: np.ndarray, evaluated: np.ndarray, rate: int) -> 
 
 
 def _square_root(matrix: np.ndarray) -> np.ndarray:
+    """Symmetric root of a covariance [D D]; eigenvalues below rounding error count as zero."""
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
+    floor = np.abs(values).max() * len(values) * np.finfo(float).eps
+    return (vectors * np.sqrt(np.where(values > floor, values, 0))) @ vectors.T
 
 
-def _unbiased_mmd(one: np.ndarray, other: np.ndarray, kernel) -> float:
+def _unbiased_mmd(
+    one: np.ndarray, other: np.ndarray, kernel: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> float:
     within = sum(_off_diagonal_mean(kernel(x, x)) for x in (one, other))
     return float(within - 2 * kernel(one, other).mean())
 

@@ -30,7 +30,7 @@ def score_melody(reference: np.ndarray, estimate: np.ndarray, cents: float = 50.
     reference, estimate = np.asarray(reference, float), np.asarray(estimate, float)
     if reference.ndim != 1 or reference.shape != estimate.shape or not reference.size:
         raise BadInput(
-            f"pitch curves {reference.shape} and {estimate.shape} must share one grid of frames [F]."
+            f"pitch curves {reference.shape} and {estimate.shape} must share one grid [F]."
         )
     voiced, called = reference > 0, estimate > 0
     error = _cents_apart(reference, estimate)

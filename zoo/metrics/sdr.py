@@ -29,7 +29,7 @@ def framewise_sdr(
     shorter than the window is one frame. Where any source of the reference or of the estimate is
     silent in a frame, all sources are NaN there, as in museval. A perfect estimate gives inf.
     """
-    xp = _namespace(reference, estimate)
+    xp, reference, estimate = _signals(reference, estimate)
     target = split_frames(reference, window, hop)
     guess = split_frames(estimate, window, hop)
     ratio = _decibels(xp, _energy(xp, target), _energy(xp, target - guess))
@@ -44,7 +44,7 @@ def framewise_si_sdr(
 
     NaN where the reference or the estimate of that source is silent.
     """
-    xp = _namespace(reference, estimate)
+    xp, reference, estimate = _signals(reference, estimate)
     target = split_frames(reference, window, hop)
     guess = split_frames(estimate, window, hop)
     power = _energy(xp, target)
@@ -90,13 +90,15 @@ def silent_frames(signal: Array, window: int, hop: int) -> Array:
     return (total == 0).all(axis=(2, 3)).any(axis=0)
 
 
-def _namespace(reference: Array, estimate: Array) -> ModuleType:
-    """jax.numpy where either signal is a JAX array or tracer, else numpy."""
+def _signals(reference: Array, estimate: Array) -> tuple[ModuleType, Array, Array]:
+    """jax.numpy where either signal is a JAX array or tracer, else numpy and float64."""
     if reference.shape != estimate.shape or reference.ndim != 3:
         raise BadInput(
-            f"reference {reference.shape} and estimate {estimate.shape} must have one shape [S T C]."
+            f"reference {reference.shape} and estimate {estimate.shape} must share a shape [S T C]."
         )
-    return jnp if any(isinstance(x, jax.Array) for x in (reference, estimate)) else np
+    if any(isinstance(x, jax.Array) for x in (reference, estimate)):
+        return jnp, jnp.asarray(reference), jnp.asarray(estimate)
+    return np, np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
 
 
 def _energy(xp: ModuleType, frames: Array) -> Array:

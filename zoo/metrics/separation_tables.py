@@ -44,6 +44,7 @@ def score_track(
     estimates: Mapping[str, np.ndarray],
     rate: int = 44_100,
     *,
+    taps: int = 512,
     round_to_16_bit: bool = True,
 ) -> TrackTable:
     """BSSEval v4 of one track in museval's schema; {name: [T C]} twice, one-second frames.
@@ -63,9 +64,8 @@ def score_track(
         reference = np.stack([references[name] for name in problem])
         length = reference.shape[1]
         estimate = np.stack([match_length(estimates[name], length) for name in problem])
-        scores = bss_eval(
-            reference, estimate, rate, rate, round_to_16_bit=round_to_16_bit, names=problem
-        )
+        options = dict(taps=taps, round_to_16_bit=round_to_16_bit, names=problem)
+        scores = bss_eval(reference, estimate, rate, rate, **options)
         leave = {"vocals"} if has_pair and problem is stems else set()
         targets += [t for t in target_tables(problem, scores) if t["name"] not in leave]
     return {"targets": targets, "rounded_to_16_bit": round_to_16_bit}

@@ -1,0 +1,41 @@
+"""Melody metrics equal mir_eval.melody."""
+
+import mir_eval
+import numpy as np
+import pytest
+
+from zoo.errors import BadInput
+from zoo.metrics.pitch import raw_pitch_accuracy, score_melody
+
+
+def curves(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    reference = 110 * 2 ** rng.uniform(0, 3, 300)
+    detuned = 2.0 ** (rng.normal(0, 40, 300) / 1200 + rng.choice([0, 0, 0, 1, -1], 300))
+    estimate = reference * detuned * rng.choice([1, 1, 1, -1, 0], 300)
+    return np.where(rng.random(300) < 0.3, 0, reference), estimate
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_five_equal_mir_eval(seed):
+    reference, estimate = curves(seed)
+    times = np.arange(300) * 0.01
+    expected = mir_eval.melody.evaluate(times, reference, times, estimate)
+    found = score_melody(reference, estimate)
+    assert found.raw_pitch == pytest.approx(expected["Raw Pitch Accuracy"])
+    assert found.raw_chroma == pytest.approx(expected["Raw Chroma Accuracy"])
+    assert found.voicing_recall == pytest.approx(expected["Voicing Recall"])
+    assert found.voicing_false_alarm == pytest.approx(expected["Voicing False Alarm"])
+    assert found.overall == pytest.approx(expected["Overall Accuracy"])
+    assert 0.2 < found.raw_pitch < found.raw_chroma < 1
+    assert raw_pitch_accuracy(reference, estimate) == found.raw_pitch
+    assert raw_pitch_accuracy(reference, estimate, cents=10) < found.raw_pitch
+
+
+def test_an_unvoiced_reference_scores_zero():
+    assert raw_pitch_accuracy(np.zeros(4), np.full(4, 220.0)) == 0.0
+
+
+def test_curves_share_a_grid():
+    with pytest.raises(BadInput, match="one grid"):
+        score_melody(np.ones(3), np.ones(4))
