@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -153,7 +154,7 @@ def _zones(chunks, head: bytes, bag: bytes, gen: bytes, kind: np.dtype, last: st
     bags = np.frombuffer(chunks[bag], _BAG)["generator"].tolist()
     generators = np.frombuffer(chunks[gen], _GENERATOR).tolist()
     everything = []
-    for begin, end in zip(first[:-1], first[1:]):
+    for begin, end in pairwise(first):
         shared: Zone = {}
         zones = []
         for index in range(begin, end):
