@@ -8,6 +8,8 @@ sides. float32 or iterative solvers are not equivalent: the system's condition e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import scipy.fft
 import scipy.linalg
@@ -16,24 +18,33 @@ BLOCK = 32_768  # FFT points per block
 GROUP = 16  # blocks transformed together
 
 
-def correlations(left: np.ndarray, right: np.ndarray, taps: int) -> np.ndarray:
-    """Cross-correlations sum_t left[t] right[t + k], k = 1-L..L-1: [R T], [E T] -> [R E 2L-1]."""
+def correlations(left: np.ndarray, rights: Sequence[np.ndarray], taps: int) -> np.ndarray:
+    """Cross-correlations sum_t left[t] right[t + k], k = 1-L..L-1, of all channels.
+
+    [S T C] and a sequence of [S T C] -> [S*C E 2L-1], E counting the channels of all the rights.
+    """
     length, lags = left.shape[1], 2 * taps - 2
     points = scipy.fft.next_fast_len(max(min(BLOCK, length + lags), 4 * taps), real=True)
     step = points - lags
-    blocks = -(-length // step)
-    total = np.zeros((points // 2 + 1, len(left), len(right)), np.complex128)
-    # Every right block reaches taps-1 samples beyond its left block on both sides.
-    right = np.pad(right, ((0, 0), (taps - 1, blocks * step - length + taps - 1)))
-    left = np.pad(left, ((0, 0), (0, blocks * step - length)))
-    wide = np.lib.stride_tricks.sliding_window_view(right, points, axis=1)[:, ::step]
-    narrow = left.reshape(len(left), blocks, step)
-    for start in range(0, blocks, GROUP):
-        group = slice(start, start + GROUP)
-        one = scipy.fft.rfft(narrow[:, group], points, axis=2)
-        other = scipy.fft.rfft(wide[:, group], points, axis=2)
-        total += np.conj(one).transpose(2, 0, 1) @ other.transpose(2, 1, 0)
+    total = 0
+    for start in range(0, length, GROUP * step):
+        stop = min(start + GROUP * step, start + -(-(length - start) // step) * step)
+        narrow = _piece(left, start, stop)
+        one = scipy.fft.rfft(narrow.reshape(len(narrow), -1, step), points, axis=2)
+        # Every right block reaches taps-1 samples beyond its left block on both sides.
+        reach = [_piece(right, start - taps + 1, stop + taps - 1) for right in rights]
+        wide = np.lib.stride_tricks.sliding_window_view(np.concatenate(reach), points, axis=1)
+        other = scipy.fft.rfft(wide[:, ::step], points, axis=2)
+        total = total + np.conj(one).transpose(2, 0, 1) @ other.transpose(2, 1, 0)
     return scipy.fft.irfft(total.transpose(1, 2, 0), points, axis=2)[:, :, : lags + 1]
+
+
+def _piece(signal: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """Samples start..stop of every channel, zero beyond the ends: [S T C] -> [S*C stop-start]."""
+    inside = signal[:, max(start, 0) : stop].transpose(0, 2, 1)
+    before, after = max(-start, 0), max(stop - signal.shape[1], 0)
+    flat = inside.reshape(-1, inside.shape[2]).astype(np.float64, copy=False)
+    return np.pad(flat, ((0, 0), (before, after)))
 
 
 def gram(correlation: np.ndarray) -> np.ndarray:
@@ -72,11 +83,9 @@ def distortion_filters(
 
     [S T C], [S T C] -> ([S*C L S*C], [S C L S*C]); the last axis runs over estimates x channels.
     """
-    sources, length, channels = reference.shape
-    left = np.ascontiguousarray(reference.transpose(0, 2, 1)).reshape(-1, length)
-    right = np.ascontiguousarray(estimate.transpose(0, 2, 1)).reshape(-1, length)
-    count = len(left)
-    found = correlations(left, np.concatenate([left, right]), taps)
+    sources, _, channels = reference.shape
+    count = sources * channels
+    found = correlations(reference, (reference, estimate), taps)
     auto, cross = found[:, :count], found[:, count:, taps - 1 :].transpose(0, 2, 1)
     own = np.stack(
         [

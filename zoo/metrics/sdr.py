@@ -2,7 +2,8 @@
 
 Decibels, larger is better. `framewise_sdr` is the SDR of BSSEval v4 (Stöter, Liutkus & Ito, LVA/ICA
 2018): its distortion filters cancel in that ratio, so museval's number needs no filters. Against
-museval: below 1e-12 dB in float64 (NumPy or JAX), below 1e-4 dB in float32 where SDR < 60 dB.
+museval: below 1e-12 dB in float64 (NumPy or JAX), below 1e-4 dB in float32 up to 80 dB.
+Under `jax.jit` window and hop are static.
 `si_sdr` is the scale-invariant ratio of Le Roux et al. (ICASSP 2019), without mean removal.
 """
 
