@@ -8,7 +8,9 @@ user's own installation, never copied. Repeats are ignored; grace and cue notes 
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
+import os
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ from zoo.errors import BadInput
 
 FOLDERS = ("bach", "beethoven", "haydn", "monteverdi", "mozart", "schumann_robert")
 REPERTOIRES = ("chorale", "quartet", "madrigal")
+READER = 1  # raised with every change of what is read
 EXPECTED_PIECES = 472
 EXPECTED_NOTES = 315_956
 EXPECTED_NAMES = "9c4fae8af3a16dc7102d9be31d4cf510786eac9b9d730c46af53cac83fce6b7d"
@@ -189,3 +192,46 @@ def _join_ties(part: list[_Measure], starts: np.ndarray) -> np.ndarray:
                 notes.append(last[pitch])
     array = np.array(notes, np.float64).reshape(-1, 3)
     return array[np.lexsort((array[:, 2], array[:, 0]))]
+
+
+def cached_pieces(folder: Path) -> list[Piece]:
+    """`read_pieces`, kept in a folder between builds; parsing takes some seconds."""
+    version = importlib.metadata.version("music21")
+    path = folder / f"pieces-{version}-{READER}.npz"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        _save(path, read_pieces())
+    return _load(path)
+
+
+def _save(path: Path, pieces: list[Piece]) -> None:
+    names = [(piece.name, piece.repertoire, piece.mode) for piece in pieces]
+    tables = [[*piece.parts, piece.bars] for piece in pieces]
+    aside = path.with_suffix(f".{os.getpid()}.tmp")
+    with open(aside, "wb") as file:
+        np.savez(
+            file,
+            names=np.array(names),
+            counts=np.array([len(table) for table in tables]),
+            lengths=np.array([len(part) for table in tables for part in table]),
+            notes=np.concatenate([part for table in tables for part in table[:-1]]),
+            bars=np.concatenate([table[-1] for table in tables]),
+        )
+    os.replace(aside, path)
+
+
+def _load(path: Path) -> list[Piece]:
+    with np.load(path, allow_pickle=False) as file:
+        names, counts, lengths = file["names"].tolist(), file["counts"], file["lengths"]
+        notes, bars = file["notes"], file["bars"]
+    pieces, note, bar, row = [], 0, 0, 0
+    for (name, repertoire, mode), count in zip(names, counts):
+        parts = []
+        for length in lengths[row : row + count - 1]:
+            parts.append(notes[note : note + length])
+            note += length
+        row += count
+        length = lengths[row - 1]
+        pieces.append(Piece(name, repertoire, mode, tuple(parts), bars[bar : bar + length]))
+        bar += length
+    return pieces
