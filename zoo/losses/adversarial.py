@@ -1,0 +1,75 @@
+"""Losses of critics and generators, scores [B ...] -> loss per example [B].
+
+Scores of any shape behind the batch are averaged; sum over a multi-scale critic's scales outside.
+Objectives take the mean over the batch. `real` and `fake` are scores, not audio, unless named so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from zoo.losses.waveform import l1, per_example
+
+
+def wgan_critic(fake: jax.Array, real: jax.Array) -> jax.Array:
+    """Wasserstein critic, scores [B ...] twice -> [B]: fake minus real (Arjovsky et al. 2017)."""
+    return per_example(fake) - per_example(real)
+
+
+def wgan_generator(fake: jax.Array) -> jax.Array:
+    """Wasserstein generator, scores [B ...] -> [B]; the hinge generator is the same."""
+    return -per_example(fake)
+
+
+def hinge_critic(fake: jax.Array, real: jax.Array) -> jax.Array:
+    """Hinge critic, scores [B ...] twice -> [B]: zero beyond the margins -1 and 1. MelGAN."""
+    return per_example(jax.nn.relu(1 + fake)) + per_example(jax.nn.relu(1 - real))
+
+
+def hinge_generator(fake: jax.Array) -> jax.Array:
+    """Hinge generator, scores [B ...] -> [B]. MelGAN, GAN-TTS."""
+    return -per_example(fake)
+
+
+def least_squares_critic(fake: jax.Array, real: jax.Array) -> jax.Array:
+    """Least-squares critic, scores [B ...] twice -> [B]: fake to 0, real to 1. HiFi-GAN."""
+    return per_example(jnp.square(fake)) + per_example(jnp.square(real - 1))
+
+
+def least_squares_generator(fake: jax.Array) -> jax.Array:
+    """Least-squares generator, scores [B ...] -> [B]: fake to 1. HiFi-GAN."""
+    return per_example(jnp.square(fake - 1))
+
+
+def feature_matching(prediction: Any, target: Any) -> jax.Array:
+    """L1 of a critic's features, two equal trees of [B ...] -> [B], summed over leaves.
+
+    prediction: features of generated audio; target: of real audio. Each leaf counts by its mean.
+    Weights: HiFi-GAN 2; MelGAN 10 * (4 / 5) / 3, for three scales of four strided layers.
+    """
+    terms = jax.tree.map(l1, prediction, target)
+    return sum(jax.tree.leaves(terms))
+
+
+def between(key: jax.Array, real: jax.Array, fake: jax.Array) -> jax.Array:
+    """A point on the line from each real to each fake example, [B ...] twice -> [B ...]."""
+    share = jax.random.uniform(key, (real.shape[0],) + (1,) * (real.ndim - 1))
+    return real + share * (fake - real)
+
+
+def gradient_penalty(
+    critic: Callable[[jax.Array], jax.Array], x: jax.Array, target: float = 1.0
+) -> jax.Array:
+    """(|slope of the critic| - target)^2 at x, inputs [B ...] -> [B] (Gulrajani et al. 2017).
+
+    critic: pure function of inputs [B ...] to scores [B ...], each example's score a function of
+    that example alone (no batch norm), random keys fixed inside. x: usually `between(...)`.
+    """
+    slope = jax.grad(lambda inputs: critic(inputs).sum())(x)
+    # The root of zero has no slope: a critic that does not answer would give NaN.
+    norm = jnp.sqrt(jnp.square(slope).sum(axis=tuple(range(1, slope.ndim))) + 1e-12)
+    return jnp.square(norm - target)

@@ -1,0 +1,89 @@
+"""Losses of spectra of audio, (prediction, target) [B T C] -> loss per example [B].
+
+All are finite, with finite gradients, at silence; objectives take the mean over the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from zoo.losses.waveform import l1, per_example
+from zoo.signal import framing, mel, stft
+
+DDSP_SIZES = (2048, 1024, 512, 256, 128, 64)
+
+
+def multi_scale(
+    prediction: jax.Array,
+    target: jax.Array,
+    *,
+    sizes: Sequence[int] = DDSP_SIZES,
+    overlap: float = 0.75,
+    linear: float = 1.0,
+    log: float = 1.0,
+) -> jax.Array:
+    """L1 of magnitudes and of their logarithms, summed over FFT sizes, [B T C] twice -> [B].
+
+    DDSP (Engel et al. 2020): every size has hop (1 - overlap) n_fft, zeros behind, no centring;
+    each term is a mean over frames and bins. linear, log: weights of the two terms.
+    """
+    total = jnp.zeros(prediction.shape[0], jnp.float32)
+    for size in sizes:
+        hop = round(size * (1 - overlap))
+        ours, theirs = (_magnitude(x, size, hop) for x in (prediction, target))
+        if linear:
+            total += linear * l1(ours, theirs)
+        if log:
+            total += log * l1(_safe_log(ours), _safe_log(theirs))
+    return total
+
+
+def convergence(prediction: jax.Array, target: jax.Array, n_fft: int, hop: int) -> jax.Array:
+    """Spectral convergence, Frobenius |P - T| / |T| of magnitudes, [B T C] twice -> [B].
+
+    0 is perfect, 1 is silence instead of sound. A silent target counts as one of tiny energy.
+    """
+    ours, theirs = (_magnitude(x, n_fft, hop) for x in (prediction, target))
+    return _norm(ours - theirs) / _norm(theirs)
+
+
+def log_magnitude(prediction: jax.Array, target: jax.Array, n_fft: int, hop: int) -> jax.Array:
+    """L1 of ln magnitude, floored at 1e-5, [B T C] twice -> [B]."""
+    ours, theirs = (mel.log_clamp(_magnitude(x, n_fft, hop)) for x in (prediction, target))
+    return l1(ours, theirs)
+
+
+def log_mel(prediction: jax.Array, target: jax.Array, spec: mel.MelSpec) -> jax.Array:
+    """L1 of log mel spectrograms in the spec's unit, [B T C] twice -> [B]. HiFi-GAN: 45 x."""
+    return l1(mel.log_mel(prediction, spec), mel.log_mel(target, spec))
+
+
+def power(prediction: jax.Array, target: jax.Array, n_fft: int, hop: int) -> jax.Array:
+    """Squared difference of power spectra averaged over time, [B T C] twice -> [B].
+
+    Parallel WaveNet (van den Oord et al. 2018): it compares how loud each bin is, not when.
+    """
+    ours, theirs = (
+        stft.power(stft.stft(x, n_fft, hop, centre=False)).mean(axis=1)
+        for x in (prediction, target)
+    )
+    return per_example(jnp.square(ours - theirs))
+
+
+def _magnitude(x: jax.Array, n_fft: int, hop: int) -> jax.Array:
+    pad = framing.end_padding(x.shape[1], n_fft, hop)
+    return stft.magnitude(stft.stft(x, n_fft, hop, centre=False, pad=pad))
+
+
+def _safe_log(x: jax.Array) -> jax.Array:
+    # DDSP replaces zeros and clamps nothing, so very soft bins weigh more than with a clamp. Here
+    # values under 1e-10, which only digital silence has, are zeros: 1 / x would overflow.
+    return jnp.log(jnp.where(x < 1e-10, 1e-5, x))
+
+
+def _norm(x: jax.Array) -> jax.Array:
+    # The root of zero has no slope; 1e-12 keeps that of two equal spectra at zero.
+    return jnp.sqrt(jnp.square(x).sum(axis=tuple(range(1, x.ndim))) + 1e-12)

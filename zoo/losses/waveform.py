@@ -1,0 +1,54 @@
+"""Losses of samples, (prediction, target) [B T C] or [B S T C] -> loss per example [B].
+
+Everything but the batch is averaged; objectives take the mean over the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def per_example(x: jax.Array) -> jax.Array:
+    """Mean of all but the first axis, [B ...] -> [B]."""
+    return x.mean(axis=tuple(range(1, x.ndim)))
+
+
+def l1(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    """Mean absolute difference, [B ...], [B ...] -> [B]."""
+    return per_example(jnp.abs(prediction - target))
+
+
+def l2(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    """Mean squared difference, [B ...], [B ...] -> [B]."""
+    return per_example(jnp.square(prediction - target))
+
+
+def si_sdr(prediction: jax.Array, target: jax.Array, *, floor: float = 1e-8) -> jax.Array:
+    """Negated scale-invariant signal-to-distortion ratio, [B ... T C] twice -> [B] in dB.
+
+    Mean removed, one scale per source and channel, mean of the ratios (Le Roux et al. 2019).
+    floor: energy per sample added to both sides of the ratio; a silent or a perfect prediction
+    keeps a finite loss and gradient, and 80 dB is about the best that full-scale audio can reach.
+    """
+    prediction = prediction - prediction.mean(axis=-2, keepdims=True)
+    target = target - target.mean(axis=-2, keepdims=True)
+    energy = jnp.square(target).mean(axis=-2, keepdims=True)
+    scale = (prediction * target).mean(axis=-2, keepdims=True) / (energy + floor)
+    kept = jnp.square(scale * target).mean(axis=-2)
+    lost = jnp.square(prediction - scale * target).mean(axis=-2)
+    ratio = jnp.log(kept + floor) - jnp.log(lost + floor)
+    return per_example(np.float32(-10 / np.log(10)) * ratio)
+
+
+def per_source(
+    loss: Callable[[jax.Array, jax.Array], jax.Array], prediction: jax.Array, target: jax.Array
+) -> jax.Array:
+    """A loss of [B T C] applied to each source alone, [B S T C] twice -> [B S].
+
+    For weights and for logging: `per_source(l1, ...) @ weights`, with weights [S].
+    """
+    return jax.vmap(loss, in_axes=1, out_axes=1)(prediction, target)

@@ -1,0 +1,207 @@
+"""Mel filter banks, compressions, and papers' front ends by name, [B T C] -> [B F M C].
+
+A `MelSpec` holds every convention of one system's spectrogram; bind it to the system's checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zoo.errors import BadInput
+from zoo.signal import stft
+
+SLANEY_BREAK = 1000.0  # Hz: linear below (200 / 3 Hz a mel), logarithmic above (27 mels per 6.4)
+SLANEY_STEP = np.log(6.4) / 27
+
+
+def hz_to_mel(hz: np.ndarray, scale: str = "slaney") -> np.ndarray:
+    """Frequencies in Hz to mels, [...] -> [...] float64. scale: 'slaney' or 'htk'."""
+    hz = np.asarray(hz, np.float64)
+    if scale == "htk":
+        return 2595.0 * np.log10(1.0 + hz / 700.0)
+    _check(scale)
+    above = np.log(np.maximum(hz, SLANEY_BREAK) / SLANEY_BREAK) / SLANEY_STEP
+    return np.where(hz < SLANEY_BREAK, hz * 3 / 200, 15.0 + above)
+
+
+def mel_to_hz(mel: np.ndarray, scale: str = "slaney") -> np.ndarray:
+    """Mels to frequencies in Hz, [...] -> [...] float64. Inverse of `hz_to_mel`."""
+    mel = np.asarray(mel, np.float64)
+    if scale == "htk":
+        return 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
+    _check(scale)
+    above = SLANEY_BREAK * np.exp(np.maximum(mel - 15.0, 0) * SLANEY_STEP)
+    return np.where(mel < 15.0, mel * 200 / 3, above)
+
+
+def filters(
+    sample_rate: float,
+    n_fft: int,
+    bins: int,
+    low: float = 0.0,
+    high: float | None = None,
+    *,
+    scale: str = "slaney",
+    norm: str | None = "slaney",
+    straight_in: str = "hz",
+) -> np.ndarray:
+    """Triangular filters, -> [N M] float32, for `spectrum @ filters`.
+
+    low, high: outer edges in Hz (high: half the rate). norm: 'slaney' (area 1) or None (peak 1).
+    straight_in: 'hz' as librosa and torchaudio, or 'mel' as tf.signal, which ignores DC as well.
+    Defaults equal librosa.filters.mel; torchaudio's are scale='htk', norm=None.
+    """
+    high = sample_rate / 2 if high is None else high
+    if not 0 <= low < high <= sample_rate / 2:
+        raise BadInput(f"mel edges {low} to {high} Hz: use 0 <= low < high <= {sample_rate / 2}")
+    hz = stft.frequencies(sample_rate, n_fft)
+    mels = np.linspace(hz_to_mel(low, scale), hz_to_mel(high, scale), bins + 2)
+    edges, axis = (mel_to_hz(mels, scale), hz)
+    if straight_in == "mel":
+        edges, axis = mels, hz_to_mel(hz, scale)
+    rise = (axis[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    fall = (edges[2:] - axis[:, None]) / (edges[2:] - edges[1:-1])
+    weights = np.maximum(0, np.minimum(rise, fall))
+    if straight_in == "mel":
+        weights[0] = 0
+    if norm == "slaney":
+        corners = mel_to_hz(mels, scale)
+        weights = weights * 2 / (corners[2:] - corners[:-2])
+    elif norm is not None:
+        raise BadInput(f"mel norm {norm!r}: use 'slaney' or None")
+    return weights.astype(np.float32)
+
+
+def log_power(power: jax.Array, *, half: bool = False) -> jax.Array:
+    """log10(10000 x + 1) of mel power, [...] -> [...]; musicnn's.
+
+    half: first round to float16 as the library's published weights saw it.
+    """
+    if half:
+        power = jnp.minimum(power, 65504.0).astype(jnp.float16).astype(jnp.float32)
+    return jnp.log1p(10_000.0 * power) / np.float32(np.log(10))
+
+
+def decibels(power: jax.Array, floor: float = 1e-10, top: float | None = None) -> jax.Array:
+    """10 log10(max(x, floor)) of power, [B ...] -> [B ...] dB. Won 2020; librosa.power_to_db.
+
+    top: also clip at that many dB below each example's loudest value (librosa's default is 80).
+    """
+    level = 10.0 * jnp.log10(jnp.maximum(power, floor))
+    if top is None:
+        return level
+    loudest = level.max(axis=tuple(range(1, level.ndim)), keepdims=True)
+    return jnp.maximum(level, loudest - top)
+
+
+def log_clamp(magnitude: jax.Array, floor: float = 1e-5) -> jax.Array:
+    """ln(max(x, floor)), [...] -> [...]. HiFi-GAN: floor 1e-5; Tacotron 2: 0.01."""
+    return jnp.log(jnp.maximum(magnitude, floor))
+
+
+def log10_clamp(magnitude: jax.Array, floor: float = 1e-5) -> jax.Array:
+    """log10(max(x, floor)), [...] -> [...]. The authors' MelGAN; its best-known port takes ln."""
+    return jnp.log10(jnp.maximum(magnitude, floor))
+
+
+def log_offset(magnitude: jax.Array, offset: float = 1e-6) -> jax.Array:
+    """ln(x + offset), [...] -> [...]. SpecGAN, GANSynth."""
+    return jnp.log(magnitude + offset)
+
+
+@dataclass(frozen=True)
+class MelSpec:
+    """Every convention of one system's mel spectrogram. Lengths in samples, frequencies in Hz."""
+
+    sample_rate: int
+    n_fft: int
+    hop: int
+    bins: int
+    compress: Callable[[jax.Array], jax.Array]
+    exponent: int = 2  # of the modulus before the filters: 1 or 2
+    low: float = 0.0
+    high: float | None = None
+    scale: str = "slaney"
+    norm: str | None = "slaney"
+    straight_in: str = "hz"
+    win: int | None = None
+    centre: bool = True
+    pad_mode: str = "reflect"
+    pad: tuple[int, int] | None = None
+    floor: float = 0.0  # under the root of the modulus
+
+    def filters(self) -> np.ndarray:
+        """The spec's filter bank, -> [N M] float32."""
+        return filters(
+            self.sample_rate,
+            self.n_fft,
+            self.bins,
+            self.low,
+            self.high,
+            scale=self.scale,
+            norm=self.norm,
+            straight_in=self.straight_in,
+        )
+
+
+def mel_spectrogram(x: jax.Array, spec: MelSpec) -> jax.Array:
+    """Uncompressed mel spectrogram, [B T C] -> [B F M C] float32."""
+    spectrum = stft.stft(
+        x,
+        spec.n_fft,
+        spec.hop,
+        centre=spec.centre,
+        pad_mode=spec.pad_mode,
+        pad=spec.pad,
+        win=spec.win,
+    )
+    if spec.exponent == 2:
+        energy = stft.power(spectrum)
+    else:
+        energy = stft.magnitude(spectrum, spec.floor)
+    return jnp.einsum("bfnc,nm->bfmc", energy, spec.filters())
+
+
+def log_mel(x: jax.Array, spec: MelSpec) -> jax.Array:
+    """Compressed mel spectrogram of one system, [B T C] -> [B F M C] float32."""
+    return spec.compress(mel_spectrogram(x, spec))
+
+
+def _check(scale: str) -> None:
+    if scale != "slaney":
+        raise BadInput(f"mel scale {scale!r}: use 'slaney' or 'htk'")
+
+
+MUSICNN = MelSpec(16_000, 512, 256, 96, partial(log_power, half=True))
+WON = MelSpec(16_000, 512, 256, 128, decibels, scale="htk", norm=None)
+MELGAN = MelSpec(22_050, 1024, 256, 80, log10_clamp, exponent=1, centre=False, pad=(384, 384))
+HIFIGAN = MelSpec(
+    22_050,
+    1024,
+    256,
+    80,
+    log_clamp,
+    exponent=1,
+    high=8000.0,
+    centre=False,
+    pad=(384, 384),
+    floor=1e-9,
+)
+# As the paper is remembered, not checked: 50 ms windows every 12.5 ms; its mel scale is not stated.
+TACOTRON2 = MelSpec(
+    24_000,
+    2048,
+    300,
+    80,
+    partial(log_clamp, floor=0.01),
+    exponent=1,
+    low=125.0,
+    high=7600.0,
+    win=1200,
+)

@@ -1,0 +1,112 @@
+"""Phase: Griffin-Lim, instantaneous frequency, running sums without drift, [B F N C] or [B T C]."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zoo.signal.stft import istft, stft
+
+TURN = np.float32(2 * np.pi)
+
+
+def griffin_lim(
+    magnitude: jax.Array,
+    n_fft: int,
+    hop: int,
+    *,
+    centre: bool,
+    length: int,
+    iterations: int = 32,
+    momentum: float = 0.99,
+    key: jax.Array | None = None,
+    **convention: object,
+) -> jax.Array:
+    """Audio whose spectrogram is near to `magnitude`, [B F N C] -> [B T C] with T = length.
+
+    momentum: 0.99 for the fast variant (Perraudin, Balazs, Sondergaard 2013), 0 for the plain one
+    (Griffin and Lim 1984). key: random first phase; without it zero phase. convention: further
+    arguments of `stft` (pad_mode, pad, win, window_name) and `dual` of `istft`.
+    """
+    backward = {k: v for k, v in convention.items() if k != "pad_mode"}
+    forward = {k: v for k, v in convention.items() if k != "dual"}
+
+    def analyse(x: jax.Array) -> jax.Array:
+        return stft(x, n_fft, hop, centre=centre, **forward)
+
+    def synthesise(unit: jax.Array) -> jax.Array:
+        return istft(magnitude * unit, n_fft, hop, centre=centre, length=length, **backward)
+
+    def refine(_: int, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        unit, previous = state
+        rebuilt = analyse(synthesise(unit))
+        return _unit(rebuilt - momentum / (1 + momentum) * previous), rebuilt
+
+    if key is None:
+        turns = jnp.zeros(magnitude.shape, jnp.float32)
+    else:
+        turns = jax.random.uniform(key, magnitude.shape)
+    start = jax.lax.complex(jnp.cos(TURN * turns), jnp.sin(TURN * turns))
+    unit, _ = jax.lax.fori_loop(0, iterations, refine, (start, jnp.zeros_like(start)))
+    return synthesise(unit)
+
+
+def angle(spectrum: jax.Array) -> jax.Array:
+    """Phase, [...] complex -> [...] radians in [-pi, pi]; zero, with zero gradient, at silence."""
+    silent = (spectrum.real == 0) & (spectrum.imag == 0)
+    imag, real = jnp.where(silent, 0.0, spectrum.imag), jnp.where(silent, 1.0, spectrum.real)
+    return jnp.arctan2(imag, real)
+
+
+def wrap(phase: jax.Array) -> jax.Array:
+    """Phase modulo one turn, [...] -> [...] radians in [-pi, pi)."""
+    return phase - TURN * jnp.floor(phase / TURN + 0.5)
+
+
+def unwrap(phase: jax.Array, axis: int = 1) -> jax.Array:
+    """Phase without jumps of more than half a turn along `axis`, same shape, radians.
+
+    Grows with time and so loses float32 precision; `instantaneous_frequency` does without it.
+    """
+    step = wrap(jnp.diff(phase, axis=axis))
+    first = jax.lax.slice_in_dim(phase, 0, 1, axis=axis)
+    return jnp.concatenate([first, first + jnp.cumsum(step, axis=axis)], axis=axis)
+
+
+def instantaneous_frequency(phase: jax.Array) -> jax.Array:
+    """Wrapped phase advance from frame to frame, [B F N C] radians -> [B F N C] in [-1, 1).
+
+    In half turns per frame; the first frame holds the phase itself. GANSynth (Engel et al. 2019).
+    """
+    advance = wrap(jnp.diff(phase, axis=1))
+    return jnp.concatenate([phase[:, :1], advance], axis=1) / np.float32(np.pi)
+
+
+def accumulate_phase(frequency: jax.Array) -> jax.Array:
+    """Inverse of `instantaneous_frequency`, [B F N C] half turns -> [B F N C] radians, wrapped."""
+    return TURN * accumulate(frequency / 2)
+
+
+@jax.custom_jvp
+def accumulate(increment: jax.Array) -> jax.Array:
+    """Running phase in cycles, increments [B T ...] -> [B T ...] in [-0.5, 0.5].
+
+    Sample t holds the sum of increments 0..t, modulo one. The sum runs in 32-bit integers, whose
+    overflow is the wrapping itself: whatever the length, nothing is lost but the rounding of each
+    increment to 2^-32 cycles (float sums drift after seconds). Differentiable like cumsum.
+    """
+    steps = (increment - jnp.round(increment)) * np.float32(2**32)
+    steps = jnp.where(steps >= np.float32(2**31), steps - np.float32(2**32), steps)
+    total = jnp.cumsum(jnp.round(steps).astype(jnp.int32), axis=1)
+    return total.astype(jnp.float32) * np.float32(2**-32)
+
+
+@accumulate.defjvp
+def _accumulate_jvp(primals: tuple, tangents: tuple) -> tuple:
+    return accumulate(primals[0]), jnp.cumsum(tangents[0], axis=1)
+
+
+def _unit(spectrum: jax.Array) -> jax.Array:
+    size = jnp.abs(spectrum)
+    return spectrum / jnp.where(size > np.finfo(np.float32).tiny, size, 1.0)
