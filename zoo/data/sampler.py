@@ -86,12 +86,28 @@ def _pitched(
         begin, end = region.loop
         after = places >= end
         places[after] = begin + (places[after] - begin) % (end - begin)
-    sample = font.samples[np.clip(places, 0, len(font.samples) - 1)]
-    if len(sample) == 0:
+    places = np.clip(places, 0, len(font.samples) - 1)
+    if len(places) == 0:
         return np.zeros(0, np.float32)
+    sample = font.samples[places]
+    if region.loop is not None:
+        _mend_seam(sample, places, region, font.samples)
     # The ratio is rounded so that soxr builds the same filter for the same key everywhere.
     tone = soxr.resample(sample, round(source_rate, 3), rate, quality="HQ")
     return (tone[: round(seconds * rate)] * region.gain).astype(np.float32)
+
+
+def _mend_seam(
+    sample: np.ndarray, places: np.ndarray, region: Region, source: np.ndarray
+) -> None:
+    """Fades the end of a long loop into what precedes its beginning: not every font did so."""
+    begin, end = region.loop
+    fade = min(256, (end - begin) // 4, begin - region.start)
+    if end - begin < 512 or fade < 1:
+        return
+    at = np.flatnonzero((places >= end - fade) & (places < end))
+    weight = ((places[at] - (end - fade)) / np.float32(fade)).astype(np.float32)
+    sample[at] += weight * (source[places[at] - (end - begin)] - sample[at])
 
 
 def _sweep(tone: np.ndarray, region: Region, rate: int) -> np.ndarray:
