@@ -1,0 +1,177 @@
+"""The separation protocol against known ratios, museval's schema and hand-made aggregates."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoo.data.source import Info
+from zoo.errors import BadInput
+from zoo.evaluation.base import save_report
+from zoo.evaluation.segments import Segments
+from zoo.evaluation.separation import Separation
+from zoo.evaluation.separation_rows import aggregate, track_rows, write_museval
+from zoo.evaluation.songs import Separator
+
+RATE, CHUNK = 1000, 1700
+INFO = Info("toy", RATE, 2, ("drums", "bass", "vocals"), "CC0", "")
+
+
+def tracks(silent=None):
+    """Two tracks of 3 and 2 chunks; `silent` = (track, stem, seconds) is muted."""
+    rng = np.random.default_rng(0)
+    records = []
+    for track, chunks in (("one", 3), ("two", 2)):
+        stems = rng.integers(-9000, 9000, (3, chunks * CHUNK, 2)).astype(np.int16)
+        if silent and silent[0] == track:
+            stems[silent[1], : silent[2] * RATE] = 0
+        for chunk in range(chunks):
+            own = stems[:, chunk * CHUNK : (chunk + 1) * CHUNK]
+            mix = own.sum(0).astype(np.int16)
+            records.append({"track": track, "chunk": chunk, "stems": own, "audio": mix})
+    return records
+
+
+class Oracle:
+    """Answers with the true stems plus noise of a known level, found by where a segment lies."""
+
+    def __init__(self, records, sources, level):
+        mixes = {}
+        for record in records:
+            mixes.setdefault(record["track"], []).append(record["stems"])
+        self.stems = [np.concatenate(x, 1).astype(np.float32) / 32768 for x in mixes.values()]
+        self.sources, self.level, self.rng = sources, level, np.random.default_rng(9)
+
+    def __call__(self, batch):
+        return {"prediction": np.stack([self.answer(audio) for audio in batch["audio"]])}
+
+    def answer(self, audio):
+        for stems in self.stems:
+            mix = np.pad(stems.sum(0), ((0, len(audio)), (0, 0)))
+            found = np.flatnonzero((mix[:, 0] == audio[0, 0]) & audio[0, 0].astype(bool))
+            for at in found:
+                if np.allclose(mix[at : at + len(audio)], audio, atol=1e-6):
+                    padded = np.pad(stems, ((0, 0), (0, len(audio)), (0, 0)))
+                    own = padded[:, at : at + len(audio)]
+                    own = np.stack([own[pick].sum(0) for pick in self.sources])
+                    return own * (1 + self.level * self.rng.choice([-1, 1], own.shape))
+        return np.zeros((len(self.sources), *audio.shape), np.float32)
+
+
+def evaluate(
+    records,
+    sources=("drums", "bass", "vocals"),
+    picks=([0], [1], [2]),
+    level=0.1,
+    limit=None,
+    **how,
+):
+    separator = Separator(Segments(640, batch=2), RATE, 2, sources)
+    evaluation = Separation(separator, **how)
+    oracle = Oracle(records, picks, level)
+    return evaluation, evaluation.run(oracle, records, INFO, limit=limit)
+
+
+def test_noise_20_db_below_scores_20_db_in_every_aggregation():
+    evaluation, report = evaluate(tracks())
+    assert report.counts == {"tracks": 2, "frames": 8, "silent_frames": 0, "perfect_frames": 0}
+    for kind in ("median_of_track_medians", "pooled_median", "mean_of_track_medians"):
+        for stem in (*INFO.labels, "average"):
+            assert report.metrics[f"sdr_{kind}/{stem}"] == pytest.approx(20, abs=1e-3)
+    assert report.metrics["si_sdr_pooled_median/bass"] == pytest.approx(20, abs=0.3)
+    assert evaluation.monitor[0] in report.metrics
+    assert all(np.isfinite(value) for value in report.metrics.values())
+    assert len(report.tables["per_frame"]) == 8 * 3 and "museval" in report.protocol
+
+
+def test_perfect_separation_is_infinite_and_counted():
+    _, report = evaluate(tracks(), level=0.0)
+    assert report.counts["perfect_frames"] == 8 * 3
+    assert not any(name.startswith("sdr_") for name in report.metrics)
+
+
+def test_a_late_separator_scores_badly():
+    records = tracks()
+    oracle = Oracle(records, ([0], [1], [2]), 0.0)
+    late = lambda batch: {"prediction": np.roll(oracle(batch)["prediction"], 1, 2)}  # noqa: E731
+    report = Separation(Separator(Segments(640), RATE, 2, INFO.labels)).run(late, records, INFO)
+    assert report.metrics["sdr_median_of_track_medians/average"] < 0
+
+
+def test_silent_frames_are_left_out_for_all_stems_and_counted():
+    _, report = evaluate(tracks(silent=("one", 1, 2)))
+    assert report.counts["silent_frames"] == 2
+    muted = [row for row in report.tables["per_frame"] if np.isnan(row["SDR"])]
+    assert {(row["track"], row["time"]) for row in muted} == {("one", 0.0), ("one", 1.0)}
+    assert len(muted) == 6
+    per_track = {(row["track"], row["stem"]): row for row in report.tables["per_track"]}
+    assert per_track["one", "drums"]["defined"] == 3 and per_track["one", "drums"]["frames"] == 5
+
+
+def test_accompaniment_is_the_sum_of_stems_not_named():
+    _, report = evaluate(tracks(), ("vocals", "accompaniment"), ([2], [0, 1]))
+    assert report.metrics["sdr_pooled_median/accompaniment"] == pytest.approx(20, abs=1e-3)
+    with pytest.raises(BadInput, match="no stem 'piano', only drums, bass, vocals"):
+        evaluate(tracks(), ("piano",), ([0],))
+
+
+def test_full_ratios_agree_with_streamed_sdr_and_survive_a_silent_track():
+    records = tracks()
+    _, streamed = evaluate(records, limit=1)
+    _, full = evaluate(records, limit=1, ratios="full")
+    for ratio in ("SDR", "SI-SDR"):
+        pairs = zip(streamed.tables["per_frame"], full.tables["per_frame"], strict=True)
+        np.testing.assert_allclose(
+            *np.transpose([(a[ratio], b[ratio]) for a, b in pairs]), atol=1e-9
+        )
+    for ratio in ("isr", "sir", "sar"):
+        assert np.isfinite(full.metrics[f"{ratio}_median_of_track_medians/vocals"])
+    _, report = evaluate(tracks(silent=("one", 0, 6)), limit=1, ratios="full")
+    assert report.counts["silent_frames"] == 5
+    assert not any(name.startswith("sdr_") for name in report.metrics)
+
+
+def test_limit_counts_tracks_and_reads_no_further():
+    records = tracks()[:3] + [{"track": "two"}]
+    separator = Separator(Segments(640), RATE, 2, INFO.labels)
+    oracle = Oracle(records[:3], ([0], [1], [2]), 0.1)
+    report = Separation(separator).run(oracle, records, INFO, limit=1)
+    assert report.counts["tracks"] == 1
+
+
+def test_three_aggregations_of_hand_made_frames():
+    values = {"a": [1.0, 2.0, 9.0, np.nan], "b": [4.0, np.inf], "c": [6.0, 6.0, 7.0]}
+    rows = [
+        {"track": track, "stem": "vocals", "time": float(time), "SDR": value}
+        for track, own in values.items()
+        for time, value in enumerate(own)
+    ]
+    metrics = aggregate(rows)
+    assert metrics["sdr_median_of_track_medians/vocals"] == 4
+    assert metrics["sdr_mean_of_track_medians/vocals"] == 4
+    assert metrics["sdr_pooled_median/vocals"] == 6
+    assert metrics["sdr_pooled_mean/vocals"] == pytest.approx(5)
+    assert track_rows(rows, ["SDR"])[0] | {"SDR": 2.0} == {
+        "track": "a",
+        "stem": "vocals",
+        "frames": 4,
+        "defined": 3,
+        "SDR": 2.0,
+    }
+
+
+def test_museval_files_meet_its_schema_and_report_is_saved(tmp_path):
+    _, report = evaluate(tracks())
+    paths = write_museval(report.tables["per_frame"], tmp_path / "scores")
+    assert [path.name for path in paths] == ["one.json", "two.json"]
+    table = json.loads(paths[0].read_text())
+    assert [target["name"] for target in table["targets"]] == list(INFO.labels)
+    assert [frame["time"] for frame in table["targets"][0]["frames"]] == [0, 1, 2, 3, 4]
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = Path(importlib.util.find_spec("museval").origin).with_name("musdb.schema.json")
+    jsonschema.validate(table, json.loads(schema.read_text()))
+    save_report(report, tmp_path / "report")
+    names = {path.name for path in (tmp_path / "report").iterdir()}
+    assert names == {"report.json", "per_track.csv", "per_frame.csv", "sdr.png"}

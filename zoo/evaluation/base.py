@@ -1,0 +1,104 @@
+"""What an evaluation is: a protocol from held-out records to a report of finite numbers."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from zoo.data.source import Example, Info
+
+Batch = dict[str, np.ndarray]
+# Compiled: batch arrays [B ...] to host arrays [B ...]. It compiles once per shape, so every
+# evaluation calls it with one fixed batch shape and pads the last batch.
+Predict = Callable[[Batch], Batch]
+Progress = Callable[[int, int], None]  # (done, of how many; 0 where that is unknown)
+Figure = Callable[[], Any]  # makes a matplotlib figure; matplotlib is imported only then
+
+
+@dataclass(frozen=True)
+class Report:
+    """The numbers of one evaluation, and how they came about."""
+
+    metrics: dict[str, float]  # finite scalars only
+    protocol: str  # one sentence: what exactly was computed
+    counts: dict[str, int]  # clips, tracks, undefined tags, silent frames, ...
+    tables: dict[str, list[dict]] = field(default_factory=dict)
+    figures: dict[str, Figure] = field(default_factory=dict)
+
+
+class Evaluation(Protocol):
+    """A frozen dataclass of the protocol's choices."""
+
+    @property
+    def monitor(self) -> tuple[str, str]:
+        """What 'best so far' means: a metric's name and 'max' or 'min'."""
+
+    def run(
+        self,
+        predict: Predict,
+        records: Sequence[Example],
+        info: Info,
+        *,
+        limit: int | None = None,
+        progress: Progress | None = None,
+    ) -> Report:
+        """Over all records, or over the first `limit` clips or tracks."""
+
+
+def in_batches(predict: Predict, examples: Iterable[Batch], size: int) -> Iterator[Batch]:
+    """The prediction of every example [...], in order, through calls of one shape [size ...]."""
+    examples = iter(examples)
+    while group := list(islice(examples, size)):
+        stacked = {key: np.stack([example[key] for example in group]) for key in group[0]}
+        spare = size - len(group)
+        output = predict({key: _pad(value, spare) for key, value in stacked.items()})
+        output = {key: np.asarray(value) for key, value in output.items()}
+        for row in range(len(group)):
+            yield {key: value[row] for key, value in output.items()}
+
+
+def _pad(stacked: np.ndarray, spare: int) -> np.ndarray:
+    if not spare:
+        return stacked
+    return np.concatenate([stacked, np.zeros((spare, *stacked.shape[1:]), stacked.dtype)])
+
+
+def to_float(pcm: np.ndarray) -> np.ndarray:
+    """int16 PCM [...] to float32 [...] in [-1, 1); floating point passes as float32."""
+    if pcm.dtype == np.int16:
+        return pcm.astype(np.float32) / 32768
+    return np.asarray(pcm, np.float32)
+
+
+def finite(metrics: dict[str, float]) -> dict[str, float]:
+    """The metrics that are numbers, as Python floats: an undefined one is left out, not zero."""
+    return {name: float(value) for name, value in metrics.items() if np.isfinite(value)}
+
+
+def save_report(report: Report, folder: str | Path) -> Path:
+    """report.json, one CSV per table and one PNG per figure; the folder is made where missing."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in report.tables.items():
+        write_table(folder / f"{name}.csv", rows)
+    for name, make in report.figures.items():
+        make().savefig(folder / f"{name}.png", dpi=150, bbox_inches="tight")
+    summary = {key: getattr(report, key) for key in ("protocol", "metrics", "counts")}
+    (folder / "report.json").write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    return folder
+
+
+def write_table(path: str | Path, rows: list[dict]) -> None:
+    """Rows as CSV; columns in the order in which they first appear."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with Path(path).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,132 @@
+"""Bits per sample of held-out audio under a likelihood model, over whole records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from zoo.data.source import Example, Info
+from zoo.errors import BadInput
+from zoo.evaluation.base import Batch, Predict, Progress, Report, finite, in_batches, to_float
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Sum of nats / ln 2 over counted samples, divided by their number.
+
+    The model reads windows of `samples`, of which the first `context` are only read: every sample
+    counted is predicted from at least `context` before it, and windows advance by
+    samples - context. lead: what the start of a record is predicted from: 'zeros' puts `context`
+    zeros before it and counts every sample, 'exclude' leaves its first `context` samples out.
+    `predict` answers {'nats': [B T]}, aligned to the end of the window (a model may skip up to
+    `context` samples at its start), or [B], the sum over a window, with context=0: then a rest
+    that fills no window is left out and counted. keys: further fields the model is conditioned on.
+    """
+
+    samples: int
+    context: int = 0
+    batch: int = 8
+    lead: Literal["zeros", "exclude"] = "zeros"
+    key: str = "audio"
+    keys: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.context < self.samples:
+            raise BadInput(f"context {self.context} must be 0 to {self.samples - 1} samples.")
+
+    @property
+    def monitor(self) -> tuple[str, str]:
+        return "bits_per_sample", "min"
+
+    def run(
+        self,
+        predict: Predict,
+        records: Sequence[Example],
+        info: Info,
+        *,
+        limit: int | None = None,
+        progress: Progress | None = None,
+    ) -> Report:
+        total = min(len(records), limit or len(records))
+        rows = [{"record": index, "track": "", "samples": 0, "nats": 0.0} for index in range(total)]
+        owners: list[tuple[int, int]] = []
+        left_out = 0
+
+        def windows() -> Iterator[Batch]:
+            nonlocal left_out
+            for index in range(total):
+                record = records[index]
+                rows[index]["track"] = str(record["track"])
+                extra = {key: np.asarray(record[key]) for key in self.keys}
+                audio = to_float(record["audio"])
+                left_out += min(self.context, len(audio)) if self.lead == "exclude" else 0
+                for window, counted in self.cut(audio):
+                    owners.append((index, counted))
+                    yield {self.key: window, **extra}
+                if progress:
+                    progress(index + 1, total)
+
+        for place, output in enumerate(in_batches(predict, windows(), self.batch)):
+            index, counted = owners[place]
+            nats, counted, lost = self._counted(np.asarray(output["nats"], np.float64), counted)
+            rows[index]["nats"] += nats
+            rows[index]["samples"] += counted
+            left_out += lost
+        return self._report(rows, left_out, info)
+
+    def cut(self, audio: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+        """Windows [samples C] of a record [T C], each with how many of its samples count.
+
+        What counts follows the context; zeros behind the record's end never count.
+        """
+        if self.lead == "zeros":
+            audio = np.pad(audio, ((self.context, 0), (0, 0)))
+        step = self.samples - self.context
+        for start in range(0, len(audio) - self.context, step):
+            window = audio[start : start + self.samples]
+            counted = len(window) - self.context
+            yield np.pad(window, ((0, self.samples - len(window)), (0, 0))), counted
+
+    def _counted(self, nats: np.ndarray, counted: int) -> tuple[float, int, int]:
+        """(sum of nats, samples they stand for, samples left out) of one window."""
+        step = self.samples - self.context
+        if nats.ndim == 1 and len(nats) >= step:
+            return float(nats[len(nats) - step :][:counted].sum()), counted, 0
+        if nats.ndim == 0 and not self.context:
+            return (float(nats), counted, 0) if counted == step else (0.0, 0, counted)
+        raise BadInput(
+            f"nats {list(nats.shape)} of a window cannot be those of its last {step} samples: "
+            f"give [B T] with T >= {step}, or sums [B] with context=0."
+        )
+
+    def _report(self, rows: list[dict], left_out: int, info: Info) -> Report:
+        samples = sum(row["samples"] for row in rows)
+        if not samples:
+            raise BadInput(f"no record is long enough for windows of {self.samples} samples.")
+        for row in rows:
+            row["bits_per_sample"] = row["nats"] / np.log(2) / max(row["samples"], 1)
+        bits = sum(row["nats"] for row in rows) / np.log(2) / samples
+        means = np.array([row["bits_per_sample"] for row in rows if row["samples"]])
+        error = means.std(ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.nan
+        metrics = finite({"bits_per_sample": bits, "bits_per_sample_standard_error": error})
+        counts = {
+            "records": len(rows),
+            "samples": samples,
+            "left_out_samples": left_out,
+        }
+        return Report(metrics, self._sentence(info), counts, {"per_record": rows})
+
+    def _sentence(self, info: Info) -> str:
+        start = (
+            f"preceded by {self.context} zeros, every sample counted"
+            if self.lead == "zeros"
+            else f"whose first {self.context} samples are context only"
+        )
+        return (
+            f"Sum of negative log-likelihoods / ln 2 / counted samples over whole records at "
+            f"{info.sample_rate} Hz, {start}; windows of {self.samples} samples with "
+            f"{self.context} of context, no state carried between them."
+        )

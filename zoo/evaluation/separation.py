@@ -1,0 +1,167 @@
+"""Separation of held-out tracks, scored second by second as museval does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+from typing import Literal
+
+import numpy as np
+
+from zoo.data.source import Example, Info
+from zoo.errors import BadInput
+from zoo.evaluation.base import Predict, Progress, Report, finite, to_float
+from zoo.evaluation.blocks import reblock
+from zoo.evaluation.segments import identity_error
+from zoo.evaluation.separation_rows import Row, aggregate, box_plot, track_rows
+from zoo.evaluation.songs import Separator, separate
+from zoo.metrics.bss_eval import bss_eval
+from zoo.metrics.sdr import framewise_sdr, framewise_si_sdr, silent_frames
+from zoo.metrics.separation_tables import METRICS
+
+ACCOMPANIMENT = "accompaniment"
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Framewise ratios of every named stem, at the rate of the records.
+
+    Consecutive records of one `track` are joined to a whole song and separated by `how`. A source
+    named 'accompaniment' is the sum of all stems that are not named themselves. ratios: 'sdr' needs
+    no filters and streams; 'full' adds ISR, SIR and SAR (512 taps, audio rounded to 16 bit, one
+    track in memory). seconds: window and hop of a frame.
+    """
+
+    how: Separator
+    ratios: Literal["sdr", "full"] = "sdr"
+    seconds: float = 1.0
+
+    @property
+    def monitor(self) -> tuple[str, str]:
+        return "sdr_median_of_track_medians/average", "max"
+
+    def run(
+        self,
+        predict: Predict,
+        records: Sequence[Example],
+        info: Info,
+        *,
+        limit: int | None = None,
+        progress: Progress | None = None,
+    ) -> Report:
+        drift = identity_error(self.how.segments)
+        if drift > 1e-5:
+            raise BadInput(f"these segments change the song by {drift:.3g} before any model does.")
+        rows: list[Row] = []
+        for track, span in islice(track_spans(records), limit):
+            rows += self.score(predict, records, track, span, info)
+            if progress:
+                progress(span.stop, len(records))
+        return self._report(rows, info)
+
+    def score(
+        self, predict: Predict, records: Sequence[Example], track: str, span: range, info: Info
+    ) -> list[Row]:
+        """One track's rows {'track', 'stem', 'time', 'SDR', ...}, one per frame and stem."""
+
+        def mix() -> Iterator[np.ndarray]:
+            return (mixture(records[index]) for index in span)
+
+        targets = stem_getter(self.how, info)
+        references = (targets(records[index]) for index in span)
+        stems = separate(predict, mix, info.sample_rate, self.how)
+        window = round(self.seconds * info.sample_rate)
+        pairs = zip(reblock(references, window), reblock(stems, window), strict=True)
+        frames = self._full(pairs, window) if self.ratios == "full" else _streamed(pairs, window)
+        return [
+            {"track": track, "stem": stem, "time": index * self.seconds}
+            | {name: float(value[source]) for name, value in frame.items()}
+            for index, frame in enumerate(frames)
+            for source, stem in enumerate(self.how.sources)
+        ]
+
+    def _full(self, pairs: Iterator, window: int) -> Iterator[dict[str, np.ndarray]]:
+        parts = [(reference, estimate[: len(reference)]) for reference, estimate in pairs]
+        reference, estimate = (np.concatenate(side, 1) for side in zip(*parts, strict=True))
+        length = reference.shape[1]
+        if any(silent_frames(x, length, length).any() for x in (reference, estimate)):
+            yield from _streamed(parts, window)  # undefined for BSSEval: NaN, and counted as such
+            return
+        scores = bss_eval(reference, estimate, window, window, names=self.how.sources)
+        invariant = framewise_si_sdr(reference, estimate, window, window)
+        for frame in range(invariant.shape[1]):
+            ratios = {name: getattr(scores, name.lower())[:, frame] for name in METRICS}
+            yield ratios | {"SI-SDR": invariant[:, frame]}
+
+    def _report(self, rows: list[Row], info: Info) -> Report:
+        names = (*(METRICS if self.ratios == "full" else ("SDR",)), "SI-SDR")
+        metrics: dict[str, float] = {}
+        for name in names:
+            metrics |= aggregate(rows, name)
+        first = [row["SDR"] for row in rows if row["stem"] == self.how.sources[0]]
+        counts = {
+            "tracks": len({row["track"] for row in rows}),
+            "frames": len(first),
+            "silent_frames": int(np.isnan(first).sum()),
+            "perfect_frames": sum(bool(np.isposinf(row["SDR"])) for row in rows),
+        }
+        per_track = track_rows(rows, names)
+        tables = {"per_track": per_track, "per_frame": rows}
+        return Report(
+            finite(metrics), self._sentence(info), counts, tables, {"sdr": box_plot(per_track)}
+        )
+
+    def _sentence(self, info: Info) -> str:
+        return (
+            f"BSSEval v4 image ratios (as museval) of {', '.join(self.how.sources)} in frames of "
+            f"{self.seconds:g} s at {info.sample_rate} Hz, {info.channels} channel(s); frames in "
+            "which any stem or estimate is silent, and infinite ratios, are left out."
+        )
+
+
+def track_spans(records: Sequence[Example]) -> Iterator[tuple[str, range]]:
+    """Consecutive records of one track, in order, read no further than asked for."""
+    named = ((index, str(records[index]["track"])) for index in range(len(records)))
+    for track, group in groupby(named, key=lambda pair: pair[1]):
+        indices = [index for index, _ in group]
+        yield track, range(indices[0], indices[-1] + 1)
+
+
+def mixture(record: Example) -> np.ndarray:
+    """The record's mix [T C] float32: its `audio`, or else the sum of its stems."""
+    if "audio" in record:
+        return to_float(record["audio"])
+    return to_float(record["stems"]).sum(0)
+
+
+def stem_getter(how: Separator, info: Info) -> Callable[[Example], np.ndarray]:
+    """record -> references [S T C] float32 in the order of the model's sources."""
+    rest = [index for index, name in enumerate(info.labels) if name not in how.sources]
+    picks = []
+    for source in how.sources:
+        if source in info.labels:
+            picks.append([info.labels.index(source)])
+        elif source == ACCOMPANIMENT and rest:
+            picks.append(rest)
+        else:
+            raise BadInput(f"{info.name} has no stem '{source}', only {', '.join(info.labels)}.")
+
+    def references(record: Example) -> np.ndarray:
+        stems = to_float(record["stems"])
+        return np.stack([stems[pick].sum(0) for pick in picks])
+
+    return references
+
+
+def _streamed(pairs: Iterable, window: int) -> Iterator[dict[str, np.ndarray]]:
+    """Ratios of whole frames; a partial frame counts only where the track has no other."""
+    for index, (reference, estimate) in enumerate(pairs):
+        if index and reference.shape[1] < window:
+            return
+        reference = reference.astype(np.float64)
+        estimate = estimate[: len(reference)].astype(np.float64)
+        yield {
+            "SDR": framewise_sdr(reference, estimate, window, window)[:, 0],
+            "SI-SDR": framewise_si_sdr(reference, estimate, window, window)[:, 0],
+        }

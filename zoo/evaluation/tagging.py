@@ -1,0 +1,202 @@
+"""Tagging of held-out clips: sigmoids of segments, averaged per clip, ranked over clips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from zoo.data.source import Example, Info
+from zoo.errors import BadInput
+from zoo.evaluation.base import (
+    Batch,
+    Figure,
+    Predict,
+    Progress,
+    Report,
+    finite,
+    in_batches,
+    to_float,
+)
+from zoo.metrics.ranking import Ranking, rank_tags
+
+
+@dataclass(frozen=True)
+class Tagging:
+    """Macro ROC-AUC and PR-AUC of mean segment scores.
+
+    samples: what the model reads. A clip is cut into consecutive segments with `hop` (None: side by
+    side, the rest that fills no segment is left out: Lee, Kim, Pons), or into `segments` evenly
+    spaced ones (Won: 16, hop (length - samples) // 16). A shorter clip is filled up with zeros.
+    group: what one row of the ranking is, a 'record' or all records of one 'track'.
+    """
+
+    samples: int
+    batch: int = 16
+    hop: int | None = None
+    segments: int | None = None
+    key: str = "audio"
+    group: Literal["record", "track"] = "record"
+
+    def __post_init__(self) -> None:
+        if self.hop is not None and self.segments is not None:
+            raise BadInput("hop and segments are two ways to cut a clip: give one of them.")
+
+    @property
+    def monitor(self) -> tuple[str, str]:
+        return "pr_auc", "max"
+
+    def run(
+        self,
+        predict: Predict,
+        records: Sequence[Example],
+        info: Info,
+        *,
+        limit: int | None = None,
+        progress: Progress | None = None,
+    ) -> Report:
+        clips = self.clip_scores(predict, records, limit, progress)
+        scores = np.stack([clip.total / clip.segments for clip in clips])
+        tags = np.stack([clip.tags for clip in clips])
+        known = np.stack([clip.known for clip in clips])
+        return self._report(scores, tags, known, info, sum(clip.segments for clip in clips))
+
+    def clip_scores(
+        self,
+        predict: Predict,
+        records: Sequence[Example],
+        limit: int | None = None,
+        progress: Progress | None = None,
+    ) -> list[Clip]:
+        """Summed segment scores and labels of every clip, in order of first appearance."""
+        clips: dict[object, Clip] = {}
+        owners: list[object] = []
+
+        def cuts() -> Iterator[Batch]:
+            for index in range(len(records)):
+                record = records[index]
+                name = str(record["track"]) if self.group == "track" else index
+                if name not in clips:
+                    if len(clips) == limit:
+                        return
+                    clips[name] = Clip.of(record)
+                for segment in self.cut(to_float(record["audio"])):
+                    owners.append(name)
+                    yield {self.key: segment}
+                if progress:
+                    progress(index + 1, len(records))
+
+        for row, output in enumerate(in_batches(predict, cuts(), self.batch)):
+            clips[owners[row]].add(output["prediction"])
+        if not clips:
+            raise BadInput("no clips to evaluate: choose another split, or prepare the data anew.")
+        return list(clips.values())
+
+    def cut(self, audio: np.ndarray) -> Iterator[np.ndarray]:
+        """Segments [samples C] of a clip [T C]; at least one."""
+        spare = len(audio) - self.samples
+        if spare < 0:
+            audio = np.pad(audio, ((0, -spare), (0, 0)))
+        if self.segments is None:
+            starts = range(0, max(spare, 0) + 1, self.hop or self.samples)
+        else:
+            step = max(spare, 0) // self.segments
+            starts = [index * step for index in range(self.segments)]
+        for start in starts:
+            yield audio[start : start + self.samples]
+
+    def _report(
+        self, scores: np.ndarray, tags: np.ndarray, known: np.ndarray, info: Info, segments: int
+    ) -> Report:
+        ranking = rank_tags(tags, scores, known, info.labels)
+        metrics = {"roc_auc": ranking.roc_auc, "pr_auc": ranking.average_precision}
+        if known.all() and (tags.sum(1) == 1).all():  # one class each: genres, instruments
+            metrics["accuracy"] = float(np.mean(scores.argmax(1) == tags.argmax(1)))
+        counts = {
+            f"{self.group}s": len(scores),
+            "segments": segments,
+            "unknown_labels": int((known == 0).sum()),
+            "undefined_roc_auc": len(ranking.undefined_roc_auc),
+            "undefined_pr_auc": len(ranking.undefined_average_precision),
+        }
+        rows = tag_rows(ranking, tags, known, info.labels)
+        sentence = self._sentence(info, ranking)
+        return Report(
+            finite(metrics), sentence, counts, {"per_tag": rows}, {"tags": tag_bars(rows)}
+        )
+
+    def _sentence(self, info: Info, ranking: Ranking) -> str:
+        cut = f"{self.segments} evenly spaced" if self.segments else "consecutive"
+        undefined = ", ".join(ranking.undefined_roc_auc) or "none"
+        return (
+            f"Mean over tags of ROC-AUC and of average precision (pr_auc), both by scikit-learn, a "
+            f"{self.group}'s score being its mean over {cut} segments of {self.samples} samples "
+            f"at {info.sample_rate} Hz; unknown labels masked; tags without both classes are left "
+            f"out of the means: {undefined}."
+        )
+
+
+@dataclass
+class Clip:
+    """Running sum of one clip's segment scores [K], beside its labels."""
+
+    tags: np.ndarray
+    known: np.ndarray
+    total: np.ndarray
+    segments: int = 0
+
+    @classmethod
+    def of(cls, record: Example) -> Clip:
+        tags = np.asarray(record["tags"])
+        known = np.asarray(record.get("known", np.ones_like(tags)))
+        return cls(tags, known, np.zeros(tags.shape, np.float64))
+
+    def add(self, scores: np.ndarray) -> None:
+        if scores.shape != self.total.shape:
+            raise BadInput(
+                f"the model gives scores {list(scores.shape)} for labels {list(self.total.shape)}: "
+                "evaluate it on data with its own tags."
+            )
+        self.total += scores
+        self.segments += 1
+
+
+def tag_rows(
+    ranking: Ranking, tags: np.ndarray, known: np.ndarray, labels: Sequence[str]
+) -> list[dict]:
+    """One row per tag: its AUCs (NaN where undefined) and how many labels they rest on."""
+    return [
+        {
+            "tag": label,
+            "roc_auc": float(ranking.roc_auc_per_tag[index]),
+            "pr_auc": float(ranking.average_precision_per_tag[index]),
+            "positives": int((tags[:, index] * (known[:, index] > 0)).sum()),
+            "known": int((known[:, index] > 0).sum()),
+        }
+        for index, label in enumerate(labels)
+    ]
+
+
+def tag_bars(rows: Sequence[dict]) -> Figure:
+    """A maker of the figure 'AUCs of every tag, best first'; grey marks are what chance gives."""
+
+    def make():
+        from matplotlib.figure import Figure
+
+        shown = [row for row in rows if np.isfinite(row["pr_auc"])]
+        shown.sort(key=lambda row: row["pr_auc"])
+        figure = Figure(figsize=(8, 1.2 + 0.22 * len(shown)))
+        left, right = figure.subplots(1, 2, sharey=True)
+        for axes, name, title in ((left, "pr_auc", "average precision"), (right, "roc_auc", "ROC")):
+            axes.barh(range(len(shown)), [row[name] for row in shown], color="#3b6ea5", height=0.7)
+            chance = [row["positives"] / row["known"] if name == "pr_auc" else 0.5 for row in shown]
+            axes.plot(chance, range(len(shown)), "|", color="0.6", markersize=8)
+            axes.set(xlim=(0, 1), xlabel=title, ylim=(-0.6, len(shown) - 0.4))
+            axes.spines[["top", "right"]].set_visible(False)
+        left.set_yticks(range(len(shown)), [row["tag"] for row in shown], fontsize=8)
+        figure.tight_layout()
+        return figure
+
+    return make
