@@ -42,13 +42,17 @@ def train(options: argparse.Namespace) -> int:
     config = experiment.find(options.config)
     arguments = experiment.parse(config, options.arguments)
     directory = options.workdir or Path("runs") / config.name
-    outcome = runs.train(
+    complete = runs.train(
         config, arguments, directory,
         allow_change=options.allow_config_change, board=not options.no_tensorboard,
     )  # fmt: skip
-    if outcome.complete and not options.no_test:
-        runs.finish(directory)
-    return outcome.code
+    if not complete:
+        print(f"stopped; go on with: python {' '.join(sys.argv)}")
+    elif not options.no_test:
+        from zoo.report import finish
+
+        finish.finish(directory)
+    return 0
 
 
 if __name__ == "__main__":

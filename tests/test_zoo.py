@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from zoo import experiment as experiments
-from zoo import inference, runs
+from zoo import inference, runs, trained
 from zoo import mesh as meshes
 from zoo.objectives.base import Request
 from zoo.training import state
@@ -113,17 +113,16 @@ def test_trains_resumes_evaluates_and_sounds(config, tmp_path):
     if not experiment.objective.turns:
         pytest.skip("fitted in closed form: test_untrained_systems_evaluate covers it")
     embedded(experiment)
-    outcome = runs.train(config, arguments, tmp_path / "run", allow_change=False, board=False)
-    assert outcome.complete and outcome.code == 0
-    trained = runs.load(tmp_path / "run", step="latest")
+    assert runs.train(config, arguments, tmp_path / "run", allow_change=False, board=False)
+    found = trained.load(tmp_path / "run", step="latest")
     from zoo.report import results
 
-    report = results.evaluate(trained, "test", limit=2)
+    report = results.evaluate(found, "test", limit=2)
     assert report.metrics and all(np.isfinite(v) for v in report.metrics.values())
     generate = getattr(experiment.objective, "generate", None)
     if generate is not None and not getattr(experiment.objective, "needs_source", False):
         request = Request(length=700, count=2, chunk=256)
-        audio = np.concatenate(list(generate(trained.variables, request)), 1)
+        audio = np.concatenate(list(generate(found.variables, request)), 1)
         assert audio.shape[:2] == (2, 700) and np.all(np.isfinite(audio))
         assert np.abs(audio).max() <= 1.0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,18 +31,10 @@ from zoo.training.log import Log
 from zoo.training.plateau import Standing
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How training ended: complete, or interrupted by a signal; `code` is the exit code."""
-
-    complete: bool
-    code: int
-
-
 def train(
     config: Config, arguments: dict[str, Any], directory: Path, *, allow_change: bool, board: bool
-) -> Outcome:
-    """Trains from scratch or from where the run stands, to the last step or to a signal."""
+) -> bool:
+    """Trains from scratch or from where the run stands; false when a signal ended it early."""
     experiment = config.experiment(**arguments)
     mesh = meshes.make(experiment.fsdp)
     meshes.check_batch(mesh, experiment.batch, experiment.accumulate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
 from jax.sharding import Mesh
 
 from zoo import experiment as experiments
@@ -32,6 +35,13 @@ class Trained:
     mesh: Mesh
     name: str  # of the run directory, or of the published weights
     directory: Path | None = None  # where the run stands; None for published weights
+
+    def fingerprint(self) -> str:
+        """SHA-256 over all parameters, in the order of their paths."""
+        digest = hashlib.sha256()
+        for leaf in jax.tree.leaves((self.variables.params, self.variables.frozen)):
+            digest.update(np.ascontiguousarray(leaf).tobytes())
+        return digest.hexdigest()
 
 
 def find(

@@ -13,7 +13,13 @@ from zoo.objectives.base import Batch, Metrics, Tree, Turn, Variables
 
 
 def raw(output: jax.Array) -> jax.Array:
+    """The output as it is."""
     return output
+
+
+def sigmoid(output: jax.Array) -> jax.Array:
+    """Logits to probabilities of independent labels."""
+    return jax.nn.sigmoid(output)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,184 @@
+"""The user's own files through a trained model: predictions out, or audio out."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from zoo import inference
+from zoo.data import audio_files
+from zoo.data.probing import probe
+from zoo.errors import BadInput
+from zoo.evaluation.separation import Separation
+from zoo.evaluation.stem_files import separate_file
+from zoo.objectives.base import Request
+from zoo.streaming import stream_to_wav
+from zoo.trained import Trained
+
+CHUNK = 16_384  # samples handed out at a time: how far Ctrl-C can lag behind
+
+
+def predict(trained: Trained, inputs: Sequence[str], out: Path, *, force: bool) -> int:
+    """Tags, notes, ... of every file into `out`/FILE; 2 where a file had to be rejected."""
+    evaluation = trained.experiment.evaluation
+    if not hasattr(evaluation, "predict_file"):
+        raise BadInput(f"{trained.config.name} gives audio, not predictions: use sample.py --input")
+    run = inference.predictor(trained.experiment.objective, trained.mesh)(trained.variables)
+    info = trained.experiment.data.source.info
+
+    def one(path: Path) -> str:
+        folder = fresh(out / path.stem, force)
+        return evaluation.predict_file(run, path, folder, info)
+
+    return for_each(inputs, one)
+
+
+def sound(trained: Trained, options: argparse.Namespace) -> int:
+    """What `sample.py` was asked for: a separated song, or generated audio."""
+    evaluation, objective = trained.experiment.evaluation, trained.experiment.objective
+    if isinstance(evaluation, Separation):
+        if not options.input:
+            raise BadInput(f"{trained.config.name} separates: give it a song with --input")
+        return for_each(options.input, lambda path: separate(trained, path, options))
+    if not hasattr(objective, "generate"):
+        raise BadInput(f"{trained.config.name} makes no audio: use evaluate.py --input")
+    if options.input:
+        return for_each(options.input, lambda path: generate(trained, options, path))
+    if getattr(objective, "needs_source", False):
+        raise BadInput(f"{trained.config.name} transforms audio: give it some with --input")
+    print(generate(trained, options, None))
+    return 0
+
+
+def for_each(inputs: Sequence[str], act: Callable[[Path], str]) -> int:
+    """One line per file; those that cannot be used are named with their reason."""
+    rejected = 0
+    for path in audio_files.find(inputs):
+        try:
+            print(act(path), flush=True)
+        except BadInput as error:
+            rejected += 1
+            print(f"rejected: {error}", file=sys.stderr)
+    return 2 if rejected else 0
+
+
+def separate(trained: Trained, path: Path, options: argparse.Namespace) -> str:
+    """One song into stems; the line that says so."""
+    how = replace(
+        trained.experiment.evaluation.how, residual=options.residual, keep_sum=options.keep_sum,
+        shifts=options.shifts, seed=options.seed,
+    )  # fmt: skip
+    run = inference.predictor(trained.experiment.objective, trained.mesh)(trained.variables)
+    stems = options.stems.split(",") if options.stems else None
+    folder = options.out / path.stem
+    rate = probe(path).rate
+    with tqdm(unit="s", desc=path.name, leave=False, bar_format=SONG) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total / rate
+            bar.update(done / rate - bar.n)
+
+        facts = separate_file(
+            run, path, folder, how, stems=stems, form=options.form, force=options.force,
+            progress=progress,
+        )  # fmt: skip
+    write_facts(folder / "info.json", {**facts, **provenance(trained)})
+    levels = ", ".join(f"{k} {v:.1f} dB" for k, v in facts["rms_db"].items())
+    return f"{path.name}: {levels}; mix minus stems {facts['null_db']:.1f} dB; in {folder}"
+
+
+SONG = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of song [{elapsed}<{remaining}]"
+
+
+def generate(trained: Trained, options: argparse.Namespace, path: Path | None) -> str:
+    """Audio from the model, streamed to files with their JSON beside them."""
+    info = trained.experiment.data.source.info
+    rate = info.sample_rate
+    source = prompt = None
+    if path is not None:
+        source, report = audio_files.read(path, rate, info.channels)
+        say_notes(report)
+    if options.prompt:
+        prompt, report = audio_files.read(options.prompt, rate, info.channels)
+        say_notes(report)
+        prompt = prompt[-round(options.prompt_seconds * rate) :]
+    length = len(source) if source is not None else round(options.seconds * rate)
+    if length < 1 or options.num < 1:
+        raise BadInput("--seconds and --num must be more than nothing")
+    request = Request(
+        length=length, count=options.num, seed=options.seed, temperature=options.temperature,
+        prompt=prompt, source=source, chunk=CHUNK,
+    )  # fmt: skip
+    stem = path.stem if path is not None else "sample"
+    names = [f"{stem}.wav"] if options.num == 1 else [f"{stem}_{i}.wav" for i in range(options.num)]
+    files = [options.out / name for name in names]
+    refuse_overwrite(files, options.force)
+    chunks = trained.experiment.objective.generate(trained.variables, request)
+    written = stream_to_wav(chunks, files, rate, length=length)
+    for voice, file in enumerate(files):
+        facts = {
+            "file": file.name, "voice": voice, "samples": written, "sample_rate": rate,
+            "sha256": sha256(file), "request": described(request, path, options.prompt),
+        }  # fmt: skip
+        write_facts(file.with_suffix(".json"), {**facts, **provenance(trained)})
+    return f"{written / rate:.2f} s x {options.num} at {rate} Hz in {', '.join(map(str, files))}"
+
+
+def described(request: Request, path: Path | None, prompt: str | None) -> dict[str, Any]:
+    """A request as JSON; audio is named by its file and hash."""
+    facts = {k: getattr(request, k) for k in ("length", "count", "seed", "temperature", "chunk")}
+    for name, file, audio in (("input", path, request.source), ("prompt", prompt, request.prompt)):
+        if file is not None:
+            facts[name] = {"file": str(file), "sha256": sha256(Path(file).expanduser())}
+            facts[name]["samples"] = len(np.asarray(audio))
+    return facts
+
+
+def provenance(trained: Trained) -> dict[str, Any]:
+    """Which weights and which arguments made a file."""
+    return {
+        "checkpoint": trained.name,
+        "step": trained.meta.get("step"),
+        "config": trained.config.name,
+        "arguments": trained.arguments,
+        "weights_sha256": trained.fingerprint(),
+    }
+
+
+def say_notes(report: audio_files.Report) -> None:
+    if report.notes:
+        print(report, file=sys.stderr)
+
+
+def fresh(folder: Path, force: bool) -> Path:
+    """A folder for results, refused where it holds any already."""
+    if folder.exists() and any(folder.iterdir()) and not force:
+        raise BadInput(f"{folder} exists: choose another --out, or --force to overwrite")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def refuse_overwrite(files: Sequence[Path], force: bool) -> None:
+    present = [str(file) for file in files if file.exists()]
+    if present and not force:
+        raise BadInput(f"{present[0]} exists: choose another --out, or --force to overwrite")
+
+
+def write_facts(path: Path, facts: dict[str, Any]) -> None:
+    new = path.with_name(path.name + ".new")
+    new.write_text(json.dumps(facts, indent=1) + "\n")
+    new.replace(path)
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

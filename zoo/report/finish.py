@@ -1,0 +1,45 @@
+"""The end of a training run: scores on the test split, a page to look at, what to try next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax
+
+from zoo import trained
+from zoo.evaluation.separation import Separation
+from zoo.report import page, results
+from zoo.trained import Trained
+
+
+def finish(directory: Path) -> None:
+    """Evaluates the best weights of a run and writes RUN/report.html."""
+    found = trained.load(directory)
+    report = results.evaluate(found, "test")
+    if jax.process_index():
+        return
+    print(results.summary(report))
+    page.examples(found, directory)
+    print(f"page to look at: {page.write(directory)}")
+    print("next:")
+    for command in commands(found, directory):
+        print(f"  {command}")
+
+
+def commands(found: Trained, directory: Path) -> list[str]:
+    """Three things that a person would try next with this run."""
+    checkpoint = f"--checkpoint {directory}"
+    if isinstance(found.experiment.evaluation, Separation):
+        first = f"python sample.py {checkpoint} --input YOUR_SONG.mp3 --out stems"
+    elif not hasattr(found.experiment.objective, "generate"):
+        first = f"python evaluate.py {checkpoint} --input YOUR_SONG.mp3 --out out"
+    elif getattr(found.experiment.objective, "needs_source", False):
+        first = f"python sample.py {checkpoint} --input YOUR_SONG.mp3 --out out"
+    else:
+        first = f"python sample.py {checkpoint} --seconds 5 --num 2 --out out"
+    other = {
+        "classification": "wave_unet_score_render",
+        "separation": "wavenet_score_render",
+        "generation": "samplecnn_score_render",
+    }.get(found.config.task, "samplecnn_score_render")
+    return [first, f"python train.py --config {other}", "python -m zoo list"]
