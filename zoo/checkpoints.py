@@ -169,11 +169,17 @@ class Checkpoints:
             raise SaveFailed(self._failure)
 
     def close(self) -> None:
-        """Waits and frees threads. Raises nothing, for it also runs while errors pass by."""
-        self._settle()
-        if self._manager:
+        """Waits and frees threads. Raises nothing, for it also runs while errors pass by.
+
+        For the same reason it is the one method that asks nothing of the other processes.
+        """
+        if self._manager is None:
+            return
+        try:
             self._manager.close()
-            self._manager = None
+        except Exception as error:
+            log.warning("the last checkpoint may be incomplete: %s", files.one_line(error))
+        self._manager = None
 
     def _holds(self, step: int) -> bool:
         folder = self.directory / str(step)

@@ -1,9 +1,9 @@
 """SampleCNN 3^9 on MagnaTagATune (Lee, Park, Kim and Nam, SMC 2017; Applied Sciences 8:150, 2018).
 
-Row 3^9 with 59,049 samples at 22,050 Hz of the table of m^n models; m, depth and stem give its other
-rows. Split of the authors (15,244 / 1,529 / 4,332 clips), scores averaged over the ten segments of a
-clip. Five stages of falling learning rate, each from the best weights so far; an epoch is 6,628 steps
-of 23, some 6 minutes on one GPU of 2019 (a reimplementation's log).
+Row 3^9 with 59,049 samples at 22,050 Hz of the table of m^n models; m, depth and stem give its
+other rows. Split of the authors (15,244 / 1,529 / 4,332 clips), scores averaged over the ten
+segments of a clip. Five stages of falling learning rate, each from the best weights so far; an
+epoch is 6,628 steps of 23, some 6 minutes on one GPU of 2019 (a reimplementation's log).
 Audio is the reader's own download: path=FOLDER.
 """
 

@@ -1,8 +1,8 @@
 """WaveNet on the embedded piano music, 8-bit mu-law codes, unconditional.
 
-The 30 layers of the paper's figures (three stacks of 1, 2, ..., 512) with 32 channels instead of 512
-so that two cores train it in minutes; width=512 gate=512 is the size quoted for the paper. To be
-worth anything it must get below 5.6 bits per sample, what an order-1 model of such codes needs.
+The 30 layers of the paper's figures (three stacks of 1, 2, ..., 512) with 32 channels instead of
+512 so that two cores train it in minutes; width=512 gate=512 is the size quoted for the paper. To
+be worth anything it must get below 5.6 bits per sample, what an order-1 model of such codes needs.
 """
 
 from zoo.data.pipeline import Data

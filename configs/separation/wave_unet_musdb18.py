@@ -1,7 +1,7 @@
 """Wave-U-Net M1 to M7 on MUSDB18-HQ (Stoller, Ewert and Dixon, ISMIR 2018).
 
-Default variant=m4, the SiSEC 2018 entry STL1: stereo at 22,050 Hz with input context; m6 is STL2, of
-four stems. Adam at 1e-4 until 20 epochs of 2,000 steps bring nothing, then at 1e-5 from the last
+Default variant=m4, the SiSEC 2018 entry STL1: stereo at 22,050 Hz with input context; m6 is STL2,
+of four stems. Adam at 1e-4 until 20 epochs of 2,000 steps bring nothing, then at 1e-5 from the last
 weights; about a day on one GPU of 2018 (reported, unchecked).
 Deviations: HQ audio instead of the compressed stems and without the 50 CCMixter songs; the usual
 86/14 split instead of a random 75/25; the second stage keeps batch 16 instead of 32; scores are

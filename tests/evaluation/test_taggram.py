@@ -48,6 +48,8 @@ def test_scores_stand_at_their_times_at_another_rate():
     loud = taggram.times[taggram.scores[:, 0] > 0.5]
     assert (loud.min(), loud.max()) == (1.0, 1.75)
     assert taggram.times[-1] + taggram.seconds >= 4.1 > taggram.times[-1]
+    np.testing.assert_allclose(taggram.edges[1:-1], taggram.times[1:] + (0.25 - 0.125) / 2)
+    assert (taggram.edges[0], taggram.edges[-1]) == (0, 4.1)
     assert taggram.top(1)[0][0] == "quiet" and len(taggram.top()) == 3
 
 
@@ -116,7 +118,7 @@ def test_page_holds_song_and_scores_and_nothing_from_elsewhere(tmp_path, monkeyp
     assert not re.search(r"https?://", page)
     data = json.loads(re.search(r"const d = (\{.*?\}), row", page)[1])
     assert data["labels"][0] == "quiet" and len(data["scores"][0]) == len(taggram.times)
-    assert max(data["peaks"]) == 1 and data["step"] == 0.125
+    assert max(data["peaks"]) == 1 and len(data["edges"]) == len(taggram.times) + 1
     monkeypatch.setattr(taggram_page, "EMBED_BYTES", 83_000)  # the wav has 131 kB
     assert (
         'src="data:audio/mpeg;base64,'

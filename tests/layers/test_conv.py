@@ -40,9 +40,9 @@ def gradients(function, *arguments):
         y = function(*arguments)
         return jnp.sum(y * jnp.sin(jnp.arange(y.size)).reshape(y.shape)), y
 
-    (_, y), grads = jax.jit(
-        jax.value_and_grad(loss, tuple(range(len(arguments))), has_aux=True)
-    )(*arguments)
+    (_, y), grads = jax.jit(jax.value_and_grad(loss, tuple(range(len(arguments))), has_aux=True))(
+        *arguments
+    )
     return y, *grads
 
 

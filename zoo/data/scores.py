@@ -58,7 +58,7 @@ class _Measure:
 
     length: float
     beats: float
-    notes: list[tuple[float, float, int, bool]]  # onset, duration, pitch, continues a tie
+    notes: list[tuple[float, float, int, bool, bool]]  # onset, duration, pitch, ties to both sides
 
 
 def package_folder(package: str) -> Path:
@@ -153,8 +153,9 @@ def _read_measure(measure: ElementTree.Element, clock: _Clock) -> _Measure:
             if node.find("chord") is None:
                 previous, now = now, now + duration
             if (pitch := node.find("pitch")) is not None:
-                tied = any(tie.get("type") == "stop" for tie in node.findall("tie"))
-                notes.append((previous, duration, _midi(pitch) + clock.transpose, tied))
+                ties = {tie.get("type") for tie in node.findall("tie")}
+                key = _midi(pitch) + clock.transpose
+                notes.append((previous, duration, key, "stop" in ties, "start" in ties))
         fill = max(fill, now)
     return _Measure(fill, clock.beats, notes)
 
@@ -165,31 +166,39 @@ def _midi(pitch: ElementTree.Element) -> int:
 
 
 def _bar_lines(parts: list[list[_Measure]]) -> tuple[np.ndarray, np.ndarray]:
-    """Starts of all measures, and [bars 2] start and length of those that last.
-
-    Parts disagree on pickup bars, so a measure is as long as its fullest part.
-    """
+    """Starts of all measures, and [bars 2] start and length of those that last."""
     count = max(len(part) for part in parts)
-    lengths = np.array(
-        [max((part[i].length for part in parts if i < len(part)), default=0) for i in range(count)]
-    )
+    lengths = np.array([_length([part[i] for part in parts if i < len(part)]) for i in range(count)])
     starts = np.concatenate([[0.0], np.cumsum(lengths)[:-1]])
     return starts, np.stack([starts, lengths], axis=1)[lengths > 0]
+
+
+def _length(measures: list[_Measure]) -> float:
+    """Parts disagree on pickup bars, on the length of a rest, and by slips of their encoders.
+
+    What sounds decides: the written metre where a part fills it, else the fullest part.
+    """
+    heard = [measure for measure in measures if measure.notes] or measures
+    metre = [measure.beats for measure in heard if abs(measure.length - measure.beats) < 0.01]
+    return metre[0] if metre else max(measure.length for measure in heard)
 
 
 def _join_ties(part: list[_Measure], starts: np.ndarray) -> np.ndarray:
     """Absolute notes [N 3] of one part, each chain of ties as one note."""
     notes: list[list[float]] = []
     last: dict[int, list[float]] = {}
+    open_ties: set[int] = set()  # pitches; in some editions only the first note knows of its tie
     for start, measure in zip(starts, part):
-        for onset, duration, pitch, tied in sorted(measure.notes, key=lambda note: note[0]):
-            begin = start + onset
+        for onset, duration, pitch, ends, begins in sorted(measure.notes, key=lambda n: n[0]):
+            now = start + onset
             before = last.get(pitch)
-            if tied and before is not None and abs(before[0] + before[1] - begin) < 0.01:
-                before[1] = begin + duration - before[0]
+            joined = before is not None and (ends or pitch in open_ties)
+            if joined and abs(before[0] + before[1] - now) < 0.01:
+                before[1] = now + duration - before[0]
             elif duration > 0:
-                last[pitch] = [begin, duration, pitch]
+                last[pitch] = [now, duration, pitch]
                 notes.append(last[pitch])
+            (open_ties.add if begins else open_ties.discard)(pitch)
     array = np.array(notes, np.float64).reshape(-1, 3)
     return array[np.lexsort((array[:, 2], array[:, 0]))]
 

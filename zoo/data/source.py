@@ -39,4 +39,4 @@ class Source(Protocol):
         """Builds the records where they are missing, with a progress bar; else does nothing."""
 
     def open(self, split: str) -> Sequence[Example]:
-        """Random access to 'train', 'validation' or 'test'. raises zoo.errors.BadInput when damaged."""
+        """Random access to 'train', 'validation' or 'test'. BadInput when damaged."""

@@ -180,7 +180,7 @@ def tag_rows(
 
 
 def tag_bars(rows: Sequence[dict]) -> Figure:
-    """A maker of the figure 'AUCs of every tag, best first'; grey marks are what chance gives."""
+    """A maker of the figure 'AUCs of every tag, best first'; yellow marks are what chance gives."""
 
     def make():
         from matplotlib.figure import Figure
@@ -189,10 +189,15 @@ def tag_bars(rows: Sequence[dict]) -> Figure:
         shown.sort(key=lambda row: row["pr_auc"])
         figure = Figure(figsize=(8, 1.2 + 0.22 * len(shown)))
         left, right = figure.subplots(1, 2, sharey=True)
-        for axes, name, title in ((left, "pr_auc", "average precision"), (right, "roc_auc", "ROC")):
+        for axes, name, title in (
+            (left, "pr_auc", "average precision"),
+            (right, "roc_auc", "ROC-AUC"),
+        ):
             axes.barh(range(len(shown)), [row[name] for row in shown], color="#3b6ea5", height=0.7)
             chance = [row["positives"] / row["known"] if name == "pr_auc" else 0.5 for row in shown]
-            axes.plot(chance, range(len(shown)), "|", color="0.6", markersize=8)
+            axes.plot(
+                chance, range(len(shown)), "|", color="#ffc95e", markersize=9, markeredgewidth=2
+            )
             axes.set(xlim=(0, 1), xlabel=title, ylim=(-0.6, len(shown) - 0.4))
             axes.spines[["top", "right"]].set_visible(False)
         left.set_yticks(range(len(shown)), [row["tag"] for row in shown], fontsize=8)

@@ -43,6 +43,12 @@ class Taggram:
     duration: float  # of the song, s
 
     @property
+    def edges(self) -> np.ndarray:
+        """Where the columns of a picture end, [N + 1] (s): half way between segments' centres."""
+        middle = (self.times[1:] + self.times[:-1] + self.seconds) / 2
+        return np.array([0.0, *middle, max(self.duration, self.times[-1] + self.seconds / 2)])
+
+    @property
     def mean(self) -> np.ndarray:
         """The song's own score of every tag: the mean over segments, [K]."""
         return self.scores.mean(0)
@@ -120,9 +126,12 @@ def taggram_figure(taggram: Taggram, count: int = 15):
     rows = [taggram.labels.index(label) for label, _ in top]
     figure = Figure(figsize=(11, 1.2 + 0.26 * len(rows)))
     image, bars = figure.subplots(1, 2, sharey=True, width_ratios=(5, 1))
-    edges = [*taggram.times, max(taggram.duration, taggram.times[-1] + 1e-3)]
     mesh = image.pcolormesh(
-        edges, np.arange(len(rows) + 1) - 0.5, taggram.scores[:, rows].T, vmin=0, cmap="magma"
+        taggram.edges,
+        np.arange(len(rows) + 1) - 0.5,
+        taggram.scores[:, rows].T,
+        vmin=0,
+        cmap="magma",
     )
     image.set_yticks(range(len(rows)), [label for label, _ in top])
     image.invert_yaxis()

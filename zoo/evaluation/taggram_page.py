@@ -26,10 +26,9 @@ def write_page(taggram: Taggram, path: str | Path, sound: str | Path, *, count: 
     """
     song = open_song(sound)
     order = [taggram.labels.index(label) for label, _ in taggram.top(count)]
-    step = float(taggram.times[1] - taggram.times[0]) if len(taggram.times) > 1 else taggram.seconds
     data = {
         "duration": taggram.duration,
-        "step": step,
+        "edges": np.round(taggram.edges, 4).tolist(),
         "labels": [taggram.labels[index] for index in order],
         "means": [round(float(taggram.mean[index]), 4) for index in order],
         "scores": np.round(taggram.scores[:, order].T, 4).tolist(),
@@ -132,9 +131,9 @@ d.peaks.forEach((p, i) => {
   ink.fillRect(x, 28 - 26 * p, w, Math.max(1, 52 * p));
 });
 d.scores.forEach((line, r) => line.forEach((score, n) => {
-  const x = n * d.step / d.duration * 1200, last = n === line.length - 1;
+  const [x, end] = [n, n + 1].map(i => d.edges[i] / d.duration * 1200);
   paint.fillStyle = colour(score);
-  paint.fillRect(x, r * row, (last ? 1200 : x + d.step / d.duration * 1200 + 1) - x, row - 1);
+  paint.fillRect(x, r * row, end - x + 1, row - 1);
 }));
 gram.style.height = gram.height + "px";
 wave.style.height = "56px";
@@ -142,7 +141,8 @@ wave.style.height = "56px";
 function follow() {
   const t = audio.currentTime;
   cursor.style.left = 100 * Math.min(t / d.duration, 1) + "%";
-  const n = Math.min(Math.floor(t / d.step), d.scores[0].length - 1);
+  const after = d.edges.findIndex(edge => edge > t);
+  const n = (after < 0 ? d.edges.length - 1 : after) - 1;
   const moving = t > 0 || !audio.paused;
   values.forEach((cell, r) => cell.textContent = (moving ? d.scores[r][n] : d.means[r]).toFixed(2));
   if (!audio.paused) requestAnimationFrame(follow);

@@ -18,6 +18,7 @@ from flax.linen.dtypes import promote_dtype
 
 from zoo.errors import BadInput
 from zoo.layers.grouped_conv import fold_stride, grouped
+from zoo.layers.norm import weight_norm
 
 Padding = str | int | tuple[int, int]
 
@@ -146,7 +147,8 @@ class Conv(nn.Module):
     """Convolution [B T C] -> [B T' features]; parameters 'kernel' [k C/groups features], 'bias'.
 
     The parameters are those of flax.linen.Conv; torch's Conv1d weight is `transpose(2, 1, 0)`.
-    padding: 'same' | 'valid' | 'causal' | p | (left, right), see `pad_amounts`.
+    padding: 'same' | 'valid' | 'causal' | p | (left, right), see `pad_amounts`. weight_norm adds
+    'scale' [features], the norms of the filters.
     """
 
     features: int
@@ -156,6 +158,7 @@ class Conv(nn.Module):
     padding: Padding = "same"
     groups: int = 1
     use_bias: bool = True
+    weight_norm: bool = False
     kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
     bias_init: Callable[..., Any] = nn.initializers.zeros
     dtype: Any = jnp.float32
@@ -164,6 +167,7 @@ class Conv(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         shape = (self.kernel_size, x.shape[-1] // self.groups, self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
+        kernel = weight_norm(self, kernel, 2) if self.weight_norm else kernel
         bias = self.param("bias", self.bias_init, shape[-1:]) if self.use_bias else None
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
         y = convolve(
@@ -178,9 +182,10 @@ class Conv(nn.Module):
 
 
 class TransposedConv(nn.Module):
-    """Transposed convolution [B T C] -> [B T' features]; parameters 'kernel' [k C features], 'bias'.
+    """Transposed convolution [B T C] -> [B T' features]; 'kernel' [k C features] and 'bias'.
 
     T' = (T - 1) stride - 2 padding + k + output_padding; see `transposed` for weights of others.
+    weight_norm adds 'scale' [C]: torch normalises per *input* channel here.
     """
 
     features: int
@@ -189,6 +194,7 @@ class TransposedConv(nn.Module):
     padding: Padding = 0
     output_padding: int = 0
     use_bias: bool = True
+    weight_norm: bool = False
     kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
     bias_init: Callable[..., Any] = nn.initializers.zeros
     dtype: Any = jnp.float32
@@ -197,6 +203,7 @@ class TransposedConv(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         shape = (self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
+        kernel = weight_norm(self, kernel, 1) if self.weight_norm else kernel
         bias = self.param("bias", self.bias_init, shape[-1:]) if self.use_bias else None
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
         y = transposed(

@@ -1,8 +1,7 @@
-"""Batch normalisation over the global batch, with parameters and statistics as Flax names them.
+"""Batch normalisation over the global batch as Flax names it, and weight normalisation as torch.
 
-Group, layer and weight normalisation are Flax's own: `nn.GroupNorm`, `nn.LayerNorm`, and
-`nn.WeightNorm(Conv(...))`, which equals torch's weight_norm; for a `TransposedConv` torch
-normalises per *input* channel: `nn.WeightNorm(TransposedConv(...), feature_axes=1)`.
+Group and layer normalisation are Flax's own `nn.GroupNorm` and `nn.LayerNorm`. Its `nn.WeightNorm`
+starts every filter at norm one, torch's at the norm of the initial filter: hence ours.
 """
 
 from __future__ import annotations
@@ -32,6 +31,17 @@ def column_sum(x: jax.Array) -> jax.Array:
         blocks = x[:, :whole].reshape(x.shape[0], -1, ROWS, x.shape[-1])
         total += jnp.einsum("n,bknc->bkc", jnp.ones(ROWS), blocks).sum((0, 1))
     return total
+
+
+def weight_norm(module: nn.Module, kernel: jax.Array, axis: int) -> jax.Array:
+    """A kernel of the same shape whose norms along `axis` are the module's parameter 'scale'.
+
+    Starts as the kernel itself. Source: Salimans and Kingma 2016; torch's weight_norm.
+    """
+    others = tuple(i for i in range(kernel.ndim) if i != axis)
+    size = jnp.sqrt(jnp.sum(kernel**2, axis=others, keepdims=True))
+    scale = module.param("scale", lambda _: size.reshape(-1))
+    return kernel * (scale.reshape(size.shape) / size)
 
 
 @jax.custom_vjp

@@ -194,7 +194,9 @@ def _directions(
     layer: LSTM | GRU, x: jax.Array, carry: Any, gates: int, run: Callable[..., Any]
 ) -> tuple[jax.Array, Any]:
     if x.ndim != 3 or x.shape[1] < 1:
-        raise BadInput(f"input of shape {x.shape} is not [B T C] with T > 0; give one step as T = 1")
+        raise BadInput(
+            f"input of shape {x.shape} is not [B T C] with T > 0; give one step as T = 1"
+        )
     x = x.swapaxes(0, 1)
     if not layer.bidirectional:
         outputs, carry = run(*_parameters(layer, x, gates, ""), carry)

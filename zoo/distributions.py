@@ -1,0 +1,202 @@
+"""Distributions of one audio sample, read off a network's raw outputs [B T P].
+
+Each is a frozen dataclass with the same members:
+  parameters            P, raw channels the network must give per sample
+  noise                 uniform numbers in (0, 1) that one draw uses
+  encode, decode        audio in [-1, 1] <-> what the likelihood is defined on (codes or audio)
+  inputs(audio)         the same information as one real channel in [-1, 1], for networks
+  log_prob(raw, audio)  [B T P], [B T 1] -> [B T], nats, always computed in float32
+  sample(raw, noise, temperature)   [... P], [... noise] -> audio [... 1]; temperature > 0
+  mode(raw), mean(raw)  [... P] -> audio [... 1]; `mode` is the limit of temperature 0
+Categorical and MixtureOfLogistics give probabilities of codes, Gaussian a density of amplitude:
+their nats do not compare.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from zoo.errors import BadInput
+from zoo.signal import mu_law
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """A free probability for each of `codes` amplitudes, spaced by mu-law or evenly.
+
+    WaveNet (mu-law) and SampleRNN (linear) with 256 codes.
+    """
+
+    codes: int = 256
+    companding: str = "mu_law"
+
+    noise = 1
+
+    def __post_init__(self) -> None:
+        if self.companding not in ("mu_law", "linear"):
+            raise BadInput(f"companding '{self.companding}' is unknown; use 'mu_law' or 'linear'")
+        if self.codes < 2 or self.codes & (self.codes - 1):
+            raise BadInput(f"{self.codes} codes are no whole number of bits; use 256 or 2^bits")
+
+    @property
+    def parameters(self) -> int:
+        return self.codes
+
+    @property
+    def _bits(self) -> int:
+        return self.codes.bit_length() - 1
+
+    def encode(self, audio: jax.Array) -> jax.Array:
+        """[... 1] float -> codes [... 1] int32; amplitudes beyond [-1, 1] are clipped."""
+        mu = self.companding == "mu_law"
+        return (mu_law.encode if mu else mu_law.encode_linear)(audio, self._bits)
+
+    def decode(self, codes: jax.Array) -> jax.Array:
+        """Codes [... 1] int32 -> audio [... 1] float32; `encode` gives the same codes back."""
+        mu = self.companding == "mu_law"
+        return (mu_law.decode if mu else mu_law.decode_linear)(codes, self._bits)
+
+    def inputs(self, audio: jax.Array) -> jax.Array:
+        """[... 1] -> [... 1]: the code on an even grid over [-1, 1]."""
+        return self.encode(audio).astype(jnp.float32) * (2 / (self.codes - 1)) - 1
+
+    def log_prob(self, raw: jax.Array, audio: jax.Array) -> jax.Array:
+        logits = raw.astype(jnp.float32)
+        chosen = jnp.take_along_axis(logits, self.encode(audio), axis=-1)[..., 0]
+        return chosen - jax.nn.logsumexp(logits, axis=-1)
+
+    def sample(self, raw: jax.Array, noise: jax.Array, temperature: jax.Array) -> jax.Array:
+        return self.decode(_choose(raw.astype(jnp.float32) / temperature, noise))
+
+    def mode(self, raw: jax.Array) -> jax.Array:
+        return self.decode(jnp.argmax(raw, axis=-1, keepdims=True).astype(jnp.int32))
+
+    def mean(self, raw: jax.Array) -> jax.Array:
+        amplitudes = self.decode(jnp.arange(self.codes))
+        return jax.nn.softmax(raw.astype(jnp.float32)) @ amplitudes[:, None]
+
+
+@dataclass(frozen=True)
+class MixtureOfLogistics:
+    """Logistics over the integers of `bits`-bit PCM; the outermost bins reach to infinity.
+
+    PixelCNN++ (Salimans et al. 2017), as in Parallel WaveNet: raw = weights, means, log scales of
+    `components`. Bin i is i / 2^(bits-1) +- half a step, so 16-bit files fall on the grid exactly;
+    the reference codes spread 2^bits points over [-1, 1] with both ends, a 1.5e-5 wider grid.
+    The mass of a bin is written as a product, which loses no digits where the difference of two
+    distribution functions would.
+    """
+
+    components: int = 10
+    bits: int = 16
+    log_scale_min: float = -14.0
+
+    noise = 2
+
+    @property
+    def parameters(self) -> int:
+        return 3 * self.components
+
+    def encode(self, audio: jax.Array) -> jax.Array:
+        """[... 1] -> signed PCM integers [... 1] int32."""
+        half = 2 ** (self.bits - 1)
+        return jnp.clip(jnp.round(audio * half), -half, half - 1).astype(jnp.int32)
+
+    def decode(self, codes: jax.Array) -> jax.Array:
+        return codes.astype(jnp.float32) * 2.0 ** (1 - self.bits)
+
+    def inputs(self, audio: jax.Array) -> jax.Array:
+        return audio
+
+    def log_prob(self, raw: jax.Array, audio: jax.Array) -> jax.Array:
+        weights, means, log_scales = self._split(raw)
+        codes, half_bin = self.encode(audio), 2.0**-self.bits
+        distance, inverse = self.decode(codes) - means, jnp.exp(-log_scales)
+        above, below = (distance + half_bin) * inverse, (distance - half_bin) * inverse
+        # sigma(a) - sigma(b) = sigma(a) sigma(-b) (1 - exp(b - a))
+        up_to, beyond = jax.nn.log_sigmoid(above), jax.nn.log_sigmoid(-below)
+        inside = up_to + beyond + jnp.log(-jnp.expm1(-2 * half_bin * inverse))
+        lowest, highest = -(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1
+        mass = jnp.where(codes == lowest, up_to, jnp.where(codes == highest, beyond, inside))
+        return jax.nn.logsumexp(jax.nn.log_softmax(weights) + mass, axis=-1)
+
+    def sample(self, raw: jax.Array, noise: jax.Array, temperature: jax.Array) -> jax.Array:
+        weights, means, log_scales = self._split(raw)
+        which = _choose(weights / temperature, noise[..., :1])
+        mean, log_scale = _pick(means, which), _pick(log_scales, which)
+        u = noise[..., 1:]
+        logistic = jnp.log(u) - jnp.log1p(-u)
+        return self.decode(self.encode(mean + temperature * jnp.exp(log_scale) * logistic))
+
+    def mode(self, raw: jax.Array) -> jax.Array:
+        """The mean of the heaviest component, on the grid."""
+        weights, means, _ = self._split(raw)
+        which = jnp.argmax(weights, axis=-1, keepdims=True)
+        return self.decode(self.encode(_pick(means, which)))
+
+    def mean(self, raw: jax.Array) -> jax.Array:
+        """Of the mixture before it is clipped to the grid."""
+        weights, means, _ = self._split(raw)
+        return jnp.sum(jax.nn.softmax(weights) * means, axis=-1, keepdims=True)
+
+    def _split(self, raw: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        weights, means, log_scales = jnp.split(raw.astype(jnp.float32), 3, axis=-1)
+        return weights, means, jnp.maximum(log_scales, self.log_scale_min)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """One normal density of amplitude, as in ClariNet: raw = mean, log standard deviation."""
+
+    log_scale_min: float = -7.0
+
+    parameters = 2
+    noise = 1
+
+    def encode(self, audio: jax.Array) -> jax.Array:
+        return audio
+
+    def decode(self, audio: jax.Array) -> jax.Array:
+        return audio
+
+    def inputs(self, audio: jax.Array) -> jax.Array:
+        return audio
+
+    def log_prob(self, raw: jax.Array, audio: jax.Array) -> jax.Array:
+        mean, log_scale = self._split(raw)
+        distance = (audio.astype(jnp.float32) - mean) * jnp.exp(-log_scale)
+        return (-0.5 * distance**2 - log_scale - 0.5 * math.log(2 * math.pi))[..., 0]
+
+    def sample(self, raw: jax.Array, noise: jax.Array, temperature: jax.Array) -> jax.Array:
+        mean, log_scale = self._split(raw)
+        normal = jax.scipy.special.ndtri(noise)
+        return jnp.clip(mean + temperature * jnp.exp(log_scale) * normal, -1.0, 1.0)
+
+    def mode(self, raw: jax.Array) -> jax.Array:
+        return jnp.clip(self.mean(raw), -1.0, 1.0)
+
+    def mean(self, raw: jax.Array) -> jax.Array:
+        return self._split(raw)[0]
+
+    def _split(self, raw: jax.Array) -> tuple[jax.Array, jax.Array]:
+        mean, log_scale = jnp.split(raw.astype(jnp.float32), 2, axis=-1)
+        return mean, jnp.maximum(log_scale, self.log_scale_min)
+
+
+Distribution = Categorical | MixtureOfLogistics | Gaussian
+
+
+def _choose(logits: jax.Array, noise: jax.Array) -> jax.Array:
+    """Index [... 1] at which the running sum of softmax(logits [... Q]) passes noise [... 1]."""
+    weights = jnp.exp(logits - jnp.max(logits, axis=-1, keepdims=True))
+    running = jnp.cumsum(weights, axis=-1)
+    passed = jnp.sum(running < noise * running[..., -1:], axis=-1, keepdims=True)
+    return jnp.minimum(passed, logits.shape[-1] - 1).astype(jnp.int32)
+
+
+def _pick(values: jax.Array, which: jax.Array) -> jax.Array:
+    return jnp.take_along_axis(values, which, axis=-1)

@@ -1,0 +1,65 @@
+"""Past inputs of a stack of dilated causal convolutions, in one buffer [N B C], for sampling.
+
+Layer l with k taps needs its last (k-1) d_l inputs; N is the sum of these over the layers.
+Reading all layers in ONE gather before, and writing all in ONE scatter after everything else is
+what keeps XLA from copying the whole buffer at every sample (a factor of three to six in speed).
+Idea of the queues: Paine et al. 2016, arXiv 1611.09482.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Carry = dict[str, jax.Array]
+
+
+@dataclass(frozen=True)
+class Queues:
+    """The layout for `kernel` taps and the `dilations` of all layers; the arrays are the carry."""
+
+    kernel: int
+    dilations: tuple[int, ...]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return (self.kernel - 1) * np.asarray(self.dilations)
+
+    def initial(self, batch: int, width: int, dtype: Any = jnp.float32) -> Carry:
+        """Silence: zeros, as the padding of the parallel convolutions."""
+        buffer = jnp.zeros((int(self.lengths.sum()), batch, width), dtype)
+        return {"buffer": buffer, "clock": jnp.zeros((), jnp.int32)}
+
+    def filled(self, inputs: list[jax.Array]) -> Carry:
+        """The carry after each layer took its inputs [B T C]."""
+        queues = [
+            jnp.pad(x, ((0, 0), (length, 0), (0, 0)))[:, x.shape[1] :].transpose(1, 0, 2)
+            for x, length in zip(inputs, self.lengths.tolist())
+        ]
+        return {"buffer": jnp.concatenate(queues), "clock": jnp.zeros((), jnp.int32)}
+
+    def read(self, carry: Carry) -> jax.Array:
+        """All past taps, oldest first: [L k-1 B C]."""
+        return carry["buffer"].at[self._rows(carry["clock"])].get(mode="promise_in_bounds")
+
+    def write(self, carry: Carry, inputs: jax.Array) -> Carry:
+        """Replaces each layer's oldest input by its newest, inputs [L B C]."""
+        rows = self._rows(carry["clock"])[:, 0]
+        buffer = (
+            carry["buffer"]
+            .at[rows]
+            .set(inputs, mode="promise_in_bounds", unique_indices=True, indices_are_sorted=True)
+        )
+        period = math.lcm(*self.lengths.tolist())
+        return {"buffer": buffer, "clock": (carry["clock"] + 1) % period}
+
+    def _rows(self, clock: jax.Array) -> jax.Array:
+        lengths = self.lengths
+        starts = np.cumsum(lengths) - lengths
+        ahead = np.asarray(self.dilations)[:, None] * np.arange(self.kernel - 1)
+        return starts[:, None] + (clock + ahead) % lengths[:, None]

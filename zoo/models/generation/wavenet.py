@@ -1,0 +1,299 @@
+"""WaveNet: dilated causal convolutions that predict each audio sample from those before it.
+
+van den Oord, Dieleman, Zen et al. 2016, arXiv 1609.03499, figures 3 and 4. The paper gives no
+widths: 512 / 512 / 256 are those of a slide of its authors, cited in issue 227 of
+ibab/tensorflow-wavenet; 3 x (1..512) is 3,070 samples of context, 192 ms at 16 kHz.
+
+Deviations and guesses
+- the first causal convolution has length 1: a table look-up of the code, or one linear map;
+- the last layer's residual convolution has no effect and is left out unless `last_residual`;
+- a transposed convolution that upsamples a condition spans two of its strides, without activation;
+- `residual_scale` is 1 as in the paper; other code multiplies by sqrt(1/2).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from zoo.distributions import Categorical, Distribution
+from zoo.errors import BadInput
+from zoo.layers.conv import Conv, TransposedConv
+from zoo.layers.queues import Carry, Queues
+
+Folded = dict[str, Any]
+
+
+class Block(nn.Module):
+    """Gated dilated convolution [B T C] -> (residual output [B T C], skip output [B T S]).
+
+    local [B T D] and speaker [B K] add a linear map of theirs before the gate.
+    """
+
+    gate: int
+    skip: int
+    kernel: int
+    dilation: int
+    residual: bool = True
+    residual_scale: float = 1.0
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, x: jax.Array, local: jax.Array | None = None, speaker: jax.Array | None = None
+    ) -> tuple[jax.Array, jax.Array]:
+        both = 2 * self.gate
+        z = Conv(
+            both,
+            self.kernel,
+            dilation=self.dilation,
+            padding="causal",
+            dtype=self.dtype,
+            name="dilated",
+        )(x)
+        if local is not None:
+            z += Conv(both, 1, use_bias=False, dtype=self.dtype, name="local")(local)
+        if speaker is not None:
+            z += nn.Dense(both, use_bias=False, dtype=self.dtype, name="speaker")(speaker)[:, None]
+        gated = _gate(z)
+        skip = Conv(self.skip, 1, dtype=self.dtype, name="skip")(gated)
+        if self.residual:
+            residual = Conv(x.shape[-1], 1, dtype=self.dtype, name="residual")(gated)
+            x = (x + residual) * self.residual_scale
+        return x, skip
+
+
+class WaveNet(nn.Module):
+    """Raw parameters of the next sample's distribution, audio [B T 1] -> [B T P].
+
+    raw[t] is the prediction of audio[t] from audio[:t] only: the shift by one is made inside, with
+    silence before the first sample. condition [B F D] is upsampled by prod(upsampling) and
+    raw[t] sees condition up to t (and what the upsampling mixes in). speaker is [B] int classes.
+    """
+
+    layers: int = 30
+    stacks: int = 3
+    width: int = 512
+    gate: int = 512
+    skip: int = 256
+    head: int = 256
+    kernel: int = 2
+    distribution: Distribution = Categorical()
+    input: str = "embedding"  # of the code, or 'scalar'
+    global_condition: int = 0  # speaker classes K
+    local_condition: int = 0  # channels D of the condition
+    upsampling: tuple[int, ...] = ()
+    upsampler: str = "transposed"  # or 'repeat'
+    last_residual: bool = False
+    residual_scale: float = 1.0
+    dtype: Any = jnp.float32
+
+    def setup(self) -> None:
+        if self.layers % self.stacks:
+            raise BadInput(f"{self.layers} layers do not make {self.stacks} stacks; use a multiple")
+        if self.input == "embedding":
+            if not isinstance(self.distribution, Categorical):
+                raise BadInput("input='embedding' needs a Categorical; use input='scalar'")
+            self.source = nn.Embed(self.distribution.codes, self.width, dtype=self.dtype)
+        else:
+            self.source = nn.Dense(self.width, dtype=self.dtype)
+        factors = self.upsampling if self.upsampler == "transposed" else ()
+        self.upsample_layers = [
+            TransposedConv(self.local_condition, 2 * s, s, "same", dtype=self.dtype)
+            for s in factors
+        ]
+        self.blocks = [
+            Block(
+                self.gate,
+                self.skip,
+                self.kernel,
+                dilation,
+                residual=self.last_residual or i < self.layers - 1,
+                residual_scale=self.residual_scale,
+                dtype=self.dtype,
+            )
+            for i, dilation in enumerate(self.dilations)
+        ]
+        self.hidden = Conv(self.head, 1, dtype=self.dtype)
+        self.output = Conv(self.distribution.parameters, 1, dtype=self.dtype)
+
+    @property
+    def dilations(self) -> tuple[int, ...]:
+        return tuple(2**i for i in range(self.layers // self.stacks)) * self.stacks
+
+    @property
+    def receptive_field(self) -> int:
+        """Past samples that one prediction sees."""
+        return 1 + (self.kernel - 1) * sum(self.dilations)
+
+    @property
+    def _queues(self) -> Queues:
+        return Queues(self.kernel, self.dilations)
+
+    def __call__(
+        self,
+        audio: jax.Array,
+        *,
+        condition: jax.Array | None = None,
+        speaker: jax.Array | None = None,
+        train: bool = False,
+    ) -> jax.Array:
+        x, local, voice = self._prepare(audio, condition, speaker)
+        total = 0.0
+        for block in self.blocks:
+            x, skip = block(x, local, voice)
+            total += skip
+        return self.output(nn.relu(self.hidden(nn.relu(total))))
+
+    def _prepare(
+        self, audio: jax.Array, condition: jax.Array | None, speaker: jax.Array | None
+    ) -> tuple[jax.Array, jax.Array | None, jax.Array | None]:
+        if audio.ndim != 3 or audio.shape[-1] != 1:
+            raise BadInput(f"WaveNet takes mono audio [B T 1], not {audio.shape}; mix it down")
+        local = self.upsample(condition)
+        if local is not None:
+            if local.shape[1] < audio.shape[1]:
+                raise BadInput(
+                    f"condition lasts {local.shape[1]} samples, audio {audio.shape[1]};"
+                    " give more frames"
+                )
+            local = local[:, : audio.shape[1]]
+        shifted = jnp.pad(audio, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+        return self._enter(shifted), local, self._voice(speaker)
+
+    def _enter(self, audio: jax.Array) -> jax.Array:
+        if self.input == "embedding":
+            return self.source(self.distribution.encode(audio)[..., 0])
+        return self.source(self.distribution.inputs(audio))
+
+    def _voice(self, speaker: jax.Array | None) -> jax.Array | None:
+        _require(speaker, self.global_condition, "speaker", "global_condition")
+        return None if speaker is None else jax.nn.one_hot(speaker, self.global_condition)
+
+    def upsample(self, condition: jax.Array | None) -> jax.Array | None:
+        """Condition [B F D] -> one frame per sample [B T D], T = F prod(upsampling)."""
+        _require(condition, self.local_condition, "condition", "local_condition")
+        if condition is None:
+            return None
+        if self.upsampler == "repeat":
+            return jnp.repeat(condition, math.prod(self.upsampling), axis=1)
+        for layer in self.upsample_layers:
+            condition = layer(condition)
+        return condition
+
+    # From here on, sampling: see zoo/sampling.py for who calls what.
+
+    def initial(self, batch: int) -> Carry:
+        """Silence in the queues of all layers."""
+        return self._queues.initial(batch, self.width, self.dtype)
+
+    def prime(
+        self,
+        audio: jax.Array,
+        *,
+        condition: jax.Array | None = None,
+        speaker: jax.Array | None = None,
+    ) -> Carry:
+        """The carry after audio [B T 1] was sampled, by one parallel pass over it.
+
+        The next `advance` takes audio[:, -1]. Only the last receptive field of it matters.
+        """
+        x, local, voice = self._prepare(audio, condition, speaker)
+        inputs = []
+        for block in self.blocks:
+            inputs.append(x)
+            x, _ = block(x, local, voice)
+        return self._queues.filled(inputs)
+
+    def fold(self, *, speaker: jax.Array | None = None) -> Folded:
+        """The weights as `advance` wants them: stacked over layers, one skip matrix for all."""
+        params = self.variables["params"]
+        blocks = [dict(params[f"blocks_{i}"]) for i in range(self.layers)]
+        if not self.last_residual:
+            nothing = {"kernel": (1, self.gate, self.width), "bias": (self.width,)}
+            blocks[-1]["residual"] = {name: jnp.zeros(shape) for name, shape in nothing.items()}
+        stack = jax.tree.map(lambda *leaves: jnp.stack(leaves), *blocks)
+        bias, voice = stack["dilated"]["bias"][:, None], self._voice(speaker)
+        if voice is not None:
+            bias = bias + jnp.einsum("bk,lkg->lbg", voice, stack["speaker"]["kernel"])
+        folded = {
+            "source": params["source"],
+            "past": stack["dilated"]["kernel"][:, :-1],
+            "now": stack["dilated"]["kernel"][:, -1],
+            "bias": bias,
+            "residual": stack["residual"]["kernel"][:, 0],
+            "residual_bias": stack["residual"]["bias"],
+            "skip": stack["skip"]["kernel"].reshape(-1, self.skip),
+            "skip_bias": stack["skip"]["bias"].sum(0),
+            "hidden": params["hidden"],
+            "output": params["output"],
+        }
+        if self.local_condition:
+            folded["local"] = stack["local"]["kernel"][:, 0]
+        return jax.tree.map(lambda leaf: leaf.astype(self.dtype), folded)
+
+    def project(self, folded: Folded, condition: jax.Array) -> jax.Array:
+        """Upsampled condition [B T D] -> what each layer adds before its gate [T L B 2A]."""
+        return jnp.einsum("btd,ldg->tlbg", condition.astype(self.dtype), folded["local"])
+
+    def advance(
+        self, folded: Folded, carry: Carry, x: jax.Array, condition: jax.Array | None = None
+    ) -> tuple[Carry, jax.Array]:
+        """One sample: x [B 1], the one before; condition [L B 2A] -> (carry, raw [B P])."""
+        past = self._queues.read(carry)
+        added = jnp.einsum("lkbc,lkcg->lbg", past, folded["past"]) + folded["bias"]
+        if condition is not None:
+            added += condition
+        inputs, gated = self._layers(folded, self._enter_folded(folded, x), added)
+        raw = _head(folded, gated.transpose(1, 0, 2).reshape(x.shape[0], -1))
+        return self._queues.write(carry, inputs), raw
+
+    def step(
+        self, carry: Carry, x: jax.Array, condition: jax.Array | None = None
+    ) -> tuple[Carry, jax.Array]:
+        """`advance` with the module's own variables; condition [B D] is already upsampled."""
+        folded = self.fold()
+        if condition is not None:
+            condition = self.project(folded, condition[:, None])[0]
+        return self.advance(folded, carry, x, condition)
+
+    def _layers(
+        self, folded: Folded, x: jax.Array, added: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        def layer(x: jax.Array, weights: tuple[jax.Array, ...]) -> tuple[jax.Array, Any]:
+            now, residual, bias, extra = weights
+            gated = _gate(x @ now + extra)
+            return (x + gated @ residual + bias) * self.residual_scale, (x, gated)
+
+        weights = folded["now"], folded["residual"], folded["residual_bias"], added
+        return jax.lax.scan(layer, x, weights)[1]
+
+    def _enter_folded(self, folded: Folded, x: jax.Array) -> jax.Array:
+        source = folded["source"]
+        if self.input == "embedding":
+            return source["embedding"][self.distribution.encode(x)[..., 0]]
+        return self.distribution.inputs(x).astype(self.dtype) @ source["kernel"] + source["bias"]
+
+
+def _gate(z: jax.Array) -> jax.Array:
+    filtered, gate = jnp.split(z, 2, axis=-1)
+    return jnp.tanh(filtered) * jax.nn.sigmoid(gate)
+
+
+def _head(folded: Folded, gated: jax.Array) -> jax.Array:
+    x = nn.relu(gated @ folded["skip"] + folded["skip_bias"])
+    for name in ("hidden", "output"):
+        x = x @ folded[name]["kernel"][0] + folded[name]["bias"]
+        x = nn.relu(x) if name == "hidden" else x
+    return x
+
+
+def _require(given: Any, size: int, name: str, field: str) -> None:
+    if given is None and size:
+        raise BadInput(f"this WaveNet has {field}={size}; pass `{name}`")
+    if given is not None and not size:
+        raise BadInput(f"this WaveNet has {field}=0; leave `{name}` out")

@@ -1,0 +1,113 @@
+"""Maximum likelihood of audio under an autoregressive model, teacher-forced; one player, 'model'.
+
+The model gives raw parameters [B T P] with raw[t] made from audio[:t] only, and names the
+`distribution` that reads them. Nats of codes (categorical, mixture of logistics) are comparable
+only for equal codes; those of a density only among densities.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from zoo import sampling
+from zoo.errors import BadInput
+from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
+
+
+@dataclass(frozen=True)
+class Autoregressive:
+    """Mean negative log-likelihood per sample of batch[`audio`] [B T 1], in nats.
+
+    condition: batch -> features [B F D] for the model's `condition`; to vocode, it is given the
+    requested source as {audio: [1 T 1]}. speaker: the batch key of classes [B] for the model's
+    `speaker`; voice i of a request takes class i mod `speakers`.
+    context: first samples of a clip that only serve as context, in training and evaluation.
+    """
+
+    model: nn.Module
+    audio: str = "audio"
+    condition: Callable[[Batch], jax.Array] | None = None
+    speaker: str | None = None
+    speakers: int = 1
+    context: int = 0
+
+    def init(self, rng: jax.Array, batch: Batch) -> Variables:
+        rngs = {"params": rng, "dropout": rng}
+        collections = dict(self.model.init(rngs, batch[self.audio], **self._given(batch)))
+        params = collections.pop("params")
+        collections.pop("intermediates", None)
+        return Variables({"model": params}, {"model": collections} if collections else {})
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return (Turn("model", self._loss),)
+
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
+        raw, collections = self.model.apply(
+            variables.of("model"),
+            batch[self.audio],
+            train=True,
+            rngs={"dropout": rng},
+            mutable=list(variables.collections.get("model", {})),
+            **self._given(batch),
+        )
+        nats = jnp.mean(self._nats(raw, batch))
+        metrics = {"bits_per_sample": nats / math.log(2)}
+        return nats, ({"model": dict(collections)} if collections else {}, metrics)
+
+    def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
+        """{'nats': [B]}: mean negative log-likelihood per sample of each clip."""
+        given = self._given(batch)
+        raw = self.model.apply(variables.of("model"), batch[self.audio], **given)
+        return {"nats": self._nats(raw, batch)}
+
+    def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
+        """Chunks [count t 1]; with a condition, `request.source` is what they follow."""
+        constant, condition, length = {}, None, request.length
+        if self.speaker is not None:
+            constant["speaker"] = jnp.arange(request.count) % self.speakers
+        if self.condition is not None:
+            condition = self._condition(variables, request)
+            length = length or condition.shape[1]
+        return sampling.generate(
+            self.model,
+            variables.of("model"),
+            length=length,
+            count=request.count,
+            seed=request.seed,
+            temperature=request.temperature,
+            prompt=request.prompt,
+            chunk=request.chunk,
+            constant=constant,
+            condition=condition,
+        )
+
+    def _condition(self, variables: Variables, request: Request) -> jax.Array:
+        if request.source is None:
+            raise BadInput("this model follows a condition; give the audio to follow as the source")
+        if request.prompt is not None:
+            raise BadInput("a model that follows a source takes no prompt; leave one of them out")
+        features = self.condition({self.audio: jnp.asarray(request.source)[None]})
+        frames = self.model.apply(variables.of("model"), features, method="upsample")
+        return jnp.broadcast_to(frames, (request.count, *frames.shape[1:]))
+
+    def _given(self, batch: Batch) -> dict[str, jax.Array]:
+        """The keyword arguments of the model that come from the batch."""
+        given = {} if self.condition is None else {"condition": self.condition(batch)}
+        return given if self.speaker is None else {**given, "speaker": batch[self.speaker]}
+
+    def _nats(self, raw: jax.Array, batch: Batch) -> jax.Array:
+        audio = batch[self.audio]
+        if self.context >= audio.shape[1]:
+            raise BadInput(f"clips of {audio.shape[1]} samples are all context; give longer clips")
+        log_prob = self.model.distribution.log_prob(raw, audio)
+        return -jnp.mean(log_prob[:, self.context :], axis=1)

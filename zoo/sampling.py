@@ -1,0 +1,265 @@
+"""The one loop that draws audio from autoregressive models: compiled, cached, resumable.
+
+A model takes part with
+  distribution                        see zoo/distributions.py
+  initial(batch) -> carry             no variables needed
+  step(carry, x [B 1], condition) -> (carry, raw [B P])         x is the sample before
+and, to be faster or to do more, with
+  fold(**constant) -> folded          weights rearranged once; constant: e.g. speaker [B]
+  advance(folded, carry, x, condition)                           `step` on these, without variables
+  project(folded, condition [B T D]) -> tree, time first         done for a block, outside the loop
+  prime(audio [B T 1], **constant) -> carry                      else the prompt is stepped through
+  receptive_field                     older samples of a prompt are not looked at
+  hop, frame(folded, carry, x, condition, noise [hop B n], draw) -> (carry, audio [B hop])
+                                      for models that draw several samples from one state
+
+The noise of a sample depends on (seed, voice, index of the sample) alone. So it does not matter how
+the audio is cut into chunks, whether it was interrupted, or which other voices are in the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zoo.errors import BadInput
+
+Tree = Any
+BLOCK = 1024  # samples of one call: bounds the noise and the conditions that are laid out ahead
+
+
+@flax.struct.dataclass
+class State:
+    """All that the next sample depends on besides weights and conditions; save it to resume.
+
+    carry: the model's. last [B 1]: the latest sample. clock: samples drawn so far (wraps after
+    2^32). seed, voices [B]: name the noise.
+    """
+
+    carry: Tree
+    last: jax.Array
+    clock: jax.Array
+    seed: jax.Array
+    voices: jax.Array
+
+
+def generate(
+    model: nn.Module,
+    variables: Tree,
+    *,
+    length: int,
+    count: int = 1,
+    seed: int = 0,
+    temperature: float = 1.0,
+    prompt: np.ndarray | None = None,
+    chunk: int = 16_000,
+    constant: dict[str, Any] | None = None,
+    condition: Any = None,
+) -> Iterator[np.ndarray]:
+    """Chunks [count t 1] float32 in [-1, 1], `length` samples together; length 0 never ends.
+
+    prompt [T 1] is continued and not repeated in the output. temperature 0 takes the mode.
+    constant and condition [count T D], one frame per sample, are what the model takes.
+    """
+    state = start(model, variables, count=count, seed=seed, prompt=prompt, constant=constant or {})
+    for audio, _ in resume(
+        model,
+        variables,
+        state,
+        length=length,
+        temperature=temperature,
+        chunk=chunk,
+        constant=constant,
+        condition=condition,
+    ):
+        yield audio
+
+
+def start(
+    model: nn.Module,
+    variables: Tree,
+    *,
+    count: int = 1,
+    seed: int = 0,
+    prompt: np.ndarray | None = None,
+    constant: dict[str, Any] | None = None,
+    first_voice: int = 0,
+) -> State:
+    """The state before the first sample of voices first_voice, first_voice + 1, ..."""
+    carry, last = model.initial(count), jnp.zeros((count, 1))
+    if prompt is not None and len(prompt):
+        if prompt.ndim != 2 or prompt.shape[1] != 1:
+            raise BadInput(f"the prompt must be mono [T 1], not {prompt.shape}; mix it down")
+        recent = jnp.asarray(prompt[-getattr(model, "receptive_field", len(prompt)) :])
+        audio = jnp.broadcast_to(recent, (count, *recent.shape)).astype(jnp.float32)
+        carry, last = _prime(model, variables, audio, constant or {}), audio[:, -1]
+    return State(
+        carry=carry,
+        last=last,
+        clock=jnp.zeros((), jnp.uint32),
+        seed=jnp.asarray(seed % 2**32, jnp.uint32),
+        voices=first_voice + jnp.arange(count, dtype=jnp.uint32),
+    )
+
+
+def resume(
+    model: nn.Module,
+    variables: Tree,
+    state: State,
+    *,
+    length: int,
+    temperature: float = 1.0,
+    chunk: int = 16_000,
+    constant: dict[str, Any] | None = None,
+    condition: Any = None,
+) -> Iterator[tuple[np.ndarray, State]]:
+    """Pairs of a chunk [B t 1] and the state after it; `condition` begins at the next sample.
+
+    A state's arrays are overwritten when the next chunk is asked for: save or copy it before.
+    """
+    _check(model, length, temperature, chunk, condition)
+    folded = _fold(model, variables, constant or {})
+    condition = jax.tree.map(_with_spare_block, condition)
+    done = 0
+    while length == 0 or done < length:
+        wanted = min(chunk, length - done) if length else chunk
+        pieces = []
+        for first in range(0, wanted, BLOCK):
+            frames = -(-min(BLOCK, wanted - first) // _hop(model))
+            now = jax.tree.map(partial(_block_at, first=done + first), condition)
+            audio, state = _draw_block(
+                model, folded, state, now, frames, float(temperature), temperature == 0
+            )
+            pieces.append(audio)
+        audio = np.concatenate([np.asarray(piece) for piece in pieces])[:wanted]
+        done += wanted
+        yield np.ascontiguousarray(audio.T)[..., None], state
+
+
+@partial(jax.jit, static_argnames=("model", "greedy"), donate_argnames=("state",))
+def _draw_block(
+    model: nn.Module,
+    folded: Tree,
+    state: State,
+    condition: Any,
+    frames: jax.Array,
+    temperature: jax.Array,
+    greedy: bool,
+) -> tuple[jax.Array, State]:
+    """The next `frames` frames -> (audio [BLOCK B], of which the rest is zero, state)."""
+    hop, distribution = _hop(model), model.distribution
+    noise = _uniform(state, distribution.noise).reshape(BLOCK // hop, hop, -1, distribution.noise)
+    prepared = _project(model, folded, condition)
+
+    def draw(raw: jax.Array, noise: jax.Array) -> jax.Array:
+        return distribution.mode(raw) if greedy else distribution.sample(raw, noise, temperature)
+
+    def body(i: jax.Array, loop: tuple[Tree, jax.Array, jax.Array]) -> Any:
+        carry, last, audio = loop
+        now = jax.tree.map(lambda leaf: leaf[i], prepared)
+        carry, new = _frame(model, folded, carry, last, now, noise[i], draw)
+        audio = jax.lax.dynamic_update_slice(audio, new.T, (i * hop, jnp.zeros_like(i)))
+        return carry, new[:, -1:], audio
+
+    silence = jnp.zeros((BLOCK, state.last.shape[0]))
+    # The number of rounds is an argument: a last, shorter block needs no second compilation.
+    carry, last, audio = jax.lax.fori_loop(0, frames, body, (state.carry, state.last, silence))
+    clock = state.clock + jnp.asarray(frames * hop, jnp.uint32)
+    return audio, state.replace(carry=carry, last=last, clock=clock)
+
+
+def _uniform(state: State, numbers: int) -> jax.Array:
+    """Uniform numbers in (0, 1) for the next BLOCK samples: [BLOCK B numbers]."""
+
+    def one(voice: jax.Array, index: jax.Array) -> jax.Array:
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(state.seed), voice), index)
+        return jax.random.uniform(key, (numbers,), minval=2.0**-24)
+
+    indices = state.clock + jnp.arange(BLOCK, dtype=jnp.uint32)
+    return jax.vmap(lambda t: jax.vmap(lambda v: one(v, t))(state.voices))(indices)
+
+
+def _hop(model: nn.Module) -> int:
+    return getattr(model, "hop", 1)
+
+
+def _frame(
+    model: nn.Module,
+    folded: Tree,
+    carry: Tree,
+    last: jax.Array,
+    condition: Any,
+    noise: jax.Array,
+    draw: Callable[[jax.Array, jax.Array], jax.Array],
+) -> tuple[Tree, jax.Array]:
+    if hasattr(model, "frame"):
+        return model.frame(folded, carry, last, condition, noise, draw)
+    carry, raw = _advance(model, folded, carry, last, condition)
+    return carry, draw(raw, noise[0])
+
+
+def _advance(
+    model: nn.Module, folded: Tree, carry: Tree, x: jax.Array, condition: Any
+) -> tuple[Tree, jax.Array]:
+    if hasattr(model, "advance"):
+        return model.advance(folded, carry, x, condition)
+    return model.apply(folded, carry, x, condition, method="step")
+
+
+def _project(model: nn.Module, folded: Tree, condition: Any) -> Tree:
+    if condition is None or hasattr(model, "project"):
+        return condition if condition is None else model.project(folded, condition)
+    return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, 0), condition)
+
+
+@partial(jax.jit, static_argnames=("model",))
+def _fold(model: nn.Module, variables: Tree, constant: dict[str, Any]) -> Tree:
+    if hasattr(model, "fold"):
+        return model.apply(variables, method="fold", **constant)
+    if constant:
+        raise BadInput(f"{type(model).__name__} has no `fold`, so it takes no {list(constant)}")
+    return variables
+
+
+@partial(jax.jit, static_argnames=("model",))
+def _prime(model: nn.Module, variables: Tree, audio: jax.Array, constant: dict[str, Any]) -> Tree:
+    if hasattr(model, "prime"):
+        return model.apply(variables, audio, method="prime", **constant)
+    folded = _fold(model, variables, constant)
+
+    def body(carry: Tree, x: jax.Array) -> tuple[Tree, None]:
+        return _advance(model, folded, carry, x, None)[0], None
+
+    shifted = jnp.pad(audio, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+    return jax.lax.scan(body, model.initial(audio.shape[0]), shifted.transpose(1, 0, 2))[0]
+
+
+def _with_spare_block(condition: jax.Array) -> jax.Array:
+    """So that a slice of BLOCK samples may begin at any of them."""
+    spare = [(0, 0)] * condition.ndim
+    spare[1] = (0, BLOCK)
+    return jnp.pad(condition, spare)
+
+
+def _block_at(condition: jax.Array, first: int) -> jax.Array:
+    return jax.lax.dynamic_slice_in_dim(condition, jnp.asarray(first), BLOCK, axis=1)
+
+
+def _check(model: nn.Module, length: int, temperature: float, chunk: int, condition: Any) -> None:
+    hop = _hop(model)
+    if length < 0 or temperature < 0:
+        raise BadInput(f"length {length} and temperature {temperature} must not be negative")
+    if chunk < 1 or chunk % hop or BLOCK % hop:
+        raise BadInput(f"chunk {chunk} must be a multiple of {hop}, a divisor of {BLOCK}")
+    for leaf in jax.tree.leaves(condition):
+        if length == 0 or leaf.shape[1] < length:
+            raise BadInput(
+                f"the condition lasts {leaf.shape[1]} samples; ask for that length or less"
+            )
