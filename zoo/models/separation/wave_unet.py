@@ -1,0 +1,149 @@
+"""Wave-U-Net: sources from a mixture, samples to samples, at twelve time scales.
+
+Daniel Stoller, Sebastian Ewert, Simon Dixon: "Wave-U-Net: A Multi-Scale Neural Network for
+End-to-End Audio Source Separation", ISMIR 2018; variants M1 to M7 of its tables.
+
+Deviations and guesses:
+- The output convolutions of all sources are one, so their Glorot range counts all as outputs.
+- Without context the learned upsampling repeats its last sample, as the linear one does.
+- With `output='difference'` the last source is what remains of the mixture: the authors order the
+  sources accompaniment, vocals or bass, drums, other, vocals, so that it is always the vocals.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from zoo.errors import BadInput
+from zoo.layers.conv import Conv
+from zoo.layers.upsample import LearnedInterpolation, linear_aligned, linear_legacy
+
+GLOROT = nn.initializers.glorot_uniform()
+
+
+def _theta_init(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+    """TensorFlow's Glorot range for a vector: both fans are its length."""
+    limit = (3 / shape[0]) ** 0.5
+    return jax.random.uniform(key, shape, dtype, -limit, limit)
+
+
+def crop(x: jax.Array, length: int) -> jax.Array:
+    """The centre `length` samples, [B T C] -> [B length C]."""
+    start = (x.shape[1] - length) // 2
+    return x[:, start : start + length]
+
+
+class Filters(nn.Module):
+    """Convolution and leaky ReLU (0.2), [B T C] -> [B T' features]; sows 'output'."""
+
+    features: int
+    kernel_size: int
+    context: bool
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = Conv(
+            self.features,
+            self.kernel_size,
+            padding="valid" if self.context else "same",
+            kernel_init=GLOROT,
+            dtype=self.dtype,
+            name="conv",
+        )(x)
+        x = nn.leaky_relu(x, 0.2)
+        self.sow("intermediates", "output", x)
+        return x
+
+
+class WaveUNet(nn.Module):
+    """Wave-U-Net, mixture [B T C] -> sources [B T' S C]; T' = T, or with context the centre of T.
+
+    The fields are M1's. M2: output='difference'. M3: also context. M4: also channels=2. M5: also
+    upsampling='learned'. M6: M4 with sources=4. M7: M3 with width=34 (8,192 Hz). All others
+    are for 22,050 Hz. 16,384 samples wanted take 147,443 of input with context (and give 16,389).
+    """
+
+    levels: int = 12
+    width: int = 24  # channels added per level
+    sources: int = 2
+    channels: int = 1
+    context: bool = False  # convolutions without padding, on an input longer than the output
+    output: Literal["direct", "difference"] = "direct"
+    upsampling: Literal["linear", "learned"] = "linear"
+    down_kernel: int = 15
+    up_kernel: int = 5
+    activation: Literal["tanh", "linear"] = "tanh"
+    dtype: Any = jnp.float32
+
+    def input_length(self, wanted: int) -> int:
+        """Shortest input T whose output has at least `wanted` samples."""
+        scale = 2**self.levels
+        if not self.context:
+            return max(-(-wanted // scale), 1) * scale
+        lost = self.up_kernel
+        lowest = max(-(-(wanted - lost) // scale), 0) + lost
+        return scale * (lowest + 2 * self.down_kernel - 3) - (self.down_kernel - 2)
+
+    def output_length(self, length: int) -> int:
+        """Samples T' of output for an input of T, which must be of a length that fits."""
+        scale = 2**self.levels
+        if not self.context:
+            if length < 1 or length % scale:
+                raise BadInput(f"Wave-U-Net takes a multiple of {scale:,} samples, not {length:,}")
+            return length
+        lost = self.up_kernel
+        lowest = (length + self.down_kernel - 2) // scale - (2 * self.down_kernel - 3)
+        wanted = scale * (max(lowest, lost) - lost) + lost
+        if self.input_length(wanted) != length:
+            near = (self.input_length(wanted), self.input_length(wanted + scale))
+            raise BadInput(f"Wave-U-Net takes {near[0]:,} or {near[1]:,} samples, not {length:,}")
+        return wanted
+
+    def _upsample(self, x: jax.Array, level: int) -> jax.Array:
+        if self.upsampling == "learned":
+            return LearnedInterpolation(
+                self.context, _theta_init, self.dtype, name=f"upsample_{level}"
+            )(x)
+        return linear_aligned(x) if self.context else linear_legacy(x)
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
+        if x.ndim != 3 or x.shape[-1] != self.channels:
+            raise BadInput(f"Wave-U-Net takes [B T {self.channels}], not {x.shape}")
+        length = self.output_length(x.shape[1])
+        mixture, skips = x, []
+        for level in range(self.levels):
+            features, name = self.width * (level + 1), f"down_{level + 1}"
+            x = Filters(features, self.down_kernel, self.context, self.dtype, name=name)(x)
+            skips.append(x)
+            x = x[:, ::2]
+        features = self.width * (self.levels + 1)
+        x = Filters(features, self.down_kernel, self.context, self.dtype, name="bottleneck")(x)
+        for level in reversed(range(self.levels)):
+            x = self._upsample(x, level + 1)
+            x = jnp.concatenate([crop(skips[level], x.shape[1]), x], -1)
+            features, name = self.width * (level + 1), f"up_{level + 1}"
+            x = Filters(features, self.up_kernel, self.context, self.dtype, name=name)(x)
+        mixture = crop(mixture, length)
+        return self._sources(mixture, x, train)
+
+    def _sources(self, mixture: jax.Array, x: jax.Array, train: bool) -> jax.Array:
+        predicted = self.sources - (self.output == "difference")
+        x = jnp.concatenate([mixture.astype(x.dtype), x], -1)
+        x = Conv(predicted * self.channels, 1, kernel_init=GLOROT, dtype=self.dtype, name="output")(
+            x
+        ).astype(jnp.float32)
+        x = x.reshape(*x.shape[:2], predicted, self.channels)
+        if self.activation == "tanh":
+            x = jnp.tanh(x)
+        elif not train:
+            x = jnp.clip(x, -1, 1)
+        if self.output == "direct":
+            return x
+        rest = mixture[:, :, None] - x.sum(2, keepdims=True)
+        return jnp.concatenate([x, rest if train else jnp.clip(rest, -1, 1)], 2)
