@@ -20,17 +20,14 @@ def binary_cross_entropy(
     known: [B ... K] or a shape that broadcasts to it, 1 where the label was annotated; the mean is
     over those alone, and zero for an example without any.
     """
-    target = target.astype(prediction.dtype)
-    # The form that neither overflows nor loses small probabilities.
-    nats = jnp.maximum(prediction, 0) - prediction * target
-    nats = nats + jnp.log1p(jnp.exp(-jnp.abs(prediction)))
-    if known is None:
-        return per_example(nats)
-    weight = jnp.broadcast_to(known.astype(nats.dtype), nats.shape)
+    weight = jnp.ones_like(prediction) if known is None else known.astype(prediction.dtype)
+    weight = jnp.broadcast_to(weight, prediction.shape)
+    # Unknown labels may be NaN, which neither a product nor its gradient forgets.
+    target = jnp.where(weight > 0, target.astype(prediction.dtype), 0.0)
+    # Both softplus terms keep small probabilities, where softplus(x) - x t would cancel them.
+    nats = target * jax.nn.softplus(-prediction) + (1 - target) * jax.nn.softplus(prediction)
     axes = tuple(range(1, nats.ndim))
-    # `where`, because a product would keep the NaN of an unknown label.
-    heard = jnp.where(weight > 0, nats, 0.0) * weight
-    return heard.sum(axes) / jnp.maximum(weight.sum(axes), 1.0)
+    return (nats * weight).sum(axes) / jnp.maximum(weight.sum(axes), 1.0)
 
 
 def cross_entropy(prediction: jax.Array, target: jax.Array) -> jax.Array:

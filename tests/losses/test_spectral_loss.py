@@ -1,0 +1,75 @@
+import jax
+import jax.numpy as jnp
+import librosa
+import numpy as np
+import pytest
+
+from zoo.losses import spectral
+from zoo.signal import mel
+
+RNG = np.random.default_rng(0)
+TARGET = RNG.normal(0, 0.2, (2, 3000, 1)).astype(np.float32)
+PREDICTION = (0.8 * TARGET + RNG.normal(0, 0.05, TARGET.shape)).astype(np.float32)
+
+
+def by_librosa(x, size, hop):
+    """Magnitudes [F N], with as many frames as hops begin."""
+    x = np.pad(x[:, 0], (0, size))
+    frames = -(-(len(x) - size) // hop)
+    return np.abs(librosa.stft(x, n_fft=size, hop_length=hop, center=False)[:, :frames].T)
+
+
+def test_multi_scale_is_the_sum_over_librosas_spectra():
+    ours = spectral.multi_scale(jnp.asarray(PREDICTION), jnp.asarray(TARGET), sizes=(512, 64))
+    for i in range(2):
+        theirs = 0.0
+        for size in (512, 64):
+            p, t = (by_librosa(x[i], size, size // 4) for x in (PREDICTION, TARGET))
+            theirs += np.abs(p - t).mean() + np.abs(np.log(p) - np.log(t)).mean()
+        assert float(ours[i]) == pytest.approx(theirs, rel=1e-4)
+
+
+def test_convergence_and_log_magnitude():
+    ours = spectral.convergence(jnp.asarray(PREDICTION), jnp.asarray(TARGET), 256, 64)
+    logs = spectral.log_magnitude(jnp.asarray(PREDICTION), jnp.asarray(TARGET), 256, 64)
+    p, t = (by_librosa(x[1], 256, 64) for x in (PREDICTION, TARGET))
+    assert float(ours[1]) == pytest.approx(np.linalg.norm(p - t) / np.linalg.norm(t), rel=1e-4)
+    floored = np.abs(np.log(np.maximum(p, 1e-5)) - np.log(np.maximum(t, 1e-5))).mean()
+    assert float(logs[1]) == pytest.approx(floored, rel=1e-4)
+    nothing = spectral.convergence(jnp.zeros((2, 3000, 1)), jnp.asarray(TARGET), 256, 64)
+    np.testing.assert_allclose(nothing, 1, atol=1e-5)
+
+
+def test_power_ignores_when_but_not_how_loud():
+    tone = np.sin(2 * np.pi * np.arange(4096) / 16).astype(np.float32)[None, :, None]
+    late = jnp.asarray(tone * np.linspace(0, 1, 4096, dtype=np.float32)[:, None])
+    loss = spectral.power(late[:, ::-1], late, 256, 256)
+    soft = spectral.power(0.5 * late, late, 256, 256)
+    assert float(loss[0]) < 1e-3 * float(soft[0])
+
+
+def test_log_mel_of_half_the_level_is_ln_two():
+    loud = RNG.uniform(-1, 1, (1, 6000, 1)).astype(np.float32)
+    ours = spectral.log_mel(jnp.asarray(0.5 * loud), jnp.asarray(loud), mel.HIFIGAN)
+    assert float(ours[0]) == pytest.approx(np.log(2), rel=1e-3)
+
+
+@pytest.mark.parametrize("silent", ["prediction", "target", "both"])
+def test_all_are_finite_at_silence(silent):
+    zeros, sound = jnp.zeros((1, 2100, 1)), jnp.asarray(TARGET[:1, :2100])
+    prediction = sound if silent == "target" else zeros
+    target = sound if silent == "prediction" else zeros
+
+    def total(p):
+        return (
+            spectral.multi_scale(p, target, sizes=(256, 64))
+            + spectral.convergence(p, target, 256, 64)
+            + spectral.log_magnitude(p, target, 256, 64)
+            + spectral.power(p, target, 256, 64)
+            + spectral.log_mel(p, target, mel.HIFIGAN)
+        ).sum()
+
+    value, slope = jax.jit(jax.value_and_grad(total))(prediction)
+    assert np.isfinite(value) and np.all(np.isfinite(slope))
+    if silent == "both":
+        assert float(value) == 0

@@ -1,0 +1,62 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from zoo.losses import waveform
+
+RNG = np.random.default_rng(0)
+TARGET = RNG.normal(0, 0.2, (3, 4, 500, 2)).astype(np.float32)  # [B S T C]
+PREDICTION = (TARGET + RNG.normal(0, 0.05, TARGET.shape)).astype(np.float32)
+
+
+def test_l1_and_l2_average_all_but_the_batch():
+    error = PREDICTION.astype(np.float64) - TARGET
+    np.testing.assert_allclose(
+        waveform.l1(PREDICTION, TARGET), np.abs(error).mean((1, 2, 3)), rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        waveform.l2(PREDICTION, TARGET), (error**2).mean((1, 2, 3)), rtol=1e-5
+    )
+
+
+def test_per_source_averages_to_the_whole():
+    each = waveform.per_source(waveform.l1, PREDICTION, TARGET)
+    assert each.shape == (3, 4)
+    np.testing.assert_allclose(each.mean(1), waveform.l1(PREDICTION, TARGET), rtol=1e-5)
+
+
+def test_si_sdr_is_what_least_squares_leaves():
+    target, prediction = TARGET[:, 0].astype(np.float64), PREDICTION[:, 0].astype(np.float64)
+    ours = waveform.si_sdr(jnp.asarray(0.3 * PREDICTION[:, 0]), jnp.asarray(TARGET[:, 0]), floor=0)
+    for i in range(3):
+        ratios = []
+        for c in range(2):
+            # A constant in the design matrix takes the mean out.
+            design = np.stack([target[i, :, c], np.ones(500)], axis=1)
+            (scale, _), lost, *_ = np.linalg.lstsq(design, prediction[i, :, c])
+            kept = scale**2 * np.var(target[i, :, c]) * 500
+            ratios.append(10 * np.log10(kept / lost[0]))
+        assert -float(ours[i]) == pytest.approx(np.mean(ratios), abs=1e-3)
+
+
+def test_si_sdr_of_orthogonal_noise_is_its_level():
+    t = np.arange(1000) / 1000
+    tone = np.sin(2 * np.pi * 10 * t).astype(np.float32)
+    noise = 0.1 * np.cos(2 * np.pi * 10 * t).astype(np.float32)
+    ours = waveform.si_sdr((tone + noise)[None, :, None] + 0.5, tone[None, :, None])
+    assert float(ours[0]) == pytest.approx(-20, abs=1e-3)
+
+
+def test_si_sdr_is_finite_at_silence_and_perfection():
+    silence = jnp.zeros((1, 50, 1))
+    sound = jnp.asarray(TARGET[:1, 0, :50, :1])
+    slope = jax.jit(jax.value_and_grad(lambda p, t: waveform.si_sdr(p, t).sum()))
+    for prediction, target in (
+        (silence, silence),
+        (silence, sound),
+        (sound, sound),
+        (sound, silence),
+    ):
+        value, gradient = slope(prediction, target)
+        assert np.isfinite(value) and np.all(np.isfinite(gradient))

@@ -1,0 +1,112 @@
+import jax
+import jax.numpy as jnp
+import librosa
+import numpy as np
+import pytest
+
+from zoo.errors import BadInput
+from zoo.signal import mel
+
+RNG = np.random.default_rng(0)
+AUDIO = RNG.uniform(-0.5, 0.5, (1, 8000, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize("scale", ["slaney", "htk"])
+def test_scales_are_librosas(scale):
+    hz = np.linspace(0, 11025, 500)
+    htk = scale == "htk"
+    mels = mel.hz_to_mel(hz, scale)
+    np.testing.assert_allclose(mels, librosa.hz_to_mel(hz, htk=htk), rtol=1e-12)
+    np.testing.assert_allclose(mel.mel_to_hz(mels, scale), hz, atol=1e-8)
+
+
+@pytest.mark.parametrize("scale", ["slaney", "htk"])
+@pytest.mark.parametrize("norm", ["slaney", None])
+@pytest.mark.parametrize(
+    ("rate", "n_fft", "bins", "low", "high"),
+    [(16000, 512, 96, 0, None), (22050, 1024, 80, 50, 8000)],
+)
+@pytest.mark.filterwarnings("ignore:Empty filters")
+def test_filters_are_librosas(scale, norm, rate, n_fft, bins, low, high):
+    ours = mel.filters(rate, n_fft, bins, low, high, scale=scale, norm=norm)
+    theirs = librosa.filters.mel(
+        sr=rate, n_fft=n_fft, n_mels=bins, fmin=low, fmax=high, htk=scale == "htk", norm=norm
+    )
+    np.testing.assert_allclose(ours, theirs.T, atol=1e-7)
+
+
+def test_filters_straight_in_mel_ignore_dc_and_peak_at_one():
+    # Between the first and the last centre, triangles straight in mel add up to one at every bin.
+    weights = mel.filters(16000, 1024, 40, 60, 7800, scale="htk", norm=None, straight_in="mel")
+    assert np.all(weights[0] == 0)
+    centres = mel.mel_to_hz(
+        np.linspace(mel.hz_to_mel(60, "htk"), mel.hz_to_mel(7800, "htk"), 42), "htk"
+    )[[1, -2]]
+    hz = np.arange(513) * 16000 / 1024
+    inner = (hz >= centres[0]) & (hz <= centres[1])
+    np.testing.assert_allclose(weights[inner].sum(1), 1, atol=1e-6)
+
+
+def test_musicnn_front_end():
+    theirs = librosa.feature.melspectrogram(
+        y=AUDIO[0, :, 0], sr=16000, n_fft=512, hop_length=256, n_mels=96, pad_mode="reflect"
+    ).T
+    theirs = np.log10(10000 * theirs.astype(np.float16).astype(np.float32) + 1)
+    ours = jax.jit(mel.log_mel, static_argnums=1)(AUDIO, mel.MUSICNN)
+    assert ours.shape == (1, 32, 96, 1)
+    np.testing.assert_allclose(ours[0, :, :, 0], theirs, atol=1e-3)  # one step of float16
+
+
+def test_musicnn_front_end_is_finite_when_loud():
+    loud = mel.log_power(jnp.array([[0.0, 1e4, 1e8]]), half=True)
+    assert np.all(np.isfinite(loud)) and float(loud[0, 0]) == 0
+
+
+@pytest.mark.filterwarnings("ignore:Empty filters")
+def test_won_front_end():
+    # torchaudio's MelSpectrogram(16000, 512, n_mels=128) and AmplitudeToDB, in librosa's words.
+    power = librosa.feature.melspectrogram(
+        y=AUDIO[0, :, 0],
+        sr=16000,
+        n_fft=512,
+        hop_length=256,
+        n_mels=128,
+        htk=True,
+        norm=None,
+        pad_mode="reflect",
+    )
+    theirs = librosa.power_to_db(power, top_db=None).T
+    np.testing.assert_allclose(mel.log_mel(AUDIO, mel.WON)[0, :, :, 0], theirs, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("spec", "high", "log"), [(mel.MELGAN, None, np.log10), (mel.HIFIGAN, 8000, np.log)]
+)
+def test_vocoder_front_ends(spec, high, log):
+    padded = np.pad(AUDIO[0, :, 0], 384, mode="reflect")
+    theirs = librosa.feature.melspectrogram(
+        y=padded, sr=22050, n_fft=1024, hop_length=256, n_mels=80, fmax=high, power=1, center=False
+    ).T
+    ours = mel.log_mel(AUDIO, spec)[0, :, :, 0]
+    np.testing.assert_allclose(ours, log(np.maximum(theirs, 1e-5)), atol=1e-3)
+
+
+def test_decibels_clip_per_example():
+    power = RNG.uniform(0, 1, (2, 5, 7)).astype(np.float32) ** 20
+    ours = mel.decibels(jnp.asarray(power), top=30)
+    for i in range(2):
+        theirs = librosa.power_to_db(power[i], top_db=30)
+        np.testing.assert_allclose(ours[i], theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize("spec", [mel.MUSICNN, mel.WON, mel.MELGAN, mel.HIFIGAN, mel.TACOTRON2])
+def test_gradients_are_finite_at_silence(spec):
+    slope = jax.jit(jax.grad(lambda x: mel.log_mel(x, spec).sum()))(jnp.zeros((1, 3000, 1)))
+    assert np.all(np.isfinite(slope))
+
+
+def test_bad_input_is_named():
+    with pytest.raises(BadInput, match="'slaney' or 'htk'"):
+        mel.hz_to_mel(100, "bark")
+    with pytest.raises(BadInput, match="low < high <= 8000"):
+        mel.filters(16000, 512, 40, 0, 9000)
