@@ -30,21 +30,21 @@ def pieces(song, sizes):
 
 def valid_filter(batch):
     """An unpadded convolution, and the centre of its input as a second source."""
-    audio = batch["audio"]
+    audio = batch["mixture"]
     first = np.apply_along_axis(np.convolve, 1, audio, KERNEL, "valid")
-    return {"prediction": np.stack([first, audio[:, SIDE:-SIDE]], 1).astype(np.float32)}
+    return {"prediction": np.stack([first, audio[:, SIDE:-SIDE]], 2).astype(np.float32)}
 
 
 def decimating(batch):
     """Unpadded, and bound to a grid of 4 samples like a strided network: holds each fourth."""
-    audio = batch["audio"]
+    audio = batch["mixture"]
     held = np.repeat(audio[:, ::4], 4, 1)[:, : audio.shape[1]]
-    return {"prediction": held[:, None, 8:-8]}
+    return {"prediction": held[:, 8:-8, None]}
 
 
 def whole(predict, song, context):
     padded = np.pad(song, ((context, context), (0, 0)))
-    return predict({"audio": padded[None]})["prediction"][0][:, : len(song)]
+    return predict({"mixture": padded[None]})["prediction"][0][: len(song)].swapaxes(0, 1)
 
 
 def run(predict, song, segments, blocks=None):
@@ -78,7 +78,7 @@ def test_hop_at_a_multiple_of_the_stride_is_seamless_and_another_is_not():
         Segments(64, window="fade", hop=48, batch=4),
         Segments(65, 32, 20, "fade"),
         Segments(1474, 164, batch=2),
-        Segments(64, 40, time_axis=1),
+        Segments(64, 40, key="song", time_axis=2),
     ],
 )
 def test_identity_comes_back_aligned_with_exact_length(segments):
@@ -91,7 +91,7 @@ def test_identity_check_sees_a_shift_by_one_sample(monkeypatch):
 
     def late(segments):
         right = echo(segments)
-        return lambda batch: {"prediction": np.roll(right(batch)["prediction"], 1, 2)}
+        return lambda batch: {"prediction": np.roll(right(batch)["prediction"], 1, 1)}
 
     monkeypatch.setattr("zoo.evaluation.segments.echo", late)
     assert identity_error(segments) > 0.1
@@ -101,9 +101,9 @@ def test_padded_model_with_cropped_output_discards_its_edges():
     song = noise(400)
 
     def padded(batch):  # full length, wrong within 8 samples of the edges
-        output = batch["audio"].copy()
+        output = batch["mixture"].copy()
         output[:, :8], output[:, -8:] = 9, 9
-        return {"prediction": output[:, None]}
+        return {"prediction": output[:, :, None]}
 
     np.testing.assert_array_equal(run(padded, song, Segments(64, 48))[0], song)
     assert np.abs(run(padded, song, Segments(64))[0] - song).max() > 5
@@ -113,7 +113,7 @@ def test_fade_averages_where_segments_disagree_and_none_jumps():
     calls = iter(range(100))
 
     def constant(batch):
-        return {"prediction": np.full((1, 1, 64, 1), next(calls) % 2, np.float32)}
+        return {"prediction": np.full((1, 64, 1, 1), next(calls) % 2, np.float32)}
 
     faded = run(constant, noise(640, 1), Segments(64, hop=32, window="fade"))[0, :, 0]
     assert np.abs(np.diff(faded)).max() < 0.07
@@ -126,8 +126,8 @@ def test_one_batch_shape_whatever_the_length():
     shapes = set()
 
     def spy(batch):
-        shapes.add(batch["audio"].shape)
-        return {"prediction": batch["audio"][:, None]}
+        shapes.add(batch["mixture"].shape)
+        return {"prediction": batch["mixture"][:, :, None]}
 
     for length in (1, 100, 777):
         run(spy, noise(length), Segments(64, hop=32, window="fade", batch=5))
@@ -145,7 +145,7 @@ def test_shifts_repeat_with_their_seed_and_leave_the_identity_alone():
 
     def edgy(batch):  # depends on where the segment lies
         ramp = np.linspace(0, 1, 40, dtype=np.float32)[:, None]
-        return {"prediction": (batch["audio"][:, 12:52] * ramp)[:, None]}
+        return {"prediction": (batch["mixture"][:, 12:52] * ramp)[:, :, None]}
 
     np.testing.assert_array_equal(shifted(edgy, 1), shifted(edgy, 1))
     assert np.abs(shifted(edgy, 1) - shifted(edgy, 2)).max() > 0.05
@@ -175,4 +175,4 @@ def test_empty_song_and_impossible_settings():
     with pytest.raises(BadInput, match="hop <= output <= input"):
         Segments(100, 120)
     with pytest.raises(BadInput, match="set output=64"):
-        run(lambda batch: {"prediction": batch["audio"][:, None, :64]}, noise(99), Segments(80))
+        run(lambda batch: {"prediction": batch["mixture"][:, :64, None]}, noise(99), Segments(80))

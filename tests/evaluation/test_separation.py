@@ -45,7 +45,11 @@ class Oracle:
         self.sources, self.level, self.rng = sources, level, np.random.default_rng(9)
 
     def __call__(self, batch):
-        return {"prediction": np.stack([self.answer(audio) for audio in batch["audio"]])}
+        return {
+            "prediction": np.stack(
+                [self.answer(audio).swapaxes(0, 1) for audio in batch["mixture"]]
+            )
+        }
 
     def answer(self, audio):
         for stems in self.stems:
@@ -95,7 +99,7 @@ def test_perfect_separation_is_infinite_and_counted():
 def test_a_late_separator_scores_badly():
     records = tracks()
     oracle = Oracle(records, ([0], [1], [2]), 0.0)
-    late = lambda batch: {"prediction": np.roll(oracle(batch)["prediction"], 1, 2)}  # noqa: E731
+    late = lambda batch: {"prediction": np.roll(oracle(batch)["prediction"], 1, 1)}  # noqa: E731
     report = Separation(Separator(Segments(640), RATE, 2, INFO.labels)).run(late, records, INFO)
     assert report.metrics["sdr_median_of_track_medians/average"] < 0
 

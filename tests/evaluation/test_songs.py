@@ -26,7 +26,7 @@ def music(length, channels=2, rate=8000, seed=0):
 def halves(batch):
     """Two stems of 30 % and 60 % of the mix: a tenth is lost."""
     centre = echo(SEGMENTS)(batch)["prediction"]
-    return {"prediction": np.concatenate([0.3 * centre, 0.6 * centre], 1)}
+    return {"prediction": np.concatenate([0.3 * centre, 0.6 * centre], 2)}
 
 
 def run(predict, song, rate, how):
@@ -84,9 +84,9 @@ def test_normalised_model_sees_unit_deviation_and_the_level_is_put_back():
     seen = []
 
     def predict(batch):
-        seen.append(batch["audio"])
+        seen.append(batch["mixture"])
         centre = echo(SEGMENTS)(batch)["prediction"]
-        return {"prediction": np.concatenate([0.25 * centre, 0.75 * centre], 1)}
+        return {"prediction": np.concatenate([0.25 * centre, 0.75 * centre], 2)}
 
     stems = run(predict, song, 8000, separator(normalise=True))
     assert 0.8 < np.concatenate(seen)[1:-1].mean(2).std() < 1.2

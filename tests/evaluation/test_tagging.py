@@ -1,7 +1,10 @@
 """The tagging protocol against scikit-learn, masks and hand-cut segments."""
 
+import json
+
 import numpy as np
 import pytest
+import soundfile
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from zoo.data.source import Info
@@ -146,3 +149,14 @@ def test_report_on_disk(tmp_path):
     save_report(Tagging(10).run(reader, records, INFO), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"report.json", "per_tag.csv", "tags.png"}
     assert (tmp_path / "per_tag.csv").read_text().startswith("tag,roc_auc,pr_auc,positives,known\n")
+
+
+def test_a_users_file_becomes_tags_at_any_rate(tmp_path):
+    sound = tmp_path / "song.wav"
+    soundfile.write(sound, np.full((4410, 2), 0.5, np.float32), 4410)
+    info = Info("toy", 2000, 1, LABELS, "CC0", "")
+    line = Tagging(200, batch=4).predict_file(reader, sound, tmp_path / "out", info)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"tags.csv", "tags.json", "taggram.png", "page.html"}
+    assert line.startswith("song.wav: ") and line.count("0.8") == 4 and "; 1.0 s, look at " in line
+    assert json.loads((tmp_path / "out" / "tags.json").read_text())["segments"] == 10

@@ -22,8 +22,8 @@ class Likelihood:
     samples - context. lead: what the start of a record is predicted from: 'zeros' puts `context`
     zeros before it and counts every sample, 'exclude' leaves its first `context` samples out.
     `predict` answers {'nats': [B T]}, aligned to the end of the window (a model may skip up to
-    `context` samples at its start), or [B], the mean per sample of a window after the same
-    `context`; then a rest that fills no window is left out and counted.
+    `context` samples at its start), or [B], the mean per sample of a window, with context=0: then
+    a rest that fills no window is left out and counted.
     keys: further fields of the records that the model is conditioned on.
     """
 
@@ -96,11 +96,11 @@ class Likelihood:
         step = self.samples - self.context
         if nats.ndim == 1 and len(nats) >= step:
             return float(nats[len(nats) - step :][:counted].sum()), counted, 0
-        if nats.ndim == 0:
+        if nats.ndim == 0 and not self.context:
             return (float(nats) * step, step, 0) if counted == step else (0.0, 0, counted)
         raise BadInput(
             f"nats {list(nats.shape)} of a window cannot be those of its last {step} samples: "
-            f"give [B T] with T >= {step}, or their means [B]."
+            f"give [B T] with T >= {step}, or means [B] with context=0."
         )
 
     def _report(self, rows: list[dict], left_out: int, info: Info) -> Report:

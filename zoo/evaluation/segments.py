@@ -38,8 +38,8 @@ class Segments:
     hop: int | None = None
     window: Literal["none", "fade"] = "none"
     batch: int = 1
-    key: str = "audio"  # batch key that the model reads
-    time_axis: int = 2  # of the prediction: 2 for [B S T C], 1 for [B T S C]
+    key: str = "mixture"  # batch key that the model reads
+    time_axis: int = 1  # of the prediction: 1 for [B T S C], 2 for [B S T C]
 
     def __post_init__(self) -> None:
         if not 0 < self.step <= self.kept <= self.input:
@@ -67,7 +67,7 @@ def separate_blocks(
 ) -> Iterator[np.ndarray]:
     """Stems [S n C] of the song in `blocks` [n C]; together exactly as long as the song.
 
-    `predict` gets {key: [batch input C]} and answers {'prediction': [batch S T C]}.
+    `predict` gets {key: [batch input C]} and answers {'prediction': [batch T S C]}.
     """
     takes: deque[int] = deque()
 
@@ -128,7 +128,7 @@ def identity_error(segments: Segments, length: int | None = None) -> float:
 
 
 def echo(segments: Segments, sources: int = 1) -> Predict:
-    """A model that answers every source with the centre of what it reads, [B S output C]."""
+    """A model that answers every source with the centre of what it reads, [B output S C]."""
 
     def predict(batch: Batch) -> Batch:
         start = segments.context

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,8 @@ from zoo.evaluation.base import (
     in_batches,
     to_float,
 )
+from zoo.evaluation.taggram import Listener, tag_file, taggram_figure, write_csv, write_json
+from zoo.evaluation.taggram_page import write_page
 from zoo.metrics.ranking import Ranking, rank_tags
 
 
@@ -106,6 +109,23 @@ class Tagging:
             starts = [index * step for index in range(self.segments)]
         for start in starts:
             yield audio[start : start + self.samples]
+
+    def predict_file(
+        self, predict: Predict, path: str | Path, folder: str | Path, info: Info
+    ) -> str:
+        """A user's song into folder/{tags.csv, tags.json, taggram.png, page.html}; its top tags."""
+        listener = Listener(
+            self.samples, info.sample_rate, info.channels, self.hop, self.batch, self.key
+        )
+        taggram = tag_file(predict, path, listener, info.labels)
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_csv(taggram, folder / "tags.csv")
+        write_json(taggram, folder / "tags.json")
+        taggram_figure(taggram).savefig(folder / "taggram.png", dpi=120, bbox_inches="tight")
+        write_page(taggram, folder / "page.html", path)
+        top = ", ".join(f"{label} {score:.2f}" for label, score in taggram.top(5))
+        return f"{Path(path).name}: {top}; {taggram.duration:.1f} s, look at {folder / 'page.html'}"
 
     def _report(
         self, scores: np.ndarray, tags: np.ndarray, known: np.ndarray, info: Info, segments: int

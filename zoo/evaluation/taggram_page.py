@@ -147,7 +147,7 @@ function follow() {
   values.forEach((cell, r) => cell.textContent = (moving ? d.scores[r][n] : d.means[r]).toFixed(2));
   if (!audio.paused) requestAnimationFrame(follow);
 }
-["play", "seeked", "timeupdate"].forEach(event => audio.addEventListener(event, follow));
+["play", "seeking", "timeupdate"].forEach(event => audio.addEventListener(event, follow));
 plot.addEventListener("click", event => {
   const box = plot.getBoundingClientRect();
   audio.currentTime = d.duration * (event.clientX - box.left) / box.width;
