@@ -97,9 +97,15 @@ class SoundFont:
     samples: np.ndarray = field(repr=False)
 
     def regions(self, program: int, key: int, velocity: int, bank: int = 0) -> list[Region]:
-        """What sounds; an absent drum kit falls back to kit 0, an absent preset to program 0."""
+        """What sounds; an absent drum kit falls back to kit 0, an absent preset to program 0.
+
+        A gap of a key or two (the built-in alto saxophone lacks E4) borrows from its neighbour.
+        """
         zones = self.presets.get((bank, program)) or self.presets[bank, 0]
-        return [region for region in zones if region.holds(key, velocity)]
+        for near in (key,) if bank else (key, key - 1, key + 1, key - 2, key + 2):
+            if found := [region for region in zones if region.holds(near, velocity)]:
+                return found
+        return []
 
 
 def default_font() -> Path:
