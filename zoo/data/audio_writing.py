@@ -1,0 +1,104 @@
+"""Audio [T C] float32 -> a file, whole or not at all: written beside its name, then renamed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from zoo.errors import BadInput
+
+FORMATS = {  # suffix: (libsndfile's format, default subtype)
+    ".wav": ("WAV", "FLOAT"),
+    ".flac": ("FLAC", "PCM_24"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".opus": ("OGG", "OPUS"),
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+}
+
+
+def write(
+    path: str | os.PathLike[str],
+    audio: np.ndarray,
+    rate: int,
+    subtype: str | None = None,
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Writes [T C] float32. See `write_blocks`."""
+    if audio.ndim != 2:
+        raise ValueError(f"audio must be [T C], not {audio.shape}")
+    return write_blocks(path, [audio], rate, audio.shape[1], subtype, overwrite=overwrite)
+
+
+def write_blocks(
+    path: str | os.PathLike[str],
+    blocks: Iterable[np.ndarray],
+    rate: int,
+    channels: int,
+    subtype: str | None = None,
+    *,
+    overwrite: bool = False,
+    keep_partial: bool = False,
+) -> Path:
+    """Writes blocks [n C] float32 one by one; the suffix chooses the format.
+
+    Integer formats clip at full scale; wav is float by default and keeps what exceeds it.
+    keep_partial: ctrl-C leaves what was written so far as a valid file (and still interrupts).
+    raises BadInput when the file exists, unless `overwrite`.
+    """
+    path = Path(path).expanduser()
+    format_, subtype = _format(path, subtype)
+    if path.exists() and not overwrite:
+        raise BadInput(f"{path} exists: choose another name, or force it to be overwritten.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        _stream(part, blocks, rate, channels, format_, subtype)
+    except KeyboardInterrupt:
+        if keep_partial and part.exists():
+            os.replace(part, path)
+        raise
+    else:
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _stream(
+    part: Path, blocks: Iterable[np.ndarray], rate: int, channels: int, format_: str, subtype: str
+) -> None:
+    import soundfile
+
+    with soundfile.SoundFile(
+        str(part), "w", samplerate=rate, channels=channels, format=format_, subtype=subtype
+    ) as file:
+        for block in blocks:
+            if not np.isfinite(block).all():
+                raise ValueError(f"{part.name}: NaN or infinity in audio to be written")
+            file.write(_rounded(block, subtype))
+
+
+def _rounded(block: np.ndarray, subtype: str) -> np.ndarray:
+    """Integers to the nearest step: libsndfile rounds down, which adds an offset of half a step."""
+    steps = {"PCM_16": 2**15, "PCM_24": 2**23}.get(subtype)
+    if steps is None:
+        return np.asarray(block, np.float32)
+    whole = np.clip(np.round(np.asarray(block, np.float64) * steps), -steps, steps - 1)
+    return whole.astype(np.int16) if steps == 2**15 else whole.astype(np.int32) << 8
+
+
+def _format(path: Path, subtype: str | None) -> tuple[str, str]:
+    import soundfile
+
+    if path.suffix.lower() not in FORMATS:
+        raise BadInput(f"{path}: unknown format '{path.suffix}': name it {', '.join(FORMATS)}.")
+    format_, default = FORMATS[path.suffix.lower()]
+    subtype = (subtype or default).upper()
+    if not soundfile.check_format(format_, subtype):
+        known = ", ".join(soundfile.available_subtypes(format_))
+        raise BadInput(f"{path}: {format_} cannot hold {subtype}: choose among {known}.")
+    return format_, subtype

@@ -1,0 +1,222 @@
+"""Tracks -> records: one TFDS builder (no TensorFlow) for every data set made of a user's files.
+
+Files are decoded by a few threads, in order; what cannot be used is listed with its reason in
+`rejects.csv` beside the records. A build is whole or absent: TFDS writes it aside and renames it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import itertools
+import json
+import logging
+import os
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from tqdm import tqdm
+
+from zoo.data import records
+from zoo.data.plans import Job, LeftOut, Plan
+from zoo.data.source import Example
+from zoo.errors import BadInput
+
+
+class EmptySplit(BadInput):
+    """No track of a split can be used. rejected: those tracks, with their reasons."""
+
+    def __init__(self, text: str, rejected: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(text)
+        self.rejected = rejected
+
+
+@dataclass
+class Tally:
+    """What was left out so far, over all splits."""
+
+    plan: Plan
+    total: int
+    faults: list[str]
+    listed: list[tuple[str, str]]
+
+    def reject(self, track: str, error: BadInput) -> None:
+        """Lists a track; raises when more are faulty than the plan tolerates."""
+        self.listed.append((track, str(error)))
+        if isinstance(error, LeftOut):
+            return
+        self.faults.append(str(error))
+        if len(self.faults) > self.plan.tolerate * self.total:
+            raise BadInput(
+                f"{self.plan.info.name}: {len(self.faults)} of {self.total} tracks cannot be "
+                f"used: {'; '.join(self.faults[:3])}"
+            ) from error
+
+
+def build(plan: Plan, root: str = "") -> Path:
+    """Builds the records of a plan, in place of older ones, and returns their folder."""
+    count = sum(len(jobs) for jobs in plan.jobs.values())
+    tally = Tally(plan, count + len(plan.rejected), [], list(plan.skipped))
+    for name, reason in plan.rejected:
+        tally.reject(name, BadInput(reason))
+    _check(plan)
+    tfds.disable_progress_bar()
+    logging.getLogger("absl").addFilter(_no_custom_configuration)
+    bar = tqdm(total=count, desc=f"preparing {plan.info.name}", unit="file", file=sys.stderr)
+    splits = {split: _chunks(plan, split, tally, bar) for split, jobs in plan.jobs.items() if jobs}
+    builder = WaveformRecords(
+        data_dir=str(Path(root).expanduser() if root else records.data_dir()),
+        config=RecordsConfig(name=plan.name, plan=plan, splits=splits, listed=tally.listed),
+        file_format="array_record",
+    )
+    again = tfds.download.DownloadConfig(download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS)
+    # TFDS announces on stdout a download of unknown size that does not take place.
+    with bar, contextlib.redirect_stdout(io.StringIO()):
+        builder.download_and_prepare(download_config=again)
+    folder = Path(builder.data_dir)
+    print(_summary(plan, folder, len(tally.listed)), file=sys.stderr)
+    return folder
+
+
+def is_current(plan_about: Mapping[str, Any], folder: Path) -> bool:
+    """Whether the records there were built from the same files with the same settings."""
+    try:
+        stored = json.loads((folder / "metadata.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return stored.get("about") == json.loads(json.dumps(dict(plan_about)))
+
+
+@dataclass(eq=False, repr=False)
+class RecordsConfig(tfds.core.BuilderConfig):
+    """What TFDS hands back to the builder."""
+
+    plan: Plan | None = None
+    splits: dict[str, Iterator[tuple[str, Example]]] = field(default_factory=dict)
+    listed: list[tuple[str, str]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"RecordsConfig({self.name})"
+
+
+class WaveformRecords(tfds.core.GeneratorBasedBuilder):
+    """Generation order is kept, so that the chunks of a track stay together; Grain shuffles."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        plan = self.builder_config.plan
+        facts = {"sample_rate": plan.info.sample_rate, "labels": list(plan.info.labels)}
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=plan.info.name,
+            features=features(plan.blank),
+            homepage=plan.info.url,
+            license=plan.info.licence,
+            disable_shuffling=True,
+            metadata=tfds.core.MetadataDict({**facts, "about": dict(plan.about)}),
+        )
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[str, Example]]]:
+        listed = self.builder_config.listed
+        return {
+            split: _with_list(examples, listed, Path(self.data_dir))
+            for split, examples in self.builder_config.splits.items()
+        }
+
+    def _generate_examples(self) -> None:
+        """Not called: the generators are made by `build`."""
+
+
+def features(blank: Example) -> tfds.features.FeaturesDict:
+    """TFDS features from an example of zeros; the time axis of PCM may have any length."""
+    return tfds.features.FeaturesDict({key: _feature(key, value) for key, value in blank.items()})
+
+
+def _feature(key: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return tfds.features.Text()
+    if isinstance(value, dict):
+        return tfds.features.Sequence({k: np.asarray(v).dtype.type for k, v in value.items()})
+    array = np.asarray(value)
+    if key in records.TIME_AXIS:
+        axis = records.TIME_AXIS[key]
+        shape = tuple(None if i == axis else n for i, n in enumerate(array.shape))
+        bytes_ = tfds.features.Encoding.BYTES
+        return tfds.features.Tensor(shape=shape, dtype=array.dtype.type, encoding=bytes_)
+    return tfds.features.Tensor(shape=array.shape, dtype=array.dtype.type)
+
+
+def _no_custom_configuration(record: logging.LogRecord) -> bool:
+    """TFDS warns of every configuration that it does not list, and ours are all made on the fly."""
+    return not str(record.msg).startswith("Using custom data configuration")
+
+
+def _check(plan: Plan) -> None:
+    names = [job.track for jobs in plan.jobs.values() for job in jobs]
+    if not names:
+        raise BadInput(f"{plan.info.name}: no file to prepare.")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadInput(f"{plan.info.name}: track '{twice}' occurs twice.")
+
+
+def _chunks(plan: Plan, split: str, tally: Tally, bar: tqdm) -> Iterator[tuple[str, Example]]:
+    """Keys and records of one split."""
+    bad: list[tuple[str, str]] = []
+    for job, done in _ahead(plan.jobs[split], plan.threads or min(8, os.cpu_count() or 1)):
+        bar.update()
+        try:
+            example = done.result()
+        except BadInput as error:
+            tally.reject(job.track, error)
+            bad.append((job.track, str(error)))
+            continue
+        for chunk in records.cut({**example, "track": job.track}, plan.shortest):
+            yield f"{job.track}/{chunk['chunk']:05d}", chunk
+    if len(bad) == len(plan.jobs[split]):
+        raise EmptySplit(
+            f"{plan.info.name}: none of the {len(bad)} tracks of the split '{split}' can be "
+            f"used: {'; '.join(reason for _, reason in bad[:3])}",
+            tuple(bad),
+        )
+
+
+def _summary(plan: Plan, folder: Path, left_out: int) -> str:
+    splits = tfds.builder_from_directory(folder).info.splits
+    counts = ", ".join(f"{name} {split.num_examples:,}" for name, split in splits.items())
+    listed = f" ({folder / 'rejects.csv'})" if left_out else ""
+    return f"{plan.info.name}: records {counts}; {left_out} files left out{listed}"
+
+
+def _ahead(jobs: Iterable[Job], threads: int) -> Iterator[tuple[Job, Future[Example]]]:
+    """Jobs and their results in order, at most `threads` + 1 decoded tracks in memory."""
+    waiting: deque[tuple[Job, Future[Example]]] = deque()
+    remaining = iter(jobs)
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for job in itertools.islice(remaining, threads + 1):
+                waiting.append((job, pool.submit(job.load)))
+            while waiting:
+                yield waiting.popleft()
+                for job in itertools.islice(remaining, 1):
+                    waiting.append((job, pool.submit(job.load)))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _with_list(
+    examples: Iterator[tuple[str, Example]], listed: list[tuple[str, str]], folder: Path
+) -> Iterator[tuple[str, Example]]:
+    """The examples; when they end, the list of rejects so far is written beside the records."""
+    yield from examples
+    with open(folder / "rejects.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("file", "reason"), *listed])

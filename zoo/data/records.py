@@ -1,0 +1,181 @@
+"""Records on the disk: int16 PCM in ArrayRecord files that TFDS describes, without TensorFlow.
+
+A record is a piece of a track: audio [T C] or stems [S T C], with `track` (its name), `chunk` (its
+number), `chunks` (how many the track has) and `length` (samples before any padding). Pieces of one
+track lie next to each other, in order. `zoo.data.builder` writes them.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.data.source import Example
+from zoo.errors import BadInput
+
+TIME_AXIS = {"audio": 0, "stems": 1}
+SPLITS = ("train", "validation", "test")
+
+
+def data_dir() -> Path:
+    """Where prepared data lie: $ZOO_DATA_DIR, else ~/.local/share/waveform-zoo."""
+    return Path(os.environ.get("ZOO_DATA_DIR") or "~/.local/share/waveform-zoo").expanduser()
+
+
+def directory(name: str, root: str | os.PathLike[str] = "") -> Path:
+    """The folder in which the builder leaves the records called `name`."""
+    return (Path(root).expanduser() if root else data_dir()) / "waveform_records" / name / "1.0.0"
+
+
+@dataclass(frozen=True)
+class Records(Sequence[Example]):
+    """Random access to the records of one split. Cheap to pickle, so workers may each hold one."""
+
+    directory: str
+    split: str
+    source: Any  # a TFDS data source
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> Example:
+        index = operator.index(index)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"record {index} of {len(self)}")
+        try:
+            return _plain(self.source[index % len(self)])
+        except (OSError, RuntimeError, ValueError, IndexError) as error:
+            raise BadInput(
+                f"{self.directory}: record {index} of '{self.split}' is damaged ({_line(error)}): "
+                "delete that folder and prepare the data again."
+            ) from error
+
+
+def open_records(directory: str | os.PathLike[str], split: str) -> Records:
+    """The records of a split, 'train' or with a TFDS slice 'train[:10%]'.
+
+    raises BadInput when there are none, or when a file holds fewer than dataset_info.json promises
+    (a truncated ArrayRecord file opens as an empty one, without an error).
+    """
+    folder = Path(directory)
+    if not (folder / "dataset_info.json").is_file():
+        raise BadInput(f"No records in {folder}: prepare the data set first.")
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directory(folder)
+    base = split.split("[")[0]
+    if base not in builder.info.splits:
+        there = ", ".join(f"'{name}'" for name in builder.info.splits)
+        raise BadInput(f"{folder} has no split '{base}': it has {there}.")
+    _check_counts(builder.info.splits[base])
+    return Records(str(folder), split, builder.as_data_source(split))
+
+
+def tracks(records: Sequence[Example]) -> Iterator[Example]:
+    """Whole tracks, one at a time in memory: chunks joined along time, padding taken off.
+
+    Other fields are those of the first chunk. Records without `chunks` and `length` (one record is
+    one track) pass through. raises BadInput where a chunk is missing.
+    """
+    for name, chunks in groupby(records, key=lambda record: record["track"]):
+        pieces = list(chunks)
+        first = pieces[0]
+        numbers = [int(piece["chunk"]) for piece in pieces]
+        if numbers != list(range(int(first.get("chunks", len(pieces))))):
+            raise BadInput(f"Track '{name}' has chunks {numbers}, not all in order: prepare again.")
+        if "notes" in first and len(pieces) > 1:
+            raise BadInput(f"Track '{name}': notes of several chunks cannot be joined.")
+        joined = {key: _join(key, pieces) for key in TIME_AXIS if key in first}
+        yield {**first, **joined, "chunk": 0, "chunks": 1, "length": _length(joined)}
+
+
+def cut(example: Example, shortest: int) -> Iterator[Example]:
+    """A whole track as chunks of equal length, each of `shortest` to 2 x `shortest` samples.
+
+    Equal chunks, rather than full ones and a rest, let a crop of up to `shortest` samples fall
+    into any of them, evenly. A track below `shortest` is padded with zeros: `length` tells.
+    shortest 0: one chunk.
+    """
+    samples = _length(example)
+    count = max(1, samples // shortest) if shortest else 1
+    edges = [samples * i // count for i in range(count + 1)]
+    for chunk, (start, stop) in enumerate(pairwise(edges)):
+        arrays = {
+            key: _pad(_part(example[key], start, stop, axis), shortest, axis)
+            for key, axis in TIME_AXIS.items()
+            if key in example
+        }
+        numbers = {"chunk": chunk, "chunks": count, "length": stop - start}
+        yield {**example, **arrays, **numbers}
+
+
+def to_int16(audio: np.ndarray) -> np.ndarray:
+    """float in [-1, 1] -> int16 of the same shape; `ToFloat` (divide by 32768) is its inverse."""
+    return np.clip(np.round(audio * np.float32(32768)), -32768, 32767).astype(np.int16)
+
+
+def _length(example: Example) -> int:
+    return next(example[key].shape[axis] for key, axis in TIME_AXIS.items() if key in example)
+
+
+def _part(array: np.ndarray, start: int, stop: int, axis: int) -> np.ndarray:
+    return array[(slice(None),) * axis + (slice(start, stop),)]
+
+
+def _join(key: str, pieces: list[Example]) -> np.ndarray:
+    axis = TIME_AXIS[key]
+    arrays = [piece[key] for piece in pieces]
+    valid = [int(piece.get("length", array.shape[axis])) for piece, array in zip(pieces, arrays)]
+    trimmed = [_part(array, 0, n, axis) for array, n in zip(arrays, valid)]
+    return np.concatenate(trimmed, axis)
+
+
+def _pad(array: np.ndarray, shortest: int, axis: int) -> np.ndarray:
+    missing = max(0, shortest - array.shape[axis])
+    return np.pad(array, [(0, missing if i == axis else 0) for i in range(array.ndim)])
+
+
+def _plain(record: Example) -> Example:
+    """TFDS hands texts as bytes and sequences of dicts as lists of scalars."""
+    return {key: _plain_value(value) for key, value in record.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, dict):
+        return {key: np.asarray(inner) for key, inner in value.items()}
+    return value
+
+
+def _check_counts(split: Any) -> None:
+    from array_record.python.array_record_module import ArrayRecordReader
+
+    for path, promised in zip(split.filepaths, split.shard_lengths):
+        found = _count(ArrayRecordReader, path) if os.path.exists(path) else 0
+        if found != promised:
+            raise BadInput(
+                f"{path} holds {found} records, not {promised}: it is damaged or incomplete; "
+                f"delete {Path(path).parent} and prepare the data again."
+            )
+
+
+def _count(reader_type: Any, path: Any) -> int:
+    try:
+        reader = reader_type(os.fspath(path))
+        found = reader.num_records()
+        reader.close()
+    except (RuntimeError, ValueError):
+        return 0
+    return found
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,179 @@
+"""What is done to a training example on the host: NumPy functions (rng, record) -> example.
+
+Before `Mixture` audio is [T C] and stems are [S T C], int16 until `ToFloat`; after it the model's
+mixture [T C] and stems [T S C]. Each is a frozen dataclass, so that worker processes can have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo.data.records import TIME_AXIS
+from zoo.data.source import Example
+from zoo.errors import BadInput
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A random window of `samples`, the same in audio and stems."""
+
+    samples: int
+
+    def __call__(self, rng: Rng, example: Example) -> Example:
+        there = min(example[key].shape[axis] for key, axis in _pcm(example).items())
+        if there < self.samples:
+            raise BadInput(
+                f"records of {there:,} samples are too short for crops of {self.samples:,}: "
+                "give the data set a larger chunk_seconds, or pad first."
+            )
+        start = int(rng.integers(there - self.samples + 1))
+        window = slice(start, start + self.samples)
+        return _mapped(example, lambda x, axis: x[(slice(None),) * axis + (window,)])
+
+
+@dataclass(frozen=True)
+class Pad:
+    """Zeros at the end, where audio and stems are shorter than `samples`."""
+
+    samples: int
+
+    def __call__(self, rng: Rng, example: Example) -> Example:
+        return _mapped(example, self._padded)
+
+    def _padded(self, array: np.ndarray, axis: int) -> np.ndarray:
+        missing = max(0, self.samples - array.shape[axis])
+        return np.pad(array, [(0, missing if i == axis else 0) for i in range(array.ndim)])
+
+
+@dataclass(frozen=True)
+class ToFloat:
+    """int16 audio and stems to float32 in [-1, 1); tags and known to float32."""
+
+    def __call__(self, rng: Rng, example: Example) -> Example:
+        scaled = _mapped(example, lambda x, axis: x.astype(np.float32) / np.float32(32768))
+        labels = {k: example[k].astype(np.float32) for k in ("tags", "known") if k in example}
+        return {**scaled, **labels}
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A uniform random factor in [low, high] for audio, and one of its own for each stem."""
+
+    low: float
+    high: float
+    keys: tuple[str, ...] = ("stems",)
+
+    def __call__(self, rng: Rng, example: Example) -> Example:
+        return _scaled(example, self.keys, lambda n: rng.uniform(self.low, self.high, n))
+
+
+@dataclass(frozen=True)
+class PolarityFlip:
+    """Turns the sign of audio, and of each stem by itself, with this probability."""
+
+    probability: float = 0.5
+    keys: tuple[str, ...] = ("stems",)
+
+    def __call__(self, rng: Rng, example: Example) -> Example:
+        return _scaled(
+            example, self.keys, lambda n: np.where(rng.random(n) < self.probability, -1.0, 1.0)
+        )
+
+
+@dataclass(frozen=True)
+class SwapChannels:
+    """Mirrors left and right of audio, and of each stem by itself, with this probability."""
+
+    probability: float = 0.5
+    keys: tuple[str, ...] = ("stems",)
+
+    def __call__(self, rng: Rng, example: Example) -> Example:
+        changed = {}
+        for key in (key for key in self.keys if key in example):
+            array = example[key]
+            mirrored = rng.random((len(array), 1, 1) if key == "stems" else ()) < self.probability
+            changed[key] = np.where(mirrored, array[..., ::-1], array)
+        return {**example, **changed}
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """float stems [S T C] -> mixture [T C], their sum, and stems [T S C] as models have them."""
+
+    def __call__(self, rng: Rng, example: Example) -> Example:
+        stems = example["stems"]
+        if stems.dtype.kind != "f":
+            raise ValueError("Mixture adds float stems: put ToFloat before it")
+        turned = np.ascontiguousarray(np.moveaxis(stems, 0, 1))
+        return {**example, "mixture": stems.sum(axis=0), "stems": turned}
+
+
+@dataclass(frozen=True)
+class Group:
+    """float stems [S T C] -> [G T C]: each group, a tuple of indices, becomes the sum of its stems.
+
+    Also reorders: Group(((0, 1, 2), (3,))) makes accompaniment and vocals.
+    """
+
+    groups: tuple[tuple[int, ...], ...]
+
+    def __call__(self, rng: Rng, example: Example) -> Example:
+        stems = [example["stems"][list(group)].sum(axis=0) for group in self.groups]
+        return {**example, "stems": np.stack(stems)}
+
+
+@dataclass(frozen=True)
+class SumStems:
+    """float stems [S T C] -> audio [T C], their sum: music without its parts."""
+
+    def __call__(self, rng: Rng, example: Example) -> Example:
+        rest = {key: value for key, value in example.items() if key != "stems"}
+        return {**rest, "audio": example["stems"].sum(axis=0)}
+
+
+@dataclass(frozen=True)
+class Mono:
+    """The mean over channels of float audio and stems, which keep a channel axis of length 1."""
+
+    def __call__(self, rng: Rng, example: Example) -> Example:
+        return _mapped(example, lambda x, axis: x.mean(axis=-1, keepdims=True, dtype=np.float32))
+
+
+@dataclass(frozen=True, init=False)
+class Keep:
+    """Only the named keys, and `track` for the log: Keep("audio", "tags")."""
+
+    keys: tuple[str, ...]
+
+    def __init__(self, *keys: str) -> None:
+        object.__setattr__(self, "keys", keys)
+
+    def __call__(self, rng: Rng, example: Example) -> Example:
+        absent = [key for key in self.keys if key not in example]
+        if absent:
+            raise BadInput(f"records have no '{absent[0]}': they have {', '.join(example)}.")
+        return {key: value for key, value in example.items() if key in (*self.keys, "track")}
+
+
+def _pcm(example: Example) -> dict[str, int]:
+    return {key: axis for key, axis in TIME_AXIS.items() if key in example}
+
+
+def _mapped(example: Example, function: Callable[[np.ndarray, int], np.ndarray]) -> Example:
+    """function(array, time axis) over audio and stems."""
+    return {**example, **{key: function(example[key], a) for key, a in _pcm(example).items()}}
+
+
+def _scaled(example: Example, keys: tuple[str, ...], draw: Callable[[int], np.ndarray]) -> Example:
+    """Multiplies audio by one drawn factor, stems by one each; stays float32."""
+    changed = {}
+    for key in (key for key in keys if key in example):
+        array = example[key]
+        factors = draw(len(array))[:, None, None] if key == "stems" else draw(1)[0]
+        changed[key] = array * np.float32(factors)
+    return {**example, **changed}
