@@ -1,0 +1,220 @@
+"""What a trained system can show of itself: separated stems, new audio, filters, tags over time.
+
+Written into the run directory, where zoo.report.page finds it. What a system shows depends on what
+its objects offer; see KINDS.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from zoo import inference
+from zoo.data.source import Example
+from zoo.evaluation.base import to_float
+from zoo.evaluation.separation import Separation, mixture, stem_getter, track_spans
+from zoo.evaluation.songs import separate
+from zoo.evaluation.tagging import Tagging
+from zoo.evaluation.taggram import Listener, taggram_figure, tags_over_time
+from zoo.objectives.base import Request
+from zoo.report.filters import filter_figure, first_filters, spread
+from zoo.streaming import stream_to_wav
+from zoo.trained import Trained
+
+SONG_SECONDS = 12
+SAMPLE_SECONDS, SAMPLES, PATIENCE = 3, 2, 20.0  # PATIENCE: seconds of waiting for samples
+CLIPS, CLIP_SECONDS = 4, 4
+
+
+def make(found: Trained, directory: Path) -> None:
+    """All that this system offers; nothing on several hosts, where one alone cannot compute."""
+    if jax.process_count() > 1:
+        return
+    for offers, act in KINDS:
+        if offers(found):
+            act(found, Path(directory))
+
+
+def separates(found: Trained) -> bool:
+    return isinstance(found.experiment.evaluation, Separation)
+
+
+def tags(found: Trained) -> bool:
+    return isinstance(found.experiment.evaluation, Tagging)
+
+
+def generates(found: Trained) -> bool:
+    return hasattr(found.experiment.objective, "generate") and not transforms(found)
+
+
+def transforms(found: Trained) -> bool:
+    objective = found.experiment.objective
+    return hasattr(objective, "generate") and getattr(objective, "needs_source", False)
+
+
+def hears_waves(found: Trained) -> bool:
+    return tags(found) and first_filters(found.variables.params) is not None
+
+
+def write_stems(found: Trained, directory: Path) -> None:
+    """Up to 12 s of the first test track: mixture, estimates, references."""
+    source, how = found.experiment.data.source, found.experiment.evaluation.how
+    rate, records = source.info.sample_rate, source.open("test")
+    track, span = next(track_spans(records))
+    # Songs begin and end quietly: a third of the way in, something plays.
+    inside = span[len(span) // 3 :]
+    pieces = list(enough((records[index] for index in inside), SONG_SECONDS * rate))
+    mix = np.concatenate([mixture(piece) for piece in pieces])[: SONG_SECONDS * rate]
+    targets = stem_getter(how, source.info)
+    references = np.concatenate([targets(piece) for piece in pieces], 1)[:, : len(mix)]
+    estimates = np.concatenate(list(separate(predictor(found), lambda: [mix], rate, how)), 1)
+    folder = directory / "samples" / "stems" / safe(track)
+    write_wav(folder / "mixture.wav", mix, rate)
+    for name, audio in zip(how.stems, estimates):
+        write_wav(folder / f"{name}.wav", audio, rate)
+    for name, audio in zip(how.sources, references):
+        write_wav(folder / f"{name}.reference.wav", audio, rate)
+
+
+def write_samples(found: Trained, directory: Path) -> None:
+    """Two new clips of 3 s, or as much of them as some 20 s of computing give."""
+    rate = found.experiment.data.source.info.sample_rate
+    request = Request(length=SAMPLE_SECONDS * rate, count=SAMPLES, chunk=max(1, rate // 8))
+    chunks = found.experiment.objective.generate(found.variables, request)
+    files = [step_folder(found, directory) / f"sample_{voice}.wav" for voice in range(SAMPLES)]
+    stream_to_wav(within(chunks, PATIENCE), files, rate, progress=False)
+
+
+def write_transformed(found: Trained, directory: Path) -> None:
+    """3 s of the first test record, and what the system makes of them."""
+    source = found.experiment.data.source
+    rate = source.info.sample_rate
+    audio = mixture(source.open("test")[0])[: SAMPLE_SECONDS * rate]
+    request = Request(length=len(audio), source=audio, chunk=max(1, rate // 8))
+    chunks = found.experiment.objective.generate(found.variables, request)
+    folder = step_folder(found, directory)
+    write_wav(folder / "1_original.wav", audio, rate)
+    stream_to_wav(within(chunks, PATIENCE), [folder / "2_result.wav"], rate, progress=False)
+
+
+def write_filters(found: Trained, directory: Path) -> None:
+    """figures/filters.png: magnitude responses of the first layer, by centre frequency."""
+    kernel = first_filters(found.variables.params)
+    rate = found.experiment.data.source.info.sample_rate
+    figure = filter_figure(kernel, rate)
+    caption = (
+        f"Magnitude responses of the {kernel.shape[1]} filters of {kernel.shape[0]} samples that "
+        "the first layer learnt on the waveform, each scaled to its maximum and sorted by where "
+        "that lies; below, eight of them as waveforms."
+    )
+    save(figure, directory / "figures" / "filters.png", title="First layer", caption=caption)
+
+
+def write_taggram(found: Trained, directory: Path) -> None:
+    """figures/taggram.png and .wav: the tags of a few test clips, one after another."""
+    source, evaluation = found.experiment.data.source, found.experiment.evaluation
+    rate, labels = source.info.sample_rate, source.info.labels
+    size = max(CLIP_SECONDS * rate, evaluation.samples)
+    records = source.open("test")
+    chosen = [records[index] for index in spread(len(records), CLIPS)]
+    clips = [to_float(record["audio"])[:size] for record in chosen]
+    audio = np.concatenate(clips)
+    hop = max(1, evaluation.samples // 4)
+    how = Listener(
+        evaluation.samples, rate, audio.shape[1], hop, evaluation.batch, evaluation.key
+    )
+    taggram = tags_over_time(predictor(found), [audio], rate, how, labels)
+    figure = taggram_figure(taggram)
+    starts = np.cumsum([0, *map(len, clips)]) / rate
+    spans = ", ".join(
+        f"{start:.0f} s {described(record, labels)}" for start, record in zip(starts, chosen)
+    )
+    folder = directory / "figures"
+    caption = f"Scores of the strongest tags over {len(clips)} test clips; labelled: {spans}."
+    about = {"sound": "taggram.wav", "span": across(figure, figure.axes[0])}
+    save(figure, folder / "taggram.png", title="Tags over time", caption=caption, **about)
+    write_wav(folder / "taggram.wav", audio, rate)
+
+
+KINDS: tuple[tuple[Callable[[Trained], bool], Callable[[Trained, Path], None]], ...] = (
+    (separates, write_stems),
+    (generates, write_samples),
+    (transforms, write_transformed),
+    (hears_waves, write_filters),
+    (tags, write_taggram),
+)
+
+
+def predictor(found: Trained) -> Any:
+    return inference.predictor(found.experiment.objective, found.mesh)(found.variables)
+
+
+def enough(records: Iterable[Example], samples: int) -> Iterator[Example]:
+    """Records until they hold that many samples together."""
+    for record in records:
+        yield record
+        samples -= len(mixture(record))
+        if samples <= 0:
+            return
+
+
+def within(chunks: Iterable[np.ndarray], seconds: float) -> Iterator[np.ndarray]:
+    """Chunks until that much time has passed; at least one."""
+    began = time.monotonic()
+    for chunk in chunks:
+        yield np.asarray(chunk)
+        if time.monotonic() - began > seconds:
+            return
+
+
+def described(record: Example, labels: Sequence[str]) -> str:
+    """The labels of a record, or its track's name where it has none."""
+    given = [label for label, value in zip(labels, record["tags"]) if value]
+    return " + ".join(given) or str(record["track"])
+
+
+def step_folder(found: Trained, directory: Path) -> Path:
+    folder = directory / "samples" / str(found.meta.get("step", 0))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def safe(name: str) -> str:
+    """A track's name as the name of a folder."""
+    return re.sub(r"[^\w .()&,'+-]+", "_", name).strip(". ") or "track"
+
+
+def save(figure: Any, path: Path, **about: Any) -> None:
+    """A figure, and what is to be said about it in a JSON beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150, bbox_inches=contents(figure))
+    path.with_suffix(".json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def contents(figure: Any) -> Any:
+    """The box (inches) that the figure is cut to, its layout settled."""
+    figure.canvas.draw()
+    figure.set_layout_engine("none")
+    return figure.get_tightbbox().padded(0.1)
+
+
+def across(figure: Any, axes: Any) -> list[float]:
+    """Where an axes begins and ends, as parts of the width of what `save` writes."""
+    cut, box = contents(figure), axes.get_position()
+    width = figure.get_figwidth()
+    return [(edge * width - cut.x0) / cut.width for edge in (box.x0, box.x1)]
+
+
+def write_wav(path: Path, audio: np.ndarray, rate: int) -> None:
+    """Audio [T C] as 16 bit."""
+    import soundfile
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.clip(audio, -1, 1), rate, subtype="PCM_16")

@@ -1,0 +1,149 @@
+"""What a run directory says about itself, from its files alone; nothing in it is executed."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from zoo import experiment as experiments
+from zoo.errors import BadInput
+from zoo.training import log
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as a reader sees it. rows: one evaluated split each, as zoo.report.results writes."""
+
+    directory: Path
+    config: str
+    task: str
+    title: str
+    arguments: dict[str, Any]
+    changed: dict[str, Any]  # arguments that differ from the config's defaults
+    paper: dict[str, Any]
+    parameters: int | None
+    data: dict[str, Any]  # name, licence, url, sample_rate, ...
+    monitor: str | None
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    scalars: list[dict[str, Any]] = field(default_factory=list)
+
+
+def read(directory: Path) -> Run:
+    """Raises BadInput where this is no run directory, or where its files are damaged."""
+    directory = Path(directory).expanduser()
+    if not (directory / "run.json").is_file():
+        raise BadInput(f"{directory} holds no run.json: give the --workdir of a training run")
+    note = load(directory / "run.json")
+    if not isinstance(note.get("config"), str):
+        raise BadInput(f"{directory / 'run.json'} names no config: train the run anew")
+    order = ("test", "validation", "train")
+    files = {split: directory / "evaluation" / f"{split}.json" for split in order}
+    rows = {split: load(path) for split, path in files.items() if path.is_file()}
+    for split, row in rows.items():
+        if not isinstance(row.get("metrics"), dict):
+            raise BadInput(f"{files[split]} holds no metrics: evaluate that split again")
+    metrics = directory / "metrics.jsonl"
+    scalars = log.read(metrics) if metrics.is_file() else []
+    arguments = dict(note.get("arguments") or {})
+    about = {**shipped(note["config"], arguments), **next(iter(rows.values()), {})}
+    defaults = about.get("defaults", {})
+    return Run(
+        directory=directory,
+        config=note["config"],
+        task=about.get("task", "own"),
+        title=about.get("title", note["config"]),
+        arguments=arguments,
+        changed={k: v for k, v in arguments.items() if k in defaults and differs(v, defaults[k])},
+        paper=about.get("paper") or {},
+        parameters=about.get("parameters"),
+        data=about.get("data") or {},
+        monitor=monitored(about),
+        rows=rows,
+        scalars=scalars,
+    )
+
+
+def load(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise BadInput(f"{path} is not readable as JSON ({error}): make it anew") from error
+    if not isinstance(content, dict):
+        raise BadInput(f"{path} holds no JSON object: make it anew")
+    return content
+
+
+def shipped(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What the zoo's own config of that name adds; nothing for a config file of the user's own."""
+    if name not in experiments.names():
+        return {}
+    config = experiments.find(name)
+    known = {
+        "task": config.task,
+        "title": config.title,
+        "paper": config.paper,
+        "defaults": config.defaults,
+    }
+    if set(arguments) <= set(config.defaults):
+        given = {k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}
+        experiment = config.experiment(**given)
+        known["data"] = vars(experiment.data.source.info)
+        known["monitor"] = experiment.evaluation.monitor
+        if not any(differs(given[k], config.defaults[k]) for k in given):
+            known["parameters"] = getattr(config.module, "PARAMETERS", None)
+    return known
+
+
+def differs(value: Any, default: Any) -> bool:
+    """Whether an argument read from JSON is another than the default."""
+    return json.loads(json.dumps(value)) != json.loads(json.dumps(default))
+
+
+def monitored(about: Mapping[str, Any]) -> str | None:
+    monitor = about.get("monitor")
+    return monitor if isinstance(monitor, str) or not monitor else monitor[0]
+
+
+def compare(
+    paper: Mapping[str, Any], metrics: Mapping[str, float], monitor: str | None = None
+) -> list[tuple[str, float | None, float | None]]:
+    """(metric, reported, ours): all the paper's, then ours that decide; None where one is missing.
+
+    Ours are those the paper has, and the monitored one; without either, the first.
+    """
+    reported = {k: v for k, v in paper.items() if isinstance(v, int | float)}
+    chosen = {k: v for k, v in metrics.items() if k in reported or k == monitor}
+    chosen = chosen or dict(list(metrics.items())[:1])
+    return [(k, reported.get(k), chosen.get(k)) for k in dict.fromkeys([*reported, *chosen])]
+
+
+def unchecked(paper: Mapping[str, Any]) -> bool:
+    """Whether the reported numbers were never held against the paper itself."""
+    return "unchecked" in str(paper.get("source", "unchecked")).lower()
+
+
+def training_seconds(scalars: Sequence[Mapping[str, Any]]) -> float | None:
+    """Time under way, pauses between interruption and resumption not counted."""
+    lines = [line for line in scalars if line.get("steps_per_second")]
+    if not lines:
+        return None
+    steps = [0, *(line["step"] for line in lines)]
+    spans = [after - before for before, after in pairwise(steps)]
+    return sum(span / line["steps_per_second"] for span, line in zip(spans, lines))
+
+
+def read_rows(path: Path, limit: int) -> tuple[list[str], list[list[str]], int]:
+    """(columns, the first `limit` rows, how many there are) of a CSV file."""
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.reader(file)
+        head = next(reader, [])
+        rows, count = [], 0
+        for count, row in enumerate(reader, 1):
+            if count <= limit:
+                rows.append(row + [""] * (len(head) - len(row)))
+    return head, rows, count

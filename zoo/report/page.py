@@ -1,0 +1,235 @@
+"""One HTML file of a run, to look at and listen to: no server, nothing loaded from elsewhere.
+
+It shows what it finds in the run directory: metrics.jsonl, evaluation/SPLIT/, samples/STEP/*.wav,
+samples/stems/SONG/*.wav (NAME.reference.wav beside NAME.wav) and figures/*.png, whose .json of the
+same name may give `title`, `caption`, `sound` (a wav beside it) and `span` (the part of the width
+over which that sound runs). What is not there is left out.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.report import charts, facts, sounds
+from zoo.report.facts import Run
+from zoo.report.markup import (
+    data_uri,
+    details,
+    duration,
+    link,
+    number,
+    pairs,
+    section,
+    table,
+    tag,
+    text,
+)
+from zoo.report.page_script import SCRIPT
+from zoo.report.page_style import STYLE
+
+if TYPE_CHECKING:
+    from zoo.trained import Trained
+
+ROWS = 200  # of a table that a page shows
+
+
+def write(directory: Path) -> Path:
+    """Writes RUN/report.html and returns its path. Raises BadInput where there is no run."""
+    run = facts.read(directory)
+    stand = sounds.shelf(run.directory)
+    mixers = sounds.stems(run.directory, stand)  # first: only embedded stems play in perfect sync
+    parts = [
+        header(run),
+        comparison(run),
+        mixers,
+        sounds.samples(run.directory, stand),
+        figures(run.directory, stand),
+        section("Training", charts.curves(run.scalars, run.monitor), lead=trained_for(run)),
+        *(evaluation(run, split) for split in run.rows),
+        settings(run),
+    ]
+    page = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{text(run.config)}</title><style>{STYLE}</style></head><body><main>"
+        f"{''.join(parts)}</main><script>{SCRIPT}</script></body></html>\n"
+    )
+    path = run.directory / "report.html"
+    new = path.with_suffix(".new")
+    new.write_text(page, encoding="utf-8")
+    new.replace(path)
+    return path
+
+
+def examples(found: Trained, directory: Path) -> None:
+    """Makes what the page plays and shows of this kind of system, under RUN/samples and figures."""
+    from zoo.report import examples as made
+
+    made.make(found, directory)
+
+
+def header(run: Run) -> str:
+    """Title, citation, and the facts that every number of the run hangs on."""
+    title, citation = parted(run.title)
+    row = next(iter(run.rows.values()), {})
+    steps = row.get("step") or (run.scalars[-1]["step"] if run.scalars else None)
+    seconds = row.get("training_seconds") or facts.training_seconds(run.scalars)
+    shown = {
+        "parameters": number(run.parameters) if run.parameters is not None else None,
+        "trained for": f"{steps:,} steps" if steps is not None else None,
+        "training time": duration(seconds) if seconds else None,
+        "device": text(row["device"]) if row.get("device") else None,
+        "data": data_set(run.data) if run.data.get("name") else None,
+    }
+    below = tag("p", text(citation), class_="citation") if citation else ""
+    return tag(
+        "header", tag("p", text(f"{run.task} · {run.config}"), class_="eyebrow"),
+        tag("h1", raised(title)), below, pairs({k: v for k, v in shown.items() if v}), class_="top",
+    )  # fmt: skip
+
+
+def data_set(data: dict[str, Any]) -> str:
+    """Name, rate and licence of the data."""
+    rate = f"{data['sample_rate']:,} Hz; " if data.get("sample_rate") else ""
+    licence = tag("small", text(f"{rate}{data.get('licence', 'licence not recorded')}"))
+    return link(data["name"], data.get("url", "")) + licence
+
+
+def raised(title: str) -> str:
+    """'3^9' with its exponent raised."""
+    return re.sub(r"(\w)\^(\w+)", r"\1<sup>\2</sup>", text(title))
+
+
+def parted(title: str) -> tuple[str, str]:
+    """'SampleCNN on MTAT (Lee et al. 2017).' as title and citation."""
+    start = title.find(" (")
+    if start < 0 or not title.rstrip(".").endswith(")"):
+        return title.rstrip("."), ""
+    return title[:start], title[start + 2 :].rstrip(".").removesuffix(")")
+
+
+def comparison(run: Run) -> str:
+    """What the paper reports beside what this run scored, and on what either rests."""
+    if not run.paper and not run.rows:
+        return ""
+    scores = {split: row.get("metrics", {}) for split, row in run.rows.items()}
+    compared = {
+        split: facts.compare(run.paper, metrics, run.monitor) for split, metrics in scores.items()
+    }
+    if not compared:
+        compared = {"": facts.compare(run.paper, {})}
+    names = dict.fromkeys(name for rows in compared.values() for name, _, _ in rows)
+    reported = {name: value for rows in compared.values() for name, value, _ in rows}
+    head = ["metric", "reported", *(f"this run, {split}" for split in scores)]
+    rows = [
+        [name, number(reported[name]), *(number(scores[split].get(name)) for split in scores)]
+        for name in names
+    ]
+    notes = [("This run", row.get("protocol", "")) for row in list(run.rows.values())[:1]]
+    notes.append(("Reported", str(run.paper.get("source", "no source named"))))
+    if run.paper and facts.unchecked(run.paper):
+        mark = "the reported figures have not been held against the paper itself."
+        notes.append(("Unchecked", mark))
+    if run.changed:
+        words = ", ".join(f"{name}={value}" for name, value in run.changed.items())
+        notes.append(("Not the config's defaults", words))
+    if not run.paper:
+        notes = [note for note in notes if note[0] != "Reported"]
+    lines = (tag("p", tag("b", text(name)), " ", text(what)) for name, what in notes if what)
+    return section("Reported and measured", table(head, rows), tag("div", *lines, class_="notes"))
+
+
+def trained_for(run: Run) -> str:
+    if not run.scalars:
+        return ""
+    first, last = run.scalars[0]["step"], run.scalars[-1]["step"]
+    return f"Steps {first:,} to {last:,}; bands are the spread of the points behind a line."
+
+
+def figures(directory: Path, stand: sounds.Shelf) -> str:
+    """RUN/figures/*.png with what the JSON of the same name says about them."""
+    paths = sorted((directory / "figures").glob("*.png"))
+    return section("A look inside", *(figure(path, stand) for path in paths))
+
+
+def figure(path: Path, stand: sounds.Shelf) -> str:
+    note = path.with_suffix(".json")
+    about = facts.load(note) if note.is_file() else {}
+    title = about.get("title") or path.stem.replace("_", " ")
+    caption = tag("p", text(about["caption"])) if about.get("caption") else ""
+    picture = data_uri(path.read_bytes(), "image/png")
+    wav = path.parent / str(about.get("sound", ""))
+    if about.get("sound") and wav.is_file():
+        audio, rate = sounds.read(wav)
+        address = stand.place(wav, audio, rate)
+        span = tuple(about.get("span", (0.0, 1.0)))
+        shown = sounds.sound(address, picture, title, sounds.clock(len(audio) / rate), span)
+    else:
+        image = f'<img src="{picture}" alt="{text(title)}">'
+        shown = tag("figure", image, tag("figcaption", text(title)))
+    return tag("div", shown, caption, class_="plate")
+
+
+def evaluation(run: Run, split: str) -> str:
+    """All scores of a split, and the figures and tables of RUN/evaluation/SPLIT."""
+    row, folder = run.rows[split], run.directory / "evaluation" / split
+    counts = [f"{number(v)} {k.replace('_', ' ')}" for k, v in row.get("counts", {}).items()]
+    facts_of = [", ".join(counts), row.get("date"), row.get("device")]
+    pictures = (
+        tag("div", tag("figure", f'<img src="{data_uri(path.read_bytes(), "image/png")}" '
+                       f'alt="{text(path.stem)}">'), class_="plate")
+        for path in sorted(folder.glob("*.png"))
+    )  # fmt: skip
+    tables = (rows_of(path) for path in sorted(folder.glob("*.csv")))
+    return section(
+        f"Scores on the {split} split", scores(row["metrics"]), *pictures, *tables,
+        lead="; ".join(filter(None, facts_of)),
+    )  # fmt: skip
+
+
+def scores(metrics: dict[str, float]) -> str:
+    """Plain metrics in two columns; 'sdr/vocals' and its kind as a table of stems."""
+    plain = {k: v for k, v in metrics.items() if "/" not in k}
+    split = [k.partition("/")[::2] for k in metrics if "/" in k]
+    heads, columns = (list(dict.fromkeys(part)) for part in zip(*split)) if split else ([], [])
+    first = table(["metric", "value"], [[k, number(v)] for k, v in plain.items()]) if plain else ""
+    if not split:
+        return first
+    rows = [[h, *(number(metrics.get(f"{h}/{c}")) for c in columns)] for h in heads]
+    return first + table(["", *columns], rows)
+
+
+def rows_of(path: Path) -> str:
+    """A CSV as a table that folds away and sorts; the first 200 rows of a longer one."""
+    head, rows, count = facts.read_rows(path, ROWS)
+    if not rows:
+        return ""
+    shown = [[rounded(cell) for cell in row] for row in rows]
+    cut = f", the first {ROWS} of {count:,}; all in {path.name}" if count > ROWS else f", {count}"
+    name = path.stem.replace("_", " ") + cut
+    return details(name, table(head, shown, kind="sortable"))
+
+
+def rounded(cell: str) -> str:
+    try:
+        value = float(cell)
+    except ValueError:
+        return cell
+    return "–" if value != value else cell if len(cell) < 8 else f"{value:.4g}"
+
+
+def settings(run: Run) -> str:
+    """Arguments, versions and commit: what it takes to do it again."""
+    row = next(iter(run.rows.values()), {})
+    again = " ".join(["python train.py --config", run.config])
+    words = [f"{k}={v}" for k, v in run.changed.items()]
+    command = tag("pre", text(" ".join([again, *words])))
+    arguments = table(["argument", "value"], [[k, str(v)] for k, v in run.arguments.items()])
+    versions = {**row.get("versions", {}), "commit": row.get("commit") or "–"}
+    made = table(["package", "version"], [[k, str(v)] for k, v in versions.items()]) if row else ""
+    both = tag("div", arguments if run.arguments else "", made, class_="two")
+    footer = tag("p", text(f"Written {time.strftime('%Y-%m-%d')}."), class_="lead")
+    return section("To do it again", command, details("arguments and versions", both), footer)
