@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from zoo.data import records
-from zoo.data.magnatagatune import SPLITS, TAGS, MagnaTagATune
+from zoo.data.magnatagatune import COUNTS, SPLITS, TAGS, MagnaTagATune, deviations
 from zoo.errors import BadInput
 
 OTHERS = ("bass", "jazz")
@@ -133,3 +133,13 @@ def test_missing_clips_may_be_allowed(tree, tmp_path):
     source = prepared(copy, tmp_path / "r", allow_missing=0.2)
     assert ids(source)["train"] == ["2"]
     assert "10-0-29.mp3,missing" in (source.directory / "rejects.csv").read_text()
+
+
+def test_deviations_from_the_published_splits_are_told(tree, tmp_path, capsys):
+    assert [sum(counts.values()) for counts in COUNTS.values()] == [21_105, 25_863 - 3]
+    for protocol, counts in COUNTS.items():
+        assert deviations(protocol, counts) == ""
+        assert "test has" in deviations(protocol, {**counts, "test": counts["test"] - 1})
+    assert not deviations("sample_cnn", {**COUNTS["sample_cnn"], "train": 15_250})
+    prepared(tree, tmp_path)
+    assert "train has 3 clips, not 15,244" in capsys.readouterr().err
