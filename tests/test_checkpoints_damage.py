@@ -13,7 +13,10 @@ from zoo.checkpoints import Checkpoints
 from zoo.errors import BadInput
 
 # Orbax abandons its other reads when one fails, and the array library remarks on that.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.fault,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 def state(step):

@@ -83,11 +83,11 @@ def open_manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager
 
 
 def _manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager:
-    committed = functools.partial(point, "committed")
+    written = functools.partial(point, "commit")  # all files lie there, the rename is still to come
     options = ocp.CheckpointManagerOptions(
         preservation_policy=retention,
         cleanup_tmp_directories=True,
-        async_options=ocp.options.AsyncOptions(post_finalization_callback=committed),
+        async_options=ocp.options.AsyncOptions(post_finalization_callback=written),
     )
     handlers = {
         "state": ocp.StandardCheckpointHandler(),
