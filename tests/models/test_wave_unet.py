@@ -43,7 +43,8 @@ apply = jax.jit(
 
 
 def initial(model, x):
-    return jax.jit(model.init)(jax.random.key(1), x)
+    key = jax.random.key(1, impl="unsafe_rbg")  # compiles six times faster
+    return jax.jit(model.init)(key, x)
 
 
 TINY = dict(levels=3, width=4, down_kernel=5, up_kernel=3, channels=2, sources=3)
