@@ -113,12 +113,16 @@ def default_font() -> Path:
     return package_folder("pretty_midi") / "TimGM6mb.sf2"
 
 
-@lru_cache(maxsize=2)
 def load_font(path: str | Path) -> SoundFont:
     """Reads a .sf2 file. raises BadInput where the file is missing or of another kind."""
     path = Path(path)
     if not path.is_file():
         raise BadInput(f"no sound font at {path}: give the path of a .sf2 file")
+    return _load(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _load(path: Path, changed: int) -> SoundFont:
     data = path.read_bytes()
     if data[:4] != b"RIFF" or data[8:12] != b"sfbk":
         raise BadInput(f"{path} is no SoundFont 2 file: it should begin with RIFF....sfbk")
