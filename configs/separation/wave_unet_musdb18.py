@@ -30,9 +30,9 @@ PAPER = {
 PARAMETERS = 10_263_390
 SMOKE = {"variant": "m4", "levels": 3, "width": 2, "samples": 16, "batch": 2, "steps": 2}
 
-# MUSDB18's order is vocals, drums, bass, other; the last source is the mixture less the others.
-VOICE = (("accompaniment", (1, 2, 3)), ("vocals", (0,)))
-MULTI = (("bass", (2,)), ("drums", (1,)), ("other", (3,)), ("vocals", (0,)))
+# The last source is the mixture less the others.
+VOICE = {"accompaniment": ("bass", "drums", "other"), "vocals": ("vocals",)}
+MULTI = {name: (name,) for name in ("bass", "drums", "other", "vocals")}
 M3 = {"output": "difference", "context": True}
 VARIANTS = {  # the model's fields and the sample rate
     "m1": ({}, 22_050),
@@ -65,14 +65,16 @@ def config(
     model = WaveUNet(levels=levels, **fields)
     wanted = samples or (98_560 if variant == "m7" else 16_384)
     length = model.input_length(wanted)
-    names, groups = zip(*(MULTI if model.sources == 4 else VOICE))
+    sources = MULTI if model.sources == 4 else VOICE
+    data = Musdb18HQ(path, hertz, model.channels, chunk_seconds=length / hertz)
+    groups = tuple(tuple(map(data.info.labels.index, stems)) for stems in sources.values())
     # A hop of the total stride makes segments equal to one pass over the song.
     scale = 2**levels
     hop = model.output_length(length) // scale * scale
-    segments = Segments(length, hop if model.context else None, batch=4, key="mixture", time_axis=1)
+    segments = Segments(length, hop if model.context else None, batch=4, key="mixture")
     return Experiment(
         data=Data(
-            Musdb18HQ(path, hertz, model.channels, chunk_seconds=length / hertz),
+            data,
             (
                 Crop(length),
                 ToFloat(),
@@ -84,7 +86,7 @@ def config(
         ),
         objective=Supervised(model, l2, input="mixture", target="stems"),
         optimizers={"model": adam(rate)},
-        evaluation=Separation(Separator(segments, hertz, model.channels, names), ratios=ratios),
+        evaluation=Separation(Separator(segments, hertz, model.channels, tuple(sources)), ratios=ratios),
         batch=batch,
         steps=steps,
         plateau=Plateau(patience=20, factors=(1.0, 0.1), from_best=False),

@@ -21,7 +21,6 @@ PARAMETERS = 1_073_896
 SMOKE = {"size": "tiny", "levels": 4, "width": 2, "samples": 1024, "batch": 2, "steps": 2}
 
 SOURCES = ("bass", "drums", "other", "vocals")
-GROUPS = ((2,), (1,), (3,), (0,))  # the records' order is vocals, drums, bass, other
 
 
 def config(
@@ -36,16 +35,18 @@ def config(
 ) -> Experiment:
     model = WaveUNet(levels=levels, width=width, sources=4, output="difference")
     length = model.input_length(samples)
+    data = ScoreRender("stems", size)
+    groups = tuple((data.info.labels.index(name),) for name in SOURCES)
     # The padded edges of a segment are guesses: only its middle is kept.
-    segments = Segments(length, length // 2, batch=8, key="mixture", time_axis=1)
+    segments = Segments(length, length // 2, batch=8, key="mixture")
     return Experiment(
         data=Data(
-            ScoreRender("stems", size),
+            data,
             (
                 Crop(length),
                 ToFloat(),
                 Gain(0.5, 1.0),
-                Group(GROUPS),
+                Group(groups),
                 Mixture(),
                 Keep("mixture", "stems"),
             ),
