@@ -1,0 +1,139 @@
+"""Probabilities against SciPy, their own sums and entropies; draws against frequencies."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+
+from zoo.distributions import Categorical, Gaussian, MixtureOfLogistics
+from zoo.errors import BadInput
+
+ALL = (Categorical(16), Categorical(16, "linear"), MixtureOfLogistics(3), Gaussian())
+
+
+def raw_for(distribution, *shape, scale=1.0):
+    raw = np.random.default_rng(0).normal(0, scale, (*shape, distribution.parameters))
+    return jnp.asarray(raw, jnp.float32)
+
+
+def uniform(*shape, low=1e-7, high=1.0):
+    return jnp.asarray(np.random.default_rng(1).uniform(low, high, shape), jnp.float32)
+
+
+def log_prob(distribution, raw, audio):
+    return np.asarray(jax.jit(distribution.log_prob)(raw, audio), np.float64)
+
+
+def grid(bits):
+    half = 2 ** (bits - 1)
+    return (jnp.arange(-half, half) / half)[None, :, None]
+
+
+@pytest.mark.parametrize("companding", ["mu_law", "linear"])
+def test_codes_survive_decoding_and_every_code_is_used(companding):
+    distribution = Categorical(256, companding)
+    codes = jnp.arange(256)[:, None]
+    assert (distribution.encode(distribution.decode(codes)) == codes).all()
+    inputs = distribution.inputs(distribution.decode(codes))
+    np.testing.assert_allclose(inputs[:, 0], np.linspace(-1, 1, 256), atol=1e-6)
+
+
+def test_categorical_is_scipys_log_softmax():
+    distribution = Categorical(256)
+    raw = raw_for(distribution, 2, 50, scale=3.0)
+    codes = np.random.default_rng(1).integers(0, 256, (2, 50, 1))
+    expected = scipy.special.log_softmax(np.asarray(raw, np.float64), axis=-1)
+    expected = np.take_along_axis(expected, np.asarray(codes), -1)[..., 0]
+    actual = log_prob(distribution, raw, distribution.decode(jnp.asarray(codes)))
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_gaussian_is_scipys_density():
+    raw = raw_for(Gaussian(), 2, 50)
+    audio = uniform(2, 50, 1, low=-1)
+    expected = scipy.stats.norm(raw[..., 0], np.exp(raw[..., 1])).logpdf(audio[..., 0])
+    np.testing.assert_allclose(log_prob(Gaussian(), raw, audio), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("log_scale", [-14.0, -9.0, -5.0, -1.0])
+def test_mixture_sums_to_one_over_all_sixteen_bit_values(log_scale):
+    distribution = MixtureOfLogistics(4)
+    raw = jnp.concatenate([jnp.arange(4.0), jnp.array([-0.999, -0.3, 0.2, 1.1])])
+    raw = jnp.concatenate([raw, jnp.full((4,), log_scale)])
+    raw = jnp.broadcast_to(raw, (1, 65_536, 12))
+    assert np.exp(log_prob(distribution, raw, grid(16))).sum() == pytest.approx(1.0, abs=2e-4)
+
+
+def test_mixture_is_a_difference_of_scipys_distribution_functions():
+    distribution = MixtureOfLogistics(2, bits=8)
+    weights, means, scales = [0.3, -0.5], [-0.4, 0.6], [-3.0, -2.0]
+    raw = jnp.broadcast_to(jnp.array(weights + means + scales), (1, 256, 6))
+    edges = (np.arange(-128, 129) - 0.5) / 128
+    edges[0], edges[-1] = -np.inf, np.inf
+    mass = 0.0
+    for weight, mean, scale in zip(scipy.special.softmax(weights), means, scales):
+        mass = mass + weight * np.diff(scipy.stats.logistic(mean, np.exp(scale)).cdf(edges))
+    np.testing.assert_allclose(
+        log_prob(distribution, raw, grid(8))[0], np.log(mass), rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("distribution", ALL, ids=str)
+def test_far_off_raws_and_samples_stay_finite_and_differentiable(distribution):
+    raw = raw_for(distribution, 2, 9, scale=30.0)
+    audio = jnp.array([-1.0, -0.9, -1e-3, 0.0, 1e-6, 0.3, 0.999, 1.0, 1.5])[None, :, None]
+    value, slope = jax.jit(jax.value_and_grad(lambda r: distribution.log_prob(r, audio).sum()))(raw)
+    assert np.isfinite(value) and np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("distribution", ALL, ids=str)
+def test_mean_nats_of_own_draws_is_the_entropy(distribution):
+    raw = raw_for(distribution, 1)
+    if isinstance(distribution, Gaussian):
+        raw = jnp.array([[0.1, -2.0]])  # hardly ever clipped
+    if isinstance(distribution, MixtureOfLogistics):
+        raw = jnp.array([[0.5, 0.0, -0.5, -0.5, 0.0, 0.4, -4.0, -5.0, -4.5]])
+    many = jnp.broadcast_to(raw, (20_000, distribution.parameters))
+    noise = uniform(20_000, distribution.noise)
+    draws = jax.jit(distribution.sample)(many, noise, 1.0)
+    assert draws.shape == (20_000, 1)
+    nats = -log_prob(distribution, many, draws).mean()
+    assert nats == pytest.approx(entropy(distribution, raw), abs=0.03)
+    assert float(draws.mean()) == pytest.approx(float(distribution.mean(raw)[0, 0]), abs=0.02)
+
+
+def entropy(distribution, raw):
+    if isinstance(distribution, Gaussian):
+        return float(scipy.stats.norm(0, np.exp(raw[0, 1])).entropy())
+    if isinstance(distribution, Categorical):
+        return float(scipy.stats.entropy(scipy.special.softmax(raw[0])))
+    every = log_prob(distribution, jnp.broadcast_to(raw, (1, 65_536, raw.shape[-1])), grid(16))
+    return float(-(np.exp(every) * every).sum())
+
+
+@pytest.mark.parametrize("distribution", ALL, ids=str)
+def test_mode_is_the_limit_of_cold_draws_and_lies_on_the_grid(distribution):
+    raw = raw_for(distribution, 40)
+    noise = uniform(40, distribution.noise, low=0.1, high=0.9)
+    mode = distribution.mode(raw)
+    np.testing.assert_allclose(jax.jit(distribution.sample)(raw, noise, 1e-6), mode, atol=4e-5)
+    again = distribution.decode(distribution.encode(mode))
+    np.testing.assert_allclose(again, mode, atol=1e-7)
+
+
+def test_heat_flattens_and_cold_sharpens():
+    raw = jnp.broadcast_to(jnp.array([0.0, 1.0]), (4_000, 2))
+    noise = uniform(4_000, 1)
+    for temperature in (0.5, 1.0, 2.0):
+        draws = jax.jit(Categorical(2, "linear").sample)(raw, noise, temperature)
+        expected = scipy.special.softmax([0.0, 1.0 / temperature])[1]
+        codes = Categorical(2, "linear").encode(draws)
+        assert float(codes.mean()) == pytest.approx(expected, abs=0.03)
+
+
+def test_bad_settings_say_what_is_right():
+    with pytest.raises(BadInput, match="'mu_law' or 'linear'"):
+        Categorical(256, "a_law")
+    with pytest.raises(BadInput, match="256"):
+        Categorical(300)
