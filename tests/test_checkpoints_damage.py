@@ -1,5 +1,6 @@
 """Whatever happens to the files: exact values, or the next good checkpoint and one line why."""
 
+import gc
 import json
 import logging
 import shutil
@@ -17,6 +18,12 @@ pytestmark = [
     pytest.mark.fault,
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def remarks_come_at_once():
+    yield
+    gc.collect()
 
 
 def state(step):

@@ -111,9 +111,7 @@ def test_two_processes_save_restore_and_stop_together(tmp_path):
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    outputs = finish(
-        *(start("pair", tmp_path, port, number, devices=2) for number in range(2))
-    )
+    outputs = finish(*(start("pair", tmp_path, port, number, devices=2) for number in range(2)))
     stopped = [line for output in outputs for line in output.splitlines() if "stopped" in line]
     assert len(stopped) == 2 and stopped[0] == stopped[1]
     step = int(stopped[0].split()[-1])
@@ -146,9 +144,7 @@ def run_load(directory):
 
 def run_pair(directory, port, number):
     """One of two processes with two devices each."""
-    jax.distributed.initialize(
-        f"localhost:{port}", 2, int(number), heartbeat_timeout_seconds=10
-    )
+    jax.distributed.initialize(f"localhost:{port}", 2, int(number), heartbeat_timeout_seconds=10)
     assert jax.device_count() == 4
     directory, number = Path(directory), int(number)
     saves_and_restores(directory / "run", number)

@@ -10,6 +10,7 @@ import hashlib
 import importlib.metadata
 import json
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,6 +69,7 @@ def require_writable(directory: epath.Path) -> None:
 
 def open_manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager:
     """Orbax's manager, which writes in the background and deletes what `retention` lets go."""
+    logging.getLogger("absl").addFilter(_not_a_traceback)
     try:
         return _manager(directory, retention)
     except (ValueError, TypeError, OverflowError) as error:
@@ -80,6 +82,11 @@ def open_manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager
                 path.rename(path.parent / f"{ORBAX_NOTES}.damaged")
         exchange(None)
         return _manager(directory, retention)
+
+
+def _not_a_traceback(record: logging.LogRecord) -> bool:
+    """Orbax logs a failed save's traceback once per thread; we tell the error in one line."""
+    return not (record.exc_info and "orbax" in record.pathname)
 
 
 def _manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager:
@@ -155,9 +162,10 @@ def changed_versions(meta: dict[str, Any]) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's text without its line breaks and without an end."""
+    """An error's text as one line of bearable length; the cause stands at its end."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
-    return text if len(text) <= 300 else f"{text[:300]}..."
+    text = re.sub(r" \[[a-z_ ]+='[^']*'\]", "", text)  # Orbax's driver adds its source locations
+    return text if len(text) <= 300 else f"{text[:120]} ... {text[-180:]}"
 
 
 def _digest(document: dict[str, Any]) -> str:

@@ -53,11 +53,14 @@ class Checkpoints:
         monitor: tuple[str, Literal["max", "min"]] | None = None,
         read_only: bool = False,
     ) -> None:
+        if "://" not in str(directory):  # a path of this machine, which Orbax wants absolute
+            directory = Path(directory).expanduser().absolute()
         self.directory = epath.Path(directory)
         self.every = every
         self._retention = Retention(keep, monitor)
         self._manager: ocp.CheckpointManager | None = None
         self._failure: str | None = None
+        self._begun: int | None = None
         if not read_only:
             files.require_writable(self.directory)
             strays = [step for step in files.numbered(self.directory) if not self._holds(step)]
@@ -123,7 +126,9 @@ class Checkpoints:
         return True
 
     def restore(
-        self, abstract: Callable[[dict[str, Any]], Tree] | Tree, step: Step = None,
+        self,
+        abstract: Callable[[dict[str, Any]], Tree] | Tree,
+        step: Step = None,
         verify: bool = True,
     ) -> tuple[int, Tree, dict[str, Any]]:
         """-> (step, state, meta): the newest good checkpoint, the best, or the one of `step`.
@@ -138,9 +143,7 @@ class Checkpoints:
             if not fault:
                 target = abstract(meta) if callable(abstract) else abstract
                 self._require_match(candidate, meta, target)
-                state, fault = self._agreed(
-                    files.read, self.directory, candidate, target
-                )
+                state, fault = self._agreed(files.read, self.directory, candidate, target)
             if not fault and verify:
                 bad = checksums.damaged(meta["checkpoint"]["arrays"], state)
                 fault = f"state: damaged array {', '.join(bad[:3])}" if bad else None
@@ -242,6 +245,7 @@ class Checkpoints:
         args = ocp.args.Composite(
             state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(document)
         )
+        self._begun = step
         try:
             self._manager.save(step, args=args, force=True)
             self._failure = None
@@ -262,8 +266,9 @@ class Checkpoints:
 
     def _fail(self, error: BaseException) -> None:
         self._failure = (
-            f"a checkpoint could not be written to {self.directory}: {files.one_line(error)}; "
-            f"steps on disk: {self.steps() or 'none'}; free space there, then run again"
+            f"checkpoint {self.directory / str(self._begun)} could not be written: "
+            f"{files.one_line(error)}; steps on disk: {self.steps() or 'none'}; "
+            "free space there, then run again"
         )
         log.warning("%s", self._failure)
         self._manager = files.open_manager(self.directory, self._retention)
