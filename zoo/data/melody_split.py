@@ -16,9 +16,9 @@ import numpy as np
 import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
+from zoo.data.records import SPLITS
 from zoo.data.scores import REPERTOIRES, Piece
 
-SPLITS = ("train", "validation", "test")
 GRAM = 8  # intervals; six of them at 30 % chain a third of the corpus into one cluster
 SHARED = 0.4
 HELD_OUT = 0.1  # of the groups, each for validation and test

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.signal
 
 from zoo.data.orchestration import Voice
-from zoo.data.sampler import Sampler, butterworth
+from zoo.data.sampler import Sampler, butterworth, section_filter
 
 LEAD = 1.5  # seconds played before a window, for the room to fill
 PEAK = 0.95
@@ -62,9 +61,11 @@ def add_notes(track: np.ndarray, voice: Voice, begin: float, sampler: Sampler) -
 
 def in_room(dry: np.ndarray, wet: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
     """Adds a synthetic room to every stem, by its own amount `wet` [S]. [S T] -> [S T]"""
+    from scipy.signal import oaconvolve
+
     response = room(rate, rng)
     amount = np.float32(rng.uniform(0.05, 0.4))
-    echo = np.stack([scipy.signal.oaconvolve(stem, response) for stem in dry])[:, : dry.shape[1]]
+    echo = np.stack([oaconvolve(stem, response) for stem in dry])[:, : dry.shape[1]]
     return (dry + amount * wet[:, None] * echo).astype(np.float32)
 
 
@@ -74,7 +75,7 @@ def room(rate: int, rng: np.random.Generator) -> np.ndarray:
     cutoff = min(rng.uniform(2500, 7000), 0.45 * rate)
     times = np.arange(int(decay * rate), dtype=np.float32) / rate
     noise = rng.standard_normal(len(times)).astype(np.float32)
-    response = scipy.signal.sosfilt(butterworth(cutoff, rate), noise) * 10 ** (-3 * times / decay)
+    response = section_filter(butterworth(cutoff, rate), noise) * 10 ** (-3 * times / decay)
     response[: int(0.008 * rate)] *= 0.2
     return (response / np.linalg.norm(response)).astype(np.float32)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy.signal
 import soxr
 
 from zoo.data.soundfont import Region, SoundFont
@@ -124,7 +123,14 @@ def _sweep(tone: np.ndarray, region: Region, rate: int) -> np.ndarray:
 def _low_pass(tone: np.ndarray, cutoff: float, rate: int) -> np.ndarray:
     if cutoff > 0.45 * rate:
         return tone
-    return scipy.signal.sosfilt(butterworth(cutoff, rate), tone)
+    return section_filter(butterworth(cutoff, rate), tone)
+
+
+def section_filter(sections: np.ndarray, audio: np.ndarray) -> np.ndarray:
+    """SciPy's `sosfilt`, imported late: it takes a second that configs need not wait for."""
+    from scipy.signal import sosfilt
+
+    return sosfilt(sections, audio)
 
 
 def butterworth(cutoff: float, rate: int) -> np.ndarray:

@@ -13,10 +13,9 @@ from functools import lru_cache
 import numpy as np
 
 from zoo.data import orchestration, performance, rendering
-from zoo.data.melody_split import SPLITS
 from zoo.data.orchestration import FAMILIES, STEMS, TAGS, Take
 from zoo.data.performance import generator
-from zoo.data.records import to_int16
+from zoo.data.records import SPLITS, to_int16
 from zoo.data.sampler import Sampler
 from zoo.data.scores import Piece
 from zoo.data.soundfont import load_font
