@@ -29,7 +29,7 @@ class Shelf:
 
     directory: Path  # of the page
     lossless: bool
-    left: int = BUDGET
+    left: int  # bytes
 
     def place(self, path: Path, audio: np.ndarray, rate: int) -> str:
         """The address of a sound [T C]: a data URI, or a file in report_files/."""
@@ -50,7 +50,7 @@ def shelf(directory: Path) -> Shelf:
     songs = [open_song(path) for path in directory.glob("samples/**/*.wav")]
     songs += [open_song(path) for path in directory.glob("figures/*.wav")]
     size = sum(song.length * song.channels * 2 for song in songs)  # 16 bit
-    return Shelf(directory, lossless=size <= BUDGET * 0.75)
+    return Shelf(directory, lossless=size <= BUDGET * 0.75, left=BUDGET)
 
 
 def encode(audio: np.ndarray, rate: int, lossless: bool) -> tuple[bytes, str]:

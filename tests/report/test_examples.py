@@ -1,0 +1,164 @@
+"""What trained systems show of themselves, with toy systems whose output is known."""
+
+import json
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import soundfile
+
+from zoo import mesh as meshes
+from zoo.data.source import Info
+from zoo.evaluation.segments import Segments
+from zoo.evaluation.separation import Separation
+from zoo.evaluation.songs import Separator
+from zoo.evaluation.tagging import Tagging
+from zoo.objectives.base import Variables
+from zoo.report import examples, filters, page
+
+RATE = 1000
+INFO = Info("toys", RATE, 1, ("bass", "drums"), "CC0", "https://example.org")
+
+
+@dataclass(frozen=True)
+class Toys:
+    records: list
+
+    info = INFO
+
+    def open(self, split):
+        assert split == "test"
+        return self.records
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Gives half of what it hears to each of two stems."""
+
+    def predict(self, variables, batch, rng):
+        return {"prediction": jnp.stack([batch["audio"] / 2] * 2, 1)}
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """Tags a segment by its RMS, and by one minus that."""
+
+    def predict(self, variables, batch, rng):
+        loud = jnp.sqrt(jnp.mean(batch["audio"] ** 2, (1, 2)))
+        return {"prediction": jnp.stack([loud, 1 - loud], 1)}
+
+
+@dataclass(frozen=True)
+class Counter:
+    """Chunks that count upwards; or twice the source."""
+
+    needs_source: bool = False
+
+    def predict(self, variables, batch, rng):
+        return {}
+
+    def generate(self, variables, request):
+        for start in range(0, request.length, request.chunk):
+            stop = min(start + request.chunk, request.length)
+            if self.needs_source:
+                yield 2 * np.asarray(request.source)[None, start:stop]
+            else:
+                ramp = np.arange(start, stop) / request.length
+                yield np.repeat(ramp[None, :, None], request.count, 0)
+
+
+def trained(objective: Any, evaluation: Any, records: list, params: Any = None) -> Any:
+    data = SimpleNamespace(source=Toys(records))
+    experiment = SimpleNamespace(objective=objective, evaluation=evaluation, data=data)
+    variables = Variables(params or {})
+    return SimpleNamespace(
+        experiment=experiment, variables=variables, meta={"step": 70}, mesh=meshes.make(1)
+    )
+
+
+def noise(*shape, scale=6000):
+    return np.random.default_rng(0).normal(0, scale, shape).astype(np.int16)
+
+
+def test_separation_shows_stems_of_the_first_track(tmp_path):
+    stems = noise(3, 2, 8 * RATE, 1)
+    records = [{"track": "a/b", "chunk": n, "stems": stems[n]} for n in range(3)]
+    how = Separator(Segments(512, batch=2, key="audio", time_axis=2), RATE, 1, INFO.labels)
+    examples.make(trained(Halves(), Separation(how), records), tmp_path)
+    folder = tmp_path / "samples" / "stems" / "a_b"
+    audio = {path.stem: soundfile.read(path, dtype="int16")[0] for path in folder.glob("*.wav")}
+    assert set(audio) == {"mixture", "bass", "drums", "bass.reference", "drums.reference"}
+    assert {len(x) for x in audio.values()} == {12 * RATE}
+    whole = np.concatenate(stems[1:], 1)[:, : 12 * RATE, 0].astype(int)
+    np.testing.assert_allclose(audio["drums.reference"], whole[1], atol=1)
+    np.testing.assert_allclose(audio["mixture"], whole.sum(0), atol=1)
+    np.testing.assert_allclose(audio["bass"], whole.sum(0) / 2, atol=1)
+
+
+def test_generator_shows_samples_and_does_not_wait_for_ever(tmp_path, monkeypatch):
+    found = trained(Counter(), None, [])
+    examples.make(found, tmp_path)
+    for voice in range(2):
+        audio, rate = soundfile.read(tmp_path / "samples" / "70" / f"sample_{voice}.wav")
+        assert rate == RATE and np.allclose(audio, np.arange(3 * RATE) / 3 / RATE, atol=1e-4)
+    monkeypatch.setattr(examples, "PATIENCE", -1.0)
+    examples.make(found, tmp_path)
+    assert soundfile.info(tmp_path / "samples" / "70" / "sample_0.wav").frames == RATE // 8
+
+
+def test_transformer_shows_what_it_makes_of_a_record(tmp_path):
+    record = {"track": "a", "audio": noise(5 * RATE, 1)}
+    examples.make(trained(Counter(needs_source=True), None, [record]), tmp_path)
+    folder = tmp_path / "samples" / "70"
+    before, after = (soundfile.read(path)[0] for path in sorted(folder.glob("*.wav")))
+    assert len(before) == 3 * RATE
+    np.testing.assert_allclose(after, np.clip(2 * before, -1, 1), atol=1e-4)
+
+
+@pytest.fixture
+def tagger():
+    kernel = np.random.default_rng(0).normal(size=(16, 1, 12)).astype(np.float32)
+    params = {"model": {"Conv_0": {"kernel": kernel}, "Conv_1": {"kernel": np.ones((3, 12, 4))}}}
+    records = [
+        {"track": f"t{n}", "audio": noise(6 * RATE, 1), "tags": np.array([n % 2, 0], np.uint8)}
+        for n in range(6)
+    ]
+    return trained(Loudness(), Tagging(RATE, batch=4), records, params)
+
+
+def test_tagger_shows_filters_and_tags_over_time(tagger, tmp_path):
+    examples.make(tagger, tmp_path)
+    folder = tmp_path / "figures"
+    assert {p.name for p in folder.iterdir()} == {
+        "filters.png", "filters.json", "taggram.png", "taggram.json", "taggram.wav",
+    }  # fmt: skip
+    audio, _ = soundfile.read(folder / "taggram.wav", dtype="int16")
+    first = tagger.experiment.data.source.records[0]["audio"]
+    assert len(audio) == 16 * RATE and np.array_equal(audio[: 4 * RATE], first[: 4 * RATE, 0])
+    about = json.loads((folder / "taggram.json").read_text())
+    start, end = about["span"]
+    assert 0 < start < 0.3 < 0.6 < end < 1
+    assert "0 s t0, 4 s bass" in about["caption"]
+    (tmp_path / "run.json").write_text(json.dumps({"config": "toy", "arguments": {}}))
+    text = page.write(tmp_path).read_text()
+    assert f'data-start="{start:.4f}"' in text and "Tags over time" in text
+
+
+def test_a_model_without_waveform_filters_shows_none(tagger, tmp_path):
+    bare = SimpleNamespace(**{**vars(tagger), "variables": replace(tagger.variables, params={})})
+    examples.make(bare, tmp_path)
+    assert not (tmp_path / "figures" / "filters.png").exists()
+
+
+def test_filters_are_sorted_by_centre_frequency():
+    taps = np.arange(64)
+    cycles = np.array([20, 4, 12, 28])
+    kernel = np.cos(2 * np.pi * taps[:, None] * cycles / 64) * np.hanning(64)[:, None]
+    response, order = filters.sorted_responses(kernel)
+    assert order.tolist() == [1, 2, 0, 3]
+    centres = response.argmax(0) / (len(response) - 1) * 32
+    np.testing.assert_allclose(centres, [4, 12, 20, 28], atol=0.3)
+    assert np.allclose(response.max(0), 1)
