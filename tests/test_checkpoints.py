@@ -4,6 +4,8 @@ import contextlib
 import logging
 import os
 import resource
+import tempfile
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -257,21 +259,25 @@ def as_nobody():
             os.seteuid(0)
 
 
-def test_read_only_directory(tmp_path):
-    run = tmp_path / "run"
+@pytest.fixture
+def public():
+    """A directory that nobody can reach, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+def test_read_only_directory(public):
+    run = public / "run"
     saved(run, 1)
     (run / "99").mkdir()
     run.chmod(0o555)
-    for parent in [*run.parents][:3]:
-        parent.chmod(parent.stat().st_mode | 0o055)
     before = sorted(run.rglob("*"))
-    try:
-        with as_nobody():
-            with pytest.raises(BadInput, match=r"cannot write to .*choose another directory"):
-                Checkpoints(run)
-            with Checkpoints(run, read_only=True) as checkpoints:
-                assert checkpoints.restore(abstract(state(0)))[0] == 1
-                assert not checkpoints.save(2, state(2), {}, force=True)
-    finally:
-        run.chmod(0o755)
+    with as_nobody():
+        with pytest.raises(BadInput, match=r"cannot write to .*choose another directory"):
+            Checkpoints(run)
+        with Checkpoints(run, read_only=True) as checkpoints:
+            assert checkpoints.restore(abstract(state(0)))[0] == 1
+            assert not checkpoints.save(2, state(2), {}, force=True)
     assert sorted(run.rglob("*")) == before
+    run.chmod(0o755)
