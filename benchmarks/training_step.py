@@ -6,7 +6,7 @@
 Both frameworks start from the same weights and batch, each in a process of its own, in turns; a
 figure is the median over the rounds of the median step. `loss_gap` compares the losses of the
 first steps. huge=1 sets the allocator to huge pages for both, which changes the picture: state it.
-Run on a quiet machine.
+Run on a quiet machine; on a busy one only `cpu_ms` at threads=1 means anything.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def torch_step(case: Case, name: str, arrays: Arrays) -> Callable[[], float]:
 
 
 def child(framework: str, name: str, path: str, options: dict[str, Any]) -> None:
-    """Prints {'losses': of the first steps, 'ms': of each step after two} on the last line."""
+    """Prints losses, and wall and CPU milliseconds of each step after two, on the last line."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options["threads"]])
     arrays = dict(np.load(path))
@@ -178,18 +178,20 @@ def child(framework: str, name: str, path: str, options: dict[str, Any]) -> None
 
         torch.set_num_threads(options["threads"])
     step = (jax_step if framework == "jax" else torch_step)(case, name, arrays)
-    losses, times = [step(), step()], []
+    losses, times, busy = [step(), step()], [], []
     for _ in range(options["steps"]):
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         losses.append(step())
         times.append(1e3 * (time.perf_counter() - began))
-    print(json.dumps({"losses": losses, "ms": times}))
+        busy.append(1e3 * (time.process_time() - worked))
+    print(json.dumps({"losses": losses, "ms": times, "cpu_ms": busy}))
 
 
 def compare(name: str, options: dict[str, Any]) -> dict[str, Any]:
     """Both frameworks in turns -> one record."""
     environment = os.environ | (HUGE if options["huge"] else {})
     times: dict[str, list[float]] = {"jax": [], "torch": []}
+    busy: dict[str, list[float]] = {"jax": [], "torch": []}
     losses: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "arrays.npz")
@@ -207,6 +209,7 @@ def compare(name: str, options: dict[str, Any]) -> dict[str, Any]:
                 )
                 answer = json.loads(done.stdout.splitlines()[-1])
                 times[framework].append(statistics.median(answer["ms"]))
+                busy[framework].append(statistics.median(answer["cpu_ms"]))
                 losses[framework] = answer["losses"]
     ours, theirs = (statistics.median(times[f]) for f in ("jax", "torch"))
     gap = max(abs(a - b) / abs(b) for a, b in zip(losses["jax"][:3], losses["torch"][:3]))
@@ -215,6 +218,7 @@ def compare(name: str, options: dict[str, Any]) -> dict[str, Any]:
         "jax_ms": round(ours, 1),
         "torch_ms": round(theirs, 1),
         "ratio": round(ours / theirs, 3),
+        "cpu_ms": {k: round(statistics.median(v), 1) for k, v in busy.items()},
         "rounds": {k: [round(t, 1) for t in v] for k, v in times.items()},
         "loss_gap": float(f"{gap:.1e}"),
         "threads": options["threads"],

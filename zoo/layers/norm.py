@@ -49,7 +49,7 @@ def _normalise_backward(saved, cotangents):
     g = cotangents[0]
     count = x.size // x.shape[-1]
     d_bias = _sum(g)
-    d_scale = (_sum(g * x) - mean * d_bias) * inverse
+    d_scale = (_sum(g.astype(jnp.float32) * x) - mean * d_bias) * inverse
     centred = (x - mean) * (inverse * d_scale / count)
     dx = (inverse * scale) * (g - d_bias / count - centred)
     return dx.astype(x.dtype), d_scale, d_bias, jnp.zeros(())
