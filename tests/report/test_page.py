@@ -167,7 +167,7 @@ def test_spectrogram_shows_a_tone_where_it_is(tmp_path, hertz):
 
 def test_curve_runs_through_its_points():
     points = [(0, 0.0), (50, 10.0), (100, 5.0)]
-    drawing = charts.chart("x", {"": points})
+    drawing = charts.chart("x", {"": points}, 100)
     found = re.search(r'd="M([^"]*)" class="line', drawing)[1]
     x, y = np.array([p.split() for p in found.split("L")], float).T
     np.testing.assert_allclose(x, [54, 281, 508], atol=0.1)
@@ -205,6 +205,17 @@ def test_pauses_do_not_count_as_training():
     ]
     assert facts.training_seconds(lines) == 10.0
     assert facts.training_seconds([]) is None
+
+
+def test_the_command_given_works_in_a_shell(bare):
+    words = facts.words({"widths": [4, 6], "path": "~/my data", "rate": 0.01})
+    assert words == ["widths=4,6", "'path=~/my data'", "rate=0.01"]
+
+
+def test_without_a_paper_nothing_is_reported(full):
+    write_json(full / "evaluation" / "test.json", {**ROW, "paper": {}})
+    text = page.write(full).read_text()
+    assert headings(text)[0] == "Measured" and ">reported<" not in text
 
 
 def test_bad_input_is_said_in_one_line(tmp_path, full):

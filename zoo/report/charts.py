@@ -20,21 +20,22 @@ SHOWN = 4  # charts of validation scores before the rest folds away
 def curves(scalars: Sequence[Mapping[str, Any]], monitor: str | None = None) -> str:
     """All scalars of a metrics.jsonl as charts; what decides stands first. Empty without any."""
     series = by_name(scalars)
+    last_step = max((line["step"] for line in scalars), default=0)
     trained = {k: v for k, v in series.items() if not k.startswith("validation/")}
     scores = {
         k.removeprefix("validation/"): v for k, v in series.items() if k.startswith("validation/")
     }
-    first = chart("Loss", take(trained, "loss"), logarithmic=True)
-    judged = [chart(name, lines) for name, lines in families(scores, monitor)]
+    first = chart("Loss", take(trained, "loss"), last_step, logarithmic=True)
+    judged = [chart(name, lines, last_step) for name, lines in families(scores, monitor)]
     last = [
-        chart("Gradient norm", take(trained, "gradient_norm"), logarithmic=True),
-        chart("Steps per second", take(trained, "steps_per_second")),
-        chart("Share of time spent waiting for data", take(trained, "waiting")),
+        chart("Gradient norm", take(trained, "gradient_norm"), last_step, logarithmic=True),
+        chart("Steps per second", take(trained, "steps_per_second"), last_step),
+        chart("Share of time spent waiting for data", take(trained, "waiting"), last_step),
     ]
     rejected = take(trained, "rejected")
     if any(value for points in rejected.values() for _, value in points):
-        last.append(chart("Turns rejected as non-finite", rejected))
-    others = [chart(name, lines) for name, lines in families(trained, None)]
+        last.append(chart("Turns rejected as non-finite", rejected, last_step))
+    others = [chart(name, lines, last_step) for name, lines in families(trained, None)]
     shown = [part for part in (first, *judged[:SHOWN], *others, *last) if part]
     if not shown:
         return ""
@@ -74,16 +75,20 @@ def families(
     return sorted(groups.items(), key=lambda item: item[0] != first)
 
 
-def chart(title: str, series: Mapping[str, Points], *, logarithmic: bool = False) -> str:
-    """One chart of up to six lines; logarithmic where all values allow and need it."""
+def chart(
+    title: str, series: Mapping[str, Points], steps: int, *, logarithmic: bool = False
+) -> str:
+    """One chart of up to six lines from 0 to `steps`; logarithmic where values allow and need it.
+
+    Empty without any point.
+    """
     lines = {name: condense(points) for name, points in list(series.items())[:COLOURS] if points}
     if not lines:
         return ""
     values = [v for rows in lines.values() for _, low, _, high in rows for v in (low, high)]
     low, high = min(values), max(values)
     log = logarithmic and low > 0 and high / low > 20
-    steps = [row[0] for rows in lines.values() for row in rows]
-    across = scale(min(steps), max(steps), LEFT, RIGHT)
+    across = scale(0, steps, LEFT, RIGHT)
     bottom, top = span(math.log10(low), math.log10(high)) if log else span(low, high)
     upright = scale(bottom, top, BOTTOM, TOP)
 
@@ -92,7 +97,7 @@ def chart(title: str, series: Mapping[str, Points], *, logarithmic: bool = False
 
     marks = decades(bottom, top) if log else ticks(bottom, top, 4)
     parts = [grid(upright(m), 10**m if log else m) for m in marks]
-    parts += [step_mark(across(m), m) for m in ticks(min(steps), max(steps), 5)]
+    parts += [step_mark(across(m), m) for m in ticks(0, steps, 5)]
     for index, rows in enumerate(lines.values()):
         parts += line(rows, across, y, index)
     drawing = tag(

@@ -126,7 +126,7 @@ def write_taggram(found: Trained, directory: Path) -> None:
     chosen = [records[index] for index in spread(len(records), CLIPS)]
     clips = [to_float(record["audio"])[:size] for record in chosen]
     audio = np.concatenate(clips)
-    hop = max(1, evaluation.samples // 4)
+    hop = min(evaluation.samples, max(evaluation.samples // 4, rate // 20))
     how = Listener(
         evaluation.samples, rate, audio.shape[1], hop, evaluation.batch, evaluation.key
     )
@@ -199,9 +199,8 @@ def save(figure: Any, path: Path, **about: Any) -> None:
 
 
 def contents(figure: Any) -> Any:
-    """The box (inches) that the figure is cut to, its layout settled."""
+    """The box (inches) that the figure is cut to."""
     figure.canvas.draw()
-    figure.set_layout_engine("none")
     return figure.get_tightbbox().padded(0.1)
 
 

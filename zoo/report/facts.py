@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -102,6 +103,13 @@ def shipped(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
 def differs(value: Any, default: Any) -> bool:
     """Whether an argument read from JSON is another than the default."""
     return json.loads(json.dumps(value)) != json.loads(json.dumps(default))
+
+
+def words(arguments: Mapping[str, Any]) -> list[str]:
+    """Arguments as they are given on the command line."""
+    given = {k: ",".join(map(str, v)) if isinstance(v, list | tuple) else v
+             for k, v in arguments.items()}  # fmt: skip
+    return [shlex.quote(f"{name}={value}") for name, value in given.items()]
 
 
 def monitored(about: Mapping[str, Any]) -> str | None:

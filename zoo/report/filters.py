@@ -32,8 +32,8 @@ def filter_figure(kernel: np.ndarray, rate: int) -> Any:
     from matplotlib.figure import Figure
 
     response, order = sorted_responses(kernel)
-    figure = Figure(figsize=(9, 4.6), layout="constrained")
-    grid = figure.add_gridspec(2, 8, height_ratios=(4, 1))
+    figure = Figure(figsize=(9, 4.6))
+    grid = figure.add_gridspec(2, 8, height_ratios=(4, 1), hspace=0.5)
     image = figure.add_subplot(grid[0, :])
     extent = (0.5, len(order) + 0.5, 0, rate / 2000)
     image.imshow(response, origin="lower", aspect="auto", cmap="magma", extent=extent)

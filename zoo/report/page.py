@@ -123,23 +123,23 @@ def comparison(run: Run) -> str:
         compared = {"": facts.compare(run.paper, {})}
     names = dict.fromkeys(name for rows in compared.values() for name, _, _ in rows)
     reported = {name: value for rows in compared.values() for name, value, _ in rows}
-    head = ["metric", "reported", *(f"this run, {split}" for split in scores)]
-    rows = [
-        [name, number(reported[name]), *(number(scores[split].get(name)) for split in scores)]
-        for name in names
-    ]
+    columns = {"reported": reported} if any(reported.values()) else {}
+    columns |= {f"this run, {split}": metrics for split, metrics in scores.items()}
+    rows = [[name, *(number(c.get(name)) for c in columns.values())] for name in names]
     notes = [("This run", row.get("protocol", "")) for row in list(run.rows.values())[:1]]
     notes.append(("Reported", str(run.paper.get("source", "no source named"))))
     if run.paper and facts.unchecked(run.paper):
         mark = "the reported figures have not been held against the paper itself."
         notes.append(("Unchecked", mark))
     if run.changed:
-        words = ", ".join(f"{name}={value}" for name, value in run.changed.items())
-        notes.append(("Not the config's defaults", words))
+        notes.append(("Not the config's defaults", ", ".join(facts.words(run.changed))))
     if not run.paper:
         notes = [note for note in notes if note[0] != "Reported"]
     lines = (tag("p", tag("b", text(name)), " ", text(what)) for name, what in notes if what)
-    return section("Reported and measured", table(head, rows), tag("div", *lines, class_="notes"))
+    return section(
+        "Reported and measured" if any(reported.values()) else "Measured",
+        table(["metric", *columns], rows), tag("div", *lines, class_="notes"),
+    )  # fmt: skip
 
 
 def trained_for(run: Run) -> str:
@@ -225,8 +225,7 @@ def settings(run: Run) -> str:
     """Arguments, versions and commit: what it takes to do it again."""
     row = next(iter(run.rows.values()), {})
     again = " ".join(["python train.py --config", run.config])
-    words = [f"{k}={v}" for k, v in run.changed.items()]
-    command = tag("pre", text(" ".join([again, *words])))
+    command = tag("pre", text(" ".join([again, *facts.words(run.changed)])))
     arguments = table(["argument", "value"], [[k, str(v)] for k, v in run.arguments.items()])
     versions = {**row.get("versions", {}), "commit": row.get("commit") or "–"}
     made = table(["package", "version"], [[k, str(v)] for k, v in versions.items()]) if row else ""

@@ -109,6 +109,7 @@ pre { background: var(--card); border: 1px solid var(--rule); border-radius: 10p
   align-items: start }
 @media (max-width: 640px) { .track { grid-template-columns: 5rem 1.8rem 1.8rem 1fr }
   main { padding-top: 1.6rem } .charts { gap: .7rem } }
+@media (min-width: 640px) { .facts > div:last-child { grid-column: span 2 } }
 @media print { button, .cursor { display: none } section { break-inside: avoid } }
 @media (prefers-color-scheme: dark) { .plate img { filter: brightness(.9) } }
 """

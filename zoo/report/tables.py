@@ -119,12 +119,12 @@ def budget(row: Row, config: Config | None) -> str:
     parts += [row["device"]] if row.get("device") else []
     defaults = config.defaults if config else {}
     given = row.get("arguments") or {}
-    parts += [
-        f"`{name}={value}`"
+    changed = {
+        name: value
         for name, value in given.items()
         if name in defaults and name != "path" and facts.differs(value, defaults[name])
-    ]
-    return ", ".join(parts)
+    }
+    return ", ".join([*parts, *(f"`{word}`" for word in facts.words(changed))])
 
 
 def note(name: str, row: Row) -> str:
