@@ -1,7 +1,7 @@
 """Short-time Fourier transform and its inverse, [B T C] <-> [B F N C] complex64.
 
 Conventions that decide parity: Hann windows are periodic; `centre` pads half a frame at both ends.
-Padding is 'reflect' in torch and 'constant' in today's librosa, so both are asked for by name.
+Padding is 'constant' (zeros) as in today's librosa unless 'reflect' is asked for, torch's default.
 """
 
 from __future__ import annotations
