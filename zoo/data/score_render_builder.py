@@ -78,16 +78,22 @@ class ScoreRenderBuilder(tfds.core.GeneratorBasedBuilder):
         root = str(Path(self.data_dir).parents[2])
         source = replace(self.builder_config.source, data_dir=root)
         work = _work(source)
-        pieces = split_pieces(cached_pieces(work.parent))
         where = f"rendering {source.info.name} to {source.directory}"
         total = sum(source.counts().values())
         bar = tqdm(total=total, desc=where, unit="example", file=sys.stderr)
+        pieces = split_pieces(cached_pieces(work.parent))
         workers = Workers(os.cpu_count() or 1, work)
         self.builder_config.tally.clear()
         return {
             split: _examples(source, split, chosen, self.builder_config.tally, workers, bar)
             for split, chosen in pieces.items()
         }
+
+    def download_and_prepare(self, **arguments: Any) -> None:
+        """As TFDS; rendered takes are swept once the records stand."""
+        super().download_and_prepare(**arguments)
+        root = str(Path(self.data_dir).parents[2])
+        shutil.rmtree(_work(replace(self.builder_config.source, data_dir=root)), ignore_errors=True)
 
     def _generate_examples(self) -> None:
         """Not called: the generators are made above."""
@@ -112,7 +118,6 @@ def build(source: ScoreRender) -> None:
         again = tfds.download.DownloadConfig(download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS)
         with contextlib.redirect_stdout(io.StringIO()):  # TFDS chats
             builder.download_and_prepare(download_config=again)
-        shutil.rmtree(_work(source), ignore_errors=True)
     tally = builder.builder_config.tally
     print(_summary(source, tally, time.monotonic() - began, font.path.name), file=sys.stderr)
 
