@@ -112,3 +112,12 @@ def test_bfloat16_puts_out_float32_close_to_it():
     low = apply(model.clone(dtype=jnp.bfloat16), variables, x)
     assert low.dtype == jnp.float32
     np.testing.assert_allclose(low, y, atol=0.1)
+
+
+def test_the_compiled_gradient_holds_no_slow_form():
+    model = WaveUNet(**TINY)
+    x = jnp.zeros((2, 64, 2))
+    variables = jax.eval_shape(model.init, jax.random.key(0), x)
+    step = jax.jit(jax.grad(lambda v, x: jnp.sum(model.apply(v, x) ** 2)))
+    text = step.lower(variables, x).compile().as_text()
+    assert not any(slow in text for slow in ("rhs_reversal", "lhs_dilate", "feature_group_count"))
