@@ -41,7 +41,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from zoo.report import results
 
     report = results.evaluate(found, options.split, options.limit, options.results)
-    print(results.summary(report))
+    print(results.summary(report, found.experiment.evaluation.monitor[0]))
     return 0
 
 

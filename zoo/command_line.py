@@ -33,7 +33,8 @@ def run(
     words: Sequence[str] | None = None,
 ) -> int:
     """Runs a command; bad input becomes one line on stderr and exit code 2."""
-    options = parser.parse_intermixed_args(words)
+    nested = any(isinstance(a, argparse._SubParsersAction) for a in parser._actions)
+    options = (parser.parse_args if nested else parser.parse_intermixed_args)(words)
     try:
         return command(options) or 0
     except BadInput as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import closing, nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -39,39 +40,37 @@ def train(
     mesh = meshes.make(experiment.fsdp)
     meshes.check_batch(mesh, experiment.batch, experiment.accumulate)
     directory.mkdir(parents=True, exist_ok=True)
-    with run_lock.held(directory), interruption.caught() as interrupted:
-        every = experiment.save_every
+    # The others of a multi-host run share the directory: one of them holds it for all.
+    lock = run_lock.held(directory) if jax.process_index() == 0 else nullcontext()
+    monitor = experiment.evaluation.monitor
+    with lock, interruption.caught() as interrupted:
         checkpoints = Checkpoints(
-            directory / "checkpoints", every=every, monitor=experiment.evaluation.monitor
+            directory / "checkpoints", every=experiment.save_every, monitor=monitor
         )
-        steps = checkpoints.steps()
-        if steps:
-            check_arguments(config, arguments, checkpoints.read_meta()[1], allow_change)
-        if jax.process_index() == 0:
-            experiment.data.source.prepare()
-            note(directory, config, arguments)
-        wait_for_all("data")
-        begun, shardings, standing = start(config, experiment, mesh, checkpoints)
-        first = int(begun.step)
-        say(headline(config, begun, directory, mesh, first, experiment.steps))
-        log = Log(
-            directory, first, experiment.steps, active=jax.process_index() == 0, board=board
-        )
-        hooks = connect(config, arguments, experiment, mesh, checkpoints, begun, interrupted)
-        try:
-            _, complete = loop.fit(
-                mesh, experiment.objective, experiment.optimizers, schedule(experiment), begun,
-                shardings, standing, hooks, log,
-            )  # fmt: skip
-        finally:
-            log.close()
+        with checkpoints:
+            if checkpoints.steps():
+                check_arguments(config, arguments, checkpoints.read_meta()[1], allow_change)
+            if jax.process_index() == 0:
+                experiment.data.source.prepare()
+                note(directory, config, arguments)
+            wait_for_all("data")
+            begun, shardings, standing = start(experiment, mesh, checkpoints)
+            first = int(begun.step)
+            say(headline(config, begun, directory, mesh, first, experiment.steps))
+            active = jax.process_index() == 0
+            log = Log(directory, first, experiment.steps, active=active, board=board)
+            hooks = connect(config, arguments, experiment, mesh, checkpoints, begun, interrupted)
+            with closing(log):
+                _, complete = loop.fit(
+                    mesh, experiment.objective, experiment.optimizers, schedule(experiment),
+                    begun, shardings, standing, hooks, log,
+                )  # fmt: skip
             checkpoints.wait()
-            checkpoints.close()
     return complete
 
 
 def start(
-    config: Config, experiment: Experiment, mesh: Mesh, checkpoints: Checkpoints
+    experiment: Experiment, mesh: Mesh, checkpoints: Checkpoints
 ) -> tuple[state.TrainState, Any, Standing]:
     """The newest good checkpoint, or a fresh state from the first real batch."""
     build = builder(experiment)

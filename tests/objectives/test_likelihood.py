@@ -33,7 +33,7 @@ def loss_of(objective, variables, batch):
     return jax.jit(turn.loss)(variables, batch, jax.random.key(0), 0)
 
 
-def test_loss_and_predict_are_the_mean_nats_after_the_context():
+def test_loss_is_the_mean_nats_after_the_context_and_predict_gives_them_all():
     model, batch = WaveNet(**TINY), batch_of()
     objective = Autoregressive(model, context=7)
     variables = jax.jit(objective.init)(jax.random.key(1), batch)
@@ -41,12 +41,13 @@ def test_loss_and_predict_are_the_mean_nats_after_the_context():
     raw = np.asarray(raw, np.float64)
     codes = np.asarray(model.distribution.encode(batch["audio"]))
     log_prob = raw - np.log(np.exp(raw).sum(-1, keepdims=True))
-    nats = -np.take_along_axis(log_prob, codes, -1)[:, 7:, 0].mean(1)
+    each = -np.take_along_axis(log_prob, codes, -1)[..., 0]
+    nats = each[:, 7:].mean(1)
     value, (collections, metrics) = loss_of(objective, variables, batch)
     assert float(value) == pytest.approx(nats.mean(), rel=1e-5) and collections == {}
     assert float(metrics["bits_per_sample"]) == pytest.approx(nats.mean() / math.log(2), rel=1e-5)
     predicted = objective.predict(variables, batch, jax.random.key(2))
-    np.testing.assert_allclose(predicted["nats"], nats, rtol=1e-5)
+    np.testing.assert_allclose(predicted["nats"], each, rtol=1e-4)
 
 
 def test_learning_reaches_the_entropy_of_the_source():
@@ -113,4 +114,4 @@ def test_clips_that_are_all_context_are_refused():
     objective = Autoregressive(WaveNet(**TINY), context=40)
     variables = jax.jit(objective.init)(jax.random.key(1), batch_of())
     with pytest.raises(BadInput, match="longer clips"):
-        objective.predict(variables, batch_of(), jax.random.key(0))
+        loss_of(objective, variables, batch_of())

@@ -38,6 +38,11 @@ class Autoregressive:
     speakers: int = 1
     context: int = 0
 
+    @property
+    def needs_source(self) -> bool:
+        """Whether `generate` follows audio that is given to it."""
+        return self.condition is not None
+
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         rngs = {"params": rng, "dropout": rng}
         collections = dict(self.model.init(rngs, batch[self.audio], **self._given(batch)))
@@ -65,10 +70,10 @@ class Autoregressive:
         return nats, ({"model": dict(collections)} if collections else {}, metrics)
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
-        """{'nats': [B]}: mean negative log-likelihood per sample of each clip."""
+        """{'nats': [B T]}: negative log-likelihood of every sample of each clip."""
         given = self._given(batch)
         raw = self.model.apply(variables.of("model"), batch[self.audio], **given)
-        return {"nats": self._nats(raw, batch)}
+        return {"nats": -self.model.distribution.log_prob(raw, batch[self.audio])}
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1]; with a condition, `request.source` is what they follow."""

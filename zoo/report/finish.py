@@ -18,7 +18,7 @@ def finish(directory: Path) -> None:
     report = results.evaluate(found, "test")
     if jax.process_index():
         return
-    print(results.summary(report))
+    print(results.summary(report, found.experiment.evaluation.monitor[0]))
     page.examples(found, directory)
     print(f"page to look at: {page.write(directory)}")
     print("next:")

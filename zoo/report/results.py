@@ -16,7 +16,9 @@ from tqdm import tqdm
 from zoo import inference
 from zoo.errors import BadInput
 from zoo.evaluation.base import Report, save_report
+from zoo.report import facts
 from zoo.trained import Trained, commit
+from zoo.training.log import read
 
 VERSIONS = ("jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "librosa")
 
@@ -62,9 +64,10 @@ def describe(trained: Trained, report: Report, split: str, seconds: float) -> di
         "arguments": {k: v for k, v in trained.arguments.items() if k != "path"},
         "parameters": inference.count(trained.variables.params),
         "step": trained.meta.get("step"),
-        "training_seconds": trained.meta.get("seconds"),
+        "training_seconds": seconds_of(trained.directory),
         "data": asdict(trained.experiment.data.source.info),
         "split": split,
+        "monitor": trained.experiment.evaluation.monitor[0],
         "metrics": report.metrics,
         "counts": report.counts,
         "protocol": report.protocol,
@@ -78,6 +81,12 @@ def describe(trained: Trained, report: Report, split: str, seconds: float) -> di
     }
 
 
+def seconds_of(directory: Path | None) -> float | None:
+    """How long a run trained, pauses left out."""
+    log = directory / "metrics.jsonl" if directory else None
+    return facts.training_seconds(read(log)) if log and log.is_file() else None
+
+
 def write(path: Path, row: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
@@ -85,9 +94,16 @@ def write(path: Path, row: dict[str, Any]) -> None:
     new.replace(path)
 
 
-def summary(report: Report) -> str:
-    """A report as lines for the screen."""
-    width = max(map(len, report.metrics), default=0)
-    lines = [report.protocol, *(f"  {k:<{width}}  {v:8.4f}" for k, v in report.metrics.items())]
+LINES = 14  # of metrics on the screen; all of them stand in the JSON
+
+
+def summary(report: Report, monitor: str) -> str:
+    """A report as lines for the screen: all metrics, or those of the monitored one's family."""
+    family = monitor.split("/")[0]
+    shown = report.metrics
+    if len(shown) > LINES:
+        shown = {k: v for k, v in shown.items() if k.startswith(family)}
+    width = max(map(len, shown), default=0)
+    lines = [report.protocol, *(f"  {k:<{width}}  {v:8.4f}" for k, v in shown.items())]
     counts = ", ".join(f"{v} {k.replace('_', ' ')}" for k, v in report.counts.items())
     return "\n".join([*lines, f"  ({counts})"] if counts else lines)

@@ -13,6 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from zoo import mesh as meshes
+from zoo.errors import BadInput
 from zoo.objectives.base import Objective, Turn, Variables
 from zoo.training import plateau, step
 from zoo.training.log import Log
@@ -21,7 +22,7 @@ from zoo.training.state import Optimizers, TrainState
 PATIENCE = 10  # non-finite turns in a row that end a run
 
 
-class Diverged(Exception):
+class Diverged(BadInput):
     """Ten non-finite turns in a row; the last good state is on the disk."""
 
 

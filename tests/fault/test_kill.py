@@ -1,0 +1,152 @@
+"""Runs that are killed, told to stop, or shut out of their directory go on as if nothing had been.
+
+ZOO_KILLS sets how often the run is killed (3; CI and a thorough look take 20).
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoo import trained
+from zoo.training.log import read
+
+ROOT = Path(__file__).parent.parent.parent
+STEPS = 60
+ARGUMENTS = [
+    "size=tiny", "depth=4", "widths=4,6,8", "batch=2", f"steps={STEPS}",
+]  # fmt: skip
+
+pytestmark = [pytest.mark.fault, pytest.mark.slow]
+
+
+def launch(workdir, *words, environment=None):
+    command = [
+        sys.executable, "train.py", "--config", str(workdir.parent / "kill.py"), "--no_test",
+        "--no_tensorboard", "--workdir", str(workdir), *ARGUMENTS, *words,
+    ]  # fmt: skip
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+    )  # fmt: skip
+
+
+def finish(process, code=0):
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == code, output
+    return output
+
+
+def wait_for_steps(workdir, process, beyond, limit=120.0):
+    """Until metrics.jsonl holds a step beyond `beyond`; false if the process ends before."""
+    path, until = workdir / "metrics.jsonl", time.monotonic() + limit
+    while time.monotonic() < until and process.poll() is None:
+        if path.exists() and max((line["step"] for line in read(path)), default=0) > beyond:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with the first config, made to save at every step and to log each."""
+    folder = tmp_path_factory.mktemp("kill")
+    text = (ROOT / "configs/classification/samplecnn_score_render.py").read_text()
+    text = text.replace("save_every=100", "save_every=2,\n        log_every=1")
+    (folder / "kill.py").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reference(folder):
+    finish(launch(folder / "reference"))
+    return losses(folder / "reference"), weights(folder / "reference")
+
+
+def losses(workdir):
+    lines = [line for line in read(workdir / "metrics.jsonl") if "loss" in line]
+    return {line["step"]: line["loss"] for line in lines}
+
+
+def weights(workdir):
+    config = str(workdir.parent / "kill.py")
+    return trained.load(workdir, config=config, step="latest").fingerprint()
+
+
+def test_killed_again_and_again_equals_uninterrupted(folder, reference):
+    workdir, dice = folder / "killed", random.Random(0)
+    for _ in range(int(os.environ.get("ZOO_KILLS", "3"))):
+        process = launch(workdir)
+        done = max(losses(workdir), default=0) if (workdir / "metrics.jsonl").exists() else 0
+        if wait_for_steps(workdir, process, min(done, STEPS - 2)):
+            time.sleep(dice.uniform(0.0, 0.4))
+        process.kill()
+        process.communicate()
+    finish(launch(workdir))
+    assert losses(workdir) == reference[0]
+    assert weights(workdir) == reference[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_saves_says_how_to_go_on_and_ends_well(folder, reference, number):
+    workdir = folder / f"signal{int(number)}"
+    process = launch(workdir)
+    assert wait_for_steps(workdir, process, 2)
+    process.send_signal(number)
+    output = finish(process)
+    assert "go on with: python" in output
+    finish(launch(workdir))
+    assert losses(workdir) == reference[0] and weights(workdir) == reference[1]
+
+
+def test_death_before_a_save_is_complete_costs_only_that_save(folder, reference):
+    workdir = folder / "commit"
+    process = launch(workdir, environment={"ZOO_FAULT": "commit:3"})
+    process.communicate(timeout=300)
+    assert process.returncode != 0
+    finish(launch(workdir))
+    assert losses(workdir) == reference[0] and weights(workdir) == reference[1]
+
+
+def test_changed_arguments_are_shown_and_refused(folder, reference):
+    output = finish(launch(folder / "reference", "rate=0.5"), 2)
+    assert "rate: 0.002 -> 0.5" in output and "--allow_config_change" in output
+    assert "Traceback" not in output
+
+
+def test_two_runs_do_not_share_a_directory(folder):
+    workdir = folder / "shared"
+    first = launch(workdir)
+    assert wait_for_steps(workdir, first, 1)
+    output = finish(launch(workdir), 2)
+    assert "is in use by process" in output
+    first.send_signal(signal.SIGTERM)
+    finish(first)
+
+
+def test_a_truncated_record_file_is_refused_by_name(folder, tmp_path):
+    data = Path(os.environ["ZOO_DATA_DIR"]) / "score_render" / "tagging_tiny"
+    copy = tmp_path / "score_render" / "tagging_tiny"
+    shutil.copytree(data, copy)
+    (file,) = copy.rglob("*train*array_record*")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    environment = {"ZOO_DATA_DIR": str(tmp_path)}
+    output = finish(launch(folder / "truncated", environment=environment), 2)
+    assert "expected" in output.lower() or "truncated" in output.lower() or "24" in output
+    assert "Traceback" not in output
+
+
+def test_metrics_have_every_step_once(folder, reference):
+    lines = read(folder / "reference" / "metrics.jsonl")
+    assert [line["step"] for line in lines if "loss" in line] == list(range(1, STEPS + 1))
+    assert np.isfinite(list(reference[0].values())).all()
+    written = json.loads((folder / "reference" / "run.json").read_text())
+    assert written["arguments"]["steps"] == STEPS
