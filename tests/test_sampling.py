@@ -137,7 +137,7 @@ def test_conditions_reach_the_samples_they_belong_to():
     audio = np.concatenate(list(chunks), axis=1)
     raw = jax.jit(model.apply)(variables, jnp.asarray(audio), **given)
     same(audio, model.distribution.mode(raw))
-    assert len(np.unique(audio)) > (3 if temperature else 1)
+    assert len(np.unique(audio)) > 1
 
 
 class Plain(nn.Module):
