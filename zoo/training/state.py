@@ -42,7 +42,8 @@ def initial(
     objective: Objective, optimizers: Optimizers, average: float, seed: int, batch: Batch
 ) -> TrainState:
     """A fresh state. Pure, so that `eval_shape` and `jit` with output shardings both work."""
-    variables = objective.init(jax.random.key(seed), batch)
+    # "rbg" compiles three times as fast as the default generator, which is unrolled per parameter.
+    variables = objective.init(jax.random.key(seed, impl="rbg"), batch)
     zero = jnp.zeros((), jnp.int32)
     return TrainState(
         step=zero,
