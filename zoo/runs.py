@@ -22,7 +22,7 @@ from jax.sharding import Mesh
 from zoo import experiment as experiments
 from zoo import inference, run_lock
 from zoo import mesh as meshes
-from zoo.checkpoints import Checkpoints
+from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables

@@ -16,7 +16,7 @@ from jax.sharding import Mesh
 
 from zoo import experiment as experiments
 from zoo import mesh as meshes
-from zoo.checkpoints import Checkpoints
+from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
@@ -52,11 +52,22 @@ def find(
         if config is None:
             raise BadInput("give --checkpoint (a run directory, or published weights), or --config")
         return untrained(experiments.find(config), words)
-    if Path(checkpoint).expanduser().is_dir():
-        return load(checkpoint, config=config, step=step, words=words)
-    raise BadInput(
-        f"no run directory {checkpoint}: give the --workdir of a training run"
-    )
+    return load(checkpoint, config=config, step=step, words=words)
+
+
+def published(
+    name: str, *, config: str | None = None, words: Sequence[str] = (), mesh: Mesh | None = None
+) -> Trained:
+    """Published weights by name; obtained at their first use. BadInput for an unknown name."""
+    from zoo.pretrained import index, weights
+
+    record = index.find(name)
+    found = experiments.find(config or record.config)
+    arguments = experiments.parse(found, words, {**found.defaults, **record.arguments})
+    experiment = found.experiment(**arguments)
+    variables = weights.variables(record, experiment)
+    meta = {"published": record.source, "licence": record.licence}
+    return Trained(found, arguments, experiment, variables, meta, mesh or meshes.make(1), name)
 
 
 def untrained(config: Config, words: Sequence[str]) -> Trained:
@@ -79,8 +90,10 @@ def load(
     words: Sequence[str] = (),
     mesh: Mesh | None = None,
 ) -> Trained:
-    """What a run directory learnt. Raises BadInput when it holds no good checkpoint."""
+    """What a run directory learnt, or published weights. BadInput without a good checkpoint."""
     directory = Path(checkpoint).expanduser()
+    if not directory.is_dir():
+        return published(str(checkpoint), config=config, words=words, mesh=mesh)
     if not (directory / "checkpoints").is_dir():
         raise BadInput(f"{checkpoint} has no checkpoints/: give the --workdir of a training run")
     with Checkpoints(directory / "checkpoints", read_only=True) as checkpoints:

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from zoo import experiment as experiments
-from zoo.checksums import by_path
+from zoo.checkpoints.checksums import by_path
 from zoo.errors import BadInput
 from zoo.objectives.base import Variables
 from zoo.pretrained import index, obtain, rules

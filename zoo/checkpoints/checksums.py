@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from zoo.processes import exchange
+from zoo.checkpoints.processes import exchange
 
 Tree = Any
 Record = dict[str, Any]  # shape, dtype, pieces {'0:4,0:3': sha256} of one array

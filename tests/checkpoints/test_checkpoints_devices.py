@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from zoo.checkpoints import Checkpoints
-from zoo.checksums import sha256
+from zoo.checkpoints.checksums import sha256
+from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
 from zoo.training.interruption import caught
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BOTH = PartitionSpec("data", "fsdp")
 
 

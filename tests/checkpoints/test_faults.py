@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from zoo.checkpoints import Checkpoints
+from zoo.checkpoints.store import Checkpoints
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SAVE_FOUR = """
 import sys
 import jax.numpy as jnp
-from zoo.checkpoints import Checkpoints
+from zoo.checkpoints.store import Checkpoints
 with Checkpoints(sys.argv[1]) as checkpoints:
     for step in range(1, 5):
         checkpoints.save(step, {"x": jnp.full([3], step)}, {})

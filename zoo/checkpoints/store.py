@@ -21,12 +21,11 @@ from typing import Any, Literal
 import orbax.checkpoint as ocp
 from etils import epath
 
-from zoo import checkpoint_files as files
-from zoo import checksums
+from zoo.checkpoints import checksums, files
+from zoo.checkpoints.faults import point
+from zoo.checkpoints.processes import exchange
+from zoo.checkpoints.retention import Retention, finite_only
 from zoo.errors import BadInput
-from zoo.faults import point
-from zoo.processes import exchange
-from zoo.retention import Retention, finite_only
 
 log = logging.getLogger(__name__)
 Tree = Any

@@ -13,8 +13,8 @@ import numpy as np
 import optax
 import pytest
 
-from zoo.checkpoints import Checkpoints, SaveFailed
-from zoo.checksums import by_path, difference, records, sha256
+from zoo.checkpoints.checksums import by_path, difference, records, sha256
+from zoo.checkpoints.store import Checkpoints, SaveFailed
 from zoo.errors import BadInput
 
 
@@ -186,7 +186,7 @@ def test_long_differences_are_cut_short():
 def test_changed_versions_are_told(tmp_path, monkeypatch):
     saved(tmp_path, 1)
     now = {"jax": "99.0"}
-    monkeypatch.setattr("zoo.checkpoint_files._versions", lambda: now)
+    monkeypatch.setattr("zoo.checkpoints.files._versions", lambda: now)
     with pytest.raises(BadInput, match=f"written with jax {jax.__version__}, now 99.0"):
         Checkpoints(tmp_path, read_only=True).restore({})
 
@@ -202,9 +202,9 @@ def test_empty_or_absent_directories_say_so(tmp_path):
 
 
 def test_newer_format_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("zoo.checkpoint_files.FORMAT", 2)
+    monkeypatch.setattr("zoo.checkpoints.files.FORMAT", 2)
     saved(tmp_path, 1)
-    monkeypatch.setattr("zoo.checkpoint_files.FORMAT", 1)
+    monkeypatch.setattr("zoo.checkpoints.files.FORMAT", 1)
     with pytest.raises(BadInput, match="has format 2, this zoo reads 1"):
         Checkpoints(tmp_path, read_only=True).restore(abstract(state(0)))
 
@@ -233,7 +233,7 @@ def test_full_disk_costs_only_that_checkpoint(tmp_path, caplog):
                 SaveFailed, match=r"/4 could not be written.* File too large; .* on disk: \[1, 2\]"
             ):
                 checkpoints.wait()
-        ours = [record for record in caplog.records if record.name == "zoo.checkpoints"]
+        ours = [record for record in caplog.records if record.name == "zoo.checkpoints.store"]
         assert not any(record.exc_info for record in caplog.records)  # Orbax would show a dozen
         assert [record.message.split(":")[0][-23:] for record in ours] == [
             "/3 could not be written",

@@ -1,6 +1,6 @@
 """What lies in a checkpoint directory: numbered folders, sealed meta, arrays; and how it is read.
 
-Nothing here knows which checkpoint is wanted; zoo/checkpoints.py decides.
+Nothing here knows which checkpoint is wanted; zoo/checkpoints/store.py decides.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import jax
 import orbax.checkpoint as ocp
 from etils import epath
 
-from zoo.checksums import by_path
+from zoo.checkpoints.checksums import by_path
+from zoo.checkpoints.faults import point
+from zoo.checkpoints.processes import exchange
 from zoo.errors import BadInput
-from zoo.faults import point
-from zoo.processes import exchange
 
 log = logging.getLogger(__name__)
 Tree = Any

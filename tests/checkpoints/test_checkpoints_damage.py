@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo.checkpoints import Checkpoints
+from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
 
 # Orbax abandons its other reads when one fails, and the array library remarks on that.
