@@ -76,7 +76,7 @@ def test_files_are_short_and_named_for_a_thing(path):
     assert path.stem not in DRAWERS
 
 
-SHAPE = re.compile(r"\[[^\]]*[A-Z0-9][^\]]*\]")
+SHAPE = re.compile(r"\[(\.\.\.|[^\]]*[A-Z0-9][^\]]*)\]|same shape")
 
 
 def public_functions(path: Path):

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 
 def weight_norm(module: nn.Module, kernel: jax.Array, axis: int) -> jax.Array:
-    """A kernel of the same shape whose norms along `axis` are the module's parameter 'scale'.
+    """A kernel of the same shape, whose norms along `axis` are the module's parameter 'scale'.
 
     Starts as the kernel itself. Source: Salimans and Kingma 2016; torch's weight_norm.
     """
