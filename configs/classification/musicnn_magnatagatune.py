@@ -1,0 +1,76 @@
+"""musicnn on MagnaTagATune (Pons and Serra, ISMIR 2019 late-breaking), all clips of its test set.
+
+The row of the published library; its weights are musicnn_mtt, and musicnn_msd with
+labels=million_song (evaluate.py --checkpoint musicnn_mtt --input song.mp3 needs no data at all).
+Patches of 3 s, one from each clip an epoch; 600 epochs of 584 steps, the rate halved after 75
+without a better validation. middle=512 hidden=500 is the library's big model.
+Deviations: validation is judged by average precision, not by the loss; patches are segments of
+audio (see the model). Audio is the reader's own download: path=FOLDER. Cost: not measured.
+"""
+
+import jax
+import optax
+
+from zoo.data.magnatagatune import MagnaTagATune
+from zoo.data.million_song import MillionSong
+from zoo.data.pipeline import Data
+from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.errors import BadInput
+from zoo.evaluation.tagging import Tagging
+from zoo.experiment import Experiment
+from zoo.losses.tagging import binary_cross_entropy
+from zoo.models.classification.musicnn import Musicnn
+from zoo.objectives.supervised import Supervised, sigmoid
+from zoo.training.optimizers import adam
+from zoo.training.plateau import Plateau
+
+PAPER = {
+    "roc_auc": 0.9067,
+    "pr_auc": 0.3831,
+    "source": "log of the training run, published inside the musicnn package (PyPI, 0.1.0)",
+}
+PARAMETERS = 787_159
+SMOKE = {"timbral": 3, "temporal": 2, "middle": 4, "hidden": 5, "batch": 2, "steps": 2}
+
+
+def config(
+    path: str = "~/data/magnatagatune",
+    labels: str = "magnatagatune",
+    timbral: int = 204,
+    temporal: int = 51,
+    middle: int = 64,
+    hidden: int = 200,
+    batch: int = 32,
+    steps: int = 350_400,
+    rate: float = 1e-3,
+    decay: float = 1e-5,
+    seed: int = 0,
+) -> Experiment:
+    if labels not in ("magnatagatune", "million_song"):
+        raise BadInput(f"labels={labels}: choose magnatagatune or million_song")
+    million = labels == "million_song"
+    source = MillionSong(path) if million else MagnaTagATune(path, protocol="all_clips")
+    model = Musicnn(len(source.info.labels), timbral, temporal=temporal, middle=middle,
+                    hidden=hidden)  # fmt: skip
+    return Experiment(
+        data=Data(source, (Crop(model.samples), ToFloat(), Keep("audio", "tags"))),
+        objective=Supervised(model, binary_cross_entropy, link=sigmoid),
+        optimizers={"model": optax.chain(squares(decay), adam(rate))},
+        evaluation=Tagging(model.samples, batch=batch),
+        batch=batch,
+        steps=steps,
+        plateau=Plateau(patience=75, factors=tuple(0.5**i for i in range(8)), from_best=False),
+        evaluate_every=18_706 // batch,
+        save_every=1000,
+        log_every=50,
+        seed=seed,
+    )
+
+
+def squares(decay: float) -> optax.GradientTransformation:
+    """What a penalty decay / 2 |kernel|^2 in the loss adds to the gradient, before Adam."""
+    return optax.add_decayed_weights(decay, mask=only_kernels)
+
+
+def only_kernels(params: dict) -> dict:
+    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)

@@ -1,0 +1,70 @@
+"""VGG on MagnaTagATune (Pons and Serra, ISMIR 2019 late-breaking), all clips of its test set.
+
+The row of the published library's baseline; its weights are vgg_mtt, and vgg_msd with
+labels=million_song. Trained as musicnn_magnatagatune: patches of 3 s, one from each clip an epoch,
+600 epochs of 584 steps, the rate halved after 75 without a better validation; same deviations.
+Audio is the reader's own download: path=FOLDER. Cost: not measured.
+"""
+
+import jax
+import optax
+
+from zoo.data.magnatagatune import MagnaTagATune
+from zoo.data.million_song import MillionSong
+from zoo.data.pipeline import Data
+from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.errors import BadInput
+from zoo.evaluation.tagging import Tagging
+from zoo.experiment import Experiment
+from zoo.losses.tagging import binary_cross_entropy
+from zoo.models.classification.vgg import Vgg
+from zoo.objectives.supervised import Supervised, sigmoid
+from zoo.training.optimizers import adam
+from zoo.training.plateau import Plateau
+
+PAPER = {
+    "roc_auc": 0.9030,
+    "pr_auc": 0.3823,
+    "source": "log of the training run, published inside the musicnn package (PyPI, 0.1.0)",
+}
+PARAMETERS = 605_748
+SMOKE = {"features": 4, "batch": 2, "steps": 2}
+
+
+def config(
+    path: str = "~/data/magnatagatune",
+    labels: str = "magnatagatune",
+    features: int = 128,
+    batch: int = 32,
+    steps: int = 350_400,
+    rate: float = 1e-3,
+    decay: float = 1e-5,
+    seed: int = 0,
+) -> Experiment:
+    if labels not in ("magnatagatune", "million_song"):
+        raise BadInput(f"labels={labels}: choose magnatagatune or million_song")
+    million = labels == "million_song"
+    source = MillionSong(path) if million else MagnaTagATune(path, protocol="all_clips")
+    model = Vgg(len(source.info.labels), features)
+    return Experiment(
+        data=Data(source, (Crop(model.samples), ToFloat(), Keep("audio", "tags"))),
+        objective=Supervised(model, binary_cross_entropy, link=sigmoid),
+        optimizers={"model": optax.chain(squares(decay), adam(rate))},
+        evaluation=Tagging(model.samples, batch=batch),
+        batch=batch,
+        steps=steps,
+        plateau=Plateau(patience=75, factors=tuple(0.5**i for i in range(8)), from_best=False),
+        evaluate_every=18_706 // batch,
+        save_every=1000,
+        log_every=50,
+        seed=seed,
+    )
+
+
+def squares(decay: float) -> optax.GradientTransformation:
+    """What a penalty decay / 2 |kernel|^2 in the loss adds to the gradient, before Adam."""
+    return optax.add_decayed_weights(decay, mask=only_kernels)
+
+
+def only_kernels(params: dict) -> dict:
+    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
