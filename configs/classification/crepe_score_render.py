@@ -1,0 +1,50 @@
+"""CREPE on the embedded notes: pitch from 64 ms of samples; also what its published weights need.
+
+capacity=full is the paper's network; the paper's own data (RWC-synth, MDB-stem-synth) are not
+openly available as a whole. Windows come from the first 0.7 s of a note, where all of them sound.
+"""
+
+from zoo.data.pipeline import Data
+from zoo.data.pitch_targets import PitchTarget, Span
+from zoo.data.score_render import ScoreRender
+from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.errors import BadInput
+from zoo.evaluation.pitch import Pitch
+from zoo.experiment import Experiment
+from zoo.losses.tagging import binary_cross_entropy
+from zoo.models.classification.crepe import CAPACITIES, SAMPLES, Crepe
+from zoo.objectives.supervised import Supervised, sigmoid
+from zoo.training.optimizers import adam, warmup_cosine
+
+PAPER = {}
+PARAMETERS = 486_552
+SMOKE = {"size": "tiny", "capacity": "tiny", "batch": 2, "steps": 2}
+
+
+def config(
+    size: str = "small",
+    capacity: str = "tiny",
+    batch: int = 32,
+    steps: int = 1500,
+    rate: float = 1e-3,
+    seed: int = 0,
+) -> Experiment:
+    if capacity not in CAPACITIES:
+        raise BadInput(f"capacity={capacity}: choose {', '.join(CAPACITIES)}")
+    model = Crepe(CAPACITIES[capacity])
+    transforms = (
+        Span(0, 11_200), Crop(SAMPLES), ToFloat(), PitchTarget(), Keep("audio", "salience"),
+    )  # fmt: skip
+    return Experiment(
+        data=Data(ScoreRender("notes", size), transforms),
+        objective=Supervised(model, binary_cross_entropy, target="salience", link=sigmoid),
+        optimizers={"model": adam(warmup_cosine(rate, steps, 50))},
+        evaluation=Pitch(SAMPLES, last=11_200),
+        batch=batch,
+        steps=steps,
+        average=0.99,
+        evaluate_every=500,
+        evaluate_limit=100,
+        save_every=250,
+        seed=seed,
+    )

@@ -1,0 +1,36 @@
+"""Training windows for pitch estimators, from notes whose pitch is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo.data.source import Example
+
+BINS = 360
+LOWEST = 1997.3794084376191  # cents above 10 Hz of the first bin, a C1
+
+
+@dataclass(frozen=True)
+class PitchTarget:
+    """pitch (a MIDI number) -> `salience` [K] float32: a Gaussian of 25 cents over 20-cent bins.
+
+    CREPE (Kim et al. 2018); the same as `zoo.signal.pitch.target`, which a test holds it to.
+    """
+
+    def __call__(self, rng: np.random.Generator, example: Example) -> Example:
+        cents = 100.0 * (float(example["pitch"]) - 69) + 1200 * np.log2(44.0)
+        distance = LOWEST + 20.0 * np.arange(BINS) - cents
+        return {**example, "salience": np.exp(-np.square(distance / 25) / 2).astype(np.float32)}
+
+
+@dataclass(frozen=True)
+class Span:
+    """The samples from `start` to `stop` of audio [T C]."""
+
+    start: int
+    stop: int
+
+    def __call__(self, rng: np.random.Generator, example: Example) -> Example:
+        return {**example, "audio": example["audio"][self.start : self.stop]}

@@ -1,0 +1,146 @@
+"""Pitch of one voice: right within 50 cents on notes of known pitch; curves of a user's files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.data import audio_files
+from zoo.data.source import Example, Info
+from zoo.errors import BadInput
+from zoo.evaluation.base import Batch, Predict, Progress, Report, in_batches, to_float, write_table
+from zoo.metrics.pitch import score_melody
+from zoo.signal import pitch
+
+CONFIDENT = 0.5  # salience from which on a frame counts as voiced
+NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+@dataclass(frozen=True)
+class Pitch:
+    """Raw pitch and chroma accuracy of every frame by itself, and with a path through all frames.
+
+    samples: of a window. hop: between windows, 10 ms by default. last: the sample after which
+    the note may have ended; windows centred behind it are not counted.
+    """
+
+    samples: int = 1024
+    hop: int = 160
+    last: int | None = None
+    batch: int = 64
+
+    @property
+    def monitor(self) -> tuple[str, str]:
+        return "raw_pitch", "max"
+
+    def run(
+        self,
+        predict: Predict,
+        records: Sequence[Example],
+        info: Info,
+        *,
+        limit: int | None = None,
+        progress: Progress | None = None,
+    ) -> Report:
+        total = min(len(records), limit or len(records))
+        if not total:
+            raise BadInput("no notes to evaluate: choose another split, or prepare the data anew.")
+        truth, alone, path, rows = [], [], [], []
+        for index in range(total):
+            record = records[index]
+            salience = self.salience(predict, to_float(record["audio"])[: self.last, 0])
+            hertz = float(pitch.hertz_of_note(record["pitch"]))
+            truth.append(np.full(len(salience), hertz))
+            alone.append(pitch.local_mean(salience))
+            path.append(pitch.local_mean(salience, pitch.viterbi(salience)))
+            right = score_melody(truth[-1], alone[-1]).raw_pitch
+            rows.append({"track": str(record["track"]), "hertz": hertz, "raw_pitch": right})
+            if progress:
+                progress(index + 1, total)
+        reference = np.concatenate(truth)
+        one, joined = (score_melody(reference, np.concatenate(curve)) for curve in (alone, path))
+        metrics = {
+            "raw_pitch": one.raw_pitch,
+            "raw_chroma": one.raw_chroma,
+            "raw_pitch_viterbi": joined.raw_pitch,
+            "raw_chroma_viterbi": joined.raw_chroma,
+        }
+        counts = {"notes": total, "frames": sum(map(len, truth))}
+        return Report(metrics, self._sentence(info), counts, {"per_note": rows})
+
+    def salience(self, predict: Predict, audio: np.ndarray) -> np.ndarray:
+        """Of every frame of a signal [T] -> [F K]."""
+        windows = pitch.windows(np.asarray(audio, np.float32), self.samples, self.hop)
+        cuts: Iterator[Batch] = ({"audio": window[:, None]} for window in windows)
+        return np.stack([out["prediction"] for out in in_batches(predict, cuts, self.batch)])
+
+    def predict_file(
+        self, predict: Predict, path: str | Path, folder: str | Path, info: Info
+    ) -> str:
+        """A user's file into folder/{f0.csv, f0.png}: time, frequency, confidence; its register."""
+        audio, _ = audio_files.read(path, info.sample_rate, 1)
+        salience = self.salience(predict, audio[:, 0])
+        chosen = pitch.viterbi(salience)
+        hertz = pitch.local_mean(salience, chosen)
+        confidence = salience[np.arange(len(chosen)), chosen]
+        times = np.arange(len(chosen)) * self.hop / info.sample_rate
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_table(
+            folder / "f0.csv",
+            [
+                {"time": f"{t:.3f}", "frequency": f"{f:.3f}", "confidence": f"{c:.4f}"}
+                for t, f, c in zip(times, hertz, confidence)
+            ],
+        )
+        curve_figure(times, hertz, confidence).savefig(
+            folder / "f0.png", dpi=120, bbox_inches="tight"
+        )
+        return f"{Path(path).name}: {summary(hertz, confidence)}; in {folder / 'f0.csv'}"
+
+    def _sentence(self, info: Info) -> str:
+        until = "" if self.last is None else f" of the first {self.last} samples"
+        return (
+            f"Share of frames{until} every {self.hop} samples at {info.sample_rate} Hz whose pitch "
+            "lies within 50 cents of the note's (raw_pitch), octaves forgiven (raw_chroma); nine "
+            "bins averaged around the largest, or around the likeliest path (viterbi)."
+        )
+
+
+def summary(hertz: np.ndarray, confidence: np.ndarray) -> str:
+    """One line on a pitch curve, Hz [F] and confidence [F]."""
+    voiced = hertz[confidence >= CONFIDENT]
+    if not len(voiced):
+        return "no pitch heard"
+    low, middle, high = np.percentile(voiced, (5, 50, 95))
+    share = len(voiced) / len(hertz)
+    return f"{share:.0%} pitched, {low:.0f} to {high:.0f} Hz, around {note_name(middle)}"
+
+
+def note_name(hertz: float) -> str:
+    """The nearest key, for instance 440 -> A4."""
+    number = round(float(pitch.note_of_hertz(hertz)))
+    return f"{NAMES[number % 12]}{number // 12 - 1}"
+
+
+def curve_figure(times: np.ndarray, hertz: np.ndarray, confidence: np.ndarray) -> Any:
+    """A matplotlib figure: the curve where it is confident, and the confidence below."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    shown = np.where(confidence >= CONFIDENT, hertz, np.nan)
+    above.plot(times, shown, linewidth=1.2)
+    above.set_yscale("log", base=2)
+    above.yaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
+    above.set_ylabel("Hz")
+    below.fill_between(times, confidence, alpha=0.4)
+    below.axhline(CONFIDENT, color="grey", linewidth=0.8)
+    below.set_ylim(0, 1)
+    below.set_ylabel("confidence")
+    below.set_xlabel("s")
+    return figure
