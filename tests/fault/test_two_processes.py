@@ -1,0 +1,70 @@
+"""Two processes on one machine train one run: as one process would, saving together and resuming."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoo.training.log import read
+
+ROOT = Path(__file__).parent.parent.parent
+pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
+
+
+def launch(workdir, steps, process=None, port=0):
+    words = [
+        "--config", "samplecnn_score_render", "--workdir", str(workdir), "--no_test",
+        "--no_tensorboard", "size=tiny", "depth=4", "widths=4,6,8", "batch=4", f"steps={steps}",
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    if process is not None:
+        words += ["--distributed", "--allow_config_change"]
+        environment |= {
+            "JAX_COORDINATOR_ADDRESS": f"localhost:{port}",
+            "JAX_NUM_PROCESSES": "2",
+            "JAX_PROCESS_ID": str(process),
+        }
+    return subprocess.Popen(
+        [sys.executable, "train.py", *words], cwd=ROOT, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]
+
+
+def pair(workdir, steps):
+    port = free_port()
+    both = [launch(workdir, steps, process, port) for process in (0, 1)]
+    outputs = [process.communicate(timeout=300)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    return outputs
+
+
+def losses(workdir):
+    lines = [line for line in read(workdir / "metrics.jsonl") if "loss" in line]
+    return {line["step"]: line["loss"] for line in lines}
+
+
+def test_two_processes_train_as_one_and_resume(tmp_path):
+    one = launch(tmp_path / "one", 20)
+    output, _ = one.communicate(timeout=300)
+    assert one.returncode == 0, output
+    first, second = pair(tmp_path / "two", 10)
+    assert "2 x cpu on 2 hosts" in first and "parameters" not in second
+    outputs = pair(tmp_path / "two", 20)
+    assert "resumes at step 10 of 20" in outputs[0]
+    alone, together = losses(tmp_path / "one"), losses(tmp_path / "two")
+    assert set(together) == set(alone) == {10, 20}
+    # The schedule knows the number of steps, so only the shorter run's end differs a little.
+    np.testing.assert_allclose(together[10], alone[10], rtol=0.05)
+    again = launch(tmp_path / "two", 20, None)
+    output, _ = again.communicate(timeout=300)
+    assert again.returncode == 0 and "resumes at step 20 of 20" in output, output
