@@ -154,6 +154,7 @@ class LSTM(nn.Module):
     kernel_init: Callable[..., Any] = nn.initializers.glorot_uniform()
     recurrent_init: Callable[..., Any] = nn.initializers.orthogonal()
     dtype: Any = jnp.float32
+    bias_init: Callable[..., Any] = nn.initializers.zeros
 
     @nn.compact
     def __call__(self, x: jax.Array, carry: Any = None) -> tuple[jax.Array, Any]:
@@ -179,6 +180,7 @@ class GRU(nn.Module):
     kernel_init: Callable[..., Any] = nn.initializers.glorot_uniform()
     recurrent_init: Callable[..., Any] = nn.initializers.orthogonal()
     dtype: Any = jnp.float32
+    bias_init: Callable[..., Any] = nn.initializers.zeros
 
     @nn.compact
     def __call__(self, x: jax.Array, carry: Any = None) -> tuple[jax.Array, Any]:
@@ -213,8 +215,8 @@ def _parameters(layer: LSTM | GRU, x: jax.Array, gates: int, suffix: str) -> tup
     kernel = layer.param("kernel" + suffix, layer.kernel_init, (x.shape[-1], width))
     shape = (layer.features, width)
     recurrent = layer.param("recurrent_kernel" + suffix, layer.recurrent_init, shape)
-    bias = layer.param("bias" + suffix, nn.initializers.zeros, (width,))
+    bias = layer.param("bias" + suffix, layer.bias_init, (width,))
     second = jnp.zeros(width)
     if layer.recurrent_bias:
-        second = layer.param("recurrent_bias" + suffix, nn.initializers.zeros, (width,))
+        second = layer.param("recurrent_bias" + suffix, layer.bias_init, (width,))
     return promote_dtype(x, kernel, recurrent, bias, second, dtype=layer.dtype)

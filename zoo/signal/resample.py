@@ -32,22 +32,56 @@ def resample(x: jax.Array, up: int, down: int, *, zeros: int = 10, beta: float =
     For instance up=160, down=441 from 44.1 to 16 kHz; zero phase, zeros outside the signal.
     Equals scipy.signal.resample_poly to float32 rounding (about 1e-6 of full scale).
     """
+    up, down = _reduced(up, down)
+    return _filtered(x, up, down, sinc_filter(up, down, zeros, beta), "constant")
+
+
+def hann_sinc_filter(up: int, down: int, zeros: int = 24, rolloff: float = 0.945) -> np.ndarray:
+    """Hann-windowed sinc low-pass for a rational ratio, -> [n] float64; each phase has sum 1.
+
+    zeros: zero crossings on either side. rolloff: the corner, relative to the lower Nyquist rate.
+    """
+    rate = max(up, down)
+    reach = int(zeros * rate / rolloff)
+    t = np.arange(-reach, reach + 1) * rolloff / rate
+    taps = np.sinc(t) * np.cos(np.pi * t / zeros / 2) ** 2
+    for phase in range(up):
+        taps[phase::up] /= taps[phase::up].sum()
+    return taps
+
+
+def resample_hann(
+    x: jax.Array, up: int, down: int, *, zeros: int = 24, rolloff: float = 0.945
+) -> jax.Array:
+    """As `resample`, in the manner of Demucs v2 (julius), [B T C] -> [B ceil(T up / down) C].
+
+    Outside the signal its first and last samples are repeated. julius gives floor(T up / down).
+    """
+    up, down = _reduced(up, down)
+    return _filtered(x, up, down, hann_sinc_filter(up, down, zeros, rolloff), "edge")
+
+
+def _reduced(up: int, down: int) -> tuple[int, int]:
     if up < 1 or down < 1:
         raise BadInput(f"resampling by {up} / {down}: both must be integers of at least 1")
     common = math.gcd(up, down)
-    up, down = up // common, down // common
+    return up // common, down // common
+
+
+def _filtered(x: jax.Array, up: int, down: int, filter: np.ndarray, outside: str) -> jax.Array:
+    """[B T C] through a low-pass centred at every output; `outside` as jnp.pad's mode."""
     if up == down:
         return x
     batch, length, channels = x.shape
     out = -(-length * up // down)
-    kernel, before = _polyphase(up, down, sinc_filter(up, down, zeros, beta))
+    kernel, before = _polyphase(up, down, filter)
     taps, block, lanes = kernel.shape
     rows = -(-out // lanes)
     # Folding the input into blocks makes the filter a plain convolution over blocks: no stride
     # and no dilation, which XLA compiles badly on CPUs.
     after = (rows + taps - 1) * block - before - length
     x = jnp.moveaxis(x, 2, 1).reshape(batch * channels, length)
-    x = jax.lax.pad(x, np.float32(0), ((0, 0, 0), (before, after, 0)))
+    x = jnp.pad(x, ((0, 0), (before, max(after, 0))), mode=outside)[:, : length + before + after]
     y = jax.lax.conv_general_dilated(
         x.reshape(batch * channels, rows + taps - 1, block),
         jnp.asarray(kernel),

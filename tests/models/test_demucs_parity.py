@@ -1,0 +1,91 @@
+"""Demucs against a PyTorch net written apart from it, through a file of the published names."""
+
+import re
+import runpy
+from functools import cache
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from zoo.errors import BadInput
+from zoo.models.separation.demucs import Demucs
+from zoo.pretrained import rules, torch_file
+from zoo.pretrained.demucs import rules as table
+
+torch = pytest.importorskip("torch")
+NET = Path(__file__).parents[2] / "benchmarks" / "torch_demucs.py"
+
+
+@cache
+def theirs():
+    return runpy.run_path(str(NET))["Demucs"]
+
+
+def wanted(model):
+    x = jax.ShapeDtypeStruct((1, model.input_length(1), model.channels), jnp.float32)
+    variables = jax.eval_shape(model.init, jax.random.key(0), x)
+    return flatten_dict(variables, sep="/")
+
+
+VARIANTS = {
+    "v1": {},
+    "v2": {"resample": True, "normalise": True},
+    "relu": {"glu": False, "lstm_layers": 0, "context": 1},
+    "plain": {"rewrite": False, "lstm_layers": 1},
+    "wave_u_net": {"upsample": True},
+}
+
+
+@pytest.mark.parametrize("fields", VARIANTS.values(), ids=VARIANTS)
+def test_output_and_gradients_equal_torch(fields, tmp_path):
+    torch.manual_seed(0)
+    net = theirs()(sources=3, width=4, depth=2, **fields)
+    model = Demucs(sources=3, width=4, depth=2, **fields)
+    torch.save(("a class", (), {}, net.state_dict()), tmp_path / "demucs.th")
+    convert = table(2, rewrite=model.rewrite, upsample=model.upsample)
+    foreign = torch_file.read([tmp_path / "demucs.th"])
+    variables = unflatten_dict(rules.apply(convert, foreign, wanted(model)), sep="/")
+    x = np.random.default_rng(0).uniform(-1, 1, (2, model.input_length(60), 2)).astype(np.float32)
+
+    def loss(variables):
+        y = model.apply(variables, x, train=True)
+        return jnp.sum(y * jnp.cos(jnp.arange(y.size)).reshape(y.shape)), y
+
+    (_, y), grads = jax.jit(jax.value_and_grad(loss, has_aux=True))(variables)
+    expected = net(torch.tensor(x).mT.contiguous()).permute(0, 3, 1, 2)
+    np.testing.assert_allclose(y, expected.detach(), atol=1e-5)
+    weights = torch.cos(torch.arange(expected.numel()).float()).reshape(expected.shape)
+    (expected * weights).sum().backward()
+    slopes = {name: leaf.grad.numpy() for name, leaf in net.named_parameters()}
+    slopes = rules.apply(convert, slopes, wanted(model))
+    for name, grad in flatten_dict(grads, sep="/").items():
+        np.testing.assert_allclose(grad, slopes[name], atol=1e-4, rtol=1e-3, err_msg=name)
+
+
+@pytest.mark.parametrize("fields", [{"width": 100}, {"width": 64, "resample": True}], ids=str)
+def test_published_names_fill_the_full_model(fields):
+    """Every array of a full file finds its place, and none is left over; shapes alone."""
+    with torch.device("meta"):
+        state = theirs()(**fields).state_dict()
+    # One number in memory stands for each array.
+    foreign = {f"3.{k}": np.broadcast_to(np.float16(1), v.shape) for k, v in state.items()}
+    leaves = wanted(Demucs(**fields))
+    targets = {}
+    for name, array in foreign.items():
+        found = [(rule, re.fullmatch(rule.pattern, name)) for rule in table()]
+        ((rule, match),) = [(rule, match) for rule, match in found if match]
+        targets[rule.target(match)] = rule.transform(array).shape
+    assert targets == {path: leaf.shape for path, leaf in leaves.items()}
+
+
+def test_files_that_lack_something_are_refused(tmp_path):
+    model = Demucs(sources=3, width=4, depth=2)
+    state = theirs()(sources=3, width=4, depth=2).state_dict()
+    del state["decoder.1.2.weight"]
+    torch.save({"state": state}, tmp_path / "demucs.th")
+    with pytest.raises(BadInput, match="not filled: params/up_1/kernel"):
+        rules.apply(table(2), torch_file.read([tmp_path / "demucs.th"]), wanted(model))
