@@ -132,3 +132,21 @@ def embedded(experiment):
     if experiment.data.source.info.name.split("/")[0] != "score_render":
         pytest.skip("its data are obtained by hand; test_learns covers the step")
     experiment.data.source.prepare()
+
+
+BFLOAT16 = ["samplecnn_score_render", "wave_unet_score_render", "wavenet_score_render"]
+
+
+@pytest.mark.parametrize("name", BFLOAT16)
+def test_bfloat16_computes_close_to_float32_and_keeps_its_weights(name):
+    config = experiments.find(name)
+    losses = []
+    for bfloat16 in (False, True):
+        experiment = config.experiment(**config.smoke, bfloat16=bfloat16)
+        batch = fake_batch(experiment)
+        variables = jax.jit(experiment.objective.init)(jax.random.key(0), batch)
+        assert {x.dtype.name for x in jax.tree.leaves(variables.params)} == {"float32"}
+        (turn,) = experiment.objective.turns
+        losses.append(float(jax.jit(turn.loss)(variables, batch, jax.random.key(1), 0)[0]))
+    assert np.isfinite(losses).all() and losses[0] != losses[1]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.05)

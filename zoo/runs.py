@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ from zoo import experiment as experiments
 from zoo import inference, run_lock
 from zoo import mesh as meshes
 from zoo.checkpoints.store import Checkpoints
+from zoo.data import audio_files
 from zoo.errors import BadInput
+from zoo.evaluation.base import Report
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
 from zoo.trained import Trained, builder, load
@@ -59,8 +61,13 @@ def train(
             say(headline(config, begun, directory, mesh, first, experiment.steps))
             active = jax.process_index() == 0
             log = Log(directory, first, experiment.steps, active=active, board=board)
-            hooks = connect(config, arguments, experiment, mesh, checkpoints, begun, interrupted)
             with closing(log):
+                meta = describe(config, arguments, experiment)
+                run = Trained(
+                    config, arguments, experiment, Variables({}), meta, mesh, directory.name,
+                    directory,
+                )  # fmt: skip
+                hooks = connect(run, checkpoints, begun, interrupted, log)
                 _, complete = loop.fit(
                     mesh, experiment.objective, experiment.optimizers, schedule(experiment),
                     begun, shardings, standing, hooks, log,
@@ -127,31 +134,30 @@ def schedule(experiment: Experiment) -> loop.Schedule:
 
 
 def connect(
-    config: Config,
-    arguments: dict[str, Any],
-    experiment: Experiment,
-    mesh: Mesh,
+    run: Trained,
     checkpoints: Checkpoints,
     begun: state.TrainState,
-    interrupted: Any,
+    interrupted: interruption.Interruption,
+    log: Log,
 ) -> loop.Hooks:
     """The loop's view of data, validation, checkpoints and signals."""
-    source = experiment.data.source
-    meta = describe(config, arguments, experiment)
-    bind = inference.predictor(experiment.objective, mesh)
+    experiment = run.experiment
+    source, evaluation = experiment.data.source, experiment.evaluation
+    bind = inference.predictor(experiment.objective, run.mesh)
     target = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), begun
     )
 
     def evaluate(variables: Variables, step: int) -> dict[str, float]:
-        report = experiment.evaluation.run(
+        report = evaluation.run(
             bind(variables), source.open("validation"), source.info,
             limit=experiment.evaluate_limit,
         )  # fmt: skip
+        show(replace(run, variables=variables, meta={**run.meta, "step": step}), report, log)
         return report.metrics
 
     def save(step: int, now: state.TrainState, standing: dict, scores: Any, force: bool) -> None:
-        checkpoints.save(step, now, {**meta, "standing": standing}, scores, force)
+        checkpoints.save(step, now, {**run.meta, "standing": standing}, scores, force)
 
     def best() -> Variables | None:
         checkpoints.wait()
@@ -163,8 +169,23 @@ def connect(
         batches=partial(batches, experiment),
         names=lambda draw: experiment.data.names(experiment.batch, experiment.seed, draw),
         evaluate=evaluate, save=save, best=best, stop=interrupted,
-        monitor=experiment.evaluation.monitor,
+        monitor=evaluation.monitor,
     )  # fmt: skip
+
+
+def show(run: Trained, report: Report, log: Log) -> None:
+    """The figures of a validation, and a second of what a generator does by now, in the log."""
+    step = run.meta["step"]
+    if log.board is not None:
+        for name, make in report.figures.items():
+            log.figure(step, f"validation/{name}", make())
+    if jax.process_count() > 1:
+        return
+    from zoo.report import examples  # matplotlib: not before there is something to show
+
+    for file in examples.while_training(run, run.directory):
+        audio, rate = audio_files.read(file)[0], run.experiment.data.source.info.sample_rate
+        log.audio(step, f"samples/{file.stem}", audio, rate)
 
 
 def describe(config: Config, arguments: dict[str, Any], experiment: Experiment) -> dict[str, Any]:

@@ -7,6 +7,8 @@ epoch is 6,628 steps of 23, some 6 minutes on one GPU of 2019 (a reimplementatio
 Audio is the reader's own download: path=FOLDER.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.magnatagatune import MagnaTagATune
 from zoo.data.pipeline import Data
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -35,10 +37,12 @@ def config(
     batch: int = 23,
     steps: int = 660_000,
     rate: float = 0.01,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     first, middle, last = widths
-    model = SampleCNN(m, depth, stem, first=first, middle=middle, last=last)
+    model = SampleCNN(m, depth, stem, first=first, middle=middle, last=last, dtype=dtype)
     return Experiment(
         data=Data(
             MagnaTagATune(path, protocol="sample_cnn", sample_rate=22_050),

@@ -4,6 +4,8 @@ The paper's net with fewer channels, on 19,683 samples (1.2 s at 16 kHz); widths
 is its full size. What it learns is which instruments play, and a little of how.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.pipeline import Data
 from zoo.data.score_render import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -26,13 +28,14 @@ def config(
     batch: int = 16,
     steps: int = 900,
     rate: float = 2e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
     source = ScoreRender("tagging", size)
     first, middle, last = widths
     model = SampleCNN(
         depth=depth, labels=len(source.info.labels), first=first, middle=middle, last=last,
-        dropout=0.2, mean=0.0, std=0.1,
+        dropout=0.2, mean=0.0, std=0.1, dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )  # fmt: skip
     return Experiment(
         data=Data(source, (Crop(model.samples), ToFloat(), Keep("audio", "tags", "known"))),

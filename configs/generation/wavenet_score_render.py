@@ -5,6 +5,8 @@ The 30 layers of the paper's figures (three stacks of 1, 2, ..., 512) with 32 ch
 be worth anything it must get below 5.6 bits per sample, what an order-1 model of such codes needs.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.pipeline import Data
 from zoo.data.score_render import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -40,6 +42,7 @@ def config(
     batch: int = 2,
     steps: int = 800,
     rate: float = 2e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
     if distribution not in DISTRIBUTIONS:
@@ -47,6 +50,7 @@ def config(
     model = WaveNet(
         layers, stacks, width, gate, skip, head=skip, distribution=DISTRIBUTIONS[distribution],
         input="embedding" if distribution == "mu_law" else "scalar",
+        dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )  # fmt: skip
     context = model.receptive_field
     return Experiment(

@@ -8,6 +8,8 @@ Deviations: HQ audio instead of the compressed stems and without the 50 CCMixter
 taken at the model's rate. Audio is the reader's own download: path=FOLDER.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.musdb18 import Musdb18HQ
 from zoo.data.pipeline import Data
 from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, ToFloat
@@ -56,13 +58,15 @@ def config(
     steps: int = 400_000,
     rate: float = 1e-4,
     ratios: str = "sdr",
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     if variant not in VARIANTS:
         raise BadInput(f"variant={variant} is unknown: choose {', '.join(VARIANTS)}")
     fields, hertz = VARIANTS[variant]
     fields = {**fields, **({"width": width} if width else {})}
-    model = WaveUNet(levels=levels, **fields)
+    model = WaveUNet(levels=levels, dtype=dtype, **fields)
     wanted = samples or (98_560 if variant == "m7" else 16_384)
     length = model.input_length(wanted)
     sources = MULTI if model.sources == 4 else VOICE

@@ -4,6 +4,8 @@ Narrower and shallower than the paper's so that two cores train it in minutes; w
 the paper's size. The vocals are what remains of the mixture.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.pipeline import Data
 from zoo.data.score_render import ScoreRender
 from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, ToFloat
@@ -31,9 +33,11 @@ def config(
     batch: int = 4,
     steps: int = 1500,
     rate: float = 1e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
-    model = WaveUNet(levels=levels, width=width, sources=4, output="difference")
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
+    model = WaveUNet(levels=levels, width=width, sources=4, output="difference", dtype=dtype)
     length = model.input_length(samples)
     data = ScoreRender("stems", size)
     groups = tuple((data.info.labels.index(name),) for name in SOURCES)

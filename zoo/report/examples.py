@@ -83,25 +83,48 @@ def write_stems(found: Trained, directory: Path) -> None:
         write_wav(folder / f"{name}.reference.wav", audio, rate)
 
 
-def write_samples(found: Trained, directory: Path) -> None:
+def while_training(found: Trained, directory: Path) -> list[Path]:
+    """A second of what a generator does by now: the files, none for other systems."""
+    limits = {"seconds": 1.0, "patience": 5.0}
+    if generates(found):
+        return write_samples(found, directory, count=1, **limits)
+    return write_transformed(found, directory, **limits) if transforms(found) else []
+
+
+def write_samples(
+    found: Trained,
+    directory: Path,
+    *,
+    seconds: float = SAMPLE_SECONDS,
+    count: int = SAMPLES,
+    patience: float = PATIENCE,
+) -> list[Path]:
     """Two new clips of 3 s, or as much of them as some 20 s of computing give."""
     rate = found.experiment.data.source.info.sample_rate
-    request = Request(length=SAMPLE_SECONDS * rate, count=SAMPLES, chunk=max(1, rate // 8))
+    request = Request(length=int(seconds * rate), count=count, chunk=max(1, rate // 8))
     chunks = found.experiment.objective.generate(found.variables, request)
-    files = [step_folder(found, directory) / f"sample_{voice}.wav" for voice in range(SAMPLES)]
-    stream_to_wav(within(chunks, PATIENCE), files, rate, progress=False)
+    files = [step_folder(found, directory) / f"sample_{voice}.wav" for voice in range(count)]
+    stream_to_wav(within(chunks, patience), files, rate, progress=False)
+    return files
 
 
-def write_transformed(found: Trained, directory: Path) -> None:
+def write_transformed(
+    found: Trained,
+    directory: Path,
+    *,
+    seconds: float = SAMPLE_SECONDS,
+    patience: float = PATIENCE,
+) -> list[Path]:
     """3 s of the first test record, and what the system makes of them."""
     source = found.experiment.data.source
     rate = source.info.sample_rate
-    audio = mixture(source.open("test")[0])[: SAMPLE_SECONDS * rate]
+    audio = mixture(source.open("test")[0])[: int(seconds * rate)]
     request = Request(length=len(audio), source=audio, chunk=max(1, rate // 8))
     chunks = found.experiment.objective.generate(found.variables, request)
     folder = step_folder(found, directory)
     write_wav(folder / "1_original.wav", audio, rate)
-    stream_to_wav(within(chunks, PATIENCE), [folder / "2_result.wav"], rate, progress=False)
+    stream_to_wav(within(chunks, patience), [folder / "2_result.wav"], rate, progress=False)
+    return [folder / "1_original.wav", folder / "2_result.wav"]
 
 
 def write_filters(found: Trained, directory: Path) -> None:

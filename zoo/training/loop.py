@@ -114,7 +114,9 @@ def fit(
                 hooks.save(done, state, asdict(standing), scores, force=True)
                 log.say(f"no better validation score in the last stage: ends at step {done}")
                 return state, True
-        hooks.save(done, state, asdict(standing), scores, force=done == schedule.steps)
+        # A scored state is always kept, or the best one might never reach the disk.
+        force = scores is not None or done == schedule.steps
+        hooks.save(done, state, asdict(standing), scores, force=force)
     watch.flush()
     complete = done >= schedule.steps
     if not complete:
