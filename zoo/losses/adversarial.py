@@ -61,15 +61,22 @@ def between(key: jax.Array, real: jax.Array, fake: jax.Array) -> jax.Array:
     return real + share * (fake - real)
 
 
+def slope(critic: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
+    """Norm of the critic's gradient at x, inputs [B ...] -> [B].
+
+    critic: pure function of inputs [B ...] to scores [B ...], each example's score a function of
+    that example alone (no batch norm), random keys fixed inside.
+    """
+    gradient = jax.grad(lambda inputs: critic(inputs).sum())(x)
+    # The root of zero has no slope: a critic that does not answer would give NaN.
+    return jnp.sqrt(jnp.square(gradient).sum(axis=tuple(range(1, gradient.ndim))) + 1e-12)
+
+
 def gradient_penalty(
     critic: Callable[[jax.Array], jax.Array], x: jax.Array, target: float = 1.0
 ) -> jax.Array:
-    """(|slope of the critic| - target)^2 at x, inputs [B ...] -> [B] (Gulrajani et al. 2017).
+    """(`slope` of the critic - target)^2 at x, inputs [B ...] -> [B] (Gulrajani et al. 2017).
 
-    critic: pure function of inputs [B ...] to scores [B ...], each example's score a function of
-    that example alone (no batch norm), random keys fixed inside. x: usually `between(...)`.
+    x: usually `between(...)`.
     """
-    slope = jax.grad(lambda inputs: critic(inputs).sum())(x)
-    # The root of zero has no slope: a critic that does not answer would give NaN.
-    norm = jnp.sqrt(jnp.square(slope).sum(axis=tuple(range(1, slope.ndim))) + 1e-12)
-    return jnp.square(norm - target)
+    return jnp.square(slope(critic, x) - target)

@@ -1,0 +1,68 @@
+"""MelGAN (Kumar et al., NeurIPS 2019, table 1) on LJSpeech: a vocoder at 22,050 Hz.
+
+LJSpeech is the reader's own download: path=FOLDER of its wav files; any folder of sound will do.
+front=port is the mel spectrogram of the best-known port, and of the published weights `melgan`.
+3,000 epochs in the authors' recipe; ports report one to two million steps, two weeks of a V100.
+Deviations: levels are set per record of four seconds or more, not per file; a tenth of the files
+is held out; generator and critic each see a fresh batch.
+"""
+
+from functools import partial
+
+from zoo.data.folder import Folder
+from zoo.data.levels import Peak
+from zoo.data.pipeline import Data
+from zoo.data.transforms import Crop, Gain, Keep, ToFloat
+from zoo.errors import BadInput
+from zoo.evaluation.vocoding import Vocoding
+from zoo.experiment import Experiment
+from zoo.models.generation.melgan import Critic, Generator
+from zoo.objectives.adversarial_vocoder import Vocoder
+from zoo.signal import mel
+from zoo.training.optimizers import adam
+
+PAPER = {
+    "mean_opinion_score": 3.61,
+    "source": "the authors' slides, LJSpeech copy synthesis; recordings 4.52 (checked)",
+}
+PARAMETERS = 21_190_136
+SMOKE = {"width": 16, "critic_width": 4, "most": 16, "samples": 4096, "batch": 2, "steps": 2}
+
+PORT = mel.MelSpec(
+    22_050, 1024, 256, 80, partial(mel.log_clamp, floor=1e-5), exponent=1, high=8000.0
+)
+FRONTS = {"authors": (mel.MELGAN, 0.0, 1.0), "port": (PORT, -5.0, 5.0)}  # and its mean and std
+
+
+def config(
+    path: str = "~/data/ljspeech",
+    front: str = "authors",
+    width: int = 512,
+    critic_width: int = 16,
+    most: int = 1024,
+    samples: int = 8192,
+    batch: int = 16,
+    steps: int = 1_000_000,
+    rate: float = 1e-4,
+    seed: int = 0,
+) -> Experiment:
+    if front not in FRONTS:
+        raise BadInput(f"front={front}: choose {' or '.join(FRONTS)}")
+    spec, mean, std = FRONTS[front]
+    generator = Generator(width=width, mean=mean, std=std)
+    critic = Critic(width=critic_width, most=most)
+    source = Folder(path, spec.sample_rate, chunk_seconds=4.0)
+    level = (ToFloat(), Peak(0.95), Crop(samples), Gain(0.3, 1.0, keys=("audio",)))
+    optimizer = adam(rate, b1=0.5, b2=0.9)
+    return Experiment(
+        data=Data(source, (*level, Keep("audio"))),
+        objective=Vocoder(generator, critic, spec),
+        optimizers={"critic": optimizer, "generator": optimizer},
+        evaluation=Vocoding(samples, spec),
+        batch=batch,
+        steps=steps,
+        evaluate_every=5000,
+        evaluate_limit=50,
+        save_every=1000,
+        seed=seed,
+    )

@@ -1,0 +1,125 @@
+"""Generated clips against held-out ones, as two clouds of embeddings.
+
+No pretrained network is asked: the embedding is a coarse log mel spectrogram, so values compare
+models of this zoo on the same clips, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import numpy as np
+
+from zoo.data.source import Example, Info
+from zoo.errors import BadInput
+from zoo.evaluation.base import Batch, Predict, Progress, Report, finite, in_batches, to_float
+from zoo.metrics import frechet
+from zoo.signal import mel
+
+FLOOR = 1e-3  # of mel magnitudes, about -75 dB: what lies below, such as quantisation, is not heard
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """As many clips as there are held-out ones, of `samples` each: `frechet` and its companions.
+
+    `predict` gets {key: [B T 1], 'index': [B]} and the `keys` of the records, and answers
+    {'audio': [B T 1]}. bins, parts: the embedding, mel bins averaged over that many equal parts
+    of the clip. Longer records are cut at `samples`; shorter ones are left out and counted.
+    """
+
+    samples: int
+    batch: int = 16
+    bins: int = 32
+    parts: int = 4
+    key: str = "audio"
+    keys: tuple[str, ...] = ()
+
+    @property
+    def monitor(self) -> tuple[str, str]:
+        return "frechet", "min"
+
+    def run(
+        self,
+        predict: Predict,
+        records: Sequence[Example],
+        info: Info,
+        *,
+        limit: int | None = None,
+        progress: Progress | None = None,
+    ) -> Report:
+        total = min(len(records), limit or len(records))
+        compress = partial(mel.log_clamp, floor=FLOOR)
+        spec = mel.MelSpec(info.sample_rate, 1024, 256, self.bins, compress, exponent=1)
+        embed = jax.jit(partial(embedding, spec=spec, parts=self.parts))
+        real, fake = [], []
+        for clip, output in self._pairs(predict, records, total, progress):
+            real.append(np.asarray(embed(clip[None])[0], float))
+            fake.append(np.asarray(embed(output[None])[0], float))
+        if len(real) < 2:
+            raise BadInput(f"{len(real)} clips of {self.samples} samples: give 2 or more.")
+        metrics = finite(compare(np.stack(fake), np.stack(real)))
+        counts = {"clips": len(real), "too_short": total - len(real)}
+        return Report(metrics, self._sentence(info, len(real)), counts)
+
+    def _pairs(
+        self, predict: Predict, records: Sequence[Example], total: int, progress: Progress | None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        clips: list[np.ndarray] = []
+
+        def examples() -> Iterator[Batch]:
+            for index in range(total):
+                record = records[index]
+                audio = to_float(record[self.key])[: self.samples]
+                if progress:
+                    progress(index + 1, total)
+                if len(audio) < self.samples:
+                    continue
+                clips.append(audio)
+                extra = {key: np.asarray(record[key]) for key in self.keys}
+                yield {self.key: audio, "index": np.asarray(index, np.int32), **extra}
+
+        for output in in_batches(predict, examples(), self.batch):
+            yield clips.pop(0), output["audio"]
+
+    def _sentence(self, info: Info, count: int) -> str:
+        return (
+            f"Squared Fréchet distance between {count} generated and {count} held-out clips of "
+            f"{self.samples} samples at {info.sample_rate} Hz, embedded as ln mel magnitudes "
+            f"above {FLOOR} (1024/256, {self.bins} bins) averaged over {self.parts} equal parts. `floor` is that "
+            "between the two halves of the held-out clips; `spread` the mean distance from a clip "
+            "to its nearest neighbour in the same set, as a share of that of the held-out clips."
+        )
+
+
+def embedding(audio: jax.Array, spec: mel.MelSpec, parts: int) -> jax.Array:
+    """Mean log mel spectrum of equal parts of the clips, [B T C] -> [B parts M]; first channel."""
+    frames = mel.log_mel(audio[..., :1], spec)[..., 0]
+    length = frames.shape[1] // parts
+    frames = frames[:, : length * parts].reshape(len(frames), parts, length, -1)
+    return frames.mean(2).reshape(len(frames), -1)
+
+
+def compare(fake: np.ndarray, real: np.ndarray) -> dict[str, float]:
+    """Distances of embeddings [N D] of generated and held-out clips, by name."""
+
+    def distance(one: np.ndarray, other: np.ndarray) -> float:
+        return frechet.frechet_distance(frechet.fit_gaussian(one), frechet.fit_gaussian(other))
+
+    half = len(real) // 2
+    return {
+        "frechet": distance(fake, real),
+        "floor": distance(real[:half], real[half:]) if half > 1 else float("nan"),
+        "spread": nearest(fake) / max(nearest(real), 1e-9),
+    }
+
+
+def nearest(points: np.ndarray) -> float:
+    """Mean Euclidean distance of points [N D] to their nearest other point."""
+    norms = np.square(points).sum(1)
+    squares = np.maximum(norms[:, None] + norms - 2 * points @ points.T, 0)
+    np.fill_diagonal(squares, np.inf)
+    return float(np.sqrt(squares.min(1)).mean())

@@ -1,0 +1,161 @@
+"""MelGAN: mel spectrograms to waveforms in one pass, judged by critics at three rates.
+
+Kundan Kumar, Rithesh Kumar, Thibault de Boissiere et al.: "MelGAN: Generative Adversarial Networks
+for Conditional Waveform Synthesis", NeurIPS 2019, figure 1 and the tables of its appendix; details
+from the authors' published code. 22,050 Hz, 80 mel bins, hop 256.
+
+Deviations and guesses:
+- Weights start as PyTorch's do: the authors' N(0, 0.02) is overwritten by their weight norm.
+- `mean` and `std` standardise the input; published weights of a well-known port need them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from zoo.errors import BadInput
+from zoo.layers.conv import Conv, TransposedConv
+from zoo.layers.pool import avg_pool
+from zoo.layers.torch_init import fan_uniform
+
+Features = tuple[jax.Array, ...]
+SLOPE = 0.2  # of every leaky ReLU
+
+
+def reflect(x: jax.Array, reach: int) -> jax.Array:
+    """Mirrors `reach` samples at both ends, [B T C] -> [B T+2r C]."""
+    if x.shape[1] <= reach:
+        raise BadInput(f"{x.shape[1]} samples cannot be reflected by {reach}: use a longer input")
+    return jnp.pad(x, ((0, 0), (reach, reach), (0, 0)), mode="reflect")
+
+
+def conv(module: nn.Module, x: jax.Array, features: int, taps: int, name: str, **how: Any):
+    """A convolution without padding of [B T C], initialised as torch does -> [B T' features]."""
+    start = fan_uniform(taps * x.shape[-1] // how.get("groups", 1))
+    layer = Conv(
+        features, taps, padding=how.pop("padding", "valid"), weight_norm=module.weight_norm,
+        kernel_init=start, bias_init=start, dtype=module.dtype, name=name, **how,
+    )  # fmt: skip
+    return layer(x)
+
+
+class Residual(nn.Module):
+    """Dilated convolution of three taps, a 1 x 1, and a 1 x 1 shortcut, [B T C] -> [B T C]."""
+
+    dilation: int
+    weight_norm: bool = True
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        width = x.shape[-1]
+        y = reflect(nn.leaky_relu(x, SLOPE), self.dilation)
+        y = conv(self, y, width, 3, "dilated", dilation=self.dilation)
+        y = conv(self, nn.leaky_relu(y, SLOPE), width, 1, "mix")
+        return conv(self, x, width, 1, "shortcut") + y
+
+
+class Generator(nn.Module):
+    """Log mel spectrogram [B F M] -> audio [B hop F 1] within [-1, 1]."""
+
+    bins: int = 80
+    width: int = 512
+    upsampling: tuple[int, ...] = (8, 8, 2, 2)
+    dilations: tuple[int, ...] = (1, 3, 9)
+    mean: float = 0.0  # the input is standardised: (x - mean) / std
+    std: float = 1.0
+    weight_norm: bool = True
+    dtype: Any = jnp.float32
+
+    @property
+    def hop(self) -> int:
+        """Samples per frame."""
+        return math.prod(self.upsampling)
+
+    @property
+    def reach(self) -> int:
+        """Frames on either side that a frame's samples depend on."""
+        reach, rate = 3.0, 1
+        for factor in self.upsampling:
+            reach += 1 / rate  # a transposed convolution of 2 r taps reads one neighbour
+            rate *= factor
+            reach += sum(self.dilations) / rate
+        return math.ceil(reach + 3 / rate)
+
+    @nn.compact
+    def __call__(self, mel: jax.Array, *, train: bool = False) -> jax.Array:
+        if mel.ndim != 3 or mel.shape[-1] != self.bins:
+            raise BadInput(f"this generator takes mel frames [B F {self.bins}], not {mel.shape}")
+        x = (mel - self.mean) / self.std
+        x = conv(self, reflect(x, 3), self.width, 7, "first")
+        for i, factor in enumerate(self.upsampling):
+            width = self.width // 2 ** (i + 1)
+            start = fan_uniform(2 * factor * width)
+            odd = factor % 2
+            x = TransposedConv(
+                width, 2 * factor, factor, padding=factor // 2 + odd, output_padding=odd,
+                weight_norm=self.weight_norm, kernel_init=start, bias_init=start,
+                dtype=self.dtype, name=f"up_{i + 1}",
+            )(nn.leaky_relu(x, SLOPE))  # fmt: skip
+            for j, dilation in enumerate(self.dilations):
+                how = dict(weight_norm=self.weight_norm, dtype=self.dtype)
+                x = Residual(dilation, **how, name=f"residual_{i + 1}_{j + 1}")(x)
+        x = conv(self, reflect(nn.leaky_relu(x, SLOPE), 3), 1, 7, "last")
+        return jnp.tanh(x).astype(jnp.float32)
+
+
+class Scale(nn.Module):
+    """The critic of one rate, audio [B T 1] -> (score [B T' 1], features of six layers)."""
+
+    width: int = 16
+    most: int = 1024
+    strides: tuple[int, ...] = (4, 4, 4, 4)
+    weight_norm: bool = True
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, Features]:
+        x = nn.leaky_relu(conv(self, reflect(x, 7), self.width, 15, "first"), SLOPE)
+        features = [x]
+        for i, stride in enumerate(self.strides):
+            groups = x.shape[-1] // 4
+            width = min(x.shape[-1] * stride, self.most)
+            how = dict(stride=stride, groups=groups, padding=5 * stride)
+            x = nn.leaky_relu(conv(self, x, width, 10 * stride + 1, f"down_{i + 1}", **how), SLOPE)
+            features.append(x)
+        width = min(2 * x.shape[-1], self.most)
+        x = nn.leaky_relu(conv(self, x, width, 5, "mix", padding=2), SLOPE)
+        score = conv(self, x, 1, 3, "score", padding=1)
+        return score.astype(jnp.float32), (*features, x)
+
+
+class Critic(nn.Module):
+    """Audio [B T 1] -> a (score [B T' 1], features) of the full, the half and the quarter rate."""
+
+    scales: int = 3
+    width: int = 16
+    most: int = 1024
+    strides: tuple[int, ...] = (4, 4, 4, 4)
+    weight_norm: bool = True
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool = False) -> tuple[tuple[jax.Array, Any], ...]:
+        answers = []
+        for i in range(self.scales):
+            x = halve(x) if i else x
+            sizes = self.width, self.most, self.strides
+            how = dict(weight_norm=self.weight_norm, dtype=self.dtype, name=f"scale_{i + 1}")
+            answers.append(Scale(*sizes, **how)(x))
+        return tuple(answers)
+
+
+def halve(x: jax.Array) -> jax.Array:
+    """Mean of four samples, two apart, over what lies within, [B T C] -> [B T/2 C]."""
+    inside = jnp.ones((1, x.shape[1], 1), x.dtype)
+    return avg_pool(x, 4, 2, (1, 1)) / avg_pool(inside, 4, 2, (1, 1))

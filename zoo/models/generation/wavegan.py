@@ -1,0 +1,138 @@
+"""WaveGAN: a second of audio at once from a random vector, judged by a critic of waveforms.
+
+Chris Donahue, Julian McAuley, Miller Puckette: "Adversarial Audio Synthesis", ICLR 2019, tables of
+the two networks in its appendix; details from the authors' published code.
+
+Deviations and guesses:
+- Phase shuffle draws one shift per layer and batch, as the authors' code; the paper reads as one
+  per example.
+- Classes are not in the paper. Here a learned vector of the class joins the latent, and the critic
+  adds the inner product of its mean last features with a vector of the class (Miyato 2018).
+- Batch norm, off in the paper's results, is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from zoo.errors import BadInput
+from zoo.layers.conv import Conv, TransposedConv
+from zoo.layers.upsample import repeat
+
+SEED = 16  # samples that the generator begins with
+STRIDES = {16_384: (4,) * 5, 32_768: (4,) * 5 + (2,), 65_536: (4,) * 6}  # by samples
+Features = tuple[jax.Array, ...]
+GLOROT = nn.initializers.glorot_uniform()
+
+
+def strides_for(samples: int) -> tuple[int, ...]:
+    """Strides of the paper's networks for that many samples, 16,384, 32,768 or 65,536."""
+    if samples not in STRIDES:
+        lengths = ", ".join(f"{n:,}" for n in STRIDES)
+        raise BadInput(f"WaveGAN makes {lengths} samples, not {samples:,}")
+    return STRIDES[samples]
+
+
+def phase_shuffle(x: jax.Array, key: jax.Array, reach: int) -> jax.Array:
+    """Moves [B T C] by one random shift of -reach to reach samples, reflected ends -> [B T C]."""
+    shift = jax.random.randint(key, (), -reach, reach + 1)
+    padded = jnp.pad(x, ((0, 0), (reach, reach), (0, 0)), mode="reflect")
+    return jax.lax.dynamic_slice_in_dim(padded, reach - shift, x.shape[1], axis=1)
+
+
+class Generator(nn.Module):
+    """Latents [B L] (and classes [B] of integers) -> audio [B T 1], T = 16 prod(strides).
+
+    Call with classes=None where `classes` is 0. post_filter: taps of a learned filter behind the
+    tanh (512 in the paper; 0: none); its output may leave [-1, 1].
+    """
+
+    dim: int = 64
+    strides: tuple[int, ...] = STRIDES[16_384]
+    kernel_size: int = 25
+    latent: int = 100
+    upsampling: str = "zeros"  # or "nearest": repetition, then a convolution
+    post_filter: int = 0
+    classes: int = 0
+    dtype: Any = jnp.float32
+
+    @property
+    def samples(self) -> int:
+        """Output length T."""
+        return SEED * math.prod(self.strides)
+
+    @nn.compact
+    def __call__(
+        self, z: jax.Array, classes: jax.Array | None = None, *, train: bool = False
+    ) -> jax.Array:
+        if z.ndim != 2 or z.shape[1] != self.latent:
+            raise BadInput(f"this generator takes latents [B {self.latent}], not {z.shape}")
+        if self.classes:
+            voice = nn.Embed(self.classes, self.latent, dtype=self.dtype, name="classes")(classes)
+            z = jnp.concatenate([z.astype(self.dtype), voice], -1)
+        depth = len(self.strides)
+        width = self.dim * 2 ** (depth - 1)
+        x = nn.Dense(SEED * width, kernel_init=GLOROT, dtype=self.dtype, name="dense")(z)
+        x = nn.relu(x.reshape(-1, SEED, width))
+        for i, stride in enumerate(self.strides):
+            last = i == depth - 1
+            x = self._up(1 if last else width // 2 ** (i + 1), stride, f"up_{i + 1}")(x)
+            x = jnp.tanh(x) if last else nn.relu(x)
+        if self.post_filter:
+            x = Conv(1, self.post_filter, use_bias=False, dtype=self.dtype, name="post")(x)
+        return x.astype(jnp.float32)
+
+    def _up(self, features: int, stride: int, name: str) -> Callable[[jax.Array], jax.Array]:
+        how = dict(kernel_init=GLOROT, dtype=self.dtype, name=name)
+        if self.upsampling == "zeros":
+            return TransposedConv(features, self.kernel_size, stride, padding="same", **how)
+        if self.upsampling != "nearest":
+            raise BadInput(f"upsampling={self.upsampling!r}: use 'zeros' or 'nearest'")
+        conv = Conv(features, self.kernel_size, **how)
+        return lambda x: conv(repeat(x, stride))
+
+
+class Critic(nn.Module):
+    """Audio [B T 1] (and classes [B]) -> one scale ((score [B], features of each layer),).
+
+    T = 16 prod(strides). train=True shuffles phases and needs the random key 'shuffle'; the score
+    is a pure function of that key, as the gradient penalty needs it.
+    """
+
+    dim: int = 64
+    strides: tuple[int, ...] = STRIDES[16_384]
+    kernel_size: int = 25
+    shuffle: int = 2  # largest shift in samples
+    shuffled: int = 4  # layers whose output is shuffled
+    classes: int = 0
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, x: jax.Array, classes: jax.Array | None = None, *, train: bool = False
+    ) -> tuple[tuple[jax.Array, Features], ...]:
+        length = SEED * math.prod(self.strides)
+        if x.ndim != 3 or x.shape[1:] != (length, 1):
+            raise BadInput(f"this critic takes audio [B {length:,} 1], not {x.shape}")
+        features = []
+        for i, stride in enumerate(self.strides):
+            x = Conv(
+                self.dim * 2**i, self.kernel_size, stride, kernel_init=GLOROT, dtype=self.dtype,
+                name=f"down_{i + 1}",
+            )(x)  # fmt: skip
+            x = nn.leaky_relu(x, 0.2)
+            features.append(x)
+            if train and self.shuffle and i < self.shuffled:
+                x = phase_shuffle(x, self.make_rng("shuffle"), self.shuffle)
+        flat = x.reshape(len(x), -1)
+        score = nn.Dense(1, kernel_init=GLOROT, dtype=self.dtype, name="score")(flat)[:, 0]
+        if self.classes:
+            voice = nn.Embed(self.classes, x.shape[-1], dtype=self.dtype, name="classes")(classes)
+            score = score + jnp.sum(voice * x.mean(1), -1)
+        return ((score.astype(jnp.float32), tuple(features)),)

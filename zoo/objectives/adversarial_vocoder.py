@@ -1,0 +1,162 @@
+"""Vocoders learnt with critics: audio from its own mel spectrogram; players critic and generator.
+
+MelGAN (hinge), HiFi-GAN (least squares): the generator pleases the critics, matches their features
+of the real audio and, where weighted, its log mel spectrogram. The authors judge and train with
+the same generated batch; here each turn draws a fresh one. Metrics to watch: critic/margin, real
+minus generated score, near 0 when the critics are fooled; generator/matching and
+generator/log_mel_l1, which fall while the generator learns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zoo.errors import BadInput
+from zoo.losses import adversarial
+from zoo.losses.waveform import l1
+from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
+from zoo.signal import mel
+
+Outcome = tuple[jax.Array, tuple[Tree, Metrics]]
+TAIL = 10  # frames of silence behind a source: without them vocoders end in a burst of noise
+
+
+@dataclass(frozen=True)
+class Vocoder:
+    """Critic and generator of batch[`audio`] [B T 1], T a multiple of the hop.
+
+    generator(mel [B F M]) -> [B hop F 1]; critic(audio) -> a (score, features) per scale. spec: the
+    front end. judge(fake, real), please(fake): losses of scores -> [B], summed over the scales.
+    matching: weight of the summed L1 of features; spectral: of the L1 of `spectral_spec`'s log mel
+    spectrogram (default: the front end's).
+    """
+
+    generator: nn.Module
+    critic: nn.Module
+    spec: mel.MelSpec
+    audio: str = "audio"
+    judge: Callable[[jax.Array, jax.Array], jax.Array] = adversarial.hinge_critic
+    please: Callable[[jax.Array], jax.Array] = adversarial.hinge_generator
+    matching: float = 10 * (4 / 5) / 3
+    spectral: float = 0.0
+    spectral_spec: mel.MelSpec | None = None
+
+    needs_source: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.generator.hop != self.spec.hop:
+            raise BadInput(
+                f"the generator makes {self.generator.hop} samples a frame, but the front end has "
+                f"a hop of {self.spec.hop}: the product of `upsampling` must equal it"
+            )
+        if self.generator.bins != self.spec.bins:
+            raise BadInput(
+                f"the generator takes {self.generator.bins} mel bins, the front end gives "
+                f"{self.spec.bins}: make them equal"
+            )
+
+    def init(self, rng: jax.Array, batch: Batch) -> Variables:
+        keys, audio = jax.random.split(rng), batch[self.audio]
+        params, collections = {}, {}
+        inputs = {"generator": self.features(audio), "critic": audio}
+        for key, (name, x) in zip(keys, inputs.items()):
+            module = getattr(self, name)
+            rest = dict(module.init(key, x))
+            params[name] = rest.pop("params")
+            collections |= {name: rest} if rest else {}
+        return Variables(params, collections)
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return (Turn("critic", self._judge), Turn("generator", self._create))
+
+    def features(self, audio: jax.Array) -> jax.Array:
+        """The front end's log mel spectrogram of mono audio [B T 1] -> [B F M]."""
+        return mel.log_mel(audio, self.spec)[..., 0]
+
+    def _judge(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> Outcome:
+        fake, real = self._pair(variables, batch)
+        # One call for both, so that vectors of a spectral norm move once a turn.
+        answers, changed = self.critic.apply(
+            variables.of("critic"), jnp.concatenate([fake, real]), train=True,
+            mutable=list(variables.collections.get("critic", {})),
+        )  # fmt: skip
+        scores = [jnp.split(score, 2) for score, _ in answers]
+        loss = jnp.mean(sum(self.judge(*pair) for pair in scores))
+        margin = sum(jnp.mean(ours) - jnp.mean(theirs) for theirs, ours in scores) / len(scores)
+        return loss, ({"critic": dict(changed)} if changed else {}, {"margin": margin})
+
+    def _create(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> Outcome:
+        fake, real = self._pair(variables, batch)
+        ours, theirs = (self.critic.apply(variables.of("critic"), x) for x in (fake, real))
+        pleasing = jnp.mean(sum(self.please(score) for score, _ in ours))
+        features = [[f for _, f in answers] for answers in (ours, theirs)]
+        matching = jnp.mean(adversarial.feature_matching(*features))
+        spec = self.spectral_spec or self.spec
+        distance = jnp.mean(l1(mel.log_mel(fake, spec), mel.log_mel(real, spec)))
+        loss = pleasing + self.matching * matching + self.spectral * distance
+        metrics = {"pleasing": pleasing, "matching": matching, "log_mel_l1": distance}
+        return loss, ({}, metrics)
+
+    def _pair(self, variables: Variables, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        """(generated, real) audio of one length."""
+        real = batch[self.audio]
+        fake = self.generator.apply(variables.of("generator"), self.features(real), train=True)
+        if fake.shape != real.shape:
+            raise BadInput(
+                f"audio of {real.shape[1]} samples is no whole number of frames of "
+                f"{self.spec.hop}: use a multiple of it"
+            )
+        return fake, real
+
+    def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
+        """{'audio': [B hop F 1]}: the batch's audio out of its own mel spectrogram."""
+        frames = self.features(batch[self.audio])
+        return {"audio": self.generator.apply(variables.of("generator"), frames)}
+
+    def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
+        """Chunks [count t 1] of the source vocoded, equal to one pass over all of it.
+
+        Windows of frames overlap by as much as an output can depend on, so that memory does not
+        grow with the source; every voice is the same, there being no chance in it.
+        """
+        if request.source is None or request.prompt is not None:
+            raise BadInput("a vocoder takes a source and no prompt: give it --input alone")
+        spec, reach, hop = self.spec, self.generator.reach, self.spec.hop
+        length = request.length or len(request.source)
+        wanted = -(-length // hop)
+        frames = wanted + TAIL
+        audio = padded(np.asarray(request.source, np.float32)[:length], frames * hop, spec)
+        bare = replace(spec, centre=False, pad=None)  # its padding is done
+
+        @jax.jit
+        def vocode(variables: Variables, piece: jax.Array) -> jax.Array:
+            mels = mel.log_mel(piece, bare)[..., 0]
+            return self.generator.apply(variables.of("generator"), mels)
+
+        step = max(request.chunk // hop, reach, 1)
+        size = min(step + 2 * reach, frames)
+        for first in range(0, wanted, step):
+            begin = min(max(first - reach, 0), frames - size)
+            piece = audio[None, begin * hop : (begin + size - 1) * hop + spec.n_fft]
+            made = np.asarray(vocode(variables, piece))
+            stop = min((first + step) * hop, length)
+            yield np.repeat(made[:, (first - begin) * hop : stop - begin * hop], request.count, 0)
+
+
+def padded(audio: np.ndarray, length: int, spec: mel.MelSpec) -> np.ndarray:
+    """Audio [T C] with zeros up to `length`, then with the front end's own padding."""
+    before, after = spec.pad or ((spec.n_fft // 2,) * 2 if spec.centre else (0, 0))
+    audio = np.pad(audio, ((0, length - len(audio)), (0, 0)))
+    return np.pad(audio, ((before, after), (0, 0)), mode=spec.pad_mode)
