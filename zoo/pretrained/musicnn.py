@@ -32,7 +32,7 @@ def _pair(conv: str, norm: str, own: str) -> tuple[Rule, ...]:
 
 BLOCKS = (
     "timbral_1/block", "timbral_2/block", "temporal_1/block", "temporal_2/block",
-    "temporal_3/block", "cnn_1", "cnn_2", "cnn_3",
+    "temporal_3/block", "middle_1", "middle_2", "middle_3",
 )  # fmt: skip
 MUSICNN = (
     *(

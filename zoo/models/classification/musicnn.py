@@ -114,7 +114,7 @@ class Musicnn(nn.Module):
         self.sow("intermediates", "temporal", jnp.concatenate(temporal, -1))
         features = [jnp.concatenate([*timbral, *temporal], -1)]
         for i in range(3):
-            y = Block(self.middle, 7, **kind, name=f"cnn_{i + 1}")(features[-1], train=train)
+            y = Block(self.middle, 7, **kind, name=f"middle_{i + 1}")(features[-1], train=train)
             features.append(y + features[-1] if i else y)
             self.sow("intermediates", f"cnn_{i + 1}", features[-1])
         return self._pooled(jnp.concatenate(features, -1), train)
