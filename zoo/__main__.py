@@ -35,6 +35,7 @@ def main(words: list[str] | None = None) -> int:
     report = commands.add_parser("report", help="pages and tables")
     report.add_argument("directory", nargs="?", type=Path, metavar="RUN")
     report.add_argument("--table", action="store_true")
+    report.add_argument("--picture", type=Path, metavar="PNG", help="spectrograms of a run's stems")
     report.set_defaults(run=make_report)
     return command_line.run(parser, lambda options: options.run(options), words)
 
@@ -71,6 +72,10 @@ def make_report(options: argparse.Namespace) -> None:
         from zoo.report import tables
 
         print("\n".join(map(str, tables.render())))
+    elif options.directory and options.picture:
+        from zoo.report import picture
+
+        print(picture.draw(options.directory, options.picture))
     elif options.directory:
         from zoo.report import page
 
