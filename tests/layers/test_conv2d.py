@@ -1,0 +1,94 @@
+"""Convolutions of spectrograms against JAX's own plain forms, values and gradients."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from zoo.layers.conv2d import Conv2D, TransposedConv2D, convolve_2d, transposed_2d
+
+LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+
+def noise(*shape):
+    return jnp.asarray(np.random.default_rng(len(shape)).standard_normal(shape), jnp.float32)
+
+
+def plain(x, kernel, stride, dilation, pads):
+    return jax.lax.conv_general_dilated(
+        x, kernel, (stride,) * 2, (pads, pads), rhs_dilation=(dilation,) * 2,
+        dimension_numbers=LAYOUT,
+    )  # fmt: skip
+
+
+def plain_transposed(x, kernel, stride, crop):
+    ends = [(kernel.shape[0] - 1 - c) for c in crop]
+    return jax.lax.conv_general_dilated(
+        x, kernel[::-1, ::-1], (1, 1), (ends, ends), lhs_dilation=(stride,) * 2,
+        dimension_numbers=LAYOUT,
+    )  # fmt: skip
+
+
+def both(ours, theirs, x, kernel):
+    """Outputs and gradients agree; the squares make the gradient depend on every output."""
+    np.testing.assert_allclose(ours(x, kernel), theirs(x, kernel), atol=2e-4)
+    for argument in (0, 1):
+        one, two = (
+            jax.grad(lambda *a, f=f: jnp.mean(f(*a) ** 2), argument)(x, kernel)
+            for f in (ours, theirs)
+        )
+        np.testing.assert_allclose(one, two, atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    "shape, taps, stride, dilation, pads",
+    [((2, 12, 20, 3), 5, 2, 1, (1, 2)), ((1, 4, 16, 6), 5, 2, 1, (1, 2)),
+     ((1, 9, 8, 1), 4, 1, 2, (3, 3)), ((1, 3, 3, 2), 3, 1, 1, (0, 0))],
+)  # fmt: skip
+def test_convolution_equals_lax(shape, taps, stride, dilation, pads):
+    kernel = noise(taps, taps, shape[-1], 4)
+    both(
+        lambda x, k: convolve_2d(x, k, stride=stride, dilation=dilation, pads=pads),
+        lambda x, k: plain(x, k, stride, dilation, pads),
+        noise(*shape),
+        kernel,
+    )
+
+
+@pytest.mark.parametrize("shape, crop", [((1, 2, 8, 5), (1, 2)), ((2, 6, 7, 3), (0, 0))])
+def test_transposed_equals_lax(shape, crop):
+    both(
+        lambda x, k: transposed_2d(x, k, stride=2, crop=crop),
+        lambda x, k: plain_transposed(x, k, 2, crop),
+        noise(*shape),
+        noise(5, 5, shape[-1], 4),
+    )
+
+
+def test_modules_equal_torch():
+    torch = pytest.importorskip("torch")
+    x = noise(1, 6, 8, 3)
+    theirs = torch.from_numpy(np.asarray(x)).permute(0, 3, 1, 2)
+    down, up = Conv2D(4, 5, 2, pads=(1, 2)), TransposedConv2D(4, 5, 2, crop=(1, 2))
+    for module, make, axes in (
+        (down, torch.nn.Conv2d(3, 4, 5, 2), (3, 2, 0, 1)),
+        (up, torch.nn.ConvTranspose2d(3, 4, 5, 2), (2, 3, 0, 1)),
+    ):
+        params = module.init(jax.random.key(0), x)["params"]
+        with torch.no_grad():
+            make.weight.copy_(torch.from_numpy(np.array(params["kernel"]).transpose(axes)))
+            make.bias.fill_(0.5)
+            given = torch.nn.functional.pad(theirs, (1, 2, 1, 2)) if module is down else theirs
+            wanted = make(given).permute(0, 2, 3, 1).numpy()
+        wanted = wanted if module is down else wanted[:, 1:-2, 1:-2]
+        params["bias"] = jnp.full(4, 0.5)
+        np.testing.assert_allclose(module.apply({"params": params}, x), wanted, atol=1e-5)
+
+
+def test_the_compiled_gradient_holds_no_slow_form():
+    def loss(x, kernel):
+        return jnp.sum(transposed_2d(x, kernel, stride=2, crop=(1, 2)) ** 2)
+
+    step = jax.jit(jax.grad(loss, (0, 1)))
+    text = step.lower(jnp.zeros((1, 8, 16, 4)), jnp.zeros((5, 5, 4, 2))).compile().as_text()
+    assert "lhs_dilate" not in text

@@ -1,0 +1,115 @@
+"""Two-dimensional convolutions [B F N C] -> [B F' N' C'] of spectrograms, fast to differentiate.
+
+As in `zoo.layers.conv`, but a strided convolution stays one (CPUs run it well in two dimensions),
+unless its output is smaller than its kernel: then it is a matrix product of patches. A transposed
+convolution is a dense one to four times the channels (sub-pixel): its plain form is eight times
+slower in the backward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
+
+Pads = tuple[int, int]  # (before, after), the same for both axes
+
+
+def convolve_2d(
+    x: jax.Array, kernel: jax.Array, *, stride: int = 1, dilation: int = 1, pads: Pads = (0, 0)
+) -> jax.Array:
+    """Correlates [B F N C] with [k l C C'] -> [B F' N' C'], zeros of `pads` around both axes."""
+    x = jnp.pad(x, ((0, 0), pads, pads, (0, 0)))
+    spans = [(size - 1) * dilation + 1 for size in kernel.shape[:2]]
+    out = [(size - span) // stride + 1 for size, span in zip(x.shape[1:3], spans)]
+    if out[0] < kernel.shape[0] or out[1] < kernel.shape[1]:
+        return _patches(x, kernel, stride, dilation, out)
+    return jax.lax.conv_general_dilated(
+        x,
+        kernel,
+        (stride, stride),
+        "VALID",
+        rhs_dilation=(dilation, dilation),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
+def _patches(
+    x: jax.Array, kernel: jax.Array, stride: int, dilation: int, out: list[int]
+) -> jax.Array:
+    rows, columns, width, features = kernel.shape
+    reach = [(size - 1) * stride + 1 for size in out]
+
+    def shifted(i: int, j: int) -> jax.Array:
+        i, j = i * dilation, j * dilation
+        return x[:, i : i + reach[0] : stride, j : j + reach[1] : stride]
+
+    patches = [shifted(i, j) for i in range(rows) for j in range(columns)]
+    return jnp.concatenate(patches, -1) @ kernel.reshape(rows * columns * width, features)
+
+
+def transposed_2d(x: jax.Array, kernel: jax.Array, *, stride: int, crop: Pads) -> jax.Array:
+    """Transposed convolution [B F N C] with a square kernel [k k C C'] -> [B F' N' C'].
+
+    y[i s + j - before] += x[i] w[j] along both axes, F' = (F - 1) s + k - before - after; torch's
+    ConvTranspose2d weight [C C' k k] becomes ours by `transpose(2, 3, 0, 1)`.
+    """
+    taps, width, features = kernel.shape[1:]
+    phases = -(-taps // stride)
+    spare = phases * stride - taps
+    kernel = jnp.pad(kernel, ((0, spare), (0, spare), (0, 0), (0, 0)))
+    kernel = kernel.reshape(phases, stride, phases, stride, width, features)[::-1, :, ::-1]
+    kernel = kernel.transpose(0, 2, 4, 1, 3, 5).reshape(phases, phases, width, -1)
+    y = convolve_2d(x, kernel, pads=(phases - 1, phases - 1))
+    batch, *blocks = y.shape[:3]
+    y = y.reshape(batch, *blocks, stride, stride, features).transpose(0, 1, 3, 2, 4, 5)
+    y = y.reshape(batch, blocks[0] * stride, blocks[1] * stride, features)
+    ends = [(size - 1) * stride + taps - crop[1] for size in x.shape[1:3]]
+    return y[:, crop[0] : ends[0], crop[0] : ends[1]]
+
+
+class Conv2D(nn.Module):
+    """Convolution [B F N C] -> [B F' N' features]; parameters 'kernel' [k k C features], 'bias'.
+
+    Those of flax.linen.Conv; torch's Conv2d weight [O I k k] is `transpose(2, 3, 1, 0)`.
+    """
+
+    features: int
+    kernel_size: int
+    stride: int = 1
+    dilation: int = 1
+    pads: Pads = (0, 0)
+    kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape)
+        bias = self.param("bias", nn.initializers.zeros, shape[-1:])
+        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
+        y = convolve_2d(x, kernel, stride=self.stride, dilation=self.dilation, pads=self.pads)
+        return y + bias
+
+
+class TransposedConv2D(nn.Module):
+    """Transposed convolution [B F N C] -> [B F' N' features]; 'kernel' [k k C features], 'bias'."""
+
+    features: int
+    kernel_size: int
+    stride: int
+    crop: Pads = (0, 0)
+    kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape)
+        bias = self.param("bias", nn.initializers.zeros, shape[-1:])
+        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
+        return transposed_2d(x, kernel, stride=self.stride, crop=self.crop) + bias
