@@ -1,0 +1,84 @@
+"""U-Net on spectrograms (Jansson et al., ISMIR 2017) as U7a of the Wave-U-Net paper, on MUSDB18-HQ.
+
+One net for the accompaniment and one for the vocals, mono at 8,192 Hz; Adam at 1e-4, batch 4.
+loss=magnitude compares magnitudes with L1, as the authors did (U7a); loss=audio is the mean square
+of samples (U7). Hours on one GPU (reported, unchecked).
+Deviations: the authors' 20,000 songs are not public, so the row is that of a comparison on MUSDB18;
+the usual 86/14 split, without CCMixter; scores are taken at the model's rate. Audio is the reader's
+own download: path=FOLDER.
+"""
+
+from zoo.data.musdb18 import Musdb18HQ
+from zoo.data.pipeline import Data
+from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, ToFloat
+from zoo.errors import BadInput
+from zoo.evaluation.segments import Segments
+from zoo.evaluation.separation import Separation
+from zoo.evaluation.songs import Separator
+from zoo.experiment import Experiment
+from zoo.losses.waveform import l2
+from zoo.models.separation.spectrogram_unet import SpectrogramUNet
+from zoo.objectives.masking import Masking
+from zoo.objectives.supervised import Supervised
+from zoo.training.optimizers import adam
+from zoo.training.plateau import Plateau
+
+PAPER = {
+    "sdr_pooled_median/vocals": 2.74,
+    "sdr_pooled_median/accompaniment": 6.68,
+    "source": "U7a in table 2 of Stoller, Ewert and Dixon 2018: reported, unchecked",
+}
+PARAMETERS = 19_643_618
+SMOKE = {"widths": (2, 3, 4), "frames": 16, "batch": 2, "steps": 2}
+
+RATE = 8192
+SOURCES = {"accompaniment": ("bass", "drums", "other"), "vocals": ("vocals",)}
+
+
+def config(
+    path: str = "~/data/musdb18hq",
+    loss: str = "magnitude",
+    widths: tuple[int, ...] = (16, 32, 64, 128, 256, 512),
+    frames: int = 128,
+    batch: int = 4,
+    steps: int = 400_000,
+    rate: float = 1e-4,
+    seed: int = 0,
+) -> Experiment:
+    if loss not in ("magnitude", "audio"):
+        raise BadInput(f"loss={loss} is unknown: choose magnitude or audio")
+    model = SpectrogramUNet(sources=2, widths=widths, frames=frames)
+    length = model.length()
+    data = Musdb18HQ(path, RATE, 1, chunk_seconds=length / RATE)
+    groups = tuple(tuple(map(data.info.labels.index, stems)) for stems in SOURCES.values())
+    # A frame at either end of a segment has no neighbours: it is not kept.
+    segments = Segments(
+        length, length - 2 * model.hop, hop=frames * 3 // 4 * model.hop, window="fade", batch=4,
+        key="mixture",
+    )  # fmt: skip
+    objective = Masking(model)
+    if loss == "audio":
+        objective = Supervised(model, l2, input="mixture", target="stems")
+    return Experiment(
+        data=Data(
+            data,
+            (
+                Crop(length),
+                ToFloat(),
+                Gain(0.7, 1.0),
+                Group(groups),
+                Mixture(),
+                Keep("mixture", "stems"),
+            ),
+        ),
+        objective=objective,
+        optimizers={"model": adam(rate)},
+        evaluation=Separation(Separator(segments, RATE, 1, tuple(SOURCES), stereo="downmix")),
+        batch=batch,
+        steps=steps,
+        plateau=Plateau(patience=20, factors=(1.0,)),
+        evaluate_every=2000,
+        evaluate_limit=14,
+        save_every=1000,
+        seed=seed,
+    )

@@ -1,0 +1,69 @@
+"""Spleeter's U-Net of two stems (Hennequin et al., JOSS 2020), on MUSDB18-HQ; its weights exist.
+
+One net for the vocals and one for the accompaniment, 44.1 kHz stereo up to 11 kHz; above that the
+stems are silent, and --keep_sum or --residual say where the rest goes. The authors' two stems were
+trained on songs of Deezer for a million steps of batch 4 with Adam at 1e-4; those weights are
+`--checkpoint spleeter_2stems`. Training here takes days on one GPU (unchecked).
+Deviations: the authors' configuration for MUSDB18 has four stems, ELU, pitch shifts and stretching.
+Audio is the reader's own download: path=FOLDER.
+"""
+
+from zoo.data.musdb18 import Musdb18HQ
+from zoo.data.pipeline import Data
+from zoo.data.transforms import Crop, Group, Keep, Mixture, ToFloat
+from zoo.evaluation.segments import Segments
+from zoo.evaluation.separation import Separation
+from zoo.evaluation.songs import Separator
+from zoo.experiment import Experiment
+from zoo.models.separation.spectrogram_unet import SPLEETER, SpectrogramUNet
+from zoo.objectives.masking import Masking
+from zoo.training.optimizers import adam
+
+PAPER = {
+    "sdr_median_of_track_medians/vocals": 6.55,
+    "source": (
+        "Hennequin et al. 2020, masks of the four-stem model trained on other songs (checked); "
+        "that it is a median of medians is unchecked"
+    ),
+}
+PARAMETERS = 19_647_498
+SMOKE = {"widths": (2, 3, 4), "frames": 16, "batch": 2, "steps": 2}
+
+RATE = 44_100
+SOURCES = {"vocals": ("vocals",), "accompaniment": ("bass", "drums", "other")}
+
+
+def config(
+    path: str = "~/data/musdb18hq",
+    widths: tuple[int, ...] = (16, 32, 64, 128, 256, 512),
+    frames: int = 512,
+    batch: int = 4,
+    steps: int = 200_000,
+    rate: float = 1e-4,
+    ratios: str = "sdr",
+    seed: int = 0,
+) -> Experiment:
+    model = SpectrogramUNet(**{**SPLEETER, "widths": widths, "frames": frames})
+    length = model.length()
+    data = Musdb18HQ(path, RATE, 2, chunk_seconds=length / RATE)
+    groups = tuple(tuple(map(data.info.labels.index, stems)) for stems in SOURCES.values())
+    # An odd number of hops is kept, so that the frames of all segments lie on one grid.
+    kept = frames // 8 * 7 - 1
+    segments = Segments(
+        length, kept * model.hop, hop=frames * 3 // 4 * model.hop, window="fade", key="mixture"
+    )
+    return Experiment(
+        data=Data(
+            data, (Crop(length), ToFloat(), Group(groups), Mixture(), Keep("mixture", "stems"))
+        ),
+        # The innermost skip is a convolution's raw output: the batch norm behind it does nothing.
+        objective=Masking(model, without_gradient=(f"down_{len(widths)}_norm",)),
+        optimizers={"model": adam(rate)},
+        evaluation=Separation(Separator(segments, RATE, 2, tuple(SOURCES)), ratios=ratios),
+        batch=batch,
+        steps=steps,
+        evaluate_every=5000,
+        evaluate_limit=14,
+        save_every=1000,
+        seed=seed,
+    )

@@ -1,0 +1,187 @@
+"""U-Net on spectrograms: a mask per source, from audio to audio.
+
+Andreas Jansson, Eric Humphrey, Nicola Montecchio, Rachel Bittner, Aparna Kumar, Tillman Weyde:
+"Singing Voice Separation with Deep U-Net Convolutional Networks", ISMIR 2017; and the layout of
+Romain Hennequin, Anis Khlif, Felix Voituret, Manuel Moussallam: "Spleeter", JOSS 2020.
+
+Deviations and guesses:
+- Jansson's input is log(1 + magnitude), as in the Wave-U-Net authors' port; the paper scales each
+  song to [0, 1], which a segment of a song cannot know.
+- Jansson's batch norms have offsets only, which gives the 9.82 million parameters of the port.
+- The bin at half the sample rate, which the net does not see, gets Jansson's `beyond` = 0.5.
+- Audio is padded to whole hops; Spleeter leaves what lies behind the last one to its last frame.
+- Spleeter's published batch norms hold the statistics 0 and 1; here training moves them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from zoo.errors import BadInput
+from zoo.layers.conv2d import Conv2D, TransposedConv2D
+from zoo.layers.norm import BatchNorm
+from zoo.signal import stft
+
+Layout = Literal["jansson", "spleeter"]
+PADS = (1, 2)  # around a kernel of five at stride two: TensorFlow's 'same'
+TINY = 1e-10  # of Spleeter's ratio masks: silence is shared equally
+SPLEETER = {  # fields of the published model of two stems
+    "sources": 2, "channels": 2, "n_fft": 4096, "hop": 1024, "bins": 1024, "frames": 512,
+    "layout": "spleeter", "masks": "ratio", "beyond": 0.0,
+}  # fmt: skip
+
+
+class MaskUNet(nn.Module):
+    """The net of one source, magnitudes [B F N C] -> what share of them is its own, [B F N C].
+
+    F and N are multiples of 2 ** len(widths). Layout 'jansson': convolution, batch norm (offset
+    only), leaky ReLU, and skips of the result. 'spleeter': skips of the convolutions themselves, so
+    that the last batch norm has no effect; ReLU before batch norm on the way up; and a further,
+    dilated convolution at the end.
+    """
+
+    widths: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
+    layout: Layout = "jansson"
+    kernel_size: int = 5
+    dropout: float = 0.5  # of the first three layers on the way up
+    momentum: float = 0.99
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
+        channels, skips, spleeter = x.shape[-1], [], self.layout == "spleeter"
+        for level, features in enumerate(self.widths, 1):
+            raw = self._down(features, f"down_{level}")(x)
+            x = nn.leaky_relu(self._norm(f"down_{level}_norm")(raw, train=train), 0.2)
+            skips.append(raw if spleeter else x)
+        x = skips.pop()
+        for level, features in enumerate(reversed(self.widths[:-1]), 1):
+            x = self._up(features, f"up_{level}")(x)
+            norm = self._norm(f"up_{level}_norm")
+            x = norm(nn.relu(x), train=train) if spleeter else nn.relu(norm(x, train=train))
+            if level <= 3:
+                x = nn.Dropout(self.dropout, deterministic=not train)(x)
+            x = jnp.concatenate([skips.pop(), x], -1)
+        x = self._up(1 if spleeter else channels, f"up_{len(self.widths)}")(x)
+        if spleeter:
+            x = self._norm(f"up_{len(self.widths)}_norm")(nn.relu(x), train=train)
+            x = Conv2D(
+                channels, 4, dilation=2, pads=(3, 3), kernel_init=self._init,
+                dtype=self.dtype, name="output",
+            )(x)  # fmt: skip
+        return nn.sigmoid(x.astype(jnp.float32))
+
+    @property
+    def _init(self) -> Any:
+        spleeter = self.layout == "spleeter"
+        return nn.initializers.he_uniform() if spleeter else nn.initializers.glorot_uniform()
+
+    def _down(self, features: int, name: str) -> nn.Module:
+        return Conv2D(
+            features, self.kernel_size, 2, pads=PADS, kernel_init=self._init,
+            dtype=self.dtype, name=name,
+        )  # fmt: skip
+
+    def _up(self, features: int, name: str) -> nn.Module:
+        return TransposedConv2D(
+            features, self.kernel_size, 2, crop=PADS, kernel_init=self._init,
+            dtype=self.dtype, name=name,
+        )  # fmt: skip
+
+    def _norm(self, name: str) -> nn.Module:
+        scale = self.layout == "spleeter"
+        return BatchNorm(self.momentum, 1e-3, use_scale=scale, dtype=self.dtype, name=name)
+
+
+class SpectrogramUNet(nn.Module):
+    """Masks of one U-Net per source, mixture [B T C] -> sources [B T S C], of any length T.
+
+    The fields are Jansson's, for 8,192 Hz; SpectrogramUNet(**SPLEETER) is for 44,100 Hz. The nets
+    see the lowest `bins` bins of `frames` frames at a time; above them the mask is `beyond`. masks:
+    'own', each net's output; 'ratio', each estimate's share of the power of all, so that the
+    sources sum to the mixture below the highest bin. The mixture's phase is kept.
+    """
+
+    sources: int = 2
+    channels: int = 1
+    n_fft: int = 1024
+    hop: int = 768
+    bins: int = 512
+    frames: int = 128
+    widths: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
+    layout: Layout = "jansson"
+    masks: Literal["own", "ratio"] = "own"
+    beyond: float = 0.5
+    dropout: float = 0.5
+    momentum: float = 0.99
+    dtype: Any = jnp.float32
+
+    def setup(self) -> None:
+        scale = 2 ** len(self.widths)
+        if self.frames % scale or self.bins % scale or self.bins > self.n_fft // 2 + 1:
+            raise BadInput(
+                f"frames={self.frames}, bins={self.bins}: both must be multiples of {scale}, and "
+                f"bins at most {self.n_fft // 2 + 1}"
+            )
+        self.nets = [
+            MaskUNet(self.widths, self.layout, dropout=self.dropout, momentum=self.momentum,
+                     dtype=self.dtype) for _ in range(self.sources)
+        ]  # fmt: skip
+
+    def length(self) -> int:
+        """Samples whose spectrogram has exactly `frames` frames: what to train on."""
+        return (self.frames - 1) * self.hop
+
+    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
+        if x.ndim != 3 or x.shape[-1] != self.channels:
+            raise BadInput(f"this U-Net takes [B T {self.channels}], not {x.shape}")
+        spectrum = self.spectrum(x)
+        masks = self._masks(jnp.abs(spectrum[:, :, : self.bins]), train)
+        above = spectrum.shape[2] - self.bins
+        pads = ((0, 0), (0, 0), (0, above), (0, 0), (0, 0))
+        masks = jnp.pad(masks, pads, constant_values=self.beyond)
+        stems = (spectrum[:, :, :, None] * masks).reshape(*spectrum.shape[:3], -1)
+        length = x.shape[1]
+        y = stft.istft(
+            stems, self.n_fft, self.hop, centre=False, pad=self._pad(length), length=length
+        )
+        return y.reshape(*x.shape[:2], self.sources, self.channels)
+
+    def spectrum(self, x: jax.Array) -> jax.Array:
+        """STFT with frames centred on whole hops, [B T C] -> [B F N C] complex64."""
+        return stft.stft(x, self.n_fft, self.hop, centre=False, pad=self._pad(x.shape[1]))
+
+    def magnitudes(self, x: jax.Array, *, train: bool = False) -> jax.Array:
+        """Every net's own estimate, [B T C] -> [B F bins S C]: what training compares."""
+        magnitude = jnp.abs(self.spectrum(x)[:, :, : self.bins])
+        return self._shares(magnitude, train) * magnitude[:, :, :, None]
+
+    def targets(self, stems: jax.Array) -> jax.Array:
+        """Magnitudes of given sources, [B T S C] -> [B F bins S C]."""
+        flat = stems.reshape(*stems.shape[:2], -1)
+        magnitude = jnp.abs(self.spectrum(flat)[:, :, : self.bins])
+        return magnitude.reshape(*magnitude.shape[:3], *stems.shape[2:])
+
+    def _pad(self, length: int) -> tuple[int, int]:
+        return self.n_fft // 2, self.n_fft // 2 + -length % self.hop
+
+    def _masks(self, magnitude: jax.Array, train: bool) -> jax.Array:
+        shares = self._shares(magnitude, train)
+        if self.masks == "own":
+            return shares
+        power = jnp.square(shares * magnitude[:, :, :, None])
+        total = power.sum(3, keepdims=True)
+        return (power + TINY / self.sources) / (total + TINY)
+
+    def _shares(self, magnitude: jax.Array, train: bool) -> jax.Array:
+        """[B F bins C] -> [B F bins S C], through the nets in pieces of `frames` frames."""
+        batch, count, bins, channels = magnitude.shape
+        x = jnp.pad(magnitude, ((0, 0), (0, -count % self.frames), (0, 0), (0, 0)))
+        x = x.reshape(-1, self.frames, bins, channels)
+        x = jnp.log1p(x) if self.layout == "jansson" else x
+        shares = jnp.stack([net(x, train=train) for net in self.nets], 3)
+        return shares.reshape(batch, -1, bins, self.sources, channels)[:, :count]
