@@ -49,6 +49,10 @@ def sound(trained: Trained, options: argparse.Namespace) -> int:
         if not options.input:
             raise BadInput(f"{trained.config.name} separates: give it a song with --input")
         return for_each(options.input, lambda path: separate(trained, path, options))
+    if getattr(options, "endless", False) or getattr(options, "resume", False):
+        from zoo import endless
+
+        return endless.play(trained, options, provenance(trained))
     if not hasattr(objective, "generate"):
         raise BadInput(f"{trained.config.name} makes no audio: use evaluate.py --input")
     if options.input:
@@ -80,12 +84,11 @@ def separate(trained: Trained, path: Path, options: argparse.Namespace) -> str:
     run = inference.predictor(trained.experiment.objective, trained.mesh)(trained.variables)
     stems = options.stems.split(",") if options.stems else None
     folder = options.out / path.stem
-    rate = probe(path).rate
-    with tqdm(unit="s", desc=path.name, leave=False, bar_format=SONG) as bar:
+    song = probe(path)
+    with tqdm(total=song.seconds, desc=path.name, leave=False, bar_format=SONG) as bar:
 
         def progress(done: int, total: int) -> None:
-            bar.total = total / rate
-            bar.update(done / rate - bar.n)
+            bar.update(done / song.rate - bar.n)
 
         facts = separate_file(
             run, path, folder, how, stems=stems, form=options.form, force=options.force,
