@@ -53,8 +53,9 @@ def test_remix():
     stereo = song(10)
     np.testing.assert_allclose(join(remix([stereo], 1))[:, 0], stereo.mean(1), atol=1e-7)
     assert join(remix([song(10, 1)], 2)).shape == (10, 2)
-    with pytest.raises(BadInput, match="6 channels"):
-        list(remix([song(10, 6)], 2))
+    assert join(remix([song(10, 6)], 2)).shape == (10, 2)  # the usual downmix of surround sound
+    with pytest.raises(BadInput, match="2 channels cannot become 6"):
+        list(remix([song(10, 2)], 6))
 
 
 def test_files_are_read_or_refused_in_one_line(tmp_path):
@@ -66,8 +67,8 @@ def test_files_are_read_or_refused_in_one_line(tmp_path):
     with pytest.raises(BadInput, match="no such file"):
         open_song(tmp_path / "b.wav")
     (tmp_path / "c.mp3").write_bytes(b"no music at all")
-    with pytest.raises(BadInput, match="not readable as sound"):
+    with pytest.raises(BadInput, match="cannot be read as audio"):
         open_song(tmp_path / "c.mp3")
     soundfile.write(path, np.full((50, 1), np.nan, np.float32), 8000, subtype="FLOAT")
-    with pytest.raises(BadInput, match="no numbers"):
+    with pytest.raises(BadInput, match="NaN or infinity"):
         list(read_blocks(open_song(path)))

@@ -30,12 +30,12 @@ WEIGHTS |= {"BL": (0.7071, 0.0), "BR": (0.0, 0.7071), "SL": (0.7071, 0.0), "SR":
 
 
 def convert(audio: np.ndarray, channels: int, ogg: bool = False) -> np.ndarray:
-    """[T C] -> [T channels] float32. raises BadInput where no sensible mapping is known."""
-    there = audio.shape[1]
+    """[... T C] -> [... T channels] float32. raises BadInput where no sensible mapping is known."""
+    there = audio.shape[-1]
     if there == channels:
         return audio
     if there == 1:
-        return np.repeat(audio, channels, axis=1)
+        return np.repeat(audio, channels, axis=-1)
     return audio @ matrix(there, channels, ogg)
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.errors import BadInput
+from zoo.data import audio_files, probing
+from zoo.data import channels as channel_maps
 
 TIME = -2
 Blocks = Iterable[np.ndarray]
@@ -30,32 +31,13 @@ class Song:
 
 def open_song(path: str | Path) -> Song:
     """Reads the header of a sound file. raises BadInput where there is none to read."""
-    import soundfile
-
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise BadInput(f"{path}: no such file; give the path of a wav, flac, ogg or mp3 file.")
-    try:
-        info = soundfile.info(str(path))
-    except soundfile.LibsndfileError as error:
-        raise BadInput(
-            f"{path}: not readable as sound ({error.error_string.rstrip('.')}); "
-            "convert it to wav, flac, ogg or mp3."
-        ) from error
-    return Song(path, info.samplerate, info.channels, info.frames)
+    file = probing.probe(path)
+    return Song(file.path, file.rate, file.channels, file.frames)
 
 
 def read_blocks(song: Song, size: int = 65_536) -> Iterator[np.ndarray]:
     """The song's samples as blocks [n C] float32. raises BadInput at a NaN or a broken frame."""
-    import soundfile
-
-    try:
-        for block in soundfile.blocks(str(song.path), size, dtype="float32", always_2d=True):
-            if not np.isfinite(block).all():
-                raise BadInput(f"{song.path}: holds samples that are no numbers; export it anew.")
-            yield block
-    except soundfile.LibsndfileError as error:
-        raise BadInput(f"{song.path}: damaged ({error}); export or download it anew.") from error
+    return audio_files.blocks(song.path, block=size)
 
 
 def part(block: np.ndarray, start: int | None, stop: int | None = None) -> np.ndarray:
@@ -133,14 +115,6 @@ def _unflatten(flat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def remix(blocks: Blocks, channels: int) -> Iterator[np.ndarray]:
-    """To `channels`: the mean of all for mono, mono repeated for more; anything else is refused."""
+    """To `channels`, mono to repeated mono and surround to stereo included."""
     for block in blocks:
-        have = block.shape[-1]
-        if have == channels:
-            yield block
-        elif channels == 1:
-            yield block.mean(-1, keepdims=True, dtype=np.float32)
-        elif have == 1:
-            yield np.repeat(block, channels, -1)
-        else:
-            raise BadInput(f"{have} channels, but the model takes {channels}: mix down first.")
+        yield channel_maps.convert(block, channels) if block.shape[-1] != channels else block
