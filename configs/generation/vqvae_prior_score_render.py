@@ -1,0 +1,66 @@
+"""WaveNet over the codes of vqvae_score_render: new piano music, codes first and then audio.
+
+Train vqvae_score_render before; autoencoder= is its run directory. A code stands for 4 ms, and the
+prior's 18 layers look back 1,023 codes, four seconds. encoder, code_width, codes, layers, ... are
+those of the autoencoder's run. autoencoder="" takes random codes, which only tests want.
+"""
+
+from zoo.data.pipeline import Data
+from zoo.data.score_render import ScoreRender
+from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.distributions import Categorical
+from zoo.evaluation.codes import CodeLikelihood
+from zoo.experiment import Experiment
+from zoo.models.generation.vqvae import VQVAE
+from zoo.models.generation.wavenet import WaveNet
+from zoo.objectives.code_prior import CodePrior
+from zoo.training.optimizers import adam, warmup_cosine
+
+PAPER = {}
+PARAMETERS = 583_616
+SMOKE = {"size": "tiny", "autoencoder": "", "layers": 4, "stacks": 2, "width": 8, "skip": 8,
+         "encoder": 8, "code_width": 8, "codes": 16, "prior_layers": 4, "prior_width": 8,
+         "samples": 2048, "batch": 2, "steps": 2}  # fmt: skip
+
+
+def config(
+    size: str = "small",
+    autoencoder: str = "runs/vqvae_score_render",
+    layers: int = 20,
+    stacks: int = 2,
+    width: int = 32,
+    skip: int = 64,
+    encoder: int = 64,
+    code_width: int = 32,
+    codes: int = 256,
+    prior_layers: int = 18,
+    prior_width: int = 64,
+    samples: int = 98_304,
+    batch: int = 4,
+    steps: int = 900,
+    rate: float = 2e-3,
+    seed: int = 0,
+) -> Experiment:
+    decoder = WaveNet(
+        layers, stacks, width, width, skip, head=skip, local_condition=code_width,
+        upsampling=(4, 4, 4),
+    )  # fmt: skip
+    vqvae = VQVAE(decoder, encoder, code_width, codes=codes)
+    prior = WaveNet(
+        prior_layers, 2, prior_width, prior_width, 2 * prior_width, head=2 * prior_width,
+        distribution=Categorical(codes, "linear"),
+    )  # fmt: skip
+    return Experiment(
+        data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
+        objective=CodePrior(prior, vqvae),
+        optimizers={"model": adam(warmup_cosine(rate, steps, 50), clip=1.0)},
+        evaluation=CodeLikelihood(samples, vqvae.hop, codes, batch=2),
+        batch=batch,
+        steps=steps,
+        average=0.99,
+        evaluate_every=300,
+        evaluate_limit=10,
+        save_every=150,
+        seed=seed,
+        initial={"autoencoder": autoencoder} if autoencoder else {},
+    )

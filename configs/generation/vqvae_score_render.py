@@ -1,0 +1,64 @@
+"""VQ-VAE on the embedded piano music: 256 codes, 250 a second, and a WaveNet that plays them.
+
+The paper's plan with a narrow encoder and 20 decoder layers of 32 channels, so that two cores
+train it in minutes: what comes back has the notes and a noisy sound. codebook=moving_average
+restarts unused codes. configs/generation/vqvae_prior_score_render.py composes with these codes.
+"""
+
+from zoo.data.pipeline import Data
+from zoo.data.score_render import ScoreRender
+from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.errors import BadInput
+from zoo.evaluation.generation import Likelihood
+from zoo.experiment import Experiment
+from zoo.models.generation.vqvae import VQVAE
+from zoo.models.generation.wavenet import WaveNet
+from zoo.objectives.autoencoder import QuantisedAutoencoder
+from zoo.training.optimizers import adam, warmup_cosine
+
+PAPER = {}
+PARAMETERS = 332_960
+SMOKE = {"size": "tiny", "layers": 4, "stacks": 2, "width": 8, "skip": 8, "encoder": 8,
+         "code_width": 8, "codes": 16, "samples": 512, "batch": 2, "steps": 2}  # fmt: skip
+
+
+def config(
+    size: str = "small",
+    layers: int = 20,
+    stacks: int = 2,
+    width: int = 32,
+    skip: int = 64,
+    encoder: int = 64,
+    code_width: int = 32,
+    codes: int = 256,
+    codebook: str = "loss",
+    commitment: float = 0.25,
+    samples: int = 8192,
+    batch: int = 3,
+    steps: int = 700,
+    rate: float = 2e-3,
+    seed: int = 0,
+) -> Experiment:
+    if codebook not in ("loss", "moving_average"):
+        raise BadInput(f"codebook={codebook}: choose loss or moving_average")
+    decoder = WaveNet(
+        layers, stacks, width, width, skip, head=skip, local_condition=code_width,
+        upsampling=(4, 4, 4),
+    )  # fmt: skip
+    model = VQVAE(
+        decoder, encoder, code_width, codes=codes, moving_average=codebook == "moving_average"
+    )
+    context = -(-decoder.receptive_field // model.hop) * model.hop
+    return Experiment(
+        data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
+        objective=QuantisedAutoencoder(model, commitment),
+        optimizers={"autoencoder": adam(warmup_cosine(rate, steps, 50), clip=1.0)},
+        evaluation=Likelihood(2 * samples + context, context, batch=1),
+        batch=batch,
+        steps=steps,
+        average=0.99,
+        evaluate_every=350,
+        evaluate_limit=4,
+        save_every=175,
+        seed=seed,
+    )

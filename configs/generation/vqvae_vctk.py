@@ -1,0 +1,75 @@
+"""VQ-VAE (van den Oord et al. 2017, section 4.3) on VCTK speech at 16 kHz: 512 codes, 64x smaller.
+
+VCTK is the reader's own download: path=FOLDER of its sound; any folder will do. labels=CSV with a
+column per speaker (see zoo/data/labels.py) and speakers=109 tell the decoder who speaks, as in the
+paper; then `sample.py --num` also speaks in other voices. The decoder's size is NSynth's of the
+same group, the optimiser's numbers are those of public WaveNets: the paper's are not established,
+nor is its likelihood. Days on one GPU.
+"""
+
+from zoo.data.folder import Folder
+from zoo.data.pipeline import Data
+from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.errors import BadInput
+from zoo.evaluation.generation import Likelihood
+from zoo.experiment import Experiment
+from zoo.models.generation.vqvae import VQVAE
+from zoo.models.generation.wavenet import WaveNet
+from zoo.objectives.autoencoder import QuantisedAutoencoder
+from zoo.training.optimizers import adam, halving
+
+PAPER = {
+    "phoneme_accuracy": 0.493,
+    "source": "section 4.3: codes mapped to phonemes, prior 0.072; reported, unchecked",
+}
+PARAMETERS = 46_734_592
+SMOKE = {"layers": 4, "stacks": 2, "width": 8, "skip": 8, "encoder": 8, "code_width": 8,
+         "codes": 16, "samples": 512, "batch": 2, "steps": 2}  # fmt: skip
+
+
+def config(
+    path: str = "~/data/vctk",
+    labels: str = "",
+    speakers: int = 0,
+    layers: int = 30,
+    stacks: int = 3,
+    width: int = 512,
+    skip: int = 256,
+    encoder: int = 256,
+    code_width: int = 64,
+    codes: int = 512,
+    codebook: str = "loss",
+    commitment: float = 0.25,
+    samples: int = 7680,
+    batch: int = 8,
+    steps: int = 500_000,
+    rate: float = 1e-3,
+    seed: int = 0,
+) -> Experiment:
+    if codebook not in ("loss", "moving_average"):
+        raise BadInput(f"codebook={codebook}: choose loss or moving_average")
+    if bool(labels) != bool(speakers):
+        raise BadInput("labels and speakers belong together: give the CSV and its column count")
+    decoder = WaveNet(
+        layers, stacks, width, width, skip, head=skip, global_condition=speakers,
+        local_condition=code_width, upsampling=(4, 4, 4),
+    )  # fmt: skip
+    model = VQVAE(
+        decoder, encoder, code_width, codes=codes, moving_average=codebook == "moving_average"
+    )
+    keys = ("tags",) if speakers else ()
+    source = Folder(path, 16_000, labels=labels or None, chunk_seconds=samples / 16_000)
+    context = -(-decoder.receptive_field // model.hop) * model.hop
+    return Experiment(
+        data=Data(source, (Crop(samples), ToFloat(), Keep("audio", *keys))),
+        objective=QuantisedAutoencoder(model, commitment, speaker=keys[0] if keys else None),
+        optimizers={"autoencoder": adam(halving(rate, 200_000), clip=1.0)},
+        evaluation=Likelihood(4 * samples + context, context, batch=1, keys=keys),
+        batch=batch,
+        steps=steps,
+        average=0.9999,
+        evaluate_every=10_000,
+        evaluate_limit=20,
+        save_every=2000,
+        seed=seed,
+    )

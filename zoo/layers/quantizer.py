@@ -1,0 +1,141 @@
+"""Vector quantisation: latents [B F D] to their nearest of Q codebook vectors, and what is used.
+
+van den Oord, Vinyals, Kavukcuoglu 2017, arXiv 1711.00937: a codebook learnt by a loss, or one that
+follows moving averages of the latents it stands for; the gradient passes straight through. The
+restart of unused codes is Jukebox's idea (Dhariwal et al. 2020).
+"""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from zoo.errors import BadInput
+
+
+@flax.struct.dataclass
+class Quantised:
+    """latent [B F D] what came in, vectors [B F D] the nearest codes, codes [B F] their numbers.
+
+    output [B F D] equals `vectors` and hands its gradient to `latent` unchanged.
+    """
+
+    latent: jax.Array
+    vectors: jax.Array
+    codes: jax.Array
+
+    @property
+    def output(self) -> jax.Array:
+        return self.latent + jax.lax.stop_gradient(self.vectors - self.latent)
+
+
+class Quantizer(nn.Module):
+    """Latents [B F D] -> `Quantised`; Q = `codes` vectors of width D that begin as real latents.
+
+    moving_average False: the vectors are the parameter 'codebook', to be pulled by a loss. True:
+    they are the collection 'codebook' (vectors and sums [Q D], counts [Q]), moved by 1 - decay
+    towards the mean latent of each code in every training batch, which is the global one. A code
+    used less than `least` times an even share begins anew at a random latent (rng 'codes').
+    """
+
+    codes: int = 512
+    moving_average: bool = False
+    decay: float = 0.99
+    least: float = 0.03
+    epsilon: float = 1e-5
+
+    @nn.compact
+    def __call__(self, latent: jax.Array, *, train: bool = False) -> Quantised:
+        if latent.ndim != 3:
+            raise BadInput(f"the quantiser takes latents [B F D], not {latent.shape}")
+        latent = latent.astype(jnp.float32)
+        flat = jax.lax.stop_gradient(latent.reshape(-1, latent.shape[-1]))
+        if not self.moving_average:
+            vectors = self.param("codebook", draw, flat, self.codes)
+            return look_up(latent, vectors)
+
+        def start() -> jax.Array:
+            return draw(self.make_rng("params"), flat, self.codes)
+
+        vectors = self.variable("codebook", "vectors", start)
+        share = flat.shape[0] / self.codes  # uses of a code in a batch, were all used alike
+        counts = self.variable("codebook", "counts", jnp.full, (self.codes,), share)
+        sums = self.variable("codebook", "sums", lambda: vectors.value * share)
+        found = look_up(latent, vectors.value)
+        if train and not self.is_initializing():
+            code = found.codes.reshape(-1)
+            moved = moving_update(counts.value, sums.value, flat, code, self.decay)
+            fresh = draw(self.make_rng("codes"), flat, self.codes)
+            counts.value, sums.value = revive(*moved, fresh, share, self.least)
+            vectors.value = means(counts.value, sums.value, self.epsilon)
+        return found
+
+    @nn.nowrap
+    def vectors(self, variables: dict, codes: jax.Array) -> jax.Array:
+        """Codes [B F] -> their vectors [B F D], out of this module's own variables."""
+        place = "codebook" if self.moving_average else "params"
+        leaf = "vectors" if self.moving_average else "codebook"
+        return variables[place][leaf][codes]
+
+
+def nearest(flat: jax.Array, vectors: jax.Array) -> jax.Array:
+    """Number of the nearest of vectors [Q D] to each of latents [N D] -> [N] int32."""
+    distances = jnp.sum(vectors**2, 1) - 2 * flat @ vectors.T  # less what is common to all codes
+    return jnp.argmin(distances, axis=1).astype(jnp.int32)
+
+
+def look_up(latent: jax.Array, vectors: jax.Array) -> Quantised:
+    """Latents [B F D] under the codebook [Q D]."""
+    flat = jax.lax.stop_gradient(latent.reshape(-1, latent.shape[-1]))
+    codes = nearest(flat, jax.lax.stop_gradient(vectors)).reshape(latent.shape[:-1])
+    return Quantised(latent, vectors[codes], codes)
+
+
+def draw(rng: jax.Array, flat: jax.Array, count: int) -> jax.Array:
+    """`count` of the latents [N D], each used once more only when all were -> [count D].
+
+    A little noise, a hundredth of their spread, keeps copies apart.
+    """
+    one, other = jax.random.split(rng)
+    rounds = -(-count // flat.shape[0])
+    order = jnp.tile(jax.random.permutation(one, flat.shape[0]), rounds)[:count]
+    spread = jnp.std(flat, axis=0) + 1e-4
+    return flat[order] + 0.01 * spread * jax.random.normal(other, (count, flat.shape[1]))
+
+
+def moving_update(
+    counts: jax.Array, sums: jax.Array, flat: jax.Array, codes: jax.Array, decay: float
+) -> tuple[jax.Array, jax.Array]:
+    """Moving (counts [Q], sums [Q D]) after a batch of latents [N D] with their codes [N]."""
+    chosen = jax.nn.one_hot(codes, counts.shape[0], dtype=flat.dtype)
+    counts = decay * counts + (1 - decay) * chosen.sum(0)
+    return counts, decay * sums + (1 - decay) * chosen.T @ flat
+
+
+def revive(
+    counts: jax.Array, sums: jax.Array, fresh: jax.Array, share: float, least: float
+) -> tuple[jax.Array, jax.Array]:
+    """(counts [Q], sums [Q D]) where codes below `least` even shares are `fresh` ones [Q D].
+
+    A new code stands as if evenly used, so that it has time to find latents of its own.
+    """
+    dead = counts < least * share
+    counts = jnp.where(dead, share, counts)
+    return counts, jnp.where(dead[:, None], fresh * share, sums)
+
+
+def means(counts: jax.Array, sums: jax.Array, epsilon: float) -> jax.Array:
+    """The codebook [Q D]: sums over counts, smoothed so that an empty code has no infinity."""
+    total = counts.sum()
+    smooth = (counts + epsilon) / (total + counts.shape[0] * epsilon) * total
+    return sums / smooth[:, None]
+
+
+def usage(codes: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
+    """(perplexity, share of the `count` codes that occur) in codes [...]; perplexity 1 to Q."""
+    uses = jnp.zeros(count).at[codes.reshape(-1)].add(1.0)
+    shares = uses / uses.sum()
+    entropy = -jnp.sum(jnp.where(shares > 0, shares * jnp.log(jnp.maximum(shares, 1e-12)), 0.0))
+    return jnp.exp(entropy), jnp.mean(uses > 0)

@@ -1,0 +1,98 @@
+"""VQ-VAE: audio as a few codes a frame, and a WaveNet that makes audio of the codes.
+
+van den Oord, Vinyals, Kavukcuoglu, "Neural Discrete Representation Learning", NeurIPS 2017, arXiv
+1711.00937, section 4.3: six convolutions of stride 2 and window 4, hence 64 samples a code, 512
+codes, and a dilated convolutional decoder like WaveNet's under the speaker's one-hot code.
+
+Deviations and guesses (reported, unchecked: the paper's text was not at hand)
+- width of the encoder (256) and of a code (64), and the decoder's sizes, are not established;
+- the encoder hears the mu-law-companded amplitude, the quantity that the decoder predicts;
+- codes reach the decoder through transposed convolutions, 4 x 4 x 4, without activation.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from zoo.errors import BadInput
+from zoo.layers.conv import Conv
+from zoo.layers.quantizer import Quantised, Quantizer
+from zoo.models.generation.wavenet import WaveNet
+
+
+class Encoder(nn.Module):
+    """Amplitudes [B T 1] -> latents [B F D], F = T / 2^levels."""
+
+    width: int = 256
+    code_width: int = 64
+    levels: int = 6
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        for level in range(self.levels):
+            x = Conv(self.width, 4, stride=2, padding=1, dtype=self.dtype, name=f"down_{level}")(x)
+            x = nn.relu(x)
+        return Conv(self.code_width, 1, dtype=self.dtype, name="latent")(x)
+
+
+class VQVAE(nn.Module):
+    """Audio [B T 1] -> (raw parameters of every next sample [B T P], `Quantised` of F = T / 64).
+
+    decoder: a WaveNet whose local_condition is `code_width` and whose upsampling makes up for the
+    encoder's 2^levels. codes, moving_average, decay: of the quantiser. speaker [B] int classes.
+    """
+
+    decoder: WaveNet
+    width: int = 256
+    code_width: int = 64
+    levels: int = 6
+    codes: int = 512
+    moving_average: bool = False
+    decay: float = 0.99
+    dtype: Any = jnp.float32
+
+    def setup(self) -> None:
+        up, wide = math.prod(self.decoder.upsampling), self.decoder.local_condition
+        if up != self.hop or wide != self.code_width:
+            raise BadInput(
+                f"the decoder upsamples {wide} channels by {up}, the codes have "
+                f"{self.code_width} and come every {self.hop} samples: make them equal"
+            )
+        self.encoder = Encoder(self.width, self.code_width, self.levels, self.dtype)
+        self.quantizer = Quantizer(self.codes, self.moving_average, self.decay)
+
+    @property
+    def hop(self) -> int:
+        """Samples a code stands for."""
+        return 2**self.levels
+
+    def __call__(
+        self, audio: jax.Array, *, speaker: jax.Array | None = None, train: bool = False
+    ) -> tuple[jax.Array, Quantised]:
+        found = self.quantise(audio, train=train)
+        return self.decoder(audio, condition=found.output, speaker=speaker), found
+
+    def quantise(self, audio: jax.Array, *, train: bool = False) -> Quantised:
+        """Audio [B T 1], T a multiple of the hop -> latents, codes and their vectors."""
+        if audio.shape[1] % self.hop:
+            raise BadInput(
+                f"audio of {audio.shape[1]} samples is no whole number of codes of {self.hop}: "
+                "use a multiple of it"
+            )
+        latent = self.encoder(self.decoder.distribution.inputs(audio))
+        return self.quantizer(latent, train=train)
+
+    def encode(self, audio: jax.Array) -> jax.Array:
+        """Audio [B T 1] -> codes [B F] int32."""
+        return self.quantise(audio).codes
+
+    def frames(self, codes: jax.Array) -> jax.Array:
+        """Codes [B F] -> what the decoder follows, one frame per sample [B T D]."""
+        variables = self.quantizer.variables
+        return self.decoder.upsample(self.quantizer.vectors(variables, codes))

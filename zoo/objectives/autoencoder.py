@@ -1,0 +1,138 @@
+"""Autoencoders with discrete codes: the likelihood of audio given its own quantised latents.
+
+van den Oord et al. 2017: cross-entropy of the decoder, the codebook pulled to the latents (unless
+it follows moving averages), and the latents committed to their codes. Player 'autoencoder'. Watch
+`perplexity` and `live`: they fall when the codebook collapses, and a strong decoder then ignores
+the codes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zoo import sampling
+from zoo.errors import BadInput
+from zoo.layers.quantizer import usage
+from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
+
+PLAYER = "autoencoder"
+
+
+@dataclass(frozen=True)
+class QuantisedAutoencoder:
+    """Mean nats per sample of batch[`audio`] [B T 1], and `commitment` x the latents' distance.
+
+    model(audio) -> (raw [B T P], Quantised), with `encode`, `frames` and an autoregressive
+    `decoder`. Distances are means over positions and channels. speaker: the batch key of one-hot
+    classes [B K]; voice i of a request speaks as class i mod K, which converts voices.
+    """
+
+    model: nn.Module
+    commitment: float = 0.25
+    audio: str = "audio"
+    speaker: str | None = None
+
+    needs_source: ClassVar[bool] = True
+
+    def init(self, rng: jax.Array, batch: Batch) -> Variables:
+        collections = dict(self.model.init(rng, batch[self.audio], **self._given(batch)))
+        params = collections.pop("params")
+        return Variables({PLAYER: params}, {PLAYER: collections} if collections else {})
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return (Turn(PLAYER, self._loss),)
+
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
+        audio = batch[self.audio]
+        (raw, found), collections = self.model.apply(
+            variables.of(PLAYER),
+            audio,
+            train=True,
+            rngs={"codes": rng},
+            mutable=list(variables.collections.get(PLAYER, {})),
+            **self._given(batch),
+        )
+        nats = -jnp.mean(self.model.decoder.distribution.log_prob(raw, audio))
+        stop = jax.lax.stop_gradient
+        committed = jnp.mean(jnp.square(found.latent - stop(found.vectors)))
+        pulled = jnp.mean(jnp.square(stop(found.latent) - found.vectors))
+        # Codes that follow moving averages are no parameters: their pull has no gradient.
+        value = nats + self.commitment * committed + pulled
+        perplexity, live = usage(found.codes, self.model.codes)
+        metrics = {
+            "bits_per_sample": nats / math.log(2),
+            "commitment": committed,
+            "perplexity": perplexity,
+            "live": live,
+        }
+        return value, ({PLAYER: dict(collections)} if collections else {}, metrics)
+
+    def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
+        """{'nats': [B T]} of every sample given the clip's codes; {'codes': [B F]}."""
+        audio = batch[self.audio]
+        raw, found = self.model.apply(variables.of(PLAYER), audio, **self._given(batch))
+        nats = -self.model.decoder.distribution.log_prob(raw, audio)
+        return {"nats": nats, "codes": found.codes}
+
+    def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
+        """Chunks [count t 1] of the source, made anew from its codes alone."""
+        if request.source is None or request.prompt is not None:
+            raise BadInput("an autoencoder takes a source and no prompt: give it --input alone")
+        own = variables.of(PLAYER)
+        source = np.asarray(request.source, np.float32)
+        length = request.length or len(source)
+        source = source[:length]
+        codes = encode(self.model, own, source)
+        if codes.shape[1] * self.model.hop < length:
+            raise BadInput(f"the source has {len(source)} samples: ask for no more than those")
+        return decode(self.model, own, codes, request, length, self.speaker is not None)
+
+    def _given(self, batch: Batch) -> dict[str, jax.Array]:
+        return {} if self.speaker is None else {"speaker": jnp.argmax(batch[self.speaker], -1)}
+
+
+def encode(model: nn.Module, variables: Tree, audio: np.ndarray) -> jax.Array:
+    """Audio [T 1] of any length, filled up with silence -> codes [1 F]."""
+    if audio.ndim != 2 or audio.shape[1] != 1:
+        raise BadInput(f"the autoencoder takes mono audio [T 1], not {audio.shape}; mix it down")
+    spare = -len(audio) % model.hop
+    padded = np.pad(audio, ((0, spare), (0, 0)))[None]
+    return jax.jit(lambda v, x: model.apply(v, x, method="encode"))(variables, padded)
+
+
+def decode(
+    model: nn.Module,
+    variables: Tree,
+    codes: jax.Array,
+    request: Request,
+    length: int,
+    speaks: bool = False,
+) -> Iterator[np.ndarray]:
+    """Codes [1 F] or [count F] -> chunks [count t 1], `length` samples together."""
+    frames = jax.jit(lambda v, c: model.apply(v, c, method="frames"))(variables, codes)
+    frames = jnp.broadcast_to(frames, (request.count, *frames.shape[1:]))
+    constant = {}
+    if speaks:
+        constant["speaker"] = jnp.arange(request.count) % model.decoder.global_condition
+    return sampling.generate(
+        model.decoder,
+        {"params": variables["params"]["decoder"]},
+        length=length,
+        count=request.count,
+        seed=request.seed,
+        temperature=request.temperature,
+        chunk=request.chunk,
+        constant=constant,
+        condition=frames,
+    )

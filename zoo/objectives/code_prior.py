@@ -1,0 +1,141 @@
+"""A prior over the codes of a frozen autoencoder: from the top down, codes first, then audio.
+
+van den Oord et al. 2017, section 3.3; Dieleman et al. 2018. Player 'model' reads the codes as
+amplitudes of as many even steps, so that any autoregressive model of audio serves. The autoencoder
+is frozen; it comes from its own run by Experiment.initial.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zoo import sampling
+from zoo.errors import BadInput
+from zoo.layers.quantizer import usage
+from zoo.objectives import autoencoder as autoencoders
+from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
+
+FROZEN = autoencoders.PLAYER
+
+
+@dataclass(frozen=True)
+class CodePrior:
+    """Mean nats per code of what `autoencoder` hears in batch[`audio`] [B T 1].
+
+    model: autoregressive over [B F 1], its distribution a linear Categorical of as many codes as
+    the codebook has. autoencoder: with `encode`, `frames` and a `decoder`, as for its own
+    objective.
+    """
+
+    model: nn.Module
+    autoencoder: nn.Module
+    audio: str = "audio"
+
+    def __post_init__(self) -> None:
+        there, wanted = self.model.distribution.codes, self.autoencoder.codes
+        if there != wanted or self.model.distribution.companding != "linear":
+            raise BadInput(f"the prior's distribution must be Categorical({wanted}, 'linear')")
+
+    def init(self, rng: jax.Array, batch: Batch) -> Variables:
+        one, other = jax.random.split(rng)
+        audio = batch[self.audio]
+        collections = dict(self.autoencoder.init(other, audio[:, : 64 * self.autoencoder.hop]))
+        frozen = collections.pop("params")
+        codes = jnp.zeros((audio.shape[0], audio.shape[1] // self.autoencoder.hop, 1))
+        params = self.model.init(one, codes)["params"]
+        kept = {FROZEN: collections} if collections else {}
+        return Variables({"model": params}, kept, {FROZEN: frozen})
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return (Turn("model", self._loss),)
+
+    def codes(self, variables: Variables, audio: jax.Array) -> jax.Array:
+        """Codes [B F] of audio [B T 1]; nothing learns through them."""
+        found = self.autoencoder.apply(variables.of(FROZEN), audio, method="encode")
+        return jax.lax.stop_gradient(found)
+
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
+        codes = self.codes(variables, batch[self.audio])
+        nats = jnp.mean(self._nats(variables, codes, train=True))
+        perplexity, live = usage(codes, self.autoencoder.codes)
+        metrics = {"bits_per_code": nats / math.log(2), "perplexity": perplexity, "live": live}
+        return nats, ({}, metrics)
+
+    def _nats(self, variables: Variables, codes: jax.Array, train: bool = False) -> jax.Array:
+        """[B F] of codes [B F]."""
+        sequence = self.model.distribution.decode(codes[..., None])
+        raw = self.model.apply(variables.of("model"), sequence, train=train)
+        return -self.model.distribution.log_prob(raw, sequence)
+
+    def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
+        """{'nats': [B F], of every code of each clip; 'codes': [B F]}."""
+        codes = self.codes(variables, batch[self.audio])
+        return {"nats": self._nats(variables, codes), "codes": codes}
+
+    def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
+        """Chunks [count t 1]: sampled codes, then audio that follows them.
+
+        A prompt is encoded and continued as codes; its end is heard again by the decoder but not
+        given out. The temperature is that of codes and samples alike.
+        """
+        if request.source is not None:
+            raise BadInput("a prior follows no source: give a prompt, or use the autoencoder's run")
+        if not request.length:
+            raise BadInput("a prior samples its codes first: ask for a length")
+        hop, own = self.autoencoder.hop, variables.of(FROZEN)
+        before = self._prompt(own, request.prompt)
+        sequences = sampling.generate(
+            self.model,
+            variables.of("model"),
+            length=-(-request.length // hop),
+            count=request.count,
+            seed=request.seed,
+            temperature=request.temperature,
+            prompt=None if before is None else self._sequence(before),
+            chunk=max(request.chunk // hop, 1),
+        )
+        codes = self.model.distribution.encode(jnp.concatenate(list(sequences), 1))[..., 0]
+        skipped = 0
+        if before is not None:
+            last = jnp.repeat(before[:, -self.lead :], request.count, 0)
+            codes, skipped = jnp.concatenate([last, codes], 1), last.shape[1] * hop
+        # Another seed: else the noise of the first codes is that of the first samples.
+        other = replace(request, seed=request.seed + 2**31)
+        chunks = autoencoders.decode(self.autoencoder, own, codes, other, skipped + request.length)
+        return without_first(chunks, skipped)
+
+    @property
+    def lead(self) -> int:
+        """Codes of a prompt that the decoder goes through before new ones: its own memory."""
+        return -(-self.autoencoder.decoder.receptive_field // self.autoencoder.hop)
+
+    def _prompt(self, own: Tree, prompt: Any) -> jax.Array | None:
+        """Codes [1 F] of the whole frames at the end of a prompt."""
+        hop = self.autoencoder.hop
+        if prompt is None or len(prompt) < hop:
+            return None
+        prompt = np.asarray(prompt, np.float32)
+        return autoencoders.encode(self.autoencoder, own, prompt[len(prompt) % hop :])
+
+    def _sequence(self, codes: jax.Array) -> np.ndarray:
+        return np.asarray(self.model.distribution.decode(codes[0, :, None]))
+
+
+def without_first(chunks: Iterator[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """Chunks [B t C] less the first `count` samples of all."""
+    for chunk in chunks:
+        rest = chunk[:, count:]
+        count = max(count - chunk.shape[1], 0)
+        if rest.shape[1]:
+            yield rest
