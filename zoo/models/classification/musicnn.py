@@ -50,10 +50,10 @@ class Block(nn.Module):
 
 
 class Branch(nn.Module):
-    """Filters of `taps` frames by `height` mel bins, the largest over all heights kept.
+    """Filters of `taps` frames by `height` bins, largest over all bands, [B F M] -> [B F features].
 
-    [B F M] -> [B F features]. Every band of `height` bins is the channels of a convolution over
-    time: the same sums as one in two dimensions, which XLA differentiates ten times slower.
+    Every band of `height` bins is the channels of a convolution over time: the same sums as one in
+    two dimensions, which XLA's CPU back end differentiates ten times slower.
     """
 
     features: int
