@@ -193,6 +193,7 @@ HIFIGAN = MelSpec(
     pad=(384, 384),
     floor=1e-9,
 )
+WAVEGLOW = MelSpec(22_050, 1024, 256, 80, log_clamp, exponent=1, high=8000.0)
 # As the paper is remembered, not checked: 50 ms windows every 12.5 ms; its mel scale is not stated.
 TACOTRON2 = MelSpec(
     24_000,
