@@ -43,17 +43,24 @@ def oscillators(frequency: jax.Array, amplitude: jax.Array, sample_rate: float) 
 
 
 def harmonics(
-    f0: jax.Array, amplitude: jax.Array, distribution: jax.Array, *, hop: int, sample_rate: float
+    f0: jax.Array,
+    amplitude: jax.Array,
+    distribution: jax.Array,
+    *,
+    hop: int,
+    sample_rate: float,
+    start: jax.Array | float = 0.0,
 ) -> jax.Array:
     """Harmonic oscillator bank, Hz [B F 1], [B F 1], [B F K] -> [B T 1] with T = F * hop.
 
     Amplitudes rise and fall in Hann steps, pitch linearly; one phase is summed for f0 and
     multiplied for the harmonics, so that they stay locked. `distribution` is normalised here.
+    start: cycles of f0 that lie before, for sound made in pieces.
     """
     share = amplitude * normalise(distribution, f0, sample_rate)
     pitch = interpolate(f0, hop, "linear")
     heard = audible(interpolate(share, hop, "hann"), pitch, sample_rate)
-    phase = accumulate(pitch / sample_rate)
+    phase = _cycle(accumulate(pitch / sample_rate) + start)
     number = np.arange(1, distribution.shape[2] + 1, dtype=np.float32)
     return _mix(heard, _cycle(phase * number))
 

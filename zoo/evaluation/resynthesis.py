@@ -1,0 +1,117 @@
+"""Held-out sounds played again from their controls: spectral loss, loudness and pitch kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo.data.source import Example, Info
+from zoo.errors import BadInput
+from zoo.evaluation.base import Batch, Predict, Progress, Report, finite, in_batches, to_float
+from zoo.signal import pitch
+
+SURE = 0.85  # confidence of the original's pitch from which a frame counts, as the authors' code
+MEASURED = ("spectral_loss", "loudness_l1")  # by the objective
+OUTLIER = 12.0  # semitones of mean error, above which a clip is one
+
+
+@dataclass(frozen=True)
+class Resynthesised:
+    """Means over consecutive clips of `samples`; a shorter record is filled up with zeros.
+
+    `predict` answers {'audio', 'spectral_loss', 'loudness_l1'}. keys: fields of the records that
+    it needs, and f0 [F 1] of `hop` samples, cut with the audio. tracker: pitch of any audio; with
+    it the pitch of each clip is compared with that of the original.
+    """
+
+    samples: int
+    hop: int = 64
+    batch: int = 8
+    keys: tuple[str, ...] = ()
+    tracker: Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]] | None = None
+
+    @property
+    def monitor(self) -> tuple[str, str]:
+        return "spectral_loss", "min"
+
+    def run(
+        self,
+        predict: Predict,
+        records: Sequence[Example],
+        info: Info,
+        *,
+        limit: int | None = None,
+        progress: Progress | None = None,
+    ) -> Report:
+        total = min(len(records), limit or len(records))
+        originals: list[tuple[str, np.ndarray]] = []
+
+        def clips() -> Iterator[Batch]:
+            for index in range(total):
+                for clip in self.cut(records[index]):
+                    originals.append((str(records[index]["track"]), clip["audio"]))
+                    yield clip
+                if progress:
+                    progress(index + 1, total)
+
+        rows = []
+        for output in in_batches(predict, clips(), self.batch):
+            track, audio = originals.pop(0)
+            row = {"track": track, **{name: float(output[name]) for name in MEASURED}}
+            if self.tracker:
+                row["f0_l1"] = self.pitch_error(audio[:, 0], output["audio"][:, 0])
+            rows.append(row)
+        if not rows:
+            raise BadInput("no clips to evaluate: choose another split, or prepare the data anew.")
+        return self._report(rows, info)
+
+    def cut(self, record: Example) -> Iterator[Batch]:
+        """Consecutive clips of a record with all that the model needs."""
+        audio = to_float(record["audio"])
+        extra = {key: np.asarray(record[key]) for key in self.keys if key != "f0"}
+        frames = self.samples // self.hop
+        for start in range(0, max(len(audio) - self.samples, 0) + 1, self.samples):
+            clip = {"audio": _filled(audio[start : start + self.samples], self.samples), **extra}
+            if "f0" in self.keys:
+                first = start // self.hop
+                clip["f0"] = _filled(np.asarray(record["f0"])[first : first + frames], frames)
+            yield clip
+
+    def pitch_error(self, original: np.ndarray, played: np.ndarray) -> float:
+        """Mean distance in semitones where the original's pitch is sure; NaN where it never is."""
+        truth, confidence = self.tracker(original, self.hop)
+        found, _ = self.tracker(played, self.hop)
+        sure = confidence >= SURE
+        apart = np.abs(pitch.note_of_hertz(found) - pitch.note_of_hertz(truth))
+        return float(apart[sure].mean()) if sure.any() else float("nan")
+
+    def _report(self, rows: list[dict], info: Info) -> Report:
+        metrics = {name: float(np.mean([row[name] for row in rows])) for name in MEASURED}
+        counts = {"clips": len(rows)}
+        if self.tracker:
+            errors = np.array([row["f0_l1"] for row in rows])
+            known = errors[np.isfinite(errors)]
+            outlier = known > OUTLIER
+            metrics["f0_l1"] = float(known[~outlier].mean()) if (~outlier).any() else np.nan
+            metrics["f0_outliers"] = float(outlier.mean()) if len(known) else np.nan
+            counts["without_pitch"] = len(errors) - len(known)
+        return Report(finite(metrics), self._sentence(info), counts, {"per_clip": rows})
+
+    def _sentence(self, info: Info) -> str:
+        text = (
+            f"Means over clips of {self.samples} samples at {info.sample_rate} Hz, played from "
+            "their own controls: multi-scale spectral loss (2048 to 64, magnitude and log), "
+            "A-weighted loudness L1 in dB"
+        )
+        if not self.tracker:
+            return f"{text}."
+        return (
+            f"{text}; pitch L1 in semitones by CREPE over frames whose original has a confidence "
+            f"of {SURE} or more, clips beyond {OUTLIER:.0f} semitones counted as outliers instead."
+        )
+
+
+def _filled(array: np.ndarray, length: int) -> np.ndarray:
+    return np.pad(array, [(0, length - len(array))] + [(0, 0)] * (array.ndim - 1))
