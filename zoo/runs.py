@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
@@ -94,29 +95,33 @@ def start(
 
 
 def begin_from(begun: state.TrainState, part: str, origin: Trained) -> state.TrainState:
-    """The state with one player's or frozen network's weights taken from another run."""
-    source = origin.variables
-    params = source.params.get(part) or next(iter(source.params.values()))
-    variables = begun.variables
+    """The state with one player's or frozen network's weights and statistics from another run."""
+    source, variables = origin.variables, begun.variables
+    name = part if part in source.params else next(iter(source.params))
     place = "frozen" if part in variables.frozen else "params"
     own = getattr(variables, place)
     if part not in own:
         known = ", ".join([*variables.params, *variables.frozen])
         raise BadInput(f"initial: this experiment has no part '{part}'; it has {known}")
-    mismatched = jax.tree.structure(own[part]) != jax.tree.structure(params) or any(
-        a.shape != b.shape for a, b in zip(jax.tree.leaves(own[part]), jax.tree.leaves(params))
-    )
-    if mismatched:
-        raise BadInput(f"initial: the weights of {origin.name} do not fit '{part}' of this config")
-    # Copies on this state's shardings: the state is donated, the origin is not.
-    placed = jax.tree.map(
-        lambda new, old: jax.device_put(np.asarray(new), old.sharding), params, own[part]
-    )
-    variables = variables.replace(**{place: {**own, part: placed}})
+    placed = like(source.params[name], own[part], f"'{part}' by {origin.name}")
+    collections = variables.collections
+    if part in collections and name in source.collections:
+        statistics = like(source.collections[name], collections[part], f"'{part}' by {origin.name}")
+        collections = {**collections, part: statistics}
+    variables = variables.replace(**{place: {**own, part: placed}}).replace(collections=collections)
     average = begun.average
     if part in average:
-        average = {**average, part: jax.tree.map(lambda x: x.copy(), placed)}
+        average = {**average, part: jax.tree.map(jnp.copy, placed)}
     return begun.replace(variables=variables, average=average)
+
+
+def like(new: Any, old: Any, what: str) -> Any:
+    """Copies of `new` on the shardings of `old`: the state is donated, its origin is not."""
+    if jax.tree.structure(new) != jax.tree.structure(old) or any(
+        a.shape != b.shape for a, b in zip(jax.tree.leaves(new), jax.tree.leaves(old))
+    ):
+        raise BadInput(f"initial: the weights for {what} do not fit this config's")
+    return jax.tree.map(lambda a, b: jax.device_put(np.asarray(a), b.sharding), new, old)
 
 
 def batches(experiment: Experiment, first: int) -> Iterator[dict[str, np.ndarray]]:

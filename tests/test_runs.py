@@ -1,0 +1,72 @@
+"""A run starts from another's weights and statistics, and refuses those that do not fit."""
+
+from dataclasses import replace
+from functools import partial
+
+import jax
+import numpy as np
+import optax
+import pytest
+from flax import linen as nn
+
+from zoo import mesh as meshes
+from zoo import runs
+from zoo.errors import BadInput
+from zoo.objectives.base import Variables
+from zoo.objectives.supervised import Supervised
+from zoo.trained import Trained
+from zoo.training import state
+
+
+class Net(nn.Module):
+    width: int = 3
+
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        x = nn.Dense(self.width)(x)
+        return nn.BatchNorm(use_running_average=not train)(x).mean(1)
+
+
+def begin(width=3):
+    objective = Supervised(Net(width), lambda y, t: ((y - t) ** 2).mean(-1))
+    batch = {"audio": np.ones((2, 5, 1), np.float32), "tags": np.zeros((2, width), np.float32)}
+    build = partial(state.initial, objective, {"model": optax.adam(0.1)}, 0.9, 0)
+    return state.birth(meshes.make(), build, batch)[0]
+
+
+def origin(variables):
+    return Trained(None, {}, None, variables, {}, meshes.make(), "elsewhere")
+
+
+def moved(variables):
+    add = partial(jax.tree.map, lambda x: x + 1.0)
+    return Variables(add(variables.params), add(variables.collections))
+
+
+def test_weights_statistics_and_average_come_along():
+    begun = begin()
+    other = moved(begun.variables)
+    new = runs.begin_from(begun, "model", origin(other))
+    for mine, theirs in (
+        (new.variables.params, other.params),
+        (new.variables.collections, other.collections),
+        (new.average, other.params),
+    ):
+        jax.tree.map(np.testing.assert_array_equal, mine, theirs)
+
+
+def test_a_frozen_part_takes_the_only_player_there_is():
+    begun = begin()
+    other = moved(begun.variables)
+    frozen = replace(begun.variables, frozen={"teacher": begun.variables.params["model"]})
+    new = runs.begin_from(begun.replace(variables=frozen), "teacher", origin(other))
+    jax.tree.map(
+        np.testing.assert_array_equal, new.variables.frozen["teacher"], other.params["model"]
+    )
+
+
+def test_weights_that_do_not_fit_are_refused():
+    with pytest.raises(BadInput, match="do not fit"):
+        runs.begin_from(begin(3), "model", origin(begin(4).variables))
+    with pytest.raises(BadInput, match="no part 'critic'; it has model"):
+        runs.begin_from(begin(), "critic", origin(begin().variables))
