@@ -12,6 +12,10 @@ import numpy as np
 from zoo import experiment as experiments
 from zoo import inference
 from zoo.experiment import Config
+from zoo.report import facts
+
+
+SHOWN = 4  # numbers of one config in the list; its file has them all
 
 
 def entries(task: str | None = None) -> list[Config]:
@@ -30,13 +34,16 @@ def results() -> dict[str, dict[str, Any]]:
 
 def numbers(config: Config, row: dict[str, Any] | None) -> tuple[str, str]:
     """(reported by the paper, ours), each as 'metric value' in the order of the paper's dict."""
-    paper = {k: v for k, v in config.paper.items() if isinstance(v, int | float)}
-    reported = ", ".join(f"{k} {v:g}" for k, v in paper.items())
-    if row is None:
-        return reported or "-", "-"
-    ours = {k: v for k, v in row["metrics"].items() if k in paper or k == row.get("monitor")}
-    chosen = ours or dict(list(row["metrics"].items())[:1])
-    return reported or "-", ", ".join(f"{k} {v:.3f}" for k, v in chosen.items())
+    metrics = row["metrics"] if row else {}
+    compared = facts.compare(config.paper, metrics, (row or {}).get("monitor"))[:SHOWN]
+    reported = ", ".join(f"{short(k)} {v:g}" for k, v, _ in compared if v is not None)
+    ours = ", ".join(f"{short(k)} {v:.3f}" for k, _, v in compared if v is not None)
+    return reported or "-", ours or "-"
+
+
+def short(metric: str) -> str:
+    """A metric's name without the aggregation that is the field's convention."""
+    return metric.replace("_median_of_track_medians", "").replace("/", " ")
 
 
 def table(task: str | None = None) -> str:

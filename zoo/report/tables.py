@@ -173,7 +173,8 @@ def mark(paper: Mapping[str, Any]) -> str:
 
 def values(found: Any) -> str:
     """'roc_auc 0.9055, pr_auc 0.441'; a dash where there is none."""
-    return ", ".join(f"{name} {value:.4g}" for name, value in found if value is not None) or "–"
+    shown = ((listing.short(name), value) for name, value in found if value is not None)
+    return ", ".join(f"{name} {value:.4g}" for name, value in shown) or "–"
 
 
 def markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
