@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,7 +24,8 @@ class Likelihood:
     `predict` answers {'nats': [B T]}, aligned to the end of the window (a model may skip up to
     `context` samples at its start), or [B], the mean per sample of a window, with context=0: then
     a rest that fills no window is left out and counted.
-    keys: further fields of the records that the model is conditioned on.
+    keys: further fields of the records that the model is conditioned on. scale: done to each
+    window [T C], before zeros fill it, where a paper scales its clips; it moves the bits.
     """
 
     samples: int
@@ -33,6 +34,7 @@ class Likelihood:
     lead: Literal["zeros", "exclude"] = "zeros"
     key: str = "audio"
     keys: tuple[str, ...] = ()
+    scale: Callable[[np.ndarray], np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.context < self.samples:
@@ -89,6 +91,7 @@ class Likelihood:
         for start in range(0, len(audio) - self.context, step):
             window = audio[start : start + self.samples]
             counted = len(window) - self.context
+            window = window if self.scale is None else self.scale(window)
             yield np.pad(window, ((0, self.samples - len(window)), (0, 0))), counted
 
     def _counted(self, nats: np.ndarray, counted: int) -> tuple[float, int, int]:
@@ -129,5 +132,6 @@ class Likelihood:
         return (
             f"Sum of negative log-likelihoods / ln 2 / counted samples over whole records at "
             f"{info.sample_rate} Hz, {start}; windows of {self.samples} samples with "
-            f"{self.context} of context, no state carried between them."
+            f"{self.context} of context, no state carried between them"
+            f"{', each scaled by ' + self.scale.__name__ if self.scale else ''}."
         )

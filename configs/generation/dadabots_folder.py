@@ -1,0 +1,56 @@
+"""Dadabots: SampleRNN of five LSTMs on one album at 32 kHz, to be sampled without end.
+
+Carr and Zukowski 2018, arXiv 1811.06633: 2 tiers with frames of 16, LSTM 5 x 1024 for metal (GRU
+for others), one album as overlapping 8 s clips; these settings are reported, unchecked, and the
+paper prints no numbers to compare. Give `path` an album of your own. About three days on a V100 by
+their account, then `python sample.py --checkpoint runs/dadabots_folder --endless --num 100`.
+Guesses: windows of 1024 samples, batch 128, Adam at 1e-3 with gradients clipped to norm 1.
+"""
+
+from zoo.data.folder import Folder
+from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.data.windows import Windows
+from zoo.distributions import Categorical
+from zoo.evaluation.generation import Likelihood
+from zoo.experiment import Experiment
+from zoo.models.generation.samplernn import SampleRNN
+from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
+from zoo.training.optimizers import adam
+
+PAPER = {}
+PARAMETERS = 64_360_960
+SMOKE = {"width": 8, "layers": 2, "embedding": 4, "samples": 64, "batch": 2, "steps": 2}
+
+CLIP = 256_000  # 8 s
+
+
+def config(
+    path: str = "~/Music/album",
+    frames: tuple[int, ...] = (16,),
+    cell: str = "lstm",
+    layers: int = 5,
+    width: int = 1024,
+    embedding: int = 256,
+    companding: str = "linear",
+    samples: int = 1024,
+    batch: int = 128,
+    steps: int = 300_000,
+    rate: float = 1e-3,
+    seed: int = 0,
+) -> Experiment:
+    model = SampleRNN(frames, layers, width, embedding, cell, Categorical(256, companding))
+    return Experiment(
+        data=Windows(
+            Folder(path, 32_000, chunk_seconds=8.0, validation=0.06, test=0.06),
+            (Crop(CLIP), ToFloat(), Keep("audio")),
+            samples,
+        ),
+        objective=RecurrentLikelihood(model),
+        optimizers={"model": adam(rate, clip=1.0)},
+        evaluation=Likelihood(CLIP, batch=8),
+        batch=batch,
+        steps=steps,
+        evaluate_every=5000,
+        save_every=1000,
+        seed=seed,
+    )

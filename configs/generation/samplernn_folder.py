@@ -1,0 +1,70 @@
+"""SampleRNN, table 1 (Music), on a folder of your own audio at 16 kHz; 2 tiers or 3.
+
+The paper's Music is 10 hours of 32 Beethoven sonatas in 8 s clips, not to be had from its authors:
+give `path` a folder of piano music. Deviation: clips begin anywhere, at random. As in the released
+feeder each clip is scaled to fill [-1, 1] before it becomes 256 even codes (min_max=true), which
+moves the bits; evaluation scales its 8 s windows alike, and each begins with a fresh state.
+tiers=3 has one GRU per tier and steps of 512 samples. Days on a GPU; no way on a CPU.
+"""
+
+from zoo.data.folder import Folder
+from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.data.windows import MinMax, Windows
+from zoo.data.windows import min_max as filled
+from zoo.distributions import Categorical
+from zoo.errors import BadInput
+from zoo.evaluation.generation import Likelihood
+from zoo.experiment import Experiment
+from zoo.models.generation.samplernn import SampleRNN
+from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
+from zoo.training.optimizers import adam
+
+PAPER = {
+    "bits_per_sample": 1.076,
+    "bits_per_sample_of_3_tiers": 1.159,
+    "source": "Mehri et al. 2017, table 1, Music, test; other recordings than yours",
+}
+PARAMETERS = 41_283_072
+SMOKE = {"width": 8, "layers": 1, "embedding": 4, "samples": 64, "batch": 2, "steps": 2}
+
+CLIP = 128_000  # 8 s
+TIERS = {2: ((16,), 3, 1024), 3: ((2, 8), 1, 512)}  # frames, layers of RNN, samples of a window
+
+
+def config(
+    path: str = "~/Music/piano",
+    tiers: int = 2,
+    width: int = 1024,
+    layers: int | None = None,
+    embedding: int = 256,
+    cell: str = "gru",
+    companding: str = "linear",
+    min_max: bool = True,
+    samples: int | None = None,
+    batch: int = 128,
+    steps: int = 250_000,
+    rate: float = 1e-3,
+    seed: int = 0,
+) -> Experiment:
+    if tiers not in TIERS:
+        raise BadInput(f"tiers={tiers}: SampleRNN has 2 or 3 here")
+    frames, usual, window = TIERS[tiers]
+    model = SampleRNN(
+        frames, layers or usual, width, embedding, cell, Categorical(256, companding)
+    )
+    scaled = (MinMax(),) if min_max else ()
+    return Experiment(
+        data=Windows(
+            Folder(path, 16_000, chunk_seconds=8.0, validation=0.06, test=0.06),
+            (Crop(CLIP), ToFloat(), *scaled, Keep("audio")),
+            samples or window,
+        ),
+        objective=RecurrentLikelihood(model),
+        optimizers={"model": adam(rate, clip=1.0)},
+        evaluation=Likelihood(CLIP, batch=8, scale=filled if min_max else None),
+        batch=batch,
+        steps=steps,
+        evaluate_every=5000,
+        save_every=1000,
+        seed=seed,
+    )

@@ -1,0 +1,76 @@
+"""Windows of a clip follow one another, whatever batch the reading begins at."""
+
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from zoo.data.source import Info
+from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.data.windows import MinMax, Windows, min_max
+from zoo.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Ramps:
+    """Records whose samples tell which record and which place they are of."""
+
+    info = Info("ramps", 16_000, 1, (), "none", "")
+
+    def blank(self):
+        return {"audio": np.zeros((23, 1), np.int16), "track": "", "chunk": 0}
+
+    def open(self, split):
+        place = np.arange(23, dtype=np.int16)[:, None]
+        return [{"audio": 100 * r + place, "track": f"r{r}", "chunk": 0} for r in range(7)]
+
+
+DATA = Windows(Ramps(), (Crop(21), ToFloat(), Keep("audio")), samples=5)
+
+
+def read(first, count, **options):
+    rows = islice(DATA.batches(2, 3, first, **options), count)
+    return [{k: v.copy() for k, v in row.items()} for row in rows]
+
+
+def test_windows_of_a_clip_follow_one_another_and_the_first_is_marked():
+    batches = read(0, 12)
+    assert DATA.per_clip == 4
+    for group in range(3):
+        four = batches[4 * group : 4 * group + 4]
+        assert [bool(b["reset"].all()) for b in four] == [True, False, False, False]
+        assert not any(b["reset"].any() for b in four[1:])
+        whole = np.concatenate([b["audio"] for b in four], 1) * 32768
+        np.testing.assert_array_equal(np.diff(whole[..., 0]), 1)
+        records = [int(row[0, 0] // 100) for row in whole]
+        assert DATA.names(2, 3, 4 * group + 2) == [f"r{r}" for r in records]
+    assert batches[0].keys() == DATA.spec(2).keys() == {"audio", "reset"}
+    for key, value in DATA.spec(2).items():
+        assert value.shape == batches[0][key].shape and value.dtype == batches[0][key].dtype
+
+
+def test_any_batch_can_be_the_first_and_processes_share_the_rows():
+    batches = read(0, 11)
+    for begun in (1, 4, 6):
+        for later, batch in zip(read(begun, 5), batches[begun:]):
+            np.testing.assert_array_equal(later["audio"], batch["audio"])
+            np.testing.assert_array_equal(later["reset"], batch["reset"])
+    halves = [read(2, 5, process=p, processes=2) for p in range(2)]
+    for one, other, batch in zip(*halves, batches[2:]):
+        both = np.concatenate([one["audio"], other["audio"]])
+        np.testing.assert_array_equal(both, batch["audio"])
+
+
+def test_min_max_fills_the_range_and_leaves_silence():
+    audio = np.random.default_rng(0).uniform(-0.2, 0.5, (50, 1)).astype(np.float32)
+    scaled = MinMax()(None, {"audio": audio, "track": "a"})["audio"]
+    slope, offset = np.polyfit(audio[:, 0], scaled[:, 0], 1)
+    np.testing.assert_allclose(audio * slope + offset, scaled, atol=1e-5)
+    assert scaled.min() == -1 and scaled.max() == 1 and scaled.dtype == np.float32
+    assert not min_max(np.zeros((9, 1), np.float32)).any()
+
+
+def test_clips_must_hold_a_window():
+    with pytest.raises(BadInput, match="hold no window of 30"):
+        Windows(Ramps(), (ToFloat(), Keep("audio")), 30).names(2, 0, 0)

@@ -1,0 +1,82 @@
+"""Consecutive windows of the same clips, for truncated back-propagation with a carried state.
+
+With W windows in a clip, batches nW, ..., nW + W - 1 are the windows of one group of clips in
+order. Batch i remains a function of (seed, i).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo.data.pipeline import Data, Transform
+from zoo.data.source import Example, Source
+from zoo.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A Data whose batches hold `samples` of audio [B samples C] and `reset` [B].
+
+    The transforms end in clips of one length, float32 audio [T C]; a rest shorter than a window is
+    not used. reset is true in the first window of a clip. Other keys are the clip's.
+    """
+
+    source: Source
+    transforms: tuple[Transform, ...]
+    samples: int
+    workers: int = 0
+
+    def spec(self, batch: int) -> dict[str, np.ndarray]:
+        """A batch of zeros as the model will see it; needs no disk."""
+        return self._cut(self._clips.spec(batch), 0)
+
+    def batches(
+        self, batch: int, seed: int, first: int = 0, process: int = 0, processes: int = 1
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Endless training batches from the `first`-th on: this process's rows, [batch/P ...]."""
+        count = self.per_clip
+        group, window = divmod(first, count)
+        for clips in self._clips.batches(batch, seed, group, process, processes):
+            for index in range(window, count):
+                yield self._cut(clips, index)
+            window = 0
+
+    def names(self, batch: int, seed: int, draw: int) -> list[str]:
+        """The tracks in the `draw`-th training batch."""
+        return self._clips.names(batch, seed, draw // self.per_clip)
+
+    @property
+    def per_clip(self) -> int:
+        """Windows in a clip."""
+        length = self._clips.spec(1)["audio"].shape[1]
+        if length < self.samples:
+            raise BadInput(f"clips of {length} samples hold no window of {self.samples}")
+        return length // self.samples
+
+    @property
+    def _clips(self) -> Data:
+        return Data(self.source, self.transforms, self.workers)
+
+    def _cut(self, clips: dict[str, np.ndarray], index: int) -> dict[str, np.ndarray]:
+        audio = clips["audio"][:, index * self.samples : (index + 1) * self.samples]
+        return {**clips, "audio": audio, "reset": np.full(len(audio), index == 0)}
+
+
+def min_max(audio: np.ndarray) -> np.ndarray:
+    """Float audio [T C] shifted and scaled so that it just fills [-1, 1]; silence stays as it is.
+
+    What SampleRNN's released feeder does to each clip; it moves the mean, and the bits per sample.
+    """
+    low, high = audio.min(), audio.max()
+    return audio if low == high else ((audio - low) * (2 / (high - low)) - 1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class MinMax:
+    """`min_max` of an example's float audio, as a transform of the whole clip."""
+
+    def __call__(self, rng: np.random.Generator, example: Example) -> Example:
+        return {**example, "audio": min_max(example["audio"])}
