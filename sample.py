@@ -2,6 +2,7 @@
 
   python sample.py --checkpoint runs/wavenet_score_render --seconds 10 --num 4
   python sample.py --checkpoint runs/wave_unet_score_render --input ~/Music/song.mp3 --out stems
+  python sample.py --checkpoint runs/samplernn_score_render --endless --num 4
 
 Every file has a JSON beside it with all that makes it again, bit for bit. Ctrl-C leaves what was
 sampled so far as a playable file.
@@ -35,6 +36,12 @@ def main(words: list[str] | None = None) -> int:
     new.add_argument("--seed", type=int, default=0)
     new.add_argument("--prompt", help="an audio file that the output continues")
     new.add_argument("--prompt_seconds", type=float, default=2.0)
+    live = parser.add_argument_group("generation without end: rolling files in --out, or raw PCM")
+    live.add_argument("--endless", action="store_true", help="until Ctrl-C; state saved always")
+    live.add_argument("--resume", action="store_true", help="go on with the stream in --out")
+    live.add_argument("--minutes_per_file", type=float, default=5.0)
+    live.add_argument("--raw", action="store_true", help="s16le on stdout, a channel per voice")
+    live.add_argument("--noise_flatness", type=float, default=0.4, help="redraw noise; 0: never")
     command_line.add_arguments(parser)
     return command_line.run(parser, sample, words)
 

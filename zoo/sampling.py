@@ -140,7 +140,8 @@ def resume(
             pieces.append(audio)
         audio = np.concatenate([np.asarray(piece) for piece in pieces])[:wanted]
         done += wanted
-        yield np.ascontiguousarray(audio.T)[..., None], state
+        # A decoded code may pass 1 by a rounding of the compiled expression.
+        yield np.ascontiguousarray(audio.T.clip(-1.0, 1.0))[..., None], state
 
 
 @partial(jax.jit, static_argnames=("model", "greedy"), donate_argnames=("state",))

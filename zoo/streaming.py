@@ -32,14 +32,14 @@ def stream_to_wav(
     Ctrl-C ends the stream early and in order: what was generated is on the disk.
     """
     paths = [Path(path) for path in paths]
-    _create(paths, sample_rate, bits)
+    create(paths, sample_rate, bits)
     written = 0
     shown = watched(chunks, sample_rate, length) if progress else iter(chunks)
     try:
         for chunk in shown:
             if len(chunk) != len(paths):
                 raise BadInput(f"{len(chunk)} voices need as many paths, not {len(paths)}")
-            _append(paths, chunk, sample_rate, bits)
+            append(paths, chunk, sample_rate, bits)
             written += chunk.shape[1]
     except KeyboardInterrupt:
         print(f"stopped after {written / sample_rate:.1f} s of audio")
@@ -71,7 +71,8 @@ def speed(per_second: float, sample_rate: int, voices: int) -> str:
     return f"{text} each, {total / sample_rate:.3g}x together ({total:.0f} samples/s)"
 
 
-def _create(paths: list[Path], sample_rate: int, bits: int) -> None:
+def create(paths: Sequence[Path], sample_rate: int, bits: int = 16) -> None:
+    """Empty WAV files, over what was there; their folders are made where missing."""
     import soundfile
 
     if bits not in SUBTYPES:
@@ -84,19 +85,20 @@ def _create(paths: list[Path], sample_rate: int, bits: int) -> None:
         soundfile.write(path, nothing, sample_rate, SUBTYPES[bits])
 
 
-def _append(paths: list[Path], chunk: np.ndarray, sample_rate: int, bits: int) -> None:
+def append(paths: Sequence[Path], chunk: np.ndarray, sample_rate: int, bits: int = 16) -> None:
+    """A chunk [B t C] behind what the files of its voices hold."""
     import soundfile
 
     for path, audio in zip(paths, chunk):
         if soundfile.info(path).frames == 0:
-            soundfile.write(path, _quantised(audio, bits), sample_rate, SUBTYPES[bits])
+            soundfile.write(path, quantised(audio, bits), sample_rate, SUBTYPES[bits])
             continue
         with soundfile.SoundFile(path, "r+") as file:
             file.seek(0, soundfile.SEEK_END)
-            file.write(_quantised(audio, bits))
+            file.write(quantised(audio, bits))
 
 
-def _quantised(audio: np.ndarray, bits: int) -> np.ndarray:
+def quantised(audio: np.ndarray, bits: int = 16) -> np.ndarray:
     """PCM integers i of i / 32768, the grid that files are read on; floats stay floats."""
     if bits == 32:
         return audio.astype(np.float32)
