@@ -13,6 +13,9 @@ from zoo.objectives.base import Request
 from zoo.training import state
 
 NAMES = list(experiments.names())
+# Systems without parameters are fitted in closed form: nothing of them trains.
+UNTRAINED = [name for name in NAMES if experiments.find(name).module.PARAMETERS == 0]
+LEARNERS = [name for name in NAMES if name not in UNTRAINED]
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -44,12 +47,15 @@ def test_says_what_it_is(config):
     assert info.licence and info.url and info.sample_rate
 
 
+@pytest.fixture(scope="module", params=LEARNERS)
+def learner(request):
+    return experiments.find(request.param)
+
+
 @pytest.fixture(scope="module")
-def small(config):
+def small(learner):
     """A config with SMOKE, its first state, and the state after one round of turns."""
-    experiment = config.experiment(**config.smoke)
-    if not experiment.objective.turns:
-        pytest.skip("fitted in closed form: test_untrained_systems_evaluate covers it")
+    experiment = learner.experiment(**learner.smoke)
     mesh = meshes.make()
     build = partial(
         state.initial, experiment.objective, experiment.optimizers, experiment.average, 0
@@ -106,14 +112,12 @@ def gradient_of(turn, variables, batch):
 
 
 @pytest.mark.slow
-def test_trains_resumes_evaluates_and_sounds(config, tmp_path):
+def test_trains_resumes_evaluates_and_sounds(learner, tmp_path):
     """Through the library as the scripts call it: train, stop, go on, evaluate, sample."""
-    arguments = {**config.defaults, **config.smoke}
-    experiment = config.experiment(**arguments)
-    if not experiment.objective.turns:
-        pytest.skip("fitted in closed form: test_untrained_systems_evaluate covers it")
+    arguments = {**learner.defaults, **learner.smoke}
+    experiment = learner.experiment(**arguments)
     embedded(experiment)
-    assert runs.train(config, arguments, tmp_path / "run", allow_change=False, board=False)
+    assert runs.train(learner, arguments, tmp_path / "run", allow_change=False, board=False)
     found = trained.load(tmp_path / "run", step="latest")
     from zoo.report import results
 
@@ -125,6 +129,24 @@ def test_trains_resumes_evaluates_and_sounds(config, tmp_path):
         audio = np.concatenate(list(generate(found.variables, request)), 1)
         assert audio.shape[:2] == (2, 700) and np.all(np.isfinite(audio))
         assert np.abs(audio).max() <= 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", UNTRAINED)
+def test_untrained_systems_evaluate(name, tmp_path):
+    """As `evaluate.py --config` calls them; the same numbers each time."""
+    config = experiments.find(name)
+    words = [f"{key}={value}" for key, value in config.smoke.items()]
+    found = trained.untrained(config, words)
+    assert not found.experiment.objective.turns and not found.experiment.optimizers
+    assert not jax.tree.leaves(found.variables)
+    embedded(found.experiment)
+    from zoo.report import results
+
+    report = results.evaluate(found, "test", limit=2, folder=tmp_path)
+    assert report.metrics and all(np.isfinite(v) for v in report.metrics.values())
+    again = results.evaluate(found, "test", limit=2, folder=tmp_path)
+    assert again.metrics == report.metrics
 
 
 def embedded(experiment):

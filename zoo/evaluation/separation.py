@@ -13,6 +13,7 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict, Progress, Report, finite, to_float
 from zoo.evaluation.blocks import reblock
+from zoo.evaluation.oracle import separate_known
 from zoo.evaluation.segments import identity_error
 from zoo.evaluation.separation_rows import Row, aggregate, box_plot, track_rows
 from zoo.evaluation.songs import Separator, separate
@@ -30,12 +31,14 @@ class Separation:
     Consecutive records of one `track` are joined to a whole song and separated by `how`. A source
     named 'accompaniment' is the sum of all stems that are not named themselves. ratios: 'sdr' needs
     no filters and streams; 'full' adds ISR, SIR and SAR (512 taps, audio rounded to 16 bit, one
-    track in memory). seconds: window and hop of a frame.
+    track in memory). seconds: window and hop of a frame. oracle: the system is given the references
+    beside the mixture, as 'stems' [B T S C].
     """
 
     how: Separator
     ratios: Literal["sdr", "full"] = "sdr"
     seconds: float = 1.0
+    oracle: bool = False
 
     @property
     def monitor(self) -> tuple[str, str]:
@@ -70,7 +73,11 @@ class Separation:
 
         targets = stem_getter(self.how, info)
         references = (targets(records[index]) for index in span)
-        stems = separate(predict, mix, info.sample_rate, self.how)
+        if self.oracle:
+            known = ((mixture(records[index]), targets(records[index])) for index in span)
+            stems = separate_known(predict, known, self.how, info)
+        else:
+            stems = separate(predict, mix, info.sample_rate, self.how)
         window = round(self.seconds * info.sample_rate)
         pairs = zip(reblock(references, window), reblock(stems, window), strict=True)
         frames = self._full(pairs, window) if self.ratios == "full" else _streamed(pairs, window)
@@ -117,6 +124,7 @@ class Separation:
             f"BSSEval v4 image ratios (as museval) of {', '.join(self.how.sources)} in frames of "
             f"{self.seconds:g} s at {info.sample_rate} Hz, {info.channels} channel(s); frames in "
             "which any stem or estimate is silent, and infinite ratios, are left out."
+            + (" The system was given the references." if self.oracle else "")
         )
 
 

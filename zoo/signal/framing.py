@@ -20,6 +20,14 @@ def end_padding(length: int, size: int, hop: int) -> tuple[int, int]:
     return 0, max(0, (frames - 1) * hop + size - length)
 
 
+def centre_padding(length: int, size: int, hop: int) -> tuple[int, int]:
+    """(before, after) zeros that centre frames on whole hops, the last one at or behind the end.
+
+    As scipy.signal.stft pads; librosa and torch leave what lies behind the last hop to its frame.
+    """
+    return size // 2, size // 2 + -length % hop
+
+
 def frame(x: jax.Array, size: int, hop: int) -> jax.Array:
     """Overlapping frames, [B T C] -> [B F n C] with n = size and F = 1 + (T - size) // hop.
 

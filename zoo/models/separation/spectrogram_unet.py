@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.conv2d import Conv2D, TransposedConv2D
 from zoo.layers.norm import BatchNorm
-from zoo.signal import stft
+from zoo.signal import framing, stft
 
 Layout = Literal["jansson", "spleeter"]
 PADS = (1, 2)  # around a kernel of five at stride two: TensorFlow's 'same'
@@ -167,7 +167,7 @@ class SpectrogramUNet(nn.Module):
         return magnitude.reshape(*magnitude.shape[:3], *stems.shape[2:])
 
     def _pad(self, length: int) -> tuple[int, int]:
-        return self.n_fft // 2, self.n_fft // 2 + -length % self.hop
+        return framing.centre_padding(length, self.n_fft, self.hop)
 
     def _masks(self, magnitude: jax.Array, train: bool) -> jax.Array:
         shares = self._shares(magnitude, train)

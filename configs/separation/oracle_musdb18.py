@@ -1,0 +1,57 @@
+"""Oracle masks on MUSDB18-HQ, as the IRM2, IBM and MWF entries of SiSEC 2018 (Stöter et al.).
+
+The default is IRM2, ratios of powers; kind=irm power=1 is IRM1; kind=ibm (power 1 or 2) and
+kind=wiener the others; kind=mixture a quarter of the mixture. Nothing is trained, so this checks a
+copy of the data set: evaluate.py --config oracle_musdb18 path=FOLDER.
+Deviations: HQ audio instead of the compressed stems; masks of segments of 12 s.
+"""
+
+from zoo.data.musdb18 import RATE, Musdb18HQ
+from zoo.data.pipeline import Data
+from zoo.data.transforms import Crop, Group, Keep, Mixture, ToFloat
+from zoo.evaluation.segments import Segments
+from zoo.evaluation.separation import Separation
+from zoo.evaluation.songs import Separator
+from zoo.experiment import Experiment
+from zoo.models.separation.masks import IdealMask
+from zoo.objectives.closed_form import ClosedForm
+
+PAPER = {
+    "sdr_median_of_track_medians/bass": 7.12,
+    "sdr_median_of_track_medians/drums": 8.45,
+    "sdr_median_of_track_medians/other": 7.85,
+    "sdr_median_of_track_medians/vocals": 9.43,
+    "source": "IRM2 of SiSEC 2018, re-aggregated from its published frames (checked)",
+}
+PARAMETERS = 0
+SMOKE = {"samples": 16_384}
+
+SOURCES = ("bass", "drums", "other", "vocals")
+
+
+def config(
+    path: str = "~/data/musdb18hq",
+    kind: str = "irm",
+    power: float = 2.0,
+    n_fft: int = 2048,
+    hop: int = 1024,
+    samples: int = 524_288,
+    ratios: str = "sdr",
+    seed: int = 0,
+) -> Experiment:
+    data = Musdb18HQ(path, chunk_seconds=samples / RATE)
+    groups = tuple((data.info.labels.index(name),) for name in SOURCES)
+    segments = Segments(samples, samples - 2 * n_fft, key="mixture")
+    return Experiment(
+        data=Data(
+            data, (Crop(samples), ToFloat(), Group(groups), Mixture(), Keep("mixture", "stems"))
+        ),
+        objective=ClosedForm(IdealMask(kind, power, n_fft, hop)),
+        optimizers={},
+        evaluation=Separation(
+            Separator(segments, RATE, 2, SOURCES), ratios=ratios, oracle=True
+        ),
+        batch=1,
+        steps=0,
+        seed=seed,
+    )

@@ -1,0 +1,84 @@
+"""FastICA against scikit-learn's, and what unmixing must give."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from zoo.models.separation import ica
+
+
+def sources(length=4000, count=3):
+    draw = np.random.default_rng(0)
+    time = np.arange(length)
+    kinds = [np.sign(np.sin(time * 0.07)), draw.laplace(size=length), (time * 0.011) % 2 - 1]
+    return np.stack(kinds[:count], 1).astype(np.float32) * np.float32([0.5, 0.1, 0.3][:count])
+
+
+def mixed(gains):
+    x = sources() @ gains.T
+    return (x - x.mean(0)).astype(np.float32)
+
+
+GAINS = np.array([[1.0, 0.6, 0.4], [0.3, 1.0, 0.7], [0.5, 0.2, 1.0]], np.float32)
+
+
+@pytest.mark.parametrize("contrast", ["logcosh", "cube"])
+def test_unmixing_equals_scikit_learn_s(contrast):
+    """Up to sign and order, as both are at the mercy of where they start."""
+    from sklearn.decomposition import FastICA
+
+    x = mixed(GAINS)
+    start = np.random.default_rng(1).standard_normal((3, 3)).astype(np.float32)
+    settings = {"iterations": 300, "tolerance": 1e-7}
+    got = np.asarray(
+        ica.fast_ica(jnp.asarray(x), jnp.asarray(start), contrast=contrast, **settings)
+    )
+    theirs = FastICA(
+        algorithm="parallel", whiten="unit-variance", fun=contrast, w_init=start.astype(np.float64),
+        max_iter=300, tol=1e-10,
+    ).fit(x.astype(np.float64))  # fmt: skip
+    match = np.abs(got @ np.linalg.pinv(theirs.components_))
+    np.testing.assert_allclose(np.sort(match, 1), np.sort(np.eye(3), 1), atol=5e-3)
+    np.testing.assert_allclose((x @ got.T).std(0), 1, atol=1e-3)
+
+
+def test_whitening_and_decorrelation():
+    x = mixed(GAINS)
+    matrix, covariance = ica.whitening(jnp.asarray(x))
+    np.testing.assert_allclose(np.cov((x @ matrix.T).T), np.eye(3), atol=2e-3)
+    np.testing.assert_allclose(covariance, np.cov(x.T, bias=True), rtol=1e-3)
+    w = np.asarray(ica.decorrelated(jnp.asarray(GAINS)))
+    left, _, right = np.linalg.svd(GAINS)
+    np.testing.assert_allclose(w, left @ right, atol=1e-5)  # the polar factor
+
+
+def run(stems, **fields):
+    model = ica.ICA(**fields)
+    given = jnp.asarray(stems)
+    return np.asarray(
+        jax.jit(lambda s: model.apply({}, s.sum(2), s, rngs={"init": jax.random.key(0)}))(given)
+    )
+
+
+@pytest.mark.parametrize("spill", [0.2, 0.8])
+def test_microphones_are_unmixed_in_order_and_to_scale(spill):
+    draw = np.random.default_rng(0)
+    stems = np.stack([sources(), draw.permutation(sources())], -1)[None]  # two channels
+    estimate = run(stems, spill=spill)
+    assert estimate.shape == stems.shape
+    np.testing.assert_allclose(estimate.sum(2), stems.sum(2), atol=2e-3)
+    error = np.square(estimate - stems).sum(1)
+    assert np.all(10 * np.log10(np.square(stems).sum(1) / error) > 20)
+    turned = run(stems[:, :, ::-1], spill=spill)
+    assert np.abs(turned[:, :, ::-1] - stems).max() < 0.2
+
+
+def test_a_silent_source_leaves_the_others_and_silence_nothing():
+    stems = np.stack([sources(), sources()], -1)[None, :, :, :1].copy()
+    stems[:, :, 1] = 0
+    estimate = run(stems)
+    assert np.all(np.isfinite(estimate))
+    error = np.square(estimate - stems).sum((1, 3))[0, [0, 2]]
+    assert np.all(10 * np.log10(np.square(stems).sum((1, 3))[0, [0, 2]] / error) > 15)
+    np.testing.assert_array_equal(run(np.zeros((1, 500, 3, 1), np.float32)), 0)

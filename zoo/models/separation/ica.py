@@ -1,0 +1,127 @@
+"""Independent component analysis of waveforms: as many microphones as sources, unmixed by a matrix.
+
+Aapo Hyvärinen: "Fast and Robust Fixed-Point Algorithms for Independent Component Analysis", IEEE
+Transactions on Neural Networks 1999; the symmetric variant of FastICA.
+
+Deviations and guesses:
+- A record has fewer channels than sources, so that this cannot unmix it. Here microphones are
+  simulated: the first hears all sources alike and so records the mixture itself, each further one
+  hears one source at full level and the others at `spill`; no delays, echoes or noise.
+- The scale of a component is its part in the first microphone; the order, which independence leaves
+  open, is read off the references.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+RELATIVE = 1e-6  # directions with less than this share of the largest variance count as silent
+
+
+def whitening(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Of centred signals [T C]: the matrix [C C] to variance one, and their covariance [C C]."""
+    covariance = x.T @ x / x.shape[0]
+    variances, directions = jnp.linalg.eigh(covariance)
+    loud = variances > RELATIVE * variances[-1]
+    scale = jnp.where(loud, jax.lax.rsqrt(jnp.where(loud, variances, 1)), 0)
+    return scale[:, None] * directions.T, covariance
+
+
+def decorrelated(w: jax.Array) -> jax.Array:
+    """The nearest orthogonal matrix, (w w')^(-1/2) w, [C C] -> [C C]."""
+    values, vectors = jnp.linalg.eigh(w @ w.T)
+    return (vectors * jax.lax.rsqrt(jnp.maximum(values, 1e-12))) @ vectors.T @ w
+
+
+def fast_ica(
+    x: jax.Array,
+    start: jax.Array,
+    *,
+    contrast: Literal["logcosh", "cube"] = "logcosh",
+    iterations: int = 200,
+    tolerance: float = 1e-4,
+) -> jax.Array:
+    """Unmixing matrix of centred signals [T C] from `start` [C C] -> [C C].
+
+    Its rows give signals of variance one. Ends when no row turns by more than the tolerance, or
+    after so many iterations.
+    """
+    matrix, _ = whitening(x)
+    white = x @ matrix.T
+
+    def move(carry: tuple) -> tuple:
+        w, _, count = carry
+        y = white @ w.T
+        if contrast == "logcosh":
+            value = jnp.tanh(y)
+            slope = 1 - jnp.square(value)
+        else:
+            value, slope = y**3, 3 * jnp.square(y)
+        new = decorrelated(value.T @ white / x.shape[0] - slope.mean(0)[:, None] * w)
+        turned = jnp.abs(jnp.abs(jnp.einsum("ij,ij->i", new, w)) - 1).max()
+        return new, turned, count + 1
+
+    def going(carry: tuple) -> jax.Array:
+        return (carry[1] > tolerance) & (carry[2] < iterations)
+
+    first = (decorrelated(start), jnp.asarray(jnp.inf, x.dtype), 0)
+    return jax.lax.while_loop(going, move, first)[0] @ matrix
+
+
+def microphones(sources: int, spill: float) -> np.ndarray:
+    """Gains from source to microphone, -> [S S]; the first row is ones."""
+    gains = np.full((sources, sources), spill)
+    np.fill_diagonal(gains, 1.0)
+    gains[0] = 1.0
+    return gains.astype(np.float32)
+
+
+def images(x: jax.Array, unmixing: jax.Array) -> jax.Array:
+    """What each component sounds like in the first of signals [T C] -> [T C]; they sum to it."""
+    centred = x - x.mean(0)
+    covariance = centred.T @ centred / x.shape[0]
+    # Components are white, so their covariance with the microphones is the mixing matrix.
+    return (x @ unmixing.T) * (covariance @ unmixing.T)[0]
+
+
+def ordered(components: jax.Array, references: jax.Array) -> jax.Array:
+    """Components [T S] in the order that is nearest to the references [T S], -> [T S]."""
+    orders = np.array(list(permutations(range(references.shape[1]))))
+    match = references.T @ components
+    total = match[np.arange(references.shape[1]), orders].sum(1)
+    return components[:, jnp.asarray(orders)[jnp.argmax(total)]]
+
+
+class ICA(nn.Module):
+    """FastICA of simulated microphones, mixture [B T C] and references [B T S C] -> [B T S C].
+
+    Every channel is a scene of its own. The mixture is taken for the sum of the references.
+    """
+
+    contrast: Literal["logcosh", "cube"] = "logcosh"
+    spill: float = 0.5
+    iterations: int = 200
+    tolerance: float = 1e-4
+
+    @nn.compact
+    def __call__(self, mixture: jax.Array, references: jax.Array) -> jax.Array:
+        sources = references.shape[2]
+        start = jax.random.normal(self.make_rng("init"), (sources, sources))
+        gains = jnp.asarray(microphones(sources, self.spill))
+
+        def scene(stems: jax.Array) -> jax.Array:
+            heard = stems @ gains.T
+            unmixing = fast_ica(
+                heard - heard.mean(0), start, contrast=self.contrast,
+                iterations=self.iterations, tolerance=self.tolerance,
+            )  # fmt: skip
+            return ordered(images(heard, unmixing), stems)
+
+        each = jax.vmap(jax.vmap(scene, in_axes=2, out_axes=2))
+        return each(references)
