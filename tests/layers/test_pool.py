@@ -47,6 +47,13 @@ def test_the_gradient_scatters_nothing():
     assert "select-and-scatter" not in text and " scatter(" not in text
 
 
+def test_pool_over_time_shows_nan_and_prefers_the_first():
+    x = jnp.array([1.0, jnp.nan, 2, jnp.nan, 1, 2, 3, 3, 0]).reshape(1, 9, 1)
+    y, dx = with_gradient(lambda x: pool.max_pool(x, 3), x)
+    np.testing.assert_array_equal(y[0, :, 0], [np.nan, np.nan, 3])
+    assert dx[0, 6, 0] != 0 and dx[0, 7, 0] == 0
+
+
 def test_a_window_longer_than_the_input_is_refused():
     with pytest.raises(BadInput, match="shorter than the pool of 3"):
         pool.max_pool(jnp.zeros((1, 2, 1)), 3)

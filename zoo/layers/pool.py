@@ -1,7 +1,8 @@
 """Pooling over time [B T C] -> [B T' C] and over time and frequency [B H W C] -> [B H' W' C].
 
 Written with slices and reshapes, because the gradient of XLA's window reduction is slow. Where two
-inputs of a window are equally largest they share the gradient; torch gives it to the first.
+inputs of a window are equally largest, over time the first has the gradient, as in torch; over
+patches they share it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,14 @@ def max_pool(
 
     T' = floor((T + l + r - window) / stride) + 1: samples that fill no window are dropped.
     """
-    return reduce(jnp.maximum, _slices(x, window, stride or window, padding, -jnp.inf))
+    return reduce(_larger, _slices(x, window, stride or window, padding, -jnp.inf))
+
+
+def _larger(a: jax.Array, b: jax.Array) -> jax.Array:
+    """The larger of each pair, or NaN; a gradient goes to exactly one of them, to `a` in a tie."""
+    # The gradient of jnp.maximum asks which operand equals the result; a compiler that computes an
+    # operand anew, rounded another way, then finds neither and loses the gradient (XLA:CPU does).
+    return jnp.where((a >= b) | jnp.isnan(a), a, b)
 
 
 def avg_pool(
