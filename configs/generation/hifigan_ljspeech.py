@@ -29,7 +29,8 @@ PAPER = {
     "source": "score: reported, unchecked; distance: the published weights on ten LJSpeech clips",
 }
 PARAMETERS = 84_660_721
-SMOKE = {"width": 16, "narrower": 64, "samples": 2048, "batch": 2, "steps": 2}
+SMOKE = {"width": 32, "kernels": (3,), "periods": (2,), "scales": 1,
+         "narrower": 64, "samples": 2048, "batch": 2, "steps": 2}
 
 LOSS = replace(mel.HIFIGAN, high=None)  # the loss sees all frequencies
 
@@ -37,6 +38,9 @@ LOSS = replace(mel.HIFIGAN, high=None)  # the loss sees all frequencies
 def config(
     path: str = "~/data/ljspeech",
     width: int = 512,
+    kernels: tuple[int, ...] = (3, 7, 11),
+    periods: tuple[int, ...] = (2, 3, 5, 7, 11),
+    scales: int = 3,
     narrower: int = 1,
     samples: int = 8192,
     batch: int = 16,
@@ -49,7 +53,8 @@ def config(
     falling = optax.exponential_decay(rate, 809, 0.999, staircase=True)
     optimizer = adam(falling, b1=0.8, b2=0.99, decay=0.01)
     objective = Vocoder(
-        Generator(width=width), Critic(narrower=narrower), spec, judge=least_squares_critic,
+        Generator(width=width, kernels=kernels, dilations=((1, 3, 5),) * len(kernels)),
+        Critic(periods, scales, narrower), spec, judge=least_squares_critic,
         please=least_squares_generator, matching=2.0, spectral=45.0, spectral_spec=LOSS,
     )  # fmt: skip
     return Experiment(

@@ -19,12 +19,16 @@ from zoo.training.optimizers import adam
 
 PAPER = {}
 PARAMETERS = 1_365_005
-SMOKE = {"size": "tiny", "width": 16, "narrower": 64, "samples": 2048, "batch": 2, "steps": 2}
+SMOKE = {"size": "tiny", "width": 32, "kernels": (3,), "periods": (2,), "scales": 1,
+         "narrower": 64, "samples": 2048, "batch": 2, "steps": 2}
 
 
 def config(
     size: str = "small",
     width: int = 64,
+    kernels: tuple[int, ...] = (3, 7, 11),
+    periods: tuple[int, ...] = (2, 3, 5, 7, 11),
+    scales: int = 3,
     narrower: int = 8,
     samples: int = 8192,
     batch: int = 4,
@@ -35,7 +39,8 @@ def config(
     spec = replace(mel.HIFIGAN, sample_rate=16_000)
     optimizer = adam(rate, b1=0.8, b2=0.99, decay=0.01)
     objective = Vocoder(
-        Generator(width=width), Critic(narrower=narrower), spec, judge=least_squares_critic,
+        Generator(width=width, kernels=kernels, dilations=((1, 3, 5),) * len(kernels)),
+        Critic(periods, scales, narrower), spec, judge=least_squares_critic,
         please=least_squares_generator, matching=2.0, spectral=45.0,
     )  # fmt: skip
     return Experiment(

@@ -26,7 +26,8 @@ PAPER = {
     "source": "the authors' slides, LJSpeech copy synthesis; recordings 4.52 (checked)",
 }
 PARAMETERS = 21_190_136
-SMOKE = {"width": 16, "critic_width": 4, "most": 16, "samples": 4096, "batch": 2, "steps": 2}
+SMOKE = {"width": 32, "dilations": (1,), "scales": 1, "critic_width": 4, "most": 16,
+         "samples": 4096, "batch": 2, "steps": 2}
 
 PORT = mel.MelSpec(
     22_050, 1024, 256, 80, partial(mel.log_clamp, floor=1e-5), exponent=1, high=8000.0
@@ -38,6 +39,8 @@ def config(
     path: str = "~/data/ljspeech",
     front: str = "authors",
     width: int = 512,
+    dilations: tuple[int, ...] = (1, 3, 9),
+    scales: int = 3,
     critic_width: int = 16,
     most: int = 1024,
     samples: int = 8192,
@@ -49,8 +52,8 @@ def config(
     if front not in FRONTS:
         raise BadInput(f"front={front}: choose {' or '.join(FRONTS)}")
     spec, mean, std = FRONTS[front]
-    generator = Generator(width=width, mean=mean, std=std)
-    critic = Critic(width=critic_width, most=most)
+    generator = Generator(width=width, dilations=dilations, mean=mean, std=std)
+    critic = Critic(scales, critic_width, most)
     source = Folder(path, spec.sample_rate, chunk_seconds=4.0)
     level = (ToFloat(), Peak(0.95), Crop(samples), Gain(0.3, 1.0, keys=("audio",)))
     optimizer = adam(rate, b1=0.5, b2=0.9)

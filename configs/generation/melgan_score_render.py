@@ -20,13 +20,16 @@ from zoo.training.optimizers import adam
 
 PAPER = {}
 PARAMETERS = 1_644_464
-SMOKE = {"size": "tiny", "width": 16, "critic_width": 4, "most": 16, "samples": 4096, "batch": 2,
+SMOKE = {"size": "tiny", "width": 32, "dilations": (1,), "scales": 1, "critic_width": 4, "most": 16,
+         "samples": 4096, "batch": 2,
          "steps": 2}  # fmt: skip
 
 
 def config(
     size: str = "small",
     width: int = 128,
+    dilations: tuple[int, ...] = (1, 3, 9),
+    scales: int = 3,
     critic_width: int = 8,
     most: int = 256,
     spectral: float = 45.0,
@@ -42,7 +45,8 @@ def config(
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Gain(0.3, 1.0, ("audio",)), Keep("audio"))),
         objective=Vocoder(
-            Generator(width=width), Critic(width=critic_width, most=most), spec, spectral=spectral
+            Generator(width=width, dilations=dilations), Critic(scales, critic_width, most), spec,
+            spectral=spectral,
         ),
         optimizers={"critic": optimizer, "generator": optimizer},
         evaluation=Vocoding(samples, spec),

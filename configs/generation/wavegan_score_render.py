@@ -10,19 +10,19 @@ from zoo.data.score_render import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.sampled import Sampled
 from zoo.experiment import Experiment
-from zoo.models.generation.wavegan import STRIDES, Critic, Generator
+from zoo.models.generation.wavegan import Critic, Generator, strides_for
 from zoo.objectives.adversarial import Wasserstein
 from zoo.training.optimizers import adam
 
 PAPER = {}
 PARAMETERS = 753_666
-SMOKE = {"size": "tiny", "dim": 2, "strides": (4, 4), "batch": 2, "steps": 2}
+SMOKE = {"size": "tiny", "dim": 2, "samples": 256, "batch": 2, "steps": 2}
 
 
 def config(
     size: str = "small",
     dim: int = 8,
-    strides: tuple[int, ...] = STRIDES[16_384],
+    samples: int = 16_384,
     shuffle: int = 2,
     conditional: bool = False,
     critic_turns: int = 5,
@@ -34,9 +34,9 @@ def config(
     source = ScoreRender("notes", size)
     classes = len(source.info.labels) if conditional else 0
     keys = ("family",) if conditional else ()
+    strides = strides_for(samples)
     generator = Generator(dim, strides, classes=classes)
     critic = Critic(dim, strides, shuffle=shuffle, classes=classes)
-    samples = generator.samples
     optimizer = adam(rate, b1=0.5, b2=0.9)
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio", *keys))),

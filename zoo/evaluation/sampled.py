@@ -89,9 +89,10 @@ class Sampled:
         return (
             f"Squared Fréchet distance between {count} generated and {count} held-out clips of "
             f"{self.samples} samples at {info.sample_rate} Hz, embedded as ln mel magnitudes "
-            f"above {FLOOR} (1024/256, {self.bins} bins) averaged over {self.parts} equal parts. `floor` is that "
-            "between the two halves of the held-out clips; `spread` the mean distance from a clip "
-            "to its nearest neighbour in the same set, as a share of that of the held-out clips."
+            f"above {FLOOR} (1024/256, {self.bins} bins) averaged over {self.parts} equal parts. "
+            "`floor` is that between the two halves of the held-out clips; `spread` the mean "
+            "distance from a clip to its nearest neighbour in the same set, as a share of that of "
+            "the held-out clips."
         )
 
 

@@ -26,17 +26,22 @@ from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.upsample import repeat
 
 SEED = 16  # samples that the generator begins with
-STRIDES = {16_384: (4,) * 5, 32_768: (4,) * 5 + (2,), 65_536: (4,) * 6}  # by samples
 Features = tuple[jax.Array, ...]
 GLOROT = nn.initializers.glorot_uniform()
 
 
 def strides_for(samples: int) -> tuple[int, ...]:
-    """Strides of the paper's networks for that many samples, 16,384, 32,768 or 65,536."""
-    if samples not in STRIDES:
-        lengths = ", ".join(f"{n:,}" for n in STRIDES)
-        raise BadInput(f"WaveGAN makes {lengths} samples, not {samples:,}")
-    return STRIDES[samples]
+    """Strides that make so many samples: fours, and a last two where it must be.
+
+    The paper's are 16,384 (five fours), 32,768 (and a two) and 65,536 (six fours).
+    """
+    octaves = math.log2(max(samples, 1) / SEED)
+    if octaves < 2 or octaves != int(octaves):
+        raise BadInput(
+            f"WaveGAN makes {SEED} samples times a power of two, such as 16,384, 32,768 or 65,536; "
+            f"not {samples:,}"
+        )
+    return (4,) * (int(octaves) // 2) + (2,) * (int(octaves) % 2)
 
 
 def phase_shuffle(x: jax.Array, key: jax.Array, reach: int) -> jax.Array:
@@ -54,7 +59,7 @@ class Generator(nn.Module):
     """
 
     dim: int = 64
-    strides: tuple[int, ...] = STRIDES[16_384]
+    strides: tuple[int, ...] = (4, 4, 4, 4, 4)
     kernel_size: int = 25
     latent: int = 100
     upsampling: str = "zeros"  # or "nearest": repetition, then a convolution
@@ -106,7 +111,7 @@ class Critic(nn.Module):
     """
 
     dim: int = 64
-    strides: tuple[int, ...] = STRIDES[16_384]
+    strides: tuple[int, ...] = (4, 4, 4, 4, 4)
     kernel_size: int = 25
     shuffle: int = 2  # largest shift in samples
     shuffled: int = 4  # layers whose output is shuffled
