@@ -1,0 +1,53 @@
+"""Onsets and Frames on the embedded piano music: audio to notes, as MIDI, minutes on two cores.
+
+The plan of the MAESTRO paper with a quarter of its filters and about a seventh of its units; it
+learns from 4 s at a time. What it hears in your own file, `evaluate.py --input song.mp3` writes as
+MIDI. One synthetic piano without pedal: real recordings need onsets_frames_maestro.
+"""
+
+from zoo.data.note_rolls import NoteCrop, NoteRolls
+from zoo.data.pipeline import Data
+from zoo.data.score_render import ScoreRender
+from zoo.data.transforms import Keep, ToFloat
+from zoo.evaluation.note_decoding import Windows
+from zoo.evaluation.transcription import Transcription as Transcribing
+from zoo.experiment import Experiment
+from zoo.models.classification.onsets_frames import OnsetsFrames
+from zoo.objectives.transcription import Transcription
+from zoo.training.optimizers import adam, warmup_cosine
+
+PAPER = {}
+PARAMETERS = 1_023_080
+SMOKE = {"size": "tiny", "filters": (2, 2, 4), "dense": 8, "recurrent": 4, "samples": 8192,
+         "batch": 2, "steps": 2}  # fmt: skip
+
+
+def config(
+    size: str = "small",
+    filters: tuple[int, ...] = (12, 12, 24),
+    dense: int = 128,
+    recurrent: int = 48,
+    samples: int = 65_536,
+    batch: int = 6,
+    steps: int = 700,
+    rate: float = 2e-3,
+    seed: int = 0,
+) -> Experiment:
+    model = OnsetsFrames(filters, dense, recurrent)
+    transforms = (
+        NoteCrop(samples), ToFloat(), NoteRolls(),
+        Keep("audio", "onsets", "offsets", "frames", "velocities"),
+    )  # fmt: skip
+    return Experiment(
+        data=Data(ScoreRender("piano", size), transforms),
+        objective=Transcription(model),
+        optimizers={"model": adam(warmup_cosine(rate, steps, 50), clip=3.0)},
+        evaluation=Transcribing(Windows(131_072, 16_384, batch=2)),
+        batch=batch,
+        steps=steps,
+        average=0.99,
+        evaluate_every=350,
+        evaluate_limit=10,
+        save_every=175,
+        seed=seed,
+    )

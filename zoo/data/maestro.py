@@ -1,0 +1,153 @@
+"""MAESTRO v3 (Hawthorne et al., ICLR 2019): 1,276 piano performances, 199 h, with aligned MIDI.
+
+Made from the user's own download; nothing is fetched. The published split: 962 performances to
+train, 137 to validate, 177 to test, no composition in two of them. Audio is decoded once to mono
+at the rate of the model; sustain pedal is applied to the notes before any label is made, without
+which scores do not compare.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data import midi, plans, records
+from zoo.data.note_rolls import none, shifted
+from zoo.data.source import Example, Info
+from zoo.errors import BadInput
+
+COUNTS = {"train": 962, "validation": 137, "test": 177}
+COLUMNS = ("split", "midi_filename", "audio_filename")
+URL = "https://magenta.tensorflow.org/datasets/maestro"
+LICENCE = "CC BY-NC-SA 4.0"
+WANTED = (
+    f"download maestro-v3.0.0.zip (101 GB) from {URL} ({LICENCE}) and give the folder that holds "
+    "maestro-v3.0.0.csv and the years"
+)
+
+
+@dataclass(frozen=True)
+class Maestro:
+    """The Source. path: the unpacked folder, with one maestro-*.csv.
+
+    chunk_seconds: the shortest record, so the longest possible crop. allow_missing: accept a part
+    of the performances, which makes results incomparable.
+    """
+
+    path: str
+    sample_rate: int = 16_000
+    chunk_seconds: float = 20.48
+    allow_missing: bool = False
+    data_dir: str = ""
+
+    @property
+    def info(self) -> Info:
+        return Info("maestro-v3", self.sample_rate, 1, (), LICENCE, URL)
+
+    @property
+    def shortest(self) -> int:
+        """Samples of the shortest record."""
+        return round(self.chunk_seconds * self.sample_rate)
+
+    @property
+    def directory(self) -> Path:
+        """Where the records lie."""
+        name = f"maestro-{self.sample_rate}-{self.chunk_seconds:g}s"
+        return records.directory(name, self.data_dir)
+
+    def blank(self) -> Example:
+        return {**plans.blank(self.shortest, 1), "notes": none(), "samples": 0}
+
+    def prepare(self) -> None:
+        """Decodes the performances to records where they are missing or the files have changed."""
+        if not self._root.is_dir() and self.directory.is_dir():
+            return
+        from zoo.data import builder
+
+        plan = self._plan()
+        if not builder.is_current(plan.about, self.directory):
+            builder.build(plan, self.data_dir)
+
+    def open(self, split: str) -> Sequence[Example]:
+        return OwnNotes(records.open_records(self.directory, split), self.sample_rate)
+
+    @property
+    def _root(self) -> Path:
+        return Path(self.path).expanduser()
+
+    def _plan(self) -> plans.Plan:
+        rows = self._rows()
+        names = ("audio_filename", "midi_filename")
+        absent = [row[n] for row in rows for n in names if not (self._root / row[n]).is_file()]
+        lost = set(absent)
+        there = [row for row in rows if not lost & {row[n] for n in names}]
+        if absent and not (self.allow_missing and there):
+            raise BadInput(
+                f"{self._root}: {len(absent)} files are missing: {', '.join(absent[:5])}; {WANTED}."
+            )
+        jobs: dict[str, list[plans.Job]] = {split: [] for split in COUNTS}
+        for row in there:
+            load = partial(self._load, *(self._root / row[n] for n in names))
+            jobs[row["split"]].append(plans.Job(row["audio_filename"], load))
+        files = [self._root / row[n] for row in there for n in names]
+        return plans.Plan(
+            name=self.directory.parent.name,
+            info=self.info,
+            blank=self.blank(),
+            jobs={split: tuple(listed) for split, listed in jobs.items()},
+            shortest=self.shortest,
+            tolerate=0.0,
+            about={"fingerprint": plans.fingerprint(files, self._root)},
+            skipped=tuple((name, "missing") for name in absent),
+            threads=2,
+        )
+
+    def _rows(self) -> list[dict[str, str]]:
+        """The table of performances, checked."""
+        tables = sorted(self._root.glob("maestro-*.csv"))
+        if len(tables) != 1:
+            raise BadInput(f"{self._root} holds {len(tables)} files maestro-*.csv: {WANTED}.")
+        with open(tables[0], newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        lacking = set(COLUMNS) - set(rows[0] if rows else ())
+        if lacking:
+            raise BadInput(f"{tables[0]} lacks {', '.join(sorted(lacking))}: download it again.")
+        found = {split: sum(row["split"] == split for row in rows) for split in COUNTS}
+        if found != COUNTS and not self.allow_missing:
+            told = ", ".join(f"{split} {count}" for split, count in found.items())
+            raise BadInput(
+                f"{tables[0]} lists {told}, not {', '.join(map(str, COUNTS.values()))}: {WANTED}; "
+                "allow_missing=True takes what is there."
+            )
+        return rows
+
+    def _load(self, sound: Path, score: Path) -> Example:
+        audio = plans.load_audio(sound, self.sample_rate, 1)
+        return {"audio": audio, "notes": midi.read_notes(score), "samples": len(audio)}
+
+
+@dataclass(frozen=True)
+class OwnNotes(Sequence[Example]):
+    """Records whose notes are those that sound in them, with times from their own first sample.
+
+    Every stored chunk holds the notes of its whole performance of `samples`, which `records.cut`
+    cannot divide.
+    """
+
+    records: Sequence[Example]
+    rate: int
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> Example:
+        record = self.records[index]
+        start = int(record["samples"]) * int(record["chunk"]) // int(record["chunks"])
+        length = int(record["length"])
+        notes = shifted(record["notes"], start / self.rate, length / self.rate)
+        return {**record, "notes": {name: np.asarray(notes[name]) for name in none()}}

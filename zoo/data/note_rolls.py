@@ -1,0 +1,113 @@
+"""Notes {onset, offset (s), pitch, velocity} as piano rolls [F K], the targets of transcription.
+
+Frame f stands for the time around f x hop samples, as a centred spectrogram has it. A note that
+began more than half a frame before the audio sounds from the first frame but has no onset; one
+that ends behind it has no offset.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo.data.source import Example
+from zoo.errors import BadInput
+
+Notes = dict[str, np.ndarray]
+LOWEST, KEYS = 21, 88
+LOUDEST = 128.0  # velocities are stored as MIDI / 128
+
+
+def none() -> Notes:
+    """No notes, in the types of all records."""
+    times, numbers = np.zeros(0, np.float32), np.zeros(0, np.int32)
+    return {"onset": times, "offset": times, "pitch": numbers, "velocity": numbers}
+
+
+def shifted(notes: Notes, start: float, seconds: float) -> Notes:
+    """The notes that sound between start and start + seconds, with times counted from there."""
+    onset = np.asarray(notes["onset"], np.float64) - start
+    offset = np.asarray(notes["offset"], np.float64) - start
+    kept = (offset > 0) & (onset < seconds)
+    times = {"onset": onset[kept].astype(np.float32), "offset": offset[kept].astype(np.float32)}
+    return {**{key: np.asarray(notes[key])[kept] for key in ("pitch", "velocity")}, **times}
+
+
+def rolls(notes: Notes, frames: int, seconds_per_frame: float) -> dict[str, np.ndarray]:
+    """onsets, frames, offsets (0 or 1) and velocities (0..1 while a note sounds), float32 [F K].
+
+    Every note sounds for one frame at least. Keys a piano lacks are left out.
+    """
+    names = ("onsets", "offsets", "frames", "velocities")
+    result = {name: np.zeros((frames, KEYS), np.float32) for name in names}
+    onset, offset = (np.asarray(notes[name], np.float64) for name in ("onset", "offset"))
+    first = np.floor(onset / seconds_per_frame + 0.5).astype(int)
+    last = np.maximum(np.floor(offset / seconds_per_frame + 0.5).astype(int), first + 1)
+    keys = np.asarray(notes["pitch"], int) - LOWEST
+    for begin, end, key, velocity in zip(first, last, keys, notes["velocity"]):
+        if not 0 <= key < KEYS or begin >= frames or end <= 0:
+            continue
+        result["frames"][max(begin, 0) : end, key] = 1
+        result["velocities"][max(begin, 0) : end, key] = velocity / LOUDEST
+        if begin >= 0:
+            result["onsets"][begin, key] = 1
+        if end < frames:
+            result["offsets"][end, key] = 1
+    return result
+
+
+def frame_weights(rolls: dict[str, np.ndarray], strength: float) -> np.ndarray:
+    """Weights [F K] of the frames' loss: `strength` at an onset, strength / n in the nth after it.
+
+    Hawthorne et al. 2018, section 4 with onsets of one frame (reported, unchecked). Silence, and
+    notes whose onset lies before the first frame, weigh 1.
+    """
+    weights = np.ones_like(rolls["frames"])
+    age = np.full(weights.shape[1], np.nan)
+    for frame, (begins, sounds) in enumerate(zip(rolls["onsets"], rolls["frames"])):
+        age = np.where(begins > 0, 0, np.where(sounds > 0, age + 1, np.nan))
+        weights[frame] = np.where(np.isnan(age), 1.0, strength / np.fmax(age, 1))
+    return weights
+
+
+@dataclass(frozen=True)
+class NoteCrop:
+    """A random window of `samples` that begins at a multiple of `hop`, notes moved along with it.
+
+    rate: Hz.
+    """
+
+    samples: int
+    hop: int = 512
+    rate: int = 16_000
+
+    def __call__(self, rng: np.random.Generator, example: Example) -> Example:
+        there = len(example["audio"])
+        if there < self.samples:
+            raise BadInput(
+                f"records of {there:,} samples are too short for crops of {self.samples:,}: "
+                "give the data set a larger chunk_seconds."
+            )
+        start = self.hop * int(rng.integers((there - self.samples) // self.hop + 1))
+        audio = example["audio"][start : start + self.samples]
+        notes = shifted(example["notes"], start / self.rate, self.samples / self.rate)
+        return {**example, "audio": audio, "notes": notes}
+
+
+@dataclass(frozen=True)
+class NoteRolls:
+    """notes -> the rolls of as many frames as the audio has whole hops.
+
+    weight: with `weights` of the frames' loss of that strength (5 in the first paper), 0: without.
+    """
+
+    hop: int = 512
+    rate: int = 16_000
+    weight: float = 0.0
+
+    def __call__(self, rng: np.random.Generator, example: Example) -> Example:
+        made = rolls(example["notes"], len(example["audio"]) // self.hop, self.hop / self.rate)
+        if self.weight:
+            made["weights"] = frame_weights(made, self.weight)
+        return {**{k: v for k, v in example.items() if k != "notes"}, **made}

@@ -1,0 +1,120 @@
+"""From audio in windows to piano rolls, and from piano rolls to notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo.data.note_rolls import LOUDEST, LOWEST, Notes
+from zoo.errors import BadInput
+from zoo.evaluation.base import Batch, Predict, in_batches
+from zoo.metrics import notes as metrics
+
+Rolls = dict[str, np.ndarray]
+ROLLS = ("onsets", "frames", "velocities")
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How audio of any length is read: windows of `samples` whose outer `margin` is discarded.
+
+    The ends of the audio are kept. Both are multiples of the hop, so that frames meet.
+    """
+
+    samples: int
+    margin: int
+    hop: int = 512
+    batch: int = 1
+
+    def __post_init__(self) -> None:
+        if self.samples % self.hop or self.margin % self.hop or self.samples <= 2 * self.margin:
+            raise BadInput(
+                f"windows of {self.samples} samples with margins of {self.margin}: use multiples "
+                f"of {self.hop}, the margins less than half of the window"
+            )
+
+    def cut(self, blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, slice, bool]]:
+        """(window [samples 1], which of its frames count, whether it is the last)."""
+        source, buffer, first = iter(blocks), np.zeros((0, 1), np.float32), True
+        while True:
+            pieces = [buffer]
+            held, ended = len(buffer), False
+            while held <= self.samples and not ended:
+                piece = next(source, None)
+                ended = piece is None
+                pieces += [] if ended else [piece]
+                held += 0 if ended else len(piece)
+            buffer = np.concatenate(pieces)
+            last = len(buffer) <= self.samples
+            stop = -(-len(buffer) // self.hop) if last else (self.samples - self.margin) // self.hop
+            window = buffer[: self.samples]
+            window = np.pad(window, ((0, self.samples - len(window)), (0, 0)))
+            yield window, slice(0 if first else self.margin // self.hop, stop), last
+            if last:
+                return
+            buffer, first = buffer[self.samples - 2 * self.margin :], False
+
+
+def listen(
+    predict: Predict, sounds: Iterable[Iterable[np.ndarray]], how: Windows
+) -> Iterator[Rolls]:
+    """Rolls [F K] of every sound, each given in blocks [n 1]; in order, F = ceil(T / hop)."""
+    takes: list[tuple[slice, bool]] = []
+
+    def windows() -> Iterator[Batch]:
+        for blocks in sounds:
+            for window, take, last in how.cut(blocks):
+                takes.append((take, last))
+                yield {"audio": window}
+
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in ROLLS}
+    for output in in_batches(predict, windows(), how.batch):
+        take, last = takes.pop(0)
+        for name in ROLLS:
+            # Half precision: an hour of music stays below 80 MB.
+            parts[name].append(output[name][take].astype(np.float16))
+        if last:
+            yield {name: np.concatenate(part) for name, part in parts.items()}
+            parts = {name: [] for name in ROLLS}
+
+
+def decode(rolls: Rolls, seconds_per_frame: float, threshold: float = 0.5) -> Notes:
+    """Notes of rolls [F K]: one begins where its onset rises, and nowhere else.
+
+    It ends where neither onset nor frame reaches the threshold, or at the next onset of its key.
+    Its velocity is the mean over the frames of its onset. Ordered by onset, then pitch.
+    """
+    onsets = rolls["onsets"] > threshold
+    active = onsets | (rolls["frames"] > threshold)
+    begins = onsets & ~np.pad(onsets, ((1, 0), (0, 0)))[:-1]
+    found = []
+    for key in np.flatnonzero(begins.any(0)):
+        starts = np.flatnonzero(begins[:, key])
+        ends = _first_after(np.flatnonzero(~active[:, key]), starts, len(active))
+        silent = _first_after(np.flatnonzero(~onsets[:, key]), starts, len(active))
+        ends = np.minimum(ends, np.append(starts[1:], len(active)))
+        for start, end, onset_end in zip(starts, ends, silent):
+            velocity = rolls["velocities"][start:onset_end, key].mean(dtype=np.float64) * LOUDEST
+            found.append((start, LOWEST + key, end, min(max(round(velocity), 1), 127)))
+    rows = np.asarray(sorted(found), np.int64).reshape(-1, 4)
+    return {
+        "onset": rows[:, 0] * seconds_per_frame,
+        "offset": rows[:, 2] * seconds_per_frame,
+        "pitch": rows[:, 1],
+        "velocity": rows[:, 3],
+    }
+
+
+def _first_after(places: np.ndarray, starts: np.ndarray, end: int) -> np.ndarray:
+    """For each start the first place behind it, or the end."""
+    return np.append(places, end)[np.searchsorted(places, starts)]
+
+
+def for_metrics(notes: Notes) -> metrics.Notes:
+    """As `zoo.metrics.notes` takes them: pitches in Hz; no note lasts less than a millisecond."""
+    onset, offset = (np.asarray(notes[name], np.float64) for name in ("onset", "offset"))
+    intervals = np.stack([onset, np.maximum(offset, onset + 1e-3)], 1)
+    velocities = np.asarray(notes["velocity"], np.float64)
+    return metrics.Notes(intervals, metrics.midi_to_hz(notes["pitch"]), velocities)

@@ -1,0 +1,171 @@
+"""Transcription of held-out pieces, note by note as mir_eval; a user's file as MIDI and a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data import audio_files
+from zoo.data.note_rolls import Notes, none, rolls
+from zoo.data.probing import probe
+from zoo.data.source import Example, Info
+from zoo.errors import BadInput
+from zoo.evaluation.base import Predict, Progress, Report, finite, to_float, write_table
+from zoo.evaluation.midi_files import write_midi
+from zoo.evaluation.note_decoding import Windows, decode, for_metrics, listen
+from zoo.evaluation.transcription_page import roll_figure, write_page
+from zoo.metrics.notes import all_note_f1, frame_f1
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A whole performance: audio [T 1] float32 and its notes, times in seconds from its start."""
+
+    track: str
+    audio: np.ndarray
+    notes: Notes
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """F1 of notes (onset; with offset; with offset and velocity) and of frames, means over pieces.
+
+    `predict` gets {'audio': [B T 1]} and answers onsets, frames and velocities [B F K].
+    """
+
+    windows: Windows
+    threshold: float = 0.5
+
+    @property
+    def monitor(self) -> tuple[str, str]:
+        return "note_f1", "max"
+
+    def run(
+        self,
+        predict: Predict,
+        records: Sequence[Example],
+        info: Info,
+        *,
+        limit: int | None = None,
+        progress: Progress | None = None,
+    ) -> Report:
+        waiting: list[Piece] = []
+        begun = 0
+
+        def sounds() -> Iterator[list[np.ndarray]]:
+            for number, piece in enumerate(pieces(records, info.sample_rate)):
+                if number == limit:
+                    return
+                waiting.append(piece)
+                yield [piece.audio]
+                if progress:
+                    progress(number + 1, limit or 0)
+
+        step = self.windows.hop / info.sample_rate
+        rows = []
+        for heard in listen(predict, sounds(), self.windows):
+            piece = waiting.pop(0)
+            whole = piece.notes["onset"] >= 0
+            begun += int((~whole).sum())
+            truth = {name: np.asarray(value)[whole] for name, value in piece.notes.items()}
+            truth["offset"] = np.minimum(truth["offset"], len(piece.audio) / info.sample_rate)
+            estimate = decode(heard, step, self.threshold)
+            rows.append({"track": piece.track, "notes": len(truth["pitch"]),
+                         **scores(truth, estimate, len(heard["frames"]), step)})  # fmt: skip
+        return self._report([row for row in rows if row["notes"]], len(rows), begun, info)
+
+    def _report(self, rows: list[dict], total: int, begun: int, info: Info) -> Report:
+        if not rows:
+            raise BadInput("no piece with notes to evaluate: choose another split.")
+        names = [name for name in rows[0] if name not in ("track", "notes")]
+        metrics = {name: float(np.mean([row[name] for row in rows])) for name in names}
+        counts = {
+            "pieces": len(rows),
+            "pieces_without_notes": total - len(rows),
+            "notes": sum(row["notes"] for row in rows),
+            "notes_begun_before": begun,
+        }
+        how = self.windows
+        sentence = (
+            f"Means over pieces of F1, precision and recall as mir_eval: onsets within 50 ms; "
+            "offsets within 50 ms or 20 % of the duration; velocities within 0.1 after a linear "
+            f"fit; frames of {how.hop} samples at {info.sample_rate} Hz from the decoded notes. "
+            f"Threshold {self.threshold}; windows of {how.samples} samples with margins of "
+            f"{how.margin}. Notes begun before a piece's first sample are left out."
+        )
+        return Report(finite(metrics), sentence, counts, {"per_piece": rows})
+
+    def predict_file(
+        self, predict: Predict, path: str | Path, folder: str | Path, info: Info
+    ) -> str:
+        """A user's file into folder/{notes.mid, notes.csv, roll.png, page.html}; a summary."""
+        rate = info.sample_rate
+        seconds = probe(path).seconds
+        sound = audio_files.blocks(path, rate, 1)
+        heard = next(listen(predict, [sound], self.windows))
+        notes = decode(heard, self.windows.hop / rate, self.threshold)
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_midi(folder / "notes.mid", notes)
+        write_table(folder / "notes.csv", table(notes))
+        roll_figure(notes, seconds).savefig(folder / "roll.png", dpi=110)
+        write_page(folder / "page.html", path, notes, seconds)
+        count = len(notes["pitch"])
+        return (
+            f"{Path(path).name}: {count} notes in {seconds:.1f} s, {folder / 'notes.mid'}; look at "
+            f"{folder / 'page.html'}"
+        )
+
+
+def scores(truth: Notes, estimate: Notes, frames: int, step: float) -> dict[str, float]:
+    """The row of one piece: F1 of notes in three senses and of frames, and their parts."""
+    result = {}
+    found = all_note_f1(for_metrics(truth), for_metrics(estimate))
+    grids = [rolls(notes, frames, step)["frames"] for notes in (truth, estimate)]
+    found["frame"] = frame_f1(*grids)
+    for name, score in found.items():
+        result[f"{name}_f1"] = score.f1
+    for name in ("note", "frame"):
+        result[f"{name}_precision"] = found[name].precision
+        result[f"{name}_recall"] = found[name].recall
+    return result
+
+
+def pieces(records: Sequence[Example], rate: int) -> Iterator[Piece]:
+    """Whole pieces: records that say how many `chunks` their track has are joined, notes too."""
+    singles = ((index, records[index]) for index in range(len(records)))
+    for _, group in groupby(singles, lambda pair: _piece_of(*pair)):
+        chunks = [record for _, record in group]
+        audio, parts, start = [], [], 0
+        for number, chunk in enumerate(chunks):
+            samples = int(chunk.get("length", len(chunk["audio"])))
+            audio.append(to_float(chunk["audio"][:samples]))
+            parts.append(_moved(chunk["notes"], start / rate, first=number == 0))
+            start += samples
+        notes = {name: np.concatenate([part[name] for part in parts]) for name in none()}
+        yield Piece(str(chunks[0]["track"]), np.concatenate(audio), notes)
+
+
+def _piece_of(index: int, record: Example) -> object:
+    return str(record["track"]) if "chunks" in record else index
+
+
+def _moved(notes: Notes, start: float, *, first: bool) -> Notes:
+    """A chunk's notes counted from the piece's start; one that a chunk before had is left out."""
+    kept = np.full(len(notes["onset"]), True) if first else notes["onset"] >= 0
+    moved = {name: np.asarray(value)[kept] for name, value in notes.items()}
+    times = {name: moved[name].astype(np.float64) + start for name in ("onset", "offset")}
+    return {**moved, **times}
+
+
+def table(notes: Notes) -> list[dict]:
+    """One row a note, as a spreadsheet or a script wants them."""
+    columns = zip(notes["onset"], notes["offset"], notes["pitch"], notes["velocity"])
+    return [
+        {"onset": f"{a:.3f}", "offset": f"{b:.3f}", "pitch": int(p), "velocity": int(v)}
+        for a, b, p, v in columns
+    ]

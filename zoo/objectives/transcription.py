@@ -1,0 +1,66 @@
+"""Transcription of notes: onsets, offsets, frames and velocities learnt at once; player 'model'."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from zoo.losses.transcription import velocity_error, weighted_cross_entropy
+from zoo.objectives.base import Batch, Metrics, Tree, Turn, Variables
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """Sum of the cross-entropies of the model's heads and the error of velocities at onsets.
+
+    model(audio) -> {onsets, frames, velocities and maybe offsets} [B F K]; the batch holds targets
+    of the same names. weights: the batch key of the weights of frames [B F K], None for none.
+    """
+
+    model: nn.Module
+    audio: str = "audio"
+    weights: str | None = None
+    # A bias before a batch norm has no effect, but the published layout has one.
+    without_gradient: tuple[str, ...] = tuple(f"conv_{i}']['bias" for i in range(3))
+
+    def init(self, rng: jax.Array, batch: Batch) -> Variables:
+        rngs = {"params": rng, "dropout": rng}
+        collections = dict(self.model.init(rngs, batch[self.audio]))
+        params = collections.pop("params")
+        return Variables({"model": params}, {"model": collections} if collections else {})
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return (Turn("model", self._loss),)
+
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
+        heads, collections = self.model.apply(
+            variables.of("model"),
+            batch[self.audio],
+            train=True,
+            rngs={"dropout": rng},
+            mutable=list(variables.collections.get("model", {})),
+        )
+        losses = self.losses(heads, batch)
+        named = {f"{name}_loss": value for name, value in losses.items()}
+        return sum(losses.values()), ({"model": dict(collections)} if collections else {}, named)
+
+    def losses(self, heads: dict[str, jax.Array], batch: Batch) -> Metrics:
+        """The mean over the batch of every head's loss."""
+        velocities = velocity_error(heads["velocities"], batch["velocities"], batch["onsets"])
+        losses = {"velocities": jnp.mean(velocities)}
+        for name in heads.keys() - {"velocities"}:
+            weights = batch[self.weights] if name == "frames" and self.weights else None
+            losses[name] = jnp.mean(weighted_cross_entropy(heads[name], batch[name], weights))
+        return dict(sorted(losses.items()))
+
+    def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
+        """Probabilities [B F K] of onsets, frames (and offsets); velocities in 0..1."""
+        heads = dict(self.model.apply(variables.of("model"), batch[self.audio]))
+        velocities = jnp.clip(heads.pop("velocities"), 0.0, 1.0)
+        return {**{k: jax.nn.sigmoid(v) for k, v in heads.items()}, "velocities": velocities}
