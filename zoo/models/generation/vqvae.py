@@ -22,7 +22,6 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
 from zoo.layers.quantizer import Quantised, Quantizer
-from zoo.models.generation.wavenet import WaveNet
 
 
 class Encoder(nn.Module):
@@ -48,7 +47,7 @@ class VQVAE(nn.Module):
     encoder's 2^levels. codes, moving_average, decay: of the quantiser. speaker [B] int classes.
     """
 
-    decoder: WaveNet
+    decoder: nn.Module
     width: int = 256
     code_width: int = 64
     levels: int = 6
