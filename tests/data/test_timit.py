@@ -1,0 +1,33 @@
+"""The speaker task on files laid out like TIMIT's."""
+
+import numpy as np
+import odd_audio
+import pytest
+import soundfile
+
+from zoo.data.timit import SPEAKERS, Timit
+from zoo.errors import BadInput
+
+
+def test_sentences_and_speakers_are_told_by_their_names(tmp_path):
+    for i, name in enumerate(["FB", "MA", "MC"]):
+        for sentence in ("SA1", "SX12", "SX13", "SI9"):
+            file = tmp_path / "TRAIN" / f"DR{i % 2}" / name / f"{sentence}.WAV"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(file, odd_audio.tone(0.4, 16_000, seed=i), 16_000, format="NIST")
+    source = Timit(str(tmp_path / "TRAIN"), data_dir=str(tmp_path / "data"))
+    source.prepare()
+    assert source.info.labels == ("FB", "MA", "MC")
+    train, test = source.open("train"), source.open("test")
+    assert (len(train), len(test), len(source.open("validation"))) == (6, 3, 3)
+    for record in (*train, *test):
+        speaker = source.info.labels[int(np.argmax(record["tags"]))]
+        assert speaker in str(record["track"]) and record["tags"].sum() == 1
+        assert record["audio"].shape == (6_400, 1) and record["known"].all()
+
+
+def test_without_the_folder_its_size_is_known_and_its_name_asked_for(tmp_path):
+    source = Timit(str(tmp_path / "none"), data_dir=str(tmp_path / "data"))
+    assert len(source.info.labels) == SPEAKERS == source.blank()["tags"].size
+    with pytest.raises(BadInput, match="TRAIN folder"):
+        source.prepare()

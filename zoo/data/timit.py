@@ -1,0 +1,107 @@
+"""TIMIT's 462 training speakers (Garofolo et al. 1993, LDC93S1), as a speaker-recognition task.
+
+Made from the reader's own, paid-for copy; nothing is fetched. As Ravanelli and Bengio (2018): the
+five phonetically compact sentences (SX) of a speaker are learnt, 2,310 in all, and the three
+diverse ones (SI) tested, 1,386; the two that all speak (SA) are left out. The authors watched the
+test sentences while they trained, so 'validation' and 'test' are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data import audio_files, plans, records
+from zoo.data.source import Example, Info
+from zoo.errors import BadInput
+
+SPEAKERS = 462
+SENTENCES = {"train": "sx", "test": "si"}  # first letters of the files
+WANTED = "give TIMIT's TRAIN folder (LDC93S1), with files like DR1/FCJF0/SX127.WAV"
+
+
+@dataclass(frozen=True)
+class Timit:
+    """The Source. path: the TRAIN folder; a speaker is the folder that a file lies in.
+
+    Tags are one of K, the speaker. Sentences shorter than `least` seconds are refused.
+    """
+
+    path: str
+    sample_rate: int = 16_000
+    least: float = 0.25
+    data_dir: str = ""
+
+    @property
+    def info(self) -> Info:
+        """The names of the speakers there, or, without the folder, 462 numbers."""
+        url = "https://catalog.ldc.upenn.edu/LDC93S1"
+        return Info("timit-speakers", self.sample_rate, 1, self.speakers, "LDC", url)
+
+    @cached_property
+    def speakers(self) -> tuple[str, ...]:
+        if not self._root.is_dir():
+            return tuple(f"speaker {i + 1}" for i in range(SPEAKERS))
+        files = audio_files.audio_in(self._root)
+        return tuple(sorted({file.parent.name for file in files if file.parent != self._root}))
+
+    @property
+    def shortest(self) -> int:
+        """Samples of the shortest record."""
+        return round(self.least * self.sample_rate)
+
+    @property
+    def directory(self) -> Path:
+        """Where the records lie."""
+        return records.directory(f"{self.info.name}-{self.sample_rate}", self.data_dir)
+
+    def blank(self) -> Example:
+        return plans.blank(self.shortest, 1, tags=len(self.speakers))
+
+    def prepare(self) -> None:
+        """Decodes the sentences to records where they are missing."""
+        if not self._root.is_dir() and self.directory.is_dir():
+            return
+        if not self._root.is_dir():
+            raise BadInput(f"{self._root}: no such folder; {WANTED}.")
+        from zoo.data import builder
+
+        files = audio_files.find([self._root])
+        about = {"fingerprint": plans.fingerprint(files, self._root)}
+        if not builder.is_current(about, self.directory):
+            builder.build(self._plan(files, about), self.data_dir)
+
+    def open(self, split: str) -> Sequence[Example]:
+        return records.open_records(self.directory, "test" if split == "validation" else split)
+
+    @property
+    def _root(self) -> Path:
+        return Path(self.path).expanduser()
+
+    def _plan(self, files: list[Path], about: dict[str, str]) -> plans.Plan:
+        jobs = {split: self._jobs(files, kind) for split, kind in SENTENCES.items()}
+        if not all(jobs.values()):
+            raise BadInput(f"{self._root} has no SX or no SI sentences: {WANTED}.")
+        return plans.Plan(
+            name=self.directory.parent.name,
+            info=self.info,
+            blank=self.blank(),
+            jobs=jobs,
+            shortest=0,
+            tolerate=0.0,
+            about=about,
+        )
+
+    def _jobs(self, files: list[Path], kind: str) -> tuple[plans.Job, ...]:
+        chosen = (f for f in files if f.name.lower().startswith(kind) and f.parent != self._root)
+        named = ((f.relative_to(self._root).as_posix(), f) for f in chosen)
+        return tuple(plans.Job(name, partial(self._load, file)) for name, file in named)
+
+    def _load(self, file: Path) -> Example:
+        audio = plans.load_audio(file, self.sample_rate, 1, self.least, allow_silent=True)
+        tags = np.array([name == file.parent.name for name in self.speakers], np.uint8)
+        return {"audio": audio, "tags": tags, "known": np.ones_like(tags)}
