@@ -1,0 +1,233 @@
+"""Time of a MelGAN round (both turns, Adam) and of vocoding, in JAX and PyTorch; prints JSON lines.
+
+    python benchmarks/adversarial_round.py [work=round,vocode] [rounds=3] [steps=5] [threads=2]
+        [batch=4] [samples=8192] [frames=100] [tiny=0]
+
+Both frameworks start from the same weights and audio, each in a process of its own, in turns; a
+figure is the median over the rounds of the median step. Weight norm is in both; mel spectrograms
+are made beforehand for both. `gap` compares the first critic losses (round) or the output
+(vocode). Run on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from training_step import machine
+
+Arrays = dict[str, np.ndarray]
+DEFAULTS = dict(
+    work="round,vocode", rounds=3, steps=5, threads=2, batch=4, samples=8192, frames=100, tiny=0,
+    child="",
+)  # fmt: skip
+MATCHING = 10 * (4 / 5) / 3
+
+
+def models(tiny: int) -> tuple[Any, Any]:
+    """Generator and critic at the paper's size."""
+    from zoo.models.generation.melgan import Critic, Generator
+
+    return (Generator(width=32), Critic(width=4, most=32)) if tiny else (Generator(), Critic())
+
+
+def prepare(options: dict[str, Any]) -> Arrays:
+    """Weights by path, mel frames and audio of a batch, mel frames of a clip; all from NumPy."""
+    import jax
+    from flax.traverse_util import flatten_dict
+
+    rng = np.random.default_rng(0)
+    batch, samples = options["batch"], options["samples"]
+    arrays = {
+        "audio": rng.uniform(-0.5, 0.5, (batch, samples, 1)),
+        "mel": rng.normal(-2, 1, (batch, samples // 256, 80)),
+        "clip": rng.normal(-2, 1, (1, options["frames"], 80)),
+    }
+    generator, critic = models(options["tiny"])
+    for name, module, key in (("generator", generator, "mel"), ("critic", critic, "audio")):
+        shapes = jax.eval_shape(module.init, jax.random.key(0), arrays[key])["params"]
+        for path, leaf in flatten_dict(shapes, sep="/").items():
+            if path.endswith("kernel"):
+                kernel = rng.normal(0, 1 / np.sqrt(np.prod(leaf.shape[:-1])), leaf.shape)
+                arrays[f"{name}/{path}"] = kernel
+                axis = (0, 2) if "/up_" in f"/{path}" else (0, 1)
+                scale = np.sqrt(np.square(kernel).sum(axis))
+                arrays[f"{name}/{path.removesuffix('kernel')}scale"] = scale
+            elif path.endswith("bias"):
+                arrays[f"{name}/{path}"] = np.zeros(leaf.shape)
+    return {key: value.astype(np.float32) for key, value in arrays.items()}
+
+
+def jax_work(work: str, arrays: Arrays, tiny: int) -> Callable[[], Any]:
+    """One call is one round, or one clip."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+    from flax.traverse_util import unflatten_dict
+
+    from zoo.losses import adversarial
+
+    generator, critic = models(tiny)
+    paths = {k: v for k, v in arrays.items() if "/" in k}
+    params = jax.tree.map(jnp.asarray, unflatten_dict(paths, sep="/"))
+    mel, audio, clip = (jnp.asarray(arrays[key]) for key in ("mel", "audio", "clip"))
+    if work == "vocode":
+        run = jax.jit(lambda p, x: generator.apply({"params": p}, x))
+        return lambda: np.asarray(run(params["generator"], clip))
+    optimiser = optax.adam(1e-4, b1=0.5, b2=0.9)
+
+    def judged(p, others):
+        fake = generator.apply({"params": others}, mel)
+        ours, theirs = (critic.apply({"params": p}, x) for x in (fake, audio))
+        losses = [adversarial.hinge_critic(f, r) for (f, _), (r, _) in zip(ours, theirs)]
+        return jnp.mean(sum(losses))
+
+    def pleased(p, others):
+        fake = generator.apply({"params": p}, mel)
+        ours, theirs = (critic.apply({"params": others}, x) for x in (fake, audio))
+        features = [[f for _, f in answers] for answers in (ours, theirs)]
+        pleasing = sum(adversarial.hinge_generator(score) for score, _ in ours)
+        return jnp.mean(pleasing + MATCHING * adversarial.feature_matching(*features))
+
+    def turn(loss, own, other, params, states):
+        value, gradient = jax.value_and_grad(loss)(params[own], params[other])
+        updates, state = optimiser.update(gradient, states[own])
+        new = {**params, own: optax.apply_updates(params[own], updates)}
+        return value, new, {**states, own: state}
+
+    turns = [
+        jax.jit(lambda p, s: turn(judged, "critic", "generator", p, s), donate_argnums=(0, 1)),
+        jax.jit(lambda p, s: turn(pleased, "generator", "critic", p, s), donate_argnums=(0, 1)),
+    ]
+    carry = [params, {name: optimiser.init(p) for name, p in params.items()}]
+
+    def step() -> float:
+        values = []
+        for run in turns:
+            value, *carry[:] = run(*carry)
+            values.append(value)
+        jax.block_until_ready(carry)
+        return float(values[0])
+
+    return step
+
+
+def torch_work(work: str, arrays: Arrays, tiny: int) -> Callable[[], Any]:
+    """One call is one round, or one clip."""
+    import torch
+    import torch_melgan
+    from torch.nn import functional as F
+
+    generator, critic = torch_melgan.from_arrays(arrays, *models(tiny))
+    mel, audio, clip = (
+        torch.tensor(arrays[key]).mT.contiguous() for key in ("mel", "audio", "clip")
+    )
+    if work == "vocode":
+
+        @torch.no_grad()
+        def vocode() -> np.ndarray:
+            return generator(clip).mT.numpy()
+
+        return vocode
+    players = [
+        torch.optim.Adam(net.parameters(), 1e-4, betas=(0.5, 0.9), fused=True)
+        for net in (critic, generator)
+    ]
+
+    def step() -> float:
+        with torch.no_grad():
+            fake = generator(mel)
+        scores = zip(critic(fake), critic(audio))
+        judged = sum(F.relu(1 + f).mean() + F.relu(1 - r).mean() for (f, _), (r, _) in scores)
+        players[0].zero_grad(set_to_none=True)
+        judged.backward()
+        players[0].step()
+        critic.requires_grad_(False)
+        with torch.no_grad():
+            real = critic(audio)
+        ours = critic(generator(mel))
+        pairs = [pair for (_, x), (_, y) in zip(ours, real) for pair in zip(x, y)]
+        matching = sum(F.l1_loss(x, y) for x, y in pairs)
+        pleased = MATCHING * matching - sum(score.mean() for score, _ in ours)
+        players[1].zero_grad(set_to_none=True)
+        pleased.backward()
+        players[1].step()
+        critic.requires_grad_(True)
+        return float(judged.detach())
+
+    return step
+
+
+def child(framework: str, work: str, path: str, options: dict[str, Any]) -> None:
+    """Prints results of the first calls, and milliseconds of each after two."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options["threads"]])
+    if framework == "torch":
+        import torch
+
+        torch.set_num_threads(options["threads"])
+    arrays = dict(np.load(path))
+    make = jax_work if framework == "jax" else torch_work
+    step = make(work, arrays, options["tiny"])
+    first, times = np.ravel(step())[:10_000].tolist(), []
+    step()
+    for _ in range(options["steps"]):
+        began = time.perf_counter()
+        step()
+        times.append(1e3 * (time.perf_counter() - began))
+    print(json.dumps({"first": first, "ms": times}))
+
+
+def compare(work: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Both frameworks in turns -> one record."""
+    times: dict[str, list[float]] = {"jax": [], "torch": []}
+    first: dict[str, np.ndarray] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "arrays.npz")
+        np.savez(path, **prepare(options))
+        shared = [f"{key}={options[key]}" for key in ("steps", "threads", "tiny")]
+        for _ in range(options["rounds"]):
+            for framework in times:
+                command = [sys.executable, __file__, f"child={framework},{work},{path}", *shared]
+                done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+                answer = json.loads(done.stdout.splitlines()[-1])
+                times[framework].append(statistics.median(answer["ms"]))
+                first[framework] = np.array(answer["first"])
+    ours, theirs = (statistics.median(times[f]) for f in ("jax", "torch"))
+    return {
+        "model": f"melgan_{work}",
+        "jax_ms": round(ours, 1),
+        "torch_ms": round(theirs, 1),
+        "ratio": round(ours / theirs, 3),
+        "rounds": {k: [round(t, 1) for t in v] for k, v in times.items()},
+        "gap": float(f"{np.abs(first['jax'] - first['torch']).max():.1e}"),
+        **{key: options[key] for key in ("batch", "samples", "frames", "threads", "tiny")},
+        "machine": machine(),
+    }
+
+
+def main(arguments: list[str]) -> None:
+    options = dict(DEFAULTS)
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key not in options:
+            sys.exit(f"'{argument}' is unknown; use {', '.join(DEFAULTS)}, as key=value")
+        options[key] = type(DEFAULTS[key])(value)
+    if options["child"]:
+        framework, work, path = options["child"].split(",", 2)
+        return child(framework, work, path, options)
+    for work in options["work"].split(","):
+        print(json.dumps(compare(work, options)), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
