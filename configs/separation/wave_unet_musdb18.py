@@ -76,6 +76,7 @@ def config(
     scale = 2**levels
     hop = model.output_length(length) // scale * scale
     segments = Segments(length, hop if model.context else None, batch=4, key="mixture")
+    separator = Separator(segments, hertz, model.channels, tuple(sources))
     return Experiment(
         data=Data(
             data,
@@ -90,7 +91,7 @@ def config(
         ),
         objective=Supervised(model, l2, input="mixture", target="stems"),
         optimizers={"model": adam(rate)},
-        evaluation=Separation(Separator(segments, hertz, model.channels, tuple(sources)), ratios=ratios),
+        evaluation=Separation(separator, ratios=ratios),
         batch=batch,
         steps=steps,
         plateau=Plateau(patience=20, factors=(1.0, 0.1), from_best=False),

@@ -1,4 +1,4 @@
-"""Two processes on one machine train one run: as one process would, saving together and resuming."""
+"""Two processes train one run as one process would, save together and resume."""
 
 import os
 import socket

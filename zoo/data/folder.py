@@ -51,7 +51,7 @@ class Folder:
         """Reads the CSV where there is one, else touches no disk."""
         names = self.stems or (_labels(self.labels).names if self.labels else ())
         name = f"folder-{_slug(Path(self.path).name)}"
-        return Info(name, self.sample_rate, self.channels, names, "the user's own", "")
+        return Info(name, self.sample_rate, self.channels, names, "the user's own", str(self.path))
 
     @property
     def shortest(self) -> int:

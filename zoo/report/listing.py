@@ -14,7 +14,6 @@ from zoo import inference
 from zoo.experiment import Config
 from zoo.report import facts
 
-
 SHOWN = 4  # numbers of one config in the list; its file has them all
 
 
