@@ -2,8 +2,7 @@
 
 The net of Kim, Lee and Nam (2018) with a quarter of the channels and the narrow excitation of 2019,
 on 19,683 samples (1.2 s at 16 kHz): minutes on two cores. block=rese_2 ratio=16
-widths=128,256,512 depth=9 is the full size. Its excitations are what
-`python -m zoo interpret RUN --kind excitation` draws.
+widths=128,256,512 depth=9 is the full size. Each block sows its gates as `excitation`.
 """
 
 import jax.numpy as jnp
