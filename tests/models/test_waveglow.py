@@ -127,8 +127,8 @@ def test_every_parameter_learns_once_the_ends_are_not_zero():
     assert all(np.any(np.asarray(leaf)) for leaf in jax.tree.leaves(gradient))
 
 
-@pytest.mark.parametrize("length", [500, 96])
-def test_windows_give_what_one_pass_gives(length):
+def test_windows_give_what_one_pass_gives():
+    length = 500  # two windows
     objective = Flow(TINY, SPEC, sigma=0.5)
     source = np.random.default_rng(2).normal(0, 0.1, (length, 1)).astype(np.float32)
     variables = Variables({"model": started(0.1)["params"]})

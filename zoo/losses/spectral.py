@@ -73,6 +73,21 @@ def power(prediction: jax.Array, target: jax.Array, n_fft: int, hop: int) -> jax
     return per_example(jnp.square(ours - theirs))
 
 
+def magnitude(
+    prediction: jax.Array, target: jax.Array, n_fft: int, hop: int, win: int | None = None
+) -> jax.Array:
+    """Mean squared difference of magnitudes, [B T C] twice -> [B]; win: window length.
+
+    ClariNet (Ping et al. 2019): FFT 2048, window 50 ms, hop 12.5 ms.
+    """
+    pad = framing.end_padding(prediction.shape[1], n_fft, hop)
+    ours, theirs = (
+        stft.magnitude(stft.stft(x, n_fft, hop, centre=False, pad=pad, win=win))
+        for x in (prediction, target)
+    )
+    return per_example(jnp.square(ours - theirs))
+
+
 def _magnitude(x: jax.Array, n_fft: int, hop: int) -> jax.Array:
     pad = framing.end_padding(x.shape[1], n_fft, hop)
     return stft.magnitude(stft.stft(x, n_fft, hop, centre=False, pad=pad))

@@ -1,0 +1,69 @@
+"""ClariNet's parallel student (Ping et al., ICLR 2019, table 1, reverse KL), at 24 kHz.
+
+6 Gaussian flows of 10 layers of 64 channels, distilled from a run of clarinet_teacher_ljspeech:
+teacher=RUN. teacher= (of no run) leaves the frozen teacher at random, which serves the tests alone.
+Rates, clip and the regulariser's weight 4 are those of ksw0306/ClariNet; 500,000 steps is
+remembered, unchecked: a week or two of one GPU.
+Deviation: the spectral loss is a mean over frames and bins; the paper's scale is not known to us.
+"""
+
+from zoo.data.folder import Folder
+from zoo.data.pipeline import Data
+from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.distributions import Gaussian
+from zoo.evaluation.vocoding import Vocoding
+from zoo.experiment import Experiment
+from zoo.models.generation.gaussian_iaf import GaussianIAF
+from zoo.models.generation.wavenet import WaveNet
+from zoo.objectives.distillation import Distillation
+from zoo.signal import mel
+from zoo.training.optimizers import adam, halving
+
+PAPER = {
+    "mean_opinion_score": 4.16,
+    "source": "table 1, reverse KL, teacher 4.40, natural 4.54 (reported, unchecked)",
+}
+PARAMETERS = 5_227_032
+SMOKE = {"teacher": "", "flows": 2, "layers": 2, "width": 8, "gate": 8, "skip": 8,
+         "teacher_layers": 4, "teacher_width": 8, "teacher_gate": 8, "teacher_skip": 8,
+         "samples": 2400, "batch": 2, "steps": 2}  # fmt: skip
+
+
+def config(
+    path: str = "~/data/ljspeech",
+    teacher: str = "runs/clarinet_teacher_ljspeech",
+    flows: int = 6,
+    layers: int = 10,
+    width: int = 64,
+    gate: int = 128,
+    skip: int = 64,
+    teacher_layers: int = 20,
+    teacher_width: int = 128,
+    teacher_gate: int = 256,
+    teacher_skip: int = 128,
+    samples: int = 12_000,
+    batch: int = 8,
+    steps: int = 500_000,
+    rate: float = 1e-3,
+    seed: int = 0,
+) -> Experiment:
+    spec = mel.TACOTRON2
+    wavenet = WaveNet(
+        teacher_layers, 2, teacher_width, teacher_gate, teacher_skip, head=teacher_skip,
+        distribution=Gaussian(), input="scalar", local_condition=spec.bins, upsampling=(15, 20),
+    )  # fmt: skip
+    source = Folder(path, spec.sample_rate, chunk_seconds=1.0)
+    return Experiment(
+        data=Data(source, (Crop(samples), ToFloat(), Keep("audio"))),
+        objective=Distillation(GaussianIAF(flows, layers, width, gate, skip), wavenet, spec),
+        optimizers={"student": adam(halving(rate, 200_000), clip=10.0)},
+        evaluation=Vocoding(samples, spec),
+        batch=batch,
+        steps=steps,
+        average=0.9999,
+        evaluate_every=5000,
+        evaluate_limit=50,
+        save_every=2000,
+        seed=seed,
+        initial={"teacher": teacher} if teacher else {},
+    )
