@@ -22,7 +22,7 @@ PAPER = {
     "source": "table 1, WaveGAN with phase shuffle n=2 on SC09 (reported, unchecked)",
 }
 PARAMETERS = 36_493_314
-SMOKE = {"samples": 256, "dim": 2, "batch": 2, "steps": 2}
+SMOKE = {"samples": 1024, "dim": 2, "batch": 2, "steps": 2}
 
 
 def config(

@@ -16,7 +16,7 @@ from zoo.training.optimizers import adam
 
 PAPER = {}
 PARAMETERS = 753_666
-SMOKE = {"size": "tiny", "dim": 2, "samples": 256, "batch": 2, "steps": 2}
+SMOKE = {"size": "tiny", "dim": 2, "samples": 1024, "batch": 2, "steps": 2}
 
 
 def config(

@@ -64,5 +64,7 @@ def test_short_records_are_left_out_and_few_are_refused():
     report = run(made, held)
     assert report.counts == {"clips": 4, "too_short": 1}
     assert "floor" in report.metrics and "floor" not in run(made, held[2:4]).metrics
+    with pytest.raises(BadInput, match="1024"):
+        sampled.Sampled(1000)
     with pytest.raises(BadInput, match="2 or more"):
         run(made, held[:2])

@@ -19,6 +19,7 @@ from zoo.evaluation.base import Batch, Predict, Progress, Report, finite, in_bat
 from zoo.metrics import frechet
 from zoo.signal import mel
 
+HOP = 256
 FLOOR = 1e-3  # of mel magnitudes, about -75 dB: what lies below, such as quantisation, is not heard
 
 
@@ -38,6 +39,10 @@ class Sampled:
     key: str = "audio"
     keys: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.samples < self.parts * HOP:
+            raise BadInput(f"clips of {self.samples} samples: give {self.parts * HOP} or more.")
+
     @property
     def monitor(self) -> tuple[str, str]:
         return "frechet", "min"
@@ -53,7 +58,9 @@ class Sampled:
     ) -> Report:
         total = min(len(records), limit or len(records))
         compress = partial(mel.log_clamp, floor=FLOOR)
-        spec = mel.MelSpec(info.sample_rate, 1024, 256, self.bins, compress, exponent=1)
+        spec = mel.MelSpec(
+            info.sample_rate, 1024, HOP, self.bins, compress, exponent=1, pad_mode="constant"
+        )
         embed = jax.jit(partial(embedding, spec=spec, parts=self.parts))
         real, fake = [], []
         for clip, output in self._pairs(predict, records, total, progress):
@@ -89,7 +96,7 @@ class Sampled:
         return (
             f"Squared Fréchet distance between {count} generated and {count} held-out clips of "
             f"{self.samples} samples at {info.sample_rate} Hz, embedded as ln mel magnitudes "
-            f"above {FLOOR} (1024/256, {self.bins} bins) averaged over {self.parts} equal parts. "
+            f"above {FLOOR} (1024/{HOP}, {self.bins} bins) averaged over {self.parts} equal parts. "
             "`floor` is that between the two halves of the held-out clips; `spread` the mean "
             "distance from a clip to its nearest neighbour in the same set, as a share of that of "
             "the held-out clips."
