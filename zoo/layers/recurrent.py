@@ -142,6 +142,17 @@ def _gru_backward(saved, cotangents):
 gru_scan.defvjp(_gru_forward, _gru_backward)
 
 
+def lstm_update(gates: jax.Array, carry: LstmCarry) -> LstmCarry:
+    """One step: the sum of both projections [B 4D] -> new (h, c)."""
+    _, c, h = _lstm_step(gates, carry[1])
+    return h, c
+
+
+def gru_update(projected: jax.Array, recurrent: jax.Array, h: jax.Array) -> jax.Array:
+    """One step: the input's and the state's projections, biases included, [B 3D] -> new h."""
+    return _gru_step(projected, recurrent, h)[1]
+
+
 class LSTM(nn.Module):
     """One LSTM layer, [B T C] -> ([B T D], carry), or [B T 2D] when bidirectional.
 
