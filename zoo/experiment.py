@@ -139,6 +139,8 @@ def parse(
 
 def typed(name: str, text: str, parameter: inspect.Parameter) -> Any:
     """A value written as text, in the type of the parameter's default or annotation."""
+    if typing.get_origin(parameter.annotation) is typing.Literal:
+        return one_of(name, text, typing.get_args(parameter.annotation))
     kinds: tuple = (type(parameter.default),)
     if parameter.annotation is not inspect.Parameter.empty:
         annotation = parameter.annotation
@@ -154,6 +156,14 @@ def typed(name: str, text: str, parameter: inspect.Parameter) -> Any:
             continue
     wanted = " or ".join(getattr(k, "__name__", str(k)) for k in kinds if k is not type(None))
     raise BadInput(f"{name}={text} does not fit: it takes {wanted}, like {parameter.default!r}")
+
+
+def one_of(name: str, text: str, values: tuple) -> Any:
+    """The member of `values` that is written like that."""
+    for value in values:
+        if str(value) == text:
+            return value
+    raise BadInput(f"{name}={text} is unknown: choose {', '.join(map(str, values))}")
 
 
 def boolean(text: str, _: Any) -> bool:

@@ -40,6 +40,10 @@ def train(
 ) -> bool:
     """Trains from scratch or from where the run stands; false when a signal ended it early."""
     experiment = config.experiment(**arguments)
+    if not experiment.objective.turns:
+        raise BadInput(
+            f"{config.name} learns nothing: score it with python evaluate.py --config {config.name}"
+        )
     mesh = meshes.make(experiment.fsdp)
     meshes.check_batch(mesh, experiment.batch, experiment.accumulate)
     directory.mkdir(parents=True, exist_ok=True)

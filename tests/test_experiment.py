@@ -1,0 +1,74 @@
+"""Arguments on the command line are typed by the config; mistakes name what would be right."""
+
+from typing import Literal
+
+import pytest
+
+from zoo import experiment as experiments
+from zoo.errors import BadInput
+from zoo.experiment import Config
+
+
+class Module:
+    """A config file."""
+
+    @staticmethod
+    def config(
+        steps: int = 10,
+        rate: float = 0.1,
+        flag: bool = False,
+        widths: tuple[int, ...] = (1, 2),
+        path: str | None = None,
+        kind: Literal["one", "two"] = "one",
+    ):
+        return steps, rate, flag, widths, path, kind
+
+
+CONFIG = Config("toy", None, "own", Module)
+
+
+def parsed(*words):
+    return experiments.parse(CONFIG, words)
+
+
+def test_values_take_the_type_of_the_default():
+    given = parsed("steps=2e3", "rate=1", "flag=yes", "widths=3,4,5", "path=a b", "kind=two")
+    assert given == {
+        "steps": 2000, "rate": 1.0, "flag": True, "widths": (3, 4, 5), "path": "a b", "kind": "two",
+    }  # fmt: skip
+    assert isinstance(given["steps"], int) and isinstance(given["rate"], float)
+    assert parsed("path=none")["path"] is None
+    assert parsed() == CONFIG.defaults
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("stps=3", "did you mean steps"),
+        ("steps", "write name=value"),
+        ("steps=1.5", "it takes int, like 10"),
+        ("flag=maybe", "it takes bool"),
+        ("widths=a,b", "like \\(1, 2\\)"),
+        ("kind=three", "choose one, two"),
+    ],
+)
+def test_mistakes_are_answered_in_one_line(word, message):
+    with pytest.raises(BadInput, match=message) as caught:
+        parsed(word)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_configs_get_the_nearest_names():
+    with pytest.raises(BadInput, match="did you mean samplecnn_"):
+        experiments.find("samplecn")
+    with pytest.raises(BadInput, match="no config file"):
+        experiments.find("nowhere/x.py")
+
+
+def test_a_file_of_one_s_own_is_found_and_must_have_a_config(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text('"""Mine."""\n\n\ndef config(steps: int = 1):\n    return steps\n')
+    assert experiments.find(str(path)).experiment(steps=3) == 3
+    path.write_text("x = 1\n")
+    with pytest.raises(BadInput, match="no function `config"):
+        experiments.find(str(path))
