@@ -1,7 +1,7 @@
 """WaveNet over the codes of vqvae_score_render: new piano music, codes first and then audio.
 
 Train vqvae_score_render before; autoencoder= is its run directory. A code stands for 4 ms, and the
-prior's 18 layers look back 1,023 codes, four seconds. encoder, code_width, codes, layers, ... are
+prior's 18 layers look back 1,023 codes, four seconds. encoder, codes, codebook, layers, ... are
 those of the autoencoder's run. autoencoder="" takes random codes, which only tests want.
 """
 
@@ -33,6 +33,8 @@ def config(
     encoder: int = 64,
     code_width: int = 32,
     codes: int = 256,
+    codebook: str = "moving_average",
+    normalise: bool = True,
     prior_layers: int = 18,
     prior_width: int = 64,
     samples: int = 98_304,
@@ -45,7 +47,10 @@ def config(
         layers, stacks, width, width, skip, head=skip, local_condition=code_width,
         upsampling=(4, 4, 4),
     )  # fmt: skip
-    vqvae = VQVAE(decoder, encoder, code_width, codes=codes)
+    vqvae = VQVAE(
+        decoder, encoder, code_width, codes=codes, moving_average=codebook == "moving_average",
+        normalise=normalise,
+    )  # fmt: skip
     prior = WaveNet(
         prior_layers, 2, prior_width, prior_width, 2 * prior_width, head=2 * prior_width,
         distribution=Categorical(codes, "linear"),

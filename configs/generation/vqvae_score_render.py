@@ -1,8 +1,10 @@
 """VQ-VAE on the embedded piano music: 256 codes, 250 a second, and a WaveNet that plays them.
 
 The paper's plan with a narrow encoder and 20 decoder layers of 32 channels, so that two cores
-train it in minutes: what comes back has the notes and a noisy sound. codebook=moving_average
-restarts unused codes. configs/generation/vqvae_prior_score_render.py composes with these codes.
+train it in minutes: what comes back has the notes and a noisy sound. Latents are batch-normalised,
+and the codebook follows moving averages and restarts unused codes: in short runs the paper's own
+codebook=loss normalise=False falls to a single code (watch `perplexity`). vqvae_prior_score_render
+composes with these codes.
 """
 
 from zoo.data.pipeline import Data
@@ -17,7 +19,7 @@ from zoo.objectives.autoencoder import QuantisedAutoencoder
 from zoo.training.optimizers import adam, warmup_cosine
 
 PAPER = {}
-PARAMETERS = 332_960
+PARAMETERS = 324_736
 SMOKE = {"size": "tiny", "layers": 4, "stacks": 2, "width": 8, "skip": 8, "encoder": 8,
          "code_width": 8, "codes": 16, "samples": 512, "batch": 2, "steps": 2}  # fmt: skip
 
@@ -31,7 +33,8 @@ def config(
     encoder: int = 64,
     code_width: int = 32,
     codes: int = 256,
-    codebook: str = "loss",
+    codebook: str = "moving_average",
+    normalise: bool = True,
     commitment: float = 0.25,
     samples: int = 8192,
     batch: int = 3,
@@ -46,8 +49,9 @@ def config(
         upsampling=(4, 4, 4),
     )  # fmt: skip
     model = VQVAE(
-        decoder, encoder, code_width, codes=codes, moving_average=codebook == "moving_average"
-    )
+        decoder, encoder, code_width, codes=codes, moving_average=codebook == "moving_average",
+        decay=0.95, normalise=normalise,
+    )  # fmt: skip
     context = -(-decoder.receptive_field // model.hop) * model.hop
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),

@@ -4,7 +4,8 @@ VCTK is the reader's own download: path=FOLDER of its sound; any folder will do.
 column per speaker (see zoo/data/labels.py) and speakers=109 tell the decoder who speaks, as in the
 paper; then `sample.py --num` also speaks in other voices. The decoder's size is NSynth's of the
 same group, the optimiser's numbers are those of public WaveNets: the paper's are not established,
-nor is its likelihood. Days on one GPU.
+nor is its likelihood. Days on one GPU. Where `perplexity` falls to 1 the codebook has collapsed:
+codebook=moving_average normalise=True holds it.
 """
 
 from zoo.data.folder import Folder
@@ -39,6 +40,7 @@ def config(
     code_width: int = 64,
     codes: int = 512,
     codebook: str = "loss",
+    normalise: bool = False,
     commitment: float = 0.25,
     samples: int = 7680,
     batch: int = 8,
@@ -55,8 +57,9 @@ def config(
         local_condition=code_width, upsampling=(4, 4, 4),
     )  # fmt: skip
     model = VQVAE(
-        decoder, encoder, code_width, codes=codes, moving_average=codebook == "moving_average"
-    )
+        decoder, encoder, code_width, codes=codes, moving_average=codebook == "moving_average",
+        normalise=normalise,
+    )  # fmt: skip
     keys = ("tags",) if speakers else ()
     source = Folder(path, 16_000, labels=labels or None, chunk_seconds=samples / 16_000)
     context = -(-decoder.receptive_field // model.hop) * model.hop

@@ -1,5 +1,7 @@
 """Sizes of the VQ-VAE, its losses in NumPy, its decoder against the sampler, and its prior."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -82,15 +84,21 @@ def test_each_term_moves_what_it_should():
 
 
 def test_a_moving_codebook_is_a_collection_that_training_alone_moves():
-    model = MODEL.clone(moving_average=True, decay=0.5)
+    model = MODEL.clone(moving_average=True, decay=0.5, normalise=True)
     objective, batch = QuantisedAutoencoder(model), noise()
     variables = started(objective, batch)
-    assert set(variables.collections["autoencoder"]) == {"codebook"}
+    assert set(variables.collections["autoencoder"]) == {"codebook", "batch_stats"}
     turn = objective.turns[0]
     _, (changed, _) = jax.jit(turn.loss)(variables, noise(seed=1), jax.random.key(1), 0)
     before = variables.collections["autoencoder"]["codebook"]["quantizer"]["vectors"]
     after = changed["autoencoder"]["codebook"]["quantizer"]["vectors"]
     assert np.abs(after - before).max() > 1e-4
+    listen = partial(
+        model.apply, method="quantise", train=True, rngs={"codes": jax.random.key(0)},
+        mutable=["codebook", "batch_stats"],
+    )  # fmt: skip
+    found, _ = jax.jit(listen)(variables.of("autoencoder"), batch["audio"])
+    np.testing.assert_allclose(np.asarray(found.latent).std((0, 1)), 1, atol=1e-2)
 
 
 def test_reconstruction_follows_the_codes_and_only_them():

@@ -7,7 +7,9 @@ codes, and a dilated convolutional decoder like WaveNet's under the speaker's on
 Deviations and guesses (reported, unchecked: the paper's text was not at hand)
 - width of the encoder (256) and of a code (64), and the decoder's sizes, are not established;
 - the encoder hears the mu-law-companded amplitude, the quantity that the decoder predicts;
-- codes reach the decoder through transposed convolutions, 4 x 4 x 4, without activation.
+- codes reach the decoder through transposed convolutions, 4 x 4 x 4, without activation;
+- `normalise`, not the paper's, is a batch norm of the latents (Łańcucki et al. 2020): without it
+  the commitment can shrink all latents to one code before the decoder has learnt to listen.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
+from zoo.layers.norm import BatchNorm
 from zoo.layers.quantizer import Quantised, Quantizer
 
 
@@ -30,14 +33,19 @@ class Encoder(nn.Module):
     width: int = 256
     code_width: int = 64
     levels: int = 6
+    normalise: bool = False
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         for level in range(self.levels):
             x = Conv(self.width, 4, stride=2, padding=1, dtype=self.dtype, name=f"down_{level}")(x)
             x = nn.relu(x)
-        return Conv(self.code_width, 1, dtype=self.dtype, name="latent")(x)
+        bias = not self.normalise
+        x = Conv(self.code_width, 1, use_bias=bias, dtype=self.dtype, name="latent")(x)
+        if self.normalise:
+            x = BatchNorm(use_scale=False, use_bias=False, name="norm")(x, train=train)
+        return x
 
 
 class VQVAE(nn.Module):
@@ -54,6 +62,7 @@ class VQVAE(nn.Module):
     codes: int = 512
     moving_average: bool = False
     decay: float = 0.99
+    normalise: bool = False
     dtype: Any = jnp.float32
 
     def setup(self) -> None:
@@ -63,7 +72,9 @@ class VQVAE(nn.Module):
                 f"the decoder upsamples {wide} channels by {up}, the codes have "
                 f"{self.code_width} and come every {self.hop} samples: make them equal"
             )
-        self.encoder = Encoder(self.width, self.code_width, self.levels, self.dtype)
+        self.encoder = Encoder(
+            self.width, self.code_width, self.levels, self.normalise, self.dtype
+        )
         self.quantizer = Quantizer(self.codes, self.moving_average, self.decay)
 
     @property
@@ -84,7 +95,7 @@ class VQVAE(nn.Module):
                 f"audio of {audio.shape[1]} samples is no whole number of codes of {self.hop}: "
                 "use a multiple of it"
             )
-        latent = self.encoder(self.decoder.distribution.inputs(audio))
+        latent = self.encoder(self.decoder.distribution.inputs(audio), train=train)
         return self.quantizer(latent, train=train)
 
     def encode(self, audio: jax.Array) -> jax.Array:
