@@ -35,7 +35,7 @@ def config(
     samples: int = 1024,
     batch: int = 8,
     steps: int = 1000,
-    rate: float = 2e-3,
+    rate: float = 5e-3,
     seed: int = 0,
 ) -> Experiment:
     if tiers not in FRAMES:
