@@ -59,7 +59,7 @@ def test_mistakes_are_answered_in_one_line(word, message):
 
 
 def test_unknown_configs_get_the_nearest_names():
-    with pytest.raises(BadInput, match="did you mean .*samplecnn_score_render"):
+    with pytest.raises(BadInput, match=r"did you mean .*samplecnn_score_render"):
         experiments.find("samplecn")
     with pytest.raises(BadInput, match="no config file"):
         experiments.find("nowhere/x.py")
