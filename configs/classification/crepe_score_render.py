@@ -18,7 +18,7 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 PAPER = {}
 PARAMETERS = 486_552
-SMOKE = {"size": "tiny", "capacity": "tiny", "batch": 2, "steps": 2}
+SMOKE = {"size": "tiny", "capacity": "1", "batch": 2, "steps": 2}
 
 
 def config(
@@ -29,9 +29,9 @@ def config(
     rate: float = 1e-3,
     seed: int = 0,
 ) -> Experiment:
-    if capacity not in CAPACITIES:
-        raise BadInput(f"capacity={capacity}: choose {', '.join(CAPACITIES)}")
-    model = Crepe(CAPACITIES[capacity])
+    if capacity not in CAPACITIES and not capacity.isdigit():
+        raise BadInput(f"capacity={capacity}: choose a number or {', '.join(CAPACITIES)}")
+    model = Crepe(CAPACITIES.get(capacity) or int(capacity))
     transforms = (
         Span(0, 11_200), Crop(SAMPLES), ToFloat(), PitchTarget(), Keep("audio", "salience"),
     )  # fmt: skip

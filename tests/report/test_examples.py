@@ -19,7 +19,7 @@ from zoo.evaluation.tagging import Tagging
 from zoo.objectives.base import Variables
 from zoo.report import examples, filters, page
 
-RATE = 1000
+RATE = 4000
 INFO = Info("toys", RATE, 1, ("bass", "drums"), "CC0", "https://example.org")
 
 

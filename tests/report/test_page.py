@@ -222,7 +222,7 @@ def test_bad_input_is_said_in_one_line(tmp_path, full):
     with pytest.raises(BadInput, match="give the --workdir"):
         page.write(tmp_path / "nowhere")
     (full / "samples" / "20" / "sample_0.wav").write_bytes(b"no sound")
-    with pytest.raises(BadInput, match="not readable as sound"):
+    with pytest.raises(BadInput, match="cannot be read as audio"):
         page.write(full)
     (full / "evaluation" / "test.json").write_text("{")
     with pytest.raises(BadInput, match=r"test\.json is not readable as JSON"):

@@ -97,7 +97,7 @@ def write_samples(
     *,
     seconds: float = SAMPLE_SECONDS,
     count: int = SAMPLES,
-    patience: float = PATIENCE,
+    patience: float | None = None,
 ) -> list[Path]:
     """Two new clips of 3 s, or as much of them as some 20 s of computing give."""
     rate = found.experiment.data.source.info.sample_rate
@@ -113,7 +113,7 @@ def write_transformed(
     directory: Path,
     *,
     seconds: float = SAMPLE_SECONDS,
-    patience: float = PATIENCE,
+    patience: float | None = None,
 ) -> list[Path]:
     """3 s of the first test record, and what the system makes of them."""
     source = found.experiment.data.source
@@ -188,9 +188,9 @@ def enough(records: Iterable[Example], samples: int) -> Iterator[Example]:
             return
 
 
-def within(chunks: Iterable[np.ndarray], seconds: float) -> Iterator[np.ndarray]:
-    """Chunks until that much time has passed; at least one."""
-    began = time.monotonic()
+def within(chunks: Iterable[np.ndarray], seconds: float | None) -> Iterator[np.ndarray]:
+    """Chunks until that much time (None: PATIENCE) has passed; at least one."""
+    began, seconds = time.monotonic(), PATIENCE if seconds is None else seconds
     for chunk in chunks:
         yield np.asarray(chunk)
         if time.monotonic() - began > seconds:
