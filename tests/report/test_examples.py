@@ -84,7 +84,7 @@ def noise(*shape, scale=6000):
 
 
 def test_separation_shows_stems_of_the_first_track(tmp_path):
-    stems = noise(3, 2, 8 * RATE, 1)
+    stems = noise(3, 2, 8 * RATE, 1, scale=4000)
     records = [{"track": "a/b", "chunk": n, "stems": stems[n]} for n in range(3)]
     how = Separator(Segments(512, batch=2, key="audio", time_axis=2), RATE, 1, INFO.labels)
     examples.make(trained(Halves(), Separation(how), records), tmp_path)
