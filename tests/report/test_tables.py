@@ -107,3 +107,8 @@ def test_the_zoo_s_own_configs_render():
     lines = tables.readme_table({}, tables.listing.entries()).splitlines()
     names = {config.name for config in tables.listing.entries()}
     assert {line.split("`")[1] for line in lines if line.startswith("| [")} == names
+
+
+def test_the_committed_tables_are_fresh():
+    """README.md and RESULTS.md hold what `python -m zoo report --table` gives."""
+    assert tables.stale() == []
