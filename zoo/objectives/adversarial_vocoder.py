@@ -22,6 +22,7 @@ from zoo.errors import BadInput
 from zoo.losses import adversarial
 from zoo.losses.waveform import l1
 from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
+from zoo.objectives.mel_windows import padded
 from zoo.signal import mel
 
 Outcome = tuple[jax.Array, tuple[Tree, Metrics]]
@@ -155,10 +156,3 @@ class Vocoder:
             made = np.asarray(vocode(variables, piece))
             stop = min((first + step) * hop, length)
             yield np.repeat(made[:, (first - begin) * hop : stop - begin * hop], request.count, 0)
-
-
-def padded(audio: np.ndarray, length: int, spec: mel.MelSpec) -> np.ndarray:
-    """Audio [T C] with zeros up to `length`, then with the front end's own padding."""
-    before, after = spec.pad or ((spec.n_fft // 2,) * 2 if spec.centre else (0, 0))
-    audio = np.pad(audio, ((0, length - len(audio)), (0, 0)))
-    return np.pad(audio, ((before, after), (0, 0)), mode=spec.pad_mode)
