@@ -6,6 +6,7 @@
   doctor               versions, devices, codecs, data
   report RUN           a page to look at, from a run directory
   report --table       results/RESULTS.md and the README's table, from results/*.json
+  interpret NAME       what a run or published weights learnt: filters, activation, excitation
 """
 
 import argparse
@@ -31,6 +32,22 @@ def main(words: list[str] | None = None) -> int:
 
     doctor = commands.add_parser("doctor", help="versions, devices, codecs, data")
     doctor.set_defaults(run=show_doctor)
+
+    interpret = commands.add_parser("interpret", help="look inside a model: figures and numbers")
+    interpret.add_argument("checkpoint", help="run directory, or the name of published weights")
+    interpret.add_argument(
+        "--kind", required=True, choices=("filters", "activation", "excitation"),
+        help="filters on the waveform; sounds that excite a layer most; gates by tag and loudness",
+    )  # fmt: skip
+    interpret.add_argument("--out", type=Path, help="default: RUN/figures; for weights, out")
+    interpret.add_argument("--layer", help="filters, activation: this layer only")
+    interpret.add_argument("--filters", type=int, default=128, help="activation: how many a layer")
+    interpret.add_argument("--split", default="test", choices=("train", "validation", "test"))
+    interpret.add_argument("--limit", type=int, help="excitation: the first so many clips only")
+    interpret.add_argument("--config", help="name of a config, or a file")
+    interpret.add_argument("--step", default="best", help="best (default), latest, or a number")
+    command_line.add_arguments(interpret)
+    interpret.set_defaults(run=look_inside)
 
     report = commands.add_parser("report", help="pages and tables")
     report.add_argument("directory", nargs="?", type=Path, metavar="RUN")
@@ -63,6 +80,18 @@ def show_doctor(options: argparse.Namespace) -> None:
     from zoo.report import doctor
 
     print(doctor.examine())
+
+
+def look_inside(options: argparse.Namespace) -> None:
+    from zoo import trained
+    from zoo.interpret import command
+
+    command_line.prepare_devices()
+    found = trained.find(options.checkpoint, options.config, options.step, options.arguments)
+    own = found.directory / "figures" if found.directory else Path("out")
+    choices = command.Choices(options.layer, options.filters, options.split, options.limit)
+    for line in command.interpret(found, options.kind, options.out or own, choices):
+        print(line, flush=True)
 
 
 def make_report(options: argparse.Namespace) -> None:

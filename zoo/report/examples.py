@@ -18,19 +18,23 @@ import numpy as np
 
 from zoo import inference
 from zoo.data.source import Example
+from zoo.errors import BadInput
 from zoo.evaluation.base import to_float
 from zoo.evaluation.separation import Separation, mixture, stem_getter, track_spans
 from zoo.evaluation.songs import separate
 from zoo.evaluation.tagging import Tagging
 from zoo.evaluation.taggram import Listener, taggram_figure, tags_over_time
+from zoo.interpret import filters
+from zoo.interpret.drawing import bank_figure
+from zoo.interpret.filters import spread
 from zoo.objectives.base import Request
-from zoo.report.filters import filter_figure, first_filters, spread
 from zoo.streaming import stream_to_wav
 from zoo.trained import Trained
 
 SONG_SECONDS = 12
 SAMPLE_SECONDS, SAMPLES, PATIENCE = 3, 2, 20.0  # PATIENCE: seconds of waiting for samples
 CLIPS, CLIP_SECONDS = 4, 4
+TAPS = 3  # of the shortest filters that are shown
 
 
 def make(found: Trained, directory: Path) -> None:
@@ -60,7 +64,7 @@ def transforms(found: Trained) -> bool:
 
 
 def hears_waves(found: Trained) -> bool:
-    return tags(found) and first_filters(found.variables.params) is not None
+    return tags(found) and first_bank(found) is not None
 
 
 def write_stems(found: Trained, directory: Path) -> None:
@@ -129,15 +133,23 @@ def write_transformed(
 
 def write_filters(found: Trained, directory: Path) -> None:
     """figures/filters.png: magnitude responses of the first layer, by centre frequency."""
-    kernel = first_filters(found.variables.params)
-    rate = found.experiment.data.source.info.sample_rate
-    figure = filter_figure(kernel, rate)
+    bank = first_bank(found)
+    figure = bank_figure(bank)
+    taps, count = bank.kernel.shape
     caption = (
-        f"Magnitude responses of the {kernel.shape[1]} filters of {kernel.shape[0]} samples that "
-        "the first layer learnt on the waveform, each scaled to its maximum and sorted by where "
-        "that lies; below, eight of them as waveforms."
+        f"Magnitude responses of the {count} filters of {taps} samples that the first layer learnt "
+        "on the waveform, each scaled to its maximum and sorted by where that lies; below, eight "
+        "of them as waveforms."
     )
     save(figure, directory / "figures" / "filters.png", title="First layer", caption=caption)
+
+
+def first_bank(found: Trained) -> filters.Bank | None:
+    """The first layer's filters, where it reads the waveform."""
+    try:
+        return filters.banks(found, least=TAPS)[0]
+    except BadInput:
+        return None
 
 
 def write_taggram(found: Trained, directory: Path) -> None:

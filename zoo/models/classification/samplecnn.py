@@ -93,8 +93,7 @@ class SampleCNN(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        if x.ndim != 3 or x.shape[-1] != 1 or x.shape[1] < self.samples:
-            raise BadInput(f"SampleCNN takes [B {self.samples:,} 1] or longer, not {x.shape}")
+        self._check(x)
         norm = dict(momentum=self.momentum, epsilon=self.epsilon, dtype=self.dtype)
         x = (x - self.mean) / self.std
         x = Block(self.first, self.stem, self.stem, padding=self.stem_padding, **norm, name="stem")(
@@ -112,3 +111,8 @@ class SampleCNN(nn.Module):
             name="dense",
         )(x)
         return x.astype(jnp.float32)
+
+    def _check(self, x: jax.Array) -> None:
+        # A method, because looking at lower layers with less (zoo.interpret.layers) leaves it out.
+        if x.ndim != 3 or x.shape[-1] != 1 or x.shape[1] < self.samples:
+            raise BadInput(f"SampleCNN takes [B {self.samples:,} 1] or longer, not {x.shape}")

@@ -1,0 +1,142 @@
+"""Sounds that excite a filter most, by gradient ascent from noise: activation maximisation.
+
+Lee, Park, Kim, Nam: "SampleCNN: End-to-End Deep Convolutional Neural Networks Using Very Small
+Filters for Music Classification", Applied Sciences 8:150, 2018, its figures of layers sorted by
+frequency; start, steps and spectrum as in the authors' code. Batch norm uses its moving statistics
+here: with a batch's own, the rows of a batch, each a filter's, would not be independent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zoo.interpret import layers
+from zoo.interpret.filters import spread
+from zoo.interpret.layers import Heard, Layer
+from zoo.objectives.base import Tree
+
+AT_ONCE = 1 << 18  # samples in a batch, about what a small machine's memory bears
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """How to climb: steps of `size` times the gradient over its RMS, from uniform noise.
+
+    length: samples of the sound; three times as many, and so on, where the layer spans more. Also
+    the length of the window of the spectra.
+    """
+
+    length: int = 729
+    steps: int = 18
+    size: float = 1.0
+    noise: float = 0.015
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Excited:
+    """Sounds [T N] for the `filters` [N] of a layer, and their spectra, sorted by peak frequency.
+
+    image [bins N], each column's maximum 1; peak [N] in Hz, sorted. Filters that no sound woke are
+    left out, and counted in `silent`.
+    """
+
+    layer: str
+    rate: int
+    filters: np.ndarray
+    waves: np.ndarray  # in the order of `filters`
+    before: np.ndarray  # [N] mean rectified activity of the noise
+    after: np.ndarray  # [N] and of the sound
+    order: np.ndarray  # sorts filters and waves
+    image: np.ndarray
+    peak: np.ndarray
+    silent: int
+
+    @property
+    def bins(self) -> int:
+        return len(self.image)
+
+    @property
+    def numbers(self) -> dict[str, np.ndarray]:
+        """Arrays for an NPZ, under the layer's name."""
+        named = ("rate", "filters", "waves", "before", "after", "order", "image", "peak", "silent")
+        return {f"{self.layer}/{name}": np.asarray(getattr(self, name)) for name in named}
+
+
+def maximise(heard: Heard, layer: Layer, count: int, ascent: Ascent = Ascent()) -> Excited:
+    """Sounds for up to `count` filters of a layer, evenly chosen."""
+    length = shortest(heard, layer, ascent.length)
+    filters = np.array(spread(layer.filters, count))
+    rows = min(len(filters), max(1, AT_ONCE // length))
+    climb = jax.jit(partial(climbing, heard, layer, ascent))
+    key = jax.random.key(ascent.seed)
+    done = []
+    for start in range(0, len(filters), rows):
+        wanted = np.resize(filters[start : start + rows], rows)  # one shape: compiled once
+        shape = (rows, length, heard.shape[1])
+        noise = jax.random.uniform(
+            jax.random.fold_in(key, start), shape, minval=-ascent.noise, maxval=ascent.noise
+        )
+        done.append(jax.tree.map(np.asarray, climb(heard.variables, noise, jnp.asarray(wanted))))
+    waves, before, after = (np.concatenate(part)[: len(filters)] for part in zip(*done))
+    return sort(layer.name, heard.rate, filters, waves.mean(2).T, before, after, ascent.length)
+
+
+def shortest(heard: Heard, layer: Layer, length: int) -> int:
+    """The first of `length`, 3 `length`, ... on whose output the layer's filters fit."""
+    while length < heard.samples:
+        reached = {one.name: one for one in layers.convolutions(heard, length)}
+        if layer.name in reached and reached[layer.name].length >= layer.taps:
+            return length
+        length *= 3
+    return heard.samples
+
+
+def climbing(
+    heard: Heard, layer: Layer, ascent: Ascent, variables: Tree, x: jax.Array, filters: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Row i of x [B T C] climbs for filter i -> (x, activities before and after, [B] each)."""
+
+    def activities(x: jax.Array) -> jax.Array:
+        every = layers.activity(heard, layer, variables, x)
+        return jnp.take_along_axis(every, filters[:, None], 1)[:, 0]
+
+    def step(_: int, x: jax.Array) -> jax.Array:
+        slope = jax.grad(lambda x: activities(x).sum())(x)
+        size = jnp.sqrt(jnp.mean(slope**2, (1, 2), keepdims=True))
+        return x + ascent.size * slope / (size + 1e-9)
+
+    loudest = jax.lax.fori_loop(0, ascent.steps, step, x)
+    return loudest, activities(x), activities(loudest)
+
+
+def sort(
+    layer: str, rate: int, filters: np.ndarray, waves: np.ndarray, before: np.ndarray,
+    after: np.ndarray, window: int,
+) -> Excited:  # fmt: skip
+    """Sounds [T N] of `filters` [N] as a record, by peak frequency, without the silent ones."""
+    awake = after > 0
+    silent = int((~awake).sum())
+    filters, waves = filters[awake], waves[:, awake]
+    image, peak = spectra(waves, rate, window)
+    order = np.argsort(peak, kind="stable")
+    return Excited(
+        layer, rate, filters, waves, before[awake], after[awake], order, image[:, order],
+        peak[order], silent,
+    )  # fmt: skip
+
+
+def spectra(waves: np.ndarray, rate: int, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """[T N] -> ([bins N] log power with maxima 1, peaks [N] in Hz), windows half overlapping."""
+    window = min(window, len(waves))
+    frames = np.lib.stride_tricks.sliding_window_view(waves - waves.mean(0), window, axis=0)
+    frames = frames[:: max(1, window // 2)] * np.hanning(window)
+    power = (np.abs(np.fft.rfft(frames, axis=-1)) ** 2).mean(0).T
+    image = np.log10(1 + 10 * power)
+    peak = np.fft.rfftfreq(window, 1 / rate)[power.argmax(0)] if waves.size else np.zeros(0)
+    return (image / np.maximum(image.max(0), 1e-12)).astype(np.float32), peak

@@ -1,0 +1,106 @@
+"""What `python -m zoo interpret` does: figures and an NPZ of numbers, and a line about each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from zoo.errors import BadInput
+from zoo.interpret import activation, drawing, excitation, filters, layers
+from zoo.trained import Trained
+
+
+@dataclass(frozen=True)
+class Choices:
+    """layer: one of them only. count: filters per layer. split, limit: of the data, for gates."""
+
+    layer: str | None = None
+    count: int = 128
+    split: str = "test"
+    limit: int | None = None
+
+
+def interpret(found: Trained, kind: str, folder: Path, choices: Choices) -> Iterator[str]:
+    """Writes the files of one kind; a line as each comes to be."""
+    if choices.count < 1:
+        raise BadInput(f"--filters {choices.count}: give 1 or more")
+    folder.mkdir(parents=True, exist_ok=True)
+    yield from KINDS[kind](found, folder, choices)
+
+
+def show_filters(found: Trained, folder: Path, choices: Choices) -> Iterator[str]:
+    banks = filters.banks(found, choices.layer)
+    for bank in banks:
+        name = "filters" if len(banks) == 1 else f"filters_{plain(bank.name)}"
+        low, middle, high = np.percentile(bank.peak, (5, 50, 95))
+        taps, count = bank.kernel.shape
+        title = f"{found.name}, {bank.name}: {count} filters of {taps} samples"
+        about = f"{title}; peaks {low:,.0f}, {middle:,.0f}, {high:,.0f} Hz (5, 50, 95 %)"
+        yield picture(folder / f"{name}.png", drawing.bank_figure(bank, title), about)
+    numbers = {f"{bank.name}/{key}": value for bank in banks for key, value in bank.numbers.items()}
+    yield archive(folder / "filters.npz", numbers)
+
+
+def show_activation(found: Trained, folder: Path, choices: Choices) -> Iterator[str]:
+    heard = layers.hearing(found)
+    every = []
+    for layer in layers.choose(heard, choices.layer):
+        excited = activation.maximise(heard, layer, choices.count)
+        if not len(excited.filters):
+            yield f"{layer.name}: no sound wakes any of its filters"
+            continue
+        every.append(excited)
+        middle, silent = np.median(excited.peak), excited.silent
+        about = f"{len(excited.filters)} of {layer.filters} filters, median peak {middle:,.0f} Hz"
+        about += f"; {silent} more stayed silent" if silent else ""
+        path = folder / f"activation_{plain(layer.name)}.png"
+        yield picture(path, drawing.excited_figure(excited), about)
+    if len(every) > 1:
+        yield picture(folder / "activation.png", drawing.overview(every), "all layers")
+    if every:
+        numbers = {key: value for one in every for key, value in one.numbers.items()}
+        yield archive(folder / "activation.npz", numbers)
+
+
+def show_excitation(found: Trained, folder: Path, choices: Choices) -> Iterator[str]:
+    with tqdm(unit="record", desc=f"{found.name} on {choices.split}", leave=False) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        gates = excitation.examine(found, choices.split, choices.limit, progress)
+    widest = max(gates.layers, key=lambda name: gates.layers[name].spread.mean())
+    first = next(iter(gates.layers))
+    by_tag = f"{len(gates.tags)} tags; they differ most in {widest}"
+    follows = f"{first} follows it with a correlation of {gates.layers[first].together:+.2f}"
+    yield picture(folder / "excitation_tags.png", drawing.tags_figure(gates), by_tag)
+    yield picture(folder / "excitation_spread.png", drawing.spread_figure(gates), "by layer")
+    yield picture(folder / "excitation_loudness.png", drawing.loudness_figure(gates), follows)
+    yield archive(folder / "excitation.npz", gates.numbers)
+
+
+KINDS: dict[str, Callable[[Trained, Path, Choices], Iterator[str]]] = {
+    "filters": show_filters,
+    "activation": show_activation,
+    "excitation": show_excitation,
+}
+
+
+def plain(name: str) -> str:
+    return name.replace("/", "_")
+
+
+def picture(path: Path, figure: Any, about: str) -> str:
+    figure.savefig(path, dpi=130, bbox_inches="tight")
+    return f"{path}: {about}"
+
+
+def archive(path: Path, numbers: dict[str, np.ndarray]) -> str:
+    np.savez_compressed(path, **numbers)
+    return f"{path}: {len(numbers)} arrays, " + ", ".join(list(numbers)[:3]) + ", ..."

@@ -1,0 +1,149 @@
+"""Figures of filters, of sounds that excite filters, and of gates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.interpret.filters import Bank, mel_curve, spread
+
+if TYPE_CHECKING:
+    from zoo.interpret.activation import Excited
+    from zoo.interpret.excitation import Excitations
+
+ACCENT, PALE = "#0f6b6b", "#7fd1c7"
+
+
+def bank_figure(bank: Bank, title: str | None = None) -> Any:
+    """All responses of a bank, beside mel spacing, over eight of its filters as waveforms."""
+    kernel = bank.kernel[:, bank.order]
+    figure, axes = image_figure(bank.response, kernel, bank.rate, title)
+    if bank.edges is not None:
+        places = np.arange(1, len(bank.order) + 1)
+        for edge in bank.edges / 1000:
+            axes.step(places, edge, where="mid", color="white", linewidth=0.8, alpha=0.7)
+    return figure
+
+
+def excited_figure(excited: Excited) -> Any:
+    """Spectra of the sounds that excite the filters of one layer most, over eight such sounds."""
+    title = f"{excited.layer}: what excites its filters most"
+    sounds = excited.waves[:, excited.order]
+    return image_figure(excited.image, sounds, excited.rate, title)[0]
+
+
+def image_figure(image: np.ndarray, waves: np.ndarray, rate: int, title: str | None) -> tuple:
+    """An image [bins N] over eight of the waves [T N], both sorted, -> (figure, image's axes)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4.8))
+    grid = figure.add_gridspec(2, 8, height_ratios=(4.4, 1), hspace=0.48)
+    axes = figure.add_subplot(grid[0, :])
+    spectra(axes, image, rate)
+    axes.set(xlabel="filter, sorted by frequency", ylabel="frequency (kHz)")
+    axes.legend(loc="upper left", frameon=False, labelcolor="white", fontsize=8)
+    if title:
+        axes.set_title(title, fontsize=10, loc="left", color="0.25")
+    for column, index in enumerate(spread(waves.shape[1], 8)):
+        small = figure.add_subplot(grid[1, column])
+        small.plot(waves[:, index], color=ACCENT, linewidth=0.8)
+        small.set(xticks=[], yticks=[])
+        small.set_title(f"no. {index + 1}", fontsize=8, color="0.4")
+        small.spines[:].set_visible(False)
+    return figure, axes
+
+
+def spectra(axes: Any, image: np.ndarray, rate: int) -> None:
+    """Columns of an image [bins N] from 0 Hz to Nyquist, and the curve of mel-spaced filters."""
+    count = image.shape[1]
+    extent = (0.5, count + 0.5, 0, rate / 2000)
+    axes.imshow(
+        image, origin="lower", aspect="auto", cmap="magma", extent=extent, vmin=0, vmax=1,
+        interpolation="nearest",
+    )  # fmt: skip
+    places = np.arange(1, count + 1)
+    mel = mel_curve(count, rate) / 1000
+    axes.plot(places, mel, "--", color=PALE, linewidth=1, label="mel-spaced filters")
+
+
+def overview(every: Sequence[Excited]) -> Any:
+    """The spectra of all layers side by side."""
+    from matplotlib.figure import Figure
+
+    columns = min(len(every), 4)
+    rows = -(-len(every) // columns)
+    figure = Figure(figsize=(2.9 * columns, 2.7 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes, excited in zip(grid.flat, every):
+        spectra(axes, excited.image, excited.rate)
+        axes.set_title(excited.layer, fontsize=9)
+    for axes in grid.flat[len(every) :]:
+        axes.set_visible(False)
+    figure.supxlabel("filter, sorted by frequency (dashed: mel-spaced)", fontsize=9)
+    figure.supylabel("kHz", fontsize=9)
+    return figure
+
+
+def tags_figure(found: Excitations) -> Any:
+    """A panel per layer: mean gates of every channel, sorted, and how far tags lie around them."""
+    figure, grid = panels(len(found.layers))
+    for axes, (name, gates) in zip(grid, found.layers.items()):
+        order = np.argsort(gates.overall)
+        places = np.arange(1, len(order) + 1)
+        axes.plot(places, gates.mean[:, order].T, color=ACCENT, linewidth=0.5, alpha=0.35)
+        axes.plot(places, gates.overall[order], color="black", linewidth=1.4)
+        axes.set(ylim=(-0.02, 1.02), xlim=(1, max(2, len(order))))
+        axes.set_title(f"{name}: {gates.spread.mean():.3f} between tags", fontsize=9)
+    figure.supxlabel("channel, sorted by its mean gate (black); a line per tag", fontsize=9)
+    figure.supylabel("excitation", fontsize=9)
+    return figure
+
+
+def loudness_figure(found: Excitations) -> Any:
+    """A panel per layer: gates against loudness, a line per channel and their mean."""
+    figure, grid = panels(len(found.layers))
+    for axes, (name, gates) in zip(grid, found.layers.items()):
+        axes.plot(found.level, gates.binned, color=ACCENT, linewidth=0.5, alpha=0.35)
+        mean = gates.binned.mean(1)
+        axes.plot(found.level, mean, "o-", color="black", markersize=3, linewidth=1.4)
+        axes.set(ylim=(-0.02, 1.02))
+        rising = int((gates.correlation > 0).sum())
+        label = f"{name}: r {gates.together:+.2f}; {rising} of {len(gates.overall)} rise"
+        axes.set_title(label, fontsize=9)
+    figure.supxlabel("loudness of the segment (RMS, dB), a line per channel", fontsize=9)
+    figure.supylabel("excitation", fontsize=9)
+    return figure
+
+
+def spread_figure(found: Excitations) -> Any:
+    """How much tags differ in each layer: the deviations of its channels, and their mean."""
+    from matplotlib.figure import Figure
+
+    spreads = {name: gates.spread for name, gates in found.layers.items()}
+    figure = Figure(figsize=(0.7 * len(spreads) + 2.4, 3), layout="constrained")
+    axes = figure.subplots()
+    axes.boxplot(list(spreads.values()), showfliers=False, medianprops={"color": ACCENT})
+    places = range(1, len(spreads) + 1)
+    axes.plot(places, [s.mean() for s in spreads.values()], "o-", color="black", markersize=4)
+    axes.set_xticks(places, spreads, rotation=30, fontsize=8)
+    axes.set_ylabel("deviation between tags")
+    axes.set_ylim(bottom=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def panels(count: int) -> tuple:
+    """(figure, its first `count` axes), at most three in a row."""
+    from matplotlib.figure import Figure
+
+    columns = min(count, 3)
+    rows = -(-count // columns)
+    made = Figure(figsize=(3.2 * columns, 2.5 * rows), layout="constrained")
+    grid = made.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid:
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in grid[count:]:
+        axes.set_visible(False)
+    return made, grid[:count]

@@ -1,0 +1,108 @@
+"""The filters that a network learnt on the waveform, and the frequencies they let through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo.errors import BadInput
+from zoo.interpret import layers
+from zoo.interpret.layers import Layer
+from zoo.models.classification.sincnet import cut_offs
+from zoo.signal.filters import sinc_bandpass
+from zoo.signal.mel import hz_to_mel, mel_to_hz
+from zoo.trained import Trained
+
+TAPS = 8  # of the shortest filters whose spectrum says more than 'low' or 'high'
+FILTERS = 8  # fewer are an output, not a bank
+
+
+@dataclass(frozen=True)
+class Bank:
+    """The filters of one layer that reads the waveform, in the order of `order`.
+
+    kernel [taps N] as learnt; response [bins N] from 0 Hz to Nyquist, maxima 1, and peak, centroid
+    [N] in Hz, sorted by `peak` or, where band edges are learnt, by the middle of the band.
+    """
+
+    name: str
+    rate: int
+    kernel: np.ndarray
+    order: np.ndarray
+    response: np.ndarray
+    peak: np.ndarray
+    centroid: np.ndarray
+    edges: np.ndarray | None = None  # [2 N] Hz, sorted alike: of band-passes that learn only these
+
+    @property
+    def numbers(self) -> dict[str, np.ndarray]:
+        """Arrays for an NPZ; everything sorted but the kernel, which `order` sorts."""
+        kept = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "name"}
+        return {key: np.asarray(value) for key, value in kept.items() if value is not None}
+
+
+def banks(found: Trained, layer: str | None = None, least: int = TAPS) -> list[Bank]:
+    """All banks of a trained system, or one layer's. BadInput where there are none."""
+    heard = layers.hearing(found)
+    chosen = layers.choose(heard, layer)
+    raw = [one for one in chosen if one.waves and one.inputs == heard.shape[1]]
+    raw = [one for one in raw if one.filters >= FILTERS]
+    long = [one for one in raw if one.taps >= least]
+    if not long:
+        raise BadInput(f"{found.name} {refusal(raw, layer, least)}")
+    return [bank(one, heard.variables["params"], heard.rate) for one in long]
+
+
+def refusal(raw: list[Layer], layer: str | None, least: int) -> str:
+    if raw:
+        return (
+            f"reads the waveform through filters of {raw[0].taps} samples, and fewer than {least} "
+            "have no spectrum worth a look: use --kind activation"
+        )
+    what = f"'{layer}' does not filter" if layer else "has no layer that filters"
+    return f"{what} the waveform itself: use --kind activation, or a model of raw samples"
+
+
+def bank(layer: Layer, params: Mapping, rate: int) -> Bank:
+    """The bank of one layer; several input channels are averaged."""
+    own = params
+    for part in layer.name.split("/"):
+        own = own[part]
+    if "kernel" in own:
+        return sort(layer.name, np.asarray(own["kernel"], np.float64).mean(1), rate)
+    module = layer.module
+    edges = cut_offs(own["low"], own["band"], module.sample_rate)
+    kernel = sinc_bandpass(*edges, module.taps, module.sample_rate)
+    return sort(layer.name, np.asarray(kernel), rate, np.stack(edges))
+
+
+def sort(name: str, kernel: np.ndarray, rate: int, edges: np.ndarray | None = None) -> Bank:
+    """[taps N] -> a bank by peak frequency, or by the middle between `edges` [2 N] in Hz."""
+    response, peak, centroid = responses(kernel, rate)
+    order = np.argsort(peak if edges is None else edges.mean(0), kind="stable")
+    edges = None if edges is None else edges[:, order]
+    picked = response[:, order], peak[order], centroid[order]
+    return Bank(name, rate, kernel.astype(np.float32), order, *picked, edges)
+
+
+def responses(kernel: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """[taps N] -> magnitudes [bins N] with maxima 1, their peaks [N] and centroids [N] in Hz."""
+    size = max(1024, 1 << int(np.ceil(np.log2(4 * len(kernel)))))
+    magnitude = np.abs(np.fft.rfft(kernel, size, axis=0))
+    hertz = np.fft.rfftfreq(size, 1 / rate)
+    power = magnitude**2
+    centroid = hertz @ power / np.maximum(power.sum(0), 1e-20)
+    scaled = magnitude / np.maximum(magnitude.max(0), 1e-12)
+    return scaled.astype(np.float32), hertz[magnitude.argmax(0)], centroid
+
+
+def mel_curve(count: int, rate: int) -> np.ndarray:
+    """Frequencies in Hz of `count` filters spaced evenly in mels (HTK), from 0 to Nyquist."""
+    return mel_to_hz(np.linspace(0, hz_to_mel(rate / 2, "htk"), count), "htk")
+
+
+def spread(total: int, count: int) -> list[int]:
+    """Up to `count` indices, evenly spread over `total`."""
+    return sorted({int(index) for index in np.linspace(0, total - 1, min(count, total))})

@@ -1,0 +1,164 @@
+"""The convolutions of a network that hears: which there are, and what each answers to a sound."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import flax
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from zoo.errors import BadInput
+from zoo.objectives.base import Tree
+from zoo.trained import Trained
+
+HEARS = ("model", "critic")  # fields of an objective, in this order; a generator does not hear
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The network of a trained system that takes audio [B T C] as its first argument."""
+
+    module: nn.Module
+    variables: Tree
+    shape: tuple[int, int]  # (T, C) in training
+    rate: int
+    name: str
+
+    @property
+    def samples(self) -> int:
+        return self.shape[0]
+
+    def __call__(self, variables: Tree, x: jax.Array) -> Any:
+        # Sown intermediates would be kept for nothing, hence no mutable collections.
+        return self.module.apply(variables, x)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution, or a bank of band-passes computed from its parameters."""
+
+    name: str  # path of the module, 'module_1/conv'
+    read: str  # where its answer is read: itself, or the batch norm right after it
+    taps: int
+    inputs: int  # channels of its input
+    filters: int
+    length: int  # time steps of its output
+    waves: bool  # one-dimensional, and not grouped
+    module: nn.Module = field(compare=False, repr=False)
+
+
+class Reached(Exception):
+    """Carries a layer's output out of the network."""
+
+    def __init__(self, output: jax.Array):
+        self.output = output
+
+
+def hearing(found: Trained) -> Heard:
+    """The network of a run or of published weights that hears. BadInput where none does."""
+    experiment = found.experiment
+    objective = experiment.objective
+    while hasattr(objective, "objective"):  # one that changes the batch before another
+        objective = objective.objective
+    spec = experiment.data.spec(1)
+    key = getattr(objective, "input", None) or getattr(objective, "audio", None)
+    for player in HEARS:
+        module = getattr(objective, player, None)
+        if isinstance(module, nn.Module) and player in found.variables.params and key in spec:
+            rate = experiment.data.source.info.sample_rate
+            variables = found.variables.of(player)
+            return Heard(module, variables, spec[key].shape[1:], rate, found.name)
+    raise BadInput(f"{found.name} has no trained network that takes audio: nothing to look into")
+
+
+def convolutions(heard: Heard, samples: int | None = None) -> list[Layer]:
+    """Every convolution in the order of its first use, for an input of so many samples.
+
+    Of a shorter input than the network takes, those that it reaches; nothing is computed.
+    """
+    found: dict[str, Layer] = {}
+    outputs: dict[int, str] = {}  # id of a layer's output -> its name
+
+    def watch(call: Callable, args: tuple, kwargs: dict, context: Any) -> Any:
+        module, name = context.module, "/".join(context.module.path)
+        if context.method_name == "_check":
+            return None
+        output = call(*args, **kwargs)
+        if context.method_name != "__call__" or not args:
+            return output
+        if convolves(module) and name not in found:
+            found[name] = described(module, name, args[0], output)
+            outputs[id(output)] = name
+            kept.append(output)  # or its id may be given to another array
+        elif id(args[0]) in outputs and type(module).__name__ == "BatchNorm":
+            name_of = outputs[id(args[0])]
+            found[name_of] = replace(found[name_of], read=name)
+        return output
+
+    kept: list[Any] = []
+    x = jax.ShapeDtypeStruct((1, samples or heard.samples, heard.shape[1]), jnp.float32)
+    try:
+        with nn.intercept_methods(watch):
+            jax.eval_shape(heard, heard.variables, x)
+    except (BadInput, TypeError, ValueError, flax.errors.FlaxError) as error:
+        if samples is None:
+            raise BadInput(f"{heard.name}: its network does not run on audio alone") from error
+    return list(found.values())
+
+
+def convolves(module: nn.Module) -> bool:
+    if module.has_variable("params", "kernel"):
+        return module.get_variable("params", "kernel").ndim >= 3
+    return module.has_variable("params", "low") and module.has_variable("params", "band")
+
+
+def described(module: nn.Module, name: str, x: jax.Array, output: jax.Array) -> Layer:
+    banded = not module.has_variable("params", "kernel")
+    shape = (module.taps, 1) if banded else module.get_variable("params", "kernel").shape
+    waves = x.ndim == 3 and len(shape) == 2 + (not banded) and shape[1] == x.shape[-1]
+    length = output.shape[1] if output.ndim > 2 else 1
+    free = module.clone(parent=None)
+    return Layer(name, name, shape[0], x.shape[-1], output.shape[-1], length, waves, free)
+
+
+def choose(heard: Heard, name: str | None) -> list[Layer]:
+    """The layer of that name, or all. BadInput offers the nearest names."""
+    layers = convolutions(heard)
+    if name is None:
+        return layers
+    chosen = [layer for layer in layers if name in (layer.name, layer.name.rpartition("/")[0])]
+    if not chosen:
+        known = [layer.name for layer in layers]
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known)}"
+        raise BadInput(f"{heard.name} has no layer '{name}': {hint}")
+    return chosen
+
+
+def activity(heard: Heard, layer: Layer, variables: Tree, x: jax.Array) -> jax.Array:
+    """Mean over time of what the layer's filters answer, rectified: [B T C] -> [B C']."""
+    stop = partial(_stop_at, layer.read)
+    # capture_intermediates would need the whole network to run, which refuses short sounds; this
+    # leaves it at the layer.
+    try:
+        with nn.intercept_methods(stop):
+            heard(variables, x)
+    except Reached as reached:
+        y = nn.relu(reached.output.astype(jnp.float32))
+        return y.mean(tuple(range(1, y.ndim - 1)))
+    raise BadInput(f"{heard.name} never came to {layer.name}")
+
+
+def _stop_at(name: str, call: Callable, args: tuple, kwargs: dict, context: Any) -> Any:
+    if context.method_name == "_check":  # of the length that the top of the network needs
+        return None
+    output = call(*args, **kwargs)
+    if context.method_name == "__call__" and "/".join(context.module.path) == name:
+        raise Reached(output)
+    return output
