@@ -6,6 +6,7 @@
   doctor               versions, devices, codecs, data
   report RUN           a page to look at, from a run directory
   report --table       results/RESULTS.md and the README's table, from results/*.json
+  measure              every system on the embedded data at one budget of time, into results/
   interpret NAME       what a run or published weights learnt: filters, activation, excitation
 """
 
@@ -54,6 +55,12 @@ def main(words: list[str] | None = None) -> int:
     report.add_argument("--table", action="store_true")
     report.add_argument("--picture", type=Path, metavar="PNG", help="spectrograms of a run's stems")
     report.set_defaults(run=make_report)
+
+    measure = commands.add_parser("measure", help="every system at one budget of time")
+    measure.add_argument("names", nargs="*", metavar="NAME", help="configs; default all embedded")
+    measure.add_argument("--minutes", type=float, default=5.0, help="of training, each (5)")
+    measure.add_argument("--runs", type=Path, default=Path("runs/measured"), help="where runs go")
+    measure.set_defaults(run=fill_table)
     return command_line.run(parser, lambda options: options.run(options), words)
 
 
@@ -92,6 +99,12 @@ def look_inside(options: argparse.Namespace) -> None:
     choices = command.Choices(options.layer, options.filters, options.split, options.limit)
     for line in command.interpret(found, options.kind, options.out or own, choices):
         print(line, flush=True)
+
+
+def fill_table(options: argparse.Namespace) -> int:
+    from zoo.report import measure
+
+    return min(measure.measure(options.names, options.minutes, options.runs), 1)
 
 
 def make_report(options: argparse.Namespace) -> None:

@@ -1,0 +1,107 @@
+"""Rows at one budget: how many steps fit, what waits for what, what is not done twice."""
+
+import json
+
+import pytest
+
+from zoo import experiment as experiments
+from zoo.errors import BadInput
+from zoo.report import measure
+
+
+def trial(compiling: float, step: float, validation: float) -> list[dict]:
+    """The log that thirty steps of a system with these times leave."""
+    first, then = 10 / (compiling + 10 * step), 1 / step
+    clock = 1000.0 + compiling
+    return [
+        {"step": 10, "time": clock + 10 * step, "steps_per_second": first},
+        {"step": 20, "time": clock + 20 * step, "steps_per_second": then},
+        {"step": 30, "time": clock + 30 * step + validation, "validation/loss": 1.0},
+        {"step": 30, "time": clock + 30 * step + validation, "steps_per_second": 0.1},
+    ]
+
+
+@pytest.mark.parametrize("every", [50, 200])
+def test_steps_compilation_and_validations_fill_the_budget(every):
+    steps = measure.steps_for(300, trial(12, 0.4, 20), every)
+    spent = 12 + 0.4 * steps + 20 * steps / every
+    assert 299 < spent <= 300
+
+
+def test_a_system_that_is_too_slow_still_trains_a_little():
+    assert measure.steps_for(60, trial(100, 30, 0), 100) == 10
+
+
+def test_students_wait_for_their_teachers():
+    names = ["clarinet_student_score_render", "vqvae_prior_score_render", "wavenet_score_render"]
+    student, prior, wavenet = map(experiments.find, names)
+    assert measure.origins(student) == {"teacher": "clarinet_teacher_score_render"}
+    assert measure.origins(prior) == {"autoencoder": "vqvae_score_render"}
+    assert measure.in_order([prior, student, wavenet])[0] is wavenet
+
+
+@pytest.fixture
+def scripts(tmp_path, monkeypatch):
+    """Stands in for the entry scripts; notes what was run."""
+    ran = []
+
+    def command(root, script, *words):
+        words = list(map(str, words))
+        ran.append((script, words))
+        if script == "train.py":
+            run = tmp_path / words[words.index("--workdir") + 1]
+            (run / "evaluation").mkdir(parents=True)
+            if "--no_test" in words:
+                lines = trial(5, 1.0, 10)
+                (run / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
+            elif not command.interrupted:
+                (run / "evaluation" / "test.json").write_text('{"metrics": {"x": 1}}')
+        return not command.fails
+
+    command.interrupted = command.fails = False
+    monkeypatch.setattr(measure, "command", command)
+    monkeypatch.setattr(measure.tables, "clone", lambda: tmp_path)
+    monkeypatch.setattr(measure.tables, "render", lambda root: [])
+    return command, ran
+
+
+NAME = "clarinet_student_score_render"
+
+
+def test_a_row_is_a_trial_and_a_training_and_is_not_done_twice(scripts, tmp_path):
+    _, ran = scripts
+    assert measure.measure([NAME], 5, tmp_path / "runs") == 0
+    row = tmp_path / "results" / "generation" / f"{NAME}.json"
+    assert json.loads(row.read_text()) == {"metrics": {"x": 1}}
+    (_, first), (_, second) = ran
+    assert f"teacher={tmp_path / 'runs' / 'clarinet_teacher_score_render'}" in second
+    assert "steps=30" in first and "--no_test" in first
+    assert any(word.startswith("steps=2") and len(word) == 9 for word in second)
+    assert measure.measure([NAME], 5, tmp_path / "runs") == 0
+    assert len(ran) == 2
+
+
+def test_an_interrupted_training_goes_on_without_another_trial(scripts, tmp_path):
+    command, ran = scripts
+    command.interrupted = True
+    with pytest.raises(BadInput, match="the same command goes on"):
+        measure.measure([NAME], 5, tmp_path / "runs")
+    assert [script for script, _ in ran] == ["train.py", "train.py"]
+    (tmp_path / "runs" / NAME / "evaluation").rmdir()
+    command.interrupted = False
+    assert measure.measure([NAME], 5, tmp_path / "runs") == 0
+    assert len(ran) == 3 and ran[2] == ran[1]
+
+
+def test_one_that_fails_does_not_stop_the_others(scripts, tmp_path, capsys):
+    command, ran = scripts
+    command.fails = True
+    assert measure.measure([NAME, "wavenet_score_render"], 5, tmp_path / "runs") == 2
+    assert len(ran) == 2
+    assert "wavenet_score_render" in capsys.readouterr().err
+
+
+def test_the_budget_must_be_some_time(tmp_path):
+    for minutes in (0, -1, float("nan")):
+        with pytest.raises(BadInput, match="minutes"):
+            measure.measure([], minutes, tmp_path)

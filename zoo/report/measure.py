@@ -1,0 +1,133 @@
+"""Every system on the embedded data at one budget of time, row by row, until the table is full.
+
+A short trial times a system's steps and validations on this machine; the number of steps that fill
+the budget is then an ordinary argument, so that schedules end where training does and the row can
+be repeated. What is finished is not done again, and an interrupted training goes on: the state is
+what stands on the disk.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo import experiment as experiments
+from zoo.errors import BadInput
+from zoo.experiment import Config
+from zoo.report import results, tables
+from zoo.training.log import read
+
+EMBEDDED = "_score_render"
+TRIAL = 30  # steps; the first ten compile, the next ten are timed, the last ends in a validation
+
+
+def measure(names: Sequence[str], minutes: float, directory: Path) -> int:
+    """Fills results/ and the tables; returns the number of systems that failed.
+
+    Runs stand in `directory`/CONFIG, trials in `directory`/trials. Raises BadInput for a name that
+    is no config of the embedded data, and where a run there was trained for another budget.
+    """
+    if not minutes > 0:
+        raise BadInput(f"--minutes {minutes:g}: give each system some time, for instance 5")
+    root, failed = tables.clone(), []
+    chosen = in_order([experiments.find(name) for name in names or embedded()])
+    for number, config in enumerate(chosen, 1):
+        print(f"[{number} of {len(chosen)}] {config.name}", flush=True)
+        if not row(config, minutes, directory, root):
+            failed.append(config.name)
+        tables.render(root)
+    if failed:
+        print(f"without a row: {', '.join(failed)}; the same command tries again", file=sys.stderr)
+    return len(failed)
+
+
+def embedded() -> list[str]:
+    """Every config that needs no data but the embedded set."""
+    return [name for name in experiments.names() if name.endswith(EMBEDDED)]
+
+
+def in_order(configs: Iterable[Config]) -> list[Config]:
+    """Systems that begin from another one's run after that one."""
+    return sorted(configs, key=lambda config: (len(origins(config)), config.name))
+
+
+def origins(config: Config) -> dict[str, str]:
+    """The arguments whose default is another config's run, and that config."""
+    known = experiments.names()
+    values = {name: str(value).removeprefix("runs/") for name, value in config.defaults.items()}
+    return {name: value for name, value in values.items() if value in known}
+
+
+def row(config: Config, minutes: float, directory: Path, root: Path) -> bool:
+    """One system's row, trained unless it stands already; false where it failed."""
+    target = root / "results" / config.task / f"{config.name}.json"
+    objective = config.experiment().objective
+    if not objective.turns and not hasattr(objective, "fit"):
+        done = target.is_file() or command(root, "evaluate.py", "--config", config.name)
+        return bool(done) and target.is_file()
+    run = directory / config.name
+    words = [f"{name}={directory / origin}" for name, origin in origins(config).items()]
+    scores = run / "evaluation" / "test.json"
+    if not scores.is_file():
+        if objective.turns:
+            steps = affordable(config, words, minutes, directory / "trials" / config.name, root)
+            if steps is None:
+                return False
+            words.append(f"steps={steps}")
+        if not command(root, "train.py", "--config", config.name, "--workdir", run, *words):
+            return False
+    if not scores.is_file():
+        raise BadInput("stopped; the same command goes on")
+    results.write(target, json.loads(scores.read_text()))
+    return True
+
+
+def affordable(
+    config: Config, words: Sequence[str], minutes: float, trial: Path, root: Path
+) -> int | None:
+    """The steps that fill the budget, compilation and validations included; None: trial failed."""
+    log = trial / "metrics.jsonl"
+    if not (log.is_file() and any(map(is_validation, read(log)))):
+        options = ["--workdir", trial, "--no_test", "--no_tensorboard", *words, f"steps={TRIAL}"]
+        if not command(root, "train.py", "--config", config.name, *options):
+            return None
+    if not any(map(is_validation, read(log))):
+        raise BadInput("stopped; the same command goes on")
+    every = config.experiment().evaluate_every
+    return steps_for(60 * minutes, read(log), every)
+
+
+def steps_for(seconds: float, lines: Sequence[dict[str, Any]], every: int) -> int:
+    """Steps that fit into `seconds` at the pace of a trial's log, validated each `every` steps.
+
+    The last validation is not counted, as it is none of the training; at least one round of
+    logging is trained.
+    """
+    paced = {line["step"]: line for line in lines if "steps_per_second" in line}
+    step = 1 / paced[20]["steps_per_second"]
+    compiling = max(10 / paced[10]["steps_per_second"] - 10 * step, 0.0)
+    validated = next(line for line in lines if is_validation(line))
+    validation = max(validated["time"] - paced[20]["time"] - 10 * step, 0.0)
+    return max(int((seconds - compiling) / (step + validation / every)), 10)
+
+
+def is_validation(line: dict[str, Any]) -> bool:
+    return any(name.startswith("validation/") for name in line)
+
+
+def command(root: Path, script: str, *words: Any) -> bool:
+    """Runs one of the entry scripts as a user would; false where it fails.
+
+    Ctrl-C reaches the script, which saves; this process only waits for it.
+    """
+    former = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        line = [sys.executable, str(root / script), *map(str, words)]
+        return subprocess.run(line, check=False).returncode == 0
+    finally:
+        signal.signal(signal.SIGINT, former)
