@@ -73,7 +73,7 @@ def maximise(heard: Heard, layer: Layer, count: int, ascent: Ascent = Ascent()) 
     length = shortest(heard, layer, ascent.length)
     filters = np.array(spread(layer.filters, count))
     rows = min(len(filters), max(1, AT_ONCE // length))
-    climb = jax.jit(partial(climbing, heard, layer, ascent))
+    step, activity = (jax.jit(partial(f, heard, layer)) for f in (climbed, answers))
     key = jax.random.key(ascent.seed)
     done = []
     for start in range(0, len(filters), rows):
@@ -82,7 +82,12 @@ def maximise(heard: Heard, layer: Layer, count: int, ascent: Ascent = Ascent()) 
         noise = jax.random.uniform(
             jax.random.fold_in(key, start), shape, minval=-ascent.noise, maxval=ascent.noise
         )
-        done.append(jax.tree.map(np.asarray, climb(heard.variables, noise, jnp.asarray(wanted))))
+        given = heard.variables, jnp.asarray(wanted)
+        # Steps from here, not in one compiled loop, in which XLA:CPU has only slow convolutions.
+        x, before = noise, activity(*given, noise)
+        for _ in range(ascent.steps):
+            x = step(*given, x, ascent.size)
+        done.append(jax.tree.map(np.asarray, (x, before, activity(*given, x))))
     waves, before, after = (np.concatenate(part)[: len(filters)] for part in zip(*done))
     return sort(layer.name, heard.rate, filters, waves.mean(2).T, before, after, ascent.length)
 
@@ -97,22 +102,20 @@ def shortest(heard: Heard, layer: Layer, length: int) -> int:
     return heard.samples
 
 
-def climbing(
-    heard: Heard, layer: Layer, ascent: Ascent, variables: Tree, x: jax.Array, filters: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Row i of x [B T C] climbs for filter i -> (x, activities before and after, [B] each)."""
+def answers(
+    heard: Heard, layer: Layer, variables: Tree, filters: jax.Array, x: jax.Array
+) -> jax.Array:
+    """How active filter `filters[i]` is under row i of x: [B] and [B T C] -> [B]."""
+    every = layers.activity(heard, layer, variables, x)
+    return jnp.take_along_axis(every, filters[:, None], 1)[:, 0]
 
-    def activities(x: jax.Array) -> jax.Array:
-        every = layers.activity(heard, layer, variables, x)
-        return jnp.take_along_axis(every, filters[:, None], 1)[:, 0]
 
-    def step(_: int, x: jax.Array) -> jax.Array:
-        slope = jax.grad(lambda x: activities(x).sum())(x)
-        size = jnp.sqrt(jnp.mean(slope**2, (1, 2), keepdims=True))
-        return x + ascent.size * slope / (size + 1e-9)
-
-    loudest = jax.lax.fori_loop(0, ascent.steps, step, x)
-    return loudest, activities(x), activities(loudest)
+def climbed(
+    heard: Heard, layer: Layer, variables: Tree, filters: jax.Array, x: jax.Array, size: float
+) -> jax.Array:
+    """x [B T C] one step up, each row for its own filter."""
+    slope = jax.grad(lambda x: answers(heard, layer, variables, filters, x).sum())(x)
+    return x + size * slope / (jnp.sqrt(jnp.mean(slope**2, (1, 2), keepdims=True)) + 1e-9)
 
 
 def sort(

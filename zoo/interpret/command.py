@@ -29,7 +29,6 @@ def interpret(found: Trained, kind: str, folder: Path, choices: Choices) -> Iter
     """Writes the files of one kind; a line as each comes to be."""
     if choices.count < 1:
         raise BadInput(f"--filters {choices.count}: give 1 or more")
-    folder.mkdir(parents=True, exist_ok=True)
     yield from KINDS[kind](found, folder, choices)
 
 
@@ -68,7 +67,8 @@ def show_activation(found: Trained, folder: Path, choices: Choices) -> Iterator[
 
 
 def show_excitation(found: Trained, folder: Path, choices: Choices) -> Iterator[str]:
-    with tqdm(unit="record", desc=f"{found.name} on {choices.split}", leave=False) as bar:
+    about = f"{found.name} on {choices.split}"
+    with tqdm(unit="record", desc=about, leave=False, disable=None) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
@@ -97,6 +97,7 @@ def plain(name: str) -> str:
 
 
 def picture(path: Path, figure: Any, about: str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130, bbox_inches="tight")
     return f"{path}: {about}"
 

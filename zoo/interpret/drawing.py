@@ -20,6 +20,8 @@ def bank_figure(bank: Bank, title: str | None = None) -> Any:
     """All responses of a bank, beside mel spacing, over eight of its filters as waveforms."""
     kernel = bank.kernel[:, bank.order]
     figure, axes = image_figure(bank.response, kernel, bank.rate, title)
+    highest = bank.peak[-1] if bank.edges is None else bank.edges.max()
+    axes.set_ylim(0, min(bank.rate / 2, 1.2 * highest) / 1000)
     if bank.edges is not None:
         places = np.arange(1, len(bank.order) + 1)
         for edge in bank.edges / 1000:
@@ -61,7 +63,7 @@ def spectra(axes: Any, image: np.ndarray, rate: int) -> None:
     extent = (0.5, count + 0.5, 0, rate / 2000)
     axes.imshow(
         image, origin="lower", aspect="auto", cmap="magma", extent=extent, vmin=0, vmax=1,
-        interpolation="nearest",
+        interpolation="nearest" if count < 400 else "antialiased",
     )  # fmt: skip
     places = np.arange(1, count + 1)
     mel = mel_curve(count, rate) / 1000

@@ -84,8 +84,8 @@ def examine(
     """Gates of a trained tagger over the clips of a split, or its first `limit` ones."""
     heard = layers.hearing(found)
     opening = Opening(heard)
-    audio = {"audio": jax.ShapeDtypeStruct((1, *heard.shape), np.float32)}
-    shapes = jax.eval_shape(lambda v: opening.predict(v, audio, None), found.variables)
+    batch = {"audio": jax.ShapeDtypeStruct((1, *heard.shape), np.float32)}
+    shapes = jax.eval_shape(opening.predict, found.variables, batch, jax.random.key(0))
     evaluation, source = found.experiment.evaluation, found.experiment.data.source
     if not shapes or not hasattr(evaluation, "cut"):
         raise BadInput(

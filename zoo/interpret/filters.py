@@ -16,7 +16,7 @@ from zoo.signal.mel import hz_to_mel, mel_to_hz
 from zoo.trained import Trained
 
 TAPS = 8  # of the shortest filters whose spectrum says more than 'low' or 'high'
-FILTERS = 8  # fewer are an output, not a bank
+FILTERS = 2  # a single one is an output, not a bank
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,6 @@ class ByLoudness:
         count = max(self.counts.sum(), 1)
         level, level_square = self.level / count
         gate, gate_square, product = self.gates / count
-        spread = np.sqrt(
-            np.maximum(gate_square - gate**2, 0) * max(level_square - level**2, 0)
-        )
+        spread = np.sqrt(np.maximum(gate_square - gate**2, 0) * max(level_square - level**2, 0))
         moves = spread > 1e-9
         return np.where(moves, (product - gate * level) / np.where(moves, spread, 1), 0.0)

@@ -1,0 +1,72 @@
+"""Activation maximisation finds the frequency that a filter with a known pass-band lets through."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from looked_at import RATE, Bank, looked_at, sinusoids
+
+from zoo.interpret import activation, layers
+from zoo.interpret.activation import Ascent
+
+HERTZ = (2000.0, 310.0, 3100.0, 900.0)
+
+
+def test_sounds_converge_to_the_pass_band_of_their_filter():
+    heard = layers.hearing(looked_at(Bank(), bank=sinusoids(HERTZ)))
+    excited = activation.maximise(heard, layers.choose(heard, "bank")[0], 10)
+    assert excited.waves.shape == (729, 4) and excited.silent == 0
+    assert excited.order.tolist() == [1, 3, 0, 2]
+    np.testing.assert_allclose(excited.peak, sorted(HERTZ), atol=2 * RATE / 729)
+    assert (excited.after > 50 * excited.before).all()
+    top = excited.image.argmax(0) / (len(excited.image) - 1) * RATE / 2
+    np.testing.assert_allclose(top, excited.peak, atol=RATE / 729)
+
+
+def test_each_row_is_the_ascent_of_its_own_filter():
+    """A batch of filters gives what one filter alone gives, step by step by hand."""
+    heard = layers.hearing(looked_at(Bank(), bank=sinusoids(HERTZ)))
+    layer = layers.choose(heard, "second")[0]
+    x = jax.random.uniform(jax.random.key(1), (2, 600, 1), minval=-0.01, maxval=0.01)
+
+    @jax.jit
+    def alone(x, number):
+        slope = jax.grad(lambda x: layers.activity(heard, layer, heard.variables, x)[0, number])(x)
+        return x + 0.5 * slope / (jnp.sqrt(jnp.mean(slope**2)) + 1e-9)
+
+    step = jax.jit(partial(activation.climbed, heard, layer))
+    every = step(heard.variables, jnp.array([3, 5]), x, 0.5)
+    for row, number in enumerate((3, 5)):
+        wanted = alone(x[row : row + 1], number)
+        np.testing.assert_allclose(every[row : row + 1], wanted, atol=1e-5)
+
+
+def test_what_is_climbed_is_the_rectified_normalised_answer():
+    found = looked_at(Bank(), bank=sinusoids(HERTZ))
+    moved = {"mean": jnp.full(4, 0.5), "var": jnp.full(4, 4.0)}
+    found.variables.collections["model"]["batch_stats"]["norm"] = moved
+    heard = layers.hearing(found)
+    x = np.random.default_rng(0).normal(size=200).astype(np.float32)
+    own = sinusoids(HERTZ)[::-1, 0]
+    plain = np.stack([np.convolve(x, own[:, i], "valid") for i in range(4)], 1)
+    wanted = np.maximum((plain - 0.5) / np.sqrt(4 + 1e-5), 0).mean(0)
+    layer = layers.choose(heard, "bank")[0]
+    got = layers.activity(heard, layer, heard.variables, jnp.asarray(x)[None, :, None])
+    np.testing.assert_allclose(got[0], wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_filters_that_nothing_wakes_are_left_out_and_counted():
+    kernel = sinusoids(HERTZ)
+    kernel[:, :, 2] = 0
+    heard = layers.hearing(looked_at(Bank(), bank=kernel))
+    excited = activation.maximise(heard, layers.choose(heard, "bank")[0], 4, Ascent(steps=2))
+    assert excited.silent == 1 and excited.filters.tolist() == [0, 1, 3]
+
+
+def test_a_layer_that_spans_more_gets_a_longer_sound():
+    heard = layers.hearing(looked_at(Bank()))
+    layer = layers.choose(heard, "second")[0]
+    assert activation.shortest(heard, layer, 50) == 150
+    assert activation.shortest(heard, layer, 40) == 360  # 120 samples do not fill 128 taps
+    assert activation.shortest(heard, layer, 1500) == 1000
