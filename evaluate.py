@@ -20,7 +20,9 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--config", help="name of a config, or a file")
     parser.add_argument("--step", default="best", help="best (default), latest, or a number")
     parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
-    parser.add_argument("--limit", type=int, help="score the first so many clips or tracks only")
+    parser.add_argument(
+        "--limit", type=command_line.count, help="score the first so many clips or tracks only"
+    )
     parser.add_argument("--results", type=Path, default=Path("results"), help="where the row goes")
     parser.add_argument("--input", nargs="+", metavar="FILE", help="audio files, folders, globs")
     parser.add_argument("--out", type=Path, default=Path("out"), help="where predictions go")

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from zoo import command_line
+from zoo.command_line import above_zero, count, not_below_zero, whole
 
 
 def main(words: list[str] | None = None) -> int:
@@ -27,21 +28,23 @@ def main(words: list[str] | None = None) -> int:
     own.add_argument("--stems", help="separation: only these, comma-separated")
     own.add_argument("--residual", action="store_true", help="separation: what is left, as a stem")
     own.add_argument("--keep_sum", action="store_true", help="separation: stems sum to the mix")
-    own.add_argument("--shifts", type=int, default=0, help="separation: mean of shifted passes")
+    own.add_argument("--shifts", type=whole, default=0, help="separation: mean of shifted passes")
     own.add_argument("--form", default="wav", help="separation: wav (float), wav16 or flac24")
     new = parser.add_argument_group("generation")
-    new.add_argument("--seconds", type=float, default=5.0)
-    new.add_argument("--num", type=int, default=1, help="how many, made side by side")
-    new.add_argument("--temperature", type=float, default=1.0)
+    new.add_argument("--seconds", type=above_zero, default=5.0)
+    new.add_argument("--num", type=count, default=1, help="how many, made side by side")
+    new.add_argument("--temperature", type=not_below_zero, default=1.0)
     new.add_argument("--seed", type=int, default=0)
     new.add_argument("--prompt", help="an audio file that the output continues")
-    new.add_argument("--prompt_seconds", type=float, default=2.0)
+    new.add_argument("--prompt_seconds", type=above_zero, default=2.0)
     live = parser.add_argument_group("generation without end: rolling files in --out, or raw PCM")
     live.add_argument("--endless", action="store_true", help="until Ctrl-C; state saved always")
     live.add_argument("--resume", action="store_true", help="go on with the stream in --out")
-    live.add_argument("--minutes_per_file", type=float, default=5.0)
+    live.add_argument("--minutes_per_file", type=above_zero, default=5.0)
     live.add_argument("--raw", action="store_true", help="s16le on stdout, a channel per voice")
-    live.add_argument("--noise_flatness", type=float, default=0.4, help="redraw noise; 0: never")
+    live.add_argument(
+        "--noise_flatness", type=not_below_zero, default=0.4, help="redraw noise; 0: never"
+    )
     command_line.add_arguments(parser)
     return command_line.run(parser, sample, words)
 

@@ -50,6 +50,10 @@ def test_values_take_the_type_of_the_default():
         ("flag=maybe", "it takes bool"),
         ("widths=a,b", "like \\(1, 2\\)"),
         ("kind=three", "choose one, two"),
+        ("steps=0", "steps=0 must be above 0, like 10"),
+        ("steps=-1", "must be above 0"),
+        ("rate=-1", "rate=-1.0 must be 0 or above"),
+        ("rate=nan", "finite"),
     ],
 )
 def test_mistakes_are_answered_in_one_line(word, message):
@@ -61,6 +65,8 @@ def test_mistakes_are_answered_in_one_line(word, message):
 def test_unknown_configs_get_the_nearest_names():
     with pytest.raises(BadInput, match=r"did you mean .*samplecnn_score_render"):
         experiments.find("samplecn")
+    with pytest.raises(BadInput, match=r"or a \.py file"):
+        experiments.find("songs/x.wav")
     with pytest.raises(BadInput, match="no config file"):
         experiments.find("nowhere/x.py")
 

@@ -234,6 +234,16 @@ def test_files_are_whole_at_every_chunk_and_after_an_interrupt(tmp_path, bits):
         np.testing.assert_array_equal(audio, np.concatenate(chunks, axis=1)[voice])
 
 
+def test_a_stream_that_gave_nothing_leaves_no_file(tmp_path):
+    def fails():
+        raise BadInput("no")
+        yield
+
+    with pytest.raises(BadInput):
+        stream_to_wav(fails(), [tmp_path / "a.wav"], 8_000, progress=False)
+    assert not list(tmp_path.iterdir())
+
+
 def test_speed_tells_one_voice_from_all():
     assert speed(4_000.0, 16_000, 1) == "0.25x real time"
     assert speed(4_000.0, 16_000, 8) == "0.25x real time each, 2x together (32000 samples/s)"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,6 +13,11 @@ from pathlib import Path
 from zoo.errors import BadInput
 
 BAD_INPUT = 2
+INTERRUPTED = 128 + 2  # as a shell reports SIGINT
+OF_THE_PLACE = (  # what the disk or the user's rights forbid; other OSErrors are ours to mend
+    errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOENT,
+    errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+)  # fmt: skip
 
 
 def parser(description: str, **options: str) -> argparse.ArgumentParser:
@@ -32,7 +39,7 @@ def run(
     command: Callable[[argparse.Namespace], int | None],
     words: Sequence[str] | None = None,
 ) -> int:
-    """Runs a command; bad input becomes one line on stderr and exit code 2."""
+    """Runs a command; bad input, a full or forbidden disk become one line and exit code 2."""
     nested = any(isinstance(a, argparse._SubParsersAction) for a in parser._actions)
     options = (parser.parse_args if nested else parser.parse_intermixed_args)(words)
     try:
@@ -40,10 +47,47 @@ def run(
     except BadInput as error:
         print(f"{Path(parser.prog).stem}: {error}", file=sys.stderr)
         return BAD_INPUT
+    except KeyboardInterrupt:
+        print(f"{Path(parser.prog).stem}: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has closed it: nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if error.errno not in OF_THE_PLACE:
+            raise
+        what = error.filename2 or error.filename or "a file"
+        print(f"{Path(parser.prog).stem}: {what}: {error.strerror}", file=sys.stderr)
+        return BAD_INPUT
+
+
+def above_zero(text: str) -> float:
+    """A finite number above zero, as argparse's `type`."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} must be a number above 0")
+    return value
+
+
+def not_below_zero(text: str) -> float:
+    """A finite number, zero or above, as argparse's `type`."""
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} must be a number, 0 or above")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number above zero, as argparse's `type`."""
+    return whole(text, 1)
+
+
+def whole(text: str, least: int = 0) -> int:
+    """A whole number, zero (or `least`) or above, as argparse's `type`."""
+    if int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text} must be a whole number, {least} or above")
+    return int(text)
 
 
 def prepare_devices(distributed: bool = False) -> None:

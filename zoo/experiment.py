@@ -6,6 +6,7 @@ import difflib
 import importlib.resources
 import importlib.util
 import inspect
+import math
 import os
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -102,6 +103,8 @@ def find(name: str) -> Config:
     path = known.get(name)
     if path is None and (name.endswith(".py") or os.sep in name):
         path = Path(name).expanduser()
+        if path.suffix != ".py":
+            raise BadInput(f"--config {name}: give the name of a config, or a .py file")
         if not path.is_file():
             raise BadInput(f"no config file {name}; `python -m zoo list` shows the names")
     if path is None:
@@ -134,7 +137,24 @@ def parse(
                 f"{config.name} has no argument '{name}': {hint}it has {', '.join(parameters)}"
             )
         arguments[name] = typed(name, text, parameters[name])
+        in_range(name, arguments[name], parameters[name].default)
     return arguments
+
+
+COUNTS = ("batch", "steps", "layers", "depth", "width")
+
+
+def in_range(name: str, value: Any, default: Any) -> None:
+    """Refuses what no config can mean: NaN, infinity, a number below zero, a batch of nothing."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or name == "seed":
+        return
+    if not math.isfinite(value):
+        raise BadInput(f"{name}={value} must be a finite number")
+    if not isinstance(default, (int, float)) or default < 0:
+        return
+    if value < 0 or (value == 0 and name in COUNTS and default):
+        least = "above 0" if name in COUNTS and default else "0 or above"
+        raise BadInput(f"{name}={value} must be {least}, like {default!r}")
 
 
 def typed(name: str, text: str, parameter: inspect.Parameter) -> Any:

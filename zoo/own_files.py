@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
+import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +39,11 @@ def predict(trained: Trained, inputs: Sequence[str], out: Path, *, force: bool) 
     run = inference.predictor(trained.experiment.objective, trained.mesh)(trained.variables)
     info = trained.experiment.data.source.info
 
-    def one(path: Path) -> str:
-        folder = fresh(out / path.stem, force)
-        return evaluation.predict_file(run, path, folder, info)
+    def one(path: Path, name: str) -> str:
+        long_enough(path, info.sample_rate)
+        return evaluation.predict_file(run, path, fresh(out / name, force), info)
 
-    return for_each(inputs, one)
+    return for_each(inputs, out, one)
 
 
 def sound(trained: Trained, options: argparse.Namespace) -> int:
@@ -48,34 +52,60 @@ def sound(trained: Trained, options: argparse.Namespace) -> int:
     if isinstance(evaluation, Separation):
         if not options.input:
             raise BadInput(f"{trained.config.name} separates: give it a song with --input")
-        return for_each(options.input, lambda path: separate(trained, path, options))
+        return for_each(options.input, options.out, partial(separate, trained, options))
     if getattr(options, "endless", False) or getattr(options, "resume", False):
         from zoo import endless
 
         return endless.play(trained, options, provenance(trained))
     if not hasattr(objective, "generate"):
         raise BadInput(f"{trained.config.name} makes no audio: use evaluate.py --input")
+    transforms = getattr(objective, "needs_source", False)
+    if options.input and not transforms:
+        raise BadInput(
+            f"{trained.config.name} makes new audio and would not hear --input: give --prompt FILE "
+            "to have a file continued"
+        )
     if options.input:
-        return for_each(options.input, lambda path: generate(trained, options, path))
-    if getattr(objective, "needs_source", False):
+        return for_each(options.input, options.out, partial(generate, trained, options))
+    if transforms:
         raise BadInput(f"{trained.config.name} transforms audio: give it some with --input")
-    print(generate(trained, options, None))
+    print(generate(trained, options))
     return 0
 
 
-def for_each(inputs: Sequence[str], act: Callable[[Path], str]) -> int:
+def for_each(inputs: Sequence[str], out: Path, act: Callable[[Path, str], str]) -> int:
     """One line per file; those that cannot be used are named with their reason."""
     rejected = 0
-    for path in audio_files.find(inputs):
+    for path, name in named(audio_files.find(inputs)).items():
         try:
-            print(act(path), flush=True)
+            print(act(path, name), flush=True)
         except BadInput as error:
             rejected += 1
             print(f"rejected: {error}", file=sys.stderr)
+            with contextlib.suppress(OSError):
+                (out / name).rmdir()  # nothing came of it; a folder that holds something stays
     return 2 if rejected else 0
 
 
-def separate(trained: Trained, path: Path, options: argparse.Namespace) -> str:
+def named(paths: Sequence[Path]) -> dict[Path, str]:
+    """What the output of each file is called: its stem, or more of its path where two share it."""
+    root = Path(os.path.commonpath([path.absolute().parent for path in paths]))
+    below = {path: path.absolute().relative_to(root) for path in paths}
+    names = {path: path.stem for path in paths}
+    for longer in (lambda path: str(below[path].with_suffix("")), lambda path: str(below[path])):
+        often = Counter(names.values())
+        names = {path: longer(path) if often[name] > 1 else name for path, name in names.items()}
+    return names
+
+
+def long_enough(path: Path, rate: int) -> None:
+    """Refuses a file of which nothing is left at the model's rate."""
+    file = probe(path)
+    if audio_files.length(file, rate) < 1:
+        raise BadInput(f"{path} holds {file.frames} samples, nothing at {rate:,} Hz: too short")
+
+
+def separate(trained: Trained, options: argparse.Namespace, path: Path, name: str) -> str:
     """One song into stems; the line that says so."""
     how = replace(
         trained.experiment.evaluation.how, residual=options.residual, keep_sum=options.keep_sum,
@@ -83,7 +113,8 @@ def separate(trained: Trained, path: Path, options: argparse.Namespace) -> str:
     )  # fmt: skip
     run = inference.predictor(trained.experiment.objective, trained.mesh)(trained.variables)
     stems = options.stems.split(",") if options.stems else None
-    folder = options.out / path.stem
+    folder = options.out / name
+    long_enough(path, how.rate)
     song = probe(path)
     with tqdm(total=song.seconds, desc=path.name, leave=False, bar_format=SONG) as bar:
 
@@ -96,18 +127,22 @@ def separate(trained: Trained, path: Path, options: argparse.Namespace) -> str:
         )  # fmt: skip
     write_facts(folder / "info.json", {**facts, **provenance(trained)})
     levels = ", ".join(f"{k} {v:.1f} dB" for k, v in facts["rms_db"].items())
-    return f"{path.name}: {levels}; mix minus stems {facts['null_db']:.1f} dB; in {folder}"
+    mixed = f", {song.channels} channels mixed to 2" if facts["channels"] < song.channels else ""
+    return f"{path.name}: {levels}; mix minus stems {facts['null_db']:.1f} dB{mixed}; in {folder}"
 
 
 SONG = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of song [{elapsed}<{remaining}]"
 
 
-def generate(trained: Trained, options: argparse.Namespace, path: Path | None) -> str:
+def generate(
+    trained: Trained, options: argparse.Namespace, path: Path | None = None, stem: str = "sample"
+) -> str:
     """Audio from the model, streamed to files with their JSON beside them."""
     info = trained.experiment.data.source.info
     rate = info.sample_rate
     source = prompt = None
     if path is not None:
+        long_enough(path, rate)
         source, report = audio_files.read(path, rate, info.channels)
         say_notes(report)
     if options.prompt:
@@ -115,24 +150,27 @@ def generate(trained: Trained, options: argparse.Namespace, path: Path | None) -
         say_notes(report)
         prompt = prompt[-round(options.prompt_seconds * rate) :]
     length = len(source) if source is not None else round(options.seconds * rate)
-    if length < 1 or options.num < 1:
-        raise BadInput("--seconds and --num must be more than nothing")
+    if length < 1:
+        raise BadInput(f"--seconds {options.seconds} is less than a sample at {rate:,} Hz")
     request = Request(
         length=length, count=options.num, seed=options.seed, temperature=options.temperature,
         prompt=prompt, source=source, chunk=CHUNK,
     )  # fmt: skip
-    stem = path.stem if path is not None else "sample"
     names = [f"{stem}.wav"] if options.num == 1 else [f"{stem}_{i}.wav" for i in range(options.num)]
     files = [options.out / name for name in names]
     refuse_overwrite(files, options.force)
     chunks = trained.experiment.objective.generate(trained.variables, request)
     written = stream_to_wav(chunks, files, rate, length=length)
+    if not written:
+        raise KeyboardInterrupt
     for voice, file in enumerate(files):
         facts = {
             "file": file.name, "voice": voice, "samples": written, "sample_rate": rate,
             "sha256": sha256(file), "request": described(request, path, options.prompt),
         }  # fmt: skip
-        write_facts(file.with_suffix(".json"), {**facts, **provenance(trained)})
+        write_facts(file.with_name(f"{file.stem}.json"), {**facts, **provenance(trained)})
+    if written < length:
+        raise KeyboardInterrupt  # the files are in order; those that would follow are not made
     return f"{written / rate:.2f} s x {options.num} at {rate} Hz in {', '.join(map(str, files))}"
 
 

@@ -43,6 +43,10 @@ def stream_to_wav(
             written += chunk.shape[1]
     except KeyboardInterrupt:
         print(f"stopped after {written / sample_rate:.1f} s of audio")
+    finally:
+        if not written:  # an empty file would only be in the way of the next attempt
+            for path in paths:
+                path.unlink(missing_ok=True)
     return written
 
 

@@ -182,3 +182,12 @@ def test_what_cannot_be_written_is_refused(tmp_path):
 def test_suffixes_are_those_that_libsndfile_reads():
     known = {f.lower() for f in soundfile.available_formats()} | {"oga", "opus", "aif"}
     assert {s[1:] for s in audio_files.SUFFIXES} <= known
+
+
+def test_an_ogg_of_many_pages_that_breaks_off_is_refused(tmp_path):
+    noise = np.random.default_rng(0).normal(0, 0.1, (22_050 * 8, 1))
+    soundfile.write(tmp_path / "whole.ogg", noise, 22_050)
+    whole = (tmp_path / "whole.ogg").read_bytes()
+    assert verdict(tmp_path / "whole.ogg").startswith("ok:")
+    (tmp_path / "cut.ogg").write_bytes(whole[: len(whole) * 6 // 10])
+    assert "breaks off in the middle of a page" in verdict(tmp_path / "cut.ogg")

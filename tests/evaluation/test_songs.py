@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from zoo.data.channels import convert
 from zoo.errors import BadInput
 from zoo.evaluation.segments import Segments, echo
 from zoo.evaluation.songs import Separator, loudness, separate
@@ -160,3 +161,15 @@ def test_disk_to_disk_memory_does_not_grow_with_the_song(tmp_path):
 
     peak(5)
     assert peak(150) < 1.2 * peak(15)
+
+
+def test_surround_becomes_stereo_for_a_stereo_model_and_stays_for_a_mono_one(tmp_path):
+    song = music(3000, 6) * 0.2
+    soundfile.write(tmp_path / "song.wav", song, 8000, "FLOAT")
+    for model, channels in ((2, 2), (1, 6)):
+        how = separator(channels=model, residual=True)
+        facts = separate_file(halves, tmp_path / "song.wav", tmp_path / str(model), how)
+        assert (facts["channels"], facts["channels_of_input"]) == (channels, 6)
+        stems = [soundfile.read(tmp_path / str(model) / f"{n}.wav")[0] for n in how.stems]
+        mix = convert(song, channels)
+        np.testing.assert_allclose(sum(stems), mix, atol=1e-6)

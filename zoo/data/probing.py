@@ -19,6 +19,7 @@ GIVE = "give wav, flac, ogg or mp3"
 RATES = (4_000, 384_000)  # Hz; anything outside is a broken header
 MP3_SLACK = 2 * 1152  # frames by which mp3 headers are honestly wrong (encoder delay)
 SLACK = 0.01  # seconds that any other file may lack
+OGG_HEADER, OGG_PAGE = 27, 65_307  # bytes: before a page's table of segments, and at most
 UNKNOWN = 1 << 60  # libsndfile's way to say that it does not know the length
 
 
@@ -76,6 +77,8 @@ def _opened(path: Path) -> Probe:
     if not 0 < info.frames < UNKNOWN:
         raise BadInput(f"{path} holds no samples: it is empty or cut off; get it again.")
     frames = info.frames
+    if info.format == "OGG" and _ogg_breaks_off(path):
+        raise BadInput(f"{path} breaks off in the middle of a page: it is cut off; get it again.")
     if info.format == "MP3":
         frames = _mp3_frames(path, frames, info.samplerate)
     claimed = _wav_frames(path) if info.format.startswith("WAV") else 0
@@ -104,6 +107,25 @@ def _foreign(head: bytes) -> str:
     if head.startswith((b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")):
         return "is an archive, not audio: unpack it first."
     return ""
+
+
+def _ogg_breaks_off(path: Path) -> bool:
+    """Whether the last page of an ogg promises more bytes than there are.
+
+    libsndfile then simply ends earlier, and no header tells how long the whole was.
+    """
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - OGG_PAGE))
+        end = file.read()
+    at = end.rfind(b"OggS")
+    if at < 0:
+        return False
+    page = end[at:]
+    if len(page) < OGG_HEADER or len(page) < OGG_HEADER + page[OGG_HEADER - 1]:
+        return True
+    count = page[OGG_HEADER - 1]
+    return len(page) < OGG_HEADER + count + sum(page[OGG_HEADER : OGG_HEADER + count])
 
 
 def _mp3_frames(path: Path, guess: int, rate: int) -> int:

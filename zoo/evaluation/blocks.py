@@ -37,7 +37,7 @@ def open_song(path: str | Path) -> Song:
 
 def read_blocks(song: Song, size: int = 65_536) -> Iterator[np.ndarray]:
     """The song's samples as blocks [n C] float32. raises BadInput at a NaN or a broken frame."""
-    return audio_files.blocks(song.path, block=size)
+    return audio_files.blocks(song.path, channels=song.channels, block=size)
 
 
 def part(block: np.ndarray, start: int | None, stop: int | None = None) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +35,13 @@ def separate_file(
 ) -> dict:
     """Writes folder/<stem>.wav at the song's rate, channels and exact length, and info.json.
 
+    A model of stereo separates the stereo downmix of a surround song.
+
     Returns what info.json holds: rate, length, peak and RMS (dB) per stem, and `null_db`, the level
     of mix minus all stems relative to the mix. Constant memory whatever the length. progress:
     (samples done, samples in all). raises BadInput where a file exists already, unless `force`.
     """
-    song = open_song(path)
+    song, heard = as_stereo(open_song(path), how)
     chosen = _chosen(stems, how)
     ending, container, subtype = FORMATS[form] if form in FORMATS else _refuse_format(form)
     files = {name: Path(folder) / f"{name}{ending}" for name in chosen}
@@ -67,12 +70,19 @@ def separate_file(
         "input": song.path.name,
         "rate": song.rate,
         "channels": song.channels,
+        "channels_of_input": heard,
         "length": meter.length,
         "files": {name: file.name for name, file in files.items()},
         **meter.summary(),
     }
     (Path(folder) / "info.json").write_text(json.dumps(facts, indent=2) + "\n")
     return facts
+
+
+def as_stereo(song: Song, how: Separator) -> tuple[Song, int]:
+    """Surround is mixed down where the model separates stereo; the channels of the file itself."""
+    mixed = replace(song, channels=2) if song.channels > 2 == how.channels else song
+    return mixed, song.channels
 
 
 class _Meter:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 import zoo.pretrained
+from zoo import experiment
 from zoo.errors import BadInput
 from zoo.pretrained.rules import Rule, Skip
 
@@ -95,6 +96,12 @@ def find(name: str) -> Published:
     known = weights()
     if name in known:
         return known[name]
+    config = Path(name).name
+    if config in experiment.names():
+        raise BadInput(
+            f"no run directory '{name}': train it first with python train.py --config {config}, "
+            f"then give --checkpoint runs/{config}"
+        )
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise BadInput(

@@ -1,0 +1,53 @@
+"""How a command fails: one line, a sensible exit code, no traceback unless it is our fault."""
+
+import argparse
+import errno
+
+import pytest
+
+from zoo import command_line
+from zoo.errors import BadInput
+
+
+def code_of(error, capsys):
+    def command(options):
+        raise error
+
+    code = command_line.run(command_line.parser("x", prog="toy.py"), command, [])
+    return code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (BadInput("give less"), 2, "toy: give less\n"),
+        (OSError(errno.ENOSPC, "No space left", "out/a.wav"), 2, "toy: out/a.wav: No space left\n"),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "a/b"), 2, "toy: a/b: Not a dir"),
+        (KeyboardInterrupt(), 130, "toy: interrupted\n"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line(error, code, line, capsys):
+    given, told = code_of(error, capsys)
+    assert given == code and told.startswith(line) and told.count("\n") == 1
+
+
+def test_what_is_our_fault_keeps_its_traceback(capsys):
+    for error in (ValueError("bug"), OSError(errno.EBADF, "Bad file descriptor")):
+        with pytest.raises(type(error)):
+            code_of(error, capsys)
+
+
+@pytest.mark.parametrize(
+    ("kind", "right", "wrong"),
+    [
+        (command_line.above_zero, "0.5", ("0", "-1", "nan", "inf", "x")),
+        (command_line.not_below_zero, "0", ("-0.1", "nan", "inf")),
+        (command_line.count, "1", ("0", "-1", "1.5")),
+        (command_line.whole, "0", ("-1", "x")),
+    ],
+)
+def test_numbers_out_of_range_are_refused(kind, right, wrong):
+    assert kind(right) == float(right)
+    for text in wrong:
+        with pytest.raises((argparse.ArgumentTypeError, ValueError)):
+            kind(text)
