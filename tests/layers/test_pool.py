@@ -6,6 +6,8 @@ import pytest
 
 from zoo.errors import BadInput
 from zoo.layers import pool
+from zoo.layers.conv import Conv
+from zoo.layers.norm import BatchNorm
 
 
 def with_gradient(function, x):
@@ -59,3 +61,72 @@ def test_a_window_longer_than_the_input_is_refused():
         pool.max_pool(jnp.zeros((1, 2, 1)), 3)
     with pytest.raises(BadInput, match="smaller than the pool"):
         pool.max_pool_2d(jnp.zeros((1, 2, 8, 1)), (4, 2))
+
+
+def over_windows(*window):
+    """Flax's max-pool, whose gradient XLA has an operation of its own for."""
+    return lambda x: nn.max_pool(x, window, window)
+
+
+POOLS = {
+    "over time": (lambda x: pool.max_pool(x, 3), over_windows(3)),
+    "over patches": (lambda x: pool.max_pool_2d(at_once(x), (3, 4)), lambda x: patches(x)),
+    "of all": (lambda x: pool.largest(x, 1), lambda x: all_of(x)),
+    "beside the mean": (lambda x: pool.largest(x, 1) + x.mean(1), lambda x: all_of(x) + x.mean(1)),
+}
+
+
+def at_once(x):
+    """[B T C], its time and half its channels seen as a picture [B T H C]."""
+    return x.reshape(*x.shape[:2], 8, -1)
+
+
+def patches(x):
+    return over_windows(3, 4)(at_once(x))
+
+
+def all_of(x):
+    return over_windows(48)(x)[:, 0]
+
+
+class Net(nn.Module):
+    """Convolution, ELU and batch norm, twice: the compiler may compute them again behind a pool."""
+
+    @nn.compact
+    def __call__(self, x):
+        for i in range(2):
+            x = nn.elu(Conv(32, 3, name=f"conv_{i}")(x))
+            x = BatchNorm(epsilon=1e-3, name=f"norm_{i}")(x, train=True)
+        return x
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 7, 48])
+def test_the_largest_of_an_axis_has_all_of_its_gradient(count):
+    x = jax.random.normal(jax.random.key(0), (2, count, 3)).at[:, count // 2].set(9.0)
+    for axis, y in ((1, x), (-1, x.swapaxes(1, 2)), (-2, x)):
+        found, dx = with_gradient(lambda y, axis=axis: pool.largest(y, axis), y)
+        plain, wanted = with_gradient(lambda y, axis=axis: y.max(axis), y)
+        np.testing.assert_array_equal(found, plain)
+        np.testing.assert_allclose(dx, wanted, atol=1e-6)
+    zeros, nan = jnp.zeros((1, count, 1)), jnp.full((1, count, 1), jnp.nan)
+    assert jnp.sum(jax.grad(lambda x: pool.largest(x, 1).sum())(zeros)) == 1  # not shared
+    assert np.isnan(pool.largest(zeros.at[:, -1].set(nan[:, -1]), 1)).all()
+
+
+@pytest.mark.parametrize("kind", POOLS)
+def test_a_compiled_net_keeps_the_gradient_of_its_pool(kind):
+    """With jnp.max, 'over patches' lost more than it kept: see `_larger`."""
+    ours, plain = POOLS[kind]
+    x = jax.random.normal(jax.random.key(1), (4, 48, 4))
+    params = jax.jit(Net().init)(jax.random.key(0), x)["params"]
+
+    def loss(params, larger):
+        y, _ = Net().apply({"params": params}, x, mutable=["batch_stats"])
+        return jnp.mean(jnp.sin(larger(y)))
+
+    found, wanted = (jax.jit(jax.grad(loss), static_argnums=1)(params, f) for f in (ours, plain))
+    for path, leaf in jax.tree_util.tree_leaves_with_path(wanted):
+        own = found
+        for part in path:
+            own = own[part.key]
+        np.testing.assert_allclose(own, leaf, atol=1e-6 + 1e-4 * np.abs(leaf).max(), err_msg=path)

@@ -1,13 +1,12 @@
 """Pooling over time [B T C] -> [B T' C] and over time and frequency [B H W C] -> [B H' W' C].
 
-Written with slices and reshapes, because the gradient of XLA's window reduction is slow. Where two
-inputs of a window are equally largest, over time the first has the gradient, as in torch; over
-patches they share it.
+Written with slices, because the gradient of XLA's window reduction is slow, and that of jnp.max
+asks which inputs equal the maximum, which a compiler may answer wrongly: see `_larger`. Where two
+inputs of a window are equally largest, one has the gradient, over time the first, as in torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import reduce
 
 import jax
@@ -53,18 +52,41 @@ def _slices(
 
 def max_pool_2d(x: jax.Array, window: tuple[int, int]) -> jax.Array:
     """Largest of each (h, w) patch, [B H W C] -> [B H//h W//w C]; the remainder is dropped."""
-    return _patches(x, window, jnp.max)
+    _check_patch(x, window)
+    return reduce(_larger, _rows(reduce(_larger, _columns(x, window[1])), window[0]))
+
+
+def largest(x: jax.Array, axis: int) -> jax.Array:
+    """Largest along one axis, [B T C] -> [B C] for axis 1; x.max(axis), its gradient in one piece.
+
+    Halves the axis until one is left.
+    """
+    while (count := x.shape[axis]) > 1:
+        half = (count + 1) // 2  # the halves of an odd number share its middle
+        low = jax.lax.slice_in_dim(x, 0, half, axis=axis)
+        x = _larger(low, jax.lax.slice_in_dim(x, count - half, count, axis=axis))
+    return x.squeeze(axis)
 
 
 def avg_pool_2d(x: jax.Array, window: tuple[int, int]) -> jax.Array:
     """Mean of each (h, w) patch, [B H W C] -> [B H//h W//w C]; the remainder is dropped."""
-    return _patches(x, window, jnp.mean)
+    _check_patch(x, window)
+    (h, w), (batch, rows, columns, channels) = window, x.shape
+    x = x[:, : rows // h * h, : columns // w * w]
+    return x.reshape(batch, rows // h, h, columns // w, w, channels).mean((2, 4))
 
 
-def _patches(x: jax.Array, window: tuple[int, int], pool: Callable[..., jax.Array]) -> jax.Array:
-    batch, rows, columns, channels = x.shape
-    h, w = window
+def _check_patch(x: jax.Array, window: tuple[int, int]) -> None:
+    (h, w), (rows, columns) = window, x.shape[1:3]
     if rows < h or columns < w:
         raise BadInput(f"input of {rows} x {columns} is smaller than the pool of {h} x {w}")
-    x = x[:, : rows // h * h, : columns // w * w]
-    return pool(x.reshape(batch, rows // h, h, columns // w, w, channels), axis=(2, 4))
+
+
+def _rows(x: jax.Array, count: int) -> list[jax.Array]:
+    last = x.shape[1] // count * count
+    return [x[:, i:last:count] for i in range(count)]
+
+
+def _columns(x: jax.Array, count: int) -> list[jax.Array]:
+    last = x.shape[2] // count * count
+    return [x[:, :, i:last:count] for i in range(count)]

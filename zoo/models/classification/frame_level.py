@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
 from zoo.layers.norm import BatchNorm
-from zoo.layers.pool import max_pool
+from zoo.layers.pool import largest, max_pool
 from zoo.signal.framing import frame_count
 from zoo.signal.mel import MelSpec, log_mel
 
@@ -77,7 +77,7 @@ class LearntFrames(nn.Module):
             return x
         x = x.reshape(*x.shape[:2], self.filters, self.group)
         if self.grouping == "max":
-            return x.max(-1)
+            return largest(x, -1)
         # A root has no gradient at zero, where ReLU leaves whole groups.
         return jnp.sqrt(jnp.square(x).sum(-1) + 1e-12)
 

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 
 from zoo.layers.conv import Conv
 from zoo.layers.norm import BatchNorm
+from zoo.layers.pool import largest
 from zoo.signal.mel import MUSICNN
 from zoo.signal.patches import log_mel_patch
 
@@ -68,7 +69,7 @@ class Branch(nn.Module):
         x = jnp.stack([x[:, :, i : i + self.height] for i in range(bands)], 1)
         x = x.reshape(batch * bands, frames, self.height)
         x = Block(self.features, self.taps, dtype=self.dtype, name="block")(x, train=train)
-        return x.reshape(batch, bands, frames, self.features).max(1)
+        return largest(x.reshape(batch, bands, frames, self.features), 1)
 
 
 class Musicnn(nn.Module):
@@ -121,7 +122,7 @@ class Musicnn(nn.Module):
 
     def _pooled(self, x: jax.Array, train: bool) -> jax.Array:
         """Largest and mean over time [B F C], side by side channel by channel -> logits [B K]."""
-        x = jnp.stack([x.max(1), x.mean(1)], -1).reshape(x.shape[0], -1)
+        x = jnp.stack([largest(x, 1), x.mean(1)], -1).reshape(x.shape[0], -1)
         x = BatchNorm(0.99, 1e-3, dtype=self.dtype, name="norm_pooled")(x, train=train)
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         start = nn.initializers.glorot_uniform()

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, Padding
 from zoo.layers.norm import BatchNorm
-from zoo.layers.pool import max_pool
+from zoo.layers.pool import largest, max_pool
 
 # name -> (convolutions on a residual branch, 0 for none; whether a block has excitation)
 BLOCKS = {
@@ -152,7 +152,7 @@ class ReSEMul(nn.Module):
                 name=f"block_{i + 1}",
             )  # fmt: skip
             x = block(x, train=train)
-            levels.append(x.max(1))
+            levels.append(largest(x, 1))
         x = jnp.concatenate(levels[-3:] if self.multi else levels[-1:], -1)
         x = nn.Dense(x.shape[-1], kernel_init=START, dtype=self.dtype, name="hidden")(x)
         x = nn.relu(BatchNorm(**norm, name="hidden_norm")(x, train=train))
