@@ -109,6 +109,16 @@ def test_a_read_only_folder_is_no_reason_to_stop(place, publication, monkeypatch
     assert "cannot keep" in capsys.readouterr().err
 
 
+def test_a_file_whose_size_nobody_states_is_known_by_its_checksum(place, publication, tmp_path):
+    record, _, files = publication
+    told = tuple(File(f.name, 0, described(f, "").sha256) for f in files)
+    record = Published(**{**vars(record), "files": told, "wheel": "", "package": ""})
+    assert set(obtain.arrays(record, at=files[0].parent)) == set(ARRAYS)
+    files[0].write_bytes(files[0].read_bytes() + b"x")
+    with pytest.raises(BadInput, match="is not the published file"):
+        obtain.arrays(record, at=files[0].parent)
+
+
 def test_only_https():
     record = Published(
         name="net", title="", config="", arguments={}, read=tf_bundle.read, rules=(), source="",
@@ -126,7 +136,7 @@ def test_every_publication_has_a_config_and_checksums():
         assert set(published.arguments) <= set(config.defaults), name
         assert published.licence and published.source.startswith("https://"), name
         for file in published.files:
-            assert len(file.sha256) == 64 and file.size > 0
+            assert len(file.sha256) == 64 and file.size >= 0, name
             assert not file.member.startswith("/") and ".." not in file.member.split("/")
         if published.package:
             assert "==" in published.package and len(published.wheel_sha256) == 64, name

