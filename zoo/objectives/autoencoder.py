@@ -21,6 +21,7 @@ import numpy as np
 from zoo import sampling
 from zoo.errors import BadInput
 from zoo.layers.quantizer import usage
+from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
 
 PLAYER = "autoencoder"
@@ -43,9 +44,8 @@ class QuantisedAutoencoder:
     needs_source: ClassVar[bool] = True
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        collections = dict(self.model.init(rng, batch[self.audio], **self._given(batch)))
-        params = collections.pop("params")
-        return Variables({PLAYER: params}, {PLAYER: collections} if collections else {})
+        audio, given = batch[self.audio], self._given(batch)
+        return one_network.begin(self.model, rng, audio, player=PLAYER, **given)
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -55,13 +55,9 @@ class QuantisedAutoencoder:
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
         audio = batch[self.audio]
-        (raw, found), collections = self.model.apply(
-            variables.of(PLAYER),
-            audio,
-            train=True,
-            rngs={"codes": rng},
-            mutable=list(variables.collections.get(PLAYER, {})),
-            **self._given(batch),
+        given = self._given(batch)
+        (raw, found), changed = one_network.train(
+            self.model, variables, {"codes": rng}, audio, player=PLAYER, **given
         )
         nats = -jnp.mean(self.model.decoder.distribution.log_prob(raw, audio))
         stop = jax.lax.stop_gradient
@@ -76,7 +72,7 @@ class QuantisedAutoencoder:
             "perplexity": perplexity,
             "live": live,
         }
-        return value, ({PLAYER: dict(collections)} if collections else {}, metrics)
+        return value, (changed, metrics)
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """{'nats': [B T]} of every sample given the clip's codes; {'codes': [B F]}."""

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
-from zoo.objectives import mel_windows
+from zoo.objectives import mel_windows, one_network
 from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
 from zoo.signal import mel
 
@@ -58,9 +58,7 @@ class Flow:
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         audio = batch[self.audio]
-        collections = dict(self.model.init(rng, audio, self.features(audio)))
-        params = collections.pop("params")
-        return Variables({"model": params}, {"model": collections} if collections else {})
+        return one_network.begin(self.model, rng, audio, self.features(audio))
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 
 from zoo import sampling
 from zoo.errors import BadInput
+from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
 
 
@@ -44,11 +45,7 @@ class Autoregressive:
         return self.condition is not None
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        rngs = {"params": rng, "dropout": rng}
-        collections = dict(self.model.init(rngs, batch[self.audio], **self._given(batch)))
-        params = collections.pop("params")
-        collections.pop("intermediates", None)
-        return Variables({"model": params}, {"model": collections} if collections else {})
+        return one_network.begin(self.model, rng, batch[self.audio], **self._given(batch))
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -57,17 +54,11 @@ class Autoregressive:
     def _loss(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
-        raw, collections = self.model.apply(
-            variables.of("model"),
-            batch[self.audio],
-            train=True,
-            rngs={"dropout": rng},
-            mutable=list(variables.collections.get("model", {})),
-            **self._given(batch),
+        raw, changed = one_network.train(
+            self.model, variables, {"dropout": rng}, batch[self.audio], **self._given(batch)
         )
         nats = jnp.mean(self._nats(raw, batch))
-        metrics = {"bits_per_sample": nats / math.log(2)}
-        return nats, ({"model": dict(collections)} if collections else {}, metrics)
+        return nats, (changed, {"bits_per_sample": nats / math.log(2)})
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """{'nats': [B T]}: negative log-likelihood of every sample of each clip."""

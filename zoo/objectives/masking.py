@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.losses.waveform import l1
+from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Metrics, Tree, Turn, Variables
 from zoo.objectives.supervised import Supervised
 
@@ -37,17 +38,13 @@ class Masking:
     def _loss(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
-        estimates, collections = self.model.apply(
-            variables.of("model"),
-            batch[self.input],
-            train=True,
-            rngs={"dropout": rng},
-            mutable=list(variables.collections.get("model", {})),
-            method="magnitudes",
+        mix, rngs = batch[self.input], {"dropout": rng}
+        estimates, changed = one_network.train(
+            self.model, variables, rngs, mix, method="magnitudes"
         )
         targets = self.model.apply({}, batch[self.target], method="targets")
         value = jnp.mean(self.loss(estimates, targets))
-        return value, ({"model": dict(collections)} if collections else {}, {})
+        return value, (changed, {})
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         return self._audio().predict(variables, batch, rng)

@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Metrics, Tree, Turn, Variables
 
 
@@ -39,10 +40,7 @@ class Supervised:
     link: Callable[[jax.Array], jax.Array] = raw
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        collections = dict(self.model.init({"params": rng, "dropout": rng}, batch[self.input]))
-        params = collections.pop("params")
-        collections.pop("intermediates", None)
-        return Variables({"model": params}, {"model": collections} if collections else {})
+        return one_network.begin(self.model, rng, batch[self.input])
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -51,17 +49,12 @@ class Supervised:
     def _loss(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
-        output, collections = self.model.apply(
-            variables.of("model"),
-            batch[self.input],
-            train=True,
-            rngs={"dropout": rng},
-            mutable=list(variables.collections.get("model", {})),
-        )
+        audio = batch[self.input]
+        output, changed = one_network.train(self.model, variables, {"dropout": rng}, audio)
         target = centre_crop(batch[self.target], output)
         rest = () if self.mask is None else (batch[self.mask],)
         value = jnp.mean(self.loss(output.astype(jnp.float32), target, *rest))
-        return value, ({"model": dict(collections)} if collections else {}, {})
+        return value, (changed, {})
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         output = self.model.apply(variables.of("model"), batch[self.input])

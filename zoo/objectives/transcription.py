@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.losses.transcription import velocity_error, weighted_cross_entropy
+from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Metrics, Tree, Turn, Variables
 
 
@@ -27,10 +28,7 @@ class Transcription:
     without_gradient: tuple[str, ...] = tuple(f"conv_{i}']['bias" for i in range(3))
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        rngs = {"params": rng, "dropout": rng}
-        collections = dict(self.model.init(rngs, batch[self.audio]))
-        params = collections.pop("params")
-        return Variables({"model": params}, {"model": collections} if collections else {})
+        return one_network.begin(self.model, rng, batch[self.audio])
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -39,16 +37,11 @@ class Transcription:
     def _loss(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
-        heads, collections = self.model.apply(
-            variables.of("model"),
-            batch[self.audio],
-            train=True,
-            rngs={"dropout": rng},
-            mutable=list(variables.collections.get("model", {})),
-        )
+        audio = batch[self.audio]
+        heads, changed = one_network.train(self.model, variables, {"dropout": rng}, audio)
         losses = self.losses(heads, batch)
         named = {f"{name}_loss": value for name, value in losses.items()}
-        return sum(losses.values()), ({"model": dict(collections)} if collections else {}, named)
+        return sum(losses.values()), (changed, named)
 
     def losses(self, heads: dict[str, jax.Array], batch: Batch) -> Metrics:
         """The mean over the batch of every head's loss."""

@@ -1,0 +1,42 @@
+"""What objectives with a single network repeat: its birth, and its pass in training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+
+from zoo.objectives.base import Tree, Variables
+
+PLAYER = "model"
+
+
+def begin(
+    model: nn.Module, rng: jax.Array, *args: Any, player: str = PLAYER, **given: Any
+) -> Variables:
+    """Variables of one player from a first batch's inputs; what the network sows is left out."""
+    collections = dict(model.init({"params": rng, "dropout": rng}, *args, **given))
+    params = collections.pop("params")
+    collections.pop("intermediates", None)
+    return Variables({player: params}, {player: collections} if collections else {})
+
+
+def train(
+    model: nn.Module,
+    variables: Variables,
+    rngs: dict[str, jax.Array],
+    *args: Any,
+    player: str = PLAYER,
+    **given: Any,
+) -> tuple[Any, Tree]:
+    """(the output in training, the player's changed collections as a Turn's loss returns them)."""
+    output, collections = model.apply(
+        variables.of(player),
+        *args,
+        train=True,
+        rngs=rngs,
+        mutable=list(variables.collections.get(player, {})),
+        **given,
+    )
+    return output, {player: dict(collections)} if collections else {}
