@@ -23,7 +23,7 @@ from zoo.data import audio_files
 from zoo.data.probing import probe
 from zoo.errors import BadInput
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.stem_files import separate_file
+from zoo.evaluation.stem_files import refuse_overwrite, separate_file
 from zoo.objectives.base import Request
 from zoo.streaming import stream_to_wav
 from zoo.trained import Trained
@@ -82,6 +82,7 @@ def for_each(inputs: Sequence[str], out: Path, act: Callable[[Path, str], str]) 
         except BadInput as error:
             rejected += 1
             print(f"rejected: {error}", file=sys.stderr)
+        finally:
             with contextlib.suppress(OSError):
                 (out / name).rmdir()  # nothing came of it; a folder that holds something stays
     return 2 if rejected else 0
@@ -206,12 +207,6 @@ def fresh(folder: Path, force: bool) -> Path:
         raise BadInput(f"{folder} exists: choose another --out, or --force to overwrite")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def refuse_overwrite(files: Sequence[Path], force: bool) -> None:
-    present = [str(file) for file in files if file.exists()]
-    if present and not force:
-        raise BadInput(f"{present[0]} exists: choose another --out, or --force to overwrite")
 
 
 def write_facts(path: Path, facts: dict[str, Any]) -> None:

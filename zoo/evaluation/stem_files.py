@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.data.audio_writing import room_for
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict, Progress
 from zoo.evaluation.blocks import Song, open_song, read_blocks, reblock
@@ -45,7 +46,7 @@ def separate_file(
     chosen = _chosen(stems, how)
     ending, container, subtype = FORMATS[form] if form in FORMATS else _refuse_format(form)
     files = {name: Path(folder) / f"{name}{ending}" for name in chosen}
-    _refuse_overwrite([*files.values(), Path(folder) / "info.json"], force)
+    refuse_overwrite([*files.values(), Path(folder) / "info.json"], force)
     Path(folder).mkdir(parents=True, exist_ok=True)
     meter = _Meter(how.stems)
     partial = {name: file.with_name(file.name + ".partial") for name, file in files.items()}
@@ -60,11 +61,13 @@ def separate_file(
         for block in separate(predict, lambda: read_blocks(song), song.rate, how):
             meter.add(next(mix), block)
             for name, sink in sinks.items():
-                sink.write(block[how.stems.index(name)])
+                with room_for(files[name]):
+                    sink.write(block[how.stems.index(name)])
             if progress:
                 progress(meter.length, song.length)
         for name, sink in sinks.items():
-            sink.close()
+            with room_for(files[name]):
+                sink.close()
             partial[name].replace(files[name])
     facts = {
         "input": song.path.name,
@@ -83,6 +86,13 @@ def as_stereo(song: Song, how: Separator) -> tuple[Song, int]:
     """Surround is mixed down where the model separates stereo; the channels of the file itself."""
     mixed = replace(song, channels=2) if song.channels > 2 == how.channels else song
     return mixed, song.channels
+
+
+def refuse_overwrite(files: Sequence[Path], force: bool) -> None:
+    """raises BadInput where one of the files exists, unless `force`."""
+    present = [file for file in files if file.exists()]
+    if present and not force:
+        raise BadInput(f"{present[0]} exists: choose another --out, or --force to overwrite")
 
 
 class _Meter:
@@ -111,9 +121,10 @@ class _Meter:
 def _writer(path: Path, song: Song, container: str, subtype: str):
     import soundfile
 
-    return soundfile.SoundFile(
-        str(path), "w", song.rate, song.channels, format=container, subtype=subtype
-    )
+    with room_for(path):
+        return soundfile.SoundFile(
+            str(path), "w", song.rate, song.channels, format=container, subtype=subtype
+        )
 
 
 def _chosen(stems: Sequence[str] | None, how: Separator) -> Sequence[str]:
@@ -125,9 +136,3 @@ def _chosen(stems: Sequence[str] | None, how: Separator) -> Sequence[str]:
 
 def _refuse_format(form: str):
     raise BadInput(f"unknown format '{form}': choose {', '.join(FORMATS)}.")
-
-
-def _refuse_overwrite(files: Sequence[Path], force: bool) -> None:
-    present = [file for file in files if file.exists()]
-    if present and not force:
-        raise BadInput(f"{present[0]} exists: choose another folder, or --force to overwrite.")
