@@ -8,6 +8,7 @@ to look at.
 """
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def train(options: argparse.Namespace) -> int:
         allow_change=options.allow_config_change, board=not options.no_tensorboard,
     )  # fmt: skip
     if not complete:
-        print(f"stopped; go on with: python {' '.join(sys.argv)}")
+        print(f"stopped; go on with: python {shlex.join(sys.argv)}")
     elif not options.no_test:
         from zoo.report import finish
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.data.audio_writing import room_for
 from zoo.errors import BadInput
 
 SUBTYPES = {16: "PCM_16", 32: "FLOAT"}
@@ -86,7 +87,8 @@ def create(paths: Sequence[Path], sample_rate: int, bits: int = 16) -> None:
             raise BadInput(f"{path} is no .wav file; a stream is written as .wav")
         path.parent.mkdir(parents=True, exist_ok=True)
         nothing = np.zeros((0, 1), np.float32)
-        soundfile.write(path, nothing, sample_rate, SUBTYPES[bits])
+        with room_for(path):
+            soundfile.write(path, nothing, sample_rate, SUBTYPES[bits])
 
 
 def append(paths: Sequence[Path], chunk: np.ndarray, sample_rate: int, bits: int = 16) -> None:
@@ -95,9 +97,10 @@ def append(paths: Sequence[Path], chunk: np.ndarray, sample_rate: int, bits: int
 
     for path, audio in zip(paths, chunk):
         if soundfile.info(path).frames == 0:
-            soundfile.write(path, quantised(audio, bits), sample_rate, SUBTYPES[bits])
+            with room_for(path):
+                soundfile.write(path, quantised(audio, bits), sample_rate, SUBTYPES[bits])
             continue
-        with soundfile.SoundFile(path, "r+") as file:
+        with room_for(path), soundfile.SoundFile(path, "r+") as file:
             file.seek(0, soundfile.SEEK_END)
             file.write(quantised(audio, bits))
 

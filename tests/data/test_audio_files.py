@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -191,3 +192,10 @@ def test_an_ogg_of_many_pages_that_breaks_off_is_refused(tmp_path):
     assert verdict(tmp_path / "whole.ogg").startswith("ok:")
     (tmp_path / "cut.ogg").write_bytes(whole[: len(whole) * 6 // 10])
     assert "breaks off in the middle of a page" in verdict(tmp_path / "cut.ogg")
+
+
+def test_a_failed_write_names_the_file(tmp_path):
+    path = tmp_path / "song.wav"
+    with pytest.raises(OSError, match="song") as caught, audio_writing.room_for(path):
+        raise soundfile.LibsndfileError(2)
+    assert caught.value.errno in (errno.EACCES, errno.ENOSPC)

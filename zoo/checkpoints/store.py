@@ -270,4 +270,6 @@ class Checkpoints:
             "free space there, then run again"
         )
         log.warning("%s", self._failure)
+        # Orbax's forgotten tasks would repeat the failure as tracebacks.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         self._manager = files.open_manager(self.directory, self._retention)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from zoo.errors import BadInput
 
+ROOM = 1 << 20  # bytes; with less the disk counts as full
 FORMATS = {  # suffix: (libsndfile's format, default subtype)
     ".wav": ("WAV", "FLOAT"),
     ".flac": ("FLAC", "PCM_24"),
@@ -73,13 +77,31 @@ def _stream(
 ) -> None:
     import soundfile
 
-    with soundfile.SoundFile(
-        str(part), "w", samplerate=rate, channels=channels, format=format_, subtype=subtype
-    ) as file:
+    with (
+        room_for(part),
+        soundfile.SoundFile(
+            str(part), "w", samplerate=rate, channels=channels, format=format_, subtype=subtype
+        ) as file,
+    ):
         for block in blocks:
             if not np.isfinite(block).all():
                 raise ValueError(f"{part.name}: NaN or infinity in audio to be written")
             file.write(_rounded(block, subtype))
+
+
+@contextmanager
+def room_for(path: str | os.PathLike[str]) -> Iterator[None]:
+    """libsndfile's wordless failures of writing become an OSError that names file and reason."""
+    import soundfile
+
+    try:
+        yield
+    except soundfile.LibsndfileError as error:
+        place = Path(path).parent
+        free = shutil.disk_usage(place).free if place.is_dir() else 0
+        number = errno.ENOSPC if free < ROOM else errno.EACCES
+        reason = os.strerror(number) if free < ROOM else f"cannot be written ({error})"
+        raise OSError(number, reason, str(path)) from error
 
 
 def _rounded(block: np.ndarray, subtype: str) -> np.ndarray:
