@@ -2,8 +2,11 @@
 
 Lee, Park, Kim, Nam: "SampleCNN: End-to-End Deep Convolutional Neural Networks Using Very Small
 Filters for Music Classification", Applied Sciences 8:150, 2018, its figures of layers sorted by
-frequency; start, steps and spectrum as in the authors' code. Batch norm uses its moving statistics
-here: with a batch's own, the rows of a batch, each a filter's, would not be independent.
+frequency; start and steps as in the authors' code.
+
+Deviation: batch norm keeps its moving statistics, and what climbs is the answer above its own mean
+(`zoo.interpret.layers.activity`). The authors' code normalises by the sound's own statistics, under
+which the loudness of an answer, hence what a filter lets through, has no say.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from zoo.interpret.filters import spread
 from zoo.interpret.layers import Heard, Layer
 from zoo.objectives.base import Tree
 
+RANGE = 40  # dB of a sound's spectrum that are shown
 AT_ONCE = 1 << 18  # samples in a batch, about what a small machine's memory bears
 
 
@@ -42,8 +46,8 @@ class Ascent:
 class Excited:
     """Sounds [T N] for the `filters` [N] of a layer, and their spectra, sorted by peak frequency.
 
-    image [bins N], each column's maximum 1; peak [N] in Hz, sorted. Filters that no sound woke are
-    left out, and counted in `silent`.
+    image [bins N], levels: a column's maximum is 1, RANGE dB below it 0; peak [N] in Hz, sorted.
+    Filters that no sound woke are left out, and counted in `silent`.
     """
 
     layer: str
@@ -135,11 +139,11 @@ def sort(
 
 
 def spectra(waves: np.ndarray, rate: int, window: int) -> tuple[np.ndarray, np.ndarray]:
-    """[T N] -> ([bins N] log power with maxima 1, peaks [N] in Hz), windows half overlapping."""
+    """[T N] -> ([bins N] levels, peaks [N] in Hz), over windows that overlap by half."""
     window = min(window, len(waves))
     frames = np.lib.stride_tricks.sliding_window_view(waves - waves.mean(0), window, axis=0)
     frames = frames[:: max(1, window // 2)] * np.hanning(window)
     power = (np.abs(np.fft.rfft(frames, axis=-1)) ** 2).mean(0).T
-    image = np.log10(1 + 10 * power)
+    level = 10 * np.log10(power / np.maximum(power.max(0), 1e-30) + 1e-30)
     peak = np.fft.rfftfreq(window, 1 / rate)[power.argmax(0)] if waves.size else np.zeros(0)
-    return (image / np.maximum(image.max(0), 1e-12)).astype(np.float32), peak
+    return np.clip(1 + level / RANGE, 0, 1).astype(np.float32), peak

@@ -98,7 +98,7 @@ def plain(name: str) -> str:
 
 def picture(path: Path, figure: Any, about: str) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130, bbox_inches="tight")
+    figure.savefig(path, dpi=100, bbox_inches="tight")
     return f"{path}: {about}"
 
 

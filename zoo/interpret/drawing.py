@@ -45,7 +45,8 @@ def image_figure(image: np.ndarray, waves: np.ndarray, rate: int, title: str | N
     axes = figure.add_subplot(grid[0, :])
     spectra(axes, image, rate)
     axes.set(xlabel="filter, sorted by frequency", ylabel="frequency (kHz)")
-    axes.legend(loc="upper left", frameon=False, labelcolor="white", fontsize=8)
+    box = axes.legend(loc="upper left", labelcolor="white", fontsize=8).get_frame()
+    box.set(facecolor="black", edgecolor="none", alpha=0.6)
     if title:
         axes.set_title(title, fontsize=10, loc="left", color="0.25")
     for column, index in enumerate(spread(waves.shape[1], 8)):
@@ -97,6 +98,7 @@ def tags_figure(found: Excitations) -> Any:
         axes.plot(places, gates.mean[:, order].T, color=ACCENT, linewidth=0.5, alpha=0.35)
         axes.plot(places, gates.overall[order], color="black", linewidth=1.4)
         axes.set(ylim=(-0.02, 1.02), xlim=(1, max(2, len(order))))
+        axes.locator_params(axis="x", integer=True, nbins=5)
         axes.set_title(f"{name}: {gates.spread.mean():.3f} between tags", fontsize=9)
     figure.supxlabel("channel, sorted by its mean gate (black); a line per tag", fontsize=9)
     figure.supylabel("excitation", fontsize=9)

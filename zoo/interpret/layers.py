@@ -142,16 +142,19 @@ def choose(heard: Heard, name: str | None) -> list[Layer]:
 
 
 def activity(heard: Heard, layer: Layer, variables: Tree, x: jax.Array) -> jax.Array:
-    """Mean over time of what the layer's filters answer, rectified: [B T C] -> [B C']."""
-    stop = partial(_stop_at, layer.read)
+    """How far a layer's filters rise above their own mean over time, on average, [B T C] -> [B C'].
+
+    A steady answer counts for nothing: any sound with the period of a stride would give it.
+    """
     # capture_intermediates would need the whole network to run, which refuses short sounds; this
     # leaves it at the layer.
     try:
-        with nn.intercept_methods(stop):
+        with nn.intercept_methods(partial(_stop_at, layer.read)):
             heard(variables, x)
     except Reached as reached:
-        y = nn.relu(reached.output.astype(jnp.float32))
-        return y.mean(tuple(range(1, y.ndim - 1)))
+        y = reached.output.astype(jnp.float32)
+        axes = tuple(range(1, y.ndim - 1))
+        return nn.relu(y - y.mean(axes, keepdims=True)).mean(axes)
     raise BadInput(f"{heard.name} never came to {layer.name}")
 
 
