@@ -1,0 +1,150 @@
+"""Tone transfer: pieces are the whole, registers move by octaves, and what is refused."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from zoo import experiment
+from zoo.errors import BadInput
+from zoo.evaluation.resynthesis import Resynthesised
+from zoo.models.generation.ddsp import DDSP, RnnFcDecoder
+from zoo.objectives import tone_transfer
+from zoo.objectives.base import Request
+from zoo.objectives.resynthesis import Resynthesis
+from zoo.objectives.tone_transfer import Register
+
+KEY = jax.random.key(0, impl="unsafe_rbg")
+SMALL = DDSP(RnnFcDecoder(8, 1, 8), harmonics=6, reverb=200, n_fft=512)
+
+
+def given(model, seconds=0.256, hertz=300.0):
+    frames = round(seconds * 250)
+    t = np.arange(frames * 64) / 16_000
+    audio = (0.2 * np.sin(2 * np.pi * hertz * t)).astype(np.float32)
+    return jnp.asarray(audio)[None, :, None], jnp.full((1, frames, 1), hertz)
+
+
+def heard(hertz, confidence=1.0):
+    """A tracker that always hears the same."""
+
+    def track(audio, hop):
+        frames = -(-len(audio) // hop)
+        return np.full(frames, hertz), np.full(frames, confidence)
+
+    return track
+
+
+def request(seconds=0.7, **options):
+    t = np.arange(round(seconds * 16_000)) / 16_000
+    source = 0.3 * np.sin(2 * np.pi * 300 * t) * np.minimum(1, 5 * t)
+    return Request(length=len(t), source=source.astype(np.float32)[:, None], **options)
+
+
+@pytest.fixture(scope="module")
+def small():
+    objective = Resynthesis(SMALL, tracker=heard(300.0))
+    audio, f0 = given(SMALL)
+    return objective, jax.jit(objective.init)(KEY, {"audio": audio, "f0": f0})
+
+
+def played(objective, variables, asked):
+    return np.concatenate(list(objective.generate(variables, asked)), 1)
+
+
+def test_pieces_are_the_whole(small, monkeypatch):
+    """Blocks of any size give the same sound, and as long as the source; seeds differ."""
+    objective, variables = small
+    asked = request(0.7001)
+    whole = played(objective, variables, asked)
+    assert whole.shape == (1, asked.length, 1) and np.abs(whole).max() > 1e-3
+    monkeypatch.setattr(tone_transfer, "BLOCK", 50)
+    # Phases of pieces add up in float64, those of one pass in float32.
+    np.testing.assert_allclose(played(objective, variables, asked), whole, atol=5e-4)
+    other = played(objective, variables, replace(asked, seed=1))
+    assert not np.allclose(other, whole, atol=1e-4)
+
+
+def test_stream_is_one_pass(monkeypatch):
+    """Without noise the stream equals the model's own pass over the same controls."""
+    rng = np.random.default_rng(0)
+    raw = rng.normal(size=(1, 300, 72)).astype(np.float32)
+    raw[:, :, 7:] = -1e3
+    hertz = np.linspace(200, 500, 300)
+    whole = jax.jit(lambda r, f: SMALL.dry(SMALL.controls(r), f, KEY))(
+        raw, np.float32(hertz)[None, :, None]
+    )
+    monkeypatch.setattr(tone_transfer, "BLOCK", 128)
+    joined = np.concatenate(list(tone_transfer.dry(SMALL, raw, hertz, 1, 0)), 1)
+    np.testing.assert_allclose(joined[:, : whole.shape[1]], whole, atol=2e-3)
+
+
+def test_segments_fade_into_each_other(monkeypatch):
+    """A decoder that hears no context gives the same in overlapping segments as in one."""
+    model = DDSP(RnnFcDecoder(4, 1, 4), harmonics=2, bands=3, reverb=0)
+    audio, f0 = given(model)
+    variables = jax.jit(lambda: model.init(KEY, audio, f0, key=KEY))()
+    gru = jax.tree.map(jnp.zeros_like, variables["params"]["decoder"]["gru"])
+    variables["params"]["decoder"]["gru"] = gru
+    rng = np.random.default_rng(0)
+    f0, loudness = rng.uniform(100, 400, 230), rng.uniform(-90, -30, 230)
+    source = np.zeros(230 * 64, np.float32)
+    one = tone_transfer.decode(model, variables, f0, loudness, source, None)
+    monkeypatch.setattr(tone_transfer, "SEGMENT", 100)
+    monkeypatch.setattr(tone_transfer, "OVERLAP", 30)
+    several = tone_transfer.decode(model, variables, f0, loudness, source, None)
+    np.testing.assert_allclose(several, one, atol=1e-5)
+
+
+def test_register_moves_by_octaves():
+    f0 = np.full(100, 100.0)  # MIDI 43.3
+    loudness = np.linspace(-60.0, -30.0, 100)
+    moved, level = tone_transfer.transpose(f0, loudness, Register(62.0, -68.5, -55.0), 120.0)
+    np.testing.assert_allclose(moved, 400.0)
+    np.testing.assert_allclose(level[:50], loudness[:50] - 23.5)
+    assert level.max() == -55.0
+
+
+def test_audio_without_a_pitch_is_refused_in_one_line(small):
+    objective, variables = small
+    deaf = replace(objective, tracker=heard(200.0, 0.2))
+    with pytest.raises(BadInput, match="no pitch was heard") as error:
+        next(deaf.generate(variables, request()))
+    assert "\n" not in str(error.value)
+    silence = Request(length=16_000, source=np.zeros((16_000, 1), np.float32))
+    with pytest.raises(BadInput, match="no pitch was heard"):
+        next(objective.generate(variables, silence))
+    with pytest.raises(BadInput, match="hummed or played"):
+        objective.generate(variables, Request(length=10))
+
+
+def test_classes_are_voices():
+    model = SMALL.clone(classes=3)
+    objective = Resynthesis(model, "pitch", "family", heard(300.0))
+    audio, _ = given(model)
+    batch = {"audio": audio, "pitch": jnp.array([60]), "family": jnp.array([1])}
+    variables = jax.jit(objective.init)(KEY, batch)
+    voices = played(objective, variables, request(0.3, count=4))
+    assert voices.shape[0] == 4
+    same, other = (np.corrcoef(voices[0, :, 0], voices[i, :, 0])[0, 1] for i in (3, 1))
+    assert same > other
+
+
+def test_register_is_learnt_and_evaluation_counts(small):
+    objective, variables = small
+    audio, f0 = given(SMALL)
+    register = tone_transfer.measure(jnp.linspace(-130.0, -40.0, 64)[None, :, None], f0, 120.0)
+    assert register["pitch"] == pytest.approx(69 + 12 * np.log2(300 / 440), abs=1e-3)
+    assert register["loudness"] == pytest.approx(-70, abs=1) and register["loudest"] == -40
+    predict = jax.jit(lambda b: objective.predict(variables, b, KEY))
+    length = audio.shape[1]
+    record = {"audio": np.asarray(audio[0]).repeat(2, 0)[: 2 * length], "track": "a",
+              "f0": np.full((2 * length // 64, 1), 300.0, np.float32)}  # fmt: skip
+    info = experiment.find("ddsp_score_render").experiment().data.source.info
+    evaluation = Resynthesised(length, 64, 2, ("f0",), heard(300.0))
+    report = evaluation.run(predict, [record], info)
+    assert report.counts == {"clips": 2, "without_pitch": 0}
+    assert report.metrics["f0_l1"] == 0 and report.metrics["f0_outliers"] == 0
+    assert report.metrics["spectral_loss"] > 0 and report.metrics["loudness_l1"] > 0
