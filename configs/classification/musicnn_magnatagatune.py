@@ -8,7 +8,6 @@ Deviations: validation is judged by average precision, not by the loss; patches 
 audio (see the model). Audio is the reader's own download: path=FOLDER. Cost: not measured.
 """
 
-import jax
 import optax
 
 from zoo.data.magnatagatune import MagnaTagATune
@@ -21,7 +20,7 @@ from zoo.experiment import Experiment
 from zoo.losses.tagging import binary_cross_entropy
 from zoo.models.classification.musicnn import Musicnn
 from zoo.objectives.supervised import Supervised, sigmoid
-from zoo.training.optimizers import adam
+from zoo.training.optimizers import adam, kernel_penalty
 from zoo.training.plateau import Plateau
 
 PAPER = {
@@ -55,7 +54,7 @@ def config(
     return Experiment(
         data=Data(source, (Crop(model.samples), ToFloat(), Keep("audio", "tags"))),
         objective=Supervised(model, binary_cross_entropy, link=sigmoid),
-        optimizers={"model": optax.chain(squares(decay), adam(rate))},
+        optimizers={"model": optax.chain(kernel_penalty(decay), adam(rate))},
         evaluation=Tagging(model.samples, batch=batch),
         batch=batch,
         steps=steps,
@@ -65,12 +64,3 @@ def config(
         log_every=50,
         seed=seed,
     )
-
-
-def squares(decay: float) -> optax.GradientTransformation:
-    """What a penalty decay / 2 |kernel|^2 in the loss adds to the gradient, before Adam."""
-    return optax.add_decayed_weights(decay, mask=only_kernels)
-
-
-def only_kernels(params: dict) -> dict:
-    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import optax
 
 
@@ -32,6 +33,15 @@ def nesterov(
 ) -> optax.GradientTransformation:
     """Stochastic gradient descent with Nesterov's momentum."""
     return clipped(optax.sgd(rate, momentum=momentum, nesterov=True), clip)
+
+
+def kernel_penalty(decay: float) -> optax.GradientTransformation:
+    """What decay / 2 |kernel|^2 in the loss adds to the gradient, for the front of a chain."""
+    return optax.add_decayed_weights(decay, mask=_kernels)
+
+
+def _kernels(params: optax.Params) -> optax.Params:
+    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
 
 
 def inverse_time(rate: float, decay: float) -> optax.Schedule:
