@@ -36,7 +36,7 @@ def config(
     hidden: int = 100,
     batch: int = 16,
     steps: int = 2000,
-    rate: float = 1e-3,
+    rate: float = 4e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
