@@ -1,5 +1,7 @@
 """Learnt filters: sorted, at the right frequencies, found by watching the network run."""
 
+import flax.linen as nn
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from looked_at import RATE, Bank, looked_at, sinusoids
@@ -7,6 +9,7 @@ from looked_at import RATE, Bank, looked_at, sinusoids
 from zoo import trained
 from zoo.errors import BadInput
 from zoo.interpret import filters, layers
+from zoo.layers.conv import Conv
 from zoo.models.classification.samplecnn import SampleCNN
 from zoo.models.classification.sincnet import SincNet
 
@@ -77,6 +80,20 @@ def test_short_filters_and_models_without_any_are_refused_in_one_line():
         filters.banks(looked_at(Bank()), "second")
     with pytest.raises(BadInput, match="no layer 'secnd': did you mean second"):
         filters.banks(looked_at(Bank()), "secnd")
+
+
+class Slow(nn.Module):
+    """Filters the loudness of frames, [B T 1] -> [B 3]."""
+
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        frames = jnp.abs(x).reshape(len(x), -1, 10, 1).mean(2)
+        return nn.Dense(3)(Conv(8, 16, name="frames")(frames).mean(1))
+
+
+def test_filters_of_frames_are_not_filters_of_the_waveform():
+    with pytest.raises(BadInput, match="no layer that filters the waveform"):
+        filters.banks(looked_at(Slow()))
 
 
 @pytest.mark.download

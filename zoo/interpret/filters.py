@@ -48,6 +48,8 @@ def banks(found: Trained, layer: str | None = None, least: int = TAPS) -> list[B
     heard = layers.hearing(found)
     chosen = layers.choose(heard, layer)
     raw = [one for one in chosen if one.waves and one.inputs == heard.shape[1]]
+    # About as long as the audio, but for padding: else these are frames, not samples.
+    raw = [one for one in raw if 0.75 < one.heard / heard.samples < 1.5]
     raw = [one for one in raw if one.filters >= FILTERS]
     long = [one for one in raw if one.taps >= least]
     if not long:

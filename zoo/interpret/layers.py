@@ -47,6 +47,7 @@ class Layer:
     read: str  # where its answer is read: itself, or the batch norm right after it
     taps: int
     inputs: int  # channels of its input
+    heard: int  # time steps of its input
     filters: int
     length: int  # time steps of its output
     waves: bool  # one-dimensional, and not grouped
@@ -124,7 +125,9 @@ def described(module: nn.Module, name: str, x: jax.Array, output: jax.Array) -> 
     waves = x.ndim == 3 and len(shape) == 2 + (not banded) and shape[1] == x.shape[-1]
     length = output.shape[1] if output.ndim > 2 else 1
     free = module.clone(parent=None)
-    return Layer(name, name, shape[0], x.shape[-1], output.shape[-1], length, waves, free)
+    return Layer(
+        name, name, shape[0], x.shape[-1], x.shape[1], output.shape[-1], length, waves, free
+    )
 
 
 def choose(heard: Heard, name: str | None) -> list[Layer]:
