@@ -2,10 +2,11 @@
 
 Default: filters learnt on raw samples, window and stride 256. The other rows by window=..., hop=...
 and input=spectrogram, ROC-AUC of spectrogram | raw: 1024/1024 .8690 | .8366, 1024/512 .8726 |
-.8365, 512/512 .8793 | .8386, 512/256 .8793 | .8408, 256/256 .8815 | .8487. response=log and group=4
-grouping=l2 are the other front ends it tries. Clips are scored by their mean over windows of 3 s.
-Guesses: rate, momentum, batch and length of training, which are not known to us, and initial
-weights; folders 0-b, c, d-f as in the paper. Audio is the reader's own download: path=FOLDER.
+.8365, 512/512 .8793 | .8386, 512/256 .8793 | .8408, 256/256 .8815 | .8487; all reported, unchecked,
+but for .8815. response=log, and group=4 with grouping=max or l2, are front ends in the manner of
+those it tries, from memory. Clips are scored by their mean over windows of 3 s.
+Guesses: rate, momentum, batch, length of training and initial weights, which are not known to us;
+the folders 0-b, c, d-f are from memory too. Audio is the reader's own download: path=FOLDER.
 Cost: 12 million multiplications for 3 s; time on MagnaTagATune not measured.
 """
 
