@@ -113,6 +113,18 @@ def test_ruff_is_content():
     assert done.returncode == 0, done.stdout
 
 
+def test_the_example_of_the_guide_is_ruff_clean():
+    guide = (ROOT / "CONTRIBUTING.md").read_text()
+    blocks = re.findall(r"`(\S+\.py)`:\n\n```python\n(.*?)```", guide, re.S)
+    assert len(blocks) == 2
+    for name, text in blocks:
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", "check", "--stdin-filename", name, "-"],
+            cwd=ROOT, input=text, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout
+
+
 def test_every_package_is_in_the_wheel():
     listed = (ROOT / "setup.cfg").read_text()
     packages = {p.parent.relative_to(ROOT) for p in FILES}
