@@ -15,14 +15,15 @@ HostBatch = dict[str, np.ndarray]
 
 
 def predictor(
-    objective: Objective, mesh: Mesh
+    objective: Objective, mesh: Mesh, method: str = "predict"
 ) -> Callable[[Variables], Callable[[HostBatch], HostBatch]]:
     """Compiles `predict` once; with variables it maps host batches [B ...] to host outputs.
 
-    The batch is split over the devices, padded by its first rows where they do not divide it, and
-    every process gets the whole output.
+    method: of the objective, another with the arguments of `predict`. The batch is split over the
+    devices, padded by its first rows where they do not divide it, and every process gets the whole
+    output.
     """
-    compiled = jax.jit(objective.predict, out_shardings=meshes.replicated(mesh))
+    compiled = jax.jit(getattr(objective, method), out_shardings=meshes.replicated(mesh))
     rng = jax.random.key(0)
 
     def bind(variables: Variables) -> Callable[[HostBatch], HostBatch]:

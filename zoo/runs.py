@@ -29,8 +29,8 @@ from zoo.errors import BadInput
 from zoo.evaluation.base import Report
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
-from zoo.trained import Trained, builder, load
-from zoo.training import interruption, loop, state
+from zoo.trained import Trained, builder, learns, load
+from zoo.training import interruption, loop, once, state
 from zoo.training.log import Log
 from zoo.training.plateau import Standing
 
@@ -40,7 +40,7 @@ def train(
 ) -> bool:
     """Trains from scratch or from where the run stands; false when a signal ended it early."""
     experiment = config.experiment(**arguments)
-    if not experiment.objective.turns:
+    if not learns(experiment):
         raise BadInput(
             f"{config.name} learns nothing: score it with python evaluate.py --config {config.name}"
         )
@@ -73,12 +73,28 @@ def train(
                     directory,
                 )  # fmt: skip
                 hooks = connect(run, checkpoints, begun, interrupted, log)
-                _, complete = loop.fit(
-                    mesh, experiment.objective, experiment.optimizers, schedule(experiment),
-                    begun, shardings, standing, hooks, log,
-                )  # fmt: skip
+                if experiment.objective.turns:
+                    _, complete = loop.fit(
+                        mesh, experiment.objective, experiment.optimizers, schedule(experiment),
+                        begun, shardings, standing, hooks, log,
+                    )  # fmt: skip
+                else:
+                    _, complete = fit_once(run, begun, hooks, log)
             checkpoints.wait()
     return complete
+
+
+def fit_once(
+    run: Trained, begun: state.TrainState, hooks: loop.Hooks, log: Log
+) -> tuple[state.TrainState, bool]:
+    """An objective without turns: its features of both splits, then the fit."""
+    experiment = run.experiment
+    describe = inference.predictor(experiment.objective, run.mesh, "describe")(begun.variables)
+    train, held = (
+        experiment.data.once(split, experiment.batch, experiment.seed)
+        for split in ("train", "validation")
+    )
+    return once.fit(experiment.objective, describe, begun, (train, held), hooks, log)
 
 
 def start(
@@ -253,6 +269,8 @@ def headline(
     where = f"{mesh.size} x {device.device_kind}" if mesh.size > 1 else device.device_kind
     hosts = f" on {jax.process_count()} hosts" if jax.process_count() > 1 else ""
     begins = f"resumes at step {first} of {steps}" if first else f"{steps} steps"
+    if not begun.optimizers:
+        begins = "fitted already" if first else "fitted in one go"
     return f"{config.name}: {parameters:,} parameters, {where}{hosts}, {begins}, to {directory}"
 
 

@@ -74,12 +74,17 @@ def untrained(config: Config, words: Sequence[str]) -> Trained:
     """A system fitted in closed form: its experiment has no turns, so no run stands behind it."""
     arguments = experiments.parse(config, words)
     experiment = config.experiment(**arguments)
-    if experiment.objective.turns:
+    if learns(experiment):
         raise BadInput(
             f"{config.name} has to be trained first: python train.py --config {config.name}, then "
             f"give --checkpoint runs/{config.name}"
         )
     return Trained(config, arguments, experiment, Variables({}), {}, meshes.make(1), config.name)
+
+
+def learns(experiment: Experiment) -> bool:
+    """Whether there is something to train in turns, or to fit at once, before it is used."""
+    return bool(experiment.objective.turns) or hasattr(experiment.objective, "fit")
 
 
 def load(

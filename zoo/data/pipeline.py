@@ -49,6 +49,21 @@ class Data:
             ordered = ordered.mp_prefetch(grain.MultiprocessingOptions(num_workers=self.workers))
         return iter(ordered)
 
+    def once(self, split: str, batch: int, seed: int) -> Iterator[dict[str, np.ndarray]]:
+        """Every record of a split once, in order, transformed as in training: [batch ...].
+
+        The last batch is smaller where the records do not fill it.
+        """
+        records = self.source.open(split)
+        for first in range(0, len(records), batch):
+            numbers = range(first, min(first + batch, len(records)))
+            rngs = (np.random.default_rng((seed, number)) for number in numbers)
+            rows = [
+                arrays(apply(self.transforms, records[number], rng))
+                for number, rng in zip(numbers, rngs)
+            ]
+            yield {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+
     def names(self, batch: int, seed: int, draw: int) -> list[str]:
         """The tracks in the `draw`-th training batch."""
         examples = self.examples(seed)

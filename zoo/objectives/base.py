@@ -19,8 +19,8 @@ Loss = Callable[["Variables", Batch, jax.Array, jax.Array], tuple[jax.Array, tup
 class Variables:
     """All arrays of an objective.
 
-    params: trained, per player. collections: moving statistics, codebooks, carries, per player.
-    frozen: parameters that no optimiser sees (a teacher), per name.
+    params: trained or fitted, per player. collections: moving statistics, codebooks, carries, per
+    player. frozen: parameters that nothing changes (a teacher), per name.
     """
 
     params: dict[str, Tree]

@@ -48,7 +48,8 @@ def initial(
     return TrainState(
         step=zero,
         variables=variables,
-        optimizers={p: optimizers[p].init(v) for p, v in variables.params.items()},
+        # A player without an optimiser is fitted, not trained.
+        optimizers={p: optimizer.init(variables.params[p]) for p, optimizer in optimizers.items()},
         # A copy: the state is donated, and no buffer may be donated twice.
         average=jax.tree.map(jnp.copy, variables.params) if average else {},
         rejected=zero,

@@ -1,0 +1,215 @@
+"""Shallow classifiers of feature vectors: scikit-learn fits them, [B D] -> scores [B K] uses them.
+
+Every label is one problem of its own, fitted to the examples for which it is known. The strength of
+regularisation, and the kernel, are one for all labels: those whose mean average precision on the
+validation split is best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zoo.errors import BadInput
+from zoo.objectives.base import Tree
+
+Progress = Callable[[int, int], None]  # (done, of how many)
+Gram = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Feature vectors [N D], their labels [N K] of 0 and 1, and which of these are known [N K]."""
+
+    features: np.ndarray
+    tags: np.ndarray
+    known: np.ndarray
+
+
+class Classifier(Protocol):
+    """A frozen dataclass of the grid that is searched."""
+
+    def blank(self, rng: jax.Array, width: int, labels: int) -> Tree:
+        """Weights before fitting: their shapes, and what of them is random. Jittable."""
+
+    def fit(self, weights: Tree, train: Labelled, held: Labelled, progress: Progress) -> Tree: ...
+
+    def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
+        """Decision values, positive for yes, [B D] -> [B K]."""
+
+
+@dataclass(frozen=True)
+class LinearSVM:
+    """Support vector machines with a linear kernel, kept as one weight per feature."""
+
+    penalties: tuple[float, ...] = (0.1, 2.0, 8.0, 32.0)  # of Pons and Serra's grid
+
+    def blank(self, rng: jax.Array, width: int, labels: int) -> Tree:
+        return {"kernel": jnp.zeros((width, labels)), "bias": jnp.zeros(labels)}
+
+    def fit(self, weights: Tree, train: Labelled, held: Labelled, progress: Progress) -> Tree:
+        _, dual, bias = best_duals(("linear",), self.penalties, train, held, progress)
+        return {"kernel": train.features.T.astype(np.float64) @ dual, "bias": bias}
+
+    def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
+        return features @ weights["kernel"] + weights["bias"]
+
+
+@dataclass(frozen=True)
+class KernelSVM:
+    """Support vector machines with the best of several kernels, kept with what they rest on.
+
+    kernels: gammas of Gaussians, 'auto' for one over the number of features, or 'linear'. rows:
+    room for that many training examples; shapes must be known before the data are.
+    """
+
+    rows: int
+    kernels: tuple[float | str, ...] = (*(2.0**-n for n in range(3, 14, 2)), "auto", "linear")
+    penalties: tuple[float, ...] = (0.1, 2.0, 8.0, 32.0)
+
+    def blank(self, rng: jax.Array, width: int, labels: int) -> Tree:
+        return {
+            "support": jnp.zeros((self.rows, width)),
+            "dual": jnp.zeros((self.rows, labels)),
+            "bias": jnp.zeros(labels),
+            "gamma": jnp.zeros(()),  # zero: the linear kernel
+        }
+
+    def fit(self, weights: Tree, train: Labelled, held: Labelled, progress: Progress) -> Tree:
+        spare = self.rows - len(train.features)
+        if spare < 0:
+            raise BadInput(
+                f"{len(train.features)} training examples do not fit into rows={self.rows}: "
+                "give as many rows"
+            )
+        kernel, dual, bias = best_duals(self.kernels, self.penalties, train, held, progress)
+        filled = {"support": train.features, "dual": dual}
+        filled = {key: np.pad(value, ((0, spare), (0, 0))) for key, value in filled.items()}
+        return {**filled, "bias": bias, "gamma": np.float64(gamma(kernel, train.features.shape[1]))}
+
+    def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
+        support, width = weights["support"], weights["gamma"]
+        inner = features @ support.T
+        apart = jnp.sum(features**2, -1)[:, None] - 2 * inner + jnp.sum(support**2, -1)
+        near = jnp.where(width > 0, jnp.exp(-width * jnp.maximum(apart, 0)), inner)
+        return near @ weights["dual"] + weights["bias"]
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """Regularised least squares to -1 and 1; with `hidden` an extreme learning machine.
+
+    That has so many units tanh(x w + b) of random weights before the least squares.
+    """
+
+    penalties: tuple[float, ...] = (1.0, 10.0, 100.0, 1e3, 1e4)
+    hidden: int = 0
+
+    def blank(self, rng: jax.Array, width: int, labels: int) -> Tree:
+        out = self.hidden or width
+        linear = {"kernel": jnp.zeros((out, labels)), "bias": jnp.zeros(labels)}
+        if not self.hidden:
+            return linear
+        one, two = jax.random.split(rng)
+        random = jax.random.normal(one, (width, out)) / np.sqrt(width)
+        return {**linear, "random": random, "offset": jax.random.normal(two, (out,))}
+
+    def fit(self, weights: Tree, train: Labelled, held: Labelled, progress: Progress) -> Tree:
+        from sklearn.linear_model import Ridge as LeastSquares
+
+        seen, tested = (self._units(weights, part.features) for part in (train, held))
+        labels, found = train.tags.shape[1], []
+        for number, penalty in enumerate(self.penalties):
+            kernel, bias = np.zeros((seen.shape[1], labels)), np.zeros(labels)
+            for k, rows, target in problems(train):
+                if len(set(target)) == 2:
+                    fitted = LeastSquares(penalty, solver="cholesky").fit(seen[rows], target)
+                    kernel[:, k], bias[k] = fitted.coef_, fitted.intercept_
+                else:
+                    bias[k] = target[0] if len(target) else 0.0
+                progress(number * labels + k + 1, len(self.penalties) * labels)
+            found.append((precision(tested @ kernel + bias, held), kernel, bias))
+        _, kernel, bias = max(found, key=lambda candidate: candidate[0])
+        return {**weights, "kernel": kernel, "bias": bias}
+
+    def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
+        if self.hidden:
+            features = jnp.tanh(features @ weights["random"] + weights["offset"])
+        return features @ weights["kernel"] + weights["bias"]
+
+    def _units(self, weights: Tree, features: np.ndarray) -> np.ndarray:
+        features = features.astype(np.float64)
+        if not self.hidden:
+            return features
+        return np.tanh(features @ weights["random"] + weights["offset"])
+
+
+def problems(train: Labelled) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """(label, the rows where it is known, -1 or 1 for each of these), label by label."""
+    for k in range(train.tags.shape[1]):
+        (rows,) = np.nonzero(train.known[:, k] > 0)
+        yield k, rows, np.where(train.tags[rows, k] > 0, 1.0, -1.0)
+
+
+def best_duals(
+    kernels: tuple[float | str, ...],
+    penalties: tuple[float, ...],
+    train: Labelled,
+    held: Labelled,
+    progress: Progress,
+) -> tuple[float | str, np.ndarray, np.ndarray]:
+    """(kernel, weight of every training example [N K], bias [K]) of the best of all machines."""
+    from sklearn.svm import SVC
+
+    labels, done = train.tags.shape[1], 0
+    total = len(kernels) * len(penalties) * labels
+    best = (-np.inf,)
+    for kernel in kernels:
+        gram = similarity(kernel, train.features, train.features)
+        across = similarity(kernel, held.features, train.features)
+        for penalty in penalties:
+            dual, bias = np.zeros((len(gram), labels)), np.zeros(labels)
+            for k, rows, target in problems(train):
+                if len(set(target)) == 2:
+                    machine = SVC(C=penalty, kernel="precomputed")
+                    machine.fit(gram[np.ix_(rows, rows)], target)
+                    dual[rows[machine.support_], k] = machine.dual_coef_[0]
+                    bias[k] = machine.intercept_[0]
+                else:
+                    bias[k] = target[0] if len(target) else 0.0
+                progress(done := done + 1, total)
+            score = precision(across @ dual + bias, held)
+            if score > best[0]:
+                best = (score, kernel, dual, bias)
+    return best[1:]
+
+
+def gamma(kernel: float | str, width: int) -> float:
+    """A kernel as a number: zero is the linear one."""
+    return {"linear": 0.0, "auto": 1 / width}.get(kernel, kernel)
+
+
+def similarity(kernel: float | str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Kernel values between all rows, [N D] and [R D] -> [N R] float64."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    if kernel == "linear":
+        return a @ b.T
+    apart = (a**2).sum(1)[:, None] - 2 * a @ b.T + (b**2).sum(1)
+    return np.exp(-gamma(kernel, a.shape[1]) * np.maximum(apart, 0))
+
+
+def precision(scores: np.ndarray, held: Labelled) -> float:
+    """Mean average precision over the labels with known examples of both kinds, or -1."""
+    from sklearn.metrics import average_precision_score
+
+    found = [
+        average_precision_score(target > 0, scores[rows, k])
+        for k, rows, target in problems(held)
+        if len(set(target)) == 2
+    ]
+    return float(np.mean(found)) if found else -1.0
