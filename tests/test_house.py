@@ -117,11 +117,11 @@ def test_the_example_of_the_guide_is_ruff_clean():
     guide = (ROOT / "CONTRIBUTING.md").read_text()
     blocks = re.findall(r"`(\S+\.py)`:\n\n```python\n(.*?)```", guide, re.S)
     assert len(blocks) == 2
-    for name, text in blocks:
+    for name, text in blocks:  # I001: ruff takes a module that is not there yet for a foreign one
+        command = ["ruff", "check", "--ignore", "I001", "--stdin-filename", name, "-"]
         done = subprocess.run(
-            [sys.executable, "-m", "ruff", "check", "--stdin-filename", name, "-"],
-            cwd=ROOT, input=text, capture_output=True, text=True,
-        )  # fmt: skip
+            [sys.executable, "-m", *command], cwd=ROOT, input=text, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stdout
 
 

@@ -5,6 +5,7 @@ import logging
 import os
 import resource
 import tempfile
+from collections import namedtuple
 from pathlib import Path
 
 import jax
@@ -218,6 +219,18 @@ def files_no_larger_than(size):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_without_room_is_noticed_before_orbax_tries(tmp_path, monkeypatch):
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, state(1), {})
+        checkpoints.wait()
+        usage = namedtuple("usage", "free")(1000)
+        monkeypatch.setattr("zoo.checkpoints.files.shutil.disk_usage", lambda _: usage)
+        checkpoints.save(2, state(2), {})
+        with pytest.raises(SaveFailed, match=r"No space left.* 0.0 MB are free; .*disk: \[1\]"):
+            checkpoints.wait()
+        assert checkpoints.steps() == [1]
 
 
 def test_full_disk_costs_only_that_checkpoint(tmp_path, caplog):

@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import logging
 import re
+import shutil
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ from zoo.errors import BadInput
 log = logging.getLogger(__name__)
 Tree = Any
 FORMAT = 1
+MARGIN = 1 << 20  # bytes beside the arrays: Orbax's index and meta
 META = "meta.json"
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 ORBAX_NOTES = "_CHECKPOINT_METADATA"
@@ -175,3 +177,15 @@ def _digest(document: dict[str, Any]) -> str:
 @functools.cache
 def _versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def lacking(directory: epath.Path, state: Tree) -> str:
+    """What the disk lacks for a state, half of which may compress away; '' where it has room."""
+    if "://" in str(directory) or not directory.is_dir():
+        return ""
+    needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state) if hasattr(leaf, "nbytes"))
+    free = shutil.disk_usage(directory).free
+    if free >= needed // 2 + MARGIN:
+        return ""
+    sizes = f"{needed / 1e6:.1f} MB and {free / 1e6:.1f} MB are free"
+    return f"No space left on device: it takes up to {sizes}"

@@ -245,6 +245,10 @@ class Checkpoints:
             state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(document)
         )
         self._begun = step
+        short = [told for told in exchange(files.lacking(self.directory, state)) if told]
+        if short:
+            self._fail(OSError(short[0]))  # Orbax would say it in a hundred tracebacks
+            return
         try:
             self._manager.save(step, args=args, force=True)
             self._failure = None
