@@ -52,7 +52,7 @@ def train(options: argparse.Namespace) -> int:
     elif not options.no_test:
         from zoo.report import finish
 
-        finish.finish(directory)
+        finish.finish(directory, options.config)
     return 0
 
 

@@ -5,6 +5,8 @@ import io
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
 
 import librosa
 import numpy as np
@@ -13,7 +15,7 @@ import soundfile
 from PIL import Image
 
 from zoo.errors import BadInput
-from zoo.report import charts, facts, page, sounds
+from zoo.report import charts, facts, finish, page, sounds
 
 RATE = 8000
 ROW = {
@@ -228,3 +230,11 @@ def test_bad_input_is_said_in_one_line(tmp_path, full):
     with pytest.raises(BadInput, match=r"test\.json is not readable as JSON"):
         page.write(full)
     assert not (full / "report.html").exists()
+
+
+def test_the_next_commands_of_a_config_of_ones_own_name_its_file():
+    config = SimpleNamespace(task="own", path=Path("my configs/mine.py"))
+    experiment = SimpleNamespace(evaluation=None, objective=SimpleNamespace())
+    found = SimpleNamespace(config=config, experiment=experiment)
+    first = finish.commands(found, Path("runs/mine"))[0]
+    assert "--checkpoint runs/mine --config 'my configs/mine.py' --input" in first

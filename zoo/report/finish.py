@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import jax
@@ -12,9 +13,9 @@ from zoo.report import page, results
 from zoo.trained import Trained
 
 
-def finish(directory: Path) -> None:
-    """Evaluates the best weights of a run and writes RUN/report.html."""
-    found = trained.load(directory)
+def finish(directory: Path, config: str | None = None) -> None:
+    """Evaluates the best weights of a run and writes RUN/report.html; config: name or file."""
+    found = trained.load(directory, config=config)
     report = results.evaluate(found, "test")
     if jax.process_index():
         return
@@ -28,7 +29,9 @@ def finish(directory: Path) -> None:
 
 def commands(found: Trained, directory: Path) -> list[str]:
     """Three things that a person would try next with this run."""
-    checkpoint = f"--checkpoint {directory}"
+    checkpoint = f"--checkpoint {shlex.quote(str(directory))}"
+    if found.config.task == "own":  # a file that the run alone does not lead back to
+        checkpoint += f" --config {shlex.quote(str(found.config.path))}"
     if isinstance(found.experiment.evaluation, Separation):
         first = f"python sample.py {checkpoint} --input YOUR_SONG.mp3 --out stems"
     elif not hasattr(found.experiment.objective, "generate"):
