@@ -49,7 +49,8 @@ def train(options: argparse.Namespace) -> int:
     )  # fmt: skip
     if not complete:
         print(f"stopped; go on with: python {shlex.join(sys.argv)}")
-    elif not options.no_test:
+        return command_line.INTERRUPTED
+    if not options.no_test:
         from zoo.report import finish
 
         finish.finish(directory, options.config)

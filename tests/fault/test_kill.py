@@ -97,12 +97,12 @@ def test_killed_again_and_again_equals_uninterrupted(folder, reference):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
-def test_a_signal_saves_says_how_to_go_on_and_ends_well(folder, reference, number):
+def test_a_signal_saves_says_how_to_go_on_and_is_no_success(folder, reference, number):
     workdir = folder / f"signal{int(number)}"
     process = launch(workdir)
     assert wait_for_steps(workdir, process, 2)
     process.send_signal(number)
-    output = finish(process)
+    output = finish(process, 130)
     assert "go on with: python" in output
     finish(launch(workdir))
     assert losses(workdir) == reference[0] and weights(workdir) == reference[1]

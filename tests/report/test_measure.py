@@ -54,7 +54,9 @@ def scripts(tmp_path, monkeypatch):
             if "--no_test" in words:
                 lines = trial(5, 1.0, 10)
                 (run / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
-            elif not command.interrupted:
+            elif command.interrupted:
+                raise BadInput("stopped; the same command goes on")
+            else:
                 (run / "evaluation" / "test.json").write_text('{"metrics": {"x": 1}}')
         return not command.fails
 
@@ -105,3 +107,15 @@ def test_the_budget_must_be_some_time(tmp_path):
     for minutes in (0, -1, float("nan")):
         with pytest.raises(BadInput, match="minutes"):
             measure.measure([], minutes, tmp_path)
+
+
+@pytest.mark.parametrize("code, good", [(0, True), (2, False)])
+def test_a_script_s_exit_code_says_whether_it_went_well(tmp_path, code, good):
+    (tmp_path / "train.py").write_text(f"raise SystemExit({code})")
+    assert measure.command(tmp_path, "train.py", "x") is good
+
+
+def test_an_interrupted_script_ends_the_measuring(tmp_path):
+    (tmp_path / "train.py").write_text("raise SystemExit(130)")
+    with pytest.raises(BadInput, match="the same command goes on"):
+        measure.command(tmp_path, "train.py")

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo import command_line
 from zoo import experiment as experiments
 from zoo.errors import BadInput
 from zoo.experiment import Config
@@ -81,8 +82,6 @@ def row(config: Config, minutes: float, directory: Path, root: Path) -> bool:
             words.append(f"steps={steps}")
         if not command(root, "train.py", "--config", config.name, "--workdir", run, *words):
             return False
-    if not scores.is_file():
-        raise BadInput("stopped; the same command goes on")
     results.write(target, json.loads(scores.read_text()))
     return True
 
@@ -96,8 +95,6 @@ def affordable(
         options = ["--workdir", trial, "--no_test", "--no_tensorboard", *words, f"steps={TRIAL}"]
         if not command(root, "train.py", "--config", config.name, *options):
             return None
-    if not any(map(is_validation, read(log))):
-        raise BadInput("stopped; the same command goes on")
     every = config.experiment().evaluate_every
     return steps_for(60 * minutes, read(log), every)
 
@@ -123,11 +120,14 @@ def is_validation(line: dict[str, Any]) -> bool:
 def command(root: Path, script: str, *words: Any) -> bool:
     """Runs one of the entry scripts as a user would; false where it fails.
 
-    Ctrl-C reaches the script, which saves; this process only waits for it.
+    Ctrl-C reaches the script, which saves; this process only waits for it, and raises BadInput.
     """
     former = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         line = [sys.executable, str(root / script), *map(str, words)]
-        return subprocess.run(line, check=False).returncode == 0
+        code = subprocess.run(line, check=False).returncode
     finally:
         signal.signal(signal.SIGINT, former)
+    if code == command_line.INTERRUPTED:
+        raise BadInput("stopped; the same command goes on")
+    return code == 0
