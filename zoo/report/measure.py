@@ -21,6 +21,7 @@ from zoo import experiment as experiments
 from zoo.errors import BadInput
 from zoo.experiment import Config
 from zoo.report import results, tables
+from zoo.trained import learns
 from zoo.training.log import read
 
 EMBEDDED = "_score_render"
@@ -67,15 +68,15 @@ def origins(config: Config) -> dict[str, str]:
 def row(config: Config, minutes: float, directory: Path, root: Path) -> bool:
     """One system's row, trained unless it stands already; false where it failed."""
     target = root / "results" / config.task / f"{config.name}.json"
-    objective = config.experiment().objective
-    if not objective.turns and not hasattr(objective, "fit"):
+    experiment = config.experiment()
+    if not learns(experiment):
         done = target.is_file() or command(root, "evaluate.py", "--config", config.name)
         return bool(done) and target.is_file()
     run = directory / config.name
     words = [f"{name}={directory / origin}" for name, origin in origins(config).items()]
     scores = run / "evaluation" / "test.json"
     if not scores.is_file():
-        if objective.turns:
+        if experiment.objective.turns:
             steps = affordable(config, words, minutes, directory / "trials" / config.name, root)
             if steps is None:
                 return False
