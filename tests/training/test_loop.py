@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from toys import TOYS, draws, hooks
 
 from zoo import mesh as meshes
-from zoo.training import loop, state
+from zoo.training import loop, state, step
 from zoo.training.log import Log, read
 from zoo.training.plateau import Plateau, Standing
 
@@ -87,10 +87,19 @@ def test_moving_average_follows_the_weights(tmp_path):
     final, _ = train(tmp_path, TOYS["student"], 3, saved=saved)
     _, begun, _ = begin(TOYS["student"])
     expected = jax.device_get(begun.variables.params["student"]["w"])
-    for step in (1, 2, 3):
-        expected = 0.9 * expected + 0.1 * saved[step][0].variables.params["student"]["w"]
+    for step, decay in ((1, 1 / 10), (2, 2 / 11), (3, 3 / 12)):
+        weights = saved[step][0].variables.params["student"]["w"]
+        expected = decay * expected + (1 - decay) * weights
     np.testing.assert_allclose(final.average["student"]["w"], expected, rtol=1e-6)
     assert same(final.averaged().params, final.average)
+
+
+def test_moving_average_forgets_the_first_weights_of_a_short_run():
+    average, ones = jnp.zeros(()), jnp.ones(())
+    for number in range(100):
+        average = step.moving(average, ones, 0.99, jnp.asarray(number))
+    assert average > 0.9999  # with a constant decay, a third of it would be the first weights
+    assert step.moving(0.0, 1.0, 0.99, jnp.asarray(10_000)) == pytest.approx(0.01)
 
 
 def test_non_finite_step_leaves_the_state_and_is_named(tmp_path, capsys):

@@ -41,7 +41,7 @@ def make(
         params = optax.apply_updates(params, updates)
         smooth = state.average
         if average:
-            smooth = {**smooth, player: moving(smooth[player], params, average)}
+            smooth = {**smooth, player: moving(smooth[player], params, average, state.step)}
         variables = state.variables.replace(
             params={**state.variables.params, player: params},
             collections={**state.variables.collections, **collections},
@@ -97,7 +97,12 @@ def gradients(
     return value, collections, metrics, gradient
 
 
-def moving(average: Tree, params: Tree, decay: float) -> Tree:
+def moving(average: Tree, params: Tree, decay: float, step: jax.Array) -> Tree:
+    """The moving average of weights, of fewer steps at first: it must forget where they began.
+
+    The decay rises as (1 + step) / (10 + step) up to `decay`, TensorFlow's rule.
+    """
+    decay = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
     return jax.tree.map(lambda a, p: decay * a + (1.0 - decay) * p, average, params)
 
 
