@@ -87,8 +87,8 @@ def test_moving_average_follows_the_weights(tmp_path):
     final, _ = train(tmp_path, TOYS["student"], 3, saved=saved)
     _, begun, _ = begin(TOYS["student"])
     expected = jax.device_get(begun.variables.params["student"]["w"])
-    for step, decay in ((1, 1 / 10), (2, 2 / 11), (3, 3 / 12)):
-        weights = saved[step][0].variables.params["student"]["w"]
+    for count, decay in ((1, 1 / 10), (2, 2 / 11), (3, 3 / 12)):
+        weights = saved[count][0].variables.params["student"]["w"]
         expected = decay * expected + (1 - decay) * weights
     np.testing.assert_allclose(final.average["student"]["w"], expected, rtol=1e-6)
     assert same(final.averaged().params, final.average)
