@@ -132,3 +132,33 @@ def test_without_the_second_bias_and_in_bfloat16():
     assert set(variables["params"]) == names | {n + "_reverse" for n in names}
     with pytest.raises(BadInput, match="give one step as T = 1"):
         layer.init(jax.random.key(0), X[:, 0])
+
+
+def test_small_steps_add_up_in_bfloat16():
+    """A state near 1 and a thousand steps of 1/1000, which eight bits cannot hold."""
+    gates = jnp.repeat(jnp.array([-6.9, 40.0, 10.0, 0.0]), 5)  # input, forget, cell, output
+    projected = jnp.tile(gates.astype(jnp.bfloat16), (1000, 2, 1))
+    kernel, one = jnp.zeros((5, 20), jnp.bfloat16), jnp.ones((2, 5))
+    _, (_, c) = jax.jit(lstm_scan)(projected, kernel, (one, one))
+    np.testing.assert_allclose(c, 2.0, atol=0.02)
+    gates = jnp.repeat(jnp.array([0.0, 6.9, 10.0]), 5)  # reset, update, new
+    projected = jnp.tile(gates.astype(jnp.bfloat16), (1000, 2, 1))
+    _, h = jax.jit(gru_scan)(projected, kernel[:, :15], kernel[0, :15], 0 * one)
+    np.testing.assert_allclose(h, 1 - np.exp(-1), atol=0.02)
+
+
+@pytest.mark.parametrize("kind", [LSTM, GRU])
+def test_bfloat16_gradients_are_float32_and_close(kind):
+    variables = jax.jit(kind(5, True).init)(jax.random.key(1), X)
+
+    def loss(variables, dtype):
+        y, carry = kind(5, True, dtype=dtype).apply(variables, X)
+        states = jax.tree.leaves(carry)
+        assert y.dtype == dtype and {leaf.dtype.name for leaf in states} == {"float32"}
+        return sum(jnp.sum(jnp.sin(3 * leaf)) for leaf in (y, *states))
+
+    gradient = jax.jit(jax.grad(loss), static_argnums=1)
+    results = gradient(variables, jnp.float32), gradient(variables, jnp.bfloat16)
+    for a, b in zip(*map(jax.tree.leaves, results), strict=True):
+        assert b.dtype == jnp.float32
+        np.testing.assert_allclose(b, a, atol=0.03 * np.abs(a).max())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import BadInput
-from zoo.models.generation.ddsp import DDSP, DilatedConvDecoder, Encoder, RnnFcDecoder
+from zoo.models.generation.ddsp import DDSP, DilatedConvDecoder, Encoder, RnnFcDecoder, Stack
 
 KEY = jax.random.key(0, impl="unsafe_rbg")
 SMALL = DDSP(RnnFcDecoder(8, 1, 8), harmonics=6, reverb=200, n_fft=512)
@@ -85,6 +85,32 @@ def test_plays_what_the_controls_say():
     echo = jax.jit(lambda v, x: SMALL.apply(v, x, method="wet"))(variables, impulse)[0, :, 0]
     assert echo[0] == pytest.approx(1, abs=1e-6)
     np.testing.assert_allclose(echo[1:200], variables["params"]["response"][1:], atol=1e-8)
+
+
+def drawn(init, *inputs, **options):
+    """Random variables without compiling an `init`."""
+    rng = np.random.default_rng(0)
+    shapes = jax.eval_shape(lambda: init(KEY, *inputs, **options))
+    return jax.tree.map(lambda x: rng.normal(0, 0.3, x.shape).astype(x.dtype), shapes)
+
+
+@pytest.mark.parametrize("decoder", [RnnFcDecoder(8, 1, 8), DilatedConvDecoder(8, 4)])
+def test_bfloat16_decides_the_timbre_and_not_the_pitch(decoder):
+    model = SMALL.clone(decoder=decoder, reverb=0)
+    half = model.clone(decoder=decoder.clone(dtype=jnp.bfloat16))
+    audio, f0 = given(model)
+    variables = drawn(model.init, audio, f0, key=KEY)
+    whole, near = (jax.jit(m.apply)(variables, audio, f0, key=KEY) for m in (model, half))
+    assert near.dtype == jnp.float32 and np.any(near != whole)
+    # Wrong phases would make the difference as loud as the sound.
+    assert np.std(near - whole) < 0.03 * np.std(whole)
+
+
+def test_five_cents_reach_a_network_in_bfloat16():
+    stack, notes = Stack(8, 1, jnp.bfloat16), jnp.array([62.0, 62.05]) / 127
+    low, high = stack.apply(drawn(stack.init, notes[:, None]), notes[:, None])
+    assert low.dtype == jnp.bfloat16 and np.any(low != high)
+    assert notes.astype(jnp.bfloat16)[0] == notes.astype(jnp.bfloat16)[1]
 
 
 def test_timbre_does_not_hear_the_level():

@@ -1,5 +1,7 @@
 """SampleRNN: sizes of the public code, a torch twin, windows that join, and the folded sampler."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -154,6 +156,19 @@ def test_the_sampler_draws_what_the_parallel_pass_predicts(fields, prompt):
     draws = sampling._uniform(sampling.start(model, variables, count=3, seed=5), 1)[:88]
     expected = model.distribution.sample(raw[:, before.shape[1] :], draws.swapaxes(0, 1), 0.8)
     np.testing.assert_allclose(audio, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("fields", SHAPES, ids=str)
+def test_the_sampler_in_bfloat16_draws_nearly_what_is_predicted(fields):
+    model = small(**fields, dtype=jnp.bfloat16)
+    variables = opinionated(model)
+    audio = np.concatenate(list(sampling.generate(model, variables, length=88, count=3)), 1)
+    raw, carry = jax.jit(partial(model.apply, method="window"))(variables, audio, model.initial(3))
+    assert raw.dtype == jnp.float32
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(carry["hidden"])} == {"float32"}
+    draws = sampling._uniform(sampling.start(model, variables, count=3), 1)[:88]
+    expected = model.distribution.sample(raw, draws.swapaxes(0, 1), 1.0)
+    assert len(np.unique(audio)) > 8 and np.mean(np.isclose(audio, expected, atol=1e-6)) > 0.9
 
 
 def test_forgets_little_at_first_and_refuses_what_does_not_fit():

@@ -167,13 +167,16 @@ def test_primed_equals_walked(kernel, length):
     np.testing.assert_allclose(raw, expected, atol=2e-5)
 
 
-def test_bfloat16_keeps_float32_parameters_and_stays_close():
-    audio = noise(30)
-    variables = started(small(), audio)
+@pytest.mark.parametrize("fields", [{}, dict(input="scalar", distribution=Gaussian())], ids=str)
+def test_bfloat16_keeps_parameters_and_predictions_float32_and_stays_close(fields):
+    audio, model = noise(30), small(**fields, dtype=jnp.bfloat16)
+    variables = started(model, audio)
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
-    half = parallel(small(dtype=jnp.bfloat16), variables, audio)
-    assert half.dtype == jnp.bfloat16
-    np.testing.assert_allclose(half, parallel(small(), variables, audio), atol=0.1)
+    half = parallel(model, variables, audio)
+    assert half.dtype == jnp.float32
+    assert np.any(half != half.astype(jnp.bfloat16))  # nor were they rounded before
+    np.testing.assert_allclose(half, parallel(small(**fields), variables, audio), atol=0.1)
+    np.testing.assert_allclose(walked(model, variables, audio), half, atol=0.1)
 
 
 def test_bad_input_says_what_is_right():

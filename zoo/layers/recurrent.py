@@ -5,6 +5,9 @@ backward scan: differentiating a plain scan would read and write it at every ste
 by side in torch's order: LSTM (input, forget, cell, output), GRU (reset, update, new), so torch's
 weight_ih_l0.T, weight_hh_l0.T, bias_ih_l0, bias_hh_l0 are our kernel, recurrent_kernel, bias,
 recurrent_bias. Reverse mode only, to any order; `jvp` is not defined.
+
+Under bfloat16 the products are in it, gates and states stay float32: what a step adds to a state is
+often less than the rounding of the state.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ LstmCarry = tuple[jax.Array, jax.Array]
 
 def _lstm_step(gates: jax.Array, c: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Activated gates [B 4H], cell and output [B H] from the summed projections [B 4H]."""
-    i, f, g, o = jnp.split(gates, 4, -1)
+    i, f, g, o = jnp.split(gates.astype(c.dtype), 4, -1)
     i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
     c = f * c + i * g
     return jnp.concatenate([i, f, g, o], -1), c, o * jnp.tanh(c)
@@ -38,8 +41,8 @@ def lstm_scan(
 
     def step(carry, x):
         h, c = carry
-        _, c, h = _lstm_step(x + h @ kernel, c)
-        return (h, c), h
+        _, c, h = _lstm_step(x + h.astype(x.dtype) @ kernel, c)
+        return (h, c), h.astype(x.dtype)
 
     carry, outputs = jax.lax.scan(step, carry, projected)
     return outputs, carry
@@ -48,8 +51,8 @@ def lstm_scan(
 def _lstm_forward(projected, kernel, carry):
     def step(carry, x):
         h, c = carry
-        gates, c, h = _lstm_step(x + h @ kernel, c)
-        return (h, c), (gates, c, h)
+        gates, c, h = _lstm_step(x + h.astype(x.dtype) @ kernel, c)
+        return (h, c), (gates.astype(x.dtype), c, h.astype(x.dtype))
 
     last, (gates, cells, outputs) = jax.lax.scan(step, carry, projected)
     return (outputs, last), (gates, cells, outputs, kernel, carry)
@@ -63,7 +66,7 @@ def _lstm_backward(saved, cotangents):
     def step(carry, inputs):
         dh, dc = carry
         gates, c, c_before, d_output = inputs
-        i, f, g, o = jnp.split(gates, 4, -1)
+        i, f, g, o = jnp.split(gates.astype(c.dtype), 4, -1)
         dh = dh + d_output
         tanh_c = jnp.tanh(c)
         dc = dc + dh * o * (1 - tanh_c**2)
@@ -73,12 +76,12 @@ def _lstm_backward(saved, cotangents):
             dc * i * (1 - g**2),
             dh * tanh_c * o * (1 - o),
         ]
-        d_gates = jnp.concatenate(d_gates, -1)
-        return (d_gates @ kernel.T, dc * f), d_gates
+        d_gates = jnp.concatenate(d_gates, -1).astype(kernel.dtype)
+        return ((d_gates @ kernel.T).astype(dh.dtype), dc * f), d_gates
 
     inputs = (gates, cells, before, d_outputs)
     d_carry, d_projected = jax.lax.scan(step, (dh, dc), inputs, reverse=True)
-    before = jnp.concatenate([h0[None], outputs[:-1]])
+    before = jnp.concatenate([h0[None].astype(outputs.dtype), outputs[:-1]])
     return d_projected, jnp.einsum("tbi,tbo->io", before, d_projected), d_carry
 
 
@@ -87,8 +90,8 @@ lstm_scan.defvjp(_lstm_forward, _lstm_backward)
 
 def _gru_step(x: jax.Array, recurrent: jax.Array, h: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Activated gates [B 3H] and output [B H] from the input's and the state's projections."""
-    xr, xz, xn = jnp.split(x, 3, -1)
-    hr, hz, hn = jnp.split(recurrent, 3, -1)
+    xr, xz, xn = jnp.split(x.astype(h.dtype), 3, -1)
+    hr, hz, hn = jnp.split(recurrent.astype(h.dtype), 3, -1)
     r, z = jax.nn.sigmoid(xr + hr), jax.nn.sigmoid(xz + hz)
     n = jnp.tanh(xn + r * hn)
     return jnp.concatenate([r, z, n], -1), (1 - z) * n + z * h
@@ -101,8 +104,8 @@ def gru_scan(
     """Outputs [T B D] and the last h from input projections [T B 3D], kernel [D 3D], bias [3D]."""
 
     def step(h, x):
-        _, h = _gru_step(x, h @ kernel + bias, h)
-        return h, h
+        _, h = _gru_step(x, h.astype(x.dtype) @ kernel + bias, h)
+        return h, h.astype(x.dtype)
 
     carry, outputs = jax.lax.scan(step, carry, projected)
     return outputs, carry
@@ -110,32 +113,34 @@ def gru_scan(
 
 def _gru_forward(projected, kernel, bias, carry):
     def step(h, x):
-        recurrent = h @ kernel + bias
+        recurrent = h.astype(x.dtype) @ kernel + bias
         gates, h = _gru_step(x, recurrent, h)
-        return h, (gates, jnp.split(recurrent, 3, -1)[2], h)
+        return h, (gates.astype(x.dtype), jnp.split(recurrent, 3, -1)[2], h)
 
-    last, (gates, news, outputs) = jax.lax.scan(step, carry, projected)
-    return (outputs, last), (gates, news, outputs, kernel, carry)
+    last, (gates, news, states) = jax.lax.scan(step, carry, projected)
+    outputs = states.astype(projected.dtype)
+    return (outputs, last), (gates, news, states, kernel, carry)
 
 
 def _gru_backward(saved, cotangents):
-    gates, news, outputs, kernel, h0 = saved
+    gates, news, states, kernel, h0 = saved
     d_outputs, d_last = cotangents
-    before = jnp.concatenate([h0[None], outputs[:-1]])
+    before = jnp.concatenate([h0[None], states[:-1]])
 
     def step(dh, inputs):
         gates, new, h, d_output = inputs
-        r, z, n = jnp.split(gates, 3, -1)
+        r, z, n = jnp.split(gates.astype(h.dtype), 3, -1)
         dh = dh + d_output
         dn = dh * (1 - z) * (1 - n**2)
         dr = dn * new * r * (1 - r)
         dz = dh * (h - n) * z * (1 - z)
-        d_recurrent = jnp.concatenate([dr, dz, dn * r], -1)
-        return dh * z + d_recurrent @ kernel.T, (jnp.concatenate([dr, dz, dn], -1), d_recurrent)
+        d_recurrent = jnp.concatenate([dr, dz, dn * r], -1).astype(kernel.dtype)
+        d_projected = jnp.concatenate([dr, dz, dn], -1).astype(kernel.dtype)
+        return dh * z + d_recurrent @ kernel.T, (d_projected, d_recurrent)
 
     inputs = (gates, news, before, d_outputs)
     d_carry, (d_projected, d_recurrent) = jax.lax.scan(step, d_last, inputs, reverse=True)
-    d_kernel = jnp.einsum("tbi,tbo->io", before, d_recurrent)
+    d_kernel = jnp.einsum("tbi,tbo->io", before.astype(kernel.dtype), d_recurrent)
     return d_projected, d_kernel, d_recurrent.sum((0, 1)), d_carry
 
 
@@ -171,10 +176,9 @@ class LSTM(nn.Module):
     def __call__(self, x: jax.Array, carry: Any = None) -> tuple[jax.Array, Any]:
         def run(x, kernel, recurrent, bias, second, carry):
             if carry is None:
-                zeros = jnp.zeros((x.shape[1], self.features), x.dtype)
+                zeros = jnp.zeros((x.shape[1], self.features))
                 carry = (zeros, zeros)
-            carry = jax.tree.map(lambda leaf: leaf.astype(x.dtype), carry)
-            return lstm_scan(x @ kernel + (bias + second), recurrent, carry)
+            return lstm_scan(x @ kernel + (bias + second), recurrent, _precise(carry, x))
 
         return _directions(self, x, carry, 4, run)
 
@@ -197,10 +201,15 @@ class GRU(nn.Module):
     def __call__(self, x: jax.Array, carry: Any = None) -> tuple[jax.Array, Any]:
         def run(x, kernel, recurrent, bias, second, carry):
             if carry is None:
-                carry = jnp.zeros((x.shape[1], self.features), x.dtype)
-            return gru_scan(x @ kernel + bias, recurrent, second, carry.astype(x.dtype))
+                carry = jnp.zeros((x.shape[1], self.features))
+            return gru_scan(x @ kernel + bias, recurrent, second, _precise(carry, x))
 
         return _directions(self, x, carry, 3, run)
+
+
+def _precise(carry: Any, x: jax.Array) -> Any:
+    dtype = jnp.promote_types(x.dtype, jnp.float32)
+    return jax.tree.map(lambda leaf: leaf.astype(dtype), carry)
 
 
 def _directions(

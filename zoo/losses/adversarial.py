@@ -51,8 +51,9 @@ def feature_matching(prediction: Any, target: Any) -> jax.Array:
     prediction: features of generated audio; target: of real audio. Each leaf counts by its mean.
     Weights: HiFi-GAN 2; MelGAN 10 * (4 / 5) / 3, for three scales of four strided layers.
     """
-    terms = jax.tree.map(l1, prediction, target)
-    return sum(jax.tree.leaves(terms))
+    # A critic that computes in bfloat16 has such features: their difference is taken in float32.
+    prediction, target = jax.tree.map(lambda x: x.astype(jnp.float32), (prediction, target))
+    return sum(jax.tree.leaves(jax.tree.map(l1, prediction, target)))
 
 
 def between(key: jax.Array, real: jax.Array, fake: jax.Array) -> jax.Array:

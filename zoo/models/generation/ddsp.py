@@ -48,7 +48,9 @@ class Stack(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         for number in range(1, self.layers + 1):
-            x = nn.Dense(self.width, dtype=self.dtype, name=f"dense_{number}")(x)
+            # Pitch and loudness come in float32 and enter so: else in steps of 25 cents, 0.5 dB.
+            dtype = jnp.promote_types(x.dtype, self.dtype)
+            x = nn.Dense(self.width, dtype=dtype, name=f"dense_{number}")(x)
             x = nn.LayerNorm(epsilon=1e-3, dtype=self.dtype, name=f"norm_{number}")(x)
             x = nn.leaky_relu(x, 0.2)
         return x
@@ -91,7 +93,8 @@ class DilatedConvDecoder(nn.Module):
     @nn.compact
     def __call__(self, inputs: tuple[jax.Array, ...], outputs: int) -> jax.Array:
         conv = partial(Conv, self.width, self.kernel_size, dtype=self.dtype)
-        x = conv(name="input")(jnp.concatenate(inputs, -1))
+        # In float32, as in `Stack`.
+        x = conv(dtype=jnp.float32, name="input")(jnp.concatenate(inputs, -1)).astype(self.dtype)
         for number in range(self.layers):
             y = conv(dilation=2 ** (number % self.cycle), name=f"conv_{number + 1}")(nn.relu(x))
             # Over frames and channels together; the variance in two passes, for it can be small.

@@ -39,7 +39,7 @@ def conv(module: nn.Module, x: jax.Array, features: int, taps: int, name: str, *
     start = fan_uniform(taps * x.shape[-1] // how.get("groups", 1))
     layer = Conv(
         features, taps, padding=how.pop("padding", "valid"), weight_norm=module.weight_norm,
-        kernel_init=start, bias_init=start, dtype=module.dtype, name=name, **how,
+        kernel_init=start, bias_init=start, name=name, **{"dtype": module.dtype, **how},
     )  # fmt: skip
     return layer(x)
 
@@ -105,8 +105,9 @@ class Generator(nn.Module):
             for j, dilation in enumerate(self.dilations):
                 how = dict(weight_norm=self.weight_norm, dtype=self.dtype)
                 x = Residual(dilation, **how, name=f"residual_{i + 1}_{j + 1}")(x)
-        x = conv(self, reflect(nn.leaky_relu(x, SLOPE), 3), 1, 7, "last")
-        return jnp.tanh(x).astype(jnp.float32)
+        x = reflect(nn.leaky_relu(x, SLOPE), 3)
+        # In float32: the rounding of bfloat16 is a hiss.
+        return jnp.tanh(conv(self, x, 1, 7, "last", dtype=jnp.float32))
 
 
 class Scale(nn.Module):

@@ -104,7 +104,7 @@ class SampleRNN(nn.Module):
         )
         self.enter = Conv(self.width, self.frames[0], padding="valid", use_bias=False, **options)
         self.hidden = Conv(self.width, 1, kernel_init=nn.initializers.he_uniform(), **options)
-        self.output = Conv(codes, 1, **options)
+        self.output = Conv(codes, 1, weight_norm=self.weight_norm)  # logits in float32
 
     @property
     def ratios(self) -> tuple[int, ...]:
@@ -155,7 +155,7 @@ class SampleRNN(nn.Module):
         """Silence before the first sample; the RNNs stand at their learnt initial states."""
 
         def state() -> Any:  # arrays of their own, because the sampler donates them
-            cell = [jnp.zeros((batch, self.width), self.dtype) for _ in range(STATES[self.cell])]
+            cell = [jnp.zeros((batch, self.width)) for _ in range(STATES[self.cell])]
             return tuple(cell) if self.cell == "lstm" else cell[0]
 
         hidden = tuple(tuple(state() for _ in range(self.layers)) for _ in self.frames)
@@ -181,7 +181,8 @@ class SampleRNN(nn.Module):
         folded = {"tiers": tiers, "table": table}
         for name in ("hidden", "output"):
             folded[name] = (_kernel(params[name], 2)[0].T, params[name]["bias"])
-        return jax.tree.map(lambda leaf: leaf.astype(self.dtype), folded)
+        low = jax.tree.map(lambda leaf: leaf.astype(self.dtype), folded)
+        return {**low, "output": folded["output"]}
 
     def frame(
         self, folded: Folded, carry: Carry, x: jax.Array, condition: None, noise: jax.Array,
@@ -255,7 +256,7 @@ def _started(start: jax.Array, hidden: Any, fresh: jax.Array) -> Any:
 
 def _through(weights: jax.Array, x: jax.Array) -> jax.Array:
     """[G D], [B D] -> [B G]. XLA on a CPU is up to twice as fast with the large matrix first."""
-    return (weights @ x.T).T
+    return (weights @ x.T.astype(weights.dtype)).T
 
 
 def _kernel(params: Any, axis: int) -> jax.Array:

@@ -42,7 +42,8 @@ class Encoder(nn.Module):
             x = Conv(self.width, 4, stride=2, padding=1, dtype=self.dtype, name=f"down_{level}")(x)
             x = nn.relu(x)
         bias = not self.normalise
-        x = Conv(self.code_width, 1, use_bias=bias, dtype=self.dtype, name="latent")(x)
+        # In float32: codes tell small differences between latents that may all be large.
+        x = Conv(self.code_width, 1, use_bias=bias, name="latent")(x)
         if self.normalise:
             x = BatchNorm(use_scale=False, use_bias=False, name="norm")(x, train=train)
         return x

@@ -87,14 +87,18 @@ class Generator(nn.Module):
         x = nn.relu(x.reshape(-1, SEED, width))
         for i, stride in enumerate(self.strides):
             last = i == depth - 1
-            x = self._up(1 if last else width // 2 ** (i + 1), stride, f"up_{i + 1}")(x)
+            # Sound is made in float32: the rounding of bfloat16 is a hiss.
+            dtype = jnp.float32 if last else self.dtype
+            x = self._up(1 if last else width // 2 ** (i + 1), stride, dtype, f"up_{i + 1}")(x)
             x = jnp.tanh(x) if last else nn.relu(x)
         if self.post_filter:
-            x = Conv(1, self.post_filter, use_bias=False, dtype=self.dtype, name="post")(x)
-        return x.astype(jnp.float32)
+            x = Conv(1, self.post_filter, use_bias=False, name="post")(x)
+        return x
 
-    def _up(self, features: int, stride: int, name: str) -> Callable[[jax.Array], jax.Array]:
-        how = dict(kernel_init=GLOROT, dtype=self.dtype, name=name)
+    def _up(
+        self, features: int, stride: int, dtype: Any, name: str
+    ) -> Callable[[jax.Array], jax.Array]:
+        how = dict(kernel_init=GLOROT, dtype=dtype, name=name)
         if self.upsampling == "zeros":
             return TransposedConv(features, self.kernel_size, stride, padding="same", **how)
         if self.upsampling != "nearest":
@@ -136,8 +140,9 @@ class Critic(nn.Module):
             if train and self.shuffle and i < self.shuffled:
                 x = phase_shuffle(x, self.make_rng("shuffle"), self.shuffle)
         flat = x.reshape(len(x), -1)
-        score = nn.Dense(1, kernel_init=GLOROT, dtype=self.dtype, name="score")(flat)[:, 0]
+        # In float32: only the difference of scores counts, and they may be large.
+        score = nn.Dense(1, kernel_init=GLOROT, name="score")(flat)[:, 0]
         if self.classes:
             voice = nn.Embed(self.classes, x.shape[-1], dtype=self.dtype, name="classes")(classes)
             score = score + jnp.sum(voice * x.mean(1), -1)
-        return ((score.astype(jnp.float32), tuple(features)),)
+        return ((score, tuple(features)),)

@@ -100,7 +100,7 @@ class WaveNet(nn.Module):
                 raise BadInput("input='embedding' needs a Categorical; use input='scalar'")
             self.source = nn.Embed(self.distribution.codes, self.width, dtype=self.dtype)
         else:
-            self.source = nn.Dense(self.width, dtype=self.dtype)
+            self.source = nn.Dense(self.width)
         factors = self.upsampling if self.upsampler == "transposed" else ()
         self.upsample_layers = [
             TransposedConv(self.local_condition, 2 * s, s, "same", dtype=self.dtype)
@@ -119,7 +119,7 @@ class WaveNet(nn.Module):
             for i, dilation in enumerate(self.dilations)
         ]
         self.hidden = Conv(self.head, 1, dtype=self.dtype)
-        self.output = Conv(self.distribution.parameters, 1, dtype=self.dtype)
+        self.output = Conv(self.distribution.parameters, 1)  # float32: a mean has to be fine
 
     @property
     def dilations(self) -> tuple[int, ...]:
@@ -168,7 +168,7 @@ class WaveNet(nn.Module):
     def _enter(self, audio: jax.Array) -> jax.Array:
         if self.input == "embedding":
             return self.source(self.distribution.encode(audio)[..., 0])
-        return self.source(self.distribution.inputs(audio))
+        return self.source(self.distribution.inputs(audio)).astype(self.dtype)
 
     def _voice(self, speaker: jax.Array | None) -> jax.Array | None:
         _require(speaker, self.global_condition, "speaker", "global_condition")
@@ -221,7 +221,6 @@ class WaveNet(nn.Module):
         if voice is not None:
             bias = bias + jnp.einsum("bk,lkg->lbg", voice, stack["speaker"]["kernel"])
         folded = {
-            "source": params["source"],
             "past": stack["dilated"]["kernel"][:, :-1],
             "now": stack["dilated"]["kernel"][:, -1],
             "bias": bias,
@@ -230,11 +229,11 @@ class WaveNet(nn.Module):
             "skip": stack["skip"]["kernel"].reshape(-1, self.skip),
             "skip_bias": stack["skip"]["bias"].sum(0),
             "hidden": params["hidden"],
-            "output": params["output"],
         }
         if self.local_condition:
             folded["local"] = stack["local"]["kernel"][:, 0]
-        return jax.tree.map(lambda leaf: leaf.astype(self.dtype), folded)
+        folded = jax.tree.map(lambda leaf: leaf.astype(self.dtype), folded)
+        return {**folded, "source": params["source"], "output": params["output"]}
 
     def project(self, folded: Folded, condition: jax.Array) -> jax.Array:
         """Upsampled condition [B T D] -> what each layer adds before its gate [T L B 2A]."""
@@ -275,8 +274,9 @@ class WaveNet(nn.Module):
     def _enter_folded(self, folded: Folded, x: jax.Array) -> jax.Array:
         source = folded["source"]
         if self.input == "embedding":
-            return source["embedding"][self.distribution.encode(x)[..., 0]]
-        return self.distribution.inputs(x).astype(self.dtype) @ source["kernel"] + source["bias"]
+            return source["embedding"][self.distribution.encode(x)[..., 0]].astype(self.dtype)
+        entered = self.distribution.inputs(x) @ source["kernel"] + source["bias"]
+        return entered.astype(self.dtype)
 
 
 def _gate(z: jax.Array) -> jax.Array:

@@ -193,9 +193,8 @@ class Demucs(nn.Module):
             x = interpolate(x, self.stride) if self.upsample else x
             x = self._decode(x + crop(skips[level], x.shape[1]), level, outputs[level])
         if self.upsample:
-            x = jnp.concatenate([x, crop(mixture, x.shape[1]).astype(x.dtype)], -1)
+            x = jnp.concatenate([x, crop(mixture, x.shape[1])], -1)
             x = self._conv(x, self.sources * self.channels, 1, "output")
-        x = x.astype(jnp.float32)
         x = resample_hann(x, 1, 2) if self.resample else x
         x = x.reshape(x.shape[0], length, self.sources, self.channels)
         return x * deviation[:, None] + mean[:, None] if self.normalise else x
@@ -220,7 +219,7 @@ class Demucs(nn.Module):
                 width,
                 self.kernel_size,
                 self.stride,
-                dtype=self.dtype,
+                dtype=self.dtype if level else jnp.float32,  # bfloat16's rounding is a hiss
                 name=name,
                 # PyTorch counts the outputs of a transposed convolution as its fan.
                 **rescaled(width * self.kernel_size, self.rescale),
@@ -233,7 +232,7 @@ class Demucs(nn.Module):
             taps,
             stride,
             padding="valid",
-            dtype=self.dtype,
+            dtype=jnp.float32 if name == "output" else self.dtype,
             name=name,
             **rescaled(x.shape[-1] * taps, self.rescale),
         )(x)

@@ -134,10 +134,9 @@ class WaveUNet(nn.Module):
 
     def _sources(self, mixture: jax.Array, x: jax.Array, train: bool) -> jax.Array:
         predicted = self.sources - (self.output == "difference")
-        x = jnp.concatenate([mixture.astype(x.dtype), x], -1)
-        x = Conv(predicted * self.channels, 1, kernel_init=GLOROT, dtype=self.dtype, name="output")(
-            x
-        ).astype(jnp.float32)
+        # In float32, where the mixture is: the rounding of bfloat16 is a hiss.
+        x = jnp.concatenate([mixture, x], -1)
+        x = Conv(predicted * self.channels, 1, kernel_init=GLOROT, name="output")(x)
         x = x.reshape(*x.shape[:2], predicted, self.channels)
         if self.activation == "tanh":
             x = jnp.tanh(x)
