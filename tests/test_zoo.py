@@ -114,12 +114,18 @@ def test_learns(small):
 
 
 def gradient_of(turn, variables, batch):
+    (value, _), gradient = differentiated(turn, variables, batch)
+    return value, gradient
+
+
+def differentiated(turn, variables, batch):
+    """((loss, (new collections, metrics)), gradient) of a turn."""
+
     def loss(params):
         players = {**variables.params, turn.player: params}
         return turn.loss(variables.replace(params=players), batch, jax.random.key(1), 0)
 
-    (value, _), gradient = jax.value_and_grad(loss, has_aux=True)(variables.params[turn.player])
-    return value, gradient
+    return jax.value_and_grad(loss, has_aux=True)(variables.params[turn.player])
 
 
 @pytest.mark.slow
@@ -158,6 +164,39 @@ def test_untrained_systems_evaluate(name, tmp_path):
     assert report.metrics and all(np.isfinite(v) for v in report.metrics.values())
     again = results.evaluate(found, "test", limit=2, folder=tmp_path)
     assert again.metrics == report.metrics
+
+
+HALVED = [name for name in LEARNERS if "bfloat16" in experiments.find(name).defaults]
+
+
+@pytest.mark.parametrize("name", HALVED)
+def test_bfloat16_is_for_products_and_not_for_what_is_kept(name):
+    """By tracing alone: every turn multiplies in bfloat16, what it gives and keeps is float32."""
+    config = experiments.find(name)
+    experiment = config.experiment(**config.smoke, bfloat16=True)
+    spec, variables = shapes(experiment)
+    assert floats(variables) == {"float32"}
+    for turn in experiment.objective.turns:
+        trace = jax.make_jaxpr(partial(differentiated, turn), return_shape=True)
+        jaxpr, given = trace(variables, spec)
+        assert floats(given) == {"float32"}, turn.player
+        assert {"bfloat16"} in list(operands(jaxpr.jaxpr)), turn.player
+
+
+def floats(tree):
+    leaves = [x.dtype for x in jax.tree.leaves(tree)]
+    return {kind.name for kind in leaves if jax.numpy.issubdtype(kind, jax.numpy.floating)}
+
+
+def operands(jaxpr):
+    """The types that go into each convolution and matrix product, also of inner functions."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in ("dot_general", "conv_general_dilated"):
+            yield {x.aval.dtype.name for x in equation.invars}
+        for value in jax.tree.leaves(list(equation.params.values())):
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                yield from operands(inner)
 
 
 BFLOAT16 = ["samplecnn_score_render", "wave_unet_score_render", "wavenet_score_render"]

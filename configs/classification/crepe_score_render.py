@@ -4,6 +4,8 @@ capacity=full is the paper's network; the paper's own data (RWC-synth, MDB-stem-
 openly available as a whole. Windows come from the first 0.7 s of a note, where all of them sound.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.pipeline import Data
 from zoo.data.pitch_targets import PitchTarget, Span
 from zoo.data.score_render import ScoreRender
@@ -27,11 +29,13 @@ def config(
     batch: int = 32,
     steps: int = 1500,
     rate: float = 1e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     if capacity not in CAPACITIES and not capacity.isdigit():
         raise BadInput(f"capacity={capacity}: choose a number or {', '.join(CAPACITIES)}")
-    model = Crepe(CAPACITIES.get(capacity) or int(capacity))
+    model = Crepe(CAPACITIES.get(capacity) or int(capacity), dtype=dtype)
     transforms = (
         Span(0, 11_200), Crop(SAMPLES), ToFloat(), PitchTarget(), Keep("audio", "salience"),
     )  # fmt: skip

@@ -8,6 +8,7 @@ Deviations: validation is judged by average precision, not by the loss; patches 
 audio (see the model). Audio is the reader's own download: path=FOLDER. Cost: not measured.
 """
 
+import jax.numpy as jnp
 import optax
 
 from zoo.data.magnatagatune import MagnaTagATune
@@ -43,14 +44,16 @@ def config(
     steps: int = 350_400,
     rate: float = 1e-3,
     decay: float = 1e-5,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     if labels not in ("magnatagatune", "million_song"):
         raise BadInput(f"labels={labels}: choose magnatagatune or million_song")
     million = labels == "million_song"
     source = MillionSong(path) if million else MagnaTagATune(path, protocol="all_clips")
     model = Musicnn(len(source.info.labels), timbral, temporal=temporal, middle=middle,
-                    hidden=hidden)  # fmt: skip
+                    hidden=hidden, dtype=dtype)  # fmt: skip
     return Experiment(
         data=Data(source, (Crop(model.samples), ToFloat(), Keep("audio", "tags"))),
         objective=Supervised(model, binary_cross_entropy, link=sigmoid),

@@ -4,6 +4,8 @@ The published net with about a quarter of its filters, on patches of 3 s; timbra
 middle=64 hidden=200 is its full size. Minutes on two cores.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.pipeline import Data
 from zoo.data.score_render import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -30,11 +32,13 @@ def config(
     batch: int = 8,
     steps: int = 600,
     rate: float = 2e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     source = ScoreRender("tagging", size)
     model = Musicnn(len(source.info.labels), timbral, temporal=temporal, middle=middle,
-                    hidden=hidden, dropout=0.3)  # fmt: skip
+                    hidden=hidden, dropout=0.3, dtype=dtype)  # fmt: skip
     return Experiment(
         data=Data(source, (Crop(model.samples), ToFloat(), Keep("audio", "tags", "known"))),
         objective=Supervised(model, binary_cross_entropy, mask="known", link=sigmoid),

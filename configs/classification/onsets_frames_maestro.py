@@ -7,6 +7,7 @@ offsets=False weight=5. Batch, rate and clip are the authors' code's; 670,000 st
 GPUs, are reported. The clip of gradients works here, in the port it does nothing.
 """
 
+import jax.numpy as jnp
 import optax
 
 from zoo.data.maestro import Maestro
@@ -44,9 +45,11 @@ def config(
     batch: int = 8,
     steps: int = 670_000,
     rate: float = 6e-4,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
-    model = OnsetsFrames(filters, dense, recurrent, offsets)
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
+    model = OnsetsFrames(filters, dense, recurrent, offsets, dtype=dtype)
     targets = ["onsets", "frames", "velocities"]
     targets += ["offsets"] * offsets + ["weights"] * bool(weight)
     transforms = (

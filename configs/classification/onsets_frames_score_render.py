@@ -5,6 +5,8 @@ learns from 4 s at a time. What it hears in your own file, `evaluate.py --input 
 MIDI. One synthetic piano without pedal: real recordings need onsets_frames_maestro.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.note_rolls import NoteCrop, NoteRolls
 from zoo.data.pipeline import Data
 from zoo.data.score_render import ScoreRender
@@ -31,9 +33,11 @@ def config(
     batch: int = 6,
     steps: int = 700,
     rate: float = 2e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
-    model = OnsetsFrames(filters, dense, recurrent)
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
+    model = OnsetsFrames(filters, dense, recurrent, dtype=dtype)
     transforms = (
         NoteCrop(samples), ToFloat(), NoteRolls(),
         Keep("audio", "onsets", "offsets", "frames", "velocities"),

@@ -7,6 +7,8 @@ remembered, unchecked: a week or two of one GPU.
 Deviation: the spectral loss is a mean over frames and bins; the paper's scale is not known to us.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.folder import Folder
 from zoo.data.pipeline import Data
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -45,17 +47,21 @@ def config(
     batch: int = 8,
     steps: int = 500_000,
     rate: float = 1e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     spec = mel.TACOTRON2
+    # The teacher stays float32: its sharp Gaussians make much of a rounding.
     wavenet = WaveNet(
         teacher_layers, 2, teacher_width, teacher_gate, teacher_skip, head=teacher_skip,
         distribution=Gaussian(), input="scalar", local_condition=spec.bins, upsampling=(15, 20),
     )  # fmt: skip
+    student = GaussianIAF(flows, layers, width, gate, skip, dtype=dtype)
     source = Folder(path, spec.sample_rate, chunk_seconds=1.0)
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio"))),
-        objective=Distillation(GaussianIAF(flows, layers, width, gate, skip), wavenet, spec),
+        objective=Distillation(student, wavenet, spec),
         optimizers={"student": adam(halving(rate, 200_000), clip=10.0)},
         evaluation=Vocoding(samples, spec),
         batch=batch,

@@ -9,6 +9,8 @@ Deviation: it starts quiet, since the paper's start, noise at full level, is far
 
 from dataclasses import replace
 
+import jax.numpy as jnp
+
 from zoo.data.pipeline import Data
 from zoo.data.score_render import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -44,14 +46,17 @@ def config(
     batch: int = 2,
     steps: int = 600,
     rate: float = 1e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     spec = replace(mel.TACOTRON2, sample_rate=16_000, n_fft=1024, hop=200, win=800, bins=bins)
+    # The teacher stays float32: its sharp Gaussians make much of a rounding.
     wavenet = WaveNet(
         teacher_layers, 2, teacher_width, teacher_width, teacher_skip, head=teacher_skip,
         distribution=Gaussian(), input="scalar", local_condition=bins, upsampling=(10, 20),
     )  # fmt: skip
-    student = GaussianIAF(flows, layers, width, gate, skip, quiet=-4.0)
+    student = GaussianIAF(flows, layers, width, gate, skip, quiet=-4.0, dtype=dtype)
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
         objective=Distillation(student, wavenet, spec, transform=(1024, 200, 800)),

@@ -7,6 +7,8 @@ Deviations: the condition is upsampled by one-dimensional transposed convolution
 two-dimensional; the first convolution has one tap, that code's 32.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.folder import Folder
 from zoo.data.pipeline import Data
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -36,12 +38,14 @@ def config(
     batch: int = 8,
     steps: int = 1_000_000,
     rate: float = 1e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     spec = mel.TACOTRON2
     model = WaveNet(
         layers, 2, width, gate, skip, head=skip, distribution=Gaussian(), input="scalar",
-        local_condition=spec.bins, upsampling=(15, 20),
+        local_condition=spec.bins, upsampling=(15, 20), dtype=dtype,
     )  # fmt: skip
     context = model.receptive_field
     source = Folder(path, spec.sample_rate, chunk_seconds=1.0)

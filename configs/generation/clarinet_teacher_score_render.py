@@ -8,6 +8,8 @@ sample. Train it before clarinet_student_score_render. A linear prediction of or
 
 from dataclasses import replace
 
+import jax.numpy as jnp
+
 from zoo.data.pipeline import Data
 from zoo.data.score_render import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -36,12 +38,14 @@ def config(
     batch: int = 2,
     steps: int = 800,
     rate: float = 2e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     spec = replace(mel.TACOTRON2, sample_rate=16_000, n_fft=1024, hop=200, win=800, bins=bins)
     model = WaveNet(
         layers, 2, width, gate, skip, head=skip, distribution=Gaussian(), input="scalar",
-        local_condition=bins, upsampling=(10, 20),
+        local_condition=bins, upsampling=(10, 20), dtype=dtype,
     )  # fmt: skip
     context = model.receptive_field
     return Experiment(

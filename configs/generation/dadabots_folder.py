@@ -7,6 +7,8 @@ their account, then `python sample.py --checkpoint runs/dadabots_folder --endles
 Guesses: windows of 1024 samples, batch 128, Adam at 1e-3 with gradients clipped to norm 1.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.folder import Folder
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.data.windows import Windows
@@ -36,9 +38,13 @@ def config(
     batch: int = 128,
     steps: int = 300_000,
     rate: float = 1e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
-    model = SampleRNN(frames, layers, width, embedding, cell, Categorical(256, companding))
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
+    model = SampleRNN(
+        frames, layers, width, embedding, cell, Categorical(256, companding), dtype=dtype
+    )
     return Experiment(
         data=Windows(
             Folder(path, 32_000, chunk_seconds=8.0, validation=0.06, test=0.06),

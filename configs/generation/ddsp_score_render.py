@@ -6,6 +6,8 @@ dry. The pitch of a note is its key's, held to the end. Five minutes on two core
 layers=3 harmonics=100 is the paper's size.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.orchestration import FAMILIES
 from zoo.data.pipeline import Data
 from zoo.data.score_render import ScoreRender
@@ -32,9 +34,11 @@ def config(
     batch: int = 8,
     steps: int = 500,
     rate: float = 2e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
-    decoder = RnnFcDecoder(width, layers, gru)
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
+    decoder = RnnFcDecoder(width, layers, gru, dtype)
     model = DDSP(decoder, harmonics, classes=len(FAMILIES), reverb=0)
     keys = ("pitch", "family")
     transforms = (Crop(samples), ToFloat(), Keep("audio", *keys))

@@ -9,6 +9,7 @@ unchecked). decoder=conv instrument=NAME reverb=0 is what Magenta's published we
 are `--checkpoint ddsp_violin`, ddsp_flute, ddsp_trumpet, ddsp_tenor_saxophone.
 """
 
+import jax.numpy as jnp
 import optax
 
 from zoo.data.folder import Folder
@@ -59,13 +60,18 @@ def config(
     batch: int = 32,
     steps: int = 40_000,
     rate: float = 3e-4,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     if decoder not in ("rnn", "conv"):
         raise BadInput(f"decoder={decoder}: choose rnn or conv")
     if instrument and instrument not in REGISTERS:
         raise BadInput(f"instrument={instrument}: choose {', '.join(REGISTERS)}, or none")
-    network = RnnFcDecoder(width, layers, gru) if decoder == "rnn" else DilatedConvDecoder()
+    if decoder == "rnn":
+        network = RnnFcDecoder(width, layers, gru, dtype)
+    else:
+        network = DilatedConvDecoder(dtype=dtype)
     model = DDSP(network, harmonics, reverb=reverb)
     tracker = PitchTracker(weights)
     folder = Folder(path, model.sample_rate, chunk_seconds=samples / model.sample_rate)

@@ -9,6 +9,7 @@ the learning rate falls by 0.999 every 809 steps, an epoch of the authors' 12,95
 
 from dataclasses import replace
 
+import jax.numpy as jnp
 import optax
 
 from zoo.data.folder import Folder
@@ -46,15 +47,19 @@ def config(
     batch: int = 16,
     steps: int = 2_500_000,
     rate: float = 2e-4,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     spec = mel.HIFIGAN
     source = Folder(path, spec.sample_rate, chunk_seconds=4.0)
     falling = optax.exponential_decay(rate, 809, 0.999, staircase=True)
     optimizer = adam(falling, b1=0.8, b2=0.99, decay=0.01)
     objective = Vocoder(
-        Generator(width=width, kernels=kernels, dilations=((1, 3, 5),) * len(kernels)),
-        Critic(periods, scales, narrower), spec, judge=least_squares_critic,
+        Generator(
+            width=width, kernels=kernels, dilations=((1, 3, 5),) * len(kernels), dtype=dtype
+        ),
+        Critic(periods, scales, narrower, dtype=dtype), spec, judge=least_squares_critic,
         please=least_squares_generator, matching=2.0, spectral=45.0, spectral_spec=LOSS,
     )  # fmt: skip
     return Experiment(

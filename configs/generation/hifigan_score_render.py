@@ -6,6 +6,8 @@ onsets come out, with noise in the high notes; width=512 narrower=1 is the paper
 
 from dataclasses import replace
 
+import jax.numpy as jnp
+
 from zoo.data.pipeline import Data
 from zoo.data.score_render import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -34,13 +36,17 @@ def config(
     batch: int = 4,
     steps: int = 800,
     rate: float = 5e-4,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     spec = replace(mel.HIFIGAN, sample_rate=16_000)
     optimizer = adam(rate, b1=0.8, b2=0.99, decay=0.01)
     objective = Vocoder(
-        Generator(width=width, kernels=kernels, dilations=((1, 3, 5),) * len(kernels)),
-        Critic(periods, scales, narrower), spec, judge=least_squares_critic,
+        Generator(
+            width=width, kernels=kernels, dilations=((1, 3, 5),) * len(kernels), dtype=dtype
+        ),
+        Critic(periods, scales, narrower, dtype=dtype), spec, judge=least_squares_critic,
         please=least_squares_generator, matching=2.0, spectral=45.0,
     )  # fmt: skip
     return Experiment(

@@ -9,6 +9,8 @@ is held out; generator and critic each see a fresh batch.
 
 from functools import partial
 
+import jax.numpy as jnp
+
 from zoo.data.folder import Folder
 from zoo.data.levels import Peak
 from zoo.data.pipeline import Data
@@ -47,13 +49,15 @@ def config(
     batch: int = 16,
     steps: int = 1_000_000,
     rate: float = 1e-4,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     if front not in FRONTS:
         raise BadInput(f"front={front}: choose {' or '.join(FRONTS)}")
     spec, mean, std = FRONTS[front]
-    generator = Generator(width=width, dilations=dilations, mean=mean, std=std)
-    critic = Critic(scales, critic_width, most)
+    generator = Generator(width=width, dilations=dilations, mean=mean, std=std, dtype=dtype)
+    critic = Critic(scales, critic_width, most, dtype=dtype)
     source = Folder(path, spec.sample_rate, chunk_seconds=4.0)
     level = (ToFloat(), Peak(0.95), Crop(samples), Gain(0.3, 1.0, keys=("audio",)))
     optimizer = adam(rate, b1=0.5, b2=0.9)

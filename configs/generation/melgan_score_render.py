@@ -8,6 +8,8 @@ paper's size.
 
 from dataclasses import replace
 
+import jax.numpy as jnp
+
 from zoo.data.pipeline import Data
 from zoo.data.score_render import ScoreRender
 from zoo.data.transforms import Crop, Gain, Keep, ToFloat
@@ -37,15 +39,19 @@ def config(
     batch: int = 4,
     steps: int = 1200,
     rate: float = 5e-4,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     spec = replace(mel.MELGAN, sample_rate=16_000)
     optimizer = adam(rate, b1=0.5, b2=0.9)
     source = ScoreRender("piano", size)
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Gain(0.3, 1.0, ("audio",)), Keep("audio"))),
         objective=Vocoder(
-            Generator(width=width, dilations=dilations), Critic(scales, critic_width, most), spec,
+            Generator(width=width, dilations=dilations, dtype=dtype),
+            Critic(scales, critic_width, most, dtype=dtype),
+            spec,
             spectral=spectral,
         ),
         optimizers={"critic": optimizer, "generator": optimizer},

@@ -7,6 +7,8 @@ moves the bits; evaluation scales its 8 s windows alike, and each begins with a 
 tiers=3 has one GRU per tier and steps of 512 samples. Days on a GPU; no way on a CPU.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.folder import Folder
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.data.windows import MinMax, Windows
@@ -44,13 +46,15 @@ def config(
     batch: int = 128,
     steps: int = 250_000,
     rate: float = 1e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     if tiers not in TIERS:
         raise BadInput(f"tiers={tiers}: SampleRNN has 2 or 3 here")
     frames, usual, window = TIERS[tiers]
     model = SampleRNN(
-        frames, layers or usual, width, embedding, cell, Categorical(256, companding)
+        frames, layers or usual, width, embedding, cell, Categorical(256, companding), dtype=dtype
     )
     scaled = (MinMax(),) if min_max else ()
     return Experiment(

@@ -5,6 +5,8 @@ prior's 18 layers look back 1,023 codes, four seconds. encoder, codes, codebook,
 those of the autoencoder's run. autoencoder="" takes random codes, which only tests want.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.pipeline import Data
 from zoo.data.score_render import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -41,8 +43,11 @@ def config(
     batch: int = 4,
     steps: int = 900,
     rate: float = 2e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
+    # The frozen autoencoder stays float32: its codes are the data.
     decoder = WaveNet(
         layers, stacks, width, width, skip, head=skip, local_condition=code_width,
         upsampling=(4, 4, 4),
@@ -53,7 +58,7 @@ def config(
     )  # fmt: skip
     prior = WaveNet(
         prior_layers, 2, prior_width, prior_width, 2 * prior_width, head=2 * prior_width,
-        distribution=Categorical(codes, "linear"),
+        distribution=Categorical(codes, "linear"), dtype=dtype,
     )  # fmt: skip
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),

@@ -7,6 +7,8 @@ codebook=loss normalise=False falls to a single code (watch `perplexity`). vqvae
 composes with these codes.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.pipeline import Data
 from zoo.data.score_render import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -36,21 +38,23 @@ def config(
     codebook: str = "moving_average",
     normalise: bool = True,
     commitment: float = 0.25,
-    samples: int = 8192,
+    samples: int = 4096,
     batch: int = 3,
     steps: int = 700,
     rate: float = 2e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     if codebook not in ("loss", "moving_average"):
         raise BadInput(f"codebook={codebook}: choose loss or moving_average")
     decoder = WaveNet(
         layers, stacks, width, width, skip, head=skip, local_condition=code_width,
-        upsampling=(4, 4, 4),
+        upsampling=(4, 4, 4), dtype=dtype,
     )  # fmt: skip
     model = VQVAE(
         decoder, encoder, code_width, codes=codes, moving_average=codebook == "moving_average",
-        decay=0.95, normalise=normalise,
+        decay=0.95, normalise=normalise, dtype=dtype,
     )  # fmt: skip
     context = -(-decoder.receptive_field // model.hop) * model.hop
     return Experiment(

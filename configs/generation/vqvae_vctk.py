@@ -8,6 +8,8 @@ nor is its likelihood. Days on one GPU. Where `perplexity` falls to 1 the codebo
 codebook=moving_average normalise=True holds it.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.folder import Folder
 from zoo.data.pipeline import Data
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -46,19 +48,21 @@ def config(
     batch: int = 8,
     steps: int = 500_000,
     rate: float = 1e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     if codebook not in ("loss", "moving_average"):
         raise BadInput(f"codebook={codebook}: choose loss or moving_average")
     if bool(labels) != bool(speakers):
         raise BadInput("labels and speakers belong together: give the CSV and its column count")
     decoder = WaveNet(
         layers, stacks, width, width, skip, head=skip, global_condition=speakers,
-        local_condition=code_width, upsampling=(4, 4, 4),
+        local_condition=code_width, upsampling=(4, 4, 4), dtype=dtype,
     )  # fmt: skip
     model = VQVAE(
         decoder, encoder, code_width, codes=codes, moving_average=codebook == "moving_average",
-        normalise=normalise,
+        normalise=normalise, dtype=dtype,
     )  # fmt: skip
     keys = ("tags",) if speakers else ()
     source = Folder(path, 16_000, labels=labels or None, chunk_seconds=samples / 16_000)

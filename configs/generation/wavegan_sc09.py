@@ -7,6 +7,8 @@ Deviations: validation and test files are drawn by hash of their names instead o
 Inception score needs a digit classifier, so the Fréchet distance of mel embeddings stands instead.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.folder import Folder
 from zoo.data.levels import Peak
 from zoo.data.pipeline import Data
@@ -36,11 +38,15 @@ def config(
     batch: int = 64,
     steps: int = 200_000,
     rate: float = 1e-4,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     strides = strides_for(samples)
-    generator = Generator(dim, strides, upsampling=upsampling, post_filter=post_filter)
-    critic = Critic(dim, strides, shuffle=shuffle)
+    generator = Generator(
+        dim, strides, upsampling=upsampling, post_filter=post_filter, dtype=dtype
+    )
+    critic = Critic(dim, strides, shuffle=shuffle, dtype=dtype)
     source = Folder(path, 16_000, chunk_seconds=samples / 16_000)
     optimizer = adam(rate, b1=0.5, b2=0.9)
     return Experiment(

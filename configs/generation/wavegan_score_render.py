@@ -5,6 +5,8 @@ notes with an attack and a decay, buzzing and with the pitch uncertain; dim=64 i
 conditional=True asks for the instrument family: voice i of a sample takes family i.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.pipeline import Data
 from zoo.data.score_render import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -29,14 +31,16 @@ def config(
     batch: int = 16,
     steps: int = 800,
     rate: float = 2e-4,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     source = ScoreRender("notes", size)
     classes = len(source.info.labels) if conditional else 0
     keys = ("family",) if conditional else ()
     strides = strides_for(samples)
-    generator = Generator(dim, strides, classes=classes)
-    critic = Critic(dim, strides, shuffle=shuffle, classes=classes)
+    generator = Generator(dim, strides, classes=classes, dtype=dtype)
+    critic = Critic(dim, strides, shuffle=shuffle, classes=classes, dtype=dtype)
     optimizer = adam(rate, b1=0.5, b2=0.9)
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio", *keys))),

@@ -7,6 +7,8 @@ Deviations: a tenth of the files is held out; a rate of half begins when validat
 To sample as the authors, --temperature 0.85: their sigma is 0.6, that of the training 0.707.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.folder import Folder
 from zoo.data.pipeline import Data
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -38,9 +40,13 @@ def config(
     batch: int = 24,
     steps: int = 580_000,
     rate: float = 1e-4,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
-    model = WaveGlow(flows, early_every=early_every, layers=layers, width=width)
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
+    model = WaveGlow(
+        flows, early_every=early_every, layers=layers, width=width, dtype=dtype
+    )
     source = Folder(path, 22_050, chunk_seconds=max(1.0, samples / 22_050))
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio"))),

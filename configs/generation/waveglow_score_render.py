@@ -9,6 +9,8 @@ sample, what white noise of the same level gives; a linear prediction of order 1
 
 from dataclasses import replace
 
+import jax.numpy as jnp
+
 from zoo.data.pipeline import Data
 from zoo.data.score_render import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -37,9 +39,13 @@ def config(
     batch: int = 4,
     steps: int = 700,
     rate: float = 1e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
-    model = WaveGlow(flows, early_every=early_every, layers=layers, width=width, bins=bins)
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
+    model = WaveGlow(
+        flows, early_every=early_every, layers=layers, width=width, bins=bins, dtype=dtype
+    )
     spec = replace(mel.WAVEGLOW, sample_rate=16_000, bins=bins)
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),

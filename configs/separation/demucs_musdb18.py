@@ -10,6 +10,8 @@ of the song; v2 goes without changes of pitch and tempo; the best step is chosen
 Audio is the reader's own download: path=FOLDER.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.musdb18 import RATE, STEMS, Musdb18HQ
 from zoo.data.pipeline import Data
 from zoo.data.stem_transforms import Stagger, Standardise
@@ -60,8 +62,10 @@ def config(
     rate: float = 3e-4,
     shifts: int = 0,
     ratios: str = "sdr",
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     if variant not in VARIANTS or loss not in LOSSES:
         raise BadInput(f"variant={variant} loss={loss}: choose v1 or v2, and l1 or l2")
     usual, epochs = VARIANTS[variant]
@@ -75,6 +79,7 @@ def config(
         rescale=rescale,
         upsample=upsample,
         resample=resample and variant == "v2",
+        dtype=dtype,
     )
     length = model.input_length(samples)
     drift = samples // 10  # a second

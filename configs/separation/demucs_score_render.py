@@ -4,6 +4,8 @@ An eighth of the width and one level less than the paper's, so that two cores tr
 width=100 depth=6 is the paper's size, resample=true the plan of v2.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.pipeline import Data
 from zoo.data.score_render import ScoreRender
 from zoo.data.stem_transforms import Stagger, Standardise
@@ -37,9 +39,11 @@ def config(
     steps: int = 1500,
     rate: float = 1e-3,
     shifts: int = 0,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
-    model = Demucs(channels=1, width=width, depth=depth, resample=resample)
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
+    model = Demucs(channels=1, width=width, depth=depth, resample=resample, dtype=dtype)
     length = model.input_length(samples)
     data = ScoreRender("stems", size)
     groups = tuple((data.info.labels.index(name),) for name in SOURCES)

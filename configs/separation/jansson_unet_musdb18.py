@@ -8,6 +8,8 @@ the usual 86/14 split, without CCMixter; scores are taken at the model's rate. A
 own download: path=FOLDER.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.musdb18 import Musdb18HQ
 from zoo.data.pipeline import Data
 from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, ToFloat
@@ -43,11 +45,13 @@ def config(
     batch: int = 4,
     steps: int = 400_000,
     rate: float = 1e-4,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     if loss not in ("magnitude", "audio"):
         raise BadInput(f"loss={loss} is unknown: choose magnitude or audio")
-    model = SpectrogramUNet(sources=2, widths=widths, frames=frames)
+    model = SpectrogramUNet(sources=2, widths=widths, frames=frames, dtype=dtype)
     length = model.length()
     data = Musdb18HQ(path, RATE, 1, chunk_seconds=length / RATE)
     groups = tuple(tuple(map(data.info.labels.index, stems)) for stems in SOURCES.values())

@@ -8,6 +8,8 @@ Deviations: the authors' configuration for MUSDB18 has four stems, ELU, pitch sh
 Audio is the reader's own download: path=FOLDER.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.musdb18 import Musdb18HQ
 from zoo.data.pipeline import Data
 from zoo.data.transforms import Crop, Group, Keep, Mixture, ToFloat
@@ -41,9 +43,11 @@ def config(
     steps: int = 200_000,
     rate: float = 1e-4,
     ratios: str = "sdr",
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
-    model = SpectrogramUNet(**{**SPLEETER, "widths": widths, "frames": frames})
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
+    model = SpectrogramUNet(**{**SPLEETER, "widths": widths, "frames": frames, "dtype": dtype})
     length = model.length()
     data = Musdb18HQ(path, RATE, 2, chunk_seconds=length / RATE)
     groups = tuple(tuple(map(data.info.labels.index, stems)) for stems in SOURCES.values())

@@ -4,6 +4,8 @@ Narrower and one level shallower than the original, with frames of 64 ms, so tha
 in minutes. Masks share the mixture among the stems, which therefore sum to it.
 """
 
+import jax.numpy as jnp
+
 from zoo.data.pipeline import Data
 from zoo.data.score_render import ScoreRender
 from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, ToFloat
@@ -29,11 +31,13 @@ def config(
     batch: int = 4,
     steps: int = 500,
     rate: float = 2e-3,
+    bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     model = SpectrogramUNet(
         sources=4, n_fft=1024, hop=512, bins=512, frames=frames, widths=widths, layout="spleeter",
-        masks="ratio", beyond=0.25, dropout=0.0, momentum=0.95,
+        masks="ratio", beyond=0.25, dropout=0.0, momentum=0.95, dtype=dtype,
     )  # fmt: skip
     length = model.length()
     data = ScoreRender("stems", size)
