@@ -1,5 +1,6 @@
 """A run starts from another's weights and statistics, and refuses those that do not fit."""
 
+import json
 from dataclasses import replace
 from functools import partial
 
@@ -9,6 +10,7 @@ import optax
 import pytest
 from flax import linen as nn
 
+from zoo import experiment as experiments
 from zoo import mesh as meshes
 from zoo import runs
 from zoo.errors import BadInput
@@ -70,3 +72,12 @@ def test_weights_that_do_not_fit_are_refused():
         runs.begin_from(begin(3), "model", origin(begin(4).variables))
     with pytest.raises(BadInput, match="no part 'critic'; it has model"):
         runs.begin_from(begin(), "critic", origin(begin().variables))
+
+
+def test_an_argument_that_a_config_got_later_was_at_its_default():
+    config = experiments.find("samplecnn_score_render")
+    told = {"config": config.name, "arguments": json.loads(json.dumps(config.defaults))}
+    del told["arguments"]["bfloat16"]
+    runs.check_arguments(config, config.defaults, told, allow=False)
+    with pytest.raises(BadInput, match="bfloat16: False -> True"):
+        runs.check_arguments(config, {**config.defaults, "bfloat16": True}, told, allow=False)

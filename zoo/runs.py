@@ -245,7 +245,9 @@ def check_arguments(
             f"this run was trained with --config {meta['config']}, not {config.name}: "
             "give another --workdir, or that config"
         )
-    then, now = meta["arguments"], json.loads(json.dumps(arguments))
+    # An argument that the config got since then was at its default.
+    then = {**json.loads(json.dumps(config.defaults)), **meta["arguments"]}
+    now = json.loads(json.dumps(arguments))
     changed = [
         f"{k}: {then.get(k)!r} -> {now.get(k)!r}"
         for k in sorted({*then, *now})
