@@ -71,6 +71,24 @@ def test_of_one_channel_the_wiener_filter_is_a_ratio_of_powers():
     )
 
 
+@pytest.mark.parametrize("right", [1.0, 0.5, 0.0])
+def test_of_equal_channels_the_wiener_filter_is_that_of_one(right):
+    references = stems(1)
+    panned = references * np.array([1.0, right], np.float32)
+    wanted = run(references, kind="irm") * np.array([1.0, right])
+    np.testing.assert_allclose(run(panned, kind="wiener"), wanted, atol=0.02)
+
+
+@pytest.mark.parametrize("channels", [2, 3])
+def test_silence_stays_silent(channels):
+    references = stems(channels)
+    references[:, 2000:4000] = 0
+    references[:, :, 2] = 0
+    for kind in ("irm", "ibm", "wiener"):
+        found = run(references, kind=kind)
+        assert np.isfinite(found).all() and np.abs(found[:, 2600:3400]).max() < 1e-5
+
+
 @pytest.mark.parametrize("kind", ["irm", "wiener", "mixture"])
 def test_sums_to_the_mixture(kind):
     references = stems()

@@ -20,6 +20,7 @@ from zoo.errors import BadInput
 from zoo.signal import framing, stft
 
 FLOOR = 1e-9  # added to powers of spectra, which are around 1e3 where there is music
+RIDGE = 1e-5  # of a covariance's trace, on its diagonal: of equal channels it has no inverse
 
 
 def binary(mixture: jax.Array, sources: jax.Array, power: float = 2.0) -> jax.Array:
@@ -49,7 +50,9 @@ def wiener(mixture: jax.Array, sources: jax.Array) -> jax.Array:
     spatial = jnp.einsum("bfnsc,bfnsd->bnscd", sources, sources.conj())
     spatial = spatial / power.sum(1)[..., None, None] + FLOOR * jnp.eye(channels)
     covariance = power[..., None, None] * spatial[:, None]
-    inverse = _inverse(covariance.sum(3))
+    total = covariance.sum(3)
+    ridge = RIDGE * jnp.trace(total, axis1=-2, axis2=-1).real + FLOOR**2
+    inverse = _inverse(total + ridge[..., None, None] * jnp.eye(channels))
     whitened = jnp.einsum("bfncd,bfnd->bfnc", inverse, mixture)
     return jnp.einsum("bfnscd,bfnd->bfnsc", covariance, whitened)
 
