@@ -35,6 +35,7 @@ def test_values_take_the_type_of_the_default():
     given = parsed("steps=2e3", "rate=1", "flag=yes", "widths=3,4,5", "path=a b", "kind=two")
     assert given == {
         "steps": 2000, "rate": 1.0, "flag": True, "widths": (3, 4, 5), "path": "a b", "kind": "two",
+        "seed": 0, "accumulate": 1, "fsdp": 1,
     }  # fmt: skip
     assert isinstance(given["steps"], int) and isinstance(given["rate"], float)
     assert parsed("path=none")["path"] is None
@@ -54,6 +55,7 @@ def test_values_take_the_type_of_the_default():
         ("steps=-1", "must be above 0"),
         ("rate=-1", "rate=-1.0 must be 0 or above"),
         ("rate=nan", "finite"),
+        ("fsdp=0", "fsdp=0 must be above 0"),
     ],
 )
 def test_mistakes_are_answered_in_one_line(word, message):
@@ -78,3 +80,20 @@ def test_a_file_of_one_s_own_is_found_and_must_have_a_config(tmp_path):
     path.write_text("x = 1\n")
     with pytest.raises(BadInput, match="no function `config"):
         experiments.find(str(path))
+
+
+def test_what_any_run_may_need_is_an_argument_of_every_config():
+    config = experiments.find("demucs_score_render")
+    arguments = experiments.parse(config, ["fsdp=4", "accumulate=2", "seed=7"])
+    made = config.experiment(**arguments)
+    assert (made.fsdp, made.accumulate, made.seed) == (4, 2, 7)
+    for name in experiments.names():
+        assert {"fsdp", "accumulate", "seed"} <= set(experiments.find(name).defaults), name
+
+
+def test_a_config_s_own_word_on_them_counts(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text('"""Mine."""\n\n\ndef config(fsdp: int = 2):\n    return fsdp\n')
+    config = experiments.find(str(path))
+    assert config.defaults == {"fsdp": 2, "seed": 0, "accumulate": 1}
+    assert config.experiment() == 2 and config.experiment(fsdp=4, seed=0) == 4

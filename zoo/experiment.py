@@ -10,7 +10,7 @@ import math
 import os
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -53,6 +53,16 @@ class Experiment:
     initial: Mapping[str, str] = field(default_factory=dict)
 
 
+# What any run may need and no paper prescribes: arguments of every config, whatever it takes.
+EVERYWHERE = {
+    f.name: inspect.Parameter(
+        f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=int
+    )
+    for f in fields(Experiment)
+    if f.name in ("seed", "accumulate", "fsdp")
+}
+
+
 @dataclass(frozen=True)
 class Config:
     """A config file: its name, wing and documentation, and the function that makes experiments."""
@@ -75,12 +85,21 @@ class Config:
         return (self.module.__doc__ or "").strip().splitlines()[0]
 
     @property
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """The config's arguments, and those of EVERYWHERE that it does not take itself."""
+        own = inspect.signature(self.module.config, eval_str=True).parameters
+        return {**own, **{k: v for k, v in EVERYWHERE.items() if k not in own}}
+
+    @property
     def defaults(self) -> dict[str, Any]:
-        parameters = inspect.signature(self.module.config).parameters.values()
-        return {p.name: p.default for p in parameters}
+        return {name: p.default for name, p in self.parameters.items()}
 
     def experiment(self, **arguments: Any) -> Experiment:
-        return self.module.config(**arguments)
+        own = inspect.signature(self.module.config).parameters
+        shared = {k: v for k, v in arguments.items() if k in EVERYWHERE and k not in own}
+        made = self.module.config(**{k: v for k, v in arguments.items() if k not in shared})
+        changed = {k: v for k, v in shared.items() if v != EVERYWHERE[k].default}
+        return replace(made, **changed) if changed else made
 
 
 def folder() -> Path:
@@ -124,7 +143,7 @@ def parse(
     config: Config, words: Sequence[str], start: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """All arguments of a config, or those of `start`, after `name=value` words."""
-    parameters = inspect.signature(config.module.config, eval_str=True).parameters
+    parameters = config.parameters
     arguments = dict(config.defaults if start is None else start)
     for word in words:
         name, equals, text = word.partition("=")
@@ -141,7 +160,7 @@ def parse(
     return arguments
 
 
-COUNTS = ("batch", "steps", "layers", "depth", "width")
+COUNTS = ("batch", "steps", "layers", "depth", "width", "accumulate", "fsdp")
 
 
 def in_range(name: str, value: Any, default: Any) -> None:
