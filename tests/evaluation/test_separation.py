@@ -145,6 +145,15 @@ def test_limit_counts_tracks_and_reads_no_further():
     assert report.counts["tracks"] == 1
 
 
+def test_zeros_that_fill_up_a_short_record_are_not_scored():
+    stems = tracks()[0]["stems"][:, :1500]
+    padded = np.pad(stems, ((0, 0), (0, 800), (0, 0)))  # to a second whole frame
+    record = {"track": "short", "chunk": 0, "chunks": 1, "length": 1500, "stems": padded}
+    for more in ({}, {"audio": padded.sum(0).astype(np.int16)}):
+        _, report = evaluate([{**record, **more}, *tracks()])
+        assert report.counts["frames"] == 1 + 8 and report.counts["silent_frames"] == 0
+
+
 def test_three_aggregations_of_hand_made_frames():
     values = {"a": [1.0, 2.0, 9.0, np.nan], "b": [4.0, np.inf], "c": [6.0, 6.0, 7.0]}
     rows = [

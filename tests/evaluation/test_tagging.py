@@ -56,6 +56,13 @@ def test_perfect_tagger_scores_one():
     assert report.counts["records"] == report.counts["segments"] == 16
 
 
+def test_segments_of_padding_do_not_count():
+    records = clips()
+    padded = [{**r, "audio": np.pad(r["audio"], ((0, 60), (0, 0))), "length": 95} for r in records]
+    plain, filled = (Tagging(10, batch=7).run(reader, found, INFO) for found in (records, padded))
+    assert filled.counts == plain.counts and filled.metrics == plain.metrics
+
+
 def test_clip_score_is_the_mean_of_consecutive_segments_and_metrics_are_scikit_learn():
     records = clips()
     report = Tagging(10, batch=7).run(reader, records, INFO)

@@ -77,6 +77,11 @@ def to_float(pcm: np.ndarray) -> np.ndarray:
     return np.asarray(pcm, np.float32)
 
 
+def sound(record: Example) -> np.ndarray:
+    """The record's audio [T C] float32, without the zeros that fill up a short one."""
+    return to_float(record["audio"][: record.get("length")])
+
+
 def finite(metrics: dict[str, float]) -> dict[str, float]:
     """The metrics that are numbers, as Python floats: an undefined one is left out, not zero."""
     return {name: float(value) for name, value in metrics.items() if np.isfinite(value)}

@@ -11,7 +11,7 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Predict, Progress, Report, finite, to_float
+from zoo.evaluation.base import Predict, Progress, Report, finite, sound, to_float
 from zoo.evaluation.blocks import reblock
 from zoo.evaluation.oracle import separate_known
 from zoo.evaluation.segments import identity_error
@@ -137,10 +137,15 @@ def track_spans(records: Sequence[Example]) -> Iterator[tuple[str, range]]:
 
 
 def mixture(record: Example) -> np.ndarray:
-    """The record's mix [T C] float32: its `audio`, or else the sum of its stems."""
+    """The record's mix [T C] float32: its `audio`, or else the sum of its stems; no padding."""
     if "audio" in record:
-        return to_float(record["audio"])
-    return to_float(record["stems"]).sum(0)
+        return sound(record)
+    return to_float(_stems(record)).sum(0)
+
+
+def _stems(record: Example) -> np.ndarray:
+    """[S T C] without the zeros that fill up a short record, which are no part of the song."""
+    return record["stems"][:, : record.get("length")]
 
 
 def stem_getter(how: Separator, info: Info) -> Callable[[Example], np.ndarray]:
@@ -156,7 +161,7 @@ def stem_getter(how: Separator, info: Info) -> Callable[[Example], np.ndarray]:
             raise BadInput(f"{info.name} has no stem '{source}', only {', '.join(info.labels)}.")
 
     def references(record: Example) -> np.ndarray:
-        stems = to_float(record["stems"])
+        stems = to_float(_stems(record))
         return np.stack([stems[pick].sum(0) for pick in picks])
 
     return references

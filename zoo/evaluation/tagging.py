@@ -19,7 +19,7 @@ from zoo.evaluation.base import (
     Report,
     finite,
     in_batches,
-    to_float,
+    sound,
 )
 from zoo.evaluation.taggram import Listener, tag_file, taggram_figure, write_csv, write_json
 from zoo.evaluation.taggram_page import write_page
@@ -85,7 +85,7 @@ class Tagging:
                     if len(clips) == limit:
                         return
                     clips[name] = Clip.of(record)
-                for segment in self.cut(to_float(record["audio"])):
+                for segment in self.cut(sound(record)):
                     owners.append(name)
                     yield {self.key: segment}
                 if progress:

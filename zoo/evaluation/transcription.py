@@ -14,7 +14,7 @@ from zoo.data.note_rolls import Notes, none, rolls
 from zoo.data.probing import probe
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Predict, Progress, Report, finite, to_float, write_table
+from zoo.evaluation.base import Predict, Progress, Report, finite, sound, write_table
 from zoo.evaluation.midi_files import write_midi
 from zoo.evaluation.note_decoding import Windows, decode, for_metrics, listen
 from zoo.evaluation.transcription_page import roll_figure, write_page
@@ -142,10 +142,9 @@ def pieces(records: Sequence[Example], rate: int) -> Iterator[Piece]:
         chunks = [record for _, record in group]
         audio, parts, start = [], [], 0
         for number, chunk in enumerate(chunks):
-            samples = int(chunk.get("length", len(chunk["audio"])))
-            audio.append(to_float(chunk["audio"][:samples]))
+            audio.append(sound(chunk))
             parts.append(_moved(chunk["notes"], start / rate, first=number == 0))
-            start += samples
+            start += len(audio[-1])
         notes = {name: np.concatenate([part[name] for part in parts]) for name in none()}
         yield Piece(str(chunks[0]["track"]), np.concatenate(audio), notes)
 

@@ -19,7 +19,7 @@ from flax.traverse_util import flatten_dict
 from zoo import inference
 from zoo.data.source import Example
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, in_batches, to_float
+from zoo.evaluation.base import Batch, Predict, Progress, in_batches, sound
 from zoo.interpret import layers
 from zoo.interpret.loudness import ByLoudness, decibels
 from zoo.trained import Trained
@@ -120,7 +120,7 @@ def analyse(
         for index in range(total):
             record = records[index]
             weights.append(record["tags"] * record.get("known", 1))
-            for segment in cut(to_float(record["audio"])):
+            for segment in cut(sound(record)):
                 owners.append((index, decibels(segment)))
                 yield {"audio": segment}
             if progress:
