@@ -1,5 +1,8 @@
 import pickle
 import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -159,6 +162,25 @@ def test_too_many_rejects_stop_the_build_and_leave_nothing(tmp_path):
     left_out = plan((job(0, 100), refuse(plans.LeftOut("too short for the protocol"))), 0.0)
     folder = builder.build(left_out, str(tmp_path))
     assert "too short for the protocol" in (folder / "rejects.csv").read_text()
+
+
+def test_two_that_want_the_same_build_it_once(tmp_path):
+    begun = threading.Event()
+
+    def load() -> dict:
+        begun.set()
+        time.sleep(0.3)  # long enough for the other to arrive
+        return job(0, 100).load()
+
+    (tmp_path / "waveform_records/invented-8000/1.0.0.incomplete.killed").mkdir(parents=True)
+    builds = [plan((plans.Job("slow", load),)), plan((refuse(ZeroDivisionError("built twice")),))]
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(builder.build, builds[0], str(tmp_path))
+        assert begun.wait(30)
+        second = pool.submit(builder.build, builds[1], str(tmp_path))
+        assert first.result() == second.result() == records.directory("invented-8000", tmp_path)
+    assert records.open_records(first.result(), "train")[0]["track"] == "slow"
+    assert [path.name for path in first.result().parent.iterdir()] == ["1.0.0"]
 
 
 def test_a_programming_error_is_not_swallowed(tmp_path):

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import fcntl
 import io
 import itertools
 import json
 import logging
 import os
+import shutil
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -62,7 +64,35 @@ class Tally:
 
 
 def build(plan: Plan, root: str = "") -> Path:
-    """Builds the records of a plan, in place of older ones, and returns their folder."""
+    """Builds the records of a plan, in place of older ones, and returns their folder.
+
+    A second process that wants the same waits, and finds them.
+    """
+    folder = records.directory(plan.name, root)
+    with locked(folder.parent):
+        return folder if is_current(plan.about, folder) else _build(plan, root)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds a folder that data are built in, and sweeps what a killed build left there.
+
+    The kernel frees the lock when this process dies, however it dies. Where a file system has no
+    locks, one process at a time is the user's care, and nothing is swept.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            for stale in folder.glob("*incomplete*"):
+                shutil.rmtree(stale)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _build(plan: Plan, root: str) -> Path:
     count = sum(len(jobs) for jobs in plan.jobs.values())
     tally = Tally(plan, count + len(plan.rejected), [], list(plan.skipped))
     for name, reason in plan.rejected:

@@ -8,7 +8,6 @@ folder, which TFDS empties after every failure; it is swept when the build has s
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import importlib.metadata
 import io
 import os
@@ -25,7 +24,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from zoo.data import score_takes
-from zoo.data.builder import features
+from zoo.data.builder import features, locked
 from zoo.data.melody_split import split_pieces
 from zoo.data.performance import VERSION
 from zoo.data.score_render import RECIPES, ScoreRender
@@ -103,11 +102,9 @@ def build(source: ScoreRender) -> None:
     """Builds the records of a source; a second process that wants the same waits and finds them."""
     began = time.monotonic()
     font = load_font(source.font())
-    with _locked(Path(f"{_work(source)}.lock")):
+    with locked(source.directory.parent):
         if (source.directory / "dataset_info.json").is_file():
             return
-        for stale in source.directory.parent.glob("*incomplete*"):
-            shutil.rmtree(stale)
         tfds.disable_progress_bar()
         known = source.name in ScoreRenderBuilder.builder_configs
         builder = ScoreRenderBuilder(
@@ -172,15 +169,6 @@ def _facts(source: ScoreRender) -> dict[str, Any]:
         "font": source.font().name,
         "font_md5": load_font(source.font()).md5,
     }
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Holds a lock that the kernel frees when this process dies, however it dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _summary(source: ScoreRender, tally: Counter, seconds: float, font: str) -> str:
