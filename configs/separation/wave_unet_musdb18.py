@@ -83,8 +83,8 @@ def config(
             (
                 Crop(length),
                 ToFloat(),
-                Gain(0.7, 1.0),
                 Group(groups),
+                Gain(0.7, 1.0),  # of the sources, so the accompaniment keeps its balance
                 Mixture(),
                 Keep("mixture", "stems"),
             ),

@@ -9,6 +9,7 @@ import soundfile
 from zoo.data import records
 from zoo.data.musdb18 import STEMS, VALIDATION, Musdb18HQ
 from zoo.errors import BadInput
+from zoo.experiment import find
 
 SONGS = {
     "train": ("A Classic Education - NightOwl", VALIDATION[6], VALIDATION[0]),
@@ -109,3 +110,16 @@ def test_damaged_songs_are_refused_by_name(tree, tmp_path):
     (song / "bass.wav").unlink()
     with pytest.raises(BadInput, match=r"1 files are missing: train/ANiMAL - Rockshow/bass\.wav"):
         prepared(copy, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["wave_unet_musdb18", "jansson_unet_musdb18"])
+def test_gains_leave_the_accompaniment_its_balance(name):
+    transforms = find(name).experiment().data.transforms
+    chosen = [t for t in transforms if type(t).__name__ in ("Gain", "Group")]
+    stems = np.eye(4, dtype=np.float32)[:, :, None]  # stem i sounds at sample i
+    example = {"stems": stems}
+    for transform in chosen:
+        example = transform(np.random.default_rng(0), example)
+    accompaniment, vocals = example["stems"][..., 0]
+    assert np.unique(accompaniment[:3]).size == 1 and accompaniment[3] == 0
+    assert 0.7 <= vocals[3] <= 1.0 and vocals[3] != accompaniment[0] and not vocals[:3].any()
