@@ -1,8 +1,12 @@
-"""A run starts from another's weights and statistics, and refuses those that do not fit."""
+"""What a run begins with: data on every host, another's weights, its own arguments."""
 
 import json
+import os
+import signal
+import time
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -13,6 +17,7 @@ from flax import linen as nn
 from zoo import experiment as experiments
 from zoo import mesh as meshes
 from zoo import runs
+from zoo.checkpoints import processes
 from zoo.errors import BadInput
 from zoo.objectives.base import Variables
 from zoo.objectives.supervised import Supervised
@@ -81,3 +86,47 @@ def test_an_argument_that_a_config_got_later_was_at_its_default():
     runs.check_arguments(config, config.defaults, told, allow=False)
     with pytest.raises(BadInput, match="bfloat16: False -> True"):
         runs.check_arguments(config, {**config.defaults, "bfloat16": True}, told, allow=False)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_every_host_prepares_its_data_the_first_alone(monkeypatch, number):
+    """On two hosts with a disk each: the turns, and that one's refusal is everybody's."""
+    done = []
+
+    def exchange(fault):
+        done.append("told")
+        return [fault, None] if number == 0 else [None, fault]
+
+    monkeypatch.setattr(processes, "exchange", exchange)
+    monkeypatch.setattr(processes.jax, "process_index", lambda: number)
+    processes.in_turn(lambda: done.append("prepared"))
+    assert done == (["prepared", "told", "told"] if number == 0 else ["told", "prepared", "told"])
+
+    def refuse():
+        raise BadInput("no such folder")
+
+    with pytest.raises(BadInput, match="no such folder"):
+        processes.in_turn(refuse)
+    monkeypatch.setattr(processes, "exchange", lambda fault: ["no room", None])
+    with pytest.raises(BadInput, match="no room"):
+        processes.in_turn(lambda: None)
+
+
+def test_a_signal_ends_what_prepares_data_at_once(tmp_path):
+    def prepare():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+        raise AssertionError("went on")
+
+    experiment = SimpleNamespace(
+        objective=SimpleNamespace(turns=(1,)), evaluation=SimpleNamespace(monitor=("x", "max")),
+        data=SimpleNamespace(source=SimpleNamespace(prepare=prepare)), batch=1, accumulate=1,
+        fsdp=1, save_every=1,
+    )  # fmt: skip
+    config = SimpleNamespace(name="toy", experiment=lambda: experiment)
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            runs.train(config, {}, tmp_path, allow_change=False, board=False)
+    finally:
+        signal.signal(signal.SIGINT, former)

@@ -23,6 +23,7 @@ from jax.sharding import Mesh
 from zoo import experiment as experiments
 from zoo import inference, run_lock
 from zoo import mesh as meshes
+from zoo.checkpoints.processes import in_turn
 from zoo.checkpoints.store import Checkpoints
 from zoo.data import audio_files
 from zoo.errors import BadInput
@@ -50,38 +51,48 @@ def train(
     # The others of a multi-host run share the directory: one of them holds it for all.
     lock = run_lock.held(directory) if jax.process_index() == 0 else nullcontext()
     monitor = experiment.evaluation.monitor
-    with lock, interruption.caught() as interrupted:
+    with lock:
         checkpoints = Checkpoints(
             directory / "checkpoints", every=experiment.save_every, monitor=monitor
         )
         with checkpoints:
             if checkpoints.steps():
                 check_arguments(config, arguments, checkpoints.read_meta()[1], allow_change)
+            # On a shared disk the other hosts find the first one's records, else they make theirs.
+            in_turn(experiment.data.source.prepare)
             if jax.process_index() == 0:
-                experiment.data.source.prepare()
                 note(directory, config, arguments)
-            wait_for_all("data")
-            begun, shardings, standing = start(experiment, mesh, checkpoints)
-            first = int(begun.step)
-            say(headline(config, begun, directory, mesh, first, experiment.steps))
-            active = jax.process_index() == 0
-            log = Log(directory, first, experiment.steps, active=active, board=board)
-            with closing(log):
-                meta = describe(config, arguments, experiment)
-                run = Trained(
-                    config, arguments, experiment, Variables({}), meta, mesh, directory.name,
-                    directory,
-                )  # fmt: skip
-                hooks = connect(run, checkpoints, begun, interrupted, log)
-                if experiment.objective.turns:
-                    _, complete = loop.fit(
-                        mesh, experiment.objective, experiment.optimizers, schedule(experiment),
-                        begun, shardings, standing, hooks, log,
+            # Not before: until here there is nothing to save, and a signal may simply end it.
+            with interruption.caught() as interrupted:
+                begun, shardings, standing = start(experiment, mesh, checkpoints)
+                first = int(begun.step)
+                say(headline(config, begun, directory, mesh, first, experiment.steps))
+                active = jax.process_index() == 0
+                log = Log(directory, first, experiment.steps, active=active, board=board)
+                with closing(log):
+                    meta = describe(config, arguments, experiment)
+                    run = Trained(
+                        config, arguments, experiment, Variables({}), meta, mesh, directory.name,
+                        directory,
                     )  # fmt: skip
-                else:
-                    _, complete = fit_once(run, begun, hooks, log)
-            checkpoints.wait()
+                    hooks = connect(run, checkpoints, begun, interrupted, log)
+                    complete = fit(run, begun, shardings, standing, hooks, log)
+                checkpoints.wait()
     return complete
+
+
+def fit(
+    run: Trained, begun: state.TrainState, shardings: Any, standing: Standing, hooks: loop.Hooks,
+    log: Log,
+) -> bool:  # fmt: skip
+    """Turn by turn, or at once; false when a signal ended it early."""
+    experiment = run.experiment
+    if not experiment.objective.turns:
+        return fit_once(run, begun, hooks, log)[1]
+    return loop.fit(
+        run.mesh, experiment.objective, experiment.optimizers, schedule(experiment), begun,
+        shardings, standing, hooks, log,
+    )[1]  # fmt: skip
 
 
 def fit_once(
@@ -233,7 +244,8 @@ def note(directory: Path, config: Config, arguments: dict[str, Any]) -> None:
     new.write_text(text + "\n")
     new.replace(directory / "run.json")
     if not (directory / "config.py").exists():
-        shutil.copyfile(config.path, directory / "config.py")
+        new = Path(shutil.copyfile(config.path, directory / "config.py.new"))
+        new.replace(directory / "config.py")
 
 
 def check_arguments(
@@ -279,11 +291,3 @@ def headline(
 def say(text: str) -> None:
     if jax.process_index() == 0:
         print(text, flush=True)
-
-
-def wait_for_all(what: str) -> None:
-    """A barrier over processes."""
-    if jax.process_count() > 1:
-        from jax.experimental import multihost_utils
-
-        multihost_utils.sync_global_devices(what)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
+
+from zoo.errors import BadInput
 
 
 def exchange(value: Any) -> list[Any]:
@@ -24,3 +27,17 @@ def exchange(value: Any) -> list[Any]:
     padded[: text.size] = text
     gathered = np.asarray(process_allgather(padded)).reshape(len(sizes), -1)
     return [json.loads(row[:size].tobytes()) for row, size in zip(gathered, sizes)]
+
+
+def in_turn(act: Callable[[], None]) -> None:
+    """Acts on process 0, then on the others. raises BadInput on all where one does."""
+    for first in (True, False):
+        fault = None
+        if (jax.process_index() == 0) == first:
+            try:
+                act()
+            except BadInput as error:
+                fault = str(error)
+        faults = [told for told in exchange(fault) if told]
+        if faults:
+            raise BadInput(faults[0])
