@@ -158,6 +158,20 @@ def test_a_voice_begun_afresh_knows_nothing_of_its_past(voices):
     np.testing.assert_allclose(follow[1], begun[1], atol=1e-6)
 
 
+def test_a_voice_begun_afresh_hears_the_prompt_again(voices):
+    """However far the stream is: the queues of a WaveNet turn with its clock."""
+    prompt = np.random.default_rng(1).uniform(-1, 1, (12, 1)).astype(np.float32)
+    chunk = 16 if hasattr(voices.model, "hop") else 13
+    prompted = replace(voices, prompt=prompt)
+    stream = replace(STREAM, chunk=chunk, temperature=0.05)
+    start = prompted.start(stream)
+    _, state = prompted.draw(start, stream)
+    mixed = endless.afresh(prompted, stream, state, np.array([False, True]))
+    again, _ = prompted.draw(mixed, stream)
+    begun, _ = prompted.draw(start.replace(clock=state.clock), stream)
+    np.testing.assert_allclose(again[1], begun[1], atol=1e-6)
+
+
 def test_bursts_ask_the_detector_at_the_stream_s_flatness():
     audio = np.random.default_rng(0).normal(0, 0.2, (2, 4096, 1)).astype(np.float32)
     audio[0] = np.sin(np.arange(4096) / 5)[:, None] * 0.3

@@ -101,6 +101,9 @@ def bursts(audio: np.ndarray, stream: Stream) -> np.ndarray:
 def afresh(voices: Voices, stream: Stream, state: State, bad: np.ndarray) -> State:
     """The state with the rows of `bad` [B] as at the very start; the noise goes on."""
     fresh = voices.start(stream)
+    begun = fresh.carry
+    if hasattr(voices.model, "align"):
+        begun = voices.model.align(begun, state.carry)
     wider = jax.eval_shape(lambda: voices.model.initial(stream.count + 1))
 
     def mixed(old: jax.Array, new: jax.Array, wide: jax.ShapeDtypeStruct) -> jax.Array:
@@ -110,7 +113,7 @@ def afresh(voices: Voices, stream: Stream, state: State, bad: np.ndarray) -> Sta
         shape = [-1 if i == axes[0] else 1 for i in range(old.ndim)]
         return jnp.where(bad.reshape(shape), new.astype(old.dtype), old)
 
-    carry = jax.tree.map(mixed, state.carry, fresh.carry, wider)
+    carry = jax.tree.map(mixed, state.carry, begun, wider)
     return state.replace(carry=carry, last=jnp.where(bad[:, None], fresh.last, state.last))
 
 

@@ -9,6 +9,7 @@ and, to be faster or to do more, with
   advance(folded, carry, x, condition)                           `step` on these, without variables
   project(folded, condition [B T D]) -> tree, time first         done for a block, outside the loop
   prime(audio [B T 1], **constant) -> carry                      else the prompt is stepped through
+  align(carry, other) -> carry        laid out as `other`, where a carry has a layout that moves
   receptive_field                     older samples of a prompt are not looked at
   hop, frame(folded, carry, x, condition, noise [hop B n], draw) -> (carry, audio [B hop])
                                       for models that draw several samples from one state

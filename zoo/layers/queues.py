@@ -58,6 +58,14 @@ class Queues:
         period = math.lcm(*self.lengths.tolist())
         return {"buffer": buffer, "clock": (carry["clock"] + 1) % period}
 
+    def turned(self, carry: Carry, clock: jax.Array) -> Carry:
+        """The same past, laid out as it lies at that clock; carries of one clock may be mixed."""
+        lengths = np.repeat(self.lengths, self.lengths)
+        first = np.repeat(np.cumsum(self.lengths) - self.lengths, self.lengths)
+        place = np.arange(len(first)) - first
+        rows = first + (place + carry["clock"] - clock) % lengths
+        return {"buffer": carry["buffer"][rows], "clock": clock}
+
     def _rows(self, clock: jax.Array) -> jax.Array:
         lengths = self.lengths
         starts = np.cumsum(lengths) - lengths

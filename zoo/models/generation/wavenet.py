@@ -48,13 +48,9 @@ class Block(nn.Module):
     ) -> tuple[jax.Array, jax.Array]:
         both = 2 * self.gate
         z = Conv(
-            both,
-            self.kernel,
-            dilation=self.dilation,
-            padding="causal",
-            dtype=self.dtype,
+            both, self.kernel, dilation=self.dilation, padding="causal", dtype=self.dtype,
             name="dilated",
-        )(x)
+        )(x)  # fmt: skip
         if local is not None:
             z += Conv(both, 1, use_bias=False, dtype=self.dtype, name="local")(local)
         if speaker is not None:
@@ -108,16 +104,12 @@ class WaveNet(nn.Module):
         ]
         self.blocks = [
             Block(
-                self.gate,
-                self.skip,
-                self.kernel,
-                dilation,
+                self.gate, self.skip, self.kernel, dilation,
                 residual=self.last_residual or i < self.layers - 1,
-                residual_scale=self.residual_scale,
-                dtype=self.dtype,
+                residual_scale=self.residual_scale, dtype=self.dtype,
             )
             for i, dilation in enumerate(self.dilations)
-        ]
+        ]  # fmt: skip
         self.hidden = Conv(self.head, 1, dtype=self.dtype)
         self.output = Conv(self.distribution.parameters, 1)  # float32: a mean has to be fine
 
@@ -208,6 +200,10 @@ class WaveNet(nn.Module):
             inputs.append(x)
             x, _ = block(x, local, voice)
         return self._queues.filled(inputs)
+
+    def align(self, carry: Carry, other: Carry) -> Carry:
+        """The carry in the layout of another, so that rows of the two may stand in one batch."""
+        return self._queues.turned(carry, other["clock"])
 
     def fold(self, *, speaker: jax.Array | None = None) -> Folded:
         """The weights as `advance` wants them: stacked over layers, one skip matrix for all."""
