@@ -35,13 +35,13 @@ def config(
     path: str = "~/data/gtzan/genres",
     net: Net = "vgg",
     filters: int | None = None,
-    samples: int = 347_000,
+    samples: int = 350_000,
     rows: int = 1_000,
     elm: int = 0,
     batch: int = 5,
     seed: int = 0,
 ) -> Experiment:
-    source = Gtzan(path, 12_000)
+    source = Gtzan(path, 12_000, seconds=29.2)
     classifier = Ridge((1e-6,), hidden=elm) if elm else KernelSVM(rows)
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio", "tags", "known"))),

@@ -23,7 +23,7 @@ def test_genres_by_name_and_the_reader_s_lists(folder, tmp_path):
     for split, number in (("train", 0), ("valid", 1), ("test", 2)):
         names = [f"{name}/{name}.0000{number}.wav" for name in ("jazz", "rock")]
         (folder.parent / f"{split}_filtered.txt").write_text("\n".join(names) + "\n")
-    source = Gtzan(str(folder), 8_000, 0.4, str(tmp_path / "data"))
+    source = Gtzan(str(folder), 8_000, 0.4, data_dir=str(tmp_path / "data"))
     source.prepare()
     for split, number in (("train", 0), ("validation", 1), ("test", 2)):
         records = source.open(split)
@@ -35,10 +35,19 @@ def test_genres_by_name_and_the_reader_s_lists(folder, tmp_path):
 
 
 def test_without_lists_all_clips_are_split(folder, tmp_path):
-    source = Gtzan(str(folder), 8_000, 0.4, str(tmp_path / "data"))
+    source = Gtzan(str(folder), 8_000, 0.4, data_dir=str(tmp_path / "data"))
     source.prepare()
     assert sum(len(source.open(split)) for split in ("train", "validation", "test")) == 9
     assert all(len(source.open(split)) for split in ("train", "validation", "test"))
+
+
+def test_clips_of_the_lists_that_are_not_there_are_told(folder, tmp_path):
+    for split, number in (("train", 0), ("valid", 1), ("test", 2)):
+        (folder / f"{split}_filtered.txt").write_text(f"jazz/jazz.0000{number}.wav\n")
+    (folder / "jazz" / "jazz.00000.wav").rename(folder / "jazz" / "jazz.00009.wav")
+    source = Gtzan(str(folder), 8_000, 0.4, data_dir=str(tmp_path / "data"))
+    with pytest.raises(BadInput, match=r"1 clips of the lists are missing: jazz\.00000"):
+        source.prepare()
 
 
 def test_a_wrong_folder_is_refused(tmp_path):

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,11 +29,15 @@ WANTED = "give GTZAN's genres folder, with files like jazz/jazz.00001.wav"
 
 @dataclass(frozen=True)
 class Gtzan:
-    """The Source. path: the folder of genres. A file that cannot be read (one is known) is left."""
+    """The Source. path: the folder of genres. A file that cannot be read (one is known) is left.
+
+    allow_missing: go without clips that the lists name, which makes results incomparable.
+    """
 
     path: str
     sample_rate: int = 22_050
     seconds: float = 29.0  # of the shortest clip that is taken
+    allow_missing: bool = False
     data_dir: str = ""
 
     @property
@@ -65,7 +70,8 @@ class Gtzan:
         if not files:
             raise BadInput(f"{self._root} holds no clips named by genre: {WANTED}.")
         lists = self._lists()
-        about = {"fingerprint": plans.fingerprint([*files, *lists.values()], self._root.parent)}
+        watched = plans.fingerprint([*files, *lists.values()], self._root.parent)
+        about = {"fingerprint": watched, "seconds": self.seconds}
         if not builder.is_current(about, self.directory):
             builder.build(self._plan(files, lists, about), self.data_dir)
 
@@ -84,12 +90,19 @@ class Gtzan:
         return {}
 
     def _plan(
-        self, files: list[Path], lists: dict[str, Path], about: dict[str, str]
+        self, files: list[Path], lists: dict[str, Path], about: dict[str, Any]
     ) -> plans.Plan:
         jobs = {file.stem: plans.Job(file.stem, partial(self._load, file)) for file in files}
+        absent: list[str] = []
         if lists:
-            named = {s: [Path(n.strip()).stem for n in p.open() if n.strip()]
-                     for s, p in lists.items()}  # fmt: skip
+            named = {split: _names(path) for split, path in lists.items()}
+            absent = [name for names in named.values() for name in names if name not in jobs]
+            if absent and not self.allow_missing:
+                told = ", ".join(absent[:10])
+                raise BadInput(
+                    f"{self._root}: {len(absent)} clips of the lists are missing: {told}; "
+                    f"{WANTED}, or allow_missing=True takes what is there."
+                )
             splits = {s: tuple(jobs[n] for n in names if n in jobs) for s, names in named.items()}
         else:
             splits = plans.split_by_name(jobs.values(), 0.1, 0.1)
@@ -101,12 +114,18 @@ class Gtzan:
             shortest=0,
             tolerate=0.02,
             about=about,
+            skipped=tuple((name, "missing") for name in absent),
         )
 
     def _load(self, file: Path) -> Example:
         audio = plans.load_audio(file, self.sample_rate, 1, self.seconds)
         tags = np.array([name == genre(file) for name in GENRES], np.uint8)
         return {"audio": audio, "tags": tags, "known": np.ones_like(tags)}
+
+
+def _names(path: Path) -> list[str]:
+    """Clips of a list, one a line as genre/clip.wav."""
+    return [Path(line.strip()).stem for line in path.read_text().splitlines() if line.strip()]
 
 
 def genre(file: Path) -> str:
