@@ -81,6 +81,13 @@ def test_stream_is_one_pass(monkeypatch):
     np.testing.assert_allclose(joined[:, : whole.shape[1]], whole, atol=2e-3)
 
 
+def test_any_whole_number_is_a_seed():
+    raw, hertz = np.zeros((1, 2, 72), np.float32), np.full(2, 300.0)
+    sounds = [next(tone_transfer.dry(SMALL, raw, hertz, 1, s)) for s in (2**40 + 7, -1, 7)]
+    np.testing.assert_array_equal(sounds[0], sounds[2])
+    assert not np.array_equal(sounds[1], sounds[2])
+
+
 def test_segments_fade_into_each_other(monkeypatch):
     """A decoder that hears no context gives the same in overlapping segments as in one."""
     model = DDSP(RnnFcDecoder(4, 1, 4), harmonics=2, bands=3, reverb=0)

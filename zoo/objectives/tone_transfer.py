@@ -166,7 +166,7 @@ def dry(
     raw = np.pad(raw, ((0, 0), (1, padded - frames + 1), (0, 0)), "edge")
     pitch = np.pad(f0, (1, padded - frames + 1), "edge")
     run = jax.jit(partial(_block, model, voices))
-    phase = 0.0
+    phase, seed = 0.0, np.uint32(seed % 2**32)
     for start in range(0, padded, BLOCK):
         span = slice(start, start + BLOCK + 2)
         hertz = pitch[span]
