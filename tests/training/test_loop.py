@@ -119,6 +119,20 @@ def test_ten_non_finite_steps_in_a_row_stop_the_run(tmp_path):
     assert max(saved) <= 14
 
 
+def test_a_player_that_never_takes_a_good_turn_stops_the_run(tmp_path):
+    """The generator's turns, which do not hear the data, are all good."""
+    with pytest.raises(loop.Diverged, match="non-finite turns in a row, the last at step 12"):
+        train(tmp_path, TOYS["adversaries"], 30, poison=set(range(8, 200)))
+
+
+def test_a_turn_that_a_later_one_of_the_round_hides_is_told(tmp_path, capsys):
+    final, _ = train(tmp_path, TOYS["adversaries"], 4, poison={4})
+    assert int(final.rejected) == 1 and "step 2: non-finite turn" in capsys.readouterr().err
+    lines = read(tmp_path / "metrics.jsonl")
+    rejected = [line["rejected"] for line in lines if "rejected" in line]
+    assert rejected == [0, 1, 1, 1]
+
+
 def test_a_signal_saves_and_ends(tmp_path):
     saved = {}
     final, complete = train(tmp_path, TOYS["student"], 9, saved=saved, stop=lambda step: step == 2)
@@ -133,6 +147,8 @@ def test_plateau_lowers_the_rate_and_ends(tmp_path):
         scores=[1.0, 0.5, 0.5, 0.9, 0.9, 2.0],
     )  # fmt: skip
     assert complete and int(final.step) == 5
+    lines = read(tmp_path / "metrics.jsonl")
+    assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5]
     assert float(saved[2][0].rate) == 1.0 and float(saved[3][0].rate) == pytest.approx(0.1)
 
 

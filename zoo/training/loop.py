@@ -19,7 +19,8 @@ from zoo.training import plateau, step
 from zoo.training.log import Log
 from zoo.training.state import Optimizers, TrainState
 
-PATIENCE = 10  # non-finite turns in a row that end a run
+PATIENCE = 10  # non-finite turns, or rounds with one, in a row that end a run
+GUARD = ("streak", "rejected")  # measured for the loop, not for the log
 
 
 class Diverged(BadInput):
@@ -111,6 +112,7 @@ def fit(
             log.scalars(done, {f"validation/{k}": v for k, v in scores.items()})
             state, standing, end = next_stage(schedule, standing, state, scores, optimizers, hooks)
             if end:
+                watch.flush()
                 hooks.save(done, state, asdict(standing), scores, force=True)
                 log.say(f"no better validation score in the last stage: ends at step {done}")
                 return state, True
@@ -129,6 +131,7 @@ class Watch:
 
     def __init__(self, hooks: Hooks, log: Log, rejected: int, turns: int):
         self.hooks, self.log, self.rejected, self.turns = hooks, log, rejected, turns
+        self.row = 0  # rounds in a row that lost a turn; another player's good turn ends no row
         self.pending: tuple[int, dict, bool] | None = None
         self.since, self.steps, self.waited = time.perf_counter(), 0, 0.0
 
@@ -141,19 +144,21 @@ class Watch:
             return
         (done, metrics, record), self.pending = self.pending, None
         self.steps += 1
-        streaks = {p: int(m["streak"]) for p, m in metrics.items()}
-        if any(streaks.values()):
-            self.complain(done, streaks)
+        rejected = max(int(m["rejected"]) for m in metrics.values())
+        self.row = self.row + 1 if rejected > self.rejected else 0
+        if self.row:
+            self.rejected = rejected
+            self.complain(done, {p: int(m["streak"]) for p, m in metrics.items()})
         if record:
             self.record(done, metrics)
 
     def complain(self, done: int, streaks: dict[str, int]) -> None:
-        self.rejected += 1
         player, streak = max(streaks.items(), key=lambda item: item[1])
+        who, streak = f" of '{player}'" if streak else "", max(streak, self.row)
         tracks = sorted({t for n in range(self.turns) for t in self.hooks.names(
             (done - 1) * self.turns + n)})  # fmt: skip
         self.log.say(
-            f"step {done}: non-finite turn of '{player}', state left as it was "
+            f"step {done}: non-finite turn{who}, state left as it was "
             f"({self.rejected} so far, {streak} in a row); its examples: {', '.join(tracks[:8])}"
         )
         if streak >= PATIENCE:
@@ -168,7 +173,7 @@ class Watch:
         self.since, self.steps, self.waited = time.perf_counter(), 0, 0.0
         for player, measured in jax.device_get(metrics).items():
             prefix = "" if len(metrics) == 1 else f"{player}/"
-            values |= {prefix + k: float(v) for k, v in measured.items() if k != "streak"}
+            values |= {prefix + k: float(v) for k, v in measured.items() if k not in GUARD}
         self.log.scalars(done, {**values, "rejected": self.rejected})
 
 

@@ -56,7 +56,8 @@ def make(
             rejected=state.rejected + bad,
             streak=jnp.where(good, 0, state.streak + 1),
         )
-        return new, {"loss": value, "gradient_norm": norm, "streak": new.streak, **metrics}
+        guard = {"streak": new.streak, "rejected": new.rejected}
+        return new, {"loss": value, "gradient_norm": norm, **guard, **metrics}
 
     return step
 
