@@ -242,6 +242,13 @@ def test_a_stream_that_gave_nothing_leaves_no_file(tmp_path):
     with pytest.raises(BadInput):
         stream_to_wav(fails(), [tmp_path / "a.wav"], 8_000, progress=False)
     assert not list(tmp_path.iterdir())
+    there = tmp_path / "b.wav"  # as under --force: what cannot be replaced is not lost
+    stream_to_wav([np.full((1, 9, 1), 0.5)], [there], 8_000, progress=False)
+    with pytest.raises(BadInput):
+        stream_to_wav(fails(), [there], 8_000, progress=False)
+    assert soundfile.info(there).frames == 9
+    stream_to_wav([np.full((1, 4, 1), 0.5)], [there], 8_000, progress=False)
+    assert soundfile.info(there).frames == 4
 
 
 def test_speed_tells_one_voice_from_all():

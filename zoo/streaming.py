@@ -30,23 +30,28 @@ def stream_to_wav(
     """Writes chunks [B t C] in [-1, 1] to one file per voice -> samples written to each.
 
     bits: 16 (integers) or 32 (float). length: total samples, for the time left; 0 is unknown.
-    Ctrl-C ends the stream early and in order: what was generated is on the disk.
+    Ctrl-C ends the stream early and in order: what was generated is on the disk. Files that were
+    there stay as they are until there is something to put in their place.
     """
     paths = [Path(path) for path in paths]
-    create(paths, sample_rate, bits)
+    ours = [path for path in paths if not path.exists()]
+    create(ours, sample_rate, bits)  # now: a place that takes no file should say so at once
     written = 0
     shown = watched(chunks, sample_rate, length) if progress else iter(chunks)
     try:
         for chunk in shown:
             if len(chunk) != len(paths):
                 raise BadInput(f"{len(chunk)} voices need as many paths, not {len(paths)}")
+            if not written:
+                ours = paths
+                create(paths, sample_rate, bits)
             append(paths, chunk, sample_rate, bits)
             written += chunk.shape[1]
     except KeyboardInterrupt:
         print(f"stopped after {written / sample_rate:.1f} s of audio")
     finally:
         if not written:  # an empty file would only be in the way of the next attempt
-            for path in paths:
+            for path in ours:
                 path.unlink(missing_ok=True)
     return written
 
