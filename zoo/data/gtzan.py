@@ -89,9 +89,7 @@ class Gtzan:
                 return found
         return {}
 
-    def _plan(
-        self, files: list[Path], lists: dict[str, Path], about: dict[str, Any]
-    ) -> plans.Plan:
+    def _plan(self, files: list[Path], lists: dict[str, Path], about: dict[str, Any]) -> plans.Plan:
         jobs = {file.stem: plans.Job(file.stem, partial(self._load, file)) for file in files}
         absent: list[str] = []
         if lists:

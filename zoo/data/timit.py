@@ -2,8 +2,10 @@
 
 Made from the reader's own, paid-for copy; nothing is fetched. As Ravanelli and Bengio (2018): the
 five phonetically compact sentences (SX) of a speaker are learnt, 2,310 in all, and the three
-diverse ones (SI) tested, 1,386; the two that all speak (SA) are left out. The authors watched the
-test sentences while they trained, so 'validation' and 'test' are the same.
+diverse ones (SI) tested, 1,386; the two that all speak (SA) are left out. As their preparation
+does, silence before the first word and after the last is cut off; that it also scales every
+sentence, SincNet's first norm would undo. The authors watched the test sentences while they
+trained, so 'validation' and 'test' are the same.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from zoo.data import audio_files, plans, records
+from zoo.data.probing import probe
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -28,12 +32,14 @@ WANTED = "give TIMIT's TRAIN folder (LDC93S1), with files like DR1/FCJF0/SX127.W
 class Timit:
     """The Source. path: the TRAIN folder; a speaker is the folder that a file lies in.
 
-    Tags are one of K, the speaker. Sentences shorter than `least` seconds are refused.
+    Tags are one of K, the speaker. Sentences shorter than `least` seconds are refused. trim: cut
+    by the word times (.WRD) beside every sentence; False keeps it whole.
     """
 
     path: str
     sample_rate: int = 16_000
     least: float = 0.25
+    trim: bool = True
     data_dir: str = ""
 
     @property
@@ -71,7 +77,7 @@ class Timit:
         from zoo.data import builder
 
         files = audio_files.find([self._root])
-        about = {"fingerprint": plans.fingerprint(files, self._root)}
+        about = {"fingerprint": plans.fingerprint(files, self._root), "trim": self.trim}
         if not builder.is_current(about, self.directory):
             builder.build(self._plan(files, about), self.data_dir)
 
@@ -82,7 +88,7 @@ class Timit:
     def _root(self) -> Path:
         return Path(self.path).expanduser()
 
-    def _plan(self, files: list[Path], about: dict[str, str]) -> plans.Plan:
+    def _plan(self, files: list[Path], about: dict[str, Any]) -> plans.Plan:
         jobs = {split: self._jobs(files, kind) for split, kind in SENTENCES.items()}
         if not all(jobs.values()):
             raise BadInput(f"{self._root} has no SX or no SI sentences: {WANTED}.")
@@ -98,10 +104,37 @@ class Timit:
 
     def _jobs(self, files: list[Path], kind: str) -> tuple[plans.Job, ...]:
         chosen = (f for f in files if f.name.lower().startswith(kind) and f.parent != self._root)
-        named = ((f.relative_to(self._root).as_posix(), f) for f in chosen)
+        # Some copies hold every sentence twice, as SX127.WAV and as SX127.WAV.wav.
+        once = {(f.parent, sentence(f)): f for f in reversed(list(chosen))}
+        named = ((f.relative_to(self._root).as_posix(), f) for f in sorted(once.values()))
         return tuple(plans.Job(name, partial(self._load, file)) for name, file in named)
 
     def _load(self, file: Path) -> Example:
         audio = plans.load_audio(file, self.sample_rate, 1, self.least, allow_silent=True)
+        if self.trim:
+            begin, end = (round(t * self.sample_rate) for t in spoken(file))
+            audio = audio[begin:end]
+            if len(audio) < self.shortest:
+                raise BadInput(f"{file}: its words last less than {self.least} s.")
         tags = np.array([name == file.parent.name for name in self.speakers], np.uint8)
         return {"audio": audio, "tags": tags, "known": np.ones_like(tags)}
+
+
+def sentence(file: Path) -> str:
+    """'sx127' of SX127.WAV."""
+    return file.name.split(".")[0].lower()
+
+
+def spoken(file: Path) -> tuple[float, float]:
+    """When the first word of a sentence begins and the last one ends, in seconds, by its .WRD."""
+    names = (file.with_name(file.name.split(".")[0] + suffix) for suffix in (".WRD", ".wrd"))
+    words = next((name for name in names if name.is_file()), None)
+    if words is None:
+        raise BadInput(f"{file} has no word times (.WRD) beside it; trim=False does without.")
+    try:
+        rows = [line.split() for line in words.read_text().splitlines() if line.strip()]
+        begin, end = int(rows[0][0]), int(rows[-1][1])
+    except (ValueError, IndexError) as error:
+        raise BadInput(f"{words} holds no lines of begin, end, word; copy it again.") from error
+    rate = probe(file).rate
+    return begin / rate, end / rate
