@@ -108,7 +108,7 @@ def cpu_time(run) -> float:
 
 
 def measure(model: SampleRNN, variables: dict, batch: int, samples: int) -> dict:
-    folded = sampling._fold(model, variables, {})
+    folded = sampling.fold(model, variables, {})
     difference = logits_agree(model, variables, folded, batch)
     assert difference < 1e-2, f"the two networks disagree by {difference}"
     state = sampling.start(model, variables, count=batch)

@@ -95,6 +95,18 @@ def test_stopped_killed_and_resumed_files_hold_the_uninterrupted_stream(voices, 
         endless.play(trained, options(tmp_path / "no", resume=True), FACTS, stop=after(1))
 
 
+def test_the_weights_are_folded_once_for_a_whole_stream(monkeypatch):
+    voices, calls, fold = voices_of("samplernn"), [], sampling.fold
+
+    def counted(*given):
+        calls.append(given)
+        return fold(*given)
+
+    monkeypatch.setattr(sampling, "fold", counted)
+    list(islice(endless.chunks(voices, STREAM, voices.start(STREAM)), 3))
+    assert len(calls) == 1
+
+
 def test_raw_voices_are_channels_and_a_closed_pipe_loses_nothing(tmp_path, monkeypatch):
     voices, stdout = voices_of("samplernn"), io.BytesIO()
     monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=stdout))

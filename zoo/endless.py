@@ -12,7 +12,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,11 @@ class Voices:
     constant: dict[str, Any]
     prompt: np.ndarray | None = None
 
+    @cached_property
+    def folded(self) -> Tree:
+        """The weights as the sampler takes them, made once for the whole stream."""
+        return sampling.fold(self.model, self.variables, self.constant)
+
     def start(self, stream: Stream) -> State:
         """The state before the first sample of all voices."""
         return sampling.start(
@@ -66,7 +71,7 @@ class Voices:
         """The next chunk [B t 1] and the state after it; the given state stays usable."""
         chunks = sampling.resume(
             self.model, self.variables, jax.tree.map(jnp.copy, state), length=stream.chunk,
-            temperature=stream.temperature, chunk=stream.chunk, constant=self.constant,
+            temperature=stream.temperature, chunk=stream.chunk, folded=self.folded,
         )  # fmt: skip
         return next(chunks)
 

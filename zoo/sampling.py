@@ -120,13 +120,15 @@ def resume(
     chunk: int = 16_000,
     constant: dict[str, Any] | None = None,
     condition: Any = None,
+    folded: Tree = None,
 ) -> Iterator[tuple[np.ndarray, State]]:
     """Pairs of a chunk [B t 1] and the state after it; `condition` begins at the next sample.
 
     A state's arrays are overwritten when the next chunk is asked for: save or copy it before.
+    folded: what `fold` gave, where this is called over and over; it can be as dear as a chunk.
     """
     _check(model, length, temperature, chunk, condition)
-    folded = _fold(model, variables, constant or {})
+    folded = fold(model, variables, constant or {}) if folded is None else folded
     condition = jax.tree.map(_with_spare_block, condition)
     done = 0
     while length == 0 or done < length:
@@ -222,7 +224,8 @@ def _project(model: nn.Module, folded: Tree, condition: Any) -> Tree:
 
 
 @partial(jax.jit, static_argnames=("model",))
-def _fold(model: nn.Module, variables: Tree, constant: dict[str, Any]) -> Tree:
+def fold(model: nn.Module, variables: Tree, constant: dict[str, Any]) -> Tree:
+    """The weights as the loop takes them."""
     if hasattr(model, "fold"):
         return model.apply(variables, method="fold", **constant)
     if constant:
@@ -234,7 +237,7 @@ def _fold(model: nn.Module, variables: Tree, constant: dict[str, Any]) -> Tree:
 def _prime(model: nn.Module, variables: Tree, audio: jax.Array, constant: dict[str, Any]) -> Tree:
     if hasattr(model, "prime"):
         return model.apply(variables, audio, method="prime", **constant)
-    folded = _fold(model, variables, constant)
+    folded = fold(model, variables, constant)
 
     def body(carry: Tree, x: jax.Array) -> tuple[Tree, None]:
         return _advance(model, folded, carry, x, None)[0], None

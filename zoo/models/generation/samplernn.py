@@ -173,7 +173,7 @@ class SampleRNN(nn.Module):
         Matrices lie transposed, as `_through` takes them.
         """
         params = self.variables["params"]
-        tiers, below = [], jnp.eye(self.width)
+        tiers, below = [], None
         for i in range(len(self.frames)):
             tiers.append(_folded_tier(params[f"tier_{i}"], below, self.layers))
             below = params[f"tier_{i}"]["rnn_0"]["kernel"]
@@ -270,16 +270,18 @@ def _kernel(params: Any, axis: int) -> jax.Array:
     return kernel * (params["scale"].reshape(shape) / size)
 
 
-def _folded_tier(params: Any, below: jax.Array, layers: int) -> Folded:
-    """`below` [D G] is the first thing that the tier below does with its condition."""
+def _folded_tier(params: Any, below: jax.Array | None, layers: int) -> Folded:
+    """`below` [D G] is the first thing that a tier below does with its condition."""
     rnn = [dict(params[f"rnn_{i}"]) for i in range(layers)]
     first = {name: rnn[0].pop(name) for name in ("kernel", "bias")}
-    up = _kernel(params["upsample"], 1) @ below
+    up, up_bias = _kernel(params["upsample"], 1), params["upsample_bias"]
+    if below is not None:
+        up, up_bias = up @ below, up_bias @ below
     return {
         "start": params["start"],
         "frame": _kernel(params["expand"], 2)[0] @ first["kernel"],
         "bias": params["expand"]["bias"] @ first["kernel"] + first["bias"],
         "layers": [{k: v.T for k, v in layer.items()} for layer in rnn],
         "up": up.swapaxes(1, 2).reshape(-1, up.shape[1]),  # one product for the whole frame
-        "up_bias": (params["upsample_bias"] @ below).reshape(-1),
+        "up_bias": up_bias.reshape(-1),
     }
