@@ -16,8 +16,9 @@ from flax import linen as nn
 
 from zoo import experiment as experiments
 from zoo import mesh as meshes
-from zoo import runs
+from zoo import runs, trained
 from zoo.checkpoints import processes
+from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
 from zoo.objectives.base import Variables
 from zoo.objectives.supervised import Supervised
@@ -86,6 +87,52 @@ def test_an_argument_that_a_config_got_later_was_at_its_default():
     runs.check_arguments(config, config.defaults, told, allow=False)
     with pytest.raises(BadInput, match="bfloat16: False -> True"):
         runs.check_arguments(config, {**config.defaults, "bfloat16": True}, told, allow=False)
+
+
+TOY = '''"""A toy."""
+import flax.linen as nn
+import optax
+
+from zoo.data.pipeline import Data
+from zoo.data.score_render import ScoreRender
+from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.evaluation.tagging import Tagging
+from zoo.experiment import Experiment
+from zoo.losses.tagging import binary_cross_entropy
+from zoo.objectives.supervised import Supervised
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        return nn.Dense(20)(x).mean(1)
+
+
+def config(batch: int = 2):
+    data = Data(ScoreRender(size="tiny"), (Crop(8), ToFloat(), Keep("audio", "tags", "known")))
+    objective = Supervised(Net(), binary_cross_entropy, mask="known")
+    return Experiment(data, objective, {"model": optax.sgd(0.1)}, Tagging(8), batch, 2)
+'''
+
+
+def test_a_damaged_best_checkpoint_gives_way_to_the_next_best(tmp_path):
+    (tmp_path / "toy.py").write_text(TOY)
+    config = experiments.find(str(tmp_path / "toy.py"))
+    experiment, arguments = config.experiment(), config.defaults
+    build, spec = runs.builder(experiment), experiment.data.spec(2)
+    begun, _ = state.birth(meshes.make(), build, dict(spec))
+    meta = runs.describe(config, arguments, experiment)
+    with Checkpoints(tmp_path / "checkpoints", monitor=("pr_auc", "max")) as checkpoints:
+        for step, score in ((1, 0.3), (2, 0.9), (3, 0.5)):
+            checkpoints.save(step, begun, meta, {"pr_auc": score})
+        checkpoints.wait()
+    load = partial(trained.load, tmp_path, config=str(config.path))
+    assert [load(step=step).meta["step"] for step in ("best", "latest", 2)] == [2, 3, 2]
+    for file in (tmp_path / "checkpoints/2/state").rglob("d/*"):
+        file.write_bytes(b"")
+    assert load().meta["step"] == 3
+    with pytest.raises(BadInput, match=r"no usable checkpoint .*step 2"):
+        load(step=2)
 
 
 @pytest.mark.parametrize("number", [0, 1])

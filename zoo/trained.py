@@ -128,8 +128,8 @@ def which(checkpoints: Checkpoints, step: int | str, directory: Path) -> int | s
     steps = checkpoints.steps()
     if not steps:
         raise BadInput(f"{directory} holds no finished checkpoint yet: train it first")
-    if step == "best":
-        return checkpoints.best()
+    if step == "best":  # not its number: where it is damaged, the next best that is whole serves
+        return "best"
     if step == "latest":
         return None
     if not str(step).isdigit() or int(step) not in steps:

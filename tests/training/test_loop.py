@@ -175,3 +175,17 @@ def test_a_step_compiles_once(tmp_path):
     for batch, _ in zip(draws(0), range(3)):
         begun, _ = run(begun, meshes.global_batch(mesh, batch), jnp.asarray(0))
     assert run._cache_size() == 1
+
+
+def test_tensorboard_keeps_the_step_that_a_run_resumes_from(tmp_path):
+    """As metrics.jsonl does; TensorBoard hides what stands at or beyond the step of a START."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    Log(tmp_path, 2, 5, active=True, board=True).close()
+    (file,) = (tmp_path / "tensorboard").iterdir()
+    data, starts = file.read_bytes(), []
+    while data:  # length (8 bytes), its checksum (4), event, its checksum (4)
+        size = int.from_bytes(data[:8], "little")
+        event, data = Event.FromString(data[12 : 12 + size]), data[16 + size :]
+        starts += [event.step] if event.session_log.status else []
+    assert starts == [3]

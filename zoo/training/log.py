@@ -30,7 +30,7 @@ class Log:
         if board:
             from tensorboardX import SummaryWriter  # costs a third of a second to import
 
-            self.board = SummaryWriter(str(directory / "tensorboard"), purge_step=start)
+            self.board = SummaryWriter(str(directory / "tensorboard"), purge_step=start + 1)
         self.bar = tqdm(
             initial=start, total=steps, unit="step", dynamic_ncols=True, smoothing=0.05,
             file=sys.stderr, mininterval=0.5 if sys.stderr.isatty() else 10.0,

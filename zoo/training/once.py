@@ -106,7 +106,8 @@ def ahead(
     describe: Describe, batches: Iterable[HostBatch]
 ) -> Iterator[tuple[HostBatch, HostBatch]]:
     """(batch, what it is described as), in order, a few of them under way at a time."""
-    with ThreadPoolExecutor(IN_FLIGHT) as pool:
+    # Several processes must start their programs in one order, which one thread keeps.
+    with ThreadPoolExecutor(IN_FLIGHT if jax.process_count() == 1 else 1) as pool:
         waiting: deque = deque()
         for batch in batches:
             waiting.append((batch, pool.submit(describe, batch)))
