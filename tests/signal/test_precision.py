@@ -1,0 +1,46 @@
+"""Products on signals must not be rounded by the defaults of GPUs and TPUs."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from zoo.signal import features, mel, resample, scattering, synthesis
+
+SPECTRUM = jax.ShapeDtypeStruct((1, 5, 129, 1), jnp.float32)
+AUDIO = jax.ShapeDtypeStruct((1, 2000, 1), jnp.float32)
+CONTROL = jax.ShapeDtypeStruct((1, 8, 4), jnp.float32)
+PITCH = jax.ShapeDtypeStruct((1, 8, 1), jnp.float32)
+CASES = {
+    "resample": (lambda x: resample.resample(x, 2, 3), AUDIO),
+    "resample_hann": (lambda x: resample.resample_hann(x, 2, 1), AUDIO),
+    "log_mel": (lambda x: mel.log_mel(x, mel.MUSICNN), AUDIO),
+    "mfcc": (features.mfcc, SPECTRUM),
+    "chroma": (lambda x: features.chroma(x, 16_000), SPECTRUM),
+    "centroid": (lambda x: features.centroid(x, 16_000), SPECTRUM),
+    "scatter": (lambda x: scattering.scatter(x, scattering.Scattering(6)), AUDIO),
+    "harmonics": (
+        lambda f, a, d: synthesis.harmonics(f, a, d, hop=64, sample_rate=16_000),
+        *(PITCH, PITCH, CONTROL),
+    ),
+}
+
+
+def products(jaxpr):
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in ("dot_general", "conv_general_dilated"):
+            yield equation.params["precision"]
+        for value in jax.tree.leaves(list(equation.params.values()), is_leaf=is_program):
+            if is_program(value):
+                yield from products(getattr(value, "jaxpr", value))
+
+
+def is_program(value):
+    return hasattr(value, "eqns") or hasattr(value, "jaxpr")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_products_are_taken_in_whole_float32(name):
+    function, *arguments = CASES[name]
+    found = list(products(jax.make_jaxpr(function)(*arguments).jaxpr))
+    whole = jax.lax.Precision.HIGHEST
+    assert found and all(precision in (whole, (whole, whole)) for precision in found)
