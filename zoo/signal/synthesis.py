@@ -120,8 +120,8 @@ def loudness(
     """A-weighted loudness, [B T C] -> [B F C] dB below `reference` dB, at least `floor`.
 
     F = ceil(T / hop), zeros behind. Today's DDSP: n_fft 512, reference 0, floor -80, mean of
-    power. Published tone-transfer weights: n_fft 2048, reference 20.7, floor -120, and, as
-    remembered and not checked, mean_of='decibels'.
+    power. Its code until January 2022, and so the paper and the features of the published weights:
+    n_fft 2048, reference 20.7, floor -120, mean_of='decibels'.
     """
     pad = framing.end_padding(x.shape[1], n_fft, hop)
     energy = stft.power(stft.stft(x, n_fft, hop, centre=False, pad=pad))

@@ -9,8 +9,10 @@ Deviations and guesses:
 - The 6 M parameters reported for the paper's solo instruments are not reconciled: the published
   configuration with 60 harmonics has 4.8 M and the reverb.
 - `classes` (a learned vector of the instrument in the place of the latent) is ours.
-- Loudness is that of the published weights (120 dB range, 2,048 samples); today's code of the
-  authors takes 80 dB and 512.
+- Loudness has the range, reference and window of the published weights (120 dB, 2,048 samples; the
+  authors' code since 2022: 80 dB, 512), but is the mean of power over frequency, as since 2022 and
+  much as in Magenta's browser demo (RMS). The paper's is the mean of decibels, tens of dB lower
+  and higher with hiss; tone transfer shifts the mean to that of the instrument.
 """
 
 from __future__ import annotations
