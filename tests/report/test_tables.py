@@ -64,6 +64,12 @@ def test_results_row_says_all(root):
     assert "## Classification" in text and "## Separation" not in text
 
 
+def test_a_row_of_published_weights_names_them():
+    row = {"step": None, "weights": "musicnn_mtt", "device": "1 x cpu"}
+    assert tables.budget(row, None) == "published weights `musicnn_mtt`, 1 x cpu"
+    assert tables.budget({**row, "weights": None}, None) == "no training, 1 x cpu"
+
+
 def test_readme_lists_every_config(root):
     tables.render(root)
     text = (root / "README.md").read_text()

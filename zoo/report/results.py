@@ -26,7 +26,10 @@ VERSIONS = ("jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "libro
 def evaluate(
     trained: Trained, split: str, limit: int | None = None, folder: Path | None = None
 ) -> Report:
-    """Scores a split; writes RUN/evaluation/SPLIT and, unless limited, `folder`/CONFIG.json."""
+    """Scores a split; writes RUN/evaluation/SPLIT and `folder`/CONFIG.json.
+
+    With a `limit` RUN/evaluation/SPLIT_first_LIMIT alone: a part's score is nowhere the whole's.
+    """
     source = trained.experiment.data.source
     source.prepare()
     records = source.open(split)
@@ -47,8 +50,9 @@ def evaluate(
         return report
     row = describe(trained, report, split, time.perf_counter() - began)
     if trained.directory is not None:
-        save_report(report, trained.directory / "evaluation" / split)
-        write(trained.directory / "evaluation" / f"{split}.json", row)
+        name = split if limit is None else f"{split}_first_{limit}"
+        save_report(report, trained.directory / "evaluation" / name)
+        write(trained.directory / "evaluation" / f"{name}.json", row)
     if folder is not None and limit is None:
         write(folder / trained.config.task / f"{trained.config.name}.json", row)
     return report
@@ -64,6 +68,7 @@ def describe(trained: Trained, report: Report, split: str, seconds: float) -> di
         "arguments": {k: v for k, v in trained.arguments.items() if k != "path"},
         "parameters": inference.count(trained.variables.params),
         "step": trained.meta.get("step"),
+        "weights": trained.name if "published" in trained.meta else None,
         "training_seconds": seconds_of(trained.directory),
         "data": asdict(trained.experiment.data.source.info),
         "split": split,

@@ -112,9 +112,10 @@ def result_line(name: str, row: Row, config: Config | None) -> tuple[str, ...]:
 
 
 def budget(row: Row, config: Config | None) -> str:
-    """Steps, time, device, and the arguments that are not the config's defaults."""
-    steps, seconds = row.get("step"), row.get("training_seconds")
-    parts = [f"{steps:,} steps" if steps is not None else "no training"]
+    """Steps or whose weights, time, device, and arguments that are not the config's defaults."""
+    steps, seconds, weights = row.get("step"), row.get("training_seconds"), row.get("weights")
+    untrained = f"published weights `{weights}`" if weights else "no training"
+    parts = [f"{steps:,} steps" if steps is not None else untrained]
     parts += [duration(seconds)] if seconds else []
     parts += [row["device"]] if row.get("device") else []
     defaults = config.defaults if config else {}

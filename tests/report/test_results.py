@@ -1,0 +1,53 @@
+"""Where the scores of a split go, and that those of a part never stand for the whole."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from zoo.data.source import Info
+from zoo.evaluation.base import Report
+from zoo.report import results
+
+
+@pytest.fixture
+def trained(tmp_path, monkeypatch):
+    """A run whose evaluation counts its records."""
+    info = Info("toys", 8000, 1, (), "none", "none")
+    source = SimpleNamespace(info=info, prepare=lambda: None, open=lambda split: [1, 2, 3])
+
+    def run(predict, records, info, *, limit, progress):
+        count = limit or len(records)
+        return Report({"count": float(count)}, "Counted.", {"records": count})
+
+    experiment = SimpleNamespace(
+        objective=None, data=SimpleNamespace(source=source),
+        evaluation=SimpleNamespace(run=run, monitor=("count", "max")),
+    )  # fmt: skip
+    monkeypatch.setattr(results.inference, "predictor", lambda objective, mesh: lambda v: None)
+    return SimpleNamespace(
+        experiment=experiment, variables=SimpleNamespace(params={}), mesh=None, name="run",
+        directory=tmp_path / "run", meta={"step": 3}, arguments={"path": "~/x", "steps": 3},
+        config=SimpleNamespace(name="toy", task="classification", title="Toy", paper={}),
+    )  # fmt: skip
+
+
+def test_a_limited_evaluation_leaves_the_whole_one_alone(trained, tmp_path):
+    row, whole = tmp_path / "results/classification/toy.json", tmp_path / "run/evaluation/test.json"
+    results.evaluate(trained, "test", None, tmp_path / "results")
+    told = json.loads(row.read_text())
+    assert told == json.loads(whole.read_text()) and told["metrics"] == {"count": 3.0}
+    assert told["arguments"] == {"steps": 3} and told["weights"] is None
+    results.evaluate(trained, "test", 2, tmp_path / "results")
+    assert json.loads(row.read_text()) == json.loads(whole.read_text()) == told
+    part = json.loads((tmp_path / "run/evaluation/test_first_2.json").read_text())
+    assert part["counts"] == {"records": 2}
+    assert (tmp_path / "run/evaluation/test_first_2/report.json").is_file()
+
+
+def test_a_row_says_whose_weights_were_scored(trained, tmp_path):
+    trained.directory, trained.name = None, "toy_weights"
+    trained.meta = {"published": "there", "licence": "MIT"}
+    results.evaluate(trained, "test", None, tmp_path / "results")
+    told = json.loads((tmp_path / "results/classification/toy.json").read_text())
+    assert told["weights"] == "toy_weights" and told["step"] is None
