@@ -35,6 +35,11 @@ def test_the_nearest_vector_is_chosen_and_its_gradient_goes_straight_through():
     assert not np.any(to_variables["params"]["codebook"])
 
 
+def test_distances_are_exact_on_accelerators_too():
+    traced = jax.make_jaxpr(quantizer.nearest)(jnp.zeros((5, 3)), jnp.zeros((4, 3)))
+    assert "HIGHEST" in str(traced)
+
+
 def by_loop(x, book, counts, sums, decay, least, epsilon, fresh):
     """One training batch, code after code."""
     rows = x.reshape(-1, x.shape[-1])

@@ -115,6 +115,14 @@ def test_layers_invert_and_measure():
         flow.squeeze(x, 2)
 
 
+def test_the_mixing_is_exact_on_accelerators_too():
+    layer = flow.InvertibleConv(4)
+    variables = layer.init(jax.random.key(0), jnp.zeros((1, 3, 4)))
+    for method in ("__call__", "inverse"):
+        traced = jax.make_jaxpr(lambda x, method=method: layer.apply(variables, x, method=method))
+        assert "HIGHEST" in str(traced(jnp.zeros((1, 3, 4))))
+
+
 def test_a_new_flow_is_a_rotation_and_its_likelihood_known():
     """Zeros at the ends: z is the audio turned, so its density is that of white noise."""
     objective = Flow(TINY, SPEC, sigma=0.7)

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
+from zoo.signal.precision import WHOLE
 
 
 @flax.struct.dataclass
@@ -82,7 +83,9 @@ class Quantizer(nn.Module):
 
 def nearest(flat: jax.Array, vectors: jax.Array) -> jax.Array:
     """Number of the nearest of vectors [Q D] to each of latents [N D] -> [N] int32."""
-    distances = jnp.sum(vectors**2, 1) - 2 * flat @ vectors.T  # less what is common to all codes
+    # Near codes are told apart by the last digits of large products.
+    products = jnp.matmul(flat, vectors.T, precision=WHOLE)
+    distances = jnp.sum(vectors**2, 1) - 2 * products  # less what is common to all codes
     return jnp.argmin(distances, axis=1).astype(jnp.int32)
 
 
