@@ -38,9 +38,11 @@ def cut_offs(
 ) -> tuple[jax.Array, jax.Array]:
     """Any real parameters -> cut-offs in Hz, [C] and [C] -> [C] and [C], low below high.
 
-    Neither the lower one nor the bandwidth falls below `least`; the upper one stops at Nyquist.
+    Neither the lower one nor the bandwidth falls below `least`; the upper one stops at Nyquist, the
+    lower one `least` below it, which the authors leave open.
     """
-    low = least + jnp.abs(low)
+    # Without the limit a band beyond Nyquist is a negative one, and its filter deafening.
+    low = jnp.minimum(least + jnp.abs(low), sample_rate / 2 - least)
     return low, jnp.clip(low + least + jnp.abs(band), least, sample_rate / 2)
 
 
