@@ -10,7 +10,8 @@ generator/log_mel_l1, which fall while the generator learns.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import flax.linen as nn
@@ -21,8 +22,8 @@ import numpy as np
 from zoo.errors import BadInput
 from zoo.losses import adversarial
 from zoo.losses.waveform import l1
+from zoo.objectives import mel_windows
 from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
-from zoo.objectives.mel_windows import padded
 from zoo.signal import mel
 
 Outcome = tuple[jax.Array, tuple[Tree, Metrics]]
@@ -131,28 +132,14 @@ class Vocoder:
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of the source vocoded, equal to one pass over all of it.
 
-        Windows of frames overlap by as much as an output can depend on, so that memory does not
-        grow with the source; every voice is the same, there being no chance in it.
+        Every voice is the same, there being no chance in it.
         """
-        if request.source is None or request.prompt is not None:
-            raise BadInput("a vocoder takes a source and no prompt: give it --input alone")
-        spec, reach, hop = self.spec, self.generator.reach, self.spec.hop
-        length = request.length or len(request.source)
-        wanted = -(-length // hop)
-        frames = wanted + TAIL
-        audio = padded(np.asarray(request.source, np.float32)[:length], frames * hop, spec)
-        bare = replace(spec, centre=False, pad=None)  # its padding is done
+        make = partial(jax.jit(self._make), variables)
+        reach = self.generator.reach
+        chunks = mel_windows.vocoded(
+            make, request, self.spec, before=reach, after=reach, tail=TAIL
+        )
+        return (np.repeat(chunk, request.count, 0) for chunk in chunks)
 
-        @jax.jit
-        def vocode(variables: Variables, piece: jax.Array) -> jax.Array:
-            mels = mel.log_mel(piece, bare)[..., 0]
-            return self.generator.apply(variables.of("generator"), mels)
-
-        step = max(request.chunk // hop, reach, 1)
-        size = min(step + 2 * reach, frames)
-        for first in range(0, wanted, step):
-            begin = min(max(first - reach, 0), frames - size)
-            piece = audio[None, begin * hop : (begin + size - 1) * hop + spec.n_fft]
-            made = np.asarray(vocode(variables, piece))
-            stop = min((first + step) * hop, length)
-            yield np.repeat(made[:, (first - begin) * hop : stop - begin * hop], request.count, 0)
+    def _make(self, variables: Variables, frames: jax.Array, first: jax.Array) -> jax.Array:
+        return self.generator.apply(variables.of("generator"), frames)

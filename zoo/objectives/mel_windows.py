@@ -18,27 +18,29 @@ Make = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 def vocoded(
-    make: Make, request: Request, spec: mel.MelSpec, *, before: int, after: int
+    make: Make, request: Request, spec: mel.MelSpec, *, before: int, after: int, tail: int = 0
 ) -> Iterator[np.ndarray]:
     """Chunks [count t 1] of what `make` makes of the request's source, `length` samples together.
 
     make(frames [1 F M], first) -> audio [count F*hop 1], where `first` is the index of the first
     frame in the whole source. before, after: frames that a frame's samples can depend on. Windows
-    overlap by as much, so that the result is that of one pass over all frames.
+    overlap by as much, so that the result is that of one pass over all frames. tail: frames of
+    silence that `make` hears behind the source.
     """
     if request.source is None or request.prompt is not None:
         raise BadInput("a vocoder takes a source and no prompt: give it --input alone")
     hop = spec.hop
     length = request.length or len(request.source)
     wanted = -(-length // hop)
-    audio = padded(np.asarray(request.source, np.float32)[:length], wanted * hop, spec)
+    frames = wanted + tail
+    audio = padded(np.asarray(request.source, np.float32)[:length], frames * hop, spec)
     bare = replace(spec, centre=False, pad=None)  # its padding is done
     # Longer windows waste less on the overlap: at most a third of the work.
     step = max(request.chunk // hop, 2 * (before + after), 1)
-    size = min(step + before + after, wanted)
+    size = min(step + before + after, frames)
     features = jax.jit(partial(mel.log_mel, spec=bare))
     for first in range(0, wanted, step):
-        begin = min(max(first - before, 0), wanted - size)
+        begin = min(max(first - before, 0), frames - size)
         piece = audio[None, begin * hop : (begin + size - 1) * hop + spec.n_fft]
         made = np.asarray(make(features(piece)[..., 0], jnp.asarray(begin, jnp.uint32)))
         stop = min((first + step) * hop, length)
