@@ -82,3 +82,10 @@ def test_a_silent_source_leaves_the_others_and_silence_nothing():
     error = np.square(estimate - stems).sum((1, 3))[0, [0, 2]]
     assert np.all(10 * np.log10(np.square(stems).sum((1, 3))[0, [0, 2]] / error) > 15)
     np.testing.assert_array_equal(run(np.zeros((1, 500, 3, 1), np.float32)), 0)
+
+
+def test_covariances_are_taken_in_whole_float32_on_every_device():
+    x = jax.ShapeDtypeStruct((1, 500, 3, 1), jnp.float32)
+    rngs = {"init": jax.random.key(0)}
+    text = str(jax.make_jaxpr(lambda s: ica.ICA().apply({}, s.sum(2), s, rngs=rngs))(x))
+    assert "dot_general" in text and "precision=None" not in text

@@ -105,3 +105,10 @@ def test_the_mixture_is_shared_equally():
 def test_an_unknown_kind_is_told():
     with pytest.raises(BadInput, match="choose ibm"):
         run(stems(), kind="idm")
+
+
+def test_covariances_are_taken_in_whole_float32_on_every_device():
+    x = jax.ShapeDtypeStruct((1, 6000, 3, 2), jnp.float32)
+    model = masks.IdealMask("wiener", n_fft=512, hop=256)
+    text = str(jax.make_jaxpr(lambda s: model.apply({}, s.sum(2), s))(x))
+    assert "dot_general" in text and "precision=None" not in text

@@ -59,7 +59,6 @@ def test_filters_equal_the_published_formula():
     lower, upper = (np.asarray(x) for x in cut_offs(-low, -band, 16_000))
     np.testing.assert_allclose(lower, 50 + edges[:-1], rtol=1e-5)
     assert np.all(upper > lower) and upper.max() == 8_000
-
     response = np.abs(np.fft.rfft(filters[:, 12], 4096))
     peak = response.argmax() * 16_000 / 4096
     assert lower[12] < peak < upper[12]

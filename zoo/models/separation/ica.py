@@ -124,4 +124,6 @@ class ICA(nn.Module):
             return ordered(images(heard, unmixing), stems)
 
         each = jax.vmap(jax.vmap(scene, in_axes=2, out_axes=2))
-        return each(references)
+        # GPUs and TPUs would round the covariances, and quiet sources would be lost.
+        with jax.default_matmul_precision("highest"):
+            return each(references)

@@ -89,7 +89,9 @@ class IdealMask(nn.Module):
         elif self.kind == "irm":
             stems = ratio(known, self.power) * mixed[:, :, :, None]
         elif self.kind == "wiener":
-            stems = wiener(mixed, known)
+            # GPUs and TPUs would round the covariances by more than the ridge.
+            with jax.default_matmul_precision("highest"):
+                stems = wiener(mixed, known)
         else:
             raise BadInput(f"kind={self.kind} is unknown: choose ibm, irm, wiener or mixture")
         stems = stems.reshape(*stems.shape[:3], -1)
