@@ -42,9 +42,13 @@ def main(words: list[str] | None = None) -> int:
     )  # fmt: skip
     interpret.add_argument("--out", type=Path, help="default: RUN/figures; for weights, out")
     interpret.add_argument("--layer", help="filters, activation: this layer only")
-    interpret.add_argument("--filters", type=int, default=128, help="activation: how many a layer")
+    interpret.add_argument(
+        "--filters", type=command_line.count, default=128, help="activation: how many a layer"
+    )
     interpret.add_argument("--split", default="test", choices=("train", "validation", "test"))
-    interpret.add_argument("--limit", type=int, help="excitation: the first so many clips only")
+    interpret.add_argument(
+        "--limit", type=command_line.count, help="excitation: the first so many clips only"
+    )
     interpret.add_argument("--config", help="name of a config, or a file")
     interpret.add_argument("--step", default="best", help="best (default), latest, or a number")
     command_line.add_arguments(interpret)
@@ -58,7 +62,9 @@ def main(words: list[str] | None = None) -> int:
 
     measure = commands.add_parser("measure", help="every system at one budget of time")
     measure.add_argument("names", nargs="*", metavar="NAME", help="configs; default all embedded")
-    measure.add_argument("--minutes", type=float, default=5.0, help="of training, each (5)")
+    measure.add_argument(
+        "--minutes", type=command_line.above_zero, default=5.0, help="of training, each (5)"
+    )
     measure.add_argument("--runs", type=Path, default=Path("runs/measured"), help="where runs go")
     measure.set_defaults(run=fill_table)
     return command_line.run(parser, lambda options: options.run(options), words)

@@ -6,6 +6,8 @@ Layer III only. Source: ISO/IEC 11172-3 and 13818-3, frame headers.
 
 from __future__ import annotations
 
+from mmap import mmap
+
 MPEG1_RATES = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # kbit/s
 MPEG2_RATES = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 SAMPLE_RATES = {
@@ -16,7 +18,7 @@ SAMPLE_RATES = {
 HEADERS = (b"Xing", b"Info", b"VBRI")
 
 
-def tag_size(data: bytes) -> int:
+def tag_size(data: bytes | mmap) -> int:
     """Bytes of the ID3 tag (titles, pictures) in front of the sound."""
     if data[:3] != b"ID3" or len(data) < 10:
         return 0
@@ -24,13 +26,13 @@ def tag_size(data: bytes) -> int:
     return 10 + (a << 21 | b << 14 | c << 7 | d)
 
 
-def has_length(data: bytes) -> bool:
+def has_length(data: bytes | mmap) -> bool:
     """Whether the first frame tells the length of the whole."""
     start = tag_size(data)
     return any(mark in data[start : start + 4096] for mark in HEADERS)
 
 
-def count_samples(data: bytes) -> int:
+def count_samples(data: bytes | mmap) -> int:
     """Samples per channel in all frames, passing over whatever is no frame."""
     at, samples = tag_size(data), 0
     while 0 <= (at := data.find(b"\xff", at)) <= len(data) - 4:

@@ -6,6 +6,7 @@ and guesses the length of an mp3 without a Xing header: all of that is settled h
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 import struct
@@ -130,10 +131,10 @@ def _ogg_breaks_off(path: Path) -> bool:
 
 def _mp3_frames(path: Path, guess: int, rate: int) -> int:
     """The true length of an mp3; libsndfile only guesses it where the file does not tell."""
-    data = path.read_bytes()
-    if mp3_frames.has_length(data):
-        return guess
-    frames = mp3_frames.count_samples(data)
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if mp3_frames.has_length(data):  # mapped: it may be hours of sound, and is read often
+            return guess
+        frames = mp3_frames.count_samples(data)
     if frames > guess + MP3_SLACK:
         raise BadInput(
             f"{path} lacks the length header that a variable bit rate needs, {guess / rate:.1f} of "

@@ -31,8 +31,9 @@ TRIAL = 30  # steps; the first ten compile, the next ten are timed, the last end
 def measure(names: Sequence[str], minutes: float, directory: Path) -> int:
     """Fills results/ and the tables; returns the number of systems that failed.
 
-    Runs stand in `directory`/CONFIG, trials in `directory`/trials. Raises BadInput for a name that
-    is no config of the embedded data, and where a run there was trained for another budget.
+    Runs stand in `directory`/CONFIG, trials in `directory`/trials. A run that is complete keeps its
+    row, whatever its budget was: another budget wants another `directory`. Raises BadInput for a
+    name that is no config.
     """
     if not minutes > 0:
         raise BadInput(f"--minutes {minutes:g}: give each system some time, for instance 5")
