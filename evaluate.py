@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from zoo import command_line
+from zoo.command_line import place
 
 
 def main(words: list[str] | None = None) -> int:
@@ -23,9 +24,9 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument(
         "--limit", type=command_line.count, help="score the first so many clips or tracks only"
     )
-    parser.add_argument("--results", type=Path, default=Path("results"), help="where the row goes")
+    parser.add_argument("--results", type=place, default=Path("results"), help="where the row goes")
     parser.add_argument("--input", nargs="+", metavar="FILE", help="audio files, folders, globs")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="where predictions go")
+    parser.add_argument("--out", type=place, default=Path("out"), help="where predictions go")
     parser.add_argument("--force", action="store_true", help="overwrite predictions")
     command_line.add_arguments(parser)
     return command_line.run(parser, evaluate, words)

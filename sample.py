@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from zoo import command_line
-from zoo.command_line import above_zero, count, not_below_zero, whole
+from zoo.command_line import above_zero, count, not_below_zero, place, whole
 
 
 def main(words: list[str] | None = None) -> int:
@@ -21,7 +21,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--checkpoint", help="run directory, or the name of published weights")
     parser.add_argument("--config", help="name of a config, or a file")
     parser.add_argument("--step", default="best", help="best (default), latest, or a number")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="where the audio goes")
+    parser.add_argument("--out", type=place, default=Path("out"), help="where the audio goes")
     parser.add_argument("--force", action="store_true", help="overwrite files")
     own = parser.add_argument_group("from your own audio")
     own.add_argument("--input", nargs="+", metavar="FILE", help="audio files, folders, globs")

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from zoo import command_line
+from zoo.command_line import place
 
 
 def main(words: list[str] | None = None) -> int:
@@ -20,7 +21,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument(
         "--config", default="samplecnn_score_render", help="name of a config, or a file"
     )
-    parser.add_argument("--workdir", type=Path, help="run directory; default runs/CONFIG")
+    parser.add_argument("--workdir", type=place, help="run directory; default runs/CONFIG")
     parser.add_argument(
         "--allow_config_change", action="store_true",
         help="go on with a run although its arguments differ from the last time",

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +36,12 @@ def test_what_is_our_fault_keeps_its_traceback(capsys):
     for error in (ValueError("bug"), OSError(errno.EBADF, "Bad file descriptor")):
         with pytest.raises(type(error)):
             code_of(error, capsys)
+
+
+def test_a_bucket_is_no_path_and_home_is_found():
+    assert command_line.place("~/runs/a") == Path.home() / "runs/a"
+    with pytest.raises(argparse.ArgumentTypeError, match="gs://bucket/run is no path: mount it"):
+        command_line.place("gs://bucket/run")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from zoo import command_line
+from zoo.command_line import place
 
 
 def main(words: list[str] | None = None) -> int:
@@ -40,7 +41,7 @@ def main(words: list[str] | None = None) -> int:
         "--kind", required=True, choices=("filters", "activation", "excitation"),
         help="filters on the waveform; sounds that excite a layer most; gates by tag and loudness",
     )  # fmt: skip
-    interpret.add_argument("--out", type=Path, help="default: RUN/figures; for weights, out")
+    interpret.add_argument("--out", type=place, help="default: RUN/figures; for weights, out")
     interpret.add_argument("--layer", help="filters, activation: this layer only")
     interpret.add_argument(
         "--filters", type=command_line.count, default=128, help="activation: how many a layer"
@@ -55,9 +56,9 @@ def main(words: list[str] | None = None) -> int:
     interpret.set_defaults(run=look_inside)
 
     report = commands.add_parser("report", help="pages and tables")
-    report.add_argument("directory", nargs="?", type=Path, metavar="RUN")
+    report.add_argument("directory", nargs="?", type=place, metavar="RUN")
     report.add_argument("--table", action="store_true")
-    report.add_argument("--picture", type=Path, metavar="PNG", help="spectrograms of a run's stems")
+    report.add_argument("--picture", type=place, metavar="PNG", help="spectrograms of a run's stems")
     report.set_defaults(run=make_report)
 
     measure = commands.add_parser("measure", help="every system at one budget of time")
@@ -65,7 +66,7 @@ def main(words: list[str] | None = None) -> int:
     measure.add_argument(
         "--minutes", type=command_line.above_zero, default=5.0, help="of training, each (5)"
     )
-    measure.add_argument("--runs", type=Path, default=Path("runs/measured"), help="where runs go")
+    measure.add_argument("--runs", type=place, default=Path("runs/measured"), help="where runs go")
     measure.set_defaults(run=fill_table)
     return command_line.run(parser, lambda options: options.run(options), words)
 

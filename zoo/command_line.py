@@ -83,6 +83,13 @@ def count(text: str) -> int:
     return whole(text, 1)
 
 
+def place(text: str) -> Path:
+    """A path of this machine, as argparse's `type`: Path would make a folder gs:/ of a bucket."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError(f"{text} is no path: mount it and give that path")
+    return Path(text).expanduser()
+
+
 def whole(text: str, least: int = 0) -> int:
     """A whole number, zero (or `least`) or above, as argparse's `type`."""
     if int(text) < least:
