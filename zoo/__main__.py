@@ -58,7 +58,7 @@ def main(words: list[str] | None = None) -> int:
     report = commands.add_parser("report", help="pages and tables")
     report.add_argument("directory", nargs="?", type=place, metavar="RUN")
     report.add_argument("--table", action="store_true")
-    report.add_argument("--picture", type=place, metavar="PNG", help="spectrograms of a run's stems")
+    report.add_argument("--picture", type=place, metavar="PNG", help="spectrograms of its stems")
     report.set_defaults(run=make_report)
 
     measure = commands.add_parser("measure", help="every system at one budget of time")
