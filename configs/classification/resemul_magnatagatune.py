@@ -6,6 +6,7 @@ with multi-level | single-level features: basic .9077 | .9055, se .9111 | .9083,
 excitation of the journal version (JSTSP 2019), 5 instead of 27 million parameters.
 Scores are averaged over the ten segments of a clip; five stages of learning rate, each from the
 best weights so far. An epoch is 6,628 steps of 23; ReSE-2 takes 1.7 times as long as SE.
+Deviations: as samplecnn_magnatagatune, random segments and validation by average precision.
 Audio is the reader's own download: path=FOLDER.
 """
 

@@ -4,8 +4,8 @@ One net for the accompaniment and one for the vocals, mono at 8,192 Hz; Adam at 
 loss=magnitude compares magnitudes with L1, as the authors did (U7a); loss=audio is the mean square
 of samples (U7). Hours on one GPU (reported, unchecked).
 Deviations: the authors' 20,000 songs are not public, so the row is that of a comparison on MUSDB18;
-the usual 86/14 split, without CCMixter; scores are taken at the model's rate. Audio is the reader's
-own download: path=FOLDER.
+the usual 86/14 split, without CCMixter; scores are taken at the model's rate; validation is
+judged by SDR, not by the loss. Audio is the reader's own download: path=FOLDER.
 """
 
 import jax.numpy as jnp

@@ -5,7 +5,8 @@ of four stems. Adam at 1e-4 until 20 epochs of 2,000 steps bring nothing, then a
 weights; about a day on one GPU of 2018 (reported, unchecked).
 Deviations: HQ audio instead of the compressed stems and without the 50 CCMixter songs; the usual
 86/14 split instead of a random 75/25; the second stage keeps batch 16 instead of 32; scores are
-taken at the model's rate. Audio is the reader's own download: path=FOLDER.
+taken at the model's rate; validation is judged by SDR, not by the loss.
+Audio is the reader's own download: path=FOLDER.
 """
 
 import jax.numpy as jnp

@@ -1,7 +1,8 @@
 """MUSDB18-HQ (Rafii et al. 2019): 150 songs as bass, drums, other, vocals; 44.1 kHz stereo wav.
 
 Made from the user's own download; nothing is fetched. 86 training songs, 14 validation songs (the
-list that the musdb package and Spleeter share) and 50 test songs.
+list that the musdb package and Spleeter share) and 50 test songs. Of a song the stems are kept, and
+their sum is the mixture; mixture.wav is only compared with it.
 """
 
 from __future__ import annotations

@@ -61,8 +61,6 @@ def viterbi(salience: np.ndarray) -> np.ndarray:
     As torchcrepe: a frame's likelihood is the softmax of the logits, that of a step of d bins is
     proportional to 12 - |d|, and every first bin is as likely as any other.
     """
-    odds = np.clip(salience, 1e-7, 1 - 1e-7).astype(np.float64)
-    emission = np.log(odds) - np.log1p(-odds)
     steps = np.arange(1 - STEP, STEP)
     sources = np.arange(BINS)[:, None] + steps
     inside = (sources >= 0) & (sources < BINS)
@@ -70,18 +68,23 @@ def viterbi(salience: np.ndarray) -> np.ndarray:
     triangle = np.maximum(STEP - np.abs(np.subtract.outer(np.arange(BINS), np.arange(BINS))), 0)
     total = triangle.sum(1)  # of the steps away from each bin
     cost = np.where(inside, np.log((STEP - np.abs(steps)) / total[sources]), -np.inf)
-    back = np.zeros(salience.shape, np.int32)
-    score = emission[0]
-    for frame in range(1, len(emission)):
+    back = np.zeros(salience.shape, np.int16)  # it and the salience are all that grows with F
+    score = _logits(salience[0])
+    for frame in range(1, len(salience)):
         arriving = score[sources] + cost
         best = arriving.argmax(1)
         back[frame] = sources[np.arange(BINS), best]
-        score = arriving[np.arange(BINS), best] + emission[frame]
-    path = np.zeros(len(emission), np.int64)
+        score = arriving[np.arange(BINS), best] + _logits(salience[frame])
+    path = np.zeros(len(salience), np.int64)
     path[-1] = score.argmax()
-    for frame in range(len(emission) - 1, 0, -1):
+    for frame in range(len(salience) - 1, 0, -1):
         path[frame - 1] = back[frame, path[frame]]
     return path
+
+
+def _logits(salience: np.ndarray) -> np.ndarray:
+    odds = np.clip(salience, 1e-7, 1 - 1e-7).astype(np.float64)
+    return np.log(odds) - np.log1p(-odds)
 
 
 def windows(audio: np.ndarray, size: int, hop: int) -> np.ndarray:

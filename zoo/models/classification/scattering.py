@@ -7,7 +7,8 @@ Deviations and guesses:
 - The mean over the frames of a segment is its feature vector; the papers classify frames and let
   them vote. A segment as long as a frame (samples = window) does that here.
 - 2011 takes a cosine transform across paths before the classifier. That is a rotation, which the
-  linear and Gaussian kernels of unscaled features do not see, so it is left out.
+  linear and Gaussian kernels of unscaled features do not see, so it is left out; of features that
+  are standardised, as our configs have them, they would see a little.
 - 2014's third order, transform across frequency and adaptive Q are left out.
 - What is added under the logarithm (1e-4 for audio in [-1, 1]) is a guess.
 """
