@@ -108,6 +108,15 @@ def test_files_written(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(("form", "bass"), [("OGG", 5), ("WAV", 3)])
+def test_surround_is_mixed_down_in_its_format_s_order(tmp_path, form, bass):
+    audio = np.zeros((8000, 6), np.float32)
+    audio[:, bass] = song(1.0, channels=1)[:, 0] + 0.5  # effects, which no downmix holds
+    path = tmp_path / f"surround.{form.lower()}"
+    soundfile.write(path, audio, 8000, format=form)
+    assert tag_file(loudness, path, LISTENER, LABELS).mean[0] < 0.02
+
+
 def test_page_holds_song_and_scores_and_nothing_from_elsewhere(tmp_path, monkeypatch):
     sound = tmp_path / "a <b> song.wav"
     soundfile.write(sound, song(), 8000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +94,8 @@ def tags_over_time(
 def tag_file(predict: Predict, path: str | Path, how: Listener, labels: Iterable[str]) -> Taggram:
     """As `tags_over_time`, of a wav, flac, ogg or mp3 file of any rate and channel count."""
     song = open_song(path)
+    # Mixed down while its format is known, which decides what order surround channels have.
+    song = replace(song, channels=min(song.channels, how.channels))
     return tags_over_time(predict, read_blocks(song), song.rate, how, labels)
 
 
