@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from zoo.errors import BadInput
-from zoo.models.separation.wave_unet import WaveUNet, crop
+from zoo.models.separation.wave_unet import WaveUNet
+from zoo.signal.framing import crop
 
 M1 = WaveUNet()
 M2 = M1.clone(output="difference")

@@ -24,10 +24,15 @@ def binary_cross_entropy(
     weight = jnp.broadcast_to(weight, prediction.shape)
     # Unknown labels may be NaN, which neither a product nor its gradient forgets.
     target = jnp.where(weight > 0, target.astype(prediction.dtype), 0.0)
-    # Both softplus terms keep small probabilities, where softplus(x) - x t would cancel them.
-    nats = target * jax.nn.softplus(-prediction) + (1 - target) * jax.nn.softplus(prediction)
+    nats = bernoulli(prediction, target)
     axes = tuple(range(1, nats.ndim))
     return (nats * weight).sum(axes) / jnp.maximum(weight.sum(axes), 1.0)
+
+
+def bernoulli(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    """Cross-entropy of every label, logits [B ...], targets [B ...] in [0, 1] -> [B ...] nats."""
+    # Both softplus terms keep small probabilities, where softplus(x) - x t would cancel them.
+    return target * jax.nn.softplus(-prediction) + (1 - target) * jax.nn.softplus(prediction)
 
 
 def cross_entropy(prediction: jax.Array, target: jax.Array) -> jax.Array:

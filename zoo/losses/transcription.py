@@ -8,6 +8,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from zoo.losses.tagging import bernoulli
 from zoo.losses.waveform import per_example
 
 
@@ -15,7 +16,7 @@ def weighted_cross_entropy(
     prediction: jax.Array, target: jax.Array, weights: jax.Array | None = None
 ) -> jax.Array:
     """Mean over frames and keys of weights x binary cross-entropy of logits [B F K] -> [B] nats."""
-    nats = target * jax.nn.softplus(-prediction) + (1 - target) * jax.nn.softplus(prediction)
+    nats = bernoulli(prediction, target)
     return per_example(nats if weights is None else nats * weights)
 
 

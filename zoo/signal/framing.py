@@ -62,6 +62,12 @@ def overlap_add(frames: jax.Array, hop: int) -> jax.Array:
     return total.reshape(batch, -1, channels)[:, : (count - 1) * hop + size]
 
 
+def crop(x: jax.Array, length: int) -> jax.Array:
+    """The centre `length` samples, [B T C] -> [B length C]; of an odd rest, more behind."""
+    start = (x.shape[1] - length) // 2
+    return x[:, start : start + length]
+
+
 def crossfade_window(
     size: int, hop: int, *, first: bool = False, last: bool = False, shape: str = "hann"
 ) -> np.ndarray:

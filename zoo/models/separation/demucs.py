@@ -25,6 +25,7 @@ from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.recurrent import LSTM
 from zoo.layers.torch_init import fan_uniform
+from zoo.signal.framing import crop
 from zoo.signal.resample import resample_hann
 
 
@@ -36,12 +37,6 @@ def rescaled(fan: int, reference: float) -> dict[str, Callable[..., jax.Array]]:
     # Uniform within 1 / sqrt(fan) has the deviation 1 / sqrt(3 fan).
     draw = fan_uniform((fan / 3) ** 0.5 / reference if reference else fan)
     return {"kernel_init": draw, "bias_init": draw}
-
-
-def crop(x: jax.Array, length: int) -> jax.Array:
-    """The centre `length` samples, [B T C] -> [B length C]."""
-    start = (x.shape[1] - length) // 2
-    return x[:, start : start + length]
 
 
 def interpolate(x: jax.Array, factor: int) -> jax.Array:

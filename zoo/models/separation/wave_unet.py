@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
 from zoo.layers.upsample import LearnedInterpolation, linear_aligned, linear_legacy
+from zoo.signal.framing import crop
 
 GLOROT = nn.initializers.glorot_uniform()
 
@@ -29,12 +30,6 @@ def _theta_init(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32
     """TensorFlow's Glorot range for a vector: both fans are its length."""
     limit = (3 / shape[0]) ** 0.5
     return jax.random.uniform(key, shape, dtype, -limit, limit)
-
-
-def crop(x: jax.Array, length: int) -> jax.Array:
-    """The centre `length` samples, [B T C] -> [B length C]."""
-    start = (x.shape[1] - length) // 2
-    return x[:, start : start + length]
 
 
 class Filters(nn.Module):
