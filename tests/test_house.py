@@ -20,14 +20,17 @@ ROOMS = {
     "losses": {"losses", "signal"},
     "distributions": {"signal"},
     "models": {"layers", "signal", "distributions"},
-    "objectives": {"objectives", "losses", "signal", "distributions", "sampling", "layers"},
+    "objectives": {
+        "objectives", "losses", "signal", "distributions", "conditions", "sampling", "layers",
+    },
     "training": {"training", "objectives", "mesh"},
     "data": {"data"},
     "metrics": {"metrics"},
-    "sampling": {"distributions", "signal"},
+    "sampling": {"distributions", "conditions", "signal"},
+    "conditions": set(),
     "mesh": set(),
     "checkpoints": None,
-}
+}  # fmt: skip
 FOREIGN = {
     "signal": {"flax", "optax", "librosa", "soundfile"},
     "data": {"jax", "flax", "optax"},

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from zoo import sampling
+from zoo.conditions import Upsampled
 from zoo.distributions import Categorical, MixtureOfLogistics
 from zoo.errors import BadInput
 from zoo.models.generation.wavenet import WaveNet
@@ -138,6 +139,31 @@ def test_conditions_reach_the_samples_they_belong_to():
     raw = jax.jit(model.apply)(variables, jnp.asarray(audio), **given)
     same(audio, model.distribution.mode(raw))
     assert len(np.unique(audio)) > 1
+
+
+def test_a_long_condition_is_made_block_by_block():
+    """And no array grows with it: the nets hear windows of one shape."""
+    model = MODEL.copy(local_condition=1, upsampling=(8, 16))
+    variables = opinionated(model, jnp.zeros((1, 128, 1)), condition=jnp.zeros((1, 1, 1)))
+    shapes = set()
+
+    def upsample(frames):
+        shapes.add(frames.shape)
+        return model.apply(variables, frames, method="upsample")
+
+    for count in (30, 300):
+        frames = jax.random.normal(jax.random.key(2), (2, count, 1))
+        condition = Upsampled(frames, upsample)
+        assert condition.length == 128 * count
+        whole = np.asarray(jax.jit(partial(model.apply, method="upsample"))(variables, frames))
+        blocks = condition.blocks(sampling.BLOCK)
+        for first in (0, 700, 1024, 5000, condition.length - 50):
+            block = blocks(first)
+            there = whole[:, first : first + sampling.BLOCK]
+            np.testing.assert_allclose(block[:, : there.shape[1]], there, atol=1e-5)
+    assert shapes == {(2, 1, 1), (2, 13, 1)}
+    with pytest.raises(BadInput, match="lasts 38400 samples"):
+        list(sampling.generate(model, variables, length=38_401, condition=condition))
 
 
 class Plain(nn.Module):

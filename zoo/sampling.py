@@ -30,6 +30,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from zoo import conditions
 from zoo.errors import BadInput
 
 Tree = Any
@@ -67,7 +68,8 @@ def generate(
     """Chunks [count t 1] float32 in [-1, 1], `length` samples together; length 0 never ends.
 
     prompt [T 1] is continued and not repeated in the output. temperature 0 takes the mode.
-    constant and condition [count T D], one frame per sample, are what the model takes.
+    constant and condition are what the model takes; the latter [count T D], one frame per sample,
+    or `conditions.Upsampled`.
     """
     state = start(model, variables, count=count, seed=seed, prompt=prompt, constant=constant or {})
     for audio, _ in resume(
@@ -129,17 +131,17 @@ def resume(
     """
     _check(model, length, temperature, chunk, condition)
     folded = fold(model, variables, constant or {}) if folded is None else folded
-    condition = jax.tree.map(_with_spare_block, condition)
+    block = conditions.blocks(condition, BLOCK)
     done = 0
     while length == 0 or done < length:
         wanted = min(chunk, length - done) if length else chunk
         pieces = []
         for first in range(0, wanted, BLOCK):
             frames = -(-min(BLOCK, wanted - first) // _hop(model))
-            now = jax.tree.map(partial(_block_at, first=done + first), condition)
             audio, state = _draw_block(
-                model, folded, state, now, frames, float(temperature), temperature == 0
-            )
+                model, folded, state, block(done + first), frames, float(temperature),
+                temperature == 0,
+            )  # fmt: skip
             pieces.append(audio)
         audio = np.concatenate([np.asarray(piece) for piece in pieces])[:wanted]
         done += wanted
@@ -246,25 +248,12 @@ def _prime(model: nn.Module, variables: Tree, audio: jax.Array, constant: dict[s
     return jax.lax.scan(body, model.initial(audio.shape[0]), shifted.transpose(1, 0, 2))[0]
 
 
-def _with_spare_block(condition: jax.Array) -> jax.Array:
-    """So that a slice of BLOCK samples may begin at any of them."""
-    spare = [(0, 0)] * condition.ndim
-    spare[1] = (0, BLOCK)
-    return jnp.pad(condition, spare)
-
-
-def _block_at(condition: jax.Array, first: int) -> jax.Array:
-    return jax.lax.dynamic_slice_in_dim(condition, jnp.asarray(first), BLOCK, axis=1)
-
-
 def _check(model: nn.Module, length: int, temperature: float, chunk: int, condition: Any) -> None:
     hop = _hop(model)
     if length < 0 or temperature < 0:
         raise BadInput(f"length {length} and temperature {temperature} must not be negative")
     if chunk < 1 or chunk % hop or BLOCK % hop:
         raise BadInput(f"chunk {chunk} must be a multiple of {hop}, a divisor of {BLOCK}")
-    for leaf in jax.tree.leaves(condition):
-        if length == 0 or leaf.shape[1] < length:
-            raise BadInput(
-                f"the condition lasts {leaf.shape[1]} samples; ask for that length or less"
-            )
+    lasts = conditions.length(condition)
+    if lasts is not None and (length == 0 or lasts < length):
+        raise BadInput(f"the condition lasts {lasts} samples; ask for that length or less")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import flax.linen as nn
@@ -19,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo import sampling
+from zoo.conditions import Upsampled
 from zoo.errors import BadInput
 from zoo.layers.quantizer import usage
 from zoo.objectives import one_network
@@ -116,8 +118,8 @@ def decode(
     speaks: bool = False,
 ) -> Iterator[np.ndarray]:
     """Codes [1 F] or [count F] -> chunks [count t 1], `length` samples together."""
-    frames = jax.jit(lambda v, c: model.apply(v, c, method="frames"))(variables, codes)
-    frames = jnp.broadcast_to(frames, (request.count, *frames.shape[1:]))
+    codes = jnp.broadcast_to(codes, (request.count, codes.shape[1]))
+    frames = partial(model.apply, variables, method="frames")
     constant = {}
     if speaks:
         constant["speaker"] = jnp.arange(request.count) % model.decoder.global_condition
@@ -130,5 +132,5 @@ def decode(
         temperature=request.temperature,
         chunk=request.chunk,
         constant=constant,
-        condition=frames,
+        condition=Upsampled(codes, frames),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -17,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo import sampling
+from zoo.conditions import Upsampled
 from zoo.errors import BadInput
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
@@ -73,7 +75,7 @@ class Autoregressive:
             constant["speaker"] = jnp.arange(request.count) % self.speakers
         if self.condition is not None:
             condition = self._condition(variables, request)
-            length = length or condition.shape[1]
+            length = length or condition.length
         return sampling.generate(
             self.model,
             variables.of("model"),
@@ -87,14 +89,15 @@ class Autoregressive:
             condition=condition,
         )
 
-    def _condition(self, variables: Variables, request: Request) -> jax.Array:
+    def _condition(self, variables: Variables, request: Request) -> Upsampled:
         if request.source is None:
             raise BadInput("this model follows a condition; give the audio to follow as the source")
         if request.prompt is not None:
             raise BadInput("a model that follows a source takes no prompt; leave one of them out")
         features = self.condition({self.audio: jnp.asarray(request.source)[None]})
-        frames = self.model.apply(variables.of("model"), features, method="upsample")
-        return jnp.broadcast_to(frames, (request.count, *frames.shape[1:]))
+        features = jnp.broadcast_to(features, (request.count, *features.shape[1:]))
+        upsample = partial(self.model.apply, variables.of("model"), method="upsample")
+        return Upsampled(features, upsample)
 
     def _given(self, batch: Batch) -> dict[str, jax.Array]:
         """The keyword arguments of the model that come from the batch."""

@@ -1,0 +1,76 @@
+"""What samples are conditioned on, [B T D] with one frame per sample, handed out block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+@dataclass(frozen=True)
+class Upsampled:
+    """A condition made as it is needed, because one frame per sample of a song fills the memory.
+
+    frames [B F ...]; upsample: some of them [B n ...] -> [B n*hop D], where a sample hears no more
+    than `reach` frames to either side of its own.
+    """
+
+    frames: jax.Array
+    upsample: Callable[[jax.Array], jax.Array]
+    reach: int = 2
+
+    @cached_property
+    def hop(self) -> int:
+        """Samples that a frame becomes."""
+        return jax.eval_shape(self.upsample, self.frames[:, :1]).shape[1]
+
+    @property
+    def length(self) -> int:
+        """Samples it lasts."""
+        return self.frames.shape[1] * self.hop
+
+    def blocks(self, size: int) -> Callable[[int], jax.Array]:
+        """As `blocks`."""
+        count = self.frames.shape[1]
+        heard = min(-(-size // self.hop) + 1 + 2 * self.reach, count)
+
+        @jax.jit
+        def cut(frames: jax.Array, begin: jax.Array, first: jax.Array) -> jax.Array:
+            some = jax.lax.dynamic_slice_in_dim(frames, begin, heard, axis=1)
+            return _block_at(_with_spare_block(self.upsample(some), size), first, size)
+
+        def block(first: int) -> jax.Array:
+            begin = min(max(first // self.hop - self.reach, 0), count - heard)
+            return cut(self.frames, begin, first - begin * self.hop)
+
+        return block
+
+
+def blocks(condition: Any, size: int) -> Callable[[int], Any]:
+    """A function from any sample to the condition of `size` samples from it on, zeros behind."""
+    if isinstance(condition, Upsampled):
+        return condition.blocks(size)
+    padded = jax.tree.map(partial(_with_spare_block, size=size), condition)
+    return lambda first: jax.tree.map(partial(_block_at, first=first, size=size), padded)
+
+
+def length(condition: Any) -> int | None:
+    """Samples that a condition, a tree of arrays [B T D] or `Upsampled`, lasts; None of none."""
+    if isinstance(condition, Upsampled):
+        return condition.length
+    return min((leaf.shape[1] for leaf in jax.tree.leaves(condition)), default=None)
+
+
+def _with_spare_block(condition: jax.Array, size: int) -> jax.Array:
+    """So that a slice of `size` samples may begin at any of them."""
+    spare = [(0, 0)] * condition.ndim
+    spare[1] = (0, size)
+    return jnp.pad(condition, spare)
+
+
+def _block_at(condition: jax.Array, first: jax.Array, size: int) -> jax.Array:
+    return jax.lax.dynamic_slice_in_dim(condition, jnp.asarray(first), size, axis=1)
