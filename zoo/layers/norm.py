@@ -18,10 +18,23 @@ def weight_norm(module: nn.Module, kernel: jax.Array, axis: int) -> jax.Array:
 
     Starts as the kernel itself. Source: Salimans and Kingma 2016; torch's weight_norm.
     """
-    others = tuple(i for i in range(kernel.ndim) if i != axis)
-    size = jnp.sqrt(jnp.sum(kernel**2, axis=others, keepdims=True))
+    size = _norms(kernel, axis)
     scale = module.param("scale", lambda _: size.reshape(-1))
     return kernel * (scale.reshape(size.shape) / size)
+
+
+def plain_kernel(params: Any, axis: int) -> jax.Array:
+    """The kernel of a layer's parameters, with its weight norm along `axis`, if any, worked in."""
+    kernel = params["kernel"]
+    if "scale" not in params:
+        return kernel
+    size = _norms(kernel, axis)
+    return kernel * (params["scale"].reshape(size.shape) / size)
+
+
+def _norms(kernel: jax.Array, axis: int) -> jax.Array:
+    others = tuple(i for i in range(kernel.ndim) if i != axis)
+    return jnp.sqrt(jnp.sum(kernel**2, axis=others, keepdims=True))
 
 
 def _sum(x: jax.Array) -> jax.Array:

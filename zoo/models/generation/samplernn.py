@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from zoo.distributions import Categorical
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
+from zoo.layers.norm import plain_kernel
 from zoo.layers.recurrent import GRU, LSTM, gru_update, lstm_update
 
 Carry = dict[str, Any]
@@ -177,10 +178,11 @@ class SampleRNN(nn.Module):
         for i in range(len(self.frames)):
             tiers.append(_folded_tier(params[f"tier_{i}"], below, self.layers))
             below = params[f"tier_{i}"]["rnn_0"]["kernel"]
-        table = jnp.einsum("qe,ked->kqd", params["embed"]["embedding"], _kernel(params["enter"], 2))
+        codes, enter = params["embed"]["embedding"], plain_kernel(params["enter"], 2)
+        table = jnp.einsum("qe,ked->kqd", codes, enter)
         folded = {"tiers": tiers, "table": table}
         for name in ("hidden", "output"):
-            folded[name] = (_kernel(params[name], 2)[0].T, params[name]["bias"])
+            folded[name] = (plain_kernel(params[name], 2)[0].T, params[name]["bias"])
         low = jax.tree.map(lambda leaf: leaf.astype(self.dtype), folded)
         return {**low, "output": folded["output"]}
 
@@ -259,27 +261,16 @@ def _through(weights: jax.Array, x: jax.Array) -> jax.Array:
     return (weights @ x.T.astype(weights.dtype)).T
 
 
-def _kernel(params: Any, axis: int) -> jax.Array:
-    """A layer's kernel with its weight normalisation multiplied out."""
-    kernel = params["kernel"]
-    if "scale" not in params:
-        return kernel
-    others = tuple(i for i in range(kernel.ndim) if i != axis)
-    size = jnp.sqrt(jnp.sum(kernel**2, axis=others, keepdims=True))
-    shape = [-1 if i == axis else 1 for i in range(kernel.ndim)]
-    return kernel * (params["scale"].reshape(shape) / size)
-
-
 def _folded_tier(params: Any, below: jax.Array | None, layers: int) -> Folded:
     """`below` [D G] is the first thing that a tier below does with its condition."""
     rnn = [dict(params[f"rnn_{i}"]) for i in range(layers)]
     first = {name: rnn[0].pop(name) for name in ("kernel", "bias")}
-    up, up_bias = _kernel(params["upsample"], 1), params["upsample_bias"]
+    up, up_bias = plain_kernel(params["upsample"], 1), params["upsample_bias"]
     if below is not None:
         up, up_bias = up @ below, up_bias @ below
     return {
         "start": params["start"],
-        "frame": _kernel(params["expand"], 2)[0] @ first["kernel"],
+        "frame": plain_kernel(params["expand"], 2)[0] @ first["kernel"],
         "bias": params["expand"]["bias"] @ first["kernel"] + first["bias"],
         "layers": [{k: v.T for k, v in layer.items()} for layer in rnn],
         "up": up.swapaxes(1, 2).reshape(-1, up.shape[1]),  # one product for the whole frame
