@@ -1,5 +1,6 @@
 """Spectrogram U-Nets: the papers' counts, exact lengths, sums to the mix, and torch's numbers."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -182,6 +183,21 @@ def test_dropout_and_statistics_only_in_training():
     kept = variables["batch_stats"]
     change = jax.tree.map(lambda a, b: np.abs(a - b).max(), kept, dict(moved)["batch_stats"])
     assert all(difference > 0 for difference in jax.tree.leaves(change))
+
+
+@pytest.mark.parametrize(("layout", "widths"), [("jansson", [4, 2]), ("spleeter", [2, 1])])
+def test_dropout_comes_before_the_skip_or_after_it(layout, widths):
+    model, seen = MaskUNet((1, 2, 3), layout), []
+
+    def watch(call, args, kwargs, context):
+        if isinstance(context.module, nn.Dropout):
+            seen.append(args[0].shape[-1])
+        return call(*args, **kwargs)
+
+    with nn.intercept_methods(watch):
+        x = jax.ShapeDtypeStruct((1, 8, 8, 1), jnp.float32)
+        jax.eval_shape(model.init, jax.random.key(0), x)
+    assert seen == widths
 
 
 def test_wrong_input_is_told():

@@ -63,9 +63,11 @@ class MaskUNet(nn.Module):
             x = self._up(features, f"up_{level}")(x)
             norm = self._norm(f"up_{level}_norm")
             x = norm(nn.relu(x), train=train) if spleeter else nn.relu(norm(x, train=train))
-            if level <= 3:
-                x = nn.Dropout(self.dropout, deterministic=not train)(x)
+            drop = nn.Dropout(self.dropout if level <= 3 else 0.0, deterministic=not train)
+            # Of Jansson's, in the port whose scores are known, the skip is dropped from as well.
+            x = drop(x) if spleeter else x
             x = jnp.concatenate([skips.pop(), x], -1)
+            x = x if spleeter else drop(x)
         x = self._up(1 if spleeter else channels, f"up_{len(self.widths)}")(x)
         if spleeter:
             x = self._norm(f"up_{len(self.widths)}_norm")(nn.relu(x), train=train)
