@@ -112,6 +112,15 @@ def test_damaged_songs_are_refused_by_name(tree, tmp_path):
         prepared(copy, tmp_path)
 
 
+def test_the_song_whose_published_stems_do_not_sum_is_taken(tree, tmp_path):
+    copy, song = damaged(tree, tmp_path)
+    audio, _ = soundfile.read(song / "mixture.wav")
+    soundfile.write(song / "mixture.wav", audio * [0.1, 1.0], RATE)
+    song.rename(song.with_name("PR - Oh No"))
+    tracks = {str(record["track"]) for record in prepared(copy, tmp_path).open("train")}
+    assert "PR - Oh No" in tracks
+
+
 @pytest.mark.parametrize("name", ["wave_unet_musdb18", "jansson_unet_musdb18"])
 def test_gains_leave_the_accompaniment_its_balance(name):
     transforms = find(name).experiment().data.transforms
