@@ -180,14 +180,14 @@ class Plain(nn.Module):
         return carry, nn.Dense(6)(seen)
 
 
-class Pairs(Plain):
-    """The same, two samples at a time."""
+class Frames(Plain):
+    """The same, several samples at a time."""
 
     hop: int = 2
 
     def frame(self, folded, carry, x, condition, noise, draw):
         audio = []
-        for i in range(2):
+        for i in range(self.hop):
             carry, raw = self.apply(folded, carry, x, None, method="step")
             x = draw(raw, noise[i])
             audio.append(x)
@@ -213,8 +213,10 @@ def test_models_without_the_extras_and_models_that_draw_frames():
     for t in range(31):
         carry, x = one(carry, x, noise[t])
         np.testing.assert_allclose(audio[:, t], x, atol=2e-3)
-    pairs = np.concatenate(list(sampling.generate(Pairs(), variables, chunk=10, **options)), axis=1)
-    np.testing.assert_allclose(pairs, audio, atol=2e-3)
+    for hop, chunk in ((2, 10), (3, 10)):  # 3 divides neither the chunk nor a block of 1024
+        frames = list(sampling.generate(Frames(hop=hop), variables, chunk=chunk, **options))
+        assert {piece.shape[1] % hop for piece in frames[:-1]} == {0}
+        np.testing.assert_allclose(np.concatenate(frames, axis=1), audio, atol=2e-3)
 
 
 def test_the_queues_are_never_copied(variables):

@@ -186,12 +186,13 @@ def play(
 def asked(trained: Trained, options: argparse.Namespace) -> Stream:
     """The stream that the options describe."""
     rate = trained.experiment.data.source.info.sample_rate
+    hop = getattr(getattr(trained.experiment.objective, "model", None), "hop", 1)
     if options.num < 1 or options.minutes_per_file <= 0 or options.temperature < 0:
         raise BadInput("--num and --minutes_per_file must be above 0, --temperature not below")
     return Stream(
         count=options.num, seed=options.seed, temperature=options.temperature, sample_rate=rate,
         samples_per_file=max(1, round(options.minutes_per_file * 60 * rate)), raw=options.raw,
-        flat=options.noise_flatness,
+        flat=options.noise_flatness, chunk=-(-Stream.chunk // hop) * hop,
     )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ from zoo import conditions
 from zoo.errors import BadInput
 
 Tree = Any
-BLOCK = 1024  # samples of one call: bounds the noise and the conditions that are laid out ahead
+BLOCK = 1024  # samples of one call, about: bounds the noise and conditions that are laid out ahead
 
 
 @flax.struct.dataclass
@@ -129,15 +129,17 @@ def resume(
     A state's arrays are overwritten when the next chunk is asked for: save or copy it before.
     folded: what `fold` gave, where this is called over and over; it can be as dear as a chunk.
     """
-    _check(model, length, temperature, chunk, condition)
+    _check(length, temperature, chunk, condition)
     folded = fold(model, variables, constant or {}) if folded is None else folded
-    block = conditions.blocks(condition, BLOCK)
+    size, hop = _block(model), _hop(model)
+    chunk = -(-chunk // hop) * hop  # whole frames: what is drawn is not thrown away
+    block = conditions.blocks(condition, size)
     done = 0
     while length == 0 or done < length:
         wanted = min(chunk, length - done) if length else chunk
         pieces = []
-        for first in range(0, wanted, BLOCK):
-            frames = -(-min(BLOCK, wanted - first) // _hop(model))
+        for first in range(0, wanted, size):
+            frames = -(-min(size, wanted - first) // hop)
             audio, state = _draw_block(
                 model, folded, state, block(done + first), frames, float(temperature),
                 temperature == 0,
@@ -159,9 +161,10 @@ def _draw_block(
     temperature: jax.Array,
     greedy: bool,
 ) -> tuple[jax.Array, State]:
-    """The next `frames` frames -> (audio [BLOCK B], of which the rest is zero, state)."""
-    hop, distribution = _hop(model), model.distribution
-    noise = _uniform(state, distribution.noise).reshape(BLOCK // hop, hop, -1, distribution.noise)
+    """The next `frames` frames -> (audio [a block's samples B], the rest of it zero, state)."""
+    size, hop, distribution = _block(model), _hop(model), model.distribution
+    noise = _uniform(state, distribution.noise, size)
+    noise = noise.reshape(size // hop, hop, *noise.shape[1:])
     prepared = _project(model, folded, condition)
 
     def draw(raw: jax.Array, noise: jax.Array) -> jax.Array:
@@ -174,26 +177,31 @@ def _draw_block(
         audio = jax.lax.dynamic_update_slice(audio, new.T, (i * hop, jnp.zeros_like(i)))
         return carry, new[:, -1:], audio
 
-    silence = jnp.zeros((BLOCK, state.last.shape[0]))
+    silence = jnp.zeros((size, state.last.shape[0]))
     # The number of rounds is an argument: a last, shorter block needs no second compilation.
     carry, last, audio = jax.lax.fori_loop(0, frames, body, (state.carry, state.last, silence))
     clock = state.clock + jnp.asarray(frames * hop, jnp.uint32)
     return audio, state.replace(carry=carry, last=last, clock=clock)
 
 
-def _uniform(state: State, numbers: int) -> jax.Array:
-    """Uniform numbers in (0, 1) for the next BLOCK samples: [BLOCK B numbers]."""
+def _uniform(state: State, numbers: int, size: int = BLOCK) -> jax.Array:
+    """Uniform numbers in (0, 1) for the next `size` samples: [size B numbers]."""
 
     def one(voice: jax.Array, index: jax.Array) -> jax.Array:
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(state.seed), voice), index)
         return jax.random.uniform(key, (numbers,), minval=2.0**-24)
 
-    indices = state.clock + jnp.arange(BLOCK, dtype=jnp.uint32)
+    indices = state.clock + jnp.arange(size, dtype=jnp.uint32)
     return jax.vmap(lambda t: jax.vmap(lambda v: one(v, t))(state.voices))(indices)
 
 
 def _hop(model: nn.Module) -> int:
     return getattr(model, "hop", 1)
+
+
+def _block(model: nn.Module) -> int:
+    """Whole frames of about BLOCK samples together."""
+    return max(BLOCK // _hop(model), 1) * _hop(model)
 
 
 def _frame(
@@ -248,12 +256,11 @@ def _prime(model: nn.Module, variables: Tree, audio: jax.Array, constant: dict[s
     return jax.lax.scan(body, model.initial(audio.shape[0]), shifted.transpose(1, 0, 2))[0]
 
 
-def _check(model: nn.Module, length: int, temperature: float, chunk: int, condition: Any) -> None:
-    hop = _hop(model)
+def _check(length: int, temperature: float, chunk: int, condition: Any) -> None:
     if length < 0 or temperature < 0:
         raise BadInput(f"length {length} and temperature {temperature} must not be negative")
-    if chunk < 1 or chunk % hop or BLOCK % hop:
-        raise BadInput(f"chunk {chunk} must be a multiple of {hop}, a divisor of {BLOCK}")
+    if chunk < 1:
+        raise BadInput(f"a chunk of {chunk} samples: give 1 or more")
     lasts = conditions.length(condition)
     if lasts is not None and (length == 0 or lasts < length):
         raise BadInput(f"the condition lasts {lasts} samples; ask for that length or less")
