@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+
+from zoo import mesh as meshes
 
 ROOT = Path(__file__).parent.parent
 
@@ -66,3 +70,13 @@ def test_eight_devices_equal_one(fsdp):
     assert eight["devices"] == 8 and (eight["split"] > 0) == (fsdp > 1)
     np.testing.assert_allclose(eight["losses"], one["losses"], atol=1e-5)
     np.testing.assert_allclose(eight["leaves"], one["leaves"], atol=1e-5)
+
+
+def test_a_carry_of_any_batch_finds_a_place_on_any_number_of_devices():
+    """A run of batch 8 can be sampled on three GPUs, where it could not have been trained."""
+    carry = {"memory": jax.ShapeDtypeStruct((8, 4), jnp.float32)}
+    for devices, split in ((1, True), (3, False), (4, True), (16, False)):
+        mesh = jax.sharding.AbstractMesh((devices, 1), ("data", "fsdp"))
+        sharding = meshes.state_shardings(mesh, carry)["memory"]
+        sharding.shard_shape((8, 4))  # raises where the rows do not divide
+        assert (sharding.spec == meshes.BATCH) == split

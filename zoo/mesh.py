@@ -51,13 +51,14 @@ def state_shardings(mesh: Mesh, abstract: Any) -> Any:
     """Shardings: large leaves split over `fsdp`, carries over the batch, the rest replicated.
 
     A leaf is split on its largest dimension that `fsdp` divides. Leaves of a collection named
-    'memory' (state carried from window to window) hold one row per example of the batch.
+    'memory' (state carried from window to window) hold one row per example of the batch; where that
+    does not divide over the devices nothing is trained, only evaluated or sampled: replicated.
     """
     fsdp = mesh.shape["fsdp"]
 
     def of(path: tuple, leaf: Any) -> NamedSharding:
         if any(getattr(key, "key", None) == "memory" for key in path):
-            return NamedSharding(mesh, BATCH)
+            return batch_sharding(mesh) if leaf.shape[0] % mesh.size == 0 else replicated(mesh)
         splittable = [axis for axis, size in enumerate(leaf.shape) if size % fsdp == 0]
         if fsdp == 1 or leaf.size < SMALLEST_SPLIT or not splittable:
             return replicated(mesh)
