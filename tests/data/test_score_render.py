@@ -1,11 +1,13 @@
 """The embedded data set: exact sizes, honest labels, equal bytes, and builds that survive."""
 
 import pickle
+import re
 import shutil
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,6 +60,14 @@ def test_records_are_as_promised(config):
     assert len(keys) == sum(source.counts().values())
     clone = pickle.loads(pickle.dumps(source.open("test")))
     assert clone[-1]["track"] == source.open("test")[-1]["track"]
+
+
+def test_the_readme_tells_the_sizes():
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    for config in CONFIGS:
+        (told,) = re.findall(rf"^\| `{config}` \|.*\| (.*) \|$", text, re.M)
+        counts = ScoreRender(config).counts().values()
+        assert told == " / ".join(f"{count:,}" for count in counts)
 
 
 def test_mixture_of_stems_has_headroom():
