@@ -107,6 +107,14 @@ def test_the_weights_are_folded_once_for_a_whole_stream(monkeypatch):
     assert len(calls) == 1
 
 
+def test_a_stream_begun_anew_cannot_go_on_as_the_one_before(tmp_path):
+    trained = found(voices_of("samplernn"))
+    endless.play(trained, options(tmp_path), FACTS, stop=after(1))
+    endless.play(trained, options(tmp_path, force=True), FACTS, stop=after(0))  # killed at once
+    with pytest.raises(BadInput, match="no stream was saved"):
+        endless.play(trained, options(tmp_path, resume=True), FACTS, stop=after(1))
+
+
 def test_raw_voices_are_channels_and_a_closed_pipe_loses_nothing(tmp_path, monkeypatch):
     voices, stdout = voices_of("samplernn"), io.BytesIO()
     monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=stdout))

@@ -164,7 +164,9 @@ def play(
         facts = {**facts, "prompt": source if options.prompt else None}
     voices = speaking(trained, stream, facts["prompt"])
     folder.mkdir(parents=True, exist_ok=True)
-    if options.resume and not stream.raw:
+    if not options.resume:
+        names(folder)[0].unlink(missing_ok=True)  # the state of a stream whose files go now
+    elif not stream.raw:
         cut_back(folder, stream)
     out = sys.stdout.buffer if stream.raw else None
     say(f"{stream.count} voices at {stream.sample_rate} Hz without end; Ctrl-C stops and saves")
