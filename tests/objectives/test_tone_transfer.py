@@ -67,6 +67,12 @@ def test_pieces_are_the_whole(small, monkeypatch):
     assert not np.allclose(other, whole, atol=1e-4)
 
 
+def test_less_than_the_source_may_be_asked_for(small):
+    objective, variables = small
+    asked = replace(request(0.7001), length=8001)  # 8001 is no whole number of frames
+    assert played(objective, variables, asked).shape == (1, 8001, 1)
+
+
 def test_stream_is_one_pass(monkeypatch):
     """Without noise the stream equals the model's own pass over the same controls."""
     rng = np.random.default_rng(0)

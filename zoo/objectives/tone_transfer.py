@@ -66,7 +66,8 @@ def play(
     source = np.asarray(request.source, np.float32).mean(1)
     length = request.length or len(source)
     frames = -(-length // model.hop)
-    source = np.pad(source[:length], (0, max(0, frames * model.hop - len(source))))
+    source = source[:length]
+    source = np.pad(source, (0, frames * model.hop - len(source)))
     f0, loudness = follow(model, variables, tracker, source)
     if register is not None:
         f0, loudness = transpose(f0, loudness, register, model.range)
