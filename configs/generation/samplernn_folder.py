@@ -4,7 +4,8 @@ The paper's Music is 10 hours of 32 Beethoven sonatas in 8 s clips, not to be ha
 give `path` a folder of piano music. Deviation: clips begin anywhere, at random. As in the released
 feeder each clip is scaled to fill [-1, 1] before it becomes 256 even codes (min_max=true), which
 moves the bits; evaluation scales its 8 s windows alike, and each begins with a fresh state.
-tiers=3 has one GRU per tier and steps of 512 samples. Days on a GPU; no way on a CPU.
+tiers=3 has one GRU per tier and steps of 512 samples. Guesses: gradients are clipped to norm 1, and
+250,000 steps. Days on a GPU; no way on a CPU.
 """
 
 import jax.numpy as jnp
