@@ -12,18 +12,15 @@ are made beforehand for both. `gap` compares the first critic losses (round) or 
 from __future__ import annotations
 
 import json
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import in_turns
 import numpy as np
-from training_step import machine
+from in_turns import Options
 
 Arrays = dict[str, np.ndarray]
 DEFAULTS = dict(
@@ -40,7 +37,7 @@ def models(tiny: int) -> tuple[Any, Any]:
     return (Generator(width=32), Critic(width=4, most=32)) if tiny else (Generator(), Critic())
 
 
-def prepare(options: dict[str, Any]) -> Arrays:
+def prepare(options: Options) -> Arrays:
     """Weights by path, mel frames and audio of a batch, mel frames of a clip; all from NumPy."""
     import jax
     from flax.traverse_util import flatten_dict
@@ -167,10 +164,9 @@ def torch_work(work: str, arrays: Arrays, tiny: int) -> Callable[[], Any]:
     return step
 
 
-def child(framework: str, work: str, path: str, options: dict[str, Any]) -> None:
+def child(framework: str, work: str, path: str, options: Options) -> None:
     """Prints results of the first calls, and milliseconds of each after two."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options["threads"]])
+    in_turns.pin(options["threads"])
     if framework == "torch":
         import torch
 
@@ -178,50 +174,29 @@ def child(framework: str, work: str, path: str, options: dict[str, Any]) -> None
     arrays = dict(np.load(path))
     make = jax_work if framework == "jax" else torch_work
     step = make(work, arrays, options["tiny"])
-    first, times = np.ravel(step())[:10_000].tolist(), []
+    first = np.ravel(step())[:10_000].tolist()
     step()
-    for _ in range(options["steps"]):
-        began = time.perf_counter()
-        step()
-        times.append(1e3 * (time.perf_counter() - began))
-    print(json.dumps({"first": first, "ms": times}))
+    times = in_turns.timed(step, options["steps"])
+    print(json.dumps({"first": first, **{key: times[key] for key in ("ms", "cpu_ms")}}))
 
 
-def compare(work: str, options: dict[str, Any]) -> dict[str, Any]:
+def compare(work: str, options: Options) -> dict[str, Any]:
     """Both frameworks in turns -> one record."""
-    times: dict[str, list[float]] = {"jax": [], "torch": []}
-    first: dict[str, np.ndarray] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "arrays.npz")
         np.savez(path, **prepare(options))
-        shared = [f"{key}={options[key]}" for key in ("steps", "threads", "tiny")]
-        for _ in range(options["rounds"]):
-            for framework in times:
-                command = [sys.executable, __file__, f"child={framework},{work},{path}", *shared]
-                done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-                answer = json.loads(done.stdout.splitlines()[-1])
-                times[framework].append(statistics.median(answer["ms"]))
-                first[framework] = np.array(answer["first"])
-    ours, theirs = (statistics.median(times[f]) for f in ("jax", "torch"))
+        answers = in_turns.answers(__file__, f"{work},{path}", options)
+    ours, theirs = (np.array(answers[f][-1]["first"]) for f in ("jax", "torch"))
     return {
         "model": f"melgan_{work}",
-        "jax_ms": round(ours, 1),
-        "torch_ms": round(theirs, 1),
-        "ratio": round(ours / theirs, 3),
-        "rounds": {k: [round(t, 1) for t in v] for k, v in times.items()},
-        "gap": float(f"{np.abs(first['jax'] - first['torch']).max():.1e}"),
-        **{key: options[key] for key in ("batch", "samples", "frames", "threads", "tiny")},
-        "machine": machine(),
+        **in_turns.compared(answers, options),
+        "gap": float(f"{np.abs(ours - theirs).max():.1e}"),
+        **{key: options[key] for key in ("batch", "samples", "frames", "tiny")},
     }
 
 
 def main(arguments: list[str]) -> None:
-    options = dict(DEFAULTS)
-    for argument in arguments:
-        key, _, value = argument.partition("=")
-        if key not in options:
-            sys.exit(f"'{argument}' is unknown; use {', '.join(DEFAULTS)}, as key=value")
-        options[key] = type(DEFAULTS[key])(value)
+    options = in_turns.parsed(arguments, DEFAULTS)
     if options["child"]:
         framework, work, path = options["child"].split(",", 2)
         return child(framework, work, path, options)

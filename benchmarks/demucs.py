@@ -11,18 +11,15 @@ median over the rounds of the median step; `gap` compares losses, or outputs. Wi
 from __future__ import annotations
 
 import json
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import in_turns
 import numpy as np
-from training_step import HUGE, machine
+from in_turns import Options
 
 DEFAULTS = dict(
     tasks="train,infer", variants="v1,v2", width=32, depth=6, samples=44_100, batch=1, rounds=3,
@@ -32,13 +29,13 @@ FIELDS: dict[str, dict[str, Any]] = {"v1": {}, "v2": {"resample": True}}
 Step = Callable[[], float]
 
 
-def ours(variant: str, options: dict[str, Any]) -> Any:
+def ours(variant: str, options: Options) -> Any:
     from zoo.models.separation.demucs import Demucs
 
     return Demucs(width=options["width"], depth=options["depth"], **FIELDS[variant])
 
 
-def prepare(variant: str, options: dict[str, Any], folder: Path) -> None:
+def prepare(variant: str, options: Options, folder: Path) -> None:
     """PyTorch's initial weights as its file, input and target as npz."""
     import torch
     from torch_demucs import Demucs
@@ -53,7 +50,7 @@ def prepare(variant: str, options: dict[str, Any], folder: Path) -> None:
     np.savez(folder / "batch.npz", x=x, target=rng.uniform(-0.2, 0.2, shape).astype(np.float32))
 
 
-def jax_step(task: str, variant: str, options: dict[str, Any], folder: Path) -> Step:
+def jax_step(task: str, variant: str, options: Options, folder: Path) -> Step:
     """One call is one step; it returns the loss before it, or the mean of |output|."""
     import flax.traverse_util as tree
     import jax
@@ -93,7 +90,7 @@ def jax_step(task: str, variant: str, options: dict[str, Any], folder: Path) -> 
     return step
 
 
-def torch_step(task: str, variant: str, options: dict[str, Any], folder: Path) -> Step:
+def torch_step(task: str, variant: str, options: Options, folder: Path) -> Step:
     """One call is one step; it returns the loss before it, or the mean of |output|."""
     import torch
     from torch_demucs import Demucs
@@ -123,68 +120,35 @@ def torch_step(task: str, variant: str, options: dict[str, Any], folder: Path) -
     return step
 
 
-def child(options: dict[str, Any]) -> None:
+def child(options: Options) -> None:
     """Prints values, and wall and CPU milliseconds of each step after two, on the last line."""
     framework, task, variant, folder = options["child"].split(",", 3)
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options["threads"]])
+    in_turns.pin(options["threads"])
     make = jax_step if framework == "jax" else torch_step
     step = make(task, variant, options, Path(folder))
-    values, times, busy = [step(), step()], [], []
-    for _ in range(options["steps"]):
-        began, worked = time.perf_counter(), time.process_time()
-        values.append(step())
-        times.append(1e3 * (time.perf_counter() - began))
-        busy.append(1e3 * (time.process_time() - worked))
-    print(json.dumps({"values": values, "ms": times, "cpu_ms": busy}))
+    first = [step(), step()]
+    times = in_turns.timed(step, options["steps"])
+    print(json.dumps({**times, "values": first + times["values"]}))
 
 
-def compare(task: str, variant: str, options: dict[str, Any]) -> dict[str, Any]:
+def compare(task: str, variant: str, options: Options) -> dict[str, Any]:
     """Both frameworks in turns -> one record."""
-    environment = os.environ | (HUGE if options["huge"] else {})
-    times: dict[str, list[float]] = {"jax": [], "torch": []}
-    busy: dict[str, list[float]] = {"jax": [], "torch": []}
-    values: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         prepare(variant, options, Path(folder))
-        keys = ("width", "depth", "samples", "batch", "steps", "threads")
-        shared = [f"{key}={options[key]}" for key in keys]
-        for _ in range(options["rounds"]):
-            for framework in times:
-                told = f"child={framework},{task},{variant},{folder}"
-                done = subprocess.run(
-                    [sys.executable, __file__, told, *shared],
-                    env=environment, check=True, stdout=subprocess.PIPE, text=True,
-                )  # fmt: skip
-                answer = json.loads(done.stdout.splitlines()[-1])
-                times[framework].append(statistics.median(answer["ms"]))
-                busy[framework].append(statistics.median(answer["cpu_ms"]))
-                values[framework] = answer["values"]
-    first, second = (statistics.median(times[f]) for f in ("jax", "torch"))
-    gap = max(abs(a - b) / abs(b) for a, b in zip(values["jax"][:3], values["torch"][:3]))
+        answers = in_turns.answers(__file__, f"{task},{variant},{folder}", options)
+    one, other = (answers[f][-1]["values"][:3] for f in ("jax", "torch"))
+    gap = max(abs(a - b) / abs(b) for a, b in zip(one, other))
     return {
         "model": f"demucs {variant}, width {options['width']}, depth {options['depth']}",
         "task": task,
         "input": [options["batch"], ours(variant, options).input_length(options["samples"]), 2],
-        "jax_ms": round(first, 1),
-        "torch_ms": round(second, 1),
-        "ratio": round(first / second, 3),
-        "cpu_ms": {k: round(statistics.median(v), 1) for k, v in busy.items()},
-        "rounds": {k: [round(t, 1) for t in v] for k, v in times.items()},
+        **in_turns.compared(answers, options),
         "gap": float(f"{gap:.1e}"),
-        "threads": options["threads"],
-        "machine": machine(),
-        "allocator": {k: environment[k] for k in HUGE if k in environment},
     }
 
 
 def main(arguments: list[str]) -> None:
-    options = dict(DEFAULTS)
-    for argument in arguments:
-        key, _, value = argument.partition("=")
-        if key not in options:
-            sys.exit(f"'{argument}' is unknown; use {', '.join(DEFAULTS)}, as key=value")
-        options[key] = type(DEFAULTS[key])(value)
+    options = in_turns.parsed(arguments, DEFAULTS)
     if options["child"]:
         return child(options)
     for task in options["tasks"].split(","):

@@ -12,26 +12,18 @@ Run on a quiet machine; on a busy one only `cpu_ms` at threads=1 means anything.
 from __future__ import annotations
 
 import json
-import os
-import platform
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import in_turns
 import numpy as np
+from in_turns import Options
 
 Arrays = dict[str, np.ndarray]
-HUGE = {
-    "MALLOC_MMAP_THRESHOLD_": "4294967296",
-    "MALLOC_TRIM_THRESHOLD_": "17179869184",
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-}
 DEFAULTS = dict(
     models="samplecnn,wave_unet,wavenet", rounds=3, steps=8, threads=2, huge=0, tiny=0, child=""
 )
@@ -167,10 +159,9 @@ def torch_step(case: Case, name: str, arrays: Arrays) -> Callable[[], float]:
     return step
 
 
-def child(framework: str, name: str, path: str, options: dict[str, Any]) -> None:
+def child(framework: str, name: str, path: str, options: Options) -> None:
     """Prints losses, and wall and CPU milliseconds of each step after two, on the last line."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options["threads"]])
+    in_turns.pin(options["threads"])
     arrays = dict(np.load(path))
     case = CASES[name](bool(options["tiny"]))
     if framework == "torch":
@@ -178,75 +169,24 @@ def child(framework: str, name: str, path: str, options: dict[str, Any]) -> None
 
         torch.set_num_threads(options["threads"])
     step = (jax_step if framework == "jax" else torch_step)(case, name, arrays)
-    losses, times, busy = [step(), step()], [], []
-    for _ in range(options["steps"]):
-        began, worked = time.perf_counter(), time.process_time()
-        losses.append(step())
-        times.append(1e3 * (time.perf_counter() - began))
-        busy.append(1e3 * (time.process_time() - worked))
-    print(json.dumps({"losses": losses, "ms": times, "cpu_ms": busy}))
+    first = [step(), step()]
+    times = in_turns.timed(step, options["steps"])
+    print(json.dumps({**times, "values": first + times["values"]}))
 
 
-def compare(name: str, options: dict[str, Any]) -> dict[str, Any]:
+def compare(name: str, options: Options) -> dict[str, Any]:
     """Both frameworks in turns -> one record."""
-    environment = os.environ | (HUGE if options["huge"] else {})
-    times: dict[str, list[float]] = {"jax": [], "torch": []}
-    busy: dict[str, list[float]] = {"jax": [], "torch": []}
-    losses: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "arrays.npz")
         np.savez(path, **prepare(CASES[name](bool(options["tiny"])), name))
-        shared = [f"{key}={options[key]}" for key in ("steps", "threads", "tiny")]
-        for _ in range(options["rounds"]):
-            for framework in times:
-                command = [sys.executable, __file__, f"child={framework},{name},{path}", *shared]
-                done = subprocess.run(
-                    command,
-                    env=environment,
-                    check=True,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-                answer = json.loads(done.stdout.splitlines()[-1])
-                times[framework].append(statistics.median(answer["ms"]))
-                busy[framework].append(statistics.median(answer["cpu_ms"]))
-                losses[framework] = answer["losses"]
-    ours, theirs = (statistics.median(times[f]) for f in ("jax", "torch"))
-    gap = max(abs(a - b) / abs(b) for a, b in zip(losses["jax"][:3], losses["torch"][:3]))
-    return {
-        "model": name,
-        "jax_ms": round(ours, 1),
-        "torch_ms": round(theirs, 1),
-        "ratio": round(ours / theirs, 3),
-        "cpu_ms": {k: round(statistics.median(v), 1) for k, v in busy.items()},
-        "rounds": {k: [round(t, 1) for t in v] for k, v in times.items()},
-        "loss_gap": float(f"{gap:.1e}"),
-        "threads": options["threads"],
-        "machine": machine(),
-        "allocator": {k: environment[k] for k in HUGE if k in environment},
-    }
-
-
-def machine() -> str:
-    """Processor, cores, load and versions."""
-    from importlib.metadata import version
-
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text().splitlines() if facts.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    processor = names[0] if names else platform.processor()
-    packages = ", ".join(f"{name} {version(name)}" for name in ("jax", "torch"))
-    load = os.getloadavg()[0]
-    return f"{processor}, {os.cpu_count()} cores, load {load:.1f}, {platform.system()}, {packages}"
+        answers = in_turns.answers(__file__, f"{name},{path}", options)
+    ours, theirs = (answers[f][-1]["values"][:3] for f in ("jax", "torch"))
+    gap = max(abs(a - b) / abs(b) for a, b in zip(ours, theirs))
+    return {"model": name, **in_turns.compared(answers, options), "loss_gap": float(f"{gap:.1e}")}
 
 
 def main(arguments: list[str]) -> None:
-    options = dict(DEFAULTS)
-    for argument in arguments:
-        key, _, value = argument.partition("=")
-        if key not in options:
-            sys.exit(f"'{argument}' is unknown; use {', '.join(DEFAULTS)}, as key=value")
-        options[key] = type(DEFAULTS[key])(value)
+    options = in_turns.parsed(arguments, DEFAULTS)
     if options["child"]:
         framework, name, path = options["child"].split(",", 2)
         return child(framework, name, path, options)

@@ -12,23 +12,19 @@ machine; on a busy one only `cpu_ms` at threads=1 means anything.
 from __future__ import annotations
 
 import json
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
+import in_turns
 import numpy as np
-from training_step import HUGE, machine
+from in_turns import Options
 
 DEFAULTS = dict(
     rounds=3, steps=5, threads=2, huge=0, flows=4, layers=8, width=128, samples=16_000, batch=1,
     child="",
 )  # fmt: skip
-Options = dict[str, int | str]
 Calls = tuple[Callable[[], float], Callable[[], np.ndarray]]
 
 
@@ -124,61 +120,37 @@ def in_torch(options: Options, folder: Path) -> Calls:
 
 def child(framework: str, folder: Path, options: Options) -> None:
     """Prints losses, audio's checks and milliseconds of both kinds of call on the last line."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options["threads"]])
+    in_turns.pin(options["threads"])
     step, invert = (in_jax if framework == "jax" else in_torch)(options, folder)
     answer = {"audio": invert()[0, :: options["samples"] // 16].tolist()}
     answer["losses"] = [step() for _ in range(2)]
     for name, call in (("infer", invert), ("train", step)):
-        wall, busy = [], []
-        for _ in range(options["steps"]):
-            began, worked = time.perf_counter(), time.process_time()
-            call()
-            wall.append(1e3 * (time.perf_counter() - began))
-            busy.append(1e3 * (time.process_time() - worked))
-        answer[name] = statistics.median(wall), statistics.median(busy)
+        times = in_turns.timed(call, options["steps"])
+        answer[name] = {key: times[key] for key in ("ms", "cpu_ms")}
     print(json.dumps(answer))
 
 
 def compare(options: Options) -> list[dict]:
     """One line for training, one for vocoding."""
-    root = str(Path(__file__).resolve().parent.parent)
-    environment = {**os.environ, "PYTHONPATH": root, **(HUGE if options["huge"] else {})}
-    answers: dict[str, list[dict]] = {"jax": [], "torch": []}
     with tempfile.TemporaryDirectory() as folder:
         prepare(options, Path(folder))
-        shared = [f"{k}={v}" for k, v in options.items() if k not in ("child", "rounds")]
-        for _ in range(options["rounds"]):
-            for framework, found in answers.items():
-                command = [sys.executable, __file__, f"child={framework},{folder}", *shared]
-                done = subprocess.run(
-                    command, env=environment, check=True, stdout=subprocess.PIPE, text=True
-                )
-                found.append(json.loads(done.stdout.splitlines()[-1]))
+        answers = in_turns.answers(__file__, folder, options)
     return [line(kind, answers, options) for kind in ("train", "infer")]
 
 
-def line(kind: str, answers: dict[str, list[dict]], options: Options) -> dict:
-    ours, theirs = (statistics.median(a[kind][0] for a in answers[f]) for f in ("jax", "torch"))
+def line(kind: str, answers: in_turns.Answers, options: Options) -> dict:
     key = "losses" if kind == "train" else "audio"
     one, other = (np.array(answers[f][0][key]) for f in ("jax", "torch"))
-    sizes = {k: options[k] for k in ("flows", "layers", "width", "samples", "batch")}
     return {
-        "kind": kind, "jax_ms": round(ours, 1), "torch_ms": round(theirs, 1),
-        "ratio": round(ours / theirs, 3),
-        "cpu_ms": {f: round(statistics.median(a[kind][1] for a in answers[f]), 1) for f in answers},
+        "kind": kind,
+        **in_turns.compared(answers, options, kind),
         "gap": float(f"{np.abs(one - other).max() / np.abs(other).max():.1e}"),
-        **sizes, "threads": options["threads"], "huge": options["huge"], "machine": machine(),
-    }  # fmt: skip
+        **{k: options[k] for k in ("flows", "layers", "width", "samples", "batch")},
+    }
 
 
 def main(arguments: list[str]) -> None:
-    options: Options = dict(DEFAULTS)
-    for argument in arguments:
-        key, _, value = argument.partition("=")
-        if key not in options:
-            sys.exit(f"'{argument}' is unknown; use {', '.join(DEFAULTS)}, as key=value")
-        options[key] = type(DEFAULTS[key])(value)
+    options = in_turns.parsed(arguments, DEFAULTS)
     if options["child"]:
         framework, folder = str(options["child"]).split(",", 1)
         return child(framework, Path(folder), options)

@@ -1,0 +1,105 @@
+"""What comparisons with PyTorch share: options, processes in turns, times, the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+HUGE = {
+    "MALLOC_MMAP_THRESHOLD_": "4294967296",
+    "MALLOC_TRIM_THRESHOLD_": "17179869184",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
+Options = dict[str, Any]
+Answers = dict[str, list[dict[str, Any]]]  # of each framework, one a round
+
+
+def parsed(arguments: Sequence[str], defaults: Options) -> Options:
+    """`key=value` words over the defaults, in their types."""
+    options = dict(defaults)
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key not in options:
+            sys.exit(f"'{argument}' is unknown; use {', '.join(defaults)}, as key=value")
+        options[key] = type(defaults[key])(value)
+    return options
+
+
+def answers(script: str, child: str, options: Options) -> Answers:
+    """What `script` prints last as `child=FRAMEWORK,CHILD`, for both frameworks, round by round."""
+    given = [f"{k}={v}" for k, v in options.items() if k not in ("child", "rounds", "huge")]
+    found: Answers = {"jax": [], "torch": []}
+    for _ in range(options["rounds"]):
+        for framework, told in found.items():
+            command = [sys.executable, script, f"child={framework},{child}", *given]
+            done = subprocess.run(
+                command, env=environment(options), check=True, stdout=subprocess.PIPE, text=True
+            )
+            told.append(json.loads(done.stdout.splitlines()[-1]))
+    return found
+
+
+def environment(options: Options) -> dict[str, str]:
+    """Of both frameworks: this clone's zoo, and huge pages where they are asked for."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), **(HUGE if options.get("huge") else {})}
+
+
+def pin(threads: int) -> None:
+    """Keeps this process, and what it will start, on so many cores."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
+def timed(call: Callable[[], Any], count: int) -> dict[str, list]:
+    """What `count` calls gave, and the wall and CPU milliseconds of each."""
+    values, wall, busy = [], [], []
+    for _ in range(count):
+        began, worked = time.perf_counter(), time.process_time()
+        values.append(call())
+        wall.append(1e3 * (time.perf_counter() - began))
+        busy.append(1e3 * (time.process_time() - worked))
+    return {"values": values, "ms": wall, "cpu_ms": busy}
+
+
+def compared(found: Answers, options: Options, kind: str | None = None) -> dict[str, Any]:
+    """Medians over rounds of the median call (of `kind`, where an answer holds several)."""
+    medians = {
+        framework: {
+            key: [statistics.median((a[kind] if kind else a)[key]) for a in told]
+            for key in ("ms", "cpu_ms")
+        }
+        for framework, told in found.items()
+    }
+    ours, theirs = (statistics.median(medians[f]["ms"]) for f in ("jax", "torch"))
+    return {
+        "jax_ms": round(ours, 1),
+        "torch_ms": round(theirs, 1),
+        "ratio": round(ours / theirs, 3),
+        "cpu_ms": {f: round(statistics.median(m["cpu_ms"]), 1) for f, m in medians.items()},
+        "rounds": {f: [round(t, 1) for t in m["ms"]] for f, m in medians.items()},
+        "threads": options["threads"],
+        "machine": machine(),
+        "allocator": {k: v for k, v in environment(options).items() if k in HUGE},
+    }
+
+
+def machine() -> str:
+    """Processor, cores, load and versions."""
+    from importlib.metadata import version
+
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text().splitlines() if facts.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    processor = names[0] if names else platform.processor()
+    packages = ", ".join(f"{name} {version(name)}" for name in ("jax", "torch"))
+    load = os.getloadavg()[0]
+    return f"{processor}, {os.cpu_count()} cores, load {load:.1f}, {platform.system()}, {packages}"
