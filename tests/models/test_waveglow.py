@@ -11,7 +11,7 @@ from scipy import stats
 
 from zoo.errors import BadInput
 from zoo.layers import flow
-from zoo.models.generation.waveglow import WaveGlow
+from zoo.models.generation.waveglow import Coupling, WaveGlow
 from zoo.objectives.base import Request, Variables
 from zoo.objectives.flow import Flow
 from zoo.signal import mel
@@ -97,6 +97,16 @@ def test_bfloat16_leaves_density_and_inverse_close():
     np.testing.assert_allclose(near, z, atol=0.05 * np.abs(z).max())
     back = jax.jit(partial(half.apply, method="inverse"))(variables, near, frames)
     np.testing.assert_allclose(back, audio, atol=0.02)
+
+
+def test_under_bfloat16_the_shift_is_not_rounded():
+    half = Coupling(2, width=4, layers=2, dtype=jnp.bfloat16)
+    inputs = np.random.default_rng(0).normal(size=(2, 1, 6, 2)).astype(np.float32)
+    shapes = jax.eval_shape(half.init, jax.random.key(0), *inputs)
+    variables = jax.tree.map(lambda s: jnp.full(s.shape, 0.3, s.dtype), shapes)
+    for found in jax.jit(half.apply)(variables, *inputs):
+        assert found.dtype == jnp.float32
+        assert np.any(found != found.astype(jnp.bfloat16).astype(jnp.float32))
 
 
 def test_layers_invert_and_measure():

@@ -42,8 +42,8 @@ class Net(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, condition: jax.Array) -> tuple[jax.Array, jax.Array]:
         def conv(features: int, taps: int, name: str, **how: Any) -> Conv:
-            how = {"padding": "causal", "weight_norm": self.weight_norm, **how}
-            return Conv(features, taps, dtype=self.dtype, name=name, **how)
+            how = {"padding": "causal", "weight_norm": self.weight_norm, "dtype": self.dtype, **how}
+            return Conv(features, taps, name=name, **how)
 
         x, total = nn.relu(conv(self.width, self.front, "front")(x)), 0.0
         for i in range(self.layers):
@@ -58,8 +58,9 @@ class Net(nn.Module):
         # Flows multiply: small outputs keep the first audio near the noise.
         small = nn.initializers.variance_scaling(1e-3, "fan_in", "truncated_normal")
         start = nn.initializers.constant(jnp.array([0.0, self.bias]))
-        raw = conv(2, 1, "output", kernel_init=small, bias_init=start)(hidden)
-        mean, log_scale = jnp.split(raw.astype(jnp.float32), 2, -1)
+        fine = {"dtype": jnp.float32, "kernel_init": small, "bias_init": start}
+        raw = conv(2, 1, "output", **fine)(hidden)  # the mean is sound: bfloat16 would be a hiss
+        mean, log_scale = jnp.split(raw, 2, -1)
         return mean, log_scale
 
 

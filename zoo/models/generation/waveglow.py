@@ -55,7 +55,8 @@ class Coupling(nn.Module):
             x = x + both[..., :width] if i < last else x
             total += both[..., -width:]
         zero = nn.initializers.zeros
-        end = Conv(2 * self.features, 1, kernel_init=zero, dtype=self.dtype, name="end")(total)
+        # In float32: the shift is added to sound, in which the rounding of bfloat16 is a hiss.
+        end = Conv(2 * self.features, 1, kernel_init=zero, name="end")(total)
         shift, log_scale = jnp.split(end, 2, -1)
         return log_scale, shift
 
