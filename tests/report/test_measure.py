@@ -109,6 +109,11 @@ def test_the_budget_must_be_some_time(tmp_path):
             measure.measure([], minutes, tmp_path)
 
 
+def test_a_config_of_other_data_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="samplecnn_magnatagatune is not on the embedded data"):
+        measure.measure([NAME, "samplecnn_magnatagatune"], 5, tmp_path)
+
+
 @pytest.mark.parametrize("code, good", [(0, True), (2, False)])
 def test_a_script_s_exit_code_says_whether_it_went_well(tmp_path, code, good):
     (tmp_path / "train.py").write_text(f"raise SystemExit({code})")

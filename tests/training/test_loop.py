@@ -1,5 +1,6 @@
 """The loop carries every way of learning, survives bad batches, and resumes exactly."""
 
+import io
 import json
 import sys
 from functools import partial
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import soundfile
 
 sys.path.insert(0, str(Path(__file__).parent))
 from toys import TOYS, draws, hooks
@@ -177,15 +179,30 @@ def test_a_step_compiles_once(tmp_path):
     assert run._cache_size() == 1
 
 
-def test_tensorboard_keeps_the_step_that_a_run_resumes_from(tmp_path):
-    """As metrics.jsonl does; TensorBoard hides what stands at or beyond the step of a START."""
+def events(folder):
+    """What stands in the one TensorBoard file of a run."""
     from tensorboardX.proto.event_pb2 import Event
 
-    Log(tmp_path, 2, 5, active=True, board=True).close()
-    (file,) = (tmp_path / "tensorboard").iterdir()
-    data, starts = file.read_bytes(), []
+    (file,) = (folder / "tensorboard").iterdir()
+    data = file.read_bytes()
     while data:  # length (8 bytes), its checksum (4), event, its checksum (4)
         size = int.from_bytes(data[:8], "little")
         event, data = Event.FromString(data[12 : 12 + size]), data[16 + size :]
-        starts += [event.step] if event.session_log.status else []
-    assert starts == [3]
+        yield event
+
+
+def test_tensorboard_keeps_the_step_that_a_run_resumes_from(tmp_path):
+    """As metrics.jsonl does; TensorBoard hides what stands at or beyond the step of a START."""
+    Log(tmp_path, 2, 5, active=True, board=True).close()
+    assert [e.step for e in events(tmp_path) if e.session_log.status] == [3]
+
+
+def test_tensorboard_hears_both_channels_at_their_rate(tmp_path):
+    log = Log(tmp_path, 0, 5, active=True, board=True)
+    stereo = np.stack([np.linspace(-1, 1, 40), np.zeros(40)], 1).astype(np.float32)
+    log.audio(1, "samples/x", stereo, 8000)
+    log.close()
+    (value,) = (v for e in events(tmp_path) for v in e.summary.value)
+    heard, rate = soundfile.read(io.BytesIO(value.audio.encoded_audio_string))
+    assert rate == 8000
+    np.testing.assert_allclose(heard, stereo, atol=1e-4)

@@ -33,10 +33,12 @@ def measure(names: Sequence[str], minutes: float, directory: Path) -> int:
 
     Runs stand in `directory`/CONFIG, trials in `directory`/trials. A run that is complete keeps its
     row, whatever its budget was: another budget wants another `directory`. Raises BadInput for a
-    name that is no config.
+    name that is no config of the embedded data.
     """
     if not minutes > 0:
         raise BadInput(f"--minutes {minutes:g}: give each system some time, for instance 5")
+    if others := [name for name in names if not name.endswith(EMBEDDED)]:
+        raise BadInput(f"{others[0]} is not on the embedded data: name ...{EMBEDDED}, or none")
     root, failed = tables.clone(), []
     chosen = in_order([experiments.find(name) for name in names or embedded()])
     for number, config in enumerate(chosen, 1):

@@ -56,9 +56,10 @@ class Log:
                 self.board.add_scalar(name, value, step)
 
     def audio(self, step: int, name: str, audio: Any, rate: int) -> None:
-        """A clip [T C] or [T] float32 for TensorBoard."""
+        """A clip [T C] or [T] float32 for TensorBoard, which hears two channels at most."""
         if self.board is not None:
-            self.board.add_audio(name, audio.reshape(-1), step, sample_rate=rate)
+            heard = audio.reshape(len(audio), -1)[:, :2]
+            self.board.add_audio(name, heard, step, sample_rate=rate)
 
     def figure(self, step: int, name: str, figure: Any) -> None:
         if self.board is not None:
