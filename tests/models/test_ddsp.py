@@ -106,6 +106,15 @@ def test_bfloat16_decides_the_timbre_and_not_the_pitch(decoder):
     assert np.std(near - whole) < 0.03 * np.std(whole)
 
 
+@pytest.mark.parametrize("decoder", [RnnFcDecoder(8, 1, 8), DilatedConvDecoder(8, 4)])
+def test_under_bfloat16_the_controls_are_not_rounded(decoder):
+    half, given = decoder.clone(dtype=jnp.bfloat16), (jnp.linspace(0, 1, 40).reshape(1, 20, 2),)
+    variables = drawn(half.init, given, 5)
+    raw = half.apply(variables, given, 5)  # not compiled: a compiler may leave the rounding out
+    assert raw.dtype == jnp.float32
+    assert np.any(raw != raw.astype(jnp.bfloat16).astype(jnp.float32))
+
+
 def test_five_cents_reach_a_network_in_bfloat16():
     stack, notes = Stack(8, 1, jnp.bfloat16), jnp.array([62.0, 62.05]) / 127
     low, high = stack.apply(drawn(stack.init, notes[:, None]), notes[:, None])

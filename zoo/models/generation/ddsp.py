@@ -77,7 +77,8 @@ class RnnFcDecoder(nn.Module):
         joined = jnp.concatenate(parts, -1)
         heard, _ = GRU(self.gru, dtype=self.dtype, name="gru")(joined)
         x = Stack(*how, name="output")(jnp.concatenate([joined, heard], -1))
-        return nn.Dense(outputs, dtype=self.dtype, name="dense")(x).astype(jnp.float32)
+        # In float32: these are logarithms, and rounded they make amplitudes tremble by percents.
+        return nn.Dense(outputs, dtype=jnp.float32, name="dense")(x)
 
 
 class DilatedConvDecoder(nn.Module):
@@ -103,7 +104,7 @@ class DilatedConvDecoder(nn.Module):
             norm = nn.GroupNorm(1, epsilon=1e-5, use_fast_variance=False, dtype=self.dtype,
                                 name=f"norm_{number + 1}")  # fmt: skip
             x = x + norm(y)
-        return nn.Dense(outputs, dtype=self.dtype, name="dense")(x).astype(jnp.float32)
+        return nn.Dense(outputs, dtype=jnp.float32, name="dense")(x)  # as in `RnnFcDecoder`
 
 
 class Encoder(nn.Module):
