@@ -30,6 +30,7 @@ PAPER = {
     "loudness_l1": 0.07,
     "f0_l1": 0.02,
     "f0_outliers": 0.003,
+    # The authors' code measures loudness in dB; so small a number may be of a scaled one.
     "source": "supervised autoencoder on NSynth, not solo instruments; reported, unchecked",
 }
 PARAMETERS = 4_849_150
