@@ -24,7 +24,7 @@ def weight_norm(module: nn.Module, kernel: jax.Array, axis: int) -> jax.Array:
 
 
 def plain_kernel(params: Any, axis: int) -> jax.Array:
-    """The kernel of a layer's parameters, with its weight norm along `axis`, if any, worked in."""
+    """A layer's kernel [... C] with its weight norm along `axis`, if any, worked in -> [... C]."""
     kernel = params["kernel"]
     if "scale" not in params:
         return kernel
