@@ -51,3 +51,11 @@ def test_a_row_says_whose_weights_were_scored(trained, tmp_path):
     results.evaluate(trained, "test", None, tmp_path / "results")
     told = json.loads((tmp_path / "results/classification/toy.json").read_text())
     assert told["weights"] == "toy_weights" and told["step"] is None
+
+
+def test_another_split_does_not_take_the_place_of_the_test(trained, tmp_path):
+    row = tmp_path / "results/classification/toy.json"
+    for split, kept in (("validation", "validation"), ("test", "test"), ("validation", "test")):
+        results.evaluate(trained, split, None, tmp_path / "results")
+        assert json.loads(row.read_text())["split"] == kept
+    assert (tmp_path / "run/evaluation/validation.json").is_file()

@@ -29,6 +29,7 @@ def evaluate(
     """Scores a split; writes RUN/evaluation/SPLIT and `folder`/CONFIG.json.
 
     With a `limit` RUN/evaluation/SPLIT_first_LIMIT alone: a part's score is nowhere the whole's.
+    Nor does another split's row take the place of the test split's.
     """
     source = trained.experiment.data.source
     source.prepare()
@@ -54,7 +55,9 @@ def evaluate(
         save_report(report, trained.directory / "evaluation" / name)
         write(trained.directory / "evaluation" / f"{name}.json", row)
     if folder is not None and limit is None:
-        write(folder / trained.config.task / f"{trained.config.name}.json", row)
+        target = folder / trained.config.task / f"{trained.config.name}.json"
+        if split == "test" or not (target.is_file() and facts.load(target).get("split") == "test"):
+            write(target, row)
     return report
 
 
