@@ -187,6 +187,15 @@ def test_two_processes_give_the_same_bytes(split, tmp_path):
         assert (a["track"], a["chunk"]) == (b["track"], b["chunk"])
 
 
+def test_it_renders_on_the_cores_it_was_given(monkeypatch):
+    from zoo.data import score_workers
+
+    for given, used in (({5}, 1), ({0, 3, 4}, 3), (set(range(128)), 16)):
+        affinity = lambda pid, given=given: given  # noqa: E731
+        monkeypatch.setattr(score_workers.os, "sched_getaffinity", affinity, raising=False)
+        assert score_workers.cores() == used
+
+
 def test_a_killed_build_goes_on(tmp_path):
     """From a script without a main guard, killed with its takes half rendered."""
     shutil.copytree(data_dir() / "score_render_work", tmp_path / "score_render_work")

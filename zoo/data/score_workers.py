@@ -27,6 +27,7 @@ from zoo.data.score_takes import Job, examples
 from zoo.data.source import Example
 
 Rendered = tuple[list[Example], Counter]
+MOST = 16  # processes: each keeps up to 256 MB of tones
 
 
 class Workers:
@@ -91,6 +92,15 @@ class Workers:
         if failure:
             raise RuntimeError(f"rendering {job.name} failed:\n{failure}")
         return path
+
+
+def cores() -> int:
+    """How many this process may use, which a batch system makes fewer than there are; at most 16.
+
+    What is rendered does not depend on it.
+    """
+    there = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count())
+    return min(len(there), MOST)
 
 
 def save(path: Path, rendered: Rendered) -> None:
