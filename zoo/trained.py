@@ -37,9 +37,9 @@ class Trained:
     directory: Path | None = None  # where the run stands; None for published weights
 
     def fingerprint(self) -> str:
-        """SHA-256 over all parameters, in the order of their paths."""
+        """SHA-256 over all arrays that an output depends on, in the order of their paths."""
         digest = hashlib.sha256()
-        for leaf in jax.tree.leaves((self.variables.params, self.variables.frozen)):
+        for leaf in jax.tree.leaves(self.variables):
             digest.update(np.ascontiguousarray(leaf).tobytes())
         return digest.hexdigest()
 
