@@ -27,13 +27,8 @@ LEARNERS = [name for name in NAMES if name not in UNTRAINED + FITTED]
 EMBEDDED = [name for name in NAMES if name.endswith("_score_render")]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled_in_haste():
-    """What is asked here of every config holds of unoptimised programs, and these come sooner."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-    jax.clear_caches()  # other tests' programs shall be those that users run
+# What is asked here of every config holds of unoptimised programs.
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
 
 
 @pytest.fixture(scope="module", params=NAMES)

@@ -65,7 +65,6 @@ def test_excitation(tagger, tmp_path, capsys, monkeypatch):
     [
         (("filters", "--layer", "bnk"), "did you mean bank"),
         (("activation", "--layer", "bnk"), "did you mean bank"),
-        (("activation", "--filters", "0"), "give 1 or more"),
         (("excitation",), "no squeeze-and-excitation blocks"),
     ],
 )
@@ -75,6 +74,12 @@ def test_bad_input_is_one_line_and_leaves_nothing(tagger, tmp_path, capsys, word
     errors = capsys.readouterr().err
     assert said in errors and errors.count("\n") == 1
     assert not folder.exists()
+
+
+def test_no_filters_are_refused_where_words_are_read(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        look(tmp_path / "new", "--kind", "activation", "--filters", "0")
+    assert "1 or above" in capsys.readouterr().err
 
 
 def test_unknown_weights_are_refused(tmp_path, capsys):

@@ -7,7 +7,12 @@ import pytest
 from kymatio.scattering1d.frontend.numpy_frontend import ScatteringNumPy1D
 
 from zoo.errors import BadInput
-from zoo.signal.scattering import LARGEST, Scattering, prepare, scatter
+from zoo.signal import scattering
+from zoo.signal.scattering import LARGEST, Scattering, prepare
+
+# Many filters of many lengths: a long program to optimise.
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
+scatter = jax.jit(scattering.scatter, static_argnames="how")
 
 CASES = [
     (5, (8, 1), None, 1000),
@@ -76,7 +81,7 @@ def test_channels_are_apart_and_gradients_finite():
     how = Scattering(4, (2, 1))
     both = scatter(x, how)
     np.testing.assert_allclose(both[..., 1], scatter(x[..., 1:], how)[..., 0], atol=1e-6)
-    gradient = jax.grad(lambda x: jnp.sum(scatter(x, how) ** 2))(jnp.asarray(x))
+    gradient = jax.jit(jax.grad(lambda x: jnp.sum(scatter(x, how) ** 2)))(jnp.asarray(x))
     assert np.all(np.isfinite(gradient)) and np.all(np.any(np.asarray(gradient), 1))
 
 
