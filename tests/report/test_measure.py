@@ -95,6 +95,18 @@ def test_an_interrupted_training_goes_on_without_another_trial(scripts, tmp_path
     assert len(ran) == 3 and ran[2] == ran[1]
 
 
+def test_a_system_without_training_is_scored_into_the_clone_and_once(scripts, tmp_path):
+    _, ran = scripts
+    name = "oracle_score_render"
+    assert measure.measure([name], 5, tmp_path / "runs") == 0
+    folder = tmp_path / "results"
+    assert ran == [("evaluate.py", ["--config", name, "--results", str(folder)])]
+    (folder / "separation").mkdir(parents=True)
+    (folder / "separation" / f"{name}.json").write_text("{}")
+    assert measure.measure([name], 5, tmp_path / "runs") == 0
+    assert len(ran) == 1
+
+
 def test_one_that_fails_does_not_stop_the_others(scripts, tmp_path, capsys):
     command, ran = scripts
     command.fails = True

@@ -73,8 +73,8 @@ def row(config: Config, minutes: float, directory: Path, root: Path) -> bool:
     target = root / "results" / config.task / f"{config.name}.json"
     experiment = config.experiment()
     if not learns(experiment):
-        done = target.is_file() or command(root, "evaluate.py", "--config", config.name)
-        return bool(done) and target.is_file()
+        words = ["--config", config.name, "--results", root / "results"]
+        return target.is_file() or command(root, "evaluate.py", *words)
     run = directory / config.name
     words = [f"{name}={directory / origin}" for name, origin in origins(config).items()]
     scores = run / "evaluation" / "test.json"
