@@ -1,0 +1,53 @@
+"""WaveNet against a PyTorch net written apart from it, with the same weights."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from zoo.distributions import Categorical, Gaussian
+from zoo.models.generation.wavenet import WaveNet
+
+torch = pytest.importorskip("torch")
+from torch_twin import agree, leaves  # noqa: E402
+from torch_wavenet import follow, wavenet  # noqa: E402
+
+SIZES = dict(layers=4, stacks=2, width=6, gate=5, skip=7, head=8)
+
+
+@pytest.mark.parametrize("kind", ["codes", "conditions"])
+def test_output_and_gradients_equal_torch(kind):
+    """Of 8-bit codes alone, and of amplitudes under frames and a speaker with a Gaussian on top."""
+    rng = np.random.default_rng(0)
+    audio = rng.uniform(-0.9, 0.9, (2, 24, 1)).astype(np.float32)
+    model, inputs, told = WaveNet(**SIZES, distribution=Categorical(16)), {}, {}
+    if kind == "conditions":
+        model = WaveNet(
+            **SIZES, kernel=3, input="scalar", distribution=Gaussian(), global_condition=3,
+            local_condition=4, upsampling=(2, 4),
+        )  # fmt: skip
+        inputs = {
+            "condition": rng.normal(size=(2, 3, 4)).astype(np.float32), "speaker": jnp.array([2, 0])
+        }  # fmt: skip
+    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), audio, **inputs))
+    variables = jax.tree.map(lambda s: rng.normal(0, 0.4, s.shape).astype(np.float32), shapes)
+    w = leaves(variables["params"])
+    if kind == "codes":
+        codes = np.array(model.distribution.encode(audio))[..., 0]
+        silence = int(model.distribution.encode(jnp.zeros(1))[0])
+        late = torch.tensor(np.pad(codes[:, :-1], ((0, 0), (1, 0)), constant_values=silence))
+    else:
+        late = torch.tensor(np.pad(audio[:, :-1, 0], ((0, 0), (1, 0))))[:, None]
+        frames = follow(w, torch.tensor(inputs["condition"]).mT, model.upsampling)
+        told = {"local": frames, "voice": torch.eye(3)[[2, 0]]}
+    theirs = wavenet(w, late.long() if kind == "codes" else late, model.dilations, **told).mT
+    target = np.cos(np.arange(theirs.numel(), dtype=np.float32)).reshape(theirs.shape)
+
+    def loss(variables):
+        raw = model.apply(variables, audio, **inputs)
+        return jnp.sum(raw * target), raw
+
+    (_, raw), gradients = jax.jit(jax.value_and_grad(loss, has_aux=True))(variables)
+    np.testing.assert_allclose(raw, theirs.detach(), atol=2e-5)
+    (theirs * torch.tensor(target)).sum().backward()
+    agree(w, gradients["params"], rtol=1e-3, atol=2e-4)
