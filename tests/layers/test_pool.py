@@ -33,12 +33,10 @@ def test_pool_over_time_equals_flax(kind, window, stride, padding):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["max", "avg"])
-def test_pool_over_patches_equals_flax(kind):
+def test_pool_over_patches_equals_flax():
     x = jax.random.normal(jax.random.key(0), (2, 9, 13, 3))
-    ours, plain = getattr(pool, f"{kind}_pool_2d"), getattr(nn, f"{kind}_pool")
-    first = with_gradient(lambda x: ours(x, (2, 4)), x)
-    second = with_gradient(lambda x: plain(x, (2, 4), (2, 4)), x)
+    first = with_gradient(lambda x: pool.max_pool_2d(x, (2, 4)), x)
+    second = with_gradient(lambda x: nn.max_pool(x, (2, 4), (2, 4)), x)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
 

@@ -52,8 +52,10 @@ def _slices(
 
 def max_pool_2d(x: jax.Array, window: tuple[int, int]) -> jax.Array:
     """Largest of each (h, w) patch, [B H W C] -> [B H//h W//w C]; the remainder is dropped."""
-    _check_patch(x, window)
-    return reduce(_larger, _rows(reduce(_larger, _columns(x, window[1])), window[0]))
+    (h, w), (rows, columns) = window, x.shape[1:3]
+    if rows < h or columns < w:
+        raise BadInput(f"input of {rows} x {columns} is smaller than the pool of {h} x {w}")
+    return reduce(_larger, _rows(reduce(_larger, _columns(x, w)), h))
 
 
 def largest(x: jax.Array, axis: int) -> jax.Array:
@@ -66,20 +68,6 @@ def largest(x: jax.Array, axis: int) -> jax.Array:
         low = jax.lax.slice_in_dim(x, 0, half, axis=axis)
         x = _larger(low, jax.lax.slice_in_dim(x, count - half, count, axis=axis))
     return x.squeeze(axis)
-
-
-def avg_pool_2d(x: jax.Array, window: tuple[int, int]) -> jax.Array:
-    """Mean of each (h, w) patch, [B H W C] -> [B H//h W//w C]; the remainder is dropped."""
-    _check_patch(x, window)
-    (h, w), (batch, rows, columns, channels) = window, x.shape
-    x = x[:, : rows // h * h, : columns // w * w]
-    return x.reshape(batch, rows // h, h, columns // w, w, channels).mean((2, 4))
-
-
-def _check_patch(x: jax.Array, window: tuple[int, int]) -> None:
-    (h, w), (rows, columns) = window, x.shape[1:3]
-    if rows < h or columns < w:
-        raise BadInput(f"input of {rows} x {columns} is smaller than the pool of {h} x {w}")
 
 
 def _rows(x: jax.Array, count: int) -> list[jax.Array]:

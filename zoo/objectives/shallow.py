@@ -19,7 +19,6 @@ from zoo.errors import BadInput
 from zoo.objectives.base import Tree
 
 Progress = Callable[[int, int], None]  # (done, of how many)
-Gram = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)

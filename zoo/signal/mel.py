@@ -111,11 +111,6 @@ def log10_clamp(magnitude: jax.Array, floor: float = 1e-5) -> jax.Array:
     return jnp.log10(jnp.maximum(magnitude, floor))
 
 
-def log_offset(magnitude: jax.Array, offset: float = 1e-6) -> jax.Array:
-    """ln(x + offset), [...] -> [...]. SpecGAN, GANSynth."""
-    return jnp.log(magnitude + offset)
-
-
 @dataclass(frozen=True)
 class MelSpec:
     """Every convention of one system's mel spectrogram. Lengths in samples, frequencies in Hz."""

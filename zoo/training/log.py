@@ -48,9 +48,10 @@ class Log:
         line = {"step": step, "time": round(time.time(), 3), **clean}
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
-        if "loss" in values or "train/loss" in values:
-            loss = values.get("loss", values.get("train/loss"))
-            self.bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
+        # Of several players each has its own: 'critic/loss', 'generator/loss'.
+        losses = {k: f"{v:.4g}" for k, v in values.items() if k.split("/")[-1] == "loss"}
+        if losses:
+            self.bar.set_postfix(losses, refresh=False)
         if self.board is not None:
             for name, value in values.items():
                 self.board.add_scalar(name, value, step)

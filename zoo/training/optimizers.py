@@ -58,12 +58,3 @@ def warmup_cosine(rate: float, steps: int, warmup: int = 0) -> optax.Schedule:
 def halving(rate: float, every: int) -> optax.Schedule:
     """rate, halved every `every` steps (public WaveNet recipes)."""
     return optax.exponential_decay(rate, every, 0.5, staircase=True)
-
-
-def steps_down(rate: float, at: dict[int, float]) -> optax.Schedule:
-    """Piecewise constant: `at` gives the rate from a step on (NSynth's table)."""
-    boundaries, previous = {}, rate
-    for step, value in sorted(at.items()):
-        boundaries[step] = value / previous
-        previous = value
-    return optax.piecewise_constant_schedule(rate, boundaries)

@@ -35,7 +35,7 @@ V1: dict[str, Any] = {
 }  # fmt: skip
 V2: dict[str, Any] = {"recurrent": 256}
 PORT: dict[str, Any] = {}
-LOWEST, KEYS = 21, 88  # MIDI number of the lowest piano key, and how many there are
+KEYS = 88  # of a piano
 
 
 class ConvStack(nn.Module):
