@@ -80,3 +80,45 @@ def test_a_carry_of_any_batch_finds_a_place_on_any_number_of_devices():
         sharding = meshes.state_shardings(mesh, carry)["memory"]
         sharding.shard_shape((8, 4))  # raises where the rows do not divide
         assert (sharding.spec == meshes.BATCH) == split
+
+
+VOICES = """
+import jax, jax.numpy as jnp, numpy as np
+from zoo import mesh as meshes, sampling
+from zoo.distributions import Categorical
+from zoo.models.generation.samplernn import SampleRNN
+from zoo.models.generation.wavenet import WaveNet
+
+mesh = meshes.make(2)
+random = np.random.default_rng(0)
+for model in (
+    WaveNet(layers=4, stacks=2, width=6, gate=5, skip=7, head=8, distribution=Categorical(16)),
+    SampleRNN((4,), 1, 6, 3, distribution=Categorical(16, "linear")),
+):
+    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 64, 1)))
+    one = jax.tree.map(lambda s: jnp.asarray(random.normal(0, 0.5, s.shape), s.dtype), shapes)
+    eight = jax.device_put(one, meshes.replicated(mesh))
+    audio = [
+        np.concatenate(list(sampling.generate(model, variables, length=2500, count=8)), 1)
+        for variables in (one, eight)
+    ]
+    np.testing.assert_allclose(audio[1], audio[0], atol=1e-6)
+    assert len(np.unique(audio[0])) > 10
+    state = sampling.spread(model, sampling.start(model, eight, count=8), mesh)
+    assert all(len(x.sharding.device_set) == 8 for x in jax.tree.leaves(state))
+    assert state.voices.sharding.shard_shape((8,)) == (1,)
+    folded = sampling.fold(model, eight, {})
+    block = sampling._draw_block.lower(model, folded, state, None, 1024, 1.0, False).compile()
+    words = block.as_text()
+    assert not any(word in words for word in ("all-reduce", "all-gather", "collective-permute"))
+assert sampling._draw_block._cache_size() == 4, "one compilation a model and a placement"
+"""
+
+
+def test_eight_devices_draw_the_voices_of_one_without_speaking():
+    flags = "--xla_force_host_platform_device_count=8"
+    environment = {**os.environ, "XLA_FLAGS": flags, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", VOICES], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr

@@ -109,16 +109,15 @@ def afresh(voices: Voices, stream: Stream, state: State, bad: np.ndarray) -> Sta
     begun = fresh.carry
     if hasattr(voices.model, "align"):
         begun = voices.model.align(begun, state.carry)
-    wider = jax.eval_shape(lambda: voices.model.initial(stream.count + 1))
 
-    def mixed(old: jax.Array, new: jax.Array, wide: jax.ShapeDtypeStruct) -> jax.Array:
-        axes = [i for i, (a, b) in enumerate(zip(old.shape, wide.shape)) if a != b]
-        if not axes:
+    def mixed(axis: int, old: jax.Array, new: jax.Array) -> jax.Array:
+        if axis < 0:
             return old  # shared by all voices, a clock for instance
-        shape = [-1 if i == axes[0] else 1 for i in range(old.ndim)]
+        shape = [-1 if i == axis else 1 for i in range(old.ndim)]
         return jnp.where(bad.reshape(shape), new.astype(old.dtype), old)
 
-    carry = jax.tree.map(mixed, state.carry, begun, wider)
+    axes = sampling.voice_axes(voices.model, stream.count)
+    carry = jax.tree.map(mixed, axes, state.carry, begun)
     return state.replace(carry=carry, last=jnp.where(bad[:, None], fresh.last, state.last))
 
 

@@ -47,6 +47,21 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, BATCH)
 
 
+def split(mesh: Mesh, axis: int) -> NamedSharding:
+    """That axis split over all devices, said as XLA says it of its outputs.
+
+    A compiled function that takes back what it gave would else be compiled twice.
+    """
+    names = tuple(name for name, size in mesh.shape.items() if size > 1)
+    return NamedSharding(mesh, PartitionSpec(*[None] * axis, names if names[1:] else names[0]))
+
+
+def of(tree: Any) -> Mesh | None:
+    """The mesh that arrays of a run lie on; None for arrays of NumPy or of one device."""
+    shardings = (getattr(leaf, "sharding", None) for leaf in jax.tree.leaves(tree))
+    return next((s.mesh for s in shardings if isinstance(s, NamedSharding)), None)
+
+
 def state_shardings(mesh: Mesh, abstract: Any) -> Any:
     """Shardings: large leaves split over `fsdp`, carries over the batch, the rest replicated.
 

@@ -16,6 +16,8 @@ and, to be faster or to do more, with
 
 The noise of a sample depends on (seed, voice, index of the sample) alone. So it does not matter how
 the audio is cut into chunks, whether it was interrupted, or which other voices are in the batch.
+Where the variables lie on several devices, as those of a run do, each device draws its share of the
+voices, if they divide.
 """
 
 from __future__ import annotations
@@ -29,8 +31,10 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from zoo import conditions
+from zoo import mesh as meshes
 from zoo.errors import BadInput
 
 Tree = Any
@@ -131,6 +135,7 @@ def resume(
     """
     _check(length, temperature, chunk, condition)
     folded = fold(model, variables, constant or {}) if folded is None else folded
+    state = spread(model, state, meshes.of(variables))
     size, hop = _block(model), _hop(model)
     chunk = -(-chunk // hop) * hop  # whole frames: what is drawn is not thrown away
     block = conditions.blocks(condition, size)
@@ -149,6 +154,31 @@ def resume(
         done += wanted
         # A decoded code may pass 1 by a rounding of the compiled expression.
         yield np.ascontiguousarray(audio.T.clip(-1.0, 1.0))[..., None], state
+
+
+def voice_axes(model: nn.Module, count: int) -> Tree:
+    """For each array of a carry the axis along which the voices lie; -1 where all share it."""
+
+    def axis(now: jax.ShapeDtypeStruct, wider: jax.ShapeDtypeStruct) -> int:
+        pairs = enumerate(zip(now.shape, wider.shape))
+        return next((i for i, (one, other) in pairs if one != other), -1)
+
+    now, wider = (jax.eval_shape(partial(model.initial, n)) for n in (count, count + 1))
+    return jax.tree.map(axis, now, wider)
+
+
+def spread(model: nn.Module, state: State, mesh: Mesh | None) -> State:
+    """The state with its voices split over the devices of the mesh, where they divide."""
+    count = state.last.shape[0]
+    if mesh is None or mesh.size == 1 or count % mesh.size:
+        return state
+
+    def place(axis: int, leaf: jax.Array) -> jax.Array:
+        sharding = meshes.replicated(mesh) if axis < 0 else meshes.split(mesh, axis)
+        return jax.device_put(leaf, sharding)
+
+    axes = State(voice_axes(model, count), last=0, clock=-1, seed=-1, voices=0)
+    return jax.tree.map(place, axes, state)
 
 
 @partial(jax.jit, static_argnames=("model", "greedy"), donate_argnames=("state",))
