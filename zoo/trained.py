@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -113,7 +114,8 @@ def load(
         stored = {**found.defaults, **thawed(found, meta["arguments"])}
         arguments = experiments.parse(found, words, stored)
         experiment = found.experiment(**arguments)
-        mesh = mesh or meshes.make(1)
+        # Split as in training, as far as it goes here: it may not fit on a device whole.
+        mesh = mesh or meshes.make(math.gcd(experiment.fsdp, jax.device_count()))
         spec = experiment.data.spec(experiment.batch)
         target = state.abstract(mesh, builder(experiment), spec)
         at, learnt, meta = checkpoints.restore(target, chosen)
