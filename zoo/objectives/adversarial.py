@@ -20,9 +20,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.losses import adversarial
-from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
-
-Outcome = tuple[jax.Array, tuple[Tree, Metrics]]
+from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
 
 
 @dataclass(frozen=True)
@@ -126,14 +124,11 @@ class Wasserstein:
 
         left, number = request.length or float("inf"), 0
         while left > 0:
-            audio = np.asarray(sample(variables, number))[:, : int(min(left, self._samples))]
+            audio = np.asarray(sample(variables, number))
+            audio = audio[:, : int(min(left, audio.shape[1]))]
             for start in range(0, audio.shape[1], request.chunk):
                 yield audio[:, start : start + request.chunk]
             left, number = left - audio.shape[1], number + 1
-
-    @property
-    def _samples(self) -> int:
-        return self.generator.samples
 
     def _latents(self, key: jax.Array, count: int) -> jax.Array:
         return jax.random.uniform(key, (count, self.generator.latent), minval=-1.0)
@@ -141,9 +136,7 @@ class Wasserstein:
     def _classes(self, batch: Batch) -> jax.Array | None:
         return None if self.label is None else batch[self.label].astype(jnp.int32)
 
-    def _generate(
-        self, variables: Variables, z: jax.Array, classes: jax.Array | None
-    ) -> jax.Array:
+    def _generate(self, variables: Variables, z: jax.Array, classes: jax.Array | None) -> jax.Array:
         return self.generator.apply(variables.of("generator"), z, classes)
 
     def _score(

@@ -24,7 +24,7 @@ from zoo.conditions import Upsampled
 from zoo.errors import BadInput
 from zoo.layers.quantizer import usage
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
+from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
 
 PLAYER = "autoencoder"
 
@@ -53,9 +53,7 @@ class QuantisedAutoencoder:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn(PLAYER, self._loss),)
 
-    def _loss(
-        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
+    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         audio = batch[self.audio]
         given = self._given(batch)
         (raw, found), changed = one_network.train(

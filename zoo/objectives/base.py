@@ -12,7 +12,8 @@ import jax
 Batch = dict[str, jax.Array]
 Tree = Any
 Metrics = dict[str, jax.Array]
-Loss = Callable[["Variables", Batch, jax.Array, jax.Array], tuple[jax.Array, tuple[Tree, Metrics]]]
+Outcome = tuple[jax.Array, tuple[Tree, Metrics]]  # (value, (new collections, metrics))
+Loss = Callable[["Variables", Batch, jax.Array, jax.Array], Outcome]
 
 
 @flax.struct.dataclass
@@ -37,9 +38,8 @@ class Variables:
 class Turn:
     """One player's optimiser step on a fresh batch.
 
-    loss(variables, batch, rng, step) -> (value, (new collections, metrics)); it is differentiated
-    with respect to `variables.params[player]` only. `new collections` holds the players whose
-    collections changed.
+    loss(variables, batch, rng, step) -> `Outcome`; its value is differentiated with respect to
+    `variables.params[player]` only. The new collections are those of the players that changed some.
     """
 
     player: str

@@ -21,7 +21,7 @@ from zoo import sampling
 from zoo.errors import BadInput
 from zoo.layers.quantizer import usage
 from zoo.objectives import autoencoder as autoencoders
-from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
+from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
 
 FROZEN = autoencoders.PLAYER
 
@@ -63,9 +63,7 @@ class CodePrior:
         found = self.autoencoder.apply(variables.of(FROZEN), audio, method="encode")
         return jax.lax.stop_gradient(found)
 
-    def _loss(
-        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
+    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         codes = self.codes(variables, batch[self.audio])
         nats = jnp.mean(self._nats(variables, codes, train=True))
         perplexity, live = usage(codes, self.autoencoder.codes)

@@ -21,7 +21,7 @@ from zoo.distributions import Gaussian
 from zoo.errors import BadInput
 from zoo.losses import divergence, spectral
 from zoo.objectives import mel_windows
-from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
+from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
 from zoo.signal import mel
 
 MARGIN = 2  # frames on either side that upsampling by transposed convolutions mixes in
@@ -67,9 +67,7 @@ class Distillation:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("student", self._loss),)
 
-    def _loss(
-        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
+    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         real = batch[self.audio]
         fake, terms = self._distil(variables, self.features(real), real.shape, rng)
         metrics = {name: jnp.mean(term) for name, term in terms.items()}
@@ -101,23 +99,15 @@ class Distillation:
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of the source vocoded in parallel, every voice from its own noise."""
-        how = dict(count=request.count, seed=request.seed, temperature=request.temperature)
-        make = partial(jax.jit(partial(self._make, **how)), variables)
+        make = partial(jax.jit(partial(self._make, request)), variables)
         before = -(-self.student.reach // self.spec.hop) + MARGIN
         return mel_windows.vocoded(make, request, self.spec, before=before, after=MARGIN)
 
     def _make(
-        self,
-        variables: Variables,
-        frames: jax.Array,
-        first: jax.Array,
-        *,
-        count: int,
-        seed: int,
-        temperature: float,
+        self, request: Request, variables: Variables, frames: jax.Array, first: jax.Array
     ) -> jax.Array:
-        hop = self.spec.hop
-        noise = mel_windows.noise(seed, count, first * hop, frames.shape[1] * hop, 1)
+        hop, count = self.spec.hop, request.count
+        noise = mel_windows.noise(request.seed, count, first * hop, frames.shape[1] * hop, 1)
         told = self._told(variables, frames)
         told = jnp.broadcast_to(told, (count, *told.shape[1:]))
-        return self.student.apply(variables.of("student"), noise * temperature, told)[0]
+        return self.student.apply(variables.of("student"), noise * request.temperature, told)[0]

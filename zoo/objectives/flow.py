@@ -20,7 +20,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.objectives import mel_windows, one_network
-from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
+from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
 from zoo.signal import mel
 
 
@@ -64,9 +64,7 @@ class Flow:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(
-        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
+    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         nats = jnp.mean(self._nats(variables, batch, rng, train=True))
         return nats, ({}, {"bits_per_sample": nats / math.log(2)})
 
@@ -92,25 +90,17 @@ class Flow:
         The noise has the standard deviation sigma * temperature: papers' sigma at inference (0.6)
         is a temperature of 0.6 / sigma.
         """
-        how = dict(count=request.count, seed=request.seed, temperature=request.temperature)
-        make = partial(jax.jit(partial(self._make, **how)), variables)
+        make = partial(jax.jit(partial(self._make, request)), variables)
         before, after = self.model.frames_before, self.model.frames_after
         return mel_windows.vocoded(make, request, self.spec, before=before, after=after)
 
     def _make(
-        self,
-        variables: Variables,
-        frames: jax.Array,
-        first: jax.Array,
-        *,
-        count: int,
-        seed: int,
-        temperature: float,
+        self, request: Request, variables: Variables, frames: jax.Array, first: jax.Array
     ) -> jax.Array:
-        group = self.model.group
+        group, count = self.model.group, request.count
         steps = self.spec.hop // group  # groups of samples in a frame
         length = frames.shape[1] * steps
-        z = mel_windows.noise(seed, count, first * steps, length, group)
+        z = mel_windows.noise(request.seed, count, first * steps, length, group)
         frames = jnp.broadcast_to(frames, (count, *frames.shape[1:]))
-        z = z * (self.sigma * temperature)
+        z = z * (self.sigma * request.temperature)
         return self.model.apply(variables.of("model"), z, frames, method="inverse")

@@ -21,7 +21,7 @@ from zoo import sampling
 from zoo.conditions import Upsampled
 from zoo.errors import BadInput
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
+from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,7 @@ class Autoregressive:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(
-        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
+    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         raw, changed = one_network.train(
             self.model, variables, {"dropout": rng}, batch[self.audio], **self._given(batch)
         )

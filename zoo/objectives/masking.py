@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from zoo.losses.waveform import l1
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Metrics, Tree, Turn, Variables
+from zoo.objectives.base import Batch, Outcome, Turn, Variables
 from zoo.objectives.supervised import Supervised
 
 
@@ -35,9 +35,7 @@ class Masking:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(
-        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
+    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         mix, rngs = batch[self.input], {"dropout": rng}
         estimates, changed = one_network.train(
             self.model, variables, rngs, mix, method="magnitudes"

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 
 from zoo import sampling
 from zoo.errors import BadInput
-from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
+from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,7 @@ class RecurrentLikelihood:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(
-        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
+    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         memory, audio = variables.collections["model"]["memory"], batch[self.audio]
         rows = len(jax.tree.leaves(memory)[0])
         if rows != len(audio):

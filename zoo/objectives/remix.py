@@ -6,13 +6,13 @@ examples but a stage before another objective's loss, compiled with it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
 
 from zoo.errors import BadInput
-from zoo.objectives.base import Batch, Metrics, Objective, Tree, Turn, Variables
+from zoo.objectives.base import Batch, Objective, Outcome, Turn, Variables
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,11 @@ class Remix:
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        return tuple(
-            Turn(turn.player, partial(self._loss, turn), turn.repeat)
-            for turn in self.objective.turns
-        )
+        return tuple(replace(turn, loss=partial(self._loss, turn)) for turn in self.objective.turns)
 
     def _loss(
         self, turn: Turn, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
+    ) -> Outcome:
         rng, own = jax.random.split(rng)
         stems = exchange(own, batch[self.stems], self.group)
         batch = {**batch, self.stems: stems, self.mixture: stems.sum(-2)}

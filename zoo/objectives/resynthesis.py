@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -14,7 +14,7 @@ from zoo.errors import BadInput
 from zoo.losses.spectral import multi_scale
 from zoo.losses.waveform import l1
 from zoo.objectives import tone_transfer
-from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
+from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
 from zoo.objectives.tone_transfer import Register, Tracker
 
 SLOW = 0.99  # of the moving means that describe the register of the training data
@@ -35,7 +35,8 @@ class Resynthesis:
     classes: str | None = None
     tracker: Tracker | None = None
     register: Register | None = None
-    needs_source: bool = True
+
+    needs_source: ClassVar[bool] = True
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         audio, f0, classes = self._given(batch)
@@ -47,9 +48,7 @@ class Resynthesis:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(
-        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
+    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         audio, f0, classes = self._given(batch)
         played = self.model.apply(variables.of("model"), audio, f0, classes, key=rng)
         value = jnp.mean(multi_scale(played, audio))

@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Metrics, Tree, Turn, Variables
+from zoo.objectives.base import Batch, Outcome, Turn, Variables
+from zoo.signal import framing
 
 
 def raw(output: jax.Array) -> jax.Array:
@@ -46,12 +47,10 @@ class Supervised:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(
-        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
+    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         audio = batch[self.input]
         output, changed = one_network.train(self.model, variables, {"dropout": rng}, audio)
-        target = centre_crop(batch[self.target], output)
+        target = cropped(batch[self.target], output)
         rest = () if self.mask is None else (batch[self.mask],)
         value = jnp.mean(self.loss(output.astype(jnp.float32), target, *rest))
         return value, (changed, {})
@@ -61,9 +60,7 @@ class Supervised:
         return {"prediction": self.link(output.astype(jnp.float32))}
 
 
-def centre_crop(target: jax.Array, output: jax.Array) -> jax.Array:
+def cropped(target: jax.Array, output: jax.Array) -> jax.Array:
     """The middle of [B T ...] as long as the output [B T' ...]; [B K] stays as it is."""
-    surplus = target.shape[1] - output.shape[1]
-    if target.ndim < 3 or surplus <= 0:
-        return target
-    return target[:, surplus // 2 : surplus // 2 + output.shape[1]]
+    fits = target.ndim < 3 or target.shape[1] <= output.shape[1]
+    return target if fits else framing.crop(target, output.shape[1])

@@ -20,6 +20,7 @@ import numpy as np
 from zoo.errors import BadInput
 from zoo.objectives.base import Request
 from zoo.signal import framing, synthesis
+from zoo.signal.pitch import note_of_hertz
 
 Tracker = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
@@ -122,7 +123,7 @@ def transpose(
     As Magenta's demo moves them, in one step: it also stretches the curve between mean and floor.
     """
     audible = loudness > loudness.max() - 3 * AUDIBLE
-    note = 69.0 + 12.0 * np.log2(f0[audible] / 440.0)
+    note = note_of_hertz(f0[audible])
     octaves = np.round((register.pitch - note.mean()) / 12.0)
     moved = loudness + register.loudness - loudness[audible].mean()
     return f0 * 2.0**octaves, np.clip(moved, -span, register.loudest)
@@ -208,9 +209,7 @@ def _block(
     return tone + noise[:, model.hop : -model.hop]
 
 
-def wet(
-    model: nn.Module, variables: Any, blocks: Iterator[np.ndarray]
-) -> Iterator[np.ndarray]:
+def wet(model: nn.Module, variables: Any, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     """The blocks [B t 1] with the model's room around them; the tail past the end is cut."""
     if not model.reverb:
         yield from blocks

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from zoo.losses.transcription import velocity_error, weighted_cross_entropy
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Metrics, Tree, Turn, Variables
+from zoo.objectives.base import Batch, Metrics, Outcome, Turn, Variables
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,7 @@ class Transcription:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(
-        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> tuple[jax.Array, tuple[Tree, Metrics]]:
+    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         audio = batch[self.audio]
         heads, changed = one_network.train(self.model, variables, {"dropout": rng}, audio)
         losses = self.losses(heads, batch)

@@ -63,7 +63,7 @@ def overlap_add(frames: jax.Array, hop: int) -> jax.Array:
 
 
 def crop(x: jax.Array, length: int) -> jax.Array:
-    """The centre `length` samples, [B T C] -> [B length C]; of an odd rest, more behind."""
+    """The centre `length` samples, [B T ...] -> [B length ...]; of an odd rest, more behind."""
     start = (x.shape[1] - length) // 2
     return x[:, start : start + length]
 
