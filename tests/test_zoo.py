@@ -62,6 +62,24 @@ def test_says_what_it_is(config):
     assert info.licence and info.url and info.sample_rate
 
 
+# What may be named as agreeing, and what a test that compares with it must hold.
+OUTSIDE = {
+    "published weights": "def test_published_", "parameter count": "count", "PyTorch": "torch",
+    "librosa": "librosa", "SciPy": "scipy", "scikit-learn": "sklearn", "kymatio": "kymatio",
+    "mir_eval": "mir_eval", "museval": "museval",
+}  # fmt: skip
+
+
+def test_says_what_outside_agrees(config):
+    """Where nothing does, the docstring has to say so."""
+    assert config.module.AGREES or "nothing outside" in config.module.__doc__.lower()
+    for path, what in config.agrees.items():
+        test = (experiments.folder().parent / path).read_text()
+        needed = [word for name, word in OUTSIDE.items() if name in what]
+        assert path.startswith("tests/") and len(what) <= 50
+        assert needed and all(word in test for word in needed), f"{path} does not show {what}"
+
+
 @pytest.fixture(scope="module", params=LEARNERS)
 def learner(request):
     return experiments.find(request.param)

@@ -77,6 +77,11 @@ class Config:
         return getattr(self.module, "PAPER", {})
 
     @property
+    def agrees(self) -> dict[str, str]:
+        """What outside this project agrees with the system, by the test that shows it."""
+        return getattr(self.module, "AGREES", {})
+
+    @property
     def smoke(self) -> dict[str, Any]:
         return getattr(self.module, "SMOKE", {})
 

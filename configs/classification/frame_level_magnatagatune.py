@@ -29,6 +29,7 @@ PAPER = {
     "the spectrogram's .8815 was seen elsewhere, as .882 on slides of K. Choi",
 }
 PARAMETERS = 107_870
+AGREES = {"tests/models/test_frame_level.py": "PyTorch twin, librosa"}
 SMOKE = {"filters": 8, "features": 4, "hidden": 6, "batch": 2, "steps": 2}
 
 

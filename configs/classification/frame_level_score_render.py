@@ -19,6 +19,7 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 PAPER = {}
 PARAMETERS = 137_864
+AGREES = {"tests/models/test_frame_level.py": "PyTorch twin, librosa"}
 SMOKE = {"size": "tiny", "filters": 8, "features": 4, "hidden": 6, "batch": 2, "steps": 2}
 
 

@@ -18,6 +18,7 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 PAPER = {}
 PARAMETERS = 85_694
+AGREES = {"tests/pretrained/test_musicnn_weights.py": "published weights"}
 SMOKE = {
     "size": "tiny", "timbral": 3, "temporal": 2, "middle": 4, "hidden": 5, "batch": 2, "steps": 2,
 }  # fmt: skip

@@ -31,6 +31,10 @@ PAPER = {
     "source": "on MAESTRO v1, as cited by Kong et al. 2021, table I (checked there)",
 }
 PARAMETERS = 26_491_256
+AGREES = {
+    "tests/models/test_onsets_frames.py": "PyTorch twin, librosa",
+    "tests/evaluation/test_transcription.py": "mir_eval",
+}
 SMOKE = {"filters": (2, 2, 4), "dense": 8, "recurrent": 4, "samples": 8192, "batch": 2, "steps": 2}
 
 

@@ -20,6 +20,10 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 PAPER = {}
 PARAMETERS = 1_023_080
+AGREES = {
+    "tests/models/test_onsets_frames.py": "PyTorch twin, librosa",
+    "tests/evaluation/test_transcription.py": "mir_eval",
+}
 SMOKE = {"size": "tiny", "filters": (2, 2, 4), "dense": 8, "recurrent": 4, "samples": 8192,
          "batch": 2, "steps": 2}  # fmt: skip
 

@@ -23,6 +23,10 @@ PAPER = {
     "hundredth, reported, unchecked",
 }
 PARAMETERS = 3_595_011
+AGREES = {
+    "tests/models/test_random_cnn_parity.py": "PyTorch twin",
+    "tests/objectives/test_fitted.py": "scikit-learn",
+}
 SMOKE = {"filters": 3, "samples": 9_000, "batch": 2, "rows": 20}
 
 Net = Literal[

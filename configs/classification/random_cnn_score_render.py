@@ -19,6 +19,10 @@ from zoo.objectives.shallow import LinearSVM, Ridge
 
 PAPER = {}
 PARAMETERS = 17_940
+AGREES = {
+    "tests/models/test_random_cnn_parity.py": "PyTorch twin",
+    "tests/objectives/test_fitted.py": "scikit-learn",
+}
 SMOKE = {"size": "tiny", "filters": 4, "samples": 8_192, "batch": 4}
 
 PENALTIES = (1e-4, 1e-3, 1e-2)  # of standardised features

@@ -28,6 +28,7 @@ PAPER = {
     "source": "Kim, Lee and Nam, ICASSP 2018, ReSE-2 with multi-level features (their poster)",
 }
 PARAMETERS = 26_980_146
+AGREES = {"tests/models/test_resemul.py": "PyTorch twin"}
 SMOKE = {"depth": 4, "widths": (4, 6, 8), "ratio": 2.0, "batch": 3, "steps": 2}
 
 

@@ -18,6 +18,7 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 PAPER = {}
 PARAMETERS = 107_092
+AGREES = {"tests/models/test_samplecnn_parity.py": "PyTorch twin"}
 SMOKE = {"size": "tiny", "depth": 4, "widths": (4, 6, 8), "batch": 2, "steps": 2}
 
 

@@ -21,6 +21,10 @@ PAPER = {
     "cross-validation, reported, unchecked",
 }
 PARAMETERS = 653_011
+AGREES = {
+    "tests/signal/test_scattering.py": "kymatio",
+    "tests/objectives/test_fitted.py": "scikit-learn",
+}
 SMOKE = {"octaves": 5, "per_octave": 3, "window": 512, "samples": 4_096, "batch": 2, "rows": 20}
 
 

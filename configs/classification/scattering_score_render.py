@@ -16,6 +16,10 @@ from zoo.objectives.shallow import LinearSVM, Ridge
 
 PAPER = {}
 PARAMETERS = 9_120
+AGREES = {
+    "tests/signal/test_scattering.py": "kymatio",
+    "tests/objectives/test_fitted.py": "scikit-learn",
+}
 SMOKE = {
     "size": "tiny", "octaves": 5, "per_octave": 4, "window": 512, "samples": 4_096, "batch": 4,
 }  # fmt: skip

@@ -28,6 +28,7 @@ PAPER = {
     "source": "log of the training run, published inside the musicnn package (PyPI, 0.1.0)",
 }
 PARAMETERS = 605_748
+AGREES = {"tests/pretrained/test_musicnn_weights.py": "published weights"}
 SMOKE = {"features": 4, "batch": 2, "steps": 2}
 
 

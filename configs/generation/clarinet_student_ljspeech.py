@@ -26,6 +26,10 @@ PAPER = {
     "source": "table 1, reverse KL, teacher 4.40, natural 4.54 (reported, unchecked)",
 }
 PARAMETERS = 5_227_032
+AGREES = {
+    "tests/models/test_clarinet_parity.py": "PyTorch twin",
+    "tests/models/test_clarinet.py": "a public code's parameter count",
+}
 SMOKE = {"teacher": "", "flows": 2, "layers": 2, "width": 8, "gate": 8, "skip": 8,
          "teacher_layers": 4, "teacher_width": 8, "teacher_gate": 8, "teacher_skip": 8,
          "samples": 2400, "batch": 2, "steps": 2}  # fmt: skip

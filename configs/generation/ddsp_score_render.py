@@ -21,6 +21,7 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 PAPER = {}
 PARAMETERS = 1_090_366
+AGREES = {"tests/models/test_ddsp.py": "PyTorch twin"}
 SMOKE = {"size": "tiny", "gru": 8, "harmonics": 8, "samples": 4096, "batch": 2, "steps": 2}
 
 

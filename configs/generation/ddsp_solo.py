@@ -34,6 +34,10 @@ PAPER = {
     "source": "supervised autoencoder on NSynth, not solo instruments; reported, unchecked",
 }
 PARAMETERS = 4_849_150
+AGREES = {
+    "tests/pretrained/test_ddsp_decoders.py": "published weights",
+    "tests/models/test_ddsp.py": "PyTorch twin",
+}
 SMOKE = {"width": 8, "layers": 1, "gru": 8, "harmonics": 8, "reverb": 100, "samples": 4096,
          "batch": 2, "steps": 2}  # fmt: skip
 

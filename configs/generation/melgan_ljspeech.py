@@ -28,6 +28,10 @@ PAPER = {
     "source": "the authors' slides, LJSpeech copy synthesis; recordings 4.52 (checked)",
 }
 PARAMETERS = 21_190_136
+AGREES = {
+    "tests/pretrained/test_vocoder_weights.py": "published weights",
+    "tests/models/test_melgan.py": "PyTorch twin",
+}
 SMOKE = {"width": 32, "dilations": (1,), "scales": 1, "critic_width": 4, "most": 16,
          "samples": 4096, "batch": 2, "steps": 2}
 

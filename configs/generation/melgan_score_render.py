@@ -22,6 +22,7 @@ from zoo.training.optimizers import adam
 
 PAPER = {}
 PARAMETERS = 1_644_464
+AGREES = {"tests/models/test_melgan.py": "PyTorch twin"}
 SMOKE = {"size": "tiny", "width": 32, "dilations": (1,), "scales": 1, "critic_width": 4, "most": 16,
          "samples": 4096, "batch": 2,
          "steps": 2}  # fmt: skip

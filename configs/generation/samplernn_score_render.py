@@ -21,6 +21,7 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 PAPER = {}
 PARAMETERS = 1_724_160
+AGREES = {"tests/models/test_samplernn.py": "PyTorch twin"}
 SMOKE = {"size": "tiny", "width": 8, "embedding": 4, "samples": 64, "batch": 2, "steps": 2}
 
 FRAMES = {2: (16,), 3: (2, 8)}

@@ -24,6 +24,7 @@ PAPER = {
     "source": "table 1, WaveGAN with phase shuffle n=2 on SC09 (reported, unchecked)",
 }
 PARAMETERS = 36_493_314
+AGREES = {"tests/models/test_wavegan_parity.py": "PyTorch twin"}
 SMOKE = {"samples": 1024, "dim": 2, "batch": 2, "steps": 2}
 
 

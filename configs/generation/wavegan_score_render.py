@@ -18,6 +18,7 @@ from zoo.training.optimizers import adam
 
 PAPER = {}
 PARAMETERS = 753_666
+AGREES = {"tests/models/test_wavegan_parity.py": "PyTorch twin"}
 SMOKE = {"size": "tiny", "dim": 2, "samples": 1024, "batch": 2, "steps": 2}
 
 

@@ -36,6 +36,10 @@ PAPER = {
     "source": "v1, 5 seeds, shifts=10, re-aggregated from its published frames (checked)",
 }
 PARAMETERS = 648_548_208
+AGREES = {
+    "tests/models/test_demucs_parity.py": "PyTorch twin",
+    "tests/models/test_demucs.py": "its code's parameter counts",
+}
 SMOKE = {"width": 4, "depth": 2, "samples": 40, "batch": 4, "steps": 2}
 
 EPOCH = 600  # steps: two passes over windows of 10 s, one a second (arithmetic)

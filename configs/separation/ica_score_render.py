@@ -18,6 +18,7 @@ from zoo.objectives.closed_form import ClosedForm
 
 PAPER = {}
 PARAMETERS = 0
+AGREES = {"tests/models/test_ica.py": "scikit-learn"}
 SMOKE = {"size": "tiny", "samples": 16_384, "iterations": 20}
 
 SOURCES = ("bass", "drums", "other", "vocals")

@@ -31,6 +31,7 @@ PAPER = {
     "source": "U7a in table 2 of Stoller, Ewert and Dixon 2018: reported, unchecked",
 }
 PARAMETERS = 19_643_618
+AGREES = {"tests/models/test_spectrogram_unet.py": "PyTorch twin"}
 SMOKE = {"widths": (2, 3, 4), "frames": 16, "batch": 2, "steps": 2}
 
 RATE = 8192

@@ -19,6 +19,7 @@ from zoo.objectives.closed_form import ClosedForm
 
 PAPER = {}
 PARAMETERS = 0
+AGREES = {"tests/models/test_nmf.py": "scikit-learn"}
 SMOKE = {"size": "tiny", "samples": 16_384, "rank": 8, "iterations": 20}
 
 SOURCES = ("bass", "drums", "other", "vocals")

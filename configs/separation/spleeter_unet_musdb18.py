@@ -29,6 +29,7 @@ PAPER = {
     ),
 }
 PARAMETERS = 19_647_498
+AGREES = {"tests/pretrained/test_spleeter_weights.py": "published weights, PyTorch twin"}
 SMOKE = {"widths": (2, 3, 4), "frames": 16, "batch": 2, "steps": 2}
 
 RATE = 44_100

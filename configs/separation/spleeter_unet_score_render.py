@@ -19,6 +19,7 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 PAPER = {}
 PARAMETERS = 2_041_712
+AGREES = {"tests/pretrained/test_spleeter_weights.py": "published weights, PyTorch twin"}
 SMOKE = {"size": "tiny", "widths": (2, 3, 4), "frames": 16, "batch": 2, "steps": 2}
 
 SOURCES = ("bass", "drums", "other", "vocals")

@@ -31,6 +31,7 @@ PAPER = {
     "source": "STL1 of SiSEC 2018, re-aggregated from its published frames (checked), at 44.1 kHz",
 }
 PARAMETERS = 10_263_390
+AGREES = {"tests/models/test_wave_unet_parity.py": "PyTorch twin"}
 SMOKE = {"variant": "m4", "levels": 3, "width": 2, "samples": 16, "batch": 2, "steps": 2}
 
 # The last source is the mixture less the others.

@@ -31,7 +31,10 @@ def toy(name, paper):
     def config(path: str = "~/data", steps: int = 100, width: float = 1.0):
         return SimpleNamespace(evaluation=SimpleNamespace(monitor=("pr_auc", "max")))
 
-    module = SimpleNamespace(config=config, PAPER=paper, PARAMETERS=999, __doc__=f"{name} (X 1).")
+    agrees = {"tests/a.py": "Torch", "tests/b.py": "SciPy"} if name == "net_toys" else {}
+    module = SimpleNamespace(
+        config=config, PAPER=paper, PARAMETERS=999, AGREES=agrees, __doc__=f"{name} (X 1)."
+    )
     return Config(name, Path(name), "classification", module)
 
 
@@ -58,7 +61,8 @@ def test_results_row_says_all(root):
     text = files[0].read_text()
     assert cells(text, "| `net_toys`") == [
         "`net_toys`[^net_toys]", "Toy ¦ Net (Doe 2019)", "12,345", "roc_auc 0.9123, pr_auc 0.4",
-        "roc_auc 0.9055", "50 steps, 5 min, 1 x cpu, `steps=50`", "toys, test", "2026-01-02",
+        "roc_auc 0.9055", "[Torch](../tests/a.py), [SciPy](../tests/b.py)",
+        "50 steps, 5 min, 1 x cpu, `steps=50`", "toys, test", "2026-01-02",
     ]  # fmt: skip
     assert "[^net_toys]: Reported: Table 2. Ours: Mean over tags.\n" in text
     assert "## Classification" in text and "## Separation" not in text
@@ -76,8 +80,9 @@ def test_readme_lists_every_config(root):
     assert text.startswith("# Zoo\n\n") and text.endswith("\n\nend\n") and "old" not in text
     assert cells(text, "| [`net_toys`]")[1:] == [
         "net_toys (X 1)", "999", "roc_auc 0.9055", "roc_auc 0.9123, pr_auc 0.4",
+        "[Torch](tests/a.py), [SciPy](tests/b.py)",
     ]  # fmt: skip
-    assert cells(text, "| [`other_toys`]")[3:] == ["sdr 3.2 (unchecked)", "not run here"]
+    assert cells(text, "| [`other_toys`]")[3:] == ["sdr 3.2 (unchecked)", "not run here", "–"]
 
 
 def test_stale_until_rendered(root):

@@ -46,16 +46,17 @@ def short(metric: str) -> str:
 
 
 def table(task: str | None = None) -> str:
-    """Columns: config, task, parameters, reported, ours, what it is."""
+    """Columns: config, task, parameters, reported, ours, what agrees outside, what it is."""
     measured = results()
-    rows = [("config", "task", "parameters", "reported", "ours", "")]
+    rows = [("config", "task", "parameters", "reported", "ours", "agrees with", "")]
     for config in entries(task):
         reported, ours = numbers(config, measured.get(config.name))
         parameters = f"{getattr(config.module, 'PARAMETERS', 0):,}"
-        rows.append((config.name, config.task, parameters, reported, ours, config.title))
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+        outside = ", ".join(config.agrees.values()) or "-"
+        rows.append((config.name, config.task, parameters, reported, ours, outside, config.title))
+    widths = [max(len(row[column]) for row in rows) for column in range(6)]
     return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[5]]).rstrip()
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[6]]).rstrip()
         for row in rows
     )
 
@@ -71,6 +72,7 @@ def info(config: Config, arguments: dict[str, Any]) -> str:
     lines.append(f"data: {source.name}, {source.sample_rate} Hz, {source.licence}")
     for name, value in config.paper.items():
         lines.append(f"reported {name}: {value}")
+    lines += [f"agrees with {what}: {path}" for path, what in config.agrees.items()]
     for player, tree in {**variables.params, **variables.frozen}.items():
         lines += ["", f"{player}: {inference.count(tree):,} parameters", *parameters(tree)]
     lines += ["", *field(experiment.objective, source.sample_rate)]

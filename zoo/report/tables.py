@@ -18,13 +18,16 @@ from zoo.report.markup import duration
 BEGIN, END = "<!-- zoo table begin -->", "<!-- zoo table end -->"
 NOT_RUN = "not run here"
 UNCHECKED = " (unchecked)"
-HEAD = ("Config", "Paper", "Parameters", "Ours", "Reported", "Budget", "Data", "Date")
-README_HEAD = ("Config", "System", "Parameters", "Reported", "Ours")
+HEAD = (
+    "Config", "Paper", "Parameters", "Ours", "Reported", "Agrees with", "Budget", "Data", "Date",
+)  # fmt: skip
+README_HEAD = ("Config", "System", "Parameters", "Reported", "Ours", "Agrees with")
 OPENING = (
     "Every number here was computed by `python evaluate.py` and rendered by `python -m zoo report "
     "--table`; do not edit. *Reported* is what the paper states, where possible on its own data: "
     "compare only rows of the same data and protocol. *Unchecked* figures have not been held "
-    "against the paper itself. Budgets say how long each system was trained here."
+    "against the paper itself. *Agrees with* links the tests that hold the system to something "
+    "outside this project. Budgets say how long each system was trained here."
 )
 Row = dict[str, Any]
 
@@ -105,6 +108,7 @@ def result_line(name: str, row: Row, config: Config | None) -> tuple[str, ...]:
         f"{count:,}" if count is not None else "–",
         values((metric, ours) for metric, _, ours in compared),
         values((metric, reported) for metric, reported, _ in compared) + mark(paper),
+        outside(config, "../"),
         budget(row, config),
         f"{row['data'].get('name', '–')}, {row['split']}",
         row.get("date", "–"),
@@ -159,7 +163,14 @@ def readme_line(config: Config, row: Row | None) -> tuple[str, ...]:
         f"{count:,}" if count is not None else "–",
         values((metric, reported) for metric, reported, _ in compared) + mark(config.paper),
         ours if row else NOT_RUN,
+        outside(config),
     )
+
+
+def outside(config: Config | None, up: str = "") -> str:
+    """What outside the project agrees, each a link to its test; up: from the page to the root."""
+    agrees = config.agrees if config else {}
+    return ", ".join(f"[{what}]({up}{path})" for path, what in agrees.items()) or "–"
 
 
 def monitor(config: Config | None) -> str | None:
