@@ -30,7 +30,10 @@ PAPER = {
     "source": "log of the training run, published inside the musicnn package (PyPI, 0.1.0)",
 }
 PARAMETERS = 787_159
-AGREES = {"tests/pretrained/test_musicnn_weights.py": "published weights"}
+AGREES = {
+    "tests/pretrained/test_musicnn_weights.py": "published weights",
+    "tests/models/test_musicnn.py": "librosa, its library's parameter count",
+}
 SMOKE = {"timbral": 3, "temporal": 2, "middle": 4, "hidden": 5, "batch": 2, "steps": 2}
 
 

@@ -26,7 +26,10 @@ PAPER = {
     "source": "Lee et al. 2018, table of m^n models; 3^9 checked on the poster of Kim et al. 2018",
 }
 PARAMETERS = 1_869_874
-AGREES = {"tests/models/test_samplecnn_parity.py": "PyTorch twin"}
+AGREES = {
+    "tests/models/test_samplecnn_parity.py": "PyTorch twin",
+    "tests/models/test_samplecnn.py": "a public code's parameter count",
+}
 SMOKE = {"depth": 4, "widths": (4, 6, 8), "batch": 2, "steps": 2}
 
 

@@ -21,10 +21,7 @@ from zoo.training.optimizers import adam
 
 PAPER = {}
 PARAMETERS = 64_360_960
-AGREES = {
-    "tests/models/test_samplernn.py": "PyTorch twin with GRUs",
-    "tests/layers/test_recurrent.py": "PyTorch's LSTM",
-}
+AGREES = {"tests/models/test_samplernn.py": "PyTorch twin"}
 SMOKE = {"width": 8, "layers": 2, "embedding": 4, "samples": 64, "batch": 2, "steps": 2}
 
 CLIP = 256_000  # 8 s

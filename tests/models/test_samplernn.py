@@ -57,12 +57,13 @@ def test_sizes_are_those_of_the_public_code(fields, parameters, for_sampling):
     assert count == for_sampling
 
 
-def test_equals_a_twin_in_torch():
-    """The 3-tier network in torch.nn, with torch's own weight norm, GRU and transposed conv."""
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_equals_a_twin_in_torch(cell):
+    """The 3-tier network in torch.nn, with torch's own weight norm, cells and transposed conv."""
     torch = pytest.importorskip("torch")
     from torch.nn.utils.parametrizations import weight_norm
 
-    model = small(frames=(2, 8), layers=2)
+    model = small(frames=(2, 8), layers=2, cell=cell)
     variables, audio = opinionated(model), noise(24)
     params = variables["params"]
 
@@ -84,15 +85,18 @@ def test_equals_a_twin_in_torch():
         size, width = frames.shape[-1], model.width
         expand = conv(p["expand"], torch.nn.Conv1d(size, width, 1), (2, 1, 0), 2)
         x = expand(frames.transpose(1, 2)).transpose(1, 2) + above
-        gru = torch.nn.GRU(width, width, num_layers=2, batch_first=True)
+        kind = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[cell]
+        cells = kind(width, width, num_layers=2, batch_first=True)
         for i in range(2):
             rnn = p[f"rnn_{i}"]
-            getattr(gru, f"weight_ih_l{i}").data = tensor(rnn["kernel"]).T
-            getattr(gru, f"weight_hh_l{i}").data = tensor(rnn["recurrent_kernel"]).T
-            getattr(gru, f"bias_ih_l{i}").data = tensor(rnn["bias"])
-            getattr(gru, f"bias_hh_l{i}").data = tensor(rnn["recurrent_bias"])
-        start = tensor(p["start"])[:, None].expand(-1, len(x), -1).contiguous()
-        x, _ = gru(x, start)
+            getattr(cells, f"weight_ih_l{i}").data = tensor(rnn["kernel"]).T
+            getattr(cells, f"weight_hh_l{i}").data = tensor(rnn["recurrent_kernel"]).T
+            getattr(cells, f"bias_ih_l{i}").data = tensor(rnn["bias"])
+            second = rnn.get("recurrent_bias", np.zeros_like(rnn["bias"]))  # LSTMs have one bias
+            getattr(cells, f"bias_hh_l{i}").data = tensor(second)
+        start = tensor(p["start"]).reshape(2, -1, 1, width).expand(-1, -1, len(x), -1)
+        start = tuple(state.contiguous() for state in start.unbind(1))  # h, and an LSTM's c
+        x, _ = cells(x, start if cell == "lstm" else start[0])
         ratio = p["upsample"]["kernel"].shape[0]
         up = torch.nn.ConvTranspose1d(width, width, ratio, stride=ratio, bias=False)
         up = conv(p["upsample"], up, (1, 2, 0), 1)
