@@ -6,7 +6,7 @@ import pytest
 from zoo.losses import waveform
 
 RNG = np.random.default_rng(0)
-TARGET = RNG.normal(0, 0.2, (3, 4, 500, 2)).astype(np.float32)  # [B S T C]
+TARGET = RNG.normal(0, 0.2, (3, 500, 4, 2)).astype(np.float32)  # [B T S C]
 PREDICTION = (TARGET + RNG.normal(0, 0.05, TARGET.shape)).astype(np.float32)
 
 
@@ -27,8 +27,8 @@ def test_per_source_averages_to_the_whole():
 
 
 def test_si_sdr_is_what_least_squares_leaves():
-    target, prediction = TARGET[:, 0].astype(np.float64), PREDICTION[:, 0].astype(np.float64)
-    ours = waveform.si_sdr(jnp.asarray(0.3 * PREDICTION[:, 0]), jnp.asarray(TARGET[:, 0]), floor=0)
+    target, prediction = TARGET[:, :, 0].astype(np.float64), PREDICTION[:, :, 0].astype(np.float64)
+    ours = waveform.si_sdr(jnp.asarray(0.3 * PREDICTION[:, :, 0]), jnp.asarray(TARGET[:, :, 0]), floor=0)
     for i in range(3):
         ratios = []
         for c in range(2):
@@ -38,6 +38,15 @@ def test_si_sdr_is_what_least_squares_leaves():
             kept = scale**2 * np.var(target[i, :, c]) * 500
             ratios.append(10 * np.log10(kept / lost[0]))
         assert -float(ours[i]) == pytest.approx(np.mean(ratios), abs=1e-3)
+
+
+def test_si_sdr_of_sources_is_the_mean_of_each_alone():
+    """In the layout that separators give: time is the second axis, not the last but one."""
+    each = waveform.per_source(waveform.si_sdr, PREDICTION, TARGET)
+    assert each.shape == (3, 4)
+    alone = [waveform.si_sdr(PREDICTION[:, :, s], TARGET[:, :, s]) for s in range(4)]
+    np.testing.assert_allclose(each, np.stack(alone, 1), rtol=1e-5)
+    np.testing.assert_allclose(waveform.si_sdr(PREDICTION, TARGET), each.mean(1), rtol=1e-5)
 
 
 def test_si_sdr_of_orthogonal_noise_is_its_level():
@@ -50,7 +59,7 @@ def test_si_sdr_of_orthogonal_noise_is_its_level():
 
 def test_si_sdr_is_finite_at_silence_and_perfection():
     silence = jnp.zeros((1, 50, 1))
-    sound = jnp.asarray(TARGET[:1, 0, :50, :1])
+    sound = jnp.asarray(TARGET[:1, :50, 0, :1])
     slope = jax.jit(jax.value_and_grad(lambda p, t: waveform.si_sdr(p, t).sum()))
     for prediction, target in (
         (silence, silence),

@@ -1,4 +1,4 @@
-"""Losses of samples, (prediction, target) [B T C] or [B S T C] -> loss per example [B].
+"""Losses of samples, (prediction, target) [B T C] or [B T S C] -> loss per example [B].
 
 Everything but the batch is averaged; objectives take the mean over the batch.
 """
@@ -28,18 +28,18 @@ def l2(prediction: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def si_sdr(prediction: jax.Array, target: jax.Array, *, floor: float = 1e-8) -> jax.Array:
-    """Negated scale-invariant signal-to-distortion ratio, [B ... T C] twice -> [B] in dB.
+    """Negated scale-invariant signal-to-distortion ratio, [B T ...] twice -> [B] in dB.
 
     Mean removed, one scale per source and channel, mean of the ratios (Le Roux et al. 2019).
     floor: energy per sample added to both sides of the ratio; a silent or a perfect prediction
     keeps a finite loss and gradient, and 80 dB is about the best that full-scale audio can reach.
     """
-    prediction = prediction - prediction.mean(axis=-2, keepdims=True)
-    target = target - target.mean(axis=-2, keepdims=True)
-    energy = jnp.square(target).mean(axis=-2, keepdims=True)
-    scale = (prediction * target).mean(axis=-2, keepdims=True) / (energy + floor)
-    kept = jnp.square(scale * target).mean(axis=-2)
-    lost = jnp.square(prediction - scale * target).mean(axis=-2)
+    prediction = prediction - prediction.mean(axis=1, keepdims=True)
+    target = target - target.mean(axis=1, keepdims=True)
+    energy = jnp.square(target).mean(axis=1, keepdims=True)
+    scale = (prediction * target).mean(axis=1, keepdims=True) / (energy + floor)
+    kept = jnp.square(scale * target).mean(axis=1)
+    lost = jnp.square(prediction - scale * target).mean(axis=1)
     ratio = jnp.log(kept + floor) - jnp.log(lost + floor)
     return per_example(np.float32(-10 / np.log(10)) * ratio)
 
@@ -47,8 +47,8 @@ def si_sdr(prediction: jax.Array, target: jax.Array, *, floor: float = 1e-8) -> 
 def per_source(
     loss: Callable[[jax.Array, jax.Array], jax.Array], prediction: jax.Array, target: jax.Array
 ) -> jax.Array:
-    """A loss of [B T C] applied to each source alone, [B S T C] twice -> [B S].
+    """A loss of [B T C] applied to each source alone, [B T S C] twice -> [B S].
 
     For weights and for logging: `per_source(l1, ...) @ weights`, with weights [S].
     """
-    return jax.vmap(loss, in_axes=1, out_axes=1)(prediction, target)
+    return jax.vmap(loss, in_axes=2, out_axes=1)(prediction, target)
