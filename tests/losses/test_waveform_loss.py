@@ -27,8 +27,9 @@ def test_per_source_averages_to_the_whole():
 
 
 def test_si_sdr_is_what_least_squares_leaves():
-    target, prediction = TARGET[:, :, 0].astype(np.float64), PREDICTION[:, :, 0].astype(np.float64)
-    ours = waveform.si_sdr(jnp.asarray(0.3 * PREDICTION[:, :, 0]), jnp.asarray(TARGET[:, :, 0]), floor=0)
+    first, found = TARGET[:, :, 0], PREDICTION[:, :, 0]
+    target, prediction = first.astype(np.float64), found.astype(np.float64)
+    ours = waveform.si_sdr(jnp.asarray(0.3 * found), jnp.asarray(first), floor=0)
     for i in range(3):
         ratios = []
         for c in range(2):
