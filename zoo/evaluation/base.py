@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -62,6 +63,32 @@ def in_batches(predict: Predict, examples: Iterable[Batch], size: int) -> Iterat
         output = {key: np.asarray(value) for key, value in output.items()}
         for row in range(len(group)):
             yield {key: value[row] for key, value in output.items()}
+
+
+def paired(
+    predict: Predict, examples: Iterable[tuple[Any, Batch]], size: int
+) -> Iterator[tuple[Any, Batch]]:
+    """(what belongs to an example, its prediction) of every (what belongs to it, example)."""
+    waiting: deque = deque()  # those whose prediction is still to come: no more than a batch
+
+    def alone() -> Iterator[Batch]:
+        for own, example in examples:
+            waiting.append(own)
+            yield example
+
+    for output in in_batches(predict, alone(), size):
+        yield waiting.popleft(), output
+
+
+def first(
+    records: Sequence[Example], limit: int | None, progress: Progress | None
+) -> Iterator[tuple[int, Example]]:
+    """All records, or the first `limit`, with their numbers; `progress` hears of each one done."""
+    total = min(len(records), limit or len(records))
+    for index in range(total):
+        yield index, records[index]
+        if progress:
+            progress(index + 1, total)
 
 
 def _pad(stacked: np.ndarray, spare: int) -> np.ndarray:

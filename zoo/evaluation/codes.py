@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, in_batches, to_float
+from zoo.evaluation.base import Batch, Predict, Progress, Report, first, in_batches, to_float
 
 
 @dataclass(frozen=True)
@@ -43,20 +43,16 @@ class CodeLikelihood:
         limit: int | None = None,
         progress: Progress | None = None,
     ) -> Report:
-        total = min(len(records), limit or len(records))
         left_out, nats, uses, windows = 0, 0.0, np.zeros(self.codes), 0
 
-        def cuts():
+        def cuts() -> Iterator[Batch]:
             nonlocal left_out
-            for index in range(total):
-                audio = to_float(records[index][self.key])
+            for _, record in first(records, limit, progress):
+                audio = to_float(record[self.key])
                 whole = len(audio) // self.samples
                 left_out += len(audio) - whole * self.samples
                 for start in range(0, whole * self.samples, self.samples):
-                    batch: Batch = {self.key: audio[start : start + self.samples]}
-                    yield batch
-                if progress:
-                    progress(index + 1, total)
+                    yield {self.key: audio[start : start + self.samples]}
 
         for output in in_batches(predict, cuts(), self.batch):
             nats += float(np.asarray(output["nats"], np.float64).sum())

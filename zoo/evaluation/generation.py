@@ -10,7 +10,16 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, finite, in_batches, to_float
+from zoo.evaluation.base import (
+    Batch,
+    Predict,
+    Progress,
+    Report,
+    finite,
+    first,
+    paired,
+    to_float,
+)
 
 
 @dataclass(frozen=True)
@@ -53,30 +62,24 @@ class Likelihood:
         limit: int | None = None,
         progress: Progress | None = None,
     ) -> Report:
-        total = min(len(records), limit or len(records))
-        rows = [{"record": index, "track": "", "samples": 0, "nats": 0.0} for index in range(total)]
-        owners: list[tuple[int, int]] = []
+        rows: list[dict] = []
         left_out = 0
 
-        def windows() -> Iterator[Batch]:
+        def windows() -> Iterator[tuple[tuple[dict, int], Batch]]:
             nonlocal left_out
-            for index in range(total):
-                record = records[index]
-                rows[index]["track"] = str(record["track"])
+            for index, record in first(records, limit, progress):
+                row = {"record": index, "track": str(record["track"]), "samples": 0, "nats": 0.0}
+                rows.append(row)
                 extra = {key: np.asarray(record[key]) for key in self.keys}
                 audio = to_float(record["audio"])
                 left_out += min(self.context, len(audio)) if self.lead == "exclude" else 0
                 for window, counted in self.cut(audio):
-                    owners.append((index, counted))
-                    yield {self.key: window, **extra}
-                if progress:
-                    progress(index + 1, total)
+                    yield (row, counted), {self.key: window, **extra}
 
-        for place, output in enumerate(in_batches(predict, windows(), self.batch)):
-            index, counted = owners[place]
+        for (row, counted), output in paired(predict, windows(), self.batch):
             nats, counted, lost = self._counted(np.asarray(output["nats"], np.float64), counted)
-            rows[index]["nats"] += nats
-            rows[index]["samples"] += counted
+            row["nats"] += nats
+            row["samples"] += counted
             left_out += lost
         return self._report(rows, left_out, info)
 

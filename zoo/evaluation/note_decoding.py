@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.data.note_rolls import LOUDEST, LOWEST, Notes
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, in_batches
+from zoo.evaluation.base import Batch, Predict, paired
 from zoo.metrics import notes as metrics
 
 Rolls = dict[str, np.ndarray]
@@ -40,12 +40,10 @@ class Windows:
         source, buffer, first = iter(blocks), np.zeros((0, 1), np.float32), True
         while True:
             pieces = [buffer]
-            held, ended = len(buffer), False
-            while held <= self.samples and not ended:
-                piece = next(source, None)
-                ended = piece is None
-                pieces += [] if ended else [piece]
-                held += 0 if ended else len(piece)
+            held = len(buffer)
+            while held <= self.samples and (piece := next(source, None)) is not None:
+                pieces.append(piece)
+                held += len(piece)
             buffer = np.concatenate(pieces)
             last = len(buffer) <= self.samples
             stop = -(-len(buffer) // self.hop) if last else (self.samples - self.margin) // self.hop
@@ -61,17 +59,14 @@ def listen(
     predict: Predict, sounds: Iterable[Iterable[np.ndarray]], how: Windows
 ) -> Iterator[Rolls]:
     """Rolls [F K] of every sound, each given in blocks [n 1]; in order, F = ceil(T / hop)."""
-    takes: list[tuple[slice, bool]] = []
 
-    def windows() -> Iterator[Batch]:
+    def windows() -> Iterator[tuple[tuple[slice, bool], Batch]]:
         for blocks in sounds:
             for window, take, last in how.cut(blocks):
-                takes.append((take, last))
-                yield {"audio": window}
+                yield (take, last), {"audio": window}
 
     parts: dict[str, list[np.ndarray]] = {name: [] for name in ROLLS}
-    for output in in_batches(predict, windows(), how.batch):
-        take, last = takes.pop(0)
+    for (take, last), output in paired(predict, windows(), how.batch):
         for name in ROLLS:
             # Half precision: an hour of music stays below 80 MB.
             parts[name].append(output[name][take].astype(np.float16))

@@ -12,7 +12,16 @@ import numpy as np
 from zoo.data import audio_files
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, in_batches, to_float, write_table
+from zoo.evaluation.base import (
+    Batch,
+    Predict,
+    Progress,
+    Report,
+    first,
+    in_batches,
+    to_float,
+    write_table,
+)
 from zoo.metrics.pitch import score_melody
 from zoo.signal import pitch
 
@@ -46,12 +55,8 @@ class Pitch:
         limit: int | None = None,
         progress: Progress | None = None,
     ) -> Report:
-        total = min(len(records), limit or len(records))
-        if not total:
-            raise BadInput("no notes to evaluate: choose another split, or prepare the data anew.")
         truth, alone, path, rows = [], [], [], []
-        for index in range(total):
-            record = records[index]
+        for _, record in first(records, limit, progress):
             salience = self.salience(predict, to_float(record["audio"])[: self.last, 0])
             hertz = float(pitch.hertz_of_note(record["pitch"]))
             truth.append(np.full(len(salience), hertz))
@@ -59,8 +64,8 @@ class Pitch:
             path.append(pitch.local_mean(salience, pitch.viterbi(salience)))
             right = score_melody(truth[-1], alone[-1]).raw_pitch
             rows.append({"track": str(record["track"]), "hertz": hertz, "raw_pitch": right})
-            if progress:
-                progress(index + 1, total)
+        if not rows:
+            raise BadInput("no notes to evaluate: choose another split, or prepare the data anew.")
         reference = np.concatenate(truth)
         one, joined = (score_melody(reference, np.concatenate(curve)) for curve in (alone, path))
         metrics = {
@@ -69,7 +74,7 @@ class Pitch:
             "raw_pitch_viterbi": joined.raw_pitch,
             "raw_chroma_viterbi": joined.raw_chroma,
         }
-        counts = {"notes": total, "frames": sum(map(len, truth))}
+        counts = {"notes": len(rows), "frames": sum(map(len, truth))}
         return Report(metrics, self._sentence(info), counts, {"per_note": rows})
 
     def salience(self, predict: Predict, audio: np.ndarray) -> np.ndarray:

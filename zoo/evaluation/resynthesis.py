@@ -9,7 +9,16 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, finite, in_batches, to_float
+from zoo.evaluation.base import (
+    Batch,
+    Predict,
+    Progress,
+    Report,
+    finite,
+    first,
+    paired,
+    to_float,
+)
 from zoo.signal import pitch
 
 SURE = 0.85  # confidence of the original's pitch from which a frame counts, as the authors' code
@@ -45,20 +54,13 @@ class Resynthesised:
         limit: int | None = None,
         progress: Progress | None = None,
     ) -> Report:
-        total = min(len(records), limit or len(records))
-        originals: list[tuple[str, np.ndarray]] = []
-
-        def clips() -> Iterator[Batch]:
-            for index in range(total):
-                for clip in self.cut(records[index]):
-                    originals.append((str(records[index]["track"]), clip["audio"]))
-                    yield clip
-                if progress:
-                    progress(index + 1, total)
+        def clips() -> Iterator[tuple[tuple[str, np.ndarray], Batch]]:
+            for _, record in first(records, limit, progress):
+                for clip in self.cut(record):
+                    yield (str(record["track"]), clip["audio"]), clip
 
         rows = []
-        for output in in_batches(predict, clips(), self.batch):
-            track, audio = originals.pop(0)
+        for (track, audio), output in paired(predict, clips(), self.batch):
             row = {"track": track, **{name: float(output[name]) for name in MEASURED}}
             if self.tracker:
                 row["f0_l1"] = self.pitch_error(audio[:, 0], output["audio"][:, 0])

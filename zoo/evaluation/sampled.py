@@ -15,7 +15,16 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, finite, in_batches, to_float
+from zoo.evaluation.base import (
+    Batch,
+    Predict,
+    Progress,
+    Report,
+    finite,
+    first,
+    paired,
+    to_float,
+)
 from zoo.metrics import frechet
 from zoo.signal import mel
 
@@ -63,7 +72,7 @@ class Sampled:
         )
         embed = jax.jit(partial(embedding, spec=spec, parts=self.parts))
         real, fake = [], []
-        for clip, output in self._pairs(predict, records, total, progress):
+        for clip, output in self._pairs(predict, records, limit, progress):
             real.append(np.asarray(embed(clip[None])[0], float))
             fake.append(np.asarray(embed(output[None])[0], float))
         if len(real) < 2:
@@ -73,24 +82,24 @@ class Sampled:
         return Report(metrics, self._sentence(info, len(real)), counts)
 
     def _pairs(
-        self, predict: Predict, records: Sequence[Example], total: int, progress: Progress | None
+        self,
+        predict: Predict,
+        records: Sequence[Example],
+        limit: int | None,
+        progress: Progress | None,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        clips: list[np.ndarray] = []
+        """Held-out clips that are long enough, each with a generated one, [T C] both."""
 
-        def examples() -> Iterator[Batch]:
-            for index in range(total):
-                record = records[index]
+        def examples() -> Iterator[tuple[np.ndarray, Batch]]:
+            for index, record in first(records, limit, progress):
                 audio = to_float(record[self.key])[: self.samples]
-                if progress:
-                    progress(index + 1, total)
-                if len(audio) < self.samples:
-                    continue
-                clips.append(audio)
                 extra = {key: np.asarray(record[key]) for key in self.keys}
-                yield {self.key: audio, "index": np.asarray(index, np.int32), **extra}
+                if len(audio) == self.samples:
+                    number = np.asarray(index, np.int32)
+                    yield audio, {self.key: audio, "index": number, **extra}
 
-        for output in in_batches(predict, examples(), self.batch):
-            yield clips.pop(0), output["audio"]
+        for clip, output in paired(predict, examples(), self.batch):
+            yield clip, output["audio"]
 
     def _sentence(self, info: Info, count: int) -> str:
         return (

@@ -6,7 +6,6 @@ come from disk and go to disk. The first and the last segment read zeros beyond 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, tee
@@ -15,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, in_batches
+from zoo.evaluation.base import Batch, Predict, paired
 from zoo.evaluation.blocks import Blocks, reblock, skip
 
 
@@ -69,21 +68,18 @@ def separate_blocks(
 
     `predict` gets {key: [batch input C]} and answers {'prediction': [batch T S C]}.
     """
-    takes: deque[int] = deque()
 
-    def windows() -> Iterator[Batch]:
+    def windows() -> Iterator[tuple[int, Batch]]:
         for window, take in read_windows(blocks, segments, channels):
-            takes.append(take)
-            yield {segments.key: window}
+            yield take, {segments.key: window}
 
     weight = _weight(segments)
     tail = None
-    for output in in_batches(predict, windows(), segments.batch):
+    for take, output in paired(predict, windows(), segments.batch):
         stems = _centre(output["prediction"], segments)
         if tail is None:
             tail = np.zeros_like(stems), np.zeros_like(weight)
         total, weights = tail[0] + stems * weight, tail[1] + weight
-        take = takes.popleft()
         yield total[:, :take] / weights[:take]
         tail = _advance(total, segments.step), _advance(weights, segments.step)
 

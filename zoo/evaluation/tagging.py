@@ -18,7 +18,7 @@ from zoo.evaluation.base import (
     Progress,
     Report,
     finite,
-    in_batches,
+    paired,
     sound,
 )
 from zoo.evaluation.taggram import Listener, tag_file, taggram_figure, write_csv, write_json
@@ -75,9 +75,8 @@ class Tagging:
     ) -> list[Clip]:
         """Summed segment scores and labels of every clip, in order of first appearance."""
         clips: dict[object, Clip] = {}
-        owners: list[object] = []
 
-        def cuts() -> Iterator[Batch]:
+        def cuts() -> Iterator[tuple[Clip, Batch]]:
             for index in range(len(records)):
                 record = records[index]
                 name = str(record["track"]) if self.group == "track" else index
@@ -86,13 +85,12 @@ class Tagging:
                         return
                     clips[name] = Clip.of(record)
                 for segment in self.cut(sound(record)):
-                    owners.append(name)
-                    yield {self.key: segment}
+                    yield clips[name], {self.key: segment}
                 if progress:
                     progress(index + 1, len(records))
 
-        for row, output in enumerate(in_batches(predict, cuts(), self.batch)):
-            clips[owners[row]].add(output["prediction"])
+        for clip, output in paired(predict, cuts(), self.batch):
+            clip.add(output["prediction"])
         if not clips:
             raise BadInput("no clips to evaluate: choose another split, or prepare the data anew.")
         return list(clips.values())

@@ -10,7 +10,16 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, finite, in_batches, to_float
+from zoo.evaluation.base import (
+    Batch,
+    Predict,
+    Progress,
+    Report,
+    finite,
+    first,
+    paired,
+    to_float,
+)
 from zoo.losses import spectral
 from zoo.signal import mel
 
@@ -45,34 +54,29 @@ class Vocoding:
         limit: int | None = None,
         progress: Progress | None = None,
     ) -> Report:
-        total = min(len(records), limit or len(records))
         rows: list[dict] = []
-        windows: list[tuple[int, np.ndarray]] = []
         silent = 0
 
-        def examples() -> Iterator[Batch]:
+        def windows() -> Iterator[tuple[tuple[dict, np.ndarray], Batch]]:
             nonlocal silent
-            for index in range(total):
-                audio = to_float(records[index][self.key])
-                rows.append({"record": index, "track": str(records[index]["track"]), "windows": 0})
+            for index, record in first(records, limit, progress):
+                audio = to_float(record[self.key])
+                row = {"record": index, "track": str(record["track"]), "windows": 0}
+                rows.append(row)
                 for start in range(0, len(audio) - self.samples + 1, self.samples):
                     window = audio[start : start + self.samples]
                     if np.sqrt(np.square(window).mean()) < SILENCE:
                         silent += 1
-                        continue
-                    windows.append((index, window))
-                    yield {self.key: window}
-                if progress:
-                    progress(index + 1, total)
+                    else:
+                        yield (row, window), {self.key: window}
 
         distances = jax.jit(self._distances)
-        for output in in_batches(predict, examples(), self.batch):
-            index, window = windows.pop(0)
+        for (row, window), output in paired(predict, windows(), self.batch):
             length = min(len(window), len(output["audio"]))
             found = distances(output["audio"][None, :length], window[None, :length])
-            rows[index]["windows"] += 1
+            row["windows"] += 1
             for name, value in found.items():
-                rows[index][name] = rows[index].get(name, 0.0) + float(value[0])
+                row[name] = row.get(name, 0.0) + float(value[0])
         return self._report(rows, silent, info)
 
     def _distances(self, fake: jax.Array, real: jax.Array) -> dict[str, jax.Array]:

@@ -19,7 +19,7 @@ from flax.traverse_util import flatten_dict
 from zoo import inference
 from zoo.data.source import Example
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, in_batches, sound
+from zoo.evaluation.base import Batch, Predict, Progress, first, paired, sound
 from zoo.interpret import layers
 from zoo.interpret.loudness import ByLoudness, decibels
 from zoo.trained import Trained
@@ -113,28 +113,23 @@ def analyse(
 ) -> Excitations:
     """From a function of batches to {layer: gates [B C]}, and records of audio, tags and known."""
     total = min(len(records), limit or len(records))
-    owners: list[tuple[int, float]] = []  # clip and dB of every segment
+    counts = np.zeros(total, int)  # segments of every clip
     weights = []  # [K] of every clip: 1 where it has the tag
 
-    def segments() -> Iterator[Batch]:
-        for index in range(total):
-            record = records[index]
+    def segments() -> Iterator[tuple[tuple[int, float], Batch]]:
+        for index, record in first(records, limit, progress):
             weights.append(record["tags"] * record.get("known", 1))
             for segment in cut(sound(record)):
-                owners.append((index, decibels(segment)))
-                yield {"audio": segment}
-            if progress:
-                progress(index + 1, total)
+                yield (index, decibels(segment)), {"audio": segment}
 
     clips: dict[str, np.ndarray] = {}
     loud: dict[str, ByLoudness] = {}
-    for row, gates in enumerate(in_batches(predict, segments(), size)):
-        clip, level = owners[row]
+    for (clip, level), gates in paired(predict, segments(), size):
+        counts[clip] += 1
         for name in sorted(gates, key=natural):
             g = gates[name]
             clips.setdefault(name, np.zeros((total, len(g))))[clip] += g
             loud.setdefault(name, ByLoudness(len(g))).add(g, level)
-    counts = np.bincount([clip for clip, _ in owners], minlength=total)
     tagged = np.stack(weights, 1).astype(np.float64)
     there = np.flatnonzero(tagged.sum(1))
     found = {
