@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from zoo import own_files
+from zoo.data.probing import probe
 from zoo.errors import BadInput
 
 
@@ -15,6 +16,8 @@ def test_outputs_are_named_by_as_much_of_the_path_as_tells_them_apart():
     names = ["a/01", "b/01", "x.wav", "x.mp3", "y.v2"]
     assert list(own_files.named(paths).values()) == names
     assert own_files.named([Path("/music/-1.wav")]) == {Path("/music/-1.wav"): "-1"}
+    dots = [Path("m/...wav"), Path("m/..wav")]  # whose stems are folders above and around
+    assert list(own_files.named(dots).values()) == ["...wav", "..wav"]
 
 
 def test_a_rejected_file_is_named_and_leaves_no_folder(tmp_path, capsys):
@@ -39,3 +42,23 @@ def test_a_file_of_which_nothing_is_left_at_the_models_rate_is_refused(tmp_path)
     own_files.long_enough(tmp_path / "one.wav", 48_000)
     with pytest.raises(BadInput, match="1 samples, nothing at 16,000 Hz"):
         own_files.long_enough(tmp_path / "one.wav", 16_000)
+
+
+def test_what_cannot_be_read_is_told_by_name_and_the_rest_is_done(tmp_path, capsys):
+    soundfile.write(tmp_path / "good.wav", np.zeros(10), 8000)
+    soundfile.write(tmp_path / "mute.wav", np.zeros(10), 8000)
+
+    def act(path, name):
+        probe(path)
+        if name == "mute":
+            raise BadInput("no pitch was heard")
+        return f"did {name}"
+
+    asked = [str(tmp_path / name) for name in ("none.wav", "mute.wav", "good.wav", "*.xyz")]
+    assert own_files.for_each(asked, tmp_path / "out", act) == 2
+    told = capsys.readouterr()
+    assert told.out == "did good\n"
+    lines = told.err.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["rejected"] * 3
+    assert "none.wav: no such file" in lines[0] and "*.xyz: no such file" in lines[2]
+    assert lines[1] == "rejected: mute.wav: no pitch was heard"

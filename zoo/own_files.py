@@ -81,7 +81,8 @@ def for_each(inputs: Sequence[str], out: Path, act: Callable[[Path, str], str]) 
             print(act(path, name), flush=True)
         except BadInput as error:
             rejected += 1
-            print(f"rejected: {error}", file=sys.stderr)
+            whose = "" if path.name in str(error) else f"{path.name}: "
+            print(f"rejected: {whose}{error}", file=sys.stderr)
         finally:
             with contextlib.suppress(OSError):
                 (out / name).rmdir()  # nothing came of it; a folder that holds something stays
@@ -93,6 +94,9 @@ def named(paths: Sequence[Path]) -> dict[Path, str]:
     root = Path(os.path.commonpath([path.absolute().parent for path in paths]))
     below = {path: path.absolute().relative_to(root) for path in paths}
     names = {path: path.stem for path in paths}
+    for path, name in names.items():
+        if name in (".", ".."):  # of '...wav': no folder of ours
+            names[path] = path.name
     for longer in (lambda path: str(below[path].with_suffix("")), lambda path: str(below[path])):
         often = Counter(names.values())
         names = {path: longer(path) if often[name] > 1 else name for path, name in names.items()}

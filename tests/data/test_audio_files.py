@@ -35,6 +35,24 @@ def test_every_odd_file_gets_its_verdict(odd):
     assert "is a folder" in verdict(folder)
 
 
+def test_what_is_no_file_of_ours_to_read_says_so(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "link.wav").symlink_to("link.wav")
+    soundfile.write(tmp_path / "bytes.wav", np.zeros(10), 8000)
+    odd_name = tmp_path / os.fsdecode(b"latin\xe9.wav")
+    os.rename(tmp_path / "bytes.wav", odd_name)
+    assert "is a pipe or a device" in verdict(tmp_path / "pipe.wav")
+    assert "is a link to nothing" in verdict(tmp_path / "link.wav")
+    assert "\\udce9.wav': its name is not in UTF-8" in verdict(odd_name)
+
+    def forbidden(*_):  # a test may run as root, whom no mode of a file stops
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    soundfile.write(tmp_path / "mine.wav", np.zeros(10), 8000)
+    monkeypatch.setattr("builtins.open", forbidden)
+    assert "mine.wav cannot be read (Permission denied)" in verdict(tmp_path / "mine.wav")
+
+
 def test_a_whole_file_equals_librosa_and_soxr(odd):
     path = odd[0] / "plain.wav"
     audio, report = read(path, 16_000, 1)

@@ -69,17 +69,19 @@ class Meter:
 def find(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """Files, folders (searched through) and patterns ('~/Music/*.mp3') -> sorted, unique paths.
 
-    A file that is named is kept whatever its suffix. raises BadInput when nothing is found.
+    A file that is named is kept whatever its suffix. raises BadInput when nothing is found; where
+    one of several leads to nothing, it is kept too, for `probe` to refuse.
     """
     asked = [os.fspath(item) for item in inputs]
     found: dict[Path, None] = {}
+    empty = 0
     for item in asked:
         path = Path(item).expanduser()
         matches = [path] if path.exists() else [Path(m) for m in _globbed(path)]
-        for match in sorted(matches):
-            inside = audio_in(match) if match.is_dir() else [match]
-            found |= dict.fromkeys(inside)
-    if not found:
+        inside = [p for m in sorted(matches) for p in (audio_in(m) if m.is_dir() else [m])]
+        empty += not inside
+        found |= dict.fromkeys(inside or [path])
+    if empty == len(asked):
         raise BadInput(f"no audio in {', '.join(asked) or 'an empty list'}: {GIVE}.")
     return list(found)
 

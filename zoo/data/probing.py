@@ -21,6 +21,7 @@ RATES = (4_000, 384_000)  # Hz; anything outside is a broken header
 MP3_SLACK = 2 * 1152  # frames by which mp3 headers are honestly wrong (encoder delay)
 SLACK = 0.01  # seconds that any other file may lack
 OGG_HEADER, OGG_PAGE = 27, 65_307  # bytes: before a page's table of segments, and at most
+NO_FILE = "File does not exist or is not a regular file (possibly a pipe?)"
 UNKNOWN = 1 << 60  # libsndfile's way to say that it does not know the length
 
 
@@ -48,14 +49,23 @@ class Probe:
 def probe(path: str | os.PathLike[str]) -> Probe:
     """The facts in a sound file's header. raises BadInput: what is wrong, what would be right."""
     path = Path(path).expanduser()
+    if any("\udc80" <= letter <= "\udcff" for letter in str(path)):  # as Python keeps odd bytes
+        raise BadInput(f"{str(path)!a}: its name is not in UTF-8: rename it.")
     if path.is_dir():
         raise BadInput(f"{path} is a folder: name a file in it.")
     if not path.is_file():
+        if path.is_symlink():
+            raise BadInput(f"{path} is a link to nothing: name the file itself.")
+        if path.exists():
+            raise BadInput(f"{path} is a pipe or a device: name a file.")
         raise BadInput(f"{path}: no such file.")
     if not path.stat().st_size:
         raise BadInput(f"{path} is empty (0 bytes): copy or download it again.")
-    with open(path, "rb") as file:
-        head = file.read(1024)
+    try:
+        with open(path, "rb") as file:
+            head = file.read(1024)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}): make it readable.") from error
     if foreign := _foreign(head):
         raise BadInput(f"{path} {foreign}")
     return _opened(path)
@@ -68,6 +78,7 @@ def _opened(path: Path) -> Probe:
         info = soundfile.info(str(path))
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split()).rsplit(": ", 1)[-1].rstrip(".")
+        reason = reason.replace(NO_FILE, "Format not recognised")  # it is there: see `probe`
         raise BadInput(f"{path} cannot be read as audio ({reason}): {GIVE}.") from error
     if not RATES[0] <= info.samplerate <= RATES[1]:
         low, high = RATES
