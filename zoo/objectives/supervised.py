@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from zoo.errors import BadInput
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Outcome, Turn, Variables
 from zoo.signal import framing
@@ -41,7 +42,7 @@ class Supervised:
     link: Callable[[jax.Array], jax.Array] = raw
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        return one_network.begin(self.model, rng, batch[self.input])
+        return one_network.begin(self.model, rng, given(batch, self.input))
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -50,14 +51,29 @@ class Supervised:
     def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         audio = batch[self.input]
         output, changed = one_network.train(self.model, variables, {"dropout": rng}, audio)
-        target = cropped(batch[self.target], output)
-        rest = () if self.mask is None else (batch[self.mask],)
+        target = cropped(given(batch, self.target), output)
+        if target.ndim == output.ndim and target.shape != output.shape:  # would be broadcast
+            raise BadInput(
+                f"the model gives {output.shape} for '{self.target}', which is {target.shape}: "
+                "let the model have as many outputs as the data"
+            )
+        rest = () if self.mask is None else (given(batch, self.mask),)
         value = jnp.mean(self.loss(output.astype(jnp.float32), target, *rest))
         return value, (changed, {})
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         output = self.model.apply(variables.of("model"), batch[self.input])
         return {"prediction": self.link(output.astype(jnp.float32))}
+
+
+def given(batch: Batch, key: str) -> jax.Array:
+    """The batch's array of that name. Raises BadInput with what the batch has instead."""
+    if key not in batch:
+        raise BadInput(
+            f"the objective reads '{key}' and a batch has {', '.join(batch)}: "
+            "let the Keep(...) of the data name it"
+        )
+    return batch[key]
 
 
 def cropped(target: jax.Array, output: jax.Array) -> jax.Array:
