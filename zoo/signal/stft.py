@@ -99,6 +99,20 @@ def istft(
     return jnp.pad(x, ((0, 0), (0, length - x.shape[1]), (0, 0)))
 
 
+def centred(x: jax.Array, n_fft: int, hop: int) -> jax.Array:
+    """Spectra of frames centred on whole hops, [B T C] -> [B F N C] complex64; zeros outside.
+
+    The last frame lies at or behind the end, as `framing.centre_padding` has it.
+    """
+    return stft(x, n_fft, hop, centre=False, pad=framing.centre_padding(x.shape[1], n_fft, hop))
+
+
+def centred_inverse(spectrum: jax.Array, n_fft: int, hop: int, length: int) -> jax.Array:
+    """Inverse of `centred`, [B F N C] complex64 -> [B T C] float32 with T = length."""
+    pad = framing.centre_padding(length, n_fft, hop)
+    return istft(spectrum, n_fft, hop, centre=False, pad=pad, length=length)
+
+
 def magnitude(spectrum: jax.Array, floor: float = 0.0) -> jax.Array:
     """Modulus, [...] complex -> [...] float32; its gradient at zero is zero, not NaN.
 

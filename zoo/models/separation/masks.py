@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
-from zoo.signal import framing, stft
+from zoo.signal import stft
 
 FLOOR = 1e-9  # added to powers of spectra, which are around 1e3 where there is music
 RIDGE = 1e-5  # of a covariance's trace, on its diagonal: of equal channels it has no inverse
@@ -81,9 +81,9 @@ class IdealMask(nn.Module):
         batch, length, sources, channels = references.shape
         if self.kind == "mixture":
             return jnp.repeat(mixture[:, :, None] / sources, sources, 2)
-        known = self._spectrum(references.reshape(batch, length, -1))
+        known = stft.centred(references.reshape(batch, length, -1), self.n_fft, self.hop)
         known = known.reshape(*known.shape[:3], sources, channels)
-        mixed = self._spectrum(mixture)
+        mixed = stft.centred(mixture, self.n_fft, self.hop)
         if self.kind == "ibm":
             stems = binary(mixed, known, self.power) * mixed[:, :, :, None]
         elif self.kind == "irm":
@@ -95,10 +95,5 @@ class IdealMask(nn.Module):
         else:
             raise BadInput(f"kind={self.kind} is unknown: choose ibm, irm, wiener or mixture")
         stems = stems.reshape(*stems.shape[:3], -1)
-        pad = framing.centre_padding(length, self.n_fft, self.hop)
-        y = stft.istft(stems, self.n_fft, self.hop, centre=False, pad=pad, length=length)
+        y = stft.centred_inverse(stems, self.n_fft, self.hop, length)
         return y.reshape(references.shape)
-
-    def _spectrum(self, x: jax.Array) -> jax.Array:
-        pad = framing.centre_padding(x.shape[1], self.n_fft, self.hop)
-        return stft.stft(x, self.n_fft, self.hop, centre=False, pad=pad)

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.signal import framing, stft
+from zoo.signal import stft
 
 EPSILON = float(np.finfo(np.float32).eps)
 ZERO = float(np.finfo(np.float64).eps)  # below it factors are zero, so that they stay so
@@ -100,8 +100,8 @@ class NMF(nn.Module):
     @nn.compact
     def __call__(self, mixture: jax.Array, references: jax.Array) -> jax.Array:
         batch, length, sources, channels = references.shape
-        mixed = self._spectrum(mixture)
-        known = self._spectrum(references.reshape(batch, length, -1))
+        mixed = stft.centred(mixture, self.n_fft, self.hop)
+        known = stft.centred(references.reshape(batch, length, -1), self.n_fft, self.hop)
         known = known.reshape(*known.shape[:3], sources, channels)
         v = jnp.abs(mixed).mean(3)
         v = jnp.square(v) if self.beta == 0 else v
@@ -115,10 +115,5 @@ class NMF(nn.Module):
         parts = jnp.einsum("bsk,bfk,bkn->bfns", owner, gains, spectra) + EPSILON / sources
         stems = (parts / model[..., None])[..., None] * mixed[:, :, :, None]
         stems = stems.reshape(*stems.shape[:3], -1)
-        pad = framing.centre_padding(length, self.n_fft, self.hop)
-        y = stft.istft(stems, self.n_fft, self.hop, centre=False, pad=pad, length=length)
+        y = stft.centred_inverse(stems, self.n_fft, self.hop, length)
         return y.reshape(references.shape)
-
-    def _spectrum(self, x: jax.Array) -> jax.Array:
-        pad = framing.centre_padding(x.shape[1], self.n_fft, self.hop)
-        return stft.stft(x, self.n_fft, self.hop, centre=False, pad=pad)

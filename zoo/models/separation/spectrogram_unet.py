@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.conv2d import Conv2D, TransposedConv2D
 from zoo.layers.norm import BatchNorm
-from zoo.signal import framing, stft
+from zoo.signal import stft
 
 Layout = Literal["jansson", "spleeter"]
 PADS = (1, 2)  # around a kernel of five at stride two: TensorFlow's 'same'
@@ -147,15 +147,12 @@ class SpectrogramUNet(nn.Module):
         pads = ((0, 0), (0, 0), (0, above), (0, 0), (0, 0))
         masks = jnp.pad(masks, pads, constant_values=self.beyond)
         stems = (spectrum[:, :, :, None] * masks).reshape(*spectrum.shape[:3], -1)
-        length = x.shape[1]
-        y = stft.istft(
-            stems, self.n_fft, self.hop, centre=False, pad=self._pad(length), length=length
-        )
+        y = stft.centred_inverse(stems, self.n_fft, self.hop, x.shape[1])
         return y.reshape(*x.shape[:2], self.sources, self.channels)
 
     def spectrum(self, x: jax.Array) -> jax.Array:
         """STFT with frames centred on whole hops, [B T C] -> [B F N C] complex64."""
-        return stft.stft(x, self.n_fft, self.hop, centre=False, pad=self._pad(x.shape[1]))
+        return stft.centred(x, self.n_fft, self.hop)
 
     def magnitudes(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         """Every net's own estimate, [B T C] -> [B F bins S C]: what training compares."""
@@ -167,9 +164,6 @@ class SpectrogramUNet(nn.Module):
         flat = stems.reshape(*stems.shape[:2], -1)
         magnitude = jnp.abs(self.spectrum(flat)[:, :, : self.bins])
         return magnitude.reshape(*magnitude.shape[:3], *stems.shape[2:])
-
-    def _pad(self, length: int) -> tuple[int, int]:
-        return framing.centre_padding(length, self.n_fft, self.hop)
 
     def _masks(self, magnitude: jax.Array, train: bool) -> jax.Array:
         shares = self._shares(magnitude, train)
