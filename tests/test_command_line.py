@@ -25,6 +25,7 @@ def code_of(error, capsys):
         (OSError(errno.ENOSPC, "No space left", "out/a.wav"), 2, "toy: out/a.wav: No space left\n"),
         (NotADirectoryError(errno.ENOTDIR, "Not a directory", "a/b"), 2, "toy: a/b: Not a dir"),
         (KeyboardInterrupt(), 130, "toy: interrupted\n"),
+        (KeyboardInterrupt("stopped; it goes on"), 130, "toy: stopped; it goes on\n"),
     ],
 )
 def test_what_the_user_can_mend_is_one_line(error, code, line, capsys):

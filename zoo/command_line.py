@@ -47,8 +47,8 @@ def run(
     except BadInput as error:
         print(f"{Path(parser.prog).stem}: {error}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        print(f"{Path(parser.prog).stem}: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(f"{Path(parser.prog).stem}: {str(error) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has closed it: nobody is left to tell.

@@ -55,7 +55,7 @@ def scripts(tmp_path, monkeypatch):
                 lines = trial(5, 1.0, 10)
                 (run / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
             elif command.interrupted:
-                raise BadInput("stopped; the same command goes on")
+                raise KeyboardInterrupt("stopped; the same command goes on")
             else:
                 (run / "evaluation" / "test.json").write_text('{"metrics": {"x": 1}}')
         return not command.fails
@@ -86,7 +86,7 @@ def test_a_row_is_a_trial_and_a_training_and_is_not_done_twice(scripts, tmp_path
 def test_an_interrupted_training_goes_on_without_another_trial(scripts, tmp_path):
     command, ran = scripts
     command.interrupted = True
-    with pytest.raises(BadInput, match="the same command goes on"):
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
         measure.measure([NAME], 5, tmp_path / "runs")
     assert [script for script, _ in ran] == ["train.py", "train.py"]
     (tmp_path / "runs" / NAME / "evaluation").rmdir()
@@ -134,5 +134,8 @@ def test_a_script_s_exit_code_says_whether_it_went_well(tmp_path, code, good):
 
 def test_an_interrupted_script_ends_the_measuring(tmp_path):
     (tmp_path / "train.py").write_text("raise SystemExit(130)")
-    with pytest.raises(BadInput, match="the same command goes on"):
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+        measure.command(tmp_path, "train.py")
+    (tmp_path / "train.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
         measure.command(tmp_path, "train.py")

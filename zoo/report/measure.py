@@ -124,7 +124,7 @@ def is_validation(line: dict[str, Any]) -> bool:
 def command(root: Path, script: str, *words: Any) -> bool:
     """Runs one of the entry scripts as a user would; false where it fails.
 
-    Ctrl-C reaches the script, which saves; this process only waits for it, and raises BadInput.
+    Ctrl-C reaches the script, which saves; this process waits for it and raises KeyboardInterrupt.
     """
     former = signal.signal(signal.SIGINT, lambda *_: None)
     try:
@@ -132,6 +132,6 @@ def command(root: Path, script: str, *words: Any) -> bool:
         code = subprocess.run(line, check=False).returncode
     finally:
         signal.signal(signal.SIGINT, former)
-    if code == command_line.INTERRUPTED:
-        raise BadInput("stopped; the same command goes on")
+    if code in (command_line.INTERRUPTED, -signal.SIGINT):  # the latter while it was starting
+        raise KeyboardInterrupt("stopped; the same command goes on")
     return code == 0
