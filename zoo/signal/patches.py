@@ -1,8 +1,9 @@
-"""Spectrograms of a stretch of audio as taggers read them: so many frames, no more."""
+"""Spectrograms as taggers read them: so many frames and no more, band by band."""
 
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.signal import mel
@@ -18,3 +19,15 @@ def log_mel_patch(x: jax.Array, spec: mel.MelSpec, least: int = 1) -> jax.Array:
     if x.ndim != 3 or x.shape[-1] != 1 or x.shape[1] < least * spec.hop:
         raise BadInput(f"this model takes [B {least * spec.hop:,} 1] or longer, not {x.shape}")
     return mel.log_mel(x, spec)[:, : x.shape[1] // spec.hop, :, 0]
+
+
+def bands(x: jax.Array, height: int) -> jax.Array:
+    """Every band of `height` neighbouring bins by itself, [B F M] -> [B P F n], P = M - n + 1.
+
+    What filters of that height, moved over the bins, see at each place.
+    raises BadInput where the spectrogram is lower than that.
+    """
+    bins = x.shape[2]
+    if height > bins:
+        raise BadInput(f"filters over {height} of {bins} bins: use {bins} or fewer")
+    return jnp.stack([x[:, :, i : i + height] for i in range(bins - height + 1)], 1)

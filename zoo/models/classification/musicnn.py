@@ -23,7 +23,7 @@ from zoo.layers.conv import Conv
 from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import largest
 from zoo.signal.mel import MUSICNN
-from zoo.signal.patches import log_mel_patch
+from zoo.signal.patches import bands, log_mel_patch
 
 
 def glorot(key: jax.Array, shape: tuple[int, int, int], dtype: Any = jnp.float32) -> jax.Array:
@@ -64,12 +64,11 @@ class Branch(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        batch, frames, bins = x.shape
-        bands = bins - self.height + 1
-        x = jnp.stack([x[:, :, i : i + self.height] for i in range(bands)], 1)
-        x = x.reshape(batch * bands, frames, self.height)
+        x = bands(x, self.height)
+        batch, places, frames, height = x.shape
+        x = x.reshape(batch * places, frames, height)
         x = Block(self.features, self.taps, dtype=self.dtype, name="block")(x, train=train)
-        return largest(x.reshape(batch, bands, frames, self.features), 1)
+        return largest(x.reshape(batch, places, frames, self.features), 1)
 
 
 class Musicnn(nn.Module):

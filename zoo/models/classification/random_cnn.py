@@ -19,11 +19,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.errors import BadInput
 from zoo.layers.conv import Conv
 from zoo.layers.conv2d import Conv2D
 from zoo.layers.pool import max_pool, max_pool_2d
 from zoo.signal import mel
+from zoo.signal.patches import bands
 
 He = nn.initializers.variance_scaling(2.0, "fan_in", "truncated_normal")
 NETS = (
@@ -139,12 +139,9 @@ class Shape(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        batch, frames, bins = x.shape
-        places = bins - self.height + 1
-        if places < 1:
-            raise BadInput(f"filters over {self.height} of {bins} bands: use {bins} or fewer")
-        x = jnp.stack([x[:, :, i : i + self.height] for i in range(places)], 1)
-        x = x.reshape(batch * places, frames, self.height)
+        x = bands(x, self.height)
+        batch, places, frames, height = x.shape
+        x = x.reshape(batch * places, frames, height)
         x = Conv(self.filters, self.taps, padding=self.padding, kernel_init=He, name="conv")(x)
         return self.activation(x.reshape(batch, places, -1, self.filters).max(1))
 
