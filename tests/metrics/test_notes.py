@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from zoo.errors import BadInput
-from zoo.metrics.notes import Notes, all_note_f1, frame_f1, match, midi_to_hz, note_f1
+from zoo.metrics.notes import Notes, all_note_f1, frame_f1, match, note_f1
+from zoo.signal.pitch import hertz_of_note
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(are empty|are all empty).*:UserWarning")
 
@@ -21,10 +22,10 @@ def piece(seed: int, count: int = 150) -> tuple[Notes, Notes]:
     keys, force = rng.integers(60, 66, count), rng.integers(20, 110, count).astype(float)
     start = np.clip(onsets + rng.choice([0, 0.01, 0.05, -0.05, 0.0501], count), 0, None)
     end = start + lengths * rng.uniform(0.7, 1.3, count)
-    tuned = midi_to_hz(keys + rng.choice([0.0, 0.0, 0.3, 0.6], count))
+    tuned = hertz_of_note(keys + rng.choice([0.0, 0.0, 0.3, 0.6], count))
     kept = rng.permutation(count)[: int(0.9 * count)]
     heard = 0.7 * force + 9 + rng.normal(0, 6, count)
-    reference = Notes(np.stack([onsets, onsets + lengths], axis=1), midi_to_hz(keys), force)
+    reference = Notes(np.stack([onsets, onsets + lengths], axis=1), hertz_of_note(keys), force)
     estimate = Notes(np.stack([start, end], axis=1)[kept], tuned[kept], np.abs(heard[kept]))
     return reference, estimate
 
@@ -75,7 +76,7 @@ def test_matching_is_as_large_as_any():
 def test_frame_f1_equals_mir_eval_multipitch():
     rng = np.random.default_rng(0)
     reference, estimate = rng.random((2, 80, 88)) < 0.05
-    times, hertz = np.arange(80) * 0.032, midi_to_hz(np.arange(21, 109))
+    times, hertz = np.arange(80) * 0.032, hertz_of_note(np.arange(21, 109))
     rolls = [[hertz[frame] for frame in roll] for roll in (reference, estimate)]
     values = mir_eval.multipitch.evaluate(times, rolls[0], times, rolls[1])
     found = frame_f1(reference, estimate)

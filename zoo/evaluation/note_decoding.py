@@ -11,6 +11,7 @@ from zoo.data.note_rolls import LOUDEST, LOWEST, Notes
 from zoo.errors import BadInput
 from zoo.evaluation.base import Batch, Predict, paired
 from zoo.metrics import notes as metrics
+from zoo.signal.pitch import hertz_of_note
 
 Rolls = dict[str, np.ndarray]
 ROLLS = ("onsets", "frames", "velocities")
@@ -112,4 +113,4 @@ def for_metrics(notes: Notes) -> metrics.Notes:
     onset, offset = (np.asarray(notes[name], np.float64) for name in ("onset", "offset"))
     intervals = np.stack([onset, np.maximum(offset, onset + 1e-3)], 1)
     velocities = np.asarray(notes["velocity"], np.float64)
-    return metrics.Notes(intervals, metrics.midi_to_hz(notes["pitch"]), velocities)
+    return metrics.Notes(intervals, hertz_of_note(notes["pitch"]), velocities)

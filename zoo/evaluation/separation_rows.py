@@ -15,6 +15,7 @@ from zoo.metrics.separation_tables import (
     mean_of_track_medians,
     median_of_track_medians,
     pooled_frames,
+    quantised,
     write_table,
 )
 
@@ -26,7 +27,7 @@ def tables_of(rows: Iterable[Row], seconds: float = 1.0) -> dict[str, TrackTable
     """Rows as one museval table per track; ratios that were not computed are NaN there."""
     tracks: dict[str, dict[str, list[dict]]] = {}
     for row in rows:
-        ratios = {name: _museval_number(row.get(name, np.nan)) for name in METRICS}
+        ratios = {name: quantised(row.get(name, np.nan)) for name in METRICS}
         frame = {"time": row["time"], "duration": seconds, "metrics": ratios}
         tracks.setdefault(row["track"], {}).setdefault(row["stem"], []).append(frame)
     return {
@@ -82,10 +83,6 @@ def track_rows(rows: Sequence[Row], ratios: Sequence[str]) -> list[Row]:
 
 def _columns(name: str, values: dict) -> dict[str, float]:
     return {f"{name}/{stem}": ratios["SDR"] for stem, ratios in values.items()}
-
-
-def _museval_number(ratio: float) -> float:
-    return round(float(ratio), 5) if np.isfinite(ratio) else float("nan")
 
 
 def box_plot(per_track: Sequence[Row]) -> Figure:

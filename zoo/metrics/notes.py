@@ -90,11 +90,6 @@ def f1_of_counts(hits: int, references: int, estimates: int) -> F1:
     return F1(precision, recall, 2 * precision * recall / total if total else 0.0)
 
 
-def midi_to_hz(pitch: np.ndarray) -> np.ndarray:
-    """MIDI note numbers to Hz, A4 = 69 = 440 Hz."""
-    return 440.0 * 2.0 ** ((np.asarray(pitch, float) - 69.0) / 12.0)
-
-
 def match(pairs: np.ndarray, references: int, estimates: int) -> np.ndarray:
     """Largest one-to-one subset of candidate pairs (reference, estimate): [P 2] -> [M 2].
 
@@ -178,7 +173,7 @@ def _checked(notes: Notes, velocities: bool) -> Notes:
     if len(intervals) != len(pitches) or (strength is not None and len(strength) != len(pitches)):
         raise BadInput("intervals [N 2], pitches [N] and velocities [N] must count the same notes.")
     if (pitches <= 0).any() or (intervals < 0).any():
-        raise BadInput("pitches must be positive Hz and times not negative; see midi_to_hz.")
+        raise BadInput("pitches must be positive Hz, not MIDI numbers, and times not negative.")
     if (intervals[:, 1] <= intervals[:, 0]).any():
         raise BadInput("every note's offset must be later than its onset.")
     return Notes(intervals, pitches, strength)

@@ -92,7 +92,7 @@ def target_tables(
                 {
                     "time": k * hop,
                     "duration": duration,
-                    "metrics": {metric: _quantised(x[j, k]) for metric, x in columns.items()},
+                    "metrics": {metric: quantised(x[j, k]) for metric, x in columns.items()},
                 }
                 for k in range(scores.sdr.shape[1])
             ],
@@ -199,5 +199,6 @@ def _sd(frames: np.ndarray) -> float:
     return float(np.std(_defined(frames))) if _defined(frames).size else math.nan
 
 
-def _quantised(ratio: float) -> float:
+def quantised(ratio: float) -> float:
+    """A ratio as museval writes it: rounded to 1e-5 dB, NaN where it is not finite."""
     return round(float(ratio), 5) if math.isfinite(ratio) else math.nan

@@ -11,15 +11,9 @@ from __future__ import annotations
 
 from zoo.pretrained import torch_file
 from zoo.pretrained.index import File, Published
-from zoo.pretrained.rules import Path, Rule, Transform, conv, identity, transpose, transposed_conv
+from zoo.pretrained.rules import LSTM, Path, Rule, Transform, conv, transpose, transposed_conv
 
 INSIDE = r"(?:3\.|state\.)?"  # where the weights stand in a file that holds more
-LSTM = {
-    "weight_ih": ("kernel", transpose),
-    "weight_hh": ("recurrent_kernel", transpose),
-    "bias_ih": ("bias", identity),
-    "bias_hh": ("recurrent_bias", identity),
-}
 
 
 def rules(depth: int = 6, *, rewrite: bool = True, upsample: bool = False) -> tuple[Rule, ...]:

@@ -11,14 +11,8 @@ import re
 
 import numpy as np
 
-from zoo.pretrained.rules import Rule, Skip, batch_norm, conv, identity, transpose
+from zoo.pretrained.rules import LSTM, Rule, Skip, batch_norm, conv, transpose
 
-LSTM = {
-    "weight_ih": ("kernel", transpose),
-    "weight_hh": ("recurrent_kernel", transpose),
-    "bias_ih": ("bias", identity),
-    "bias_hh": ("recurrent_bias", identity),
-}
 STACK = r"(onset|offset|frame|velocity)_stack"
 CONVS = {"0": "0", "3": "1", "8": "2"}  # place in their Sequential -> our number
 NORMS = {"1": "0", "4": "1", "9": "2"}

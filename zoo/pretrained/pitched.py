@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.data.records import SPLITS
 from zoo.data.source import Example, Info, Source
 from zoo.errors import BadInput
 from zoo.pretrained.pitch_tracker import PitchTracker
-
-SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)

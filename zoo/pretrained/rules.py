@@ -114,6 +114,13 @@ BATCH_NORM = {  # field in torch, Keras and TensorFlow -> ours
     "moving_variance": ("batch_stats", "var"),
 }
 
+LSTM = {  # what torch's names of a layer's arrays begin with -> our name, and its layout
+    "weight_ih": ("kernel", transpose),
+    "weight_hh": ("recurrent_kernel", transpose),
+    "bias_ih": ("bias", identity),
+    "bias_hh": ("recurrent_bias", identity),
+}
+
 
 def batch_norm(pattern: str, path: str, joint: str = r"\.") -> Rule:
     """The four arrays of a batch norm called `pattern`, to our module `path` (a template)."""
