@@ -29,6 +29,7 @@ from zoo.streaming import stream_to_wav
 from zoo.trained import Trained
 
 CHUNK = 16_384  # samples handed out at a time: how far Ctrl-C can lag behind
+SONG = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of song [{elapsed}<{remaining}]"
 
 
 def predict(trained: Trained, inputs: Sequence[str], out: Path, *, force: bool) -> int:
@@ -128,15 +129,11 @@ def separate(trained: Trained, options: argparse.Namespace, path: Path, name: st
 
         facts = separate_file(
             run, path, folder, how, stems=stems, form=options.form, force=options.force,
-            progress=progress,
+            progress=progress, about=provenance(trained),
         )  # fmt: skip
-    write_facts(folder / "info.json", {**facts, **provenance(trained)})
     levels = ", ".join(f"{k} {v:.1f} dB" for k, v in facts["rms_db"].items())
     mixed = f", {song.channels} channels mixed to 2" if facts["channels"] < song.channels else ""
     return f"{path.name}: {levels}; mix minus stems {facts['null_db']:.1f} dB{mixed}; in {folder}"
-
-
-SONG = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of song [{elapsed}<{remaining}]"
 
 
 def generate(

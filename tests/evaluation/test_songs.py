@@ -108,8 +108,9 @@ def test_file_to_stems_and_facts(tmp_path):
     soundfile.write(tmp_path / "song.wav", song, 11_025, subtype="FLOAT")
     how, steps = separator(residual=True), []
     facts = separate_file(
-        halves, tmp_path / "song.wav", tmp_path / "out", how, progress=lambda *at: steps.append(at)
-    )
+        halves, tmp_path / "song.wav", tmp_path / "out", how,
+        progress=lambda *at: steps.append(at), about={"checkpoint": "runs/a"},
+    )  # fmt: skip
     stems = [
         soundfile.read(tmp_path / "out" / f"{name}.wav", dtype="float32") for name in how.stems
     ]
@@ -119,6 +120,7 @@ def test_file_to_stems_and_facts(tmp_path):
     assert facts["length"] == 9000 and facts["null_db"] < -100
     assert facts["peak"]["a"] == pytest.approx(np.abs(stems[0][0]).max(), rel=1e-5)
     assert facts == json.loads((tmp_path / "out" / "info.json").read_text())
+    assert facts["checkpoint"] == "runs/a"
     with pytest.raises(BadInput, match="--force"):
         separate_file(halves, tmp_path / "song.wav", tmp_path / "out", how)
     separate_file(halves, tmp_path / "song.wav", tmp_path / "out", separator(), force=True)

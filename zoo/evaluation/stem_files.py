@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,10 +34,12 @@ def separate_file(
     form: str = "wav",
     force: bool = False,
     progress: Progress | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> dict:
     """Writes folder/<stem>.wav at the song's rate, channels and exact length, and info.json.
 
-    A model of stereo separates the stereo downmix of a surround song.
+    A model of stereo separates the stereo downmix of a surround song. about: further facts for
+    info.json, such as whose weights these are.
 
     Returns what info.json holds: rate, length, peak and RMS (dB) per stem, and `null_db`, the level
     of mix minus all stems relative to the mix. Constant memory whatever the length. progress:
@@ -77,6 +80,7 @@ def separate_file(
         "length": meter.length,
         "files": {name: file.name for name, file in files.items()},
         **meter.summary(),
+        **(about or {}),
     }
     (Path(folder) / "info.json").write_text(json.dumps(facts, indent=2) + "\n")
     return facts
