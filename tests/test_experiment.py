@@ -80,6 +80,9 @@ def test_a_file_of_one_s_own_is_found_and_must_have_a_config(tmp_path):
     path.write_text("x = 1\n")
     with pytest.raises(BadInput, match="no function `config"):
         experiments.find(str(path))
+    path.write_text("def config(batch: int):\n    return batch\n")
+    with pytest.raises(BadInput, match=r"argument 'batch' of config.* needs a default"):
+        experiments.find(str(path))
 
 
 def test_what_any_run_may_need_is_an_argument_of_every_config():

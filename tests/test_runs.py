@@ -6,7 +6,6 @@ import signal
 import time
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -19,6 +18,7 @@ from zoo import mesh as meshes
 from zoo import runs, trained
 from zoo.checkpoints import processes
 from zoo.checkpoints.store import Checkpoints
+from zoo.data.score_render import ScoreRender
 from zoo.errors import BadInput
 from zoo.objectives.base import Variables
 from zoo.objectives.supervised import Supervised
@@ -159,21 +159,17 @@ def test_every_host_prepares_its_data_the_first_alone(monkeypatch, number):
         processes.in_turn(lambda: None)
 
 
-def test_a_signal_ends_what_prepares_data_at_once(tmp_path):
-    def prepare():
+def test_a_signal_ends_what_prepares_data_at_once(tmp_path, monkeypatch):
+    def prepare(source):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(5)
         raise AssertionError("went on")
 
-    experiment = SimpleNamespace(
-        objective=SimpleNamespace(turns=(1,)), evaluation=SimpleNamespace(monitor=("x", "max")),
-        data=SimpleNamespace(source=SimpleNamespace(prepare=prepare)), batch=1, accumulate=1,
-        fsdp=1, save_every=1,
-    )  # fmt: skip
-    config = SimpleNamespace(name="toy", experiment=lambda: experiment)
+    monkeypatch.setattr(ScoreRender, "prepare", prepare)
+    config = experiments.find("samplecnn_score_render")
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            runs.train(config, {}, tmp_path, allow_change=False, board=False)
+            runs.train(config, config.smoke, tmp_path, allow_change=False, board=False)
     finally:
         signal.signal(signal.SIGINT, former)

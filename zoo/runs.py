@@ -20,8 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from zoo import contract, inference, run_lock
 from zoo import experiment as experiments
-from zoo import inference, run_lock
 from zoo import mesh as meshes
 from zoo.checkpoints.processes import in_turn
 from zoo.checkpoints.store import Checkpoints
@@ -41,6 +41,7 @@ def train(
 ) -> bool:
     """Trains from scratch or from where the run stands; false when a signal ended it early."""
     experiment = config.experiment(**arguments)
+    contract.check(config.name, experiment)
     if not learns(experiment):
         raise BadInput(
             f"{config.name} learns nothing: score it with python evaluate.py --config {config.name}"

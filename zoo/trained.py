@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from zoo import contract
 from zoo import experiment as experiments
 from zoo import mesh as meshes
 from zoo.checkpoints.store import Checkpoints
@@ -75,6 +76,7 @@ def untrained(config: Config, words: Sequence[str]) -> Trained:
     """A system fitted in closed form: its experiment has no turns, so no run stands behind it."""
     arguments = experiments.parse(config, words)
     experiment = config.experiment(**arguments)
+    contract.check(config.name, experiment)
     if learns(experiment):
         raise BadInput(
             f"{config.name} has to be trained first: python train.py --config {config.name}, then "

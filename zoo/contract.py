@@ -1,0 +1,59 @@
+"""What the parts of an experiment must offer, asked before a step is spent on it."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from zoo.data.source import Source
+from zoo.errors import BadInput
+from zoo.evaluation.base import Evaluation
+from zoo.experiment import Experiment
+from zoo.objectives.base import Objective
+
+
+def check(name: str, made: Any) -> None:
+    """Raises BadInput where what a config gave is no experiment that can be run to its end."""
+    if not isinstance(made, Experiment):
+        raise BadInput(
+            f"{name}: config(...) gives {type(made).__name__}, not an Experiment: let it return one"
+        )
+    parts = (
+        (made.data.source, Source), (made.objective, Objective), (made.evaluation, Evaluation),
+    )  # fmt: skip
+    for part, protocol in parts:
+        lacking = [member for member in members(protocol) if not hasattr(part, member)]
+        if lacking:
+            raise BadInput(
+                f"{name}: {type(part).__name__} lacks {', '.join(lacking)}: see "
+                f"{protocol.__name__} in {protocol.__module__}"
+            )
+    taken = inspect.signature(made.evaluation.run).parameters.values()
+    if inspect.Parameter.VAR_KEYWORD not in {parameter.kind for parameter in taken}:
+        lacking = [key for key in keywords(Evaluation.run) if key not in {p.name for p in taken}]
+        if lacking:
+            raise BadInput(
+                f"{name}: {type(made.evaluation).__name__}.run takes no {' and no '.join(lacking)}:"
+                " write run(self, predict, records, info, *, limit=None, progress=None)"
+            )
+    players = {turn.player for turn in made.objective.turns}
+    if players != set(made.optimizers):
+        raise BadInput(
+            f"{name}: the objective trains {words(players)}, the optimizers are for "
+            f"{words(made.optimizers)}: name one for each player"
+        )
+
+
+def members(protocol: type) -> list[str]:
+    """The names that a protocol asks for."""
+    return [name for name in vars(protocol) if not name.startswith("_")]
+
+
+def keywords(function: Any) -> list[str]:
+    """Its keyword-only parameters."""
+    parameters = inspect.signature(function).parameters.values()
+    return [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+
+
+def words(names: Any) -> str:
+    return ", ".join(f"'{name}'" for name in sorted(names)) or "nothing"
