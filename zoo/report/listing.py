@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from zoo import contract, inference
 from zoo import experiment as experiments
-from zoo import inference
 from zoo.experiment import Config
 from zoo.report import facts
 
@@ -64,6 +64,7 @@ def table(task: str | None = None) -> str:
 def info(config: Config, arguments: dict[str, Any]) -> str:
     """Title, arguments, parameter table, receptive field and cost of a config."""
     experiment = config.experiment(**arguments)
+    contract.check(config.name, experiment)
     spec = experiment.data.spec(1)
     variables = jax.eval_shape(experiment.objective.init, jax.random.key(0), spec)
     source = experiment.data.source.info
@@ -92,10 +93,10 @@ def parameters(tree: Any) -> list[str]:
 
 
 def field(objective: Any, rate: int) -> list[str]:
-    """The receptive field that the model states; a test holds it to the gradient's."""
+    """The receptive field that the model states, in samples."""
     samples = getattr(getattr(objective, "model", None), "receptive_field", None)
     if not samples:
-        return ["receptive field: the whole input"]
+        return ["receptive field: not stated (the model names no `receptive_field`)"]
     return [f"receptive field: {samples:,} samples = {1000 * samples / rate:.1f} ms"]
 
 
