@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from zoo.errors import BadInput
-from zoo.evaluation import taggram_page
+from zoo.evaluation import pages
 from zoo.evaluation.taggram import (
     Listener,
     tag_file,
@@ -128,10 +128,10 @@ def test_page_holds_song_and_scores_and_nothing_from_elsewhere(tmp_path, monkeyp
     data = json.loads(re.search(r"const d = (\{.*?\}), row", page)[1])
     assert data["labels"][0] == "quiet" and len(data["scores"][0]) == len(taggram.times)
     assert max(data["peaks"]) == 1 and len(data["edges"]) == len(taggram.times) + 1
-    monkeypatch.setattr(taggram_page, "EMBED_BYTES", 83_000)  # the wav has 131 kB
+    monkeypatch.setattr(pages, "EMBED_BYTES", 83_000)  # the wav has 131 kB
     assert (
         'src="data:audio/mpeg;base64,'
         in write_page(taggram, sound.with_suffix(".html"), sound).read_text()
     )
-    monkeypatch.setattr(taggram_page, "EMBED_BYTES", 10)
+    monkeypatch.setattr(pages, "EMBED_BYTES", 10)
     assert 'src="file:///' in write_page(taggram, tmp_path / "link.html", sound).read_text()

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import io
-import json
 from pathlib import Path
 
 import numpy as np
 
+from zoo.evaluation import pages
 from zoo.evaluation.blocks import Song, open_song, read_blocks, reblock
 from zoo.evaluation.taggram import Taggram
 
-PLAYABLE = {".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".flac": "audio/flac", ".wav": "audio/wav"}
-EMBED_BYTES = 6_000_000  # of audio that a page may carry; beyond, it links to the file
 BYTES_PER_SECOND = 20_000  # of the mp3 made of a larger file, generously
 PEAKS = 1200
 
@@ -34,23 +30,16 @@ def write_page(taggram: Taggram, path: str | Path, sound: str | Path, *, count: 
         "scores": np.round(taggram.scores[:, order].T, 4).tolist(),
         "peaks": np.round(_peaks(song), 3).tolist(),
     }
-    # "<" would let a tag named "</script>" end the script.
-    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    page = PAGE.replace("{{title}}", html.escape(song.path.stem))
-    page = page.replace("{{source}}", html.escape(_source(song), quote=True))
-    path = Path(path)
-    path.write_text(page.replace("{{data}}", text), encoding="utf-8")
-    return path
+    return pages.write(path, PAGE, song.path.stem, _source(song), data)
 
 
 def _source(song: Song) -> str:
     """A data URI of the song, or a link to its file."""
-    kind = PLAYABLE.get(song.path.suffix.lower())
-    if kind and song.path.stat().st_size <= EMBED_BYTES:
-        return _data_uri(song.path.read_bytes(), kind)
-    small = song.length / song.rate * BYTES_PER_SECOND <= EMBED_BYTES
+    if whole := pages.embedded(song.path):
+        return whole
+    small = song.length / song.rate * BYTES_PER_SECOND <= pages.EMBED_BYTES
     if small and song.rate <= 48_000 and song.channels <= 2:
-        return _data_uri(_mp3(song), "audio/mpeg")
+        return pages.data_uri(_mp3(song), "audio/mpeg")
     return song.path.resolve().as_uri()
 
 
@@ -62,10 +51,6 @@ def _mp3(song: Song) -> bytes:
         for block in read_blocks(song):
             sink.write(block)
     return memory.getvalue()
-
-
-def _data_uri(content: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _peaks(song: Song) -> np.ndarray:

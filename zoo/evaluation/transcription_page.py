@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -12,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from zoo.data.note_rolls import Notes
+from zoo.evaluation import pages
 
-KINDS = {".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".flac": "audio/flac", ".wav": "audio/wav"}
-EMBED_BYTES = 6_000_000  # beyond, the page links to the recording where it lies
 LINE, LINES = 20.0, 24  # seconds a line of the figure shows; at most so many lines
 
 
@@ -51,26 +47,18 @@ def _compass(notes: Notes) -> tuple[int, int]:
 
 
 def write_page(path: str | Path, sound: str | Path, notes: Notes, seconds: float) -> Path:
-    """One HTML file without anything from elsewhere: player, piano roll, and the notes to hear."""
+    """One HTML file without anything from elsewhere: player, piano roll, and the notes to hear.
+
+    A large recording is linked where it lies.
+    """
+    sound = Path(sound).expanduser()
     rows = np.stack(
         [notes["onset"], notes["offset"], notes["pitch"], notes["velocity"]], 1
     ).round(3)  # fmt: skip
     low, high = _compass(notes)
     data = {"notes": rows.tolist(), "low": low, "high": high, "seconds": seconds}
-    text = json.dumps(data, separators=(",", ":"))
-    page = PAGE.replace("{{title}}", html.escape(Path(sound).stem))
-    page = page.replace("{{source}}", html.escape(_source(Path(sound).expanduser()), quote=True))
-    path = Path(path)
-    path.write_text(page.replace("{{data}}", text), encoding="utf-8")
-    return path
-
-
-def _source(sound: Path) -> str:
-    """A data URI of a small recording, else a link to it."""
-    kind = KINDS.get(sound.suffix.lower())
-    if kind and sound.stat().st_size <= EMBED_BYTES:
-        return f"data:{kind};base64,{base64.b64encode(sound.read_bytes()).decode()}"
-    return sound.resolve().as_uri()
+    address = pages.embedded(sound) or sound.resolve().as_uri()
+    return pages.write(path, PAGE, sound.stem, address, data)
 
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{{title}}</title>

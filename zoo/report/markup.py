@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -70,10 +69,6 @@ def link(label: str, address: str) -> str:
     if not address.startswith(("https://", "http://")):
         return text(label)
     return tag("a", text(label), href=address)
-
-
-def data_uri(content: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def number(value: float | None) -> str:

@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.evaluation.pages import data_uri
 from zoo.report import charts, facts, sounds
 from zoo.report.facts import Run
 from zoo.report.markup import (
-    data_uri,
     details,
     duration,
     link,

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from zoo.evaluation.blocks import open_song, read_blocks
-from zoo.report.markup import data_uri, section, tag, text
+from zoo.evaluation.pages import data_uri
+from zoo.report.markup import section, tag, text
 
 BUDGET = 8_000_000  # bytes of embedded audio in a page, as base64
 MP3_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
