@@ -27,11 +27,15 @@ Figure = Callable[[], Any]  # makes a matplotlib figure; matplotlib is imported 
 class Report:
     """The numbers of one evaluation, and how they came about."""
 
-    metrics: dict[str, float]  # finite scalars only
+    metrics: dict[str, float]  # scalars; those that are not finite are left out
     protocol: str  # one sentence: what exactly was computed
     counts: dict[str, int]  # clips, tracks, undefined tags, silent frames, ...
     tables: dict[str, list[dict]] = field(default_factory=dict)
     figures: dict[str, Figure] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # NumPy's scalars and NaN have no place in the JSON that checkpoints and rows are.
+        object.__setattr__(self, "metrics", finite(self.metrics))
 
 
 class Evaluation(Protocol):
