@@ -1,6 +1,7 @@
 """The user's own files: outputs that cannot collide, rejects that leave nothing behind."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -42,6 +43,18 @@ def test_a_file_of_which_nothing_is_left_at_the_models_rate_is_refused(tmp_path)
     own_files.long_enough(tmp_path / "one.wav", 48_000)
     with pytest.raises(BadInput, match="1 samples, nothing at 16,000 Hz"):
         own_files.long_enough(tmp_path / "one.wav", 16_000)
+
+
+def test_what_takes_no_files_says_what_would(tmp_path):
+    """No script sends to the other and is sent back."""
+    scores, makes = SimpleNamespace(), SimpleNamespace(generate=print)
+    for objective, message in ((scores, r"no predict_file\(...\)"), (makes, r"use sample\.py")):
+        found = SimpleNamespace(
+            experiment=SimpleNamespace(evaluation=None, objective=objective),
+            config=SimpleNamespace(name="mine"),
+        )
+        with pytest.raises(BadInput, match=message):
+            own_files.predict(found, ["x.wav"], tmp_path, force=False)
 
 
 def test_what_cannot_be_read_is_told_by_name_and_the_rest_is_done(tmp_path, capsys):

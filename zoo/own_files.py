@@ -34,9 +34,15 @@ SONG = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of song [{elapse
 
 def predict(trained: Trained, inputs: Sequence[str], out: Path, *, force: bool) -> int:
     """Tags, notes, ... of every file into `out`/FILE; 2 where a file had to be rejected."""
-    evaluation = trained.experiment.evaluation
+    evaluation, objective = trained.experiment.evaluation, trained.experiment.objective
     if not hasattr(evaluation, "predict_file"):
-        raise BadInput(f"{trained.config.name} gives audio, not predictions: use sample.py --input")
+        if isinstance(evaluation, Separation) or hasattr(objective, "generate"):
+            name = trained.config.name
+            raise BadInput(f"{name} gives audio, not predictions: use sample.py --input")
+        raise BadInput(
+            f"{type(evaluation).__name__} has no predict_file(...), which says what to write of a "
+            "file: see zoo.evaluation.tagging for one; without --input the data set is scored"
+        )
     run = inference.predictor(trained.experiment.objective, trained.mesh)(trained.variables)
     info = trained.experiment.data.source.info
 
@@ -59,7 +65,7 @@ def sound(trained: Trained, options: argparse.Namespace) -> int:
 
         return endless.play(trained, options, provenance(trained))
     if not hasattr(objective, "generate"):
-        raise BadInput(f"{trained.config.name} makes no audio: use evaluate.py --input")
+        raise BadInput(f"{trained.config.name} makes no audio: use evaluate.py")
     transforms = getattr(objective, "needs_source", False)
     if options.input and not transforms:
         raise BadInput(

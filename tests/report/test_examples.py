@@ -14,6 +14,7 @@ import soundfile
 
 from zoo import mesh as meshes
 from zoo.data.source import Info
+from zoo.errors import BadInput
 from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
 from zoo.evaluation.songs import Separator
@@ -124,6 +125,20 @@ def test_transformer_shows_what_it_makes_of_a_record(tmp_path):
     before, after = (soundfile.read(path)[0] for path in sorted(folder.glob("*.wav")))
     assert len(before) == 3 * RATE
     np.testing.assert_allclose(after, np.clip(2 * before, -1, 1), atol=1e-4)
+
+
+@dataclass(frozen=True)
+class Vocoder(Counter):
+    """Forgot to say that it needs a source."""
+
+    def generate(self, variables, request):
+        raise BadInput("a vocoder takes a source")
+        yield
+
+
+def test_a_transformer_that_does_not_say_so_is_told_how(tmp_path):
+    with pytest.raises(BadInput, match=r"no sample of toy \(a vocoder .* Vocoder say needs_source"):
+        examples.make(trained(Vocoder(), None, []), tmp_path)
 
 
 @pytest.fixture

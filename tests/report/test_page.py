@@ -234,7 +234,9 @@ def test_bad_input_is_said_in_one_line(tmp_path, full):
 
 def test_the_next_commands_of_a_config_of_ones_own_name_its_file():
     config = SimpleNamespace(task="own", path=Path("my configs/mine.py"))
-    experiment = SimpleNamespace(evaluation=None, objective=SimpleNamespace())
-    found = SimpleNamespace(config=config, experiment=experiment)
-    first = finish.commands(found, Path("runs/mine"))[0]
-    assert "--checkpoint runs/mine --config 'my configs/mine.py' --input" in first
+    hears = SimpleNamespace(predict_file=print)
+    for evaluation, then in ((hears, "--input"), (None, "--split validation")):
+        experiment = SimpleNamespace(evaluation=evaluation, objective=SimpleNamespace())
+        found = SimpleNamespace(config=config, experiment=experiment)
+        first = finish.commands(found, Path("runs/mine"))[0]
+        assert f"--checkpoint runs/mine --config 'my configs/mine.py' {then}" in first

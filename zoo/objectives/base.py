@@ -48,7 +48,13 @@ class Turn:
 
 
 class Objective(Protocol):
-    """What is learnt: a frozen dataclass of modules and loss weights. All methods are pure."""
+    """What is learnt: a frozen dataclass of modules and loss weights. All methods are pure.
+
+    It may also have
+      without_gradient: tuple[str, ...]  parts of the paths of parameters that the loss does not
+        reach at birth, and why in a comment; the tests of all configs excuse those, and no others
+      fit, describe  instead of turns: see zoo.objectives.fitted
+    """
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         """Variables from a real first batch. Jittable."""
@@ -74,7 +80,11 @@ class Request:
 
 
 class Generative(Protocol):
-    """An objective that makes audio."""
+    """An objective that makes audio, out of nothing or a prompt.
+
+    One that makes it of `request.source`, as a vocoder does, says `needs_source = True`: whoever
+    calls it asks for that before, and so do the examples at the end of a training.
+    """
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Consecutive chunks [count t C] float32 in [-1, 1]; together exactly `length` samples."""

@@ -106,10 +106,22 @@ def write_samples(
     """Two new clips of 3 s, or as much of them as some 20 s of computing give."""
     rate = found.experiment.data.source.info.sample_rate
     request = Request(length=int(seconds * rate), count=count, chunk=max(1, rate // 8))
-    chunks = found.experiment.objective.generate(found.variables, request)
+    chunks = out_of_nothing(found, request)
     files = [step_folder(found, directory) / f"sample_{voice}.wav" for voice in range(count)]
     stream_to_wav(within(chunks, patience), files, rate, progress=False)
     return files
+
+
+def out_of_nothing(found: Trained, request: Request) -> Iterator[np.ndarray]:
+    """What it generates. BadInput that says how to tell where it wants something to begin with."""
+    try:
+        yield from found.experiment.objective.generate(found.variables, request)
+    except BadInput as error:
+        name = type(found.experiment.objective).__name__
+        raise BadInput(
+            f"no sample of {found.name} ({error}); if it works on given audio, let "
+            f"{name} say needs_source = True"
+        ) from error
 
 
 def write_transformed(

@@ -35,7 +35,9 @@ def commands(found: Trained, directory: Path) -> list[str]:
     if isinstance(found.experiment.evaluation, Separation):
         first = f"python sample.py {checkpoint} --input YOUR_SONG.mp3 --out stems"
     elif not hasattr(found.experiment.objective, "generate"):
-        first = f"python evaluate.py {checkpoint} --input YOUR_SONG.mp3 --out out"
+        own = hasattr(found.experiment.evaluation, "predict_file")
+        first = f"python evaluate.py {checkpoint}"
+        first += " --input YOUR_SONG.mp3 --out out" if own else " --split validation"
     elif getattr(found.experiment.objective, "needs_source", False):
         first = f"python sample.py {checkpoint} --input YOUR_SONG.mp3 --out out"
     else:
