@@ -2,6 +2,9 @@
 
 import os
 import pathlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -22,3 +25,24 @@ def compiled_in_haste():
     yield
     jax.config.update("jax_disable_most_optimizations", False)
     jax.clear_caches()  # other tests' programs shall be those that users run
+
+
+@pytest.fixture
+def published_modules(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., None]]:
+    """Call with pinned packages: till the test ends they can be imported, without what they need.
+
+    Nothing is installed into the environment.
+    """
+    room = tmp_path_factory.mktemp("published")
+
+    def bring(*packages: str) -> None:
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
+        subprocess.run([*pip, str(room), *packages], check=True)
+        monkeypatch.syspath_prepend(str(room))
+
+    yield bring
+    for name, module in list(sys.modules.items()):
+        if str(room) in str(getattr(module, "__file__", "")):
+            del sys.modules[name]

@@ -66,8 +66,8 @@ def test_says_what_it_is(config):
 # What may be named as agreeing, and a pattern that a test which compares with it must hold.
 OUTSIDE = {
     "published weights": "def test_published_", "parameter count": r"\d(_\d{3})+\b",
-    "PyTorch": "torch", "librosa": "librosa", "SciPy": "scipy", "scikit-learn": "sklearn",
-    "kymatio": "kymatio", "mir_eval": "mir_eval", "museval": "museval",
+    "module": "published_modules", "PyTorch": "torch", "librosa": "librosa", "SciPy": "scipy",
+    "scikit-learn": "sklearn", "kymatio": "kymatio", "mir_eval": "mir_eval", "museval": "museval",
 }  # fmt: skip
 
 

@@ -26,7 +26,7 @@ PAPER = {
 }
 PARAMETERS = 268_294_760
 AGREES = {
-    "tests/pretrained/test_waveglow_weights.py": "PyTorch twin",
+    "tests/pretrained/test_waveglow_weights.py": "the authors' module, PyTorch twin",
     "tests/models/test_waveglow.py": "its code's parameter count",
 }
 SMOKE = {"flows": 3, "early_every": 2, "layers": 2, "width": 8, "samples": 1024, "batch": 2,

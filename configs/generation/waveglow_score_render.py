@@ -23,7 +23,7 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 PAPER = {}
 PARAMETERS = 4_300_316
-AGREES = {"tests/pretrained/test_waveglow_weights.py": "PyTorch twin"}
+AGREES = {"tests/pretrained/test_waveglow_weights.py": "the authors' module, PyTorch twin"}
 SMOKE = {"size": "tiny", "flows": 3, "early_every": 2, "layers": 2, "width": 8, "bins": 8,
          "samples": 1024, "batch": 2, "steps": 2}  # fmt: skip
 

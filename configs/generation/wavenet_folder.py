@@ -21,7 +21,7 @@ from zoo.training.optimizers import adam, halving
 
 PAPER = {}
 PARAMETERS = 43_307_520
-AGREES = {"tests/models/test_wavenet_parity.py": "PyTorch twin"}
+AGREES = {"tests/models/test_wavenet_parity.py": "a public module, PyTorch twin"}
 SMOKE = {
     "layers": 4, "stacks": 2, "width": 8, "gate": 8, "skip": 8, "samples": 256, "batch": 2,
     "steps": 2,

@@ -1,9 +1,14 @@
-"""Demucs against a PyTorch net written apart from it, through a file of the published names."""
+"""Demucs against its authors' module and against a PyTorch net written apart from both.
+
+Weights go from one to the other through a file of the published names.
+"""
 
 import re
 import runpy
+import sys
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +49,35 @@ VARIANTS = {
 def test_output_and_gradients_equal_torch(fields, tmp_path):
     torch.manual_seed(0)
     net = theirs()(sources=3, width=4, depth=2, **fields)
-    model = Demucs(sources=3, width=4, depth=2, **fields)
+    compare(Demucs(sources=3, width=4, depth=2, **fields), net, tmp_path)
+
+
+@pytest.fixture
+def authors(published_modules, monkeypatch):
+    """The class of demucs 2.0.3, which needs julius, and diffq only to make it smaller."""
+    published_modules("demucs==2.0.3", "julius==0.2.7")
+    nothing = SimpleNamespace(UniformQuantizer=None, DiffQuantizer=None)
+    monkeypatch.setitem(sys.modules, "diffq", nothing)
+    from demucs.model import Demucs as Theirs
+
+    return Theirs
+
+
+@pytest.mark.download
+def test_output_and_gradients_equal_the_authors_module(authors, tmp_path):
+    torch.manual_seed(0)
+    for name in ("v1", "v2", "relu", "plain"):  # `upsample` was left behind with v1
+        fields = {"resample": False, **VARIANTS[name]}
+        named = {"normalise": "normalize"}
+        net = authors(list("abc"), channels=4, depth=2,
+                      **{named.get(k, k): v for k, v in fields.items()})  # fmt: skip
+        model = Demucs(sources=3, width=4, depth=2, **fields)
+        assert net.valid_length(60) == model.input_length(60)
+        compare(model, net, tmp_path)
+
+
+def compare(model, net, tmp_path):
+    """Output and all gradients on noise, with the weights of the PyTorch module."""
     # A file of v1 names its class first, which is not looked up when it is read.
     torch.save((torch.nn.LSTM, (), {}, net.state_dict()), tmp_path / "demucs.th")
     convert = table(2, rewrite=model.rewrite, upsample=model.upsample)

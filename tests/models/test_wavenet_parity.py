@@ -1,4 +1,4 @@
-"""WaveNet against a PyTorch net written apart from it, with the same weights."""
+"""WaveNet against a public PyTorch module and a net written apart from it, of the same weights."""
 
 import jax
 import jax.numpy as jnp
@@ -51,3 +51,49 @@ def test_output_and_gradients_equal_torch(kind):
     np.testing.assert_allclose(raw, theirs.detach(), atol=2e-5)
     (theirs * torch.tensor(target)).sum().backward()
     agree(w, gradients["params"], rtol=1e-3, atol=2e-4)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+@pytest.mark.download
+def test_output_equals_a_public_module(published_modules):
+    """r9y9's wavenet_vocoder 0.1.1 under frames, whose residual sums are scaled by sqrt(1/2)."""
+    published_modules("wavenet_vocoder==0.1.1")
+    from wavenet_vocoder import WaveNet as Theirs
+
+    torch.manual_seed(0)
+    net = Theirs(
+        16, 4, 2, 6, 10, 7, 3, dropout=0.0, cin_channels=4, weight_normalization=False, legacy=False
+    ).eval()
+    torch.nn.utils.remove_weight_norm(net.first_conv)
+    model = WaveNet(
+        **{**SIZES, "head": 7}, kernel=3, distribution=Categorical(16), local_condition=4,
+        upsampling=(1,), upsampler="repeat", last_residual=True, residual_scale=0.5**0.5,
+    )  # fmt: skip
+    w = {name: leaf.detach().numpy().T for name, leaf in net.named_parameters()}
+
+    def conv(name, *others):
+        """A convolution of theirs; biases that are added to its output join its own."""
+        bias = sum(w[f"{place}.bias"] for place in (name, *others))
+        return {"kernel": w[f"{name}.weight"], "bias": bias}
+
+    params = {"source": {"embedding": w["first_conv.weight"][0] + w["first_conv.bias"]}}
+    for i in range(4):
+        place = f"conv_layers.{i}"
+        params[f"blocks_{i}"] = {
+            "dilated": conv(f"{place}.conv", f"{place}.conv1x1c"),
+            "local": {"kernel": w[f"{place}.conv1x1c.weight"]},
+            "residual": conv(f"{place}.conv1x1_out"),
+            "skip": conv(f"{place}.conv1x1_skip"),
+        }
+    params |= {"hidden": conv("last_conv_layers.1"), "output": conv("last_conv_layers.3")}
+    rng = np.random.default_rng(0)
+    audio = rng.uniform(-0.9, 0.9, (2, 24, 1)).astype(np.float32)
+    told = rng.normal(size=(2, 24, 4)).astype(np.float32)
+    codes = np.array(model.distribution.encode(audio))[..., 0]
+    silence = int(model.distribution.encode(jnp.zeros(1))[0])
+    late = np.pad(codes[:, :-1], ((0, 0), (1, 0)), constant_values=silence)
+    with torch.no_grad():
+        theirs = net(torch.eye(16)[torch.tensor(late).long()].mT, torch.tensor(told).mT).mT
+    raw = jax.jit(model.apply)({"params": params}, audio, condition=told)
+    assert theirs.std() > 0.01
+    np.testing.assert_allclose(raw, theirs, atol=1e-5)

@@ -1,4 +1,4 @@
-"""NVIDIA's layout of WaveGlow: every array finds its place, and gives what PyTorch gives."""
+"""NVIDIA's layout of WaveGlow: every array finds its place, and gives what its module gives."""
 
 import sys
 from pathlib import Path
@@ -37,13 +37,13 @@ def foreign(joined=True):
     return {n: rng.normal(size=shape).astype(np.float32) for n, shape in shapes.items()}
 
 
-def places():
+def places(model):
     inputs = np.zeros((1, LENGTH, 1), np.float32), np.zeros((1, FRAMES, 5), np.float32)
-    return jax.eval_shape(OURS.init, jax.random.key(0), *inputs)
+    return jax.eval_shape(model.init, jax.random.key(0), *inputs)
 
 
-def ours(arrays):
-    shapes = places()
+def ours(arrays, model=OURS):
+    shapes = places(model)
     filled = rules.apply(waveglow.rules(bins=5), arrays, by_path(shapes))
     leaves = [filled[path] for path in by_path(shapes)]
     return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
@@ -111,3 +111,27 @@ def test_files_give_the_numbers_of_pytorch(restated, form, tmp_path):
         variables, noise.swapaxes(1, 2), told
     )
     np.testing.assert_allclose(mine[..., 0], theirs, atol=2e-4 * np.abs(theirs).max())
+
+
+@pytest.mark.download
+def test_output_equals_the_authors_module(published_modules, tmp_path):
+    """NVIDIA's class as the package waveglow carries it; z and log-determinant of five frames."""
+    torch = pytest.importorskip("torch")
+    published_modules("waveglow==22.12.28")
+    from waveglow.glow import WaveGlow as Theirs
+
+    torch.manual_seed(0)
+    net = Theirs(5, 3, 8, 2, 2, dict(n_layers=2, n_channels=6, kernel_size=3))
+    for parameter in net.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    rng = np.random.default_rng(1)
+    audio = rng.normal(0, 0.3, (2, 1280)).astype(np.float32)
+    told = rng.normal(size=(2, 5, 5)).astype(np.float32)
+    z, scales, mixers = net((torch.tensor(told).mT, torch.tensor(audio)))
+    log_det = sum(x.sum((1, 2)) for x in scales) + sum(mixers) / 2  # theirs are of the batch
+    torch.save(net.state_dict(), tmp_path / "file.pt")
+    model = WaveGlow(**SIZES, early_every=2)
+    variables = ours(waveglow.read([tmp_path / "file.pt"]), model)
+    found, ours_det = jax.jit(model.apply)(variables, audio[..., None], told)
+    np.testing.assert_allclose(found, z.detach().mT, atol=1e-4)
+    np.testing.assert_allclose(ours_det, log_det.detach(), rtol=1e-4)
