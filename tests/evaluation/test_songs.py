@@ -10,7 +10,7 @@ import soundfile
 from zoo.data.channels import convert
 from zoo.errors import BadInput
 from zoo.evaluation.segments import Segments, echo
-from zoo.evaluation.songs import Separator, loudness, separate
+from zoo.evaluation.songs import Separator, mean_and_deviation, separate
 from zoo.evaluation.stem_files import separate_file
 
 SEGMENTS = Segments(600, 500, 400, "fade", batch=2)
@@ -92,10 +92,10 @@ def test_normalised_model_sees_unit_deviation_and_the_level_is_put_back():
     stems = run(predict, song, 8000, separator(normalise=True))
     assert 0.8 < np.concatenate(seen)[1:-1].mean(2).std() < 1.2
     np.testing.assert_allclose(stems.sum(0), song, atol=1e-6)
-    mean, deviation = loudness([song[:100], song[100:]])
+    mean, deviation = mean_and_deviation([song[:100], song[100:]])
     assert mean == pytest.approx(song.mean(), abs=1e-6)
     assert deviation == pytest.approx(song.mean(1).std(), rel=1e-3)
-    assert loudness([np.zeros((9, 2))]) == (0.0, 1.0)
+    assert mean_and_deviation([np.zeros((9, 2))]) == (0.0, 1.0)
 
 
 def test_wrong_number_of_sources_is_named():

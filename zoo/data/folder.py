@@ -70,8 +70,8 @@ class Folder:
 
     def prepare(self) -> None:
         """Decodes the folder to records where they are missing or the files have changed."""
-        if not self._root.is_dir() and self.directory.is_dir():
-            return  # the originals may be gone once the records are there
+        if plans.records_alone(self._root, self.directory):
+            return
         if not self._root.is_dir():
             raise BadInput(f"{self._root}: no such folder; give the one that holds your audio.")
         from zoo.data import builder

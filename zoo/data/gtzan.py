@@ -60,7 +60,7 @@ class Gtzan:
 
     def prepare(self) -> None:
         """Decodes the clips to records where they are missing."""
-        if not self._root.is_dir() and self.directory.is_dir():
+        if plans.records_alone(self._root, self.directory):
             return
         if not self._root.is_dir():
             raise BadInput(f"{self._root}: no such folder; {WANTED}.")

@@ -65,7 +65,7 @@ class Maestro:
 
     def prepare(self) -> None:
         """Decodes the performances to records where they are missing or the files have changed."""
-        if not self._root.is_dir() and self.directory.is_dir():
+        if plans.records_alone(self._root, self.directory):
             return
         from zoo.data import builder
 

@@ -41,9 +41,11 @@ COUNTS = {
     "sample_cnn": {"train": 15_244, "validation": 1_529, "test": 4_332},
     "all_clips": {"train": 18_706, "validation": 1_825, "test": 5_329},
 }
+URL = "https://mirg.city.ac.uk/datasets/magnatagatune/"
+LICENCE = "CC BY-NC-SA 3.0"
 WANTED = (
     "download mp3.zip.001, .002, .003 (about 3 GB in all) and annotations_final.csv from "
-    "https://mirg.city.ac.uk/datasets/magnatagatune/ (CC BY-NC-SA 3.0), join the parts "
+    f"{URL} ({LICENCE}), join the parts "
     "(cat mp3.zip.* > mp3.zip), unpack them beside the CSV into folders 0 to f"
 )
 
@@ -70,9 +72,8 @@ class MagnaTagATune:
 
     @property
     def info(self) -> Info:
-        url = "https://mirg.city.ac.uk/datasets/magnatagatune/"
         name = f"magnatagatune-{self.protocol.replace('_', '-')}"
-        return Info(name, self.sample_rate, 1, TAGS, "CC BY-NC-SA 3.0", url)
+        return Info(name, self.sample_rate, 1, TAGS, LICENCE, URL)
 
     @property
     def shortest(self) -> int:
@@ -90,7 +91,7 @@ class MagnaTagATune:
 
     def prepare(self) -> None:
         """Decodes the clips to records where they are missing, or the annotations changed."""
-        if not self._root.is_dir() and self.directory.is_dir():
+        if plans.records_alone(self._root, self.directory):
             return
         from zoo.data import builder
 

@@ -18,6 +18,7 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
 STEMS = ("drums", "bass", "other", "vocals")  # the order of the original's streams
+NAMES = ("mixture", *STEMS)  # files of a song
 RATE = 44_100
 VALIDATION = (
     "ANiMAL - Rockshow",
@@ -82,7 +83,7 @@ class Musdb18HQ:
 
     def prepare(self) -> None:
         """Decodes the songs to records where they are missing or the files have changed."""
-        if not Path(self.path).expanduser().is_dir() and self.directory.is_dir():
+        if plans.records_alone(Path(self.path).expanduser(), self.directory):
             return
         from zoo.data import builder
 
@@ -128,9 +129,6 @@ class Musdb18HQ:
         mixture = None if song.name in UNLIKE else song / "mixture.wav"
         stems = plans.load_stems(paths, self.sample_rate, self.channels, mixture=mixture)
         return {"stems": stems}
-
-
-NAMES = ("mixture", *STEMS)
 
 
 def _root(path: Path) -> Path:

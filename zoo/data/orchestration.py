@@ -143,7 +143,14 @@ def _assign(families: list[str], parts: int, rng: np.random.Generator) -> list[s
     return chosen
 
 
-def _voices(piece, number, config, beat, players, kit) -> tuple[Voice, ...]:
+def _voices(
+    piece: Piece,
+    number: int,
+    config: str,
+    beat: Pulse,
+    players: list[tuple[str, int, np.ndarray, tuple[int, int]]],
+    kit: int | None,
+) -> tuple[Voice, ...]:
     """players: (stem, program, part, register), from the highest part to the lowest."""
     transpose = int(generator(config, piece.name, number, "key").integers(-3, 4))
     voices = []

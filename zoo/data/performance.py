@@ -50,13 +50,17 @@ class Pulse:
 def pulse(piece: Piece, rng: np.random.Generator, slowest: float, fastest: float) -> Pulse:
     """A random tempo; madrigals are written in long notes and go half as fast again."""
     nominal = rng.uniform(slowest, fastest)
-    faster = 1.5 if piece.repertoire == "madrigal" else 1.0
-    return Pulse(nominal * faster, rng.uniform(0, 2 * np.pi))
+    return Pulse(nominal * haste(piece), rng.uniform(0, 2 * np.pi))
 
 
 def nominal_tempo(piece: Piece, beat: Pulse) -> float:
     """The tempo that was drawn, quarters a minute."""
-    return beat.tempo / (1.5 if piece.repertoire == "madrigal" else 1.0)
+    return beat.tempo / haste(piece)
+
+
+def haste(piece: Piece) -> float:
+    """Quarters played in the time of one that is drawn."""
+    return 1.5 if piece.repertoire == "madrigal" else 1.0
 
 
 def window(
@@ -126,7 +130,9 @@ def drums(beat: Pulse, bars: np.ndarray, rng: np.random.Generator) -> np.ndarray
     return played[np.argsort(played[:, 0], kind="stable")]
 
 
-def _bar(start, length, kick, cymbal, rng) -> list[tuple[float, int, float]]:
+def _bar(
+    start: float, length: float, kick: tuple[float, ...], cymbal: int, rng: np.random.Generator
+) -> list[tuple[float, int, float]]:
     """Strokes of one bar: (quarter, key, velocity). Snare on 2 and 4, in three-time on 2 and 3."""
     fill = length >= 2 and rng.random() < 0.15
     free = length - 1 if fill else length

@@ -53,6 +53,11 @@ class Plan:
     threads: int = 0
 
 
+def records_alone(root: Path, directory: Path) -> bool:
+    """Whether the originals are gone but their records there, which then serve as they are."""
+    return not root.is_dir() and directory.is_dir()
+
+
 def blank(shortest: int, channels: int, stems: int = 0, tags: int = 0) -> Example:
     """A record of zeros: audio [T C], or stems [S T C], with tags and known [K] where there are."""
     pcm = np.zeros((stems, shortest, channels) if stems else (shortest, channels), np.int16)

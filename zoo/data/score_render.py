@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data import records
+from zoo.data.note_rolls import none
 from zoo.data.orchestration import FAMILIES, STEMS, TAGS
 from zoo.data.performance import VERSION
 from zoo.data.score_takes import RECIPES
@@ -97,14 +98,12 @@ class ScoreRender:
         audio = {"audio": np.zeros((samples, 1), np.int16)}
         where = {"track": "", "chunk": np.int64(0)}
         tags = np.zeros(len(TAGS), np.uint8)
-        number, times = np.int64(0), np.zeros(0, np.float32)
-        integers = np.zeros(0, np.int32)
-        notes = {"onset": times, "offset": times, "pitch": integers, "velocity": integers}
+        number = np.int64(0)
         facts = {"pitch": number, "velocity": number, "preset": number, "family": number}
         return {
             "tagging": {**audio, "tags": tags, "known": tags, **where},
             "stems": {"stems": np.zeros((len(STEMS), samples, 1), np.int16), **where},
-            "piano": {**audio, "notes": notes, **where},
+            "piano": {**audio, "notes": none(), **where},
             "notes": {**audio, **facts, **where},
         }[self.config]
 

@@ -70,7 +70,7 @@ class Timit:
 
     def prepare(self) -> None:
         """Decodes the sentences to records where they are missing."""
-        if not self._root.is_dir() and self.directory.is_dir():
+        if plans.records_alone(self._root, self.directory):
             return
         if not self._root.is_dir():
             raise BadInput(f"{self._root}: no such folder; {WANTED}.")

@@ -64,7 +64,7 @@ def separate(
     def at_model() -> Iterator[np.ndarray]:
         return remix(resample(song(), rate, how.rate), inner)
 
-    mean, deviation = loudness(at_model()) if how.normalise else (0.0, 1.0)
+    mean, deviation = mean_and_deviation(at_model()) if how.normalise else (0.0, 1.0)
     stems = shifted_blocks(
         per_channel(predict, how.segments) if each else predict,
         ((block - mean) / deviation for block in at_model()),
@@ -106,7 +106,7 @@ def _endless(stems: Blocks) -> Iterator[np.ndarray]:
         yield block
 
 
-def loudness(blocks: Blocks) -> tuple[float, float]:
+def mean_and_deviation(blocks: Blocks) -> tuple[float, float]:
     """(mean, standard deviation) of the mono mix of a song [n C], in one pass; (., 1) if silent."""
     count, total, square = 0, 0.0, 0.0
     for block in blocks:
