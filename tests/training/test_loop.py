@@ -33,9 +33,12 @@ def begin(objective, average=0.9):
     return mesh, *state.birth(mesh, build, batch)
 
 
+KNOWN = ("poison", "saved", "scores", "stop", "monitor")  # options that are the hooks'
+
+
 def train(tmp_path, objective, steps, begun=None, standing=None, **options):
     mesh, fresh, shardings = begin(objective)
-    known = {k: options.pop(k) for k in ("poison", "saved", "scores", "stop") if k in options}
+    known = {k: options.pop(k) for k in KNOWN if k in options}
     schedule = loop.Schedule(steps, average=0.9, log_every=1, **{"evaluate_every": 100, **options})
     begun = fresh if begun is None else jax.device_put(begun, shardings)
     log = Log(tmp_path, int(begun.step), steps, active=True, board=False)
@@ -139,6 +142,13 @@ def test_a_signal_saves_and_ends(tmp_path):
     saved = {}
     final, complete = train(tmp_path, TOYS["student"], 9, saved=saved, stop=lambda step: step == 2)
     assert not complete and int(final.step) == 2 and saved[2][3]
+
+
+def test_a_monitor_that_is_not_among_the_scores_is_told(tmp_path, capsys):
+    train(tmp_path, TOYS["student"], 1)
+    assert "monitor" not in capsys.readouterr().err
+    train(tmp_path, TOYS["student"], 1, monitor="scor")
+    assert "no 'scor', the monitor, among score: none is best" in capsys.readouterr().err
 
 
 def test_plateau_lowers_the_rate_and_ends(tmp_path):

@@ -98,7 +98,7 @@ def draws(first, size=8, poison=()):
         number += 1
 
 
-def hooks(poison=(), saved=None, scores=None, stop=lambda step: False):
+def hooks(poison=(), saved=None, scores=None, stop=lambda step: False, monitor="score"):
     saved = {} if saved is None else saved
     scores = iter(scores or ())
     return Hooks(
@@ -110,5 +110,5 @@ def hooks(poison=(), saved=None, scores=None, stop=lambda step: False):
         ),
         best=lambda: None,
         stop=stop,
-        monitor=("score", "max"),
+        monitor=(monitor, "max"),
     )

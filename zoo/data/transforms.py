@@ -25,6 +25,8 @@ class Crop:
     samples: int
 
     def __call__(self, rng: Rng, example: Example) -> Example:
+        if not _pcm(example):
+            raise BadInput(f"Crop finds neither 'audio' nor 'stems' in {', '.join(example)}.")
         there = min(example[key].shape[axis] for key, axis in _pcm(example).items())
         if there < self.samples:
             raise BadInput(

@@ -110,6 +110,8 @@ def fit(
         if done % schedule.evaluate_every == 0 or done == schedule.steps:
             scores = hooks.evaluate(state.averaged(), done)
             log.scalars(done, {f"validation/{k}": v for k, v in scores.items()})
+            if (name := hooks.monitor[0]) not in scores:
+                log.say(f"no '{name}', the monitor, among {', '.join(scores)}: none is best so far")
             state, standing, end = next_stage(schedule, standing, state, scores, optimizers, hooks)
             if end:
                 watch.flush()
