@@ -15,8 +15,7 @@ from zoo.experiment import Experiment
 from zoo.losses.tagging import binary_cross_entropy
 from zoo.models.classification.sincnet import SincNet
 from zoo.objectives.supervised import Supervised, sigmoid
-from zoo.training.groups import faster
-from zoo.training.optimizers import adam, warmup_cosine
+from zoo.training.optimizers import adam, faster, warmup_cosine
 
 PAPER = {}
 PARAMETERS = 589_268

@@ -18,7 +18,7 @@ from zoo.experiment import Experiment
 from zoo.losses.tagging import cross_entropy
 from zoo.models.classification.sincnet import SincNet
 from zoo.objectives.supervised import Supervised
-from zoo.training.groups import faster
+from zoo.training.optimizers import faster
 
 PAPER = {
     "accuracy": 0.9915,

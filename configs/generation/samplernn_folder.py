@@ -11,9 +11,10 @@ tiers=3 has one GRU per tier and steps of 512 samples. Guesses: gradients are cl
 import jax.numpy as jnp
 
 from zoo.data.folder import Folder
+from zoo.data.levels import MinMax
+from zoo.data.levels import min_max as filled
 from zoo.data.transforms import Crop, Keep, ToFloat
-from zoo.data.windows import MinMax, Windows
-from zoo.data.windows import min_max as filled
+from zoo.data.windows import Windows
 from zoo.distributions import Categorical
 from zoo.errors import BadInput
 from zoo.evaluation.generation import Likelihood

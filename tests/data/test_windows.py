@@ -6,9 +6,10 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from zoo.data.levels import MinMax, min_max
 from zoo.data.source import Info
 from zoo.data.transforms import Crop, Keep, ToFloat
-from zoo.data.windows import MinMax, Windows, min_max
+from zoo.data.windows import Windows
 from zoo.errors import BadInput
 
 

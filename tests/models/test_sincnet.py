@@ -9,7 +9,7 @@ import pytest
 from zoo.errors import BadInput
 from zoo.models.classification.sincnet import SincConv, SincNet, TimeNorm, cut_offs, mel_spaced
 from zoo.signal.filters import sinc_bandpass
-from zoo.training.groups import faster
+from zoo.training.optimizers import faster
 
 KEY = jax.random.key(0, impl="unsafe_rbg")
 

@@ -1,4 +1,4 @@
-"""The level of training examples: what the loaders of GAN papers do to each file."""
+"""The level of training examples, as the loaders of papers set it for each file or clip."""
 
 from __future__ import annotations
 
@@ -23,3 +23,20 @@ class Peak:
         peak = np.abs(audio).max(initial=0.0)
         factor = np.float32(self.level / peak) if peak else np.float32(1)
         return {**example, self.key: audio * factor}
+
+
+def min_max(audio: np.ndarray) -> np.ndarray:
+    """Float audio [T C] shifted and scaled so that it just fills [-1, 1]; silence stays as it is.
+
+    What SampleRNN's released feeder does to each clip; it moves the mean, and the bits per sample.
+    """
+    low, high = audio.min(), audio.max()
+    return audio if low == high else ((audio - low) * (2 / (high - low)) - 1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class MinMax:
+    """`min_max` of an example's float audio, as a transform of the whole clip."""
+
+    def __call__(self, rng: np.random.Generator, example: Example) -> Example:
+        return {**example, "audio": min_max(example["audio"])}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.data.pipeline import Data, Transform
-from zoo.data.source import Example, Source
+from zoo.data.source import Source
 from zoo.errors import BadInput
 
 
@@ -63,20 +63,3 @@ class Windows:
     def _cut(self, clips: dict[str, np.ndarray], index: int) -> dict[str, np.ndarray]:
         audio = clips["audio"][:, index * self.samples : (index + 1) * self.samples]
         return {**clips, "audio": audio, "reset": np.full(len(audio), index == 0)}
-
-
-def min_max(audio: np.ndarray) -> np.ndarray:
-    """Float audio [T C] shifted and scaled so that it just fills [-1, 1]; silence stays as it is.
-
-    What SampleRNN's released feeder does to each clip; it moves the mean, and the bits per sample.
-    """
-    low, high = audio.min(), audio.max()
-    return audio if low == high else ((audio - low) * (2 / (high - low)) - 1).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class MinMax:
-    """`min_max` of an example's float audio, as a transform of the whole clip."""
-
-    def __call__(self, rng: np.random.Generator, example: Example) -> Example:
-        return {**example, "audio": min_max(example["audio"])}
