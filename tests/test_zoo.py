@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zoo import experiment as experiments
-from zoo import inference, runs, trained
+from zoo import contract, inference, runs, trained
 from zoo import mesh as meshes
 from zoo.objectives.base import Request
 from zoo.training import state
@@ -46,10 +46,11 @@ def shapes(experiment):
 def test_stands_at_the_paper_s_size(config):
     """The parameter count that the config states; the outputs that evaluation reads."""
     experiment = config.experiment()
+    contract.check(config.name, experiment)
     spec, variables = shapes(experiment)
-    assert inference.count(variables.params) == config.module.PARAMETERS
+    count = inference.count(variables.params)
+    assert count == config.module.PARAMETERS, f"let {config.path} say PARAMETERS = {count:_}"
     players = {turn.player for turn in experiment.objective.turns}
-    assert players == set(experiment.optimizers)
     fits = not players and hasattr(experiment.objective, "fit")
     assert players == set(variables.params) or fits
     jax.eval_shape(experiment.objective.predict, variables, spec, jax.random.key(0))
@@ -132,7 +133,10 @@ def test_learns(small):
         ]
         exempt = getattr(objective, "without_gradient", ())
         dead = [path for path in dead if not any(word in path for word in exempt)]
-        assert not dead, f"no (finite) gradient for {turn.player}: {dead}"
+        assert not dead, (
+            f"no (finite) gradient for {turn.player}: {dead}; leave out what the output does not "
+            "depend on, or name it in the objective's `without_gradient` and say why"
+        )
     after = jax.device_get(begun.variables)
     jax.tree.map(np.testing.assert_array_equal, variables.frozen, after.frozen)
 

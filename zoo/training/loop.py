@@ -201,5 +201,3 @@ def next_stage(
     fresh = {p: optimizers[p].init(v) for p, v in variables.params.items()}
     rate = jnp.asarray(rule.factors[standing.stage], jnp.float32)
     return state.replace(variables=variables, optimizers=fresh, rate=rate), standing, False
-
-
