@@ -32,7 +32,7 @@ PAPER = {
 PARAMETERS = 84_660_721
 AGREES = {
     "tests/pretrained/test_vocoder_weights.py": "published weights",
-    "tests/models/test_hifigan.py": "PyTorch twin",
+    "tests/models/test_hifigan.py": "the authors' module, PyTorch twin",
 }
 SMOKE = {"width": 32, "kernels": (3,), "periods": (2,), "scales": 1,
          "narrower": 64, "samples": 2048, "batch": 2, "steps": 2}

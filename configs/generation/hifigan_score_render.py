@@ -21,7 +21,7 @@ from zoo.training.optimizers import adam
 
 PAPER = {}
 PARAMETERS = 1_365_005
-AGREES = {"tests/models/test_hifigan.py": "PyTorch twin"}
+AGREES = {"tests/models/test_hifigan.py": "the authors' module, PyTorch twin"}
 SMOKE = {"size": "tiny", "width": 32, "kernels": (3,), "periods": (2,), "scales": 1,
          "narrower": 64, "samples": 2048, "batch": 2, "steps": 2}
 

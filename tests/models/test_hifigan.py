@@ -1,4 +1,4 @@
-"""HiFi-GAN: the paper's sizes, and every network against PyTorch written apart."""
+"""HiFi-GAN: the paper's sizes; networks and losses against the authors' and PyTorch's."""
 
 import jax
 import numpy as np
@@ -6,6 +6,7 @@ import pytest
 from flax.traverse_util import flatten_dict
 
 from zoo.inference import count
+from zoo.losses import adversarial
 from zoo.models.generation import hifigan
 
 KEY = jax.random.key(0, impl="unsafe_rbg")
@@ -160,3 +161,59 @@ def test_critic_equals_torch():
             np.testing.assert_allclose(features[i - 1], y.mT, atol=1e-5)
         kernel, bias = (w[f"scale_{number}/score/{k}"] for k in ("kernel", "bias"))
         np.testing.assert_allclose(score, F.conv1d(y, kernel, bias, padding=1).mT, atol=1e-5)
+
+
+def from_module(net):
+    """(parameters, statistics of the spectral norm) of a critic's sub-net in torch."""
+    params, statistics = {}, {}
+    names = [*(f"down_{i}" for i in range(1, len(net.convs) + 1)), "score"]
+    for name, layer in zip(names, [*net.convs, net.conv_post], strict=True):
+        arrays = {k: v.numpy().copy() for k, v in layer.state_dict().items()}
+        if "weight_orig" in arrays:
+            u = arrays["weight_u"][None]  # the next pass makes one step from it, there as here
+            own = {f"{name}/kernel/sigma": np.float32(1), f"{name}/kernel/u": u}
+            statistics[f"{name}_norm"] = own
+            params[name] = {"kernel": arrays["weight_orig"].T}
+        else:
+            kernel = arrays["weight_v"].T  # of a period, [1 k I O]
+            kernel = kernel[0] if kernel.ndim == 4 else kernel
+            params[name] = {"kernel": kernel, "scale": arrays["weight_g"].ravel()}
+        params[name]["bias"] = arrays["bias"]
+    return params, statistics
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+@pytest.mark.download
+def test_critics_and_losses_equal_the_authors_module(published_modules):
+    """The code of Kong et al. as the package hifi_gan carries it, at full width and both norms."""
+    torch = pytest.importorskip("torch")
+    published_modules("hifi_gan==0.0.2")
+    from hifi_gan import models as theirs
+
+    torch.manual_seed(0)
+    nets = theirs.DiscriminatorP(3), theirs.DiscriminatorS(True), theirs.DiscriminatorS()
+    names = ("period_3", "scale_1", "scale_2")
+    found = [from_module(net) for net in nets]
+    variables = {
+        "params": {name: params for name, (params, _) in zip(names, found)},
+        "batch_stats": {"scale_1": found[1][1]},
+    }
+    audio = np.random.default_rng(3).normal(size=(2, 512, 1)).astype(np.float32)
+    answers = jax.jit(hifigan.Critic(periods=(3,), scales=2).apply)(variables, audio)
+    x = torch.tensor(audio).mT
+    pooled = torch.nn.functional.avg_pool1d(x, 4, 2, 2)
+    with torch.no_grad():
+        scores, maps = zip(*(net(y) for net, y in zip(nets, (x, x, pooled))))
+    for (score, features), wanted in zip(answers, maps, strict=True):
+        for ours, map_ in zip(features, wanted, strict=True):
+            map_ = map_.permute(0, 3, 2, 1) if map_.ndim == 4 else map_.mT
+            np.testing.assert_allclose(ours, map_, atol=1e-5)
+        np.testing.assert_array_equal(score, features[-1])
+    # The losses, of one example that is real and one that is not.
+    real, fake = (jax.tree.map(lambda a, i=i: a[i : i + 1], answers) for i in (0, 1))
+    halves = [[[m[i : i + 1] for m in ms] for ms in maps] for i in (0, 1)]
+    matched = adversarial.feature_matching([f for _, f in fake], [f for _, f in real])
+    np.testing.assert_allclose(2 * matched[0], theirs.feature_loss(*halves), rtol=1e-4)
+    judged = sum(adversarial.least_squares_critic(f, r) for (f, _), (r, _) in zip(fake, real))
+    wanted = theirs.discriminator_loss([s[:1] for s in scores], [s[1:] for s in scores])[0]
+    np.testing.assert_allclose(judged[0], wanted, rtol=1e-4)
