@@ -85,6 +85,7 @@ def convolutions(heard: Heard, samples: int | None = None) -> list[Layer]:
     """
     found: dict[str, Layer] = {}
     outputs: dict[int, str] = {}  # id of a layer's output -> its name
+    kept: list[Any] = []  # those outputs, or their ids might be given to other arrays
 
     def watch(call: Callable, args: tuple, kwargs: dict, context: Any) -> Any:
         module, name = context.module, "/".join(context.module.path)
@@ -96,13 +97,12 @@ def convolutions(heard: Heard, samples: int | None = None) -> list[Layer]:
         if convolves(module) and name not in found:
             found[name] = described(module, name, args[0], output)
             outputs[id(output)] = name
-            kept.append(output)  # or its id may be given to another array
+            kept.append(output)
         elif id(args[0]) in outputs and type(module).__name__ == "BatchNorm":
             name_of = outputs[id(args[0])]
             found[name_of] = replace(found[name_of], read=name)
         return output
 
-    kept: list[Any] = []
     x = jax.ShapeDtypeStruct((1, samples or heard.samples, heard.shape[1]), jnp.float32)
     try:
         with nn.intercept_methods(watch):

@@ -89,13 +89,14 @@ class KernelSVM:
         kernel, dual, bias = best_duals(self.kernels, self.penalties, train, held, progress)
         filled = {"support": train.features, "dual": dual}
         filled = {key: np.pad(value, ((0, spare), (0, 0))) for key, value in filled.items()}
-        return {**filled, "bias": bias, "gamma": np.float64(gamma(kernel, train.features.shape[1]))}
+        gamma = np.float64(gamma_of(kernel, train.features.shape[1]))
+        return {**filled, "bias": bias, "gamma": gamma}
 
     def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
-        support, width = weights["support"], weights["gamma"]
+        support, gamma = weights["support"], weights["gamma"]
         inner = features @ support.T
         apart = jnp.sum(features**2, -1)[:, None] - 2 * inner + jnp.sum(support**2, -1)
-        near = jnp.where(width > 0, jnp.exp(-width * jnp.maximum(apart, 0)), inner)
+        near = jnp.where(gamma > 0, jnp.exp(-gamma * jnp.maximum(apart, 0)), inner)
         return near @ weights["dual"] + weights["bias"]
 
 
@@ -163,8 +164,6 @@ def best_duals(
     progress: Progress,
 ) -> tuple[float | str, np.ndarray, np.ndarray]:
     """(kernel, weight of every training example [N K], bias [K]) of the best of all machines."""
-    from sklearn.svm import SVC
-
     labels, done = train.tags.shape[1], 0
     total = len(kernels) * len(penalties) * labels
     best = (-np.inf,)
@@ -174,13 +173,7 @@ def best_duals(
         for penalty in penalties:
             dual, bias = np.zeros((len(gram), labels)), np.zeros(labels)
             for k, rows, target in problems(train):
-                if len(set(target)) == 2:
-                    machine = SVC(C=penalty, kernel="precomputed")
-                    machine.fit(gram[np.ix_(rows, rows)], target)
-                    dual[rows[machine.support_], k] = machine.dual_coef_[0]
-                    bias[k] = machine.intercept_[0]
-                else:
-                    bias[k] = target[0] if len(target) else 0.0
+                dual[rows, k], bias[k] = machine(gram[np.ix_(rows, rows)], target, penalty)
                 progress(done := done + 1, total)
             score = precision(across @ dual + bias, held)
             if score > best[0]:
@@ -188,7 +181,21 @@ def best_duals(
     return best[1:]
 
 
-def gamma(kernel: float | str, width: int) -> float:
+def machine(
+    gram: np.ndarray, target: np.ndarray, penalty: float
+) -> tuple[np.ndarray | float, float]:
+    """(weights [N], bias) of the examples of one label, by kernel values [N N] and -1 or 1 [N]."""
+    from sklearn.svm import SVC
+
+    if len(set(target)) < 2:
+        return 0.0, target[0] if len(target) else 0.0
+    fitted = SVC(C=penalty, kernel="precomputed").fit(gram, target)
+    dual = np.zeros(len(target))
+    dual[fitted.support_] = fitted.dual_coef_[0]
+    return dual, fitted.intercept_[0]
+
+
+def gamma_of(kernel: float | str, width: int) -> float:
     """A kernel as a number: zero is the linear one."""
     return {"linear": 0.0, "auto": 1 / width}.get(kernel, kernel)
 
@@ -199,7 +206,7 @@ def similarity(kernel: float | str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if kernel == "linear":
         return a @ b.T
     apart = (a**2).sum(1)[:, None] - 2 * a @ b.T + (b**2).sum(1)
-    return np.exp(-gamma(kernel, a.shape[1]) * np.maximum(apart, 0))
+    return np.exp(-gamma_of(kernel, a.shape[1]) * np.maximum(apart, 0))
 
 
 def precision(scores: np.ndarray, held: Labelled) -> float:

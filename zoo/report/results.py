@@ -21,6 +21,7 @@ from zoo.trained import Trained, commit
 from zoo.training.log import read
 
 VERSIONS = ("jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "librosa")
+LINES = 14  # of metrics on the screen; all of them stand in the JSON
 
 
 def evaluate(
@@ -100,9 +101,6 @@ def write(path: Path, row: dict[str, Any]) -> None:
     new = path.with_suffix(".new")
     new.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n")
     new.replace(path)
-
-
-LINES = 14  # of metrics on the screen; all of them stand in the JSON
 
 
 def summary(report: Report, monitor: str) -> str:

@@ -17,6 +17,7 @@ BUDGET = 8_000_000  # bytes of embedded audio in a page, as base64
 MP3_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 COLUMNS = 6  # steps shown side by side
 FLOOR = 70  # dB below the loudest bin that are shown
+ROLES = ("mixture", "estimated", "reference")
 SAMPLES = "What the model made at these steps; loudness is as it came out."
 STEMS = (
     "Everything plays in sync. S: hear this one alone; M: leave it out. "
@@ -168,9 +169,6 @@ def mixer(folder: Path, stand: Shelf) -> str:
         tag("b", text(folder.name)), tag("output", f"0:00 / {clock(seconds)}"),
     )  # fmt: skip
     return tag("div", head, *rows, class_="mixer", data_seconds=f"{seconds:.3f}")
-
-
-ROLES = ("mixture", "estimated", "reference")
 
 
 def role(path: Path) -> int:
