@@ -7,8 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from zoo import experiment as experiments
 from zoo import contract, inference, runs, trained
+from zoo import experiment as experiments
 from zoo import mesh as meshes
 from zoo.objectives.base import Request
 from zoo.training import state
