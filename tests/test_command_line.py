@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo import command_line
+from zoo import command_line, machine
 from zoo.errors import BadInput
 
 
@@ -59,3 +59,20 @@ def test_numbers_out_of_range_are_refused(kind, right, wrong):
     for text in wrong:
         with pytest.raises((argparse.ArgumentTypeError, ValueError)):
             kind(text)
+
+
+def test_compiled_programs_are_kept_apart_by_the_cores_they_were_split_for(monkeypatch, tmp_path):
+    import jax
+
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    places, former = set(), jax.config.jax_compilation_cache_dir
+    try:
+        for given in ({0}, {0, 3}):
+            affinity = lambda pid, given=given: given  # noqa: E731
+            monkeypatch.setattr(machine.os, "sched_getaffinity", affinity, raising=False)
+            command_line.prepare_devices()
+            places.add(jax.config.jax_compilation_cache_dir)
+    finally:
+        jax.config.update("jax_compilation_cache_dir", former)
+    assert places == {str(tmp_path / f"waveform-zoo/jax/{n}_cores") for n in (1, 2)}

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from zoo import machine
 from zoo.errors import BadInput
 
 BAD_INPUT = 2
@@ -102,6 +103,8 @@ def prepare_devices(distributed: bool = False) -> None:
     import jax
 
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "waveform-zoo" / "jax"
+    # XLA splits loops for the cores it may use, but does not tell its cache of them.
+    cache /= f"{machine.cores()}_cores"
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         jax.config.update("jax_compilation_cache_dir", str(cache))
     if distributed:

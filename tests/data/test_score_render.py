@@ -188,12 +188,13 @@ def test_two_processes_give_the_same_bytes(split, tmp_path):
 
 
 def test_it_renders_on_the_cores_it_was_given(monkeypatch):
+    from zoo import machine
     from zoo.data import score_workers
 
     for given, used in (({5}, 1), ({0, 3, 4}, 3), (set(range(128)), 16)):
         affinity = lambda pid, given=given: given  # noqa: E731
-        monkeypatch.setattr(score_workers.os, "sched_getaffinity", affinity, raising=False)
-        assert score_workers.cores() == used
+        monkeypatch.setattr(machine.os, "sched_getaffinity", affinity, raising=False)
+        assert score_workers.processes() == used
 
 
 def test_a_killed_build_goes_on(tmp_path):

@@ -27,6 +27,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
+from zoo import machine
 from zoo.data import records
 from zoo.data.plans import Job, LeftOut, Plan
 from zoo.data.source import Example
@@ -202,7 +203,7 @@ def _check(plan: Plan) -> None:
 def _chunks(plan: Plan, split: str, tally: Tally, bar: tqdm) -> Iterator[tuple[str, Example]]:
     """Keys and records of one split."""
     bad: list[tuple[str, str]] = []
-    for job, done in _ahead(plan.jobs[split], plan.threads or min(8, os.cpu_count() or 1)):
+    for job, done in _ahead(plan.jobs[split], plan.threads or min(8, machine.cores())):
         bar.update()
         try:
             example = done.result()

@@ -27,7 +27,7 @@ from zoo.data.builder import features, locked
 from zoo.data.melody_split import split_pieces
 from zoo.data.performance import VERSION
 from zoo.data.score_render import RECIPES, ScoreRender
-from zoo.data.score_workers import Workers, cores
+from zoo.data.score_workers import Workers, processes
 from zoo.data.scores import EXPECTED_NAMES, Piece, cached_pieces
 from zoo.data.soundfont import load_font
 from zoo.data.source import Example
@@ -80,7 +80,7 @@ class ScoreRenderBuilder(tfds.core.GeneratorBasedBuilder):
         total = sum(source.counts().values())
         bar = tqdm(total=total, desc=where, unit="example", file=sys.stderr)
         pieces = split_pieces(cached_pieces(work.parent))
-        workers = Workers(cores(), work)
+        workers = Workers(processes(), work)
         self.builder_config.tally.clear()
         return {
             split: _examples(source, split, chosen, self.builder_config.tally, workers, bar)

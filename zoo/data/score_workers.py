@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo import machine
 from zoo.data.score_takes import Job, examples
 from zoo.data.source import Example
 
@@ -94,13 +95,9 @@ class Workers:
         return path
 
 
-def cores() -> int:
-    """How many this process may use, which a batch system makes fewer than there are; at most 16.
-
-    What is rendered does not depend on it.
-    """
-    there = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count())
-    return min(len(there), MOST)
+def processes() -> int:
+    """How many to render with, at most 16; what is rendered does not depend on it."""
+    return min(machine.cores(), MOST)
 
 
 def save(path: Path, rendered: Rendered) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 from importlib import metadata
@@ -20,6 +19,7 @@ def examine() -> str:
     import jax
     import soundfile
 
+    from zoo import machine
     from zoo.data import records
 
     lines = [f"python {platform.python_version()} on {platform.system()} {platform.machine()}"]
@@ -30,7 +30,7 @@ def examine() -> str:
         memory = (device.memory_stats() or {}).get("bytes_limit")
         if memory:
             lines.append(f"device memory: {memory / 2**30:.1f} GiB each")
-    lines.append(f"cores: {os.cpu_count()}, processes: {jax.process_count()}")
+    lines.append(f"cores: {machine.cores()}, processes: {jax.process_count()}")
     known = soundfile.available_formats()
     formats = {k: k in known for k in ("WAV", "FLAC", "OGG", "MP3")}
     lines.append("audio: " + ", ".join(f"{k} {'yes' if v else 'NO'}" for k, v in formats.items()))
