@@ -22,7 +22,10 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 PAPER = {}
 PARAMETERS = 324_736
-AGREES = {"tests/models/test_vqvae_parity.py": "PyTorch twin"}
+AGREES = {
+    "tests/models/test_vqvae_parity.py": "PyTorch twin",
+    "tests/layers/test_quantizer.py": "a public quantiser's module",
+}
 SMOKE = {"size": "tiny", "layers": 4, "stacks": 2, "width": 8, "skip": 8, "encoder": 8,
          "code_width": 8, "codes": 16, "samples": 512, "batch": 2, "steps": 2}  # fmt: skip
 

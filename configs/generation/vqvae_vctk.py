@@ -26,7 +26,10 @@ PAPER = {
     "source": "section 4.3: codes mapped to phonemes, prior 0.072; reported, unchecked",
 }
 PARAMETERS = 46_734_592
-AGREES = {"tests/models/test_vqvae_parity.py": "PyTorch twin"}
+AGREES = {
+    "tests/models/test_vqvae_parity.py": "PyTorch twin",
+    "tests/layers/test_quantizer.py": "a public quantiser's module",
+}
 SMOKE = {"layers": 4, "stacks": 2, "width": 8, "skip": 8, "encoder": 8, "code_width": 8,
          "codes": 16, "samples": 512, "batch": 2, "steps": 2}  # fmt: skip
 

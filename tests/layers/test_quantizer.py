@@ -1,4 +1,4 @@
-"""The quantiser against NumPy loops: codes, moving averages, restarts, gradients, usage."""
+"""The quantiser against NumPy loops and a public module: codes, moving averages, gradients."""
 
 import jax
 import jax.numpy as jnp
@@ -115,3 +115,28 @@ def test_perplexity_and_share_of_live_codes(codes, expected):
 def test_refuses_other_shapes():
     with pytest.raises(BadInput, match="latents"):
         Quantizer(4).init(RNGS, jnp.zeros((3, 2)))
+
+
+@pytest.mark.filterwarnings("ignore:.*autocast:FutureWarning")
+@pytest.mark.download
+def test_moving_averages_equal_a_public_module(published_modules):
+    """lucidrains' vector-quantize-pytorch, batch after batch from the same beginning."""
+    torch = pytest.importorskip("torch")
+    published_modules("vector-quantize-pytorch==1.6.30", "einops==0.8.1")
+    from vector_quantize_pytorch import VectorQuantize
+
+    model = Quantizer(9, moving_average=True, decay=0.8, least=0.0)
+    variables = model.init(RNGS, jnp.asarray(latents()))
+    theirs = VectorQuantize(3, 9, decay=0.8, eps=model.epsilon, threshold_ema_dead_code=0)
+    book = theirs._codebook
+    places = {"vectors": book.embed, "counts": book.cluster_size, "sums": book.embed_avg}
+    for name, buffer in places.items():
+        buffer[0] = torch.tensor(np.array(variables["codebook"][name]))
+    for seed in range(4):
+        x = latents(seed=seed)
+        found, variables = model.apply(variables, x, train=True, rngs=RNGS, mutable=["codebook"])
+        output, codes, _ = theirs(torch.tensor(x))
+        np.testing.assert_array_equal(found.codes, codes)
+        np.testing.assert_allclose(found.output, output.detach(), atol=1e-5)
+        for name, buffer in (("vectors", book.embed), ("counts", book.cluster_size)):
+            np.testing.assert_allclose(variables["codebook"][name], buffer[0], rtol=1e-4, atol=1e-5)
