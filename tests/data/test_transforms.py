@@ -32,6 +32,15 @@ def test_a_crop_is_the_same_window_everywhere_and_reaches_both_ends():
         t.Crop(10)(random, {"track": "x", "sound": source["audio"]})
 
 
+def test_a_crop_keeps_out_of_the_zeros_that_fill_up_a_short_file():
+    ramp = np.arange(100, dtype=np.int16)[:, None]
+    random = rng()
+    short = {"audio": ramp, "length": 13}
+    starts = {int(t.Crop(10)(random, short)["audio"][0, 0]) for _ in range(99)}
+    assert starts == {0, 1, 2, 3}
+    assert t.Crop(20)(random, short)["audio"][0, 0] == 0
+
+
 def test_padding():
     out = t.Pad(120)(rng(), record())
     assert out["stems"].shape == (3, 120, 2) and out["audio"].shape == (120, 2)

@@ -20,7 +20,11 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Crop:
-    """A random window of `samples`, the same in audio and stems."""
+    """A random window of `samples`, the same in audio and stems.
+
+    Where the record says its `length`, the window keeps out of the zeros that fill up a short file,
+    as far as the file is long enough.
+    """
 
     samples: int
 
@@ -33,7 +37,8 @@ class Crop:
                 f"records of {there:,} samples are too short for crops of {self.samples:,}: "
                 "give the data set a larger chunk_seconds, or pad first."
             )
-        start = int(rng.integers(there - self.samples + 1))
+        heard = min(there, int(example.get("length", there)))
+        start = int(rng.integers(max(heard - self.samples, 0) + 1))
         window = slice(start, start + self.samples)
         return _mapped(example, lambda x, axis: x[(slice(None),) * axis + (window,)])
 
