@@ -34,7 +34,7 @@ def main(words: list[str] | None = None) -> int:
     new.add_argument("--seconds", type=above_zero, default=5.0)
     new.add_argument("--num", type=count, default=1, help="how many, made side by side")
     new.add_argument("--temperature", type=not_below_zero, default=1.0)
-    new.add_argument("--seed", type=int, default=0)
+    new.add_argument("--seed", type=whole, default=0)
     new.add_argument("--prompt", help="an audio file that the output continues")
     new.add_argument("--prompt_seconds", type=above_zero, default=2.0)
     live = parser.add_argument_group("generation without end: rolling files in --out, or raw PCM")

@@ -18,10 +18,11 @@ class Module:
         rate: float = 0.1,
         flag: bool = False,
         widths: tuple[int, ...] = (1, 2),
+        sizes: tuple[int, int] = (3, 4),
         path: str | None = None,
         kind: Literal["one", "two"] = "one",
     ):
-        return steps, rate, flag, widths, path, kind
+        return steps, rate, flag, widths, sizes, path, kind
 
 
 CONFIG = Config("toy", None, "own", Module)
@@ -34,7 +35,8 @@ def parsed(*words):
 def test_values_take_the_type_of_the_default():
     given = parsed("steps=2e3", "rate=1", "flag=yes", "widths=3,4,5", "path=a b", "kind=two")
     assert given == {
-        "steps": 2000, "rate": 1.0, "flag": True, "widths": (3, 4, 5), "path": "a b", "kind": "two",
+        "steps": 2000, "rate": 1.0, "flag": True, "widths": (3, 4, 5), "path": "a b",
+        "sizes": (3, 4), "kind": "two",
         "seed": 0, "accumulate": 1, "fsdp": 1,
     }  # fmt: skip
     assert isinstance(given["steps"], int) and isinstance(given["rate"], float)
@@ -47,9 +49,16 @@ def test_values_take_the_type_of_the_default():
     [
         ("stps=3", "did you mean steps"),
         ("steps", "write name=value"),
-        ("steps=1.5", "it takes int, like 10"),
-        ("flag=maybe", "it takes bool"),
-        ("widths=a,b", "like \\(1, 2\\)"),
+        ("steps=1.5", "it takes a whole number, like 10"),
+        ("flag=maybe", "it takes true or false, like false"),
+        ("widths=a,b", "it takes values with commas between them, like 1,2$"),
+        ("sizes=1,2,3", "sizes=1,2,3 does not fit: .*, like 3,4$"),
+        ("widths=", "widths= is empty: it takes some, like 1,2$"),
+        ("widths=2,-3", "widths=-3 must be 0 or above"),
+        ("steps=1e400", "takes a whole number"),
+        ("steps=99999999999999999999", "too much: at most 2147483647"),
+        ("seed=-1", "seed=-1 must be 0 or above"),
+        ("seed=99999999999999999999", "too much"),
         ("kind=three", "choose one, two"),
         ("steps=0", "steps=0 must be above 0, like 10"),
         ("steps=-1", "must be above 0"),

@@ -169,19 +169,28 @@ def parse(
 
 
 COUNTS = ("batch", "steps", "layers", "depth", "width", "accumulate", "fsdp")
+MOST = {"seed": 2**63 - 1}  # what JAX and NumPy both take; of anything else less makes sense
 
 
 def in_range(name: str, value: Any, default: Any) -> None:
     """Refuses what no config can mean: NaN, infinity, a number below zero, a batch of nothing."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or name == "seed":
+    if isinstance(value, tuple):
+        if default and not value:
+            raise BadInput(f"{name}= is empty: it takes some, like {written(default)}")
+        for item in value:
+            in_range(name, item, max(default, default=None))
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return
     if not math.isfinite(value):
         raise BadInput(f"{name}={value} must be a finite number")
+    if isinstance(value, int) and value > MOST.get(name, 2**31 - 1):
+        raise BadInput(f"{name}={value} is too much: at most {MOST.get(name, 2**31 - 1)}")
     if not isinstance(default, (int, float)) or default < 0:
         return
     if value < 0 or (value == 0 and name in COUNTS and default):
         least = "above 0" if name in COUNTS and default else "0 or above"
-        raise BadInput(f"{name}={value} must be {least}, like {default!r}")
+        raise BadInput(f"{name}={value} must be {least}, like {written(default)}")
 
 
 def typed(name: str, text: str, parameter: inspect.Parameter) -> Any:
@@ -198,11 +207,27 @@ def typed(name: str, text: str, parameter: inspect.Parameter) -> Any:
         return None
     for kind in kinds:
         try:
-            return CONVERT[kind](text, parameter.default)
-        except (KeyError, ValueError):
+            value = CONVERT[kind](text, parameter.default)
+        except (KeyError, ValueError, OverflowError):
             continue
-    wanted = " or ".join(getattr(k, "__name__", str(k)) for k in kinds if k is not type(None))
-    raise BadInput(f"{name}={text} does not fit: it takes {wanted}, like {parameter.default!r}")
+        if kind is not tuple or fits(value, parameter.annotation):
+            return value
+    wanted = " or ".join(WORDS.get(k, str(k)) for k in kinds if k is not type(None))
+    like = "" if parameter.default is None else f", like {written(parameter.default)}"
+    raise BadInput(f"{name}={text} does not fit: it takes {wanted}{like}")
+
+
+def fits(values: tuple, annotation: Any) -> bool:
+    """Whether there are as many values as a tuple's annotation has, where it counts them."""
+    counted = typing.get_args(annotation)
+    return not counted or ... in counted or len(values) == len(counted)
+
+
+def written(value: Any) -> str:
+    """A value as it is written after `name=`."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def one_of(name: str, text: str, values: tuple) -> Any:
@@ -236,6 +261,10 @@ def several(text: str, default: Any) -> tuple:
     return tuple(CONVERT[kind](t.strip(), None) for t in text.strip("()").split(",") if t.strip())
 
 
+WORDS = {
+    bool: "true or false", int: "a whole number", float: "a number", str: "text",
+    tuple: "values with commas between them",
+}  # fmt: skip
 CONVERT: dict[type, Callable[[str, Any], Any]] = {
     bool: boolean,
     int: whole,

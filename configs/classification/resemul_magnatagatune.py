@@ -38,7 +38,7 @@ def config(
     multi: bool = True,
     ratio: float = 16.0,
     depth: int = 9,
-    widths: tuple[int, ...] = (128, 256, 512),
+    widths: tuple[int, int, int] = (128, 256, 512),
     batch: int = 23,
     steps: int = 660_000,
     rate: float = 0.01,

@@ -29,7 +29,7 @@ def config(
     multi: bool = True,
     ratio: float = 0.125,
     depth: int = 8,
-    widths: tuple[int, ...] = (32, 64, 128),
+    widths: tuple[int, int, int] = (32, 64, 128),
     batch: int = 16,
     steps: int = 800,
     rate: float = 2e-3,

@@ -38,7 +38,7 @@ def config(
     m: int = 3,
     depth: int = 9,
     stem: int = 3,
-    widths: tuple[int, ...] = (128, 256, 512),
+    widths: tuple[int, int, int] = (128, 256, 512),
     batch: int = 23,
     steps: int = 660_000,
     rate: float = 0.01,

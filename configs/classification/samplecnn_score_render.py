@@ -25,7 +25,7 @@ SMOKE = {"size": "tiny", "depth": 4, "widths": (4, 6, 8), "batch": 2, "steps": 2
 def config(
     size: str = "small",
     depth: int = 8,
-    widths: tuple[int, ...] = (32, 64, 128),
+    widths: tuple[int, int, int] = (32, 64, 128),
     batch: int = 16,
     steps: int = 900,
     rate: float = 2e-3,
