@@ -15,7 +15,6 @@ from zoo.evaluation.base import (
     Predict,
     Progress,
     Report,
-    finite,
     first,
     paired,
     to_float,
@@ -118,7 +117,7 @@ class Likelihood:
         bits = sum(row["nats"] for row in rows) / np.log(2) / samples
         means = np.array([row["bits_per_sample"] for row in rows if row["samples"]])
         error = means.std(ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.nan
-        metrics = finite({"bits_per_sample": bits, "bits_per_sample_standard_error": error})
+        metrics = {"bits_per_sample": bits, "bits_per_sample_standard_error": error}
         counts = {
             "records": len(rows),
             "samples": samples,

@@ -14,7 +14,6 @@ from zoo.evaluation.base import (
     Predict,
     Progress,
     Report,
-    finite,
     first,
     paired,
     to_float,
@@ -99,7 +98,7 @@ class Resynthesised:
             metrics["f0_l1"] = float(known[~outlier].mean()) if (~outlier).any() else np.nan
             metrics["f0_outliers"] = float(outlier.mean()) if len(known) else np.nan
             counts["without_pitch"] = len(errors) - len(known)
-        return Report(finite(metrics), self._sentence(info), counts, {"per_clip": rows})
+        return Report(metrics, self._sentence(info), counts, {"per_clip": rows})
 
     def _sentence(self, info: Info) -> str:
         text = (

@@ -20,7 +20,6 @@ from zoo.evaluation.base import (
     Predict,
     Progress,
     Report,
-    finite,
     first,
     paired,
     to_float,
@@ -77,7 +76,7 @@ class Sampled:
             fake.append(np.asarray(embed(output[None])[0], float))
         if len(real) < 2:
             raise BadInput(f"{len(real)} clips of {self.samples} samples: give 2 or more.")
-        metrics = finite(compare(np.stack(fake), np.stack(real)))
+        metrics = compare(np.stack(fake), np.stack(real))
         counts = {"clips": len(real), "too_short": total - len(real)}
         return Report(metrics, self._sentence(info, len(real)), counts)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Predict, Progress, Report, finite, sound, to_float
+from zoo.evaluation.base import Predict, Progress, Report, sound, to_float
 from zoo.evaluation.blocks import reblock
 from zoo.evaluation.oracle import separate_known
 from zoo.evaluation.segments import identity_error
@@ -115,9 +115,7 @@ class Separation:
         }
         per_track = track_rows(rows, names)
         tables = {"per_track": per_track, "per_frame": rows}
-        return Report(
-            finite(metrics), self._sentence(info), counts, tables, {"sdr": box_plot(per_track)}
-        )
+        return Report(metrics, self._sentence(info), counts, tables, {"sdr": box_plot(per_track)})
 
     def _sentence(self, info: Info) -> str:
         return (

@@ -17,7 +17,6 @@ from zoo.evaluation.base import (
     Predict,
     Progress,
     Report,
-    finite,
     paired,
     sound,
 )
@@ -141,9 +140,7 @@ class Tagging:
         }
         rows = tag_rows(ranking, tags, known, info.labels)
         sentence = self._sentence(info, ranking)
-        return Report(
-            finite(metrics), sentence, counts, {"per_tag": rows}, {"tags": tag_bars(rows)}
-        )
+        return Report(metrics, sentence, counts, {"per_tag": rows}, {"tags": tag_bars(rows)})
 
     def _sentence(self, info: Info, ranking: Ranking) -> str:
         cut = f"{self.segments} evenly spaced" if self.segments else "consecutive"

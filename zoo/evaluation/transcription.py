@@ -14,7 +14,7 @@ from zoo.data.note_rolls import Notes, none, rolls
 from zoo.data.probing import probe
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Predict, Progress, Report, finite, sound, write_table
+from zoo.evaluation.base import Predict, Progress, Report, sound, write_table
 from zoo.evaluation.midi_files import write_midi
 from zoo.evaluation.note_decoding import Windows, decode, for_metrics, listen
 from zoo.evaluation.transcription_page import roll_figure, write_page
@@ -97,7 +97,7 @@ class Transcription:
             f"Threshold {self.threshold}; windows of {how.samples} samples with margins of "
             f"{how.margin}. Notes begun before a piece's first sample are left out."
         )
-        return Report(finite(metrics), sentence, counts, {"per_piece": rows})
+        return Report(metrics, sentence, counts, {"per_piece": rows})
 
     def predict_file(
         self, predict: Predict, path: str | Path, folder: str | Path, info: Info

@@ -15,7 +15,6 @@ from zoo.evaluation.base import (
     Predict,
     Progress,
     Report,
-    finite,
     first,
     paired,
     to_float,
@@ -101,4 +100,4 @@ class Vocoding:
             f"log mel spectrograms, and spectral convergence averaged over FFTs of "
             f"{', '.join(map(str, SIZES))}; every window counts alike."
         )
-        return Report(finite(metrics), sentence, counts, {"per_record": rows})
+        return Report(metrics, sentence, counts, {"per_record": rows})

@@ -9,7 +9,7 @@ import jax
 
 from zoo import trained
 from zoo.evaluation.separation import Separation
-from zoo.report import page, results
+from zoo.report import examples, page, results
 from zoo.trained import Trained
 
 
@@ -20,7 +20,7 @@ def finish(directory: Path, config: str | None = None) -> None:
     if jax.process_index():
         return
     print(results.summary(report, found.experiment.evaluation.monitor[0]))
-    page.examples(found, directory)
+    examples.make(found, directory)
     print(f"page to look at: {page.write(directory)}")
     print("next:")
     for command in commands(found, directory):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zoo.evaluation.pages import data_uri
 from zoo.report import charts, facts, sounds
@@ -29,9 +29,6 @@ from zoo.report.markup import (
 )
 from zoo.report.page_script import SCRIPT
 from zoo.report.page_style import STYLE
-
-if TYPE_CHECKING:
-    from zoo.trained import Trained
 
 ROWS = 200  # of a table that a page shows
 
@@ -62,13 +59,6 @@ def write(directory: Path) -> Path:
     new.write_text(page, encoding="utf-8")
     new.replace(path)
     return path
-
-
-def examples(found: Trained, directory: Path) -> None:
-    """Makes what the page plays and shows of this kind of system, under RUN/samples and figures."""
-    from zoo.report import examples as made
-
-    made.make(found, directory)
 
 
 def header(run: Run) -> str:
