@@ -85,6 +85,12 @@ def test_readme_lists_every_config(root):
     assert cells(text, "| [`other_toys`]")[3:] == ["sdr 3.2 (unchecked)", "not run here", "–"]
 
 
+def test_the_list_says_what_agrees(root):
+    lines = tables.listing.table().splitlines()
+    assert lines[0].split()[-2:] == ["agrees", "with"]
+    assert "  Torch, SciPy  net_toys (X 1)." in lines[1] and "  -  " in lines[2]
+
+
 def test_stale_until_rendered(root):
     assert tables.stale(root) == ["results/RESULTS.md", "README.md"]
     tables.render(root)
