@@ -42,7 +42,7 @@ def toy(name, paper):
 def root(tmp_path, monkeypatch):
     remembered = {"sdr": 3.2, "source": "unchecked"}
     configs = [toy("net_toys", ROW["paper"]), toy("other_toys", remembered)]
-    monkeypatch.setattr(tables.listing, "entries", lambda: configs)
+    monkeypatch.setattr(tables.listing, "entries", lambda task=None: configs)
     (tmp_path / "README.md").write_text(f"# Zoo\n\n{tables.BEGIN}\nold\n{tables.END}\n\nend\n")
     path = tmp_path / "results" / "classification" / "net_toys.json"
     path.parent.mkdir(parents=True)
