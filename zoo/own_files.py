@@ -21,6 +21,7 @@ from tqdm import tqdm
 from zoo import inference
 from zoo.data import audio_files
 from zoo.data.probing import probe
+from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.separation import Separation
 from zoo.evaluation.stem_files import refuse_overwrite, separate_file
@@ -147,6 +148,26 @@ def generate(
 ) -> str:
     """Audio from the model, streamed to files with their JSON beside them."""
     info = trained.experiment.data.source.info
+    rate, request = info.sample_rate, requested(options, path, info)
+    names = [f"{stem}.wav"] if options.num == 1 else [f"{stem}_{i}.wav" for i in range(options.num)]
+    files = [options.out / name for name in names]
+    refuse_overwrite(files, options.force)
+    chunks = trained.experiment.objective.generate(trained.variables, request)
+    written = stream_to_wav(chunks, files, rate, length=request.length)
+    if not written:
+        raise KeyboardInterrupt
+    made = {"request": described(request, path, options.prompt), **provenance(trained)}
+    for voice, file in enumerate(files):
+        facts = {"file": file.name, "voice": voice, "samples": written, "sample_rate": rate}
+        facts |= {"sha256": sha256(file), **made}
+        write_facts(file.with_name(f"{file.stem}.json"), facts)
+    if written < request.length:
+        raise KeyboardInterrupt  # the files are in order; those that would follow are not made
+    return f"{written / rate:.2f} s x {options.num} at {rate} Hz in {', '.join(map(str, files))}"
+
+
+def requested(options: argparse.Namespace, path: Path | None, info: Info) -> Request:
+    """What the options ask for, with the audio that it is to be made of or to continue."""
     rate = info.sample_rate
     source = prompt = None
     if path is not None:
@@ -160,26 +181,10 @@ def generate(
     length = len(source) if source is not None else round(options.seconds * rate)
     if length < 1:
         raise BadInput(f"--seconds {options.seconds} is less than a sample at {rate:,} Hz")
-    request = Request(
+    return Request(
         length=length, count=options.num, seed=options.seed, temperature=options.temperature,
         prompt=prompt, source=source, chunk=CHUNK,
     )  # fmt: skip
-    names = [f"{stem}.wav"] if options.num == 1 else [f"{stem}_{i}.wav" for i in range(options.num)]
-    files = [options.out / name for name in names]
-    refuse_overwrite(files, options.force)
-    chunks = trained.experiment.objective.generate(trained.variables, request)
-    written = stream_to_wav(chunks, files, rate, length=length)
-    if not written:
-        raise KeyboardInterrupt
-    for voice, file in enumerate(files):
-        facts = {
-            "file": file.name, "voice": voice, "samples": written, "sample_rate": rate,
-            "sha256": sha256(file), "request": described(request, path, options.prompt),
-        }  # fmt: skip
-        write_facts(file.with_name(f"{file.stem}.json"), {**facts, **provenance(trained)})
-    if written < length:
-        raise KeyboardInterrupt  # the files are in order; those that would follow are not made
-    return f"{written / rate:.2f} s x {options.num} at {rate} Hz in {', '.join(map(str, files))}"
 
 
 def described(request: Request, path: Path | None, prompt: str | None) -> dict[str, Any]:
