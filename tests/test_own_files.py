@@ -1,5 +1,6 @@
 """The user's own files: outputs that cannot collide, rejects that leave nothing behind."""
 
+import errno
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -75,3 +76,12 @@ def test_what_cannot_be_read_is_told_by_name_and_the_rest_is_done(tmp_path, caps
     assert [line.split(":")[0] for line in lines] == ["rejected"] * 3
     assert "none.wav: no such file" in lines[0] and "*.xyz: no such file" in lines[2]
     assert lines[1] == "rejected: mute.wav: no pitch was heard"
+
+
+def test_a_full_disk_leaves_no_half_of_the_results(tmp_path):
+    (tmp_path / "old.json").write_text("{}")
+    with pytest.raises(OSError, match="No space") as caught, own_files.whole_or_absent(tmp_path):
+        (tmp_path / "tags.csv").write_text("time")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert [path.name for path in tmp_path.iterdir()] == ["old.json"]
+    assert caught.value.filename == str(tmp_path)

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -49,7 +49,8 @@ def predict(trained: Trained, inputs: Sequence[str], out: Path, *, force: bool) 
 
     def one(path: Path, name: str) -> str:
         long_enough(path, info.sample_rate)
-        return evaluation.predict_file(run, path, fresh(out / name, force), info)
+        with whole_or_absent(fresh(out / name, force)) as folder:
+            return evaluation.predict_file(run, path, folder, info)
 
     return for_each(inputs, out, one)
 
@@ -219,6 +220,20 @@ def fresh(folder: Path, force: bool) -> Path:
         raise BadInput(f"{folder} exists: choose another --out, or --force to overwrite")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextlib.contextmanager
+def whole_or_absent(folder: Path) -> Iterator[Path]:
+    """A folder for results; where making them fails, what is new goes and what was there stays."""
+    before = set(folder.iterdir())
+    try:
+        yield folder
+    except BaseException as error:
+        for path in set(folder.iterdir()) - before:
+            path.unlink()
+        if isinstance(error, OSError) and error.errno and not error.filename:
+            error.filename = str(folder)  # a full disk does not say where it is
+        raise
 
 
 def write_facts(path: Path, facts: dict[str, Any]) -> None:

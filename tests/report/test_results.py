@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from zoo.data.source import Info
+from zoo.errors import BadInput
 from zoo.evaluation.base import Report
 from zoo.report import results
 
@@ -59,3 +60,16 @@ def test_another_split_does_not_take_the_place_of_the_test(trained, tmp_path):
         results.evaluate(trained, split, None, tmp_path / "results")
         assert json.loads(row.read_text())["split"] == kept
     assert (tmp_path / "run/evaluation/validation.json").is_file()
+
+
+def test_a_place_that_takes_no_scores_is_refused_before_the_work(trained, tmp_path):
+    def run(*_, **__):
+        raise AssertionError("scored in vain")
+
+    trained.experiment.evaluation.run = run
+    (tmp_path / "results").write_text("a file, where a folder should be")
+    with pytest.raises(BadInput, match=r"cannot write to .*classification .Not a directory.: free"):
+        results.evaluate(trained, "test", None, tmp_path / "results")
+    trained.directory = tmp_path / "results"
+    with pytest.raises(BadInput, match=r"cannot write to .*evaluation .Not a directory.: free"):
+        results.evaluate(trained, "test", 1)

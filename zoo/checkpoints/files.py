@@ -165,6 +165,9 @@ def changed_versions(meta: dict[str, Any]) -> str:
 
 def one_line(error: BaseException) -> str:
     """An error's text as one line of bearable length; the cause stands at its end."""
+    unread = re.search(r'Error reading "([^"/]+)', str(error.__cause__))
+    if unread:  # TensorStore's specification of the array would fill the screen
+        return f"state: the file of array {unread[1].replace('.', '/')} is missing or damaged"
     text = " ".join(f"{type(error).__name__}: {error}".split())
     text = re.sub(r" \[[a-z_ ]+='[^']*'\]", "", text)  # Orbax's driver adds its source locations
     return text if len(text) <= 300 else f"{text[:120]} ... {text[-180:]}"

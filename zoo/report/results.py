@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import tempfile
 import time
 from dataclasses import asdict
 from importlib import metadata
@@ -37,6 +38,11 @@ def evaluate(
     records = source.open(split)
     if not len(records):
         raise BadInput(f"{source.info.name} has no {split} split")
+    if jax.process_index() == 0:
+        if trained.directory is not None:
+            require_writable(trained.directory / "evaluation")
+        if folder is not None and limit is None:
+            require_writable(folder / trained.config.task)
     predict = inference.predictor(trained.experiment.objective, trained.mesh)(trained.variables)
     began = time.perf_counter()
     with tqdm(unit="record", desc=f"{trained.config.name} on {split}", leave=False) as bar:
@@ -60,6 +66,19 @@ def evaluate(
         if split == "test" or not (target.is_file() and facts.load(target).get("split") == "test"):
             write(target, row)
     return report
+
+
+def require_writable(folder: Path) -> None:
+    """Before the work: a score that cannot be kept is lost. raises BadInput."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BadInput(
+            f"cannot write to {folder} ({error.strerror}): free it, or copy the run elsewhere, or "
+            "name another place with --results"
+        ) from error
 
 
 def describe(trained: Trained, report: Report, split: str, seconds: float) -> dict[str, Any]:
