@@ -225,8 +225,8 @@ class Checkpoints:
         if difference:
             raise BadInput(
                 f"checkpoint {self.directory / str(step)} is of another model: {difference}; "
-                "use the config it was written with, or train anew in another --workdir"
-                f"{files.changed_versions(meta)}"
+                f"use the config it was written with{files.changed_versions(meta)}, or train anew "
+                "in another --workdir"
             )
         files.require_divisible(target)
 
