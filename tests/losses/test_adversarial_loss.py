@@ -55,13 +55,13 @@ def test_penalty_of_a_linear_critic_is_known():
 
     x = jnp.ones((3, 10, 1))
     np.testing.assert_allclose(
-        adversarial.gradient_penalty(critic, x), (np.sqrt(2.5) - 1) ** 2, rtol=1e-5
+        adversarial.gradient_penalty(critic, x)[0], (np.sqrt(2.5) - 1) ** 2, rtol=1e-5
     )
 
 
 def test_penalty_is_per_example_and_finite_where_the_critic_is_flat():
     def loss(scale, x):
-        return adversarial.gradient_penalty(lambda y: scale * jnp.square(y).sum((1, 2)), x)
+        return adversarial.gradient_penalty(lambda y: scale * jnp.square(y).sum((1, 2)), x)[0]
 
     x = jnp.stack([jnp.zeros((4, 1)), jnp.ones((4, 1))])
     penalty = loss(1.0, x)

@@ -70,7 +70,7 @@ def test_critic_and_its_penalty_equal_torch():
             return found
 
         wasserstein = adversarial.wgan_critic(score(fake), score(real))
-        return jnp.mean(wasserstein + 10 * adversarial.gradient_penalty(score, point))
+        return jnp.mean(wasserstein + 10 * adversarial.gradient_penalty(score, point)[0])
 
     value, gradients = jax.jit(jax.value_and_grad(loss))(params)
     w, x = leaves(params), torch.tensor(point).mT.requires_grad_()

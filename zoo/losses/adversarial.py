@@ -75,9 +75,10 @@ def slope(critic: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
 
 def gradient_penalty(
     critic: Callable[[jax.Array], jax.Array], x: jax.Array, target: float = 1.0
-) -> jax.Array:
-    """(`slope` of the critic - target)^2 at x, inputs [B ...] -> [B] (Gulrajani et al. 2017).
+) -> tuple[jax.Array, jax.Array]:
+    """((slope - target)^2, `slope`) of the critic at x, inputs [B ...] -> [B] twice.
 
-    x: usually `between(...)`.
+    Gulrajani et al. 2017; x: usually `between(...)`.
     """
-    return jnp.square(slope(critic, x) - target)
+    found = slope(critic, x)
+    return jnp.square(found - target), found

@@ -73,8 +73,8 @@ class Wasserstein:
         ]
         critic = self._score(variables, shuffles[2])
         point = adversarial.between(for_between, real, fake)
-        slope = adversarial.slope(lambda x: critic(x, classes), point)
-        penalty = jnp.mean(jnp.square(slope - 1))
+        steep, slope = adversarial.gradient_penalty(lambda x: critic(x, classes), point)
+        penalty = jnp.mean(steep)
         loss = jnp.mean(adversarial.wgan_critic(*scores)) + self.penalty * penalty
         metrics = {
             "margin": jnp.mean(scores[1] - scores[0]),
