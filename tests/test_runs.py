@@ -6,11 +6,13 @@ import signal
 import time
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import optax
 import pytest
+import soundfile
 from flax import linen as nn
 
 from zoo import experiment as experiments
@@ -18,6 +20,7 @@ from zoo import mesh as meshes
 from zoo import runs, trained
 from zoo.checkpoints import processes
 from zoo.checkpoints.store import Checkpoints
+from zoo.data.folder import Folder
 from zoo.data.score_render import ScoreRender
 from zoo.errors import BadInput
 from zoo.objectives.base import Variables
@@ -173,3 +176,17 @@ def test_a_signal_ends_what_prepares_data_at_once(tmp_path, monkeypatch):
             runs.train(config, config.smoke, tmp_path, allow_change=False, board=False)
     finally:
         signal.signal(signal.SIGINT, former)
+
+
+def test_too_few_files_for_a_validation_are_told_before_the_first_step(tmp_path):
+    (tmp_path / "music").mkdir()
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 30_000)
+    soundfile.write(tmp_path / "music" / "one.wav", noise, 8000)
+    source = Folder(str(tmp_path / "music"), 8000, chunk_seconds=1.0, data_dir=str(tmp_path))
+    source.prepare()
+    experiment = SimpleNamespace(
+        data=SimpleNamespace(source=source), evaluation=None, objective=None
+    )
+    run = SimpleNamespace(experiment=experiment, mesh=None)
+    with pytest.raises(BadInput, match=r"no split 'validation': .* give three files or more"):
+        runs.connect(run, None, None, None, None)

@@ -180,6 +180,7 @@ def connect(
     """The loop's view of data, validation, checkpoints and signals."""
     experiment = run.experiment
     source, evaluation = experiment.data.source, experiment.evaluation
+    held_out = source.open("validation")  # now: too few files should not be found out later
     bind = inference.predictor(experiment.objective, run.mesh)
     target = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), begun
@@ -187,7 +188,7 @@ def connect(
 
     def evaluate(variables: Variables, step: int) -> dict[str, float]:
         report = evaluation.run(
-            bind(variables), source.open("validation"), source.info,
+            bind(variables), held_out, source.info,
             limit=experiment.evaluate_limit,
         )  # fmt: skip
         show(replace(run, variables=variables, meta={**run.meta, "step": step}), report, log)

@@ -198,6 +198,31 @@ def test_stems_keep_their_order_and_sum(tmp_path, music):
     assert "song 9,no file for band" in (folder.directory / "rejects.csv").read_text()
 
 
+def test_a_stem_in_two_forms_is_not_chosen_by_chance(tmp_path, music):
+    for song in range(4):
+        for stem in ("voice", "band"):
+            music(f"song {song}/{stem}.wav", 1.2, seed=song)
+    music("song 3/voice.flac", 1.2, seed=9)
+    folder = source(tmp_path, stems=("band", "voice"))
+    folder.prepare()
+    assert set(everything(folder)) == {f"song {song}" for song in range(3)}
+    listed = (folder.directory / "rejects.csv").read_text()
+    assert "song 3,several files for a stem: take away voice.wav" in listed
+    alone = Folder(str(tmp_path / "music" / "song 3"), RATE, stems=("band", "voice"))
+    with pytest.raises(BadInput, match="several files for a stem: take away voice"):
+        alone.prepare()
+
+
+def test_names_that_are_not_utf_8_are_listed(tmp_path, music):
+    for number in range(4):
+        music(f"{number}.wav", seed=number)
+    os.rename(tmp_path / "music" / "3.wav", tmp_path / "music" / os.fsdecode(b"d\xe9j\xe0.wav"))
+    folder = source(tmp_path)
+    folder.prepare()
+    assert set(everything(folder)) == {"0.wav", "1.wav", "2.wav"}
+    assert "its name is not in UTF-8" in (folder.directory / "rejects.csv").read_text()
+
+
 def test_loud_stems_share_one_gain(tmp_path, music):
     paths = [music(f"s/{name}.wav") for name in ("a", "b")]
     loud = odd_audio.tone(1, RATE)

@@ -177,6 +177,8 @@ def test_a_cut_line_is_dropped_on_resume(tmp_path):
     path.write_text("\n".join(map(json.dumps, lines)) + '\n{"step": 4, "lo')
     Log(tmp_path, 2, 5, active=True, board=False).close()
     assert [line["step"] for line in read(path)] == [1, 2]
+    path.write_bytes(path.read_bytes() + b'\x80\xff{"step": 9}\n{"step": 3}\n')
+    assert [line["step"] for line in read(path)] == [1, 2, 3]
 
 
 def test_a_step_compiles_once(tmp_path):

@@ -249,5 +249,6 @@ def _with_list(
 ) -> Iterator[tuple[str, Example]]:
     """The examples; when they end, the list of rejects so far is written beside the records."""
     yield from examples
-    with open(folder / "rejects.csv", "w", newline="") as file:
+    # Names need not be UTF-8.
+    with open(folder / "rejects.csv", "w", newline="", errors="backslashreplace") as file:
         csv.writer(file).writerows([("file", "reason"), *listed])

@@ -149,18 +149,23 @@ class Folder:
         return {"audio": audio, **dict(zip(("tags", "known"), row))}
 
     def _songs(self, files: list[Path]) -> tuple[list[plans.Job], list[tuple[str, str]]]:
-        by_folder: dict[Path, dict[str, Path]] = {}
+        by_folder: dict[Path, dict[str, list[Path]]] = {}
         for file in files:
-            by_folder.setdefault(file.parent, {})[file.stem] = file
+            by_folder.setdefault(file.parent, {}).setdefault(file.stem, []).append(file)
         jobs, skipped = [], []
         for folder, there in sorted(by_folder.items()):
             name = folder.relative_to(self._root).as_posix()
             missing = [stem for stem in self.stems if stem not in there]
+            doubled = [path.name for stem in self.stems for path in there.get(stem, ())[1:]]
             if missing:
                 skipped.append((name, f"no file for {', '.join(missing)}"))
+            elif doubled:
+                skipped.append((name, f"several files for a stem: take away {', '.join(doubled)}"))
             else:
-                paths = [there[stem] for stem in self.stems]
+                paths = [there[stem][0] for stem in self.stems]
                 jobs.append(plans.Job(name, partial(self._load_song, paths)))
+        if not jobs and any("several" in reason for _, reason in skipped):
+            raise BadInput(f"{self._root}: {'; '.join(': '.join(pair) for pair in skipped[:3])}.")
         if not jobs:
             files_wanted = ", ".join(f"{stem}.wav" for stem in self.stems)
             raise BadInput(f"no folder in {self._root} holds all of {files_wanted}.")

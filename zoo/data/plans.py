@@ -129,7 +129,8 @@ def below_full_scale(audio: np.ndarray) -> np.ndarray:
 
 def place(track: str) -> float:
     """A fixed number in [0, 1) per name, so that new files never move old ones between splits."""
-    return int.from_bytes(hashlib.sha256(track.encode()).digest()[:8], "big") / 2**64
+    digest = hashlib.sha256(track.encode(errors="surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def split_by_name(
@@ -159,7 +160,8 @@ def fingerprint(files: Iterable[Path], root: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(files):
         stat = path.stat()
-        digest.update(f"{path.relative_to(root)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        line = f"{path.relative_to(root)}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
+        digest.update(line.encode(errors="surrogateescape"))  # names need not be UTF-8
     return digest.hexdigest()[:16]
 
 

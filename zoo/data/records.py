@@ -73,7 +73,7 @@ def open_records(directory: str | os.PathLike[str], split: str) -> Records:
     base = split.split("[")[0]
     if base not in builder.info.splits:
         there = ", ".join(f"'{name}'" for name in builder.info.splits)
-        raise BadInput(f"{folder} has no split '{base}': it has {there}.")
+        raise BadInput(f"{folder} has no split '{base}': it has {there}; give three files or more.")
     _check_counts(builder.info.splits[base])
     return Records(str(folder), split, builder.as_data_source(split))
 

@@ -91,7 +91,7 @@ def keep_until(path: Path, step: int) -> None:
 def read(path: Path) -> list[dict[str, Any]]:
     """The lines of a metrics.jsonl that are whole."""
     lines = []
-    for text in path.read_text().splitlines():
+    for text in path.read_text(errors="replace").splitlines():
         try:
             line = json.loads(text)
         except json.JSONDecodeError:
