@@ -1,5 +1,6 @@
 """A stream that is stopped and goes on is the stream that never stopped; noise is drawn again."""
 
+import errno
 import io
 from argparse import Namespace
 from dataclasses import replace
@@ -113,6 +114,18 @@ def test_a_stream_begun_anew_cannot_go_on_as_the_one_before(tmp_path):
     endless.play(trained, options(tmp_path, force=True), FACTS, stop=after(0))  # killed at once
     with pytest.raises(BadInput, match="no stream was saved"):
         endless.play(trained, options(tmp_path, resume=True), FACTS, stop=after(1))
+
+
+def test_a_full_disk_keeps_the_state_before_and_is_named(tmp_path, monkeypatch):
+    def savez(file, **arrays):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "endless.npz").write_text("before")
+    monkeypatch.setattr(endless_files.np, "savez", savez)
+    with pytest.raises(OSError, match="No space") as caught:
+        endless_files.save(tmp_path, {}, Stream(1, 0, 1.0, 8000, 8000), {})
+    assert caught.value.filename == str(tmp_path / "endless.npz")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("endless.npz", "before")]
 
 
 def test_raw_voices_are_channels_and_a_closed_pipe_loses_nothing(tmp_path, monkeypatch):

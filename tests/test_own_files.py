@@ -78,6 +78,25 @@ def test_what_cannot_be_read_is_told_by_name_and_the_rest_is_done(tmp_path, caps
     assert lines[1] == "rejected: mute.wav: no pitch was heard"
 
 
+def generator(options, path=None):
+    info = SimpleNamespace(sample_rate=16_000, channels=1)
+    data = SimpleNamespace(source=SimpleNamespace(info=info))
+    trained = SimpleNamespace(experiment=SimpleNamespace(data=data))
+    return own_files.generate(trained, SimpleNamespace(**options), path, "song")
+
+
+def test_more_than_a_wav_file_holds_is_refused_at_once(tmp_path):
+    with pytest.raises(BadInput, match=r"1,000,000,000 s .* more than a WAV file holds .37 h"):
+        generator({"prompt": None, "seconds": 1e9, "out": tmp_path})
+
+
+def test_a_song_is_never_overwritten_by_what_is_made_of_it(tmp_path):
+    soundfile.write(tmp_path / "song.wav", np.zeros(1600), 16_000)
+    asked = {"prompt": None, "out": tmp_path, "force": True, "num": 1, "seed": 0, "temperature": 1}
+    with pytest.raises(BadInput, match="would be overwritten with what it becomes"):
+        generator(asked, tmp_path / "song.wav")
+
+
 def test_a_full_disk_leaves_no_half_of_the_results(tmp_path):
     (tmp_path / "old.json").write_text("{}")
     with pytest.raises(OSError, match="No space") as caught, own_files.whole_or_absent(tmp_path):

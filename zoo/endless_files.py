@@ -98,11 +98,15 @@ def save(folder: Path, state: State, stream: Stream, facts: dict[str, Any]) -> N
     arrays = {f"leaf_{i}": np.frombuffer(leaf.tobytes(), np.uint8) for i, leaf in enumerate(leaves)}
     about = json.dumps({**facts, "stream": asdict(stream)}, indent=1)
     new = folder / "endless.npz.new"
-    with new.open("wb") as file:
-        np.savez(file, about=np.array(about), **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(folder / "endless.npz")
+    try:
+        with new.open("wb") as file:
+            np.savez(file, about=np.array(about), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(folder / "endless.npz")
+    except OSError as error:  # the state before stays; a full disk does not say where it is
+        new.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(folder / "endless.npz")) from error
     (folder / "endless.json").write_text(about + "\n")
 
 

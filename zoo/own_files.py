@@ -29,6 +29,7 @@ from zoo.objectives.base import Request
 from zoo.streaming import stream_to_wav
 from zoo.trained import Trained
 
+LONGEST = (2**32 - 4096) // 2  # samples of 16 bits: a WAV file counts its bytes in 32 bits
 CHUNK = 16_384  # samples handed out at a time: how far Ctrl-C can lag behind
 SONG = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of song [{elapsed}<{remaining}]"
 
@@ -153,6 +154,11 @@ def generate(
     names = [f"{stem}.wav"] if options.num == 1 else [f"{stem}_{i}.wav" for i in range(options.num)]
     files = [options.out / name for name in names]
     refuse_overwrite(files, options.force)
+    for heard in filter(None, (path, options.prompt)):
+        if any(file.exists() and file.samefile(Path(heard).expanduser()) for file in files):
+            raise BadInput(
+                f"{heard} would be overwritten with what it becomes: choose another --out"
+            )
     chunks = trained.experiment.objective.generate(trained.variables, request)
     written = stream_to_wav(chunks, files, rate, length=request.length)
     if not written:
@@ -182,6 +188,11 @@ def requested(options: argparse.Namespace, path: Path | None, info: Info) -> Req
     length = len(source) if source is not None else round(options.seconds * rate)
     if length < 1:
         raise BadInput(f"--seconds {options.seconds} is less than a sample at {rate:,} Hz")
+    if length > LONGEST:
+        raise BadInput(
+            f"{length / rate:,.0f} s at {rate:,} Hz are more than a WAV file holds "
+            f"({LONGEST / rate / 3600:.0f} h): ask for less, or for --endless"
+        )
     return Request(
         length=length, count=options.num, seed=options.seed, temperature=options.temperature,
         prompt=prompt, source=source, chunk=CHUNK,
