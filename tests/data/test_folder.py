@@ -223,6 +223,12 @@ def test_names_that_are_not_utf_8_are_listed(tmp_path, music):
     assert "its name is not in UTF-8" in (folder.directory / "rejects.csv").read_text()
 
 
+def test_labels_of_another_encoding_say_so(tmp_path):
+    (tmp_path / "excel.csv").write_bytes(b"file,tags\na.wav,caf\xe9\n")
+    with pytest.raises(BadInput, match="is not in UTF-8: save it so"):
+        read_labels(tmp_path / "excel.csv")
+
+
 def test_loud_stems_share_one_gain(tmp_path, music):
     paths = [music(f"s/{name}.wav") for name in ("a", "b")]
     loud = odd_audio.tone(1, RATE)

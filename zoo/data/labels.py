@@ -36,6 +36,8 @@ def read_labels(path: Path) -> Labels:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             header, *lines = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not in UTF-8: save it so (CSV UTF-8 in Excel).") from error
     except (ValueError, csv.Error) as error:
         raise BadInput(f"{path} is no CSV of labels; {FORM}.") from error
     columns = tuple(cell.strip() for cell in header)
