@@ -2,8 +2,9 @@
 
 Compilers turn three things into slow loops when they differentiate a convolution: an output longer
 than the input, a stride, and a transposed convolution. So `jnp.pad` comes before a convolution
-without padding, strides are folded into channels, and a transposed convolution is a dense one to
-`stride` times the channels (sub-pixel). Same numbers, same parameters as `flax.linen.Conv`.
+without padding, strides are folded into channels, a transposed convolution is a dense one to
+`stride` times the channels (sub-pixel), and a single tap is a matrix product. Same numbers, same
+parameters as `flax.linen.Conv`.
 """
 
 from __future__ import annotations
@@ -65,6 +66,9 @@ def convolve(
     if groups > 1:
         x = jnp.pad(x, ((0, 0), (left, right), (0, 0)))
         return grouped(x, kernel, stride=stride, dilation=dilation, groups=groups)
+    if taps == stride == 1 and not left + right:
+        y = x.reshape(-1, width) @ kernel[0]  # flat: gradients of a batch of products are slow
+        return y.reshape(*x.shape[:2], -1)
     if stride == 1 and left + right < span and length > 2 * taps:
         return _dense(x, kernel, dilation, (left, right))  # not longer than its input: as it is
     x = jnp.pad(x, ((0, 0), (left, right), (0, 0)))
