@@ -70,7 +70,7 @@ class Rings:
 
 
 def built(width: int) -> tuple[WaveNet, dict]:
-    model = WaveNet(width=width, gate=width)
+    model = WaveNet(width=width, gate=width, skip=width)
     shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 8, 1)))
     rng = np.random.default_rng(0)
     scale = {2: 0.05, 3: 0.1}
