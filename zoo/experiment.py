@@ -169,7 +169,8 @@ def parse(
 
 
 COUNTS = ("batch", "steps", "layers", "depth", "width", "accumulate", "fsdp")
-MOST = {"seed": 2**63 - 1}  # what JAX and NumPy both take; of anything else less makes sense
+# A seed: what JAX and NumPy both take; of anything else less makes sense.
+MOST = {"seed": 2**63 - 1, "batch": 2**20}
 
 
 def in_range(name: str, value: Any, default: Any) -> None:

@@ -73,7 +73,7 @@ def test_a_rest_counts_where_half_of_it_is_music(length, hop, count):
 
 def test_memory_does_not_grow_with_the_song():
     def peak(count):
-        stream = (np.zeros((4000, 2), np.float32) for _ in range(count))
+        stream = (np.ones((4000, 2), np.float32) for _ in range(count))
         tracemalloc.start()
         tags_over_time(loudness, stream, 8000, LISTENER, LABELS)
         most = tracemalloc.get_traced_memory()[1]
@@ -87,6 +87,8 @@ def test_memory_does_not_grow_with_the_song():
 def test_refusals():
     with pytest.raises(BadInput, match="no samples"):
         tags_over_time(loudness, [], 8000, LISTENER, LABELS)
+    with pytest.raises(BadInput, match="is silent"):
+        tags_over_time(loudness, [1e-4 * song()], 8000, LISTENER, LABELS)
     with pytest.raises(BadInput, match="for 2 labels"):
         tags_over_time(loudness, [song()], 8000, LISTENER, LABELS[:2])
 
@@ -110,7 +112,7 @@ def test_files_written(tmp_path):
 
 @pytest.mark.parametrize(("form", "bass"), [("OGG", 5), ("WAV", 3)])
 def test_surround_is_mixed_down_in_its_format_s_order(tmp_path, form, bass):
-    audio = np.zeros((8000, 6), np.float32)
+    audio = np.full((8000, 6), 0.01, np.float32)
     audio[:, bass] = song(1.0, channels=1)[:, 0] + 0.5  # effects, which no downmix holds
     path = tmp_path / f"surround.{form.lower()}"
     soundfile.write(path, audio, 8000, format=form)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.data.audio_files import SILENCE
 from zoo.errors import BadInput
 from zoo.evaluation.base import Batch, Predict, in_batches
 from zoo.evaluation.blocks import Blocks, open_song, read_blocks, remix, resample
@@ -64,16 +65,17 @@ def tags_over_time(
 ) -> Taggram:
     """The tags of a song [n C] in blocks (or [audio]) at `rate` Hz, in constant memory.
 
-    raises BadInput for a song without samples.
+    Raises BadInput for a song without samples, or of silence, for which a model has tags too.
     """
     labels = tuple(labels)
     cut = Segments(how.samples, hop=how.hop, window="fade")
-    heard = 0
+    heard, loudest = 0, 0.0
 
     def counted() -> Iterator[np.ndarray]:
-        nonlocal heard
+        nonlocal heard, loudest
         for block in remix(resample(blocks, rate, how.rate), how.channels):
             heard += len(block)
+            loudest = max(loudest, float(np.abs(block).max(initial=0.0)))
             yield block
 
     def segments() -> Iterator[Batch]:
@@ -84,6 +86,8 @@ def tags_over_time(
     rows = [output["prediction"] for output in in_batches(predict, segments(), how.batch)]
     if not rows:
         raise BadInput("the song holds no samples: export or download it anew.")
+    if loudest < SILENCE:
+        raise BadInput("the song is silent, never above -60 dBFS: give one with sound in it.")
     scores = np.asarray(rows, np.float32)
     if scores.shape[1:] != (len(labels),):
         raise BadInput(f"the model gives scores {list(scores.shape[1:])} for {len(labels)} labels.")
