@@ -12,7 +12,7 @@ from zoo.errors import BadInput
 from zoo.evaluation.base import save_report
 from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.separation_rows import aggregate, track_rows, write_museval
+from zoo.evaluation.separation_rows import aggregate, track_rows
 from zoo.evaluation.songs import Separator
 
 RATE, CHUNK = 1000, 1700
@@ -177,7 +177,10 @@ def test_three_aggregations_of_hand_made_frames():
 
 def test_museval_files_meet_its_schema_and_report_is_saved(tmp_path):
     _, report = evaluate(tracks())
-    paths = write_museval(report.tables["per_frame"], tmp_path / "scores")
+    save_report(report, tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"report.json", "per_track.csv", "per_frame.csv", "sdr.png", "museval"}
+    paths = sorted((tmp_path / "museval").iterdir())
     assert [path.name for path in paths] == ["one.json", "two.json"]
     table = json.loads(paths[0].read_text())
     assert [target["name"] for target in table["targets"]] == list(INFO.labels)
@@ -185,6 +188,3 @@ def test_museval_files_meet_its_schema_and_report_is_saved(tmp_path):
     jsonschema = pytest.importorskip("jsonschema")
     schema = Path(importlib.util.find_spec("museval").origin).with_name("musdb.schema.json")
     jsonschema.validate(table, json.loads(schema.read_text()))
-    save_report(report, tmp_path / "report")
-    names = {path.name for path in (tmp_path / "report").iterdir()}
-    assert names == {"report.json", "per_track.csv", "per_frame.csv", "sdr.png"}

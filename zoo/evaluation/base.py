@@ -32,6 +32,7 @@ class Report:
     counts: dict[str, int]  # clips, tracks, undefined tags, silent frames, ...
     tables: dict[str, list[dict]] = field(default_factory=dict)
     figures: dict[str, Figure] = field(default_factory=dict)
+    files: dict[str, Callable[[Path], Any]] = field(default_factory=dict)  # by name: writers
 
     def __post_init__(self) -> None:
         # NumPy's scalars and NaN have no place in the JSON that checkpoints and rows are.
@@ -119,13 +120,15 @@ def finite(metrics: dict[str, float]) -> dict[str, float]:
 
 
 def save_report(report: Report, folder: str | Path) -> Path:
-    """report.json, one CSV per table and one PNG per figure; the folder is made where missing."""
+    """report.json, a CSV per table, a PNG per figure and the further files, into a folder."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows in report.tables.items():
         write_table(folder / f"{name}.csv", rows)
     for name, make in report.figures.items():
         make().savefig(folder / f"{name}.png", dpi=150, bbox_inches="tight")
+    for name, write in report.files.items():
+        write(folder / name)
     summary = {key: getattr(report, key) for key in ("protocol", "metrics", "counts")}
     (folder / "report.json").write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
     return folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby, islice
 from typing import Literal
 
@@ -15,7 +16,7 @@ from zoo.evaluation.base import Predict, Progress, Report, sound, to_float
 from zoo.evaluation.blocks import reblock
 from zoo.evaluation.oracle import separate_known
 from zoo.evaluation.segments import identity_error
-from zoo.evaluation.separation_rows import Row, aggregate, box_plot, track_rows
+from zoo.evaluation.separation_rows import Row, aggregate, box_plot, track_rows, write_museval
 from zoo.evaluation.songs import Separator, separate
 from zoo.metrics.bss_eval import bss_eval
 from zoo.metrics.sdr import framewise_sdr, framewise_si_sdr, silent_frames
@@ -115,7 +116,9 @@ class Separation:
         }
         per_track = track_rows(rows, names)
         tables = {"per_track": per_track, "per_frame": rows}
-        return Report(metrics, self._sentence(info), counts, tables, {"sdr": box_plot(per_track)})
+        figures = {"sdr": box_plot(per_track)}
+        files = {"museval": partial(write_museval, rows, seconds=self.seconds)}
+        return Report(metrics, self._sentence(info), counts, tables, figures, files)
 
     def _sentence(self, info: Info) -> str:
         return (
