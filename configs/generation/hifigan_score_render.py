@@ -1,7 +1,7 @@
 """HiFi-GAN (Kong et al. 2020) as a vocoder of the embedded piano music at 16 kHz.
 
-An eighth of V1's width and of its critics', so that two cores train it in minutes: pitches and
-onsets come out, with noise in the high notes; width=512 narrower=1 is the paper's size.
+An eighth of V1's width and of its critics', for two cores; width=512 narrower=1 is the paper's
+size. After 120 steps (two minutes here) it makes a buzz of one pitch; the music takes longer.
 """
 
 from dataclasses import replace
