@@ -140,9 +140,9 @@ def find(name: str) -> Config:
     spec.loader.exec_module(module)
     if not callable(getattr(module, "config", None)):
         raise BadInput(f"{path} has no function `config(...)` that returns an Experiment")
-    for name, parameter in inspect.signature(module.config).parameters.items():
+    for argument, parameter in inspect.signature(module.config).parameters.items():
         if parameter.default is inspect.Parameter.empty:
-            raise BadInput(f"{path}: the argument '{name}' of config(...) needs a default")
+            raise BadInput(f"{path}: the argument '{argument}' of config(...) needs a default")
     task = path.parent.name if path.parent.name in TASKS else "own"
     return Config(path.stem, path.resolve(), task, module)
 

@@ -45,7 +45,7 @@ def predict(trained: Trained, inputs: Sequence[str], out: Path, *, force: bool) 
             f"{type(evaluation).__name__} has no predict_file(...), which says what to write of a "
             "file: see zoo.evaluation.tagging for one; without --input the data set is scored"
         )
-    run = inference.predictor(trained.experiment.objective, trained.mesh)(trained.variables)
+    run = inference.predictor(objective, trained.mesh)(trained.variables)
     info = trained.experiment.data.source.info
 
     def one(path: Path, name: str) -> str:

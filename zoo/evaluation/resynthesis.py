@@ -9,15 +9,7 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import (
-    Batch,
-    Predict,
-    Progress,
-    Report,
-    first,
-    paired,
-    to_float,
-)
+from zoo.evaluation.base import Batch, Predict, Progress, Report, first, paired, to_float
 from zoo.signal import pitch
 
 SURE = 0.85  # confidence of the original's pitch from which a frame counts, as the authors' code

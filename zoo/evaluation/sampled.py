@@ -15,15 +15,7 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import (
-    Batch,
-    Predict,
-    Progress,
-    Report,
-    first,
-    paired,
-    to_float,
-)
+from zoo.evaluation.base import Batch, Predict, Progress, Report, first, paired, to_float
 from zoo.metrics import frechet
 from zoo.signal import mel
 
