@@ -37,7 +37,7 @@ class Rings:
 
         weights = jax.tree.map(tensor, folded)
         self.embedding = weights["source"]["embedding"]
-        taps = torch.cat([weights["past"][:, 0], weights["now"]], dim=1)
+        taps = [torch.cat(pair) for pair in zip(weights["past"][:, 0], weights["now"])]
         names = ("bias", "residual", "residual_bias")
         self.layers = list(zip(taps, *(weights[name] for name in names)))
         self.skip = weights["skip"], weights["skip_bias"]

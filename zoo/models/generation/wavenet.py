@@ -206,7 +206,11 @@ class WaveNet(nn.Module):
         return self._queues.turned(carry, other["clock"])
 
     def fold(self, *, speaker: jax.Array | None = None) -> Folded:
-        """The weights as `advance` wants them: stacked over layers, one skip matrix for all."""
+        """The weights as `advance` wants them, one skip matrix for all layers.
+
+        What the layers apply in turn are arrays of their own: XLA:CPU copies each slice of a stack
+        before it multiplies by it, which takes longer than the product (`benchmarks/sampling.py`).
+        """
         params = self.variables["params"]
         blocks = [dict(params[f"blocks_{i}"]) for i in range(self.layers)]
         if not self.last_residual:
@@ -218,9 +222,9 @@ class WaveNet(nn.Module):
             bias = bias + jnp.einsum("bk,lkg->lbg", voice, stack["speaker"]["kernel"])
         folded = {
             "past": stack["dilated"]["kernel"][:, :-1],
-            "now": stack["dilated"]["kernel"][:, -1],
+            "now": [block["dilated"]["kernel"][-1] for block in blocks],
             "bias": bias,
-            "residual": stack["residual"]["kernel"][:, 0],
+            "residual": [block["residual"]["kernel"][0] for block in blocks],
             "residual_bias": stack["residual"]["bias"],
             "skip": stack["skip"]["kernel"].reshape(-1, self.skip),
             "skip_bias": stack["skip"]["bias"].sum(0),
@@ -244,7 +248,7 @@ class WaveNet(nn.Module):
         if condition is not None:
             added += condition
         inputs, gated = self._layers(folded, self._enter_folded(folded, x), added)
-        raw = _head(folded, gated.transpose(1, 0, 2).reshape(x.shape[0], -1))
+        raw = _head(folded, gated)
         return self._queues.write(carry, inputs), raw
 
     def step(
@@ -259,13 +263,14 @@ class WaveNet(nn.Module):
     def _layers(
         self, folded: Folded, x: jax.Array, added: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        def layer(x: jax.Array, weights: tuple[jax.Array, ...]) -> tuple[jax.Array, Any]:
-            now, residual, bias, extra = weights
-            gated = _gate(x @ now + extra)
-            return (x + gated @ residual + bias) * self.residual_scale, (x, gated)
-
+        inputs, gates = [], []
         weights = folded["now"], folded["residual"], folded["residual_bias"], added
-        return jax.lax.scan(layer, x, weights)[1]
+        for now, residual, bias, extra in zip(*weights):
+            gated = _gate(x @ now + extra)
+            inputs.append(x)
+            gates.append(gated)
+            x = (x + gated @ residual + bias) * self.residual_scale
+        return jnp.stack(inputs), jnp.concatenate(gates, axis=-1)
 
     def _enter_folded(self, folded: Folded, x: jax.Array) -> jax.Array:
         source = folded["source"]
