@@ -15,16 +15,32 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 os.environ.setdefault("ZOO_DATA_DIR", str(CACHE / "data"))
 os.environ.setdefault("MPLBACKEND", "agg")
 
+import jax  # noqa: E402
 
-@pytest.fixture(scope="module")
-def compiled_in_haste():
-    """Programs that are not optimised, which come sooner: for a module that needs no fast ones."""
-    import jax
+HASTE = "--xla_cpu_use_fusion_emitters=false"  # half the time that unoptimised programs take
 
-    jax.config.update("jax_disable_most_optimizations", True)
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Gives this process XLA's flag, not those that it starts: they run what users run."""
+    before = os.environ.get("XLA_FLAGS", "")
+    flagged = {**os.environ, "XLA_FLAGS": f"{before} {HASTE}".strip()}
+    devices = "import jax; jax.devices()"
+    # XLA ends a process that gives it a flag which a later version may have dropped.
+    if subprocess.run([sys.executable, "-c", devices], env=flagged, capture_output=True).returncode:
+        return
+    os.environ["XLA_FLAGS"] = flagged["XLA_FLAGS"]
+    jax.devices()  # reads the flags
+    os.environ["XLA_FLAGS"] = before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Unoptimised programs, which come sooner; optimised ones for modules that say `optimised`."""
+    optimised = request.node.get_closest_marker("optimised") is not None
+    if jax.config.read("jax_disable_most_optimizations") == optimised:
+        jax.config.update("jax_disable_most_optimizations", not optimised)
+        jax.clear_caches()
     yield
-    jax.config.update("jax_disable_most_optimizations", False)
-    jax.clear_caches()  # other tests' programs shall be those that users run
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from zoo.errors import BadInput
 from zoo.models.generation.wavenet import WaveNet
 from zoo.streaming import speed, stream_to_wav
 
+pytestmark = pytest.mark.optimised
+
 MODEL = WaveNet(layers=4, stacks=2, width=6, gate=5, skip=7, head=8, distribution=Categorical(16))
 
 

@@ -28,10 +28,6 @@ LEARNERS = [name for name in NAMES if name not in UNTRAINED + FITTED]
 EMBEDDED = [name for name in NAMES if name.endswith("_score_render")]
 
 
-# What is asked here of every config holds of unoptimised programs.
-pytestmark = pytest.mark.usefixtures("compiled_in_haste")
-
-
 @pytest.fixture(scope="module", params=NAMES)
 def config(request):
     return experiments.find(request.param)

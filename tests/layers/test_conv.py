@@ -7,6 +7,8 @@ import pytest
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv, convolve, transposed
 
+pytestmark = pytest.mark.optimised
+
 CASES = [
     # length, k, stride, dilation, padding, groups, C, C'
     (50, 3, 1, 1, "same", 1, 4, 6),

@@ -7,6 +7,8 @@ import pytest
 
 from zoo.layers.conv2d import Conv2D, TransposedConv2D, convolve_2d, transposed_2d
 
+pytestmark = pytest.mark.optimised
+
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 

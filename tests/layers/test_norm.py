@@ -7,6 +7,8 @@ import pytest
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.norm import BatchNorm
 
+pytestmark = pytest.mark.optimised
+
 
 def step(layer, variables, x, **how):
     def loss(params, x):

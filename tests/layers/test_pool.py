@@ -9,6 +9,8 @@ from zoo.layers import pool
 from zoo.layers.conv import Conv
 from zoo.layers.norm import BatchNorm
 
+pytestmark = pytest.mark.optimised
+
 
 def with_gradient(function, x):
     def loss(x):

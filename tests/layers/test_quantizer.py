@@ -9,6 +9,8 @@ from zoo.errors import BadInput
 from zoo.layers import quantizer
 from zoo.layers.quantizer import Quantizer
 
+pytestmark = pytest.mark.optimised
+
 RNGS = {"params": jax.random.key(0), "codes": jax.random.key(1)}
 
 

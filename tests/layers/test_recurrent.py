@@ -7,6 +7,8 @@ import pytest
 from zoo.errors import BadInput
 from zoo.layers.recurrent import GRU, LSTM, gru_scan, lstm_scan
 
+pytestmark = pytest.mark.optimised
+
 X = jax.random.normal(jax.random.key(0), (2, 9, 3))
 
 

@@ -5,6 +5,8 @@ import pytest
 
 from zoo.layers import upsample
 
+pytestmark = pytest.mark.optimised
+
 X = jax.random.normal(jax.random.key(0), (2, 7, 3))
 
 

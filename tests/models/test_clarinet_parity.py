@@ -18,6 +18,8 @@ from torch.nn import functional as F  # noqa: E402
 from torch_twin import Leaves, agree, causal, conv, inside, leaves  # noqa: E402
 from torch_wavenet import follow, wavenet  # noqa: E402
 
+pytestmark = pytest.mark.optimised
+
 STUDENT = GaussianIAF(flows=2, layers=2, width=5, gate=4, skip=6, kernel=3, front=3)
 TEACHER = WaveNet(
     2, 1, 4, 4, 4, 4, distribution=Gaussian(), input="scalar", local_condition=4, upsampling=(2, 4)

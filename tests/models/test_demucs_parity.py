@@ -21,6 +21,8 @@ from zoo.models.separation.demucs import Demucs
 from zoo.pretrained import rules, torch_file
 from zoo.pretrained.demucs import rules as table
 
+pytestmark = pytest.mark.optimised
+
 torch = pytest.importorskip("torch")
 NET = Path(__file__).parents[2] / "benchmarks" / "torch_demucs.py"
 

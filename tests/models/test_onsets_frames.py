@@ -111,6 +111,18 @@ def test_the_objective_sums_its_heads_and_answers_probabilities():
     assert all(jnp.all((roll >= 0) & (roll <= 1)) for roll in predicted.values())
 
 
+def test_emphasis_weighs_beginnings_and_ends_and_nothing_else():
+    random = np.random.default_rng(2)
+    heads = {n: jnp.asarray(random.normal(size=(1, 10, 88)), jnp.float32) for n in NAMES}
+    rolls = {n: jnp.asarray(random.integers(0, 2, (1, 10, 88)), jnp.float32) for n in NAMES}
+    plain, heavy = (Transcription(SMALL, emphasis=e).losses(heads, rolls) for e in (1.0, 5.0))
+    for name in ("onsets", "offsets"):
+        weights = jnp.where(rolls[name] > 0, 5.0, 1.0)
+        wanted = weighted_cross_entropy(heads[name], rolls[name], weights).mean()
+        assert float(heavy.pop(name)) == pytest.approx(float(wanted), rel=1e-6)
+    assert heavy == {name: plain[name] for name in heavy}
+
+
 def port(torch, filters, dense, units):
     """The port's module tree, written anew: same names, same order of operations."""
     from torch import nn

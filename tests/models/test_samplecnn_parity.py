@@ -11,6 +11,8 @@ from flax.traverse_util import flatten_dict
 
 from zoo.models.classification.samplecnn import SampleCNN
 
+pytestmark = pytest.mark.optimised
+
 torch = pytest.importorskip("torch")
 NETS = Path(__file__).parents[2] / "benchmarks" / "torch_nets.py"
 

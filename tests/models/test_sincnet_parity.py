@@ -11,6 +11,8 @@ torch = pytest.importorskip("torch")
 from torch.nn import functional as F  # noqa: E402
 from torch_twin import Leaves, agree, conv, dense, leaves  # noqa: E402
 
+pytestmark = pytest.mark.optimised
+
 RATE, TAPS = 16_000, 31
 
 

@@ -15,6 +15,8 @@ from torch.nn import functional as F  # noqa: E402
 from torch_twin import Leaves, agree, conv, inside, leaves  # noqa: E402
 from torch_wavenet import follow, wavenet  # noqa: E402
 
+pytestmark = pytest.mark.optimised
+
 DECODER = WaveNet(
     4, 2, 6, 6, 8, head=8, distribution=Categorical(16), local_condition=5, upsampling=(2, 4),
     global_condition=3,

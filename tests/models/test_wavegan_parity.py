@@ -12,6 +12,8 @@ torch = pytest.importorskip("torch")
 from torch.nn import functional as F  # noqa: E402
 from torch_twin import Leaves, agree, conv, dense, leaves, up  # noqa: E402
 
+pytestmark = pytest.mark.optimised
+
 SIZES = dict(dim=3, strides=(4, 4, 2))
 RNG = np.random.default_rng(0)
 

@@ -12,6 +12,8 @@ torch = pytest.importorskip("torch")
 from torch_twin import agree, leaves  # noqa: E402
 from torch_wavenet import follow, wavenet  # noqa: E402
 
+pytestmark = pytest.mark.optimised
+
 SIZES = dict(layers=4, stacks=2, width=6, gate=5, skip=7, head=8)
 
 

@@ -11,7 +11,6 @@ from zoo.signal import scattering
 from zoo.signal.scattering import LARGEST, Scattering, prepare
 
 # Many filters of many lengths: a long program to optimise.
-pytestmark = pytest.mark.usefixtures("compiled_in_haste")
 scatter = jax.jit(scattering.scatter, static_argnames="how")
 
 CASES = [
