@@ -53,7 +53,7 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
-    model = OnsetsFrames(filters, dense, recurrent, offsets, dtype=dtype)
+    model = OnsetsFrames(filters, dense, recurrent, offsets=offsets, dtype=dtype)
     targets = ["onsets", "frames", "velocities"]
     targets += ["offsets"] * offsets + ["weights"] * bool(weight)
     transforms = (

@@ -21,7 +21,7 @@ from zoo.objectives.transcription import Transcription
 from zoo.training.optimizers import adam, warmup_cosine
 
 PAPER = {}
-PARAMETERS = 1_023_080
+PARAMETERS = 1_569_128
 AGREES = {
     "tests/models/test_onsets_frames.py": "PyTorch twin, librosa",
     "tests/evaluation/test_transcription.py": "mir_eval",
@@ -33,24 +33,26 @@ SMOKE = {"size": "tiny", "filters": (2, 2, 4), "dense": 8, "recurrent": 4, "samp
 def config(
     size: str = "small",
     filters: tuple[int, ...] = (12, 12, 24),
-    dense: int = 128,
-    recurrent: int = 48,
-    samples: int = 32_768,
-    batch: int = 2,
+    dense: int = 192,
+    recurrent: int = 64,
+    dropout: tuple[float, float] = (0.0, 0.0),
+    emphasis: float = 5.0,
+    samples: int = 16_384,
+    batch: int = 4,
     steps: int = 3000,
-    rate: float = 2e-3,
+    rate: float = 1e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
-    model = OnsetsFrames(filters, dense, recurrent, dtype=dtype)
+    model = OnsetsFrames(filters, dense, recurrent, dropout, dtype=dtype)
     transforms = (
         NoteCrop(samples), ToFloat(), NoteRolls(),
         Keep("audio", "onsets", "offsets", "frames", "velocities"),
     )  # fmt: skip
     return Experiment(
         data=Data(ScoreRender("piano", size), transforms),
-        objective=Transcription(model),
+        objective=Transcription(model, emphasis=emphasis),
         optimizers={"model": adam(warmup_cosine(rate, steps, 50), clip=3.0)},
         evaluation=Transcribing(Windows(131_072, 16_384, batch=2)),
         batch=batch,

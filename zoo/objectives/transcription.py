@@ -19,11 +19,13 @@ class Transcription:
 
     model(audio) -> {onsets, frames, velocities and maybe offsets} [B F K]; the batch holds targets
     of the same names. weights: the batch key of the weights of frames [B F K], None for none.
+    emphasis: the weight of the rare frames in which a note begins (or ends); the papers' is 1.
     """
 
     model: nn.Module
     audio: str = "audio"
     weights: str | None = None
+    emphasis: float = 1.0
     # A bias before a batch norm has no effect, but the published layout has one.
     without_gradient: tuple[str, ...] = tuple(f"conv_{i}']['bias" for i in range(3))
 
@@ -46,9 +48,14 @@ class Transcription:
         velocities = velocity_error(heads["velocities"], batch["velocities"], batch["onsets"])
         losses = {"velocities": jnp.mean(velocities)}
         for name in heads.keys() - {"velocities"}:
-            weights = batch[self.weights] if name == "frames" and self.weights else None
+            weights = self._weights(name, batch)
             losses[name] = jnp.mean(weighted_cross_entropy(heads[name], batch[name], weights))
         return dict(sorted(losses.items()))
+
+    def _weights(self, name: str, batch: Batch) -> jax.Array | None:
+        if name == "frames":
+            return batch[self.weights] if self.weights else None
+        return 1.0 + (self.emphasis - 1.0) * batch[name]
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """Probabilities [B F K] of onsets, frames (and offsets); velocities in 0..1."""

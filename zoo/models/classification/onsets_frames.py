@@ -43,6 +43,7 @@ class ConvStack(nn.Module):
 
     filters: tuple[int, int, int] = (48, 48, 96)
     dense: int = 768
+    dropout: tuple[float, float] = (0.25, 0.5)
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -53,10 +54,10 @@ class ConvStack(nn.Module):
             x = nn.relu(norm(x, train=train))
             if index:
                 x = max_pool_2d(x, (1, 2))
-                x = nn.Dropout(0.25, deterministic=not train)(x)
+                x = nn.Dropout(self.dropout[0], deterministic=not train)(x)
         x = x.reshape(*x.shape[:2], -1)
         x = nn.Dense(self.dense, dtype=self.dtype, name="dense")(x)
-        return nn.Dropout(0.5, deterministic=not train)(x)
+        return nn.Dropout(self.dropout[1], deterministic=not train)(x)
 
 
 class OnsetsFrames(nn.Module):
@@ -64,11 +65,13 @@ class OnsetsFrames(nn.Module):
 
     'velocities' [B F K] are no logits but MIDI velocity / 128, meant where a note begins. The
     frames see the other heads' probabilities but do not teach them. offsets: whether they exist.
+    dropout: the rates after each pooling and after the dense layer.
     """
 
     filters: tuple[int, int, int] = (48, 48, 96)
     dense: int = 768
     recurrent: int = 384
+    dropout: tuple[float, float] = (0.25, 0.5)
     offsets: bool = True
     keys: int = KEYS
     spec: mel.MelSpec = SPEC
@@ -79,7 +82,9 @@ class OnsetsFrames(nn.Module):
         x = self.features(audio)[..., None]
 
         def stack(name: str) -> jax.Array:
-            module = ConvStack(self.filters, self.dense, self.dtype, name=f"{name}_stack")
+            module = ConvStack(
+                self.filters, self.dense, self.dropout, self.dtype, name=f"{name}_stack"
+            )
             return module(x, train=train)
 
         def top(name: str, x: jax.Array) -> jax.Array:
