@@ -63,9 +63,7 @@ class WaveGlow(nn.Module):
         self.upsample = nn.ConvTranspose1d(bins, bins, taps, stride=hop)
         sizes = [group - early * (k // early_every) for k in range(flows)]
         self.convinv = nn.ModuleList(Mixer(c) for c in sizes)
-        self.WN = nn.ModuleList(
-            Net(c // 2, bins * group, width, layers, kernel) for c in sizes
-        )
+        self.WN = nn.ModuleList(Net(c // 2, bins * group, width, layers, kernel) for c in sizes)
 
     def told(self, mel: torch.Tensor, length: int) -> torch.Tensor:
         """[B M F] -> [B M*group T/group], the mel bin first."""

@@ -110,9 +110,10 @@ def test_docstrings_give_shapes(path):
             assert SHAPE.search(text.split("\n\n")[0]), f"{path.name}: {node.name} gives no shapes"
 
 
-def test_ruff_is_content():
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
+def test_ruff_is_content(command):
     done = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "."], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "ruff", *command, "."], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout
 

@@ -1,5 +1,6 @@
 """python -m zoo COMMAND: what stands beside training, evaluation and sampling.
 
+commands:
   list                 every config: task, parameters, reported and our number
   list --weights       every set of published weights that --checkpoint takes by name
   info NAME            one config: parameter table, receptive field, cost per second of audio

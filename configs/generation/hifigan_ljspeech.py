@@ -35,7 +35,7 @@ AGREES = {
     "tests/models/test_hifigan.py": "the authors' module, PyTorch twin",
 }
 SMOKE = {"width": 32, "kernels": (3,), "periods": (2,), "scales": 1,
-         "narrower": 64, "samples": 2048, "batch": 2, "steps": 2}
+         "narrower": 64, "samples": 2048, "batch": 2, "steps": 2}  # fmt: skip
 
 LOSS = replace(mel.HIFIGAN, high=None)  # the loss sees all frequencies
 

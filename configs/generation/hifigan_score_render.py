@@ -23,7 +23,7 @@ PAPER = {}
 PARAMETERS = 342_005
 AGREES = {"tests/models/test_hifigan.py": "the authors' module, PyTorch twin"}
 SMOKE = {"size": "tiny", "width": 32, "kernels": (3,), "periods": (2,), "scales": 1,
-         "narrower": 64, "samples": 2048, "batch": 2, "steps": 2}
+         "narrower": 64, "samples": 2048, "batch": 2, "steps": 2}  # fmt: skip
 
 
 def config(

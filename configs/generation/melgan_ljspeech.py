@@ -33,7 +33,7 @@ AGREES = {
     "tests/models/test_melgan.py": "PyTorch twin",
 }
 SMOKE = {"width": 32, "dilations": (1,), "scales": 1, "critic_width": 4, "most": 16,
-         "samples": 4096, "batch": 2, "steps": 2}
+         "samples": 4096, "batch": 2, "steps": 2}  # fmt: skip
 
 PORT = mel.MelSpec(
     22_050, 1024, 256, 80, partial(mel.log_clamp, floor=1e-5), exponent=1, high=8000.0

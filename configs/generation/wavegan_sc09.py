@@ -44,9 +44,7 @@ def config(
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     strides = strides_for(samples)
-    generator = Generator(
-        dim, strides, upsampling=upsampling, post_filter=post_filter, dtype=dtype
-    )
+    generator = Generator(dim, strides, upsampling=upsampling, post_filter=post_filter, dtype=dtype)
     critic = Critic(dim, strides, shuffle=shuffle, dtype=dtype)
     source = Folder(path, 16_000, chunk_seconds=samples / 16_000)
     optimizer = adam(rate, b1=0.5, b2=0.9)

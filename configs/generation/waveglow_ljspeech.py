@@ -48,9 +48,7 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
-    model = WaveGlow(
-        flows, early_every=early_every, layers=layers, width=width, dtype=dtype
-    )
+    model = WaveGlow(flows, early_every=early_every, layers=layers, width=width, dtype=dtype)
     source = Folder(path, 22_050, chunk_seconds=max(1.0, samples / 22_050))
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio"))),

@@ -49,9 +49,7 @@ def config(
         ),
         objective=ClosedForm(IdealMask(kind, power, n_fft, hop)),
         optimizers={},
-        evaluation=Separation(
-            Separator(segments, RATE, 2, SOURCES), ratios=ratios, oracle=True
-        ),
+        evaluation=Separation(Separator(segments, RATE, 2, SOURCES), ratios=ratios, oracle=True),
         batch=1,
         steps=0,
         seed=seed,

@@ -108,9 +108,7 @@ def test_another_rate_and_an_unchanged_download(tree, tmp_path):
 def test_what_is_missing_is_named(tree, tmp_path):
     with pytest.raises(BadInput, match=r"annotations_final\.csv is not there: download mp3\.zip"):
         prepared(tmp_path, tmp_path / "r")
-    (tmp_path / "annotations_final.csv").write_bytes(
-        (tree / "annotations_final.csv").read_bytes()
-    )
+    (tmp_path / "annotations_final.csv").write_bytes((tree / "annotations_final.csv").read_bytes())
     with pytest.raises(BadInput, match="no folders 0 to f"):
         prepared(tmp_path, tmp_path / "r")
     (tmp_path / "0").mkdir()

@@ -34,9 +34,7 @@ def started(objective, batch):
 
 def test_the_encoder_is_64_times_shorter():
     x = jax.ShapeDtypeStruct((1, 64 * 50, 1), jnp.float32)
-    shape, variables = jax.eval_shape(
-        lambda x: Encoder().init_with_output(jax.random.key(0), x), x
-    )
+    shape, variables = jax.eval_shape(lambda x: Encoder().init_with_output(jax.random.key(0), x), x)
     assert shape.shape == (1, 50, 64)
     count = sum(np.prod(leaf.shape) for leaf in jax.tree.leaves(variables))
     assert count == (4 * 256 + 256) + 5 * (4 * 256 * 256 + 256) + (256 * 64 + 64)
@@ -128,7 +126,8 @@ def test_the_prior_samples_codes_then_audio_of_exact_length():
     variables = started(objective, batch)
     assert set(variables.params) == {"model"} and set(variables.frozen) == {"autoencoder"}
     sound = lambda **k: np.concatenate(  # noqa: E731
-        list(objective.generate(variables, Request(length=100, count=2, chunk=32, **k))), 1)
+        list(objective.generate(variables, Request(length=100, count=2, chunk=32, **k))), 1
+    )
     audio = sound()
     assert audio.shape == (2, 100, 1) and np.abs(audio).max() < 1.00001
     np.testing.assert_array_equal(audio, sound())

@@ -51,9 +51,7 @@ def test_losses_are_those_of_the_paper(learnt):
     np.testing.assert_allclose(judged, hinge, rtol=1e-5)
     margin = np.mean([r.mean() - f.mean() for (f, _), (r, _) in zip(fake, real)])
     np.testing.assert_allclose(seen["margin"], margin, atol=1e-6)
-    matching = sum(
-        np.abs(a - b).mean() for (_, x), (_, y) in zip(fake, real) for a, b in zip(x, y)
-    )
+    matching = sum(np.abs(a - b).mean() for (_, x), (_, y) in zip(fake, real) for a, b in zip(x, y))
     pleasing = -sum(f.mean() for f, _ in fake)
     distance = np.abs(ours - theirs).mean()
     wanted = pleasing + 10 * 4 / 5 / 3 * matching + 2 * distance

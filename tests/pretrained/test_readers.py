@@ -142,14 +142,13 @@ def test_payloads_are_refused_by_name(tmp_path):
 def hostile_pickles():
     loop = b"\x80\x02]q\x00" + b"h\x00h\x00\x86" * 40 + b"."  # tuples of tuples of the same
     yield "a memo number of 2^31", b"\x80\x02}r\xff\xff\xff\x7f."
-    yield "an endless tree", b"\x80\x02}q\x00" + b"".join(
-        b"}q%c(X\x01\x00\x00\x00ah%cX\x01\x00\x00\x00bh%cu" % (i + 1, i, i) for i in range(60)
-    ) + b"."
+    tree = b"}q%c(X\x01\x00\x00\x00ah%cX\x01\x00\x00\x00bh%cu"
+    branches = b"".join(tree % (i + 1, i, i) for i in range(60))
+    yield "an endless tree", b"\x80\x02}q\x00" + branches + b"."
     yield "tuples of the same", loop
     yield "an empty stack", b"\x80\x02s."
-    yield "objects in an array", (
-        b"\x80\x02}X\x01\x00\x00\x00acnumpy\ndtype\nX\x02\x00\x00\x00O8K\x00K\x01\x87Rs."
-    )
+    objects = b"\x80\x02}X\x01\x00\x00\x00acnumpy\ndtype\nX\x02\x00\x00\x00O8K\x00K\x01\x87Rs."
+    yield "objects in an array", objects
     yield "a changed function", b"\x80\x02ctorch\nSize\n}X\x09\x00\x00\x00_functionK\x01sb."
     yield "a changed class", b"\x80\x02cmodels\nNet\n}X\x05\x00\x00\x00stateK\x01sb."
     yield "an extension", b"\x80\x02\x82\x01."

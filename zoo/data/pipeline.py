@@ -100,5 +100,3 @@ def arrays(example: Example) -> dict[str, np.ndarray]:
     """What can be batched: numeric arrays and numbers; names and ragged notes are dropped."""
     kept = {k: np.asarray(v) for k, v in example.items() if not isinstance(v, dict | str | bytes)}
     return {k: v for k, v in kept.items() if v.dtype.kind in "fiub"}
-
-

@@ -71,9 +71,7 @@ class Sampler:
         return self._tones[name]
 
 
-def _pitched(
-    font: SoundFont, region: Region, key: int, rate: int, seconds: float
-) -> np.ndarray:
+def _pitched(font: SoundFont, region: Region, key: int, rate: int, seconds: float) -> np.ndarray:
     """The sample at a key's pitch, looped to `seconds` or as long as it lasts."""
     ratio = 2 ** (region.scale * (key - region.root) / 12)
     source_rate = region.rate * ratio
@@ -96,9 +94,7 @@ def _pitched(
     return (tone[: round(seconds * rate)] * region.gain).astype(np.float32)
 
 
-def _mend_seam(
-    sample: np.ndarray, places: np.ndarray, region: Region, source: np.ndarray
-) -> None:
+def _mend_seam(sample: np.ndarray, places: np.ndarray, region: Region, source: np.ndarray) -> None:
     """Fades the end of a long loop into what precedes its beginning: not every font did so."""
     begin, end = region.loop
     fade = min(256, (end - begin) // 4, begin - region.start)

@@ -115,9 +115,7 @@ def _framewise_sdr(
     return np.where(np.isnan(sdr).any(axis=0), np.nan, sdr)
 
 
-def _frame_v3(
-    reference: np.ndarray, estimate: np.ndarray, images: bool, taps: int
-) -> np.ndarray:
+def _frame_v3(reference: np.ndarray, estimate: np.ndarray, images: bool, taps: int) -> np.ndarray:
     """One frame's [sdr isr sir sar] for every pair of reference and estimate: -> [4 S S]."""
     both, own = distortion_filters(reference, estimate, taps)
     points = _points(reference.shape[1], taps)

@@ -136,9 +136,7 @@ class Vocoder:
         """
         make = partial(jax.jit(self._make), variables)
         reach = self.generator.reach
-        chunks = mel_windows.vocoded(
-            make, request, self.spec, before=reach, after=reach, tail=TAIL
-        )
+        chunks = mel_windows.vocoded(make, request, self.spec, before=reach, after=reach, tail=TAIL)
         return (np.repeat(chunk, request.count, 0) for chunk in chunks)
 
     def _make(self, variables: Variables, frames: jax.Array, first: jax.Array) -> jax.Array:

@@ -51,9 +51,7 @@ class Fitted:
         own = {} if random is None else {"params": random}
         return {"features": self.features.apply(own, batch[self.input]).astype(jnp.float32)}
 
-    def fit(
-        self, variables: Variables, train: Tree, held: Tree, progress: Progress
-    ) -> Variables:
+    def fit(self, variables: Variables, train: Tree, held: Tree, progress: Progress) -> Variables:
         """The classifier for whole splits of host arrays: features [N D], labels and mask [N K]."""
         seen = np.asarray(train["features"], np.float64)
         scaling = {"mean": np.zeros(seen.shape[1]), "deviation": np.ones(seen.shape[1])}

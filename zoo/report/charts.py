@@ -128,7 +128,7 @@ def line(rows: Sequence[tuple], across: Any, y: Any, index: int) -> list[str]:
     """The mean as a line over the spread as a band; a lone point as a dot."""
     middle = [(across(step), y(mean)) for step, _, mean, _ in rows]
     if len(rows) == 1:
-        (x, height), = middle
+        ((x, height),) = middle
         return [tag("circle", cx=f"{x:.1f}", cy=f"{height:.1f}", r=3, class_=f"dot s{index}")]
     parts = []
     if any(low != high for _, low, _, high in rows):

@@ -174,9 +174,7 @@ def write_taggram(found: Trained, directory: Path) -> None:
     clips = [to_float(record["audio"])[:size] for record in chosen]
     audio = np.concatenate(clips)
     hop = min(evaluation.samples, max(evaluation.samples // 4, rate // 20))
-    how = Listener(
-        evaluation.samples, rate, audio.shape[1], hop, evaluation.batch, evaluation.key
-    )
+    how = Listener(evaluation.samples, rate, audio.shape[1], hop, evaluation.batch, evaluation.key)
     taggram = tags_over_time(predictor(found), [audio], rate, how, labels)
     figure = taggram_figure(taggram)
     starts = np.cumsum([0, *map(len, clips)]) / rate

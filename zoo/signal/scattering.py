@@ -52,7 +52,7 @@ class Scattering:
     @property
     def hop(self) -> int:
         """Samples between frames."""
-        return 2 ** self.coarsest
+        return 2**self.coarsest
 
     @property
     def coarsest(self) -> int:

@@ -80,9 +80,7 @@ def gradients(
         (value, (collections, metrics)), gradient = differentiate(params, {}, batch, rng)
         return value, collections, metrics, gradient
     # Every device keeps its own rows: row r of piece p is example r * parts + p.
-    pieces = jax.tree.map(
-        lambda x: x.reshape(-1, parts, *x.shape[1:]).swapaxes(0, 1), batch
-    )
+    pieces = jax.tree.map(lambda x: x.reshape(-1, parts, *x.shape[1:]).swapaxes(0, 1), batch)
     keys = jax.random.split(rng, parts)
 
     def one(collections: Tree, piece: tuple[Batch, jax.Array]):

@@ -99,9 +99,8 @@ class Generator(nn.Module):
             reach += -(-taps // (2 * factor)) / rate
             rate *= factor
             blocks = zip(self.kernels, self.dilations)
-            reach += max(
-                sum((taps // 2) * (d + self.double) for d in ds) for taps, ds in blocks
-            ) / rate
+            spans = (sum((taps // 2) * (d + self.double) for d in ds) for taps, ds in blocks)
+            reach += max(spans) / rate
         return math.ceil(reach + 3 / rate)
 
     @nn.compact

@@ -73,9 +73,7 @@ class VQVAE(nn.Module):
                 f"the decoder upsamples {wide} channels by {up}, the codes have "
                 f"{self.code_width} and come every {self.hop} samples: make them equal"
             )
-        self.encoder = Encoder(
-            self.width, self.code_width, self.levels, self.normalise, self.dtype
-        )
+        self.encoder = Encoder(self.width, self.code_width, self.levels, self.normalise, self.dtype)
         self.quantizer = Quantizer(self.codes, self.moving_average, self.decay)
 
     @property
