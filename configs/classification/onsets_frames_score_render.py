@@ -36,6 +36,7 @@ def config(
     dense: int = 192,
     recurrent: int = 64,
     dropout: tuple[float, float] = (0.0, 0.0),
+    priors: tuple[float, float] = (-5.5, -3.0),
     emphasis: float = 5.0,
     samples: int = 16_384,
     batch: int = 4,
@@ -45,7 +46,7 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
-    model = OnsetsFrames(filters, dense, recurrent, dropout, dtype=dtype)
+    model = OnsetsFrames(filters, dense, recurrent, dropout, priors, dtype=dtype)
     transforms = (
         NoteCrop(samples), ToFloat(), NoteRolls(),
         Keep("audio", "onsets", "offsets", "frames", "velocities"),

@@ -111,6 +111,15 @@ def test_the_objective_sums_its_heads_and_answers_probabilities():
     assert all(jnp.all((roll >= 0) & (roll <= 1)) for roll in predicted.values())
 
 
+def test_priors_are_where_the_heads_begin():
+    silence = jnp.zeros((1, 5120, 1))
+    model = SMALL.clone(priors=(-5.5, -3.0))
+    heads, plain = (jax.jit(m.init_with_output)(KEYS, silence)[0] for m in (model, SMALL))
+    for name, prior in {"onsets": -5.5, "offsets": -5.5, "velocities": 0.0}.items():
+        np.testing.assert_allclose(heads[name], plain[name] + prior, atol=1e-5)
+    assert -4 < float(heads["frames"].mean()) < -2
+
+
 def test_emphasis_weighs_beginnings_and_ends_and_nothing_else():
     random = np.random.default_rng(2)
     heads = {n: jnp.asarray(random.normal(size=(1, 10, 88)), jnp.float32) for n in NAMES}

@@ -65,13 +65,15 @@ class OnsetsFrames(nn.Module):
 
     'velocities' [B F K] are no logits but MIDI velocity / 128, meant where a note begins. The
     frames see the other heads' probabilities but do not teach them. offsets: whether they exist.
-    dropout: the rates after each pooling and after the dense layer.
+    dropout: the rates after each pooling and after the dense layer. priors: the biases that heads
+    of beginnings and ends, and of frames, begin with: the logit of how often a key does so.
     """
 
     filters: tuple[int, int, int] = (48, 48, 96)
     dense: int = 768
     recurrent: int = 384
     dropout: tuple[float, float] = (0.25, 0.5)
+    priors: tuple[float, float] = (0.0, 0.0)
     offsets: bool = True
     keys: int = KEYS
     spec: mel.MelSpec = SPEC
@@ -87,8 +89,12 @@ class OnsetsFrames(nn.Module):
             )
             return module(x, train=train)
 
+        rare, common = self.priors
+        priors = {"onset": rare, "offset": rare, "frame": common, "combined": common}
+
         def top(name: str, x: jax.Array) -> jax.Array:
-            dense = nn.Dense(self.keys, dtype=self.dtype, name=f"{name}_top")
+            prior = nn.initializers.constant(priors.get(name, 0.0))
+            dense = nn.Dense(self.keys, bias_init=prior, dtype=self.dtype, name=f"{name}_top")
             return dense(x).astype(jnp.float32)
 
         def sequence(name: str, x: jax.Array) -> jax.Array:
