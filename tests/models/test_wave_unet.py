@@ -69,6 +69,23 @@ def test_lengths_of_small_nets_are_those_of_their_output(context):
 
 
 @pytest.mark.parametrize("context", [False, True])
+@pytest.mark.parametrize("fields", [(3, 5, 3), (2, 15, 5)])
+def test_receptive_field_by_gradient(fields, context):
+    levels, down, up = fields
+    model = WaveUNet(levels, 2, down_kernel=down, up_kernel=up, context=context)
+    x = jax.random.normal(jax.random.key(0), (1, model.input_length(2 * model.receptive_field), 1))
+    variables = jax.jit(model.init)(jax.random.key(1), x)
+
+    @jax.jit
+    def seen(index):
+        return jax.grad(lambda x: jnp.abs(model.apply(variables, x)[0, index]).sum())(x)[0, :, 0]
+
+    middle = model.output_length(x.shape[1]) // 2
+    support = [np.flatnonzero(seen(middle + i)) for i in range(2**levels)]
+    assert max(int(s[-1] - s[0]) + 1 for s in support) == model.receptive_field
+
+
+@pytest.mark.parametrize("context", [False, True])
 def test_difference_sources_sum_to_the_mixture(context):
     model = WaveUNet(**TINY, context=context, output="difference")
     x = jax.random.normal(jax.random.key(0), (2, model.input_length(16), 2))

@@ -60,6 +60,11 @@ class Crepe(nn.Module):
     dtype: Any = jnp.float32
 
     @property
+    def receptive_field(self) -> int:
+        """All of a window."""
+        return SAMPLES
+
+    @property
     def widths(self) -> tuple[int, ...]:
         """Channels of the six blocks."""
         return tuple(factor * self.capacity for factor in (32, 4, 4, 4, 8, 16))

@@ -129,6 +129,11 @@ class ReSEMul(nn.Module):
         return self.stem * self.pool**self.depth
 
     @property
+    def receptive_field(self) -> int:
+        """All of its input."""
+        return self.samples
+
+    @property
     def channels(self) -> tuple[int, ...]:
         """Channels of each block."""
         lower = [self.first if i < 2 else self.middle for i in range(self.depth - 1)]

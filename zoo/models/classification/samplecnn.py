@@ -86,6 +86,11 @@ class SampleCNN(nn.Module):
         return self.stem * self.m**self.depth
 
     @property
+    def receptive_field(self) -> int:
+        """All of its input."""
+        return self.samples
+
+    @property
     def channels(self) -> tuple[int, ...]:
         """Channels of each module."""
         lower = [self.first if i < 2 else self.middle for i in range(self.depth - 1)]

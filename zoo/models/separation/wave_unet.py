@@ -75,6 +75,17 @@ class WaveUNet(nn.Module):
     activation: Literal["tanh", "linear"] = "tanh"
     dtype: Any = jnp.float32
 
+    @property
+    def receptive_field(self) -> int:
+        """Samples of the mixture that one output sample sees at most."""
+        span = 1
+        for _ in range(self.levels):
+            span = (span + self.up_kernel) // 2 + 1  # interpolated between the samples around it
+        span += self.down_kernel - 1
+        for _ in range(self.levels):
+            span = 2 * span - 1 + self.down_kernel - 1
+        return span
+
     def input_length(self, wanted: int) -> int:
         """Shortest input T whose output has at least `wanted` samples."""
         scale = 2**self.levels
