@@ -1,10 +1,12 @@
 """Onsets and Frames on the embedded piano music: audio to notes, as MIDI.
 
-The plan of the MAESTRO paper with a quarter of its filters and about a seventh of its units. It
-learns from 2 s at a time, since many small steps get further than few large ones; after 1,171 steps
-(three minutes here) it begins to tell which keys sound, but no onset passes the threshold yet, so
-that no note comes out. What it hears in your own file, `evaluate.py --input song.mp3` writes as
-MIDI. One synthetic piano without pedal: real recordings need onsets_frames_maestro.
+The plan of the MAESTRO paper with a quarter of its filters and dense units and a sixth of its
+recurrent ones. It learns from a second at a time, without dropout, begins at the rarity of notes
+and counts the frames of beginnings and ends five times (priors, emphasis): without these, three
+minutes end before the first onset is heard. With them, after 962 steps, it finds 45 % of the test
+pieces' notes, and 83 % of those it writes are there. What it hears in your own file,
+`evaluate.py --input song.mp3` writes as MIDI. One synthetic piano without pedal: real recordings
+need onsets_frames_maestro.
 """
 
 import jax.numpy as jnp
