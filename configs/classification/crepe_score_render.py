@@ -29,7 +29,9 @@ SMOKE = {"size": "tiny", "capacity": "1", "batch": 2, "steps": 2}
 def config(
     size: str = "small",
     capacity: str = "tiny",
-    batch: int = 32,
+    dropout: float = 0.0,
+    prior: float = -4.5,
+    batch: int = 64,
     steps: int = 1500,
     rate: float = 1e-3,
     bfloat16: bool = False,
@@ -38,7 +40,9 @@ def config(
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     if capacity not in CAPACITIES and not capacity.isdigit():
         raise BadInput(f"capacity={capacity}: choose a number or {', '.join(CAPACITIES)}")
-    model = Crepe(CAPACITIES.get(capacity) or int(capacity), dtype=dtype)
+    model = Crepe(
+        CAPACITIES.get(capacity) or int(capacity), dropout=dropout, prior=prior, dtype=dtype
+    )
     transforms = (
         Span(0, 11_200), Crop(SAMPLES), ToFloat(), PitchTarget(), Keep("audio", "salience"),
     )  # fmt: skip

@@ -51,12 +51,14 @@ class Block(nn.Module):
 class Crepe(nn.Module):
     """CREPE, windows [B 1024 1] at 16 kHz -> logits [B 360] of pitch bins.
 
-    capacity: 32 is the paper's network, 4 the one called tiny.
+    capacity: 32 is the paper's network, 4 the one called tiny. prior: the bias that every bin
+    begins with, the logit of how often it is the pitch.
     """
 
     capacity: int = 32
     bins: int = 360
     dropout: float = 0.25
+    prior: float = 0.0
     dtype: Any = jnp.float32
 
     @property
@@ -80,4 +82,6 @@ class Crepe(nn.Module):
             how = (features, size, stride, padding, self.dropout, self.dtype)
             x = Block(*how, name=f"block_{number + 1}")(x, train=train)
         x = x.reshape(x.shape[0], -1)
-        return nn.Dense(self.bins, dtype=self.dtype, name="dense")(x).astype(jnp.float32)
+        prior = nn.initializers.constant(self.prior)
+        dense = nn.Dense(self.bins, bias_init=prior, dtype=self.dtype, name="dense")
+        return dense(x).astype(jnp.float32)
