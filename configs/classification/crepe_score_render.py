@@ -50,7 +50,7 @@ def config(
         data=Data(ScoreRender("notes", size), transforms),
         objective=Supervised(model, binary_cross_entropy, target="salience", link=sigmoid),
         optimizers={"model": adam(warmup_cosine(rate, steps, 50))},
-        evaluation=Pitch(SAMPLES, last=11_200),
+        evaluation=Pitch(SAMPLES, last=11_200, batch=70),  # all windows of a note at once
         batch=batch,
         steps=steps,
         average=0.99,

@@ -83,6 +83,11 @@ def test_torch_hears_the_same(tmp_path):
     np.testing.assert_allclose(jax.jit(model.apply)(ours, x[..., None]), theirs, atol=2e-5)
 
 
+def test_the_prior_is_where_every_bin_begins():
+    heard, _ = Crepe(1, prior=-4.5).init_with_output(jax.random.key(0), jnp.zeros((1, 1024, 1)))
+    np.testing.assert_allclose(heard, -4.5, atol=1e-5)
+
+
 def test_scale_and_targets():
     hertz = np.array([32.7032, 440.0, 1500.0])
     np.testing.assert_allclose(pitch.to_hertz(pitch.CENTS[[0, -1]]), [31.7, 2005.5], rtol=1e-3)
