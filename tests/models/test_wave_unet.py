@@ -7,6 +7,8 @@ from zoo.errors import BadInput
 from zoo.models.separation.wave_unet import WaveUNet
 from zoo.signal.framing import crop
 
+pytestmark = pytest.mark.optimised
+
 M1 = WaveUNet()
 M2 = M1.clone(output="difference")
 M3 = M2.clone(context=True)

@@ -10,7 +10,6 @@ from zoo.errors import BadInput
 from zoo.signal import scattering
 from zoo.signal.scattering import LARGEST, Scattering, prepare
 
-# Many filters of many lengths: a long program to optimise.
 scatter = jax.jit(scattering.scatter, static_argnames="how")
 
 CASES = [
