@@ -1,5 +1,6 @@
 import errno
 import os
+import re
 from pathlib import Path
 
 import librosa
@@ -210,6 +211,28 @@ def test_an_ogg_of_many_pages_that_breaks_off_is_refused(tmp_path):
     assert verdict(tmp_path / "whole.ogg").startswith("ok:")
     (tmp_path / "cut.ogg").write_bytes(whole[: len(whole) * 6 // 10])
     assert "breaks off in the middle of a page" in verdict(tmp_path / "cut.ogg")
+
+
+@pytest.mark.parametrize("kind", ["VORBIS", "OPUS"])
+def test_an_ogg_with_a_damaged_or_a_missing_page_is_refused(tmp_path, kind):
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 8 * 48_000)
+    soundfile.write(tmp_path / "whole.ogg", noise, 48_000, format="OGG", subtype=kind)
+    whole = (tmp_path / "whole.ogg").read_bytes()
+    assert verdict(tmp_path / "whole.ogg").startswith("ok:")
+    (tmp_path / "tagged.ogg").write_bytes(whole + b"TAG" + bytes(125))
+    assert verdict(tmp_path / "tagged.ogg").startswith("ok:")
+    middle = whole.index(b"OggS", len(whole) // 2)
+    behind = whole.index(b"OggS", middle + 4)
+    flipped = whole[: middle + 900] + bytes([whole[middle + 900] ^ 1]) + whole[middle + 901 :]
+    zeros = whole[:middle] + bytes(behind - middle) + whole[behind:]
+    for damaged in (flipped, zeros, whole[:middle] + whole[behind:]):
+        (tmp_path / "bad.ogg").write_bytes(damaged)
+        assert re.search(
+            r"bad.ogg is damaged after [34]\.\d\d of 8\.00 s", verdict(tmp_path / "bad.ogg")
+        )
+        meter = Meter()
+        pieces = blocks(tmp_path / "bad.ogg", partial=True, meter=meter)
+        assert sum(map(len, pieces)) == len(noise) and "damaged" in meter.damage
 
 
 def test_a_failed_write_names_the_file(tmp_path):

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data import channels as channel_maps
+from zoo.data import ogg_pages
 from zoo.data.probing import GIVE, Probe, probe
 from zoo.errors import BadInput
 
@@ -24,6 +25,7 @@ SILENCE = 1e-3  # RMS, -60 dBFS
 LOUDEST = 10 ** (3 / 20)  # a float file that peaks higher is in another scale
 LONGEST = 4 * 3600  # seconds that `read` takes into memory
 FLOATS = ("FLOAT", "DOUBLE")
+OPUS_RATE = 48_000  # Hz; opus counts in it, whatever it was made from
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,9 @@ def _decoded(file: Probe, block: int, partial: bool, meter: Meter) -> Iterator[n
     """[n C] float32 at the file's own rate and channels, checked."""
     import soundfile
 
-    broken = ""
+    broken, gap = "", _gap(file)
+    if gap and not partial:
+        raise BadInput(f"{file.path} is {gap}; get it again.")
     block = min(block, 4096) if partial else block  # what a broken block holds is lost
     try:
         with soundfile.SoundFile(str(file.path)) as sound:
@@ -205,12 +209,23 @@ def _decoded(file: Probe, block: int, partial: bool, meter: Meter) -> Iterator[n
                 yield piece
     except (soundfile.LibsndfileError, RuntimeError) as error:
         broken = f" ({' '.join(str(error).split()).rstrip('.')})"
+    if gap:
+        meter.damage = f"{gap}, what follows is out of place"
     missing = file.frames - meter.frames
     if missing > file.slack or broken:
         have = f"{meter.frames / file.rate:.2f} of {file.seconds:.2f} s can be decoded{broken}"
         if not partial or not meter.frames:
             raise BadInput(f"{file.path} is cut off or damaged: {have}; get it again.")
         meter.damage = f"cut off or damaged: {have}, the rest is silence"
+
+
+def _gap(file: Probe) -> str:
+    """Where an ogg has a page that libsndfile would leave out in silence; '' where it has none."""
+    after = ogg_pages.damaged_after(file.path) if file.format == "OGG" else None
+    if after is None:
+        return ""
+    seconds = after / (OPUS_RATE if file.subtype == "OPUS" else file.rate)
+    return f"damaged after {seconds:.2f} of {file.seconds:.2f} s"
 
 
 def _check(piece: np.ndarray, file: Probe, meter: Meter) -> None:

@@ -13,14 +13,13 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.data import mp3_frames
+from zoo.data import mp3_frames, ogg_pages
 from zoo.errors import BadInput
 
 GIVE = "give wav, flac, ogg or mp3"
 RATES = (4_000, 384_000)  # Hz; anything outside is a broken header
 MP3_SLACK = 2 * 1152  # frames by which mp3 headers are honestly wrong (encoder delay)
 SLACK = 0.01  # seconds that any other file may lack
-OGG_HEADER, OGG_PAGE = 27, 65_307  # bytes: before a page's table of segments, and at most
 NO_FILE = "File does not exist or is not a regular file (possibly a pipe?)"
 UNKNOWN = 1 << 60  # libsndfile's way to say that it does not know the length
 
@@ -89,7 +88,7 @@ def _opened(path: Path) -> Probe:
     if not 0 < info.frames < UNKNOWN:
         raise BadInput(f"{path} holds no samples: it is empty or cut off; get it again.")
     frames = info.frames
-    if info.format == "OGG" and _ogg_breaks_off(path):
+    if info.format == "OGG" and ogg_pages.break_off(path):
         raise BadInput(f"{path} breaks off in the middle of a page: it is cut off; get it again.")
     if info.format == "MP3":
         frames = _mp3_frames(path, frames, info.samplerate)
@@ -119,25 +118,6 @@ def _foreign(head: bytes) -> str:
     if head.startswith((b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")):
         return "is an archive, not audio: unpack it first."
     return ""
-
-
-def _ogg_breaks_off(path: Path) -> bool:
-    """Whether the last page of an ogg promises more bytes than there are.
-
-    libsndfile then simply ends earlier, and no header tells how long the whole was.
-    """
-    with open(path, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - OGG_PAGE))
-        end = file.read()
-    at = end.rfind(b"OggS")
-    if at < 0:
-        return False
-    page = end[at:]
-    if len(page) < OGG_HEADER or len(page) < OGG_HEADER + page[OGG_HEADER - 1]:
-        return True
-    count = page[OGG_HEADER - 1]
-    return len(page) < OGG_HEADER + count + sum(page[OGG_HEADER : OGG_HEADER + count])
 
 
 def _mp3_frames(path: Path, guess: int, rate: int) -> int:
