@@ -3,8 +3,9 @@
   python evaluate.py --checkpoint runs/samplecnn_score_render
   python evaluate.py --checkpoint runs/samplecnn_score_render --input ~/Music/song.mp3 --out tags
 
-Scores go to RUN/evaluation/SPLIT and, as a row for the table, to results/. Systems that need no
-training are evaluated by --config alone.
+Scores go to RUN/evaluation/SPLIT and, as a row for the table, to results/TASK/CONFIG.json below
+the current folder (of a config file of one's own: results/own/). Systems that need no training are
+evaluated by --config alone.
 """
 
 import argparse
@@ -20,7 +21,9 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--checkpoint", help="run directory, or the name of published weights")
     parser.add_argument("--config", help="name of a config, or a file")
     parser.add_argument("--step", default="best", help="best (default), latest, or a number")
-    parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
+    parser.add_argument(
+        "--split", default="test", choices=("train", "validation", "test"), help="what to score"
+    )
     parser.add_argument(
         "--limit", type=command_line.count, help="score the first so many clips or tracks only"
     )

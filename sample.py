@@ -31,16 +31,18 @@ def main(words: list[str] | None = None) -> int:
     own.add_argument("--shifts", type=whole, default=0, help="separation: mean of shifted passes")
     own.add_argument("--form", default="wav", help="separation: wav (float), wav16 or flac24")
     new = parser.add_argument_group("generation")
-    new.add_argument("--seconds", type=above_zero, default=5.0)
+    new.add_argument("--seconds", type=above_zero, default=5.0, help="of each")
     new.add_argument("--num", type=count, default=1, help="how many, made side by side")
-    new.add_argument("--temperature", type=not_below_zero, default=1.0)
-    new.add_argument("--seed", type=whole, default=0)
+    new.add_argument(
+        "--temperature", type=not_below_zero, default=1.0, help="1: as learnt; less: safer"
+    )
+    new.add_argument("--seed", type=whole, default=0, help="another seed, other audio")
     new.add_argument("--prompt", help="an audio file that the output continues")
-    new.add_argument("--prompt_seconds", type=above_zero, default=2.0)
+    new.add_argument("--prompt_seconds", type=above_zero, default=2.0, help="of its end")
     live = parser.add_argument_group("generation without end: rolling files in --out, or raw PCM")
     live.add_argument("--endless", action="store_true", help="until Ctrl-C; state saved always")
     live.add_argument("--resume", action="store_true", help="go on with the stream in --out")
-    live.add_argument("--minutes_per_file", type=above_zero, default=5.0)
+    live.add_argument("--minutes_per_file", type=above_zero, default=5.0, help="then a new one")
     live.add_argument("--raw", action="store_true", help="s16le on stdout, a channel per voice")
     live.add_argument(
         "--noise_flatness", type=not_below_zero, default=0.4, help="redraw noise; 0: never"

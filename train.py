@@ -32,7 +32,7 @@ def main(words: list[str] | None = None) -> int:
         "JAX_NUM_PROCESSES, JAX_PROCESS_ID)",
     )  # fmt: skip
     parser.add_argument("--no_test", action="store_true", help="end without scores and page")
-    parser.add_argument("--no_tensorboard", action="store_true")
+    parser.add_argument("--no_tensorboard", action="store_true", help="write no tensorboard/")
     command_line.add_arguments(parser)
     return command_line.run(parser, train, words)
 

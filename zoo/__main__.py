@@ -13,6 +13,7 @@ commands:
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from zoo import command_line
@@ -22,21 +23,22 @@ from zoo.command_line import place
 def main(words: list[str] | None = None) -> int:
     parser = command_line.parser(__doc__, prog="zoo")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add = partial(commands.add_parser, formatter_class=command_line.Help)
 
-    listing = commands.add_parser("list", help="every config")
+    listing = add("list", help="every config")
     listing.add_argument("--task", choices=("classification", "separation", "generation"))
     listing.add_argument("--weights", action="store_true", help="published weights instead")
     listing.set_defaults(run=show_list)
 
-    info = commands.add_parser("info", help="one config")
+    info = add("info", help="one config")
     info.add_argument("name", help="name of a config, or a file")
     command_line.add_arguments(info)
     info.set_defaults(run=show_info)
 
-    doctor = commands.add_parser("doctor", help="versions, devices, codecs, data")
+    doctor = add("doctor", help="versions, devices, codecs, data")
     doctor.set_defaults(run=show_doctor)
 
-    interpret = commands.add_parser("interpret", help="look inside a model: figures and numbers")
+    interpret = add("interpret", help="look inside a model: figures and numbers")
     interpret.add_argument("checkpoint", help="run directory, or the name of published weights")
     interpret.add_argument(
         "--kind", required=True, choices=("filters", "activation", "excitation"),
@@ -47,7 +49,9 @@ def main(words: list[str] | None = None) -> int:
     interpret.add_argument(
         "--filters", type=command_line.count, default=128, help="activation: how many a layer"
     )
-    interpret.add_argument("--split", default="test", choices=("train", "validation", "test"))
+    interpret.add_argument(
+        "--split", default="test", choices=("train", "validation", "test"), help="excitation: of it"
+    )
     interpret.add_argument(
         "--limit", type=command_line.count, help="excitation: the first so many clips only"
     )
@@ -56,16 +60,16 @@ def main(words: list[str] | None = None) -> int:
     command_line.add_arguments(interpret)
     interpret.set_defaults(run=look_inside)
 
-    report = commands.add_parser("report", help="pages and tables")
+    report = add("report", help="pages and tables")
     report.add_argument("directory", nargs="?", type=place, metavar="RUN")
     report.add_argument("--table", action="store_true")
     report.add_argument("--picture", type=place, metavar="PNG", help="spectrograms of its stems")
     report.set_defaults(run=make_report)
 
-    measure = commands.add_parser("measure", help="every system at one budget of time")
+    measure = add("measure", help="every system at one budget of time")
     measure.add_argument("names", nargs="*", metavar="NAME", help="configs; default all embedded")
     measure.add_argument(
-        "--minutes", type=command_line.above_zero, default=5.0, help="of training, each (5)"
+        "--minutes", type=command_line.above_zero, default=5.0, help="of training, each"
     )
     measure.add_argument("--runs", type=place, default=Path("runs/measured"), help="where runs go")
     measure.set_defaults(run=fill_table)

@@ -21,10 +21,18 @@ OF_THE_PLACE = (  # what the disk or the user's rights forbid; other OSErrors ar
 )  # fmt: skip
 
 
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Says the default of every option that has one, where its own text does not."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        without = action.default in (None, argparse.SUPPRESS) or isinstance(action.default, bool)
+        if without or not action.option_strings or "default" in action.help:
+            return action.help
+        return f"{action.help} (%(default)s)"
+
+
 def parser(description: str, **options: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, **options
-    )
+    return argparse.ArgumentParser(description=description, formatter_class=Help, **options)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,8 +3,11 @@
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import soundfile
 
+from zoo.data.folder import Folder
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Report
@@ -73,3 +76,21 @@ def test_a_place_that_takes_no_scores_is_refused_before_the_work(trained, tmp_pa
     trained.directory = tmp_path / "results"
     with pytest.raises(BadInput, match=r"cannot write to .*evaluation .Not a directory.: free"):
         results.evaluate(trained, "test", 1)
+
+
+def test_it_says_where_the_scores_went(trained, tmp_path, capsys):
+    results.evaluate(trained, "test", None, tmp_path / "results")
+    run, row = tmp_path / "run/evaluation/test.json", tmp_path / "results/classification/toy.json"
+    assert capsys.readouterr().out == f"scores in {run}, {row}\n"
+
+
+def test_a_folder_of_two_files_shows_its_validation(tmp_path):
+    (tmp_path / "music").mkdir()
+    for name in ("one", "two", "three"):
+        noise = np.random.default_rng(0).uniform(-0.5, 0.5, 8000)
+        soundfile.write(tmp_path / "music" / f"{name}.wav", noise, 8000)
+        source = Folder(str(tmp_path / "music"), 8000, chunk_seconds=1.0, data_dir=str(tmp_path))
+        source.prepare()
+        if name == "two":
+            assert results.held_out(source) == "validation"
+    assert results.held_out(source) == "test"

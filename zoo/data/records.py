@@ -34,6 +34,10 @@ def directory(name: str, root: str | os.PathLike[str] = "") -> Path:
     return (Path(root).expanduser() if root else data_dir()) / "waveform_records" / name / "1.0.0"
 
 
+class NoSplit(BadInput):
+    """The files were too few, or their shares such, that nothing fell into a split."""
+
+
 @dataclass(frozen=True)
 class Records(Sequence[Example]):
     """Random access to the records of one split. Cheap to pickle, so workers may each hold one."""
@@ -61,8 +65,9 @@ class Records(Sequence[Example]):
 def open_records(directory: str | os.PathLike[str], split: str) -> Records:
     """The records of a split, 'train' or with a TFDS slice 'train[:10%]'.
 
-    raises BadInput when there are none, or when a file holds fewer than dataset_info.json promises
-    (a truncated ArrayRecord file opens as an empty one, without an error).
+    raises NoSplit when nothing fell into it, BadInput when there are no records at all, or when a
+    file holds fewer than dataset_info.json promises (a truncated ArrayRecord file opens as an empty
+    one, without an error).
     """
     folder = Path(directory)
     if not (folder / "dataset_info.json").is_file():
@@ -73,7 +78,7 @@ def open_records(directory: str | os.PathLike[str], split: str) -> Records:
     base = split.split("[")[0]
     if base not in builder.info.splits:
         there = ", ".join(f"'{name}'" for name in builder.info.splits)
-        raise BadInput(f"{folder} has no split '{base}': it has {there}; give three files or more.")
+        raise NoSplit(f"{folder} has no split '{base}': it has {there}; give three files or more.")
     _check_counts(builder.info.splits[base])
     return Records(str(folder), split, builder.as_data_source(split))
 

@@ -28,6 +28,7 @@ from zoo.interpret import filters
 from zoo.interpret.drawing import bank_figure
 from zoo.interpret.filters import spread
 from zoo.objectives.base import Request
+from zoo.report.results import held_out
 from zoo.streaming import stream_to_wav
 from zoo.trained import Trained
 
@@ -70,7 +71,7 @@ def hears_waves(found: Trained) -> bool:
 def write_stems(found: Trained, directory: Path) -> None:
     """Up to 12 s of the first test track: mixture, estimates, references."""
     source, how = found.experiment.data.source, found.experiment.evaluation.how
-    rate, records = source.info.sample_rate, source.open("test")
+    rate, records = source.info.sample_rate, source.open(held_out(source))
     track, span = next(track_spans(records))
     # Songs begin and end quietly: a third of the way in, something plays.
     inside = span[len(span) // 3 :]
@@ -134,7 +135,7 @@ def write_transformed(
     """3 s of the first test record, and what the system makes of them."""
     source = found.experiment.data.source
     rate = source.info.sample_rate
-    audio = mixture(source.open("test")[0])[: int(seconds * rate)]
+    audio = mixture(source.open(held_out(source))[0])[: int(seconds * rate)]
     request = Request(length=len(audio), source=audio, chunk=max(1, rate // 8))
     chunks = found.experiment.objective.generate(found.variables, request)
     folder = step_folder(found, directory)
@@ -169,7 +170,7 @@ def write_taggram(found: Trained, directory: Path) -> None:
     source, evaluation = found.experiment.data.source, found.experiment.evaluation
     rate, labels = source.info.sample_rate, source.info.labels
     size = max(CLIP_SECONDS * rate, evaluation.samples)
-    records = source.open("test")
+    records = source.open(held_out(source))
     chosen = [records[index] for index in spread(len(records), CLIPS)]
     clips = [to_float(record["audio"])[:size] for record in chosen]
     audio = np.concatenate(clips)

@@ -14,11 +14,17 @@ from zoo.trained import Trained
 
 
 def finish(directory: Path, config: str | None = None) -> None:
-    """Evaluates the best weights of a run and writes RUN/report.html; config: name or file."""
+    """Evaluates the best weights of a run and writes RUN/report.html; config: name or file.
+
+    Where the user's files are too few for a test split, it is the validation split that is shown.
+    """
     found = trained.load(directory, config=config)
-    report = results.evaluate(found, "test")
+    split = results.held_out(found.experiment.data.source)
+    report = results.evaluate(found, split)
     if jax.process_index():
         return
+    if split != "test":
+        print("no test split (it takes three files or more): these scores are of the validation")
     print(results.summary(report, found.experiment.evaluation.monitor[0]))
     examples.make(found, directory)
     print(f"page to look at: {page.write(directory)}")

@@ -15,6 +15,8 @@ import jax
 from tqdm import tqdm
 
 from zoo import inference
+from zoo.data.records import NoSplit
+from zoo.data.source import Source
 from zoo.errors import BadInput
 from zoo.evaluation.base import Report, save_report
 from zoo.report import facts
@@ -57,15 +59,29 @@ def evaluate(
     if jax.process_index():
         return report
     row = describe(trained, report, split, time.perf_counter() - began)
+    written = []
     if trained.directory is not None:
         name = split if limit is None else f"{split}_first_{limit}"
         save_report(report, trained.directory / "evaluation" / name)
-        write(trained.directory / "evaluation" / f"{name}.json", row)
+        written.append(trained.directory / "evaluation" / f"{name}.json")
     if folder is not None and limit is None:
         target = folder / trained.config.task / f"{trained.config.name}.json"
         if split == "test" or not (target.is_file() and facts.load(target).get("split") == "test"):
-            write(target, row)
+            written.append(target)
+    for path in written:
+        write(path, row)
+    if written:
+        print(f"scores in {', '.join(map(str, written))}")
     return report
+
+
+def held_out(source: Source) -> str:
+    """The split that a finished run shows: 'validation' where the files left none for a test."""
+    try:
+        source.open("test")
+    except NoSplit:
+        return "validation"
+    return "test"
 
 
 def require_writable(folder: Path) -> None:
