@@ -1,4 +1,5 @@
 import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -264,3 +265,18 @@ def test_settings_that_contradict_are_refused(tmp_path):
         source(tmp_path, labels="x.csv", stems=("a", "b"))
     with pytest.raises(BadInput, match="shares below 1"):
         source(tmp_path, validation=0.6, test=0.5)
+
+
+def test_a_disk_that_takes_no_more_is_told_in_a_line(tmp_path, music):
+    for name in "abcd":
+        music(f"{name}.wav")
+    folder = source(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, before[1]))
+    try:
+        with pytest.raises(BadInput, match=r"records cannot be written to .* \(File too large\)"):
+            folder.prepare()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    folder.prepare()
+    assert len(folder.open("train"))

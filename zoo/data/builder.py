@@ -14,6 +14,7 @@ import itertools
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 from collections import deque
@@ -93,6 +94,21 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def writes_told(folder: Path) -> Iterator[None]:
+    """raises BadInput where records cannot be written: ArrayRecord has RuntimeErrors for that."""
+    try:
+        yield
+    except RuntimeError as error:
+        refused = re.search(r"write\(\) failed: ([^;]+)", str(error))
+        if refused is None:
+            raise
+        raise BadInput(
+            f"records cannot be written to {folder} ({refused[1]}): free space there, or set "
+            "ZOO_DATA_DIR to another place, then run again"
+        ) from error
+
+
 def _build(plan: Plan, root: str) -> Path:
     count = sum(len(jobs) for jobs in plan.jobs.values())
     tally = Tally(plan, count + len(plan.rejected), [], list(plan.skipped))
@@ -110,7 +126,8 @@ def _build(plan: Plan, root: str) -> Path:
     )
     again = tfds.download.DownloadConfig(download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS)
     # TFDS announces on stdout a download of unknown size that does not take place.
-    with bar, contextlib.redirect_stdout(io.StringIO()):
+    quiet = contextlib.redirect_stdout(io.StringIO())
+    with bar, quiet, writes_told(Path(builder.data_dir)):
         builder.download_and_prepare(download_config=again)
     folder = Path(builder.data_dir)
     print(_summary(plan, folder, len(tally.listed)), file=sys.stderr)

@@ -23,7 +23,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from zoo.data import score_takes
-from zoo.data.builder import features, locked
+from zoo.data.builder import features, locked, writes_told
 from zoo.data.melody_split import split_pieces
 from zoo.data.performance import VERSION
 from zoo.data.score_render import RECIPES, ScoreRender
@@ -112,7 +112,8 @@ def build(source: ScoreRender) -> None:
             file_format="array_record",
         )
         again = tfds.download.DownloadConfig(download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS)
-        with contextlib.redirect_stdout(io.StringIO()):  # TFDS chats
+        quiet = contextlib.redirect_stdout(io.StringIO())  # TFDS chats
+        with quiet, writes_told(Path(builder.data_dir)):
             builder.download_and_prepare(download_config=again)
     tally = builder.builder_config.tally
     print(_summary(source, tally, time.monotonic() - began, font.path.name), file=sys.stderr)
