@@ -16,8 +16,8 @@ from zoo.errors import BadInput
 BAD_INPUT = 2
 INTERRUPTED = 128 + 2  # as a shell reports SIGINT
 OF_THE_PLACE = (  # what the disk or the user's rights forbid; other OSErrors are ours to mend
-    errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOENT,
-    errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+    errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EISDIR, errno.ENAMETOOLONG,
+    errno.ENOENT, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
 )  # fmt: skip
 
 
