@@ -2,6 +2,10 @@
 
 import argparse
 import errno
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +80,24 @@ def test_compiled_programs_are_kept_apart_by_the_cores_they_were_split_for(monke
     finally:
         jax.config.update("jax_compilation_cache_dir", former)
     assert places == {str(tmp_path / f"waveform-zoo/jax/{n}_cores") for n in (1, 2)}
+
+
+@pytest.mark.parametrize(("tasks", "seen"), [("1(x4)", "all"), ("2(x4)", "0")])
+def test_one_process_on_a_slurm_host_takes_all_its_gpus(tasks, seen):
+    """As the README has it; JAX by itself would take the first. Several processes share them."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = str(probe.getsockname()[1])
+    slurm = {"JOB_ID": "1", "STEP_NODELIST": "localhost", "NTASKS": "1", "PROCID": "0",
+             "LOCALID": "0", "STEP_TASKS_PER_NODE": tasks}  # fmt: skip
+    slurm = {f"SLURM_{name}": value for name, value in slurm.items()}
+    program = (
+        "import jax; from zoo.command_line import prepare_devices; prepare_devices(True);"
+        "print('sees', jax.config.read('jax_cuda_visible_devices'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120,
+        env={**os.environ, **slurm, "JAX_COORDINATOR_PORT": port},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"sees {seen}" in done.stdout

@@ -106,6 +106,18 @@ def whole(text: str, least: int = 0) -> int:
     return int(text)
 
 
+def local_devices() -> list[int] | None:
+    """The `local_device_ids` of `jax.distributed.initialize`: [] is all, None as JAX sees fit.
+
+    Under Slurm and Open MPI that is one GPU for each process of a host: a process that is alone on
+    its host would leave the other seven idle.
+    """
+    slurm = os.environ.get("SLURM_STEP_TASKS_PER_NODE", "")  # as in 2, 1(x4) or 2(x3),1
+    mpi = os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE", "")
+    alone = (slurm.split("(")[0] == "1" and "," not in slurm) or mpi == "1"
+    return [] if alone and not os.environ.get("JAX_LOCAL_DEVICE_IDS") else None
+
+
 def prepare_devices(distributed: bool = False) -> None:
     """Turns on the compilation cache, and joins the other hosts where asked to."""
     import jax
@@ -124,5 +136,6 @@ def prepare_devices(distributed: bool = False) -> None:
             address,
             int(count) if count else None,
             int(index) if index else None,
+            local_device_ids=local_devices(),
             heartbeat_timeout_seconds=30,
         )
