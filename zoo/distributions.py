@@ -3,6 +3,7 @@
 Each is a frozen dataclass with the same members:
   parameters            P, raw channels the network must give per sample
   noise                 uniform numbers in (0, 1) that one draw uses
+  precision             of the product that gives raw outputs
   encode, decode        audio in [-1, 1] <-> what the likelihood is defined on (codes or audio)
   inputs(audio)         the same information as one real channel in [-1, 1], for networks
   log_prob(raw, audio)  [B T P], [B T 1] -> [B T], nats, always computed in float32
@@ -22,6 +23,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.signal import mu_law
+from zoo.signal.precision import WHOLE
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Categorical:
     companding: str = "mu_law"
 
     noise = 1
+    precision = None  # logits may be rounded
 
     def __post_init__(self) -> None:
         if self.companding not in ("mu_law", "linear"):
@@ -77,7 +80,8 @@ class Categorical:
 
     def mean(self, raw: jax.Array) -> jax.Array:
         amplitudes = self.decode(jnp.arange(self.codes))
-        return jax.nn.softmax(raw.astype(jnp.float32)) @ amplitudes[:, None]
+        chances = jax.nn.softmax(raw.astype(jnp.float32))
+        return jnp.matmul(chances, amplitudes[:, None], precision=WHOLE)
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,7 @@ class MixtureOfLogistics:
     log_scale_min: float = -14.0
 
     noise = 2
+    precision = WHOLE  # a mean may not: it is sound
 
     @property
     def parameters(self) -> int:
@@ -156,6 +161,7 @@ class Gaussian:
 
     parameters = 2
     noise = 1
+    precision = WHOLE
 
     def encode(self, audio: jax.Array) -> jax.Array:
         return audio

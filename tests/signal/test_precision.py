@@ -4,12 +4,29 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from zoo.layers.quantizer import moving_update
+from zoo.models.separation.ica import ICA
+from zoo.models.separation.nmf import NMF
+from zoo.objectives.shallow import KernelSVM, Ridge
 from zoo.signal import features, mel, resample, scattering, synthesis
 
 SPECTRUM = jax.ShapeDtypeStruct((1, 5, 129, 1), jnp.float32)
 AUDIO = jax.ShapeDtypeStruct((1, 2000, 1), jnp.float32)
 CONTROL = jax.ShapeDtypeStruct((1, 8, 4), jnp.float32)
 PITCH = jax.ShapeDtypeStruct((1, 8, 1), jnp.float32)
+STEMS = jax.ShapeDtypeStruct((1, 2000, 2, 1), jnp.float32)
+FEATURES = jax.ShapeDtypeStruct((3, 6), jnp.float32)
+CODES = jax.ShapeDtypeStruct((3,), jnp.int32)
+
+
+def unmixed(model):
+    return lambda x, y: model.apply({}, x, y, rngs={"init": jax.random.key(0)})
+
+
+def scored(classifier):
+    return lambda x: classifier.scores(classifier.blank(jax.random.key(0), 6, 2), x)
+
+
 CASES = {
     "resample": (lambda x: resample.resample(x, 2, 3), AUDIO),
     "resample_hann": (lambda x: resample.resample_hann(x, 2, 1), AUDIO),
@@ -21,6 +38,14 @@ CASES = {
     "harmonics": (
         lambda f, a, d: synthesis.harmonics(f, a, d, hop=64, sample_rate=16_000),
         *(PITCH, PITCH, CONTROL),
+    ),
+    "nmf": (unmixed(NMF(2, iterations=1, n_fft=64, hop=32)), AUDIO, STEMS),
+    "ica": (unmixed(ICA(iterations=1)), AUDIO, STEMS),
+    "kernel_svm": (scored(KernelSVM(4)), FEATURES),
+    "ridge": (scored(Ridge(hidden=4)), FEATURES),
+    "codebook": (
+        lambda f, c: moving_update(jnp.ones(4), jnp.ones((4, 6)), f, c, 0.9),
+        *(FEATURES, CODES),
     ),
 }
 

@@ -22,6 +22,7 @@ from zoo.layers.grouped_conv import fold_stride, grouped
 from zoo.layers.norm import weight_norm
 
 Padding = str | int | tuple[int, int]
+Precision = jax.lax.Precision | None
 
 
 def pad_amounts(padding: Padding, length: int, span: int, stride: int = 1) -> tuple[int, int]:
@@ -53,8 +54,12 @@ def convolve(
     dilation: int = 1,
     padding: Padding = "same",
     groups: int = 1,
+    precision: Precision = None,
 ) -> jax.Array:
-    """Correlates [B T C] with [k C/groups C'] -> [B T' C']; y[t] = sum_j x[t s + j d - l] w[j]."""
+    """Correlates [B T C] with [k C/groups C'] -> [B T' C']; y[t] = sum_j x[t s + j d - l] w[j].
+
+    precision: of the products, as in `jax.lax.dot`; grouped ones keep the default.
+    """
     taps, width = kernel.shape[:2]
     if x.shape[-1] != width * groups:
         raise BadInput(f"input has {x.shape[-1]} channels; the kernel takes {width * groups}")
@@ -67,24 +72,27 @@ def convolve(
         x = jnp.pad(x, ((0, 0), (left, right), (0, 0)))
         return grouped(x, kernel, stride=stride, dilation=dilation, groups=groups)
     if taps == stride == 1 and not left + right:
-        y = x.reshape(-1, width) @ kernel[0]  # flat: gradients of a batch of products are slow
+        # Flat: gradients of a batch of products are slow.
+        y = jnp.matmul(x.reshape(-1, width), kernel[0], precision=precision)
         return y.reshape(*x.shape[:2], -1)
     if stride == 1 and left + right < span and length > 2 * taps:
-        return _dense(x, kernel, dilation, (left, right))  # not longer than its input: as it is
+        # Not longer than its input: as it is.
+        return _dense(x, kernel, dilation, (left, right), precision=precision)
     x = jnp.pad(x, ((0, 0), (left, right), (0, 0)))
     if dilation == 1 or stride == 1:
         x, kernel = fold_stride(x, kernel, stride, length, groups=1)
     elif stride > 1:
         x = x[:, : (length - 1) * stride + span]
-        return _dense(x, kernel, dilation, (0, 0), stride)
+        return _dense(x, kernel, dilation, (0, 0), stride, precision)
     if length <= 2 * kernel.shape[0]:
-        return _patches(x, kernel, dilation)
-    return _dense(x, kernel, dilation, (0, 0))
+        return _patches(x, kernel, dilation, precision)
+    return _dense(x, kernel, dilation, (0, 0), precision=precision)
 
 
 def _dense(
-    x: jax.Array, kernel: jax.Array, dilation: int, pads: tuple[int, int], stride: int = 1
-) -> jax.Array:
+    x: jax.Array, kernel: jax.Array, dilation: int, pads: tuple[int, int], stride: int = 1,
+    precision: Precision = None,
+) -> jax.Array:  # fmt: skip
     return jax.lax.conv_general_dilated(
         x,
         kernel,
@@ -92,15 +100,17 @@ def _dense(
         [pads],
         rhs_dilation=(dilation,),
         dimension_numbers=("NWC", "WIO", "NWC"),
+        precision=precision,
     )
 
 
-def _patches(x: jax.Array, kernel: jax.Array, dilation: int) -> jax.Array:
+def _patches(x: jax.Array, kernel: jax.Array, dilation: int, precision: Precision) -> jax.Array:
     """Few outputs under a long kernel: one matrix product, for XLA would swap the operands."""
     taps, width, features = kernel.shape
     length = x.shape[1] - (taps - 1) * dilation
     shifted = [x[:, j * dilation : j * dilation + length] for j in range(taps)]
-    return jnp.concatenate(shifted, -1) @ kernel.reshape(taps * width, features)
+    flat = kernel.reshape(taps * width, features)
+    return jnp.matmul(jnp.concatenate(shifted, -1), flat, precision=precision)
 
 
 def transposed(
@@ -110,6 +120,7 @@ def transposed(
     stride: int,
     padding: Padding = 0,
     output_padding: int = 0,
+    precision: Precision = None,
 ) -> jax.Array:
     """Transposed convolution [B T C] with [k C C'] -> [B T' C']; y[i s + j - p] += x[i] w[j].
 
@@ -131,7 +142,8 @@ def transposed(
     kernel = jnp.pad(kernel, ((0, phases * stride - taps), (0, 0), (0, 0)))
     kernel = kernel.reshape(phases, stride, width, features)[::-1].transpose(0, 2, 1, 3)
     kernel = kernel.reshape(phases, width, stride * features)
-    y = convolve(x, kernel, padding="valid").reshape(x.shape[0], (last - first) * stride, features)
+    y = convolve(x, kernel, padding="valid", precision=precision)
+    y = y.reshape(x.shape[0], (last - first) * stride, features)
     start = left - first * stride
     return y[:, start : start + length]
 
@@ -152,7 +164,7 @@ class Conv(nn.Module):
 
     The parameters are those of flax.linen.Conv; torch's Conv1d weight is `transpose(2, 1, 0)`.
     padding: 'same' | 'valid' | 'causal' | p | (left, right), see `pad_amounts`. weight_norm adds
-    'scale' [features], the norms of the filters.
+    'scale' [features], the norms of the filters. precision: WHOLE where what comes out is sound.
     """
 
     features: int
@@ -166,6 +178,7 @@ class Conv(nn.Module):
     kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
     bias_init: Callable[..., Any] = nn.initializers.zeros
     dtype: Any = jnp.float32
+    precision: Precision = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -181,6 +194,7 @@ class Conv(nn.Module):
             dilation=self.dilation,
             padding=self.padding,
             groups=self.groups,
+            precision=self.precision,
         )
         return y if bias is None else y + bias
 
@@ -202,6 +216,7 @@ class TransposedConv(nn.Module):
     kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
     bias_init: Callable[..., Any] = nn.initializers.zeros
     dtype: Any = jnp.float32
+    precision: Precision = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -216,5 +231,6 @@ class TransposedConv(nn.Module):
             stride=self.stride,
             padding=self.padding,
             output_padding=self.output_padding,
+            precision=self.precision,
         )
         return y if bias is None else y + bias

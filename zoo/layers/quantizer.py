@@ -114,7 +114,8 @@ def moving_update(
     """Moving (counts [Q], sums [Q D]) after a batch of latents [N D] with their codes [N]."""
     chosen = jax.nn.one_hot(codes, counts.shape[0], dtype=flat.dtype)
     counts = decay * counts + (1 - decay) * chosen.sum(0)
-    return counts, decay * sums + (1 - decay) * chosen.T @ flat
+    new = jnp.matmul(chosen.T, flat, precision=WHOLE)
+    return counts, decay * sums + (1 - decay) * new
 
 
 def revive(

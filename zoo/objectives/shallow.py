@@ -17,6 +17,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.objectives.base import Tree
+from zoo.signal.precision import WHOLE
 
 Progress = Callable[[int, int], None]  # (done, of how many)
 
@@ -56,7 +57,7 @@ class LinearSVM:
         return {"kernel": train.features.T.astype(np.float64) @ dual, "bias": bias}
 
     def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
-        return features @ weights["kernel"] + weights["bias"]
+        return jnp.matmul(features, weights["kernel"], precision=WHOLE) + weights["bias"]
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,11 @@ class KernelSVM:
 
     def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
         support, gamma = weights["support"], weights["gamma"]
-        inner = features @ support.T
+        # Distances are small differences of large products.
+        inner = jnp.matmul(features, support.T, precision=WHOLE)
         apart = jnp.sum(features**2, -1)[:, None] - 2 * inner + jnp.sum(support**2, -1)
         near = jnp.where(gamma > 0, jnp.exp(-gamma * jnp.maximum(apart, 0)), inner)
-        return near @ weights["dual"] + weights["bias"]
+        return jnp.matmul(near, weights["dual"], precision=WHOLE) + weights["bias"]
 
 
 @dataclass(frozen=True)
@@ -139,8 +141,9 @@ class Ridge:
 
     def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
         if self.hidden:
-            features = jnp.tanh(features @ weights["random"] + weights["offset"])
-        return features @ weights["kernel"] + weights["bias"]
+            mixed = jnp.matmul(features, weights["random"], precision=WHOLE)
+            features = jnp.tanh(mixed + weights["offset"])
+        return jnp.matmul(features, weights["kernel"], precision=WHOLE) + weights["bias"]
 
     def _units(self, weights: Tree, features: np.ndarray) -> np.ndarray:
         features = features.astype(np.float64)

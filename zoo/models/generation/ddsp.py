@@ -28,6 +28,7 @@ from zoo.errors import BadInput
 from zoo.layers.conv import Conv
 from zoo.layers.recurrent import GRU
 from zoo.signal import features, framing, mel, resample, synthesis
+from zoo.signal.precision import WHOLE
 
 NOISE_BIAS = -5.0  # of the raw noise magnitudes: the noise starts soft
 
@@ -52,7 +53,8 @@ class Stack(nn.Module):
         for number in range(1, self.layers + 1):
             # Pitch and loudness come in float32 and enter so: else in steps of 25 cents, 0.5 dB.
             dtype = jnp.promote_types(x.dtype, self.dtype)
-            x = nn.Dense(self.width, dtype=dtype, name=f"dense_{number}")(x)
+            precision = WHOLE if number == 1 else None
+            x = nn.Dense(self.width, dtype=dtype, precision=precision, name=f"dense_{number}")(x)
             x = nn.LayerNorm(epsilon=1e-3, dtype=self.dtype, name=f"norm_{number}")(x)
             x = nn.leaky_relu(x, 0.2)
         return x
@@ -78,7 +80,7 @@ class RnnFcDecoder(nn.Module):
         heard, _ = GRU(self.gru, dtype=self.dtype, name="gru")(joined)
         x = Stack(*how, name="output")(jnp.concatenate([joined, heard], -1))
         # In float32: these are logarithms, and rounded they make amplitudes tremble by percents.
-        return nn.Dense(outputs, dtype=jnp.float32, name="dense")(x)
+        return nn.Dense(outputs, dtype=jnp.float32, precision=WHOLE, name="dense")(x)
 
 
 class DilatedConvDecoder(nn.Module):
@@ -97,14 +99,16 @@ class DilatedConvDecoder(nn.Module):
     def __call__(self, inputs: tuple[jax.Array, ...], outputs: int) -> jax.Array:
         conv = partial(Conv, self.width, self.kernel_size, dtype=self.dtype)
         # In float32, as in `Stack`.
-        x = conv(dtype=jnp.float32, name="input")(jnp.concatenate(inputs, -1)).astype(self.dtype)
+        enter = conv(dtype=jnp.float32, precision=WHOLE, name="input")
+        x = enter(jnp.concatenate(inputs, -1)).astype(self.dtype)
         for number in range(self.layers):
             y = conv(dilation=2 ** (number % self.cycle), name=f"conv_{number + 1}")(nn.relu(x))
             # Over frames and channels together; the variance in two passes, for it can be small.
             norm = nn.GroupNorm(1, epsilon=1e-5, use_fast_variance=False, dtype=self.dtype,
                                 name=f"norm_{number + 1}")  # fmt: skip
             x = x + norm(y)
-        return nn.Dense(outputs, dtype=jnp.float32, name="dense")(x)  # as in `RnnFcDecoder`
+        # As in `RnnFcDecoder`.
+        return nn.Dense(outputs, dtype=jnp.float32, precision=WHOLE, name="dense")(x)
 
 
 class Encoder(nn.Module):

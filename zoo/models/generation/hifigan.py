@@ -22,6 +22,7 @@ from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.pool import avg_pool
 from zoo.layers.torch_init import fan_uniform
+from zoo.signal.precision import WHOLE
 
 SLOPE = 0.1  # of the leaky ReLUs, but for the generator's last
 V3 = dict(
@@ -122,7 +123,7 @@ class Generator(nn.Module):
                 for j, (kernel, dilations) in enumerate(zip(self.kernels, self.dilations), 1)
             ]
             x = sum(blocks) / len(blocks)
-        how["dtype"] = jnp.float32  # the rounding of bfloat16 is a hiss
+        how |= dict(dtype=jnp.float32, precision=WHOLE)  # the rounding of bfloat16 is a hiss
         return jnp.tanh(conv(nn.leaky_relu(x, 0.01), 1, 7, "last", **how))
 
 

@@ -22,6 +22,7 @@ from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.pool import avg_pool
 from zoo.layers.torch_init import fan_uniform
+from zoo.signal.precision import WHOLE
 
 Features = tuple[jax.Array, ...]
 SLOPE = 0.2  # of every leaky ReLU
@@ -107,7 +108,7 @@ class Generator(nn.Module):
                 x = Residual(dilation, **how, name=f"residual_{i + 1}_{j + 1}")(x)
         x = reflect(nn.leaky_relu(x, SLOPE), 3)
         # In float32: the rounding of bfloat16 is a hiss.
-        return jnp.tanh(conv(self, x, 1, 7, "last", dtype=jnp.float32))
+        return jnp.tanh(conv(self, x, 1, 7, "last", dtype=jnp.float32, precision=WHOLE))
 
 
 class Scale(nn.Module):

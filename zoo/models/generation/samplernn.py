@@ -175,11 +175,13 @@ class SampleRNN(nn.Module):
         """
         params = self.variables["params"]
         tiers, below = [], None
-        for i in range(len(self.frames)):
-            tiers.append(_folded_tier(params[f"tier_{i}"], below, self.layers))
-            below = params[f"tier_{i}"]["rnn_0"]["kernel"]
-        codes, enter = params["embed"]["embedding"], plain_kernel(params["enter"], 2)
-        table = jnp.einsum("qe,ked->kqd", codes, enter)
+        # GPUs and TPUs would round what are weights from now on.
+        with jax.default_matmul_precision("highest"):
+            for i in range(len(self.frames)):
+                tiers.append(_folded_tier(params[f"tier_{i}"], below, self.layers))
+                below = params[f"tier_{i}"]["rnn_0"]["kernel"]
+            codes, enter = params["embed"]["embedding"], plain_kernel(params["enter"], 2)
+            table = jnp.einsum("qe,ked->kqd", codes, enter)
         folded = {"tiers": tiers, "table": table}
         for name in ("hidden", "output"):
             folded[name] = (plain_kernel(params[name], 2)[0].T, params[name]["bias"])

@@ -25,6 +25,7 @@ from zoo.errors import BadInput
 from zoo.layers.conv import Conv
 from zoo.layers.norm import BatchNorm
 from zoo.layers.quantizer import Quantised, Quantizer
+from zoo.signal.precision import WHOLE
 
 
 class Encoder(nn.Module):
@@ -43,7 +44,7 @@ class Encoder(nn.Module):
             x = nn.relu(x)
         bias = not self.normalise
         # In float32: codes tell small differences between latents that may all be large.
-        x = Conv(self.code_width, 1, use_bias=bias, name="latent")(x)
+        x = Conv(self.code_width, 1, use_bias=bias, precision=WHOLE, name="latent")(x)
         if self.normalise:
             x = BatchNorm(use_scale=False, use_bias=False, name="norm")(x, train=train)
         return x

@@ -24,6 +24,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.upsample import repeat
+from zoo.signal.precision import WHOLE
 
 SEED = 16  # samples that the generator begins with
 Features = tuple[jax.Array, ...]
@@ -88,17 +89,17 @@ class Generator(nn.Module):
         for i, stride in enumerate(self.strides):
             last = i == depth - 1
             # Sound is made in float32: the rounding of bfloat16 is a hiss.
-            dtype = jnp.float32 if last else self.dtype
-            x = self._up(1 if last else width // 2 ** (i + 1), stride, dtype, f"up_{i + 1}")(x)
+            how = dict(dtype=jnp.float32, precision=WHOLE) if last else dict(dtype=self.dtype)
+            x = self._up(1 if last else width // 2 ** (i + 1), stride, f"up_{i + 1}", **how)(x)
             x = jnp.tanh(x) if last else nn.relu(x)
         if self.post_filter:
-            x = Conv(1, self.post_filter, use_bias=False, name="post")(x)
+            x = Conv(1, self.post_filter, use_bias=False, precision=WHOLE, name="post")(x)
         return x
 
     def _up(
-        self, features: int, stride: int, dtype: Any, name: str
+        self, features: int, stride: int, name: str, **how: Any
     ) -> Callable[[jax.Array], jax.Array]:
-        how = dict(kernel_init=GLOROT, dtype=dtype, name=name)
+        how |= dict(kernel_init=GLOROT, name=name)
         if self.upsampling == "zeros":
             return TransposedConv(features, self.kernel_size, stride, padding="same", **how)
         if self.upsampling != "nearest":
@@ -141,7 +142,7 @@ class Critic(nn.Module):
                 x = phase_shuffle(x, self.make_rng("shuffle"), self.shuffle)
         flat = x.reshape(len(x), -1)
         # In float32: only the difference of scores counts, and they may be large.
-        score = nn.Dense(1, kernel_init=GLOROT, name="score")(flat)[:, 0]
+        score = nn.Dense(1, kernel_init=GLOROT, precision=WHOLE, name="score")(flat)[:, 0]
         if self.classes:
             voice = nn.Embed(self.classes, x.shape[-1], dtype=self.dtype, name="classes")(classes)
             score = score + jnp.sum(voice * x.mean(1), -1)

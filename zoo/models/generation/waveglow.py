@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.flow import InvertibleConv, affine, affine_inverse, squeeze, unsqueeze
+from zoo.signal.precision import WHOLE
 
 
 class Coupling(nn.Module):
@@ -56,7 +57,7 @@ class Coupling(nn.Module):
             total += both[..., -width:]
         zero = nn.initializers.zeros
         # In float32: the shift is added to sound, in which the rounding of bfloat16 is a hiss.
-        end = Conv(2 * self.features, 1, kernel_init=zero, name="end")(total)
+        end = Conv(2 * self.features, 1, kernel_init=zero, precision=WHOLE, name="end")(total)
         shift, log_scale = jnp.split(end, 2, -1)
         return log_scale, shift
 

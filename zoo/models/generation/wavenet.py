@@ -24,6 +24,7 @@ from zoo.distributions import Categorical, Distribution
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.queues import Carry, Queues
+from zoo.signal.precision import WHOLE
 
 Folded = dict[str, Any]
 
@@ -96,7 +97,7 @@ class WaveNet(nn.Module):
                 raise BadInput("input='embedding' needs a Categorical; use input='scalar'")
             self.source = nn.Embed(self.distribution.codes, self.width, dtype=self.dtype)
         else:
-            self.source = nn.Dense(self.width)
+            self.source = nn.Dense(self.width, precision=WHOLE)
         factors = self.upsampling if self.upsampler == "transposed" else ()
         self.upsample_layers = [
             TransposedConv(self.local_condition, 2 * s, s, "same", dtype=self.dtype)
@@ -111,7 +112,7 @@ class WaveNet(nn.Module):
             for i, dilation in enumerate(self.dilations)
         ]  # fmt: skip
         self.hidden = Conv(self.head, 1, dtype=self.dtype)
-        self.output = Conv(self.distribution.parameters, 1)  # float32: a mean has to be fine
+        self.output = Conv(self.distribution.parameters, 1, precision=self.distribution.precision)
 
     @property
     def dilations(self) -> tuple[int, ...]:
@@ -248,7 +249,7 @@ class WaveNet(nn.Module):
         if condition is not None:
             added += condition
         inputs, gated = self._layers(folded, self._enter_folded(folded, x), added)
-        raw = _head(folded, gated)
+        raw = _head(folded, gated, self.distribution.precision)
         return self._queues.write(carry, inputs), raw
 
     def step(
@@ -276,8 +277,8 @@ class WaveNet(nn.Module):
         source = folded["source"]
         if self.input == "embedding":
             return source["embedding"][self.distribution.encode(x)[..., 0]].astype(self.dtype)
-        entered = self.distribution.inputs(x) @ source["kernel"] + source["bias"]
-        return entered.astype(self.dtype)
+        entered = jnp.matmul(self.distribution.inputs(x), source["kernel"], precision=WHOLE)
+        return (entered + source["bias"]).astype(self.dtype)
 
 
 def _gate(z: jax.Array) -> jax.Array:
@@ -285,12 +286,11 @@ def _gate(z: jax.Array) -> jax.Array:
     return jnp.tanh(filtered) * jax.nn.sigmoid(gate)
 
 
-def _head(folded: Folded, gated: jax.Array) -> jax.Array:
+def _head(folded: Folded, gated: jax.Array, precision: Any) -> jax.Array:
     x = nn.relu(gated @ folded["skip"] + folded["skip_bias"])
-    for name in ("hidden", "output"):
-        x = x @ folded[name]["kernel"][0] + folded[name]["bias"]
-        x = nn.relu(x) if name == "hidden" else x
-    return x
+    hidden, output = folded["hidden"], folded["output"]
+    x = nn.relu(x @ hidden["kernel"][0] + hidden["bias"])
+    return jnp.matmul(x, output["kernel"][0], precision=precision) + output["bias"]
 
 
 def _require(given: Any, size: int, name: str, field: str) -> None:

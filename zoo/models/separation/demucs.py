@@ -26,6 +26,7 @@ from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.recurrent import LSTM
 from zoo.layers.torch_init import fan_uniform
 from zoo.signal.framing import crop
+from zoo.signal.precision import WHOLE
 from zoo.signal.resample import resample_hann
 
 
@@ -214,7 +215,9 @@ class Demucs(nn.Module):
                 width,
                 self.kernel_size,
                 self.stride,
-                dtype=self.dtype if level else jnp.float32,  # bfloat16's rounding is a hiss
+                # The rounding of bfloat16 is a hiss.
+                dtype=self.dtype if level else jnp.float32,
+                precision=None if level else WHOLE,
                 name=name,
                 # PyTorch counts the outputs of a transposed convolution as its fan.
                 **rescaled(width * self.kernel_size, self.rescale),
@@ -228,6 +231,7 @@ class Demucs(nn.Module):
             stride,
             padding="valid",
             dtype=jnp.float32 if name == "output" else self.dtype,
+            precision=WHOLE if name == "output" else None,
             name=name,
             **rescaled(x.shape[-1] * taps, self.rescale),
         )(x)

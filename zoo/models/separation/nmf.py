@@ -99,6 +99,11 @@ class NMF(nn.Module):
 
     @nn.compact
     def __call__(self, mixture: jax.Array, references: jax.Array) -> jax.Array:
+        # GPUs and TPUs would round the factors at every update.
+        with jax.default_matmul_precision("highest"):
+            return self._separate(mixture, references)
+
+    def _separate(self, mixture: jax.Array, references: jax.Array) -> jax.Array:
         batch, length, sources, channels = references.shape
         mixed = stft.centred(mixture, self.n_fft, self.hop)
         known = stft.centred(references.reshape(batch, length, -1), self.n_fft, self.hop)
