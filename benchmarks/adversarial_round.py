@@ -84,8 +84,9 @@ def jax_work(work: str, arrays: Arrays, tiny: int) -> Callable[[], Any]:
 
     def judged(p, others):
         fake = generator.apply({"params": others}, mel)
-        ours, theirs = (critic.apply({"params": p}, x) for x in (fake, audio))
-        losses = [adversarial.hinge_critic(f, r) for (f, _), (r, _) in zip(ours, theirs)]
+        # One batch of both, as zoo.objectives.adversarial_vocoder judges them.
+        answers = critic.apply({"params": p}, jnp.concatenate([fake, audio]))
+        losses = [adversarial.hinge_critic(*jnp.split(score, 2)) for score, _ in answers]
         return jnp.mean(sum(losses))
 
     def pleased(p, others):

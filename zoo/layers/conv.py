@@ -75,7 +75,8 @@ def convolve(
         # Flat: gradients of a batch of products are slow.
         y = jnp.matmul(x.reshape(-1, width), kernel[0], precision=precision)
         return y.reshape(*x.shape[:2], -1)
-    if stride == 1 and left + right < span and length > 2 * taps:
+    few = x.shape[0] * length <= kernel.shape[2]
+    if stride == 1 and left + right < span and length > 2 * taps and not few:
         # Not longer than its input: as it is.
         return _dense(x, kernel, dilation, (left, right), precision=precision)
     x = jnp.pad(x, ((0, 0), (left, right), (0, 0)))
@@ -84,7 +85,7 @@ def convolve(
     elif stride > 1:
         x = x[:, : (length - 1) * stride + span]
         return _dense(x, kernel, dilation, (0, 0), stride, precision)
-    if length <= 2 * kernel.shape[0]:
+    if few or length <= 2 * kernel.shape[0]:
         return _patches(x, kernel, dilation, precision)
     return _dense(x, kernel, dilation, (0, 0), precision=precision)
 
@@ -105,12 +106,16 @@ def _dense(
 
 
 def _patches(x: jax.Array, kernel: jax.Array, dilation: int, precision: Precision) -> jax.Array:
-    """Few outputs under a long kernel: one matrix product, for XLA would swap the operands."""
+    """Few outputs under a large kernel: one matrix product.
+
+    XLA would swap the operands of such a convolution, and copy the kernel to differentiate it.
+    """
     taps, width, features = kernel.shape
     length = x.shape[1] - (taps - 1) * dilation
     shifted = [x[:, j * dilation : j * dilation + length] for j in range(taps)]
-    flat = kernel.reshape(taps * width, features)
-    return jnp.matmul(jnp.concatenate(shifted, -1), flat, precision=precision)
+    patches = jnp.concatenate(shifted, -1).reshape(-1, taps * width)
+    y = jnp.matmul(patches, kernel.reshape(taps * width, features), precision=precision)
+    return y.reshape(-1, length, features)
 
 
 def transposed(
