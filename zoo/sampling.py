@@ -22,6 +22,7 @@ voices, if they divide.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -104,7 +105,8 @@ def start(
     if prompt is not None and len(prompt):
         if prompt.ndim != 2 or prompt.shape[1] != 1:
             raise BadInput(f"the prompt must be mono [T 1], not {prompt.shape}; mix it down")
-        recent = jnp.asarray(prompt[-getattr(model, "receptive_field", len(prompt)) :])
+        heard = min(getattr(model, "receptive_field", math.inf), len(prompt))
+        recent = jnp.asarray(prompt[-heard:])
         audio = jnp.broadcast_to(recent, (count, *recent.shape)).astype(jnp.float32)
         carry, last = _prime(model, variables, audio, constant or {}), audio[:, -1]
     return State(

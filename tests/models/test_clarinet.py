@@ -49,7 +49,9 @@ def count(model):
 def test_the_size_of_the_reference():
     model = GaussianIAF(last_residual=True)
     assert count(model) == 5_276_952
-    assert model.reach - model.flows + 1 == 12_463  # its convolutions' field, without the shifts
+    assert (
+        model.receptive_field - model.flows == 12_463
+    )  # its convolutions' field, without the shifts
     assert count(GaussianIAF()) == 5_276_952 - 6 * (128 * 64 + 2 * 64)
 
 
@@ -78,7 +80,7 @@ def inputs(length, batch=2):
 
 
 def test_one_pass_is_the_sequential_definition():
-    """audio = mean + scale noise; both of the noise before only, as far back as `reach` says."""
+    """audio = mean + scale noise; both of the noise before only, as far back as is stated."""
     variables, (noise, told) = started(), inputs(24, 1)
     run = jax.jit(TINY.apply)
     audio, mean, log_scale = run(variables, noise, told)
@@ -89,9 +91,9 @@ def test_one_pass_is_the_sequential_definition():
         return mean[0, -1, 0] + log_scale[0, -1, 0]
 
     gradient = np.asarray(jax.jit(jax.grad(last))(noise[0, :, 0]))
-    assert TINY.reach == 2 * (3 + 3)
+    assert TINY.receptive_field == 1 + 2 * (3 + 3)
     seen = np.flatnonzero(gradient)
-    assert seen[-1] == 22 and seen[0] == 23 - TINY.reach
+    assert seen[-1] == 22 and seen[0] == 24 - TINY.receptive_field
     changed = noise.copy()
     changed[:, 9:] = 5
     later = run(variables, changed, told)

@@ -20,11 +20,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.errors import BadInput
+from zoo.layers import hearing
 from zoo.losses import adversarial
 from zoo.losses.waveform import l1
 from zoo.objectives import mel_windows
 from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
-from zoo.signal import mel
+from zoo.signal import framing, mel
 
 Outcome = tuple[jax.Array, tuple[Tree, Metrics]]
 TAIL = 10  # frames of silence behind a source: without them vocoders end in a burst of noise
@@ -76,6 +77,12 @@ class Vocoder:
             params[name] = rest.pop("params")
             collections |= {name: rest} if rest else {}
         return Variables(params, collections)
+
+    @property
+    def receptive_field(self) -> int:
+        """Samples of the source whose mel frames a sample is made of."""
+        frames = hearing.field(self.generator.steps, self.generator.hop)
+        return framing.span(frames, self.spec.n_fft, self.spec.hop)
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -55,6 +55,11 @@ class CodePrior:
         return Variables({"model": params}, kept, {FROZEN: frozen})
 
     @property
+    def receptive_field(self) -> int:
+        """Samples whose codes one prediction sees."""
+        return self.autoencoder.span(self.model.receptive_field)
+
+    @property
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 

@@ -100,7 +100,7 @@ class Distillation:
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of the source vocoded in parallel, every voice from its own noise."""
         make = partial(jax.jit(partial(self._make, request)), variables)
-        before = -(-self.student.reach // self.spec.hop) + MARGIN
+        before = -(-self.student.receptive_field // self.spec.hop) + MARGIN
         return mel_windows.vocoded(make, request, self.spec, before=before, after=MARGIN)
 
     def _make(

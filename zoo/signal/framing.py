@@ -14,6 +14,11 @@ def frame_count(length: int, size: int, hop: int) -> int:
     return max(0, 1 + (length - size) // hop)
 
 
+def span(frames: int, size: int, hop: int) -> int:
+    """Samples that so many frames of `size` samples, `hop` apart, lie over."""
+    return (frames - 1) * hop + size
+
+
 def end_padding(length: int, size: int, hop: int) -> tuple[int, int]:
     """(before, after) zeros that give ceil(length / hop) frames, as tf.signal's `pad_end` does."""
     frames = -(-length // hop)

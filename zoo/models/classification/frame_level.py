@@ -24,6 +24,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
+from zoo.layers.hearing import Step, heard
 from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import largest, max_pool
 from zoo.signal.framing import frame_count
@@ -130,6 +131,17 @@ class FrameLevel(nn.Module):
     def frames(self) -> int:
         """Frames F that the front end gives."""
         return frame_count(self.samples, self.window, self.hop)
+
+    @property
+    def receptive_field(self) -> int:
+        """All of its input but the last frames, where they fill no pool."""
+        frames, steps = self.frames, [Step(self.window, self.hop)]
+        for _ in (1, 2):
+            pool = min(self.pool, frames - self.taps + 1)
+            frames = (frames - self.taps + 1) // pool
+            steps += [Step(self.taps), Step(pool, pool)]
+        first, last = heard(steps, 0, frames - 1)
+        return last - first + 1
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:

@@ -94,6 +94,11 @@ class Musicnn(nn.Module):
         """Input length T of one patch."""
         return self.frames * MUSICNN.hop
 
+    @property
+    def receptive_field(self) -> int:
+        """All of a patch."""
+        return self.samples
+
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         return self.tags(log_mel_patch(x, MUSICNN, self.frames), train=train)
 

@@ -12,6 +12,7 @@ Deviations and guesses
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -78,6 +79,8 @@ class OnsetsFrames(nn.Module):
     keys: int = KEYS
     spec: mel.MelSpec = SPEC
     dtype: Any = jnp.float32
+
+    receptive_field = math.inf  # it is recurrent, both ways
 
     @nn.compact
     def __call__(self, audio: jax.Array, *, train: bool = False) -> dict[str, jax.Array]:

@@ -12,6 +12,7 @@ Deviations and guesses:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -25,6 +26,7 @@ from zoo.layers.pool import max_pool, max_pool_2d
 from zoo.signal import mel
 from zoo.signal.patches import bands
 
+ALL = math.inf  # receptive field of what is averaged over time
 He = nn.initializers.variance_scaling(2.0, "fan_in", "truncated_normal")
 NETS = (
     "sample_level", "frame_level", "frame_level_many", "vgg", "7x96", "7x86", "timbral",
@@ -75,6 +77,8 @@ class SampleLevel(nn.Module):
 
     filters: int = 512
 
+    receptive_field = ALL
+
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         x = nn.relu(Conv(self.filters, 3, 3, padding="valid", kernel_init=He, name="conv_0")(x))
@@ -90,6 +94,8 @@ class FrameLevel(nn.Module):
 
     filters: int = 896
 
+    receptive_field = ALL
+
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         x = nn.relu(Conv(self.filters, 512, 32, padding="valid", kernel_init=He, name="front")(x))
@@ -101,6 +107,8 @@ class FrameLevelMany(nn.Module):
 
     filters: int = 448
     lengths: tuple[int, ...] = (512, 256, 128, 64, 32)
+
+    receptive_field = ALL
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
@@ -117,6 +125,8 @@ class SmallFilters(nn.Module):
     spec: mel.MelSpec
     filters: int = 717
     pools: tuple[tuple[int, int], ...] = ((4, 2), (4, 3), (5, 2), (4, 2), (4, 4))
+
+    receptive_field = ALL
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
@@ -153,6 +163,8 @@ class Vertical(nn.Module):
     filters: int = 3585
     height: int = 96
 
+    receptive_field = ALL
+
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         x = mel.log_mel(x, self.spec)[..., 0]
@@ -171,6 +183,8 @@ class Musical(nn.Module):
     timbral: bool = True
     temporal: bool = True
     lengths: tuple[int, ...] = (165, 128, 64, 32)
+
+    receptive_field = ALL
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:

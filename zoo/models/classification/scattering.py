@@ -15,6 +15,8 @@ Deviations and guesses:
 
 from __future__ import annotations
 
+import math
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -35,6 +37,8 @@ class LogScattering(nn.Module):
     order: int = 2
     normalise: bool = True
     floor: float = 1e-4
+
+    receptive_field = math.inf  # a mean over time
 
     @property
     def how(self) -> scattering.Scattering:

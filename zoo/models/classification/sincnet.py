@@ -106,6 +106,11 @@ class SincNet(nn.Module):
     momentum: float = 0.95  # batch norm; 0.05 in torch's terms
     dtype: Any = jnp.float32
 
+    @property
+    def receptive_field(self) -> int:
+        """All of its input."""
+        return self.samples
+
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         if x.shape[1:] != (self.samples, 1):

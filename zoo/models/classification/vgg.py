@@ -17,8 +17,10 @@ import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
+from zoo.layers.hearing import Step, heard, same
 from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import max_pool, max_pool_2d
+from zoo.signal.framing import frame_count
 from zoo.signal.mel import MUSICNN
 from zoo.signal.patches import log_mel_patch
 
@@ -52,6 +54,17 @@ class Vgg(nn.Module):
     def samples(self) -> int:
         """Input length T."""
         return self.frames * MUSICNN.hop
+
+    @property
+    def receptive_field(self) -> int:
+        """Its input up to the last frames, which fill no pool."""
+        pools = (Step(4, 2), *(Step(2, 2),) * 3, Step(4, 4))
+        frames, steps = self.frames, []
+        for pool in pools:
+            frames = frame_count(frames, pool.taps, pool.stride)
+            steps += [same(3), pool]
+        _, last = heard(steps, 0, frames - 1)
+        return min(last * MUSICNN.hop + MUSICNN.n_fft // 2, self.samples)
 
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         return self.tags(log_mel_patch(x, MUSICNN, self.frames), train=train)

@@ -17,6 +17,7 @@ Deviations and guesses:
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -156,6 +157,8 @@ class DDSP(nn.Module):
     n_fft: int = 2048
     reference: float = 20.7
     range: float = 120.0
+
+    receptive_field = math.inf  # decoders are recurrent, or normalise over the clip
 
     def setup(self) -> None:
         if self.latent and self.classes:

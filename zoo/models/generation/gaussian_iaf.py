@@ -94,9 +94,9 @@ class GaussianIAF(nn.Module):
         ]  # fmt: skip
 
     @property
-    def reach(self) -> int:
-        """Samples of noise before it on which a sample depends; one per flow is its shift."""
-        return self.flows * (self.front + (self.kernel - 1) * (2**self.layers - 1))
+    def receptive_field(self) -> int:
+        """Samples of noise up to its own of which a sample is made; one per flow is its shift."""
+        return 1 + self.flows * (self.front + (self.kernel - 1) * (2**self.layers - 1))
 
     def __call__(
         self, noise: jax.Array, condition: jax.Array, *, train: bool = False

@@ -12,6 +12,7 @@ Deviations and guesses:
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import Any
 
 import flax.linen as nn
@@ -20,6 +21,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
+from zoo.layers.hearing import Step, field, heard, same
 from zoo.layers.pool import avg_pool
 from zoo.layers.torch_init import fan_uniform
 from zoo.signal.precision import WHOLE
@@ -93,16 +95,24 @@ class Generator(nn.Module):
         return math.prod(self.upsampling)
 
     @property
+    def steps(self) -> tuple[Step, ...]:
+        """The layers between frames and samples; of parallel blocks the one that hears most."""
+        blocks = [
+            [same(taps, d) for dilation in ds for d in (dilation, 1)[: 1 + self.double]]
+            for taps, ds in zip(self.kernels, self.dilations)
+        ]
+        widest = max(blocks, key=field)
+        stages = [
+            [Step(taps, f, (taps - f) // 2, up=True), *widest]
+            for f, taps in zip(self.upsampling, self.taps)
+        ]
+        return (same(7), *chain(*stages), same(7))
+
+    @property
     def reach(self) -> int:
         """Frames on either side that a frame's samples depend on."""
-        reach, rate = 3.0, 1
-        for factor, taps in zip(self.upsampling, self.taps):
-            reach += -(-taps // (2 * factor)) / rate
-            rate *= factor
-            blocks = zip(self.kernels, self.dilations)
-            spans = (sum((taps // 2) * (d + self.double) for d in ds) for taps, ds in blocks)
-            reach += max(spans) / rate
-        return math.ceil(reach + 3 / rate)
+        first, last = heard(self.steps, 0, self.hop - 1)
+        return max(-first, last)
 
     @nn.compact
     def __call__(self, mel: jax.Array, *, train: bool = False) -> jax.Array:

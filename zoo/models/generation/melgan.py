@@ -12,6 +12,7 @@ Deviations and guesses:
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import Any
 
 import flax.linen as nn
@@ -20,6 +21,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
+from zoo.layers.hearing import Step, heard, same
 from zoo.layers.pool import avg_pool
 from zoo.layers.torch_init import fan_uniform
 from zoo.signal.precision import WHOLE
@@ -79,14 +81,19 @@ class Generator(nn.Module):
         return math.prod(self.upsampling)
 
     @property
+    def steps(self) -> tuple[Step, ...]:
+        """The layers between frames and samples."""
+        stages = [
+            [Step(2 * f, f, f // 2 + f % 2, up=True), *(same(3, d) for d in self.dilations)]
+            for f in self.upsampling
+        ]
+        return (same(7), *chain(*stages), same(7))
+
+    @property
     def reach(self) -> int:
         """Frames on either side that a frame's samples depend on."""
-        reach, rate = 3.0, 1
-        for factor in self.upsampling:
-            reach += 1 / rate  # a transposed convolution of 2 r taps reads one neighbour
-            rate *= factor
-            reach += sum(self.dilations) / rate
-        return math.ceil(reach + 3 / rate)
+        first, last = heard(self.steps, 0, self.hop - 1)
+        return max(-first, last)
 
     @nn.compact
     def __call__(self, mel: jax.Array, *, train: bool = False) -> jax.Array:

@@ -12,6 +12,7 @@ Deviations and guesses
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import flax.linen as nn
@@ -86,6 +87,8 @@ class SampleRNN(nn.Module):
     distribution: Categorical = Categorical(256, "linear")
     weight_norm: bool = True
     dtype: Any = jnp.float32
+
+    receptive_field = math.inf  # it is recurrent
 
     def setup(self) -> None:
         if self.cell not in STATES:

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
+from zoo.layers.hearing import Step, heard
 from zoo.layers.norm import BatchNorm
 from zoo.layers.quantizer import Quantised, Quantizer
 from zoo.signal.precision import WHOLE
@@ -81,6 +82,32 @@ class VQVAE(nn.Module):
     def hop(self) -> int:
         """Samples a code stands for."""
         return 2**self.levels
+
+    def span(self, codes: int) -> int:
+        """Samples of which so many neighbouring codes are made."""
+        first, last = heard(self._down, 0, codes - 1)
+        return last - first + 1
+
+    @property
+    def receptive_field(self) -> int:
+        """Samples of which one prediction is made: those before it, and what its codes heard."""
+        net = self.decoder
+        if net.upsampler == "repeat":
+            up = [Step(s, s, up=True) for s in net.upsampling]
+        else:
+            up = [Step(2 * s, s, s // 2, up=True) for s in net.upsampling]
+        before = net.receptive_field - 1
+        # The first layer sees its codes at the present sample, not at one before it.
+        late = before - (net.kernel - 1) * net.dilations[0]
+        spans = []
+        for n in range(self.hop):
+            first, last = heard((*self._down, *up), n - late, n)
+            spans.append(max(last, n - 1) - min(first, n - 1 - before) + 1)
+        return max(spans)
+
+    @property
+    def _down(self) -> tuple[Step, ...]:
+        return (Step(4, 2, 1),) * self.levels
 
     def __call__(
         self, audio: jax.Array, *, speaker: jax.Array | None = None, train: bool = False

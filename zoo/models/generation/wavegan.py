@@ -73,6 +73,8 @@ class Generator(nn.Module):
         """Output length T."""
         return SEED * math.prod(self.strides)
 
+    receptive_field = 0  # it hears nothing: sound comes from a random vector
+
     @nn.compact
     def __call__(
         self, z: jax.Array, classes: jax.Array | None = None, *, train: bool = False

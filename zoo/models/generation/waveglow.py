@@ -104,6 +104,11 @@ class WaveGlow(nn.Module):
         return self.flows * (2**self.layers - 1) * (self.kernel - 1) // 2 * self.group
 
     @property
+    def receptive_field(self) -> int:
+        """Samples of noise of which one sample is made, or the reverse: groups are heard whole."""
+        return 2 * self.reach + self.group
+
+    @property
     def frames_before(self) -> int:
         """Mel frames before that of a sample on which the sample can depend."""
         return -(-(self.reach + self.upsampling_kernel) // self.hop)

@@ -14,6 +14,7 @@ Deviations and guesses:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -23,11 +24,12 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
+from zoo.layers.hearing import Step, field
 from zoo.layers.recurrent import LSTM
 from zoo.layers.torch_init import fan_uniform
 from zoo.signal.framing import crop
 from zoo.signal.precision import WHOLE
-from zoo.signal.resample import resample_hann
+from zoo.signal.resample import hann_sinc_filter, resample_hann
 
 
 def rescaled(fan: int, reference: float) -> dict[str, Callable[..., jax.Array]]:
@@ -119,6 +121,23 @@ class Demucs(nn.Module):
     normalise: bool = False  # by mean and deviation of each example's mono mixture
     rescale: float = 0.1
     dtype: Any = jnp.float32
+
+    @property
+    def receptive_field(self) -> float | None:
+        """Samples of the mixture of which one is made; not worked out for `upsample`."""
+        if self.lstm_layers or self.normalise:
+            return math.inf
+        if self.upsample:
+            return None
+        taps, stride = self.kernel_size, self.stride
+        gate = [Step(self.context)] if self.rewrite else []
+        down, up = [Step(taps, stride)], [*gate, Step(taps, stride, up=True)]
+        steps = down * self.depth + up * self.depth
+        if self.resample:
+            length = len(hann_sinc_filter(2, 1))
+            twice = Step(length, 2, length // 2)
+            steps = [twice._replace(up=True), *steps, twice]
+        return field(steps, stride**self.depth)
 
     def input_length(self, wanted: int) -> int:
         """Input T that the papers take for `wanted` samples of output; the output is no shorter."""

@@ -13,6 +13,7 @@ Deviations and guesses:
 
 from __future__ import annotations
 
+import math
 from itertools import permutations
 from typing import Literal
 
@@ -108,6 +109,8 @@ class ICA(nn.Module):
     spill: float = 0.5
     iterations: int = 200
     tolerance: float = 1e-4
+
+    receptive_field = math.inf  # it is fitted to all that it hears
 
     @nn.compact
     def __call__(self, mixture: jax.Array, references: jax.Array) -> jax.Array:

@@ -10,6 +10,7 @@ Deviations and guesses:
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import flax.linen as nn
@@ -17,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
-from zoo.signal import stft
+from zoo.signal import framing, stft
 
 FLOOR = 1e-9  # added to powers of spectra, which are around 1e3 where there is music
 RIDGE = 1e-5  # of a covariance's trace, on its diagonal: of equal channels it has no inverse
@@ -75,6 +76,13 @@ class IdealMask(nn.Module):
     power: float = 2.0  # of the magnitudes that 'ibm' and 'irm' compare; SiSEC has 1 and 2
     n_fft: int = 2048
     hop: int = 1024
+
+    @property
+    def receptive_field(self) -> float:
+        """Samples of which one sample is made; 'wiener' has the statistics of all its input."""
+        if self.kind in ("mixture", "wiener"):
+            return 1 if self.kind == "mixture" else math.inf
+        return framing.span(-(-(self.n_fft - 1) // self.hop), self.n_fft - 1, self.hop)
 
     @nn.compact
     def __call__(self, mixture: jax.Array, references: jax.Array) -> jax.Array:

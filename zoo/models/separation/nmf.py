@@ -12,6 +12,8 @@ Deviations and guesses:
 
 from __future__ import annotations
 
+import math
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -96,6 +98,8 @@ class NMF(nn.Module):
     iterations: int = 100
     n_fft: int = 2048
     hop: int = 512
+
+    receptive_field = math.inf  # it is fitted to all that it hears
 
     @nn.compact
     def __call__(self, mixture: jax.Array, references: jax.Array) -> jax.Array:

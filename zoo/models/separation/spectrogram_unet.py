@@ -23,8 +23,9 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv2d import Conv2D, TransposedConv2D
+from zoo.layers.hearing import Step, heard, same
 from zoo.layers.norm import BatchNorm
-from zoo.signal import stft
+from zoo.signal import framing, stft
 
 Layout = Literal["jansson", "spleeter"]
 PADS = (1, 2)  # around a kernel of five at stride two: TensorFlow's 'same'
@@ -137,6 +138,24 @@ class SpectrogramUNet(nn.Module):
     def length(self) -> int:
         """Samples whose spectrogram has exactly `frames` frames: what to train on."""
         return (self.frames - 1) * self.hop
+
+    @property
+    def receptive_field(self) -> int:
+        """Samples of which one sample is made, by all the frames that it lies in."""
+        down = (Step(MaskUNet.kernel_size, 2, PADS[0]),) * len(self.widths)
+        steps = [*down, *(step._replace(up=True) for step in down)]
+        steps += [same(4, dilation=2)] if self.layout == "spleeter" else []
+        frames = [heard(steps, f, f) for f in range(self.frames)]
+        # The nets hear no further than the piece of so many frames.
+        frames = [(max(first, 0), min(last, self.frames - 1)) for first, last in frames]
+        frames += [(first + self.frames, last + self.frames) for first, last in frames]
+        # Windows begin with a zero.
+        around = -(-(self.n_fft - 1) // self.hop)
+        most = max(
+            max(last for _, last in frames[f : f + around]) - frames[f][0] + 1
+            for f in range(self.frames)
+        )
+        return framing.span(most, self.n_fft - 1, self.hop)
 
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         if x.ndim != 3 or x.shape[-1] != self.channels:
