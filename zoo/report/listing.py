@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import numpy as np
 from zoo import contract, inference
 from zoo import experiment as experiments
 from zoo.experiment import Config
-from zoo.report import facts
+from zoo.report import facts, flops
 
+NETWORKS = ("model", "features", "generator", "student", "objective")
 SHOWN = 4  # numbers of one config in the list; its file has them all
 
 
@@ -76,7 +78,7 @@ def info(config: Config, arguments: dict[str, Any]) -> str:
     lines += [f"agrees with {what}: {path}" for path, what in config.agrees.items()]
     for player, tree in {**variables.params, **variables.frozen}.items():
         lines += ["", f"{player}: {inference.count(tree):,} parameters", *parameters(tree)]
-    lines += ["", *field(experiment.objective, source.sample_rate)]
+    lines += ["", field(experiment.objective, source.sample_rate)]
     lines += cost(experiment, spec, variables, source.sample_rate)
     return "\n".join(lines)
 
@@ -92,21 +94,34 @@ def parameters(tree: Any) -> list[str]:
     ]
 
 
-def field(objective: Any, rate: int) -> list[str]:
-    """The receptive field that the model states, in samples."""
-    samples = getattr(getattr(objective, "model", None), "receptive_field", None)
+def field(objective: Any, rate: int) -> str:
+    """The receptive field that the objective or its network states, in samples."""
+    samples = stated(objective)
+    if samples is None:
+        return "receptive field: not stated (the model names no `receptive_field`)"
     if not samples:
-        return ["receptive field: not stated (the model names no `receptive_field`)"]
-    return [f"receptive field: {samples:,} samples = {1000 * samples / rate:.1f} ms"]
+        return "receptive field: none (audio is made of a random vector)"
+    if samples == math.inf:
+        return "receptive field: the whole input"
+    return f"receptive field: {samples:,} samples = {1000 * samples / rate:.1f} ms"
+
+
+def stated(part: Any) -> float | None:
+    """The `receptive_field` of an objective, or else of what it is made of."""
+    if part is None or hasattr(part, "receptive_field"):
+        return getattr(part, "receptive_field", None)
+    inner = (stated(getattr(part, name, None)) for name in NETWORKS)
+    return next((samples for samples in inner if samples is not None), None)
 
 
 def cost(experiment: Any, spec: dict, variables: Any, rate: int) -> list[str]:
-    """FLOPs of one forward pass, per second of input audio, as XLA counts them."""
+    """FLOPs of one forward pass, per second of input audio; nothing where XLA does not count."""
     shapes = {k: jax.ShapeDtypeStruct(v.shape, v.dtype) for k, v in spec.items()}
-    lowered = jax.jit(experiment.objective.predict).lower(variables, shapes, jax.random.key(0))
-    flops = (lowered.cost_analysis() or {}).get("flops")
+    each, known = flops.count(experiment.objective.predict, variables, shapes, jax.random.key(0))
     audio = next((v for k, v in spec.items() if k in ("audio", "mixture")), None)
-    if not flops or audio is None:
+    if not each or audio is None:
         return []
-    seconds = np.prod(audio.shape[:2]) / rate
-    return [f"cost: {flops / seconds / 1e9:.2f} GFLOP per second of audio (forward)"]
+    each /= np.prod(audio.shape[:2]) / rate
+    size, unit = next((s, u) for s, u in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if each >= s)
+    once = "" if known else ", a loop until convergence counted once"
+    return [f"cost: {each / size:.3g} {unit}FLOP per second of input (forward{once})"]
