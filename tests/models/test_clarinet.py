@@ -49,9 +49,8 @@ def count(model):
 def test_the_size_of_the_reference():
     model = GaussianIAF(last_residual=True)
     assert count(model) == 5_276_952
-    assert (
-        model.receptive_field - model.flows == 12_463
-    )  # its convolutions' field, without the shifts
+    # Its convolutions' field, without the shifts.
+    assert model.receptive_field - model.flows == 12_463
     assert count(GaussianIAF()) == 5_276_952 - 6 * (128 * 64 + 2 * 64)
 
 
