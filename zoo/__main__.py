@@ -3,7 +3,7 @@
 commands:
   list                 every config: task, parameters, reported and our number
   list --weights       every set of published weights that --checkpoint takes by name
-  info NAME            one config: parameter table, receptive field, cost per second of audio
+  info NAME            one config: parameter table, receptive field, cost per second of input
   doctor               versions, devices, codecs, data
   report RUN           a page to look at, from a run directory
   report --table       results/RESULTS.md and the README's table, from results/*.json

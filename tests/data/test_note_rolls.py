@@ -6,6 +6,7 @@ import pytest
 
 from zoo.data import midi
 from zoo.data.note_rolls import NoteCrop, NoteRolls, frame_weights, rolls, shifted
+from zoo.data.pitch_targets import CropFrames
 from zoo.errors import BadInput
 
 STEP = 512 / 16_000
@@ -60,6 +61,18 @@ def test_a_crop_moves_the_notes_with_the_audio():
     assert len(starts) > 3
     with pytest.raises(BadInput, match="too short"):
         NoteCrop(40_000)(np.random.default_rng(0), example)
+
+
+def test_crops_of_a_short_file_keep_out_of_the_zeros_behind_it():
+    audio, frames = np.zeros((100 * 512, 1), np.int16), np.zeros((100, 1), np.float32)
+    audio[: 40 * 512], frames[:40] = 1000, 220
+    example = {"audio": audio, "f0": frames, "notes": notes((0, 1, 60, 80)), "length": 40 * 512}
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        assert NoteCrop(30 * 512)(rng, example)["audio"].all()
+        both = CropFrames(30 * 512, 512)(rng, example)
+        assert both["audio"].all() and both["f0"].all()
+        assert NoteCrop(50 * 512)(rng, example)["audio"][0] == 1000  # as much of it as there is
 
 
 def test_shifted_keeps_what_sounds():

@@ -75,7 +75,7 @@ def frame_weights(rolls: dict[str, np.ndarray], strength: float) -> np.ndarray:
 class NoteCrop:
     """A random window of `samples` that begins at a multiple of `hop`, notes moved along with it.
 
-    rate: Hz.
+    rate: Hz. As `Crop`, it keeps out of the zeros behind a record's `length`.
     """
 
     samples: int
@@ -89,7 +89,8 @@ class NoteCrop:
                 f"records of {there:,} samples are too short for crops of {self.samples:,}: "
                 "give the data set a larger chunk_seconds."
             )
-        start = self.hop * int(rng.integers((there - self.samples) // self.hop + 1))
+        heard = min(there, int(example.get("length", there)))
+        start = self.hop * int(rng.integers(max(heard - self.samples, 0) // self.hop + 1))
         audio = example["audio"][start : start + self.samples]
         notes = shifted(example["notes"], start / self.rate, self.samples / self.rate)
         return {**example, "audio": audio, "notes": notes}

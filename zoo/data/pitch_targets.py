@@ -39,7 +39,10 @@ class Span:
 
 @dataclass(frozen=True)
 class CropFrames:
-    """A random window of `samples` of audio [T C] and of its frames f0 [F 1], `hop` apart."""
+    """A random window of `samples` of audio [T C] and of its frames f0 [F 1], `hop` apart.
+
+    As `Crop`, it keeps out of the zeros behind a record's `length`.
+    """
 
     samples: int
     hop: int
@@ -52,6 +55,7 @@ class CropFrames:
                 f"records of {there * self.hop:,} samples are too short for crops of "
                 f"{self.samples:,}: give the data set a larger chunk_seconds."
             )
-        start = int(rng.integers(there - frames + 1))
+        heard = min(there, int(example.get("length", there * self.hop)) // self.hop)
+        start = int(rng.integers(max(heard - frames, 0) + 1))
         audio = example["audio"][start * self.hop : (start + frames) * self.hop]
         return {**example, "audio": audio, "f0": example["f0"][start : start + frames]}
