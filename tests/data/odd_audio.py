@@ -8,6 +8,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from zoo.data.audio_files import Meter, blocks, report
+from zoo.data.probing import probe
+from zoo.errors import BadInput
+
 RATE = 22_050
 
 
@@ -18,6 +22,17 @@ def tone(seconds: float = 1.0, rate: int = RATE, channels: int = 1, seed: int = 
     pitches = rng.uniform(100, 2000, (channels, 3))
     chord = np.sin(2 * np.pi * pitches[..., None] * time).mean(axis=1).T
     return (0.6 * chord + 0.05 * rng.uniform(-1, 1, chord.shape)).astype(np.float32)
+
+
+def verdict(path: Path) -> str:
+    """'ok: ...' or 'refused: ...': a file read from end to end."""
+    try:
+        file, meter = probe(path), Meter()
+        for _ in blocks(path, meter=meter):
+            pass
+    except BadInput as error:
+        return f"refused: {error}"
+    return f"ok: {report(file, meter)}"
 
 
 def cut(source: Path, target: Path, share: float) -> None:

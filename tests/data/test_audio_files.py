@@ -9,9 +9,10 @@ import odd_audio
 import pytest
 import soundfile
 import soxr
+from odd_audio import verdict
 
 from zoo.data import audio_files, audio_writing, channels
-from zoo.data.audio_files import Meter, blocks, find, length, read, verdict
+from zoo.data.audio_files import Meter, blocks, find, length, read
 from zoo.data.mp3_frames import count_samples
 from zoo.data.probing import probe
 from zoo.errors import BadInput

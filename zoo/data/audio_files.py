@@ -178,18 +178,6 @@ def report(
     return Report(file, meter.peak, meter.rms, tuple(notes))
 
 
-def verdict(path: str | os.PathLike[str]) -> str:
-    """'ok: ...' or 'refused: ...': a file checked from end to end, in constant memory."""
-    try:
-        file = probe(path)
-        meter = Meter()
-        for _ in blocks(path, meter=meter):
-            pass
-    except BadInput as error:
-        return f"refused: {error}"
-    return f"ok: {report(file, meter)}"
-
-
 def _decoded(file: Probe, block: int, partial: bool, meter: Meter) -> Iterator[np.ndarray]:
     """[n C] float32 at the file's own rate and channels, checked."""
     import soundfile

@@ -46,11 +46,6 @@ def score_melody(reference: np.ndarray, estimate: np.ndarray, cents: float = 50.
     )
 
 
-def raw_pitch_accuracy(reference: np.ndarray, estimate: np.ndarray, cents: float = 50.0) -> float:
-    """Fraction of voiced reference frames with the right pitch: [F] Hz and [F] Hz -> 0..1."""
-    return score_melody(reference, estimate, cents).raw_pitch
-
-
 def _cents_apart(reference: np.ndarray, estimate: np.ndarray) -> np.ndarray:
     """Absolute distance in cents [F]; NaN where either side has no frequency."""
     both = (reference != 0) & (estimate != 0)
