@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from in_turns import parsed
 from threadpoolctl import threadpool_limits
 
 from zoo.metrics.bss_eval import bss_eval
@@ -74,4 +75,4 @@ def main(seconds: int = 30, sources: int = 4, repeats: int = 1) -> None:
 
 if __name__ == "__main__":
     with threadpool_limits(1):
-        main(**{name: int(value) for name, value in (word.split("=") for word in sys.argv[1:])})
+        main(**parsed(sys.argv[1:], dict(seconds=30, sources=4, repeats=1)))

@@ -1,6 +1,6 @@
 """Cheap reference bars on the embedded data set: what a model must beat. Prints JSON.
 
-    python benchmarks/data_bars.py [size]      (size: tiny, small or large; default small)
+    python benchmarks/data_bars.py [size=small]      (tiny, small or large)
 
 tagging: logistic regression on mel statistics. stems: the mixture as estimate, and the ideal ratio
 mask as ceiling, in SI-SDR. piano, stems: entropy of 8-bit mu-law codes, without and with the code
@@ -17,6 +17,7 @@ import warnings
 import librosa
 import numpy as np
 import scipy.signal
+from in_turns import parsed
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -160,7 +161,7 @@ def rounded(tree):
 
 
 def main() -> None:
-    size = sys.argv[1] if len(sys.argv) > 1 else "small"
+    size = parsed(sys.argv[1:], {"size": "small"})["size"]
     warnings.simplefilter("ignore", ConvergenceWarning)
     bars = {
         "size": size,

@@ -1,4 +1,4 @@
-"""What comparisons with PyTorch share: options, processes in turns, times, the machine."""
+"""What benchmarks share: options, and of comparisons in turns processes, times, the machine."""
 
 from __future__ import annotations
 
@@ -24,13 +24,19 @@ Answers = dict[str, list[dict[str, Any]]]  # of each framework, one a round
 
 
 def parsed(arguments: Sequence[str], defaults: Options) -> Options:
-    """`key=value` words over the defaults, in their types."""
+    """`key=value` words over the defaults, in their types; --help ends with the script's own."""
+    if {"-h", "--help"} & set(arguments):
+        print(sys.modules["__main__"].__doc__)
+        sys.exit()
     options = dict(defaults)
     for argument in arguments:
         key, _, value = argument.partition("=")
-        if key not in options:
-            sys.exit(f"'{argument}' is unknown; use {', '.join(defaults)}, as key=value")
-        options[key] = type(defaults[key])(value)
+        try:
+            options[key] = type(defaults[key])(value)
+        except (KeyError, ValueError):
+            known = ", ".join(f"{k}={v}" for k, v in defaults.items() if k != "child")
+            print(f"'{argument}' will not do; use, with other values, {known}", file=sys.stderr)
+            sys.exit(2)
     return options
 
 

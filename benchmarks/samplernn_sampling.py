@@ -22,6 +22,7 @@ import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from in_turns import parsed  # noqa: E402
 
 from zoo import sampling  # noqa: E402
 from zoo.models.generation.samplernn import SampleRNN  # noqa: E402
@@ -147,15 +148,14 @@ def measure(model: SampleRNN, variables: dict, batch: int, samples: int) -> dict
 
 
 def main(arguments: list[str]) -> None:
-    options = {"tiers": "2,3", "batch": "1,8,32", "width": "1024", "samples": "1024"}
-    options.update(argument.split("=", 1) for argument in arguments)
-    samples = int(options["samples"])
+    options = parsed(arguments, dict(tiers="2,3", batch="1,8,32", width=1024, samples=1024))
+    samples = options["samples"]
     if not 16 <= samples <= sampling.BLOCK:
         sys.exit(f"samples={samples}: 16 to {sampling.BLOCK}, one call of the compiled loop")
     torch.set_num_threads(1)
     with torch.inference_mode():
         for tiers in map(int, options["tiers"].split(",")):
-            model, variables = built(tiers, int(options["width"]))
+            model, variables = built(tiers, options["width"])
             for batch in map(int, options["batch"].split(",")):
                 print(json.dumps(measure(model, variables, batch, samples)), flush=True)
 

@@ -21,6 +21,7 @@ import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from in_turns import parsed  # noqa: E402
 
 from zoo import sampling  # noqa: E402
 from zoo.models.generation.wavenet import WaveNet  # noqa: E402
@@ -139,13 +140,12 @@ def measure(model: WaveNet, variables: dict, batch: int, samples: int) -> dict:
 
 
 def main(arguments: list[str]) -> None:
-    options = {"batch": "1,8", "width": "64", "samples": "4096"}
-    options.update(argument.split("=", 1) for argument in arguments)
+    options = parsed(arguments, dict(batch="1,8", width=64, samples=4096))
     torch.set_num_threads(1)
-    model, variables = built(int(options["width"]))
+    model, variables = built(options["width"])
     with torch.inference_mode():
         for batch in map(int, options["batch"].split(",")):
-            print(json.dumps(measure(model, variables, batch, int(options["samples"]))), flush=True)
+            print(json.dumps(measure(model, variables, batch, options["samples"])), flush=True)
 
 
 if __name__ == "__main__":

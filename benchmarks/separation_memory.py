@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from in_turns import parsed
 
 ROOT = Path(__file__).parent.parent
 
@@ -43,8 +44,7 @@ def separate(seconds: int) -> None:
 def main() -> None:
     if sys.argv[1:2] == ["--one"]:
         return separate(int(sys.argv[2]))
-    lengths = {"short": 60, "long": 600}
-    lengths |= {k: int(v) for k, v in (word.split("=") for word in sys.argv[1:])}
+    lengths = parsed(sys.argv[1:], {"short": 60, "long": 600})
     peaks = {}
     for name, seconds in lengths.items():
         command = [sys.executable, __file__, "--one", str(seconds)]
