@@ -135,6 +135,11 @@ def unchecked(paper: Mapping[str, Any]) -> bool:
     return "unchecked" in str(paper.get("source", "unchecked")).lower()
 
 
+def count_of_steps(steps: int) -> str:
+    """1 step (a system that is fitted in one go) or 1,200 steps."""
+    return f"{steps:,} step{'s' * (steps != 1)}"
+
+
 def training_seconds(scalars: Sequence[Mapping[str, Any]]) -> float | None:
     """Time under way, pauses between interruption and resumption not counted."""
     lines = [line for line in scalars if line.get("steps_per_second")]

@@ -69,7 +69,7 @@ def header(run: Run) -> str:
     seconds = row.get("training_seconds") or facts.training_seconds(run.scalars)
     shown = {
         "parameters": number(run.parameters) if run.parameters is not None else None,
-        "trained for": f"{steps:,} steps" if steps is not None else None,
+        "trained for": facts.count_of_steps(steps) if steps is not None else None,
         "training time": duration(seconds) if seconds else None,
         "device": text(row["device"]) if row.get("device") else None,
         "data": data_set(run.data) if run.data.get("name") else None,

@@ -119,7 +119,7 @@ def budget(row: Row, config: Config | None) -> str:
     """Steps or whose weights, time, device, and arguments that are not the config's defaults."""
     steps, seconds, weights = row.get("step"), row.get("training_seconds"), row.get("weights")
     untrained = f"published weights `{weights}`" if weights else "no training"
-    parts = [f"{steps:,} steps" if steps is not None else untrained]
+    parts = [facts.count_of_steps(steps) if steps is not None else untrained]
     parts += [duration(seconds)] if seconds else []
     parts += [row["device"]] if row.get("device") else []
     defaults = config.defaults if config else {}
