@@ -207,7 +207,8 @@ def test_trains_in_bfloat16_on_eight_gpus_or_tpus(name):
     """
     config = experiments.find(name)
     experiment = config.experiment(**config.smoke | {"batch": 8}, bfloat16=True)
-    mesh = jax.sharding.AbstractMesh((4, 2), ("data", "fsdp"))
+    auto = (jax.sharding.AxisType.Auto,) * 2
+    mesh = jax.sharding.AbstractMesh((4, 2), ("data", "fsdp"), axis_types=auto)
     begun, batch, turns = abstract_turns(experiment, mesh)
     assert floats(begun) == {"float32"}
     for turn, run in turns:
