@@ -15,10 +15,12 @@ import soundfile
 from zoo import mesh as meshes
 from zoo.data.source import Info
 from zoo.errors import BadInput
+from zoo.evaluation.note_decoding import Windows
 from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
 from zoo.evaluation.songs import Separator
 from zoo.evaluation.tagging import Tagging
+from zoo.evaluation.transcription import Transcription
 from zoo.layers.conv import Conv
 from zoo.objectives.base import Variables
 from zoo.report import examples, page
@@ -125,6 +127,36 @@ def test_transformer_shows_what_it_makes_of_a_record(tmp_path):
     before, after = (soundfile.read(path)[0] for path in sorted(folder.glob("*.wav")))
     assert len(before) == 3 * RATE
     np.testing.assert_allclose(after, np.clip(2 * before, -1, 1), atol=1e-4)
+
+
+class OneNote:
+    """Hears a C4 in every window, from its third frame to its sixth."""
+
+    def predict(self, variables, batch, rng):
+        silence = jnp.zeros((len(batch["audio"]), batch["audio"].shape[1] // 512, 88))
+        note = silence.at[:, 2:6, 39].set(1)
+        return {"onsets": silence.at[:, 2, 39].set(1), "frames": note, "velocities": note}
+
+
+def test_a_transcriber_shows_what_was_played_and_what_it_heard(tmp_path):
+    """In a piece that is longer than what is shown; the page has the figure and its sound."""
+    columns = {"onset": [1.0, 21.0], "offset": [3.0, 22.0], "pitch": [64, 30], "velocity": [90, 9]}
+    notes = {name: np.array(values) for name, values in columns.items()}
+    record = {"track": "etude", "audio": noise(25 * RATE, 1), "notes": notes}
+    evaluation = Transcription(Windows(32 * 512, 0))
+    found = trained(OneNote(), evaluation, [record])
+    drawn = []
+    original = examples.compared_figure
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(examples, "compared_figure", lambda *how: drawn.append(how) or original(*how))
+        examples.make(found, tmp_path)
+    ((versions, seconds),) = drawn
+    assert seconds == 20 and versions["played"]["pitch"].tolist() == [64]
+    assert set(versions["heard"]["pitch"]) == {60} and len(versions["heard"]["pitch"]) == 5
+    folder = tmp_path / "figures"
+    assert soundfile.info(folder / "roll.wav").frames == 20 * RATE
+    about = json.loads((folder / "roll.json").read_text())
+    assert about["sound"] == "roll.wav" and 0 < about["span"][0] < about["span"][1] < 1
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a trained system can show of itself: separated stems, new audio, filters, tags over time.
+"""What a trained system can show of itself: stems, new audio, filters, tags over time, notes.
 
 Written into the run directory, where zoo.report.page finds it. What a system shows depends on what
 its objects offer; see KINDS.
@@ -17,13 +17,17 @@ import jax
 import numpy as np
 
 from zoo import inference
+from zoo.data.note_rolls import shifted
 from zoo.data.source import Example
 from zoo.errors import BadInput
 from zoo.evaluation.base import to_float
+from zoo.evaluation.note_decoding import decode, listen
 from zoo.evaluation.separation import Separation, mixture, stem_getter, track_spans
 from zoo.evaluation.songs import separate
 from zoo.evaluation.tagging import Tagging
 from zoo.evaluation.taggram import Listener, taggram_figure, tags_over_time
+from zoo.evaluation.transcription import Transcription, pieces
+from zoo.evaluation.transcription_page import compared_figure
 from zoo.interpret import filters
 from zoo.interpret.drawing import bank_figure
 from zoo.interpret.filters import spread
@@ -32,7 +36,7 @@ from zoo.report.results import held_out
 from zoo.streaming import stream_to_wav
 from zoo.trained import Trained
 
-SONG_SECONDS = 12
+SONG_SECONDS, ROLL_SECONDS = 12, 20
 SAMPLE_SECONDS, SAMPLES, PATIENCE = 3, 2, 20.0  # PATIENCE: seconds of waiting for samples
 CLIPS, CLIP_SECONDS = 4, 4
 TAPS = 3  # of the shortest filters that are shown
@@ -53,6 +57,10 @@ def separates(found: Trained) -> bool:
 
 def tags(found: Trained) -> bool:
     return isinstance(found.experiment.evaluation, Tagging)
+
+
+def transcribes(found: Trained) -> bool:
+    return isinstance(found.experiment.evaluation, Transcription)
 
 
 def generates(found: Trained) -> bool:
@@ -189,12 +197,31 @@ def write_taggram(found: Trained, directory: Path) -> None:
     write_wav(folder / "taggram.wav", audio, rate)
 
 
+def write_roll(found: Trained, directory: Path) -> None:
+    """figures/roll.png and .wav: the first 20 s of a test piece, as played and as heard."""
+    source, evaluation = found.experiment.data.source, found.experiment.evaluation
+    rate = source.info.sample_rate
+    piece = next(pieces(source.open(held_out(source)), rate))
+    audio = piece.audio[: ROLL_SECONDS * rate]
+    seconds = len(audio) / rate
+    rolls = next(listen(predictor(found), [[audio]], evaluation.windows))
+    heard = decode(rolls, evaluation.windows.hop / rate, evaluation.threshold)
+    played = shifted(piece.notes, 0.0, seconds)
+    figure = compared_figure({"played": played, "heard": heard}, seconds)
+    caption = f"Notes of {piece.track}: above as they were played, below as the model heard them."
+    about = {"sound": "roll.wav", "span": across(figure, figure.axes[0])}
+    folder = directory / "figures"
+    save(figure, folder / "roll.png", title="Piano roll", caption=caption, **about)
+    write_wav(folder / "roll.wav", audio, rate)
+
+
 KINDS: tuple[tuple[Callable[[Trained], bool], Callable[[Trained, Path], None]], ...] = (
     (separates, write_stems),
     (generates, write_samples),
     (transforms, write_transformed),
     (hears_waves, write_filters),
     (tags, write_taggram),
+    (transcribes, write_roll),
 )
 
 
