@@ -22,8 +22,10 @@ from zoo.evaluation.songs import Separator
 from zoo.evaluation.tagging import Tagging
 from zoo.evaluation.transcription import Transcription
 from zoo.layers.conv import Conv
+from zoo.layers.quantizer import Quantised
+from zoo.objectives.autoencoder import QuantisedAutoencoder
 from zoo.objectives.base import Variables
-from zoo.report import examples, page
+from zoo.report import examples, figures, page
 
 RATE = 4000
 INFO = Info("toys", RATE, 1, ("bass", "drums"), "CC0", "https://example.org")
@@ -146,9 +148,9 @@ def test_a_transcriber_shows_what_was_played_and_what_it_heard(tmp_path):
     evaluation = Transcription(Windows(32 * 512, 0))
     found = trained(OneNote(), evaluation, [record])
     drawn = []
-    original = examples.compared_figure
+    original = figures.compared_figure
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(examples, "compared_figure", lambda *how: drawn.append(how) or original(*how))
+        patch.setattr(figures, "compared_figure", lambda *how: drawn.append(how) or original(*how))
         examples.make(found, tmp_path)
     ((versions, seconds),) = drawn
     assert seconds == 20 and versions["played"]["pitch"].tolist() == [64]
@@ -157,6 +159,33 @@ def test_a_transcriber_shows_what_was_played_and_what_it_heard(tmp_path):
     assert soundfile.info(folder / "roll.wav").frames == 20 * RATE
     about = json.loads((folder / "roll.json").read_text())
     assert about["sound"] == "roll.wav" and 0 < about["span"][0] < about["span"][1] < 1
+
+
+@dataclass(frozen=True)
+class Loudest:
+    """Codes a quarter of a second by its peak, in eighths; codes are angles on a circle."""
+
+    hop = RATE // 4
+    codes = 8
+
+    def apply(self, variables, audio, method):
+        assert method == "quantise"
+        peaks = jnp.abs(audio).reshape(len(audio), -1, self.hop).max(-1)
+        codes = jnp.minimum(8 * peaks, 7).astype(int)
+        vectors = jnp.stack([jnp.cos(codes), jnp.sin(codes)], -1)
+        return Quantised(vectors, vectors, codes)
+
+
+def test_an_autoencoder_shows_how_its_codes_are_used(tmp_path):
+    """The second record is too short for a clip: the rest of it is silence, code 0."""
+    quiet, loud = np.full((5 * RATE, 1), 9000, np.int16), np.full((RATE, 1), 30000, np.int16)
+    records = [{"track": "a", "audio": audio} for audio in (quiet, loud)]
+    found = trained(QuantisedAutoencoder(Loudest()), None, records, {"autoencoder": {}})
+    figures.write_codebook(found, tmp_path)
+    about = json.loads((tmp_path / "figures" / "codebook.json").read_text())
+    # 16 positions of code 2, 4 of code 7 and 12 of code 0.
+    assert "3 of 8 occur, as evenly as 3 would" in about["caption"]
+    assert (tmp_path / "figures" / "codebook.png").stat().st_size > 1000
 
 
 @dataclass(frozen=True)

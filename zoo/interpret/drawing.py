@@ -29,6 +29,25 @@ def bank_figure(bank: Bank, title: str | None = None) -> Any:
     return figure
 
 
+def codebook_figure(shares: np.ndarray, vectors: np.ndarray) -> Any:
+    """Shares [Q] of codes, the most frequent first, beside their vectors [Q D] in the plane."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 3.6))
+    bars, plane = figure.subplots(1, 2, width_ratios=(3, 2))
+    bars.bar(np.arange(1, len(shares) + 1), np.sort(shares)[::-1], width=1.0, color=ACCENT)
+    bars.set(xlabel="code, by frequency", ylabel="share of positions", xlim=(0, len(shares) + 1))
+    centred = vectors - vectors.mean(0)
+    flat = np.zeros((len(vectors), 2))
+    directions = np.linalg.svd(centred, full_matrices=False)[2][:2]
+    flat[:, : len(directions)] = centred @ directions.T
+    plane.scatter(*flat.T, s=8 + 400 * shares, color=ACCENT, alpha=0.5, linewidths=0)
+    plane.set(xticks=[], yticks=[])
+    for axes in (bars, plane):
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
 def excited_figure(excited: Excited) -> Any:
     """Spectra of the sounds that excite the filters of one layer most, over eight such sounds."""
     title = f"{excited.layer}: what excites its filters most"

@@ -1,4 +1,4 @@
-"""What a trained system can show of itself: stems, new audio, filters, tags over time, notes.
+"""What a trained system can show of itself: stems, new audio, and what `figures` has.
 
 Written into the run directory, where zoo.report.page finds it. What a system shows depends on what
 its objects offer; see KINDS.
@@ -6,40 +6,27 @@ its objects offer; see KINDS.
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 
-from zoo import inference
-from zoo.data.note_rolls import shifted
 from zoo.data.source import Example
 from zoo.errors import BadInput
-from zoo.evaluation.base import to_float
-from zoo.evaluation.note_decoding import decode, listen
 from zoo.evaluation.separation import Separation, mixture, stem_getter, track_spans
 from zoo.evaluation.songs import separate
-from zoo.evaluation.tagging import Tagging
-from zoo.evaluation.taggram import Listener, taggram_figure, tags_over_time
-from zoo.evaluation.transcription import Transcription, pieces
-from zoo.evaluation.transcription_page import compared_figure
-from zoo.interpret import filters
-from zoo.interpret.drawing import bank_figure
-from zoo.interpret.filters import spread
 from zoo.objectives.base import Request
+from zoo.report import figures
+from zoo.report.figures import predictor, write_wav
 from zoo.report.results import held_out
 from zoo.streaming import stream_to_wav
 from zoo.trained import Trained
 
-SONG_SECONDS, ROLL_SECONDS = 12, 20
+SONG_SECONDS = 12
 SAMPLE_SECONDS, SAMPLES, PATIENCE = 3, 2, 20.0  # PATIENCE: seconds of waiting for samples
-CLIPS, CLIP_SECONDS = 4, 4
-TAPS = 3  # of the shortest filters that are shown
 
 
 def make(found: Trained, directory: Path) -> None:
@@ -55,14 +42,6 @@ def separates(found: Trained) -> bool:
     return isinstance(found.experiment.evaluation, Separation)
 
 
-def tags(found: Trained) -> bool:
-    return isinstance(found.experiment.evaluation, Tagging)
-
-
-def transcribes(found: Trained) -> bool:
-    return isinstance(found.experiment.evaluation, Transcription)
-
-
 def generates(found: Trained) -> bool:
     return hasattr(found.experiment.objective, "generate") and not transforms(found)
 
@@ -70,10 +49,6 @@ def generates(found: Trained) -> bool:
 def transforms(found: Trained) -> bool:
     objective = found.experiment.objective
     return hasattr(objective, "generate") and getattr(objective, "needs_source", False)
-
-
-def hears_waves(found: Trained) -> bool:
-    return tags(found) and first_bank(found) is not None
 
 
 def write_stems(found: Trained, directory: Path) -> None:
@@ -152,81 +127,12 @@ def write_transformed(
     return [folder / "1_original.wav", folder / "2_result.wav"]
 
 
-def write_filters(found: Trained, directory: Path) -> None:
-    """figures/filters.png: magnitude responses of the first layer, by centre frequency."""
-    bank = first_bank(found)
-    figure = bank_figure(bank)
-    taps, count = bank.kernel.shape
-    caption = (
-        f"Magnitude responses of the {count} filters of {taps} samples that the first layer learnt "
-        "on the waveform, each scaled to its maximum and sorted by where that lies; below, eight "
-        "of them as waveforms."
-    )
-    save(figure, directory / "figures" / "filters.png", title="First layer", caption=caption)
-
-
-def first_bank(found: Trained) -> filters.Bank | None:
-    """The first layer's filters, where it reads the waveform."""
-    try:
-        return filters.banks(found, least=TAPS)[0]
-    except BadInput:
-        return None
-
-
-def write_taggram(found: Trained, directory: Path) -> None:
-    """figures/taggram.png and .wav: the tags of a few test clips, one after another."""
-    source, evaluation = found.experiment.data.source, found.experiment.evaluation
-    rate, labels = source.info.sample_rate, source.info.labels
-    size = max(CLIP_SECONDS * rate, evaluation.samples)
-    records = source.open(held_out(source))
-    chosen = [records[index] for index in spread(len(records), CLIPS)]
-    clips = [to_float(record["audio"])[:size] for record in chosen]
-    audio = np.concatenate(clips)
-    hop = min(evaluation.samples, max(evaluation.samples // 4, rate // 20))
-    how = Listener(evaluation.samples, rate, audio.shape[1], hop, evaluation.batch, evaluation.key)
-    taggram = tags_over_time(predictor(found), [audio], rate, how, labels)
-    figure = taggram_figure(taggram)
-    starts = np.cumsum([0, *map(len, clips)]) / rate
-    spans = ", ".join(
-        f"{start:.0f} s {described(record, labels)}" for start, record in zip(starts, chosen)
-    )
-    folder = directory / "figures"
-    caption = f"Scores of the strongest tags over {len(clips)} test clips; labelled: {spans}."
-    about = {"sound": "taggram.wav", "span": across(figure, figure.axes[0])}
-    save(figure, folder / "taggram.png", title="Tags over time", caption=caption, **about)
-    write_wav(folder / "taggram.wav", audio, rate)
-
-
-def write_roll(found: Trained, directory: Path) -> None:
-    """figures/roll.png and .wav: the first 20 s of a test piece, as played and as heard."""
-    source, evaluation = found.experiment.data.source, found.experiment.evaluation
-    rate = source.info.sample_rate
-    piece = next(pieces(source.open(held_out(source)), rate))
-    audio = piece.audio[: ROLL_SECONDS * rate]
-    seconds = len(audio) / rate
-    rolls = next(listen(predictor(found), [[audio]], evaluation.windows))
-    heard = decode(rolls, evaluation.windows.hop / rate, evaluation.threshold)
-    played = shifted(piece.notes, 0.0, seconds)
-    figure = compared_figure({"played": played, "heard": heard}, seconds)
-    caption = f"Notes of {piece.track}: above as they were played, below as the model heard them."
-    about = {"sound": "roll.wav", "span": across(figure, figure.axes[0])}
-    folder = directory / "figures"
-    save(figure, folder / "roll.png", title="Piano roll", caption=caption, **about)
-    write_wav(folder / "roll.wav", audio, rate)
-
-
 KINDS: tuple[tuple[Callable[[Trained], bool], Callable[[Trained, Path], None]], ...] = (
     (separates, write_stems),
     (generates, write_samples),
     (transforms, write_transformed),
-    (hears_waves, write_filters),
-    (tags, write_taggram),
-    (transcribes, write_roll),
+    *figures.KINDS,
 )
-
-
-def predictor(found: Trained) -> Any:
-    return inference.predictor(found.experiment.objective, found.mesh)(found.variables)
 
 
 def enough(records: Iterable[Example], samples: int) -> Iterator[Example]:
@@ -247,12 +153,6 @@ def within(chunks: Iterable[np.ndarray], seconds: float | None) -> Iterator[np.n
             return
 
 
-def described(record: Example, labels: Sequence[str]) -> str:
-    """The labels of a record, or its track's name where it has none."""
-    given = [label for label, value in zip(labels, record["tags"]) if value]
-    return " + ".join(given) or str(record["track"])
-
-
 def step_folder(found: Trained, directory: Path) -> Path:
     folder = directory / "samples" / str(found.meta.get("step", 0))
     folder.mkdir(parents=True, exist_ok=True)
@@ -262,31 +162,3 @@ def step_folder(found: Trained, directory: Path) -> Path:
 def safe(name: str) -> str:
     """A track's name as the name of a folder."""
     return re.sub(r"[^\w .()&,'+-]+", "_", name).strip(". ") or "track"
-
-
-def save(figure: Any, path: Path, **about: Any) -> None:
-    """A figure, and what is to be said about it in a JSON beside it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150, bbox_inches=contents(figure))
-    path.with_suffix(".json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-
-
-def contents(figure: Any) -> Any:
-    """The box (inches) that the figure is cut to."""
-    figure.canvas.draw()
-    return figure.get_tightbbox().padded(0.1)
-
-
-def across(figure: Any, axes: Any) -> list[float]:
-    """Where an axes begins and ends, as parts of the width of what `save` writes."""
-    cut, box = contents(figure), axes.get_position()
-    width = figure.get_figwidth()
-    return [(edge * width - cut.x0) / cut.width for edge in (box.x0, box.x1)]
-
-
-def write_wav(path: Path, audio: np.ndarray, rate: int) -> None:
-    """Audio [T C] as 16 bit."""
-    import soundfile
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, np.clip(audio, -1, 1), rate, subtype="PCM_16")
