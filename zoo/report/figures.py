@@ -27,6 +27,7 @@ from zoo.evaluation.transcription_page import compared_figure
 from zoo.interpret import filters
 from zoo.interpret.drawing import bank_figure, codebook_figure
 from zoo.interpret.filters import spread
+from zoo.layers.quantizer import usage
 from zoo.objectives.autoencoder import PLAYER, QuantisedAutoencoder
 from zoo.report.results import held_out
 from zoo.trained import Trained
@@ -128,14 +129,13 @@ def write_codebook(found: Trained, directory: Path) -> None:
     codes = np.asarray(coded.codes).ravel()
     vectors = np.asarray(coded.vectors, np.float64).reshape(len(codes), -1)
     used, first, counts = np.unique(codes, return_index=True, return_counts=True)
-    shares = counts / len(codes)
-    alike = np.exp(-np.sum(shares * np.log(shares)))
+    perplexity, _ = usage(coded.codes, model.codes)
     caption = (
         f"The codes of {len(chosen)} test clips of {CLIP_SECONDS} s: {len(used)} of {model.codes} "
-        f"occur, as evenly as {alike:.0f} would (perplexity). Left, how often; right, their "
+        f"occur, as evenly as {perplexity:.0f} would (perplexity). Left, how often; right, their "
         "vectors along the two directions of largest variance, larger where more frequent."
     )
-    figure = codebook_figure(shares, vectors[first])
+    figure = codebook_figure(counts / len(codes), vectors[first])
     save(figure, directory / "figures" / "codebook.png", title="Codebook", caption=caption)
 
 

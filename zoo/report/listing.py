@@ -122,6 +122,7 @@ def cost(experiment: Any, spec: dict, variables: Any, rate: int) -> list[str]:
     if not each or audio is None:
         return []
     each /= np.prod(audio.shape[:2]) / rate
-    size, unit = next((s, u) for s, u in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if each >= s)
+    units = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (0, ""))
+    size, unit = next((s or 1, u) for s, u in units if each >= s)
     once = "" if known else ", a loop until convergence counted once"
     return [f"cost: {each / size:.3g} {unit}FLOP per second of input (forward{once})"]
