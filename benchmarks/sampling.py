@@ -41,8 +41,9 @@ class Rings:
         taps = [torch.cat(pair) for pair in zip(weights["past"][:, 0], weights["now"])]
         names = ("bias", "residual", "residual_bias")
         self.layers = list(zip(taps, *(weights[name] for name in names)))
-        self.skip = weights["skip"], weights["skip_bias"]
-        self.head = [(weights[n]["kernel"][0], weights[n]["bias"]) for n in ("hidden", "output")]
+        self.skip = weights["skip"].T.contiguous(), weights["skip_bias"]
+        head = weights["hidden"], weights["output"]
+        self.head = [(layer["kernel"].T.contiguous(), layer["bias"]) for layer in head]
         self.dilations, self.clock = model.dilations, 0
         self.rings = [torch.zeros(d, batch, model.width) for d in self.dilations]
 

@@ -20,6 +20,7 @@ from zoo.streaming import speed, stream_to_wav
 pytestmark = pytest.mark.optimised
 
 MODEL = WaveNet(layers=4, stacks=2, width=6, gate=5, skip=7, head=8, distribution=Categorical(16))
+WIDE = MODEL.copy(layers=14, width=64, gate=64, local_condition=2, upsampler="repeat", kernel=3)
 
 
 def opinionated(model, *inputs, **options):
@@ -221,16 +222,40 @@ def test_models_without_the_extras_and_models_that_draw_frames():
         np.testing.assert_allclose(np.concatenate(frames, axis=1), audio, atol=2e-3)
 
 
-def test_the_queues_are_never_copied(variables):
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_wide_net_reads_ahead_for_few_voices_and_draws_the_same(count):
+    """What was drawn, frame by frame, is what the parallel pass over it gives for the same noise.
+
+    The weights are small: sums of 64 terms in another order may not turn a choice.
+    """
+    assert WIDE.hop > 1 and bool(WIDE._reach(count)[1]) == (count == 2)
+    length = sampling.BLOCK + 77
+    condition = np.random.default_rng(4).normal(size=(count, length, 2)).astype(np.float32)
+    variables = opinionated(WIDE, jnp.zeros((1, 8, 1)), condition=condition[:1, :8])
+    variables = jax.tree.map(lambda leaf: 0.2 * leaf, variables)
+    noise = sampling._uniform(sampling.start(WIDE, variables, count=count, seed=6), 1, length)
+    chunks = sampling.generate(
+        WIDE, variables, length=length, count=count, seed=6, condition=condition, chunk=500
+    )
+    audio = np.concatenate(list(chunks), axis=1)
+    raw = jax.jit(WIDE.apply)(variables, audio, condition=condition)
+    same(audio, WIDE.distribution.sample(raw, noise.swapaxes(0, 1), 1.0))
+    assert len(np.unique(audio)) > 3
+    other = jax.jit(WIDE.apply)(variables, np.roll(audio, 64, axis=1), condition=condition)
+    assert np.abs(other - raw)[:, -1].max() > 1e-2, "the past does not matter here"
+
+
+@pytest.mark.parametrize("fields", [{}, dict(width=64, gate=64)], ids=str)
+def test_the_queues_are_never_copied(fields):
     """The guard of speed: no copy as large as the buffer within the compiled loop."""
-    model = MODEL.copy(layers=14)  # 2 x (1..64): the queues are the one large array
+    model = MODEL.copy(layers=14, **fields)  # 2 x (1..64): the queues are the one large array
     variables = opinionated(model, jnp.zeros((1, 8, 1)))
-    state = sampling.start(model, variables, count=3)
+    state = sampling.start(model, variables, count=2)
     folded = jax.eval_shape(partial(model.apply, method="fold"), variables)
     lowered = sampling._draw_block.lower(model, folded, state, None, 5, 1.0, False)
     text = lowered.compile().as_text()
     rows = state.carry["buffer"].shape[0]
-    whole = rf"f32\[{rows},3,6\]\S*"
+    whole = rf"f32\[{rows},2,{model.width}\]\S*"
     assert re.search(whole, text), "the buffer is not where it was looked for"
     copies = [line for line in text.splitlines() if re.search(rf"= {whole} copy\(", line)]
     assert not copies, copies

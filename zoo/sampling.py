@@ -6,13 +6,13 @@ A model takes part with
   step(carry, x [B 1], condition) -> (carry, raw [B P])         x is the sample before
 and, to be faster or to do more, with
   fold(**constant) -> folded          weights rearranged once; constant: e.g. speaker [B]
-  advance(folded, carry, x, condition)                           `step` on these, without variables
+  advance(folded, carry, x, condition)                           on these, instead of `step`
   project(folded, condition [B T D]) -> tree, time first         done for a block, outside the loop
   prime(audio [B T 1], **constant) -> carry                      else the prompt is stepped through
   align(carry, other) -> carry        laid out as `other`, where a carry has a layout that moves
   receptive_field                     older samples of a prompt are not looked at
-  hop, frame(folded, carry, x, condition, noise [hop B n], draw) -> (carry, audio [B hop])
-                                      for models that draw several samples from one state
+  hop, frame(folded, carry, x, condition [hop ...], noise [hop B n], draw)
+      -> (carry, audio [B hop])       for models that draw several samples from one state
 
 The noise of a sample depends on (seed, voice, index of the sample) alone. So it does not matter how
 the audio is cut into chunks, whether it was interrupted, or which other voices are in the batch.
@@ -198,6 +198,7 @@ def _draw_block(
     noise = _uniform(state, distribution.noise, size)
     noise = noise.reshape(size // hop, hop, *noise.shape[1:])
     prepared = _project(model, folded, condition)
+    prepared = jax.tree.map(lambda leaf: leaf.reshape(-1, hop, *leaf.shape[1:]), prepared)
 
     def draw(raw: jax.Array, noise: jax.Array) -> jax.Array:
         return distribution.mode(raw) if greedy else distribution.sample(raw, noise, temperature)
@@ -247,6 +248,7 @@ def _frame(
 ) -> tuple[Tree, jax.Array]:
     if hasattr(model, "frame"):
         return model.frame(folded, carry, last, condition, noise, draw)
+    condition = jax.tree.map(lambda leaf: leaf[0], condition)
     carry, raw = _advance(model, folded, carry, last, condition)
     return carry, draw(raw, noise[0])
 

@@ -145,16 +145,6 @@ def test_parallel_equals_step_by_step_under_conditions(upsampler):
     assert np.abs(other - expected).max() > 1e-3
 
 
-def test_the_contracts_step_agrees():
-    model, audio = small(local_condition=2, upsampling=(1,), upsampler="repeat"), noise(1)
-    condition = np.random.default_rng(3).normal(size=(2, 1, 2)).astype(np.float32)
-    variables = started(model, audio, condition=condition)
-    step = jax.jit(partial(model.apply, method="step"))
-    _, raw = step(variables, model.initial(2), np.zeros((2, 1)), condition[:, 0])
-    expected = parallel(model, variables, audio, condition=condition)[:, 0]
-    np.testing.assert_allclose(raw, expected, atol=2e-5)
-
-
 @pytest.mark.parametrize("kernel, length", [(2, 5), (2, 40), (3, 40)])
 def test_primed_equals_walked(kernel, length):
     model, audio = small(kernel=kernel), noise(length + 15)

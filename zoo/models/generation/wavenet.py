@@ -14,54 +14,25 @@ Deviations and guesses
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from zoo.distributions import Categorical, Distribution
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
+from zoo.layers.gated import GatedBlock, gated
+from zoo.layers.matvec import matvec
 from zoo.layers.queues import Carry, Queues
 from zoo.signal.precision import WHOLE
 
 Folded = dict[str, Any]
-
-
-class Block(nn.Module):
-    """Gated dilated convolution [B T C] -> (residual output [B T C], skip output [B T S]).
-
-    local [B T D] and speaker [B K] add a linear map of theirs before the gate.
-    """
-
-    gate: int
-    skip: int
-    kernel: int
-    dilation: int
-    residual: bool = True
-    residual_scale: float = 1.0
-    dtype: Any = jnp.float32
-
-    @nn.compact
-    def __call__(
-        self, x: jax.Array, local: jax.Array | None = None, speaker: jax.Array | None = None
-    ) -> tuple[jax.Array, jax.Array]:
-        both = 2 * self.gate
-        z = Conv(
-            both, self.kernel, dilation=self.dilation, padding="causal", dtype=self.dtype,
-            name="dilated",
-        )(x)  # fmt: skip
-        if local is not None:
-            z += Conv(both, 1, use_bias=False, dtype=self.dtype, name="local")(local)
-        if speaker is not None:
-            z += nn.Dense(both, use_bias=False, dtype=self.dtype, name="speaker")(speaker)[:, None]
-        gated = _gate(z)
-        skip = Conv(self.skip, 1, dtype=self.dtype, name="skip")(gated)
-        if self.residual:
-            residual = Conv(x.shape[-1], 1, dtype=self.dtype, name="residual")(gated)
-            x = (x + residual) * self.residual_scale
-        return x, skip
+FRAME = 8  # samples, of nets of 64 channels and more
+VOICES = 2  # more share the weights anyway, and lose by it (benchmarks/sampling.py)
 
 
 class WaveNet(nn.Module):
@@ -104,7 +75,7 @@ class WaveNet(nn.Module):
             for s in factors
         ]
         self.blocks = [
-            Block(
+            GatedBlock(
                 self.gate, self.skip, self.kernel, dilation,
                 residual=self.last_residual or i < self.layers - 1,
                 residual_scale=self.residual_scale, dtype=self.dtype,
@@ -122,6 +93,11 @@ class WaveNet(nn.Module):
     def receptive_field(self) -> int:
         """Past samples that one prediction sees."""
         return 1 + (self.kernel - 1) * sum(self.dilations)
+
+    @property
+    def hop(self) -> int:
+        """Samples drawn from one reading of the older past; 1 where a core's cache holds all."""
+        return FRAME if self.width * self.gate >= 64 * 64 else 1
 
     @property
     def _queues(self) -> Queues:
@@ -221,20 +197,22 @@ class WaveNet(nn.Module):
         bias, voice = stack["dilated"]["bias"][:, None], self._voice(speaker)
         if voice is not None:
             bias = bias + jnp.einsum("bk,lkg->lbg", voice, stack["speaker"]["kernel"])
+        both, (_, far) = 2 * self.gate, self._reach(1)
         folded = {
             "past": stack["dilated"]["kernel"][:, :-1],
+            "far": [blocks[i]["dilated"]["kernel"][:-1].reshape(-1, both) for i in far],
             "now": [block["dilated"]["kernel"][-1] for block in blocks],
             "bias": bias,
             "residual": [block["residual"]["kernel"][0] for block in blocks],
             "residual_bias": stack["residual"]["bias"],
-            "skip": stack["skip"]["kernel"].reshape(-1, self.skip),
+            "skip": stack["skip"]["kernel"].reshape(-1, self.skip).T,
             "skip_bias": stack["skip"]["bias"].sum(0),
-            "hidden": params["hidden"],
+            "hidden": _upright(params["hidden"]),
         }
         if self.local_condition:
             folded["local"] = stack["local"]["kernel"][:, 0]
         folded = jax.tree.map(lambda leaf: leaf.astype(self.dtype), folded)
-        return {**folded, "source": params["source"], "output": params["output"]}
+        return {**folded, "source": params["source"], "output": _upright(params["output"])}
 
     def project(self, folded: Folded, condition: jax.Array) -> jax.Array:
         """Upsampled condition [B T D] -> what each layer adds before its gate [T L B 2A]."""
@@ -244,34 +222,58 @@ class WaveNet(nn.Module):
         self, folded: Folded, carry: Carry, x: jax.Array, condition: jax.Array | None = None
     ) -> tuple[Carry, jax.Array]:
         """One sample: x [B 1], the one before; condition [L B 2A] -> (carry, raw [B P])."""
-        past = self._queues.read(carry)
-        added = jnp.einsum("lkbc,lkcg->lbg", past, folded["past"]) + folded["bias"]
-        if condition is not None:
-            added += condition
-        inputs, gated = self._layers(folded, self._enter_folded(folded, x), added)
-        raw = _head(folded, gated, self.distribution.precision)
-        return self._queues.write(carry, inputs), raw
+        past = self._queues.read(carry, range(self.layers))[0]
+        added = jnp.einsum("lkbc,lkcg->lbg", past, folded["past"])
+        return self._layers(folded, carry, x, condition, added)
 
-    def step(
-        self, carry: Carry, x: jax.Array, condition: jax.Array | None = None
-    ) -> tuple[Carry, jax.Array]:
-        """`advance` with the module's own variables; condition [B D] is already upsampled."""
-        folded = self.fold()
-        if condition is not None:
-            condition = self.project(folded, condition[:, None])[0]
-        return self.advance(folded, carry, x, condition)
+    def frame(
+        self, folded: Folded, carry: Carry, x: jax.Array, condition: jax.Array | None,
+        noise: jax.Array, draw: Callable[[jax.Array, jax.Array], jax.Array],
+    ) -> tuple[Carry, jax.Array]:  # fmt: skip
+        """`hop` samples [B hop] after x [B 1]; condition [hop L B 2A], noise [hop B n]."""
+        near, far = self._reach(len(x))
+        kernel = folded["past"][np.array(near)] if far else folded["past"]
+        ahead = self._ahead(folded, carry, far) if far else None
+
+        def body(loop: tuple[Carry, jax.Array], now: Any) -> Any:
+            (carry, x), (condition, noise, ahead) = loop, now
+            past = self._queues.read(carry, near)[0]
+            added = jnp.einsum("lkbc,lkcg->lbg", past, kernel)
+            if far:
+                found = dict(zip(near + far, (*added, *ahead)))
+                added = [found[i] for i in range(self.layers)]
+            carry, raw = self._layers(folded, carry, x, condition, added)
+            new = draw(raw, noise)
+            return (carry, new), new[:, 0]
+
+        (carry, _), audio = jax.lax.scan(body, (carry, x), (condition, noise, ahead))
+        return carry, audio.T
+
+    def _reach(self, voices: int) -> tuple[list[int], list[int]]:
+        """The layers to be read at each sample, and those whose past is older than the frame."""
+        few = self.hop > 1 and voices <= VOICES
+        far = [i for i, d in enumerate(self.dilations) if few and d >= self.hop]
+        return [i for i in range(self.layers) if i not in far], far
+
+    def _ahead(self, folded: Folded, carry: Carry, far: list[int]) -> jax.Array:
+        """What the past of the far layers adds to the samples of a frame [hop F B 2A]."""
+        past = self._queues.read(carry, far, self.hop).transpose(1, 0, 3, 2, 4)
+        rows = past.reshape(*past.shape[:3], -1)
+        return jnp.stack([x @ kernel for x, kernel in zip(rows, folded["far"])], axis=1)
 
     def _layers(
-        self, folded: Folded, x: jax.Array, added: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
-        inputs, gates = [], []
-        weights = folded["now"], folded["residual"], folded["residual_bias"], added
-        for now, residual, bias, extra in zip(*weights):
-            gated = _gate(x @ now + extra)
+        self, folded: Folded, carry: Carry, x: jax.Array, condition: Any, added: Any
+    ) -> tuple[Carry, jax.Array]:
+        """added [L B 2A]: what the past adds before the gates."""
+        x, inputs, gates = self._enter_folded(folded, x), [], []
+        weights = folded["now"], folded["residual"], folded["residual_bias"], folded["bias"]
+        for i, (now, residual, bias, extra) in enumerate(zip(*weights)):
+            extra = extra + added[i] + (0 if condition is None else condition[i])
             inputs.append(x)
-            gates.append(gated)
-            x = (x + gated @ residual + bias) * self.residual_scale
-        return jnp.stack(inputs), jnp.concatenate(gates, axis=-1)
+            gates.append(gated(x @ now + extra))
+            x = (x + gates[-1] @ residual + bias) * self.residual_scale
+        raw = _head(folded, jnp.concatenate(gates, axis=-1), self.distribution.precision)
+        return self._queues.write(carry, jnp.stack(inputs)), raw
 
     def _enter_folded(self, folded: Folded, x: jax.Array) -> jax.Array:
         source = folded["source"]
@@ -281,20 +283,18 @@ class WaveNet(nn.Module):
         return (entered + source["bias"]).astype(self.dtype)
 
 
-def _gate(z: jax.Array) -> jax.Array:
-    filtered, gate = jnp.split(z, 2, axis=-1)
-    return jnp.tanh(filtered) * jax.nn.sigmoid(gate)
-
-
 def _head(folded: Folded, gated: jax.Array, precision: Any) -> jax.Array:
-    x = nn.relu(gated @ folded["skip"] + folded["skip_bias"])
     hidden, output = folded["hidden"], folded["output"]
-    x = nn.relu(x @ hidden["kernel"][0] + hidden["bias"])
-    return jnp.matmul(x, output["kernel"][0], precision=precision) + output["bias"]
+    x = nn.relu(matvec(folded["skip"], gated) + folded["skip_bias"])
+    x = nn.relu(matvec(hidden["kernel"], x) + hidden["bias"])
+    return matvec(output["kernel"], x, precision) + output["bias"]
+
+
+def _upright(conv: Folded) -> Folded:
+    return {"kernel": conv["kernel"][0].T, "bias": conv["bias"]}
 
 
 def _require(given: Any, size: int, name: str, field: str) -> None:
-    if given is None and size:
-        raise BadInput(f"this WaveNet has {field}={size}; pass `{name}`")
-    if given is not None and not size:
-        raise BadInput(f"this WaveNet has {field}=0; leave `{name}` out")
+    if (given is None) == (size > 0):
+        what = f"pass `{name}`" if size else f"leave `{name}` out"
+        raise BadInput(f"this WaveNet has {field}={size}; {what}")
