@@ -16,6 +16,7 @@ from zoo import mesh as meshes
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.note_decoding import Windows
+from zoo.evaluation.pitch import Pitch
 from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
 from zoo.evaluation.songs import Separator
@@ -229,6 +230,12 @@ def test_tagger_shows_filters_and_tags_over_time(tagger, tmp_path):
     (tmp_path / "run.json").write_text(json.dumps({"config": "toy", "arguments": {}}))
     text = page.write(tmp_path).read_text()
     assert f'data-start="{start:.4f}"' in text and "Tags over time" in text
+
+
+def test_a_pitch_tracker_shows_its_filters(tagger, tmp_path):
+    experiment = SimpleNamespace(**{**vars(tagger.experiment), "evaluation": Pitch()})
+    examples.make(SimpleNamespace(**{**vars(tagger), "experiment": experiment}), tmp_path)
+    assert {p.name for p in (tmp_path / "figures").iterdir()} == {"filters.png", "filters.json"}
 
 
 def test_a_model_without_waveform_filters_shows_none(tagger, tmp_path):

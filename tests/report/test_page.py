@@ -189,7 +189,12 @@ def test_scores_of_one_family_share_a_chart_and_the_monitored_comes_first():
     line |= {"validation/b/y": float("nan"), "validation/b/z": 3}
     text = charts.curves([line, {**line, "step": 2}], "b/x")
     assert text.count('class="chart"') == 3
-    assert text.index(">b<") < text.index(">a<") and ">y " not in text and ">z " in text
+    b, a = text.index(">Validation: b<"), text.index(">Validation: a<")
+    assert b < a and ">y " not in text and ">z " in text
+
+
+def test_one_step_is_no_curve():
+    assert charts.curves([{"step": 1, "validation/a": 1.0, "steps_per_second": 0.1}]) == ""
 
 
 @pytest.mark.parametrize(

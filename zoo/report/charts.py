@@ -18,15 +18,22 @@ SHOWN = 4  # charts of validation scores before the rest folds away
 
 
 def curves(scalars: Sequence[Mapping[str, Any]], monitor: str | None = None) -> str:
-    """All scalars of a metrics.jsonl as charts; what decides stands first. Empty without any."""
+    """All scalars of a metrics.jsonl as charts; what decides stands first.
+
+    Empty without any, and where all is fitted in one step: its scores stand in the tables.
+    """
     series = by_name(scalars)
     last_step = max((line["step"] for line in scalars), default=0)
+    if last_step < 2:
+        return ""
     trained = {k: v for k, v in series.items() if not k.startswith("validation/")}
     scores = {
         k.removeprefix("validation/"): v for k, v in series.items() if k.startswith("validation/")
     }
     first = chart("Loss", take(trained, "loss"), last_step, logarithmic=True)
-    judged = [chart(name, lines, last_step) for name, lines in families(scores, monitor)]
+    judged = [
+        chart(f"Validation: {name}", lines, last_step) for name, lines in families(scores, monitor)
+    ]
     last = [
         chart("Gradient norm", take(trained, "gradient_norm"), last_step, logarithmic=True),
         chart("Steps per second", take(trained, "steps_per_second"), last_step),

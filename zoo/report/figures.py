@@ -19,6 +19,7 @@ from zoo.data.source import Example
 from zoo.errors import BadInput
 from zoo.evaluation.base import to_float
 from zoo.evaluation.note_decoding import decode, listen
+from zoo.evaluation.pitch import Pitch
 from zoo.evaluation.separation import mixture
 from zoo.evaluation.tagging import Tagging
 from zoo.evaluation.taggram import Listener, taggram_figure, tags_over_time
@@ -46,7 +47,8 @@ def transcribes(found: Trained) -> bool:
 
 
 def hears_waves(found: Trained) -> bool:
-    return tags(found) and first_bank(found) is not None
+    names_what_it_hears = tags(found) or isinstance(found.experiment.evaluation, Pitch)
+    return names_what_it_hears and first_bank(found) is not None
 
 
 def write_filters(found: Trained, directory: Path) -> None:
