@@ -11,7 +11,7 @@ from zoo.data.channels import convert
 from zoo.errors import BadInput
 from zoo.evaluation.segments import Segments, echo
 from zoo.evaluation.songs import Separator, mean_and_deviation, separate
-from zoo.evaluation.stem_files import separate_file
+from zoo.evaluation.stem_files import refuse_overwrite, separate_file
 
 SEGMENTS = Segments(600, 500, 400, "fade", batch=2)
 
@@ -175,3 +175,16 @@ def test_surround_becomes_stereo_for_a_stereo_model_and_stays_for_a_mono_one(tmp
         stems = [soundfile.read(tmp_path / str(model) / f"{n}.wav")[0] for n in how.stems]
         mix = convert(song, channels)
         np.testing.assert_allclose(sum(stems), mix, atol=1e-6)
+
+
+def test_a_file_without_a_sample_is_nothing_to_lose(tmp_path):
+    """A program killed before its first block leaves a header; the next one needs no --force."""
+    empty, one, text = (tmp_path / name for name in ("empty.wav", "one.wav", "info.json"))
+    soundfile.write(empty, np.zeros(0), 8000)
+    soundfile.write(one, np.zeros(1), 8000)
+    text.write_text("{}")
+    refuse_overwrite([empty, tmp_path / "absent.wav"], force=False)
+    for file in (one, text):
+        with pytest.raises(BadInput, match=rf"{file.name} exists: .*--force"):
+            refuse_overwrite([empty, file], force=False)
+        refuse_overwrite([empty, file], force=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 
 from zoo.data.audio_writing import room_for
 from zoo.errors import BadInput
@@ -93,10 +94,18 @@ def as_stereo(song: Song, how: Separator) -> tuple[Song, int]:
 
 
 def refuse_overwrite(files: Sequence[Path], force: bool) -> None:
-    """raises BadInput where one of the files exists, unless `force`."""
-    present = [file for file in files if file.exists()]
+    """raises BadInput where one of the files exists and holds anything, unless `force`."""
+    present = [file for file in files if file.exists() and not only_a_header(file)]
     if present and not force:
         raise BadInput(f"{present[0]} exists: choose another --out, or --force to overwrite")
+
+
+def only_a_header(file: Path) -> bool:
+    """An audio file without a sample: what a program leaves that was killed before its first."""
+    try:
+        return soundfile.info(file).frames == 0
+    except soundfile.SoundFileError:
+        return False
 
 
 class _Meter:
