@@ -109,3 +109,21 @@ def test_a_config_s_own_word_on_them_counts(tmp_path):
     config = experiments.find(str(path))
     assert config.defaults == {"fsdp": 2, "seed": 0, "accumulate": 1}
     assert config.experiment() == 2 and config.experiment(fsdp=4, seed=0) == 4
+
+
+@pytest.mark.parametrize("word", ["gate=0", "skip=0", "samples=0", "layers=0"])
+def test_a_net_of_nothing_is_refused(word):
+    with pytest.raises(BadInput, match=f"{word} must be above 0"):
+        experiments.parse(experiments.find("wavenet_score_render"), [word])
+
+
+def test_zero_leaves_out_what_may_be_left_out():
+    for name, argument in (("demucs_musdb18", "lstm_layers"), ("wavegan_sc09", "shuffle")):
+        config = experiments.find(name)
+        assert experiments.parse(config, [f"{argument}=0"])[argument] == 0
+
+
+def test_arguments_that_no_number_can_follow_are_named():
+    config = experiments.find("demucs_musdb18")
+    with pytest.raises(BadInput, match=r"demucs_musdb18 cannot be built with depth=5000: .*float"):
+        config.experiment(**experiments.parse(config, ["depth=5000"]))

@@ -102,7 +102,15 @@ class Config:
     def experiment(self, **arguments: Any) -> Experiment:
         own = inspect.signature(self.module.config).parameters
         shared = {k: v for k, v in arguments.items() if k in EVERYWHERE and k not in own}
-        made = self.module.config(**{k: v for k, v in arguments.items() if k not in shared})
+        own = {k: v for k, v in arguments.items() if k not in shared}
+        try:
+            made = self.module.config(**own)
+        except ArithmeticError as error:
+            defaults = self.defaults
+            given = ", ".join(f"{k}={written(v)}" for k, v in own.items() if v != defaults[k])
+            if not given:
+                raise
+            raise BadInput(f"{self.name} cannot be built with {given}: {error}") from error
         changed = {k: v for k, v in shared.items() if v != EVERYWHERE[k].default}
         return replace(made, **changed) if changed else made
 
@@ -168,7 +176,14 @@ def parse(
     return arguments
 
 
-COUNTS = ("batch", "steps", "layers", "depth", "width", "accumulate", "fsdp")
+# None of these makes nothing; of others, as `lstm_layers` or `shuffle`, 0 may leave a part out.
+COUNTS = (
+    "accumulate", "batch", "bins", "code_width", "codes", "critic_turns", "critic_width", "depth",
+    "dim", "embedding", "encoder", "features", "filters", "flows", "frames", "fsdp", "gate", "gru",
+    "harmonics", "hidden", "hop", "iterations", "layers", "most", "n_fft", "prior_layers",
+    "prior_width", "rank", "recurrent", "samples", "scales", "skip", "stacks", "steps", "taps",
+    "teacher_gate", "teacher_layers", "teacher_skip", "teacher_width", "tiers", "width", "window",
+)  # fmt: skip
 # A seed: what JAX and NumPy both take; of anything else less makes sense.
 MOST = {"seed": 2**63 - 1, "batch": 2**20}
 
