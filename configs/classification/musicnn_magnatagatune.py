@@ -2,8 +2,8 @@
 
 The row of the published library; its weights are musicnn_mtt, and musicnn_msd with
 labels=million_song (evaluate.py --checkpoint musicnn_mtt --input song.mp3 needs no data at all).
-Patches of 3 s, one from each clip an epoch; 600 epochs of 584 steps, the rate halved after 75
-without a better validation. middle=512 hidden=500 is the library's big model.
+Patches of 3 s, one from each clip an epoch; 600 epochs of 584 steps, the rate halved after each 75
+without a better validation, in a row or not. middle=512 hidden=500 is the library's big model.
 Deviations: validation is judged by average precision, not by the loss; patches are segments of
 audio (see the model). Audio is the reader's own download: path=FOLDER. Cost: not measured.
 """
@@ -65,7 +65,9 @@ def config(
         evaluation=Tagging(model.samples, batch=batch),
         batch=batch,
         steps=steps,
-        plateau=Plateau(patience=75, factors=tuple(0.5**i for i in range(8)), from_best=False),
+        plateau=Plateau(
+            75, tuple(0.5**i for i in range(8)), from_best=False, cumulative=True, keep_memory=True
+        ),
         evaluate_every=18_706 // batch,
         save_every=1000,
         log_every=50,

@@ -2,8 +2,9 @@
 
 Untrained networks of about 3,500 features on 350,000 samples at 12 kHz, and their grid of kernels
 and penalties. Default is the best, VGG; net=sample_level (50.5), frame_level (40), 7x86 (53) and so
-on are the others. Deviations: one machine per genre where theirs decide between pairs. rows is room
-for training clips. Some seconds per clip on two cores. path=FOLDER is GTZAN, the reader's own.
+on are the others. Deviations: one machine per genre where theirs decide between pairs; the grid's
+best is that of average precision, not of accuracy. rows is room for training clips. Some seconds
+per clip on two cores. path=FOLDER is GTZAN, the reader's own.
 """
 
 from typing import Literal

@@ -2,7 +2,8 @@
 
 The row of the published library's baseline; its weights are vgg_mtt, and vgg_msd with
 labels=million_song. Trained as musicnn_magnatagatune: patches of 3 s, one from each clip an epoch,
-600 epochs of 584 steps, the rate halved after 75 without a better validation; same deviations.
+600 epochs of 584 steps, the rate halved after each 75 without a better validation, in a row or
+not; same deviations.
 Audio is the reader's own download: path=FOLDER. Cost: not measured.
 """
 
@@ -59,7 +60,9 @@ def config(
         evaluation=Tagging(model.samples, batch=batch),
         batch=batch,
         steps=steps,
-        plateau=Plateau(patience=75, factors=tuple(0.5**i for i in range(8)), from_best=False),
+        plateau=Plateau(
+            75, tuple(0.5**i for i in range(8)), from_best=False, cumulative=True, keep_memory=True
+        ),
         evaluate_every=18_706 // batch,
         save_every=1000,
         log_every=50,

@@ -3,10 +3,11 @@
 path=FOLDER of your own recordings, ten minutes or more of one player without accompaniment; their
 pitch is found once by CREPE (weights=crepe_full is the authors' choice, slow without a GPU). The
 defaults are the published configuration: 3 x 512 and GRU 512, 60 harmonics, 65 noise bands, three
-seconds of learned reverb, 4 s clips, Adam 3e-4 times .98 every 10,000 steps, clip 3, batch 32. The
-rate is in conflict: 1e-3 in the paper, 1e-5 with batch 128 in a note on the original run (reported,
-unchecked). decoder=conv instrument=NAME reverb=0 is what Magenta's published weights need; theirs
-are `--checkpoint ddsp_violin`, ddsp_flute, ddsp_trumpet, ddsp_tenor_saxophone.
+seconds of learned reverb, 4 s clips, Adam 3e-4 times .98 every 10,000 steps, clip 3, batch 32;
+40,000 steps, where Magenta's code would go on to a million. The rate is in conflict: 1e-3 in the
+paper, 1e-5 with batch 128 in a note on the original run (reported, unchecked). decoder=conv
+instrument=NAME reverb=0 is what Magenta's published weights need; theirs are `--checkpoint
+ddsp_violin`, ddsp_flute, ddsp_trumpet, ddsp_tenor_saxophone.
 """
 
 import jax.numpy as jnp

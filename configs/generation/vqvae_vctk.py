@@ -21,10 +21,7 @@ from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.autoencoder import QuantisedAutoencoder
 from zoo.training.optimizers import adam, halving
 
-PAPER = {
-    "phoneme_accuracy": 0.493,
-    "source": "section 4.3: codes mapped to phonemes, prior 0.072; reported, unchecked",
-}
+PAPER = {}  # its 49.3 % of phonemes are those of 128 codes, 640x smaller
 PARAMETERS = 46_734_592
 AGREES = {
     "tests/models/test_vqvae_parity.py": "PyTorch twin",

@@ -6,7 +6,8 @@ groups of 4; 120 (v1: 31.6 hours) or 180 epochs of about 600 steps. The papers' 
 shifts=10. Their ablations are the arguments lstm_layers=0, glu=false, rewrite=false, context=1,
 rescale=0, upsample=true (v1), resample=false (v2), width, depth, loss=l2 and shifts=0.
 Deviations: HQ audio instead of the compressed stems; loudness is that of the 11 seconds read, not
-of the song; v2 goes without changes of pitch and tempo; the best step is chosen by SDR, not by L1.
+of the song; v2 goes without changes of pitch and tempo; the best step is chosen by SDR, not by L1;
+songs are scored in segments (v1 of 10 s, v2 of 40 s), not whole.
 Audio is the reader's own download: path=FOLDER.
 """
 

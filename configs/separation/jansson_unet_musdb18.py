@@ -1,11 +1,13 @@
 """U-Net on spectrograms (Jansson et al., ISMIR 2017) as U7a of the Wave-U-Net paper, on MUSDB18-HQ.
 
-One net for the accompaniment and one for the vocals, mono at 8,192 Hz; Adam at 1e-4, batch 4.
+One net for the accompaniment and one for the vocals, mono at 8,192 Hz; batch 4, Adam at 1e-4 until
+20 epochs of 2,000 steps bring nothing, then at 1e-5 from the last weights.
 loss=magnitude compares magnitudes with L1, as the authors did (U7a); loss=audio is the mean square
 of samples (U7). Hours on one GPU (reported, unchecked).
 Deviations: the authors' 20,000 songs are not public, so the row is that of a comparison on MUSDB18;
-the usual 86/14 split, without CCMixter; scores are taken at the model's rate; validation is
-judged by SDR, not by the loss. Audio is the reader's own download: path=FOLDER.
+the usual 86/14 split, without CCMixter; the second stage keeps batch 4; scores are taken at the
+model's rate; validation is judged by SDR, not by the loss.
+Audio is the reader's own download: path=FOLDER.
 """
 
 import jax.numpy as jnp
@@ -81,7 +83,7 @@ def config(
         evaluation=Separation(Separator(segments, RATE, 1, tuple(SOURCES), stereo="downmix")),
         batch=batch,
         steps=steps,
-        plateau=Plateau(patience=20, factors=(1.0,)),
+        plateau=Plateau(patience=20, factors=(1.0, 0.1), from_best=False),
         evaluate_every=2000,
         evaluate_limit=14,
         save_every=1000,

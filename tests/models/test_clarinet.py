@@ -121,6 +121,8 @@ def test_floor_holds_for_both_scales():
     low, high = jnp.float32(-20), jnp.float32(-7)
     kl, gap = divergence.floored_gaussian_kl(jnp.float32(0), low, jnp.float32(0), low)
     assert kl == gap == 0
+    _, gap = divergence.floored_gaussian_kl(jnp.float32(0), low, jnp.float32(0), low + 1)
+    assert gap == 1  # the second term has no floor, or nothing would move a scale below it
     one, _ = divergence.floored_gaussian_kl(jnp.float32(0), high, jnp.float32(1e-3), low)
     assert float(one) == pytest.approx(0.5 * (1e-3 * np.exp(7)) ** 2, rel=1e-5)
 

@@ -164,6 +164,33 @@ def test_plateau_lowers_the_rate_and_ends(tmp_path):
     assert float(saved[2][0].rate) == 1.0 and float(saved[3][0].rate) == pytest.approx(0.1)
 
 
+def test_a_better_score_begins_the_count_anew_unless_it_is_cumulative(tmp_path):
+    ends = []
+    for cumulative in (False, True):
+        rule = Plateau(patience=2, from_best=False, cumulative=cumulative)
+        final, complete = train(
+            tmp_path, TOYS["student"], 50, evaluate_every=1, plateau=rule,
+            scores=[1.0, 0.5, 2.0, 0.9, 0.8],
+        )  # fmt: skip
+        assert complete
+        ends.append(int(final.step))
+    assert ends == [5, 4]
+
+
+def test_a_stage_keeps_the_optimisers_memory_where_asked(tmp_path):
+    counts = []
+    for keep in (False, True):
+        rule = Plateau(1, (1.0, 0.1), from_best=False, keep_memory=keep)
+        saved = {}
+        train(
+            tmp_path, TOYS["student"], 50, evaluate_every=1, plateau=rule, saved=saved,
+            scores=[3.0, 2.0, 1.0],
+        )  # fmt: skip
+        counts.append([int(optax.tree_utils.tree_get(saved[n][0].optimizers, "count"))
+                       for n in (1, 2, 3)])  # fmt: skip
+    assert counts == [[1, 0, 1], [1, 2, 3]]
+
+
 def test_accumulated_pieces_equal_the_whole_batch(tmp_path):
     whole, _ = train(tmp_path, TOYS["student"], 3)
     pieces, _ = train(tmp_path, TOYS["student"], 3, accumulate=4)

@@ -26,11 +26,12 @@ def floored_gaussian_kl(
     *,
     floor: float = -7.0,
 ) -> tuple[jax.Array, jax.Array]:
-    """(KL, squared gap of log scales), both log scales floored first; [B T C] -> [B T C] twice.
+    """(KL of floored log scales, squared gap of the bare ones); [B T C] -> [B T C] twice.
 
     ClariNet (Ping et al. 2019), equation 5: where a teacher is very sure its KL is so steep that
-    the student diverges; the floor bounds it, the second term pulls the scales together.
+    the student diverges; the floor bounds it, the second term pulls the scales together. That term
+    has no floor, as in ksw0306/ClariNet: below the floor nothing else moves the student's scale.
     """
+    gap = jnp.square(log_scale - other_log_scale)
     log_scale, other_log_scale = (jnp.maximum(x, floor) for x in (log_scale, other_log_scale))
-    divergence = gaussian_kl(mean, log_scale, other_mean, other_log_scale)
-    return divergence, jnp.square(log_scale - other_log_scale)
+    return gaussian_kl(mean, log_scale, other_mean, other_log_scale), gap

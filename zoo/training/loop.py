@@ -198,6 +198,8 @@ def next_stage(
     if standing.stage >= len(rule.factors):
         return state, standing, True
     variables = (hooks.best() if rule.from_best else None) or state.variables
-    fresh = {p: optimizers[p].init(v) for p, v in variables.params.items()}
+    memory = state.optimizers
+    if not rule.keep_memory:
+        memory = {p: optimizers[p].init(v) for p, v in variables.params.items()}
     rate = jnp.asarray(rule.factors[standing.stage], jnp.float32)
-    return state.replace(variables=variables, optimizers=fresh, rate=rate), standing, False
+    return state.replace(variables=variables, optimizers=memory, rate=rate), standing, False

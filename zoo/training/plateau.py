@@ -11,12 +11,16 @@ class Plateau:
 
     factors: the learning rate of each stage, relative to the first. The run ends with the last.
     from_best: a stage starts from the best weights so far (SampleCNN), else from the last
-    (Wave-U-Net). Optimiser memory starts afresh with each stage.
+    (Wave-U-Net).
+    cumulative: a better score does not begin the count anew (musicnn).
+    keep_memory: the optimiser's memory lasts through the stages (musicnn), else each starts afresh.
     """
 
     patience: int
     factors: tuple[float, ...] = (1.0,)
     from_best: bool = True
+    cumulative: bool = False
+    keep_memory: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ def judge(rule: Plateau, standing: Standing, score: float, mode: str) -> tuple[S
         score > standing.best if mode == "max" else score < standing.best
     )
     if better:
-        return replace(standing, best=score, since=0), False
+        since = standing.since if rule.cumulative else 0
+        return replace(standing, best=score, since=since), False
     if standing.since + 1 < rule.patience:
         return replace(standing, since=standing.since + 1), False
     return replace(standing, since=0, stage=standing.stage + 1), True
