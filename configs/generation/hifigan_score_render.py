@@ -2,7 +2,7 @@
 
 A quarter of V1's width, two of its three kernels and five of its eight critics at a sixteenth of
 their width, for two cores; width=512 kernels=3,7,11 periods=2,3,5,7,11 scales=3 narrower=1 is the
-paper's size. After 696 rounds (three minutes here) it has the music's envelope and spectrum, not
+paper's size. After 1,069 rounds (four minutes here) it has the music's envelope and spectrum, not
 yet its harmonics.
 """
 

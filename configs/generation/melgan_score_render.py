@@ -1,7 +1,7 @@
 """MelGAN (Kumar et al. 2019) as a vocoder of the embedded piano music at 16 kHz.
 
-A quarter of the paper's width, for two cores. After 340 rounds (four minutes here) it makes noise
-with the music's mean spectrum; pitch takes longer. For so short a training an L1 of log mel
+A quarter of the paper's width, for two cores. After 867 rounds (four minutes here) it makes noise
+with the music's loudness and spectrum; pitch takes longer. For so short a training an L1 of log mel
 spectrograms joins the paper's losses, as HiFi-GAN has it; spectral=0 leaves it out, width=512
 critic_width=16 most=1024 is the paper's size.
 """

@@ -1,7 +1,7 @@
 """VQ-VAE on the embedded piano music: 256 codes, 250 a second, and a WaveNet that plays them.
 
 The paper's plan with a narrow encoder and 20 decoder layers of 32 channels, for two cores. After
-360 steps (three minutes here) what comes back is noise with the music's spectrum; notes take more.
+740 steps (six minutes here) what comes back is noise with the music's spectrum; notes take more.
 Latents are batch-normalised, and the codebook follows moving averages and restarts unused codes: in
 short runs the paper's own codebook=loss normalise=False falls to a single code (watch
 `perplexity`). vqvae_prior_score_render composes with these codes.

@@ -1,7 +1,7 @@
 """WaveGAN (Donahue et al. 2019) on single notes of the embedded sound font, a second each.
 
 An eighth of the paper's width and a batch of 16, for two cores; dim=64 is the paper's size. After
-95 rounds (three minutes here) it makes the combs of its own upsampling; notes take longer.
+146 rounds (five minutes here) it makes the combs of its own upsampling; notes take longer.
 conditional=True asks for the instrument family: voice i of a sample takes family i.
 """
 
