@@ -61,7 +61,7 @@ def config(
         batch=batch,
         steps=steps,
         # The authors' patience of 2 lets an early Keras stop at the next bad epoch after 2.
-        plateau=Plateau(patience=3, factors=(1.0, 0.2, 0.04, 0.008, 0.0016)),
+        plateau=Plateau(3, (1.0, 0.2, 0.04, 0.008, 0.0016), afresh=True),
         evaluate_every=15_244 * 10 // batch,
         save_every=1000,
         log_every=50,

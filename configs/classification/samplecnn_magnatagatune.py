@@ -59,7 +59,7 @@ def config(
         batch=batch,
         steps=steps,
         # The authors' patience of 3 lets an early Keras stop at the next bad epoch after 3.
-        plateau=Plateau(patience=4, factors=(1.0, 0.2, 0.04, 0.008, 0.0016)),
+        plateau=Plateau(4, (1.0, 0.2, 0.04, 0.008, 0.0016), afresh=True),
         evaluate_every=15_244 * 10 // batch,
         save_every=1000,
         log_every=50,

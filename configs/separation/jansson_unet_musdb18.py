@@ -83,7 +83,7 @@ def config(
         evaluation=Separation(Separator(segments, RATE, 1, tuple(SOURCES), stereo="downmix")),
         batch=batch,
         steps=steps,
-        plateau=Plateau(patience=20, factors=(1.0, 0.1), from_best=False),
+        plateau=Plateau(20, (1.0, 0.1), from_best=False, keep_memory=True),
         evaluate_every=2000,
         evaluate_limit=14,
         save_every=1000,

@@ -6,7 +6,7 @@ weights; about a day on one GPU of 2018 (reported, unchecked).
 Deviations: HQ audio instead of the compressed stems and without the 50 CCMixter songs; the usual
 86/14 split instead of a random 75/25; the second stage keeps batch 16 instead of 32; scores are
 taken at the model's rate; validation is judged by SDR, not by the loss; crops fall into pieces of
-27 s, so that a quarter of the music is never a target.
+four inputs (27 s of M4), so that with context a sixth to a quarter of the music is never a target.
 Audio is the reader's own download: path=FOLDER.
 """
 
@@ -49,8 +49,8 @@ VARIANTS = {  # the model's fields and the sample rate
     "m6": ({**M3, "channels": 2, "sources": 4}, 22_050),
     "m7": ({**M3, "width": 34}, 8_192),
 }
-# With context a crop is compared in its middle ninth only: three quarters of a piece of four inputs
-# can come there, where a piece of one would leave seven eighths of the songs unheard.
+# Inputs. With context a crop is compared in its middle only, a ninth of M4's, and a piece of one
+# input would leave the rest of the songs unheard. The price is reading: 9 MB for each crop of M4.
 PIECE = 4
 
 
@@ -100,7 +100,7 @@ def config(
         evaluation=Separation(separator, ratios=ratios),
         batch=batch,
         steps=steps,
-        plateau=Plateau(patience=20, factors=(1.0, 0.1), from_best=False),
+        plateau=Plateau(20, (1.0, 0.1), from_best=False, keep_memory=True),
         evaluate_every=2000,
         evaluate_limit=14,
         save_every=1000,

@@ -177,6 +177,18 @@ def test_a_better_score_begins_the_count_anew_unless_it_is_cumulative(tmp_path):
     assert ends == [5, 4]
 
 
+def test_a_stage_is_judged_by_the_best_of_all_or_by_its_own(tmp_path):
+    ends = []
+    for afresh in (False, True):
+        rule = Plateau(2, (1.0, 0.1), from_best=False, afresh=afresh)
+        final, _ = train(
+            tmp_path, TOYS["student"], 50, evaluate_every=1, plateau=rule,
+            scores=[9.0, 5.0, 5.0, 6.0, 7.0, 6.0, 6.0],
+        )  # fmt: skip
+        ends.append(int(final.step))
+    assert ends == [5, 7]
+
+
 def test_a_stage_keeps_the_optimisers_memory_where_asked(tmp_path):
     counts = []
     for keep in (False, True):

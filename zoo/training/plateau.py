@@ -12,13 +12,15 @@ class Plateau:
     factors: the learning rate of each stage, relative to the first. The run ends with the last.
     from_best: a stage starts from the best weights so far (SampleCNN), else from the last
     (Wave-U-Net).
+    afresh: a stage is judged by its own scores alone (SampleCNN), else by the best of all stages.
     cumulative: a better score does not begin the count anew (musicnn).
-    keep_memory: the optimiser's memory lasts through the stages (musicnn), else each starts afresh.
+    keep_memory: the optimiser's memory lasts through the stages (musicnn, Wave-U-Net).
     """
 
     patience: int
     factors: tuple[float, ...] = (1.0,)
     from_best: bool = True
+    afresh: bool = False
     cumulative: bool = False
     keep_memory: bool = False
 
@@ -42,4 +44,5 @@ def judge(rule: Plateau, standing: Standing, score: float, mode: str) -> tuple[S
         return replace(standing, best=score, since=since), False
     if standing.since + 1 < rule.patience:
         return replace(standing, since=standing.since + 1), False
-    return replace(standing, since=0, stage=standing.stage + 1), True
+    best = None if rule.afresh else standing.best
+    return Standing(best, since=0, stage=standing.stage + 1), True
