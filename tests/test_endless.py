@@ -25,6 +25,7 @@ FACTS = {"config": "c", "weights_sha256": "w", "prompt": None}
 MODELS = {
     "samplernn": SampleRNN((4,), 1, 6, 3, distribution=Categorical(16, "linear")),
     "wavenet": WaveNet(3, 1, 6, 5, 7, head=8, distribution=Categorical(16)),
+    "wide wavenet": WaveNet(6, 1, 64, 64, 7, head=8, distribution=Categorical(16)),
 }
 
 
@@ -194,7 +195,7 @@ def test_a_voice_begun_afresh_knows_nothing_of_its_past(voices):
 def test_a_voice_begun_afresh_hears_the_prompt_again(voices):
     """However far the stream is: the queues of a WaveNet turn with its clock."""
     prompt = np.random.default_rng(1).uniform(-1, 1, (12, 1)).astype(np.float32)
-    chunk = 16 if hasattr(voices.model, "hop") else 13
+    chunk = -(-13 // voices.model.hop) * voices.model.hop  # no multiple of a queue's turn
     prompted = replace(voices, prompt=prompt)
     stream = replace(STREAM, chunk=chunk, temperature=0.05)
     start = prompted.start(stream)

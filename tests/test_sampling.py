@@ -245,6 +245,29 @@ def test_a_wide_net_reads_ahead_for_few_voices_and_draws_the_same(count):
     assert np.abs(other - raw)[:, -1].max() > 1e-2, "the past does not matter here"
 
 
+def test_a_wide_net_goes_on_after_a_prompt_and_between_frames():
+    """As above, of a prompt longer than a frame, a voice, scalar input and an interruption."""
+    model = WIDE.copy(kernel=2, local_condition=0, global_condition=3, input="scalar")
+    told = {"speaker": jnp.array([2, 0])}
+    variables = opinionated(model, jnp.zeros((2, 8, 1)), **told)
+    variables = jax.tree.map(lambda leaf: 0.2 * leaf, variables)
+    prompt = np.random.default_rng(5).uniform(-1, 1, (101, 1)).astype(np.float32)
+    begin = partial(sampling.start, model, variables, count=2, seed=6)
+    noise = sampling._uniform(begin(), 1, 150).swapaxes(0, 1)
+    first, state = next(
+        sampling.resume(
+            model, variables, begin(prompt=prompt, constant=told), length=96, constant=told
+        )
+    )
+    second, _ = next(
+        sampling.resume(model, variables, state, length=54, constant=told)  # 6 frames and 6 samples
+    )
+    audio = np.concatenate([np.stack([prompt, prompt]), first, second], axis=1)
+    raw = jax.jit(model.apply)(variables, audio, **told)[:, len(prompt) :]
+    same(audio[:, len(prompt) :], model.distribution.sample(raw, noise, 1.0))
+    assert len(np.unique(audio[:, len(prompt) :])) > 3
+
+
 @pytest.mark.parametrize("fields", [{}, dict(width=64, gate=64)], ids=str)
 def test_the_queues_are_never_copied(fields):
     """The guard of speed: no copy as large as the buffer within the compiled loop."""

@@ -4,6 +4,8 @@ A model takes part with
   distribution                        see zoo/distributions.py
   initial(batch) -> carry             no variables needed
   step(carry, x [B 1], condition) -> (carry, raw [B P])         x is the sample before
+    or hop, frame(folded, carry, x, condition [hop ...], noise [hop B n], draw)
+    -> (carry, audio [B hop]), of several samples from one state
 and, to be faster or to do more, with
   fold(**constant) -> folded          weights rearranged once; constant: e.g. speaker [B]
   advance(folded, carry, x, condition)                           on these, instead of `step`
@@ -11,13 +13,10 @@ and, to be faster or to do more, with
   prime(audio [B T 1], **constant) -> carry                      else the prompt is stepped through
   align(carry, other) -> carry        laid out as `other`, where a carry has a layout that moves
   receptive_field                     older samples of a prompt are not looked at
-  hop, frame(folded, carry, x, condition [hop ...], noise [hop B n], draw)
-      -> (carry, audio [B hop])       for models that draw several samples from one state
 
-The noise of a sample depends on (seed, voice, index of the sample) alone. So it does not matter how
-the audio is cut into chunks, whether it was interrupted, or which other voices are in the batch.
-Where the variables lie on several devices, as those of a run do, each device draws its share of the
-voices, if they divide.
+Noise depends on (seed, voice, index of the sample) alone: it does not matter how the audio is cut
+into chunks, whether it was interrupted (between frames), or which other voices are in the batch.
+Where a run's variables lie on several devices, each draws its share of the voices, if they divide.
 """
 
 from __future__ import annotations
@@ -132,7 +131,8 @@ def resume(
 ) -> Iterator[tuple[np.ndarray, State]]:
     """Pairs of a chunk [B t 1] and the state after it; `condition` begins at the next sample.
 
-    A state's arrays are overwritten when the next chunk is asked for: save or copy it before.
+    A state lies between frames: to go on from it, let `length` be a multiple of the model's `hop`.
+    Its arrays are overwritten when the next chunk is asked for: save or copy it before.
     folded: what `fold` gave, where this is called over and over; it can be as dear as a chunk.
     """
     _check(length, temperature, chunk, condition)

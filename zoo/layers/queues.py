@@ -1,7 +1,7 @@
 """Past inputs of a stack of dilated causal convolutions, in one buffer [N B C], for sampling.
 
 Layer l with k taps needs its last (k-1) d_l inputs; N is the sum of these over the layers.
-Reading all layers in ONE gather before, and writing all in ONE scatter after everything else is
+Reading in ONE gather what is needed, and writing all in ONE scatter after everything else is
 what keeps XLA from copying the whole buffer at every sample (a factor of three to six in speed).
 Idea of the queues: Paine et al. 2016, arXiv 1611.09482.
 """

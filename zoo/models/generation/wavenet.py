@@ -169,7 +169,7 @@ class WaveNet(nn.Module):
     ) -> Carry:
         """The carry after audio [B T 1] was sampled, by one parallel pass over it.
 
-        The next `advance` takes audio[:, -1]. Only the last receptive field of it matters.
+        What is drawn next takes audio[:, -1]. Only the last receptive field of it matters.
         """
         x, local, voice = self._prepare(audio, condition, speaker)
         inputs = []
@@ -183,7 +183,7 @@ class WaveNet(nn.Module):
         return self._queues.turned(carry, other["clock"])
 
     def fold(self, *, speaker: jax.Array | None = None) -> Folded:
-        """The weights as `advance` wants them, one skip matrix for all layers.
+        """The weights as sampling wants them, one skip matrix for all layers, the far past's apart.
 
         What the layers apply in turn are arrays of their own: XLA:CPU copies each slice of a stack
         before it multiplies by it, which takes longer than the product (`benchmarks/sampling.py`).
@@ -221,7 +221,7 @@ class WaveNet(nn.Module):
     def advance(
         self, folded: Folded, carry: Carry, x: jax.Array, condition: jax.Array | None = None
     ) -> tuple[Carry, jax.Array]:
-        """One sample: x [B 1], the one before; condition [L B 2A] -> (carry, raw [B P])."""
+        """What `frame` does, of one sample, to its prediction: x [B 1] -> (carry, raw [B P])."""
         past = self._queues.read(carry, range(self.layers))[0]
         added = jnp.einsum("lkbc,lkcg->lbg", past, folded["past"])
         return self._layers(folded, carry, x, condition, added)
@@ -283,9 +283,9 @@ class WaveNet(nn.Module):
         return (entered + source["bias"]).astype(self.dtype)
 
 
-def _head(folded: Folded, gated: jax.Array, precision: Any) -> jax.Array:
+def _head(folded: Folded, gates: jax.Array, precision: Any) -> jax.Array:
     hidden, output = folded["hidden"], folded["output"]
-    x = nn.relu(matvec(folded["skip"], gated) + folded["skip_bias"])
+    x = nn.relu(matvec(folded["skip"], gates) + folded["skip_bias"])
     x = nn.relu(matvec(hidden["kernel"], x) + hidden["bias"])
     return matvec(output["kernel"], x, precision) + output["bias"]
 
