@@ -20,6 +20,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
+from zoo.layers.gated import gated
 from zoo.signal.precision import WHOLE
 
 
@@ -50,11 +51,10 @@ class Net(nn.Module):
         for i in range(self.layers):
             z = conv(2 * self.gate, self.kernel, f"dilated_{i}", dilation=2**i)(x)
             z += conv(2 * self.gate, 1, f"condition_{i}")(condition)
-            filtered, gate = jnp.split(z, 2, -1)
-            gated = jnp.tanh(filtered) * nn.sigmoid(gate)
-            total += conv(self.skip, 1, f"skip_{i}")(gated)
+            z = gated(z)
+            total += conv(self.skip, 1, f"skip_{i}")(z)
             if i < self.layers - 1 or self.last_residual:
-                x = x + conv(self.width, 1, f"residual_{i}")(gated)
+                x = x + conv(self.width, 1, f"residual_{i}")(z)
         hidden = nn.relu(conv(self.skip, 1, "hidden")(nn.relu(total)))
         # Flows multiply: small outputs keep the first audio near the noise.
         small = nn.initializers.variance_scaling(1e-3, "fan_in", "truncated_normal")

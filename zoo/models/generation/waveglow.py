@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.flow import InvertibleConv, affine, affine_inverse, squeeze, unsqueeze
+from zoo.layers.gated import gated
 from zoo.signal.precision import WHOLE
 
 
@@ -50,9 +51,8 @@ class Coupling(nn.Module):
         x, total = conv(width, 1, "start")(x), 0.0
         for i in range(self.layers):
             z = conv(2 * width, self.kernel, f"dilated_{i}", 2**i)(x)
-            filtered, gate = jnp.split(z + added[..., 2 * width * i : 2 * width * (i + 1)], 2, -1)
-            gated = jnp.tanh(filtered) * nn.sigmoid(gate)
-            both = conv(width if i == last else 2 * width, 1, f"mixed_{i}")(gated)
+            z = gated(z + added[..., 2 * width * i : 2 * width * (i + 1)])
+            both = conv(width if i == last else 2 * width, 1, f"mixed_{i}")(z)
             x = x + both[..., :width] if i < last else x
             total += both[..., -width:]
         zero = nn.initializers.zeros
