@@ -191,13 +191,12 @@ def test_untrained_systems_evaluate(name, tmp_path):
     assert again.metrics == report.metrics
 
 
-HALVED = [name for name in LEARNERS if "bfloat16" in experiments.find(name).defaults]
 LOGITS = Categorical().codes
 # Of the linear algebra that JAX gives to a library; a call of Python's would be a callback.
 LIBRARIES = {"LuDecomposition", "cusolver_getrf_ffi", "cu_lu_pivots_to_permutation"}
 
 
-@pytest.mark.parametrize("name", HALVED)
+@pytest.mark.parametrize("name", LEARNERS)
 def test_trains_in_bfloat16_on_eight_gpus_or_tpus(name):
     """By tracing and lowering alone, every turn as the loop has it, with its optimiser.
 

@@ -135,6 +135,12 @@ def unchecked(paper: Mapping[str, Any]) -> bool:
     return "unchecked" in str(paper.get("source", "unchecked")).lower()
 
 
+def mark(paper: Mapping[str, Any]) -> str:
+    """Says so where reported numbers are from memory."""
+    numbers = any(isinstance(value, int | float) for value in paper.values())
+    return " (unchecked)" if numbers and unchecked(paper) else ""
+
+
 def count_of_steps(steps: int) -> str:
     """1 step (a system that is fitted in one go) or 1,200 steps."""
     return f"{steps:,} step{'s' * (steps != 1)}"

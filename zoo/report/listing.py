@@ -39,7 +39,7 @@ def numbers(config: Config, row: dict[str, Any] | None) -> tuple[str, str]:
     compared = facts.compare(config.paper, metrics, (row or {}).get("monitor"))[:SHOWN]
     reported = ", ".join(f"{short(k)} {v:g}" for k, v, _ in compared if v is not None)
     ours = ", ".join(f"{short(k)} {v:.3f}" for k, _, v in compared if v is not None)
-    return reported or "-", ours or "-"
+    return (reported or "-") + facts.mark(config.paper), ours or "-"
 
 
 def short(metric: str) -> str:

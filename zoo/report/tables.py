@@ -17,7 +17,6 @@ from zoo.report.markup import duration
 
 BEGIN, END = "<!-- zoo table begin -->", "<!-- zoo table end -->"
 NOT_RUN = "not run here"
-UNCHECKED = " (unchecked)"
 HEAD = (
     "Config", "Paper", "Parameters", "Ours", "Reported", "Agrees with", "Budget", "Data", "Date",
 )  # fmt: skip
@@ -27,7 +26,8 @@ OPENING = (
     "--table`; do not edit. *Reported* is what the paper states, where possible on its own data: "
     "compare only rows of the same data and protocol. *Unchecked* figures have not been held "
     "against the paper itself. *Agrees with* links the tests that hold the system to something "
-    "outside this project. Budgets say how long each system was trained here."
+    "outside this project. Budgets say how long each system was trained here: the steps of its "
+    "best checkpoint, the minutes of the whole training, and in `steps=` how many it was given."
 )
 Row = dict[str, Any]
 
@@ -107,7 +107,7 @@ def result_line(name: str, row: Row, config: Config | None) -> tuple[str, ...]:
         row.get("title", name).rstrip("."),
         f"{count:,}" if count is not None else "–",
         values((metric, ours) for metric, _, ours in compared),
-        values((metric, reported) for metric, reported, _ in compared) + mark(paper),
+        values((metric, reported) for metric, reported, _ in compared) + facts.mark(paper),
         outside(config, "../"),
         budget(row, config),
         f"{row['data'].get('name', '–')}, {row['split']}",
@@ -161,7 +161,7 @@ def readme_line(config: Config, row: Row | None) -> tuple[str, ...]:
         f"[`{config.name}`](configs/{config.task}/{config.name}.py)",
         config.title.rstrip("."),
         f"{count:,}" if count is not None else "–",
-        values((metric, reported) for metric, reported, _ in compared) + mark(config.paper),
+        values((metric, reported) for metric, reported, _ in compared) + facts.mark(config.paper),
         ours if row else NOT_RUN,
         outside(config),
     )
@@ -175,12 +175,6 @@ def outside(config: Config | None, up: str = "") -> str:
 
 def monitor(config: Config | None) -> str | None:
     return config.experiment().evaluation.monitor[0] if config else None
-
-
-def mark(paper: Mapping[str, Any]) -> str:
-    """Says so where reported numbers are from memory."""
-    numbers = any(isinstance(value, int | float) for value in paper.values())
-    return UNCHECKED if numbers and facts.unchecked(paper) else ""
 
 
 def values(found: Any) -> str:
