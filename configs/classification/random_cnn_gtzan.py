@@ -4,7 +4,8 @@ Untrained networks of about 3,500 features on 350,000 samples at 12 kHz, and the
 and penalties. Default is the best, VGG; net=sample_level (50.5), frame_level (40), 7x86 (53) and so
 on are the others. Deviations: one machine per genre where theirs decide between pairs; the grid's
 best is that of average precision, not of accuracy. rows is room for training clips. Some seconds
-per clip on two cores. path=FOLDER is GTZAN, the reader's own.
+per clip on two cores. path=FOLDER is GTZAN, the reader's own, with the fault-filtered lists of its
+files beside it (zoo/data/gtzan.py says where they are).
 """
 
 from typing import Literal

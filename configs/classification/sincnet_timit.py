@@ -3,7 +3,7 @@
 The authors' TIMIT configuration. Accuracy is over sentences, by the mean log-posterior of windows
 10 ms apart; the paper's sentence error is one minus it. filter_rate=1 trains the cut-offs as
 published, where they hardly move; the authors advise a larger one. 360 epochs of 800 batches.
-Audio is the reader's own, paid-for copy: path=FOLDER, TIMIT's TRAIN.
+Audio is the reader's own, paid-for copy: path=FOLDER, TIMIT or its TRAIN.
 """
 
 import jax

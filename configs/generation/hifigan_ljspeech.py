@@ -3,8 +3,9 @@
 LJSpeech is the reader's own download: path=FOLDER of its wav files; any folder of sound will do.
 The published weights `hifigan_ljspeech` and `hifigan_universal` are of this config.
 2.5 million steps in the paper (reported, unchecked). Deviations: levels are set per record of four
-seconds or more, a tenth of the files is held out, generator and critics each see a fresh batch, and
-the learning rate falls by 0.999 every 809 steps, an epoch of the authors' 12,950 files.
+seconds or more, a tenth of the files is held out (the published weights have heard most of it),
+generator and critics each see a fresh batch, and the learning rate falls by 0.999 every 809 steps,
+an epoch of the authors' 12,950 files.
 """
 
 from dataclasses import replace

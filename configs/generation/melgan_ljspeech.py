@@ -3,8 +3,8 @@
 LJSpeech is the reader's own download: path=FOLDER of its wav files; any folder of sound will do.
 front=port is the mel spectrogram of the best-known port, and of the published weights `melgan`.
 3,000 epochs in the authors' recipe; ports report one to two million steps, two weeks of a V100.
-Deviations: levels are set per record of four seconds or more, not per file; a tenth of the files
-is held out; generator and critic each see a fresh batch.
+Deviations: levels are set per record of four seconds or more, not per file; a tenth of the files is
+held out (the published weights have heard most of it); generator and critic each see a fresh batch.
 """
 
 from functools import partial

@@ -1,10 +1,11 @@
 """WaveGAN (Donahue et al., ICLR 2019, table 1) on SC09: spoken digits of a second at 16 kHz.
 
-SC09 is the digits zero to nine of Speech Commands 0.01, the reader's own download: path=FOLDER of
-its wav files; any folder of one-shot sounds will do, and samples=65536 makes 4 s. The paper trains
-about 200,000 generator steps, four days on a P100 (reported, unchecked).
-Deviations: validation and test files are drawn by hash of their names instead of SC09's lists; the
-Inception score needs a digit classifier, so the Fréchet distance of mel embeddings stands instead.
+SC09 is the digits zero to nine of Speech Commands 0.01, the reader's own download: path=FOLDER as
+its authors publish it, with train, valid and test; any folder of one-shot sounds will do (all of
+Speech Commands is 30 words and noise), and samples=65536 makes 4 s. The paper trains about 200,000
+generator steps, four days on a P100 (reported, unchecked).
+Deviation: the Inception score needs a digit classifier, so the Fréchet distance of mel embeddings
+stands instead.
 """
 
 import jax.numpy as jnp

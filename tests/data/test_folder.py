@@ -260,6 +260,31 @@ def test_splits_are_stable_and_never_empty(count):
         assert all(set(split[name]) <= set(more[name]) for name in split)
 
 
+def test_folders_named_for_splits_are_the_splits(tmp_path, music):
+    names = [f"{split}/{i}.wav" for split in ("train", "valid", "test") for i in range(3)]
+    for seed, name in enumerate(names):
+        music(name, seed=seed)
+    folder = source(tmp_path)
+    folder.prepare()
+    splits = {name: record["split"] for name, record in everything(folder).items()}
+    assert splits == {name: name.split("/")[0].replace("valid", "validation") for name in names}
+    music("more/0.wav", seed=20)  # of no split: then all are drawn
+    folder.prepare()
+    drawn = {name: record["split"] for name, record in everything(folder).items()}
+    assert splits != {name: drawn[name] for name in names}
+
+
+def test_files_are_left_out_by_name(tmp_path, music):
+    for i in range(4):
+        for microphone in (1, 2):
+            music(f"p225/{i}_mic{microphone}.flac", seed=i)
+    folder = source(tmp_path, leave_out="*_mic2.flac")
+    folder.prepare()
+    assert sorted(everything(folder)) == [f"p225/{i}_mic1.flac" for i in range(4)]
+    with pytest.raises(BadInput, match="leaves nothing"):
+        source(tmp_path, leave_out="*").prepare()
+
+
 def test_settings_that_contradict_are_refused(tmp_path):
     with pytest.raises(BadInput, match="labels or stems"):
         source(tmp_path, labels="x.csv", stems=("a", "b"))

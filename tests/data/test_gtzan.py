@@ -34,9 +34,10 @@ def test_genres_by_name_and_the_reader_s_lists(folder, tmp_path):
             assert record["audio"].shape == (4_000, 1) and record["known"].all()
 
 
-def test_without_lists_all_clips_are_split(folder, tmp_path):
+def test_without_lists_all_clips_are_split_and_that_is_said(folder, tmp_path, capsys):
     source = Gtzan(str(folder), 8_000, 0.4, data_dir=str(tmp_path / "data"))
     source.prepare()
+    assert "not comparable" in capsys.readouterr().err
     assert sum(len(source.open(split)) for split in ("train", "validation", "test")) == 9
     assert all(len(source.open(split)) for split in ("train", "validation", "test"))
 
@@ -48,6 +49,12 @@ def test_clips_of_the_lists_that_are_not_there_are_told(folder, tmp_path):
     source = Gtzan(str(folder), 8_000, 0.4, data_dir=str(tmp_path / "data"))
     with pytest.raises(BadInput, match=r"1 clips of the lists are missing: jazz\.00000"):
         source.prepare()
+
+
+def test_some_of_the_lists_are_not_enough(folder, tmp_path):
+    (folder / "train_filtered.txt").write_text("jazz/jazz.00000.wav\n")
+    with pytest.raises(BadInput, match="no valid_filtered"):
+        Gtzan(str(folder), 8_000, 0.4, data_dir=str(tmp_path / "data")).prepare()
 
 
 def test_a_wrong_folder_is_refused(tmp_path):

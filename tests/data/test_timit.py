@@ -18,7 +18,9 @@ def test_sentences_and_speakers_are_told_by_their_names(tmp_path):
             file.with_suffix(".WRD").write_text("800 2000 she\n2000 5600 had\n")
     again = tmp_path / "TRAIN" / "DR0" / "FB" / "SX12.WAV.wav"
     soundfile.write(again, odd_audio.tone(0.4, 16_000, seed=0), 16_000)
-    source = Timit(str(tmp_path / "TRAIN"), data_dir=str(tmp_path / "data"))
+    with pytest.raises(BadInput, match="3 speakers with 6 SX and 3 SI sentences, not 462"):
+        Timit(str(tmp_path), data_dir=str(tmp_path / "data")).prepare()
+    source = Timit(str(tmp_path), allow_missing=True, data_dir=str(tmp_path / "data"))
     source.prepare()
     assert source.info.labels == ("FB", "MA", "MC")
     train, test = source.open("train"), source.open("test")
@@ -36,10 +38,12 @@ def test_word_times_are_asked_for_or_done_without(tmp_path):
         file = tmp_path / "TRAIN" / "DR1" / "FB" / f"{name}.WAV"
         file.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(file, odd_audio.tone(0.4, 16_000), 16_000)
-    source = Timit(str(tmp_path / "TRAIN"), data_dir=str(tmp_path / "data"))
+    source = Timit(str(tmp_path / "TRAIN"), allow_missing=True, data_dir=str(tmp_path / "data"))
     with pytest.raises(BadInput, match="no word times"):
         source.prepare()
-    source = Timit(str(tmp_path / "TRAIN"), trim=False, data_dir=str(tmp_path / "data"))
+    source = Timit(
+        str(tmp_path / "TRAIN"), trim=False, allow_missing=True, data_dir=str(tmp_path / "data")
+    )
     source.prepare()
     assert source.open("test")[0]["audio"].shape == (6_400, 1)
 

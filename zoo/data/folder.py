@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -27,7 +28,9 @@ class Folder:
     path: the folder. labels: a CSV (see zoo.data.labels); files that it does not name are left
     out. stems: names of the stem files, in the order of the array. chunk_seconds: the shortest
     record, so the longest possible crop; 0 keeps tracks whole. validation, test: shares, by a hash
-    of each name. data_dir: where the records go, else $ZOO_DATA_DIR.
+    of each name; not asked where everything lies in folders train, valid (or validation) and test,
+    which are the splits then. leave_out: file names as '*_mic2.flac' that are not taken. data_dir:
+    where the records go, else $ZOO_DATA_DIR.
     """
 
     path: str
@@ -38,6 +41,7 @@ class Folder:
     chunk_seconds: float = 10.0
     validation: float = 0.1
     test: float = 0.1
+    leave_out: str = ""
     data_dir: str = ""
 
     def __post_init__(self) -> None:
@@ -76,7 +80,10 @@ class Folder:
             raise BadInput(f"{self._root}: no such folder; give the one that holds your audio.")
         from zoo.data import builder
 
-        files = audio_files.find([self._root])
+        found = audio_files.find([self._root])
+        files = [file for file in found if not fnmatch(file.name, self.leave_out)]
+        if not files:
+            raise BadInput(f"{self._root}: leave_out={self.leave_out} leaves nothing.")
         about = {"source": str(self._root), "fingerprint": self._fingerprint(files)}
         if not builder.is_current(about, self.directory):
             self._build(files, about, {})
@@ -111,11 +118,12 @@ class Folder:
         rejected = list(bad.items())
         jobs, skipped = self._songs(files) if self.stems else self._tracks(files, rejected)
         jobs = [job for job in jobs if job.track not in bad]
+        by_name = plans.split_by_name(jobs, self.validation, self.test)
         return plans.Plan(
             name=self._name,
             info=self.info,
             blank=self.blank(),
-            jobs=plans.split_by_name(jobs, self.validation, self.test),
+            jobs=plans.split_by_folder(jobs) or by_name,
             shortest=self.shortest,
             tolerate=TOLERATED,
             about=about,

@@ -1,13 +1,15 @@
 """GTZAN: 1,000 clips of 30 s in ten genres (Tzanetakis and Cook 2002), from the reader's own copy.
 
 Nothing is fetched. Where train_filtered.txt, valid_filtered.txt and test_filtered.txt lie in the
-folder or beside it (Kereliuk, Sturm and Larsen's fault-filtered lists: 443, 197 and 290 clips),
-they are the splits; else the clips are split by a hash of their names, 80 to 10 to 10, which mixes
-artists and repeated recordings and so flatters every system.
+folder or beside it (Kereliuk, Sturm and Larsen's fault-filtered lists: 443, 197 and 290 clips, in
+their repository github.com/coreyker/dnn-mgr, folder gtzan), they are the splits; else the clips are
+split by a hash of their names, 80 to 10 to 10, which mixes artists and repeated recordings and so
+flatters every system: a line says so.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -85,8 +87,11 @@ class Gtzan:
     def _lists(self) -> dict[str, Path]:
         for folder in (self._root, self._root.parent):
             found = {split: folder / f"{name}_filtered.txt" for split, name in LISTS.items()}
-            if all(path.is_file() for path in found.values()):
+            absent = [path.name for path in found.values() if not path.is_file()]
+            if not absent:
                 return found
+            if len(absent) < len(found):
+                raise BadInput(f"{folder} has lists of GTZAN but no {' and no '.join(absent)}.")
         return {}
 
     def _plan(self, files: list[Path], lists: dict[str, Path], about: dict[str, Any]) -> plans.Plan:
@@ -103,6 +108,8 @@ class Gtzan:
                 )
             splits = {s: tuple(jobs[n] for n in names if n in jobs) for s, names in named.items()}
         else:
+            told = "no *_filtered.txt lists (github.com/coreyker/dnn-mgr, gtzan): split by name"
+            print(f"gtzan: {told}, results are not comparable", file=sys.stderr)
             splits = plans.split_by_name(jobs.values(), 0.1, 0.1)
         return plans.Plan(
             name=self.directory.parent.name,

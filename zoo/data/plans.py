@@ -16,6 +16,7 @@ from zoo.data.probing import probe
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
+FOLDERS = {"train": "train", "valid": "validation", "validation": "validation", "test": "test"}
 QUIETEST_SUM = -20.0  # dB: what stems may lack of their mixture before something must be wrong
 
 
@@ -131,6 +132,17 @@ def place(track: str) -> float:
     """A fixed number in [0, 1) per name, so that new files never move old ones between splits."""
     digest = hashlib.sha256(track.encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def split_by_folder(jobs: Sequence[Job]) -> dict[str, tuple[Job, ...]] | None:
+    """Splits by the top folders, where these are train, valid (or validation) and test; or None."""
+    tops = {job.track: job.track.partition("/")[0] for job in jobs}
+    if {FOLDERS.get(top) for top in tops.values()} != set(FOLDERS.values()):
+        return None
+    return {
+        split: tuple(job for job in jobs if FOLDERS[tops[job.track]] == split)
+        for split in FOLDERS.values()
+    }
 
 
 def split_by_name(

@@ -25,21 +25,24 @@ from zoo.errors import BadInput
 
 SPEAKERS = 462
 SENTENCES = {"train": "sx", "test": "si"}  # first letters of the files
+COUNTS = (SPEAKERS, 2310, 1386)
 WANTED = "give TIMIT's TRAIN folder (LDC93S1), with files like DR1/FCJF0/SX127.WAV"
 
 
 @dataclass(frozen=True)
 class Timit:
-    """The Source. path: the TRAIN folder; a speaker is the folder that a file lies in.
+    """The Source. path: the TRAIN folder or what holds it; a speaker is the folder of a file.
 
     Tags are one of K, the speaker. Sentences shorter than `least` seconds are refused. trim: cut
-    by the word times (.WRD) beside every sentence; False keeps it whole.
+    by the word times (.WRD) beside every sentence; False keeps it whole. allow_missing: go without
+    some of the speakers or sentences, which makes results incomparable.
     """
 
     path: str
     sample_rate: int = 16_000
     least: float = 0.25
     trim: bool = True
+    allow_missing: bool = False
     data_dir: str = ""
 
     @property
@@ -86,12 +89,23 @@ class Timit:
 
     @property
     def _root(self) -> Path:
-        return Path(self.path).expanduser()
+        path = Path(self.path).expanduser()
+        below = (path / name for name in ("TRAIN", "train"))
+        return next((folder for folder in below if folder.is_dir()), path)
 
     def _plan(self, files: list[Path], about: dict[str, Any]) -> plans.Plan:
         jobs = {split: self._jobs(files, kind) for split, kind in SENTENCES.items()}
         if not all(jobs.values()):
             raise BadInput(f"{self._root} has no SX or no SI sentences: {WANTED}.")
+        found = (len(self.speakers), *(len(sentences) for sentences in jobs.values()))
+        if found != COUNTS and not self.allow_missing:
+            raise BadInput(
+                "{} holds {:,} speakers with {:,} SX and {:,} SI sentences".format(
+                    self._root, *found
+                )
+                + ", not {:,} with {:,} and {:,}: {}, ".format(*COUNTS, WANTED)
+                + "or allow_missing=True takes what is there."
+            )
         return plans.Plan(
             name=self.directory.parent.name,
             info=self.info,
