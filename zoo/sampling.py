@@ -8,7 +8,6 @@ A model takes part with
     -> (carry, audio [B hop]), of several samples from one state
 and, to be faster or to do more, with
   fold(**constant) -> folded          weights rearranged once; constant: e.g. speaker [B]
-  advance(folded, carry, x, condition)                           on these, instead of `step`
   project(folded, condition [B T D]) -> tree, time first         done for a block, outside the loop
   prime(audio [B T 1], **constant) -> carry                      else the prompt is stepped through
   align(carry, other) -> carry        laid out as `other`, where a carry has a layout that moves
@@ -249,16 +248,8 @@ def _frame(
     if hasattr(model, "frame"):
         return model.frame(folded, carry, last, condition, noise, draw)
     condition = jax.tree.map(lambda leaf: leaf[0], condition)
-    carry, raw = _advance(model, folded, carry, last, condition)
+    carry, raw = model.apply(folded, carry, last, condition, method="step")
     return carry, draw(raw, noise[0])
-
-
-def _advance(
-    model: nn.Module, folded: Tree, carry: Tree, x: jax.Array, condition: Any
-) -> tuple[Tree, jax.Array]:
-    if hasattr(model, "advance"):
-        return model.advance(folded, carry, x, condition)
-    return model.apply(folded, carry, x, condition, method="step")
 
 
 def _project(model: nn.Module, folded: Tree, condition: Any) -> Tree:
@@ -284,7 +275,7 @@ def _prime(model: nn.Module, variables: Tree, audio: jax.Array, constant: dict[s
     folded = fold(model, variables, constant)
 
     def body(carry: Tree, x: jax.Array) -> tuple[Tree, None]:
-        return _advance(model, folded, carry, x, None)[0], None
+        return model.apply(folded, carry, x, None, method="step")[0], None
 
     shifted = jnp.pad(audio, ((0, 0), (1, 0), (0, 0)))[:, :-1]
     return jax.lax.scan(body, model.initial(audio.shape[0]), shifted.transpose(1, 0, 2))[0]

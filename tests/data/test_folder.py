@@ -281,6 +281,7 @@ def test_files_are_left_out_by_name(tmp_path, music):
     folder = source(tmp_path, leave_out="*_mic2.flac")
     folder.prepare()
     assert sorted(everything(folder)) == [f"p225/{i}_mic1.flac" for i in range(4)]
+    assert "p225/0_mic2.flac,left out by" in (folder.directory / "rejects.csv").read_text()
     with pytest.raises(BadInput, match="leaves nothing"):
         source(tmp_path, leave_out="*").prepare()
 

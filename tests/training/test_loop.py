@@ -164,29 +164,22 @@ def test_plateau_lowers_the_rate_and_ends(tmp_path):
     assert float(saved[2][0].rate) == 1.0 and float(saved[3][0].rate) == pytest.approx(0.1)
 
 
-def test_a_better_score_begins_the_count_anew_unless_it_is_cumulative(tmp_path):
-    ends = []
-    for cumulative in (False, True):
-        rule = Plateau(patience=2, from_best=False, cumulative=cumulative)
-        final, complete = train(
-            tmp_path, TOYS["student"], 50, evaluate_every=1, plateau=rule,
-            scores=[1.0, 0.5, 2.0, 0.9, 0.8],
-        )  # fmt: skip
-        assert complete
-        ends.append(int(final.step))
-    assert ends == [5, 4]
-
-
-def test_a_stage_is_judged_by_the_best_of_all_or_by_its_own(tmp_path):
-    ends = []
-    for afresh in (False, True):
-        rule = Plateau(2, (1.0, 0.1), from_best=False, afresh=afresh)
-        final, _ = train(
-            tmp_path, TOYS["student"], 50, evaluate_every=1, plateau=rule,
-            scores=[9.0, 5.0, 5.0, 6.0, 7.0, 6.0, 6.0],
-        )  # fmt: skip
-        ends.append(int(final.step))
-    assert ends == [5, 7]
+@pytest.mark.parametrize(
+    "how, scores, end",
+    [
+        (dict(), [1.0, 0.5, 2.0, 0.9, 0.8], 5),  # a better score begins the count anew
+        (dict(cumulative=True), [1.0, 0.5, 2.0, 0.9, 0.8], 4),
+        (dict(factors=(1.0, 0.1)), [9.0, 5.0, 5.0, 6.0, 7.0, 6.0, 6.0], 5),  # the best of all
+        (dict(factors=(1.0, 0.1), afresh=True), [9.0, 5.0, 5.0, 6.0, 7.0, 6.0, 6.0], 7),
+    ],
+    ids=str,
+)
+def test_when_patience_ends(tmp_path, how, scores, end):
+    rule = Plateau(patience=2, from_best=False, **how)
+    final, complete = train(
+        tmp_path, TOYS["student"], 50, evaluate_every=1, plateau=rule, scores=scores
+    )
+    assert complete and int(final.step) == end
 
 
 def test_a_stage_keeps_the_optimisers_memory_where_asked(tmp_path):

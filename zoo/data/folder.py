@@ -80,10 +80,7 @@ class Folder:
             raise BadInput(f"{self._root}: no such folder; give the one that holds your audio.")
         from zoo.data import builder
 
-        found = audio_files.find([self._root])
-        files = [file for file in found if not fnmatch(file.name, self.leave_out)]
-        if not files:
-            raise BadInput(f"{self._root}: leave_out={self.leave_out} leaves nothing.")
+        files = audio_files.find([self._root])
         about = {"source": str(self._root), "fingerprint": self._fingerprint(files)}
         if not builder.is_current(about, self.directory):
             self._build(files, about, {})
@@ -116,14 +113,20 @@ class Folder:
 
     def _plan(self, files: list[Path], about: dict[str, str], bad: dict[str, str]) -> plans.Plan:
         rejected = list(bad.items())
+        unwanted = {file for file in files if fnmatch(file.name, self.leave_out)}
+        files = [file for file in files if file not in unwanted]
+        if not files:
+            raise BadInput(f"{self._root}: leave_out={self.leave_out} leaves nothing.")
         jobs, skipped = self._songs(files) if self.stems else self._tracks(files, rejected)
+        told = f"left out by leave_out={self.leave_out}"
+        skipped += [(file.relative_to(self._root).as_posix(), told) for file in sorted(unwanted)]
         jobs = [job for job in jobs if job.track not in bad]
-        by_name = plans.split_by_name(jobs, self.validation, self.test)
+        splits = plans.split_by_folder(jobs)
         return plans.Plan(
             name=self._name,
             info=self.info,
             blank=self.blank(),
-            jobs=plans.split_by_folder(jobs) or by_name,
+            jobs=splits or plans.split_by_name(jobs, self.validation, self.test),
             shortest=self.shortest,
             tolerate=TOLERATED,
             about=about,

@@ -87,7 +87,7 @@ class Timit:
     def open(self, split: str) -> Sequence[Example]:
         return records.open_records(self.directory, "test" if split == "validation" else split)
 
-    @property
+    @cached_property
     def _root(self) -> Path:
         path = Path(self.path).expanduser()
         below = (path / name for name in ("TRAIN", "train"))
@@ -99,12 +99,10 @@ class Timit:
             raise BadInput(f"{self._root} has no SX or no SI sentences: {WANTED}.")
         found = (len(self.speakers), *(len(sentences) for sentences in jobs.values()))
         if found != COUNTS and not self.allow_missing:
+            told = "{:,} speakers with {:,} SX and {:,} SI sentences"
             raise BadInput(
-                "{} holds {:,} speakers with {:,} SX and {:,} SI sentences".format(
-                    self._root, *found
-                )
-                + ", not {:,} with {:,} and {:,}: {}, ".format(*COUNTS, WANTED)
-                + "or allow_missing=True takes what is there."
+                f"{self._root} holds {told.format(*found)}, not {told.format(*COUNTS)}: {WANTED}, "
+                "or allow_missing=True takes what is there."
             )
         return plans.Plan(
             name=self.directory.parent.name,
