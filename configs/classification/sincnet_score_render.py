@@ -19,7 +19,7 @@ from zoo.training.optimizers import adam, faster, warmup_cosine
 
 PAPER = {}
 PARAMETERS = 589_268
-AGREES = {"tests/models/test_sincnet_parity.py": "PyTorch twin"}
+AGREES = {"tests/models/test_sincnet_parity.py": "PyTorch twin, a public module's filters"}
 SMOKE = {
     "size": "tiny", "samples": 500, "filters": 8, "taps": 31, "channels": (6, 6), "hidden": (8, 8),
     "batch": 3, "steps": 2,

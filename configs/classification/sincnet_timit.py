@@ -26,7 +26,7 @@ PAPER = {
     "the authors' repository ends at 0.577 %",
 }
 PARAMETERS = 22_772_598
-AGREES = {"tests/models/test_sincnet_parity.py": "PyTorch twin"}
+AGREES = {"tests/models/test_sincnet_parity.py": "PyTorch twin, a public module's filters"}
 SMOKE = {
     "samples": 500, "filters": 8, "taps": 31, "channels": (6, 6), "hidden": (8, 8), "batch": 3,
     "steps": 2,

@@ -1,11 +1,11 @@
-"""SincNet against a PyTorch net written apart from it, with the same weights."""
+"""SincNet against a PyTorch net written apart from it, and its filters against a public module."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo.models.classification.sincnet import SincNet
+from zoo.models.classification.sincnet import SincConv, SincNet, mel_spaced
 
 torch = pytest.importorskip("torch")
 from torch.nn import functional as F  # noqa: E402
@@ -76,3 +76,28 @@ def test_output_and_gradients_equal_torch():
     (theirs * torch.tensor(target)).sum().backward()
     assert np.abs(gradients["sinc"]["low"]).max() > 1e-3
     agree(w, gradients, rtol=2e-3, atol=2e-5)
+
+
+@pytest.mark.download
+@pytest.mark.parametrize("moved", [0.0, 3000.0])
+def test_filters_equal_a_public_module(published_modules, moved):
+    """asteroid-filterbanks (MIT): its even filters are the paper's; moved, some end at Nyquist."""
+    published_modules("asteroid-filterbanks==0.4.0")
+    from asteroid_filterbanks import ParamSincFB
+
+    filters, taps = 80, 251
+    theirs = ParamSincFB(2 * filters, taps, sample_rate=RATE)
+    edges = theirs.low_hz_.detach().numpy()[:, 0]
+    np.testing.assert_allclose(mel_spaced(filters, RATE)[:-1], edges, rtol=1e-5)
+    rng = np.random.default_rng(0)
+    for leaf in (theirs.low_hz_, theirs.band_hz_):
+        leaf.data += moved * torch.from_numpy(rng.uniform(-1, 1, leaf.shape)).float()
+    names = {"low": theirs.low_hz_, "band": theirs.band_hz_}
+    params = {name: jnp.asarray(leaf.detach().numpy()[:, 0]) for name, leaf in names.items()}
+    impulse = jnp.zeros((1, 2 * taps - 1, 1)).at[0, taps - 1].set(1.0)
+    ours = SincConv(filters, taps, RATE).apply({"params": params}, impulse)[0].T
+    expected = theirs.filters().detach().numpy()[:filters, 0]
+    low = 50 + np.abs(params["low"])
+    kept = low < RATE / 2 - 50  # above, the module leaves open what ours limits
+    assert kept.sum() > 60
+    np.testing.assert_allclose(ours[kept], expected[kept][:, ::-1], atol=2e-5)
