@@ -12,8 +12,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from zoo import command_line
-from zoo.command_line import place
+from zoo.cli import command_line
+from zoo.cli.command_line import place
 
 
 def main(words: list[str] | None = None) -> int:
@@ -36,12 +36,12 @@ def main(words: list[str] | None = None) -> int:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    from zoo import trained
+    from zoo.runs import trained
 
     command_line.prepare_devices()
     found = trained.find(options.checkpoint, options.config, options.step, options.arguments)
     if options.input:
-        from zoo import own_files
+        from zoo.songs import own_files
 
         return own_files.predict(found, options.input, options.out, force=options.force)
     from zoo.report import results

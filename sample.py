@@ -12,8 +12,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from zoo import command_line
-from zoo.command_line import above_zero, count, not_below_zero, place, whole
+from zoo.cli import command_line
+from zoo.cli.command_line import above_zero, count, not_below_zero, place, whole
 
 
 def main(words: list[str] | None = None) -> int:
@@ -52,7 +52,8 @@ def main(words: list[str] | None = None) -> int:
 
 
 def sample(options: argparse.Namespace) -> int:
-    from zoo import own_files, trained
+    from zoo.runs import trained
+    from zoo.songs import own_files
 
     command_line.prepare_devices()
     found = trained.find(options.checkpoint, options.config, options.step, options.arguments)

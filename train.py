@@ -12,8 +12,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from zoo import command_line
-from zoo.command_line import place
+from zoo.cli import command_line
+from zoo.cli.command_line import place
 
 
 def main(words: list[str] | None = None) -> int:
@@ -38,13 +38,14 @@ def main(words: list[str] | None = None) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
-    from zoo import experiment, runs
+    from zoo import experiment
+    from zoo.runs import train as training_runs
 
     command_line.prepare_devices(options.distributed)
     config = experiment.find(options.config)
     arguments = experiment.parse(config, options.arguments)
     directory = options.workdir or Path("runs") / config.name
-    complete = runs.train(
+    complete = training_runs.train(
         config, arguments, directory,
         allow_change=options.allow_config_change, board=not options.no_tensorboard,
     )  # fmt: skip

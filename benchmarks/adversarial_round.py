@@ -5,7 +5,7 @@
 
 Both frameworks start from the same weights and audio, each in a process of its own, in turns; a
 figure is the median over the rounds of the median step. Weight norm is in both; mel spectrograms
-are made beforehand for both. `gap` compares the first critic losses (round) or the output
+are made beforehand for both. `gap` compares the first discriminator losses (round) or the output
 (vocode). Run on a quiet machine.
 """
 
@@ -31,10 +31,14 @@ MATCHING = 10 * (4 / 5) / 3
 
 
 def models(tiny: int) -> tuple[Any, Any]:
-    """Generator and critic at the paper's size."""
-    from zoo.models.generation.melgan import Critic, Generator
+    """Generator and discriminator at the paper's size."""
+    from zoo.models.generation.melgan import Discriminator, Generator
 
-    return (Generator(width=32), Critic(width=4, most=32)) if tiny else (Generator(), Critic())
+    return (
+        (Generator(width=32), Discriminator(width=4, most=32))
+        if tiny
+        else (Generator(), Discriminator())
+    )
 
 
 def prepare(options: Options) -> Arrays:
@@ -49,8 +53,11 @@ def prepare(options: Options) -> Arrays:
         "mel": rng.normal(-2, 1, (batch, samples // 256, 80)),
         "clip": rng.normal(-2, 1, (1, options["frames"], 80)),
     }
-    generator, critic = models(options["tiny"])
-    for name, module, key in (("generator", generator, "mel"), ("critic", critic, "audio")):
+    generator, discriminator = models(options["tiny"])
+    for name, module, key in (
+        ("generator", generator, "mel"),
+        ("discriminator", discriminator, "audio"),
+    ):
         shapes = jax.eval_shape(module.init, jax.random.key(0), arrays[key])["params"]
         for path, leaf in flatten_dict(shapes, sep="/").items():
             if path.endswith("kernel"):
@@ -73,7 +80,7 @@ def jax_work(work: str, arrays: Arrays, tiny: int) -> Callable[[], Any]:
 
     from zoo.losses import adversarial
 
-    generator, critic = models(tiny)
+    generator, discriminator = models(tiny)
     paths = {k: v for k, v in arrays.items() if "/" in k}
     params = jax.tree.map(jnp.asarray, unflatten_dict(paths, sep="/"))
     mel, audio, clip = (jnp.asarray(arrays[key]) for key in ("mel", "audio", "clip"))
@@ -85,13 +92,13 @@ def jax_work(work: str, arrays: Arrays, tiny: int) -> Callable[[], Any]:
     def judged(p, others):
         fake = generator.apply({"params": others}, mel)
         # One batch of both, as zoo.objectives.adversarial_vocoder judges them.
-        answers = critic.apply({"params": p}, jnp.concatenate([fake, audio]))
-        losses = [adversarial.hinge_critic(*jnp.split(score, 2)) for score, _ in answers]
+        answers = discriminator.apply({"params": p}, jnp.concatenate([fake, audio]))
+        losses = [adversarial.hinge_discriminator(*jnp.split(score, 2)) for score, _ in answers]
         return jnp.mean(sum(losses))
 
     def pleased(p, others):
         fake = generator.apply({"params": p}, mel)
-        ours, theirs = (critic.apply({"params": others}, x) for x in (fake, audio))
+        ours, theirs = (discriminator.apply({"params": others}, x) for x in (fake, audio))
         features = [[f for _, f in answers] for answers in (ours, theirs)]
         pleasing = sum(adversarial.hinge_generator(score) for score, _ in ours)
         return jnp.mean(pleasing + MATCHING * adversarial.feature_matching(*features))
@@ -103,8 +110,12 @@ def jax_work(work: str, arrays: Arrays, tiny: int) -> Callable[[], Any]:
         return value, new, {**states, own: state}
 
     turns = [
-        jax.jit(lambda p, s: turn(judged, "critic", "generator", p, s), donate_argnums=(0, 1)),
-        jax.jit(lambda p, s: turn(pleased, "generator", "critic", p, s), donate_argnums=(0, 1)),
+        jax.jit(
+            lambda p, s: turn(judged, "discriminator", "generator", p, s), donate_argnums=(0, 1)
+        ),
+        jax.jit(
+            lambda p, s: turn(pleased, "generator", "discriminator", p, s), donate_argnums=(0, 1)
+        ),
     ]
     carry = [params, {name: optimiser.init(p) for name, p in params.items()}]
 
@@ -125,7 +136,7 @@ def torch_work(work: str, arrays: Arrays, tiny: int) -> Callable[[], Any]:
     import torch_melgan
     from torch.nn import functional as F
 
-    generator, critic = torch_melgan.from_arrays(arrays, *models(tiny))
+    generator, discriminator = torch_melgan.from_arrays(arrays, *models(tiny))
     mel, audio, clip = (
         torch.tensor(arrays[key]).mT.contiguous() for key in ("mel", "audio", "clip")
     )
@@ -138,28 +149,28 @@ def torch_work(work: str, arrays: Arrays, tiny: int) -> Callable[[], Any]:
         return vocode
     players = [
         torch.optim.Adam(net.parameters(), 1e-4, betas=(0.5, 0.9), fused=True)
-        for net in (critic, generator)
+        for net in (discriminator, generator)
     ]
 
     def step() -> float:
         with torch.no_grad():
             fake = generator(mel)
-        scores = zip(critic(fake), critic(audio))
+        scores = zip(discriminator(fake), discriminator(audio))
         judged = sum(F.relu(1 + f).mean() + F.relu(1 - r).mean() for (f, _), (r, _) in scores)
         players[0].zero_grad(set_to_none=True)
         judged.backward()
         players[0].step()
-        critic.requires_grad_(False)
+        discriminator.requires_grad_(False)
         with torch.no_grad():
-            real = critic(audio)
-        ours = critic(generator(mel))
+            real = discriminator(audio)
+        ours = discriminator(generator(mel))
         pairs = [pair for (_, x), (_, y) in zip(ours, real) for pair in zip(x, y)]
         matching = sum(F.l1_loss(x, y) for x, y in pairs)
         pleased = MATCHING * matching - sum(score.mean() for score, _ in ours)
         players[1].zero_grad(set_to_none=True)
         pleased.backward()
         players[1].step()
-        critic.requires_grad_(True)
+        discriminator.requires_grad_(True)
         return float(judged.detach())
 
     return step

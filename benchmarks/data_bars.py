@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 
 
 def floats(pcm: np.ndarray) -> np.ndarray:

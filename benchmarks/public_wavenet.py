@@ -6,8 +6,8 @@ r9y9's wavenet_vocoder 0.1.1 (MIT, obtained with pip into a folder that goes awa
 the same weights: 30 layers, one voice, 8-bit codes. First their loop follows what ours drew, two
 turns of the longest queue: from its logits the same noise must draw the same codes. Prints one JSON
 line: best of the interleaved rounds, process CPU time, one thread. The loop written for
-`sampling.py` is the harder rival: it multiplies all skips at once, looks up its inputs instead of
-multiplying one-hot rows, and draws without NumPy.
+`autoregressive.py` is the harder rival: it multiplies all skips at once, looks up its inputs
+instead of multiplying one-hot rows, and draws without NumPy.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from in_turns import parsed  # noqa: E402
 
-from zoo import sampling  # noqa: E402
 from zoo.models.generation.wavenet import WaveNet  # noqa: E402
+from zoo.sampling import autoregressive  # noqa: E402
 
 from sampling import cpu_time  # noqa: E402  isort: skip
 
@@ -78,9 +78,9 @@ def ours(net: torch.nn.Module, width: int) -> tuple[WaveNet, dict]:
 
 def alike(net: torch.nn.Module, model: WaveNet, variables: dict, samples: int = 1100) -> float:
     """The share of the codes that our sampler draws which their logits along them give too."""
-    state = sampling.start(model, variables)
-    noise = sampling._uniform(state, model.distribution.noise, samples)[:, 0]
-    (audio,) = sampling.generate(model, variables, length=samples, chunk=samples)
+    state = autoregressive.start(model, variables)
+    noise = autoregressive._uniform(state, model.distribution.noise, samples)[:, 0]
+    (audio,) = autoregressive.generate(model, variables, length=samples, chunk=samples)
     codes = np.array(model.distribution.encode(np.pad(audio[0, :, 0], (1, 0))))
     told = torch.nn.functional.one_hot(torch.from_numpy(codes[:-1]).long(), CODES).float()[None]
     raw = net.incremental_forward(test_inputs=told, T=samples, softmax=False, quantize=False)
@@ -100,7 +100,7 @@ def main(arguments: list[str]) -> None:
     theirs = samples // 8
 
     def drawn() -> None:
-        for _ in sampling.generate(model, variables, length=samples, chunk=samples):
+        for _ in autoregressive.generate(model, variables, length=samples, chunk=samples):
             pass
 
     with torch.inference_mode():

@@ -24,8 +24,8 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from in_turns import parsed  # noqa: E402
 
-from zoo import sampling  # noqa: E402
 from zoo.models.generation.samplernn import SampleRNN  # noqa: E402
+from zoo.sampling import autoregressive  # noqa: E402
 
 RATE = 16_000
 PAPER = {2: dict(frames=(16,), layers=3), 3: dict(frames=(2, 8), layers=1)}
@@ -109,15 +109,15 @@ def cpu_time(run) -> float:
 
 
 def measure(model: SampleRNN, variables: dict, batch: int, samples: int) -> dict:
-    folded = sampling.fold(model, variables, {})
+    folded = autoregressive.fold(model, variables, {})
     difference = logits_agree(model, variables, folded, batch)
     assert difference < 1e-2, f"the two networks disagree by {difference}"
-    state = sampling.start(model, variables, count=batch)
+    state = autoregressive.start(model, variables, count=batch)
 
     def ours() -> None:
         nonlocal state
         frames = samples // model.hop
-        audio, state = sampling._draw_block(model, folded, state, None, frames, 1.0, False)
+        audio, state = autoregressive._draw_block(model, folded, state, None, frames, 1.0, False)
         audio.block_until_ready()
 
     tiers = Tiers(model, folded, batch)
@@ -150,8 +150,8 @@ def measure(model: SampleRNN, variables: dict, batch: int, samples: int) -> dict
 def main(arguments: list[str]) -> None:
     options = parsed(arguments, dict(tiers="2,3", batch="1,8,32", width=1024, samples=1024))
     samples = options["samples"]
-    if not 16 <= samples <= sampling.BLOCK:
-        sys.exit(f"samples={samples}: 16 to {sampling.BLOCK}, one call of the compiled loop")
+    if not 16 <= samples <= autoregressive.BLOCK:
+        sys.exit(f"samples={samples}: 16 to {autoregressive.BLOCK}, one call of the compiled loop")
     torch.set_num_threads(1)
     with torch.inference_mode():
         for tiers in map(int, options["tiers"].split(",")):

@@ -1,6 +1,6 @@
 """Speed of WaveNet sampling: our cached loop, naive recomputation, and a cached PyTorch loop.
 
-    python benchmarks/sampling.py [batch=1,8] [width=64] [samples=4096]
+    python benchmarks/autoregressive.py [batch=1,8] [width=64] [samples=4096]
 
 Prints one JSON line per batch size. The PyTorch loop (eager, one thread, inference mode) has the
 same weights, rings of past inputs and one skip product; its logits are first compared with ours.
@@ -23,8 +23,8 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from in_turns import parsed  # noqa: E402
 
-from zoo import sampling  # noqa: E402
 from zoo.models.generation.wavenet import WaveNet  # noqa: E402
+from zoo.sampling import autoregressive  # noqa: E402
 
 RATE = 16_000
 
@@ -102,12 +102,14 @@ def cpu_time(run) -> float:
 
 
 def measure(model: WaveNet, variables: dict, batch: int, samples: int) -> dict:
-    folded = sampling.fold(model, variables, {})
+    folded = autoregressive.fold(model, variables, {})
     difference = logits_agree(model, folded, batch)
     assert difference < 1e-3, f"the two caches disagree by {difference}"
 
     def ours() -> None:
-        for _ in sampling.generate(model, variables, length=samples, count=batch, chunk=samples):
+        for _ in autoregressive.generate(
+            model, variables, length=samples, count=batch, chunk=samples
+        ):
             pass
 
     window = jnp.zeros((batch, model.receptive_field + 1, 1))

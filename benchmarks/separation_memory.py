@@ -24,8 +24,9 @@ def separate(seconds: int) -> None:
     import jax
     import soundfile
 
-    from zoo import experiment, inference, mesh
-    from zoo.evaluation.stem_files import separate_file
+    from zoo import experiment, mesh
+    from zoo.runs import inference
+    from zoo.songs.stem_files import separate_file
 
     made = experiment.find("wave_unet_score_render").experiment(levels=6, width=4)
     spec = made.data.spec(1)

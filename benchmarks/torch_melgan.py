@@ -83,7 +83,7 @@ class Scale(nn.Module):
         return self.score(x), features
 
 
-class Critic(nn.Module):
+class Discriminator(nn.Module):
     """Audio [B 1 T] -> (score, features) per scale."""
 
     def __init__(self, sizes: Any):
@@ -101,10 +101,10 @@ class Critic(nn.Module):
 
 
 def from_arrays(
-    arrays: Mapping[str, np.ndarray], generator: Any, critic: Any
-) -> tuple[Generator, Critic]:
+    arrays: Mapping[str, np.ndarray], generator: Any, discriminator: Any
+) -> tuple[Generator, Discriminator]:
     """Both nets in the sizes of the zoo's modules, with the weights of `arrays`."""
-    nets = {"generator": Generator(generator), "critic": Critic(critic)}
+    nets = {"generator": Generator(generator), "discriminator": Discriminator(discriminator)}
     for name, net in nets.items():
         state = {}
         for path, array in arrays.items():
@@ -120,4 +120,4 @@ def from_arrays(
                 order = (1, 2, 0) if place.startswith("up_") else (2, 1, 0)
                 state[f"{place}.parametrizations.weight.original1"] = array.transpose(order)
         net.load_state_dict({k: torch.tensor(np.ascontiguousarray(v)) for k, v in state.items()})
-    return nets["generator"], nets["critic"]
+    return nets["generator"], nets["discriminator"]

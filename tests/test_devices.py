@@ -40,7 +40,7 @@ random = np.random.default_rng(0)
 host = [{"audio": random.normal(size=(16, 50, 2)).astype("f"),
          "tags": random.normal(size=(16, 4)).astype("f")} for _ in range(3)]
 build = partial(state.initial, objective, optimizers, 0.99, 0)
-begun, shardings = state.birth(mesh, build, meshes.global_batch(mesh, host[0]))
+begun, shardings = state.init_sharded(mesh, build, meshes.global_batch(mesh, host[0]))
 split = sum(not s.is_fully_replicated for s in jax.tree.leaves(shardings))
 ((_, run),) = loop.compile_turns(mesh, objective, optimizers, loop.Schedule(3), shardings)
 losses = []
@@ -84,7 +84,8 @@ def test_a_carry_of_any_batch_finds_a_place_on_any_number_of_devices():
 
 VOICES = """
 import jax, jax.numpy as jnp, numpy as np
-from zoo import mesh as meshes, sampling
+from zoo import mesh as meshes
+from zoo.sampling import autoregressive
 from zoo.distributions import Categorical
 from zoo.models.generation.samplernn import SampleRNN
 from zoo.models.generation.wavenet import WaveNet
@@ -99,19 +100,19 @@ for model in (
     one = jax.tree.map(lambda s: jnp.asarray(random.normal(0, 0.5, s.shape), s.dtype), shapes)
     eight = jax.device_put(one, meshes.replicated(mesh))
     audio = [
-        np.concatenate(list(sampling.generate(model, variables, length=2500, count=8)), 1)
+        np.concatenate(list(autoregressive.generate(model, variables, length=2500, count=8)), 1)
         for variables in (one, eight)
     ]
     np.testing.assert_allclose(audio[1], audio[0], atol=1e-6)
     assert len(np.unique(audio[0])) > 10
-    state = sampling.spread(model, sampling.start(model, eight, count=8), mesh)
+    state = autoregressive.spread(model, autoregressive.start(model, eight, count=8), mesh)
     assert all(len(x.sharding.device_set) == 8 for x in jax.tree.leaves(state))
     assert state.voices.sharding.shard_shape((8,)) == (1,)
-    folded = sampling.fold(model, eight, {})
-    block = sampling._draw_block.lower(model, folded, state, None, 1024, 1.0, False).compile()
+    folded = autoregressive.fold(model, eight, {})
+    block = autoregressive._draw_block.lower(model, folded, state, None, 1024, 1.0, False).compile()
     words = block.as_text()
     assert not any(word in words for word in ("all-reduce", "all-gather", "collective-permute"))
-assert sampling._draw_block._cache_size() == 4, "one compilation a model and a placement"
+assert autoregressive._draw_block._cache_size() == 4, "one compilation a model and a placement"
 """
 
 

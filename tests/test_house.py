@@ -21,19 +21,18 @@ ROOMS = {
     "losses": {"losses", "signal"},
     "distributions": {"signal"},
     "models": {"layers", "signal", "distributions"},
-    "objectives": {
-        "objectives", "losses", "signal", "distributions", "conditions", "sampling", "layers",
-    },
+    "objectives": {"objectives", "losses", "signal", "distributions", "sampling", "layers"},
     "training": {"training", "objectives", "mesh"},
-    "data": {"data"},
+    "audio": {"audio"},
+    "data": {"data", "audio"},
     "metrics": {"metrics"},
-    "sampling": {"distributions", "conditions", "signal", "mesh"},
-    "conditions": set(),
+    "sampling": {"sampling", "distributions", "signal", "mesh"},
     "mesh": set(),
     "checkpoints": None,
-}  # fmt: skip
+}
 FOREIGN = {
     "signal": {"flax", "optax", "librosa", "soundfile"},
+    "audio": {"jax", "flax", "optax"},
     "data": {"jax", "flax", "optax"},
     "metrics": {"flax", "optax"},
     "models": {"optax", "soundfile", "librosa"},

@@ -7,11 +7,12 @@ import jax
 import numpy as np
 import pytest
 
-from zoo import contract, inference, runs, trained
 from zoo import experiment as experiments
 from zoo import mesh as meshes
 from zoo.distributions import Categorical
 from zoo.objectives.base import Request
+from zoo.runs import contract, inference, trained
+from zoo.runs import train as training_runs
 from zoo.training import loop, state
 
 NAMES = list(experiments.names())
@@ -91,10 +92,10 @@ def small(learner):
     experiment = learner.experiment(**learner.smoke)
     mesh = meshes.make()
     build = partial(
-        state.initial, experiment.objective, experiment.optimizers, experiment.average, 0
+        state.initial, experiment.objective, experiment.optimizers, experiment.ema_decay, 0
     )
     batch = fake_batch(experiment)
-    begun, shardings = state.birth(mesh, build, meshes.global_batch(mesh, batch))
+    begun, shardings = state.init_sharded(mesh, build, meshes.global_batch(mesh, batch))
     return experiment, mesh, begun, shardings, batch
 
 
@@ -128,11 +129,11 @@ def test_learns(small):
             for path, leaf in jax.tree_util.tree_leaves_with_path(gradient)
             if not np.all(np.isfinite(leaf)) or not np.any(np.asarray(leaf))
         ]
-        exempt = getattr(objective, "without_gradient", ())
+        exempt = getattr(objective, "zero_gradient_at_init", ())
         dead = [path for path in dead if not any(word in path for word in exempt)]
         assert not dead, (
             f"no (finite) gradient for {turn.player}: {dead}; leave out what the output does not "
-            "depend on, or name it in the objective's `without_gradient` and say why"
+            "depend on, or name it in the objective's `zero_gradient_at_init` and say why"
         )
     after = jax.device_get(begun.variables)
     jax.tree.map(np.testing.assert_array_equal, variables.frozen, after.frozen)
@@ -160,7 +161,9 @@ def test_trains_evaluates_and_sounds(name, tmp_path):
     learner = experiments.find(name)
     arguments = {**learner.defaults, **learner.smoke}
     experiment = learner.experiment(**arguments)
-    assert runs.train(learner, arguments, tmp_path / "run", allow_change=False, board=False)
+    assert training_runs.train(
+        learner, arguments, tmp_path / "run", allow_change=False, board=False
+    )
     found = trained.load(tmp_path / "run", step="latest")
     from zoo.report import results
 
@@ -220,7 +223,7 @@ def test_trains_in_bfloat16_on_eight_gpus_or_tpus(name):
             if kinds != {"bfloat16"} and not whole and LOGITS not in sum(sizes, ())
             and sizes[0][0] > 1 and not begun.variables.frozen
         ]  # fmt: skip
-        assert not rounded, f"{turn.player}: float32 without precision=WHOLE: {rounded}"
+        assert not rounded, f"{turn.player}: float32 without precision=HIGHEST: {rounded}"
         text = traced.lower(lowering_platforms=("cuda", "tpu")).as_text()
         donated = re.findall("jax.buffer_donor|tf.aliasing_output", text)
         assert len(donated) == len(jax.tree.leaves(begun)), turn.player
@@ -232,10 +235,10 @@ def abstract_turns(experiment, mesh):
     objective, sharding = experiment.objective, meshes.batch_sharding(mesh)
     spec = experiment.data.spec(experiment.batch)
     batch = {k: jax.ShapeDtypeStruct(v.shape, v.dtype, sharding=sharding) for k, v in spec.items()}
-    build = partial(state.initial, objective, experiment.optimizers, experiment.average, 0)
+    build = partial(state.initial, objective, experiment.optimizers, experiment.ema_decay, 0)
     begun = state.abstract(mesh, build, batch)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, begun)
-    schedule = runs.schedule(experiment)
+    schedule = training_runs.schedule(experiment)
     turns = loop.compile_turns(mesh, objective, experiment.optimizers, schedule, shardings)
     return begun, batch, {id(run): (turn, run) for turn, run in turns}.values()
 

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.signal import mu_law
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Categorical:
     def mean(self, raw: jax.Array) -> jax.Array:
         amplitudes = self.decode(jnp.arange(self.codes))
         chances = jax.nn.softmax(raw.astype(jnp.float32))
-        return jnp.matmul(chances, amplitudes[:, None], precision=WHOLE)
+        return jnp.matmul(chances, amplitudes[:, None], precision=HIGHEST)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class MixtureOfLogistics:
     log_scale_min: float = -14.0
 
     noise = 2
-    precision = WHOLE  # a mean may not: it is sound
+    precision = HIGHEST  # a mean may not: it is sound
 
     @property
     def parameters(self) -> int:
@@ -161,7 +161,7 @@ class Gaussian:
 
     parameters = 2
     noise = 1
-    precision = WHOLE
+    precision = HIGHEST
 
     def encode(self, audio: jax.Array) -> jax.Array:
         return audio

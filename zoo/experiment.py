@@ -30,8 +30,9 @@ TASKS = ("classification", "separation", "generation")
 class Experiment:
     """Everything a row of a paper needs; the return value of a config.
 
-    batch: examples of the global batch, over all devices and hosts. average: decay of the moving
-    average of weights, 0 for none. accumulate: pieces of a batch whose gradients are added.
+    batch: examples of the global batch, over all devices and hosts. ema_decay: of the exponential
+    moving average (EMA) of the weights, 0 for none. accumulate: pieces of a batch whose gradients
+    are averaged.
     initial: for a player or frozen network, a run directory or published weights to start from.
     """
 
@@ -42,7 +43,7 @@ class Experiment:
     batch: int
     steps: int
     seed: int = 0
-    average: float = 0.0
+    ema_decay: float = 0.0
     accumulate: int = 1
     fsdp: int = 1
     plateau: Plateau | None = None
@@ -178,11 +179,12 @@ def parse(
 
 # None of these makes nothing; of others, as `lstm_layers` or `shuffle`, 0 may leave a part out.
 COUNTS = (
-    "accumulate", "batch", "bins", "code_width", "codes", "critic_turns", "critic_width", "depth",
-    "dim", "embedding", "encoder", "features", "filters", "flows", "frames", "fsdp", "gate", "gru",
-    "harmonics", "hidden", "hop", "iterations", "layers", "most", "n_fft", "prior_layers",
-    "prior_width", "rank", "recurrent", "samples", "scales", "skip", "stacks", "steps", "taps",
-    "teacher_gate", "teacher_layers", "teacher_skip", "teacher_width", "tiers", "width", "window",
+    "accumulate", "batch", "bins", "code_width", "codes", "discriminator_turns",
+    "discriminator_width", "depth", "dim", "embedding", "encoder", "features", "filters", "flows",
+    "frames", "fsdp", "gate", "gru", "harmonics", "hidden", "hop", "iterations", "layers", "most",
+    "n_fft", "prior_layers", "prior_width", "rank", "recurrent", "samples", "scales", "skip",
+    "stacks", "steps", "taps", "teacher_gate", "teacher_layers", "teacher_skip", "teacher_width",
+    "tiers", "width", "window",
 )  # fmt: skip
 # A seed: what JAX and NumPy both take; of anything else less makes sense.
 MOST = {"seed": 2**63 - 1, "batch": 2**20}

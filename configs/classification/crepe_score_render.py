@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
 from zoo.data.pitch_targets import PitchTarget, Span
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.errors import BadInput
 from zoo.evaluation.pitch import Pitch
@@ -34,7 +34,7 @@ def config(
     prior: float = -4.5,
     batch: int = 64,
     steps: int = 1500,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -50,11 +50,11 @@ def config(
     return Experiment(
         data=Data(ScoreRender("notes", size), transforms),
         objective=Supervised(model, binary_cross_entropy, target="salience", link=sigmoid),
-        optimizers={"model": adam(warmup_cosine(rate, steps, 50))},
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50))},
         evaluation=Pitch(SAMPLES, last=11_200, batch=70),  # all windows of a note at once
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=500,
         evaluate_limit=100,
         save_every=250,

@@ -12,8 +12,8 @@ Cost: 12 million multiplications for 3 s; time on MagnaTagATune not measured.
 
 import jax.numpy as jnp
 
-from zoo.data.magnatagatune import MagnaTagATune
 from zoo.data.pipeline import Data
+from zoo.data.sets.magnatagatune import MagnaTagATune
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment
@@ -47,7 +47,7 @@ def config(
     hidden: int = 100,
     batch: int = 32,
     steps: int = 58_400,
-    rate: float = 0.01,
+    learning_rate: float = 0.01,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -61,7 +61,7 @@ def config(
             (Crop(model.samples), ToFloat(), Keep("audio", "tags")),
         ),
         objective=Supervised(model, binary_cross_entropy, link=sigmoid),
-        optimizers={"model": nesterov(rate)},
+        optimizers={"model": nesterov(learning_rate)},
         evaluation=Tagging(model.samples, batch=batch),
         batch=batch,
         steps=steps,

@@ -11,9 +11,9 @@ audio (see the model). Audio is the reader's own download: path=FOLDER. Cost: no
 import jax.numpy as jnp
 import optax
 
-from zoo.data.magnatagatune import MagnaTagATune
-from zoo.data.million_song import MillionSong
 from zoo.data.pipeline import Data
+from zoo.data.sets.magnatagatune import MagnaTagATune
+from zoo.data.sets.million_song import MillionSong
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.errors import BadInput
 from zoo.evaluation.tagging import Tagging
@@ -46,7 +46,7 @@ def config(
     hidden: int = 200,
     batch: int = 32,
     steps: int = 350_400,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     decay: float = 1e-5,
     bfloat16: bool = False,
     seed: int = 0,
@@ -61,7 +61,7 @@ def config(
     return Experiment(
         data=Data(source, (Crop(model.samples), ToFloat(), Keep("audio", "tags"))),
         objective=Supervised(model, binary_cross_entropy, link=sigmoid),
-        optimizers={"model": optax.chain(kernel_penalty(decay), adam(rate))},
+        optimizers={"model": optax.chain(kernel_penalty(decay), adam(learning_rate))},
         evaluation=Tagging(model.samples, batch=batch),
         batch=batch,
         steps=steps,

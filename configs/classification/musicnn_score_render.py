@@ -7,7 +7,7 @@ middle=64 hidden=200 is its full size. Minutes on two cores.
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment
@@ -32,7 +32,7 @@ def config(
     hidden: int = 64,
     batch: int = 8,
     steps: int = 600,
-    rate: float = 2e-3,
+    learning_rate: float = 2e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -43,11 +43,11 @@ def config(
     return Experiment(
         data=Data(source, (Crop(model.samples), ToFloat(), Keep("audio", "tags", "known"))),
         objective=Supervised(model, binary_cross_entropy, mask="known", link=sigmoid),
-        optimizers={"model": adam(warmup_cosine(rate, steps, 50))},
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50))},
         evaluation=Tagging(model.samples, batch=32),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=300,
         save_every=100,
         seed=seed,

@@ -10,15 +10,15 @@ GPUs, are reported. The clip of gradients works here, in the port it does nothin
 import jax.numpy as jnp
 import optax
 
-from zoo.data.maestro import Maestro
 from zoo.data.note_rolls import NoteCrop, NoteRolls
 from zoo.data.pipeline import Data
+from zoo.data.sets.maestro import Maestro
 from zoo.data.transforms import Keep, ToFloat
-from zoo.evaluation.note_decoding import Windows
 from zoo.evaluation.transcription import Transcription as Transcribing
 from zoo.experiment import Experiment
 from zoo.models.classification.onsets_frames import OnsetsFrames
 from zoo.objectives.transcription import Transcription
+from zoo.songs.note_decoding import Windows
 from zoo.training.optimizers import adam
 
 PAPER = {
@@ -48,7 +48,7 @@ def config(
     samples: int = 327_680,
     batch: int = 8,
     steps: int = 670_000,
-    rate: float = 6e-4,
+    learning_rate: float = 6e-4,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -59,12 +59,12 @@ def config(
     transforms = (
         NoteCrop(samples), ToFloat(), NoteRolls(weight=weight), Keep("audio", *targets),
     )  # fmt: skip
-    schedule = optax.exponential_decay(rate, 10_000, 0.98, staircase=True)
+    schedule = optax.exponential_decay(learning_rate, 10_000, 0.98, staircase=True)
     margin = samples // 8 // 512 * 512
     return Experiment(
         data=Data(Maestro(path, chunk_seconds=samples / 16_000), transforms),
         objective=Transcription(model, weights="weights" if weight else None),
-        optimizers={"model": adam(schedule, clip=3.0)},
+        optimizers={"model": adam(schedule, clip_norm=3.0)},
         evaluation=Transcribing(Windows(samples, margin, batch=4)),
         batch=batch,
         steps=steps,

@@ -13,13 +13,13 @@ import jax.numpy as jnp
 
 from zoo.data.note_rolls import NoteCrop, NoteRolls
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Keep, ToFloat
-from zoo.evaluation.note_decoding import Windows
 from zoo.evaluation.transcription import Transcription as Transcribing
 from zoo.experiment import Experiment
 from zoo.models.classification.onsets_frames import OnsetsFrames
 from zoo.objectives.transcription import Transcription
+from zoo.songs.note_decoding import Windows
 from zoo.training.optimizers import adam, warmup_cosine
 
 PAPER = {}
@@ -43,7 +43,7 @@ def config(
     samples: int = 16_384,
     batch: int = 4,
     steps: int = 3000,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -56,11 +56,11 @@ def config(
     return Experiment(
         data=Data(ScoreRender("piano", size), transforms),
         objective=Transcription(model, emphasis=emphasis),
-        optimizers={"model": adam(warmup_cosine(rate, steps, 50), clip=3.0)},
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=3.0)},
         evaluation=Transcribing(Windows(131_072, 16_384, batch=2)),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=500,
         evaluate_limit=10,
         save_every=250,

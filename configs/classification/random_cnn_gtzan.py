@@ -5,13 +5,13 @@ and penalties. Default is the best, VGG; net=sample_level (50.5), frame_level (4
 on are the others. Deviations: one machine per genre where theirs decide between pairs; the grid's
 best is that of average precision, not of accuracy. rows is room for training clips. Some seconds
 per clip on two cores. path=FOLDER is GTZAN, the reader's own, with the fault-filtered lists of its
-files beside it (zoo/data/gtzan.py says where they are).
+files beside it (zoo/data/sets/gtzan.py says where they are).
 """
 
 from typing import Literal
 
-from zoo.data.gtzan import Gtzan
 from zoo.data.pipeline import Data
+from zoo.data.sets.gtzan import Gtzan
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment

@@ -10,8 +10,8 @@ judged by average precision, not by the loss. Audio is the reader's own download
 
 import jax.numpy as jnp
 
-from zoo.data.magnatagatune import MagnaTagATune
 from zoo.data.pipeline import Data
+from zoo.data.sets.magnatagatune import MagnaTagATune
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment
@@ -41,7 +41,7 @@ def config(
     widths: tuple[int, int, int] = (128, 256, 512),
     batch: int = 23,
     steps: int = 660_000,
-    rate: float = 0.01,
+    learning_rate: float = 0.01,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -54,7 +54,7 @@ def config(
             (Crop(model.samples), ToFloat(), Keep("audio", "tags")),
         ),
         objective=Supervised(model, binary_cross_entropy, link=sigmoid),
-        optimizers={"model": nesterov(inverse_time(rate, 1e-6))},
+        optimizers={"model": nesterov(inverse_time(learning_rate, 1e-6))},
         evaluation=Tagging(model.samples, batch=batch),
         batch=batch,
         steps=steps,

@@ -7,7 +7,7 @@ is its full size. What it learns is which instruments play, and a little of how.
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment
@@ -28,7 +28,7 @@ def config(
     widths: tuple[int, int, int] = (32, 64, 128),
     batch: int = 16,
     steps: int = 900,
-    rate: float = 2e-3,
+    learning_rate: float = 2e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -41,11 +41,11 @@ def config(
     return Experiment(
         data=Data(source, (Crop(model.samples), ToFloat(), Keep("audio", "tags", "known"))),
         objective=Supervised(model, binary_cross_entropy, mask="known", link=sigmoid),
-        optimizers={"model": adam(warmup_cosine(rate, steps, 50))},
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50))},
         evaluation=Tagging(model.samples, batch=32),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=300,
         save_every=100,
         seed=seed,

@@ -6,8 +6,8 @@ theirs are frames that vote; guesses as in the model's file. rows is room for tr
 second per clip on two cores. path=FOLDER is GTZAN, the reader's own.
 """
 
-from zoo.data.gtzan import Gtzan
 from zoo.data.pipeline import Data
+from zoo.data.sets.gtzan import Gtzan
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment

@@ -6,7 +6,7 @@ evaluation. svm=true fits a linear SVM instead. About three minutes on two cores
 """
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment

@@ -8,14 +8,14 @@ multiplies the learning rate of the cut-offs, which are in Hz: with 1 they hardl
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Gain, Keep, ToFloat
 from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment
 from zoo.losses.tagging import binary_cross_entropy
 from zoo.models.classification.sincnet import SincNet
 from zoo.objectives.supervised import Supervised, sigmoid
-from zoo.training.optimizers import adam, faster, warmup_cosine
+from zoo.training.optimizers import adam, scale_learning_rate, warmup_cosine
 
 PAPER = {}
 PARAMETERS = 589_268
@@ -36,7 +36,7 @@ def config(
     filter_rate: float = 1000.0,
     batch: int = 32,
     steps: int = 800,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -49,11 +49,15 @@ def config(
     return Experiment(
         data=Data(source, cut),
         objective=Supervised(model, binary_cross_entropy, mask="known", link=sigmoid),
-        optimizers={"model": faster(adam(warmup_cosine(rate, steps, 50)), "sinc/", filter_rate)},
+        optimizers={
+            "model": scale_learning_rate(
+                adam(warmup_cosine(learning_rate, steps, 50)), "sinc/", filter_rate
+            )
+        },
         evaluation=Tagging(samples, batch=64),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=200,
         save_every=100,
         seed=seed,

@@ -11,14 +11,14 @@ import jax.numpy as jnp
 import optax
 
 from zoo.data.pipeline import Data
-from zoo.data.timit import Timit
+from zoo.data.sets.timit import Timit
 from zoo.data.transforms import Crop, Gain, Keep, ToFloat
 from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment
 from zoo.losses.tagging import cross_entropy
 from zoo.models.classification.sincnet import SincNet
 from zoo.objectives.supervised import Supervised
-from zoo.training.optimizers import faster
+from zoo.training.optimizers import scale_learning_rate
 
 PAPER = {
     "accuracy": 0.9915,
@@ -48,7 +48,7 @@ def config(
     filter_rate: float = 1.0,
     batch: int = 128,
     steps: int = 288_000,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -57,12 +57,12 @@ def config(
         len(source.info.labels), samples, source.sample_rate, filters, taps, channels,
         hidden=hidden, dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )  # fmt: skip
-    rms = optax.rmsprop(rate, decay=0.95, eps=1e-8, eps_in_sqrt=False)
+    rms = optax.rmsprop(learning_rate, decay=0.95, eps=1e-8, eps_in_sqrt=False)
     cut = (Crop(samples), ToFloat(), Gain(0.8, 1.2, ("audio",)), Keep("audio", "tags"))
     return Experiment(
         data=Data(source, cut),
         objective=Supervised(model, nats, link=jax.nn.log_softmax),
-        optimizers={"model": faster(rms, "sinc/", filter_rate)},
+        optimizers={"model": scale_learning_rate(rms, "sinc/", filter_rate)},
         evaluation=Tagging(samples, batch=batch, hop=source.sample_rate // 100),
         batch=batch,
         steps=steps,

@@ -9,8 +9,8 @@ Deviation: the spectral loss is a mean over frames and bins; the paper's scale i
 
 import jax.numpy as jnp
 
-from zoo.data.folder import Folder
 from zoo.data.pipeline import Data
+from zoo.data.sets.folder import Folder
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.distributions import Gaussian
 from zoo.evaluation.vocoding import Vocoding
@@ -50,7 +50,7 @@ def config(
     samples: int = 12_000,
     batch: int = 8,
     steps: int = 500_000,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -66,11 +66,11 @@ def config(
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio"))),
         objective=Distillation(student, wavenet, spec),
-        optimizers={"student": adam(halving(rate, 200_000), clip=10.0)},
+        optimizers={"student": adam(halving(learning_rate, 200_000), clip_norm=10.0)},
         evaluation=Vocoding(samples, spec),
         batch=batch,
         steps=steps,
-        average=0.9999,
+        ema_decay=0.9999,
         evaluate_every=5000,
         evaluate_limit=50,
         save_every=2000,

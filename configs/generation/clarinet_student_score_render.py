@@ -12,7 +12,7 @@ from dataclasses import replace
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.distributions import Gaussian
 from zoo.evaluation.vocoding import Vocoding
@@ -46,7 +46,7 @@ def config(
     samples: int = 8000,
     batch: int = 2,
     steps: int = 600,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -61,11 +61,11 @@ def config(
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
         objective=Distillation(student, wavenet, spec, transform=(1024, 200, 800)),
-        optimizers={"student": adam(warmup_cosine(rate, steps, 50), clip=10.0)},
+        optimizers={"student": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=10.0)},
         evaluation=Vocoding(samples, spec),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=300,
         evaluate_limit=4,
         save_every=150,

@@ -9,8 +9,8 @@ two-dimensional; the first convolution has one tap, that code's 32.
 
 import jax.numpy as jnp
 
-from zoo.data.folder import Folder
 from zoo.data.pipeline import Data
+from zoo.data.sets.folder import Folder
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.distributions import Gaussian
 from zoo.evaluation.generation import Likelihood
@@ -38,7 +38,7 @@ def config(
     samples: int = 12_000,
     batch: int = 8,
     steps: int = 1_000_000,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -55,11 +55,11 @@ def config(
         objective=Autoregressive(
             model, condition=lambda batch: mel.log_mel(batch["audio"], spec)[..., 0]
         ),
-        optimizers={"model": adam(halving(rate, 200_000), clip=10.0)},
+        optimizers={"model": adam(halving(learning_rate, 200_000), clip_norm=10.0)},
         evaluation=Likelihood(samples + context, context),
         batch=batch,
         steps=steps,
-        average=0.9999,
+        ema_decay=0.9999,
         evaluate_every=5000,
         evaluate_limit=200,
         save_every=2000,

@@ -11,7 +11,7 @@ from dataclasses import replace
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.distributions import Gaussian
 from zoo.evaluation.generation import Likelihood
@@ -38,7 +38,7 @@ def config(
     samples: int = 8000,
     batch: int = 2,
     steps: int = 800,
-    rate: float = 2e-3,
+    learning_rate: float = 2e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -54,11 +54,11 @@ def config(
         objective=Autoregressive(
             model, condition=lambda batch: mel.log_mel(batch["audio"], spec)[..., 0]
         ),
-        optimizers={"model": adam(warmup_cosine(rate, steps, 50), clip=10.0)},
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=10.0)},
         evaluation=Likelihood(2 * samples + context, context, batch=1),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=400,
         evaluate_limit=4,
         save_every=200,

@@ -9,7 +9,7 @@ Guesses: windows of 1024 samples, batch 128, Adam at 1e-3 with gradients clipped
 
 import jax.numpy as jnp
 
-from zoo.data.folder import Folder
+from zoo.data.sets.folder import Folder
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.data.windows import Windows
 from zoo.distributions import Categorical
@@ -38,7 +38,7 @@ def config(
     samples: int = 1024,
     batch: int = 128,
     steps: int = 300_000,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -53,7 +53,7 @@ def config(
             samples,
         ),
         objective=RecurrentLikelihood(model),
-        optimizers={"model": adam(rate, clip=1.0)},
+        optimizers={"model": adam(learning_rate, clip_norm=1.0)},
         evaluation=Likelihood(CLIP, batch=8),
         batch=batch,
         steps=steps,

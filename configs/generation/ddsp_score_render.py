@@ -8,9 +8,9 @@ layers=3 harmonics=100 is the paper's size.
 
 import jax.numpy as jnp
 
-from zoo.data.orchestration import FAMILIES
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.orchestration import FAMILIES
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.resynthesis import Resynthesised
 from zoo.experiment import Experiment
@@ -34,7 +34,7 @@ def config(
     samples: int = 16_384,
     batch: int = 8,
     steps: int = 500,
-    rate: float = 2e-3,
+    learning_rate: float = 2e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -46,11 +46,11 @@ def config(
     return Experiment(
         data=Data(ScoreRender("notes", size), transforms),
         objective=Resynthesis(model, "pitch", "family", PitchTracker()),
-        optimizers={"model": adam(warmup_cosine(rate, steps, 50), clip=3.0)},
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=3.0)},
         evaluation=Resynthesised(samples, model.hop, keys=keys),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=250,
         evaluate_limit=64,
         save_every=100,

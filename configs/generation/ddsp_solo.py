@@ -13,9 +13,9 @@ ddsp_violin`, ddsp_flute, ddsp_trumpet, ddsp_tenor_saxophone.
 import jax.numpy as jnp
 import optax
 
-from zoo.data.folder import Folder
 from zoo.data.pipeline import Data
 from zoo.data.pitch_targets import CropFrames
+from zoo.data.sets.folder import Folder
 from zoo.data.transforms import Keep, ToFloat
 from zoo.errors import BadInput
 from zoo.evaluation.resynthesis import Resynthesised
@@ -65,7 +65,7 @@ def config(
     weights: str = "crepe_tiny",
     batch: int = 32,
     steps: int = 40_000,
-    rate: float = 3e-4,
+    learning_rate: float = 3e-4,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -85,7 +85,9 @@ def config(
     return Experiment(
         data=Data(Pitched(folder, tracker, model.hop), transforms),
         objective=Resynthesis(model, "f0", None, tracker, REGISTERS.get(instrument)),
-        optimizers={"model": adam(optax.exponential_decay(rate, 10_000, 0.98), clip=3.0)},
+        optimizers={
+            "model": adam(optax.exponential_decay(learning_rate, 10_000, 0.98), clip_norm=3.0)
+        },
         evaluation=Resynthesised(samples, model.hop, keys=("f0",), tracker=tracker),
         batch=batch,
         steps=steps,

@@ -1,11 +1,11 @@
 """HiFi-GAN V1 (Kong et al., NeurIPS 2020, table 1) on LJSpeech: a vocoder at 22,050 Hz.
 
 LJSpeech is the reader's own download: path=FOLDER of its wav files; any folder of sound will do.
-The published weights `hifigan_ljspeech` and `hifigan_universal` are of this config.
-2.5 million steps in the paper (reported, unchecked). Deviations: levels are set per record of four
-seconds or more, a tenth of the files is held out (the published weights have heard most of it),
-generator and critics each see a fresh batch, and the learning rate falls by 0.999 every 809 steps,
-an epoch of the authors' 12,950 files.
+The published weights `hifigan_ljspeech` and `hifigan_universal` are of this config. 2.5 million
+steps in the paper (reported, unchecked). Deviations: levels are set per record of four seconds or
+more, a tenth of the files is held out (the published weights have heard most of it), generator and
+discriminators each see a fresh batch, and the learning rate falls by 0.999 every 809 steps, an
+epoch of the authors' 12,950 files.
 """
 
 from dataclasses import replace
@@ -13,14 +13,14 @@ from dataclasses import replace
 import jax.numpy as jnp
 import optax
 
-from zoo.data.folder import Folder
 from zoo.data.levels import Peak
 from zoo.data.pipeline import Data
+from zoo.data.sets.folder import Folder
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
-from zoo.losses.adversarial import least_squares_critic, least_squares_generator
-from zoo.models.generation.hifigan import Critic, Generator
+from zoo.losses.adversarial import least_squares_discriminator, least_squares_generator
+from zoo.models.generation.hifigan import Discriminator, Generator
 from zoo.objectives.adversarial_vocoder import Vocoder
 from zoo.signal import mel
 from zoo.training.optimizers import adam
@@ -51,26 +51,26 @@ def config(
     samples: int = 8192,
     batch: int = 16,
     steps: int = 2_500_000,
-    rate: float = 2e-4,
+    learning_rate: float = 2e-4,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     spec = mel.HIFIGAN
     source = Folder(path, spec.sample_rate, chunk_seconds=4.0)
-    falling = optax.exponential_decay(rate, 809, 0.999, staircase=True)
-    optimizer = adam(falling, b1=0.8, b2=0.99, decay=0.01)
+    falling = optax.exponential_decay(learning_rate, 809, 0.999, staircase=True)
+    optimizer = adam(falling, b1=0.8, b2=0.99, weight_decay=0.01)
     objective = Vocoder(
         Generator(
             width=width, kernels=kernels, dilations=((1, 3, 5),) * len(kernels), dtype=dtype
-        ),
-        Critic(periods, scales, narrower, dtype=dtype), spec, judge=least_squares_critic,
-        please=least_squares_generator, matching=2.0, spectral=45.0, spectral_spec=LOSS,
+        ), Discriminator(periods, scales, narrower, dtype=dtype), spec,
+        discriminator_loss=least_squares_discriminator, generator_loss=least_squares_generator,
+        feature_matching=2.0, spectral=45.0, spectral_spec=LOSS,
     )  # fmt: skip
     return Experiment(
         data=Data(source, (ToFloat(), Peak(0.95), Crop(samples), Keep("audio"))),
         objective=objective,
-        optimizers={"critic": optimizer, "generator": optimizer},
+        optimizers={"discriminator": optimizer, "generator": optimizer},
         evaluation=Vocoding(samples, spec),
         batch=batch,
         steps=steps,

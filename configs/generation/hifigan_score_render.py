@@ -1,9 +1,9 @@
 """HiFi-GAN (Kong et al. 2020) as a vocoder of the embedded piano music at 16 kHz.
 
-A quarter of V1's width, two of its three kernels and five of its eight critics at a sixteenth of
-their width, for two cores; width=512 kernels=3,7,11 periods=2,3,5,7,11 scales=3 narrower=1 is the
-paper's size. After 1,069 rounds (four minutes here) it has the music's envelope and spectrum, not
-yet its harmonics.
+A quarter of V1's width, two of its three kernels and five of its eight discriminators at a
+sixteenth of their width, for two cores; width=512 kernels=3,7,11 periods=2,3,5,7,11 scales=3
+narrower=1 is the paper's size. After 1,069 rounds (four minutes here) it has the music's envelope
+and spectrum, not yet its harmonics.
 """
 
 from dataclasses import replace
@@ -11,12 +11,12 @@ from dataclasses import replace
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
-from zoo.losses.adversarial import least_squares_critic, least_squares_generator
-from zoo.models.generation.hifigan import Critic, Generator
+from zoo.losses.adversarial import least_squares_discriminator, least_squares_generator
+from zoo.models.generation.hifigan import Discriminator, Generator
 from zoo.objectives.adversarial_vocoder import Vocoder
 from zoo.signal import mel
 from zoo.training.optimizers import adam
@@ -38,28 +38,30 @@ def config(
     samples: int = 4096,
     batch: int = 4,
     steps: int = 1600,
-    rate: float = 5e-4,
+    learning_rate: float = 5e-4,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     spec = replace(mel.HIFIGAN, sample_rate=16_000)
-    optimizer = adam(rate, b1=0.8, b2=0.99, decay=0.01)
+    optimizer = adam(learning_rate, b1=0.8, b2=0.99, weight_decay=0.01)
     objective = Vocoder(
-        Generator(
-            width=width, kernels=kernels, dilations=((1, 3, 5),) * len(kernels), dtype=dtype
-        ),
-        Critic(periods, scales, narrower, dtype=dtype), spec, judge=least_squares_critic,
-        please=least_squares_generator, matching=2.0, spectral=45.0,
-    )  # fmt: skip
+        Generator(width=width, kernels=kernels, dilations=((1, 3, 5),) * len(kernels), dtype=dtype),
+        Discriminator(periods, scales, narrower, dtype=dtype),
+        spec,
+        discriminator_loss=least_squares_discriminator,
+        generator_loss=least_squares_generator,
+        feature_matching=2.0,
+        spectral=45.0,
+    )
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
         objective=objective,
-        optimizers={"critic": optimizer, "generator": optimizer},
+        optimizers={"discriminator": optimizer, "generator": optimizer},
         evaluation=Vocoding(samples, spec),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=200,
         evaluate_limit=8,
         save_every=200,

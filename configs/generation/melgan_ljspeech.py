@@ -4,21 +4,22 @@ LJSpeech is the reader's own download: path=FOLDER of its wav files; any folder 
 front=port is the mel spectrogram of the best-known port, and of the published weights `melgan`.
 3,000 epochs in the authors' recipe; ports report one to two million steps, two weeks of a V100.
 Deviations: levels are set per record of four seconds or more, not per file; a tenth of the files is
-held out (the published weights have heard most of it); generator and critic each see a fresh batch.
+held out (the published weights have heard most of it); generator and discriminator each see a fresh
+batch.
 """
 
 from functools import partial
 
 import jax.numpy as jnp
 
-from zoo.data.folder import Folder
 from zoo.data.levels import Peak
 from zoo.data.pipeline import Data
+from zoo.data.sets.folder import Folder
 from zoo.data.transforms import Crop, Gain, Keep, ToFloat
 from zoo.errors import BadInput
 from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
-from zoo.models.generation.melgan import Critic, Generator
+from zoo.models.generation.melgan import Discriminator, Generator
 from zoo.objectives.adversarial_vocoder import Vocoder
 from zoo.signal import mel
 from zoo.training.optimizers import adam
@@ -32,7 +33,7 @@ AGREES = {
     "tests/pretrained/test_vocoder_weights.py": "published weights",
     "tests/models/test_melgan.py": "PyTorch twin",
 }
-SMOKE = {"width": 32, "dilations": (1,), "scales": 1, "critic_width": 4, "most": 16,
+SMOKE = {"width": 32, "dilations": (1,), "scales": 1, "discriminator_width": 4, "most": 16,
          "samples": 4096, "batch": 2, "steps": 2}  # fmt: skip
 
 PORT = mel.MelSpec(
@@ -47,12 +48,12 @@ def config(
     width: int = 512,
     dilations: tuple[int, ...] = (1, 3, 9),
     scales: int = 3,
-    critic_width: int = 16,
+    discriminator_width: int = 16,
     most: int = 1024,
     samples: int = 8192,
     batch: int = 16,
     steps: int = 1_000_000,
-    rate: float = 1e-4,
+    learning_rate: float = 1e-4,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -61,14 +62,14 @@ def config(
         raise BadInput(f"front={front}: choose {' or '.join(FRONTS)}")
     spec, mean, std = FRONTS[front]
     generator = Generator(width=width, dilations=dilations, mean=mean, std=std, dtype=dtype)
-    critic = Critic(scales, critic_width, most, dtype=dtype)
+    discriminator = Discriminator(scales, discriminator_width, most, dtype=dtype)
     source = Folder(path, spec.sample_rate, chunk_seconds=4.0)
     level = (ToFloat(), Peak(0.95), Crop(samples), Gain(0.3, 1.0, keys=("audio",)))
-    optimizer = adam(rate, b1=0.5, b2=0.9)
+    optimizer = adam(learning_rate, b1=0.5, b2=0.9)
     return Experiment(
         data=Data(source, (*level, Keep("audio"))),
-        objective=Vocoder(generator, critic, spec),
-        optimizers={"critic": optimizer, "generator": optimizer},
+        objective=Vocoder(generator, discriminator, spec),
+        optimizers={"discriminator": optimizer, "generator": optimizer},
         evaluation=Vocoding(samples, spec),
         batch=batch,
         steps=steps,

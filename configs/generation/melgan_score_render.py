@@ -3,7 +3,7 @@
 A quarter of the paper's width, for two cores. After 867 rounds (four minutes here) it makes noise
 with the music's loudness and spectrum; pitch takes longer. For so short a training an L1 of log mel
 spectrograms joins the paper's losses, as HiFi-GAN has it; spectral=0 leaves it out, width=512
-critic_width=16 most=1024 is the paper's size.
+discriminator_width=16 most=1024 is the paper's size.
 """
 
 from dataclasses import replace
@@ -11,11 +11,11 @@ from dataclasses import replace
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Gain, Keep, ToFloat
 from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
-from zoo.models.generation.melgan import Critic, Generator
+from zoo.models.generation.melgan import Discriminator, Generator
 from zoo.objectives.adversarial_vocoder import Vocoder
 from zoo.signal import mel
 from zoo.training.optimizers import adam
@@ -23,9 +23,8 @@ from zoo.training.optimizers import adam
 PAPER = {}
 PARAMETERS = 1_644_464
 AGREES = {"tests/models/test_melgan.py": "PyTorch twin"}
-SMOKE = {"size": "tiny", "width": 32, "dilations": (1,), "scales": 1, "critic_width": 4, "most": 16,
-         "samples": 4096, "batch": 2,
-         "steps": 2}  # fmt: skip
+SMOKE = {"size": "tiny", "width": 32, "dilations": (1,), "scales": 1, "discriminator_width": 4,
+         "most": 16, "samples": 4096, "batch": 2, "steps": 2}  # fmt: skip
 
 
 def config(
@@ -33,33 +32,33 @@ def config(
     width: int = 128,
     dilations: tuple[int, ...] = (1, 3, 9),
     scales: int = 3,
-    critic_width: int = 8,
+    discriminator_width: int = 8,
     most: int = 256,
     spectral: float = 45.0,
     samples: int = 8192,
     batch: int = 4,
     steps: int = 1200,
-    rate: float = 5e-4,
+    learning_rate: float = 5e-4,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     spec = replace(mel.MELGAN, sample_rate=16_000)
-    optimizer = adam(rate, b1=0.5, b2=0.9)
+    optimizer = adam(learning_rate, b1=0.5, b2=0.9)
     source = ScoreRender("piano", size)
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Gain(0.3, 1.0, ("audio",)), Keep("audio"))),
         objective=Vocoder(
             Generator(width=width, dilations=dilations, dtype=dtype),
-            Critic(scales, critic_width, most, dtype=dtype),
+            Discriminator(scales, discriminator_width, most, dtype=dtype),
             spec,
             spectral=spectral,
         ),
-        optimizers={"critic": optimizer, "generator": optimizer},
+        optimizers={"discriminator": optimizer, "generator": optimizer},
         evaluation=Vocoding(samples, spec),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=300,
         evaluate_limit=8,
         save_every=300,

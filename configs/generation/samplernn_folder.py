@@ -13,9 +13,9 @@ import math
 import jax.numpy as jnp
 import optax
 
-from zoo.data.folder import Folder
 from zoo.data.levels import MinMax
 from zoo.data.levels import min_max as filled
+from zoo.data.sets.folder import Folder
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.data.windows import Windows
 from zoo.distributions import Categorical
@@ -51,7 +51,7 @@ def config(
     samples: int | None = None,
     batch: int = 128,
     steps: int = 250_000,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -71,7 +71,7 @@ def config(
             samples or window,
         ),
         objective=RecurrentLikelihood(model),
-        optimizers={"model": optax.chain(clip, adam(rate))},
+        optimizers={"model": optax.chain(clip, adam(learning_rate))},
         evaluation=Likelihood(CLIP, batch=8, scale=filled if min_max else None),
         batch=batch,
         steps=steps,

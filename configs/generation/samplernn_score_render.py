@@ -8,7 +8,7 @@ tiers=3 has frames of 2 and 8 samples: the better one in the paper for speech, f
 
 import jax.numpy as jnp
 
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Keep, ToFloat
 from zoo.data.windows import Windows
 from zoo.distributions import Categorical
@@ -38,7 +38,7 @@ def config(
     samples: int = 1024,
     batch: int = 8,
     steps: int = 1000,
-    rate: float = 5e-3,
+    learning_rate: float = 5e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -52,11 +52,11 @@ def config(
     return Experiment(
         data=Windows(source, (ToFloat(), Keep("audio")), samples),
         objective=RecurrentLikelihood(model),
-        optimizers={"model": adam(warmup_cosine(rate, steps, 50), clip=1.0)},
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
         evaluation=Likelihood(len(source.blank()["audio"]), batch=2),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=500,
         evaluate_limit=4,
         save_every=250,

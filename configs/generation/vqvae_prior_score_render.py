@@ -8,7 +8,7 @@ those of the autoencoder's run. autoencoder="" takes random codes, which only te
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.distributions import Categorical
 from zoo.evaluation.codes import CodeLikelihood
@@ -43,7 +43,7 @@ def config(
     samples: int = 98_304,
     batch: int = 4,
     steps: int = 900,
-    rate: float = 2e-3,
+    learning_rate: float = 2e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -64,11 +64,11 @@ def config(
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
         objective=CodePrior(prior, vqvae),
-        optimizers={"model": adam(warmup_cosine(rate, steps, 50), clip=1.0)},
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
         evaluation=CodeLikelihood(samples, vqvae.hop, codes, batch=2),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=300,
         evaluate_limit=10,
         save_every=150,

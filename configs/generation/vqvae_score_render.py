@@ -10,7 +10,7 @@ short runs the paper's own codebook=loss normalise=False falls to a single code 
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.errors import BadInput
 from zoo.evaluation.generation import Likelihood
@@ -45,7 +45,7 @@ def config(
     samples: int = 4096,
     batch: int = 3,
     steps: int = 700,
-    rate: float = 2e-3,
+    learning_rate: float = 2e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -64,11 +64,11 @@ def config(
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
         objective=QuantisedAutoencoder(model, commitment),
-        optimizers={"autoencoder": adam(warmup_cosine(rate, steps, 50), clip=1.0)},
+        optimizers={"autoencoder": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
         evaluation=Likelihood(2 * samples + context, context, batch=1),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=350,
         evaluate_limit=4,
         save_every=175,

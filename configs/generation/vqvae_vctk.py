@@ -10,8 +10,8 @@ has collapsed: codebook=moving_average normalise=True holds it.
 
 import jax.numpy as jnp
 
-from zoo.data.folder import Folder
 from zoo.data.pipeline import Data
+from zoo.data.sets.folder import Folder
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.errors import BadInput
 from zoo.evaluation.generation import Likelihood
@@ -48,7 +48,7 @@ def config(
     samples: int = 7680,
     batch: int = 8,
     steps: int = 500_000,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -74,11 +74,11 @@ def config(
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio", *keys))),
         objective=QuantisedAutoencoder(model, commitment, speaker=keys[0] if keys else None),
-        optimizers={"autoencoder": adam(halving(rate, 200_000), clip=1.0)},
+        optimizers={"autoencoder": adam(halving(learning_rate, 200_000), clip_norm=1.0)},
         evaluation=Likelihood(4 * samples + context, context, batch=1, keys=keys),
         batch=batch,
         steps=steps,
-        average=0.9999,
+        ema_decay=0.9999,
         evaluate_every=10_000,
         evaluate_limit=20,
         save_every=2000,

@@ -10,13 +10,13 @@ stands instead.
 
 import jax.numpy as jnp
 
-from zoo.data.folder import Folder
 from zoo.data.levels import Peak
 from zoo.data.pipeline import Data
+from zoo.data.sets.folder import Folder
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.sampled import Sampled
 from zoo.experiment import Experiment
-from zoo.models.generation.wavegan import Critic, Generator, strides_for
+from zoo.models.generation.wavegan import Discriminator, Generator, strides_for
 from zoo.objectives.adversarial import Wasserstein
 from zoo.training.optimizers import adam
 
@@ -36,23 +36,23 @@ def config(
     shuffle: int = 2,
     post_filter: int = 0,
     upsampling: str = "zeros",
-    critic_turns: int = 5,
+    discriminator_turns: int = 5,
     batch: int = 64,
     steps: int = 200_000,
-    rate: float = 1e-4,
+    learning_rate: float = 1e-4,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     strides = strides_for(samples)
     generator = Generator(dim, strides, upsampling=upsampling, post_filter=post_filter, dtype=dtype)
-    critic = Critic(dim, strides, shuffle=shuffle, dtype=dtype)
+    discriminator = Discriminator(dim, strides, shuffle=shuffle, dtype=dtype)
     source = Folder(path, 16_000, chunk_seconds=samples / 16_000)
-    optimizer = adam(rate, b1=0.5, b2=0.9)
+    optimizer = adam(learning_rate, b1=0.5, b2=0.9)
     return Experiment(
         data=Data(source, (ToFloat(), Peak(), Crop(samples), Keep("audio"))),
-        objective=Wasserstein(generator, critic, critic_turns=critic_turns),
-        optimizers={"critic": optimizer, "generator": optimizer},
+        objective=Wasserstein(generator, discriminator, discriminator_turns=discriminator_turns),
+        optimizers={"discriminator": optimizer, "generator": optimizer},
         evaluation=Sampled(samples),
         batch=batch,
         steps=steps,

@@ -8,11 +8,11 @@ conditional=True asks for the instrument family: voice i of a sample takes famil
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.sampled import Sampled
 from zoo.experiment import Experiment
-from zoo.models.generation.wavegan import Critic, Generator, strides_for
+from zoo.models.generation.wavegan import Discriminator, Generator, strides_for
 from zoo.objectives.adversarial import Wasserstein
 from zoo.training.optimizers import adam
 
@@ -28,10 +28,10 @@ def config(
     samples: int = 16_384,
     shuffle: int = 2,
     conditional: bool = False,
-    critic_turns: int = 5,
+    discriminator_turns: int = 5,
     batch: int = 16,
     steps: int = 800,
-    rate: float = 2e-4,
+    learning_rate: float = 2e-4,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -41,18 +41,21 @@ def config(
     keys = ("family",) if conditional else ()
     strides = strides_for(samples)
     generator = Generator(dim, strides, classes=classes, dtype=dtype)
-    critic = Critic(dim, strides, shuffle=shuffle, classes=classes, dtype=dtype)
-    optimizer = adam(rate, b1=0.5, b2=0.9)
+    discriminator = Discriminator(dim, strides, shuffle=shuffle, classes=classes, dtype=dtype)
+    optimizer = adam(learning_rate, b1=0.5, b2=0.9)
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio", *keys))),
         objective=Wasserstein(
-            generator, critic, label=keys[0] if keys else None, critic_turns=critic_turns
+            generator,
+            discriminator,
+            label=keys[0] if keys else None,
+            discriminator_turns=discriminator_turns,
         ),
-        optimizers={"critic": optimizer, "generator": optimizer},
+        optimizers={"discriminator": optimizer, "generator": optimizer},
         evaluation=Sampled(samples, keys=keys),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=200,
         save_every=200,
         seed=seed,

@@ -9,8 +9,8 @@ To sample as the authors, --temperature 0.85: their sigma is 0.6, that of the tr
 
 import jax.numpy as jnp
 
-from zoo.data.folder import Folder
 from zoo.data.pipeline import Data
+from zoo.data.sets.folder import Folder
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.generation import Likelihood
 from zoo.experiment import Experiment
@@ -43,7 +43,7 @@ def config(
     samples: int = 16_000,
     batch: int = 24,
     steps: int = 580_000,
-    rate: float = 1e-4,
+    learning_rate: float = 1e-4,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -53,7 +53,7 @@ def config(
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio"))),
         objective=Flow(model, mel.WAVEGLOW, sigma),
-        optimizers={"model": adam(rate)},
+        optimizers={"model": adam(learning_rate)},
         evaluation=Likelihood(samples),
         batch=batch,
         steps=steps,

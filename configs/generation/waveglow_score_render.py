@@ -13,7 +13,7 @@ from dataclasses import replace
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.generation import Likelihood
 from zoo.experiment import Experiment
@@ -40,7 +40,7 @@ def config(
     samples: int = 4096,
     batch: int = 2,
     steps: int = 1200,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -52,11 +52,11 @@ def config(
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
         objective=Flow(model, spec, sigma, dither=1.0),
-        optimizers={"model": adam(warmup_cosine(rate, steps, 50), clip=1.0)},
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
         evaluation=Likelihood(2 * samples),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=400,
         evaluate_limit=8,
         save_every=175,

@@ -10,8 +10,8 @@ Audio is the reader's own: path=FOLDER of wav, flac, mp3 or ogg.
 
 import jax.numpy as jnp
 
-from zoo.data.folder import Folder
 from zoo.data.pipeline import Data
+from zoo.data.sets.folder import Folder
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.generation import Likelihood
 from zoo.experiment import Experiment
@@ -39,7 +39,7 @@ def config(
     samples: int = 10_240,
     batch: int = 8,
     steps: int = 500_000,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     fsdp: int = 1,
     bfloat16: bool = False,
     seed: int = 0,
@@ -50,11 +50,11 @@ def config(
     return Experiment(
         data=Data(Folder(path, sample_rate), (Crop(samples), ToFloat(), Keep("audio"))),
         objective=Autoregressive(model),
-        optimizers={"model": adam(halving(rate, 200_000), clip=1.0)},
+        optimizers={"model": adam(halving(learning_rate, 200_000), clip_norm=1.0)},
         evaluation=Likelihood(samples + context, context, batch=1),
         batch=batch,
         steps=steps,
-        average=0.9999,
+        ema_decay=0.9999,
         fsdp=fsdp,
         evaluate_every=5000,
         evaluate_limit=20,

@@ -9,7 +9,7 @@ codes needs.
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.distributions import Categorical, Gaussian, MixtureOfLogistics
 from zoo.errors import BadInput
@@ -43,7 +43,7 @@ def config(
     samples: int = 4096,
     batch: int = 2,
     steps: int = 1500,
-    rate: float = 2e-3,
+    learning_rate: float = 2e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -58,11 +58,11 @@ def config(
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
         objective=Autoregressive(model),
-        optimizers={"model": adam(warmup_cosine(rate, steps, 50), clip=1.0)},
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
         evaluation=Likelihood(2 * samples + context, context, batch=1),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=500,
         evaluate_limit=4,
         save_every=200,

@@ -13,19 +13,19 @@ Audio is the reader's own download: path=FOLDER.
 
 import jax.numpy as jnp
 
-from zoo.data.musdb18 import RATE, STEMS, Musdb18HQ
 from zoo.data.pipeline import Data
+from zoo.data.sets.musdb18 import RATE, STEMS, Musdb18HQ
 from zoo.data.stem_transforms import Stagger, Standardise
 from zoo.data.transforms import Crop, Gain, Keep, Mixture, PolarityFlip, SwapChannels, ToFloat
 from zoo.errors import BadInput
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.songs import Separator
 from zoo.experiment import Experiment
 from zoo.losses.waveform import l1, l2
 from zoo.models.separation.demucs import Demucs
 from zoo.objectives.remix import Remix
 from zoo.objectives.supervised import Supervised
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam
 
 PAPER = {
@@ -64,7 +64,7 @@ def config(
     samples: int = 441_000,
     batch: int = 64,
     steps: int = 0,
-    rate: float = 3e-4,
+    learning_rate: float = 3e-4,
     shifts: int = 0,
     ratios: str = "sdr",
     bfloat16: bool = False,
@@ -112,7 +112,7 @@ def config(
             ),
         ),
         objective=Remix(Supervised(model, LOSSES[loss], input="mixture", target="stems")),
-        optimizers={"model": adam(rate)},
+        optimizers={"model": adam(learning_rate)},
         evaluation=Separation(how, ratios=ratios),
         batch=batch,
         steps=steps or epochs * EPOCH,

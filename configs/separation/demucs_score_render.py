@@ -7,17 +7,17 @@ width=100 depth=6 is the paper's size, resample=true the plan of v2.
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.stem_transforms import Stagger, Standardise
 from zoo.data.transforms import Crop, Group, Keep, Mixture, PolarityFlip, ToFloat
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.songs import Separator
 from zoo.experiment import Experiment
 from zoo.losses.waveform import l1
 from zoo.models.separation.demucs import Demucs
 from zoo.objectives.remix import Remix
 from zoo.objectives.supervised import Supervised
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam, warmup_cosine
 
 PAPER = {}
@@ -38,7 +38,7 @@ def config(
     samples: int = 24_000,
     batch: int = 8,
     steps: int = 1500,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     shifts: int = 0,
     bfloat16: bool = False,
     seed: int = 0,
@@ -65,11 +65,11 @@ def config(
             ),
         ),
         objective=Remix(Supervised(model, l1, input="mixture", target="stems")),
-        optimizers={"model": adam(warmup_cosine(rate, steps, 50), clip=1.0)},
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
         evaluation=Separation(how),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=500,
         evaluate_limit=20,
         save_every=250,

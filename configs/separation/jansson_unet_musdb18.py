@@ -12,18 +12,18 @@ Audio is the reader's own download: path=FOLDER.
 
 import jax.numpy as jnp
 
-from zoo.data.musdb18 import Musdb18HQ
 from zoo.data.pipeline import Data
+from zoo.data.sets.musdb18 import Musdb18HQ
 from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, ToFloat
 from zoo.errors import BadInput
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.songs import Separator
 from zoo.experiment import Experiment
 from zoo.losses.waveform import l2
 from zoo.models.separation.spectrogram_unet import SpectrogramUNet
 from zoo.objectives.masking import Masking
 from zoo.objectives.supervised import Supervised
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam
 from zoo.training.plateau import Plateau
 
@@ -47,7 +47,7 @@ def config(
     frames: int = 128,
     batch: int = 4,
     steps: int = 400_000,
-    rate: float = 1e-4,
+    learning_rate: float = 1e-4,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -79,7 +79,7 @@ def config(
             ),
         ),
         objective=objective,
-        optimizers={"model": adam(rate)},
+        optimizers={"model": adam(learning_rate)},
         evaluation=Separation(Separator(segments, RATE, 1, tuple(SOURCES), stereo="downmix")),
         batch=batch,
         steps=steps,

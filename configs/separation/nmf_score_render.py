@@ -7,15 +7,15 @@ divergence=euclid, kullback_leibler or itakura_saito. Nothing is trained beforeh
 """
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Group, Keep, Mixture, ToFloat
 from zoo.errors import BadInput
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.songs import Separator
 from zoo.experiment import Experiment
 from zoo.models.separation.nmf import BETAS, NMF
 from zoo.objectives.closed_form import ClosedForm
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 
 PAPER = {}
 PARAMETERS = 0

@@ -6,15 +6,15 @@ copy of the data set: evaluate.py --config oracle_musdb18 path=FOLDER.
 Deviations: HQ audio instead of the compressed stems; masks of segments of 12 s.
 """
 
-from zoo.data.musdb18 import RATE, Musdb18HQ
 from zoo.data.pipeline import Data
+from zoo.data.sets.musdb18 import RATE, Musdb18HQ
 from zoo.data.transforms import Crop, Group, Keep, Mixture, ToFloat
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.songs import Separator
 from zoo.experiment import Experiment
 from zoo.models.separation.masks import IdealMask
 from zoo.objectives.closed_form import ClosedForm
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 
 PAPER = {
     "sdr_median_of_track_medians/bass": 7.12,

@@ -5,14 +5,14 @@ quarter of the mixture). Nothing is trained: evaluate.py --config oracle_score_r
 """
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Group, Keep, Mixture, ToFloat
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.songs import Separator
 from zoo.experiment import Experiment
 from zoo.models.separation.masks import IdealMask
 from zoo.objectives.closed_form import ClosedForm
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 
 PAPER = {}
 PARAMETERS = 0

@@ -10,15 +10,15 @@ Audio is the reader's own download: path=FOLDER.
 
 import jax.numpy as jnp
 
-from zoo.data.musdb18 import Musdb18HQ
 from zoo.data.pipeline import Data
+from zoo.data.sets.musdb18 import Musdb18HQ
 from zoo.data.transforms import Crop, Group, Keep, Mixture, ToFloat
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.songs import Separator
 from zoo.experiment import Experiment
 from zoo.models.separation.spectrogram_unet import SPLEETER, SpectrogramUNet
 from zoo.objectives.masking import Masking
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam
 
 PAPER = {
@@ -42,7 +42,7 @@ def config(
     frames: int = 512,
     batch: int = 4,
     steps: int = 200_000,
-    rate: float = 1e-4,
+    learning_rate: float = 1e-4,
     ratios: str = "sdr",
     bfloat16: bool = False,
     seed: int = 0,
@@ -62,8 +62,8 @@ def config(
             data, (Crop(length), ToFloat(), Group(groups), Mixture(), Keep("mixture", "stems"))
         ),
         # The innermost skip is a convolution's raw output: the batch norm behind it does nothing.
-        objective=Masking(model, without_gradient=(f"down_{len(widths)}_norm",)),
-        optimizers={"model": adam(rate)},
+        objective=Masking(model, zero_gradient_at_init=(f"down_{len(widths)}_norm",)),
+        optimizers={"model": adam(learning_rate)},
         evaluation=Separation(Separator(segments, RATE, 2, tuple(SOURCES)), ratios=ratios),
         batch=batch,
         steps=steps,

@@ -7,14 +7,14 @@ in minutes. Masks share the mixture among the stems, which therefore sum to it.
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, ToFloat
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.songs import Separator
 from zoo.experiment import Experiment
 from zoo.models.separation.spectrogram_unet import SpectrogramUNet
 from zoo.objectives.masking import Masking
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam, warmup_cosine
 
 PAPER = {}
@@ -31,7 +31,7 @@ def config(
     frames: int = 64,
     batch: int = 4,
     steps: int = 500,
-    rate: float = 2e-3,
+    learning_rate: float = 2e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -60,12 +60,12 @@ def config(
                 Keep("mixture", "stems"),
             ),
         ),
-        objective=Masking(model, without_gradient=(f"down_{len(widths)}_norm",)),
-        optimizers={"model": adam(warmup_cosine(rate, steps, 50), clip=1.0)},
+        objective=Masking(model, zero_gradient_at_init=(f"down_{len(widths)}_norm",)),
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
         evaluation=Separation(Separator(segments, 16_000, 1, SOURCES)),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=250,
         evaluate_limit=20,
         save_every=125,

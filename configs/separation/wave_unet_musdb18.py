@@ -12,17 +12,17 @@ Audio is the reader's own download: path=FOLDER.
 
 import jax.numpy as jnp
 
-from zoo.data.musdb18 import Musdb18HQ
 from zoo.data.pipeline import Data
+from zoo.data.sets.musdb18 import Musdb18HQ
 from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, ToFloat
 from zoo.errors import BadInput
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.songs import Separator
 from zoo.experiment import Experiment
 from zoo.losses.waveform import l2
 from zoo.models.separation.wave_unet import WaveUNet
 from zoo.objectives.supervised import Supervised
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam
 from zoo.training.plateau import Plateau
 
@@ -62,7 +62,7 @@ def config(
     samples: int = 0,
     batch: int = 16,
     steps: int = 400_000,
-    rate: float = 1e-4,
+    learning_rate: float = 1e-4,
     ratios: str = "sdr",
     bfloat16: bool = False,
     seed: int = 0,
@@ -96,7 +96,7 @@ def config(
             ),
         ),
         objective=Supervised(model, l2, input="mixture", target="stems"),
-        optimizers={"model": adam(rate)},
+        optimizers={"model": adam(learning_rate)},
         evaluation=Separation(separator, ratios=ratios),
         batch=batch,
         steps=steps,

@@ -7,15 +7,15 @@ the paper's size. The vocals are what remains of the mixture.
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, ToFloat
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.songs import Separator
 from zoo.experiment import Experiment
 from zoo.losses.waveform import l1
 from zoo.models.separation.wave_unet import WaveUNet
 from zoo.objectives.supervised import Supervised
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam, warmup_cosine
 
 PAPER = {}
@@ -33,7 +33,7 @@ def config(
     samples: int = 16_384,
     batch: int = 4,
     steps: int = 1500,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -57,11 +57,11 @@ def config(
             ),
         ),
         objective=Supervised(model, l1, input="mixture", target="stems"),
-        optimizers={"model": adam(warmup_cosine(rate, steps, 50), clip=1.0)},
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
         evaluation=Separation(Separator(segments, 16_000, 1, SOURCES)),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=500,
         evaluate_limit=20,
         save_every=250,

@@ -10,10 +10,10 @@ import pytest
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import save_report
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
 from zoo.evaluation.separation_rows import aggregate, track_rows
-from zoo.evaluation.songs import Separator
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 
 RATE, CHUNK = 1000, 1700
 INFO = Info("toy", RATE, 2, ("drums", "bass", "vocals"), "CC0", "")

@@ -11,9 +11,9 @@ import soundfile
 from zoo.data.note_rolls import rolls
 from zoo.data.source import Info
 from zoo.errors import BadInput
-from zoo.evaluation.midi_files import write_midi
-from zoo.evaluation.note_decoding import ROLLS, Windows, decode, for_metrics, listen
 from zoo.evaluation.transcription import Transcription
+from zoo.songs.midi_files import write_midi
+from zoo.songs.note_decoding import ROLLS, Windows, decode, for_metrics, listen
 
 STEP = 512 / 16_000
 INFO = Info("clicks", 16_000, 1, (), "none", "none")

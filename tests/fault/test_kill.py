@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo import trained
+from zoo.runs import trained
 from zoo.training.log import read
 
 ROOT = Path(__file__).parent.parent.parent

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from looked_at import RATE, Bank, looked_at, sinusoids
 
-from zoo import trained
 from zoo.errors import BadInput
 from zoo.interpret import filters, layers
 from zoo.layers.conv import Conv
 from zoo.models.classification.samplecnn import SampleCNN
 from zoo.models.classification.sincnet import SincNet
+from zoo.runs import trained
 
 HERTZ = (2000.0, 310.0, 3100.0, 900.0)
 

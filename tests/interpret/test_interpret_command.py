@@ -6,8 +6,8 @@ from looked_at import Bank, Gated, looked_at, sinusoids
 from PIL import Image
 from test_excitation import clip
 
-from zoo import __main__ as zoo
-from zoo import trained
+from zoo.cli import main as zoo
+from zoo.runs import trained
 
 PARTS = ("order", "peak", "response", "kernel", "centroid", "rate")
 
@@ -17,7 +17,7 @@ def tagger(monkeypatch):
     """In place of a run: a bank of known filters."""
     found = looked_at(Bank(), bank=sinusoids((2000, 310, 3100, 900)))
     monkeypatch.setattr(trained, "find", lambda *_: found)
-    monkeypatch.setattr("zoo.command_line.prepare_devices", lambda: None)
+    monkeypatch.setattr("zoo.cli.command_line.prepare_devices", lambda: None)
     return found
 
 

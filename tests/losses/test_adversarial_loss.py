@@ -12,12 +12,12 @@ REAL = jnp.array([[2.0, 0.0], [-0.5, 0.5]])
 @pytest.mark.parametrize(
     ("loss", "expected"),
     [
-        (adversarial.wgan_critic, [-1 - 1, 1 - 0]),
-        (adversarial.hinge_critic, [0.5 + 0.5, 2.0 + 1.0]),
-        (adversarial.least_squares_critic, [2.0 + 1.0, 1.25 + 1.25]),
+        (adversarial.wgan_discriminator, [-1 - 1, 1 - 0]),
+        (adversarial.hinge_discriminator, [0.5 + 0.5, 2.0 + 1.0]),
+        (adversarial.least_squares_discriminator, [2.0 + 1.0, 1.25 + 1.25]),
     ],
 )
-def test_critics_by_hand(loss, expected):
+def test_discriminators_by_hand(loss, expected):
     np.testing.assert_allclose(loss(FAKE, REAL), expected)
 
 
@@ -35,10 +35,10 @@ def test_generators_by_hand(loss, expected):
 
 @pytest.mark.parametrize("name", ["wgan", "hinge", "least_squares"])
 def test_players_pull_in_opposite_directions(name):
-    critic = jax.grad(lambda x: getattr(adversarial, f"{name}_critic")(x, REAL).sum())
+    discriminator = jax.grad(lambda x: getattr(adversarial, f"{name}_discriminator")(x, REAL).sum())
     generator = jax.grad(lambda x: getattr(adversarial, f"{name}_generator")(x).sum())
     x = jnp.full((2, 2), 0.4)
-    assert np.all(critic(x) * generator(x) < 0)
+    assert np.all(discriminator(x) * generator(x) < 0)
 
 
 def test_feature_matching_sums_layer_means():
@@ -47,19 +47,19 @@ def test_feature_matching_sums_layer_means():
     np.testing.assert_allclose(adversarial.feature_matching(prediction, target), [4, 4])
 
 
-def test_penalty_of_a_linear_critic_is_known():
+def test_penalty_of_a_linear_discriminator_is_known():
     weight = jnp.full((10, 1), 0.5)  # slope of length sqrt(10) / 2
 
-    def critic(x):
+    def discriminator(x):
         return jnp.einsum("btc,tc->b", x, weight)
 
     x = jnp.ones((3, 10, 1))
     np.testing.assert_allclose(
-        adversarial.gradient_penalty(critic, x)[0], (np.sqrt(2.5) - 1) ** 2, rtol=1e-5
+        adversarial.gradient_penalty(discriminator, x)[0], (np.sqrt(2.5) - 1) ** 2, rtol=1e-5
     )
 
 
-def test_penalty_is_per_example_and_finite_where_the_critic_is_flat():
+def test_penalty_is_per_example_and_finite_where_the_discriminator_is_flat():
     def loss(scale, x):
         return adversarial.gradient_penalty(lambda y: scale * jnp.square(y).sum((1, 2)), x)[0]
 

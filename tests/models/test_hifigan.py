@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 
-from zoo.inference import count
 from zoo.losses import adversarial
 from zoo.models.generation import hifigan
+from zoo.runs.inference import count
 
 KEY = jax.random.key(0, impl="unsafe_rbg")
 
@@ -48,12 +48,12 @@ def test_generators_of_the_paper(sizes, plain, normed, hop):
     assert shape_of(hifigan.Generator(**sizes, norm="none"), (2, 8, 80))[1] == plain
 
 
-def test_critics_of_the_paper():
-    critic = hifigan.Critic(norms=False, scales=0)
-    answers, size = shape_of(critic, (2, 8192, 1))
+def test_discriminators_of_the_paper():
+    discriminator = hifigan.Discriminator(norms=False, scales=0)
+    answers, size = shape_of(discriminator, (2, 8192, 1))
     assert size == 41_092_165 and len(answers) == 5
-    critic = hifigan.Critic(norms=False, periods=())
-    answers, size = shape_of(critic, (2, 8192, 1))
+    discriminator = hifigan.Discriminator(norms=False, periods=())
+    answers, size = shape_of(discriminator, (2, 8192, 1))
     assert size == 29_610_627 and len(answers) == 3
     assert all(len(features) == 8 for _, features in answers)
     assert all(features[-1].shape == score.shape for score, features in answers)
@@ -62,13 +62,13 @@ def test_critics_of_the_paper():
 def test_first_scale_is_under_spectral_norm():
     """A power step at a time the largest singular value goes to one, and only in training."""
     x = np.random.default_rng(0).normal(size=(1, 256, 1)).astype(np.float32)
-    critic = hifigan.Critic(periods=(), scales=1, narrower=64)
-    variables = jax.jit(critic.init)(KEY, x)
+    discriminator = hifigan.Discriminator(periods=(), scales=1, narrower=64)
+    variables = jax.jit(discriminator.init)(KEY, x)
 
     @jax.jit
     def still_and_moved(variables):
         how = dict(mutable=["batch_stats"])
-        return [critic.apply(variables, x, train=train, **how)[1] for train in (False, True)]
+        return [discriminator.apply(variables, x, train=train, **how)[1] for train in (False, True)]
 
     still, moved = still_and_moved(variables)
     jax.tree.map(np.testing.assert_array_equal, variables["batch_stats"], still["batch_stats"])
@@ -132,11 +132,11 @@ def test_generator_equals_torch(double):
     np.testing.assert_allclose(audio, wanted, atol=1e-5)
 
 
-def test_critic_equals_torch():
+def test_discriminator_equals_torch():
     torch = pytest.importorskip("torch")
     from torch.nn import functional as F
 
-    model = hifigan.Critic(periods=(3,), scales=2, narrower=64, norms=False)
+    model = hifigan.Discriminator(periods=(3,), scales=2, narrower=64, norms=False)
     audio = np.random.default_rng(3).normal(size=(2, 400, 1)).astype(np.float32)
     params, w = drawn(model, audio)
     period, *scales = jax.jit(model.apply)({"params": params}, audio)
@@ -163,7 +163,7 @@ def test_critic_equals_torch():
 
 
 def from_module(net):
-    """(parameters, statistics of the spectral norm) of a critic's sub-net in torch."""
+    """(parameters, statistics of the spectral norm) of a discriminator's sub-net in torch."""
     params, statistics = {}, {}
     names = [*(f"down_{i}" for i in range(1, len(net.convs) + 1)), "score"]
     for name, layer in zip(names, [*net.convs, net.conv_post], strict=True):
@@ -183,7 +183,7 @@ def from_module(net):
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
 @pytest.mark.download
-def test_critics_and_losses_equal_the_authors_module(published_modules):
+def test_discriminators_and_losses_equal_the_authors_module(published_modules):
     """The code of Kong et al. as the package hifi_gan carries it, at full width and both norms."""
     torch = pytest.importorskip("torch")
     published_modules("hifi_gan==0.0.2")
@@ -198,7 +198,7 @@ def test_critics_and_losses_equal_the_authors_module(published_modules):
         "batch_stats": {"scale_1": found[1][1]},
     }
     audio = np.random.default_rng(3).normal(size=(2, 512, 1)).astype(np.float32)
-    answers = jax.jit(hifigan.Critic(periods=(3,), scales=2).apply)(variables, audio)
+    answers = jax.jit(hifigan.Discriminator(periods=(3,), scales=2).apply)(variables, audio)
     x = torch.tensor(audio).mT
     pooled = torch.nn.functional.avg_pool1d(x, 4, 2, 2)
     with torch.no_grad():
@@ -213,6 +213,8 @@ def test_critics_and_losses_equal_the_authors_module(published_modules):
     halves = [[[m[i : i + 1] for m in ms] for ms in maps] for i in (0, 1)]
     matched = adversarial.feature_matching([f for _, f in fake], [f for _, f in real])
     np.testing.assert_allclose(2 * matched[0], theirs.feature_loss(*halves), rtol=1e-4)
-    judged = sum(adversarial.least_squares_critic(f, r) for (f, _), (r, _) in zip(fake, real))
+    judged = sum(
+        adversarial.least_squares_discriminator(f, r) for (f, _), (r, _) in zip(fake, real)
+    )
     wanted = theirs.discriminator_loss([s[:1] for s in scores], [s[1:] for s in scores])[0]
     np.testing.assert_allclose(judged[0], wanted, rtol=1e-4)

@@ -6,8 +6,8 @@ import pytest
 from flax.traverse_util import flatten_dict
 
 from zoo.errors import BadInput
-from zoo.inference import count
 from zoo.models.generation import melgan
+from zoo.runs.inference import count
 
 KEY = jax.random.key(0, impl="unsafe_rbg")
 
@@ -35,7 +35,7 @@ def test_sizes_of_the_paper():
     audio, size = shape_of(melgan.Generator(), (2, 32, 80))
     assert audio.shape == (2, 8192, 1) and size == 4_266_050
     assert shape_of(melgan.Generator(weight_norm=False), (2, 32, 80))[1] == 4_260_257
-    scales, size = shape_of(melgan.Critic(weight_norm=False), (2, 8192, 1))
+    scales, size = shape_of(melgan.Discriminator(weight_norm=False), (2, 8192, 1))
     assert size == 3 * 5_637_953
     assert [score.shape for score, _ in scales] == [(2, n, 1) for n in (32, 16, 8)]
     assert [f.shape[-1] for f in scales[0][1]] == [16, 64, 256, 1024, 1024, 1024]
@@ -108,11 +108,11 @@ def test_generator_equals_torch():
     np.testing.assert_allclose(audio, x, atol=1e-5)
 
 
-def test_critic_equals_torch():
+def test_discriminator_equals_torch():
     torch = pytest.importorskip("torch")
     from torch.nn import functional as F
 
-    model = melgan.Critic(scales=2, width=8, most=32, strides=(4, 4), weight_norm=False)
+    model = melgan.Discriminator(scales=2, width=8, most=32, strides=(4, 4), weight_norm=False)
     audio = np.random.default_rng(3).normal(size=(2, 256, 1)).astype(np.float32)
     params, flat = drawn(model, audio)
     w = {k: torch.tensor(np.ascontiguousarray(v.T)) for k, v in flat.items()}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zoo.distributions import Gaussian
-from zoo.layers import hearing
+from zoo.layers import receptive_field as receptive_fields
 from zoo.models.classification.frame_level import FrameLevel
 from zoo.models.classification.musicnn import Musicnn
 from zoo.models.classification.onsets_frames import OnsetsFrames
@@ -42,7 +42,7 @@ def even(path, leaf):
     return jnp.asarray(rng.uniform(0.5, 1.5, leaf.shape) / fan, jnp.float32)
 
 
-def heard(model, x, outputs, *given):
+def input_interval(model, x, outputs, *given):
     """The most inputs, first to last, of which one output of the batch is made."""
     keys = {"params": jax.random.key(0), "init": jax.random.key(1)}
     variables = jax.eval_shape(model.init, keys, x, *given)
@@ -98,7 +98,9 @@ def test_the_stated_field_is_that_of_the_gradient(model, length, outputs):
         WaveGlow: [jnp.ones((8, length // 8, 2))],
         IdealMask: [jnp.stack([0.3 * x, 0.7 * x[:, ::-1]], 2)],
     }
-    stated = getattr(model, "receptive_field", None) or hearing.field(model.steps, model.hop)
-    found = heard(model, x, outputs, *given.get(type(model), []))
+    stated = getattr(model, "receptive_field", None) or receptive_fields.field(
+        model.steps, model.hop
+    )
+    found = input_interval(model, x, outputs, *given.get(type(model), []))
     # Onsets and Frames leaves the last sample of its whole input out.
     assert found == stated or (stated == math.inf and found >= length - 1)

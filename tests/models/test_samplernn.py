@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo import sampling
 from zoo.distributions import Categorical
 from zoo.errors import BadInput
 from zoo.models.generation.samplernn import SampleRNN
+from zoo.sampling import autoregressive
 
 SHAPES = [dict(frames=(4,), layers=2), dict(frames=(2, 8), layers=1, cell="lstm")]
 
@@ -148,7 +148,7 @@ def test_the_sampler_draws_what_the_parallel_pass_predicts(fields, prompt):
     model = small(**fields)
     variables = opinionated(model)
     given = np.asarray(noise(prompt, 1)[0]) if prompt else None
-    pieces = sampling.generate(
+    pieces = autoregressive.generate(
         model, variables, length=88, count=3, seed=5, prompt=given, chunk=40, temperature=0.8
     )
     audio = np.concatenate(list(pieces), 1)
@@ -157,7 +157,7 @@ def test_the_sampler_draws_what_the_parallel_pass_predicts(fields, prompt):
     if prompt:
         before[:, -prompt:] = given
     raw = jax.jit(model.apply)(variables, np.concatenate([before, audio], 1))
-    draws = sampling._uniform(sampling.start(model, variables, count=3, seed=5), 1)[:88]
+    draws = autoregressive._uniform(autoregressive.start(model, variables, count=3, seed=5), 1)[:88]
     expected = model.distribution.sample(raw[:, before.shape[1] :], draws.swapaxes(0, 1), 0.8)
     np.testing.assert_allclose(audio, expected, atol=1e-6)
 
@@ -166,11 +166,11 @@ def test_the_sampler_draws_what_the_parallel_pass_predicts(fields, prompt):
 def test_the_sampler_in_bfloat16_draws_nearly_what_is_predicted(fields):
     model = small(**fields, dtype=jnp.bfloat16)
     variables = opinionated(model)
-    audio = np.concatenate(list(sampling.generate(model, variables, length=88, count=3)), 1)
+    audio = np.concatenate(list(autoregressive.generate(model, variables, length=88, count=3)), 1)
     raw, carry = jax.jit(partial(model.apply, method="window"))(variables, audio, model.initial(3))
     assert raw.dtype == jnp.float32
     assert {leaf.dtype.name for leaf in jax.tree.leaves(carry["hidden"])} == {"float32"}
-    draws = sampling._uniform(sampling.start(model, variables, count=3), 1)[:88]
+    draws = autoregressive._uniform(autoregressive.start(model, variables, count=3), 1)[:88]
     expected = model.distribution.sample(raw, draws.swapaxes(0, 1), 1.0)
     assert len(np.unique(audio)) > 8 and np.mean(np.isclose(audio, expected, atol=1e-6)) > 0.9
 

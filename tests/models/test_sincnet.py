@@ -9,7 +9,7 @@ import pytest
 from zoo.errors import BadInput
 from zoo.models.classification.sincnet import SincConv, SincNet, TimeNorm, cut_offs, mel_spaced
 from zoo.signal.filters import sinc_bandpass
-from zoo.training.optimizers import faster
+from zoo.training.optimizers import scale_learning_rate
 
 KEY = jax.random.key(0, impl="unsafe_rbg")
 
@@ -85,7 +85,7 @@ def test_cut_offs_learn_at_their_own_rate():
     gradient = jax.tree.map(lambda x: 0.3 * jnp.ones_like(x), params)
     moved = {}
     for factor in (1.0, 500.0):
-        optimizer = faster(optax.rmsprop(1e-3, decay=0.95), "sinc/", factor)
+        optimizer = scale_learning_rate(optax.rmsprop(1e-3, decay=0.95), "sinc/", factor)
         moved[factor], _ = optimizer.update(gradient, optimizer.init(params), params)
     plain, fast = moved[1.0], moved[500.0]
     np.testing.assert_allclose(fast["sinc"]["low"], 500 * plain["sinc"]["low"], rtol=1e-5)

@@ -6,11 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo import inference
 from zoo.errors import BadInput
-from zoo.evaluation.segments import Segments
-from zoo.evaluation.songs import Separator, separate
 from zoo.models.separation.spectrogram_unet import SPLEETER, MaskUNet, SpectrogramUNet
+from zoo.runs import inference
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator, separate
 
 SMALL = {"widths": (2, 3, 4), "frames": 16}
 SHARING = {

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from zoo.errors import BadInput
-from zoo.inference import count
 from zoo.losses.adversarial import slope
 from zoo.models.generation import wavegan
 from zoo.objectives.adversarial import Wasserstein, variety
 from zoo.objectives.base import Request
+from zoo.runs.inference import count
 
 KEY = jax.random.key(0, impl="unsafe_rbg")  # compiles in a tenth of the time
 SMALL = dict(dim=1, strides=(4, 4))  # 256 samples
@@ -35,7 +35,7 @@ def test_sizes_of_the_paper(samples, made, judged):
     audio, size = shape_of(wavegan.Generator(strides=strides), np.zeros((2, 100)))
     assert audio.shape == (2, samples, 1) and size == made
     blank = np.zeros((2, samples, 1))
-    ((score, features),), size = shape_of(wavegan.Critic(strides=strides), blank)
+    ((score, features),), size = shape_of(wavegan.Discriminator(strides=strides), blank)
     assert score.shape == (2,) and size == judged and len(features) == len(strides)
     assert features[-1].shape == (2, 16, 64 * 2 ** (len(strides) - 1))
 
@@ -89,7 +89,7 @@ def test_phase_shuffle_is_numpy_s():
 
 @pytest.fixture(scope="module")
 def small():
-    objective = Wasserstein(wavegan.Generator(**SMALL), wavegan.Critic(**SMALL))
+    objective = Wasserstein(wavegan.Generator(**SMALL), wavegan.Discriminator(**SMALL))
     audio = np.sin(np.arange(256) / 3.0)[None, :, None] * np.array([0.5, 0.9])[:, None, None]
     batch = {"audio": audio.astype(np.float32)}
     return objective, jax.jit(objective.init)(KEY, batch), batch
@@ -97,36 +97,40 @@ def small():
 
 @pytest.fixture(scope="module")
 def judge(small):
-    """Parameters of the critic -> ((loss, (collections, metrics)), gradient), compiled."""
+    """Parameters of the discriminator -> ((loss, (collections, metrics)), gradient), compiled."""
     objective, variables, batch = small
 
     def loss(params):
-        players = {**variables.params, "critic": params}
+        players = {**variables.params, "discriminator": params}
         return objective.turns[0].loss(variables.replace(params=players), batch, KEY, 0)
 
     return jax.jit(jax.value_and_grad(loss, has_aux=True))
 
 
-def test_five_turns_of_the_critic_and_what_they_measure(small, judge):
+def test_five_turns_of_the_discriminator_and_what_they_measure(small, judge):
     objective, variables, batch = small
-    critic, generator = objective.turns
-    assert (critic.player, critic.repeat, generator.player) == ("critic", 5, "generator")
-    (loss, (_, metrics)), _ = judge(variables.params["critic"])
+    discriminator, generator = objective.turns
+    assert (discriminator.player, discriminator.repeat, generator.player) == (
+        "discriminator",
+        5,
+        "generator",
+    )
+    (loss, (_, metrics)), _ = judge(variables.params["discriminator"])
     assert np.isclose(loss, -metrics["margin"] + 10 * metrics["penalty"], atol=1e-4)
     assert set(metrics) >= {"margin", "slope", "penalty"}
     _, (_, metrics) = jax.eval_shape(generator.loss, variables, batch, KEY, 0)
     assert set(metrics) >= {"level_db", "variety"}
 
 
-def test_penalty_survives_a_critic_that_does_not_answer(small, judge):
-    dead = jax.tree.map(np.zeros_like, small[1].params["critic"])
+def test_penalty_survives_a_discriminator_that_does_not_answer(small, judge):
+    dead = jax.tree.map(np.zeros_like, small[1].params["discriminator"])
     (value, (_, metrics)), gradient = judge(dead)
     assert np.isclose(value, 10, atol=1e-3) and metrics["slope"] < 1e-3
     assert all(np.all(np.isfinite(x)) for x in jax.tree.leaves(gradient))
 
 
 def test_slope_is_that_of_finite_differences(small):
-    """The critic's own slope along its gradient, at a fixed shuffle."""
+    """The discriminator's own slope along its gradient, at a fixed shuffle."""
     objective, variables, batch = small
 
     @jax.jit
@@ -169,15 +173,17 @@ def test_samples_of_any_length_by_seed_and_voice(small):
 
 def test_classes_change_what_is_made_and_how_it_is_judged():
     sizes = dict(**SMALL, classes=3)
-    generator, critic = wavegan.Generator(**sizes), wavegan.Critic(**sizes)
-    objective = Wasserstein(generator, critic, label="family")
+    generator, discriminator = wavegan.Generator(**sizes), wavegan.Discriminator(**sizes)
+    objective = Wasserstein(generator, discriminator, label="family")
     batch = {"audio": np.full((3, 256, 1), 0.3, np.float32), "family": np.arange(3)}
 
     @jax.jit
     def run(z):
         variables = objective.init(KEY, batch)
         audio = generator.apply(variables.of("generator"), z, batch["family"])
-        ((score, _),) = critic.apply(variables.of("critic"), batch["audio"], batch["family"])
+        ((score, _),) = discriminator.apply(
+            variables.of("discriminator"), batch["audio"], batch["family"]
+        )
         return audio, score, objective.predict(variables, batch, KEY)["audio"]
 
     audio, score, predicted = run(np.ones((3, 100), np.float32))
@@ -185,11 +191,11 @@ def test_classes_change_what_is_made_and_how_it_is_judged():
     assert len(set(np.asarray(score).tolist())) == 3
     assert predicted.shape == (3, 256, 1)
     with pytest.raises(BadInput, match="label"):
-        Wasserstein(generator, critic)
+        Wasserstein(generator, discriminator)
 
 
 def test_lengths_that_do_not_fit():
     with pytest.raises(BadInput, match="16,384, 32,768 or 65,536"):
         wavegan.strides_for(16_000)
     with pytest.raises(BadInput, match="takes audio"):
-        shape_of(wavegan.Critic(**SMALL), jnp.zeros((1, 255, 1)))
+        shape_of(wavegan.Discriminator(**SMALL), jnp.zeros((1, 255, 1)))

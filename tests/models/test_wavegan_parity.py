@@ -1,4 +1,4 @@
-"""WaveGAN's two networks and the critic's loss against PyTorch, with the same weights."""
+"""WaveGAN's two networks and the discriminator's loss against PyTorch, with the same weights."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zoo.losses import adversarial
-from zoo.models.generation.wavegan import Critic, Generator
+from zoo.models.generation.wavegan import Discriminator, Generator
 
 torch = pytest.importorskip("torch")
 from torch.nn import functional as F  # noqa: E402
@@ -59,9 +59,9 @@ def test_generator_equals_torch():
     agree(w, gradients, rtol=1e-3, atol=1e-4)
 
 
-def test_critic_and_its_penalty_equal_torch():
+def test_discriminator_and_its_penalty_equal_torch():
     """The loss holds a gradient, so that its own gradient is one of second order."""
-    model = Critic(**SIZES)
+    model = Discriminator(**SIZES)
     real, fake = RNG.uniform(-1, 1, (2, 3, 512, 1)).astype(np.float32)
     params, share = started(model, real), np.float32([0.2, 0.5, 0.9])[:, None, None]
     point = real + share * (fake - real)
@@ -71,7 +71,7 @@ def test_critic_and_its_penalty_equal_torch():
             ((found, _),) = model.apply({"params": params}, x)
             return found
 
-        wasserstein = adversarial.wgan_critic(score(fake), score(real))
+        wasserstein = adversarial.wgan_discriminator(score(fake), score(real))
         return jnp.mean(wasserstein + 10 * adversarial.gradient_penalty(score, point)[0])
 
     value, gradients = jax.jit(jax.value_and_grad(loss))(params)

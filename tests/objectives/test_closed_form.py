@@ -4,18 +4,18 @@ import jax
 import numpy as np
 import pytest
 
-from zoo import inference
 from zoo import mesh as meshes
 from zoo.data.source import Info
 from zoo.errors import BadInput
-from zoo.evaluation.oracle import separate_known
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.songs import Separator
 from zoo.models.separation.masks import IdealMask
 from zoo.models.separation.nmf import NMF
 from zoo.objectives.base import Variables
 from zoo.objectives.closed_form import ClosedForm
+from zoo.runs import inference
+from zoo.songs.oracle import separate_known
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 
 INFO = Info("noise", 1000, 1, ("low", "high"), "none", "here")
 SEGMENTS = Segments(1024, 1024 - 256, key="mixture")

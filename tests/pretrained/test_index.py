@@ -8,10 +8,10 @@ import pytest
 from foreign_files import bundle
 
 from zoo import experiment as experiments
-from zoo import trained
 from zoo.errors import BadInput
 from zoo.pretrained import index, obtain, tf_bundle
 from zoo.pretrained.index import File, Published
+from zoo.runs import trained
 
 ARRAYS = {"a/kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}
 

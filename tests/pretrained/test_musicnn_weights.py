@@ -11,8 +11,8 @@ import jax
 import numpy as np
 import pytest
 
-from zoo import trained
 from zoo.pretrained import index, obtain
+from zoo.runs import trained
 from zoo.signal.mel import MUSICNN, log_mel
 
 pytestmark = pytest.mark.download

@@ -15,11 +15,8 @@ import soundfile
 from zoo import mesh as meshes
 from zoo.data.source import Info
 from zoo.errors import BadInput
-from zoo.evaluation.note_decoding import Windows
 from zoo.evaluation.pitch import Pitch
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.songs import Separator
 from zoo.evaluation.tagging import Tagging
 from zoo.evaluation.transcription import Transcription
 from zoo.layers.conv import Conv
@@ -27,6 +24,9 @@ from zoo.layers.quantizer import Quantised
 from zoo.objectives.autoencoder import QuantisedAutoencoder
 from zoo.objectives.base import Variables
 from zoo.report import examples, figures, page
+from zoo.songs.note_decoding import Windows
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 
 RATE = 4000
 INFO = Info("toys", RATE, 1, ("bass", "drums"), "CC0", "https://example.org")

@@ -15,7 +15,8 @@ import soundfile
 from PIL import Image
 
 from zoo.errors import BadInput
-from zoo.report import charts, facts, finish, page, sounds
+from zoo.pages import charts
+from zoo.report import facts, finish, page, sounds
 
 RATE = 8000
 ROW = {
@@ -141,7 +142,7 @@ def test_embeds_the_very_samples(full):
 
 
 def test_a_full_shelf_puts_sounds_beside_the_page(full):
-    stand = sounds.Shelf(full, lossless=False, left=30_000)
+    stand = sounds.AudioBudget(full, lossless=False, left=30_000)
     path = full / "figures" / "look.wav"
     address = stand.place(path, *sounds.read(path))
     assert address.startswith("data:audio/mpeg") and len(address) == 30_000 - stand.left

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from zoo.data.folder import Folder
+from zoo.data.sets.folder import Folder
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Report

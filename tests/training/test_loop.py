@@ -19,18 +19,18 @@ from toys import TOYS, draws, hooks
 from zoo import mesh as meshes
 from zoo.training import loop, state, step
 from zoo.training.log import Log, read
-from zoo.training.plateau import Plateau, Standing
+from zoo.training.plateau import Plateau, PlateauState
 
 
 def optimizers(objective):
     return {turn.player: optax.adam(0.05) for turn in objective.turns}
 
 
-def begin(objective, average=0.9):
+def begin(objective, ema_decay=0.9):
     mesh = meshes.make()
-    build = partial(state.initial, objective, optimizers(objective), average, 0)
+    build = partial(state.initial, objective, optimizers(objective), ema_decay, 0)
     batch = meshes.global_batch(mesh, next(draws(0)))
-    return mesh, *state.birth(mesh, build, batch)
+    return mesh, *state.init_sharded(mesh, build, batch)
 
 
 KNOWN = ("poison", "saved", "scores", "stop", "monitor")  # options that are the hooks'
@@ -39,13 +39,14 @@ KNOWN = ("poison", "saved", "scores", "stop", "monitor")  # options that are the
 def train(tmp_path, objective, steps, begun=None, standing=None, **options):
     mesh, fresh, shardings = begin(objective)
     known = {k: options.pop(k) for k in KNOWN if k in options}
-    schedule = loop.Schedule(steps, average=0.9, log_every=1, **{"evaluate_every": 100, **options})
+    options = {"evaluate_every": 100, **options}
+    schedule = loop.Schedule(steps, ema_decay=0.9, log_every=1, **options)
     begun = fresh if begun is None else jax.device_put(begun, shardings)
     log = Log(tmp_path, int(begun.step), steps, active=True, board=False)
     try:
         return loop.fit(
             mesh, objective, optimizers(objective), schedule, begun, shardings,
-            standing or Standing(), hooks(**known), log,
+            standing or PlateauState(), hooks(**known), log,
         )  # fmt: skip
     finally:
         log.close()
@@ -73,8 +74,10 @@ def test_losses_fall_and_frozen_parts_stay(tmp_path, name):
 def test_players_alternate_on_fresh_batches(tmp_path):
     objective = TOYS["adversaries"]
     final, _ = train(tmp_path, objective, 5)
-    critic, generator = (final.optimizers[p][0].count for p in ("critic", "generator"))
-    assert (int(critic), int(generator)) == (15, 5)
+    discriminator, generator = (
+        final.optimizers[p][0].count for p in ("discriminator", "generator")
+    )
+    assert (int(discriminator), int(generator)) == (15, 5)
 
 
 @pytest.mark.parametrize("name", TOYS)
@@ -87,7 +90,7 @@ def test_resumed_equals_uninterrupted(tmp_path, name):
     assert same(whole, rest)
 
 
-def test_moving_average_follows_the_weights(tmp_path):
+def test_ema_follows_the_weights(tmp_path):
     saved = {}
     final, _ = train(tmp_path, TOYS["student"], 3, saved=saved)
     _, begun, _ = begin(TOYS["student"])
@@ -95,16 +98,16 @@ def test_moving_average_follows_the_weights(tmp_path):
     for count, decay in ((1, 1 / 10), (2, 2 / 11), (3, 3 / 12)):
         weights = saved[count][0].variables.params["student"]["w"]
         expected = decay * expected + (1 - decay) * weights
-    np.testing.assert_allclose(final.average["student"]["w"], expected, rtol=1e-6)
-    assert same(final.averaged().params, final.average)
+    np.testing.assert_allclose(final.ema["student"]["w"], expected, rtol=1e-6)
+    assert same(final.ema_variables().params, final.ema)
 
 
-def test_moving_average_forgets_the_first_weights_of_a_short_run():
+def test_ema_forgets_the_first_weights_of_a_short_run():
     average, ones = jnp.zeros(()), jnp.ones(())
     for number in range(100):
-        average = step.moving(average, ones, 0.99, jnp.asarray(number))
+        average = step.update_ema(average, ones, 0.99, jnp.asarray(number))
     assert average > 0.9999  # with a constant decay, a third of it would be the first weights
-    assert step.moving(0.0, 1.0, 0.99, jnp.asarray(10_000)) == pytest.approx(0.01)
+    assert step.update_ema(0.0, 1.0, 0.99, jnp.asarray(10_000)) == pytest.approx(0.01)
 
 
 def test_non_finite_step_leaves_the_state_and_is_named(tmp_path, capsys):
@@ -112,7 +115,7 @@ def test_non_finite_step_leaves_the_state_and_is_named(tmp_path, capsys):
     final, _ = train(tmp_path, TOYS["codebook"], 4, poison={2}, saved=saved)
     before, after = saved[2][0], saved[3][0]
     assert same(before.variables, after.variables) and same(before.optimizers, after.optimizers)
-    assert same(before.average, after.average)
+    assert same(before.ema, after.ema)
     assert int(final.rejected) == 1 and int(final.streak) == 0
     assert "step 3" in capsys.readouterr().err
 
@@ -161,7 +164,8 @@ def test_plateau_lowers_the_rate_and_ends(tmp_path):
     assert complete and int(final.step) == 5
     lines = read(tmp_path / "metrics.jsonl")
     assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5]
-    assert float(saved[2][0].rate) == 1.0 and float(saved[3][0].rate) == pytest.approx(0.1)
+    scales = [float(saved[step][0].learning_rate_scale) for step in (2, 3)]
+    assert scales == [1.0, pytest.approx(0.1)]
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from zoo import inference
 from zoo import mesh as meshes
 from zoo.checkpoints.store import Checkpoints
 from zoo.objectives.fitted import Fitted
 from zoo.objectives.shallow import LinearSVM
+from zoo.runs import inference
 from zoo.training import once, state
 from zoo.training.loop import Hooks
 
@@ -35,7 +35,7 @@ def fit(stop=lambda step: False, begun=None):
     objective, mesh = Fitted(Random(), LinearSVM((1.0,))), meshes.make()
     build = partial(state.initial, objective, {}, 0.0, 0)
     if begun is None:
-        begun, _ = state.birth(mesh, build, next(split(0)))
+        begun, _ = state.init_sharded(mesh, build, next(split(0)))
     describe = inference.predictor(objective, mesh, "describe")(begun.variables)
     hooks = Hooks(
         batches=None, names=None, best=None, stop=stop, monitor=("pr_auc", "max"),
@@ -65,7 +65,7 @@ def test_what_is_restored_predicts_as_what_was_fitted(tmp_path):
         _, restored, _ = checkpoints.restore(target)
     batch = next(split(3))
     one, two = (
-        run.objective.predict(s.averaged(), batch, jax.random.key(0))["prediction"]
+        run.objective.predict(s.ema_variables(), batch, jax.random.key(0))["prediction"]
         for s in (run.now, restored)
     )
     np.testing.assert_array_equal(one, two)

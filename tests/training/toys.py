@@ -20,28 +20,30 @@ def new(rng, inputs, outputs):
 
 @dataclass(frozen=True)
 class Adversaries:
-    """A critic that takes three turns and a generator that takes one."""
+    """A discriminator that takes three turns and a generator that takes one."""
 
     def init(self, rng, batch):
         one, two = jax.random.split(rng)
-        return Variables({"critic": new(one, 4, 1), "generator": new(two, 2, 4)})
+        return Variables({"discriminator": new(one, 4, 1), "generator": new(two, 2, 4)})
 
     @property
     def turns(self):
-        return Turn("critic", self.critic, repeat=3), Turn("generator", self.generator)
+        return Turn("discriminator", self.discriminator, repeat=3), Turn(
+            "generator", self.generator
+        )
 
     def fake(self, variables, batch, rng):
         noise = jax.random.normal(rng, (batch["x"].shape[0], 2))
         return linear(variables.params["generator"], noise)
 
-    def critic(self, variables, batch, rng, step):
-        score = lambda x: linear(variables.params["critic"], x).mean()  # noqa: E731
+    def discriminator(self, variables, batch, rng, step):
+        score = lambda x: linear(variables.params["discriminator"], x).mean()  # noqa: E731
         value = score(self.fake(variables, batch, rng)) - score(batch["x"])
-        penalty = sum(jnp.sum(w**2) for w in jax.tree.leaves(variables.params["critic"]))
+        penalty = sum(jnp.sum(w**2) for w in jax.tree.leaves(variables.params["discriminator"]))
         return value + penalty, ({}, {"margin": -value})
 
     def generator(self, variables, batch, rng, step):
-        score = linear(variables.params["critic"], self.fake(variables, batch, rng))
+        score = linear(variables.params["discriminator"], self.fake(variables, batch, rng))
         return -score.mean(), ({}, {})
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data import audio_files, records
-from zoo.data.probing import probe
+from zoo.audio import audio_files
+from zoo.audio.probing import probe
+from zoo.data import records
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 

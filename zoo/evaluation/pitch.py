@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data import audio_files
+from zoo.audio import audio_files
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (

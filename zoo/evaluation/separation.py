@@ -10,17 +10,17 @@ from typing import Literal
 
 import numpy as np
 
+from zoo.audio.blocks import reblock
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict, Progress, Report, sound, to_float
-from zoo.evaluation.blocks import reblock
-from zoo.evaluation.oracle import separate_known
-from zoo.evaluation.segments import identity_error
 from zoo.evaluation.separation_rows import Row, aggregate, box_plot, track_rows, write_museval
-from zoo.evaluation.songs import Separator, separate
 from zoo.metrics.bss_eval import bss_eval
 from zoo.metrics.sdr import framewise_sdr, framewise_si_sdr, silent_frames
 from zoo.metrics.separation_tables import METRICS
+from zoo.songs.oracle import separate_known
+from zoo.songs.segments import identity_error
+from zoo.songs.separating import Separator, separate
 
 ACCOMPANIMENT = "accompaniment"
 

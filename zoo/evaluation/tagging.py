@@ -20,9 +20,9 @@ from zoo.evaluation.base import (
     paired,
     sound,
 )
-from zoo.evaluation.taggram import Listener, tag_file, taggram_figure, write_csv, write_json
-from zoo.evaluation.taggram_page import write_page
 from zoo.metrics.ranking import Ranking, rank_tags
+from zoo.pages.taggram import write_page
+from zoo.songs.taggram import Listener, tag_file, taggram_figure, write_csv, write_json
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import audio_files
+from zoo.audio import audio_files
+from zoo.audio.probing import probe
 from zoo.data.note_rolls import Notes, none, rolls
-from zoo.data.probing import probe
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict, Progress, Report, sound, write_table
-from zoo.evaluation.midi_files import write_midi
-from zoo.evaluation.note_decoding import Windows, decode, for_metrics, listen
-from zoo.evaluation.transcription_page import roll_figure, write_page
 from zoo.metrics.notes import all_note_f1, frame_f1
+from zoo.pages.piano_roll import roll_figure, write_page
+from zoo.songs.midi_files import write_midi
+from zoo.songs.note_decoding import Windows, decode, for_metrics, listen
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from zoo.errors import BadInput
 from zoo.interpret import activation, drawing, excitation, filters, layers
-from zoo.trained import Trained
+from zoo.runs.trained import Trained
 
 
 @dataclass(frozen=True)

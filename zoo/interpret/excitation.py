@@ -16,13 +16,13 @@ import jax
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from zoo import inference
 from zoo.data.source import Example
 from zoo.errors import BadInput
 from zoo.evaluation.base import Batch, Predict, Progress, first, paired, sound
 from zoo.interpret import layers
 from zoo.interpret.loudness import ByLoudness, decibels
-from zoo.trained import Trained
+from zoo.runs import inference
+from zoo.runs.trained import Trained
 
 SOWN = "excitation"
 

@@ -11,9 +11,9 @@ from zoo.errors import BadInput
 from zoo.interpret import layers
 from zoo.interpret.layers import Layer
 from zoo.models.classification.sincnet import cut_offs
+from zoo.runs.trained import Trained
 from zoo.signal.filters import sinc_bandpass
 from zoo.signal.mel import hz_to_mel, mel_to_hz
-from zoo.trained import Trained
 
 TAPS = 8  # of the shortest filters whose spectrum says more than 'low' or 'high'
 FILTERS = 2  # a single one is an output, not a bank

@@ -15,9 +15,12 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.objectives.base import Tree
-from zoo.trained import Trained
+from zoo.runs.trained import Trained
 
-HEARS = ("model", "critic")  # fields of an objective, in this order; a generator does not hear
+HEARS = (
+    "model",
+    "discriminator",
+)  # fields of an objective, in this order; a generator does not hear
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 
 def squeeze(x: jax.Array, factor: int) -> jax.Array:
@@ -63,7 +63,7 @@ class InvertibleConv(nn.Module):
 
     def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         # slogdet and not the logarithm of det: training may turn the sign of the determinant.
-        return jnp.matmul(x, self.kernel, precision=WHOLE), jnp.linalg.slogdet(self.kernel)[1]
+        return jnp.matmul(x, self.kernel, precision=HIGHEST), jnp.linalg.slogdet(self.kernel)[1]
 
     def inverse(self, y: jax.Array) -> jax.Array:
-        return jnp.matmul(y, jnp.linalg.inv(self.kernel), precision=WHOLE)
+        return jnp.matmul(y, jnp.linalg.inv(self.kernel), precision=HIGHEST)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 
 @flax.struct.dataclass
@@ -84,7 +84,7 @@ class Quantizer(nn.Module):
 def nearest(flat: jax.Array, vectors: jax.Array) -> jax.Array:
     """Number of the nearest of vectors [Q D] to each of latents [N D] -> [N] int32."""
     # Near codes are told apart by the last digits of large products.
-    products = jnp.matmul(flat, vectors.T, precision=WHOLE)
+    products = jnp.matmul(flat, vectors.T, precision=HIGHEST)
     distances = jnp.sum(vectors**2, 1) - 2 * products  # less what is common to all codes
     return jnp.argmin(distances, axis=1).astype(jnp.int32)
 
@@ -114,7 +114,7 @@ def moving_update(
     """Moving (counts [Q], sums [Q D]) after a batch of latents [N D] with their codes [N]."""
     chosen = jax.nn.one_hot(codes, counts.shape[0], dtype=flat.dtype)
     counts = decay * counts + (1 - decay) * chosen.sum(0)
-    new = jnp.matmul(chosen.T, flat, precision=WHOLE)
+    new = jnp.matmul(chosen.T, flat, precision=HIGHEST)
     return counts, decay * sums + (1 - decay) * new
 
 

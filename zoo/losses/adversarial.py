@@ -1,7 +1,8 @@
-"""Losses of critics and generators, scores [B ...] -> loss per example [B].
+"""Losses of discriminators and generators, scores [B ...] -> loss per example [B].
 
-Scores of any shape behind the batch are averaged; sum over a multi-scale critic's scales outside.
-Objectives take the mean over the batch. `real` and `fake` are scores, not audio, unless named so.
+Scores of any shape behind the batch are averaged; sum over a multi-scale discriminator's scales
+outside. Objectives take the mean over the batch. `real` and `fake` are scores, not audio, unless
+named so.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import jax.numpy as jnp
 from zoo.losses.waveform import l1, per_example
 
 
-def wgan_critic(fake: jax.Array, real: jax.Array) -> jax.Array:
-    """Wasserstein critic, scores [B ...] twice -> [B]: fake minus real (Arjovsky et al. 2017)."""
+def wgan_discriminator(fake: jax.Array, real: jax.Array) -> jax.Array:
+    """Wasserstein discriminator, scores [B ...] twice -> [B]: fake minus real. Arjovsky 2017."""
     return per_example(fake) - per_example(real)
 
 
@@ -25,8 +26,8 @@ def wgan_generator(fake: jax.Array) -> jax.Array:
     return -per_example(fake)
 
 
-def hinge_critic(fake: jax.Array, real: jax.Array) -> jax.Array:
-    """Hinge critic, scores [B ...] twice -> [B]: zero beyond the margins -1 and 1. MelGAN."""
+def hinge_discriminator(fake: jax.Array, real: jax.Array) -> jax.Array:
+    """Hinge discriminator, scores [B ...] twice -> [B]: zero beyond -1 and 1. MelGAN."""
     return per_example(jax.nn.relu(1 + fake)) + per_example(jax.nn.relu(1 - real))
 
 
@@ -35,8 +36,8 @@ def hinge_generator(fake: jax.Array) -> jax.Array:
     return -per_example(fake)
 
 
-def least_squares_critic(fake: jax.Array, real: jax.Array) -> jax.Array:
-    """Least-squares critic, scores [B ...] twice -> [B]: fake to 0, real to 1. HiFi-GAN."""
+def least_squares_discriminator(fake: jax.Array, real: jax.Array) -> jax.Array:
+    """Least-squares discriminator, scores [B ...] twice -> [B]: fake to 0, real to 1. HiFi-GAN."""
     return per_example(jnp.square(fake)) + per_example(jnp.square(real - 1))
 
 
@@ -46,12 +47,13 @@ def least_squares_generator(fake: jax.Array) -> jax.Array:
 
 
 def feature_matching(prediction: Any, target: Any) -> jax.Array:
-    """L1 of a critic's features, two equal trees of [B ...] -> [B], summed over leaves.
+    """L1 of a discriminator's features, two equal trees of [B ...] -> [B], summed over leaves.
 
     prediction: features of generated audio; target: of real audio. Each leaf counts by its mean.
     Weights: HiFi-GAN 2; MelGAN 10 * (4 / 5) / 3, for three scales of four strided layers.
     """
-    # A critic that computes in bfloat16 has such features: their difference is taken in float32.
+    # A discriminator that computes in bfloat16 has such features: their difference is taken in
+    # float32.
     prediction, target = jax.tree.map(lambda x: x.astype(jnp.float32), (prediction, target))
     return sum(jax.tree.leaves(jax.tree.map(l1, prediction, target)))
 
@@ -62,23 +64,23 @@ def between(key: jax.Array, real: jax.Array, fake: jax.Array) -> jax.Array:
     return real + share * (fake - real)
 
 
-def slope(critic: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
-    """Norm of the critic's gradient at x, inputs [B ...] -> [B].
+def slope(discriminator: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
+    """Norm of the discriminator's gradient at x, inputs [B ...] -> [B].
 
-    critic: pure function of inputs [B ...] to scores [B ...], each example's score a function of
-    that example alone (no batch norm), random keys fixed inside.
+    discriminator: pure function of inputs [B ...] to scores [B ...], each example's score a
+    function of that example alone (no batch norm), random keys fixed inside.
     """
-    gradient = jax.grad(lambda inputs: critic(inputs).sum())(x)
-    # The root of zero has no slope: a critic that does not answer would give NaN.
+    gradient = jax.grad(lambda inputs: discriminator(inputs).sum())(x)
+    # The root of zero has no slope: a discriminator that does not answer would give NaN.
     return jnp.sqrt(jnp.square(gradient).sum(axis=tuple(range(1, gradient.ndim))) + 1e-12)
 
 
 def gradient_penalty(
-    critic: Callable[[jax.Array], jax.Array], x: jax.Array, target: float = 1.0
+    discriminator: Callable[[jax.Array], jax.Array], x: jax.Array, target: float = 1.0
 ) -> tuple[jax.Array, jax.Array]:
-    """((slope - target)^2, `slope`) of the critic at x, inputs [B ...] -> [B] twice.
+    """((slope - target)^2, `slope`) of the discriminator at x, inputs [B ...] -> [B] twice.
 
     Gulrajani et al. 2017; x: usually `between(...)`.
     """
-    found = slope(critic, x)
+    found = slope(discriminator, x)
     return jnp.square(found - target), found

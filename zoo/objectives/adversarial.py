@@ -1,10 +1,10 @@
-"""Wasserstein GAN with gradient penalty: audio from random vectors; players critic and generator.
+"""Wasserstein GAN with gradient penalty: audio from random vectors; discriminator and generator.
 
-Gulrajani et al. 2017 (arXiv 1704.00028). Several turns of the critic go before one of the
+Gulrajani et al. 2017 (arXiv 1704.00028). Several turns of the discriminator go before one of the
 generator, each with a fresh batch and fresh vectors. A collapse is seen coming in the metrics:
-critic/margin (real minus generated score) grows without end or turns negative, critic/slope leaves
-1, generator/variety (spread over the batch, as a share of the level) falls to 0, or
-generator/level_db falls far below critic/level_db, that of the data.
+discriminator/margin (real minus generated score) grows without end or turns negative,
+discriminator/slope leaves 1, generator/variety (spread over the batch, as a share of the level)
+falls to 0, or generator/level_db falls far below discriminator/level_db, that of the data.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
 
 @dataclass(frozen=True)
 class Wasserstein:
-    """Critic and generator of batch[`audio`] [B T 1].
+    """Discriminator and generator of batch[`audio`] [B T 1].
 
-    generator(z [B L], classes) -> audio [B T 1]; critic(audio, classes) -> scales of (score,
+    generator(z [B L], classes) -> audio [B T 1]; discriminator(audio, classes) -> scales of (score,
     features). Latents are uniform in [-1, 1]. label: batch key of classes [B], of which there are
     `generator.classes`; voice i of a request takes class i mod that.
     """
 
     generator: nn.Module
-    critic: nn.Module
+    discriminator: nn.Module
     audio: str = "audio"
     label: str | None = None
     penalty: float = 10.0
-    critic_turns: int = 5
+    discriminator_turns: int = 5
 
     # It moves all scores alike, and only their differences are learnt.
-    without_gradient: ClassVar[tuple[str, ...]] = ("['score']['bias']",)
+    zero_gradient_at_init: ClassVar[tuple[str, ...]] = ("['score']['bias']",)
 
     def __post_init__(self) -> None:
         if bool(self.label) != bool(self.generator.classes):
@@ -50,7 +50,10 @@ class Wasserstein:
         keys = jax.random.split(rng)
         classes = self._classes(batch)
         z = self._latents(rng, len(batch[self.audio]))
-        modules = (("generator", self.generator, z), ("critic", self.critic, batch[self.audio]))
+        modules = (
+            ("generator", self.generator, z),
+            ("discriminator", self.discriminator, batch[self.audio]),
+        )
         params = {
             name: module.init(key, x, classes)["params"]
             for key, (name, module, x) in zip(keys, modules)
@@ -59,9 +62,12 @@ class Wasserstein:
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        return (Turn("critic", self._judge, self.critic_turns), Turn("generator", self._create))
+        return (
+            Turn("discriminator", self._discriminator_turn, self.discriminator_turns),
+            Turn("generator", self._generator_turn),
+        )
 
-    def _judge(
+    def _discriminator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> Outcome:
         real, classes = batch[self.audio], self._classes(batch)
@@ -71,11 +77,11 @@ class Wasserstein:
             self._score(variables, shuffle)(x, classes)
             for shuffle, x in zip(shuffles, (fake, real))
         ]
-        critic = self._score(variables, shuffles[2])
+        discriminator = self._score(variables, shuffles[2])
         point = adversarial.between(for_between, real, fake)
-        steep, slope = adversarial.gradient_penalty(lambda x: critic(x, classes), point)
+        steep, slope = adversarial.gradient_penalty(lambda x: discriminator(x, classes), point)
         penalty = jnp.mean(steep)
-        loss = jnp.mean(adversarial.wgan_critic(*scores)) + self.penalty * penalty
+        loss = jnp.mean(adversarial.wgan_discriminator(*scores)) + self.penalty * penalty
         metrics = {
             "margin": jnp.mean(scores[1] - scores[0]),
             "slope": jnp.mean(slope),
@@ -84,7 +90,7 @@ class Wasserstein:
         }
         return loss, ({}, metrics)
 
-    def _create(
+    def _generator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> Outcome:
         for_latents, shuffle = jax.random.split(rng)
@@ -142,11 +148,12 @@ class Wasserstein:
     def _score(
         self, variables: Variables, key: jax.Array
     ) -> Callable[[jax.Array, jax.Array | None], jax.Array]:
-        """The critic as a pure function of its input: its random shifts are those of the key."""
+        """The discriminator as a pure function of its input: its random shifts are those of the
+        key."""
 
         def score(x: jax.Array, classes: jax.Array | None) -> jax.Array:
-            scales = self.critic.apply(
-                variables.of("critic"), x, classes, train=True, rngs={"shuffle": key}
+            scales = self.discriminator.apply(
+                variables.of("discriminator"), x, classes, train=True, rngs={"shuffle": key}
             )
             return sum(one for one, _ in scales)
 

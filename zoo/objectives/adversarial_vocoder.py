@@ -1,10 +1,10 @@
-"""Vocoders learnt with critics: audio from its own mel spectrogram; players critic and generator.
+"""Vocoders trained adversarially: audio from its own mel spectrogram.
 
-MelGAN (hinge), HiFi-GAN (least squares): the generator pleases the critics, matches their features
-of the real audio and, where weighted, its log mel spectrogram. The authors judge and train with
-the same generated batch; here each turn draws a fresh one. Metrics to watch: critic/margin, real
-minus generated score, near 0 when the critics are fooled; generator/matching and
-generator/log_mel_l1, which fall while the generator learns.
+MelGAN (hinge), HiFi-GAN (least squares): the generator's loss is adversarial, feature matching
+and, where weighted, the L1 of its log mel spectrogram. The authors train both players on the same
+generated batch; here each turn draws a fresh one. Metrics to watch:
+discriminator/margin, real minus generated score, near 0 when the discriminators are fooled;
+generator/feature_matching and generator/log_mel_l1, which fall while the generator learns.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.errors import BadInput
-from zoo.layers import hearing
+from zoo.layers import receptive_field as receptive_fields
 from zoo.losses import adversarial
 from zoo.losses.waveform import l1
 from zoo.objectives import mel_windows
@@ -33,27 +33,29 @@ TAIL = 10  # frames of silence behind a source: without them vocoders end in a b
 
 @dataclass(frozen=True)
 class Vocoder:
-    """Critic and generator of batch[`audio`] [B T 1], T a multiple of the hop.
+    """Discriminator and generator of batch[`audio`] [B T 1], T a multiple of the hop.
 
-    generator(mel [B F M]) -> [B hop F 1]; critic(audio) -> a (score, features) per scale. spec: the
-    front end. judge(fake, real), please(fake): losses of scores -> [B], summed over the scales.
-    matching: weight of the summed L1 of features; spectral: of the L1 of `spectral_spec`'s log mel
-    spectrogram (default: the front end's).
+    generator(mel [B F M]) -> [B hop F 1]; discriminator(audio) -> a (score, features) per scale.
+    spec: the front end. discriminator_loss(fake, real), generator_loss(fake): losses of scores ->
+    [B], summed over the scales. feature_matching: weight of the summed L1 of features; spectral: of
+    the L1 of `spectral_spec`'s log mel spectrogram (default: the front end's).
     """
 
     generator: nn.Module
-    critic: nn.Module
+    discriminator: nn.Module
     spec: mel.MelSpec
     audio: str = "audio"
-    judge: Callable[[jax.Array, jax.Array], jax.Array] = adversarial.hinge_critic
-    please: Callable[[jax.Array], jax.Array] = adversarial.hinge_generator
-    matching: float = 10 * (4 / 5) / 3
+    discriminator_loss: Callable[[jax.Array, jax.Array], jax.Array] = (
+        adversarial.hinge_discriminator
+    )
+    generator_loss: Callable[[jax.Array], jax.Array] = adversarial.hinge_generator
+    feature_matching: float = 10 * (4 / 5) / 3
     spectral: float = 0.0
     spectral_spec: mel.MelSpec | None = None
 
     needs_source: ClassVar[bool] = True
     # While all scores lie within the margins of the hinge, moving them together changes nothing.
-    without_gradient: ClassVar[tuple[str, ...]] = ("['score']['bias']",)
+    zero_gradient_at_init: ClassVar[tuple[str, ...]] = ("['score']['bias']",)
 
     def __post_init__(self) -> None:
         if self.generator.hop != self.spec.hop:
@@ -70,7 +72,7 @@ class Vocoder:
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         keys, audio = jax.random.split(rng), batch[self.audio]
         params, collections = {}, {}
-        inputs = {"generator": self.features(audio), "critic": audio}
+        inputs = {"generator": self.features(audio), "discriminator": audio}
         for key, (name, x) in zip(keys, inputs.items()):
             module = getattr(self, name)
             rest = dict(module.init(key, x))
@@ -81,43 +83,50 @@ class Vocoder:
     @property
     def receptive_field(self) -> int:
         """Samples of the source whose mel frames a sample is made of."""
-        frames = hearing.field(self.generator.steps, self.generator.hop)
+        frames = receptive_fields.field(self.generator.steps, self.generator.hop)
         return framing.span(frames, self.spec.n_fft, self.spec.hop)
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        return (Turn("critic", self._judge), Turn("generator", self._create))
+        return (
+            Turn("discriminator", self._discriminator_turn),
+            Turn("generator", self._generator_turn),
+        )
 
     def features(self, audio: jax.Array) -> jax.Array:
         """The front end's log mel spectrogram of mono audio [B T 1] -> [B F M]."""
         return mel.log_mel(audio, self.spec)[..., 0]
 
-    def _judge(
+    def _discriminator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> Outcome:
         fake, real = self._pair(variables, batch)
         # One call for both, so that vectors of a spectral norm move once a turn.
-        answers, changed = self.critic.apply(
-            variables.of("critic"), jnp.concatenate([fake, real]), train=True,
-            mutable=list(variables.collections.get("critic", {})),
+        answers, changed = self.discriminator.apply(
+            variables.of("discriminator"), jnp.concatenate([fake, real]), train=True,
+            mutable=list(variables.collections.get("discriminator", {})),
         )  # fmt: skip
         scores = [jnp.split(score, 2) for score, _ in answers]
-        loss = jnp.mean(sum(self.judge(*pair) for pair in scores))
+        loss = jnp.mean(sum(self.discriminator_loss(*pair) for pair in scores))
         margin = sum(jnp.mean(ours) - jnp.mean(theirs) for theirs, ours in scores) / len(scores)
-        return loss, ({"critic": dict(changed)} if changed else {}, {"margin": margin})
+        return loss, ({"discriminator": dict(changed)} if changed else {}, {"margin": margin})
 
-    def _create(
+    def _generator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> Outcome:
         fake, real = self._pair(variables, batch)
-        ours, theirs = (self.critic.apply(variables.of("critic"), x) for x in (fake, real))
-        pleasing = jnp.mean(sum(self.please(score) for score, _ in ours))
-        features = [[f for _, f in answers] for answers in (ours, theirs)]
+        scored = [self.discriminator.apply(variables.of("discriminator"), x) for x in (fake, real)]
+        adversarial_loss = jnp.mean(sum(self.generator_loss(score) for score, _ in scored[0]))
+        features = [[f for _, f in answers] for answers in scored]
         matching = jnp.mean(adversarial.feature_matching(*features))
         spec = self.spectral_spec or self.spec
         distance = jnp.mean(l1(mel.log_mel(fake, spec), mel.log_mel(real, spec)))
-        loss = pleasing + self.matching * matching + self.spectral * distance
-        metrics = {"pleasing": pleasing, "matching": matching, "log_mel_l1": distance}
+        loss = adversarial_loss + self.feature_matching * matching + self.spectral * distance
+        metrics = {
+            "adversarial": adversarial_loss,
+            "feature_matching": matching,
+            "log_mel_l1": distance,
+        }
         return loss, ({}, metrics)
 
     def _pair(self, variables: Variables, batch: Batch) -> tuple[jax.Array, jax.Array]:

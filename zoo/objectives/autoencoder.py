@@ -19,12 +19,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo import sampling
-from zoo.conditions import Upsampled
 from zoo.errors import BadInput
 from zoo.layers.quantizer import usage
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
+from zoo.sampling import autoregressive
+from zoo.sampling.conditions import Upsampled
 
 PLAYER = "autoencoder"
 
@@ -121,7 +121,7 @@ def decode(
     constant = {}
     if speaks:
         constant["speaker"] = jnp.arange(request.count) % model.decoder.global_condition
-    return sampling.generate(
+    return autoregressive.generate(
         model.decoder,
         {"params": variables["params"]["decoder"]},
         length=length,

@@ -51,7 +51,8 @@ class Objective(Protocol):
     """What is learnt: a frozen dataclass of modules and loss weights. All methods are pure.
 
     It may also have
-      without_gradient: tuple[str, ...]  parts of the paths of parameters that the loss does not
+      zero_gradient_at_init: tuple[str, ...]  parts of the paths of parameters that the loss does
+      not
         reach at birth, and why in a comment; the tests of all configs excuse those, and no others
       fit, describe  instead of turns: see zoo.objectives.fitted
     """

@@ -17,11 +17,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo import sampling
 from zoo.errors import BadInput
 from zoo.layers.quantizer import usage
 from zoo.objectives import autoencoder as autoencoders
 from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
+from zoo.sampling import autoregressive
 
 FROZEN = autoencoders.PLAYER
 
@@ -98,7 +98,7 @@ class CodePrior:
             raise BadInput("a prior samples its codes first: ask for a length")
         hop, own = self.autoencoder.hop, variables.of(FROZEN)
         before = self._prompt(own, request.prompt)
-        sequences = sampling.generate(
+        sequences = autoregressive.generate(
             self.model,
             variables.of("model"),
             length=-(-request.length // hop),

@@ -48,9 +48,9 @@ class Flow:
                 raise BadInput(f"the model's {name} is {ours}, the front end's {theirs}: use one")
 
     @property
-    def without_gradient(self) -> tuple[str, ...]:
+    def zero_gradient_at_init(self) -> tuple[str, ...]:
         """Couplings end in zeros at first, so that nothing before reaches the very first loss."""
-        return getattr(self.model, "idle_at_birth", ())
+        return getattr(self.model, "zero_gradient_at_init", ())
 
     def features(self, audio: jax.Array) -> jax.Array:
         """The front end's log mel spectrogram of mono audio [B T 1] -> [B F M]."""

@@ -17,11 +17,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo import sampling
-from zoo.conditions import Upsampled
 from zoo.errors import BadInput
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+from zoo.sampling import autoregressive
+from zoo.sampling.conditions import Upsampled
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Autoregressive:
         if self.condition is not None:
             condition = self._condition(variables, request)
             length = length or condition.length
-        return sampling.generate(
+        return autoregressive.generate(
             self.model,
             variables.of("model"),
             length=length,

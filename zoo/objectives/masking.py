@@ -26,7 +26,7 @@ class Masking:
     loss: Callable[[jax.Array, jax.Array], jax.Array] = l1
     input: str = "mixture"
     target: str = "stems"
-    without_gradient: tuple[str, ...] = ()  # layers of a published layout that have no effect
+    zero_gradient_at_init: tuple[str, ...] = ()  # layers of a published layout that have no effect
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         return self._audio().init(rng, batch)

@@ -17,9 +17,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo import sampling
 from zoo.errors import BadInput
 from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
+from zoo.sampling import autoregressive
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class RecurrentLikelihood:
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of new audio."""
-        return sampling.generate(
+        return autoregressive.generate(
             self.model,
             {"params": variables.params["model"]},
             length=request.length,

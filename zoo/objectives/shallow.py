@@ -17,7 +17,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.objectives.base import Tree
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 Progress = Callable[[int, int], None]  # (done, of how many)
 
@@ -57,7 +57,7 @@ class LinearSVM:
         return {"kernel": train.features.T.astype(np.float64) @ dual, "bias": bias}
 
     def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
-        return jnp.matmul(features, weights["kernel"], precision=WHOLE) + weights["bias"]
+        return jnp.matmul(features, weights["kernel"], precision=HIGHEST) + weights["bias"]
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,10 @@ class KernelSVM:
     def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
         support, gamma = weights["support"], weights["gamma"]
         # Distances are small differences of large products.
-        inner = jnp.matmul(features, support.T, precision=WHOLE)
+        inner = jnp.matmul(features, support.T, precision=HIGHEST)
         apart = jnp.sum(features**2, -1)[:, None] - 2 * inner + jnp.sum(support**2, -1)
         near = jnp.where(gamma > 0, jnp.exp(-gamma * jnp.maximum(apart, 0)), inner)
-        return jnp.matmul(near, weights["dual"], precision=WHOLE) + weights["bias"]
+        return jnp.matmul(near, weights["dual"], precision=HIGHEST) + weights["bias"]
 
 
 @dataclass(frozen=True)
@@ -141,9 +141,9 @@ class Ridge:
 
     def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
         if self.hidden:
-            mixed = jnp.matmul(features, weights["random"], precision=WHOLE)
+            mixed = jnp.matmul(features, weights["random"], precision=HIGHEST)
             features = jnp.tanh(mixed + weights["offset"])
-        return jnp.matmul(features, weights["kernel"], precision=WHOLE) + weights["bias"]
+        return jnp.matmul(features, weights["kernel"], precision=HIGHEST) + weights["bias"]
 
     def _units(self, weights: Tree, features: np.ndarray) -> np.ndarray:
         features = features.astype(np.float64)

@@ -27,7 +27,7 @@ class Transcription:
     weights: str | None = None
     emphasis: float = 1.0
     # A bias before a batch norm has no effect, but the published layout has one.
-    without_gradient: tuple[str, ...] = tuple(f"conv_{i}']['bias" for i in range(3))
+    zero_gradient_at_init: tuple[str, ...] = tuple(f"conv_{i}']['bias" for i in range(3))
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         return one_network.begin(self.model, rng, batch[self.audio])

@@ -14,16 +14,16 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from zoo.audio.streaming import stream_to_wav
 from zoo.data.source import Example
 from zoo.errors import BadInput
 from zoo.evaluation.separation import Separation, mixture, stem_getter, track_spans
-from zoo.evaluation.songs import separate
 from zoo.objectives.base import Request
 from zoo.report import figures
 from zoo.report.figures import predictor, write_wav
 from zoo.report.results import held_out
-from zoo.streaming import stream_to_wav
-from zoo.trained import Trained
+from zoo.runs.trained import Trained
+from zoo.songs.separating import separate
 
 SONG_SECONDS = 12
 SAMPLE_SECONDS, SAMPLES, PATIENCE = 3, 2, 20.0  # PATIENCE: seconds of waiting for samples

@@ -13,25 +13,25 @@ from typing import Any
 import jax
 import numpy as np
 
-from zoo import inference
 from zoo.data.note_rolls import shifted
 from zoo.data.source import Example
 from zoo.errors import BadInput
 from zoo.evaluation.base import to_float
-from zoo.evaluation.note_decoding import decode, listen
 from zoo.evaluation.pitch import Pitch
 from zoo.evaluation.separation import mixture
 from zoo.evaluation.tagging import Tagging
-from zoo.evaluation.taggram import Listener, taggram_figure, tags_over_time
 from zoo.evaluation.transcription import Transcription, pieces
-from zoo.evaluation.transcription_page import compared_figure
 from zoo.interpret import filters
 from zoo.interpret.drawing import bank_figure, codebook_figure
 from zoo.interpret.filters import spread
 from zoo.layers.quantizer import usage
 from zoo.objectives.autoencoder import PLAYER, QuantisedAutoencoder
+from zoo.pages.piano_roll import compared_figure
 from zoo.report.results import held_out
-from zoo.trained import Trained
+from zoo.runs import inference
+from zoo.runs.trained import Trained
+from zoo.songs.note_decoding import decode, listen
+from zoo.songs.taggram import Listener, taggram_figure, tags_over_time
 
 CLIPS, CLIP_SECONDS, ROLL_SECONDS = 4, 4, 20
 CODED = 16  # clips whose codes are counted

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import jax
 
-from zoo import trained
 from zoo.evaluation.separation import Separation
 from zoo.report import examples, page, results
-from zoo.trained import Trained
+from zoo.runs import trained
+from zoo.runs.trained import Trained
 
 
 def finish(directory: Path, config: str | None = None) -> None:

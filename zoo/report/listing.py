@@ -10,10 +10,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from zoo import contract, inference
 from zoo import experiment as experiments
 from zoo.experiment import Config
 from zoo.report import facts, flops
+from zoo.runs import contract, inference
 
 NETWORKS = ("model", "features", "generator", "student", "objective")
 SHOWN = 4  # numbers of one config in the list; its file has them all

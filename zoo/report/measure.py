@@ -16,12 +16,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo import command_line
 from zoo import experiment as experiments
+from zoo.cli import command_line
 from zoo.errors import BadInput
 from zoo.experiment import Config
 from zoo.report import results, tables
-from zoo.trained import learns
+from zoo.runs.trained import learns
 from zoo.training.log import read
 
 EMBEDDED = "_score_render"

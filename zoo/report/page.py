@@ -13,10 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from zoo.evaluation.pages import data_uri
-from zoo.report import charts, facts, sounds
-from zoo.report.facts import Run
-from zoo.report.markup import (
+from zoo.pages import charts
+from zoo.pages.html import data_uri
+from zoo.pages.markup import (
     details,
     duration,
     link,
@@ -27,8 +26,10 @@ from zoo.report.markup import (
     tag,
     text,
 )
-from zoo.report.page_script import SCRIPT
-from zoo.report.page_style import STYLE
+from zoo.pages.page_script import SCRIPT
+from zoo.pages.page_style import STYLE
+from zoo.report import facts, sounds
+from zoo.report.facts import Run
 
 ROWS = 200  # of a table that a page shows
 
@@ -36,7 +37,7 @@ ROWS = 200  # of a table that a page shows
 def write(directory: Path) -> Path:
     """Writes RUN/report.html and returns its path. Raises BadInput where there is no run."""
     run = facts.read(directory)
-    stand = sounds.shelf(run.directory)
+    stand = sounds.audio_budget(run.directory)
     mixers = sounds.stems(run.directory, stand)  # first: only embedded stems play in perfect sync
     parts = [
         header(run),
@@ -139,13 +140,13 @@ def trained_for(run: Run) -> str:
     return f"Steps {first:,} to {last:,}; bands are the spread of the points behind a line."
 
 
-def figures(directory: Path, stand: sounds.Shelf) -> str:
+def figures(directory: Path, stand: sounds.AudioBudget) -> str:
     """RUN/figures/*.png with what the JSON of the same name says about them."""
     paths = sorted((directory / "figures").glob("*.png"))
     return section("A look inside", *(figure(path, stand) for path in paths))
 
 
-def figure(path: Path, stand: sounds.Shelf) -> str:
+def figure(path: Path, stand: sounds.AudioBudget) -> str:
     note = path.with_suffix(".json")
     about = facts.load(note) if note.is_file() else {}
     title = about.get("title") or path.stem.replace("_", " ")

@@ -14,13 +14,13 @@ from typing import Any
 import jax
 from tqdm import tqdm
 
-from zoo import inference
 from zoo.data.records import NoSplit
 from zoo.data.source import Source
 from zoo.errors import BadInput
 from zoo.evaluation.base import Report, save_report
 from zoo.report import facts
-from zoo.trained import Trained, commit
+from zoo.runs import inference
+from zoo.runs.trained import Trained, commit
 from zoo.training.log import read
 
 VERSIONS = ("jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "librosa")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.evaluation.blocks import open_song, read_blocks
-from zoo.evaluation.pages import data_uri
-from zoo.report.markup import section, tag, text
+from zoo.audio.blocks import open_song, read_blocks
+from zoo.pages.html import data_uri
+from zoo.pages.markup import section, tag, text
 
 BUDGET = 8_000_000  # bytes of embedded audio in a page, as base64
 MP3_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
@@ -26,7 +26,7 @@ STEMS = (
 
 
 @dataclass
-class Shelf:
+class AudioBudget:
     """Puts sounds into the page while they fit, then beside it. lossless: FLAC, else MP3."""
 
     directory: Path  # of the page
@@ -47,12 +47,12 @@ class Shelf:
         return beside.relative_to(self.directory).as_posix()
 
 
-def shelf(directory: Path) -> Shelf:
+def audio_budget(directory: Path) -> AudioBudget:
     """Lossless where all sounds of the run fit so: an encoder's artefacts are not the model's."""
     songs = [open_song(path) for path in directory.glob("samples/**/*.wav")]
     songs += [open_song(path) for path in directory.glob("figures/*.wav")]
     size = sum(song.length * song.channels * 2 for song in songs)  # 16 bit
-    return Shelf(directory, lossless=size <= BUDGET * 0.75, left=BUDGET)
+    return AudioBudget(directory, lossless=size <= BUDGET * 0.75, left=BUDGET)
 
 
 def encode(audio: np.ndarray, rate: int, lossless: bool) -> tuple[bytes, str]:
@@ -97,7 +97,7 @@ def spectrogram(audio: np.ndarray, rate: int, width: int = 360, height: int = 96
     return memory.getvalue()
 
 
-def player(path: Path, stand: Shelf, label: str = "") -> str:
+def player(path: Path, stand: AudioBudget, label: str = "") -> str:
     """A spectrogram that plays when clicked, with its length."""
     audio, rate = read(path)
     picture = data_uri(spectrogram(audio, rate), "image/png")
@@ -120,7 +120,7 @@ def sound(
     return tag("figure", face, line, audio, class_="sound")
 
 
-def samples(directory: Path, stand: Shelf) -> str:
+def samples(directory: Path, stand: AudioBudget) -> str:
     """RUN/samples/STEP/*.wav: a column per step, at most six, the last one included."""
     folders = [p for p in (directory / "samples").glob("*") if p.is_dir() and p.name != "stems"]
     folders = sorted((p for p in folders if any(p.glob("*.wav"))), key=by_step)
@@ -148,14 +148,14 @@ def step_name(name: str) -> str:
     return f"step {int(name):,}" if name.isdecimal() else name.replace("_", " ")
 
 
-def stems(directory: Path, stand: Shelf) -> str:
+def stems(directory: Path, stand: AudioBudget) -> str:
     """RUN/samples/stems/SONG/*.wav: mixture, estimates, and NAME.reference as mixers."""
     folders = sorted(p for p in (directory / "samples" / "stems").glob("*") if p.is_dir())
     mixers = [mixer(folder, stand) for folder in folders if any(folder.glob("*.wav"))]
     return section("Separated songs", *mixers, lead=STEMS)
 
 
-def mixer(folder: Path, stand: Shelf) -> str:
+def mixer(folder: Path, stand: AudioBudget) -> str:
     """One song's mixture, stems and references, played in sync."""
     files = sorted(folder.glob("*.wav"), key=lambda path: (role(path), path.name))
     rows, seconds = [], 0.0

@@ -12,8 +12,8 @@ from typing import Any
 from zoo import experiment as experiments
 from zoo.errors import BadInput
 from zoo.experiment import Config
+from zoo.pages.markup import duration
 from zoo.report import facts, listing
-from zoo.report.markup import duration
 
 BEGIN, END = "<!-- zoo table begin -->", "<!-- zoo table end -->"
 NOT_RUN = "not run here"

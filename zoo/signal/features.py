@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.signal import stft
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 
 def mfcc(log_mel: jax.Array, count: int = 20) -> jax.Array:
@@ -21,7 +21,7 @@ def mfcc(log_mel: jax.Array, count: int = 20) -> jax.Array:
         raise BadInput(f"{count} coefficients of {bins} mel bins: use at most {bins}")
     angle = np.pi / bins * np.outer(np.arange(bins) + 0.5, np.arange(count))
     basis = np.cos(angle) * np.sqrt(np.where(np.arange(count) == 0, 1, 2) / bins)
-    return jnp.einsum("bfmc,mk->bfkc", log_mel, basis.astype(np.float32), precision=WHOLE)
+    return jnp.einsum("bfmc,mk->bfkc", log_mel, basis.astype(np.float32), precision=HIGHEST)
 
 
 def delta(x: jax.Array, width: int = 9, order: int = 1) -> jax.Array:
@@ -67,7 +67,7 @@ def chroma(power: jax.Array, sample_rate: float, bins: int = 12) -> jax.Array:
     Same as librosa.feature.chroma_stft with tuning=0; silent frames are zero.
     """
     weights = chroma_filters(sample_rate, 2 * (power.shape[2] - 1), bins)
-    energy = jnp.einsum("bfnc,nk->bfkc", power, weights, precision=WHOLE)
+    energy = jnp.einsum("bfnc,nk->bfkc", power, weights, precision=HIGHEST)
     loudest = energy.max(axis=2, keepdims=True)
     tiny = np.finfo(np.float32).tiny
     return energy / jnp.where(loudest > tiny, loudest, 1.0)
@@ -77,5 +77,5 @@ def centroid(magnitude: jax.Array, sample_rate: float) -> jax.Array:
     """Centre of gravity of the spectrum, magnitude [B F N C] -> [B F 1 C] Hz; silence gives 0."""
     hz = stft.frequencies(sample_rate, 2 * (magnitude.shape[2] - 1)).astype(np.float32)
     total = magnitude.sum(axis=2, keepdims=True)
-    moment = jnp.einsum("bfnc,n->bfc", magnitude, hz, precision=WHOLE)[:, :, None]
+    moment = jnp.einsum("bfnc,n->bfc", magnitude, hz, precision=HIGHEST)[:, :, None]
     return moment / jnp.where(total > 0, total, 1.0)

@@ -15,7 +15,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.signal import stft
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 SLANEY_BREAK = 1000.0  # Hz: linear below (200 / 3 Hz a mel), logarithmic above (27 mels per 6.4)
 SLANEY_STEP = np.log(6.4) / 27
@@ -161,7 +161,7 @@ def mel_spectrogram(x: jax.Array, spec: MelSpec) -> jax.Array:
         energy = stft.power(spectrum)
     else:
         energy = stft.magnitude(spectrum, spec.floor)
-    return jnp.einsum("bfnc,nm->bfmc", energy, spec.filters(), precision=WHOLE)
+    return jnp.einsum("bfnc,nm->bfmc", energy, spec.filters(), precision=HIGHEST)
 
 
 def log_mel(x: jax.Array, spec: MelSpec) -> jax.Array:

@@ -6,4 +6,4 @@ import jax
 
 # GPUs and TPUs by default round what they multiply to 10 or 7 bits: a hiss at -66 or -48 dB, and
 # spectra that published weights never saw. CPUs do not, and ignore this.
-WHOLE = jax.lax.Precision.HIGHEST
+HIGHEST = jax.lax.Precision.HIGHEST

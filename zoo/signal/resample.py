@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.errors import BadInput
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 LANES = 16  # outputs computed by one matrix product at least; narrower ones starve the CPU
 
@@ -89,7 +89,7 @@ def _filtered(x: jax.Array, up: int, down: int, filter: np.ndarray, outside: str
         (1,),
         "VALID",
         dimension_numbers=("NWC", "WIO", "NWC"),
-        precision=WHOLE,
+        precision=HIGHEST,
     )
     y = y.reshape(batch, channels, rows * lanes)[:, :, :out]
     return jnp.moveaxis(y, 1, 2)

@@ -18,7 +18,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.signal import wavelets
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 from zoo.signal.wavelets import Wavelet
 
 LARGEST = 2**20  # elements of a matrix that averages
@@ -152,7 +152,7 @@ class Plan:
     def mean(self, x: jax.Array, level: int) -> jax.Array:
         """As `average`, of real signals at that level."""
         if level in self.means:
-            return jnp.matmul(x, self.means[level], precision=WHOLE)
+            return jnp.matmul(x, self.means[level], precision=HIGHEST)
         return self.average(spectrum(x), level)
 
 

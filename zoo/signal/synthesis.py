@@ -12,7 +12,7 @@ import numpy as np
 from zoo.signal import framing, stft
 from zoo.signal.filters import a_weighting, convolve, convolve_frames
 from zoo.signal.phase import accumulate
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 from zoo.signal.resample import interpolate
 
 TURN = np.float32(2 * np.pi)
@@ -141,4 +141,4 @@ def _cycle(phase: jax.Array) -> jax.Array:
 def _mix(amplitude: jax.Array, phase: jax.Array) -> jax.Array:
     # As a product, not as a sum over the last axis, which the CPU's XLA takes twice as long for.
     sines = jnp.sin(TURN * phase)
-    return jnp.einsum("btk,btk->bt", amplitude, sines, precision=WHOLE)[:, :, None]
+    return jnp.einsum("btk,btk->bt", amplitude, sines, precision=HIGHEST)[:, :, None]

@@ -48,7 +48,7 @@ class Log:
         line = {"step": step, "time": round(time.time(), 3), **clean}
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
-        # Of several players each has its own: 'critic/loss', 'generator/loss'.
+        # Of several players each has its own: 'discriminator/loss', 'generator/loss'.
         losses = {k: f"{v:.4g}" for k, v in values.items() if k.split("/")[-1] == "loss"}
         if losses:
             self.bar.set_postfix(losses, refresh=False)

@@ -33,7 +33,7 @@ class Schedule:
 
     steps: int
     seed: int = 0
-    average: float = 0.0
+    ema_decay: float = 0.0
     accumulate: int = 1
     log_every: int = 10
     evaluate_every: int = 1000
@@ -71,7 +71,7 @@ def compile_turns(
         if key not in compiled:
             function = step.make(
                 turn, optimizers[turn.player], seed=schedule.seed, last=last,
-                average=schedule.average, accumulate=schedule.accumulate,
+                ema_decay=schedule.ema_decay, accumulate=schedule.accumulate,
             )  # fmt: skip
             out = (shardings, meshes.replicated(mesh))
             compiled[key] = jax.jit(function, donate_argnums=0, out_shardings=out)
@@ -86,7 +86,7 @@ def fit(
     schedule: Schedule,
     state: TrainState,
     shardings: TrainState,
-    standing: plateau.Standing,
+    standing: plateau.PlateauState,
     hooks: Hooks,
     log: Log,
 ) -> tuple[TrainState, bool]:
@@ -108,7 +108,7 @@ def fit(
         log.advance()
         scores = None
         if done % schedule.evaluate_every == 0 or done == schedule.steps:
-            scores = hooks.evaluate(state.averaged(), done)
+            scores = hooks.evaluate(state.ema_variables(), done)
             log.scalars(done, {f"validation/{k}": v for k, v in scores.items()})
             if (name := hooks.monitor[0]) not in scores:
                 log.say(f"no '{name}', the monitor, among {', '.join(scores)}: none is best so far")
@@ -181,18 +181,18 @@ class Watch:
 
 def next_stage(
     schedule: Schedule,
-    standing: plateau.Standing,
+    standing: plateau.PlateauState,
     state: TrainState,
     scores: dict[str, float],
     optimizers: Optimizers,
     hooks: Hooks,
-) -> tuple[TrainState, plateau.Standing, bool]:
+) -> tuple[TrainState, plateau.PlateauState, bool]:
     """(state, standing, whether the run ends) after a validation score."""
     rule, (name, mode) = schedule.plateau, hooks.monitor
     score = scores.get(name)
     if rule is None or score is None or not np.isfinite(score):
         return state, standing, False
-    standing, falls = plateau.judge(rule, standing, score, mode)
+    standing, falls = plateau.update(rule, standing, score, mode)
     if not falls:
         return state, standing, False
     if standing.stage >= len(rule.factors):
@@ -201,5 +201,6 @@ def next_stage(
     memory = state.optimizers
     if not rule.keep_memory:
         memory = {p: optimizers[p].init(v) for p, v in variables.params.items()}
-    rate = jnp.asarray(rule.factors[standing.stage], jnp.float32)
-    return state.replace(variables=variables, optimizers=memory, rate=rate), standing, False
+    scale = jnp.asarray(rule.factors[standing.stage], jnp.float32)
+    state = state.replace(variables=variables, optimizers=memory, learning_rate_scale=scale)
+    return state, standing, False

@@ -16,40 +16,41 @@ def clipped(
 
 
 def adam(
-    rate: optax.ScalarOrSchedule,
+    learning_rate: optax.ScalarOrSchedule,
     *,
     b1: float = 0.9,
     b2: float = 0.999,
     eps: float = 1e-8,
-    decay: float = 0.0,
-    clip: float | None = None,
+    weight_decay: float = 0.0,
+    clip_norm: float | None = None,
 ) -> optax.GradientTransformation:
-    """Adam, or AdamW where `decay` is not zero."""
-    if decay:
-        return clipped(optax.adamw(rate, b1=b1, b2=b2, eps=eps, weight_decay=decay), clip)
-    return clipped(optax.adam(rate, b1=b1, b2=b2, eps=eps), clip)
+    """Adam, or AdamW where `weight_decay` is not zero."""
+    if weight_decay:
+        adamw = optax.adamw(learning_rate, b1=b1, b2=b2, eps=eps, weight_decay=weight_decay)
+        return clipped(adamw, clip_norm)
+    return clipped(optax.adam(learning_rate, b1=b1, b2=b2, eps=eps), clip_norm)
 
 
 def nesterov(
-    rate: optax.ScalarOrSchedule, *, momentum: float = 0.9, clip: float | None = None
+    learning_rate: optax.ScalarOrSchedule, *, momentum: float = 0.9, clip_norm: float | None = None
 ) -> optax.GradientTransformation:
     """Stochastic gradient descent with Nesterov's momentum."""
-    return clipped(optax.sgd(rate, momentum=momentum, nesterov=True), clip)
+    return clipped(optax.sgd(learning_rate, momentum=momentum, nesterov=True), clip_norm)
 
 
-def kernel_penalty(decay: float) -> optax.GradientTransformation:
-    """What decay / 2 |kernel|^2 in the loss adds to the gradient, for the front of a chain."""
-    return optax.add_decayed_weights(decay, mask=_kernels)
+def kernel_penalty(weight_decay: float) -> optax.GradientTransformation:
+    """Adds the gradient of weight_decay / 2 |kernel|^2, L2 in the loss: first in a chain."""
+    return optax.add_decayed_weights(weight_decay, mask=_kernels)
 
 
 def _kernels(params: optax.Params) -> optax.Params:
     return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
 
 
-def faster(
+def scale_learning_rate(
     optimizer: optax.GradientTransformation, fragment: str, factor: float
 ) -> optax.GradientTransformation:
-    """The optimiser, with `factor` times its rate where a parameter's path holds `fragment`.
+    """The optimiser, with `factor` times its learning rate where a path holds `fragment`.
 
     The path of params['sinc']['low'] reads 'sinc/low'.
     """
@@ -57,25 +58,26 @@ def faster(
     def groups(params: Any) -> Any:
         def group(path: Any, _: Any) -> str:
             name = jax.tree_util.keystr(path, simple=True, separator="/")
-            return "faster" if fragment in name else "rest"
+            return "scaled" if fragment in name else "rest"
 
         return jax.tree_util.tree_map_with_path(group, params)
 
-    rates = {"faster": optax.scale(factor), "rest": optax.identity()}
+    rates = {"scaled": optax.scale(factor), "rest": optax.identity()}
     return optax.chain(optimizer, optax.multi_transform(rates, groups))
 
 
-def inverse_time(rate: float, decay: float) -> optax.Schedule:
-    """rate / (1 + decay * step), the `decay` of Keras 1 optimisers."""
-    return lambda step: rate / (1.0 + decay * step)
+def inverse_time(learning_rate: float, decay: float) -> optax.Schedule:
+    """learning_rate / (1 + decay * step), the `decay` of Keras 1 optimisers."""
+    return lambda step: learning_rate / (1.0 + decay * step)
 
 
-def warmup_cosine(rate: float, steps: int, warmup: int = 0) -> optax.Schedule:
+def warmup_cosine(learning_rate: float, steps: int, warmup: int = 0) -> optax.Schedule:
     """Linear from zero over `warmup` steps, then half a cosine down to zero at `steps`."""
     warmup = min(warmup, max(steps - 1, 0))
-    return optax.warmup_cosine_decay_schedule(0.0 if warmup else rate, rate, warmup, steps)
+    start = 0.0 if warmup else learning_rate
+    return optax.warmup_cosine_decay_schedule(start, learning_rate, warmup, steps)
 
 
-def halving(rate: float, every: int) -> optax.Schedule:
-    """rate, halved every `every` steps (public WaveNet recipes)."""
-    return optax.exponential_decay(rate, every, 0.5, staircase=True)
+def halving(learning_rate: float, every: int) -> optax.Schedule:
+    """learning_rate, halved every `every` steps (public WaveNet recipes)."""
+    return optax.exponential_decay(learning_rate, every, 0.5, staircase=True)

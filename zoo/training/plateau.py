@@ -26,7 +26,7 @@ class Plateau:
 
 
 @dataclass(frozen=True)
-class Standing:
+class PlateauState:
     """Where a run stands on its plateau; saved with every checkpoint."""
 
     best: float | None = None
@@ -34,7 +34,9 @@ class Standing:
     stage: int = 0
 
 
-def judge(rule: Plateau, standing: Standing, score: float, mode: str) -> tuple[Standing, bool]:
+def update(
+    rule: Plateau, standing: PlateauState, score: float, mode: str
+) -> tuple[PlateauState, bool]:
     """(new standing, whether a new stage begins)."""
     better = standing.best is None or (
         score > standing.best if mode == "max" else score < standing.best
@@ -45,4 +47,4 @@ def judge(rule: Plateau, standing: Standing, score: float, mode: str) -> tuple[S
     if standing.since + 1 < rule.patience:
         return replace(standing, since=standing.since + 1), False
     best = None if rule.afresh else standing.best
-    return Standing(best, since=0, stage=standing.stage + 1), True
+    return PlateauState(best, since=0, stage=standing.stage + 1), True

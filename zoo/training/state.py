@@ -1,4 +1,4 @@
-"""Everything that training carries from step to step, and its birth on the devices."""
+"""Everything that training carries from step to step, and its sharded initialisation."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from zoo.objectives.base import Batch, Objective, Tree, Variables
 
 @flax.struct.dataclass
 class TrainState:
-    """step: rounds of turns done. average: moving average of params, per player, or empty.
+    """step: rounds of turns done. ema: exponential moving average of params, per player, or empty.
 
-    rejected, streak: non-finite turns in all and in a row. rate: factor on every update, lowered by
-    a plateau schedule.
+    rejected, streak: non-finite turns in all and in a row. learning_rate_scale: factor on every
+    update, lowered by a plateau schedule.
     """
 
     step: jax.Array
     variables: Variables
     optimizers: dict[str, Tree]
-    average: dict[str, Tree]
+    ema: dict[str, Tree]
     rejected: jax.Array
     streak: jax.Array
-    rate: jax.Array
+    learning_rate_scale: jax.Array
 
-    def averaged(self) -> Variables:
+    def ema_variables(self) -> Variables:
         """The variables that evaluation and sampling use."""
-        return self.variables.replace(params={**self.variables.params, **self.average})
+        return self.variables.replace(params={**self.variables.params, **self.ema})
 
 
 Optimizers = dict[str, optax.GradientTransformation]
 
 
 def initial(
-    objective: Objective, optimizers: Optimizers, average: float, seed: int, batch: Batch
+    objective: Objective, optimizers: Optimizers, ema_decay: float, seed: int, batch: Batch
 ) -> TrainState:
     """A fresh state. Pure, so that `eval_shape` and `jit` with output shardings both work."""
     # "rbg" compiles three times as fast as the default generator, which is unrolled per parameter.
@@ -51,14 +51,14 @@ def initial(
         # A player without an optimiser is fitted, not trained.
         optimizers={p: optimizer.init(variables.params[p]) for p, optimizer in optimizers.items()},
         # A copy: the state is donated, and no buffer may be donated twice.
-        average=jax.tree.map(jnp.copy, variables.params) if average else {},
+        ema=jax.tree.map(jnp.copy, variables.params) if ema_decay else {},
         rejected=zero,
         streak=zero,
-        rate=jnp.ones((), jnp.float32),
+        learning_rate_scale=jnp.ones((), jnp.float32),
     )
 
 
-def birth(mesh: Mesh, build: Any, batch: Batch) -> tuple[TrainState, TrainState]:
+def init_sharded(mesh: Mesh, build: Any, batch: Batch) -> tuple[TrainState, TrainState]:
     """(state, shardings): the state is computed where it will live, never on the host."""
     shardings = meshes.state_shardings(mesh, jax.eval_shape(build, batch))
     return jax.jit(build, out_shardings=shardings)(batch), shardings

@@ -1,4 +1,4 @@
-"""One turn, compiled: gradient for one player, its optimiser, collections, average, guard."""
+"""One turn, compiled: gradient for one player, its optimiser, collections, EMA, guard."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def make(
     *,
     seed: int,
     last: bool,
-    average: float = 0.0,
+    ema_decay: float = 0.0,
     accumulate: int = 1,
 ) -> Callable[[TrainState, Batch, jax.Array], tuple[TrainState, Metrics]]:
     """(state, batch, number of the turn in its round) -> (state, metrics); `last` ends the round.
 
-    A non-finite loss, gradient or collection leaves parameters, optimiser, collections and average
+    A non-finite loss, gradient or collection leaves parameters, optimiser, collections and EMA
     bit for bit as they were; only the counters move.
     """
 
@@ -37,17 +37,17 @@ def make(
         player = turn.player
         params, memory = state.variables.params[player], state.optimizers[player]
         updates, memory = optimizer.update(gradient, memory, params)
-        updates = jax.tree.map(lambda u: u * state.rate.astype(u.dtype), updates)
+        updates = jax.tree.map(lambda u: u * state.learning_rate_scale.astype(u.dtype), updates)
         params = optax.apply_updates(params, updates)
-        smooth = state.average
-        if average:
-            smooth = {**smooth, player: moving(smooth[player], params, average, state.step)}
+        ema = state.ema
+        if ema_decay:
+            ema = {**ema, player: update_ema(ema[player], params, ema_decay, state.step)}
         variables = state.variables.replace(
             params={**state.variables.params, player: params},
             collections={**state.variables.collections, **collections},
         )
         new = state.replace(
-            variables=variables, optimizers={**state.optimizers, player: memory}, average=smooth
+            variables=variables, optimizers={**state.optimizers, player: memory}, ema=ema
         )
         new = jax.tree.map(lambda n, o: jnp.where(good, n, o), new, state)
         bad = (~good).astype(jnp.int32)
@@ -96,13 +96,13 @@ def gradients(
     return value, collections, metrics, gradient
 
 
-def moving(average: Tree, params: Tree, decay: float, step: jax.Array) -> Tree:
-    """The moving average of weights, of fewer steps at first: it must forget where they began.
+def update_ema(ema: Tree, params: Tree, decay: float, step: jax.Array) -> Tree:
+    """The exponential moving average of weights, shorter at first to forget the initial ones.
 
     The decay rises as (1 + step) / (10 + step) up to `decay`, TensorFlow's rule.
     """
     decay = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
-    return jax.tree.map(lambda a, p: decay * a + (1.0 - decay) * p, average, params)
+    return jax.tree.map(lambda e, p: decay * e + (1.0 - decay) * p, ema, params)
 
 
 def all_finite(tree: Tree) -> jax.Array:

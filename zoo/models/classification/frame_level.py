@@ -24,9 +24,9 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
-from zoo.layers.hearing import Step, heard
 from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import largest, max_pool
+from zoo.layers.receptive_field import Step, input_interval
 from zoo.signal.framing import frame_count
 from zoo.signal.mel import MelSpec, log_mel
 
@@ -140,7 +140,7 @@ class FrameLevel(nn.Module):
             pool = min(self.pool, frames - self.taps + 1)
             frames = (frames - self.taps + 1) // pool
             steps += [Step(self.taps), Step(pool, pool)]
-        first, last = heard(steps, 0, frames - 1)
+        first, last = input_interval(steps, 0, frames - 1)
         return last - first + 1
 
     @nn.compact

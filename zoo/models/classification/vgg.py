@@ -17,9 +17,9 @@ import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
-from zoo.layers.hearing import Step, heard, same
 from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import max_pool, max_pool_2d
+from zoo.layers.receptive_field import Step, input_interval, same
 from zoo.signal.framing import frame_count
 from zoo.signal.mel import MUSICNN
 from zoo.signal.patches import log_mel_patch
@@ -63,7 +63,7 @@ class Vgg(nn.Module):
         for pool in pools:
             frames = frame_count(frames, pool.taps, pool.stride)
             steps += [same(3), pool]
-        _, last = heard(steps, 0, frames - 1)
+        _, last = input_interval(steps, 0, frames - 1)
         return min(last * MUSICNN.hop + MUSICNN.n_fft // 2, self.samples)
 
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:

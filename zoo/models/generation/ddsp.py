@@ -29,7 +29,7 @@ from zoo.errors import BadInput
 from zoo.layers.conv import Conv
 from zoo.layers.recurrent import GRU
 from zoo.signal import features, framing, mel, resample, synthesis
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 NOISE_BIAS = -5.0  # of the raw noise magnitudes: the noise starts soft
 
@@ -54,7 +54,7 @@ class Stack(nn.Module):
         for number in range(1, self.layers + 1):
             # Pitch and loudness come in float32 and enter so: else in steps of 25 cents, 0.5 dB.
             dtype = jnp.promote_types(x.dtype, self.dtype)
-            precision = WHOLE if number == 1 else None
+            precision = HIGHEST if number == 1 else None
             x = nn.Dense(self.width, dtype=dtype, precision=precision, name=f"dense_{number}")(x)
             x = nn.LayerNorm(epsilon=1e-3, dtype=self.dtype, name=f"norm_{number}")(x)
             x = nn.leaky_relu(x, 0.2)
@@ -81,7 +81,7 @@ class RnnFcDecoder(nn.Module):
         heard, _ = GRU(self.gru, dtype=self.dtype, name="gru")(joined)
         x = Stack(*how, name="output")(jnp.concatenate([joined, heard], -1))
         # In float32: these are logarithms, and rounded they make amplitudes tremble by percents.
-        return nn.Dense(outputs, dtype=jnp.float32, precision=WHOLE, name="dense")(x)
+        return nn.Dense(outputs, dtype=jnp.float32, precision=HIGHEST, name="dense")(x)
 
 
 class DilatedConvDecoder(nn.Module):
@@ -100,7 +100,7 @@ class DilatedConvDecoder(nn.Module):
     def __call__(self, inputs: tuple[jax.Array, ...], outputs: int) -> jax.Array:
         conv = partial(Conv, self.width, self.kernel_size, dtype=self.dtype)
         # In float32, as in `Stack`.
-        enter = conv(dtype=jnp.float32, precision=WHOLE, name="input")
+        enter = conv(dtype=jnp.float32, precision=HIGHEST, name="input")
         x = enter(jnp.concatenate(inputs, -1)).astype(self.dtype)
         for number in range(self.layers):
             y = conv(dilation=2 ** (number % self.cycle), name=f"conv_{number + 1}")(nn.relu(x))
@@ -109,7 +109,7 @@ class DilatedConvDecoder(nn.Module):
                                 name=f"norm_{number + 1}")  # fmt: skip
             x = x + norm(y)
         # As in `RnnFcDecoder`.
-        return nn.Dense(outputs, dtype=jnp.float32, precision=WHOLE, name="dense")(x)
+        return nn.Dense(outputs, dtype=jnp.float32, precision=HIGHEST, name="dense")(x)
 
 
 class Encoder(nn.Module):

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
 from zoo.layers.gated import gated
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 
 class Net(nn.Module):
@@ -59,7 +59,12 @@ class Net(nn.Module):
         # Flows multiply: small outputs keep the first audio near the noise.
         small = nn.initializers.variance_scaling(1e-3, "fan_in", "truncated_normal")
         start = nn.initializers.constant(jnp.array([0.0, self.bias]))
-        fine = {"dtype": jnp.float32, "precision": WHOLE, "kernel_init": small, "bias_init": start}
+        fine = {
+            "dtype": jnp.float32,
+            "precision": HIGHEST,
+            "kernel_init": small,
+            "bias_init": start,
+        }
         raw = conv(2, 1, "output", **fine)(hidden)  # the mean is sound: bfloat16 would be a hiss
         mean, log_scale = jnp.split(raw, 2, -1)
         return mean, log_scale

@@ -21,10 +21,10 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
-from zoo.layers.hearing import Step, field, heard, same
 from zoo.layers.pool import avg_pool
+from zoo.layers.receptive_field import Step, field, input_interval, same
 from zoo.layers.torch_init import fan_uniform
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 SLOPE = 0.1  # of the leaky ReLUs, but for the generator's last
 V3 = dict(
@@ -111,7 +111,7 @@ class Generator(nn.Module):
     @property
     def reach(self) -> int:
         """Frames on either side that a frame's samples depend on."""
-        first, last = heard(self.steps, 0, self.hop - 1)
+        first, last = input_interval(self.steps, 0, self.hop - 1)
         return max(-first, last)
 
     @nn.compact
@@ -133,7 +133,7 @@ class Generator(nn.Module):
                 for j, (kernel, dilations) in enumerate(zip(self.kernels, self.dilations), 1)
             ]
             x = sum(blocks) / len(blocks)
-        how |= dict(dtype=jnp.float32, precision=WHOLE)  # the rounding of bfloat16 is a hiss
+        how |= dict(dtype=jnp.float32, precision=HIGHEST)  # the rounding of bfloat16 is a hiss
         return jnp.tanh(conv(nn.leaky_relu(x, 0.01), 1, 7, "last", **how))
 
 
@@ -185,7 +185,7 @@ class Scale(nn.Module):
         return features[-1].astype(jnp.float32), tuple(features)
 
 
-class Critic(nn.Module):
+class Discriminator(nn.Module):
     """Audio [B T 1] -> a (score [B ...], features) for each of five periods and three scales.
 
     narrower: divides the paper's widths. The first scale is under spectral norm, whose vectors

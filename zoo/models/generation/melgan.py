@@ -1,4 +1,4 @@
-"""MelGAN: mel spectrograms to waveforms in one pass, judged by critics at three rates.
+"""MelGAN: mel spectrograms to waveforms in one pass, judged by discriminators at three rates.
 
 Kundan Kumar, Rithesh Kumar, Thibault de Boissiere et al.: "MelGAN: Generative Adversarial Networks
 for Conditional Waveform Synthesis", NeurIPS 2019, figure 1 and the tables of its appendix; details
@@ -21,10 +21,10 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
-from zoo.layers.hearing import Step, heard, same
 from zoo.layers.pool import avg_pool
+from zoo.layers.receptive_field import Step, input_interval, same
 from zoo.layers.torch_init import fan_uniform
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 Features = tuple[jax.Array, ...]
 SLOPE = 0.2  # of every leaky ReLU
@@ -92,7 +92,7 @@ class Generator(nn.Module):
     @property
     def reach(self) -> int:
         """Frames on either side that a frame's samples depend on."""
-        first, last = heard(self.steps, 0, self.hop - 1)
+        first, last = input_interval(self.steps, 0, self.hop - 1)
         return max(-first, last)
 
     @nn.compact
@@ -115,11 +115,11 @@ class Generator(nn.Module):
                 x = Residual(dilation, **how, name=f"residual_{i + 1}_{j + 1}")(x)
         x = reflect(nn.leaky_relu(x, SLOPE), 3)
         # In float32: the rounding of bfloat16 is a hiss.
-        return jnp.tanh(conv(self, x, 1, 7, "last", dtype=jnp.float32, precision=WHOLE))
+        return jnp.tanh(conv(self, x, 1, 7, "last", dtype=jnp.float32, precision=HIGHEST))
 
 
 class Scale(nn.Module):
-    """The critic of one rate, audio [B T 1] -> (score [B T' 1], features of six layers)."""
+    """The discriminator of one rate, audio [B T 1] -> (score [B T' 1], features of six layers)."""
 
     width: int = 16
     most: int = 1024
@@ -143,7 +143,7 @@ class Scale(nn.Module):
         return score.astype(jnp.float32), (*features, x)
 
 
-class Critic(nn.Module):
+class Discriminator(nn.Module):
     """Audio [B T 1] -> a (score [B T' 1], features) of the full, the half and the quarter rate."""
 
     scales: int = 3

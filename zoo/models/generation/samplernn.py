@@ -154,7 +154,7 @@ class SampleRNN(nn.Module):
     def _carry(self, past: jax.Array, hidden: Any) -> Carry:
         return {"past": past, "hidden": hidden, "fresh": jnp.zeros(past.shape[0], bool)}
 
-    # From here on, sampling: see zoo/sampling.py for who calls what.
+    # From here on, sampling: see zoo/sampling/autoregressive.py for who calls what.
 
     def initial(self, batch: int) -> Carry:
         """Silence before the first sample; the RNNs stand at their learnt initial states."""

@@ -23,10 +23,10 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
-from zoo.layers.hearing import Step, heard
 from zoo.layers.norm import BatchNorm
 from zoo.layers.quantizer import Quantised, Quantizer
-from zoo.signal.precision import WHOLE
+from zoo.layers.receptive_field import Step, input_interval
+from zoo.signal.precision import HIGHEST
 
 
 class Encoder(nn.Module):
@@ -45,7 +45,7 @@ class Encoder(nn.Module):
             x = nn.relu(x)
         bias = not self.normalise
         # In float32: codes tell small differences between latents that may all be large.
-        x = Conv(self.code_width, 1, use_bias=bias, precision=WHOLE, name="latent")(x)
+        x = Conv(self.code_width, 1, use_bias=bias, precision=HIGHEST, name="latent")(x)
         if self.normalise:
             x = BatchNorm(use_scale=False, use_bias=False, name="norm")(x, train=train)
         return x
@@ -85,7 +85,7 @@ class VQVAE(nn.Module):
 
     def span(self, codes: int) -> int:
         """Samples of which so many neighbouring codes are made."""
-        first, last = heard(self._down, 0, codes - 1)
+        first, last = input_interval(self._down, 0, codes - 1)
         return last - first + 1
 
     @property
@@ -101,7 +101,7 @@ class VQVAE(nn.Module):
         late = before - (net.kernel - 1) * net.dilations[0]
         spans = []
         for n in range(self.hop):
-            first, last = heard((*self._down, *up), n - late, n)
+            first, last = input_interval((*self._down, *up), n - late, n)
             spans.append(max(last, n - 1) - min(first, n - 1 - before) + 1)
         return max(spans)
 

@@ -1,4 +1,4 @@
-"""WaveGAN: a second of audio at once from a random vector, judged by a critic of waveforms.
+"""WaveGAN: a second of audio at once from a random vector, judged by a discriminator of waveforms.
 
 Chris Donahue, Julian McAuley, Miller Puckette: "Adversarial Audio Synthesis", ICLR 2019, tables of
 the two networks in its appendix; details from the authors' published code.
@@ -6,7 +6,8 @@ the two networks in its appendix; details from the authors' published code.
 Deviations and guesses:
 - Phase shuffle draws one shift per layer and batch, as the authors' code; the paper reads as one
   per example.
-- Classes are not in the paper. Here a learned vector of the class joins the latent, and the critic
+- Classes are not in the paper. Here a learned vector of the class joins the latent, and the
+discriminator
   adds the inner product of its mean last features with a vector of the class (Miyato 2018).
 - Batch norm, off in the paper's results, is left out.
 """
@@ -24,7 +25,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.upsample import repeat
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 SEED = 16  # samples that the generator begins with
 Features = tuple[jax.Array, ...]
@@ -91,11 +92,11 @@ class Generator(nn.Module):
         for i, stride in enumerate(self.strides):
             last = i == depth - 1
             # Sound is made in float32: the rounding of bfloat16 is a hiss.
-            how = dict(dtype=jnp.float32, precision=WHOLE) if last else dict(dtype=self.dtype)
+            how = dict(dtype=jnp.float32, precision=HIGHEST) if last else dict(dtype=self.dtype)
             x = self._up(1 if last else width // 2 ** (i + 1), stride, f"up_{i + 1}", **how)(x)
             x = jnp.tanh(x) if last else nn.relu(x)
         if self.post_filter:
-            x = Conv(1, self.post_filter, use_bias=False, precision=WHOLE, name="post")(x)
+            x = Conv(1, self.post_filter, use_bias=False, precision=HIGHEST, name="post")(x)
         return x
 
     def _up(
@@ -110,7 +111,7 @@ class Generator(nn.Module):
         return lambda x: conv(repeat(x, stride))
 
 
-class Critic(nn.Module):
+class Discriminator(nn.Module):
     """Audio [B T 1] (and classes [B]) -> one scale ((score [B], features of each layer),).
 
     T = 16 prod(strides). train=True shuffles phases and needs the random key 'shuffle'; the score
@@ -131,7 +132,7 @@ class Critic(nn.Module):
     ) -> tuple[tuple[jax.Array, Features], ...]:
         length = SEED * math.prod(self.strides)
         if x.ndim != 3 or x.shape[1:] != (length, 1):
-            raise BadInput(f"this critic takes audio [B {length:,} 1], not {x.shape}")
+            raise BadInput(f"this discriminator takes audio [B {length:,} 1], not {x.shape}")
         features = []
         for i, stride in enumerate(self.strides):
             x = Conv(
@@ -144,7 +145,7 @@ class Critic(nn.Module):
                 x = phase_shuffle(x, self.make_rng("shuffle"), self.shuffle)
         flat = x.reshape(len(x), -1)
         # In float32: only the difference of scores counts, and they may be large.
-        score = nn.Dense(1, kernel_init=GLOROT, precision=WHOLE, name="score")(flat)[:, 0]
+        score = nn.Dense(1, kernel_init=GLOROT, precision=HIGHEST, name="score")(flat)[:, 0]
         if self.classes:
             voice = nn.Embed(self.classes, x.shape[-1], dtype=self.dtype, name="classes")(classes)
             score = score + jnp.sum(voice * x.mean(1), -1)

@@ -21,7 +21,7 @@ from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.flow import InvertibleConv, affine, affine_inverse, squeeze, unsqueeze
 from zoo.layers.gated import gated
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 
 class Coupling(nn.Module):
@@ -57,7 +57,7 @@ class Coupling(nn.Module):
             total += both[..., -width:]
         zero = nn.initializers.zeros
         # In float32: the shift is added to sound, in which the rounding of bfloat16 is a hiss.
-        end = Conv(2 * self.features, 1, kernel_init=zero, precision=WHOLE, name="end")(total)
+        end = Conv(2 * self.features, 1, kernel_init=zero, precision=HIGHEST, name="end")(total)
         shift, log_scale = jnp.split(end, 2, -1)
         return log_scale, shift
 
@@ -119,7 +119,7 @@ class WaveGlow(nn.Module):
         return -(-self.reach // self.hop)
 
     @property
-    def idle_at_birth(self) -> tuple[str, ...]:
+    def zero_gradient_at_init(self) -> tuple[str, ...]:
         """Names of parameters that the zeros in `end` keep from any gradient at the first step."""
         return "upsample", "start", "condition", "dilated_", "mixed_"
 

@@ -28,7 +28,7 @@ from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.gated import GatedBlock, gated
 from zoo.layers.matvec import matvec
 from zoo.layers.queues import Carry, Queues
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 Folded = dict[str, Any]
 FRAME = 8  # samples, of nets of 64 channels and more
@@ -68,7 +68,7 @@ class WaveNet(nn.Module):
                 raise BadInput("input='embedding' needs a Categorical; use input='scalar'")
             self.source = nn.Embed(self.distribution.codes, self.width, dtype=self.dtype)
         else:
-            self.source = nn.Dense(self.width, precision=WHOLE)
+            self.source = nn.Dense(self.width, precision=HIGHEST)
         factors = self.upsampling if self.upsampler == "transposed" else ()
         self.upsample_layers = [
             TransposedConv(self.local_condition, 2 * s, s, "same", dtype=self.dtype)
@@ -154,7 +154,7 @@ class WaveNet(nn.Module):
             condition = layer(condition)
         return condition
 
-    # From here on, sampling: see zoo/sampling.py for who calls what.
+    # From here on, sampling: see zoo/sampling/autoregressive.py for who calls what.
 
     def initial(self, batch: int) -> Carry:
         """Silence in the queues of all layers."""
@@ -279,7 +279,7 @@ class WaveNet(nn.Module):
         source = folded["source"]
         if self.input == "embedding":
             return source["embedding"][self.distribution.encode(x)[..., 0]].astype(self.dtype)
-        entered = jnp.matmul(self.distribution.inputs(x), source["kernel"], precision=WHOLE)
+        entered = jnp.matmul(self.distribution.inputs(x), source["kernel"], precision=HIGHEST)
         return (entered + source["bias"]).astype(self.dtype)
 
 

@@ -24,11 +24,11 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
-from zoo.layers.hearing import Step, field
+from zoo.layers.receptive_field import Step, field
 from zoo.layers.recurrent import LSTM
 from zoo.layers.torch_init import fan_uniform
 from zoo.signal.framing import crop
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 from zoo.signal.resample import hann_sinc_filter, resample_hann
 
 
@@ -236,7 +236,7 @@ class Demucs(nn.Module):
                 self.stride,
                 # The rounding of bfloat16 is a hiss.
                 dtype=self.dtype if level else jnp.float32,
-                precision=None if level else WHOLE,
+                precision=None if level else HIGHEST,
                 name=name,
                 # PyTorch counts the outputs of a transposed convolution as its fan.
                 **rescaled(width * self.kernel_size, self.rescale),
@@ -250,7 +250,7 @@ class Demucs(nn.Module):
             stride,
             padding="valid",
             dtype=jnp.float32 if name == "output" else self.dtype,
-            precision=WHOLE if name == "output" else None,
+            precision=HIGHEST if name == "output" else None,
             name=name,
             **rescaled(x.shape[-1] * taps, self.rescale),
         )(x)

@@ -23,8 +23,8 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv2d import Conv2D, TransposedConv2D
-from zoo.layers.hearing import Step, heard, same
 from zoo.layers.norm import BatchNorm
+from zoo.layers.receptive_field import Step, input_interval, same
 from zoo.signal import framing, stft
 
 Layout = Literal["jansson", "spleeter"]
@@ -145,7 +145,7 @@ class SpectrogramUNet(nn.Module):
         down = (Step(MaskUNet.kernel_size, 2, PADS[0]),) * len(self.widths)
         steps = [*down, *(step._replace(up=True) for step in down)]
         steps += [same(4, dilation=2)] if self.layout == "spleeter" else []
-        frames = [heard(steps, f, f) for f in range(self.frames)]
+        frames = [input_interval(steps, f, f) for f in range(self.frames)]
         # The nets hear no further than the piece of so many frames.
         frames = [(max(first, 0), min(last, self.frames - 1)) for first, last in frames]
         frames += [(first + self.frames, last + self.frames) for first, last in frames]

@@ -22,7 +22,7 @@ from zoo.errors import BadInput
 from zoo.layers.conv import Conv
 from zoo.layers.upsample import LearnedInterpolation, linear_aligned, linear_legacy
 from zoo.signal.framing import crop
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 GLOROT = nn.initializers.glorot_uniform()
 
@@ -143,7 +143,7 @@ class WaveUNet(nn.Module):
         predicted = self.sources - (self.output == "difference")
         # In float32, where the mixture is: the rounding of bfloat16 is a hiss.
         x = jnp.concatenate([mixture, x], -1)
-        whole = dict(kernel_init=GLOROT, precision=WHOLE)
+        whole = dict(kernel_init=GLOROT, precision=HIGHEST)
         x = Conv(predicted * self.channels, 1, **whole, name="output")(x)
         x = x.reshape(*x.shape[:2], predicted, self.channels)
         if self.activation == "tanh":

@@ -1,0 +1,195 @@
+"""What a run begins with: data on every host, another's weights, its own arguments."""
+
+import json
+import os
+import signal
+import time
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import optax
+import pytest
+import soundfile
+from flax import linen as nn
+
+from zoo import experiment as experiments
+from zoo import mesh as meshes
+from zoo.checkpoints import processes
+from zoo.checkpoints.store import Checkpoints
+from zoo.data.score_render.source import ScoreRender
+from zoo.data.sets.folder import Folder
+from zoo.errors import BadInput
+from zoo.objectives.base import Variables
+from zoo.objectives.supervised import Supervised
+from zoo.runs import train as training_runs
+from zoo.runs import trained
+from zoo.runs.trained import Trained
+from zoo.training import state
+
+
+class Net(nn.Module):
+    width: int = 3
+
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        x = nn.Dense(self.width)(x)
+        return nn.BatchNorm(use_running_average=not train)(x).mean(1)
+
+
+def begin(width=3):
+    objective = Supervised(Net(width), lambda y, t: ((y - t) ** 2).mean(-1))
+    batch = {"audio": np.ones((2, 5, 1), np.float32), "tags": np.zeros((2, width), np.float32)}
+    build = partial(state.initial, objective, {"model": optax.adam(0.1)}, 0.9, 0)
+    return state.init_sharded(meshes.make(), build, batch)[0]
+
+
+def origin(variables):
+    return Trained(None, {}, None, variables, {}, meshes.make(), "elsewhere")
+
+
+def moved(variables):
+    add = partial(jax.tree.map, lambda x: x + 1.0)
+    return Variables(add(variables.params), add(variables.collections))
+
+
+def test_weights_statistics_and_ema_come_along():
+    begun = begin()
+    other = moved(begun.variables)
+    new = training_runs.begin_from(begun, "model", origin(other))
+    for mine, theirs in (
+        (new.variables.params, other.params),
+        (new.variables.collections, other.collections),
+        (new.ema, other.params),
+    ):
+        jax.tree.map(np.testing.assert_array_equal, mine, theirs)
+
+
+def test_a_frozen_part_takes_the_only_player_there_is():
+    begun = begin()
+    other = moved(begun.variables)
+    frozen = replace(begun.variables, frozen={"teacher": begun.variables.params["model"]})
+    new = training_runs.begin_from(begun.replace(variables=frozen), "teacher", origin(other))
+    jax.tree.map(
+        np.testing.assert_array_equal, new.variables.frozen["teacher"], other.params["model"]
+    )
+
+
+def test_weights_that_do_not_fit_are_refused():
+    with pytest.raises(BadInput, match="do not fit"):
+        training_runs.begin_from(begin(3), "model", origin(begin(4).variables))
+    with pytest.raises(BadInput, match="no part 'discriminator'; it has model"):
+        training_runs.begin_from(begin(), "discriminator", origin(begin().variables))
+
+
+def test_an_argument_that_a_config_got_later_was_at_its_default():
+    config = experiments.find("samplecnn_score_render")
+    told = {"config": config.name, "arguments": json.loads(json.dumps(config.defaults))}
+    del told["arguments"]["bfloat16"]
+    training_runs.check_arguments(config, config.defaults, told, allow=False)
+    with pytest.raises(BadInput, match="bfloat16: False -> True"):
+        training_runs.check_arguments(
+            config, {**config.defaults, "bfloat16": True}, told, allow=False
+        )
+
+
+TOY = '''"""A toy."""
+import flax.linen as nn
+import optax
+
+from zoo.data.pipeline import Data
+from zoo.data.score_render.source import ScoreRender
+from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.evaluation.tagging import Tagging
+from zoo.experiment import Experiment
+from zoo.losses.tagging import binary_cross_entropy
+from zoo.objectives.supervised import Supervised
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        return nn.Dense(20)(x).mean(1)
+
+
+def config(batch: int = 2):
+    data = Data(ScoreRender(size="tiny"), (Crop(8), ToFloat(), Keep("audio", "tags", "known")))
+    objective = Supervised(Net(), binary_cross_entropy, mask="known")
+    return Experiment(data, objective, {"model": optax.sgd(0.1)}, Tagging(8), batch, 2)
+'''
+
+
+def test_a_damaged_best_checkpoint_gives_way_to_the_next_best(tmp_path):
+    (tmp_path / "toy.py").write_text(TOY)
+    config = experiments.find(str(tmp_path / "toy.py"))
+    experiment, arguments = config.experiment(), config.defaults
+    build, spec = training_runs.builder(experiment), experiment.data.spec(2)
+    begun, _ = state.init_sharded(meshes.make(), build, dict(spec))
+    meta = training_runs.describe(config, arguments, experiment)
+    with Checkpoints(tmp_path / "checkpoints", monitor=("pr_auc", "max")) as checkpoints:
+        for step, score in ((1, 0.3), (2, 0.9), (3, 0.5)):
+            checkpoints.save(step, begun, meta, {"pr_auc": score})
+        checkpoints.wait()
+    load = partial(trained.load, tmp_path, config=str(config.path))
+    assert [load(step=step).meta["step"] for step in ("best", "latest", 2)] == [2, 3, 2]
+    for file in (tmp_path / "checkpoints/2/state").rglob("d/*"):
+        file.write_bytes(b"")
+    assert load().meta["step"] == 3
+    with pytest.raises(BadInput, match=r"no usable checkpoint .*step 2"):
+        load(step=2)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_every_host_prepares_its_data_the_first_alone(monkeypatch, number):
+    """On two hosts with a disk each: the turns, and that one's refusal is everybody's."""
+    done = []
+
+    def exchange(fault):
+        done.append("told")
+        return [fault, None] if number == 0 else [None, fault]
+
+    monkeypatch.setattr(processes, "exchange", exchange)
+    monkeypatch.setattr(processes.jax, "process_index", lambda: number)
+    processes.in_turn(lambda: done.append("prepared"))
+    assert done == (["prepared", "told", "told"] if number == 0 else ["told", "prepared", "told"])
+
+    def refuse():
+        raise BadInput("no such folder")
+
+    with pytest.raises(BadInput, match="no such folder"):
+        processes.in_turn(refuse)
+    monkeypatch.setattr(processes, "exchange", lambda fault: ["no room", None])
+    with pytest.raises(BadInput, match="no room"):
+        processes.in_turn(lambda: None)
+
+
+def test_a_signal_ends_what_prepares_data_at_once(tmp_path, monkeypatch):
+    def prepare(source):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+        raise AssertionError("went on")
+
+    monkeypatch.setattr(ScoreRender, "prepare", prepare)
+    config = experiments.find("samplecnn_score_render")
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            training_runs.train(config, config.smoke, tmp_path, allow_change=False, board=False)
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+def test_too_few_files_for_a_validation_are_told_before_the_first_step(tmp_path):
+    (tmp_path / "music").mkdir()
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 30_000)
+    soundfile.write(tmp_path / "music" / "one.wav", noise, 8000)
+    source = Folder(str(tmp_path / "music"), 8000, chunk_seconds=1.0, data_dir=str(tmp_path))
+    source.prepare()
+    experiment = SimpleNamespace(
+        data=SimpleNamespace(source=source), evaluation=None, objective=None
+    )
+    run = SimpleNamespace(experiment=experiment, mesh=None)
+    with pytest.raises(BadInput, match=r"no split 'validation': .* give three files or more"):
+        training_runs.connect(run, None, None, None, None)

@@ -1,0 +1,139 @@
+"""Tags over time of one's own song: alignment in time, constant memory, and what is written."""
+
+import csv
+import json
+import re
+import tracemalloc
+
+import numpy as np
+import pytest
+import soundfile
+
+from zoo.errors import BadInput
+from zoo.pages import html
+from zoo.pages.taggram import write_page
+from zoo.songs.taggram import (
+    Listener,
+    tag_file,
+    taggram_figure,
+    tags_over_time,
+    write_csv,
+    write_json,
+)
+
+LABELS = ("loud", "quiet", "</script>")
+LISTENER = Listener(samples=1000, rate=4000, hop=500, batch=4)
+
+
+def loudness(batch):
+    level = np.abs(batch["audio"]).mean((1, 2))
+    return {"prediction": np.stack([level, 1 - level, 0 * level], 1)}
+
+
+def song(seconds=4.1, rate=8000, channels=2):
+    """Silence, but for the second second, which is a loud tone."""
+    time = np.arange(round(seconds * rate)) / rate
+    tone = np.where((time >= 1) & (time < 2), np.sin(2 * np.pi * 200 * time), 0)
+    return np.repeat(tone[:, None], channels, 1).astype(np.float32)
+
+
+def blocks(audio, size=700):
+    return [audio[at : at + size] for at in range(0, len(audio), size)]
+
+
+def test_scores_stand_at_their_times_at_another_rate():
+    taggram = tags_over_time(loudness, blocks(song()), 8000, LISTENER, LABELS)
+    assert taggram.duration == pytest.approx(4.1) and taggram.seconds == 0.25
+    np.testing.assert_allclose(np.diff(taggram.times), 0.125)
+    loud = taggram.times[taggram.scores[:, 0] > 0.5]
+    assert (loud.min(), loud.max()) == (1.0, 1.75)
+    assert taggram.times[-1] + taggram.seconds >= 4.1 > taggram.times[-1]
+    np.testing.assert_allclose(taggram.edges[1:-1], taggram.times[1:] + (0.25 - 0.125) / 2)
+    assert (taggram.edges[0], taggram.edges[-1]) == (0, 4.1)
+    assert taggram.top(1)[0][0] == "quiet" and len(taggram.top()) == 3
+
+
+@pytest.mark.parametrize(
+    "length,hop,count",
+    [
+        (10, None, 1),
+        (1000, None, 1),
+        (1400, None, 1),
+        (1600, None, 2),
+        (2000, None, 2),
+        (2001, 500, 4),
+        (1001, 900, 1),
+    ],
+)
+def test_a_rest_counts_where_half_of_it_is_music(length, hop, count):
+    how = Listener(1000, 4000, hop=hop)
+    audio = np.ones((length, 1), np.float32)
+    assert len(tags_over_time(loudness, [audio], 4000, how, LABELS).times) == count
+
+
+def test_memory_does_not_grow_with_the_song():
+    def peak(count):
+        stream = (np.ones((4000, 2), np.float32) for _ in range(count))
+        tracemalloc.start()
+        tags_over_time(loudness, stream, 8000, LISTENER, LABELS)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    peak(10)
+    assert peak(600) < 1.3 * peak(60) + 600_000  # 600 blocks are 19 MB; scores stay
+
+
+def test_refusals():
+    with pytest.raises(BadInput, match="no samples"):
+        tags_over_time(loudness, [], 8000, LISTENER, LABELS)
+    with pytest.raises(BadInput, match="is silent"):
+        tags_over_time(loudness, [1e-4 * song()], 8000, LISTENER, LABELS)
+    with pytest.raises(BadInput, match="for 2 labels"):
+        tags_over_time(loudness, [song()], 8000, LISTENER, LABELS[:2])
+
+
+def test_files_written(tmp_path):
+    soundfile.write(tmp_path / "my song.wav", song(), 8000)
+    taggram = tag_file(loudness, tmp_path / "my song.wav", LISTENER, LABELS)
+    write_csv(taggram, tmp_path / "tags.csv")
+    with (tmp_path / "tags.csv").open() as file:
+        lines = list(csv.reader(file))
+    assert lines[0] == ["time", *LABELS] and len(lines) == 1 + len(taggram.times)
+    assert float(lines[9][0]) == 1.0 and float(lines[9][1]) > 0.5
+    write_json(taggram, tmp_path / "tags.json", 2)
+    facts = json.loads((tmp_path / "tags.json").read_text())
+    assert list(facts["tags"]) == ["quiet", "loud"] and facts["duration"] == 4.1
+    axes = taggram_figure(taggram).axes
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == [
+        l for l, _ in taggram.top()
+    ]
+
+
+@pytest.mark.parametrize(("form", "bass"), [("OGG", 5), ("WAV", 3)])
+def test_surround_is_mixed_down_in_its_format_s_order(tmp_path, form, bass):
+    audio = np.full((8000, 6), 0.01, np.float32)
+    audio[:, bass] = song(1.0, channels=1)[:, 0] + 0.5  # effects, which no downmix holds
+    path = tmp_path / f"surround.{form.lower()}"
+    soundfile.write(path, audio, 8000, format=form)
+    assert tag_file(loudness, path, LISTENER, LABELS).mean[0] < 0.02
+
+
+def test_page_holds_song_and_scores_and_nothing_from_elsewhere(tmp_path, monkeypatch):
+    sound = tmp_path / "a <b> song.wav"
+    soundfile.write(sound, song(), 8000)
+    taggram = tag_file(loudness, sound, LISTENER, LABELS)
+    page = write_page(taggram, tmp_path / "page.html", sound).read_text()
+    assert page.count("</script>") == 1 and "a &lt;b&gt; song" in page
+    assert 'src="data:audio/wav;base64,' in page
+    assert not re.search(r"https?://", page)
+    data = json.loads(re.search(r"const d = (\{.*?\}), row", page)[1])
+    assert data["labels"][0] == "quiet" and len(data["scores"][0]) == len(taggram.times)
+    assert max(data["peaks"]) == 1 and len(data["edges"]) == len(taggram.times) + 1
+    monkeypatch.setattr(html, "EMBED_BYTES", 83_000)  # the wav has 131 kB
+    assert (
+        'src="data:audio/mpeg;base64,'
+        in write_page(taggram, sound.with_suffix(".html"), sound).read_text()
+    )
+    monkeypatch.setattr(html, "EMBED_BYTES", 10)
+    assert 'src="file:///' in write_page(taggram, tmp_path / "link.html", sound).read_text()

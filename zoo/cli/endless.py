@@ -1,0 +1,238 @@
+"""Audio without end from an autoregressive model: rolling files or raw PCM, resumable, watched.
+
+Voices are drawn side by side, a chunk at a time. A chunk in which a voice falls into noise is drawn
+again from the state before it with other random numbers; a voice that stays in noise begins afresh.
+After every chunk the state is saved (zoo/cli/endless_files.py), so that the stream goes on sample
+for sample, whatever ended it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from zoo.audio import audio_files
+from zoo.audio.streaming import speed
+from zoo.cli.endless_files import (
+    Stream,
+    cut_back,
+    interleaved,
+    load_state,
+    load_stream,
+    names,
+    save,
+    write_files,
+)
+from zoo.errors import BadInput
+from zoo.runs.trained import Trained
+from zoo.sampling import autoregressive
+from zoo.sampling.autoregressive import State
+from zoo.signal import noise
+from zoo.training import interruption
+
+Tree = Any
+OTHER_NOISE = 65_536  # added to a voice's number: more than there will be voices
+TRIES = 3
+
+
+@dataclass(frozen=True)
+class Voices:
+    """A model with its variables, and what its sampler takes besides; prompt [T 1] or None."""
+
+    model: nn.Module
+    variables: Tree
+    constant: dict[str, Any]
+    prompt: np.ndarray | None = None
+
+    @cached_property
+    def folded(self) -> Tree:
+        """The weights as the sampler takes them, made once for the whole stream."""
+        return autoregressive.fold(self.model, self.variables, self.constant)
+
+    def start(self, stream: Stream) -> State:
+        """The state before the first sample of all voices."""
+        return autoregressive.start(
+            self.model, self.variables, count=stream.count, seed=stream.seed, prompt=self.prompt,
+            constant=self.constant,
+        )  # fmt: skip
+
+    def draw(self, state: State, stream: Stream) -> tuple[np.ndarray, State]:
+        """The next chunk [B t 1] and the state after it; the given state stays usable."""
+        chunks = autoregressive.resume(
+            self.model, self.variables, jax.tree.map(jnp.copy, state), length=stream.chunk,
+            temperature=stream.temperature, chunk=stream.chunk, folded=self.folded,
+        )  # fmt: skip
+        return next(chunks)
+
+
+def chunks(
+    voices: Voices, stream: Stream, state: State
+) -> Iterator[tuple[np.ndarray, State, Stream]]:
+    """Endless (chunk [B t 1], state after it, stream after it), free of bursts where possible."""
+    while True:
+        audio, after = voices.draw(state, stream)
+        for tried in range(TRIES + 1):
+            bad = bursts(audio, stream)
+            if not bad.any() or tried == TRIES:
+                break
+            stream = replace(stream, redrawn=stream.redrawn + 1)
+            if tried == TRIES - 1:
+                state = afresh(voices, stream, state, bad)
+                stream = replace(stream, restarted=stream.restarted + int(bad.sum()))
+            state = state.replace(voices=state.voices + jnp.asarray(bad * OTHER_NOISE, jnp.uint32))
+            audio, after = voices.draw(state, stream)
+        state, stream = after, replace(stream, written=stream.written + audio.shape[1])
+        yield audio, state, stream
+
+
+def bursts(audio: np.ndarray, stream: Stream) -> np.ndarray:
+    """Which voices [B] of a chunk hold a burst of noise."""
+    if not stream.flat:
+        return np.zeros(len(audio), bool)
+    return np.asarray(noise.has_burst(jnp.asarray(audio), stream.sample_rate, flat=stream.flat))
+
+
+def afresh(voices: Voices, stream: Stream, state: State, bad: np.ndarray) -> State:
+    """The state with the rows of `bad` [B] as at the very start; the noise goes on."""
+    fresh = voices.start(stream)
+    begun = fresh.carry
+    if hasattr(voices.model, "align"):
+        begun = voices.model.align(begun, state.carry)
+
+    def mixed(axis: int, old: jax.Array, new: jax.Array) -> jax.Array:
+        if axis < 0:
+            return old  # shared by all voices, a clock for instance
+        shape = [-1 if i == axis else 1 for i in range(old.ndim)]
+        return jnp.where(bad.reshape(shape), new.astype(old.dtype), old)
+
+    axes = autoregressive.voice_axes(voices.model, stream.count)
+    carry = jax.tree.map(mixed, axes, state.carry, begun)
+    return state.replace(carry=carry, last=jnp.where(bad[:, None], fresh.last, state.last))
+
+
+def record(
+    voices: Voices,
+    stream: Stream,
+    folder: Path,
+    facts: dict[str, Any],
+    sink: Callable[[np.ndarray, Stream], None],
+    stop: Callable[[], bool],
+    resumed: bool = False,
+) -> Stream:
+    """Draws, hands chunks to `sink` and saves, until `stop`; the stream as far as it came."""
+    shapes = jax.eval_shape(lambda: voices.start(stream))
+    state = load_state(folder, shapes) if resumed else voices.start(stream)
+    parts = chunks(voices, stream, state)
+    while not stop():
+        audio, state, now = next(parts)
+        try:
+            sink(audio, stream)
+        except BrokenPipeError:  # nobody listens any more: the saved state is before this chunk
+            break
+        stream = now
+        save(folder, state, stream, facts)
+    return stream
+
+
+def play(
+    trained: Trained, options: argparse.Namespace, facts: dict[str, Any],
+    stop: Callable[[], bool] | None = None,
+) -> int:  # fmt: skip
+    """What `sample.py --endless` was asked for, until a signal (or `stop`) ends it."""
+    folder = options.out
+    if options.resume:
+        stream, saved = load_stream(folder, facts)
+        facts = {**saved, **facts}
+    else:
+        stream = asked(trained, options)
+        present = [name for name in names(folder) if name.exists()]
+        if present and not options.force:
+            raise BadInput(f"{present[0]} exists: --resume goes on, --force begins anew")
+        source = {"file": options.prompt, "seconds": options.prompt_seconds}
+        facts = {**facts, "prompt": source if options.prompt else None}
+    voices = speaking(trained, stream, facts["prompt"])
+    folder.mkdir(parents=True, exist_ok=True)
+    if not options.resume:
+        names(folder)[0].unlink(missing_ok=True)  # the state of a stream whose files go now
+    elif not stream.raw:
+        cut_back(folder, stream)
+    out = sys.stdout.buffer if stream.raw else None
+    say(f"{stream.count} voices at {stream.sample_rate} Hz without end; Ctrl-C stops and saves")
+    sink = partial(write_raw, out) if out else partial(write_files, folder, facts)
+    bar = tqdm(initial=stream.written, unit="sample", unit_scale=True, file=sys.stderr)
+    with interruption.caught() as interrupted, bar:
+        stream = record(
+            voices, stream, folder, facts, watched(sink, bar), stop or interrupted,
+            resumed=options.resume,
+        )  # fmt: skip
+    seconds = stream.written / stream.sample_rate
+    say(
+        f"{seconds:.1f} s x {stream.count} so far, {stream.redrawn} chunks drawn again, "
+        f"{stream.restarted} voices begun afresh; --resume --out {folder} goes on"
+    )
+    return 0
+
+
+def asked(trained: Trained, options: argparse.Namespace) -> Stream:
+    """The stream that the options describe."""
+    rate = trained.experiment.data.source.info.sample_rate
+    hop = getattr(getattr(trained.experiment.objective, "model", None), "hop", 1)
+    if options.num < 1 or options.minutes_per_file <= 0 or options.temperature < 0:
+        raise BadInput("--num and --minutes_per_file must be above 0, --temperature not below")
+    return Stream(
+        count=options.num, seed=options.seed, temperature=options.temperature, sample_rate=rate,
+        samples_per_file=max(1, round(options.minutes_per_file * 60 * rate)), raw=options.raw,
+        flat=options.noise_flatness, chunk=-(-Stream.chunk // hop) * hop,
+    )  # fmt: skip
+
+
+def speaking(trained: Trained, stream: Stream, prompt: dict[str, Any] | None) -> Voices:
+    """The voices of an objective whose model samples through zoo/sampling/autoregressive.py."""
+    objective, name = trained.experiment.objective, trained.config.name
+    model = getattr(objective, "model", None)
+    drawn = hasattr(model, "initial") and hasattr(model, "distribution")
+    if not drawn or getattr(objective, "needs_source", False):
+        raise BadInput(f"{name} does not draw sample by sample out of nothing: no --endless")
+    constant, audio = {}, None
+    if getattr(objective, "speaker", None) is not None:
+        constant["speaker"] = jnp.arange(stream.count) % objective.speakers
+    if prompt is not None:
+        audio, _ = audio_files.read(prompt["file"], stream.sample_rate, 1)
+        audio = audio[-round(prompt["seconds"] * stream.sample_rate) :]
+    params = {"params": trained.variables.params["model"]}
+    return Voices(model, params, constant, audio)
+
+
+def write_raw(out: Any, audio: np.ndarray, stream: Stream) -> None:
+    out.write(interleaved(audio))
+    out.flush()
+
+
+def watched(
+    sink: Callable[[np.ndarray, Stream], None], bar: tqdm
+) -> Callable[[np.ndarray, Stream], None]:
+    """The sink with a bar on stderr: samples, speed, and what the detector found."""
+
+    def shown(audio: np.ndarray, now: Stream) -> None:
+        sink(audio, now)
+        bar.update(audio.shape[1])
+        pace = (bar.n - bar.initial) / max(bar.format_dict["elapsed"], 1e-9)
+        found = f", {now.redrawn} drawn again" if now.redrawn else ""
+        bar.set_postfix_str(speed(pace, now.sample_rate, now.count) + found, refresh=False)
+
+    return shown
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # stdout may be the audio

@@ -1,0 +1,144 @@
+"""The files of an endless stream: where it lies, what it is, and how far it has come.
+
+endless.npz holds the sampler's arrays and the stream's facts, replaced at once after every chunk;
+endless.json the same facts to be read; the audio is in files of a fixed length, one per voice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zoo.audio.streaming import append, create, quantised
+from zoo.errors import BadInput
+from zoo.sampling.autoregressive import State
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What a stream is, and how far it has come; all of it is in endless.json.
+
+    flat: flatness above which a chunk is drawn again, 0 never (see zoo/signal/noise.py). written:
+    samples per voice so far. redrawn, restarted: chunks drawn again, voices begun afresh.
+    """
+
+    count: int
+    seed: int
+    temperature: float
+    sample_rate: int
+    samples_per_file: int
+    raw: bool = False
+    flat: float = 0.4
+    chunk: int = 8192
+    written: int = 0
+    redrawn: int = 0
+    restarted: int = 0
+
+
+def write_files(folder: Path, facts: dict[str, Any], audio: np.ndarray, stream: Stream) -> None:
+    """A chunk [B t 1] that begins at stream.written, into the file or files it belongs to."""
+    done = 0
+    while done < audio.shape[1]:
+        number, offset = divmod(stream.written + done, stream.samples_per_file)
+        piece = audio[:, done : done + stream.samples_per_file - offset]
+        paths = files(folder, stream, number)
+        if offset == 0:
+            create(paths, stream.sample_rate)
+            describe(paths, {**facts, "first_sample": stream.written + done}, stream)
+        append(paths, piece, stream.sample_rate)
+        done += piece.shape[1]
+
+
+def files(folder: Path, stream: Stream, number: int) -> list[Path]:
+    """The `number`-th file of each voice."""
+    voices = [f"_voice{v}" for v in range(stream.count)] if stream.count > 1 else [""]
+    return [folder / f"endless{voice}_{number:05d}.wav" for voice in voices]
+
+
+def names(folder: Path) -> list[Path]:
+    """The files of any stream in a folder; the saved state first."""
+    return [folder / "endless.npz", *sorted(folder.glob("endless*_[0-9]*.wav"))]
+
+
+def describe(paths: list[Path], facts: dict[str, Any], stream: Stream) -> None:
+    for voice, path in enumerate(paths):
+        about = {**facts, "file": path.name, "voice": voice, "stream": asdict(stream)}
+        path.with_suffix(".json").write_text(json.dumps(about, indent=1) + "\n")
+
+
+def cut_back(folder: Path, stream: Stream) -> None:
+    """Takes off the files what was written after the last saved state; it will be drawn again."""
+    import soundfile
+
+    number, offset = divmod(stream.written, stream.samples_per_file)
+    for path in files(folder, stream, number) if offset else []:
+        if not path.is_file():
+            raise BadInput(f"{path} is missing, which the stream goes on: put it back")
+        with soundfile.SoundFile(path, "r+") as file:
+            if file.frames < offset:
+                raise BadInput(f"{path} is {offset - file.frames} samples short: put it back")
+            file.truncate(offset)
+
+
+def interleaved(audio: np.ndarray) -> bytes:
+    """[B t 1] -> raw little-endian 16-bit PCM with the voices as channels."""
+    return np.ascontiguousarray(quantised(audio[..., 0].T)).astype("<i2").tobytes()
+
+
+def save(folder: Path, state: State, stream: Stream, facts: dict[str, Any]) -> None:
+    """The state and the stream in one file, replaced at once; and the stream to be read."""
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
+    arrays = {f"leaf_{i}": np.frombuffer(leaf.tobytes(), np.uint8) for i, leaf in enumerate(leaves)}
+    about = json.dumps({**facts, "stream": asdict(stream)}, indent=1)
+    new = folder / "endless.npz.new"
+    try:
+        with new.open("wb") as file:
+            np.savez(file, about=np.array(about), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(folder / "endless.npz")
+    except OSError as error:  # the state before stays; a full disk does not say where it is
+        new.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(folder / "endless.npz")) from error
+    (folder / "endless.json").write_text(about + "\n")
+
+
+def load_stream(folder: Path, facts: dict[str, Any]) -> tuple[Stream, dict[str, Any]]:
+    """How far the stream in a folder came, and what was saved about it.
+
+    BadInput where there is none, or one of other weights.
+    """
+    about = json.loads(str(_arrays(folder)["about"]))
+    for key in ("config", "weights_sha256"):
+        if about.get(key) != facts.get(key):
+            raise BadInput(
+                f"{folder} was begun with {key} {about.get(key)}, not {facts.get(key)}: give the "
+                "--checkpoint it began with, or another --out"
+            )
+    return Stream(**about.pop("stream")), about
+
+
+def load_state(folder: Path, like: State) -> State:
+    """The sampler's state after the last chunk of a saved stream, with the shapes of `like`."""
+    arrays = _arrays(folder)
+    shapes, tree = jax.tree.flatten(like)
+    saved = [arrays[f"leaf_{i}"] for i in range(len(shapes)) if f"leaf_{i}" in arrays]
+    sizes = [shape.size * shape.dtype.itemsize for shape in shapes]
+    if [len(leaf) for leaf in saved] != sizes:
+        raise BadInput(f"{folder / 'endless.npz'} holds the state of another model: begin anew")
+    leaves = [jnp.asarray(leaf.view(s.dtype).reshape(s.shape)) for leaf, s in zip(saved, shapes)]
+    return jax.tree.unflatten(tree, leaves)
+
+
+def _arrays(folder: Path) -> Any:
+    path = folder / "endless.npz"
+    if not path.is_file():
+        raise BadInput(f"--resume: no stream was saved in {folder}; leave it out to begin one")
+    return np.load(path, allow_pickle=False)

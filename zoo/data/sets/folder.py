@@ -1,0 +1,202 @@
+"""A folder of the user's own audio as a data set: plain, with labels from a CSV, or with stems.
+
+Any files in any sub-folders are decoded once to int16 records at a fixed rate. With `stems` every
+folder that holds one file per stem is a song: `<song>/<stem>.wav` (or flac, ogg, mp3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
+from functools import lru_cache, partial
+from pathlib import Path
+
+from zoo.audio import audio_files
+from zoo.data import plans, records
+from zoo.data.labels import Labels, match, read_labels
+from zoo.data.source import Example, Info
+from zoo.errors import BadInput
+
+PADDED = 0.25  # a file shorter than a chunk is padded; below this share of a chunk it is rejected
+TOLERATED = 0.5  # rejects above this share: something is wrong with the folder itself
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A Source made of a user's files.
+
+    path: the folder. labels: a CSV (see zoo.data.labels); files that it does not name are left
+    out. stems: names of the stem files, in the order of the array. chunk_seconds: the shortest
+    record, so the longest possible crop; 0 keeps tracks whole. validation, test: shares, by a hash
+    of each name; not asked where everything lies in folders train, valid (or validation) and test,
+    which are the splits then. leave_out: file names as '*_mic2.flac' that are not taken. data_dir:
+    where the records go, else $ZOO_DATA_DIR.
+    """
+
+    path: str
+    sample_rate: int
+    channels: int = 1
+    labels: str | None = None
+    stems: tuple[str, ...] = ()
+    chunk_seconds: float = 10.0
+    validation: float = 0.1
+    test: float = 0.1
+    leave_out: str = ""
+    data_dir: str = ""
+
+    def __post_init__(self) -> None:
+        if self.labels and self.stems:
+            raise BadInput("a folder has labels or stems, not both: leave one of them out.")
+        if not 0 <= self.validation + self.test < 1:
+            raise BadInput("validation and test are shares below 1 in all, as in 0.1 and 0.1.")
+
+    @property
+    def info(self) -> Info:
+        """Reads the CSV where there is one, else touches no disk."""
+        names = self.stems or (_labels(self.labels).names if self.labels else ())
+        name = f"folder-{_slug(Path(self.path).name)}"
+        return Info(name, self.sample_rate, self.channels, names, "the user's own", str(self.path))
+
+    @property
+    def shortest(self) -> int:
+        """Samples of the shortest record."""
+        return round(self.chunk_seconds * self.sample_rate)
+
+    @property
+    def directory(self) -> Path:
+        """Where the records lie."""
+        return records.directory(self._name, self.data_dir)
+
+    def blank(self) -> Example:
+        tags = len(_labels(self.labels).names) if self.labels else 0
+        samples = self.shortest or 60 * self.sample_rate  # whole tracks: of no one length
+        return plans.blank(samples, self.channels, len(self.stems), tags)
+
+    def prepare(self) -> None:
+        """Decodes the folder to records where they are missing or the files have changed."""
+        if plans.records_alone(self._root, self.directory):
+            return
+        if not self._root.is_dir():
+            raise BadInput(f"{self._root}: no such folder; give the one that holds your audio.")
+        from zoo.data import builder
+
+        files = audio_files.find([self._root])
+        about = {"source": str(self._root), "fingerprint": self._fingerprint(files)}
+        if not builder.is_current(about, self.directory):
+            self._build(files, about, {})
+
+    def open(self, split: str) -> Sequence[Example]:
+        return records.open_records(self.directory, split)
+
+    @property
+    def _root(self) -> Path:
+        return Path(self.path).expanduser()
+
+    @property
+    def _name(self) -> str:
+        settings = asdict(self) | {"path": str(self._root.absolute()), "data_dir": ""}
+        return f"{self.info.name}-{plans.short_hash(settings)}"
+
+    def _build(self, files: list[Path], about: dict[str, str], bad: dict[str, str]) -> None:
+        """Builds; again without them where a small split holds nothing but bad (silent) files."""
+        from zoo.data import builder
+
+        try:
+            builder.build(self._plan(files, about, bad), self.data_dir)
+        except builder.EmptySplit as error:
+            self._build(files, about, {**bad, **dict(error.rejected)})
+
+    def _fingerprint(self, files: list[Path]) -> str:
+        watched = [*files, Path(self.labels).expanduser()] if self.labels else files
+        absolute = [file.absolute() for file in watched]
+        return plans.fingerprint(absolute, Path(absolute[0].anchor))
+
+    def _plan(self, files: list[Path], about: dict[str, str], bad: dict[str, str]) -> plans.Plan:
+        rejected = list(bad.items())
+        unwanted = {file for file in files if fnmatch(file.name, self.leave_out)}
+        files = [file for file in files if file not in unwanted]
+        if not files:
+            raise BadInput(f"{self._root}: leave_out={self.leave_out} leaves nothing.")
+        jobs, skipped = self._songs(files) if self.stems else self._tracks(files, rejected)
+        told = f"left out by leave_out={self.leave_out}"
+        skipped += [(file.relative_to(self._root).as_posix(), told) for file in sorted(unwanted)]
+        jobs = [job for job in jobs if job.track not in bad]
+        splits = plans.split_by_folder(jobs)
+        return plans.Plan(
+            name=self._name,
+            info=self.info,
+            blank=self.blank(),
+            jobs=splits or plans.split_by_name(jobs, self.validation, self.test),
+            shortest=self.shortest,
+            tolerate=TOLERATED,
+            about=about,
+            rejected=tuple(rejected),
+            skipped=tuple(skipped),
+            threads=1 if self.stems else 0,
+        )
+
+    def _tracks(
+        self, files: list[Path], rejected: list[tuple[str, str]]
+    ) -> tuple[list[plans.Job], list[tuple[str, str]]]:
+        """Jobs and what has no label. Bad headers are found here, before the splits are made."""
+        names = {file: file.relative_to(self._root).as_posix() for file in files}
+        labels = _labels(self.labels) if self.labels else None
+        rows = match(labels, files, self._root) if labels else dict.fromkeys(files, "")
+        jobs = []
+        for file, row in rows.items():
+            try:
+                plans.check_length(file, PADDED * self.chunk_seconds)
+            except BadInput as error:
+                rejected.append((names[file], str(error)))
+                continue
+            load = partial(self._load, file, *(labels.rows[row] if labels else ()))
+            jobs.append(plans.Job(names[file], load))
+        unlabelled = [name for file, name in names.items() if file not in rows]
+        return jobs, [(name, f"no row in {self.labels}") for name in unlabelled]
+
+    def _load(self, file: Path, *row: object) -> Example:
+        least = PADDED * self.chunk_seconds
+        audio = plans.load_audio(file, self.sample_rate, self.channels, least)
+        return {"audio": audio, **dict(zip(("tags", "known"), row))}
+
+    def _songs(self, files: list[Path]) -> tuple[list[plans.Job], list[tuple[str, str]]]:
+        by_folder: dict[Path, dict[str, list[Path]]] = {}
+        for file in files:
+            by_folder.setdefault(file.parent, {}).setdefault(file.stem, []).append(file)
+        jobs, skipped = [], []
+        for folder, there in sorted(by_folder.items()):
+            name = folder.relative_to(self._root).as_posix()
+            missing = [stem for stem in self.stems if stem not in there]
+            doubled = [path.name for stem in self.stems for path in there.get(stem, ())[1:]]
+            if missing:
+                skipped.append((name, f"no file for {', '.join(missing)}"))
+            elif doubled:
+                skipped.append((name, f"several files for a stem: take away {', '.join(doubled)}"))
+            else:
+                paths = [there[stem][0] for stem in self.stems]
+                jobs.append(plans.Job(name, partial(self._load_song, paths)))
+        if not jobs and any("several" in reason for _, reason in skipped):
+            raise BadInput(f"{self._root}: {'; '.join(': '.join(pair) for pair in skipped[:3])}.")
+        if not jobs:
+            files_wanted = ", ".join(f"{stem}.wav" for stem in self.stems)
+            raise BadInput(f"no folder in {self._root} holds all of {files_wanted}.")
+        return jobs, skipped
+
+    def _load_song(self, paths: list[Path]) -> Example:
+        least = PADDED * self.chunk_seconds
+        return {"stems": plans.load_stems(paths, self.sample_rate, self.channels, least)}
+
+
+def _labels(path: str) -> Labels:
+    file = Path(path).expanduser()
+    return _labels_at(file, file.stat().st_mtime_ns if file.is_file() else 0)
+
+
+@lru_cache(maxsize=8)
+def _labels_at(path: Path, _changed: int) -> Labels:
+    return read_labels(path)
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower()).strip("-")

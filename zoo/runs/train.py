@@ -1,0 +1,295 @@
+"""A run on the disk: train it, go on with it, and load what it learnt.
+
+A run directory holds checkpoints/, metrics.jsonl, tensorboard/, run.json (the resolved arguments),
+config.py (a copy, to read) and what evaluation and reports write. Loading never executes it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, nullcontext
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from zoo import experiment as experiments
+from zoo import mesh as meshes
+from zoo.audio import audio_files
+from zoo.checkpoints.processes import in_turn
+from zoo.checkpoints.store import Checkpoints
+from zoo.errors import BadInput
+from zoo.evaluation.base import Report
+from zoo.experiment import Config, Experiment
+from zoo.objectives.base import Variables
+from zoo.runs import contract, inference, run_lock
+from zoo.runs.trained import Trained, builder, learns, load
+from zoo.training import interruption, loop, once, state
+from zoo.training.log import Log
+from zoo.training.plateau import PlateauState
+
+
+def train(
+    config: Config, arguments: dict[str, Any], directory: Path, *, allow_change: bool, board: bool
+) -> bool:
+    """Trains from scratch or from where the run stands; false when a signal ended it early."""
+    experiment = config.experiment(**arguments)
+    contract.check(config.name, experiment)
+    if not learns(experiment):
+        raise BadInput(
+            f"{config.name} learns nothing: score it with python evaluate.py --config {config.name}"
+        )
+    mesh = meshes.make(experiment.fsdp)
+    meshes.check_batch(mesh, experiment.batch, experiment.accumulate)
+    directory.mkdir(parents=True, exist_ok=True)
+    # The others of a multi-host run share the directory: one of them holds it for all.
+    lock = run_lock.held(directory) if jax.process_index() == 0 else nullcontext()
+    monitor = experiment.evaluation.monitor
+    with lock:
+        checkpoints = Checkpoints(
+            directory / "checkpoints", every=experiment.save_every, monitor=monitor
+        )
+        with checkpoints:
+            if checkpoints.steps():
+                check_arguments(config, arguments, checkpoints.read_meta()[1], allow_change)
+            # On a shared disk the other hosts find the first one's records, else they make theirs.
+            in_turn(experiment.data.source.prepare)
+            if jax.process_index() == 0:
+                note(directory, config, arguments)
+            # Not before: until here there is nothing to save, and a signal may simply end it.
+            with interruption.caught() as interrupted:
+                begun, shardings, standing = start(experiment, mesh, checkpoints)
+                first = int(begun.step)
+                say(headline(config, begun, directory, mesh, first, experiment.steps))
+                active = jax.process_index() == 0
+                log = Log(directory, first, experiment.steps, active=active, board=board)
+                with closing(log):
+                    meta = describe(config, arguments, experiment)
+                    run = Trained(
+                        config, arguments, experiment, Variables({}), meta, mesh, directory.name,
+                        directory,
+                    )  # fmt: skip
+                    hooks = connect(run, checkpoints, begun, interrupted, log)
+                    complete = fit(run, begun, shardings, standing, hooks, log)
+                checkpoints.wait()
+    return complete
+
+
+def fit(
+    run: Trained, begun: state.TrainState, shardings: Any, standing: PlateauState,
+    hooks: loop.Hooks, log: Log,
+) -> bool:  # fmt: skip
+    """Turn by turn, or at once; false when a signal ended it early."""
+    experiment = run.experiment
+    if not experiment.objective.turns:
+        return fit_once(run, begun, hooks, log)[1]
+    return loop.fit(
+        run.mesh, experiment.objective, experiment.optimizers, schedule(experiment), begun,
+        shardings, standing, hooks, log,
+    )[1]  # fmt: skip
+
+
+def fit_once(
+    run: Trained, begun: state.TrainState, hooks: loop.Hooks, log: Log
+) -> tuple[state.TrainState, bool]:
+    """An objective without turns: its features of both splits, then the fit."""
+    experiment = run.experiment
+    describe = inference.predictor(experiment.objective, run.mesh, "describe")(begun.variables)
+    train, held = (
+        experiment.data.once(split, experiment.batch, experiment.seed)
+        for split in ("train", "validation")
+    )
+    return once.fit(experiment.objective, describe, begun, (train, held), hooks, log)
+
+
+def start(
+    experiment: Experiment, mesh: Mesh, checkpoints: Checkpoints
+) -> tuple[state.TrainState, Any, PlateauState]:
+    """The newest good checkpoint, or a fresh state from the first real batch."""
+    build = builder(experiment)
+    if checkpoints.steps():
+        target = state.abstract(mesh, build, experiment.data.spec(experiment.batch))
+        _, begun, meta = checkpoints.restore(target)
+        shardings = jax.tree.map(lambda leaf: leaf.sharding, target)
+        return begun, shardings, PlateauState(**meta.get("standing", {}))
+    batch = next(batches(experiment, 0))
+    begun, shardings = state.init_sharded(mesh, build, meshes.global_batch(mesh, batch))
+    for part, origin in experiment.initial.items():
+        begun = begin_from(begun, part, load(origin, mesh=mesh))
+    return begun, shardings, PlateauState()
+
+
+def begin_from(begun: state.TrainState, part: str, origin: Trained) -> state.TrainState:
+    """The state with one player's or frozen network's weights and statistics from another run."""
+    source, variables = origin.variables, begun.variables
+    name = part if part in source.params else next(iter(source.params))
+    place = "frozen" if part in variables.frozen else "params"
+    own = getattr(variables, place)
+    if part not in own:
+        known = ", ".join([*variables.params, *variables.frozen])
+        raise BadInput(f"initial: this experiment has no part '{part}'; it has {known}")
+    placed = like(source.params[name], own[part], f"'{part}' by {origin.name}")
+    collections = variables.collections
+    if part in collections and name in source.collections:
+        statistics = like(source.collections[name], collections[part], f"'{part}' by {origin.name}")
+        collections = {**collections, part: statistics}
+    variables = variables.replace(**{place: {**own, part: placed}}).replace(collections=collections)
+    ema = begun.ema
+    if part in ema:
+        ema = {**ema, part: jax.tree.map(jnp.copy, placed)}
+    return begun.replace(variables=variables, ema=ema)
+
+
+def like(new: Any, old: Any, what: str) -> Any:
+    """Copies of `new` on the shardings of `old`: the state is donated, its origin is not."""
+    if jax.tree.structure(new) != jax.tree.structure(old) or any(
+        a.shape != b.shape for a, b in zip(jax.tree.leaves(new), jax.tree.leaves(old))
+    ):
+        raise BadInput(f"initial: the weights for {what} do not fit this config's")
+    return jax.tree.map(lambda a, b: jax.device_put(np.asarray(a), b.sharding), new, old)
+
+
+def batches(experiment: Experiment, first: int) -> Iterator[dict[str, np.ndarray]]:
+    return experiment.data.batches(
+        experiment.batch, experiment.seed, first, jax.process_index(), jax.process_count()
+    )
+
+
+def schedule(experiment: Experiment) -> loop.Schedule:
+    return loop.Schedule(
+        steps=experiment.steps, seed=experiment.seed, ema_decay=experiment.ema_decay,
+        accumulate=experiment.accumulate, log_every=experiment.log_every,
+        evaluate_every=experiment.evaluate_every, plateau=experiment.plateau,
+    )  # fmt: skip
+
+
+def connect(
+    run: Trained,
+    checkpoints: Checkpoints,
+    begun: state.TrainState,
+    interrupted: interruption.Interruption,
+    log: Log,
+) -> loop.Hooks:
+    """The loop's view of data, validation, checkpoints and signals."""
+    experiment = run.experiment
+    source, evaluation = experiment.data.source, experiment.evaluation
+    held_out = source.open("validation")  # now: too few files should not be found out later
+    bind = inference.predictor(experiment.objective, run.mesh)
+    target = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), begun
+    )
+
+    def evaluate(variables: Variables, step: int) -> dict[str, float]:
+        report = evaluation.run(
+            bind(variables), held_out, source.info,
+            limit=experiment.evaluate_limit,
+        )  # fmt: skip
+        show(replace(run, variables=variables, meta={**run.meta, "step": step}), report, log)
+        return report.metrics
+
+    def save(step: int, now: state.TrainState, standing: dict, scores: Any, force: bool) -> None:
+        checkpoints.save(step, now, {**run.meta, "standing": standing}, scores, force)
+
+    def best() -> Variables | None:
+        checkpoints.wait()
+        if checkpoints.best() is None:
+            return None
+        return checkpoints.restore(target, "best")[1].variables
+
+    return loop.Hooks(
+        batches=partial(batches, experiment),
+        names=lambda draw: experiment.data.names(experiment.batch, experiment.seed, draw),
+        evaluate=evaluate, save=save, best=best, stop=interrupted,
+        monitor=evaluation.monitor,
+    )  # fmt: skip
+
+
+def show(run: Trained, report: Report, log: Log) -> None:
+    """The figures of a validation, and a second of what a generator does by now, in the log."""
+    step = run.meta["step"]
+    if log.board is not None:
+        for name, make in report.figures.items():
+            log.figure(step, f"validation/{name}", make())
+    if jax.process_count() > 1:
+        return
+    from zoo.report import examples  # matplotlib: not before there is something to show
+
+    for file in examples.while_training(run, run.directory):
+        audio, rate = audio_files.read(file)[0], run.experiment.data.source.info.sample_rate
+        log.audio(step, f"samples/{file.stem}", audio, rate)
+
+
+def describe(config: Config, arguments: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
+    """What makes a checkpoint readable years later, and rebuilds its experiment."""
+    shipped = experiments.names().get(config.name) == config.path
+    return {
+        "config": config.name,
+        "config_file": None if shipped else str(config.path),
+        "task": config.task,
+        "arguments": arguments,
+        "data": asdict(experiment.data.source.info),
+        "monitor": list(experiment.evaluation.monitor),
+    }
+
+
+def note(directory: Path, config: Config, arguments: dict[str, Any]) -> None:
+    """run.json and config.py: for people to read, and for `python -m zoo report`."""
+    text = json.dumps({"config": config.name, "arguments": arguments}, indent=1)
+    new = directory / "run.json.new"
+    new.write_text(text + "\n")
+    new.replace(directory / "run.json")
+    if not (directory / "config.py").exists():
+        new = Path(shutil.copyfile(config.path, directory / "config.py.new"))
+        new.replace(directory / "config.py")
+
+
+def check_arguments(
+    config: Config, arguments: dict[str, Any], meta: dict[str, Any], allow: bool
+) -> None:
+    """Refuses to go on with other arguments than the run began with, unless asked to."""
+    if meta["config"] != config.name:
+        raise BadInput(
+            f"this run was trained with --config {meta['config']}, not {config.name}: "
+            "give another --workdir, or that config"
+        )
+    # An argument that the config got since then was at its default.
+    then = {**json.loads(json.dumps(config.defaults)), **meta["arguments"]}
+    now = json.loads(json.dumps(arguments))
+    changed = [
+        f"{k}: {then.get(k)!r} -> {now.get(k)!r}"
+        for k in sorted({*then, *now})
+        if then.get(k) != now.get(k)
+    ]
+    if changed and not allow:
+        raise BadInput(
+            f"the run's arguments differ ({'; '.join(changed)}): give them as they were, "
+            "another --workdir, or --allow_config_change"
+        )
+    for line in changed:
+        say(f"changed since the last start: {line}")
+
+
+def headline(
+    config: Config, begun: state.TrainState, directory: Path, mesh: Mesh, first: int, steps: int
+) -> str:
+    """Which config, how many parameters, on which device, where to."""
+    parameters = inference.count(begun.variables.params)
+    device = mesh.devices.flat[0]
+    where = f"{mesh.size} x {device.device_kind}" if mesh.size > 1 else device.device_kind
+    hosts = f" on {jax.process_count()} hosts" if jax.process_count() > 1 else ""
+    begins = f"resumes at step {first} of {steps}" if first else f"{steps} steps"
+    if not begun.optimizers:
+        begins = "fitted already" if first else "fitted in one go"
+    return f"{config.name}: {parameters:,} parameters, {where}{hosts}, {begins}, to {directory}"
+
+
+def say(text: str) -> None:
+    if jax.process_index() == 0:
+        print(text, flush=True)

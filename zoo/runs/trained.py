@@ -1,0 +1,171 @@
+"""What a run learnt, or published weights, or a system without training: ready for use."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from zoo import experiment as experiments
+from zoo import mesh as meshes
+from zoo.checkpoints.store import Checkpoints
+from zoo.errors import BadInput
+from zoo.experiment import Config, Experiment
+from zoo.objectives.base import Variables
+from zoo.runs import contract
+from zoo.training import state
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What evaluation and sampling need of a run or of published weights."""
+
+    config: Config
+    arguments: dict[str, Any]
+    experiment: Experiment
+    variables: Variables
+    meta: dict[str, Any]
+    mesh: Mesh
+    name: str  # of the run directory, or of the published weights
+    directory: Path | None = None  # where the run stands; None for published weights
+
+    def fingerprint(self) -> str:
+        """SHA-256 over all arrays that an output depends on, in the order of their paths."""
+        digest = hashlib.sha256()
+        for leaf in jax.tree.leaves(self.variables):
+            digest.update(np.ascontiguousarray(leaf).tobytes())
+        return digest.hexdigest()
+
+
+def find(
+    checkpoint: str | None, config: str | None, step: int | str, words: Sequence[str]
+) -> Trained:
+    """A run directory, published weights by name, or a system that needs no training."""
+    if checkpoint is None:
+        if config is None:
+            raise BadInput("give --checkpoint (a run directory, or published weights), or --config")
+        return untrained(experiments.find(config), words)
+    return load(checkpoint, config=config, step=step, words=words)
+
+
+def published(
+    name: str, *, config: str | None = None, words: Sequence[str] = (), mesh: Mesh | None = None
+) -> Trained:
+    """Published weights by name; obtained at their first use. BadInput for an unknown name."""
+    from zoo.pretrained import index, weights
+
+    record = index.find(name)
+    found = experiments.find(config or record.config)
+    arguments = experiments.parse(found, words, {**found.defaults, **record.arguments})
+    experiment = found.experiment(**arguments)
+    variables = weights.variables(record, experiment)
+    meta = {"published": record.source, "licence": record.licence}
+    return Trained(found, arguments, experiment, variables, meta, mesh or meshes.make(1), name)
+
+
+def untrained(config: Config, words: Sequence[str]) -> Trained:
+    """A system fitted in closed form: its experiment has no turns, so no run stands behind it."""
+    arguments = experiments.parse(config, words)
+    experiment = config.experiment(**arguments)
+    contract.check(config.name, experiment)
+    if learns(experiment):
+        raise BadInput(
+            f"{config.name} has to be trained first: python train.py --config {config.name}, then "
+            f"give --checkpoint runs/{config.name}"
+        )
+    return Trained(config, arguments, experiment, Variables({}), {}, meshes.make(1), config.name)
+
+
+def learns(experiment: Experiment) -> bool:
+    """Whether there is something to train in turns, or to fit at once, before it is used."""
+    return bool(experiment.objective.turns) or hasattr(experiment.objective, "fit")
+
+
+def load(
+    checkpoint: str | Path,
+    *,
+    config: str | None = None,
+    step: int | str = "best",
+    words: Sequence[str] = (),
+    mesh: Mesh | None = None,
+) -> Trained:
+    """What a run directory learnt, or published weights. BadInput without a good checkpoint."""
+    directory = Path(checkpoint).expanduser()
+    if not directory.is_dir():
+        return published(str(checkpoint), config=config, words=words, mesh=mesh)
+    if not (directory / "checkpoints").is_dir():
+        raise BadInput(f"{checkpoint} has no checkpoints/: give the --workdir of a training run")
+    with Checkpoints(directory / "checkpoints", read_only=True) as checkpoints:
+        chosen = which(checkpoints, step, directory)
+        _, meta = checkpoints.read_meta(chosen)
+        if meta.get("config_file") and config is None:
+            raise BadInput(
+                f"this run used a config file of its own ({meta['config_file']}): name it with "
+                f"--config, for instance --config {directory / 'config.py'} if you trust that copy"
+            )
+        found = experiments.find(config or meta["config"])
+        stored = {**found.defaults, **from_json(found, meta["arguments"])}
+        arguments = experiments.parse(found, words, stored)
+        experiment = found.experiment(**arguments)
+        # Split as in training, as far as it goes here: it may not fit on a device whole.
+        mesh = mesh or meshes.make(math.gcd(experiment.fsdp, jax.device_count()))
+        spec = experiment.data.spec(experiment.batch)
+        target = state.abstract(mesh, builder(experiment), spec)
+        at, learnt, meta = checkpoints.restore(target, chosen)
+    return Trained(
+        found, arguments, experiment, learnt.ema_variables(), {**meta, "step": at}, mesh,
+        directory.name, directory,
+    )  # fmt: skip
+
+
+def which(checkpoints: Checkpoints, step: int | str, directory: Path) -> int | str | None:
+    """The step that 'best', 'latest' or a number means."""
+    steps = checkpoints.steps()
+    if not steps:
+        raise BadInput(f"{directory} holds no finished checkpoint yet: train it first")
+    if step == "best":  # not its number: where it is damaged, the next best that is whole serves
+        return "best"
+    if step == "latest":
+        return None
+    if not str(step).isdigit() or int(step) not in steps:
+        raise BadInput(f"--step {step}: {directory} has {', '.join(map(str, steps))}")
+    return int(step)
+
+
+def from_json(config: Config, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments as they were before JSON made lists of tuples; unknown ones are refused."""
+    unknown = sorted(set(arguments) - set(config.defaults))
+    if unknown:
+        raise BadInput(
+            f"the checkpoint was trained with arguments that {config.name} no longer has: "
+            f"{', '.join(unknown)}"
+        )
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}
+
+
+def builder(experiment: Experiment) -> Any:
+    return partial(
+        state.initial, experiment.objective, experiment.optimizers, experiment.ema_decay,
+        experiment.seed,
+    )  # fmt: skip
+
+
+def commit() -> str | None:
+    """The commit of the code that runs, where it is a clone."""
+    head = Path(__file__).parents[2] / ".git" / "HEAD"
+    if not head.is_file():
+        return None
+    text = head.read_text().strip()
+    if text.startswith("ref: "):
+        reference = head.parent / text.removeprefix("ref: ")
+        return reference.read_text().strip() if reference.is_file() else None
+    return text or os.environ.get("GIT_COMMIT")

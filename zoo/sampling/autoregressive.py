@@ -1,0 +1,291 @@
+"""The one loop that draws audio from autoregressive models: compiled, cached, resumable.
+
+A model takes part with
+  distribution                        see zoo/distributions.py
+  initial(batch) -> carry             no variables needed
+  step(carry, x [B 1], condition) -> (carry, raw [B P])         x is the sample before
+    or hop, frame(folded, carry, x, condition [hop ...], noise [hop B n], draw)
+    -> (carry, audio [B hop]), of several samples from one state
+and, to be faster or to do more, with
+  fold(**constant) -> folded          weights rearranged once; constant: e.g. speaker [B]
+  project(folded, condition [B T D]) -> tree, time first         done for a block, outside the loop
+  prime(audio [B T 1], **constant) -> carry                      else the prompt is stepped through
+  align(carry, other) -> carry        laid out as `other`, where a carry has a layout that moves
+  receptive_field                     older samples of a prompt are not looked at
+
+Noise depends on (seed, voice, index of the sample) alone: it does not matter how the audio is cut
+into chunks, whether it was interrupted (between frames), or which other voices are in the batch.
+Where a run's variables lie on several devices, each draws its share of the voices, if they divide.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from zoo import mesh as meshes
+from zoo.errors import BadInput
+from zoo.sampling import conditions
+
+Tree = Any
+BLOCK = 1024  # samples of one call, about: bounds the noise and conditions that are laid out ahead
+
+
+@flax.struct.dataclass
+class State:
+    """All that the next sample depends on besides weights and conditions; save it to resume.
+
+    carry: the model's. last [B 1]: the latest sample. clock: samples drawn so far (wraps after
+    2^32). seed, voices [B]: name the noise.
+    """
+
+    carry: Tree
+    last: jax.Array
+    clock: jax.Array
+    seed: jax.Array
+    voices: jax.Array
+
+
+def generate(
+    model: nn.Module,
+    variables: Tree,
+    *,
+    length: int,
+    count: int = 1,
+    seed: int = 0,
+    temperature: float = 1.0,
+    prompt: np.ndarray | None = None,
+    chunk: int = 16_000,
+    constant: dict[str, Any] | None = None,
+    condition: Any = None,
+) -> Iterator[np.ndarray]:
+    """Chunks [count t 1] float32 in [-1, 1], `length` samples together; length 0 never ends.
+
+    prompt [T 1] is continued and not repeated in the output. temperature 0 takes the mode.
+    constant and condition are what the model takes; the latter [count T D], one frame per sample,
+    or `conditions.Upsampled`.
+    """
+    state = start(model, variables, count=count, seed=seed, prompt=prompt, constant=constant or {})
+    for audio, _ in resume(
+        model,
+        variables,
+        state,
+        length=length,
+        temperature=temperature,
+        chunk=chunk,
+        constant=constant,
+        condition=condition,
+    ):
+        yield audio
+
+
+def start(
+    model: nn.Module,
+    variables: Tree,
+    *,
+    count: int = 1,
+    seed: int = 0,
+    prompt: np.ndarray | None = None,
+    constant: dict[str, Any] | None = None,
+    first_voice: int = 0,
+) -> State:
+    """The state before the first sample of voices first_voice, first_voice + 1, ..."""
+    carry, last = model.initial(count), jnp.zeros((count, 1))
+    if prompt is not None and len(prompt):
+        if prompt.ndim != 2 or prompt.shape[1] != 1:
+            raise BadInput(f"the prompt must be mono [T 1], not {prompt.shape}; mix it down")
+        heard = min(getattr(model, "receptive_field", math.inf), len(prompt))
+        recent = jnp.asarray(prompt[-heard:])
+        audio = jnp.broadcast_to(recent, (count, *recent.shape)).astype(jnp.float32)
+        carry, last = _prime(model, variables, audio, constant or {}), audio[:, -1]
+    return State(
+        carry=carry,
+        last=last,
+        clock=jnp.zeros((), jnp.uint32),
+        seed=jnp.asarray(seed % 2**32, jnp.uint32),
+        voices=first_voice + jnp.arange(count, dtype=jnp.uint32),
+    )
+
+
+def resume(
+    model: nn.Module,
+    variables: Tree,
+    state: State,
+    *,
+    length: int,
+    temperature: float = 1.0,
+    chunk: int = 16_000,
+    constant: dict[str, Any] | None = None,
+    condition: Any = None,
+    folded: Tree = None,
+) -> Iterator[tuple[np.ndarray, State]]:
+    """Pairs of a chunk [B t 1] and the state after it; `condition` begins at the next sample.
+
+    A state lies between frames: to go on from it, let `length` be a multiple of the model's `hop`.
+    Its arrays are overwritten when the next chunk is asked for: save or copy it before.
+    folded: what `fold` gave, where this is called over and over; it can be as dear as a chunk.
+    """
+    _check(length, temperature, chunk, condition)
+    folded = fold(model, variables, constant or {}) if folded is None else folded
+    state = spread(model, state, meshes.of(variables))
+    size, hop = _block(model), _hop(model)
+    chunk = -(-chunk // hop) * hop  # whole frames: what is drawn is not thrown away
+    block = conditions.blocks(condition, size)
+    done = 0
+    while length == 0 or done < length:
+        wanted = min(chunk, length - done) if length else chunk
+        pieces = []
+        for first in range(0, wanted, size):
+            frames = -(-min(size, wanted - first) // hop)
+            audio, state = _draw_block(
+                model, folded, state, block(done + first), frames, float(temperature),
+                temperature == 0,
+            )  # fmt: skip
+            pieces.append(audio)
+        audio = np.concatenate([np.asarray(piece) for piece in pieces])[:wanted]
+        done += wanted
+        # A decoded code may pass 1 by a rounding of the compiled expression.
+        yield np.ascontiguousarray(audio.T.clip(-1.0, 1.0))[..., None], state
+
+
+def voice_axes(model: nn.Module, count: int) -> Tree:
+    """For each array of a carry the axis along which the voices lie; -1 where all share it."""
+
+    def axis(now: jax.ShapeDtypeStruct, wider: jax.ShapeDtypeStruct) -> int:
+        pairs = enumerate(zip(now.shape, wider.shape))
+        return next((i for i, (one, other) in pairs if one != other), -1)
+
+    now, wider = (jax.eval_shape(partial(model.initial, n)) for n in (count, count + 1))
+    return jax.tree.map(axis, now, wider)
+
+
+def spread(model: nn.Module, state: State, mesh: Mesh | None) -> State:
+    """The state with its voices split over the devices of the mesh, where they divide."""
+    count = state.last.shape[0]
+    if mesh is None or mesh.size == 1 or count % mesh.size:
+        return state
+
+    def place(axis: int, leaf: jax.Array) -> jax.Array:
+        sharding = meshes.replicated(mesh) if axis < 0 else meshes.split(mesh, axis)
+        return jax.device_put(leaf, sharding)
+
+    axes = State(voice_axes(model, count), last=0, clock=-1, seed=-1, voices=0)
+    return jax.tree.map(place, axes, state)
+
+
+@partial(jax.jit, static_argnames=("model", "greedy"), donate_argnames=("state",))
+def _draw_block(
+    model: nn.Module,
+    folded: Tree,
+    state: State,
+    condition: Any,
+    frames: jax.Array,
+    temperature: jax.Array,
+    greedy: bool,
+) -> tuple[jax.Array, State]:
+    """The next `frames` frames -> (audio [a block's samples B], the rest of it zero, state)."""
+    size, hop, distribution = _block(model), _hop(model), model.distribution
+    noise = _uniform(state, distribution.noise, size)
+    noise = noise.reshape(size // hop, hop, *noise.shape[1:])
+    prepared = _project(model, folded, condition)
+    prepared = jax.tree.map(lambda leaf: leaf.reshape(-1, hop, *leaf.shape[1:]), prepared)
+
+    def draw(raw: jax.Array, noise: jax.Array) -> jax.Array:
+        return distribution.mode(raw) if greedy else distribution.sample(raw, noise, temperature)
+
+    def body(i: jax.Array, loop: tuple[Tree, jax.Array, jax.Array]) -> Any:
+        carry, last, audio = loop
+        now = jax.tree.map(lambda leaf: leaf[i], prepared)
+        carry, new = _frame(model, folded, carry, last, now, noise[i], draw)
+        audio = jax.lax.dynamic_update_slice(audio, new.T, (i * hop, jnp.zeros_like(i)))
+        return carry, new[:, -1:], audio
+
+    silence = jnp.zeros((size, state.last.shape[0]))
+    # The number of rounds is an argument: a last, shorter block needs no second compilation.
+    carry, last, audio = jax.lax.fori_loop(0, frames, body, (state.carry, state.last, silence))
+    clock = state.clock + jnp.asarray(frames * hop, jnp.uint32)
+    return audio, state.replace(carry=carry, last=last, clock=clock)
+
+
+def _uniform(state: State, numbers: int, size: int = BLOCK) -> jax.Array:
+    """Uniform numbers in (0, 1) for the next `size` samples: [size B numbers]."""
+
+    def one(voice: jax.Array, index: jax.Array) -> jax.Array:
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(state.seed), voice), index)
+        return jax.random.uniform(key, (numbers,), minval=2.0**-24)
+
+    indices = state.clock + jnp.arange(size, dtype=jnp.uint32)
+    return jax.vmap(lambda t: jax.vmap(lambda v: one(v, t))(state.voices))(indices)
+
+
+def _hop(model: nn.Module) -> int:
+    return getattr(model, "hop", 1)
+
+
+def _block(model: nn.Module) -> int:
+    """Whole frames of about BLOCK samples together."""
+    return max(BLOCK // _hop(model), 1) * _hop(model)
+
+
+def _frame(
+    model: nn.Module,
+    folded: Tree,
+    carry: Tree,
+    last: jax.Array,
+    condition: Any,
+    noise: jax.Array,
+    draw: Callable[[jax.Array, jax.Array], jax.Array],
+) -> tuple[Tree, jax.Array]:
+    if hasattr(model, "frame"):
+        return model.frame(folded, carry, last, condition, noise, draw)
+    condition = jax.tree.map(lambda leaf: leaf[0], condition)
+    carry, raw = model.apply(folded, carry, last, condition, method="step")
+    return carry, draw(raw, noise[0])
+
+
+def _project(model: nn.Module, folded: Tree, condition: Any) -> Tree:
+    if condition is None or hasattr(model, "project"):
+        return condition if condition is None else model.project(folded, condition)
+    return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, 0), condition)
+
+
+@partial(jax.jit, static_argnames=("model",))
+def fold(model: nn.Module, variables: Tree, constant: dict[str, Any]) -> Tree:
+    """The weights as the loop takes them."""
+    if hasattr(model, "fold"):
+        return model.apply(variables, method="fold", **constant)
+    if constant:
+        raise BadInput(f"{type(model).__name__} has no `fold`, so it takes no {list(constant)}")
+    return variables
+
+
+@partial(jax.jit, static_argnames=("model",))
+def _prime(model: nn.Module, variables: Tree, audio: jax.Array, constant: dict[str, Any]) -> Tree:
+    if hasattr(model, "prime"):
+        return model.apply(variables, audio, method="prime", **constant)
+    folded = fold(model, variables, constant)
+
+    def body(carry: Tree, x: jax.Array) -> tuple[Tree, None]:
+        return model.apply(folded, carry, x, None, method="step")[0], None
+
+    shifted = jnp.pad(audio, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+    return jax.lax.scan(body, model.initial(audio.shape[0]), shifted.transpose(1, 0, 2))[0]
+
+
+def _check(length: int, temperature: float, chunk: int, condition: Any) -> None:
+    if length < 0 or temperature < 0:
+        raise BadInput(f"length {length} and temperature {temperature} must not be negative")
+    if chunk < 1:
+        raise BadInput(f"a chunk of {chunk} samples: give 1 or more")
+    lasts = conditions.length(condition)
+    if lasts is not None and (length == 0 or lasts < length):
+        raise BadInput(f"the condition lasts {lasts} samples; ask for that length or less")

@@ -1,0 +1,198 @@
+"""Whole songs through a model of fixed segments: blocks [n C] -> blocks [S n C], same total length.
+
+Plain NumPy around `predict`. Memory depends on the segment and the batch, not on the song: blocks
+come from disk and go to disk. The first and the last segment read zeros beyond the song's ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, tee
+from typing import Literal
+
+import numpy as np
+
+from zoo.audio.blocks import Blocks, reblock, skip
+from zoo.errors import BadInput
+from zoo.evaluation.base import Batch, Predict, paired
+
+
+@dataclass(frozen=True)
+class Segments:
+    """How a song is cut.
+
+    input: samples the model reads. output: samples kept from the centre of what it gives (None:
+    as many as it reads); fewer than `input` for a model of unpadded convolutions, or to discard
+    the edges of a padded one. hop: samples from one segment to the next (None: `output`).
+    window: 'none' sets the segments side by side, 'fade' cross-fades them with triangles that are
+    normalised to sum to one everywhere, song's ends included.
+
+    Segments of a model with context equal one pass over the whole song where `hop` is a multiple
+    of the model's total stride (Wave-U-Net: 16,384 instead of its 16,389 samples of output).
+    """
+
+    input: int
+    output: int | None = None
+    hop: int | None = None
+    window: Literal["none", "fade"] = "none"
+    batch: int = 1
+    key: str = "mixture"  # batch key that the model reads
+    time_axis: int = 1  # of the prediction: 1 for [B T S C], 2 for [B S T C]
+
+    def __post_init__(self) -> None:
+        if not 0 < self.step <= self.kept <= self.input:
+            raise BadInput(
+                f"input {self.input}, output {self.kept}, hop {self.step}: "
+                "segments need 0 < hop <= output <= input."
+            )
+
+    @property
+    def kept(self) -> int:
+        return self.output or self.input
+
+    @property
+    def step(self) -> int:
+        return self.hop or self.kept
+
+    @property
+    def context(self) -> int:
+        """Samples read before the first one kept; the odd one, if any, is read after."""
+        return (self.input - self.kept) // 2
+
+
+def separate_blocks(
+    predict: Predict, blocks: Blocks, segments: Segments, channels: int
+) -> Iterator[np.ndarray]:
+    """Stems [S n C] of the song in `blocks` [n C]; together exactly as long as the song.
+
+    `predict` gets {key: [batch input C]} and answers {'prediction': [batch T S C]}.
+    """
+
+    def windows() -> Iterator[tuple[int, Batch]]:
+        for window, take in read_windows(blocks, segments, channels):
+            yield take, {segments.key: window}
+
+    weight = _weight(segments)
+    tail = None
+    for take, output in paired(predict, windows(), segments.batch):
+        stems = _centre(output["prediction"], segments)
+        if tail is None:
+            tail = np.zeros_like(stems), np.zeros_like(weight)
+        total, weights = tail[0] + stems * weight, tail[1] + weight
+        yield total[:, :take] / weights[:take]
+        tail = _advance(total, segments.step), _advance(weights, segments.step)
+
+
+def shifted_blocks(
+    predict: Predict,
+    blocks: Blocks,
+    segments: Segments,
+    channels: int,
+    *,
+    shifts: int = 0,
+    reach: int = 22_050,
+    seed: int = 0,
+) -> Iterator[np.ndarray]:
+    """As `separate_blocks`, averaged over `shifts` random delays of up to `reach` samples.
+
+    The same seed gives the same delays; `shifts=0` is one pass without delay.
+    """
+    if not shifts:
+        yield from separate_blocks(predict, blocks, segments, channels)
+        return
+    delays = np.random.default_rng(seed).integers(0, reach + 1, shifts)
+    passes = []
+    for delay, copy in zip(delays, tee(blocks, shifts), strict=True):
+        late = chain([np.zeros((delay, channels), np.float32)], copy)
+        stems = skip(separate_blocks(predict, late, segments, channels), delay)
+        passes.append(reblock(stems, segments.step))
+    for parts in zip(*passes, strict=True):
+        yield np.mean(parts, 0, dtype=np.float32)
+
+
+def identity_error(segments: Segments, length: int | None = None) -> float:
+    """Largest deviation from the song when the model returns what it reads: 0, or round-off.
+
+    Anything larger means that these settings shift, lose or colour samples.
+    """
+    length = length or 3 * segments.input + segments.step // 2 + 1
+    song = np.random.default_rng(0).uniform(-1, 1, (length, 1)).astype(np.float32)
+    stems = list(separate_blocks(echo(segments), [song], segments, 1))
+    result = np.concatenate(stems, 1)[0]
+    return float(np.abs(result - song).max()) if result.shape == song.shape else float("inf")
+
+
+def echo(segments: Segments, sources: int = 1) -> Predict:
+    """A model that answers every source with the centre of what it reads, [B output S C]."""
+
+    def predict(batch: Batch) -> Batch:
+        start = segments.context
+        centre = batch[segments.key][:, start : start + segments.kept]
+        return {"prediction": np.stack([centre] * sources, 3 - segments.time_axis)}
+
+    return predict
+
+
+def read_windows(
+    blocks: Blocks, segments: Segments, channels: int
+) -> Iterator[tuple[np.ndarray, int]]:
+    """(what the model reads [input C], how many of the samples kept are final after it)."""
+    span = segments.step if segments.window == "none" else segments.kept
+    blocks = iter(blocks)
+    # Position 0 of the buffer lies `context` samples before the first sample kept.
+    buffer = np.zeros((segments.context, channels), np.float32)
+    needed = max(segments.input, segments.context + span + 1)
+    while True:
+        buffer, ended = _fill(buffer, blocks, needed)
+        left = len(buffer) - segments.context
+        if left <= 0:
+            return
+        last = ended and left <= span
+        window = buffer[: segments.input]
+        if len(window) < segments.input:
+            window = np.pad(window, ((0, segments.input - len(window)), (0, 0)))
+        yield window, left if last else segments.step
+        if last:
+            return
+        buffer = buffer[segments.step :]
+
+
+def _fill(buffer: np.ndarray, blocks: Iterator, needed: int) -> tuple[np.ndarray, bool]:
+    """The buffer with at least `needed` samples, and whether the song ended before that."""
+    pieces, held = [buffer], len(buffer)
+    while held < needed:
+        block = next(blocks, None)
+        if block is None:
+            return np.concatenate(pieces), True
+        pieces.append(np.asarray(block, np.float32))
+        held += len(block)
+    return np.concatenate(pieces), False
+
+
+def _weight(segments: Segments) -> np.ndarray:
+    """[output 1]: what each sample of a segment counts; its sum over segments is divided out."""
+    ramp = np.arange(segments.kept)
+    if segments.window == "none":
+        return (ramp < segments.step).astype(np.float32)[:, None]
+    triangle = np.minimum(ramp + 1, segments.kept - ramp)
+    return (triangle / triangle.max()).astype(np.float32)[:, None]
+
+
+def _centre(prediction: np.ndarray, segments: Segments) -> np.ndarray:
+    """One example's [S T C] (or [T S C]) -> [S output C]."""
+    stems = np.moveaxis(prediction, segments.time_axis - 1, 1)
+    surplus = stems.shape[1] - segments.kept
+    if surplus < 0:
+        raise BadInput(
+            f"the model gives {stems.shape[1]} samples for {segments.input}, "
+            f"but output={segments.kept} are wanted: set output={stems.shape[1]} or fewer."
+        )
+    start = surplus // 2
+    return np.asarray(stems[:, start : start + segments.kept], np.float32)
+
+
+def _advance(total: np.ndarray, step: int) -> np.ndarray:
+    """[... output C] moved on by `step`, zeros entering at the end."""
+    fresh = np.zeros((*total.shape[:-2], step, total.shape[-1]), total.dtype)
+    return np.concatenate([total[..., step:, :], fresh], -2)

@@ -1,0 +1,131 @@
+"""A separator applied to whole songs of any rate, length and channel count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from zoo.audio.blocks import Blocks, reblock, remix, resample
+from zoo.errors import BadInput
+from zoo.evaluation.base import Batch, Predict
+from zoo.songs.segments import Segments, shifted_blocks
+
+
+@dataclass(frozen=True)
+class Separator:
+    """How a trained model is applied to a song. rate, channels, sources: what it was trained on.
+
+    stereo: for a mono model and a song of more channels, 'each' separates every channel by
+    itself, 'downmix' separates their mean and repeats it (as the Wave-U-Net paper does).
+    normalise: the song's mono mean and deviation are taken out and put back (as Demucs does, but
+    the mean is shared among the sources, so that a sum to the mix stays one).
+    keep_sum: what the stems lack of the mix is shared equally among them. residual: it becomes a
+    further stem instead. shifts: passes over randomly delayed copies (up to half a second).
+    """
+
+    segments: Segments
+    rate: int
+    channels: int
+    sources: tuple[str, ...]
+    stereo: Literal["each", "downmix"] = "each"
+    normalise: bool = False
+    keep_sum: bool = False
+    residual: bool = False
+    shifts: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.keep_sum and self.residual:
+            raise BadInput("keep_sum leaves no residual: choose one of the two.")
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """Names of what comes out, in order."""
+        return (*self.sources, "residual") if self.residual else self.sources
+
+
+def separate(
+    predict: Predict, song: Callable[[], Blocks], rate: int, how: Separator
+) -> Iterator[np.ndarray]:
+    """Stems [S n C] with the rate, channels and exact length of the song's blocks [n C].
+
+    `song()` starts the song's blocks afresh: they are read again for the mix and the scale.
+    """
+    first = next(iter(song()), None)
+    if first is None:
+        return
+    channels = first.shape[1]
+    each = how.channels == 1 and channels > 1 and how.stereo == "each"
+    inner = channels if each else how.channels
+
+    def at_model() -> Iterator[np.ndarray]:
+        return remix(resample(song(), rate, how.rate), inner)
+
+    mean, deviation = mean_and_deviation(at_model()) if how.normalise else (0.0, 1.0)
+    stems = shifted_blocks(
+        per_channel(predict, how.segments) if each else predict,
+        ((block - mean) / deviation for block in at_model()),
+        how.segments,
+        inner,
+        shifts=how.shifts,
+        reach=how.rate // 2,
+        seed=how.seed,
+    )
+    share = mean / len(how.sources)
+    stems = (np.float32(deviation) * block + np.float32(share) for block in stems)
+    stems = remix(resample(stems, how.rate, rate), channels)
+    yield from _against_mix(stems, song(), how)
+
+
+def _against_mix(stems: Blocks, mix: Blocks, how: Separator, size: int = 16_384) -> Iterator:
+    """Stems cut or filled to the mix's length, with what they lack of it shared or added."""
+    stems = reblock(_endless(stems), size)
+    for block in reblock(mix, size):
+        part = next(stems, np.zeros((len(how.sources), *block.shape), np.float32))[:, : len(block)]
+        if part.shape[0] != len(how.sources):
+            raise BadInput(
+                f"the model gives {part.shape[0]} stems, but {len(how.sources)} are named: "
+                f"{', '.join(how.sources)}."
+            )
+        lack = block - part.sum(0, dtype=np.float32)
+        if how.keep_sum:
+            part = part + lack / len(part)
+        yield np.concatenate([part, lack[None]]) if how.residual else part
+
+
+def _endless(stems: Blocks) -> Iterator[np.ndarray]:
+    """The stems, then silence: resampling there and back may lose a sample at the end."""
+    block = None
+    for block in stems:
+        yield block
+    while block is not None:
+        block = np.zeros((block.shape[0], 4096, block.shape[-1]), np.float32)
+        yield block
+
+
+def mean_and_deviation(blocks: Blocks) -> tuple[float, float]:
+    """(mean, standard deviation) of the mono mix of a song [n C], in one pass; (., 1) if silent."""
+    count, total, square = 0, 0.0, 0.0
+    for block in blocks:
+        mono = block.mean(-1, dtype=np.float64)
+        count, total, square = count + len(mono), total + mono.sum(), square + (mono**2).sum()
+    mean = total / max(count, 1)
+    deviation = float(np.sqrt(max(square / max(count, 1) - mean**2, 0.0)))
+    return float(mean), deviation if deviation > 1e-8 else 1.0
+
+
+def per_channel(predict: Predict, segments: Segments) -> Predict:
+    """A mono model that takes [B T C] as [B C] songs of one channel."""
+
+    def wrapped(batch: Batch) -> Batch:
+        audio = batch[segments.key]
+        size, length, channels = audio.shape
+        mono = np.moveaxis(audio, 2, 1).reshape(size * channels, length, 1)
+        output = np.asarray(predict({segments.key: mono})["prediction"])
+        split = output.reshape(size, channels, *output.shape[1:3])
+        return {"prediction": np.moveaxis(split, 1, 3)}
+
+    return wrapped

@@ -1,0 +1,151 @@
+"""A song on disk into its stems on disk, in constant memory, with a page of facts beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from zoo.audio.audio_writing import room_for
+from zoo.audio.blocks import Song, open_song, read_blocks, reblock
+from zoo.errors import BadInput
+from zoo.evaluation.base import Predict, Progress
+from zoo.songs.separating import Separator, separate
+
+FORMATS = {
+    "wav": (".wav", "WAV", "FLOAT"),  # keeps what exceeds full scale, so the stems still sum
+    "wav16": (".wav", "WAV", "PCM_16"),
+    "flac24": (".flac", "FLAC", "PCM_24"),
+}
+
+
+def separate_file(
+    predict: Predict,
+    path: str | Path,
+    folder: str | Path,
+    how: Separator,
+    *,
+    stems: Sequence[str] | None = None,
+    form: str = "wav",
+    force: bool = False,
+    progress: Progress | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> dict:
+    """Writes folder/<stem>.wav at the song's rate, channels and exact length, and info.json.
+
+    A model of stereo separates the stereo downmix of a surround song. about: further facts for
+    info.json, such as whose weights these are.
+
+    Returns what info.json holds: rate, length, peak and RMS (dB) per stem, and `null_db`, the level
+    of mix minus all stems relative to the mix. Constant memory whatever the length. progress:
+    (samples done, samples in all). raises BadInput where a file exists already, unless `force`.
+    """
+    song, heard = as_stereo(open_song(path), how)
+    chosen = _chosen(stems, how)
+    ending, container, subtype = FORMATS[form] if form in FORMATS else _refuse_format(form)
+    files = {name: Path(folder) / f"{name}{ending}" for name in chosen}
+    refuse_overwrite([*files.values(), Path(folder) / "info.json"], force)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    meter = _Meter(how.stems)
+    partial = {name: file.with_name(file.name + ".partial") for name, file in files.items()}
+    with ExitStack() as stack:
+        for file in partial.values():
+            stack.callback(file.unlink, missing_ok=True)
+        sinks = {
+            name: stack.enter_context(_writer(file, song, container, subtype))
+            for name, file in partial.items()
+        }
+        mix = reblock(read_blocks(song), 16_384)
+        for block in separate(predict, lambda: read_blocks(song), song.rate, how):
+            meter.add(next(mix), block)
+            for name, sink in sinks.items():
+                with room_for(files[name]):
+                    sink.write(block[how.stems.index(name)])
+            if progress:
+                progress(meter.length, song.length)
+        for name, sink in sinks.items():
+            with room_for(files[name]):
+                sink.close()
+            partial[name].replace(files[name])
+    facts = {
+        "input": song.path.name,
+        "rate": song.rate,
+        "channels": song.channels,
+        "channels_of_input": heard,
+        "length": meter.length,
+        "files": {name: file.name for name, file in files.items()},
+        **meter.summary(),
+        **(about or {}),
+    }
+    (Path(folder) / "info.json").write_text(json.dumps(facts, indent=2) + "\n")
+    return facts
+
+
+def as_stereo(song: Song, how: Separator) -> tuple[Song, int]:
+    """Surround is mixed down where the model separates stereo; the channels of the file itself."""
+    mixed = replace(song, channels=2) if song.channels > 2 == how.channels else song
+    return mixed, song.channels
+
+
+def refuse_overwrite(files: Sequence[Path], force: bool) -> None:
+    """raises BadInput where one of the files exists and holds anything, unless `force`."""
+    present = [file for file in files if file.exists() and not only_a_header(file)]
+    if present and not force:
+        raise BadInput(f"{present[0]} exists: choose another --out, or --force to overwrite")
+
+
+def only_a_header(file: Path) -> bool:
+    """An audio file without a sample: what a program leaves that was killed before its first."""
+    try:
+        return soundfile.info(file).frames == 0
+    except soundfile.SoundFileError:
+        return False
+
+
+class _Meter:
+    """Running peak and power of the stems, and of what they lack of the mix."""
+
+    def __init__(self, stems: tuple[str, ...]) -> None:
+        self.stems, self.length = stems, 0
+        self.peak = np.zeros(len(stems))
+        self.power = np.zeros(len(stems) + 2)  # stems, mix, what is missing
+
+    def add(self, mix: np.ndarray, stems: np.ndarray) -> None:
+        self.length += len(mix)
+        self.peak = np.maximum(self.peak, np.abs(stems).max((1, 2), initial=0))
+        signals = [*stems, mix, mix - stems.sum(0)]
+        self.power += [np.square(signal, dtype=np.float64).mean(1).sum() for signal in signals]
+
+    def summary(self) -> dict:
+        level = 10 * np.log10(self.power / max(self.length, 1) + 1e-20)
+        return {
+            "peak": {name: float(peak) for name, peak in zip(self.stems, self.peak)},
+            "rms_db": {name: round(float(db), 2) for name, db in zip(self.stems, level)},
+            "null_db": round(float(level[-1] - level[-2]), 2),
+        }
+
+
+def _writer(path: Path, song: Song, container: str, subtype: str):
+    import soundfile
+
+    with room_for(path):
+        return soundfile.SoundFile(
+            str(path), "w", song.rate, song.channels, format=container, subtype=subtype
+        )
+
+
+def _chosen(stems: Sequence[str] | None, how: Separator) -> Sequence[str]:
+    unknown = [name for name in stems or () if name not in how.stems]
+    if unknown:
+        raise BadInput(f"no stem '{unknown[0]}': this model gives {', '.join(how.stems)}.")
+    return stems or how.stems
+
+
+def _refuse_format(form: str):
+    raise BadInput(f"unknown format '{form}': choose {', '.join(FORMATS)}.")
