@@ -3,9 +3,9 @@
   python evaluate.py --checkpoint runs/samplecnn_score_render
   python evaluate.py --checkpoint runs/samplecnn_score_render --input ~/Music/song.mp3 --out tags
 
-Scores go to RUN/evaluation/SPLIT and, as a row for the table, to results/TASK/CONFIG.json below
-the current folder (of a config file of one's own: results/own/). Systems that need no training are
-evaluated by --config alone.
+Scores go to RUN/evaluation/SPLIT and, as a row, to runs/results/TASK/ROW.json below the current
+folder; `python -m zoo report --table --results runs/results` makes a table of such rows. Systems
+that need no training are evaluated by --config alone.
 """
 
 import argparse
@@ -27,10 +27,14 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument(
         "--limit", type=command_line.count, help="score the first so many clips or tracks only"
     )
-    parser.add_argument("--results", type=place, default=Path("results"), help="where the row goes")
+    parser.add_argument(
+        "--results", type=place, default=Path("runs/results"), help="where the row goes"
+    )
     parser.add_argument("--input", nargs="+", metavar="FILE", help="audio files, folders, globs")
     parser.add_argument("--out", type=place, default=Path("out"), help="where predictions go")
-    parser.add_argument("--force", action="store_true", help="overwrite predictions")
+    parser.add_argument(
+        "--force", action="store_true", help="overwrite predictions, or a row of other weights"
+    )
     command_line.add_arguments(parser)
     return command_line.run(parser, evaluate, words)
 
@@ -46,7 +50,9 @@ def evaluate(options: argparse.Namespace) -> int:
         return own_files.predict(found, options.input, options.out, force=options.force)
     from zoo.report import results
 
-    report = results.evaluate(found, options.split, options.limit, options.results)
+    report = results.evaluate(
+        found, options.split, options.limit, options.results, force=options.force
+    )
     print(results.summary(report, found.experiment.evaluation.monitor[0]))
     return 0
 

@@ -43,8 +43,8 @@ def train(options: argparse.Namespace) -> int:
 
     command_line.prepare_devices(options.distributed)
     config = experiment.find(options.config)
-    arguments = experiment.parse(config, options.arguments)
-    directory = options.workdir or Path("runs") / config.name
+    arguments = config.parse(options.arguments)
+    directory = options.workdir or Path("runs") / config.row.id
     complete = training_runs.train(
         config, arguments, directory,
         allow_change=options.allow_config_change, board=not options.no_tensorboard,

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+from zoo import catalog
 from zoo import experiment as experiments
 from zoo import mesh as meshes
 from zoo.distributions import Categorical
@@ -15,10 +16,11 @@ from zoo.runs import contract, inference, trained
 from zoo.runs import train as training_runs
 from zoo.training import loop, state
 
-NAMES = list(experiments.names())
-# PARAMETERS counts what is learnt, by gradients or by a fit. Systems without any are fitted in
-# closed form to each example: nothing of them trains.
-UNTRAINED = [name for name in NAMES if experiments.find(name).module.PARAMETERS == 0]
+NAMES = list(catalog.names())
+ROWS = [row.id for entry in catalog.entries() for row in entry.rows]
+# A row counts what is learnt, by gradients or by a fit. Systems without any are fitted in closed
+# form to each example: nothing of them trains.
+UNTRAINED = [entry.name for entry in catalog.entries() if entry.rows[0].parameters == 0]
 # Those with parameters but no optimiser are fitted once to the training split.
 FITTED = [
     name
@@ -41,13 +43,16 @@ def shapes(experiment):
     return spec, variables
 
 
-def test_stands_at_the_paper_s_size(config):
-    """The parameter count that the config states; the outputs that evaluation reads."""
+@pytest.mark.parametrize("name", ROWS)
+def test_every_row_stands_at_the_paper_s_size(name):
+    """The parameter count that the row states; the outputs that evaluation reads."""
+    config = experiments.find(name)
     experiment = config.experiment()
     contract.check(config.name, experiment)
     spec, variables = shapes(experiment)
     count = inference.count(variables.params)
-    assert count == config.module.PARAMETERS, f"let {config.path} say PARAMETERS = {count:_}"
+    assert count == config.row.parameters, f'let {name} say "parameters": {count:_}'
+    assert config.row_of(config.defaults) == config.row
     players = {turn.player for turn in experiment.objective.turns}
     fits = not players and hasattr(experiment.objective, "fit")
     assert players == set(variables.params) or fits
@@ -56,8 +61,8 @@ def test_stands_at_the_paper_s_size(config):
 
 def test_says_what_it_is(config):
     assert config.module.__doc__ and len(config.title) <= 100
-    assert "source" in config.paper or not config.paper
-    assert set(config.smoke) <= set(config.defaults)
+    assert all(row.source or not row.reported for row in config.entry.rows)
+    assert set(config.entry.smoke) <= set(config.defaults)
     info = config.experiment().data.source.info
     assert info.licence and info.url and info.sample_rate
 
@@ -72,9 +77,9 @@ OUTSIDE = {
 
 def test_says_what_outside_agrees(config):
     """Where nothing does, the docstring has to say so."""
-    assert config.module.AGREES or "nothing outside" in config.module.__doc__.lower()
-    for path, what in config.agrees.items():
-        test = (experiments.folder().parent / path).read_text()
+    assert config.entry.agrees or "nothing outside" in config.module.__doc__.lower()
+    for path, what in config.entry.agrees.items():
+        test = (catalog.folder().parent / path).read_text()
         needed = [word for name, word in OUTSIDE.items() if name in what]
         assert path.startswith("tests/") and len(what) <= 50
         shown = needed and all(re.search(word, test) for word in needed)
@@ -89,7 +94,7 @@ def learner(request):
 @pytest.fixture(scope="module")
 def small(learner):
     """A config with SMOKE, its first state, and the state after one round of turns."""
-    experiment = learner.experiment(**learner.smoke)
+    experiment = learner.experiment(**learner.entry.smoke)
     mesh = meshes.make()
     build = partial(
         state.initial, experiment.objective, experiment.optimizers, experiment.ema_decay, 0
@@ -159,7 +164,7 @@ def differentiated(turn, variables, batch):
 def test_trains_evaluates_and_sounds(name, tmp_path):
     """Through the library as the scripts call it: train, evaluate, sample."""
     learner = experiments.find(name)
-    arguments = {**learner.defaults, **learner.smoke}
+    arguments = {**learner.defaults, **learner.entry.smoke}
     experiment = learner.experiment(**arguments)
     assert training_runs.train(
         learner, arguments, tmp_path / "run", allow_change=False, board=False
@@ -182,7 +187,7 @@ def test_trains_evaluates_and_sounds(name, tmp_path):
 def test_untrained_systems_evaluate(name, tmp_path):
     """As `evaluate.py --config` calls them; the same numbers each time."""
     config = experiments.find(name)
-    words = [f"{key}={value}" for key, value in config.smoke.items()]
+    words = [f"{key}={value}" for key, value in config.entry.smoke.items()]
     found = trained.untrained(config, words)
     assert not found.experiment.objective.turns and not found.experiment.optimizers
     assert not jax.tree.leaves(found.variables)
@@ -208,7 +213,7 @@ def test_trains_in_bfloat16_on_eight_gpus_or_tpus(name):
     logits, the vectors of a spectral norm, and networks that are frozen.
     """
     config = experiments.find(name)
-    experiment = config.experiment(**config.smoke | {"batch": 8}, bfloat16=True)
+    experiment = config.experiment(**config.entry.smoke | {"batch": 8}, bfloat16=True)
     auto = (jax.sharding.AxisType.Auto,) * 2
     mesh = jax.sharding.AbstractMesh((4, 2), ("data", "fsdp"), axis_types=auto)
     begun, batch, turns = abstract_turns(experiment, mesh)
@@ -270,7 +275,7 @@ def test_bfloat16_computes_close_to_float32_and_keeps_its_weights(name):
     config = experiments.find(name)
     losses = []
     for bfloat16 in (False, True):
-        experiment = config.experiment(**config.smoke, bfloat16=bfloat16)
+        experiment = config.experiment(**config.entry.smoke, bfloat16=bfloat16)
         batch = fake_batch(experiment)
         variables = jax.jit(experiment.objective.init)(jax.random.key(0), batch)
         assert {x.dtype.name for x in jax.tree.leaves(variables.params)} == {"float32"}

@@ -21,8 +21,7 @@ from zoo.models.classification.crepe import CAPACITIES, SAMPLES, Crepe
 from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 486_552
+ROWS = {"default": {"parameters": 486_552}}
 AGREES = {"tests/models/test_crepe.py": "published weights, PyTorch twin"}
 SMOKE = {"size": "tiny", "capacity": "1", "batch": 2, "steps": 2}
 

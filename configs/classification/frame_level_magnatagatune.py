@@ -23,12 +23,19 @@ from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import nesterov
 from zoo.training.plateau import Plateau
 
-PAPER = {
-    "roc_auc": 0.8487,
-    "source": "Dieleman and Schrauwen 2014, raw 256/256: reported, unchecked; of its table only "
-    "the spectrogram's .8815 was seen elsewhere, as .882 on slides of K. Choi",
+ROWS = {
+    "default": {
+        "parameters": 107_870,
+        "reported": {
+            "roc_auc": 0.8487,
+        },
+        "source": (
+            "Dieleman and Schrauwen 2014, raw 256/256: reported, unchecked; of its "
+            "table only the spectrogram's .8815 was seen elsewhere, as .882 on "
+            "slides of K. Choi"
+        ),
+    },
 }
-PARAMETERS = 107_870
 AGREES = {"tests/models/test_frame_level.py": "PyTorch twin, librosa"}
 SMOKE = {"filters": 8, "features": 4, "hidden": 6, "batch": 2, "steps": 2}
 

@@ -17,8 +17,7 @@ from zoo.models.classification.frame_level import FrameLevel
 from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 137_864
+ROWS = {"default": {"parameters": 137_864}}
 AGREES = {"tests/models/test_frame_level.py": "PyTorch twin, librosa"}
 SMOKE = {"size": "tiny", "filters": 8, "features": 4, "hidden": 6, "batch": 2, "steps": 2}
 

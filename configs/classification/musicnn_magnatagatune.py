@@ -24,12 +24,16 @@ from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, kernel_penalty
 from zoo.training.plateau import Plateau
 
-PAPER = {
-    "roc_auc": 0.9067,
-    "pr_auc": 0.3831,
-    "source": "log of the training run, published inside the musicnn package (PyPI, 0.1.0)",
+ROWS = {
+    "default": {
+        "parameters": 787_159,
+        "reported": {
+            "roc_auc": 0.9067,
+            "pr_auc": 0.3831,
+        },
+        "source": ("log of the training run, published inside the musicnn package (PyPI, 0.1.0)"),
+    },
 }
-PARAMETERS = 787_159
 AGREES = {
     "tests/pretrained/test_musicnn_weights.py": "published weights",
     "tests/models/test_musicnn.py": "librosa, its library's parameter count",

@@ -16,8 +16,7 @@ from zoo.models.classification.musicnn import Musicnn
 from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 85_694
+ROWS = {"default": {"parameters": 85_694}}
 AGREES = {"tests/pretrained/test_musicnn_weights.py": "published weights"}
 SMOKE = {
     "size": "tiny", "timbral": 3, "temporal": 2, "middle": 4, "hidden": 5, "batch": 2, "steps": 2,

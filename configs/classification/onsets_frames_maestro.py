@@ -21,16 +21,20 @@ from zoo.objectives.transcription import Transcription
 from zoo.songs.note_decoding import Windows
 from zoo.training.optimizers import adam
 
-PAPER = {
-    "frame_f1": 0.8919,
-    "note_f1": 0.9480,
-    "note_offset_f1": 0.7967,
-    "note_offset_velocity_f1": 0.7604,
-    "note_precision": 0.9742,
-    "note_recall": 0.9237,
-    "source": "on MAESTRO v1, as cited by Kong et al. 2021, table I (checked there)",
+ROWS = {
+    "default": {
+        "parameters": 26_491_256,
+        "reported": {
+            "frame_f1": 0.8919,
+            "note_f1": 0.948,
+            "note_offset_f1": 0.7967,
+            "note_offset_velocity_f1": 0.7604,
+            "note_precision": 0.9742,
+            "note_recall": 0.9237,
+        },
+        "source": "on MAESTRO v1, as cited by Kong et al. 2021, table I (checked there)",
+    },
 }
-PARAMETERS = 26_491_256
 AGREES = {
     "tests/models/test_onsets_frames.py": "PyTorch twin, librosa, a port's parameter count",
     "tests/evaluation/test_transcription.py": "mir_eval",

@@ -22,8 +22,7 @@ from zoo.objectives.transcription import Transcription
 from zoo.songs.note_decoding import Windows
 from zoo.training.optimizers import adam, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 1_569_128
+ROWS = {"default": {"parameters": 1_569_128}}
 AGREES = {
     "tests/models/test_onsets_frames.py": "PyTorch twin, librosa",
     "tests/evaluation/test_transcription.py": "mir_eval",

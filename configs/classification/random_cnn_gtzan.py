@@ -19,12 +19,18 @@ from zoo.models.classification.random_cnn import named
 from zoo.objectives.fitted import Fitted
 from zoo.objectives.shallow import KernelSVM, Ridge
 
-PAPER = {
-    "accuracy": 0.60,
-    "source": "Pons and Serra 2019, figure of GTZAN, VGG with an SVM, read off the chart to a "
-    "hundredth, reported, unchecked",
+ROWS = {
+    "default": {
+        "parameters": 3_595_011,
+        "reported": {
+            "accuracy": 0.6,
+        },
+        "source": (
+            "Pons and Serra 2019, figure of GTZAN, VGG with an SVM, read off the "
+            "chart to a hundredth, reported, unchecked"
+        ),
+    },
 }
-PARAMETERS = 3_595_011
 AGREES = {
     "tests/models/test_random_cnn_parity.py": "PyTorch twin",
     "tests/objectives/test_fitted.py": "scikit-learn",

@@ -17,8 +17,7 @@ from zoo.models.classification.random_cnn import named
 from zoo.objectives.fitted import Fitted
 from zoo.objectives.shallow import LinearSVM, Ridge
 
-PAPER = {}
-PARAMETERS = 17_940
+ROWS = {"default": {"parameters": 17_940}}
 AGREES = {
     "tests/models/test_random_cnn_parity.py": "PyTorch twin",
     "tests/objectives/test_fitted.py": "scikit-learn",

@@ -23,11 +23,17 @@ from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import inverse_time, nesterov
 from zoo.training.plateau import Plateau
 
-PAPER = {
-    "roc_auc": 0.9113,
-    "source": "Kim, Lee and Nam, ICASSP 2018, ReSE-2 with multi-level features (their poster)",
+ROWS = {
+    "default": {
+        "parameters": 26_980_146,
+        "reported": {
+            "roc_auc": 0.9113,
+        },
+        "source": (
+            "Kim, Lee and Nam, ICASSP 2018, ReSE-2 with multi-level features (their poster)"
+        ),
+    },
 }
-PARAMETERS = 26_980_146
 AGREES = {"tests/models/test_resemul.py": "PyTorch twin"}
 SMOKE = {"depth": 4, "widths": (4, 6, 8), "ratio": 2.0, "batch": 3, "steps": 2}
 

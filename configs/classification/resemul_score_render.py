@@ -17,8 +17,7 @@ from zoo.models.classification.resemul import ReSEMul
 from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 169_492
+ROWS = {"default": {"parameters": 169_492}}
 AGREES = {"tests/models/test_resemul.py": "PyTorch twin"}
 SMOKE = {"size": "tiny", "depth": 4, "widths": (4, 6, 8), "ratio": 2.0, "batch": 3, "steps": 2}
 

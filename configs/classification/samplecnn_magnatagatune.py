@@ -21,11 +21,17 @@ from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import inverse_time, nesterov
 from zoo.training.plateau import Plateau
 
-PAPER = {
-    "roc_auc": 0.9055,
-    "source": "Lee et al. 2018, table of m^n models; 3^9 checked on the poster of Kim et al. 2018",
+ROWS = {
+    "default": {
+        "parameters": 1_869_874,
+        "reported": {
+            "roc_auc": 0.9055,
+        },
+        "source": (
+            "Lee et al. 2018, table of m^n models; 3^9 checked on the poster of Kim et al. 2018"
+        ),
+    },
 }
-PARAMETERS = 1_869_874
 AGREES = {
     "tests/models/test_samplecnn_parity.py": "PyTorch twin",
     "tests/models/test_samplecnn.py": "a public code's parameter count",

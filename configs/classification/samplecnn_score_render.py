@@ -16,8 +16,7 @@ from zoo.models.classification.samplecnn import SampleCNN
 from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 107_092
+ROWS = {"default": {"parameters": 107_092}}
 AGREES = {"tests/models/test_samplecnn_parity.py": "PyTorch twin"}
 SMOKE = {"size": "tiny", "depth": 4, "widths": (4, 6, 8), "batch": 2, "steps": 2}
 

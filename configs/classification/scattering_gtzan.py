@@ -15,12 +15,18 @@ from zoo.models.classification.scattering import LogScattering
 from zoo.objectives.fitted import Fitted
 from zoo.objectives.shallow import KernelSVM
 
-PAPER = {
-    "accuracy": 0.893,
-    "source": "Anden and Mallat 2014, error of order two 10.7 %, of order one 19.1 %, ten-fold "
-    "cross-validation, reported, unchecked",
+ROWS = {
+    "default": {
+        "parameters": 653_011,
+        "reported": {
+            "accuracy": 0.893,
+        },
+        "source": (
+            "Anden and Mallat 2014, error of order two 10.7 %, of order one 19.1 %,"
+            " ten-fold cross-validation, reported, unchecked"
+        ),
+    },
 }
-PARAMETERS = 653_011
 AGREES = {
     "tests/signal/test_scattering.py": "kymatio",
     "tests/objectives/test_fitted.py": "scikit-learn",

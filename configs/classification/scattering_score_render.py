@@ -14,8 +14,7 @@ from zoo.models.classification.scattering import LogScattering
 from zoo.objectives.fitted import Fitted
 from zoo.objectives.shallow import LinearSVM, Ridge
 
-PAPER = {}
-PARAMETERS = 9_120
+ROWS = {"default": {"parameters": 9_120}}
 AGREES = {
     "tests/signal/test_scattering.py": "kymatio",
     "tests/objectives/test_fitted.py": "scikit-learn",

@@ -17,8 +17,7 @@ from zoo.models.classification.sincnet import SincNet
 from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, scale_learning_rate, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 589_268
+ROWS = {"default": {"parameters": 589_268}}
 AGREES = {"tests/models/test_sincnet_parity.py": "PyTorch twin, a public module's filters"}
 SMOKE = {
     "size": "tiny", "samples": 500, "filters": 8, "taps": 31, "channels": (6, 6), "hidden": (8, 8),

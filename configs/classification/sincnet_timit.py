@@ -20,12 +20,18 @@ from zoo.models.classification.sincnet import SincNet
 from zoo.objectives.supervised import Supervised
 from zoo.training.optimizers import scale_learning_rate
 
-PAPER = {
-    "accuracy": 0.9915,
-    "source": "Ravanelli and Bengio 2018, sentence error 0.85 %, reported, unchecked; the log of "
-    "the authors' repository ends at 0.577 %",
+ROWS = {
+    "default": {
+        "parameters": 22_772_598,
+        "reported": {
+            "accuracy": 0.9915,
+        },
+        "source": (
+            "Ravanelli and Bengio 2018, sentence error 0.85 %, reported, unchecked;"
+            " the log of the authors' repository ends at 0.577 %"
+        ),
+    },
 }
-PARAMETERS = 22_772_598
 AGREES = {"tests/models/test_sincnet_parity.py": "PyTorch twin, a public module's filters"}
 SMOKE = {
     "samples": 500, "filters": 8, "taps": 31, "channels": (6, 6), "hidden": (8, 8), "batch": 3,

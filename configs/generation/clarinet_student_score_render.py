@@ -23,8 +23,7 @@ from zoo.objectives.distillation import Distillation
 from zoo.signal import mel
 from zoo.training.optimizers import adam, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 221_584
+ROWS = {"default": {"parameters": 221_584}}
 AGREES = {"tests/models/test_clarinet_parity.py": "PyTorch twin"}
 SMOKE = {"teacher": "", "size": "tiny", "flows": 2, "layers": 2, "width": 8, "gate": 8, "skip": 8,
          "teacher_layers": 4, "teacher_width": 8, "teacher_skip": 8, "bins": 8, "samples": 1200,

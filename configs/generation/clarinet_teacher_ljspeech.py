@@ -20,11 +20,15 @@ from zoo.objectives.likelihood import Autoregressive
 from zoo.signal import mel
 from zoo.training.optimizers import adam, halving
 
-PAPER = {
-    "mean_opinion_score": 4.40,
-    "source": "table 1, Gaussian autoregressive, natural 4.54 (reported, unchecked)",
+ROWS = {
+    "default": {
+        "parameters": 5_199_010,
+        "reported": {
+            "mean_opinion_score": 4.4,
+        },
+        "source": "table 1, Gaussian autoregressive, natural 4.54 (reported, unchecked)",
+    },
 }
-PARAMETERS = 5_199_010
 AGREES = {"tests/models/test_wavenet_parity.py": "a public module, PyTorch twin"}
 SMOKE = {"layers": 4, "width": 8, "gate": 8, "skip": 8, "samples": 2400, "batch": 2, "steps": 2}
 

@@ -19,8 +19,7 @@ from zoo.models.generation.samplernn import SampleRNN
 from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
 from zoo.training.optimizers import adam
 
-PAPER = {}
-PARAMETERS = 64_360_960
+ROWS = {"default": {"parameters": 64_360_960}}
 AGREES = {"tests/models/test_samplernn.py": "PyTorch twin"}
 SMOKE = {"width": 8, "layers": 2, "embedding": 4, "samples": 64, "batch": 2, "steps": 2}
 

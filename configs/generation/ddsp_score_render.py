@@ -19,8 +19,7 @@ from zoo.objectives.resynthesis import Resynthesis
 from zoo.pretrained.pitch_tracker import PitchTracker
 from zoo.training.optimizers import adam, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 1_090_366
+ROWS = {"default": {"parameters": 1_090_366}}
 AGREES = {"tests/models/test_ddsp.py": "PyTorch twin"}
 SMOKE = {"size": "tiny", "gru": 8, "harmonics": 8, "samples": 4096, "batch": 2, "steps": 2}
 

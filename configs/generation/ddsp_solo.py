@@ -13,6 +13,7 @@ ddsp_violin`, ddsp_flute, ddsp_trumpet, ddsp_tenor_saxophone.
 import jax.numpy as jnp
 import optax
 
+from zoo.arguments import OrNone
 from zoo.data.pipeline import Data
 from zoo.data.pitch_targets import CropFrames
 from zoo.data.sets.folder import Folder
@@ -27,14 +28,17 @@ from zoo.pretrained.pitch_tracker import PitchTracker
 from zoo.pretrained.pitched import Pitched
 from zoo.training.optimizers import adam
 
-PAPER = {
-    "loudness_l1": 0.07,
-    "f0_l1": 0.02,
-    "f0_outliers": 0.003,
-    # The authors' code measures loudness in dB; so small a number may be of a scaled one.
-    "source": "supervised autoencoder on NSynth, not solo instruments; reported, unchecked",
+ROWS = {
+    "default": {
+        "parameters": 4_849_150,
+        "reported": {
+            "loudness_l1": 0.07,
+            "f0_l1": 0.02,
+            "f0_outliers": 0.003,
+        },
+        "source": ("supervised autoencoder on NSynth, not solo instruments; reported, unchecked"),
+    },
 }
-PARAMETERS = 4_849_150
 AGREES = {
     "tests/pretrained/test_ddsp_decoders.py": "published weights",
     "tests/models/test_ddsp.py": "PyTorch twin",
@@ -60,7 +64,7 @@ def config(
     layers: int = 3,
     gru: int = 512,
     harmonics: int = 60,
-    reverb: int = 48_000,
+    reverb: OrNone = 48_000,
     samples: int = 64_000,
     weights: str = "crepe_tiny",
     batch: int = 32,

@@ -25,12 +25,18 @@ from zoo.objectives.adversarial_vocoder import Vocoder
 from zoo.signal import mel
 from zoo.training.optimizers import adam
 
-PAPER = {
-    "mean_opinion_score": 4.36,
-    "log_mel_l1": 0.197,
-    "source": "score: reported, unchecked; distance: the published weights on ten LJSpeech clips",
+ROWS = {
+    "default": {
+        "parameters": 84_660_721,
+        "reported": {
+            "mean_opinion_score": 4.36,
+            "log_mel_l1": 0.197,
+        },
+        "source": (
+            "score: reported, unchecked; distance: the published weights on ten LJSpeech clips"
+        ),
+    },
 }
-PARAMETERS = 84_660_721
 AGREES = {
     "tests/pretrained/test_vocoder_weights.py": "published weights",
     "tests/models/test_hifigan.py": "the authors' module, PyTorch twin",

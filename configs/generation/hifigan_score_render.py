@@ -21,8 +21,7 @@ from zoo.objectives.adversarial_vocoder import Vocoder
 from zoo.signal import mel
 from zoo.training.optimizers import adam
 
-PAPER = {}
-PARAMETERS = 749_221
+ROWS = {"default": {"parameters": 749_221}}
 AGREES = {"tests/models/test_hifigan.py": "the authors' module, PyTorch twin"}
 SMOKE = {"size": "tiny", "width": 32, "kernels": (3,), "periods": (2,), "scales": 1,
          "narrower": 64, "samples": 2048, "batch": 2, "steps": 2}  # fmt: skip

@@ -24,11 +24,15 @@ from zoo.objectives.adversarial_vocoder import Vocoder
 from zoo.signal import mel
 from zoo.training.optimizers import adam
 
-PAPER = {
-    "mean_opinion_score": 3.61,
-    "source": "the authors' slides, LJSpeech copy synthesis; recordings 4.52 (checked)",
+ROWS = {
+    "default": {
+        "parameters": 21_190_136,
+        "reported": {
+            "mean_opinion_score": 3.61,
+        },
+        "source": ("the authors' slides, LJSpeech copy synthesis; recordings 4.52 (checked)"),
+    },
 }
-PARAMETERS = 21_190_136
 AGREES = {
     "tests/pretrained/test_vocoder_weights.py": "published weights",
     "tests/models/test_melgan.py": "PyTorch twin",

@@ -19,8 +19,7 @@ from zoo.models.generation.samplernn import SampleRNN
 from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
 from zoo.training.optimizers import adam, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 1_724_160
+ROWS = {"default": {"parameters": 1_724_160}}
 AGREES = {"tests/models/test_samplernn.py": "PyTorch twin"}
 SMOKE = {"size": "tiny", "width": 8, "embedding": 4, "samples": 64, "batch": 2, "steps": 2}
 

@@ -18,8 +18,7 @@ from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.code_prior import CodePrior
 from zoo.training.optimizers import adam, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 583_616
+ROWS = {"default": {"parameters": 583_616}}
 AGREES = {"tests/models/test_wavenet_parity.py": "a public module, PyTorch twin"}
 SMOKE = {"size": "tiny", "autoencoder": "", "layers": 4, "stacks": 2, "width": 8, "skip": 8,
          "encoder": 8, "code_width": 8, "codes": 16, "prior_layers": 4, "prior_width": 8,

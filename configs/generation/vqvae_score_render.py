@@ -20,8 +20,7 @@ from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.autoencoder import QuantisedAutoencoder
 from zoo.training.optimizers import adam, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 324_736
+ROWS = {"default": {"parameters": 324_736}}
 AGREES = {
     "tests/models/test_vqvae_parity.py": "PyTorch twin",
     "tests/layers/test_quantizer.py": "a public quantiser's module",

@@ -10,6 +10,7 @@ stands instead.
 
 import jax.numpy as jnp
 
+from zoo.arguments import OrNone
 from zoo.data.levels import Peak
 from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
@@ -20,11 +21,15 @@ from zoo.models.generation.wavegan import Discriminator, Generator, strides_for
 from zoo.objectives.adversarial import Wasserstein
 from zoo.training.optimizers import adam
 
-PAPER = {
-    "inception_score": 4.67,
-    "source": "table 1, WaveGAN with phase shuffle n=2 on SC09 (reported, unchecked)",
+ROWS = {
+    "default": {
+        "parameters": 36_493_314,
+        "reported": {
+            "inception_score": 4.67,
+        },
+        "source": "table 1, WaveGAN with phase shuffle n=2 on SC09 (reported, unchecked)",
+    },
 }
-PARAMETERS = 36_493_314
 AGREES = {"tests/models/test_wavegan_parity.py": "PyTorch twin"}
 SMOKE = {"samples": 1024, "dim": 2, "batch": 2, "steps": 2}
 
@@ -33,7 +38,7 @@ def config(
     path: str = "~/data/sc09",
     samples: int = 16_384,
     dim: int = 64,
-    shuffle: int = 2,
+    shuffle: OrNone = 2,
     post_filter: int = 0,
     upsampling: str = "zeros",
     discriminator_turns: int = 5,

@@ -7,6 +7,7 @@ conditional=True asks for the instrument family: voice i of a sample takes famil
 
 import jax.numpy as jnp
 
+from zoo.arguments import OrNone
 from zoo.data.pipeline import Data
 from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -16,8 +17,7 @@ from zoo.models.generation.wavegan import Discriminator, Generator, strides_for
 from zoo.objectives.adversarial import Wasserstein
 from zoo.training.optimizers import adam
 
-PAPER = {}
-PARAMETERS = 753_666
+ROWS = {"default": {"parameters": 753_666}}
 AGREES = {"tests/models/test_wavegan_parity.py": "PyTorch twin"}
 SMOKE = {"size": "tiny", "dim": 2, "samples": 1024, "batch": 2, "steps": 2}
 
@@ -26,7 +26,7 @@ def config(
     size: str = "small",
     dim: int = 8,
     samples: int = 16_384,
-    shuffle: int = 2,
+    shuffle: OrNone = 2,
     conditional: bool = False,
     discriminator_turns: int = 5,
     batch: int = 16,

@@ -9,6 +9,7 @@ To sample as the authors, --temperature 0.85: their sigma is 0.6, that of the tr
 
 import jax.numpy as jnp
 
+from zoo.arguments import OrNone
 from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -20,11 +21,15 @@ from zoo.signal import mel
 from zoo.training.optimizers import adam
 from zoo.training.plateau import Plateau
 
-PAPER = {
-    "mean_opinion_score": 3.961,
-    "source": "table 1, natural speech 4.274 (reported, unchecked)",
+ROWS = {
+    "default": {
+        "parameters": 268_294_760,
+        "reported": {
+            "mean_opinion_score": 3.961,
+        },
+        "source": "table 1, natural speech 4.274 (reported, unchecked)",
+    },
 }
-PARAMETERS = 268_294_760
 AGREES = {
     "tests/pretrained/test_waveglow_weights.py": "the authors' module, PyTorch twin",
     "tests/models/test_waveglow.py": "its code's parameter count",
@@ -36,7 +41,7 @@ SMOKE = {"flows": 3, "early_every": 2, "layers": 2, "width": 8, "samples": 1024,
 def config(
     path: str = "~/data/ljspeech",
     flows: int = 12,
-    early_every: int = 4,
+    early_every: OrNone = 4,
     layers: int = 8,
     width: int = 512,
     sigma: float = 0.5**0.5,

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 
+from zoo.arguments import OrNone
 from zoo.data.pipeline import Data
 from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -22,8 +23,7 @@ from zoo.objectives.flow import Flow
 from zoo.signal import mel
 from zoo.training.optimizers import adam, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 4_300_316
+ROWS = {"default": {"parameters": 4_300_316}}
 AGREES = {"tests/pretrained/test_waveglow_weights.py": "the authors' module, PyTorch twin"}
 SMOKE = {"size": "tiny", "flows": 3, "early_every": 2, "layers": 2, "width": 8, "bins": 8,
          "samples": 1024, "batch": 2, "steps": 2}  # fmt: skip
@@ -32,7 +32,7 @@ SMOKE = {"size": "tiny", "flows": 3, "early_every": 2, "layers": 2, "width": 8, 
 def config(
     size: str = "small",
     flows: int = 6,
-    early_every: int = 4,
+    early_every: OrNone = 4,
     layers: int = 6,
     width: int = 64,
     bins: int = 40,

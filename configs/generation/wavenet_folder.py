@@ -19,8 +19,7 @@ from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.likelihood import Autoregressive
 from zoo.training.optimizers import adam, halving
 
-PAPER = {}
-PARAMETERS = 43_307_520
+ROWS = {"default": {"parameters": 43_307_520}}
 AGREES = {"tests/models/test_wavenet_parity.py": "a public module, PyTorch twin"}
 SMOKE = {
     "layers": 4, "stacks": 2, "width": 8, "gate": 8, "skip": 8, "samples": 256, "batch": 2,

@@ -19,8 +19,7 @@ from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.likelihood import Autoregressive
 from zoo.training.optimizers import adam, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 174_496
+ROWS = {"default": {"parameters": 174_496}}
 AGREES = {"tests/models/test_wavenet_parity.py": "a public module, PyTorch twin"}
 SMOKE = {"size": "tiny", "layers": 4, "stacks": 2, "width": 8, "gate": 8, "skip": 8, "samples": 256,
          "batch": 2, "steps": 2}  # fmt: skip

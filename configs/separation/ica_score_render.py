@@ -16,8 +16,7 @@ from zoo.objectives.closed_form import ClosedForm
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 
-PAPER = {}
-PARAMETERS = 0
+ROWS = {"default": {"parameters": 0}}
 AGREES = {"tests/models/test_ica.py": "scikit-learn"}
 SMOKE = {"size": "tiny", "samples": 16_384, "iterations": 20}
 

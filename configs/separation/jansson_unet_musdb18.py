@@ -27,12 +27,16 @@ from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam
 from zoo.training.plateau import Plateau
 
-PAPER = {
-    "sdr_pooled_median/vocals": 2.74,
-    "sdr_pooled_median/accompaniment": 6.68,
-    "source": "U7a in table 2 of Stoller, Ewert and Dixon 2018: reported, unchecked",
+ROWS = {
+    "default": {
+        "parameters": 19_643_618,
+        "reported": {
+            "sdr_pooled_median/vocals": 2.74,
+            "sdr_pooled_median/accompaniment": 6.68,
+        },
+        "source": "U7a in table 2 of Stoller, Ewert and Dixon 2018: reported, unchecked",
+    },
 }
-PARAMETERS = 19_643_618
 AGREES = {"tests/models/test_spectrogram_unet.py": "PyTorch twin"}
 SMOKE = {"widths": (2, 3, 4), "frames": 16, "batch": 2, "steps": 2}
 

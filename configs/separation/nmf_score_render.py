@@ -17,8 +17,7 @@ from zoo.objectives.closed_form import ClosedForm
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 
-PAPER = {}
-PARAMETERS = 0
+ROWS = {"default": {"parameters": 0}}
 AGREES = {"tests/models/test_nmf.py": "scikit-learn"}
 SMOKE = {"size": "tiny", "samples": 16_384, "rank": 8, "iterations": 20}
 

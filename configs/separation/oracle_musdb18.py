@@ -16,14 +16,73 @@ from zoo.objectives.closed_form import ClosedForm
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 
-PAPER = {
-    "sdr_median_of_track_medians/bass": 7.12,
-    "sdr_median_of_track_medians/drums": 8.45,
-    "sdr_median_of_track_medians/other": 7.85,
-    "sdr_median_of_track_medians/vocals": 9.43,
-    "source": "IRM2 of SiSEC 2018, re-aggregated from its published frames (checked)",
+ROWS = {
+    "irm2": {
+        "parameters": 0,
+        "reported": {
+            "sdr_median_of_track_medians/drums": 8.45,
+            "sdr_median_of_track_medians/bass": 7.12,
+            "sdr_median_of_track_medians/other": 7.85,
+            "sdr_median_of_track_medians/vocals": 9.43,
+        },
+        "source": "IRM2 of SiSEC 2018, re-aggregated from its published frames (checked)",
+    },
+    "irm1": {
+        "arguments": {"power": 1.0},
+        "parameters": 0,
+        "reported": {
+            "sdr_median_of_track_medians/drums": 7.33,
+            "sdr_median_of_track_medians/bass": 6.18,
+            "sdr_median_of_track_medians/other": 6.92,
+            "sdr_median_of_track_medians/vocals": 8.52,
+        },
+        "source": "IRM1 of SiSEC 2018, re-aggregated from its published frames (checked)",
+    },
+    "ibm1": {
+        "arguments": {"kind": "ibm", "power": 1.0},
+        "parameters": 0,
+        "reported": {
+            "sdr_median_of_track_medians/drums": 7.09,
+            "sdr_median_of_track_medians/bass": 5.19,
+            "sdr_median_of_track_medians/other": 5.89,
+            "sdr_median_of_track_medians/vocals": 7.67,
+        },
+        "source": "IBM1 of SiSEC 2018, re-aggregated from its published frames (checked)",
+    },
+    "ibm2": {
+        "arguments": {"kind": "ibm"},
+        "parameters": 0,
+        "reported": {
+            "sdr_median_of_track_medians/drums": 7.26,
+            "sdr_median_of_track_medians/bass": 5.4,
+            "sdr_median_of_track_medians/other": 6.01,
+            "sdr_median_of_track_medians/vocals": 7.74,
+        },
+        "source": "IBM2 of SiSEC 2018, re-aggregated from its published frames (checked)",
+    },
+    "mwf": {
+        "arguments": {"kind": "wiener"},
+        "parameters": 0,
+        "reported": {
+            "sdr_median_of_track_medians/drums": 8.09,
+            "sdr_median_of_track_medians/bass": 6.75,
+            "sdr_median_of_track_medians/other": 7.56,
+            "sdr_median_of_track_medians/vocals": 9.13,
+        },
+        "source": "MWF of SiSEC 2018, re-aggregated from its published frames (checked)",
+    },
+    "mixture": {
+        "arguments": {"kind": "mixture"},
+        "parameters": 0,
+        "reported": {
+            "sdr_median_of_track_medians/drums": 1.33,
+            "sdr_median_of_track_medians/bass": 0.67,
+            "sdr_median_of_track_medians/other": 1.16,
+            "sdr_median_of_track_medians/vocals": 1.12,
+        },
+        "source": "MIX of SiSEC 2018, re-aggregated from its published frames (checked)",
+    },
 }
-PARAMETERS = 0
 AGREES = {"tests/models/test_masks.py": "SciPy", "tests/metrics/test_bss_eval.py": "museval"}
 SMOKE = {"samples": 16_384}
 

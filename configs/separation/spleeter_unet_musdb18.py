@@ -21,14 +21,18 @@ from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam
 
-PAPER = {
-    "sdr_median_of_track_medians/vocals": 6.55,
-    "source": (
-        "Hennequin et al. 2020, masks of the four-stem model trained on other songs (checked); "
-        "that it is a median of medians is unchecked"
-    ),
+ROWS = {
+    "default": {
+        "parameters": 19_647_498,
+        "reported": {
+            "sdr_median_of_track_medians/vocals": 6.55,
+        },
+        "source": (
+            "Hennequin et al. 2020, masks of the four-stem model trained on other "
+            "songs (checked); that it is a median of medians is unchecked"
+        ),
+    },
 }
-PARAMETERS = 19_647_498
 AGREES = {"tests/pretrained/test_spleeter_weights.py": "published weights, PyTorch twin"}
 SMOKE = {"widths": (2, 3, 4), "frames": 16, "batch": 2, "steps": 2}
 

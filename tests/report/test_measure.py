@@ -63,7 +63,7 @@ def scripts(tmp_path, monkeypatch):
     command.interrupted = command.fails = False
     monkeypatch.setattr(measure, "command", command)
     monkeypatch.setattr(measure.tables, "clone", lambda: tmp_path)
-    monkeypatch.setattr(measure.tables, "render", lambda root: [])
+    monkeypatch.setattr(measure.tables, "render", lambda root, results: [])
     return command, ran
 
 
@@ -72,14 +72,14 @@ NAME = "clarinet_student_score_render"
 
 def test_a_row_is_a_trial_and_a_training_and_is_not_done_twice(scripts, tmp_path):
     _, ran = scripts
-    assert measure.measure([NAME], 5, tmp_path / "runs") == 0
+    assert measure.measure([NAME], 5, tmp_path / "runs", tmp_path / "results") == 0
     row = tmp_path / "results" / "generation" / f"{NAME}.json"
     assert json.loads(row.read_text()) == {"metrics": {"x": 1}}
     (_, first), (_, second) = ran
     assert f"teacher={tmp_path / 'runs' / 'clarinet_teacher_score_render'}" in second
     assert "steps=30" in first and "--no_test" in first
     assert any(word.startswith("steps=2") and len(word) == 9 for word in second)
-    assert measure.measure([NAME], 5, tmp_path / "runs") == 0
+    assert measure.measure([NAME], 5, tmp_path / "runs", tmp_path / "results") == 0
     assert len(ran) == 2
 
 
@@ -87,30 +87,33 @@ def test_an_interrupted_training_goes_on_without_another_trial(scripts, tmp_path
     command, ran = scripts
     command.interrupted = True
     with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
-        measure.measure([NAME], 5, tmp_path / "runs")
+        measure.measure([NAME], 5, tmp_path / "runs", tmp_path / "results")
     assert [script for script, _ in ran] == ["train.py", "train.py"]
     (tmp_path / "runs" / NAME / "evaluation").rmdir()
     command.interrupted = False
-    assert measure.measure([NAME], 5, tmp_path / "runs") == 0
+    assert measure.measure([NAME], 5, tmp_path / "runs", tmp_path / "results") == 0
     assert len(ran) == 3 and ran[2] == ran[1]
 
 
 def test_a_system_without_training_is_scored_into_the_clone_and_once(scripts, tmp_path):
     _, ran = scripts
     name = "oracle_score_render"
-    assert measure.measure([name], 5, tmp_path / "runs") == 0
+    assert measure.measure([name], 5, tmp_path / "runs", tmp_path / "results") == 0
     folder = tmp_path / "results"
     assert ran == [("evaluate.py", ["--config", name, "--results", str(folder)])]
     (folder / "separation").mkdir(parents=True)
     (folder / "separation" / f"{name}.json").write_text("{}")
-    assert measure.measure([name], 5, tmp_path / "runs") == 0
+    assert measure.measure([name], 5, tmp_path / "runs", tmp_path / "results") == 0
     assert len(ran) == 1
 
 
 def test_one_that_fails_does_not_stop_the_others(scripts, tmp_path, capsys):
     command, ran = scripts
     command.fails = True
-    assert measure.measure([NAME, "wavenet_score_render"], 5, tmp_path / "runs") == 2
+    assert (
+        measure.measure([NAME, "wavenet_score_render"], 5, tmp_path / "runs", tmp_path / "results")
+        == 2
+    )
     assert len(ran) == 2
     assert "wavenet_score_render" in capsys.readouterr().err
 

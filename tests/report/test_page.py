@@ -27,7 +27,8 @@ ROW = {
     "metrics": {"sdr/bass": 1.5, "sdr/drums": 2.5, "pr_auc": 0.25},
     "counts": {"tracks": 3},
     "protocol": "One sentence.",
-    "paper": {"pr_auc": 0.5, "source": "Table 1, unchecked"},
+    "reported": {"pr_auc": 0.5},
+    "source": "Table 1, unchecked",
     "data": {"name": "toys", "url": "https://example.org", "licence": "CC0", "sample_rate": RATE},
     "device": "1 x cpu",
     "date": "2026-01-02",
@@ -221,7 +222,7 @@ def test_the_command_given_works_in_a_shell(bare):
 
 
 def test_without_a_paper_nothing_is_reported(full):
-    write_json(full / "evaluation" / "test.json", {**ROW, "paper": {}})
+    write_json(full / "evaluation" / "test.json", {**ROW, "reported": {}})
     text = page.write(full).read_text()
     assert headings(text)[0] == "Measured" and ">reported<" not in text
 

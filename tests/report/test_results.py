@@ -1,16 +1,19 @@
 """Where the scores of a split go, and that those of a part never stand for the whole."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
+from zoo.catalog import Entry, Row
 from zoo.data.sets.folder import Folder
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Report
+from zoo.experiment import Config
 from zoo.report import results
 
 
@@ -32,8 +35,15 @@ def trained(tmp_path, monkeypatch):
     return SimpleNamespace(
         experiment=experiment, variables=SimpleNamespace(params={}), mesh=None, name="run",
         directory=tmp_path / "run", meta={"step": 3}, arguments={"path": "~/x", "steps": 3},
-        config=SimpleNamespace(name="toy", task="classification", title="Toy", paper={}),
+        config=toy(), fingerprint=lambda: "of these weights",
     )  # fmt: skip
+
+
+def toy():
+    row = Row("toy", "default")
+    entry = Entry("toy", Path("toy.py"), "classification", "Toy", (row,), {}, {})
+    module = SimpleNamespace(config=lambda path="~", steps=3: None)
+    return Config("toy", entry.path, "classification", module, entry, row)
 
 
 def test_a_limited_evaluation_leaves_the_whole_one_alone(trained, tmp_path):
@@ -42,6 +52,7 @@ def test_a_limited_evaluation_leaves_the_whole_one_alone(trained, tmp_path):
     told = json.loads(row.read_text())
     assert told == json.loads(whole.read_text()) and told["metrics"] == {"count": 3.0}
     assert told["arguments"] == {"steps": 3} and told["weights"] is None
+    assert told["row"] == "default" and told["changed"] == {}
     results.evaluate(trained, "test", 2, tmp_path / "results")
     assert json.loads(row.read_text()) == json.loads(whole.read_text()) == told
     part = json.loads((tmp_path / "run/evaluation/test_first_2.json").read_text())
@@ -55,6 +66,24 @@ def test_a_row_says_whose_weights_were_scored(trained, tmp_path):
     results.evaluate(trained, "test", None, tmp_path / "results")
     told = json.loads((tmp_path / "results/classification/toy.json").read_text())
     assert told["weights"] == "toy_weights" and told["step"] is None
+
+
+def test_the_row_of_other_weights_is_not_overwritten(trained, tmp_path):
+    folder = tmp_path / "results"
+    results.evaluate(trained, "test", None, folder)
+    results.evaluate(trained, "test", None, folder)  # the same weights again
+    row = folder / "classification" / "toy.json"
+    before = row.read_bytes()
+    trained.fingerprint = lambda: "of others"
+    with pytest.raises(BadInput, match=r"result of other weights .*--force"):
+        results.evaluate(trained, "test", None, folder)
+    assert row.read_bytes() == before
+    trained.arguments = {"path": "~/x", "steps": 4}  # another budget is another row
+    results.evaluate(trained, "test", None, folder)
+    assert row.read_bytes() == before and len(list(folder.glob("*/*.json"))) == 2
+    trained.arguments = {"path": "~/x", "steps": 3}
+    results.evaluate(trained, "test", None, folder, force=True)
+    assert json.loads(row.read_text())["weights_sha256"] == "of others"
 
 
 def test_another_split_does_not_take_the_place_of_the_test(trained, tmp_path):

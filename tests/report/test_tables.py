@@ -1,53 +1,63 @@
 """RESULTS.md and the README's table: rendered from JSON and configs, always the same."""
 
 import json
-from pathlib import Path
-from types import SimpleNamespace
+import subprocess
+import sys
 
 import pytest
 
+from zoo import catalog
 from zoo.errors import BadInput
-from zoo.experiment import Config
-from zoo.report import tables
+from zoo.report import listing, stored, tables
 
-ROW = {
+RUN = {
+    "config": "net_toys",
+    "row": "default",
     "task": "classification",
     "title": "Toy | Net (Doe 2019).",
-    "arguments": {"steps": 50, "path": "~/x", "width": 1.0},
+    "arguments": {"steps": 50, "width": 1.0},
+    "changed": {"steps": 50},
     "parameters": 12_345,
     "step": 50,
     "training_seconds": 300.0,
     "data": {"name": "toys"},
     "split": "test",
     "metrics": {"other": 0.1, "roc_auc": 0.91234567, "pr_auc": 0.4},
+    "monitor": "pr_auc",
     "protocol": "Mean over tags.",
-    "paper": {"roc_auc": 0.9055, "source": "Table 2."},
     "device": "1 x cpu",
     "date": "2026-01-02",
 }
+NET = '''"""Toy | Net (Doe 2019)."""
 
+from zoo.models.classification.net import Net
 
-def toy(name, paper):
-    def config(path: str = "~/data", steps: int = 100, width: float = 1.0):
-        return SimpleNamespace(evaluation=SimpleNamespace(monitor=("pr_auc", "max")))
+ROWS = {
+    "default": {"parameters": 999, "reported": {"roc_auc": 0.9055}, "source": "Table 2."},
+    "wide": {"arguments": {"width": 2.0}, "reported": {"sdr": 3.2}, "source": "unchecked"},
+}
+AGREES = {"tests/a.py": "Torch", "tests/b.py": "SciPy"}
 
-    agrees = {"tests/a.py": "Torch", "tests/b.py": "SciPy"} if name == "net_toys" else {}
-    module = SimpleNamespace(
-        config=config, PAPER=paper, PARAMETERS=999, AGREES=agrees, __doc__=f"{name} (X 1)."
-    )
-    return Config(name, Path(name), "classification", module)
+raise RuntimeError("a list of stored numbers runs no config")
+'''
 
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    remembered = {"sdr": 3.2, "source": "unchecked"}
-    configs = [toy("net_toys", ROW["paper"]), toy("other_toys", remembered)]
-    monkeypatch.setattr(tables.listing, "entries", lambda task=None: configs)
+    config = tmp_path / "configs" / "classification" / "net_toys.py"
+    config.parent.mkdir(parents=True)
+    config.write_text(NET)
+    monkeypatch.setattr(catalog, "folder", lambda: tmp_path / "configs")
+    (tmp_path / "train.py").touch()
     (tmp_path / "README.md").write_text(f"# Zoo\n\n{tables.BEGIN}\nold\n{tables.END}\n\nend\n")
-    path = tmp_path / "results" / "classification" / "net_toys.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(ROW))
+    store(tmp_path, "net_toys", RUN)
     return tmp_path
+
+
+def store(root, name, run):
+    path = root / "results" / "classification" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(run))
 
 
 def cells(text, start):
@@ -55,40 +65,95 @@ def cells(text, start):
     return [cell.strip() for cell in line.replace("\\|", "¦").strip("|").split("|")]
 
 
-def test_results_row_says_all(root):
+def test_a_row_of_results_says_all(root):
     files = tables.render(root)
     assert files == [root / "results" / "RESULTS.md", root / "README.md"]
     text = files[0].read_text()
     assert cells(text, "| `net_toys`") == [
-        "`net_toys`[^net_toys]", "Toy ¦ Net (Doe 2019)", "12,345", "roc_auc 0.9123, pr_auc 0.4",
-        "roc_auc 0.9055", "[Torch](../tests/a.py), [SciPy](../tests/b.py)",
-        "50 steps, 5 min, 1 x cpu, `steps=50`", "toys, test", "2026-01-02",
-    ]  # fmt: skip
+        "`net_toys`[^net_toys]",
+        "Toy ¦ Net (Doe 2019)",
+        "12,345",
+        "roc_auc 0.9123, pr_auc 0.4",
+        "roc_auc 0.9055",
+        "[Torch](../tests/a.py), [SciPy](../tests/b.py)",
+        "50 steps, 5 min, 1 x cpu, `steps=50`",
+        "toys, test",
+        "2026-01-02",
+    ]
     assert "[^net_toys]: Reported: Table 2. Ours: Mean over tags.\n" in text
     assert "## Classification" in text and "## Separation" not in text
 
 
+def test_variants_are_rows_of_their_own(root):
+    wide = {**RUN, "row": "wide", "metrics": {"sdr": 2.5}}
+    text = tables.render(root)[0].read_text()
+    assert cells(text, "| `net_toys.wide`")[3:5] == ["not run here", "sdr 3.2 (unchecked)"]
+    store(root, "net_toys.wide", wide)
+    text = tables.render(root)[0].read_text()
+    assert cells(text, "| `net_toys.wide`")[3:5] == ["sdr 2.5", "sdr 3.2 (unchecked)"]
+    assert cells(text, "| `net_toys`")[3] == "roc_auc 0.9123, pr_auc 0.4"
+
+
+def test_seeds_make_one_row_with_their_spread(root):
+    for seed, score in ((1, 0.5), (2, 0.6)):
+        store(root, f"net_toys-seed{seed}", {**RUN, "metrics": {"roc_auc": score, "pr_auc": 0.4}})
+    text = tables.render(root)[0].read_text()
+    mean = (0.91234567 + 0.5 + 0.6) / 3
+    assert cells(text, "| `net_toys`")[3].startswith(f"roc_auc {mean:.4g} ± 0.22, pr_auc 0.4")
+    assert cells(text, "| `net_toys`")[3].endswith("(3 runs)")
+
+
+def test_a_run_is_named_by_row_other_arguments_and_seed(root):
+    entry = catalog.read(catalog.names()["net_toys"])
+    defaults = {"path": "x", "width": 1.0, "steps": 100, "seed": 0}
+
+    def name(**given):
+        return stored.name_of(entry, {**defaults, **given}, defaults)
+
+    assert name() == name(path="elsewhere") == "net_toys"
+    assert name(width=2.0) == "net_toys.wide" and name(seed=3) == "net_toys-seed3"
+    assert name(width=2.0, seed=3) == "net_toys.wide-seed3"
+    digests = {name(steps=7), name(steps=8), name(steps=7, width=2.0), name(width=3.0)}
+    assert len(digests) == 4 and name(width=3.0).startswith("net_toys-")
+    assert name(steps=7, seed=1) == name(steps=7) + "-seed1"
+
+
 def test_a_row_of_published_weights_names_them():
-    row = {"step": None, "weights": "musicnn_mtt", "device": "1 x cpu"}
-    assert tables.budget(row, None) == "published weights `musicnn_mtt`, 1 x cpu"
-    assert tables.budget({**row, "weights": None}, None) == "no training, 1 x cpu"
+    run = {"step": None, "weights": "musicnn_mtt", "device": "1 x cpu"}
+    assert tables.budget(run, None, None) == "published weights `musicnn_mtt`, 1 x cpu"
+    assert tables.budget({**run, "weights": None}, None, None) == "no training, 1 x cpu"
 
 
-def test_readme_lists_every_config(root):
+def test_the_readme_has_a_line_for_each_system(root):
     tables.render(root)
     text = (root / "README.md").read_text()
     assert text.startswith("# Zoo\n\n") and text.endswith("\n\nend\n") and "old" not in text
-    assert cells(text, "| [`net_toys`]")[1:] == [
-        "net_toys (X 1)", "999", "roc_auc 0.9055", "roc_auc 0.9123, pr_auc 0.4",
+    assert cells(text, "| [net]") == [
+        "[net](zoo/models/classification/net.py)",
+        "Toy ¦ Net (Doe 2019)",
+        "roc_auc 0.9055",
+        "pr_auc 0.4 in 5 min",
         "[Torch](tests/a.py), [SciPy](tests/b.py)",
-    ]  # fmt: skip
-    assert cells(text, "| [`other_toys`]")[3:] == ["sdr 3.2 (unchecked)", "not run here", "–"]
+    ]
 
 
-def test_the_list_says_what_agrees(root):
-    lines = tables.listing.table().splitlines()
+def test_the_list_has_every_row(root):
+    lines = listing.table().splitlines()
     assert lines[0].split()[-2:] == ["agrees", "with"]
-    assert "  Torch, SciPy  net_toys (X 1)." in lines[1] and "  -  " in lines[2]
+    assert lines[1].startswith("net_toys ") and "  Torch, SciPy  Toy | Net (Doe" in lines[1]
+    assert lines[2].startswith("net_toys.wide ") and "sdr 3.2 (unchecked)" in lines[2]
+    described = listing.described()
+    assert [row["row"] for row in described] == ["net_toys", "net_toys.wide"]
+    assert described[0]["ours"]["pr_auc"] == 0.4 and json.dumps(described)
+
+
+def test_a_folder_of_one_s_own_results_has_a_table_of_its_own(root, tmp_path):
+    (own,) = tables.render(results=tmp_path / "mine")
+    assert own == tmp_path / "mine" / "RESULTS.md" and "net_toys" not in own.read_text()
+    store(tmp_path / "mine" / "..", "x", RUN)
+    readme = (root / "README.md").read_text()
+    (own,) = tables.render(results=tmp_path / "results")
+    assert "| `x`" in own.read_text() and (root / "README.md").read_text() == readme
 
 
 def test_stale_until_rendered(root):
@@ -98,32 +163,43 @@ def test_stale_until_rendered(root):
     first = (root / "README.md").read_bytes()
     tables.render(root)
     assert (root / "README.md").read_bytes() == first
-    row = {**ROW, "metrics": {"roc_auc": 0.5}}
-    (root / "results" / "classification" / "net_toys.json").write_text(json.dumps(row))
+    store(root, "net_toys", {**RUN, "metrics": {"pr_auc": 0.5}})
     assert tables.stale(root) == ["results/RESULTS.md", "README.md"]
-
-
-def test_without_results(root):
-    (root / "results" / "classification" / "net_toys.json").unlink()
-    tables.render(root)
-    assert "No results yet." in (root / "results" / "RESULTS.md").read_text()
-    assert (root / "README.md").read_text().count("not run here") == 2
 
 
 def test_bad_input(root):
     (root / "README.md").write_text("# Zoo\n")
     with pytest.raises(BadInput, match="the table goes between them"):
         tables.render(root)
-    path = root / "results" / "classification" / "net_toys.json"
-    path.write_text(json.dumps({"task": "classification", "metrics": {}}))
+    store(root, "net_toys", {"task": "classification", "metrics": {}})
     with pytest.raises(BadInput, match="evaluate net_toys again"):
         tables.render(root)
 
 
-def test_the_zoo_s_own_configs_render():
-    lines = tables.readme_table({}, tables.listing.entries()).splitlines()
-    names = {config.name for config in tables.listing.entries()}
-    assert {line.split("`")[1] for line in lines if line.startswith("| [")} == names
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ROWS = {'a': {'parameters': 2 + two}}", "must be a literal"),
+        ("ROWS = ['a']", "must be a dictionary"),
+        ("ROWS = {'a': {'params': 2}}", "takes arguments, parameters, protocol"),
+        ("ROWS = {'a': {'arguments': {'width': 2}}}", "its arguments are the defaults"),
+        ("def (", "is no Python file"),
+    ],
+)
+def test_a_config_that_says_it_wrongly_is_named(tmp_path, text, message):
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=message) as caught:
+        catalog.read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_rendering_builds_no_experiment():
+    """A list of stored numbers must not import JAX, nor any config."""
+    code = "import sys; from zoo.report import tables; tables.texts(None)\n"
+    code += "assert not {'jax', 'flax', 'optax'} & set(sys.modules)\n"
+    code += "assert not any(name.startswith('zoo_config') for name in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_committed_tables_are_fresh():

@@ -14,7 +14,7 @@ from zoo.runs import contract
 @pytest.fixture(scope="module")
 def made():
     config = experiments.find("samplecnn_score_render")
-    return config.experiment(**config.smoke)
+    return config.experiment(**config.entry.smoke)
 
 
 def test_a_config_must_return_an_experiment():

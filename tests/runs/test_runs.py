@@ -176,7 +176,9 @@ def test_a_signal_ends_what_prepares_data_at_once(tmp_path, monkeypatch):
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            training_runs.train(config, config.smoke, tmp_path, allow_change=False, board=False)
+            training_runs.train(
+                config, config.entry.smoke, tmp_path, allow_change=False, board=False
+            )
     finally:
         signal.signal(signal.SIGINT, former)
 

@@ -7,11 +7,12 @@ commands:
   doctor               versions, devices, codecs, data
   report RUN           a page to look at, from a run directory
   report --table       results/RESULTS.md and the README's table, from results/*.json
-  measure              every system on the embedded data at one budget of time, into results/
+  measure              every system on the embedded data at one budget of time, into runs/results/
   interpret NAME       what a run or published weights learnt: filters, activation, excitation
 """
 
 import argparse
+import json
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def main(words: list[str] | None = None) -> int:
 
     listing = add("list", help="every config")
     listing.add_argument("--task", choices=("classification", "separation", "generation"))
+    listing.add_argument("--json", action="store_true", help="as JSON, for programs")
     listing.add_argument("--weights", action="store_true", help="published weights instead")
     listing.set_defaults(run=show_list)
 
@@ -62,6 +64,9 @@ def main(words: list[str] | None = None) -> int:
     report = add("report", help="pages and tables")
     report.add_argument("directory", nargs="?", type=place, metavar="RUN")
     report.add_argument("--table", action="store_true")
+    report.add_argument(
+        "--results", type=place, help="a folder of your own rows: the table of these alone"
+    )
     report.add_argument("--picture", type=place, metavar="PNG", help="spectrograms of its stems")
     report.set_defaults(run=make_report)
 
@@ -71,6 +76,9 @@ def main(words: list[str] | None = None) -> int:
         "--minutes", type=command_line.above_zero, default=5.0, help="of training, each"
     )
     measure.add_argument("--runs", type=place, default=Path("runs/measured"), help="where runs go")
+    measure.add_argument(
+        "--results", type=place, default=Path("runs/results"), help="where rows and table go"
+    )
     measure.set_defaults(run=fill_table)
     return command_line.run(parser, lambda options: options.run(options), words)
 
@@ -83,7 +91,11 @@ def show_list(options: argparse.Namespace) -> None:
         return
     from zoo.report import listing
 
-    print(listing.table(options.task))
+    print(
+        json.dumps(listing.described(options.task), indent=1)
+        if options.json
+        else listing.table(options.task)
+    )
 
 
 def show_info(options: argparse.Namespace) -> None:
@@ -91,7 +103,7 @@ def show_info(options: argparse.Namespace) -> None:
     from zoo.report import listing
 
     config = experiment.find(options.name)
-    print(listing.info(config, experiment.parse(config, options.arguments)))
+    print(listing.info(config, config.parse(options.arguments)))
 
 
 def show_doctor(options: argparse.Namespace) -> None:
@@ -115,7 +127,8 @@ def look_inside(options: argparse.Namespace) -> None:
 def fill_table(options: argparse.Namespace) -> int:
     from zoo.report import measure
 
-    return min(measure.measure(options.names, options.minutes, options.runs), 1)
+    failed = measure.measure(options.names, options.minutes, options.runs, options.results)
+    return min(failed, 1)
 
 
 def make_report(options: argparse.Namespace) -> None:
@@ -124,7 +137,7 @@ def make_report(options: argparse.Namespace) -> None:
     if options.table:
         from zoo.report import tables
 
-        print("\n".join(map(str, tables.render())))
+        print("\n".join(map(str, tables.render(results=options.results))))
     elif options.directory and options.picture:
         from zoo.report import picture
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import zoo.pretrained
-from zoo import experiment
+from zoo import catalog
 from zoo.errors import BadInput
 from zoo.pretrained.rules import Rule, Skip
 
@@ -97,7 +97,7 @@ def find(name: str) -> Published:
     if name in known:
         return known[name]
     config = Path(name).name
-    if config in experiment.names():
+    if config in catalog.names():
         raise BadInput(
             f"no run directory '{name}': train it first with python train.py --config {config}, "
             f"then give --checkpoint runs/{config}"

@@ -11,7 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from zoo import experiment as experiments
+from zoo import catalog
+from zoo.catalog import Row
 from zoo.errors import BadInput
 from zoo.training import log
 
@@ -26,7 +27,7 @@ class Run:
     title: str
     arguments: dict[str, Any]
     changed: dict[str, Any]  # arguments that differ from the config's defaults
-    paper: dict[str, Any]
+    row: Row | None  # of the paper, whose arguments these are
     parameters: int | None
     data: dict[str, Any]  # name, licence, url, sample_rate, ...
     monitor: str | None
@@ -51,7 +52,7 @@ def read(directory: Path) -> Run:
     metrics = directory / "metrics.jsonl"
     scalars = log.read(metrics) if metrics.is_file() else []
     arguments = dict(note.get("arguments") or {})
-    about = {**shipped(note["config"], arguments), **next(iter(rows.values()), {})}
+    about = {**next(iter(rows.values()), {}), **shipped(note["config"], arguments)}
     defaults = about.get("defaults", {})
     return Run(
         directory=directory,
@@ -60,13 +61,19 @@ def read(directory: Path) -> Run:
         title=about.get("title", note["config"]),
         arguments=arguments,
         changed={k: v for k, v in arguments.items() if k in defaults and differs(v, defaults[k])},
-        paper=about.get("paper") or {},
+        row=about["row"] if isinstance(about.get("row"), Row) else stated(note["config"], about),
         parameters=about.get("parameters"),
         data=about.get("data") or {},
         monitor=monitored(about),
         rows=rows,
         scalars=scalars,
     )
+
+
+def stated(config: str, scored: Mapping[str, Any]) -> Row | None:
+    """The row that a scored split says it is, for a config that is not the zoo's."""
+    reported, source = scored.get("reported"), scored.get("source")
+    return Row(config, "", reported=reported, source=str(source)) if reported else None
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -81,13 +88,15 @@ def load(path: Path) -> dict[str, Any]:
 
 def shipped(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """What the zoo's own config of that name adds; nothing for a config file of the user's own."""
-    if name not in experiments.names():
+    if name not in catalog.names():
         return {}
+    from zoo import experiment as experiments  # JAX: not for those who only read stored numbers
+
     config = experiments.find(name)
     known = {
         "task": config.task,
         "title": config.title,
-        "paper": config.paper,
+        "row": config.row_of(arguments),
         "defaults": config.defaults,
     }
     if set(arguments) <= set(config.defaults):
@@ -95,14 +104,12 @@ def shipped(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         experiment = config.experiment(**given)
         known["data"] = vars(experiment.data.source.info)
         known["monitor"] = experiment.evaluation.monitor
-        if not any(differs(given[k], config.defaults[k]) for k in given):
-            known["parameters"] = getattr(config.module, "PARAMETERS", None)
     return known
 
 
 def differs(value: Any, default: Any) -> bool:
     """Whether an argument read from JSON is another than the default."""
-    return json.loads(json.dumps(value)) != json.loads(json.dumps(default))
+    return not catalog.same(value, default)
 
 
 def words(arguments: Mapping[str, Any]) -> list[str]:
@@ -118,27 +125,21 @@ def monitored(about: Mapping[str, Any]) -> str | None:
 
 
 def compare(
-    paper: Mapping[str, Any], metrics: Mapping[str, float], monitor: str | None = None
+    row: Row | None, metrics: Mapping[str, float], monitor: str | None = None
 ) -> list[tuple[str, float | None, float | None]]:
-    """(metric, reported, ours): all the paper's, then ours that decide; None where one is missing.
+    """(metric, reported, ours): all the row's, then ours that decide; None where one is missing.
 
-    Ours are those the paper has, and the monitored one; without either, the first.
+    Ours are those the row has, and the monitored one; without either, the first.
     """
-    reported = {k: v for k, v in paper.items() if isinstance(v, int | float)}
+    reported = dict(row.reported) if row else {}
     chosen = {k: v for k, v in metrics.items() if k in reported or k == monitor}
     chosen = chosen or dict(list(metrics.items())[:1])
     return [(k, reported.get(k), chosen.get(k)) for k in dict.fromkeys([*reported, *chosen])]
 
 
-def unchecked(paper: Mapping[str, Any]) -> bool:
-    """Whether the reported numbers were never held against the paper itself."""
-    return "unchecked" in str(paper.get("source", "unchecked")).lower()
-
-
-def mark(paper: Mapping[str, Any]) -> str:
-    """Says so where reported numbers are from memory."""
-    numbers = any(isinstance(value, int | float) for value in paper.values())
-    return " (unchecked)" if numbers and unchecked(paper) else ""
+def mark(row: Row | None) -> str:
+    """Says so where reported numbers were never compared with the publication."""
+    return " (unchecked)" if row and row.unchecked else ""
 
 
 def count_of_steps(steps: int) -> str:

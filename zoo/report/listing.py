@@ -2,60 +2,65 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from zoo import experiment as experiments
+from zoo import catalog
+from zoo.catalog import Row
 from zoo.experiment import Config
-from zoo.report import facts, flops
+from zoo.report import facts, flops, stored
+from zoo.report.stored import Measured
+from zoo.report.tables import short
 from zoo.runs import contract, inference
 
 NETWORKS = ("model", "features", "generator", "student", "objective")
 SHOWN = 4  # numbers of one config in the list; its file has them all
 
 
-def entries(task: str | None = None) -> list[Config]:
-    """The configs of one wing, or of all, by wing and name."""
-    configs = [experiments.find(name) for name in experiments.names()]
-    order = {task: number for number, task in enumerate(experiments.TASKS)}
-    configs.sort(key=lambda config: (order[config.task], config.name))
-    return [config for config in configs if task in (None, config.task)]
-
-
-def results() -> dict[str, dict[str, Any]]:
-    """The rows of results/, by config, where this is a clone."""
-    files = (experiments.folder().parent / "results").glob("*/*.json")
-    return {path.stem: json.loads(Path(path).read_text()) for path in sorted(files)}
-
-
-def numbers(config: Config, row: dict[str, Any] | None) -> tuple[str, str]:
-    """(reported by the paper, ours), each as 'metric value' in the order of the paper's dict."""
-    metrics = row["metrics"] if row else {}
-    compared = facts.compare(config.paper, metrics, (row or {}).get("monitor"))[:SHOWN]
+def numbers(row: Row, measured: Measured | None) -> tuple[str, str]:
+    """(reported by the paper, ours), each as 'metric value' in the order of the paper's."""
+    metrics = measured.metrics if measured else {}
+    monitor = measured.first.get("monitor") if measured else None
+    compared = facts.compare(row, metrics, monitor)[:SHOWN]
     reported = ", ".join(f"{short(k)} {v:g}" for k, v, _ in compared if v is not None)
     ours = ", ".join(f"{short(k)} {v:.3f}" for k, _, v in compared if v is not None)
-    return (reported or "-") + facts.mark(config.paper), ours or "-"
+    return (reported or "-") + facts.mark(row), ours or "-"
 
 
-def short(metric: str) -> str:
-    """A metric's name without the aggregation that is the field's convention."""
-    return metric.replace("_median_of_track_medians", "").replace("/", " ")
+def described(task: str | None = None) -> list[dict[str, Any]]:
+    """Every row of the zoo, measured or not, as plain data: what `zoo list --json` prints."""
+    measured = stored.read(catalog.results_folder())
+    return [
+        {
+            "row": row.id,
+            "config": entry.name,
+            "task": entry.task,
+            "title": entry.title,
+            "arguments": dict(row.arguments),
+            "parameters": row.parameters,
+            "reported": dict(row.reported),
+            "source": row.source,
+            "ours": measured[row.id].metrics if row.id in measured else {},
+            "agrees": dict(entry.agrees),
+        }
+        for entry in catalog.entries(task)
+        for row in entry.rows
+    ]
 
 
 def table(task: str | None = None) -> str:
-    """Columns: config, task, parameters, reported, ours, what agrees outside, what it is."""
-    measured = results()
-    rows = [("config", "task", "parameters", "reported", "ours", "agrees with", "")]
-    for config in entries(task):
-        reported, ours = numbers(config, measured.get(config.name))
-        parameters = f"{getattr(config.module, 'PARAMETERS', 0):,}"
-        outside = ", ".join(config.agrees.values()) or "-"
-        rows.append((config.name, config.task, parameters, reported, ours, outside, config.title))
+    """Columns: row, task, parameters, reported, ours, what agrees outside, what it is."""
+    measured = stored.read(catalog.results_folder())
+    rows = [("row", "task", "parameters", "reported", "ours", "agrees with", "")]
+    for entry in catalog.entries(task):
+        for row in entry.rows:
+            reported, ours = numbers(row, measured.get(row.id))
+            count = "-" if row.parameters is None else f"{row.parameters:,}"
+            outside = ", ".join(entry.agrees.values()) or "-"
+            rows.append((row.id, entry.task, count, reported, ours, outside, entry.title))
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
     return "\n".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[6]]).rstrip()
@@ -73,9 +78,12 @@ def info(config: Config, arguments: dict[str, Any]) -> str:
     lines = [f"{config.name}: {config.title}", f"file: {config.path}"]
     lines.append("arguments: " + " ".join(f"{k}={v}" for k, v in arguments.items()))
     lines.append(f"data: {source.name}, {source.sample_rate} Hz, {source.licence}")
-    for name, value in config.paper.items():
-        lines.append(f"reported {name}: {value}")
-    lines += [f"agrees with {what}: {path}" for path, what in config.agrees.items()]
+    if row := config.row_of(arguments):
+        lines.append(f"row: {row.id}")
+        lines += [f"reported {name}: {value}" for name, value in row.reported.items()]
+        lines += [f"reported in: {row.source}"] if row.source else []
+    lines += [f"other row: {row.id}" for row in config.entry.rows if row is not config.row]
+    lines += [f"agrees with {what}: {path}" for path, what in config.entry.agrees.items()]
     for player, tree in {**variables.params, **variables.frozen}.items():
         lines += ["", f"{player}: {inference.count(tree):,} parameters", *parameters(tree)]
     lines += ["", field(experiment.objective, source.sample_rate)]

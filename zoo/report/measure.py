@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo import catalog
 from zoo import experiment as experiments
 from zoo.cli import command_line
 from zoo.errors import BadInput
@@ -28,8 +29,10 @@ EMBEDDED = "_score_render"
 TRIAL = 30  # steps; the first ten compile, the next ten are timed, the last ends in a validation
 
 
-def measure(names: Sequence[str], minutes: float, directory: Path) -> int:
-    """Fills results/ and the tables; returns the number of systems that failed.
+def measure(
+    names: Sequence[str], minutes: float, directory: Path, folder: Path = Path("runs/results")
+) -> int:
+    """Fills `folder` and its table; returns the number of systems that failed.
 
     Runs stand in `directory`/CONFIG, trials in `directory`/trials. A run that is complete keeps its
     row, whatever its budget was: another budget wants another `directory`. Raises BadInput for a
@@ -40,12 +43,13 @@ def measure(names: Sequence[str], minutes: float, directory: Path) -> int:
     if others := [name for name in names if not name.endswith(EMBEDDED)]:
         raise BadInput(f"{others[0]} is not on the embedded data: name ...{EMBEDDED}, or none")
     root, failed = tables.clone(), []
+    shipped = folder.resolve() == catalog.results_folder().resolve()
     chosen = in_order([experiments.find(name) for name in names or embedded()])
     for number, config in enumerate(chosen, 1):
         print(f"[{number} of {len(chosen)}] {config.name}", flush=True)
-        if not row(config, minutes, directory, root):
+        if not row(config, minutes, directory, root, folder):
             failed.append(config.name)
-        tables.render(root)
+        tables.render(root, None if shipped else folder)
     if failed:
         print(f"without a row: {', '.join(failed)}; the same command tries again", file=sys.stderr)
     return len(failed)
@@ -53,7 +57,7 @@ def measure(names: Sequence[str], minutes: float, directory: Path) -> int:
 
 def embedded() -> list[str]:
     """Every config that needs no data but the embedded set."""
-    return [name for name in experiments.names() if name.endswith(EMBEDDED)]
+    return [name for name in catalog.names() if name.endswith(EMBEDDED)]
 
 
 def in_order(configs: Iterable[Config]) -> list[Config]:
@@ -63,17 +67,17 @@ def in_order(configs: Iterable[Config]) -> list[Config]:
 
 def origins(config: Config) -> dict[str, str]:
     """The arguments whose default is another config's run, and that config."""
-    known = experiments.names()
+    known = catalog.names()
     values = {name: str(value).removeprefix("runs/") for name, value in config.defaults.items()}
     return {name: value for name, value in values.items() if value in known}
 
 
-def row(config: Config, minutes: float, directory: Path, root: Path) -> bool:
+def row(config: Config, minutes: float, directory: Path, root: Path, folder: Path) -> bool:
     """One system's row, trained unless it stands already; false where it failed."""
-    target = root / "results" / config.task / f"{config.name}.json"
+    target = folder / config.task / f"{config.name}.json"
     experiment = config.experiment()
     if not learns(experiment):
-        words = ["--config", config.name, "--results", root / "results"]
+        words = ["--config", config.name, "--results", folder]
         return target.is_file() or command(root, "evaluate.py", *words)
     run = directory / config.name
     words = [f"{name}={directory / origin}" for name, origin in origins(config).items()]

@@ -104,28 +104,28 @@ def parted(title: str) -> tuple[str, str]:
 
 def comparison(run: Run) -> str:
     """What the paper reports beside what this run scored, and on what either rests."""
-    if not run.paper and not run.rows:
+    reported_by = run.row and run.row.reported
+    if not reported_by and not run.rows:
         return ""
     scores = {split: row.get("metrics", {}) for split, row in run.rows.items()}
     compared = {
-        split: facts.compare(run.paper, metrics, run.monitor) for split, metrics in scores.items()
+        split: facts.compare(run.row, metrics, run.monitor) for split, metrics in scores.items()
     }
     if not compared:
-        compared = {"": facts.compare(run.paper, {})}
+        compared = {"": facts.compare(run.row, {})}
     names = dict.fromkeys(name for rows in compared.values() for name, _, _ in rows)
     reported = {name: value for rows in compared.values() for name, value, _ in rows}
     columns = {"reported": reported} if any(reported.values()) else {}
     columns |= {f"this run, {split}": metrics for split, metrics in scores.items()}
     rows = [[name, *(number(c.get(name)) for c in columns.values())] for name in names]
     notes = [("This run", row.get("protocol", "")) for row in list(run.rows.values())[:1]]
-    notes.append(("Reported", str(run.paper.get("source", "no source named"))))
-    if run.paper and facts.unchecked(run.paper):
+    if reported_by:
+        notes.append(("Reported", run.row.source or "no source named"))
+    if run.row and run.row.unchecked:
         mark = "the reported figures have not been held against the paper itself."
         notes.append(("Unchecked", mark))
     if run.changed:
         notes.append(("Not the config's defaults", ", ".join(facts.words(run.changed))))
-    if not run.paper:
-        notes = [note for note in notes if note[0] != "Reported"]
     lines = (tag("p", tag("b", text(name)), " ", text(what)) for name, what in notes if what)
     return section(
         "Reported and measured" if any(reported.values()) else "Measured",

@@ -18,7 +18,7 @@ from zoo.data.records import NoSplit
 from zoo.data.source import Source
 from zoo.errors import BadInput
 from zoo.evaluation.base import Report, save_report
-from zoo.report import facts
+from zoo.report import facts, stored
 from zoo.runs import inference
 from zoo.runs.trained import Trained, commit
 from zoo.training.log import read
@@ -28,12 +28,17 @@ LINES = 14  # of metrics on the screen; all of them stand in the JSON
 
 
 def evaluate(
-    trained: Trained, split: str, limit: int | None = None, folder: Path | None = None
+    trained: Trained,
+    split: str,
+    limit: int | None = None,
+    folder: Path | None = None,
+    force: bool = False,
 ) -> Report:
-    """Scores a split; writes RUN/evaluation/SPLIT and `folder`/CONFIG.json.
+    """Scores a split; writes RUN/evaluation/SPLIT and `folder`/TASK/ROW.json.
 
     With a `limit` RUN/evaluation/SPLIT_first_LIMIT alone: a part's score is nowhere the whole's.
-    Nor does another split's row take the place of the test split's.
+    Nor does another split's row take the place of the test split's. Raises BadInput before the
+    work where the row of another run stands there and force is not given.
     """
     source = trained.experiment.data.source
     source.prepare()
@@ -45,6 +50,7 @@ def evaluate(
             require_writable(trained.directory / "evaluation")
         if folder is not None and limit is None:
             require_writable(folder / trained.config.task)
+            require_own(target_of(trained, folder), trained, force)
     predict = inference.predictor(trained.experiment.objective, trained.mesh)(trained.variables)
     began = time.perf_counter()
     with tqdm(unit="record", desc=f"{trained.config.name} on {split}", leave=False) as bar:
@@ -65,7 +71,7 @@ def evaluate(
         save_report(report, trained.directory / "evaluation" / name)
         written.append(trained.directory / "evaluation" / f"{name}.json")
     if folder is not None and limit is None:
-        target = folder / trained.config.task / f"{trained.config.name}.json"
+        target = target_of(trained, folder)
         if split == "test" or not (target.is_file() and facts.load(target).get("split") == "test"):
             written.append(target)
     for path in written:
@@ -73,6 +79,26 @@ def evaluate(
     if written:
         print(f"scores in {', '.join(map(str, written))}")
     return report
+
+
+def target_of(trained: Trained, folder: Path) -> Path:
+    """Where the row of a run stands: named by its row, its other arguments and its seed."""
+    config = trained.config
+    own = {name: p.default for name, p in config.parameters.items()}
+    stem = stored.name_of(config.entry, trained.arguments, own)
+    return folder / config.task / f"{stem}.json"
+
+
+def require_own(path: Path, trained: Trained, force: bool) -> None:
+    """Refuses to overwrite the result of other weights, unless asked to. raises BadInput."""
+    if force or not path.is_file():
+        return
+    there = facts.load(path)
+    if there.get("weights_sha256") != trained.fingerprint():
+        raise BadInput(
+            f"{path} holds the result of other weights (of {there.get('date', 'an unknown day')}): "
+            "choose another --results, or --force to overwrite it"
+        )
 
 
 def held_out(source: Source) -> str:
@@ -100,13 +126,22 @@ def require_writable(folder: Path) -> None:
 def describe(trained: Trained, report: Report, split: str, seconds: float) -> dict[str, Any]:
     """All that a reader needs to believe, doubt or repeat the numbers."""
     device = jax.devices()[0]
+    config, arguments = trained.config, trained.arguments
+    row = config.row_of(arguments)
+    settings = {**config.defaults, **(row.arguments if row else {})}
+    changed = {k: v for k, v in arguments.items() if facts.differs(v, settings.get(k))}
     return {
         "config": trained.config.name,
+        "row": row.name if row else None,
+        "reported": dict(row.reported) if row else {},
+        "source": row.source if row else "",
         "task": trained.config.task,
         "title": trained.config.title,
-        "arguments": {k: v for k, v in trained.arguments.items() if k != "path"},
+        "arguments": {k: v for k, v in arguments.items() if k != "path"},
+        "changed": {k: v for k, v in changed.items() if k not in ("path", "seed")},
         "parameters": inference.count(trained.variables.params),
         "step": trained.meta.get("step"),
+        "weights_sha256": trained.fingerprint(),
         "weights": trained.name if "published" in trained.meta else None,
         "training_seconds": seconds_of(trained.directory),
         "data": asdict(trained.experiment.data.source.info),
@@ -115,7 +150,6 @@ def describe(trained: Trained, report: Report, split: str, seconds: float) -> di
         "metrics": report.metrics,
         "counts": report.counts,
         "protocol": report.protocol,
-        "paper": trained.config.paper,
         "evaluation_seconds": round(seconds, 1),
         "device": f"{jax.device_count()} x {device.device_kind}",
         "machine": f"{platform.system()} {platform.machine()}",

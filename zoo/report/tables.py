@@ -1,41 +1,44 @@
-"""results/RESULTS.md and the README's list of the zoo, rendered from results/*/*.json and configs/.
+"""results/RESULTS.md and the README's list of systems, rendered from stored results and configs.
 
-The same files always give the same text, so that a test can hold what is committed against it.
+The same files always give the same text, so that a test can compare what is committed with it. No
+config is executed: titles, rows and reported numbers are read as literals (zoo/catalog.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from zoo import experiment as experiments
+from zoo import catalog
+from zoo.catalog import Entry, Row
 from zoo.errors import BadInput
-from zoo.experiment import Config
 from zoo.pages.markup import duration
-from zoo.report import facts, listing
+from zoo.report import facts, stored
+from zoo.report.stored import Measured
 
 BEGIN, END = "<!-- zoo table begin -->", "<!-- zoo table end -->"
 NOT_RUN = "not run here"
-HEAD = (
-    "Config", "Paper", "Parameters", "Ours", "Reported", "Agrees with", "Budget", "Data", "Date",
-)  # fmt: skip
-README_HEAD = ("Config", "System", "Parameters", "Reported", "Ours", "Agrees with")
+HEAD = ("Row", "System", "Parameters", "Ours", "Reported", "Agrees with", "Budget", "Data", "Date")
+README_HEAD = ("System", "What it is", "Reported", "Ours on the embedded data", "Agrees with")
 OPENING = (
     "Every number here was computed by `python evaluate.py` and rendered by `python -m zoo report "
     "--table`; do not edit. *Reported* is what the paper states, where possible on its own data: "
     "compare only rows of the same data and protocol. *Unchecked* figures have not been held "
     "against the paper itself. *Agrees with* links the tests that hold the system to something "
     "outside this project. Budgets say how long each system was trained here: the steps of its "
-    "best checkpoint, the minutes of the whole training, and in `steps=` how many it was given."
+    "best checkpoint, the minutes of the whole training, and arguments other than the row's. "
+    "Several seeds or folds are given as mean ± standard deviation."
 )
-Row = dict[str, Any]
 
 
-def render(root: Path | None = None) -> list[Path]:
-    """Writes both tables and returns their files. Raises BadInput without README or its markers."""
+def render(root: Path | None = None, results: Path | None = None) -> list[Path]:
+    """Writes the tables and returns their files.
+
+    results: a folder of results of one's own, which gets a RESULTS.md; by default the shipped ones,
+    of which the README has a table too. Raises BadInput without README or its markers.
+    """
     paths = []
-    for path, text in texts(root or clone()).items():
+    for path, text in texts(root, results).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_name(path.name + ".new")
         new.write_text(text, encoding="utf-8")
@@ -56,130 +59,161 @@ def stale(root: Path | None = None) -> list[str]:
 
 def clone() -> Path:
     """The root of the clone that runs. Raises BadInput in an installed package."""
-    root = experiments.folder().parent
+    root = catalog.folder().parent
     if not (root / "train.py").is_file():
         raise BadInput("the tables stand in a clone of the repository: run this there")
     return root
 
 
-def texts(root: Path) -> dict[Path, str]:
-    """What both files should hold."""
-    measured, configs = rows(root / "results"), listing.entries()
-    readme = root / "README.md"
+def texts(root: Path | None, results: Path | None = None) -> dict[Path, str]:
+    """What each file should hold."""
+    entries = catalog.entries()
+    if results is not None:
+        return {results / "RESULTS.md": results_page(stored.read(results), entries, every=False)}
+    root = root or clone()
+    measured, readme = stored.read(root / "results"), root / "README.md"
     return {
-        root / "results" / "RESULTS.md": results_page(measured, configs),
-        readme: between(readme, readme_table(measured, configs)),
+        root / "results" / "RESULTS.md": results_page(measured, entries),
+        readme: between(readme, readme_table(measured, entries)),
     }
 
 
-def rows(folder: Path) -> dict[str, Row]:
-    """Every results/TASK/CONFIG.json by config."""
-    found = {path.stem: facts.load(path) for path in sorted(folder.glob("*/*.json"))}
-    for name, row in found.items():
-        missing = [key for key in ("task", "metrics", "data", "split") if key not in row]
-        if missing:
-            raise BadInput(f"results of {name} lack '{missing[0]}': evaluate {name} again")
-    return found
+def results_page(
+    measured: Mapping[str, Measured], entries: Sequence[Entry], every: bool = True
+) -> str:
+    """RESULTS.md: one table per task, then the sources and protocols as footnotes.
 
-
-def results_page(measured: Mapping[str, Row], configs: Sequence[Config]) -> str:
-    """RESULTS.md: one table per task, then the sources and protocols as footnotes."""
-    known = {config.name: config for config in configs}
+    every: also the rows of papers that were not run.
+    """
+    known = {entry.name: entry for entry in entries}
     lines, notes = ["# Results", "", OPENING], []
-    for task in (*experiments.TASKS, "own"):
-        own = {name: row for name, row in sorted(measured.items()) if row["task"] == task}
-        if not own:
-            continue
-        body = [result_line(name, row, known.get(name)) for name, row in own.items()]
-        lines += ["", f"## {task.capitalize()}", "", *markdown(HEAD, body)]
-        notes += [note(name, row) for name, row in own.items()]
-    if not notes:
-        lines += ["", "No results yet."]
-    return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"
+    for task in (*catalog.TASKS, "own"):
+        ids = {m.id for m in measured.values() if m.first["task"] == task}
+        rows = {m.id: stored.row_of(m, known) for m in measured.values() if m.id in ids}
+        if every:
+            rows |= {row.id: row for e in entries if e.task == task for row in e.rows}
+        body = [result_line(i, rows[i], measured.get(i), known) for i in sorted(rows)]
+        if body:
+            lines += ["", f"## {task.capitalize()}", "", *markdown(HEAD, body)]
+            notes += [note(i, rows[i], measured.get(i)) for i in sorted(rows)]
+    notes = [text for text in notes if text]
+    return "\n".join([*lines, "", *notes]).rstrip() + "\n"
 
 
-def result_line(name: str, row: Row, config: Config | None) -> tuple[str, ...]:
-    paper = row.get("paper") or {}
-    compared = facts.compare(paper, row["metrics"], row.get("monitor") or monitor(config))
-    count = row.get("parameters")
+def result_line(
+    identity: str, row: Row | None, measured: Measured | None, known: Mapping[str, Entry]
+) -> tuple[str, ...]:
+    run = measured.first if measured else {}
+    entry = known.get(run.get("config") or (row.config if row else ""))
+    metrics = measured.metrics if measured else {}
+    compared = facts.compare(row, metrics, run.get("monitor"))
+    count = run.get("parameters") if run else row and row.parameters
+    noted = measured or (row and row.source)
     return (
-        f"`{name}`[^{name}]",
-        row.get("title", name).rstrip("."),
+        f"`{identity}`" + (f"[^{identity}]" if noted else ""),
+        (entry.title if entry else run.get("title", identity)).rstrip("."),
         f"{count:,}" if count is not None else "–",
-        values((metric, ours) for metric, _, ours in compared),
-        values((metric, reported) for metric, reported, _ in compared) + facts.mark(paper),
-        outside(config, "../"),
-        budget(row, config),
-        f"{row['data'].get('name', '–')}, {row['split']}",
-        row.get("date", "–"),
+        ours(compared, measured),
+        values((metric, reported) for metric, reported, _ in compared) + facts.mark(row),
+        outside(entry, "../"),
+        budget(run, row, entry) if run else "–",
+        f"{run['data'].get('name', '–')}, {run['split']}" if run else "–",
+        run.get("date", "–"),
     )
 
 
-def budget(row: Row, config: Config | None) -> str:
-    """Steps or whose weights, time, device, and arguments that are not the config's defaults."""
-    steps, seconds, weights = row.get("step"), row.get("training_seconds"), row.get("weights")
+def ours(compared: Iterable[tuple], measured: Measured | None) -> str:
+    """'roc_auc 0.9055 ± 0.002 (3 runs)'."""
+    if measured is None:
+        return NOT_RUN
+    shown = []
+    for name, _, value in compared:
+        if value is not None:
+            spread = measured.spread(name)
+            shown.append(f"{short(name)} {value:.4g}" + (f" ± {spread:.2g}" if spread else ""))
+    runs = f" ({len(measured.runs)} runs)" if len(measured.runs) > 1 else ""
+    return (", ".join(shown) or "–") + runs
+
+
+def short(metric: str) -> str:
+    """A metric's name without the aggregation that is the field's convention."""
+    return metric.replace("_median_of_track_medians", "").replace("/", " ")
+
+
+def budget(run: Mapping, row: Row | None, entry: Entry | None) -> str:
+    """Steps or whose weights, time, device, and arguments other than the row's."""
+    steps, seconds, weights = run.get("step"), run.get("training_seconds"), run.get("weights")
     untrained = f"published weights `{weights}`" if weights else "no training"
     parts = [facts.count_of_steps(steps) if steps is not None else untrained]
     parts += [duration(seconds)] if seconds else []
-    parts += [row["device"]] if row.get("device") else []
-    defaults = config.defaults if config else {}
-    given = row.get("arguments") or {}
-    changed = {
-        name: value
-        for name, value in given.items()
-        if name in defaults and name != "path" and facts.differs(value, defaults[name])
-    }
+    parts += [run["device"]] if run.get("device") else []
+    changed = run.get("changed") or {}
     return ", ".join([*parts, *(f"`{word}`" for word in facts.words(changed))])
 
 
-def note(name: str, row: Row) -> str:
+def note(identity: str, row: Row | None, measured: Measured | None) -> str:
     """The footnote of a row: where the reported figures stand, and what ours are."""
-    source = (row.get("paper") or {}).get("source")
-    reported = f"Reported: {source.rstrip('.')}. " if source else ""
-    return f"[^{name}]: {reported}Ours: {row.get('protocol', 'protocol not recorded')}"
+    parts = [f"Reported: {row.source.rstrip('.')}." if row and row.source else ""]
+    parts += [f"Reported protocol: {row.protocol.rstrip('.')}." if row and row.protocol else ""]
+    if measured:
+        parts.append(f"Ours: {measured.first.get('protocol', 'protocol not recorded')}")
+    text = " ".join(part for part in parts if part)
+    return f"[^{identity}]: {text}" if text else ""
 
 
-def readme_table(measured: Mapping[str, Row], configs: Sequence[Config]) -> str:
-    """Every config, measured or not, wing by wing."""
+def readme_table(measured: Mapping[str, Measured], entries: Sequence[Entry]) -> str:
+    """One line per system, wing by wing: its paper's row, and ours on the embedded data."""
     parts = []
-    for task in experiments.TASKS:
-        own = [config for config in configs if config.task == task]
-        body = [readme_line(config, measured.get(config.name)) for config in own]
+    for task in catalog.TASKS:
+        body = [readme_line(group, measured) for group in systems(entries, task)]
         if body:
             parts += ["", f"**{task.capitalize()}**", "", *markdown(README_HEAD, body)]
     return "\n".join([*parts, ""]) if parts else "\nNo configs yet.\n"
 
 
-def readme_line(config: Config, row: Row | None) -> tuple[str, ...]:
-    metrics = (row or {}).get("metrics", {})
-    compared = facts.compare(config.paper, metrics, (row or {}).get("monitor") or monitor(config))
-    ours = values((metric, value) for metric, _, value in compared)
-    if row and row["split"] != "test":
-        ours += f" on {row['split']}"
-    count = getattr(config.module, "PARAMETERS", None)
+def systems(entries: Sequence[Entry], task: str) -> list[list[Entry]]:
+    """The configs of each system: those whose network stands in one file; papers' rows first."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.task == task:
+            groups.setdefault(entry.model or entry.name, []).append(entry)
+    for group in groups.values():
+        group.sort(key=lambda e: (e.name.endswith("_score_render"), -len(e.rows[0].reported)))
+    return [groups[key] for key in sorted(groups)]
+
+
+def readme_line(group: Sequence[Entry], measured: Mapping[str, Measured]) -> tuple[str, ...]:
+    first = group[0]
+    name = Path(first.model).stem if first.model else first.name
+    row = next((row for entry in group for row in entry.rows if row.reported), None)
+    run = next((measured[e.name] for e in group[::-1] if e.name in measured), None)
+    reported = dict(row.reported) if row else {}
+    agrees = {what: path for entry in group for path, what in entry.agrees.items()}
+    scored = facts.compare(None, run.metrics, run.first.get("monitor")) if run else []
     return (
-        f"[`{config.name}`](configs/{config.task}/{config.name}.py)",
-        config.title.rstrip("."),
-        f"{count:,}" if count is not None else "–",
-        values((metric, reported) for metric, reported, _ in compared) + facts.mark(config.paper),
-        ours if row else NOT_RUN,
-        outside(config),
+        f"[{name}]({first.model})" if first.model else name,
+        first.title.rstrip("."),
+        values(list(reported.items())[:3]) + facts.mark(row),
+        within(run, ours(scored, run)) if run else NOT_RUN,
+        ", ".join(f"[{what}]({path})" for what, path in agrees.items()) or "–",
     )
 
 
-def outside(config: Config | None, up: str = "") -> str:
+def within(run: Measured, scores: str) -> str:
+    """Scores with the time that their training took."""
+    seconds = run.first.get("training_seconds")
+    return f"{scores} in {duration(seconds)}" if seconds else scores
+
+
+def outside(entry: Entry | None, up: str = "") -> str:
     """What outside the project agrees, each a link to its test; up: from the page to the root."""
-    agrees = config.agrees if config else {}
+    agrees = entry.agrees if entry else {}
     return ", ".join(f"[{what}]({up}{path})" for path, what in agrees.items()) or "–"
 
 
-def monitor(config: Config | None) -> str | None:
-    return config.experiment().evaluation.monitor[0] if config else None
-
-
-def values(found: Any) -> str:
+def values(found: Iterable[tuple[str, float | None]]) -> str:
     """'roc_auc 0.9055, pr_auc 0.441'; a dash where there is none."""
-    shown = ((listing.short(name), value) for name, value in found if value is not None)
+    shown = ((short(name), value) for name, value in found if value is not None)
     return ", ".join(f"{name} {value:.4g}" for name, value in shown) or "–"
 
 

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from zoo import experiment as experiments
+from zoo import catalog
 from zoo import mesh as meshes
 from zoo.audio import audio_files
 from zoo.checkpoints.processes import in_turn
@@ -228,7 +228,7 @@ def show(run: Trained, report: Report, log: Log) -> None:
 
 def describe(config: Config, arguments: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
     """What makes a checkpoint readable years later, and rebuilds its experiment."""
-    shipped = experiments.names().get(config.name) == config.path
+    shipped = catalog.names().get(config.name) == config.path
     return {
         "config": config.name,
         "config_file": None if shipped else str(config.path),

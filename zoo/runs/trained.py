@@ -65,7 +65,7 @@ def published(
 
     record = index.find(name)
     found = experiments.find(config or record.config)
-    arguments = experiments.parse(found, words, {**found.defaults, **record.arguments})
+    arguments = found.parse(words, {**found.defaults, **record.arguments})
     experiment = found.experiment(**arguments)
     variables = weights.variables(record, experiment)
     meta = {"published": record.source, "licence": record.licence}
@@ -74,7 +74,7 @@ def published(
 
 def untrained(config: Config, words: Sequence[str]) -> Trained:
     """A system fitted in closed form: its experiment has no turns, so no run stands behind it."""
-    arguments = experiments.parse(config, words)
+    arguments = config.parse(words)
     experiment = config.experiment(**arguments)
     contract.check(config.name, experiment)
     if learns(experiment):
@@ -114,7 +114,7 @@ def load(
             )
         found = experiments.find(config or meta["config"])
         stored = {**found.defaults, **from_json(found, meta["arguments"])}
-        arguments = experiments.parse(found, words, stored)
+        arguments = found.parse(words, stored)
         experiment = found.experiment(**arguments)
         # Split as in training, as far as it goes here: it may not fit on a device whole.
         mesh = mesh or meshes.make(math.gcd(experiment.fsdp, jax.device_count()))

@@ -1,0 +1,179 @@
+"""`name=value` words to the typed arguments of a config, each within the range of its field."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from zoo.errors import BadInput
+
+# A seed: what JAX and NumPy both take; of anything else less makes sense.
+MOST = {"seed": 2**63 - 1, "batch": 2**20}
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """The smallest value of an argument, where it is not what its default suggests."""
+
+    least: float
+
+
+# An integer whose default is above 0 must be so too, for nets of no layers or channels mean
+# nothing. Where 0 leaves a part out, the config annotates its argument with this type.
+OrNone = Annotated[int, AtLeast(0)]
+
+
+def parse(
+    owner: str,
+    parameters: Mapping[str, inspect.Parameter],
+    words: Sequence[str],
+    start: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The arguments `start` of `owner`, a config's name, after `name=value` words. BadInput."""
+    arguments = dict(start)
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise BadInput(f"'{word}' is not an argument: write name=value")
+        if name not in parameters:
+            near = difflib.get_close_matches(name, parameters, n=2)
+            hint = f"did you mean {' or '.join(near)}? " if near else ""
+            raise BadInput(
+                f"{owner} has no argument '{name}': {hint}it has {', '.join(parameters)}"
+            )
+        arguments[name] = typed(name, text, parameters[name])
+        in_range(name, arguments[name], parameters[name])
+    return arguments
+
+
+def in_range(name: str, value: Any, parameter: inspect.Parameter) -> None:
+    """Refuses what no config can mean: NaN, infinity, numbers below the field's range."""
+    default = parameter.default
+    _, limit = bare(parameter.annotation)
+    if isinstance(value, tuple):
+        if default and not value:
+            raise BadInput(f"{name}= is empty: it takes some, like {written(default)}")
+        smallest = min(default, default=None) if all_numbers(default) else None
+        for item in value:
+            check_number(name, item, least(smallest, limit), default)
+        return
+    check_number(name, value, least(default, limit), default)
+
+
+def check_number(name: str, value: Any, smallest: float | None, default: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return
+    if not math.isfinite(value):
+        raise BadInput(f"{name}={value} must be a finite number")
+    if isinstance(value, int) and value > MOST.get(name, 2**31 - 1):
+        raise BadInput(f"{name}={value} is too much: at most {MOST.get(name, 2**31 - 1)}")
+    if smallest is not None and value < smallest:
+        wanted = {0: "0 or above", 1: "above 0"}.get(smallest, f"at least {smallest}")
+        raise BadInput(f"{name}={value} must be {wanted}, like {written(default)}")
+
+
+def least(default: Any, limit: AtLeast | None) -> float | None:
+    """The smallest value that goes with a default: 1 for counts, 0 for other numbers."""
+    if limit:
+        return limit.least
+    if isinstance(default, bool) or not isinstance(default, (int, float)) or default < 0:
+        return None
+    return 1 if isinstance(default, int) and default > 0 else 0
+
+
+def bare(annotation: Any) -> tuple[Any, AtLeast | None]:
+    """(type, range) of an annotation that may be Annotated."""
+    if typing.get_origin(annotation) is not Annotated:
+        return annotation, None
+    kind, *extra = typing.get_args(annotation)
+    return kind, next((item for item in extra if isinstance(item, AtLeast)), None)
+
+
+def all_numbers(values: Any) -> bool:
+    return isinstance(values, tuple) and all(isinstance(v, (int, float)) for v in values)
+
+
+def typed(name: str, text: str, parameter: inspect.Parameter) -> Any:
+    """A value written as text, in the type of the parameter's default or annotation."""
+    if typing.get_origin(parameter.annotation) is typing.Literal:
+        return one_of(name, text, typing.get_args(parameter.annotation))
+    kinds: tuple = (type(parameter.default),)
+    if parameter.annotation is not inspect.Parameter.empty:
+        annotation, _ = bare(parameter.annotation)
+        kinds = typing.get_args(annotation) or (annotation,)
+        if typing.get_origin(annotation) is tuple:
+            kinds = (tuple,)
+    if text.lower() == "none" and type(None) in kinds:
+        return None
+    for kind in kinds:
+        try:
+            value = CONVERT[kind](text, parameter.default)
+        except (KeyError, ValueError, OverflowError):
+            continue
+        if kind is not tuple or fits(value, parameter.annotation):
+            return value
+    wanted = " or ".join(WORDS.get(k, str(k)) for k in kinds if k is not type(None))
+    like = "" if parameter.default is None else f", like {written(parameter.default)}"
+    raise BadInput(f"{name}={text} does not fit: it takes {wanted}{like}")
+
+
+def fits(values: tuple, annotation: Any) -> bool:
+    """Whether there are as many values as a tuple's annotation has, where it counts them."""
+    counted = typing.get_args(annotation)
+    return not counted or ... in counted or len(values) == len(counted)
+
+
+def written(value: Any) -> str:
+    """A value as it is written after `name=`."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def one_of(name: str, text: str, values: tuple) -> Any:
+    """The member of `values` that is written like that."""
+    for value in values:
+        if str(value) == text:
+            return value
+    raise BadInput(f"{name}={text} is unknown: choose {', '.join(map(str, values))}")
+
+
+def boolean(text: str, _: Any) -> bool:
+    try:
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[
+            text.lower()
+        ]
+    except KeyError:
+        raise ValueError from None
+
+
+def whole(text: str, _: Any) -> int:
+    """Integers may be written 5_000 or 2e5."""
+    number = float(text) if "e" in text.lower() else int(text)
+    if number != int(number):
+        raise ValueError
+    return int(number)
+
+
+def several(text: str, default: Any) -> tuple:
+    """A tuple written 1,2,3; its items in the type of the default's first."""
+    kind = type(default[0]) if default else str
+    return tuple(CONVERT[kind](t.strip(), None) for t in text.strip("()").split(",") if t.strip())
+
+
+WORDS = {
+    bool: "true or false", int: "a whole number", float: "a number", str: "text",
+    tuple: "values with commas between them",
+}  # fmt: skip
+CONVERT: dict[type, Callable[[str, Any], Any]] = {
+    bool: boolean,
+    int: whole,
+    float: lambda text, _: float(text),
+    str: lambda text, _: text,
+    tuple: several,
+}
