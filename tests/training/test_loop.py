@@ -5,6 +5,7 @@ import json
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +15,11 @@ import pytest
 import soundfile
 
 sys.path.insert(0, str(Path(__file__).parent))
-from toys import TOYS, draws, hooks
+from toys import TOYS, Adversaries, draws, hooks
 
 from zoo import mesh as meshes
+from zoo.errors import BadInput
+from zoo.objectives.base import Turn
 from zoo.training import loop, state, step
 from zoo.training.log import Log, read
 from zoo.training.plateau import Plateau, PlateauState
@@ -66,7 +69,7 @@ def test_losses_fall_and_frozen_parts_stay(tmp_path, name):
     assert same(final.variables.frozen, frozen)
     lines = read(tmp_path / "metrics.jsonl")
     assert [line["step"] for line in lines if "rejected" in line] == list(range(1, 41))
-    if name != "adversaries":
+    if name not in ("adversaries", "late"):
         losses = [line["loss"] for line in lines if "loss" in line]
         assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
 
@@ -80,13 +83,36 @@ def test_players_alternate_on_fresh_batches(tmp_path):
     assert (int(discriminator), int(generator)) == (15, 5)
 
 
+def test_a_late_player_rests_and_draws_nothing_until_its_round(tmp_path, capsys):
+    """Its turns are in rounds 4 and 5 of 0 to 5: 4 batches before them, then 4 a round."""
+    objective = TOYS["late"]
+    saved, poison = {}, (5,)
+    final, _ = train(tmp_path, objective, 6, saved=saved, poison=poison)
+    _, begun, _ = begin(objective)
+    assert same(saved[4][0].variables.params["discriminator"], begun.variables.params["discriminator"])
+    critic, generator = (final.optimizers[p][0].count for p in ("discriminator", "generator"))
+    assert (int(critic), int(generator)) == (5, 6)  # one of the six had the poisoned batch
+    assert "step 5" in (said := capsys.readouterr().err) and "track4, track5, track6, track7" in said
+
+
+def test_the_turn_that_counts_the_rounds_cannot_be_late():
+    objective = Adversaries()
+    late = (Turn("discriminator", objective.discriminator), Turn("generator", objective.generator, begin=1))
+    mesh, _, shardings = begin(objective)
+    with pytest.raises(BadInput, match="last turn, of 'generator'"):
+        loop.compile_turns(
+            mesh, SimpleNamespace(turns=late), optimizers(objective), loop.Schedule(1), shardings
+        )
+
+
 @pytest.mark.parametrize("name", TOYS)
-def test_resumed_equals_uninterrupted(tmp_path, name):
+@pytest.mark.parametrize("at", (3, 5))
+def test_resumed_equals_uninterrupted(tmp_path, name, at):
     objective = TOYS[name]
     whole, _ = train(tmp_path, objective, 6)
     saved = {}
-    train(tmp_path, objective, 3, saved=saved)
-    rest, _ = train(tmp_path, objective, 6, begun=saved[3][0])
+    train(tmp_path, objective, at, saved=saved)
+    rest, _ = train(tmp_path, objective, 6, begun=saved[at][0])
     assert same(whole, rest)
 
 

@@ -20,7 +20,9 @@ def new(rng, inputs, outputs):
 
 @dataclass(frozen=True)
 class Adversaries:
-    """A discriminator that takes three turns and a generator that takes one."""
+    """A discriminator that takes three turns, from round `begin` on, and a generator that takes one."""
+
+    begin: int = 0
 
     def init(self, rng, batch):
         one, two = jax.random.split(rng)
@@ -28,9 +30,8 @@ class Adversaries:
 
     @property
     def turns(self):
-        return Turn("discriminator", self.discriminator, repeat=3), Turn(
-            "generator", self.generator
-        )
+        first = Turn("discriminator", self.discriminator, 3, self.begin)
+        return first, Turn("generator", self.generator)
 
     def fake(self, variables, batch, rng):
         noise = jax.random.normal(rng, (batch["x"].shape[0], 2))
@@ -86,7 +87,12 @@ class Codebook:
         return jnp.mean(output**2), ({"model": collections}, {"carried": jnp.mean(carried)})
 
 
-TOYS = {"adversaries": Adversaries(), "student": Student(), "codebook": Codebook()}
+TOYS = {
+    "adversaries": Adversaries(),
+    "late": Adversaries(begin=4),
+    "student": Student(),
+    "codebook": Codebook(),
+}
 
 
 def draws(first, size=8, poison=()):

@@ -40,11 +40,14 @@ class Turn:
 
     loss(variables, batch, rng, step) -> `Outcome`; its value is differentiated with respect to
     `variables.params[player]` only. The new collections are those of the players that changed some.
+    begin: rounds that go by before its first; until then it is left out and draws no batch. The
+    last turn of a round counts it, so it begins at 0.
     """
 
     player: str
     loss: Loss
     repeat: int = 1
+    begin: int = 0
 
 
 class Objective(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -63,6 +63,11 @@ def compile_turns(
 ) -> list[tuple[Turn, Callable]]:
     """The turns of one round with their compiled functions; equal turns share one."""
     turns = [turn for turn in objective.turns for _ in range(turn.repeat)]
+    if turns and turns[-1].begin:
+        raise BadInput(
+            f"the last turn, of '{turns[-1].player}', begins at round {turns[-1].begin}: let it "
+            "begin at 0, since it counts the rounds"
+        )
     compiled: dict[tuple, Callable] = {}
     rounds = []
     for number, turn in enumerate(turns):
@@ -93,11 +98,14 @@ def fit(
     """(state, whether the run is complete). Raises Diverged after ten non-finite turns in a row."""
     rounds = compile_turns(mesh, objective, optimizers, schedule, shardings)
     done = int(state.step)
-    batches = hooks.batches(done * len(rounds))
-    watch = Watch(hooks, log, int(state.rejected), len(rounds))
+    begins = tuple(turn.begin for turn, _ in rounds)
+    batches = hooks.batches(drawn(begins, done))
+    watch = Watch(hooks, log, int(state.rejected), begins)
     while done < schedule.steps and not hooks.stop(done):
         metrics = {}
         for number, (turn, run) in enumerate(rounds):
+            if done < turn.begin:
+                continue
             waited = time.perf_counter()
             batch = meshes.global_batch(mesh, next(batches))
             watch.waited += time.perf_counter() - waited
@@ -128,11 +136,16 @@ def fit(
     return state, complete
 
 
+def drawn(begins: Sequence[int], rounds: int) -> int:
+    """Batches that so many rounds draw, of turns that begin at the rounds `begins`."""
+    return sum(max(rounds - begin, 0) for begin in begins)
+
+
 class Watch:
     """Reads metrics one step late, so that the host never waits for the device's latest step."""
 
-    def __init__(self, hooks: Hooks, log: Log, rejected: int, turns: int):
-        self.hooks, self.log, self.rejected, self.turns = hooks, log, rejected, turns
+    def __init__(self, hooks: Hooks, log: Log, rejected: int, begins: Sequence[int]):
+        self.hooks, self.log, self.rejected, self.begins = hooks, log, rejected, begins
         self.row = 0  # rounds in a row that lost a turn; another player's good turn ends no row
         self.pending: tuple[int, dict, bool] | None = None
         self.since, self.steps, self.waited = time.perf_counter(), 0, 0.0
@@ -157,8 +170,8 @@ class Watch:
     def complain(self, done: int, streaks: dict[str, int]) -> None:
         player, streak = max(streaks.items(), key=lambda item: item[1])
         who, streak = f" of '{player}'" if streak else "", max(streak, self.row)
-        tracks = sorted({t for n in range(self.turns) for t in self.hooks.names(
-            (done - 1) * self.turns + n)})  # fmt: skip
+        draws = range(drawn(self.begins, done - 1), drawn(self.begins, done))
+        tracks = sorted({track for draw in draws for track in self.hooks.names(draw)})
         self.log.say(
             f"step {done}: non-finite turn{who}, state left as it was "
             f"({self.rejected} so far, {streak} in a row); its examples: {', '.join(tracks[:8])}"
