@@ -19,7 +19,7 @@ from zoo.data.pipeline import Data
 from zoo.errors import BadInput
 from zoo.evaluation.base import Evaluation
 from zoo.objectives.base import Objective
-from zoo.training.plateau import Plateau
+from zoo.training.stages import Stage
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,13 @@ class Experiment:
 
     batch: examples of the global batch, over all devices and hosts. ema_decay: of the exponential
     moving average (EMA) of the weights, 0 for none. accumulate: pieces of a batch whose gradients
-    are averaged.
-    initial: for a player or frozen network, a run directory or published weights to start from.
+    are averaged. stages: what changes on the way (zoo/training/stages.py). early_stopping:
+    evaluations without a better score that end the run. standing_batches: training batches from
+    which the averaged weights get batch statistics of their own. remat: compute cheap activations
+    again on the way back. monitor: what "best" means, if not the evaluation's own; ("loss", "min")
+    is the loss of the objective on the validation split. test: the protocol of the final test,
+    where validation has a cheaper one. initial: for a player or frozen network, a run directory or
+    published weights to start from.
     """
 
     data: Data
@@ -42,12 +47,22 @@ class Experiment:
     ema_decay: float = 0.0
     accumulate: int = 1
     fsdp: int = 1
-    plateau: Plateau | None = None
+    stages: tuple[Stage, ...] = ()
+    early_stopping: int | None = None
+    standing_batches: int = 0
+    remat: bool = False
+    monitor: tuple[str, str] | None = None
+    test: Evaluation | None = None
     log_every: int = 10
     evaluate_every: int = 1000
     evaluate_limit: int | None = None  # records of the validation split that are scored; None: all
     save_every: int = 500
     initial: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def monitored(self) -> tuple[str, str]:
+        """The validation score that chooses the best weights, and 'max' or 'min'."""
+        return self.monitor or self.evaluation.monitor
 
 
 # What any run may need and no paper prescribes: arguments of every config, whatever it takes.

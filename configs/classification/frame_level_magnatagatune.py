@@ -21,7 +21,7 @@ from zoo.losses.tagging import binary_cross_entropy
 from zoo.models.classification.frame_level import FrameLevel
 from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import nesterov
-from zoo.training.plateau import Plateau
+from zoo.training.stages import falling
 
 ROWS = {
     "default": {
@@ -72,7 +72,7 @@ def config(
         evaluation=Tagging(model.samples, batch=batch),
         batch=batch,
         steps=steps,
-        plateau=Plateau(patience=5, factors=(1.0, 0.1, 0.01)),
+        stages=falling(patience=5, factors=(1.0, 0.1, 0.01)),
         evaluate_every=18_706 // batch,
         save_every=1000,
         log_every=50,

@@ -22,7 +22,7 @@ from zoo.losses.tagging import binary_cross_entropy
 from zoo.models.classification.musicnn import Musicnn
 from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, kernel_penalty
-from zoo.training.plateau import Plateau
+from zoo.training.stages import falling
 
 ROWS = {
     "default": {
@@ -69,8 +69,8 @@ def config(
         evaluation=Tagging(model.samples, batch=batch),
         batch=batch,
         steps=steps,
-        plateau=Plateau(
-            75, tuple(0.5**i for i in range(8)), from_best=False, cumulative=True, keep_memory=True
+        stages=falling(
+            75, tuple(0.5**i for i in range(8)), start="last", cumulative=True, keep_optimizer=True
         ),
         evaluate_every=18_706 // batch,
         save_every=1000,

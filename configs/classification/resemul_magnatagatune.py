@@ -21,7 +21,7 @@ from zoo.losses.tagging import binary_cross_entropy
 from zoo.models.classification.resemul import ReSEMul
 from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import inverse_time, nesterov
-from zoo.training.plateau import Plateau
+from zoo.training.stages import falling
 
 ROWS = {
     "default": {
@@ -67,7 +67,7 @@ def config(
         batch=batch,
         steps=steps,
         # The authors' patience of 2 lets an early Keras stop at the next bad epoch after 2.
-        plateau=Plateau(3, (1.0, 0.2, 0.04, 0.008, 0.0016), afresh=True),
+        stages=falling(3, (1.0, 0.2, 0.04, 0.008, 0.0016), own_best=True),
         evaluate_every=15_244 * 10 // batch,
         save_every=1000,
         log_every=50,

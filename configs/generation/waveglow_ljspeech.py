@@ -19,7 +19,7 @@ from zoo.models.generation.waveglow import WaveGlow
 from zoo.objectives.flow import Flow
 from zoo.signal import mel
 from zoo.training.optimizers import adam
-from zoo.training.plateau import Plateau
+from zoo.training.stages import falling
 
 ROWS = {
     "default": {
@@ -62,7 +62,7 @@ def config(
         evaluation=Likelihood(samples),
         batch=batch,
         steps=steps,
-        plateau=Plateau(patience=20, factors=(1.0, 0.5), from_best=False),
+        stages=falling(patience=20, factors=(1.0, 0.5), start="last"),
         evaluate_every=2000,
         evaluate_limit=200,
         save_every=2000,

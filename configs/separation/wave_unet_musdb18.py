@@ -24,7 +24,7 @@ from zoo.objectives.supervised import Supervised
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam
-from zoo.training.plateau import Plateau
+from zoo.training.stages import falling
 
 ROWS = {
     "m4": {
@@ -170,7 +170,7 @@ def config(
         evaluation=Separation(separator, ratios=ratios),
         batch=batch,
         steps=steps,
-        plateau=Plateau(20, (1.0, 0.1), from_best=False, keep_memory=True),
+        stages=falling(20, (1.0, 0.1), start="last", keep_optimizer=True),
         evaluate_every=2000,
         evaluate_limit=14,
         save_every=1000,

@@ -24,8 +24,8 @@ from zoo.data.sets.folder import Folder
 from zoo.errors import BadInput
 from zoo.objectives.base import Variables
 from zoo.objectives.supervised import Supervised
+from zoo.runs import hooks, trained
 from zoo.runs import train as training_runs
-from zoo.runs import trained
 from zoo.runs.trained import Trained
 from zoo.training import state
 
@@ -194,4 +194,4 @@ def test_too_few_files_for_a_validation_are_told_before_the_first_step(tmp_path)
     )
     run = SimpleNamespace(experiment=experiment, mesh=None)
     with pytest.raises(BadInput, match=r"no split 'validation': .* give three files or more"):
-        training_runs.connect(run, None, None, None, None)
+        hooks.connect(run, None, None, None)

@@ -22,7 +22,7 @@ from zoo.errors import BadInput
 from zoo.objectives.base import Turn
 from zoo.training import loop, state, step
 from zoo.training.log import Log, read
-from zoo.training.plateau import Plateau, PlateauState
+from zoo.training.stages import Stage, StageState, by_steps, falling, reduce_on_plateau
 
 
 def optimizers(objective):
@@ -36,20 +36,31 @@ def begin(objective, ema_decay=0.9):
     return mesh, *state.init_sharded(mesh, build, batch)
 
 
-KNOWN = ("poison", "saved", "scores", "stop", "monitor")  # options that are the hooks'
+KNOWN = (
+    "poison",
+    "saved",
+    "scores",
+    "stop",
+    "monitor",
+    "best",
+    "recalibrate",
+)  # options that are the hooks'
 
 
-def train(tmp_path, objective, steps, begun=None, standing=None, **options):
-    mesh, fresh, shardings = begin(objective)
+def train(tmp_path, objective, steps, begun=None, at=None, **options):
+    mesh, fresh, _ = begin(objective)
     known = {k: options.pop(k) for k in KNOWN if k in options}
     options = {"evaluate_every": 100, **options}
     schedule = loop.Schedule(steps, ema_decay=0.9, log_every=1, **options)
-    begun = fresh if begun is None else jax.device_put(begun, shardings)
+    if begun is None:
+        begun = fresh
+    else:
+        begun = jax.device_put(begun, meshes.state_shardings(mesh, begun))
     log = Log(tmp_path, int(begun.step), steps, active=True, board=False)
     try:
         return loop.fit(
-            mesh, objective, optimizers(objective), schedule, begun, shardings,
-            standing or PlateauState(), hooks(**known), log,
+            mesh, objective, optimizers(objective), schedule, begun,
+            at or StageState(), hooks(**known), log,
         )  # fmt: skip
     finally:
         log.close()
@@ -89,15 +100,22 @@ def test_a_late_player_rests_and_draws_nothing_until_its_round(tmp_path, capsys)
     saved, poison = {}, (5,)
     final, _ = train(tmp_path, objective, 6, saved=saved, poison=poison)
     _, begun, _ = begin(objective)
-    assert same(saved[4][0].variables.params["discriminator"], begun.variables.params["discriminator"])
+    assert same(
+        saved[4][0].variables.params["discriminator"], begun.variables.params["discriminator"]
+    )
     critic, generator = (final.optimizers[p][0].count for p in ("discriminator", "generator"))
     assert (int(critic), int(generator)) == (5, 6)  # one of the six had the poisoned batch
-    assert "step 5" in (said := capsys.readouterr().err) and "track4, track5, track6, track7" in said
+    assert (
+        "step 5" in (said := capsys.readouterr().err) and "track4, track5, track6, track7" in said
+    )
 
 
 def test_the_turn_that_counts_the_rounds_cannot_be_late():
     objective = Adversaries()
-    late = (Turn("discriminator", objective.discriminator), Turn("generator", objective.generator, begin=1))
+    late = (
+        Turn("discriminator", objective.discriminator),
+        Turn("generator", objective.generator, begin=1),
+    )
     mesh, _, shardings = begin(objective)
     with pytest.raises(BadInput, match="last turn, of 'generator'"):
         loop.compile_turns(
@@ -180,50 +198,171 @@ def test_a_monitor_that_is_not_among_the_scores_is_told(tmp_path, capsys):
     assert "no 'scor', the monitor, among score: none is best" in capsys.readouterr().err
 
 
-def test_plateau_lowers_the_rate_and_ends(tmp_path):
-    rule = Plateau(patience=2, factors=(1.0, 0.1), from_best=False)
-    saved = {}
+def scales(saved):
+    return {step: float(kept[0].learning_rate_scale) for step, kept in saved.items()}
+
+
+def test_a_plateau_lowers_the_learning_rate_and_ends(tmp_path):
+    parts, saved = falling(2, (1.0, 0.1), start="last"), {}
+    scores = [1.0, 0.5, 0.5, 0.9, 0.9, 2.0]
     final, complete = train(
-        tmp_path, TOYS["student"], 50, evaluate_every=1, plateau=rule, saved=saved,
-        scores=[1.0, 0.5, 0.5, 0.9, 0.9, 2.0],
-    )  # fmt: skip
+        tmp_path, TOYS["student"], 50, evaluate_every=1, stages=parts, saved=saved, scores=scores
+    )
     assert complete and int(final.step) == 5
     lines = read(tmp_path / "metrics.jsonl")
     assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5]
-    scales = [float(saved[step][0].learning_rate_scale) for step in (2, 3)]
-    assert scales == [1.0, pytest.approx(0.1)]
+    assert scales(saved) == {
+        1: 1,
+        2: 1,
+        3: pytest.approx(0.1),
+        4: pytest.approx(0.1),
+        5: pytest.approx(0.1),
+    }
 
 
 @pytest.mark.parametrize(
-    "how, scores, end",
+    "factors, choices, scores, end",
     [
-        (dict(), [1.0, 0.5, 2.0, 0.9, 0.8], 5),  # a better score begins the count anew
-        (dict(cumulative=True), [1.0, 0.5, 2.0, 0.9, 0.8], 4),
-        (dict(factors=(1.0, 0.1)), [9.0, 5.0, 5.0, 6.0, 7.0, 6.0, 6.0], 5),  # the best of all
-        (dict(factors=(1.0, 0.1), afresh=True), [9.0, 5.0, 5.0, 6.0, 7.0, 6.0, 6.0], 7),
+        ((1.0,), {}, [1.0, 0.5, 2.0, 0.9, 0.8], 5),  # a better score begins the count anew
+        ((1.0,), {"cumulative": True}, [1.0, 0.5, 2.0, 0.9, 0.8], 4),
+        ((1.0, 0.1), {}, [9.0, 5.0, 5.0, 6.0, 7.0, 6.0, 6.0], 5),  # the best of all
+        ((1.0, 0.1), {"own_best": True}, [9.0, 5.0, 5.0, 6.0, 7.0, 6.0, 6.0], 7),
     ],
     ids=str,
 )
-def test_when_patience_ends(tmp_path, how, scores, end):
-    rule = Plateau(patience=2, from_best=False, **how)
+def test_when_patience_ends(tmp_path, factors, choices, scores, end):
+    parts = falling(2, factors, start="last", **choices)
     final, complete = train(
-        tmp_path, TOYS["student"], 50, evaluate_every=1, plateau=rule, scores=scores
+        tmp_path, TOYS["student"], 50, evaluate_every=1, stages=parts, scores=scores
     )
     assert complete and int(final.step) == end
 
 
-def test_a_stage_keeps_the_optimisers_memory_where_asked(tmp_path):
+def test_a_stage_keeps_the_optimiser_s_state_where_asked(tmp_path):
     counts = []
     for keep in (False, True):
-        rule = Plateau(1, (1.0, 0.1), from_best=False, keep_memory=keep)
-        saved = {}
+        parts, saved = falling(1, (1.0, 0.1), start="last", keep_optimizer=keep), {}
         train(
-            tmp_path, TOYS["student"], 50, evaluate_every=1, plateau=rule, saved=saved,
+            tmp_path, TOYS["student"], 50, evaluate_every=1, stages=parts, saved=saved,
             scores=[3.0, 2.0, 1.0],
         )  # fmt: skip
         counts.append([int(optax.tree_utils.tree_get(saved[n][0].optimizers, "count"))
                        for n in (1, 2, 3)])  # fmt: skip
     assert counts == [[1, 0, 1], [1, 2, 3]]
+
+
+def test_reduce_on_plateau_is_torch_s(tmp_path):
+    """The learning rates of torch's scheduler over the same scores, step by step."""
+    torch = pytest.importorskip("torch")
+    scores = [5.0, 4.0, 4.5, 4.2, 4.1, 4.3, 4.4, 3.9, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0]
+    weight = torch.nn.Parameter(torch.zeros(1))
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        torch.optim.SGD([weight], 1.0), "min", 0.3, 2, threshold=0.0, cooldown=1, min_lr=0.05
+    )
+    wanted = []
+    for score in scores:
+        theirs.step(score)
+        wanted.append(theirs.optimizer.param_groups[0]["lr"])
+    parts, saved = reduce_on_plateau(2, 0.3, 0.05, cooldown=1), {}
+    final, _ = train(
+        tmp_path, TOYS["student"], len(scores), evaluate_every=1, stages=parts, saved=saved,
+        scores=[-score for score in scores],
+    )  # fmt: skip
+    assert int(final.step) == len(scores)  # at its floor it goes on
+    assert list(scales(saved).values()) == pytest.approx(wanted)
+
+
+def two_optimizers(start="last"):
+    """Adam for three steps, then SGD from the last weights or the best, then half its steps."""
+    sgd = {"student": optax.sgd(0.1)}
+    return by_steps(
+        (3, Stage()),
+        (2, Stage(optimizers=sgd, start=start)),
+        (0, Stage(learning_rate_scale=0.5)),
+    )
+
+
+def test_a_stage_has_an_optimiser_of_its_own(tmp_path):
+    """From step 3 on, an update is minus 0.1 (then 0.05) of the gradient at the weights before."""
+    objective, saved = TOYS["student"], {}
+    train(tmp_path, objective, 7, stages=two_optimizers(), saved=saved)
+    for done, rate in ((4, 0.1), (5, 0.1), (6, 0.05), (7, 0.05)):
+        before, after = (saved[n][0].variables for n in (done - 1, done))
+        batch = next(draws(done - 1))
+
+        def loss(params, before=before, batch=batch):
+            return objective.loss(before.replace(params=params), batch, None, None)[0]
+
+        gradient = jax.grad(loss)(before.params)
+        expected = jax.tree.map(lambda w, g, r=rate: w - r * g, before.params, gradient)
+        for a, b in zip(jax.tree.leaves(after.params), jax.tree.leaves(expected)):
+            np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize("pause", [2, 3, 4, 5, 6])
+def test_stages_resume_exactly(tmp_path, pause):
+    objective, whole, first = TOYS["student"], {}, {}
+    train(tmp_path, objective, 8, stages=two_optimizers(), saved=whole)
+    train(
+        tmp_path,
+        objective,
+        8,
+        stages=two_optimizers(),
+        saved=first,
+        stop=lambda step: step == pause,
+    )
+    kept, at = first[pause][:2]
+    rest, _ = train(
+        tmp_path, objective, 8, stages=two_optimizers(), begun=kept, at=StageState(**at)
+    )
+    assert same(whole[8][0], rest)
+
+
+def test_a_stage_begins_with_the_best_weights_where_asked(tmp_path):
+    objective, saved = TOYS["student"], {}
+    best = jax.tree.map(jnp.ones_like, begin(objective)[1].variables)
+    choices = dict(evaluate_every=1, saved=saved, best=lambda: best)
+    train(tmp_path, objective, 3, stages=two_optimizers("best"), scores=[3, 1, 1], **choices)
+    assert same(saved[3][0].variables, best)
+    train(tmp_path, objective, 3, stages=two_optimizers("best"), scores=[1, 2, 3], **choices)
+    assert not same(saved[3][0].variables, best)  # the last were the best, and not on the disk yet
+    train(tmp_path, objective, 3, stages=two_optimizers("last"), scores=[3, 1, 1], **choices)
+    assert not same(saved[3][0].variables, best)
+
+
+def test_a_stage_has_an_objective_of_its_own(tmp_path):
+    """Other loss weights: here the margin is trained the other way round."""
+    from toys import Student
+
+    class Away(Student):
+        def loss(self, variables, batch, rng, step):
+            value, rest = super().loss(variables, batch, rng, step)
+            return -value, rest
+
+    parts = by_steps((20, Stage()), (0, Stage(objective=Away())))
+    train(tmp_path, TOYS["student"], 40, stages=parts)
+    losses = [line["loss"] for line in read(tmp_path / "metrics.jsonl") if "loss" in line]
+    assert losses[19] < losses[0] and losses[20] < 0 and losses[39] < losses[20]
+
+
+def test_early_stopping_counts_over_all_stages(tmp_path):
+    parts, scores = falling(2, (1.0, 0.5, 0.25), start="last", own_best=True), [9.0] + [5.0] * 20
+    final, complete = train(
+        tmp_path, TOYS["student"], 50, evaluate_every=1, stages=parts, scores=scores,
+        early_stopping=1,
+    )  # fmt: skip
+    assert complete and int(final.step) == 2
+    final, _ = train(
+        tmp_path, TOYS["student"], 50, evaluate_every=1, scores=scores, early_stopping=4
+    )
+    assert int(final.step) == 5
+
+
+def test_remat_changes_no_gradient(tmp_path):
+    plain, _ = train(tmp_path, TOYS["codebook"], 3)
+    again, _ = train(tmp_path, TOYS["codebook"], 3, remat=True)
+    for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(again)):
+        np.testing.assert_allclose(a, b, atol=1e-6)
 
 
 def test_accumulated_pieces_equal_the_whole_batch(tmp_path):

@@ -38,7 +38,8 @@ def fit(stop=lambda step: False, begun=None):
         begun, _ = state.init_sharded(mesh, build, next(split(0)))
     describe = inference.predictor(objective, mesh, "describe")(begun.variables)
     hooks = Hooks(
-        batches=None, names=None, best=None, stop=stop, monitor=("pr_auc", "max"),
+        batches=None, names=None, best=None, recalibrate=None, stop=stop,
+        monitor=("pr_auc", "max"),
         evaluate=lambda variables, step: {"pr_auc": 0.5},
         save=lambda *told, force: saved.append((*told, force)),
     )  # fmt: skip

@@ -1,14 +1,126 @@
+"""Every optimiser and schedule step by step against torch, Keras' formulas or Optax itself."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
+import pytest
 
-from zoo.training.optimizers import kernel_penalty
+from zoo.training import optimizers as zoo
+
+STEPS = 7
+START = {"dense": {"kernel": np.array([[0.5, -1.0], [2.0, 0.3]]), "bias": np.array([0.1, -0.2])}}
+RNG = np.random.default_rng(0)
+GRADIENTS = [jax.tree.map(lambda w: RNG.normal(size=w.shape) * 3, START) for _ in range(STEPS)]
 
 
-def test_kernel_penalty_is_the_gradient_of_squared_kernels_alone():
-    params = {"conv": {"kernel": jnp.array([1.0, -2.0]), "bias": jnp.array([3.0])}}
-    penalty = kernel_penalty(0.1)
-    zeros = jax.tree.map(jnp.zeros_like, params)
-    found, _ = penalty.update(zeros, penalty.init(params), params)
-    wanted = jax.grad(lambda p: 0.1 / 2 * jnp.sum(p["conv"]["kernel"] ** 2))(params)
-    jax.tree.map(np.testing.assert_allclose, found, wanted)
+def ours(optimizer):
+    """The parameters after every step."""
+    params = jax.tree.map(jnp.asarray, START)
+    state, path = optimizer.init(params), []
+    for gradient in GRADIENTS:
+        updates, state = optimizer.update(jax.tree.map(jnp.asarray, gradient), state, params)
+        params = optax.apply_updates(params, updates)
+        path.append(params)
+    return path
+
+
+def theirs(make, decayed=("kernel", "bias"), clip=None, schedule=None, scaled=None):
+    """The same by a torch optimiser. decayed: with its weight decay; scaled: (name, factor)."""
+    torch = pytest.importorskip("torch")
+    weights = {k: torch.nn.Parameter(torch.tensor(v)) for k, v in START["dense"].items()}
+    groups = []
+    for name, weight in weights.items():
+        group = {"params": [weight]}
+        if name not in decayed:
+            group["weight_decay"] = 0.0
+        groups.append(group)
+    optimizer = make(torch.optim, groups)
+    if scaled:
+        groups[list(weights).index(scaled[0])]
+        optimizer.param_groups[list(weights).index(scaled[0])]["lr"] *= scaled[1]
+    falls = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule) if schedule else None
+    path = []
+    for gradient in GRADIENTS:
+        for name, weight in weights.items():
+            weight.grad = torch.tensor(gradient["dense"][name])
+        if clip:
+            torch.nn.utils.clip_grad_norm_(weights.values(), clip)
+        optimizer.step()
+        if falls:
+            falls.step()
+        path.append({"dense": {k: w.detach().numpy().copy() for k, w in weights.items()}})
+    return path
+
+
+CASES = {
+    "adam": (
+        lambda: zoo.adam(0.01, b1=0.5, b2=0.9, eps=1e-3),
+        lambda: theirs(lambda o, g: o.Adam(g, 0.01, (0.5, 0.9), 1e-3)),
+    ),
+    "adamw": (
+        lambda: zoo.adam(0.01, b1=0.8, b2=0.99, weight_decay=0.3),
+        lambda: theirs(lambda o, g: o.AdamW(g, 0.01, (0.8, 0.99), weight_decay=0.3)),
+    ),
+    "clipped": (
+        lambda: zoo.adam(0.01, clip_norm=0.7, eps=1.0),
+        lambda: theirs(lambda o, g: o.Adam(g, 0.01, eps=1.0), clip=0.7),
+    ),
+    "nesterov": (
+        lambda: zoo.nesterov(0.01, momentum=0.8, clip_norm=2.0),
+        lambda: theirs(lambda o, g: o.SGD(g, 0.01, momentum=0.8, nesterov=True), clip=2.0),
+    ),
+    "l2": (
+        lambda: optax.chain(zoo.l2(0.3), zoo.adam(0.01)),
+        lambda: theirs(lambda o, g: o.Adam(g, 0.01, weight_decay=0.3)),
+    ),
+    "kernel_penalty": (
+        lambda: optax.chain(zoo.kernel_penalty(0.3), zoo.adam(0.01)),
+        lambda: theirs(lambda o, g: o.Adam(g, 0.01, weight_decay=0.3), decayed=("kernel",)),
+    ),
+    "scale_learning_rate": (
+        lambda: zoo.scale_learning_rate(zoo.adam(0.01), "dense/bias", 5.0),
+        lambda: theirs(lambda o, g: o.Adam(g, 0.01), scaled=("bias", 5.0)),
+    ),
+    "inverse_time": (
+        lambda: zoo.nesterov(zoo.inverse_time(0.01, 0.5)),
+        lambda: theirs(
+            lambda o, g: o.SGD(g, 0.01, momentum=0.9, nesterov=True),
+            schedule=lambda step: 1 / (1 + 0.5 * step),
+        ),
+    ),
+    "halving": (
+        lambda: zoo.adam(zoo.halving(0.01, 3)),
+        lambda: theirs(lambda o, g: o.Adam(g, 0.01), schedule=lambda step: 0.5 ** (step // 3)),
+    ),
+    "warmup_cosine": (
+        lambda: zoo.adam(zoo.warmup_cosine(0.01, STEPS, 2)),
+        lambda: theirs(
+            lambda o, g: o.Adam(g, 0.01),
+            schedule=lambda step: (
+                step / 2 if step < 2 else 0.5 * (1 + np.cos(np.pi * (step - 2) / (STEPS - 2)))
+            ),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_step_equals_torch(name):
+    make, reference = CASES[name]
+    mine = ours(make())
+    for step, (a, b) in enumerate(zip(mine, reference())):
+        for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b)):
+            np.testing.assert_allclose(x, y, rtol=2e-5, atol=2e-6, err_msg=f"step {step + 1}")
+
+
+def test_every_optimiser_and_schedule_is_compared():
+    """A new one needs a case here."""
+    public = {n for n, f in vars(zoo).items() if callable(f) and f.__module__ == zoo.__name__}
+    named = {n for n in public if not n.startswith("_")}
+    assert named == set(CASES) - {"adamw"}
+
+
+def test_no_warm_up_longer_than_the_training():
+    rates = [float(zoo.warmup_cosine(1e-3, 1, 50)(step)) for step in range(2)]
+    assert rates == [pytest.approx(1e-3), 0.0]

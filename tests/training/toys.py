@@ -20,7 +20,7 @@ def new(rng, inputs, outputs):
 
 @dataclass(frozen=True)
 class Adversaries:
-    """A discriminator that takes three turns, from round `begin` on, and a generator that takes one."""
+    """A discriminator with three turns, from round `begin` on, and a generator with one."""
 
     begin: int = 0
 
@@ -106,7 +106,15 @@ def draws(first, size=8, poison=()):
         number += 1
 
 
-def hooks(poison=(), saved=None, scores=None, stop=lambda step: False, monitor="score"):
+def hooks(
+    poison=(),
+    saved=None,
+    scores=None,
+    stop=lambda step: False,
+    monitor="score",
+    best=lambda: None,
+    recalibrate=lambda state, step: state,
+):
     saved = {} if saved is None else saved
     scores = iter(scores or ())
     return Hooks(
@@ -116,7 +124,8 @@ def hooks(poison=(), saved=None, scores=None, stop=lambda step: False, monitor="
         save=lambda step, state, standing, scores, force: saved.update(
             {step: (jax.device_get(state), standing, scores, force)}
         ),
-        best=lambda: None,
+        best=best,
+        recalibrate=recalibrate,
         stop=stop,
         monitor=(monitor, "max"),
     )

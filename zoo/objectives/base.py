@@ -58,6 +58,9 @@ class Objective(Protocol):
       not
         reach at birth, and why in a comment; the tests of all configs excuse those, and no others
       fit, describe  instead of turns: see zoo.objectives.fitted
+      initialize(variables, batches) -> Variables  a pass over the training split before step 0, on
+        host batches: statistics, whitening, codebooks, layer-wise pretraining
+      held_out_loss(variables, batch, rng) -> {"loss": [B]}  what monitor=("loss", "min") selects by
     """
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:

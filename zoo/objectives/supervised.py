@@ -51,6 +51,15 @@ class Supervised:
     def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         audio = batch[self.input]
         output, changed = one_network.train(self.model, variables, {"dropout": rng}, audio)
+        return jnp.mean(self._compare(output, batch)), (changed, {})
+
+    def held_out_loss(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
+        """{'loss': [B]}, without dropout and with the running statistics."""
+        return {
+            "loss": self._compare(self.model.apply(variables.of("model"), batch[self.input]), batch)
+        }
+
+    def _compare(self, output: jax.Array, batch: Batch) -> jax.Array:
         target = cropped(given(batch, self.target), output)
         if target.ndim == output.ndim and target.shape != output.shape:  # would be broadcast
             raise BadInput(
@@ -58,8 +67,7 @@ class Supervised:
                 "let the model have as many outputs as the data"
             )
         rest = () if self.mask is None else (given(batch, self.mask),)
-        value = jnp.mean(self.loss(output.astype(jnp.float32), target, *rest))
-        return value, (changed, {})
+        return self.loss(output.astype(jnp.float32), target, *rest)
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         output = self.model.apply(variables.of("model"), batch[self.input])

@@ -59,9 +59,9 @@ def evaluate(
             bar.total = total
             bar.update(done - bar.n)
 
-        report = trained.experiment.evaluation.run(
-            predict, records, source.info, limit=limit, progress=progress
-        )
+        experiment = trained.experiment
+        protocol = (experiment.test if split == "test" else None) or experiment.evaluation
+        report = protocol.run(predict, records, source.info, limit=limit, progress=progress)
     if jax.process_index():
         return report
     row = describe(trained, report, split, time.perf_counter() - began)

@@ -36,6 +36,11 @@ def check(name: str, made: Any) -> None:
                 f"{name}: {type(made.evaluation).__name__}.run takes no {' and no '.join(lacking)}:"
                 " write run(self, predict, records, info, *, limit=None, progress=None)"
             )
+    if made.monitored[0] == "loss" and not hasattr(made.objective, "held_out_loss"):
+        raise BadInput(
+            f"{name}: {type(made.objective).__name__} has no held_out_loss(variables, batch, rng), "
+            "by which monitor=('loss', 'min') would choose: name a score of the evaluation"
+        )
     players = {turn.player for turn in made.objective.turns}
     if players != set(made.optimizers):
         raise BadInput(

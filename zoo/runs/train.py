@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import closing, nullcontext
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +19,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
+from tqdm import tqdm
 
 from zoo import catalog
 from zoo import mesh as meshes
-from zoo.audio import audio_files
 from zoo.checkpoints.processes import in_turn
 from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
-from zoo.evaluation.base import Report
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
-from zoo.runs import contract, inference, run_lock
-from zoo.runs.trained import Trained, builder, learns, load
+from zoo.runs import contract, hooks, inference, run_lock
+from zoo.runs.trained import Trained, builder, learns, load, target
 from zoo.training import interruption, loop, once, state
 from zoo.training.log import Log
-from zoo.training.plateau import PlateauState
+from zoo.training.stages import StageState
 
 
 def train(
@@ -51,7 +50,7 @@ def train(
     directory.mkdir(parents=True, exist_ok=True)
     # The others of a multi-host run share the directory: one of them holds it for all.
     lock = run_lock.held(directory) if jax.process_index() == 0 else nullcontext()
-    monitor = experiment.evaluation.monitor
+    monitor = experiment.monitored
     with lock:
         checkpoints = Checkpoints(
             directory / "checkpoints", every=experiment.save_every, monitor=monitor
@@ -65,7 +64,7 @@ def train(
                 note(directory, config, arguments)
             # Not before: until here there is nothing to save, and a signal may simply end it.
             with interruption.caught() as interrupted:
-                begun, shardings, standing = start(experiment, mesh, checkpoints)
+                begun, at = start(experiment, mesh, checkpoints, interrupted)
                 first = int(begun.step)
                 say(headline(config, begun, directory, mesh, first, experiment.steps))
                 active = jax.process_index() == 0
@@ -76,28 +75,27 @@ def train(
                         config, arguments, experiment, Variables({}), meta, mesh, directory.name,
                         directory,
                     )  # fmt: skip
-                    hooks = connect(run, checkpoints, begun, interrupted, log)
-                    complete = fit(run, begun, shardings, standing, hooks, log)
+                    hooked = hooks.connect(run, checkpoints, interrupted, log)
+                    complete = fit(run, begun, at, hooked, log)
                 checkpoints.wait()
     return complete
 
 
 def fit(
-    run: Trained, begun: state.TrainState, shardings: Any, standing: PlateauState,
-    hooks: loop.Hooks, log: Log,
-) -> bool:  # fmt: skip
+    run: Trained, begun: state.TrainState, at: StageState, hooked: loop.Hooks, log: Log
+) -> bool:
     """Turn by turn, or at once; false when a signal ended it early."""
     experiment = run.experiment
     if not experiment.objective.turns:
-        return fit_once(run, begun, hooks, log)[1]
+        return fit_once(run, begun, hooked, log)[1]
     return loop.fit(
-        run.mesh, experiment.objective, experiment.optimizers, schedule(experiment), begun,
-        shardings, standing, hooks, log,
+        run.mesh, experiment.objective, experiment.optimizers, schedule(experiment), begun, at,
+        hooked, log,
     )[1]  # fmt: skip
 
 
 def fit_once(
-    run: Trained, begun: state.TrainState, hooks: loop.Hooks, log: Log
+    run: Trained, begun: state.TrainState, hooked: loop.Hooks, log: Log
 ) -> tuple[state.TrainState, bool]:
     """An objective without turns: its features of both splits, then the fit."""
     experiment = run.experiment
@@ -106,24 +104,52 @@ def fit_once(
         experiment.data.once(split, experiment.batch, experiment.seed)
         for split in ("train", "validation")
     )
-    return once.fit(experiment.objective, describe, begun, (train, held), hooks, log)
+    return once.fit(experiment.objective, describe, begun, (train, held), hooked, log)
 
 
 def start(
-    experiment: Experiment, mesh: Mesh, checkpoints: Checkpoints
-) -> tuple[state.TrainState, Any, PlateauState]:
+    experiment: Experiment,
+    mesh: Mesh,
+    checkpoints: Checkpoints,
+    interrupted: interruption.Interruption,
+) -> tuple[state.TrainState, StageState]:
     """The newest good checkpoint, or a fresh state from the first real batch."""
-    build = builder(experiment)
     if checkpoints.steps():
-        target = state.abstract(mesh, build, experiment.data.spec(experiment.batch))
-        _, begun, meta = checkpoints.restore(target)
-        shardings = jax.tree.map(lambda leaf: leaf.sharding, target)
-        return begun, shardings, PlateauState(**meta.get("standing", {}))
-    batch = next(batches(experiment, 0))
-    begun, shardings = state.init_sharded(mesh, build, meshes.global_batch(mesh, batch))
+        _, begun, meta = checkpoints.restore(target(experiment, mesh))
+        return begun, StageState(**meta.get("stage", {}))
+    batch = next(hooks.batches(experiment, 0))
+    begun, _ = state.init_sharded(mesh, builder(experiment), meshes.global_batch(mesh, batch))
+    begun = initialized(experiment, begun, interrupted)
     for part, origin in experiment.initial.items():
         begun = begin_from(begun, part, load(origin, mesh=mesh))
-    return begun, shardings, PlateauState()
+    return begun, StageState()
+
+
+def initialized(
+    experiment: Experiment, begun: state.TrainState, interrupted: interruption.Interruption
+) -> state.TrainState:
+    """The state after the objective's pass over the training split, if it asks for one.
+
+    A run that is ended meanwhile begins anew: nothing is saved before step 0.
+    """
+    initialize = getattr(experiment.objective, "initialize", None)
+    if initialize is None:
+        return begun
+    examples = experiment.data.once("train", experiment.batch, experiment.seed)
+    with tqdm(desc="before step 0", unit="batch", file=sys.stderr, leave=False) as bar:
+
+        def watched() -> Iterator[dict[str, np.ndarray]]:
+            for number, batch in enumerate(examples):
+                if interrupted(number):
+                    raise KeyboardInterrupt("stopped before step 0; the same command begins anew")
+                yield batch
+                bar.update()
+
+        learnt = initialize(begun.variables, watched())
+    place = lambda new, old: jax.device_put(new, old.sharding)  # noqa: E731
+    variables = jax.tree.map(place, learnt, begun.variables)
+    ema = jax.tree.map(jnp.copy, variables.params) if begun.ema else begun.ema
+    return begun.replace(variables=variables, ema=ema)
 
 
 def begin_from(begun: state.TrainState, part: str, origin: Trained) -> state.TrainState:
@@ -156,74 +182,14 @@ def like(new: Any, old: Any, what: str) -> Any:
     return jax.tree.map(lambda a, b: jax.device_put(np.asarray(a), b.sharding), new, old)
 
 
-def batches(experiment: Experiment, first: int) -> Iterator[dict[str, np.ndarray]]:
-    return experiment.data.batches(
-        experiment.batch, experiment.seed, first, jax.process_index(), jax.process_count()
-    )
-
-
 def schedule(experiment: Experiment) -> loop.Schedule:
     return loop.Schedule(
         steps=experiment.steps, seed=experiment.seed, ema_decay=experiment.ema_decay,
         accumulate=experiment.accumulate, log_every=experiment.log_every,
-        evaluate_every=experiment.evaluate_every, plateau=experiment.plateau,
+        evaluate_every=experiment.evaluate_every, stages=experiment.stages,
+        early_stopping=experiment.early_stopping, standing_batches=experiment.standing_batches,
+        remat=experiment.remat,
     )  # fmt: skip
-
-
-def connect(
-    run: Trained,
-    checkpoints: Checkpoints,
-    begun: state.TrainState,
-    interrupted: interruption.Interruption,
-    log: Log,
-) -> loop.Hooks:
-    """The loop's view of data, validation, checkpoints and signals."""
-    experiment = run.experiment
-    source, evaluation = experiment.data.source, experiment.evaluation
-    held_out = source.open("validation")  # now: too few files should not be found out later
-    bind = inference.predictor(experiment.objective, run.mesh)
-    target = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), begun
-    )
-
-    def evaluate(variables: Variables, step: int) -> dict[str, float]:
-        report = evaluation.run(
-            bind(variables), held_out, source.info,
-            limit=experiment.evaluate_limit,
-        )  # fmt: skip
-        show(replace(run, variables=variables, meta={**run.meta, "step": step}), report, log)
-        return report.metrics
-
-    def save(step: int, now: state.TrainState, standing: dict, scores: Any, force: bool) -> None:
-        checkpoints.save(step, now, {**run.meta, "standing": standing}, scores, force)
-
-    def best() -> Variables | None:
-        checkpoints.wait()
-        if checkpoints.best() is None:
-            return None
-        return checkpoints.restore(target, "best")[1].variables
-
-    return loop.Hooks(
-        batches=partial(batches, experiment),
-        names=lambda draw: experiment.data.names(experiment.batch, experiment.seed, draw),
-        evaluate=evaluate, save=save, best=best, stop=interrupted,
-        monitor=evaluation.monitor,
-    )  # fmt: skip
-
-
-def show(run: Trained, report: Report, log: Log) -> None:
-    """The figures of a validation, and a second of what a generator does by now, in the log."""
-    step = run.meta["step"]
-    if log.board is not None:
-        for name, make in report.figures.items():
-            log.figure(step, f"validation/{name}", make())
-    if jax.process_count() > 1:
-        return
-    from zoo.report import examples  # matplotlib: not before there is something to show
-
-    for file in examples.while_training(run, run.directory):
-        audio, rate = audio_files.read(file)[0], run.experiment.data.source.info.sample_rate
-        log.audio(step, f"samples/{file.stem}", audio, rate)
 
 
 def describe(config: Config, arguments: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
@@ -235,7 +201,7 @@ def describe(config: Config, arguments: dict[str, Any], experiment: Experiment) 
         "task": config.task,
         "arguments": arguments,
         "data": asdict(experiment.data.source.info),
-        "monitor": list(experiment.evaluation.monitor),
+        "monitor": list(experiment.monitored),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
 from zoo.runs import contract
-from zoo.training import state
+from zoo.training import stages, state
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,7 @@ def load(
         experiment = found.experiment(**arguments)
         # Split as in training, as far as it goes here: it may not fit on a device whole.
         mesh = mesh or meshes.make(math.gcd(experiment.fsdp, jax.device_count()))
-        spec = experiment.data.spec(experiment.batch)
-        target = state.abstract(mesh, builder(experiment), spec)
-        at, learnt, meta = checkpoints.restore(target, chosen)
+        at, learnt, meta = checkpoints.restore(target(experiment, mesh), chosen)
     return Trained(
         found, arguments, experiment, learnt.ema_variables(), {**meta, "step": at}, mesh,
         directory.name, directory,
@@ -152,11 +150,32 @@ def from_json(config: Config, arguments: dict[str, Any]) -> dict[str, Any]:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}
 
 
-def builder(experiment: Experiment) -> Any:
+def builder(experiment: Experiment, stage: int = 0) -> Any:
+    """Makes the state of a stage of training from a batch."""
+    parts = experiment.stages
+    objective, optimizers = stages.current(
+        parts, stage, experiment.objective, experiment.optimizers
+    )
     return partial(
-        state.initial, experiment.objective, experiment.optimizers, experiment.ema_decay,
+        state.initial,
+        objective,
+        optimizers,
+        experiment.ema_decay,
         experiment.seed,
-    )  # fmt: skip
+        standing=bool(experiment.standing_batches),
+        learning_rate_scale=parts[stage].learning_rate_scale if parts else 1.0,
+    )
+
+
+def target(experiment: Experiment, mesh: Mesh) -> Callable[[dict[str, Any]], state.TrainState]:
+    """What a checkpoint is restored into, by its metadata: stages differ in their optimisers."""
+    spec = experiment.data.spec(experiment.batch)
+
+    def of(meta: dict[str, Any]) -> state.TrainState:
+        number = meta.get("stage", {}).get("stage", 0)
+        return state.abstract(mesh, builder(experiment, number), spec)
+
+    return of
 
 
 def commit() -> str | None:

@@ -15,8 +15,9 @@ from jax.sharding import Mesh
 from zoo import mesh as meshes
 from zoo.errors import BadInput
 from zoo.objectives.base import Objective, Turn, Variables
-from zoo.training import plateau, step
+from zoo.training import stages, step, transitions
 from zoo.training.log import Log
+from zoo.training.stages import Stage, StageState
 from zoo.training.state import Optimizers, TrainState
 
 PATIENCE = 10  # non-finite turns, or rounds with one, in a row that end a run
@@ -29,7 +30,12 @@ class Diverged(BadInput):
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long, how often, and with which numerics a run goes."""
+    """How long, how often, and with which numerics a run goes.
+
+    stages: what changes on the way, none for one that lasts to the end. early_stopping: evaluations
+    without a better score, over all stages, that end the run. standing_batches: of which batch
+    statistics are taken anew for the averaged weights before each evaluation.
+    """
 
     steps: int
     seed: int = 0
@@ -37,7 +43,10 @@ class Schedule:
     accumulate: int = 1
     log_every: int = 10
     evaluate_every: int = 1000
-    plateau: plateau.Plateau | None = None
+    stages: tuple[Stage, ...] = ()
+    early_stopping: int | None = None
+    standing_batches: int = 0
+    remat: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,8 +54,9 @@ class Hooks:
     """What the loop calls but does not know: data, validation, checkpoints, signals.
 
     batches(first) yields host batches from the `first`-th draw on; names(draw) lists the tracks of
-    a draw; evaluate(variables, step) gives validation scores; save(step, state, standing, scores,
-    force); best() gives the best variables so far; stop(step) is true once a signal asks to end.
+    a draw; evaluate(variables, step) gives validation scores; save(step, state, stage_state,
+    scores, force); best() gives the best variables so far; recalibrate(state, step) gives the
+    averaged weights statistics of their own; stop(step) is true once a signal asks to end.
     """
 
     batches: Callable[[int], Iterator[dict[str, np.ndarray]]]
@@ -54,6 +64,7 @@ class Hooks:
     evaluate: Callable[[Variables, int], dict[str, float]]
     save: Callable[..., None]
     best: Callable[[], Variables | None]
+    recalibrate: Callable[[TrainState, int], TrainState]
     stop: Callable[[int], bool]
     monitor: tuple[str, str]
 
@@ -77,6 +88,7 @@ def compile_turns(
             function = step.make(
                 turn, optimizers[turn.player], seed=schedule.seed, last=last,
                 ema_decay=schedule.ema_decay, accumulate=schedule.accumulate,
+                remat=schedule.remat,
             )  # fmt: skip
             out = (shardings, meshes.replicated(mesh))
             compiled[key] = jax.jit(function, donate_argnums=0, out_shardings=out)
@@ -84,23 +96,27 @@ def compile_turns(
     return rounds
 
 
+Rounds = list[tuple[Turn, Callable]]
+
+
 def fit(
     mesh: Mesh,
     objective: Objective,
     optimizers: Optimizers,
     schedule: Schedule,
-    state: TrainState,
-    shardings: TrainState,
-    standing: plateau.PlateauState,
+    now: TrainState,
+    at: StageState,
     hooks: Hooks,
     log: Log,
 ) -> tuple[TrainState, bool]:
-    """(state, whether the run is complete). Raises Diverged after ten non-finite turns in a row."""
-    rounds = compile_turns(mesh, objective, optimizers, schedule, shardings)
-    done = int(state.step)
-    begins = tuple(turn.begin for turn, _ in rounds)
+    """(state, whether the run is complete). Raises Diverged after ten non-finite turns in a row.
+
+    objective and optimizers are those of the first stage; `now` is a state of stage `at.stage`.
+    """
+    rounds = stage_rounds(mesh, objective, optimizers, schedule, now, at)
+    done, begins = int(now.step), begins_of(rounds)
     batches = hooks.batches(drawn(begins, done))
-    watch = Watch(hooks, log, int(state.rejected), begins)
+    watch = Watch(hooks, log, int(now.rejected), begins)
     while done < schedule.steps and not hooks.stop(done):
         metrics = {}
         for number, (turn, run) in enumerate(rounds):
@@ -109,31 +125,74 @@ def fit(
             waited = time.perf_counter()
             batch = meshes.global_batch(mesh, next(batches))
             watch.waited += time.perf_counter() - waited
-            state, measured = run(state, batch, jnp.asarray(number))
+            now, measured = run(now, batch, jnp.asarray(number))
             metrics[turn.player] = measured
         done += 1
         watch.see(done, metrics, record=done % schedule.log_every == 0 or done == schedule.steps)
         log.advance()
         scores = None
         if done % schedule.evaluate_every == 0 or done == schedule.steps:
-            scores = hooks.evaluate(state.ema_variables(), done)
-            log.scalars(done, {f"validation/{k}": v for k, v in scores.items()})
-            if (name := hooks.monitor[0]) not in scores:
-                log.say(f"no '{name}', the monitor, among {', '.join(scores)}: none is best so far")
-            state, standing, end = next_stage(schedule, standing, state, scores, optimizers, hooks)
-            if end:
-                watch.flush()
-                hooks.save(done, state, asdict(standing), scores, force=True)
-                log.say(f"no better validation score in the last stage: ends at step {done}")
-                return state, True
+            now = hooks.recalibrate(now, done)
+            scores = validate(now, done, hooks, log)
+            at = after_score(schedule, at, scores, hooks.monitor)
+        following = transitions.after(schedule.stages, schedule.early_stopping, at, done)
+        if following is None:
+            watch.flush()
+            hooks.save(done, now, asdict(at), scores, force=True)
+            log.say(f"no better validation score in the last stage: ends at step {done}")
+            return now, True
+        if following.stage != at.stage:
+            now = transitions.enter(schedule.stages, at, optimizers, now, hooks.best, mesh)
+            at = following
+            rounds = stage_rounds(mesh, objective, optimizers, schedule, now, at)
+            begins = watch.begins = begins_of(rounds)
+            batches = hooks.batches(drawn(begins, done))
+            log.say(f"stage {at.stage + 1} of {len(schedule.stages)} after step {done}")
         # A scored state is always kept, or the best one might never reach the disk.
         force = scores is not None or done == schedule.steps
-        hooks.save(done, state, asdict(standing), scores, force=force)
+        hooks.save(done, now, asdict(at), scores, force=force)
     watch.flush()
     complete = done >= schedule.steps
     if not complete:
-        hooks.save(done, state, asdict(standing), None, force=True)
-    return state, complete
+        hooks.save(done, now, asdict(at), None, force=True)
+    return now, complete
+
+
+def stage_rounds(
+    mesh: Mesh,
+    objective: Objective,
+    optimizers: Optimizers,
+    schedule: Schedule,
+    now: TrainState,
+    at: StageState,
+) -> Rounds:
+    """The compiled turns of a stage."""
+    objective, optimizers = stages.current(schedule.stages, at.stage, objective, optimizers)
+    shardings = meshes.state_shardings(mesh, jax.eval_shape(lambda: now))
+    return compile_turns(mesh, objective, optimizers, schedule, shardings)
+
+
+def validate(now: TrainState, done: int, hooks: Hooks, log: Log) -> dict[str, float]:
+    scores = hooks.evaluate(now.ema_variables(), done)
+    log.scalars(done, {f"validation/{k}": v for k, v in scores.items()})
+    if (name := hooks.monitor[0]) not in scores:
+        log.say(f"no '{name}', the monitor, among {', '.join(scores)}: none is best so far")
+    return scores
+
+
+def after_score(
+    schedule: Schedule, at: StageState, scores: dict[str, float], monitor: tuple[str, str]
+) -> StageState:
+    """Where the run stands once it was validated; a score that is not finite does not count."""
+    score = scores.get(monitor[0])
+    if score is None or not np.isfinite(score):
+        return at
+    stage = schedule.stages[at.stage] if schedule.stages else Stage()
+    return stages.scored(stage, at, score, monitor[1])
+
+
+def begins_of(rounds: Rounds) -> tuple[int, ...]:
+    return tuple(turn.begin for turn, _ in rounds)
 
 
 def drawn(begins: Sequence[int], rounds: int) -> int:
@@ -190,30 +249,3 @@ class Watch:
             prefix = "" if len(metrics) == 1 else f"{player}/"
             values |= {prefix + k: float(v) for k, v in measured.items() if k not in GUARD}
         self.log.scalars(done, {**values, "rejected": self.rejected})
-
-
-def next_stage(
-    schedule: Schedule,
-    standing: plateau.PlateauState,
-    state: TrainState,
-    scores: dict[str, float],
-    optimizers: Optimizers,
-    hooks: Hooks,
-) -> tuple[TrainState, plateau.PlateauState, bool]:
-    """(state, standing, whether the run ends) after a validation score."""
-    rule, (name, mode) = schedule.plateau, hooks.monitor
-    score = scores.get(name)
-    if rule is None or score is None or not np.isfinite(score):
-        return state, standing, False
-    standing, falls = plateau.update(rule, standing, score, mode)
-    if not falls:
-        return state, standing, False
-    if standing.stage >= len(rule.factors):
-        return state, standing, True
-    variables = (hooks.best() if rule.from_best else None) or state.variables
-    memory = state.optimizers
-    if not rule.keep_memory:
-        memory = {p: optimizers[p].init(v) for p, v in variables.params.items()}
-    scale = jnp.asarray(rule.factors[standing.stage], jnp.float32)
-    state = state.replace(variables=variables, optimizers=memory, learning_rate_scale=scale)
-    return state, standing, False

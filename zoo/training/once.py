@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from zoo.training.log import Log
 from zoo.training.loop import Hooks
-from zoo.training.plateau import PlateauState
+from zoo.training.stages import StageState
 from zoo.training.state import TrainState
 
 HostBatch = dict[str, np.ndarray]
@@ -64,7 +64,7 @@ def fit(
     told = {"steps_per_second": 1 / elapsed, "examples": len(next(iter(found[0].values())))}
     log.scalars(1, {**told, **{f"validation/{k}": v for k, v in scores.items()}})
     log.advance()
-    hooks.save(1, state, asdict(PlateauState()), scores, force=True)
+    hooks.save(1, state, asdict(StageState()), scores, force=True)
     return state, True
 
 

@@ -38,6 +38,14 @@ def nesterov(
     return clipped(optax.sgd(learning_rate, momentum=momentum, nesterov=True), clip_norm)
 
 
+def l2(weight_decay: float) -> optax.GradientTransformation:
+    """Adds the gradient of weight_decay / 2 |w|^2 over all parameters: first in a chain.
+
+    torch's `weight_decay` of Adam and SGD. AdamW's, which no moment sees, is `adam(weight_decay=)`.
+    """
+    return optax.add_decayed_weights(weight_decay)
+
+
 def kernel_penalty(weight_decay: float) -> optax.GradientTransformation:
     """Adds the gradient of weight_decay / 2 |kernel|^2, L2 in the loss: first in a chain."""
     return optax.add_decayed_weights(weight_decay, mask=_kernels)

@@ -18,6 +18,7 @@ from zoo.objectives.base import Batch, Objective, Tree, Variables
 class TrainState:
     """step: rounds of turns done. ema: exponential moving average of params, per player, or empty.
 
+    ema_collections: batch statistics of the averaged weights, or empty (zoo/training/standing.py).
     rejected, streak: non-finite turns in all and in a row. learning_rate_scale: factor on every
     update, lowered by a plateau schedule.
     """
@@ -26,22 +27,36 @@ class TrainState:
     variables: Variables
     optimizers: dict[str, Tree]
     ema: dict[str, Tree]
+    ema_collections: dict[str, Tree]
     rejected: jax.Array
     streak: jax.Array
     learning_rate_scale: jax.Array
 
     def ema_variables(self) -> Variables:
         """The variables that evaluation and sampling use."""
-        return self.variables.replace(params={**self.variables.params, **self.ema})
+        own = self.variables.collections
+        collections = {p: {**own[p], **moved} for p, moved in self.ema_collections.items()}
+        return self.variables.replace(
+            params={**self.variables.params, **self.ema}, collections={**own, **collections}
+        )
 
 
 Optimizers = dict[str, optax.GradientTransformation]
 
 
 def initial(
-    objective: Objective, optimizers: Optimizers, ema_decay: float, seed: int, batch: Batch
+    objective: Objective,
+    optimizers: Optimizers,
+    ema_decay: float,
+    seed: int,
+    batch: Batch,
+    standing: bool = False,
+    learning_rate_scale: float = 1.0,
 ) -> TrainState:
-    """A fresh state. Pure, so that `eval_shape` and `jit` with output shardings both work."""
+    """A fresh state. Pure, so that `eval_shape` and `jit` with output shardings both work.
+
+    standing: the averaged weights get batch statistics of their own.
+    """
     # "rbg" compiles three times as fast as the default generator, which is unrolled per parameter.
     variables = objective.init(jax.random.key(seed, impl="rbg"), batch)
     zero = jnp.zeros((), jnp.int32)
@@ -52,10 +67,18 @@ def initial(
         optimizers={p: optimizer.init(variables.params[p]) for p, optimizer in optimizers.items()},
         # A copy: the state is donated, and no buffer may be donated twice.
         ema=jax.tree.map(jnp.copy, variables.params) if ema_decay else {},
+        ema_collections=statistics(variables) if ema_decay and standing else {},
         rejected=zero,
         streak=zero,
-        learning_rate_scale=jnp.ones((), jnp.float32),
+        learning_rate_scale=jnp.full((), learning_rate_scale, jnp.float32),
     )
+
+
+def statistics(variables: Variables) -> dict[str, Tree]:
+    """A copy of every player's batch statistics."""
+    counted = {p: own["batch_stats"] for p, own in variables.collections.items()
+               if "batch_stats" in own}  # fmt: skip
+    return {p: {"batch_stats": jax.tree.map(jnp.copy, own)} for p, own in counted.items()}
 
 
 def init_sharded(mesh: Mesh, build: Any, batch: Batch) -> tuple[TrainState, TrainState]:

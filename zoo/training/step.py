@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,7 @@ def make(
     last: bool,
     ema_decay: float = 0.0,
     accumulate: int = 1,
+    remat: bool = False,
 ) -> Callable[[TrainState, Batch, jax.Array], tuple[TrainState, Metrics]]:
     """(state, batch, number of the turn in its round) -> (state, metrics); `last` ends the round.
 
@@ -30,7 +32,7 @@ def make(
     def step(state: TrainState, batch: Batch, number: jax.Array) -> tuple[TrainState, Metrics]:
         rng = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), state.step), number)
         value, collections, metrics, gradient = gradients(
-            turn, state.variables, batch, rng, state.step, accumulate
+            turn, state.variables, batch, rng, state.step, accumulate, remat
         )
         norm = jnp.sqrt(sum(jnp.sum(jnp.square(g)) for g in jax.tree.leaves(gradient)))
         good = jnp.isfinite(value) & jnp.isfinite(norm) & all_finite(collections)
@@ -63,9 +65,19 @@ def make(
 
 
 def gradients(
-    turn: Turn, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array, parts: int
+    turn: Turn,
+    variables: Variables,
+    batch: Batch,
+    rng: jax.Array,
+    step: jax.Array,
+    parts: int,
+    remat: bool = False,
 ) -> tuple[jax.Array, Tree, Metrics, Tree]:
-    """(loss, new collections, metrics, gradient), the batch in `parts` pieces one after another."""
+    """(loss, new collections, metrics, gradient), the batch in `parts` pieces one after another.
+
+    remat: keep only what convolutions and products gave, and compute the rest again on the way
+    back.
+    """
 
     def loss(params: Tree, collections: Tree, piece: Batch, key: jax.Array):
         seen = variables.replace(
@@ -74,6 +86,8 @@ def gradients(
         )
         return turn.loss(seen, piece, key, step)
 
+    if remat:
+        loss = jax.checkpoint(loss, policy=costly)
     differentiate = jax.value_and_grad(loss, has_aux=True)
     params = variables.params[turn.player]
     if parts == 1:
@@ -94,6 +108,11 @@ def gradients(
     collections, results = jax.lax.scan(one, start, (pieces, keys))
     value, metrics, gradient = jax.tree.map(lambda x: jnp.mean(x, axis=0), results)
     return value, collections, metrics, gradient
+
+
+def costly(primitive: Any, *_: Any, **__: Any) -> bool:
+    """Whether a primitive's result is kept for the backward pass under `remat`."""
+    return primitive.name in ("conv_general_dilated", "dot_general")
 
 
 def update_ema(ema: Tree, params: Tree, decay: float, step: jax.Array) -> Tree:

@@ -1,0 +1,102 @@
+"""What the training loop calls but does not know: a run's data, validation and checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from zoo.audio import audio_files
+from zoo.checkpoints.store import Checkpoints
+from zoo.evaluation.base import Report
+from zoo.experiment import Experiment
+from zoo.objectives.base import Variables
+from zoo.runs import inference
+from zoo.runs.trained import Trained, target
+from zoo.training import interruption, loop, standing, state
+from zoo.training.log import Log
+
+LOSS = "loss"  # the objective's own, as the monitor of an experiment
+
+
+def batches(experiment: Experiment, first: int) -> Iterator[dict[str, np.ndarray]]:
+    return experiment.data.batches(
+        experiment.batch, experiment.seed, first, jax.process_index(), jax.process_count()
+    )
+
+
+def connect(
+    run: Trained,
+    checkpoints: Checkpoints,
+    interrupted: interruption.Interruption,
+    log: Log,
+) -> loop.Hooks:
+    """The loop's view of data, validation, checkpoints and signals."""
+    experiment = run.experiment
+    source, evaluation = experiment.data.source, experiment.evaluation
+    held_out = source.open("validation")  # now: too few files should not be found out later
+    bind = inference.predictor(experiment.objective, run.mesh)
+
+    def evaluate(variables: Variables, step: int) -> dict[str, float]:
+        report = evaluation.run(
+            bind(variables), held_out, source.info,
+            limit=experiment.evaluate_limit,
+        )  # fmt: skip
+        show(replace(run, variables=variables, meta={**run.meta, "step": step}), report, log)
+        if experiment.monitored[0] != LOSS:
+            return report.metrics
+        return {**report.metrics, LOSS: validation_loss(run, variables)}
+
+    def save(step: int, now: state.TrainState, at: dict, scores: Any, force: bool) -> None:
+        checkpoints.save(step, now, {**run.meta, "stage": at}, scores, force)
+
+    def best() -> Variables | None:
+        checkpoints.wait()
+        if checkpoints.best() is None:
+            return None
+        return checkpoints.restore(target(experiment, run.mesh), "best")[1].variables
+
+    def recalibrate(now: state.TrainState, step: int) -> state.TrainState:
+        count = experiment.standing_batches
+        draws = batches(experiment, 0) if count else iter(())
+        return standing.recalibrated(run.mesh, experiment.objective, now, draws, count)
+
+    return loop.Hooks(
+        batches=partial(batches, experiment),
+        names=lambda draw: experiment.data.names(experiment.batch, experiment.seed, draw),
+        evaluate=evaluate, save=save, best=best, recalibrate=recalibrate, stop=interrupted,
+        monitor=experiment.monitored,
+    )  # fmt: skip
+
+
+def validation_loss(run: Trained, variables: Variables) -> float:
+    """The objective's mean loss over the validation split, each record transformed as in training
+    with the same random numbers every time.
+    """
+    experiment, total, count = run.experiment, 0.0, 0
+    bind = inference.predictor(experiment.objective, run.mesh, "held_out_loss")(variables)
+    for batch in experiment.data.once("validation", experiment.batch, experiment.seed):
+        rows = len(next(iter(batch.values())))
+        fill = np.arange(experiment.batch) % rows  # one shape: the last batch is smaller
+        losses = bind({key: value[fill] for key, value in batch.items()})[LOSS]
+        total, count = total + float(losses[:rows].sum()), count + rows
+    return total / max(count, 1)
+
+
+def show(run: Trained, report: Report, log: Log) -> None:
+    """The figures of a validation, and a second of what a generator does by now, in the log."""
+    step = run.meta["step"]
+    if log.board is not None:
+        for name, make in report.figures.items():
+            log.figure(step, f"validation/{name}", make())
+    if jax.process_count() > 1:
+        return
+    from zoo.report import examples  # matplotlib: not before there is something to show
+
+    for file in examples.while_training(run, run.directory):
+        audio, rate = audio_files.read(file)[0], run.experiment.data.source.info.sample_rate
+        log.audio(step, f"samples/{file.stem}", audio, rate)

@@ -1,0 +1,145 @@
+"""Stages of a training: what changes in each, when it ends, and from which weights it begins.
+
+A stage is data of an experiment. Falling learning rates on a plateau, another optimiser from epoch
+80 on, other loss weights in a second phase and early stopping are all sequences of stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import optax
+
+from zoo.objectives.base import Objective
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Part of a training. With neither `steps` nor `patience` it lasts until the training ends.
+
+    optimizers: of the players whose optimiser changes here. objective: the one that is trained from
+    here on, with the same variables (other loss weights, other model arguments).
+    learning_rate_scale: factor on every update, relative to the optimisers' own schedules.
+    steps: it ends after so many. patience: it ends after so many evaluations without a better
+    score; cooldown: of these, the first ones that do not count.
+    start: it begins with the last weights of the stage before, or the best so far.
+    cumulative: a better score does not begin the count of patience anew (musicnn).
+    own_best: it is compared with its own scores alone (SampleCNN), else with all of the run.
+    keep_optimizer: the optimiser's state lasts into this stage, where its optimiser does.
+    """
+
+    optimizers: Mapping[str, optax.GradientTransformation] = field(default_factory=dict)
+    objective: Objective | None = None
+    learning_rate_scale: float = 1.0
+    steps: int | None = None
+    patience: int | None = None
+    cooldown: int = 0
+    start: Literal["last", "best"] = "last"
+    cumulative: bool = False
+    own_best: bool = False
+    keep_optimizer: bool = True
+
+
+@dataclass(frozen=True)
+class StageState:
+    """Where a run stands among its stages; saved with every checkpoint.
+
+    begun: the step at which the stage began. best: score to be bettered. since: evaluations without
+    a better score. waited: evaluations since the stage began. without: evaluations without a better
+    score in the whole run, which early stopping counts.
+    """
+
+    stage: int = 0
+    begun: int = 0
+    best: float | None = None
+    since: int = 0
+    waited: int = 0
+    without: int = 0
+
+
+def falling(
+    patience: int,
+    factors: Sequence[float],
+    *,
+    start: Literal["last", "best"] = "best",
+    cumulative: bool = False,
+    own_best: bool = False,
+    keep_optimizer: bool = False,
+) -> tuple[Stage, ...]:
+    """Learning rates relative to the first, the next after `patience` evaluations without a better
+    score; the training ends with the last.
+    """
+    return tuple(
+        Stage(
+            learning_rate_scale=factor,
+            patience=patience,
+            start=start,
+            cumulative=cumulative,
+            own_best=own_best,
+            keep_optimizer=keep_optimizer,
+        )
+        for factor in factors
+    )
+
+
+def reduce_on_plateau(
+    patience: int, factor: float, floor: float, *, cooldown: int = 0
+) -> tuple[Stage, ...]:
+    """torch's ReduceLROnPlateau: the scale falls by `factor` after more than `patience` evaluations
+    without a better score, down to `floor`, at which it stays.
+    """
+    scales = [1.0]
+    while scales[-1] > floor:
+        scales.append(max(scales[-1] * factor, floor))
+    counted = [Stage(learning_rate_scale=s, patience=patience + 1, cooldown=cooldown if i else 0)
+               for i, s in enumerate(scales[:-1])]  # fmt: skip
+    return (*counted, Stage(learning_rate_scale=scales[-1]))
+
+
+def by_steps(*parts: tuple[int, Stage]) -> tuple[Stage, ...]:
+    """Stages of given lengths: (steps, stage) each; the last may say 0 to last until the end."""
+    return tuple(replace(stage, steps=steps or None) for steps, stage in parts)
+
+
+def current(
+    stages: Sequence[Stage],
+    number: int,
+    objective: Objective,
+    optimizers: Mapping[str, optax.GradientTransformation],
+) -> tuple[Objective, dict[str, optax.GradientTransformation]]:
+    """(objective, optimisers) of stage `number`: what it and those before it changed."""
+    chosen = dict(optimizers)
+    for stage in stages[: number + 1]:
+        chosen |= stage.optimizers
+        objective = stage.objective or objective
+    return objective, chosen
+
+
+def scored(stage: Stage, at: StageState, score: float, mode: str) -> StageState:
+    """The state after an evaluation."""
+    better = at.best is None or (score > at.best if mode == "max" else score < at.best)
+    best = score if better else at.best
+    waited = at.waited + 1
+    counts = waited > stage.cooldown
+    if better:
+        since = at.since if stage.cumulative else 0
+        return replace(at, best=best, since=since, waited=waited, without=0)
+    return replace(at, since=at.since + counts, waited=waited, without=at.without + 1)
+
+
+def over(stage: Stage, at: StageState, step: int) -> bool:
+    """Whether the stage ends here, by its steps or by its patience."""
+    if stage.steps is not None and step - at.begun >= stage.steps:
+        return True
+    return stage.patience is not None and at.since >= stage.patience
+
+
+def following(stages: Sequence[Stage], at: StageState, step: int) -> StageState | None:
+    """The state at the beginning of the next stage; None where that was the last."""
+    number = at.stage + 1
+    if number >= len(stages):
+        return None
+    best = None if stages[number].own_best else at.best
+    return StageState(stage=number, begun=step, best=best, without=at.without)
