@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from zoo import numerals
 from zoo.errors import BadInput
 
 # A seed: what JAX and NumPy both take; of anything else less makes sense.
@@ -102,12 +103,9 @@ def typed(name: str, text: str, parameter: inspect.Parameter) -> Any:
     """A value written as text, in the type of the parameter's default or annotation."""
     if typing.get_origin(parameter.annotation) is typing.Literal:
         return one_of(name, text, typing.get_args(parameter.annotation))
-    kinds: tuple = (type(parameter.default),)
-    if parameter.annotation is not inspect.Parameter.empty:
-        annotation, _ = bare(parameter.annotation)
-        kinds = typing.get_args(annotation) or (annotation,)
-        if typing.get_origin(annotation) is tuple:
-            kinds = (tuple,)
+    kinds = kinds_of(parameter)
+    if name == "path" and not text.strip():  # which would be the current folder
+        raise BadInput("path= is empty: name the folder of the data, . for this one")
     if text.lower() == "none" and type(None) in kinds:
         return None
     for kind in kinds:
@@ -120,6 +118,47 @@ def typed(name: str, text: str, parameter: inspect.Parameter) -> Any:
     wanted = " or ".join(WORDS.get(k, str(k)) for k in kinds if k is not type(None))
     like = "" if parameter.default is None else f", like {written(parameter.default)}"
     raise BadInput(f"{name}={text} does not fit: it takes {wanted}{like}")
+
+
+def kinds_of(parameter: inspect.Parameter) -> tuple:
+    """The types that an argument takes, by its annotation, else by its default."""
+    annotation, _ = bare(parameter.annotation)
+    if annotation is inspect.Parameter.empty:
+        return (type(parameter.default),)
+    if typing.get_origin(annotation) is tuple:
+        return (tuple,)
+    return typing.get_args(annotation) or (annotation,)
+
+
+def stored(name: str, value: Any, parameter: inspect.Parameter) -> Any:
+    """An argument's value as a file has it (lists for tuples), refused where no text gives it."""
+    if isinstance(value, list):
+        value = tuple(value)
+    kinds = kinds_of(parameter)
+    if value == parameter.default and type(value) is type(parameter.default):
+        return value
+    if typing.get_origin(parameter.annotation) is typing.Literal:
+        return one_of(name, str(value), kinds)
+    if not any(_is(value, kind) for kind in kinds) or (
+        isinstance(value, tuple) and not _alike(value, parameter)
+    ):
+        wanted = " or ".join(WORDS.get(k, str(k)) for k in kinds if k is not type(None))
+        raise BadInput(f"{name}={str(value)[:60]} does not fit: it takes {wanted}")
+    in_range(name, value, parameter)
+    return float(value) if float in kinds and int not in kinds and _is(value, float) else value
+
+
+def _is(value: Any, kind: Any) -> bool:
+    """Whether a value from JSON is of that type: a number without fraction is a float, too."""
+    if kind is float:
+        return type(value) in (int, float)
+    return type(value) is kind
+
+
+def _alike(values: tuple, parameter: inspect.Parameter) -> bool:
+    default = parameter.default
+    kind = type(default[0]) if default else str
+    return all(_is(item, kind) for item in values) and fits(values, parameter.annotation)
 
 
 def fits(values: tuple, annotation: Any) -> bool:
@@ -154,10 +193,7 @@ def boolean(text: str, _: Any) -> bool:
 
 def whole(text: str, _: Any) -> int:
     """Integers may be written 5_000 or 2e5."""
-    number = float(text) if "e" in text.lower() else int(text)
-    if number != int(number):
-        raise ValueError
-    return int(number)
+    return numerals.integer(text)
 
 
 def several(text: str, default: Any) -> tuple:
@@ -173,7 +209,7 @@ WORDS = {
 CONVERT: dict[type, Callable[[str, Any], Any]] = {
     bool: boolean,
     int: whole,
-    float: lambda text, _: float(text),
+    float: lambda text, _: numerals.real(text),
     str: lambda text, _: text,
     tuple: several,
 }

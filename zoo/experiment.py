@@ -130,16 +130,29 @@ class Config:
         return replace(made, **changed) if changed else made
 
 
-def find(name: str) -> Config:
-    """The config of that name, CONFIG or CONFIG.ROW, or of a file. BadInput with similar names."""
+def shipped(name: str) -> Config:
+    """The zoo's own config of that name, or CONFIG.ROW. BadInput with similar names.
+
+    For names that come from a file, which is no path to code.
+    """
     known = catalog.names()
     stem, _, row = name.partition(".")
-    if name in known or (stem in known and row != "py"):
-        return load(known[stem], row)
-    if not (name.endswith(".py") or os.sep in name):
+    if stem not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else "none has a similar name;"
         raise BadInput(f"no config named '{name}': {hint} `python -m zoo list` shows all")
+    return load(known[stem], row)
+
+
+def find(name: str) -> Config:
+    """The config of that name, CONFIG or CONFIG.ROW, or of a file, which is executed.
+
+    For what the user typed only. BadInput with similar names.
+    """
+    stem, _, row = name.partition(".")
+    own = stem in catalog.names() and row != "py"
+    if own or not (name.endswith(".py") or os.sep in name):
+        return shipped(name)
     path = Path(name).expanduser()
     if path.suffix != ".py":
         raise BadInput(f"--config {name}: give the name of a config, or a .py file")

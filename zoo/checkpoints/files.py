@@ -19,8 +19,10 @@ import jax
 import orbax.checkpoint as ocp
 from etils import epath
 
+from zoo import escapes, numerals
 from zoo.checkpoints.checksums import by_path
 from zoo.checkpoints.faults import point
+from zoo.checkpoints.metadata import Seal, Unfit
 from zoo.checkpoints.processes import exchange
 from zoo.errors import BadInput
 
@@ -30,6 +32,7 @@ FORMAT = 1
 MARGIN = 1 << 20  # bytes beside the arrays: Orbax's index and meta
 META = "meta.json"
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+UNREAD = re.compile(r'(?:Error reading|Metadata at) "([^"/]+)')  # an array, in TensorStore's words
 ORBAX_NOTES = "_CHECKPOINT_METADATA"
 
 
@@ -38,7 +41,7 @@ def numbered(directory: epath.Path) -> list[int]:
     if not directory.exists():
         return []
     names = [path.name for path in directory.iterdir() if path.is_dir()]
-    return sorted(int(name) for name in names if name.isdecimal() and name == str(int(name)))
+    return sorted(int(name) for name in names if numerals.is_count(name))
 
 
 def set_aside(directory: epath.Path, steps: Sequence[int], suffix: str = "damaged") -> None:
@@ -71,7 +74,6 @@ def require_writable(directory: epath.Path) -> None:
 
 def open_manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager:
     """Orbax's manager, which writes in the background and deletes what `retention` lets go."""
-    logging.getLogger("absl").addFilter(_not_a_traceback)
     try:
         return _manager(directory, retention)
     except (ValueError, TypeError, OverflowError) as error:
@@ -84,11 +86,6 @@ def open_manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager
                 path.rename(path.parent / f"{ORBAX_NOTES}.damaged")
         exchange(None)
         return _manager(directory, retention)
-
-
-def _not_a_traceback(record: logging.LogRecord) -> bool:
-    """Orbax logs a failed save's traceback once per thread; we tell the error in one line."""
-    return not (record.exc_info and "orbax" in record.pathname)
 
 
 def _manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager:
@@ -121,12 +118,17 @@ def read_meta(directory: epath.Path, step: int) -> dict[str, Any]:
         meta = json.loads(path.read_text())
         ours = dict(meta["checkpoint"])
         expected = ours.pop("seal")
+        found = _digest({**meta, "checkpoint": ours})
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"meta/{META} is damaged ({one_line(error)})") from error
-    if _digest({**meta, "checkpoint": ours}) != expected or ours["step"] != step:
+    if found != expected or ours.get("step") != step:
         raise ValueError(f"meta/{META} is damaged (its contents do not match its seal)")
-    if ours["format"] > FORMAT:
+    if type(ours.get("format")) is int and ours["format"] > FORMAT:
         raise BadInput(f"{path} has format {ours['format']}, this zoo reads {FORMAT}; update it")
+    try:
+        Seal.of(meta)
+    except Unfit as error:
+        raise ValueError(f"meta/{META} is not as the zoo writes it: {error}") from error
     return meta
 
 
@@ -138,7 +140,13 @@ def read(directory: epath.Path, step: int, target: Tree) -> Tree:
     handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
     with ocp.Checkpointer(handler, multiprocessing_options=alone) as checkpointer:
         folder = directory / str(step) / "state"
-        return checkpointer.restore(folder, args=ocp.args.StandardRestore(target))
+        try:
+            return checkpointer.restore(folder, args=ocp.args.StandardRestore(target))
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            if UNREAD.search(f"{error} {error.__cause__}"):
+                raise
+            told = f"state: the index of its arrays is damaged ({one_line(error)})"
+            raise ValueError(told) from None
 
 
 def require_divisible(target: Tree) -> None:
@@ -165,11 +173,13 @@ def changed_versions(meta: dict[str, Any]) -> str:
 
 def one_line(error: BaseException) -> str:
     """An error's text as one line of bearable length; the cause stands at its end."""
-    unread = re.search(r'Error reading "([^"/]+)', str(error.__cause__))
+    unread = UNREAD.search(f"{error} {error.__cause__}")
     if unread:  # TensorStore's specification of the array would fill the screen
-        return f"state: the file of array {unread[1].replace('.', '/')} is missing or damaged"
-    text = " ".join(f"{type(error).__name__}: {error}".split())
+        array = escapes.line(unread[1].replace(".", "/"))
+        return f"state: the file of array {array} is missing or damaged"
+    text = escapes.line(" ".join(f"{type(error).__name__}: {error}".split()))
     text = re.sub(r" \[[a-z_ ]+='[^']*'\]", "", text)  # Orbax's driver adds its source locations
+    text = re.sub(r"\{.*\}", "{...}", text)  # specifications of arrays
     return text if len(text) <= 300 else f"{text[:120]} ... {text[-180:]}"
 
 

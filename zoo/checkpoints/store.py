@@ -21,7 +21,7 @@ from typing import Any, Literal
 import orbax.checkpoint as ocp
 from etils import epath
 
-from zoo.checkpoints import checksums, files
+from zoo.checkpoints import checksums, files, quiet
 from zoo.checkpoints.faults import point
 from zoo.checkpoints.processes import exchange
 from zoo.checkpoints.retention import Retention, finite_only
@@ -52,6 +52,7 @@ class Checkpoints:
         monitor: tuple[str, Literal["max", "min"]] | None = None,
         read_only: bool = False,
     ) -> None:
+        quiet.hush()
         if "://" not in str(directory):  # a path of this machine, which Orbax wants absolute
             directory = Path(directory).expanduser().absolute()
         self.directory = epath.Path(directory)
@@ -275,6 +276,4 @@ class Checkpoints:
             "free space there, then run again"
         )
         log.warning("%s", self._failure)
-        # Orbax's forgotten tasks would repeat the failure as tracebacks.
-        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         self._manager = files.open_manager(self.directory, self._retention)

@@ -11,7 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from zoo import catalog
+from zoo import catalog, escapes
+from zoo.arguments import stored
 from zoo.catalog import Row
 from zoo.errors import BadInput
 from zoo.training import log
@@ -51,7 +52,9 @@ def read(directory: Path) -> Run:
             raise BadInput(f"{files[split]} holds no metrics: evaluate that split again")
     metrics = directory / "metrics.jsonl"
     scalars = log.read(metrics) if metrics.is_file() else []
-    arguments = dict(note.get("arguments") or {})
+    arguments = note.get("arguments") or {}
+    if not isinstance(arguments, dict):
+        raise BadInput(f"{directory / 'run.json'} holds no arguments: train the run anew")
     about = {**next(iter(rows.values()), {}), **shipped(note["config"], arguments)}
     defaults = about.get("defaults", {})
     return Run(
@@ -92,7 +95,7 @@ def shipped(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     from zoo import experiment as experiments  # JAX: not for those who only read stored numbers
 
-    config = experiments.find(name)
+    config = experiments.shipped(name)
     known = {
         "task": config.task,
         "title": config.title,
@@ -100,7 +103,7 @@ def shipped(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "defaults": config.defaults,
     }
     if set(arguments) <= set(config.defaults):
-        given = {k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}
+        given = {k: stored(k, v, config.parameters[k]) for k, v in arguments.items()}
         experiment = config.experiment(**given)
         known["data"] = vars(experiment.data.source.info)
         known["monitor"] = experiment.evaluation.monitor
@@ -165,5 +168,6 @@ def read_rows(path: Path, limit: int) -> tuple[list[str], list[list[str]], int]:
         rows, count = [], 0
         for count, row in enumerate(reader, 1):
             if count <= limit:
-                rows.append(row + [""] * (len(head) - len(row)))
-    return head, rows, count
+                cells = [escapes.from_cell(cell) for cell in row]
+                rows.append(cells + [""] * (len(head) - len(row)))
+    return [escapes.from_cell(cell) for cell in head], rows, count

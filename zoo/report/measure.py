@@ -8,7 +8,6 @@ what stands on the disk.
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from zoo import experiment as experiments
 from zoo.cli import command_line
 from zoo.errors import BadInput
 from zoo.experiment import Config
-from zoo.report import results, tables
+from zoo.report import facts, results, tables
 from zoo.runs.trained import learns
 from zoo.training.log import read
 
@@ -90,7 +89,7 @@ def row(config: Config, minutes: float, directory: Path, root: Path, folder: Pat
             words.append(f"steps={steps}")
         if not command(root, "train.py", "--config", config.name, "--workdir", run, *words):
             return False
-    results.write(target, json.loads(scores.read_text()))
+    results.write(target, facts.load(scores))
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +16,11 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from zoo import escapes, numerals
 from zoo import experiment as experiments
 from zoo import mesh as meshes
+from zoo.arguments import stored
+from zoo.checkpoints.metadata import Origin, Unfit
 from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
@@ -106,23 +110,44 @@ def load(
         raise BadInput(f"{checkpoint} has no checkpoints/: give the --workdir of a training run")
     with Checkpoints(directory / "checkpoints", read_only=True) as checkpoints:
         chosen = which(checkpoints, step, directory)
-        _, meta = checkpoints.read_meta(chosen)
-        if meta.get("config_file") and config is None:
+        origin = origin_of(checkpoints.read_meta(chosen)[1], directory)
+        if origin.config_file and config is None:
             raise BadInput(
-                f"this run used a config file of its own ({meta['config_file']}): name it with "
+                f"this run used a config file of its own ({origin.config_file}): name it with "
                 f"--config, for instance --config {directory / 'config.py'} if you trust that copy"
             )
-        found = experiments.find(config or meta["config"])
-        stored = {**found.defaults, **from_json(found, meta["arguments"])}
-        arguments = found.parse(words, stored)
+        found = experiments.find(config) if config else experiments.shipped(origin.config)
+        before = {**found.defaults, **from_json(found, origin.arguments)}
+        arguments = found.parse(words, before)
+        for change in changes(before, arguments):
+            print(escapes.line(f"other than in the run: {change}"), file=sys.stderr)
         experiment = found.experiment(**arguments)
         # Split as in training, as far as it goes here: it may not fit on a device whole.
         mesh = mesh or meshes.make(math.gcd(experiment.fsdp, jax.device_count()))
-        at, learnt, meta = checkpoints.restore(target(experiment, mesh), chosen)
+        at, learnt, _ = checkpoints.restore(target(experiment, mesh), chosen)
     return Trained(
-        found, arguments, experiment, learnt.ema_variables(), {**meta, "step": at}, mesh,
-        directory.name, directory,
+        found, arguments, experiment, learnt.ema_variables(), {"step": at}, mesh, directory.name,
+        directory,
     )  # fmt: skip
+
+
+def origin_of(meta: dict[str, Any], directory: Path) -> Origin:
+    """What a checkpoint's meta says about its run. raises BadInput where that is not whole."""
+    try:
+        return Origin.of(meta)
+    except Unfit as error:
+        raise BadInput(
+            f"{directory}: meta.json is not as the zoo writes it ({error}): restore a copy"
+        ) from error
+
+
+def changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """'name: old -> new' of the arguments that differ."""
+    return [
+        f"{k}: {then.get(k)!r} -> {now.get(k)!r}"
+        for k in sorted({*then, *now})
+        if then.get(k) != now.get(k)
+    ]
 
 
 def which(checkpoints: Checkpoints, step: int | str, directory: Path) -> int | str | None:
@@ -134,9 +159,13 @@ def which(checkpoints: Checkpoints, step: int | str, directory: Path) -> int | s
         return "best"
     if step == "latest":
         return None
-    if not str(step).isdigit() or int(step) not in steps:
+    try:
+        number = numerals.integer(str(step))
+    except ValueError as error:
+        raise BadInput(f"--step: {error}, or as best or latest") from None
+    if number not in steps:
         raise BadInput(f"--step {step}: {directory} has {', '.join(map(str, steps))}")
-    return int(step)
+    return number
 
 
 def from_json(config: Config, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -147,7 +176,7 @@ def from_json(config: Config, arguments: dict[str, Any]) -> dict[str, Any]:
             f"the checkpoint was trained with arguments that {config.name} no longer has: "
             f"{', '.join(unknown)}"
         )
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}
+    return {k: stored(k, v, config.parameters[k]) for k, v in arguments.items()}
 
 
 def builder(experiment: Experiment, stage: int = 0) -> Any:

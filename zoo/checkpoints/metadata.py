@@ -1,0 +1,214 @@
+"""The schema of a checkpoint's meta.json: read from the file field by field, refused where wrong.
+
+Its seal tells damage, not malice: it is a hash that anyone can renew. So nothing in it is believed:
+what does not fit is refused in one line, and no name in it leads out of the zoo, least of all to
+code.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+Document = Mapping[str, Any]
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,120}", re.ASCII)
+PIECE = re.compile(r"([0-9]{1,15}:[0-9]{1,15}(,[0-9]{1,15}:[0-9]{1,15})*)?", re.ASCII)
+SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+LARGEST = 1 << 48  # of a length, a step
+DIMENSIONS = 32
+DEPTH = 4  # of tuples inside arguments
+COUNTERS = {"key<fry>": [2], "key<rbg>": [4], "key<urbg>": [4]}  # what a typed random key is of
+MISSING = object()
+
+
+class Unfit(ValueError):
+    """A field that is not as the zoo writes it; the text names it."""
+
+
+@dataclass(frozen=True)
+class Seal:
+    """What the store adds under 'checkpoint': arrays is path -> {shape, dtype, pieces}."""
+
+    format: int
+    step: int
+    versions: dict[str, str]
+    metrics: dict[str, float]
+    monitor: tuple[str, str] | None
+    arrays: dict[str, dict[str, Any]]
+
+    @classmethod
+    def of(cls, document: Document) -> Seal:
+        """raises Unfit."""
+        ours = _field(document, "checkpoint", mapping)
+        return cls(
+            format=_field(ours, "format", whole),
+            step=_field(ours, "step", whole),
+            versions=_field(ours, "versions", texts),
+            metrics=_field(ours, "metrics", numbers),
+            monitor=_field(ours, "monitor", direction),
+            arrays=_field(ours, "arrays", arrays),
+        )
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the run says about itself: whose config with which arguments, and the plateau's state.
+
+    config: a name of the zoo's own, or of `config_file`, which is only ever shown.
+    """
+
+    config: str
+    config_file: str | None
+    arguments: dict[str, Any]
+    standing: dict[str, Any]
+
+    @classmethod
+    def of(cls, document: Document) -> Origin:
+        """raises Unfit."""
+        return cls(
+            config=_field(document, "config", name),
+            config_file=_field(document, "config_file", text_or_none, None),
+            arguments=_field(document, "arguments", arguments),
+            standing=_field(document, "standing", standing, {}),
+        )
+
+
+def _field(
+    document: Document, key: str, reading: Callable[[Any], Any], default: Any = MISSING
+) -> Any:
+    if not isinstance(document, dict) or (key not in document and default is MISSING):
+        raise Unfit(f"'{key}' is missing")
+    if key not in document:
+        return default
+    try:
+        return reading(document[key])
+    except Unfit as error:
+        raise Unfit(f"'{key}' {error}") from None
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Unfit("is no object")
+    return value
+
+
+def whole(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= LARGEST:
+        raise Unfit("is no whole number, 0 or above")
+    return value
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 4096:
+        raise Unfit("is no text of bearable length")
+    return value
+
+
+def text_or_none(value: Any) -> str | None:
+    return value if value is None else text(value)
+
+
+def name(value: Any) -> str:
+    if not NAME.fullmatch(text(value)):
+        raise Unfit("is no name of letters, digits, '_', '-' and '.'")
+    return value
+
+
+def texts(value: Any) -> dict[str, str]:
+    return {key: text(item) for key, item in mapping(value).items()}
+
+
+def numbers(value: Any) -> dict[str, float]:
+    for key, number in mapping(value).items():
+        if type(number) not in (int, float) or not abs(number) < 1e300:
+            raise Unfit(f"holds '{key[:60]}', which is no finite number")
+    return {key: float(number) for key, number in value.items()}
+
+
+def direction(value: Any) -> tuple[str, str] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 2 or value[1] not in ("max", "min"):
+        raise Unfit("is not [metric, 'max' or 'min']")
+    return text(value[0]), value[1]
+
+
+def arguments(value: Any) -> dict[str, Any]:
+    """Of a config: numbers, texts, truth values, null and lists of those."""
+    for key, item in mapping(value).items():
+        _plain(key, item, DEPTH)
+    return value
+
+
+def _plain(key: str, item: Any, depth: int) -> None:
+    if isinstance(item, list) and depth and len(item) <= 10_000:
+        for inner in item:
+            _plain(key, inner, depth - 1)
+    elif isinstance(item, str):
+        text(item)
+    elif isinstance(item, bool) or item is None:
+        return
+    elif not isinstance(item, int | float) or not abs(item) < 1e300:
+        raise Unfit(f"holds '{key[:60]}', which is no value of a config's argument")
+
+
+def standing(value: Any) -> dict[str, Any]:
+    """The fields of a plateau's PlateauState."""
+    if not mapping(value).keys() <= {"best", "since", "stage"}:
+        raise Unfit("holds more than best, since and stage")
+    numbers({"best": value["best"]} if value.get("best") is not None else {})
+    for key in value.keys() - {"best"}:
+        whole(value[key])
+    return value
+
+
+def arrays(value: Any) -> dict[str, dict[str, Any]]:
+    """Path -> shape, dtype and hashes of pieces, which together are the whole array."""
+    for path, record in mapping(value).items():
+        try:
+            shape = _field(record, "shape", lengths)
+            dtype = _field(record, "dtype", name_of_dtype)
+            _tile([*shape, *COUNTERS.get(dtype, ())], _field(record, "pieces", mapping))
+        except Unfit as error:
+            raise Unfit(f"of '{path[:120]}': {error}") from None
+    return value
+
+
+def lengths(value: Any) -> list[int]:
+    if not isinstance(value, list) or len(value) > DIMENSIONS:
+        raise Unfit("is no list of lengths")
+    shape = [whole(item) for item in value]
+    if math.prod(shape) > LARGEST:
+        raise Unfit("is of more numbers than any memory holds")
+    return shape
+
+
+def name_of_dtype(value: Any) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_<>\[\]]{1,40}", text(value), re.ASCII):
+        raise Unfit("is no name of a dtype")
+    return value
+
+
+def _tile(shape: Sequence[int], pieces: dict[str, Any]) -> None:
+    """The pieces cover all of an array, each part once: a hole would be taken without a look."""
+    for piece, digest in pieces.items():
+        hashed = isinstance(digest, str) and SHA256.fullmatch(digest)
+        if not PIECE.fullmatch(piece) or not hashed:
+            raise Unfit("'pieces' are not 'start:stop,...' with a SHA-256 each")
+    bounds = [
+        [tuple(map(int, part.split(":"))) for part in piece.split(",") if part] for piece in pieces
+    ]
+    if not bounds or any(len(piece) != len(shape) for piece in bounds):
+        raise Unfit("'pieces' do not have the dimensions of 'shape'")
+    cuts = [sorted({piece[axis] for piece in bounds}) for axis in range(len(shape))]
+    for length, cut in zip(shape, cuts):
+        edges = [0, *(stop for _, stop in cut)]
+        joined = all(start == before for (start, _), before in zip(cut, edges))
+        if not joined or edges[-1] != length or any(a > b for a, b in pairwise(edges)):
+            raise Unfit("'pieces' do not cover all of 'shape'")
+    if len(bounds) != math.prod(map(len, cuts)):
+        raise Unfit("'pieces' do not cover all of 'shape'")

@@ -1,0 +1,35 @@
+"""What libraries say by themselves while we save and read: our own one line says it better.
+
+Orbax logs a failed save's traceback once per thread, and that a save waited for the one before;
+the reads it abandons when one fails are heard of when they are collected: as a task's exception
+with TensorStore's whole specification, or as an event loop that is closed.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+ABANDONED = ("Event loop is closed", "was never awaited", "full TensorStore details")
+_former = sys.unraisablehook
+
+
+def hush() -> None:
+    """Once or often; what is not of these kinds is heard as before."""
+    logging.getLogger("absl").addFilter(not_of_orbax)
+    logging.getLogger("asyncio").addFilter(not_abandoned)
+    sys.unraisablehook = _unraisable
+
+
+def not_of_orbax(record: logging.LogRecord) -> bool:
+    return "orbax" not in record.pathname
+
+
+def not_abandoned(record: logging.LogRecord) -> bool:
+    return "exception was never retrieved" not in str(record.msg)
+
+
+def _unraisable(unraisable: Any) -> None:
+    if not any(text in str(unraisable.exc_value) for text in ABANDONED):
+        _former(unraisable)

@@ -1,0 +1,56 @@
+"""A run that goes on with other arguments than it began with: refused, or what follows from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoo.checkpoints.metadata import Origin
+from zoo.errors import BadInput
+from zoo.experiment import Config
+from zoo.runs.trained import from_json
+from zoo.training import optimizers
+
+
+def check(
+    config: Config, arguments: dict[str, Any], origin: Origin, allow: bool, step: int
+) -> list[str]:
+    """Refuses to go on with other arguments than the run began with, unless allowed to.
+
+    step: of the newest checkpoint. Returns a line for each argument that changed.
+    """
+    if origin.config != config.name:
+        raise BadInput(
+            f"this run was trained with --config {origin.config}, not {config.name}: "
+            "give another --workdir, or that config"
+        )
+    # An argument that the config got since then was at its default.
+    known = {k: v for k, v in origin.arguments.items() if k in config.parameters}
+    then = {**config.defaults, **from_json(config, known)}
+    changed = {k: f"{k}: {v!r} -> {arguments[k]!r}" for k, v in then.items() if v != arguments[k]}
+    gone = [f"{k}: {v!r} -> no more" for k, v in origin.arguments.items() if k not in known]
+    lines = [line + jump(config, then, k, arguments[k], step) for k, line in changed.items()]
+    lines += gone
+    if lines and not allow:
+        raise BadInput(
+            f"the run's arguments differ ({'; '.join(lines)}): give them as they were, "
+            "another --workdir, or --allow_config_change"
+        )
+    return lines
+
+
+def jump(config: Config, then: dict[str, Any], name: str, value: Any, step: int) -> str:
+    """' (the learning rate ...)' where that change of an argument moves it at once, else ''."""
+    found = []
+    try:
+        before, after = (config.experiment(**{**then, **one}) for one in ({}, {name: value}))
+        paces = {
+            player: [optimizers.pace(e.optimizers[player], step) for e in (before, after)]
+            for player in before.optimizers.keys() & after.optimizers.keys()
+        }
+    except Exception:  # one change of several may make no experiment, and an optimiser be anything
+        return ""
+    for player, (old, new) in sorted(paces.items()):
+        if abs(new - old) > 0.01 * old:
+            times = f"{new / old:.3g} times as large" if old else "above zero again"
+            found.append(f"'{player}' becomes {times}")
+    return f" (at step {step} the learning rate of {', '.join(found)})" if found else ""
