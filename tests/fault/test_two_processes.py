@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,22 @@ def launch(workdir, steps, process=None, port=0):
         [sys.executable, "train.py", *words], cwd=ROOT, env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_lost_host_ends_the_other_in_one_line(tmp_path, lost):
+    port = free_port()
+    both = [launch(tmp_path / "run", 100_000, process, port) for process in (0, 1)]
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    while not (metrics.is_file() and read(metrics)) and both[0].poll() is None:
+        time.sleep(0.2)
+    both[lost].kill()
+    output, _ = both[1 - lost].communicate(timeout=120)
+    assert both[1 - lost].returncode == 2, output
+    assert output.rstrip().splitlines()[-1].startswith("train: another host of this run ended")
+    for word in ("Traceback", "    @ ", "coordination", "absl"):
+        assert word not in output, output
+    both[lost].communicate()
 
 
 def free_port():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from dataclasses import replace
@@ -18,13 +19,14 @@ from flax import linen as nn
 from zoo import experiment as experiments
 from zoo import mesh as meshes
 from zoo.checkpoints import processes
+from zoo.checkpoints.metadata import Origin
 from zoo.checkpoints.store import Checkpoints
 from zoo.data.score_render.source import ScoreRender
 from zoo.data.sets.folder import Folder
 from zoo.errors import BadInput
 from zoo.objectives.base import Variables
 from zoo.objectives.supervised import Supervised
-from zoo.runs import hooks, trained
+from zoo.runs import changed_arguments, hooks, trained
 from zoo.runs import train as training_runs
 from zoo.runs.trained import Trained
 from zoo.training import state
@@ -88,11 +90,31 @@ def test_an_argument_that_a_config_got_later_was_at_its_default():
     config = experiments.find("samplecnn_score_render")
     told = {"config": config.name, "arguments": json.loads(json.dumps(config.defaults))}
     del told["arguments"]["bfloat16"]
-    training_runs.check_arguments(config, config.defaults, told, allow=False)
+    told = Origin.of(told)
+    assert changed_arguments.check(config, config.defaults, told, False, 1) == []
     with pytest.raises(BadInput, match="bfloat16: False -> True"):
-        training_runs.check_arguments(
-            config, {**config.defaults, "bfloat16": True}, told, allow=False
-        )
+        changed_arguments.check(config, {**config.defaults, "bfloat16": True}, told, False, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "step", "says"),
+    [
+        ("samplecnn_score_render", {"evaluate": 1}, 0, ""),
+        ("wavenet_score_render", {"steps": 2000}, 999, "learning rate of 'model' becomes .* times"),
+        ("wavenet_score_render", {"steps": 2000}, 1000, "of 'model' becomes above zero again"),
+        ("wavenet_score_render", {"learning_rate": 1e-4}, 100, "'model' becomes 0.1 times"),
+        ("wavenet_score_render", {"seed": 5}, 100, ""),
+    ],
+)
+def test_a_changed_argument_says_what_it_does_to_the_learning_rate(name, changed, step, says):
+    config = experiments.find(name)
+    began = {**config.defaults, "steps": 1000, "learning_rate": 1e-3}
+    changed = {k: v for k, v in changed.items() if k in began}
+    told = Origin.of({"config": name, "arguments": json.loads(json.dumps(began))})
+    lines = changed_arguments.check(config, {**began, **changed}, told, True, step)
+    assert len(lines) == len(changed)
+    for line in lines:
+        assert re.search(says, line) if says else "learning rate of" not in line
 
 
 TOY = '''"""A toy."""

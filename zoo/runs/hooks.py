@@ -92,11 +92,13 @@ def show(run: Trained, report: Report, log: Log) -> None:
     step = run.meta["step"]
     if log.board is not None:
         for name, make in report.figures.items():
-            log.figure(step, f"validation/{name}", make())
+            with log.beside(f"the figure '{name}'"):
+                log.figure(step, f"validation/{name}", make())
     if jax.process_count() > 1:
         return
     from zoo.report import examples  # matplotlib: not before there is something to show
 
-    for file in examples.while_training(run, run.directory):
-        audio, rate = audio_files.read(file)[0], run.experiment.data.source.info.sample_rate
-        log.audio(step, f"samples/{file.stem}", audio, rate)
+    rate = run.experiment.data.source.info.sample_rate
+    with log.beside("the samples of this step"):
+        for file in examples.while_training(run, run.directory):
+            log.audio(step, f"samples/{file.stem}", audio_files.read(file)[0], rate)

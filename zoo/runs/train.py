@@ -6,8 +6,6 @@ config.py (a copy, to read) and what evaluation and reports write. Loading never
 
 from __future__ import annotations
 
-import json
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import closing, nullcontext
@@ -21,15 +19,15 @@ import numpy as np
 from jax.sharding import Mesh
 from tqdm import tqdm
 
-from zoo import catalog
+from zoo import catalog, durable, escapes
 from zoo import mesh as meshes
 from zoo.checkpoints.processes import in_turn
 from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
-from zoo.runs import contract, hooks, inference, run_lock
-from zoo.runs.trained import Trained, builder, learns, load, target
+from zoo.runs import changed_arguments, contract, hooks, inference, lost_host, run_lock
+from zoo.runs.trained import Trained, builder, learns, load, origin_of, target
 from zoo.training import interruption, loop, once, state
 from zoo.training.log import Log
 from zoo.training.stages import StageState
@@ -55,13 +53,17 @@ def train(
         checkpoints = Checkpoints(
             directory / "checkpoints", every=experiment.save_every, monitor=monitor
         )
-        with checkpoints:
+        with checkpoints, lost_host.told():
             if checkpoints.steps():
-                check_arguments(config, arguments, checkpoints.read_meta()[1], allow_change)
+                origin = origin_of(checkpoints.read_meta()[1], directory)
+                last = checkpoints.steps()[-1]
+                for line in changed_arguments.check(config, arguments, origin, allow_change, last):
+                    say(f"changed since the last start: {line}")
             # On a shared disk the other hosts find the first one's records, else they make theirs.
             in_turn(experiment.data.source.prepare)
             if jax.process_index() == 0:
                 note(directory, config, arguments)
+            say_small(experiment)
             # Not before: until here there is nothing to save, and a signal may simply end it.
             with interruption.caught() as interrupted:
                 begun, at = start(experiment, mesh, checkpoints, interrupted)
@@ -116,12 +118,14 @@ def start(
     """The newest good checkpoint, or a fresh state from the first real batch."""
     if checkpoints.steps():
         _, begun, meta = checkpoints.restore(target(experiment, mesh))
-        return begun, StageState(**meta.get("stage", {}))
+        return begun, StageState(**origin_of(meta, checkpoints.directory).stage)
+    # First: what does not fit should be said before minutes of compilation.
+    origins = {part: load(name, mesh=mesh) for part, name in experiment.initial.items()}
     batch = next(hooks.batches(experiment, 0))
     begun, _ = state.init_sharded(mesh, builder(experiment), meshes.global_batch(mesh, batch))
     begun = initialized(experiment, begun, interrupted)
-    for part, origin in experiment.initial.items():
-        begun = begin_from(begun, part, load(origin, mesh=mesh))
+    for part, origin in origins.items():
+        begun = begin_from(begun, part, origin)
     return begun, StageState()
 
 
@@ -207,39 +211,9 @@ def describe(config: Config, arguments: dict[str, Any], experiment: Experiment) 
 
 def note(directory: Path, config: Config, arguments: dict[str, Any]) -> None:
     """run.json and config.py: for people to read, and for `python -m zoo report`."""
-    text = json.dumps({"config": config.name, "arguments": arguments}, indent=1)
-    new = directory / "run.json.new"
-    new.write_text(text + "\n")
-    new.replace(directory / "run.json")
+    durable.write_json(directory / "run.json", {"config": config.name, "arguments": arguments})
     if not (directory / "config.py").exists():
-        new = Path(shutil.copyfile(config.path, directory / "config.py.new"))
-        new.replace(directory / "config.py")
-
-
-def check_arguments(
-    config: Config, arguments: dict[str, Any], meta: dict[str, Any], allow: bool
-) -> None:
-    """Refuses to go on with other arguments than the run began with, unless asked to."""
-    if meta["config"] != config.name:
-        raise BadInput(
-            f"this run was trained with --config {meta['config']}, not {config.name}: "
-            "give another --workdir, or that config"
-        )
-    # An argument that the config got since then was at its default.
-    then = {**json.loads(json.dumps(config.defaults)), **meta["arguments"]}
-    now = json.loads(json.dumps(arguments))
-    changed = [
-        f"{k}: {then.get(k)!r} -> {now.get(k)!r}"
-        for k in sorted({*then, *now})
-        if then.get(k) != now.get(k)
-    ]
-    if changed and not allow:
-        raise BadInput(
-            f"the run's arguments differ ({'; '.join(changed)}): give them as they were, "
-            "another --workdir, or --allow_config_change"
-        )
-    for line in changed:
-        say(f"changed since the last start: {line}")
+        durable.write(directory / "config.py", config.path.read_bytes())
 
 
 def headline(
@@ -256,6 +230,16 @@ def headline(
     return f"{config.name}: {parameters:,} parameters, {where}{hosts}, {begins}, to {directory}"
 
 
+def say_small(experiment: Experiment) -> None:
+    """A line where a batch is more than all there is: it holds records several times."""
+    records = len(experiment.data.source.open("train"))
+    if experiment.batch > records:
+        say(
+            f"batch={experiment.batch} is more than the {records} records of the training split: "
+            "every batch holds some of them several times"
+        )
+
+
 def say(text: str) -> None:
     if jax.process_index() == 0:
-        print(text, flush=True)
+        print(escapes.line(text), flush=True)
