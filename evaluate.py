@@ -13,14 +13,18 @@ import sys
 from pathlib import Path
 
 from zoo.cli import command_line
-from zoo.cli.command_line import place
+from zoo.cli.command_line import given, place
 
 
 def main(words: list[str] | None = None) -> int:
     parser = command_line.parser(__doc__, prog="evaluate.py")
-    parser.add_argument("--checkpoint", help="run directory, or the name of published weights")
-    parser.add_argument("--config", help="name of a config, or a file")
-    parser.add_argument("--step", default="best", help="best (default), latest, or a number")
+    parser.add_argument(
+        "--checkpoint", type=given, help="run directory, or the name of published weights"
+    )
+    parser.add_argument("--config", type=given, help="name of a config, or a file")
+    parser.add_argument(
+        "--step", type=given, default="best", help="best (default), latest, or a number"
+    )
     parser.add_argument(
         "--split", default="test", choices=("train", "validation", "test"), help="what to score"
     )
@@ -30,7 +34,9 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument(
         "--results", type=place, default=Path("runs/results"), help="where the row goes"
     )
-    parser.add_argument("--input", nargs="+", metavar="FILE", help="audio files, folders, globs")
+    parser.add_argument(
+        "--input", type=given, nargs="+", metavar="FILE", help="audio files, folders, globs"
+    )
     parser.add_argument("--out", type=place, default=Path("out"), help="where predictions go")
     parser.add_argument(
         "--force", action="store_true", help="overwrite predictions, or a row of other weights"

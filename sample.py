@@ -13,19 +13,25 @@ import sys
 from pathlib import Path
 
 from zoo.cli import command_line
-from zoo.cli.command_line import above_zero, count, not_below_zero, place, whole
+from zoo.cli.command_line import above_zero, count, given, not_below_zero, place, whole
 
 
 def main(words: list[str] | None = None) -> int:
     parser = command_line.parser(__doc__, prog="sample.py")
-    parser.add_argument("--checkpoint", help="run directory, or the name of published weights")
-    parser.add_argument("--config", help="name of a config, or a file")
-    parser.add_argument("--step", default="best", help="best (default), latest, or a number")
+    parser.add_argument(
+        "--checkpoint", type=given, help="run directory, or the name of published weights"
+    )
+    parser.add_argument("--config", type=given, help="name of a config, or a file")
+    parser.add_argument(
+        "--step", type=given, default="best", help="best (default), latest, or a number"
+    )
     parser.add_argument("--out", type=place, default=Path("out"), help="where the audio goes")
     parser.add_argument("--force", action="store_true", help="overwrite files")
     own = parser.add_argument_group("from your own audio")
-    own.add_argument("--input", nargs="+", metavar="FILE", help="audio files, folders, globs")
-    own.add_argument("--stems", help="separation: only these, comma-separated")
+    own.add_argument(
+        "--input", type=given, nargs="+", metavar="FILE", help="audio files, folders, globs"
+    )
+    own.add_argument("--stems", type=given, help="separation: only these, comma-separated")
     own.add_argument("--residual", action="store_true", help="separation: what is left, as a stem")
     own.add_argument("--keep_sum", action="store_true", help="separation: stems sum to the mix")
     own.add_argument("--shifts", type=whole, default=0, help="separation: mean of shifted passes")
@@ -37,7 +43,7 @@ def main(words: list[str] | None = None) -> int:
         "--temperature", type=not_below_zero, default=1.0, help="1: as learnt; less: safer"
     )
     new.add_argument("--seed", type=whole, default=0, help="another seed, other audio")
-    new.add_argument("--prompt", help="an audio file that the output continues")
+    new.add_argument("--prompt", type=given, help="an audio file that the output continues")
     new.add_argument("--prompt_seconds", type=above_zero, default=2.0, help="of its end")
     live = parser.add_argument_group("generation without end: rolling files in --out, or raw PCM")
     live.add_argument("--endless", action="store_true", help="until Ctrl-C; state saved always")

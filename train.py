@@ -13,13 +13,13 @@ import sys
 from pathlib import Path
 
 from zoo.cli import command_line
-from zoo.cli.command_line import place
+from zoo.cli.command_line import given, place
 
 
 def main(words: list[str] | None = None) -> int:
     parser = command_line.parser(__doc__, prog="train.py")
     parser.add_argument(
-        "--config", default="samplecnn_score_render", help="name of a config, or a file"
+        "--config", type=given, default="samplecnn_score_render", help="name of a config, or a file"
     )
     parser.add_argument("--workdir", type=place, help="run directory; default runs/CONFIG")
     parser.add_argument(

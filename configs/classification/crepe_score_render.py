@@ -9,6 +9,7 @@ where without them one in seventeen was. For recordings take the published weigh
 
 import jax.numpy as jnp
 
+from zoo import numerals
 from zoo.data.pipeline import Data
 from zoo.data.pitch_targets import PitchTarget, Span
 from zoo.data.score_render.source import ScoreRender
@@ -38,7 +39,7 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
-    if capacity not in CAPACITIES and not capacity.isdigit():
+    if (capacity not in CAPACITIES and not numerals.is_count(capacity)) or capacity == "0":
         raise BadInput(f"capacity={capacity}: choose a number or {', '.join(CAPACITIES)}")
     model = Crepe(
         CAPACITIES.get(capacity) or int(capacity), dropout=dropout, prior=prior, dtype=dtype

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
+import io
 import math
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from zoo import machine
+from zoo import escapes, machine, numerals, places
 from zoo.errors import BadInput
 
 BAD_INPUT = 2
+MOST = 2**63 - 1  # as a seed: what JAX and NumPy both take
+HOMELESS = "there is no home directory: set HOME, or write the path out instead of ~"
+Number = TypeVar("Number", int, float)
 INTERRUPTED = 128 + 2  # as a shell reports SIGINT
 OF_THE_PLACE = (  # what the disk or the user's rights forbid; other OSErrors are ours to mend
     errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EISDIR, errno.ENAMETOOLONG,
@@ -51,14 +58,18 @@ def run(
     """Runs a command; bad input, a full or forbidden disk become one line and exit code 2."""
     nested = any(isinstance(a, argparse._SubParsersAction) for a in parser._actions)
     options = (parser.parse_args if nested else parser.parse_intermixed_args)(words)
+    prepare_output()
     try:
         return command(options) or 0
     except BadInput as error:
-        print(f"{Path(parser.prog).stem}: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return complain(parser, str(error))
     except KeyboardInterrupt as error:
-        print(f"{Path(parser.prog).stem}: {str(error) or 'interrupted'}", file=sys.stderr)
+        complain(parser, str(error) or "interrupted")
         return INTERRUPTED
+    except RuntimeError as error:
+        if not str(error).startswith("Could not determine home"):
+            raise
+        return complain(parser, HOMELESS)
     except BrokenPipeError:
         # Whoever read our output has closed it: nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -67,13 +78,34 @@ def run(
         if error.errno not in OF_THE_PLACE:
             raise
         what = error.filename2 or error.filename or "a file"
-        print(f"{Path(parser.prog).stem}: {what}: {error.strerror}", file=sys.stderr)
-        return BAD_INPUT
+        return complain(parser, f"{what}: {error.strerror}")
+
+
+def complain(parser: argparse.ArgumentParser, text: str) -> int:
+    """One line on stderr, whatever was in the names that it tells of; the exit code."""
+    print(escapes.line(f"{Path(parser.prog).stem}: {text}"), file=sys.stderr)
+    return BAD_INPUT
+
+
+def prepare_output() -> None:
+    """Names that no encoding holds are written out; what libraries remark is kept from stderr."""
+    if sys.stderr is sys.__stderr__ and sys.stderr is not None:
+        # A descriptor of our own: while a file is decoded, what libraries write to 2 is lost.
+        with contextlib.suppress(OSError, ValueError):
+            own = os.dup(sys.stderr.fileno())
+            sys.stderr = os.fdopen(own, "w", buffering=1)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    # Of a label in a script that matplotlib's font has not: a figure has a box there.
+    warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+    if places.home() is None:  # matplotlib would warn of its folder for temporary files
+        os.environ.setdefault("MPLCONFIGDIR", str(places.cache() / "matplotlib"))
 
 
 def above_zero(text: str) -> float:
     """A finite number above zero, as argparse's `type`."""
-    value = float(text)
+    value = written_as(numerals.real, text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} must be a number above 0")
     return value
@@ -81,7 +113,7 @@ def above_zero(text: str) -> float:
 
 def not_below_zero(text: str) -> float:
     """A finite number, zero or above, as argparse's `type`."""
-    value = float(text)
+    value = written_as(numerals.real, text)
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} must be a number, 0 or above")
     return value
@@ -92,18 +124,39 @@ def count(text: str) -> int:
     return whole(text, 1)
 
 
+def whole(text: str, least: int = 0) -> int:
+    """A whole number, zero (or `least`) or above, as argparse's `type`."""
+    value = written_as(numerals.integer, text)
+    if not least <= value <= MOST:
+        raise argparse.ArgumentTypeError(f"{text} must be a whole number, {least} to {MOST}")
+    return value
+
+
+def written_as(reading: Callable[[str], Number], text: str) -> Number:
+    """What `zoo.numerals` makes of a text; argparse shows the text of this error alone."""
+    try:
+        return reading(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(escapes.line(error)) from None
+
+
 def place(text: str) -> Path:
     """A path of this machine, as argparse's `type`: Path would make a folder gs:/ of a bucket."""
     if "://" in text:
         raise argparse.ArgumentTypeError(f"{text} is no path: mount it and give that path")
-    return Path(text).expanduser()
+    if not text.strip() or "\0" in text:  # '' would be the current folder
+        raise argparse.ArgumentTypeError("an empty path: name a file or a folder, . for this one")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise argparse.ArgumentTypeError(f"{text}: {HOMELESS}") from None
 
 
-def whole(text: str, least: int = 0) -> int:
-    """A whole number, zero (or `least`) or above, as argparse's `type`."""
-    if int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text} must be a whole number, {least} or above")
-    return int(text)
+def given(text: str) -> str:
+    """A name or a path that is not empty, as argparse's `type`."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty: give a name, or leave the option out")
+    return text
 
 
 def local_devices() -> list[int] | None:
@@ -118,24 +171,35 @@ def local_devices() -> list[int] | None:
     return [] if alone and not os.environ.get("JAX_LOCAL_DEVICE_IDS") else None
 
 
+def environment_number(name: str) -> int | None:
+    """A whole number out of the environment; None where it is not set."""
+    text = os.environ.get(name)
+    try:
+        return numerals.integer(text) if text else None
+    except ValueError as error:
+        raise BadInput(f"{name}: {error}") from None
+
+
 def prepare_devices(distributed: bool = False) -> None:
     """Turns on the compilation cache, and joins the other hosts where asked to."""
     import jax
 
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "waveform-zoo" / "jax"
+    from zoo.cli import compile_cache
+    from zoo.runs import lost_host
+
     # XLA splits loops for the cores it may use, but does not tell its cache of them.
-    cache /= f"{machine.cores()}_cores"
-    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        jax.config.update("jax_compilation_cache_dir", str(cache))
+    cache = places.cache() / "jax" / f"{machine.cores()}_cores"
+    compile_cache.use(os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(cache))
     if distributed:
         index = os.environ.get("JAX_PROCESS_ID")
         count = os.environ.get("JAX_NUM_PROCESSES")
         address = os.environ.get("JAX_COORDINATOR_ADDRESS")
         print(f"process {index or '?'} of {count or '?'}: waiting for the others", flush=True)
+        lost_host.prepare()
         jax.distributed.initialize(
             address,
-            int(count) if count else None,
-            int(index) if index else None,
+            environment_number("JAX_NUM_PROCESSES"),
+            environment_number("JAX_PROCESS_ID"),
             local_device_ids=local_devices(),
             heartbeat_timeout_seconds=30,
         )

@@ -16,6 +16,7 @@ import json
 from functools import partial
 from pathlib import Path
 
+from zoo import escapes
 from zoo.cli import command_line
 from zoo.cli.command_line import place
 
@@ -32,7 +33,7 @@ def main(words: list[str] | None = None) -> int:
     listing.set_defaults(run=show_list)
 
     info = add("info", help="one config")
-    info.add_argument("name", help="name of a config, or a file")
+    info.add_argument("name", type=command_line.given, help="name of a config, or a file")
     command_line.add_arguments(info)
     info.set_defaults(run=show_info)
 
@@ -40,13 +41,19 @@ def main(words: list[str] | None = None) -> int:
     doctor.set_defaults(run=show_doctor)
 
     interpret = add("interpret", help="look inside a model: figures and numbers")
-    interpret.add_argument("checkpoint", help="run directory, or the name of published weights")
+    interpret.add_argument(
+        "checkpoint",
+        type=command_line.given,
+        help="run directory, or the name of published weights",
+    )
     interpret.add_argument(
         "--kind", required=True, choices=("filters", "activation", "excitation"),
         help="filters on the waveform; sounds that excite a layer most; gates by tag and loudness",
     )  # fmt: skip
     interpret.add_argument("--out", type=place, help="default: RUN/figures; for weights, out")
-    interpret.add_argument("--layer", help="filters, activation: this layer only")
+    interpret.add_argument(
+        "--layer", type=command_line.given, help="filters, activation: this layer only"
+    )
     interpret.add_argument(
         "--filters", type=command_line.count, default=128, help="activation: how many a layer"
     )
@@ -56,8 +63,13 @@ def main(words: list[str] | None = None) -> int:
     interpret.add_argument(
         "--limit", type=command_line.count, help="excitation: the first so many clips only"
     )
-    interpret.add_argument("--config", help="name of a config, or a file")
-    interpret.add_argument("--step", default="best", help="best (default), latest, or a number")
+    interpret.add_argument("--config", type=command_line.given, help="name of a config, or a file")
+    interpret.add_argument(
+        "--step",
+        type=command_line.given,
+        default="best",
+        help="best (default), latest, or a number",
+    )
     command_line.add_arguments(interpret)
     interpret.set_defaults(run=look_inside)
 
@@ -121,7 +133,7 @@ def look_inside(options: argparse.Namespace) -> None:
     own = found.directory / "figures" if found.directory else Path("out")
     choices = command.Choices(options.layer, options.filters, options.split, options.limit)
     for line in command.interpret(found, options.kind, options.out or own, choices):
-        print(line, flush=True)
+        print(escapes.line(line), flush=True)
 
 
 def fill_table(options: argparse.Namespace) -> int:

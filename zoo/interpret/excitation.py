@@ -152,4 +152,4 @@ def gates_of(clips: np.ndarray, tagged: np.ndarray, loud: ByLoudness) -> Gates:
 
 def natural(name: str) -> list:
     """'block_10' comes after 'block_9'."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]

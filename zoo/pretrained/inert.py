@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo import numerals
 from zoo.errors import BadInput
 
 STORAGES = {
@@ -114,7 +115,7 @@ class _Dtype:
 
     def __init__(self, code: Any, *_: Any) -> None:
         name = str(code).lstrip("<>=|")
-        if name[:1] not in ARRAYS or not name[1:].isdigit():
+        if name[:1] not in ARRAYS or not numerals.is_count(name[1:]):
             raise BadInput(f"the file holds arrays of type {code}: refused, only numbers are read")
         self.value = np.dtype(name)
 
