@@ -27,6 +27,7 @@ from zoo.audio.streaming import speed
 from zoo.cli.endless_files import (
     Stream,
     cut_back,
+    forget,
     interleaved,
     load_state,
     load_stream,
@@ -164,7 +165,7 @@ def play(
     voices = speaking(trained, stream, facts["prompt"])
     folder.mkdir(parents=True, exist_ok=True)
     if not options.resume:
-        names(folder)[0].unlink(missing_ok=True)  # the state of a stream whose files go now
+        forget(folder)  # the state of a stream whose files go now
     elif not stream.raw:
         cut_back(folder, stream)
     out = sys.stdout.buffer if stream.raw else None

@@ -1,14 +1,14 @@
 """The files of an endless stream: where it lies, what it is, and how far it has come.
 
-endless.npz holds the sampler's arrays and the stream's facts, replaced at once after every chunk;
-endless.json the same facts to be read; the audio is in files of a fixed length, one per voice.
+endless.npz holds the sampler's arrays and the stream's facts, replaced at once after every chunk,
+and endless_before.npz those of the chunk before; endless.json the same facts to be read; the audio
+is in files of a fixed length, one per voice.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from zoo import durable
 from zoo.audio.streaming import append, create, quantised
+from zoo.checkpoints import metadata
 from zoo.errors import BadInput
+from zoo.pretrained import npz
 from zoo.sampling.autoregressive import State
+
+STATE, BEFORE = "endless.npz", "endless_before.npz"
 
 
 @dataclass(frozen=True)
@@ -64,13 +69,13 @@ def files(folder: Path, stream: Stream, number: int) -> list[Path]:
 
 def names(folder: Path) -> list[Path]:
     """The files of any stream in a folder; the saved state first."""
-    return [folder / "endless.npz", *sorted(folder.glob("endless*_[0-9]*.wav"))]
+    return [folder / STATE, *folder.glob(BEFORE), *sorted(folder.glob("endless*_[0-9]*.wav"))]
 
 
 def describe(paths: list[Path], facts: dict[str, Any], stream: Stream) -> None:
     for voice, path in enumerate(paths):
         about = {**facts, "file": path.name, "voice": voice, "stream": asdict(stream)}
-        path.with_suffix(".json").write_text(json.dumps(about, indent=1) + "\n")
+        durable.write(path.with_suffix(".json"), json.dumps(about, indent=1) + "\n")
 
 
 def cut_back(folder: Path, stream: Stream) -> None:
@@ -97,17 +102,17 @@ def save(folder: Path, state: State, stream: Stream, facts: dict[str, Any]) -> N
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
     arrays = {f"leaf_{i}": np.frombuffer(leaf.tobytes(), np.uint8) for i, leaf in enumerate(leaves)}
     about = json.dumps({**facts, "stream": asdict(stream)}, indent=1)
-    new = folder / "endless.npz.new"
-    try:
-        with new.open("wb") as file:
-            np.savez(file, about=np.array(about), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(folder / "endless.npz")
-    except OSError as error:  # the state before stays; a full disk does not say where it is
-        new.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(folder / "endless.npz")) from error
-    (folder / "endless.json").write_text(about + "\n")
+    durable.seal(
+        folder / STATE, lambda file: np.savez(file, about=np.array(about), **arrays),
+        before=folder / BEFORE,
+    )  # fmt: skip
+    durable.write(folder / "endless.json", about + "\n")
+
+
+def forget(folder: Path) -> None:
+    """Takes away the state of a stream whose files are written anew."""
+    for name in (STATE, BEFORE):
+        (folder / name).unlink(missing_ok=True)
 
 
 def load_stream(folder: Path, facts: dict[str, Any]) -> tuple[Stream, dict[str, Any]]:
@@ -115,14 +120,14 @@ def load_stream(folder: Path, facts: dict[str, Any]) -> tuple[Stream, dict[str, 
 
     BadInput where there is none, or one of other weights.
     """
-    about = json.loads(str(_arrays(folder)["about"]))
+    about = _about(folder, _arrays(folder))
     for key in ("config", "weights_sha256"):
         if about.get(key) != facts.get(key):
             raise BadInput(
                 f"{folder} was begun with {key} {about.get(key)}, not {facts.get(key)}: give the "
                 "--checkpoint it began with, or another --out"
             )
-    return Stream(**about.pop("stream")), about
+    return about.pop("stream"), about
 
 
 def load_state(folder: Path, like: State) -> State:
@@ -132,13 +137,46 @@ def load_state(folder: Path, like: State) -> State:
     saved = [arrays[f"leaf_{i}"] for i in range(len(shapes)) if f"leaf_{i}" in arrays]
     sizes = [shape.size * shape.dtype.itemsize for shape in shapes]
     if [len(leaf) for leaf in saved] != sizes:
-        raise BadInput(f"{folder / 'endless.npz'} holds the state of another model: begin anew")
+        raise BadInput(f"{folder / STATE} holds the state of another model: begin anew")
     leaves = [jnp.asarray(leaf.view(s.dtype).reshape(s.shape)) for leaf, s in zip(saved, shapes)]
     return jax.tree.unflatten(tree, leaves)
 
 
-def _arrays(folder: Path) -> Any:
-    path = folder / "endless.npz"
-    if not path.is_file():
+def _arrays(folder: Path) -> dict[str, np.ndarray]:
+    """All that was saved last; where the disk spoilt it, what was saved a chunk before."""
+    paths = [path for path in (folder / STATE, folder / BEFORE) if path.is_file()]
+    if not paths:
         raise BadInput(f"--resume: no stream was saved in {folder}; leave it out to begin one")
-    return np.load(path, allow_pickle=False)
+    faults = []
+    for path in paths:
+        try:
+            durable.check(path)
+            return npz.read([path])
+        except (OSError, durable.Damaged, BadInput) as error:
+            faults.append(str(error))
+    raise BadInput(f"{'; '.join(faults)}: put a copy back, or begin anew with --force")
+
+
+def _about(folder: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The facts of a saved stream, its Stream under 'stream'. BadInput where they do not fit."""
+    try:
+        about = metadata.mapping(json.loads(str(arrays["about"])))
+        stream = _stream(metadata.mapping(about["stream"]))
+        if (prompt := about.get("prompt")) is not None:
+            metadata.text(metadata.mapping(prompt)["file"])
+            metadata.numbers({"seconds": prompt["seconds"]})
+    except (ValueError, KeyError, RecursionError) as error:
+        raise BadInput(f"{folder / STATE} is not as the zoo writes it ({error})") from None
+    return {**about, "prompt": about.get("prompt"), "stream": stream}
+
+
+def _stream(given: dict[str, Any]) -> Stream:
+    kinds = {"bool": (bool,), "int": (int,), "float": (float, int)}
+    names = {field.name: kinds[str(field.type)] for field in fields(Stream)}
+    if given.keys() != names.keys() or any(type(v) not in names[k] for k, v in given.items()):
+        raise metadata.Unfit("'stream' has not the fields of one")
+    stream = Stream(**given)
+    above = (stream.count, stream.sample_rate, stream.samples_per_file, stream.chunk)
+    if min(above) < 1 or max(above) > 1 << 40 or min(stream.written, stream.seed) < 0:
+        raise metadata.Unfit("'stream' has numbers of no stream")
+    return stream

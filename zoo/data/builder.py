@@ -28,8 +28,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from zoo import machine
-from zoo.data import records
+from zoo import durable, escapes, machine
+from zoo.data import descriptions, records
 from zoo.data.plans import Job, LeftOut, Plan
 from zoo.data.source import Example
 from zoo.errors import BadInput
@@ -98,7 +98,8 @@ def locked(folder: Path) -> Iterator[None]:
 def writes_told(folder: Path) -> Iterator[None]:
     """raises BadInput where records cannot be written: ArrayRecord has RuntimeErrors for that."""
     try:
-        yield
+        with durable.at(folder):
+            yield
     except RuntimeError as error:
         refused = re.search(r"write\(\) failed: ([^;]+)", str(error))
         if refused is None:
@@ -119,6 +120,7 @@ def _build(plan: Plan, root: str) -> Path:
     logging.getLogger("absl").addFilter(_no_custom_configuration)
     bar = tqdm(total=count, desc=f"preparing {plan.info.name}", unit="file", file=sys.stderr)
     splits = {split: _chunks(plan, split, tally, bar) for split, jobs in plan.jobs.items() if jobs}
+    descriptions.clear(records.directory(plan.name, root))
     builder = WaveformRecords(
         data_dir=str(Path(root).expanduser() if root else records.data_dir()),
         config=RecordsConfig(name=plan.name, plan=plan, splits=splits, listed=tally.listed),
@@ -130,6 +132,7 @@ def _build(plan: Plan, root: str) -> Path:
     with bar, quiet, writes_told(Path(builder.data_dir)):
         builder.download_and_prepare(download_config=again)
     folder = Path(builder.data_dir)
+    descriptions.seal(folder)
     print(_summary(plan, folder, len(tally.listed)), file=sys.stderr)
     return folder
 
@@ -139,6 +142,8 @@ def is_current(plan_about: Mapping[str, Any], folder: Path) -> bool:
     try:
         stored = json.loads((folder / "metadata.json").read_text())
     except (OSError, ValueError):
+        return False
+    if not isinstance(stored, dict) or not descriptions.is_whole(folder):
         return False
     return stored.get("about") == json.loads(json.dumps(dict(plan_about)))
 
@@ -267,5 +272,7 @@ def _with_list(
     """The examples; when they end, the list of rejects so far is written beside the records."""
     yield from examples
     # Names need not be UTF-8.
-    with open(folder / "rejects.csv", "w", newline="", errors="backslashreplace") as file:
-        csv.writer(file).writerows([("file", "reason"), *listed])
+    path = folder / "rejects.csv"
+    with durable.at(path), path.open("w", newline="", errors="backslashreplace") as file:
+        rows = [("file", "reason"), *listed]
+        csv.writer(file).writerows([escapes.cell(cell) for cell in row] for row in rows)

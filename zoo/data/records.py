@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from zoo import places
+from zoo.data import descriptions
 from zoo.data.source import Example
 from zoo.errors import BadInput
 
@@ -26,7 +28,7 @@ SPLITS = ("train", "validation", "test")
 
 def data_dir() -> Path:
     """Where prepared data lie: $ZOO_DATA_DIR, else ~/.local/share/waveform-zoo."""
-    return Path(os.environ.get("ZOO_DATA_DIR") or "~/.local/share/waveform-zoo").expanduser()
+    return places.data()
 
 
 def directory(name: str, root: str | os.PathLike[str] = "") -> Path:
@@ -72,6 +74,8 @@ def open_records(directory: str | os.PathLike[str], split: str) -> Records:
     folder = Path(directory)
     if not (folder / "dataset_info.json").is_file():
         raise BadInput(f"No records in {folder}: prepare the data set first.")
+    if spoilt := descriptions.damage(folder):
+        raise BadInput(f"{folder / spoilt} is damaged: prepare the data again, or restore a copy.")
     import tensorflow_datasets as tfds
 
     builder = tfds.builder_from_directory(folder)

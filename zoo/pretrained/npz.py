@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from zoo.errors import BadInput
 
+# What zipfile, zlib and NumPy's parser of headers raise on damaged bytes, by what was hit.
+BROKEN = (
+    ValueError, EOFError, KeyError, TypeError, IndexError, SyntaxError, OverflowError, MemoryError,
+    NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
 LIMIT = 4 << 30  # bytes of all arrays together
 
 
@@ -19,12 +27,12 @@ def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     for path in paths:
         try:
             result |= _read(path)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, *BROKEN) as error:
             raise BadInput(f"{path} is no sound npz ({error}): obtain it anew") from error
     return result
 
 
-def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write(path: Path | IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
     """Such a file. np.savez would mistake an array called 'file' for its own argument."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays.items():

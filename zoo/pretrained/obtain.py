@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
+from zoo import durable, places
 from zoo.errors import BadInput
 from zoo.pretrained import npz
 from zoo.pretrained.index import Arrays, File, Published
@@ -31,8 +32,7 @@ MOST = 4 << 30  # bytes that are fetched of a file whose size its publisher does
 def folder() -> Path:
     """Where weights are kept and looked for: $ZOO_WEIGHTS_DIR, else the user's cache."""
     own = os.environ.get("ZOO_WEIGHTS_DIR")
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(own or f"{cache}/waveform-zoo/weights").expanduser()
+    return Path(own).expanduser() if own else places.cache() / "weights"
 
 
 def arrays(published: Published, at: str | Path | None = None) -> Arrays:
@@ -44,9 +44,11 @@ def arrays(published: Published, at: str | Path | None = None) -> Arrays:
     kept = folder() / f"{published.name}-{published.fingerprint}.npz"
     if at is None and kept.is_file():
         try:
+            durable.check(kept)
             return npz.read([kept])
-        except BadInput:
-            kept.unlink()  # cut short or damaged: obtained anew
+        except (OSError, durable.Damaged, BadInput):
+            with contextlib.suppress(OSError):
+                kept.unlink()  # cut short, damaged or of an earlier form: obtained anew
     with tempfile.TemporaryDirectory(prefix="zoo-weights-") as temporary:
         room = Path(temporary)
         found = _lying(published, Path(at).expanduser() if at else folder(), room)
@@ -69,14 +71,10 @@ def _read(published: Published, files: dict[File, Path]) -> Arrays:
 
 def _keep(result: Arrays, kept: Path) -> None:
     """Writes the arrays, whole or not at all; a full disk is no reason to stop."""
-    new = kept.with_name(f".{kept.name}.{os.getpid()}")
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        npz.write(new, result)
-        new.replace(kept)
+        durable.seal(kept, lambda file: npz.write(file, result))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            new.unlink()
         print(f"cannot keep the weights in {kept.parent}: {error.strerror}", file=sys.stderr)
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
+from zoo.data import descriptions
 from zoo.data.builder import features, locked, writes_told
 from zoo.data.score_render import takes
 from zoo.data.score_render.melody_split import split_pieces
@@ -102,8 +103,9 @@ def build(source: ScoreRender) -> None:
     began = time.monotonic()
     font = load_font(source.font())
     with locked(source.directory.parent):
-        if (source.directory / "dataset_info.json").is_file():
+        if descriptions.is_whole(source.directory):
             return
+        descriptions.clear(source.directory)
         tfds.disable_progress_bar()
         known = source.name in ScoreRenderBuilder.builder_configs
         builder = ScoreRenderBuilder(
@@ -115,6 +117,7 @@ def build(source: ScoreRender) -> None:
         quiet = contextlib.redirect_stdout(io.StringIO())  # TFDS chats
         with quiet, writes_told(Path(builder.data_dir)):
             builder.download_and_prepare(download_config=again)
+        descriptions.seal(source.directory)
     tally = builder.builder_config.tally
     print(_summary(source, tally, time.monotonic() - began, font.path.name), file=sys.stderr)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
-import os
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from zoo import durable
 from zoo.errors import BadInput
 
 FOLDERS = ("bach", "beethoven", "haydn", "monteverdi", "mozart", "schumann_robert")
@@ -208,7 +208,7 @@ def cached_pieces(folder: Path) -> list[Piece]:
     """`read_pieces`, kept in a folder between builds; parsing takes some seconds."""
     version = importlib.metadata.version("music21")
     path = folder / f"pieces-{version}-{READER}.npz"
-    if not path.is_file():
+    if not durable.is_sound(path):
         folder.mkdir(parents=True, exist_ok=True)
         _save(path, read_pieces())
     return _load(path)
@@ -217,17 +217,14 @@ def cached_pieces(folder: Path) -> list[Piece]:
 def _save(path: Path, pieces: list[Piece]) -> None:
     names = [(piece.name, piece.repertoire, piece.mode) for piece in pieces]
     tables = [[*piece.parts, piece.bars] for piece in pieces]
-    aside = path.with_suffix(f".{os.getpid()}.tmp")
-    with open(aside, "wb") as file:
-        np.savez(
-            file,
-            names=np.array(names),
-            counts=np.array([len(table) for table in tables]),
-            lengths=np.array([len(part) for table in tables for part in table]),
-            notes=np.concatenate([part for table in tables for part in table[:-1]]),
-            bars=np.concatenate([table[-1] for table in tables]),
-        )
-    os.replace(aside, path)
+    arrays = {
+        "names": np.array(names),
+        "counts": np.array([len(table) for table in tables]),
+        "lengths": np.array([len(part) for table in tables for part in table]),
+        "notes": np.concatenate([part for table in tables for part in table[:-1]]),
+        "bars": np.concatenate([table[-1] for table in tables]),
+    }
+    durable.seal(path, lambda file: np.savez(file, **arrays))
 
 
 def _load(path: Path) -> list[Piece]:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import records
+from zoo.data import descriptions, records
 from zoo.data.note_rolls import none
 from zoo.data.score_render.orchestration import FAMILIES, STEMS, TAGS
 from zoo.data.score_render.performance import VERSION
@@ -112,7 +112,7 @@ class ScoreRender:
 
     def prepare(self) -> None:
         """Renders the data set where it is missing; goes on where a killed build stood."""
-        if (self.directory / "dataset_info.json").is_file():
+        if descriptions.is_whole(self.directory):
             return self._check_font()
         package_folder("music21"), package_folder("pretty_midi")
         from zoo.data.score_render.builder import build

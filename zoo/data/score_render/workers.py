@@ -14,7 +14,6 @@ import queue
 import subprocess
 import sys
 import traceback
-import zipfile
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import machine
+from zoo import durable, machine
 from zoo.data.score_render.takes import Job, examples
 from zoo.data.source import Example
 
@@ -90,6 +89,8 @@ class Workers:
             raise RuntimeError(f"the process that rendered {job.name} has died") from error
         finally:
             self._idle.put(worker)
+        if isinstance(failure, OSError):  # a full disk, for one
+            raise failure
         if failure:
             raise RuntimeError(f"rendering {job.name} failed:\n{failure}")
         return path
@@ -107,10 +108,7 @@ def save(path: Path, rendered: Rendered) -> None:
         for key, value in example.items():
             inner = value if isinstance(value, dict) else {"": value}
             arrays |= {f"{index}/{key}/{name}": np.asarray(v) for name, v in inner.items()}
-    aside = path.with_suffix(f".{os.getpid()}.tmp")
-    with open(aside, "wb") as file:
-        np.savez(file, **arrays)
-    os.replace(aside, path)
+    durable.seal(path, lambda file: np.savez(file, **arrays))
 
 
 def load(path: Path) -> Rendered:
@@ -131,11 +129,11 @@ def load(path: Path) -> Rendered:
 
 
 def _whole(path: Path) -> bool:
-    return path.is_file() and zipfile.is_zipfile(path)
+    return durable.is_sound(path)
 
 
 def _serve() -> None:
-    """Answers each (job, path) on standard input with None, or with the text of its error."""
+    """Answers each (job, path) on standard input: None, an OSError, or the text of its error."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing else may write into the pipe
     while True:
@@ -146,6 +144,8 @@ def _serve() -> None:
         try:
             save(Path(path), examples(job))
             failure = None
+        except OSError as error:
+            failure = error
         except Exception:
             failure = traceback.format_exc()
         pickle.dump(failure, answers)
