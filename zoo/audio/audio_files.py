@@ -18,6 +18,7 @@ import numpy as np
 from zoo.audio import channels as channel_maps
 from zoo.audio import ogg_pages
 from zoo.audio.probing import GIVE, Probe, probe
+from zoo.audio.silently import silently
 from zoo.errors import BadInput
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au")
@@ -187,10 +188,10 @@ def _decoded(file: Probe, block: int, partial: bool, meter: Meter) -> Iterator[n
         raise BadInput(f"{file.path} is {gap}; get it again.")
     block = min(block, 4096) if partial else block  # what a broken block holds is lost
     try:
-        with soundfile.SoundFile(str(file.path)) as sound:
+        with silently(soundfile.SoundFile, str(file.path)) as sound:
             while meter.frames < file.frames:
                 wanted = min(block, file.frames - meter.frames)
-                piece = sound.read(wanted, dtype="float32", always_2d=True)
+                piece = silently(sound.read, wanted, dtype="float32", always_2d=True)
                 if not len(piece):
                     break
                 _check(piece, file, meter)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.audio import mp3_frames, ogg_pages
+from zoo.audio.silently import silently
 from zoo.errors import BadInput
 
 GIVE = "give wav, flac, ogg or mp3"
@@ -74,7 +75,7 @@ def _opened(path: Path) -> Probe:
     import soundfile
 
     try:
-        info = soundfile.info(str(path))
+        info = silently(soundfile.info, str(path))
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split()).rsplit(": ", 1)[-1].rstrip(".")
         reason = reason.replace(NO_FILE, "Format not recognised")  # it is there: see `probe`
