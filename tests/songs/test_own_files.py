@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from zoo import escapes
 from zoo.audio.probing import probe
 from zoo.errors import BadInput
 from zoo.songs import own_files
@@ -104,3 +105,45 @@ def test_a_full_disk_leaves_no_half_of_the_results(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert [path.name for path in tmp_path.iterdir()] == ["old.json"]
     assert caught.value.filename == str(tmp_path)
+
+
+NAMES = ["CON", "nul", "a:b", "a?b", "a*b", "a|b", "n" * 250, "n" * 251, "=1+1", "$x{", "<b>",
+         "\x1b[2J", "a\nb", "tail.. ", "日" * 83]  # fmt: skip
+
+
+def test_outputs_have_names_that_every_system_takes_and_that_differ(tmp_path):
+    paths = [tmp_path / f"{name}.wav" for name in NAMES]
+    for path in paths:
+        path.write_bytes(b"")
+    names = list(own_files.named(paths).values())
+    assert len(set(names)) == len(NAMES)
+    for name in names:
+        assert name == escapes.file_name(name)
+        (tmp_path / "out" / name).mkdir(parents=True)
+        (tmp_path / "out" / f"{name}_0.json.partial").write_text("")
+
+
+@pytest.mark.parametrize("samples", [1, 2, 100, 799])
+def test_a_click_gets_no_tags(tmp_path, samples):
+    soundfile.write(tmp_path / "click.wav", np.ones(samples) * 0.5, 8000)
+    with pytest.raises(BadInput, match=r"lasts [0-9.]+ ms: give 0.1 s or more"):
+        own_files.long_enough(tmp_path / "click.wav", 8000, own_files.SHORTEST)
+    soundfile.write(tmp_path / "sound.wav", np.ones(800) * 0.5, 8000)
+    own_files.long_enough(tmp_path / "sound.wav", 8000, own_files.SHORTEST)
+
+
+def test_what_is_told_of_files_is_one_line_each(tmp_path, capsys):
+    soundfile.write(tmp_path / "\x1b[2Ja\nb.wav", np.zeros(9), 8000)
+    told = []
+
+    def act(path, name):
+        told.append(name)
+        if len(told) == 1:
+            raise BadInput(f"{path} is odd")
+        return f"{path.name}: fine"
+
+    assert own_files.for_each([str(tmp_path)], tmp_path / "out", act) == 2
+    own_files.for_each([str(tmp_path)], tmp_path / "out", act)
+    out, err = capsys.readouterr()
+    assert out.count("\n") == err.count("\n") == 1
+    assert "\x1b" not in out + err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from zoo import durable, escapes
 from zoo.data.source import Example, Info
 
 Batch = dict[str, np.ndarray]
@@ -126,18 +127,35 @@ def save_report(report: Report, folder: str | Path) -> Path:
     for name, rows in report.tables.items():
         write_table(folder / f"{name}.csv", rows)
     for name, make in report.figures.items():
-        make().savefig(folder / f"{name}.png", dpi=150, bbox_inches="tight")
+        draw(make, folder / f"{name}.png", dpi=150, bbox_inches="tight")
     for name, write in report.files.items():
         write(folder / name)
     summary = {key: getattr(report, key) for key in ("protocol", "metrics", "counts")}
-    (folder / "report.json").write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    durable.write_json(folder / "report.json", summary, indent=2)
     return folder
+
+
+def draw(make: Figure, path: str | Path, **how: Any) -> bool:
+    """Makes a figure and writes it; where it cannot be drawn, a line says so and work goes on.
+
+    raises OSError where the place takes no file.
+    """
+    try:
+        with durable.at(path):
+            make().savefig(path, **how)
+    except OSError:
+        raise
+    except Exception as error:  # matplotlib's own, of whatever a name or number did to it
+        told = escapes.line(f"{path} is left out: {type(error).__name__}: {error}")
+        print(told[:300], file=sys.stderr)
+        return False
+    return True
 
 
 def write_table(path: str | Path, rows: list[dict]) -> None:
     """Rows as CSV; columns in the order in which they first appear."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
+    with durable.at(path), Path(path).open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
+        writer.writerow({column: escapes.cell(column) for column in columns})
+        writer.writerows({key: escapes.cell(value) for key, value in row.items()} for row in rows)

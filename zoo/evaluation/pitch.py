@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from zoo.evaluation.base import (
     Predict,
     Progress,
     Report,
+    draw,
     first,
     in_batches,
     to_float,
@@ -102,9 +104,8 @@ class Pitch:
                 for t, f, c in zip(times, hertz, confidence)
             ],
         )
-        curve_figure(times, hertz, confidence).savefig(
-            folder / "f0.png", dpi=120, bbox_inches="tight"
-        )
+        picture = partial(curve_figure, times, hertz, confidence)
+        draw(picture, folder / "f0.png", dpi=120, bbox_inches="tight")
         return f"{Path(path).name}: {summary(hertz, confidence)}; in {folder / 'f0.csv'}"
 
     def _sentence(self, info: Info) -> str:

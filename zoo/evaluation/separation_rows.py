@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo import escapes
 from zoo.evaluation.base import Figure, finite
 from zoo.metrics.separation_tables import (
     METRICS,
@@ -99,7 +100,7 @@ def box_plot(per_track: Sequence[Row]) -> Figure:
         figure = Figure(figsize=(1.5 + 1.2 * len(stems), 4))
         axes = figure.add_subplot()
         axes.boxplot(values, widths=0.5)
-        axes.set_xticks(range(1, len(stems) + 1), stems)
+        axes.set_xticks(range(1, len(stems) + 1), map(escapes.label, stems))
         axes.set_ylabel("SDR (dB), median of each track")
         axes.spines[["top", "right"]].set_visible(False)
         return figure

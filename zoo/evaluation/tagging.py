@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from zoo import escapes
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
@@ -17,6 +19,7 @@ from zoo.evaluation.base import (
     Predict,
     Progress,
     Report,
+    draw,
     paired,
     sound,
 )
@@ -119,7 +122,8 @@ class Tagging:
         folder.mkdir(parents=True, exist_ok=True)
         write_csv(taggram, folder / "tags.csv")
         write_json(taggram, folder / "tags.json")
-        taggram_figure(taggram).savefig(folder / "taggram.png", dpi=120, bbox_inches="tight")
+        picture = partial(taggram_figure, taggram)
+        draw(picture, folder / "taggram.png", dpi=120, bbox_inches="tight")
         write_page(taggram, folder / "page.html", path)
         top = ", ".join(f"{label} {score:.2f}" for label, score in taggram.top(5))
         return f"{Path(path).name}: {top}; {taggram.duration:.1f} s, look at {folder / 'page.html'}"
@@ -215,7 +219,7 @@ def tag_bars(rows: Sequence[dict]) -> Figure:
             )
             axes.set(xlim=(0, 1), xlabel=title, ylim=(-0.6, len(shown) - 0.4))
             axes.spines[["top", "right"]].set_visible(False)
-        left.set_yticks(range(len(shown)), [row["tag"] for row in shown], fontsize=8)
+        left.set_yticks(range(len(shown)), [escapes.label(row["tag"]) for row in shown], fontsize=8)
         figure.tight_layout()
         return figure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from zoo.audio.probing import probe
 from zoo.data.note_rolls import Notes, none, rolls
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Predict, Progress, Report, sound, write_table
+from zoo.evaluation.base import Predict, Progress, Report, draw, sound, write_table
 from zoo.metrics.notes import all_note_f1, frame_f1
 from zoo.pages.piano_roll import roll_figure, write_page
 from zoo.songs.midi_files import write_midi
@@ -112,7 +113,7 @@ class Transcription:
         folder.mkdir(parents=True, exist_ok=True)
         write_midi(folder / "notes.mid", notes)
         write_table(folder / "notes.csv", table(notes))
-        roll_figure(notes, seconds).savefig(folder / "roll.png", dpi=110)
+        draw(partial(roll_figure, notes, seconds), folder / "roll.png", dpi=110)
         write_page(folder / "page.html", path, notes, seconds)
         count = len(notes["pitch"])
         return (

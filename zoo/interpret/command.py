@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from zoo import durable, escapes
 from zoo.errors import BadInput
 from zoo.interpret import activation, drawing, excitation, filters, layers
 from zoo.runs.trained import Trained
@@ -93,15 +94,16 @@ KINDS: dict[str, Callable[[Trained, Path, Choices], Iterator[str]]] = {
 
 
 def plain(name: str) -> str:
-    return name.replace("/", "_")
+    return escapes.file_name(name)
 
 
 def picture(path: Path, figure: Any, about: str) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100, bbox_inches="tight")
+    with durable.at(path):
+        figure.savefig(path, dpi=100, bbox_inches="tight")
     return f"{path}: {about}"
 
 
 def archive(path: Path, numbers: dict[str, np.ndarray]) -> str:
-    np.savez_compressed(path, **numbers)
+    durable.write_with(path, lambda file: np.savez_compressed(file, **numbers))
     return f"{path}: {len(numbers)} arrays, " + ", ".join(list(numbers)[:3]) + ", ..."

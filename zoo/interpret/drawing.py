@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo import escapes
 from zoo.interpret.filters import Bank, mel_curve, spread
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def image_figure(image: np.ndarray, waves: np.ndarray, rate: int, title: str | N
     box = axes.legend(loc="upper left", labelcolor="white", fontsize=8).get_frame()
     box.set(facecolor="black", edgecolor="none", alpha=0.6)
     if title:
-        axes.set_title(title, fontsize=10, loc="left", color="0.25")
+        axes.set_title(escapes.label(title), fontsize=10, loc="left", color="0.25")
     for column, index in enumerate(spread(waves.shape[1], 8)):
         small = figure.add_subplot(grid[1, column])
         small.plot(waves[:, index], color=ACCENT, linewidth=0.8)
@@ -100,7 +101,7 @@ def overview(every: Sequence[Excited]) -> Any:
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes, excited in zip(grid.flat, every):
         spectra(axes, excited.image, excited.rate)
-        axes.set_title(excited.layer, fontsize=9)
+        axes.set_title(escapes.label(excited.layer), fontsize=9)
     for axes in grid.flat[len(every) :]:
         axes.set_visible(False)
     figure.supxlabel("filter, sorted by frequency (dashed: mel-spaced)", fontsize=9)
@@ -118,7 +119,7 @@ def tags_figure(found: Excitations) -> Any:
         axes.plot(places, gates.overall[order], color="black", linewidth=1.4)
         axes.set(ylim=(-0.02, 1.02), xlim=(1, max(2, len(order))))
         axes.locator_params(axis="x", integer=True, nbins=5)
-        axes.set_title(f"{name}: {gates.spread.mean():.3f} between tags", fontsize=9)
+        axes.set_title(f"{escapes.label(name)}: {gates.spread.mean():.3f} between tags", fontsize=9)
     figure.supxlabel("channel, sorted by its mean gate (black); a line per tag", fontsize=9)
     figure.supylabel("excitation", fontsize=9)
     return figure
@@ -133,8 +134,8 @@ def loudness_figure(found: Excitations) -> Any:
         axes.plot(found.level, mean, "o-", color="black", markersize=3, linewidth=1.4)
         axes.set(ylim=(-0.02, 1.02))
         rising = int((gates.correlation > 0).sum())
-        label = f"{name}: r {gates.together:+.2f}; {rising} of {len(gates.overall)} rise"
-        axes.set_title(label, fontsize=9)
+        told = f"r {gates.together:+.2f}; {rising} of {len(gates.overall)} rise"
+        axes.set_title(f"{escapes.label(name)}: {told}", fontsize=9)
     figure.supxlabel("loudness of the segment (RMS, dB), a line per channel", fontsize=9)
     figure.supylabel("excitation", fontsize=9)
     return figure
@@ -150,7 +151,7 @@ def spread_figure(found: Excitations) -> Any:
     axes.boxplot(list(spreads.values()), showfliers=False, medianprops={"color": ACCENT})
     places = range(1, len(spreads) + 1)
     axes.plot(places, [s.mean() for s in spreads.values()], "o-", color="black", markersize=4)
-    axes.set_xticks(places, spreads, rotation=30, fontsize=8)
+    axes.set_xticks(places, map(escapes.label, spreads), rotation=30, fontsize=8)
     axes.set_ylabel("deviation between tags")
     axes.set_ylim(bottom=0)
     axes.spines[["top", "right"]].set_visible(False)

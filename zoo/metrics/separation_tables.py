@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo import durable
 from zoo.errors import BadInput
 from zoo.metrics.bss_eval import Scores, bss_eval
 
@@ -104,7 +105,7 @@ def target_tables(
 def write_table(path: Path, table: TrackTable) -> None:
     """One track's table as museval's JSON (which spells an undefined ratio NaN)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(table, indent=2))
+    durable.write(path, json.dumps(table, indent=2))
 
 
 def read_tables(folder: Path) -> dict[str, TrackTable]:

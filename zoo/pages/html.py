@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 from pathlib import Path
 from typing import Any
+
+from zoo import durable, escapes
 
 PLAYABLE = {".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".flac": "audio/flac", ".wav": "audio/wav"}
 EMBED_BYTES = 6_000_000  # of audio that a page may carry; beyond, it links to the file
@@ -28,8 +29,8 @@ def write(path: str | Path, template: str, title: str, source: str, data: dict[s
     """Writes a template with its {{title}}, {{source}} (an address) and {{data}} (JSON) filled."""
     # "<" would let a text called "</script>" end the script.
     text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    page = template.replace("{{title}}", html.escape(title))
-    page = page.replace("{{source}}", html.escape(source, quote=True))
+    page = template.replace("{{title}}", escapes.html(title))
+    page = page.replace("{{source}}", escapes.html(source))
     path = Path(path)
-    path.write_text(page.replace("{{data}}", text), encoding="utf-8")
+    durable.write(path, page.replace("{{data}}", text))
     return path

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from zoo import escapes
+
 
 def text(value: Any) -> str:
-    return html.escape(str(value), quote=True)
+    return escapes.html(value)
 
 
 def tag(name: str, *inside: str, **attributes: Any) -> str:

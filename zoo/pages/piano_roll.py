@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo import escapes
 from zoo.data.note_rolls import Notes
 from zoo.pages import html
 
@@ -38,7 +39,7 @@ def compared_figure(versions: Mapping[str, Notes], seconds: float) -> Any:
     rows = figure.subplots(len(versions), 1, squeeze=False, sharex=True)[:, 0]
     for (name, notes), axes in zip(versions.items(), rows):
         _draw(axes, notes, (0.0, seconds), compass)
-        axes.set_title(name, loc="left", fontsize=9)
+        axes.set_title(escapes.label(name), loc="left", fontsize=9)
     axes.set_xlabel("s", fontsize=8)
     return figure
 

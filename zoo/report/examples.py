@@ -7,6 +7,7 @@ its objects offer; see KINDS.
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from zoo import escapes
 from zoo.audio.streaming import stream_to_wav
 from zoo.data.source import Example
 from zoo.errors import BadInput
@@ -35,7 +37,16 @@ def make(found: Trained, directory: Path) -> None:
         return
     for offers, act in KINDS:
         if offers(found):
-            act(found, Path(directory))
+            shown(act, found, Path(directory))
+
+
+def shown(act: Callable[[Trained, Path], None], found: Trained, directory: Path) -> None:
+    """Acts; where that fails, a line says so: the scores are made, and the page is to come."""
+    try:
+        act(found, directory)
+    except Exception as error:
+        told = escapes.line(f"left out by {act.__name__}: {type(error).__name__}: {error}")
+        print(told[:300], file=sys.stderr)
 
 
 def separates(found: Trained) -> bool:
@@ -66,9 +77,9 @@ def write_stems(found: Trained, directory: Path) -> None:
     folder = directory / "samples" / "stems" / safe(track)
     write_wav(folder / "mixture.wav", mix, rate)
     for name, audio in zip(how.stems, estimates):
-        write_wav(folder / f"{name}.wav", audio, rate)
+        write_wav(folder / f"{safe(name)}.wav", audio, rate)
     for name, audio in zip(how.sources, references):
-        write_wav(folder / f"{name}.reference.wav", audio, rate)
+        write_wav(folder / f"{safe(name)}.reference.wav", audio, rate)
 
 
 def while_training(found: Trained, directory: Path) -> list[Path]:
@@ -161,4 +172,4 @@ def step_folder(found: Trained, directory: Path) -> Path:
 
 def safe(name: str) -> str:
     """A track's name as the name of a folder."""
-    return re.sub(r"[^\w .()&,'+-]+", "_", name).strip(". ") or "track"
+    return escapes.file_name(re.sub(r"[^\w .()&,'+-]+", "_", name).strip(". ") or "track")

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from zoo import durable
 from zoo.data.note_rolls import shifted
 from zoo.data.source import Example
 from zoo.errors import BadInput
@@ -162,8 +163,9 @@ def described(record: Example, labels: Sequence[str]) -> str:
 def save(figure: Any, path: Path, **about: Any) -> None:
     """A figure, and what is to be said about it in a JSON beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150, bbox_inches=contents(figure))
-    path.with_suffix(".json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    with durable.at(path):
+        figure.savefig(path, dpi=150, bbox_inches=contents(figure))
+    durable.write(path.with_suffix(".json"), json.dumps(about, indent=1) + "\n")
 
 
 def contents(figure: Any) -> Any:

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from zoo import durable
 from zoo.pages import charts
 from zoo.pages.html import data_uri
 from zoo.pages.markup import (
@@ -56,9 +57,7 @@ def write(directory: Path) -> Path:
         f"{''.join(parts)}</main><script>{SCRIPT}</script></body></html>\n"
     )
     path = run.directory / "report.html"
-    new = path.with_suffix(".new")
-    new.write_text(page, encoding="utf-8")
-    new.replace(path)
+    durable.write(path, page)
     return path
 
 

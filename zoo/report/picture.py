@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo import escapes
 from zoo.errors import BadInput
 
 RANGE = 70  # dB below the mixture's loudest point that are drawn
@@ -49,7 +50,7 @@ def spectrograms(files: list[Path]) -> Any:
             vmax=top,
         )  # fmt: skip
         axes.set_yticks([])
-        axes.set_ylabel(file.stem, rotation=0, ha="right", va="center")
+        axes.set_ylabel(escapes.label(file.stem), rotation=0, ha="right", va="center")
         axes.spines[:].set_visible(False)
     axes.set_xlabel("seconds")
     return figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import tempfile
 import time
@@ -14,6 +13,7 @@ from typing import Any
 import jax
 from tqdm import tqdm
 
+from zoo import durable
 from zoo.data.records import NoSplit
 from zoo.data.source import Source
 from zoo.errors import BadInput
@@ -167,9 +167,7 @@ def seconds_of(directory: Path | None) -> float | None:
 
 def write(path: Path, row: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n")
-    new.replace(path)
+    durable.write_json(path, row)
 
 
 def summary(report: Report, monitor: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from zoo import catalog
+from zoo import catalog, durable
 from zoo.catalog import Entry, Row
 from zoo.errors import BadInput
 from zoo.pages.markup import duration
@@ -40,9 +40,7 @@ def render(root: Path | None = None, results: Path | None = None) -> list[Path]:
     paths = []
     for path, text in texts(root, results).items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(path.name + ".new")
-        new.write_text(text, encoding="utf-8")
-        new.replace(path)
+        durable.write(path, text)
         paths.append(path)
     return paths
 

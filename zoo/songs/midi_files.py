@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo import durable
 from zoo.data.note_rolls import Notes
 
 TICKS = 500  # a quarter note; at 120 quarters a minute a tick is a millisecond
@@ -24,7 +25,7 @@ def write_midi(path: str | Path, notes: Notes, program: int = 0) -> Path:
     track += b"\x00\xff\x2f\x00"
     header = b"MThd" + struct.pack(">IHHH", 6, 0, 1, TICKS)
     path = Path(path)
-    path.write_bytes(header + b"MTrk" + struct.pack(">I", len(track)) + track)
+    durable.write(path, header + b"MTrk" + struct.pack(">I", len(track)) + track)
     return path
 
 

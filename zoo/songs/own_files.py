@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from zoo import durable, escapes
 from zoo.audio import audio_files
 from zoo.audio.probing import probe
 from zoo.audio.streaming import stream_to_wav
@@ -30,6 +31,7 @@ from zoo.runs.trained import Trained
 from zoo.songs.stem_files import refuse_overwrite, separate_file
 
 LONGEST = (2**32 - 4096) // 2  # samples of 16 bits: a WAV file counts its bytes in 32 bits
+SHORTEST = 0.1  # seconds of which tags, notes or a pitch may be told; less is a click
 CHUNK = 16_384  # samples handed out at a time: how far Ctrl-C can lag behind
 SONG = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of song [{elapsed}<{remaining}]"
 
@@ -49,7 +51,7 @@ def predict(trained: Trained, inputs: Sequence[str], out: Path, *, force: bool) 
     info = trained.experiment.data.source.info
 
     def one(path: Path, name: str) -> str:
-        long_enough(path, info.sample_rate)
+        long_enough(path, info.sample_rate, SHORTEST)
         with whole_or_absent(fresh(out / name, force)) as folder:
             return evaluation.predict_file(run, path, folder, info)
 
@@ -79,7 +81,7 @@ def sound(trained: Trained, options: argparse.Namespace) -> int:
         return for_each(options.input, options.out, partial(generate, trained, options))
     if transforms:
         raise BadInput(f"{trained.config.name} transforms audio: give it some with --input")
-    print(generate(trained, options))
+    print(escapes.line(generate(trained, options)))
     return 0
 
 
@@ -88,11 +90,11 @@ def for_each(inputs: Sequence[str], out: Path, act: Callable[[Path, str], str]) 
     rejected = 0
     for path, name in named(audio_files.find(inputs)).items():
         try:
-            print(act(path, name), flush=True)
+            print(escapes.line(act(path, name)), flush=True)
         except BadInput as error:
             rejected += 1
             whose = "" if path.name in str(error) else f"{path.name}: "
-            print(f"rejected: {whose}{error}", file=sys.stderr)
+            print(escapes.line(f"rejected: {whose}{error}"), file=sys.stderr)
         finally:
             with contextlib.suppress(OSError):
                 (out / name).rmdir()  # nothing came of it; a folder that holds something stays
@@ -103,19 +105,28 @@ def named(paths: Sequence[Path]) -> dict[Path, str]:
     """What the output of each file is called: its stem, or more of its path where two share it."""
     root = Path(os.path.commonpath([path.absolute().parent for path in paths]))
     below = {path: path.absolute().relative_to(root) for path in paths}
-    names = {path: path.stem for path in paths}
-    for path, name in names.items():
-        if name in (".", ".."):  # of '...wav': no folder of ours
-            names[path] = path.name
-    for longer in (lambda path: str(below[path].with_suffix("")), lambda path: str(below[path])):
+    stems = {path: path.name if path.stem in (".", "..") else path.stem for path in paths}
+    names = {path: escapes.file_name(stem) for path, stem in stems.items()}
+    for longer in (
+        lambda path: str(safe(below[path].with_suffix(""))),
+        lambda path: str(safe(below[path])),
+        lambda path: f"{safe(below[path])}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}",
+    ):
         often = Counter(names.values())
         names = {path: longer(path) if often[name] > 1 else name for path, name in names.items()}
     return names
 
 
-def long_enough(path: Path, rate: int) -> None:
-    """Refuses a file of which nothing is left at the model's rate."""
+def safe(path: Path) -> Path:
+    """A relative path of which every part is a name on any system, with room for endings."""
+    return Path(*map(escapes.file_name, path.parts))
+
+
+def long_enough(path: Path, rate: int, least: float = 0.0) -> None:
+    """Refuses a file of which nothing is left at the model's rate, or less than `least` seconds."""
     file = probe(path)
+    if file.seconds < least:
+        raise BadInput(f"{path} lasts {1000 * file.seconds:.3g} ms: give {least} s or more")
     if audio_files.length(file, rate) < 1:
         raise BadInput(f"{path} holds {file.frames} samples, nothing at {rate:,} Hz: too short")
 
@@ -131,7 +142,9 @@ def separate(trained: Trained, options: argparse.Namespace, path: Path, name: st
     folder = options.out / name
     long_enough(path, how.rate)
     song = probe(path)
-    with tqdm(total=song.seconds, desc=path.name, leave=False, bar_format=SONG) as bar:
+    with tqdm(
+        total=song.seconds, desc=escapes.line(path.name), leave=False, bar_format=SONG
+    ) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.update(done / song.rate - bar.n)
@@ -248,9 +261,7 @@ def whole_or_absent(folder: Path) -> Iterator[Path]:
 
 
 def write_facts(path: Path, facts: dict[str, Any]) -> None:
-    new = path.with_name(path.name + ".new")
-    new.write_text(json.dumps(facts, indent=1) + "\n")
-    new.replace(path)
+    durable.write(path, json.dumps(facts, indent=1) + "\n")
 
 
 def sha256(path: Path) -> str:

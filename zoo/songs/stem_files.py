@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from zoo import durable, escapes
 from zoo.audio.audio_writing import room_for
 from zoo.audio.blocks import Song, open_song, read_blocks, reblock
 from zoo.errors import BadInput
@@ -49,7 +50,7 @@ def separate_file(
     song, heard = as_stereo(open_song(path), how)
     chosen = _chosen(stems, how)
     ending, container, subtype = FORMATS[form] if form in FORMATS else _refuse_format(form)
-    files = {name: Path(folder) / f"{name}{ending}" for name in chosen}
+    files = {name: Path(folder) / f"{escapes.file_name(name)}{ending}" for name in chosen}
     refuse_overwrite([*files.values(), Path(folder) / "info.json"], force)
     Path(folder).mkdir(parents=True, exist_ok=True)
     meter = _Meter(how.stems)
@@ -83,7 +84,7 @@ def separate_file(
         **meter.summary(),
         **(about or {}),
     }
-    (Path(folder) / "info.json").write_text(json.dumps(facts, indent=2) + "\n")
+    durable.write(Path(folder) / "info.json", json.dumps(facts, indent=2) + "\n")
     return facts
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo import durable, escapes
 from zoo.audio.audio_files import SILENCE
 from zoo.audio.blocks import Blocks, open_song, read_blocks, remix, resample
 from zoo.errors import BadInput
@@ -105,9 +106,9 @@ def tag_file(predict: Predict, path: str | Path, how: Listener, labels: Iterable
 
 def write_csv(taggram: Taggram, path: str | Path) -> None:
     """A line per segment: its start in seconds, then one score per tag."""
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
+    with durable.at(path), Path(path).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["time", *taggram.labels])
+        writer.writerow(["time", *map(escapes.cell, taggram.labels)])
         for time, scores in zip(taggram.times, taggram.scores):
             writer.writerow([f"{time:.3f}", *(f"{score:.6f}" for score in scores)])
 
@@ -120,7 +121,7 @@ def write_json(taggram: Taggram, path: str | Path, count: int | None = None) -> 
         "segments": len(taggram.times),
         "tags": {label: round(score, 6) for label, score in taggram.top(count)},
     }
-    Path(path).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    durable.write(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
 
 
 def taggram_figure(taggram: Taggram, count: int = 15):
@@ -139,7 +140,7 @@ def taggram_figure(taggram: Taggram, count: int = 15):
         vmin=0,
         cmap="magma",
     )
-    image.set_yticks(range(len(rows)), [label for label, _ in top])
+    image.set_yticks(range(len(rows)), [escapes.label(label) for label, _ in top])
     image.invert_yaxis()
     image.xaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{int(s // 60)}:{int(s % 60):02}"))
     image.set_xlabel("time (min:s)")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import math
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
+
+from zoo import durable, escapes
 
 
 class Log:
@@ -30,7 +35,9 @@ class Log:
         if board:
             from tensorboardX import SummaryWriter  # costs a third of a second to import
 
-            self.board = SummaryWriter(str(directory / "tensorboard"), purge_step=start + 1)
+            hush_writers()
+            with durable.at(directory / "tensorboard"):
+                self.board = SummaryWriter(str(directory / "tensorboard"), purge_step=start + 1)
         self.bar = tqdm(
             initial=start, total=steps, unit="step", dynamic_ncols=True, smoothing=0.05,
             file=sys.stderr, mininterval=0.5 if sys.stderr.isatty() else 10.0,
@@ -46,7 +53,7 @@ class Log:
             return
         clean = {k: float(v) if math.isfinite(v) else None for k, v in values.items()}
         line = {"step": step, "time": round(time.time(), 3), **clean}
-        with self.path.open("a") as file:
+        with durable.at(self.path), self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
         # Of several players each has its own: 'discriminator/loss', 'generator/loss'.
         losses = {k: f"{v:.4g}" for k, v in values.items() if k.split("/")[-1] == "loss"}
@@ -54,28 +61,64 @@ class Log:
             self.bar.set_postfix(losses, refresh=False)
         if self.board is not None:
             for name, value in values.items():
-                self.board.add_scalar(name, value, step)
+                self._put(lambda board, n=name, v=value: board.add_scalar(n, v, step))
 
     def audio(self, step: int, name: str, audio: Any, rate: int) -> None:
         """A clip [T C] or [T] float32 for TensorBoard, which hears two channels at most."""
         if self.board is not None:
             heard = audio.reshape(len(audio), -1)[:, :2]
-            self.board.add_audio(name, heard, step, sample_rate=rate)
+            self._put(lambda board: board.add_audio(name, heard, step, sample_rate=rate))
 
     def figure(self, step: int, name: str, figure: Any) -> None:
-        if self.board is not None:
-            self.board.add_figure(name, figure, step)
+        self._put(lambda board: board.add_figure(name, figure, step))
+
+    @contextlib.contextmanager
+    def beside(self, what: str) -> Iterator[None]:
+        """For what a run shows of itself on the way: where it fails, a line says so, no more."""
+        try:
+            yield
+        except Exception as error:
+            self.say(f"left out {what}: {type(error).__name__}: {error}")
 
     def say(self, text: str) -> None:
         """A line on the screen that the bar does not overwrite."""
         if self.active:
-            tqdm.write(text, file=sys.stderr)
+            tqdm.write(escapes.line(text), file=sys.stderr)
 
     def close(self) -> None:
         if self.bar is not None:
             self.bar.close()
-        if self.board is not None:
-            self.board.close()
+        self._put(lambda board: board.close())
+
+    def _put(self, write: Callable[[Any], None]) -> None:
+        """Into TensorBoard, until that fails: its thread dies on a full disk, and no one notices.
+
+        Whoever puts more than ten things into its queue then waits for ever.
+        """
+        if self.board is None:
+            return
+        writer = self.board.file_writer.event_writer
+        try:
+            if not writer._worker.is_alive():
+                raise OSError(errno.ENOSPC, "its thread could not write")
+            write(self.board)
+        except OSError as error:
+            self.board = None
+            if writer._event_queue is not None:
+                writer._event_queue.cancel_join_thread()  # it would wait for its reader at the end
+            self.say(f"tensorboard/ gets nothing more: {error.strerror or error}")
+
+
+def hush_writers() -> None:
+    """TensorBoard's thread ends with a traceback on a full disk; `Log` says it in a line."""
+    former = threading.excepthook
+
+    def hook(failure: threading.ExceptHookArgs) -> None:
+        writer = type(failure.thread).__name__ == "_EventLoggerThread"
+        if not (writer and issubclass(failure.exc_type, OSError)):
+            former(failure)
+
+    threading.excepthook = hook
 
 
 def keep_until(path: Path, step: int) -> None:
@@ -83,9 +126,7 @@ def keep_until(path: Path, step: int) -> None:
     if not path.exists():
         return
     kept = [line for line in read(path) if line["step"] <= step]
-    new = path.with_suffix(".new")
-    new.write_text("".join(json.dumps(line) + "\n" for line in kept))
-    new.replace(path)
+    durable.write(path, "".join(json.dumps(line) + "\n" for line in kept))
 
 
 def read(path: Path) -> list[dict[str, Any]]:
