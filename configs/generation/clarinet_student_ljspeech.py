@@ -60,10 +60,11 @@ def config(
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     spec = mel.TACOTRON2
-    # The teacher stays float32: its sharp Gaussians make much of a rounding.
+    # In bfloat16 the teacher's hidden layers round, too; its Gaussians' head is float32.
     wavenet = WaveNet(
         teacher_layers, 2, teacher_width, teacher_gate, teacher_skip, head=teacher_skip,
         distribution=Gaussian(), input="scalar", local_condition=spec.bins, upsampling=(15, 20),
+        dtype=dtype,
     )  # fmt: skip
     student = GaussianIAF(flows, layers, width, gate, skip, dtype=dtype)
     source = Folder(path, spec.sample_rate, chunk_seconds=1.0)

@@ -51,10 +51,11 @@ def config(
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     spec = replace(mel.TACOTRON2, sample_rate=16_000, n_fft=1024, hop=200, win=800, bins=bins)
-    # The teacher stays float32: its sharp Gaussians make much of a rounding.
+    # In bfloat16 the teacher's hidden layers round, too; its Gaussians' head is float32.
     wavenet = WaveNet(
         teacher_layers, 2, teacher_width, teacher_width, teacher_skip, head=teacher_skip,
         distribution=Gaussian(), input="scalar", local_condition=bins, upsampling=(10, 20),
+        dtype=dtype,
     )  # fmt: skip
     student = GaussianIAF(flows, layers, width, gate, skip, quiet=-4.0, dtype=dtype)
     return Experiment(

@@ -47,14 +47,13 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
-    # The frozen autoencoder stays float32: its codes are the data.
     decoder = WaveNet(
         layers, stacks, width, width, skip, head=skip, local_condition=code_width,
-        upsampling=(4, 4, 4),
+        upsampling=(4, 4, 4), dtype=dtype,
     )  # fmt: skip
     vqvae = VQVAE(
         decoder, encoder, code_width, codes=codes, moving_average=codebook == "moving_average",
-        normalise=normalise,
+        normalise=normalise, dtype=dtype,
     )  # fmt: skip
     prior = WaveNet(
         prior_layers, 2, prior_width, prior_width, 2 * prior_width, head=2 * prior_width,
