@@ -119,3 +119,12 @@ def test_published_is_what_our_index_says(evil):
 
     change(evil, lambda meta: meta.update(published="https://example.org", licence="CC0", step=-1))
     assert load(evil).meta.keys() == {"step"} and load(evil).meta["step"] == 2
+
+
+def test_other_arguments_than_the_run_s_are_named(honest, capsys):
+    from zoo.runs.trained import load
+
+    assert load(honest).arguments["batch"] == 4
+    assert capsys.readouterr().err == ""
+    assert load(honest, words=["batch=2", "seed=0"]).arguments["batch"] == 2
+    assert capsys.readouterr().err == "other than in the run: batch: 4 -> 2\n"

@@ -33,6 +33,7 @@ MARGIN = 1 << 20  # bytes beside the arrays: Orbax's index and meta
 META = "meta.json"
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 UNREAD = re.compile(r'(?:Error reading|Metadata at) "([^"/]+)')  # an array, in TensorStore's words
+DISK = re.compile("No space left on device|Disk quota exceeded|File too large|Read-only file")
 ORBAX_NOTES = "_CHECKPOINT_METADATA"
 
 
@@ -177,6 +178,8 @@ def one_line(error: BaseException) -> str:
     if unread:  # TensorStore's specification of the array would fill the screen
         array = escapes.line(unread[1].replace(".", "/"))
         return f"state: the file of array {array} is missing or damaged"
+    if (full := DISK.search(str(error))) and "Error writing" in str(error):
+        return f"OSError: {full[0]}"  # in the same words as where Python writes
     text = escapes.line(" ".join(f"{type(error).__name__}: {error}".split()))
     text = re.sub(r" \[[a-z_ ]+='[^']*'\]", "", text)  # Orbax's driver adds its source locations
     text = re.sub(r"\{.*\}", "{...}", text)  # specifications of arrays
