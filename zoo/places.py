@@ -22,7 +22,7 @@ def cache() -> Path:
     named = os.environ.get("XDG_CACHE_HOME")
     if named and Path(named).is_absolute():
         return Path(named) / APP
-    return (home() / ".cache" / APP) if home() else _private()
+    return (home() / ".cache" / APP) if home() else private()
 
 
 def data() -> Path:
@@ -30,10 +30,10 @@ def data() -> Path:
     named = os.environ.get("ZOO_DATA_DIR")
     if named:
         return Path(named).expanduser()
-    return (home() / ".local" / "share" / APP) if home() else _private()
+    return (home() / ".local" / "share" / APP) if home() else private()
 
 
-def _private() -> Path:
+def private() -> Path:
     """A folder below the temporary ones that only this user can write: others may lay traps."""
     folder = Path(tempfile.gettempdir()) / f"{APP}-{os.getuid()}"
     try:

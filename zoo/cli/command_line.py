@@ -99,8 +99,9 @@ def prepare_output() -> None:
             stream.reconfigure(errors="backslashreplace")
     # Of a label in a script that matplotlib's font has not: a figure has a box there.
     warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-    if places.home() is None:  # matplotlib would warn of its folder for temporary files
-        os.environ.setdefault("MPLCONFIGDIR", str(places.cache() / "matplotlib"))
+    home = places.home()
+    if home is None or not os.access(home, os.W_OK):  # matplotlib would make a folder and say so
+        os.environ.setdefault("MPLCONFIGDIR", str(places.private() / "matplotlib"))
 
 
 def above_zero(text: str) -> float:
