@@ -66,7 +66,7 @@ def test_arguments_of_configs_refuse_them(text):
     config = experiment.find("samplecnn_score_render")
     for name in ("batch", "steps", "learning_rate", "widths"):
         with pytest.raises(BadInput, match=f"^{name}="):
-            experiment.parse(config, [f"{name}={text}"])
+            config.parse([f"{name}={text}"])
 
 
 @pytest.mark.parametrize("text", ["²", "٣", "one"], ids=ascii)

@@ -11,7 +11,7 @@ import sample
 import train
 from zoo.arguments import written
 from zoo.cli import main
-from zoo.experiment import find, parse
+from zoo.experiment import find
 from zoo.runs import train as runs
 
 WORDS = ["size=tiny", "depth=4", "widths=4,6,8", "batch=4", "steps=2"]
@@ -27,7 +27,7 @@ def config(steps: int = 2):
 def honest(tmp_path_factory):
     config = find("samplecnn_score_render")
     directory = tmp_path_factory.mktemp("honest") / "run"
-    runs.train(config, parse(config, WORDS), directory, allow_change=False, board=False)
+    runs.train(config, config.parse(WORDS), directory, allow_change=False, board=False)
     return directory
 
 

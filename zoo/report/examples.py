@@ -44,6 +44,8 @@ def shown(act: Callable[[Trained, Path], None], found: Trained, directory: Path)
     """Acts; where that fails, a line says so: the scores are made, and the page is to come."""
     try:
         act(found, directory)
+    except (BadInput, OSError):  # the user's to mend
+        raise
     except Exception as error:
         told = escapes.line(f"left out by {act.__name__}: {type(error).__name__}: {error}")
         print(told[:300], file=sys.stderr)
