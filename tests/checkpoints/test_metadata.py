@@ -133,7 +133,7 @@ def test_pieces_of_many_devices_fit():
 
 
 GOOD = {"config": "samplecnn_score_render", "config_file": None, "arguments": {"width": 8},
-        "standing": {"best": 0.5, "since": 1, "stage": 0}}  # fmt: skip
+        "stage": {"best": 0.5, "since": 1, "stage": 0}}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,9 @@ GOOD = {"config": "samplecnn_score_render", "config_file": None, "arguments": {"
         {"config": "/abs/evil.py"}, {"config": ""}, {"config": "a\n"}, {"config": "n" * 300},
         {"config": "\x1b[2J"}, {"config_file": 3}, {"config_file": {}}, {"arguments": None},
         {"arguments": []}, {"arguments": {"a": {}}}, {"arguments": {"a": [[[[[[1]]]]]]}},
-        {"arguments": {"a": float("nan")}}, {"arguments": {"a": 10**400}}, {"standing": []},
-        {"standing": {"best": "x"}}, {"standing": {"since": -1}}, {"standing": {"other": 1}},
-        {"standing": {"best": float("nan")}}, {"standing": {"stage": 1.5}},
+        {"arguments": {"a": float("nan")}}, {"arguments": {"a": 10**400}}, {"stage": []},
+        {"stage": {"best": "x"}}, {"stage": {"since": -1}}, {"stage": {"other": 1}},
+        {"stage": {"best": float("nan")}}, {"stage": {"stage": 1.5}},
     ],
     ids=str,
 )  # fmt: skip

@@ -102,7 +102,7 @@ HOSTILE = [
     {"arguments": {"widths": []}}, {"arguments": {"size": 4}}, {"arguments": {"size": "\x1b[2J"}},
     {"arguments": {"unknown": 4}}, {"arguments": []}, {"arguments": {"seed": [1]}},
     {"config": 4}, {"config": "samplecnn_score_render\x1b[2J"}, {"config": "wavenet_score_render"},
-    {"config": None}, {"standing": "x"}, {"standing": {"a": 1}},
+    {"config": None}, {"stage": "x"}, {"stage": {"a": 1}}, {"stage": {"stage": 7}},
 ]  # fmt: skip
 
 

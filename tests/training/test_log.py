@@ -82,7 +82,7 @@ def test_a_validation_whose_figure_fails_goes_on(tmp_path, log, monkeypatch):
     from types import SimpleNamespace
 
     from zoo.report import examples
-    from zoo.runs import train
+    from zoo.runs import hooks
 
     def fails(*_):
         raise RuntimeError("no sound")
@@ -95,7 +95,7 @@ def test_a_validation_whose_figure_fails_goes_on(tmp_path, log, monkeypatch):
     drawn = []
     report = Report({"x": 1.0}, "", {}, {}, {"bad": fails, "good": lambda: drawn.append(1) or 0})
     monkeypatch.setattr(log, "figure", lambda *_: None)
-    train.show(run, report, log)
+    hooks.show(run, report, log)
     assert drawn == [1]
     log.close()
 

@@ -22,6 +22,7 @@ LARGEST = 1 << 48  # of a length, a step
 DIMENSIONS = 32
 DEPTH = 4  # of tuples inside arguments
 COUNTERS = {"key<fry>": [2], "key<rbg>": [4], "key<urbg>": [4]}  # what a typed random key is of
+STAGE = ("stage", "begun", "since", "waited", "without")
 MISSING = object()
 
 
@@ -56,7 +57,7 @@ class Seal:
 
 @dataclass(frozen=True)
 class Origin:
-    """What the run says about itself: whose config with which arguments, and the plateau's state.
+    """What the run says of itself: whose config with which arguments, and the state of its stages.
 
     config: a name of the zoo's own, or of `config_file`, which is only ever shown.
     """
@@ -64,7 +65,7 @@ class Origin:
     config: str
     config_file: str | None
     arguments: dict[str, Any]
-    standing: dict[str, Any]
+    stage: dict[str, Any]
 
     @classmethod
     def of(cls, document: Document) -> Origin:
@@ -73,7 +74,7 @@ class Origin:
             config=_field(document, "config", name),
             config_file=_field(document, "config_file", text_or_none, None),
             arguments=_field(document, "arguments", arguments),
-            standing=_field(document, "standing", standing, {}),
+            stage=_field(document, "stage", stage, {}),
         )
 
 
@@ -156,10 +157,10 @@ def _plain(key: str, item: Any, depth: int) -> None:
         raise Unfit(f"holds '{key[:60]}', which is no value of a config's argument")
 
 
-def standing(value: Any) -> dict[str, Any]:
-    """The fields of a plateau's PlateauState."""
-    if not mapping(value).keys() <= {"best", "since", "stage"}:
-        raise Unfit("holds more than best, since and stage")
+def stage(value: Any) -> dict[str, Any]:
+    """The fields of a StageState, as far as they are there."""
+    if not mapping(value).keys() <= {"best", *STAGE}:
+        raise Unfit(f"holds more than best, {', '.join(STAGE)}")
     numbers({"best": value["best"]} if value.get("best") is not None else {})
     for key in value.keys() - {"best"}:
         whole(value[key])

@@ -128,8 +128,10 @@ def count(text: str) -> int:
 def whole(text: str, least: int = 0) -> int:
     """A whole number, zero (or `least`) or above, as argparse's `type`."""
     value = written_as(numerals.integer, text)
-    if not least <= value <= MOST:
-        raise argparse.ArgumentTypeError(f"{text} must be a whole number, {least} to {MOST}")
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{text} must be a whole number, {least} or above")
+    if value > MOST:
+        raise argparse.ArgumentTypeError(f"{text[:40]} is too much: at most {MOST}")
     return value
 
 

@@ -20,6 +20,7 @@ from zoo import escapes, numerals
 from zoo import experiment as experiments
 from zoo import mesh as meshes
 from zoo.arguments import stored
+from zoo.checkpoints import metadata
 from zoo.checkpoints.metadata import Origin, Unfit
 from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
@@ -198,13 +199,24 @@ def builder(experiment: Experiment, stage: int = 0) -> Any:
 
 def target(experiment: Experiment, mesh: Mesh) -> Callable[[dict[str, Any]], state.TrainState]:
     """What a checkpoint is restored into, by its metadata: stages differ in their optimisers."""
-    spec = experiment.data.spec(experiment.batch)
+    spec, parts = experiment.data.spec(experiment.batch), experiment.stages
 
     def of(meta: dict[str, Any]) -> state.TrainState:
-        number = meta.get("stage", {}).get("stage", 0)
+        number = stage_of(meta, len(parts))
         return state.abstract(mesh, builder(experiment, number), spec)
 
     return of
+
+
+def stage_of(meta: dict[str, Any], count: int) -> int:
+    """The number of the stage that a checkpoint is of; BadInput where there is none such."""
+    try:
+        number = metadata.stage(meta.get("stage", {})).get("stage", 0)
+    except Unfit as error:
+        raise BadInput(f"the checkpoint's meta.json: 'stage' {error}: restore a copy") from error
+    if number > max(count - 1, 0):
+        raise BadInput(f"the checkpoint is of stage {number}, this config has {count}")
+    return number
 
 
 def commit() -> str | None:
