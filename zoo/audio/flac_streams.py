@@ -47,15 +47,15 @@ def _starts(data: Window, start: int) -> list[int]:
 
 
 def _held(data: Window, start: int, stop: int, head: bytes) -> int:
-    """Samples up to the end of the last whole frame; 0 where none is found."""
+    """Samples up to the end of the last frame; 0 where none is found, nor the start of one."""
     largest = int.from_bytes(head[15:18]) or TAIL
     begin = max(start + 42, stop - largest - 4096)  # tags may follow
     tail = data(begin, stop)
-    for at in sorted(_syncs(tail), reverse=True):
-        end = _end_of_frame(tail[at : at + 16], head)
-        if end and _whole(tail[at:]):
-            return end
-    return 0
+    ends = {at: _end_of_frame(tail[at : at + 16], head) for at in sorted(_syncs(tail))}
+    for at in reversed(ends):
+        if ends[at] and _whole(tail[at:]):
+            return ends[at]
+    return max(ends.values(), default=0)  # broken off in that frame, as decoding shows
 
 
 def _syncs(tail: bytes) -> list[int]:
