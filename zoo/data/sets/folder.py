@@ -6,7 +6,8 @@ folder that holds one file per stem is a song: `<song>/<stem>.wav` (or flac, ogg
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatch
 from functools import lru_cache, partial
@@ -96,8 +97,13 @@ class Folder:
         about = {"source": plans.identity(self._root), "fingerprint": marks}
         if builder.is_current(about, self.directory):
             records.describe(self.directory)
-        else:
-            self._build(files, about, {})
+            return
+        before = builder.splits_before(self.directory)
+        self._build(files, about, {})
+        if before:
+            changed = _changes(before, builder.splits_before(self.directory))
+            told = f"files have changed since its records were made, {changed}: built again"
+            print(f"{self.info.name}: {told}; tracks keep their splits", file=sys.stderr)
 
     def open(self, split: str) -> Sequence[Example]:
         return records.open_records(self.directory, split)
@@ -229,6 +235,17 @@ class Folder:
     def _load_song(self, paths: list[Path]) -> Example:
         least = PADDED * self.chunk_seconds
         return {"stems": pcm.load_stems(paths, self.sample_rate, self.channels, least)}
+
+
+def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """'2 new (a, b), 1 gone (c)': how the tracks of two builds differ."""
+    new, gone = sorted(set(after) - set(before)), sorted(set(before) - set(after))
+    told = [
+        f"{len(names)} {what} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+        for what, names in (("new", new), ("gone", gone))
+        if names
+    ]
+    return ", ".join(told) or "none new or gone"
 
 
 def _labels(path: str, column: str) -> Labels:
