@@ -161,7 +161,7 @@ def takes_sound_by_hand(node: ast.AST) -> bool:
     else:
         return False
     named = isinstance(key, ast.Constant) and key.value in SOUNDS
-    named = named or ast.unparse(key) in ("self.key", "key", "self.how.segments.key")
+    named = named or ast.unparse(key) == "self.key"
     return named and bool(RECORDS.search(ast.unparse(owner)))
 
 
