@@ -167,6 +167,16 @@ def test_tracks_keep_their_split_when_others_come():
     assert 0.05 < len(after["test"]) / len(more) < 0.2
 
 
+@pytest.mark.parametrize("share", [0.01, 0.1])
+@pytest.mark.parametrize("count", [3, 4, 13])
+def test_no_part_is_empty_whatever_the_tags(count, share):
+    eye = np.eye(count + 1, dtype=np.uint8)
+    eye[:, -1] = 1
+    files = [Job(f"{i}.wav", dict, tags=eye[i]) for i in range(count)]
+    parts = drawing.draw(files, {"validation": share, "test": share})
+    assert all(parts.values()) and len(parts["train"]) == count - 2
+
+
 def test_what_says_little_is_said():
     files = tagged(13, 6, 3, False)
     tags = [f"t{i}" for i in range(6)]

@@ -119,6 +119,8 @@ def _spread(units: Units, kept: Mapping[str, str], shares: Mapping[str, float]) 
             assign(index, best)
         gone = set(now)
         free = [index for index in free if index not in gone]
+    if len(units) >= 3:
+        _fill(chosen, kept, [part for part in shares if shares[part]])
     return chosen
 
 

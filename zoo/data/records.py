@@ -101,8 +101,10 @@ def serve_alone(root: Path, folder: Path, official: Mapping[str, int] | None = N
 def describe(folder: Path) -> None:
     """Prints how records that are there already came to their splits, and what is to be minded."""
     stored = metadata(folder)
-    for line in filter(None, (stored.get("rule", ""), *stored.get("notes", ()))):
-        print(f"{stored.get('name', folder.parent.name)}: {line}", file=sys.stderr)
+    name = stored.get("name", folder.parent.name)
+    warnings = [f"warning: {note}" for note in stored.get("notes", ())]
+    for line in filter(None, (stored.get("rule", ""), *warnings)):
+        print(f"{name}: {line}", file=sys.stderr)
 
 
 def open_records(directory: str | os.PathLike[str], split: str) -> Records:
