@@ -17,7 +17,8 @@ from zoo.data.records import SPLITS
 from zoo.errors import BadInput
 
 WORDS = {
-    "test": "test tests testing tst eval evals evaluate evaluation evaluations heldout holdout unseen",
+    "test": "test tests testing tst eval evals evaluate evaluation evaluations heldout holdout "
+    "unseen",
     "validation": "val vals valid validate validating validation validations dev devel development",
     "train": "train training trn",
 }
