@@ -31,37 +31,18 @@ class RecordsConfig(tfds.core.BuilderConfig):
         return f"RecordsConfig({self.name})"
 
 
-class WaveformRecords(tfds.core.GeneratorBasedBuilder):
-    """Order is kept, so that the chunks of a track stay together; Grain shuffles."""
+class Streamed(tfds.core.GeneratorBasedBuilder):
+    """A builder whose examples are written as they come, in their order; Grain shuffles.
 
-    VERSION = tfds.core.Version("1.0.0")
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        plan = self.builder_config.plan
-        facts = {"sample_rate": plan.info.sample_rate, "labels": list(plan.info.labels)}
-        facts |= {"name": plan.info.name, "rule": plan.rule, "notes": list(plan.notes)}
-        facts |= {"tracks": self.builder_config.tracks, "about": dict(plan.about)}
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description=plan.info.name,
-            features=features(plan.blank),
-            homepage=plan.info.url,
-            license=plan.info.licence,
-            disable_shuffling=True,
-            metadata=tfds.core.MetadataDict(facts),
-        )
+    TFDS would gather every split in memory first.
+    """
 
     def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
-        """Writes the records as they come; TFDS would gather a whole split in memory first."""
-        folder = Path(self.data_dir)
-        splits = self.builder_config.splits.items()
-        written = [self._write(split, examples, folder) for split, examples in splits]
+        splits = self._split_generators(dl_manager).items()
+        written = [self._write(split, examples) for split, examples in splits]
         self.info.set_splits(tfds.core.splits.SplitDict(written))
-        _write_lists(folder, self.builder_config)
 
-    def _write(
-        self, split: str, examples: Iterator[tuple[str, Example]], folder: Path
-    ) -> tfds.core.SplitInfo:
+    def _write(self, split: str, examples: Iterator[tuple[Any, Example]]) -> tfds.core.SplitInfo:
         from array_record.python.array_record_module import ArrayRecordWriter
 
         encode = tfds.core.example_serializer.ExampleSerializer(
@@ -82,11 +63,36 @@ class WaveformRecords(tfds.core.GeneratorBasedBuilder):
             name=split, shard_lengths=[count], num_bytes=size, filename_template=template
         )
 
-    def _split_generators(self, dl_manager: Any) -> None:
-        """Not called."""
-
     def _generate_examples(self) -> None:
-        """Not called."""
+        """Not called: `_split_generators` makes the generators."""
+
+
+class WaveformRecords(Streamed):
+    """The records of a plan, with what was left out and which track went where beside them."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        plan = self.builder_config.plan
+        facts = {"sample_rate": plan.info.sample_rate, "labels": list(plan.info.labels)}
+        facts |= {"name": plan.info.name, "rule": plan.rule, "notes": list(plan.notes)}
+        facts |= {"tracks": self.builder_config.tracks, "about": dict(plan.about)}
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=plan.info.name,
+            features=features(plan.blank),
+            homepage=plan.info.url,
+            license=plan.info.licence,
+            disable_shuffling=True,
+            metadata=tfds.core.MetadataDict(facts),
+        )
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[str, Example]]]:
+        return self.builder_config.splits
+
+    def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
+        super()._download_and_prepare(dl_manager, download_config)
+        _write_lists(Path(self.data_dir), self.builder_config)
 
 
 def features(blank: Example) -> tfds.features.FeaturesDict:
