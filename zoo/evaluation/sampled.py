@@ -31,8 +31,8 @@ class Sampled:
     `predict` gets {key: [B T 1], 'index': [B]} and the `keys` of the records, and answers
     {'audio': [B T 1]}. bins, parts: the embedding, mel bins averaged over that many equal parts
     of the clip. Longer records are cut at `samples`; of shorter ones those that lack little (spoken
-    digits of a second in clips of 1.02) are filled up with zeros, as for training, the others are
-    left out and counted.
+    digits of a second in clips of 1.02) are taken with the zeros they are stored with, as training
+    has them, the others are left out and counted.
     """
 
     samples: int
@@ -86,7 +86,7 @@ class Sampled:
 
         def examples() -> Iterator[tuple[np.ndarray, Batch]]:
             for index, record in first(records, limit, progress):
-                audio = self._filled(sound(record, self.key)[: self.samples])
+                audio = self._clip(record)
                 extra = {key: np.asarray(record[key]) for key in self.keys}
                 if len(audio) == self.samples:
                     number = np.asarray(index, np.int32)
@@ -95,11 +95,12 @@ class Sampled:
         for clip, output in paired(predict, examples(), self.batch):
             yield clip, output["audio"]
 
-    def _filled(self, audio: np.ndarray) -> np.ndarray:
-        missing = self.samples - len(audio)
-        if missing > LACKING * self.samples:
-            return audio
-        return np.pad(audio, ((0, missing), (0, 0)))
+    def _clip(self, record: Example) -> np.ndarray:
+        """A record's first samples [T C], fewer where it is too short to be compared."""
+        audio = sound(record, self.key)
+        if 0 < self.samples - len(audio) <= LACKING * self.samples:
+            audio = sound({**record, "length": None}, self.key)  # with the zeros it is stored with
+        return audio[: self.samples]
 
     def _sentence(self, info: Info, count: int) -> str:
         return (
