@@ -80,7 +80,11 @@ def evaluate(
 
 def test_noise_20_db_below_scores_20_db_in_every_aggregation():
     evaluation, report = evaluate(tracks())
-    assert report.counts == {"tracks": 2, "frames": 8, "silent_frames": 0, "perfect_frames": 0}
+    nothing = ("silent_frames", "reference_silent_frames", "estimate_silent_frames")
+    assert report.counts == {
+        **dict.fromkeys((*nothing, "perfect_frames", "tracks_without_score"), 0),
+        **{"tracks": 2, "frames": 8},
+    }
     for kind in ("median_of_track_medians", "pooled_median", "mean_of_track_medians"):
         for stem in (*INFO.labels, "average"):
             assert report.metrics[f"sdr_{kind}/{stem}"] == pytest.approx(20, abs=1e-3)
@@ -188,3 +192,26 @@ def test_museval_files_meet_its_schema_and_report_is_saved(tmp_path):
     jsonschema = pytest.importorskip("jsonschema")
     schema = Path(importlib.util.find_spec("museval").origin).with_name("musdb.schema.json")
     jsonschema.validate(table, json.loads(schema.read_text()))
+
+
+@pytest.mark.parametrize("ratios", ["sdr", "full"])
+def test_silent_estimates_are_counted_apart_and_warned_of(ratios, capsys):
+    records = tracks()
+    oracle = Oracle(records, ([0], [1], [2]), 0.1)
+
+    def mute(batch):
+        prediction = np.array(oracle(batch)["prediction"])
+        prediction[:, :, 1] = 0
+        return {"prediction": prediction}
+
+    separation = Separation(Separator(Segments(640), RATE, 2, INFO.labels), ratios=ratios)
+    report = separation.run(mute, records, INFO)
+    counts = report.counts
+    assert counts["estimate_silent_frames"] == counts["frames"] == counts["silent_frames"] == 8
+    assert counts["reference_silent_frames"] == counts["tracks"] == 0
+    assert counts["tracks_without_score"] == 2
+    assert "in 8 of 8 frames an estimate is silent" in report.protocol
+    assert "an estimate is silent" in capsys.readouterr().err
+    _, report = evaluate(tracks(silent=("one", 1, 2)), ratios=ratios)
+    assert report.counts["reference_silent_frames"] == 2 and report.counts["tracks"] == 2
+    assert report.counts["estimate_silent_frames"] == 0 and "Warning" not in report.protocol

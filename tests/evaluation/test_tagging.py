@@ -129,7 +129,29 @@ def test_one_class_per_clip_gives_accuracy():
     for index, record in enumerate(records):
         record["tags"] = np.eye(4, dtype=np.uint8)[index % 4]
     report = Tagging(95).run(perfect(records), records, INFO)
-    assert report.metrics["accuracy"] == 1
+    assert report.metrics["accuracy"] == 1 and report.counts["without_one_tag"] == 0
+    several = [dict(record) for record in records]
+    several[3]["tags"] = np.uint8([1, 1, 0, 1])  # accuracy is not asked of these
+    several[4]["tags"] = np.uint8([0, 0, 0, 0])
+    several[5]["known"] = np.uint8([1, 0, 1, 1])
+    report = Tagging(95).run(perfect(records), several, INFO)
+    assert report.metrics["accuracy"] == 1 and report.counts["without_one_tag"] == 3
+    wrong = [dict(record) for record in several]
+    wrong[0]["tags"] = np.roll(wrong[0]["tags"], 1)
+    report = Tagging(95).run(perfect(records), wrong, INFO)
+    assert report.metrics["accuracy"] == pytest.approx(8 / 9)
+    for record in several[:6]:
+        record["tags"] = np.uint8([1, 1, 0, 1])  # most have several: this is no choice of one
+    assert "accuracy" not in Tagging(95).run(perfect(records), several, INFO).metrics
+
+
+def test_tags_that_all_clips_have_or_none_are_no_part_of_the_score():
+    records = clips(12)
+    for record in records:
+        record["tags"][:] = (1, 0, 1, 1)
+    report = Tagging(95).run(perfect(records), records, INFO)
+    assert not {"pr_auc", "roc_auc"} & set(report.metrics)
+    assert report.counts["undefined_pr_auc"] == report.counts["undefined_roc_auc"] == 4
 
 
 def test_wrong_number_of_tags_and_no_clips():

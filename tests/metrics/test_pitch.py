@@ -31,8 +31,16 @@ def test_all_five_equal_mir_eval(seed):
     assert score_melody(reference, estimate, cents=10).raw_pitch < found.raw_pitch
 
 
-def test_an_unvoiced_reference_scores_zero():
-    assert score_melody(np.zeros(4), np.full(4, 220.0)).raw_pitch == 0.0
+@pytest.mark.parametrize("reference", [0.0, 220.0])
+@pytest.mark.parametrize("estimate", [0.0, 220.0, -220.0])
+def test_curves_without_voiced_or_unvoiced_frames_equal_mir_eval(reference, estimate):
+    truth, guess = np.full(4, reference), np.full(4, estimate)
+    found = score_melody(truth, guess)
+    melody = mir_eval.melody
+    voiced, called = truth > 0, guess > 0
+    assert found.voicing_recall == melody.voicing_recall(voiced, called)
+    assert found.voicing_false_alarm == melody.voicing_false_alarm(voiced, called)
+    assert found.raw_pitch == (1.0 if reference and estimate else 0.0)
 
 
 def test_curves_share_a_grid():

@@ -38,10 +38,10 @@ def test_undefined_tags_are_named_and_skipped():
     truth[:, 1], truth[:, 3] = 0, 1
     found = rank_tags(truth, score, names=["a", "b", "c", "d", "e"])
     assert found.undefined_roc_auc == ("b", "d")
-    assert found.undefined_average_precision == ("b",)
+    assert found.undefined_average_precision == ("b", "d")
     kept = [0, 2, 4]
     assert found.roc_auc == pytest.approx(roc_auc_score(truth[:, kept], score[:, kept]))
-    assert found.average_precision_per_tag[3] == 1.0
+    assert np.isnan(found.average_precision_per_tag[3])
     empty = rank_tags(0 * truth, score)
     assert np.isnan(empty.roc_auc)
     assert len(empty.undefined_roc_auc) == 5

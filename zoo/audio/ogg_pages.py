@@ -12,6 +12,9 @@ import struct
 import zlib
 from pathlib import Path
 
+from zoo.audio.stream_bytes import Stream, Window
+
+FIRST = 2  # bit of a page's flags: a stream begins
 HEADER, LONGEST = 27, 65_307  # bytes: before a page's table of segments, and at most
 MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -30,6 +33,29 @@ def break_off(path: Path) -> bool:
         return False
     length = _length(end[at : at + HEADER + 255])
     return not length or len(end) - at < length
+
+
+def streams(data: Window) -> list[Stream]:
+    """What to decode, in order: more than the file itself where several were chained.
+
+    Streams that begin together belong together, as sound and its index; libsndfile takes the first
+    group alone.
+    """
+    at = data.find(b"OggS", 0)
+    starts, beginning = [at], True
+    while length := _length(head := data(at, at + HEADER + 255)):
+        begins = bool(head[5] & FIRST)
+        if begins and not beginning:
+            starts.append(at)
+        beginning = begins
+        at += length
+        if data(at, at + 4) != b"OggS":  # tags may stand between two files
+            at = max(0, data.find(b"OggS", at))
+            if not at:
+                break
+    if len(starts) == 1:
+        return [Stream()]
+    return [Stream((span,)) for span in zip(starts, [*starts[1:], data.size])]
 
 
 def damaged_after(path: Path) -> int | None:

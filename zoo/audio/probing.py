@@ -1,20 +1,20 @@
 """What a sound file is before any of it is decoded: header facts, or one line saying what is wrong.
 
 libsndfile opens many broken files without an error (truncated wav, mp3 and ogg, 7 Hz, no samples)
-and guesses the length of an mp3 without a Xing header: all of that is settled here.
+and believes every header that tells a length: all of that is settled here.
 """
 
 from __future__ import annotations
 
-import mmap
 import os
 import re
-import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
-from zoo.audio import mp3_frames, ogg_pages
+from zoo.audio import flac_streams, mp3_frames, ogg_pages, wave_chunks
 from zoo.audio.silently import silently
+from zoo.audio.stream_bytes import Stream, Window
 from zoo.errors import BadInput
 
 GIVE = "give wav, flac, ogg or mp3"
@@ -23,11 +23,15 @@ MP3_SLACK = 2 * 1152  # frames by which mp3 headers are honestly wrong (encoder 
 SLACK = 0.01  # seconds that any other file may lack
 NO_FILE = "File does not exist or is not a regular file (possibly a pipe?)"
 UNKNOWN = 1 << 60  # libsndfile's way to say that it does not know the length
+MPEG = (".mp3", ".mp2", ".mp1", ".mpga")
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Header facts of a readable sound file. frames: samples per channel that it promises."""
+    """Header facts of a readable sound file. frames: samples per channel that it promises.
+
+    streams: what must be decoded, one after the other, to have them all.
+    """
 
     path: Path
     rate: int  # Hz
@@ -35,6 +39,7 @@ class Probe:
     frames: int
     format: str
     subtype: str
+    streams: tuple[Stream, ...] = field(default=(Stream(),), repr=False)
 
     @property
     def seconds(self) -> float:
@@ -68,35 +73,97 @@ def probe(path: str | os.PathLike[str]) -> Probe:
         raise BadInput(f"{path} cannot be read ({error.strerror}): make it readable.") from error
     if foreign := _foreign(head):
         raise BadInput(f"{path} {foreign}")
-    return _opened(path)
+    stat = path.stat()
+    return _probed(path, stat.st_size, stat.st_mtime_ns)
 
 
-def _opened(path: Path) -> Probe:
+@lru_cache(maxsize=256)
+def _probed(path: Path, _size: int, _changed: int) -> Probe:
+    """The facts; found once as long as a file stays as it is."""
+    streams = _streams(path)
+    parts = [_opened(path, stream) for stream in streams]
+    first = parts[0]
+    other = next((p for p in parts if (p.rate, p.channels) != (first.rate, first.channels)), None)
+    if other:
+        raise BadInput(
+            f"{path} is {len(parts)} files joined, of {first.rate:,} Hz and {first.channels} "
+            f"channels, then {other.rate:,} Hz and {other.channels}: cut them apart."
+        )
+    frames = sum(part.frames for part in parts)
+    return Probe(path, first.rate, first.channels, frames, first.format, first.subtype, streams)
+
+
+def _streams(path: Path) -> tuple[Stream, ...]:
+    """The file's streams, by its first bytes; one of unknown length where the format is another."""
+    with open(path, "rb") as file:
+        data = Window(file)
+        head = data(0, 10)
+        inside = mp3_frames.tag_size(head)
+        magic = data(inside, inside + 4)
+        found: list[Stream] = []
+        try:
+            if head[:4] in wave_chunks.HEADS:
+                found = wave_chunks.streams(data)
+            elif magic == b"fLaC":
+                found = flac_streams.streams(data, inside)
+            elif magic == b"OggS":
+                found = ogg_pages.streams(data)
+            elif head[:4] == b"NIST":
+                found = [Stream(frames=_nist_frames(data(0, 1024)))]
+            elif inside or path.suffix.lower() in MPEG or head[:1] == b"\xff":
+                found = mp3_frames.streams(data, _guess(path))
+        except BadInput as error:
+            raise BadInput(f"{path} {error}") from error
+    return tuple(found) or (Stream(),)
+
+
+def _guess(path: Path) -> int:
+    """Samples that libsndfile takes for the length of a file; 0 where it cannot read it."""
     import soundfile
 
     try:
-        info = silently(soundfile.info, str(path))
+        return silently(soundfile.info, str(path)).frames
+    except (soundfile.LibsndfileError, RuntimeError, TypeError):
+        return 0
+
+
+def _opened(path: Path, stream: Stream) -> Probe:
+    import soundfile
+
+    try:
+        with stream.opened(path) as sound:
+            rate, channels, frames = sound.samplerate, sound.channels, sound.frames
+            format_, subtype = sound.format, sound.subtype
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split()).rsplit(": ", 1)[-1].rstrip(".")
         reason = reason.replace(NO_FILE, "Format not recognised")  # it is there: see `probe`
+        with open(path, "rb") as file:
+            if not file.read(1024).strip(b"\0"):
+                reason = "begins with nothing but zero bytes"
+                raise BadInput(f"{path} {reason}: copy or download it again.") from error
         raise BadInput(f"{path} cannot be read as audio ({reason}): {GIVE}.") from error
-    if not RATES[0] <= info.samplerate <= RATES[1]:
+    if not RATES[0] <= rate <= RATES[1]:
         low, high = RATES
         raise BadInput(
-            f"{path} claims {info.samplerate:,} Hz, outside {low:,} to {high:,}: "
+            f"{path} claims {rate:,} Hz, outside {low:,} to {high:,}: "
             "its header is wrong; export it again."
         )
-    if not 0 < info.frames < UNKNOWN:
+    unsure = format_ == "MP3" or frames > UNKNOWN
+    if stream.frames and (unsure or stream.frames > frames + SLACK * rate):
+        frames = stream.frames
+    if not 0 < frames < UNKNOWN:
         raise BadInput(f"{path} holds no samples: it is empty or cut off; get it again.")
-    frames = info.frames
-    if info.format == "OGG" and ogg_pages.break_off(path):
+    if format_ == "OGG" and ogg_pages.break_off(path):
         raise BadInput(f"{path} breaks off in the middle of a page: it is cut off; get it again.")
-    if info.format == "MP3":
-        frames = _mp3_frames(path, frames, info.samplerate)
-    claimed = _wav_frames(path) if info.format.startswith("WAV") else 0
-    if claimed > frames + SLACK * info.samplerate:
-        frames = claimed
-    return Probe(path, info.samplerate, info.channels, frames, info.format, info.subtype)
+    return Probe(path, rate, channels, frames, format_, subtype)
+
+
+def _nist_frames(head: bytes) -> int:
+    """Samples that the header of a NIST (SPHERE) file promises."""
+    if b"shorten" in head:
+        raise BadInput("is a compressed SPHERE file: unpack it with w_decode or sph2pipe.")
+    found = re.search(rb"sample_count\s+-i\s+(\d+)", head)
+    return int(found[1]) if found else 0
 
 
 def _foreign(head: bytes) -> str:
@@ -106,8 +173,6 @@ def _foreign(head: bytes) -> str:
         return "is a web page, not audio: download the file itself."
     if head.startswith(b"version https://git-lfs"):
         return "is a Git LFS pointer, not audio: run 'git lfs pull' where it came from."
-    if not head.strip(b"\0"):
-        return "begins with nothing but zero bytes: copy or download it again."
     if head[4:8] == b"ftyp" or re.match(rb"\xff[\xf0\xf1\xf8\xf9]", head):
         return f"is AAC or MPEG-4 (m4a, mp4), which cannot be read here: convert it, {GIVE}."
     if head.startswith(b"\x30\x26\xb2\x75"):
@@ -119,38 +184,3 @@ def _foreign(head: bytes) -> str:
     if head.startswith((b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")):
         return "is an archive, not audio: unpack it first."
     return ""
-
-
-def _mp3_frames(path: Path, guess: int, rate: int) -> int:
-    """The true length of an mp3; libsndfile only guesses it where the file does not tell."""
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if mp3_frames.has_length(data):  # mapped: it may be hours of sound, and is read often
-            return guess
-        frames = mp3_frames.count_samples(data)
-    if frames > guess + MP3_SLACK:
-        raise BadInput(
-            f"{path} lacks the length header that a variable bit rate needs, {guess / rate:.1f} of "
-            f"its {frames / rate:.1f} s would be read: convert it to wav or flac."
-        )
-    return frames
-
-
-def _wav_frames(path: Path) -> int:
-    """Frames that the data chunk of a RIFF file claims; libsndfile reports only those present."""
-    width = 1
-    with open(path, "rb") as file:
-        if file.read(4) != b"RIFF":
-            return 0
-        file.seek(12)
-        while len(header := file.read(8)) == 8:
-            name, size = header[:4], struct.unpack("<I", header[4:])[0]
-            if name == b"fmt ":
-                fields = file.read(16)
-                width = struct.unpack("<H", fields[12:14])[0]
-                file.seek(size - 16 + size % 2, 1)
-            elif name == b"data":
-                # Programs that write into a pipe leave the size open.
-                return 0 if size >= 0xFFFFFF00 else size // max(1, width)
-            else:
-                file.seek(size + size % 2, 1)
-    return 0

@@ -24,13 +24,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from zoo import durable, escapes, machine
 from zoo.data import descriptions, records
 from zoo.data.plans import Job, LeftOut, Plan
+from zoo.data.records_writer import RecordsConfig, WaveformRecords
 from zoo.data.source import Example
 from zoo.errors import BadInput
 
@@ -51,6 +51,12 @@ class Tally:
     total: int
     faults: list[str]
     listed: list[tuple[str, str]]
+    tracks: dict[str, int] = field(default_factory=dict)
+    used: list[tuple[str, str]] = field(default_factory=list)
+
+    def take(self, track: str, split: str) -> None:
+        self.used.append((track, split))
+        self.tracks[split] = self.tracks.get(split, 0) + 1
 
     def reject(self, track: str, error: BadInput) -> None:
         """Lists a track; raises when more are faulty than the plan tolerates."""
@@ -121,9 +127,10 @@ def _build(plan: Plan, root: str) -> Path:
     bar = tqdm(total=count, desc=f"preparing {plan.info.name}", unit="file", file=sys.stderr)
     splits = {split: _chunks(plan, split, tally, bar) for split, jobs in plan.jobs.items() if jobs}
     descriptions.clear(records.directory(plan.name, root))
+    told = dict(listed=tally.listed, tracks=tally.tracks, used=tally.used)
     builder = WaveformRecords(
         data_dir=str(Path(root).expanduser() if root else records.data_dir()),
-        config=RecordsConfig(name=plan.name, plan=plan, splits=splits, listed=tally.listed),
+        config=RecordsConfig(name=plan.name, plan=plan, splits=splits, **told),
         file_format="array_record",
     )
     again = tfds.download.DownloadConfig(download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS)
@@ -133,79 +140,27 @@ def _build(plan: Plan, root: str) -> Path:
         builder.download_and_prepare(download_config=again)
     folder = Path(builder.data_dir)
     descriptions.seal(folder)
-    print(_summary(plan, folder, len(tally.listed)), file=sys.stderr)
+    print(_summary(plan, folder, tally), file=sys.stderr)
+    records.describe(folder)
     return folder
 
 
 def is_current(plan_about: Mapping[str, Any], folder: Path) -> bool:
     """Whether the records there were built from the same files with the same settings."""
-    try:
-        stored = json.loads((folder / "metadata.json").read_text())
-    except (OSError, ValueError):
-        return False
-    if not isinstance(stored, dict) or not descriptions.is_whole(folder):
+    stored = records.metadata(folder)
+    if not stored or not descriptions.is_whole(folder):
         return False
     return stored.get("about") == json.loads(json.dumps(dict(plan_about)))
 
 
-@dataclass(eq=False, repr=False)
-class RecordsConfig(tfds.core.BuilderConfig):
-    """What TFDS hands back to the builder."""
-
-    plan: Plan | None = None
-    splits: dict[str, Iterator[tuple[str, Example]]] = field(default_factory=dict)
-    listed: list[tuple[str, str]] = field(default_factory=list)
-
-    def __repr__(self) -> str:
-        return f"RecordsConfig({self.name})"
-
-
-class WaveformRecords(tfds.core.GeneratorBasedBuilder):
-    """Generation order is kept, so that the chunks of a track stay together; Grain shuffles."""
-
-    VERSION = tfds.core.Version("1.0.0")
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        plan = self.builder_config.plan
-        facts = {"sample_rate": plan.info.sample_rate, "labels": list(plan.info.labels)}
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description=plan.info.name,
-            features=features(plan.blank),
-            homepage=plan.info.url,
-            license=plan.info.licence,
-            disable_shuffling=True,
-            metadata=tfds.core.MetadataDict({**facts, "about": dict(plan.about)}),
-        )
-
-    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[str, Example]]]:
-        listed = self.builder_config.listed
-        return {
-            split: _with_list(examples, listed, Path(self.data_dir))
-            for split, examples in self.builder_config.splits.items()
-        }
-
-    def _generate_examples(self) -> None:
-        """Not called: the generators are made by `build`."""
-
-
-def features(blank: Example) -> tfds.features.FeaturesDict:
-    """TFDS features from an example of zeros; the time axis of PCM may have any length."""
-    return tfds.features.FeaturesDict({key: _feature(key, value) for key, value in blank.items()})
-
-
-def _feature(key: str, value: Any) -> Any:
-    if isinstance(value, str):
-        return tfds.features.Text()
-    if isinstance(value, dict):
-        return tfds.features.Sequence({k: np.asarray(v).dtype.type for k, v in value.items()})
-    array = np.asarray(value)
-    if key in records.TIME_AXIS:
-        axis = records.TIME_AXIS[key]
-        shape = tuple(None if i == axis else n for i, n in enumerate(array.shape))
-        bytes_ = tfds.features.Encoding.BYTES
-        return tfds.features.Tensor(shape=shape, dtype=array.dtype.type, encoding=bytes_)
-    return tfds.features.Tensor(shape=array.shape, dtype=array.dtype.type)
+def splits_before(folder: Path) -> dict[str, str]:
+    """The split of every track of the records there; {} where there are none."""
+    try:
+        with open(folder / "splits.csv", newline="", errors="surrogateescape") as file:
+            rows = csv.DictReader(file)
+            return {escapes.from_cell(row["track"]): row["split"] for row in rows}
+    except (OSError, KeyError, csv.Error):
+        return {}
 
 
 def _no_custom_configuration(record: logging.LogRecord) -> bool:
@@ -233,6 +188,7 @@ def _chunks(plan: Plan, split: str, tally: Tally, bar: tqdm) -> Iterator[tuple[s
             tally.reject(job.track, error)
             bad.append((job.track, str(error)))
             continue
+        tally.take(job.track, split)
         for chunk in records.cut({**example, "track": job.track}, plan.shortest):
             yield f"{job.track}/{chunk['chunk']:05d}", chunk
     if len(bad) == len(plan.jobs[split]):
@@ -243,11 +199,11 @@ def _chunks(plan: Plan, split: str, tally: Tally, bar: tqdm) -> Iterator[tuple[s
         )
 
 
-def _summary(plan: Plan, folder: Path, left_out: int) -> str:
+def _summary(plan: Plan, folder: Path, tally: Tally) -> str:
     splits = tfds.builder_from_directory(folder).info.splits
     counts = ", ".join(f"{name} {split.num_examples:,}" for name, split in splits.items())
-    listed = f" ({folder / 'rejects.csv'})" if left_out else ""
-    return f"{plan.info.name}: records {counts}; {left_out} files left out{listed}"
+    listed = f" ({folder / 'rejects.csv'})" if tally.listed else ""
+    return f"{plan.info.name}: records {counts}; {len(tally.listed)} files left out{listed}"
 
 
 def _ahead(jobs: Iterable[Job], threads: int) -> Iterator[tuple[Job, Future[Example]]]:
@@ -264,15 +220,3 @@ def _ahead(jobs: Iterable[Job], threads: int) -> Iterator[tuple[Job, Future[Exam
                     waiting.append((job, pool.submit(job.load)))
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _with_list(
-    examples: Iterator[tuple[str, Example]], listed: list[tuple[str, str]], folder: Path
-) -> Iterator[tuple[str, Example]]:
-    """The examples; when they end, the list of rejects so far is written beside the records."""
-    yield from examples
-    # Names need not be UTF-8.
-    path = folder / "rejects.csv"
-    with durable.at(path), path.open("w", newline="", errors="backslashreplace") as file:
-        rows = [("file", "reason"), *listed]
-        csv.writer(file).writerows([escapes.cell(cell) for cell in row] for row in rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +22,22 @@ VALUES |= {"0": (0, 1), "0.0": (0, 1), "false": (0, 1), "no": (0, 1)}
 
 @dataclass(frozen=True)
 class Labels:
-    """names: of the tags, in the order of the arrays. rows: file as written -> (tags, known)."""
+    """names: of the tags, in the order of the arrays. rows: file as written -> (tags, known).
+
+    groups: file as written -> what it belongs to, where a column says so.
+    """
 
     path: Path
     names: tuple[str, ...]
     rows: dict[str, tuple[np.ndarray, np.ndarray]]
+    groups: dict[str, str] = field(default_factory=dict)
 
 
-def read_labels(path: Path) -> Labels:
-    """Reads the CSV. raises BadInput with the line that is wrong."""
+def read_labels(path: Path, group: str = "") -> Labels:
+    """Reads the CSV. raises BadInput with the line that is wrong.
+
+    group: the column, if any, that says which files belong together; it is no tag.
+    """
     if not path.is_file():
         raise BadInput(f"{path}: no such file of labels; {FORM}.")
     try:
@@ -40,6 +47,7 @@ def read_labels(path: Path) -> Labels:
         raise BadInput(f"{path} is not in UTF-8: save it so (CSV UTF-8 in Excel).") from error
     except (ValueError, csv.Error) as error:
         raise BadInput(f"{path} is no CSV of labels; {FORM}.") from error
+    header, lines, together = _without(group, header, lines, path)
     columns = tuple(cell.strip() for cell in header)
     if len(columns) < 2 or columns[0].lower() not in ("file", "path", "filename"):
         raise BadInput(f"{path} begins with '{','.join(columns)[:60]}'; {FORM}.")
@@ -47,7 +55,24 @@ def read_labels(path: Path) -> Labels:
     names = _all_names(lines) if joined else columns[1:]
     if not names or len(set(names)) < len(names):
         raise BadInput(f"{path} has no tags, or one of them twice; {FORM}.")
-    return Labels(path, names, _rows(path, lines, names, joined))
+    rows = _rows(path, lines, names, joined)
+    return Labels(path, names, rows, dict(zip(rows, together)))
+
+
+def _without(
+    group: str, header: list[str], lines: list[list[str]], path: Path
+) -> tuple[list[str], list[list[str]], list[str]]:
+    """Header and lines without the column of groups, and what stood in it."""
+    if not group:
+        return header, lines, []
+    columns = [cell.strip().lower() for cell in header]
+    if columns[1:].count(group.lower()) != 1:
+        raise BadInput(f"{path} has no column '{group}' (group=): it has {', '.join(header)}.")
+    at = columns.index(group.lower(), 1)
+    if short := next((n for n, line in enumerate(lines, 2) if len(line) <= at), 0):
+        raise BadInput(f"{path}, line {short}: nothing stands in the column '{group}'.")
+    rest = [[cell for i, cell in enumerate(line) if i != at] for line in (header, *lines)]
+    return rest[0], rest[1:], [line[at].strip() for line in lines]
 
 
 def match(labels: Labels, files: Sequence[Path], root: Path) -> dict[Path, str]:

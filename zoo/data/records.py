@@ -7,9 +7,11 @@ track lie next to each other, in order. `zoo.data.builder` writes them.
 
 from __future__ import annotations
 
+import json
 import operator
 import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -62,6 +64,49 @@ class Records(Sequence[Example]):
                 f"{self.directory}: record {index} of '{self.split}' is damaged ({_line(error)}): "
                 "delete that folder and prepare the data again."
             ) from error
+
+
+def metadata(folder: Path) -> dict[str, Any]:
+    """What the builder stored about the records in a folder; {} where there are none."""
+    try:
+        return json.loads((folder / "metadata.json").read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def serve_alone(root: Path, folder: Path, official: Mapping[str, int] | None = None) -> bool:
+    """Whether the originals are gone but records made from that very place there: says so.
+
+    official: tracks of each split that a result needs. raises BadInput where the records come from
+    elsewhere, or lack some of these.
+    """
+    if root.expanduser().is_dir() or not folder.is_dir():
+        return False
+    stored = metadata(folder)
+    source = stored.get("about", {}).get("source", "an unknown place")
+    if source != os.path.realpath(root.expanduser()):
+        raise BadInput(
+            f"{root}: no such folder; the records in {folder} were made from {source}: give that."
+        )
+    tracks = stored.get("tracks", {})
+    lacking = [f"{s} {tracks.get(s, 0):,} of {n:,}" for s, n in (official or {}).items()]
+    if official and any(tracks.get(split, 0) != count for split, count in official.items()):
+        raise BadInput(
+            f"{root}: no such folder, and the records made from it hold {', '.join(lacking)} "
+            "tracks: bring it back, or allow_missing=True takes what is there."
+        )
+    print(f"{source} is gone: the records made from it are used, in {folder}", file=sys.stderr)
+    describe(folder)
+    return True
+
+
+def describe(folder: Path) -> None:
+    """Prints how records that are there already came to their splits, and what is to be minded."""
+    stored = metadata(folder)
+    name = stored.get("name", folder.parent.name)
+    warnings = [f"warning: {note}" for note in stored.get("notes", ())]
+    for line in filter(None, (stored.get("rule", ""), *warnings)):
+        print(f"{name}: {line}", file=sys.stderr)
 
 
 def open_records(directory: str | os.PathLike[str], split: str) -> Records:

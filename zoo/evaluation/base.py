@@ -110,9 +110,19 @@ def to_float(pcm: np.ndarray) -> np.ndarray:
     return np.asarray(pcm, np.float32)
 
 
-def sound(record: Example) -> np.ndarray:
-    """The record's audio [T C] float32, without the zeros that fill up a short one."""
-    return to_float(record["audio"][: record.get("length")])
+def sound(record: Example, key: str = "audio") -> np.ndarray:
+    """The record's audio [T C] or stems [S T C] as float32, without the zeros that fill it up.
+
+    The one way to a record's sound: what a short file is filled with is no part of it.
+    """
+    length = record.get("length")
+    return to_float(record[key][:, :length] if key == "stems" else record[key][:length])
+
+
+def sounding_frames(record: Example, key: str, hop: int) -> np.ndarray:
+    """What a record has of every `hop` samples, [F ...], as far as its sound goes."""
+    length = int(record.get("length", len(record[key]) * hop))
+    return np.asarray(record[key])[: -(-length // hop)]
 
 
 def finite(metrics: dict[str, float]) -> dict[str, float]:

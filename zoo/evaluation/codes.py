@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, first, in_batches, to_float
+from zoo.evaluation.base import Batch, Predict, Progress, Report, first, in_batches, sound
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class CodeLikelihood:
         def cuts() -> Iterator[Batch]:
             nonlocal left_out
             for _, record in first(records, limit, progress):
-                audio = to_float(record[self.key])
+                audio = sound(record, self.key)
                 whole = len(audio) // self.samples
                 left_out += len(audio) - whole * self.samples
                 for start in range(0, whole * self.samples, self.samples):

@@ -10,7 +10,7 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, first, paired, to_float
+from zoo.evaluation.base import Batch, Predict, Progress, Report, first, paired, sound
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Likelihood:
                 row = {"record": index, "track": str(record["track"]), "samples": 0, "nats": 0.0}
                 rows.append(row)
                 extra = {key: np.asarray(record[key]) for key in self.keys}
-                audio = to_float(record["audio"])
+                audio = sound(record)
                 left_out += min(self.context, len(audio)) if self.lead == "exclude" else 0
                 for window, counted in self.cut(audio):
                     yield (row, counted), {self.key: window, **extra}

@@ -21,7 +21,7 @@ from zoo.evaluation.base import (
     draw,
     first,
     in_batches,
-    to_float,
+    sound,
     write_table,
 )
 from zoo.metrics.pitch import score_melody
@@ -59,7 +59,7 @@ class Pitch:
     ) -> Report:
         truth, alone, path, rows = [], [], [], []
         for _, record in first(records, limit, progress):
-            salience = self.salience(predict, to_float(record["audio"])[: self.last, 0])
+            salience = self.salience(predict, sound(record)[: self.last, 0])
             hertz = float(pitch.hertz_of_note(record["pitch"]))
             truth.append(np.full(len(salience), hertz))
             alone.append(pitch.local_mean(salience))

@@ -9,7 +9,16 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, first, paired, to_float
+from zoo.evaluation.base import (
+    Batch,
+    Predict,
+    Progress,
+    Report,
+    first,
+    paired,
+    sound,
+    sounding_frames,
+)
 from zoo.signal import pitch
 
 SURE = 0.85  # confidence of the original's pitch from which a frame counts, as the authors' code
@@ -19,7 +28,7 @@ OUTLIER = 12.0  # semitones of mean error, above which a clip is one
 
 @dataclass(frozen=True)
 class Resynthesised:
-    """Means over consecutive clips of `samples`; a shorter record is filled up with zeros.
+    """Means over consecutive clips of `samples`; a shorter record is left out and counted.
 
     `predict` answers {'audio', 'spectral_loss', 'loudness_l1'}. keys: fields of the records that
     it needs, and f0 [F 1] of `hop` samples, cut with the audio. tracker: pitch of any audio; with
@@ -45,8 +54,12 @@ class Resynthesised:
         limit: int | None = None,
         progress: Progress | None = None,
     ) -> Report:
+        short = 0
+
         def clips() -> Iterator[tuple[tuple[str, np.ndarray], Batch]]:
+            nonlocal short
             for _, record in first(records, limit, progress):
+                short += len(sound(record)) < self.samples
                 for clip in self.cut(record):
                     yield (str(record["track"]), clip["audio"]), clip
 
@@ -57,19 +70,20 @@ class Resynthesised:
                 row["f0_l1"] = self.pitch_error(audio[:, 0], output["audio"][:, 0])
             rows.append(row)
         if not rows:
-            raise BadInput("no clips to evaluate: choose another split, or prepare the data anew.")
-        return self._report(rows, info)
+            raise BadInput(f"no record holds a clip of {self.samples} samples: give longer ones.")
+        return self._report(rows, short, info)
 
     def cut(self, record: Example) -> Iterator[Batch]:
         """Consecutive clips of a record with all that the model needs."""
-        audio = to_float(record["audio"])
+        audio = sound(record)
         extra = {key: np.asarray(record[key]) for key in self.keys if key != "f0"}
         frames = self.samples // self.hop
-        for start in range(0, max(len(audio) - self.samples, 0) + 1, self.samples):
-            clip = {"audio": _filled(audio[start : start + self.samples], self.samples), **extra}
+        for start in range(0, len(audio) - self.samples + 1, self.samples):
+            clip = {"audio": audio[start : start + self.samples], **extra}
             if "f0" in self.keys:
                 first = start // self.hop
-                clip["f0"] = _filled(np.asarray(record["f0"])[first : first + frames], frames)
+                curve = sounding_frames(record, "f0", self.hop)
+                clip["f0"] = _filled(curve[first : first + frames], frames)
             yield clip
 
     def pitch_error(self, original: np.ndarray, played: np.ndarray) -> float:
@@ -80,9 +94,9 @@ class Resynthesised:
         apart = np.abs(pitch.note_of_hertz(found) - pitch.note_of_hertz(truth))
         return float(apart[sure].mean()) if sure.any() else float("nan")
 
-    def _report(self, rows: list[dict], info: Info) -> Report:
+    def _report(self, rows: list[dict], short: int, info: Info) -> Report:
         metrics = {name: float(np.mean([row[name] for row in rows])) for name in MEASURED}
-        counts = {"clips": len(rows)}
+        counts = {"clips": len(rows), "too_short": short}
         if self.tracker:
             errors = np.array([row["f0_l1"] for row in rows])
             known = errors[np.isfinite(errors)]

@@ -15,11 +15,12 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, first, paired, to_float
+from zoo.evaluation.base import Batch, Predict, Progress, Report, first, paired, sound
 from zoo.metrics import frechet
 from zoo.signal import mel
 
 HOP = 256
+LACKING = 0.1  # share of a clip that may be filled up
 FLOOR = 1e-3  # of mel magnitudes, about -75 dB: what lies below, such as quantisation, is not heard
 
 
@@ -29,7 +30,9 @@ class Sampled:
 
     `predict` gets {key: [B T 1], 'index': [B]} and the `keys` of the records, and answers
     {'audio': [B T 1]}. bins, parts: the embedding, mel bins averaged over that many equal parts
-    of the clip. Longer records are cut at `samples`; shorter ones are left out and counted.
+    of the clip. Longer records are cut at `samples`; of shorter ones those that lack little (spoken
+    digits of a second in clips of 1.02) are taken with the zeros they are stored with, as training
+    has them, the others are left out and counted.
     """
 
     samples: int
@@ -83,7 +86,7 @@ class Sampled:
 
         def examples() -> Iterator[tuple[np.ndarray, Batch]]:
             for index, record in first(records, limit, progress):
-                audio = to_float(record[self.key])[: self.samples]
+                audio = self._clip(record)
                 extra = {key: np.asarray(record[key]) for key in self.keys}
                 if len(audio) == self.samples:
                     number = np.asarray(index, np.int32)
@@ -91,6 +94,13 @@ class Sampled:
 
         for clip, output in paired(predict, examples(), self.batch):
             yield clip, output["audio"]
+
+    def _clip(self, record: Example) -> np.ndarray:
+        """A record's first samples [T C], fewer where it is too short to be compared."""
+        audio = sound(record, self.key)
+        if 0 < self.samples - len(audio) <= LACKING * self.samples:
+            audio = sound({**record, "length": None}, self.key)  # with the zeros it is stored with
+        return audio[: self.samples]
 
     def _sentence(self, info: Info, count: int) -> str:
         return (

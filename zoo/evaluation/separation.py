@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +15,7 @@ import numpy as np
 from zoo.audio.blocks import reblock
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Predict, Progress, Report, sound, to_float
+from zoo.evaluation.base import Predict, Progress, Report, sound
 from zoo.evaluation.separation_rows import Row, aggregate, box_plot, track_rows, write_museval
 from zoo.metrics.bss_eval import bss_eval
 from zoo.metrics.sdr import framewise_sdr, framewise_si_sdr, silent_frames
@@ -84,7 +86,7 @@ class Separation:
         frames = self._full(pairs, window) if self.ratios == "full" else _streamed(pairs, window)
         return [
             {"track": track, "stem": stem, "time": index * self.seconds}
-            | {name: float(value[source]) for name, value in frame.items()}
+            | {name: _of(value, source) for name, value in frame.items()}
             for index, frame in enumerate(frames)
             for source, stem in enumerate(self.how.sources)
         ]
@@ -100,25 +102,33 @@ class Separation:
         invariant = framewise_si_sdr(reference, estimate, window, window)
         for frame in range(invariant.shape[1]):
             ratios = {name: getattr(scores, name.lower())[:, frame] for name in METRICS}
-            yield ratios | {"SI-SDR": invariant[:, frame]}
+            at = slice(frame * window, (frame + 1) * window)
+            why = _silence(reference[:, at], estimate[:, at])
+            yield ratios | {"SI-SDR": invariant[:, frame], "silent": why}
 
     def _report(self, rows: list[Row], info: Info) -> Report:
         names = (*(METRICS if self.ratios == "full" else ("SDR",)), "SI-SDR")
         metrics: dict[str, float] = {}
         for name in names:
             metrics |= aggregate(rows, name)
-        first = [row["SDR"] for row in rows if row["stem"] == self.how.sources[0]]
+        first = [row for row in rows if row["stem"] == self.how.sources[0]]
+        why = Counter(row["silent"] for row in first)
+        scored = {row["track"] for row in rows if np.isfinite(row["SDR"])}
         counts = {
-            "tracks": len({row["track"] for row in rows}),
+            "tracks": len(scored),
+            "tracks_without_score": len({row["track"] for row in rows} - scored),
             "frames": len(first),
-            "silent_frames": int(np.isnan(first).sum()),
+            "silent_frames": why["reference"] + why["estimate"],
+            "reference_silent_frames": why["reference"],
+            "estimate_silent_frames": why["estimate"],
             "perfect_frames": sum(bool(np.isposinf(row["SDR"])) for row in rows),
         }
         per_track = track_rows(rows, names)
         tables = {"per_track": per_track, "per_frame": rows}
         figures = {"sdr": box_plot(per_track)}
         files = {"museval": partial(write_museval, rows, seconds=self.seconds)}
-        return Report(metrics, self._sentence(info), counts, tables, figures, files)
+        sentence = self._sentence(info) + _warned(why["estimate"], len(first))
+        return Report(metrics, sentence, counts, tables, figures, files)
 
     def _sentence(self, info: Info) -> str:
         return (
@@ -127,6 +137,31 @@ class Separation:
             "which any stem or estimate is silent, and infinite ratios, are left out."
             + (" The system was given the references." if self.oracle else "")
         )
+
+
+def _silence(reference: np.ndarray, estimate: np.ndarray) -> str:
+    """Why a frame [S n C] is left out: 'reference', 'estimate' where all of that sounds, or ''."""
+    for name, signal in (("reference", reference), ("estimate", estimate)):
+        if silent_frames(signal, signal.shape[1], signal.shape[1]).any():
+            return name
+    return ""
+
+
+def _warned(silent: int, frames: int) -> str:
+    """A sentence, also on standard error, where silent estimates take frames from every stem."""
+    if not silent:
+        return ""
+    text = (
+        f"Warning: in {silent} of {frames} frames an estimate is silent though every reference "
+        "sounds; they count for no stem, which flatters the system."
+    )
+    print(text, file=sys.stderr)
+    return f" {text}"
+
+
+def _of(value: np.ndarray | str, source: int) -> float | str:
+    """A source's ratio, or what a frame says of all of them."""
+    return value if isinstance(value, str) else float(value[source])
 
 
 def track_spans(records: Sequence[Example]) -> Iterator[tuple[str, range]]:
@@ -141,12 +176,7 @@ def mixture(record: Example) -> np.ndarray:
     """The record's mix [T C] float32: its `audio`, or else the sum of its stems; no padding."""
     if "audio" in record:
         return sound(record)
-    return to_float(_stems(record)).sum(0)
-
-
-def _stems(record: Example) -> np.ndarray:
-    """[S T C] without the zeros that fill up a short record, which are no part of the song."""
-    return record["stems"][:, : record.get("length")]
+    return sound(record, "stems").sum(0)
 
 
 def stem_getter(how: Separator, info: Info) -> Callable[[Example], np.ndarray]:
@@ -162,7 +192,7 @@ def stem_getter(how: Separator, info: Info) -> Callable[[Example], np.ndarray]:
             raise BadInput(f"{info.name} has no stem '{source}', only {', '.join(info.labels)}.")
 
     def references(record: Example) -> np.ndarray:
-        stems = to_float(_stems(record))
+        stems = sound(record, "stems")
         return np.stack([stems[pick].sum(0) for pick in picks])
 
     return references
@@ -178,4 +208,5 @@ def _streamed(pairs: Iterable, window: int) -> Iterator[dict[str, np.ndarray]]:
         yield {
             "SDR": framewise_sdr(reference, estimate, window, window)[:, 0],
             "SI-SDR": framewise_si_sdr(reference, estimate, window, window)[:, 0],
+            "silent": _silence(reference[:, :window], estimate[:, :window]),
         }

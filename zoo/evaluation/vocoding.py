@@ -10,7 +10,7 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, first, paired, to_float
+from zoo.evaluation.base import Batch, Predict, Progress, Report, first, paired, sound
 from zoo.losses import spectral
 from zoo.signal import mel
 
@@ -51,7 +51,7 @@ class Vocoding:
         def windows() -> Iterator[tuple[tuple[dict, np.ndarray], Batch]]:
             nonlocal silent
             for index, record in first(records, limit, progress):
-                audio = to_float(record[self.key])
+                audio = sound(record, self.key)
                 row = {"record": index, "track": str(record["track"]), "windows": 0}
                 rows.append(row)
                 for start in range(0, len(audio) - self.samples + 1, self.samples):

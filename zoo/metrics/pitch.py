@@ -40,7 +40,7 @@ def score_melody(reference: np.ndarray, estimate: np.ndarray, cents: float = 50.
     return Melody(
         raw_pitch=_fraction(right, voiced),
         raw_chroma=_fraction(folded, voiced),
-        voicing_recall=_fraction(called, voiced),
+        voicing_recall=_fraction(called, voiced) if voiced.any() else 1.0,  # as mir_eval 0.8
         voicing_false_alarm=_fraction(called, ~voiced),
         overall=float(agree.mean()),
     )

@@ -24,7 +24,7 @@ class Ranking:
     roc_auc_per_tag: np.ndarray
     average_precision_per_tag: np.ndarray
     undefined_roc_auc: tuple[str, ...]  # tags without a known positive or a known negative
-    undefined_average_precision: tuple[str, ...]  # tags without a known positive
+    undefined_average_precision: tuple[str, ...]  # the same tags
 
 
 def rank_tags(
@@ -47,9 +47,8 @@ def rank_tags(
     roc, precision = np.full((2, truth.shape[1]), np.nan)
     for k in range(truth.shape[1]):
         labels, values = truth[known[:, k], k], score[known[:, k], k]
-        if labels.any():
+        if labels.any() and not labels.all():  # any order of an all-positive tag is perfect
             precision[k] = average_precision_score(labels, values)
-        if labels.any() and not labels.all():
             roc[k] = roc_auc_score(labels, values)
     return Ranking(
         roc_auc=_mean(roc),

@@ -17,7 +17,7 @@ from zoo import durable
 from zoo.data.note_rolls import shifted
 from zoo.data.source import Example
 from zoo.errors import BadInput
-from zoo.evaluation.base import to_float
+from zoo.evaluation.base import sound
 from zoo.evaluation.pitch import Pitch
 from zoo.evaluation.separation import mixture
 from zoo.evaluation.tagging import Tagging
@@ -80,7 +80,7 @@ def write_taggram(found: Trained, directory: Path) -> None:
     size = max(CLIP_SECONDS * rate, evaluation.samples)
     records = source.open(held_out(source))
     chosen = [records[index] for index in spread(len(records), CLIPS)]
-    clips = [to_float(record["audio"])[:size] for record in chosen]
+    clips = [sound(record)[:size] for record in chosen]
     audio = np.concatenate(clips)
     hop = min(evaluation.samples, max(evaluation.samples // 4, rate // 20))
     how = Listener(evaluation.samples, rate, audio.shape[1], hop, evaluation.batch, evaluation.key)

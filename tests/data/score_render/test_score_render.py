@@ -203,7 +203,8 @@ def test_a_killed_build_goes_on(tmp_path):
     source = ScoreRender("notes", "tiny", data_dir=str(tmp_path))
     work = tmp_path / "score_render_work" / "notes_tiny-1.0.0"
     script = tmp_path / "build.py"
-    script.write_text(f"from zoo.data.score_render import ScoreRender\n{source!r}.prepare()\n")
+    line = "from zoo.data.score_render.source import ScoreRender"
+    script.write_text(f"{line}\n{source!r}.prepare()\n")
     with subprocess.Popen([sys.executable, str(script)]) as process:
         while not list(work.glob("*.npz")):
             assert process.poll() is None

@@ -23,7 +23,8 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from zoo.data import descriptions
-from zoo.data.builder import features, locked, writes_told
+from zoo.data.builder import locked, writes_told
+from zoo.data.records_writer import Streamed, features
 from zoo.data.score_render import takes
 from zoo.data.score_render.melody_split import split_pieces
 from zoo.data.score_render.performance import VERSION
@@ -50,7 +51,7 @@ def _config(source: ScoreRender) -> ScoreRenderConfig:
     return ScoreRenderConfig(name=source.name, source=source)
 
 
-class ScoreRenderBuilder(tfds.core.GeneratorBasedBuilder):
+class ScoreRenderBuilder(Streamed):
     """Generation order is kept, so that the chunks of a take stay together; Grain shuffles."""
 
     name = "score_render"
@@ -93,9 +94,6 @@ class ScoreRenderBuilder(tfds.core.GeneratorBasedBuilder):
         super().download_and_prepare(**arguments)
         root = str(Path(self.data_dir).parents[2])
         shutil.rmtree(_work(replace(self.builder_config.source, data_dir=root)), ignore_errors=True)
-
-    def _generate_examples(self) -> None:
-        """Not called: the generators are made above."""
 
 
 def build(source: ScoreRender) -> None:

@@ -6,14 +6,15 @@ folder that holds one file per stem is a song: `<song>/<stem>.wav` (or flac, ogg
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatch
 from functools import lru_cache, partial
 from pathlib import Path
 
 from zoo.audio import audio_files
-from zoo.data import plans, records
+from zoo.data import groups, pcm, plans, records, splits
 from zoo.data.labels import Labels, match, read_labels
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
@@ -28,10 +29,12 @@ class Folder:
 
     path: the folder. labels: a CSV (see zoo.data.labels); files that it does not name are left
     out. stems: names of the stem files, in the order of the array. chunk_seconds: the shortest
-    record, so the longest possible crop; 0 keeps tracks whole. validation, test: shares, by a hash
-    of each name; not asked where everything lies in folders train, valid (or validation) and test,
-    which are the splits then. leave_out: file names as '*_mic2.flac' that are not taken. data_dir:
-    where the records go, else $ZOO_DATA_DIR.
+    record, so the longest possible crop; 0 keeps tracks whole. validation, test: shares, drawn by a
+    hash of each name, with tags spread evenly; where folders are named for splits (train, valid,
+    Test_Set, ...) they are the splits, see zoo.data.splits. group: what is drawn together: None,
+    files of one folder where folders hold pieces of songs; a number, of folders from the top (0:
+    every file alone); a name, of a column in the CSV. leave_out: file names as '*_mic2.flac' that
+    are not taken. data_dir: where the records go, else $ZOO_DATA_DIR.
     """
 
     path: str
@@ -43,6 +46,7 @@ class Folder:
     validation: float = 0.1
     test: float = 0.1
     leave_out: str = ""
+    group: int | str | None = None
     data_dir: str = ""
 
     def __post_init__(self) -> None:
@@ -50,11 +54,17 @@ class Folder:
             raise BadInput("a folder has labels or stems, not both: leave one of them out.")
         if not 0 <= self.validation + self.test < 1:
             raise BadInput("validation and test are shares below 1 in all, as in 0.1 and 0.1.")
+        if self._column and not self.labels:
+            raise BadInput(f"group={self.group} is a column of labels=CSV: give that, or a number.")
+
+    @property
+    def _column(self) -> str:
+        return self.group if isinstance(self.group, str) else ""
 
     @property
     def info(self) -> Info:
         """Reads the CSV where there is one, else touches no disk."""
-        names = self.stems or (_labels(self.labels).names if self.labels else ())
+        names = self.stems or (_labels(self.labels, self._column).names if self.labels else ())
         name = f"folder-{_slug(Path(self.path).name)}"
         return Info(name, self.sample_rate, self.channels, names, "the user's own", str(self.path))
 
@@ -69,22 +79,31 @@ class Folder:
         return records.directory(self._name, self.data_dir)
 
     def blank(self) -> Example:
-        tags = len(_labels(self.labels).names) if self.labels else 0
+        tags = len(_labels(self.labels, self._column).names) if self.labels else 0
         samples = self.shortest or 60 * self.sample_rate  # whole tracks: of no one length
         return plans.blank(samples, self.channels, len(self.stems), tags)
 
     def prepare(self) -> None:
         """Decodes the folder to records where they are missing or the files have changed."""
-        if plans.records_alone(self._root, self.directory):
+        if records.serve_alone(self._root, self.directory):
             return
         if not self._root.is_dir():
             raise BadInput(f"{self._root}: no such folder; give the one that holds your audio.")
         from zoo.data import builder
 
-        files = audio_files.find([self._root])
-        about = {"source": str(self._root), "fingerprint": self._fingerprint(files)}
-        if not builder.is_current(about, self.directory):
-            self._build(files, about, {})
+        files = audio_files.audio_in(self._root)
+        unread = audio_files.unreadable_in(self._root)
+        marks = self._fingerprint([*files, *unread])
+        about = {"source": plans.identity(self._root), "fingerprint": marks}
+        if builder.is_current(about, self.directory):
+            records.describe(self.directory)
+            return
+        before = builder.splits_before(self.directory)
+        self._build(files, about, {})
+        if before:
+            changed = _changes(before, builder.splits_before(self.directory))
+            told = f"files have changed since its records were made, {changed}: built again"
+            print(f"{self.info.name}: {told}; tracks keep their splits", file=sys.stderr)
 
     def open(self, split: str) -> Sequence[Example]:
         return records.open_records(self.directory, split)
@@ -95,7 +114,7 @@ class Folder:
 
     @property
     def _name(self) -> str:
-        settings = asdict(self) | {"path": str(self._root.absolute()), "data_dir": ""}
+        settings = asdict(self) | {"path": plans.identity(self._root), "data_dir": ""}
         return f"{self.info.name}-{plans.short_hash(settings)}"
 
     def _build(self, files: list[Path], about: dict[str, str], bad: dict[str, str]) -> None:
@@ -113,6 +132,8 @@ class Folder:
         return plans.fingerprint(absolute, Path(absolute[0].anchor))
 
     def _plan(self, files: list[Path], about: dict[str, str], bad: dict[str, str]) -> plans.Plan:
+        from zoo.data import builder
+
         rejected = list(bad.items())
         unwanted = {file for file in files if fnmatch(file.name, self.leave_out)}
         files = [file for file in files if file not in unwanted]
@@ -121,43 +142,71 @@ class Folder:
         jobs, skipped = self._songs(files) if self.stems else self._tracks(files, rejected)
         told = f"left out by leave_out={self.leave_out}"
         skipped += [(file.relative_to(self._root).as_posix(), told) for file in sorted(unwanted)]
+        unread = audio_files.unreadable_in(self._root)
+        kind = "cannot be read here: convert it to wav, flac, ogg or mp3"
+        skipped += [(file.relative_to(self._root).as_posix(), kind) for file in unread]
         jobs = [job for job in jobs if job.track not in bad]
-        splits = plans.split_by_folder(jobs)
+        before = builder.splits_before(self.directory)
+        division = splits.divide(
+            self._grouped(jobs), self.validation, self.test, before=before, tags=self.info.labels,
+            songs=bool(self.stems), grouped=self.group is not None,
+        )  # fmt: skip
+        notes = [f"{audio_files.kinds(unread)} {kind}"] if unread else []
         return plans.Plan(
             name=self._name,
             info=self.info,
             blank=self.blank(),
-            jobs=splits or plans.split_by_name(jobs, self.validation, self.test),
+            jobs=division.splits,
             shortest=self.shortest,
             tolerate=TOLERATED,
             about=about,
             rejected=tuple(rejected),
-            skipped=tuple(skipped),
+            skipped=(*skipped, *division.left_out),
             threads=1 if self.stems else 0,
+            rule=division.rule,
+            notes=(*division.notes, *notes),
         )
+
+    def _grouped(self, jobs: list[plans.Job]) -> list[plans.Job]:
+        """The jobs, each with what it is drawn together with."""
+        tracks = [job.track for job in jobs]
+        if self._column or (self.stems and self.group is None):
+            return jobs  # the CSV has said so; songs stand alone
+        if isinstance(self.group, int):
+            found = groups.by_depth(tracks, self.group)
+        else:
+            tags = {job.track: job.tags for job in jobs if job.tags is not None}
+            found = groups.by_folder(tracks, tags, self.info.labels)
+        return [replace(job, group=found.get(job.track, "")) for job in jobs]
 
     def _tracks(
         self, files: list[Path], rejected: list[tuple[str, str]]
     ) -> tuple[list[plans.Job], list[tuple[str, str]]]:
         """Jobs and what has no label. Bad headers are found here, before the splits are made."""
         names = {file: file.relative_to(self._root).as_posix() for file in files}
-        labels = _labels(self.labels) if self.labels else None
+        labels = _labels(self.labels, self._column) if self.labels else None
         rows = match(labels, files, self._root) if labels else dict.fromkeys(files, "")
         jobs = []
         for file, row in rows.items():
             try:
-                plans.check_length(file, PADDED * self.chunk_seconds)
+                pcm.check_length(file, PADDED * self.chunk_seconds)
             except BadInput as error:
                 rejected.append((names[file], str(error)))
                 continue
-            load = partial(self._load, file, *(labels.rows[row] if labels else ()))
-            jobs.append(plans.Job(names[file], load))
+            jobs.append(self._job(names[file], file, labels, row))
         unlabelled = [name for file, name in names.items() if file not in rows]
         return jobs, [(name, f"no row in {self.labels}") for name in unlabelled]
 
+    def _job(self, name: str, file: Path, labels: Labels | None, row: str) -> plans.Job:
+        if labels is None:
+            return plans.Job(name, partial(self._load, file))
+        tags, known = labels.rows[row]
+        load = partial(self._load, file, tags, known)
+        return plans.Job(name, load, labels.groups.get(row, ""), tags * known)
+
     def _load(self, file: Path, *row: object) -> Example:
         least = PADDED * self.chunk_seconds
-        audio = plans.load_audio(file, self.sample_rate, self.channels, least)
+        audio = pcm.load_audio(file, self.sample_rate, self.channels, least)
         return {"audio": audio, **dict(zip(("tags", "known"), row))}
 
     def _songs(self, files: list[Path]) -> tuple[list[plans.Job], list[tuple[str, str]]]:
@@ -185,17 +234,28 @@ class Folder:
 
     def _load_song(self, paths: list[Path]) -> Example:
         least = PADDED * self.chunk_seconds
-        return {"stems": plans.load_stems(paths, self.sample_rate, self.channels, least)}
+        return {"stems": pcm.load_stems(paths, self.sample_rate, self.channels, least)}
 
 
-def _labels(path: str) -> Labels:
+def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """'2 new (a, b), 1 gone (c)': how the tracks of two builds differ."""
+    new, gone = sorted(set(after) - set(before)), sorted(set(before) - set(after))
+    told = [
+        f"{len(names)} {what} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+        for what, names in (("new", new), ("gone", gone))
+        if names
+    ]
+    return ", ".join(told) or "none new or gone"
+
+
+def _labels(path: str, column: str) -> Labels:
     file = Path(path).expanduser()
-    return _labels_at(file, file.stat().st_mtime_ns if file.is_file() else 0)
+    return _labels_at(file, column, file.stat().st_mtime_ns if file.is_file() else 0)
 
 
 @lru_cache(maxsize=8)
-def _labels_at(path: Path, _changed: int) -> Labels:
-    return read_labels(path)
+def _labels_at(path: Path, column: str, _changed: int) -> Labels:
+    return read_labels(path, column)
 
 
 def _slug(name: str) -> str:

@@ -9,7 +9,6 @@ flatters every system: a line says so.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,13 +18,15 @@ from typing import Any
 import numpy as np
 
 from zoo.audio import audio_files
-from zoo.data import plans, records
+from zoo.data import drawing, pcm, plans, records
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
 GENRES = (
     "blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock",
 )  # fmt: skip
+CLIPS = 1_000  # one of which is unreadable in every copy
+COUNTS = {"train": 443, "validation": 197, "test": 290}
 LISTS = {"train": "train", "validation": "valid", "test": "test"}
 WANTED = "give GTZAN's genres folder, with files like jazz/jazz.00001.wav"
 
@@ -56,26 +57,29 @@ class Gtzan:
     @property
     def directory(self) -> Path:
         """Where the records lie."""
-        return records.directory(f"gtzan-{self.sample_rate}", self.data_dir)
+        name = plans.named_for(f"gtzan-{self.sample_rate}", self._root)
+        return records.directory(name, self.data_dir)
 
     def blank(self) -> Example:
         return plans.blank(self.shortest, 1, tags=len(GENRES))
 
     def prepare(self) -> None:
         """Decodes the clips to records where they are missing."""
-        if plans.records_alone(self._root, self.directory):
+        if records.serve_alone(self._root, self.directory):
             return
         if not self._root.is_dir():
             raise BadInput(f"{self._root}: no such folder; {WANTED}.")
         from zoo.data import builder
 
-        files = [file for file in audio_files.find([self._root]) if genre(file) in GENRES]
+        files = [file for file in audio_files.audio_in(self._root) if genre(file) in GENRES]
         if not files:
             raise BadInput(f"{self._root} holds no clips named by genre: {WANTED}.")
         lists = self._lists()
-        watched = plans.fingerprint([*files, *lists.values()], self._root.parent)
-        about = {"fingerprint": watched, "seconds": self.seconds}
-        if not builder.is_current(about, self.directory):
+        about = plans.about([*files, *lists.values()], self._root.parent)
+        about |= {"source": plans.identity(self._root), "seconds": self.seconds}
+        if builder.is_current(about, self.directory):
+            records.describe(self.directory)
+        else:
             builder.build(self._plan(files, lists, about), self.data_dir)
 
     def open(self, split: str) -> Sequence[Example]:
@@ -96,7 +100,7 @@ class Gtzan:
         return {}
 
     def _plan(self, files: list[Path], lists: dict[str, Path], about: dict[str, Any]) -> plans.Plan:
-        jobs = {file.stem: plans.Job(file.stem, partial(self._load, file)) for file in files}
+        jobs = {file.stem: self._job(file) for file in files}
         absent: list[str] = []
         if lists:
             named = {split: _names(path) for split, path in lists.items()}
@@ -109,9 +113,10 @@ class Gtzan:
                 )
             splits = {s: tuple(jobs[n] for n in names if n in jobs) for s, names in named.items()}
         else:
-            told = "no *_filtered.txt lists (github.com/coreyker/dnn-mgr, gtzan): split by name"
-            print(f"gtzan: {told}, results are not comparable", file=sys.stderr)
-            splits = plans.split_by_name(jobs.values(), 0.1, 0.1)
+            drawn = drawing.draw(list(jobs.values()), {"validation": 0.1, "test": 0.1})
+            splits = {split: tuple(part) for split, part in drawn.items()}
+        rule = "the fault-filtered lists" if lists else "drawn by hash, genres spread evenly"
+        notes = plans.comparable(splits, COUNTS) if lists else self._without_lists(len(files))
         return plans.Plan(
             name=self.directory.parent.name,
             info=self.info,
@@ -121,17 +126,31 @@ class Gtzan:
             tolerate=0.02,
             about=about,
             skipped=tuple((name, "missing") for name in absent),
+            rule=rule,
+            notes=notes,
         )
 
+    def _without_lists(self, count: int) -> tuple[str, ...]:
+        few = f"holds {count:,} clips, not {CLIPS:,}; " if count not in (CLIPS, CLIPS - 1) else ""
+        lacking = "no *_filtered.txt lists (github.com/coreyker/dnn-mgr, gtzan)"
+        return (f"{few}{lacking}: results are not comparable",)
+
+    def _job(self, file: Path) -> plans.Job:
+        return plans.Job(file.stem, partial(self._load, file), tags=_tags(file))
+
     def _load(self, file: Path) -> Example:
-        audio = plans.load_audio(file, self.sample_rate, 1, self.seconds)
-        tags = np.array([name == genre(file) for name in GENRES], np.uint8)
+        audio = pcm.load_audio(file, self.sample_rate, 1, self.seconds)
+        tags = _tags(file)
         return {"audio": audio, "tags": tags, "known": np.ones_like(tags)}
 
 
 def _names(path: Path) -> list[str]:
     """Clips of a list, one a line as genre/clip.wav."""
     return [Path(line.strip()).stem for line in path.read_text().splitlines() if line.strip()]
+
+
+def _tags(file: Path) -> np.ndarray:
+    return np.array([name == genre(file) for name in GENRES], np.uint8)
 
 
 def genre(file: Path) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import midi, plans, records
+from zoo.data import midi, pcm, plans, records
 from zoo.data.note_rolls import none, shifted
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
@@ -58,19 +58,22 @@ class Maestro:
     def directory(self) -> Path:
         """Where the records lie."""
         name = f"maestro-{self.sample_rate}-{self.chunk_seconds:g}s"
-        return records.directory(name, self.data_dir)
+        return records.directory(plans.named_for(name, self._root), self.data_dir)
 
     def blank(self) -> Example:
         return {**plans.blank(self.shortest, 1), "notes": none(), "samples": 0}
 
     def prepare(self) -> None:
         """Decodes the performances to records where they are missing or the files have changed."""
-        if plans.records_alone(self._root, self.directory):
+        official = {} if self.allow_missing else COUNTS
+        if records.serve_alone(self._root, self.directory, official):
             return
         from zoo.data import builder
 
         plan = self._plan()
-        if not builder.is_current(plan.about, self.directory):
+        if builder.is_current(plan.about, self.directory):
+            records.describe(self.directory)
+        else:
             builder.build(plan, self.data_dir)
 
     def open(self, split: str) -> Sequence[Example]:
@@ -102,9 +105,11 @@ class Maestro:
             jobs={split: tuple(listed) for split, listed in jobs.items()},
             shortest=self.shortest,
             tolerate=0.0,
-            about={"fingerprint": plans.fingerprint(files, self._root)},
+            about=plans.about(files, self._root),
             skipped=tuple((name, "missing") for name in absent),
             threads=2,
+            rule="the published splits",
+            notes=plans.comparable(jobs, COUNTS),
         )
 
     def _rows(self) -> list[dict[str, str]]:
@@ -127,7 +132,7 @@ class Maestro:
         return rows
 
     def _load(self, sound: Path, score: Path) -> Example:
-        audio = plans.load_audio(sound, self.sample_rate, 1)
+        audio = pcm.load_audio(sound, self.sample_rate, 1)
         return {"audio": audio, "notes": midi.read_notes(score), "samples": len(audio)}
 
 

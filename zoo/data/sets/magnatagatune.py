@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +19,7 @@ from typing import Literal
 import numpy as np
 
 from zoo.audio.probing import probe
-from zoo.data import plans, records
+from zoo.data import pcm, plans, records
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -84,19 +83,21 @@ class MagnaTagATune:
     def directory(self) -> Path:
         """Where the records lie."""
         chunk = f"-{self.chunk_seconds:g}s" if self.chunk_seconds else ""
-        return records.directory(f"{self.info.name}-{self.sample_rate}{chunk}", self.data_dir)
+        name = f"{self.info.name}-{self.sample_rate}{chunk}"
+        return records.directory(plans.named_for(name, self._root), self.data_dir)
 
     def blank(self) -> Example:
         return plans.blank(self.shortest, 1, tags=len(TAGS))
 
     def prepare(self) -> None:
         """Decodes the clips to records where they are missing, or the annotations changed."""
-        if plans.records_alone(self._root, self.directory):
+        if records.serve_alone(self._root, self.directory):
             return
         from zoo.data import builder
 
         about = self._about()
         if builder.is_current(about, self.directory):
+            records.describe(self.directory)
             return
         rows = self._rows()
         builder.build(self._plan(about, rows), self.data_dir)
@@ -117,7 +118,12 @@ class MagnaTagATune:
 
     def _about(self) -> dict[str, object]:
         digest = hashlib.sha256(self._annotations.read_bytes()).hexdigest()
-        return {"annotations_sha256": digest, "allow_missing": self.allow_missing}
+        source = plans.identity(self._root)
+        return {
+            "source": source,
+            "annotations_sha256": digest,
+            "allow_missing": self.allow_missing,
+        }
 
     def _rows(self) -> list[dict[str, str]]:
         """The annotations of the clips of this protocol that are not known to be broken."""
@@ -149,8 +155,7 @@ class MagnaTagATune:
             if row["mp3_path"] not in absent:
                 load = partial(self._load, base / row["mp3_path"], _tags(row))
                 jobs[_split(row["mp3_path"])].append(plans.Job(row["mp3_path"], load))
-        if deviating := deviations(self.protocol, {k: len(v) for k, v in jobs.items()}):
-            print(f"{self.info.name}: {deviating}: results are not comparable", file=sys.stderr)
+        deviating = deviations(self.protocol, {k: len(v) for k, v in jobs.items()})
         return plans.Plan(
             name=self.directory.parent.name,
             info=self.info,
@@ -160,13 +165,15 @@ class MagnaTagATune:
             tolerate=0.001,
             about=about,
             skipped=tuple((path, "missing") for path in missing),
+            rule=f"the published folders, protocol {self.protocol}",
+            notes=(f"{deviating}: results are not comparable",) if deviating else (),
         )
 
     def _load(self, path: Path, tags: np.ndarray) -> Example:
         seconds = probe(path).seconds
         if self.protocol == "sample_cnn" and seconds < SECONDS:
             raise plans.LeftOut(f"{path} lasts {seconds:.2f} s, the protocol wants {SECONDS} s.")
-        audio = plans.load_audio(path, self.sample_rate, 1, allow_silent=True)
+        audio = pcm.load_audio(path, self.sample_rate, 1, allow_silent=True)
         return {"audio": audio, "tags": tags, "known": np.ones_like(tags)}
 
 

@@ -6,10 +6,12 @@ source stands for whoever still has them, and gives published weights their tag 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from zoo.data import plans
+from zoo.data import plans, records
 from zoo.data.sets.folder import Folder
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
@@ -25,6 +27,7 @@ TAGS = (
     *("60s", "rnb", "indie pop", "sad", "House", "happy"),
 )
 SECONDS = 29.1
+CLIPS = 241_889  # with one of these tags
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,21 @@ class MillionSong:
     def blank(self) -> Example:
         return plans.blank(int(SECONDS * self.sample_rate), 1, tags=len(TAGS))
 
+    @property
+    def directory(self) -> Path:
+        """Where the records lie."""
+        return self._folder.directory
+
     def prepare(self) -> None:
-        self._folder.prepare()
+        """As `Folder` does, and says that its splits are not those of the papers."""
+        folder = self._folder
+        folder.prepare()
+        tracks = sum(records.metadata(folder.directory).get("tracks", {}).values())
+        print(
+            f"{self.info.name}: {tracks:,} clips of {CLIPS:,}, not in the published splits: "
+            "results are not comparable",
+            file=sys.stderr,
+        )
 
     def open(self, split: str) -> Sequence[Example]:
         return self._folder.open(split)

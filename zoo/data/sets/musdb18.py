@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from zoo.audio.probing import probe
-from zoo.data import plans, records
+from zoo.data import pcm, plans, records
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -40,6 +40,7 @@ VALIDATION = (
 # sigsep/website, pull request 27).
 UNLIKE = ("PR - Oh No",)
 SONGS = {"train": 100, "test": 50}
+COUNTS = {"train": 86, "validation": 14, "test": 50}
 URL = "https://zenodo.org/records/3338373"
 LICENCE = "academic use only, per song"
 WANTED = (
@@ -76,19 +77,22 @@ class Musdb18HQ:
     def directory(self) -> Path:
         """Where the records lie."""
         name = f"musdb18hq-{self.sample_rate}-{self.channels}ch-{self.chunk_seconds:g}s"
-        return records.directory(name, self.data_dir)
+        return records.directory(plans.named_for(name, Path(self.path)), self.data_dir)
 
     def blank(self) -> Example:
         return plans.blank(self.shortest, self.channels, stems=len(STEMS))
 
     def prepare(self) -> None:
         """Decodes the songs to records where they are missing or the files have changed."""
-        if plans.records_alone(Path(self.path).expanduser(), self.directory):
+        official = {} if self.allow_missing else COUNTS
+        if records.serve_alone(Path(self.path), self.directory, official):
             return
         from zoo.data import builder
 
         plan = self._plan()
-        if not builder.is_current(plan.about, self.directory):
+        if builder.is_current(plan.about, self.directory):
+            records.describe(self.directory)
+        else:
             builder.build(plan, self.data_dir)
 
     def open(self, split: str) -> Sequence[Example]:
@@ -114,8 +118,10 @@ class Musdb18HQ:
             jobs={split: tuple(map(self._job, listed)) for split, listed in splits.items()},
             shortest=self.shortest,
             tolerate=0.0,
-            about={"fingerprint": plans.fingerprint(wavs, root)},
+            about=plans.about(wavs, root) | {"source": plans.identity(Path(self.path))},
             threads=1,
+            rule="the published splits, the usual 14 songs of training for validation",
+            notes=plans.comparable(splits, COUNTS),
         )
 
     def _job(self, song: Path) -> plans.Job:
@@ -127,7 +133,7 @@ class Musdb18HQ:
             if (rate := probe(path).rate) != RATE:
                 raise BadInput(f"{path} has {rate:,} Hz, not {RATE:,}: it is not the original.")
         mixture = None if song.name in UNLIKE else song / "mixture.wav"
-        stems = plans.load_stems(paths, self.sample_rate, self.channels, mixture=mixture)
+        stems = pcm.load_stems(paths, self.sample_rate, self.channels, mixture=mixture)
         return {"stems": stems}
 
 

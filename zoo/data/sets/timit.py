@@ -20,7 +20,7 @@ import numpy as np
 
 from zoo.audio import audio_files
 from zoo.audio.probing import probe
-from zoo.data import plans, records
+from zoo.data import pcm, plans, records
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -67,22 +67,27 @@ class Timit:
     @property
     def directory(self) -> Path:
         """Where the records lie."""
-        return records.directory(f"{self.info.name}-{self.sample_rate}", self.data_dir)
+        name = plans.named_for(f"timit-speakers-{self.sample_rate}", Path(self.path))
+        return records.directory(name, self.data_dir)
 
     def blank(self) -> Example:
         return plans.blank(self.shortest, 1, tags=len(self.speakers))
 
     def prepare(self) -> None:
         """Decodes the sentences to records where they are missing."""
-        if plans.records_alone(self._root, self.directory):
+        official = {} if self.allow_missing else dict(zip(SENTENCES, COUNTS[1:]))
+        if records.serve_alone(Path(self.path), self.directory, official):
             return
         if not self._root.is_dir():
             raise BadInput(f"{self._root}: no such folder; {WANTED}.")
         from zoo.data import builder
 
-        files = audio_files.find([self._root])
-        about = {"fingerprint": plans.fingerprint(files, self._root), "trim": self.trim}
-        if not builder.is_current(about, self.directory):
+        files = audio_files.audio_in(self._root)
+        about = plans.about(files, self._root) | {"trim": self.trim, "least": self.least}
+        about["source"] = plans.identity(Path(self.path))
+        if builder.is_current(about, self.directory):
+            records.describe(self.directory)
+        else:
             builder.build(self._plan(files, about), self.data_dir)
 
     def open(self, split: str) -> Sequence[Example]:
@@ -113,24 +118,41 @@ class Timit:
             shortest=0,
             tolerate=0.0,
             about=about,
+            rule="SX sentences are training, SI sentences validation and test",
+            notes=plans.comparable(jobs, dict(zip(SENTENCES, COUNTS[1:]))),
         )
 
     def _jobs(self, files: list[Path], kind: str) -> tuple[plans.Job, ...]:
         chosen = (f for f in files if f.name.lower().startswith(kind) and f.parent != self._root)
         # Some copies hold every sentence twice, as SX127.WAV and as SX127.WAV.wav.
-        once = {(f.parent, sentence(f)): f for f in reversed(list(chosen))}
-        named = ((f.relative_to(self._root).as_posix(), f) for f in sorted(once.values()))
-        return tuple(plans.Job(name, partial(self._load, file)) for name, file in named)
+        twins: dict[tuple[Path, str], list[Path]] = {}
+        for file in sorted(chosen):
+            twins.setdefault((file.parent, sentence(file)), []).append(file)
+        named = ((f[0].relative_to(self._root).as_posix(), f) for f in sorted(twins.values()))
+        return tuple(plans.Job(name, partial(self._load_one, files)) for name, files in named)
+
+    def _load_one(self, twins: list[Path]) -> Example:
+        """The first of the copies of a sentence that is whole and not silent."""
+        refused: list[BadInput] = []
+        for file in twins:
+            try:
+                example = self._load(file)
+            except BadInput as error:
+                refused.append(error)
+                continue
+            if example["audio"].any() or file == twins[-1]:
+                return example
+        raise refused[0]
 
     def _load(self, file: Path) -> Example:
-        audio = plans.load_audio(file, self.sample_rate, 1, self.least, allow_silent=True)
+        audio = pcm.load_audio(file, self.sample_rate, 1, self.least, allow_silent=True)
         if self.trim:
             begin, end = (round(t * self.sample_rate) for t in spoken(file))
-            audio = audio[begin:end]
+            audio = np.asarray(audio)[begin:end]
             if len(audio) < self.shortest:
                 raise BadInput(f"{file}: its words last less than {self.least} s.")
         tags = np.array([name == file.parent.name for name in self.speakers], np.uint8)
-        return {"audio": audio, "tags": tags, "known": np.ones_like(tags)}
+        return {"audio": np.asarray(audio), "tags": tags, "known": np.ones_like(tags)}
 
 
 def sentence(file: Path) -> str:

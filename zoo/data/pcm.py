@@ -1,0 +1,196 @@
+"""Sound files -> int16 PCM of one rate and channel count, block by block, in little memory.
+
+What becomes long on its way to the records lies in a temporary file ($TMPDIR), not in memory.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.audio import audio_files
+from zoo.audio.probing import Probe, probe
+from zoo.data import records
+from zoo.errors import BadInput
+
+SPOOLED = 4 << 20  # bytes of one signal that stay in memory
+QUIETEST_SUM = -20.0  # dB: what stems may lack of their mixture before something must be wrong
+
+
+class Pcm:
+    """int16 [T C], appended in blocks and read in slices; an array where one is asked for."""
+
+    dtype = np.dtype(np.int16)
+
+    def __init__(self, channels: int) -> None:
+        self.shape = (0, channels)
+        self._file = tempfile.SpooledTemporaryFile(max_size=SPOOLED)  # noqa: SIM115
+        self._lock = threading.Lock()  # one thread may decode what another writes
+
+    def append(self, block: np.ndarray) -> None:
+        """Adds int16 [n C]. raises BadInput where the disk of temporary files is full."""
+        try:
+            self._file.write(np.ascontiguousarray(block, "<i2").tobytes())
+        except OSError as error:
+            raise BadInput(
+                f"temporary files in {tempfile.gettempdir()} cannot be written "
+                f"({error.strerror}): free space there, or set TMPDIR to another place."
+            ) from error
+        self.shape = (self.shape[0] + len(block), self.shape[1])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: slice | tuple[slice, ...]) -> np.ndarray:
+        span = index[0] if isinstance(index, tuple) else index
+        start, stop, step = span.indices(len(self))
+        width = 2 * self.shape[1]
+        with self._lock:
+            self._file.seek(start * width)
+            data = self._file.read(max(0, stop - start) * width)
+        return np.frombuffer(data, "<i2").reshape(-1, self.shape[1])[::step].astype(np.int16)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(dtype or np.int16, copy=False)
+
+
+@dataclass(frozen=True)
+class PcmStems:
+    """int16 [S T C] of signals of one length, read in slices along time."""
+
+    signals: tuple[Pcm, ...]
+
+    dtype = np.dtype(np.int16)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (len(self.signals), *self.signals[0].shape)
+
+    def __getitem__(self, index: tuple[slice, slice]) -> np.ndarray:
+        return np.stack([np.asarray(signal[index[1]]) for signal in self.signals[index[0]]])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:, :].astype(dtype or np.int16, copy=False)
+
+
+@dataclass
+class Levels:
+    """Of float blocks as they go by: the largest sample, and the mean square of all signals."""
+
+    peak: float = 0.0
+    energy: float = 0.0
+    values: int = 0
+
+    def add(self, blocks: Sequence[np.ndarray]) -> None:
+        self.peak = max(self.peak, *(float(np.abs(b).max(initial=0.0)) for b in blocks))
+        self.energy += sum(float(np.vdot(b, b)) for b in blocks)
+        self.values += sum(b.size for b in blocks)
+
+    @property
+    def silent(self) -> bool:
+        return self.energy < self.values * audio_files.SILENCE**2
+
+
+def load_audio(
+    path: Path, rate: int, channels: int, least: float = 0.0, allow_silent: bool = False
+) -> Pcm:
+    """A file as int16 [T C], scaled down as a whole where its peak exceeds 1.
+
+    raises BadInput where it is unreadable, below `least` s, or silent at this rate and in these
+    channels, whatever it was before.
+    """
+    check_length(path, least)
+    (signal,), levels = _converted([path], rate, channels)
+    if levels.silent and not allow_silent:
+        raise BadInput(f"{path} is silent ({_why_silent(path, channels)}).")
+    return signal
+
+
+def load_stems(
+    paths: Sequence[Path],
+    rate: int,
+    channels: int,
+    least: float = 0.0,
+    mixture: Path | None = None,
+) -> PcmStems:
+    """Files of one song as int16 [S T C], with one gain in common so that they still sum.
+
+    raises BadInput where their lengths differ by 10 ms or more, where all are silent, and where
+    they do not sum to the `mixture`.
+    """
+    lengths = [probe(path).seconds for path in paths]
+    if min(lengths) < least:
+        raise BadInput(f"{paths[0].parent} is too short: at least {least:.2f} s are needed.")
+    if max(lengths) - min(lengths) >= 0.01:
+        told = ", ".join(f"{path.name} {s:.2f} s" for path, s in zip(paths, lengths))
+        raise BadInput(f"{paths[0].parent}: stems of unequal length: {told}.")
+    signals, levels = _converted(paths, rate, channels)
+    if levels.silent:
+        raise BadInput(f"{paths[0].parent}: all stems are silent.")
+    if mixture is not None:
+        _check_sum(paths, mixture, rate, channels)
+    return PcmStems(tuple(signals))
+
+
+def check_length(path: Path, least: float) -> Probe:
+    """raises BadInput where the header is bad, or promises less than `least` seconds, or hours."""
+    file = probe(path)
+    if file.seconds < least:
+        raise BadInput(
+            f"{path} is too short: {file.seconds:.2f} s, at least {least:.2f} s are needed."
+        )
+    audio_files.refuse_longer(file)
+    return file
+
+
+def _converted(paths: Sequence[Path], rate: int, channels: int) -> tuple[list[Pcm], Levels]:
+    """All files as PCM with one gain, and the levels of what they become at gain 1."""
+    levels = Levels()
+    signals = [Pcm(channels) for _ in paths]
+    for blocks in _together(paths, rate, channels):
+        levels.add(blocks)
+        for signal, block in zip(signals, blocks):
+            signal.append(records.to_int16(block))
+    if levels.peak > 1:  # known only now
+        signals = [Pcm(channels) for _ in paths]
+        for blocks in _together(paths, rate, channels):
+            for signal, block in zip(signals, blocks):
+                signal.append(records.to_int16(block / levels.peak))
+    return signals, levels
+
+
+def _together(paths: Sequence[Path], rate: int, channels: int) -> Iterator[list[np.ndarray]]:
+    """Blocks [n C] of all files at once, as far as the shortest of them goes."""
+    nothing = np.zeros((0, channels), np.float32)
+    streams = [audio_files.blocks(path, rate, channels) for path in paths]
+    for blocks in zip_longest(*streams, fillvalue=nothing):  # all of each, to meet its damage
+        shared = min(map(len, blocks))
+        if shared:
+            yield [block[:shared] for block in blocks]
+
+
+def _check_sum(paths: Sequence[Path], mixture: Path, rate: int, channels: int) -> None:
+    if abs(probe(mixture).seconds - min(probe(path).seconds for path in paths)) > 0.01:
+        raise BadInput(f"{mixture} and its stems are of unequal length.")
+    lack, whole = 0.0, 0.0
+    for mixed, *stems in _together([mixture, *paths], rate, channels):
+        error = sum(stems) - mixed
+        lack, whole = lack + float(np.vdot(error, error)), whole + float(np.vdot(mixed, mixed))
+    decibels = 10 * np.log10(max(lack / max(whole, 1e-12), 1e-12))
+    if decibels > QUIETEST_SUM:
+        raise BadInput(f"{mixture} is not the sum of its stems: they differ by {decibels:.0f} dB.")
+
+
+def _why_silent(path: Path, channels: int) -> str:
+    """'RMS below -60 dBFS', and of what."""
+    there = probe(path).channels
+    if there <= channels:
+        return "RMS below -60 dBFS"
+    return f"RMS below -60 dBFS once its {there} channels are mixed to {channels}"
