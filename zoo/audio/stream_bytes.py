@@ -41,9 +41,11 @@ class Stream:
             with silently(soundfile.SoundFile, str(path)) as sound:
                 yield sound
             return
-        with open(path, "rb") as file:
-            with silently(soundfile.SoundFile, Spliced(file, self.pieces)) as sound:
-                yield sound
+        with (
+            open(path, "rb") as file,
+            silently(soundfile.SoundFile, Spliced(file, self.pieces)) as sound,
+        ):
+            yield sound
 
 
 class Spliced(io.RawIOBase):
