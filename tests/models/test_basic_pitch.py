@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from zoo.data.note_rolls import ContourRolls, rolls
+from zoo.errors import BadInput
 from zoo.losses.transcription import balanced_cross_entropy, smoothed_cross_entropy
 from zoo.models.classification.basic_pitch import HOP, RATE, SAMPLES, BasicPitch
 from zoo.objectives.posteriorgrams import Posteriorgrams
@@ -118,6 +119,12 @@ def test_the_objective_sums_its_heads_and_answers_probabilities(positive):
     balanced = 0.8 * nats[there].mean() + 0.2 * nats[~there].mean()
     wanted = nats.mean() if positive is None else balanced
     assert float(losses["onsets"]) == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize("how", [{"positive": 1.5}, {"positive": 0.0}, {"smoothing": 1.0}])
+def test_weights_are_shares(how):
+    with pytest.raises(BadInput, match="from 0 to 1"):
+        Posteriorgrams(SMALL, **how)
 
 
 def test_targets_are_rolls_of_the_net_s_frames():

@@ -112,6 +112,8 @@ def test_thresholds_are_probabilities():
     for how in ({"onset": 0.0}, {"frame": 1.0}, {"shortest": -1.0}, {"lowest": -3.0}):
         with pytest.raises(BadInput, match=r"thresholds|positive"):
             NoteCreation(**how)
+    with pytest.raises(BadInput, match="nothing lies"):
+        NoteCreation(lowest=2000.0, highest=1000.0)
 
 
 def random_rolls(seed, frames):

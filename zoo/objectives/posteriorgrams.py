@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from zoo.errors import BadInput
 from zoo.losses.transcription import balanced_cross_entropy, smoothed_cross_entropy
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Metrics, Outcome, Turn, Variables
@@ -30,6 +31,15 @@ class Posteriorgrams:
     positive: float | None = None
     # A bias before a batch norm has no effect, but the published weights have one.
     zero_gradient_at_init: tuple[str, ...] = ("contour_conv']['bias", "onset_conv']['bias")
+
+    def __post_init__(self) -> None:
+        if (
+            not 0 <= self.smoothing < 1
+            or not 0 < (0.5 if self.positive is None else self.positive) < 1
+        ):
+            raise BadInput(
+                f"smoothing {self.smoothing} and positive {self.positive}: use numbers from 0 to 1"
+            )
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         return one_network.begin(self.model, rng, batch[self.audio])

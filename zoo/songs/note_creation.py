@@ -53,6 +53,8 @@ class NoteCreation:
             raise BadInput(f"thresholds {self.onset} and {self.frame}: use numbers between 0 and 1")
         if self.shortest < 0 or min(self.lowest or 1, self.highest or 1) <= 0:
             raise BadInput("the shortest note (ms) and the limits (Hz) must be positive")
+        if self.lowest and self.highest and self.lowest >= self.highest:
+            raise BadInput(f"nothing lies above {self.lowest} Hz and below {self.highest} Hz")
 
     @property
     def sentence(self) -> str:
