@@ -11,6 +11,7 @@ from zoo.data.note_rolls import ContourRolls, rolls
 from zoo.errors import BadInput
 from zoo.losses.transcription import balanced_cross_entropy, smoothed_cross_entropy
 from zoo.models.classification.basic_pitch import HOP, RATE, SAMPLES, BasicPitch
+from zoo.objectives.base import Variables
 from zoo.objectives.posteriorgrams import Posteriorgrams
 from zoo.runs import inference, trained
 
@@ -103,22 +104,39 @@ def test_losses_by_hand():
     assert float(nothing.mean()) == pytest.approx(wanted, rel=1e-5)
 
 
+class Answering:
+    """A 'model' whose heads are given."""
+
+    def __init__(self, heads):
+        self.heads = heads
+
+    def apply(self, variables, audio):
+        return self.heads
+
+
 @pytest.mark.parametrize("positive", [None, 0.8])
 def test_the_objective_sums_its_heads_and_answers_probabilities(positive):
-    objective = Posteriorgrams(SMALL, positive=positive)
     random = np.random.default_rng(1)
     heads = {k: jnp.asarray(random.normal(size=(2, 6, n)), jnp.float32) for k, n in HEADS.items()}
     batch = {k: jnp.asarray(random.random((2, 6, n)) < 0.1, float) for k, n in HEADS.items()}
+    objective = Posteriorgrams(Answering(heads), positive=positive)
     losses = objective.losses(heads, batch)
     assert list(losses) == list(HEADS)
     for name in ("frames", "contours"):
         wanted = cross_entropies(np.asarray(heads[name]), np.asarray(batch[name]), 0.2).mean()
-        assert float(losses[name]) == pytest.approx(wanted, rel=1e-5)
+        assert float(losses[name].mean()) == pytest.approx(wanted, rel=1e-5)
     nats = cross_entropies(np.asarray(heads["onsets"]), np.asarray(batch["onsets"]), 0.2)
     there = np.asarray(batch["onsets"]) > 0
     balanced = 0.8 * nats[there].mean() + 0.2 * nats[~there].mean()
     wanted = nats.mean() if positive is None else balanced
-    assert float(losses["onsets"]) == pytest.approx(wanted, rel=1e-5)
+    assert float(losses["onsets"].mean()) == pytest.approx(wanted, rel=1e-5)
+    nobody, batch = Variables({"model": {}}), {**batch, "audio": jnp.zeros((2, 1, 1))}
+    total = sum(float(value.mean()) for value in losses.values())
+    held_out = objective.held_out_loss(nobody, batch, None)["loss"]
+    assert held_out.shape == (2,) and float(held_out.mean()) == pytest.approx(total, rel=1e-5)
+    chances = objective.predict(nobody, batch, None)
+    for name, head in heads.items():
+        np.testing.assert_allclose(chances[name], 1 / (1 + np.exp(-head)), rtol=1e-5)
 
 
 @pytest.mark.parametrize("how", [{"positive": 1.5}, {"positive": 0.0}, {"smoothing": 1.0}])

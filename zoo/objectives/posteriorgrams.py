@@ -33,10 +33,8 @@ class Posteriorgrams:
     zero_gradient_at_init: tuple[str, ...] = ("contour_conv']['bias", "onset_conv']['bias")
 
     def __post_init__(self) -> None:
-        if (
-            not 0 <= self.smoothing < 1
-            or not 0 < (0.5 if self.positive is None else self.positive) < 1
-        ):
+        share = 0.5 if self.positive is None else self.positive
+        if not 0 <= self.smoothing < 1 or not 0 < share < 1:
             raise BadInput(
                 f"smoothing {self.smoothing} and positive {self.positive}: use numbers from 0 to 1"
             )
@@ -50,12 +48,17 @@ class Posteriorgrams:
 
     def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         heads, changed = one_network.train(self.model, variables, {}, batch[self.audio])
-        losses = self.losses(heads, batch)
+        losses = {name: jnp.mean(value) for name, value in self.losses(heads, batch).items()}
         named = {f"{name}_loss": value for name, value in losses.items()}
         return sum(losses.values()), (changed, named)
 
+    def held_out_loss(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
+        """{'loss': [B]}, with the running statistics."""
+        heads = self.model.apply(variables.of("model"), batch[self.audio])
+        return {"loss": sum(self.losses(heads, batch).values())}
+
     def losses(self, heads: dict[str, jax.Array], batch: Batch) -> Metrics:
-        """The mean over the batch of every head's loss."""
+        """Every head's loss, [B]; over the batch their means are the authors'."""
         each = {
             name: smoothed_cross_entropy(heads[name], batch[name], self.smoothing) for name in NAMES
         }
@@ -63,7 +66,7 @@ class Posteriorgrams:
             each["onsets"] = balanced_cross_entropy(
                 heads["onsets"], batch["onsets"], self.positive, self.smoothing
             )
-        return {name: jnp.mean(value) for name, value in each.items()}
+        return each
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """Probabilities [B F K] of onsets, frames and contours."""
