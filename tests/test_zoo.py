@@ -71,6 +71,7 @@ def test_says_what_it_is(config):
 OUTSIDE = {
     "published weights": "def test_published_", "parameter count": r"\d(_\d{3})+\b",
     "module": "published_modules", "PyTorch": "torch", "librosa": "librosa", "SciPy": "scipy",
+    "ONNX": "onnxruntime", "nnAudio": "nnAudio",
     "scikit-learn": "sklearn", "kymatio": "kymatio", "mir_eval": "mir_eval", "museval": "museval",
 }  # fmt: skip
 

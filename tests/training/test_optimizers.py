@@ -124,3 +124,19 @@ def test_every_optimiser_and_schedule_is_compared():
 def test_no_warm_up_longer_than_the_training():
     rates = [float(zoo.warmup_cosine(1e-3, 1, 50)(step)) for step in range(2)]
     assert rates == [pytest.approx(1e-3), 0.0]
+
+
+def test_unit_filters_have_norm_one_after_each_step():
+    """The kernel is where the bare optimiser's step leads, each filter divided by its norm."""
+    random = np.random.default_rng(0)
+    kernel = jnp.asarray(random.normal(size=(3, 2, 4, 5)), jnp.float32)
+    params = {"conv": {"kernel": kernel, "bias": jnp.array([3.0, 4.0])}}
+    slopes = jax.tree.map(lambda p: jnp.asarray(random.normal(size=p.shape), jnp.float32), params)
+    bare = optax.sgd(0.1)
+    held = zoo.unit_filters(bare)
+    updates, _ = held.update(slopes, held.init(params), params)
+    found = optax.apply_updates(params, updates)["conv"]
+    free = jax.tree.map(lambda p, g: np.asarray(p - 0.1 * g), params, slopes)["conv"]
+    norms = np.sqrt((free["kernel"] ** 2).sum((0, 1, 2)))
+    np.testing.assert_allclose(found["kernel"], free["kernel"] / norms, atol=1e-6)
+    np.testing.assert_allclose(found["bias"], free["bias"], atol=1e-6)

@@ -112,3 +112,23 @@ class NoteRolls:
         if self.weight:
             made["weights"] = frame_weights(made, self.weight)
         return {**{k: v for k, v in example.items() if k != "notes"}, **made}
+
+
+@dataclass(frozen=True)
+class ContourRolls:
+    """notes -> onsets and frames [F 88], contours [F 88 * bins] of T // hop + 1 frames.
+
+    The contours of a note are its frames, in the bin of its own pitch: the first of its key's.
+    """
+
+    hop: int
+    rate: int
+    bins: int = 3  # a semitone
+
+    def __call__(self, rng: np.random.Generator, example: Example) -> Example:
+        count = len(example["audio"]) // self.hop + 1
+        made = rolls(example["notes"], count, self.hop / self.rate)
+        contours = np.zeros((count, KEYS * self.bins), np.float32)
+        contours[:, :: self.bins] = made["frames"]
+        rest = {k: v for k, v in example.items() if k != "notes"}
+        return {**rest, "onsets": made["onsets"], "frames": made["frames"], "contours": contours}

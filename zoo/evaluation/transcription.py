@@ -19,7 +19,7 @@ from zoo.evaluation.base import Predict, Progress, Report, draw, sound, write_ta
 from zoo.metrics.notes import all_note_f1, frame_f1
 from zoo.pages.piano_roll import roll_figure, write_page
 from zoo.songs.midi_files import write_midi
-from zoo.songs.note_decoding import Windows, decode, for_metrics, listen
+from zoo.songs.note_decoding import Decoder, Reading, Rises, Rolls, for_metrics, listen
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Piece:
 class Transcription:
     """F1 of notes (onset; with offset; with offset and velocity) and of frames, means over pieces.
 
-    `predict` gets {'audio': [B T 1]} and answers onsets, frames and velocities [B F K].
+    `predict` gets {'audio': [B T 1]} and answers the rolls [B F K] that `windows` keeps.
     """
 
-    windows: Windows
-    threshold: float = 0.5
+    windows: Reading
+    decoder: Decoder = Rises()
 
     @property
     def monitor(self) -> tuple[str, str]:
@@ -74,9 +74,10 @@ class Transcription:
             begun += int((~whole).sum())
             truth = {name: np.asarray(value)[whole] for name, value in piece.notes.items()}
             truth["offset"] = np.minimum(truth["offset"], len(piece.audio) / info.sample_rate)
-            estimate = decode(heard, step, self.threshold)
+            estimate = self.notes(heard, info.sample_rate)
+            frames = -(-len(piece.audio) // self.windows.hop)
             rows.append({"track": piece.track, "notes": len(truth["pitch"]),
-                         **scores(truth, estimate, len(heard["frames"]), step)})  # fmt: skip
+                         **scores(truth, estimate, frames, step)})  # fmt: skip
         return self._report([row for row in rows if row["notes"]], len(rows), begun, info)
 
     def _report(self, rows: list[dict], total: int, begun: int, info: Info) -> Report:
@@ -90,15 +91,18 @@ class Transcription:
             "notes": sum(row["notes"] for row in rows),
             "notes_begun_before": begun,
         }
-        how = self.windows
         sentence = (
             f"Means over pieces of F1, precision and recall as mir_eval: onsets within 50 ms; "
             "offsets within 50 ms or 20 % of the duration; velocities within 0.1 after a linear "
-            f"fit; frames of {how.hop} samples at {info.sample_rate} Hz from the decoded notes. "
-            f"Threshold {self.threshold}; windows of {how.samples} samples with margins of "
-            f"{how.margin}. Notes begun before a piece's first sample are left out."
+            f"fit; frames of {self.windows.hop} samples at {info.sample_rate} Hz from the decoded "
+            f"notes. {self.decoder.sentence} {self.windows.sentence} Notes begun before a piece's "
+            "first sample are left out."
         )
         return Report(metrics, sentence, counts, {"per_piece": rows})
+
+    def notes(self, rolls: Rolls, rate: int) -> Notes:
+        """What is played in a sound of that rate (Hz), from its rolls."""
+        return self.decoder.decode(rolls, self.windows.hop / rate)
 
     def predict_file(
         self, predict: Predict, path: str | Path, folder: str | Path, info: Info
@@ -108,7 +112,7 @@ class Transcription:
         seconds = probe(path).seconds
         sound = audio_files.blocks(path, rate, 1)
         heard = next(listen(predict, [sound], self.windows))
-        notes = decode(heard, self.windows.hop / rate, self.threshold)
+        notes = self.notes(heard, rate)
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_midi(folder / "notes.mid", notes)
@@ -165,7 +169,10 @@ def _moved(notes: Notes, start: float, *, first: bool) -> Notes:
 def table(notes: Notes) -> list[dict]:
     """One row a note, as a spreadsheet or a script wants them."""
     columns = zip(notes["onset"], notes["offset"], notes["pitch"], notes["velocity"])
-    return [
+    rows: list[dict] = [
         {"onset": f"{a:.3f}", "offset": f"{b:.3f}", "pitch": int(p), "velocity": int(v)}
         for a, b, p, v in columns
     ]
+    for row, bend in zip(rows, notes.get("bends", ())):
+        row["bend_thirds"] = " ".join(map(str, bend))
+    return rows

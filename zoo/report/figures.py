@@ -31,7 +31,7 @@ from zoo.pages.piano_roll import compared_figure
 from zoo.report.results import held_out
 from zoo.runs import inference
 from zoo.runs.trained import Trained
-from zoo.songs.note_decoding import decode, listen
+from zoo.songs.note_decoding import listen
 from zoo.songs.taggram import Listener, taggram_figure, tags_over_time
 
 CLIPS, CLIP_SECONDS, ROLL_SECONDS = 4, 4, 20
@@ -105,7 +105,7 @@ def write_roll(found: Trained, directory: Path) -> None:
     audio = piece.audio[: ROLL_SECONDS * rate]
     seconds = len(audio) / rate
     rolls = next(listen(predictor(found), [[audio]], evaluation.windows))
-    heard = decode(rolls, evaluation.windows.hop / rate, evaluation.threshold)
+    heard = evaluation.notes(rolls, rate)
     played = shifted(piece.notes, 0.0, seconds)
     figure = compared_figure({"played": played, "heard": heard}, seconds)
     caption = f"Notes of {piece.track}: above as they were played, below as the model heard them."

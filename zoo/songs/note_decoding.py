@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,6 +17,46 @@ from zoo.signal.pitch import hertz_of_note
 
 Rolls = dict[str, np.ndarray]
 ROLLS = ("onsets", "frames", "velocities")
+
+
+class Reading(Protocol):
+    """How audio of any length goes through a model: windows of one size, and what is kept of them.
+
+    hop: samples between frames. batch: windows at a time. kept: the rolls that are kept, each with
+    its type. sentence: for the report.
+    """
+
+    @property
+    def hop(self) -> int: ...
+
+    @property
+    def batch(self) -> int: ...
+
+    @property
+    def kept(self) -> Mapping[str, Any]: ...
+
+    @property
+    def sentence(self) -> str: ...
+
+    def cut(self, blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, slice, int | None]]:
+        """(window [samples 1], which of its frames count, None or, with the last, how many do).
+
+        That many frames from the first on stand for the whole sound; what lies behind is dropped.
+        """
+
+
+class Decoder(Protocol):
+    """How notes are found in rolls. sentence: for the report."""
+
+    @property
+    def sentence(self) -> str: ...
+
+    def decode(self, rolls: Rolls, seconds_per_frame: float) -> Notes:
+        """Notes of rolls [F K], ordered by onset.
+
+        They may have `bends` [n] as well: per note an array of its pitch in every frame, in thirds
+        of a semitone above `pitch`.
+        """
 
 
 @dataclass(frozen=True)
@@ -36,9 +78,18 @@ class Windows:
                 f"of {self.hop}, the margins less than half of the window"
             )
 
-    def cut(self, blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, slice, bool]]:
-        """(window [samples 1], which of its frames count, whether it is the last)."""
+    @property
+    def kept(self) -> Mapping[str, Any]:
+        return dict.fromkeys(ROLLS, np.float16)  # an hour of music stays below 80 MB
+
+    @property
+    def sentence(self) -> str:
+        return f"Windows of {self.samples} samples with margins of {self.margin}."
+
+    def cut(self, blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, slice, int | None]]:
+        """As `Reading` has it."""
         source, buffer, first = iter(blocks), np.zeros((0, 1), np.float32), True
+        done = 0
         while True:
             pieces = [buffer]
             held = len(buffer)
@@ -50,30 +101,66 @@ class Windows:
             stop = -(-len(buffer) // self.hop) if last else (self.samples - self.margin) // self.hop
             window = buffer[: self.samples]
             window = np.pad(window, ((0, self.samples - len(window)), (0, 0)))
-            yield window, slice(0 if first else self.margin // self.hop, stop), last
+            take = slice(0 if first else self.margin // self.hop, stop)
+            done += take.stop - take.start
+            yield window, take, done if last else None
             if last:
                 return
             buffer, first = buffer[self.samples - 2 * self.margin :], False
 
 
 def listen(
-    predict: Predict, sounds: Iterable[Iterable[np.ndarray]], how: Windows
+    predict: Predict, sounds: Iterable[Iterable[np.ndarray]], how: Reading
 ) -> Iterator[Rolls]:
-    """Rolls [F K] of every sound, each given in blocks [n 1]; in order, F = ceil(T / hop)."""
+    """Rolls [F K] of every sound, each given in blocks [n 1]; in order."""
 
-    def windows() -> Iterator[tuple[tuple[slice, bool], Batch]]:
+    def windows() -> Iterator[tuple[tuple[slice, int | None], Batch]]:
         for blocks in sounds:
-            for window, take, last in how.cut(blocks):
-                yield (take, last), {"audio": window}
+            for window, take, total in how.cut(blocks):
+                yield (take, total), {"audio": window}
 
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in ROLLS}
-    for (take, last), output in paired(predict, windows(), how.batch):
-        for name in ROLLS:
-            # Half precision: an hour of music stays below 80 MB.
-            parts[name].append(output[name][take].astype(np.float16))
-        if last:
-            yield {name: np.concatenate(part) for name, part in parts.items()}
-            parts = {name: [] for name in ROLLS}
+    piles = {name: Pile(dtype) for name, dtype in how.kept.items()}
+    for (take, total), output in paired(predict, windows(), how.batch):
+        for name, pile in piles.items():
+            pile.add(output[name][take])
+        if total is not None:
+            yield {name: pile.whole(total) for name, pile in piles.items()}
+            piles = {name: Pile(dtype) for name, dtype in how.kept.items()}
+
+
+class Pile:
+    """Arrays [n K] one after another in a file without a name: memory does not grow with them."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115, it lasts as long as what maps it
+        self.dtype = dtype
+        self.rows, self.columns = 0, 0
+
+    def add(self, rows: np.ndarray) -> None:
+        self.file.write(np.ascontiguousarray(rows, self.dtype).tobytes())
+        self.rows, self.columns = self.rows + len(rows), rows.shape[1]
+
+    def whole(self, rows: int) -> np.ndarray:
+        """The first `rows` of what was added, [F K]; changes stay in memory."""
+        self.file.flush()
+        shape = (min(rows, self.rows), self.columns)
+        if not all(shape):  # what is empty cannot be mapped
+            return np.zeros(shape, self.dtype)
+        return np.memmap(self.file, self.dtype, "c", shape=shape)
+
+
+@dataclass(frozen=True)
+class Rises:
+    """Notes begin where their onset rises above the threshold, and nowhere else; see `decode`."""
+
+    threshold: float = 0.5
+
+    @property
+    def sentence(self) -> str:
+        return f"Threshold {self.threshold}."
+
+    def decode(self, rolls: Rolls, seconds_per_frame: float) -> Notes:
+        return decode(rolls, seconds_per_frame, self.threshold)
 
 
 def decode(rolls: Rolls, seconds_per_frame: float, threshold: float = 0.5) -> Notes:

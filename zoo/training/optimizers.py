@@ -72,6 +72,28 @@ def _kernels(params: optax.Params) -> optax.Params:
     return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
 
 
+def unit_filters(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
+    """The optimiser, after whose steps every filter of a kernel [... C] has norm one.
+
+    Keras' UnitNorm over all axes but the last. A plateau's factor shortens the whole step, after
+    which norms are one to second order.
+    """
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        updates, state = optimizer.update(updates, state, params)
+
+        def scaled(path: Any, update: jax.Array, old: jax.Array) -> jax.Array:
+            if path[-1].key != "kernel":
+                return update
+            new = old + update
+            norms = jnp.sqrt(jnp.sum(new**2, axis=tuple(range(new.ndim - 1)), keepdims=True))
+            return new / (norms + 1e-7) - old
+
+        return jax.tree_util.tree_map_with_path(scaled, updates, params), state
+
+    return optax.GradientTransformation(optimizer.init, update)
+
+
 def scale_learning_rate(
     optimizer: optax.GradientTransformation, fragment: str, factor: float
 ) -> optax.GradientTransformation:
