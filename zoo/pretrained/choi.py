@@ -34,9 +34,7 @@ def beside(*parts: np.ndarray) -> np.ndarray:
 
 
 def _norms(pattern: str, block: str, fields: dict[str, str] = FIELDS) -> tuple[Rule, ...]:
-    return tuple(
-        Rule(pattern.format(field), path.format(block)) for field, path in fields.items()
-    )
+    return tuple(Rule(pattern.format(field), path.format(block)) for field, path in fields.items())
 
 
 def _gates(layer: str, own: str) -> tuple[Rule, ...]:

@@ -30,9 +30,9 @@ import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
-from zoo.layers.hearing import Step, heard, same
 from zoo.layers.initializers import Starts, keras, keras_he, torch
 from zoo.layers.norm import BatchNorm
+from zoo.layers.receptive_field import Step, input_interval, same
 from zoo.layers.spectrogram_blocks import ConvBlock, Pair
 from zoo.signal.mel import CHOI, CHOI_SQUARED, COMPACT, WON_96, MelSpec
 from zoo.signal.patches import log_mel_image
@@ -73,7 +73,7 @@ class FCN(nn.Module):
         steps = []
         for taps, (frames, _) in zip(self.taps, self.pools):
             steps += [same(taps), Step(frames, frames)]
-        _, last = heard(steps, 0, 0)
+        _, last = input_interval(steps, 0, 0)
         before = self.spec.pad[0] if self.spec.pad else self.spec.n_fft // 2
         return min(last * self.spec.hop - before + self.spec.n_fft, self.samples)
 
