@@ -23,8 +23,8 @@ Pair = tuple[int, int]  # (frames, bins)
 class ConvBlock(nn.Module):
     """Convolution, batch norm, activation, max pool: [B F N C] -> [B F//p N//q features].
 
-    normalised_last: the activation stands before the norm (Choi 2016). own_statistics: outside
-    training an example is normalised by its own mean and variance (Keras 1's `mode=2`).
+    normalised_last: the activation stands before the norm (Choi 2016). batch_statistics: see
+    `BatchNorm`.
     """
 
     features: int
@@ -32,7 +32,7 @@ class ConvBlock(nn.Module):
     taps: int = 3
     activation: Callable[[jax.Array], jax.Array] = nn.relu
     normalised_last: bool = False
-    own_statistics: bool = False
+    batch_statistics: bool = False
     momentum: float = 0.9
     epsilon: float = 1e-5
     starts: Starts = torch
@@ -46,7 +46,7 @@ class ConvBlock(nn.Module):
             self.features, self.taps, pads=(reach, reach), **starts, dtype=self.dtype, name="conv"
         )
         norm = BatchNorm(
-            self.momentum, self.epsilon, own_statistics=self.own_statistics, dtype=self.dtype,
+            self.momentum, self.epsilon, batch_statistics=self.batch_statistics, dtype=self.dtype,
             name="norm",
         )  # fmt: skip
         x = conv(x)

@@ -70,7 +70,7 @@ COMPACT = (
         rf"{STACK}/batchnormalization_(\d)_{{}}", r"block_\1",
         {field: FIELDS[field] for field in ("gamma", "beta")},
     ),
-    Skip(rf"{STACK}/batchnormalization_\d_running_(mean|std)"),  # never used: see the model
+    Skip(rf"{STACK}/batchnormalization_\d_running_(mean|std)"),  # 0 and 1: never used
     Skip(r"melgram/param_\d"),  # the Fourier and mel matrices, which are ours
     Rule(r"dense_1/dense_1_W", "params/top/kernel"),
     Rule(r"dense_1/dense_1_b", "params/top/bias"),
@@ -98,7 +98,7 @@ PUBLISHED = (
     ),
     Published(
         name="compact_cnn_msd",
-        title="Choi et al. 2017, features for transfer, 50 tags, trained on the Million Song Dataset",
+        title="Choi et al. 2017, compact CNN, 50 tags; wants batches of different clips",
         config="fcn_magnatagatune",
         arguments={"version": "compact_cnn", "labels": "million_song"},
         files=(

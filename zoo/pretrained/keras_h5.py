@@ -36,7 +36,7 @@ def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
 
 
 def _arrays(h5py, file):
-    """(name, array) of every dataset that lies in the file itself; links elsewhere are not taken."""
+    """(name, array) of every dataset in the file itself; links elsewhere are not followed."""
     total, found = 0, []
 
     def visit(name, thing) -> None:

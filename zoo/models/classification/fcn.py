@@ -16,7 +16,8 @@ Deviations and guesses:
 - What is left behind the last pool is averaged: nothing changes at the papers' lengths, where one
   place is left, and longer inputs give one set of tags.
 - compact_cnn normalises by the statistics of the batch at hand, also outside training (Keras 1's
-  `mode=2`); here an example is then normalised by itself, so that no score depends on neighbours.
+  mode=2), as its weights want it: a batch of a single clip is tagged by what clips are on average,
+  and a clip's tags depend on its neighbours.
 - dB below the peak are taken per example there, per batch in the original.
 """
 
@@ -58,7 +59,7 @@ class FCN(nn.Module):
     input_norm: str = "one"  # 'one' scale for all of it, one per 'frame', or 'none'
     activation: Callable[[jax.Array], jax.Array] = nn.relu
     normalised_last: bool = False
-    own_statistics: bool = False
+    batch_statistics: bool = False
     block_dropout: float = 0.0
     dropout: float = 0.5  # before the last layer
     starts: Starts = torch
@@ -82,7 +83,7 @@ class FCN(nn.Module):
         x = self._normalised(log_mel_image(x, self.spec, self._least()), train)
         for i, (features, pool, taps) in enumerate(zip(self.widths, self.pools, self.taps), 1):
             x = ConvBlock(
-                features, pool, taps, self.activation, self.normalised_last, self.own_statistics,
+                features, pool, taps, self.activation, self.normalised_last, self.batch_statistics,
                 self.momentum, self.epsilon, self.starts, self.dtype, name=f"block_{i}",
             )(x, train=train)  # fmt: skip
             self.sow("intermediates", f"features_{i}", x)
@@ -139,7 +140,7 @@ VERSIONS: Mapping[str, dict[str, Any]] = {
     ),
     "compact_cnn": dict(
         spec=COMPACT, samples=348_000, widths=(32,) * 5, input_norm="none",
-        pools=((4, 2), (4, 3), (5, 2), (4, 2), (4, 4)), activation=nn.elu, own_statistics=True,
+        pools=((4, 2), (4, 3), (5, 2), (4, 2), (4, 4)), activation=nn.elu, batch_statistics=True,
         dropout=0.0, starts=keras_he, top_starts=keras, **KERAS,
     ),
 }  # fmt: skip
