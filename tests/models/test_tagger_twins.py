@@ -51,7 +51,7 @@ CASES = {
         partial(theirs.attention_won, heads=2),
     ),
     "attention_pons": (
-        SelfAttentionTagger(front=PonsFront(8, 2), positions=True, **ATTENTIVE), 8_192,
+        SelfAttentionTagger(front=PonsFront(8, 2, (9, 7)), positions=True, **ATTENTIVE), 8_192,
         partial(theirs.attention_pons, heads=2),
     ),
     "attention_lee": (
@@ -59,7 +59,7 @@ CASES = {
         partial(theirs.attention_lee, heads=2),
     ),
     "at_scale_spectrogram": (
-        AtScale(4, SpectrogramFront(1), 6, 7, 0.0), 8_192, theirs.at_scale_spectrogram,
+        AtScale(4, SpectrogramFront(1, (9, 8)), 6, 7, 0.0), 8_192, theirs.at_scale_spectrogram,
     ),
     "at_scale_waveform": (
         AtScale(4, WaveformFront((2, 2, 3, 2, 3, 2, 4)), 6, 7, 0.0), 40_000,

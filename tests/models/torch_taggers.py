@@ -193,7 +193,7 @@ def attention_pons(w, x, heads):
     level = 20 * torch.log10(torch.clamp(power, min=1e-5))
     level = torch.maximum(level, level.amax((1, 2), keepdim=True) - 80)
     y = norm(v, "norm", level[:, None])
-    y = shaped(inside(v, "filters"), y, (165, 129, 65, 33), last=False, epsilon=1e-5)
+    y = shaped(inside(v, "filters"), y, (9, 7), last=False, epsilon=1e-5)
     y = F.relu(norm(v, "mix/norm", conv(v, "mix/conv", y)))
     return attention_top(w, y.transpose(1, 2), heads, positions=True)
 
@@ -224,7 +224,7 @@ def back_end(w, y):
 def at_scale_spectrogram(w, x):
     power = log_mel(x, 96, htk=False, db=False)[..., :-1]
     level = torch.log10(10_000 * power.half().float() + 1)[:, None]
-    return back_end(w, shaped(inside(w, "front/filters"), level, (165, 128, 64, 32), True, 1e-3))
+    return back_end(w, shaped(inside(w, "front/filters"), level, (9, 8), True, 1e-3))
 
 
 def at_scale_waveform(w, x):

@@ -68,8 +68,9 @@ class ShapedFilters(nn.Module):
             epsilon=self.epsilon, dtype=self.dtype,
         )  # fmt: skip
         branches = []
+        seen = {part: bands(x, int(part * x.shape[2])) for _, part, _ in TIMBRAL}
         for i, (taps, part, factor) in enumerate(TIMBRAL, 1):
-            y = bands(x, int(part * x.shape[2]))
+            y = seen[part]
             batch, places, frames, height = y.shape
             conv = Activated(factor * self.width, taps, **kind, name=f"timbral_{i}")
             y = conv(y.reshape(batch * places, frames, height), train=train)

@@ -55,13 +55,16 @@ class SpectrogramFront(nn.Module):
     """Timbral and temporal filters over log mel, [B T 1] -> [B F 29 width], F = T // 256."""
 
     width: int = 16
+    lengths: tuple[int, ...] = (165, 128, 64, 32)
     spec: MelSpec = MUSICNN
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         x = log_mel_patch(x, self.spec)
-        return ShapedFilters(self.width, dtype=self.dtype, name="filters")(x, train=train)
+        return ShapedFilters(self.width, self.lengths, dtype=self.dtype, name="filters")(
+            x, train=train
+        )
 
 
 class AtScale(nn.Module):

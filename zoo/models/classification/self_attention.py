@@ -75,6 +75,7 @@ class PonsFront(nn.Module):
 
     features: int = 512
     width: int = 16
+    lengths: tuple[int, ...] = (165, 129, 65, 33)
     spec: MelSpec = DOUBLED
     dtype: Any = jnp.float32
 
@@ -82,9 +83,7 @@ class PonsFront(nn.Module):
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         x = log_mel_patch(x, self.spec)
         x = BatchNorm(dtype=self.dtype, name="norm")(x[..., None], train=train)[..., 0]
-        filters = ShapedFilters(
-            self.width, (165, 129, 65, 33), **TORCH, dtype=self.dtype, name="filters"
-        )
+        filters = ShapedFilters(self.width, self.lengths, **TORCH, dtype=self.dtype, name="filters")
         mix = Activated(self.features, 1, **TORCH, dtype=self.dtype, name="mix")
         return mix(filters(x, train=train), train=train)
 
