@@ -12,8 +12,7 @@ from zoo.experiment import Experiment
 from zoo.models.classification.at_scale import AtScale, SpectrogramFront, WaveformFront
 from zoo.recipes.tagging import embedded
 
-PAPER = {}
-PARAMETERS = 131_832
+ROWS = {"default": {"parameters": 131_832}}
 AGREES = {"tests/models/test_tagger_twins.py": "PyTorch twin"}
 SMOKE = {"size": "tiny", "width": 1, "channels": 4, "hidden": 5, "batch": 2, "steps": 2}
 

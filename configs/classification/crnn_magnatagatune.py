@@ -3,8 +3,8 @@
 version=won is row "CRNN" of Won et al. 2020, whose weights are won_crnn_mtat and, with
 labels=million_song, won_crnn_msd. version=choi is the author's public net, whose weights are
 choi_crnn_msd (.8662 on the Million Song Dataset, its README). recurrent=lstm is a variant.
-Trained as the benchmark: 200 epochs of 952 steps; how that differs from the authors' is told in
-zoo/recipes/tagging.py. Audio is the reader's own download: path=FOLDER. Cost: not measured.
+Trained as the benchmark (zoo/recipes/tagging.py): 200 epochs of 952 steps.
+Audio is the reader's own download: path=FOLDER. Cost: not measured.
 """
 
 import jax.numpy as jnp
@@ -14,12 +14,22 @@ from zoo.models.classification.crnn import CRNN
 from zoo.models.classification.crnn import version as named
 from zoo.recipes.tagging import benchmark, corpus
 
-PAPER = {
-    "roc_auc": 0.8722,
-    "pr_auc": 0.3625,
-    "source": "Won et al. 2020, figs/performance.png of the public repository",
+ROWS = {
+    "default": {
+        "parameters": 394_100,
+        "reported": {
+            "roc_auc": 0.8722,
+            "pr_auc": 0.3625,
+        },
+        "source": "Won et al. 2020, figs/performance.png of the public repository",
+    },
+    "choi": {
+        "arguments": {
+            "version": "choi",
+        },
+        "parameters": 396_786,
+    },
 }
-PARAMETERS = 394_100
 AGREES = {
     "tests/pretrained/test_tagger_weights.py": "published weights",
     "tests/models/test_tagger_twins.py": "PyTorch twin",

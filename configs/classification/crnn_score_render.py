@@ -11,8 +11,7 @@ from zoo.experiment import Experiment
 from zoo.models.classification.crnn import CRNN
 from zoo.recipes.tagging import embedded
 
-PAPER = {}
-PARAMETERS = 36_662
+ROWS = {"default": {"parameters": 36_662}}
 AGREES = {"tests/models/test_tagger_twins.py": "PyTorch twin"}
 SMOKE = {"size": "tiny", "widths": (2, 2, 2, 2), "hidden": 3, "batch": 2, "steps": 2}
 

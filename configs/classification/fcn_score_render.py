@@ -11,8 +11,7 @@ from zoo.experiment import Experiment
 from zoo.models.classification.fcn import FCN
 from zoo.recipes.tagging import embedded
 
-PAPER = {}
-PARAMETERS = 33_494
+ROWS = {"default": {"parameters": 33_494}}
 AGREES = {"tests/models/test_tagger_twins.py": "PyTorch twin"}
 SMOKE = {"size": "tiny", "widths": (2, 2, 2, 2, 2), "batch": 2, "steps": 2}
 

@@ -2,8 +2,8 @@
 
 Row "harmonic CNN" of the benchmark of 2020: 5 s, 16 of each clip averaged. In the paper's own
 repository (.9141 / .4646, reported, unchecked) Adam goes to SGD after 60 epochs.
-Trained as the benchmark: 200 epochs of 952 steps; how that differs from the authors' is told in
-zoo/recipes/tagging.py. Audio is the reader's own download: path=FOLDER. Cost: not measured.
+Trained as the benchmark (zoo/recipes/tagging.py): 200 epochs of 952 steps.
+Audio is the reader's own download: path=FOLDER. Cost: not measured.
 """
 
 import jax.numpy as jnp
@@ -12,12 +12,16 @@ from zoo.experiment import Experiment
 from zoo.models.classification.harmonic_cnn import HarmonicCNN
 from zoo.recipes.tagging import benchmark, corpus
 
-PAPER = {
-    "roc_auc": 0.9127,
-    "pr_auc": 0.4611,
-    "source": "Won et al. 2020, figs/performance.png of the public repository",
+ROWS = {
+    "default": {
+        "parameters": 3_631_551,
+        "reported": {
+            "roc_auc": 0.9127,
+            "pr_auc": 0.4611,
+        },
+        "source": "Won et al. 2020, figs/performance.png of the public repository",
+    },
 }
-PARAMETERS = 3_631_551
 AGREES = {
     "tests/models/test_tagger_twins.py": "PyTorch twin",
     "tests/models/test_taggers.py": "the public code's parameter count",

@@ -11,8 +11,7 @@ from zoo.experiment import Experiment
 from zoo.models.classification.harmonic_cnn import HarmonicCNN
 from zoo.recipes.tagging import embedded
 
-PAPER = {}
-PARAMETERS = 58_769
+ROWS = {"default": {"parameters": 58_769}}
 AGREES = {"tests/models/test_tagger_twins.py": "PyTorch twin"}
 SMOKE = {"size": "tiny", "width": 2, "batch": 2, "steps": 2}
 

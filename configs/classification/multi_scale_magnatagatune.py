@@ -2,8 +2,8 @@
 
 The paper recognises speech: no published figure is of this task. Windows of 1, 4 and 40 ms; the
 back end is that of at_scale_magnatagatune.
-Trained as the benchmark: 200 epochs of 952 steps; how that differs from the authors' is told in
-zoo/recipes/tagging.py. Audio is the reader's own download: path=FOLDER. Cost: not measured.
+Trained as the benchmark (zoo/recipes/tagging.py): 200 epochs of 952 steps.
+Audio is the reader's own download: path=FOLDER. Cost: not measured.
 """
 
 import jax.numpy as jnp
@@ -12,8 +12,7 @@ from zoo.experiment import Experiment
 from zoo.models.classification.multi_scale import MultiScale, MultiScaleFront
 from zoo.recipes.tagging import benchmark, corpus
 
-PAPER = {}
-PARAMETERS = 5_101_146
+ROWS = {"default": {"parameters": 5_101_146}}
 AGREES = {"tests/models/test_tagger_twins.py": "PyTorch twin"}
 SMOKE = {"filters": (2, 2, 2), "channels": 4, "hidden": 5, "batch": 2, "steps": 2}
 

@@ -3,8 +3,8 @@
 version=won is row "self-attention" of the benchmark: 15 s, 16 of each clip averaged. version=pons
 and version=lee are the paper's nets on spectrograms and on samples, with their positions; the paper
 trains them without L2, by ROC-AUC, and goes to SGD after 60 epochs. Heat maps: see the model.
-Trained as the benchmark: 200 epochs of 952 steps; how that differs from the authors' is told in
-zoo/recipes/tagging.py. Audio is the reader's own download: path=FOLDER. Cost: not measured.
+Trained as the benchmark (zoo/recipes/tagging.py): 200 epochs of 952 steps.
+Audio is the reader's own download: path=FOLDER. Cost: not measured.
 """
 
 import jax.numpy as jnp
@@ -13,12 +13,28 @@ from zoo.experiment import Experiment
 from zoo.models.classification.self_attention import tagger
 from zoo.recipes.tagging import benchmark, corpus
 
-PAPER = {
-    "roc_auc": 0.9077,
-    "pr_auc": 0.4445,
-    "source": "Won et al. 2020, figs/performance.png of the public repository",
+ROWS = {
+    "default": {
+        "parameters": 10_521_652,
+        "reported": {
+            "roc_auc": 0.9077,
+            "pr_auc": 0.4445,
+        },
+        "source": "Won et al. 2020, figs/performance.png of the public repository",
+    },
+    "pons": {
+        "arguments": {
+            "version": "pons",
+        },
+        "parameters": 6_882_452,
+    },
+    "lee": {
+        "arguments": {
+            "version": "lee",
+        },
+        "parameters": 7_190_258,
+    },
 }
-PARAMETERS = 10_521_652
 AGREES = {
     "tests/models/test_tagger_twins.py": "PyTorch twin",
     "tests/models/test_taggers.py": "the public code's parameter count",

@@ -11,8 +11,7 @@ from zoo.experiment import Experiment
 from zoo.models.classification.self_attention import tagger
 from zoo.recipes.tagging import embedded
 
-PAPER = {}
-PARAMETERS = 185_590
+ROWS = {"default": {"parameters": 185_590}}
 AGREES = {"tests/models/test_tagger_twins.py": "PyTorch twin"}
 SMOKE = {"size": "tiny", "features": 8, "batch": 2, "steps": 2}
 

@@ -10,8 +10,7 @@ from zoo.experiment import Experiment
 from zoo.models.classification.short_chunk import ShortChunk
 from zoo.recipes.tagging import embedded
 
-PAPER = {}
-PARAMETERS = 59_398
+ROWS = {"default": {"parameters": 59_398}}
 AGREES = {"tests/models/test_tagger_twins.py": "PyTorch twin"}
 SMOKE = {"size": "tiny", "width": 2, "batch": 2, "steps": 2}
 
