@@ -17,21 +17,23 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 
 Pads = tuple[int, int]  # (before, after), the same for both axes
+Stride = int | tuple[int, int]  # (frames, bins), or the same for both
 
 
 def convolve_2d(
-    x: jax.Array, kernel: jax.Array, *, stride: int = 1, dilation: int = 1, pads: Pads = (0, 0)
+    x: jax.Array, kernel: jax.Array, *, stride: Stride = 1, dilation: int = 1, pads: Pads = (0, 0)
 ) -> jax.Array:
     """Correlates [B F N C] with [k l C C'] -> [B F' N' C'], zeros of `pads` around both axes."""
+    stride = (stride, stride) if isinstance(stride, int) else stride
     x = jnp.pad(x, ((0, 0), pads, pads, (0, 0)))
     spans = [(size - 1) * dilation + 1 for size in kernel.shape[:2]]
-    out = [(size - span) // stride + 1 for size, span in zip(x.shape[1:3], spans)]
+    out = [(size - span) // s + 1 for size, span, s in zip(x.shape[1:3], spans, stride)]
     if out[0] < kernel.shape[0] or out[1] < kernel.shape[1]:
         return _patches(x, kernel, stride, dilation, out)
     return jax.lax.conv_general_dilated(
         x,
         kernel,
-        (stride, stride),
+        stride,
         "VALID",
         rhs_dilation=(dilation, dilation),
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
@@ -39,14 +41,14 @@ def convolve_2d(
 
 
 def _patches(
-    x: jax.Array, kernel: jax.Array, stride: int, dilation: int, out: list[int]
+    x: jax.Array, kernel: jax.Array, stride: tuple[int, int], dilation: int, out: list[int]
 ) -> jax.Array:
     rows, columns, width, features = kernel.shape
-    reach = [(size - 1) * stride + 1 for size in out]
+    reach = [(size - 1) * s + 1 for size, s in zip(out, stride)]
 
     def shifted(i: int, j: int) -> jax.Array:
         i, j = i * dilation, j * dilation
-        return x[:, i : i + reach[0] : stride, j : j + reach[1] : stride]
+        return x[:, i : i + reach[0] : stride[0], j : j + reach[1] : stride[1]]
 
     patches = [shifted(i, j) for i in range(rows) for j in range(columns)]
     return jnp.concatenate(patches, -1) @ kernel.reshape(rows * columns * width, features)
@@ -80,17 +82,18 @@ class Conv2D(nn.Module):
 
     features: int
     kernel_size: int
-    stride: int = 1
+    stride: Stride = 1
     dilation: int = 1
     pads: Pads = (0, 0)
     kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
+    bias_init: Callable[..., Any] = nn.initializers.zeros
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
-        bias = self.param("bias", nn.initializers.zeros, shape[-1:])
+        bias = self.param("bias", self.bias_init, shape[-1:])
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
         y = convolve_2d(x, kernel, stride=self.stride, dilation=self.dilation, pads=self.pads)
         return y + bias

@@ -78,13 +78,16 @@ class BatchNorm(nn.Module):
 
     Training uses the batch's mean and (biased) variance and moves 'mean' and 'var' in batch_stats
     by 1 - momentum; else those are used. torch's momentum is 1 - ours, and its running variance is
-    the unbiased one. epsilon is 1e-5 in torch, 1e-3 in Keras.
+    the unbiased one. epsilon is 1e-5 in torch, 1e-3 in Keras. batch_statistics:
+    outside training too those of the batch at hand are taken, and none are kept (Keras 1's mode=2):
+    what comes out depends on the whole batch.
     """
 
     momentum: float = 0.9
     epsilon: float = 1e-5
     use_scale: bool = True
     use_bias: bool = True
+    batch_statistics: bool = False
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -94,6 +97,8 @@ class BatchNorm(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, shape) if self.use_bias else None
         scale = jnp.ones(shape) if scale is None else scale
         bias = jnp.zeros(shape) if bias is None else bias
+        if self.batch_statistics:
+            return _normalise(x.astype(self.dtype), scale, bias, jnp.float32(self.epsilon))[0]
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
         running_var = self.variable("batch_stats", "var", jnp.ones, shape)
         x = x.astype(self.dtype)

@@ -6,7 +6,7 @@ A `MelSpec` holds every convention of one system's spectrogram; bind it to the s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
@@ -101,6 +101,17 @@ def decibels(power: jax.Array, floor: float = 1e-10, top: float | None = None) -
     return jnp.maximum(level, loudest - top)
 
 
+def peak_decibels(power: jax.Array, span: float = 80.0, floor: float = 1e-10) -> jax.Array:
+    """dB below each example's loudest value, [B ...] -> [B ...] in [-span, 0]. Old kapre's."""
+    level = decibels(power, floor, span)
+    return level - level.max(axis=tuple(range(1, level.ndim)), keepdims=True)
+
+
+def twice_squared_decibels(power: jax.Array) -> jax.Array:
+    """dB of the *square* of mel power, [B ...] -> [B ...], 80 dB deep: Choi's published CRNN."""
+    return decibels(jnp.square(power), top=80.0)
+
+
 def log_clamp(magnitude: jax.Array, floor: float = 1e-5) -> jax.Array:
     """ln(max(x, floor)), [...] -> [...]. HiFi-GAN: floor 1e-5; Tacotron 2: 0.01."""
     return jnp.log(jnp.maximum(magnitude, floor))
@@ -176,6 +187,11 @@ def _check(scale: str) -> None:
 
 MUSICNN = MelSpec(16_000, 512, 256, 96, partial(log_power, half=True))
 WON = MelSpec(16_000, 512, 256, 128, decibels, scale="htk", norm=None)
+WON_96 = replace(WON, bins=96)  # FCN, CRNN and musicnn of the same benchmark
+CHOI = MelSpec(12_000, 512, 256, 96, partial(decibels, top=80.0))
+CHOI_SQUARED = replace(CHOI, compress=twice_squared_decibels)
+# Padding of Theano's 'half' border under a kernel that it turns round: one sample more in front.
+COMPACT = replace(CHOI, compress=peak_decibels, centre=False, pad_mode="constant", pad=(257, 256))
 MELGAN = MelSpec(22_050, 1024, 256, 80, log10_clamp, exponent=1, centre=False, pad=(384, 384))
 HIFIGAN = MelSpec(
     22_050,

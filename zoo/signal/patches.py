@@ -21,6 +21,16 @@ def log_mel_patch(x: jax.Array, spec: mel.MelSpec, least: int = 1) -> jax.Array:
     return mel.log_mel(x, spec)[:, : x.shape[1] // spec.hop, :, 0]
 
 
+def log_mel_image(x: jax.Array, spec: mel.MelSpec, least: int = 1) -> jax.Array:
+    """Compressed mel spectrogram with every frame of `spec`, [B T 1] -> [B F M 1].
+
+    raises BadInput for less than `least` samples, or for stereo.
+    """
+    if x.ndim != 3 or x.shape[-1] != 1 or x.shape[1] < least:
+        raise BadInput(f"this model takes [B {least:,} 1] or longer, not {x.shape}")
+    return mel.log_mel(x, spec)
+
+
 def bands(x: jax.Array, height: int) -> jax.Array:
     """Every band of `height` neighbouring bins by itself, [B F M] -> [B P F n], P = M - n + 1.
 

@@ -1,0 +1,31 @@
+"""Short-chunk CNN on the embedded music, 20 tags, plain or with residual=true.
+
+The published net with an eighth of its channels; width=128 is its full size. Minutes on two cores.
+"""
+
+import jax.numpy as jnp
+
+from zoo.data.score_render.source import ScoreRender
+from zoo.experiment import Experiment
+from zoo.models.classification.short_chunk import ShortChunk
+from zoo.recipes.tagging import embedded
+
+ROWS = {"default": {"parameters": 59_398}}
+AGREES = {"tests/models/test_tagger_twins.py": "PyTorch twin"}
+SMOKE = {"size": "tiny", "width": 2, "batch": 2, "steps": 2}
+
+
+def config(
+    size: str = "small",
+    width: int = 16,
+    residual: bool = False,
+    batch: int = 8,
+    steps: int = 600,
+    learning_rate: float = 2e-3,
+    bfloat16: bool = False,
+) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
+    source = ScoreRender("tagging", size)
+    tags = len(source.info.labels)
+    model = ShortChunk(tags, width, residual, dropout=0.3, dtype=dtype)
+    return embedded(model, source, batch=batch, steps=steps, learning_rate=learning_rate)

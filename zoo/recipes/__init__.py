@@ -1,0 +1,1 @@
+"""Experiments that several rows share, as plain functions of a model and a source."""
