@@ -7,7 +7,7 @@ import pytest
 
 from zoo.errors import BadInput
 from zoo.models.generation import specgan
-from zoo.objectives.base import Request
+from zoo.objectives.base import Request, Variables
 from zoo.objectives.spectrogram_gan import SpectrogramGAN
 
 KEY = jax.random.key(0)
@@ -47,6 +47,18 @@ def test_images_are_standardised_as_the_authors_do():
     wanted = np.clip(standard[..., :128] / 3, -1, 1)
     np.testing.assert_allclose(image[..., 0], wanted, atol=2e-3)
     assert np.abs(wanted).max() == 1  # something was clipped
+
+
+def test_a_pass_over_the_training_split_gives_the_moments_of_all_of_it():
+    """In batches of any size, the last one smaller."""
+    objective = build()
+    variables = Variables({}, frozen={"moments": objective.moments(TONES[:1])})
+    batches = ({"audio": TONES[first : first + 3]} for first in (0, 3))
+    found = objective.initialize(variables, batches).frozen["moments"]
+    for name, wanted in objective.moments(TONES).items():
+        np.testing.assert_allclose(found[name], wanted, rtol=1e-3, atol=1e-3)
+    with pytest.raises(BadInput, match="training split is empty"):
+        objective.initialize(variables, iter(()))
 
 
 def test_an_image_sounds_as_what_it_was_made_of():

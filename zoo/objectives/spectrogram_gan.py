@@ -4,16 +4,18 @@ Donahue et al. 2019: ln(magnitude + 1e-6) of each bin is standardised over the t
 by three and clipped to [-1, 1]; the highest bin is left out. Back: that bin takes its mean, and 16
 plain rounds of Griffin-Lim from zero phase with the authors' synthesis window, which is no dual.
 
-Deviation: the moments are those of the first batch. They belong to the whole training set, and
-are to come from a pass over it before step 0 where the training loop offers one (TODO).
+The moments come from one pass over the training split before step 0; `init` alone takes those of
+its batch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from zoo.errors import BadInput
 from zoo.objectives.adversarial import Wasserstein
@@ -54,6 +56,23 @@ class SpectrogramGAN(Wasserstein):
         image = self.image(moments, batch[self.audio])
         variables = super().init(rng, {**batch, self.audio: image})
         return variables.replace(frozen={"moments": moments})
+
+    def initialize(self, variables: Variables, batches: Iterable[Batch]) -> Variables:
+        """The variables with the moments of all batches, host arrays of the training split."""
+        count, total, squares = 0, 0.0, 0.0
+        measure = jax.jit(self._logarithm)
+        for batch in batches:
+            logarithm = np.asarray(measure(batch[self.audio]), np.float64)
+            count += logarithm.shape[0] * logarithm.shape[1]
+            total, squares = (
+                total + logarithm.sum((0, 1)), squares + np.square(logarithm).sum((0, 1)),
+            )  # fmt: skip
+        if not count:
+            raise BadInput("no clip to take the moments of: the training split is empty")
+        mean = total / count
+        std = np.sqrt(np.maximum(squares / count - np.square(mean), NARROWEST**2))
+        moments = {"mean": jnp.asarray(mean, jnp.float32), "std": jnp.asarray(std, jnp.float32)}
+        return variables.replace(frozen={**variables.frozen, "moments": moments})
 
     def moments(self, audio: jax.Array) -> Tree:
         """{'mean', 'std'} [N + 1] of ln magnitudes over examples and frames of audio [B T 1]."""
