@@ -72,7 +72,7 @@ def config(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio"))),
         objective=Distillation(student, wavenet, spec),
         optimizers={"student": adam(halving(learning_rate, 200_000), clip_norm=10.0)},
-        evaluation=Vocoding(samples, spec),
+        evaluation=Vocoding(spec),
         batch=batch,
         steps=steps,
         ema_decay=0.9999,

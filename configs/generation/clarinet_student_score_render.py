@@ -62,7 +62,7 @@ def config(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
         objective=Distillation(student, wavenet, spec, transform=(1024, 200, 800)),
         optimizers={"student": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=10.0)},
-        evaluation=Vocoding(samples, spec),
+        evaluation=Vocoding(spec),
         batch=batch,
         steps=steps,
         ema_decay=0.99,

@@ -1,4 +1,4 @@
-"""HiFi-GAN V1 (Kong et al., NeurIPS 2020, table 1) on LJSpeech: a vocoder at 22,050 Hz.
+"""HiFi-GAN V1 and V2 (Kong et al., NeurIPS 2020, table 1) on LJSpeech: a vocoder at 22,050 Hz.
 
 LJSpeech is the reader's own download: path=FOLDER of its wav files; any folder of sound will do.
 The published weights `hifigan_ljspeech` and `hifigan_universal` are of this config. 2.5 million
@@ -26,7 +26,7 @@ from zoo.signal import mel
 from zoo.training.optimizers import adam
 
 ROWS = {
-    "default": {
+    "v1": {
         "parameters": 84_660_721,
         "reported": {
             "mean_opinion_score": 4.36,
@@ -35,6 +35,12 @@ ROWS = {
         "source": (
             "score: reported, unchecked; distance: the published weights on ten LJSpeech clips"
         ),
+    },
+    "v2": {
+        "arguments": {"width": 128},
+        "parameters": 71_653_105,
+        "reported": {"mean_opinion_score": 4.23},
+        "source": "table 1 (reported, unchecked)",
     },
 }
 AGREES = {
@@ -77,7 +83,7 @@ def config(
         data=Data(source, (ToFloat(), Peak(0.95), Crop(samples), Keep("audio"))),
         objective=objective,
         optimizers={"discriminator": optimizer, "generator": optimizer},
-        evaluation=Vocoding(samples, spec),
+        evaluation=Vocoding(spec),
         batch=batch,
         steps=steps,
         evaluate_every=5000,

@@ -57,7 +57,7 @@ def config(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
         objective=objective,
         optimizers={"discriminator": optimizer, "generator": optimizer},
-        evaluation=Vocoding(samples, spec),
+        evaluation=Vocoding(spec),
         batch=batch,
         steps=steps,
         ema_decay=0.99,

@@ -74,7 +74,7 @@ def config(
         data=Data(source, (*level, Keep("audio"))),
         objective=Vocoder(generator, discriminator, spec),
         optimizers={"discriminator": optimizer, "generator": optimizer},
-        evaluation=Vocoding(samples, spec),
+        evaluation=Vocoding(spec),
         batch=batch,
         steps=steps,
         evaluate_every=5000,

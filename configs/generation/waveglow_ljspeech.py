@@ -13,7 +13,7 @@ from zoo.arguments import OrNone
 from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
 from zoo.data.transforms import Crop, Keep, ToFloat
-from zoo.evaluation.generation import Likelihood
+from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
 from zoo.models.generation.waveglow import WaveGlow
 from zoo.objectives.flow import Flow
@@ -59,7 +59,7 @@ def config(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio"))),
         objective=Flow(model, mel.WAVEGLOW, sigma),
         optimizers={"model": adam(learning_rate)},
-        evaluation=Likelihood(samples),
+        evaluation=Vocoding(mel.WAVEGLOW, monitored="bits_per_sample"),
         batch=batch,
         steps=steps,
         stages=falling(patience=20, factors=(1.0, 0.5), start="last"),

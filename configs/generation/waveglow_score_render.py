@@ -16,7 +16,7 @@ from zoo.arguments import OrNone
 from zoo.data.pipeline import Data
 from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
-from zoo.evaluation.generation import Likelihood
+from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
 from zoo.models.generation.waveglow import WaveGlow
 from zoo.objectives.flow import Flow
@@ -53,7 +53,7 @@ def config(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
         objective=Flow(model, spec, sigma, dither=1.0),
         optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
-        evaluation=Likelihood(2 * samples),
+        evaluation=Vocoding(spec, monitored="bits_per_sample"),
         batch=batch,
         steps=steps,
         ema_decay=0.99,

@@ -13,6 +13,7 @@ Audio is the reader's own download: path=FOLDER.
 
 import jax.numpy as jnp
 import optax
+from zoo.training.plateau import Plateau
 
 from zoo.arguments import OrNone
 from zoo.data.pipeline import Data
@@ -27,7 +28,6 @@ from zoo.objectives.remix import Remix
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam
-from zoo.training.plateau import Plateau
 
 ROWS = {
     "umx": {

@@ -14,6 +14,7 @@ Audio is the reader's own download: path=FOLDER.
 from typing import Literal
 
 import jax.numpy as jnp
+from zoo.training.plateau import Plateau
 
 from zoo.data.pipeline import Data
 from zoo.data.sets.musdb18 import Musdb18HQ
@@ -27,7 +28,6 @@ from zoo.objectives.supervised import Supervised
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam
-from zoo.training.plateau import Plateau
 
 ROWS = {
     "three": {"parameters": 3_277_763},

@@ -1,4 +1,4 @@
-"""Copy synthesis: a perfect copy, a quiet one, a silent one, against librosa; what is left out."""
+"""Copy synthesis: perfect, quiet, silent and out-of-tune copies, against librosa."""
 
 import librosa
 import numpy as np
@@ -6,62 +6,135 @@ import pytest
 
 from zoo.data.source import Info
 from zoo.errors import BadInput
-from zoo.evaluation.vocoding import Vocoding
+from zoo.evaluation import steady_notes
+from zoo.evaluation.vocoding import Vocoding, common
+from zoo.metrics import steady_pitch
 from zoo.signal import mel
 
 INFO = Info("x", 16_000, 1, (), "", "")
-SPEC = mel.MelSpec(16_000, 512, 128, 20, mel.log_clamp, exponent=1)
-EVALUATION = Vocoding(4096, SPEC, batch=2)
+SPEC = mel.MelSpec(16_000, 512, 128, 20, mel.log10_clamp, exponent=1)
+EVALUATION = Vocoding(SPEC, batch=2, notes=0)
 
 
 def records():
+    """Two of one length, of which one is silent and one filled up with zeros; one too short."""
     random = np.random.default_rng(0)
-    lengths = (9000, 4096, 5000)
     found = [
         {"track": str(i), "audio": (random.uniform(-0.5, 0.5, (n, 1)) * 32767).astype(np.int16)}
-        for i, n in enumerate(lengths)
+        for i, n in enumerate((4200, 4200, 4200, 1000))
     ]
     found[1]["audio"][:] = 0
+    found[2]["audio"][3000:] = 0
+    found[2]["length"] = 3000
     return found
 
 
-def run(change, **how):
-    return EVALUATION.run(lambda batch: {"audio": change(batch["audio"])}, records(), INFO, **how)
+def run(change, evaluation=EVALUATION, given=None, **how):
+    def predict(batch):
+        return {"audio": np.stack([change(x) for x in batch["audio"]])}
+
+    return evaluation.run(predict, given or records(), INFO, **how)
 
 
-def test_a_perfect_copy_is_at_distance_zero_and_silence_is_left_out():
-    report = run(lambda x: x)
-    assert report.metrics == {"log_mel_l1": 0.0, "spectral_convergence": pytest.approx(0, abs=1e-6)}
-    assert report.counts == {"records": 3, "windows": 3, "silent_windows": 1}
+def test_a_perfect_copy_is_at_distance_zero():
+    report = run(lambda x: x, limit=4)
+    assert set(report.metrics) == {
+        "log_mel_l1", "own_log_mel_l1", "spectral_convergence", "log_stft_l1",
+        "multi_resolution_stft",
+    }  # fmt: skip
+    assert all(value == pytest.approx(0, abs=1e-6) for value in report.metrics.values())
+    assert report.counts == {"records": 2, "silent_records": 1, "too_short_records": 1}
     assert EVALUATION.monitor == ("log_mel_l1", "min")
 
 
-def test_half_the_level_is_ln_2_away():
-    report = run(lambda x: x / 2)
-    assert report.metrics["log_mel_l1"] == pytest.approx(np.log(2), rel=1e-4)
-    assert report.metrics["spectral_convergence"] == pytest.approx(0.5, rel=1e-3)
+def test_half_the_level_is_ln_2_away_in_the_common_unit_and_less_in_log10():
+    """Zeros that fill up a record do not thin the means out."""
+    report = run(lambda x: x / 2, limit=4)
+    for row in report.tables["per_record"]:
+        assert row["log_mel_l1"] == pytest.approx(np.log(2), rel=0.07)
+        assert row["own_log_mel_l1"] == pytest.approx(np.log10(2), rel=0.07)
+        assert row["spectral_convergence"] == pytest.approx(0.5, rel=1e-3)
+    assert report.tables["per_record"][1]["samples"] == 3000
 
 
-def test_equals_librosa_on_a_shorter_copy():
+def test_equals_librosa_on_a_whole_record():
     def lowered(x):
-        return np.convolve(x.ravel(), [0.5, 0.3, 0.2], "same").reshape(x.shape)[:, :4000]
+        return np.convolve(x.ravel(), [0.5, 0.3, 0.2], "same").reshape(x.shape)
 
     report = run(lowered, limit=1)
-    values = []
-    audio = records()[0]["audio"].astype(np.float32) / 32768
-    windows = audio[: 2 * 4096].reshape(2, 4096, 1)
-    for real, fake in zip(windows[:, :4000], lowered(windows)):
-        pair = [
-            np.log(np.maximum(librosa.feature.melspectrogram(
-                y=x[:, 0], sr=16_000, n_fft=512, hop_length=128, n_mels=20, power=1.0,
-                pad_mode="reflect"), 1e-5))
-            for x in (real, fake)
-        ]  # fmt: skip
-        values.append(np.abs(pair[0] - pair[1]).mean())
-    assert report.metrics["log_mel_l1"] == pytest.approx(np.mean(values), rel=1e-3)
-    assert report.tables["per_record"][0]["log_mel_l1"] == report.metrics["log_mel_l1"]
+    audio = records()[0]["audio"][: 4200 // 128 * 128].astype(np.float32) / 32768
+    spec, pair = common(16_000), []
+    for x in (audio, lowered(audio)):
+        padded = np.pad(x[:, 0], 384, mode="reflect")
+        spectrum = np.abs(librosa.stft(padded, n_fft=1024, hop_length=256, center=False))
+        bank = librosa.filters.mel(sr=16_000, n_fft=1024, n_mels=80, fmax=spec.high)
+        pair.append(np.log(np.maximum(bank @ spectrum, 1e-5)))
+    assert report.metrics["log_mel_l1"] == pytest.approx(np.abs(pair[0] - pair[1]).mean(), rel=1e-3)
+
+
+def test_floors_and_ceilings_stand_beside():
+    time = np.arange(8192) / 16_000
+    tone = (0.3 * np.sin(2 * np.pi * 330 * time) * 32767).astype(np.int16)[:, None]
+    metrics = run(lambda x: x, given=[{"track": "a", "audio": tone}]).metrics
+    assert metrics["floor/silence_spectral_convergence"] == pytest.approx(1, abs=1e-3)
+    assert metrics["floor/silence_log_mel_l1"] > 1
+    assert 0 < metrics["ceiling/true_magnitudes_spectral_convergence"] < 0.3
+
+
+def test_a_likelihood_is_reported_in_bits():
+    def predict(batch):
+        return {"audio": batch["audio"], "nats": np.full(len(batch["audio"]), -3 * np.log(2))}
+
+    report = Vocoding(SPEC, notes=0, monitored="bits_per_sample").run(
+        predict, records(), INFO, limit=1
+    )
+    assert report.metrics["bits_per_sample"] == pytest.approx(-3)
+
+
+def combed(row, hop):
+    """Every second of audio as multiples of the hop's frequency nearest to its notes."""
+    spectrum = np.fft.rfft(row[:, 0])
+    frequencies = np.fft.rfftfreq(len(row), 1 / 16_000)
+    period = 16_000 / hop
+    teeth = np.round(frequencies / period) * period
+    moved = np.zeros_like(spectrum)
+    np.add.at(moved, np.round(teeth * len(row) / 16_000).astype(int), np.abs(spectrum))
+    return np.fft.irfft(moved, len(row)).astype(np.float32)[:, None]
+
+
+@pytest.mark.parametrize("hertz, tooth", [(440.0, 437.5), (261.63, 250.0), (196.0, 187.5)])
+def test_the_comb_of_a_hop_is_measured_in_cents(hertz, tooth):
+    note = steady_notes.steady(hertz, 16_000, 16_000)
+    assert abs(steady_pitch.cents_off(note, 16_000, hertz)) <= 0.5
+    comb = combed(note[:, None], 256)[:, 0]
+    expected = 1200 * np.log2(tooth / hertz)
+    assert steady_pitch.cents_off(comb, 16_000, hertz) == pytest.approx(expected, abs=1)
+
+
+def test_detuned_notes_are_as_far_off_as_they_are():
+    audio, hertz = steady_notes.scale(2, 32_000, 16_000)
+    assert audio.shape == (2, 32_000, 1) and [len(row) for row in hertz] == [2, 2]
+    assert np.all(np.abs(steady_notes.errors(audio, hertz, 16_000)) <= 0.5)
+    sharp = [[pitch / 2 ** (30 / 1200) for pitch in row] for row in hertz]
+    off = steady_notes.errors(audio, sharp, 16_000)
+    np.testing.assert_allclose(off, 30, atol=0.6)
+    assert steady_notes.scores(off)["within_20_cents"] == 0
+    silent = steady_notes.errors(np.zeros_like(audio), hertz, 16_000)
+    assert np.all(np.isnan(silent)) and steady_notes.scores(silent)["within_20_cents"] == 0
+
+
+def test_steady_notes_go_through_the_vocoder():
+    evaluation = Vocoding(SPEC, batch=2, notes=3)
+    report = run(lambda x: x, evaluation, limit=1)
+    assert report.metrics["within_20_cents"] == 1 and report.counts["notes"] == 3
+    assert run(lambda x: x * 0 + 0.1, evaluation, limit=1).metrics["within_20_cents"] < 0.6
 
 
 def test_nothing_to_compare():
-    with pytest.raises(BadInput, match="4096"):
-        Vocoding(4096, SPEC).run(lambda b: b, records()[1:2], INFO)
+    with pytest.raises(BadInput, match="longer than 512"):
+        run(lambda x: x, given=records()[1:2])
+
+
+def test_the_common_front_end_is_hifigans():
+    assert common(22_050) == mel.HIFIGAN
+    assert common(44_100).n_fft == 2048 and common(8000).high == 4000

@@ -73,3 +73,25 @@ def test_all_are_finite_at_silence(silent):
     assert np.isfinite(value) and np.all(np.isfinite(slope))
     if silent == "both":
         assert float(value) == 0
+
+
+def test_multi_resolution_is_torchs():
+    """Parallel WaveGAN's two terms, whose magnitudes are those of torch.stft."""
+    torch = pytest.importorskip("torch")
+    random = np.random.default_rng(5)
+    pair = random.uniform(-0.5, 0.5, (2, 3, 4000, 1)).astype(np.float32)
+    resolutions = ((512, 50, 240), (171, 10, 60))
+    ours = spectral.multi_resolution(*pair, resolutions)
+    wanted = np.zeros((2, 3))
+    for n_fft, hop, win in resolutions:
+        fake, real = (
+            torch.stft(
+                torch.tensor(x[..., 0]), n_fft, hop, win, torch.hann_window(win),
+                return_complex=True,
+            ).abs().square().clamp(min=1e-7).sqrt().numpy()
+            for x in pair
+        )  # fmt: skip
+        for i in range(3):
+            wanted[0, i] += np.linalg.norm(fake[i] - real[i]) / np.linalg.norm(real[i]) / 2
+            wanted[1, i] += np.abs(np.log(fake[i]) - np.log(real[i])).mean() / 2
+    np.testing.assert_allclose(np.stack(ours), wanted, rtol=2e-4)

@@ -8,7 +8,8 @@ commands:
   report RUN           a page to look at, from a run directory
   report --table       results/RESULTS.md and the README's table, from results/*.json
   measure              every system on the embedded data at one budget of time, into runs/results/
-  interpret NAME       what a run or published weights learnt: filters, activation, excitation
+  interpret NAME       what a run or published weights learnt: filters, activation, excitation,
+                       periodicity of a vocoder
 """
 
 import argparse
@@ -47,8 +48,9 @@ def main(words: list[str] | None = None) -> int:
         help="run directory, or the name of published weights",
     )
     interpret.add_argument(
-        "--kind", required=True, choices=("filters", "activation", "excitation"),
-        help="filters on the waveform; sounds that excite a layer most; gates by tag and loudness",
+        "--kind", required=True, choices=("filters", "activation", "excitation", "periodicity"),
+        help="filters on the waveform; sounds that excite a layer most; gates by tag and loudness; "
+        "steady notes through a vocoder",
     )  # fmt: skip
     interpret.add_argument("--out", type=place, help="default: RUN/figures; for weights, out")
     interpret.add_argument(

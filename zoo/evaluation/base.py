@@ -119,6 +119,15 @@ def sound(record: Example, key: str = "audio") -> np.ndarray:
     return to_float(record[key][:, :length] if key == "stems" else record[key][:length])
 
 
+def padded(record: Example, key: str = "audio") -> tuple[np.ndarray, int]:
+    """(audio [T C] float32 with the zeros that fill it up, samples that are the record's own).
+
+    For programs that are compiled for one length; what is scored has to end with the sound.
+    """
+    audio = to_float(record[key])
+    return audio, int(record.get("length", len(audio)))
+
+
 def sounding_frames(record: Example, key: str, hop: int) -> np.ndarray:
     """What a record has of every `hop` samples, [F ...], as far as its sound goes."""
     length = int(record.get("length", len(record[key]) * hop))

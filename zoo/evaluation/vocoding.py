@@ -1,40 +1,57 @@
-"""Copy synthesis: how far held-out audio is from itself after a vocoder."""
+"""Copy synthesis: how far held-out audio is from itself after a vocoder, one measure for all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, first, paired, sound
+from zoo.evaluation import steady_notes
+from zoo.evaluation.base import Batch, Predict, Progress, Report, first, in_batches, padded, paired
 from zoo.losses import spectral
-from zoo.signal import mel
+from zoo.signal import mel, phase, stft
 
 SIZES = (2048, 1024, 512)  # of the spectral convergence, with hops of a quarter
-SILENCE = 1e-3  # -60 dB: a window below it has no spectrum to compare with
+SILENCE = 1e-3  # -60 dB: a record below it has no spectrum to compare with
+Measure = Callable[[np.ndarray, np.ndarray], dict[str, jax.Array]]  # (copy, original) [1 T 1]
+REACH = 384  # samples behind a record's end that its last frames still cover
+HIGH_RATE = 32_000  # Hz above which frames are twice as long
+
+
+def common(sample_rate: int) -> mel.MelSpec:
+    """The one front end in which all vocoders of a rate are compared: HiFi-GAN's, in ln."""
+    longer = 2 if sample_rate > HIGH_RATE else 1
+    n_fft, hop = mel.HIFIGAN.n_fft * longer, mel.HIFIGAN.hop * longer
+    high = min(8000.0 * longer, sample_rate / 2)
+    pad = ((n_fft - hop) // 2,) * 2
+    return replace(mel.HIFIGAN, sample_rate=sample_rate, n_fft=n_fft, hop=hop, high=high, pad=pad)
 
 
 @dataclass(frozen=True)
 class Vocoding:
-    """Distances of spectra between windows of `samples` and what `predict` makes of them.
+    """Distances of spectra between whole records and what `predict` makes of them.
 
-    `predict` gets {key: [B T 1]} and answers {'audio': [B T' 1]}, compared over the shorter of the
-    two. Records are cut into windows side by side; the rest, and silent windows, are left out and
-    counted. spec: of the log mel distance; the model's own front end.
+    `predict` gets {key: [B T 1]}, T a multiple of the hop, and answers {'audio': [B T' 1]},
+    compared over the shorter of the two, and where the model states a likelihood {'nats': [B]} per
+    sample. spec: the model's own front end, whose unit stands beside the common one. monitored:
+    the metric that chooses checkpoints. notes: how many steady notes are played at least.
     """
 
-    samples: int
     spec: mel.MelSpec
-    batch: int = 8
+    batch: int = 1
     key: str = "audio"
+    monitored: str = "log_mel_l1"
+    notes: int = 8
 
     @property
     def monitor(self) -> tuple[str, str]:
-        return "log_mel_l1", "min"
+        return self.monitored, "min"
 
     def run(
         self,
@@ -46,50 +63,123 @@ class Vocoding:
         progress: Progress | None = None,
     ) -> Report:
         rows: list[dict] = []
-        silent = 0
+        left_out = {"silent": 0, "too_short": 0}
+        measure = jax.jit(lambda fake, real: self._distances(fake, real, info.sample_rate))
+        limits = None if limit else jax.jit(lambda real: self._limits(real, info.sample_rate))
+        examples = self._examples(first(records, limit, progress), left_out)
+        length = 0
+        for (row, real), output in self._outputs(predict, examples):
+            row |= compared(measure, output["audio"], real, row["samples"])
+            if "nats" in output:
+                row["bits_per_sample"] = float(output["nats"] / np.log(2))
+            if limits is not None:
+                row |= bounds(limits, measure, real, row["samples"])
+            rows.append(row)
+            length = len(real)
+        if not rows:
+            raise BadInput(f"no record is longer than {self.spec.n_fft} samples and sounds.")
+        counts = {"records": len(rows), **{f"{k}_records": v for k, v in left_out.items()}}
+        names = [name for name in rows[0] if name not in ("record", "track", "samples")]
+        metrics = {name: float(np.mean([row[name] for row in rows])) for name in names}
+        if self.notes:
+            off = self._play(predict, length, info.sample_rate)
+            metrics |= steady_notes.scores(off)
+            counts["notes"] = len(off)
+        return Report(metrics, self._sentence(info), counts, {"per_record": rows})
 
-        def windows() -> Iterator[tuple[tuple[dict, np.ndarray], Batch]]:
-            nonlocal silent
-            for index, record in first(records, limit, progress):
-                audio = sound(record, self.key)
-                row = {"record": index, "track": str(record["track"]), "windows": 0}
-                rows.append(row)
-                for start in range(0, len(audio) - self.samples + 1, self.samples):
-                    window = audio[start : start + self.samples]
-                    if np.sqrt(np.square(window).mean()) < SILENCE:
-                        silent += 1
-                    else:
-                        yield (row, window), {self.key: window}
+    def _examples(
+        self, found: Iterable[tuple[int, Example]], left_out: dict[str, int]
+    ) -> Iterator[tuple[tuple[dict, np.ndarray], Batch]]:
+        """((row, audio [T 1]), what the model sees) of the records that can be compared."""
+        for index, record in found:
+            audio, there = padded(record, self.key)
+            audio = audio[: len(audio) // self.spec.hop * self.spec.hop]
+            there = min(there, len(audio))
+            if there < max(self.spec.n_fft, *SIZES):
+                left_out["too_short"] += 1
+            elif np.sqrt(np.square(audio[:there]).mean()) < SILENCE:
+                left_out["silent"] += 1
+            else:
+                row = {"record": index, "track": str(record["track"]), "samples": there}
+                yield (row, audio), {self.key: audio}
 
-        distances = jax.jit(self._distances)
-        for (row, window), output in paired(predict, windows(), self.batch):
-            length = min(len(window), len(output["audio"]))
-            found = distances(output["audio"][None, :length], window[None, :length])
-            row["windows"] += 1
-            for name, value in found.items():
-                row[name] = row.get(name, 0.0) + float(value[0])
-        return self._report(rows, silent, info)
+    def _outputs(
+        self, predict: Predict, examples: Iterator[tuple[tuple[dict, np.ndarray], Batch]]
+    ) -> Iterator[tuple[tuple[dict, np.ndarray], Batch]]:
+        """Outputs in order, through calls of one shape for every length of record."""
+        for _, group in groupby(examples, key=lambda example: example[1][self.key].shape):
+            yield from paired(predict, group, self.batch)
 
-    def _distances(self, fake: jax.Array, real: jax.Array) -> dict[str, jax.Array]:
+    def _play(self, predict: Predict, length: int, rate: int) -> np.ndarray:
+        """Errors in cents of steady notes, in rows as long as the last record."""
+        rows = -(-self.notes // max(length // rate, 1))
+        audio, hertz = steady_notes.scale(rows, length, rate)
+        made = in_batches(predict, ({self.key: row} for row in audio), self.batch)
+        return steady_notes.errors(np.stack([one["audio"] for one in made]), hertz, rate)
+
+    def _distances(self, fake: jax.Array, real: jax.Array, rate: int) -> dict[str, jax.Array]:
         convergence = [spectral.convergence(fake, real, n, n // 4) for n in SIZES]
+        stft_convergence, log_stft = spectral.multi_resolution(fake, real)
         return {
-            "log_mel_l1": spectral.log_mel(fake, real, self.spec),
+            "log_mel_l1": spectral.log_mel(fake, real, common(rate)),
+            "own_log_mel_l1": spectral.log_mel(fake, real, self.spec),
             "spectral_convergence": sum(convergence) / len(SIZES),
+            "stft_convergence": stft_convergence,
+            "log_stft_l1": log_stft,
         }
 
-    def _report(self, rows: list[dict], silent: int, info: Info) -> Report:
-        count = sum(row["windows"] for row in rows)
-        if not count:
-            raise BadInput(f"no record has a window of {self.samples} samples that sounds.")
-        names = ("log_mel_l1", "spectral_convergence")
-        metrics = {name: sum(row.get(name, 0.0) for row in rows) / count for name in names}
-        for row in rows:
-            row |= {name: row[name] / row["windows"] for name in names if name in row}
-        counts = {"records": len(rows), "windows": count, "silent_windows": silent}
-        sentence = (
-            f"Held-out audio at {info.sample_rate} Hz in windows of {self.samples} samples against "
-            f"its copy from {self.spec.bins} mel bins: mean absolute difference of the front end's "
-            f"log mel spectrograms, and spectral convergence averaged over FFTs of "
-            f"{', '.join(map(str, SIZES))}; every window counts alike."
+    def _limits(self, real: jax.Array, rate: int) -> dict[str, jax.Array]:
+        """Audio that needs no vocoder: silence, and true magnitudes with the phases lost."""
+        spec = common(rate)
+        magnitude = stft.magnitude(stft.stft(real, spec.n_fft, spec.hop, centre=True))
+        rebuilt = phase.griffin_lim(
+            magnitude, spec.n_fft, spec.hop, centre=True, length=real.shape[1]
         )
-        return Report(metrics, sentence, counts, {"per_record": rows})
+        return {"floor/silence": jnp.zeros_like(real), "ceiling/true_magnitudes": rebuilt}
+
+    def _sentence(self, info: Info) -> str:
+        spec = common(info.sample_rate)
+        text = (
+            f"Whole held-out records at {info.sample_rate} Hz against their copies from "
+            f"{self.spec.bins} mel bins, means over records: mean absolute difference of ln mel "
+            f"magnitudes above 1e-5 ({spec.n_fft}/{spec.hop}, {spec.bins} bins to {spec.high:.0f} "
+            "Hz, for every vocoder of this rate), the same in the model's own front end, spectral "
+            f"convergence averaged over FFTs of {', '.join(map(str, SIZES))}, and Parallel "
+            "WaveGAN's sum of convergence and ln magnitude L1 at three resolutions. floor/silence "
+            "and ceiling/true_magnitudes (32 rounds of fast Griffin-Lim) need no vocoder."
+        )
+        if not self.notes:
+            return text
+        return (
+            f"{text} cents_off: median pitch error of steady harmonic tones from C3 to C6; "
+            "within_20_cents: their share that is in tune."
+        )
+
+
+def compared(measure: Measure, fake: np.ndarray, real: np.ndarray, there: int) -> dict[str, float]:
+    """Distances of one record's copy [T' 1] from it [T 1], of whose samples `there` are its own."""
+    length = min(len(fake), len(real))
+    there = min(there, length)
+    inside = (np.arange(length) < there)[:, None]
+    pair = (np.where(inside, x[:length], 0)[None].astype(np.float32) for x in (fake, real))
+    found = {name: float(value[0]) for name, value in measure(*pair).items()}
+    # Zeros are equal in both: they thin out means over frames, and leave convergences alone.
+    reached = min(there + REACH, length)
+    found |= {k: v * length / reached for k, v in found.items() if k.endswith("_l1")}
+    found["multi_resolution_stft"] = found.pop("stft_convergence") + found["log_stft_l1"]
+    return found
+
+
+def bounds(
+    limits: Callable[[np.ndarray], dict[str, jax.Array]],
+    measure: Measure,
+    real: np.ndarray,
+    there: int,
+) -> dict[str, float]:
+    """What silence and lost phases cost, by name: bounds on either side of a vocoder."""
+    shown = ("log_mel_l1", "spectral_convergence")
+    found = {}
+    for name, audio in limits(real[None]).items():
+        distances = compared(measure, np.asarray(audio[0]), real, there)
+        found |= {f"{name}_{which}": distances[which] for which in shown}
+    return found

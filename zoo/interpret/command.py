@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from zoo import durable, escapes
 from zoo.errors import BadInput
-from zoo.interpret import activation, drawing, excitation, filters, layers
+from zoo.evaluation import steady_notes
+from zoo.interpret import activation, drawing, excitation, filters, layers, periodicity
 from zoo.runs.trained import Trained
 
 
@@ -86,10 +87,25 @@ def show_excitation(found: Trained, folder: Path, choices: Choices) -> Iterator[
     yield archive(folder / "excitation.npz", gates.numbers)
 
 
+def show_periodicity(found: Trained, folder: Path, choices: Choices) -> Iterator[str]:
+    comb = periodicity.play(found)
+    close = np.abs(comb.cents) <= steady_notes.CLOSE
+    about = (
+        f"{close.sum()} of {len(comb.hertz)} steady notes within {steady_notes.CLOSE:.0f} cents, "
+        f"median error {np.nanmedian(np.abs(comb.cents)):.1f}; {np.mean(comb.on_teeth):.0%} of the "
+        f"energy at multiples of {comb.rate / comb.hop:.2f} Hz, of the notes themselves "
+        f"{np.mean(comb.expected):.0%}"
+    )
+    title = f"{found.name}: steady notes, hop {comb.hop} at {comb.rate:,} Hz"
+    yield picture(folder / "periodicity.png", periodicity.figure(comb, title), about)
+    yield archive(folder / "periodicity.npz", comb.numbers)
+
+
 KINDS: dict[str, Callable[[Trained, Path, Choices], Iterator[str]]] = {
     "filters": show_filters,
     "activation": show_activation,
     "excitation": show_excitation,
+    "periodicity": show_periodicity,
 }
 
 

@@ -18,10 +18,17 @@ from flax.linen.dtypes import promote_dtype
 
 Pads = tuple[int, int]  # (before, after), the same for both axes
 Stride = int | tuple[int, int]  # (frames, bins), or the same for both
+Precision = jax.lax.Precision | None
 
 
 def convolve_2d(
-    x: jax.Array, kernel: jax.Array, *, stride: Stride = 1, dilation: int = 1, pads: Pads = (0, 0)
+    x: jax.Array,
+    kernel: jax.Array,
+    *,
+    stride: Stride = 1,
+    dilation: int = 1,
+    pads: Pads = (0, 0),
+    precision: Precision = None,
 ) -> jax.Array:
     """Correlates [B F N C] with [k l C C'] -> [B F' N' C'], zeros of `pads` around both axes."""
     stride = (stride, stride) if isinstance(stride, int) else stride
@@ -29,7 +36,7 @@ def convolve_2d(
     spans = [(size - 1) * dilation + 1 for size in kernel.shape[:2]]
     out = [(size - span) // s + 1 for size, span, s in zip(x.shape[1:3], spans, stride)]
     if out[0] < kernel.shape[0] or out[1] < kernel.shape[1]:
-        return _patches(x, kernel, stride, dilation, out)
+        return _patches(x, kernel, stride, dilation, out, precision)
     return jax.lax.conv_general_dilated(
         x,
         kernel,
@@ -37,11 +44,17 @@ def convolve_2d(
         "VALID",
         rhs_dilation=(dilation, dilation),
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        precision=precision,
     )
 
 
 def _patches(
-    x: jax.Array, kernel: jax.Array, stride: tuple[int, int], dilation: int, out: list[int]
+    x: jax.Array,
+    kernel: jax.Array,
+    stride: tuple[int, int],
+    dilation: int,
+    out: list[int],
+    precision: Precision,
 ) -> jax.Array:
     rows, columns, width, features = kernel.shape
     reach = [(size - 1) * s + 1 for size, s in zip(out, stride)]
@@ -51,10 +64,13 @@ def _patches(
         return x[:, i : i + reach[0] : stride[0], j : j + reach[1] : stride[1]]
 
     patches = [shifted(i, j) for i in range(rows) for j in range(columns)]
-    return jnp.concatenate(patches, -1) @ kernel.reshape(rows * columns * width, features)
+    kernel = kernel.reshape(rows * columns * width, features)
+    return jnp.matmul(jnp.concatenate(patches, -1), kernel, precision=precision)
 
 
-def transposed_2d(x: jax.Array, kernel: jax.Array, *, stride: int, crop: Pads) -> jax.Array:
+def transposed_2d(
+    x: jax.Array, kernel: jax.Array, *, stride: int, crop: Pads, precision: Precision = None
+) -> jax.Array:
     """Transposed convolution [B F N C] with a square kernel [k k C C'] -> [B F' N' C'].
 
     y[i s + j - before] += x[i] w[j] along both axes, F' = (F - 1) s + k - before - after; torch's
@@ -66,7 +82,7 @@ def transposed_2d(x: jax.Array, kernel: jax.Array, *, stride: int, crop: Pads) -
     kernel = jnp.pad(kernel, ((0, spare), (0, spare), (0, 0), (0, 0)))
     kernel = kernel.reshape(phases, stride, phases, stride, width, features)[::-1, :, ::-1]
     kernel = kernel.transpose(0, 2, 4, 1, 3, 5).reshape(phases, phases, width, -1)
-    y = convolve_2d(x, kernel, pads=(phases - 1, phases - 1))
+    y = convolve_2d(x, kernel, pads=(phases - 1, phases - 1), precision=precision)
     batch, *blocks = y.shape[:3]
     y = y.reshape(batch, *blocks, stride, stride, features).transpose(0, 1, 3, 2, 4, 5)
     y = y.reshape(batch, blocks[0] * stride, blocks[1] * stride, features)
@@ -108,6 +124,7 @@ class TransposedConv2D(nn.Module):
     crop: Pads = (0, 0)
     kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
     dtype: Any = jnp.float32
+    precision: Precision = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -115,4 +132,5 @@ class TransposedConv2D(nn.Module):
         kernel = self.param("kernel", self.kernel_init, shape)
         bias = self.param("bias", nn.initializers.zeros, shape[-1:])
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
-        return transposed_2d(x, kernel, stride=self.stride, crop=self.crop) + bias
+        how = dict(stride=self.stride, crop=self.crop, precision=self.precision)
+        return transposed_2d(x, kernel, **how) + bias

@@ -14,6 +14,8 @@ from zoo.losses.waveform import l1, per_example
 from zoo.signal import framing, mel, stft
 
 DDSP_SIZES = (2048, 1024, 512, 256, 128, 64)
+# Parallel WaveGAN (Yamamoto et al. 2020): FFT size, hop and window in samples.
+RESOLUTIONS = ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240))
 
 
 def multi_scale(
@@ -56,6 +58,24 @@ def log_magnitude(prediction: jax.Array, target: jax.Array, n_fft: int, hop: int
     return l1(ours, theirs)
 
 
+def multi_resolution(
+    prediction: jax.Array,
+    target: jax.Array,
+    resolutions: Sequence[tuple[int, int, int]] = RESOLUTIONS,
+) -> tuple[jax.Array, jax.Array]:
+    """(convergence, L1 of ln magnitude), means over resolutions, [B T C] twice -> [B] twice.
+
+    Yamamoto et al. 2020, whose loss is their sum; powers are clamped at 1e-7. Their code takes the
+    convergence over the batch at once, here it is that of each example.
+    """
+    convergence = logarithmic = jnp.zeros(prediction.shape[0], jnp.float32)
+    for n_fft, hop, win in resolutions:
+        ours, theirs = (_clamped(x, n_fft, hop, win) for x in (prediction, target))
+        convergence += _norm(ours - theirs) / _norm(theirs) / len(resolutions)
+        logarithmic += l1(jnp.log(ours), jnp.log(theirs)) / len(resolutions)
+    return convergence, logarithmic
+
+
 def log_mel(prediction: jax.Array, target: jax.Array, spec: mel.MelSpec) -> jax.Array:
     """L1 of log mel spectrograms in the spec's unit, [B T C] twice -> [B]. HiFi-GAN: 45 x."""
     return l1(mel.log_mel(prediction, spec), mel.log_mel(target, spec))
@@ -91,6 +111,11 @@ def magnitude(
 def _magnitude(x: jax.Array, n_fft: int, hop: int) -> jax.Array:
     pad = framing.end_padding(x.shape[1], n_fft, hop)
     return stft.magnitude(stft.stft(x, n_fft, hop, centre=False, pad=pad))
+
+
+def _clamped(x: jax.Array, n_fft: int, hop: int, win: int) -> jax.Array:
+    spectrum = stft.stft(x, n_fft, hop, centre=True, pad_mode="reflect", win=win)
+    return jnp.sqrt(jnp.maximum(stft.power(spectrum), 1e-7))
 
 
 def _safe_log(x: jax.Array) -> jax.Array:

@@ -70,7 +70,7 @@ class Wasserstein:
     def _discriminator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> Outcome:
-        real, classes = batch[self.audio], self._classes(batch)
+        real, classes = self._real(variables, batch), self._classes(batch)
         for_latents, for_between, *shuffles = jax.random.split(rng, 5)
         fake = self._generate(variables, self._latents(for_latents, len(real)), classes)
         scores = [
@@ -106,7 +106,7 @@ class Wasserstein:
         """{'audio': [B T 1]}: one sample per row; batch['index'] [B], where given, seeds them."""
         index = batch.get("index", jnp.arange(len(batch[self.audio])))
         z = jax.vmap(lambda i: self._latents(jax.random.fold_in(rng, i), 1)[0])(index)
-        return {"audio": self._generate(variables, z, self._classes(batch))}
+        return {"audio": self._sound(variables, self._generate(variables, z, self._classes(batch)))}
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [t C] of one sample after another, each of fresh latents, the last one cut.
@@ -126,7 +126,8 @@ class Wasserstein:
                 return self._latents(jax.random.fold_in(key, number), 1)[0]
 
             z = request.temperature * jax.vmap(latent)(voices)
-            return jnp.clip(self._generate(variables, z, classes), -1, 1)
+            audio = self._sound(variables, self._generate(variables, z, classes))
+            return jnp.clip(audio, -1, 1)
 
         left, number = request.length or float("inf"), 0
         while left > 0:
@@ -135,6 +136,14 @@ class Wasserstein:
             for start in range(0, audio.shape[1], request.chunk):
                 yield audio[:, start : start + request.chunk]
             left, number = left - audio.shape[1], number + 1
+
+    def _real(self, variables: Variables, batch: Batch) -> jax.Array:
+        """What the discriminator compares with the generator's output: here audio [B T 1]."""
+        return batch[self.audio]
+
+    def _sound(self, variables: Variables, fake: jax.Array) -> jax.Array:
+        """The generator's output as audio [B T 1]: here it is audio."""
+        return fake
 
     def _latents(self, key: jax.Array, count: int) -> jax.Array:
         return jax.random.uniform(key, (count, self.generator.latent), minval=-1.0)

@@ -10,7 +10,7 @@ generator/feature_matching and generator/log_mel_l1, which fall while the genera
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -38,7 +38,8 @@ class Vocoder:
     generator(mel [B F M]) -> [B hop F 1]; discriminator(audio) -> a (score, features) per scale.
     spec: the front end. discriminator_loss(fake, real), generator_loss(fake): losses of scores ->
     [B], summed over the scales. feature_matching: weight of the summed L1 of features; spectral: of
-    the L1 of `spectral_spec`'s log mel spectrogram (default: the front end's).
+    the L1 of `spectral_spec`'s mel spectrogram (default: the front end's), always in ln above 1e-5
+    whatever the front end's unit.
     """
 
     generator: nn.Module
@@ -119,7 +120,7 @@ class Vocoder:
         adversarial_loss = jnp.mean(sum(self.generator_loss(score) for score, _ in scored[0]))
         features = [[f for _, f in answers] for answers in scored]
         matching = jnp.mean(adversarial.feature_matching(*features))
-        spec = self.spectral_spec or self.spec
+        spec = replace(self.spectral_spec or self.spec, compress=mel.log_clamp)
         distance = jnp.mean(l1(mel.log_mel(fake, spec), mel.log_mel(real, spec)))
         loss = adversarial_loss + self.feature_matching * matching + self.spectral * distance
         metrics = {

@@ -69,8 +69,14 @@ class Flow:
         return nats, ({}, {"bits_per_sample": nats / math.log(2)})
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
-        """{'nats': [B]}: negative log-likelihood per sample of each clip."""
-        return {"nats": self._nats(variables, batch, rng)}
+        """{'nats': [B], 'audio': [B T 1]}: the negative log-likelihood per sample of each clip, and
+        the clip vocoded: drawn anew from its own mel spectrogram.
+        """
+        audio, (dither, draw) = batch[self.audio], jax.random.split(rng)
+        features, group = self.features(audio), self.model.group
+        z = jax.random.normal(draw, (len(audio), audio.shape[1] // group, group)) * self.sigma
+        fresh = self.model.apply(variables.of("model"), z, features, method="inverse")
+        return {"nats": self._nats(variables, batch, dither), "audio": fresh}
 
     def _nats(
         self, variables: Variables, batch: Batch, rng: jax.Array, *, train: bool = False

@@ -21,13 +21,15 @@ def griffin_lim(
     iterations: int = 32,
     momentum: float = 0.99,
     key: jax.Array | None = None,
+    start: jax.Array | None = None,
     **convention: object,
 ) -> jax.Array:
     """Audio whose spectrogram is near to `magnitude`, [B F N C] -> [B T C] with T = length.
 
     momentum: 0.99 for the fast variant (Perraudin, Balazs, Sondergaard 2013), 0 for the plain one
-    (Griffin and Lim 1984). key: random first phase; without it zero phase. convention: further
-    arguments of `stft` (pad_mode, pad, win, window_name) and `dual` of `istft`.
+    (Griffin and Lim 1984). key: random first phase. start: a spectrum [B F N C] whose phase is the
+    first one; without either it is zero. convention: further arguments of `stft` (pad_mode, pad,
+    win, window_name) and `dual` of `istft`.
     """
     backward = {k: v for k, v in convention.items() if k != "pad_mode"}
     forward = {k: v for k, v in convention.items() if k != "dual"}
@@ -43,12 +45,13 @@ def griffin_lim(
         rebuilt = analyse(synthesise(unit))
         return _unit(rebuilt - momentum / (1 + momentum) * previous), rebuilt
 
-    if key is None:
-        turns = jnp.zeros(magnitude.shape, jnp.float32)
-    else:
+    first = jnp.ones(magnitude.shape, jnp.complex64)
+    if key is not None:
         turns = jax.random.uniform(key, magnitude.shape)
-    start = jax.lax.complex(jnp.cos(TURN * turns), jnp.sin(TURN * turns))
-    unit, _ = jax.lax.fori_loop(0, iterations, refine, (start, jnp.zeros_like(start)))
+        first = jax.lax.complex(jnp.cos(TURN * turns), jnp.sin(TURN * turns))
+    elif start is not None:
+        first = jnp.where(jnp.abs(start) > np.finfo(np.float32).tiny, _unit(start), 1.0)
+    unit, _ = jax.lax.fori_loop(0, iterations, refine, (first, jnp.zeros_like(first)))
     return synthesise(unit)
 
 

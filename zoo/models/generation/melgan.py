@@ -4,6 +4,10 @@ Kundan Kumar, Rithesh Kumar, Thibault de Boissiere et al.: "MelGAN: Generative A
 for Conditional Waveform Synthesis", NeurIPS 2019, figure 1 and the tables of its appendix; details
 from the authors' published code. 22,050 Hz, 80 mel bins, hop 256.
 
+`MultiBandGenerator` is multi-band MelGAN: Geng Yang, Shan Yang, Kai Liu et al.: "Multi-band MelGAN:
+Faster Waveform Generation for High-Quality Text-to-Speech", SLT 2021, as its public port has it
+(width 384, three stages of four residual blocks, four bands of `zoo.signal.pqmf`).
+
 Deviations and guesses:
 - Weights start as PyTorch's do: the authors' N(0, 0.02) is overwritten by their weight norm.
 - `mean` and `std` standardise the input; published weights of a well-known port need them.
@@ -24,6 +28,7 @@ from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.pool import avg_pool
 from zoo.layers.receptive_field import Step, input_interval, same
 from zoo.layers.torch_init import fan_uniform
+from zoo.signal import pqmf
 from zoo.signal.precision import HIGHEST
 
 Features = tuple[jax.Array, ...]
@@ -64,7 +69,11 @@ class Residual(nn.Module):
 
 
 class Generator(nn.Module):
-    """Log mel spectrogram [B F M] -> audio [B hop F 1] within [-1, 1]."""
+    """Log mel spectrogram [B F M] -> audio [B hop F features] within [-1, 1].
+
+    features: channels of the output, the bands of multi-band MelGAN. padding: whose transposed
+    convolutions of odd strides, 'torch' or 'tensorflow', which cuts one sample less off the front.
+    """
 
     bins: int = 80
     width: int = 512
@@ -72,6 +81,8 @@ class Generator(nn.Module):
     dilations: tuple[int, ...] = (1, 3, 9)
     mean: float = 0.0  # the input is standardised: (x - mean) / std
     std: float = 1.0
+    features: int = 1
+    padding: str = "torch"
     weight_norm: bool = True
     dtype: Any = jnp.float32
 
@@ -84,7 +95,7 @@ class Generator(nn.Module):
     def steps(self) -> tuple[Step, ...]:
         """The layers between frames and samples."""
         stages = [
-            [Step(2 * f, f, f // 2 + f % 2, up=True), *(same(3, d) for d in self.dilations)]
+            [Step(2 * f, f, f // 2 + self._odd(f), up=True), *(same(3, d) for d in self.dilations)]
             for f in self.upsampling
         ]
         return (same(7), *chain(*stages), same(7))
@@ -95,6 +106,10 @@ class Generator(nn.Module):
         first, last = input_interval(self.steps, 0, self.hop - 1)
         return max(-first, last)
 
+    def _odd(self, factor: int) -> int:
+        """The sample that torch cuts off the front, and adds behind, at odd strides."""
+        return factor % 2 if self.padding == "torch" else 0
+
     @nn.compact
     def __call__(self, mel: jax.Array, *, train: bool = False) -> jax.Array:
         if mel.ndim != 3 or mel.shape[-1] != self.bins:
@@ -104,9 +119,11 @@ class Generator(nn.Module):
         for i, factor in enumerate(self.upsampling):
             width = self.width // 2 ** (i + 1)
             start = fan_uniform(2 * factor * width)
-            odd = factor % 2
+            odd = self._odd(factor)
+            crop = dict(padding=factor // 2 + odd, output_padding=odd)
+            crop = crop if self.padding == "torch" else dict(padding="same")
             x = TransposedConv(
-                width, 2 * factor, factor, padding=factor // 2 + odd, output_padding=odd,
+                width, 2 * factor, factor, **crop,
                 weight_norm=self.weight_norm, kernel_init=start, bias_init=start,
                 dtype=self.dtype, name=f"up_{i + 1}",
             )(nn.leaky_relu(x, SLOPE))  # fmt: skip
@@ -115,7 +132,57 @@ class Generator(nn.Module):
                 x = Residual(dilation, **how, name=f"residual_{i + 1}_{j + 1}")(x)
         x = reflect(nn.leaky_relu(x, SLOPE), 3)
         # In float32: the rounding of bfloat16 is a hiss.
-        return jnp.tanh(conv(self, x, 1, 7, "last", dtype=jnp.float32, precision=HIGHEST))
+        how = dict(dtype=jnp.float32, precision=HIGHEST)
+        return jnp.tanh(conv(self, x, self.features, 7, "last", **how))
+
+
+class MultiBandGenerator(nn.Module):
+    """Log mel spectrogram [B F M] -> audio [B hop F 1], out of bands that a small MelGAN makes.
+
+    Multi-band MelGAN: `bands` gives [B hop F/K K], low to high, each within [-1, 1].
+    """
+
+    bins: int = 80
+    width: int = 384
+    upsampling: tuple[int, ...] = (8, 4, 2)
+    dilations: tuple[int, ...] = (1, 3, 9, 27)
+    count: int = 4
+    mean: float = 0.0
+    std: float = 1.0
+    padding: str = "torch"
+    weight_norm: bool = True
+    dtype: Any = jnp.float32
+
+    def setup(self) -> None:
+        self.net = Generator(
+            self.bins, self.width, self.upsampling, self.dilations, self.mean, self.std,
+            self.count, self.padding, self.weight_norm, self.dtype,
+        )  # fmt: skip
+
+    @property
+    def hop(self) -> int:
+        """Samples per frame."""
+        return self.count * math.prod(self.upsampling)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The layers between frames and samples; the last is the synthesis of the bands."""
+        sizes = self.bins, self.width, self.upsampling, self.dilations
+        net = Generator(*sizes, padding=self.padding, parent=None)
+        return (*net.steps, Step(pqmf.TAPS, self.count, pqmf.TAPS // 2, up=True))
+
+    @property
+    def reach(self) -> int:
+        """Frames on either side that a frame's samples depend on."""
+        first, last = input_interval(self.steps, 0, self.hop - 1)
+        return max(-first, last)
+
+    def __call__(self, mel: jax.Array, *, train: bool = False) -> jax.Array:
+        return pqmf.synthesis(self.net(mel, train=train))
+
+    def bands(self, mel: jax.Array, *, train: bool = False) -> jax.Array:
+        """The bands [B hop F/K K] before they become audio [B hop F 1]."""
+        return self.net(mel, train=train)
 
 
 class Scale(nn.Module):

@@ -1,0 +1,107 @@
+"""Magnitudes out of mel spectrograms: against librosa, and the network against PyTorch."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import librosa
+import numpy as np
+import pytest
+from flax.traverse_util import flatten_dict
+
+from zoo.errors import BadInput
+from zoo.models.generation.mel_inversion import FLOOR, MelInverter, PseudoInverse
+from zoo.signal import mel
+
+SPEC = replace(mel.HIFIGAN, sample_rate=16_000, n_fft=256, hop=64, bins=20, pad=(96, 96))
+POWER = replace(SPEC, exponent=2)
+
+
+def bands(spec):
+    """ln mel spectrogram [1 F M] of sparse magnitudes [F N]."""
+    magnitude = np.random.default_rng(0).exponential(0.1, (12, 129)) ** 3
+    with_energy = magnitude.astype(np.float32) ** spec.exponent
+    return np.log(np.maximum(with_energy @ spec.filters(), 1e-5))[None]
+
+
+@pytest.mark.parametrize("spec", [SPEC, POWER])
+def test_least_squares_are_as_near_as_librosas(spec):
+    features = bands(spec)
+    target = np.exp(features[0])
+    theirs = librosa.feature.inverse.mel_to_stft(
+        target.T, sr=16_000, n_fft=256, power=spec.exponent, fmax=spec.high
+    ).T
+    found = {}
+    for method in ("clipped", "least_squares"):
+        ours = np.asarray(jax.jit(PseudoInverse(spec, method).apply)({}, features))[0]
+        assert ours.shape == (12, 129) and ours.min() >= 0
+        found[method] = np.linalg.norm(ours**spec.exponent @ spec.filters() - target)
+    wanted = np.linalg.norm(theirs**spec.exponent @ spec.filters() - target)
+    assert found["least_squares"] < 1.02 * wanted + 1e-3 * np.linalg.norm(target)
+    assert found["least_squares"] < 0.5 * found["clipped"]
+
+
+def test_the_clipped_pseudo_inverse_is_numpys():
+    features = bands(SPEC)
+    bank = librosa.filters.mel(sr=16_000, n_fft=256, n_mels=20, fmax=8000)
+    wanted = np.maximum(np.exp(features[0]) @ np.linalg.pinv(bank).T, 0)
+    ours = jax.jit(PseudoInverse(SPEC).apply)({}, features)[0]
+    np.testing.assert_allclose(ours, wanted, rtol=2e-3, atol=2e-3 * wanted.max())
+
+
+def drawn(model, features):
+    random = np.random.default_rng(1)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), features)["params"]
+    return jax.tree.map(lambda s: random.normal(0, 0.1, s.shape).astype(np.float32), shapes)
+
+
+@pytest.mark.parametrize("spec", [SPEC, POWER])
+def test_the_network_equals_torch(spec):
+    torch = pytest.importorskip("torch")
+    from torch.nn import functional as F
+
+    model, features = MelInverter(spec, width=6, blocks=2, taps=3), bands(spec)
+    params = drawn(model, features)
+    w = {k: torch.tensor(v) for k, v in flatten_dict(params, sep="/").items()}
+    bank = torch.tensor(spec.filters())
+    x = torch.tensor(features)
+    energy = x.exp() @ torch.tensor(np.linalg.pinv(spec.filters()).astype(np.float32))
+    base = energy.clamp(min=FLOOR**spec.exponent).log() / spec.exponent
+
+    def conv(x, name):
+        kernel = w[f"{name}/kernel"].permute(2, 1, 0)
+        y = F.conv1d(x.mT, kernel, w[f"{name}/bias"], padding=kernel.shape[-1] // 2)
+        return y.mT
+
+    def norm(x, name):
+        return F.layer_norm(x, x.shape[-1:], w[f"{name}/scale"], w[f"{name}/bias"], 1e-6)
+
+    y = conv((x + 5) / 3, "first")
+    for name in ("block_1", "block_2"):
+        z = F.gelu(conv(norm(y, f"{name}/norm"), f"{name}/frames"), approximate="tanh")
+        y = y + conv(z, f"{name}/mix")
+    magnitude = (base + conv(norm(y, "norm"), "last")).clamp(np.log(FLOOR) - 2, 8).exp()
+    share = bank / bank.sum(1, keepdim=True).clamp(min=1e-12)
+    for _ in range(3):
+        ours = (magnitude**spec.exponent) @ bank
+        ratio = x.exp().clamp(min=FLOOR).log() - ours.clamp(min=FLOOR).log()
+        magnitude = magnitude * (ratio @ share.T / spec.exponent).exp()
+    ours = jax.jit(model.apply)({"params": params}, features)
+    np.testing.assert_allclose(ours, magnitude, rtol=2e-3, atol=1e-6)
+
+
+def test_bands_come_near_to_the_level_that_is_asked_for():
+    features = bands(SPEC)
+    model = MelInverter(SPEC, width=6, blocks=1, scalings=8)
+    params = drawn(model, features)
+    ours = np.log(np.asarray(model.apply({"params": params}, features)[0] @ SPEC.filters()))
+    loose = MelInverter(SPEC, width=6, blocks=1, scalings=0).apply({"params": params}, features)
+    before = np.abs(np.log(np.maximum(loose[0] @ SPEC.filters(), 1e-5)) - features[0]).mean()
+    assert np.abs(ours - features[0]).mean() < 0.3 * before
+
+
+def test_what_does_not_fit_is_said():
+    with pytest.raises(BadInput, match="clipped or least_squares"):
+        PseudoInverse(SPEC, "exact").apply({}, bands(SPEC))
+    with pytest.raises(BadInput, match=r"\[B F 20\]"):
+        MelInverter(SPEC).init(jax.random.key(0), jnp.zeros((1, 4, 21)))

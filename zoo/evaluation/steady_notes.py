@@ -1,0 +1,59 @@
+"""Steady notes through a vocoder: how far it plays them from their pitch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zoo.metrics import steady_pitch
+
+LOWEST, NOTES, STEP = 48, 37, 7  # C3 to C6; fifths, so that a few notes already span it all
+LEVEL = 0.2  # largest amplitude of the fundamental
+FADE = 0.02  # seconds
+CLOSE = 20.0  # cents that a listener accepts
+
+
+def scale(rows: int, samples: int, sample_rate: int) -> tuple[np.ndarray, list[list[float]]]:
+    """(audio [B T 1] float32, the notes of every row in Hz): harmonic tones of a second each.
+
+    Rows shorter than a second hold one note each.
+    """
+    each = max(samples // sample_rate, 1)
+    length = samples // each
+    audio = np.zeros((rows, samples, 1), np.float32)
+    hertz: list[list[float]] = []
+    for row in range(rows):
+        numbers = (np.arange(row * each, (row + 1) * each) * STEP) % NOTES + LOWEST
+        hertz.append([440.0 * 2 ** ((int(n) - 69) / 12) for n in numbers])
+        for place, pitch in enumerate(hertz[-1]):
+            tone = steady(pitch, length, sample_rate)
+            audio[row, place * length : (place + 1) * length, 0] = tone
+    return audio, hertz
+
+
+def steady(hertz: float, length: int, sample_rate: int) -> np.ndarray:
+    """Ten harmonics of falling level, faded in and out, -> [T] float64."""
+    time = np.arange(length) / sample_rate
+    numbers = np.arange(1, steady_pitch.HARMONICS + 1)
+    numbers = numbers[numbers * hertz < 0.45 * sample_rate]
+    tone = (np.sin(2 * np.pi * hertz * time[:, None] * numbers) / numbers).sum(1)
+    ramp = np.minimum(np.minimum(time, time[::-1]) / FADE, 1.0)
+    return LEVEL * tone * ramp
+
+
+def errors(audio: np.ndarray, hertz: list[list[float]], sample_rate: int) -> np.ndarray:
+    """Cents off of every note of [B T 1], from the middle three fifths of it; NaN where silent."""
+    found = []
+    for row, pitches in zip(audio, hertz):
+        length = len(row) // len(pitches)
+        for place, pitch in enumerate(pitches):
+            start = place * length + length // 5
+            note = row[start : start + 3 * length // 5, 0]
+            found.append(steady_pitch.cents_off(note, sample_rate, pitch))
+    return np.array(found)
+
+
+def scores(off: np.ndarray) -> dict[str, float]:
+    """Median size of the errors in cents, and the share of notes within 20 cents."""
+    heard = np.abs(off[np.isfinite(off)])
+    median = float(np.median(heard)) if len(heard) else float("nan")
+    return {"cents_off": median, "within_20_cents": float((heard <= CLOSE).sum() / len(off))}

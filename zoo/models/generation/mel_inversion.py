@@ -1,0 +1,140 @@
+"""Magnitudes out of mel spectrograms: in closed form, and by a small network.
+
+`PseudoInverse` is what librosa.feature.inverse.mel_to_stft computes (non-negative least squares),
+or the clipped pseudo-inverse, which is cheaper. `MelInverter` is ours, no paper's: residual
+convolutions over frames, as vocoders with an inverse Fourier transform at their end have them
+(Hubert Siuzdak: "Vocos", ICLR 2024), say in ln how each bin differs from the clipped
+pseudo-inverse; then the bins of every band are scaled towards the level that the input states.
+
+Choices: non-negative least squares by 200 accelerated projected gradients (Beck and Teboulle 2009)
+from the clipped pseudo-inverse. No phase is predicted: Griffin-Lim finds it, so that nothing is
+periodic in the hop.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zoo.errors import BadInput
+from zoo.layers.conv import Conv
+from zoo.signal import mel
+from zoo.signal.precision import HIGHEST
+
+FLOOR = 1e-5  # of magnitudes in logarithms, as the front ends have it
+METHODS = ("clipped", "least_squares")
+
+
+def modulus(features: jax.Array, spec: mel.MelSpec) -> jax.Array:
+    """ln mel spectrogram [B F M] -> the least-norm energies [B F N] with that spectrogram.
+
+    Energies are magnitudes or powers as `spec.exponent` says; some may be negative.
+    """
+    inverse = np.linalg.pinv(spec.filters().astype(np.float64)).astype(np.float32)
+    return jnp.matmul(jnp.exp(features), inverse, precision=HIGHEST)
+
+
+def least_squares(
+    energy: jax.Array, target: jax.Array, filters: np.ndarray, iterations: int
+) -> jax.Array:
+    """Non-negative energies [B F N] whose mel spectrogram is nearest to target [B F M]."""
+    step = np.float32(1 / np.linalg.norm(filters.astype(np.float64), 2) ** 2)
+
+    def descend(k: int, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        x, ahead = state
+        rest = jnp.matmul(ahead, filters, precision=HIGHEST) - target
+        new = jnp.maximum(ahead - step * jnp.matmul(rest, filters.T, precision=HIGHEST), 0)
+        return new, new + k / (k + 3.0) * (new - x)
+
+    start = jnp.maximum(energy, 0)
+    return jax.lax.fori_loop(0, iterations, descend, (start, start))[0]
+
+
+class PseudoInverse(nn.Module):
+    """ln mel spectrogram [B F M] -> magnitudes [B F N]; it has no parameters.
+
+    method: 'clipped' pseudo-inverse, or 'least_squares' over non-negative energies.
+    """
+
+    spec: mel.MelSpec
+    method: str = "clipped"
+    iterations: int = 200
+
+    receptive_field = 1  # frames
+
+    def __call__(self, features: jax.Array, *, train: bool = False) -> jax.Array:
+        if self.method not in METHODS:
+            raise BadInput(f"method={self.method!r}: choose {' or '.join(METHODS)}")
+        energy = modulus(features, self.spec)
+        if self.method == "least_squares":
+            filters = self.spec.filters()
+            energy = least_squares(energy, jnp.exp(features), filters, self.iterations)
+        return jnp.maximum(energy, 0) ** (1 / self.spec.exponent)
+
+
+class Block(nn.Module):
+    """Convolution over five frames around a shortcut, [B F D] -> [B F D]."""
+
+    taps: int = 5
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        width = x.shape[-1]
+        y = nn.LayerNorm(dtype=jnp.float32, name="norm")(x)
+        y = nn.gelu(Conv(width, self.taps, dtype=self.dtype, name="frames")(y))
+        y = Conv(width, 1, kernel_init=nn.initializers.normal(0.02), dtype=self.dtype, name="mix")(
+            y
+        )
+        return x + y.astype(jnp.float32)
+
+
+class MelInverter(nn.Module):
+    """ln mel spectrogram [B F M] -> magnitudes [B F N].
+
+    scalings: how often the bins are scaled towards the band levels of the input.
+    """
+
+    spec: mel.MelSpec
+    width: int = 256
+    blocks: int = 4
+    taps: int = 5
+    scalings: int = 3
+    dtype: Any = jnp.float32
+
+    @property
+    def receptive_field(self) -> int:
+        """Frames that a frame depends on."""
+        return 1 + (self.blocks + 1) * (self.taps - 1)
+
+    @nn.compact
+    def __call__(self, features: jax.Array, *, train: bool = False) -> jax.Array:
+        if features.ndim != 3 or features.shape[-1] != self.spec.bins:
+            raise BadInput(f"this takes mel frames [B F {self.spec.bins}], not {features.shape}")
+        energy = modulus(features, self.spec)
+        base = jnp.log(jnp.maximum(energy, FLOOR**self.spec.exponent)) / self.spec.exponent
+        x = (features + 5.0) / 3.0  # ln mel magnitudes of music lie around -5
+        x = Conv(self.width, self.taps, dtype=self.dtype, name="first")(x).astype(jnp.float32)
+        for i in range(self.blocks):
+            x = Block(self.taps, self.dtype, name=f"block_{i + 1}")(x)
+        x = nn.LayerNorm(name="norm")(x)
+        start = nn.initializers.normal(0.02)
+        change = Conv(base.shape[-1], 1, kernel_init=start, precision=HIGHEST, name="last")(x)
+        magnitude = jnp.exp(jnp.clip(base + change, np.log(FLOOR) - 2, 8.0))
+        return self._scaled(magnitude, jnp.exp(features))
+
+    def _scaled(self, magnitude: jax.Array, bands: jax.Array) -> jax.Array:
+        """Every bin times the mean ratio of the bands it lies in to what they should be."""
+        filters = self.spec.filters()
+        share = filters / np.maximum(filters.sum(1, keepdims=True), 1e-12)
+        inside = filters.sum(1) > 0
+        for _ in range(self.scalings):
+            ours = jnp.matmul(magnitude**self.spec.exponent, filters, precision=HIGHEST)
+            ratio = jnp.log(jnp.maximum(bands, FLOOR)) - jnp.log(jnp.maximum(ours, FLOOR))
+            moved = jnp.matmul(ratio, share.T, precision=HIGHEST) / self.spec.exponent
+            magnitude = magnitude * jnp.exp(jnp.where(inside, moved, 0.0))
+        return magnitude
