@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import BadInput
+from zoo.pretrained import protobuf
+from zoo.pretrained.protobuf import varint
 
 MAGIC = 0xDB4775248B80FB57
 TYPES = {  # numbers of tensorflow.DataType
@@ -40,7 +42,7 @@ def _tensors(entries: list[tuple[str, bytes]], data: Path) -> dict[str, np.ndarr
     raw = data.read_bytes()
     result: dict[str, np.ndarray] = {}
     for name, message in entries:
-        fields = dict(protobuf(message))
+        fields = dict(protobuf.fields(message))
         if not name:  # the header: shards in field 1, a non-zero byte order in field 2
             if fields.get(1, 1) != 1 or fields.get(2, 0):
                 raise ValueError("several shards, or big-endian")
@@ -63,7 +65,8 @@ def _tensors(entries: list[tuple[str, bytes]], data: Path) -> dict[str, np.ndarr
 
 
 def _shape(message: bytes) -> tuple[int, ...]:
-    return tuple(dict(protobuf(dim)).get(1, 0) for number, dim in protobuf(message) if number == 2)
+    dims = (value for number, value in protobuf.fields(message) if number == 2)
+    return tuple(dict(protobuf.fields(dim)).get(1, 0) for dim in dims)
 
 
 def table(raw: bytes) -> Iterator[tuple[str, bytes]]:
@@ -71,16 +74,16 @@ def table(raw: bytes) -> Iterator[tuple[str, bytes]]:
     if len(raw) < 48 or struct.unpack("<Q", raw[-8:])[0] != MAGIC:
         raise ValueError("its last bytes are not those of a table")
     footer = raw[-48:]
-    _, position = _varint(footer, 0)
-    _, position = _varint(footer, position)  # past the handle of the meta index
+    _, position = varint(footer, 0)
+    _, position = varint(footer, position)  # past the handle of the meta index
     for _, handle in _block(raw, footer, position):
         for key, value in _block(raw, handle, 0):
             yield key.decode(), value
 
 
 def _block(raw: bytes, handle: bytes, position: int) -> Iterator[tuple[bytes, bytes]]:
-    start, position = _varint(handle, position)
-    size, _ = _varint(handle, position)
+    start, position = varint(handle, position)
+    size, _ = varint(handle, position)
     if start + size + 5 > len(raw):
         raise ValueError("a block beyond the end")
     if raw[start + size]:
@@ -89,43 +92,11 @@ def _block(raw: bytes, handle: bytes, position: int) -> Iterator[tuple[bytes, by
     end = size - 4 - 4 * struct.unpack("<I", block[-4:])[0]  # before the restart points
     key, at = b"", 0
     while at < end:
-        shared, at = _varint(block, at)
-        fresh, at = _varint(block, at)
-        length, at = _varint(block, at)
+        shared, at = varint(block, at)
+        fresh, at = varint(block, at)
+        length, at = varint(block, at)
         if shared > len(key) or at + fresh + length > end:
             raise ValueError("an entry beyond its block")
         key = key[:shared] + block[at : at + fresh]
         yield key, block[at + fresh : at + fresh + length]
         at += fresh + length
-
-
-def protobuf(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """(field number, number or bytes) of every field of a message."""
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        kind = tag & 7
-        if kind == 0:
-            value, at = _varint(message, at)
-        elif kind in (1, 5):
-            width = 8 if kind == 1 else 4
-            value, at = int.from_bytes(message[at : at + width], "little"), at + width
-        elif kind == 2:
-            length, at = _varint(message, at)
-            value, at = message[at : at + length], at + length
-        else:
-            raise ValueError(f"a field of kind {kind}")
-        if at > len(message):
-            raise ValueError("a field beyond its message")
-        yield tag >> 3, value
-
-
-def _varint(raw: bytes, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 64, 7):
-        byte = raw[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-    raise ValueError("a number without end")
