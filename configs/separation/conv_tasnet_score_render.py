@@ -2,8 +2,8 @@
 
 A quarter of the paper's width, so that two cores train it in minutes; filters=512 bottleneck=128
 hidden=512 skip_width=128 blocks=8 repeats=3 is its size, layout=music skip_width=0 the plan of the
-Demucs repository. loss=si_sdr is the paper's, which leaves the scale open, and any_order=true its search
-for the assignment, of sources without names; stems that fall silent are better served by L1.
+Demucs repository. loss=si_sdr is the paper's, which leaves the scale open, and any_order=true its
+search for the assignment, of sources without names; stems that fall silent are better served by L1.
 Published weights of this config take noise out of speech: --checkpoint conv_tasnet_speech.
 """
 
