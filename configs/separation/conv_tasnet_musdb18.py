@@ -40,9 +40,15 @@ AGREES = {
     "tests/models/test_conv_tasnet.py": "its code's parameter counts",
 }
 SMOKE = {
-    "filters": 8, "bottleneck": 6, "hidden": 8, "blocks": 2, "repeats": 1, "samples": 400,
-    "batch": 4, "steps": 2,
-}  # fmt: skip
+    "filters": 8,
+    "bottleneck": 6,
+    "hidden": 8,
+    "blocks": 2,
+    "repeats": 1,
+    "samples": 400,
+    "batch": 4,
+    "steps": 2,
+}
 
 EPOCH = 600  # steps: two passes over windows, one a second (arithmetic)
 

@@ -29,9 +29,18 @@ PAPER = {}
 PARAMETERS = 403_741
 AGREES = {"tests/models/test_conv_tasnet_parity.py": "published weights, public modules"}
 SMOKE = {
-    "size": "tiny", "filters": 8, "filter_size": 16, "bottleneck": 6, "hidden": 8, "skip_width": 6,
-    "blocks": 2, "repeats": 1, "samples": 1024, "batch": 2, "steps": 2,
-}  # fmt: skip
+    "size": "tiny",
+    "filters": 8,
+    "filter_size": 16,
+    "bottleneck": 6,
+    "hidden": 8,
+    "skip_width": 6,
+    "blocks": 2,
+    "repeats": 1,
+    "samples": 1024,
+    "batch": 2,
+    "steps": 2,
+}
 
 LOSSES = {"l1": l1, "si_sdr": si_sdr}
 
@@ -59,11 +68,21 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     model = ConvTasNet(
-        sources=len(sources), channels=1, filters=filters, filter_size=filter_size,
-        bottleneck=bottleneck, hidden=hidden, skip=skip_width, blocks=blocks, repeats=repeats,
-        layout=layout, norm=norm, causal=causal, fit_scale=loss == "si_sdr",
+        sources=len(sources),
+        channels=1,
+        filters=filters,
+        filter_size=filter_size,
+        bottleneck=bottleneck,
+        hidden=hidden,
+        skip=skip_width,
+        blocks=blocks,
+        repeats=repeats,
+        layout=layout,
+        norm=norm,
+        causal=causal,
+        fit_scale=loss == "si_sdr",
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
-    )  # fmt: skip
+    )
     data = ScoreRender("stems", size)
     unknown = [name for name in sources if name not in data.info.labels]
     if unknown:

@@ -28,8 +28,9 @@ def test_the_assignment_that_costs_least(loss):
     np.testing.assert_allclose(any_order(loss)(PREDICTION, TARGET), wanted, rtol=1e-5)
     for example, order in enumerate(ORDERS):
         straight = TARGET[example : example + 1][:, :, order]
-        value = np.mean([loss(PREDICTION[example : example + 1, :, s], straight[:, :, s])
-                         for s in range(4)])  # fmt: skip
+        value = np.mean(
+            [loss(PREDICTION[example : example + 1, :, s], straight[:, :, s]) for s in range(4)]
+        )
         np.testing.assert_allclose(value, wanted[example], rtol=1e-4)
 
 

@@ -70,3 +70,15 @@ def test_si_sdr_is_finite_at_silence_and_perfection():
     ):
         value, gradient = slope(prediction, target)
         assert np.isfinite(value) and np.all(np.isfinite(gradient))
+
+
+def test_sums_over_sources_and_what_keeps_away_from_the_others():
+    each = np.abs(PREDICTION.astype(np.float64) - TARGET).mean((1, 3))
+    summed = waveform.source_sum(waveform.l1)(PREDICTION, TARGET)
+    np.testing.assert_allclose(summed, each.sum(1), rtol=1e-5)
+    first = np.abs(PREDICTION[:, :, :1].astype(np.float64) - TARGET).mean((1, 3))
+    wanted = first[:, 0] - 0.05 * first[:, 1:].sum(1)
+    loss = waveform.dissimilar_l1(0.05)
+    np.testing.assert_allclose(loss(PREDICTION, TARGET), wanted, rtol=1e-5)
+    slope = jax.grad(lambda x: loss(x, TARGET).sum())(PREDICTION)
+    assert np.any(slope[:, :, 0]) and not np.any(slope[:, :, 1:])

@@ -23,8 +23,15 @@ from zoo.pretrained.conv_tasnet import exported_rules, music_rules, speech_rules
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.optimised
 
-SIZE = {"sources": 2, "filters": 8, "filter_size": 6, "bottleneck": 5, "hidden": 7, "blocks": 2,
-        "repeats": 2}  # fmt: skip
+SIZE = {
+    "sources": 2,
+    "filters": 8,
+    "filter_size": 6,
+    "bottleneck": 5,
+    "hidden": 7,
+    "blocks": 2,
+    "repeats": 2,
+}
 
 
 def wanted(model):
@@ -56,16 +63,16 @@ def compare(model, table, net, loss, their_loss, answer):
     mixture = stems.sum(2)
     variables = converted(model, table, numbers(net))
     theirs = answer(net, torch.tensor(mixture).mT.contiguous())
-    np.testing.assert_allclose(
-        jax.jit(model.apply)(variables, mixture), theirs.detach().numpy(), atol=2e-5
-    )
     (turn,) = Supervised(model, loss, input="mixture", target="stems").turns
     batch = {"mixture": jnp.asarray(mixture), "stems": jnp.asarray(stems)}
 
     def value(params):
-        return turn.loss(Variables({"model": params}), batch, jax.random.key(0), 0)[0]
+        loss = turn.loss(Variables({"model": params}), batch, jax.random.key(0), 0)[0]
+        return loss, model.apply({"params": params}, batch["mixture"])
 
-    ours, slopes = jax.jit(jax.value_and_grad(value))(variables["params"])
+    run = jax.jit(jax.value_and_grad(value, has_aux=True))
+    (ours, y), slopes = run(variables["params"])
+    np.testing.assert_allclose(y, theirs.detach().numpy(), atol=2e-5)
     their_value = their_loss(theirs, torch.tensor(stems))
     np.testing.assert_allclose(ours, their_value.detach(), rtol=1e-4)
     optimiser = torch.optim.SGD(net.parameters(), 0.1)
@@ -87,13 +94,18 @@ def test_music_layout_equals_the_public_module(published_modules, monkeypatch, n
     monkeypatch.setitem(sys.modules, "diffq", nothing)
     from demucs.tasnet import ConvTasNet as Theirs
 
-    net = moved(Theirs(list("ab"), 8, 6, 5, 7, 3, 2, 2, norm_type=norm.replace("ln", "LN"),
-                       causal=causal))  # fmt: skip
+    net = moved(
+        Theirs(list("ab"), 8, 6, 5, 7, 3, 2, 2, norm_type=norm.replace("ln", "LN"), causal=causal)
+    )
     model = ConvTasNet(**SIZE, norm=norm, causal=causal)
     compare(
-        model, music_rules(2, 2, causal=causal), net, l1, torch.nn.functional.l1_loss,
+        model,
+        music_rules(2, 2, causal=causal),
+        net,
+        l1,
+        torch.nn.functional.l1_loss,
         lambda net, x: net(x).permute(0, 3, 1, 2),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -117,9 +129,21 @@ def test_speech_layout_equals_the_public_module(asteroid, norm, causal):
     from asteroid.losses import PITLossWrapper, pairwise_neg_sisdr
     from asteroid.models.conv_tasnet import ConvTasNet as Theirs
 
-    net = moved(Theirs(2, n_blocks=2, n_repeats=2, bn_chan=5, hid_chan=7, skip_chan=4, n_filters=8,
-                       kernel_size=6, stride=3, norm_type=norm.replace("ln", "LN"),
-                       causal=causal))  # fmt: skip
+    net = moved(
+        Theirs(
+            2,
+            n_blocks=2,
+            n_repeats=2,
+            bn_chan=5,
+            hid_chan=7,
+            skip_chan=4,
+            n_filters=8,
+            kernel_size=6,
+            stride=3,
+            norm_type=norm.replace("ln", "LN"),
+            causal=causal,
+        )
+    )
     model = ConvTasNet(
         **SIZE, channels=1, skip=4, layout="speech", norm=norm, causal=causal, mask="sigmoid"
     )
@@ -129,9 +153,13 @@ def test_speech_layout_equals_the_public_module(asteroid, norm, causal):
         return measure(estimate[..., 0].mT, target[..., 0].mT)
 
     compare(
-        model, speech_rules(4, causal=causal), net, any_order(si_sdr), their_loss,
+        model,
+        speech_rules(4, causal=causal),
+        net,
+        any_order(si_sdr),
+        their_loss,
         lambda net, x: net(x).mT[..., None],
-    )  # fmt: skip
+    )
 
 
 def test_exported_slopes_are_numbered_in_order_of_use():

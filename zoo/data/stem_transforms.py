@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.data.source import Example
-from zoo.data.transforms import Rng
+from zoo.data.transforms import Crop, Rng
+from zoo.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -40,3 +41,52 @@ class Stagger:
         starts = rng.integers(stems.shape[1] - self.samples + 1, size=len(stems))
         windows = [stem[start : start + self.samples] for stem, start in zip(stems, starts)]
         return {**example, "stems": np.stack(windows)}
+
+
+@dataclass(frozen=True)
+class Pick:
+    """Some of the stems [T S C] that `Mixture` made: the others are left to the mixture alone."""
+
+    indices: tuple[int, ...]
+
+    def __call__(self, rng: Rng, example: Example) -> Example:
+        stems = example["stems"]
+        if stems.shape[-2] <= max(self.indices) or "mixture" not in example:
+            raise BadInput(f"Pick{self.indices} of {stems.shape[-2]} stems: put Mixture before it")
+        return {**example, "stems": stems[:, list(self.indices)]}
+
+
+@dataclass(frozen=True)
+class ActiveCrop:
+    """A random window of `samples`, with this probability within a stretch where a stem sounds.
+
+    It sounds in a chunk of `chunk` samples whose mean magnitude is `share` of the record's highest,
+    or more. Where no stretch is long enough, and else, the window lies anywhere. Of stems [S T C].
+    Source: the code of Lluís et al. 2019, which takes the shares of a song and goes on to another
+    song where a stretch is too short.
+    """
+
+    samples: int
+    stem: int
+    probability: float = 0.5
+    chunk: int = 800
+    share: float = 0.1
+
+    def __call__(self, rng: Rng, example: Example) -> Example:
+        stretches = [s for s in self._stretches(example) if s.stop - s.start >= self.samples]
+        if rng.random() >= self.probability or not stretches:
+            return Crop(self.samples)(rng, example)
+        inside = stretches[rng.integers(len(stretches))]
+        start = int(rng.integers(inside.start, inside.stop - self.samples + 1))
+        window = slice(start, start + self.samples)
+        changed = {**example, "stems": example["stems"][:, window]}
+        return {**changed, "audio": example["audio"][window]} if "audio" in example else changed
+
+    def _stretches(self, example: Example) -> list[slice]:
+        """Where the stem sounds without a pause, in samples."""
+        stem = np.abs(example["stems"][self.stem].astype(np.float32)).mean(-1)
+        count = len(stem) // self.chunk
+        levels = stem[: count * self.chunk].reshape(count, self.chunk).mean(1)
+        loud = (levels >= self.share * levels.max(initial=0.0)) & (levels > 0)
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], loud, [0]]))) * self.chunk
+        return [slice(first, last) for first, last in zip(edges[::2], edges[1::2])]

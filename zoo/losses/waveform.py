@@ -52,3 +52,24 @@ def per_source(
     For weights and for logging: `per_source(l1, ...) @ weights`, with weights [S].
     """
     return jax.vmap(loss, in_axes=2, out_axes=1)(prediction, target)
+
+
+def source_sum(
+    loss: Callable[[jax.Array, jax.Array], jax.Array],
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """The sum over sources of a loss that averages them, ([B ... S C] twice) -> [B]."""
+    return lambda prediction, target: loss(prediction, target) * prediction.shape[-2]
+
+
+def dissimilar_l1(weight: float) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """L1 of the first source less `weight` times its L1 to the others, ([B T S C] twice) -> [B].
+
+    It keeps the estimate away from what it is not (Lluís et al. 2019, weight 0.05). The other
+    outputs are not compared: they are what the first leaves of the mixture.
+    """
+
+    def loss(prediction: jax.Array, target: jax.Array) -> jax.Array:
+        distances = jnp.abs(prediction[:, :, :1] - target).mean((1, 3))  # [B S]
+        return distances[:, 0] - weight * distances[:, 1:].sum(1)
+
+    return loss

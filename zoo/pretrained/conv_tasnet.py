@@ -105,7 +105,9 @@ PUBLISHED = (
         title="noise out of speech at 16 kHz, a net in Asteroid's layout; whose is not stated",
         config="conv_tasnet_score_render",
         arguments={
-            "sources": ("vocals",), "samples": 64_000, "loss": "si_sdr",
+            "sources": ("vocals",),
+            "samples": 64_000,
+            "loss": "si_sdr",
             "skip_width": SPEECH["skip"],
             **{name: value for name, value in SPEECH.items() if name not in ("channels", "skip")},
         },
@@ -125,4 +127,4 @@ PUBLISHED = (
         wheel_size=18_369_611,
         wheel_sha256="d95ebcf98ea0b725cc32843204a43ee48f6ea944bd5c1c991132e76775c9c4d7",
     ),
-)  # fmt: skip
+)

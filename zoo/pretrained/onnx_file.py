@@ -18,9 +18,19 @@ from zoo.pretrained.protobuf import fields, varint
 GRAPH, INITIALIZER = 7, 5  # fields of a model, of a graph
 DIMS, TYPE, NAME, RAW, OUTSIDE = 1, 2, 8, 9, 14  # fields of a tensor
 TYPES = {  # numbers of TensorProto.DataType
-    1: "<f4", 2: "|u1", 3: "|i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 9: "|b1", 10: "<f2",
-    11: "<f8", 12: "<u4", 13: "<u8",
-}  # fmt: skip
+    1: "<f4",
+    2: "|u1",
+    3: "|i1",
+    4: "<u2",
+    5: "<i2",
+    6: "<i4",
+    7: "<i8",
+    9: "|b1",
+    10: "<f2",
+    11: "<f8",
+    12: "<u4",
+    13: "<u8",
+}
 PACKED = {4: "<f4", 10: "<f8"}  # fields of floats in place of raw bytes
 
 

@@ -36,9 +36,16 @@ EPSILON = 1e-8
 Layout = Literal["speech", "music"]
 Norm = Literal["gln", "cln"]
 SPEECH = {  # fields of Asteroid's for 16 kHz; the paper's for 8 kHz are half of filter_size
-    "channels": 1, "filters": 512, "filter_size": 32, "bottleneck": 128, "hidden": 512,
-    "skip": 128, "blocks": 8, "repeats": 3, "layout": "speech",
-}  # fmt: skip
+    "channels": 1,
+    "filters": 512,
+    "filter_size": 32,
+    "bottleneck": 128,
+    "hidden": 512,
+    "skip": 128,
+    "blocks": 8,
+    "repeats": 3,
+    "layout": "speech",
+}
 
 
 class LayerNorm(nn.Module):
@@ -119,9 +126,15 @@ class ConvTasNet(nn.Module):
     def _encode(self, x: jax.Array) -> jax.Array:
         size, width = self.filter_size, self.filters
         frames = Conv(
-            width, size, size // 2, padding="valid", use_bias=False, precision=WHOLE,
-            kernel_init=_xavier(self.channels * size, width * size), name="encoder",
-        )(x)  # fmt: skip
+            width,
+            size,
+            size // 2,
+            padding="valid",
+            use_bias=False,
+            precision=WHOLE,
+            kernel_init=_xavier(self.channels * size, width * size),
+            name="encoder",
+        )(x)
         self.sow("intermediates", "encoder", frames)
         return nn.relu(frames) if self.layout == "music" else frames
 
@@ -151,10 +164,16 @@ class ConvTasNet(nn.Module):
         y = self._norm(f"{name}_norm_1", self.norm)(_prelu(f"{name}_prelu_1")(y))
         draw = self._draw(self.kernel_size, self.hidden * self.kernel_size)
         y = Conv(
-            self.hidden, self.kernel_size, dilation=dilation, groups=self.hidden,
-            padding="causal" if self.causal else "same", use_bias=self.layout == "speech",
-            dtype=self.dtype, name=f"{name}_depthwise", **draw,
-        )(y)  # fmt: skip
+            self.hidden,
+            self.kernel_size,
+            dilation=dilation,
+            groups=self.hidden,
+            padding="causal" if self.causal else "same",
+            use_bias=self.layout == "speech",
+            dtype=self.dtype,
+            name=f"{name}_depthwise",
+            **draw,
+        )(y)
         y = self._norm(f"{name}_norm_2", self.norm)(_prelu(f"{name}_prelu_2")(y))
         skip = self._point(self.skip, f"{name}_skip", self.hidden)(y) if self.skip else None
         if residual:
@@ -167,9 +186,14 @@ class ConvTasNet(nn.Module):
         size, width = self.filter_size, self.filters
         fans = (size, width * size) if self.layout == "speech" else (width, self.channels * size)
         y = TransposedConv(
-            self.channels, size, size // 2, use_bias=False, precision=WHOLE,
-            kernel_init=_xavier(*fans), name="decoder",
-        )(x.swapaxes(1, 2).reshape(-1, frames, width))  # fmt: skip
+            self.channels,
+            size,
+            size // 2,
+            use_bias=False,
+            precision=WHOLE,
+            kernel_init=_xavier(*fans),
+            name="decoder",
+        )(x.swapaxes(1, 2).reshape(-1, frames, width))
         y = jnp.pad(y, ((0, 0), (0, length - y.shape[1]), (0, 0)))
         return y.reshape(batch, self.sources, length, self.channels).swapaxes(1, 2)
 
