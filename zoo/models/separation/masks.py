@@ -19,6 +19,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.signal import framing, stft
+from zoo.signal.wiener import inverse
 
 FLOOR = 1e-9  # added to powers of spectra, which are around 1e3 where there is music
 RIDGE = 1e-5  # of a covariance's trace, on its diagonal: of equal channels it has no inverse
@@ -53,20 +54,9 @@ def wiener(mixture: jax.Array, sources: jax.Array) -> jax.Array:
     covariance = power[..., None, None] * spatial[:, None]
     total = covariance.sum(3)
     ridge = RIDGE * jnp.trace(total, axis1=-2, axis2=-1).real + FLOOR**2
-    inverse = _inverse(total + ridge[..., None, None] * jnp.eye(channels))
-    whitened = jnp.einsum("bfncd,bfnd->bfnc", inverse, mixture)
+    precision = inverse(total + ridge[..., None, None] * jnp.eye(channels))
+    whitened = jnp.einsum("bfncd,bfnd->bfnc", precision, mixture)
     return jnp.einsum("bfnscd,bfnd->bfnsc", covariance, whitened)
-
-
-def _inverse(matrix: jax.Array) -> jax.Array:
-    """Inverses of [... C C]; in closed form up to two channels, for libraries loop over bins."""
-    if matrix.shape[-1] == 1:
-        return 1 / matrix
-    if matrix.shape[-1] > 2:
-        return jnp.linalg.inv(matrix)
-    a, b, c, d = (matrix[..., i // 2, i % 2] for i in range(4))
-    adjugate = jnp.stack([jnp.stack([d, -b], -1), jnp.stack([-c, a], -1)], -2)
-    return adjugate / (a * d - b * c)[..., None, None]
 
 
 class IdealMask(nn.Module):

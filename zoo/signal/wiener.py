@@ -1,0 +1,98 @@
+"""Multichannel Wiener filtering of spectra, refined by expectation and maximisation.
+
+As the package norbert and Open-Unmix compute it: Nugraha, Liutkus, Vincent, "Multichannel audio
+source separation with deep neural networks", IEEE/ACM TASLP 2016; the covariance of a source is
+that of its estimate, not of its posterior. F frames, N bins, S sources, C channels.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from zoo.signal import stft
+from zoo.signal.precision import WHOLE
+
+EPSILON = 1e-10
+# Of a covariance's trace, on its diagonal: in float32 the determinant of two equal channels is
+# noise. norbert computes in float64 and does without.
+RIDGE = 1e-6
+
+
+def wiener(
+    magnitudes: jax.Array,
+    mixture: jax.Array,
+    *,
+    iterations: int = 1,
+    window: int = 300,
+    softmask: bool = False,
+    epsilon: float = EPSILON,
+) -> jax.Array:
+    """Spectra of sources of given magnitudes, [B F N S C], [B F N C] -> [B F N S C] complex64.
+
+    The first estimates have the mixture's phase, or are its shares where `softmask`; `iterations`
+    of EM refine them, in every `window` frames by themselves, 0 leaves them.
+    """
+    if softmask:
+        shares = magnitudes / (epsilon + magnitudes.sum(3, keepdims=True))
+        sources = shares * mixture[:, :, :, None]
+    else:
+        sources = magnitudes * jnp.exp(1j * jnp.angle(mixture))[:, :, :, None]
+    if not iterations:
+        return sources
+    frames = mixture.shape[1]
+    sources, mixture = (_windows(x, min(window, frames)) for x in (sources, mixture))
+    refined = jax.vmap(lambda y, x: _refined(y, x, iterations, epsilon))(sources, mixture)
+    return refined.reshape(magnitudes.shape[0], -1, *magnitudes.shape[2:])[:, :frames]
+
+
+def _windows(x: jax.Array, size: int) -> jax.Array:
+    """[B F ...] -> [B F/size, size ...], zeros behind the end, which weigh nothing."""
+    pads = [(0, 0)] * x.ndim
+    pads[1] = (0, -x.shape[1] % size)
+    return jnp.pad(x, pads).reshape(-1, size, *x.shape[2:])
+
+
+def _refined(sources: jax.Array, mixture: jax.Array, iterations: int, epsilon: float) -> jax.Array:
+    """EM at a level at which `epsilon` is small: no coefficient of the mixture above 10."""
+    scale = jnp.maximum(1.0, jnp.abs(mixture).max() / 10)
+    refined = expectation_maximisation(
+        sources / scale, mixture / scale, iterations=iterations, epsilon=epsilon
+    )
+    return refined * scale
+
+
+def expectation_maximisation(
+    sources: jax.Array, mixture: jax.Array, *, iterations: int = 1, epsilon: float = EPSILON
+) -> jax.Array:
+    """Estimates [F N S C] of the sources of a mixture [F N C], refined, -> [F N S C] complex64.
+
+    A source has its mean power over channels in each frame, and one spatial covariance per bin.
+    """
+    noise = epsilon**0.5 * jnp.eye(mixture.shape[-1])
+    for _ in range(iterations):
+        power = stft.power(sources).mean(-1)  # [F N S]
+        spatial = _product("fnsc,fnsd->nscd", sources, sources.conj())
+        spatial = spatial / (epsilon + power.sum(0))[..., None, None]
+        total = _product("fns,nscd->fncd", power.astype(spatial.dtype), spatial)
+        ridge = RIDGE * jnp.trace(total, axis1=-2, axis2=-1).real[..., None, None]
+        ridge = ridge * jnp.eye(mixture.shape[-1]) if mixture.shape[-1] > 1 else 0.0
+        whitened = _product("fncd,fnd->fnc", inverse(total + noise + ridge), mixture)
+        filtered = _product("nscd,fnd->fnsc", spatial, whitened)
+        sources = power[..., None] * filtered
+    return sources
+
+
+def _product(subscripts: str, *parts: jax.Array) -> jax.Array:
+    return jnp.einsum(subscripts, *parts, precision=WHOLE)
+
+
+def inverse(matrix: jax.Array) -> jax.Array:
+    """Inverses of [... C C]; in closed form up to two channels, for libraries loop over bins."""
+    if matrix.shape[-1] == 1:
+        return 1 / matrix
+    if matrix.shape[-1] > 2:
+        return jnp.linalg.inv(matrix)
+    a, b, c, d = (matrix[..., i // 2, i % 2] for i in range(4))
+    adjugate = jnp.stack([jnp.stack([d, -b], -1), jnp.stack([-c, a], -1)], -2)
+    return adjugate / (a * d - b * c)[..., None, None]
