@@ -11,22 +11,22 @@ from typing import Literal
 
 import jax.numpy as jnp
 
+from zoo.arguments import OrNone
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, PolarityFlip, ToFloat
 from zoo.errors import BadInput
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.songs import Separator
 from zoo.experiment import Experiment
 from zoo.losses.permutation import any_order as of_any_order
 from zoo.losses.waveform import l1, si_sdr
 from zoo.models.separation.conv_tasnet import ConvTasNet
 from zoo.objectives.supervised import Supervised
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 403_741
+ROWS = {"default": {"parameters": 403_741}}
 AGREES = {"tests/models/test_conv_tasnet_parity.py": "published weights, public modules"}
 SMOKE = {
     "size": "tiny",
@@ -52,7 +52,7 @@ def config(
     filter_size: int = 32,
     bottleneck: int = 64,
     hidden: int = 128,
-    skip_width: int = 64,
+    skip_width: OrNone = 64,
     blocks: int = 7,
     repeats: int = 2,
     layout: Literal["speech", "music"] = "speech",
@@ -63,7 +63,7 @@ def config(
     samples: int = 32_000,
     batch: int = 4,
     steps: int = 1500,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -104,11 +104,11 @@ def config(
             ),
         ),
         objective=Supervised(model, measure, input="mixture", target="stems"),
-        optimizers={"model": adam(warmup_cosine(rate, steps, 50), clip=5.0)},
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=5.0)},
         evaluation=Separation(Separator(segments, 16_000, 1, tuple(sources))),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=500,
         evaluate_limit=20,
         save_every=250,

@@ -8,21 +8,21 @@ powers, so that the stems sum to it.
 import jax.numpy as jnp
 import optax
 
+from zoo.arguments import OrNone
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, ToFloat
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.songs import Separator
 from zoo.experiment import Experiment
 from zoo.losses.waveform import l2, source_sum
 from zoo.models.separation.open_unmix import OpenUnmix
 from zoo.objectives.masking import Masking
 from zoo.objectives.remix import Remix
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 1_862_680
+ROWS = {"default": {"parameters": 1_862_680}}
 AGREES = {"tests/models/test_open_unmix.py": "the authors' module, its parameter count"}
 SMOKE = {
     "size": "tiny",
@@ -45,11 +45,11 @@ def config(
     hidden: int = 128,
     layers: int = 3,
     dropout: float = 0.2,
-    iterations: int = 1,
+    wiener_iterations: OrNone = 1,
     frames: int = 96,
     batch: int = 8,
     steps: int = 1000,
-    rate: float = 2e-3,
+    learning_rate: float = 2e-3,
     decay: float = 1e-5,
     bfloat16: bool = False,
     seed: int = 0,
@@ -62,7 +62,7 @@ def config(
         hidden=hidden,
         layers=layers,
         dropout=dropout,
-        iterations=iterations,
+        iterations=wiener_iterations,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )
     length = (frames - 1) * hop
@@ -85,13 +85,14 @@ def config(
         objective=Remix(Masking(model, source_sum(l2))),
         optimizers={
             "model": optax.chain(
-                optax.add_decayed_weights(decay), adam(warmup_cosine(rate, steps, 50), clip=5.0)
+                optax.add_decayed_weights(decay),
+                adam(warmup_cosine(learning_rate, steps, 50), clip_norm=5.0),
             )
         },
         evaluation=Separation(Separator(segments, 16_000, 1, SOURCES)),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=250,
         evaluate_limit=20,
         save_every=250,

@@ -15,22 +15,24 @@ from typing import Literal
 
 import jax.numpy as jnp
 
-from zoo.data.musdb18 import Musdb18HQ
 from zoo.data.pipeline import Data
+from zoo.data.sets.musdb18 import Musdb18HQ
 from zoo.data.stem_transforms import ActiveCrop, Pick
 from zoo.data.transforms import Crop, Group, Keep, Mixture, ToFloat
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.songs import Separator
 from zoo.experiment import Experiment
 from zoo.losses.waveform import dissimilar_l1, l1, source_sum
 from zoo.models.separation.wavenet_regression import WavenetRegression
 from zoo.objectives.supervised import Supervised
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam
 from zoo.training.plateau import Plateau
 
-PAPER = {}
-PARAMETERS = 3_277_763
+ROWS = {
+    "three": {"parameters": 3_277_763},
+    "voice": {"arguments": {"targets": "voice"}, "parameters": 3_277_249},
+}
 AGREES = {"tests/models/test_wavenet_regression.py": "its code's parameter counts, PyTorch twin"}
 SMOKE = {
     "width": 4,
@@ -62,7 +64,7 @@ def config(
     dissimilarity: float = 0.05,
     batch: int = 10,
     steps: int = 250 * EPOCH,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     ratios: str = "sdr",
     bfloat16: bool = False,
     seed: int = 0,
@@ -93,7 +95,7 @@ def config(
             data, (crop, ToFloat(), Group(groups), Mixture(), chosen, Keep("mixture", "stems"))
         ),
         objective=Supervised(model, loss, input="mixture", target="stems"),
-        optimizers={"model": adam(rate)},
+        optimizers={"model": adam(learning_rate)},
         evaluation=Separation(how, ratios=ratios),
         batch=batch,
         steps=steps,

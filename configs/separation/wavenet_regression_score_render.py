@@ -10,20 +10,22 @@ from typing import Literal
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render import ScoreRender
+from zoo.data.score_render.source import ScoreRender
 from zoo.data.stem_transforms import Pick
 from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, ToFloat
-from zoo.evaluation.segments import Segments
 from zoo.evaluation.separation import Separation
-from zoo.evaluation.songs import Separator
 from zoo.experiment import Experiment
 from zoo.losses.waveform import dissimilar_l1, l1, source_sum
 from zoo.models.separation.wavenet_regression import WavenetRegression
 from zoo.objectives.supervised import Supervised
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 83_187
+ROWS = {
+    "three": {"parameters": 83_187},
+    "voice": {"arguments": {"targets": "voice"}, "parameters": 83_057},
+}
 AGREES = {"tests/models/test_wavenet_regression.py": "its code's parameter counts, PyTorch twin"}
 SMOKE = {
     "size": "tiny",
@@ -54,7 +56,7 @@ def config(
     dissimilarity: float = 0.05,
     batch: int = 4,
     steps: int = 1500,
-    rate: float = 2e-3,
+    learning_rate: float = 2e-3,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -90,11 +92,11 @@ def config(
             ),
         ),
         objective=Supervised(model, loss, input="mixture", target="stems"),
-        optimizers={"model": adam(warmup_cosine(rate, steps, 50), clip=1.0)},
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
         evaluation=Separation(Separator(segments, RATE, 1, sources)),
         batch=batch,
         steps=steps,
-        average=0.99,
+        ema_decay=0.99,
         evaluate_every=500,
         evaluate_limit=20,
         save_every=250,

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.signal import stft
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 EPSILON = 1e-10
 # Of a covariance's trace, on its diagonal: in float32 the determinant of two equal channels is
@@ -84,7 +84,7 @@ def expectation_maximisation(
 
 
 def _product(subscripts: str, *parts: jax.Array) -> jax.Array:
-    return jnp.einsum(subscripts, *parts, precision=WHOLE)
+    return jnp.einsum(subscripts, *parts, precision=HIGHEST)
 
 
 def inverse(matrix: jax.Array) -> jax.Array:

@@ -28,9 +28,9 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
-from zoo.layers.hearing import Step, field, same
+from zoo.layers.receptive_field import Step, field, same
 from zoo.layers.torch_init import fan_uniform
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 EPSILON = 1e-8
 Layout = Literal["speech", "music"]
@@ -131,7 +131,7 @@ class ConvTasNet(nn.Module):
             size // 2,
             padding="valid",
             use_bias=False,
-            precision=WHOLE,
+            precision=HIGHEST,
             kernel_init=_xavier(self.channels * size, width * size),
             name="encoder",
         )(x)
@@ -190,7 +190,7 @@ class ConvTasNet(nn.Module):
             size,
             size // 2,
             use_bias=False,
-            precision=WHOLE,
+            precision=HIGHEST,
             kernel_init=_xavier(*fans),
             name="decoder",
         )(x.swapaxes(1, 2).reshape(-1, frames, width))
@@ -221,8 +221,8 @@ def scales(sources: jax.Array, mixture: jax.Array) -> jax.Array:
     """
     batch, length, count, channels = sources.shape
     basis = sources.swapaxes(2, 3).reshape(batch, length * channels, count)
-    gram = jnp.einsum("bts,btr->bsr", basis, basis, precision=WHOLE)
-    target = jnp.einsum("bts,bt->bs", basis, mixture.reshape(batch, -1), precision=WHOLE)
+    gram = jnp.einsum("bts,btr->bsr", basis, basis, precision=HIGHEST)
+    target = jnp.einsum("bts,bt->bs", basis, mixture.reshape(batch, -1), precision=HIGHEST)
     ridge = 1e-6 * jnp.trace(gram, axis1=1, axis2=2)[:, None, None] / count + 1e-12
     return jnp.linalg.solve(gram + ridge * jnp.eye(count), target[..., None])[..., 0]
 

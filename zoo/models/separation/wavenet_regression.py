@@ -25,7 +25,7 @@ from zoo.errors import BadInput
 from zoo.layers.conv import Conv, convolve
 from zoo.layers.gated import gated
 from zoo.signal.framing import crop
-from zoo.signal.precision import WHOLE
+from zoo.signal.precision import HIGHEST
 
 GLOROT = nn.initializers.glorot_uniform()  # Keras' default
 PADDING = 1  # samples a side that are learnt beyond the target field; features end there in zeros
@@ -108,7 +108,7 @@ class WavenetRegression(nn.Module):
     def _predicted(self, total: jax.Array) -> jax.Array:
         y = self._conv(self.final[0], "final_1")(nn.relu(total))
         y = self._conv(self.final[1], "final_2")(nn.relu(y))
-        return Conv(self.sources, 1, kernel_init=GLOROT, precision=WHOLE, name="output")(
+        return Conv(self.sources, 1, kernel_init=GLOROT, precision=HIGHEST, name="output")(
             y.astype(jnp.float32)
         )
 
