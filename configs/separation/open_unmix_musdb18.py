@@ -54,7 +54,7 @@ ROWS = {
     },
 }
 AGREES = {"tests/models/test_open_unmix.py": "the authors' module, its parameter count"}
-SMOKE = {"n_fft": 64, "hop": 16, "hidden": 6, "frames": 9, "batch": 4, "steps": 2}
+SMOKE = {"n_fft": 64, "hop": 16, "hidden": 6, "layers": 1, "frames": 9, "batch": 4, "steps": 2}
 
 EPOCH = 344  # steps: 64 crops of 86 songs
 BANDWIDTH = 16_000  # Hz

@@ -29,7 +29,7 @@ SMOKE = {
     "n_fft": 64,
     "hop": 32,
     "hidden": 6,
-    "layers": 2,
+    "layers": 1,
     "frames": 32,
     "batch": 4,
     "steps": 2,
