@@ -27,7 +27,6 @@ from zoo.objectives.supervised import Supervised
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam
-from zoo.training.plateau import Plateau
 
 ROWS = {
     "three": {"parameters": 3_277_763},
@@ -99,7 +98,7 @@ def config(
         evaluation=Separation(how, ratios=ratios),
         batch=batch,
         steps=steps,
-        plateau=Plateau(16),
+        early_stopping=16,
         evaluate_every=EPOCH,
         evaluate_limit=14,
         save_every=EPOCH,
