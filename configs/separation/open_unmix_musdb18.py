@@ -3,17 +3,16 @@
 Magnitudes of 4,096-sample spectra, three bidirectional LSTMs of 512 a source, one EM iteration of
 the multichannel Wiener filter in windows of 300 frames. Adam at 1e-3 with L2 decay 1e-5, batch 16
 of 6 s, every source of its own song, gains of 0.25 to 1.25, swapped channels; epochs of 64 crops a
-song (344 steps), the rate times 0.3 after 80 epochs without gain; the row umxl has nets of 1,024.
+song (344 steps), the rate times 0.3 after 80 without gain, the end after 140, at most 1,000. The
+nets of row umxl have a width of 1,024.
 Deviations: the four nets learn in one run, whose best step is that of all together, by SDR and not
-by the loss; statistics of the input are those of the first batch; after a change of rate the count
-begins at once, not 10 epochs later, and training ends with the fourth rate, not after 140 epochs
-without gain; songs are separated in pieces of 1,200 frames (28 s), not whole.
+by the loss; statistics of the input are those of the first batch, not of a pass over all songs;
+songs are separated in pieces of 1,200 frames (28 s), not whole.
 Audio is the reader's own download: path=FOLDER.
 """
 
 import jax.numpy as jnp
 import optax
-from zoo.training.plateau import Plateau
 
 from zoo.arguments import OrNone
 from zoo.data.pipeline import Data
@@ -21,13 +20,15 @@ from zoo.data.sets.musdb18 import RATE, STEMS, Musdb18HQ
 from zoo.data.transforms import Crop, Gain, Keep, Mixture, SwapChannels, ToFloat
 from zoo.evaluation.separation import Separation
 from zoo.experiment import Experiment
-from zoo.losses.waveform import l2, source_sum
+from zoo.losses.waveform import l2 as squares
+from zoo.losses.waveform import source_sum
 from zoo.models.separation.open_unmix import OpenUnmix
 from zoo.objectives.masking import Masking
 from zoo.objectives.remix import Remix
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
-from zoo.training.optimizers import adam
+from zoo.training.optimizers import adam, l2
+from zoo.training.stages import reduce_on_plateau
 
 ROWS = {
     "umx": {
@@ -71,7 +72,7 @@ def config(
     batch: int = 16,
     steps: int = 1000 * EPOCH,
     learning_rate: float = 1e-3,
-    decay: float = 1e-5,
+    weight_decay: float = 1e-5,
     ratios: str = "sdr",
     bfloat16: bool = False,
     seed: int = 0,
@@ -100,13 +101,14 @@ def config(
                 Keep("mixture", "stems"),
             ),
         ),
-        objective=Remix(Masking(model, source_sum(l2)), group=batch),
+        objective=Remix(Masking(model, source_sum(squares)), group=batch),
         # Decay in the gradient, as PyTorch's Adam has it, not beside it as in AdamW.
-        optimizers={"model": optax.chain(optax.add_decayed_weights(decay), adam(learning_rate))},
+        optimizers={"model": optax.chain(l2(weight_decay), adam(learning_rate))},
         evaluation=Separation(Separator(segments, RATE, 2, STEMS), ratios=ratios),
         batch=batch,
         steps=steps,
-        plateau=Plateau(80, (1.0, 0.3, 0.09, 0.027), from_best=False, keep_memory=True),
+        stages=reduce_on_plateau(80, 0.3, 1e-5, cooldown=10),
+        early_stopping=140,
         evaluate_every=EPOCH,
         evaluate_limit=14,
         save_every=EPOCH,

@@ -21,6 +21,7 @@ from zoo.objectives.remix import Remix
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam, warmup_cosine
+from zoo.training.optimizers import l2 as decayed
 
 ROWS = {"default": {"parameters": 1_862_680}}
 AGREES = {"tests/models/test_open_unmix.py": "the authors' module, its parameter count"}
@@ -50,7 +51,7 @@ def config(
     batch: int = 8,
     steps: int = 1000,
     learning_rate: float = 2e-3,
-    decay: float = 1e-5,
+    weight_decay: float = 1e-5,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -85,7 +86,7 @@ def config(
         objective=Remix(Masking(model, source_sum(l2))),
         optimizers={
             "model": optax.chain(
-                optax.add_decayed_weights(decay),
+                decayed(weight_decay),
                 adam(warmup_cosine(learning_rate, steps, 50), clip_norm=5.0),
             )
         },

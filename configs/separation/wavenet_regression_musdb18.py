@@ -14,7 +14,6 @@ Audio is the reader's own download: path=FOLDER.
 from typing import Literal
 
 import jax.numpy as jnp
-from zoo.training.plateau import Plateau
 
 from zoo.data.pipeline import Data
 from zoo.data.sets.musdb18 import Musdb18HQ
@@ -99,7 +98,7 @@ def config(
         evaluation=Separation(how, ratios=ratios),
         batch=batch,
         steps=steps,
-        plateau=Plateau(16),
+        early_stopping=16,
         evaluate_every=EPOCH,
         evaluate_limit=14,
         save_every=EPOCH,
