@@ -127,6 +127,9 @@ def prepare_devices(distributed: bool = False) -> None:
     cache /= f"{machine.cores()}_cores"
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         jax.config.update("jax_compilation_cache_dir", str(cache))
+    if not os.environ.get("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"):
+        # The default of a second leaves out most of what a short file needs.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     if distributed:
         index = os.environ.get("JAX_PROCESS_ID")
         count = os.environ.get("JAX_NUM_PROCESSES")

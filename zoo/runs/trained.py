@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,10 @@ class Trained:
 
     def fingerprint(self) -> str:
         """SHA-256 over all arrays that an output depends on, in the order of their paths."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:  # once per load: gigabytes take seconds, and files are many
         digest = hashlib.sha256()
         for leaf in jax.tree.leaves(self.variables):
             digest.update(np.ascontiguousarray(leaf).tobytes())
