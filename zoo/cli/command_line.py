@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from zoo import machine
+from zoo import endings, machine
 from zoo.errors import BadInput
 
 BAD_INPUT = 2
 INTERRUPTED = 128 + 2  # as a shell reports SIGINT
+TERMINATED = 128 + 15
 OF_THE_PLACE = (  # what the disk or the user's rights forbid; other OSErrors are ours to mend
     errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EISDIR, errno.ENAMETOOLONG,
     errno.ENOENT, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
@@ -48,11 +49,18 @@ def run(
     command: Callable[[argparse.Namespace], int | None],
     words: Sequence[str] | None = None,
 ) -> int:
-    """Runs a command; bad input, a full or forbidden disk become one line and exit code 2."""
+    """Runs a command; bad input, a full or forbidden disk become one line and exit code 2.
+
+    What SIGTERM ends tidies up after itself, as Ctrl-C does; so does a child whose parent dies.
+    """
     nested = any(isinstance(a, argparse._SubParsersAction) for a in parser._actions)
     options = (parser.parse_args if nested else parser.parse_intermixed_args)(words)
     try:
-        return command(options) or 0
+        with endings.terminable():
+            return command(options) or 0
+    except endings.Terminated:
+        print(f"{Path(parser.prog).stem}: terminated", file=sys.stderr)
+        return TERMINATED
     except BadInput as error:
         print(f"{Path(parser.prog).stem}: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -68,6 +76,11 @@ def run(
             raise
         what = error.filename2 or error.filename or "a file"
         print(f"{Path(parser.prog).stem}: {what}: {error.strerror}", file=sys.stderr)
+        return BAD_INPUT
+    except Exception as error:
+        if (reason := endings.too_much(error)) is None:
+            raise
+        print(f"{Path(parser.prog).stem}: {reason}", file=sys.stderr)
         return BAD_INPUT
 
 

@@ -25,6 +25,9 @@ from tqdm import tqdm
 from zoo.audio import audio_files
 from zoo.audio.streaming import speed
 from zoo.cli.endless_files import (
+from zoo import sampling, writing
+from zoo.data import audio_files
+from zoo.endless_files import (
     Stream,
     cut_back,
     interleaved,
@@ -150,6 +153,14 @@ def play(
     stop: Callable[[], bool] | None = None,
 ) -> int:  # fmt: skip
     """What `sample.py --endless` was asked for, until a signal (or `stop`) ends it."""
+    with writing.held(options.out / "endless"):
+        return _play(trained, options, facts, stop)
+
+
+def _play(
+    trained: Trained, options: argparse.Namespace, facts: dict[str, Any],
+    stop: Callable[[], bool] | None,
+) -> int:  # fmt: skip
     folder = options.out
     if options.resume:
         stream, saved = load_stream(folder, facts)

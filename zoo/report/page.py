@@ -16,6 +16,11 @@ from typing import Any
 from zoo.pages import charts
 from zoo.pages.html import data_uri
 from zoo.pages.markup import (
+from zoo import writing
+from zoo.evaluation.pages import data_uri
+from zoo.report import charts, facts, sounds
+from zoo.report.facts import Run
+from zoo.report.markup import (
     details,
     duration,
     link,
@@ -56,9 +61,8 @@ def write(directory: Path) -> Path:
         f"{''.join(parts)}</main><script>{SCRIPT}</script></body></html>\n"
     )
     path = run.directory / "report.html"
-    new = path.with_suffix(".new")
-    new.write_text(page, encoding="utf-8")
-    new.replace(path)
+    with writing.held(path, wait=True):
+        writing.text(path, page)
     return path
 
 

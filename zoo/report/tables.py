@@ -11,6 +11,8 @@ from pathlib import Path
 
 from zoo import catalog
 from zoo.catalog import Entry, Row
+from zoo import experiment as experiments
+from zoo import writing
 from zoo.errors import BadInput
 from zoo.pages.markup import duration
 from zoo.report import facts, stored
@@ -39,10 +41,8 @@ def render(root: Path | None = None, results: Path | None = None) -> list[Path]:
     """
     paths = []
     for path, text in texts(root, results).items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(path.name + ".new")
-        new.write_text(text, encoding="utf-8")
-        new.replace(path)
+        with writing.held(path, wait=True):
+            writing.text(path, text)
         paths.append(path)
     return paths
 

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,10 @@ from tqdm import tqdm
 from zoo.audio import audio_files
 from zoo.audio.probing import probe
 from zoo.audio.streaming import stream_to_wav
+from zoo import inference, writing
+from zoo.data import audio_files
+from zoo.data.audio_writing import require_room
+from zoo.data.probing import probe
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.separation import Separation
@@ -28,8 +32,9 @@ from zoo.objectives.base import Request
 from zoo.runs import inference
 from zoo.runs.trained import Trained
 from zoo.songs.stem_files import refuse_overwrite, separate_file
+from zoo.streaming import stream
+from zoo.trained import Trained
 
-LONGEST = (2**32 - 4096) // 2  # samples of 16 bits: a WAV file counts its bytes in 32 bits
 CHUNK = 16_384  # samples handed out at a time: how far Ctrl-C can lag behind
 SONG = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of song [{elapsed}<{remaining}]"
 
@@ -50,8 +55,10 @@ def predict(trained: Trained, inputs: Sequence[str], out: Path, *, force: bool) 
 
     def one(path: Path, name: str) -> str:
         long_enough(path, info.sample_rate)
-        with whole_or_absent(fresh(out / name, force)) as folder:
-            return evaluation.predict_file(run, path, folder, info)
+        place = out / name
+        with writing.folder(place, partial(writing.refuse, place, force)) as folder:
+            said = evaluation.predict_file(run, path, folder, info)
+        return said.replace(str(folder), str(place))
 
     return for_each(inputs, out, one)
 
@@ -151,26 +158,44 @@ def generate(
     """Audio from the model, streamed to files with their JSON beside them."""
     info = trained.experiment.data.source.info
     rate, request = info.sample_rate, requested(options, path, info)
-    names = [f"{stem}.wav"] if options.num == 1 else [f"{stem}_{i}.wav" for i in range(options.num)]
+    several = options.num > 1
+    names = [f"{stem}_{i}.wav" for i in range(options.num)] if several else [f"{stem}.wav"]
     files = [options.out / name for name in names]
-    refuse_overwrite(files, options.force)
     for heard in filter(None, (path, options.prompt)):
         if any(file.exists() and file.samefile(Path(heard).expanduser()) for file in files):
             raise BadInput(
                 f"{heard} would be overwritten with what it becomes: choose another --out"
             )
-    chunks = trained.experiment.objective.generate(trained.variables, request)
-    written = stream_to_wav(chunks, files, rate, length=request.length)
-    if not written:
-        raise KeyboardInterrupt
-    made = {"request": described(request, path, options.prompt), **provenance(trained)}
-    for voice, file in enumerate(files):
-        facts = {"file": file.name, "voice": voice, "samples": written, "sample_rate": rate}
-        facts |= {"sha256": sha256(file), **made}
-        write_facts(file.with_name(f"{file.stem}.json"), facts)
+    require_room(options.out, request.length * 2 * info.channels * options.num)
+    with writing.held(options.out / f"{stem}_N.wav" if several else files[0], files):
+        refuse_overwrite(files, options.force)
+        chunks = trained.experiment.objective.generate(trained.variables, request)
+        about = {"request": described(request, path, options.prompt), **provenance(trained)}
+        written = keep(chunks, files, rate, request.length, about)
     if written < request.length:
         raise KeyboardInterrupt  # the files are in order; those that would follow are not made
     return f"{written / rate:.2f} s x {options.num} at {rate} Hz in {', '.join(map(str, files))}"
+
+
+def keep(
+    chunks: Iterable[np.ndarray], files: Sequence[Path], rate: int, length: int,
+    about: dict[str, Any],
+) -> int:  # fmt: skip
+    """Streams chunks into one file per voice, each with its JSON -> samples written to each.
+
+    Until all is whole the files have names of our own, so that a hash is that of what was written.
+    """
+    notes = [file.with_name(f"{file.stem}.json") for file in files]
+    with writing.replacing(*notes, *files) as parts:  # a file stands when what describes it does
+        parts_of_notes, sounds = parts[: len(files)], parts[len(files) :]
+        written = stream(chunks, sounds, rate, length=length)
+        if not written:
+            raise KeyboardInterrupt
+        for voice, (file, sound, note) in enumerate(zip(files, sounds, parts_of_notes)):
+            facts = {"file": file.name, "voice": voice, "samples": written, "sample_rate": rate}
+            facts |= {"sha256": sha256(sound), **about}
+            note.write_text(json.dumps(facts, indent=1) + "\n")
+    return written
 
 
 def requested(options: argparse.Namespace, path: Path | None, info: Info) -> Request:
@@ -188,11 +213,6 @@ def requested(options: argparse.Namespace, path: Path | None, info: Info) -> Req
     length = len(source) if source is not None else round(options.seconds * rate)
     if length < 1:
         raise BadInput(f"--seconds {options.seconds} is less than a sample at {rate:,} Hz")
-    if length > LONGEST:
-        raise BadInput(
-            f"{length / rate:,.0f} s at {rate:,} Hz are more than a WAV file holds "
-            f"({LONGEST / rate / 3600:.0f} h): ask for less, or for --endless"
-        )
     return Request(
         length=length, count=options.num, seed=options.seed, temperature=options.temperature,
         prompt=prompt, source=source, chunk=CHUNK,
@@ -223,34 +243,6 @@ def provenance(trained: Trained) -> dict[str, Any]:
 def say_notes(report: audio_files.Report) -> None:
     if report.notes:
         print(report, file=sys.stderr)
-
-
-def fresh(folder: Path, force: bool) -> Path:
-    """A folder for results, refused where it holds any already."""
-    if folder.exists() and any(folder.iterdir()) and not force:
-        raise BadInput(f"{folder} exists: choose another --out, or --force to overwrite")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@contextlib.contextmanager
-def whole_or_absent(folder: Path) -> Iterator[Path]:
-    """A folder for results; where making them fails, what is new goes and what was there stays."""
-    before = set(folder.iterdir())
-    try:
-        yield folder
-    except BaseException as error:
-        for path in set(folder.iterdir()) - before:
-            path.unlink()
-        if isinstance(error, OSError) and error.errno and not error.filename:
-            error.filename = str(folder)  # a full disk does not say where it is
-        raise
-
-
-def write_facts(path: Path, facts: dict[str, Any]) -> None:
-    new = path.with_name(path.name + ".new")
-    new.write_text(json.dumps(facts, indent=1) + "\n")
-    new.replace(path)
 
 
 def sha256(path: Path) -> str:
