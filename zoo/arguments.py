@@ -13,7 +13,17 @@ from typing import Annotated, Any
 from zoo.errors import BadInput
 
 # A seed: what JAX and NumPy both take; of anything else less makes sense.
-MOST = {"seed": 2**63 - 1, "batch": 2**20}
+MOST = {"seed": 2**63 - 1, "steps": 2**31 - 1, "samples": 2**31 - 1}
+# Anything else that counts: beyond, only to write its numbers down would fill the memory.
+MOST |= {name: 2**20 for name in COUNTS if name not in MOST}
+# As many networks lie upon each other: to lay out more takes minutes, to compile them days.
+MOST |= {
+    name: 1024
+    for name in (
+        "depth", "flows", "layers", "levels", "lstm_layers", "prior_layers", "scales", "stacks",
+        "teacher_layers", "tiers",
+    )
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

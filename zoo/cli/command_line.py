@@ -62,7 +62,7 @@ def run(
         print(f"{Path(parser.prog).stem}: terminated", file=sys.stderr)
         return TERMINATED
     except BadInput as error:
-        print(f"{Path(parser.prog).stem}: {error}", file=sys.stderr)
+        print(f"{Path(parser.prog).stem}: {short(str(error))}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt as error:
         print(f"{Path(parser.prog).stem}: {str(error) or 'interrupted'}", file=sys.stderr)
@@ -80,8 +80,13 @@ def run(
     except Exception as error:
         if (reason := endings.too_much(error)) is None:
             raise
-        print(f"{Path(parser.prog).stem}: {reason}", file=sys.stderr)
+        print(f"{Path(parser.prog).stem}: {short(reason)}", file=sys.stderr)
         return BAD_INPUT
+
+
+def short(line: str, most: int = 1200) -> str:
+    """A line without its middle where it is longer: some values are as long as a page."""
+    return line if len(line) <= most else f"{line[: most // 2]} ... {line[-most // 2 :]}"
 
 
 def above_zero(text: str) -> float:

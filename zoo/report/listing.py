@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from zoo import catalog
+from zoo import catalog, estimate
 from zoo.catalog import Row
 from zoo.experiment import Config
 from zoo.report import facts, flops, stored
@@ -72,8 +72,10 @@ def info(config: Config, arguments: dict[str, Any]) -> str:
     """Title, arguments, parameter table, receptive field and cost of a config."""
     experiment = config.experiment(**arguments)
     contract.check(config.name, experiment)
-    spec = experiment.data.spec(1)
-    variables = jax.eval_shape(experiment.objective.init, jax.random.key(0), spec)
+    estimate.check_batch(config, arguments, experiment)
+    with estimate.bounded(config, arguments):
+        spec = experiment.data.spec(1)
+        variables = jax.eval_shape(experiment.objective.init, jax.random.key(0), spec)
     source = experiment.data.source.info
     lines = [f"{config.name}: {config.title}", f"file: {config.path}"]
     lines.append("arguments: " + " ".join(f"{k}={v}" for k, v in arguments.items()))

@@ -21,7 +21,7 @@ import numpy as np
 from jax.sharding import Mesh
 from tqdm import tqdm
 
-from zoo import catalog
+from zoo import catalog, estimate
 from zoo import mesh as meshes
 from zoo.checkpoints.processes import in_turn
 from zoo.checkpoints.store import Checkpoints
@@ -47,6 +47,7 @@ def train(
         )
     mesh = meshes.make(experiment.fsdp)
     meshes.check_batch(mesh, experiment.batch, experiment.accumulate)
+    estimate.check_training(config, arguments, experiment, builder(experiment), mesh)
     directory.mkdir(parents=True, exist_ok=True)
     # The others of a multi-host run share the directory: one of them holds it for all.
     lock = run_lock.held(directory) if jax.process_index() == 0 else nullcontext()

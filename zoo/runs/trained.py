@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from zoo import estimate
 from zoo import experiment as experiments
 from zoo import mesh as meshes
 from zoo.checkpoints.store import Checkpoints
@@ -86,6 +87,7 @@ def untrained(config: Config, words: Sequence[str]) -> Trained:
             f"{config.name} has to be trained first: python train.py --config {config.name}, then "
             f"give --checkpoint runs/{config.name}"
         )
+    estimate.check_use(config, arguments, experiment)
     return Trained(config, arguments, experiment, Variables({}), {}, meshes.make(1), config.name)
 
 
@@ -122,7 +124,9 @@ def load(
         experiment = found.experiment(**arguments)
         # Split as in training, as far as it goes here: it may not fit on a device whole.
         mesh = mesh or meshes.make(math.gcd(experiment.fsdp, jax.device_count()))
-        at, learnt, meta = checkpoints.restore(target(experiment, mesh), chosen)
+        with estimate.bounded(found, arguments):
+            wanted = target(experiment, mesh)
+        at, learnt, meta = checkpoints.restore(wanted, chosen)
     return Trained(
         found, arguments, experiment, learnt.ema_variables(), {**meta, "step": at}, mesh,
         directory.name, directory,
