@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from zoo import writing
 from zoo.audio.probing import probe
-from zoo import own_files, writing
+from zoo.runs import inference
 from zoo.data.probing import probe
+from zoo.data.source import Info
 from zoo.errors import BadInput
+from zoo.evaluation.tagging import Tagging
 from zoo.songs import own_files
 
 
@@ -101,3 +104,39 @@ def test_a_song_is_never_overwritten_by_what_is_made_of_it(tmp_path):
     asked = {"prompt": None, "out": tmp_path, "force": True, **ASKED}
     with pytest.raises(BadInput, match="would be overwritten with what it becomes"):
         generator(asked, tmp_path / "song.wav")
+
+
+@pytest.mark.parametrize("figures", [False, True])
+def test_pictures_come_when_they_are_asked_for(figures, tmp_path, monkeypatch, capsys):
+    """Of one file or many; an evaluation of one's own need not know of them."""
+    for number in range(3):
+        soundfile.write(tmp_path / f"{number}.wav", np.full(1600, 0.5), 16_000)
+    (tmp_path / "bad.wav").write_bytes(b"RIFF")
+    info = Info("toy", 16_000, 1, ("a", "b"), "CC0", "")
+
+    class Own:
+        def predict_file(self, predict, path, folder, info):
+            (folder / "own.txt").write_text("own")
+            return f"{path.name}: in {folder}"
+
+    def scores(batch):
+        return {"prediction": np.abs(batch["audio"]).mean(1) * np.array([1, 0.5])}
+
+    monkeypatch.setattr(inference, "predictor", lambda *_: lambda variables: scores)
+    for evaluation, files in ((Tagging(800, batch=4), {"tags.csv", "tags.json", "page.html"}),
+                              (Own(), {"own.txt"})):  # fmt: skip
+        experiment = SimpleNamespace(
+            evaluation=evaluation, objective=None,
+            data=SimpleNamespace(source=SimpleNamespace(info=info)),
+        )  # fmt: skip
+        trained = SimpleNamespace(experiment=experiment, mesh=None, variables=None)
+        out = tmp_path / type(evaluation).__name__
+        for code in (2, 2):  # the second time because they are there
+            asked = {"force": False, "figures": figures}
+            assert own_files.predict(trained, [str(tmp_path / "*.wav")], out, **asked) == code
+        drawn = {"taggram.png"} if figures and isinstance(evaluation, Tagging) else set()
+        assert {path.name for path in out.iterdir()} == {"0", "1", "2"}
+        assert {path.name for path in (out / "1").iterdir()} == files | drawn
+        told = capsys.readouterr()
+        assert told.out.count(str(out)) == 3 and ".partial" not in told.out
+        assert told.err.count("rejected: ") == 5 and told.err.count("exists: choose") == 3

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import inspect
 import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from zoo.data.audio_writing import require_room
 from zoo.data.probing import probe
 from zoo.data.source import Info
 from zoo.errors import BadInput
+from zoo.evaluation.base import Predict
 from zoo.evaluation.separation import Separation
 from zoo.objectives.base import Request
 from zoo.runs import inference
@@ -39,8 +41,13 @@ CHUNK = 16_384  # samples handed out at a time: how far Ctrl-C can lag behind
 SONG = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of song [{elapsed}<{remaining}]"
 
 
-def predict(trained: Trained, inputs: Sequence[str], out: Path, *, force: bool) -> int:
-    """Tags, notes, ... of every file into `out`/FILE; 2 where a file had to be rejected."""
+def predict(
+    trained: Trained, inputs: Sequence[str], out: Path, *, force: bool, figures: bool = False
+) -> int:
+    """Tags, notes, ... of every file into `out`/FILE; 2 where a file had to be rejected.
+
+    figures: pictures, too, which for short files take most of the time.
+    """
     evaluation, objective = trained.experiment.evaluation, trained.experiment.objective
     if not hasattr(evaluation, "predict_file"):
         if isinstance(evaluation, Separation) or hasattr(objective, "generate"):
@@ -51,16 +58,49 @@ def predict(trained: Trained, inputs: Sequence[str], out: Path, *, force: bool) 
             "file: see zoo.evaluation.tagging for one; without --input the data set is scored"
         )
     run = inference.predictor(objective, trained.mesh)(trained.variables)
-    info = trained.experiment.data.source.info
+    info, files = trained.experiment.data.source.info, named(audio_files.find(inputs))
+
+    def check(path: Path) -> None:
+        long_enough(path, info.sample_rate)
+        writing.refuse(out / files[path], force)
+
+    makers = writers(evaluation, run, files, info, figures, check)
 
     def one(path: Path, name: str) -> str:
-        long_enough(path, info.sample_rate)
-        place = out / name
+        make, place = next(makers), out / name
         with writing.folder(place, partial(writing.refuse, place, force)) as folder:
-            said = evaluation.predict_file(run, path, folder, info)
-        return said.replace(str(folder), str(place))
+            return make(folder).replace(str(folder), str(place))
 
-    return for_each(inputs, out, one)
+    return each(files, out, one)
+
+
+def writers(
+    evaluation: Any, run: Predict, files: Iterable[Path], info: Info, figures: bool,
+    check: Callable[[Path], None],
+) -> Iterator[Callable[[Path], str]]:  # fmt: skip
+    """For each file what writes its predictions into a folder and says so; it may raise BadInput.
+
+    Where the evaluation has `predict_files` and `write_file`, short files share batches.
+    """
+    if hasattr(evaluation, "predict_files"):
+        for path, found in zip(files, evaluation.predict_files(run, files, info, check)):
+            yield partial(written, evaluation, found, path, figures)
+        return
+    asked = {"figures": figures}
+    if "figures" not in inspect.signature(evaluation.predict_file).parameters:
+        asked = {}  # an evaluation of one's own draws what it likes
+
+    def alone(path: Path, folder: Path) -> str:
+        check(path)
+        return evaluation.predict_file(run, path, folder, info, **asked)
+
+    yield from (partial(alone, path) for path in files)
+
+
+def written(evaluation: Any, found: Any, path: Path, figures: bool, folder: Path) -> str:
+    if isinstance(found, BadInput):
+        raise found
+    return evaluation.write_file(found, path, folder, figures=figures)
 
 
 def sound(trained: Trained, options: argparse.Namespace) -> int:
@@ -92,8 +132,13 @@ def sound(trained: Trained, options: argparse.Namespace) -> int:
 
 def for_each(inputs: Sequence[str], out: Path, act: Callable[[Path, str], str]) -> int:
     """One line per file; those that cannot be used are named with their reason."""
+    return each(named(audio_files.find(inputs)), out, act)
+
+
+def each(files: Mapping[Path, str], out: Path, act: Callable[[Path, str], str]) -> int:
+    """As `for_each`, of files and the names of their outputs."""
     rejected = 0
-    for path, name in named(audio_files.find(inputs)).items():
+    for path, name in files.items():
         try:
             print(act(path, name), flush=True)
         except BadInput as error:
