@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from zoo import run_lock
 from zoo.errors import BadInput
+from zoo.runs import run_lock
 
 PARTIAL = ".partial"
 OWN = re.compile(rf"(.+)\.\d+-[0-9a-f]{{8}}{re.escape(PARTIAL)}", re.DOTALL)

@@ -10,11 +10,10 @@ import soundfile
 
 from zoo import writing
 from zoo.audio.probing import probe
-from zoo.runs import inference
-from zoo.data.probing import probe
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.tagging import Tagging
+from zoo.runs import inference
 from zoo.songs import own_files
 
 

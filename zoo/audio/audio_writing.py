@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo import writing
-from zoo.data import wav_files
+from zoo.audio import wav_files
 from zoo.errors import BadInput
 
 ROOM = 1 << 20  # bytes; with less the disk counts as full

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import wav_files
+from zoo.audio import wav_files
 from zoo.errors import BadInput
 
 SUBTYPES = {16: "PCM_16", 32: "FLOAT"}

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from zoo import endings, machine
+from zoo import machine
+from zoo.cli import endings
 from zoo.errors import BadInput
 
 BAD_INPUT = 2

@@ -22,12 +22,10 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
+from zoo import writing
 from zoo.audio import audio_files
 from zoo.audio.streaming import speed
 from zoo.cli.endless_files import (
-from zoo import sampling, writing
-from zoo.data import audio_files
-from zoo.endless_files import (
     Stream,
     cut_back,
     interleaved,

@@ -17,10 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo import writing
-from zoo.data import wav_files
+from zoo.audio import wav_files
+from zoo.audio.streaming import quantised
 from zoo.errors import BadInput
-from zoo.sampling import State
-from zoo.streaming import quantised
+from zoo.sampling.autoregressive import State
 
 
 @dataclass(frozen=True)

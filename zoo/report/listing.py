@@ -8,13 +8,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from zoo import catalog, estimate
+from zoo import catalog
 from zoo.catalog import Row
 from zoo.experiment import Config
 from zoo.report import facts, flops, stored
 from zoo.report.stored import Measured
 from zoo.report.tables import short
-from zoo.runs import contract, inference
+from zoo.runs import contract, estimate, inference
 
 NETWORKS = ("model", "features", "generator", "student", "objective")
 SHOWN = 4  # numbers of one config in the list; its file has them all

@@ -16,10 +16,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo import catalog
-from zoo import command_line, endings, writing
+from zoo import catalog, writing
 from zoo import experiment as experiments
-from zoo.cli import command_line
+from zoo.cli import command_line, endings
 from zoo.errors import BadInput
 from zoo.experiment import Config
 from zoo.report import results, tables

@@ -13,14 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from zoo import writing
 from zoo.pages import charts
 from zoo.pages.html import data_uri
 from zoo.pages.markup import (
-from zoo import writing
-from zoo.evaluation.pages import data_uri
-from zoo.report import charts, facts, sounds
-from zoo.report.facts import Run
-from zoo.report.markup import (
     details,
     duration,
     link,

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 from tqdm import tqdm
 
-from zoo import inference, writing
+from zoo import writing
 from zoo.data.records import NoSplit
 from zoo.data.source import Source
 from zoo.errors import BadInput

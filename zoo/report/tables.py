@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from zoo import catalog
+from zoo import catalog, writing
 from zoo.catalog import Entry, Row
-from zoo import experiment as experiments
-from zoo import writing
 from zoo.errors import BadInput
 from zoo.pages.markup import duration
 from zoo.report import facts, stored

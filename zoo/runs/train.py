@@ -21,14 +21,14 @@ import numpy as np
 from jax.sharding import Mesh
 from tqdm import tqdm
 
-from zoo import catalog, estimate
+from zoo import catalog
 from zoo import mesh as meshes
 from zoo.checkpoints.processes import in_turn
 from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
-from zoo.runs import contract, hooks, inference, run_lock
+from zoo.runs import contract, estimate, hooks, inference, run_lock
 from zoo.runs.trained import Trained, builder, learns, load, target
 from zoo.training import interruption, loop, once, state
 from zoo.training.log import Log

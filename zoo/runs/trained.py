@@ -15,14 +15,13 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from zoo import estimate
 from zoo import experiment as experiments
 from zoo import mesh as meshes
 from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
-from zoo.runs import contract
+from zoo.runs import contract, estimate
 from zoo.training import stages, state
 
 

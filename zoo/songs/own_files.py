@@ -19,13 +19,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from zoo import writing
 from zoo.audio import audio_files
+from zoo.audio.audio_writing import require_room
 from zoo.audio.probing import probe
-from zoo.audio.streaming import stream_to_wav
-from zoo import inference, writing
-from zoo.data import audio_files
-from zoo.data.audio_writing import require_room
-from zoo.data.probing import probe
+from zoo.audio.streaming import stream
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict
@@ -34,8 +32,6 @@ from zoo.objectives.base import Request
 from zoo.runs import inference
 from zoo.runs.trained import Trained
 from zoo.songs.stem_files import refuse_overwrite, separate_file
-from zoo.streaming import stream
-from zoo.trained import Trained
 
 CHUNK = 16_384  # samples handed out at a time: how far Ctrl-C can lag behind
 SONG = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of song [{elapsed}<{remaining}]"

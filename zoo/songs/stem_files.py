@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from zoo.audio.audio_writing import room_for
-from zoo.audio.blocks import Song, open_song, read_blocks, reblock
 from zoo import writing
-from zoo.data import wav_files
-from zoo.data.audio_writing import Sink, require_room
+from zoo.audio import wav_files
+from zoo.audio.audio_writing import Sink, require_room
+from zoo.audio.blocks import Song, open_song, read_blocks, reblock
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict, Progress
 from zoo.songs.separating import Separator, separate

@@ -21,8 +21,8 @@ import numpy as np
 from jax.extend import core
 from jax.sharding import Mesh
 
-from zoo.errors import BadInput
 from zoo.arguments import written
+from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Batch, Objective
 

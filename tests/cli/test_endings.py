@@ -12,13 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo import command_line
+from zoo.cli import command_line
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 WRITES = """
 import sys, time
 from pathlib import Path
-from zoo import command_line, writing
+from zoo.cli import command_line
+from zoo import writing
 
 def write(options):
     with writing.folder(Path(sys.argv[1]), lambda: None) as part:
