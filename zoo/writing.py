@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import BadInput
-from zoo.runs import run_lock
+from zoo.locks import locked
 
 PARTIAL = ".partial"
 OWN = re.compile(rf"(.+)\.\d+-[0-9a-f]{{8}}{re.escape(PARTIAL)}", re.DOTALL)
@@ -34,7 +34,7 @@ def held(thing: Path, files: Iterable[Path] = (), *, wait: bool = False) -> Iter
     lock = where / hidden(thing.name, ".lock")
     try:
         remedy = "wait for it, or choose another place"
-        with run_lock.locked(lock, str(thing), remedy, wait=wait):
+        with locked(lock, str(thing), remedy, wait=wait):
             for name in leftovers(where, [thing, *files]):
                 remove(where / name)
             yield

@@ -123,8 +123,7 @@ def load(
         experiment = found.experiment(**arguments)
         # Split as in training, as far as it goes here: it may not fit on a device whole.
         mesh = mesh or meshes.make(math.gcd(experiment.fsdp, jax.device_count()))
-        with estimate.bounded(found, arguments):
-            wanted = target(experiment, mesh)
+        wanted = estimate.bounded(found, arguments)(target(experiment, mesh))
         at, learnt, meta = checkpoints.restore(wanted, chosen)
     return Trained(
         found, arguments, experiment, learnt.ema_variables(), {**meta, "step": at}, mesh,
