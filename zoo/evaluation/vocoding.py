@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import numpy as np
@@ -61,15 +62,15 @@ class Vocoding:
                     else:
                         yield (row, window), {self.key: window}
 
-        distances = jax.jit(self._distances)
         for (row, window), output in paired(predict, windows(), self.batch):
             length = min(len(window), len(output["audio"]))
-            found = distances(output["audio"][None, :length], window[None, :length])
+            found = self._distances(output["audio"][None, :length], window[None, :length])
             row["windows"] += 1
             for name, value in found.items():
                 row[name] = row.get(name, 0.0) + float(value[0])
         return self._report(rows, silent, info)
 
+    @partial(jax.jit, static_argnums=0)
     def _distances(self, fake: jax.Array, real: jax.Array) -> dict[str, jax.Array]:
         convergence = [spectral.convergence(fake, real, n, n // 4) for n in SIZES]
         return {
