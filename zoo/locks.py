@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from zoo import escapes
 from zoo.errors import BadInput
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def _acquired(path: Path, thing: str, remedy: str, wait: bool) -> Iterator[TextI
         if not wait:
             raise BadInput(f"{thing} is in use by {_holder(path)}; {remedy}")
         if not told:
-            print(f"{thing}: waiting for {_holder(path)}", file=sys.stderr)
+            print(escapes.line(f"{thing}: waiting for {_holder(path)}"), file=sys.stderr)
         told = True
         time.sleep(PATIENCE)
 
