@@ -41,6 +41,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument(
         "--force", action="store_true", help="overwrite predictions, or a row of other weights"
     )
+    parser.add_argument("--figures", action="store_true", help="pictures of predictions, too")
     command_line.add_arguments(parser)
     return command_line.run(parser, evaluate, words)
 
@@ -53,7 +54,9 @@ def evaluate(options: argparse.Namespace) -> int:
     if options.input:
         from zoo.songs import own_files
 
-        return own_files.predict(found, options.input, options.out, force=options.force)
+        return own_files.predict(
+            found, options.input, options.out, force=options.force, figures=options.figures
+        )
     from zoo.report import results
 
     report = results.evaluate(

@@ -1,6 +1,7 @@
 """Properties of every config of the zoo: at full size by shapes alone, and small for real."""
 
 import re
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -158,6 +159,46 @@ def differentiated(turn, variables, batch):
         return turn.loss(variables.replace(params=players), batch, jax.random.key(1), 0)
 
     return jax.value_and_grad(loss, has_aux=True)(variables.params[turn.player])
+
+
+def test_predicts_and_generates_again_without_compiling(small):
+    """Equal objectives, other seeds and temperatures use the programs of the first call."""
+    experiment, mesh, begun, _, batch = small
+    objective, info = experiment.objective, experiment.data.source.info
+    time = np.arange(info.sample_rate // 4)
+    tune = 0.5 * np.sin(2 * np.pi * 220 / info.sample_rate * time, dtype=np.float32)[:, None]
+    source = tune if getattr(objective, "needs_source", False) else None
+    if hasattr(objective, "tracker"):  # instead of published weights
+        objective = replace(objective, tracker=at_220_hertz)
+
+    def use(seed):
+        inference.predictor(replace(objective), mesh)(begun.variables)(batch)
+        if hasattr(objective, "generate"):
+            request = Request(1700, count=2, seed=seed, temperature=0.5 + seed, source=source)
+            list(replace(objective).generate(begun.variables, request))
+
+    use(0)
+    assert not compiled(partial(use, 1))
+
+
+def at_220_hertz(audio, hop):
+    frames = -(-len(audio) // hop)
+    return np.full(frames, 220.0), np.ones(frames)
+
+
+def compiled(act):
+    """How often XLA was asked for a program, from disk or anew, while `act` ran."""
+    events = []
+
+    def listen(name, seconds, **_):
+        events.extend([name] * (name == "/jax/core/compile/backend_compile_duration"))
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        act()
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    return len(events)
 
 
 @pytest.mark.slow

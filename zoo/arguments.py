@@ -13,8 +13,18 @@ from typing import Annotated, Any
 from zoo import numerals
 from zoo.errors import BadInput
 
-# A seed: what JAX and NumPy both take; of anything else less makes sense.
-MOST = {"seed": 2**63 - 1, "batch": 2**20}
+# A seed: what JAX and NumPy both take.
+MOST = {"seed": 2**63 - 1, "samples": 2**31 - 1}
+# As many networks lie upon each other: to lay out more takes minutes, to compile them days.
+MOST |= {
+    name: 1024
+    for name in (
+        "depth", "flows", "layers", "levels", "lstm_layers", "prior_layers", "scales", "stacks",
+        "teacher_layers", "tiers",
+    )
+}  # fmt: skip
+TIMES = ("steps", "every", "warmup")  # parts of the names of what is done one after another
+SIZE = 2**20  # of anything else: beyond, to write its numbers down would fill the memory
 
 
 @dataclass(frozen=True)
@@ -71,11 +81,19 @@ def check_number(name: str, value: Any, smallest: float | None, default: Any) ->
         return
     if not math.isfinite(value):
         raise BadInput(f"{name}={value} must be a finite number")
-    if isinstance(value, int) and value > MOST.get(name, 2**31 - 1):
-        raise BadInput(f"{name}={value} is too much: at most {MOST.get(name, 2**31 - 1)}")
+    if isinstance(value, int) and value > most(name, default):
+        raise BadInput(f"{name}={value} is too much: at most {most(name, default)}")
     if smallest is not None and value < smallest:
         wanted = {0: "0 or above", 1: "above 0"}.get(smallest, f"at least {smallest}")
         raise BadInput(f"{name}={value} must be {wanted}, like {written(default)}")
+
+
+def most(name: str, default: Any) -> int:
+    """The largest value of an integer argument, also of one among several."""
+    usual = max(default, default=0) if isinstance(default, tuple) else default
+    small = not isinstance(usual, (int, float)) or usual <= SIZE
+    many = 2**31 - 1 if any(word in name for word in TIMES) or not small else SIZE
+    return MOST.get(name, many)
 
 
 def least(default: Any, limit: AtLeast | None) -> float | None:

@@ -61,7 +61,7 @@ def write_with(
             if before is not None and path.is_file():
                 os.replace(path, before)
             os.replace(new, path)
-            _sync_folder(path.parent)
+            sync(path.parent)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 new.unlink()
@@ -114,10 +114,10 @@ def is_sound(path: str | os.PathLike[str]) -> bool:
     return True
 
 
-def _sync_folder(folder: Path) -> None:
-    """The new name, too, is on the disk; where a file system cannot, it is as good as it gets."""
+def sync(path: Path) -> None:
+    """A file's content, or a folder's names, are on the disk; or as near as a file system can."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:

@@ -29,7 +29,7 @@ def trained(tmp_path, monkeypatch):
 
     experiment = SimpleNamespace(
         objective=None, data=SimpleNamespace(source=source),
-        evaluation=SimpleNamespace(run=run, monitor=("count", "max")),
+        evaluation=SimpleNamespace(run=run, monitor=("count", "max")), test=None,
     )  # fmt: skip
     monkeypatch.setattr(results.inference, "predictor", lambda objective, mesh: lambda v: None)
     return SimpleNamespace(

@@ -1,6 +1,7 @@
 """The user's own files: outputs that cannot collide, rejects that leave nothing behind."""
 
 import errno
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,9 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from zoo import escapes
+from zoo import escapes, writing
 from zoo.audio.probing import probe
+from zoo.data.source import Info
 from zoo.errors import BadInput
+from zoo.evaluation.tagging import Tagging
+from zoo.runs import inference
 from zoo.songs import own_files
 
 
@@ -28,10 +32,11 @@ def test_a_rejected_file_is_named_and_leaves_no_folder(tmp_path, capsys):
         soundfile.write(tmp_path / name, np.zeros(10), 8000)
 
     def act(path, name):
-        folder = own_files.fresh(tmp_path / "out" / name, force=False)
-        if name == "bad":
-            raise BadInput("bad.wav is not to my taste")
-        (folder / "x").write_text("x")
+        place = tmp_path / "out" / name
+        with writing.folder(place, partial(writing.refuse, place, False)) as folder:
+            (folder / "x").write_text("x")
+            if name == "bad":
+                raise BadInput("bad.wav is not to my taste")
         return f"did {name}"
 
     assert own_files.for_each([str(tmp_path)], tmp_path / "out", act) == 2
@@ -79,6 +84,9 @@ def test_what_cannot_be_read_is_told_by_name_and_the_rest_is_done(tmp_path, caps
     assert lines[1] == "rejected: mute.wav: no pitch was heard"
 
 
+ASKED = {"num": 1, "seed": 0, "temperature": 1}
+
+
 def generator(options, path=None):
     info = SimpleNamespace(sample_rate=16_000, channels=1)
     data = SimpleNamespace(source=SimpleNamespace(info=info))
@@ -86,22 +94,23 @@ def generator(options, path=None):
     return own_files.generate(trained, SimpleNamespace(**options), path, "song")
 
 
-def test_more_than_a_wav_file_holds_is_refused_at_once(tmp_path):
-    with pytest.raises(BadInput, match=r"1,000,000,000 s .* more than a WAV file holds .37 h"):
-        generator({"prompt": None, "seconds": 1e9, "out": tmp_path})
+def test_more_than_the_disk_holds_is_refused_at_once(tmp_path):
+    with pytest.raises(BadInput, match=r"32,000.0 GB of audio do not fit into .*: ask for less"):
+        generator({"prompt": None, "seconds": 1e9, "out": tmp_path, **ASKED})
 
 
 def test_a_song_is_never_overwritten_by_what_is_made_of_it(tmp_path):
     soundfile.write(tmp_path / "song.wav", np.zeros(1600), 16_000)
-    asked = {"prompt": None, "out": tmp_path, "force": True, "num": 1, "seed": 0, "temperature": 1}
+    asked = {"prompt": None, "out": tmp_path, "force": True, **ASKED}
     with pytest.raises(BadInput, match="would be overwritten with what it becomes"):
         generator(asked, tmp_path / "song.wav")
 
 
 def test_a_full_disk_leaves_no_half_of_the_results(tmp_path):
     (tmp_path / "old.json").write_text("{}")
-    with pytest.raises(OSError, match="No space") as caught, own_files.whole_or_absent(tmp_path):
-        (tmp_path / "tags.csv").write_text("time")
+    full = pytest.raises(OSError, match="No space")
+    with full as caught, writing.folder(tmp_path, lambda: None) as part:
+        (part / "tags.csv").write_text("time")
         raise OSError(errno.ENOSPC, "No space left on device")
     assert [path.name for path in tmp_path.iterdir()] == ["old.json"]
     assert caught.value.filename == str(tmp_path)
@@ -147,3 +156,39 @@ def test_what_is_told_of_files_is_one_line_each(tmp_path, capsys):
     out, err = capsys.readouterr()
     assert out.count("\n") == err.count("\n") == 1
     assert "\x1b" not in out + err
+
+
+@pytest.mark.parametrize("figures", [False, True])
+def test_pictures_come_when_they_are_asked_for(figures, tmp_path, monkeypatch, capsys):
+    """Of one file or many; an evaluation of one's own need not know of them."""
+    for number in range(3):
+        soundfile.write(tmp_path / f"{number}.wav", np.full(1600, 0.5), 16_000)
+    (tmp_path / "bad.wav").write_bytes(b"RIFF")
+    info = Info("toy", 16_000, 1, ("a", "b"), "CC0", "")
+
+    class Own:
+        def predict_file(self, predict, path, folder, info):
+            (folder / "own.txt").write_text("own")
+            return f"{path.name}: in {folder}"
+
+    def scores(batch):
+        return {"prediction": np.abs(batch["audio"]).mean(1) * np.array([1, 0.5])}
+
+    monkeypatch.setattr(inference, "predictor", lambda *_: lambda variables: scores)
+    for evaluation, files in ((Tagging(800, batch=4), {"tags.csv", "tags.json", "page.html"}),
+                              (Own(), {"own.txt"})):  # fmt: skip
+        experiment = SimpleNamespace(
+            evaluation=evaluation, objective=None,
+            data=SimpleNamespace(source=SimpleNamespace(info=info)),
+        )  # fmt: skip
+        trained = SimpleNamespace(experiment=experiment, mesh=None, variables=None)
+        out = tmp_path / type(evaluation).__name__
+        for code in (2, 2):  # the second time because they are there
+            asked = {"force": False, "figures": figures}
+            assert own_files.predict(trained, [str(tmp_path / "*.wav")], out, **asked) == code
+        drawn = {"taggram.png"} if figures and isinstance(evaluation, Tagging) else set()
+        assert {path.name for path in out.iterdir()} == {"0", "1", "2"}
+        assert {path.name for path in (out / "1").iterdir()} == files | drawn
+        told = capsys.readouterr()
+        assert told.out.count(str(out)) == 3 and ".partial" not in told.out
+        assert told.err.count("rejected: ") == 5 and told.err.count("exists: choose") == 3

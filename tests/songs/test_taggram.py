@@ -15,6 +15,7 @@ from zoo.pages.taggram import write_page
 from zoo.songs.taggram import (
     Listener,
     tag_file,
+    tag_files,
     taggram_figure,
     tags_over_time,
     write_csv,
@@ -137,3 +138,39 @@ def test_page_holds_song_and_scores_and_nothing_from_elsewhere(tmp_path, monkeyp
     )
     monkeypatch.setattr(html, "EMBED_BYTES", 10)
     assert 'src="file:///' in write_page(taggram, tmp_path / "link.html", sound).read_text()
+
+
+def test_many_short_files_share_batches_and_give_what_each_gives_alone(tmp_path):
+    """Short, long, silent, broken and refused ones in any order, in memory that does not grow."""
+    seconds = (0.2, 0.25, 3.0, 0.1, 0.2, 0.2, 0.3)
+    paths = [tmp_path / f"{number}.wav" for number in range(len(seconds) + 2)]
+    for number, (path, length) in enumerate(zip(paths, seconds)):
+        time = np.arange(round(8000 * length)) / 8000
+        soundfile.write(path, (0.1 + 0.1 * number) * np.sin(2 * np.pi * 200 * time), 8000)
+    soundfile.write(paths[4], np.zeros(1600), 8000)
+    paths[5].write_bytes(b"RIFF")
+    soundfile.write(paths[7], np.ones(2000), 8000)
+    calls = []
+
+    def counted(batch):
+        calls.append(len(batch["audio"]))
+        return loudness(batch)
+
+    def check(path):
+        if path == paths[7]:
+            raise BadInput("not this one")
+
+    found = list(tag_files(counted, paths, LISTENER, LABELS, check))
+    shared = len(calls)
+    said = {n: str(one) for n, one in enumerate(found) if isinstance(one, BadInput)}
+    assert set(said) == {4, 5, 7, 8} and "is silent" in said[4] and said[7] == "not this one"
+    for number in (0, 1, 2, 3, 6):
+        alone = tag_file(counted, paths[number], LISTENER, LABELS)
+        np.testing.assert_array_equal(found[number].scores, alone.scores)
+        np.testing.assert_array_equal(found[number].times, alone.times)
+        assert found[number].duration == alone.duration
+    segments = sum(len(one.times) for one in found if not isinstance(one, BadInput)) + 1
+    assert shared == -(-segments // 4) and set(calls) == {4}
+    assert not list(tag_files(counted, [], LISTENER, LABELS))
+    (only,) = tag_files(counted, [paths[5]], LISTENER, LABELS)
+    assert isinstance(only, BadInput)

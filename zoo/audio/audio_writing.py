@@ -11,9 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo import writing
+from zoo.audio import wav_files
 from zoo.errors import BadInput
 
 ROOM = 1 << 20  # bytes; with less the disk counts as full
+SMALL = 2**32 - 2**26  # bytes of a WAV file that libsndfile writes, which cannot be RF64
 FORMATS = {  # suffix: (libsndfile's format, default subtype)
     ".wav": ("WAV", "FLOAT"),
     ".flac": ("FLAC", "PCM_24"),
@@ -57,36 +60,70 @@ def write_blocks(
     format_, subtype = _format(path, subtype)
     if path.exists() and not overwrite:
         raise BadInput(f"{path} exists: choose another name, or force it to be overwritten.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        _stream(part, blocks, rate, channels, format_, subtype)
-    except KeyboardInterrupt:
-        if keep_partial and part.exists():
-            os.replace(part, path)
-        raise
-    else:
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with writing.replacing(path) as (part,):
+        try:
+            _stream(part, blocks, rate, channels, format_, subtype)
+        except KeyboardInterrupt:
+            if keep_partial and part.exists():
+                os.replace(part, path)
+            raise
     return path
 
 
 def _stream(
     part: Path, blocks: Iterable[np.ndarray], rate: int, channels: int, format_: str, subtype: str
 ) -> None:
-    import soundfile
-
-    with (
-        room_for(part),
-        soundfile.SoundFile(
-            str(part), "w", samplerate=rate, channels=channels, format=format_, subtype=subtype
-        ) as file,
-    ):
+    with Sink(part, rate, channels, format_, subtype) as sink:
         for block in blocks:
             if not np.isfinite(block).all():
                 raise ValueError(f"{part.name}: NaN or infinity in audio to be written")
-            file.write(_rounded(block, subtype))
+            sink.write(block)
+
+
+class Sink:
+    """A sound file that takes blocks [n C] float32; WAV of any size, other formats as they may."""
+
+    def __init__(self, path: Path, rate: int, channels: int, format_: str, subtype: str) -> None:
+        import soundfile
+
+        self.path, self.subtype = path, subtype
+        self._wav = self._file = None
+        if format_ == "WAV" and subtype in wav_files.KINDS:
+            self._wav = wav_files.create(path, rate, channels, subtype)
+            return
+        with room_for(path):
+            self._file = soundfile.SoundFile(
+                str(path), "w", samplerate=rate, channels=channels, format=format_, subtype=subtype
+            )
+
+    def write(self, block: np.ndarray) -> None:
+        if self._wav is not None:
+            self._wav = wav_files.append(self._wav, block)
+            return
+        with room_for(self.path):
+            self._file.write(_rounded(block, self.subtype))
+        if self._file.format == "WAV" and self.path.stat().st_size > SMALL:
+            raise BadInput(f"WAV of {self.subtype} ends at 4 GiB: choose PCM_16, PCM_24 or FLOAT")
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._file is not None:
+            with room_for(self.path):
+                self._file.close()
+
+
+def require_room(folder: Path, size: int) -> None:
+    """raises BadInput where `size` bytes are more than the disk of a folder has left."""
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise BadInput(
+            f"{size / 1e9:,.1f} GB of audio do not fit into {folder}, which has {free / 1e9:,.1f} "
+            "GB left: ask for less, or choose another --out"
+        )
 
 
 @contextmanager

@@ -1,8 +1,4 @@
-"""Chunks of audio on their way to disk: files that are valid at every moment, and a progress bar.
-
-The files are opened, extended and closed for every chunk, so that their headers are right whatever
-ends the program.
-"""
+"""Chunks of audio on their way to disk, in files that are valid at every moment; a progress bar."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.audio.audio_writing import room_for
+from zoo.audio import wav_files
 from zoo.errors import BadInput
 
 SUBTYPES = {16: "PCM_16", 32: "FLOAT"}
@@ -34,18 +30,37 @@ def stream_to_wav(
     there stay as they are until there is something to put in their place.
     """
     paths = [Path(path) for path in paths]
+    for path in paths:
+        if path.suffix.lower() != ".wav":
+            raise BadInput(f"{path} is no .wav file; a stream is written as .wav")
+    return stream(chunks, paths, sample_rate, length=length, bits=bits, progress=progress)
+
+
+def stream(
+    chunks: Iterable[np.ndarray],
+    paths: Sequence[Path],
+    sample_rate: int,
+    *,
+    length: int = 0,
+    bits: int = 16,
+    progress: bool = True,
+) -> int:
+    """As `stream_to_wav`, whatever the files are called."""
     ours = [path for path in paths if not path.exists()]
-    create(ours, sample_rate, bits)  # now: a place that takes no file should say so at once
-    written = 0
+    for path in ours:  # now: a place that takes no file should say so at once
+        path.parent.mkdir(parents=True, exist_ok=True)
+        wav_files.create(path, sample_rate, 1, subtype(bits))
+    written, files = 0, []
     shown = watched(chunks, sample_rate, length) if progress else iter(chunks)
     try:
         for chunk in shown:
             if len(chunk) != len(paths):
                 raise BadInput(f"{len(chunk)} voices need as many paths, not {len(paths)}")
             if not written:
+                made = sample_rate, chunk.shape[2], subtype(bits)
                 ours = paths
-                create(paths, sample_rate, bits)
-            append(paths, chunk, sample_rate, bits)
+                files = [wav_files.create(path, *made) for path in paths]
+            files = [wav_files.append(file, audio) for file, audio in zip(files, chunk)]
             written += chunk.shape[1]
     except KeyboardInterrupt:
         print(f"stopped after {written / sample_rate:.1f} s of audio")
@@ -81,33 +96,11 @@ def speed(per_second: float, sample_rate: int, voices: int) -> str:
     return f"{text} each, {total / sample_rate:.3g}x together ({total:.0f} samples/s)"
 
 
-def create(paths: Sequence[Path], sample_rate: int, bits: int = 16) -> None:
-    """Empty WAV files, over what was there; their folders are made where missing."""
-    import soundfile
-
+def subtype(bits: int) -> str:
+    """What samples of so many bits are called."""
     if bits not in SUBTYPES:
         raise BadInput(f"{bits} bits are not written here; use 16 or 32")
-    for path in paths:
-        if path.suffix.lower() != ".wav":
-            raise BadInput(f"{path} is no .wav file; a stream is written as .wav")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        nothing = np.zeros((0, 1), np.float32)
-        with room_for(path):
-            soundfile.write(path, nothing, sample_rate, SUBTYPES[bits])
-
-
-def append(paths: Sequence[Path], chunk: np.ndarray, sample_rate: int, bits: int = 16) -> None:
-    """A chunk [B t C] behind what the files of its voices hold."""
-    import soundfile
-
-    for path, audio in zip(paths, chunk):
-        if soundfile.info(path).frames == 0:
-            with room_for(path):
-                soundfile.write(path, quantised(audio, bits), sample_rate, SUBTYPES[bits])
-            continue
-        with room_for(path), soundfile.SoundFile(path, "r+") as file:
-            file.seek(0, soundfile.SEEK_END)
-            file.write(quantised(audio, bits))
+    return SUBTYPES[bits]
 
 
 def quantised(audio: np.ndarray, bits: int = 16) -> np.ndarray:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from zoo import escapes, machine, numerals, places
+from zoo.cli import endings
 from zoo.errors import BadInput
 
 BAD_INPUT = 2
@@ -22,6 +23,7 @@ MOST = 2**63 - 1  # as a seed: what JAX and NumPy both take
 HOMELESS = "there is no home directory: set HOME, or write the path out instead of ~"
 Number = TypeVar("Number", int, float)
 INTERRUPTED = 128 + 2  # as a shell reports SIGINT
+TERMINATED = 128 + 15
 OF_THE_PLACE = (  # what the disk or the user's rights forbid; other OSErrors are ours to mend
     errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EISDIR, errno.ENAMETOOLONG,
     errno.ENOENT, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
@@ -55,21 +57,24 @@ def run(
     command: Callable[[argparse.Namespace], int | None],
     words: Sequence[str] | None = None,
 ) -> int:
-    """Runs a command; bad input, a full or forbidden disk become one line and exit code 2."""
+    """Runs a command; bad input, a full or forbidden disk become one line and exit code 2.
+
+    What SIGTERM ends tidies up after itself, as Ctrl-C does; so does a child whose parent dies.
+    """
     nested = any(isinstance(a, argparse._SubParsersAction) for a in parser._actions)
     options = (parser.parse_args if nested else parser.parse_intermixed_args)(words)
     prepare_output()
     try:
-        return command(options) or 0
+        with endings.terminable():
+            return command(options) or 0
+    except endings.Terminated:
+        complain(parser, "terminated")
+        return TERMINATED
     except BadInput as error:
         return complain(parser, str(error))
     except KeyboardInterrupt as error:
         complain(parser, str(error) or "interrupted")
         return INTERRUPTED
-    except RuntimeError as error:
-        if not str(error).startswith("Could not determine home"):
-            raise
-        return complain(parser, HOMELESS)
     except BrokenPipeError:
         # Whoever read our output has closed it: nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -79,12 +84,22 @@ def run(
             raise
         what = error.filename2 or error.filename or "a file"
         return complain(parser, f"{what}: {error.strerror}")
+    except Exception as error:
+        homeless = str(error).startswith("Could not determine home")
+        if (reason := HOMELESS if homeless else endings.too_much(error)) is None:
+            raise
+        return complain(parser, reason)
 
 
 def complain(parser: argparse.ArgumentParser, text: str) -> int:
     """One line on stderr, whatever was in the names that it tells of; the exit code."""
-    print(escapes.line(f"{Path(parser.prog).stem}: {text}"), file=sys.stderr)
+    print(escapes.line(f"{Path(parser.prog).stem}: {short(text)}"), file=sys.stderr)
     return BAD_INPUT
+
+
+def short(text: str, most: int = 1200) -> str:
+    """A text without its middle where it is longer: some values are as long as a page."""
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
 
 
 def prepare_output() -> None:
@@ -193,6 +208,9 @@ def prepare_devices(distributed: bool = False) -> None:
     # XLA splits loops for the cores it may use, but does not tell its cache of them.
     cache = places.cache() / "jax" / f"{machine.cores()}_cores"
     compile_cache.use(os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(cache))
+    if not os.environ.get("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"):
+        # The default of a second leaves out most of what a short file needs.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     if distributed:
         index = os.environ.get("JAX_PROCESS_ID")
         count = os.environ.get("JAX_NUM_PROCESSES")

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
+from zoo import writing
 from zoo.audio import audio_files
 from zoo.audio.streaming import speed
 from zoo.cli.endless_files import (
@@ -151,6 +152,14 @@ def play(
     stop: Callable[[], bool] | None = None,
 ) -> int:  # fmt: skip
     """What `sample.py --endless` was asked for, until a signal (or `stop`) ends it."""
+    with writing.held(options.out / "endless"):
+        return _play(trained, options, facts, stop)
+
+
+def _play(
+    trained: Trained, options: argparse.Namespace, facts: dict[str, Any],
+    stop: Callable[[], bool] | None,
+) -> int:  # fmt: skip
     folder = options.out
     if options.resume:
         stream, saved = load_stream(folder, facts)

@@ -16,8 +16,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo import durable
-from zoo.audio.streaming import append, create, quantised
+from zoo import durable, writing
+from zoo.audio import wav_files
+from zoo.audio.streaming import quantised
 from zoo.checkpoints import metadata
 from zoo.errors import BadInput
 from zoo.pretrained import npz
@@ -50,14 +51,17 @@ class Stream:
 def write_files(folder: Path, facts: dict[str, Any], audio: np.ndarray, stream: Stream) -> None:
     """A chunk [B t 1] that begins at stream.written, into the file or files it belongs to."""
     done = 0
+    folder.mkdir(parents=True, exist_ok=True)
     while done < audio.shape[1]:
         number, offset = divmod(stream.written + done, stream.samples_per_file)
         piece = audio[:, done : done + stream.samples_per_file - offset]
         paths = files(folder, stream, number)
         if offset == 0:
-            create(paths, stream.sample_rate)
+            for path in paths:
+                wav_files.create(path, stream.sample_rate, 1, "PCM_16")
             describe(paths, {**facts, "first_sample": stream.written + done}, stream)
-        append(paths, piece, stream.sample_rate)
+        for path, own in zip(paths, piece):
+            wav_files.append(wav_files.find(path), own)
         done += piece.shape[1]
 
 
@@ -75,21 +79,19 @@ def names(folder: Path) -> list[Path]:
 def describe(paths: list[Path], facts: dict[str, Any], stream: Stream) -> None:
     for voice, path in enumerate(paths):
         about = {**facts, "file": path.name, "voice": voice, "stream": asdict(stream)}
-        durable.write(path.with_suffix(".json"), json.dumps(about, indent=1) + "\n")
+        writing.facts(path.with_suffix(".json"), about)
 
 
 def cut_back(folder: Path, stream: Stream) -> None:
     """Takes off the files what was written after the last saved state; it will be drawn again."""
-    import soundfile
-
     number, offset = divmod(stream.written, stream.samples_per_file)
     for path in files(folder, stream, number) if offset else []:
         if not path.is_file():
             raise BadInput(f"{path} is missing, which the stream goes on: put it back")
-        with soundfile.SoundFile(path, "r+") as file:
-            if file.frames < offset:
-                raise BadInput(f"{path} is {offset - file.frames} samples short: put it back")
-            file.truncate(offset)
+        file = wav_files.find(path)
+        if file.frames < offset:
+            raise BadInput(f"{path} is {offset - file.frames} samples short: put it back")
+        wav_files.cut(file, offset)
 
 
 def interleaved(audio: np.ndarray) -> bytes:
@@ -106,7 +108,7 @@ def save(folder: Path, state: State, stream: Stream, facts: dict[str, Any]) -> N
         folder / STATE, lambda file: np.savez(file, about=np.array(about), **arrays),
         before=folder / BEFORE,
     )  # fmt: skip
-    durable.write(folder / "endless.json", about + "\n")
+    writing.text(folder / "endless.json", about + "\n")
 
 
 def forget(folder: Path) -> None:

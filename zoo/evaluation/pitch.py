@@ -86,9 +86,18 @@ class Pitch:
         return np.stack([out["prediction"] for out in in_batches(predict, cuts, self.batch)])
 
     def predict_file(
-        self, predict: Predict, path: str | Path, folder: str | Path, info: Info
+        self,
+        predict: Predict,
+        path: str | Path,
+        folder: str | Path,
+        info: Info,
+        *,
+        figures: bool = True,
     ) -> str:
-        """A user's file into folder/{f0.csv, f0.png}: time, frequency, confidence; its register."""
+        """A user's file into folder/f0.csv: time, frequency, confidence; its register.
+
+        figures: f0.png, too.
+        """
         audio, _ = audio_files.read(path, info.sample_rate, 1)
         salience = self.salience(predict, audio[:, 0])
         chosen = pitch.viterbi(salience)
@@ -104,8 +113,9 @@ class Pitch:
                 for t, f, c in zip(times, hertz, confidence)
             ],
         )
-        picture = partial(curve_figure, times, hertz, confidence)
-        draw(picture, folder / "f0.png", dpi=120, bbox_inches="tight")
+        if figures:
+            picture = partial(curve_figure, times, hertz, confidence)
+            draw(picture, folder / "f0.png", dpi=120, bbox_inches="tight")
         return f"{Path(path).name}: {summary(hertz, confidence)}; in {folder / 'f0.csv'}"
 
     def _sentence(self, info: Info) -> str:

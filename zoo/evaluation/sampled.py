@@ -22,6 +22,7 @@ from zoo.signal import mel
 HOP = 256
 LACKING = 0.1  # share of a clip that may be filled up
 FLOOR = 1e-3  # of mel magnitudes, about -75 dB: what lies below, such as quantisation, is not heard
+COMPRESS = partial(mel.log_clamp, floor=FLOOR)  # one: programs are kept by what they hold
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,10 @@ class Sampled:
         progress: Progress | None = None,
     ) -> Report:
         total = min(len(records), limit or len(records))
-        compress = partial(mel.log_clamp, floor=FLOOR)
         spec = mel.MelSpec(
-            info.sample_rate, 1024, HOP, self.bins, compress, exponent=1, pad_mode="constant"
+            info.sample_rate, 1024, HOP, self.bins, COMPRESS, exponent=1, pad_mode="constant"
         )
-        embed = jax.jit(partial(embedding, spec=spec, parts=self.parts))
+        embed = partial(embedding, spec=spec, parts=self.parts)
         real, fake = [], []
         for clip, output in self._pairs(predict, records, limit, progress):
             real.append(np.asarray(embed(clip[None])[0], float))
@@ -113,6 +113,7 @@ class Sampled:
         )
 
 
+@partial(jax.jit, static_argnames=("spec", "parts"))
 def embedding(audio: jax.Array, spec: mel.MelSpec, parts: int) -> jax.Array:
     """Mean log mel spectrum of equal parts of the clips, [B T C] -> [B parts M]; first channel."""
     frames = mel.log_mel(audio[..., :1], spec)[..., 0]

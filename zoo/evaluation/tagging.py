@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,15 @@ from zoo.evaluation.base import (
 )
 from zoo.metrics.ranking import Ranking, rank_tags
 from zoo.pages.taggram import write_page
-from zoo.songs.taggram import Listener, tag_file, taggram_figure, write_csv, write_json
+from zoo.songs.taggram import (
+    Listener,
+    Taggram,
+    tag_file,
+    tag_files,
+    taggram_figure,
+    write_csv,
+    write_json,
+)
 
 
 @dataclass(frozen=True)
@@ -111,22 +119,46 @@ class Tagging:
             yield audio[start : start + self.samples]
 
     def predict_file(
-        self, predict: Predict, path: str | Path, folder: str | Path, info: Info
+        self,
+        predict: Predict,
+        path: str | Path,
+        folder: str | Path,
+        info: Info,
+        *,
+        figures: bool = True,
     ) -> str:
-        """A user's song into folder/{tags.csv, tags.json, taggram.png, page.html}; its top tags."""
-        listener = Listener(
-            self.samples, info.sample_rate, info.channels, self.hop, self.batch, self.key
-        )
-        taggram = tag_file(predict, path, listener, info.labels)
+        """A user's song into folder/{tags.csv, tags.json, page.html}; its top tags.
+
+        figures: taggram.png, too.
+        """
+        taggram = tag_file(predict, path, self._listener(info), info.labels)
+        return self.write_file(taggram, path, folder, figures=figures)
+
+    def predict_files(
+        self, predict: Predict, paths: Iterable[Path], info: Info, check: Callable[[Path], None]
+    ) -> Iterator[Taggram | BadInput]:
+        """What `write_file` takes of each file, in order, or why there is nothing."""
+        return tag_files(predict, paths, self._listener(info), info.labels, check)
+
+    def write_file(
+        self, taggram: Taggram, path: str | Path, folder: str | Path, *, figures: bool
+    ) -> str:
+        """The tags of a song as `predict_file` writes them; its top tags."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_csv(taggram, folder / "tags.csv")
         write_json(taggram, folder / "tags.json")
-        picture = partial(taggram_figure, taggram)
-        draw(picture, folder / "taggram.png", dpi=120, bbox_inches="tight")
+        if figures:
+            picture = partial(taggram_figure, taggram)
+            draw(picture, folder / "taggram.png", dpi=120, bbox_inches="tight")
         write_page(taggram, folder / "page.html", path)
         top = ", ".join(f"{label} {score:.2f}" for label, score in taggram.top(5))
         return f"{Path(path).name}: {top}; {taggram.duration:.1f} s, look at {folder / 'page.html'}"
+
+    def _listener(self, info: Info) -> Listener:
+        return Listener(
+            self.samples, info.sample_rate, info.channels, self.hop, self.batch, self.key
+        )
 
     def _report(
         self, scores: np.ndarray, tags: np.ndarray, known: np.ndarray, info: Info, segments: int

@@ -105,9 +105,18 @@ class Transcription:
         return self.decoder.decode(rolls, self.windows.hop / rate)
 
     def predict_file(
-        self, predict: Predict, path: str | Path, folder: str | Path, info: Info
+        self,
+        predict: Predict,
+        path: str | Path,
+        folder: str | Path,
+        info: Info,
+        *,
+        figures: bool = True,
     ) -> str:
-        """A user's file into folder/{notes.mid, notes.csv, roll.png, page.html}; a summary."""
+        """A user's file into folder/{notes.mid, notes.csv, page.html}; a summary.
+
+        figures: roll.png, too.
+        """
         rate = info.sample_rate
         seconds = probe(path).seconds
         sound = audio_files.blocks(path, rate, 1)
@@ -117,8 +126,9 @@ class Transcription:
         folder.mkdir(parents=True, exist_ok=True)
         write_midi(folder / "notes.mid", notes)
         write_table(folder / "notes.csv", table(notes))
-        draw(partial(roll_figure, notes, seconds), folder / "roll.png", dpi=110)
-        write_page(folder / "page.html", path, notes, seconds)
+        if figures:
+            draw(partial(roll_figure, notes, seconds), folder / "roll.png", dpi=110)
+        write_page(folder / "page.html", path, notes, seconds, picture=figures)
         count = len(notes["pitch"])
         return (
             f"{Path(path).name}: {count} notes in {seconds:.1f} s, {folder / 'notes.mid'}; look at "

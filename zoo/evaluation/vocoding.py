@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 
 import jax
@@ -64,8 +65,8 @@ class Vocoding:
     ) -> Report:
         rows: list[dict] = []
         left_out = {"silent": 0, "too_short": 0}
-        measure = jax.jit(lambda fake, real: self._distances(fake, real, info.sample_rate))
-        limits = None if limit else jax.jit(lambda real: self._limits(real, info.sample_rate))
+        measure = partial(self._distances, info.sample_rate)
+        limits = None if limit else partial(self._limits, info.sample_rate)
         examples = self._examples(first(records, limit, progress), left_out)
         length = 0
         for (row, real), output in self._outputs(predict, examples):
@@ -117,7 +118,8 @@ class Vocoding:
         made = in_batches(predict, ({self.key: row} for row in audio), self.batch)
         return steady_notes.errors(np.stack([one["audio"] for one in made]), hertz, rate)
 
-    def _distances(self, fake: jax.Array, real: jax.Array, rate: int) -> dict[str, jax.Array]:
+    @partial(jax.jit, static_argnums=(0, 1))
+    def _distances(self, rate: int, fake: jax.Array, real: jax.Array) -> dict[str, jax.Array]:
         convergence = [spectral.convergence(fake, real, n, n // 4) for n in SIZES]
         stft_convergence, log_stft = spectral.multi_resolution(fake, real)
         return {
@@ -128,7 +130,8 @@ class Vocoding:
             "log_stft_l1": log_stft,
         }
 
-    def _limits(self, real: jax.Array, rate: int) -> dict[str, jax.Array]:
+    @partial(jax.jit, static_argnums=(0, 1))
+    def _limits(self, rate: int, real: jax.Array) -> dict[str, jax.Array]:
         """Audio that needs no vocoder: silence, and true magnitudes with the phases lost."""
         spec = common(rate)
         magnitude = stft.magnitude(stft.stft(real, spec.n_fft, spec.hop, centre=True))

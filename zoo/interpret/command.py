@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from zoo import durable, escapes
+from zoo import escapes, writing
 from zoo.errors import BadInput
 from zoo.evaluation import steady_notes
 from zoo.interpret import activation, drawing, excitation, filters, layers, periodicity
@@ -31,7 +31,8 @@ def interpret(found: Trained, kind: str, folder: Path, choices: Choices) -> Iter
     """Writes the files of one kind; a line as each comes to be."""
     if choices.count < 1:
         raise BadInput(f"--filters {choices.count}: give 1 or more")
-    yield from KINDS[kind](found, folder, choices)
+    with writing.held(folder / kind):
+        yield from KINDS[kind](found, folder, choices)
 
 
 def show_filters(found: Trained, folder: Path, choices: Choices) -> Iterator[str]:
@@ -114,12 +115,12 @@ def plain(name: str) -> str:
 
 
 def picture(path: Path, figure: Any, about: str) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with durable.at(path):
-        figure.savefig(path, dpi=100, bbox_inches="tight")
+    with writing.replacing(path) as (part,):
+        figure.savefig(part, dpi=100, bbox_inches="tight", format="png")
     return f"{path}: {about}"
 
 
 def archive(path: Path, numbers: dict[str, np.ndarray]) -> str:
-    durable.write_with(path, lambda file: np.savez_compressed(file, **numbers))
+    with writing.replacing(path) as (part,), part.open("wb") as file:
+        np.savez_compressed(file, **numbers)
     return f"{path}: {len(numbers)} arrays, " + ", ".join(list(numbers)[:3]) + ", ..."

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import flax.linen as nn
@@ -116,26 +117,36 @@ class Wasserstein:
         """
         if request.prompt is not None or request.source is not None:
             raise BadInput("this generator starts from nothing: leave --prompt and --input out")
-        voices = jnp.arange(request.count)
-        classes = voices % self.generator.classes if self.label else None
-
-        @jax.jit
-        def sample(variables: Variables, number: jax.Array) -> jax.Array:
-            def latent(voice: jax.Array) -> jax.Array:
-                key = jax.random.fold_in(jax.random.key(request.seed), voice)
-                return self._latents(jax.random.fold_in(key, number), 1)[0]
-
-            z = request.temperature * jax.vmap(latent)(voices)
-            audio = self._sound(variables, self._generate(variables, z, classes))
-            return jnp.clip(audio, -1, 1)
-
+        key = jax.random.key(request.seed)
         left, number = request.length or float("inf"), 0
         while left > 0:
-            audio = np.asarray(sample(variables, number))
+            made = self._sample(request.count, variables, key, request.temperature, number)
+            audio = np.asarray(made)
             audio = audio[:, : int(min(left, audio.shape[1]))]
             for start in range(0, audio.shape[1], request.chunk):
                 yield audio[:, start : start + request.chunk]
             left, number = left - audio.shape[1], number + 1
+
+    @partial(jax.jit, static_argnums=(0, 1))
+    def _sample(
+        self,
+        count: int,
+        variables: Variables,
+        key: jax.Array,
+        temperature: jax.Array,
+        number: jax.Array,
+    ) -> jax.Array:
+        """The `number`-th sample of every voice, [count T C]."""
+        voices = jnp.arange(count)
+        classes = voices % self.generator.classes if self.label else None
+
+        def latent(voice: jax.Array) -> jax.Array:
+            own = jax.random.fold_in(jax.random.fold_in(key, voice), number)
+            return self._latents(own, 1)[0]
+
+        z = temperature * jax.vmap(latent)(voices)
+        audio = self._sound(variables, self._generate(variables, z, classes))
+        return jnp.clip(audio, -1, 1)
 
     def _real(self, variables: Variables, batch: Batch) -> jax.Array:
         """What the discriminator compares with the generator's output: here audio [B T 1]."""

@@ -151,10 +151,11 @@ class Vocoder:
 
         Every voice is the same, there being no chance in it.
         """
-        make = partial(jax.jit(self._make), variables)
+        make = partial(self._make, variables)
         reach = self.generator.reach
         chunks = mel_windows.vocoded(make, request, self.spec, before=reach, after=reach, tail=TAIL)
         return (np.repeat(chunk, request.count, 0) for chunk in chunks)
 
+    @partial(jax.jit, static_argnums=0)
     def _make(self, variables: Variables, frames: jax.Array, first: jax.Array) -> jax.Array:
         return self.generator.apply(variables.of("generator"), frames)

@@ -104,7 +104,12 @@ def encode(model: nn.Module, variables: Tree, audio: np.ndarray) -> jax.Array:
         raise BadInput(f"the autoencoder takes mono audio [T 1], not {audio.shape}; mix it down")
     spare = -len(audio) % model.hop
     padded = np.pad(audio, ((0, spare), (0, 0)))[None]
-    return jax.jit(lambda v, x: model.apply(v, x, method="encode"))(variables, padded)
+    return _encode(model, variables, padded)
+
+
+@partial(jax.jit, static_argnames="model")
+def _encode(model: nn.Module, variables: Tree, audio: jax.Array) -> jax.Array:
+    return model.apply(variables, audio, method="encode")
 
 
 def decode(
@@ -117,7 +122,6 @@ def decode(
 ) -> Iterator[np.ndarray]:
     """Codes [1 F] or [count F] -> chunks [count t 1], `length` samples together."""
     codes = jnp.broadcast_to(codes, (request.count, codes.shape[1]))
-    frames = partial(model.apply, variables, method="frames")
     constant = {}
     if speaks:
         constant["speaker"] = jnp.arange(request.count) % model.decoder.global_condition
@@ -130,5 +134,5 @@ def decode(
         temperature=request.temperature,
         chunk=request.chunk,
         constant=constant,
-        condition=Upsampled(codes, frames),
+        condition=Upsampled(codes, model, variables, "frames"),
     )

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from zoo.distributions import Gaussian
 from zoo.errors import BadInput
@@ -99,15 +100,18 @@ class Distillation:
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of the source vocoded in parallel, every voice from its own noise."""
-        make = partial(jax.jit(partial(self._make, request)), variables)
+        chance = np.uint32(request.seed % 2**32), request.temperature
+        make = partial(self._make, request.count, variables, *chance)
         before = -(-self.student.receptive_field // self.spec.hop) + MARGIN
         return mel_windows.vocoded(make, request, self.spec, before=before, after=MARGIN)
 
+    @partial(jax.jit, static_argnums=(0, 1))
     def _make(
-        self, request: Request, variables: Variables, frames: jax.Array, first: jax.Array
-    ) -> jax.Array:
-        hop, count = self.spec.hop, request.count
-        noise = mel_windows.noise(request.seed, count, first * hop, frames.shape[1] * hop, 1)
+        self, count: int, variables: Variables, seed: jax.Array, temperature: jax.Array,
+        frames: jax.Array, first: jax.Array,
+    ) -> jax.Array:  # fmt: skip
+        hop = self.spec.hop
+        noise = mel_windows.noise(seed, count, first * hop, frames.shape[1] * hop, 1)
         told = self._told(variables, frames)
         told = jnp.broadcast_to(told, (count, *told.shape[1:]))
-        return self.student.apply(variables.of("student"), noise * request.temperature, told)[0]
+        return self.student.apply(variables.of("student"), noise * temperature, told)[0]

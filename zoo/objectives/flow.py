@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from zoo.errors import BadInput
 from zoo.objectives import mel_windows, one_network
@@ -96,17 +97,20 @@ class Flow:
         The noise has the standard deviation sigma * temperature: papers' sigma at inference (0.6)
         is a temperature of 0.6 / sigma.
         """
-        make = partial(jax.jit(partial(self._make, request)), variables)
+        chance = np.uint32(request.seed % 2**32), self.sigma * request.temperature
+        make = partial(self._make, request.count, variables, *chance)
         before, after = self.model.frames_before, self.model.frames_after
         return mel_windows.vocoded(make, request, self.spec, before=before, after=after)
 
+    @partial(jax.jit, static_argnums=(0, 1))
     def _make(
-        self, request: Request, variables: Variables, frames: jax.Array, first: jax.Array
-    ) -> jax.Array:
-        group, count = self.model.group, request.count
+        self, count: int, variables: Variables, seed: jax.Array, scale: jax.Array,
+        frames: jax.Array, first: jax.Array,
+    ) -> jax.Array:  # fmt: skip
+        group = self.model.group
         steps = self.spec.hop // group  # groups of samples in a frame
         length = frames.shape[1] * steps
-        z = mel_windows.noise(request.seed, count, first * steps, length, group)
+        z = mel_windows.noise(seed, count, first * steps, length, group)
         frames = jnp.broadcast_to(frames, (count, *frames.shape[1:]))
-        z = z * (self.sigma * request.temperature)
+        z = z * scale
         return self.model.apply(variables.of("model"), z, frames, method="inverse")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -94,8 +93,7 @@ class Autoregressive:
             raise BadInput("a model that follows a source takes no prompt; leave one of them out")
         features = self.condition({self.audio: jnp.asarray(request.source)[None]})
         features = jnp.broadcast_to(features, (request.count, *features.shape[1:]))
-        upsample = partial(self.model.apply, variables.of("model"), method="upsample")
-        return Upsampled(features, upsample)
+        return Upsampled(features, self.model, variables.of("model"))
 
     def _given(self, batch: Batch) -> dict[str, jax.Array]:
         """The keyword arguments of the model that come from the batch."""

@@ -38,15 +38,20 @@ def vocoded(
     # Longer windows waste less on the overlap: at most a third of the work.
     step = max(request.chunk // hop, 2 * (before + after), 1)
     size = min(step + before + after, frames)
-    features = jax.jit(partial(mel.log_mel, spec=bare))
     for first in range(0, wanted, step):
         begin = min(max(first - before, 0), frames - size)
         piece = audio[None, begin * hop : (begin + size - 1) * hop + spec.n_fft]
-        made = np.asarray(make(features(piece)[..., 0], jnp.asarray(begin, jnp.uint32)))
+        made = np.asarray(make(_features(piece, bare), jnp.asarray(begin, jnp.uint32)))
         stop = min((first + step) * hop, length)
         made = np.clip(made[:, (first - begin) * hop : stop - begin * hop], -1, 1)
         for start in range(0, made.shape[1], request.chunk):
             yield made[:, start : start + request.chunk]
+
+
+@partial(jax.jit, static_argnames="spec")
+def _features(audio: jax.Array, spec: mel.MelSpec) -> jax.Array:
+    """Log mel spectrogram of mono audio [1 T 1] -> [1 F M]."""
+    return mel.log_mel(audio, spec)[..., 0]
 
 
 def padded(audio: np.ndarray, length: int, spec: mel.MelSpec) -> np.ndarray:
@@ -56,14 +61,14 @@ def padded(audio: np.ndarray, length: int, spec: mel.MelSpec) -> np.ndarray:
     return np.pad(audio, ((before, after), (0, 0)), mode=spec.pad_mode)
 
 
-def noise(seed: int, count: int, first: jax.Array, length: int, numbers: int) -> jax.Array:
+def noise(seed: jax.Array, count: int, first: jax.Array, length: int, numbers: int) -> jax.Array:
     """White Gaussian noise [count length numbers] for the steps first, first + 1, ...
 
     It depends on (seed, voice, index of the step) alone, so windows may overlap.
     """
 
     def one(voice: jax.Array, index: jax.Array) -> jax.Array:
-        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed % 2**32), voice), index)
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), voice), index)
         return jax.random.normal(key, (numbers,))
 
     indices = first + jnp.arange(length, dtype=jnp.uint32)

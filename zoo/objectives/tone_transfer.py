@@ -105,13 +105,10 @@ def follow(
 def loudness_of(model: nn.Module, variables: Any, source: np.ndarray) -> np.ndarray:
     """Loudness in dB [F] of a signal [T], block by block."""
     frames, hop = len(source) // model.hop, model.hop
-    run = jax.jit(lambda x: model.apply(variables, x, method="loudness")[:, :BLOCK])
     size = BLOCK * hop + model.n_fft
     padded = np.pad(source, (0, size))
-    parts = [
-        np.asarray(run(padded[None, start * hop : start * hop + size, None]))[0, :, 0]
-        for start in range(0, frames, BLOCK)
-    ]
+    pieces = (padded[None, start * hop :][:, :size, None] for start in range(0, frames, BLOCK))
+    parts = [np.asarray(_loudness(model, variables, piece))[0, :, 0] for piece in pieces]
     return np.concatenate(parts)[:frames]
 
 
@@ -145,14 +142,13 @@ def decode(
     pitch, level = (np.pad(x, (0, frames - len(x)), "edge") for x in (f0, loudness))
     audio = np.pad(source, (0, frames * model.hop - len(source)))
     voices = 1 if classes is None else len(classes)
-    run = jax.jit(partial(model.apply, method="raw"))
     total: np.ndarray | None = None
     for weight, start in zip(framing.crossfade_windows(count, size, hop), range(0, frames, hop)):
         span = slice(start, start + size)
         piece = audio[start * model.hop : (start + size) * model.hop]
         inputs = [np.tile(x[None, :, None].astype(np.float32), (voices, 1, 1))
                   for x in (pitch[span], level[span], piece)]  # fmt: skip
-        raw = np.asarray(run(variables, *inputs, classes))
+        raw = np.asarray(_raw(model, variables, *inputs, classes))
         if total is None:
             total = np.zeros((voices, frames, raw.shape[2]), np.float32)
         total[:, span] += weight[:, None] * raw
@@ -167,18 +163,29 @@ def dry(
     padded = -(-frames // BLOCK) * BLOCK
     raw = np.pad(raw, ((0, 0), (1, padded - frames + 1), (0, 0)), "edge")
     pitch = np.pad(f0, (1, padded - frames + 1), "edge")
-    run = jax.jit(partial(_block, model, voices))
     phase, seed = 0.0, np.uint32(seed % 2**32)
     for start in range(0, padded, BLOCK):
         span = slice(start, start + BLOCK + 2)
         hertz = pitch[span]
         now = jnp.float32(phase % 1.0)
-        yield np.asarray(run(raw[:, span], np.float32(hertz)[None, :, None], now, start, seed))
+        given = raw[:, span], np.float32(hertz)[None, :, None]
+        yield np.asarray(_block(model, voices, *given, now, start, seed))
         inner, ahead = hertz[1:-1], hertz[2:]
         steps = model.hop * inner + (ahead - inner) * (model.hop - 1) / 2
         phase += float(steps.sum()) / model.sample_rate
 
 
+@partial(jax.jit, static_argnums=0)
+def _loudness(model: nn.Module, variables: Any, audio: jax.Array) -> jax.Array:
+    return model.apply(variables, audio, method="loudness")[:, :BLOCK]
+
+
+@partial(jax.jit, static_argnums=0)
+def _raw(model: nn.Module, variables: Any, *inputs: jax.Array | None) -> jax.Array:
+    return model.apply(variables, *inputs, method="raw")
+
+
+@partial(jax.jit, static_argnums=(0, 1))
 def _block(
     model: nn.Module,
     voices: int,

@@ -66,10 +66,12 @@ def _compass(*versions: Notes) -> tuple[int, int]:
     return (int(pitches.min()) - 2, int(pitches.max()) + 2) if len(pitches) else (48, 84)
 
 
-def write_page(path: str | Path, sound: str | Path, notes: Notes, seconds: float) -> Path:
+def write_page(
+    path: str | Path, sound: str | Path, notes: Notes, seconds: float, *, picture: bool = True
+) -> Path:
     """One HTML file without anything from elsewhere: player, piano roll, and the notes to hear.
 
-    A large recording is linked where it lies.
+    A large recording is linked where it lies. picture: whether roll.png stands beside the page.
     """
     sound = Path(sound).expanduser()
     rows = np.stack(
@@ -78,7 +80,11 @@ def write_page(path: str | Path, sound: str | Path, notes: Notes, seconds: float
     low, high = _compass(notes)
     data = {"notes": rows.tolist(), "low": low, "high": high, "seconds": seconds}
     address = html.embedded(sound) or sound.resolve().as_uri()
-    return html.write(path, PAGE, sound.stem, address, data)
+    page = PAGE if picture else PAGE.replace(LINK, "")
+    return html.write(path, page, sound.stem, address, data)
+
+
+LINK = ' · <a href="roll.png">all of it</a>'
 
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{{title}}</title>

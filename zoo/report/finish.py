@@ -20,7 +20,7 @@ def finish(directory: Path, config: str | None = None) -> None:
     """
     found = trained.load(directory, config=config)
     split = results.held_out(found.experiment.data.source)
-    report = results.evaluate(found, split)
+    report = results.evaluate(found, split, wait=True)
     if jax.process_index():
         return
     if split != "test":

@@ -14,7 +14,7 @@ from zoo.experiment import Config
 from zoo.report import facts, flops, stored
 from zoo.report.stored import Measured
 from zoo.report.tables import short
-from zoo.runs import contract, inference
+from zoo.runs import contract, estimate, inference
 
 NETWORKS = ("model", "features", "generator", "student", "objective")
 SHOWN = 4  # numbers of one config in the list; its file has them all
@@ -72,8 +72,10 @@ def info(config: Config, arguments: dict[str, Any]) -> str:
     """Title, arguments, parameter table, receptive field and cost of a config."""
     experiment = config.experiment(**arguments)
     contract.check(config.name, experiment)
-    spec = experiment.data.spec(1)
-    variables = jax.eval_shape(experiment.objective.init, jax.random.key(0), spec)
+    estimate.check_batch(config, arguments, experiment)
+    with estimate.bounded(config, arguments):
+        spec = experiment.data.spec(1)
+        variables = jax.eval_shape(experiment.objective.init, jax.random.key(0), spec)
     source = experiment.data.source.info
     lines = [f"{config.name}: {config.title}", f"file: {config.path}"]
     lines.append("arguments: " + " ".join(f"{k}={v}" for k, v in arguments.items()))

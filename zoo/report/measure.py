@@ -15,9 +15,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo import catalog
+from zoo import catalog, writing
 from zoo import experiment as experiments
-from zoo.cli import command_line
+from zoo.cli import command_line, endings
 from zoo.errors import BadInput
 from zoo.experiment import Config
 from zoo.report import facts, results, tables
@@ -41,9 +41,15 @@ def measure(
         raise BadInput(f"--minutes {minutes:g}: give each system some time, for instance 5")
     if others := [name for name in names if not name.endswith(EMBEDDED)]:
         raise BadInput(f"{others[0]} is not on the embedded data: name ...{EMBEDDED}, or none")
+    chosen = in_order([experiments.find(name) for name in names or embedded()])
+    with writing.held(directory):
+        return rows(chosen, minutes, directory, folder)
+
+
+def rows(chosen: Sequence[Config], minutes: float, directory: Path, folder: Path) -> int:
+    """A row for each config; returns the number of those that failed."""
     root, failed = tables.clone(), []
     shipped = folder.resolve() == catalog.results_folder().resolve()
-    chosen = in_order([experiments.find(name) for name in names or embedded()])
     for number, config in enumerate(chosen, 1):
         print(f"[{number} of {len(chosen)}] {config.name}", flush=True)
         if not row(config, minutes, directory, root, folder):
@@ -128,11 +134,18 @@ def command(root: Path, script: str, *words: Any) -> bool:
     """Runs one of the entry scripts as a user would; false where it fails.
 
     Ctrl-C reaches the script, which saves; this process waits for it and raises KeyboardInterrupt.
+    SIGTERM is passed on to it, and when this process is killed the script stops as by SIGTERM.
     """
     former = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         line = [sys.executable, str(root / script), *map(str, words)]
-        code = subprocess.run(line, check=False).returncode
+        child = subprocess.Popen(line, env=endings.for_a_child())
+        try:
+            code = child.wait()
+        except BaseException:
+            child.terminate()
+            child.wait()
+            raise
     finally:
         signal.signal(signal.SIGINT, former)
     if code in (command_line.INTERRUPTED, -signal.SIGINT):  # the latter while it was starting

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from zoo import durable
+from zoo import writing
 from zoo.pages import charts
 from zoo.pages.html import data_uri
 from zoo.pages.markup import (
@@ -57,7 +57,8 @@ def write(directory: Path) -> Path:
         f"{''.join(parts)}</main><script>{SCRIPT}</script></body></html>\n"
     )
     path = run.directory / "report.html"
-    durable.write(path, page)
+    with writing.held(path, wait=True):
+        writing.text(path, page)
     return path
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import escapes
+from zoo import escapes, writing
 from zoo.errors import BadInput
 
 RANGE = 70  # dB below the mixture's loudest point that are drawn
@@ -24,8 +24,8 @@ def draw(directory: Path, path: Path) -> Path:
     stems = sorted(p for p in songs[0].glob("*.wav") if len(p.suffixes) == 1)
     stems.sort(key=lambda p: p.stem != "mixture")
     figure = spectrograms(stems)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    with writing.held(path), writing.replacing(path) as (part,):
+        figure.savefig(part, dpi=120, format=path.suffix.lstrip(".") or "png")
     return path
 
 

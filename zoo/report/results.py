@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 import jax
 from tqdm import tqdm
 
-from zoo import durable
+from zoo import writing
 from zoo.data.records import NoSplit
 from zoo.data.source import Source
 from zoo.errors import BadInput
@@ -33,24 +35,36 @@ def evaluate(
     limit: int | None = None,
     folder: Path | None = None,
     force: bool = False,
+    *,
+    wait: bool = False,
 ) -> Report:
     """Scores a split; writes RUN/evaluation/SPLIT and `folder`/TASK/ROW.json.
 
     With a `limit` RUN/evaluation/SPLIT_first_LIMIT alone: a part's score is nowhere the whole's.
     Nor does another split's row take the place of the test split's. Raises BadInput before the
-    work where the row of another run stands there and force is not given.
+    work where the row of another run stands there and force is not given, or another process
+    scores the same, unless it is to be waited for.
     """
+    name = split if limit is None else f"{split}_first_{limit}"
+    places = [trained.directory / "evaluation" / name] if trained.directory is not None else []
+    if folder is not None and limit is None:
+        places.append(target_of(trained, folder))
+    with ExitStack() as stack:
+        if jax.process_index() == 0:
+            for place in places:
+                require_writable(place.parent)
+                stack.enter_context(writing.held(place, wait=wait))
+            if folder is not None and limit is None:
+                require_own(target_of(trained, folder), trained, force)
+        return _evaluate(trained, split, limit, places)
+
+
+def _evaluate(trained: Trained, split: str, limit: int | None, places: list[Path]) -> Report:
     source = trained.experiment.data.source
     source.prepare()
     records = source.open(split)
     if not len(records):
         raise BadInput(f"{source.info.name} has no {split} split")
-    if jax.process_index() == 0:
-        if trained.directory is not None:
-            require_writable(trained.directory / "evaluation")
-        if folder is not None and limit is None:
-            require_writable(folder / trained.config.task)
-            require_own(target_of(trained, folder), trained, force)
     predict = inference.predictor(trained.experiment.objective, trained.mesh)(trained.variables)
     began = time.perf_counter()
     with tqdm(unit="record", desc=f"{trained.config.name} on {split}", leave=False) as bar:
@@ -66,14 +80,15 @@ def evaluate(
         return report
     row = describe(trained, report, split, time.perf_counter() - began)
     written = []
-    if trained.directory is not None:
-        name = split if limit is None else f"{split}_first_{limit}"
-        save_report(report, trained.directory / "evaluation" / name)
-        written.append(trained.directory / "evaluation" / f"{name}.json")
-    if folder is not None and limit is None:
-        target = target_of(trained, folder)
-        if split == "test" or not (target.is_file() and facts.load(target).get("split") == "test"):
-            written.append(target)
+    for place in places:
+        if place.suffix == ".json":
+            taken = place.is_file() and facts.load(place).get("split") == "test"
+            if split == "test" or not taken:
+                written.append(place)
+            continue
+        with writing.whole(place) as part:
+            save_report(report, part)
+        written.append(place.with_name(f"{place.name}.json"))
     for path in written:
         write(path, row)
     if written:
@@ -166,8 +181,7 @@ def seconds_of(directory: Path | None) -> float | None:
 
 
 def write(path: Path, row: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    durable.write_json(path, row)
+    writing.text(path, json.dumps(row, indent=1, allow_nan=False) + "\n")
 
 
 def summary(report: Report, monitor: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from zoo import catalog, durable
+from zoo import catalog, writing
 from zoo.catalog import Entry, Row
 from zoo.errors import BadInput
 from zoo.pages.markup import duration
@@ -39,8 +39,8 @@ def render(root: Path | None = None, results: Path | None = None) -> list[Path]:
     """
     paths = []
     for path, text in texts(root, results).items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        durable.write(path, text)
+        with writing.held(path, wait=True):
+            writing.text(path, text)
         paths.append(path)
     return paths
 

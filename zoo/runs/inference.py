@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -17,13 +19,14 @@ HostBatch = dict[str, np.ndarray]
 def predictor(
     objective: Objective, mesh: Mesh, method: str = "predict"
 ) -> Callable[[Variables], Callable[[HostBatch], HostBatch]]:
-    """Compiles `predict` once; with variables it maps host batches [B ...] to host outputs.
+    """With variables it maps host batches [B ...] to host outputs.
 
-    method: of the objective, another with the arguments of `predict`. The batch is split over the
-    devices, padded by its first rows where they do not divide it, and every process gets the whole
-    output.
+    Compiled once per shape and process: objectives of equal fields share their programs, whoever
+    asks, and however often. method: of the objective, another with the arguments of `predict`. The
+    batch is split over the devices, padded by its first rows where they do not divide it, and every
+    process gets the whole output.
     """
-    compiled = jax.jit(getattr(objective, method), out_shardings=meshes.replicated(mesh))
+    compiled = program(objective, mesh, method)
     rng = jax.random.key(0)
 
     def bind(variables: Variables) -> Callable[[HostBatch], HostBatch]:
@@ -37,6 +40,24 @@ def predictor(
         return predict
 
     return bind
+
+
+def program(objective: Objective, mesh: Mesh, method: str) -> Callable[..., Any]:
+    """A method of an objective under `jit`, its output replicated over the mesh."""
+    try:
+        hash(objective)
+    except TypeError:  # a field of one's own, a dict for instance: one program for each such object
+        return jax.jit(getattr(objective, method), out_shardings=meshes.replicated(mesh))
+    return partial(_replicated(mesh), objective, method)
+
+
+@cache
+def _replicated(mesh: Mesh) -> Callable[..., Any]:
+    return jax.jit(_call, static_argnums=(0, 1), out_shardings=meshes.replicated(mesh))
+
+
+def _call(objective: Objective, method: str, *arguments: Any) -> Any:
+    return getattr(objective, method)(*arguments)
 
 
 def count(tree: object) -> int:

@@ -26,7 +26,15 @@ from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
-from zoo.runs import changed_arguments, contract, hooks, inference, lost_host, run_lock
+from zoo.runs import (
+    changed_arguments,
+    contract,
+    estimate,
+    hooks,
+    inference,
+    lost_host,
+    run_lock,
+)
 from zoo.runs.trained import Trained, builder, learns, load, origin_of, target
 from zoo.training import interruption, loop, once, state
 from zoo.training.log import Log
@@ -45,6 +53,7 @@ def train(
         )
     mesh = meshes.make(experiment.fsdp)
     meshes.check_batch(mesh, experiment.batch, experiment.accumulate)
+    estimate.check_training(config, arguments, experiment, builder(experiment), mesh)
     directory.mkdir(parents=True, exist_ok=True)
     # The others of a multi-host run share the directory: one of them holds it for all.
     lock = run_lock.held(directory) if jax.process_index() == 0 else nullcontext()

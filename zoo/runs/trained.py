@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
-from zoo.runs import contract
+from zoo.runs import contract, estimate
 from zoo.training import stages, state
 
 
@@ -45,6 +45,10 @@ class Trained:
 
     def fingerprint(self) -> str:
         """SHA-256 over all arrays that an output depends on, in the order of their paths."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:  # once per load: gigabytes take seconds, and files are many
         digest = hashlib.sha256()
         for leaf in jax.tree.leaves(self.variables):
             digest.update(np.ascontiguousarray(leaf).tobytes())
@@ -87,6 +91,7 @@ def untrained(config: Config, words: Sequence[str]) -> Trained:
             f"{config.name} has to be trained first: python train.py --config {config.name}, then "
             f"give --checkpoint runs/{config.name}"
         )
+    estimate.check_use(config, arguments, experiment)
     return Trained(config, arguments, experiment, Variables({}), {}, meshes.make(1), config.name)
 
 
@@ -125,7 +130,8 @@ def load(
         experiment = found.experiment(**arguments)
         # Split as in training, as far as it goes here: it may not fit on a device whole.
         mesh = mesh or meshes.make(math.gcd(experiment.fsdp, jax.device_count()))
-        at, learnt, _ = checkpoints.restore(target(experiment, mesh), chosen)
+        wanted = estimate.bounded(found, arguments)(target(experiment, mesh))
+        at, learnt, _ = checkpoints.restore(wanted, chosen)
     return Trained(
         found, arguments, experiment, learnt.ema_variables(), {"step": at}, mesh, directory.name,
         directory,

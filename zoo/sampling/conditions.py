@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -15,18 +16,21 @@ import jax.numpy as jnp
 class Upsampled:
     """A condition made as it is needed, because one frame per sample of a song fills the memory.
 
-    frames [B F ...]; upsample: some of them [B n ...] -> [B n*hop D], where a sample hears no more
-    than `reach` frames to either side of its own.
+    frames [B F ...]; the model's `method` upsamples some of them [B n ...] -> [B n*hop D], where a
+    sample depends on no more than `reach` frames to either side of its own.
     """
 
     frames: jax.Array
-    upsample: Callable[[jax.Array], jax.Array]
+    model: nn.Module
+    variables: Any
+    method: str = "upsample"
     reach: int = 2
 
     @cached_property
     def hop(self) -> int:
         """Samples that a frame becomes."""
-        return jax.eval_shape(self.upsample, self.frames[:, :1]).shape[1]
+        upsample = partial(self.model.apply, self.variables, method=self.method)
+        return jax.eval_shape(upsample, self.frames[:, :1]).shape[1]
 
     @property
     def length(self) -> int:
@@ -38,16 +42,24 @@ class Upsampled:
         count = self.frames.shape[1]
         heard = min(-(-size // self.hop) + 1 + 2 * self.reach, count)
 
-        @jax.jit
-        def cut(frames: jax.Array, begin: jax.Array, first: jax.Array) -> jax.Array:
-            some = jax.lax.dynamic_slice_in_dim(frames, begin, heard, axis=1)
-            return _block_at(_with_spare_block(self.upsample(some), size), first, size)
-
         def block(first: int) -> jax.Array:
             begin = min(max(first // self.hop - self.reach, 0), count - heard)
-            return cut(self.frames, begin, first - begin * self.hop)
+            first -= begin * self.hop
+            static = self.model, self.method, heard, size
+            return _upsampled(*static, self.variables, self.frames, begin, first)
 
         return block
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _upsampled(
+    model: nn.Module, method: str, count: int, size: int,
+    variables: Any, frames: jax.Array, begin: jax.Array, first: jax.Array,
+) -> jax.Array:  # fmt: skip
+    """Samples first ... first + size - 1 [B size D] of what `count` frames from `begin` become."""
+    some = jax.lax.dynamic_slice_in_dim(frames, begin, count, axis=1)
+    made = model.apply(variables, some, method=method)
+    return _block_at(_with_spare_block(made, size), first, size)
 
 
 def blocks(condition: Any, size: int) -> Callable[[int], Any]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import inspect
 import json
-import os
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,26 +17,33 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from zoo import durable, escapes
+from zoo import escapes, writing
 from zoo.audio import audio_files
+from zoo.audio.audio_writing import require_room
 from zoo.audio.probing import probe
-from zoo.audio.streaming import stream_to_wav
+from zoo.audio.streaming import stream
 from zoo.data.source import Info
 from zoo.errors import BadInput
+from zoo.evaluation.base import Predict
 from zoo.evaluation.separation import Separation
 from zoo.objectives.base import Request
 from zoo.runs import inference
 from zoo.runs.trained import Trained
+from zoo.songs.output_names import named
 from zoo.songs.stem_files import refuse_overwrite, separate_file
 
-LONGEST = (2**32 - 4096) // 2  # samples of 16 bits: a WAV file counts its bytes in 32 bits
 SHORTEST = 0.1  # seconds of which tags, notes or a pitch may be told; less is a click
 CHUNK = 16_384  # samples handed out at a time: how far Ctrl-C can lag behind
 SONG = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of song [{elapsed}<{remaining}]"
 
 
-def predict(trained: Trained, inputs: Sequence[str], out: Path, *, force: bool) -> int:
-    """Tags, notes, ... of every file into `out`/FILE; 2 where a file had to be rejected."""
+def predict(
+    trained: Trained, inputs: Sequence[str], out: Path, *, force: bool, figures: bool = False
+) -> int:
+    """Tags, notes, ... of every file into `out`/FILE; 2 where a file had to be rejected.
+
+    figures: pictures, too, which for short files take most of the time.
+    """
     evaluation, objective = trained.experiment.evaluation, trained.experiment.objective
     if not hasattr(evaluation, "predict_file"):
         if isinstance(evaluation, Separation) or hasattr(objective, "generate"):
@@ -48,14 +54,49 @@ def predict(trained: Trained, inputs: Sequence[str], out: Path, *, force: bool) 
             "file: see zoo.evaluation.tagging for one; without --input the data set is scored"
         )
     run = inference.predictor(objective, trained.mesh)(trained.variables)
-    info = trained.experiment.data.source.info
+    info, files = trained.experiment.data.source.info, named(audio_files.find(inputs))
+
+    def check(path: Path) -> None:
+        long_enough(path, info.sample_rate, SHORTEST)
+        writing.refuse(out / files[path], force)
+
+    makers = writers(evaluation, run, files, info, figures, check)
 
     def one(path: Path, name: str) -> str:
-        long_enough(path, info.sample_rate, SHORTEST)
-        with whole_or_absent(fresh(out / name, force)) as folder:
-            return evaluation.predict_file(run, path, folder, info)
+        make, place = next(makers), out / name
+        with writing.folder(place, partial(writing.refuse, place, force)) as folder:
+            return make(folder).replace(str(folder), str(place))
 
-    return for_each(inputs, out, one)
+    return each(files, out, one)
+
+
+def writers(
+    evaluation: Any, run: Predict, files: Iterable[Path], info: Info, figures: bool,
+    check: Callable[[Path], None],
+) -> Iterator[Callable[[Path], str]]:  # fmt: skip
+    """For each file what writes its predictions into a folder and says so; it may raise BadInput.
+
+    Where the evaluation has `predict_files` and `write_file`, short files share batches.
+    """
+    if hasattr(evaluation, "predict_files"):
+        for path, found in zip(files, evaluation.predict_files(run, files, info, check)):
+            yield partial(written, evaluation, found, path, figures)
+        return
+    asked = {"figures": figures}
+    if "figures" not in inspect.signature(evaluation.predict_file).parameters:
+        asked = {}  # an evaluation of one's own draws what it likes
+
+    def alone(path: Path, folder: Path) -> str:
+        check(path)
+        return evaluation.predict_file(run, path, folder, info, **asked)
+
+    yield from (partial(alone, path) for path in files)
+
+
+def written(evaluation: Any, found: Any, path: Path, figures: bool, folder: Path) -> str:
+    if isinstance(found, BadInput):
+        raise found
+    return evaluation.write_file(found, path, folder, figures=figures)
 
 
 def sound(trained: Trained, options: argparse.Namespace) -> int:
@@ -87,8 +128,13 @@ def sound(trained: Trained, options: argparse.Namespace) -> int:
 
 def for_each(inputs: Sequence[str], out: Path, act: Callable[[Path, str], str]) -> int:
     """One line per file; those that cannot be used are named with their reason."""
+    return each(named(audio_files.find(inputs)), out, act)
+
+
+def each(files: Mapping[Path, str], out: Path, act: Callable[[Path, str], str]) -> int:
+    """As `for_each`, of files and the names of their outputs."""
     rejected = 0
-    for path, name in named(audio_files.find(inputs)).items():
+    for path, name in files.items():
         try:
             print(escapes.line(act(path, name)), flush=True)
         except BadInput as error:
@@ -99,27 +145,6 @@ def for_each(inputs: Sequence[str], out: Path, act: Callable[[Path, str], str]) 
             with contextlib.suppress(OSError):
                 (out / name).rmdir()  # nothing came of it; a folder that holds something stays
     return 2 if rejected else 0
-
-
-def named(paths: Sequence[Path]) -> dict[Path, str]:
-    """What the output of each file is called: its stem, or more of its path where two share it."""
-    root = Path(os.path.commonpath([path.absolute().parent for path in paths]))
-    below = {path: path.absolute().relative_to(root) for path in paths}
-    stems = {path: path.name if path.stem in (".", "..") else path.stem for path in paths}
-    names = {path: escapes.file_name(stem) for path, stem in stems.items()}
-    for longer in (
-        lambda path: str(safe(below[path].with_suffix(""))),
-        lambda path: str(safe(below[path])),
-        lambda path: f"{safe(below[path])}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}",
-    ):
-        often = Counter(names.values())
-        names = {path: longer(path) if often[name] > 1 else name for path, name in names.items()}
-    return names
-
-
-def safe(path: Path) -> Path:
-    """A relative path of which every part is a name on any system, with room for endings."""
-    return Path(*map(escapes.file_name, path.parts))
 
 
 def long_enough(path: Path, rate: int, least: float = 0.0) -> None:
@@ -164,26 +189,44 @@ def generate(
     """Audio from the model, streamed to files with their JSON beside them."""
     info = trained.experiment.data.source.info
     rate, request = info.sample_rate, requested(options, path, info)
-    names = [f"{stem}.wav"] if options.num == 1 else [f"{stem}_{i}.wav" for i in range(options.num)]
+    several = options.num > 1
+    names = [f"{stem}_{i}.wav" for i in range(options.num)] if several else [f"{stem}.wav"]
     files = [options.out / name for name in names]
-    refuse_overwrite(files, options.force)
     for heard in filter(None, (path, options.prompt)):
         if any(file.exists() and file.samefile(Path(heard).expanduser()) for file in files):
             raise BadInput(
                 f"{heard} would be overwritten with what it becomes: choose another --out"
             )
-    chunks = trained.experiment.objective.generate(trained.variables, request)
-    written = stream_to_wav(chunks, files, rate, length=request.length)
-    if not written:
-        raise KeyboardInterrupt
-    made = {"request": described(request, path, options.prompt), **provenance(trained)}
-    for voice, file in enumerate(files):
-        facts = {"file": file.name, "voice": voice, "samples": written, "sample_rate": rate}
-        facts |= {"sha256": sha256(file), **made}
-        write_facts(file.with_name(f"{file.stem}.json"), facts)
+    require_room(options.out, request.length * 2 * info.channels * options.num)
+    with writing.held(options.out / f"{stem}_N.wav" if several else files[0], files):
+        refuse_overwrite(files, options.force)
+        chunks = trained.experiment.objective.generate(trained.variables, request)
+        about = {"request": described(request, path, options.prompt), **provenance(trained)}
+        written = keep(chunks, files, rate, request.length, about)
     if written < request.length:
         raise KeyboardInterrupt  # the files are in order; those that would follow are not made
     return f"{written / rate:.2f} s x {options.num} at {rate} Hz in {', '.join(map(str, files))}"
+
+
+def keep(
+    chunks: Iterable[np.ndarray], files: Sequence[Path], rate: int, length: int,
+    about: dict[str, Any],
+) -> int:  # fmt: skip
+    """Streams chunks into one file per voice, each with its JSON -> samples written to each.
+
+    Until all is whole the files have names of our own, so that a hash is that of what was written.
+    """
+    notes = [file.with_name(f"{file.stem}.json") for file in files]
+    with writing.replacing(*notes, *files) as parts:  # a file stands when what describes it does
+        parts_of_notes, sounds = parts[: len(files)], parts[len(files) :]
+        written = stream(chunks, sounds, rate, length=length)
+        if not written:
+            raise KeyboardInterrupt
+        for voice, (file, sound, note) in enumerate(zip(files, sounds, parts_of_notes)):
+            facts = {"file": file.name, "voice": voice, "samples": written, "sample_rate": rate}
+            facts |= {"sha256": sha256(sound), **about}
+            note.write_text(json.dumps(facts, indent=1) + "\n")
+    return written
 
 
 def requested(options: argparse.Namespace, path: Path | None, info: Info) -> Request:
@@ -201,11 +244,6 @@ def requested(options: argparse.Namespace, path: Path | None, info: Info) -> Req
     length = len(source) if source is not None else round(options.seconds * rate)
     if length < 1:
         raise BadInput(f"--seconds {options.seconds} is less than a sample at {rate:,} Hz")
-    if length > LONGEST:
-        raise BadInput(
-            f"{length / rate:,.0f} s at {rate:,} Hz are more than a WAV file holds "
-            f"({LONGEST / rate / 3600:.0f} h): ask for less, or for --endless"
-        )
     return Request(
         length=length, count=options.num, seed=options.seed, temperature=options.temperature,
         prompt=prompt, source=source, chunk=CHUNK,
@@ -236,32 +274,6 @@ def provenance(trained: Trained) -> dict[str, Any]:
 def say_notes(report: audio_files.Report) -> None:
     if report.notes:
         print(report, file=sys.stderr)
-
-
-def fresh(folder: Path, force: bool) -> Path:
-    """A folder for results, refused where it holds any already."""
-    if folder.exists() and any(folder.iterdir()) and not force:
-        raise BadInput(f"{folder} exists: choose another --out, or --force to overwrite")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@contextlib.contextmanager
-def whole_or_absent(folder: Path) -> Iterator[Path]:
-    """A folder for results; where making them fails, what is new goes and what was there stays."""
-    before = set(folder.iterdir())
-    try:
-        yield folder
-    except BaseException as error:
-        for path in set(folder.iterdir()) - before:
-            path.unlink()
-        if isinstance(error, OSError) and error.errno and not error.filename:
-            error.filename = str(folder)  # a full disk does not say where it is
-        raise
-
-
-def write_facts(path: Path, facts: dict[str, Any]) -> None:
-    durable.write(path, json.dumps(facts, indent=1) + "\n")
 
 
 def sha256(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,8 +11,9 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from zoo import durable, escapes
-from zoo.audio.audio_writing import room_for
+from zoo import escapes, writing
+from zoo.audio import wav_files
+from zoo.audio.audio_writing import Sink, require_room
 from zoo.audio.blocks import Song, open_song, read_blocks, reblock
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict, Progress
@@ -45,46 +45,43 @@ def separate_file(
 
     Returns what info.json holds: rate, length, peak and RMS (dB) per stem, and `null_db`, the level
     of mix minus all stems relative to the mix. Constant memory whatever the length. progress:
-    (samples done, samples in all). raises BadInput where a file exists already, unless `force`.
+    (samples done, samples in all). All files appear together once they are whole. raises BadInput
+    where one exists already, unless `force`, or another process separates into the folder.
     """
     song, heard = as_stereo(open_song(path), how)
     chosen = _chosen(stems, how)
     ending, container, subtype = FORMATS[form] if form in FORMATS else _refuse_format(form)
-    files = {name: Path(folder) / f"{escapes.file_name(name)}{ending}" for name in chosen}
-    refuse_overwrite([*files.values(), Path(folder) / "info.json"], force)
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    meter = _Meter(how.stems)
-    partial = {name: file.with_name(file.name + ".partial") for name, file in files.items()}
-    with ExitStack() as stack:
-        for file in partial.values():
-            stack.callback(file.unlink, missing_ok=True)
-        sinks = {
-            name: stack.enter_context(_writer(file, song, container, subtype))
-            for name, file in partial.items()
-        }
-        mix = reblock(read_blocks(song), 16_384)
-        for block in separate(predict, lambda: read_blocks(song), song.rate, how):
-            meter.add(next(mix), block)
-            for name, sink in sinks.items():
-                with room_for(files[name]):
+    folder, files = Path(folder), {name: f"{escapes.file_name(name)}{ending}" for name in chosen}
+    if container == "WAV":
+        size = wav_files.size_of(song.rate, song.channels, subtype, song.length)
+        require_room(folder, size * len(files))
+    meter, made = _Meter(how.stems), (song.rate, song.channels, container, subtype)
+
+    def check() -> None:
+        refuse_overwrite([folder / name for name in (*files.values(), "info.json")], force)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with writing.folder(folder, check) as part:
+        with ExitStack() as stack:
+            sinks = [stack.enter_context(Sink(part / file, *made)) for file in files.values()]
+            mix = reblock(read_blocks(song), 16_384)
+            for block in separate(predict, lambda: read_blocks(song), song.rate, how):
+                meter.add(next(mix), block)
+                for name, sink in zip(files, sinks):
                     sink.write(block[how.stems.index(name)])
-            if progress:
-                progress(meter.length, song.length)
-        for name, sink in sinks.items():
-            with room_for(files[name]):
-                sink.close()
-            partial[name].replace(files[name])
-    facts = {
-        "input": song.path.name,
-        "rate": song.rate,
-        "channels": song.channels,
-        "channels_of_input": heard,
-        "length": meter.length,
-        "files": {name: file.name for name, file in files.items()},
-        **meter.summary(),
-        **(about or {}),
-    }
-    durable.write(Path(folder) / "info.json", json.dumps(facts, indent=2) + "\n")
+                if progress:
+                    progress(meter.length, song.length)
+        facts = {
+            "input": song.path.name,
+            "rate": song.rate,
+            "channels": song.channels,
+            "channels_of_input": heard,
+            "length": meter.length,
+            "files": files,
+            **meter.summary(),
+            **(about or {}),
+        }
+        writing.facts(part / "info.json", facts)
     return facts
 
 
@@ -130,15 +127,6 @@ class _Meter:
             "rms_db": {name: round(float(db), 2) for name, db in zip(self.stems, level)},
             "null_db": round(float(level[-1] - level[-2]), 2),
         }
-
-
-def _writer(path: Path, song: Song, container: str, subtype: str):
-    import soundfile
-
-    with room_for(path):
-        return soundfile.SoundFile(
-            str(path), "w", song.rate, song.channels, format=container, subtype=subtype
-        )
 
 
 def _chosen(stems: Sequence[str] | None, how: Separator) -> Sequence[str]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from zoo import durable, escapes
 from zoo.audio.audio_files import SILENCE
-from zoo.audio.blocks import Blocks, open_song, read_blocks, remix, resample
+from zoo.audio.blocks import Blocks, Song, open_song, read_blocks, remix, resample
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, in_batches
+from zoo.evaluation.base import Batch, Predict, in_batches, paired
 from zoo.songs.segments import Segments, read_windows
 
 
@@ -68,40 +68,104 @@ def tags_over_time(
 
     Raises BadInput for a song without samples, or of silence, for which a model has tags too.
     """
-    labels = tuple(labels)
-    cut = Segments(how.samples, hop=how.hop, window="fade")
-    heard, loudest = 0, 0.0
+    ear = Ear(how)
+    for output in in_batches(predict, ear.segments(blocks, rate), how.batch):
+        ear.rows.append(output["prediction"])
+    return ear.taggram(labels)
 
-    def counted() -> Iterator[np.ndarray]:
-        nonlocal heard, loudest
-        for block in remix(resample(blocks, rate, how.rate), how.channels):
-            heard += len(block)
-            loudest = max(loudest, float(np.abs(block).max(initial=0.0)))
-            yield block
 
-    def segments() -> Iterator[Batch]:
-        for index, (window, fresh) in enumerate(read_windows(counted(), cut, how.channels)):
+@dataclass
+class Ear:
+    """One song on its way through a tagger: what was read of it, and the scores so far."""
+
+    how: Listener
+    heard: int = 0
+    loudest: float = 0.0
+    rows: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def cut(self) -> Segments:
+        return Segments(self.how.samples, hop=self.how.hop, window="fade")
+
+    def segments(self, blocks: Blocks, rate: int) -> Iterator[Batch]:
+        """What the model reads of a song [n C] at `rate` Hz, one by one."""
+        cut, how = self.cut, self.how
+        windows = read_windows(self._counted(blocks, rate), cut, how.channels)
+        for index, (window, fresh) in enumerate(windows):
             if not index or 2 * fresh >= min(how.samples, 2 * cut.step):
                 yield {how.key: window}
 
-    rows = [output["prediction"] for output in in_batches(predict, segments(), how.batch)]
-    if not rows:
-        raise BadInput("the song holds no samples: export or download it anew.")
-    if loudest < SILENCE:
-        raise BadInput("the song is silent, never above -60 dBFS: give one with sound in it.")
-    scores = np.asarray(rows, np.float32)
-    if scores.shape[1:] != (len(labels),):
-        raise BadInput(f"the model gives scores {list(scores.shape[1:])} for {len(labels)} labels.")
-    times = np.arange(len(rows)) * (cut.step / how.rate)
-    return Taggram(times, scores, labels, how.samples / how.rate, heard / how.rate)
+    def _counted(self, blocks: Blocks, rate: int) -> Iterator[np.ndarray]:
+        for block in remix(resample(blocks, rate, self.how.rate), self.how.channels):
+            self.heard += len(block)
+            self.loudest = max(self.loudest, float(np.abs(block).max(initial=0.0)))
+            yield block
+
+    def taggram(self, labels: Iterable[str]) -> Taggram:
+        """All of it. Raises BadInput where it was empty or silent, or the labels do not fit."""
+        labels, how = tuple(labels), self.how
+        if not self.rows:
+            raise BadInput("the song holds no samples: export or download it anew.")
+        if self.loudest < SILENCE:
+            raise BadInput("the song is silent, never above -60 dBFS: give one with sound in it.")
+        scores = np.asarray(self.rows, np.float32)
+        if scores.shape[1:] != (len(labels),):
+            shape = list(scores.shape[1:])
+            raise BadInput(f"the model gives scores {shape} for {len(labels)} labels.")
+        times = np.arange(len(self.rows)) * (self.cut.step / how.rate)
+        return Taggram(times, scores, labels, how.samples / how.rate, self.heard / how.rate)
 
 
 def tag_file(predict: Predict, path: str | Path, how: Listener, labels: Iterable[str]) -> Taggram:
     """As `tags_over_time`, of a wav, flac, ogg or mp3 file of any rate and channel count."""
-    song = open_song(path)
-    # Mixed down while its format is known, which decides what order surround channels have.
-    song = replace(song, channels=min(song.channels, how.channels))
+    song = as_read(path, how)
     return tags_over_time(predict, read_blocks(song), song.rate, how, labels)
+
+
+def tag_files(
+    predict: Predict,
+    paths: Iterable[Path],
+    how: Listener,
+    labels: Iterable[str],
+    check: Callable[[Path], None] = lambda path: None,
+) -> Iterator[Taggram | BadInput]:
+    """As `tag_file` of every file, in order, or why there is none; short files share batches.
+
+    check: raises BadInput for what is not to be read.
+    """
+    labels, failed = tuple(labels), {}
+    ears: list[Ear] = []
+
+    def segments() -> Iterator[tuple[int, Batch]]:
+        for number, path in enumerate(paths):
+            ears.append(Ear(how))
+            try:
+                check(path)
+                song = as_read(path, how)
+                for segment in ears[-1].segments(read_blocks(song), song.rate):
+                    yield number, segment
+            except BadInput as error:
+                failed[number] = error
+
+    def result(number: int) -> Taggram | BadInput:
+        ear, ears[number] = ears[number], Ear(how)
+        try:
+            return failed.get(number) or ear.taggram(labels)
+        except BadInput as error:
+            return error
+
+    done = 0
+    for number, output in paired(predict, segments(), how.batch):
+        yield from map(result, range(done, number))
+        done = number
+        ears[number].rows.append(output["prediction"])
+    yield from map(result, range(done, len(ears)))
+
+
+def as_read(path: str | Path, how: Listener) -> Song:
+    """Mixed down while its format is known, which decides what order surround channels have."""
+    song = open_song(path)
+    return replace(song, channels=min(song.channels, how.channels))
 
 
 def write_csv(taggram: Taggram, path: str | Path) -> None:
