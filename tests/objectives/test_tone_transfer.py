@@ -158,6 +158,6 @@ def test_register_is_learnt_and_evaluation_counts(small):
     info = experiment.find("ddsp_score_render").experiment().data.source.info
     evaluation = Resynthesised(length, 64, 2, ("f0",), heard(300.0))
     report = evaluation.run(predict, [record], info)
-    assert report.counts == {"clips": 2, "without_pitch": 0}
+    assert report.counts == {"clips": 2, "without_pitch": 0, "too_short": 0}
     assert report.metrics["f0_l1"] == 0 and report.metrics["f0_outliers"] == 0
     assert report.metrics["spectral_loss"] > 0 and report.metrics["loudness_l1"] > 0
