@@ -5,9 +5,9 @@ the multichannel Wiener filter in windows of 300 frames. Adam at 1e-3 with L2 de
 of 6 s, every source of its own song, gains of 0.25 to 1.25, swapped channels; epochs of 64 crops a
 song (344 steps), the rate times 0.3 after 80 without gain, the end after 140, at most 1,000. The
 nets of row umxl have a width of 1,024.
-Deviations: the four nets learn in one run, whose best step is that of all together, by SDR and not
-by the loss; statistics of the input are those of the first batch, not of a pass over all songs;
-songs are separated in pieces of 1,200 frames (28 s), not whole.
+Deviations: the four nets learn in one run, whose best step is that of all together; statistics of
+the input are of a pass over crops of all songs, not over whole ones; songs are separated in pieces
+of 1,200 frames (28 s), not whole.
 Audio is the reader's own download: path=FOLDER.
 """
 
@@ -109,6 +109,7 @@ def config(
         steps=steps,
         stages=reduce_on_plateau(80, 0.3, 1e-5, cooldown=10),
         early_stopping=140,
+        monitor=("loss", "min"),
         evaluate_every=EPOCH,
         evaluate_limit=14,
         save_every=EPOCH,

@@ -53,6 +53,29 @@ def test_statistics_are_those_of_the_first_batch():
     np.testing.assert_array_equal(deviations(jnp.zeros((1, 2, 3, 1))), 1)
 
 
+def test_a_pass_over_the_training_split_gives_the_statistics():
+    """Equal to scikit-learn's StandardScaler, which the authors use, over all batches."""
+    from sklearn.preprocessing import StandardScaler
+
+    from zoo.objectives.masking import Masking
+    from zoo.objectives.remix import Remix
+
+    rng = np.random.default_rng(1)
+    stems = [rng.uniform(-1, 1, (2, 100, 2, 2)).astype(np.float32) * scale for scale in (1, 3)]
+    batches = [{"stems": x, "mixture": x.sum(2)} for x in stems]
+    objective = Remix(Masking(TINY), group=2)
+    variables = jax.jit(objective.init)(jax.random.key(0), batches[0])
+    learnt = objective.initialize(variables, iter(batches)).params["model"]
+    scaler = StandardScaler()
+    for batch in batches:
+        magnitude = np.abs(TINY.spectrum(batch["mixture"])).mean(3)
+        scaler.partial_fit(magnitude.reshape(-1, 17)[:, :11])
+    for net in learnt.values():
+        np.testing.assert_allclose(net["input_mean"], -scaler.mean_, rtol=1e-5)
+        np.testing.assert_allclose(net["input_scale"], 1 / scaler.scale_, rtol=1e-5)
+    assert learnt.keys() == variables.params["model"].keys()
+
+
 def test_what_cannot_be_is_refused():
     x = jnp.zeros((1, 100, 2))
     with pytest.raises(BadInput, match="n_fft=32 has 17"):

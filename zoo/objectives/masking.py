@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from zoo.losses.waveform import l1
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Outcome, Turn, Variables
 from zoo.objectives.supervised import Supervised
+
+HostBatch = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,36 @@ class Masking:
     @property
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
+
+    @property
+    def initialize(self) -> Callable[[Variables, Iterator[HostBatch]], Variables] | None:
+        """For models that begin with statistics of the mixtures' magnitudes: the pass for them."""
+        return self._with_statistics if hasattr(self.model, "with_statistics") else None
+
+    def _with_statistics(self, variables: Variables, batches: Iterator[HostBatch]) -> Variables:
+        """Mean and deviation of every bin [N], over frames and the mean of channels, in float64."""
+        count, total, squares = 0, 0.0, 0.0
+        for batch in batches:
+            found = np.asarray(self._magnitudes(batch[self.input]), np.float64)
+            mono = found.mean((3, 4)).reshape(-1, found.shape[2])
+            count += len(mono)
+            total, squares = total + mono.sum(0), squares + np.square(mono).sum(0)
+        mean = total / count
+        deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 0))
+        learnt = self.model.with_statistics(variables.params["model"], mean, deviation)
+        return variables.replace(params={**variables.params, "model": learnt})
+
+    @partial(jax.jit, static_argnums=0)
+    def _magnitudes(self, mixture: jax.Array) -> jax.Array:
+        """The mixture [B T C] as a single source, [B F N 1 C]."""
+        return self.model.apply({}, mixture[..., None, :], method="targets")
+
+    def held_out_loss(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
+        """{'loss': [B]}, without dropout and with the running statistics."""
+        given = variables.of("model")
+        estimates = self.model.apply(given, batch[self.input], method="magnitudes")
+        targets = self.model.apply({}, batch[self.target], method="targets")
+        return {"loss": self.loss(estimates, targets)}
 
     def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         mix, rngs = batch[self.input], {"dropout": rng}

@@ -1,4 +1,4 @@
-"""Remixing: the sources of a batch change places, so that every step hears songs nobody made.
+"""Remixing: the sources of a batch change places, so that every step trains on new mixtures.
 
 Défossez et al. 2019, section on data augmentation; it needs whole batches, hence not a transform of
 examples but a stage before another objective's loss, compiled with it.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import jax
 
@@ -34,6 +35,16 @@ class Remix:
     @property
     def turns(self) -> tuple[Turn, ...]:
         return tuple(replace(turn, loss=partial(self._loss, turn)) for turn in self.objective.turns)
+
+    @property
+    def initialize(self) -> Any:
+        """The objective's pass over the training split before step 0, if it has one."""
+        return getattr(self.objective, "initialize", None)
+
+    @property
+    def held_out_loss(self) -> Any:
+        """The objective's loss of an unmixed batch, by which monitor=("loss", "min") selects."""
+        return self.objective.held_out_loss
 
     def _loss(
         self, turn: Turn, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array

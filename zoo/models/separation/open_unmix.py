@@ -5,8 +5,8 @@ Implementation for Music Source Separation", JOSS 4(41), 2019; sizes and trainin
 
 Deviations and choices:
 - The nets of all sources stand side by side and learn together, theirs in a training of each.
-- The first values of `input_mean` and `input_scale`, which are learnt, are those of the first
-  batch; theirs are of one pass over the training songs.
+- The first values of `input_mean` and `input_scale`, which are learnt, are of a pass over crops of
+  the training songs (`with_statistics`); theirs of a pass over whole songs.
 - The covariance that the Wiener filter inverts has a ridge (zoo/signal/wiener.py).
 - Moving variances of batch norm are those of the samples (biased); torch's are unbiased.
 """
@@ -19,6 +19,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from zoo.errors import BadInput
 from zoo.layers.norm import BatchNorm
@@ -84,7 +85,11 @@ class SourceNet(nn.Module):
 
 def deviations(magnitudes: jax.Array) -> jax.Array:
     """Standard deviation of each bin's mean over channels, [B F N C] -> [N], with a floor."""
-    deviation = magnitudes.mean(3).std((0, 1))
+    return floored(magnitudes.mean(3).std((0, 1)))
+
+
+def floored(deviation: jax.Array) -> jax.Array:
+    """Deviations [N] that may be divided by, same shape."""
     most = deviation.max()
     return jnp.where(most > 0, jnp.maximum(deviation, FLOOR * most), 1.0)
 
@@ -152,6 +157,14 @@ class OpenUnmix(nn.Module):
         """Magnitudes of given sources, [B T S C] -> [B F N S C]."""
         magnitude = jnp.abs(self.spectrum(stems.reshape(*stems.shape[:2], -1)))
         return magnitude.reshape(*magnitude.shape[:3], *stems.shape[2:])
+
+    def with_statistics(self, params: Any, mean: np.ndarray, deviation: np.ndarray) -> Any:
+        """The parameters, whose nets begin with statistics [N] of the training split's mixtures."""
+        first = {
+            "input_mean": jnp.asarray(-mean[: self.bins], jnp.float32),
+            "input_scale": 1 / floored(jnp.asarray(deviation[: self.bins], jnp.float32)),
+        }
+        return {name: {**net, **first} for name, net in params.items()}
 
     def _estimates(self, magnitude: jax.Array, train: bool) -> jax.Array:
         return jnp.stack([net(magnitude, train=train) for net in self.nets], 3)
