@@ -118,7 +118,7 @@ def test_every_optimiser_and_schedule_is_compared():
     """A new one needs a case here."""
     public = {n for n, f in vars(zoo).items() if callable(f) and f.__module__ == zoo.__name__}
     named = {n for n in public if not n.startswith("_")}
-    assert named == set(CASES) - {"adamw"}
+    assert named - {"pace"} == set(CASES) - {"adamw"}  # which measures one
 
 
 def test_no_warm_up_longer_than_the_training():
