@@ -131,11 +131,11 @@ def load(
         # Split as in training, as far as it goes here: it may not fit on a device whole.
         mesh = mesh or meshes.make(math.gcd(experiment.fsdp, jax.device_count()))
         wanted = estimate.bounded(found, arguments)(target(experiment, mesh))
-        at, learnt, _ = checkpoints.restore(wanted, chosen)
+        at, learnt, meta = checkpoints.restore(wanted, chosen)
+    about = {"step": at, "stage": origin_of(meta, directory).stage}
     return Trained(
-        found, arguments, experiment, learnt.ema_variables(), {"step": at}, mesh, directory.name,
-        directory,
-    )  # fmt: skip
+        found, arguments, experiment, learnt.ema_variables(), about, mesh, directory.name, directory
+    )
 
 
 def origin_of(meta: dict[str, Any], directory: Path) -> Origin:
