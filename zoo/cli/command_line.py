@@ -14,6 +14,7 @@ from zoo import machine
 from zoo.errors import BadInput
 
 BAD_INPUT = 2
+CHECKPOINT = "run directory, exported folder, or name of weights (zoo list --weights)"
 INTERRUPTED = 128 + 2  # as a shell reports SIGINT
 OF_THE_PLACE = (  # what the disk or the user's rights forbid; other OSErrors are ours to mend
     errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EISDIR, errno.ENAMETOOLONG,
@@ -122,11 +123,7 @@ def prepare_devices(distributed: bool = False) -> None:
     """Turns on the compilation cache, and joins the other hosts where asked to."""
     import jax
 
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "waveform-zoo" / "jax"
-    # XLA splits loops for the cores it may use, but does not tell its cache of them.
-    cache /= f"{machine.cores()}_cores"
-    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        jax.config.update("jax_compilation_cache_dir", str(cache))
+    keep_programs()
     if distributed:
         index = os.environ.get("JAX_PROCESS_ID")
         count = os.environ.get("JAX_NUM_PROCESSES")
@@ -139,3 +136,15 @@ def prepare_devices(distributed: bool = False) -> None:
             local_device_ids=local_devices(),
             heartbeat_timeout_seconds=30,
         )
+
+
+def keep_programs() -> None:
+    """Turns on JAX's compilation cache on disk, unless the user has chosen one."""
+    import jax
+
+    if jax.config.jax_compilation_cache_dir:
+        return
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "waveform-zoo" / "jax"
+    # XLA splits loops for the cores it may use, but does not tell its cache of them.
+    cache /= f"{machine.cores()}_cores"
+    jax.config.update("jax_compilation_cache_dir", str(cache))

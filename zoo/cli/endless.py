@@ -8,7 +8,6 @@ for sample, whatever ended it.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -39,6 +38,7 @@ from zoo.runs.trained import Trained
 from zoo.sampling import autoregressive
 from zoo.sampling.autoregressive import State
 from zoo.signal import noise
+from zoo.songs.choices import Choices
 from zoo.training import interruption
 
 Tree = Any
@@ -146,7 +146,7 @@ def record(
 
 
 def play(
-    trained: Trained, options: argparse.Namespace, facts: dict[str, Any],
+    trained: Trained, options: Choices, facts: dict[str, Any],
     stop: Callable[[], bool] | None = None,
 ) -> int:  # fmt: skip
     """What `sample.py --endless` was asked for, until a signal (or `stop`) ends it."""
@@ -184,7 +184,7 @@ def play(
     return 0
 
 
-def asked(trained: Trained, options: argparse.Namespace) -> Stream:
+def asked(trained: Trained, options: Choices) -> Stream:
     """The stream that the options describe."""
     rate = trained.experiment.data.source.info.sample_rate
     hop = getattr(getattr(trained.experiment.objective, "model", None), "hop", 1)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from zoo.audio.blocks import Blocks
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
@@ -20,9 +21,19 @@ from zoo.evaluation.base import (
     paired,
     sound,
 )
-from zoo.metrics.ranking import Ranking, rank_tags
-from zoo.pages.taggram import write_page
-from zoo.songs.taggram import Listener, tag_file, taggram_figure, write_csv, write_json
+from zoo.songs.taggram import (
+    Listener,
+    Taggram,
+    segment_by_segment,
+    tag_file,
+    taggram_figure,
+    tags_over_time,
+    write_csv,
+    write_json,
+)
+
+if TYPE_CHECKING:
+    from zoo.metrics.ranking import Ranking
 
 
 @dataclass(frozen=True)
@@ -107,14 +118,30 @@ class Tagging:
         for start in starts:
             yield audio[start : start + self.samples]
 
+    def listener(self, info: Info) -> Listener:
+        """How a song is cut for the model."""
+        return Listener(
+            self.samples, info.sample_rate, info.channels, self.hop, self.batch, self.key
+        )
+
+    def taggram(self, predict: Predict, blocks: Blocks, rate: int, info: Info) -> Taggram:
+        """Scores over time of a song in blocks [n C] at `rate` Hz."""
+        return tags_over_time(predict, blocks, rate, self.listener(info), info.labels)
+
+    def embeddings(
+        self, embed: Predict, blocks: Blocks, rate: int, info: Info
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(starts [N] s, {'embedding'} of `embed` [N D]) of the segments that are tagged."""
+        how = self.listener(info)
+        return segment_by_segment(embed, blocks, rate, how, "embedding")[:2]
+
     def predict_file(
         self, predict: Predict, path: str | Path, folder: str | Path, info: Info
     ) -> str:
         """A user's song into folder/{tags.csv, tags.json, taggram.png, page.html}; its top tags."""
-        listener = Listener(
-            self.samples, info.sample_rate, info.channels, self.hop, self.batch, self.key
-        )
-        taggram = tag_file(predict, path, listener, info.labels)
+        from zoo.pages.taggram import write_page
+
+        taggram = tag_file(predict, path, self.listener(info), info.labels)
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_csv(taggram, folder / "tags.csv")
@@ -127,6 +154,8 @@ class Tagging:
     def _report(
         self, scores: np.ndarray, tags: np.ndarray, known: np.ndarray, info: Info, segments: int
     ) -> Report:
+        from zoo.metrics.ranking import rank_tags  # scikit-learn
+
         ranking = rank_tags(tags, scores, known, info.labels)
         metrics = {"roc_auc": ranking.roc_auc, "pr_auc": ranking.average_precision}
         if known.all() and (tags.sum(1) == 1).all():  # one class each: genres, instruments

@@ -28,7 +28,7 @@ from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
-from zoo.runs import contract, hooks, inference, run_lock
+from zoo.runs import contract, hooks, inference, pairs, run_lock
 from zoo.runs.trained import Trained, builder, learns, load, target
 from zoo.training import interruption, loop, once, state
 from zoo.training.log import Log
@@ -78,6 +78,8 @@ def train(
                     hooked = hooks.connect(run, checkpoints, interrupted, log)
                     complete = fit(run, begun, at, hooked, log)
                 checkpoints.wait()
+        if complete:
+            pairs.keep_best(run, directory)
     return complete
 
 

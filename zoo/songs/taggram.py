@@ -68,6 +68,19 @@ def tags_over_time(
     Raises BadInput for a song without samples, or of silence, for which a model has tags too.
     """
     labels = tuple(labels)
+    times, scores, duration = segment_by_segment(predict, blocks, rate, how)
+    if scores.shape[1:] != (len(labels),):
+        raise BadInput(f"the model gives scores {list(scores.shape[1:])} for {len(labels)} labels.")
+    return Taggram(times, scores, labels, how.samples / how.rate, duration)
+
+
+def segment_by_segment(
+    predict: Predict, blocks: Blocks, rate: int, how: Listener, output: str = "prediction"
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """(starts of the segments [N] s, `output` of each [N ...], the song's duration in s).
+
+    Raises BadInput for a song without samples, or of silence.
+    """
     cut = Segments(how.samples, hop=how.hop, window="fade")
     heard, loudest = 0, 0.0
 
@@ -83,16 +96,13 @@ def tags_over_time(
             if not index or 2 * fresh >= min(how.samples, 2 * cut.step):
                 yield {how.key: window}
 
-    rows = [output["prediction"] for output in in_batches(predict, segments(), how.batch)]
+    rows = [found[output] for found in in_batches(predict, segments(), how.batch)]
     if not rows:
         raise BadInput("the song holds no samples: export or download it anew.")
     if loudest < SILENCE:
         raise BadInput("the song is silent, never above -60 dBFS: give one with sound in it.")
-    scores = np.asarray(rows, np.float32)
-    if scores.shape[1:] != (len(labels),):
-        raise BadInput(f"the model gives scores {list(scores.shape[1:])} for {len(labels)} labels.")
     times = np.arange(len(rows)) * (cut.step / how.rate)
-    return Taggram(times, scores, labels, how.samples / how.rate, heard / how.rate)
+    return times, np.asarray(rows, np.float32), heard / how.rate
 
 
 def tag_file(predict: Predict, path: str | Path, how: Listener, labels: Iterable[str]) -> Taggram:
