@@ -203,6 +203,21 @@ class System:
         """The tune played by the model's instrument, [T C] at `sample_rate`."""
         return self._made_of("transfer", audio, rate, asked)
 
+    def train(self, workdir: Any) -> System:
+        """Trains its config with its arguments into a run directory; the best of it.
+
+        As train.py does: the same call goes on with a run that was interrupted.
+        """
+        from pathlib import Path
+
+        from zoo.front import finding
+        from zoo.runs import train as runs
+
+        folder, found = Path(workdir).expanduser(), self.trained
+        if not runs.train(found.config, found.arguments, folder, allow_change=False, board=False):
+            raise KeyboardInterrupt
+        return finding.load(folder, config=str(found.config.path))
+
     def _taggram(self, sound: Sound) -> Any:
         sound.require(self.sample_rate)
         info = self.experiment.data.source.info
