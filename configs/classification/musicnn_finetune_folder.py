@@ -21,8 +21,7 @@ from zoo.objectives.partly_frozen import PartlyFrozen
 from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, freeze_parts, scale_learning_rate, warmup_cosine
 
-PAPER = {}
-PARAMETERS = 778_315
+ROWS = {"default": {"parameters": 778_315}}
 AGREES = {"tests/pretrained/test_musicnn_weights.py": "published weights"}
 SMOKE = {
     "timbral": 3, "temporal": 2, "middle": 4, "hidden": 5, "batch": 2, "steps": 2, "weights": "",

@@ -21,8 +21,7 @@ from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam, freeze_parts
 
-PAPER = {}
-PARAMETERS = 19_647_498
+ROWS = {"default": {"parameters": 19_647_498}}
 AGREES = {"tests/pretrained/test_spleeter_weights.py": "published weights, PyTorch twin"}
 SMOKE = {"widths": (2, 3, 4), "frames": 16, "batch": 2, "steps": 2, "weights": ""}
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo import catalog
 from zoo.errors import BadInput
 
 if TYPE_CHECKING:
@@ -63,8 +64,7 @@ def own(name: str) -> Path:
 
 def weights_folder() -> Path:
     """Where our own weights stand: beside the configs, in a clone or inside the package."""
-    root = Path(__file__).parents[2]
-    return root / "weights" if (root / "configs").is_dir() else root / "zoo" / "weights"
+    return catalog.folder().parent / "weights"
 
 
 def own_names() -> list[str]:
@@ -144,7 +144,7 @@ def create(config: str, arguments: dict[str, Any]) -> System:
     from zoo.front.system import System
 
     found = experiments.find(config)
-    values = experiments.parse(found, words_of(arguments))
+    values = found.parse(words_of(arguments))
     experiment = found.experiment(**values)
     return System(found.name, partial(_fresh, found, values, experiment))
 
@@ -163,7 +163,7 @@ def _fresh(config: Any, arguments: dict[str, Any], experiment: Any) -> Trained:
 
 def words_of(arguments: dict[str, Any]) -> list[str]:
     """Python values as the command line's name=value words, so that both are checked alike."""
-    from zoo.experiment import written
+    from zoo.arguments import written
 
     return [f"{name}={written(value)}" for name, value in arguments.items()]
 
@@ -174,9 +174,7 @@ def names(task: str | None = None, *, weights: bool = False) -> list[str]:
         from zoo.pretrained import index
 
         return [*own_names(), *sorted(index.weights())]
-    from zoo import experiment as experiments
-
-    if task not in (None, *experiments.TASKS):
-        raise BadInput(f"task={task!r}: choose {', '.join(experiments.TASKS)}")
-    found = experiments.names().items()
+    if task not in (None, *catalog.TASKS):
+        raise BadInput(f"task={task!r}: choose {', '.join(catalog.TASKS)}")
+    found = catalog.names().items()
     return [name for name, path in found if task in (None, path.parent.name)]

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jax
 from jax import export
 
 from zoo import mesh as meshes
+from zoo.catalog import Entry, Row
 from zoo.checkpoints.checksums import by_path
 from zoo.data.pipeline import Data
 from zoo.data.source import Example, Info
@@ -193,8 +195,7 @@ def trained_of(folder: Path, facts: dict[str, Any]) -> Trained:
     experiment = Experiment(Data(Described(info), ()), objective, {}, evaluation, 1, 0)
     held = {k: jax.numpy.asarray(v) for k, v in pairs.arrays(folder).items()}
     meta = {"step": facts.get("step"), "licence": facts["licence"], "scores": facts["scores"]}
-    module = Untitled(str(facts.get("title", "")))
-    config = Config(facts["config"], folder, "own", module)
+    config = described(facts, folder)
     name = str(facts.get("name") or folder.name)
     variables = Variables({"program": held})
     return Trained(
@@ -202,8 +203,9 @@ def trained_of(folder: Path, facts: dict[str, Any]) -> Trained:
     )
 
 
-class Untitled:
-    """What stands for the config module that an exported program does without."""
-
-    def __init__(self, title: str) -> None:
-        self.__doc__ = title or "an exported program"
+def described(facts: dict[str, Any], folder: Path) -> Config:
+    """What stands for the config that an exported program does without."""
+    name, title = facts["config"], str(facts.get("title") or "an exported program")
+    row = Row(name, "exported")
+    entry = Entry(name, folder, "own", title, (row,), {}, {})
+    return Config(name, folder, "own", ModuleType(name), entry, row)

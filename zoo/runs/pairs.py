@@ -21,6 +21,7 @@ import jax
 import numpy as np
 
 import zoo
+from zoo import catalog
 from zoo import experiment as experiments
 from zoo import mesh as meshes
 from zoo.checkpoints.checksums import by_path
@@ -61,7 +62,7 @@ def describe(
 ) -> dict[str, Any]:
     """What model.json holds."""
     info = found.experiment.data.source.info
-    shipped = experiments.names().get(found.config.name) == found.config.path
+    shipped = catalog.names().get(found.config.name) == found.config.path
     return {
         "format": FORMAT,
         "name": found.name,
@@ -164,14 +165,14 @@ def load(
     folder: Path, facts: dict[str, Any], *, config: str | None = None, words: tuple[str, ...] = ()
 ) -> Trained:
     """The system of a pair. No code of the pair runs: its config is one of the zoo's, or given."""
-    if config is None and (facts.get("config_file") or facts["config"] not in experiments.names()):
+    if config is None and (facts.get("config_file") or facts["config"] not in catalog.names()):
         raise BadInput(
             f"{folder} was trained with a config file of its own ({facts['config']}): name that "
             "file with --config, or export the run with --program"
         )
     found = experiments.find(config or facts["config"])
     stored = {**found.defaults, **trained.from_json(found, facts["arguments"])}
-    arguments = experiments.parse(found, words, stored)
+    arguments = found.parse(words, stored)
     experiment = found.experiment(**arguments)
     variables = fill(experiment, arrays(folder), folder)
     meta = {"step": facts.get("step"), "licence": facts["licence"], "scores": facts["scores"]}
