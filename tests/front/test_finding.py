@@ -23,7 +23,7 @@ NOISE = np.random.default_rng(0).uniform(-0.3, 0.3, (48_000, 1)).astype(np.float
 
 @pytest.fixture(scope="module")
 def made():
-    return zoo.create(CONFIG, **experiments.find(CONFIG).smoke)
+    return zoo.create(CONFIG, **experiments.find(CONFIG).entry.smoke)
 
 
 @pytest.fixture(scope="module")

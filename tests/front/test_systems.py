@@ -26,7 +26,7 @@ KINDS = {
 
 @pytest.fixture(scope="module", params=KINDS)
 def system(request):
-    return zoo.create(request.param, **experiments.find(request.param).smoke)
+    return zoo.create(request.param, **experiments.find(request.param).entry.smoke)
 
 
 @pytest.fixture(scope="module")
