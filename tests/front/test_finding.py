@@ -17,7 +17,7 @@ from zoo.front import exporting, finding
 from zoo.runs import pairs, trained
 
 ROOT = Path(__file__).parents[2]
-CONFIG = "musicnn_score_render"
+CONFIG = "samplecnn_score_render"
 NOISE = np.random.default_rng(0).uniform(-0.3, 0.3, (48_000, 1)).astype(np.float32)
 
 
@@ -80,10 +80,10 @@ def test_names_that_are_none_say_which_are_near(tmp_path):
         zoo.load(tmp_path)
     with pytest.raises(BadInput, match="train it first"):
         zoo.load(f"runs/{CONFIG}")
-    with pytest.raises(BadInput, match="has no argument 'width'"):
-        zoo.create(CONFIG, width=3)
-    with pytest.raises(BadInput, match="timbral=-1 must be"):
-        zoo.create(CONFIG, timbral=-1)
+    with pytest.raises(BadInput, match="has no argument 'wings'"):
+        zoo.create(CONFIG, wings=3)
+    with pytest.raises(BadInput, match="batch=-1 must be"):
+        zoo.create(CONFIG, batch=-1)
 
 
 def test_a_pair_loads_as_what_was_exported(made, pair):

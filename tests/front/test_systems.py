@@ -10,7 +10,7 @@ from zoo.errors import BadInput
 
 # A tiny system of each kind, and the methods that it has.
 KINDS = {
-    "musicnn_score_render": {"tags", "tags_over_time", "embed"},
+    "samplecnn_score_render": {"tags", "tags_over_time", "embed"},
     "random_cnn_score_render": {"tags", "tags_over_time", "embed"},
     "crepe_score_render": {"pitch"},
     "onsets_frames_score_render": {"notes"},
@@ -24,9 +24,13 @@ KINDS = {
 }
 
 
+def smoke(name):
+    return experiments.find(name).entry.smoke
+
+
 @pytest.fixture(scope="module", params=KINDS)
 def system(request):
-    return zoo.create(request.param, **experiments.find(request.param).entry.smoke)
+    return zoo.create(request.param, **smoke(request.param))
 
 
 @pytest.fixture(scope="module")
@@ -37,34 +41,29 @@ def tune():
     return np.stack([tone, 0.5 * tone], 1).astype(np.float32)
 
 
-def applied(system, method, audio, rate=None):
-    """A method of a system that takes audio, whose answer is checked to be finite NumPy."""
-    found = getattr(system, method)(audio, rate)
-    for array in found.values() if isinstance(found, dict) else (found,):
-        parts = array if isinstance(array, tuple) else (array,)
-        for part in parts:
-            values = getattr(part, "scores", part)
-            assert np.isfinite(np.asarray(values, np.float64)).all(), method
-    return found
-
-
 def test_a_system_has_the_methods_of_its_kind_and_says_so(system):
     assert set(system.methods) == KINDS[system.name]
-    lines = repr(system).splitlines()
-    assert 2 <= len(lines) <= 8 and lines[0].startswith(f"{system.name}: ")
     for other in set().union(*KINDS.values()) - KINDS[system.name] - {"sample", "stream"}:
         with pytest.raises(BadInput, match=f"{system.name} has no {other}.*its methods: "):
             getattr(system, other)(np.zeros(16_000), 16_000)
 
 
+def test_a_system_is_a_few_lines():
+    system = zoo.create("samplecnn_score_render", **smoke("samplecnn_score_render"))
+    lines = repr(system).splitlines()
+    assert len(lines) == 6 and lines[0].startswith("samplecnn_score_render: SampleCNN")
+    assert "16,000 Hz mono" in lines[1] and lines[2].startswith("  20 labels: piano, ")
+
+
 def test_arrays_of_any_kind_and_files_are_one_audio(system, tune, tmp_path):
     """Stereo float, its 16-bit integers and a file of these are the same sound to any method."""
-    methods = KINDS[system.name] - {"sample", "stream", "tags_over_time"}
+    methods = KINDS[system.name] - {"sample", "stream", "tags_over_time", "transfer"}
     pcm = np.round(tune * 32768).astype(np.int16)
     soundfile.write(tmp_path / "tune.wav", pcm, 22_050)
     for method in methods:
-        one, two = (applied(system, method, audio, 22_050) for audio in (pcm / 32768, pcm))
-        three, four = getattr(system, method)([tmp_path / "tune.wav"] * 2)
+        act = getattr(system, method)
+        one, two = (act(audio, 22_050) for audio in (pcm / 32768, pcm))
+        three, four = act([tmp_path / "tune.wav", str(tmp_path / "tune.wav")])
         for found in (two, three, four):
             same(found, one)
 
@@ -77,4 +76,52 @@ def same(found, wanted):
         for one, other in zip(found, wanted, strict=True):
             same(one, other)
         return
+    assert np.isfinite(wanted).all()
     np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return zoo.create("wavegan_score_render", **smoke("wavegan_score_render"))
+
+
+def test_what_is_sampled_depends_on_the_seed_alone(generator):
+    audio = generator.sample(0.05, num=2, seed=3)
+    assert audio.shape == (2, round(0.05 * generator.sample_rate), 1)
+    np.testing.assert_array_equal(audio, generator.sample(0.05, num=2, seed=3, chunk=100))
+    assert np.any(audio != generator.sample(0.05, num=2, seed=4))
+    endless = generator.stream(num=2, seed=3, chunk=100)
+    chunks = np.concatenate([next(endless) for _ in range(3)], 1)
+    np.testing.assert_array_equal(chunks, audio[:, :300])
+
+
+@pytest.mark.parametrize(
+    "asked, message",
+    [
+        ({"seconds": 0}, "less than a sample"),
+        ({"seconds": float("nan")}, "seconds=nan: "),
+        ({"seconds": -1}, "seconds=-1: "),
+        ({"seconds": None}, "use stream"),
+        ({"seconds": "5"}, "seconds='5': "),
+        ({"num": 0}, "num=0: "),
+        ({"num": 1.5}, "num=1.5: "),
+        ({"seed": -1}, "seed=-1: "),
+        ({"temperature": -0.1}, "temperature=-0.1: "),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused(generator, asked, message):
+    with pytest.raises(BadInput, match=message):
+        generator.sample(**asked)
+
+
+def test_separation_takes_what_a_separator_has(tune):
+    system = zoo.create("wave_unet_score_render", **smoke("wave_unet_score_render"))
+    stems = system.separate(tune[:4000], 22_050, residual=True)
+    assert list(stems) == [*system.labels, "residual"]
+    np.testing.assert_allclose(sum(stems.values()), tune[:4000], atol=1e-5)
+    mono = system.separate(tune[:4000, 0], 22_050, keep_sum=True)
+    assert all(stem.shape == (4000,) for stem in mono.values())
+    with pytest.raises(BadInput, match="no argument volume=: a separator takes residual="):
+        system.separate(tune, 22_050, volume=2)
+    with pytest.raises(BadInput, match="shifts=-1: "):
+        system.separate(tune, 22_050, shifts=-1)

@@ -146,7 +146,7 @@ def create(config: str, arguments: dict[str, Any]) -> System:
     found = experiments.find(config)
     values = found.parse(words_of(arguments))
     experiment = found.experiment(**values)
-    return System(found.name, partial(_fresh, found, values, experiment))
+    return System(found.name, partial(_fresh, found, values, experiment), experiment)
 
 
 def _fresh(config: Any, arguments: dict[str, Any], experiment: Any) -> Trained:

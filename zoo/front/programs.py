@@ -83,7 +83,9 @@ def program(found: Trained) -> tuple[export.Exported, dict[str, list]]:
 
 def symbolic(spec: dict[str, Any], batch: str | None, time: str | None) -> dict[str, Any]:
     """The shapes of a batch with its size and length free; only of inputs that are audio."""
-    scope = export.SymbolicScope()
+    longest = max((value.shape[1] for value in spec.values() if value.ndim == 3), default=1)
+    least = ["b >= 1", *([f"t >= {longest}"] if time else [])]
+    scope = export.SymbolicScope(least)
     shapes = {}
     for key, value in spec.items():
         sizes = [str(size) for size in value.shape]

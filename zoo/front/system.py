@@ -25,10 +25,16 @@ if TYPE_CHECKING:  # JAX: not before a system is used
 class System:
     """A trained (or new) system. `methods` names what it can do; `repr` says it in a few lines."""
 
-    def __init__(self, name: str, bring: Callable[[], Trained]) -> None:
-        """bring: builds the experiment with its variables, at the first use of either."""
+    def __init__(
+        self, name: str, bring: Callable[[], Trained], experiment: Experiment | None = None
+    ) -> None:
+        """bring: gives the experiment with its variables, at the first use of either.
+
+        experiment: where it is built already and only the variables are to come.
+        """
         self.name = name
         self._bring = bring
+        self._experiment = experiment
 
     @cached_property
     def trained(self) -> Trained:
@@ -41,7 +47,7 @@ class System:
     @property
     def experiment(self) -> Experiment:
         """The data, objective, optimisers and evaluation that the system was trained with."""
-        return self.trained.experiment
+        return self._experiment or self.trained.experiment
 
     @property
     def sample_rate(self) -> int:
