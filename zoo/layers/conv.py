@@ -15,8 +15,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax import export
 from flax.linen.dtypes import promote_dtype
+from jax import export
 
 from zoo.errors import BadInput
 from zoo.layers.grouped_conv import fold_stride, grouped
