@@ -139,10 +139,10 @@ def prepare_devices(distributed: bool = False) -> None:
 
 
 def keep_programs() -> None:
-    """Turns on JAX's compilation cache on disk, unless the user has chosen one."""
+    """Turns on JAX's compilation cache on disk, unless the user's environment names one."""
     import jax
 
-    if jax.config.jax_compilation_cache_dir:
+    if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         return
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "waveform-zoo" / "jax"
     # XLA splits loops for the cores it may use, but does not tell its cache of them.

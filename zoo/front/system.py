@@ -39,9 +39,12 @@ class System:
     @cached_property
     def trained(self) -> Trained:
         """Config, arguments, experiment, variables and provenance."""
+        import jax
+
         from zoo.cli.command_line import keep_programs
 
-        keep_programs()
+        if not jax.config.jax_compilation_cache_dir:  # nothing that the caller has chosen
+            keep_programs()
         return self._bring()
 
     @property
