@@ -183,7 +183,8 @@ def test_a_run_gives_its_pair_while_that_is_in_step(pair, tmp_path, monkeypatch)
     monkeypatch.setattr(trained, "load", lambda folder, **_: read.append(folder) or whole)
     for best, times in ((None, 0), (7, 1)):
         monkeypatch.setattr(pairs, "best_of", lambda folder, best=best: (best, {}))
-        zoo.load(run)
+        found = zoo.load(run).trained
+        assert times or (found.name, found.directory) == ("run", run)
         assert len(read) == times
     (run / "model.safetensors").write_bytes(b"damaged")
     zoo.load(run)

@@ -126,11 +126,12 @@ def show_doctor(options: argparse.Namespace) -> None:
 
 
 def look_inside(options: argparse.Namespace) -> None:
+    from zoo.front import finding
     from zoo.interpret import command
-    from zoo.runs import trained
 
     command_line.prepare_devices()
-    found = trained.find(options.checkpoint, options.config, options.step, options.arguments)
+    words = options.arguments
+    found = finding.asked(options.checkpoint, options.config, options.step, words).trained
     own = found.directory / "figures" if found.directory else Path("out")
     choices = command.Choices(options.layer, options.filters, options.split, options.limit)
     for line in command.interpret(found, options.kind, options.out or own, choices):

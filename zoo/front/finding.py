@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,9 +46,9 @@ def load(
 
 def folder_of(name: str) -> Path | None:
     """Where the weights of a name lie; None of what others published."""
-    if name.startswith(OWN) and not Path(name).is_dir():
-        return own(name)
     path = Path(name).expanduser()
+    if name in own_names() or (name.startswith(OWN) and not path.is_dir()):
+        return own(name)
     if path.name in ("model.json", "model.safetensors") and path.is_file():
         return path.parent
     return path if path.is_dir() else None
@@ -112,6 +113,7 @@ def of_run(folder: Path, config: str | None, step: int | str, words: tuple[str, 
     if step == "best" and pairs.in_step(folder):
         facts = pairs.read_facts(folder)
         found = pairs.load(folder, facts, config=config, words=words)
+        found = replace(found, name=folder.name, directory=folder)
     else:
         found = trained.load(folder, config=config, step=step, words=words)
     return System(found.name, lambda: found)

@@ -106,13 +106,12 @@ def keys_read(found: Trained) -> set[str]:
             read.add(key)
             return super().__getitem__(key)
 
-    spec = found.experiment.data.spec(1)
-    jax.eval_shape(
-        lambda variables, batch: found.experiment.objective.predict(
-            variables, Watched(batch), jax.random.key(0)
-        ),
-        found.variables, spec,
-    )  # fmt: skip
+    objective, spec = found.experiment.objective, found.experiment.data.spec(1)
+
+    def predict(variables: Variables, batch: Batch) -> Batch:
+        return objective.predict(variables, Watched(batch), jax.random.key(0))
+
+    jax.eval_shape(predict, found.variables, spec)
     return read
 
 
@@ -200,9 +199,8 @@ def trained_of(folder: Path, facts: dict[str, Any]) -> Trained:
     config = described(facts, folder)
     name = str(facts.get("name") or folder.name)
     variables = Variables({"program": held})
-    return Trained(
-        config, facts["arguments"], experiment, variables, meta, meshes.make(1), name, folder
-    )
+    arguments = facts["arguments"]
+    return Trained(config, arguments, experiment, variables, meta, meshes.make(1), name)
 
 
 def described(facts: dict[str, Any], folder: Path) -> Config:

@@ -33,10 +33,8 @@ from zoo.runs.trained import Trained
 
 WEIGHTS, FACTS, PROGRAM = "model.safetensors", "model.json", "model.program"
 FORMAT = 1
-NEEDED = {
-    "format": int, "config": str, "arguments": dict, "data": dict, "licence": str, "weights": dict,
-    "versions": dict, "scores": dict,
-}  # fmt: skip
+OBJECTS = ("arguments", "data", "weights", "versions", "scores")
+NEEDED = {"format": int, "config": str, "licence": str, **dict.fromkeys(OBJECTS, dict)}
 
 
 def write(found: Trained, folder: Path, scores: dict[str, float] | None = None) -> Path:
@@ -177,7 +175,7 @@ def load(
     variables = fill(experiment, arrays(folder), folder)
     meta = {"step": facts.get("step"), "licence": facts["licence"], "scores": facts["scores"]}
     name = str(facts.get("name") or folder.name)
-    return Trained(found, arguments, experiment, variables, meta, meshes.make(1), name, folder)
+    return Trained(found, arguments, experiment, variables, meta, meshes.make(1), name)
 
 
 def fill(experiment: Any, held: dict[str, np.ndarray], folder: Path) -> Variables:
