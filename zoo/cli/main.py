@@ -4,6 +4,7 @@ commands:
   list                 every config: task, parameters, reported and our number
   list --weights       every set of published weights that --checkpoint takes by name
   info NAME            one config: parameter table, receptive field, cost per second of input
+  export RUN OUT       its weights apart: model.safetensors, model.json; --program: for JAX alone
   doctor               versions, devices, codecs, data
   report RUN           a page to look at, from a run directory
   report --table       results/RESULTS.md and the README's table, from results/*.json
@@ -37,6 +38,16 @@ def main(words: list[str] | None = None) -> int:
     info.add_argument("name", type=command_line.given, help="name of a config, or a file")
     command_line.add_arguments(info)
     info.set_defaults(run=show_info)
+
+    export = add("export", help="inference weights, and a program, for others to load")
+    export.add_argument("checkpoint", help=command_line.CHECKPOINT)
+    export.add_argument("out", type=place, metavar="OUT", help="a folder")
+    export.add_argument("--program", action="store_true", help="also jax.export for CPU, CUDA, TPU")
+    export.add_argument("--force", action="store_true", help="overwrite what is there")
+    export.add_argument("--config", help="name of a config, or a file")
+    export.add_argument("--step", default="best", help="best (default), latest, or a number")
+    command_line.add_arguments(export)
+    export.set_defaults(run=write_export)
 
     doctor = add("doctor", help="versions, devices, codecs, data")
     doctor.set_defaults(run=show_doctor)
@@ -99,9 +110,11 @@ def main(words: list[str] | None = None) -> int:
 
 def show_list(options: argparse.Namespace) -> None:
     if options.weights:
+        from zoo.front import finding
         from zoo.pretrained import index
 
         print(index.table())
+        print("\n".join(finding.own_names()), end="")
         return
     from zoo.report import listing
 
@@ -127,15 +140,24 @@ def show_doctor(options: argparse.Namespace) -> None:
 
 
 def look_inside(options: argparse.Namespace) -> None:
+    from zoo.front import finding
     from zoo.interpret import command
-    from zoo.runs import trained
 
     command_line.prepare_devices()
-    found = trained.find(options.checkpoint, options.config, options.step, options.arguments)
+    words = options.arguments
+    found = finding.asked(options.checkpoint, options.config, options.step, words).trained
     own = found.directory / "figures" if found.directory else Path("out")
     choices = command.Choices(options.layer, options.filters, options.split, options.limit)
     for line in command.interpret(found, options.kind, options.out or own, choices):
         print(escapes.line(line), flush=True)
+
+
+def write_export(options: argparse.Namespace) -> None:
+    from zoo.front import exporting, finding
+
+    command_line.prepare_devices()
+    model = finding.asked(options.checkpoint, options.config, options.step, options.arguments)
+    print(exporting.export(model, options.out, program=options.program, force=options.force))
 
 
 def fill_table(options: argparse.Namespace) -> int:

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from zoo.audio import audio_files
+from zoo.audio.blocks import Blocks
 from zoo.audio.probing import probe
 from zoo.data.note_rolls import Notes, none, rolls
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict, Progress, Report, draw, sound, write_table
 from zoo.metrics.notes import all_note_f1, frame_f1
-from zoo.pages.piano_roll import roll_figure, write_page
 from zoo.songs.midi_files import write_midi
 from zoo.songs.note_decoding import Decoder, Reading, Rises, Rolls, for_metrics, listen
 
@@ -74,7 +74,7 @@ class Transcription:
             begun += int((~whole).sum())
             truth = {name: np.asarray(value)[whole] for name, value in piece.notes.items()}
             truth["offset"] = np.minimum(truth["offset"], len(piece.audio) / info.sample_rate)
-            estimate = self.notes(heard, info.sample_rate)
+            estimate = self.decoded(heard, info.sample_rate)
             frames = -(-len(piece.audio) // self.windows.hop)
             rows.append({"track": piece.track, "notes": len(truth["pitch"]),
                          **scores(truth, estimate, frames, step)})  # fmt: skip
@@ -100,7 +100,11 @@ class Transcription:
         )
         return Report(metrics, sentence, counts, {"per_piece": rows})
 
-    def notes(self, rolls: Rolls, rate: int) -> Notes:
+    def notes(self, predict: Predict, blocks: Blocks, info: Info) -> Notes:
+        """Notes {onset, offset (s), pitch, velocity} of mono blocks [n 1] at the model's rate."""
+        return self.decoded(next(listen(predict, [blocks], self.windows)), info.sample_rate)
+
+    def decoded(self, rolls: Rolls, rate: int) -> Notes:
         """What is played in a sound of that rate (Hz), from its rolls."""
         return self.decoder.decode(rolls, self.windows.hop / rate)
 
@@ -117,11 +121,11 @@ class Transcription:
 
         figures: roll.png, too.
         """
+        from zoo.pages.piano_roll import roll_figure, write_page
+
         rate = info.sample_rate
         seconds = probe(path).seconds
-        sound = audio_files.blocks(path, rate, 1)
-        heard = next(listen(predict, [sound], self.windows))
-        notes = self.notes(heard, rate)
+        notes = self.notes(predict, audio_files.blocks(path, rate, 1), info)
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_midi(folder / "notes.mid", notes)

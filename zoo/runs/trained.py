@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -22,12 +22,14 @@ from zoo import mesh as meshes
 from zoo.arguments import stored
 from zoo.checkpoints import metadata
 from zoo.checkpoints.metadata import Origin, Unfit
-from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
-from zoo.runs import contract, estimate
+from zoo.runs import estimate, networks
 from zoo.training import stages, state
+
+if TYPE_CHECKING:
+    from zoo.checkpoints.store import Checkpoints
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Trained:
     @cached_property
     def _fingerprint(self) -> str:  # once per load: gigabytes take seconds, and files are many
         digest = hashlib.sha256()
-        for leaf in jax.tree.leaves(self.variables):
+        used = networks.for_inference(self.experiment.objective, self.variables)
+        for leaf in jax.tree.leaves(used):
             digest.update(np.ascontiguousarray(leaf).tobytes())
         return digest.hexdigest()
 
@@ -67,22 +70,32 @@ def find(
 
 
 def published(
-    name: str, *, config: str | None = None, words: Sequence[str] = (), mesh: Mesh | None = None
+    name: str,
+    *,
+    config: str | None = None,
+    words: Sequence[str] = (),
+    mesh: Mesh | None = None,
+    arrays: dict[str, np.ndarray] | None = None,
 ) -> Trained:
-    """Published weights by name; obtained at their first use. BadInput for an unknown name."""
+    """Published weights by name; obtained at their first use. BadInput for an unknown name.
+
+    arrays: the publication's, where they were obtained already.
+    """
     from zoo.pretrained import index, weights
 
     record = index.find(name)
     found = experiments.find(config or record.config)
     arguments = found.parse(words, {**found.defaults, **record.arguments})
     experiment = found.experiment(**arguments)
-    variables = weights.variables(record, experiment)
+    variables = weights.variables(record, experiment, arrays=arrays)
     meta = {"published": record.source, "licence": record.licence}
     return Trained(found, arguments, experiment, variables, meta, mesh or meshes.make(1), name)
 
 
 def untrained(config: Config, words: Sequence[str]) -> Trained:
     """A system fitted in closed form: its experiment has no turns, so no run stands behind it."""
+    from zoo.runs import contract
+
     arguments = config.parse(words)
     experiment = config.experiment(**arguments)
     contract.check(config.name, experiment)
@@ -109,6 +122,8 @@ def load(
     mesh: Mesh | None = None,
 ) -> Trained:
     """What a run directory learnt, or published weights. BadInput without a good checkpoint."""
+    from zoo.checkpoints.store import Checkpoints  # Orbax, which published weights do without
+
     directory = Path(checkpoint).expanduser()
     if not directory.is_dir():
         return published(str(checkpoint), config=config, words=words, mesh=mesh)

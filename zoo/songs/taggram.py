@@ -68,24 +68,40 @@ def tags_over_time(
 
     Raises BadInput for a song without samples, or of silence, for which a model has tags too.
     """
-    ear = Ear(how)
-    for output in in_batches(predict, ear.segments(blocks, rate), how.batch):
-        ear.rows.append(output["prediction"])
-    return ear.taggram(labels)
+    song = SongOutputs(how)
+    song.run(predict, blocks, rate, "prediction")
+    return song.taggram(labels)
+
+
+def segment_by_segment(
+    predict: Predict, blocks: Blocks, rate: int, how: Listener, output: str = "prediction"
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """(starts of the segments [N] s, `output` of each [N ...], the song's duration in s).
+
+    Raises BadInput for a song without samples, or of silence.
+    """
+    song = SongOutputs(how)
+    song.run(predict, blocks, rate, output)
+    return song.gathered()
 
 
 @dataclass
-class Ear:
-    """One song on its way through a tagger: what was read of it, and the scores so far."""
+class SongOutputs:
+    """One song on its way through a model: its length and peak so far, and the outputs [N ...]."""
 
     how: Listener
-    heard: int = 0
-    loudest: float = 0.0
+    length: int = 0
+    peak: float = 0.0
     rows: list[np.ndarray] = field(default_factory=list)
 
     @property
     def cut(self) -> Segments:
         return Segments(self.how.samples, hop=self.how.hop, window="fade")
+
+    def run(self, predict: Predict, blocks: Blocks, rate: int, output: str) -> None:
+        """All segments of a song, in batches of its own."""
+        for found in in_batches(predict, self.segments(blocks, rate), self.how.batch):
+            self.rows.append(found[output])
 
     def segments(self, blocks: Blocks, rate: int) -> Iterator[Batch]:
         """What the model reads of a song [n C] at `rate` Hz, one by one."""
@@ -97,23 +113,27 @@ class Ear:
 
     def _counted(self, blocks: Blocks, rate: int) -> Iterator[np.ndarray]:
         for block in remix(resample(blocks, rate, self.how.rate), self.how.channels):
-            self.heard += len(block)
-            self.loudest = max(self.loudest, float(np.abs(block).max(initial=0.0)))
+            self.length += len(block)
+            self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
             yield block
+
+    def gathered(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """(starts [N] s, outputs [N ...], duration in s). BadInput where it was empty or silent."""
+        if not self.rows:
+            raise BadInput("the song holds no samples: export or download it anew.")
+        if self.peak < SILENCE:
+            raise BadInput("the song is silent, never above -60 dBFS: give one with sound in it.")
+        times = np.arange(len(self.rows)) * (self.cut.step / self.how.rate)
+        return times, np.asarray(self.rows, np.float32), self.length / self.how.rate
 
     def taggram(self, labels: Iterable[str]) -> Taggram:
         """All of it. Raises BadInput where it was empty or silent, or the labels do not fit."""
-        labels, how = tuple(labels), self.how
-        if not self.rows:
-            raise BadInput("the song holds no samples: export or download it anew.")
-        if self.loudest < SILENCE:
-            raise BadInput("the song is silent, never above -60 dBFS: give one with sound in it.")
-        scores = np.asarray(self.rows, np.float32)
+        labels = tuple(labels)
+        times, scores, duration = self.gathered()
         if scores.shape[1:] != (len(labels),):
             shape = list(scores.shape[1:])
             raise BadInput(f"the model gives scores {shape} for {len(labels)} labels.")
-        times = np.arange(len(self.rows)) * (self.cut.step / how.rate)
-        return Taggram(times, scores, labels, how.samples / how.rate, self.heard / how.rate)
+        return Taggram(times, scores, labels, self.how.samples / self.how.rate, duration)
 
 
 def tag_file(predict: Predict, path: str | Path, how: Listener, labels: Iterable[str]) -> Taggram:
@@ -134,23 +154,23 @@ def tag_files(
     check: raises BadInput for what is not to be read.
     """
     labels, failed = tuple(labels), {}
-    ears: list[Ear] = []
+    songs: list[SongOutputs] = []
 
     def segments() -> Iterator[tuple[int, Batch]]:
         for number, path in enumerate(paths):
-            ears.append(Ear(how))
+            songs.append(SongOutputs(how))
             try:
                 check(path)
                 song = as_read(path, how)
-                for segment in ears[-1].segments(read_blocks(song), song.rate):
+                for segment in songs[-1].segments(read_blocks(song), song.rate):
                     yield number, segment
             except BadInput as error:
                 failed[number] = error
 
     def result(number: int) -> Taggram | BadInput:
-        ear, ears[number] = ears[number], Ear(how)
+        whole, songs[number] = songs[number], SongOutputs(how)
         try:
-            return failed.get(number) or ear.taggram(labels)
+            return failed.get(number) or whole.taggram(labels)
         except BadInput as error:
             return error
 
@@ -158,8 +178,8 @@ def tag_files(
     for number, output in paired(predict, segments(), how.batch):
         yield from map(result, range(done, number))
         done = number
-        ears[number].rows.append(output["prediction"])
-    yield from map(result, range(done, len(ears)))
+        songs[number].rows.append(output["prediction"])
+    yield from map(result, range(done, len(songs)))
 
 
 def as_read(path: str | Path, how: Listener) -> Song:
