@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.audio.audio_files import LOUDEST
 from zoo.audio.blocks import Blocks, open_song, read_blocks, remix, resample
+from zoo.audio.decoding import LOUDEST
 from zoo.errors import BadInput
 
 CHANNELS = 32  # more are samples on the wrong axis
