@@ -118,7 +118,7 @@ def test_published_is_what_our_index_says(evil):
     from zoo.runs.trained import load
 
     change(evil, lambda meta: meta.update(published="https://example.org", licence="CC0", step=-1))
-    assert load(evil).meta.keys() == {"step"} and load(evil).meta["step"] == 2
+    assert load(evil).meta.keys() == {"step", "stage"} and load(evil).meta["step"] == 2
 
 
 def test_other_arguments_than_the_run_s_are_named(honest, capsys):
