@@ -18,9 +18,7 @@ from zoo.cli.command_line import given, place
 
 def main(words: list[str] | None = None) -> int:
     parser = command_line.parser(__doc__, prog="evaluate.py")
-    parser.add_argument(
-        "--checkpoint", type=given, help="run directory, or the name of published weights"
-    )
+    parser.add_argument("--checkpoint", type=given, help=command_line.CHECKPOINT)
     parser.add_argument("--config", type=given, help="name of a config, or a file")
     parser.add_argument(
         "--step", type=given, default="best", help="best (default), latest, or a number"
@@ -39,6 +37,9 @@ def main(words: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=place, default=Path("out"), help="where predictions go")
     parser.add_argument(
+        "--embeddings", type=place, metavar="NPZ", help="write what the last layer reads of --input"
+    )
+    parser.add_argument(
         "--force", action="store_true", help="overwrite predictions, or a row of other weights"
     )
     parser.add_argument("--figures", action="store_true", help="pictures of predictions, too")
@@ -47,10 +48,15 @@ def main(words: list[str] | None = None) -> int:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    from zoo.runs import trained
+    from zoo.front import finding
 
     command_line.prepare_devices()
-    found = trained.find(options.checkpoint, options.config, options.step, options.arguments)
+    model = finding.asked(options.checkpoint, options.config, options.step, options.arguments)
+    found = model.trained
+    if options.embeddings:
+        from zoo.songs import embeddings
+
+        return embeddings.write(model, options.input, options.embeddings, force=options.force)
     if options.input:
         from zoo.songs import own_files
 

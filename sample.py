@@ -9,6 +9,7 @@ sampled so far as a playable file.
 """
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -18,9 +19,7 @@ from zoo.cli.command_line import above_zero, count, given, not_below_zero, place
 
 def main(words: list[str] | None = None) -> int:
     parser = command_line.parser(__doc__, prog="sample.py")
-    parser.add_argument(
-        "--checkpoint", type=given, help="run directory, or the name of published weights"
-    )
+    parser.add_argument("--checkpoint", type=given, help=command_line.CHECKPOINT)
     parser.add_argument("--config", type=given, help="name of a config, or a file")
     parser.add_argument(
         "--step", type=given, default="best", help="best (default), latest, or a number"
@@ -58,12 +57,14 @@ def main(words: list[str] | None = None) -> int:
 
 
 def sample(options: argparse.Namespace) -> int:
-    from zoo.runs import trained
+    from zoo.front import finding
     from zoo.songs import own_files
+    from zoo.songs.choices import Choices
 
     command_line.prepare_devices()
-    found = trained.find(options.checkpoint, options.config, options.step, options.arguments)
-    return own_files.sound(found, options)
+    model = finding.asked(options.checkpoint, options.config, options.step, options.arguments)
+    choices = {f.name: getattr(options, f.name) for f in dataclasses.fields(Choices)}
+    return own_files.sound(model.trained, Choices(**choices))
 
 
 if __name__ == "__main__":

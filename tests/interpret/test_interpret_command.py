@@ -1,5 +1,7 @@
 """`python -m zoo interpret`: files, lines and exit codes."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from looked_at import Bank, Gated, looked_at, sinusoids
@@ -7,7 +9,7 @@ from PIL import Image
 from test_excitation import clip
 
 from zoo.cli import main as zoo
-from zoo.runs import trained
+from zoo.front import finding
 
 PARTS = ("order", "peak", "response", "kernel", "centroid", "rate")
 
@@ -16,7 +18,7 @@ PARTS = ("order", "peak", "response", "kernel", "centroid", "rate")
 def tagger(monkeypatch):
     """In place of a run: a bank of known filters."""
     found = looked_at(Bank(), bank=sinusoids((2000, 310, 3100, 900)))
-    monkeypatch.setattr(trained, "find", lambda *_: found)
+    monkeypatch.setattr(finding, "asked", lambda *_: SimpleNamespace(trained=found))
     monkeypatch.setattr("zoo.cli.command_line.prepare_devices", lambda: None)
     return found
 
@@ -49,7 +51,7 @@ def test_activation(tagger, tmp_path, capsys):
 def test_excitation(tagger, tmp_path, capsys, monkeypatch):
     records = [clip(0.8, 0.4, tags=[1, 0, 0]), clip(0.2, 0.1, tags=[0, 1, 0])]
     gated = looked_at(Gated(), records)
-    monkeypatch.setattr(trained, "find", lambda *_: gated)
+    monkeypatch.setattr(finding, "asked", lambda *_: SimpleNamespace(trained=gated))
     assert look(tmp_path, "--kind", "excitation") == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "excitation.npz", "excitation_loudness.png", "excitation_spread.png", "excitation_tags.png",

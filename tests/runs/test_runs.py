@@ -26,7 +26,7 @@ from zoo.data.sets.folder import Folder
 from zoo.errors import BadInput
 from zoo.objectives.base import Variables
 from zoo.objectives.supervised import Supervised
-from zoo.runs import changed_arguments, hooks, trained
+from zoo.runs import changed_arguments, hooks, initial, trained
 from zoo.runs import train as training_runs
 from zoo.runs.trained import Trained
 from zoo.training import state
@@ -60,7 +60,7 @@ def moved(variables):
 def test_weights_statistics_and_ema_come_along():
     begun = begin()
     other = moved(begun.variables)
-    new = training_runs.begin_from(begun, "model", origin(other))
+    new = initial.begin_from(begun, "model", origin(other), print)
     for mine, theirs in (
         (new.variables.params, other.params),
         (new.variables.collections, other.collections),
@@ -73,7 +73,7 @@ def test_a_frozen_part_takes_the_only_player_there_is():
     begun = begin()
     other = moved(begun.variables)
     frozen = replace(begun.variables, frozen={"teacher": begun.variables.params["model"]})
-    new = training_runs.begin_from(begun.replace(variables=frozen), "teacher", origin(other))
+    new = initial.begin_from(begun.replace(variables=frozen), "teacher", origin(other), print)
     jax.tree.map(
         np.testing.assert_array_equal, new.variables.frozen["teacher"], other.params["model"]
     )
@@ -81,9 +81,9 @@ def test_a_frozen_part_takes_the_only_player_there_is():
 
 def test_weights_that_do_not_fit_are_refused():
     with pytest.raises(BadInput, match="do not fit"):
-        training_runs.begin_from(begin(3), "model", origin(begin(4).variables))
+        initial.begin_from(begin(3), "model", origin(begin(4).variables), print)
     with pytest.raises(BadInput, match="no part 'discriminator'; it has model"):
-        training_runs.begin_from(begin(), "discriminator", origin(begin().variables))
+        initial.begin_from(begin(), "discriminator", origin(begin().variables), print)
 
 
 def test_an_argument_that_a_config_got_later_was_at_its_default():

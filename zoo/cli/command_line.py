@@ -22,6 +22,7 @@ BAD_INPUT = 2
 MOST = 2**63 - 1  # as a seed: what JAX and NumPy both take
 HOMELESS = "there is no home directory: set HOME, or write the path out instead of ~"
 Number = TypeVar("Number", int, float)
+CHECKPOINT = "run directory, exported folder, or name of weights (zoo list --weights)"
 INTERRUPTED = 128 + 2  # as a shell reports SIGINT
 TERMINATED = 128 + 15
 OF_THE_PLACE = (  # what the disk or the user's rights forbid; other OSErrors are ours to mend
@@ -202,15 +203,9 @@ def prepare_devices(distributed: bool = False) -> None:
     """Turns on the compilation cache, and joins the other hosts where asked to."""
     import jax
 
-    from zoo.cli import compile_cache
     from zoo.runs import lost_host
 
-    # XLA splits loops for the cores it may use, but does not tell its cache of them.
-    cache = places.cache() / "jax" / f"{machine.cores()}_cores"
-    compile_cache.use(os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(cache))
-    if not os.environ.get("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"):
-        # The default of a second leaves out most of what a short file needs.
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    keep_programs()
     if distributed:
         index = os.environ.get("JAX_PROCESS_ID")
         count = os.environ.get("JAX_NUM_PROCESSES")
@@ -224,3 +219,17 @@ def prepare_devices(distributed: bool = False) -> None:
             local_device_ids=local_devices(),
             heartbeat_timeout_seconds=30,
         )
+
+
+def keep_programs() -> None:
+    """Turns on JAX's compilation cache on disk, where the user's environment has it, if it does."""
+    import jax
+
+    from zoo.cli import compile_cache
+
+    # XLA splits loops for the cores it may use, but does not tell its cache of them.
+    cache = places.cache() / "jax" / f"{machine.cores()}_cores"
+    compile_cache.use(os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(cache))
+    if not os.environ.get("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"):
+        # The default of a second leaves out most of what a short file needs.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)

@@ -8,7 +8,6 @@ for sample, whatever ended it.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -41,6 +40,7 @@ from zoo.runs.trained import Trained
 from zoo.sampling import autoregressive
 from zoo.sampling.autoregressive import State
 from zoo.signal import noise
+from zoo.songs.choices import Choices
 from zoo.training import interruption
 
 Tree = Any
@@ -148,7 +148,7 @@ def record(
 
 
 def play(
-    trained: Trained, options: argparse.Namespace, facts: dict[str, Any],
+    trained: Trained, options: Choices, facts: dict[str, Any],
     stop: Callable[[], bool] | None = None,
 ) -> int:  # fmt: skip
     """What `sample.py --endless` was asked for, until a signal (or `stop`) ends it."""
@@ -157,8 +157,7 @@ def play(
 
 
 def _play(
-    trained: Trained, options: argparse.Namespace, facts: dict[str, Any],
-    stop: Callable[[], bool] | None,
+    trained: Trained, options: Choices, facts: dict[str, Any], stop: Callable[[], bool] | None
 ) -> int:  # fmt: skip
     folder = options.out
     if options.resume:
@@ -194,7 +193,7 @@ def _play(
     return 0
 
 
-def asked(trained: Trained, options: argparse.Namespace) -> Stream:
+def asked(trained: Trained, options: Choices) -> Stream:
     """The stream that the options describe."""
     rate = trained.experiment.data.source.info.sample_rate
     hop = getattr(getattr(trained.experiment.objective, "model", None), "hop", 1)

@@ -4,6 +4,7 @@ commands:
   list                 every config: task, parameters, reported and our number
   list --weights       every set of published weights that --checkpoint takes by name
   info NAME            one config: parameter table, receptive field, cost per second of input
+  export RUN OUT       its weights apart: model.safetensors, model.json; --program: for JAX alone
   doctor               versions, devices, codecs, data
   report RUN           a page to look at, from a run directory
   report --table       results/RESULTS.md and the README's table, from results/*.json
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from zoo import escapes
 from zoo.cli import command_line
-from zoo.cli.command_line import place
+from zoo.cli.command_line import given, place
 
 
 def main(words: list[str] | None = None) -> int:
@@ -33,9 +34,19 @@ def main(words: list[str] | None = None) -> int:
     listing.set_defaults(run=show_list)
 
     info = add("info", help="one config")
-    info.add_argument("name", type=command_line.given, help="name of a config, or a file")
+    info.add_argument("name", type=given, help="name of a config, or a file")
     command_line.add_arguments(info)
     info.set_defaults(run=show_info)
+
+    export = add("export", help="inference weights, and a program, for others to load")
+    export.add_argument("checkpoint", type=given, help=command_line.CHECKPOINT)
+    export.add_argument("out", type=place, metavar="OUT", help="a folder")
+    export.add_argument("--program", action="store_true", help="also jax.export for CPU, CUDA, TPU")
+    export.add_argument("--force", action="store_true", help="overwrite what is there")
+    export.add_argument("--config", type=given, help="name of a config, or a file")
+    export.add_argument("--step", type=given, default="best", help="best, latest, or a number")
+    command_line.add_arguments(export)
+    export.set_defaults(run=write_export)
 
     doctor = add("doctor", help="versions, devices, codecs, data")
     doctor.set_defaults(run=show_doctor)
@@ -43,7 +54,7 @@ def main(words: list[str] | None = None) -> int:
     interpret = add("interpret", help="look inside a model: figures and numbers")
     interpret.add_argument(
         "checkpoint",
-        type=command_line.given,
+        type=given,
         help="run directory, or the name of published weights",
     )
     interpret.add_argument(
@@ -51,9 +62,7 @@ def main(words: list[str] | None = None) -> int:
         help="filters on the waveform; sounds that excite a layer most; gates by tag and loudness",
     )  # fmt: skip
     interpret.add_argument("--out", type=place, help="default: RUN/figures; for weights, out")
-    interpret.add_argument(
-        "--layer", type=command_line.given, help="filters, activation: this layer only"
-    )
+    interpret.add_argument("--layer", type=given, help="filters, activation: this layer only")
     interpret.add_argument(
         "--filters", type=command_line.count, default=128, help="activation: how many a layer"
     )
@@ -63,10 +72,10 @@ def main(words: list[str] | None = None) -> int:
     interpret.add_argument(
         "--limit", type=command_line.count, help="excitation: the first so many clips only"
     )
-    interpret.add_argument("--config", type=command_line.given, help="name of a config, or a file")
+    interpret.add_argument("--config", type=given, help="name of a config, or a file")
     interpret.add_argument(
         "--step",
-        type=command_line.given,
+        type=given,
         default="best",
         help="best (default), latest, or a number",
     )
@@ -97,9 +106,11 @@ def main(words: list[str] | None = None) -> int:
 
 def show_list(options: argparse.Namespace) -> None:
     if options.weights:
+        from zoo.front import finding
         from zoo.pretrained import index
 
         print(index.table())
+        print("\n".join(finding.own_names()), end="")
         return
     from zoo.report import listing
 
@@ -125,15 +136,24 @@ def show_doctor(options: argparse.Namespace) -> None:
 
 
 def look_inside(options: argparse.Namespace) -> None:
+    from zoo.front import finding
     from zoo.interpret import command
-    from zoo.runs import trained
 
     command_line.prepare_devices()
-    found = trained.find(options.checkpoint, options.config, options.step, options.arguments)
+    words = options.arguments
+    found = finding.asked(options.checkpoint, options.config, options.step, words).trained
     own = found.directory / "figures" if found.directory else Path("out")
     choices = command.Choices(options.layer, options.filters, options.split, options.limit)
     for line in command.interpret(found, options.kind, options.out or own, choices):
         print(escapes.line(line), flush=True)
+
+
+def write_export(options: argparse.Namespace) -> None:
+    from zoo.front import exporting, finding
+
+    command_line.prepare_devices()
+    model = finding.asked(options.checkpoint, options.config, options.step, options.arguments)
+    print(exporting.export(model, options.out, program=options.program, force=options.force))
 
 
 def fill_table(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,14 @@ from zoo.signal import pitch
 
 CONFIDENT = 0.5  # salience from which on a frame counts as voiced
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+class Curve(NamedTuple):
+    """Pitch over time: times [F] in s, frequency [F] in Hz, confidence [F] in 0..1."""
+
+    times: np.ndarray
+    frequency: np.ndarray
+    confidence: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,14 @@ class Pitch:
         cuts: Iterator[Batch] = ({"audio": window[:, None]} for window in windows)
         return np.stack([out["prediction"] for out in in_batches(predict, cuts, self.batch)])
 
+    def curve(self, predict: Predict, audio: np.ndarray, info: Info) -> Curve:
+        """The likeliest path through a signal [T] at the model's rate."""
+        salience = self.salience(predict, audio)
+        chosen = pitch.viterbi(salience)
+        hertz = pitch.local_mean(salience, chosen)
+        times = np.arange(len(chosen)) * self.hop / info.sample_rate
+        return Curve(times, hertz, salience[np.arange(len(chosen)), chosen])
+
     def predict_file(
         self,
         predict: Predict,
@@ -99,11 +115,7 @@ class Pitch:
         figures: f0.png, too.
         """
         audio, _ = audio_files.read(path, info.sample_rate, 1)
-        salience = self.salience(predict, audio[:, 0])
-        chosen = pitch.viterbi(salience)
-        hertz = pitch.local_mean(salience, chosen)
-        confidence = salience[np.arange(len(chosen)), chosen]
-        times = np.arange(len(chosen)) * self.hop / info.sample_rate
+        times, hertz, confidence = self.curve(predict, audio[:, 0], info)
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_table(

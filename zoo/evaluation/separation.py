@@ -5,19 +5,18 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby, islice
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from zoo.audio.blocks import reblock
+from zoo.audio.blocks import Blocks, reblock
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict, Progress, Report, sound
 from zoo.evaluation.separation_rows import Row, aggregate, box_plot, track_rows, write_museval
-from zoo.metrics.bss_eval import bss_eval
 from zoo.metrics.sdr import framewise_sdr, framewise_si_sdr, silent_frames
 from zoo.metrics.separation_tables import METRICS
 from zoo.songs.oracle import separate_known
@@ -66,6 +65,19 @@ class Separation:
                 progress(span.stop, len(records))
         return self._report(rows, info)
 
+    def stems(
+        self, predict: Predict, song: Callable[[], Blocks], rate: int, **choices: Any
+    ) -> dict[str, np.ndarray]:
+        """A song as its stems by name, [T C] each, at the song's own rate and channels.
+
+        song(): its blocks [n C], afresh. choices: fields of `how`, as shifts or residual.
+        """
+        if self.oracle:
+            raise BadInput("it needs the stems of what it separates: it can only be scored")
+        how = replace(self.how, **choices)
+        parts = list(separate(predict, song, rate, how))
+        return dict(zip(how.stems, np.concatenate(parts, 1)))
+
     def score(
         self, predict: Predict, records: Sequence[Example], track: str, span: range, info: Info
     ) -> list[Row]:
@@ -92,6 +104,8 @@ class Separation:
         ]
 
     def _full(self, pairs: Iterator, window: int) -> Iterator[dict[str, np.ndarray]]:
+        from zoo.metrics.bss_eval import bss_eval  # scipy.linalg
+
         parts = [(reference, estimate[: len(reference)]) for reference, estimate in pairs]
         reference, estimate = (np.concatenate(side, 1) for side in zip(*parts, strict=True))
         length = reference.shape[1]

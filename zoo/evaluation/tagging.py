@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from zoo import escapes
+from zoo.audio.blocks import Blocks
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
@@ -23,17 +24,20 @@ from zoo.evaluation.base import (
     paired,
     sound,
 )
-from zoo.metrics.ranking import Ranking, rank_tags
-from zoo.pages.taggram import write_page
 from zoo.songs.taggram import (
     Listener,
     Taggram,
+    segment_by_segment,
     tag_file,
     tag_files,
     taggram_figure,
+    tags_over_time,
     write_csv,
     write_json,
 )
+
+if TYPE_CHECKING:
+    from zoo.metrics.ranking import Ranking
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,23 @@ class Tagging:
         for start in starts:
             yield audio[start : start + self.samples]
 
+    def listener(self, info: Info) -> Listener:
+        """How a song is cut for the model."""
+        return Listener(
+            self.samples, info.sample_rate, info.channels, self.hop, self.batch, self.key
+        )
+
+    def taggram(self, predict: Predict, blocks: Blocks, rate: int, info: Info) -> Taggram:
+        """Scores over time of a song in blocks [n C] at `rate` Hz."""
+        return tags_over_time(predict, blocks, rate, self.listener(info), info.labels)
+
+    def embeddings(
+        self, embed: Predict, blocks: Blocks, rate: int, info: Info
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(starts [N] s, {'embedding'} of `embed` [N D]) of the segments that are tagged."""
+        how = self.listener(info)
+        return segment_by_segment(embed, blocks, rate, how, "embedding")[:2]
+
     def predict_file(
         self,
         predict: Predict,
@@ -131,19 +152,21 @@ class Tagging:
 
         figures: taggram.png, too.
         """
-        taggram = tag_file(predict, path, self._listener(info), info.labels)
+        taggram = tag_file(predict, path, self.listener(info), info.labels)
         return self.write_file(taggram, path, folder, figures=figures)
 
     def predict_files(
         self, predict: Predict, paths: Iterable[Path], info: Info, check: Callable[[Path], None]
     ) -> Iterator[Taggram | BadInput]:
         """What `write_file` takes of each file, in order, or why there is nothing."""
-        return tag_files(predict, paths, self._listener(info), info.labels, check)
+        return tag_files(predict, paths, self.listener(info), info.labels, check)
 
     def write_file(
         self, taggram: Taggram, path: str | Path, folder: str | Path, *, figures: bool
     ) -> str:
         """The tags of a song as `predict_file` writes them; its top tags."""
+        from zoo.pages.taggram import write_page
+
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_csv(taggram, folder / "tags.csv")
@@ -155,14 +178,11 @@ class Tagging:
         top = ", ".join(f"{label} {score:.2f}" for label, score in taggram.top(5))
         return f"{Path(path).name}: {top}; {taggram.duration:.1f} s, look at {folder / 'page.html'}"
 
-    def _listener(self, info: Info) -> Listener:
-        return Listener(
-            self.samples, info.sample_rate, info.channels, self.hop, self.batch, self.key
-        )
-
     def _report(
         self, scores: np.ndarray, tags: np.ndarray, known: np.ndarray, info: Info, segments: int
     ) -> Report:
+        from zoo.metrics.ranking import rank_tags  # scikit-learn
+
         ranking = rank_tags(tags, scores, known, info.labels)
         metrics = {"roc_auc": ranking.roc_auc, "pr_auc": ranking.average_precision}
         single = (known > 0).all(1) & (tags.sum(1) == 1)

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from zoo.audio import audio_files
+from zoo.audio.blocks import Blocks
 from zoo.audio.probing import probe
 from zoo.data.note_rolls import Notes, none, rolls
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict, Progress, Report, draw, sound, write_table
 from zoo.metrics.notes import all_note_f1, frame_f1
-from zoo.pages.piano_roll import roll_figure, write_page
 from zoo.songs.midi_files import write_midi
 from zoo.songs.note_decoding import Windows, decode, for_metrics, listen
 
@@ -100,6 +100,11 @@ class Transcription:
         )
         return Report(metrics, sentence, counts, {"per_piece": rows})
 
+    def notes(self, predict: Predict, blocks: Blocks, info: Info) -> Notes:
+        """Notes {onset, offset (s), pitch, velocity} of mono blocks [n 1] at the model's rate."""
+        rolls = next(listen(predict, [blocks], self.windows))
+        return decode(rolls, self.windows.hop / info.sample_rate, self.threshold)
+
     def predict_file(
         self,
         predict: Predict,
@@ -113,11 +118,11 @@ class Transcription:
 
         figures: roll.png, too.
         """
+        from zoo.pages.piano_roll import roll_figure, write_page
+
         rate = info.sample_rate
         seconds = probe(path).seconds
-        sound = audio_files.blocks(path, rate, 1)
-        heard = next(listen(predict, [sound], self.windows))
-        notes = decode(heard, self.windows.hop / rate, self.threshold)
+        notes = self.notes(predict, audio_files.blocks(path, rate, 1), info)
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_midi(folder / "notes.mid", notes)

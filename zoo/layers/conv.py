@@ -16,6 +16,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
+from jax import export
 
 from zoo.errors import BadInput
 from zoo.layers.grouped_conv import fold_stride, grouped
@@ -75,7 +76,8 @@ def convolve(
         # Flat: gradients of a batch of products are slow.
         y = jnp.matmul(x.reshape(-1, width), kernel[0], precision=precision)
         return y.reshape(*x.shape[:2], -1)
-    few = x.shape[0] * length <= kernel.shape[2]
+    rows = x.shape[0] * length  # of any number in an exported program, which is then many
+    few = not export.is_symbolic_dim(rows) and rows <= kernel.shape[2]
     if stride == 1 and left + right < span and length > 2 * taps and not few:
         # Not longer than its input: as it is.
         return _dense(x, kernel, dilation, (left, right), precision=precision)

@@ -18,6 +18,7 @@ import scipy.fft
 from zoo.errors import BadInput
 from zoo.metrics.bss_filters import distortion_filters
 from zoo.metrics.sdr import frame_count, framewise_sdr, silent_frames
+from zoo.metrics.threads import one_thread
 
 Response = tuple[np.ndarray, np.ndarray]  # all sources [S*C N], each source alone [S C N]
 
@@ -34,6 +35,7 @@ class Scores:
     silent: int  # frames in which a reference or an estimate is silent
 
 
+@one_thread
 def bss_eval(
     reference: np.ndarray,
     estimate: np.ndarray,
@@ -67,6 +69,7 @@ def bss_eval(
     return Scores(sdr, isr, sir, sar, order, int(np.isnan(sdr[0]).sum()))
 
 
+@one_thread
 def bss_eval_v3(
     reference: np.ndarray,
     estimate: np.ndarray,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import flax.struct
 import jax
@@ -86,12 +86,27 @@ class Request:
     chunk: int = 16_000  # samples per chunk handed out
 
 
+@runtime_checkable
 class Generative(Protocol):
     """An objective that makes audio, out of nothing or a prompt.
 
     One that makes it of `request.source`, as a vocoder does, says `needs_source = True`: whoever
-    calls it asks for that before, and so do the examples at the end of a training.
+    calls it asks for that before, and so do the examples at the end of a training. What that is
+    called it may say in `from_source`: 'vocode' (where it says nothing), 'reconstruct', 'transfer'.
     """
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Consecutive chunks [count t C] float32 in [-1, 1]; together exactly `length` samples."""
+
+
+@runtime_checkable
+class Embedding(Protocol):
+    """An objective whose network gives a vector for an example."""
+
+    def embed(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
+        """{'embedding': [B D]} of what `predict` reads."""
+
+
+def follows_source(objective: Any) -> bool:
+    """Whether an objective makes audio of audio that is given to it."""
+    return isinstance(objective, Generative) and bool(getattr(objective, "needs_source", False))

@@ -51,6 +51,10 @@ class Fitted:
         own = {} if random is None else {"params": random}
         return {"features": self.features.apply(own, batch[self.input]).astype(jnp.float32)}
 
+    def embed(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
+        """{'embedding': [B D]}: the features, as the network gives them."""
+        return {"embedding": self.describe(variables, batch, rng)["features"]}
+
     def fit(self, variables: Variables, train: Tree, held: Tree, progress: Progress) -> Variables:
         """The classifier for whole splits of host arrays: features [N D], labels and mask [N K]."""
         seen = np.asarray(train["features"], np.float64)

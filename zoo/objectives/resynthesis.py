@@ -37,6 +37,7 @@ class Resynthesis:
     register: Register | None = None
 
     needs_source: ClassVar[bool] = True
+    from_source: ClassVar[str] = "transfer"
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         audio, f0, classes = self._given(batch)

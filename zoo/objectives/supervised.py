@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Outcome, Turn, Variables
+from zoo.objectives.penultimate import penultimate
 from zoo.signal import framing
 
 
@@ -72,6 +73,11 @@ class Supervised:
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         output = self.model.apply(variables.of("model"), batch[self.input])
         return {"prediction": self.link(output.astype(jnp.float32))}
+
+    def embed(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
+        """{'embedding': [B D]}: what the model's last dense layer reads."""
+        found = penultimate(self.model, variables.of("model"), batch[self.input])
+        return {"embedding": found}
 
 
 def given(batch: Batch, key: str) -> jax.Array:

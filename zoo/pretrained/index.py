@@ -78,11 +78,15 @@ class Published:
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
+USERS = ("weights", "pitch_tracker", "pitched")  # of weights: they import JAX, publish nothing
+
+
 @cache
 def weights() -> dict[str, Published]:
     """Every publication of the index, by name."""
     found: dict[str, Published] = {}
-    for module in sorted(m.name for m in pkgutil.iter_modules(zoo.pretrained.__path__)):
+    names = {module.name for module in pkgutil.iter_modules(zoo.pretrained.__path__)}
+    for module in sorted(names.difference(USERS)):
         loaded = importlib.import_module(f"zoo.pretrained.{module}")
         for published in getattr(loaded, "PUBLISHED", ()):
             if published.name in found:

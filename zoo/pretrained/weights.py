@@ -30,16 +30,23 @@ def load(name: str, at: str | Path | None = None) -> tuple[str, Mapping[str, Any
 
 
 def variables(
-    published: Published, experiment: experiments.Experiment, at: str | Path | None = None
+    published: Published,
+    experiment: experiments.Experiment,
+    at: str | Path | None = None,
+    arrays: index.Arrays | None = None,
 ) -> Variables:
-    """The published arrays in the places that the experiment's objective has for its player."""
+    """The published arrays in the places that the experiment's objective has for its player.
+
+    arrays: those of the publication; None obtains them.
+    """
     spec = experiment.data.spec(1)
     shapes = jax.eval_shape(experiment.objective.init, jax.random.key(0), spec)
     if published.player not in {**shapes.params, **shapes.frozen}:
         raise BadInput(f"{published.name} is of '{published.player}', which this config has not")
     wanted = shapes.of(published.player)
     try:
-        filled = rules.apply(published.rules, obtain.arrays(published, at), by_path(wanted))
+        foreign = obtain.arrays(published, at) if arrays is None else arrays
+        filled = rules.apply(published.rules, foreign, by_path(wanted))
     except BadInput as error:
         raise BadInput(f"{published.name}: {error}") from None
     leaves = [filled[path] for path in by_path(wanted)]

@@ -19,8 +19,9 @@ from zoo import escapes
 from zoo.audio.streaming import stream_to_wav
 from zoo.data.source import Example
 from zoo.errors import BadInput
-from zoo.evaluation.separation import Separation, mixture, stem_getter, track_spans
-from zoo.objectives.base import Request
+from zoo.evaluation import capabilities
+from zoo.evaluation.separation import mixture, stem_getter, track_spans
+from zoo.objectives.base import Generative, Request, follows_source
 from zoo.report import figures
 from zoo.report.figures import predictor, write_wav
 from zoo.report.results import held_out
@@ -52,16 +53,15 @@ def shown(act: Callable[[Trained, Path], None], found: Trained, directory: Path)
 
 
 def separates(found: Trained) -> bool:
-    return isinstance(found.experiment.evaluation, Separation)
+    return capabilities.separates(found.experiment.evaluation)
 
 
 def generates(found: Trained) -> bool:
-    return hasattr(found.experiment.objective, "generate") and not transforms(found)
+    return isinstance(found.experiment.objective, Generative) and not transforms(found)
 
 
 def transforms(found: Trained) -> bool:
-    objective = found.experiment.objective
-    return hasattr(objective, "generate") and getattr(objective, "needs_source", False)
+    return follows_source(found.experiment.objective)
 
 
 def write_stems(found: Trained, directory: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -18,15 +18,14 @@ from zoo.data.note_rolls import shifted
 from zoo.data.source import Example
 from zoo.errors import BadInput
 from zoo.evaluation.base import sound
-from zoo.evaluation.pitch import Pitch
+from zoo.evaluation.capabilities import Tags, TracksPitch, Transcribes
 from zoo.evaluation.separation import mixture
-from zoo.evaluation.tagging import Tagging
-from zoo.evaluation.transcription import Transcription, pieces
+from zoo.evaluation.transcription import pieces
 from zoo.interpret import filters
 from zoo.interpret.drawing import bank_figure, codebook_figure
 from zoo.interpret.filters import spread
 from zoo.layers.quantizer import usage
-from zoo.objectives.autoencoder import PLAYER, QuantisedAutoencoder
+from zoo.objectives.autoencoder import PLAYER
 from zoo.pages.piano_roll import compared_figure
 from zoo.report.results import held_out
 from zoo.runs import inference
@@ -39,16 +38,25 @@ CODED = 16  # clips whose codes are counted
 TAPS = 3  # of the shortest filters that are shown
 
 
+@runtime_checkable
+class Quantises(Protocol):
+    """A model whose latents are a codebook's vectors."""
+
+    codes: int
+
+    def quantise(self, audio: jax.Array) -> Any: ...
+
+
 def tags(found: Trained) -> bool:
-    return isinstance(found.experiment.evaluation, Tagging)
+    return isinstance(found.experiment.evaluation, Tags)
 
 
 def transcribes(found: Trained) -> bool:
-    return isinstance(found.experiment.evaluation, Transcription)
+    return isinstance(found.experiment.evaluation, Transcribes)
 
 
 def hears_waves(found: Trained) -> bool:
-    names_what_it_hears = tags(found) or isinstance(found.experiment.evaluation, Pitch)
+    names_what_it_hears = tags(found) or isinstance(found.experiment.evaluation, TracksPitch)
     return names_what_it_hears and first_bank(found) is not None
 
 
@@ -116,7 +124,7 @@ def write_roll(found: Trained, directory: Path) -> None:
 
 
 def quantises(found: Trained) -> bool:
-    return isinstance(found.experiment.objective, QuantisedAutoencoder)
+    return isinstance(getattr(found.experiment.objective, "model", None), Quantises)
 
 
 def write_codebook(found: Trained, directory: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import jax
 
-from zoo.evaluation.separation import Separation
+from zoo.evaluation.capabilities import separates
+from zoo.objectives.base import follows_source
 from zoo.report import examples, page, results
 from zoo.runs import trained
 from zoo.runs.trained import Trained
@@ -38,13 +39,13 @@ def commands(found: Trained, directory: Path) -> list[str]:
     checkpoint = f"--checkpoint {shlex.quote(str(directory))}"
     if found.config.task == "own":  # a file that the run alone does not lead back to
         checkpoint += f" --config {shlex.quote(str(found.config.path))}"
-    if isinstance(found.experiment.evaluation, Separation):
+    if separates(found.experiment.evaluation):
         first = f"python sample.py {checkpoint} --input YOUR_SONG.mp3 --out stems"
     elif not hasattr(found.experiment.objective, "generate"):
         own = hasattr(found.experiment.evaluation, "predict_file")
         first = f"python evaluate.py {checkpoint}"
         first += " --input YOUR_SONG.mp3 --out out" if own else " --split validation"
-    elif getattr(found.experiment.objective, "needs_source", False):
+    elif follows_source(found.experiment.objective):
         first = f"python sample.py {checkpoint} --input YOUR_SONG.mp3 --out out"
     else:
         first = f"python sample.py {checkpoint} --seconds 5 --num 2 --out out"

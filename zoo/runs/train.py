@@ -32,10 +32,12 @@ from zoo.runs import (
     estimate,
     hooks,
     inference,
+    initial,
     lost_host,
+    pairs,
     run_lock,
 )
-from zoo.runs.trained import Trained, builder, learns, load, origin_of, target
+from zoo.runs.trained import Trained, builder, learns, origin_of, target
 from zoo.training import interruption, loop, once, state
 from zoo.training.log import Log
 from zoo.training.stages import StageState
@@ -89,6 +91,8 @@ def train(
                     hooked = hooks.connect(run, checkpoints, interrupted, log)
                     complete = fit(run, begun, at, hooked, log)
                 checkpoints.wait()
+        if complete:
+            pairs.keep_best(run, directory)
     return complete
 
 
@@ -129,12 +133,12 @@ def start(
         _, begun, meta = checkpoints.restore(target(experiment, mesh))
         return begun, StageState(**origin_of(meta, checkpoints.directory).stage)
     # First: what does not fit should be said before minutes of compilation.
-    origins = {part: load(name, mesh=mesh) for part, name in experiment.initial.items()}
+    origins = {part: initial.origin(name, mesh) for part, name in experiment.initial.items()}
     batch = next(hooks.batches(experiment, 0))
     begun, _ = state.init_sharded(mesh, builder(experiment), meshes.global_batch(mesh, batch))
     begun = initialized(experiment, begun, interrupted)
     for part, origin in origins.items():
-        begun = begin_from(begun, part, origin)
+        begun = initial.begin_from(begun, part, origin, say)
     return begun, StageState()
 
 
@@ -163,36 +167,6 @@ def initialized(
     variables = jax.tree.map(place, learnt, begun.variables)
     ema = jax.tree.map(jnp.copy, variables.params) if begun.ema else begun.ema
     return begun.replace(variables=variables, ema=ema)
-
-
-def begin_from(begun: state.TrainState, part: str, origin: Trained) -> state.TrainState:
-    """The state with one player's or frozen network's weights and statistics from another run."""
-    source, variables = origin.variables, begun.variables
-    name = part if part in source.params else next(iter(source.params))
-    place = "frozen" if part in variables.frozen else "params"
-    own = getattr(variables, place)
-    if part not in own:
-        known = ", ".join([*variables.params, *variables.frozen])
-        raise BadInput(f"initial: this experiment has no part '{part}'; it has {known}")
-    placed = like(source.params[name], own[part], f"'{part}' by {origin.name}")
-    collections = variables.collections
-    if part in collections and name in source.collections:
-        statistics = like(source.collections[name], collections[part], f"'{part}' by {origin.name}")
-        collections = {**collections, part: statistics}
-    variables = variables.replace(**{place: {**own, part: placed}}).replace(collections=collections)
-    ema = begun.ema
-    if part in ema:
-        ema = {**ema, part: jax.tree.map(jnp.copy, placed)}
-    return begun.replace(variables=variables, ema=ema)
-
-
-def like(new: Any, old: Any, what: str) -> Any:
-    """Copies of `new` on the shardings of `old`: the state is donated, its origin is not."""
-    if jax.tree.structure(new) != jax.tree.structure(old) or any(
-        a.shape != b.shape for a, b in zip(jax.tree.leaves(new), jax.tree.leaves(old))
-    ):
-        raise BadInput(f"initial: the weights for {what} do not fit this config's")
-    return jax.tree.map(lambda a, b: jax.device_put(np.asarray(a), b.sharding), new, old)
 
 
 def schedule(experiment: Experiment) -> loop.Schedule:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -22,12 +22,14 @@ from zoo import mesh as meshes
 from zoo.arguments import stored
 from zoo.checkpoints import metadata
 from zoo.checkpoints.metadata import Origin, Unfit
-from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
-from zoo.runs import contract, estimate
+from zoo.runs import estimate, networks
 from zoo.training import stages, state
+
+if TYPE_CHECKING:
+    from zoo.checkpoints.store import Checkpoints
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Trained:
     @cached_property
     def _fingerprint(self) -> str:  # once per load: gigabytes take seconds, and files are many
         digest = hashlib.sha256()
-        for leaf in jax.tree.leaves(self.variables):
+        used = networks.for_inference(self.experiment.objective, self.variables)
+        for leaf in jax.tree.leaves(used):
             digest.update(np.ascontiguousarray(leaf).tobytes())
         return digest.hexdigest()
 
@@ -67,22 +70,32 @@ def find(
 
 
 def published(
-    name: str, *, config: str | None = None, words: Sequence[str] = (), mesh: Mesh | None = None
+    name: str,
+    *,
+    config: str | None = None,
+    words: Sequence[str] = (),
+    mesh: Mesh | None = None,
+    arrays: dict[str, np.ndarray] | None = None,
 ) -> Trained:
-    """Published weights by name; obtained at their first use. BadInput for an unknown name."""
+    """Published weights by name; obtained at their first use. BadInput for an unknown name.
+
+    arrays: the publication's, where they were obtained already.
+    """
     from zoo.pretrained import index, weights
 
     record = index.find(name)
     found = experiments.find(config or record.config)
     arguments = found.parse(words, {**found.defaults, **record.arguments})
     experiment = found.experiment(**arguments)
-    variables = weights.variables(record, experiment)
+    variables = weights.variables(record, experiment, arrays=arrays)
     meta = {"published": record.source, "licence": record.licence}
     return Trained(found, arguments, experiment, variables, meta, mesh or meshes.make(1), name)
 
 
 def untrained(config: Config, words: Sequence[str]) -> Trained:
     """A system fitted in closed form: its experiment has no turns, so no run stands behind it."""
+    from zoo.runs import contract
+
     arguments = config.parse(words)
     experiment = config.experiment(**arguments)
     contract.check(config.name, experiment)
@@ -109,6 +122,8 @@ def load(
     mesh: Mesh | None = None,
 ) -> Trained:
     """What a run directory learnt, or published weights. BadInput without a good checkpoint."""
+    from zoo.checkpoints.store import Checkpoints  # Orbax, which published weights do without
+
     directory = Path(checkpoint).expanduser()
     if not directory.is_dir():
         return published(str(checkpoint), config=config, words=words, mesh=mesh)
@@ -123,10 +138,7 @@ def load(
                 f"--config, for instance --config {directory / 'config.py'} if you trust that copy"
             )
         found = experiments.find(config) if config else experiments.shipped(origin.config)
-        before = {**found.defaults, **from_json(found, origin.arguments)}
-        arguments = found.parse(words, before)
-        for change in changes(before, arguments):
-            print(escapes.line(f"other than in the run: {change}"), file=sys.stderr)
+        arguments = asked(found, origin.arguments, words)
         experiment = found.experiment(**arguments)
         # Split as in training, as far as it goes here: it may not fit on a device whole.
         mesh = mesh or meshes.make(math.gcd(experiment.fsdp, jax.device_count()))
@@ -146,6 +158,15 @@ def origin_of(meta: dict[str, Any], directory: Path) -> Origin:
         raise BadInput(
             f"{directory}: meta.json is not as the zoo writes it ({error}): restore a copy"
         ) from error
+
+
+def asked(config: Config, before: dict[str, Any], words: Sequence[str]) -> dict[str, Any]:
+    """A run's arguments, as its files have them, after `words`; each that changes is said."""
+    then = {**config.defaults, **from_json(config, before)}
+    now = config.parse(words, then)
+    for change in changes(then, now):
+        print(escapes.line(f"other than in the run: {change}"), file=sys.stderr)
+    return now
 
 
 def changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import inspect
@@ -25,10 +24,11 @@ from zoo.audio.streaming import stream
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict
-from zoo.evaluation.separation import Separation
-from zoo.objectives.base import Request
+from zoo.evaluation.capabilities import WritesFiles, separates
+from zoo.objectives.base import Generative, Request, follows_source
 from zoo.runs import inference
 from zoo.runs.trained import Trained
+from zoo.songs.choices import Choices
 from zoo.songs.output_names import named
 from zoo.songs.stem_files import refuse_overwrite, separate_file
 
@@ -45,8 +45,8 @@ def predict(
     figures: pictures, too, which for short files take most of the time.
     """
     evaluation, objective = trained.experiment.evaluation, trained.experiment.objective
-    if not hasattr(evaluation, "predict_file"):
-        if isinstance(evaluation, Separation) or hasattr(objective, "generate"):
+    if not isinstance(evaluation, WritesFiles):
+        if separates(evaluation) or isinstance(objective, Generative):
             name = trained.config.name
             raise BadInput(f"{name} gives audio, not predictions: use sample.py --input")
         raise BadInput(
@@ -99,20 +99,20 @@ def written(evaluation: Any, found: Any, path: Path, figures: bool, folder: Path
     return evaluation.write_file(found, path, folder, figures=figures)
 
 
-def sound(trained: Trained, options: argparse.Namespace) -> int:
+def sound(trained: Trained, options: Choices) -> int:
     """What `sample.py` was asked for: a separated song, or generated audio."""
     evaluation, objective = trained.experiment.evaluation, trained.experiment.objective
-    if isinstance(evaluation, Separation):
+    if separates(evaluation):
         if not options.input:
             raise BadInput(f"{trained.config.name} separates: give it a song with --input")
         return for_each(options.input, options.out, partial(separate, trained, options))
-    if getattr(options, "endless", False) or getattr(options, "resume", False):
+    if options.endless or options.resume:
         from zoo.cli import endless
 
         return endless.play(trained, options, provenance(trained))
-    if not hasattr(objective, "generate"):
+    if not isinstance(objective, Generative):
         raise BadInput(f"{trained.config.name} makes no audio: use evaluate.py")
-    transforms = getattr(objective, "needs_source", False)
+    transforms = follows_source(objective)
     if options.input and not transforms:
         raise BadInput(
             f"{trained.config.name} makes new audio and would not hear --input: give --prompt FILE "
@@ -156,7 +156,7 @@ def long_enough(path: Path, rate: int, least: float = 0.0) -> None:
         raise BadInput(f"{path} holds {file.frames} samples, nothing at {rate:,} Hz: too short")
 
 
-def separate(trained: Trained, options: argparse.Namespace, path: Path, name: str) -> str:
+def separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
     """One song into stems; the line that says so."""
     how = replace(
         trained.experiment.evaluation.how, residual=options.residual, keep_sum=options.keep_sum,
@@ -184,7 +184,7 @@ def separate(trained: Trained, options: argparse.Namespace, path: Path, name: st
 
 
 def generate(
-    trained: Trained, options: argparse.Namespace, path: Path | None = None, stem: str = "sample"
+    trained: Trained, options: Choices, path: Path | None = None, stem: str = "sample"
 ) -> str:
     """Audio from the model, streamed to files with their JSON beside them."""
     info = trained.experiment.data.source.info
@@ -229,7 +229,7 @@ def keep(
     return written
 
 
-def requested(options: argparse.Namespace, path: Path | None, info: Info) -> Request:
+def requested(options: Choices, path: Path | None, info: Info) -> Request:
     """What the options ask for, with the audio that it is to be made of or to continue."""
     rate = info.sample_rate
     source = prompt = None

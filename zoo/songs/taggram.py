@@ -68,10 +68,26 @@ def tags_over_time(
 
     Raises BadInput for a song without samples, or of silence, for which a model has tags too.
     """
+    return _listened(predict, blocks, rate, how).taggram(labels)
+
+
+def segment_by_segment(
+    predict: Predict, blocks: Blocks, rate: int, how: Listener, output: str = "prediction"
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """(starts of the segments [N] s, `output` of each [N ...], the song's duration in s).
+
+    Raises BadInput for a song without samples, or of silence.
+    """
+    return _listened(predict, blocks, rate, how, output).outputs()
+
+
+def _listened(
+    predict: Predict, blocks: Blocks, rate: int, how: Listener, output: str = "prediction"
+) -> Ear:
     ear = Ear(how)
-    for output in in_batches(predict, ear.segments(blocks, rate), how.batch):
-        ear.rows.append(output["prediction"])
-    return ear.taggram(labels)
+    for found in in_batches(predict, ear.segments(blocks, rate), how.batch):
+        ear.rows.append(found[output])
+    return ear
 
 
 @dataclass
@@ -101,19 +117,23 @@ class Ear:
             self.loudest = max(self.loudest, float(np.abs(block).max(initial=0.0)))
             yield block
 
-    def taggram(self, labels: Iterable[str]) -> Taggram:
-        """All of it. Raises BadInput where it was empty or silent, or the labels do not fit."""
-        labels, how = tuple(labels), self.how
+    def outputs(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """(starts [N] s, outputs [N ...], duration in s). BadInput of what was empty or silent."""
         if not self.rows:
             raise BadInput("the song holds no samples: export or download it anew.")
         if self.loudest < SILENCE:
             raise BadInput("the song is silent, never above -60 dBFS: give one with sound in it.")
-        scores = np.asarray(self.rows, np.float32)
+        times = np.arange(len(self.rows)) * (self.cut.step / self.how.rate)
+        return times, np.asarray(self.rows, np.float32), self.heard / self.how.rate
+
+    def taggram(self, labels: Iterable[str]) -> Taggram:
+        """All of it. Raises BadInput as `outputs`, and where the labels do not fit."""
+        labels, how = tuple(labels), self.how
+        times, scores, duration = self.outputs()
         if scores.shape[1:] != (len(labels),):
             shape = list(scores.shape[1:])
             raise BadInput(f"the model gives scores {shape} for {len(labels)} labels.")
-        times = np.arange(len(self.rows)) * (self.cut.step / how.rate)
-        return Taggram(times, scores, labels, how.samples / how.rate, self.heard / how.rate)
+        return Taggram(times, scores, labels, how.samples / how.rate, duration)
 
 
 def tag_file(predict: Predict, path: str | Path, how: Listener, labels: Iterable[str]) -> Taggram:

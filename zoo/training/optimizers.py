@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
+
+from zoo.errors import BadInput
 
 
 def clipped(
@@ -72,6 +75,33 @@ def _kernels(params: optax.Params) -> optax.Params:
     return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
 
 
+def freeze_parts(
+    optimizer: optax.GradientTransformation, fragments: Sequence[str]
+) -> optax.GradientTransformation:
+    """The optimiser for all parameters but those whose path holds a fragment: these stay.
+
+    They have no moments either, and take no part in a clip of the norm. Raises BadInput where a
+    fragment is in no path.
+    """
+    if not fragments:
+        return optimizer
+
+    def groups(params: Any) -> Any:
+        paths = jax.tree_util.tree_map_with_path(lambda path, _: _name(path), params)
+        for fragment in fragments:
+            if not any(fragment in name for name in jax.tree.leaves(paths)):
+                parts = ", ".join(sorted({name.split("/")[0] for name in jax.tree.leaves(paths)}))
+                raise BadInput(f"freeze={fragment}: no parameter's path holds that, only {parts}")
+        frozen = lambda name: any(fragment in name for fragment in fragments)  # noqa: E731
+        return jax.tree.map(lambda name: "frozen" if frozen(name) else "trained", paths)
+
+    return optax.multi_transform({"trained": optimizer, "frozen": optax.set_to_zero()}, groups)
+
+
+def _name(path: Any) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
 def scale_learning_rate(
     optimizer: optax.GradientTransformation, fragment: str, factor: float
 ) -> optax.GradientTransformation:
@@ -82,8 +112,7 @@ def scale_learning_rate(
 
     def groups(params: Any) -> Any:
         def group(path: Any, _: Any) -> str:
-            name = jax.tree_util.keystr(path, simple=True, separator="/")
-            return "scaled" if fragment in name else "rest"
+            return "scaled" if fragment in _name(path) else "rest"
 
         return jax.tree_util.tree_map_with_path(group, params)
 

@@ -1,0 +1,127 @@
+"""Every method on every kind of system, with audio as people have it; what is refused, and how."""
+
+import numpy as np
+import pytest
+import soundfile
+
+import zoo
+from zoo import experiment as experiments
+from zoo.errors import BadInput
+
+# A tiny system of each kind, and the methods that it has.
+KINDS = {
+    "samplecnn_score_render": {"tags", "tags_over_time", "embed"},
+    "random_cnn_score_render": {"tags", "tags_over_time", "embed"},
+    "crepe_score_render": {"pitch"},
+    "onsets_frames_score_render": {"notes"},
+    "wave_unet_score_render": {"separate"},
+    "nmf_score_render": set(),
+    "wavenet_score_render": {"sample", "stream"},
+    "wavegan_score_render": {"sample", "stream"},
+    "melgan_score_render": {"vocode"},
+    "vqvae_score_render": {"reconstruct"},
+    "ddsp_score_render": {"transfer"},
+}
+
+
+def smoke(name):
+    return experiments.find(name).entry.smoke
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def system(request):
+    return zoo.create(request.param, **smoke(request.param))
+
+
+@pytest.fixture(scope="module")
+def tune():
+    """Half a second of a tone with vibrato at 22,050 Hz, stereo float [T 2]."""
+    seconds = np.arange(11_025) / 22_050
+    tone = 0.3 * np.sin(2 * np.pi * 440 * seconds + np.sin(30 * seconds))
+    return np.stack([tone, 0.5 * tone], 1).astype(np.float32)
+
+
+def test_a_system_has_the_methods_of_its_kind_and_says_so(system):
+    assert set(system.methods) == KINDS[system.name]
+    for other in set().union(*KINDS.values()) - KINDS[system.name] - {"sample", "stream"}:
+        with pytest.raises(BadInput, match=f"{system.name} has no {other}.*its methods: "):
+            getattr(system, other)(np.zeros(16_000), 16_000)
+
+
+def test_a_system_is_a_few_lines():
+    system = zoo.create("samplecnn_score_render", **smoke("samplecnn_score_render"))
+    lines = repr(system).splitlines()
+    assert len(lines) == 6 and lines[0].startswith("samplecnn_score_render: SampleCNN")
+    assert "16,000 Hz mono" in lines[1] and lines[2].startswith("  20 labels: piano, ")
+
+
+def test_arrays_of_any_kind_and_files_are_one_audio(system, tune, tmp_path):
+    """Stereo float, its 16-bit integers and a file of these are the same sound to any method."""
+    methods = KINDS[system.name] - {"sample", "stream", "tags_over_time", "transfer"}
+    pcm = np.round(tune * 32768).astype(np.int16)
+    soundfile.write(tmp_path / "tune.wav", pcm, 22_050)
+    for method in methods:
+        act = getattr(system, method)
+        one, two = (act(audio, 22_050) for audio in (pcm / 32768, pcm))
+        three, four = act([tmp_path / "tune.wav", str(tmp_path / "tune.wav")])
+        for found in (two, three, four):
+            same(found, one)
+
+
+def same(found, wanted):
+    if isinstance(wanted, dict):
+        assert found.keys() == wanted.keys()
+        found, wanted = list(found.values()), list(wanted.values())
+    if isinstance(wanted, (tuple, list)):
+        for one, other in zip(found, wanted, strict=True):
+            same(one, other)
+        return
+    assert np.isfinite(wanted).all()
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return zoo.create("wavegan_score_render", **smoke("wavegan_score_render"))
+
+
+def test_what_is_sampled_depends_on_the_seed_alone(generator):
+    audio = generator.sample(0.05, num=2, seed=3)
+    assert audio.shape == (2, round(0.05 * generator.sample_rate), 1)
+    np.testing.assert_array_equal(audio, generator.sample(0.05, num=2, seed=3, chunk=100))
+    assert np.any(audio != generator.sample(0.05, num=2, seed=4))
+    endless = generator.stream(num=2, seed=3, chunk=100)
+    chunks = np.concatenate([next(endless) for _ in range(3)], 1)
+    np.testing.assert_array_equal(chunks, audio[:, :300])
+
+
+@pytest.mark.parametrize(
+    "asked, message",
+    [
+        ({"seconds": 0}, "less than a sample"),
+        ({"seconds": float("nan")}, "seconds=nan: "),
+        ({"seconds": -1}, "seconds=-1: "),
+        ({"seconds": None}, "use stream"),
+        ({"seconds": "5"}, "seconds='5': "),
+        ({"num": 0}, "num=0: "),
+        ({"num": 1.5}, "num=1.5: "),
+        ({"seed": -1}, "seed=-1: "),
+        ({"temperature": -0.1}, "temperature=-0.1: "),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused(generator, asked, message):
+    with pytest.raises(BadInput, match=message):
+        generator.sample(**asked)
+
+
+def test_separation_takes_what_a_separator_has(tune):
+    system = zoo.create("wave_unet_score_render", **smoke("wave_unet_score_render"))
+    stems = system.separate(tune[:4000], 22_050, residual=True)
+    assert list(stems) == [*system.labels, "residual"]
+    np.testing.assert_allclose(sum(stems.values()), tune[:4000], atol=1e-5)
+    mono = system.separate(tune[:4000, 0], 22_050, keep_sum=True)
+    assert all(stem.shape == (4000,) for stem in mono.values())
+    with pytest.raises(BadInput, match="no argument volume=: a separator takes residual="):
+        system.separate(tune, 22_050, volume=2)
+    with pytest.raises(BadInput, match="shifts=-1: "):
+        system.separate(tune, 22_050, shifts=-1)

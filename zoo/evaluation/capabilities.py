@@ -1,0 +1,82 @@
+"""What an evaluation may offer for a user's own audio: small protocols, asked by `isinstance`.
+
+An evaluation has any of these methods, or none; the front door, the scripts and the pages look for
+the method and never for the class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from zoo.audio.blocks import Blocks
+from zoo.data.note_rolls import Notes
+from zoo.data.source import Info
+from zoo.evaluation.base import Predict
+
+
+@runtime_checkable
+class Tags(Protocol):
+    """Names what is in audio; `samples` is what its model reads at a time."""
+
+    samples: int
+    batch: int
+    key: str
+
+    def taggram(self, predict: Predict, blocks: Blocks, rate: int, info: Info) -> Any:
+        """A `zoo.songs.taggram.Taggram` of a song in blocks [n C]."""
+
+    def embeddings(
+        self, embed: Predict, blocks: Blocks, rate: int, info: Info
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(starts [N] s, vectors [N D])."""
+
+
+@runtime_checkable
+class Separates(Protocol):
+    """Takes mixtures apart; `how` is a Separator. oracle: only with the references at hand."""
+
+    how: Any
+    oracle: bool
+
+    def stems(
+        self, predict: Predict, song: Callable[[], Blocks], rate: int, **choices: Any
+    ) -> dict[str, np.ndarray]:
+        """Stems [T C] by name."""
+
+
+@runtime_checkable
+class Transcribes(Protocol):
+    """Writes down notes; `windows` says how its model reads audio."""
+
+    windows: Any
+    threshold: float
+
+    def notes(self, predict: Predict, blocks: Iterator[np.ndarray], info: Info) -> Notes:
+        """Notes of mono blocks [n 1] at the model's rate."""
+
+
+@runtime_checkable
+class TracksPitch(Protocol):
+    """Follows the pitch of one voice."""
+
+    def curve(self, predict: Predict, audio: np.ndarray, info: Info) -> Any:
+        """(times, frequency, confidence), each [F], of a signal [T] at the model's rate."""
+
+
+@runtime_checkable
+class WritesFiles(Protocol):
+    """Writes what it finds in a file, for `evaluate.py --input`."""
+
+    def predict_file(
+        self, predict: Predict, path: str | Path, folder: str | Path, info: Info
+    ) -> str:
+        """Files in `folder`; the line that says what was found."""
+
+
+def separates(evaluation: Any) -> bool:
+    """Whether it takes a song apart without being given the stems."""
+    return isinstance(evaluation, Separates) and not evaluation.oracle

@@ -1,0 +1,71 @@
+"""Which methods a system has, by what its evaluation and objective offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from zoo.evaluation.capabilities import Tags, TracksPitch, Transcribes, separates
+from zoo.experiment import Experiment
+from zoo.objectives.base import Embedding, Generative, follows_source
+
+SIGNATURES = {
+    "tags": "tags(audio, rate) -> {label: score}",
+    "tags_over_time": "tags_over_time(audio, rate) -> times, scores, labels",
+    "embed": "embed(audio, rate) -> [D]",
+    "separate": "separate(audio, rate) -> {stem: [T C]}",
+    "notes": "notes(audio, rate) -> {onset, offset, pitch, velocity}",
+    "pitch": "pitch(audio, rate) -> times, frequency, confidence",
+    "sample": "sample(seconds, num=, seed=, temperature=) -> [num T C]",
+    "stream": "stream(num=, seed=, temperature=) -> chunks [num t C]",
+    "vocode": "vocode(audio, rate) -> [T C]",
+    "reconstruct": "reconstruct(audio, rate) -> [T C]",
+    "transfer": "transfer(audio, rate) -> [T C]",
+}
+
+
+def tags(experiment: Experiment) -> bool:
+    return isinstance(experiment.evaluation, Tags)
+
+
+def embeds(experiment: Experiment) -> bool:
+    return tags(experiment) and isinstance(experiment.objective, Embedding)
+
+
+def samples(experiment: Experiment) -> bool:
+    objective = experiment.objective
+    return isinstance(objective, Generative) and not follows_source(objective)
+
+
+def from_source(verb: str) -> Callable[[Experiment], bool]:
+    """Whether a system does `verb` with audio that is given to it."""
+
+    def offered(experiment: Experiment) -> bool:
+        return verb == verb_of(experiment.objective)
+
+    return offered
+
+
+def verb_of(objective: Any) -> str | None:
+    """'vocode', 'reconstruct' or 'transfer'; None of what follows no source."""
+    return getattr(objective, "from_source", "vocode") if follows_source(objective) else None
+
+
+OFFERS: dict[str, Callable[[Experiment], bool]] = {
+    "tags": tags,
+    "tags_over_time": tags,
+    "embed": embeds,
+    "separate": lambda experiment: separates(experiment.evaluation),
+    "notes": lambda experiment: isinstance(experiment.evaluation, Transcribes),
+    "pitch": lambda experiment: isinstance(experiment.evaluation, TracksPitch),
+    "sample": samples,
+    "stream": samples,
+    "vocode": from_source("vocode"),
+    "reconstruct": from_source("reconstruct"),
+    "transfer": from_source("transfer"),
+}
+
+
+def offered(experiment: Experiment) -> tuple[str, ...]:
+    """The names of all methods that a system has."""
+    return tuple(name for name, has in OFFERS.items() if has(experiment))

@@ -1,0 +1,210 @@
+"""A system as a compiled-for-later program: `jax.export` of its prediction, weights beside it.
+
+model.program is StableHLO for CPUs, GPUs and TPUs, of any batch size and, where the model allows
+it, any length; it takes the arrays of model.safetensors by name. It needs none of the model's code,
+so a system of the user's own config file is used by whoever has the folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jax
+from jax import export
+
+from zoo import durable
+from zoo import mesh as meshes
+from zoo.catalog import Entry, Row
+from zoo.checkpoints.checksums import by_path
+from zoo.data.pipeline import Data
+from zoo.data.source import Example, Info
+from zoo.errors import BadInput
+from zoo.evaluation.capabilities import Tags, TracksPitch, Transcribes, separates
+from zoo.experiment import Config, Experiment
+from zoo.objectives.base import Batch, Turn, Variables
+from zoo.runs import networks, pairs
+from zoo.runs.trained import Trained
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+SHAPES = (("b", "t"), ("b", None), (None, None))  # what may vary, tried in this order
+
+
+def write(found: Trained, folder: Path) -> dict[str, Any]:
+    """folder/model.program, and what model.json says of it: inputs, platforms, how it is applied.
+
+    Raises BadInput where the prediction of the system cannot be lowered for all platforms.
+    """
+    exported, inputs = program(found)
+    durable.write(folder / pairs.PROGRAM, bytes(exported.serialize()))
+    about = {
+        "file": pairs.PROGRAM,
+        "sha256": pairs.sha256(folder / pairs.PROGRAM),
+        "platforms": list(exported.platforms),
+        "inputs": inputs,
+        **application(found),
+    }
+    durable.write_json(folder / pairs.FACTS, {**pairs.read_facts(folder), "program": about})
+    return about
+
+
+def program(found: Trained) -> tuple[export.Exported, dict[str, list]]:
+    """(the exported prediction, {input: shape}) with as much of the shape free as the model lets.
+
+    It maps ({path: array}, {key: batch}) to what the objective's `predict` gives.
+    """
+    objective = found.experiment.objective
+    variables = networks.for_inference(objective, found.variables)
+    structure, arrays = jax.tree.structure(variables), by_path(variables)
+    read = keys_read(found)
+    size = getattr(found.experiment.evaluation, "batch", 1)
+    spec = {k: v for k, v in found.experiment.data.spec(size).items() if k in read}
+
+    def predict(weights: dict[str, jax.Array], batch: Batch) -> Batch:
+        whole = jax.tree.unflatten(structure, [weights[path] for path in arrays])
+        return objective.predict(whole, batch, jax.random.key(0))
+
+    given = {k: jax.ShapeDtypeStruct(v.shape, v.dtype) for k, v in arrays.items()}
+    faults = []
+    for batch, time in SHAPES:
+        shapes = symbolic(spec, batch, time)
+        try:
+            made = export.export(jax.jit(predict), platforms=PLATFORMS)(given, shapes)
+        except Exception as error:  # whatever tracing a model with free sizes raises
+            faults.append(str(error).strip().splitlines()[0])
+            continue
+        return made, {k: [str(size) for size in v.shape] for k, v in shapes.items()}
+    raise BadInput(f"{found.name} cannot be exported as a program: {faults[-1]}")
+
+
+def symbolic(spec: dict[str, Any], batch: str | None, time: str | None) -> dict[str, Any]:
+    """The shapes of a batch with its size and length free; only of inputs that are audio."""
+    longest = max((value.shape[1] for value in spec.values() if value.ndim == 3), default=1)
+    least = ["b >= 1", *([f"t >= {longest}"] if time else [])]
+    scope = export.SymbolicScope(least)
+    shapes = {}
+    for key, value in spec.items():
+        sizes = [str(size) for size in value.shape]
+        sizes[0] = batch or sizes[0]
+        if time and value.ndim == 3:
+            sizes[1] = time
+        shape = export.symbolic_shape(", ".join(sizes), scope=scope)
+        shapes[key] = jax.ShapeDtypeStruct(shape, value.dtype)
+    return shapes
+
+
+def keys_read(found: Trained) -> set[str]:
+    """Which arrays of a batch the prediction reads."""
+    read: set[str] = set()
+
+    class Watched(dict):
+        def __getitem__(self, key: str) -> Any:
+            read.add(key)
+            return super().__getitem__(key)
+
+    objective, spec = found.experiment.objective, found.experiment.data.spec(1)
+
+    def predict(variables: Variables, batch: Batch) -> Batch:
+        return objective.predict(variables, Watched(batch), jax.random.key(0))
+
+    jax.eval_shape(predict, found.variables, spec)
+    return read
+
+
+def application(found: Trained) -> dict[str, Any]:
+    """How the program is applied to a user's audio: the kind of evaluation and its fields."""
+    evaluation = found.experiment.evaluation
+    if isinstance(evaluation, Tags):
+        kept = ("samples", "batch", "hop", "key")
+        return {"kind": "tags", "evaluation": {k: getattr(evaluation, k) for k in kept}}
+    if separates(evaluation):
+        return {"kind": "separate", "evaluation": asdict(evaluation.how)}
+    if isinstance(evaluation, Transcribes):
+        fields = {"threshold": evaluation.threshold, "windows": asdict(evaluation.windows)}
+        return {"kind": "notes", "evaluation": fields}
+    if isinstance(evaluation, TracksPitch):
+        kept = ("samples", "hop", "batch")
+        return {"kind": "pitch", "evaluation": {k: getattr(evaluation, k) for k in kept}}
+    return {"kind": "predict", "evaluation": {}}
+
+
+def evaluation_of(about: dict[str, Any]) -> Any:
+    """The evaluation that `application` described; None for 'predict'."""
+    from zoo.evaluation.pitch import Pitch
+    from zoo.evaluation.separation import Separation
+    from zoo.evaluation.tagging import Tagging
+    from zoo.evaluation.transcription import Transcription
+    from zoo.songs.note_decoding import Windows
+    from zoo.songs.segments import Segments
+    from zoo.songs.separating import Separator
+
+    fields = dict(about["evaluation"])
+    if about["kind"] == "separate":
+        fields |= {"segments": Segments(**fields["segments"]), "sources": tuple(fields["sources"])}
+        return Separation(Separator(**fields))
+    if about["kind"] == "notes":
+        return Transcription(Windows(**fields["windows"]), fields["threshold"])
+    return {"tags": Tagging, "pitch": Pitch}[about["kind"]](**fields) if fields else None
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """An objective that only predicts, by an exported program."""
+
+    program: export.Exported
+
+    turns: tuple[Turn, ...] = ()
+
+    def init(self, rng: jax.Array, batch: Batch) -> Variables:
+        raise BadInput("an exported program cannot be trained: use the config it came from")
+
+    def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
+        return self.program.call(variables.params["program"], batch)
+
+
+@dataclass(frozen=True)
+class Described:
+    """The data that a system was trained on, as far as model.json tells; without any records."""
+
+    info: Info
+
+    def blank(self) -> Example:
+        return {}
+
+    def prepare(self) -> None:
+        """There is nothing to prepare."""
+
+    def open(self, split: str) -> Iterator[Example]:
+        raise BadInput(f"an exported program comes without its data ({self.info.name})")
+
+
+def trained_of(folder: Path, facts: dict[str, Any]) -> Trained:
+    """The system of a folder with model.program, without any code of its own."""
+    about, path = facts.get("program") or {}, folder / pairs.PROGRAM
+    if not path.is_file() or pairs.sha256(path) != about.get("sha256"):
+        raise BadInput(f"{path} is damaged, or not of this model.json: export it anew")
+    objective = Exported(export.deserialize(bytearray(path.read_bytes())))
+    try:
+        evaluation = evaluation_of(about)
+    except (TypeError, KeyError) as error:
+        raise BadInput(f"{folder}: model.json has no sound 'program' ({error})") from error
+    info = pairs.info_of(facts, folder / pairs.FACTS)
+    experiment = Experiment(Data(Described(info), ()), objective, {}, evaluation, 1, 0)
+    held = {k: jax.numpy.asarray(v) for k, v in pairs.arrays(folder).items()}
+    meta = {"step": facts.get("step"), "licence": facts["licence"], "scores": facts["scores"]}
+    config = described(facts, folder)
+    name = str(facts.get("name") or folder.name)
+    variables = Variables({"program": held})
+    arguments = facts["arguments"]
+    return Trained(config, arguments, experiment, variables, meta, meshes.make(1), name)
+
+
+def described(facts: dict[str, Any], folder: Path) -> Config:
+    """What stands for the config that an exported program does without."""
+    name, title = facts["config"], str(facts.get("title") or "an exported program")
+    row = Row(name, "exported")
+    entry = Entry(name, folder, "own", title, (row,), {}, {})
+    return Config(name, folder, "own", ModuleType(name), entry, row)

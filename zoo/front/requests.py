@@ -1,0 +1,75 @@
+"""What a caller asks of a generator or separator, checked before anything is computed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import BadInput
+from zoo.objectives.base import Request
+
+SEPARATION = {"residual": bool, "keep_sum": bool, "shifts": int, "seed": int}
+FROM_SOURCE = ("num", "seed", "temperature", "chunk")
+
+
+def new(
+    rate: int, seconds: float | None, *, num: int, seed: int, temperature: float, chunk: int
+) -> Request:
+    """A request of `num` voices of `seconds` at `rate` Hz; None: without end."""
+    whole("num", num, 1)
+    whole("seed", seed, 0)
+    whole("chunk", chunk, 1)
+    number("temperature", temperature)
+    length = 0 if seconds is None else round(number("seconds", seconds) * rate)
+    if seconds is not None and length < 1:
+        raise BadInput(f"seconds={seconds} is less than a sample at {rate:,} Hz")
+    return Request(length, num, seed, float(temperature), chunk=chunk)
+
+
+def prompted(request: Request, prompt: np.ndarray) -> Request:
+    """The request going on from audio [T C] at the model's rate."""
+    return replace(request, prompt=prompt)
+
+
+def of_source(source: np.ndarray, asked: dict[str, Any]) -> Request:
+    """A request for audio made of a source [T C], as long as it is."""
+    known("a generator takes", asked, FROM_SOURCE)
+    defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
+    request = new(1, None, **{**defaults, **asked})
+    return replace(request, length=len(source), source=source)
+
+
+def check_separation(choices: dict[str, Any]) -> None:
+    """Raises BadInput for a choice that separators do not have, or of another type."""
+    known("a separator takes", choices, SEPARATION)
+    for name in choices.keys() & {"shifts", "seed"}:
+        whole(name, choices[name], 0)
+
+
+def known(who: str, given: dict[str, Any], names: Any) -> None:
+    """Raises BadInput for an argument that is none of `names`."""
+    for name in given:
+        if name not in names:
+            raise BadInput(f"no argument {name}=: {who} {', '.join(f'{n}=' for n in names)}")
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """A whole number, `least` or above."""
+    sound = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not sound or not least <= value < 2**63:
+        raise BadInput(f"{name}={value!r}: give a whole number, {least} or above")
+    return int(value)
+
+
+def number(name: str, value: Any) -> float:
+    """A finite number, zero or above."""
+    try:
+        sound = math.isfinite(value) and value >= 0
+    except TypeError:
+        sound = False
+    if not sound:
+        raise BadInput(f"{name}={value!r}: give a number, 0 or above")
+    return float(value)

@@ -1,0 +1,280 @@
+"""A system of the zoo as a Python object: what `zoo.load` and `zoo.create` give.
+
+Its methods take arrays [T] or [T C] with their rate, paths, or a list of either, of any rate and
+channel count, and give NumPy arrays; of a list they give a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.errors import BadInput
+from zoo.front import sounds
+from zoo.front.sounds import Sound
+
+if TYPE_CHECKING:  # JAX: not before a system is used
+    from zoo.experiment import Experiment
+    from zoo.runs.networks import Network
+    from zoo.runs.trained import Trained
+
+
+class System:
+    """A trained (or new) system. `methods` names what it can do; `repr` says it in a few lines."""
+
+    def __init__(
+        self, name: str, bring: Callable[[], Trained], experiment: Experiment | None = None
+    ) -> None:
+        """bring: gives the experiment with its variables, at the first use of either.
+
+        experiment: where it is built already and only the variables are to come.
+        """
+        self.name = name
+        self._bring = bring
+        self._experiment = experiment
+
+    @cached_property
+    def trained(self) -> Trained:
+        """Config, arguments, experiment, variables and provenance."""
+        import jax
+
+        from zoo.cli.command_line import keep_programs
+
+        if not jax.config.jax_compilation_cache_dir:  # nothing that the caller has chosen
+            keep_programs()
+        return self._bring()
+
+    @property
+    def experiment(self) -> Experiment:
+        """The data, objective, optimisers and evaluation that the system was trained with."""
+        return self._experiment or self.trained.experiment
+
+    @property
+    def sample_rate(self) -> int:
+        """Of what the model reads and makes, Hz."""
+        return self.experiment.data.source.info.sample_rate
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of tags or stems in the order of the model's output."""
+        from zoo.runs.pairs import labels_of
+
+        return labels_of(self.experiment)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The names of the methods that this system has."""
+        from zoo.front import offers
+
+        return offers.offered(self.experiment)
+
+    @cached_property
+    def _network(self) -> Network:
+        from zoo.runs import networks
+
+        return networks.network(self.experiment.objective, self.trained.variables)
+
+    @property
+    def module(self) -> Any:
+        """The linen module."""
+        return self._network.module
+
+    @property
+    def variables(self) -> Any:
+        """What `module.apply` takes: {'params': ..., 'batch_stats': ...}."""
+        return self._network.variables
+
+    @property
+    def apply(self) -> Callable[..., Any]:
+        """`module.apply`: apply(variables, audio [B T C]), pure, for jit, grad and vmap."""
+        return self.module.apply
+
+    @cached_property
+    def predict(self) -> Callable[[dict], dict]:
+        """Compiled: a batch of arrays as the data makes them to the objective's prediction."""
+        return self._compiled("predict")
+
+    @cached_property
+    def _embed(self) -> Callable[[dict], dict]:
+        return self._compiled("embed")
+
+    def _compiled(self, method: str) -> Callable[[dict], dict]:
+        from zoo.runs import inference
+
+        trained = self.trained
+        bind = inference.predictor(trained.experiment.objective, trained.mesh, method)
+        return bind(trained.variables)
+
+    def tags(self, audio: Any, rate: float | None = None) -> Any:
+        """{label: score in 0..1}, the mean over all of the audio, strongest first."""
+        self.require("tags")
+        return sounds.each(audio, rate, lambda one: dict(self._taggram(one).top()))
+
+    def tags_over_time(self, audio: Any, rate: float | None = None) -> Any:
+        """A Taggram: `times` [N] s, `scores` [N K], `labels`."""
+        self.require("tags_over_time")
+        return sounds.each(audio, rate, self._taggram)
+
+    def embed(self, audio: Any, rate: float | None = None, *, over_time: bool = False) -> Any:
+        """[D], the mean over segments of what the last layer reads; over_time: ([N] s, [N D])."""
+        self.require("embed")
+
+        def one(sound: Sound) -> Any:
+            sound.require(self.sample_rate)
+            info = self.experiment.data.source.info
+            evaluation = self.experiment.evaluation
+            times, found = evaluation.embeddings(self._embed, sound.blocks(), sound.rate, info)
+            return (times, found) if over_time else found.mean(0)
+
+        return sounds.each(audio, rate, one)
+
+    def separate(self, audio: Any, rate: float | None = None, **choices: Any) -> Any:
+        """{stem: [T C]} at the audio's own rate, length and channels (surround: stereo).
+
+        choices: residual=, keep_sum=, shifts=, seed= of `zoo.songs.separating.Separator`.
+        """
+        self.require("separate")
+        from zoo.front import requests
+
+        requests.check_separation(choices)
+        return sounds.each(audio, rate, lambda one: self._stems(one, choices))
+
+    def notes(self, audio: Any, rate: float | None = None) -> Any:
+        """{onset, offset (s), pitch (MIDI), velocity} of every note, each [n]."""
+        self.require("notes")
+
+        def one(sound: Sound) -> Any:
+            sound.require(self.sample_rate)
+            info = self.experiment.data.source.info
+            return self.experiment.evaluation.notes(
+                self.predict, sound.at(info.sample_rate, 1), info
+            )
+
+        return sounds.each(audio, rate, one)
+
+    def pitch(self, audio: Any, rate: float | None = None) -> Any:
+        """A Curve: times (s), frequency (Hz), confidence, each [F]."""
+        self.require("pitch")
+
+        def one(sound: Sound) -> Any:
+            sound.require(self.sample_rate)
+            info = self.experiment.data.source.info
+            signal = sound.read(info.sample_rate, 1)[:, 0]
+            return self.experiment.evaluation.curve(self.predict, signal, info)
+
+        return sounds.each(audio, rate, one)
+
+    def sample(self, seconds: float = 5.0, **asked: Any) -> np.ndarray:
+        """New audio [num T C] at `sample_rate`; asked: as of `stream`. The same seed, the same."""
+        if seconds is None:
+            raise BadInput("seconds=None has no end: use stream, which gives chunks")
+        return sounds.joined(self.stream(seconds, **asked))
+
+    def stream(
+        self,
+        seconds: float | None = None,
+        *,
+        num: int = 1,
+        seed: int = 0,
+        temperature: float = 1.0,
+        prompt: Any = None,
+        rate: float | None = None,
+        chunk: int = 16_384,
+    ) -> Iterator[np.ndarray]:
+        """Chunks [num t C] of new audio, without end where `seconds` is None.
+
+        temperature: 1 as learnt, less is safer. prompt: audio that is continued, at `rate`.
+        """
+        from zoo.front import requests
+
+        self.require("stream")
+        info = self.experiment.data.source.info
+        request = requests.new(
+            info.sample_rate, seconds, num=num, seed=seed, temperature=temperature, chunk=chunk
+        )
+        if prompt is not None:
+            given = sounds.sound(prompt, rate).read(info.sample_rate, info.channels)
+            request = requests.prompted(request, given)
+        return self.experiment.objective.generate(self.trained.variables, request)
+
+    def vocode(self, audio: Any, rate: float | None = None, **asked: Any) -> Any:
+        """The audio made anew from its features, [T C] at `sample_rate`; asked: seed=, num=."""
+        return self._made_of("vocode", audio, rate, asked)
+
+    def reconstruct(self, audio: Any, rate: float | None = None, **asked: Any) -> Any:
+        """The audio through the model's codes and back, [T C] at `sample_rate`."""
+        return self._made_of("reconstruct", audio, rate, asked)
+
+    def transfer(self, audio: Any, rate: float | None = None, **asked: Any) -> Any:
+        """The tune played by the model's instrument, [T C] at `sample_rate`."""
+        return self._made_of("transfer", audio, rate, asked)
+
+    def train(self, workdir: Any) -> System:
+        """Trains its config with its arguments into a run directory; the best of it.
+
+        As train.py does: the same call goes on with a run that was interrupted.
+        """
+        from pathlib import Path
+
+        from zoo.front import finding
+        from zoo.runs import train as runs
+
+        folder, found = Path(workdir).expanduser(), self.trained
+        if not runs.train(found.config, found.arguments, folder, allow_change=False, board=False):
+            raise KeyboardInterrupt
+        return finding.load(folder, config=str(found.config.path))
+
+    def _taggram(self, sound: Sound) -> Any:
+        sound.require(self.sample_rate)
+        info = self.experiment.data.source.info
+        return self.experiment.evaluation.taggram(self.predict, sound.blocks(), sound.rate, info)
+
+    def _stems(self, sound: Sound, choices: dict[str, Any]) -> dict[str, np.ndarray]:
+        evaluation = self.experiment.evaluation
+        sound.require(evaluation.how.rate)
+        most = 2 if evaluation.how.channels == 2 else sound.channels  # surround to stereo
+        song = lambda: sounds.mixed(sound, min(sound.channels, most))  # noqa: E731
+        stems = evaluation.stems(self.predict, song, sound.rate, **choices)
+        return {name: sound.shaped(stem) for name, stem in stems.items()}
+
+    def _made_of(self, verb: str, audio: Any, rate: float | None, asked: dict[str, Any]) -> Any:
+        from zoo.front import requests
+
+        self.require(verb)
+        info = self.experiment.data.source.info
+
+        def one(sound: Sound) -> np.ndarray:
+            sound.require(info.sample_rate)
+            source = sound.read(info.sample_rate, info.channels)
+            request = requests.of_source(source, asked)
+            made = sounds.joined(
+                self.experiment.objective.generate(self.trained.variables, request)
+            )
+            made = sound.shaped(made)
+            return made[0] if request.count == 1 else made
+
+        return sounds.each(audio, rate, one)
+
+    def require(self, method: str) -> None:
+        if method not in self.methods:
+            has = ", ".join(self.methods) or "none: it can only be scored or trained"
+            raise BadInput(f"{self.name} has no {method}(...); its methods: {has}")
+
+    def __repr__(self) -> str:
+        from zoo.front.offers import SIGNATURES
+        from zoo.runs import inference
+
+        trained, info = self.trained, self.experiment.data.source.info
+        channels = {1: "mono", 2: "stereo"}.get(info.channels, f"{info.channels} channels")
+        count = inference.count(trained.variables.params)
+        names = ", ".join(self.labels[:6]) + (", ..." if len(self.labels) > 6 else "")
+        lines = [
+            f"{self.name}: {trained.config.title}",
+            f"  {count:,} parameters, {info.sample_rate:,} Hz {channels}, {trained.config.name}",
+            *([f"  {len(self.labels)} labels: {names}"] if self.labels else []),
+            *(f"  .{SIGNATURES[name]}" for name in self.methods),
+        ]
+        return "\n".join(lines)

@@ -1,0 +1,35 @@
+"""What a user asks of `sample.py`, whichever way the words came in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Where files go, what to make them of, and how.
+
+    input, stems, residual, keep_sum, shifts, form: of a user's own songs. seconds, num,
+    temperature, seed, prompt, prompt_seconds: of new audio. The rest: of streams without end.
+    """
+
+    out: Path
+    force: bool = False
+    input: list[str] = field(default_factory=list)
+    stems: str | None = None
+    residual: bool = False
+    keep_sum: bool = False
+    shifts: int = 0
+    form: str = "wav"
+    seconds: float = 5.0
+    num: int = 1
+    temperature: float = 1.0
+    seed: int = 0
+    prompt: str | None = None
+    prompt_seconds: float = 2.0
+    endless: bool = False
+    resume: bool = False
+    minutes_per_file: float = 5.0
+    raw: bool = False
+    noise_flatness: float = 0.4
