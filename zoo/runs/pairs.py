@@ -23,6 +23,7 @@ import zoo
 from zoo import catalog, durable, escapes, writing
 from zoo import experiment as experiments
 from zoo import mesh as meshes
+from zoo.checkpoints import metadata as schema
 from zoo.checkpoints.checksums import by_path
 from zoo.data.source import Info
 from zoo.errors import BadInput
@@ -105,6 +106,12 @@ def read_facts(folder: Path) -> dict[str, Any]:
     if facts["format"] != FORMAT:
         raise BadInput(f"{path} is of format {facts['format']}, not {FORMAT}: take a newer zoo")
     info_of(facts, path)
+    try:
+        schema.arguments(facts["arguments"])
+        schema.numbers(facts["scores"])
+        schema.whole(facts.get("step") or 0)
+    except schema.Unfit as error:
+        raise BadInput(f"{path} is not as the zoo writes it ({error}): export it anew") from None
     return facts
 
 
