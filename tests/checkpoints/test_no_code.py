@@ -35,6 +35,8 @@ def honest(tmp_path_factory):
 def evil(honest, tmp_path, monkeypatch):
     """A copy with a payload in it, and the current folder, from which relative paths lead there."""
     run = shutil.copytree(honest, tmp_path / "evil")
+    for part in run.glob("model.*"):  # the pair of its best weights, which would be read instead
+        part.unlink()
     (run / "config.py").write_text(PAYLOAD)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -114,11 +116,26 @@ def test_hostile_words_of_a_run_are_one_line(evil, hostile, capsys):
     assert told.startswith("evaluate: ") and told.count("\n") == 1 and "\x1b" not in told
 
 
+WORDS_OF_PAIRS = [words for words in HOSTILE if "stage" not in words]
+WORDS_OF_PAIRS += [{"step": "\x1b[2J"}, {"step": -1}, {"scores": {"roc_auc": "x"}}]
+
+
+@pytest.mark.parametrize("hostile", WORDS_OF_PAIRS, ids=str)
+def test_hostile_words_of_a_pair_are_one_line(honest, hostile, tmp_path, capsys):
+    for name in ("model.json", "model.safetensors"):
+        shutil.copy(honest / name, tmp_path / name)
+    facts = json.loads((tmp_path / "model.json").read_text()) | hostile
+    (tmp_path / "model.json").write_text(json.dumps(facts))
+    assert COMMANDS["evaluate"](str(tmp_path)) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("evaluate: ") and told.count("\n") == 1 and "\x1b" not in told
+
+
 def test_published_is_what_our_index_says(evil):
     from zoo.runs.trained import load
 
     change(evil, lambda meta: meta.update(published="https://example.org", licence="CC0", step=-1))
-    assert load(evil).meta.keys() == {"step"} and load(evil).meta["step"] == 2
+    assert load(evil).meta.keys() == {"step", "stage"} and load(evil).meta["step"] == 2
 
 
 def test_other_arguments_than_the_run_s_are_named(honest, capsys):

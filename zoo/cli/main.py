@@ -20,7 +20,7 @@ from pathlib import Path
 
 from zoo import escapes
 from zoo.cli import command_line
-from zoo.cli.command_line import place
+from zoo.cli.command_line import given, place
 
 
 def main(words: list[str] | None = None) -> int:
@@ -35,17 +35,17 @@ def main(words: list[str] | None = None) -> int:
     listing.set_defaults(run=show_list)
 
     info = add("info", help="one config")
-    info.add_argument("name", type=command_line.given, help="name of a config, or a file")
+    info.add_argument("name", type=given, help="name of a config, or a file")
     command_line.add_arguments(info)
     info.set_defaults(run=show_info)
 
     export = add("export", help="inference weights, and a program, for others to load")
-    export.add_argument("checkpoint", help=command_line.CHECKPOINT)
+    export.add_argument("checkpoint", type=given, help=command_line.CHECKPOINT)
     export.add_argument("out", type=place, metavar="OUT", help="a folder")
     export.add_argument("--program", action="store_true", help="also jax.export for CPU, CUDA, TPU")
     export.add_argument("--force", action="store_true", help="overwrite what is there")
-    export.add_argument("--config", help="name of a config, or a file")
-    export.add_argument("--step", default="best", help="best (default), latest, or a number")
+    export.add_argument("--config", type=given, help="name of a config, or a file")
+    export.add_argument("--step", type=given, default="best", help="best, latest, or a number")
     command_line.add_arguments(export)
     export.set_defaults(run=write_export)
 
@@ -55,7 +55,7 @@ def main(words: list[str] | None = None) -> int:
     interpret = add("interpret", help="look inside a model: figures and numbers")
     interpret.add_argument(
         "checkpoint",
-        type=command_line.given,
+        type=given,
         help="run directory, or the name of published weights",
     )
     interpret.add_argument(
@@ -64,9 +64,7 @@ def main(words: list[str] | None = None) -> int:
         "steady notes through a vocoder",
     )  # fmt: skip
     interpret.add_argument("--out", type=place, help="default: RUN/figures; for weights, out")
-    interpret.add_argument(
-        "--layer", type=command_line.given, help="filters, activation: this layer only"
-    )
+    interpret.add_argument("--layer", type=given, help="filters, activation: this layer only")
     interpret.add_argument(
         "--filters", type=command_line.count, default=128, help="activation: how many a layer"
     )
@@ -76,10 +74,10 @@ def main(words: list[str] | None = None) -> int:
     interpret.add_argument(
         "--limit", type=command_line.count, help="excitation: the first so many clips only"
     )
-    interpret.add_argument("--config", type=command_line.given, help="name of a config, or a file")
+    interpret.add_argument("--config", type=given, help="name of a config, or a file")
     interpret.add_argument(
         "--step",
-        type=command_line.given,
+        type=given,
         default="best",
         help="best (default), latest, or a number",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from zoo import writing
 from zoo.errors import BadInput
 from zoo.front.system import System
 
@@ -11,8 +12,13 @@ from zoo.front.system import System
 def export(model: System, out: Path, *, program: bool = False, force: bool = False) -> str:
     """Writes the pair, and the program where asked to; the line that says what stands where.
 
-    Raises BadInput where `out` holds files already, unless `force`.
+    Raises BadInput where `out` holds files already, unless `force`, or another process writes it.
     """
+    with writing.held(out):
+        return _export(model, out, program, force)
+
+
+def _export(model: System, out: Path, program: bool, force: bool) -> str:
     from zoo.runs import pairs
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())) and not force:

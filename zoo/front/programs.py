@@ -16,6 +16,7 @@ from typing import Any
 import jax
 from jax import export
 
+from zoo import durable
 from zoo import mesh as meshes
 from zoo.catalog import Entry, Row
 from zoo.checkpoints.checksums import by_path
@@ -38,9 +39,7 @@ def write(found: Trained, folder: Path) -> dict[str, Any]:
     Raises BadInput where the prediction of the system cannot be lowered for all platforms.
     """
     exported, inputs = program(found)
-    new = pairs.own_name(folder / pairs.PROGRAM)
-    new.write_bytes(exported.serialize())
-    new.replace(folder / pairs.PROGRAM)
+    durable.write(folder / pairs.PROGRAM, bytes(exported.serialize()))
     about = {
         "file": pairs.PROGRAM,
         "sha256": pairs.sha256(folder / pairs.PROGRAM),
@@ -48,7 +47,7 @@ def write(found: Trained, folder: Path) -> dict[str, Any]:
         "inputs": inputs,
         **application(found),
     }
-    pairs.write_json(folder / pairs.FACTS, {**pairs.read_facts(folder), "program": about})
+    durable.write_json(folder / pairs.FACTS, {**pairs.read_facts(folder), "program": about})
     return about
 
 

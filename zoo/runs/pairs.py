@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 from dataclasses import asdict
 from importlib import metadata
@@ -21,14 +20,15 @@ import jax
 import numpy as np
 
 import zoo
-from zoo import catalog
+from zoo import catalog, durable, escapes, writing
 from zoo import experiment as experiments
 from zoo import mesh as meshes
+from zoo.checkpoints import metadata as schema
 from zoo.checkpoints.checksums import by_path
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.objectives.base import Variables
-from zoo.runs import networks, trained
+from zoo.runs import estimate, networks, trained
 from zoo.runs.trained import Trained
 
 WEIGHTS, FACTS, PROGRAM = "model.safetensors", "model.json", "model.program"
@@ -44,14 +44,10 @@ def write(found: Trained, folder: Path, scores: dict[str, float] | None = None) 
     folder.mkdir(parents=True, exist_ok=True)
     variables = networks.for_inference(found.experiment.objective, found.variables)
     arrays = {path: np.ascontiguousarray(leaf) for path, leaf in by_path(variables).items()}
-    new = own_name(folder / WEIGHTS)
-    try:
+    with writing.replacing(folder / WEIGHTS) as (new,):
         new.write_bytes(save(arrays))  # save_file would make it unreadable to others
         facts = describe(found, arrays, new, scores or {})
-        os.replace(new, folder / WEIGHTS)
-    finally:
-        new.unlink(missing_ok=True)
-    write_json(folder / FACTS, facts)
+    durable.write_json(folder / FACTS, facts)
     return folder
 
 
@@ -92,21 +88,6 @@ def versions() -> dict[str, str]:
     return {"zoo": zoo.__version__, **{n: metadata.version(n) for n in ("jax", "flax", "numpy")}}
 
 
-def own_name(path: Path) -> Path:
-    """A hidden name beside a file, of this process."""
-    return path.with_name(f".{path.name}.{os.getpid()}.new")
-
-
-def write_json(path: Path, facts: dict[str, Any]) -> None:
-    """Replaces a JSON file at once."""
-    new = own_name(path)
-    try:
-        new.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n")
-        os.replace(new, path)
-    finally:
-        new.unlink(missing_ok=True)
-
-
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -125,6 +106,12 @@ def read_facts(folder: Path) -> dict[str, Any]:
     if facts["format"] != FORMAT:
         raise BadInput(f"{path} is of format {facts['format']}, not {FORMAT}: take a newer zoo")
     info_of(facts, path)
+    try:
+        schema.arguments(facts["arguments"])
+        schema.numbers(facts["scores"])
+        schema.whole(facts.get("step") or 0)
+    except schema.Unfit as error:
+        raise BadInput(f"{path} is not as the zoo writes it ({error}): export it anew") from None
     return facts
 
 
@@ -168,11 +155,11 @@ def load(
             f"{folder} was trained with a config file of its own ({facts['config']}): name that "
             "file with --config, or export the run with --program"
         )
-    found = experiments.find(config or facts["config"])
-    stored = {**found.defaults, **trained.from_json(found, facts["arguments"])}
-    arguments = found.parse(words, stored)
+    found = experiments.find(config) if config else experiments.shipped(facts["config"])
+    arguments = trained.asked(found, facts["arguments"], words)
     experiment = found.experiment(**arguments)
-    variables = fill(experiment, arrays(folder), folder)
+    with estimate.bounded(found, arguments):
+        variables = fill(experiment, arrays(folder), folder)
     meta = {"step": facts.get("step"), "licence": facts["licence"], "scores": facts["scores"]}
     name = str(facts.get("name") or folder.name)
     return Trained(found, arguments, experiment, variables, meta, meshes.make(1), name)
@@ -208,7 +195,7 @@ def keep_best(run: Trained, folder: Path) -> None:
         found = trained.load(folder, config=str(run.config.path), step=step)
         write(found, folder, scores)
     except (BadInput, OSError) as error:
-        print(f"{folder / WEIGHTS} was not written: {error}", file=sys.stderr)
+        print(escapes.line(f"{folder / WEIGHTS} was not written: {error}"), file=sys.stderr)
 
 
 def best_of(folder: Path, step: int | None = None) -> tuple[int, dict[str, float]]:
@@ -233,5 +220,5 @@ def in_step(folder: Path) -> bool:
         check(folder, facts)
         return facts["step"] == best_of(folder)[0]
     except BadInput as error:
-        print(f"{error}; its checkpoint is read instead", file=sys.stderr)
+        print(escapes.line(f"{error}; its checkpoint is read instead"), file=sys.stderr)
         return False

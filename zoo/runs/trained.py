@@ -138,10 +138,7 @@ def load(
                 f"--config, for instance --config {directory / 'config.py'} if you trust that copy"
             )
         found = experiments.find(config) if config else experiments.shipped(origin.config)
-        before = {**found.defaults, **from_json(found, origin.arguments)}
-        arguments = found.parse(words, before)
-        for change in changes(before, arguments):
-            print(escapes.line(f"other than in the run: {change}"), file=sys.stderr)
+        arguments = asked(found, origin.arguments, words)
         experiment = found.experiment(**arguments)
         # Split as in training, as far as it goes here: it may not fit on a device whole.
         mesh = mesh or meshes.make(math.gcd(experiment.fsdp, jax.device_count()))
@@ -161,6 +158,15 @@ def origin_of(meta: dict[str, Any], directory: Path) -> Origin:
         raise BadInput(
             f"{directory}: meta.json is not as the zoo writes it ({error}): restore a copy"
         ) from error
+
+
+def asked(config: Config, before: dict[str, Any], words: Sequence[str]) -> dict[str, Any]:
+    """A run's arguments, as its files have them, after `words`; each that changes is said."""
+    then = {**config.defaults, **from_json(config, before)}
+    now = config.parse(words, then)
+    for change in changes(then, now):
+        print(escapes.line(f"other than in the run: {change}"), file=sys.stderr)
+    return now
 
 
 def changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo import writing
 from zoo.audio import audio_files
 from zoo.errors import BadInput
 from zoo.songs.own_files import for_each, named
@@ -35,8 +36,6 @@ def write(model: Any, inputs: Sequence[str] | None, file: Path, *, force: bool) 
     code = for_each(inputs, file.parent, one)
     if not found:
         raise BadInput(f"none of {len(named(audio_files.find(inputs)))} files could be embedded")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_name(f".{file.name}.new.npz")
-    np.savez(new, files=np.array(list(found)), embeddings=np.stack(list(found.values())))
-    new.replace(file)
+    with writing.held(file), writing.replacing(file) as (part,), part.open("wb") as new:
+        np.savez(new, files=np.array(list(found)), embeddings=np.stack(list(found.values())))
     return code
