@@ -6,7 +6,6 @@ was, and on what, is not stated where it is published.
 
 from __future__ import annotations
 
-from zoo.models.separation.conv_tasnet import SPEECH
 from zoo.pretrained import onnx_file
 from zoo.pretrained.index import File, Published
 from zoo.pretrained.rules import Path, Rule, Skip, Transform, conv, flat, identity, transposed_conv
@@ -108,8 +107,14 @@ PUBLISHED = (
             "sources": ("vocals",),
             "samples": 64_000,
             "loss": "si_sdr",
-            "skip_width": SPEECH["skip"],
-            **{name: value for name, value in SPEECH.items() if name not in ("channels", "skip")},
+            "filters": 512,
+            "filter_size": 32,
+            "bottleneck": 128,
+            "hidden": 512,
+            "skip_width": 128,
+            "blocks": 8,
+            "repeats": 3,
+            "layout": "speech",
         },
         files=(
             File(
