@@ -118,8 +118,8 @@ def test_death_before_a_save_is_complete_costs_only_that_save(folder, reference)
 
 
 def test_changed_arguments_are_shown_and_refused(folder, reference):
-    output = finish(launch(folder / "reference", "rate=0.5"), 2)
-    assert "rate: 0.002 -> 0.5" in output and "--allow_config_change" in output
+    output = finish(launch(folder / "reference", "learning_rate=0.5"), 2)
+    assert "learning_rate: 0.002 -> 0.5" in output and "--allow_config_change" in output
     assert "Traceback" not in output
 
 
