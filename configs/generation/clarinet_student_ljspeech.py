@@ -15,6 +15,7 @@ from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.distributions import Gaussian
 from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
+from zoo.layers.initializers import torch
 from zoo.models.generation.gaussian_iaf import GaussianIAF
 from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.distillation import Distillation
@@ -64,7 +65,7 @@ def config(
     wavenet = WaveNet(
         teacher_layers, 2, teacher_width, teacher_gate, teacher_skip, head=teacher_skip,
         distribution=Gaussian(), input="scalar", local_condition=spec.bins, upsampling=(15, 20),
-        dtype=dtype,
+        dtype=dtype, starts=torch,
     )  # fmt: skip
     student = GaussianIAF(flows, layers, width, gate, skip, dtype=dtype)
     source = Folder(path, spec.sample_rate, chunk_seconds=1.0)

@@ -17,6 +17,7 @@ from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.distributions import Gaussian
 from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
+from zoo.layers.initializers import torch
 from zoo.models.generation.gaussian_iaf import GaussianIAF
 from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.distillation import Distillation
@@ -55,7 +56,7 @@ def config(
     wavenet = WaveNet(
         teacher_layers, 2, teacher_width, teacher_width, teacher_skip, head=teacher_skip,
         distribution=Gaussian(), input="scalar", local_condition=bins, upsampling=(10, 20),
-        dtype=dtype,
+        dtype=dtype, starts=torch,
     )  # fmt: skip
     student = GaussianIAF(flows, layers, width, gate, skip, quiet=-4.0, dtype=dtype)
     return Experiment(

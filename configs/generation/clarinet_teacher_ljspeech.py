@@ -15,6 +15,7 @@ from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.distributions import Gaussian
 from zoo.evaluation.generation import Likelihood
 from zoo.experiment import Experiment
+from zoo.layers.initializers import torch
 from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.likelihood import Autoregressive
 from zoo.signal import mel
@@ -51,6 +52,7 @@ def config(
     model = WaveNet(
         layers, 2, width, gate, skip, head=skip, distribution=Gaussian(), input="scalar",
         local_condition=spec.bins, upsampling=(15, 20), dtype=dtype,
+        starts=torch,
     )  # fmt: skip
     context = model.receptive_field
     source = Folder(path, spec.sample_rate, chunk_seconds=1.0)

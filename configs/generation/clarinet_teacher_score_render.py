@@ -16,6 +16,7 @@ from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.distributions import Gaussian
 from zoo.evaluation.generation import Likelihood
 from zoo.experiment import Experiment
+from zoo.layers.initializers import torch
 from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.likelihood import Autoregressive
 from zoo.signal import mel
@@ -46,6 +47,7 @@ def config(
     model = WaveNet(
         layers, 2, width, gate, skip, head=skip, distribution=Gaussian(), input="scalar",
         local_condition=bins, upsampling=(10, 20), dtype=dtype,
+        starts=torch,
     )  # fmt: skip
     context = model.receptive_field
     return Experiment(

@@ -5,7 +5,14 @@ import pretty_midi
 import pytest
 
 from zoo.data import midi
-from zoo.data.note_rolls import NoteCrop, NoteRolls, frame_weights, rolls, shifted
+from zoo.data.note_rolls import (
+    NoteCrop,
+    NoteRolls,
+    frame_weights,
+    rolls,
+    shifted,
+    touched_rolls,
+)
 from zoo.data.pitch_targets import CropFrames
 from zoo.errors import BadInput
 
@@ -30,6 +37,33 @@ def test_rolls_of_notes_inside_and_across_the_edges():
     sounding = {(f, 39) for f in (2, 3, 4)} | {(f, 41) for f in (0, 1, 2)} | {(8, 87), (9, 87)}
     assert on["frames"] == sounding | {(4, 43)} == on["velocities"]
     assert made["velocities"][2, 39] == 0.5 and made["velocities"][8, 87] == 127 / 128
+
+
+def test_labels_lie_on_every_frame_that_they_touch():
+    """Two frames for 32 ms from anywhere within a frame, as note_seq counts, ends clipped."""
+    made = touched_rolls(
+        notes((2.3 * STEP, 5.1 * STEP, 60, 50), (-0.5 * STEP, 1.5 * STEP, 62, 100),
+              (9.9 * STEP, 12.0, 108, 80), (4.6 * STEP, 4.7 * STEP, 64, 20)),
+        10, STEP, 0.032, 100,
+    )  # fmt: skip
+    on = {name: np.nonzero(roll) for name, roll in made.items()}
+    on = {name: set(zip(*map(np.ndarray.tolist, found))) for name, found in on.items()}
+    assert on["onsets"] == {(2, 39), (3, 39), (0, 41), (9, 87), (4, 43), (5, 43)}
+    assert on["offsets"] == {(5, 39), (6, 39), (1, 41), (2, 41), (4, 43), (5, 43)}
+    sounding = {(f, 39) for f in (2, 3, 4, 5)} | {(0, 41), (1, 41), (9, 87), (4, 43)}
+    assert on["frames"] == sounding
+    assert on["velocities"] == sounding | on["onsets"]
+    assert made["velocities"][2, 39] == 0.5 and made["velocities"][0, 41] == 1
+    weights = frame_weights(made, 5.0)
+    np.testing.assert_allclose(weights[2:7, 39], [5, 5, 5, 2.5, 1])
+
+
+def test_velocities_are_shares_of_the_performances_loudest():
+    example = {"audio": np.zeros((5120, 1)), "notes": notes((0.05, 0.2, 60, 60))}
+    for more, share in ({"loudest": 80}, 0.75), ({}, 1.0):
+        made = NoteRolls(span=0.032, relative=True)(None, {**example, **more})
+        assert made["velocities"].max() == np.float32(share) and made["onsets"].sum() == 2
+    assert NoteRolls()(None, example)["velocities"].max() == np.float32(60 / 128)
 
 
 def test_weights_fall_with_the_age_of_a_note():

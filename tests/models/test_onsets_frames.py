@@ -8,8 +8,12 @@ import pytest
 
 from zoo.checkpoints.checksums import by_path
 from zoo.errors import BadInput
-from zoo.losses.transcription import velocity_error, weighted_cross_entropy
-from zoo.models.classification.onsets_frames import PORT, SPEC, V1, V2, OnsetsFrames
+from zoo.losses.transcription import (
+    velocity_error,
+    velocity_error_per_frame,
+    weighted_cross_entropy,
+)
+from zoo.models.classification.onsets_frames import MAGENTA, PORT, SPEC, V1, ConvStack, OnsetsFrames
 from zoo.objectives.transcription import Transcription
 from zoo.pretrained import rules, torch_file
 from zoo.pretrained.onsets_frames import RULES
@@ -29,7 +33,9 @@ def noise(frames=10, batch=1):
 
 
 @pytest.mark.parametrize(
-    "fields, count", [(PORT, 26_491_256), (V2, 22_608_248), (V1, 6_796_096)], ids=["port", "2", "1"]
+    "fields, count",
+    [(PORT, 26_491_256), (MAGENTA, 22_606_712), (V1, 6_796_096)],
+    ids=["port", "magenta", "v1"],
 )
 def test_parameters(fields, count):
     params = shapes(OnsetsFrames(**fields))["params"]
@@ -56,6 +62,50 @@ def test_front_end_is_librosas():
     )  # fmt: skip
     np.testing.assert_allclose(own[0], np.log(np.maximum(mel, 1e-5)).T, atol=2e-3)
     assert own.shape == (1, 12, SPEC.bins)
+
+
+def test_the_authors_front_end_is_librosas_decibels():
+    audio = np.asarray(noise(12)) * np.linspace(0, 1, 12 * 512)[None, :, None] ** 8
+    model = OnsetsFrames(**{**MAGENTA, "filters": (2, 2, 4)})
+    own = jax.jit(model.features)(audio.astype(np.float32))
+    mel = librosa.feature.melspectrogram(
+        y=audio[0, :-1, 0], sr=16_000, n_fft=2048, hop_length=512, n_mels=229, fmin=30, fmax=8000,
+        htk=True, power=2.0, pad_mode="reflect",
+    )  # fmt: skip
+    wanted = librosa.power_to_db(mel).T
+    np.testing.assert_allclose(own[0], wanted, atol=2e-2)
+    assert float(own.max() - own.min()) == pytest.approx(80, abs=1e-3)
+
+
+def test_the_authors_stack_is_slims():
+    """By its formulas in NumPy: no bias, an offset alone, ReLU behind the dense layer."""
+    model = ConvStack((2,), 5, (0.0, 0.0), "magenta")
+    x = np.random.default_rng(3).normal(size=(1, 4, 6, 1)).astype(np.float32)
+    variables = jax.jit(model.init)(KEYS, x)
+    draw = lambda leaf: np.random.default_rng(leaf.size).uniform(0.2, 1, leaf.shape)  # noqa: E731
+    variables = jax.tree.map(draw, variables)
+    own = jax.jit(model.apply)(variables, x)
+    params, stats = variables["params"], variables["batch_stats"]["norm_0"]
+    assert set(params["conv_0"]) == {"kernel"} and set(params["norm_0"]) == {"bias"}
+    wide = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    patches = np.lib.stride_tricks.sliding_window_view(wide, (3, 3), (1, 2))
+    y = np.einsum("bfncij,ijco->bfno", patches, params["conv_0"]["kernel"])
+    y = (y - stats["mean"]) / np.sqrt(stats["var"] + 1e-3) + params["norm_0"]["bias"]
+    y = np.maximum(y, 0).reshape(1, 4, -1) @ (params["dense"]["kernel"] - 0.6)
+    shifted = {**params, "dense": {**params["dense"], "kernel": params["dense"]["kernel"] - 0.6}}
+    own = jax.jit(model.apply)({**variables, "params": shifted}, x)
+    wanted = np.maximum(y + params["dense"]["bias"], 0)
+    assert (wanted == 0).any() and (wanted > 0).any()
+    np.testing.assert_allclose(own, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_the_authors_velocities_lie_between_10_and_90():
+    objective = Transcription(SMALL, per_frame=True, softest=10 / 128, loudest=90 / 128)
+    batch = {"audio": noise()}
+    variables = jax.jit(objective.init)(jax.random.key(0), batch)
+    raw = jax.jit(SMALL.apply)(variables.of("model"), batch["audio"])["velocities"]
+    found = jax.jit(objective.predict)(variables, batch, jax.random.key(0))["velocities"]
+    np.testing.assert_allclose(128 * found, 80 * np.clip(raw, 0, 1) + 10, rtol=1e-5)
 
 
 def test_frames_do_not_teach_the_other_heads():
@@ -94,6 +144,8 @@ def test_losses_by_hand():
     error = velocity_error(jnp.array(logits), jnp.array(weights), jnp.array(target))
     squares = (logits[0] - weights[0])[target[0] > 0] ** 2
     np.testing.assert_allclose(error, [squares.mean(), 0], rtol=1e-5)
+    error = velocity_error_per_frame(jnp.array(logits), jnp.array(weights), jnp.array(target))
+    np.testing.assert_allclose(error, [squares.sum() / 5, 0], rtol=1e-5)
 
 
 def test_the_objective_sums_its_heads_and_answers_probabilities():

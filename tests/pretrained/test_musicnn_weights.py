@@ -14,6 +14,7 @@ import pytest
 from zoo.pretrained import index, obtain
 from zoo.runs import trained
 from zoo.signal.mel import MUSICNN, log_mel
+from zoo.songs.taggram import Listener, tags_over_time
 
 pytestmark = pytest.mark.download
 
@@ -125,3 +126,29 @@ def compare_with_the_clip(name, found):
     assert best == list(printed)
     for tag, score in printed.items():
         assert abs(scores[labels.index(tag)] - score) < 6e-4, tag
+
+
+def test_published_musicnn_scores_a_song_of_odd_length_as_its_library():
+    """Patches of the whole song's spectrogram, the rest dropped, through the second forward pass.
+
+    The library's spectrogram is cut after it was made, ours before: hence the tolerance.
+    """
+    found = trained.find("musicnn_mtt", None, "best", [])
+    time = np.arange(187 * 256 * 2 + 31_777) / 16_000
+    rng = np.random.default_rng(1)
+    song = 0.2 * np.sin(2 * np.pi * 330 * time * (1 + 0.1 * time)) + 0.05 * rng.normal(
+        size=len(time)
+    )
+    song[187 * 256 * 2 :] *= 0.01
+    song = song[:, None].astype(np.float32)
+    frames = np.asarray(log_mel(song[None], MUSICNN))[0, :, :, 0]
+    arrays = obtain.arrays(index.find("musicnn_mtt"))
+    theirs = np.mean([musicnn(arrays, frames[at : at + 187]) for at in (0, 187)], 0)
+    run = jax.jit(found.experiment.objective.predict)
+    predict = lambda batch: jax.device_get(run(found.variables, batch, jax.random.key(0)))  # noqa: E731
+    labels = found.experiment.data.source.info.labels
+    how = Listener(187 * 256, 16_000, batch=1)
+    ours = tags_over_time(predict, [song], 16_000, how, labels)
+    assert len(ours.times) == 3
+    np.testing.assert_allclose(ours.mean, theirs, atol=0.01)
+    assert np.abs(ours.scores.mean(0) - theirs).max() > 0.03

@@ -60,3 +60,13 @@ def test_the_embedding_is_what_the_last_layer_reads(tagger):
     tags = tagger.tags(noise, 16_000)
     found = [tags[label] for label in tagger.labels]
     np.testing.assert_allclose(found, 1 / (1 + np.exp(-logits)), atol=1e-5)
+
+
+def test_a_rest_changes_neither_tags_nor_embedding(tagger):
+    samples = tagger.experiment.evaluation.samples
+    song = np.random.default_rng(2).uniform(-0.5, 0.5, (4 * samples, 1)).astype(np.float32)
+    whole, longer = song[: 2 * samples], song[: 2 * samples + 3 * samples // 4]
+    np.testing.assert_allclose(tagger.embed(longer, 16_000), tagger.embed(whole, 16_000), atol=1e-6)
+    tags = tagger.tags(whole, 16_000)
+    assert tagger.tags(longer, 16_000) == pytest.approx(tags, abs=1e-6)
+    assert len(tagger.embed(longer, 16_000, over_time=True)[0]) == 3

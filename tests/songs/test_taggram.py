@@ -10,10 +10,12 @@ import pytest
 import soundfile
 
 from zoo.errors import BadInput
+from zoo.evaluation.tagging import Tagging
 from zoo.pages import html
 from zoo.pages.taggram import write_page
 from zoo.songs.taggram import (
     Listener,
+    song_mean,
     tag_file,
     tag_files,
     taggram_figure,
@@ -70,6 +72,27 @@ def test_a_rest_counts_where_half_of_it_is_music(length, hop, count):
     how = Listener(1000, 4000, hop=hop)
     audio = np.ones((length, 1), np.float32)
     assert len(tags_over_time(loudness, [audio], 4000, how, LABELS).times) == count
+
+
+@pytest.mark.parametrize("length", [700, 1000, 1001, 1499, 1500, 1999, 2000, 4300])
+@pytest.mark.parametrize("hop", [None, 500, 700])
+def test_a_song_s_score_is_the_evaluation_s(length, hop):
+    """Of any length, at any hop: what the protocol of held-out clips gives the same samples."""
+    audio = np.random.default_rng(length).uniform(-1, 1, (length, 1)).astype(np.float32)
+    audio *= np.linspace(0.2, 1, length)[:, None].astype(np.float32)
+    how = Listener(1000, 4000, hop=hop)
+    ours = tags_over_time(loudness, [audio], 4000, how, LABELS).mean
+    record = {"audio": audio, "tags": np.zeros(3)}
+    (clip,) = Tagging(1000, hop=hop).clip_scores(loudness, [record])
+    np.testing.assert_allclose(ours, clip.total / clip.segments, rtol=1e-6)
+
+
+def test_a_song_s_mean_of_anything():
+    rows = np.arange(12.0).reshape(3, 2, 2)
+    times = np.array([0.0, 1.0, 2.0])
+    np.testing.assert_array_equal(song_mean(rows, times, 1.0, 2.6), rows[:2].mean(0))
+    np.testing.assert_array_equal(song_mean(rows, times, 1.0, 3.0), rows.mean(0))
+    np.testing.assert_array_equal(song_mean(rows[:1], times[:1], 1.0, 0.7), rows[0])
 
 
 def test_memory_does_not_grow_with_the_song():

@@ -34,10 +34,13 @@ def shifted(notes: Notes, start: float, seconds: float) -> Notes:
     return {**{key: np.asarray(notes[key])[kept] for key in ("pitch", "velocity")}, **times}
 
 
-def rolls(notes: Notes, frames: int, seconds_per_frame: float) -> dict[str, np.ndarray]:
+def rolls(
+    notes: Notes, frames: int, seconds_per_frame: float, loudest: float = LOUDEST
+) -> dict[str, np.ndarray]:
     """onsets, frames, offsets (0 or 1) and velocities (0..1 while a note sounds), float32 [F K].
 
-    Every note sounds for one frame at least. Keys a piano lacks are left out.
+    Every note sounds for one frame at least. Keys a piano lacks are left out. loudest: the velocity
+    that becomes 1.
     """
     names = ("onsets", "offsets", "frames", "velocities")
     result = {name: np.zeros((frames, KEYS), np.float32) for name in names}
@@ -49,11 +52,39 @@ def rolls(notes: Notes, frames: int, seconds_per_frame: float) -> dict[str, np.n
         if not 0 <= key < KEYS or begin >= frames or end <= 0:
             continue
         result["frames"][max(begin, 0) : end, key] = 1
-        result["velocities"][max(begin, 0) : end, key] = velocity / LOUDEST
+        result["velocities"][max(begin, 0) : end, key] = velocity / loudest
         if begin >= 0:
             result["onsets"][begin, key] = 1
         if end < frames:
             result["offsets"][end, key] = 1
+    return result
+
+
+def touched_rolls(
+    notes: Notes, frames: int, seconds_per_frame: float, span: float, loudest: float
+) -> dict[str, np.ndarray]:
+    """The rolls [F K] of `rolls` as note_seq's `sequence_to_pianoroll` makes them.
+
+    A label lies on every frame f that its time touches, f x seconds_per_frame to the next: frames
+    from a note's onset to its offset, onsets and offsets for `span` seconds from there (32 ms: on
+    two frames). Velocities stand where a note sounds or its onset is.
+    """
+    names = ("onsets", "offsets", "frames", "velocities")
+    result = {name: np.zeros((frames, KEYS), np.float32) for name in names}
+    onset, offset = (np.asarray(notes[name], np.float64) for name in ("onset", "offset"))
+    keys = np.asarray(notes["pitch"], int) - LOWEST
+    times = {
+        "frames": (onset, offset), "onsets": (onset, onset + span),
+        "offsets": (offset, offset + span),
+    }  # fmt: skip
+    for name, (begin, end) in times.items():
+        first = np.floor(begin / seconds_per_frame).astype(int)
+        last = np.maximum(np.ceil(end / seconds_per_frame).astype(int), first + 1)
+        for start, stop, key, velocity in zip(first, last, keys, notes["velocity"]):
+            if 0 <= key < KEYS and stop > 0:
+                result[name][max(start, 0) : stop, key] = 1
+                if name != "offsets":
+                    result["velocities"][max(start, 0) : stop, key] = velocity / loudest
     return result
 
 
@@ -101,14 +132,26 @@ class NoteRolls:
     """notes -> the rolls of as many frames as the audio has whole hops.
 
     weight: with `weights` of the frames' loss of that strength (5 in the first paper), 0: without.
+    span: seconds that the label of an onset or offset lasts, as in `touched_rolls`; 0: one frame,
+    at the nearest. relative: velocities are shares of the performance's largest, which the record
+    says as `loudest` (else that of its own notes), not of 128.
     """
 
     hop: int = 512
     rate: int = 16_000
     weight: float = 0.0
+    span: float = 0.0
+    relative: bool = False
 
     def __call__(self, rng: np.random.Generator, example: Example) -> Example:
-        made = rolls(example["notes"], len(example["audio"]) // self.hop, self.hop / self.rate)
+        notes = example["notes"]
+        own = max(notes["velocity"], default=LOUDEST)
+        loudest = float(example.get("loudest", own)) if self.relative else LOUDEST
+        size = len(example["audio"]) // self.hop, self.hop / self.rate
+        if self.span:
+            made = touched_rolls(notes, *size, self.span, loudest)
+        else:
+            made = rolls(notes, *size, loudest)
         if self.weight:
             made["weights"] = frame_weights(made, self.weight)
         return {**{k: v for k, v in example.items() if k != "notes"}, **made}

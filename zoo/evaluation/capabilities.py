@@ -31,8 +31,8 @@ class Tags(Protocol):
 
     def embeddings(
         self, embed: Predict, blocks: Blocks, rate: int, info: Info
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """(starts [N] s, vectors [N D])."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(starts [N] s, vectors [N D], the song's own [D])."""
 
 
 @runtime_checkable

@@ -28,6 +28,7 @@ from zoo.songs.taggram import (
     Listener,
     Taggram,
     segment_by_segment,
+    song_mean,
     tag_file,
     tag_files,
     taggram_figure,
@@ -134,10 +135,11 @@ class Tagging:
 
     def embeddings(
         self, embed: Predict, blocks: Blocks, rate: int, info: Info
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """(starts [N] s, {'embedding'} of `embed` [N D]) of the segments that are tagged."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(starts [N] s, {'embedding'} of `embed` [N D], their `song_mean` [D]) of a song."""
         how = self.listener(info)
-        return segment_by_segment(embed, blocks, rate, how, "embedding")[:2]
+        times, found, duration = segment_by_segment(embed, blocks, rate, how, "embedding")
+        return times, found, song_mean(found, times, how.samples / how.rate, duration)
 
     def predict_file(
         self,

@@ -126,8 +126,9 @@ class System:
             sound.require(self.sample_rate)
             info = self.experiment.data.source.info
             evaluation = self.experiment.evaluation
-            times, found = evaluation.embeddings(self._embed, sound.blocks(), sound.rate, info)
-            return (times, found) if over_time else found.mean(0)
+            blocks = sound.blocks()
+            times, found, mean = evaluation.embeddings(self._embed, blocks, sound.rate, info)
+            return (times, found) if over_time else mean
 
         return sounds.each(audio, rate, one)
 

@@ -101,6 +101,7 @@ class Conv2D(nn.Module):
     stride: Stride = 1
     dilation: int = 1
     pads: Pads = (0, 0)
+    use_bias: bool = True
     kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
     bias_init: Callable[..., Any] = nn.initializers.zeros
     dtype: Any = jnp.float32
@@ -109,10 +110,10 @@ class Conv2D(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
-        bias = self.param("bias", self.bias_init, shape[-1:])
+        bias = self.param("bias", self.bias_init, shape[-1:]) if self.use_bias else None
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
         y = convolve_2d(x, kernel, stride=self.stride, dilation=self.dilation, pads=self.pads)
-        return y + bias
+        return y if bias is None else y + bias
 
 
 class TransposedConv2D(nn.Module):

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.layers.conv import Conv
+from zoo.layers.initializers import Starts, lecun
 
 
 class GatedBlock(nn.Module):
@@ -23,25 +24,30 @@ class GatedBlock(nn.Module):
     dilation: int
     residual: bool = True
     residual_scale: float = 1.0
+    starts: Starts = lecun
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(
         self, x: jax.Array, local: jax.Array | None = None, speaker: jax.Array | None = None
     ) -> tuple[jax.Array, jax.Array]:
-        both = 2 * self.gate
+        both, entered = 2 * self.gate, self.starts(self.kernel * x.shape[-1])
+        mixed = self.starts(self.gate)
         z = Conv(
             both, self.kernel, dilation=self.dilation, padding="causal", dtype=self.dtype,
-            name="dilated",
+            name="dilated", **entered,
         )(x)  # fmt: skip
         if local is not None:
-            z += Conv(both, 1, use_bias=False, dtype=self.dtype, name="local")(local)
+            starts = self.starts(local.shape[-1])
+            z += Conv(both, 1, use_bias=False, dtype=self.dtype, name="local", **starts)(local)
         if speaker is not None:
-            z += nn.Dense(both, use_bias=False, dtype=self.dtype, name="speaker")(speaker)[:, None]
+            starts = self.starts(speaker.shape[-1])
+            voice = nn.Dense(both, use_bias=False, dtype=self.dtype, name="speaker", **starts)
+            z += voice(speaker)[:, None]
         z = gated(z)
-        skip = Conv(self.skip, 1, dtype=self.dtype, name="skip")(z)
+        skip = Conv(self.skip, 1, dtype=self.dtype, name="skip", **mixed)(z)
         if self.residual:
-            residual = Conv(x.shape[-1], 1, dtype=self.dtype, name="residual")(z)
+            residual = Conv(x.shape[-1], 1, dtype=self.dtype, name="residual", **mixed)(z)
             x = (x + residual) * self.residual_scale
         return x, skip
 

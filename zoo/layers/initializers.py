@@ -1,11 +1,13 @@
 """Initial weights as the frameworks of published systems draw them, by the frameworks' names.
 
-Kernels are [... I O]. `torch`, `keras`, `keras_he` and `contrib` take the fan-in of a layer and
-give its initialisers as keyword arguments: `nn.Dense(50, **torch(x.shape[-1]))`.
+Kernels are [... I O]. A function that takes the fan-in of a layer gives its initialisers as keyword
+arguments: `nn.Dense(50, **torch(x.shape[-1]))`. The others are initialisers of one kernel.
+`tests/models/test_starts.py` holds every kernel of every paper's row to a figure and its source.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +16,34 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.layers.torch_init import fan_uniform
-
 Initializer = Callable[..., jax.Array]
 Starts = Callable[[int], dict[str, Initializer]]
+
+GLOROT = nn.initializers.glorot_uniform()  # Keras' and TensorFlow's default
+HE = nn.initializers.he_uniform()  # Keras' he_uniform
+LECUN = nn.initializers.lecun_normal()  # truncated at 2; Flax's and Sonnet's default
+LECUN_UNIFORM = nn.initializers.lecun_uniform()  # Lasagne's and Keras' of that name
+ORTHOGONAL = nn.initializers.orthogonal()
+SLIM = nn.initializers.variance_scaling(2.0, "fan_avg", "uniform")  # factor 2, FAN_AVG, uniform
+
+
+def fan_uniform(fan: float) -> Initializer:
+    """Initialiser (key, shape) -> [...]: uniform within 1 / sqrt(fan), for kernel and bias alike.
+
+    fan: taps times input channels per group; for a transposed convolution torch takes taps times
+    *output* channels.
+    """
+    bound = float(1 / np.sqrt(fan))
+
+    def initialise(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return initialise
+
+
+def lecun(fan: int) -> dict[str, Initializer]:
+    """Flax and Sonnet where nothing is said: a normal of sqrt(1 / fan) cut at 2, zero bias."""
+    return {"kernel_init": LECUN, "bias_init": nn.initializers.zeros}
 
 
 def torch(fan: int) -> dict[str, Initializer]:
@@ -25,9 +51,14 @@ def torch(fan: int) -> dict[str, Initializer]:
     return {"kernel_init": fan_uniform(fan), "bias_init": fan_uniform(fan)}
 
 
+def torch_recurrent(width: int) -> dict[str, Initializer]:
+    """PyTorch's LSTM and GRU of `width` units: everything uniform within 1 / sqrt(width)."""
+    return {"recurrent_init": fan_uniform(width), **torch(width)}
+
+
 def keras(fan: int) -> dict[str, Initializer]:
     """Keras where nothing is said: Glorot's uniform kernel, zero bias."""
-    return {"kernel_init": nn.initializers.glorot_uniform(), "bias_init": nn.initializers.zeros}
+    return {"kernel_init": GLOROT, "bias_init": nn.initializers.zeros}
 
 
 def keras_he(fan: int) -> dict[str, Initializer]:
@@ -45,17 +76,41 @@ def contrib(fan: int) -> dict[str, Initializer]:
     return {"kernel_init": start, "bias_init": nn.initializers.zeros}
 
 
+def contrib_kernel(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+    """`contrib` of a kernel [... I O] whose fan-in is what its shape says."""
+    return contrib(math.prod(shape[:-1]))["kernel_init"](key, shape, dtype)
+
+
+def contrib_cudnn(width: int) -> dict[str, Initializer]:
+    """`contrib` in tf.contrib's CudnnLSTM of `width` units, whose bias starts at zero.
+
+    It draws each gate's matrix as [units, inputs] and takes the units for the fan-in.
+    """
+    return {"recurrent_init": contrib(width)["kernel_init"], **contrib(width)}
+
+
+def summed(fan_in: int, fan_out: int) -> dict[str, Initializer]:
+    """SincNet's dense layers: uniform within sqrt(0.01 / (fan_in + fan_out)), zero bias."""
+    start = fan_uniform((fan_in + fan_out) / 0.01)
+    return {"kernel_init": start, "bias_init": nn.initializers.zeros}
+
+
+def xavier_normal(fan_in: int, fan_out: int) -> Initializer:
+    """PyTorch's xavier_normal_: a normal of Glorot's deviation, not cut off as Flax's is."""
+    return nn.initializers.normal((2 / (fan_in + fan_out)) ** 0.5)
+
+
 def keras_orthogonal(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
     """Keras 1's orthogonal recurrent kernel [D D], 1.1 times a random rotation."""
     return nn.initializers.orthogonal(1.1)(key, shape, dtype)
 
 
-def per_gate(start: Initializer, gates: int) -> Initializer:
-    """Initialiser of [I n D] = n matrices side by side, each drawn by itself as Keras 1 does."""
+def per_gate(*starts: Initializer) -> Initializer:
+    """Initialiser of [... I n D] = n matrices side by side, each drawn by itself by its own."""
 
-    def initialise(key: jax.Array, shape: tuple[int, int], dtype: Any = jnp.float32) -> jax.Array:
-        keys = jax.random.split(key, gates)
-        parts = [start(k, (shape[0], shape[1] // gates), dtype) for k in keys]
-        return jnp.concatenate(parts, -1)
+    def initialise(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+        keys = jax.random.split(key, len(starts))
+        part = (*shape[:-1], shape[-1] // len(starts))
+        return jnp.concatenate([start(k, part, dtype) for start, k in zip(starts, keys)], -1)
 
     return initialise

@@ -14,9 +14,7 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 
 from zoo.errors import BadInput
-from zoo.layers.initializers import keras_orthogonal, per_gate
-
-GLOROT = nn.initializers.glorot_uniform()
+from zoo.layers.initializers import GLOROT, keras_orthogonal, per_gate
 
 
 def hard_sigmoid(x: jax.Array) -> jax.Array:
@@ -86,8 +84,8 @@ def _projected(
     if x.ndim != 3 or x.shape[1] < 1:
         raise BadInput(f"input of shape {x.shape} is not [B T C] with T > 0")
     width = gates * layer.features
-    kernel = layer.param("kernel", per_gate(GLOROT, gates), (x.shape[-1], width))
-    turn = per_gate(keras_orthogonal, gates)
+    kernel = layer.param("kernel", per_gate(*[GLOROT] * gates), (x.shape[-1], width))
+    turn = per_gate(*[keras_orthogonal] * gates)
     recurrent = layer.param("recurrent_kernel", turn, (layer.features, width))
     bias = layer.param("bias", bias_init, (width,))
     x, kernel, recurrent, bias = promote_dtype(x, kernel, recurrent, bias, dtype=layer.dtype)

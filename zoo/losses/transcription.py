@@ -28,6 +28,13 @@ def velocity_error(prediction: jax.Array, target: jax.Array, onsets: jax.Array) 
     return squares.sum(axes) / jnp.maximum(onsets.sum(axes), 1.0)
 
 
+def velocity_error_per_frame(
+    prediction: jax.Array, target: jax.Array, onsets: jax.Array
+) -> jax.Array:
+    """Mean over frames of squared errors of velocities summed over onsets, [B F K] -> [B]."""
+    return (onsets * jnp.square(prediction - target)).sum(-1).mean(-1)
+
+
 def smoothed_cross_entropy(
     prediction: jax.Array, target: jax.Array, smoothing: float = 0.2
 ) -> jax.Array:

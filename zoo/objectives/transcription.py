@@ -8,7 +8,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.losses.transcription import velocity_error, weighted_cross_entropy
+from zoo.losses.transcription import (
+    velocity_error,
+    velocity_error_per_frame,
+    weighted_cross_entropy,
+)
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Metrics, Outcome, Turn, Variables
 
@@ -20,12 +24,17 @@ class Transcription:
     model(audio) -> {onsets, frames, velocities and maybe offsets} [B F K]; the batch holds targets
     of the same names. weights: the batch key of the weights of frames [B F K], None for none.
     emphasis: the weight of the rare frames in which a note begins (or ends); the papers' is 1.
+    per_frame: velocity errors are means over frames, as the authors have them, not over onsets.
+    softest, loudest: MIDI velocities that predictions of 0 and 1 are read as, over 128.
     """
 
     model: nn.Module
     audio: str = "audio"
     weights: str | None = None
     emphasis: float = 1.0
+    per_frame: bool = False
+    softest: float = 0.0
+    loudest: float = 1.0
     # A bias before a batch norm has no effect, but the published layout has one.
     zero_gradient_at_init: tuple[str, ...] = tuple(f"conv_{i}']['bias" for i in range(3))
 
@@ -45,7 +54,8 @@ class Transcription:
 
     def losses(self, heads: dict[str, jax.Array], batch: Batch) -> Metrics:
         """The mean over the batch of every head's loss."""
-        velocities = velocity_error(heads["velocities"], batch["velocities"], batch["onsets"])
+        error = velocity_error_per_frame if self.per_frame else velocity_error
+        velocities = error(heads["velocities"], batch["velocities"], batch["onsets"])
         losses = {"velocities": jnp.mean(velocities)}
         for name in heads.keys() - {"velocities"}:
             weights = self._weights(name, batch)
@@ -61,4 +71,5 @@ class Transcription:
         """Probabilities [B F K] of onsets, frames (and offsets); velocities in 0..1."""
         heads = dict(self.model.apply(variables.of("model"), batch[self.audio]))
         velocities = jnp.clip(heads.pop("velocities"), 0.0, 1.0)
+        velocities = self.softest + (self.loudest - self.softest) * velocities
         return {**{k: jax.nn.sigmoid(v) for k, v in heads.items()}, "velocities": velocities}

@@ -23,7 +23,7 @@ class Listener:
     """How a tagger hears a song. samples, rate, channels: what it was trained on.
 
     hop: samples between segments (None: side by side). The last segment is filled up with silence,
-    or left out where less than half of it would be music.
+    or left out where less than half of it would be music; `song_mean` leaves it out anyway.
     """
 
     samples: int
@@ -52,13 +52,23 @@ class Taggram:
 
     @property
     def mean(self) -> np.ndarray:
-        """The song's own score of every tag: the mean over segments, [K]."""
-        return self.scores.mean(0)
+        """The song's own score of every tag, as `song_mean` has it, [K]."""
+        return song_mean(self.scores, self.times, self.seconds, self.duration)
 
     def top(self, count: int | None = None) -> list[tuple[str, float]]:
         """The strongest tags with their mean scores, strongest first."""
         order = np.argsort(-self.mean, kind="stable")[:count]
         return [(self.labels[index], float(self.mean[index])) for index in order]
+
+
+def song_mean(rows: np.ndarray, times: np.ndarray, seconds: float, duration: float) -> np.ndarray:
+    """Mean over the segments that lie within the song, [N ...] -> [...].
+
+    As evaluations and publishers cut a clip: a rest that fills no segment does not count, but where
+    it is all there is. times [N], seconds: where segments start, and how long they are.
+    """
+    whole = times + seconds <= duration + 1e-6
+    return rows[whole].mean(0) if whole.any() else rows.mean(0)
 
 
 def tags_over_time(

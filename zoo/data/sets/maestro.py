@@ -61,6 +61,9 @@ class Maestro:
         return records.directory(plans.named_for(name, self._root), self.data_dir)
 
     def blank(self) -> Example:
+        return {**self._stored(), "loudest": 0}
+
+    def _stored(self) -> Example:
         return {**plans.blank(self.shortest, 1), "notes": none(), "samples": 0}
 
     def prepare(self) -> None:
@@ -101,7 +104,7 @@ class Maestro:
         return plans.Plan(
             name=self.directory.parent.name,
             info=self.info,
-            blank=self.blank(),
+            blank=self._stored(),
             jobs={split: tuple(listed) for split, listed in jobs.items()},
             shortest=self.shortest,
             tolerate=0.0,
@@ -140,6 +143,7 @@ class Maestro:
 class OwnNotes(Sequence[Example]):
     """Records whose notes are those that sound in them, with times from their own first sample.
 
+    loudest: the largest velocity of the performance.
     Every stored chunk holds the notes of its whole performance of `samples`, which `records.cut`
     cannot divide.
     """
@@ -154,5 +158,7 @@ class OwnNotes(Sequence[Example]):
         record = self.records[index]
         start = int(record["samples"]) * int(record["chunk"]) // int(record["chunks"])
         length = int(record["length"])
+        loudest = int(np.max(record["notes"]["velocity"], initial=1))
         notes = shifted(record["notes"], start / self.rate, length / self.rate)
-        return {**record, "notes": {name: np.asarray(notes[name]) for name in none()}}
+        own = {name: np.asarray(notes[name]) for name in none()}
+        return {**record, "notes": own, "loudest": loudest}

@@ -21,6 +21,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from zoo.layers.initializers import SLIM
 from zoo.layers.norm import BatchNorm
 from zoo.signal.constant_q import ConstantQ, constant_q_power, harmonic_stack, normalised_log
 
@@ -32,7 +33,6 @@ PER_OCTAVE = 12 * PER_SEMITONE
 # As many semitones as lie below half the rate; the eighth harmonic of the top key would need 124.
 SPEC = ConstantQ(RATE, HOP, LOWEST, 103 * PER_SEMITONE, PER_OCTAVE)
 HARMONICS = (0.5, 1, 2, 3, 4, 5, 6, 7)
-START = nn.initializers.variance_scaling(2.0, "fan_avg", "uniform")
 
 
 class BasicPitch(nn.Module):
@@ -73,7 +73,7 @@ class BasicPitch(nn.Module):
     @nn.nowrap
     def _conv(self, name: str, features: int, size: tuple[int, int], stride: int = 1) -> nn.Conv:
         return nn.Conv(
-            features, size, (1, stride), "SAME", kernel_init=START, dtype=self.dtype, name=name
+            features, size, (1, stride), "SAME", kernel_init=SLIM, dtype=self.dtype, name=name
         )
 
     @nn.nowrap

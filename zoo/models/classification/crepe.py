@@ -19,6 +19,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
+from zoo.layers.initializers import GLOROT
 from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import max_pool
 
@@ -39,8 +40,8 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         x = Conv(
-            self.features, self.kernel_size, self.stride, padding=self.padding, dtype=self.dtype,
-            name="conv",
+            self.features, self.kernel_size, self.stride, padding=self.padding, kernel_init=GLOROT,
+            dtype=self.dtype, name="conv",
         )(x)  # fmt: skip
         x = BatchNorm(0.99, 1e-3, dtype=self.dtype, name="norm")(nn.relu(x), train=train)
         x = max_pool(x, 2)
@@ -83,5 +84,7 @@ class Crepe(nn.Module):
             x = Block(*how, name=f"block_{number + 1}")(x, train=train)
         x = x.reshape(x.shape[0], -1)
         prior = nn.initializers.constant(self.prior)
-        dense = nn.Dense(self.bins, bias_init=prior, dtype=self.dtype, name="dense")
+        dense = nn.Dense(
+            self.bins, kernel_init=GLOROT, bias_init=prior, dtype=self.dtype, name="dense"
+        )
         return dense(x).astype(jnp.float32)

@@ -25,12 +25,11 @@ import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
-from zoo.layers.initializers import keras, torch
+from zoo.layers.initializers import keras, torch, torch_recurrent
 from zoo.layers.keras_recurrent import KerasGRU, KerasLSTM
 from zoo.layers.norm import BatchNorm
 from zoo.layers.recurrent import GRU, LSTM
 from zoo.layers.spectrogram_blocks import ConvBlock, Pair
-from zoo.layers.torch_init import fan_uniform
 from zoo.signal.mel import CHOI_SQUARED, WON_96, MelSpec
 from zoo.signal.patches import log_mel_image
 
@@ -112,9 +111,7 @@ def _torch_like(kind: Any) -> Callable[..., Callable[[jax.Array], jax.Array]]:
     """Constructor of torch's layer with torch's start, whose call gives the outputs alone."""
 
     def make(features: int, dtype: Any, name: str) -> Callable[[jax.Array], jax.Array]:
-        start = fan_uniform(features)
-        starts = dict(kernel_init=start, recurrent_init=start, bias_init=start)
-        layer = kind(features, **starts, dtype=dtype, name=name)
+        layer = kind(features, **torch_recurrent(features), dtype=dtype, name=name)
         return lambda x: layer(x)[0]
 
     return make

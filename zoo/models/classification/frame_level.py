@@ -24,6 +24,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
+from zoo.layers.initializers import HE
 from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import largest, max_pool
 from zoo.layers.receptive_field import Step, input_interval
@@ -36,7 +37,6 @@ RATE = 16_000
 INPUTS = ("raw", "spectrogram")
 RESPONSES = ("relu", "log")
 POOLS = ("max", "l2")
-START = nn.initializers.he_uniform()
 
 
 def compress(x: jax.Array) -> jax.Array:
@@ -96,7 +96,7 @@ class Level(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        kind = dict(padding="valid", kernel_init=START, dtype=self.dtype)
+        kind = dict(padding="valid", kernel_init=HE, dtype=self.dtype)
         x = nn.relu(Conv(self.features, self.taps, **kind, name="conv")(x))
         x = max_pool(x, min(self.pool, x.shape[1]))
         self.sow("intermediates", "output", x)
@@ -152,7 +152,7 @@ class FrameLevel(nn.Module):
             x = BatchNorm(0.99, 1e-3, dtype=self.dtype, name="norm")(x, train=train)
         for i in (1, 2):
             x = Level(self.features, self.taps, self.pool, self.dtype, name=f"level_{i}")(x)
-        dense = partial(nn.Dense, kernel_init=START, dtype=self.dtype)
+        dense = partial(nn.Dense, kernel_init=HE, dtype=self.dtype)
         x = nn.relu(dense(self.hidden, name="hidden")(x.reshape(x.shape[0], -1)))
         return dense(self.labels, name="top")(x).astype(jnp.float32)
 

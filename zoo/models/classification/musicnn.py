@@ -1,7 +1,8 @@
 """musicnn: tags from log-mel patches, by filters shaped like timbres and like rhythms.
 
 Jordi Pons, Xavier Serra: "musicnn: Pre-trained Convolutional Neural Networks for Music Audio
-Tagging", ISMIR 2019 late-breaking; the published library's network, which its weights fit.
+Tagging", ISMIR 2019 late-breaking; the published library's network, which its weights fit. Weights
+start as in the graphs that were trained, which are published beside them.
 
 Deviations and guesses:
 - The library cuts patches out of the spectrogram of a whole song. Here a segment of audio is a
@@ -20,20 +21,11 @@ import jax
 import jax.numpy as jnp
 
 from zoo.layers.conv import Conv
+from zoo.layers.initializers import contrib
 from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import largest
 from zoo.signal.mel import MUSICNN
 from zoo.signal.patches import bands, log_mel_patch
-
-
-def glorot(key: jax.Array, shape: tuple[int, int, int], dtype: Any = jnp.float32) -> jax.Array:
-    """Glorot's uniform start of TensorFlow's 2-D kernels [k C 1 features], as ours [k C features].
-
-    Its range is narrower than that of a 1-D kernel: C counts among the outputs too.
-    """
-    taps, width, features = shape
-    full = nn.initializers.glorot_uniform()(key, (taps, width, 1, features), dtype)
-    return full.reshape(shape)
 
 
 class Block(nn.Module):
@@ -45,7 +37,7 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        kind = dict(kernel_init=glorot, dtype=self.dtype)
+        kind = dict(**contrib(self.kernel_size * x.shape[-1]), dtype=self.dtype)
         x = nn.relu(Conv(self.features, self.kernel_size, **kind, name="conv")(x))
         return BatchNorm(0.99, 1e-3, dtype=self.dtype, name="norm")(x, train=train)
 
@@ -129,10 +121,10 @@ class Musicnn(nn.Module):
         x = jnp.stack([largest(x, 1), x.mean(1)], -1).reshape(x.shape[0], -1)
         x = BatchNorm(0.99, 1e-3, dtype=self.dtype, name="norm_pooled")(x, train=train)
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        start = nn.initializers.glorot_uniform()
-        x = nn.relu(nn.Dense(self.hidden, kernel_init=start, dtype=self.dtype, name="hidden")(x))
+        starts = contrib(x.shape[-1])
+        x = nn.relu(nn.Dense(self.hidden, **starts, dtype=self.dtype, name="hidden")(x))
         x = BatchNorm(0.99, 1e-3, dtype=self.dtype, name="norm_hidden")(x, train=train)
         self.sow("intermediates", "penultimate", x)
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        x = nn.Dense(self.labels, kernel_init=start, dtype=self.dtype, name="top")(x)
+        x = nn.Dense(self.labels, **contrib(self.hidden), dtype=self.dtype, name="top")(x)
         return x.astype(jnp.float32)

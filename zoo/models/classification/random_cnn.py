@@ -22,12 +22,12 @@ import jax.numpy as jnp
 
 from zoo.layers.conv import Conv
 from zoo.layers.conv2d import Conv2D
+from zoo.layers.initializers import contrib_kernel as he
 from zoo.layers.pool import max_pool, max_pool_2d
 from zoo.signal import mel
 from zoo.signal.patches import bands
 
 ALL = math.inf  # receptive field of what is averaged over time
-He = nn.initializers.variance_scaling(2.0, "fan_in", "truncated_normal")
 NETS = (
     "sample_level", "frame_level", "frame_level_many", "vgg", "7x96", "7x86", "timbral",
     "temporal", "timbral_temporal",
@@ -65,10 +65,10 @@ def averages(maps: list[jax.Array]) -> jax.Array:
 
 def back_end(x: jax.Array, filters: int) -> list[jax.Array]:
     """Three convolutions of length 7, the latter two residual, [B F C] -> three maps [B F' C]."""
-    first = nn.relu(Conv(filters, 7, padding="valid", kernel_init=He, name="back_1")(x))
-    second = first + nn.relu(Conv(filters, 7, kernel_init=He, name="back_2")(first))
+    first = nn.relu(Conv(filters, 7, padding="valid", kernel_init=he, name="back_1")(x))
+    second = first + nn.relu(Conv(filters, 7, kernel_init=he, name="back_2")(first))
     pooled = max_pool(second, 2)
-    third = pooled + nn.relu(Conv(filters, 7, kernel_init=He, name="back_3")(pooled))
+    third = pooled + nn.relu(Conv(filters, 7, kernel_init=he, name="back_3")(pooled))
     return [first, second, third]
 
 
@@ -81,10 +81,10 @@ class SampleLevel(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        x = nn.relu(Conv(self.filters, 3, 3, padding="valid", kernel_init=He, name="conv_0")(x))
+        x = nn.relu(Conv(self.filters, 3, 3, padding="valid", kernel_init=he, name="conv_0")(x))
         maps = [x]
         for i in range(1, 7):
-            x = max_pool(nn.relu(Conv(self.filters, 3, kernel_init=He, name=f"conv_{i}")(x)), 3)
+            x = max_pool(nn.relu(Conv(self.filters, 3, kernel_init=he, name=f"conv_{i}")(x)), 3)
             maps.append(x)
         return averages(maps)
 
@@ -98,7 +98,7 @@ class FrameLevel(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        x = nn.relu(Conv(self.filters, 512, 32, padding="valid", kernel_init=He, name="front")(x))
+        x = nn.relu(Conv(self.filters, 512, 32, padding="valid", kernel_init=he, name="front")(x))
         return averages([x, *back_end(x, self.filters)])
 
 
@@ -113,7 +113,7 @@ class FrameLevelMany(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         fronts = [
-            nn.relu(Conv(self.filters, taps, 32, kernel_init=He, name=f"front_{taps}")(x))
+            nn.relu(Conv(self.filters, taps, 32, kernel_init=he, name=f"front_{taps}")(x))
             for taps in self.lengths
         ]
         return averages([*fronts, *back_end(jnp.concatenate(fronts, -1), self.filters)])
@@ -132,7 +132,7 @@ class SmallFilters(nn.Module):
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         x, maps = mel.log_mel(x, self.spec), []
         for i, pool in enumerate(self.pools):
-            x = nn.elu(Conv2D(self.filters, 3, pads=(1, 1), kernel_init=He, name=f"conv_{i}")(x))
+            x = nn.elu(Conv2D(self.filters, 3, pads=(1, 1), kernel_init=he, name=f"conv_{i}")(x))
             x = max_pool_2d(x, (min(pool[0], x.shape[1]), min(pool[1], x.shape[2])))
             maps.append(x)
         return averages(maps)
@@ -152,7 +152,7 @@ class Shape(nn.Module):
         x = bands(x, self.height)
         batch, places, frames, height = x.shape
         x = x.reshape(batch * places, frames, height)
-        x = Conv(self.filters, self.taps, padding=self.padding, kernel_init=He, name="conv")(x)
+        x = Conv(self.filters, self.taps, padding=self.padding, kernel_init=he, name="conv")(x)
         return self.activation(x.reshape(batch, places, -1, self.filters).max(1))
 
 
@@ -168,7 +168,7 @@ class Vertical(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         x = mel.log_mel(x, self.spec)[..., 0]
-        return averages([Shape(self.filters, 7, self.height, "valid", nn.elu, name="shape")(x)])
+        return averages([Shape(self.filters, 7, self.height, "valid", name="shape")(x)])
 
 
 class Musical(nn.Module):
@@ -198,5 +198,5 @@ class Musical(nn.Module):
         for i, taps in enumerate(self.lengths if self.temporal else ()):
             # A quarter of `filters` less each, so that rhythm has no more of them than timbre.
             wide = self.filters * 2**i - self.filters // 4
-            maps.append(nn.relu(Conv(wide, taps, kernel_init=He, name=f"temporal_{taps}")(mean)))
+            maps.append(nn.relu(Conv(wide, taps, kernel_init=he, name=f"temporal_{taps}")(mean)))
         return averages(maps)

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, Padding
+from zoo.layers.initializers import GLOROT, HE
 from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import largest, max_pool
 
@@ -28,7 +29,6 @@ BLOCKS = {
     "basic": (0, False), "se": (0, True), "res_1": (1, False), "res_2": (2, False),
     "rese_1": (1, True), "rese_2": (2, True),
 }  # fmt: skip
-START = nn.initializers.he_uniform()
 
 
 class Excitation(nn.Module):
@@ -41,8 +41,8 @@ class Excitation(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         width = x.shape[-1]
         hidden = max(1, round(width * self.ratio))
-        squeeze = nn.Dense(hidden, kernel_init=START, dtype=self.dtype, name="squeeze")
-        excite = nn.Dense(width, kernel_init=START, dtype=self.dtype, name="excite")
+        squeeze = nn.Dense(hidden, kernel_init=GLOROT, dtype=self.dtype, name="squeeze")
+        excite = nn.Dense(width, kernel_init=GLOROT, dtype=self.dtype, name="excite")
         return nn.sigmoid(excite(nn.relu(squeeze(x.mean(1, keepdims=True)))))
 
 
@@ -76,7 +76,8 @@ class Block(nn.Module):
         return x
 
     def _conv(self, x: jax.Array, name: str, train: bool, taps: int = 3) -> jax.Array:
-        conv = Conv(self.features, taps, kernel_init=START, dtype=self.dtype, name=name)
+        start = HE if taps == 3 else GLOROT
+        conv = Conv(self.features, taps, kernel_init=start, dtype=self.dtype, name=name)
         suffix = name.removeprefix("conv")
         norm = BatchNorm(self.momentum, self.epsilon, dtype=self.dtype, name=f"norm{suffix}")
         return norm(conv(x), train=train)
@@ -145,7 +146,7 @@ class ReSEMul(nn.Module):
         norm = dict(momentum=self.momentum, epsilon=self.epsilon, dtype=self.dtype)
         convolutions, excited = BLOCKS[self.block]
         stem = Conv(
-            self.first, self.stem, self.stem, padding=self.stem_padding, kernel_init=START,
+            self.first, self.stem, self.stem, padding=self.stem_padding, kernel_init=HE,
             dtype=self.dtype, name="stem",
         )  # fmt: skip
         x = stem((x - self.mean) / self.std)
@@ -159,11 +160,11 @@ class ReSEMul(nn.Module):
             x = block(x, train=train)
             levels.append(largest(x, 1))
         x = jnp.concatenate(levels[-3:] if self.multi else levels[-1:], -1)
-        x = nn.Dense(x.shape[-1], kernel_init=START, dtype=self.dtype, name="hidden")(x)
+        x = nn.Dense(x.shape[-1], kernel_init=GLOROT, dtype=self.dtype, name="hidden")(x)
         x = nn.relu(BatchNorm(**norm, name="hidden_norm")(x, train=train))
         self.sow("intermediates", "penultimate", x)
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        x = nn.Dense(self.labels, kernel_init=START, dtype=self.dtype, name="dense")(x)
+        x = nn.Dense(self.labels, kernel_init=GLOROT, dtype=self.dtype, name="dense")(x)
         return x.astype(jnp.float32)
 
     def _check(self, x: jax.Array) -> None:

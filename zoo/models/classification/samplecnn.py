@@ -21,6 +21,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, Padding
+from zoo.layers.initializers import GLOROT, HE
 from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import max_pool
 
@@ -47,7 +48,7 @@ class Block(nn.Module):
             self.kernel_size,
             self.stride,
             padding=self.padding,
-            kernel_init=nn.initializers.he_uniform(),
+            kernel_init=HE,
             dtype=self.dtype,
             name="conv",
         )(x)
@@ -111,7 +112,7 @@ class SampleCNN(nn.Module):
         x = nn.Dropout(self.dropout, deterministic=not train)(x.mean(1))
         x = nn.Dense(
             self.labels,
-            kernel_init=nn.initializers.he_uniform(),
+            kernel_init=GLOROT,
             dtype=self.dtype,
             name="dense",
         )(x)

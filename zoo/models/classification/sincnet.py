@@ -5,7 +5,6 @@ TIMIT configuration of the authors' code (dnn_models.py, cfg/SincNet_TIMIT.cfg).
 
 Deviations and guesses:
 - Norms that the code creates and never uses are left out: 22,772,598 of its 22,787,134 parameters.
-- Dense and convolution weights start LeCun-normal, the code's uniform and smaller.
 - The Hamming window is exact; the code's, sampled a little off, differs by less than 2e-4.
 - The output is logits; for tags read them through a sigmoid, for speakers through a softmax.
 """
@@ -21,6 +20,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, convolve
+from zoo.layers.initializers import summed, torch
 from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import max_pool
 from zoo.signal.filters import sinc_bandpass
@@ -119,16 +119,20 @@ class SincNet(nn.Module):
         x = SincConv(self.filters, self.taps, self.sample_rate, self.dtype, name="sinc")(x)
         x = self._level(jnp.abs(x), 1)
         for i, features in enumerate(self.channels):
-            conv = Conv(features, self.kernel_size, padding="valid", dtype=self.dtype,
+            starts = torch(self.kernel_size * x.shape[-1])
+            conv = Conv(features, self.kernel_size, padding="valid", **starts, dtype=self.dtype,
                         name=f"conv_{i + 2}")  # fmt: skip
             x = self._level(conv(x), i + 2)
         x = TimeNorm(dtype=self.dtype, name="norm_flat")(x.reshape(x.shape[0], -1))
         for i, width in enumerate(self.hidden):
-            x = nn.Dense(width, dtype=self.dtype, name=f"dense_{i + 1}")(x)
+            starts = summed(x.shape[-1], width)
+            x = nn.Dense(width, **starts, dtype=self.dtype, name=f"dense_{i + 1}")(x)
             norm = BatchNorm(self.momentum, dtype=self.dtype, name=f"norm_dense_{i + 1}")
             x = nn.leaky_relu(norm(x, train=train), self.slope)
         self.sow("intermediates", "penultimate", x)
-        return nn.Dense(self.labels, dtype=self.dtype, name="top")(x).astype(jnp.float32)
+        starts = summed(x.shape[-1], self.labels)
+        x = nn.Dense(self.labels, **starts, dtype=self.dtype, name="top")(x)
+        return x.astype(jnp.float32)
 
     def _level(self, x: jax.Array, number: int) -> jax.Array:
         norm = TimeNorm(dtype=self.dtype, name=f"norm_{number}")

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
+from zoo.layers.initializers import contrib
 from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import max_pool, max_pool_2d
 from zoo.layers.receptive_field import Step, input_interval, same
@@ -33,8 +34,8 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        start = nn.initializers.glorot_uniform()
-        conv = nn.Conv(self.features, (3, 3), kernel_init=start, dtype=self.dtype, name="conv")
+        starts = contrib(9 * x.shape[-1])
+        conv = nn.Conv(self.features, (3, 3), **starts, dtype=self.dtype, name="conv")
         return BatchNorm(0.99, 1e-3, dtype=self.dtype, name="norm")(nn.relu(conv(x)), train=train)
 
 
@@ -83,8 +84,8 @@ class Vgg(nn.Module):
             if i == 4:
                 x = x.reshape(x.shape[0], -1)
             x = nn.Dropout(rate, deterministic=not train)(x)
-        start = nn.initializers.glorot_uniform()
-        x = nn.Dense(self.labels, kernel_init=start, dtype=self.dtype, name="top")(x)
+        starts = contrib(x.shape[-1])
+        x = nn.Dense(self.labels, **starts, dtype=self.dtype, name="top")(x)
         return x.astype(jnp.float32)
 
 

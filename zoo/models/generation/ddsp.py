@@ -27,6 +27,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
+from zoo.layers.initializers import GLOROT
 from zoo.layers.recurrent import GRU
 from zoo.signal import features, framing, mel, resample, synthesis
 from zoo.signal.precision import HIGHEST
@@ -55,7 +56,13 @@ class Stack(nn.Module):
             # Pitch and loudness come in float32 and enter so: else in steps of 25 cents, 0.5 dB.
             dtype = jnp.promote_types(x.dtype, self.dtype)
             precision = HIGHEST if number == 1 else None
-            x = nn.Dense(self.width, dtype=dtype, precision=precision, name=f"dense_{number}")(x)
+            x = nn.Dense(
+                self.width,
+                dtype=dtype,
+                precision=precision,
+                name=f"dense_{number}",
+                kernel_init=GLOROT,
+            )(x)
             x = nn.LayerNorm(epsilon=1e-3, dtype=self.dtype, name=f"norm_{number}")(x)
             x = nn.leaky_relu(x, 0.2)
         return x
@@ -81,7 +88,9 @@ class RnnFcDecoder(nn.Module):
         heard, _ = GRU(self.gru, dtype=self.dtype, name="gru")(joined)
         x = Stack(*how, name="output")(jnp.concatenate([joined, heard], -1))
         # In float32: these are logarithms, and rounded they make amplitudes tremble by percents.
-        return nn.Dense(outputs, dtype=jnp.float32, precision=HIGHEST, name="dense")(x)
+        return nn.Dense(
+            outputs, dtype=jnp.float32, precision=HIGHEST, name="dense", kernel_init=GLOROT
+        )(x)
 
 
 class DilatedConvDecoder(nn.Module):
@@ -98,7 +107,7 @@ class DilatedConvDecoder(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: tuple[jax.Array, ...], outputs: int) -> jax.Array:
-        conv = partial(Conv, self.width, self.kernel_size, dtype=self.dtype)
+        conv = partial(Conv, self.width, self.kernel_size, kernel_init=GLOROT, dtype=self.dtype)
         # In float32, as in `Stack`.
         enter = conv(dtype=jnp.float32, precision=HIGHEST, name="input")
         x = enter(jnp.concatenate(inputs, -1)).astype(self.dtype)
@@ -109,7 +118,9 @@ class DilatedConvDecoder(nn.Module):
                                 name=f"norm_{number + 1}")  # fmt: skip
             x = x + norm(y)
         # As in `RnnFcDecoder`.
-        return nn.Dense(outputs, dtype=jnp.float32, precision=HIGHEST, name="dense")(x)
+        return nn.Dense(
+            outputs, dtype=jnp.float32, precision=HIGHEST, name="dense", kernel_init=GLOROT
+        )(x)
 
 
 class Encoder(nn.Module):
@@ -134,7 +145,7 @@ class Encoder(nn.Module):
         scale = self.param("scale", nn.initializers.ones, (30,))
         x = x * scale + self.param("shift", nn.initializers.zeros, (30,))
         x, _ = GRU(self.gru, dtype=self.dtype, name="gru")(x.astype(self.dtype))
-        z = nn.Dense(self.latent, dtype=self.dtype, name="dense")(x)
+        z = nn.Dense(self.latent, kernel_init=GLOROT, dtype=self.dtype, name="dense")(x)
         return resample.linear(z.astype(jnp.float32), self.frames, align="start")
 
 

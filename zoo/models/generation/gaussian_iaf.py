@@ -7,7 +7,8 @@ Deviations and guesses
 - widths (gate 128, skip 64, kernel 3, 32 taps in front, weight norm) are those of the public
   reimplementation ksw0306/ClariNet, in which the condition is upsampled by the frozen teacher;
 - the last layer's residual convolution has no effect and is left out unless `last_residual`;
-- residuals are not scaled; that code multiplies by sqrt(1/2).
+- residuals are not scaled; that code multiplies by sqrt(1/2);
+- the last convolution starts 32 times smaller than the rest, whose start is that code's (torch's).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
 from zoo.layers.gated import gated
+from zoo.layers.initializers import torch
 from zoo.signal.precision import HIGHEST
 
 
@@ -43,19 +45,20 @@ class Net(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, condition: jax.Array) -> tuple[jax.Array, jax.Array]:
-        def conv(features: int, taps: int, name: str, **how: Any) -> Conv:
-            how = {"padding": "causal", "weight_norm": self.weight_norm, "dtype": self.dtype, **how}
-            return Conv(features, taps, name=name, **how)
+        def conv(x: jax.Array, features: int, taps: int, name: str, **how: Any) -> jax.Array:
+            same = {"padding": "causal", "weight_norm": self.weight_norm, "dtype": self.dtype}
+            how = {**same, **torch(taps * x.shape[-1]), **how}
+            return Conv(features, taps, name=name, **how)(x)
 
-        x, total = nn.relu(conv(self.width, self.front, "front")(x)), 0.0
+        x, total = nn.relu(conv(x, self.width, self.front, "front")), 0.0
         for i in range(self.layers):
-            z = conv(2 * self.gate, self.kernel, f"dilated_{i}", dilation=2**i)(x)
-            z += conv(2 * self.gate, 1, f"condition_{i}")(condition)
+            z = conv(x, 2 * self.gate, self.kernel, f"dilated_{i}", dilation=2**i)
+            z += conv(condition, 2 * self.gate, 1, f"condition_{i}")
             z = gated(z)
-            total += conv(self.skip, 1, f"skip_{i}")(z)
+            total += conv(z, self.skip, 1, f"skip_{i}")
             if i < self.layers - 1 or self.last_residual:
-                x = x + conv(self.width, 1, f"residual_{i}")(z)
-        hidden = nn.relu(conv(self.skip, 1, "hidden")(nn.relu(total)))
+                x = x + conv(z, self.width, 1, f"residual_{i}")
+        hidden = nn.relu(conv(nn.relu(total), self.skip, 1, "hidden"))
         # Flows multiply: small outputs keep the first audio near the noise.
         small = nn.initializers.variance_scaling(1e-3, "fan_in", "truncated_normal")
         start = nn.initializers.constant(jnp.array([0.0, self.bias]))
@@ -65,7 +68,7 @@ class Net(nn.Module):
             "kernel_init": small,
             "bias_init": start,
         }
-        raw = conv(2, 1, "output", **fine)(hidden)  # the mean is sound: bfloat16 would be a hiss
+        raw = conv(hidden, 2, 1, "output", **fine)  # the mean is sound: bfloat16 would be a hiss
         mean, log_scale = jnp.split(raw, 2, -1)
         return mean, log_scale
 

@@ -21,9 +21,9 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
+from zoo.layers.initializers import fan_uniform
 from zoo.layers.pool import avg_pool
 from zoo.layers.receptive_field import Step, field, input_interval, same
-from zoo.layers.torch_init import fan_uniform
 from zoo.signal.precision import HIGHEST
 
 SLOPE = 0.1  # of the leaky ReLUs, but for the generator's last

@@ -25,9 +25,9 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
+from zoo.layers.initializers import fan_uniform
 from zoo.layers.pool import avg_pool
 from zoo.layers.receptive_field import Step, input_interval, same
-from zoo.layers.torch_init import fan_uniform
 from zoo.signal import pqmf
 from zoo.signal.precision import HIGHEST
 

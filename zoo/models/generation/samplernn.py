@@ -7,7 +7,8 @@ Deviations and guesses
 - frames enter as twice the code on an even grid over [-1, 1], as in public code;
 - the RNN's own matrices have no weight normalisation, all others have;
 - the sample network has one hidden layer after the sum of samples and condition, each with ReLU;
-- an LSTM has one bias per gate (forget 3), a GRU two as in torch; initial weights are our choice.
+- an LSTM has one bias per gate (forget 3), a GRU two as in torch; weights start as in the
+  released code (those of an LSTM, LeCun-uniform).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import jax.numpy as jnp
 from zoo.distributions import Categorical
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
+from zoo.layers.initializers import HE, LECUN_UNIFORM, ORTHOGONAL, fan_uniform, per_gate
 from zoo.layers.matvec import matvec
 from zoo.layers.norm import plain_kernel
 from zoo.layers.recurrent import GRU, LSTM, gru_update, lstm_update
@@ -50,8 +52,7 @@ class Tier(nn.Module):
         self, frames: jax.Array, condition: jax.Array | float, hidden: Any, fresh: jax.Array
     ) -> tuple[jax.Array, Any]:
         options = {"weight_norm": self.weight_norm, "dtype": self.dtype}
-        enter = nn.initializers.he_uniform()
-        x = Conv(self.width, 1, kernel_init=enter, name="expand", **options)(frames) + condition
+        x = Conv(self.width, 1, kernel_init=HE, name="expand", **options)(frames) + condition
         pair = () if self.cell == "gru" else (2,)
         start = self.param("start", nn.initializers.zeros, (self.layers, *pair, self.width))
         begun = _started(start, hidden, fresh)
@@ -60,17 +61,26 @@ class Tier(nn.Module):
             x, state = self._rnn(f"rnn_{i}")(x, state)
             hidden.append(state)
         spread = TransposedConv(
-            self.width, self.ratio, self.ratio, use_bias=False, name="upsample", **options
+            self.width,
+            self.ratio,
+            self.ratio,
+            use_bias=False,
+            name="upsample",
+            **options,
+            kernel_init=fan_uniform(self.width / 6),
         )(x)
         bias = self.param("upsample_bias", nn.initializers.zeros, (self.ratio, self.width))
         return spread + jnp.tile(bias.astype(self.dtype), (x.shape[1], 1)), tuple(hidden)
 
     def _rnn(self, name: str) -> GRU | LSTM:
         if self.cell == "gru":
-            return GRU(self.width, dtype=self.dtype, name=name)
+            recurrent = per_gate(LECUN_UNIFORM, LECUN_UNIFORM, ORTHOGONAL)
+            starts = dict(kernel_init=LECUN_UNIFORM, recurrent_init=recurrent)
+            return GRU(self.width, **starts, dtype=self.dtype, name=name)
         return LSTM(
-            self.width, recurrent_bias=False, bias_init=_forgetting, dtype=self.dtype, name=name
-        )
+            self.width, recurrent_bias=False, bias_init=_forgetting, kernel_init=LECUN_UNIFORM,
+            recurrent_init=LECUN_UNIFORM, dtype=self.dtype, name=name,
+        )  # fmt: skip
 
 
 class SampleRNN(nn.Module):
@@ -107,9 +117,13 @@ class SampleRNN(nn.Module):
         self.embed = nn.Embed(
             codes, self.embedding, embedding_init=nn.initializers.normal(1.0), dtype=self.dtype
         )
-        self.enter = Conv(self.width, self.frames[0], padding="valid", use_bias=False, **options)
-        self.hidden = Conv(self.width, 1, kernel_init=nn.initializers.he_uniform(), **options)
-        self.output = Conv(codes, 1, weight_norm=self.weight_norm)  # logits in float32
+        self.enter = Conv(
+            self.width, self.frames[0], padding="valid", use_bias=False, kernel_init=HE, **options
+        )
+        self.hidden = Conv(self.width, 1, kernel_init=HE, **options)
+        self.output = Conv(
+            codes, 1, kernel_init=LECUN_UNIFORM, weight_norm=self.weight_norm
+        )  # logits in float32
 
     @property
     def ratios(self) -> tuple[int, ...]:

@@ -20,10 +20,10 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv2d import Conv2D, TransposedConv2D
+from zoo.layers.initializers import GLOROT
 from zoo.signal.precision import HIGHEST
 
 SEED = 4  # rows and columns that the generator begins with
-GLOROT = nn.initializers.glorot_uniform()
 SAME = (1, 2)  # of five taps at stride two: TensorFlow's zeros, and what it crops
 
 

@@ -24,12 +24,12 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
+from zoo.layers.initializers import GLOROT
 from zoo.layers.upsample import repeat
 from zoo.signal.precision import HIGHEST
 
 SEED = 16  # samples that the generator begins with
 Features = tuple[jax.Array, ...]
-GLOROT = nn.initializers.glorot_uniform()
 
 
 def strides_for(samples: int) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.flow import InvertibleConv, affine, affine_inverse, squeeze, unsqueeze
 from zoo.layers.gated import gated
+from zoo.layers.initializers import torch
 from zoo.signal.precision import HIGHEST
 
 
@@ -40,19 +41,19 @@ class Coupling(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, condition: jax.Array) -> tuple[jax.Array, jax.Array]:
-        def conv(features: int, taps: int, name: str, dilation: int = 1) -> Conv:
+        def conv(features: int, taps: int, name: str, fan: int, dilation: int = 1) -> Conv:
             return Conv(
                 features, taps, dilation=dilation, weight_norm=self.weight_norm,
-                dtype=self.dtype, name=name,
+                dtype=self.dtype, name=name, **torch(taps * fan),
             )  # fmt: skip
 
         width, last = self.width, self.layers - 1
-        added = conv(2 * width * self.layers, 1, "condition")(condition)
-        x, total = conv(width, 1, "start")(x), 0.0
+        added = conv(2 * width * self.layers, 1, "condition", condition.shape[-1])(condition)
+        x, total = conv(width, 1, "start", x.shape[-1])(x), 0.0
         for i in range(self.layers):
-            z = conv(2 * width, self.kernel, f"dilated_{i}", 2**i)(x)
+            z = conv(2 * width, self.kernel, f"dilated_{i}", width, 2**i)(x)
             z = gated(z + added[..., 2 * width * i : 2 * width * (i + 1)])
-            both = conv(width if i == last else 2 * width, 1, f"mixed_{i}")(z)
+            both = conv(width if i == last else 2 * width, 1, f"mixed_{i}", width)(z)
             x = x + both[..., :width] if i < last else x
             total += both[..., -width:]
         zero = nn.initializers.zeros
@@ -90,7 +91,12 @@ class WaveGlow(nn.Module):
         if min(channels) < 2 or any(c % 2 for c in channels):
             raise BadInput(f"flows of {channels} channels: give a longer early_every")
         self.upsample = TransposedConv(
-            self.bins, self.upsampling_kernel, self.hop, 0, dtype=self.dtype
+            self.bins,
+            self.upsampling_kernel,
+            self.hop,
+            0,
+            dtype=self.dtype,
+            **torch(self.upsampling_kernel * self.bins),
         )
         self.mixers = [InvertibleConv(c) for c in channels]
         self.couplings = [

@@ -8,7 +8,8 @@ Deviations and guesses
 - the first causal convolution has length 1: a table look-up of the code, or one linear map;
 - the last layer's residual convolution has no effect and is left out unless `last_residual`;
 - a transposed convolution that upsamples a condition spans two of its strides, without activation;
-- `residual_scale` is 1 as in the paper; other code multiplies by sqrt(1/2).
+- `residual_scale` is 1 as in the paper; other code multiplies by sqrt(1/2);
+- no start of the weights is published: LeCun's, which was the default of its authors' library.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from zoo.distributions import Categorical, Distribution
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.gated import GatedBlock, gated
+from zoo.layers.initializers import Starts, lecun
 from zoo.layers.matvec import matvec
 from zoo.layers.queues import Carry, Queues
 from zoo.signal.precision import HIGHEST
@@ -58,6 +60,7 @@ class WaveNet(nn.Module):
     upsampler: str = "transposed"  # or 'repeat'
     last_residual: bool = False
     residual_scale: float = 1.0
+    starts: Starts = lecun
     dtype: Any = jnp.float32
 
     def setup(self) -> None:
@@ -68,22 +71,24 @@ class WaveNet(nn.Module):
                 raise BadInput("input='embedding' needs a Categorical; use input='scalar'")
             self.source = nn.Embed(self.distribution.codes, self.width, dtype=self.dtype)
         else:
-            self.source = nn.Dense(self.width, precision=HIGHEST)
+            self.source = nn.Dense(self.width, precision=HIGHEST, **self.starts(1))
         factors = self.upsampling if self.upsampler == "transposed" else ()
+        wide = self.local_condition
         self.upsample_layers = [
-            TransposedConv(self.local_condition, 2 * s, s, "same", dtype=self.dtype)
+            TransposedConv(wide, 2 * s, s, "same", dtype=self.dtype, **self.starts(2 * s * wide))
             for s in factors
         ]
         self.blocks = [
             GatedBlock(
                 self.gate, self.skip, self.kernel, dilation,
                 residual=self.last_residual or i < self.layers - 1,
-                residual_scale=self.residual_scale, dtype=self.dtype,
+                residual_scale=self.residual_scale, starts=self.starts, dtype=self.dtype,
             )
             for i, dilation in enumerate(self.dilations)
         ]  # fmt: skip
-        self.hidden = Conv(self.head, 1, dtype=self.dtype)
-        self.output = Conv(self.distribution.parameters, 1, precision=self.distribution.precision)
+        self.hidden = Conv(self.head, 1, dtype=self.dtype, **self.starts(self.skip))
+        kind = dict(precision=self.distribution.precision, **self.starts(self.head))
+        self.output = Conv(self.distribution.parameters, 1, **kind)
 
     @property
     def dilations(self) -> tuple[int, ...]:
@@ -104,13 +109,9 @@ class WaveNet(nn.Module):
         return Queues(self.kernel, self.dilations)
 
     def __call__(
-        self,
-        audio: jax.Array,
-        *,
-        condition: jax.Array | None = None,
-        speaker: jax.Array | None = None,
-        train: bool = False,
-    ) -> jax.Array:
+        self, audio: jax.Array, *, condition: jax.Array | None = None,
+        speaker: jax.Array | None = None, train: bool = False,
+    ) -> jax.Array:  # fmt: skip
         x, local, voice = self._prepare(audio, condition, speaker)
         total = 0.0
         for block in self.blocks:
@@ -161,12 +162,9 @@ class WaveNet(nn.Module):
         return self._queues.initial(batch, self.width, self.dtype)
 
     def prime(
-        self,
-        audio: jax.Array,
-        *,
-        condition: jax.Array | None = None,
+        self, audio: jax.Array, *, condition: jax.Array | None = None,
         speaker: jax.Array | None = None,
-    ) -> Carry:
+    ) -> Carry:  # fmt: skip
         """The carry after audio [B T 1] was sampled, by one parallel pass over it.
 
         What is drawn next takes audio[:, -1]. Only the last receptive field of it matters.

@@ -28,8 +28,8 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
+from zoo.layers.initializers import fan_uniform, xavier_normal
 from zoo.layers.receptive_field import Step, field, same
-from zoo.layers.torch_init import fan_uniform
 from zoo.signal.precision import HIGHEST
 
 EPSILON = 1e-8
@@ -132,7 +132,7 @@ class ConvTasNet(nn.Module):
             padding="valid",
             use_bias=False,
             precision=HIGHEST,
-            kernel_init=_xavier(self.channels * size, width * size),
+            kernel_init=xavier_normal(self.channels * size, width * size),
             name="encoder",
         )(x)
         self.sow("intermediates", "encoder", frames)
@@ -191,7 +191,7 @@ class ConvTasNet(nn.Module):
             size // 2,
             use_bias=False,
             precision=HIGHEST,
-            kernel_init=_xavier(*fans),
+            kernel_init=xavier_normal(*fans),
             name="decoder",
         )(x.swapaxes(1, 2).reshape(-1, frames, width))
         y = jnp.pad(y, ((0, 0), (0, length - y.shape[1]), (0, 0)))
@@ -210,7 +210,7 @@ class ConvTasNet(nn.Module):
     def _draw(self, inputs: int, outputs: int) -> dict[str, Any]:
         """Initial weights: PyTorch's own in the speech layout, Xavier's in the other."""
         if self.layout == "music":
-            return {"kernel_init": _xavier(inputs, outputs)}
+            return {"kernel_init": xavier_normal(inputs, outputs)}
         return {"kernel_init": fan_uniform(inputs), "bias_init": fan_uniform(inputs)}
 
 
@@ -229,8 +229,3 @@ def scales(sources: jax.Array, mixture: jax.Array) -> jax.Array:
 
 def _prelu(name: str) -> nn.PReLU:
     return nn.PReLU(negative_slope_init=0.25, name=name)
-
-
-def _xavier(inputs: int, outputs: int) -> Any:
-    """Normal of Xavier's deviation, not cut off as Flax's is."""
-    return nn.initializers.normal((2 / (inputs + outputs)) ** 0.5)

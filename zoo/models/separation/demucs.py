@@ -24,9 +24,9 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
+from zoo.layers.initializers import fan_uniform, torch, torch_recurrent
 from zoo.layers.receptive_field import Step, field
 from zoo.layers.recurrent import LSTM
-from zoo.layers.torch_init import fan_uniform
 from zoo.signal.framing import crop
 from zoo.signal.precision import HIGHEST
 from zoo.signal.resample import hann_sinc_filter, resample_hann
@@ -80,21 +80,15 @@ class BiLSTM(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         width = x.shape[-1]
-        draw = fan_uniform(width)
         for layer in range(self.layers):
             x, _ = LSTM(
                 width,
                 bidirectional=True,
-                kernel_init=draw,
-                recurrent_init=draw,
-                bias_init=draw,
+                **torch_recurrent(width),
                 dtype=self.dtype,
                 name=f"lstm_{layer}",
             )(x)
-        draw = fan_uniform(2 * width)
-        return nn.Dense(
-            width, kernel_init=draw, bias_init=draw, dtype=self.dtype, name="projection"
-        )(x)
+        return nn.Dense(width, **torch(2 * width), dtype=self.dtype, name="projection")(x)
 
 
 class Demucs(nn.Module):

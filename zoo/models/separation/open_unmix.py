@@ -22,9 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.errors import BadInput
+from zoo.layers.initializers import fan_uniform, torch_recurrent
 from zoo.layers.norm import BatchNorm
 from zoo.layers.recurrent import LSTM
-from zoo.layers.torch_init import fan_uniform
 from zoo.signal import stft
 from zoo.signal.wiener import wiener
 
@@ -51,16 +51,13 @@ class SourceNet(nn.Module):
         y = self._dense(self.hidden, "dense_1", y, train)
         y = first = nn.tanh(y)
         width = self.hidden // 2 if self.bidirectional else self.hidden
-        draw = fan_uniform(width)
         for layer in range(self.layers):
             if layer:
                 y = nn.Dropout(self.dropout, deterministic=not train)(y)
             y, _ = LSTM(
                 width,
                 bidirectional=self.bidirectional,
-                kernel_init=draw,
-                recurrent_init=draw,
-                bias_init=draw,
+                **torch_recurrent(width),
                 dtype=self.dtype,
                 name=f"lstm_{layer}",
             )(y)

@@ -4,7 +4,6 @@ Daniel Stoller, Sebastian Ewert, Simon Dixon: "Wave-U-Net: A Multi-Scale Neural 
 End-to-End Audio Source Separation", ISMIR 2018; variants M1 to M7 of its tables.
 
 Deviations and guesses:
-- The output convolutions of all sources are one, so their Glorot range counts all as outputs.
 - Without context the learned upsampling repeats its last sample, as the linear one does.
 - With `output='difference'` the last source is what remains of the mixture: the authors order the
   sources accompaniment, vocals or bass, drums, other, vocals, so that it is always the vocals.
@@ -20,11 +19,10 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
+from zoo.layers.initializers import GLOROT, per_gate
 from zoo.layers.upsample import LearnedInterpolation, linear_aligned, linear_legacy
 from zoo.signal.framing import crop
 from zoo.signal.precision import HIGHEST
-
-GLOROT = nn.initializers.glorot_uniform()
 
 
 def _theta_init(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
@@ -143,7 +141,8 @@ class WaveUNet(nn.Module):
         predicted = self.sources - (self.output == "difference")
         # In float32, where the mixture is: the rounding of bfloat16 is a hiss.
         x = jnp.concatenate([mixture, x], -1)
-        whole = dict(kernel_init=GLOROT, precision=HIGHEST)
+        each = per_gate(*[GLOROT] * predicted)  # a convolution of its own for each source
+        whole = dict(kernel_init=each, precision=HIGHEST)
         x = Conv(predicted * self.channels, 1, **whole, name="output")(x)
         x = x.reshape(*x.shape[:2], predicted, self.channels)
         if self.activation == "tanh":

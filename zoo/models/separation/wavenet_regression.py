@@ -24,10 +24,10 @@ from flax.linen.dtypes import promote_dtype
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, convolve
 from zoo.layers.gated import gated
+from zoo.layers.initializers import GLOROT
 from zoo.signal.framing import crop
 from zoo.signal.precision import HIGHEST
 
-GLOROT = nn.initializers.glorot_uniform()  # Keras' default
 PADDING = 1  # samples a side that are learnt beyond the target field; features end there in zeros
 
 

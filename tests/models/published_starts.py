@@ -1,0 +1,224 @@
+"""How published systems start their kernels: distribution and deviation, each with its source."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+TRUNCATED = 0.87962566  # deviation of a standard normal cut at 2
+
+
+@dataclass(frozen=True)
+class Start:
+    """kind: uniform, truncated (at two deviations before the cut), normal, orthogonal or zero.
+
+    deviation: of a kernel [... I O], from its shape.
+    """
+
+    kind: str
+    deviation: float | Callable[[tuple[int, ...]], float]
+    source: str
+
+    def of(self, shape):
+        return self.deviation(shape) if callable(self.deviation) else self.deviation
+
+
+def fan_in(shape):
+    return math.prod(shape[:-1])
+
+
+def fan_out(shape):
+    return math.prod(shape[:-2]) * shape[-1]
+
+
+def both(shape):
+    return fan_in(shape) + fan_out(shape)
+
+
+def torch(source, fan=fan_in):
+    return Start("uniform", lambda s: (3 * fan(s)) ** -0.5, f"torch's default; {source}")
+
+
+def torch_rnn(source, gates):
+    return torch(source, lambda s: s[-1] // gates)
+
+
+def transposed(source):
+    return torch(source, fan_out)
+
+
+def glorot(source, parts=1):
+    """parts: matrices side by side, each drawn by itself."""
+
+    def deviation(shape):
+        return (2 / both((*shape[:-1], shape[-1] // parts))) ** 0.5
+
+    return Start("uniform", deviation, source)
+
+
+def fan_average(source):
+    return Start("uniform", lambda s: 2 / both(s) ** 0.5, f"{source}: FAN_AVG, factor 2, uniform")
+
+
+def xavier(source):
+    return Start("normal", lambda s: (2 / both(s)) ** 0.5, source)
+
+
+def he(source):
+    return Start("uniform", lambda s: (2 / fan_in(s)) ** 0.5, f"he_uniform; {source}")
+
+
+def contrib(source, fan=fan_in):
+    return Start("truncated", lambda s: (2.6 / fan(s)) ** 0.5 * TRUNCATED, source)
+
+
+def lecun(source):
+    return Start("truncated", lambda s: fan_in(s) ** -0.5, source)
+
+
+def exactly(kind, deviation, source):
+    return Start(kind, deviation, source)
+
+
+def graph(constant):
+    """`stddev` as it stands in the graphs that jordipons/musicnn publishes (.meta, 516acb2)."""
+    return Start("truncated", constant * TRUNCATED, "jordipons/musicnn, MTT_*/.meta")
+
+
+PONS = "jordipons/music-audio-tagging-at-scale-models: contrib's variance_scaling_initializer()"
+WON = "minzwon/sota-music-tagging-models names no start"
+CHOI = "keunwoochoi/music-auto_tagging-keras: Keras 1's default, glorot_uniform"
+KIM = "tae-jun/resemul model.py"
+LEE = "jongpillee/sampleCNN"
+MAGENTA = "magenta onsets_frames_transcription/model.py"
+CUDNN = "the same: contrib's default in CudnnLSTM, whose matrices are [units, inputs]"
+PORT = "jongwook/onsets-and-frames"
+SONNET = "no code of the authors; Sonnet's and Flax's default, our choice"
+KSW = "ksw0306/ClariNet: its kaiming_normal_ has no effect under weight norm"
+MEHRI = "soroushmehr/sampleRNN_ICLR2017 lib/ops.py"
+DEMUCS = "facebookresearch/demucs rescale.py: s becomes sqrt(s / 10)"
+TF = "tf.layers' default, glorot_uniform; "
+TASNET = "facebookresearch/demucs, tasnet.py: xavier_normal_ of [out in] and of Linear"
+STOLLER = TF + "f90/Wave-U-Net"
+KINGMA = "the couplings start as the identity; NVIDIA/waveglow glow.py"
+
+# Rows (of the catalogue, with stars): patterns of kernels' paths, the first that matches counts.
+TABLE = {
+    "at_scale_*": {".*": contrib(PONS)},
+    "basic_pitch_*": {".*": fan_average("basic-pitch 0.4.0, models.py")},
+    "crepe_*": {".*": glorot("marl/crepe core.py names no start: Keras' default")},
+    "crnn_magnatagatune": {"recurrent.*": torch_rnn(WON, 3), ".*": torch(WON)},
+    "crnn_*.choi": {
+        "recurrent_._?/recurrent_kernel|recurrent_./recurrent_kernel": exactly(
+            "orthogonal", lambda s: 1.1 / s[0] ** 0.5, "Keras 1: orthogonal times 1.1"
+        ),
+        "recurrent": glorot(CHOI, 3),
+        ".*": glorot(CHOI),
+    },
+    "fcn_magnatagatune": {".*": torch(WON)},
+    "fcn_*.compact_cnn": {
+        "block": exactly(
+            "normal", lambda s: (2 / fan_in(s)) ** 0.5, "compact_cnn/main.py: he_normal of Keras 1"
+        ),
+        ".*": glorot(CHOI),
+    },
+    "fcn_*": {".*": glorot(CHOI)},
+    "frame_level_*": {
+        "front": exactly("normal", 0.01, "ours: the paper is silent"),
+        ".*": he("ours: the paper is silent"),
+    },
+    "harmonic_cnn_*": {".*": torch("minzwon/data-driven-harmonic-filters names no start")},
+    "multi_scale_*": {".*": contrib(PONS)},
+    "musicnn_*": {
+        "timbral_1": graph(0.098866),
+        "timbral_2": graph(0.074456),
+        "temporal_1": graph(0.142522),
+        "temporal_2": graph(0.201556),
+        "temporal_3": graph(0.285044),
+        "middle_1": graph(0.025731),
+        "middle_[23]": graph(0.076181),
+        "hidden": graph(0.041550),
+        "top": graph(0.114018),
+    },
+    "vgg_*": {"block_1": graph(0.537484), "block": graph(0.047507), "top": graph(0.100778)},
+    "onsets_frames_*.port": {".*lstm": torch_rnn(PORT, 4), ".*": torch(PORT)},
+    "onsets_frames_maestro": {
+        ".*lstm": contrib(CUDNN, lambda s: s[-1] // 4),
+        ".*stack": fan_average(MAGENTA),
+        ".*top": glorot("the same: slim.fully_connected's default"),
+    },
+    "random_cnn_*": {".*": contrib("elmarc dl_models.py")},
+    "resemul_*": {
+        "stem|block_./conv_.$|block_./conv_./|block_./conv/": he(KIM),
+        ".*": glorot(KIM),
+    },
+    "samplecnn_*": {"dense": glorot(LEE + ": Dense's default in Keras 1"), ".*": he(LEE)},
+    "self_attention_*": {".*": torch(WON)},
+    "short_chunk_*": {".*": torch(WON)},
+    "sincnet_*": {
+        "conv": torch("mravanelli/SincNet"),
+        ".*": exactly(
+            "uniform",
+            lambda s: (0.01 / sum(s) / 3) ** 0.5,
+            "dnn_models.py of the same: +-sqrt(.01 / (in + out))",
+        ),
+    },
+    "clarinet_teacher_*": {".*upsample": transposed(KSW), ".*": torch(KSW)},
+    "clarinet_student_*": {
+        "nets.*output": exactly(
+            "truncated",
+            lambda s: (1e-3 / fan_in(s)) ** 0.5,
+            "ours: the first audio stays near the noise",
+        ),
+        ".*": torch(KSW),
+    },
+    "samplernn_*|dadabots_*": {
+        ".*/start|.*upsample_bias": exactly("zero", 0.0, MEHRI),
+        "embed": exactly("normal", 1.0, MEHRI),
+        ".*upsample": exactly("uniform", lambda s: (2 / s[1]) ** 0.5, MEHRI + ": He, of the width"),
+        ".*expand|enter|hidden": he(MEHRI),
+        ".*recurrent_kernel": exactly("mixed", lambda s: s[0] ** -0.5, MEHRI),
+        ".*rnn|output": exactly("uniform", lambda s: fan_in(s) ** -0.5, MEHRI + ": LeCun"),
+    },
+    "ddsp_*": {
+        ".*recurrent_kernel": exactly("orthogonal", lambda s: max(s) ** -0.5, "Keras' GRU"),
+        ".*": glorot("magenta/ddsp nn.py names no start: Keras' default"),
+    },
+    "hifigan_*|melgan_*|mb_melgan_*": {
+        ".*up_": transposed("weight norm undoes the authors' N(0, .01)"),
+        ".*": torch("the same"),
+    },
+    "specgan_*|wavegan_*": {".*": glorot(TF + "chrisdonahue/wavegan")},
+    "waveglow_*": {
+        ".*end/": exactly("zero", 0.0, KINGMA),
+        "upsample": transposed("NVIDIA/waveglow"),
+        "mixers": exactly("orthogonal", lambda s: s[0] ** -0.5, "NVIDIA/waveglow: QR of a normal"),
+        ".*": torch("NVIDIA/waveglow: weight norm of torch's"),
+    },
+    "wavenet_folder|vqvae_*": {
+        ".*source/embedding": exactly("normal", lambda s: s[-1] ** -0.5, SONNET),
+        ".*": lecun(SONNET),
+    },
+    "conv_tasnet_*": {
+        "decoder": exactly("normal", lambda s: (2 / (s[1] + s[0] * s[2])) ** 0.5, TASNET),
+        ".*": xavier(TASNET),
+    },
+    "demucs_*": {
+        "lstm/lstm": torch_rnn("facebookresearch/demucs", 4),
+        "lstm/projection": torch("the same"),
+        "up_[0-9]+/": exactly("uniform", lambda s: (0.1 * (3 * fan_out(s)) ** -0.5) ** 0.5, DEMUCS),
+        ".*": exactly("uniform", lambda s: (0.1 * (3 * fan_in(s)) ** -0.5) ** 0.5, DEMUCS),
+    },
+    "jansson_*": {".*": glorot(TF + "f90/Wave-U-Net's own U-Net")},
+    "open_unmix_*": {".*lstm": torch_rnn("sigsep/open-unmix-pytorch", 4), ".*": torch("the same")},
+    "spleeter_*": {".*": he("deezer/spleeter model/functions/unet.py")},
+    "wave_unet_*": {
+        # One layer a source: as many outputs as channels, which are entered beside 24 (or 34) more.
+        "output": exactly("uniform", lambda s: (2 / (s[1] + (s[1] - 24) % 10)) ** 0.5, STOLLER),
+        ".*": glorot(STOLLER),
+    },
+    "wavenet_regression_*": {
+        ".*": glorot("francesclluis/source-separation-wavenet: Keras' default")
+    },
+}
