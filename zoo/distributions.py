@@ -49,7 +49,7 @@ class Categorical:
     def __post_init__(self) -> None:
         if self.companding not in COMPANDING:
             raise BadInput(
-                f"companding '{self.companding}' is unknown; use 'mu_law', 'linear' or 'equal'"
+                f"companding '{self.companding}' is unknown; use 'mu_law' or 'linear', or 'equal'"
             )
         if self.codes < 2:
             raise BadInput(f"codes={self.codes}: a distribution has two or more, such as 256")

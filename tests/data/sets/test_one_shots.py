@@ -12,7 +12,7 @@ from zoo.data import records
 from zoo.data.sets.folder import Folder
 from zoo.errors import BadInput
 
-RATE = 16_000
+RATE = 8_000
 
 
 def source(tmp_path: Path, **changes: object) -> Folder:
