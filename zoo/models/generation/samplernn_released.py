@@ -30,7 +30,7 @@ HE, LECUN = nn.initializers.he_uniform(), nn.initializers.lecun_uniform()
 
 
 class Matrix(nn.Module):
-    """A weight-normalised matrix by itself, () -> [rows, columns]."""
+    """A weight-normalised matrix by itself, () -> [I O]; I rows, O columns."""
 
     rows: int
     columns: int
