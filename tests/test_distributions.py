@@ -30,13 +30,49 @@ def grid(bits):
     return (jnp.arange(-half, half) / half)[None, :, None]
 
 
-@pytest.mark.parametrize("companding", ["mu_law", "linear"])
-def test_codes_survive_decoding_and_every_code_is_used(companding):
-    distribution = Categorical(256, companding)
-    codes = jnp.arange(256)[:, None]
+@pytest.mark.parametrize("companding", ["mu_law", "linear", "equal"])
+@pytest.mark.parametrize("count", [2, 3, 100, 101, 256, 65_536])
+def test_codes_survive_decoding_and_every_code_is_used(companding, count):
+    distribution = Categorical(count, companding)
+    codes = jnp.arange(count)[:, None]
     assert (distribution.encode(distribution.decode(codes)) == codes).all()
     inputs = distribution.inputs(distribution.decode(codes))
-    np.testing.assert_allclose(inputs[:, 0], np.linspace(-1, 1, 256), atol=1e-6)
+    wanted = (
+        np.arange(count) * 2 / count - 1 if companding == "equal" else np.linspace(-1, 1, count)
+    )
+    np.testing.assert_allclose(inputs[:, 0], wanted, atol=1e-6)
+    edges = distribution.encode(jnp.array([[-7.0], [-1.0], [1.0], [7.0]]))[:, 0]
+    assert edges.tolist() == [0, 0, count - 1, count - 1]
+
+
+def test_sampling_of_sixteen_bit_codes_reaches_all_of_them():
+    """The running sum of 65,536 chances in float32: the last ones count as much as the first."""
+    distribution = Categorical(65_536, "linear")
+    raw = (
+        jnp.full((65_536,), -30.0)
+        .at[jnp.array([0, 20_000, 65_535])]
+        .set(jnp.log(jnp.arange(1.0, 4)))
+    )
+    draws = jax.jit(jax.vmap(lambda u: distribution.sample(raw, u[None], 1.0)))(uniform(6000))
+    found, counts = np.unique(np.asarray(distribution.encode(draws)), return_counts=True)
+    assert found.tolist() == [0, 20_000, 65_535]
+    np.testing.assert_allclose(counts / 6000, np.arange(1, 4) / 6, atol=0.02)
+    audio = jnp.array([20_000 / 32_768 - 1]).reshape(1, 1, 1)
+    assert float(distribution.log_prob(raw[None, None], audio)[0, 0]) == pytest.approx(
+        np.log(2 / 6), abs=1e-4
+    )
+
+
+def test_bins_of_samplernn_are_of_one_width():
+    """As its release: of [0, 1], floor(x (256 - 1e-5) + 0.5e-5); linear codes halve the first."""
+    x = np.random.default_rng(0).uniform(-1, 1, 4096).astype(np.float32)
+    wanted = np.floor((x.astype(float) + 1) / 2 * (256 - 1e-5) + 0.5e-5)
+    found = np.asarray(Categorical(256, "equal").encode(jnp.asarray(x)))
+    assert np.mean(found == wanted) > 0.999 and np.abs(found - wanted).max() <= 1
+    even = jnp.linspace(-1, 1, 256 * 100, endpoint=False)
+    for companding, first, last in (("equal", 100, 100), ("linear", 50, 150)):
+        counts = np.bincount(Categorical(256, companding).encode(even), minlength=256)
+        assert abs(counts[0] - first) <= 1 and abs(counts[-1] - last) <= 1
 
 
 def test_categorical_is_scipys_log_softmax():
@@ -136,4 +172,4 @@ def test_bad_settings_say_what_is_right():
     with pytest.raises(BadInput, match="'mu_law' or 'linear'"):
         Categorical(256, "a_law")
     with pytest.raises(BadInput, match="256"):
-        Categorical(300)
+        Categorical(1)

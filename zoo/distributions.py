@@ -25,12 +25,19 @@ from zoo.errors import BadInput
 from zoo.signal import mu_law
 from zoo.signal.precision import HIGHEST
 
+COMPANDING = {  # by name: (audio, codes) -> codes, and back
+    "mu_law": (mu_law.encode_among, mu_law.decode_among),
+    "linear": (mu_law.encode_linear_among, mu_law.decode_linear_among),
+    "equal": (mu_law.encode_equal, mu_law.decode_equal),
+}
+
 
 @dataclass(frozen=True)
 class Categorical:
-    """A free probability for each of `codes` amplitudes, spaced by mu-law or evenly.
+    """A free probability for each of `codes` amplitudes, two or more, spaced by mu-law or evenly.
 
-    WaveNet (mu-law) and SampleRNN (linear) with 256 codes.
+    companding: 'mu_law' (WaveNet), 'linear' (codes 2 / codes apart, one of them silence) or 'equal'
+    (bins of one width, as SampleRNN's released code has them).
     """
 
     codes: int = 256
@@ -40,32 +47,29 @@ class Categorical:
     precision = None  # logits may be rounded
 
     def __post_init__(self) -> None:
-        if self.companding not in ("mu_law", "linear"):
-            raise BadInput(f"companding '{self.companding}' is unknown; use 'mu_law' or 'linear'")
-        if self.codes < 2 or self.codes & (self.codes - 1):
-            raise BadInput(f"{self.codes} codes are no whole number of bits; use 256 or 2^bits")
+        if self.companding not in COMPANDING:
+            raise BadInput(
+                f"companding '{self.companding}' is unknown; use 'mu_law' or 'linear', or 'equal'"
+            )
+        if self.codes < 2:
+            raise BadInput(f"codes={self.codes}: a distribution has two or more, such as 256")
 
     @property
     def parameters(self) -> int:
         return self.codes
 
-    @property
-    def _bits(self) -> int:
-        return self.codes.bit_length() - 1
-
     def encode(self, audio: jax.Array) -> jax.Array:
         """[... 1] float -> codes [... 1] int32; amplitudes beyond [-1, 1] are clipped."""
-        mu = self.companding == "mu_law"
-        return (mu_law.encode if mu else mu_law.encode_linear)(audio, self._bits)
+        return COMPANDING[self.companding][0](audio, self.codes)
 
     def decode(self, codes: jax.Array) -> jax.Array:
         """Codes [... 1] int32 -> audio [... 1] float32; `encode` gives the same codes back."""
-        mu = self.companding == "mu_law"
-        return (mu_law.decode if mu else mu_law.decode_linear)(codes, self._bits)
+        return COMPANDING[self.companding][1](codes, self.codes)
 
     def inputs(self, audio: jax.Array) -> jax.Array:
-        """[... 1] -> [... 1]: the code on an even grid over [-1, 1]."""
-        return self.encode(audio).astype(jnp.float32) * (2 / (self.codes - 1)) - 1
+        """[... 1] -> [... 1]: the code on an even grid over [-1, 1]; of equal bins, their lows."""
+        steps = self.codes if self.companding == "equal" else self.codes - 1
+        return self.encode(audio).astype(jnp.float32) * (2 / steps) - 1
 
     def log_prob(self, raw: jax.Array, audio: jax.Array) -> jax.Array:
         logits = raw.astype(jnp.float32)

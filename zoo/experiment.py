@@ -16,6 +16,7 @@ import optax
 
 from zoo import arguments, catalog
 from zoo.data.pipeline import Data
+from zoo.data.source import Source
 from zoo.errors import BadInput
 from zoo.evaluation.base import Evaluation
 from zoo.objectives.base import Objective
@@ -33,8 +34,9 @@ class Experiment:
     which the averaged weights get batch statistics of their own. remat: compute cheap activations
     again on the way back. monitor: what "best" means, if not the evaluation's own; ("loss", "min")
     is the loss of the objective on the validation split. test: the protocol of the final test,
-    where validation has a cheaper one. initial: for a player or frozen network, a run directory or
-    published weights to start from.
+    where validation has a cheaper one; test_source: its records, where a paper scores in another
+    domain than the model's, as separators at the rate and channels of the songs. initial: for a
+    player or frozen network, a run directory or published weights to start from.
     """
 
     data: Data
@@ -53,6 +55,7 @@ class Experiment:
     remat: bool = False
     monitor: tuple[str, str] | None = None
     test: Evaluation | None = None
+    test_source: Source | None = None
     log_every: int = 10
     evaluate_every: int = 1000
     evaluate_limit: int | None = None  # records of the validation split that are scored; None: all
@@ -63,6 +66,12 @@ class Experiment:
     def monitored(self) -> tuple[str, str]:
         """The validation score that chooses the best weights, and 'max' or 'min'."""
         return self.monitor or self.evaluation.monitor
+
+    def scored_on(self, split: str) -> tuple[Evaluation, Source]:
+        """The protocol of a split, and the source whose records it scores."""
+        if split != "test":
+            return self.evaluation, self.data.source
+        return self.test or self.evaluation, self.test_source or self.data.source
 
 
 # What any run may need and no paper prescribes: arguments of every config, whatever it takes.

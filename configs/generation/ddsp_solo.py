@@ -82,7 +82,7 @@ def config(
         network = RnnFcDecoder(width, layers, gru, dtype)
     else:
         network = DilatedConvDecoder(dtype=dtype)
-    model = DDSP(network, harmonics, reverb=reverb)
+    model = DDSP(network, harmonics, reverb=reverb, ahead=decoder == "conv")
     tracker = PitchTracker(weights)
     folder = Folder(path, model.sample_rate, chunk_seconds=samples / model.sample_rate)
     transforms = (CropFrames(samples, model.hop), ToFloat(), Keep("audio", "f0"))

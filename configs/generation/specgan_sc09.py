@@ -1,8 +1,9 @@
 """SpecGAN (Donahue et al., ICLR 2019, table 1) on SC09: spoken digits of a second at 16 kHz.
 
 SC09 is the digits zero to nine of Speech Commands 0.01, the reader's own download: path=FOLDER as
-its authors publish it, with train, valid and test; any folder of one-shot sounds will do. The
-recipe is WaveGAN's (`wavegan_sc09`), on spectrograms of 128 frames of 128 bins.
+its authors publish it, with train, valid and test; any folder of one-shot sounds will do
+(one_shots=false: of longer recordings). The recipe is WaveGAN's (`wavegan_sc09`), on spectrograms
+of 128 frames of 128 bins.
 Deviation: the Inception score needs a digit classifier, so the Fréchet distance of mel embeddings
 stands instead.
 """
@@ -34,6 +35,7 @@ SMOKE = {"dim": 2, "bins": 32, "batch": 2, "steps": 2}
 
 def config(
     path: str = "~/data/sc09",
+    one_shots: bool = True,
     bins: int = 128,
     dim: int = 64,
     discriminator_turns: int = 5,
@@ -49,10 +51,12 @@ def config(
         discriminator_turns=discriminator_turns, n_fft=2 * bins, hop=bins,
     )  # fmt: skip
     samples = objective.samples
-    source = Folder(path, 16_000, chunk_seconds=samples / 16_000)
+    # A one-shot is scaled by the peak of its file, which may lie behind its first second.
+    scaled = (ToFloat(),) if one_shots else (ToFloat(), Peak())
+    source = Folder(path, 16_000, chunk_seconds=samples / 16_000, one_shots=one_shots)
     optimizer = adam(learning_rate, b1=0.5, b2=0.9)
     return Experiment(
-        data=Data(source, (ToFloat(), Peak(), Crop(samples), Keep("audio"))),
+        data=Data(source, (*scaled, Crop(samples), Keep("audio"))),
         objective=objective,
         optimizers={"discriminator": optimizer, "generator": optimizer},
         evaluation=Sampled(samples),

@@ -3,9 +3,9 @@
 6 flows of 6 layers of 64 channels and 40 mel bins, for two cores; flows=12 layers=8 width=512
 bins=80 is the paper's size. A flow learns slowly: after 1,117 steps (six minutes here) it makes
 noise with the music's mean spectrum, not yet its notes. --temperature 0.6 lowers the hiss. A step
-of 16-bit PCM of uniform noise is added, because digital silence has no finite density. To be worth
-anything it must get below -1.4 bits per sample, what white noise of the same level gives; a linear
-prediction of order 16 gives -5.0.
+of 16-bit PCM of uniform noise is added (dither), because digital silence has no finite density. To
+be worth anything it must get below -1.4 bits per sample, what white noise of the same level gives;
+a linear prediction of order 16 gives -5.0.
 """
 
 from dataclasses import replace
@@ -36,6 +36,7 @@ def config(
     layers: int = 6,
     width: int = 64,
     bins: int = 40,
+    dither: float = 1.0,
     sigma: float = 1.0,
     samples: int = 4096,
     batch: int = 2,
@@ -51,7 +52,7 @@ def config(
     spec = replace(mel.WAVEGLOW, sample_rate=16_000, bins=bins)
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
-        objective=Flow(model, spec, sigma, dither=1.0),
+        objective=Flow(model, spec, sigma, dither),
         optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
         evaluation=Vocoding(spec, monitored="bits_per_sample"),
         batch=batch,

@@ -4,7 +4,10 @@ One net for the vocals and one for the accompaniment, 44.1 kHz stereo up to 11 k
 stems are silent, and --keep_sum or --residual say where the rest goes. The authors' two stems were
 trained on songs of Deezer for a million steps of batch 4 with Adam at 1e-4; those weights are
 `--checkpoint spleeter_2stems`. Training here takes days on one GPU (unchecked).
-Deviations: the authors' configuration for MUSDB18 has four stems, ELU, pitch shifts and stretching.
+Deviations: the authors' configuration for MUSDB18 has four stems and ELU, reads chunks of 20 s
+whose spectrograms it keeps as 8-bit decibels, and adds the stems' losses, where ours is their mean;
+its batch norms keep the statistics 0 and 1. It augments nothing: its code for changes of pitch and
+tempo is never called.
 Audio is the reader's own download: path=FOLDER.
 """
 

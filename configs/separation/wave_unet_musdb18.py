@@ -4,8 +4,8 @@ Default variant=m4, the SiSEC 2018 entry STL1: stereo at 22,050 Hz with input co
 of four stems. Adam at 1e-4 until 20 epochs of 2,000 steps bring nothing, then at 1e-5 from the last
 weights; about a day on one GPU of 2018 (reported, unchecked).
 Deviations: HQ audio instead of the compressed stems and without the 50 CCMixter songs; the usual
-86/14 split instead of a random 75/25; the second stage keeps batch 16 instead of 32; scores are
-taken at the model's rate; validation is judged by SDR, not by the loss; crops fall into pieces of
+86/14 split instead of a random 75/25; the second stage keeps batch 16 instead of 32; validation
+is by SDR at the model's rate, not by the loss; crops fall into pieces of
 four inputs (27 s of M4), so that with context a sixth to a quarter of the music is never a target.
 Audio is the reader's own download: path=FOLDER.
 """
@@ -13,7 +13,7 @@ Audio is the reader's own download: path=FOLDER.
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.sets.musdb18 import Musdb18HQ
+from zoo.data.sets.musdb18 import RATE, Musdb18HQ, as_published
 from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, ToFloat
 from zoo.errors import BadInput
 from zoo.evaluation.separation import Separation
@@ -152,7 +152,8 @@ def config(
     scale = 2**levels
     hop = model.output_length(length) // scale * scale
     segments = Segments(length, hop if model.context else None, batch=4, key="mixture")
-    separator = Separator(segments, hertz, model.channels, tuple(sources))
+    stereo = "downmix" if model.channels == 1 else "each"
+    separator = Separator(segments, hertz, model.channels, tuple(sources), stereo=stereo)
     return Experiment(
         data=Data(
             data,
@@ -168,6 +169,7 @@ def config(
         objective=Supervised(model, l2, input="mixture", target="stems"),
         optimizers={"model": adam(learning_rate)},
         evaluation=Separation(separator, ratios=ratios),
+        test_source=None if hertz == RATE else as_published(path),
         batch=batch,
         steps=steps,
         stages=falling(20, (1.0, 0.1), start="last", keep_optimizer=True),

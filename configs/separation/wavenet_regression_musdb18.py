@@ -16,7 +16,7 @@ from typing import Literal
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.sets.musdb18 import Musdb18HQ
+from zoo.data.sets.musdb18 import Musdb18HQ, as_published
 from zoo.data.stem_transforms import ActiveCrop, Pick
 from zoo.data.transforms import Crop, Group, Keep, Mixture, ToFloat
 from zoo.evaluation.separation import Separation
@@ -96,6 +96,7 @@ def config(
         objective=Supervised(model, loss, input="mixture", target="stems"),
         optimizers={"model": adam(learning_rate)},
         evaluation=Separation(how, ratios=ratios),
+        test_source=as_published(path),
         batch=batch,
         steps=steps,
         early_stopping=16,

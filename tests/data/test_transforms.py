@@ -42,6 +42,12 @@ def test_a_crop_keeps_out_of_the_zeros_that_fill_up_a_short_file():
 
 
 def test_padding():
+    short = {"audio": np.ones((9, 1), np.float32), "length": 7}
+    for example, counted in ((short, 7), ({"audio": short["audio"]}, 9)):
+        filled = t.Pad(12, mask="there")(rng(), example)
+        assert filled["there"].tolist() == [1.0] * counted + [0.0] * (12 - counted)
+        assert filled["audio"].shape == (12, 1)
+    assert "there" not in t.Pad(12)(rng(), short)
     out = t.Pad(120)(rng(), record())
     assert out["stems"].shape == (3, 120, 2) and out["audio"].shape == (120, 2)
     assert not out["audio"][100:].any() and out["stems"].dtype == np.int16

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.signal
+import soxr
 
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import save_report
 from zoo.evaluation.separation import Separation
 from zoo.evaluation.separation_rows import aggregate, track_rows
+from zoo.experiment import find
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 
@@ -92,6 +95,61 @@ def test_noise_20_db_below_scores_20_db_in_every_aggregation():
     assert evaluation.monitor[0] in report.metrics
     assert all(np.isfinite(value) for value in report.metrics.values())
     assert len(report.tables["per_frame"]) == 8 * 3 and "museval" in report.protocol
+
+
+def test_a_mono_model_of_half_the_rate_is_scored_as_stereo_songs_are():
+    """Its perfect mono stems, repeated: what lacks is the side signal, and what it cannot play."""
+    rng = np.random.default_rng(0)
+    low = scipy.signal.firwin(201, 0.3)
+    wide = [scipy.signal.lfilter(low, 1, rng.normal(0, 5000, (6 * RATE, 2)), axis=0) for _ in "ab"]
+    stems = np.stack([0.9 * x.mean(1, keepdims=True) + 0.1 * x for x in wide]).astype(np.int16)
+    record = {"track": "one", "chunk": 0, "stems": stems, "audio": stems.sum(0).astype(np.int16)}
+    info = Info("toy", RATE, 2, ("drums", "bass"), "CC0", "")
+    halved = soxr.resample(stems.mean(2).T / 32768, RATE, RATE // 2)  # [T S]
+
+    def known(batch):
+        given = np.asarray(batch["mixture"])
+        found = np.zeros((*given.shape[:2], 2, 1), np.float32)
+        mix = np.pad(halved.sum(1), (0, given.shape[1]))
+        for row, audio in enumerate(given[..., 0]):
+            fits = [np.abs(mix[at : at + 40] - audio[:40]).max() for at in range(len(halved))]
+            at = int(np.argmin(fits))
+            part = halved[at : at + len(audio)]
+            found[row, : len(part), :, 0] = part
+        return {"prediction": found}
+
+    how = Separator(Segments(600, batch=2), RATE // 2, 1, info.labels, stereo="downmix")
+    report = Separation(how).run(known, [record], info)
+    mono = np.repeat(stems.mean(2, keepdims=True), 2, 2)
+    wanted = 10 * np.log10((stems.astype(float) ** 2).sum() / ((stems - mono) ** 2).sum())
+    assert report.metrics["sdr_pooled_median/average"] == pytest.approx(wanted, abs=0.3)
+    assert "1000 Hz, 2 channel" in report.protocol
+
+
+SONGS_CONFIGS = sorted(path.stem for path in Path("configs/separation").glob("*_musdb18.py"))
+
+
+@pytest.mark.parametrize("name", SONGS_CONFIGS)
+def test_every_row_of_the_songs_is_scored_at_their_rate_in_stereo(name, tmp_path):
+    found = find(name)
+    for row in found.entry.rows:
+        arguments = {**row.arguments, "path": str(tmp_path)}
+        made = found.module.config(**arguments)
+        evaluation, source = made.scored_on("test")
+        assert (source.info.sample_rate, source.info.channels) == (44_100, 2)
+        assert made.scored_on("validation") == (made.evaluation, made.data.source)
+        how = evaluation.how
+        assert how.channels == 2 or how.stereo == "downmix"
+        if source is not made.data.source:
+            assert source.splits == ("test",) and source.directory != made.data.source.directory
+
+
+@pytest.mark.parametrize("row", ["demucs_musdb18.v1", "demucs_musdb18.v2", "conv_tasnet_musdb18"])
+def test_ten_shifts_are_for_the_final_test_alone(row):
+    found = find(row)
+    made = found.module.config(**found.row.arguments)
+    assert made.test.how.shifts == 10 and made.evaluation.how.shifts == 0
+    assert found.module.config(shifts=0).test.how.shifts == 0
 
 
 def test_perfect_separation_is_infinite_and_counted():

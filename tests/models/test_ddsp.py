@@ -72,6 +72,43 @@ def test_torch_decodes_the_same():
     np.testing.assert_allclose(mine, theirs, atol=1e-5)
 
 
+def test_an_untrained_decoder_depends_on_loudness_and_on_pitch():
+    """A scalar through dense and layer norm without a bias would not count: 0.002 of 0.8."""
+    model = DDSP(RnnFcDecoder(64, 1, 64), harmonics=10, reverb=0)
+    f0, level = jnp.full((1, 8, 1), 300.0), jnp.full((1, 8, 1), -90.0)
+    variables = jax.jit(lambda: model.init(KEY, f0, level, method="raw"))()
+    raw = jax.jit(lambda f, d: model.apply(variables, f, d, method="raw"))
+    here = raw(f0, level)
+    assert np.abs(raw(f0, level + 50) - here).mean() > 0.04
+    assert np.abs(raw(f0 * 10, level) - here).mean() > 0.03
+    biases = variables["params"]["decoder"]
+    drawn_ones = [biases[f"input_{i}"]["dense_1"]["bias"] for i in (0, 1)]
+    assert all(0.5 < np.std(bias) < 0.9 for bias in drawn_ones)
+    assert not np.any(biases["output"]["dense_1"]["bias"])
+
+
+def test_the_sound_starts_as_harmonics_of_a_square_law_and_soft_noise():
+    model = DDSP(DilatedConvDecoder(8, 2), harmonics=10, reverb=0)
+    f0 = jnp.full((1, 4, 1), 300.0)
+    bias = jax.jit(lambda: model.init(KEY, f0, -f0, method="raw"))()
+    bias = bias["params"]["decoder"]["dense"]["bias"]
+    played = model.controls(bias[None, None])
+    number = np.arange(1, 11)
+    np.testing.assert_allclose(played.share[0, 0] / played.share[0, 0, 0], number**-2.0, rtol=1e-4)
+    assert played.noise.max() < 1e-6 < played.amplitude.min()
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_loudness_lies_around_its_frame_or_ahead_of_it(ahead):
+    """A click in frame 40: windows of 2,048 samples hold it in 32 frames."""
+    model = DDSP(RnnFcDecoder(4, 1, 4), reverb=0, ahead=ahead)
+    audio = jnp.zeros((1, 100 * 64, 1)).at[0, 40 * 64 + 32, 0].set(1.0)
+    level = model.apply({}, audio, method="loudness")[0, :, 0]
+    assert level.shape == (100,)
+    loud = np.flatnonzero(level > -100)
+    assert (loud.min(), loud.max()) == ((9, 40) if ahead else (25, 56))
+
+
 def test_plays_what_the_controls_say():
     audio, f0 = given(SMALL)
     raw = jnp.full((1, 64, 1 + 6 + 65), -20.0).at[:, :, 0].set(20.0).at[:, :, 2].set(20.0)

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.signal
 
 from zoo.errors import BadInput
 from zoo.models.separation.spectrogram_unet import SPLEETER, MaskUNet, SpectrogramUNet
@@ -99,12 +100,26 @@ def test_shared_masks_sum_to_the_mixture():
 def test_targets_and_magnitudes_are_of_one_kind():
     """The magnitudes of the mixture as its own target are an estimate through masks of one."""
     model = SpectrogramUNet(**SMALL)
-    x = noise(1, model.length(), 1)
+    x = noise(1, model.crop(), 1)
     variables = saturated(initial(model, x), 60.0)
     estimate = model.apply(variables, x, method="magnitudes")
     target = model.apply({}, jnp.stack([x, x], 2), method="targets")
     assert estimate.shape == target.shape == (1, 16, 512, 2, 1)
     np.testing.assert_allclose(estimate, target, rtol=1e-5)
+
+
+def test_jansson_trains_on_whole_frames_of_98_560_samples():
+    """The port's input; its STFT does not reach over the ends, its batch norm's decay is 0.999."""
+    assert SpectrogramUNet().crop() == 98_560 and SpectrogramUNet().momentum == 0.999
+    spleeter = SpectrogramUNet(**SPLEETER)
+    assert spleeter.crop() == spleeter.length() and spleeter.momentum == 0.99
+    model, x = SpectrogramUNet(**SMALL), noise(1, SpectrogramUNet(**SMALL).crop(), 1)
+    wanted = np.abs(scipy.signal.stft(
+        x[0, :, 0], window="hann", nperseg=1024, noverlap=256, boundary=None, padded=False,
+        scaling="spectrum",
+    )[2]).T[None, :, :512, None, None] * 512  # fmt: skip
+    found = model.apply({}, x[:, :, None], method="targets")
+    np.testing.assert_allclose(found, wanted, atol=2e-3)
 
 
 @pytest.mark.parametrize("rate, channels, length", [(8192, 1, 30_001), (12_000, 2, 9_999)])

@@ -49,7 +49,7 @@ def test_loss_is_the_papers_three_terms():
     raw = np.asarray(raw, np.float64)
     codes = np.asarray(Categorical(16).encode(batch["audio"]))
     chance = np.take_along_axis(np.exp(raw) / np.exp(raw).sum(-1, keepdims=True), codes, -1)
-    distance = np.square(np.asarray(found.latent - found.vectors, np.float64)).mean()
+    distance = np.square(np.asarray(found.latent - found.vectors, np.float64)).sum(-1).mean()
     assert float(value) == pytest.approx(-np.log(chance).mean() + 1.3 * distance, rel=1e-5)
     assert collections == {} and 1 <= float(metrics["perplexity"]) <= 8
     nats = jax.jit(objective.predict)(variables, batch, jax.random.key(0))["nats"]

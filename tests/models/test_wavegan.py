@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from zoo import experiment
 from zoo.errors import BadInput
 from zoo.losses.adversarial import slope
 from zoo.models.generation import wavegan
@@ -46,6 +47,37 @@ def test_post_filter_and_nearest_upsampling():
     assert size == 19_065_345 + 512
     audio, size = shape_of(wavegan.Generator(upsampling="nearest"), z)
     assert audio.shape == (2, 16_384, 1) and size == 19_065_345
+
+
+@pytest.mark.parametrize("name", ["wavegan_sc09", "wavegan_score_render"])
+def test_the_choices_of_the_appendix_are_arguments_of_every_row(name):
+    config = experiment.find(name)
+    words = ["upsampling=nearest", "post_filter=512"]
+    generator = config.module.config(**own(config, words)).objective.generator
+    assert generator.upsampling == "nearest" and generator.post_filter == 512
+    with pytest.raises(BadInput, match="zeros, nearest"):
+        own(config, ["upsampling=linear"])
+
+
+def own(config, words):
+    taken = config.parse(words)
+    return {k: v for k, v in taken.items() if k not in ("accumulate", "fsdp")}
+
+
+def test_only_zeros_between_samples_make_combs():
+    """Untrained: the share of energy at multiples of 250 Hz, the rate over four strides of 4."""
+    z = np.random.default_rng(0).uniform(-1, 1, (8, 100)).astype(np.float32)
+    shares = {}
+    for upsampling in ("zeros", "nearest"):
+        model = wavegan.Generator(dim=4, strides=(4, 4, 4, 4), upsampling=upsampling)
+        audio = jax.jit(lambda z, m=model: m.init_with_output(KEY, z)[0])(z)[..., 0]
+        power = (np.abs(np.fft.rfft(audio * np.hanning(4096), axis=1)) ** 2).mean(0)
+        power[:8] = 0  # what is slow is no comb
+        comb = np.zeros(len(power), bool)
+        for teeth in range(64, len(power), 64):
+            comb[teeth - 2 : teeth + 3] = True
+        shares[upsampling] = power[comb].sum() / power.sum()
+    assert shares["zeros"] > 0.5 > 0.3 > shares["nearest"]
 
 
 def test_generator_is_a_chain_of_transposed_convolutions():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from zoo import experiment
 from zoo.errors import BadInput
 from zoo.layers import flow
 from zoo.models.generation.waveglow import Coupling, WaveGlow
@@ -185,3 +186,12 @@ def test_wants_audio_to_follow_and_one_front_end():
         next(objective.generate(Variables({}), Request(length=100)))
     with pytest.raises(BadInput, match="bins"):
         Flow(TINY, replace(SPEC, bins=4))
+
+
+@pytest.mark.parametrize("name", ["waveglow_ljspeech", "waveglow_score_render"])
+def test_every_row_of_a_flow_dithers_by_a_step_unless_asked(name):
+    config = experiment.find(name)
+    for words, width in (([], 1.0), (["dither=0.0"], 0.0), (["dither=2.5"], 2.5)):
+        taken = config.parse(words)
+        taken = {k: v for k, v in taken.items() if k not in ("accumulate", "fsdp")}
+        assert config.module.config(**taken).objective.dither == width

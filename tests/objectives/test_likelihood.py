@@ -33,6 +33,37 @@ def loss_of(objective, variables, batch):
     return jax.jit(turn.loss)(variables, batch, jax.random.key(0), 0)
 
 
+@pytest.mark.parametrize("context", [0, 7])
+def test_pieces_of_different_lengths_weigh_by_what_they_hold(context):
+    """What fills a batch up changes neither the loss nor a gradient; whole masks change nothing."""
+    model, batch = WaveNet(**TINY), batch_of()
+    lengths = np.array([40, 19])
+    there = jnp.asarray(np.arange(40) < lengths[:, None], jnp.float32)
+    objective = Autoregressive(model, context=context, mask="there")
+    variables = jax.jit(objective.init)(jax.random.key(1), batch)
+    (turn,) = objective.turns
+
+    @jax.jit
+    def both(audio, mask):
+        given = {"audio": audio, "there": mask}
+        run = lambda p: turn.loss(variables.replace(params=p), given, jax.random.key(0), 0)[0]  # noqa: E731
+        return jax.value_and_grad(run)(variables.params)
+
+    value, gradient = both(batch["audio"], there)
+    nats = np.asarray(objective.predict(variables, batch, None)["nats"], np.float64)
+    pieces = [row[context:length] for row, length in zip(nats, lengths)]
+    assert float(value) == pytest.approx(np.concatenate(pieces).mean(), rel=1e-5)
+    other = jnp.where(there[..., None] > 0, batch["audio"], -batch["audio"])
+    assert np.any(other != batch["audio"])
+    again, other = both(other, there)
+    assert float(again) == pytest.approx(float(value), rel=1e-6)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), other, gradient)
+    whole, _ = both(batch["audio"], jnp.ones_like(there))
+    plain = loss_of(Autoregressive(model, context=context), variables, batch)[0]
+    assert float(whole) == pytest.approx(float(plain), rel=1e-6)
+    assert float(both(batch["audio"], jnp.zeros_like(there))[0]) == 0
+
+
 def test_loss_is_the_mean_nats_after_the_context_and_predict_gives_them_all():
     model, batch = WaveNet(**TINY), batch_of()
     objective = Autoregressive(model, context=7)

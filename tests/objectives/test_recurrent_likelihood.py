@@ -56,6 +56,17 @@ def test_the_loss_of_consecutive_windows_is_that_of_the_clip(variables, audio):
     assert abs(float(forgotten) - float(value)) > 1e-4
 
 
+def test_what_fills_a_piece_up_does_not_count(variables, audio):
+    objective = RecurrentLikelihood(MODEL, window=8, mask="there")
+    (turn,) = objective.turns
+    there = jnp.asarray(np.arange(8) < np.array([[8], [3]]), jnp.float32)
+    batch = {"audio": audio[:, :8], "reset": jnp.ones(2, bool), "there": there}
+    value, _ = jax.jit(turn.loss)(variables, batch, jax.random.key(0), 0)
+    nats = each(variables, audio)[:, :8]
+    wanted = np.concatenate([nats[0], nats[1, :3]]).mean()
+    assert float(value) == pytest.approx(wanted, rel=1e-5) != nats.mean()
+
+
 def test_prediction_carries_the_state_through_a_record_of_any_length(variables, audio):
     record = audio[:, :21]
     nats = jax.jit(OBJECTIVE.predict)(variables, {"audio": record}, jax.random.key(0))["nats"]

@@ -27,9 +27,10 @@ def trained(tmp_path, monkeypatch):
         count = limit or len(records)
         return Report({"count": float(count)}, "Counted.", {"records": count})
 
+    evaluation = SimpleNamespace(run=run, monitor=("count", "max"))
     experiment = SimpleNamespace(
-        objective=None, data=SimpleNamespace(source=source),
-        evaluation=SimpleNamespace(run=run, monitor=("count", "max")), test=None,
+        objective=None, data=SimpleNamespace(source=source), evaluation=evaluation,
+        scored_on=lambda split: (evaluation, source),
     )  # fmt: skip
     monkeypatch.setattr(results.inference, "predictor", lambda objective, mesh: lambda v: None)
     return SimpleNamespace(

@@ -93,6 +93,7 @@ def experiment(steps: int = 12, batch: int = 4, seed: int = 0) -> Experiment:
         optimizers={"model": optax.adam(0.01)},
         evaluation=Counted("cheap"),
         test=Counted("the paper's"),
+        test_source=Toys(replace(INFO, name="songs")),
         batch=batch,
         steps=steps,
         seed=seed,

@@ -99,16 +99,22 @@ class Levels:
 
 
 def load_audio(
-    path: Path, rate: int, channels: int, least: float = 0.0, allow_silent: bool = False
+    path: Path,
+    rate: int,
+    channels: int,
+    least: float = 0.0,
+    allow_silent: bool = False,
+    normalise: bool = False,
 ) -> Pcm:
-    """A file as int16 [T C], scaled down as a whole where its peak exceeds 1.
+    """A file as int16 [T C], scaled as a whole where its peak exceeds 1, or to 1 by `normalise`.
 
     raises BadInput where it is unreadable, below `least` s, or silent at this rate and in these
     channels, whatever it was before.
     """
     check_length(path, least)
-    (signal,), levels = _converted([path], rate, channels)
-    if levels.silent and not allow_silent:
+    (signal,), levels = _converted([path], rate, channels, normalise)
+    silent = levels.peak < audio_files.SILENCE if normalise else levels.silent
+    if silent and not allow_silent:
         raise BadInput(f"{path} is silent ({_why_silent(path, channels)}).")
     return signal
 
@@ -150,7 +156,9 @@ def check_length(path: Path, least: float) -> Probe:
     return file
 
 
-def _converted(paths: Sequence[Path], rate: int, channels: int) -> tuple[list[Pcm], Levels]:
+def _converted(
+    paths: Sequence[Path], rate: int, channels: int, normalise: bool = False
+) -> tuple[list[Pcm], Levels]:
     """All files as PCM with one gain, and the levels of what they become at gain 1."""
     levels = Levels()
     signals = [Pcm(channels) for _ in paths]
@@ -158,7 +166,7 @@ def _converted(paths: Sequence[Path], rate: int, channels: int) -> tuple[list[Pc
         levels.add(blocks)
         for signal, block in zip(signals, blocks):
             signal.append(records.to_int16(block))
-    if levels.peak > 1:  # known only now
+    if levels.peak > 1 or (normalise and levels.peak > 0):  # known only now
         signals = [Pcm(channels) for _ in paths]
         for blocks in _together(paths, rate, channels):
             for signal, block in zip(signals, blocks):

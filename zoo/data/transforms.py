@@ -45,12 +45,23 @@ class Crop:
 
 @dataclass(frozen=True)
 class Pad:
-    """Zeros at the end, where audio and stems are shorter than `samples`."""
+    """Zeros at the end, where audio and stems are shorter than `samples`.
+
+    mask: the key under which an example says what is no filling, 1 or 0 [T] float32, that of a
+    short record's own included; losses of pieces of different lengths need it.
+    """
 
     samples: int
+    mask: str = ""
 
     def __call__(self, rng: Rng, example: Example) -> Example:
-        return _mapped(example, self._padded)
+        padded = _mapped(example, self._padded)
+        if not self.mask:
+            return padded
+        there = min(example[key].shape[axis] for key, axis in _pcm(example).items())
+        whole = max(there, self.samples)
+        counts = np.arange(whole) < min(there, int(example.get("length", there)))
+        return {**padded, self.mask: counts.astype(np.float32)}
 
     def _padded(self, array: np.ndarray, axis: int) -> np.ndarray:
         missing = max(0, self.samples - array.shape[axis])

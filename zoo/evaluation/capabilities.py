@@ -53,7 +53,7 @@ class Transcribes(Protocol):
     """Writes down notes; `windows` says how its model reads audio."""
 
     windows: Any
-    threshold: float
+    decoder: Any
 
     def notes(self, predict: Predict, blocks: Iterator[np.ndarray], info: Info) -> Notes:
         """Notes of mono blocks [n 1] at the model's rate."""

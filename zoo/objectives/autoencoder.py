@@ -34,8 +34,9 @@ class QuantisedAutoencoder:
     """Mean nats per sample of batch[`audio`] [B T 1], and `commitment` x the latents' distance.
 
     model(audio) -> (raw [B T P], Quantised), with `encode`, `frames` and an autoregressive
-    `decoder`. Distances are means over positions and channels. speaker: the batch key of one-hot
-    classes [B K]; voice i of a request speaks as class i mod K, which converts voices.
+    `decoder`. Distances are means over positions of the sum over channels, as the paper's. speaker:
+    the batch key of one-hot classes [B K]; voice i of a request speaks as class i mod K, which
+    converts voices.
     """
 
     model: nn.Module
@@ -62,8 +63,8 @@ class QuantisedAutoencoder:
         )
         nats = -jnp.mean(self.model.decoder.distribution.log_prob(raw, audio))
         stop = jax.lax.stop_gradient
-        committed = jnp.mean(jnp.square(found.latent - stop(found.vectors)))
-        pulled = jnp.mean(jnp.square(stop(found.latent) - found.vectors))
+        committed = _distance(found.latent, stop(found.vectors))
+        pulled = _distance(stop(found.latent), found.vectors)
         # Codes that follow moving averages are no parameters: their pull has no gradient.
         value = nats + self.commitment * committed + pulled
         perplexity, live = usage(found.codes, self.model.codes)
@@ -97,6 +98,11 @@ class QuantisedAutoencoder:
 
     def _given(self, batch: Batch) -> dict[str, jax.Array]:
         return {} if self.speaker is None else {"speaker": jnp.argmax(batch[self.speaker], -1)}
+
+
+def _distance(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Squared length of a - b, [B F L] twice -> (), over channels summed, over positions a mean."""
+    return jnp.mean(jnp.sum(jnp.square(a - b), -1))
 
 
 def encode(model: nn.Module, variables: Tree, audio: np.ndarray) -> jax.Array:

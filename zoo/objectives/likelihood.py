@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
+from zoo.losses.likelihood import counted_mean
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
 from zoo.sampling import autoregressive
@@ -31,6 +32,8 @@ class Autoregressive:
     requested source as {audio: [1 T 1]}. speaker: the batch key of classes [B] for the model's
     `speaker`; voice i of a request takes class i mod `speakers`.
     context: first samples of a clip that only serve as context, in training and evaluation.
+    mask: the batch key of what counts, 1 or 0 [B T], for pieces of different lengths: the mean is
+    over all samples that count, so that a long piece weighs more than a short one.
     """
 
     model: nn.Module
@@ -39,6 +42,7 @@ class Autoregressive:
     speaker: str | None = None
     speakers: int = 1
     context: int = 0
+    mask: str | None = None
 
     @property
     def needs_source(self) -> bool:
@@ -56,7 +60,8 @@ class Autoregressive:
         raw, changed = one_network.train(
             self.model, variables, {"dropout": rng}, batch[self.audio], **self._given(batch)
         )
-        nats = jnp.mean(self._nats(raw, batch))
+        mask = batch[self.mask][:, self.context :] if self.mask else None
+        nats = counted_mean(self._nats(raw, batch), mask)
         return nats, (changed, {"bits_per_sample": nats / math.log(2)})
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
@@ -105,4 +110,4 @@ class Autoregressive:
         if self.context >= audio.shape[1]:
             raise BadInput(f"clips of {audio.shape[1]} samples are all context; give longer clips")
         log_prob = self.model.distribution.log_prob(raw, audio)
-        return -jnp.mean(log_prob[:, self.context :], axis=1)
+        return -log_prob[:, self.context :]

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
+from zoo.losses.likelihood import counted_mean
 from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
 from zoo.sampling import autoregressive
 
@@ -26,13 +27,15 @@ from zoo.sampling import autoregressive
 class RecurrentLikelihood:
     """Mean negative log-likelihood per sample of batch[`audio`] [B T 1], in nats.
 
-    window: samples that `predict` works on at a time, so that long records fit into memory.
+    mask: the batch key of what counts, 1 or 0 [B T], for pieces of different lengths. window:
+    samples that `predict` works on at a time, so that long records fit into memory.
     """
 
     model: nn.Module
     audio: str = "audio"
     reset: str = "reset"
     window: int = 1024
+    mask: str | None = None
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         audio = batch[self.audio]
@@ -50,7 +53,8 @@ class RecurrentLikelihood:
             raise BadInput(f"{rows} carried states for {len(audio)} examples: use accumulate=1")
         carry = self.model.restart(memory, batch[self.reset])
         raw, carry = self._follow(variables, audio, carry)
-        nats = -jnp.mean(self.model.distribution.log_prob(raw, audio))
+        nats = -self.model.distribution.log_prob(raw, audio)
+        nats = counted_mean(nats, batch[self.mask] if self.mask else None)
         return nats, ({"model": {"memory": carry}}, {"bits_per_sample": nats / math.log(2)})
 
     def _follow(

@@ -7,6 +7,7 @@ goes on, noise that belongs to its frame, and the tail of the room.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -76,11 +77,24 @@ def play(
     classes = np.arange(voices) % model.classes if model.classes else None
     raw = decode(model, variables, f0, loudness, source, classes)
     gain = 1.0 if register is None else register.gain
-    sound = wet(model, variables, dry(model, raw, f0, voices, request.seed))
-    left = length
-    for chunk in sound:
-        yield np.clip(gain * chunk[:, :left], -1.0, 1.0)
-        left -= min(left, chunk.shape[1])
+
+    def sound() -> Iterator[np.ndarray]:
+        left = length
+        for chunk in wet(model, variables, dry(model, raw, f0, voices, request.seed)):
+            yield gain * chunk[:, :left]
+            left -= min(left, chunk.shape[1])
+
+    # Made twice rather than kept: a tune of any length fits, and its peak must be known first.
+    peak = max((float(np.abs(chunk).max(initial=0)) for chunk in sound()), default=0.0)
+    if peak <= 1.0:
+        yield from sound()
+        return
+    print(
+        f"peaks of {peak:.2f} are above full scale: all is {20 * np.log10(peak):.1f} dB softer",
+        file=sys.stderr,
+    )
+    for chunk in sound():
+        yield chunk * np.float32(1 / peak)
 
 
 def follow(
@@ -105,8 +119,9 @@ def follow(
 def loudness_of(model: nn.Module, variables: Any, source: np.ndarray) -> np.ndarray:
     """Loudness in dB [F] of a signal [T], block by block."""
     frames, hop = len(source) // model.hop, model.hop
-    size = BLOCK * hop + model.n_fft
-    padded = np.pad(source, (0, size))
+    lead = -(-model.n_fft // hop)  # frames before the first that counts
+    size = (lead + BLOCK) * hop + model.n_fft
+    padded = np.pad(source, (lead * hop, size))
     pieces = (padded[None, start * hop :][:, :size, None] for start in range(0, frames, BLOCK))
     parts = [np.asarray(_loudness(model, variables, piece))[0, :, 0] for piece in pieces]
     return np.concatenate(parts)[:frames]
@@ -177,7 +192,9 @@ def dry(
 
 @partial(jax.jit, static_argnums=0)
 def _loudness(model: nn.Module, variables: Any, audio: jax.Array) -> jax.Array:
-    return model.apply(variables, audio, method="loudness")[:, :BLOCK]
+    """Loudness of the last BLOCK frames [B F 1] before the samples that their windows need."""
+    lead = -(-model.n_fft // model.hop)
+    return model.apply(variables, audio, method="loudness")[:, lead : lead + BLOCK]
 
 
 @partial(jax.jit, static_argnums=0)

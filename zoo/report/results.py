@@ -60,7 +60,7 @@ def evaluate(
 
 
 def _evaluate(trained: Trained, split: str, limit: int | None, places: list[Path]) -> Report:
-    source = trained.experiment.data.source
+    protocol, source = trained.experiment.scored_on(split)
     source.prepare()
     records = source.open(split)
     if not len(records):
@@ -73,8 +73,6 @@ def _evaluate(trained: Trained, split: str, limit: int | None, places: list[Path
             bar.total = total
             bar.update(done - bar.n)
 
-        experiment = trained.experiment
-        protocol = (experiment.test if split == "test" else None) or experiment.evaluation
         report = protocol.run(predict, records, source.info, limit=limit, progress=progress)
     if jax.process_index():
         return report
@@ -159,7 +157,7 @@ def describe(trained: Trained, report: Report, split: str, seconds: float) -> di
         "weights_sha256": trained.fingerprint(),
         "weights": trained.name if "published" in trained.meta else None,
         "training_seconds": seconds_of(trained.directory),
-        "data": asdict(trained.experiment.data.source.info),
+        "data": asdict(trained.experiment.scored_on(split)[1].info),
         "split": split,
         "monitor": trained.experiment.evaluation.monitor[0],
         "metrics": report.metrics,

@@ -116,14 +116,17 @@ def loudness(
     reference: float = 0.0,
     floor: float = -80.0,
     mean_of: str = "power",
+    centre: bool = False,
 ) -> jax.Array:
     """A-weighted loudness, [B T C] -> [B F C] dB below `reference` dB, at least `floor`.
 
-    F = ceil(T / hop), zeros behind. Today's DDSP: n_fft 512, reference 0, floor -80, mean of
-    power. Its code until January 2022, and so the paper and the features of the published weights:
-    n_fft 2048, reference 20.7, floor -120, mean_of='decibels'.
+    F = ceil(T / hop), frame f of the window that begins at f hop, or with `centre` lies around it;
+    zeros outside. Today's DDSP: n_fft 512, reference 0, floor -80, mean of power, centred. Its code
+    until January 2022, and so the paper and the features of the published weights: n_fft 2048,
+    reference 20.7, floor -120, mean_of='decibels'.
     """
     pad = framing.end_padding(x.shape[1], n_fft, hop)
+    pad = (n_fft // 2, max(0, pad[1] - n_fft // 2)) if centre else pad
     energy = stft.power(stft.stft(x, n_fft, hop, centre=False, pad=pad))
     weight = a_weighting(stft.frequencies(sample_rate, n_fft)).astype(np.float32)[:, None]
     if mean_of == "decibels":

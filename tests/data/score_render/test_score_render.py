@@ -15,7 +15,7 @@ import pytest
 from zoo.data.records import data_dir
 from zoo.data.score_render import orchestration, rendering, takes
 from zoo.data.score_render.melody_split import SPLITS, split_pieces
-from zoo.data.score_render.orchestration import FAMILIES, TAGS
+from zoo.data.score_render.orchestration import FAMILIES, IN_TUNE, TAGS
 from zoo.data.score_render.scores import cached_pieces
 from zoo.data.score_render.soundfont import default_font
 from zoo.data.score_render.source import ScoreRender
@@ -85,7 +85,7 @@ def test_splits_share_no_piece_and_no_preset():
     presets = takes.preset_split()
     assert [len(presets[name]) for name in SPLITS] == [64, 12, 12]
     for name in SPLITS:
-        families = [f for f, programs in FAMILIES.items() if set(programs) & set(presets[name])]
+        families = [f for f, programs in IN_TUNE.items() if set(programs) & set(presets[name])]
         assert len(families) == 12
 
 
@@ -201,7 +201,7 @@ def test_a_killed_build_goes_on(tmp_path):
     """From a script without a main guard, killed with its takes half rendered."""
     shutil.copytree(data_dir() / "score_render_work", tmp_path / "score_render_work")
     source = ScoreRender("notes", "tiny", data_dir=str(tmp_path))
-    work = tmp_path / "score_render_work" / "notes_tiny-1.0.0"
+    work = tmp_path / "score_render_work" / "notes_tiny-1.1.0"
     script = tmp_path / "build.py"
     line = "from zoo.data.score_render.source import ScoreRender"
     script.write_text(f"{line}\n{source!r}.prepare()\n")

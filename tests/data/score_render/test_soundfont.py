@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from zoo.data.score_render.orchestration import FAMILIES
+from zoo.data.score_render.orchestration import FAMILIES, IN_TUNE, MISTUNED
 from zoo.data.score_render.performance import KITS
 from zoo.data.score_render.sampler import DRUMS, Sampler, butterworth
 from zoo.data.score_render.soundfont import default_font, load_font
+from zoo.data.score_render.takes import BASS_KEYS, KEYS
+from zoo.data.score_render.tuning import semitones_off
 from zoo.errors import BadInput
 
 RATE = 16_000
@@ -50,6 +52,33 @@ def test_pitch(sampler, program):
         found = librosa.yin(tone, fmin=80, fmax=1000, sr=RATE, frame_length=1024)
         cents = 1200 * np.log2(np.median(found) / librosa.midi_to_hz(key))
         assert abs(cents) < 20, (program, key, cents)
+
+
+@pytest.mark.parametrize("below", [0, 12, 24])
+def test_pitch_is_the_period_of_all_harmonics(below):
+    """A tone of harmonics, one of them strong, and a weak one an octave or two below them all."""
+    t, hertz = np.arange(8000) / RATE, librosa.midi_to_hz(57)
+    tone = np.sin(2 * np.pi * hertz * t) + 2 * np.sin(2 * np.pi * 3 * hertz * t)
+    tone += 0.8 * np.sin(2 * np.pi * librosa.midi_to_hz(57 - below) * t)
+    assert semitones_off(tone, RATE, 57) == pytest.approx(-below, abs=0.1)
+    assert semitones_off(tone, RATE, 60) == pytest.approx(-below - 3, abs=0.1)
+
+
+def test_the_whole_font_is_measured_and_notes_are_in_tune(sampler):
+    """Every preset of every family: most of its keys sound within half a semitone of the label."""
+    off = {}
+    for family in FAMILIES:
+        for program in {*FAMILIES[family], *IN_TUNE[family]}:
+            keys = (BASS_KEYS if family == "bass" else KEYS)[::6]
+            tones = [(key, sampler.note(program, key, 90, 0.77)[1600:9600]) for key in keys]
+            found = [
+                semitones_off(x, RATE, key) for key, x in tones if np.abs(x).max(initial=0) > 1e-4
+            ]
+            off[program] = np.mean(~(np.abs(found) < 0.5))
+    wrong = {program for program, share in off.items() if share > 0.5}
+    assert wrong == set(MISTUNED) and all(off[program] == 1 for program in (16, 17, 18))
+    assert not wrong & {program for programs in IN_TUNE.values() for program in programs}
+    assert sum(map(len, IN_TUNE.values())) == 88
 
 
 def test_nothing_between_the_harmonics(sampler):

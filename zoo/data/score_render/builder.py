@@ -27,7 +27,6 @@ from zoo.data.builder import locked, writes_told
 from zoo.data.records_writer import Streamed, features
 from zoo.data.score_render import takes
 from zoo.data.score_render.melody_split import split_pieces
-from zoo.data.score_render.performance import VERSION
 from zoo.data.score_render.scores import EXPECTED_NAMES, Piece, cached_pieces
 from zoo.data.score_render.soundfont import load_font
 from zoo.data.score_render.source import RECIPES, ScoreRender
@@ -48,14 +47,15 @@ class ScoreRenderConfig(tfds.core.BuilderConfig):
 
 
 def _config(source: ScoreRender) -> ScoreRenderConfig:
-    return ScoreRenderConfig(name=source.name, source=source)
+    version = tfds.core.Version(source.version)
+    return ScoreRenderConfig(name=source.name, version=version, source=source)
 
 
 class ScoreRenderBuilder(Streamed):
     """Generation order is kept, so that the chunks of a take stay together; Grain shuffles."""
 
     name = "score_render"
-    VERSION = tfds.core.Version(VERSION)
+    VERSION = None  # each configuration has its own
     BUILDER_CONFIGS = [  # noqa: RUF012 (TFDS's own name)
         _config(ScoreRender(config, size))
         for config, recipe in RECIPES.items()
@@ -122,7 +122,7 @@ def build(source: ScoreRender) -> None:
 
 def _work(source: ScoreRender) -> Path:
     """Where rendered takes wait for the records; by version, so that no old take slips in."""
-    return source.root / "score_render_work" / f"{source.name}-{VERSION}"
+    return source.root / "score_render_work" / f"{source.name}-{source.version}"
 
 
 def _examples(

@@ -15,7 +15,9 @@ import numpy as np
 
 from zoo.data.score_render.scores import Piece
 
-VERSION = "1.0.0"  # of the data set: any change of the sound or the choices must raise it
+# Of the data set: any change of the sound or the choices must raise that of its configuration.
+VERSIONS = {"tagging": "1.0.0", "stems": "1.0.0", "piano": "1.0.0", "notes": "1.1.0"}
+SALT = "1.0.0"  # of all random choices
 RUBATO_PERIOD = 16.0  # quarters
 RUBATO_DEPTH = 0.025  # of the tempo
 JITTER, DRUM_JITTER = 0.012, 0.006  # seconds, standard deviation
@@ -29,8 +31,8 @@ KICKS = ((0.0, 2.0), (0.0, 1.5, 2.0), (0.0, 2.0, 2.5), (0.0, 0.75, 2.0, 3.5))
 
 
 def generator(*words: object) -> np.random.Generator:
-    """The random choices named by these words and the version of the data set."""
-    text = "\n".join([VERSION, *map(str, words)])
+    """The random choices named by these words."""
+    text = "\n".join([SALT, *map(str, words)])
     return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest(), "big"))
 
 

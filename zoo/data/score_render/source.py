@@ -5,7 +5,8 @@ pretty_midi wheel; nothing is downloaded. Four configurations:
   tagging  audio [59049 1], tags [20] and known [20]: what is heard in 3.7 s
   stems    stems [4 65536 1]: vocals, drums, bass, other; their sum is the mixture
   piano    audio [131072 1] and its notes; a note that began before the example has onset < 0
-  notes    audio [16384 1] of single notes with pitch, velocity, preset and family
+  notes    audio [16384 1] of single notes with pitch, velocity, preset and family; presets that
+           sound off their label by measurement are left out (since 1.1.0)
 Limits: one small sound font, equal temperament, no words, no mastering, music of 1560 to 1850; the
 drums are ours, everything else the composers'. Results on it show learning, not a paper's numbers.
 """
@@ -24,7 +25,7 @@ import numpy as np
 from zoo.data import descriptions, records
 from zoo.data.note_rolls import none
 from zoo.data.score_render.orchestration import FAMILIES, STEMS, TAGS
-from zoo.data.score_render.performance import VERSION
+from zoo.data.score_render.performance import VERSIONS
 from zoo.data.score_render.scores import package_folder
 from zoo.data.score_render.soundfont import default_font, load_font
 from zoo.data.score_render.takes import RECIPES
@@ -81,13 +82,18 @@ class ScoreRender:
         return "_".join(parts)
 
     @property
+    def version(self) -> str:
+        """Of the configuration: raised with any change of its sound or choices."""
+        return VERSIONS[self.config]
+
+    @property
     def root(self) -> Path:
         return Path(self.data_dir).expanduser() if self.data_dir else records.data_dir()
 
     @property
     def directory(self) -> Path:
         """Where the records lie, or will."""
-        return self.root / "score_render" / self.name / VERSION
+        return self.root / "score_render" / self.name / self.version
 
     def counts(self) -> dict[str, int]:
         """Examples per split."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.data.records import SPLITS, to_int16
 from zoo.data.score_render import orchestration, performance, rendering
-from zoo.data.score_render.orchestration import FAMILIES, STEMS, TAGS, Take
+from zoo.data.score_render.orchestration import IN_TUNE, STEMS, TAGS, Take
 from zoo.data.score_render.performance import generator
 from zoo.data.score_render.sampler import Sampler
 from zoo.data.score_render.scores import Piece
@@ -113,7 +113,7 @@ def _hashed(items: list) -> list:
 def preset_split() -> dict[str, list[int]]:
     """Programs per split: of each family one for validation, one for test."""
     chosen: dict[str, list[int]] = {split: [] for split in SPLITS}
-    for programs in FAMILIES.values():
+    for programs in IN_TUNE.values():
         test, validation, *train = _hashed(list(programs))
         for split, part in zip(SPLITS, (train, [validation], [test])):
             chosen[split] += part
@@ -229,7 +229,7 @@ def _piano(job: Job, sampler: Sampler, counts: Counter) -> Iterator[Example]:
 def _notes(job: Job, sampler: Sampler, counts: Counter) -> Iterator[Example]:
     """Single dry notes; one gain for a preset, so that loud stays louder than soft."""
     program = job.number
-    family = next(name for name, programs in FAMILIES.items() if program in programs)
+    family = next(name for name, programs in IN_TUNE.items() if program in programs)
     rng = generator("notes", program)
     samples = RECIPES["notes"].samples
     pitches, velocities = job.grid
@@ -244,7 +244,7 @@ def _notes(job: Job, sampler: Sampler, counts: Counter) -> Iterator[Example]:
             continue
         made += [(note, pitch, velocity) for note, velocity in zip(audio, chosen)]
     gain = 0.9 / max((np.abs(note).max() for note, _, _ in made), default=1)
-    facts = {"preset": program, "family": list(FAMILIES).index(family), "chunk": 0}
+    facts = {"preset": program, "family": list(IN_TUNE).index(family), "chunk": 0}
     for note, pitch, velocity in sorted(made, key=lambda item: item[1:]):
         track = f"{family}-{program:03d}-{pitch:03d}-{velocity:03d}"
         audio = to_int16(note * np.float32(gain))[:, None]

@@ -20,6 +20,7 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
 PADDED = 0.25  # a file shorter than a chunk is padded; below this share of a chunk it is rejected
+SHORTEST = 0.01  # seconds of a one-shot
 TOLERATED = 0.5  # rejects above this share: something is wrong with the folder itself
 
 
@@ -27,14 +28,16 @@ TOLERATED = 0.5  # rejects above this share: something is wrong with the folder 
 class Folder:
     """A Source made of a user's files.
 
-    path: the folder. labels: a CSV (see zoo.data.labels); files that it does not name are left
-    out. stems: names of the stem files, in the order of the array. chunk_seconds: the shortest
-    record, so the longest possible crop; 0 keeps tracks whole. validation, test: shares, drawn by a
-    hash of each name, with tags spread evenly; where folders are named for splits (train, valid,
-    Test_Set, ...) they are the splits, see zoo.data.splits. group: what is drawn together: None,
-    files of one folder where folders hold pieces of songs; a number, of folders from the top (0:
-    every file alone); a name, of a column in the CSV. leave_out: file names as '*_mic2.flac' that
-    are not taken. data_dir: where the records go, else $ZOO_DATA_DIR.
+    path: the folder. labels: a CSV (see zoo.data.labels); files that it does not name are left out.
+    stems: names of the stem files, in the order of the array. chunk_seconds: the shortest record,
+    so the longest possible crop; 0 keeps tracks whole. validation, test: shares, drawn by a hash of
+    each name, with tags spread evenly; where folders are named for splits (train, valid, Test_Set,
+    ...) they are the splits, see zoo.data.splits. group: what is drawn together: None, files of one
+    folder where folders hold pieces of songs; a number, of folders from the top (0: every file
+    alone); a name, of a column in the CSV. leave_out: file names as '*_mic2.flac' that are not
+    taken. one_shots: of every file the first chunk alone, after the file's peak was brought to full
+    scale, as WaveGAN's loader: a decay is not cut in two. data_dir: where the records go, else
+    $ZOO_DATA_DIR.
     """
 
     path: str
@@ -47,11 +50,16 @@ class Folder:
     test: float = 0.1
     leave_out: str = ""
     group: int | str | None = None
+    one_shots: bool = False
     data_dir: str = ""
 
     def __post_init__(self) -> None:
         if self.labels and self.stems:
             raise BadInput("a folder has labels or stems, not both: leave one of them out.")
+        if self.one_shots and (self.stems or not self.chunk_seconds):
+            raise BadInput(
+                "one_shots takes chunks of single files: no stems, chunk_seconds above 0."
+            )
         if not 0 <= self.validation + self.test < 1:
             raise BadInput("validation and test are shares below 1 in all, as in 0.1 and 0.1.")
         if self._column and not self.labels:
@@ -72,6 +80,11 @@ class Folder:
     def shortest(self) -> int:
         """Samples of the shortest record."""
         return round(self.chunk_seconds * self.sample_rate)
+
+    @property
+    def _least(self) -> float:
+        """Seconds that a file must have: a hit may be short, half a song is a mistake."""
+        return SHORTEST if self.one_shots else PADDED * self.chunk_seconds
 
     @property
     def directory(self) -> Path:
@@ -115,6 +128,8 @@ class Folder:
     @property
     def _name(self) -> str:
         settings = asdict(self) | {"path": plans.identity(self._root), "data_dir": ""}
+        if not self.one_shots:  # so that records of before are found
+            del settings["one_shots"]
         return f"{self.info.name}-{plans.short_hash(settings)}"
 
     def _build(self, files: list[Path], about: dict[str, str], bad: dict[str, str]) -> None:
@@ -189,7 +204,7 @@ class Folder:
         jobs = []
         for file, row in rows.items():
             try:
-                pcm.check_length(file, PADDED * self.chunk_seconds)
+                pcm.check_length(file, self._least)
             except BadInput as error:
                 rejected.append((names[file], str(error)))
                 continue
@@ -205,8 +220,10 @@ class Folder:
         return plans.Job(name, load, labels.groups.get(row, ""), tags * known)
 
     def _load(self, file: Path, *row: object) -> Example:
-        least = PADDED * self.chunk_seconds
-        audio = pcm.load_audio(file, self.sample_rate, self.channels, least)
+        audio = pcm.load_audio(
+            file, self.sample_rate, self.channels, self._least, normalise=self.one_shots
+        )
+        audio = audio[: self.shortest] if self.one_shots else audio
         return {"audio": audio, **dict(zip(("tags", "known"), row))}
 
     def _songs(self, files: list[Path]) -> tuple[list[plans.Job], list[tuple[str, str]]]:
@@ -233,8 +250,7 @@ class Folder:
         return jobs, skipped
 
     def _load_song(self, paths: list[Path]) -> Example:
-        least = PADDED * self.chunk_seconds
-        return {"stems": pcm.load_stems(paths, self.sample_rate, self.channels, least)}
+        return {"stems": pcm.load_stems(paths, self.sample_rate, self.channels, self._least)}
 
 
 def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> str:

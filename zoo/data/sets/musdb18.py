@@ -54,7 +54,8 @@ class Musdb18HQ:
     """The Source. path: the folder that holds train/ and test/.
 
     chunk_seconds: the shortest record, so the longest possible crop (a Wave-U-Net sees 6.7 s).
-    allow_missing: accept a part of the songs, which makes results incomparable.
+    allow_missing: accept a part of the songs, which makes results incomparable. splits: those whose
+    records are made, ("test",) where songs are only to be scored.
     """
 
     path: str
@@ -62,6 +63,7 @@ class Musdb18HQ:
     channels: int = 2
     chunk_seconds: float = 8.0
     allow_missing: bool = False
+    splits: tuple[str, ...] = tuple(COUNTS)
     data_dir: str = ""
 
     @property
@@ -77,6 +79,7 @@ class Musdb18HQ:
     def directory(self) -> Path:
         """Where the records lie."""
         name = f"musdb18hq-{self.sample_rate}-{self.channels}ch-{self.chunk_seconds:g}s"
+        name += "" if self.splits == tuple(COUNTS) else f"-{'-'.join(self.splits)}"
         return records.directory(plans.named_for(name, Path(self.path)), self.data_dir)
 
     def blank(self) -> Example:
@@ -84,7 +87,7 @@ class Musdb18HQ:
 
     def prepare(self) -> None:
         """Decodes the songs to records where they are missing or the files have changed."""
-        official = {} if self.allow_missing else COUNTS
+        official = {} if self.allow_missing else self._counts
         if records.serve_alone(Path(self.path), self.directory, official):
             return
         from zoo.data import builder
@@ -98,19 +101,24 @@ class Musdb18HQ:
     def open(self, split: str) -> Sequence[Example]:
         return records.open_records(self.directory, split)
 
+    @property
+    def _counts(self) -> dict[str, int]:
+        return {split: COUNTS[split] for split in self.splits}
+
     def _plan(self) -> plans.Plan:
         root = _root(Path(self.path).expanduser())
         songs = {part: _songs(root / part) for part in SONGS}
         if not self.allow_missing:
             _check_complete(root, songs)
-        wavs = [song / f"{name}.wav" for part in songs.values() for song in part for name in NAMES]
+        held_out = [song for song in songs["train"] if song.name in VALIDATION]
+        learnt = [song for song in songs["train"] if song.name not in VALIDATION]
+        splits = {"train": learnt, "validation": held_out, "test": songs["test"]}
+        splits = {split: splits[split] for split in self.splits}
+        wavs = [song / f"{name}.wav" for part in splits.values() for song in part for name in NAMES]
         absent = [str(wav.relative_to(root)) for wav in wavs if not wav.is_file()]
         if absent:
             told = ", ".join(absent[:10])
             raise BadInput(f"{root}: {len(absent)} files are missing: {told}; {WANTED}.")
-        held_out = [song for song in songs["train"] if song.name in VALIDATION]
-        learnt = [song for song in songs["train"] if song.name not in VALIDATION]
-        splits = {"train": learnt, "validation": held_out, "test": songs["test"]}
         return plans.Plan(
             name=self.directory.parent.name,
             info=self.info,
@@ -121,7 +129,7 @@ class Musdb18HQ:
             about=plans.about(wavs, root) | {"source": plans.identity(Path(self.path))},
             threads=1,
             rule="the published splits, the usual 14 songs of training for validation",
-            notes=plans.comparable(splits, COUNTS),
+            notes=plans.comparable(splits, self._counts),
         )
 
     def _job(self, song: Path) -> plans.Job:
@@ -135,6 +143,11 @@ class Musdb18HQ:
         mixture = None if song.name in UNLIKE else song / "mixture.wav"
         stems = pcm.load_stems(paths, self.sample_rate, self.channels, mixture=mixture)
         return {"stems": stems}
+
+
+def as_published(path: str) -> Musdb18HQ:
+    """The test songs at 44.1 kHz in stereo: what scores of models of any rate are taken on."""
+    return Musdb18HQ(path, splits=("test",))
 
 
 def _root(path: Path) -> Path:

@@ -9,6 +9,11 @@ Deviations and guesses:
 - The 6 M parameters reported for the paper's solo instruments are not reconciled: the published
   configuration with 60 harmonics has 4.8 M and the reverb.
 - `classes` (a learned vector of the instrument in the place of the latent) is ours.
+- Initial biases are ours. A scalar through dense and layer norm without bias loses its size (the
+  authors' start at zero: 50 dB change a raw output by 0.002), so the first bias of a scalar input
+  is drawn; harmonics start as 1/k^2 and the noise softer, as instruments are. In equal time the
+  loss on the embedded notes is 11.3 with the first alone, 11.7 with both, 12.7 without, but
+  loudness is missed by 10.7 dB with both (14.6, 20.7) and the brightness right (1.5 times before).
 - Loudness has the range, reference and window of the published weights (120 dB, 2,048 samples; the
   authors' code since 2022: 80 dB, 512), but is the mean of power over frequency, as since 2022 and
   much as in Magenta's browser demo (RMS). The paper's is the mean of decibels, tens of dB lower
@@ -33,6 +38,8 @@ from zoo.signal import features, framing, mel, resample, synthesis
 from zoo.signal.precision import HIGHEST
 
 NOISE_BIAS = -5.0  # of the raw noise magnitudes: the noise starts soft
+SOFTER = -2.0  # initial bias beside it
+SPREAD = 0.7  # of the first biases of a scalar input, in deviations of its weights
 
 
 class Controls(NamedTuple):
@@ -56,12 +63,15 @@ class Stack(nn.Module):
             # Pitch and loudness come in float32 and enter so: else in steps of 25 cents, 0.5 dB.
             dtype = jnp.promote_types(x.dtype, self.dtype)
             precision = HIGHEST if number == 1 else None
+            apart = number == 1 and x.shape[-1] == 1
+            bias = nn.initializers.normal(SPREAD) if apart else nn.initializers.zeros
             x = nn.Dense(
                 self.width,
                 dtype=dtype,
                 precision=precision,
-                name=f"dense_{number}",
                 kernel_init=GLOROT,
+                bias_init=bias,
+                name=f"dense_{number}",
             )(x)
             x = nn.LayerNorm(epsilon=1e-3, dtype=self.dtype, name=f"norm_{number}")(x)
             x = nn.leaky_relu(x, 0.2)
@@ -81,16 +91,24 @@ class RnnFcDecoder(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, inputs: tuple[jax.Array, ...], outputs: int) -> jax.Array:
+    def __call__(
+        self, inputs: tuple[jax.Array, ...], outputs: int, bias: Any = nn.initializers.zeros
+    ) -> jax.Array:
         how = (self.width, self.layers, self.dtype)
         parts = [Stack(*how, name=f"input_{i}")(x) for i, x in enumerate(inputs)]
         joined = jnp.concatenate(parts, -1)
         heard, _ = GRU(self.gru, dtype=self.dtype, name="gru")(joined)
         x = Stack(*how, name="output")(jnp.concatenate([joined, heard], -1))
         # In float32: these are logarithms, and rounded they make amplitudes tremble by percents.
-        return nn.Dense(
-            outputs, dtype=jnp.float32, precision=HIGHEST, name="dense", kernel_init=GLOROT
-        )(x)
+        last = nn.Dense(
+            outputs,
+            dtype=jnp.float32,
+            precision=HIGHEST,
+            kernel_init=GLOROT,
+            bias_init=bias,
+            name="dense",
+        )
+        return last(x)
 
 
 class DilatedConvDecoder(nn.Module):
@@ -106,7 +124,9 @@ class DilatedConvDecoder(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, inputs: tuple[jax.Array, ...], outputs: int) -> jax.Array:
+    def __call__(
+        self, inputs: tuple[jax.Array, ...], outputs: int, bias: Any = nn.initializers.zeros
+    ) -> jax.Array:
         conv = partial(Conv, self.width, self.kernel_size, kernel_init=GLOROT, dtype=self.dtype)
         # In float32, as in `Stack`.
         enter = conv(dtype=jnp.float32, precision=HIGHEST, name="input")
@@ -118,9 +138,15 @@ class DilatedConvDecoder(nn.Module):
                                 name=f"norm_{number + 1}")  # fmt: skip
             x = x + norm(y)
         # As in `RnnFcDecoder`.
-        return nn.Dense(
-            outputs, dtype=jnp.float32, precision=HIGHEST, name="dense", kernel_init=GLOROT
-        )(x)
+        last = nn.Dense(
+            outputs,
+            dtype=jnp.float32,
+            precision=HIGHEST,
+            kernel_init=GLOROT,
+            bias_init=bias,
+            name="dense",
+        )
+        return last(x)
 
 
 class Encoder(nn.Module):
@@ -154,7 +180,8 @@ class DDSP(nn.Module):
 
     latent: width of z, 0 for none. classes: instruments, whose numbers [B] `__call__` takes.
     reverb: taps of a learned impulse response, 0 for none. Loudness is in dB below `reference`,
-    down to -`range` of it. Pitch 0 Hz means none: no harmonic sounds.
+    down to -`range` of it; ahead: of the window that begins at a frame, as the published weights
+    take it, else of that around it. Pitch 0 Hz means none: no harmonic sounds.
     """
 
     decoder: nn.Module
@@ -168,6 +195,7 @@ class DDSP(nn.Module):
     n_fft: int = 2048
     reference: float = 20.7
     range: float = 120.0
+    ahead: bool = False
 
     receptive_field = math.inf  # decoders are recurrent, or normalise over the clip
 
@@ -190,7 +218,7 @@ class DDSP(nn.Module):
         """A-weighted, [B T 1] -> [B F 1] dB."""
         return synthesis.loudness(
             audio, self.sample_rate, n_fft=self.n_fft, hop=self.hop, reference=self.reference,
-            floor=-self.range,
+            floor=-self.range, centre=not self.ahead,
         )  # fmt: skip
 
     def raw(
@@ -205,7 +233,14 @@ class DDSP(nn.Module):
         if self.classes:
             vector = self.instruments(classes)[:, None]
             inputs.append(jnp.broadcast_to(vector, (*f0.shape[:2], vector.shape[-1])))
-        return self.decoder(tuple(inputs), 1 + self.harmonics + self.bands)
+        return self.decoder(tuple(inputs), 1 + self.harmonics + self.bands, self._timid)
+
+    def _timid(self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+        """Initial biases [1+K+N]: the k-th harmonic 1/k^2 as loud as the first, soft noise."""
+        number = jnp.arange(1, self.harmonics + 1, dtype=dtype)
+        sigmoid = 0.5 * number ** (-2 / math.log(10))
+        shares = jnp.log(sigmoid) - jnp.log1p(-sigmoid)
+        return jnp.concatenate([jnp.zeros(1), shares, jnp.full(self.bands, SOFTER)]).astype(dtype)
 
     @nn.compact
     def timbre(self, audio: jax.Array, frames: int) -> jax.Array:

@@ -7,7 +7,8 @@ Romain Hennequin, Anis Khlif, Felix Voituret, Manuel Moussallam: "Spleeter", JOS
 Deviations and guesses:
 - Jansson's input is log(1 + magnitude), as in the Wave-U-Net authors' port; the paper scales each
   song to [0, 1], which a segment of a song cannot know.
-- Jansson's batch norms have offsets only, which gives the 9.82 million parameters of the port.
+- Jansson's batch norms have offsets only, which gives the 9.82 million parameters of the port; its
+  moving averages have TensorFlow 1's decay of 0.999, and it trains on whole frames (`crop`).
 - The bin at half the sample rate, which the net does not see, gets Jansson's `beyond` = 0.5.
 - Audio is padded to whole hops; Spleeter leaves what lies behind the last one to its last frame.
 - Spleeter's published batch norms hold the statistics 0 and 1; here training moves them.
@@ -33,6 +34,7 @@ TINY = 1e-10  # of Spleeter's ratio masks: silence is shared equally
 SPLEETER = {  # fields of the published model of two stems
     "sources": 2, "channels": 2, "n_fft": 4096, "hop": 1024, "bins": 1024, "frames": 512,
     "layout": "spleeter", "masks": "ratio", "beyond": 0.0,
+    "momentum": 0.99, "centred": True,
 }  # fmt: skip
 
 
@@ -106,7 +108,8 @@ class SpectrogramUNet(nn.Module):
     The fields are Jansson's, for 8,192 Hz; SpectrogramUNet(**SPLEETER) is for 44,100 Hz. The nets
     see the lowest `bins` bins of `frames` frames at a time; above them the mask is `beyond`. masks:
     'own', each net's output; 'ratio', each estimate's share of the power of all, so that the
-    sources sum to the mixture below the highest bin. The mixture's phase is kept.
+    sources sum to the mixture below the highest bin. The mixture's phase is kept. centred: training
+    compares frames that reach over the ends of a crop, too, else whole ones only.
     """
 
     sources: int = 2
@@ -120,7 +123,8 @@ class SpectrogramUNet(nn.Module):
     masks: Literal["own", "ratio"] = "own"
     beyond: float = 0.5
     dropout: float = 0.5
-    momentum: float = 0.99
+    momentum: float = 0.999
+    centred: bool = False
     dtype: Any = jnp.float32
 
     def setup(self) -> None:
@@ -136,8 +140,12 @@ class SpectrogramUNet(nn.Module):
         ]  # fmt: skip
 
     def length(self) -> int:
-        """Samples whose spectrogram has exactly `frames` frames: what to train on."""
+        """Samples whose centred spectrogram has exactly `frames` frames."""
         return (self.frames - 1) * self.hop
+
+    def crop(self) -> int:
+        """Samples whose spectrogram has exactly `frames` frames: what to train on."""
+        return self.length() if self.centred else self.length() + self.n_fft
 
     @property
     def receptive_field(self) -> int:
@@ -173,15 +181,22 @@ class SpectrogramUNet(nn.Module):
         """STFT with frames centred on whole hops, [B T C] -> [B F N C] complex64."""
         return stft.centred(x, self.n_fft, self.hop)
 
+    def _compared(self, x: jax.Array) -> jax.Array:
+        """Magnitudes of what training compares, [B T C] -> [B F bins C]."""
+        if self.centred or x.shape[1] < self.n_fft:
+            return jnp.abs(self.spectrum(x)[:, :, : self.bins])
+        whole = stft.stft(x, self.n_fft, self.hop, centre=False)
+        return jnp.abs(whole[:, :, : self.bins])
+
     def magnitudes(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         """Every net's own estimate, [B T C] -> [B F bins S C]: what training compares."""
-        magnitude = jnp.abs(self.spectrum(x)[:, :, : self.bins])
+        magnitude = self._compared(x)
         return self._shares(magnitude, train) * magnitude[:, :, :, None]
 
     def targets(self, stems: jax.Array) -> jax.Array:
         """Magnitudes of given sources, [B T S C] -> [B F bins S C]."""
         flat = stems.reshape(*stems.shape[:2], -1)
-        magnitude = jnp.abs(self.spectrum(flat)[:, :, : self.bins])
+        magnitude = self._compared(flat)
         return magnitude.reshape(*magnitude.shape[:3], *stems.shape[2:])
 
     def _masks(self, magnitude: jax.Array, train: bool) -> jax.Array:
