@@ -115,15 +115,20 @@ def keys_read(found: Trained) -> set[str]:
 
 
 def application(found: Trained) -> dict[str, Any]:
-    """How the program is applied to a user's audio: the kind of evaluation and its fields."""
+    """How the program is applied to a user's audio: the kind of evaluation and its fields.
+
+    Notes that are found otherwise than by a threshold (Basic Pitch's) need the zoo: 'predict'.
+    """
+    from zoo.songs.note_decoding import Rises
+
     evaluation = found.experiment.evaluation
     if isinstance(evaluation, Tags):
         kept = ("samples", "batch", "hop", "key")
         return {"kind": "tags", "evaluation": {k: getattr(evaluation, k) for k in kept}}
     if separates(evaluation):
         return {"kind": "separate", "evaluation": asdict(evaluation.how)}
-    if isinstance(evaluation, Transcribes):
-        fields = {"threshold": evaluation.threshold, "windows": asdict(evaluation.windows)}
+    if isinstance(evaluation, Transcribes) and isinstance(evaluation.decoder, Rises):
+        fields = {"decoder": asdict(evaluation.decoder), "windows": asdict(evaluation.windows)}
         return {"kind": "notes", "evaluation": fields}
     if isinstance(evaluation, TracksPitch):
         kept = ("samples", "hop", "batch")
@@ -137,7 +142,7 @@ def evaluation_of(about: dict[str, Any]) -> Any:
     from zoo.evaluation.separation import Separation
     from zoo.evaluation.tagging import Tagging
     from zoo.evaluation.transcription import Transcription
-    from zoo.songs.note_decoding import Windows
+    from zoo.songs.note_decoding import Rises, Windows
     from zoo.songs.segments import Segments
     from zoo.songs.separating import Separator
 
@@ -146,7 +151,7 @@ def evaluation_of(about: dict[str, Any]) -> Any:
         fields |= {"segments": Segments(**fields["segments"]), "sources": tuple(fields["sources"])}
         return Separation(Separator(**fields))
     if about["kind"] == "notes":
-        return Transcription(Windows(**fields["windows"]), fields["threshold"])
+        return Transcription(Windows(**fields["windows"]), Rises(**fields["decoder"]))
     return {"tags": Tagging, "pitch": Pitch}[about["kind"]](**fields) if fields else None
 
 
