@@ -103,6 +103,16 @@ def test_seeds_make_one_row_with_their_spread(root):
     assert cells(text, "| `net_toys`")[3].endswith("(3 runs)")
 
 
+def test_a_single_run_shows_its_interval_and_several_their_spread(root):
+    run = {**RUN, "intervals": {"roc_auc": [0.9011, 0.9202]}}
+    store(root, "net_toys", run)
+    text = tables.render(root)[0].read_text()
+    assert cells(text, "| `net_toys`")[3] == "roc_auc 0.9123 [0.901, 0.92], pr_auc 0.4"
+    store(root, "net_toys-seed1", {**run, "metrics": {"roc_auc": 0.9}})
+    text = tables.render(root)[0].read_text()
+    assert cells(text, "| `net_toys`")[3] == "roc_auc 0.9062 ± 0.0087 (2 runs)"
+
+
 def test_a_run_is_named_by_row_other_arguments_and_seed(root):
     entry = catalog.read(catalog.names()["net_toys"])
     defaults = {"path": "x", "width": 1.0, "steps": 100, "seed": 0}

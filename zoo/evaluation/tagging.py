@@ -21,9 +21,11 @@ from zoo.evaluation.base import (
     Progress,
     Report,
     draw,
+    name_of,
     paired,
     sound,
 )
+from zoo.metrics.resampling import Scores
 from zoo.songs.taggram import (
     Listener,
     Taggram,
@@ -78,7 +80,9 @@ class Tagging:
         scores = np.stack([clip.total / clip.segments for clip in clips])
         tags = np.stack([clip.tags for clip in clips])
         known = np.stack([clip.known for clip in clips])
-        return self._report(scores, tags, known, info, sum(clip.segments for clip in clips))
+        names = np.array([clip.name for clip in clips])
+        segments = sum(clip.segments for clip in clips)
+        return self._report(names, scores, tags, known, info, segments)
 
     def clip_scores(
         self,
@@ -88,16 +92,17 @@ class Tagging:
         progress: Progress | None = None,
     ) -> list[Clip]:
         """Summed segment scores and labels of every clip, in order of first appearance."""
-        clips: dict[object, Clip] = {}
+        clips: dict[str, Clip] = {}
 
         def cuts() -> Iterator[tuple[Clip, Batch]]:
             for index in range(len(records)):
                 record = records[index]
-                name = str(record["track"]) if self.group == "track" else index
+                by_track = self.group == "track"
+                name = str(record["track"]) if by_track else name_of(record, index)
                 if name not in clips:
                     if len(clips) == limit:
                         return
-                    clips[name] = Clip.of(record)
+                    clips[name] = Clip.of(name, record)
                 for segment in self.cut(sound(record)):
                     yield clips[name], {self.key: segment}
                 if progress:
@@ -179,16 +184,23 @@ class Tagging:
         return f"{Path(path).name}: {top}; {taggram.duration:.1f} s, look at {folder / 'page.html'}"
 
     def _report(
-        self, scores: np.ndarray, tags: np.ndarray, known: np.ndarray, info: Info, segments: int
+        self,
+        names: np.ndarray,
+        scores: np.ndarray,
+        tags: np.ndarray,
+        known: np.ndarray,
+        info: Info,
+        segments: int,
     ) -> Report:
         from zoo.metrics.ranking import rank_tags  # scikit-learn
 
         ranking = rank_tags(tags, scores, known, info.labels)
         metrics = {"roc_auc": ranking.roc_auc, "pr_auc": ranking.average_precision}
         single = (known > 0).all(1) & (tags.sum(1) == 1)
-        if 2 * single.sum() > len(single):  # one class each: genres, instruments
-            right = scores[single].argmax(1) == tags[single].argmax(1)
-            metrics["accuracy"] = float(np.mean(right))
+        right = np.where(single, scores.argmax(1) == tags.argmax(1), np.nan)
+        one_class = 2 * single.sum() > len(single)  # genres, instruments
+        if one_class:
+            metrics["accuracy"] = float(np.mean(right[single]))
         counts = {
             f"{self.group}s": len(scores),
             "segments": segments,
@@ -199,7 +211,15 @@ class Tagging:
         }
         rows = tag_rows(ranking, tags, known, info.labels)
         sentence = self._sentence(info, ranking)
-        return Report(metrics, sentence, counts, {"per_tag": rows}, {"tags": tag_bars(rows)})
+        ranked = {"truth": tags.astype(np.uint8), "score": scores, "known": known > 0}
+        return Report(
+            metrics,
+            sentence,
+            counts,
+            {"per_tag": rows},
+            {"tags": tag_bars(rows)},
+            scores=Scores(names, {"accuracy": right} if one_class else {}, ranking=ranked),
+        )
 
     def _sentence(self, info: Info, ranking: Ranking) -> str:
         cut = f"{self.segments} evenly spaced" if self.segments else "consecutive"
@@ -217,16 +237,17 @@ class Tagging:
 class Clip:
     """Running sum of one clip's segment scores [K], beside its labels."""
 
+    name: str
     tags: np.ndarray
     known: np.ndarray
     total: np.ndarray
     segments: int = 0
 
     @classmethod
-    def of(cls, record: Example) -> Clip:
+    def of(cls, name: str, record: Example) -> Clip:
         tags = np.asarray(record["tags"])
         known = np.asarray(record.get("known", np.ones_like(tags)))
-        return cls(tags, known, np.zeros(tags.shape, np.float64))
+        return cls(name, tags, known, np.zeros(tags.shape, np.float64))
 
     def add(self, scores: np.ndarray) -> None:
         if scores.shape != self.total.shape:
