@@ -10,6 +10,7 @@ files beside it (zoo/data/sets/gtzan.py says where they are).
 
 from typing import Literal
 
+from zoo.data.folds import Folded
 from zoo.data.pipeline import Data
 from zoo.data.sets.gtzan import Gtzan
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -51,14 +52,17 @@ def config(
     rows: int = 1_000,
     elm: int = 0,
     batch: int = 5,
+    fold: int = 0,
+    folds: int = 0,
     seed: int = 0,
 ) -> Experiment:
     source = Gtzan(path, 12_000, seconds=29.2)
+    source = Folded(source, fold, folds) if folds else source
     classifier = Ridge((1e-6,), hidden=elm) if elm else KernelSVM(rows)
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio", "tags", "known"))),
         objective=Fitted(
-            named(net, source.sample_rate, filters), classifier, standardise=bool(elm)
+            named(net, source.info.sample_rate, filters), classifier, standardise=bool(elm)
         ),
         optimizers={},
         evaluation=Tagging(samples, batch=batch),

@@ -9,6 +9,7 @@ commands:
   report RUN           a page to look at, from a run directory
   report --table       results/RESULTS.md and the README's table, from results/*.json
   measure              every system on the embedded data at one budget of time, into runs/results/
+  repeat CONFIG        trains and scores a config for several seeds or folds: mean and deviation
   interpret NAME       what a run or published weights learnt: filters, activation, excitation,
                        periodicity of a vocoder
 """
@@ -103,6 +104,16 @@ def main(words: list[str] | None = None) -> int:
         "--results", type=place, default=Path("runs/results"), help="where rows and table go"
     )
     measure.set_defaults(run=fill_table)
+
+    repeat = add("repeat", help="one config for several seeds or folds")
+    repeat.add_argument("config", type=command_line.given, help="name of a config, or a file")
+    number = repeat.add_mutually_exclusive_group(required=True)
+    number.add_argument("--seeds", type=command_line.count, help="runs of seed=0, 1, ...")
+    number.add_argument("--folds", type=command_line.count, help="cross-validation: fold=0, 1, ...")
+    repeat.add_argument("--workdir", type=place, help="where runs go; default runs/CONFIG-repeated")
+    repeat.add_argument("--results", type=place, default=Path("runs/results"), help="where rows go")
+    command_line.add_arguments(repeat)
+    repeat.set_defaults(run=repeat_runs)
     return command_line.run(parser, lambda options: options.run(options), words)
 
 
@@ -163,6 +174,25 @@ def fill_table(options: argparse.Namespace) -> int:
 
     failed = measure.measure(options.names, options.minutes, options.runs, options.results)
     return min(failed, 1)
+
+
+def repeat_runs(options: argparse.Namespace) -> int:
+    from zoo import experiment
+    from zoo.report import repeat
+
+    command_line.prepare_devices()
+    config = experiment.find(options.config)
+    what, count = ("seed", options.seeds) if options.seeds else ("fold", options.folds)
+    scores = repeat.repeat(
+        config, config.parse(options.arguments), what, count,
+        options.workdir or Path("runs") / f"{config.row.id}-repeated", options.results,
+        options.config,
+    )  # fmt: skip
+    if scores is None:
+        print("stopped; the same command goes on")
+        return command_line.INTERRUPTED
+    print("\n".join([f"{config.row.id} over {count} {what}s:", *repeat.lines(scores)]))
+    return 0
 
 
 def make_report(options: argparse.Namespace) -> None:
