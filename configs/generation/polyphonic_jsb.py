@@ -20,8 +20,8 @@ from zoo.data.sets.polyphonic import Polyphonic
 from zoo.data.transforms import Keep
 from zoo.evaluation.rolls import RollScore
 from zoo.experiment import Experiment
-from zoo.models.generation.roll_rnn import RollRNN
 from zoo.models.generation.tcn import TCN
+from zoo.models.generation.tcn_baselines import RollRNN
 from zoo.objectives.roll_likelihood import RollLikelihood
 from zoo.training.optimizers import adam
 from zoo.training.stages import fall_when_worst

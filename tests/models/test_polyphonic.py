@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn as tnn
 
-from zoo.models.generation.roll_rnn import RollRNN
 from zoo.models.generation.tcn import TCN
+from zoo.models.generation.tcn_baselines import RollRNN
 from zoo.objectives.base import Variables
 from zoo.objectives.roll_likelihood import RollLikelihood
 
