@@ -26,7 +26,8 @@ class Source(Protocol):
 
     Every record holds `track` (str), `chunk` (int) and one or more of
       audio [T C] int16 · stems [S T C] int16 · tags [K] uint8 · known [K] uint8 (1: label is known)
-      roll [T 88] uint8 · pitch, velocity, family, preset (int) · notes {onset, offset (s), pitch, velocity} [n]
+      pitch, velocity, family, preset (int) · notes {onset, offset (s), pitch, velocity} [n]
+      roll [T 88] uint8 (piano roll)
     """
 
     @property
