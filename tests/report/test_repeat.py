@@ -79,13 +79,15 @@ def config(tmp_path):
 @pytest.mark.parametrize("what", ["seed", "fold"])
 def test_members_are_trained_scored_and_shown_as_one_row(config, tmp_path, capsys, what):
     words = ["repeat", config, f"--{what}s", "3", "--workdir", str(tmp_path / "runs")]
-    words += ["--results", str(tmp_path / "results")]
+    words += ["--results", str(tmp_path / "results"), "steps=3"]
     assert main.main(words) == 0
     shown = capsys.readouterr().out
     (row,) = stored.read(tmp_path / "results").values()
     assert len(row.runs) == 3
-    assert [run["arguments"][what] for run in row.runs] == [0, 1, 2]
-    values = [run["metrics"]["roc_auc"] for run in row.runs]
+    assert sorted(run["arguments"][what] for run in row.runs) == [0, 1, 2]
+    ordered = sorted(row.runs, key=lambda run: run["arguments"][what])
+    values = [run["metrics"]["roc_auc"] for run in ordered]
+    assert all(run["arguments"]["steps"] == 3 for run in ordered)
     assert len(set(values)) > 1
     mean, deviation = statistics.fmean(values), statistics.stdev(values)
     assert f"{mean:8.4f} ± {deviation:.4f}" in shown and f"over 3 {what}s" in shown
@@ -101,6 +103,18 @@ def test_members_are_trained_scored_and_shown_as_one_row(config, tmp_path, capsy
     assert main.main(words) == 0  # nothing is trained or scored again
     assert f"{mean:8.4f} ± {deviation:.4f}" in capsys.readouterr().out
     assert before == {path: path.read_bytes() for path in (tmp_path / "results").rglob("*.json")}
+
+
+@pytest.mark.parametrize("words", [
+    ["repeat", "toy", "a=1", "--seeds", "3", "b=2"],
+    ["repeat", "--seeds", "3", "toy", "a=1", "b=2"],
+    ["repeat", "toy", "--seeds", "3", "--workdir", "x=y", "a=1", "b=2"],
+])  # fmt: skip
+def test_arguments_may_stand_anywhere(words):
+    found = main.gathered(words)
+    at = found.index("toy")
+    assert found[at + 1 : at + 3] == ["a=1", "b=2"] and sorted(found) == sorted(words)
+    assert ("x=y" in words) == ("x=y" in found[found.index("--seeds") :])
 
 
 def test_what_cannot_be_repeated(config, tmp_path):

@@ -16,6 +16,7 @@ commands:
 
 import argparse
 import json
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -114,7 +115,23 @@ def main(words: list[str] | None = None) -> int:
     repeat.add_argument("--results", type=place, default=Path("runs/results"), help="where rows go")
     command_line.add_arguments(repeat)
     repeat.set_defaults(run=repeat_runs)
+    words = sys.argv[1:] if words is None else words
+    if words[:1] == ["repeat"]:
+        words = gathered(words)
     return command_line.run(parser, lambda options: options.run(options), words)
+
+
+def gathered(words: list[str]) -> list[str]:
+    """`repeat CONFIG --seeds 3 name=value` with the last word behind CONFIG, where argparse looks.
+
+    A word behind an option is that option's value: this command has no flags.
+    """
+    free = [i for i, word in enumerate(words) if i and not words[i - 1].startswith("--")]
+    own = [i for i in free if "=" in words[i] and not words[i].startswith("-")]
+    rest = [word for i, word in enumerate(words) if i not in own]
+    config = next((words[i] for i in free if i not in own and words[i][0] != "-"), words[0])
+    place = rest.index(config) + 1
+    return [*rest[:place], *(words[i] for i in own), *rest[place:]]
 
 
 def show_list(options: argparse.Namespace) -> None:
