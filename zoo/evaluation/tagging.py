@@ -77,12 +77,7 @@ class Tagging:
         progress: Progress | None = None,
     ) -> Report:
         clips = self.clip_scores(predict, records, limit, progress)
-        scores = np.stack([clip.total / clip.segments for clip in clips])
-        tags = np.stack([clip.tags for clip in clips])
-        known = np.stack([clip.known for clip in clips])
-        names = np.array([clip.name for clip in clips])
-        segments = sum(clip.segments for clip in clips)
-        return self._report(names, scores, tags, known, info, segments)
+        return self._report(clips, info)
 
     def clip_scores(
         self,
@@ -183,17 +178,12 @@ class Tagging:
         top = ", ".join(f"{label} {score:.2f}" for label, score in taggram.top(5))
         return f"{Path(path).name}: {top}; {taggram.duration:.1f} s, look at {folder / 'page.html'}"
 
-    def _report(
-        self,
-        names: np.ndarray,
-        scores: np.ndarray,
-        tags: np.ndarray,
-        known: np.ndarray,
-        info: Info,
-        segments: int,
-    ) -> Report:
+    def _report(self, clips: Sequence[Clip], info: Info) -> Report:
         from zoo.metrics.ranking import rank_tags  # scikit-learn
 
+        scores = np.stack([clip.total / clip.segments for clip in clips])
+        tags = np.stack([clip.tags for clip in clips])
+        known = np.stack([clip.known for clip in clips])
         ranking = rank_tags(tags, scores, known, info.labels)
         metrics = {"roc_auc": ranking.roc_auc, "pr_auc": ranking.average_precision}
         single = (known > 0).all(1) & (tags.sum(1) == 1)
@@ -203,7 +193,7 @@ class Tagging:
             metrics["accuracy"] = float(np.mean(right[single]))
         counts = {
             f"{self.group}s": len(scores),
-            "segments": segments,
+            "segments": sum(clip.segments for clip in clips),
             "unknown_labels": int((known == 0).sum()),
             "without_one_tag": int((~single).sum()),
             "undefined_roc_auc": len(ranking.undefined_roc_auc),
@@ -211,6 +201,7 @@ class Tagging:
         }
         rows = tag_rows(ranking, tags, known, info.labels)
         sentence = self._sentence(info, ranking)
+        names = np.array([clip.name for clip in clips])
         ranked = {"truth": tags.astype(np.uint8), "score": scores, "known": known > 0}
         return Report(
             metrics,
