@@ -11,6 +11,7 @@ where they are).
 
 from typing import Literal
 
+from zoo.data.folds import Folded
 from zoo.data.pipeline import Data
 from zoo.data.sets.gtzan import Gtzan
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -57,15 +58,18 @@ def config(
     rows: int = 1_000,
     elm: int = 0,
     batch: int = 5,
+    fold: int = 0,
+    folds: int = 0,
     seed: int = 0,
 ) -> Experiment:
     samples = samples or (WAVEFORM if net in WAVEFORM_NETS else SPECTROGRAM)
     source = Gtzan(path, 12_000, seconds=SPECTROGRAM / 12_000)
+    source = Folded(source, fold, folds) if folds else source
     classifier = Ridge((1e-6,), hidden=elm) if elm else KernelSVM(rows)
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio", "tags", "known"))),
         objective=Fitted(
-            named(net, source.sample_rate, filters), classifier, standardise=bool(elm)
+            named(net, source.info.sample_rate, filters), classifier, standardise=bool(elm)
         ),
         optimizers={},
         evaluation=Tagging(samples, batch=batch),

@@ -145,6 +145,7 @@ GOOD = {"config": "samplecnn_score_render", "config_file": None, "arguments": {"
         {"arguments": []}, {"arguments": {"a": {}}}, {"arguments": {"a": [[[[[[1]]]]]]}},
         {"arguments": {"a": float("nan")}}, {"arguments": {"a": 10**400}}, {"stage": []},
         {"stage": {"best": "x"}}, {"stage": {"since": -1}}, {"stage": {"other": 1}},
+        {"stage": {"recent": [1.0, "x"]}}, {"stage": {"recent": [1.0] * 999}},
         {"stage": {"best": float("nan")}}, {"stage": {"stage": 1.5}},
     ],
     ids=str,

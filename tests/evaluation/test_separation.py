@@ -241,7 +241,14 @@ def test_museval_files_meet_its_schema_and_report_is_saved(tmp_path):
     _, report = evaluate(tracks())
     save_report(report, tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"report.json", "per_track.csv", "per_frame.csv", "sdr.png", "museval"}
+    assert names == {
+        "report.json",
+        "scores.npz",
+        "per_track.csv",
+        "per_frame.csv",
+        "sdr.png",
+        "museval",
+    }
     paths = sorted((tmp_path / "museval").iterdir())
     assert [path.name for path in paths] == ["one.json", "two.json"]
     table = json.loads(paths[0].read_text())

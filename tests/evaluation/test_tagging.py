@@ -176,7 +176,9 @@ def test_batches_have_one_shape_and_keep_the_order():
 def test_report_on_disk(tmp_path):
     records = clips()
     save_report(Tagging(10).run(reader, records, INFO), tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"report.json", "per_tag.csv", "tags.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "report.json", "scores.npz", "per_tag.csv", "tags.png",
+    }  # fmt: skip
     assert (tmp_path / "per_tag.csv").read_text().startswith("tag,roc_auc,pr_auc,positives,known\n")
 
 

@@ -12,8 +12,10 @@ from zoo.catalog import Entry, Row
 from zoo.data.sets.folder import Folder
 from zoo.data.source import Info
 from zoo.errors import BadInput
+from zoo.evaluation import scores_file
 from zoo.evaluation.base import Report
 from zoo.experiment import Config
+from zoo.metrics.resampling import Scores
 from zoo.report import results
 
 
@@ -85,6 +87,54 @@ def test_the_row_of_other_weights_is_not_overwritten(trained, tmp_path):
     trained.arguments = {"path": "~/x", "steps": 3}
     results.evaluate(trained, "test", None, folder, force=True)
     assert json.loads(row.read_text())["weights_sha256"] == "of others"
+
+
+def scored(count):
+    """A report of scores per clip, of which the metric is their mean."""
+    values = np.random.default_rng(count).random(count).astype(np.float64)
+    scores = Scores(np.array([f"clip {i}" for i in range(count)]), {"right": values})
+    return Report({"right": values.mean()}, "Counted.", {"records": count}, scores=scores)
+
+
+def test_scores_and_intervals_stand_with_the_row(trained, tmp_path):
+    trained.experiment.evaluation.run = lambda *_, **__: scored(40)
+    report = results.evaluate(trained, "test", None, tmp_path / "results")
+    row = tmp_path / "results/classification/toy"
+    low, high = json.loads(row.with_suffix(".json").read_text())["intervals"]["right"]
+    assert low < report.metrics["right"] < high
+    values = report.scores.means["right"]
+    assert (high - low) / 3.92 == pytest.approx(values.std() / np.sqrt(40), rel=0.1)
+    whole = scores_file.read(tmp_path / "run/evaluation/test/scores.npz")
+    small = scores_file.read(row.with_suffix(".npz"))
+    assert (whole.names == report.scores.names).all() and (small.names == whole.names).all()
+    np.testing.assert_array_equal(whole.means["right"], values)
+    np.testing.assert_allclose(small.means["right"], values, rtol=5e-4)
+    assert (small.means["right"] != values).any()
+    assert f"[{low:.4g}, {high:.4g}]" in results.summary(report, "right")
+
+
+def test_large_scores_stay_in_the_run(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(scores_file, "SMALL", 2_000)
+    row = tmp_path / "results/classification/toy.npz"
+    trained.experiment.evaluation.run = lambda *_, **__: scored(40)
+    results.evaluate(trained, "test", None, tmp_path / "results")
+    assert row.is_file()
+    trained.experiment.evaluation.run = lambda *_, **__: scored(2000)
+    results.evaluate(trained, "test", None, tmp_path / "results")
+    assert not row.exists()  # nor are those of 40 clips left beside the new row
+    assert (tmp_path / "run/evaluation/test/scores.npz").is_file()
+
+
+def test_what_half_precision_cannot_hold_is_kept_in_single(tmp_path):
+    scores = Scores(np.array(["a", "b"]), {"m": np.array([1e5, np.nan])}, weights=np.array([7, 9]))
+    assert scores_file.write_small(tmp_path / "x.npz", scores)
+    back = scores_file.read(tmp_path / "x.npz")
+    np.testing.assert_array_equal(back.means["m"], [1e5, np.nan])
+    assert back.weights.tolist() == [7, 9]
+    (tmp_path / "bad.npz").write_bytes(b"PK not a file")
+    for name in ("bad.npz", "none.npz"):
+        with pytest.raises(BadInput, match="evaluate again"):
+            scores_file.read(tmp_path / name)
 
 
 def test_another_split_does_not_take_the_place_of_the_test(trained, tmp_path):

@@ -67,7 +67,8 @@ def cells(text, start):
 
 def test_a_row_of_results_says_all(root):
     files = tables.render(root)
-    assert files == [root / "results" / "RESULTS.md", root / "README.md"]
+    names = ("results/RESULTS.md", "results/REPRODUCED.md", "README.md")
+    assert files == [root / name for name in names]
     text = files[0].read_text()
     assert cells(text, "| `net_toys`") == [
         "`net_toys`[^net_toys]",
@@ -101,6 +102,42 @@ def test_seeds_make_one_row_with_their_spread(root):
     mean = (0.91234567 + 0.5 + 0.6) / 3
     assert cells(text, "| `net_toys`")[3].startswith(f"roc_auc {mean:.4g} ± 0.22, pr_auc 0.4")
     assert cells(text, "| `net_toys`")[3].endswith("(3 runs)")
+
+
+def test_a_single_run_shows_its_interval_and_several_their_spread(root):
+    run = {**RUN, "intervals": {"roc_auc": [0.9011, 0.9202]}}
+    store(root, "net_toys", run)
+    text = tables.render(root)[0].read_text()
+    assert cells(text, "| `net_toys`")[3] == "roc_auc 0.9123 [0.901, 0.92], pr_auc 0.4"
+    store(root, "net_toys-seed1", {**run, "metrics": {"roc_auc": 0.9}})
+    text = tables.render(root)[0].read_text()
+    assert cells(text, "| `net_toys`")[3] == "roc_auc 0.9062 ± 0.0087 (2 runs)"
+
+
+def test_reproduced_holds_what_was_run_on_the_publication_s_data(root):
+    page = root / "results/REPRODUCED.md"
+    store(root, "net_toys", {**RUN, "data": {"name": "score_render/tagging"}})
+    tables.render(root)
+    assert "Nothing yet." in page.read_text()
+    store(root, "net_toys", {**RUN, "intervals": {"roc_auc": [0.9, 0.92]}})
+    tables.render(root)
+    assert cells(page.read_text(), "| `net_toys`") == [
+        "`net_toys`[^net_toys]: Toy ¦ Net (Doe 2019)", "toys, test", "roc_auc 0.9055",
+        "roc_auc 0.9123 [0.9, 0.92]", "Table 2",
+        "`python train.py --config net_toys steps=50 path=...`",
+    ]  # fmt: skip
+    assert "[^net_toys]: Ours: Mean over tags. Best weights at step 50" in page.read_text()
+    store(root, "net_toys-seed1", {**RUN, "metrics": {"roc_auc": 0.9}})
+    wide = {**RUN, "row": "wide", "metrics": {"sdr": 2.5}, "weights": "w", "changed": {}}
+    store(root, "net_toys.wide", wide)
+    tables.render(root)
+    assert cells(page.read_text(), "| `net_toys`")[-1] == (
+        "`python -m zoo repeat net_toys --seeds 2 steps=50 path=...`"
+    )
+    assert cells(page.read_text(), "| `net_toys.wide`")[2:6:3] == [
+        "sdr 3.2 (unchecked)",
+        "`python evaluate.py --checkpoint w --config net_toys.wide path=...`",
+    ]
 
 
 def test_a_run_is_named_by_row_other_arguments_and_seed(root):
@@ -157,14 +194,15 @@ def test_a_folder_of_one_s_own_results_has_a_table_of_its_own(root, tmp_path):
 
 
 def test_stale_until_rendered(root):
-    assert tables.stale(root) == ["results/RESULTS.md", "README.md"]
+    every = ["results/RESULTS.md", "results/REPRODUCED.md", "README.md"]
+    assert tables.stale(root) == every
     tables.render(root)
     assert tables.stale(root) == []
     first = (root / "README.md").read_bytes()
     tables.render(root)
     assert (root / "README.md").read_bytes() == first
     store(root, "net_toys", {**RUN, "metrics": {"pr_auc": 0.5}})
-    assert tables.stale(root) == ["results/RESULTS.md", "README.md"]
+    assert tables.stale(root) == every
 
 
 def test_bad_input(root):

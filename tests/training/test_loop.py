@@ -22,7 +22,14 @@ from zoo.errors import BadInput
 from zoo.objectives.base import Turn
 from zoo.training import loop, state, step
 from zoo.training.log import Log, read
-from zoo.training.stages import Stage, StageState, by_steps, falling, reduce_on_plateau
+from zoo.training.stages import (
+    Stage,
+    StageState,
+    by_steps,
+    fall_when_worst,
+    falling,
+    reduce_on_plateau,
+)
 
 
 def optimizers(objective):
@@ -270,6 +277,31 @@ def test_reduce_on_plateau_is_torch_s(tmp_path):
     )  # fmt: skip
     assert int(final.step) == len(scores)  # at its floor it goes on
     assert list(scales(saved).values()) == pytest.approx(wanted)
+
+
+def test_a_rate_falls_as_the_tcn_s_authors_let_it(tmp_path):
+    """A tenth where a score is worse than the worst of the last three, after so many epochs."""
+    losses = [5.0, 4.0, 6.0, 3.0, 3.5, 3.2, 3.1, 3.6, 3.7, 2.0, 2.5, 2.1, 2.2, 2.4, 2.6, 2.0, 3.0]
+    begin, rate, seen, wanted = 4, 1.0, [], []
+    for epoch, loss in enumerate(losses, 1):
+        if epoch > begin and loss > max(seen[-3:]):
+            rate /= 10
+        seen.append(loss)
+        wanted.append(rate)
+    parts, saved = fall_when_worst(3, 0.1, 9, begin=begin), {}
+    train(
+        tmp_path, TOYS["student"], len(losses), evaluate_every=1, stages=parts, saved=saved,
+        scores=[-loss for loss in losses],
+    )  # fmt: skip
+    assert list(scales(saved).values()) == pytest.approx(wanted, rel=1e-5)
+    assert wanted[-1] == pytest.approx(1e-4)
+    counts = [int(optax.tree_utils.tree_get(saved[n][0].optimizers, "count")) for n in (8, 17)]
+    assert counts == [8, 17]  # the optimiser's moments go on
+    short, complete = train(
+        tmp_path, TOYS["student"], len(losses), evaluate_every=1,
+        stages=fall_when_worst(3, 0.1, 1, begin=begin), scores=[-loss for loss in losses],
+    )  # fmt: skip
+    assert complete and int(short.step) == 1 + next(i for i in range(17) if wanted[i] < 0.011)
 
 
 def two_optimizers(start="last"):

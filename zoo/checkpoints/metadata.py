@@ -159,10 +159,14 @@ def _plain(key: str, item: Any, depth: int) -> None:
 
 def stage(value: Any) -> dict[str, Any]:
     """The fields of a StageState, as far as they are there."""
-    if not mapping(value).keys() <= {"best", *STAGE}:
-        raise Unfit(f"holds more than best, {', '.join(STAGE)}")
+    if not mapping(value).keys() <= {"best", "recent", *STAGE}:
+        raise Unfit(f"holds more than best, recent, {', '.join(STAGE)}")
     numbers({"best": value["best"]} if value.get("best") is not None else {})
-    for key in value.keys() - {"best"}:
+    recent = value.get("recent", ())
+    if not isinstance(recent, list | tuple) or len(recent) > DIMENSIONS:
+        raise Unfit("holds no list of recent scores")
+    numbers({str(place): score for place, score in enumerate(recent)})
+    for key in value.keys() - {"best", "recent"}:
         whole(value[key])
     return value
 

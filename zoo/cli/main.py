@@ -9,12 +9,14 @@ commands:
   report RUN           a page to look at, from a run directory
   report --table       results/RESULTS.md and the README's table, from results/*.json
   measure              every system on the embedded data at one budget of time, into runs/results/
+  repeat CONFIG        trains and scores a config for several seeds or folds: mean and deviation
   interpret NAME       what a run or published weights learnt: filters, activation, excitation,
                        periodicity of a vocoder
 """
 
 import argparse
 import json
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -103,7 +105,33 @@ def main(words: list[str] | None = None) -> int:
         "--results", type=place, default=Path("runs/results"), help="where rows and table go"
     )
     measure.set_defaults(run=fill_table)
+
+    repeat = add("repeat", help="one config for several seeds or folds")
+    repeat.add_argument("config", type=command_line.given, help="name of a config, or a file")
+    number = repeat.add_mutually_exclusive_group(required=True)
+    number.add_argument("--seeds", type=command_line.count, help="runs of seed=0, 1, ...")
+    number.add_argument("--folds", type=command_line.count, help="cross-validation: fold=0, 1, ...")
+    repeat.add_argument("--workdir", type=place, help="where runs go; default runs/CONFIG-repeated")
+    repeat.add_argument("--results", type=place, default=Path("runs/results"), help="where rows go")
+    command_line.add_arguments(repeat)
+    repeat.set_defaults(run=repeat_runs)
+    words = sys.argv[1:] if words is None else words
+    if words[:1] == ["repeat"]:
+        words = gathered(words)
     return command_line.run(parser, lambda options: options.run(options), words)
+
+
+def gathered(words: list[str]) -> list[str]:
+    """`repeat CONFIG --seeds 3 name=value` with the last word behind CONFIG, where argparse looks.
+
+    A word behind an option is that option's value: this command has no flags.
+    """
+    free = [i for i, word in enumerate(words) if i and not words[i - 1].startswith("--")]
+    own = [i for i in free if "=" in words[i] and not words[i].startswith("-")]
+    rest = [word for i, word in enumerate(words) if i not in own]
+    config = next((words[i] for i in free if i not in own and words[i][0] != "-"), words[0])
+    place = rest.index(config) + 1
+    return [*rest[:place], *(words[i] for i in own), *rest[place:]]
 
 
 def show_list(options: argparse.Namespace) -> None:
@@ -163,6 +191,25 @@ def fill_table(options: argparse.Namespace) -> int:
 
     failed = measure.measure(options.names, options.minutes, options.runs, options.results)
     return min(failed, 1)
+
+
+def repeat_runs(options: argparse.Namespace) -> int:
+    from zoo import experiment
+    from zoo.report import repeat
+
+    command_line.prepare_devices()
+    config = experiment.find(options.config)
+    what, count = ("seed", options.seeds) if options.seeds else ("fold", options.folds)
+    scores = repeat.repeat(
+        config, config.parse(options.arguments), what, count,
+        options.workdir or Path("runs") / f"{config.row.id}-repeated", options.results,
+        options.config,
+    )  # fmt: skip
+    if scores is None:
+        print("stopped; the same command goes on")
+        return command_line.INTERRUPTED
+    print("\n".join([f"{config.row.id} over {count} {what}s:", *repeat.lines(scores)]))
+    return 0
 
 
 def make_report(options: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ class Info:
     """Facts of a data set that travel with every checkpoint trained on it."""
 
     name: str
-    sample_rate: int  # Hz
+    sample_rate: int  # Hz; 1 where a record's steps have no seconds (scores without a tempo)
     channels: int
     labels: tuple[str, ...]  # tag names or stem names, in the order of the arrays
     licence: str
@@ -27,6 +27,7 @@ class Source(Protocol):
     Every record holds `track` (str), `chunk` (int) and one or more of
       audio [T C] int16 · stems [S T C] int16 · tags [K] uint8 · known [K] uint8 (1: label is known)
       pitch, velocity, family, preset (int) · notes {onset, offset (s), pitch, velocity} [n]
+      roll [T 88] uint8 (piano roll)
     """
 
     @property

@@ -7,6 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +16,8 @@ import numpy as np
 
 from zoo import durable, escapes
 from zoo.data.source import Example, Info
+from zoo.evaluation import scores_file
+from zoo.metrics.resampling import Interval, Scores, intervals
 
 Batch = dict[str, np.ndarray]
 # Compiled: batch arrays [B ...] to host arrays [B ...]. It compiles once per shape, so every
@@ -34,10 +37,17 @@ class Report:
     tables: dict[str, list[dict]] = field(default_factory=dict)
     figures: dict[str, Figure] = field(default_factory=dict)
     files: dict[str, Callable[[Path], Any]] = field(default_factory=dict)  # by name: writers
+    scores: Scores | None = None  # of every clip or track, where the metrics are made of such
 
     def __post_init__(self) -> None:
         # NumPy's scalars and NaN have no place in the JSON that checkpoints and rows are.
         object.__setattr__(self, "metrics", finite(self.metrics))
+
+    @cached_property
+    def intervals(self) -> dict[str, Interval]:
+        """95 % bootstrap intervals over clips or tracks, by metric, of those made of `scores`."""
+        found = intervals(self.scores) if self.scores else {}
+        return {name: found[name] for name in self.metrics if name in found}
 
 
 class Evaluation(Protocol):
@@ -128,6 +138,11 @@ def padded(record: Example, key: str = "audio") -> tuple[np.ndarray, int]:
     return audio, int(record.get("length", len(audio)))
 
 
+def name_of(record: Example, index: int) -> str:
+    """What a record is called among the scores of a split: its track and its place in it."""
+    return f"{record['track']}#{record.get('chunk', index)}"
+
+
 def sounding_frames(record: Example, key: str, hop: int) -> np.ndarray:
     """What a record has of every `hop` samples, [F ...], as far as its sound goes."""
     length = int(record.get("length", len(record[key]) * hop))
@@ -140,7 +155,7 @@ def finite(metrics: dict[str, float]) -> dict[str, float]:
 
 
 def save_report(report: Report, folder: str | Path) -> Path:
-    """report.json, a CSV per table, a PNG per figure and the further files, into a folder."""
+    """report.json, scores.npz, a CSV per table, a PNG per figure and further files, in a folder."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows in report.tables.items():
@@ -149,7 +164,10 @@ def save_report(report: Report, folder: str | Path) -> Path:
         draw(make, folder / f"{name}.png", dpi=150, bbox_inches="tight")
     for name, write in report.files.items():
         write(folder / name)
-    summary = {key: getattr(report, key) for key in ("protocol", "metrics", "counts")}
+    if report.scores is not None:
+        scores_file.write(folder / "scores.npz", report.scores)
+    shown = ("protocol", "metrics", "intervals", "counts")
+    summary = {key: getattr(report, key) for key in shown}
     durable.write_json(folder / "report.json", summary, indent=2)
     return folder
 

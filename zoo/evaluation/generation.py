@@ -10,7 +10,8 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, first, paired, sound
+from zoo.evaluation.base import Batch, Predict, Progress, Report, first, name_of, paired, sound
+from zoo.metrics.resampling import Scores
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Likelihood:
         progress: Progress | None = None,
     ) -> Report:
         rows: list[dict] = []
+        names: list[str] = []
         left_out = 0
 
         def windows() -> Iterator[tuple[tuple[dict, int], Batch]]:
@@ -61,6 +63,7 @@ class Likelihood:
             for index, record in first(records, limit, progress):
                 row = {"record": index, "track": str(record["track"]), "samples": 0, "nats": 0.0}
                 rows.append(row)
+                names.append(name_of(record, index))
                 extra = {key: np.asarray(record[key]) for key in self.keys}
                 audio = sound(record)
                 left_out += min(self.context, len(audio)) if self.lead == "exclude" else 0
@@ -72,7 +75,7 @@ class Likelihood:
             row["nats"] += nats
             row["samples"] += counted
             left_out += lost
-        return self._report(rows, left_out, info)
+        return self._report(rows, names, left_out, info)
 
     def cut(self, audio: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
         """Windows [samples C] of a record [T C], each with how many of its samples count.
@@ -100,7 +103,7 @@ class Likelihood:
             f"give [B T] with T >= {step}, or means [B] with context=0."
         )
 
-    def _report(self, rows: list[dict], left_out: int, info: Info) -> Report:
+    def _report(self, rows: list[dict], names: list[str], left_out: int, info: Info) -> Report:
         samples = sum(row["samples"] for row in rows)
         if not samples:
             raise BadInput(f"no record is long enough for windows of {self.samples} samples.")
@@ -115,7 +118,10 @@ class Likelihood:
             "samples": samples,
             "left_out_samples": left_out,
         }
-        return Report(metrics, self._sentence(info), counts, {"per_record": rows})
+        bits_of = np.array([row["bits_per_sample"] for row in rows])
+        weights = np.array([row["samples"] for row in rows])
+        scores = Scores(np.array(names), {"bits_per_sample": bits_of}, weights=weights)
+        return Report(metrics, self._sentence(info), counts, {"per_record": rows}, scores=scores)
 
     def _sentence(self, info: Info) -> str:
         start = (

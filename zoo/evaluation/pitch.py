@@ -21,10 +21,12 @@ from zoo.evaluation.base import (
     draw,
     first,
     in_batches,
+    name_of,
     sound,
     write_table,
 )
 from zoo.metrics.pitch import score_melody
+from zoo.metrics.resampling import Scores
 from zoo.signal import pitch
 
 CONFIDENT = 0.5  # salience from which on a frame counts as voiced
@@ -65,27 +67,25 @@ class Pitch:
         limit: int | None = None,
         progress: Progress | None = None,
     ) -> Report:
-        truth, alone, path, rows = [], [], [], []
-        for _, record in first(records, limit, progress):
+        truth, alone, path, rows, names = [], [], [], [], []
+        for index, record in first(records, limit, progress):
             salience = self.salience(predict, sound(record)[: self.last, 0])
             hertz = float(pitch.hertz_of_note(record["pitch"]))
             truth.append(np.full(len(salience), hertz))
             alone.append(pitch.local_mean(salience))
             path.append(pitch.local_mean(salience, pitch.viterbi(salience)))
-            right = score_melody(truth[-1], alone[-1]).raw_pitch
-            rows.append({"track": str(record["track"]), "hertz": hertz, "raw_pitch": right})
+            found = shares(truth[-1], alone[-1], path[-1])
+            rows.append({"track": str(record["track"]), "hertz": hertz, **found})
+            names.append(name_of(record, index))
         if not rows:
             raise BadInput("no notes to evaluate: choose another split, or prepare the data anew.")
         reference = np.concatenate(truth)
-        one, joined = (score_melody(reference, np.concatenate(curve)) for curve in (alone, path))
-        metrics = {
-            "raw_pitch": one.raw_pitch,
-            "raw_chroma": one.raw_chroma,
-            "raw_pitch_viterbi": joined.raw_pitch,
-            "raw_chroma_viterbi": joined.raw_chroma,
-        }
+        metrics = shares(reference, np.concatenate(alone), np.concatenate(path))
+        per_note = {name: np.array([row[name] for row in rows]) for name in metrics}
+        scores = Scores(np.array(names), per_note, weights=np.array([len(x) for x in truth]))
         counts = {"notes": len(rows), "frames": sum(map(len, truth))}
-        return Report(metrics, self._sentence(info), counts, {"per_note": rows})
+        tables = {"per_note": rows}
+        return Report(metrics, self._sentence(info), counts, tables, scores=scores)
 
     def salience(self, predict: Predict, audio: np.ndarray) -> np.ndarray:
         """Of every frame of a signal [T] -> [F K]."""
@@ -137,6 +137,17 @@ class Pitch:
             "lies within 50 cents of the note's (raw_pitch), octaves forgiven (raw_chroma); nine "
             "bins averaged around the largest, or around the likeliest path (viterbi)."
         )
+
+
+def shares(truth: np.ndarray, alone: np.ndarray, path: np.ndarray) -> dict[str, float]:
+    """The four accuracies of pitch curves in Hz [F]: frame by frame, and along a path."""
+    one, joined = score_melody(truth, alone), score_melody(truth, path)
+    return {
+        "raw_pitch": one.raw_pitch,
+        "raw_chroma": one.raw_chroma,
+        "raw_pitch_viterbi": joined.raw_pitch,
+        "raw_chroma_viterbi": joined.raw_chroma,
+    }
 
 
 def summary(hertz: np.ndarray, confidence: np.ndarray) -> str:

@@ -16,7 +16,14 @@ from zoo.audio.blocks import Blocks, reblock
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict, Progress, Report, sound
-from zoo.evaluation.separation_rows import Row, aggregate, box_plot, track_rows, write_museval
+from zoo.evaluation.separation_rows import (
+    Row,
+    aggregate,
+    box_plot,
+    track_rows,
+    track_scores,
+    write_museval,
+)
 from zoo.metrics.sdr import framewise_sdr, framewise_si_sdr, silent_frames
 from zoo.metrics.separation_tables import METRICS
 from zoo.songs.oracle import separate_known
@@ -142,7 +149,8 @@ class Separation:
         figures = {"sdr": box_plot(per_track)}
         files = {"museval": partial(write_museval, rows, seconds=self.seconds)}
         sentence = self._sentence(info) + _warned(why["estimate"], len(first))
-        return Report(metrics, sentence, counts, tables, figures, files)
+        scores = track_scores(per_track, names)
+        return Report(metrics, sentence, counts, tables, figures, files, scores)
 
     def _sentence(self, info: Info) -> str:
         return (

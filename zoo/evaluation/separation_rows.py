@@ -9,6 +9,7 @@ import numpy as np
 
 from zoo import escapes
 from zoo.evaluation.base import Figure, finite
+from zoo.metrics.resampling import Scores
 from zoo.metrics.separation_tables import (
     METRICS,
     TrackTable,
@@ -80,6 +81,25 @@ def track_rows(rows: Sequence[Row], ratios: Sequence[str]) -> list[Row]:
         counts = {"frames": len(own), "defined": len(defined["SDR"])}
         table.append({"track": track, "stem": stem, **counts, **medians})
     return table
+
+
+def track_scores(per_track: Sequence[Row], ratios: Sequence[str]) -> Scores:
+    """Medians of every track, [N] of a stem and [N S] of their average, as `aggregate` names them.
+
+    The pooled frames are no statistic of tracks and have no part in it.
+    """
+    tracks = list(dict.fromkeys(row["track"] for row in per_track))
+    stems = list(dict.fromkeys(row["stem"] for row in per_track))
+    place = {(row["track"], row["stem"]): row for row in per_track}
+    means, medians = {}, {}
+    for ratio in ratios:
+        name = ratio.lower().replace("-", "_")
+        found = np.array([[place[track, stem][ratio] for stem in stems] for track in tracks])
+        for kind, kept in (("median", medians), ("mean", means)):
+            prefix = f"{name}_{kind}_of_track_medians"
+            kept |= {f"{prefix}/{stem}": found[:, s] for s, stem in enumerate(stems)}
+            kept[f"{prefix}/average"] = found
+    return Scores(np.array(tracks), means, medians)
 
 
 def _columns(name: str, values: dict) -> dict[str, float]:

@@ -21,9 +21,11 @@ from zoo.evaluation.base import (
     Progress,
     Report,
     draw,
+    name_of,
     paired,
     sound,
 )
+from zoo.metrics.resampling import Scores
 from zoo.songs.taggram import (
     Listener,
     Taggram,
@@ -76,10 +78,7 @@ class Tagging:
         progress: Progress | None = None,
     ) -> Report:
         clips = self.clip_scores(predict, records, limit, progress)
-        scores = np.stack([clip.total / clip.segments for clip in clips])
-        tags = np.stack([clip.tags for clip in clips])
-        known = np.stack([clip.known for clip in clips])
-        return self._report(scores, tags, known, info, sum(clip.segments for clip in clips))
+        return self._report(clips, info)
 
     def clip_scores(
         self,
@@ -89,16 +88,17 @@ class Tagging:
         progress: Progress | None = None,
     ) -> list[Clip]:
         """Summed segment scores and labels of every clip, in order of first appearance."""
-        clips: dict[object, Clip] = {}
+        clips: dict[str, Clip] = {}
 
         def cuts() -> Iterator[tuple[Clip, Batch]]:
             for index in range(len(records)):
                 record = records[index]
-                name = str(record["track"]) if self.group == "track" else index
+                by_track = self.group == "track"
+                name = str(record["track"]) if by_track else name_of(record, index)
                 if name not in clips:
                     if len(clips) == limit:
                         return
-                    clips[name] = Clip.of(record)
+                    clips[name] = Clip.of(name, record)
                 for segment in self.cut(sound(record)):
                     yield clips[name], {self.key: segment}
                 if progress:
@@ -180,20 +180,22 @@ class Tagging:
         top = ", ".join(f"{label} {score:.2f}" for label, score in taggram.top(5))
         return f"{Path(path).name}: {top}; {taggram.duration:.1f} s, look at {folder / 'page.html'}"
 
-    def _report(
-        self, scores: np.ndarray, tags: np.ndarray, known: np.ndarray, info: Info, segments: int
-    ) -> Report:
+    def _report(self, clips: Sequence[Clip], info: Info) -> Report:
         from zoo.metrics.ranking import rank_tags  # scikit-learn
 
+        scores = np.stack([clip.total / clip.segments for clip in clips])
+        tags = np.stack([clip.tags for clip in clips])
+        known = np.stack([clip.known for clip in clips])
         ranking = rank_tags(tags, scores, known, info.labels)
         metrics = {"roc_auc": ranking.roc_auc, "pr_auc": ranking.average_precision}
         single = (known > 0).all(1) & (tags.sum(1) == 1)
-        if 2 * single.sum() > len(single):  # one class each: genres, instruments
-            right = scores[single].argmax(1) == tags[single].argmax(1)
-            metrics["accuracy"] = float(np.mean(right))
+        right = np.where(single, scores.argmax(1) == tags.argmax(1), np.nan)
+        one_class = 2 * single.sum() > len(single)  # genres, instruments
+        if one_class:
+            metrics["accuracy"] = float(np.mean(right[single]))
         counts = {
             f"{self.group}s": len(scores),
-            "segments": segments,
+            "segments": sum(clip.segments for clip in clips),
             "unknown_labels": int((known == 0).sum()),
             "without_one_tag": int((~single).sum()),
             "undefined_roc_auc": len(ranking.undefined_roc_auc),
@@ -201,7 +203,16 @@ class Tagging:
         }
         rows = tag_rows(ranking, tags, known, info.labels)
         sentence = self._sentence(info, ranking)
-        return Report(metrics, sentence, counts, {"per_tag": rows}, {"tags": tag_bars(rows)})
+        names = np.array([clip.name for clip in clips])
+        ranked = {"truth": tags.astype(np.uint8), "score": scores, "known": known > 0}
+        return Report(
+            metrics,
+            sentence,
+            counts,
+            {"per_tag": rows},
+            {"tags": tag_bars(rows)},
+            scores=Scores(names, {"accuracy": right} if one_class else {}, ranking=ranked),
+        )
 
     def _sentence(self, info: Info, ranking: Ranking) -> str:
         cut = f"{self.segments} evenly spaced" if self.segments else "consecutive"
@@ -219,16 +230,17 @@ class Tagging:
 class Clip:
     """Running sum of one clip's segment scores [K], beside its labels."""
 
+    name: str
     tags: np.ndarray
     known: np.ndarray
     total: np.ndarray
     segments: int = 0
 
     @classmethod
-    def of(cls, record: Example) -> Clip:
+    def of(cls, name: str, record: Example) -> Clip:
         tags = np.asarray(record["tags"])
         known = np.asarray(record.get("known", np.ones_like(tags)))
-        return cls(tags, known, np.zeros(tags.shape, np.float64))
+        return cls(name, tags, known, np.zeros(tags.shape, np.float64))
 
     def add(self, scores: np.ndarray) -> None:
         if scores.shape != self.total.shape:

@@ -16,8 +16,9 @@ from zoo.audio.probing import probe
 from zoo.data.note_rolls import Notes, none, rolls
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Predict, Progress, Report, draw, sound, write_table
+from zoo.evaluation.base import Predict, Progress, Report, draw, name_of, sound, write_table
 from zoo.metrics.notes import all_note_f1, frame_f1
+from zoo.metrics.resampling import Scores
 from zoo.songs.midi_files import write_midi
 from zoo.songs.note_decoding import Decoder, Reading, Rises, Rolls, for_metrics, listen
 
@@ -27,6 +28,7 @@ class Piece:
     """A whole performance: audio [T 1] float32 and its notes, times in seconds from its start."""
 
     track: str
+    name: str  # of its own: clips of one track share that
     audio: np.ndarray
     notes: Notes
 
@@ -76,14 +78,14 @@ class Transcription:
             truth["offset"] = np.minimum(truth["offset"], len(piece.audio) / info.sample_rate)
             estimate = self.decoded(heard, info.sample_rate)
             frames = -(-len(piece.audio) // self.windows.hop)
-            rows.append({"track": piece.track, "notes": len(truth["pitch"]),
+            rows.append({"track": piece.track, "name": piece.name, "notes": len(truth["pitch"]),
                          **scores(truth, estimate, frames, step)})  # fmt: skip
         return self._report([row for row in rows if row["notes"]], len(rows), begun, info)
 
     def _report(self, rows: list[dict], total: int, begun: int, info: Info) -> Report:
         if not rows:
             raise BadInput("no piece with notes to evaluate: choose another split.")
-        names = [name for name in rows[0] if name not in ("track", "notes")]
+        names = [name for name in rows[0] if name not in ("track", "name", "notes")]
         metrics = {name: float(np.mean([row[name] for row in rows])) for name in names}
         counts = {
             "pieces": len(rows),
@@ -98,7 +100,10 @@ class Transcription:
             f"notes. {self.decoder.sentence} {self.windows.sentence} Notes begun before a piece's "
             "first sample are left out."
         )
-        return Report(metrics, sentence, counts, {"per_piece": rows})
+        per_piece = {name: np.array([row[name] for row in rows]) for name in names}
+        scores = Scores(np.array([row["name"] for row in rows]), per_piece)
+        tables = {"per_piece": [{k: v for k, v in row.items() if k != "name"} for row in rows]}
+        return Report(metrics, sentence, counts, tables, scores=scores)
 
     def notes(self, predict: Predict, blocks: Blocks, info: Info) -> Notes:
         """Notes {onset, offset (s), pitch, velocity} of mono blocks [n 1] at the model's rate."""
@@ -158,14 +163,15 @@ def pieces(records: Sequence[Example], rate: int) -> Iterator[Piece]:
     """Whole pieces: records that say how many `chunks` their track has are joined, notes too."""
     singles = ((index, records[index]) for index in range(len(records)))
     for _, group in groupby(singles, lambda pair: _piece_of(*pair)):
-        chunks = [record for _, record in group]
+        numbers, chunks = zip(*group, strict=True)
         audio, parts, start = [], [], 0
         for number, chunk in enumerate(chunks):
             audio.append(sound(chunk))
             parts.append(_moved(chunk["notes"], start / rate, first=number == 0))
             start += len(audio[-1])
         notes = {name: np.concatenate([part[name] for part in parts]) for name in none()}
-        yield Piece(str(chunks[0]["track"]), np.concatenate(audio), notes)
+        name = name_of(chunks[0], numbers[0])
+        yield Piece(str(chunks[0]["track"]), name, np.concatenate(audio), notes)
 
 
 def _piece_of(index: int, record: Example) -> object:

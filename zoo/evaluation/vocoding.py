@@ -16,6 +16,7 @@ from zoo.errors import BadInput
 from zoo.evaluation import steady_notes
 from zoo.evaluation.base import Batch, Predict, Progress, Report, first, in_batches, padded, paired
 from zoo.losses import spectral
+from zoo.metrics.resampling import Scores
 from zoo.signal import mel, phase, stft
 
 SIZES = (2048, 1024, 512)  # of the spectral convergence, with hops of a quarter
@@ -86,7 +87,10 @@ class Vocoding:
             off = self._play(predict, length, info.sample_rate)
             metrics |= steady_notes.scores(off)
             counts["notes"] = len(off)
-        return Report(metrics, self._sentence(info), counts, {"per_record": rows})
+        labels = np.array([f"{row['track']}#{row['record']}" for row in rows])
+        scores = Scores(labels, {name: np.array([row[name] for row in rows]) for name in names})
+        tables = {"per_record": rows}
+        return Report(metrics, self._sentence(info), counts, tables, scores=scores)
 
     def _examples(
         self, found: Iterable[tuple[int, Example]], left_out: dict[str, int]

@@ -19,6 +19,7 @@ from zoo import writing
 from zoo.data.records import NoSplit
 from zoo.data.source import Source
 from zoo.errors import BadInput
+from zoo.evaluation import scores_file
 from zoo.evaluation.base import Report, save_report
 from zoo.report import facts, stored
 from zoo.runs import inference
@@ -38,7 +39,7 @@ def evaluate(
     *,
     wait: bool = False,
 ) -> Report:
-    """Scores a split; writes RUN/evaluation/SPLIT and `folder`/TASK/ROW.json.
+    """Scores a split; writes RUN/evaluation/SPLIT and `folder`/TASK/ROW.json (and .npz: scores).
 
     With a `limit` RUN/evaluation/SPLIT_first_LIMIT alone: a part's score is nowhere the whole's.
     Nor does another split's row take the place of the test split's. Raises BadInput before the
@@ -83,6 +84,8 @@ def _evaluate(trained: Trained, split: str, limit: int | None, places: list[Path
             taken = place.is_file() and facts.load(place).get("split") == "test"
             if split == "test" or not taken:
                 written.append(place)
+                if report.scores is not None:
+                    scores_file.write_small(place.with_suffix(".npz"), report.scores)
             continue
         with writing.whole(place) as part:
             save_report(report, part)
@@ -161,6 +164,7 @@ def describe(trained: Trained, report: Report, split: str, seconds: float) -> di
         "split": split,
         "monitor": trained.experiment.evaluation.monitor[0],
         "metrics": report.metrics,
+        "intervals": report.intervals,
         "counts": report.counts,
         "protocol": report.protocol,
         "evaluation_seconds": round(seconds, 1),
@@ -189,6 +193,9 @@ def summary(report: Report, monitor: str) -> str:
     if len(shown) > LINES:
         shown = {k: v for k, v in shown.items() if k.startswith(family)}
     width = max(map(len, shown), default=0)
-    lines = [report.protocol, *(f"  {k:<{width}}  {v:8.4f}" for k, v in shown.items())]
+    spans = {k: f"  [{low:.4g}, {high:.4g}]" for k, (low, high) in report.intervals.items()}
+    lines = [f"  {k:<{width}}  {v:8.4f}{spans.get(k, '')}" for k, v in shown.items()]
+    if spans:
+        lines.append(f"  ([95 % intervals], bootstrap over {len(report.scores.names)} items)")
     counts = ", ".join(f"{v} {k.replace('_', ' ')}" for k, v in report.counts.items())
-    return "\n".join([*lines, f"  ({counts})"] if counts else lines)
+    return "\n".join([report.protocol, *lines, *([f"  ({counts})"] if counts else [])])

@@ -38,6 +38,11 @@ class Measured:
         names = [n for n in self.first["metrics"] if all(n in run["metrics"] for run in self.runs)]
         return {n: statistics.fmean(run["metrics"][n] for run in self.runs) for n in names}
 
+    def interval(self, name: str) -> tuple[float, float] | None:
+        """95 % interval of a metric over the clips or tracks of a single run."""
+        found = self.first.get("intervals", {}).get(name) if len(self.runs) == 1 else None
+        return tuple(found) if found else None
+
     def spread(self, name: str) -> float | None:
         """Standard deviation of a metric over the runs; None for a single run."""
         values = [run["metrics"][name] for run in self.runs if name in run["metrics"]]

@@ -1,4 +1,4 @@
-"""results/RESULTS.md and the README's list of systems, rendered from stored results and configs.
+"""RESULTS.md, REPRODUCED.md and the README's list of systems, from stored results and configs.
 
 The same files always give the same text, so that a test can compare what is committed with it. No
 config is executed: titles, rows and reported numbers are read as literals (zoo/catalog.py).
@@ -13,7 +13,7 @@ from zoo import catalog, writing
 from zoo.catalog import Entry, Row
 from zoo.errors import BadInput
 from zoo.pages.markup import duration
-from zoo.report import facts, stored
+from zoo.report import facts, reproduced, stored
 from zoo.report.stored import Measured
 
 BEGIN, END = "<!-- zoo table begin -->", "<!-- zoo table end -->"
@@ -27,7 +27,8 @@ OPENING = (
     "against the paper itself. *Agrees with* links the tests that hold the system to something "
     "outside this project. Budgets say how long each system was trained here: the steps of its "
     "best checkpoint, the minutes of the whole training, and arguments other than the row's. "
-    "Several seeds or folds are given as mean ± standard deviation."
+    "Several seeds or folds are given as mean ± standard deviation, a single run with the 95 % "
+    "bootstrap interval over its clips or tracks in brackets."
 )
 
 
@@ -72,6 +73,7 @@ def texts(root: Path | None, results: Path | None = None) -> dict[Path, str]:
     measured, readme = stored.read(root / "results"), root / "README.md"
     return {
         root / "results" / "RESULTS.md": results_page(measured, entries),
+        root / "results" / "REPRODUCED.md": reproduced.page(measured, entries),
         readme: between(readme, readme_table(measured, entries)),
     }
 
@@ -121,16 +123,23 @@ def result_line(
 
 
 def ours(compared: Iterable[tuple], measured: Measured | None) -> str:
-    """'roc_auc 0.9055 ± 0.002 (3 runs)'."""
+    """'roc_auc 0.9055 ± 0.002 (3 runs)', or of one run 'roc_auc 0.9055 [0.901, 0.91]'."""
     if measured is None:
         return NOT_RUN
     shown = []
     for name, _, value in compared:
         if value is not None:
-            spread = measured.spread(name)
-            shown.append(f"{short(name)} {value:.4g}" + (f" ± {spread:.2g}" if spread else ""))
+            shown.append(f"{short(name)} {value:.4g}{about(measured, name)}")
     runs = f" ({len(measured.runs)} runs)" if len(measured.runs) > 1 else ""
     return (", ".join(shown) or "–") + runs
+
+
+def about(measured: Measured, name: str) -> str:
+    """How sure a metric is: ' ± deviation' over runs, ' [low, high]' of one over its clips."""
+    spread, interval = measured.spread(name), measured.interval(name)
+    if interval:
+        return " [{:.3g}, {:.3g}]".format(*interval)
+    return f" ± {spread:.2g}" if spread else ""
 
 
 def short(metric: str) -> str:

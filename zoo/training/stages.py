@@ -14,10 +14,12 @@ import optax
 
 from zoo.objectives.base import Objective
 
+RECENT = 32  # scores that are remembered, of which `worst_of` may ask for all but the last
+
 
 @dataclass(frozen=True)
 class Stage:
-    """Part of a training. With neither `steps` nor `patience` it lasts until the training ends.
+    """Part of a training. Without `steps`, `patience` and `worst_of` it lasts until that ends.
 
     optimizers: of the players whose optimiser changes here. objective: the one that is trained from
     here on, with the same variables (other loss weights, other model arguments).
@@ -25,6 +27,8 @@ class Stage:
     steps: it ends after so many. patience: it ends after so many evaluations without a better
     score; cooldown: of these, the first ones that do not count.
     start: it begins with the last weights of the stage before, or the best so far.
+    worst_of: it ends after an evaluation worse than each of so many before it, those of earlier
+    stages too; the first `cooldown` ones of the stage do not end it.
     cumulative: a better score does not begin the count of patience anew (musicnn).
     own_best: it is compared with its own scores alone (SampleCNN), else with all of the run.
     keep_optimizer: the optimiser's state lasts into this stage, where its optimiser does.
@@ -36,6 +40,7 @@ class Stage:
     steps: int | None = None
     patience: int | None = None
     cooldown: int = 0
+    worst_of: int | None = None
     start: Literal["last", "best"] = "last"
     cumulative: bool = False
     own_best: bool = False
@@ -48,7 +53,8 @@ class StageState:
 
     begun: the step at which the stage began. best: score to be bettered. since: evaluations without
     a better score. waited: evaluations since the stage began. without: evaluations without a better
-    score in the whole run, which early stopping counts.
+    score in the whole run, which early stopping counts. recent: the last scores, the newest last,
+    as losses (of a score to be maximised, its negative).
     """
 
     stage: int = 0
@@ -57,6 +63,7 @@ class StageState:
     since: int = 0
     waited: int = 0
     without: int = 0
+    recent: tuple[float, ...] = ()
 
 
 def falling(
@@ -98,6 +105,16 @@ def reduce_on_plateau(
     return (*counted, Stage(learning_rate_scale=scales[-1]))
 
 
+def fall_when_worst(worst_of: int, factor: float, falls: int, *, begin: int) -> tuple[Stage, ...]:
+    """The scale falls by `factor` after an evaluation worse than each of `worst_of` before it, from
+    evaluation `begin` + 1 on; the training ends with fall number `falls` + 1.
+    """
+    return tuple(
+        Stage(learning_rate_scale=factor**i, worst_of=worst_of, cooldown=0 if i else begin)
+        for i in range(falls + 1)
+    )
+
+
 def by_steps(*parts: tuple[int, Stage]) -> tuple[Stage, ...]:
     """Stages of given lengths: (steps, stage) each; the last may say 0 to last until the end."""
     return tuple(replace(stage, steps=steps or None) for steps, stage in parts)
@@ -121,6 +138,8 @@ def scored(stage: Stage, at: StageState, score: float, mode: str) -> StageState:
     """The state after an evaluation."""
     better = at.best is None or (score > at.best if mode == "max" else score < at.best)
     best = score if better else at.best
+    loss = -score if mode == "max" else score
+    at = replace(at, recent=(*at.recent, loss)[-RECENT:])
     waited = at.waited + 1
     counts = waited > stage.cooldown
     if better:
@@ -133,6 +152,10 @@ def over(stage: Stage, at: StageState, step: int) -> bool:
     """Whether the stage ends here, by its steps or by its patience."""
     if stage.steps is not None and step - at.begun >= stage.steps:
         return True
+    if stage.worst_of is not None and at.waited > stage.cooldown:
+        *before, last = at.recent[-stage.worst_of - 1 :]
+        if before and last > max(before):
+            return True
     return stage.patience is not None and at.since >= stage.patience
 
 
@@ -142,4 +165,4 @@ def following(stages: Sequence[Stage], at: StageState, step: int) -> StageState 
     if number >= len(stages):
         return None
     best = None if stages[number].own_best else at.best
-    return StageState(stage=number, begun=step, best=best, without=at.without)
+    return StageState(stage=number, begun=step, best=best, without=at.without, recent=at.recent)

@@ -1,0 +1,49 @@
+"""Two stored systems are compared clip by clip, and only on the same clips."""
+
+import json
+
+import numpy as np
+import pytest
+
+from zoo.errors import BadInput
+from zoo.evaluation import scores_file
+from zoo.metrics.resampling import Scores
+from zoo.report import comparison
+
+
+def store(root, name, values, data="toys", run=False):
+    """A run directory or a stored row that holds `values`."""
+    names = np.array([f"clip {i}" for i in range(len(values))])
+    row = root / name / "evaluation/test.json" if run else root / f"{name}.json"
+    scores = row.with_suffix("") / "scores.npz" if run else row.with_suffix(".npz")
+    scores.parent.mkdir(parents=True, exist_ok=True)
+    row.write_text(json.dumps({"data": {"name": data}}))
+    scores_file.write(scores, Scores(names, {"right": np.asarray(values, float)}))
+    return root / name if run else row
+
+
+def test_a_run_against_a_stored_row(tmp_path):
+    values = np.linspace(0, 1, 30)
+    run = store(tmp_path, "run", values + 0.25, run=True)
+    found = comparison.compare(run, store(tmp_path, "row", values))
+    assert found["right"].difference == pytest.approx(0.25)
+    assert found["right"].interval == pytest.approx((0.25, 0.25))
+    head, line = comparison.lines(found)
+    assert line.split()[:4] == ["right", "0.7500", "0.5000", "+0.2500"] and "p = 0.002" in line
+    assert head.startswith("metric") and len(comparison.lines(found, only=["right"])) == 2
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path):
+    row = store(tmp_path, "row", np.arange(5))
+    with pytest.raises(BadInput, match=r"scored on toys, .* on others"):
+        comparison.compare(row, store(tmp_path, "other", np.arange(5), data="others"))
+    with pytest.raises(BadInput, match="not the same"):
+        comparison.compare(row, store(tmp_path, "fewer", np.arange(4)))
+    run = store(tmp_path, "run", np.arange(5), run=True)
+    with pytest.raises(BadInput, match="no scores of the validation split: python"):
+        comparison.compare(row, run, split="validation")
+    row.with_suffix(".npz").unlink()
+    with pytest.raises(BadInput, match="evaluate it again"):
+        comparison.compare(row, run)
+    with pytest.raises(BadInput, match="give a run or row"):
+        comparison.compare(tmp_path / "nothing.json", run)
