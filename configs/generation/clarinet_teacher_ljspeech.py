@@ -29,7 +29,7 @@ ROWS = {
         "source": "table 1, Gaussian autoregressive, natural 4.54 (reported, unchecked)",
     },
 }
-AGREES = {"tests/models/test_wavenet_parity.py": "a public module, PyTorch twin"}
+AGREES = {"tests/models/test_wavenet_parity.py": "a public module, own twin"}
 SMOKE = {"layers": 4, "width": 8, "gate": 8, "skip": 8, "samples": 2400, "batch": 2, "steps": 2}
 
 

@@ -36,7 +36,7 @@ ROWS = {
         "source": "Mehri et al. 2017, table 1, Music, test; other recordings than yours",
     },
 }
-AGREES = {"tests/models/test_samplernn.py": "PyTorch twin, a public code's parameter count"}
+AGREES = {"tests/models/test_samplernn.py": "own twin, a public code's parameter count"}
 SMOKE = {"width": 8, "layers": 1, "embedding": 4, "samples": 64, "batch": 2, "steps": 2}
 
 CLIP = 128_000  # 8 s
