@@ -35,9 +35,13 @@ def claimed(what: str) -> set[str]:
     return {kind for word, kind in WORDS.items() if word in what}
 
 
-def kinds(test: Callable, fixtures: Iterable[str] = (), values: Any = ()) -> set[str]:
-    """What a test shows if it passes. fixtures: it asks for; values: of its parameters."""
-    found = {name.partition(".")[0] for name in reached(test)} & set(WORDS.values())
+def kinds(
+    test: Callable, fixtures: Mapping[str, Callable] | None = None, values: Any = ()
+) -> set[str]:
+    """What a test shows if it passes. fixtures: it asks for, by name; values: of its parameters."""
+    fixtures = fixtures or {}
+    places = set().union(*(reached(code) for code in (test, *fixtures.values())))
+    found = {place.partition(".")[0] for place in places} & set(WORDS.values())
     if test.__name__.startswith("test_published_"):
         found.add("published weights")
     if "published_modules" in fixtures:
@@ -90,7 +94,7 @@ def imported(code: CodeType) -> set[str]:
     known = set(WORDS.values())
     texts = {c for c in constants(code) if isinstance(c, str)}
     skips = texts if "importorskip" in names(code) else set()
-    return (names(code) | skips) & known
+    return {name.partition(".")[0] for name in names(code) | skips} & known
 
 
 def flat(values: Any) -> Iterator[Any]:

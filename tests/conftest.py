@@ -55,7 +55,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.partition("::")[0] in CLAIMS:
             values = item.callspec.params if hasattr(item, "callspec") else {}
-            shows = agreement.kinds(item.function, item.fixturenames, values)
+            found = item._fixtureinfo.name2fixturedefs.items()
+            fixtures = {name: made[-1].func for name, made in found}
+            shows = agreement.kinds(item.function, fixtures, values)
             item.user_properties.append(("shows", sorted(shows)))
 
 

@@ -39,7 +39,8 @@ def test_names_fixtures_and_numbers():
         pass
 
     assert agreement.kinds(test_published_weights_speak) == {"published weights"}
-    assert agreement.kinds(test_something, ["authors", "published_modules"]) == {"module"}
+    assert agreement.kinds(test_something, {"published_modules": print}) == {"module"}
+    assert "librosa" in agreement.kinds(test_something, {"theirs": helper})
     assert agreement.kinds(test_parameters_of_the_paper, (), {"count": 87_879}) == {
         "parameter count"
     }
