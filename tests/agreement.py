@@ -90,10 +90,10 @@ def constants(code: CodeType) -> Iterator[Any]:
 
 
 def imported(code: CodeType) -> set[str]:
-    """Modules that a function imports itself, by `import` or pytest.importorskip."""
+    """Modules that a function imports itself, by `import`, pytest.importorskip or its spec."""
     known = set(WORDS.values())
     texts = {c for c in constants(code) if isinstance(c, str)}
-    skips = texts if "importorskip" in names(code) else set()
+    skips = texts if {"importorskip", "find_spec"} & names(code) else set()
     return {name.partition(".")[0] for name in names(code) | skips} & known
 
 

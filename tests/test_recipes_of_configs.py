@@ -31,7 +31,9 @@ BEGUN = (0, 1, 49, 1000, 123_456, 450_000)  # steps done before
 RNG = np.random.default_rng(0)
 PARAMS = {
     "layer": {"kernel": RNG.normal(size=(2, 3)), "bias": RNG.normal(size=3)},
-    "sinc": {"low": RNG.normal(size=4)},
+    **{
+        name: {"low": RNG.normal(size=4)} for name in ("sinc", "top", "down", "timbral", "temporal")
+    },
 }
 # Large ones show a clip, small ones an epsilon, those between a penalty.
 SIZES = (30.0, 1.0, 0.05, 1e-6)

@@ -11,6 +11,7 @@ from twin_step import assert_step, drawn, fixed
 from zoo.losses.tagging import binary_cross_entropy
 from zoo.losses.waveform import dissimilar_l1, l1, l2, source_sum
 from zoo.objectives.masking import Masking
+from zoo.objectives.partly_frozen import PartlyFrozen
 from zoo.objectives.posteriorgrams import Posteriorgrams
 from zoo.objectives.remix import Remix
 from zoo.objectives.supervised import Supervised
@@ -125,6 +126,33 @@ def test_remix(monkeypatch):
 
     def loss(w):
         return np.mean((separated(w, stems.sum(2)) - stems[:, 1:-2]) ** 2)
+
+    assert_step(objective, drawn(objective, batch), batch, "model", loss)
+
+
+class Parts(nn.Module):
+    """A part that may be frozen, which doubles in training, and one that may not."""
+
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        for name in ("down", "up"):
+            x = Doubling(name=name)(x, train=train)
+        return x
+
+
+class Doubling(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        return jnp.sin(x @ self.param("w", nn.initializers.ones, (2, 2))) * (2 if train else 1)
+
+
+def test_partly_frozen():
+    """What is frozen runs as at inference; that its weights stay is the optimiser's part."""
+    batch = {"audio": RNG.normal(size=(3, 2)).astype(np.float32), "tags": np.zeros((3, 2))}
+    objective = PartlyFrozen(Supervised(Parts(), l2), ("down",))
+
+    def loss(w):
+        return np.mean((2 * np.sin(np.sin(batch["audio"] @ w["down"]["w"]) @ w["up"]["w"])) ** 2)
 
     assert_step(objective, drawn(objective, batch), batch, "model", loss)
 

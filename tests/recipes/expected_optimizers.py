@@ -17,7 +17,7 @@ class Optimiser:
 
     l2, kernel_l2: added to the gradient, of all or of kernels alone. decoupled: AdamW's.
     clip, clip_each: of the norm of all, and of every element alone.
-    filter_rate: factor on parameters below 'sinc'. unit: kernels are normalised after a step.
+    scaled: a module's name and the factor on its rate. frozen: modules that stay. unit: kernels are normalised after a step.
     """
 
     kind: str
@@ -30,7 +30,8 @@ class Optimiser:
     decoupled: float = 0.0
     clip: float = math.inf
     clip_each: float = math.inf
-    filter_rate: float = 1.0
+    scaled: tuple[str, float] = ("", 1.0)
+    frozen: tuple[str, ...] = ()
     unit: bool = False
 
     def path(self, params: Tree, gradients: list[Tree], begun: int) -> list[Tree]:
@@ -41,7 +42,8 @@ class Optimiser:
         for number, gradient in enumerate(gradients, begun):
             rate = self.rate(number) if callable(self.rate) else self.rate
             slopes = {(k, n): g + self._penalty(n) * params[k][n]
-                      for k, v in gradient.items() for n, g in v.items()}  # fmt: skip
+                      for k, v in gradient.items() for n, g in v.items()
+                      if k not in self.frozen}  # fmt: skip
             slopes = {p: np.clip(g, -self.clip_each, self.clip_each) for p, g in slopes.items()}
             norm = math.sqrt(sum(np.square(g).sum() for g in slopes.values()))
             if norm > self.clip:  # after a penalty that stands before it in the chain
@@ -50,7 +52,7 @@ class Optimiser:
             for (k, n), g in slopes.items():
                 own = memory.setdefault((k, n), {"m": 0.0, "v": 0.0, "most": 0.0})
                 direction = self._direction(own, g, number + 1) + self.decoupled * params[k][n]
-                factor = self.filter_rate if k == "sinc" else 1.0
+                factor = self.scaled[1] if k == self.scaled[0] else 1.0
                 new[k][n] = params[k][n] - rate * factor * direction
                 if self.unit and n == "kernel":
                     axes = tuple(range(new[k][n].ndim - 1))
