@@ -29,6 +29,7 @@ TABLE = configparser.RawConfigParser()
 TABLE.read(HERE / "recipes.ini")
 BEGUN = (0, 1, 49, 1000, 123_456, 450_000)  # steps done before
 RNG = np.random.default_rng(0)
+PARTS = ("sinc", "top", "down", "timbral", "temporal")  # whose rates some configs change
 PARAMS = {
     "layer": {"kernel": RNG.normal(size=(2, 3)), "bias": RNG.normal(size=3)},
     **{

@@ -17,7 +17,8 @@ class Optimiser:
 
     l2, kernel_l2: added to the gradient, of all or of kernels alone. decoupled: AdamW's.
     clip, clip_each: of the norm of all, and of every element alone.
-    scaled: a module's name and the factor on its rate. frozen: modules that stay. unit: kernels are normalised after a step.
+    scaled: a module's name and the factor on its rate. frozen: modules that
+    stay. unit: kernels are normalised after a step.
     """
 
     kind: str
