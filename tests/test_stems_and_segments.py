@@ -49,7 +49,7 @@ def heard(audio: np.ndarray, labels: tuple[str, ...]) -> set[str]:
 
 def wanted(source: str, sources: tuple[str, ...], labels: tuple[str, ...]) -> set[str]:
     """What a source of that name is made of."""
-    if source == "accompaniment":
+    if source == "accompaniment" and source not in labels:
         return set(labels) - set(sources)
     assert source in labels
     return {source}
