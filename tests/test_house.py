@@ -56,27 +56,43 @@ def imports(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_walls(path):
-    allowed = ROOMS.get(room(path))
-    used = imports(path)
-    if allowed is not None:
-        inside = {n.split(".")[1] for n in used if n.startswith("zoo.")} - LEAVES
-        assert inside <= allowed, f"{path.name} reaches into {inside - allowed}"
-    foreign = {n.split(".")[0] for n in used} & FOREIGN.get(room(path), set())
-    assert not foreign, f"{path.name} imports {foreign}"
-    assert not any(n.split(".")[0] in ("configs", "tensorflow", "torch") for n in used)
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
-def test_configs_do_not_import_each_other(path):
-    assert not any(n.startswith(("configs", "zoo.configs")) for n in imports(path))
+def test_rooms_reach_into_those_below_alone():
+    wrong = {}
+    for path in FILES:
+        allowed = ROOMS.get(room(path))
+        inside = {n.split(".")[1] for n in imports(path) if n.startswith("zoo.")} - LEAVES
+        if allowed is not None and inside - allowed:
+            wrong[name(path)] = inside - allowed
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", [*FILES, *SCRIPTS, *CONFIGS], ids=lambda p: str(p.name))
-def test_files_are_short_and_named_for_a_thing(path):
-    assert len(path.read_text().splitlines()) <= LONGEST
-    assert path.stem not in DRAWERS
+def test_rooms_import_no_foreign_package_that_is_not_theirs():
+    never = {"configs", "tensorflow", "torch"}
+    wrong = {}
+    for path in FILES:
+        used = {n.split(".")[0] for n in imports(path)}
+        if found := used & (FOREIGN.get(room(path), set()) | never):
+            wrong[name(path)] = found
+    assert not wrong
+
+
+def test_configs_do_not_import_each_other():
+    own = ("configs", "zoo.configs")
+    wrong = [name(path) for path in CONFIGS if any(n.startswith(own) for n in imports(path))]
+    assert not wrong
+
+
+def test_files_are_short():
+    lengths = {name(p): len(p.read_text().splitlines()) for p in (*FILES, *SCRIPTS, *CONFIGS)}
+    assert not {path: length for path, length in lengths.items() if length > LONGEST}
+
+
+def test_files_are_named_for_a_thing():
+    assert not [name(path) for path in (*FILES, *SCRIPTS, *CONFIGS) if path.stem in DRAWERS]
 
 
 SHAPE = re.compile(r"\[(\.\.\.|[^\]]*[A-Z0-9][^\]]*)\]|same shape")
@@ -95,18 +111,15 @@ def of_arrays(node) -> bool:
     return node.returns is not None and ast.unparse(node.returns) in ("jax.Array", "Array")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [p for p in FILES if room(p) in ("signal", "layers", "models") and p.stem != "__init__"],
-    ids=lambda p: str(p.relative_to(ROOT)),
-)
-def test_docstrings_give_shapes(path):
+def test_docstrings_give_shapes():
     """The docstring's first paragraph of a public function of arrays or module names a shape."""
-    for node in public_functions(path):
-        text = ast.get_docstring(node)
-        assert text, f"{path.name}: {node.name} has no docstring"
-        if of_arrays(node):
-            assert SHAPE.search(text.split("\n\n")[0]), f"{path.name}: {node.name} gives no shapes"
+    wrong = []
+    for path in (p for p in FILES if room(p) in ("signal", "layers", "models")):
+        for node in public_functions(path):
+            text = ast.get_docstring(node) or ""
+            if not text or (of_arrays(node) and not SHAPE.search(text.split("\n\n")[0])):
+                wrong.append(f"{name(path)}: {node.name}")
+    assert not wrong, "a docstring, of arrays with their shapes in its first paragraph"
 
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]])

@@ -37,7 +37,7 @@ ROWS = {
         "protocol": "all clips of the test set",
     },
 }
-AGREES = {"tests/models/test_tagger_twins.py": "PyTorch twin"}
+AGREES = {"tests/models/test_tagger_twins.py": "own twin"}
 SMOKE = {"width": 1, "channels": 4, "hidden": 5, "batch": 2, "steps": 2}
 
 

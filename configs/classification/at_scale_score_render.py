@@ -13,7 +13,7 @@ from zoo.models.classification.at_scale import AtScale, SpectrogramFront, Wavefo
 from zoo.recipes.tagging import embedded
 
 ROWS = {"default": {"parameters": 131_832}}
-AGREES = {"tests/models/test_tagger_twins.py": "PyTorch twin"}
+AGREES = {"tests/models/test_tagger_twins.py": "own twin"}
 SMOKE = {"size": "tiny", "width": 1, "channels": 4, "hidden": 5, "batch": 2, "steps": 2}
 
 

@@ -23,7 +23,7 @@ from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 486_552}}
-AGREES = {"tests/models/test_crepe.py": "published weights, PyTorch twin"}
+AGREES = {"tests/models/test_crepe.py": "published weights, own twin"}
 SMOKE = {"size": "tiny", "capacity": "1", "batch": 2, "steps": 2}
 
 

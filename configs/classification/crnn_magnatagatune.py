@@ -32,7 +32,7 @@ ROWS = {
 }
 AGREES = {
     "tests/pretrained/test_tagger_weights.py": "published weights",
-    "tests/models/test_tagger_twins.py": "PyTorch twin",
+    "tests/models/test_tagger_twins.py": "own twin",
     "tests/models/test_taggers.py": "the public code's parameter count",
 }
 SMOKE = {"widths": (2, 2, 2, 2), "hidden": 3, "batch": 2, "steps": 2}

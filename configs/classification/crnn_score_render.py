@@ -12,7 +12,7 @@ from zoo.models.classification.crnn import CRNN
 from zoo.recipes.tagging import embedded
 
 ROWS = {"default": {"parameters": 36_662}}
-AGREES = {"tests/models/test_tagger_twins.py": "PyTorch twin"}
+AGREES = {"tests/models/test_tagger_twins.py": "own twin"}
 SMOKE = {"size": "tiny", "widths": (2, 2, 2, 2), "hidden": 3, "batch": 2, "steps": 2}
 
 

@@ -36,7 +36,7 @@ ROWS = {
         ),
     },
 }
-AGREES = {"tests/models/test_frame_level.py": "PyTorch twin, librosa"}
+AGREES = {"tests/models/test_frame_level.py": "own twin, librosa"}
 SMOKE = {"filters": 8, "features": 4, "hidden": 6, "batch": 2, "steps": 2}
 
 

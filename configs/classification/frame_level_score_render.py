@@ -18,7 +18,7 @@ from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 137_864}}
-AGREES = {"tests/models/test_frame_level.py": "PyTorch twin, librosa"}
+AGREES = {"tests/models/test_frame_level.py": "own twin, librosa"}
 SMOKE = {"size": "tiny", "filters": 8, "features": 4, "hidden": 6, "batch": 2, "steps": 2}
 
 

@@ -23,7 +23,7 @@ ROWS = {
     },
 }
 AGREES = {
-    "tests/models/test_tagger_twins.py": "PyTorch twin",
+    "tests/models/test_tagger_twins.py": "own twin",
     "tests/models/test_taggers.py": "the public code's parameter count",
 }
 SMOKE = {"width": 2, "batch": 2, "steps": 2}

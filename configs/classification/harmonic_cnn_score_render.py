@@ -12,7 +12,7 @@ from zoo.models.classification.harmonic_cnn import HarmonicCNN
 from zoo.recipes.tagging import embedded
 
 ROWS = {"default": {"parameters": 58_769}}
-AGREES = {"tests/models/test_tagger_twins.py": "PyTorch twin"}
+AGREES = {"tests/models/test_tagger_twins.py": "own twin"}
 SMOKE = {"size": "tiny", "width": 2, "batch": 2, "steps": 2}
 
 

@@ -13,7 +13,7 @@ from zoo.models.classification.multi_scale import MultiScale, MultiScaleFront
 from zoo.recipes.tagging import benchmark, corpus
 
 ROWS = {"default": {"parameters": 5_101_146}}
-AGREES = {"tests/models/test_tagger_twins.py": "PyTorch twin"}
+AGREES = {"tests/models/test_tagger_twins.py": "own twin"}
 SMOKE = {"filters": (2, 2, 2), "channels": 4, "hidden": 5, "batch": 2, "steps": 2}
 
 

@@ -12,7 +12,7 @@ from zoo.models.classification.multi_scale import MultiScale, MultiScaleFront
 from zoo.recipes.tagging import embedded
 
 ROWS = {"default": {"parameters": 161_128}}
-AGREES = {"tests/models/test_tagger_twins.py": "PyTorch twin"}
+AGREES = {"tests/models/test_tagger_twins.py": "own twin"}
 SMOKE = {"size": "tiny", "filters": (2, 2, 2), "channels": 4, "hidden": 5, "batch": 2, "steps": 2}
 
 

@@ -42,7 +42,7 @@ ROWS = {
     "port": {"arguments": {"layout": "port", "recurrent": 384}, "parameters": 26_491_256},
 }
 AGREES = {
-    "tests/models/test_onsets_frames.py": "PyTorch twin, librosa, a port's parameter count",
+    "tests/models/test_onsets_frames.py": "own twin, librosa, a port's parameter count",
     "tests/evaluation/test_transcription.py": "mir_eval",
 }
 SMOKE = {"filters": (2, 2, 4), "dense": 8, "recurrent": 4, "samples": 8192, "batch": 2, "steps": 2}

@@ -24,7 +24,7 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 1_569_128}}
 AGREES = {
-    "tests/models/test_onsets_frames.py": "PyTorch twin, librosa",
+    "tests/models/test_onsets_frames.py": "own twin, librosa",
     "tests/evaluation/test_transcription.py": "mir_eval",
 }
 SMOKE = {"size": "tiny", "filters": (2, 2, 4), "dense": 8, "recurrent": 4, "samples": 8192,

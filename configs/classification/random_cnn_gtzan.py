@@ -34,7 +34,7 @@ ROWS = {
     },
 }
 AGREES = {
-    "tests/models/test_random_cnn_parity.py": "PyTorch twin",
+    "tests/models/test_random_cnn_parity.py": "own twin",
     "tests/objectives/test_fitted.py": "scikit-learn",
 }
 SMOKE = {"filters": 3, "samples": 9_000, "batch": 2, "rows": 20}

@@ -19,7 +19,7 @@ from zoo.objectives.shallow import LinearSVM, Ridge
 
 ROWS = {"default": {"parameters": 17_940}}
 AGREES = {
-    "tests/models/test_random_cnn_parity.py": "PyTorch twin",
+    "tests/models/test_random_cnn_parity.py": "own twin",
     "tests/objectives/test_fitted.py": "scikit-learn",
 }
 SMOKE = {"size": "tiny", "filters": 4, "samples": 8_192, "batch": 4}

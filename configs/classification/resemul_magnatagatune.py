@@ -34,7 +34,7 @@ ROWS = {
         ),
     },
 }
-AGREES = {"tests/models/test_resemul.py": "PyTorch twin"}
+AGREES = {"tests/models/test_resemul.py": "own twin"}
 SMOKE = {"depth": 4, "widths": (4, 6, 8), "ratio": 2.0, "batch": 3, "steps": 2}
 
 

@@ -18,7 +18,7 @@ from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 169_492}}
-AGREES = {"tests/models/test_resemul.py": "PyTorch twin"}
+AGREES = {"tests/models/test_resemul.py": "own twin"}
 SMOKE = {"size": "tiny", "depth": 4, "widths": (4, 6, 8), "ratio": 2.0, "batch": 3, "steps": 2}
 
 

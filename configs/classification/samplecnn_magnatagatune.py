@@ -33,7 +33,7 @@ ROWS = {
     },
 }
 AGREES = {
-    "tests/models/test_samplecnn_parity.py": "PyTorch twin",
+    "tests/models/test_samplecnn_parity.py": "own twin",
     "tests/models/test_samplecnn.py": "a public code's parameter count",
 }
 SMOKE = {"depth": 4, "widths": (4, 6, 8), "batch": 2, "steps": 2}

@@ -17,7 +17,7 @@ from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 107_092}}
-AGREES = {"tests/models/test_samplecnn_parity.py": "PyTorch twin"}
+AGREES = {"tests/models/test_samplecnn_parity.py": "own twin"}
 SMOKE = {"size": "tiny", "depth": 4, "widths": (4, 6, 8), "batch": 2, "steps": 2}
 
 

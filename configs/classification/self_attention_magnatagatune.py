@@ -36,7 +36,7 @@ ROWS = {
     },
 }
 AGREES = {
-    "tests/models/test_tagger_twins.py": "PyTorch twin",
+    "tests/models/test_tagger_twins.py": "own twin",
     "tests/models/test_taggers.py": "the public code's parameter count",
 }
 SMOKE = {"features": 8, "batch": 2, "steps": 2}

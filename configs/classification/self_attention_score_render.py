@@ -12,7 +12,7 @@ from zoo.models.classification.self_attention import tagger
 from zoo.recipes.tagging import embedded
 
 ROWS = {"default": {"parameters": 185_590}}
-AGREES = {"tests/models/test_tagger_twins.py": "PyTorch twin"}
+AGREES = {"tests/models/test_tagger_twins.py": "own twin"}
 SMOKE = {"size": "tiny", "features": 8, "batch": 2, "steps": 2}
 
 

@@ -11,7 +11,7 @@ from zoo.models.classification.short_chunk import ShortChunk
 from zoo.recipes.tagging import embedded
 
 ROWS = {"default": {"parameters": 59_398}}
-AGREES = {"tests/models/test_tagger_twins.py": "PyTorch twin"}
+AGREES = {"tests/models/test_tagger_twins.py": "own twin"}
 SMOKE = {"size": "tiny", "width": 2, "batch": 2, "steps": 2}
 
 

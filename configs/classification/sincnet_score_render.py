@@ -18,7 +18,7 @@ from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, scale_learning_rate, warmup_cosine
 
 ROWS = {"default": {"parameters": 589_268}}
-AGREES = {"tests/models/test_sincnet_parity.py": "PyTorch twin, a public module's filters"}
+AGREES = {"tests/models/test_sincnet_parity.py": "own twin, a public module's filters"}
 SMOKE = {
     "size": "tiny", "samples": 500, "filters": 8, "taps": 31, "channels": (6, 6), "hidden": (8, 8),
     "batch": 3, "steps": 2,

@@ -32,7 +32,7 @@ ROWS = {
         ),
     },
 }
-AGREES = {"tests/models/test_sincnet_parity.py": "PyTorch twin, a public module's filters"}
+AGREES = {"tests/models/test_sincnet_parity.py": "own twin, a public module's filters"}
 SMOKE = {
     "samples": 500, "filters": 8, "taps": 31, "channels": (6, 6), "hidden": (8, 8), "batch": 3,
     "steps": 2,

@@ -43,7 +43,7 @@ ROWS = {
     },
 }
 AGREES = {
-    "tests/models/test_clarinet_parity.py": "PyTorch twin",
+    "tests/models/test_clarinet_parity.py": "own twin",
     "tests/models/test_clarinet.py": "a public code's parameter count",
 }
 SMOKE = {"teacher": "", "flows": 2, "layers": 2, "width": 8, "gate": 8, "skip": 8,

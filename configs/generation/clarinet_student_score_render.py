@@ -25,7 +25,7 @@ from zoo.signal import mel
 from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 221_584}}
-AGREES = {"tests/models/test_clarinet_parity.py": "PyTorch twin"}
+AGREES = {"tests/models/test_clarinet_parity.py": "own twin"}
 SMOKE = {"teacher": "", "size": "tiny", "flows": 2, "layers": 2, "width": 8, "gate": 8, "skip": 8,
          "teacher_layers": 4, "teacher_width": 8, "teacher_skip": 8, "bins": 8, "samples": 1200,
          "batch": 2, "steps": 2}  # fmt: skip

@@ -32,7 +32,7 @@ ROWS = {
     },
     "public": {"arguments": {"floor": -9.0}, "parameters": 5_199_010},
 }
-AGREES = {"tests/models/test_wavenet_parity.py": "a public module, PyTorch twin"}
+AGREES = {"tests/models/test_wavenet_parity.py": "a public module, own twin"}
 SMOKE = {"layers": 4, "width": 8, "gate": 8, "skip": 8, "samples": 2400, "batch": 2, "steps": 2}
 
 

@@ -23,7 +23,7 @@ from zoo.signal import mel
 from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 297_138}}
-AGREES = {"tests/models/test_wavenet_parity.py": "a public module, PyTorch twin"}
+AGREES = {"tests/models/test_wavenet_parity.py": "a public module, own twin"}
 SMOKE = {"size": "tiny", "layers": 4, "width": 8, "gate": 8, "skip": 8, "bins": 8,
          "samples": 1200, "batch": 2, "steps": 2}  # fmt: skip
 

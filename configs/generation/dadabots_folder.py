@@ -28,7 +28,7 @@ from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
 from zoo.training.optimizers import adam
 
 ROWS = {"default": {"parameters": 64_360_960}}
-AGREES = {"tests/models/test_samplernn.py": "PyTorch twin"}
+AGREES = {"tests/models/test_samplernn.py": "own twin"}
 SMOKE = {"width": 8, "layers": 2, "embedding": 4, "samples": 64, "batch": 2, "steps": 2}
 
 CLIP = 256_000  # 8 s

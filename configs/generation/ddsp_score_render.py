@@ -20,7 +20,7 @@ from zoo.pretrained.pitch_tracker import PitchTracker
 from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 1_090_366}}
-AGREES = {"tests/models/test_ddsp.py": "PyTorch twin"}
+AGREES = {"tests/models/test_ddsp.py": "own twin"}
 SMOKE = {"size": "tiny", "gru": 8, "harmonics": 8, "samples": 4096, "batch": 2, "steps": 2}
 
 

@@ -41,7 +41,7 @@ ROWS = {
 }
 AGREES = {
     "tests/pretrained/test_ddsp_decoders.py": "published weights",
-    "tests/models/test_ddsp.py": "PyTorch twin",
+    "tests/models/test_ddsp.py": "own twin",
 }
 SMOKE = {"width": 8, "layers": 1, "gru": 8, "harmonics": 8, "reverb": 100, "samples": 4096,
          "batch": 2, "steps": 2}  # fmt: skip

@@ -45,7 +45,7 @@ ROWS = {
 }
 AGREES = {
     "tests/pretrained/test_vocoder_weights.py": "published weights",
-    "tests/models/test_hifigan.py": "the authors' module, PyTorch twin",
+    "tests/models/test_hifigan.py": "the authors' module, own twin",
 }
 SMOKE = {"width": 32, "kernels": (3,), "periods": (2,), "scales": 1,
          "narrower": 64, "samples": 2048, "batch": 2, "steps": 2}  # fmt: skip

@@ -32,7 +32,7 @@ ROWS = {
         "source": "table 1 (reported, unchecked)",
     },
 }
-AGREES = {"tests/models/test_hifigan.py": "the authors' module, PyTorch twin"}
+AGREES = {"tests/models/test_hifigan.py": "the authors' module, own twin"}
 SMOKE = {"width": 32, "periods": (2,), "scales": 1,
          "narrower": 64, "samples": 2048, "batch": 2, "steps": 2}  # fmt: skip
 

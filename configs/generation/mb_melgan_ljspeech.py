@@ -34,7 +34,7 @@ ROWS = {
 }
 AGREES = {
     "tests/pretrained/test_mb_melgan_weights.py": "published weights",
-    "tests/models/test_melgan.py": "PyTorch twin",
+    "tests/models/test_melgan.py": "own twin",
 }
 SMOKE = {"width": 16, "dilations": (1,), "scales": 1, "discriminator_width": 4, "most": 16,
          "samples": 2048, "batch": 2, "begin": 1, "steps": 2}  # fmt: skip

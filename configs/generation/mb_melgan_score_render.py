@@ -21,7 +21,7 @@ from zoo.signal import mel
 
 ROWS = {"default": {"parameters": 592_658}}
 AGREES = {
-    "tests/models/test_melgan.py": "PyTorch twin",
+    "tests/models/test_melgan.py": "own twin",
     "tests/pretrained/test_mb_melgan_weights.py": "published weights",
 }
 SMOKE = {"size": "tiny", "width": 16, "dilations": (1,), "scales": 1, "discriminator_width": 4,

@@ -35,7 +35,7 @@ ROWS = {
 }
 AGREES = {
     "tests/pretrained/test_vocoder_weights.py": "published weights",
-    "tests/models/test_melgan.py": "PyTorch twin",
+    "tests/models/test_melgan.py": "own twin",
 }
 SMOKE = {"width": 32, "dilations": (1,), "scales": 1, "discriminator_width": 4, "most": 16,
          "samples": 4096, "batch": 2, "steps": 2}  # fmt: skip

@@ -47,7 +47,7 @@ ROWS = {
         "protocol": "their code of this row is not public, nor its width",
     },
 }
-AGREES = {"tests/models/test_polyphonic.py": "PyTorch twin, parameter count"}
+AGREES = {"tests/models/test_polyphonic.py": "own twin, parameter count"}
 SMOKE = {"batch": 2, "steps": 2}
 LENGTHS = (192, 256, 320, 512, 1024, 1793)  # steps to which pieces are filled up
 EPOCH = 694  # pieces

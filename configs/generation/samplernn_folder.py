@@ -51,7 +51,7 @@ ROWS = {
     },
 }
 AGREES = {
-    "tests/models/test_samplernn.py": "PyTorch twin, a public code's parameter count",
+    "tests/models/test_samplernn.py": "own twin, a public code's parameter count",
     "tests/models/test_samplernn_released.py": "its code's parameter count",
 }
 SMOKE = {"width": 8, "layers": 1, "embedding": 4, "samples": 64, "batch": 2, "steps": 2}

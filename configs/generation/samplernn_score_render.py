@@ -20,7 +20,7 @@ from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
 from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 1_724_160}}
-AGREES = {"tests/models/test_samplernn.py": "PyTorch twin"}
+AGREES = {"tests/models/test_samplernn.py": "own twin"}
 SMOKE = {"size": "tiny", "width": 8, "embedding": 4, "samples": 64, "batch": 2, "steps": 2}
 
 FRAMES = {2: (16,), 3: (2, 8)}

@@ -29,7 +29,7 @@ ROWS = {
         "source": "table 1, SpecGAN on SC09 (reported, unchecked)",
     },
 }
-AGREES = {"tests/models/test_specgan.py": "PyTorch twin"}
+AGREES = {"tests/models/test_specgan.py": "own twin"}
 SMOKE = {"dim": 2, "bins": 32, "batch": 2, "steps": 2}
 
 

@@ -16,7 +16,7 @@ from zoo.objectives.spectrogram_gan import SpectrogramGAN
 from zoo.training.optimizers import adam
 
 ROWS = {"default": {"parameters": 753_666}}
-AGREES = {"tests/models/test_specgan.py": "PyTorch twin"}
+AGREES = {"tests/models/test_specgan.py": "own twin"}
 SMOKE = {"size": "tiny", "dim": 2, "bins": 64, "batch": 2, "steps": 2}
 
 

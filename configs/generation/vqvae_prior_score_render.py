@@ -19,7 +19,7 @@ from zoo.objectives.code_prior import CodePrior
 from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 583_616}}
-AGREES = {"tests/models/test_wavenet_parity.py": "a public module, PyTorch twin"}
+AGREES = {"tests/models/test_wavenet_parity.py": "a public module, own twin"}
 SMOKE = {"size": "tiny", "autoencoder": "", "layers": 4, "stacks": 2, "width": 8, "skip": 8,
          "encoder": 8, "code_width": 8, "codes": 16, "prior_layers": 4, "prior_width": 8,
          "samples": 2048, "batch": 2, "steps": 2}  # fmt: skip

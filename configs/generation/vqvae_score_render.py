@@ -22,7 +22,7 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 324_736}}
 AGREES = {
-    "tests/models/test_vqvae_parity.py": "PyTorch twin",
+    "tests/models/test_vqvae_parity.py": "own twin",
     "tests/layers/test_quantizer.py": "a public quantiser's module",
 }
 SMOKE = {"size": "tiny", "layers": 4, "stacks": 2, "width": 8, "skip": 8, "encoder": 8,

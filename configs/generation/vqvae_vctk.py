@@ -23,7 +23,7 @@ from zoo.training.optimizers import adam, halving
 
 ROWS = {"default": {"parameters": 46_734_592}}
 AGREES = {
-    "tests/models/test_vqvae_parity.py": "PyTorch twin",
+    "tests/models/test_vqvae_parity.py": "own twin",
     "tests/layers/test_quantizer.py": "a public quantiser's module",
 }
 SMOKE = {"layers": 4, "stacks": 2, "width": 8, "skip": 8, "encoder": 8, "code_width": 8,

@@ -34,7 +34,7 @@ ROWS = {
         "source": "table 1, WaveGAN with phase shuffle n=2 on SC09 (reported, unchecked)",
     },
 }
-AGREES = {"tests/models/test_wavegan_parity.py": "PyTorch twin"}
+AGREES = {"tests/models/test_wavegan_parity.py": "own twin"}
 SMOKE = {"samples": 1024, "dim": 2, "batch": 2, "steps": 2}
 
 

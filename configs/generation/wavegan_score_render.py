@@ -22,7 +22,7 @@ from zoo.objectives.adversarial import Wasserstein
 from zoo.training.optimizers import adam
 
 ROWS = {"default": {"parameters": 753_666}}
-AGREES = {"tests/models/test_wavegan_parity.py": "PyTorch twin"}
+AGREES = {"tests/models/test_wavegan_parity.py": "own twin"}
 SMOKE = {"size": "tiny", "dim": 2, "samples": 1024, "batch": 2, "steps": 2}
 
 

@@ -24,7 +24,7 @@ from zoo.signal import mel
 from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 4_300_316}}
-AGREES = {"tests/pretrained/test_waveglow_weights.py": "the authors' module, PyTorch twin"}
+AGREES = {"tests/pretrained/test_waveglow_weights.py": "the authors' module, own twin"}
 SMOKE = {"size": "tiny", "flows": 3, "early_every": 2, "layers": 2, "width": 8, "bins": 8,
          "samples": 1024, "batch": 2, "steps": 2}  # fmt: skip
 

@@ -20,7 +20,7 @@ from zoo.objectives.likelihood import Autoregressive
 from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 174_496}}
-AGREES = {"tests/models/test_wavenet_parity.py": "a public module, PyTorch twin"}
+AGREES = {"tests/models/test_wavenet_parity.py": "a public module, own twin"}
 SMOKE = {"size": "tiny", "layers": 4, "stacks": 2, "width": 8, "gate": 8, "skip": 8, "samples": 256,
          "batch": 2, "steps": 2}  # fmt: skip
 

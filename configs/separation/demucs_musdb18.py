@@ -60,7 +60,7 @@ ROWS = {
     },
 }
 AGREES = {
-    "tests/models/test_demucs_parity.py": "the authors' module, PyTorch twin",
+    "tests/models/test_demucs_parity.py": "the authors' module, own twin",
     "tests/models/test_demucs.py": "its code's parameter counts",
 }
 SMOKE = {"width": 4, "depth": 2, "samples": 40, "batch": 4, "steps": 2}

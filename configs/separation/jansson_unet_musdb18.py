@@ -46,7 +46,7 @@ ROWS = {
         "source": "U7 in table 2 of Stoller, Ewert and Dixon 2018: reported, unchecked",
     },
 }
-AGREES = {"tests/models/test_spectrogram_unet.py": "PyTorch twin"}
+AGREES = {"tests/models/test_spectrogram_unet.py": "own twin"}
 SMOKE = {"widths": (2, 3, 4), "frames": 16, "batch": 2, "steps": 2}
 
 RATE = 8192

@@ -22,7 +22,7 @@ from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam, freeze_parts
 
 ROWS = {"default": {"parameters": 19_647_498}}
-AGREES = {"tests/pretrained/test_spleeter_weights.py": "published weights, PyTorch twin"}
+AGREES = {"tests/pretrained/test_spleeter_weights.py": "published weights, own twin"}
 SMOKE = {"widths": (2, 3, 4), "frames": 16, "batch": 2, "steps": 2, "weights": ""}
 
 RATE = 44_100

@@ -36,7 +36,7 @@ ROWS = {
         ),
     },
 }
-AGREES = {"tests/pretrained/test_spleeter_weights.py": "published weights, PyTorch twin"}
+AGREES = {"tests/pretrained/test_spleeter_weights.py": "published weights, own twin"}
 SMOKE = {"widths": (2, 3, 4), "frames": 16, "batch": 2, "steps": 2}
 
 RATE = 44_100

@@ -18,7 +18,7 @@ from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 2_041_712}}
-AGREES = {"tests/pretrained/test_spleeter_weights.py": "published weights, PyTorch twin"}
+AGREES = {"tests/pretrained/test_spleeter_weights.py": "published weights, own twin"}
 SMOKE = {"size": "tiny", "widths": (2, 3, 4), "frames": 16, "batch": 2, "steps": 2}
 
 SOURCES = ("bass", "drums", "other", "vocals")

@@ -102,7 +102,7 @@ ROWS = {
         "source": "table 2 of the paper, pooled medians (reported, unchecked)",
     },
 }
-AGREES = {"tests/models/test_wave_unet_parity.py": "PyTorch twin"}
+AGREES = {"tests/models/test_wave_unet_parity.py": "own twin"}
 SMOKE = {"variant": "m4", "levels": 3, "width": 2, "samples": 16, "batch": 2, "steps": 2}
 
 # The last source is the mixture less the others.

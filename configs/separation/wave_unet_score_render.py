@@ -19,7 +19,7 @@ from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 1_073_896}}
-AGREES = {"tests/models/test_wave_unet_parity.py": "PyTorch twin"}
+AGREES = {"tests/models/test_wave_unet_parity.py": "own twin"}
 SMOKE = {"size": "tiny", "levels": 4, "width": 2, "samples": 1024, "batch": 2, "steps": 2}
 
 SOURCES = ("bass", "drums", "other", "vocals")

@@ -32,7 +32,7 @@ ROWS = {
     "three": {"parameters": 3_277_763},
     "voice": {"arguments": {"targets": "voice"}, "parameters": 3_277_249},
 }
-AGREES = {"tests/models/test_wavenet_regression.py": "its code's parameter counts, PyTorch twin"}
+AGREES = {"tests/models/test_wavenet_regression.py": "its code's parameter counts, own twin"}
 SMOKE = {
     "width": 4,
     "skip": 4,

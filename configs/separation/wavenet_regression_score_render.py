@@ -26,7 +26,7 @@ ROWS = {
     "three": {"parameters": 83_187},
     "voice": {"arguments": {"targets": "voice"}, "parameters": 83_057},
 }
-AGREES = {"tests/models/test_wavenet_regression.py": "its code's parameter counts, PyTorch twin"}
+AGREES = {"tests/models/test_wavenet_regression.py": "its code's parameter counts, own twin"}
 SMOKE = {
     "size": "tiny",
     "width": 4,

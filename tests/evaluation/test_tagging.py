@@ -85,6 +85,24 @@ def test_clip_score_is_the_mean_of_consecutive_segments_and_metrics_are_scikit_l
     assert "consecutive segments of 10 samples" in report.protocol
 
 
+def test_a_long_clip_is_no_louder_than_a_short_one():
+    """The mean of a clip's segments, however many there are: a sum would rank by length."""
+    records = clips(6, 10)
+    for n, record in enumerate(records):
+        record["tags"] = np.array([n < 3, n % 2, 1, 1], np.uint8)
+        record["audio"] = np.full((10 if n < 3 else 50, 1), 3000 if n < 3 else 2000, np.int16)
+
+    def level(batch):
+        return {"prediction": np.repeat(batch["audio"].mean((1, 2))[:, None], 4, 1)}
+
+    evaluation = Tagging(10, batch=4)
+    scores = [c.total[0] / c.segments for c in evaluation.clip_scores(level, records)]
+    np.testing.assert_allclose(scores, [3000 / 32768] * 3 + [2000 / 32768] * 3, rtol=1e-5)
+    report = evaluation.run(level, records, INFO)
+    rock = {row["tag"]: row for row in report.tables["per_tag"]}["rock"]
+    assert rock["roc_auc"] == 1 and report.counts["segments"] == 3 + 15
+
+
 def test_ways_to_cut():
     ramp = np.arange(95, dtype=np.float32)[:, None]
     starts = lambda how: [float(segment[0, 0]) for segment in how.cut(ramp)]  # noqa: E731

@@ -124,6 +124,20 @@ def test_plays_what_the_controls_say():
     np.testing.assert_allclose(echo[1:200], variables["params"]["response"][1:], atol=1e-8)
 
 
+def test_controls_are_magenta_s_scale_and_the_noise_starts_soft():
+    """2 sigmoid(x)^ln 10 + 1e-7 of all; of the noise's raw magnitudes, x less 5."""
+    raw = np.random.default_rng(0).normal(size=(1, 2, 1 + 6 + 65)).astype(np.float32)
+    controls = SMALL.controls(jnp.asarray(raw))
+    found = [np.asarray(x) for x in (controls.amplitude, controls.share, controls.noise)]
+
+    def scale(x):
+        return 2 / (1 + np.exp(-np.float64(x))) ** np.log(10) + 1e-7
+
+    wanted = (raw[..., :1], raw[..., 1:7], raw[..., 7:] - 5)
+    for ours, x in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(ours, scale(x), rtol=1e-4)
+
+
 def drawn(init, *inputs, **options):
     """Random variables without compiling an `init`."""
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Wavenet for source separation: the authors' counts and lengths, and a PyTorch twin of their net.
+"""Wavenet for source separation: the authors' counts and lengths, and a own twin of their net.
 
 The twin computes every position of every layer, as the authors' code does; ours must agree with it.
 """

@@ -48,7 +48,9 @@ def places():
 
 
 def test_published_decoders_give_the_published_output(tmp_path, monkeypatch):
-    found = dict(places())  # without them test_fabricated_decoder_is_torch_s stands for this
+    found = dict(places())
+    if not found:
+        pytest.skip("no files of the published decoders here: set ZOO_WEIGHTS_DIR to their folder")
     monkeypatch.setenv("ZOO_WEIGHTS_DIR", str(tmp_path))  # so that nothing is kept elsewhere
     for name, place in found.items():
         raw = decoded(f"ddsp_{name}", place)

@@ -1,7 +1,7 @@
 """A whole recipe in a run: a pass before step 0, stages, selection by loss, a test protocol."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import flax.linen as nn
 import jax
@@ -11,6 +11,8 @@ import optax
 import pytest
 
 from zoo import catalog
+from zoo import mesh as meshes
+from zoo.checkpoints.store import Checkpoints
 from zoo.data.pipeline import Data
 from zoo.data.source import Info
 from zoo.errors import BadInput
@@ -156,6 +158,34 @@ def test_a_recipe_of_all_parts(run, config):
 
     assert results.evaluate(best, "test").protocol == "the paper's"
     assert results.evaluate(best, "validation").protocol == "cheap"
+
+
+def test_what_is_loaded_is_what_was_averaged(run, config):
+    made = experiment()
+    mesh = meshes.make(1)
+    with Checkpoints(run / "checkpoints", read_only=True) as checkpoints:
+        _, kept, _ = checkpoints.restore(trained.target(made, mesh), 12)
+    found = trained.load(run, config=str(config.path), step=12).variables
+    for ours, averaged, raw in zip(
+        *(jax.tree.leaves(p) for p in (found.params, kept.ema, kept.variables.params)), strict=True
+    ):
+        np.testing.assert_array_equal(ours, averaged)
+        assert np.abs(np.asarray(ours) - raw).max() > 1e-5
+    statistics = found.collections["model"]["batch_stats"]
+    jax.tree.map(
+        np.testing.assert_array_equal, statistics, kept.ema_collections["model"]["batch_stats"]
+    )
+
+
+def test_what_an_experiment_says_of_its_training_reaches_the_loop():
+    """Every field of the loop's schedule, none at its default."""
+    told = dict(
+        steps=7, seed=3, ema_decay=0.5, accumulate=2, log_every=4, evaluate_every=5,
+        stages=by_steps((2, Stage())), early_stopping=6, standing_batches=8, remat=True,
+    )  # fmt: skip
+    schedule = training_runs.schedule(replace(experiment(), **told))
+    assert {f.name: getattr(schedule, f.name) for f in fields(schedule)} == told
+    assert all(f.default != told[f.name] for f in fields(schedule))
 
 
 def test_it_resumes_across_the_border_of_stages(config, tmp_path, run):

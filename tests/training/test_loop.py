@@ -51,6 +51,7 @@ KNOWN = (
     "monitor",
     "best",
     "recalibrate",
+    "evaluated",
 )  # options that are the hooks'
 
 
@@ -151,6 +152,16 @@ def test_ema_follows_the_weights(tmp_path):
         expected = decay * expected + (1 - decay) * weights
     np.testing.assert_allclose(final.ema["student"]["w"], expected, rtol=1e-6)
     assert same(final.ema_variables().params, final.ema)
+
+
+def test_validation_is_of_the_averaged_weights(tmp_path):
+    saved, evaluated = {}, {}
+    train(tmp_path, TOYS["student"], 6, saved=saved, evaluated=evaluated, evaluate_every=3)
+    assert list(evaluated) == [3, 6]
+    for done, variables in evaluated.items():
+        now = saved[done][0]
+        assert same(variables.params, now.ema) and not same(variables.params, now.variables.params)
+        assert same(variables.frozen, now.variables.frozen)
 
 
 def test_ema_forgets_the_first_weights_of_a_short_run():
@@ -395,6 +406,20 @@ def test_remat_changes_no_gradient(tmp_path):
     again, _ = train(tmp_path, TOYS["codebook"], 3, remat=True)
     for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(again)):
         np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_accumulated_gradients_are_averaged(tmp_path, monkeypatch):
+    """By SGD, which a sum would move four times as far; Adam would not tell."""
+    sgd = lambda objective: {turn.player: optax.sgd(0.05) for turn in objective.turns}  # noqa: E731
+    monkeypatch.setattr(sys.modules[__name__], "optimizers", sgd)
+    whole, _ = train(tmp_path, TOYS["student"], 3)
+    pieces, _ = train(tmp_path, TOYS["student"], 3, accumulate=4)
+    _, begun, _ = begin(TOYS["student"])
+    for first, a, b in zip(*(jax.tree.leaves(x.variables.params) for x in (begun, whole, pieces))):
+        assert np.abs(np.asarray(a) - first).max() > 1e-3
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    lines = [line for line in read(tmp_path / "metrics.jsonl") if "loss" in line]
+    np.testing.assert_allclose(lines[0]["loss"], lines[-3]["loss"], rtol=1e-5)
 
 
 def test_accumulated_pieces_equal_the_whole_batch(tmp_path):

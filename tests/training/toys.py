@@ -114,13 +114,20 @@ def hooks(
     monitor="score",
     best=lambda: None,
     recalibrate=lambda state, step: state,
+    evaluated=None,
 ):
     saved = {} if saved is None else saved
     scores = iter(scores or ())
+
+    def evaluate(variables, step):
+        if evaluated is not None:
+            evaluated[step] = jax.device_get(variables)
+        return {"score": next(scores, 0.0)}
+
     return Hooks(
         batches=lambda first: draws(first, poison=poison),
         names=lambda draw: [f"track{draw}"],
-        evaluate=lambda variables, step: {"score": next(scores, 0.0)},
+        evaluate=evaluate,
         save=lambda step, state, standing, scores, force: saved.update(
             {step: (jax.device_get(state), standing, scores, force)}
         ),

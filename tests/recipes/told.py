@@ -1,0 +1,144 @@
+"""What a config makes, as plain values that a table can state: `told(experiment)`."""
+
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zoo.experiment import Experiment
+from zoo.training.stages import Stage
+
+PLAIN = ("steps", "batch", "ema_decay", "accumulate", "fsdp", "early_stopping", "monitor",
+         "standing_batches", "remat", "evaluate_every", "evaluate_limit")  # fmt: skip
+USUAL = {f.name: f.default for f in dataclasses.fields(Experiment)}
+
+
+def told(experiment: Experiment) -> dict[str, Any]:
+    """Everything of an experiment that is a number or a name, but what is at its default."""
+    found = {name: getattr(experiment, name) for name in PLAIN}
+    found = {name: value for name, value in found.items() if value != USUAL[name]}
+    found["objective"] = objective(experiment.objective)
+    found["data"] = short(experiment.data)
+    found["evaluation"] = short(experiment.evaluation)
+    if experiment.test is not None:
+        found["test"] = short(experiment.test)
+    if experiment.stages:
+        found["stages"] = tuple(stage(one) for one in experiment.stages)
+    if experiment.initial:
+        found["initial"] = dict(experiment.initial)
+    return found
+
+
+def stage(one: Stage) -> str:
+    """Its fields that are not at their default, as 'patience=3 start=best'."""
+    changed = [f for f in dataclasses.fields(one) if getattr(one, f.name) != usual(f)]
+    named = (f"{f.name}={short(getattr(one, f.name))}" for f in changed if f.name != "optimizers")
+    return " ".join([*named, *("optimizers" for f in changed if f.name == "optimizers")])
+
+
+def usual(f: dataclasses.Field) -> Any:
+    made = f.default_factory is not dataclasses.MISSING
+    return f.default_factory() if made else f.default
+
+
+def objective(it: Any) -> str:
+    """Name and settings, without the modules: 'Vocoder(feature_matching=2.0, ...)'."""
+    parts = []
+    for f in dataclasses.fields(it):
+        value = getattr(it, f.name)
+        if isinstance(value, nn.Module) or (value == usual(f) and not number(value)):
+            continue
+        if f.name == "objective":
+            parts.append(objective(value))
+        elif f.name == "loss":
+            parts.append(f"loss={loss(value)}")
+        else:
+            parts.append(f"{f.name}={short(value)}")
+    return f"{type(it).__name__}({', '.join(parts)})"
+
+
+def number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def short(value: Any) -> str:
+    """repr of records without names and places that say nothing."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [
+            f for f in dataclasses.fields(value) if f.name not in ("source", "name", "parent")
+        ]
+        shown = (f for f in fields if getattr(value, f.name) != usual(f))
+        inner = ", ".join(f"{f.name}={short(getattr(value, f.name))}" for f in shown)
+        return f"{type(value).__name__}({inner})"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(short, value))})"
+    if callable(value) and hasattr(value, "func"):  # partial
+        how = "".join(f", {k}={short(v)}" for k, v in value.keywords.items())
+        return f"{short(value.func)}{how}"
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__)
+    return re.sub(r" at 0x[0-9a-f]+", "", f"{value:.6g}" if number(value) else repr(value))
+
+
+RNG = np.random.default_rng(0)
+OURS, THEIRS = RNG.normal(size=(2, 2, 6, 3, 2)).astype(np.float32)
+LOGITS, LABELS = OURS[:, 0, :, 0], (THEIRS[:, 0, :, 0] > 0).astype(np.float32)
+APART = np.abs(OURS[:, :, :1] - THEIRS).mean((0, 1, 3))
+BCE = np.mean(np.logaddexp(0, LOGITS) - LOGITS * LABELS)
+SHARES = LOGITS - np.log(np.exp(LOGITS).sum(-1, keepdims=True))
+LOSSES: dict[str, tuple[tuple[Any, Any], float]] = {
+    "L1": ((OURS, THEIRS), np.abs(OURS - THEIRS).mean()),
+    "L2": ((OURS, THEIRS), np.square(OURS - THEIRS).mean()),
+    "3 sources x L1": ((OURS, THEIRS), 3 * np.abs(OURS - THEIRS).mean()),
+    "3 sources x L2": ((OURS, THEIRS), 3 * np.square(OURS - THEIRS).mean()),
+    "L1 - 0.05 L1 of others": ((OURS, THEIRS), APART[0] - 0.05 * APART[1:].sum()),
+    "binary cross-entropy": ((LOGITS, LABELS), BCE),
+    "cross-entropy of the class": ((LOGITS, LABELS), -(SHARES * LABELS).sum(-1).mean()),
+    "cross-entropy of the largest": (
+        (LOGITS, LABELS), -SHARES[np.arange(2), LABELS.argmax(-1)].mean()
+    ),
+}  # fmt: skip
+
+
+def loss(function: Callable) -> str:
+    """The name of the loss that this function computes, by computing it."""
+    for name, (given, wanted) in LOSSES.items():
+        try:
+            found = np.mean(np.asarray(function(*given)))
+        except (TypeError, ValueError, IndexError):
+            continue
+        if np.isclose(found, wanted, rtol=1e-4):
+            return name
+    return f"unknown: {short(function)}"
+
+
+def drops(experiment: Experiment) -> bool:
+    """Whether a module of the objective has a field with 'drop' in its name, or one within it."""
+    return "drop" in repr(experiment.objective) or "Vgg" in repr(experiment.objective)
+
+
+def rates_of(experiment: Experiment) -> str:
+    """The rates of all dropouts of a round of turns, in the order in which they are taken.
+
+    By shapes alone: what Flax asks `jax.random.bernoulli` to keep is written down.
+    """
+    rates, real = [], jax.random.bernoulli
+
+    def noted(key: jax.Array, p: Any = 0.5, shape: Any = None, **how: Any) -> jax.Array:
+        rates.append(round(1 - float(p), 6))
+        return real(key, p, shape, **how)
+
+    objective, batch = experiment.objective, experiment.data.spec(experiment.batch)
+    variables = jax.eval_shape(objective.init, jax.random.key(0), batch)
+    jax.random.bernoulli = noted
+    try:
+        for turn in objective.turns:
+            jax.eval_shape(turn.loss, variables, batch, jax.random.key(0), jnp.zeros((), int))
+    finally:
+        jax.random.bernoulli = real
+    return " ".join(f"{rate:g}" for rate in rates)

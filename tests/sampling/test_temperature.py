@@ -1,0 +1,158 @@
+"""The temperature of a request reaches every sampler: at 0 all seeds sound alike."""
+
+import importlib
+import inspect
+import pkgutil
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import zoo.objectives
+from zoo.objectives.adversarial import Wasserstein
+from zoo.objectives.autoencoder import QuantisedAutoencoder
+from zoo.objectives.base import Request, Variables
+from zoo.objectives.code_prior import CodePrior
+from zoo.objectives.distillation import Distillation
+from zoo.objectives.flow import Flow
+from zoo.objectives.likelihood import Autoregressive
+from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
+from zoo.objectives.spectrogram_gan import SpectrogramGAN
+from zoo.sampling import autoregressive
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "objectives"))
+from test_steps_of_densities import SPEC, Coder, Leaky, Memory, Prior, Scale, Student
+from test_steps_of_gans import Maker, Scorer
+
+WITHOUT_CHANCE = {"Vocoder", "MultiBandVocoder", "PhaseRetrieval"}
+# Its noise is part of the timbre: no published system scales it.
+WITHOUT_TEMPERATURE = {"Resynthesis"}
+RNG = np.random.default_rng(0)
+SOURCE = RNG.uniform(-0.5, 0.5, (32, 1)).astype(np.float32)
+
+
+class Inverse(Scale):
+    """`Scale` with the way back: x = z exp(-s) - shift, of a fixed shift and s."""
+
+    frames_before: int = 1
+    frames_after: int = 1
+
+    def inverse(self, z, frames):
+        return (0.1 * z + 0.3).reshape(len(z), -1, 1)
+
+
+class Speaker(Memory):
+    """A decoder and its autoencoder's encoder in one."""
+
+    global_condition: int = 0
+    codes: int = 4
+    hop: int = 2
+    receptive_field: int = 2
+
+    @property
+    def decoder(self):
+        return self
+
+    def encode(self, audio):
+        return jnp.zeros((len(audio), audio.shape[1] // 2), jnp.int32)
+
+    def frames(self, codes):
+        return codes[..., None] * 1.0
+
+
+class Encoder(Coder):
+    @property
+    def decoder(self):
+        return Memory()
+
+
+AUTOREGRESSIVE = {
+    "Autoregressive": (lambda: Autoregressive(Memory()), {}, 1),
+    "RecurrentLikelihood": (lambda: RecurrentLikelihood(Leaky()), {}, 1),
+    "QuantisedAutoencoder": (lambda: QuantisedAutoencoder(Speaker()), {"source": SOURCE}, 1),
+    "CodePrior": (lambda: CodePrior(Prior(), Encoder()), {}, 2),  # of codes and of samples
+}
+
+
+@pytest.mark.parametrize("name", AUTOREGRESSIVE)
+def test_autoregressive_samplers_are_asked_for_it(name, monkeypatch):
+    make, how, calls = AUTOREGRESSIVE[name]
+    asked = []
+
+    def noted(model, variables, *, length, count=1, temperature=1.0, **_):
+        asked.append(temperature)
+        yield jnp.zeros((count, length, 1))
+
+    monkeypatch.setattr(autoregressive, "generate", noted)
+    own = {"model": {"decoder": {}}, "autoencoder": {"decoder": {}}}
+    request = Request(32, temperature=0.37, **how)
+    assert list(make().generate(Variables(own), request))
+    assert asked == [0.37] * calls
+
+
+def gan(cls, **how):
+    objective = cls(Maker((4, 4, 1)) if how else Maker(), Scorer(), **how)
+    moments = {"mean": jnp.full(5, -2.0), "std": jnp.ones(5)}
+    kernel = RNG.normal(size=(3, 16 if how else 5)).astype(np.float32)
+    return objective, Variables(
+        {"generator": {"out": {"kernel": kernel}}}, {}, {"moments": moments}
+    )
+
+
+def student():
+    objective = Distillation(Student(), Memory(), SPEC, transform=(8, 4, 8))
+    own = {"w": jnp.array([0.1, 0.05, 0.0, -2.0])}
+    return objective, Variables({"student": own}, {}, {"teacher": {"w": jnp.ones(4)}})
+
+
+def flow():
+    return Flow(Inverse(), SPEC, sigma=0.5), Variables({"model": {}})
+
+
+PARALLEL = {
+    "Flow": flow,
+    "Distillation": student,
+    "Wasserstein": lambda: gan(Wasserstein),
+    "SpectrogramGAN": lambda: gan(SpectrogramGAN, n_fft=8, hop=2, iterations=0),
+}
+
+
+def sounds(objective, variables, temperature, seed):
+    source = {"source": SOURCE} if getattr(objective, "needs_source", False) else {}
+    asked = Request(16, 2, seed, temperature, **source)
+    return np.concatenate(list(objective.generate(variables, asked)), 1)
+
+
+@pytest.mark.parametrize("name", PARALLEL)
+def test_parallel_samplers_are_quieted_by_it(name, monkeypatch):
+    """At 0 all seeds and voices are one sound; it grows with the temperature."""
+    monkeypatch.setattr(Student, "receptive_field", 2, raising=False)
+    objective, variables = PARALLEL[name]()
+    none, other = (sounds(objective, variables, 0.0, seed) for seed in (0, 1))
+    np.testing.assert_allclose(none, other, atol=1e-6)
+    np.testing.assert_allclose(none[0], none[1], atol=1e-6)
+    far = [np.abs(sounds(objective, variables, t, 0) - none).mean() for t in (0.01, 0.5, 1.0)]
+    assert 0 < far[0] < far[1] and far[0] < 0.2 * far[2]
+
+
+def test_a_flow_s_noise_is_as_wide_as_sigma_times_the_temperature():
+    objective, variables = flow()
+    make = jax.jit(
+        lambda t: objective._make(Request(0, 4, 0, t), variables, jnp.zeros((1, 500, 3)), 0)
+    )
+    z = (np.asarray(make(0.6)) - 0.3) / 0.1
+    assert z.std() == pytest.approx(0.5 * 0.6, rel=0.03)
+
+
+def test_every_generator_is_among_them():
+    found = set()
+    for module in pkgutil.iter_modules(zoo.objectives.__path__):
+        full = importlib.import_module(f"zoo.objectives.{module.name}")
+        for name, kind in inspect.getmembers(full, inspect.isclass):
+            own = kind.__module__ == full.__name__ and module.name != "base"
+            if own and hasattr(kind, "generate"):
+                found.add(name)
+    assert found == {*AUTOREGRESSIVE, *PARALLEL} | WITHOUT_CHANCE | WITHOUT_TEMPERATURE

@@ -1,0 +1,148 @@
+"""Over every separation config: stems keep their names, and segments are the whole song.
+
+Each stem of a record is a tone of its own, so that one can see which of them reached which place:
+from the source through the transforms into the loss, into the references of the evaluation, and
+into the files that a user gets.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from zoo import catalog
+from zoo import experiment as experiments
+from zoo.data.pipeline import apply
+from zoo.evaluation.separation import mixture, stem_getter
+from zoo.objectives.closed_form import ClosedForm
+from zoo.songs.segments import separate_blocks
+from zoo.songs.stem_files import separate_file
+
+NAMES = [entry.name for entry in catalog.entries() if entry.task == "separation"]
+BINS = 512
+
+
+def rows():
+    entries = [entry for entry in catalog.entries() if entry.task == "separation"]
+    return [row.id for entry in entries for row in entry.rows]
+
+
+def toned(info, blank) -> dict:
+    """A record whose stem i is a tone of bin 20 + 12 i, alike in all channels."""
+    stems = blank["stems"]
+    length = stems.shape[1]
+    tones = [
+        np.sin(2 * np.pi * (20 + 12 * i) * np.arange(length) / BINS) for i in range(len(stems))
+    ]
+    pcm = np.round(6000 * np.stack(tones))[:, :, None].astype(np.int16)
+    return {**blank, "stems": np.broadcast_to(pcm, stems.shape).copy(), "track": "tones"}
+
+
+def heard(audio: np.ndarray, labels: tuple[str, ...]) -> set[str]:
+    """The labels of whose stems the tones are in audio [T ...]."""
+    middle = len(audio) // 2 - BINS // 2
+    piece = np.asarray(audio, np.float64)[middle : middle + BINS].reshape(BINS, -1).mean(1)
+    spectrum = np.abs(np.fft.rfft(piece)) / BINS
+    return {name for i, name in enumerate(labels) if spectrum[20 + 12 * i] > 0.01}
+
+
+def wanted(source: str, sources: tuple[str, ...], labels: tuple[str, ...]) -> set[str]:
+    """What a source of that name is made of."""
+    if source == "accompaniment" and source not in labels:
+        return set(labels) - set(sources)
+    assert source in labels
+    return {source}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_stem_goes_where_its_name_says(name):
+    """The stems that the loss compares with outputs are those by which outputs are called."""
+    experiment = experiments.find(name).experiment()
+    info, how = experiment.data.source.info, experiment.evaluation.how
+    record = toned(info, experiment.data.source.blank())
+    expected = [wanted(source, how.sources, info.labels) for source in how.sources]
+    seen = set()
+    for seed in range(4):
+        batch = apply(experiment.data.transforms, dict(record), np.random.default_rng(seed))
+        found = [heard(batch["stems"][:, s], info.labels) for s in range(batch["stems"].shape[1])]
+        # A silent stem is one that a random gain or a crop took: none of these draws is.
+        assert found[: len(expected)] == expected, seed
+        seen |= heard(batch["mixture"], info.labels)
+    assert seen == set(info.labels)
+    references = stem_getter(how, info)(record)
+    assert [heard(one, info.labels) for one in references] == expected
+    assert heard(mixture(record), info.labels) == set(info.labels)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_are_named_for_the_outputs(name, tmp_path):
+    """Output s of the model is written to the file of the s-th source."""
+    how = experiments.find(name).experiment().evaluation.how
+    levels = 0.1 * (1 + np.arange(len(how.sources)))
+
+    def model(batch):
+        audio = batch[how.segments.key]
+        shape = (len(audio), audio.shape[1], len(levels), audio.shape[2])
+        return {"prediction": np.broadcast_to(levels[:, None], shape).astype(np.float32)}
+
+    from dataclasses import replace
+
+    plain = replace(how, normalise=False, shifts=0)
+    soundfile.write(tmp_path / "song.wav", np.full((4096, how.channels), 0.5), how.rate)
+    separate_file(model, tmp_path / "song.wav", tmp_path / "stems", plain)
+    for level, source in zip(levels, how.sources, strict=True):
+        (file,) = Path(tmp_path / "stems").glob(f"{source}.wav")
+        np.testing.assert_allclose(soundfile.read(file)[0], level, atol=1e-4)
+
+
+def segmenters():
+    """Every way to cut that a row has, by what it is."""
+    found = {row: experiments.find(row).experiment().evaluation.how.segments for row in rows()}
+    return {str(s): s for s in found.values()}.values()
+
+
+def centred(segments):
+    """Models that hand their input back: whole, or as unpadded convolutions leave it.
+
+    Of an odd rest, the odd sample is behind: PyTorch's and the papers' crops begin at rest // 2.
+    """
+
+    def whole(batch):
+        return {"prediction": batch[segments.key][:, :, None]}
+
+    def cropped(batch):
+        first = (segments.input - segments.kept) // 2
+        return {"prediction": batch[segments.key][:, first : first + segments.kept, None]}
+
+    return whole, cropped
+
+
+@pytest.mark.parametrize("segments", segmenters(), ids=lambda s: f"{s.input}-{s.kept}-{s.step}")
+def test_segments_of_an_identity_are_the_song(segments):
+    """At odd lengths: shorter than a segment, about one, and several with a rest."""
+    rng = np.random.default_rng(0)
+    for length in (1, segments.kept - 1, segments.input + 1, 2 * segments.step + segments.kept + 7):
+        song = rng.uniform(-1, 1, (length, 1)).astype(np.float32)
+        for model in centred(segments):
+            found = np.concatenate(list(separate_blocks(model, [song], segments, 1)), 1)[0]
+            np.testing.assert_allclose(found, song, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_model_s_centre_is_the_segments_centre(name):
+    """What the model puts out is as long as what is kept of it, or is cropped around its middle."""
+    import jax
+
+    config = experiments.find(name)
+    experiment = config.experiment(**config.entry.smoke)
+    objective, segments = experiment.objective, experiment.evaluation.how.segments
+    if isinstance(getattr(objective, "objective", objective), ClosedForm):
+        return
+    batch = experiment.data.spec(experiment.batch)
+    variables = jax.eval_shape(objective.init, jax.random.key(0), batch)
+    channels = experiment.evaluation.how.channels
+    given = {segments.key: np.zeros((1, segments.input, channels), np.float32)}
+    output = jax.eval_shape(objective.predict, variables, given, jax.random.key(0))["prediction"]
+    count = len(experiment.evaluation.how.sources)
+    assert output.shape[2:] == (count, channels) and output.shape[1] >= segments.kept
