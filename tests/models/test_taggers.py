@@ -1,5 +1,6 @@
 """The taggers of 2016 to 2020: sizes of the public codes, front ends, starts, what they refuse."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import librosa
@@ -225,7 +226,7 @@ def test_scales_have_one_frame_rate_for_any_length():
         (crnn.CRNN(recurrent="rnn"), 464_000, 1, "gru or lstm"),
         (fcn.FCN(input_norm="bin"), 464_000, 1, "input_norm=bin"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else str(value),
 )
 def test_what_cannot_be_read_is_refused(model, samples, channels, words):
     x = jax.ShapeDtypeStruct((1, samples, channels), jnp.float32)

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.layers.conv import Conv
-from zoo.layers.torch_init import fan_uniform
+from zoo.layers.initializers import fan_uniform
 
 
 class TCN(nn.Module):

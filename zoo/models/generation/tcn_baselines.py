@@ -14,8 +14,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from zoo.layers.initializers import fan_uniform
 from zoo.layers.recurrent import GRU, LSTM
-from zoo.layers.torch_init import fan_uniform
 
 
 class RollRNN(nn.Module):
