@@ -24,6 +24,9 @@ class Start:
         return self.deviation(shape) if callable(self.deviation) else self.deviation
 
 
+BAI = "locuslab/TCN"
+
+
 def fan_in(shape):
     return math.prod(shape[:-1])
 
@@ -174,12 +177,19 @@ TABLE = {
         ".*": torch(KSW),
     },
     "samplernn_*|dadabots_*": {
-        ".*/start|.*upsample_bias": exactly("zero", 0.0, MEHRI),
+        ".*start|.*upsample_bias": exactly("zero", 0.0, MEHRI),
         "embed": exactly("normal", 1.0, MEHRI),
         ".*upsample": exactly("uniform", lambda s: (2 / s[1]) ** 0.5, MEHRI + ": He, of the width"),
         ".*expand|enter|hidden": he(MEHRI),
         ".*recurrent_kernel": exactly("mixed", lambda s: s[0] ** -0.5, MEHRI),
+        ".*candidate": exactly("orthogonal", lambda s: s[0] ** -0.5, MEHRI),
         ".*rnn|output": exactly("uniform", lambda s: fan_in(s) ** -0.5, MEHRI + ": LeCun"),
+    },
+    "polyphonic_*.lstm": {".*layer[0-9]/": torch_rnn(BAI, 4), ".*": torch(BAI)},
+    "polyphonic_*.gru": {".*layer[0-9]/": torch_rnn(BAI, 3), ".*": torch(BAI)},
+    "polyphonic_*": {
+        ".*skip": exactly("normal", 0.01, BAI + ": the only ones that keep it"),
+        ".*": torch(BAI),
     },
     "ddsp_*": {
         ".*recurrent_kernel": exactly("orthogonal", lambda s: max(s) ** -0.5, "Keras' GRU"),
