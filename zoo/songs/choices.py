@@ -11,7 +11,8 @@ class Choices:
     """Where files go, what to make them of, and how.
 
     input, stems, residual, keep_sum, shifts, form: of a user's own songs. seconds, num,
-    temperature, top_k, top_p, seed, prompt, prompt_seconds, keep: of new audio. The rest: of streams without end.
+    temperature, top_k, top_p, seed, prompt, prompt_seconds, keep: of new audio. The rest: of
+    streams without end.
     """
 
     out: Path

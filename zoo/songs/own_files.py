@@ -28,8 +28,8 @@ from zoo.evaluation.capabilities import WritesFiles, separates
 from zoo.objectives.base import Generative, Request, follows_source
 from zoo.runs import inference
 from zoo.runs.trained import Trained
-from zoo.songs.choices import Choices
 from zoo.sampling.rule import SamplerRule
+from zoo.songs.choices import Choices
 from zoo.songs.likeliest import Clips
 from zoo.songs.output_names import named
 from zoo.songs.stem_files import refuse_overwrite, separate_file
