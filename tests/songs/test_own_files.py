@@ -90,7 +90,7 @@ ASKED = {"num": 1, "seed": 0, "temperature": 1, "top_k": 0, "top_p": 1.0, "keep"
 def generator(options, path=None):
     info = SimpleNamespace(sample_rate=16_000, channels=1)
     data = SimpleNamespace(source=SimpleNamespace(info=info))
-    trained = SimpleNamespace(experiment=SimpleNamespace(data=data))
+    trained = SimpleNamespace(experiment=SimpleNamespace(data=data, objective=None))
     return own_files.generate(trained, SimpleNamespace(**options), path, "song")
 
 
