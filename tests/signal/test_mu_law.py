@@ -18,16 +18,16 @@ def test_curve_is_librosas(mu):
     np.testing.assert_allclose(mu_law.expand(jnp.asarray(theirs), mu), back, atol=2e-6)
 
 
-@pytest.mark.parametrize("count", [256, 65_536, 301])
-def test_codes_survive_decoding(count):
-    codes = np.arange(count)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_codes_survive_decoding(bits):
+    codes = np.arange(2**bits)
     for encode, decode in (
         (mu_law.encode, mu_law.decode),
         (mu_law.encode_linear, mu_law.decode_linear),
     ):
-        samples = decode(jnp.asarray(codes), count)
+        samples = decode(jnp.asarray(codes), bits)
         assert samples.dtype == jnp.float32 and np.all(np.diff(samples) > 0)
-        np.testing.assert_array_equal(encode(samples, count), codes)
+        np.testing.assert_array_equal(encode(samples, bits), codes)
 
 
 def test_mu_law_codes_of_known_samples():
