@@ -11,6 +11,7 @@ import scipy.special
 from zoo.distributions import Categorical, Gaussian, MixtureOfLogistics, Tokens
 from zoo.errors import BadInput
 from zoo.models.generation.samplernn import SampleRNN
+from zoo.models.generation.samplernn_released import ReleasedSampleRNN
 from zoo.models.generation.wavenet import WaveNet
 from zoo.sampling import autoregressive
 from zoo.sampling.rule import AS_LEARNT, SamplerRule
@@ -23,6 +24,7 @@ MODELS = {
     "frames": WaveNet(6, 2, 64, 64, 8, head=8, distribution=Tokens(310)),
     "density": WaveNet(**NET, distribution=Gaussian(), input="scalar"),
     "tiers": SampleRNN((2, 4), 1, 6, 3, distribution=Tokens(11)),
+    "released": ReleasedSampleRNN(4, 2, 10, 5, Categorical(16, "equal")),
 }
 
 
