@@ -41,6 +41,11 @@ def main(words: list[str] | None = None) -> int:
     new.add_argument(
         "--temperature", type=not_below_zero, default=1.0, help="1: as learnt; less: safer"
     )
+    new.add_argument("--top_k", type=whole, default=0, help="of so many likeliest; 0: of all")
+    new.add_argument(
+        "--top_p", type=above_zero, default=1.0, help="of the likeliest that together reach this"
+    )
+    new.add_argument("--keep", type=count, help="of --num, these that the model holds likeliest")
     new.add_argument("--seed", type=whole, default=0, help="another seed, other audio")
     new.add_argument("--prompt", type=given, help="an audio file that the output continues")
     new.add_argument("--prompt_seconds", type=above_zero, default=2.0, help="of its end")

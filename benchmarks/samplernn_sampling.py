@@ -26,6 +26,7 @@ from in_turns import parsed  # noqa: E402
 
 from zoo.models.generation.samplernn import SampleRNN  # noqa: E402
 from zoo.sampling import autoregressive  # noqa: E402
+from zoo.sampling.rule import AS_LEARNT  # noqa: E402
 
 RATE = 16_000
 PAPER = {2: dict(frames=(16,), layers=3), 3: dict(frames=(2, 8), layers=1)}
@@ -117,7 +118,9 @@ def measure(model: SampleRNN, variables: dict, batch: int, samples: int) -> dict
     def ours() -> None:
         nonlocal state
         frames = samples // model.hop
-        audio, state = autoregressive._draw_block(model, folded, state, None, frames, 1.0, False)
+        audio, state = autoregressive._draw_block(
+            model, folded, state, None, frames, 1.0, AS_LEARNT
+        )
         audio.block_until_ready()
 
     tiers = Tiers(model, folded, batch)

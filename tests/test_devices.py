@@ -86,6 +86,7 @@ VOICES = """
 import jax, jax.numpy as jnp, numpy as np
 from zoo import mesh as meshes
 from zoo.sampling import autoregressive
+from zoo.sampling.rule import SamplerRule
 from zoo.distributions import Categorical
 from zoo.models.generation.samplernn import SampleRNN
 from zoo.models.generation.wavenet import WaveNet
@@ -108,8 +109,8 @@ for model in (
     state = autoregressive.spread(model, autoregressive.start(model, eight, count=8), mesh)
     assert all(len(x.sharding.device_set) == 8 for x in jax.tree.leaves(state))
     assert state.voices.sharding.shard_shape((8,)) == (1,)
-    folded = autoregressive.fold(model, eight, {})
-    block = autoregressive._draw_block.lower(model, folded, state, None, 1024, 1.0, False).compile()
+    folded, rule = autoregressive.fold(model, eight, {}), SamplerRule()
+    block = autoregressive._draw_block.lower(model, folded, state, None, 1024, 1.0, rule).compile()
     words = block.as_text()
     assert not any(word in words for word in ("all-reduce", "all-gather", "collective-permute"))
 assert autoregressive._draw_block._cache_size() == 4, "one compilation a model and a placement"

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from zoo.distributions import Categorical, Gaussian, MixtureOfLogistics
+from zoo.distributions import Categorical, Gaussian, MixtureOfLogistics, Tokens
 from zoo.errors import BadInput
 
-ALL = (Categorical(16), Categorical(16, "linear"), MixtureOfLogistics(3), Gaussian())
+ALL = (Categorical(16), Categorical(16, "linear"), Tokens(11), MixtureOfLogistics(3), Gaussian())
 
 
 def raw_for(distribution, *shape, scale=1.0):
@@ -73,6 +73,16 @@ def test_bins_of_samplernn_are_of_one_width():
     for companding, first, last in (("equal", 100, 100), ("linear", 50, 150)):
         counts = np.bincount(Categorical(256, companding).encode(even), minlength=256)
         assert abs(counts[0] - first) <= 1 and abs(counts[-1] - last) <= 1
+
+
+@pytest.mark.parametrize("count", [2, 310, 2**24])
+def test_tokens_are_the_integers_they_are(count):
+    distribution = Tokens(count)
+    symbols = jnp.array([0, 1, count // 2, count - 2, count - 1])[:, None]
+    held = distribution.decode(symbols)
+    assert held.dtype == jnp.float32 and (held == symbols).all()
+    assert (distribution.encode(held) == symbols).all()
+    assert not distribution.clip and distribution.parameters == count
 
 
 def test_categorical_is_scipys_log_softmax():
@@ -142,7 +152,7 @@ def test_mean_nats_of_own_draws_is_the_entropy(distribution):
 def entropy(distribution, raw):
     if isinstance(distribution, Gaussian):
         return float(scipy.stats.norm(0, np.exp(raw[0, 1])).entropy())
-    if isinstance(distribution, Categorical):
+    if distribution.symbols:
         return float(scipy.stats.entropy(scipy.special.softmax(raw[0])))
     every = log_prob(distribution, jnp.broadcast_to(raw, (1, 65_536, raw.shape[-1])), grid(16))
     return float(-(np.exp(every) * every).sum())
@@ -173,3 +183,5 @@ def test_bad_settings_say_what_is_right():
         Categorical(256, "a_law")
     with pytest.raises(BadInput, match="256"):
         Categorical(1)
+    with pytest.raises(BadInput, match="2 to 2"):
+        Tokens(2**24 + 1)

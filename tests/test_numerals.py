@@ -41,7 +41,8 @@ def test_what_is_no_number_is_refused_in_one_line(text):
 
 OPTIONS = [
     ["sample", "--seed"], ["sample", "--num"], ["sample", "--seconds"], ["sample", "--shifts"],
-    ["sample", "--temperature"], ["sample", "--prompt_seconds"], ["sample", "--minutes_per_file"],
+    ["sample", "--temperature"], ["sample", "--top_k"], ["sample", "--top_p"], ["sample", "--keep"],
+    ["sample", "--prompt_seconds"], ["sample", "--minutes_per_file"],
     ["sample", "--noise_flatness"], ["evaluate", "--limit"], ["zoo", "interpret", "x", "--filters"],
     ["zoo", "interpret", "x", "--limit"], ["zoo", "measure", "--minutes"],
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from zoo.distributions import Categorical
 from zoo.objectives.base import Request
 from zoo.runs import contract, inference, trained
 from zoo.runs import train as training_runs
+from zoo.sampling.rule import SamplerRule
 from zoo.training import loop, state
 
 NAMES = list(catalog.names())
@@ -165,7 +166,8 @@ def test_predicts_and_generates_again_without_compiling(small):
     def use(seed):
         inference.predictor(replace(objective), mesh)(begun.variables)(batch)
         if hasattr(objective, "generate"):
-            request = Request(1700, count=2, seed=seed, temperature=0.5 + seed, source=source)
+            rule = SamplerRule(0.5 + seed)
+            request = Request(1700, count=2, seed=seed, rule=rule, source=source)
             list(replace(objective).generate(begun.variables, request))
 
     use(0)

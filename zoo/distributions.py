@@ -1,9 +1,11 @@
-"""Distributions of one audio sample, read off a network's raw outputs [B T P].
+"""Distributions of one audio sample or symbol, read off a network's raw outputs [B T P].
 
 Each is a frozen dataclass with the same members:
   parameters            P, raw channels the network must give per sample
   noise                 uniform numbers in (0, 1) that one draw uses
   precision             of the product that gives raw outputs
+  symbols               how many there are whose logits `raw` is; 0 where it is something else
+  clip                  whether drawn values lie in [-1, 1], as audio does
   encode, decode        audio in [-1, 1] <-> what the likelihood is defined on (codes or audio)
   inputs(audio)         the same information as one real channel in [-1, 1], for networks
   log_prob(raw, audio)  [B T P], [B T 1] -> [B T], nats, always computed in float32
@@ -32,8 +34,38 @@ COMPANDING = {  # by name: (audio, codes) -> codes, and back
 }
 
 
+class _Logits:
+    """What raw logits [... Q] of symbols have in common; `encode` and `decode` say what those are.
+
+    A network's logits may be rounded, so no precision is asked of them.
+    """
+
+    noise = 1
+    precision = None
+
+    @property
+    def parameters(self) -> int:
+        return self.symbols
+
+    def log_prob(self, raw: jax.Array, audio: jax.Array) -> jax.Array:
+        logits = raw.astype(jnp.float32)
+        chosen = jnp.take_along_axis(logits, self.encode(audio), axis=-1)[..., 0]
+        return chosen - jax.nn.logsumexp(logits, axis=-1)
+
+    def sample(self, raw: jax.Array, noise: jax.Array, temperature: jax.Array) -> jax.Array:
+        return self.decode(_choose(raw.astype(jnp.float32) / temperature, noise))
+
+    def mode(self, raw: jax.Array) -> jax.Array:
+        return self.decode(jnp.argmax(raw, axis=-1, keepdims=True).astype(jnp.int32))
+
+    def mean(self, raw: jax.Array) -> jax.Array:
+        amplitudes = self.decode(jnp.arange(self.symbols))
+        chances = jax.nn.softmax(raw.astype(jnp.float32))
+        return jnp.matmul(chances, amplitudes[:, None], precision=HIGHEST)
+
+
 @dataclass(frozen=True)
-class Categorical:
+class Categorical(_Logits):
     """A free probability for each of `codes` amplitudes, two or more, spaced by mu-law or evenly.
 
     companding: 'mu_law' (WaveNet), 'linear' (codes 2 / codes apart, one of them silence) or 'equal'
@@ -43,8 +75,7 @@ class Categorical:
     codes: int = 256
     companding: str = "mu_law"
 
-    noise = 1
-    precision = None  # logits may be rounded
+    clip = True
 
     def __post_init__(self) -> None:
         if self.companding not in COMPANDING:
@@ -55,7 +86,7 @@ class Categorical:
             raise BadInput(f"codes={self.codes}: a distribution has two or more, such as 256")
 
     @property
-    def parameters(self) -> int:
+    def symbols(self) -> int:
         return self.codes
 
     def encode(self, audio: jax.Array) -> jax.Array:
@@ -71,21 +102,37 @@ class Categorical:
         steps = self.codes if self.companding == "equal" else self.codes - 1
         return self.encode(audio).astype(jnp.float32) * (2 / steps) - 1
 
-    def log_prob(self, raw: jax.Array, audio: jax.Array) -> jax.Array:
-        logits = raw.astype(jnp.float32)
-        chosen = jnp.take_along_axis(logits, self.encode(audio), axis=-1)[..., 0]
-        return chosen - jax.nn.logsumexp(logits, axis=-1)
 
-    def sample(self, raw: jax.Array, noise: jax.Array, temperature: jax.Array) -> jax.Array:
-        return self.decode(_choose(raw.astype(jnp.float32) / temperature, noise))
+@dataclass(frozen=True)
+class Tokens(_Logits):
+    """A free probability for each of `count` symbols 0, 1, ...: events, characters, learnt codes.
 
-    def mode(self, raw: jax.Array) -> jax.Array:
-        return self.decode(jnp.argmax(raw, axis=-1, keepdims=True).astype(jnp.int32))
+    Symbols are held as float32, which has all integers up to 2^24, so that what draws audio draws
+    them. Before the first stands symbol 0.
+    """
 
-    def mean(self, raw: jax.Array) -> jax.Array:
-        amplitudes = self.decode(jnp.arange(self.codes))
-        chances = jax.nn.softmax(raw.astype(jnp.float32))
-        return jnp.matmul(chances, amplitudes[:, None], precision=HIGHEST)
+    count: int
+
+    clip = False
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.count <= 2**24:
+            raise BadInput(f"{self.count} symbols; give from 2 to 2^24")
+
+    @property
+    def symbols(self) -> int:
+        return self.count
+
+    def encode(self, audio: jax.Array) -> jax.Array:
+        """[... 1] float -> the same numbers [... 1] int32; beyond the last, the last."""
+        return jnp.clip(jnp.round(audio), 0, self.count - 1).astype(jnp.int32)
+
+    def decode(self, codes: jax.Array) -> jax.Array:
+        return codes.astype(jnp.float32)
+
+    def inputs(self, audio: jax.Array) -> jax.Array:
+        """[... 1] -> [... 1]: the symbol on an even grid over [-1, 1]."""
+        return self.encode(audio).astype(jnp.float32) * (2 / (self.count - 1)) - 1
 
 
 @dataclass(frozen=True)
@@ -105,6 +152,8 @@ class MixtureOfLogistics:
 
     noise = 2
     precision = HIGHEST  # a mean may not: it is sound
+    symbols = 0
+    clip = True
 
     @property
     def parameters(self) -> int:
@@ -166,6 +215,8 @@ class Gaussian:
     parameters = 2
     noise = 1
     precision = HIGHEST
+    symbols = 0
+    clip = True
 
     def encode(self, audio: jax.Array) -> jax.Array:
         return audio
@@ -197,7 +248,7 @@ class Gaussian:
         return mean, jnp.maximum(log_scale, self.log_scale_min)
 
 
-Distribution = Categorical | MixtureOfLogistics | Gaussian
+Distribution = Categorical | Tokens | MixtureOfLogistics | Gaussian
 
 
 def _choose(logits: jax.Array, noise: jax.Array) -> jax.Array:

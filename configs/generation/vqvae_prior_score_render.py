@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from zoo.data.pipeline import Data
 from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
-from zoo.distributions import Categorical
+from zoo.distributions import Tokens
 from zoo.evaluation.codes import CodeLikelihood
 from zoo.experiment import Experiment
 from zoo.models.generation.vqvae import VQVAE
@@ -57,7 +57,7 @@ def config(
     )  # fmt: skip
     prior = WaveNet(
         prior_layers, 2, prior_width, prior_width, 2 * prior_width, head=2 * prior_width,
-        distribution=Categorical(codes, "linear"), dtype=dtype,
+        distribution=Tokens(codes), dtype=dtype,
     )  # fmt: skip
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),

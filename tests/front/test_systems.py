@@ -107,6 +107,9 @@ def test_what_is_sampled_depends_on_the_seed_alone(generator):
         ({"num": 1.5}, "num=1.5: "),
         ({"seed": -1}, "seed=-1: "),
         ({"temperature": -0.1}, "temperature=-0.1: "),
+        ({"top_k": -1}, "top_k=-1: "),
+        ({"top_k": 3}, "draws no symbols"),
+        ({"top_p": 0}, "top_p 0"),
     ],
 )
 def test_what_cannot_be_sampled_is_refused(generator, asked, message):

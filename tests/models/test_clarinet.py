@@ -18,6 +18,7 @@ from zoo.models.generation.gaussian_iaf import GaussianIAF
 from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.base import Request, Variables
 from zoo.objectives.distillation import Distillation
+from zoo.sampling.rule import SamplerRule
 from zoo.signal import mel
 
 TINY = GaussianIAF(flows=2, layers=2, width=5, gate=4, skip=6, kernel=2, front=3)
@@ -209,7 +210,9 @@ def test_windows_give_what_one_pass_gives():
     frozen = jax.tree.map(lambda s: rng.normal(0, 0.4, s.shape).astype(np.float32), frozen)
     variables = Variables({"student": started(0.2)["params"]}, frozen={"teacher": frozen["params"]})
     source = rng.normal(0, 0.1, (length, 1)).astype(np.float32)
-    request = Request(length=length, count=2, seed=4, source=source, temperature=0.5, chunk=32)
+    request = Request(
+        length=length, count=2, seed=4, source=source, rule=SamplerRule(0.5), chunk=32
+    )
     audio = np.concatenate(list(task.generate(variables, request)), 1)
     assert audio.shape == (2, length, 1) and np.abs(audio[0] - audio[1]).max() > 0.01
     frames = -(-length // 8)

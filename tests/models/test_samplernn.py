@@ -11,6 +11,7 @@ from zoo.distributions import Categorical
 from zoo.errors import BadInput
 from zoo.models.generation.samplernn import SampleRNN
 from zoo.sampling import autoregressive
+from zoo.sampling.rule import SamplerRule
 
 SHAPES = [dict(frames=(4,), layers=2), dict(frames=(2, 8), layers=1, cell="lstm")]
 
@@ -149,7 +150,7 @@ def test_the_sampler_draws_what_the_parallel_pass_predicts(fields, prompt):
     variables = opinionated(model)
     given = np.asarray(noise(prompt, 1)[0]) if prompt else None
     pieces = autoregressive.generate(
-        model, variables, length=88, count=3, seed=5, prompt=given, chunk=40, temperature=0.8
+        model, variables, length=88, count=3, seed=5, prompt=given, chunk=40, rule=SamplerRule(0.8)
     )
     audio = np.concatenate(list(pieces), 1)
     assert audio.shape == (3, 88, 1) and len(np.unique(audio)) > 8

@@ -9,6 +9,7 @@ from zoo.distributions import Categorical
 from zoo.errors import BadInput
 from zoo.models.generation.samplernn_released import ReleasedSampleRNN
 from zoo.sampling import autoregressive
+from zoo.sampling.rule import SamplerRule
 
 MODEL = ReleasedSampleRNN(4, 2, 10, 5, Categorical(16, "equal"))
 
@@ -119,7 +120,7 @@ def test_two_windows_are_one_and_the_future_is_not_seen(variables):
 def test_the_sampler_draws_what_the_parallel_pass_predicts(variables, prompt):
     given = np.asarray(noise(prompt, 1)[0]) if prompt else None
     pieces = autoregressive.generate(
-        MODEL, variables, length=84, count=3, seed=5, prompt=given, chunk=40, temperature=0.8
+        MODEL, variables, length=84, count=3, seed=5, prompt=given, chunk=40, rule=SamplerRule(0.8)
     )
     audio = np.concatenate(list(pieces), 1)
     assert audio.shape == (3, 84, 1) and len(np.unique(audio)) > 8

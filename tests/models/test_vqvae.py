@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo.distributions import Categorical
+from zoo.distributions import Categorical, Tokens
 from zoo.errors import BadInput
 from zoo.evaluation.codes import CodeLikelihood
 from zoo.models.generation.vqvae import VQVAE, Encoder
@@ -15,12 +15,13 @@ from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.autoencoder import QuantisedAutoencoder
 from zoo.objectives.base import Request
 from zoo.objectives.code_prior import CodePrior
+from zoo.sampling.rule import SamplerRule
 
 DECODER = WaveNet(
     4, 2, 6, 6, 8, head=8, distribution=Categorical(16), local_condition=5, upsampling=(2, 4)
 )
 MODEL = VQVAE(DECODER, width=7, code_width=5, levels=3, codes=8)
-PRIOR = WaveNet(4, 2, 6, 6, 8, head=8, distribution=Categorical(8, "linear"))
+PRIOR = WaveNet(4, 2, 6, 6, 8, head=8, distribution=Tokens(8))
 
 
 def noise(length=64, batch=2, seed=0):
@@ -104,7 +105,7 @@ def test_reconstruction_follows_the_codes_and_only_them():
     objective, batch = QuantisedAutoencoder(MODEL), noise(60)
     variables = started(objective, noise())
     source = np.asarray(batch["audio"][0])
-    request = Request(length=0, count=1, temperature=0.0, source=source, chunk=16)
+    request = Request(length=0, count=1, rule=SamplerRule(0), source=source, chunk=16)
     audio = np.concatenate(list(objective.generate(variables, request)), 1)
     assert audio.shape == (1, 60, 1)
     own = variables.of("autoencoder")
@@ -166,5 +167,5 @@ def test_refuses_what_does_not_fit():
         QuantisedAutoencoder(MODEL).init(jax.random.key(0), noise(63))
     with pytest.raises(BadInput, match="make them equal"):
         MODEL.clone(levels=4).init(jax.random.key(0), noise()["audio"])
-    with pytest.raises(BadInput, match="Categorical"):
+    with pytest.raises(BadInput, match=r"must be Tokens\(count=8\)"):
         CodePrior(DECODER, MODEL)

@@ -13,6 +13,7 @@ from zoo.errors import BadInput
 from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.base import Request
 from zoo.objectives.likelihood import Autoregressive
+from zoo.sampling.rule import SamplerRule
 
 TINY = dict(layers=2, stacks=1, width=6, gate=5, skip=7, head=8, distribution=Categorical(4))
 
@@ -121,7 +122,7 @@ def test_conditions_and_speakers_reach_the_model():
     assert float(value) != float(other)
 
     source = np.asarray(batch["audio"][0])
-    request = Request(length=0, count=2, source=source, temperature=0.0, chunk=30)
+    request = Request(length=0, count=2, source=source, rule=SamplerRule(0), chunk=30)
     audio = np.concatenate(list(objective.generate(variables, request)), axis=1)
     assert audio.shape == (2, 40, 1)  # as long as its source
     given = {"condition": jnp.repeat(block_means(batch)[:1], 2, 0), "speaker": jnp.arange(2)}

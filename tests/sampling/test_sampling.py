@@ -16,6 +16,7 @@ from zoo.errors import BadInput
 from zoo.models.generation.wavenet import WaveNet
 from zoo.sampling import autoregressive
 from zoo.sampling.conditions import Upsampled
+from zoo.sampling.rule import SamplerRule
 
 pytestmark = pytest.mark.optimised
 
@@ -72,7 +73,7 @@ def reference(variables, length, seed, voices, temperature=1.0, prompt=None):
 
 @pytest.mark.parametrize("temperature", [0.0, 0.7, 1.0])
 def test_equals_naive_recomputation(variables, temperature):
-    audio, _ = drawn(variables, 50, seed=3, count=2, temperature=temperature)
+    audio, _ = drawn(variables, 50, seed=3, count=2, rule=SamplerRule(temperature))
     same(audio, reference(variables, 50, 3, 2, temperature))
     assert audio.dtype == np.float32 and len(np.unique(audio)) > (3 if temperature else 1)
 
@@ -135,7 +136,7 @@ def test_conditions_reach_the_samples_they_belong_to():
     condition = jax.jit(partial(model.apply, method="upsample"))(variables, frames)
     constant = {"speaker": given["speaker"]}
     chunks = autoregressive.generate(
-        model, variables, length=length, count=2, temperature=0.0, chunk=300,
+        model, variables, length=length, count=2, rule=SamplerRule(0), chunk=300,
         constant=constant, condition=condition,
     )  # fmt: skip
     audio = np.concatenate(list(chunks), axis=1)
@@ -192,12 +193,12 @@ class Frames(Plain):
     hop: int = 2
 
     def frame(self, folded, carry, x, condition, noise, draw):
-        audio = []
+        drawn = []
         for i in range(self.hop):
             carry, raw = self.apply(folded, carry, x, None, method="step")
-            x = draw(raw, noise[i])
-            audio.append(x)
-        return carry, jnp.concatenate(audio, axis=1)
+            drawn.append(draw(raw, noise[i]))
+            x = drawn[-1][0]
+        return carry, *(jnp.concatenate(each, axis=1) for each in zip(*drawn))
 
 
 def test_models_without_the_extras_and_models_that_draw_frames():
@@ -282,7 +283,7 @@ def test_the_queues_are_never_copied(fields):
     variables = opinionated(model, jnp.zeros((1, 8, 1)))
     state = autoregressive.start(model, variables, count=2)
     folded = jax.eval_shape(partial(model.apply, method="fold"), variables)
-    lowered = autoregressive._draw_block.lower(model, folded, state, None, 5, 1.0, False)
+    lowered = autoregressive._draw_block.lower(model, folded, state, None, 5, 1.0, SamplerRule())
     text = lowered.compile().as_text()
     rows = state.carry["buffer"].shape[0]
     whole = rf"f32\[{rows},2,{model.width}\]\S*"
@@ -293,7 +294,7 @@ def test_the_queues_are_never_copied(fields):
 
 def test_bad_requests_say_what_is_right(variables):
     with pytest.raises(BadInput, match="negative"):
-        list(autoregressive.generate(MODEL, variables, length=3, temperature=-1.0))
+        list(autoregressive.generate(MODEL, variables, length=-3))
     with pytest.raises(BadInput, match="mono"):
         list(autoregressive.generate(MODEL, variables, length=3, prompt=np.zeros((5, 2))))
     with pytest.raises(BadInput, match="lasts 5 samples"):

@@ -84,13 +84,13 @@ def test_what_cannot_be_read_is_told_by_name_and_the_rest_is_done(tmp_path, caps
     assert lines[1] == "rejected: mute.wav: no pitch was heard"
 
 
-ASKED = {"num": 1, "seed": 0, "temperature": 1}
+ASKED = {"num": 1, "seed": 0, "temperature": 1, "top_k": 0, "top_p": 1.0, "keep": None}
 
 
 def generator(options, path=None):
     info = SimpleNamespace(sample_rate=16_000, channels=1)
     data = SimpleNamespace(source=SimpleNamespace(info=info))
-    trained = SimpleNamespace(experiment=SimpleNamespace(data=data))
+    trained = SimpleNamespace(experiment=SimpleNamespace(data=data, objective=None))
     return own_files.generate(trained, SimpleNamespace(**options), path, "song")
 
 

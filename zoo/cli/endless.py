@@ -73,7 +73,7 @@ class Voices:
         """The next chunk [B t 1] and the state after it; the given state stays usable."""
         chunks = autoregressive.resume(
             self.model, self.variables, jax.tree.map(jnp.copy, state), length=stream.chunk,
-            temperature=stream.temperature, chunk=stream.chunk, folded=self.folded,
+            rule=stream.rule, chunk=stream.chunk, folded=self.folded,
         )  # fmt: skip
         return next(chunks)
 
@@ -198,10 +198,11 @@ def asked(trained: Trained, options: Choices) -> Stream:
     """The stream that the options describe."""
     rate = trained.experiment.data.source.info.sample_rate
     hop = getattr(getattr(trained.experiment.objective, "model", None), "hop", 1)
-    if options.num < 1 or options.minutes_per_file <= 0 or options.temperature < 0:
-        raise BadInput("--num and --minutes_per_file must be above 0, --temperature not below")
+    if options.num < 1 or options.minutes_per_file <= 0:
+        raise BadInput("--num and --minutes_per_file must be above 0")
     return Stream(
-        count=options.num, seed=options.seed, temperature=options.temperature, sample_rate=rate,
+        count=options.num, seed=options.seed, sample_rate=rate,
+        temperature=options.temperature, top_k=options.top_k, top_p=options.top_p,
         samples_per_file=max(1, round(options.minutes_per_file * 60 * rate)), raw=options.raw,
         flat=options.noise_flatness, chunk=-(-Stream.chunk // hop) * hop,
     )  # fmt: skip
@@ -214,6 +215,9 @@ def speaking(trained: Trained, stream: Stream, prompt: dict[str, Any] | None) ->
     drawn = hasattr(model, "initial") and hasattr(model, "distribution")
     if not drawn or getattr(objective, "needs_source", False):
         raise BadInput(f"{name} does not draw sample by sample out of nothing: no --endless")
+    stream.rule.check(model.distribution)
+    if not model.distribution.clip:
+        raise BadInput(f"{name} draws symbols, not audio: no --endless")
     constant, audio = {}, None
     if getattr(objective, "speaker", None) is not None:
         constant["speaker"] = jnp.arange(stream.count) % objective.speakers

@@ -23,6 +23,7 @@ from zoo.checkpoints import metadata
 from zoo.errors import BadInput
 from zoo.pretrained import npz
 from zoo.sampling.autoregressive import State
+from zoo.sampling.rule import SamplerRule
 
 STATE, BEFORE = "endless.npz", "endless_before.npz"
 
@@ -46,6 +47,13 @@ class Stream:
     written: int = 0
     redrawn: int = 0
     restarted: int = 0
+    top_k: int = 0
+    top_p: float = 1.0
+
+    @property
+    def rule(self) -> SamplerRule:
+        """How samples are chosen."""
+        return SamplerRule(self.temperature, self.top_k, self.top_p)
 
 
 def write_files(folder: Path, facts: dict[str, Any], audio: np.ndarray, stream: Stream) -> None:
@@ -178,6 +186,10 @@ def _stream(given: dict[str, Any]) -> Stream:
     if given.keys() != names.keys() or any(type(v) not in names[k] for k, v in given.items()):
         raise metadata.Unfit("'stream' has not the fields of one")
     stream = Stream(**given)
+    try:
+        _ = stream.rule
+    except BadInput as error:
+        raise metadata.Unfit(str(error)) from None
     above = (stream.count, stream.sample_rate, stream.samples_per_file, stream.chunk)
     if min(above) < 1 or max(above) > 1 << 40 or min(stream.written, stream.seed) < 0:
         raise metadata.Unfit("'stream' has numbers of no stream")

@@ -10,23 +10,27 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.objectives.base import Request
+from zoo.sampling.rule import SamplerRule
 
 SEPARATION = {"residual": bool, "keep_sum": bool, "shifts": int, "seed": int}
-FROM_SOURCE = ("num", "seed", "temperature", "chunk")
+FROM_SOURCE = ("num", "seed", "temperature", "top_k", "top_p", "chunk")
 
 
 def new(
-    rate: int, seconds: float | None, *, num: int, seed: int, temperature: float, chunk: int
-) -> Request:
+    rate: int, seconds: float | None, *, num: int, seed: int, temperature: float, chunk: int,
+    top_k: int = 0, top_p: float = 1.0,
+) -> Request:  # fmt: skip
     """A request of `num` voices of `seconds` at `rate` Hz; None: without end."""
     whole("num", num, 1)
     whole("seed", seed, 0)
     whole("chunk", chunk, 1)
-    number("temperature", temperature)
+    rule = SamplerRule(
+        number("temperature", temperature), whole("top_k", top_k, 0), number("top_p", top_p)
+    )
     length = 0 if seconds is None else round(number("seconds", seconds) * rate)
     if seconds is not None and length < 1:
         raise BadInput(f"seconds={seconds} is less than a sample at {rate:,} Hz")
-    return Request(length, num, seed, float(temperature), chunk=chunk)
+    return Request(length, num, seed, rule, chunk=chunk)
 
 
 def prompted(request: Request, prompt: np.ndarray) -> Request:

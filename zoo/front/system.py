@@ -181,21 +181,28 @@ class System:
         num: int = 1,
         seed: int = 0,
         temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
         prompt: Any = None,
         rate: float | None = None,
         chunk: int = 16_384,
     ) -> Iterator[np.ndarray]:
         """Chunks [num t C] of new audio, without end where `seconds` is None.
 
-        temperature: 1 as learnt, less is safer. prompt: audio that is continued, at `rate`.
+        temperature: 1 as learnt, less is safer. top_k, top_p: of codes or symbols only so many of
+        the likeliest (0: all), and only those that together reach this probability. prompt: audio
+        that is continued, at `rate`.
         """
         from zoo.front import requests
+        from zoo.objectives.base import check_rule
 
         self.require("stream")
         info = self.experiment.data.source.info
         request = requests.new(
-            info.sample_rate, seconds, num=num, seed=seed, temperature=temperature, chunk=chunk
-        )
+            info.sample_rate, seconds, num=num, seed=seed, temperature=temperature, chunk=chunk,
+            top_k=top_k, top_p=top_p,
+        )  # fmt: skip
+        check_rule(self.experiment.objective, request)
         if prompt is not None:
             given = sounds.sound(prompt, rate).read(info.sample_rate, info.channels)
             request = requests.prompted(request, given)
@@ -243,6 +250,7 @@ class System:
 
     def _made_of(self, verb: str, audio: Any, rate: float | None, asked: dict[str, Any]) -> Any:
         from zoo.front import requests
+        from zoo.objectives.base import check_rule
 
         self.require(verb)
         info = self.experiment.data.source.info
@@ -251,6 +259,7 @@ class System:
             sound.require(info.sample_rate)
             source = sound.read(info.sample_rate, info.channels)
             request = requests.of_source(source, asked)
+            check_rule(self.experiment.objective, request)
             made = sounds.joined(
                 self.experiment.objective.generate(self.trained.variables, request)
             )

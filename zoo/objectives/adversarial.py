@@ -118,9 +118,10 @@ class Wasserstein:
         if request.prompt is not None or request.source is not None:
             raise BadInput("this generator starts from nothing: leave --prompt and --input out")
         key = jax.random.key(request.seed)
+        temperature = request.rule.temperature_alone("a generator of whole clips")
         left, number = request.length or float("inf"), 0
         while left > 0:
-            made = self._sample(request.count, variables, key, request.temperature, number)
+            made = self._sample(request.count, variables, key, temperature, number)
             audio = np.asarray(made)
             audio = audio[:, : int(min(left, audio.shape[1]))]
             for start in range(0, audio.shape[1], request.chunk):

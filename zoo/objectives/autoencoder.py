@@ -85,6 +85,10 @@ class QuantisedAutoencoder:
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of the source, made anew from its codes alone."""
+        return (audio for audio, _ in self.scored(variables, request))
+
+    def scored(self, variables: Variables, request: Request) -> Iterator[tuple[Any, Any]]:
+        """The chunks of `generate`, each with the log-likelihood [count] of all so far, in nats."""
         if request.source is None or request.prompt is not None:
             raise BadInput("an autoencoder takes a source and no prompt: give it --input alone")
         own = variables.of(PLAYER)
@@ -126,19 +130,19 @@ def decode(
     request: Request,
     length: int,
     speaks: bool = False,
-) -> Iterator[np.ndarray]:
-    """Codes [1 F] or [count F] -> chunks [count t 1], `length` samples together."""
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Codes [1 F] or [count F] -> chunks [count t 1], `length` samples together, their scores."""
     codes = jnp.broadcast_to(codes, (request.count, codes.shape[1]))
     constant = {}
     if speaks:
         constant["speaker"] = jnp.arange(request.count) % model.decoder.global_condition
-    return autoregressive.generate(
+    return autoregressive.scored(
         model.decoder,
         {"params": variables["params"]["decoder"]},
         length=length,
         count=request.count,
         seed=request.seed,
-        temperature=request.temperature,
+        rule=request.rule,
         chunk=request.chunk,
         constant=constant,
         condition=Upsampled(codes, model, variables, "frames"),

@@ -9,6 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 import flax.struct
 import jax
 
+from zoo.sampling.rule import AS_LEARNT, SamplerRule
+
 Batch = dict[str, jax.Array]
 Tree = Any
 Metrics = dict[str, jax.Array]
@@ -80,7 +82,7 @@ class Request:
     length: int  # samples; 0 means without end
     count: int = 1  # voices, generated as one batch
     seed: int = 0
-    temperature: float = 1.0
+    rule: SamplerRule = AS_LEARNT  # how symbols or samples are chosen
     prompt: Any = None  # audio [T C] float32 at the model's rate, that the output continues
     source: Any = None  # audio [T C] float32 to vocode, transform or reconstruct
     chunk: int = 16_000  # samples per chunk handed out
@@ -110,3 +112,17 @@ class Embedding(Protocol):
 def follows_source(objective: Any) -> bool:
     """Whether an objective makes audio of audio that is given to it."""
     return isinstance(objective, Generative) and bool(getattr(objective, "needs_source", False))
+
+
+@runtime_checkable
+class Scored(Protocol):
+    """A generative objective that knows how likely its model holds what it draws."""
+
+    def scored(self, variables: Variables, request: Request) -> Iterator[tuple[Any, Any]]:
+        """The chunks of `generate`, each with the log-likelihood [count] of all so far, in nats."""
+
+
+def check_rule(objective: Any, request: Request) -> None:
+    """Raises BadInput where a request limits symbols and the objective draws none."""
+    if not isinstance(objective, Scored):
+        request.rule.temperature_alone(type(objective).__name__)

@@ -1,8 +1,8 @@
 """A prior over the codes of a frozen autoencoder: from the top down, codes first, then audio.
 
-van den Oord et al. 2017, section 3.3; Dieleman et al. 2018. Player 'model' reads the codes as
-amplitudes of as many even steps, so that any autoregressive model of audio serves. The autoencoder
-is frozen; it comes from its own run by Experiment.initial.
+van den Oord et al. 2017, section 3.3; Dieleman et al. 2018. Player 'model' is any autoregressive
+model whose distribution is `Tokens`. The autoencoder is frozen; it comes from its own run by
+Experiment.initial.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from zoo.distributions import Tokens
 from zoo.errors import BadInput
 from zoo.layers.quantizer import usage
 from zoo.objectives import autoencoder as autoencoders
 from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
 from zoo.sampling import autoregressive
+from zoo.sampling.rule import SamplerRule
 
 FROZEN = autoencoders.PLAYER
 
@@ -30,8 +32,8 @@ FROZEN = autoencoders.PLAYER
 class CodePrior:
     """Mean nats per code of what `autoencoder` hears in batch[`audio`] [B T 1].
 
-    model: autoregressive over [B F 1], its distribution a linear Categorical of as many codes as
-    the codebook has. autoencoder: with `encode`, `frames` and a `decoder`, as for its own
+    model: autoregressive over [B F 1], its distribution Tokens of as many symbols as the codebook
+    has codes. autoencoder: with `encode`, `frames` and a `decoder`, as for its own
     objective.
     """
 
@@ -40,9 +42,9 @@ class CodePrior:
     audio: str = "audio"
 
     def __post_init__(self) -> None:
-        there, wanted = self.model.distribution.codes, self.autoencoder.codes
-        if there != wanted or self.model.distribution.companding != "linear":
-            raise BadInput(f"the prior's distribution must be Categorical({wanted}, 'linear')")
+        wanted = Tokens(self.autoencoder.codes)
+        if self.model.distribution != wanted:
+            raise BadInput(f"the prior's distribution must be {wanted}: a symbol for each code")
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         one, other = jax.random.split(rng)
@@ -89,34 +91,42 @@ class CodePrior:
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1]: sampled codes, then audio that follows them.
 
-        A prompt is encoded and continued as codes; its end is heard again by the decoder but not
-        given out. The temperature is that of codes and samples alike.
+        A prompt is encoded and continued as codes; the decoder goes through its end again, which is
+        not given out. The temperature is that of codes and samples alike, all else of the rule that
+        of the codes alone.
         """
+        return (audio for audio, _ in self.scored(variables, request))
+
+    def scored(self, variables: Variables, request: Request) -> Iterator[tuple[Any, Any]]:
+        """The chunks of `generate`, each with the log-likelihood [count] of the codes, in nats."""
         if request.source is not None:
             raise BadInput("a prior follows no source: give a prompt, or use the autoencoder's run")
         if not request.length:
             raise BadInput("a prior samples its codes first: ask for a length")
         hop, own = self.autoencoder.hop, variables.of(FROZEN)
         before = self._prompt(own, request.prompt)
-        sequences = autoregressive.generate(
+        sequences = autoregressive.scored(
             self.model,
             variables.of("model"),
             length=-(-request.length // hop),
             count=request.count,
             seed=request.seed,
-            temperature=request.temperature,
+            rule=request.rule,
             prompt=None if before is None else self._sequence(before),
             chunk=max(request.chunk // hop, 1),
         )
-        codes = self.model.distribution.encode(jnp.concatenate(list(sequences), 1))[..., 0]
+        drawn, scores = zip(*sequences)
+        codes = self.model.distribution.encode(jnp.concatenate(drawn, 1))[..., 0]
         skipped = 0
         if before is not None:
             last = jnp.repeat(before[:, -self.lead :], request.count, 0)
             codes, skipped = jnp.concatenate([last, codes], 1), last.shape[1] * hop
         # Another seed: else the noise of the first codes is that of the first samples.
-        other = replace(request, seed=request.seed + 2**31)
-        chunks = autoencoders.decode(self.autoencoder, own, codes, other, skipped + request.length)
-        return without_first(chunks, skipped)
+        rule = SamplerRule(request.rule.temperature)
+        other = replace(request, seed=request.seed + 2**31, rule=rule)
+        decoded = autoencoders.decode(self.autoencoder, own, codes, other, skipped + request.length)
+        chunks = (audio for audio, _ in decoded)
+        return ((chunk, scores[-1]) for chunk in without_first(chunks, skipped))
 
     @property
     def lead(self) -> int:

@@ -100,7 +100,8 @@ class Distillation:
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of the source vocoded in parallel, every voice from its own noise."""
-        chance = np.uint32(request.seed % 2**32), request.temperature
+        temperature = request.rule.temperature_alone("a distilled student")
+        chance = np.uint32(request.seed % 2**32), temperature
         make = partial(self._make, request.count, variables, *chance)
         before = -(-self.student.receptive_field // self.spec.hop) + MARGIN
         return mel_windows.vocoded(make, request, self.spec, before=before, after=MARGIN)

@@ -97,7 +97,8 @@ class Flow:
         The noise has the standard deviation sigma * temperature: papers' sigma at inference (0.6)
         is a temperature of 0.6 / sigma.
         """
-        chance = np.uint32(request.seed % 2**32), self.sigma * request.temperature
+        scale = self.sigma * request.rule.temperature_alone("a flow")
+        chance = np.uint32(request.seed % 2**32), scale
         make = partial(self._make, request.count, variables, *chance)
         before, after = self.model.frames_before, self.model.frames_after
         return mel_windows.vocoded(make, request, self.spec, before=before, after=after)

@@ -72,19 +72,23 @@ class Autoregressive:
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1]; with a condition, `request.source` is what they follow."""
+        return (audio for audio, _ in self.scored(variables, request))
+
+    def scored(self, variables: Variables, request: Request) -> Iterator[tuple[Any, Any]]:
+        """The chunks of `generate`, each with the log-likelihood [count] of all so far, in nats."""
         constant, condition, length = {}, None, request.length
         if self.speaker is not None:
             constant["speaker"] = jnp.arange(request.count) % self.speakers
         if self.condition is not None:
             condition = self._condition(variables, request)
             length = length or condition.length
-        return autoregressive.generate(
+        return autoregressive.scored(
             self.model,
             variables.of("model"),
             length=length,
             count=request.count,
             seed=request.seed,
-            temperature=request.temperature,
+            rule=request.rule,
             prompt=request.prompt,
             chunk=request.chunk,
             constant=constant,

@@ -79,13 +79,17 @@ class RecurrentLikelihood:
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of new audio."""
-        return autoregressive.generate(
+        return (audio for audio, _ in self.scored(variables, request))
+
+    def scored(self, variables: Variables, request: Request) -> Iterator[tuple[Any, Any]]:
+        """The chunks of `generate`, each with the log-likelihood [count] of all so far, in nats."""
+        return autoregressive.scored(
             self.model,
             {"params": variables.params["model"]},
             length=request.length,
             count=request.count,
             seed=request.seed,
-            temperature=request.temperature,
+            rule=request.rule,
             prompt=request.prompt,
             chunk=request.chunk,
         )

@@ -1,11 +1,12 @@
-"""The one loop that draws audio from autoregressive models: compiled, cached, resumable.
+"""The one loop that draws audio or symbols from autoregressive models: compiled, cached, resumable.
 
 A model takes part with
   distribution                        see zoo/distributions.py
   initial(batch) -> carry             no variables needed
   step(carry, x [B 1], condition) -> (carry, raw [B P])         x is the sample before
     or hop, frame(folded, carry, x, condition [hop ...], noise [hop B n], draw)
-    -> (carry, audio [B hop]), of several samples from one state
+    -> (carry, audio [B hop], log_prob [B hop]), of several samples from one state; draw(raw,
+    noise [B n]) -> (sample [B 1], its log-likelihood [B 1])
 and, to be faster or to do more, with
   fold(**constant) -> folded          weights rearranged once; constant: e.g. speaker [B]
   project(folded, condition [B T D]) -> tree, time first         done for a block, outside the loop
@@ -35,8 +36,10 @@ from jax.sharding import Mesh
 from zoo import mesh as meshes
 from zoo.errors import BadInput
 from zoo.sampling import conditions
+from zoo.sampling.rule import AS_LEARNT, SamplerRule
 
 Tree = Any
+Draw = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 BLOCK = 1024  # samples of one call, about: bounds the noise and conditions that are laid out ahead
 
 
@@ -45,7 +48,8 @@ class State:
     """All that the next sample depends on besides weights and conditions; save it to resume.
 
     carry: the model's. last [B 1]: the latest sample. clock: samples drawn so far (wraps after
-    2^32). seed, voices [B]: name the noise.
+    2^32). seed, voices [B]: name the noise. log_prob [B]: nats of all that was drawn, under the
+    model itself (temperature 1, nothing left out).
     """
 
     carry: Tree
@@ -53,39 +57,37 @@ class State:
     clock: jax.Array
     seed: jax.Array
     voices: jax.Array
+    log_prob: jax.Array
 
 
-def generate(
+def generate(model: nn.Module, variables: Tree, **asked: Any) -> Iterator[np.ndarray]:
+    """The chunks [count t 1] of `scored`, which takes the same arguments."""
+    return (audio for audio, _ in scored(model, variables, **asked))
+
+
+def scored(
     model: nn.Module,
     variables: Tree,
     *,
     length: int,
     count: int = 1,
     seed: int = 0,
-    temperature: float = 1.0,
+    rule: SamplerRule = AS_LEARNT,
     prompt: np.ndarray | None = None,
     chunk: int = 16_000,
     constant: dict[str, Any] | None = None,
     condition: Any = None,
-) -> Iterator[np.ndarray]:
-    """Chunks [count t 1] float32 in [-1, 1], `length` samples together; length 0 never ends.
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Chunks [count t 1] float32 with the log-likelihood [count] of all so far, in nats.
 
-    prompt [T 1] is continued and not repeated in the output. temperature 0 takes the mode.
-    constant and condition are what the model takes; the latter [count T D], one frame per sample,
-    or `conditions.Upsampled`.
+    Audio lies in [-1, 1]; of `Tokens` these are the symbols. They last `length` samples together; 0
+    never ends. prompt [T 1] is continued and not repeated in the output. constant and condition are
+    what the model takes; the latter [count T D], one frame per sample, or `conditions.Upsampled`.
     """
-    state = start(model, variables, count=count, seed=seed, prompt=prompt, constant=constant or {})
-    for audio, _ in resume(
-        model,
-        variables,
-        state,
-        length=length,
-        temperature=temperature,
-        chunk=chunk,
-        constant=constant,
-        condition=condition,
-    ):
-        yield audio
+    begun = start(model, variables, count=count, seed=seed, prompt=prompt, constant=constant or {})
+    asked = dict(length=length, rule=rule, chunk=chunk, constant=constant, condition=condition)
+    for audio, state in resume(model, variables, begun, **asked):
+        yield audio, np.asarray(state.log_prob)
 
 
 def start(
@@ -113,6 +115,7 @@ def start(
         clock=jnp.zeros((), jnp.uint32),
         seed=jnp.asarray(seed % 2**32, jnp.uint32),
         voices=first_voice + jnp.arange(count, dtype=jnp.uint32),
+        log_prob=jnp.zeros(count),
     )
 
 
@@ -122,7 +125,7 @@ def resume(
     state: State,
     *,
     length: int,
-    temperature: float = 1.0,
+    rule: SamplerRule = AS_LEARNT,
     chunk: int = 16_000,
     constant: dict[str, Any] | None = None,
     condition: Any = None,
@@ -134,7 +137,8 @@ def resume(
     Its arrays are overwritten when the next chunk is asked for: save or copy it before.
     folded: what `fold` gave, where this is called over and over; it can be as dear as a chunk.
     """
-    _check(length, temperature, chunk, condition)
+    _check(length, chunk, condition)
+    rule.check(model.distribution)
     folded = fold(model, variables, constant or {}) if folded is None else folded
     state = spread(model, state, meshes.of(variables))
     size, hop = _block(model), _hop(model)
@@ -147,14 +151,15 @@ def resume(
         for first in range(0, wanted, size):
             frames = -(-min(size, wanted - first) // hop)
             audio, state = _draw_block(
-                model, folded, state, block(done + first), frames, float(temperature),
-                temperature == 0,
+                model, folded, state, block(done + first), frames, float(rule.temperature),
+                rule.compiled,
             )  # fmt: skip
             pieces.append(audio)
         audio = np.concatenate([np.asarray(piece) for piece in pieces])[:wanted]
         done += wanted
-        # A decoded code may pass 1 by a rounding of the compiled expression.
-        yield np.ascontiguousarray(audio.T.clip(-1.0, 1.0))[..., None], state
+        if model.distribution.clip:  # a code may pass 1 by a rounding of the compiled expression
+            audio = audio.clip(-1.0, 1.0)
+        yield np.ascontiguousarray(audio.T)[..., None], state
 
 
 def voice_axes(model: nn.Module, count: int) -> Tree:
@@ -178,11 +183,11 @@ def spread(model: nn.Module, state: State, mesh: Mesh | None) -> State:
         sharding = meshes.replicated(mesh) if axis < 0 else meshes.split(mesh, axis)
         return jax.device_put(leaf, sharding)
 
-    axes = State(voice_axes(model, count), last=0, clock=-1, seed=-1, voices=0)
+    axes = State(voice_axes(model, count), last=0, clock=-1, seed=-1, voices=0, log_prob=0)
     return jax.tree.map(place, axes, state)
 
 
-@partial(jax.jit, static_argnames=("model", "greedy"), donate_argnames=("state",))
+@partial(jax.jit, static_argnames=("model", "rule"), donate_argnames=("state",))
 def _draw_block(
     model: nn.Module,
     folded: Tree,
@@ -190,7 +195,7 @@ def _draw_block(
     condition: Any,
     frames: jax.Array,
     temperature: jax.Array,
-    greedy: bool,
+    rule: SamplerRule,
 ) -> tuple[jax.Array, State]:
     """The next `frames` frames -> (audio [a block's samples B], the rest of it zero, state)."""
     size, hop, distribution = _block(model), _hop(model), model.distribution
@@ -199,21 +204,24 @@ def _draw_block(
     prepared = _project(model, folded, condition)
     prepared = jax.tree.map(lambda leaf: leaf.reshape(-1, hop, *leaf.shape[1:]), prepared)
 
-    def draw(raw: jax.Array, noise: jax.Array) -> jax.Array:
-        return distribution.mode(raw) if greedy else distribution.sample(raw, noise, temperature)
+    def draw(raw: jax.Array, noise: jax.Array) -> tuple[jax.Array, jax.Array]:
+        new = rule.draw(distribution, raw, noise, temperature)
+        return new, distribution.log_prob(raw, new)[:, None]
 
-    def body(i: jax.Array, loop: tuple[Tree, jax.Array, jax.Array]) -> Any:
-        carry, last, audio = loop
+    def body(i: jax.Array, loop: tuple[Tree, jax.Array, jax.Array, jax.Array]) -> Any:
+        carry, last, audio, total = loop
         now = jax.tree.map(lambda leaf: leaf[i], prepared)
-        carry, new = _frame(model, folded, carry, last, now, noise[i], draw)
+        carry, new, log_prob = _frame(model, folded, carry, last, now, noise[i], draw)
         audio = jax.lax.dynamic_update_slice(audio, new.T, (i * hop, jnp.zeros_like(i)))
-        return carry, new[:, -1:], audio
+        return carry, new[:, -1:], audio, total + log_prob.sum(1)
 
     silence = jnp.zeros((size, state.last.shape[0]))
+    begun = state.carry, state.last, silence, jnp.zeros_like(state.log_prob)
     # The number of rounds is an argument: a last, shorter block needs no second compilation.
-    carry, last, audio = jax.lax.fori_loop(0, frames, body, (state.carry, state.last, silence))
+    carry, last, audio, total = jax.lax.fori_loop(0, frames, body, begun)
     clock = state.clock + jnp.asarray(frames * hop, jnp.uint32)
-    return audio, state.replace(carry=carry, last=last, clock=clock)
+    log_prob = state.log_prob + total  # a block at a time: the sum grows large
+    return audio, state.replace(carry=carry, last=last, clock=clock, log_prob=log_prob)
 
 
 def _uniform(state: State, numbers: int, size: int = BLOCK) -> jax.Array:
@@ -243,13 +251,13 @@ def _frame(
     last: jax.Array,
     condition: Any,
     noise: jax.Array,
-    draw: Callable[[jax.Array, jax.Array], jax.Array],
-) -> tuple[Tree, jax.Array]:
+    draw: Draw,
+) -> tuple[Tree, jax.Array, jax.Array]:
     if hasattr(model, "frame"):
         return model.frame(folded, carry, last, condition, noise, draw)
     condition = jax.tree.map(lambda leaf: leaf[0], condition)
     carry, raw = model.apply(folded, carry, last, condition, method="step")
-    return carry, draw(raw, noise[0])
+    return carry, *draw(raw, noise[0])
 
 
 def _project(model: nn.Module, folded: Tree, condition: Any) -> Tree:
@@ -281,9 +289,9 @@ def _prime(model: nn.Module, variables: Tree, audio: jax.Array, constant: dict[s
     return jax.lax.scan(body, model.initial(audio.shape[0]), shifted.transpose(1, 0, 2))[0]
 
 
-def _check(length: int, temperature: float, chunk: int, condition: Any) -> None:
-    if length < 0 or temperature < 0:
-        raise BadInput(f"length {length} and temperature {temperature} must not be negative")
+def _check(length: int, chunk: int, condition: Any) -> None:
+    if length < 0:
+        raise BadInput(f"length {length} must not be negative; 0 never ends")
     if chunk < 1:
         raise BadInput(f"a chunk of {chunk} samples: give 1 or more")
     lasts = conditions.length(condition)

@@ -11,7 +11,8 @@ class Choices:
     """Where files go, what to make them of, and how.
 
     input, stems, residual, keep_sum, shifts, form: of a user's own songs. seconds, num,
-    temperature, seed, prompt, prompt_seconds: of new audio. The rest: of streams without end.
+    temperature, top_k, top_p, seed, prompt, prompt_seconds, keep: of new audio. The rest: of
+    streams without end.
     """
 
     out: Path
@@ -25,6 +26,9 @@ class Choices:
     seconds: float = 5.0
     num: int = 1
     temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    keep: int | None = None
     seed: int = 0
     prompt: str | None = None
     prompt_seconds: float = 2.0

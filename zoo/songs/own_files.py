@@ -28,7 +28,9 @@ from zoo.evaluation.capabilities import WritesFiles, separates
 from zoo.objectives.base import Generative, Request, follows_source
 from zoo.runs import inference
 from zoo.runs.trained import Trained
+from zoo.sampling.rule import SamplerRule
 from zoo.songs.choices import Choices
+from zoo.songs.likeliest import Clips
 from zoo.songs.output_names import named
 from zoo.songs.stem_files import refuse_overwrite, separate_file
 
@@ -189,32 +191,34 @@ def generate(
     """Audio from the model, streamed to files with their JSON beside them."""
     info = trained.experiment.data.source.info
     rate, request = info.sample_rate, requested(options, path, info)
-    several = options.num > 1
-    names = [f"{stem}_{i}.wav" for i in range(options.num)] if several else [f"{stem}.wav"]
+    clips = Clips(trained.experiment.objective, request, options.keep or 0)
+    several = len(clips) > 1
+    names = [f"{stem}_{i}.wav" for i in range(len(clips))] if several else [f"{stem}.wav"]
     files = [options.out / name for name in names]
     for heard in filter(None, (path, options.prompt)):
         if any(file.exists() and file.samefile(Path(heard).expanduser()) for file in files):
             raise BadInput(
                 f"{heard} would be overwritten with what it becomes: choose another --out"
             )
-    require_room(options.out, request.length * 2 * info.channels * options.num)
+    require_room(options.out, request.length * 2 * info.channels * len(clips))
     with writing.held(options.out / f"{stem}_N.wav" if several else files[0], files):
         refuse_overwrite(files, options.force)
-        chunks = trained.experiment.objective.generate(trained.variables, request)
+        chunks = clips.chunks(trained.variables)
         about = {"request": described(request, path, options.prompt), **provenance(trained)}
-        written = keep(chunks, files, rate, request.length, about)
+        written = keep(chunks, files, rate, request.length, about, clips.facts)
     if written < request.length:
         raise KeyboardInterrupt  # the files are in order; those that would follow are not made
-    return f"{written / rate:.2f} s x {options.num} at {rate} Hz in {', '.join(map(str, files))}"
+    return f"{written / rate:.2f} s x {len(clips)} at {rate} Hz in {', '.join(map(str, files))}"
 
 
 def keep(
     chunks: Iterable[np.ndarray], files: Sequence[Path], rate: int, length: int,
-    about: dict[str, Any],
+    about: dict[str, Any], own: Callable[[int], dict[str, Any]],
 ) -> int:  # fmt: skip
     """Streams chunks into one file per voice, each with its JSON -> samples written to each.
 
-    Until all is whole the files have names of our own, so that a hash is that of what was written.
+    own: facts of the clip in a place, asked when all are drawn. Until all is whole the files have
+    names of our own, so that a hash is that of what was written.
     """
     notes = [file.with_name(f"{file.stem}.json") for file in files]
     with writing.replacing(*notes, *files) as parts:  # a file stands when what describes it does
@@ -222,8 +226,8 @@ def keep(
         written = stream(chunks, sounds, rate, length=length)
         if not written:
             raise KeyboardInterrupt
-        for voice, (file, sound, note) in enumerate(zip(files, sounds, parts_of_notes)):
-            facts = {"file": file.name, "voice": voice, "samples": written, "sample_rate": rate}
+        for place, (file, sound, note) in enumerate(zip(files, sounds, parts_of_notes)):
+            facts = {"file": file.name, **own(place), "samples": written, "sample_rate": rate}
             facts |= {"sha256": sha256(sound), **about}
             note.write_text(json.dumps(facts, indent=1) + "\n")
     return written
@@ -241,18 +245,20 @@ def requested(options: Choices, path: Path | None, info: Info) -> Request:
         prompt, report = audio_files.read(options.prompt, rate, info.channels)
         say_notes(report)
         prompt = prompt[-round(options.prompt_seconds * rate) :]
+    rule = SamplerRule(options.temperature, options.top_k, options.top_p)
     length = len(source) if source is not None else round(options.seconds * rate)
     if length < 1:
         raise BadInput(f"--seconds {options.seconds} is less than a sample at {rate:,} Hz")
     return Request(
-        length=length, count=options.num, seed=options.seed, temperature=options.temperature,
+        length=length, count=options.num, seed=options.seed, rule=rule,
         prompt=prompt, source=source, chunk=CHUNK,
     )  # fmt: skip
 
 
 def described(request: Request, path: Path | None, prompt: str | None) -> dict[str, Any]:
     """A request as JSON; audio is named by its file and hash."""
-    facts = {k: getattr(request, k) for k in ("length", "count", "seed", "temperature", "chunk")}
+    facts = {k: getattr(request, k) for k in ("length", "count", "seed", "chunk")}
+    facts |= {k: getattr(request.rule, k) for k in ("temperature", "top_k", "top_p")}
     for name, file, audio in (("input", path, request.source), ("prompt", prompt, request.prompt)):
         if file is not None:
             facts[name] = {"file": str(file), "sha256": sha256(Path(file).expanduser())}

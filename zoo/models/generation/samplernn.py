@@ -104,7 +104,7 @@ class SampleRNN(nn.Module):
     def setup(self) -> None:
         if self.cell not in STATES:
             raise BadInput(f"cell '{self.cell}' is unknown; use {' or '.join(STATES)}")
-        if not isinstance(self.distribution, Categorical):
+        if not self.distribution.symbols:
             raise BadInput("SampleRNN embeds codes: its distribution must be a Categorical")
         if not self.frames or any(above % f for f, above in zip((1, *self.frames), self.frames)):
             raise BadInput(f"frames {self.frames}: each must divide the next, as in (2, 8)")
@@ -113,7 +113,7 @@ class SampleRNN(nn.Module):
             Tier(ratio, self.width, self.layers, self.cell, name=f"tier_{i}", **options)
             for i, ratio in enumerate(self.ratios)
         ]
-        codes = self.distribution.codes
+        codes = self.distribution.symbols
         self.embed = nn.Embed(
             codes, self.embedding, embedding_init=nn.initializers.normal(1.0), dtype=self.dtype
         )
@@ -209,23 +209,24 @@ class SampleRNN(nn.Module):
     def frame(
         self, folded: Folded, carry: Carry, x: jax.Array, condition: None, noise: jax.Array,
         draw: Any,
-    ) -> tuple[Carry, jax.Array]:  # fmt: skip
-        """The next `hop` samples [B hop]; noise [hop B n]. The carry knows the last samples."""
+    ) -> tuple[Carry, jax.Array, jax.Array]:  # fmt: skip
+        """The next `hop` samples, their nats; noise [hop B n]. The carry knows the last samples."""
         hidden = tuple(
             _started(weights["start"], state, carry["fresh"])
             for weights, state in zip(folded["tiers"], carry["hidden"])
         )
         top = len(self.frames) - 1
-        past, hidden = self._descend(top, folded, carry["past"], hidden, 0.0, noise, draw)
-        return self._carry(past, hidden), past
+        past, hidden, nats = self._descend(top, folded, carry["past"], hidden, 0.0, noise, draw)
+        return self._carry(past, hidden), past, nats.T
 
     def _descend(
         self, tier: int, folded: Folded, past: jax.Array, hidden: Any, added: Any, noise: Any,
         draw: Any,
-    ) -> tuple[jax.Array, Any]:  # fmt: skip
-        """One frame of `tier` and all that is below it, to (past, hidden of tiers up to it)."""
+    ) -> tuple[jax.Array, Any, jax.Array]:  # fmt: skip
+        """One frame of `tier` and all below it -> past, hidden of tiers up to it, nats [n B]."""
         if tier < 0:
-            return self._sample(folded, past, added, noise[0], draw), ()
+            past, log_prob = self._sample(folded, past, added, noise[0], draw)
+            return past, (), log_prob.T
         weights = folded["tiers"][tier]
         frame = self._real(past[:, -self.frames[tier] :])
         gates = frame @ weights["frame"] + weights["bias"] + added
@@ -235,10 +236,11 @@ class SampleRNN(nn.Module):
         noise = noise.reshape(self.ratios[tier], -1, *noise.shape[1:])
 
         def body(loop: tuple[jax.Array, Any], now: tuple[jax.Array, jax.Array]) -> Any:
-            return self._descend(tier - 1, folded, *loop, *now, draw), None
+            past, lower, nats = self._descend(tier - 1, folded, *loop, *now, draw)
+            return (past, lower), nats
 
-        (past, lower), _ = jax.lax.scan(body, (past, hidden[:tier]), (extra, noise))
-        return past, (*lower, state)
+        (past, lower), nats = jax.lax.scan(body, (past, hidden[:tier]), (extra, noise))
+        return past, (*lower, state), nats.reshape(-1, len(past))
 
     def _cells(self, weights: Folded, gates: jax.Array, hidden: Any) -> tuple[jax.Array, Any]:
         out, states, gru = None, [], self.cell == "gru"
@@ -255,12 +257,13 @@ class SampleRNN(nn.Module):
 
     def _sample(
         self, folded: Folded, past: jax.Array, added: jax.Array, noise: jax.Array, draw: Any
-    ) -> jax.Array:
+    ) -> tuple[jax.Array, jax.Array]:
         codes, table = self.distribution.encode(past[:, -self.frames[0] :]), folded["table"]
         x = nn.relu(table[jnp.arange(self.frames[0]), codes].sum(1) + added)
         (hidden, bias), (output, last) = folded["hidden"], folded["output"]
         raw = matvec(output, nn.relu(matvec(hidden, x) + bias)) + last
-        return jnp.concatenate([past[:, 1:], draw(raw, noise)], axis=1)
+        new, log_prob = draw(raw, noise)
+        return jnp.concatenate([past[:, 1:], new], axis=1), log_prob
 
 
 def _forgetting(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:

@@ -176,8 +176,8 @@ class ReleasedSampleRNN(nn.Module):
     def frame(
         self, folded: Folded, carry: Carry, x: jax.Array, condition: None, noise: jax.Array,
         draw: Any,
-    ) -> tuple[Carry, jax.Array]:  # fmt: skip
-        """The next `hop` samples [B hop]; noise [hop B n]. The carry knows the last samples."""
+    ) -> tuple[Carry, jax.Array, jax.Array]:  # fmt: skip
+        """The next `hop` samples, their nats; noise [hop B n]. The carry knows the last samples."""
         x, states = self._real(carry["past"]), []
         for layer, state in zip(folded["layers"], _started(folded["start"], carry)):
             gates, new = (lambda y, m=layer[name]: matvec(m, y) for name in ("gates", "new"))
@@ -186,17 +186,17 @@ class ReleasedSampleRNN(nn.Module):
             states.append(state)
         extra = _dense(folded["upsample"], x).reshape(len(x), self.hop, -1).swapaxes(0, 1)
 
-        def body(past: jax.Array, now: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        def body(past: jax.Array, now: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             added, noise = now
             codes = self.distribution.encode(past)
             x = folded["table"][jnp.arange(self.hop), codes].sum(1) + added
             for i in range(2):
                 x = nn.relu(_dense(folded[f"hidden_{i}"], x))
-            drawn = draw(_dense(folded["output"], x), noise)
-            return jnp.concatenate([past[:, 1:], drawn], 1), None
+            drawn, log_prob = draw(_dense(folded["output"], x), noise)
+            return jnp.concatenate([past[:, 1:], drawn], 1), log_prob[:, 0]
 
-        past, _ = jax.lax.scan(body, carry["past"], (extra, noise))
-        return self._carry(past, tuple(states)), past
+        past, nats = jax.lax.scan(body, carry["past"], (extra, noise))
+        return self._carry(past, tuple(states)), past, nats.T
 
 
 def _started(start: jax.Array, carry: Carry) -> list[jax.Array]:

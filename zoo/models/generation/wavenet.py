@@ -67,9 +67,9 @@ class WaveNet(nn.Module):
         if self.layers % self.stacks:
             raise BadInput(f"{self.layers} layers do not make {self.stacks} stacks; use a multiple")
         if self.input == "embedding":
-            if not isinstance(self.distribution, Categorical):
+            if not self.distribution.symbols:
                 raise BadInput("input='embedding' needs a Categorical; use input='scalar'")
-            self.source = nn.Embed(self.distribution.codes, self.width, dtype=self.dtype)
+            self.source = nn.Embed(self.distribution.symbols, self.width, dtype=self.dtype)
         else:
             self.source = nn.Dense(self.width, precision=HIGHEST, **self.starts(1))
         factors = self.upsampling if self.upsampler == "transposed" else ()
@@ -226,9 +226,9 @@ class WaveNet(nn.Module):
 
     def frame(
         self, folded: Folded, carry: Carry, x: jax.Array, condition: jax.Array | None,
-        noise: jax.Array, draw: Callable[[jax.Array, jax.Array], jax.Array],
-    ) -> tuple[Carry, jax.Array]:  # fmt: skip
-        """`hop` samples [B hop] after x [B 1]; condition [hop L B 2A], noise [hop B n]."""
+        noise: jax.Array, draw: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]],
+    ) -> tuple[Carry, jax.Array, jax.Array]:  # fmt: skip
+        """`hop` samples after x [B 1], their nats; condition [hop L B 2A], noise [hop B n]."""
         near, far = self._reach(len(x))
         kernel = folded["past"][np.array(near)] if far else folded["past"]
         ahead = self._ahead(folded, carry, far) if far else None
@@ -241,11 +241,11 @@ class WaveNet(nn.Module):
                 found = dict(zip(near + far, (*added, *ahead)))
                 added = [found[i] for i in range(self.layers)]
             carry, raw = self._layers(folded, carry, x, condition, added)
-            new = draw(raw, noise)
-            return (carry, new), new[:, 0]
+            new, log_prob = draw(raw, noise)
+            return (carry, new), (new[:, 0], log_prob[:, 0])
 
-        (carry, _), audio = jax.lax.scan(body, (carry, x), (condition, noise, ahead))
-        return carry, audio.T
+        (carry, _), drawn = jax.lax.scan(body, (carry, x), (condition, noise, ahead))
+        return carry, *(each.T for each in drawn)
 
     def _reach(self, voices: int) -> tuple[list[int], list[int]]:
         """The layers to be read at each sample, and those whose past is older than the frame."""
