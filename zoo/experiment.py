@@ -16,6 +16,7 @@ import optax
 
 from zoo import arguments, catalog
 from zoo.data.pipeline import Data
+from zoo.commands import command
 from zoo.errors import BadInput
 from zoo.evaluation.base import Evaluation
 from zoo.objectives.base import Objective
@@ -140,7 +141,7 @@ def shipped(name: str) -> Config:
     if stem not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else "none has a similar name;"
-        raise BadInput(f"no config named '{name}': {hint} `python -m zoo list` shows all")
+        raise BadInput(f"no config named '{name}': {hint} `{command('list')}` shows all")
     return load(known[stem], row)
 
 
@@ -157,7 +158,7 @@ def find(name: str) -> Config:
     if path.suffix != ".py":
         raise BadInput(f"--config {name}: give the name of a config, or a .py file")
     if not path.is_file():
-        raise BadInput(f"no config file {name}; `python -m zoo list` shows the names")
+        raise BadInput(f"no config file {name}; `{command('list')}` shows the names")
     return load(path)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jax
 
+from zoo.commands import command
 from zoo.evaluation.separation import Separation
 from zoo.report import examples, page, results
 from zoo.runs import trained
@@ -39,18 +40,18 @@ def commands(found: Trained, directory: Path) -> list[str]:
     if found.config.task == "own":  # a file that the run alone does not lead back to
         checkpoint += f" --config {shlex.quote(str(found.config.path))}"
     if isinstance(found.experiment.evaluation, Separation):
-        first = f"python sample.py {checkpoint} --input YOUR_SONG.mp3 --out stems"
+        first = f"{command('sample')} {checkpoint} --input YOUR_SONG.mp3 --out stems"
     elif not hasattr(found.experiment.objective, "generate"):
         own = hasattr(found.experiment.evaluation, "predict_file")
-        first = f"python evaluate.py {checkpoint}"
+        first = f"{command('evaluate')} {checkpoint}"
         first += " --input YOUR_SONG.mp3 --out out" if own else " --split validation"
     elif getattr(found.experiment.objective, "needs_source", False):
-        first = f"python sample.py {checkpoint} --input YOUR_SONG.mp3 --out out"
+        first = f"{command('sample')} {checkpoint} --input YOUR_SONG.mp3 --out out"
     else:
-        first = f"python sample.py {checkpoint} --seconds 5 --num 2 --out out"
+        first = f"{command('sample')} {checkpoint} --seconds 5 --num 2 --out out"
     other = {
         "classification": "wave_unet_score_render",
         "separation": "wavenet_score_render",
         "generation": "samplecnn_score_render",
     }.get(found.config.task, "samplecnn_score_render")
-    return [first, f"python train.py --config {other}", "python -m zoo list"]
+    return [first, f"{command('train')} --config {other}", command("list")]

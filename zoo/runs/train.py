@@ -23,6 +23,7 @@ from zoo import catalog, durable, escapes
 from zoo import mesh as meshes
 from zoo.checkpoints.processes import in_turn
 from zoo.checkpoints.store import Checkpoints
+from zoo.commands import command
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
@@ -49,7 +50,8 @@ def train(
     contract.check(config.name, experiment)
     if not learns(experiment):
         raise BadInput(
-            f"{config.name} learns nothing: score it with python evaluate.py --config {config.name}"
+            f"{config.name} learns nothing: score it with {command('evaluate')} --config "
+            f"{config.name}"
         )
     mesh = meshes.make(experiment.fsdp)
     meshes.check_batch(mesh, experiment.batch, experiment.accumulate)

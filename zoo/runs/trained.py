@@ -23,6 +23,7 @@ from zoo.arguments import stored
 from zoo.checkpoints import metadata
 from zoo.checkpoints.metadata import Origin, Unfit
 from zoo.checkpoints.store import Checkpoints
+from zoo.commands import command
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
@@ -88,7 +89,7 @@ def untrained(config: Config, words: Sequence[str]) -> Trained:
     contract.check(config.name, experiment)
     if learns(experiment):
         raise BadInput(
-            f"{config.name} has to be trained first: python train.py --config {config.name}, then "
+            f"{config.name} has to be trained first: {command('train')} --config {config.name}, then "
             f"give --checkpoint runs/{config.name}"
         )
     estimate.check_use(config, arguments, experiment)
