@@ -1,4 +1,4 @@
-"""How the zoo's commands are typed where it runs: as scripts in a clone, as `zoo` where installed."""
+"""How commands are typed where the zoo runs: scripts in a clone, `zoo` where it is installed."""
 
 from __future__ import annotations
 

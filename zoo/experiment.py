@@ -15,8 +15,8 @@ from typing import Any
 import optax
 
 from zoo import arguments, catalog
-from zoo.data.pipeline import Data
 from zoo.commands import command
+from zoo.data.pipeline import Data
 from zoo.errors import BadInput
 from zoo.evaluation.base import Evaluation
 from zoo.objectives.base import Objective

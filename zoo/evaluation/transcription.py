@@ -124,7 +124,7 @@ class Transcription:
         write_table(folder / "notes.csv", table(notes))
         if figures:
             draw(partial(roll_figure, notes, seconds), folder / "roll.png", dpi=110)
-        write_page(folder / "page.html", path, notes, seconds, picture=figures)
+        write_page(folder / "page.html", path, notes, seconds)
         count = len(notes["pitch"])
         return (
             f"{Path(path).name}: {count} notes in {seconds:.1f} s, {folder / 'notes.mid'}; look at "

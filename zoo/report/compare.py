@@ -1,4 +1,4 @@
-"""Two runs side by side: the metrics of the splits that both have, and what differs between them."""
+"""Two runs side by side: metrics of the splits that both have, and arguments that differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `train.py --dry_run` says: the system, its memory, its data and its stages, by shapes alone."""
+"""What `train.py --dry_run` says, by shapes alone: the system, its memory, data and stages."""
 
 from __future__ import annotations
 

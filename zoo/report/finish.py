@@ -30,8 +30,8 @@ def finish(directory: Path, config: str | None = None) -> None:
     examples.make(found, directory)
     print(f"page to look at: {page.write(directory)}")
     print("next:")
-    for command in commands(found, directory):
-        print(f"  {command}")
+    for line in commands(found, directory):
+        print(f"  {line}")
 
 
 def commands(found: Trained, directory: Path) -> list[str]:

@@ -222,7 +222,10 @@ def describe(config: Config, arguments: dict[str, Any], experiment: Experiment) 
 
 def note(directory: Path, config: Config, arguments: dict[str, Any]) -> None:
     """run.json and config.py: for people to read, and for `python -m zoo report`."""
-    durable.write_json(directory / "run.json", {"config": config.name, "arguments": arguments})
+    facts: dict[str, Any] = {"config": config.name, "arguments": arguments}
+    if config.task == "own":  # where it lies, and from what its arguments may differ
+        facts |= {"config_file": str(config.path), "defaults": config.defaults}
+    durable.write_json(directory / "run.json", facts)
     if not (directory / "config.py").exists():
         durable.write(directory / "config.py", config.path.read_bytes())
 

@@ -89,8 +89,8 @@ def untrained(config: Config, words: Sequence[str]) -> Trained:
     contract.check(config.name, experiment)
     if learns(experiment):
         raise BadInput(
-            f"{config.name} has to be trained first: {command('train')} --config {config.name}, then "
-            f"give --checkpoint runs/{config.name}"
+            f"{config.name} has to be trained first: {command('train')} --config {config.name}, "
+            f"then give --checkpoint runs/{config.name}"
         )
     estimate.check_use(config, arguments, experiment)
     return Trained(config, arguments, experiment, Variables({}), {}, meshes.make(1), config.name)
