@@ -103,6 +103,7 @@ def test_the_overview_of_a_long_song_is_that_of_the_whole(tmp_path):
     from PIL import Image
 
     picture = sounds.overview(open_song(tmp_path / "a.wav"), width=60, height=100)
+    assert picture == sounds.overview(open_song(tmp_path / "a.wav"), 60, 100, ours=True)
     rows = np.asarray(Image.open(io.BytesIO(picture)))[::-1].argmax(0)
     mel = 2595 * np.log10(1 + np.array([500, 2500, 4000]) / 700)
     np.testing.assert_allclose(rows[5:25], 99 * mel[0] / mel[2], atol=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,7 +140,7 @@ def laid(path: Path, folder: Path, stand: AudioBudget, name: str = "") -> tuple[
     """
     song = open_song(path)
     seconds = song.length / song.rate
-    picture = data_uri(overview(song), "image/png")
+    picture = data_uri(overview(song, ours=not name), "image/png")
     if name:
         found = recording.place(song, folder, name, stand.left)
         stand.left -= len(found) if found.startswith("data:") else 0
@@ -150,15 +150,28 @@ def laid(path: Path, folder: Path, stand: AudioBudget, name: str = "") -> tuple[
     return stand.place(path, *read(path)), picture, seconds
 
 
-def overview(song: Song, width: int = 900, height: int = 96) -> bytes:
-    """As `spectrogram`; of a long song without ever holding it whole."""
+def overview(song: Song, width: int = 900, height: int = 96, *, ours: bool = False) -> bytes:
+    """As `spectrogram`; of a long song without ever holding it whole.
+
+    ours: of a file that the zoo wrote, in which positions may be sought.
+    """
     hop = -(-song.length // width)
     if hop < frame_size(song.rate):
         return spectrogram(*read(song.path), width, height)
-    blocks = reblock(read_blocks(song), hop)
+    blocks = sought(song, hop) if ours else reblock(read_blocks(song), hop)
     frames = [block.mean(1)[: frame_size(song.rate)] for block in blocks]
     frames = [np.pad(frame, (0, frame_size(song.rate) - len(frame))) for frame in frames[:width]]
     return painted(np.stack(frames), song.rate, height)
+
+
+def sought(song: Song, hop: int) -> Iterator[np.ndarray]:
+    """The beginnings [n C] of every `hop` samples of a WAV or FLAC."""
+    import soundfile
+
+    with soundfile.SoundFile(song.path) as file:
+        for start in range(0, song.length, hop):
+            file.seek(start)
+            yield file.read(frame_size(song.rate), dtype="float32", always_2d=True)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -142,7 +143,7 @@ def say_index(out: Path, whose: Mapping[str, Any]) -> None:
 
 def before_page(line: str) -> str:
     """What a line says of a file, without where its page is."""
-    return line.partition("; look at ")[0].partition(": ")[2] or line
+    return re.split(r"[,;] look at ", line)[0].partition(": ")[2] or line
 
 
 def for_each(inputs: Sequence[str], out: Path, act: Callable[[Path, str], str]) -> int:
