@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -35,6 +36,8 @@ class Pitch:
     samples: of a window. hop: between windows, 10 ms by default. last: the sample after which
     the note may have ended; windows centred behind it are not counted.
     """
+
+    shows: ClassVar[tuple[str, ...]] = ("filters",)
 
     samples: int = 1024
     hop: int = 160

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -37,6 +38,8 @@ class Transcription:
 
     `predict` gets {'audio': [B T 1]} and answers onsets, frames and velocities [B F K].
     """
+
+    shows: ClassVar[tuple[str, ...]] = ("roll",)
 
     windows: Windows
     threshold: float = 0.5

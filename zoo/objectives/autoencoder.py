@@ -44,6 +44,7 @@ class QuantisedAutoencoder:
     speaker: str | None = None
 
     needs_source: ClassVar[bool] = True
+    shows: ClassVar[tuple[str, ...]] = ("codebook",)
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         audio, given = batch[self.audio], self._given(batch)

@@ -18,15 +18,13 @@ from zoo.data.note_rolls import shifted
 from zoo.data.source import Example
 from zoo.errors import BadInput
 from zoo.evaluation.base import sound
-from zoo.evaluation.pitch import Pitch
 from zoo.evaluation.separation import mixture
-from zoo.evaluation.tagging import Tagging
-from zoo.evaluation.transcription import Transcription, pieces
+from zoo.evaluation.transcription import pieces
 from zoo.interpret import filters
 from zoo.interpret.drawing import bank_figure, codebook_figure
 from zoo.interpret.filters import spread
 from zoo.layers.quantizer import usage
-from zoo.objectives.autoencoder import PLAYER, QuantisedAutoencoder
+from zoo.objectives.autoencoder import PLAYER
 from zoo.pages.piano_roll import compared_figure
 from zoo.report.results import held_out
 from zoo.runs import inference
@@ -39,22 +37,17 @@ CODED = 16  # clips whose codes are counted
 TAPS = 3  # of the shortest filters that are shown
 
 
-def tags(found: Trained) -> bool:
-    return isinstance(found.experiment.evaluation, Tagging)
-
-
-def transcribes(found: Trained) -> bool:
-    return isinstance(found.experiment.evaluation, Transcription)
-
-
-def hears_waves(found: Trained) -> bool:
-    names_what_it_hears = tags(found) or isinstance(found.experiment.evaluation, Pitch)
-    return names_what_it_hears and first_bank(found) is not None
+def shows(found: Trained, what: str) -> bool:
+    """Whether the evaluation or the objective of a system names that among what it `shows`."""
+    parts = (found.experiment.evaluation, found.experiment.objective)
+    return any(what in getattr(part, "shows", ()) for part in parts)
 
 
 def write_filters(found: Trained, directory: Path) -> None:
     """figures/filters.png: magnitude responses of the first layer, by centre frequency."""
     bank = first_bank(found)
+    if bank is None:  # it reads spectra
+        return
     figure = bank_figure(bank)
     taps, count = bank.kernel.shape
     caption = (
@@ -115,10 +108,6 @@ def write_roll(found: Trained, directory: Path) -> None:
     write_wav(folder / "roll.wav", audio, rate)
 
 
-def quantises(found: Trained) -> bool:
-    return isinstance(found.experiment.objective, QuantisedAutoencoder)
-
-
 def write_codebook(found: Trained, directory: Path) -> None:
     """figures/codebook.png: how often test clips use each code, and where their vectors lie."""
     source, model = found.experiment.data.source, found.experiment.objective.model
@@ -142,12 +131,10 @@ def write_codebook(found: Trained, directory: Path) -> None:
     save(figure, directory / "figures" / "codebook.png", title="Codebook", caption=caption)
 
 
-KINDS: tuple[tuple[Callable[[Trained], bool], Callable[[Trained, Path], None]], ...] = (
-    (hears_waves, write_filters),
-    (tags, write_taggram),
-    (transcribes, write_roll),
-    (quantises, write_codebook),
-)
+KINDS: dict[str, Callable[[Trained, Path], None]] = {
+    "filters": write_filters, "taggram": write_taggram, "roll": write_roll,
+    "codebook": write_codebook,
+}  # fmt: skip
 
 
 def predictor(found: Trained) -> Any:

@@ -8,8 +8,7 @@ from pathlib import Path
 import jax
 
 from zoo.commands import command
-from zoo.evaluation.separation import Separation
-from zoo.report import examples, page, results
+from zoo.report import examples, figures, page, results
 from zoo.runs import trained
 from zoo.runs.trained import Trained
 
@@ -39,7 +38,7 @@ def commands(found: Trained, directory: Path) -> list[str]:
     checkpoint = f"--checkpoint {shlex.quote(str(directory))}"
     if found.config.task == "own":  # a file that the run alone does not lead back to
         checkpoint += f" --config {shlex.quote(str(found.config.path))}"
-    if isinstance(found.experiment.evaluation, Separation):
+    if figures.shows(found, "stems"):
         first = f"{command('sample')} {checkpoint} --input YOUR_SONG.mp3 --out stems"
     elif not hasattr(found.experiment.objective, "generate"):
         own = hasattr(found.experiment.evaluation, "predict_file")
