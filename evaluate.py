@@ -1,76 +1,8 @@
-"""Numbers out: the scores of a trained model on a data set, or what it hears in your own files.
+"""Numbers out: scores on a data set, or predictions for your own files: see zoo/cli/evaluate.py."""
 
-  python evaluate.py --checkpoint runs/samplecnn_score_render
-  python evaluate.py --checkpoint runs/samplecnn_score_render --input ~/Music/song.mp3 --out tags
-
-Scores go to RUN/evaluation/SPLIT and, as a row, to runs/results/TASK/ROW.json below the current
-folder; `python -m zoo report --table --results runs/results` makes a table of such rows. Systems
-that need no training are evaluated by --config alone.
-"""
-
-import argparse
 import sys
-from pathlib import Path
 
-from zoo.cli import command_line
-from zoo.cli.command_line import given, place
-
-
-def main(words: list[str] | None = None) -> int:
-    parser = command_line.parser(__doc__, prog="evaluate.py")
-    parser.add_argument("--checkpoint", type=given, help=command_line.CHECKPOINT)
-    parser.add_argument("--config", type=given, help="name of a config, or a file")
-    parser.add_argument(
-        "--step", type=given, default="best", help="best (default), latest, or a number"
-    )
-    parser.add_argument(
-        "--split", default="test", choices=("train", "validation", "test"), help="what to score"
-    )
-    parser.add_argument(
-        "--limit", type=command_line.count, help="score the first so many clips or tracks only"
-    )
-    parser.add_argument(
-        "--results", type=place, default=Path("runs/results"), help="where the row goes"
-    )
-    parser.add_argument(
-        "--input", type=given, nargs="+", metavar="FILE", help="audio files, folders, globs"
-    )
-    parser.add_argument("--out", type=place, default=Path("out"), help="where predictions go")
-    parser.add_argument(
-        "--embeddings", type=place, metavar="NPZ", help="write what the last layer reads of --input"
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="overwrite predictions, or a row of other weights"
-    )
-    parser.add_argument("--figures", action="store_true", help="pictures of predictions, too")
-    command_line.add_arguments(parser)
-    return command_line.run(parser, evaluate, words)
-
-
-def evaluate(options: argparse.Namespace) -> int:
-    from zoo.front import finding
-
-    command_line.prepare_devices()
-    model = finding.asked(options.checkpoint, options.config, options.step, options.arguments)
-    found = model.trained
-    if options.embeddings:
-        from zoo.songs import embeddings
-
-        return embeddings.write(model, options.input, options.embeddings, force=options.force)
-    if options.input:
-        from zoo.songs import own_files
-
-        return own_files.predict(
-            found, options.input, options.out, force=options.force, figures=options.figures
-        )
-    from zoo.report import results
-
-    report = results.evaluate(
-        found, options.split, options.limit, options.results, force=options.force
-    )
-    print(results.summary(report, found.experiment.evaluation.monitor[0]))
-    return 0
-
+from zoo.cli.evaluate import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,7 +14,17 @@ SCRIPTS = [ROOT / name for name in ("train.py", "evaluate.py", "sample.py")]
 CONFIGS = sorted(p for p in (ROOT / "configs").rglob("*.py") if p.stem != "__init__")
 
 # room -> what it may import of the zoo, besides LEAVES; None: anything.
-LEAVES = {"durable", "errors", "escapes", "locks", "machine", "numerals", "places", "writing"}
+LEAVES = {
+    "commands",
+    "durable",
+    "errors",
+    "escapes",
+    "locks",
+    "machine",
+    "numerals",
+    "places",
+    "writing",
+}
 ROOMS = {
     "signal": {"signal"},
     "layers": {"layers", "signal"},

@@ -15,6 +15,7 @@ from typing import Any
 import optax
 
 from zoo import arguments, catalog
+from zoo.commands import command
 from zoo.data.pipeline import Data
 from zoo.data.source import Source
 from zoo.errors import BadInput
@@ -149,7 +150,7 @@ def shipped(name: str) -> Config:
     if stem not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else "none has a similar name;"
-        raise BadInput(f"no config named '{name}': {hint} `python -m zoo list` shows all")
+        raise BadInput(f"no config named '{name}': {hint} `{command('list')}` shows all")
     return load(known[stem], row)
 
 
@@ -166,7 +167,7 @@ def find(name: str) -> Config:
     if path.suffix != ".py":
         raise BadInput(f"--config {name}: give the name of a config, or a .py file")
     if not path.is_file():
-        raise BadInput(f"no config file {name}; `python -m zoo list` shows the names")
+        raise BadInput(f"no config file {name}; `{command('list')}` shows the names")
     return load(path)
 
 

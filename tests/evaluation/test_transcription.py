@@ -179,8 +179,8 @@ def test_a_users_file_becomes_midi_and_a_page(tmp_path):
     assert "2 notes in 1.0 s" in line
     assert {p.name for p in folder.iterdir()} == {"notes.mid", "notes.csv", "roll.png", "page.html"}
     page = (folder / "page.html").read_text()
-    data = page.split("const data = ")[1].split(", sound =")[0]
+    data = page.split('id="data">')[1].split("</script>")[0]
     assert [row[2] for row in json.loads(data)["notes"]] == [60, 64]
-    assert page.count("</script>") == 1 and "{{" not in page
+    assert page.count("</script>") == 2 and 'href="notes.mid"' in page
     (piano,) = pretty_midi.PrettyMIDI(str(folder / "notes.mid")).instruments
     assert [n.pitch for n in piano.notes] == [60, 64]

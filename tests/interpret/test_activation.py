@@ -71,3 +71,27 @@ def test_a_layer_that_spans_more_gets_a_longer_sound():
     assert activation.shortest(heard, layer, 50) == 150
     assert activation.shortest(heard, layer, 40) == 360  # 120 samples do not fill 128 taps
     assert activation.shortest(heard, layer, 1500) == 1000
+
+
+def test_sounds_are_tamed_smooth_and_no_louder_than_asked():
+    time = np.arange(800) / 800
+    parts = [np.sin(2 * np.pi * k * time) for k in (40, 400)]  # a tenth of Nyquist,
+    x = np.stack([3 * parts[0] + 1, np.cos(2 * np.pi * 400 * time) / 100])[:, :, None]
+    tame = np.asarray(activation.tamed(jnp.asarray(x, jnp.float32), 0.5, 0.2))[:, :, 0]
+    np.testing.assert_allclose(np.sqrt((tame**2).mean(1)), [0.5, 0.008], rtol=1e-4)
+    np.testing.assert_allclose(tame.mean(1), 0, atol=1e-6)
+    np.testing.assert_allclose(tame[0], parts[0] * np.sqrt(2) / 2, atol=1e-4)
+
+
+def test_maximised_sounds_stay_within_the_loudness_and_find_what_is_low():
+    """Of two pass-bands that answer alike, the penalty chooses the lower one."""
+    kernel = sinusoids((500.0, 500.0, 500.0, 500.0)) + sinusoids((3500.0,) * 4)
+    heard = layers.hearing(looked_at(Bank(), bank=kernel))
+    layer = layers.choose(heard, "bank")[0]
+    excited = activation.maximise(heard, layer, 4, Ascent(loudness=0.05))
+    assert (np.sqrt((excited.waves**2).mean(0)) <= 0.0501).all()
+    low = np.abs(np.fft.rfft(excited.waves, axis=0)) ** 2
+    hertz = np.fft.rfftfreq(len(excited.waves), 1 / RATE)
+    near = [low[np.abs(hertz - f) < 200].sum() for f in (500, 3500)]
+    assert near[0] > 2 * near[1]
+    np.testing.assert_allclose(excited.peak, 500, atol=2 * RATE / 729)

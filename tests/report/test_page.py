@@ -15,8 +15,8 @@ import soundfile
 from PIL import Image
 
 from zoo.errors import BadInput
-from zoo.pages import charts
-from zoo.report import facts, finish, page, sounds
+from zoo.pages import charts, sounds
+from zoo.report import facts, finish, page
 
 RATE = 8000
 ROW = {

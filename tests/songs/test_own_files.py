@@ -176,19 +176,22 @@ def test_pictures_come_when_they_are_asked_for(figures, tmp_path, monkeypatch, c
 
     monkeypatch.setattr(inference, "predictor", lambda *_: lambda variables: scores)
     for evaluation, files in ((Tagging(800, batch=4), {"tags.csv", "tags.json", "page.html"}),
-                              (Own(), {"own.txt"})):  # fmt: skip
+                              (Own(), {"own.txt", "page.html"})):  # fmt: skip
         experiment = SimpleNamespace(
             evaluation=evaluation, objective=None,
             data=SimpleNamespace(source=SimpleNamespace(info=info)),
         )  # fmt: skip
-        trained = SimpleNamespace(experiment=experiment, mesh=None, variables=None)
+        trained = SimpleNamespace(
+            experiment=experiment, mesh=None, variables=None, name="theirs", meta={"licence": "X"},
+            config=SimpleNamespace(name="toy"),
+        )  # fmt: skip
         out = tmp_path / type(evaluation).__name__
         for code in (2, 2):  # the second time because they are there
             asked = {"force": False, "figures": figures}
             assert own_files.predict(trained, [str(tmp_path / "*.wav")], out, **asked) == code
         drawn = {"taggram.png"} if figures and isinstance(evaluation, Tagging) else set()
-        assert {path.name for path in out.iterdir()} == {"0", "1", "2"}
+        assert {path.name for path in out.iterdir()} == {"0", "1", "2", "page.html"}
         assert {path.name for path in (out / "1").iterdir()} == files | drawn
         told = capsys.readouterr()
-        assert told.out.count(str(out)) == 3 and ".partial" not in told.out
+        assert told.out.count(str(out)) == 5 and ".partial" not in told.out
         assert told.err.count("rejected: ") == 5 and told.err.count("exists: choose") == 3

@@ -11,7 +11,7 @@ import soundfile
 
 from zoo.errors import BadInput
 from zoo.evaluation.tagging import Tagging
-from zoo.pages import html
+from zoo.pages import recording
 from zoo.pages.taggram import write_page
 from zoo.songs.taggram import (
     Listener,
@@ -148,19 +148,22 @@ def test_page_holds_song_and_scores_and_nothing_from_elsewhere(tmp_path, monkeyp
     soundfile.write(sound, song(), 8000)
     taggram = tag_file(loudness, sound, LISTENER, LABELS)
     page = write_page(taggram, tmp_path / "page.html", sound).read_text()
-    assert page.count("</script>") == 1 and "a &lt;b&gt; song" in page
+    assert page.count("</script>") == 2 and "a &lt;b&gt; song" in page
     assert 'src="data:audio/wav;base64,' in page
     assert not re.search(r"https?://", page)
-    data = json.loads(re.search(r"const d = (\{.*?\}), row", page)[1])
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
     assert data["labels"][0] == "quiet" and len(data["scores"][0]) == len(taggram.times)
     assert max(data["peaks"]) == 1 and len(data["edges"]) == len(taggram.times) + 1
-    monkeypatch.setattr(html, "EMBED_BYTES", 83_000)  # the wav has 131 kB
+    monkeypatch.setattr(recording, "EMBED_BYTES", 83_000)  # the wav has 131 kB
     assert (
         'src="data:audio/mpeg;base64,'
         in write_page(taggram, sound.with_suffix(".html"), sound).read_text()
     )
-    monkeypatch.setattr(html, "EMBED_BYTES", 10)
-    assert 'src="file:///' in write_page(taggram, tmp_path / "link.html", sound).read_text()
+    monkeypatch.setattr(recording, "EMBED_BYTES", 10)
+    beside = write_page(taggram, tmp_path / "link.html", sound).read_text()
+    assert 'src="page_files/recording.mp3"' in beside and "file:" not in beside
+    heard, rate = soundfile.read(tmp_path / "page_files" / "recording.mp3", always_2d=True)
+    assert rate == 8000 and len(heard) >= taggram.duration * 8000 and np.abs(heard).max() > 0.1
 
 
 def test_many_short_files_share_batches_and_give_what_each_gives_alone(tmp_path):

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from zoo import escapes, machine, numerals, places
-from zoo.cli import endings
+from zoo import commands, escapes, machine, numerals, places
+from zoo.cli import endings, words
 from zoo.errors import BadInput
 
 BAD_INPUT = 2
@@ -42,30 +42,32 @@ class Help(argparse.RawDescriptionHelpFormatter):
 
 
 def parser(description: str, **options: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(description=description, formatter_class=Help, **options)
+    return words.Parser(description=description, formatter_class=Help, **options)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`name=value` words, in any place among the options."""
     parser.add_argument(
-        "arguments", nargs="*", metavar="name=value",
-        help="arguments of the config; `python -m zoo info NAME` lists them",
+        "arguments", nargs="*", metavar="name=value", default=[],
+        help=f"arguments of the config; `{commands.command('info')} NAME` lists them",
     )  # fmt: skip
 
 
 def run(
     parser: argparse.ArgumentParser,
     command: Callable[[argparse.Namespace], int | None],
-    words: Sequence[str] | None = None,
+    typed: Sequence[str] | None = None,
 ) -> int:
     """Runs a command; bad input, a full or forbidden disk become one line and exit code 2.
 
     What SIGTERM ends tidies up after itself, as Ctrl-C does; so does a child whose parent dies.
     """
     nested = any(isinstance(a, argparse._SubParsersAction) for a in parser._actions)
-    options = (parser.parse_args if nested else parser.parse_intermixed_args)(words)
+    parser.typed = sys.argv[1:] if typed is None else list(typed)
+    options = (parser.parse_args if nested else parser.parse_intermixed_args)(parser.typed)
     prepare_output()
     try:
+        words.check(options)
         with endings.terminable():
             return command(options) or 0
     except endings.Terminated:

@@ -1,12 +1,14 @@
 """python -m zoo COMMAND: what stands beside training, evaluation and sampling.
 
 commands:
+  train, evaluate, sample   as the scripts of these names, for where there is no clone
   list                 every config: task, parameters, reported and our number
   list --weights       every set of published weights that --checkpoint takes by name
   info NAME            one config: parameter table, receptive field, cost per second of input
   export RUN OUT       its weights apart: model.safetensors, model.json; --program: for JAX alone
   doctor               versions, devices, codecs, data
   report RUN           a page to look at, from a run directory
+  compare RUN RUN      metrics of two runs side by side, and the arguments that differ
   report --table       results/RESULTS.md and the README's table, from results/*.json
   measure              every system on the embedded data at one budget of time, into runs/results/
   repeat CONFIG        trains and scores a config for several seeds or folds: mean and deviation
@@ -15,20 +17,34 @@ commands:
 """
 
 import argparse
+import importlib
 import json
 import sys
 from functools import partial
 from pathlib import Path
 
-from zoo import escapes
+from zoo import commands, escapes
 from zoo.cli import command_line
 from zoo.cli.command_line import given, place
 
 
 def main(words: list[str] | None = None) -> int:
+    words = sys.argv[1:] if words is None else words
+    if words[:1] and words[0] in commands.SCRIPTS:
+        script = importlib.import_module(f"zoo.cli.{words[0]}")
+        return script.main(words[1:], prog=f"zoo {words[0]}")
+    if words[:1] == ["repeat"]:
+        words = gathered(words)
+    return command_line.run(parsed(), lambda options: options.run(options), words)
+
+
+def parsed() -> argparse.ArgumentParser:
+    """The parser of all commands but the scripts', which have their own."""
     parser = command_line.parser(__doc__, prog="zoo")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    add = partial(commands.add_parser, formatter_class=command_line.Help)
+    every = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in commands.SCRIPTS:
+        every.add_parser(name, help=f"as {name}.py", add_help=False)
+    add = partial(every.add_parser, formatter_class=command_line.Help)
 
     listing = add("list", help="every config")
     listing.add_argument("--task", choices=("classification", "separation", "generation"))
@@ -115,10 +131,11 @@ def main(words: list[str] | None = None) -> int:
     repeat.add_argument("--results", type=place, default=Path("runs/results"), help="where rows go")
     command_line.add_arguments(repeat)
     repeat.set_defaults(run=repeat_runs)
-    words = sys.argv[1:] if words is None else words
-    if words[:1] == ["repeat"]:
-        words = gathered(words)
-    return command_line.run(parser, lambda options: options.run(options), words)
+
+    comparison = add("compare", help="two runs side by side")
+    comparison.add_argument("runs", nargs=2, type=place, metavar="RUN", help="run directory")
+    comparison.set_defaults(run=compare_runs)
+    return parser
 
 
 def gathered(words: list[str]) -> list[str]:
@@ -139,8 +156,9 @@ def show_list(options: argparse.Namespace) -> None:
         from zoo.front import finding
         from zoo.pretrained import index
 
-        print(index.table())
-        print("\n".join(finding.own_names()), end="")
+        print(json.dumps(index.described(), indent=1) if options.json else index.table())
+        if not options.json:
+            print("\n".join(finding.own_names()), end="")
         return
     from zoo.report import listing
 
@@ -210,6 +228,13 @@ def repeat_runs(options: argparse.Namespace) -> int:
         return command_line.INTERRUPTED
     print("\n".join([f"{config.row.id} over {count} {what}s:", *repeat.lines(scores)]))
     return 0
+
+
+def compare_runs(options: argparse.Namespace) -> None:
+    from zoo.report import compare
+
+    for line in compare.compare(*options.runs).splitlines():
+        print(escapes.line(line))
 
 
 def make_report(options: argparse.Namespace) -> None:

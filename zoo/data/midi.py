@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo import commands
 from zoo.data.note_rolls import Notes
 from zoo.errors import BadInput
 
@@ -22,8 +23,7 @@ def read_notes(path: str | Path, *, pedal: bool = True) -> Notes:
     try:
         import pretty_midi
     except ImportError as error:
-        how = "pip install 'waveform-zoo[music]'"
-        raise BadInput(f"reading MIDI needs pretty_midi: {how}") from error
+        raise BadInput(f"reading MIDI needs pretty_midi: {commands.MUSIC}") from error
     try:
         midi = pretty_midi.PrettyMIDI(str(Path(path).expanduser()))
     except (OSError, ValueError, EOFError, KeyError, IndexError) as error:

@@ -51,7 +51,10 @@ class Report:
 
 
 class Evaluation(Protocol):
-    """A frozen dataclass of the protocol's choices."""
+    """A frozen dataclass of the protocol's choices.
+
+    It may name in `shows` what a run's page has of it: see KINDS in zoo/report/figures.py.
+    """
 
     @property
     def monitor(self) -> tuple[str, str]:

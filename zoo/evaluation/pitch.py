@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -27,10 +27,8 @@ from zoo.evaluation.base import (
 )
 from zoo.metrics.pitch import score_melody
 from zoo.metrics.resampling import Scores
+from zoo.pages.pitch_curve import CONFIDENT, curve_figure, note_name, write_page
 from zoo.signal import pitch
-
-CONFIDENT = 0.5  # salience from which on a frame counts as voiced
-NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
 class Curve(NamedTuple):
@@ -48,6 +46,8 @@ class Pitch:
     samples: of a window. hop: between windows, 10 ms by default. last: the sample after which
     the note may have ended; windows centred behind it are not counted.
     """
+
+    shows: ClassVar[tuple[str, ...]] = ("filters",)
 
     samples: int = 1024
     hop: int = 160
@@ -110,7 +110,7 @@ class Pitch:
         *,
         figures: bool = True,
     ) -> str:
-        """A user's file into folder/f0.csv: time, frequency, confidence; its register.
+        """A user's file into folder/{f0.csv, page.html}: time, Hz, confidence; its register.
 
         figures: f0.png, too.
         """
@@ -128,7 +128,8 @@ class Pitch:
         if figures:
             picture = partial(curve_figure, times, hertz, confidence)
             draw(picture, folder / "f0.png", dpi=120, bbox_inches="tight")
-        return f"{Path(path).name}: {summary(hertz, confidence)}; in {folder / 'f0.csv'}"
+        write_page(folder / "page.html", path, self.hop / info.sample_rate, hertz, confidence)
+        return f"{Path(path).name}: {summary(hertz, confidence)}; look at {folder / 'page.html'}"
 
     def _sentence(self, info: Info) -> str:
         until = "" if self.last is None else f" of the first {self.last} samples"
@@ -158,28 +159,3 @@ def summary(hertz: np.ndarray, confidence: np.ndarray) -> str:
     low, middle, high = np.percentile(voiced, (5, 50, 95))
     share = len(voiced) / len(hertz)
     return f"{share:.0%} pitched, {low:.0f} to {high:.0f} Hz, around {note_name(middle)}"
-
-
-def note_name(hertz: float) -> str:
-    """The nearest key, for instance 440 -> A4."""
-    number = round(float(pitch.note_of_hertz(hertz)))
-    return f"{NAMES[number % 12]}{number // 12 - 1}"
-
-
-def curve_figure(times: np.ndarray, hertz: np.ndarray, confidence: np.ndarray) -> Any:
-    """A matplotlib figure: the curve where it is confident, and the confidence below."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    shown = np.where(confidence >= CONFIDENT, hertz, np.nan)
-    above.plot(times, shown, linewidth=1.2)
-    above.set_yscale("log", base=2)
-    above.yaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
-    above.set_ylabel("Hz")
-    below.fill_between(times, confidence, alpha=0.4)
-    below.axhline(CONFIDENT, color="grey", linewidth=0.8)
-    below.set_ylim(0, 1)
-    below.set_ylabel("confidence")
-    below.set_xlabel("s")
-    return figure

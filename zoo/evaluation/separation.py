@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby, islice
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class Separation:
     track in memory). seconds: window and hop of a frame. oracle: the system is given the references
     beside the mixture, as 'stems' [B T S C].
     """
+
+    shows: ClassVar[tuple[str, ...]] = ("stems",)
 
     how: Separator
     ratios: Literal["sdr", "full"] = "sdr"

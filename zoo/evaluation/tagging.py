@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -52,6 +52,8 @@ class Tagging:
     spaced ones (Won: 16, hop (length - samples) // 16). A shorter clip is filled up with zeros.
     group: what one row of the ranking is, a 'record' or all records of one 'track'.
     """
+
+    shows: ClassVar[tuple[str, ...]] = ("filters", "taggram")
 
     samples: int
     batch: int = 16

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -39,6 +40,8 @@ class Transcription:
 
     `predict` gets {'audio': [B T 1]} and answers the rolls [B F K] that `windows` keeps.
     """
+
+    shows: ClassVar[tuple[str, ...]] = ("roll",)
 
     windows: Reading
     decoder: Decoder = Rises()
@@ -137,7 +140,7 @@ class Transcription:
         write_table(folder / "notes.csv", table(notes))
         if figures:
             draw(partial(roll_figure, notes, seconds), folder / "roll.png", dpi=110)
-        write_page(folder / "page.html", path, notes, seconds, picture=figures)
+        write_page(folder / "page.html", path, notes, seconds)
         count = len(notes["pitch"])
         return (
             f"{Path(path).name}: {count} notes in {seconds:.1f} s, {folder / 'notes.mid'}; look at "

@@ -7,6 +7,11 @@ frequency; start and steps as in the authors' code.
 Deviation: batch norm keeps its moving statistics, and what climbs is the answer above its own mean
 (`zoo.interpret.layers.activity`). The authors' code normalises by the sound's own statistics, under
 which the loudness of an answer, hence what a filter lets through, has no say.
+
+Regularised, as feature visualisation is elsewhere (Olah et al., Distill 2017): without, deep layers
+answer to noise near Nyquist at amplitudes that no recording has. After every step frequencies lose
+what the slope does not give back, the loudness is capped, and each step sees the sound moved by a
+random time, so that no answer rests on the place of single samples.
 """
 
 from __future__ import annotations
@@ -29,15 +34,21 @@ AT_ONCE = 1 << 18  # samples in a batch, about what a small machine's memory bea
 
 @dataclass(frozen=True)
 class Ascent:
-    """How to climb: steps of `size` times the gradient over its RMS, from uniform noise.
+    """How to climb: steps of `size` times `loudness` times the gradient over its RMS, from noise.
+
+    loudness: RMS of the sound at most. penalty: share that a step takes of what lies at Nyquist,
+    falling with the square of the frequency: smoothness. shift: whether steps see moved sounds.
 
     length: samples of the sound; three times as many, and so on, where the layer spans more. Also
     the length of the window of the spectra.
     """
 
     length: int = 729
-    steps: int = 18
-    size: float = 1.0
+    steps: int = 48
+    size: float = 0.25
+    loudness: float = 0.1
+    penalty: float = 0.2
+    shift: bool = True
     noise: float = 0.015
     seed: int = 0
 
@@ -78,6 +89,7 @@ def maximise(heard: Heard, layer: Layer, count: int, ascent: Ascent = Ascent()) 
     filters = np.array(spread(layer.filters, count))
     rows = min(len(filters), max(1, AT_ONCE // length))
     step, activity = (jax.jit(partial(f, heard, layer)) for f in (climbed, answers))
+    tame = jax.jit(tamed)
     key = jax.random.key(ascent.seed)
     done = []
     for start in range(0, len(filters), rows):
@@ -89,8 +101,10 @@ def maximise(heard: Heard, layer: Layer, count: int, ascent: Ascent = Ascent()) 
         given = heard.variables, jnp.asarray(wanted)
         # Steps from here, not in one compiled loop, in which XLA:CPU has only slow convolutions.
         x, before = noise, activity(*given, noise)
-        for _ in range(ascent.steps):
-            x = step(*given, x, ascent.size)
+        moves = np.random.default_rng(ascent.seed).integers(length, size=ascent.steps)
+        for move in moves if ascent.shift else 0 * moves:
+            x = step(*given, jnp.roll(x, move, 1), ascent.size * ascent.loudness)
+            x = tame(jnp.roll(x, -move, 1), ascent.loudness, ascent.penalty)
         done.append(jax.tree.map(np.asarray, (x, before, activity(*given, x))))
     waves, before, after = (np.concatenate(part)[: len(filters)] for part in zip(*done))
     return sort(layer.name, heard.rate, filters, waves.mean(2).T, before, after, ascent.length)
@@ -120,6 +134,16 @@ def climbed(
     """x [B T C] one step up, each row for its own filter."""
     slope = jax.grad(lambda x: answers(heard, layer, variables, filters, x).sum())(x)
     return x + size * slope / (jnp.sqrt(jnp.mean(slope**2, (1, 2), keepdims=True)) + 1e-9)
+
+
+def tamed(x: jax.Array, loudness: float, penalty: float) -> jax.Array:
+    """Sounds [B T C] with less of high frequencies, of no mean, and of an RMS of at most that."""
+    spectrum = jnp.fft.rfft(x, axis=1)
+    relative = jnp.linspace(0, 1, spectrum.shape[1])[:, None]
+    kept = (1 - penalty * relative**2) * (relative > 0)
+    x = jnp.fft.irfft(spectrum * kept, x.shape[1], axis=1)
+    rms = jnp.sqrt(jnp.mean(x**2, (1, 2), keepdims=True))
+    return x * jnp.minimum(1, loudness / (rms + 1e-9))
 
 
 def sort(

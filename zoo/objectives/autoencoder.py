@@ -46,6 +46,7 @@ class QuantisedAutoencoder:
 
     needs_source: ClassVar[bool] = True
     from_source: ClassVar[str] = "reconstruct"
+    shows: ClassVar[tuple[str, ...]] = ("codebook",)
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         audio, given = batch[self.audio], self._given(batch)

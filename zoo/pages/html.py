@@ -1,16 +1,15 @@
-"""What pages about a user's own file share: the recording inside, its data, one file of HTML."""
+"""One file of HTML: the page that all pages share, filled with what is special to each."""
 
 from __future__ import annotations
 
 import base64
+import importlib.resources
 import json
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from string import Template
 from typing import Any
 
-from zoo import durable, escapes
-
-PLAYABLE = {".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".flac": "audio/flac", ".wav": "audio/wav"}
-EMBED_BYTES = 6_000_000  # of audio that a page may carry; beyond, it links to the file
+from zoo import escapes
 
 
 def data_uri(content: bytes, kind: str) -> str:
@@ -18,19 +17,28 @@ def data_uri(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def embedded(sound: Path) -> str | None:
-    """A data URI of a recording; None of one that is large or that browsers do not play."""
-    kind = PLAYABLE.get(sound.suffix.lower())
-    small = kind and sound.stat().st_size <= EMBED_BYTES
-    return data_uri(sound.read_bytes(), kind) if small else None
+def asset(name: str) -> str:
+    """The text of one of this package's .html, .css and .js files."""
+    return importlib.resources.files("zoo.pages").joinpath(name).read_text(encoding="utf-8")
 
 
-def write(path: str | Path, template: str, title: str, source: str, data: dict[str, Any]) -> Path:
-    """Writes a template with its {{title}}, {{source}} (an address) and {{data}} (JSON) filled."""
+def filled(name: str, **texts: str) -> str:
+    """A fragment of HTML with its $names filled by escaped texts."""
+    return Template(asset(name)).substitute({k: escapes.html(v) for k, v in texts.items()})
+
+
+def document(
+    title: str, body: str, *, description: str = "", styles: Sequence[str] = (),
+    scripts: Sequence[str] = (), data: Mapping[str, Any] | None = None,
+) -> str:  # fmt: skip
+    """A whole page. body: HTML. styles, scripts: assets beside those of every page."""
     # "<" would let a text called "</script>" end the script.
-    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    page = template.replace("{{title}}", escapes.html(title))
-    page = page.replace("{{source}}", escapes.html(source))
-    path = Path(path)
-    durable.write(path, page.replace("{{data}}", text))
-    return path
+    text = json.dumps(data or {}, separators=(",", ":")).replace("<", "\\u003c")
+    return Template(asset("page.html")).substitute(
+        title=escapes.html(title),
+        description=escapes.html(description),
+        body=body,
+        data=text,
+        style="\n".join(map(asset, ("style.css", *styles))),
+        script="\n".join(map(asset, ("script.js", *scripts))),
+    )

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from zoo import escapes
+from zoo.audio.blocks import open_song
 from zoo.data.note_rolls import Notes
-from zoo.pages import html
+from zoo.pages import html, own, recording
 
+FILES = ("notes.mid", "notes.csv", "roll.png")
 LINE, LINES = 20.0, 24  # seconds a line of the figure shows; at most so many lines
 
 
@@ -66,93 +68,16 @@ def _compass(*versions: Notes) -> tuple[int, int]:
     return (int(pitches.min()) - 2, int(pitches.max()) + 2) if len(pitches) else (48, 84)
 
 
-def write_page(
-    path: str | Path, sound: str | Path, notes: Notes, seconds: float, *, picture: bool = True
-) -> Path:
-    """One HTML file without anything from elsewhere: player, piano roll, and the notes to hear.
+def write_page(path: str | Path, sound: str | Path, notes: Notes, seconds: float) -> Path:
+    """A page without anything from elsewhere: player, piano roll, and the notes to hear.
 
-    A large recording is linked where it lies. picture: whether roll.png stands beside the page.
+    A large recording is laid beside the page.
     """
-    sound = Path(sound).expanduser()
+    song = open_song(Path(sound).expanduser())
     rows = np.stack(
         [notes["onset"], notes["offset"], notes["pitch"], notes["velocity"]], 1
     ).round(3)  # fmt: skip
     low, high = _compass(notes)
     data = {"notes": rows.tolist(), "low": low, "high": high, "seconds": seconds}
-    address = html.embedded(sound) or sound.resolve().as_uri()
-    page = PAGE if picture else PAGE.replace(LINK, "")
-    return html.write(path, page, sound.stem, address, data)
-
-
-LINK = ' · <a href="roll.png">all of it</a>'
-
-
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{{title}}</title>
-<style>
-body { font: 15px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em;
-  background: Canvas; color: CanvasText; color-scheme: light dark }
-canvas { width: 100%; height: 22em; border: 1px solid #8886; cursor: pointer }
-audio { width: 100% }
-</style>
-<h1>{{title}}</h1>
-<audio id="sound" controls src="{{source}}"></audio>
-<p><button id="notes">Play the notes instead</button>
-<a href="notes.mid">MIDI</a> · <a href="notes.csv">CSV</a> · <a href="roll.png">all of it</a></p>
-<canvas id="roll" width="1600" height="560"></canvas>
-<script>
-const data = {{data}}, sound = document.getElementById("sound");
-const button = document.getElementById("notes"), roll = document.getElementById("roll");
-const pen = roll.getContext("2d"), span = Math.min(15, Math.max(data.seconds, 1));
-let synth = null, began = 0, from = 0, next = 0;
-const now = () => synth ? from + synth.currentTime - began : sound.currentTime;
-const left = () => Math.max(0, Math.min(now() - span / 3, data.seconds - span));
-function stop() {
-  if (synth) synth.close();
-  synth = null; button.textContent = "Play the notes instead";
-}
-function schedule() {
-  if (!synth) return;
-  for (; next < data.notes.length && data.notes[next][0] < now() + 1; next++) {
-    const [on, off, pitch, velocity] = data.notes[next], at = began + on - from;
-    if (at < synth.currentTime) continue;
-    const tone = synth.createOscillator(), gain = synth.createGain();
-    tone.type = "triangle"; tone.frequency.value = 440 * 2 ** ((pitch - 69) / 12);
-    gain.gain.setValueAtTime(0.25 * (velocity / 127) ** 1.5, at);
-    gain.gain.setTargetAtTime(0, at, 0.6);
-    gain.gain.setTargetAtTime(0, began + off - from, 0.05);
-    tone.connect(gain).connect(synth.destination);
-    tone.start(at); tone.stop(began + off - from + 0.4);
-  }
-  if (now() > data.seconds) stop();
-}
-button.onclick = () => {
-  if (synth) return stop();
-  from = sound.currentTime; sound.pause();
-  synth = new AudioContext(); began = synth.currentTime + 0.1;
-  next = data.notes.findIndex(note => note[0] >= from);
-  if (next < 0) next = data.notes.length;
-  button.textContent = "Stop";
-};
-sound.onplay = stop;
-roll.onclick = event => {
-  stop(); sound.currentTime = left() + span * event.offsetX / roll.clientWidth;
-};
-function draw() {
-  const wide = roll.width, start = left(), x = t => (t - start) / span * wide;
-  const row = roll.height / (data.high - data.low + 1);
-  pen.clearRect(0, 0, wide, roll.height);
-  for (let p = data.low; p <= data.high; p++) if (p % 12 == 0) {
-    pen.fillStyle = "#8884"; pen.fillRect(0, (data.high - p) * row, wide, row);
-    pen.fillStyle = "#888"; pen.font = "18px sans-serif";
-    pen.fillText("C" + (p / 12 - 1), 4, (data.high - p + 1) * row);
-  }
-  for (const [on, off, pitch, velocity] of data.notes) if (off > start && on < start + span) {
-    pen.fillStyle = `rgba(59, 110, 165, ${0.3 + 0.7 * velocity / 127})`;
-    pen.fillRect(x(on), (data.high - pitch) * row, Math.max((off - on) / span * wide - 1, 2), row);
-  }
-  pen.fillStyle = "#e0662e"; pen.fillRect(x(now()), 0, 3, roll.height);
-  schedule(); requestAnimationFrame(draw);
-}
-draw();
-</script></html>
-"""
+    body = html.filled("roll.html", source=recording.place(song, Path(path).parent))
+    return own.write(path, song.path.name, body, files=FILES, script="roll.js", data=data)

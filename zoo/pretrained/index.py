@@ -20,6 +20,7 @@ import numpy as np
 
 import zoo.pretrained
 from zoo import catalog
+from zoo.commands import command
 from zoo.errors import BadInput
 from zoo.pretrained.rules import Rule, Skip
 
@@ -103,26 +104,46 @@ def find(name: str) -> Published:
     config = Path(name).name
     if config in catalog.names():
         raise BadInput(
-            f"no run directory '{name}': train it first with python train.py --config {config}, "
+            f"no run directory '{name}': train it first with {command('train')} --config "
+            f"{config}, "
             f"then give --checkpoint runs/{config}"
         )
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise BadInput(
         f"no run directory and no published weights '{name}': {hint}give the --workdir of a "
-        "training run, or a name that `python -m zoo list --weights` shows"
+        "training run, or a name that `" + command("list") + " --weights` shows"
     )
 
 
+def used_by(published: Published) -> tuple[str, str]:
+    """(task, the script that takes a file through these weights)."""
+    task = catalog.read(catalog.names()[published.config]).task
+    return task, "evaluate.py" if task == "classification" else "sample.py"
+
+
+def described() -> list[dict[str, Any]]:
+    """Every publication as plain data: what `zoo list --weights --json` prints."""
+    told = ("name", "title", "config", "licence", "source", "size")
+    return [
+        {**{name: getattr(published, name) for name in told}, "score": dict(published.score),
+         "arguments": dict(published.arguments),
+         **dict(zip(("task", "script"), used_by(published)))}
+        for _, published in sorted(weights().items())
+    ]  # fmt: skip
+
+
 def table() -> str:
-    """Columns: name, config, size to obtain, published score, licence, whose they are."""
-    rows = [("weights", "config", "size", "published", "licence", "")]
+    """Columns: name, config, task, script, size to obtain, score, licence, whose they are."""
+    rows = [("weights", "config", "task", "script", "size", "published", "licence", "")]
     for name, published in sorted(weights().items()):
         score = ", ".join(f"{key} {value:.4g}" for key, value in published.score.items()) or "-"
         megabytes = f"{published.size / 1e6:.1f} MB" if published.size else "not stated"
-        rows.append((name, published.config, megabytes, score, published.licence, published.title))
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+        task, script = used_by(published)
+        what = (published.config, task, script, megabytes, score, published.licence)
+        rows.append((name, *what, published.title))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[5]]).rstrip()
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]).rstrip()
         for row in rows
     )

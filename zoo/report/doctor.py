@@ -7,6 +7,8 @@ import shutil
 from importlib import metadata
 from importlib.util import find_spec
 
+from zoo import commands
+
 PACKAGES = (
     "waveform-zoo", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "array_record",
     "tensorflow-datasets", "librosa", "soundfile", "soxr", "numpy", "scipy", "scikit-learn",
@@ -35,7 +37,7 @@ def examine() -> str:
     formats = {k: k in known for k in ("WAV", "FLAC", "OGG", "MP3")}
     lines.append("audio: " + ", ".join(f"{k} {'yes' if v else 'NO'}" for k, v in formats.items()))
     if not (find_spec("music21") and find_spec("pretty_midi")):
-        lines.append("embedded data set: not installed (pip install 'waveform-zoo[music]')")
+        lines.append(f"embedded data set: not installed ({commands.MUSIC})")
     folder = records.data_dir()
     place = folder if folder.exists() else folder.parent
     while not place.exists():

@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -19,7 +20,6 @@ from zoo import escapes
 from zoo.audio.streaming import stream_to_wav
 from zoo.data.source import Example
 from zoo.errors import BadInput
-from zoo.evaluation import capabilities
 from zoo.evaluation.separation import mixture, stem_getter, track_spans
 from zoo.objectives.base import Generative, Request, follows_source
 from zoo.report import figures
@@ -50,10 +50,6 @@ def shown(act: Callable[[Trained, Path], None], found: Trained, directory: Path)
     except Exception as error:
         told = escapes.line(f"left out by {act.__name__}: {type(error).__name__}: {error}")
         print(told[:300], file=sys.stderr)
-
-
-def separates(found: Trained) -> bool:
-    return capabilities.separates(found.experiment.evaluation)
 
 
 def generates(found: Trained) -> bool:
@@ -141,10 +137,10 @@ def write_transformed(
 
 
 KINDS: tuple[tuple[Callable[[Trained], bool], Callable[[Trained, Path], None]], ...] = (
-    (separates, write_stems),
+    (partial(figures.shows, what="stems"), write_stems),
     (generates, write_samples),
     (transforms, write_transformed),
-    *figures.KINDS,
+    *((partial(figures.shows, what=name), act) for name, act in figures.KINDS.items()),
 )
 
 

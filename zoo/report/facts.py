@@ -14,6 +14,7 @@ from typing import Any
 from zoo import catalog, escapes
 from zoo.arguments import stored
 from zoo.catalog import Row
+from zoo.commands import command
 from zoo.errors import BadInput
 from zoo.training import log
 
@@ -24,6 +25,7 @@ class Run:
 
     directory: Path
     config: str
+    config_file: str | None  # of a config that is not the zoo's; only ever shown
     task: str
     title: str
     arguments: dict[str, Any]
@@ -56,10 +58,12 @@ def read(directory: Path) -> Run:
     if not isinstance(arguments, dict):
         raise BadInput(f"{directory / 'run.json'} holds no arguments: train the run anew")
     about = {**next(iter(rows.values()), {}), **shipped(note["config"], arguments)}
-    defaults = about.get("defaults", {})
+    own, defaults = note.get("config_file"), about.get("defaults") or note.get("defaults")
+    defaults = defaults if isinstance(defaults, dict) else {}
     return Run(
         directory=directory,
         config=note["config"],
+        config_file=own if isinstance(own, str) else None,
         task=about.get("task", "own"),
         title=about.get("title", note["config"]),
         arguments=arguments,
@@ -120,6 +124,12 @@ def words(arguments: Mapping[str, Any]) -> list[str]:
     given = {k: ",".join(map(str, v)) if isinstance(v, list | tuple) else v
              for k, v in arguments.items()}  # fmt: skip
     return [shlex.quote(f"{name}={value}") for name, value in given.items()]
+
+
+def again(run: Run) -> str:
+    """The command that trains it again, or goes on with it: config, place and changed arguments."""
+    named = ["--config", run.config_file or run.config, "--workdir", str(run.directory)]
+    return " ".join([command("train"), shlex.join(named), *words(run.changed)])
 
 
 def monitored(about: Mapping[str, Any]) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import jax
 import numpy as np
@@ -18,7 +18,6 @@ from zoo.data.note_rolls import shifted
 from zoo.data.source import Example
 from zoo.errors import BadInput
 from zoo.evaluation.base import sound
-from zoo.evaluation.capabilities import Tags, TracksPitch, Transcribes
 from zoo.evaluation.separation import mixture
 from zoo.evaluation.transcription import pieces
 from zoo.interpret import filters
@@ -38,31 +37,17 @@ CODED = 16  # clips whose codes are counted
 TAPS = 3  # of the shortest filters that are shown
 
 
-@runtime_checkable
-class Quantises(Protocol):
-    """A model whose latents are a codebook's vectors."""
-
-    codes: int
-
-    def quantise(self, audio: jax.Array) -> Any: ...
-
-
-def tags(found: Trained) -> bool:
-    return isinstance(found.experiment.evaluation, Tags)
-
-
-def transcribes(found: Trained) -> bool:
-    return isinstance(found.experiment.evaluation, Transcribes)
-
-
-def hears_waves(found: Trained) -> bool:
-    names_what_it_hears = tags(found) or isinstance(found.experiment.evaluation, TracksPitch)
-    return names_what_it_hears and first_bank(found) is not None
+def shows(found: Trained, what: str) -> bool:
+    """Whether the evaluation or the objective of a system names that among what it `shows`."""
+    parts = (found.experiment.evaluation, found.experiment.objective)
+    return any(what in getattr(part, "shows", ()) for part in parts)
 
 
 def write_filters(found: Trained, directory: Path) -> None:
     """figures/filters.png: magnitude responses of the first layer, by centre frequency."""
     bank = first_bank(found)
+    if bank is None:  # it reads spectra
+        return
     figure = bank_figure(bank)
     taps, count = bank.kernel.shape
     caption = (
@@ -123,10 +108,6 @@ def write_roll(found: Trained, directory: Path) -> None:
     write_wav(folder / "roll.wav", audio, rate)
 
 
-def quantises(found: Trained) -> bool:
-    return isinstance(getattr(found.experiment.objective, "model", None), Quantises)
-
-
 def write_codebook(found: Trained, directory: Path) -> None:
     """figures/codebook.png: how often test clips use each code, and where their vectors lie."""
     source, model = found.experiment.data.source, found.experiment.objective.model
@@ -150,12 +131,10 @@ def write_codebook(found: Trained, directory: Path) -> None:
     save(figure, directory / "figures" / "codebook.png", title="Codebook", caption=caption)
 
 
-KINDS: tuple[tuple[Callable[[Trained], bool], Callable[[Trained, Path], None]], ...] = (
-    (hears_waves, write_filters),
-    (tags, write_taggram),
-    (transcribes, write_roll),
-    (quantises, write_codebook),
-)
+KINDS: dict[str, Callable[[Trained, Path], None]] = {
+    "filters": write_filters, "taggram": write_taggram, "roll": write_roll,
+    "codebook": write_codebook,
+}  # fmt: skip
 
 
 def predictor(found: Trained) -> Any:

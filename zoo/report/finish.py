@@ -7,9 +7,9 @@ from pathlib import Path
 
 import jax
 
-from zoo.evaluation.capabilities import separates
+from zoo.commands import command
 from zoo.objectives.base import follows_source
-from zoo.report import examples, page, results
+from zoo.report import examples, figures, page, results
 from zoo.runs import trained
 from zoo.runs.trained import Trained
 
@@ -30,8 +30,8 @@ def finish(directory: Path, config: str | None = None) -> None:
     examples.make(found, directory)
     print(f"page to look at: {page.write(directory)}")
     print("next:")
-    for command in commands(found, directory):
-        print(f"  {command}")
+    for line in commands(found, directory):
+        print(f"  {line}")
 
 
 def commands(found: Trained, directory: Path) -> list[str]:
@@ -39,19 +39,19 @@ def commands(found: Trained, directory: Path) -> list[str]:
     checkpoint = f"--checkpoint {shlex.quote(str(directory))}"
     if found.config.task == "own":  # a file that the run alone does not lead back to
         checkpoint += f" --config {shlex.quote(str(found.config.path))}"
-    if separates(found.experiment.evaluation):
-        first = f"python sample.py {checkpoint} --input YOUR_SONG.mp3 --out stems"
+    if figures.shows(found, "stems"):
+        first = f"{command('sample')} {checkpoint} --input YOUR_SONG.mp3 --out stems"
     elif not hasattr(found.experiment.objective, "generate"):
         own = hasattr(found.experiment.evaluation, "predict_file")
-        first = f"python evaluate.py {checkpoint}"
+        first = f"{command('evaluate')} {checkpoint}"
         first += " --input YOUR_SONG.mp3 --out out" if own else " --split validation"
     elif follows_source(found.experiment.objective):
-        first = f"python sample.py {checkpoint} --input YOUR_SONG.mp3 --out out"
+        first = f"{command('sample')} {checkpoint} --input YOUR_SONG.mp3 --out out"
     else:
-        first = f"python sample.py {checkpoint} --seconds 5 --num 2 --out out"
+        first = f"{command('sample')} {checkpoint} --seconds 5 --num 2 --out out"
     other = {
         "classification": "wave_unet_score_render",
         "separation": "wavenet_score_render",
         "generation": "samplecnn_score_render",
     }.get(found.config.task, "samplecnn_score_render")
-    return [first, f"python train.py --config {other}", "python -m zoo list"]
+    return [first, f"{command('train')} --config {other}", command("list")]

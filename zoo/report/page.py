@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo import writing
-from zoo.pages import charts
-from zoo.pages.html import data_uri
+from zoo.pages import charts, sounds
+from zoo.pages.html import data_uri, document
 from zoo.pages.markup import (
     details,
     duration,
@@ -27,9 +27,7 @@ from zoo.pages.markup import (
     tag,
     text,
 )
-from zoo.pages.page_script import SCRIPT
-from zoo.pages.page_style import STYLE
-from zoo.report import facts, sounds
+from zoo.report import facts, samples
 from zoo.report.facts import Run
 
 ROWS = 200  # of a table that a page shows
@@ -38,24 +36,19 @@ ROWS = 200  # of a table that a page shows
 def write(directory: Path) -> Path:
     """Writes RUN/report.html and returns its path. Raises BadInput where there is no run."""
     run = facts.read(directory)
-    stand = sounds.audio_budget(run.directory)
-    mixers = sounds.stems(run.directory, stand)  # first: only embedded stems play in perfect sync
+    stand = samples.audio_budget(run.directory)
+    mixers = samples.stems(run.directory, stand)  # first: only embedded stems play in perfect sync
     parts = [
         header(run),
         comparison(run),
         mixers,
-        sounds.samples(run.directory, stand),
+        samples.samples(run.directory, stand),
         figures(run.directory, stand),
         section("Training", charts.curves(run.scalars, run.monitor), lead=trained_for(run)),
         *(evaluation(run, split) for split in run.rows),
         settings(run),
     ]
-    page = (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{text(run.config)}</title><style>{STYLE}</style></head><body><main>"
-        f"{''.join(parts)}</main><script>{SCRIPT}</script></body></html>\n"
-    )
+    page = document(run.config, "".join(parts), description=run.title)
     path = run.directory / "report.html"
     with writing.held(path, wait=True):
         writing.text(path, page)
@@ -215,8 +208,7 @@ def rounded(cell: str) -> str:
 def settings(run: Run) -> str:
     """Arguments, versions and commit: what it takes to do it again."""
     row = next(iter(run.rows.values()), {})
-    again = " ".join(["python train.py --config", run.config])
-    command = tag("pre", text(" ".join([again, *facts.words(run.changed)])))
+    command = tag("pre", text(facts.again(run)))
     arguments = table(["argument", "value"], [[k, str(v)] for k, v in run.arguments.items()])
     versions = {**row.get("versions", {}), "commit": row.get("commit") or "–"}
     made = table(["package", "version"], [[k, str(v)] for k, v in versions.items()]) if row else ""

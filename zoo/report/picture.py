@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from zoo import escapes, writing
+from zoo.commands import command
 from zoo.errors import BadInput
 
 RANGE = 70  # dB below the mixture's loudest point that are drawn
@@ -19,7 +20,7 @@ def draw(directory: Path, path: Path) -> Path:
     if not songs:
         raise BadInput(
             f"{directory} has no separated song: train a separator, for instance with "
-            "python train.py --config wave_unet_score_render"
+            f"{command('train')} --config wave_unet_score_render"
         )
     stems = sorted(p for p in songs[0].glob("*.wav") if len(p.suffixes) == 1)
     stems.sort(key=lambda p: p.stem != "mixture")

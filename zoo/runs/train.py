@@ -23,6 +23,7 @@ from zoo import catalog, durable, escapes
 from zoo import mesh as meshes
 from zoo.checkpoints.processes import in_turn
 from zoo.checkpoints.store import Checkpoints
+from zoo.commands import command
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
@@ -51,7 +52,8 @@ def train(
     contract.check(config.name, experiment)
     if not learns(experiment):
         raise BadInput(
-            f"{config.name} learns nothing: score it with python evaluate.py --config {config.name}"
+            f"{config.name} learns nothing: score it with {command('evaluate')} --config "
+            f"{config.name}"
         )
     mesh = meshes.make(experiment.fsdp)
     meshes.check_batch(mesh, experiment.batch, experiment.accumulate)
@@ -194,7 +196,10 @@ def describe(config: Config, arguments: dict[str, Any], experiment: Experiment) 
 
 def note(directory: Path, config: Config, arguments: dict[str, Any]) -> None:
     """run.json and config.py: for people to read, and for `python -m zoo report`."""
-    durable.write_json(directory / "run.json", {"config": config.name, "arguments": arguments})
+    facts: dict[str, Any] = {"config": config.name, "arguments": arguments}
+    if config.task == "own":  # where it lies, and from what its arguments may differ
+        facts |= {"config_file": str(config.path), "defaults": config.defaults}
+    durable.write_json(directory / "run.json", facts)
     if not (directory / "config.py").exists():
         durable.write(directory / "config.py", config.path.read_bytes())
 

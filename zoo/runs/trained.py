@@ -22,6 +22,7 @@ from zoo import mesh as meshes
 from zoo.arguments import stored
 from zoo.checkpoints import metadata
 from zoo.checkpoints.metadata import Origin, Unfit
+from zoo.commands import command
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
@@ -101,8 +102,8 @@ def untrained(config: Config, words: Sequence[str]) -> Trained:
     contract.check(config.name, experiment)
     if learns(experiment):
         raise BadInput(
-            f"{config.name} has to be trained first: python train.py --config {config.name}, then "
-            f"give --checkpoint runs/{config.name}"
+            f"{config.name} has to be trained first: {command('train')} --config {config.name}, "
+            f"then give --checkpoint runs/{config.name}"
         )
     estimate.check_use(config, arguments, experiment)
     return Trained(config, arguments, experiment, Variables({}), {}, meshes.make(1), config.name)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import inspect
-import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,29 +12,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from zoo import escapes, writing
 from zoo.audio import audio_files
-from zoo.audio.audio_writing import require_room
 from zoo.audio.probing import probe
-from zoo.audio.streaming import stream
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict
 from zoo.evaluation.capabilities import WritesFiles, separates
-from zoo.objectives.base import Generative, Request, follows_source
+from zoo.objectives.base import Generative, follows_source
+from zoo.pages import own
 from zoo.runs import inference
 from zoo.runs.trained import Trained
-from zoo.sampling.rule import SamplerRule
 from zoo.songs.choices import Choices
-from zoo.songs.likeliest import Clips
+from zoo.songs.credits import credited, provenance
+from zoo.songs.generating import generate, long_enough
 from zoo.songs.output_names import named
-from zoo.songs.stem_files import refuse_overwrite, separate_file
+from zoo.songs.stem_files import separate_file
 
 SHORTEST = 0.1  # seconds of which tags, notes or a pitch may be told; less is a click
-CHUNK = 16_384  # samples handed out at a time: how far Ctrl-C can lag behind
 SONG = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of song [{elapsed}<{remaining}]"
 
 
@@ -57,6 +53,7 @@ def predict(
         )
     run = inference.predictor(objective, trained.mesh)(trained.variables)
     info, files = trained.experiment.data.source.info, named(audio_files.find(inputs))
+    whose = credited(trained)
 
     def check(path: Path) -> None:
         long_enough(path, info.sample_rate, SHORTEST)
@@ -67,9 +64,13 @@ def predict(
     def one(path: Path, name: str) -> str:
         make, place = next(makers), out / name
         with writing.folder(place, partial(writing.refuse, place, force)) as folder:
-            return make(folder).replace(str(folder), str(place))
+            line = make(folder).replace(str(folder), str(place))
+            own.sign(folder, path, before_page(line), whose)
+            return line
 
-    return each(files, out, one)
+    code = each(files, out, one)
+    say_index(out, whose)
+    return code
 
 
 def writers(
@@ -107,7 +108,7 @@ def sound(trained: Trained, options: Choices) -> int:
     if separates(evaluation):
         if not options.input:
             raise BadInput(f"{trained.config.name} separates: give it a song with --input")
-        return for_each(options.input, options.out, partial(separate, trained, options))
+        return paged(trained, options, partial(separate, trained, options))
     if options.endless or options.resume:
         from zoo.cli import endless
 
@@ -121,11 +122,29 @@ def sound(trained: Trained, options: Choices) -> int:
             "to have a file continued"
         )
     if options.input:
-        return for_each(options.input, options.out, partial(generate, trained, options))
+        return paged(trained, options, partial(generate, trained, options))
     if transforms:
         raise BadInput(f"{trained.config.name} transforms audio: give it some with --input")
     print(escapes.line(generate(trained, options)))
+    say_index(options.out, credited(trained))
     return 0
+
+
+def paged(trained: Trained, options: Choices, act: Callable[[Path, str], str]) -> int:
+    """Audio of every input, and the page over all of it."""
+    code = for_each(options.input, options.out, act)
+    say_index(options.out, credited(trained))
+    return code
+
+
+def say_index(out: Path, whose: Mapping[str, Any]) -> None:
+    if path := own.index(out, whose):
+        print(escapes.line(f"page to look at: {path}"))
+
+
+def before_page(line: str) -> str:
+    """What a line says of a file, without where its page is."""
+    return re.split(r"[,;] look at ", line)[0].partition(": ")[2] or line
 
 
 def for_each(inputs: Sequence[str], out: Path, act: Callable[[Path, str], str]) -> int:
@@ -147,15 +166,6 @@ def each(files: Mapping[Path, str], out: Path, act: Callable[[Path, str], str]) 
             with contextlib.suppress(OSError):
                 (out / name).rmdir()  # nothing came of it; a folder that holds something stays
     return 2 if rejected else 0
-
-
-def long_enough(path: Path, rate: int, least: float = 0.0) -> None:
-    """Refuses a file of which nothing is left at the model's rate, or less than `least` seconds."""
-    file = probe(path)
-    if file.seconds < least:
-        raise BadInput(f"{path} lasts {1000 * file.seconds:.3g} ms: give {least} s or more")
-    if audio_files.length(file, rate) < 1:
-        raise BadInput(f"{path} holds {file.frames} samples, nothing at {rate:,} Hz: too short")
 
 
 def separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
@@ -180,108 +190,9 @@ def separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
             run, path, folder, how, stems=stems, form=options.form, force=options.force,
             progress=progress, about=provenance(trained),
         )  # fmt: skip
+    own.stems(folder, path, facts)
     levels = ", ".join(f"{k} {v:.1f} dB" for k, v in facts["rms_db"].items())
     mixed = f", {song.channels} channels mixed to 2" if facts["channels"] < song.channels else ""
-    return f"{path.name}: {levels}; mix minus stems {facts['null_db']:.1f} dB{mixed}; in {folder}"
-
-
-def generate(
-    trained: Trained, options: Choices, path: Path | None = None, stem: str = "sample"
-) -> str:
-    """Audio from the model, streamed to files with their JSON beside them."""
-    info = trained.experiment.data.source.info
-    rate, request = info.sample_rate, requested(options, path, info)
-    clips = Clips(trained.experiment.objective, request, options.keep or 0)
-    several = len(clips) > 1
-    names = [f"{stem}_{i}.wav" for i in range(len(clips))] if several else [f"{stem}.wav"]
-    files = [options.out / name for name in names]
-    for heard in filter(None, (path, options.prompt)):
-        if any(file.exists() and file.samefile(Path(heard).expanduser()) for file in files):
-            raise BadInput(
-                f"{heard} would be overwritten with what it becomes: choose another --out"
-            )
-    require_room(options.out, request.length * 2 * info.channels * len(clips))
-    with writing.held(options.out / f"{stem}_N.wav" if several else files[0], files):
-        refuse_overwrite(files, options.force)
-        chunks = clips.chunks(trained.variables)
-        about = {"request": described(request, path, options.prompt), **provenance(trained)}
-        written = keep(chunks, files, rate, request.length, about, clips.facts)
-    if written < request.length:
-        raise KeyboardInterrupt  # the files are in order; those that would follow are not made
-    return f"{written / rate:.2f} s x {len(clips)} at {rate} Hz in {', '.join(map(str, files))}"
-
-
-def keep(
-    chunks: Iterable[np.ndarray], files: Sequence[Path], rate: int, length: int,
-    about: dict[str, Any], own: Callable[[int], dict[str, Any]],
-) -> int:  # fmt: skip
-    """Streams chunks into one file per voice, each with its JSON -> samples written to each.
-
-    own: facts of the clip in a place, asked when all are drawn. Until all is whole the files have
-    names of our own, so that a hash is that of what was written.
-    """
-    notes = [file.with_name(f"{file.stem}.json") for file in files]
-    with writing.replacing(*notes, *files) as parts:  # a file stands when what describes it does
-        parts_of_notes, sounds = parts[: len(files)], parts[len(files) :]
-        written = stream(chunks, sounds, rate, length=length)
-        if not written:
-            raise KeyboardInterrupt
-        for place, (file, sound, note) in enumerate(zip(files, sounds, parts_of_notes)):
-            facts = {"file": file.name, **own(place), "samples": written, "sample_rate": rate}
-            facts |= {"sha256": sha256(sound), **about}
-            note.write_text(json.dumps(facts, indent=1) + "\n")
-    return written
-
-
-def requested(options: Choices, path: Path | None, info: Info) -> Request:
-    """What the options ask for, with the audio that it is to be made of or to continue."""
-    rate = info.sample_rate
-    source = prompt = None
-    if path is not None:
-        long_enough(path, rate)
-        source, report = audio_files.read(path, rate, info.channels)
-        say_notes(report)
-    if options.prompt:
-        prompt, report = audio_files.read(options.prompt, rate, info.channels)
-        say_notes(report)
-        prompt = prompt[-round(options.prompt_seconds * rate) :]
-    rule = SamplerRule(options.temperature, options.top_k, options.top_p)
-    length = len(source) if source is not None else round(options.seconds * rate)
-    if length < 1:
-        raise BadInput(f"--seconds {options.seconds} is less than a sample at {rate:,} Hz")
-    return Request(
-        length=length, count=options.num, seed=options.seed, rule=rule,
-        prompt=prompt, source=source, chunk=CHUNK,
-    )  # fmt: skip
-
-
-def described(request: Request, path: Path | None, prompt: str | None) -> dict[str, Any]:
-    """A request as JSON; audio is named by its file and hash."""
-    facts = {k: getattr(request, k) for k in ("length", "count", "seed", "chunk")}
-    facts |= {k: getattr(request.rule, k) for k in ("temperature", "top_k", "top_p")}
-    for name, file, audio in (("input", path, request.source), ("prompt", prompt, request.prompt)):
-        if file is not None:
-            facts[name] = {"file": str(file), "sha256": sha256(Path(file).expanduser())}
-            facts[name]["samples"] = len(np.asarray(audio))
-    return facts
-
-
-def provenance(trained: Trained) -> dict[str, Any]:
-    """Which weights and which arguments made a file."""
-    return {
-        "checkpoint": trained.name,
-        "step": trained.meta.get("step"),
-        "config": trained.config.name,
-        "arguments": trained.arguments,
-        "weights_sha256": trained.fingerprint(),
-    }
-
-
-def say_notes(report: audio_files.Report) -> None:
-    if report.notes:
-        print(report, file=sys.stderr)
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    line = f"{path.name}: {levels}; mix minus stems {facts['null_db']:.1f} dB{mixed}"
+    own.sign(folder, path, before_page(line), credited(trained))
+    return f"{line}; in {folder}"

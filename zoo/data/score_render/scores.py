@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from zoo import durable
+from zoo import commands, durable
 from zoo.errors import BadInput
 
 FOLDERS = ("bach", "beethoven", "haydn", "monteverdi", "mozart", "schumann_robert")
@@ -27,7 +27,7 @@ READER = 2  # raised with every change of what is read
 EXPECTED_PIECES = 472
 EXPECTED_NOTES = 312_076
 EXPECTED_NAMES = "9c4fae8af3a16dc7102d9be31d4cf510786eac9b9d730c46af53cac83fce6b7d"
-INSTALL = "the embedded data set needs music21 and pretty_midi: pip install 'waveform-zoo[music]'"
+INSTALL = f"the embedded data set needs music21 and pretty_midi: {commands.MUSIC}"
 
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 

@@ -1,6 +1,4 @@
-"""The script of a report, without libraries: players, stems in sync, charts that read off."""
-
-SCRIPT = r"""
+// Pages without libraries: players, stems in sync, charts that read off, tables that sort.
 const all = (s, at = document) => [...at.querySelectorAll(s)];
 const clock = s => Math.floor(s / 60) + ":" + String(Math.floor(s % 60)).padStart(2, "0");
 const stops = new Set();                       // one thing sounds at a time
@@ -152,4 +150,3 @@ all(".sortable th").forEach(head => head.onclick = () => {
   };
   [...body.rows].sort(order).forEach(row => body.append(row));
 });
-"""

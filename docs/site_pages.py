@@ -1,0 +1,106 @@
+"""Pages that are made when the site is built: one a system, one a room of the library."""
+
+import ast
+import re
+from pathlib import Path
+
+import mkdocs_gen_files as site
+
+from zoo import catalog
+from zoo.pretrained import index
+from zoo.report import stored
+from zoo.report.tables import markdown, systems, values
+
+ROOT = Path(catalog.__file__).parent.parent
+MEASURED = stored.read(catalog.results_folder())
+WEIGHTS = index.weights().values()
+PUBLIC = ("models", "layers", "objectives", "training", "data", "evaluation", "metrics", "signal",
+          "losses", "audio", "songs", "interpret", "pages", "report", "runs", "checkpoints",
+          "pretrained", "sampling")  # fmt: skip
+
+
+def write(path: str, text: str) -> None:
+    with site.open(path, "w") as file:
+        file.write(text.rstrip() + "\n")
+
+
+def system(group: list) -> str:
+    """Title and paper, rows, weights, agreement, figures, and the module itself."""
+    first = group[0]
+    name = Path(first.model or first.name).stem
+    parts = [f"# {name}", first.title.rstrip(".") + "."]
+    if first.model:
+        parts.append(literal(ast.get_docstring(ast.parse((ROOT / first.model).read_text())) or ""))
+    rows = [
+        (row.id, "-" if row.parameters is None else f"{row.parameters:,}",
+         values(row.reported.items()), ours(row.id), row.source or "-")
+        for entry in group for row in entry.rows
+    ]  # fmt: skip
+    head = ("row", "parameters", "reported", "ours", "source")
+    parts += ["## Rows", "\n".join(markdown(head, rows))]
+    configs = {entry.name for entry in group}
+    known = [w for w in WEIGHTS if w.config in configs]
+    if known:
+        body = [
+            (f"`{w.name}`", w.title, values(w.score.items()), w.licence, w.source) for w in known
+        ]
+        parts += ["## Published weights", "\n".join(
+            markdown(("name", "what", "published score", "licence", "from"), body))]  # fmt: skip
+    agrees = {path: what for entry in group for path, what in entry.agrees.items()}
+    if agrees:
+        parts += ["## Agrees with", "\n".join(f"- {w}: `{p}`" for p, w in agrees.items())]
+    parts += pictures(name, configs)
+    if first.model:
+        module = first.model.removesuffix(".py").replace("/", ".")
+        parts += ["## Module", f"::: {module}\n    options:\n      heading_level: 3"]
+    return "\n\n".join(parts)
+
+
+def ours(row: str) -> str:
+    return values(list(MEASURED[row].metrics.items())[:4]) if row in MEASURED else "-"
+
+
+def literal(text: str) -> str:
+    """A docstring as it is set in the file: its brackets are shapes, not links."""
+    return f"```text\n{text}\n```"
+
+
+def pictures(name: str, configs: set[str]) -> list[str]:
+    """Figures that stand with the stored results."""
+    found = [p for c in configs for p in sorted(catalog.results_folder().glob(f"*/{c}*.png"))]
+    parts = ["## Figures"] if found else []
+    for path in found:
+        with site.open(f"systems/{name}/{path.name}", "wb") as file:
+            file.write(path.read_bytes())
+        parts.append(f"![{path.stem}]({name}/{path.name})")
+    return parts
+
+
+def all_systems() -> None:
+    entries, lines = catalog.entries(), ["# Systems"]
+    for task in catalog.TASKS:
+        lines += ["", f"## {task.capitalize()}", ""]
+        for group in systems(entries, task):
+            name = Path(group[0].model or group[0].name).stem
+            write(f"systems/{name}.md", system(group))
+            lines.append(f"- [{name}]({name}.md): {group[0].title}")
+    write("systems/index.md", "\n".join(lines))
+
+
+def library() -> None:
+    lines = ["# The library", "", "Room by room; the walls between them are tested.", ""]
+    for room in PUBLIC:
+        files = sorted(p for p in (ROOT / "zoo" / room).rglob("*.py") if p.stem != "__init__")
+        modules = [".".join(p.relative_to(ROOT).with_suffix("").parts) for p in files]
+        if room == "models":  # which have pages of their own
+            continue
+        write(f"reference/{room}.md", f"# zoo.{room}\n\n" + "\n\n".join(
+            f"::: {module}" for module in modules))  # fmt: skip
+        lines.append(f"- [zoo.{room}]({room}.md): {len(modules)} modules")
+    lines += ["", "Models stand with their [systems](../systems/index.md)."]
+    write("reference/index.md", "\n".join(lines))
+
+
+all_systems()
+library()
+write("contributing.md", re.sub(r"\]\(docs/", "](", (ROOT / "CONTRIBUTING.md").read_text()))

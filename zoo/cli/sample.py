@@ -1,0 +1,75 @@
+"""Audio out: new audio from a generator, or your own song separated, vocoded or transformed.
+
+  python sample.py --checkpoint runs/wavenet_score_render --seconds 10 --num 4
+  python sample.py --checkpoint runs/wave_unet_score_render --input ~/Music/song.mp3 --out stems
+  python sample.py --checkpoint runs/samplernn_score_render --endless --num 4
+
+Every file has a JSON beside it with all that makes it again, bit for bit. Ctrl-C leaves what was
+sampled so far as a playable file.
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from zoo.cli import command_line
+from zoo.cli.command_line import above_zero, count, given, not_below_zero, place, whole
+
+
+def main(words: list[str] | None = None, prog: str = "sample.py") -> int:
+    return command_line.run(parser(prog), sample, words)
+
+
+def parser(prog: str) -> argparse.ArgumentParser:
+    parser = command_line.parser(__doc__, prog=prog)
+    parser.add_argument("--checkpoint", type=given, help=command_line.CHECKPOINT)
+    parser.add_argument("--config", type=given, help="name of a config, or a file")
+    parser.add_argument(
+        "--step", type=given, default="best", help="best (default), latest, or a number"
+    )
+    parser.add_argument("--out", type=place, default=Path("out"), help="where the audio goes")
+    parser.add_argument("--force", action="store_true", help="overwrite files")
+    own = parser.add_argument_group("from your own audio")
+    own.add_argument(
+        "--input", type=given, nargs="+", metavar="FILE", help="audio files, folders, globs"
+    )
+    own.add_argument("--stems", type=given, help="separation: only these, comma-separated")
+    own.add_argument("--residual", action="store_true", help="separation: what is left, as a stem")
+    own.add_argument("--keep_sum", action="store_true", help="separation: stems sum to the mix")
+    own.add_argument("--shifts", type=whole, default=0, help="separation: mean of shifted passes")
+    own.add_argument("--form", default="wav", help="separation: wav (float), wav16 or flac24")
+    new = parser.add_argument_group("generation")
+    new.add_argument("--seconds", type=above_zero, default=5.0, help="of each")
+    new.add_argument("--num", type=count, default=1, help="how many, made side by side")
+    new.add_argument(
+        "--temperature", type=not_below_zero, default=1.0, help="1: as learnt; less: safer"
+    )
+    new.add_argument("--top_k", type=whole, default=0, help="of so many likeliest; 0: of all")
+    new.add_argument(
+        "--top_p", type=above_zero, default=1.0, help="of the likeliest that together reach this"
+    )
+    new.add_argument("--keep", type=count, help="of --num, these that the model holds likeliest")
+    new.add_argument("--seed", type=whole, default=0, help="another seed, other audio")
+    new.add_argument("--prompt", type=given, help="an audio file that the output continues")
+    new.add_argument("--prompt_seconds", type=above_zero, default=2.0, help="of its end")
+    live = parser.add_argument_group("generation without end: rolling files in --out, or raw PCM")
+    live.add_argument("--endless", action="store_true", help="until Ctrl-C; state saved always")
+    live.add_argument("--resume", action="store_true", help="go on with the stream in --out")
+    live.add_argument("--minutes_per_file", type=above_zero, default=5.0, help="then a new one")
+    live.add_argument("--raw", action="store_true", help="s16le on stdout, a channel per voice")
+    live.add_argument(
+        "--noise_flatness", type=not_below_zero, default=0.4, help="redraw noise; 0: never"
+    )
+    command_line.add_arguments(parser)
+    return parser
+
+
+def sample(options: argparse.Namespace) -> int:
+    from zoo.front import finding
+    from zoo.songs import own_files
+    from zoo.songs.choices import Choices
+
+    command_line.prepare_devices()
+    model = finding.asked(options.checkpoint, options.config, options.step, options.arguments)
+    choices = {f.name: getattr(options, f.name) for f in dataclasses.fields(Choices)}
+    return own_files.sound(model.trained, Choices(**choices))

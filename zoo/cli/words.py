@@ -1,0 +1,54 @@
+"""What was meant by words that a command does not take: `--steps 60`, `train.py NAME`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from zoo import catalog
+from zoo.errors import BadInput
+
+
+class Parser(argparse.ArgumentParser):
+    """Says of an unknown option how an argument of a config is written."""
+
+    typed: Sequence[str] = ()  # all words of the command line
+
+    def error(self, message: str) -> NoReturn:
+        unknown = message.removeprefix("unrecognized arguments: ").split()
+        if message.startswith("unrecognized") and unknown[0].startswith("--") and takes(self):
+            message = meant(unknown[0], self.typed)
+        super().error(message)
+
+
+def takes(parser: argparse.ArgumentParser) -> bool:
+    """Whether `name=value` words are among what a parser, or one of its commands, takes."""
+    parts = [parser]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            parts += action.choices.values()
+    return any(action.dest == "arguments" for part in parts for action in part._actions)
+
+
+def meant(unknown: str, typed: Sequence[str]) -> str:
+    """Of `--steps 60` or `--steps=60`: steps=60."""
+    option, equals, value = unknown.partition("=")
+    if not equals:
+        after = list(typed[typed.index(unknown) + 1 :]) if unknown in typed else []
+        value = after[0] if after and not after[0].startswith("-") else "VALUE"
+    name = option.strip("-").replace("-", "_")
+    return f"no option {option}: an argument of a config is written {name}={value}, without --"
+
+
+def check(options: argparse.Namespace) -> None:
+    """Refuses words without `=`, saying what a name or a folder is given with. BadInput."""
+    for word in getattr(options, "arguments", ()):
+        if "=" in word:
+            continue
+        if (Path(word) / "run.json").is_file() and hasattr(options, "checkpoint"):
+            raise BadInput(f"'{word}' is a run: write --checkpoint {word}")
+        if word.partition(".")[0] in catalog.names() or word.endswith(".py"):
+            raise BadInput(f"'{word}' is a config: write --config {word}")
+        raise BadInput(f"'{word}' is not an argument: write name=value")

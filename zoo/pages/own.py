@@ -1,0 +1,181 @@
+"""Pages about a user's own files: one for each file, and one over all that lies in a folder.
+
+An evaluation writes the page of a file, for it knows what there is to show; whose weights made it
+is said by whoever loaded them (`sign`). What a folder's index shows, it reads from the folder.
+"""
+
+from __future__ import annotations
+
+import html as markup
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo import durable, escapes
+from zoo.errors import BadInput
+from zoo.pages import html, recording, sounds
+from zoo.pages.markup import link, pairs, section, table, tag, text
+
+NAME = "page.html"
+ABOUT = "<!-- made by -->"
+OURS = '<meta name="generator" content="waveform-zoo">'
+DESCRIBED = re.compile(r'<meta name="description" content="([^"]*)">')
+HEAD = 4096  # bytes of a page that hold what it says of itself
+MOST = 500  # files that an index lists
+
+
+def write(
+    path: str | Path, title: str, body: str, *, files: Sequence[str] = (), script: str = "",
+    data: Mapping[str, Any] | None = None, summary: str = "",
+) -> Path:  # fmt: skip
+    """The page of one file. body: HTML. files: names beside the page, linked where they are."""
+    path = Path(path)
+    there = [name for name in files if (path.parent / name).is_file()]
+    links = (tag("a", text(name), href=recording.quote(name)) for name in there)
+    below = tag("p", *links, class_="files") if there else ""
+    top = tag("header", tag("h1", text(title)), ABOUT, class_="top")
+    page = html.document(
+        title, top + body + below, description=summary, styles=("own.css",),
+        scripts=(script,) if script else (), data=data,
+    )  # fmt: skip
+    durable.write(path, page)
+    return path
+
+
+def sign(folder: Path, song: Path, summary: str, about: Mapping[str, Any]) -> Path:
+    """Names the weights and their licence on the page in `folder`, which is made if there is none.
+
+    about: what `zoo.runs.trained` knows of the weights: checkpoint, step, config, licence, ...
+    """
+    path = folder / NAME
+    if not path.is_file():
+        write(path, song.name, contents(folder))
+    page = path.read_text(encoding="utf-8")
+    page = page.replace(ABOUT, made_by(about), 1)
+    said = f'<meta name="description" content="{text(summary)}">'
+    durable.write(path, DESCRIBED.sub(lambda _: said, page, count=1))
+    return path
+
+
+def made_by(about: Mapping[str, Any]) -> str:
+    """The facts that stand below a page's title."""
+    step = f" at step {about['step']:,}" if about.get("step") is not None else ""
+    shown = {
+        "weights": text(f"{about.get('checkpoint', 'none')}{step}"),
+        "config": text(about.get("config", "")),
+        "licence of the weights": text(about.get("licence") or "your own training"),
+    }
+    if about.get("published"):
+        shown["published at"] = link(str(about["published"]), str(about["published"]))
+    return pairs(shown)
+
+
+def contents(folder: Path) -> str:
+    """Everything that a folder holds, for results that have no page of their own."""
+    stand = sounds.AudioBudget(folder, lossless=False, left=sounds.BUDGET, beside="")
+    pictures = [
+        tag("div", f'<img src="{html.data_uri(p.read_bytes(), "image/png")}" alt="{text(p.stem)}">',
+            class_="plate")
+        for p in sorted(folder.glob("*.png"))
+    ]  # fmt: skip
+    heard = [sounds.player(path, stand) for path in sorted(folder.glob("*.wav"))]
+    others = (p for p in sorted(folder.iterdir()) if p.suffix not in (".png", ".wav", ".html"))
+    links = [tag("a", text(p.name), href=recording.quote(p.name)) for p in others if p.is_file()]
+    return section("Results", *pictures, *heard, tag("p", *links, class_="files"))
+
+
+def stems(folder: Path, song: Path, facts: Mapping[str, Any]) -> Path:
+    """The page of a separated song: mixture and stems in sync, their levels. facts: info.json."""
+    stand = sounds.AudioBudget(folder, lossless=False, left=sounds.BUDGET, beside="")
+    tracks = [sounds.Track("mixture", *sounds.laid(song, folder, stand, "mixture")[:2], "mixture")]
+    for name, file in facts["files"].items():
+        tracks.append(sounds.Track(name, *sounds.laid(folder / file, folder, stand)[:2]))
+    levels = [
+        [name, f"{facts['rms_db'][name]:.1f}", f"{facts['peak'][name]:.3f}"]
+        for name in facts["files"]
+        if name in facts["rms_db"] and name in facts["peak"]
+    ]
+    left = f"The mixture minus all stems lies {facts['null_db']:.1f} dB relative to the mixture."
+    seconds = facts["length"] / facts["rate"]
+    body = section("Stems", sounds.mixer_of(song.name, tracks, seconds), lead=sounds.STEMS)
+    body += section("Levels", table(["stem", "RMS, dB", "peak"], levels), lead=left)
+    return write(folder / NAME, song.name, body, files=[*facts["files"].values(), "info.json"])
+
+
+def index(out: Path, about: Mapping[str, Any]) -> Path | None:
+    """out/page.html over all pages and sounds below `out`; None where a page of another is there.
+
+    A sound is listed where the JSON of its name says what it is.
+    """
+    path = out / NAME
+    if path.is_file() and OURS not in head(path):
+        print(escapes.line(f"{path} is not one of ours and stays: no index"), file=sys.stderr)
+        return None
+    pages = sorted(page for page in out.rglob(NAME) if page.parent != out and OURS in head(page))
+    found = [(page, said(page)) for page in pages[:MOST]]
+    made = sounds_of(out)
+    if not found and not made:
+        return None
+    rows = [
+        tag("tr", tag("td", tag("a", text(page.parent.relative_to(out)),
+                                href=recording.address(page, out))), tag("td", text(words)))
+        for page, words in found
+    ]  # fmt: skip
+    listed = tag("div", tag("table", tag("tbody", *rows), class_="plain"), class_="scroll")
+    more = (
+        f"{len(pages):,} files, the first {MOST}" if len(pages) > MOST else f"{len(pages):,} files"
+    )
+    body = section("Files", listed, lead=more) if found else ""
+    title = f"{len(pages) + len(made)} results" if len(pages) + len(made) != 1 else "1 result"
+    write(path, title, body + players(out, made))
+    sign(out, path, "", about)
+    return path
+
+
+def head(page: Path) -> str:
+    with page.open("rb") as file:
+        return file.read(HEAD).decode(errors="replace")
+
+
+def said(page: Path) -> str:
+    """The summary that a page gives of itself."""
+    found = DESCRIBED.search(head(page))
+    return markup.unescape(found[1]) if found else ""
+
+
+def sounds_of(out: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Sounds in `out` with what their JSON says of them."""
+    made = []
+    for note in sorted(out.glob("*.json")):
+        try:
+            facts = json.loads(note.read_text(encoding="utf-8"))
+        except ValueError:
+            continue
+        file = out / str(facts.get("file", "")) if isinstance(facts, dict) else out
+        if file.parent == out and file.is_file() and "sha256" in facts:
+            made.append((file, facts))
+    return made[:MOST]
+
+
+def players(out: Path, made: Sequence[tuple[Path, Mapping[str, Any]]]) -> str:
+    """A player for each sound, after what it was made of."""
+    stand = sounds.AudioBudget(out, lossless=False, left=sounds.BUDGET, beside="")
+    shown = []
+    for file, facts in made:
+        request = facts.get("request") or {}
+        source = Path(str((request.get("input") or {}).get("file", "")))
+        try:
+            before = [original(source, out, stand)] if source.is_file() else []
+        except (BadInput, OSError):  # moved or changed since
+            before = []
+        label = f"{file.name}, seed {request.get('seed', '-')}"
+        shown.append(tag("div", *before, sounds.player(file, stand, label), class_="pair"))
+    return section("Sounds", *shown)
+
+
+def original(source: Path, out: Path, stand: sounds.AudioBudget) -> str:
+    address, picture, seconds = sounds.laid(source, out, stand, escapes.file_name(source.stem))
+    return sounds.sound(address, picture, f"{source.name}, as it came in", f"{seconds:.1f} s")

@@ -1,0 +1,87 @@
+"""What a run made, in its page: samples by step, and separated songs beside their references."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from zoo.audio.blocks import open_song
+from zoo.pages import sounds
+from zoo.pages.html import data_uri
+from zoo.pages.markup import section, tag, text
+from zoo.pages.sounds import (
+    STEMS,
+    AudioBudget,
+    Track,
+    mixer_of,
+    player,
+    read,
+    spectrogram,
+)
+
+COLUMNS = 6  # steps shown side by side
+ROLES = ("mixture", "estimated", "reference")
+SAMPLES = "What the model made at these steps; loudness is as it came out."
+
+
+def audio_budget(directory: Path) -> AudioBudget:
+    """Lossless where all sounds of the run fit so: an encoder's artefacts are not the model's."""
+    songs = [open_song(path) for path in directory.glob("samples/**/*.wav")]
+    songs += [open_song(path) for path in directory.glob("figures/*.wav")]
+    size = sum(song.length * song.channels * 2 for song in songs)  # 16 bit
+    return AudioBudget(directory, lossless=size <= sounds.BUDGET * 0.75, left=sounds.BUDGET)
+
+
+def samples(directory: Path, stand: AudioBudget) -> str:
+    """RUN/samples/STEP/*.wav: a column per step, at most six, the last one included."""
+    folders = [p for p in (directory / "samples").glob("*") if p.is_dir() and p.name != "stems"]
+    folders = sorted((p for p in folders if any(p.glob("*.wav"))), key=by_step)
+    if not folders:
+        return ""
+    if len(folders) > COLUMNS:
+        chosen = np.linspace(0, len(folders) - 1, COLUMNS).round().astype(int)
+        folders = [folders[index] for index in chosen]
+    columns = [
+        tag(
+            "div", tag("h3", text(step_name(folder.name))),
+            *(player(path, stand) for path in sorted(folder.glob("*.wav"))),
+        )
+        for folder in folders
+    ]  # fmt: skip
+    style = f"--columns:{len(columns)}"
+    return section("Samples", tag("div", *columns, class_="steps", style=style), lead=SAMPLES)
+
+
+def by_step(folder: Path) -> tuple[int, str]:
+    return (int(folder.name), "") if folder.name.isdecimal() else (1 << 60, folder.name)
+
+
+def step_name(name: str) -> str:
+    return f"step {int(name):,}" if name.isdecimal() else name.replace("_", " ")
+
+
+def stems(directory: Path, stand: AudioBudget) -> str:
+    """RUN/samples/stems/SONG/*.wav: mixture, estimates, and NAME.reference as mixers."""
+    folders = sorted(p for p in (directory / "samples" / "stems").glob("*") if p.is_dir())
+    mixers = [mixer(folder, stand) for folder in folders if any(folder.glob("*.wav"))]
+    return section("Separated songs", *mixers, lead=STEMS)
+
+
+def mixer(folder: Path, stand: AudioBudget) -> str:
+    """One song's mixture, stems and references, played in sync."""
+    tracks, seconds = [], 0.0
+    for path in sorted(folder.glob("*.wav"), key=lambda path: (role(path), path.name)):
+        audio, rate = read(path)
+        seconds = max(seconds, len(audio) / rate)
+        picture = data_uri(spectrogram(audio, rate, 900, 56), "image/png")
+        name = path.stem.removesuffix(".reference")
+        tracks.append(Track(name, stand.place(path, audio, rate), picture, ROLES[role(path)]))
+    return mixer_of(folder.name, tracks, seconds)
+
+
+def role(path: Path) -> int:
+    """What went in, what came out, what was meant."""
+    if path.stem in ("mixture", "mix"):
+        return 0
+    return 2 if path.stem.endswith(".reference") else 1

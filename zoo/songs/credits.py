@@ -1,0 +1,32 @@
+"""What files say of the weights that made them, for their JSON and for pages."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from zoo.runs.trained import Trained
+
+
+def provenance(trained: Trained) -> dict[str, Any]:
+    """Which weights and which arguments made a file."""
+    return {
+        "checkpoint": trained.name,
+        "step": trained.meta.get("step"),
+        "config": trained.config.name,
+        "arguments": trained.arguments,
+        "weights_sha256": trained.fingerprint(),
+    }
+
+
+def credited(trained: Trained) -> dict[str, Any]:
+    """What a page says of the weights: their name, step, config, licence and source."""
+    meta = trained.meta
+    named = {"checkpoint": trained.name, "step": meta.get("step"), "config": trained.config.name}
+    return {**named, **{k: meta[k] for k in ("licence", "published") if k in meta}}
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

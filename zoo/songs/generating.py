@@ -1,0 +1,132 @@
+"""Audio out of a generator into files, each with the JSON that makes it again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo import writing
+from zoo.audio import audio_files
+from zoo.audio.audio_writing import require_room
+from zoo.audio.probing import probe
+from zoo.audio.streaming import stream
+from zoo.data.source import Info
+from zoo.errors import BadInput
+from zoo.objectives.base import Request
+from zoo.runs.trained import Trained
+from zoo.sampling.rule import SamplerRule
+from zoo.songs.choices import Choices
+from zoo.songs.credits import provenance, sha256
+from zoo.songs.likeliest import Clips
+from zoo.songs.stem_files import refuse_overwrite
+
+CHUNK = 16_384  # samples handed out at a time: how far Ctrl-C can lag behind
+
+
+def generate(
+    trained: Trained, options: Choices, path: Path | None = None, stem: str = "sample"
+) -> str:
+    """Audio from the model, streamed to files with their JSON beside them."""
+    info = trained.experiment.data.source.info
+    rate, request = info.sample_rate, requested(options, path, info)
+    clips = Clips(trained.experiment.objective, request, options.keep or 0)
+    several = len(clips) > 1
+    names = [f"{stem}_{i}.wav" for i in range(len(clips))] if several else [f"{stem}.wav"]
+    files = [options.out / name for name in names]
+    for given in filter(None, (path, options.prompt)):
+        if any(file.exists() and file.samefile(Path(given).expanduser()) for file in files):
+            raise BadInput(
+                f"{given} would be overwritten with what it becomes: choose another --out"
+            )
+    require_room(options.out, request.length * 2 * info.channels * len(clips))
+    with writing.held(options.out / f"{stem}_N.wav" if several else files[0], files):
+        refuse_overwrite(files, options.force)
+        chunks = clips.chunks(trained.variables)
+        about = {"request": described(request, path, options.prompt), **provenance(trained)}
+        written = keep(chunks, files, rate, request.length, about, clips.facts)
+    if written < request.length:
+        raise KeyboardInterrupt  # the files are in order; those that would follow are not made
+    return f"{written / rate:.2f} s x {len(clips)} at {rate} Hz in {', '.join(map(str, files))}"
+
+
+def keep(
+    chunks: Iterable[np.ndarray],
+    files: Sequence[Path],
+    rate: int,
+    length: int,
+    about: dict[str, Any],
+    own: Callable[[int], dict[str, Any]],
+) -> int:
+    """Streams chunks into one file per voice, each with its JSON -> samples written to each.
+
+    own: facts of the clip in a place, asked when all are drawn. Until all is whole the files have
+    names of our own, so that a hash is that of what was written.
+    """
+    notes = [file.with_name(f"{file.stem}.json") for file in files]
+    with writing.replacing(*notes, *files) as parts:  # a file stands when what describes it does
+        parts_of_notes, sounds = parts[: len(files)], parts[len(files) :]
+        written = stream(chunks, sounds, rate, length=length)
+        if not written:
+            raise KeyboardInterrupt
+        for place, (file, sound, note) in enumerate(zip(files, sounds, parts_of_notes)):
+            facts = {"file": file.name, **own(place), "samples": written, "sample_rate": rate}
+            facts |= {"sha256": sha256(sound), **about}
+            note.write_text(json.dumps(facts, indent=1) + "\n")
+    return written
+
+
+def requested(options: Choices, path: Path | None, info: Info) -> Request:
+    """What the options ask for, with the audio that it is to be made of or to continue."""
+    rate = info.sample_rate
+    source = prompt = None
+    if path is not None:
+        long_enough(path, rate)
+        source, report = audio_files.read(path, rate, info.channels)
+        say_notes(report)
+    if options.prompt:
+        prompt, report = audio_files.read(options.prompt, rate, info.channels)
+        say_notes(report)
+        prompt = prompt[-round(options.prompt_seconds * rate) :]
+    rule = SamplerRule(options.temperature, options.top_k, options.top_p)
+    length = len(source) if source is not None else round(options.seconds * rate)
+    if length < 1:
+        raise BadInput(f"--seconds {options.seconds} is less than a sample at {rate:,} Hz")
+    return Request(
+        length=length,
+        count=options.num,
+        seed=options.seed,
+        rule=rule,
+        prompt=prompt,
+        source=source,
+        chunk=CHUNK,
+    )
+
+
+def described(request: Request, path: Path | None, prompt: str | None) -> dict[str, Any]:
+    """A request as JSON; audio is named by its file and hash."""
+    facts = {k: getattr(request, k) for k in ("length", "count", "seed", "chunk")}
+    facts |= {k: getattr(request.rule, k) for k in ("temperature", "top_k", "top_p")}
+    for name, file, audio in (("input", path, request.source), ("prompt", prompt, request.prompt)):
+        if file is not None:
+            facts[name] = {"file": str(file), "sha256": sha256(Path(file).expanduser())}
+            facts[name]["samples"] = len(np.asarray(audio))
+    return facts
+
+
+def say_notes(report: audio_files.Report) -> None:
+    if report.notes:
+        print(report, file=sys.stderr)
+
+
+def long_enough(path: Path, rate: int, least: float = 0.0) -> None:
+    """Refuses a file of which nothing is left at the model's rate, or less than `least` seconds."""
+    file = probe(path)
+    if file.seconds < least:
+        raise BadInput(f"{path} lasts {1000 * file.seconds:.3g} ms: give {least} s or more")
+    if audio_files.length(file, rate) < 1:
+        raise BadInput(f"{path} holds {file.frames} samples, nothing at {rate:,} Hz: too short")
