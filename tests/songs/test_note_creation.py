@@ -256,7 +256,7 @@ def test_a_file_s_notes_are_those_of_the_authors_predict(published_modules, tmp_
             assert float(row["offset"]) == pytest.approx(wanted[1], abs=6e-4)
             assert int(row["pitch"]) == wanted[2]
             assert abs(int(row["velocity"]) - 127 * wanted[3]) < 1
-            bends = np.array(row["bend_thirds"].split(), int)
+            bends = np.array(row["bend_thirds"].strip("[]").split(), int)
             assert np.mean(bends == np.array(wanted[4])) > 0.97
             bent += np.any(bends)
         assert bent

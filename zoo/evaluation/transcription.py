@@ -197,5 +197,5 @@ def table(notes: Notes) -> list[dict]:
         for a, b, p, v in columns
     ]
     for row, bend in zip(rows, notes.get("bends", ())):
-        row["bend_thirds"] = " ".join(map(str, bend))
+        row["bend_thirds"] = f"[{' '.join(map(str, bend))}]"
     return rows

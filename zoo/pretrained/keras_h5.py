@@ -1,4 +1,4 @@
-"""Weight files of Keras 1 (HDF5), read by h5py without Keras: pip install 'waveform-zoo[keras]'."""
+"""Weight files of Keras 1 (HDF5), read by h5py without Keras: pip install h5py."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     try:
         import h5py
     except ImportError:
-        raise BadInput(
-            "weight files of Keras need h5py: pip install 'waveform-zoo[keras]'"
-        ) from None
+        raise BadInput("weight files of Keras need h5py: pip install h5py") from None
     result: dict[str, np.ndarray] = {}
     for path in paths:
         try:
