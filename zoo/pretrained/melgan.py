@@ -50,7 +50,7 @@ PUBLISHED = (
         read=torch_file.read,
         rules=RULES,
         licence="MIT (speech data undeclared)",
-        source="https://pypi.org/project/ttskit/0.3.8/",
+        source="ttskit 0.3.8 on PyPI",
         package="ttskit==0.3.8",
         wheel="ttskit-0.3.8-py3-none-any.whl",
         wheel_size=59_430_399,

