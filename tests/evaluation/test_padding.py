@@ -76,7 +76,7 @@ EVALUATIONS = [
     (Likelihood(4000, 1000), nats, ({}, {})),
     (Likelihood(4000, 1000, lead="exclude"), nats, ({}, {})),
     (CodeLikelihood(4000, 80, 2), codes, ({}, {})),
-    (Vocoding(4096, mel.MelSpec(RATE, 512, 128, 20, jnp.log1p)), heard, ({}, {})),
+    (Vocoding(mel.MelSpec(RATE, 512, 128, 20, jnp.log1p)), heard, ({}, {})),
     (Resynthesised(4096), resynthesis, ({}, {})),
     (Sampled(8192), heard, ({}, {})),
     (Pitch(1024), salience, ({"pitch": 60}, {"pitch": 70})),

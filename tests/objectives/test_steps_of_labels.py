@@ -14,6 +14,7 @@ from zoo.objectives.masking import Masking
 from zoo.objectives.partly_frozen import PartlyFrozen
 from zoo.objectives.posteriorgrams import Posteriorgrams
 from zoo.objectives.remix import Remix
+from zoo.objectives.roll_likelihood import RollLikelihood
 from zoo.objectives.supervised import Supervised
 from zoo.objectives.transcription import Transcription
 
@@ -41,6 +42,29 @@ def test_tagging_with_unknown_labels():
     def loss(w):
         logits = np.tanh(audio[:, :4, 0]) @ w["Dense_0"]["kernel"] + w["Dense_0"]["bias"]
         return np.mean((bernoulli(logits, tags) * known).sum(1) / known.sum(1))
+
+    assert_step(objective, drawn(objective, batch), batch, "model", loss)
+
+
+class Keys(nn.Module):
+    """Logits of the step after each, [B T 3] -> [B T 3]."""
+
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        return nn.Dense(3)(jnp.tanh(x))
+
+
+def test_piano_rolls_of_unequal_lengths():
+    """Summed over keys and steps, mean over pieces; the first step and the filling do not count."""
+    roll = RNG.integers(0, 2, (2, 5, 3)).astype(np.float32)
+    known = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], np.float32)
+    batch = {"roll": roll, "known": known}
+    objective = RollLikelihood(Keys())
+
+    def loss(w):
+        logits = np.tanh(roll[:, :-1]) @ w["Dense_0"]["kernel"] + w["Dense_0"]["bias"]
+        nats = bernoulli(logits, roll[:, 1:]).sum(2) * known[:, 1:]
+        return nats.sum() / 2
 
     assert_step(objective, drawn(objective, batch), batch, "model", loss)
 

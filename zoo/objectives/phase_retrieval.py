@@ -122,7 +122,7 @@ class PhaseRetrieval:
         total = ((windows - 1) * step + size) * hop
         source = np.asarray(request.source, np.float32)[:length]
         source = mel_windows.padded(source, total, self.spec)
-        make = jax.jit(partial(self._window, variables))
+        make = partial(self._window, variables)
         fade = ((np.arange(OVERLAP * hop) + 0.5) / (OVERLAP * hop))[:, None].astype(np.float32)
         before, left = np.zeros((OVERLAP * hop, 1), np.float32), length
         for window in range(windows):
@@ -139,6 +139,7 @@ class PhaseRetrieval:
                 yield np.repeat(ready[None, start : start + request.chunk], request.count, 0)
             left -= len(ready)
 
+    @partial(jax.jit, static_argnums=0)
     def _window(self, variables: Variables, piece: jax.Array, known: jax.Array) -> jax.Array:
         """[1 T 1] of a padded piece of the source; known: audio [1 T 1] made before, else zeros."""
         bare = replace(self.spec, centre=False, pad=None)  # its padding is done

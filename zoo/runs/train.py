@@ -165,7 +165,8 @@ def initialized(
                 bar.update()
 
         learnt = initialize(begun.variables, watched())
-    place = lambda new, old: jax.device_put(new, old.sharding)  # noqa: E731
+    # Copies: the state is donated, and parts that began alike may be one array.
+    place = lambda new, old: jax.device_put(np.array(new), old.sharding)  # noqa: E731
     variables = jax.tree.map(place, learnt, begun.variables)
     ema = jax.tree.map(jnp.copy, variables.params) if begun.ema else begun.ema
     return begun.replace(variables=variables, ema=ema)

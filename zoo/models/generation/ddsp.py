@@ -64,7 +64,8 @@ class Stack(nn.Module):
             dtype = jnp.promote_types(x.dtype, self.dtype)
             precision = HIGHEST if number == 1 else None
             apart = number == 1 and x.shape[-1] == 1
-            bias = nn.initializers.normal(SPREAD) if apart else nn.initializers.zeros
+            spread = SPREAD * (2 / (1 + self.width)) ** 0.5  # Glorot's deviation of one input
+            bias = nn.initializers.normal(spread) if apart else nn.initializers.zeros
             x = nn.Dense(
                 self.width,
                 dtype=dtype,
