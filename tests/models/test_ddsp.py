@@ -81,10 +81,11 @@ def test_an_untrained_decoder_depends_on_loudness_and_on_pitch():
     here = raw(f0, level)
     assert np.abs(raw(f0, level + 50) - here).mean() > 0.04
     assert np.abs(raw(f0 * 10, level) - here).mean() > 0.03
-    biases = variables["params"]["decoder"]
-    drawn_ones = [biases[f"input_{i}"]["dense_1"]["bias"] for i in (0, 1)]
-    assert all(0.5 < np.std(bias) < 0.9 for bias in drawn_ones)
-    assert not np.any(biases["output"]["dense_1"]["bias"])
+    decoder = variables["params"]["decoder"]
+    for number in (0, 1):
+        first = decoder[f"input_{number}"]["dense_1"]
+        assert 0.5 < np.std(first["bias"]) / np.std(first["kernel"]) < 0.9
+    assert not np.any(decoder["output"]["dense_1"]["bias"])
 
 
 def test_the_sound_starts_as_harmonics_of_a_square_law_and_soft_noise():

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 from twin_step import assert_step, doubles, drawn, fixed, run
 
-from zoo.distributions import Categorical, Gaussian
+from zoo.distributions import Gaussian, Tokens
 from zoo.objectives.code_prior import CodePrior
 from zoo.objectives.distillation import Distillation
 from zoo.objectives.flow import Flow
@@ -168,9 +168,9 @@ class Coder(nn.Module):
 
 
 class Prior(nn.Module):
-    """Logits of the next code, linear in the amplitude of the last."""
+    """Logits of the next code, linear in the number of the last."""
 
-    distribution: Any = Categorical(4, "linear")
+    distribution: Any = Tokens(4)
 
     @nn.compact
     def __call__(self, x, *, train=False):

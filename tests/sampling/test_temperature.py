@@ -84,9 +84,9 @@ def test_autoregressive_samplers_are_asked_for_it(name, monkeypatch):
 
     def noted(model, variables, *, length, count=1, rule=AS_LEARNT, **_):
         asked.append(rule.temperature)
-        yield jnp.zeros((count, length, 1))
+        yield jnp.zeros((count, length, 1)), jnp.zeros((count, length))
 
-    monkeypatch.setattr(autoregressive, "generate", noted)
+    monkeypatch.setattr(autoregressive, "scored", noted)
     own = {"model": {"decoder": {}}, "autoencoder": {"decoder": {}}}
     request = Request(32, rule=SamplerRule(0.37), **how)
     assert list(make().generate(Variables(own), request))

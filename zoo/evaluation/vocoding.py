@@ -22,7 +22,7 @@ from zoo.signal import mel, phase, stft
 SIZES = (2048, 1024, 512)  # of the spectral convergence, with hops of a quarter
 SILENCE = 1e-3  # -60 dB: a record below it has no spectrum to compare with
 Measure = Callable[[np.ndarray, np.ndarray], dict[str, jax.Array]]  # (copy, original) [1 T 1]
-REACH = 384  # samples behind a record's end that its last frames still cover
+STEP = 2048  # samples: the ends of records fall on multiples of it
 HIGH_RATE = 32_000  # Hz above which frames are twice as long
 
 
@@ -165,16 +165,16 @@ class Vocoding:
 
 def compared(measure: Measure, fake: np.ndarray, real: np.ndarray, there: int) -> dict[str, float]:
     """Distances of one record's copy [T' 1] from it [T 1], of whose samples `there` are its own."""
-    length = min(len(fake), len(real))
-    there = min(there, length)
-    inside = (np.arange(length) < there)[:, None]
-    pair = (np.where(inside, x[:length], 0)[None].astype(np.float32) for x in (fake, real))
+    there = compiled_length(min(len(fake), len(real), there))
+    pair = (np.asarray(x[:there], np.float32)[None] for x in (fake, real))
     found = {name: float(value[0]) for name, value in measure(*pair).items()}
-    # Zeros are equal in both: they thin out means over frames, and leave convergences alone.
-    reached = min(there + REACH, length)
-    found |= {k: v * length / reached for k, v in found.items() if k.endswith("_l1")}
     found["multi_resolution_stft"] = found.pop("stft_convergence") + found["log_stft_l1"]
     return found
+
+
+def compiled_length(there: int) -> int:
+    """Samples that are compared: a rest of less than STEP is left out, so few lengths compile."""
+    return max(there // STEP * STEP, min(there, STEP))
 
 
 def bounds(
@@ -186,6 +186,7 @@ def bounds(
     """What silence and lost phases cost, by name: bounds on either side of a vocoder."""
     shown = ("log_mel_l1", "spectral_convergence")
     found = {}
+    real = real[: compiled_length(there)]
     for name, audio in limits(real[None]).items():
         distances = compared(measure, np.asarray(audio[0]), real, there)
         found |= {f"{name}_{which}": distances[which] for which in shown}
