@@ -77,7 +77,7 @@ class Vocoding:
             if limits is not None:
                 row |= bounds(limits, measure, real, row["samples"])
             rows.append(row)
-            length = len(real)
+            length = max(length, row["samples"] // self.spec.hop * self.spec.hop)
         if not rows:
             raise BadInput(f"no record is longer than {self.spec.n_fft} samples and sounds.")
         counts = {"records": len(rows), **{f"{k}_records": v for k, v in left_out.items()}}
@@ -116,7 +116,7 @@ class Vocoding:
             yield from paired(predict, group, self.batch)
 
     def _play(self, predict: Predict, length: int, rate: int) -> np.ndarray:
-        """Errors in cents of steady notes, in rows as long as the last record."""
+        """Errors in cents of steady notes, in rows as long as the longest record."""
         rows = -(-self.notes // max(length // rate, 1))
         audio, hertz = steady_notes.scale(rows, length, rate)
         made = in_batches(predict, ({self.key: row} for row in audio), self.batch)
