@@ -134,7 +134,9 @@ def test_every_publication_has_a_config_and_checksums():
     for name, published in known.items():
         config = experiments.find(published.config)
         assert set(published.arguments) <= set(config.defaults), name
-        assert published.licence and published.source.startswith("https://"), name
+        source = published.source
+        assert source.startswith("https://") or source.endswith(" on PyPI"), name
+        assert published.licence, name
         for file in published.files:
             assert len(file.sha256) == 64 and file.size >= 0, name
             assert not file.member.startswith("/") and ".." not in file.member.split("/")
