@@ -127,11 +127,19 @@ def current(
     optimizers: Mapping[str, optax.GradientTransformation],
 ) -> tuple[Objective, dict[str, optax.GradientTransformation]]:
     """(objective, optimisers) of stage `number`: what it and those before it changed."""
+    for stage in stages[: number + 1]:
+        objective = stage.objective or objective
+    return objective, optimizers_at(stages, number, optimizers)
+
+
+def optimizers_at(
+    stages: Sequence[Stage], number: int, optimizers: Mapping[str, optax.GradientTransformation]
+) -> dict[str, optax.GradientTransformation]:
+    """The optimisers of stage `number`: the last that it or a stage before it brought."""
     chosen = dict(optimizers)
     for stage in stages[: number + 1]:
         chosen |= stage.optimizers
-        objective = stage.objective or objective
-    return objective, chosen
+    return chosen
 
 
 def scored(stage: Stage, at: StageState, score: float, mode: str) -> StageState:

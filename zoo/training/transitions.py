@@ -44,19 +44,11 @@ def enter(
     if stage.start == "best" and at.without:
         variables = best() or variables
     memory = dict(now.optimizers)
-    for player, optimizer in present(parts, at.stage + 1, optimizers).items():
+    for player, optimizer in stages.optimizers_at(parts, at.stage + 1, optimizers).items():
         if player in stage.optimizers or not stage.keep_optimizer:
             memory[player] = fresh(mesh, optimizer, variables.params[player])
     scale = jnp.full_like(now.learning_rate_scale, stage.learning_rate_scale)
     return now.replace(variables=variables, optimizers=memory, learning_rate_scale=scale)
-
-
-def present(parts: Sequence[Stage], number: int, optimizers: Optimizers) -> Optimizers:
-    """The optimisers of stage `number`."""
-    chosen = dict(optimizers)
-    for stage in parts[: number + 1]:
-        chosen |= stage.optimizers
-    return chosen
 
 
 def fresh(mesh: Mesh, optimizer: object, params: Tree) -> Tree:
