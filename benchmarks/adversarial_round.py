@@ -24,9 +24,16 @@ from in_turns import Options
 
 Arrays = dict[str, np.ndarray]
 DEFAULTS = dict(
-    work="round,vocode", rounds=3, steps=5, threads=2, batch=4, samples=8192, frames=100, tiny=0,
+    work="round,vocode",
+    rounds=3,
+    steps=5,
+    threads=2,
+    batch=4,
+    samples=8192,
+    frames=100,
+    tiny=0,
     child="",
-)  # fmt: skip
+)
 MATCHING = 10 * (4 / 5) / 3
 
 

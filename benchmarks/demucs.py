@@ -22,9 +22,18 @@ import numpy as np
 from in_turns import Options
 
 DEFAULTS = dict(
-    tasks="train,infer", variants="v1,v2", width=32, depth=6, samples=44_100, batch=1, rounds=3,
-    steps=8, threads=2, huge=0, child="",
-)  # fmt: skip
+    tasks="train,infer",
+    variants="v1,v2",
+    width=32,
+    depth=6,
+    samples=44_100,
+    batch=1,
+    rounds=3,
+    steps=8,
+    threads=2,
+    huge=0,
+    child="",
+)
 FIELDS: dict[str, dict[str, Any]] = {"v1": {}, "v2": {"resample": True}}
 Step = Callable[[], float]
 

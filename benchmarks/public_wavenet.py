@@ -48,9 +48,17 @@ def public(width: int) -> torch.nn.Module:
         sys.path.remove(folder)
     torch.manual_seed(0)
     net = Theirs(
-        CODES, LAYERS, STACKS, width, 2 * width, width, 2, dropout=0.0,
-        weight_normalization=False, legacy=False,
-    ).eval()  # fmt: skip
+        CODES,
+        LAYERS,
+        STACKS,
+        width,
+        2 * width,
+        width,
+        2,
+        dropout=0.0,
+        weight_normalization=False,
+        legacy=False,
+    ).eval()
     torch.nn.utils.remove_weight_norm(net.first_conv)
     return net
 
@@ -58,9 +66,15 @@ def public(width: int) -> torch.nn.Module:
 def ours(net: torch.nn.Module, width: int) -> tuple[WaveNet, dict]:
     """Our net and their weights in it."""
     model = WaveNet(
-        LAYERS, STACKS, width, width, width, head=width, last_residual=True,
+        LAYERS,
+        STACKS,
+        width,
+        width,
+        width,
+        head=width,
+        last_residual=True,
         residual_scale=math.sqrt(0.5),
-    )  # fmt: skip
+    )
     w = {name: leaf.detach().numpy().T for name, leaf in net.named_parameters()}
 
     def conv(name: str) -> dict:

@@ -47,10 +47,19 @@ class Demucs(nn.Module):
     """[B C T] -> sources [B S C T']."""
 
     def __init__(
-        self, sources: int = 4, channels: int = 2, width: int = 64, depth: int = 6,
-        lstm_layers: int = 2, context: int = 3, glu: bool = True, rewrite: bool = True,
-        upsample: bool = False, resample: bool = False, normalise: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        sources: int = 4,
+        channels: int = 2,
+        width: int = 64,
+        depth: int = 6,
+        lstm_layers: int = 2,
+        context: int = 3,
+        glu: bool = True,
+        rewrite: bool = True,
+        upsample: bool = False,
+        resample: bool = False,
+        normalise: bool = False,
+    ) -> None:
         super().__init__()
         self.sources, self.upsample = sources, upsample
         self.resample, self.normalise = resample, normalise

@@ -55,9 +55,19 @@ class Net(nn.Module):
 
 class WaveGlow(nn.Module):
     def __init__(
-        self, flows: int, width: int, layers: int, *, bins: int = 80, hop: int = 256,
-        taps: int = 1024, group: int = 8, early_every: int = 4, early: int = 2, kernel: int = 3,
-    ) -> None:  # fmt: skip
+        self,
+        flows: int,
+        width: int,
+        layers: int,
+        *,
+        bins: int = 80,
+        hop: int = 256,
+        taps: int = 1024,
+        group: int = 8,
+        early_every: int = 4,
+        early: int = 2,
+        kernel: int = 3,
+    ) -> None:
         super().__init__()
         self.group, self.early_every, self.early, self.hop = group, early_every, early, hop
         self.upsample = nn.ConvTranspose1d(bins, bins, taps, stride=hop)

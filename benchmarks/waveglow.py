@@ -22,9 +22,17 @@ import numpy as np
 from in_turns import Options
 
 DEFAULTS = dict(
-    rounds=3, steps=5, threads=2, huge=0, flows=4, layers=8, width=128, samples=16_000, batch=1,
+    rounds=3,
+    steps=5,
+    threads=2,
+    huge=0,
+    flows=4,
+    layers=8,
+    width=128,
+    samples=16_000,
+    batch=1,
     child="",
-)  # fmt: skip
+)
 Calls = tuple[Callable[[], float], Callable[[], np.ndarray]]
 
 

@@ -14,9 +14,26 @@ from zoo.report.tables import markdown, systems, values
 ROOT = Path(catalog.__file__).parent.parent
 MEASURED = stored.read(catalog.results_folder())
 WEIGHTS = index.weights().values()
-PUBLIC = ("models", "layers", "objectives", "training", "data", "evaluation", "metrics", "signal",
-          "losses", "audio", "songs", "interpret", "pages", "report", "runs", "checkpoints",
-          "pretrained", "sampling")  # fmt: skip
+PUBLIC = (
+    "models",
+    "layers",
+    "objectives",
+    "training",
+    "data",
+    "evaluation",
+    "metrics",
+    "signal",
+    "losses",
+    "audio",
+    "songs",
+    "interpret",
+    "pages",
+    "report",
+    "runs",
+    "checkpoints",
+    "pretrained",
+    "sampling",
+)
 
 
 def write(path: str, text: str) -> None:
@@ -32,10 +49,16 @@ def system(group: list) -> str:
     if first.model:
         parts.append(literal(ast.get_docstring(ast.parse((ROOT / first.model).read_text())) or ""))
     rows = [
-        (row.id, "-" if row.parameters is None else f"{row.parameters:,}",
-         values(row.reported.items()), ours(row.id), row.source or "-")
-        for entry in group for row in entry.rows
-    ]  # fmt: skip
+        (
+            row.id,
+            "-" if row.parameters is None else f"{row.parameters:,}",
+            values(row.reported.items()),
+            ours(row.id),
+            row.source or "-",
+        )
+        for entry in group
+        for row in entry.rows
+    ]
     head = ("row", "parameters", "reported", "ours", "source")
     parts += ["## Rows", "\n".join(markdown(head, rows))]
     configs = {entry.name for entry in group}
@@ -44,8 +67,10 @@ def system(group: list) -> str:
         body = [
             (f"`{w.name}`", w.title, values(w.score.items()), w.licence, w.source) for w in known
         ]
-        parts += ["## Published weights", "\n".join(
-            markdown(("name", "what", "published score", "licence", "from"), body))]  # fmt: skip
+        parts += [
+            "## Published weights",
+            "\n".join(markdown(("name", "what", "published score", "licence", "from"), body)),
+        ]
     agrees = {path: what for entry in group for path, what in entry.agrees.items()}
     if agrees:
         parts += ["## Agrees with", "\n".join(f"- {w}: `{p}`" for p, w in agrees.items())]
@@ -94,8 +119,10 @@ def library() -> None:
         modules = [".".join(p.relative_to(ROOT).with_suffix("").parts) for p in files]
         if room == "models":  # which have pages of their own
             continue
-        write(f"reference/{room}.md", f"# zoo.{room}\n\n" + "\n\n".join(
-            f"::: {module}" for module in modules))  # fmt: skip
+        write(
+            f"reference/{room}.md",
+            f"# zoo.{room}\n\n" + "\n\n".join(f"::: {module}" for module in modules),
+        )
         lines.append(f"- [zoo.{room}]({room}.md): {len(modules)} modules")
     lines += ["", "Models stand with their [systems](../systems/index.md)."]
     write("reference/index.md", "\n".join(lines))

@@ -62,13 +62,28 @@ def test_a_stream_goes_on_from_the_chunk_before(tmp_path):
 @pytest.mark.parametrize(
     "about",
     [
-        "", "[]", "null", "{}", "[" * 99_999, {"stream": 3}, {"stream": {}},
-        {"stream": {"count": 1}}, {"count": -1}, {"count": "2"}, {"count": True}, {"chunk": 0},
-        {"count": 2**60}, {"written": -1}, {"sample_rate": 8000.5}, {"more": 1},
-        {"prompt": "file"}, {"prompt": {"file": 3, "seconds": 1}}, {"prompt": {"file": "a"}},
+        "",
+        "[]",
+        "null",
+        "{}",
+        "[" * 99_999,
+        {"stream": 3},
+        {"stream": {}},
+        {"stream": {"count": 1}},
+        {"count": -1},
+        {"count": "2"},
+        {"count": True},
+        {"chunk": 0},
+        {"count": 2**60},
+        {"written": -1},
+        {"sample_rate": 8000.5},
+        {"more": 1},
+        {"prompt": "file"},
+        {"prompt": {"file": 3, "seconds": 1}},
+        {"prompt": {"file": "a"}},
     ],
     ids=lambda about: str(about)[:30],
-)  # fmt: skip
+)
 def test_a_stream_of_a_stranger_is_one_line(tmp_path, about):
     save(tmp_path, 1)
     if isinstance(about, dict):

@@ -106,10 +106,11 @@ def test_python_stands_on_names_that_are_there(path, text, tmp_path):
     """Every import of the zoo resolves; calls are made where a block can stand alone."""
     tree = ast.parse(text)
     lines = [
-        ast.unparse(node) for node in ast.walk(tree)
+        ast.unparse(node)
+        for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
         if "small" not in ast.unparse(node) and "mine" not in ast.unparse(node)
-    ]  # fmt: skip
+    ]
     exec("\n".join(lines), {})
 
 
@@ -138,8 +139,11 @@ def test_the_example_of_the_guide_passes_the_tests_that_it_names(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(copy)}
     done = subprocess.run(
         [sys.executable, "-m", *named, "-n", "0", "--basetemp", str(tmp_path / "t")],
-        cwd=copy, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout[-4000:]
     ran = int(re.search(r"(\d+) passed", done.stdout)[1])
     assert ran >= 7

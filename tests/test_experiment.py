@@ -40,10 +40,17 @@ def parsed(*words):
 def test_values_take_the_type_of_the_default():
     given = parsed("steps=2e3", "rate=1", "flag=yes", "widths=3,4,5", "path=a b", "kind=two")
     assert given == {
-        "steps": 2000, "rate": 1.0, "flag": True, "widths": (3, 4, 5), "path": "a b",
-        "sizes": (3, 4), "kind": "two",
-        "seed": 0, "accumulate": 1, "fsdp": 1,
-    }  # fmt: skip
+        "steps": 2000,
+        "rate": 1.0,
+        "flag": True,
+        "widths": (3, 4, 5),
+        "path": "a b",
+        "sizes": (3, 4),
+        "kind": "two",
+        "seed": 0,
+        "accumulate": 1,
+        "fsdp": 1,
+    }
     assert isinstance(given["steps"], int) and isinstance(given["rate"], float)
     assert parsed("path=none")["path"] is None
     assert parsed() == CONFIG.defaults

@@ -8,9 +8,31 @@ from zoo.cli import command_line, main
 from zoo.errors import BadInput
 
 NO_NUMBERS = [
-    "²", "1²", "٣", "१२", "１２", "Ⅳ", "½", "", " ", "1__0", "_1", "1_", "0x10", "1,5", "--1", "1e",
-    "e5", "9" * 5000, "1e99999", "\x00", "1\n2", "one", "1.5.2", "+",
-]  # fmt: skip
+    "²",
+    "1²",
+    "٣",
+    "१२",
+    "１２",
+    "Ⅳ",
+    "½",
+    "",
+    " ",
+    "1__0",
+    "_1",
+    "1_",
+    "0x10",
+    "1,5",
+    "--1",
+    "1e",
+    "e5",
+    "9" * 5000,
+    "1e99999",
+    "\x00",
+    "1\n2",
+    "one",
+    "1.5.2",
+    "+",
+]
 
 
 @pytest.mark.parametrize(
@@ -21,8 +43,10 @@ def test_whole_numbers(text, value):
     assert numerals.integer(text) == value
 
 
-@pytest.mark.parametrize(("text", "value"), [("0.5", 0.5), (".5", 0.5), ("5.", 5), ("1e-3", 1e-3),
-                                             ("-2", -2), ("1_0.5", 10.5)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0.5", 0.5), (".5", 0.5), ("5.", 5), ("1e-3", 1e-3), ("-2", -2), ("1_0.5", 10.5)],
+)
 def test_numbers(text, value):
     assert numerals.real(text) == value
 
@@ -40,12 +64,22 @@ def test_what_is_no_number_is_refused_in_one_line(text):
 
 
 OPTIONS = [
-    ["sample", "--seed"], ["sample", "--num"], ["sample", "--seconds"], ["sample", "--shifts"],
-    ["sample", "--temperature"], ["sample", "--top_k"], ["sample", "--top_p"], ["sample", "--keep"],
-    ["sample", "--prompt_seconds"], ["sample", "--minutes_per_file"],
-    ["sample", "--noise_flatness"], ["evaluate", "--limit"], ["zoo", "interpret", "x", "--filters"],
-    ["zoo", "interpret", "x", "--limit"], ["zoo", "measure", "--minutes"],
-]  # fmt: skip
+    ["sample", "--seed"],
+    ["sample", "--num"],
+    ["sample", "--seconds"],
+    ["sample", "--shifts"],
+    ["sample", "--temperature"],
+    ["sample", "--top_k"],
+    ["sample", "--top_p"],
+    ["sample", "--keep"],
+    ["sample", "--prompt_seconds"],
+    ["sample", "--minutes_per_file"],
+    ["sample", "--noise_flatness"],
+    ["evaluate", "--limit"],
+    ["zoo", "interpret", "x", "--filters"],
+    ["zoo", "interpret", "x", "--limit"],
+    ["zoo", "measure", "--minutes"],
+]
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option[-1])

@@ -33,8 +33,10 @@ def holder(tmp_path):
     place = tmp_path / "out" / "song"
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, place],
-        env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout.readline() == "held\n"
     yield process, place
     process.kill()
@@ -105,8 +107,9 @@ def test_a_folder_with_something_in_it_is_added_to_only_when_forced(tmp_path):
     with writing.folder(place, partial(writing.refuse, place, True)) as part:
         (part / "tags.csv").write_text("new")
     assert {p.name: p.read_text() for p in place.iterdir()} == {
-        "mine.txt": "mine", "tags.csv": "new",
-    }  # fmt: skip
+        "mine.txt": "mine",
+        "tags.csv": "new",
+    }
 
 
 def test_a_full_disk_is_named_and_leaves_what_was_there(tmp_path):

@@ -259,10 +259,14 @@ def test_trains_in_bfloat16_on_eight_gpus_or_tpus(name):
         found = list(products(traced.jaxpr.jaxpr))
         assert any(kinds == {"bfloat16"} for kinds, _, _ in found), turn.player
         rounded = [
-            sizes for kinds, whole, sizes in found
-            if kinds != {"bfloat16"} and not whole and LOGITS not in sum(sizes, ())
-            and sizes[0][0] > 1 and not begun.variables.frozen
-        ]  # fmt: skip
+            sizes
+            for kinds, whole, sizes in found
+            if kinds != {"bfloat16"}
+            and not whole
+            and LOGITS not in sum(sizes, ())
+            and sizes[0][0] > 1
+            and not begun.variables.frozen
+        ]
         assert not rounded, cure(turn.player, rounded)
         text = traced.lower(lowering_platforms=("cuda", "tpu")).as_text()
         donated = re.findall("jax.buffer_donor|tf.aliasing_output", text)

@@ -19,10 +19,18 @@ MOST = {"seed": 2**63 - 1, "samples": 2**31 - 1}
 MOST |= {
     name: 1024
     for name in (
-        "depth", "flows", "layers", "levels", "lstm_layers", "prior_layers", "scales", "stacks",
-        "teacher_layers", "tiers",
+        "depth",
+        "flows",
+        "layers",
+        "levels",
+        "lstm_layers",
+        "prior_layers",
+        "scales",
+        "stacks",
+        "teacher_layers",
+        "tiers",
     )
-}  # fmt: skip
+}
 TIMES = ("steps", "every", "warmup")  # parts of the names of what is done one after another
 SIZE = 2**20  # of anything else: beyond, to write its numbers down would fill the memory
 
@@ -221,9 +229,12 @@ def several(text: str, default: Any) -> tuple:
 
 
 WORDS = {
-    bool: "true or false", int: "a whole number", float: "a number", str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
     tuple: "values with commas between them",
-}  # fmt: skip
+}
 CONVERT: dict[type, Callable[[str, Any], Any]] = {
     bool: boolean,
     int: whole,

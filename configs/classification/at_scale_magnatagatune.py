@@ -58,12 +58,17 @@ def config(
     source = corpus(labels, path)
     tags = len(source.info.labels)
     fronts = {
-        "spectrogram": SpectrogramFront(width, dtype=dtype), "waveform": WaveformFront(dtype=dtype),
-    }  # fmt: skip
+        "spectrogram": SpectrogramFront(width, dtype=dtype),
+        "waveform": WaveformFront(dtype=dtype),
+    }
     if front not in fronts:
         raise BadInput(f"front={front}: choose spectrogram or waveform")
     model = AtScale(tags, fronts[front], channels, hidden, dtype=dtype)
     return benchmark(
-        model, source, batch=batch, steps=steps, learning_rate=learning_rate,
+        model,
+        source,
+        batch=batch,
+        steps=steps,
+        learning_rate=learning_rate,
         weight_decay=weight_decay,
-    )  # fmt: skip
+    )

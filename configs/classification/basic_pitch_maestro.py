@@ -50,9 +50,11 @@ def config(
 ) -> Experiment:
     model = BasicPitch(filters, dtype=jnp.bfloat16 if bfloat16 else jnp.float32)
     transforms = (
-        NoteCrop(samples, HOP, RATE), ToFloat(), ContourRolls(HOP, RATE),
+        NoteCrop(samples, HOP, RATE),
+        ToFloat(),
+        ContourRolls(HOP, RATE),
         Keep("audio", "onsets", "frames", "contours"),
-    )  # fmt: skip
+    )
     return Experiment(
         data=Data(Maestro(path, RATE), transforms),
         objective=Posteriorgrams(model, positive=positive),

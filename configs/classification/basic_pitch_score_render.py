@@ -54,9 +54,11 @@ def config(
 ) -> Experiment:
     model = BasicPitch(filters, dtype=jnp.bfloat16 if bfloat16 else jnp.float32)
     transforms = (
-        NoteCrop(samples, HOP, RATE), ToFloat(), ContourRolls(HOP, RATE),
+        NoteCrop(samples, HOP, RATE),
+        ToFloat(),
+        ContourRolls(HOP, RATE),
         Keep("audio", "onsets", "frames", "contours"),
-    )  # fmt: skip
+    )
     decoder = NoteCreation(onset, frame, shortest, lowest, highest, inferred, leftover, bends)
     return Experiment(
         data=Data(ScoreRender("piano", size, RATE), transforms),

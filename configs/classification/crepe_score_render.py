@@ -45,8 +45,12 @@ def config(
         CAPACITIES.get(capacity) or int(capacity), dropout=dropout, prior=prior, dtype=dtype
     )
     transforms = (
-        Span(0, 11_200), Crop(SAMPLES), ToFloat(), PitchTarget(), Keep("audio", "salience"),
-    )  # fmt: skip
+        Span(0, 11_200),
+        Crop(SAMPLES),
+        ToFloat(),
+        PitchTarget(),
+        Keep("audio", "salience"),
+    )
     return Experiment(
         data=Data(ScoreRender("notes", size), transforms),
         objective=Supervised(model, binary_cross_entropy, target="salience", link=sigmoid),

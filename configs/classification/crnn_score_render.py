@@ -31,7 +31,14 @@ def config(
     source = ScoreRender("tagging", size)
     tags = len(source.info.labels)
     model = CRNN(
-        tags, samples=59_049, widths=widths, pools=((2, 2), (3, 3), (2, 4), (2, 4)), hidden=hidden,
-        recurrent=recurrent, framework=framework, dropout=0.3, dtype=dtype,
-    )  # fmt: skip
+        tags,
+        samples=59_049,
+        widths=widths,
+        pools=((2, 2), (3, 3), (2, 4), (2, 4)),
+        hidden=hidden,
+        recurrent=recurrent,
+        framework=framework,
+        dropout=0.3,
+        dtype=dtype,
+    )
     return embedded(model, source, batch=batch, steps=steps, learning_rate=learning_rate)

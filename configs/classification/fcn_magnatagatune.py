@@ -105,6 +105,10 @@ def config(
     source = corpus(labels, path, rate)
     model = FCN(len(source.info.labels), **arguments, dtype=dtype)
     return benchmark(
-        model, source, batch=batch, steps=steps, learning_rate=learning_rate,
+        model,
+        source,
+        batch=batch,
+        steps=steps,
+        learning_rate=learning_rate,
         weight_decay=weight_decay,
-    )  # fmt: skip
+    )

@@ -59,9 +59,18 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     model = FrameLevel(
-        window, hop, input, filters, response, group, grouping, features, hidden=hidden, norm=norm,
+        window,
+        hop,
+        input,
+        filters,
+        response,
+        group,
+        grouping,
+        features,
+        hidden=hidden,
+        norm=norm,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
-    )  # fmt: skip
+    )
     return Experiment(
         data=Data(
             MagnaTagATune(path, protocol="all_clips"),

@@ -42,10 +42,20 @@ def config(
 ) -> Experiment:
     source = ScoreRender("tagging", size)
     model = FrameLevel(
-        window, hop, input, filters, response, group, grouping, features, hidden=hidden,
-        labels=len(source.info.labels), level=0.1, norm=norm,
+        window,
+        hop,
+        input,
+        filters,
+        response,
+        group,
+        grouping,
+        features,
+        hidden=hidden,
+        labels=len(source.info.labels),
+        level=0.1,
+        norm=norm,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
-    )  # fmt: skip
+    )
     return Experiment(
         data=Data(source, (Crop(model.samples), ToFloat(), Keep("audio", "tags", "known"))),
         objective=Supervised(model, binary_cross_entropy, mask="known", link=sigmoid),

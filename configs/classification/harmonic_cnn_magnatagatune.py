@@ -44,6 +44,10 @@ def config(
     tags = len(source.info.labels)
     model = HarmonicCNN(tags, width, dtype=dtype)
     return benchmark(
-        model, source, batch=batch, steps=steps, learning_rate=learning_rate,
+        model,
+        source,
+        batch=batch,
+        steps=steps,
+        learning_rate=learning_rate,
         weight_decay=weight_decay,
-    )  # fmt: skip
+    )

@@ -35,6 +35,10 @@ def config(
     front = MultiScaleFront(filters=filters, dtype=dtype)
     model = MultiScale(tags, front, channels, hidden, dtype=dtype)
     return benchmark(
-        model, source, batch=batch, steps=steps, learning_rate=learning_rate,
+        model,
+        source,
+        batch=batch,
+        steps=steps,
+        learning_rate=learning_rate,
         weight_decay=weight_decay,
-    )  # fmt: skip
+    )

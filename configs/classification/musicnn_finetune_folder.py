@@ -24,8 +24,14 @@ from zoo.training.optimizers import adam, freeze_parts, scale_learning_rate, war
 ROWS = {"default": {"parameters": 778_315}}
 AGREES = {"tests/pretrained/test_musicnn_weights.py": "published weights"}
 SMOKE = {
-    "timbral": 3, "temporal": 2, "middle": 4, "hidden": 5, "batch": 2, "steps": 2, "weights": "",
-}  # fmt: skip
+    "timbral": 3,
+    "temporal": 2,
+    "middle": 4,
+    "hidden": 5,
+    "batch": 2,
+    "steps": 2,
+    "weights": "",
+}
 
 
 def config(
@@ -47,8 +53,14 @@ def config(
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     source = LabelledFolder(path, 16_000, labels, chunk_seconds)
-    model = Musicnn(len(source.info.labels), timbral, temporal=temporal, middle=middle,
-                    hidden=hidden, dtype=dtype)  # fmt: skip
+    model = Musicnn(
+        len(source.info.labels),
+        timbral,
+        temporal=temporal,
+        middle=middle,
+        hidden=hidden,
+        dtype=dtype,
+    )
     parts = tuple(part for part in freeze if part != "none")
     optimizer = adam(warmup_cosine(learning_rate, steps, steps // 20), clip_norm=1.0)
     optimizer = scale_learning_rate(optimizer, "top", top)

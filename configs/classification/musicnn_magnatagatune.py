@@ -60,8 +60,14 @@ def config(
         raise BadInput(f"labels={labels}: choose magnatagatune or million_song")
     million = labels == "million_song"
     source = MillionSong(path) if million else MagnaTagATune(path, protocol="all_clips")
-    model = Musicnn(len(source.info.labels), timbral, temporal=temporal, middle=middle,
-                    hidden=hidden, dtype=dtype)  # fmt: skip
+    model = Musicnn(
+        len(source.info.labels),
+        timbral,
+        temporal=temporal,
+        middle=middle,
+        hidden=hidden,
+        dtype=dtype,
+    )
     return Experiment(
         data=Data(source, (Crop(model.samples), ToFloat(), Keep("audio", "tags"))),
         objective=Supervised(model, binary_cross_entropy, link=sigmoid),

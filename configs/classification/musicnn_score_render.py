@@ -19,8 +19,14 @@ from zoo.training.optimizers import adam, warmup_cosine
 ROWS = {"default": {"parameters": 85_694}}
 AGREES = {"tests/pretrained/test_musicnn_weights.py": "published weights"}
 SMOKE = {
-    "size": "tiny", "timbral": 3, "temporal": 2, "middle": 4, "hidden": 5, "batch": 2, "steps": 2,
-}  # fmt: skip
+    "size": "tiny",
+    "timbral": 3,
+    "temporal": 2,
+    "middle": 4,
+    "hidden": 5,
+    "batch": 2,
+    "steps": 2,
+}
 
 
 def config(
@@ -37,8 +43,15 @@ def config(
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     source = ScoreRender("tagging", size)
-    model = Musicnn(len(source.info.labels), timbral, temporal=temporal, middle=middle,
-                    hidden=hidden, dropout=0.3, dtype=dtype)  # fmt: skip
+    model = Musicnn(
+        len(source.info.labels),
+        timbral,
+        temporal=temporal,
+        middle=middle,
+        hidden=hidden,
+        dropout=0.3,
+        dtype=dtype,
+    )
     return Experiment(
         data=Data(source, (Crop(model.samples), ToFloat(), Keep("audio", "tags", "known"))),
         objective=Supervised(model, binary_cross_entropy, mask="known", link=sigmoid),

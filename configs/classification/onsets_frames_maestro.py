@@ -74,8 +74,11 @@ def config(
     targets = ["onsets", "frames", "velocities"]
     targets += ["offsets"] * offsets + ["weights"] * bool(weight)
     transforms = (
-        NoteCrop(samples), ToFloat(), NoteRolls(weight=weight, **labels), Keep("audio", *targets),
-    )  # fmt: skip
+        NoteCrop(samples),
+        ToFloat(),
+        NoteRolls(weight=weight, **labels),
+        Keep("audio", *targets),
+    )
     schedule = optax.exponential_decay(learning_rate, 10_000, 0.98, staircase=True)
     margin = samples // 8 // 512 * 512
     return Experiment(

@@ -27,8 +27,15 @@ AGREES = {
     "tests/models/test_onsets_frames.py": "own twin, librosa",
     "tests/evaluation/test_transcription.py": "mir_eval",
 }
-SMOKE = {"size": "tiny", "filters": (2, 2, 4), "dense": 8, "recurrent": 4, "samples": 8192,
-         "batch": 2, "steps": 2}  # fmt: skip
+SMOKE = {
+    "size": "tiny",
+    "filters": (2, 2, 4),
+    "dense": 8,
+    "recurrent": 4,
+    "samples": 8192,
+    "batch": 2,
+    "steps": 2,
+}
 
 
 def config(
@@ -49,9 +56,11 @@ def config(
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     model = OnsetsFrames(filters, dense, recurrent, dropout, priors, dtype=dtype)
     transforms = (
-        NoteCrop(samples), ToFloat(), NoteRolls(),
+        NoteCrop(samples),
+        ToFloat(),
+        NoteRolls(),
         Keep("audio", "onsets", "offsets", "frames", "velocities"),
-    )  # fmt: skip
+    )
     return Experiment(
         data=Data(ScoreRender("piano", size), transforms),
         objective=Transcription(model, emphasis=emphasis),

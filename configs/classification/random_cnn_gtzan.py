@@ -40,9 +40,16 @@ AGREES = {
 SMOKE = {"filters": 3, "samples": 9_000, "batch": 2, "rows": 20}
 
 Net = Literal[
-    "sample_level", "frame_level", "frame_level_many", "vgg", "7x96", "7x86", "timbral",
-    "temporal", "timbral_temporal",
-]  # fmt: skip
+    "sample_level",
+    "frame_level",
+    "frame_level_many",
+    "vgg",
+    "7x96",
+    "7x86",
+    "timbral",
+    "temporal",
+    "timbral_temporal",
+]
 
 
 WAVEFORM_NETS = ("sample_level", "frame_level", "frame_level_many")

@@ -26,9 +26,16 @@ SMOKE = {"size": "tiny", "filters": 4, "samples": 8_192, "batch": 4}
 
 PENALTIES = (1e-4, 1e-3, 1e-2)  # of standardised features
 Net = Literal[
-    "sample_level", "frame_level", "frame_level_many", "vgg", "7x96", "7x86", "timbral",
-    "temporal", "timbral_temporal",
-]  # fmt: skip
+    "sample_level",
+    "frame_level",
+    "frame_level_many",
+    "vgg",
+    "7x96",
+    "7x86",
+    "timbral",
+    "temporal",
+    "timbral_temporal",
+]
 
 
 def config(

@@ -53,9 +53,15 @@ def config(
 ) -> Experiment:
     first, middle, last = widths
     model = ReSEMul(
-        block, multi, ratio, depth, first=first, middle=middle, last=last,
+        block,
+        multi,
+        ratio,
+        depth,
+        first=first,
+        middle=middle,
+        last=last,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
-    )  # fmt: skip
+    )
     return Experiment(
         data=Data(
             MagnaTagATune(path, protocol="sample_cnn", sample_rate=22_050),

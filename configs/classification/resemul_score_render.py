@@ -38,10 +38,19 @@ def config(
     source = ScoreRender("tagging", size)
     first, middle, last = widths
     model = ReSEMul(
-        block, multi, ratio, depth, labels=len(source.info.labels), first=first, middle=middle,
-        last=last, dropout=0.2, mean=0.0, std=0.1,
+        block,
+        multi,
+        ratio,
+        depth,
+        labels=len(source.info.labels),
+        first=first,
+        middle=middle,
+        last=last,
+        dropout=0.2,
+        mean=0.0,
+        std=0.1,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
-    )  # fmt: skip
+    )
     return Experiment(
         data=Data(source, (Crop(model.samples), ToFloat(), Keep("audio", "tags", "known"))),
         objective=Supervised(model, binary_cross_entropy, mask="known", link=sigmoid),

@@ -34,9 +34,16 @@ def config(
     source = ScoreRender("tagging", size)
     first, middle, last = widths
     model = SampleCNN(
-        depth=depth, labels=len(source.info.labels), first=first, middle=middle, last=last,
-        dropout=0.2, mean=0.0, std=0.1, dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
-    )  # fmt: skip
+        depth=depth,
+        labels=len(source.info.labels),
+        first=first,
+        middle=middle,
+        last=last,
+        dropout=0.2,
+        mean=0.0,
+        std=0.1,
+        dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
+    )
     return Experiment(
         data=Data(source, (Crop(model.samples), ToFloat(), Keep("audio", "tags", "known"))),
         objective=Supervised(model, binary_cross_entropy, mask="known", link=sigmoid),

@@ -20,8 +20,13 @@ AGREES = {
     "tests/objectives/test_fitted.py": "scikit-learn",
 }
 SMOKE = {
-    "size": "tiny", "octaves": 5, "per_octave": 4, "window": 512, "samples": 4_096, "batch": 4,
-}  # fmt: skip
+    "size": "tiny",
+    "octaves": 5,
+    "per_octave": 4,
+    "window": 512,
+    "samples": 4_096,
+    "batch": 4,
+}
 
 PENALTIES = {"svm": (1e-4, 1e-3, 1e-2), "ridge": (10.0, 100.0, 1e3)}
 

@@ -59,6 +59,10 @@ def config(
     front = {"features": features} if features else {}
     model = tagger(version, tags, dtype, **front)
     return benchmark(
-        model, source, batch=batch, steps=steps, learning_rate=learning_rate,
+        model,
+        source,
+        batch=batch,
+        steps=steps,
+        learning_rate=learning_rate,
         weight_decay=weight_decay,
-    )  # fmt: skip
+    )

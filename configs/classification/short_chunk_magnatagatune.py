@@ -56,6 +56,10 @@ def config(
     tags = len(source.info.labels)
     model = ShortChunk(tags, width, residual, dtype=dtype)
     return benchmark(
-        model, source, batch=batch, steps=steps, learning_rate=learning_rate,
+        model,
+        source,
+        batch=batch,
+        steps=steps,
+        learning_rate=learning_rate,
         weight_decay=weight_decay,
-    )  # fmt: skip
+    )

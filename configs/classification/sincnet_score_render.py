@@ -20,9 +20,15 @@ from zoo.training.optimizers import adam, scale_learning_rate, warmup_cosine
 ROWS = {"default": {"parameters": 589_268}}
 AGREES = {"tests/models/test_sincnet_parity.py": "own twin, a public module's filters"}
 SMOKE = {
-    "size": "tiny", "samples": 500, "filters": 8, "taps": 31, "channels": (6, 6), "hidden": (8, 8),
-    "batch": 3, "steps": 2,
-}  # fmt: skip
+    "size": "tiny",
+    "samples": 500,
+    "filters": 8,
+    "taps": 31,
+    "channels": (6, 6),
+    "hidden": (8, 8),
+    "batch": 3,
+    "steps": 2,
+}
 
 
 def config(
@@ -41,9 +47,15 @@ def config(
 ) -> Experiment:
     source = ScoreRender("tagging", size)
     model = SincNet(
-        len(source.info.labels), samples, source.sample_rate, filters, taps, channels,
-        hidden=hidden, dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
-    )  # fmt: skip
+        len(source.info.labels),
+        samples,
+        source.sample_rate,
+        filters,
+        taps,
+        channels,
+        hidden=hidden,
+        dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
+    )
     cut = (Crop(samples), ToFloat(), Gain(0.8, 1.2, ("audio",)), Keep("audio", "tags", "known"))
     return Experiment(
         data=Data(source, cut),

@@ -34,9 +34,14 @@ ROWS = {
 }
 AGREES = {"tests/models/test_sincnet_parity.py": "own twin, a public module's filters"}
 SMOKE = {
-    "samples": 500, "filters": 8, "taps": 31, "channels": (6, 6), "hidden": (8, 8), "batch": 3,
+    "samples": 500,
+    "filters": 8,
+    "taps": 31,
+    "channels": (6, 6),
+    "hidden": (8, 8),
+    "batch": 3,
     "steps": 2,
-}  # fmt: skip
+}
 
 
 def nats(logits: jax.Array, speaker: jax.Array) -> jax.Array:
@@ -60,9 +65,15 @@ def config(
 ) -> Experiment:
     source = Timit(path)
     model = SincNet(
-        len(source.info.labels), samples, source.sample_rate, filters, taps, channels,
-        hidden=hidden, dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
-    )  # fmt: skip
+        len(source.info.labels),
+        samples,
+        source.sample_rate,
+        filters,
+        taps,
+        channels,
+        hidden=hidden,
+        dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
+    )
     rms = optax.rmsprop(learning_rate, decay=0.95, eps=1e-8, eps_in_sqrt=False)
     cut = (Crop(samples), ToFloat(), Gain(0.8, 1.2, ("audio",)), Keep("audio", "tags"))
     return Experiment(

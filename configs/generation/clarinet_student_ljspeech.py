@@ -46,9 +46,21 @@ AGREES = {
     "tests/models/test_clarinet_parity.py": "own twin",
     "tests/models/test_clarinet.py": "a public code's parameter count",
 }
-SMOKE = {"teacher": "", "flows": 2, "layers": 2, "width": 8, "gate": 8, "skip": 8,
-         "teacher_layers": 4, "teacher_width": 8, "teacher_gate": 8, "teacher_skip": 8,
-         "samples": 2400, "batch": 2, "steps": 2}  # fmt: skip
+SMOKE = {
+    "teacher": "",
+    "flows": 2,
+    "layers": 2,
+    "width": 8,
+    "gate": 8,
+    "skip": 8,
+    "teacher_layers": 4,
+    "teacher_width": 8,
+    "teacher_gate": 8,
+    "teacher_skip": 8,
+    "samples": 2400,
+    "batch": 2,
+    "steps": 2,
+}
 
 
 def config(
@@ -78,10 +90,19 @@ def config(
     spec = mel.TACOTRON2
     # In bfloat16 the teacher's hidden layers round, too; its Gaussians' head is float32.
     wavenet = WaveNet(
-        teacher_layers, 2, teacher_width, teacher_gate, teacher_skip, head=teacher_skip,
-        distribution=Gaussian(teacher_floor), input="scalar", local_condition=spec.bins,
-        upsampling=(15, 20), dtype=dtype, starts=torch,
-    )  # fmt: skip
+        teacher_layers,
+        2,
+        teacher_width,
+        teacher_gate,
+        teacher_skip,
+        head=teacher_skip,
+        distribution=Gaussian(teacher_floor),
+        input="scalar",
+        local_condition=spec.bins,
+        upsampling=(15, 20),
+        dtype=dtype,
+        starts=torch,
+    )
     student = GaussianIAF(flows, layers, width, gate, skip, dtype=dtype)
     source = Folder(path, spec.sample_rate, chunk_seconds=1.0)
     return Experiment(

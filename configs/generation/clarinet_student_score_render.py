@@ -26,9 +26,22 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 221_584}}
 AGREES = {"tests/models/test_clarinet_parity.py": "own twin"}
-SMOKE = {"teacher": "", "size": "tiny", "flows": 2, "layers": 2, "width": 8, "gate": 8, "skip": 8,
-         "teacher_layers": 4, "teacher_width": 8, "teacher_skip": 8, "bins": 8, "samples": 1200,
-         "batch": 2, "steps": 2}  # fmt: skip
+SMOKE = {
+    "teacher": "",
+    "size": "tiny",
+    "flows": 2,
+    "layers": 2,
+    "width": 8,
+    "gate": 8,
+    "skip": 8,
+    "teacher_layers": 4,
+    "teacher_width": 8,
+    "teacher_skip": 8,
+    "bins": 8,
+    "samples": 1200,
+    "batch": 2,
+    "steps": 2,
+}
 
 
 def config(
@@ -54,10 +67,19 @@ def config(
     spec = replace(mel.TACOTRON2, sample_rate=16_000, n_fft=1024, hop=200, win=800, bins=bins)
     # In bfloat16 the teacher's hidden layers round, too; its Gaussians' head is float32.
     wavenet = WaveNet(
-        teacher_layers, 2, teacher_width, teacher_width, teacher_skip, head=teacher_skip,
-        distribution=Gaussian(), input="scalar", local_condition=bins, upsampling=(10, 20),
-        dtype=dtype, starts=torch,
-    )  # fmt: skip
+        teacher_layers,
+        2,
+        teacher_width,
+        teacher_width,
+        teacher_skip,
+        head=teacher_skip,
+        distribution=Gaussian(),
+        input="scalar",
+        local_condition=bins,
+        upsampling=(10, 20),
+        dtype=dtype,
+        starts=torch,
+    )
     student = GaussianIAF(flows, layers, width, gate, skip, quiet=-4.0, dtype=dtype)
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),

@@ -53,10 +53,19 @@ def config(
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     spec = mel.TACOTRON2
     model = WaveNet(
-        layers, 2, width, gate, skip, head=skip, distribution=Gaussian(floor), input="scalar",
-        local_condition=spec.bins, upsampling=(15, 20), dtype=dtype,
+        layers,
+        2,
+        width,
+        gate,
+        skip,
+        head=skip,
+        distribution=Gaussian(floor),
+        input="scalar",
+        local_condition=spec.bins,
+        upsampling=(15, 20),
+        dtype=dtype,
         starts=torch,
-    )  # fmt: skip
+    )
     context = model.receptive_field
     source = Folder(path, spec.sample_rate, chunk_seconds=1.0)
     return Experiment(

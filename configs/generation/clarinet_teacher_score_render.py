@@ -24,8 +24,17 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 297_138}}
 AGREES = {"tests/models/test_wavenet_parity.py": "a public module, own twin"}
-SMOKE = {"size": "tiny", "layers": 4, "width": 8, "gate": 8, "skip": 8, "bins": 8,
-         "samples": 1200, "batch": 2, "steps": 2}  # fmt: skip
+SMOKE = {
+    "size": "tiny",
+    "layers": 4,
+    "width": 8,
+    "gate": 8,
+    "skip": 8,
+    "bins": 8,
+    "samples": 1200,
+    "batch": 2,
+    "steps": 2,
+}
 
 
 def config(
@@ -45,10 +54,19 @@ def config(
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     spec = replace(mel.TACOTRON2, sample_rate=16_000, n_fft=1024, hop=200, win=800, bins=bins)
     model = WaveNet(
-        layers, 2, width, gate, skip, head=skip, distribution=Gaussian(), input="scalar",
-        local_condition=bins, upsampling=(10, 20), dtype=dtype,
+        layers,
+        2,
+        width,
+        gate,
+        skip,
+        head=skip,
+        distribution=Gaussian(),
+        input="scalar",
+        local_condition=bins,
+        upsampling=(10, 20),
+        dtype=dtype,
         starts=torch,
-    )  # fmt: skip
+    )
     context = model.receptive_field
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),

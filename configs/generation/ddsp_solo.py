@@ -43,8 +43,16 @@ AGREES = {
     "tests/pretrained/test_ddsp_decoders.py": "published weights",
     "tests/models/test_ddsp.py": "own twin",
 }
-SMOKE = {"width": 8, "layers": 1, "gru": 8, "harmonics": 8, "reverb": 100, "samples": 4096,
-         "batch": 2, "steps": 2}  # fmt: skip
+SMOKE = {
+    "width": 8,
+    "layers": 1,
+    "gru": 8,
+    "harmonics": 8,
+    "reverb": 100,
+    "samples": 4096,
+    "batch": 2,
+    "steps": 2,
+}
 
 # Mean MIDI pitch, mean and largest loudness of the recordings behind the published weights, and
 # the gain that makes them equally loud (constants of Magenta's demo).

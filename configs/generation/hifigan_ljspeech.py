@@ -47,8 +47,16 @@ AGREES = {
     "tests/pretrained/test_vocoder_weights.py": "published weights",
     "tests/models/test_hifigan.py": "the authors' module, own twin",
 }
-SMOKE = {"width": 32, "kernels": (3,), "periods": (2,), "scales": 1,
-         "narrower": 64, "samples": 2048, "batch": 2, "steps": 2}  # fmt: skip
+SMOKE = {
+    "width": 32,
+    "kernels": (3,),
+    "periods": (2,),
+    "scales": 1,
+    "narrower": 64,
+    "samples": 2048,
+    "batch": 2,
+    "steps": 2,
+}
 
 LOSS = replace(mel.HIFIGAN, high=None)  # the loss sees all frequencies
 
@@ -73,12 +81,15 @@ def config(
     falling = optax.exponential_decay(learning_rate, 809, 0.999, staircase=True)
     optimizer = adam(falling, b1=0.8, b2=0.99, weight_decay=0.01)
     objective = Vocoder(
-        Generator(
-            width=width, kernels=kernels, dilations=((1, 3, 5),) * len(kernels), dtype=dtype
-        ), Discriminator(periods, scales, narrower, dtype=dtype), spec,
-        discriminator_loss=least_squares_discriminator, generator_loss=least_squares_generator,
-        feature_matching=2.0, spectral=45.0, spectral_spec=LOSS,
-    )  # fmt: skip
+        Generator(width=width, kernels=kernels, dilations=((1, 3, 5),) * len(kernels), dtype=dtype),
+        Discriminator(periods, scales, narrower, dtype=dtype),
+        spec,
+        discriminator_loss=least_squares_discriminator,
+        generator_loss=least_squares_generator,
+        feature_matching=2.0,
+        spectral=45.0,
+        spectral_spec=LOSS,
+    )
     return Experiment(
         data=Data(source, (ToFloat(), Peak(0.95), Crop(samples), Keep("audio"))),
         objective=objective,

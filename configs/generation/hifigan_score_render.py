@@ -23,8 +23,17 @@ from zoo.training.optimizers import adam
 
 ROWS = {"default": {"parameters": 749_221}}
 AGREES = {"tests/models/test_hifigan.py": "the authors' module, own twin"}
-SMOKE = {"size": "tiny", "width": 32, "kernels": (3,), "periods": (2,), "scales": 1,
-         "narrower": 64, "samples": 2048, "batch": 2, "steps": 2}  # fmt: skip
+SMOKE = {
+    "size": "tiny",
+    "width": 32,
+    "kernels": (3,),
+    "periods": (2,),
+    "scales": 1,
+    "narrower": 64,
+    "samples": 2048,
+    "batch": 2,
+    "steps": 2,
+}
 
 
 def config(

@@ -33,8 +33,15 @@ ROWS = {
     },
 }
 AGREES = {"tests/models/test_hifigan.py": "the authors' module, own twin"}
-SMOKE = {"width": 32, "periods": (2,), "scales": 1,
-         "narrower": 64, "samples": 2048, "batch": 2, "steps": 2}  # fmt: skip
+SMOKE = {
+    "width": 32,
+    "periods": (2,),
+    "scales": 1,
+    "narrower": 64,
+    "samples": 2048,
+    "batch": 2,
+    "steps": 2,
+}
 
 LOSS = replace(mel.HIFIGAN, high=None)  # the loss sees all frequencies
 
@@ -59,10 +66,14 @@ def config(
     optimizer = adam(falling, b1=0.8, b2=0.99, weight_decay=0.01)
     objective = Vocoder(
         Generator(**V3 | {"width": width}, dtype=dtype),
-        Discriminator(periods, scales, narrower, dtype=dtype), spec,
-        discriminator_loss=least_squares_discriminator, generator_loss=least_squares_generator,
-        feature_matching=2.0, spectral=45.0, spectral_spec=LOSS,
-    )  # fmt: skip
+        Discriminator(periods, scales, narrower, dtype=dtype),
+        spec,
+        discriminator_loss=least_squares_discriminator,
+        generator_loss=least_squares_generator,
+        feature_matching=2.0,
+        spectral=45.0,
+        spectral_spec=LOSS,
+    )
     return Experiment(
         data=Data(source, (ToFloat(), Peak(0.95), Crop(samples), Keep("audio"))),
         objective=objective,

@@ -36,17 +36,35 @@ AGREES = {
     "tests/pretrained/test_mb_melgan_weights.py": "published weights",
     "tests/models/test_melgan.py": "own twin",
 }
-SMOKE = {"width": 16, "dilations": (1,), "scales": 1, "discriminator_width": 4, "most": 16,
-         "samples": 2048, "batch": 2, "begin": 1, "steps": 2}  # fmt: skip
+SMOKE = {
+    "width": 16,
+    "dilations": (1,),
+    "scales": 1,
+    "discriminator_width": 4,
+    "most": 16,
+    "samples": 2048,
+    "batch": 2,
+    "begin": 1,
+    "steps": 2,
+}
 
 LOG10 = partial(mel.log10_clamp, floor=1e-10)
 PORT = mel.MelSpec(
     22_050, 1024, 256, 80, LOG10, exponent=1, low=80.0, high=7600.0, centre=False, pad=(512, 256)
 )
 BAKER = mel.MelSpec(
-    24_000, 2048, 300, 80, LOG10, exponent=1, low=80.0, high=7600.0, win=1200, centre=False,
+    24_000,
+    2048,
+    300,
+    80,
+    LOG10,
+    exponent=1,
+    low=80.0,
+    high=7600.0,
+    win=1200,
+    centre=False,
     pad=(1024, 724),
-)  # fmt: skip
+)
 # The front end, and what the generator makes of its frames.
 FRONTS = {
     "port": (PORT, {"upsampling": (8, 4, 2)}),

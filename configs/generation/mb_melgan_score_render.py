@@ -24,8 +24,18 @@ AGREES = {
     "tests/models/test_melgan.py": "own twin",
     "tests/pretrained/test_mb_melgan_weights.py": "published weights",
 }
-SMOKE = {"size": "tiny", "width": 16, "dilations": (1,), "scales": 1, "discriminator_width": 4,
-         "most": 16, "samples": 2048, "batch": 2, "begin": 1, "steps": 2}  # fmt: skip
+SMOKE = {
+    "size": "tiny",
+    "width": 16,
+    "dilations": (1,),
+    "scales": 1,
+    "discriminator_width": 4,
+    "most": 16,
+    "samples": 2048,
+    "batch": 2,
+    "begin": 1,
+    "steps": 2,
+}
 
 
 def config(

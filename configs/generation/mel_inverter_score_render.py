@@ -21,8 +21,15 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 1_811_969}}
 AGREES = {"tests/models/test_mel_inversion.py": "own twin"}
-SMOKE = {"size": "tiny", "width": 8, "blocks": 1, "samples": 4096, "batch": 2, "iterations": 2,
-         "steps": 2}  # fmt: skip
+SMOKE = {
+    "size": "tiny",
+    "width": 8,
+    "blocks": 1,
+    "samples": 4096,
+    "batch": 2,
+    "iterations": 2,
+    "steps": 2,
+}
 
 
 def config(

@@ -37,8 +37,16 @@ AGREES = {
     "tests/pretrained/test_vocoder_weights.py": "published weights",
     "tests/models/test_melgan.py": "own twin",
 }
-SMOKE = {"width": 32, "dilations": (1,), "scales": 1, "discriminator_width": 4, "most": 16,
-         "samples": 4096, "batch": 2, "steps": 2}  # fmt: skip
+SMOKE = {
+    "width": 32,
+    "dilations": (1,),
+    "scales": 1,
+    "discriminator_width": 4,
+    "most": 16,
+    "samples": 4096,
+    "batch": 2,
+    "steps": 2,
+}
 
 PORT = mel.MelSpec(
     22_050, 1024, 256, 80, partial(mel.log_clamp, floor=1e-5), exponent=1, high=8000.0

@@ -23,8 +23,17 @@ from zoo.training.optimizers import adam
 
 ROWS = {"default": {"parameters": 1_644_464}}
 AGREES = {"tests/models/test_melgan.py": "own twin"}
-SMOKE = {"size": "tiny", "width": 32, "dilations": (1,), "scales": 1, "discriminator_width": 4,
-         "most": 16, "samples": 4096, "batch": 2, "steps": 2}  # fmt: skip
+SMOKE = {
+    "size": "tiny",
+    "width": 32,
+    "dilations": (1,),
+    "scales": 1,
+    "discriminator_width": 4,
+    "most": 16,
+    "samples": 4096,
+    "batch": 2,
+    "steps": 2,
+}
 
 
 def config(

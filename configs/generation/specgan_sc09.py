@@ -47,9 +47,12 @@ def config(
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     objective = SpectrogramGAN(
-        Generator(dim, bins, dtype=dtype), Discriminator(dim, bins, dtype=dtype),
-        discriminator_turns=discriminator_turns, n_fft=2 * bins, hop=bins,
-    )  # fmt: skip
+        Generator(dim, bins, dtype=dtype),
+        Discriminator(dim, bins, dtype=dtype),
+        discriminator_turns=discriminator_turns,
+        n_fft=2 * bins,
+        hop=bins,
+    )
     samples = objective.samples
     # A one-shot is scaled by the peak of its file, which may lie behind its first second.
     scaled = (ToFloat(),) if one_shots else (ToFloat(), Peak())

@@ -39,9 +39,11 @@ def config(
     objective = SpectrogramGAN(
         Generator(dim, bins, classes=classes, dtype=dtype),
         Discriminator(dim, bins, classes=classes, dtype=dtype),
-        label=keys[0] if keys else None, discriminator_turns=discriminator_turns, n_fft=2 * bins,
+        label=keys[0] if keys else None,
+        discriminator_turns=discriminator_turns,
+        n_fft=2 * bins,
         hop=bins,
-    )  # fmt: skip
+    )
     optimizer = adam(learning_rate, b1=0.5, b2=0.9)
     return Experiment(
         data=Data(source, (Crop(objective.samples), ToFloat(), Keep("audio", *keys))),

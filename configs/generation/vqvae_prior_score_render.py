@@ -20,9 +20,22 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 583_616}}
 AGREES = {"tests/models/test_wavenet_parity.py": "a public module, own twin"}
-SMOKE = {"size": "tiny", "autoencoder": "", "layers": 4, "stacks": 2, "width": 8, "skip": 8,
-         "encoder": 8, "code_width": 8, "codes": 16, "prior_layers": 4, "prior_width": 8,
-         "samples": 2048, "batch": 2, "steps": 2}  # fmt: skip
+SMOKE = {
+    "size": "tiny",
+    "autoencoder": "",
+    "layers": 4,
+    "stacks": 2,
+    "width": 8,
+    "skip": 8,
+    "encoder": 8,
+    "code_width": 8,
+    "codes": 16,
+    "prior_layers": 4,
+    "prior_width": 8,
+    "samples": 2048,
+    "batch": 2,
+    "steps": 2,
+}
 
 
 def config(
@@ -48,17 +61,35 @@ def config(
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     decoder = WaveNet(
-        layers, stacks, width, width, skip, head=skip, local_condition=code_width,
-        upsampling=(4, 4, 4), dtype=dtype,
-    )  # fmt: skip
+        layers,
+        stacks,
+        width,
+        width,
+        skip,
+        head=skip,
+        local_condition=code_width,
+        upsampling=(4, 4, 4),
+        dtype=dtype,
+    )
     vqvae = VQVAE(
-        decoder, encoder, code_width, codes=codes, moving_average=codebook == "moving_average",
-        normalise=normalise, dtype=dtype,
-    )  # fmt: skip
+        decoder,
+        encoder,
+        code_width,
+        codes=codes,
+        moving_average=codebook == "moving_average",
+        normalise=normalise,
+        dtype=dtype,
+    )
     prior = WaveNet(
-        prior_layers, 2, prior_width, prior_width, 2 * prior_width, head=2 * prior_width,
-        distribution=Tokens(codes), dtype=dtype,
-    )  # fmt: skip
+        prior_layers,
+        2,
+        prior_width,
+        prior_width,
+        2 * prior_width,
+        head=2 * prior_width,
+        distribution=Tokens(codes),
+        dtype=dtype,
+    )
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
         objective=CodePrior(prior, vqvae),

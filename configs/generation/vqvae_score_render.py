@@ -25,8 +25,19 @@ AGREES = {
     "tests/models/test_vqvae_parity.py": "own twin",
     "tests/layers/test_quantizer.py": "a public quantiser's module",
 }
-SMOKE = {"size": "tiny", "layers": 4, "stacks": 2, "width": 8, "skip": 8, "encoder": 8,
-         "code_width": 8, "codes": 16, "samples": 512, "batch": 2, "steps": 2}  # fmt: skip
+SMOKE = {
+    "size": "tiny",
+    "layers": 4,
+    "stacks": 2,
+    "width": 8,
+    "skip": 8,
+    "encoder": 8,
+    "code_width": 8,
+    "codes": 16,
+    "samples": 512,
+    "batch": 2,
+    "steps": 2,
+}
 
 
 def config(
@@ -52,13 +63,26 @@ def config(
     if codebook not in ("loss", "moving_average"):
         raise BadInput(f"codebook={codebook}: choose loss or moving_average")
     decoder = WaveNet(
-        layers, stacks, width, width, skip, head=skip, local_condition=code_width,
-        upsampling=(4, 4, 4), dtype=dtype,
-    )  # fmt: skip
+        layers,
+        stacks,
+        width,
+        width,
+        skip,
+        head=skip,
+        local_condition=code_width,
+        upsampling=(4, 4, 4),
+        dtype=dtype,
+    )
     model = VQVAE(
-        decoder, encoder, code_width, codes=codes, moving_average=codebook == "moving_average",
-        decay=0.95, normalise=normalise, dtype=dtype,
-    )  # fmt: skip
+        decoder,
+        encoder,
+        code_width,
+        codes=codes,
+        moving_average=codebook == "moving_average",
+        decay=0.95,
+        normalise=normalise,
+        dtype=dtype,
+    )
     context = -(-decoder.receptive_field // model.hop) * model.hop
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),

@@ -26,8 +26,18 @@ AGREES = {
     "tests/models/test_vqvae_parity.py": "own twin",
     "tests/layers/test_quantizer.py": "a public quantiser's module",
 }
-SMOKE = {"layers": 4, "stacks": 2, "width": 8, "skip": 8, "encoder": 8, "code_width": 8,
-         "codes": 16, "samples": 512, "batch": 2, "steps": 2}  # fmt: skip
+SMOKE = {
+    "layers": 4,
+    "stacks": 2,
+    "width": 8,
+    "skip": 8,
+    "encoder": 8,
+    "code_width": 8,
+    "codes": 16,
+    "samples": 512,
+    "batch": 2,
+    "steps": 2,
+}
 
 
 def config(
@@ -57,18 +67,34 @@ def config(
     if bool(labels) != bool(speakers):
         raise BadInput("labels and speakers belong together: give the CSV and its column count")
     decoder = WaveNet(
-        layers, stacks, width, width, skip, head=skip, global_condition=speakers,
-        local_condition=code_width, upsampling=(4, 4, 4), dtype=dtype,
-    )  # fmt: skip
+        layers,
+        stacks,
+        width,
+        width,
+        skip,
+        head=skip,
+        global_condition=speakers,
+        local_condition=code_width,
+        upsampling=(4, 4, 4),
+        dtype=dtype,
+    )
     model = VQVAE(
-        decoder, encoder, code_width, codes=codes, moving_average=codebook == "moving_average",
-        normalise=normalise, dtype=dtype,
-    )  # fmt: skip
+        decoder,
+        encoder,
+        code_width,
+        codes=codes,
+        moving_average=codebook == "moving_average",
+        normalise=normalise,
+        dtype=dtype,
+    )
     keys = ("tags",) if speakers else ()
     source = Folder(
-        path, 16_000, labels=labels or None, chunk_seconds=samples / 16_000,
+        path,
+        16_000,
+        labels=labels or None,
+        chunk_seconds=samples / 16_000,
         leave_out="*_mic2.flac",  # the same words again, in version 0.92
-    )  # fmt: skip
+    )
     context = -(-decoder.receptive_field // model.hop) * model.hop
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio", *keys))),

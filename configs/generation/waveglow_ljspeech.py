@@ -36,8 +36,15 @@ AGREES = {
     "tests/pretrained/test_waveglow_weights.py": "the authors' module, own twin",
     "tests/models/test_waveglow.py": "its code's parameter count",
 }
-SMOKE = {"flows": 3, "early_every": 2, "layers": 2, "width": 8, "samples": 1024, "batch": 2,
-         "steps": 2}  # fmt: skip
+SMOKE = {
+    "flows": 3,
+    "early_every": 2,
+    "layers": 2,
+    "width": 8,
+    "samples": 1024,
+    "batch": 2,
+    "steps": 2,
+}
 
 
 def config(

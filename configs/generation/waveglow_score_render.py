@@ -25,8 +25,17 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 4_300_316}}
 AGREES = {"tests/pretrained/test_waveglow_weights.py": "the authors' module, own twin"}
-SMOKE = {"size": "tiny", "flows": 3, "early_every": 2, "layers": 2, "width": 8, "bins": 8,
-         "samples": 1024, "batch": 2, "steps": 2}  # fmt: skip
+SMOKE = {
+    "size": "tiny",
+    "flows": 3,
+    "early_every": 2,
+    "layers": 2,
+    "width": 8,
+    "bins": 8,
+    "samples": 1024,
+    "batch": 2,
+    "steps": 2,
+}
 
 
 def config(

@@ -22,9 +22,15 @@ from zoo.training.optimizers import adam, halving
 ROWS = {"default": {"parameters": 43_307_520}}
 AGREES = {"tests/models/test_wavenet_parity.py": "a public module, own twin"}
 SMOKE = {
-    "layers": 4, "stacks": 2, "width": 8, "gate": 8, "skip": 8, "samples": 256, "batch": 2,
+    "layers": 4,
+    "stacks": 2,
+    "width": 8,
+    "gate": 8,
+    "skip": 8,
+    "samples": 256,
+    "batch": 2,
     "steps": 2,
-}  # fmt: skip
+}
 
 
 def config(

@@ -21,8 +21,17 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 174_496}}
 AGREES = {"tests/models/test_wavenet_parity.py": "a public module, own twin"}
-SMOKE = {"size": "tiny", "layers": 4, "stacks": 2, "width": 8, "gate": 8, "skip": 8, "samples": 256,
-         "batch": 2, "steps": 2}  # fmt: skip
+SMOKE = {
+    "size": "tiny",
+    "layers": 4,
+    "stacks": 2,
+    "width": 8,
+    "gate": 8,
+    "skip": 8,
+    "samples": 256,
+    "batch": 2,
+    "steps": 2,
+}
 
 DISTRIBUTIONS = {
     "mu_law": Categorical(256),
@@ -49,10 +58,16 @@ def config(
     if distribution not in DISTRIBUTIONS:
         raise BadInput(f"distribution={distribution}: choose {', '.join(DISTRIBUTIONS)}")
     model = WaveNet(
-        layers, stacks, width, gate, skip, head=skip, distribution=DISTRIBUTIONS[distribution],
+        layers,
+        stacks,
+        width,
+        gate,
+        skip,
+        head=skip,
+        distribution=DISTRIBUTIONS[distribution],
         input="embedding" if distribution == "mu_law" else "scalar",
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
-    )  # fmt: skip
+    )
     context = model.receptive_field
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),

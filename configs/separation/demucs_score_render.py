@@ -23,8 +23,13 @@ from zoo.training.optimizers import adam, warmup_cosine
 ROWS = {"default": {"parameters": 2_341_660}}
 AGREES = {"tests/models/test_demucs_parity.py": "the authors' module, own twin"}
 SMOKE = {
-    "size": "tiny", "width": 4, "depth": 2, "samples": 1024, "batch": 4, "steps": 2,
-}  # fmt: skip
+    "size": "tiny",
+    "width": 4,
+    "depth": 2,
+    "samples": 1024,
+    "batch": 4,
+    "steps": 2,
+}
 
 SOURCES = ("drums", "bass", "other", "vocals")
 

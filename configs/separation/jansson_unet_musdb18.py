@@ -74,9 +74,13 @@ def config(
     groups = tuple(tuple(map(data.info.labels.index, stems)) for stems in SOURCES.values())
     # A frame at either end of a segment has no neighbours: it is not kept.
     segments = Segments(
-        length, length - 2 * model.hop, hop=frames * 3 // 4 * model.hop, window="fade", batch=4,
+        length,
+        length - 2 * model.hop,
+        hop=frames * 3 // 4 * model.hop,
+        window="fade",
+        batch=4,
         key="mixture",
-    )  # fmt: skip
+    )
     objective = Masking(model)
     if loss == "audio":
         objective = Supervised(model, l2, input="mixture", target="stems")

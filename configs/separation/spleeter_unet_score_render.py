@@ -36,17 +36,31 @@ def config(
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     model = SpectrogramUNet(
-        sources=4, n_fft=1024, hop=512, bins=512, frames=frames, widths=widths, layout="spleeter",
-        masks="ratio", beyond=0.25, dropout=0.0, momentum=0.95, dtype=dtype,
-    )  # fmt: skip
+        sources=4,
+        n_fft=1024,
+        hop=512,
+        bins=512,
+        frames=frames,
+        widths=widths,
+        layout="spleeter",
+        masks="ratio",
+        beyond=0.25,
+        dropout=0.0,
+        momentum=0.95,
+        dtype=dtype,
+    )
     length = model.length()
     data = ScoreRender("stems", size)
     groups = tuple((data.info.labels.index(name),) for name in SOURCES)
     kept = frames // 8 * 7 - 1
     segments = Segments(
-        length, kept * model.hop, hop=frames * 3 // 4 * model.hop, window="fade", batch=4,
+        length,
+        kept * model.hop,
+        hop=frames * 3 // 4 * model.hop,
+        window="fade",
+        batch=4,
         key="mixture",
-    )  # fmt: skip
+    )
     return Experiment(
         data=Data(
             data,

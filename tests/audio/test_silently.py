@@ -22,8 +22,12 @@ def test_an_odd_mp3_is_read_without_notes(tmp_path, damage, capfd):
     if damage == "turned":
         for place in range(300, len(data), 97):
             data[place] ^= 255
-    changed = {"garbage": data[:half] + b"\xff\xfbtrash" * 99 + data[half:], "cut": data[:half],
-               "zeros": data[:half] + bytes(2000) + data[half:], "turned": data}  # fmt: skip
+    changed = {
+        "garbage": data[:half] + b"\xff\xfbtrash" * 99 + data[half:],
+        "cut": data[:half],
+        "zeros": data[:half] + bytes(2000) + data[half:],
+        "turned": data,
+    }
     path.write_bytes(bytes(changed[damage]))
     try:
         probing.probe(path)

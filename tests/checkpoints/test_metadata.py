@@ -54,31 +54,68 @@ OURS = "checkpoint"
 ARRAY = (OURS, "arrays", "a")
 HASH = "0" * 64
 HOSTILE = {
-    **{f"no {key}": drop(OURS, key) for key in ("step", "format", "versions", "metrics", "monitor",
-                                                "arrays")},
+    **{
+        f"no {key}": drop(OURS, key)
+        for key in ("step", "format", "versions", "metrics", "monitor", "arrays")
+    },
     **{f"no {key} of an array": drop(*ARRAY, key) for key in ("shape", "dtype", "pieces")},
-    **{f"{key} is {value!r:.20}": put(OURS, key, value=value)
-       for key in ("format", "versions", "metrics", "monitor", "arrays")
-       for value in (None if key != "monitor" else 7, "x", [], [[[]]], True, -1, 1.5, 10**40)},
-    **{f"array is {value!r:.20}": put(*ARRAY, value=value)
-       for value in (None, [], "x", 3, {}, {"shape": [2, 3]}, [[]])},
-    **{f"shape is {value!r:.20}": put(*ARRAY, "shape", value=value)
-       for value in (None, "23", [2, -3], [2, "3"], [2.0, 3], [[2, 3]], [10**30], [2**40, 2**40],
-                     [True, 3], [1] * 100)},
-    **{f"pieces are {value!s:.40}": put(*ARRAY, "pieces", value=value)
-       for value in ({}, [], None, {"": HASH}, {"0:2": HASH}, {"0:1,0:3": HASH},
-                     {"0:2,0:2": HASH, "0:2,1:3": HASH}, {"0:2,0:3": 5}, {"0:2,0:3": "x"},
-                     {"0:2,0:3": [HASH]}, {"../../etc": HASH}, {"0:2,-1:3": HASH},
-                     {"0:٢,0:3": HASH}, {"0:2,0:3,0:1": HASH}, {"0:2,0:3\x1b[2J": HASH},
-                     {"0:2," + "9" * 5000: HASH}, {"0:1,0:2": HASH, "1:2,2:3": HASH},
-                     {"2:0,0:3": HASH}, {"0:99,0:3": HASH})},
-    **{f"dtype is {value!r:.20}": put(*ARRAY, "dtype", value=value)
-       for value in (None, 4, [], "../x", "\x1b[31m", "f" * 1000)},
+    **{
+        f"{key} is {value!r:.20}": put(OURS, key, value=value)
+        for key in ("format", "versions", "metrics", "monitor", "arrays")
+        for value in (None if key != "monitor" else 7, "x", [], [[[]]], True, -1, 1.5, 10**40)
+    },
+    **{
+        f"array is {value!r:.20}": put(*ARRAY, value=value)
+        for value in (None, [], "x", 3, {}, {"shape": [2, 3]}, [[]])
+    },
+    **{
+        f"shape is {value!r:.20}": put(*ARRAY, "shape", value=value)
+        for value in (
+            None,
+            "23",
+            [2, -3],
+            [2, "3"],
+            [2.0, 3],
+            [[2, 3]],
+            [10**30],
+            [2**40, 2**40],
+            [True, 3],
+            [1] * 100,
+        )
+    },
+    **{
+        f"pieces are {value!s:.40}": put(*ARRAY, "pieces", value=value)
+        for value in (
+            {},
+            [],
+            None,
+            {"": HASH},
+            {"0:2": HASH},
+            {"0:1,0:3": HASH},
+            {"0:2,0:2": HASH, "0:2,1:3": HASH},
+            {"0:2,0:3": 5},
+            {"0:2,0:3": "x"},
+            {"0:2,0:3": [HASH]},
+            {"../../etc": HASH},
+            {"0:2,-1:3": HASH},
+            {"0:٢,0:3": HASH},
+            {"0:2,0:3,0:1": HASH},
+            {"0:2,0:3\x1b[2J": HASH},
+            {"0:2," + "9" * 5000: HASH},
+            {"0:1,0:2": HASH, "1:2,2:3": HASH},
+            {"2:0,0:3": HASH},
+            {"0:99,0:3": HASH},
+        )
+    },
+    **{
+        f"dtype is {value!r:.20}": put(*ARRAY, "dtype", value=value)
+        for value in (None, 4, [], "../x", "\x1b[31m", "f" * 1000)
+    },
     "metric is a text": put(OURS, "metrics", value={"auc": "best"}),
     "metric is nested": put(OURS, "metrics", value={"auc": [1]}),
     "monitor is no direction": put(OURS, "monitor", value=["auc", "sideways"]),
     "versions are numbers": put(OURS, "versions", value={"jax": 1}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", HOSTILE)
@@ -132,24 +169,45 @@ def test_pieces_of_many_devices_fit():
         metadata.arrays({"x": {"shape": [6, 6], "dtype": "float32", "pieces": pieces}})
 
 
-GOOD = {"config": "samplecnn_score_render", "config_file": None, "arguments": {"width": 8},
-        "stage": {"best": 0.5, "since": 1, "stage": 0}}  # fmt: skip
+GOOD = {
+    "config": "samplecnn_score_render",
+    "config_file": None,
+    "arguments": {"width": 8},
+    "stage": {"best": 0.5, "since": 1, "stage": 0},
+}
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"config": None}, {"config": ["a"]}, {"config": "../evil"}, {"config": "x/evil/config.py"},
-        {"config": "/abs/evil.py"}, {"config": ""}, {"config": "a\n"}, {"config": "n" * 300},
-        {"config": "\x1b[2J"}, {"config_file": 3}, {"config_file": {}}, {"arguments": None},
-        {"arguments": []}, {"arguments": {"a": {}}}, {"arguments": {"a": [[[[[[1]]]]]]}},
-        {"arguments": {"a": float("nan")}}, {"arguments": {"a": 10**400}}, {"stage": []},
-        {"stage": {"best": "x"}}, {"stage": {"since": -1}}, {"stage": {"other": 1}},
-        {"stage": {"recent": [1.0, "x"]}}, {"stage": {"recent": [1.0] * 999}},
-        {"stage": {"best": float("nan")}}, {"stage": {"stage": 1.5}},
+        {"config": None},
+        {"config": ["a"]},
+        {"config": "../evil"},
+        {"config": "x/evil/config.py"},
+        {"config": "/abs/evil.py"},
+        {"config": ""},
+        {"config": "a\n"},
+        {"config": "n" * 300},
+        {"config": "\x1b[2J"},
+        {"config_file": 3},
+        {"config_file": {}},
+        {"arguments": None},
+        {"arguments": []},
+        {"arguments": {"a": {}}},
+        {"arguments": {"a": [[[[[[1]]]]]]}},
+        {"arguments": {"a": float("nan")}},
+        {"arguments": {"a": 10**400}},
+        {"stage": []},
+        {"stage": {"best": "x"}},
+        {"stage": {"since": -1}},
+        {"stage": {"other": 1}},
+        {"stage": {"recent": [1.0, "x"]}},
+        {"stage": {"recent": [1.0] * 999}},
+        {"stage": {"best": float("nan")}},
+        {"stage": {"stage": 1.5}},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_run_s_own_words(change):
     assert Origin.of(GOOD).config == "samplecnn_score_render"
     with pytest.raises(Unfit) as caught:

@@ -56,11 +56,27 @@ COMMANDS = {
     "interpret": lambda run: main.main(["interpret", run, "--kind", "filters", "--out", "out"]),
     "autoencoder=": lambda run: train.main(smallest("vqvae_prior_score_render", autoencoder=run)),
     "teacher=": lambda run: train.main(smallest("clarinet_student_score_render", teacher=run)),
-    "resume": lambda run: train.main(["--config", "samplecnn_score_render", "--workdir", run,
-                                      "--no_tensorboard", "--no_test", *WORDS]),
-}  # fmt: skip
-NAMES = ["evil/config.py", "./evil/config.py", "{run}/config.py", "~/evil/config.py",
-         "../{name}/evil/config.py", "evil/config", "config.py"]  # fmt: skip
+    "resume": lambda run: train.main(
+        [
+            "--config",
+            "samplecnn_score_render",
+            "--workdir",
+            run,
+            "--no_tensorboard",
+            "--no_test",
+            *WORDS,
+        ]
+    ),
+}
+NAMES = [
+    "evil/config.py",
+    "./evil/config.py",
+    "{run}/config.py",
+    "~/evil/config.py",
+    "../{name}/evil/config.py",
+    "evil/config",
+    "config.py",
+]
 
 
 def steps_of(run):
@@ -98,14 +114,28 @@ def test_run_json_is_no_path(evil, capsys):
 
 
 HOSTILE = [
-    {"arguments": {"widths": "../x"}}, {"arguments": {"widths": [["a"]]}},
-    {"arguments": {"depth": 10**12}}, {"arguments": {"depth": -1}}, {"arguments": {"depth": 1.5}},
-    {"arguments": {"depth": True}}, {"arguments": {"depth": None}}, {"arguments": {"batch": 0}},
-    {"arguments": {"widths": []}}, {"arguments": {"size": 4}}, {"arguments": {"size": "\x1b[2J"}},
-    {"arguments": {"unknown": 4}}, {"arguments": []}, {"arguments": {"seed": [1]}},
-    {"config": 4}, {"config": "samplecnn_score_render\x1b[2J"}, {"config": "wavenet_score_render"},
-    {"config": None}, {"stage": "x"}, {"stage": {"a": 1}}, {"stage": {"stage": 7}},
-]  # fmt: skip
+    {"arguments": {"widths": "../x"}},
+    {"arguments": {"widths": [["a"]]}},
+    {"arguments": {"depth": 10**12}},
+    {"arguments": {"depth": -1}},
+    {"arguments": {"depth": 1.5}},
+    {"arguments": {"depth": True}},
+    {"arguments": {"depth": None}},
+    {"arguments": {"batch": 0}},
+    {"arguments": {"widths": []}},
+    {"arguments": {"size": 4}},
+    {"arguments": {"size": "\x1b[2J"}},
+    {"arguments": {"unknown": 4}},
+    {"arguments": []},
+    {"arguments": {"seed": [1]}},
+    {"config": 4},
+    {"config": "samplecnn_score_render\x1b[2J"},
+    {"config": "wavenet_score_render"},
+    {"config": None},
+    {"stage": "x"},
+    {"stage": {"a": 1}},
+    {"stage": {"stage": 7}},
+]
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=str)

@@ -49,9 +49,12 @@ gc.collect()
 @pytest.mark.parametrize(("program", "lines"), [(DAMAGED, 4), (FULL, 1)], ids=["damaged", "full"])
 def test_a_process_says_one_line_of_each_fault(program, lines, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", BEGIN + program, str(tmp_path / "run")], cwd=ROOT,
-        capture_output=True, text=True, env={**os.environ, "JAX_PLATFORMS": "cpu"},
-    )  # fmt: skip
+        [sys.executable, "-c", BEGIN + program, str(tmp_path / "run")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == lines, done.stdout
     for word in ("TensorStore", "Traceback", "{", "Event loop", "never", "zarr", "OCDBT"):

@@ -89,16 +89,25 @@ def test_one_process_on_a_slurm_host_takes_all_its_gpus(tasks, seen):
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = str(probe.getsockname()[1])
-    slurm = {"JOB_ID": "1", "STEP_NODELIST": "localhost", "NTASKS": "1", "PROCID": "0",
-             "LOCALID": "0", "STEP_TASKS_PER_NODE": tasks}  # fmt: skip
+    slurm = {
+        "JOB_ID": "1",
+        "STEP_NODELIST": "localhost",
+        "NTASKS": "1",
+        "PROCID": "0",
+        "LOCALID": "0",
+        "STEP_TASKS_PER_NODE": tasks,
+    }
     slurm = {f"SLURM_{name}": value for name, value in slurm.items()}
     program = (
         "import jax; from zoo.cli.command_line import prepare_devices; prepare_devices(True);"
         "print('sees', jax.config.read('jax_cuda_visible_devices'))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120,
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=120,
         env={**os.environ, **slurm, "JAX_COORDINATOR_PORT": port},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert f"sees {seen}" in done.stdout

@@ -65,10 +65,20 @@ def found(voices, sample_rate=16_000):
 
 def options(out, **changes):
     given = dict(
-        out=out, resume=False, force=False, num=2, seed=4, temperature=1.0, top_k=0, top_p=1.0,
+        out=out,
+        resume=False,
+        force=False,
+        num=2,
+        seed=4,
+        temperature=1.0,
+        top_k=0,
+        top_p=1.0,
         prompt=None,
-        prompt_seconds=2.0, minutes_per_file=10_000 / 60 / 16_000, raw=False, noise_flatness=0.0,
-    )  # fmt: skip
+        prompt_seconds=2.0,
+        minutes_per_file=10_000 / 60 / 16_000,
+        raw=False,
+        noise_flatness=0.0,
+    )
     return Namespace(**{**given, **changes})
 
 

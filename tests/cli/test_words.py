@@ -122,8 +122,9 @@ def test_weights_are_listed_with_task_and_script(capsys):
     assert main.main(["list", "--weights"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:4] == ["weights", "config", "task", "script"]
-    assert re.search(r"^crepe_tiny +crepe_score_render +classification +evaluate\.py ",
-                     "\n".join(lines), re.M)  # fmt: skip
+    assert re.search(
+        r"^crepe_tiny +crepe_score_render +classification +evaluate\.py ", "\n".join(lines), re.M
+    )
     assert main.main(["list", "--weights", "--json"]) == 0
     (spleeter, *_) = [w for w in json.loads(capsys.readouterr().out) if "spleeter" in w["name"]]
     assert spleeter["script"] == "sample.py" and spleeter["licence"]

@@ -28,9 +28,16 @@ def notes(*rows):
 
 def test_rolls_of_notes_inside_and_across_the_edges():
     made = rolls(
-        notes((2 * STEP, 5 * STEP, 60, 64), (-1.0, 3 * STEP, 62, 32), (8 * STEP, 9.0, 108, 127),
-              (4.4 * STEP, 4.45 * STEP, 64, 100), (1.0, 2.0, 20, 90)), 10, STEP,
-    )  # fmt: skip
+        notes(
+            (2 * STEP, 5 * STEP, 60, 64),
+            (-1.0, 3 * STEP, 62, 32),
+            (8 * STEP, 9.0, 108, 127),
+            (4.4 * STEP, 4.45 * STEP, 64, 100),
+            (1.0, 2.0, 20, 90),
+        ),
+        10,
+        STEP,
+    )
     on = {name: set(zip(*map(np.ndarray.tolist, np.nonzero(roll)))) for name, roll in made.items()}
     assert on["onsets"] == {(2, 39), (8, 87), (4, 43)}
     assert on["offsets"] == {(5, 39), (3, 41), (5, 43)}
@@ -42,10 +49,17 @@ def test_rolls_of_notes_inside_and_across_the_edges():
 def test_labels_lie_on_every_frame_that_they_touch():
     """Two frames for 32 ms from anywhere within a frame, as note_seq counts, ends clipped."""
     made = touched_rolls(
-        notes((2.3 * STEP, 5.1 * STEP, 60, 50), (-0.5 * STEP, 1.5 * STEP, 62, 100),
-              (9.9 * STEP, 12.0, 108, 80), (4.6 * STEP, 4.7 * STEP, 64, 20)),
-        10, STEP, 0.032, 100,
-    )  # fmt: skip
+        notes(
+            (2.3 * STEP, 5.1 * STEP, 60, 50),
+            (-0.5 * STEP, 1.5 * STEP, 62, 100),
+            (9.9 * STEP, 12.0, 108, 80),
+            (4.6 * STEP, 4.7 * STEP, 64, 20),
+        ),
+        10,
+        STEP,
+        0.032,
+        100,
+    )
     on = {name: np.nonzero(roll) for name, roll in made.items()}
     on = {name: set(zip(*map(np.ndarray.tolist, found))) for name, found in on.items()}
     assert on["onsets"] == {(2, 39), (3, 39), (0, 41), (9, 87), (4, 43), (5, 43)}

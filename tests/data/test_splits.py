@@ -52,9 +52,15 @@ def tracks(division) -> dict[str, set[str]]:
     return {split: {job.track for job in part} for split, part in division.splits.items()}
 
 
-@pytest.mark.parametrize("part, names", [
-    ("test", TEST), ("validation", VALIDATION), ("train", TRAIN), ("", NEITHER),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "part, names",
+    [
+        ("test", TEST),
+        ("validation", VALIDATION),
+        ("train", TRAIN),
+        ("", NEITHER),
+    ],
+)
 def test_folders_are_known_in_any_spelling(part, names):
     assert {name: part_of([name]) for name in names} == dict.fromkeys(names, part)
 

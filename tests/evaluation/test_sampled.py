@@ -22,8 +22,9 @@ def tones(count, low, high, seed):
 
 def run(made, held=None, **how):
     held = tones(24, 200, 2000, 0) if held is None else held
-    records = [{"audio": np.round(x * 32767).astype(np.int16), "family": i % 3}
-               for i, x in enumerate(held)]  # fmt: skip
+    records = [
+        {"audio": np.round(x * 32767).astype(np.int16), "family": i % 3} for i, x in enumerate(held)
+    ]
 
     def predict(batch):
         return {"audio": made[np.asarray(batch["index"]) % len(made)].astype(np.float32)}
@@ -50,9 +51,20 @@ def test_embedding_is_librosa_s_in_equal_parts():
     clip = tones(1, 200, 2000, 3)[0].astype(np.float32)
     spec = mel.MelSpec(8000, 256, 64, 8, mel.log_clamp, exponent=1)
     ours = sampled.embedding(clip[None], spec, 4)[0]
-    frames = np.log(np.maximum(librosa.feature.melspectrogram(
-        y=clip[:, 0], sr=8000, n_fft=256, hop_length=64, n_mels=8, power=1.0, pad_mode="reflect"
-    ), 1e-5))  # fmt: skip
+    frames = np.log(
+        np.maximum(
+            librosa.feature.melspectrogram(
+                y=clip[:, 0],
+                sr=8000,
+                n_fft=256,
+                hop_length=64,
+                n_mels=8,
+                power=1.0,
+                pad_mode="reflect",
+            ),
+            1e-5,
+        )
+    )
     wanted = np.concatenate([part.mean(1) for part in np.split(frames[:, :32], 4, 1)])
     np.testing.assert_allclose(ours, wanted, atol=1e-3)
 

@@ -195,8 +195,11 @@ def test_report_on_disk(tmp_path):
     records = clips()
     save_report(Tagging(10).run(reader, records, INFO), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
-        "report.json", "scores.npz", "per_tag.csv", "tags.png",
-    }  # fmt: skip
+        "report.json",
+        "scores.npz",
+        "per_tag.csv",
+        "tags.png",
+    }
     assert (tmp_path / "per_tag.csv").read_text().startswith("tag,roc_auc,pr_auc,positives,known\n")
 
 

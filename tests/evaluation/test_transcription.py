@@ -31,9 +31,11 @@ def melody(count=40, seconds=16.0, seed=0):
             free[key] = start + length
     columns = np.array(rows).T
     return {
-        "onset": columns[0], "offset": columns[1], "pitch": columns[2].astype(int),
+        "onset": columns[0],
+        "offset": columns[1],
+        "pitch": columns[2].astype(int),
         "velocity": columns[3].astype(int),
-    }  # fmt: skip
+    }
 
 
 def test_rolls_decode_to_the_notes_they_were_made_of():
@@ -107,8 +109,10 @@ def test_scores_are_mir_evals():
         guess["offset"] += np.where(np.arange(len(guess["offset"])) % 3, 0, 9 * STEP)
         guess["velocity"][::4] = 127 - guess["velocity"][::4]
         guesses.append(guess)
-    records = [{"track": str(i), "audio": np.zeros((samples, 1), np.int16), "notes": notes}
-               for i, notes in enumerate(truth)]  # fmt: skip
+    records = [
+        {"track": str(i), "audio": np.zeros((samples, 1), np.int16), "notes": notes}
+        for i, notes in enumerate(truth)
+    ]
     report = Transcription(Windows(samples, 512)).run(pretending(guesses), records, INFO)
     expected = []
     for notes, guess in zip(truth, guesses):
@@ -116,8 +120,14 @@ def test_scores_are_mir_evals():
         ours = for_metrics({**notes, "offset": np.minimum(notes["offset"], 500 * STEP)})
         pair = (ours.intervals, ours.pitches, heard.intervals, heard.pitches)
         score = mir_eval.transcription.precision_recall_f1_overlap
-        both = (ours.intervals, ours.pitches, ours.velocities, heard.intervals, heard.pitches,
-                heard.velocities)  # fmt: skip
+        both = (
+            ours.intervals,
+            ours.pitches,
+            ours.velocities,
+            heard.intervals,
+            heard.pitches,
+            heard.velocities,
+        )
         loud = mir_eval.transcription_velocity.precision_recall_f1_overlap
         expected.append([score(*pair, offset_ratio=None)[2], score(*pair)[2], loud(*both)[2]])
     names = ("note_f1", "note_offset_f1", "note_offset_velocity_f1")
@@ -128,8 +138,10 @@ def test_scores_are_mir_evals():
 
 def test_perfect_ears_score_one_and_held_notes_are_left_out():
     notes = melody()
-    held = {name: np.append(value, extra) for (name, value), extra in zip(
-        notes.items(), (-0.5, 0.4, 60, 80))}  # fmt: skip
+    held = {
+        name: np.append(value, extra)
+        for (name, value), extra in zip(notes.items(), (-0.5, 0.4, 60, 80))
+    }
     record = {"track": "a", "audio": np.zeros((512 * 500, 1), np.int16), "notes": held}
     report = Transcription(Windows(512 * 500, 512)).run(pretending([notes]), [record], INFO)
     assert {v for k, v in report.metrics.items()} == {1.0}
@@ -137,7 +149,8 @@ def test_perfect_ears_score_one_and_held_notes_are_left_out():
     with pytest.raises(BadInput, match="no piece"):
         nothing = {name: value[:0] for name, value in notes.items()}
         Transcription(Windows(512 * 500, 512)).run(
-            pretending([nothing]), [{**record, "notes": nothing}], INFO)  # fmt: skip
+            pretending([nothing]), [{**record, "notes": nothing}], INFO
+        )
 
 
 def test_chunks_are_joined_to_pieces():
@@ -150,8 +163,16 @@ def test_chunks_are_joined_to_pieces():
         own = {name: value[here] for name, value in notes.items()}
         own = {**own, "onset": own["onset"] - start, "offset": own["offset"] - start}
         audio = np.zeros((half, 1), np.int16)
-        parts.append({"track": "a", "audio": audio, "notes": own, "chunk": chunk, "chunks": 2,
-                      "length": half})  # fmt: skip
+        parts.append(
+            {
+                "track": "a",
+                "audio": audio,
+                "notes": own,
+                "chunk": chunk,
+                "chunks": 2,
+                "length": half,
+            }
+        )
     assert sum(len(part["notes"]["pitch"]) for part in parts) > len(notes["pitch"])
     how = Transcription(Windows(2 * half, 512))
     report = how.run(pretending([notes]), parts, INFO, limit=1)
@@ -171,11 +192,16 @@ def test_midi_reads_back(tmp_path):
 def test_a_users_file_becomes_midi_and_a_page(tmp_path):
     soundfile.write(tmp_path / "</script>.wav".replace("/", "-"), np.zeros(44_100) + 0.01, 44_100)
     (sound,) = tmp_path.glob("*.wav")
-    notes = {"onset": np.array([0.0, 0.32]), "offset": np.array([0.3, 0.64]),
-             "pitch": np.array([60, 64]), "velocity": np.array([40, 90])}  # fmt: skip
+    notes = {
+        "onset": np.array([0.0, 0.32]),
+        "offset": np.array([0.3, 0.64]),
+        "pitch": np.array([60, 64]),
+        "velocity": np.array([40, 90]),
+    }
     folder = tmp_path / "out"
     line = Transcription(Windows(20_480, 512)).predict_file(
-        pretending([notes]), sound, folder, INFO)  # fmt: skip
+        pretending([notes]), sound, folder, INFO
+    )
     assert "2 notes in 1.0 s" in line
     assert {p.name for p in folder.iterdir()} == {"notes.mid", "notes.csv", "roll.png", "page.html"}
     page = (folder / "page.html").read_text()

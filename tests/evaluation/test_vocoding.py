@@ -39,9 +39,12 @@ def run(change, evaluation=EVALUATION, given=None, **how):
 def test_a_perfect_copy_is_at_distance_zero():
     report = run(lambda x: x, limit=4)
     assert set(report.metrics) == {
-        "log_mel_l1", "own_log_mel_l1", "spectral_convergence", "log_stft_l1",
+        "log_mel_l1",
+        "own_log_mel_l1",
+        "spectral_convergence",
+        "log_stft_l1",
         "multi_resolution_stft",
-    }  # fmt: skip
+    }
     assert all(value == pytest.approx(0, abs=1e-6) for value in report.metrics.values())
     assert report.counts == {"records": 2, "silent_records": 1, "too_short_records": 1}
     assert EVALUATION.monitor == ("log_mel_l1", "min")

@@ -23,21 +23,37 @@ ROOT = Path(__file__).parent.parent.parent
 STEPS = 60
 KILLS = int(os.environ.get("ZOO_KILLS", "20" if os.environ.get("CI") else "3"))
 ARGUMENTS = [
-    "size=tiny", "depth=4", "widths=4,6,8", "batch=2", f"steps={STEPS}",
-]  # fmt: skip
+    "size=tiny",
+    "depth=4",
+    "widths=4,6,8",
+    "batch=2",
+    f"steps={STEPS}",
+]
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
 
 def launch(workdir, *words, environment=None):
     command = [
-        sys.executable, "train.py", "--config", str(workdir.parent / "kill.py"), "--no_test",
-        "--no_tensorboard", "--workdir", str(workdir), *ARGUMENTS, *words,
-    ]  # fmt: skip
+        sys.executable,
+        "train.py",
+        "--config",
+        str(workdir.parent / "kill.py"),
+        "--no_test",
+        "--no_tensorboard",
+        "--workdir",
+        str(workdir),
+        *ARGUMENTS,
+        *words,
+    ]
     return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
-    )  # fmt: skip
+    )
 
 
 def finish(process, code=0):

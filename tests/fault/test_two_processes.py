@@ -18,9 +18,18 @@ pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 
 def launch(workdir, steps, process=None, port=0):
     words = [
-        "--config", "samplecnn_score_render", "--workdir", str(workdir), "--no_test",
-        "--no_tensorboard", "size=tiny", "depth=4", "widths=4,6,8", "batch=4", f"steps={steps}",
-    ]  # fmt: skip
+        "--config",
+        "samplecnn_score_render",
+        "--workdir",
+        str(workdir),
+        "--no_test",
+        "--no_tensorboard",
+        "size=tiny",
+        "depth=4",
+        "widths=4,6,8",
+        "batch=4",
+        f"steps={steps}",
+    ]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     if process is not None:
         words += ["--distributed", "--allow_config_change"]
@@ -30,9 +39,13 @@ def launch(workdir, steps, process=None, port=0):
             "JAX_PROCESS_ID": str(process),
         }
     return subprocess.Popen(
-        [sys.executable, "train.py", *words], cwd=ROOT, env=environment,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        [sys.executable, "train.py", *words],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 @pytest.mark.parametrize("lost", [0, 1])

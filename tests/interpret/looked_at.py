@@ -79,9 +79,10 @@ def looked_at(model: nn.Module, records=(), samples: int = SAMPLES, **params) ->
         own[name] = {**own[name], "kernel": jnp.asarray(kernel)}
     source = SimpleNamespace(info=INFO, prepare=lambda: None, open=lambda split: list(records))
     experiment = SimpleNamespace(
-        objective=objective, evaluation=Tagging(samples, batch=4),
+        objective=objective,
+        evaluation=Tagging(samples, batch=4),
         data=SimpleNamespace(source=source, spec=lambda count: batch),
-    )  # fmt: skip
+    )
     variables = Variables({"model": own}, variables.collections)
     return SimpleNamespace(
         experiment=experiment, variables=variables, mesh=meshes.make(1), name="toy", directory=None

@@ -19,10 +19,15 @@ def clip(*levels, tags):
 
 @pytest.fixture
 def found():
-    return looked_at(Gated(), [
-        clip(0.8, 0.4, tags=[1, 0, 0]), clip(0.8, 0.8, tags=[1, 0, 0]),
-        clip(0.2, 0.1, tags=[0, 1, 0]), clip(0, 0, tags=[0, 0, 0]),
-    ])  # fmt: skip
+    return looked_at(
+        Gated(),
+        [
+            clip(0.8, 0.4, tags=[1, 0, 0]),
+            clip(0.8, 0.8, tags=[1, 0, 0]),
+            clip(0.2, 0.1, tags=[0, 1, 0]),
+            clip(0, 0, tags=[0, 0, 0]),
+        ],
+    )
 
 
 def test_known_gates_give_their_numbers(found):

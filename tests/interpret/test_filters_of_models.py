@@ -36,8 +36,9 @@ def test_response_is_that_of_scipy():
 
 
 def test_band_edges_are_the_parameters_of_sincnet():
-    model = SincNet(labels=3, samples=600, sample_rate=RATE, filters=6, taps=101,
-                    channels=(4, 4), hidden=(4,))  # fmt: skip
+    model = SincNet(
+        labels=3, samples=600, sample_rate=RATE, filters=6, taps=101, channels=(4, 4), hidden=(4,)
+    )
     found = looked_at(model, samples=600)
     low = np.array([900, 50, 1700, 300, 2500, 500], np.float32)
     band = np.array([400, 200, 300, 350, 500, 250], np.float32)

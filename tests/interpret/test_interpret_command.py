@@ -31,8 +31,9 @@ def test_filters(tagger, tmp_path, capsys):
     assert look(tmp_path, "--kind", "filters") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(": ")[0] for line in lines] == [
-        str(tmp_path / "filters.png"), str(tmp_path / "filters.npz"),
-    ]  # fmt: skip
+        str(tmp_path / "filters.png"),
+        str(tmp_path / "filters.npz"),
+    ]
     numbers = np.load(tmp_path / "filters.npz")
     assert set(numbers) == {f"bank/{part}" for part in PARTS}
     assert Image.open(tmp_path / "filters.png").width > 600
@@ -41,8 +42,11 @@ def test_filters(tagger, tmp_path, capsys):
 def test_activation(tagger, tmp_path, capsys):
     assert look(tmp_path, "--kind", "activation", "--filters", "2") == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "activation.npz", "activation.png", "activation_bank.png", "activation_second.png",
-    ]  # fmt: skip
+        "activation.npz",
+        "activation.png",
+        "activation_bank.png",
+        "activation_second.png",
+    ]
     numbers = np.load(tmp_path / "activation.npz")
     assert numbers["bank/filters"].tolist() == [0, 3]
     assert "2 of 4 filters" in capsys.readouterr().out
@@ -54,8 +58,11 @@ def test_excitation(tagger, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(finding, "asked", lambda *_: SimpleNamespace(trained=gated))
     assert look(tmp_path, "--kind", "excitation") == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "excitation.npz", "excitation_loudness.png", "excitation_spread.png", "excitation_tags.png",
-    ]  # fmt: skip
+        "excitation.npz",
+        "excitation_loudness.png",
+        "excitation_spread.png",
+        "excitation_tags.png",
+    ]
     numbers = np.load(tmp_path / "excitation.npz")
     assert numbers["layers"].tolist() == ["block_9", "block_10"]
     assert numbers["block_9/mean"].shape == (2, 2)

@@ -53,8 +53,9 @@ def test_files_and_the_line_about_them(tmp_path):
     lines = list(interpret(found(Repeat()), "periodicity", tmp_path, Choices()))
     assert "at multiples of 62.50 Hz" in lines[0] and "100% of the energy" in lines[0]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "periodicity.npz", "periodicity.png",
-    ]  # fmt: skip
+        "periodicity.npz",
+        "periodicity.png",
+    ]
     assert np.load(tmp_path / "periodicity.npz")["cents"].shape == (periodicity.NOTES,)
 
 

@@ -18,17 +18,25 @@ def noise(*shape):
 
 def plain(x, kernel, stride, dilation, pads):
     return jax.lax.conv_general_dilated(
-        x, kernel, (stride,) * 2, (pads, pads), rhs_dilation=(dilation,) * 2,
+        x,
+        kernel,
+        (stride,) * 2,
+        (pads, pads),
+        rhs_dilation=(dilation,) * 2,
         dimension_numbers=LAYOUT,
-    )  # fmt: skip
+    )
 
 
 def plain_transposed(x, kernel, stride, crop):
     ends = [(kernel.shape[0] - 1 - c) for c in crop]
     return jax.lax.conv_general_dilated(
-        x, kernel[::-1, ::-1], (1, 1), (ends, ends), lhs_dilation=(stride,) * 2,
+        x,
+        kernel[::-1, ::-1],
+        (1, 1),
+        (ends, ends),
+        lhs_dilation=(stride,) * 2,
         dimension_numbers=LAYOUT,
-    )  # fmt: skip
+    )
 
 
 def both(ours, theirs, x, kernel):
@@ -44,9 +52,13 @@ def both(ours, theirs, x, kernel):
 
 @pytest.mark.parametrize(
     "shape, taps, stride, dilation, pads",
-    [((2, 12, 20, 3), 5, 2, 1, (1, 2)), ((1, 4, 16, 6), 5, 2, 1, (1, 2)),
-     ((1, 9, 8, 1), 4, 1, 2, (3, 3)), ((1, 3, 3, 2), 3, 1, 1, (0, 0))],
-)  # fmt: skip
+    [
+        ((2, 12, 20, 3), 5, 2, 1, (1, 2)),
+        ((1, 4, 16, 6), 5, 2, 1, (1, 2)),
+        ((1, 9, 8, 1), 4, 1, 2, (3, 3)),
+        ((1, 3, 3, 2), 3, 1, 1, (0, 0)),
+    ],
+)
 def test_convolution_equals_lax(shape, taps, stride, dilation, pads):
     kernel = noise(taps, taps, shape[-1], 4)
     both(

@@ -69,8 +69,11 @@ def test_moving_averages_and_restarts_equal_a_loop(least):
     restarted = 0
     for round_ in range(4):
         x = latents(seed=round_)
-        step = jax.jit(lambda v, x, k: model.apply(
-            v, x, train=True, rngs={"codes": k}, mutable=["codebook"])[1])  # fmt: skip
+        step = jax.jit(
+            lambda v, x, k: model.apply(v, x, train=True, rngs={"codes": k}, mutable=["codebook"])[
+                1
+            ]
+        )
         variables = step(variables, jnp.asarray(x), jax.random.key(round_))
         got = variables["codebook"]
         # A restarted code lies on one of the batch's latents, which tells what was drawn.
@@ -89,8 +92,11 @@ def test_moving_averages_and_restarts_equal_a_loop(least):
 def test_the_codebook_sees_the_whole_batch_and_stays_put_without_training():
     model, x = Quantizer(5, moving_average=True, least=0.0), jnp.asarray(latents())
     variables = model.init(RNGS, x)
-    step = jax.jit(lambda x: model.apply(
-        variables, x, train=True, rngs=RNGS, mutable=["codebook"])[1]["codebook"])  # fmt: skip
+    step = jax.jit(
+        lambda x: model.apply(variables, x, train=True, rngs=RNGS, mutable=["codebook"])[1][
+            "codebook"
+        ]
+    )
     order = step(x[::-1])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), step(x), order)
     assert np.abs(step(x[:1])["vectors"] - order["vectors"]).max() > 1e-4
@@ -106,10 +112,14 @@ def test_the_codebook_begins_among_the_latents():
     assert set(np.bincount(nearest.argmin(1), minlength=10)) <= {2, 3}  # all used alike
 
 
-@pytest.mark.parametrize("codes, expected", [
-    (np.arange(64), (64.0, 1.0)), (np.zeros(9, int), (1.0, 1 / 64)),
-    (np.array([3, 3, 5, 5]), (2.0, 2 / 64)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "codes, expected",
+    [
+        (np.arange(64), (64.0, 1.0)),
+        (np.zeros(9, int), (1.0, 1 / 64)),
+        (np.array([3, 3, 5, 5]), (2.0, 2 / 64)),
+    ],
+)
 def test_perplexity_and_share_of_live_codes(codes, expected):
     np.testing.assert_allclose(quantizer.usage(jnp.asarray(codes), 64), expected, rtol=1e-5)
 

@@ -86,11 +86,20 @@ def test_multi_resolution_is_torchs():
     for n_fft, hop, win in resolutions:
         fake, real = (
             torch.stft(
-                torch.tensor(x[..., 0]), n_fft, hop, win, torch.hann_window(win),
+                torch.tensor(x[..., 0]),
+                n_fft,
+                hop,
+                win,
+                torch.hann_window(win),
                 return_complex=True,
-            ).abs().square().clamp(min=1e-7).sqrt().numpy()
+            )
+            .abs()
+            .square()
+            .clamp(min=1e-7)
+            .sqrt()
+            .numpy()
             for x in pair
-        )  # fmt: skip
+        )
         for i in range(3):
             wanted[0, i] += np.linalg.norm(fake[i] - real[i]) / np.linalg.norm(real[i]) / 2
             wanted[1, i] += np.abs(np.log(fake[i]) - np.log(real[i])).mean() / 2

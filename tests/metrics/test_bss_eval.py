@@ -123,8 +123,9 @@ def test_v3_images_framewise_equal_mir_eval(separated):
     assert ours.silent == 1
     assert ours.permutation[:, -1].tolist() == [-1, -1]
     whole = bss_eval_v3(reference, estimate, 4_000, 4_000)
-    assert_equal(whole, mir_eval.separation.bss_eval_images_framewise(
-        reference, estimate, 4_000, 4_000))  # fmt: skip
+    assert_equal(
+        whole, mir_eval.separation.bss_eval_images_framewise(reference, estimate, 4_000, 4_000)
+    )
 
 
 def test_v3_sources_are_mono(separated):

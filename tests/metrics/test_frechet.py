@@ -55,12 +55,16 @@ def unbiased(within: np.ndarray, other: np.ndarray, between: np.ndarray) -> floa
 
 def test_kernel_distances_equal_sklearn_kernels():
     one, other = sets()
-    cubic = [polynomial_kernel(x, y, degree=3, gamma=1 / 6, coef0=1) for x, y in
-             ((one, one), (other, other), (one, other))]  # fmt: skip
+    cubic = [
+        polynomial_kernel(x, y, degree=3, gamma=1 / 6, coef0=1)
+        for x, y in ((one, one), (other, other), (one, other))
+    ]
     assert kernel_distance(one, other) == pytest.approx(unbiased(*cubic))
     width = np.median(euclidean_distances(other)[np.triu_indices(len(other), 1)])
-    bell = [rbf_kernel(x, y, gamma=1 / (2 * width**2)) for x, y in
-            ((one, one), (other, other), (one, other))]  # fmt: skip
+    bell = [
+        rbf_kernel(x, y, gamma=1 / (2 * width**2))
+        for x, y in ((one, one), (other, other), (one, other))
+    ]
     assert gaussian_kernel_distance(one, other) == pytest.approx(unbiased(*bell))
     assert gaussian_kernel_distance(one, other, 1.0) != pytest.approx(unbiased(*bell))
 

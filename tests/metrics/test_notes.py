@@ -65,8 +65,9 @@ def test_matching_is_as_large_as_any():
     rng = np.random.default_rng(0)
     for _ in range(30):
         allowed = rng.random((5, 5)) < 0.35
-        best = max(sum(allowed[i, j] for i, j in enumerate(p)) for p in
-                   itertools.permutations(range(5)))  # fmt: skip
+        best = max(
+            sum(allowed[i, j] for i, j in enumerate(p)) for p in itertools.permutations(range(5))
+        )
         found = match(np.argwhere(allowed), 5, 5)
         assert len(found) == best
         assert all(allowed[i, j] for i, j in found)

@@ -66,9 +66,14 @@ def test_a_perfect_estimate_is_infinite(separated):
 def test_si_sdr_is_bss_eval_with_one_tap(separated, museval_metrics):
     reference, estimate = separated(1, 3 * RATE, channels=1)
     expected = museval_metrics.bss_eval(
-        reference, estimate, RATE, RATE, filters_len=1, framewise_filters=True,
+        reference,
+        estimate,
+        RATE,
+        RATE,
+        filters_len=1,
+        framewise_filters=True,
         bsseval_sources_version=True,
-    )[0]  # fmt: skip
+    )[0]
     ours = framewise_si_sdr(reference, estimate, RATE, RATE)
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-9)
     jitted = jax.jit(framewise_si_sdr, static_argnums=(2, 3))(

@@ -146,8 +146,12 @@ def test_weights_are_shares(how):
 
 
 def test_targets_are_rolls_of_the_net_s_frames():
-    notes = {"onset": np.array([0.5, -0.2]), "offset": np.array([1.0, 0.3]),
-             "pitch": np.array([60, 21]), "velocity": np.array([80, 90])}  # fmt: skip
+    notes = {
+        "onset": np.array([0.5, -0.2]),
+        "offset": np.array([1.0, 0.3]),
+        "pitch": np.array([60, 21]),
+        "velocity": np.array([80, 90]),
+    }
     example = {"audio": np.zeros((SAMPLES, 1), np.float32), "notes": notes, "track": "a"}
     made = ContourRolls(HOP, RATE)(np.random.default_rng(0), example)
     assert {k: made[k].shape for k in HEADS} == {k: (172, n) for k, n in HEADS.items()}

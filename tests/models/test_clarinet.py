@@ -200,9 +200,17 @@ def test_student_learns_the_teacher():
 def test_windows_give_what_one_pass_gives():
     length = 300
     teacher = WaveNet(
-        2, 1, 4, 4, 4, 4, distribution=Gaussian(), input="scalar", local_condition=4,
+        2,
+        1,
+        4,
+        4,
+        4,
+        4,
+        distribution=Gaussian(),
+        input="scalar",
+        local_condition=4,
         upsampling=(2, 4),
-    )  # fmt: skip
+    )
     task = Distillation(TINY, teacher, SPEC, transform=(32, 8, 16))
     audio, told = inputs(8)
     frozen = jax.eval_shape(lambda: teacher.init(jax.random.key(0), audio, condition=told))

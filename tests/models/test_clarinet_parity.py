@@ -48,8 +48,11 @@ def student(w: Leaves, noise: torch.Tensor, told: torch.Tensor) -> tuple[torch.T
     x, mean, scale = noise, torch.zeros_like(noise), torch.ones_like(noise)
     for flow in range(STUDENT.flows):
         shift, stretch = net(inside(w, f"nets_{flow}"), late(x), told).chunk(2, 1)
-        x, mean, scale = (x * stretch.exp() + shift, mean * stretch.exp() + shift,
-                          scale * stretch.exp())  # fmt: skip
+        x, mean, scale = (
+            x * stretch.exp() + shift,
+            mean * stretch.exp() + shift,
+            scale * stretch.exp(),
+        )
     return x, Normal(mean, scale)
 
 

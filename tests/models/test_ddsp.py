@@ -60,8 +60,12 @@ def test_torch_decodes_the_same():
 
     gru = torch.nn.GRU(10, 4, batch_first=True)
     ours = params["gru"]
-    names = {"weight_ih_l0": "kernel", "weight_hh_l0": "recurrent_kernel", "bias_ih_l0": "bias",
-             "bias_hh_l0": "recurrent_bias"}  # fmt: skip
+    names = {
+        "weight_ih_l0": "kernel",
+        "weight_hh_l0": "recurrent_kernel",
+        "bias_ih_l0": "bias",
+        "bias_hh_l0": "recurrent_bias",
+    }
     gru.load_state_dict({k: tensor(np.transpose(ours[v])) for k, v in names.items()})
     parts = [stack(tensor(x), params[f"input_{i}"]) for i, x in enumerate(inputs)]
     joined = torch.cat(parts, -1)

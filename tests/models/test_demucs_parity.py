@@ -71,8 +71,9 @@ def test_output_and_gradients_equal_the_authors_module(authors, tmp_path):
     for name in ("v1", "v2", "relu", "plain"):  # `upsample` was left behind with v1
         fields = {"resample": False, **VARIANTS[name]}
         named = {"normalise": "normalize"}
-        net = authors(list("abc"), channels=4, depth=2,
-                      **{named.get(k, k): v for k, v in fields.items()})  # fmt: skip
+        net = authors(
+            list("abc"), channels=4, depth=2, **{named.get(k, k): v for k, v in fields.items()}
+        )
         model = Demucs(sources=3, width=4, depth=2, **fields)
         assert net.valid_length(60) == model.input_length(60)
         compare(model, net, tmp_path)

@@ -35,9 +35,13 @@ def test_unmixing_equals_scikit_learn_s(contrast):
         ica.fast_ica(jnp.asarray(x), jnp.asarray(start), contrast=contrast, **settings)
     )
     theirs = FastICA(
-        algorithm="parallel", whiten="unit-variance", fun=contrast, w_init=start.astype(np.float64),
-        max_iter=300, tol=1e-10,
-    ).fit(x.astype(np.float64))  # fmt: skip
+        algorithm="parallel",
+        whiten="unit-variance",
+        fun=contrast,
+        w_init=start.astype(np.float64),
+        max_iter=300,
+        tol=1e-10,
+    ).fit(x.astype(np.float64))
     match = np.abs(got @ np.linalg.pinv(theirs.components_))
     np.testing.assert_allclose(np.sort(match, 1), np.sort(np.eye(3), 1), atol=5e-3)
     np.testing.assert_allclose((x @ got.T).std(0), 1, atol=1e-3)

@@ -13,8 +13,10 @@ from zoo.models.separation import masks
 def stems(channels=2, length=6000):
     draw = np.random.default_rng(0)
     noise = draw.standard_normal((1, length, 3, channels))
-    filters = [scipy.signal.firwin(31, cut, pass_zero=kind) for cut, kind in
-               ((0.2, True), ((0.2, 0.5), False), (0.5, False))]  # fmt: skip
+    filters = [
+        scipy.signal.firwin(31, cut, pass_zero=kind)
+        for cut, kind in ((0.2, True), ((0.2, 0.5), False), (0.5, False))
+    ]
     for source, taps in enumerate(filters):
         noise[:, :, source] = scipy.signal.lfilter(taps, 1, noise[:, :, source], axis=1)
     return noise.astype(np.float32)

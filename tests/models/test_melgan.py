@@ -107,9 +107,15 @@ def test_generator_equals_torch(padding):
     from torch.nn import functional as F
 
     model = melgan.Generator(
-        bins=5, width=16, upsampling=(4, 3), weight_norm=False, mean=-2, std=3, features=4,
+        bins=5,
+        width=16,
+        upsampling=(4, 3),
+        weight_norm=False,
+        mean=-2,
+        std=3,
+        features=4,
         padding=padding,
-    )  # fmt: skip
+    )
     mel = np.random.default_rng(2).normal(size=(2, 12, 5)).astype(np.float32)
     params, flat = drawn(model, mel)
     w = {k: torch.tensor(np.ascontiguousarray(v.T)) for k, v in flat.items()}

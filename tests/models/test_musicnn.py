@@ -14,9 +14,15 @@ from zoo.signal.mel import MUSICNN
 from zoo.signal.patches import log_mel_patch
 
 TINY = Musicnn(
-    labels=3, timbral=2, heights=(90, 93), temporal=2, lengths=(8, 4, 2), middle=3, hidden=4,
+    labels=3,
+    timbral=2,
+    heights=(90, 93),
+    temporal=2,
+    lengths=(8, 4, 2),
+    middle=3,
+    hidden=4,
     frames=16,
-)  # fmt: skip
+)
 
 
 def shapes(model):

@@ -33,9 +33,16 @@ def test_updates_equal_scikit_learn_s(name, beta):
     v = spectrogram().astype(np.float64)
     gains, spectra = begin(v)
     theirs = non_negative_factorization(
-        v, W=gains.astype(np.float64), H=spectra.astype(np.float64), n_components=4, solver="mu",
-        beta_loss=beta, init="custom", max_iter=30, tol=0,
-    )  # fmt: skip
+        v,
+        W=gains.astype(np.float64),
+        H=spectra.astype(np.float64),
+        n_components=4,
+        solver="mu",
+        beta_loss=beta,
+        init="custom",
+        max_iter=30,
+        tol=0,
+    )
     for got, wanted in zip(ours(v, gains, spectra, beta, 30), theirs[:2], strict=True):
         np.testing.assert_allclose(got, wanted, rtol=2e-3, atol=2e-4)
 

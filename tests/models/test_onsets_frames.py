@@ -57,9 +57,17 @@ def test_front_end_is_librosas():
     audio = np.asarray(noise(12))
     own = jax.jit(SMALL.features)(audio)
     mel = librosa.feature.melspectrogram(
-        y=audio[0, :-1, 0], sr=16_000, n_fft=2048, hop_length=512, n_mels=229, fmin=30, fmax=8000,
-        htk=True, power=1.0, pad_mode="reflect",
-    )  # fmt: skip
+        y=audio[0, :-1, 0],
+        sr=16_000,
+        n_fft=2048,
+        hop_length=512,
+        n_mels=229,
+        fmin=30,
+        fmax=8000,
+        htk=True,
+        power=1.0,
+        pad_mode="reflect",
+    )
     np.testing.assert_allclose(own[0], np.log(np.maximum(mel, 1e-5)).T, atol=2e-3)
     assert own.shape == (1, 12, SPEC.bins)
 
@@ -69,9 +77,17 @@ def test_the_authors_front_end_is_librosas_decibels():
     model = OnsetsFrames(**{**MAGENTA, "filters": (2, 2, 4)})
     own = jax.jit(model.features)(audio.astype(np.float32))
     mel = librosa.feature.melspectrogram(
-        y=audio[0, :-1, 0], sr=16_000, n_fft=2048, hop_length=512, n_mels=229, fmin=30, fmax=8000,
-        htk=True, power=2.0, pad_mode="reflect",
-    )  # fmt: skip
+        y=audio[0, :-1, 0],
+        sr=16_000,
+        n_fft=2048,
+        hop_length=512,
+        n_mels=229,
+        fmin=30,
+        fmax=8000,
+        htk=True,
+        power=2.0,
+        pad_mode="reflect",
+    )
     wanted = librosa.power_to_db(mel).T
     np.testing.assert_allclose(own[0], wanted, atol=2e-2)
     assert float(own.max() - own.min()) == pytest.approx(80, abs=1e-3)
@@ -122,14 +138,19 @@ def test_frames_do_not_teach_the_other_heads():
 
     tree = slopes(variables["params"])
     reached = {
-        head: {name.split("_")[0] for name, part in tree.items()
-               if any(np.any(np.asarray(leaf[row])) for leaf in jax.tree.leaves(part))}
+        head: {
+            name.split("_")[0]
+            for name, part in tree.items()
+            if any(np.any(np.asarray(leaf[row])) for leaf in jax.tree.leaves(part))
+        }
         for row, head in enumerate(NAMES)
-    }  # fmt: skip
+    }
     assert reached == {
-        "onsets": {"onset"}, "offsets": {"offset"}, "frames": {"frame", "combined"},
+        "onsets": {"onset"},
+        "offsets": {"offset"},
+        "frames": {"frame", "combined"},
         "velocities": {"velocity"},
-    }  # fmt: skip
+    }
 
 
 def test_losses_by_hand():
@@ -193,12 +214,20 @@ def port(torch, filters, dense, units):
             super().__init__()
             a, b, c = filters
             self.cnn = nn.Sequential(
-                nn.Conv2d(1, a, 3, padding=1), nn.BatchNorm2d(a), nn.ReLU(),
-                nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU(),
-                nn.MaxPool2d((1, 2)), nn.Dropout(0.25),
-                nn.Conv2d(b, c, 3, padding=1), nn.BatchNorm2d(c), nn.ReLU(),
-                nn.MaxPool2d((1, 2)), nn.Dropout(0.25),
-            )  # fmt: skip
+                nn.Conv2d(1, a, 3, padding=1),
+                nn.BatchNorm2d(a),
+                nn.ReLU(),
+                nn.Conv2d(a, b, 3, padding=1),
+                nn.BatchNorm2d(b),
+                nn.ReLU(),
+                nn.MaxPool2d((1, 2)),
+                nn.Dropout(0.25),
+                nn.Conv2d(b, c, 3, padding=1),
+                nn.BatchNorm2d(c),
+                nn.ReLU(),
+                nn.MaxPool2d((1, 2)),
+                nn.Dropout(0.25),
+            )
             self.fc = nn.Sequential(nn.Linear(c * (229 // 4), dense), nn.Dropout(0.5))
 
         def forward(self, x):

@@ -110,8 +110,10 @@ def test_tcn_equals_its_twin_in_pytorch():
     params, value, gradient = ours(TCN(KEYS, WIDTH, 2, 3, dropout=0.0), batch)
     twin = TorchTCN(2, 3)
     with torch.no_grad():
-        state = {name: torch.tensor(turn(at(params, path)).copy())
-                 for name, path, turn in torch_weights(params)}  # fmt: skip
+        state = {
+            name: torch.tensor(turn(at(params, path)).copy())
+            for name, path, turn in torch_weights(params)
+        }
     twin.load_state_dict(state)
     loss = torch_loss(twin(torch.tensor(batch["roll"][:, :-1], dtype=torch.float32)), batch)
     loss.backward()
@@ -128,8 +130,12 @@ def test_recurrent_nets_equal_torch_s_layers(cell, torch_cell):
     batch = rolls()
     params, value, gradient = ours(RollRNN(KEYS, cell, WIDTH, 2, dropout=0.0), batch)
     net, head = torch_cell(KEYS, WIDTH, 2, batch_first=True), tnn.Linear(WIDTH, KEYS)
-    names = {"kernel": "weight_ih_l", "recurrent_kernel": "weight_hh_l", "bias": "bias_ih_l",
-             "recurrent_bias": "bias_hh_l"}  # fmt: skip
+    names = {
+        "kernel": "weight_ih_l",
+        "recurrent_kernel": "weight_hh_l",
+        "bias": "bias_ih_l",
+        "recurrent_bias": "bias_hh_l",
+    }
     with torch.no_grad():
         for own, name in names.items():
             for layer in range(2):
@@ -195,7 +201,9 @@ def test_dropout_is_between_layers_and_in_blocks_in_training_alone():
     roll = np.ones((1, 9, KEYS), np.float32)
     for model in (TCN(KEYS, 32, 2, 3, 0.5), RollRNN(KEYS, "gru", 32, dropout=0.5)):
         variables = model.init(jax.random.key(0), roll)
-        runs = [model.apply(variables, roll, train=True, rngs={"dropout": jax.random.key(i)})
-                for i in range(2)]  # fmt: skip
+        runs = [
+            model.apply(variables, roll, train=True, rngs={"dropout": jax.random.key(i)})
+            for i in range(2)
+        ]
         assert np.abs(runs[0] - runs[1]).max() > 1e-4
         np.testing.assert_array_equal(model.apply(variables, roll), model.apply(variables, roll))

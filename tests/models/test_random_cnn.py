@@ -12,9 +12,16 @@ from zoo.signal import mel
 RATE = 12_000
 # Features as the authors' settings of about 3,500 give them; parameters are sums over the layers.
 SIZES = {
-    "sample_level": 3584, "frame_level": 3584, "frame_level_many": 3584, "vgg": 3585, "7x96": 3585,
-    "7x86": 3585, "timbral": 3584, "temporal": 3584, "timbral_temporal": 3584,
-}  # fmt: skip
+    "sample_level": 3584,
+    "frame_level": 3584,
+    "frame_level_many": 3584,
+    "vgg": 3585,
+    "7x96": 3585,
+    "7x86": 3585,
+    "timbral": 3584,
+    "temporal": 3584,
+    "timbral_temporal": 3584,
+}
 WEIGHTS = {
     "sample_level": 4 * 512 + 6 * (3 * 512 + 1) * 512,
     "frame_level": 513 * 896 + 3 * (7 * 896 + 1) * 896,
@@ -65,9 +72,12 @@ def test_bands_as_a_batch_are_a_convolution_in_two_dimensions():
     variables = shape.init(jax.random.key(0), x)
     kernel = variables["params"]["conv"]["kernel"]  # [7 9 3]
     plain = jax.lax.conv_general_dilated(
-        x[..., None], kernel[:, :, None], (1, 1), "VALID",
+        x[..., None],
+        kernel[:, :, None],
+        (1, 1),
+        "VALID",
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )  # fmt: skip
+    )
     expected = jnp.maximum(plain, 0).max(2)
     np.testing.assert_allclose(shape.apply(variables, x), expected, atol=1e-5)
     with pytest.raises(BadInput, match="12 or fewer"):

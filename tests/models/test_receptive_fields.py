@@ -29,9 +29,17 @@ DEMUCS = dict(sources=1, channels=1, width=2, depth=2, kernel_size=4, stride=2, 
 RECURRENT = Demucs(**{**DEMUCS, "lstm_layers": 1})
 UNET = dict(sources=1, n_fft=32, bins=16, frames=32, widths=(2, 2))
 DECODER = WaveNet(
-    layers=3, stacks=1, width=4, gate=4, skip=4, head=4, input="scalar", distribution=Gaussian(),
-    local_condition=3, upsampling=(2, 2),
-)  # fmt: skip
+    layers=3,
+    stacks=1,
+    width=4,
+    gate=4,
+    skip=4,
+    head=4,
+    input="scalar",
+    distribution=Gaussian(),
+    local_condition=3,
+    upsampling=(2, 2),
+)
 SMALL = {"dense": 4, "recurrent": 3, "filters": (2, 2, 2)}
 
 

@@ -39,9 +39,15 @@ def test_starts_are_those_of_the_authors_code():
     model = ReleasedSampleRNN(8, 2, 64, 32)
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 8, 1)))["params"]
     for name, wanted in {
-        "upsample": 2 / 64, "enter": 2 / (8 * 32), "hidden_0": 2 / 64, "hidden_1": 2 / 64,
-        "output": 1 / 64, "rnn_0/input": 1 / 8, "rnn_1/input": 1 / 64, "rnn_1/gates": 1 / 64,
-    }.items():  # fmt: skip
+        "upsample": 2 / 64,
+        "enter": 2 / (8 * 32),
+        "hidden_0": 2 / 64,
+        "hidden_1": 2 / 64,
+        "output": 1 / 64,
+        "rnn_0/input": 1 / 8,
+        "rnn_1/input": 1 / 64,
+        "rnn_1/gates": 1 / 64,
+    }.items():
         own = params
         for part in name.split("/"):
             own = own[part]

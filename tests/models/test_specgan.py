@@ -33,8 +33,12 @@ def test_sizes_of_the_paper():
     ((score, features),), params = shapes_of(specgan.Discriminator(), (2, 128, 128, 1))
     assert score.shape == (2,) and count(params) == 17_427_969
     assert [f.shape[1:] for f in features] == [
-        (64, 64, 64), (32, 32, 128), (16, 16, 256), (8, 8, 512), (4, 4, 1024),
-    ]  # fmt: skip
+        (64, 64, 64),
+        (32, 32, 128),
+        (16, 16, 256),
+        (8, 8, 512),
+        (4, 4, 1024),
+    ]
 
 
 def test_generator_equals_torch():

@@ -15,9 +15,14 @@ from zoo.songs.separating import Separator, separate
 
 SMALL = {"widths": (2, 3, 4), "frames": 16}
 SHARING = {
-    **SMALL, "layout": "spleeter", "masks": "ratio", "n_fft": 256, "hop": 64, "bins": 128,
+    **SMALL,
+    "layout": "spleeter",
+    "masks": "ratio",
+    "n_fft": 256,
+    "hop": 64,
+    "bins": 128,
     "beyond": 0.5,
-}  # fmt: skip
+}
 
 
 def noise(*shape):
@@ -114,10 +119,20 @@ def test_jansson_trains_on_whole_frames_of_98_560_samples():
     spleeter = SpectrogramUNet(**SPLEETER)
     assert spleeter.crop() == spleeter.length() and spleeter.momentum == 0.99
     model, x = SpectrogramUNet(**SMALL), noise(1, SpectrogramUNet(**SMALL).crop(), 1)
-    wanted = np.abs(scipy.signal.stft(
-        x[0, :, 0], window="hann", nperseg=1024, noverlap=256, boundary=None, padded=False,
-        scaling="spectrum",
-    )[2]).T[None, :, :512, None, None] * 512  # fmt: skip
+    wanted = (
+        np.abs(
+            scipy.signal.stft(
+                x[0, :, 0],
+                window="hann",
+                nperseg=1024,
+                noverlap=256,
+                boundary=None,
+                padded=False,
+                scaling="spectrum",
+            )[2]
+        ).T[None, :, :512, None, None]
+        * 512
+    )
     found = model.apply({}, x[:, :, None], method="targets")
     np.testing.assert_allclose(found, wanted, atol=2e-3)
 
@@ -160,9 +175,12 @@ def test_jansson_s_layout_equals_torch():
     def norm(y, name):
         moving = statistics[f"{name}_norm"]
         return torch.nn.functional.batch_norm(
-            y, tensor(moving["mean"]), tensor(moving["var"]),
-            bias=tensor(params[f"{name}_norm"]["bias"]), eps=1e-3,
-        )  # fmt: skip
+            y,
+            tensor(moving["mean"]),
+            tensor(moving["var"]),
+            bias=tensor(params[f"{name}_norm"]["bias"]),
+            eps=1e-3,
+        )
 
     def down(y, name):
         y = torch.nn.functional.pad(y, (1, 2, 1, 2))

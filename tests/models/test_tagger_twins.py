@@ -32,43 +32,58 @@ POOLS = ((2, 4), (4, 5), (3, 8), (4, 8))
 CASES = {
     "short_chunk": (ShortChunk(4, 2, **STILL), 40_000, theirs.short_chunk),
     "short_chunk_res": (
-        ShortChunk(4, 2, residual=True, **STILL), 30_000, partial(theirs.short_chunk, res=True),
+        ShortChunk(4, 2, residual=True, **STILL),
+        30_000,
+        partial(theirs.short_chunk, res=True),
     ),
-    "harmonic": (HarmonicCNN(4, 2, harmonics=6, **STILL), 80_000, partial(
-        theirs.harmonic, harmonics=6)),
+    "harmonic": (
+        HarmonicCNN(4, 2, harmonics=6, **STILL),
+        80_000,
+        partial(theirs.harmonic, harmonics=6),
+    ),
     "harmonic_keyword": (
-        HarmonicCNN(4, 2, ((2, 2), (1, 2)), harmonics=6, **STILL), 17_000,
+        HarmonicCNN(4, 2, ((2, 2), (1, 2)), harmonics=6, **STILL),
+        17_000,
         partial(theirs.harmonic, pools=((2, 2), (2, 1)), harmonics=6),
     ),
     "fcn": (fcn.FCN(4, widths=(2, 3, 4, 3, 5), **STILL), 330_000, theirs.fcn),
     "fcn_choi": (fcn.FCN(4, **CHOI), 349_440, partial(theirs.choi, pools=POOLS)),
     "crnn": (
-        crnn.CRNN(4, samples=60_000, widths=(2, 3, 4, 5), hidden=3, **STILL), 60_000,
+        crnn.CRNN(4, samples=60_000, widths=(2, 3, 4, 5), hidden=3, **STILL),
+        60_000,
         partial(theirs.crnn, channels=5, hidden=3),
     ),
     "attention_won": (
-        SelfAttentionTagger(front=ResidualFront(8), **ATTENTIVE), 20_000,
+        SelfAttentionTagger(front=ResidualFront(8), **ATTENTIVE),
+        20_000,
         partial(theirs.attention_won, heads=2),
     ),
     "attention_pons": (
-        SelfAttentionTagger(front=PonsFront(8, 2, (9, 7)), positions=True, **ATTENTIVE), 8_192,
+        SelfAttentionTagger(front=PonsFront(8, 2, (9, 7)), positions=True, **ATTENTIVE),
+        8_192,
         partial(theirs.attention_pons, heads=2),
     ),
     "attention_lee": (
-        SelfAttentionTagger(front=LeeFront(8, 3), positions=True, **ATTENTIVE), 243 * 9,
+        SelfAttentionTagger(front=LeeFront(8, 3), positions=True, **ATTENTIVE),
+        243 * 9,
         partial(theirs.attention_lee, heads=2),
     ),
     "at_scale_spectrogram": (
-        AtScale(4, SpectrogramFront(1, (9, 8)), 6, 7, 0.0), 8_192, theirs.at_scale_spectrogram,
+        AtScale(4, SpectrogramFront(1, (9, 8)), 6, 7, 0.0),
+        8_192,
+        theirs.at_scale_spectrogram,
     ),
     "at_scale_waveform": (
-        AtScale(4, WaveformFront((2, 2, 3, 2, 3, 2, 4)), 6, 7, 0.0), 40_000,
+        AtScale(4, WaveformFront((2, 2, 3, 2, 3, 2, 4)), 6, 7, 0.0),
+        40_000,
         theirs.at_scale_waveform,
     ),
     "multi_scale": (
-        MultiScale(4, MultiScaleFront(filters=(2, 3, 4)), 6, 7, 0.0), 160 * 20, theirs.multi_scale,
+        MultiScale(4, MultiScaleFront(filters=(2, 3, 4)), 6, 7, 0.0),
+        160 * 20,
+        theirs.multi_scale,
     ),
-}  # fmt: skip
+}
 
 
 def random_params(model, x):

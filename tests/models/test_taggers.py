@@ -93,9 +93,14 @@ def test_front_ends_are_librosa_s(spec, htk):
     x = np.random.default_rng(0).uniform(-1, 1, 9_000).astype(np.float32) * np.hanning(9_000)
     kind = dict(htk=True, norm=None) if htk else {}
     power = librosa.feature.melspectrogram(
-        y=x, sr=spec.sample_rate, n_fft=512, hop_length=256, n_mels=spec.bins, pad_mode="reflect",
+        y=x,
+        sr=spec.sample_rate,
+        n_fft=512,
+        hop_length=256,
+        n_mels=spec.bins,
+        pad_mode="reflect",
         **kind,
-    )  # fmt: skip
+    )
     wanted = librosa.power_to_db(power, ref=1.0, amin=1e-10, top_db=None if htk else 80.0).T
     ours = np.asarray(log_mel(jnp.asarray(x, jnp.float32)[None, :, None], spec))[0, :, :, 0]
     np.testing.assert_allclose(ours, wanted, atol=2e-2)

@@ -93,9 +93,12 @@ def test_a_moving_codebook_is_a_collection_that_training_alone_moves():
     after = changed["autoencoder"]["codebook"]["quantizer"]["vectors"]
     assert np.abs(after - before).max() > 1e-4
     listen = partial(
-        model.apply, method="quantise", train=True, rngs={"codes": jax.random.key(0)},
+        model.apply,
+        method="quantise",
+        train=True,
+        rngs={"codes": jax.random.key(0)},
         mutable=["codebook", "batch_stats"],
-    )  # fmt: skip
+    )
     found, _ = jax.jit(listen)(variables.of("autoencoder"), batch["audio"])
     np.testing.assert_allclose(np.asarray(found.latent).std((0, 1)), 1, atol=1e-2)
 

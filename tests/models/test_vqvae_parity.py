@@ -18,9 +18,17 @@ from torch_wavenet import follow, wavenet  # noqa: E402
 pytestmark = pytest.mark.optimised
 
 DECODER = WaveNet(
-    4, 2, 6, 6, 8, head=8, distribution=Categorical(16), local_condition=5, upsampling=(2, 4),
+    4,
+    2,
+    6,
+    6,
+    8,
+    head=8,
+    distribution=Categorical(16),
+    local_condition=5,
+    upsampling=(2, 4),
     global_condition=3,
-)  # fmt: skip
+)
 MODEL = VQVAE(DECODER, width=7, code_width=5, levels=3, codes=8)
 
 

@@ -39,8 +39,9 @@ def test_the_paper_s_lengths():
     model = WaveGlow()
     spec = jax.eval_shape(
         lambda x, m: model.init_with_output(jax.random.key(0), x, m)[0],
-        jnp.zeros((2, 16_000, 1)), jnp.zeros((2, 63, 80)),
-    )  # fmt: skip
+        jnp.zeros((2, 16_000, 1)),
+        jnp.zeros((2, 63, 80)),
+    )
     assert spec[0].shape == (2, 2000, 8) and spec[1].shape == (2,)
     assert model.reach == 12 * 255 * 8
 

@@ -63,9 +63,16 @@ def gates_near_zero(path, leaf):
 @pytest.mark.parametrize("kernel, stacks, field", [(2, 3, 3_070), (3, 3, 6_139), (2, 4, 4_093)])
 def test_receptive_field_by_gradient(kernel, stacks, field):
     model = WaveNet(
-        layers=10 * stacks, stacks=stacks, kernel=kernel, width=1, gate=1, skip=1, head=1,
-        input="scalar", distribution=Gaussian(),
-    )  # fmt: skip
+        layers=10 * stacks,
+        stacks=stacks,
+        kernel=kernel,
+        width=1,
+        gate=1,
+        skip=1,
+        head=1,
+        input="scalar",
+        distribution=Gaussian(),
+    )
     assert model.receptive_field == field
     length = field + 4  # one sample nudged per row, from just too old to the predicted one
     nudged = np.array([2, 3, length // 2, length - 2, length - 1])

@@ -25,12 +25,18 @@ def test_output_and_gradients_equal_torch(kind):
     model, inputs, told = WaveNet(**SIZES, distribution=Categorical(16)), {}, {}
     if kind == "conditions":
         model = WaveNet(
-            **SIZES, kernel=3, input="scalar", distribution=Gaussian(), global_condition=3,
-            local_condition=4, upsampling=(2, 4),
-        )  # fmt: skip
+            **SIZES,
+            kernel=3,
+            input="scalar",
+            distribution=Gaussian(),
+            global_condition=3,
+            local_condition=4,
+            upsampling=(2, 4),
+        )
         inputs = {
-            "condition": rng.normal(size=(2, 3, 4)).astype(np.float32), "speaker": jnp.array([2, 0])
-        }  # fmt: skip
+            "condition": rng.normal(size=(2, 3, 4)).astype(np.float32),
+            "speaker": jnp.array([2, 0]),
+        }
     shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), audio, **inputs))
     variables = jax.tree.map(lambda s: rng.normal(0, 0.4, s.shape).astype(np.float32), shapes)
     w = leaves(variables["params"])
@@ -68,9 +74,15 @@ def test_output_equals_a_public_module(published_modules):
     ).eval()
     torch.nn.utils.remove_weight_norm(net.first_conv)
     model = WaveNet(
-        **{**SIZES, "head": 7}, kernel=3, distribution=Categorical(16), local_condition=4,
-        upsampling=(1,), upsampler="repeat", last_residual=True, residual_scale=0.5**0.5,
-    )  # fmt: skip
+        **{**SIZES, "head": 7},
+        kernel=3,
+        distribution=Categorical(16),
+        local_condition=4,
+        upsampling=(1,),
+        upsampler="repeat",
+        last_residual=True,
+        residual_scale=0.5**0.5,
+    )
     w = {name: leaf.detach().numpy().T for name, leaf in net.named_parameters()}
 
     def conv(name, *others):

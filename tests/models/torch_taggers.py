@@ -104,9 +104,11 @@ def gru(w, x, sizes):
     """torch's own GRU layer on leaves, [B F C] -> [B F D]."""
     layer = torch.nn.GRU(*sizes, batch_first=True)
     names = dict(
-        weight_ih_l0="kernel", weight_hh_l0="recurrent_kernel", bias_ih_l0="bias",
+        weight_ih_l0="kernel",
+        weight_hh_l0="recurrent_kernel",
+        bias_ih_l0="bias",
         bias_hh_l0="recurrent_bias",
-    )  # fmt: skip
+    )
     given = {k: w[v].T if w[v].ndim == 2 else w[v] for k, v in names.items()}
     return torch.func.functional_call(layer, given, x)[0]
 
@@ -132,8 +134,11 @@ def encoder(w, x, heads):
         "self_attn.in_proj_weight": torch.cat([w[f"{p}/kernel"].T for p in parts]),
         "self_attn.in_proj_bias": torch.cat([w[f"{p}/bias"] for p in parts]),
     }
-    for theirs, own in (("self_attn.out_proj", "attention/out"), ("linear1", "hidden"),
-                        ("linear2", "out")):  # fmt: skip
+    for theirs, own in (
+        ("self_attn.out_proj", "attention/out"),
+        ("linear1", "hidden"),
+        ("linear2", "out"),
+    ):
         given |= {f"{theirs}.weight": w[f"{own}/kernel"].T, f"{theirs}.bias": w[f"{own}/bias"]}
     for i in (1, 2):
         given |= {f"norm{i}.weight": w[f"norm_{i}/scale"], f"norm{i}.bias": w[f"norm_{i}/bias"]}

@@ -96,8 +96,12 @@ def test_unknown_labels_count_for_nothing(classifier):
     results = [fitted(classifier, split)[2] for split in (train, lies)]
     jax.tree.map(np.testing.assert_array_equal, results[0].params, results[1].params)
     everything = fitted(classifier, {**train, "known": np.ones_like(train["known"])})[2]
-    assert np.abs(everything.params["classifier"]["kernel"]
-                  - results[0].params["classifier"]["kernel"]).max() > 1e-3  # fmt: skip
+    assert (
+        np.abs(
+            everything.params["classifier"]["kernel"] - results[0].params["classifier"]["kernel"]
+        ).max()
+        > 1e-3
+    )
 
 
 def test_tags_without_both_kinds_are_answered_alike_for_all():

@@ -24,9 +24,11 @@ TONES = np.stack(
 def build(**how):
     how = {"dim": 1, "size": 128} | how
     return SpectrogramGAN(
-        specgan.Generator(**how, latent=3), specgan.Discriminator(**how), discriminator_turns=2,
+        specgan.Generator(**how, latent=3),
+        specgan.Discriminator(**how),
+        discriminator_turns=2,
         n_fft=2 * how["size"],
-    )  # fmt: skip
+    )
 
 
 def by_librosa(audio):

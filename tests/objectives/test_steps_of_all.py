@@ -39,8 +39,11 @@ def calls(path: Path) -> set[str]:
     ]
     made = set()
     for function in functions:
-        names = {n.func.id for n in ast.walk(function)
-                 if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}  # fmt: skip
+        names = {
+            n.func.id
+            for n in ast.walk(function)
+            if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+        }
         made |= names if "assert_step" in names else set()
     return made
 

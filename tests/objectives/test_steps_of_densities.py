@@ -224,8 +224,9 @@ def test_distillation(monkeypatch):
 
     def spectra(x):
         padded = np.pad(x[..., 0], ((0, 0), (0, 4)))
-        frames = [librosa.stft(y, n_fft=8, hop_length=4, center=False, dtype=complex)
-                  for y in padded]  # fmt: skip
+        frames = [
+            librosa.stft(y, n_fft=8, hop_length=4, center=False, dtype=complex) for y in padded
+        ]
         return np.abs(np.stack(frames))
 
     def loss(w):
@@ -245,8 +246,9 @@ def test_distillation(monkeypatch):
 def test_dither_is_noise_of_one_step_of_16_bit():
     batch = {"audio": np.zeros((1, 4096, 1), np.float32)}
     variables = drawn(Flow(Scale(), SPEC), batch)
-    variables = variables.replace(params={"model": {"scale": {"kernel": jnp.zeros((3, 1))},
-                                                    "shift": jnp.zeros(4)}})  # fmt: skip
+    variables = variables.replace(
+        params={"model": {"scale": {"kernel": jnp.zeros((3, 1))}, "shift": jnp.zeros(4)}}
+    )
     plain, dithered = (Flow(Scale(), SPEC, sigma=2.0**-15, dither=dither) for dither in (0.0, 1.0))
     nats = [run(o, variables, batch, "model")[1]["loss"] for o in (plain, dithered)]
     assert abs(nats[1] - nats[0] - 1 / 24) < 0.003  # the variance of a uniform step is 1 / 12

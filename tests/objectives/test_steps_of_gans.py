@@ -80,11 +80,17 @@ def test_wasserstein_with_its_penalty_between_real_and_fake(latents):
     made = doubles(variables.params["generator"])["out"]["kernel"]
     fake = np.tanh(z @ made).reshape(3, 5, 1)
     real = np.float64(batch["audio"])
-    assert_step(objective, variables, batch, "discriminator",
-                lambda w: critical(w, fake, real, share))  # fmt: skip
+    assert_step(
+        objective, variables, batch, "discriminator", lambda w: critical(w, fake, real, share)
+    )
     judge = doubles(variables.params["discriminator"])
-    assert_step(objective, variables, batch, "generator",
-                lambda w: -scores(judge, np.tanh(z @ w["out"]["kernel"])).mean())  # fmt: skip
+    assert_step(
+        objective,
+        variables,
+        batch,
+        "generator",
+        lambda w: -scores(judge, np.tanh(z @ w["out"]["kernel"])).mean(),
+    )
     assert [t.repeat for t in objective.turns] == [5, 1]
 
 
@@ -104,15 +110,24 @@ def test_spectrogram_gan_learns_on_images_of_the_frozen_moments(latents):
     moments = jax.tree.map(np.float32, moments)
     variables = variables.replace(frozen={"moments": moments})
     padded = np.pad(np.float64(batch["audio"][..., 0]), ((0, 0), (0, 6)))
-    spectra = np.stack([
-        librosa.stft(x, n_fft=8, hop_length=2, center=False, dtype=np.complex128).T for x in padded
-    ])  # fmt: skip
+    spectra = np.stack(
+        [
+            librosa.stft(x, n_fft=8, hop_length=2, center=False, dtype=np.complex128).T
+            for x in padded
+        ]
+    )
     standard = (np.log(np.abs(spectra) + 1e-6) - moments["mean"]) / moments["std"]
     real = np.clip(standard[:, :, :4, None] / 3, -1, 1)
     fake = np.tanh(z @ doubles(variables.params["generator"])["out"]["kernel"])
     fake = fake.reshape(3, 4, 4, 1)
-    assert_step(objective, variables, batch, "discriminator",
-                lambda w: critical(w, fake, real, share), rtol=3e-3)  # fmt: skip
+    assert_step(
+        objective,
+        variables,
+        batch,
+        "discriminator",
+        lambda w: critical(w, fake, real, share),
+        rtol=3e-3,
+    )
 
 
 SPEC = mel.MelSpec(8000, 8, 4, 3, mel.log10_clamp, exponent=1, centre=False, pad=(2, 2))
@@ -191,10 +206,14 @@ def test_vocoder(name):
     """Scores summed over scales, features matched, and ln mels whatever the front end's unit."""
     batch = {"audio": RNG.uniform(-0.9, 0.9, (2, 16, 1)).astype(np.float32)}
     objective = Vocoder(
-        Upsampler(), Listener(), SPEC, feature_matching=1.7, spectral=0.6,
+        Upsampler(),
+        Listener(),
+        SPEC,
+        feature_matching=1.7,
+        spectral=0.6,
         discriminator_loss=getattr(adversarial, f"{name}_discriminator"),
         generator_loss=getattr(adversarial, f"{name}_generator"),
-    )  # fmt: skip
+    )
     variables = drawn(objective, batch)
     discriminator_loss, generator_loss = LOSSES[name]
     real, frames = np.float64(batch["audio"]), log_mels(batch["audio"])
@@ -224,9 +243,14 @@ def test_multi_band_vocoder():
     """Its spectra are tested on their own; here their halves, the score's weight and its round."""
     batch = {"audio": RNG.uniform(-0.9, 0.9, (2, 64, 1)).astype(np.float32)}
     objective = MultiBandVocoder(
-        Upsampler(), Listener(), SPEC, begin=9, adversarial=1.5, resolutions=FULL,
+        Upsampler(),
+        Listener(),
+        SPEC,
+        begin=9,
+        adversarial=1.5,
+        resolutions=FULL,
         band_resolutions=PARTS,
-    )  # fmt: skip
+    )
     variables = drawn(objective, batch)
     real, frames = np.float64(batch["audio"]), log_mels(batch["audio"])
     judge, maker = (doubles(variables.params[p]) for p in ("discriminator", "generator"))
@@ -247,8 +271,15 @@ def test_multi_band_vocoder():
     own = variables.params["generator"]
     for step, weight in ((8, 0.0), (9, 1.5)):
         loss = lambda w, weight=weight: spectra(w) + weight * scored(w) / 2  # noqa: E731
-        assert_step(objective, variables, batch, "generator", jax.jit(loss), step=step,
-                    gradient=jax.jit(jax.grad(loss))(own))  # fmt: skip
+        assert_step(
+            objective,
+            variables,
+            batch,
+            "generator",
+            jax.jit(loss),
+            step=step,
+            gradient=jax.jit(jax.grad(loss))(own),
+        )
 
     def discriminating(w):
         fake = made(maker, frames)  # its __call__

@@ -85,11 +85,16 @@ def test_phase_retrieval_learns_magnitudes():
     objective = PhaseRetrieval(Inverter(), SPEC, learns=True, bins=0.4, bands=0.3)
     variables = drawn(objective, {"audio": audio})
     bank = np.float64(librosa.filters.mel(sr=8000, n_fft=8, n_mels=3))
-    real = np.stack([
-        np.abs(librosa.stft(np.pad(x, 2, "reflect"), n_fft=8, hop_length=4, center=False,
-                            dtype=complex)).T
-        for x in np.float64(audio[..., 0])
-    ])  # fmt: skip
+    real = np.stack(
+        [
+            np.abs(
+                librosa.stft(
+                    np.pad(x, 2, "reflect"), n_fft=8, hop_length=4, center=False, dtype=complex
+                )
+            ).T
+            for x in np.float64(audio[..., 0])
+        ]
+    )
     features = np.log(np.maximum(real @ bank.T, 1e-5))
 
     def loss(w):

@@ -175,8 +175,11 @@ def test_register_is_learnt_and_evaluation_counts(small):
     assert register["loudness"] == pytest.approx(-70, abs=1) and register["loudest"] == -40
     predict = jax.jit(lambda b: objective.predict(variables, b, KEY))
     length = audio.shape[1]
-    record = {"audio": np.asarray(audio[0]).repeat(2, 0)[: 2 * length], "track": "a",
-              "f0": np.full((2 * length // 64, 1), 300.0, np.float32)}  # fmt: skip
+    record = {
+        "audio": np.asarray(audio[0]).repeat(2, 0)[: 2 * length],
+        "track": "a",
+        "f0": np.full((2 * length // 64, 1), 300.0, np.float32),
+    }
     info = experiment.find("ddsp_score_render").experiment().data.source.info
     evaluation = Resynthesised(length, 64, 2, ("f0",), heard(300.0))
     report = evaluation.run(predict, [record], info)

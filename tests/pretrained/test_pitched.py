@@ -48,8 +48,10 @@ class Records:
 
     def open(self, split):
         lengths = [640, 700, 1280][: self.count]
-        return [{"audio": np.full((n, 1), 100 + i, np.int16), "track": str(i)}
-                for i, n in enumerate(lengths)]  # fmt: skip
+        return [
+            {"audio": np.full((n, 1), 100 + i, np.int16), "track": str(i)}
+            for i, n in enumerate(lengths)
+        ]
 
 
 def test_pitch_is_found_once_and_goes_with_the_audio(tmp_path):

@@ -170,9 +170,16 @@ def test_hostile_pickles(tmp_path, name, text):
 
 @pytest.mark.parametrize(
     "offset, shape, stride",
-    [(0, (7,), (1,)), (5, (2,), (1,)), (-1, (2,), (1,)), (0, (2, 2), (1,)), (0, (10**9,), (0,)),
-     (0, (2,), (-1,)), (0, (2**40, 2**40), (1, 1))],
-)  # fmt: skip
+    [
+        (0, (7,), (1,)),
+        (5, (2,), (1,)),
+        (-1, (2,), (1,)),
+        (0, (2, 2), (1,)),
+        (0, (10**9,), (0,)),
+        (0, (2,), (-1,)),
+        (0, (2**40, 2**40), (1, 1)),
+    ],
+)
 def test_tensors_beyond_their_storage(tmp_path, offset, shape, stride):
     view = (np.arange(6, dtype=np.float32), offset, shape, stride)
     with pytest.raises(BadInput, match=r"no sound file of torch\.save"):
@@ -216,9 +223,13 @@ def test_tfjs(tmp_path):
     kernel = RANDOM.standard_normal((2, 3)).astype(np.float32)
     weights = [
         {"name": "k", "shape": [2, 3], "dtype": "float32"},
-        {"name": "q", "shape": [3], "dtype": "float32",
-         "quantization": {"dtype": "uint8", "scale": 0.5, "min": -1.0}},
-    ]  # fmt: skip
+        {
+            "name": "q",
+            "shape": [3],
+            "dtype": "float32",
+            "quantization": {"dtype": "uint8", "scale": 0.5, "min": -1.0},
+        },
+    ]
     raw = kernel.tobytes() + bytes([0, 2, 255])
     found = tfjs.read(tfjs_files(tmp_path, weights, raw))
     np.testing.assert_array_equal(found["k"], kernel)

@@ -55,9 +55,15 @@ def test_a_table_fills_every_leaf():
 
 def test_all_faults_are_told_at_once_and_on_one_line():
     foreign = {
-        "a": floats(2), "b": floats(2), "stranger": floats(1), "both": floats(1), "c": floats(2),
-        "nan": np.full(2, np.nan, np.float32), "integer": np.ones(2, int), "split": floats(3),
-    }  # fmt: skip
+        "a": floats(2),
+        "b": floats(2),
+        "stranger": floats(1),
+        "both": floats(1),
+        "c": floats(2),
+        "nan": np.full(2, np.nan, np.float32),
+        "integer": np.ones(2, int),
+        "split": floats(3),
+    }
     table = (
         Rule("a", "params/x"),
         Rule("b", "params/x"),
@@ -93,10 +99,8 @@ def test_all_faults_are_told_at_once_and_on_one_line():
 def test_companions_need_no_rule_but_must_be_there():
     v, g = floats(6, 3, 5), floats(6, 1, 1)
     table = (
-        Rule(
-            r"(.*)\.weight_v", r"params/\1/kernel", rules.fuse_weight_norm(), (r"\1.weight_g",)
-        ),
-    )  # fmt: skip
+        Rule(r"(.*)\.weight_v", r"params/\1/kernel", rules.fuse_weight_norm(), (r"\1.weight_g",)),
+    )
     wanted = {"params/up/kernel": np.zeros((5, 3, 6), np.float32)}
     kernel = rules.apply(table, {"up.weight_v": v, "up.weight_g": g}, wanted)["params/up/kernel"]
     for o in range(6):

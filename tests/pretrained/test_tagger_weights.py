@@ -28,19 +28,38 @@ from torch.nn import functional as F  # noqa: E402
 BESIDE = Path(__file__).parents[2].parent / "shared" / "weights"
 PRINTED = {  # README of music-auto_tagging-keras
     "cute": {
-        "jazz": 0.444, "instrumental": 0.151, "folk": 0.103, "Hip-Hop": 0.103, "ambient": 0.077,
-        "guitar": 0.068, "rock": 0.058, "acoustic": 0.054, "experimental": 0.051,
+        "jazz": 0.444,
+        "instrumental": 0.151,
+        "folk": 0.103,
+        "Hip-Hop": 0.103,
+        "ambient": 0.077,
+        "guitar": 0.068,
+        "rock": 0.058,
+        "acoustic": 0.054,
+        "experimental": 0.051,
         "electronic": 0.042,
     },
     "dubstep": {
-        "Hip-Hop": 0.245, "rock": 0.183, "alternative": 0.081, "electronic": 0.076,
-        "alternative rock": 0.053, "metal": 0.051, "indie": 0.028, "instrumental": 0.027,
+        "Hip-Hop": 0.245,
+        "rock": 0.183,
+        "alternative": 0.081,
+        "electronic": 0.076,
+        "alternative rock": 0.053,
+        "metal": 0.051,
+        "indie": 0.028,
+        "instrumental": 0.027,
     },
     "thejazzpiano": {
-        "jazz": 0.299, "instrumental": 0.174, "electronic": 0.089, "ambient": 0.061,
-        "chillout": 0.052, "rock": 0.044, "guitar": 0.044, "funk": 0.033,
+        "jazz": 0.299,
+        "instrumental": 0.174,
+        "electronic": 0.089,
+        "ambient": 0.061,
+        "chillout": 0.052,
+        "rock": 0.044,
+        "guitar": 0.044,
+        "funk": 0.033,
     },
-}  # fmt: skip
+}
 
 
 def model_of(name):
@@ -179,9 +198,15 @@ def torchaudio_like(x):
     import librosa
 
     power = librosa.feature.melspectrogram(
-        y=x, sr=16_000, n_fft=512, hop_length=256, n_mels=96, pad_mode="reflect", htk=True,
+        y=x,
+        sr=16_000,
+        n_fft=512,
+        hop_length=256,
+        n_mels=96,
+        pad_mode="reflect",
+        htk=True,
         norm=None,
-    )  # fmt: skip
+    )
     return librosa.power_to_db(power, ref=1.0, amin=1e-10, top_db=None)
 
 

@@ -24,9 +24,13 @@ def foreign(joined=True):
     shapes = {"upsample.weight": (5, 5, 64), "upsample.bias": (5,)}
     for k, channels in enumerate((8, 8, 6)):
         shapes[f"convinv.{k}.conv.weight"] = (channels, channels, 1)
-        layers = {"start": (6, channels // 2, 1), "in_layers.0": (12, 6, 3),
-                  "in_layers.1": (12, 6, 3), "res_skip_layers.0": (12, 6, 1),
-                  "res_skip_layers.1": (6, 6, 1)}  # fmt: skip
+        layers = {
+            "start": (6, channels // 2, 1),
+            "in_layers.0": (12, 6, 3),
+            "in_layers.1": (12, 6, 3),
+            "res_skip_layers.0": (12, 6, 1),
+            "res_skip_layers.1": (6, 6, 1),
+        }
         layers |= {"cond_layer": (24, 40, 1)} if joined else {"cond_layers.0": (12, 40, 1)}
         for name, shape in layers.items():
             shapes[f"WN.{k}.{name}.weight_v"] = shape

@@ -42,9 +42,12 @@ class Optimiser:
         path = []
         for number, gradient in enumerate(gradients, begun):
             rate = self.rate(number) if callable(self.rate) else self.rate
-            slopes = {(k, n): g + self._penalty(n) * params[k][n]
-                      for k, v in gradient.items() for n, g in v.items()
-                      if k not in self.frozen}  # fmt: skip
+            slopes = {
+                (k, n): g + self._penalty(n) * params[k][n]
+                for k, v in gradient.items()
+                for n, g in v.items()
+                if k not in self.frozen
+            }
             slopes = {p: np.clip(g, -self.clip_each, self.clip_each) for p, g in slopes.items()}
             norm = math.sqrt(sum(np.square(g).sum() for g in slopes.values()))
             if norm > self.clip:  # after a penalty that stands before it in the chain

@@ -13,8 +13,19 @@ import numpy as np
 from zoo.experiment import Experiment
 from zoo.training.stages import Stage
 
-PLAIN = ("steps", "batch", "ema_decay", "accumulate", "fsdp", "early_stopping", "monitor",
-         "standing_batches", "remat", "evaluate_every", "evaluate_limit")  # fmt: skip
+PLAIN = (
+    "steps",
+    "batch",
+    "ema_decay",
+    "accumulate",
+    "fsdp",
+    "early_stopping",
+    "monitor",
+    "standing_batches",
+    "remat",
+    "evaluate_every",
+    "evaluate_limit",
+)
 USUAL = {f.name: f.default for f in dataclasses.fields(Experiment)}
 
 
@@ -100,9 +111,10 @@ LOSSES: dict[str, tuple[tuple[Any, Any], float]] = {
     "binary cross-entropy": ((LOGITS, LABELS), BCE),
     "cross-entropy of the class": ((LOGITS, LABELS), -(SHARES * LABELS).sum(-1).mean()),
     "cross-entropy of the largest": (
-        (LOGITS, LABELS), -SHARES[np.arange(2), LABELS.argmax(-1)].mean()
+        (LOGITS, LABELS),
+        -SHARES[np.arange(2), LABELS.argmax(-1)].mean(),
     ),
-}  # fmt: skip
+}
 
 
 def loss(function: Callable) -> str:

@@ -88,9 +88,12 @@ def trained(objective: Any, evaluation: Any, records: list, params: Any = None) 
     experiment = SimpleNamespace(objective=objective, evaluation=evaluation, data=data)
     variables = Variables(params or {})
     return SimpleNamespace(
-        experiment=experiment, variables=variables, meta={"step": 70}, mesh=meshes.make(1),
+        experiment=experiment,
+        variables=variables,
+        meta={"step": 70},
+        mesh=meshes.make(1),
         name="toy",
-    )  # fmt: skip
+    )
 
 
 def noise(*shape, scale=6000):
@@ -218,8 +221,12 @@ def test_tagger_shows_filters_and_tags_over_time(tagger, tmp_path):
     examples.make(tagger, tmp_path)
     folder = tmp_path / "figures"
     assert {p.name for p in folder.iterdir()} == {
-        "filters.png", "filters.json", "taggram.png", "taggram.json", "taggram.wav",
-    }  # fmt: skip
+        "filters.png",
+        "filters.json",
+        "taggram.png",
+        "taggram.json",
+        "taggram.wav",
+    }
     audio, _ = soundfile.read(folder / "taggram.wav", dtype="int16")
     first = tagger.experiment.data.source.records[0]["audio"]
     assert len(audio) == 16 * RATE and np.array_equal(audio[: 4 * RATE], first[: 4 * RATE, 0])

@@ -108,9 +108,14 @@ def test_shows_everything_that_is_there(full):
     text = path.read_text()
     words = parse(text)
     assert headings(text) == [
-        "Reported and measured", "Separated songs", "Samples", "A look inside", "Training",
-        "Scores on the test split", "To do it again",
-    ]  # fmt: skip
+        "Reported and measured",
+        "Separated songs",
+        "Samples",
+        "A look inside",
+        "Training",
+        "Scores on the test split",
+        "To do it again",
+    ]
     for shown in ("1,234", "200 steps", "CC0", "One sentence.", "Table 1, unchecked", "What <is>"):
         assert shown in words, shown
     assert "Toy-Net 3<sup>2</sup> on &lt;noise&gt;</h1>" in text and "Doe &amp; Roe 2019" in text

@@ -105,11 +105,14 @@ def test_members_are_trained_scored_and_shown_as_one_row(config, tmp_path, capsy
     assert before == {path: path.read_bytes() for path in (tmp_path / "results").rglob("*.json")}
 
 
-@pytest.mark.parametrize("words", [
-    ["repeat", "toy", "a=1", "--seeds", "3", "b=2"],
-    ["repeat", "--seeds", "3", "toy", "a=1", "b=2"],
-    ["repeat", "toy", "--seeds", "3", "--workdir", "x=y", "a=1", "b=2"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["repeat", "toy", "a=1", "--seeds", "3", "b=2"],
+        ["repeat", "--seeds", "3", "toy", "a=1", "b=2"],
+        ["repeat", "toy", "--seeds", "3", "--workdir", "x=y", "a=1", "b=2"],
+    ],
+)
 def test_arguments_may_stand_anywhere(words):
     found = main.gathered(words)
     at = found.index("toy")

@@ -31,15 +31,23 @@ def trained(tmp_path, monkeypatch):
 
     evaluation = SimpleNamespace(run=run, monitor=("count", "max"))
     experiment = SimpleNamespace(
-        objective=None, data=SimpleNamespace(source=source), evaluation=evaluation,
+        objective=None,
+        data=SimpleNamespace(source=source),
+        evaluation=evaluation,
         scored_on=lambda split: (evaluation, source),
-    )  # fmt: skip
+    )
     monkeypatch.setattr(results.inference, "predictor", lambda objective, mesh: lambda v: None)
     return SimpleNamespace(
-        experiment=experiment, variables=SimpleNamespace(params={}), mesh=None, name="run",
-        directory=tmp_path / "run", meta={"step": 3}, arguments={"path": "~/x", "steps": 3},
-        config=toy(), fingerprint=lambda: "of these weights",
-    )  # fmt: skip
+        experiment=experiment,
+        variables=SimpleNamespace(params={}),
+        mesh=None,
+        name="run",
+        directory=tmp_path / "run",
+        meta={"step": 3},
+        arguments={"path": "~/x", "steps": 3},
+        config=toy(),
+        fingerprint=lambda: "of these weights",
+    )
 
 
 def toy():

@@ -122,10 +122,13 @@ def test_reproduced_holds_what_was_run_on_the_publication_s_data(root):
     store(root, "net_toys", {**RUN, "intervals": {"roc_auc": [0.9, 0.92]}})
     tables.render(root)
     assert cells(page.read_text(), "| `net_toys`") == [
-        "`net_toys`[^net_toys]: Toy ¦ Net (Doe 2019)", "toys, test", "roc_auc 0.9055",
-        "roc_auc 0.9123 [0.9, 0.92]", "Table 2",
+        "`net_toys`[^net_toys]: Toy ¦ Net (Doe 2019)",
+        "toys, test",
+        "roc_auc 0.9055",
+        "roc_auc 0.9123 [0.9, 0.92]",
+        "Table 2",
         "`python train.py --config net_toys steps=50 path=...`",
-    ]  # fmt: skip
+    ]
     assert "[^net_toys]: Ours: Mean over tags. Best weights at step 50" in page.read_text()
     store(root, "net_toys-seed1", {**RUN, "metrics": {"roc_auc": 0.9}})
     wide = {**RUN, "row": "wide", "metrics": {"sdr": 2.5}, "weights": "w", "changed": {}}

@@ -180,9 +180,17 @@ def test_what_is_loaded_is_what_was_averaged(run, config):
 def test_what_an_experiment_says_of_its_training_reaches_the_loop():
     """Every field of the loop's schedule, none at its default."""
     told = dict(
-        steps=7, seed=3, ema_decay=0.5, accumulate=2, log_every=4, evaluate_every=5,
-        stages=by_steps((2, Stage())), early_stopping=6, standing_batches=8, remat=True,
-    )  # fmt: skip
+        steps=7,
+        seed=3,
+        ema_decay=0.5,
+        accumulate=2,
+        log_every=4,
+        evaluate_every=5,
+        stages=by_steps((2, Stage())),
+        early_stopping=6,
+        standing_batches=8,
+        remat=True,
+    )
     schedule = training_runs.schedule(replace(experiment(), **told))
     assert {f.name: getattr(schedule, f.name) for f in fields(schedule)} == told
     assert all(f.default != told[f.name] for f in fields(schedule))

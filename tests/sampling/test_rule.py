@@ -123,11 +123,14 @@ def test_a_prompt_of_tokens_is_continued():
 @pytest.mark.parametrize(
     ("given", "what"),
     [
-        ({"temperature": -1}, "temperature -1"), ({"temperature": np.nan}, "temperature nan"),
-        ({"top_k": -1}, "top_k -1"), ({"top_p": 0}, "top_p 0"), ({"top_p": 1.1}, "top_p 1.1"),
+        ({"temperature": -1}, "temperature -1"),
+        ({"temperature": np.nan}, "temperature nan"),
+        ({"top_k": -1}, "top_k -1"),
+        ({"top_p": 0}, "top_p 0"),
+        ({"top_p": 1.1}, "top_p 1.1"),
         ({"bias": ((1, np.nan),)}, "bias"),
     ],
-)  # fmt: skip
+)
 def test_rules_of_nothing_are_refused(given, what):
     with pytest.raises(BadInput, match=what):
         SamplerRule(**given)

@@ -136,9 +136,15 @@ def test_conditions_reach_the_samples_they_belong_to():
     condition = jax.jit(partial(model.apply, method="upsample"))(variables, frames)
     constant = {"speaker": given["speaker"]}
     chunks = autoregressive.generate(
-        model, variables, length=length, count=2, rule=SamplerRule(0), chunk=300,
-        constant=constant, condition=condition,
-    )  # fmt: skip
+        model,
+        variables,
+        length=length,
+        count=2,
+        rule=SamplerRule(0),
+        chunk=300,
+        constant=constant,
+        condition=condition,
+    )
     audio = np.concatenate(list(chunks), axis=1)
     raw = jax.jit(model.apply)(variables, jnp.asarray(audio), **given)
     same(audio, model.distribution.mode(raw))

@@ -29,9 +29,14 @@ def test_equals_nnaudio(published_modules):
 
     for spec, samples in ((SPEC, 43_844), (TWELVE, 40_961), (ODD, 8000)):
         module = CQT2010v2(
-            sr=spec.sample_rate, hop_length=spec.hop, fmin=spec.low, n_bins=spec.bins,
-            bins_per_octave=spec.per_octave, earlydownsample=False, verbose=False,
-        )  # fmt: skip
+            sr=spec.sample_rate,
+            hop_length=spec.hop,
+            fmin=spec.low,
+            n_bins=spec.bins,
+            bins_per_octave=spec.per_octave,
+            earlydownsample=False,
+            verbose=False,
+        )
         audio = noise(samples)
         theirs = module(torch.tensor(audio[..., 0])).numpy().transpose(0, 2, 1)
         own = np.asarray(jax.jit(partial(cq.constant_q, spec=spec))(audio))
@@ -52,10 +57,14 @@ def test_is_librosas_within_a_hundredth_of_the_peak():
     for number, tone in enumerate(tones[..., 0]):
         theirs = np.abs(
             librosa.cqt(
-                tone, sr=SPEC.sample_rate, hop_length=SPEC.hop, fmin=SPEC.low, n_bins=SPEC.bins,
+                tone,
+                sr=SPEC.sample_rate,
+                hop_length=SPEC.hop,
+                fmin=SPEC.low,
+                n_bins=SPEC.bins,
                 bins_per_octave=SPEC.per_octave,
             )
-        ).T  # fmt: skip
+        ).T
         middle = slice(70, 100)
         assert own[number, middle].mean(0).argmax() == bins[number]
         np.testing.assert_allclose(

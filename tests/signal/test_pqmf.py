@@ -33,11 +33,12 @@ def test_analysis_and_synthesis_are_scipys_filters():
         np.testing.assert_allclose(bands[0, :, k], full[::4], atol=2e-5)
     total = sum(
         scipy.signal.correlate(
-            np.pad(4 * scipy.signal.upfirdn([1], bands[0, :, k], 4), (31, 34)), bank[-1][:, k],
+            np.pad(4 * scipy.signal.upfirdn([1], bands[0, :, k], 4), (31, 34)),
+            bank[-1][:, k],
             "valid",
         )[:4000]
         for k in range(4)
-    )  # fmt: skip
+    )
     np.testing.assert_allclose(pqmf.synthesis(bands)[0, :, 0], total, atol=2e-5)
 
 

@@ -138,9 +138,13 @@ def test_notes_are_those_of_the_authors_module(published_modules, monkeypatch):
     from basic_pitch.note_creation import model_output_to_notes
 
     kinds = [
-        {}, {"inferred": False}, {"leftover": False}, {"onset": 0.7, "frame": 0.4},
-        {"shortest": 30.0}, {"lowest": 60.0, "highest": 2000.0},
-    ]  # fmt: skip
+        {},
+        {"inferred": False},
+        {"leftover": False},
+        {"onset": 0.7, "frame": 0.4},
+        {"shortest": 30.0},
+        {"lowest": 60.0, "highest": 2000.0},
+    ]
     for seed, how in enumerate(kinds):
         monkeypatch.setattr(note_creation, "BLOCK", (8192, 64, 7)[seed % 3])
         rolls = random_rolls(seed, 700)
@@ -149,10 +153,14 @@ def test_notes_are_those_of_the_authors_module(published_modules, monkeypatch):
         output = {"note": "frames", "onset": "onsets", "contour": "contours"}
         _, theirs = model_output_to_notes(
             {name: rolls[ours].copy() for name, ours in output.items()},
-            creation.onset, creation.frame, infer_onsets=creation.inferred,
-            min_note_len=round(creation.shortest / 1000 / STEP), min_freq=creation.lowest,
-            max_freq=creation.highest, melodia_trick=creation.leftover,
-        )  # fmt: skip
+            creation.onset,
+            creation.frame,
+            infer_onsets=creation.inferred,
+            min_note_len=round(creation.shortest / 1000 / STEP),
+            min_freq=creation.lowest,
+            max_freq=creation.highest,
+            melodia_trick=creation.leftover,
+        )
         theirs = sorted(
             (a, b, int(pitch), round(127 * float(loud)), tuple(map(int, bends)))
             for a, b, pitch, loud, bends in theirs
@@ -206,10 +214,12 @@ def test_the_whole_of_a_song_ends_with_it():
 
 def test_bent_notes_are_bent_in_midi_where_they_sound_alone(tmp_path):
     notes = {
-        "onset": np.array([0.0, 1.0, 1.5, 3.0]), "offset": np.array([0.9, 2.0, 2.5, 4.0]),
-        "pitch": np.array([60, 64, 67, 72]), "velocity": np.array([90, 80, 70, 60]),
+        "onset": np.array([0.0, 1.0, 1.5, 3.0]),
+        "offset": np.array([0.9, 2.0, 2.5, 4.0]),
+        "pitch": np.array([60, 64, 67, 72]),
+        "velocity": np.array([90, 80, 70, 60]),
         "bends": [np.array([0, 1, -9, 2]), np.ones(4, int), np.ones(4, int), np.zeros(5, int)],
-    }  # fmt: skip
+    }
     np.testing.assert_array_equal(alone(notes), [True, False, False, True])
     write_midi(tmp_path / "a.mid", notes)
     (piano,) = pretty_midi.PrettyMIDI(str(tmp_path / "a.mid")).instruments
@@ -245,8 +255,11 @@ def test_a_file_s_notes_are_those_of_the_authors_predict(published_modules, tmp_
         folder = tmp_path / name
         found.experiment.evaluation.predict_file(predict, path, folder, info)
         assert {p.name for p in folder.iterdir()} == {
-            "notes.mid", "notes.csv", "roll.png", "page.html"
-        }  # fmt: skip
+            "notes.mid",
+            "notes.csv",
+            "roll.png",
+            "page.html",
+        }
         with (folder / "notes.csv").open() as file:
             rows = list(csv.DictReader(file))
         assert len(rows) == len(theirs) >= (8 if name == "long" else 2)
@@ -279,8 +292,12 @@ def test_streaming_equals_one_block(tmp_path):
 def test_the_report_says_how_notes_were_made():
     """One piece, whose notes are found where the rolls have them: F1 of one."""
     rolls = play(play(silence(172), 40, 20, 60), 45, 70, 120)
-    notes = {"onset": np.array([20, 70]) * STEP, "offset": np.array([60, 120]) * STEP,
-             "pitch": np.array([61, 66]), "velocity": np.array([102, 102])}  # fmt: skip
+    notes = {
+        "onset": np.array([20, 70]) * STEP,
+        "offset": np.array([60, 120]) * STEP,
+        "pitch": np.array([61, 66]),
+        "velocity": np.array([102, 102]),
+    }
     record = {"track": "a", "audio": np.zeros((32_000, 1), np.int16), "notes": notes}
 
     def predict(batch):

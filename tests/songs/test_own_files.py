@@ -116,8 +116,23 @@ def test_a_full_disk_leaves_no_half_of_the_results(tmp_path):
     assert caught.value.filename == str(tmp_path)
 
 
-NAMES = ["CON", "nul", "a:b", "a?b", "a*b", "a|b", "n" * 250, "n" * 251, "=1+1", "$x{", "<b>",
-         "\x1b[2J", "a\nb", "tail.. ", "日" * 83]  # fmt: skip
+NAMES = [
+    "CON",
+    "nul",
+    "a:b",
+    "a?b",
+    "a*b",
+    "a|b",
+    "n" * 250,
+    "n" * 251,
+    "=1+1",
+    "$x{",
+    "<b>",
+    "\x1b[2J",
+    "a\nb",
+    "tail.. ",
+    "日" * 83,
+]
 
 
 def test_outputs_have_names_that_every_system_takes_and_that_differ(tmp_path):
@@ -175,16 +190,23 @@ def test_pictures_come_when_they_are_asked_for(figures, tmp_path, monkeypatch, c
         return {"prediction": np.abs(batch["audio"]).mean(1) * np.array([1, 0.5])}
 
     monkeypatch.setattr(inference, "predictor", lambda *_: lambda variables: scores)
-    for evaluation, files in ((Tagging(800, batch=4), {"tags.csv", "tags.json", "page.html"}),
-                              (Own(), {"own.txt", "page.html"})):  # fmt: skip
+    for evaluation, files in (
+        (Tagging(800, batch=4), {"tags.csv", "tags.json", "page.html"}),
+        (Own(), {"own.txt", "page.html"}),
+    ):
         experiment = SimpleNamespace(
-            evaluation=evaluation, objective=None,
+            evaluation=evaluation,
+            objective=None,
             data=SimpleNamespace(source=SimpleNamespace(info=info)),
-        )  # fmt: skip
+        )
         trained = SimpleNamespace(
-            experiment=experiment, mesh=None, variables=None, name="theirs", meta={"licence": "X"},
+            experiment=experiment,
+            mesh=None,
+            variables=None,
+            name="theirs",
+            meta={"licence": "X"},
             config=SimpleNamespace(name="toy"),
-        )  # fmt: skip
+        )
         out = tmp_path / type(evaluation).__name__
         for code in (2, 2):  # the second time because they are there
             asked = {"force": False, "figures": figures}

@@ -17,8 +17,13 @@ from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 from zoo.songs.stem_files import separate_file
 
-WHOSE = {"checkpoint": "theirs", "step": None, "config": "toy", "licence": "CC <BY>",
-         "published": "https://example.org/weights"}  # fmt: skip
+WHOSE = {
+    "checkpoint": "theirs",
+    "step": None,
+    "config": "toy",
+    "licence": "CC <BY>",
+    "published": "https://example.org/weights",
+}
 
 
 class Addresses(HTMLParser):
@@ -59,9 +64,15 @@ def tone(path, seconds=0.5, rate=16_000, channels=1, hertz=440.0):
 
 @pytest.mark.parametrize(
     ("ending", "rate", "channels", "kind"),
-    [("wav", 44_100, 2, "mp3"), ("wav", 96_000, 1, "flac"), ("flac", 16_000, 1, "flac"),
-     ("ogg", 22_050, 1, "ogg"), ("wav", 16_000, 6, "mp3"), ("aiff", 8000, 1, "mp3")],
-)  # fmt: skip
+    [
+        ("wav", 44_100, 2, "mp3"),
+        ("wav", 96_000, 1, "flac"),
+        ("flac", 16_000, 1, "flac"),
+        ("ogg", 22_050, 1, "ogg"),
+        ("wav", 16_000, 6, "mp3"),
+        ("aiff", 8000, 1, "mp3"),
+    ],
+)
 def test_a_long_recording_stands_beside_the_page_compressed(tmp_path, ending, rate, channels, kind):
     sound = tone(tmp_path / f"a #1 50%.{ending}", 1.0, rate, channels)
     folder = tmp_path / "shared"
@@ -121,8 +132,11 @@ def test_an_index_lists_pages_and_sounds_and_replaces_no_page_of_others(tmp_path
     assert "rock 0.5 &amp; b &lt;song&gt;" in text and "theirs" in text
     assert own.index(tmp_path, WHOSE) == path and shareable(path) == text
     tone(tmp_path / "s.wav")
-    note = {"file": "s.wav", "sha256": "0", "request": {"seed": 7, "input": {
-        "file": str(tone(tmp_path / "b <song>" / "in#put.wav"))}}}  # fmt: skip
+    note = {
+        "file": "s.wav",
+        "sha256": "0",
+        "request": {"seed": 7, "input": {"file": str(tone(tmp_path / "b <song>" / "in#put.wav"))}},
+    }
     page_test = tmp_path / "s.json"
     page_test.write_text(__import__("json").dumps(note))
     text = shareable(own.index(tmp_path, WHOSE))
@@ -157,8 +171,10 @@ def test_to_do_it_again_keeps_config_and_place(tmp_path, own_file):
 
     place = tmp_path / "a run"
     place.mkdir()
-    facts = {"config": "mine" if own_file else "samplecnn_score_render",
-             "arguments": {"steps": 7, "batch": 16}}  # fmt: skip
+    facts = {
+        "config": "mine" if own_file else "samplecnn_score_render",
+        "arguments": {"steps": 7, "batch": 16},
+    }
     if own_file:
         facts |= {"config_file": own_file, "defaults": {"steps": 9, "batch": 16}}
     (place / "run.json").write_text(json.dumps(facts))
@@ -174,8 +190,11 @@ def test_to_do_it_again_keeps_config_and_place(tmp_path, own_file):
 def test_weights_are_named_with_their_licence():
     from zoo.songs.credits import credited
 
-    trained = SimpleNamespace(name="x", meta={"licence": "MIT", "published": "https://y"},
-                              config=SimpleNamespace(name="c"))  # fmt: skip
+    trained = SimpleNamespace(
+        name="x",
+        meta={"licence": "MIT", "published": "https://y"},
+        config=SimpleNamespace(name="c"),
+    )
     assert "MIT" in own.made_by(credited(trained)) and "https://y" in own.made_by(credited(trained))
     trained.meta = {"step": 1200}
     told = own.made_by(credited(trained))

@@ -108,9 +108,13 @@ def test_file_to_stems_and_facts(tmp_path):
     soundfile.write(tmp_path / "song.wav", song, 11_025, subtype="FLOAT")
     how, steps = separator(residual=True), []
     facts = separate_file(
-        halves, tmp_path / "song.wav", tmp_path / "out", how,
-        progress=lambda *at: steps.append(at), about={"checkpoint": "runs/a"},
-    )  # fmt: skip
+        halves,
+        tmp_path / "song.wav",
+        tmp_path / "out",
+        how,
+        progress=lambda *at: steps.append(at),
+        about={"checkpoint": "runs/a"},
+    )
     stems = [
         soundfile.read(tmp_path / "out" / f"{name}.wav", dtype="float32") for name in how.stems
     ]

@@ -41,12 +41,23 @@ def test_members_equal_separate_runs(name):
     alone = [state.initial(objective, optimizers, 0.9, seed, batch(0, seed)) for seed in SEEDS]
     turns = list(enumerate(objective.turns))
     steps = {
-        place: [jax.jit(ensemble.make(turn, optimizers[turn.player], SEEDS,
-                                      last=turn is turns[-1][1], **how))]
-        + [jax.jit(step.make(turn, optimizers[turn.player], seed=seed,
-                             last=turn is turns[-1][1], **how)) for seed in SEEDS]
+        place: [
+            jax.jit(
+                ensemble.make(
+                    turn, optimizers[turn.player], SEEDS, last=turn is turns[-1][1], **how
+                )
+            )
+        ]
+        + [
+            jax.jit(
+                step.make(
+                    turn, optimizers[turn.player], seed=seed, last=turn is turns[-1][1], **how
+                )
+            )
+            for seed in SEEDS
+        ]
         for place, turn in turns
-    }  # fmt: skip
+    }
     for number in range(3):
         for place, _ in turns:
             batches = [batch(number, seed) for seed in SEEDS]

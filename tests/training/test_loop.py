@@ -67,9 +67,15 @@ def train(tmp_path, objective, steps, begun=None, at=None, **options):
     log = Log(tmp_path, int(begun.step), steps, active=True, board=False)
     try:
         return loop.fit(
-            mesh, objective, optimizers(objective), schedule, begun,
-            at or StageState(), hooks(**known), log,
-        )  # fmt: skip
+            mesh,
+            objective,
+            optimizers(objective),
+            schedule,
+            begun,
+            at or StageState(),
+            hooks(**known),
+            log,
+        )
     finally:
         log.close()
 
@@ -261,11 +267,17 @@ def test_a_stage_keeps_the_optimiser_s_state_where_asked(tmp_path):
     for keep in (False, True):
         parts, saved = falling(1, (1.0, 0.1), start="last", keep_optimizer=keep), {}
         train(
-            tmp_path, TOYS["student"], 50, evaluate_every=1, stages=parts, saved=saved,
+            tmp_path,
+            TOYS["student"],
+            50,
+            evaluate_every=1,
+            stages=parts,
+            saved=saved,
             scores=[3.0, 2.0, 1.0],
-        )  # fmt: skip
-        counts.append([int(optax.tree_utils.tree_get(saved[n][0].optimizers, "count"))
-                       for n in (1, 2, 3)])  # fmt: skip
+        )
+        counts.append(
+            [int(optax.tree_utils.tree_get(saved[n][0].optimizers, "count")) for n in (1, 2, 3)]
+        )
     assert counts == [[1, 0, 1], [1, 2, 3]]
 
 
@@ -283,9 +295,14 @@ def test_reduce_on_plateau_is_torch_s(tmp_path):
         wanted.append(theirs.optimizer.param_groups[0]["lr"])
     parts, saved = reduce_on_plateau(2, 0.3, 0.05, cooldown=1), {}
     final, _ = train(
-        tmp_path, TOYS["student"], len(scores), evaluate_every=1, stages=parts, saved=saved,
+        tmp_path,
+        TOYS["student"],
+        len(scores),
+        evaluate_every=1,
+        stages=parts,
+        saved=saved,
         scores=[-score for score in scores],
-    )  # fmt: skip
+    )
     assert int(final.step) == len(scores)  # at its floor it goes on
     assert list(scales(saved).values()) == pytest.approx(wanted)
 
@@ -301,17 +318,26 @@ def test_a_rate_falls_as_the_tcn_s_authors_let_it(tmp_path):
         wanted.append(rate)
     parts, saved = fall_when_worst(3, 0.1, 9, begin=begin), {}
     train(
-        tmp_path, TOYS["student"], len(losses), evaluate_every=1, stages=parts, saved=saved,
+        tmp_path,
+        TOYS["student"],
+        len(losses),
+        evaluate_every=1,
+        stages=parts,
+        saved=saved,
         scores=[-loss for loss in losses],
-    )  # fmt: skip
+    )
     assert list(scales(saved).values()) == pytest.approx(wanted, rel=1e-5)
     assert wanted[-1] == pytest.approx(1e-4)
     counts = [int(optax.tree_utils.tree_get(saved[n][0].optimizers, "count")) for n in (8, 17)]
     assert counts == [8, 17]  # the optimiser's moments go on
     short, complete = train(
-        tmp_path, TOYS["student"], len(losses), evaluate_every=1,
-        stages=fall_when_worst(3, 0.1, 1, begin=begin), scores=[-loss for loss in losses],
-    )  # fmt: skip
+        tmp_path,
+        TOYS["student"],
+        len(losses),
+        evaluate_every=1,
+        stages=fall_when_worst(3, 0.1, 1, begin=begin),
+        scores=[-loss for loss in losses],
+    )
     assert complete and int(short.step) == 1 + next(i for i in range(17) if wanted[i] < 0.011)
 
 
@@ -391,9 +417,14 @@ def test_a_stage_has_an_objective_of_its_own(tmp_path):
 def test_early_stopping_counts_over_all_stages(tmp_path):
     parts, scores = falling(2, (1.0, 0.5, 0.25), start="last", own_best=True), [9.0] + [5.0] * 20
     final, complete = train(
-        tmp_path, TOYS["student"], 50, evaluate_every=1, stages=parts, scores=scores,
+        tmp_path,
+        TOYS["student"],
+        50,
+        evaluate_every=1,
+        stages=parts,
+        scores=scores,
         early_stopping=1,
-    )  # fmt: skip
+    )
     assert complete and int(final.step) == 2
     final, _ = train(
         tmp_path, TOYS["student"], 50, evaluate_every=1, scores=scores, early_stopping=4

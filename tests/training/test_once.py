@@ -38,19 +38,29 @@ def fit(stop=lambda step: False, begun=None):
         begun, _ = state.init_sharded(mesh, build, next(split(0)))
     describe = inference.predictor(objective, mesh, "describe")(begun.variables)
     hooks = Hooks(
-        batches=None, names=None, best=None, recalibrate=None, stop=stop,
+        batches=None,
+        names=None,
+        best=None,
+        recalibrate=None,
+        stop=stop,
         monitor=("pr_auc", "max"),
         evaluate=lambda variables, step: {"pr_auc": 0.5},
         save=lambda *told, force: saved.append((*told, force)),
-    )  # fmt: skip
+    )
     log = SimpleNamespace(
         active=False, scalars=lambda *told: scalars.append(told), advance=lambda: None
     )
     now, complete = once.fit(objective, describe, begun, (split(1), split(2)), hooks, log)
     return SimpleNamespace(
-        objective=objective, mesh=mesh, build=build, begun=begun, now=now, complete=complete,
-        saved=saved, scalars=scalars,
-    )  # fmt: skip
+        objective=objective,
+        mesh=mesh,
+        build=build,
+        begun=begun,
+        now=now,
+        complete=complete,
+        saved=saved,
+        scalars=scalars,
+    )
 
 
 def test_what_is_restored_predicts_as_what_was_fitted(tmp_path):

@@ -56,11 +56,17 @@ class Wav:
         if large and not self.spare:
             raise BadInput(f"{self.path} is full: as it was begun it ends at 4 GiB")
         sizes = struct.pack("<QQQI", size, data, self.frames, 0) if large else bytes(28)
-        return b"".join((
-            b"RF64" if large else b"RIFF", struct.pack("<I", FULL if large else size), b"WAVE",
-            chunk(b"ds64" if large else b"JUNK", sizes) if self.spare else b"", form,
-            b"data", struct.pack("<I", FULL if large else data),
-        ))  # fmt: skip
+        return b"".join(
+            (
+                b"RF64" if large else b"RIFF",
+                struct.pack("<I", FULL if large else size),
+                b"WAVE",
+                chunk(b"ds64" if large else b"JUNK", sizes) if self.spare else b"",
+                form,
+                b"data",
+                struct.pack("<I", FULL if large else data),
+            )
+        )
 
 
 def chunk(name: bytes, content: bytes) -> bytes:

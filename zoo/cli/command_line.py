@@ -26,9 +26,18 @@ CHECKPOINT = "run directory, exported folder, or name of weights (zoo list --wei
 INTERRUPTED = 128 + 2  # as a shell reports SIGINT
 TERMINATED = 128 + 15
 OF_THE_PLACE = (  # what the disk or the user's rights forbid; other OSErrors are ours to mend
-    errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EISDIR, errno.ENAMETOOLONG,
-    errno.ENOENT, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
-)  # fmt: skip
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EEXIST,
+    errno.EFBIG,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+)
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
@@ -48,9 +57,12 @@ def parser(description: str, **options: str) -> argparse.ArgumentParser:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`name=value` words, in any place among the options."""
     parser.add_argument(
-        "arguments", nargs="*", metavar="name=value", default=[],
+        "arguments",
+        nargs="*",
+        metavar="name=value",
+        default=[],
         help=f"arguments of the config; `{commands.command('info')} NAME` lists them",
-    )  # fmt: skip
+    )
 
 
 def run(

@@ -65,16 +65,25 @@ class Voices:
     def start(self, stream: Stream) -> State:
         """The state before the first sample of all voices."""
         return autoregressive.start(
-            self.model, self.variables, count=stream.count, seed=stream.seed, prompt=self.prompt,
+            self.model,
+            self.variables,
+            count=stream.count,
+            seed=stream.seed,
+            prompt=self.prompt,
             constant=self.constant,
-        )  # fmt: skip
+        )
 
     def draw(self, state: State, stream: Stream) -> tuple[np.ndarray, State]:
         """The next chunk [B t 1] and the state after it; the given state stays usable."""
         chunks = autoregressive.resume(
-            self.model, self.variables, jax.tree.map(jnp.copy, state), length=stream.chunk,
-            rule=stream.rule, chunk=stream.chunk, folded=self.folded,
-        )  # fmt: skip
+            self.model,
+            self.variables,
+            jax.tree.map(jnp.copy, state),
+            length=stream.chunk,
+            rule=stream.rule,
+            chunk=stream.chunk,
+            folded=self.folded,
+        )
         return next(chunks)
 
 
@@ -148,18 +157,22 @@ def record(
 
 
 def play(
-    trained: Trained, options: Choices, facts: dict[str, Any],
+    trained: Trained,
+    options: Choices,
+    facts: dict[str, Any],
     stop: Callable[[], bool] | None = None,
-) -> int:  # fmt: skip
+) -> int:
     """What `sample.py --endless` was asked for, until a signal (or `stop`) ends it."""
     with writing.held(options.out / "endless"):
         return _play(trained, options, facts, stop)
 
 
 def _play(
-    trained: Trained, options: Choices, facts: dict[str, Any],
+    trained: Trained,
+    options: Choices,
+    facts: dict[str, Any],
     stop: Callable[[], bool] | None,
-) -> int:  # fmt: skip
+) -> int:
     folder = options.out
     if options.resume:
         stream, saved = load_stream(folder, facts)
@@ -183,9 +196,14 @@ def _play(
     bar = tqdm(initial=stream.written, unit="sample", unit_scale=True, file=sys.stderr)
     with interruption.caught() as interrupted, bar:
         stream = record(
-            voices, stream, folder, facts, watched(sink, bar), stop or interrupted,
+            voices,
+            stream,
+            folder,
+            facts,
+            watched(sink, bar),
+            stop or interrupted,
             resumed=options.resume,
-        )  # fmt: skip
+        )
     seconds = stream.written / stream.sample_rate
     say(
         f"{seconds:.1f} s x {stream.count} so far, {stream.redrawn} chunks drawn again, "
@@ -201,11 +219,17 @@ def asked(trained: Trained, options: Choices) -> Stream:
     if options.num < 1 or options.minutes_per_file <= 0:
         raise BadInput("--num and --minutes_per_file must be above 0")
     return Stream(
-        count=options.num, seed=options.seed, sample_rate=rate,
-        temperature=options.temperature, top_k=options.top_k, top_p=options.top_p,
-        samples_per_file=max(1, round(options.minutes_per_file * 60 * rate)), raw=options.raw,
-        flat=options.noise_flatness, chunk=-(-Stream.chunk // hop) * hop,
-    )  # fmt: skip
+        count=options.num,
+        seed=options.seed,
+        sample_rate=rate,
+        temperature=options.temperature,
+        top_k=options.top_k,
+        top_p=options.top_p,
+        samples_per_file=max(1, round(options.minutes_per_file * 60 * rate)),
+        raw=options.raw,
+        flat=options.noise_flatness,
+        chunk=-(-Stream.chunk // hop) * hop,
+    )
 
 
 def speaking(trained: Trained, stream: Stream, prompt: dict[str, Any] | None) -> Voices:

@@ -113,9 +113,10 @@ def save(folder: Path, state: State, stream: Stream, facts: dict[str, Any]) -> N
     arrays = {f"leaf_{i}": np.frombuffer(leaf.tobytes(), np.uint8) for i, leaf in enumerate(leaves)}
     about = json.dumps({**facts, "stream": asdict(stream)}, indent=1)
     durable.seal(
-        folder / STATE, lambda file: np.savez(file, about=np.array(about), **arrays),
+        folder / STATE,
+        lambda file: np.savez(file, about=np.array(about), **arrays),
         before=folder / BEFORE,
-    )  # fmt: skip
+    )
     writing.text(folder / "endless.json", about + "\n")
 
 

@@ -77,10 +77,12 @@ def parsed() -> argparse.ArgumentParser:
         help="run directory, or the name of published weights",
     )
     interpret.add_argument(
-        "--kind", required=True, choices=("filters", "activation", "excitation", "periodicity"),
+        "--kind",
+        required=True,
+        choices=("filters", "activation", "excitation", "periodicity"),
         help="filters on the waveform; sounds that excite a layer most; gates by tag and loudness; "
         "steady notes through a vocoder",
-    )  # fmt: skip
+    )
     interpret.add_argument("--out", type=place, help="default: RUN/figures; for weights, out")
     interpret.add_argument("--layer", type=given, help="filters, activation: this layer only")
     interpret.add_argument(
@@ -219,10 +221,14 @@ def repeat_runs(options: argparse.Namespace) -> int:
     config = experiment.find(options.config)
     what, count = ("seed", options.seeds) if options.seeds else ("fold", options.folds)
     scores = repeat.repeat(
-        config, config.parse(options.arguments), what, count,
-        options.workdir or Path("runs") / f"{config.row.id}-repeated", options.results,
+        config,
+        config.parse(options.arguments),
+        what,
+        count,
+        options.workdir or Path("runs") / f"{config.row.id}-repeated",
+        options.results,
         options.config,
-    )  # fmt: skip
+    )
     if scores is None:
         print("stopped; the same command goes on")
         return command_line.INTERRUPTED

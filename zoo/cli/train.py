@@ -26,20 +26,23 @@ def parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--workdir", type=place, help="run directory; default runs/CONFIG")
     parser.add_argument(
-        "--allow_config_change", action="store_true",
+        "--allow_config_change",
+        action="store_true",
         help="go on with a run although its arguments differ from the last time",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--distributed", action="store_true",
+        "--distributed",
+        action="store_true",
         help="join the other hosts (TPU pod, Slurm, MPI; else JAX_COORDINATOR_ADDRESS, "
         "JAX_NUM_PROCESSES, JAX_PROCESS_ID)",
-    )  # fmt: skip
+    )
     parser.add_argument("--no_test", action="store_true", help="end without scores and page")
     parser.add_argument("--no_tensorboard", action="store_true", help="write no tensorboard/")
     parser.add_argument(
-        "--dry_run", action="store_true",
+        "--dry_run",
+        action="store_true",
         help="say what would be trained, on what, and the memory it takes; train nothing",
-    )  # fmt: skip
+    )
     command_line.add_arguments(parser)
     return parser
 
@@ -58,9 +61,12 @@ def train(options: argparse.Namespace) -> int:
         return 0
     directory = options.workdir or Path("runs") / config.row.id
     complete = training_runs.train(
-        config, arguments, directory,
-        allow_change=options.allow_config_change, board=not options.no_tensorboard,
-    )  # fmt: skip
+        config,
+        arguments,
+        directory,
+        allow_change=options.allow_config_change,
+        board=not options.no_tensorboard,
+    )
     if not complete:
         print(f"stopped; go on with: {commands.again('train')}")
         return command_line.INTERRUPTED

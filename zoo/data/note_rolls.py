@@ -74,9 +74,10 @@ def touched_rolls(
     onset, offset = (np.asarray(notes[name], np.float64) for name in ("onset", "offset"))
     keys = np.asarray(notes["pitch"], int) - LOWEST
     times = {
-        "frames": (onset, offset), "onsets": (onset, onset + span),
+        "frames": (onset, offset),
+        "onsets": (onset, onset + span),
         "offsets": (offset, offset + span),
-    }  # fmt: skip
+    }
     for name, (begin, end) in times.items():
         first = np.floor(begin / seconds_per_frame).astype(int)
         last = np.maximum(np.ceil(end / seconds_per_frame).astype(int), first + 1)

@@ -81,8 +81,14 @@ class Transcription:
             truth["offset"] = np.minimum(truth["offset"], len(piece.audio) / info.sample_rate)
             estimate = self.decoded(heard, info.sample_rate)
             frames = -(-len(piece.audio) // self.windows.hop)
-            rows.append({"track": piece.track, "name": piece.name, "notes": len(truth["pitch"]),
-                         **scores(truth, estimate, frames, step)})  # fmt: skip
+            rows.append(
+                {
+                    "track": piece.track,
+                    "name": piece.name,
+                    "notes": len(truth["pitch"]),
+                    **scores(truth, estimate, frames, step),
+                }
+            )
         return self._report([row for row in rows if row["notes"]], len(rows), begun, info)
 
     def _report(self, rows: list[dict], total: int, begun: int, info: Info) -> Report:

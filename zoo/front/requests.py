@@ -17,9 +17,16 @@ FROM_SOURCE = ("num", "seed", "temperature", "top_k", "top_p", "chunk")
 
 
 def new(
-    rate: int, seconds: float | None, *, num: int, seed: int, temperature: float, chunk: int,
-    top_k: int = 0, top_p: float = 1.0,
-) -> Request:  # fmt: skip
+    rate: int,
+    seconds: float | None,
+    *,
+    num: int,
+    seed: int,
+    temperature: float,
+    chunk: int,
+    top_k: int = 0,
+    top_p: float = 1.0,
+) -> Request:
     """A request of `num` voices of `seconds` at `rate` Hz; None: without end."""
     whole("num", num, 1)
     whole("seed", seed, 0)

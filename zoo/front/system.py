@@ -199,9 +199,15 @@ class System:
         self.require("stream")
         info = self.experiment.data.source.info
         request = requests.new(
-            info.sample_rate, seconds, num=num, seed=seed, temperature=temperature, chunk=chunk,
-            top_k=top_k, top_p=top_p,
-        )  # fmt: skip
+            info.sample_rate,
+            seconds,
+            num=num,
+            seed=seed,
+            temperature=temperature,
+            chunk=chunk,
+            top_k=top_k,
+            top_p=top_p,
+        )
         check_rule(self.experiment.objective, request)
         if prompt is not None:
             given = sounds.sound(prompt, rate).read(info.sample_rate, info.channels)

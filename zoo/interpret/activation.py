@@ -147,9 +147,14 @@ def tamed(x: jax.Array, loudness: float, penalty: float) -> jax.Array:
 
 
 def sort(
-    layer: str, rate: int, filters: np.ndarray, waves: np.ndarray, before: np.ndarray,
-    after: np.ndarray, window: int,
-) -> Excited:  # fmt: skip
+    layer: str,
+    rate: int,
+    filters: np.ndarray,
+    waves: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+    window: int,
+) -> Excited:
     """Sounds [T N] of `filters` [N] as a record, by peak frequency, without the silent ones."""
     awake = after > 0
     silent = int((~awake).sum())
@@ -157,9 +162,17 @@ def sort(
     image, peak = spectra(waves, rate, window)
     order = np.argsort(peak, kind="stable")
     return Excited(
-        layer, rate, filters, waves, before[awake], after[awake], order, image[:, order],
-        peak[order], silent,
-    )  # fmt: skip
+        layer,
+        rate,
+        filters,
+        waves,
+        before[awake],
+        after[awake],
+        order,
+        image[:, order],
+        peak[order],
+        silent,
+    )
 
 
 def spectra(waves: np.ndarray, rate: int, window: int) -> tuple[np.ndarray, np.ndarray]:

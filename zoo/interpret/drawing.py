@@ -83,9 +83,15 @@ def spectra(axes: Any, image: np.ndarray, rate: int) -> None:
     count = image.shape[1]
     extent = (0.5, count + 0.5, 0, rate / 2000)
     axes.imshow(
-        image, origin="lower", aspect="auto", cmap="magma", extent=extent, vmin=0, vmax=1,
+        image,
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        extent=extent,
+        vmin=0,
+        vmax=1,
         interpolation="nearest" if count < 400 else "antialiased",
-    )  # fmt: skip
+    )
     places = np.arange(1, count + 1)
     mel = mel_curve(count, rate) / 1000
     axes.plot(places, mel, "--", color=PALE, linewidth=1, label="mel-spaced filters")

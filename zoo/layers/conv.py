@@ -93,9 +93,13 @@ def convolve(
 
 
 def _dense(
-    x: jax.Array, kernel: jax.Array, dilation: int, pads: tuple[int, int], stride: int = 1,
+    x: jax.Array,
+    kernel: jax.Array,
+    dilation: int,
+    pads: tuple[int, int],
+    stride: int = 1,
     precision: Precision = None,
-) -> jax.Array:  # fmt: skip
+) -> jax.Array:
     return jax.lax.conv_general_dilated(
         x,
         kernel,

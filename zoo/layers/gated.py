@@ -34,9 +34,14 @@ class GatedBlock(nn.Module):
         both, entered = 2 * self.gate, self.starts(self.kernel * x.shape[-1])
         mixed = self.starts(self.gate)
         z = Conv(
-            both, self.kernel, dilation=self.dilation, padding="causal", dtype=self.dtype,
-            name="dilated", **entered,
-        )(x)  # fmt: skip
+            both,
+            self.kernel,
+            dilation=self.dilation,
+            padding="causal",
+            dtype=self.dtype,
+            name="dilated",
+            **entered,
+        )(x)
         if local is not None:
             starts = self.starts(local.shape[-1])
             z += Conv(both, 1, use_bias=False, dtype=self.dtype, name="local", **starts)(local)

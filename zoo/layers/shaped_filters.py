@@ -38,8 +38,9 @@ class Activated(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         starts = self.starts(self.taps * x.shape[-1])
-        x = Conv(self.features, self.taps, padding=self.padding, **starts, dtype=self.dtype,
-                 name="conv")(x)  # fmt: skip
+        x = Conv(
+            self.features, self.taps, padding=self.padding, **starts, dtype=self.dtype, name="conv"
+        )(x)
         norm = BatchNorm(self.momentum, self.epsilon, dtype=self.dtype, name="norm")
         return (
             norm(nn.relu(x), train=train) if self.normalised_last else nn.relu(norm(x, train=train))
@@ -64,9 +65,12 @@ class ShapedFilters(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         kind = dict(
-            normalised_last=self.normalised_last, starts=self.starts, momentum=self.momentum,
-            epsilon=self.epsilon, dtype=self.dtype,
-        )  # fmt: skip
+            normalised_last=self.normalised_last,
+            starts=self.starts,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            dtype=self.dtype,
+        )
         branches = []
         seen = {part: bands(x, int(part * x.shape[2])) for _, part, _ in TIMBRAL}
         for i, (taps, part, factor) in enumerate(TIMBRAL, 1):

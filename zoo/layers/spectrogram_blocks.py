@@ -46,9 +46,12 @@ class ConvBlock(nn.Module):
             self.features, self.taps, pads=(reach, reach), **starts, dtype=self.dtype, name="conv"
         )
         norm = BatchNorm(
-            self.momentum, self.epsilon, batch_statistics=self.batch_statistics, dtype=self.dtype,
+            self.momentum,
+            self.epsilon,
+            batch_statistics=self.batch_statistics,
+            dtype=self.dtype,
             name="norm",
-        )  # fmt: skip
+        )
         x = conv(x)
         if self.normalised_last:
             x = norm(self.activation(x), train=train)
@@ -71,8 +74,15 @@ class Residual(nn.Module):
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         def normed(name: str, x: jax.Array, stride: Pair = (1, 1)) -> jax.Array:
             starts = torch(9 * x.shape[-1])
-            conv = Conv2D(self.features, 3, stride, pads=(1, 1), **starts, dtype=self.dtype,
-                          name=f"conv_{name}")  # fmt: skip
+            conv = Conv2D(
+                self.features,
+                3,
+                stride,
+                pads=(1, 1),
+                **starts,
+                dtype=self.dtype,
+                name=f"conv_{name}",
+            )
             return BatchNorm(dtype=self.dtype, name=f"norm_{name}")(conv(x), train=train)
 
         y = normed("2", nn.relu(normed("1", x, self.stride)))

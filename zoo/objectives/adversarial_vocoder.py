@@ -104,9 +104,11 @@ class Vocoder:
         fake, real = self._pair(variables, batch)
         # One call for both, so that vectors of a spectral norm move once a turn.
         answers, changed = self.discriminator.apply(
-            variables.of("discriminator"), jnp.concatenate([fake, real]), train=True,
+            variables.of("discriminator"),
+            jnp.concatenate([fake, real]),
+            train=True,
             mutable=list(variables.collections.get("discriminator", {})),
-        )  # fmt: skip
+        )
         scores = [jnp.split(score, 2) for score, _ in answers]
         loss = jnp.mean(sum(self.discriminator_loss(*pair) for pair in scores))
         margin = sum(jnp.mean(ours) - jnp.mean(theirs) for theirs, ours in scores) / len(scores)

@@ -108,9 +108,14 @@ class Distillation:
 
     @partial(jax.jit, static_argnums=(0, 1))
     def _make(
-        self, count: int, variables: Variables, seed: jax.Array, temperature: jax.Array,
-        frames: jax.Array, first: jax.Array,
-    ) -> jax.Array:  # fmt: skip
+        self,
+        count: int,
+        variables: Variables,
+        seed: jax.Array,
+        temperature: jax.Array,
+        frames: jax.Array,
+        first: jax.Array,
+    ) -> jax.Array:
         hop = self.spec.hop
         noise = mel_windows.noise(seed, count, first * hop, frames.shape[1] * hop, 1)
         told = self._told(variables, frames)

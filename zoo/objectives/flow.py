@@ -105,9 +105,14 @@ class Flow:
 
     @partial(jax.jit, static_argnums=(0, 1))
     def _make(
-        self, count: int, variables: Variables, seed: jax.Array, scale: jax.Array,
-        frames: jax.Array, first: jax.Array,
-    ) -> jax.Array:  # fmt: skip
+        self,
+        count: int,
+        variables: Variables,
+        seed: jax.Array,
+        scale: jax.Array,
+        frames: jax.Array,
+        first: jax.Array,
+    ) -> jax.Array:
         group = self.model.group
         steps = self.spec.hop // group  # groups of samples in a frame
         length = frames.shape[1] * steps

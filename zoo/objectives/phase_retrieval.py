@@ -102,9 +102,15 @@ class PhaseRetrieval:
 
     def _sound(self, magnitude: jax.Array, start: jax.Array | None, length: int) -> jax.Array:
         return phase.griffin_lim(
-            magnitude, self.spec.n_fft, self.spec.hop, length=length, start=start,
-            iterations=self.iterations, momentum=self.momentum, **framing_of(self.spec),
-        )  # fmt: skip
+            magnitude,
+            self.spec.n_fft,
+            self.spec.hop,
+            length=length,
+            start=start,
+            iterations=self.iterations,
+            momentum=self.momentum,
+            **framing_of(self.spec),
+        )
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of the source made anew, window after window.

@@ -65,8 +65,9 @@ class SpectrogramGAN(Wasserstein):
             logarithm = np.asarray(measure(batch[self.audio]), np.float64)
             count += logarithm.shape[0] * logarithm.shape[1]
             total, squares = (
-                total + logarithm.sum((0, 1)), squares + np.square(logarithm).sum((0, 1)),
-            )  # fmt: skip
+                total + logarithm.sum((0, 1)),
+                squares + np.square(logarithm).sum((0, 1)),
+            )
         if not count:
             raise BadInput("no clip to take the moments of: the training split is empty")
         mean = total / count
@@ -92,9 +93,16 @@ class SpectrogramGAN(Wasserstein):
         standard = jnp.pad(image, ((0, 0), (0, 0), (0, 1), (0, 0)))[..., 0] * CLIP
         magnitude = jnp.exp(standard * moments["std"] + moments["mean"])[..., None]
         return phase.griffin_lim(
-            magnitude, self.n_fft, self.hop, centre=False, pad=self._pad, length=self.samples,
-            iterations=self.iterations, momentum=0.0, dual=False,
-        )  # fmt: skip
+            magnitude,
+            self.n_fft,
+            self.hop,
+            centre=False,
+            pad=self._pad,
+            length=self.samples,
+            iterations=self.iterations,
+            momentum=0.0,
+            dual=False,
+        )
 
     @property
     def _pad(self) -> tuple[int, int]:

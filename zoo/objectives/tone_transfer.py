@@ -161,8 +161,10 @@ def decode(
     for weight, start in zip(framing.crossfade_windows(count, size, hop), range(0, frames, hop)):
         span = slice(start, start + size)
         piece = audio[start * model.hop : (start + size) * model.hop]
-        inputs = [np.tile(x[None, :, None].astype(np.float32), (voices, 1, 1))
-                  for x in (pitch[span], level[span], piece)]  # fmt: skip
+        inputs = [
+            np.tile(x[None, :, None].astype(np.float32), (voices, 1, 1))
+            for x in (pitch[span], level[span], piece)
+        ]
         raw = np.asarray(_raw(model, variables, *inputs, classes))
         if total is None:
             total = np.zeros((voices, frames, raw.shape[2]), np.float32)
@@ -215,9 +217,13 @@ def _block(
     """BLOCK frames of sound from those frames and one more on either side."""
     controls = model.controls(raw)
     tone = synthesis.harmonics(
-        f0[:, 1:], controls.amplitude[:, 1:], controls.share[:, 1:], hop=model.hop,
-        sample_rate=model.sample_rate, start=phase,
-    )[:, : -model.hop]  # fmt: skip
+        f0[:, 1:],
+        controls.amplitude[:, 1:],
+        controls.share[:, 1:],
+        hop=model.hop,
+        sample_rate=model.sample_rate,
+        start=phase,
+    )[:, : -model.hop]
     key = jax.random.key(seed)
 
     def noise_of(frame: jax.Array) -> jax.Array:

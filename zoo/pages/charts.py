@@ -108,9 +108,13 @@ def chart(
     for index, rows in enumerate(lines.values()):
         parts += line(rows, across, y, index)
     drawing = tag(
-        "svg", *parts, tag("path", class_="hair"), viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img",
+        "svg",
+        *parts,
+        tag("path", class_="hair"),
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        role="img",
         aria_label=f"{title} over training steps",
-    )  # fmt: skip
+    )
     read_off = [
         [name, [[round(across(step), 1), step, number(mean)] for step, _, mean, _ in rows]]
         for name, rows in lines.items()

@@ -28,9 +28,14 @@ def filled(name: str, **texts: str) -> str:
 
 
 def document(
-    title: str, body: str, *, description: str = "", styles: Sequence[str] = (),
-    scripts: Sequence[str] = (), data: Mapping[str, Any] | None = None,
-) -> str:  # fmt: skip
+    title: str,
+    body: str,
+    *,
+    description: str = "",
+    styles: Sequence[str] = (),
+    scripts: Sequence[str] = (),
+    data: Mapping[str, Any] | None = None,
+) -> str:
     """A whole page. body: HTML. styles, scripts: assets beside those of every page."""
     # "<" would let a text called "</script>" end the script.
     text = json.dumps(data or {}, separators=(",", ":")).replace("<", "\\u003c")

@@ -28,9 +28,15 @@ MOST = 500  # files that an index lists
 
 
 def write(
-    path: str | Path, title: str, body: str, *, files: Sequence[str] = (), script: str = "",
-    data: Mapping[str, Any] | None = None, summary: str = "",
-) -> Path:  # fmt: skip
+    path: str | Path,
+    title: str,
+    body: str,
+    *,
+    files: Sequence[str] = (),
+    script: str = "",
+    data: Mapping[str, Any] | None = None,
+    summary: str = "",
+) -> Path:
     """The page of one file. body: HTML. files: names beside the page, linked where they are."""
     path = Path(path)
     there = [name for name in files if (path.parent / name).is_file()]
@@ -38,9 +44,13 @@ def write(
     below = tag("p", *links, class_="files") if there else ""
     top = tag("header", tag("h1", text(title)), ABOUT, class_="top")
     page = html.document(
-        title, top + body + below, description=summary, styles=("own.css",),
-        scripts=(script,) if script else (), data=data,
-    )  # fmt: skip
+        title,
+        top + body + below,
+        description=summary,
+        styles=("own.css",),
+        scripts=(script,) if script else (),
+        data=data,
+    )
     durable.write(path, page)
     return path
 
@@ -77,10 +87,13 @@ def contents(folder: Path) -> str:
     """Everything that a folder holds, for results that have no page of their own."""
     stand = sounds.AudioBudget(folder, lossless=False, left=sounds.BUDGET, beside="")
     pictures = [
-        tag("div", f'<img src="{html.data_uri(p.read_bytes(), "image/png")}" alt="{text(p.stem)}">',
-            class_="plate")
+        tag(
+            "div",
+            f'<img src="{html.data_uri(p.read_bytes(), "image/png")}" alt="{text(p.stem)}">',
+            class_="plate",
+        )
         for p in sorted(folder.glob("*.png"))
-    ]  # fmt: skip
+    ]
     heard = [sounds.player(path, stand) for path in sorted(folder.glob("*.wav"))]
     others = (p for p in sorted(folder.iterdir()) if p.suffix not in (".png", ".wav", ".html"))
     links = [tag("a", text(p.name), href=recording.quote(p.name)) for p in others if p.is_file()]
@@ -120,10 +133,16 @@ def index(out: Path, about: Mapping[str, Any]) -> Path | None:
     if not found and not made:
         return None
     rows = [
-        tag("tr", tag("td", tag("a", text(page.parent.relative_to(out)),
-                                href=recording.address(page, out))), tag("td", text(words)))
+        tag(
+            "tr",
+            tag(
+                "td",
+                tag("a", text(page.parent.relative_to(out)), href=recording.address(page, out)),
+            ),
+            tag("td", text(words)),
+        )
         for page, words in found
-    ]  # fmt: skip
+    ]
     listed = tag("div", tag("table", tag("tbody", *rows), class_="plain"), class_="scroll")
     more = (
         f"{len(pages):,} files, the first {MOST}" if len(pages) > MOST else f"{len(pages):,} files"

@@ -52,9 +52,12 @@ def _draw(axes: Any, notes: Notes, span: tuple[float, float], compass: tuple[int
     here = (notes["onset"] < span[1]) & (notes["offset"] > span[0])
     onset, pitch = notes["onset"][here], notes["pitch"][here]
     axes.barh(
-        pitch, notes["offset"][here] - onset, left=onset, height=0.9,
+        pitch,
+        notes["offset"][here] - onset,
+        left=onset,
+        height=0.9,
         color=[(0.12, 0.3, 0.55, 0.25 + 0.75 * v / 127) for v in notes["velocity"][here]],
-    )  # fmt: skip
+    )
     octaves = [p for p in range(low, high + 1) if p % 12 == 0]
     axes.set_yticks(octaves, [f"C{p // 12 - 1}" for p in octaves], fontsize=7)
     axes.set(xlim=span, ylim=(low - 0.5, high + 0.5))
@@ -74,9 +77,9 @@ def write_page(path: str | Path, sound: str | Path, notes: Notes, seconds: float
     A large recording is laid beside the page.
     """
     song = open_song(Path(sound).expanduser())
-    rows = np.stack(
-        [notes["onset"], notes["offset"], notes["pitch"], notes["velocity"]], 1
-    ).round(3)  # fmt: skip
+    rows = np.stack([notes["onset"], notes["offset"], notes["pitch"], notes["velocity"]], 1).round(
+        3
+    )
     low, high = _compass(notes)
     data = {"notes": rows.tolist(), "low": low, "high": high, "seconds": seconds}
     body = html.filled("roll.html", source=recording.place(song, Path(path).parent))

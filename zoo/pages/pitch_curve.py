@@ -71,10 +71,15 @@ def write_page(
     low, high = compass(hertz, confidence)
     notes = np.where(hertz > 0, pitch.note_of_hertz(np.maximum(hertz, 1)), 0)
     data = {
-        "step": step, "seconds": song.length / song.rate, "confident": CONFIDENT,
-        "notes": np.round(notes, 2).tolist(), "confidence": np.round(confidence, 2).tolist(),
-        "low": low, "high": high, "ticks": [[key, tick_name(key)] for key in ticks(low, high)],
-    }  # fmt: skip
+        "step": step,
+        "seconds": song.length / song.rate,
+        "confident": CONFIDENT,
+        "notes": np.round(notes, 2).tolist(),
+        "confidence": np.round(confidence, 2).tolist(),
+        "low": low,
+        "high": high,
+        "ticks": [[key, tick_name(key)] for key in ticks(low, high)],
+    }
     source = recording.place(song, Path(path).parent)
     body = html.filled("pitch.html", source=source, confident=str(CONFIDENT))
     return own.write(path, song.path.name, body, files=FILES, script="pitch.js", data=data)

@@ -70,8 +70,12 @@ def encode(song: Song, sink: Any, form: str) -> None:
     channels = min(song.channels, 2)
     subtype = {"FLAC": "PCM_16"}.get(form)
     with soundfile.SoundFile(
-        sink if isinstance(sink, io.BytesIO) else str(sink), "w", song.rate, channels,
-        format=form, subtype=subtype,
-    ) as file:  # fmt: skip
+        sink if isinstance(sink, io.BytesIO) else str(sink),
+        "w",
+        song.rate,
+        channels,
+        format=form,
+        subtype=subtype,
+    ) as file:
         for block in remix(read_blocks(replace(song, channels=channels)), channels):
             file.write(np.clip(block, -1, 1))

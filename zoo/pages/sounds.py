@@ -114,9 +114,13 @@ def sound(
     """A player on a picture, time running from span[0] to span[1] of its width."""
     start, end = span
     face = tag(
-        "div", f'<img src="{picture}" alt="{text(label)}">', tag("i", class_="cursor"),
-        class_="face", data_start=f"{start:.4f}", data_end=f"{end:.4f}",
-    )  # fmt: skip
+        "div",
+        f'<img src="{picture}" alt="{text(label)}">',
+        tag("i", class_="cursor"),
+        class_="face",
+        data_start=f"{start:.4f}",
+        data_end=f"{end:.4f}",
+    )
     button = tag("button", "▶", type="button", aria_label=f"play {label}")
     line = tag("figcaption", button, tag("span", text(label)), tag("small", text(facts)))
     audio = tag("audio", src=address, preload="metadata")
@@ -187,23 +191,34 @@ class Track:
 def mixer_of(title: str, tracks: Sequence[Track], seconds: float) -> str:
     """Sounds that play in sync, each alone or left out."""
     head = tag(
-        "header", tag("button", "▶", type="button", class_="play", aria_label="play or pause"),
-        tag("b", text(title)), tag("output", f"0:00 / {clock(seconds)}"),
-    )  # fmt: skip
+        "header",
+        tag("button", "▶", type="button", class_="play", aria_label="play or pause"),
+        tag("b", text(title)),
+        tag("output", f"0:00 / {clock(seconds)}"),
+    )
     return tag("div", head, *map(line, tracks), class_="mixer", data_seconds=f"{seconds:.3f}")
 
 
 def line(track: Track) -> str:
     buttons = (
-        tag("button", letter, type="button", class_=word,
+        tag(
+            "button",
+            letter,
+            type="button",
+            class_=word,
             aria_label=f"{word} {track.role} {track.name}",
-            aria_pressed=str(word == "mute" and track.role != "estimated").lower())
+            aria_pressed=str(word == "mute" and track.role != "estimated").lower(),
+        )
         for letter, word in (("S", "solo"), ("M", "mute"))
-    )  # fmt: skip
+    )
     face = tag(
-        "div", f'<img src="{track.picture}" alt="">', tag("i", class_="cursor"), class_="face",
-        data_start="0", data_end="1",
-    )  # fmt: skip
+        "div",
+        f'<img src="{track.picture}" alt="">',
+        tag("i", class_="cursor"),
+        class_="face",
+        data_start="0",
+        data_end="1",
+    )
     said = "" if track.role == track.name else track.role
     title = tag("div", tag("span", text(track.name)), tag("small", said))
     return tag("div", title, *buttons, face, class_=f"track {track.role}", data_src=track.address)

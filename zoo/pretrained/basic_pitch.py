@@ -9,9 +9,13 @@ from zoo.pretrained.rules import BATCH_NORM, Rule, Skip
 FOLDER = "basic_pitch/saved_models/icassp_2022/nmp/variables"
 END = r"/\.ATTRIBUTES/VARIABLE_VALUE"
 CONVS = {
-    1: "contour_conv", 3: "contour_top", 4: "frame_conv", 5: "onset_conv", 7: "frame_top",
+    1: "contour_conv",
+    3: "contour_top",
+    4: "frame_conv",
+    5: "onset_conv",
+    7: "frame_top",
     8: "onset_top",
-}  # fmt: skip
+}
 NORMS = {0: "norm", 2: "contour_norm", 6: "onset_norm"}
 
 

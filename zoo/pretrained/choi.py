@@ -42,11 +42,13 @@ def _gates(layer: str, own: str) -> tuple[Rule, ...]:
     names = {"W": "kernel", "U": "recurrent_kernel", "b": "bias"}
     return tuple(
         Rule(
-            rf"{layer}/{layer}_{letter}_z", f"params/{own}/{leaf}", beside,
+            rf"{layer}/{layer}_{letter}_z",
+            f"params/{own}/{leaf}",
+            beside,
             also=(f"{layer}/{layer}_{letter}_r", f"{layer}/{layer}_{letter}_h"),
         )
         for letter, leaf in names.items()
-    )  # fmt: skip
+    )
 
 
 CRNN = (
@@ -67,14 +69,15 @@ COMPACT = (
     Rule(rf"{STACK}/convolution2d_(\d)_W", r"params/block_\1/conv/kernel", turned),
     Rule(rf"{STACK}/convolution2d_(\d)_b", r"params/block_\1/conv/bias"),
     *_norms(
-        rf"{STACK}/batchnormalization_(\d)_{{}}", r"block_\1",
+        rf"{STACK}/batchnormalization_(\d)_{{}}",
+        r"block_\1",
         {field: FIELDS[field] for field in ("gamma", "beta")},
     ),
     Skip(rf"{STACK}/batchnormalization_\d_running_(mean|std)"),  # 0 and 1: never used
     Skip(r"melgram/param_\d"),  # the Fourier and mel matrices, which are ours
     Rule(r"dense_1/dense_1_W", "params/top/kernel"),
     Rule(r"dense_1/dense_1_b", "params/top/bias"),
-)  # fmt: skip
+)
 
 PUBLISHED = (
     Published(

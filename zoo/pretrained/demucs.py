@@ -71,20 +71,31 @@ def _published(name: str, title: str, file: str, sha256: str, width: int) -> Pub
 
 PUBLISHED = (
     _published(
-        "demucs_v1", "the authors' Demucs of 2019, trained on MUSDB18, four stems (2.6 GB)",
+        "demucs_v1",
+        "the authors' Demucs of 2019, trained on MUSDB18, four stems (2.6 GB)",
         "demucs.th",
-        "f6c4148ba0dc92242d82d7b3f2af55c77bd7cb4ff1a0a3028a523986f36a3cfd", 100,
+        "f6c4148ba0dc92242d82d7b3f2af55c77bd7cb4ff1a0a3028a523986f36a3cfd",
+        100,
     ),
     _published(
-        "demucs_v1_extra", "the same, trained with 150 more songs (2.6 GB)", "demucs_extra.th",
-        "3331bcc5d09ba1d791c3cf851970242b0bb229ce81dbada557b6d39e8c6a6a87", 100,
+        "demucs_v1_extra",
+        "the same, trained with 150 more songs (2.6 GB)",
+        "demucs_extra.th",
+        "3331bcc5d09ba1d791c3cf851970242b0bb229ce81dbada557b6d39e8c6a6a87",
+        100,
     ),
     _published(
-        "demucs_v1_light", "of 64 channels, trained on MUSDB18 (1.1 GB)", "light.th",
-        "79d1ee3c1541c729c552327756954340a1a46a11ce0009dea77dc583e4b6269c", 64,
+        "demucs_v1_light",
+        "of 64 channels, trained on MUSDB18 (1.1 GB)",
+        "light.th",
+        "79d1ee3c1541c729c552327756954340a1a46a11ce0009dea77dc583e4b6269c",
+        64,
     ),
     _published(
-        "demucs_v1_light_extra", "of 64 channels, with 150 more songs (1.1 GB)", "light_extra.th",
-        "9e9b4af564229c80cc73c95d02d2058235bb054c6874b3cba4d5b26943a5ddcb", 64,
+        "demucs_v1_light_extra",
+        "of 64 channels, with 150 more songs (1.1 GB)",
+        "light_extra.th",
+        "9e9b4af564229c80cc73c95d02d2058235bb054c6874b3cba4d5b26943a5ddcb",
+        64,
     ),
-)  # fmt: skip
+)

@@ -47,13 +47,15 @@ def _published(name: str, title: str, member: str, sha256: str) -> Published:
 
 PUBLISHED = (
     _published(
-        "hifigan_ljspeech", "generator V1 trained on LJSpeech, one speaker",
+        "hifigan_ljspeech",
+        "generator V1 trained on LJSpeech, one speaker",
         "generator_LJSpeech.pth.tar",
         "bb4b0cb7f9df59b8e57bb2e51a1bede57b43e9f0454863e3971c491f255505e4",
     ),
     _published(
-        "hifigan_universal", "generator V1 trained on many speakers",
+        "hifigan_universal",
+        "generator V1 trained on many speakers",
         "generator_universal.pth.tar",
         "771eaf4876485a35e25577563d390c262e23c2421e4a8c929eacfde34a5b7a60",
     ),
-)  # fmt: skip
+)

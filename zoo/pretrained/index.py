@@ -126,11 +126,14 @@ def described() -> list[dict[str, Any]]:
     """Every publication as plain data: what `zoo list --weights --json` prints."""
     told = ("name", "title", "config", "licence", "source", "size")
     return [
-        {**{name: getattr(published, name) for name in told}, "score": dict(published.score),
-         "arguments": dict(published.arguments),
-         **dict(zip(("task", "script"), used_by(published)))}
+        {
+            **{name: getattr(published, name) for name in told},
+            "score": dict(published.score),
+            "arguments": dict(published.arguments),
+            **dict(zip(("task", "script"), used_by(published))),
+        }
         for _, published in sorted(weights().items())
-    ]  # fmt: skip
+    ]
 
 
 def table() -> str:

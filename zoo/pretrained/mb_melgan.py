@@ -31,8 +31,11 @@ def _stage(stage: int) -> tuple[Rule, ...]:
     for block in range(4):
         stack, own = rf"residual_stack_\._{stage}\._\._{block}", f"residual_{stage + 1}_{block + 1}"
         number = 8 * stage + 2 * block + 1
-        for foreign, name in ((f"conv1d_{number}", "dilated"), (f"conv1d_{number + 1}", "mix"),
-                              ("shortcut", "shortcut")):  # fmt: skip
+        for foreign, name in (
+            (f"conv1d_{number}", "dilated"),
+            (f"conv1d_{number + 1}", "mix"),
+            ("shortcut", "shortcut"),
+        ):
             rules += layer(f"{stack}/{foreign}", f"{own}/{name}")
     return rules
 

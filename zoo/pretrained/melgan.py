@@ -22,8 +22,11 @@ def _stage(stage: int) -> tuple[Rule, ...]:
     stack = rf"generator\.{3 * stage + 1}"
     for block in range(3):
         own = f"residual_{stage}_{block + 1}"
-        for foreign, layer in ((r"blocks\.{}\.2", "dilated"), (r"blocks\.{}\.4", "mix"),
-                               (r"shortcuts\.{}", "shortcut")):  # fmt: skip
+        for foreign, layer in (
+            (r"blocks\.{}\.2", "dilated"),
+            (r"blocks\.{}\.4", "mix"),
+            (r"shortcuts\.{}", "shortcut"),
+        ):
             rules += normed(rf"{stack}\.{foreign.format(block)}", f"{own}/{layer}")
     return rules
 

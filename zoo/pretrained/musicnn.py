@@ -31,9 +31,15 @@ def _pair(conv: str, norm: str, own: str) -> tuple[Rule, ...]:
 
 
 BLOCKS = (
-    "timbral_1/block", "timbral_2/block", "temporal_1/block", "temporal_2/block",
-    "temporal_3/block", "middle_1", "middle_2", "middle_3",
-)  # fmt: skip
+    "timbral_1/block",
+    "timbral_2/block",
+    "temporal_1/block",
+    "temporal_2/block",
+    "temporal_3/block",
+    "middle_1",
+    "middle_2",
+    "middle_3",
+)
 MUSICNN = (
     *(
         rule
@@ -82,23 +88,31 @@ def _published(
 
 PUBLISHED = (
     _published(
-        "musicnn", "mtt", (0.90668, 0.38311),
+        "musicnn",
+        "mtt",
+        (0.90668, 0.38311),
         "da2d7bb670b2b31e9bc441bb1bd75eca31b5b061f963cc1f9630c1aff3238f57",
         "041f3935e981a65cea739842d30c188d3a7d2adf4410955c8668eb3de4a5acab",
     ),
     _published(
-        "musicnn", "msd", (0.88019, 0.28906),
+        "musicnn",
+        "msd",
+        (0.88019, 0.28906),
         "87f3e0f3550c8d3bafc840374003e5c8af5eeb5ecf6add61af09a7822d3282c8",
         "8579734ee6388f799ed0def4bbd0d1fdcbeaf213ef2a9dc860917bd76a303de6",
     ),
     _published(
-        "vgg", "mtt", (0.90303, 0.38227),
+        "vgg",
+        "mtt",
+        (0.90303, 0.38227),
         "4b0d3d2d02bbe0919c063c1fb74bfa9018ac3517e362d681b07444d4207a5f5f",
         "458f5c8bcecc086a3bba3dce83809df6da6e0a3560a59ddd84711bf3d5fd8303",
     ),
     _published(
-        "vgg", "msd", (0.87676, 0.28192),
+        "vgg",
+        "msd",
+        (0.87676, 0.28192),
         "50e499238457558bba9f34f8b84d4afb8279afd43520cdf0a4fdf805a49c9ca3",
         "9683d756b8311146534f333502ebf4a2a78a3e320c54ab0411dff6186d8375fc",
     ),
-)  # fmt: skip
+)

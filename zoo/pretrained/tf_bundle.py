@@ -19,9 +19,19 @@ from zoo.pretrained.protobuf import varint
 
 MAGIC = 0xDB4775248B80FB57
 TYPES = {  # numbers of tensorflow.DataType
-    1: "<f4", 2: "<f8", 3: "<i4", 4: "|u1", 5: "<i2", 6: "|i1", 9: "<i8", 10: "|b1", 17: "<u2",
-    19: "<f2", 22: "<u4", 23: "<u8",
-}  # fmt: skip
+    1: "<f4",
+    2: "<f8",
+    3: "<i4",
+    4: "|u1",
+    5: "<i2",
+    6: "|i1",
+    9: "<i8",
+    10: "|b1",
+    17: "<u2",
+    19: "<f2",
+    22: "<u4",
+    23: "<u8",
+}
 SLICED = 7
 
 

@@ -12,9 +12,14 @@ import numpy as np
 from zoo.errors import BadInput
 
 TYPES = {
-    "float32": "<f4", "float16": "<f2", "int32": "<i4", "int8": "|i1", "uint8": "|u1",
-    "uint16": "<u2", "bool": "|b1",
-}  # fmt: skip
+    "float32": "<f4",
+    "float16": "<f2",
+    "int32": "<i4",
+    "int8": "|i1",
+    "uint8": "|u1",
+    "uint16": "<u2",
+    "bool": "|b1",
+}
 
 
 def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:

@@ -37,10 +37,21 @@ def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from None
         except (
-            pickle.UnpicklingError, zipfile.BadZipFile, OSError, EOFError, ValueError, KeyError,
-            IndexError, TypeError, AttributeError, OverflowError, RecursionError, MemoryError,
-            ImportError, struct.error,
-        ) as error:  # fmt: skip
+            pickle.UnpicklingError,
+            zipfile.BadZipFile,
+            OSError,
+            EOFError,
+            ValueError,
+            KeyError,
+            IndexError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+            MemoryError,
+            ImportError,
+            struct.error,
+        ) as error:
             raise BadInput(f"{path} is no sound file of torch.save ({error})") from error
     return result
 

@@ -36,16 +36,20 @@ FILES = {
     ("fcn", "mtat"): (0, "e89d751202d38c3ae69855782bc27010f87051958dbec64f5aa762364dbac271"),
     ("crnn", "mtat"): (0, "cd22fc70cafd06f8f2bfc7dd795abccb1f4b50d5b09094c39ad100baf87475a3"),
     ("fcn", "msd"): (
-        1_902_815, "6012aa7eecf864a8081faedca56af054521e8dfb9c5c98659a3dd5d3e1e66f21",
+        1_902_815,
+        "6012aa7eecf864a8081faedca56af054521e8dfb9c5c98659a3dd5d3e1e66f21",
     ),
     ("crnn", "msd"): (
-        1_687_711, "ebb99855ed0c83f38845db9cfb383dd6fc70938bc58701dcb66e18af9ee7fbea",
+        1_687_711,
+        "ebb99855ed0c83f38845db9cfb383dd6fc70938bc58701dcb66e18af9ee7fbea",
     ),
-}  # fmt: skip
+}
 SCORES = {
-    ("fcn", "mtat"): (0.9005, 0.4295), ("fcn", "msd"): (0.8744, 0.2970),
-    ("crnn", "mtat"): (0.8722, 0.3625), ("crnn", "msd"): (0.8499, 0.2469),
-}  # fmt: skip
+    ("fcn", "mtat"): (0.9005, 0.4295),
+    ("fcn", "msd"): (0.8744, 0.2970),
+    ("crnn", "mtat"): (0.8722, 0.3625),
+    ("crnn", "msd"): (0.8499, 0.2469),
+}
 
 
 def entry(model: str, corpus: str) -> Published:

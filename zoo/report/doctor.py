@@ -10,10 +10,27 @@ from importlib.util import find_spec
 from zoo import commands
 
 PACKAGES = (
-    "waveform-zoo", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "array_record",
-    "tensorflow-datasets", "librosa", "soundfile", "soxr", "numpy", "scipy", "scikit-learn",
-    "matplotlib", "tensorboardX", "music21", "pretty_midi", "torch",
-)  # fmt: skip
+    "waveform-zoo",
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "grain",
+    "array_record",
+    "tensorflow-datasets",
+    "librosa",
+    "soundfile",
+    "soxr",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "matplotlib",
+    "tensorboardX",
+    "music21",
+    "pretty_midi",
+    "torch",
+)
 
 
 def examine() -> str:

@@ -121,8 +121,9 @@ def differs(value: Any, default: Any) -> bool:
 
 def words(arguments: Mapping[str, Any]) -> list[str]:
     """Arguments as they are given on the command line."""
-    given = {k: ",".join(map(str, v)) if isinstance(v, list | tuple) else v
-             for k, v in arguments.items()}  # fmt: skip
+    given = {
+        k: ",".join(map(str, v)) if isinstance(v, list | tuple) else v for k, v in arguments.items()
+    }
     return [shlex.quote(f"{name}={value}") for name, value in given.items()]
 
 

@@ -132,9 +132,11 @@ def write_codebook(found: Trained, directory: Path) -> None:
 
 
 KINDS: dict[str, Callable[[Trained, Path], None]] = {
-    "filters": write_filters, "taggram": write_taggram, "roll": write_roll,
+    "filters": write_filters,
+    "taggram": write_taggram,
+    "roll": write_roll,
     "codebook": write_codebook,
-}  # fmt: skip
+}
 
 
 def predictor(found: Trained) -> Any:

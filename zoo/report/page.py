@@ -70,9 +70,13 @@ def header(run: Run) -> str:
     }
     below = tag("p", text(citation), class_="citation") if citation else ""
     return tag(
-        "header", tag("p", text(f"{run.task} · {run.config}"), class_="eyebrow"),
-        tag("h1", raised(title)), below, pairs({k: v for k, v in shown.items() if v}), class_="top",
-    )  # fmt: skip
+        "header",
+        tag("p", text(f"{run.task} · {run.config}"), class_="eyebrow"),
+        tag("h1", raised(title)),
+        below,
+        pairs({k: v for k, v in shown.items() if v}),
+        class_="top",
+    )
 
 
 def data_set(data: dict[str, Any]) -> str:
@@ -122,8 +126,9 @@ def comparison(run: Run) -> str:
     lines = (tag("p", tag("b", text(name)), " ", text(what)) for name, what in notes if what)
     return section(
         "Reported and measured" if any(reported.values()) else "Measured",
-        table(["metric", *columns], rows), tag("div", *lines, class_="notes"),
-    )  # fmt: skip
+        table(["metric", *columns], rows),
+        tag("div", *lines, class_="notes"),
+    )
 
 
 def trained_for(run: Run) -> str:
@@ -163,15 +168,24 @@ def evaluation(run: Run, split: str) -> str:
     counts = [f"{number(v)} {k.replace('_', ' ')}" for k, v in row.get("counts", {}).items()]
     facts_of = [", ".join(counts), row.get("date"), row.get("device")]
     pictures = (
-        tag("div", tag("figure", f'<img src="{data_uri(path.read_bytes(), "image/png")}" '
-                       f'alt="{text(path.stem)}">'), class_="plate")
+        tag(
+            "div",
+            tag(
+                "figure",
+                f'<img src="{data_uri(path.read_bytes(), "image/png")}" alt="{text(path.stem)}">',
+            ),
+            class_="plate",
+        )
         for path in sorted(folder.glob("*.png"))
-    )  # fmt: skip
+    )
     tables = (rows_of(path) for path in sorted(folder.glob("*.csv")))
     return section(
-        f"Scores on the {split} split", scores(row["metrics"]), *pictures, *tables,
+        f"Scores on the {split} split",
+        scores(row["metrics"]),
+        *pictures,
+        *tables,
         lead="; ".join(filter(None, facts_of)),
-    )  # fmt: skip
+    )
 
 
 def scores(metrics: dict[str, float]) -> str:

@@ -47,9 +47,14 @@ def spectrograms(files: list[Path]) -> Any:
         top = level.max() if top is None else top
         span = (0, len(audio) / rate, 0, 1)
         axes.imshow(
-            level, origin="lower", aspect="auto", extent=span, cmap="magma", vmin=top - RANGE,
+            level,
+            origin="lower",
+            aspect="auto",
+            extent=span,
+            cmap="magma",
+            vmin=top - RANGE,
             vmax=top,
-        )  # fmt: skip
+        )
         axes.set_yticks([])
         axes.set_ylabel(escapes.label(file.stem), rotation=0, ha="right", va="center")
         axes.spines[:].set_visible(False)

@@ -44,11 +44,12 @@ def samples(directory: Path, stand: AudioBudget) -> str:
         folders = [folders[index] for index in chosen]
     columns = [
         tag(
-            "div", tag("h3", text(step_name(folder.name))),
+            "div",
+            tag("h3", text(step_name(folder.name))),
             *(player(path, stand) for path in sorted(folder.glob("*.wav"))),
         )
         for folder in folders
-    ]  # fmt: skip
+    ]
     style = f"--columns:{len(columns)}"
     return section("Samples", tag("div", *columns, class_="steps", style=style), lead=SAMPLES)
 

@@ -19,10 +19,12 @@ def check(name: str, made: Any) -> None:
             f"{name}: config(...) gives {type(made).__name__}, not an Experiment: let it return one"
         )
     parts = (
-        (made.data.source, Source), (made.objective, Objective), (made.evaluation, Evaluation),
+        (made.data.source, Source),
+        (made.objective, Objective),
+        (made.evaluation, Evaluation),
         *(((made.test, Evaluation),) if made.test is not None else ()),
         *(((made.test_source, Source),) if made.test_source is not None else ()),
-    )  # fmt: skip
+    )
     for part, protocol in parts:
         lacking = [member for member in members(protocol) if not hasattr(part, member)]
         if lacking:

@@ -67,8 +67,13 @@ def check_use(config: Config, arguments: dict[str, Any], experiment: Experiment)
     with bounded(config, arguments):
         spec = experiment.data.spec(experiment.batch)
         program = jax.make_jaxpr(partial(_used, experiment.objective))(jax.random.key(0), spec)
-    refuse(config, arguments, needs := Needs(0, 0, 0, size(spec), largest(program.jaxpr)),
-           needs.each(1, 1, 1), memory(None))  # fmt: skip
+    refuse(
+        config,
+        arguments,
+        needs := Needs(0, 0, 0, size(spec), largest(program.jaxpr)),
+        needs.each(1, 1, 1),
+        memory(None),
+    )
 
 
 def _used(objective: Objective, rng: jax.Array, batch: Batch) -> Any:

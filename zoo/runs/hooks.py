@@ -43,9 +43,11 @@ def connect(
 
     def evaluate(variables: Variables, step: int) -> dict[str, float]:
         report = evaluation.run(
-            bind(variables), held_out, source.info,
+            bind(variables),
+            held_out,
+            source.info,
             limit=experiment.evaluate_limit,
-        )  # fmt: skip
+        )
         show(replace(run, variables=variables, meta={**run.meta, "step": step}), report, log)
         if experiment.monitored[0] != LOSS:
             return report.metrics
@@ -68,9 +70,13 @@ def connect(
     return loop.Hooks(
         batches=partial(batches, experiment),
         names=lambda draw: experiment.data.names(experiment.batch, experiment.seed, draw),
-        evaluate=evaluate, save=save, best=best, recalibrate=recalibrate, stop=interrupted,
+        evaluate=evaluate,
+        save=save,
+        best=best,
+        recalibrate=recalibrate,
+        stop=interrupted,
         monitor=experiment.monitored,
-    )  # fmt: skip
+    )
 
 
 def validation_loss(run: Trained, variables: Variables) -> float:

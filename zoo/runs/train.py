@@ -87,9 +87,15 @@ def train(
                 with closing(log):
                     meta = describe(config, arguments, experiment)
                     run = Trained(
-                        config, arguments, experiment, Variables({}), meta, mesh, directory.name,
+                        config,
+                        arguments,
+                        experiment,
+                        Variables({}),
+                        meta,
+                        mesh,
+                        directory.name,
                         directory,
-                    )  # fmt: skip
+                    )
                     hooked = hooks.connect(run, checkpoints, interrupted, log)
                     complete = fit(run, begun, at, hooked, log)
                 checkpoints.wait()
@@ -106,9 +112,15 @@ def fit(
     if not experiment.objective.turns:
         return fit_once(run, begun, hooked, log)[1]
     return loop.fit(
-        run.mesh, experiment.objective, experiment.optimizers, schedule(experiment), begun, at,
-        hooked, log,
-    )[1]  # fmt: skip
+        run.mesh,
+        experiment.objective,
+        experiment.optimizers,
+        schedule(experiment),
+        begun,
+        at,
+        hooked,
+        log,
+    )[1]
 
 
 def fit_once(
@@ -174,12 +186,17 @@ def initialized(
 
 def schedule(experiment: Experiment) -> loop.Schedule:
     return loop.Schedule(
-        steps=experiment.steps, seed=experiment.seed, ema_decay=experiment.ema_decay,
-        accumulate=experiment.accumulate, log_every=experiment.log_every,
-        evaluate_every=experiment.evaluate_every, stages=experiment.stages,
-        early_stopping=experiment.early_stopping, standing_batches=experiment.standing_batches,
+        steps=experiment.steps,
+        seed=experiment.seed,
+        ema_decay=experiment.ema_decay,
+        accumulate=experiment.accumulate,
+        log_every=experiment.log_every,
+        evaluate_every=experiment.evaluate_every,
+        stages=experiment.stages,
+        early_stopping=experiment.early_stopping,
+        standing_batches=experiment.standing_batches,
         remat=experiment.remat,
-    )  # fmt: skip
+    )
 
 
 def describe(config: Config, arguments: dict[str, Any], experiment: Experiment) -> dict[str, Any]:

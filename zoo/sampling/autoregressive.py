@@ -151,9 +151,14 @@ def resume(
         for first in range(0, wanted, size):
             frames = -(-min(size, wanted - first) // hop)
             audio, state = _draw_block(
-                model, folded, state, block(done + first), frames, float(rule.temperature),
+                model,
+                folded,
+                state,
+                block(done + first),
+                frames,
+                float(rule.temperature),
                 rule.compiled,
-            )  # fmt: skip
+            )
             pieces.append(audio)
         audio = np.concatenate([np.asarray(piece) for piece in pieces])[:wanted]
         done += wanted

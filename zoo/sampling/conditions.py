@@ -53,9 +53,15 @@ class Upsampled:
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _upsampled(
-    model: nn.Module, method: str, count: int, size: int,
-    variables: Any, frames: jax.Array, begin: jax.Array, first: jax.Array,
-) -> jax.Array:  # fmt: skip
+    model: nn.Module,
+    method: str,
+    count: int,
+    size: int,
+    variables: Any,
+    frames: jax.Array,
+    begin: jax.Array,
+    first: jax.Array,
+) -> jax.Array:
     """Samples first ... first + size - 1 [B size D] of what `count` frames from `begin` become."""
     some = jax.lax.dynamic_slice_in_dim(frames, begin, count, axis=1)
     made = model.apply(variables, some, method=method)

@@ -138,9 +138,13 @@ def _halved(x: jax.Array) -> jax.Array:
 def _correlated(x: jax.Array, kernels: np.ndarray, stride: int) -> jax.Array:
     """[B T 1] with the columns of [taps N] every `stride` samples -> [B F N]."""
     return jax.lax.conv_general_dilated(
-        x, jnp.asarray(kernels)[:, None], (stride,), "VALID",
-        dimension_numbers=("NWC", "WIO", "NWC"), precision=HIGHEST,
-    )  # fmt: skip
+        x,
+        jnp.asarray(kernels)[:, None],
+        (stride,),
+        "VALID",
+        dimension_numbers=("NWC", "WIO", "NWC"),
+        precision=HIGHEST,
+    )
 
 
 def normalised_log(power: jax.Array, floor: float = 1e-10) -> jax.Array:

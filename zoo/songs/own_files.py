@@ -74,9 +74,13 @@ def predict(
 
 
 def writers(
-    evaluation: Any, run: Predict, files: Iterable[Path], info: Info, figures: bool,
+    evaluation: Any,
+    run: Predict,
+    files: Iterable[Path],
+    info: Info,
+    figures: bool,
     check: Callable[[Path], None],
-) -> Iterator[Callable[[Path], str]]:  # fmt: skip
+) -> Iterator[Callable[[Path], str]]:
     """For each file what writes its predictions into a folder and says so; it may raise BadInput.
 
     Where the evaluation has `predict_files` and `write_file`, short files share batches.
@@ -171,9 +175,12 @@ def each(files: Mapping[Path, str], out: Path, act: Callable[[Path, str], str]) 
 def separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
     """One song into stems; the line that says so."""
     how = replace(
-        trained.experiment.evaluation.how, residual=options.residual, keep_sum=options.keep_sum,
-        shifts=options.shifts, seed=options.seed,
-    )  # fmt: skip
+        trained.experiment.evaluation.how,
+        residual=options.residual,
+        keep_sum=options.keep_sum,
+        shifts=options.shifts,
+        seed=options.seed,
+    )
     run = inference.predictor(trained.experiment.objective, trained.mesh)(trained.variables)
     stems = options.stems.split(",") if options.stems else None
     folder = options.out / name
@@ -187,9 +194,16 @@ def separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
             bar.update(done / song.rate - bar.n)
 
         facts = separate_file(
-            run, path, folder, how, stems=stems, form=options.form, force=options.force,
-            progress=progress, about=provenance(trained),
-        )  # fmt: skip
+            run,
+            path,
+            folder,
+            how,
+            stems=stems,
+            form=options.form,
+            force=options.force,
+            progress=progress,
+            about=provenance(trained),
+        )
     own.stems(folder, path, facts)
     levels = ", ".join(f"{k} {v:.1f} dB" for k, v in facts["rms_db"].items())
     mixed = f", {song.channels} channels mixed to 2" if facts["channels"] < song.channels else ""

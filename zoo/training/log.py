@@ -39,9 +39,14 @@ class Log:
             with durable.at(directory / "tensorboard"):
                 self.board = SummaryWriter(str(directory / "tensorboard"), purge_step=start + 1)
         self.bar = tqdm(
-            initial=start, total=steps, unit="step", dynamic_ncols=True, smoothing=0.05,
-            file=sys.stderr, mininterval=0.5 if sys.stderr.isatty() else 10.0,
-        )  # fmt: skip
+            initial=start,
+            total=steps,
+            unit="step",
+            dynamic_ncols=True,
+            smoothing=0.05,
+            file=sys.stderr,
+            mininterval=0.5 if sys.stderr.isatty() else 10.0,
+        )
 
     def advance(self) -> None:
         if self.bar is not None:

@@ -86,10 +86,14 @@ def compile_turns(
         key = (turn.player, turn.loss, last)
         if key not in compiled:
             function = step.make(
-                turn, optimizers[turn.player], seed=schedule.seed, last=last,
-                ema_decay=schedule.ema_decay, accumulate=schedule.accumulate,
+                turn,
+                optimizers[turn.player],
+                seed=schedule.seed,
+                last=last,
+                ema_decay=schedule.ema_decay,
+                accumulate=schedule.accumulate,
                 remat=schedule.remat,
-            )  # fmt: skip
+            )
             out = (shardings, meshes.replicated(mesh))
             compiled[key] = jax.jit(function, donate_argnums=0, out_shardings=out)
         rounds.append((turn, compiled[key]))

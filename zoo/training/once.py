@@ -76,9 +76,13 @@ class Bar:
     ):
         self.stop, self.asked = stop, asked  # several processes agree on the number, over all bars
         self.bar = tqdm(
-            desc=name, unit=unit, dynamic_ncols=True, file=sys.stderr, disable=not log.active,
+            desc=name,
+            unit=unit,
+            dynamic_ncols=True,
+            file=sys.stderr,
+            disable=not log.active,
             mininterval=0.5 if sys.stderr.isatty() else 10.0,
-        )  # fmt: skip
+        )
 
     def __call__(self, done: int, total: int) -> None:
         self.bar.total = total or None

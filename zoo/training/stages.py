@@ -100,8 +100,10 @@ def reduce_on_plateau(
     scales = [1.0]
     while scales[-1] > floor:
         scales.append(max(scales[-1] * factor, floor))
-    counted = [Stage(learning_rate_scale=s, patience=patience + 1, cooldown=cooldown if i else 0)
-               for i, s in enumerate(scales[:-1])]  # fmt: skip
+    counted = [
+        Stage(learning_rate_scale=s, patience=patience + 1, cooldown=cooldown if i else 0)
+        for i, s in enumerate(scales[:-1])
+    ]
     return (*counted, Stage(learning_rate_scale=scales[-1]))
 
 

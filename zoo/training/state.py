@@ -76,8 +76,9 @@ def initial(
 
 def statistics(variables: Variables) -> dict[str, Tree]:
     """A copy of every player's batch statistics."""
-    counted = {p: own["batch_stats"] for p, own in variables.collections.items()
-               if "batch_stats" in own}  # fmt: skip
+    counted = {
+        p: own["batch_stats"] for p, own in variables.collections.items() if "batch_stats" in own
+    }
     return {p: {"batch_stats": jax.tree.map(jnp.copy, own)} for p, own in counted.items()}
 
 

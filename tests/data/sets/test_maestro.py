@@ -12,9 +12,14 @@ from zoo.errors import BadInput
 from zoo.evaluation.transcription import pieces
 
 HEADER = (
-    "canonical_composer", "canonical_title", "split", "year", "midi_filename", "audio_filename",
+    "canonical_composer",
+    "canonical_title",
+    "split",
+    "year",
+    "midi_filename",
+    "audio_filename",
     "duration",
-)  # fmt: skip
+)
 ONSETS = np.arange(0.25, 4.0, 0.5)
 
 
@@ -36,9 +41,11 @@ def performance(root, name, split, rate):
 def tree(tmp_path):
     root = tmp_path / "maestro-v3.0.0"
     rows = [
-        performance(root, "a", "train", 44_100), performance(root, "b", "train", 48_000),
-        performance(root, "c", "validation", 44_100), performance(root, "d", "test", 44_100),
-    ]  # fmt: skip
+        performance(root, "a", "train", 44_100),
+        performance(root, "b", "train", 48_000),
+        performance(root, "c", "validation", 44_100),
+        performance(root, "d", "test", 44_100),
+    ]
     with open(root / "maestro-v3.0.0.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([HEADER, *rows])
     return root

@@ -24,8 +24,10 @@ def test_of_one_shots_the_first_slice_is_kept_at_the_peak_of_the_whole_file(tmp_
     """As WaveGAN's loader. A decay of 2.5 s is one record; its tail is not lifted to full scale."""
     written = {}
     for name, seconds, delay, peak in (
-        ("decay.wav", 2.5, 0.0, 0.5), ("hit.wav", 0.05, 0.0, 0.01), ("late.flac", 3.0, 2.0, 0.8),
-    ):  # fmt: skip
+        ("decay.wav", 2.5, 0.0, 0.5),
+        ("hit.wav", 0.05, 0.0, 0.01),
+        ("late.flac", 3.0, 2.0, 0.8),
+    ):
         t = np.arange(round(seconds * 22_050)) / 22_050
         rise = np.exp(-8 * np.maximum(t - delay, 0)) * np.where(t < delay, 1e-2, 1)
         written[name] = peak * rise * np.sin(2 * np.pi * 440 * t)

@@ -48,8 +48,12 @@ def test_pieces_are_read_in_their_splits(source):
     assert len({r["track"] for split in LENGTHS for r in source.open(split)}) == 6
     labels = source.info.labels  # A0 = MIDI 21 to C8 = 108
     assert (labels[0], labels[3], labels[39], labels[48], labels[87]) == (
-        "A0", "C1", "C4", "A4", "C8",
-    )  # fmt: skip
+        "A0",
+        "C1",
+        "C4",
+        "A4",
+        "C8",
+    )
 
 
 def test_another_file_is_refused(source, tmp_path):

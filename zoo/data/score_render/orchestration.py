@@ -33,18 +33,28 @@ FAMILIES: dict[str, tuple[int, ...]] = {
 # (zoo/data/score_render/tuning.py): organs with a 16-foot stop, inharmonic bells, a whistle.
 MISTUNED = (8, 9, 16, 17, 18, 19, 77, 78, 86)
 FURTHER = {
-    "mallet": (108,), "organ": (22,), "plucked": (29, 30), "bass": (38, 39), "strings": (51,),
-    "brass": (63,), "synth": (92,),
-}  # fmt: skip
+    "mallet": (108,),
+    "organ": (22,),
+    "plucked": (29, 30),
+    "bass": (38, 39),
+    "strings": (51,),
+    "brass": (63,),
+    "synth": (92,),
+}
 # The families as single notes, whose pitch is a label: without the first, with the second.
 IN_TUNE: dict[str, tuple[int, ...]] = {
     family: (*(p for p in programs if p not in MISTUNED), *FURTHER.get(family, ()))
     for family, programs in FAMILIES.items()
 }
 REGISTERS = {
-    "bass": (33, 50), "plucked": (43, 76), "reed": (43, 80), "voice": (45, 76),
-    "brass": (40, 76), "mallet": (55, 84), "pipe": (58, 88),
-}  # fmt: skip
+    "bass": (33, 50),
+    "plucked": (43, 76),
+    "reed": (43, 80),
+    "voice": (45, 76),
+    "brass": (40, 76),
+    "mallet": (55, 84),
+    "pipe": (58, 88),
+}
 MIDDLE = (40, 84)  # register of the families not named above
 TOP, INNER, LOWEST = (60, 76), (52, 72), (36, 50)  # registers of the stems
 STEMS = ("vocals", "drums", "bass", "other")

@@ -163,9 +163,14 @@ class Folder:
         jobs = [job for job in jobs if job.track not in bad]
         before = builder.splits_before(self.directory)
         division = splits.divide(
-            self._grouped(jobs), self.validation, self.test, before=before, tags=self.info.labels,
-            songs=bool(self.stems), grouped=self.group is not None,
-        )  # fmt: skip
+            self._grouped(jobs),
+            self.validation,
+            self.test,
+            before=before,
+            tags=self.info.labels,
+            songs=bool(self.stems),
+            grouped=self.group is not None,
+        )
         notes = [f"{audio_files.kinds(unread)} {kind}"] if unread else []
         return plans.Plan(
             name=self._name,

@@ -23,8 +23,17 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
 GENRES = (
-    "blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock",
-)  # fmt: skip
+    "blues",
+    "classical",
+    "country",
+    "disco",
+    "hiphop",
+    "jazz",
+    "metal",
+    "pop",
+    "reggae",
+    "rock",
+)
 CLIPS = 1_000  # one of which is unreadable in every copy
 COUNTS = {"train": 443, "validation": 197, "test": 290}
 LISTS = {"train": "train", "validation": "valid", "test": "test"}

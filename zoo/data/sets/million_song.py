@@ -72,9 +72,12 @@ class MillionSong:
     def _folder(self) -> Folder:
         labels = f"{self.path}/tags.csv"
         folder = Folder(
-            self.path, self.sample_rate, labels=labels, chunk_seconds=SECONDS,
+            self.path,
+            self.sample_rate,
+            labels=labels,
+            chunk_seconds=SECONDS,
             data_dir=self.data_dir,
-        )  # fmt: skip
+        )
         if folder.info.labels != TAGS:
             raise BadInput(f"{labels} has other tags: its header must be 'file,{TAGS[0]},...' (50)")
         return folder

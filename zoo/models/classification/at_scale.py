@@ -41,8 +41,9 @@ class WaveformFront(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        first = Conv(self.widths[0], 3, 3, padding="valid", **contrib(3), dtype=self.dtype,
-                     name="stem")  # fmt: skip
+        first = Conv(
+            self.widths[0], 3, 3, padding="valid", **contrib(3), dtype=self.dtype, name="stem"
+        )
         x = nn.relu(first(x))
         x = BatchNorm(0.99, 1e-3, dtype=self.dtype, name="norm")(x, train=train)
         for i, features in enumerate(self.widths[1:], 1):

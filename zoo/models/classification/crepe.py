@@ -40,9 +40,14 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         x = Conv(
-            self.features, self.kernel_size, self.stride, padding=self.padding, kernel_init=GLOROT,
-            dtype=self.dtype, name="conv",
-        )(x)  # fmt: skip
+            self.features,
+            self.kernel_size,
+            self.stride,
+            padding=self.padding,
+            kernel_init=GLOROT,
+            dtype=self.dtype,
+            name="conv",
+        )(x)
         x = BatchNorm(0.99, 1e-3, dtype=self.dtype, name="norm")(nn.relu(x), train=train)
         x = max_pool(x, 2)
         self.sow("intermediates", "output", x)

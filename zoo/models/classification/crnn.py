@@ -73,9 +73,15 @@ class CRNN(nn.Module):
         x = self._normalised(x, train)
         for i, (features, pool) in enumerate(zip(self.widths, self.pools), 1):
             x = ConvBlock(
-                features, pool, activation=self.activation, momentum=self.momentum,
-                epsilon=self.epsilon, starts=starts, dtype=self.dtype, name=f"block_{i}",
-            )(x, train=train)  # fmt: skip
+                features,
+                pool,
+                activation=self.activation,
+                momentum=self.momentum,
+                epsilon=self.epsilon,
+                starts=starts,
+                dtype=self.dtype,
+                name=f"block_{i}",
+            )(x, train=train)
             self.sow("intermediates", f"features_{i}", x)
             x = nn.Dropout(self.block_dropout, deterministic=not train)(x)
         x = self._last_state(x.reshape(*x.shape[:2], -1))
@@ -128,10 +134,17 @@ RECURRENT = {
 VERSIONS: Mapping[str, dict[str, Any]] = {
     "won": {},
     "choi": dict(
-        spec=CHOI_SQUARED, samples=349_440, frames=1440, activation=nn.elu, block_dropout=0.1,
-        dropout=0.3, framework="keras", momentum=0.99, epsilon=1e-3,
+        spec=CHOI_SQUARED,
+        samples=349_440,
+        frames=1440,
+        activation=nn.elu,
+        block_dropout=0.1,
+        dropout=0.3,
+        framework="keras",
+        momentum=0.99,
+        epsilon=1e-3,
     ),
-}  # fmt: skip
+}
 
 
 def version(name: str) -> dict[str, Any]:

@@ -83,9 +83,18 @@ class FCN(nn.Module):
         x = self._normalised(log_mel_image(x, self.spec, self._least()), train)
         for i, (features, pool, taps) in enumerate(zip(self.widths, self.pools, self.taps), 1):
             x = ConvBlock(
-                features, pool, taps, self.activation, self.normalised_last, self.batch_statistics,
-                self.momentum, self.epsilon, self.starts, self.dtype, name=f"block_{i}",
-            )(x, train=train)  # fmt: skip
+                features,
+                pool,
+                taps,
+                self.activation,
+                self.normalised_last,
+                self.batch_statistics,
+                self.momentum,
+                self.epsilon,
+                self.starts,
+                self.dtype,
+                name=f"block_{i}",
+            )(x, train=train)
             self.sow("intermediates", f"features_{i}", x)
             x = nn.Dropout(self.block_dropout, deterministic=not train)(x)
         x = x.mean((1, 2))
@@ -120,11 +129,19 @@ class FCN(nn.Module):
 def _choi(widths: tuple[int, ...], pools: tuple[Pair, ...], points: int = 0) -> dict[str, Any]:
     """One depth of the paper; `points` convolutions of one tap follow the pooled ones."""
     return dict(
-        spec=CHOI, samples=349_440, widths=widths + widths[-1:] * points,
-        pools=pools + ((1, 1),) * points, taps=(3,) * len(widths) + (1,) * points,
-        input_norm="none", normalised_last=True, block_dropout=0.5, dropout=0.0,
-        starts=keras, top_starts=keras, **KERAS,
-    )  # fmt: skip
+        spec=CHOI,
+        samples=349_440,
+        widths=widths + widths[-1:] * points,
+        pools=pools + ((1, 1),) * points,
+        taps=(3,) * len(widths) + (1,) * points,
+        input_norm="none",
+        normalised_last=True,
+        block_dropout=0.5,
+        dropout=0.0,
+        starts=keras,
+        top_starts=keras,
+        **KERAS,
+    )
 
 
 VERSIONS: Mapping[str, dict[str, Any]] = {
@@ -135,15 +152,30 @@ VERSIONS: Mapping[str, dict[str, Any]] = {
     "choi_6": _choi((128, 256, 512, 1024, 2048), FIVE, 1),
     "choi_7": _choi((128, 256, 512, 1024, 2048), FIVE, 2),
     "music_tagger_cnn": dict(
-        spec=CHOI_SQUARED, samples=349_440, widths=(32, 128, 128, 192, 256), input_norm="frame",
-        activation=nn.elu, dropout=0.0, starts=keras, top_starts=keras, **KERAS,
+        spec=CHOI_SQUARED,
+        samples=349_440,
+        widths=(32, 128, 128, 192, 256),
+        input_norm="frame",
+        activation=nn.elu,
+        dropout=0.0,
+        starts=keras,
+        top_starts=keras,
+        **KERAS,
     ),
     "compact_cnn": dict(
-        spec=COMPACT, samples=348_000, widths=(32,) * 5, input_norm="none",
-        pools=((4, 2), (4, 3), (5, 2), (4, 2), (4, 4)), activation=nn.elu, batch_statistics=True,
-        dropout=0.0, starts=keras_he, top_starts=keras, **KERAS,
+        spec=COMPACT,
+        samples=348_000,
+        widths=(32,) * 5,
+        input_norm="none",
+        pools=((4, 2), (4, 3), (5, 2), (4, 2), (4, 4)),
+        activation=nn.elu,
+        batch_statistics=True,
+        dropout=0.0,
+        starts=keras_he,
+        top_starts=keras,
+        **KERAS,
     ),
-}  # fmt: skip
+}
 
 
 def version(name: str) -> dict[str, Any]:

@@ -160,9 +160,15 @@ class FrameLevel(nn.Module):
         if self.input == "spectrogram":
             return log_mel(x, mel_spec(self.window, self.hop, self.filters))[..., 0]
         front = LearntFrames(
-            self.window, self.hop, self.filters, self.response, self.group, self.grouping,
-            self.dtype, name="front",
-        )  # fmt: skip
+            self.window,
+            self.hop,
+            self.filters,
+            self.response,
+            self.group,
+            self.grouping,
+            self.dtype,
+            name="front",
+        )
         return front(x / self.level)
 
     def _check(self, x: jax.Array) -> None:

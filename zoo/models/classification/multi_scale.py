@@ -55,9 +55,14 @@ class MultiScaleFront(nn.Module):
                 )
             spare = window - stride
             conv = Conv(
-                features, window, stride, padding=(spare // 2, spare - spare // 2),
-                **contrib(window), dtype=self.dtype, name=f"conv_{i}",
-            )  # fmt: skip
+                features,
+                window,
+                stride,
+                padding=(spare // 2, spare - spare // 2),
+                **contrib(window),
+                dtype=self.dtype,
+                name=f"conv_{i}",
+            )
             y = BatchNorm(dtype=self.dtype, name=f"norm_{i}")(conv(x), train=train)
             pool = self.hop // stride
             y = nn.relu(y)[:, : frames * pool]

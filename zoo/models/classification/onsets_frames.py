@@ -41,19 +41,39 @@ from zoo.layers.recurrent import LSTM
 from zoo.signal import mel
 
 SPEC = mel.MelSpec(
-    16_000, 2048, 512, 229, partial(mel.log_clamp, floor=1e-5), exponent=1, low=30.0,
-    high=8000.0, scale="htk",
-)  # fmt: skip
+    16_000,
+    2048,
+    512,
+    229,
+    partial(mel.log_clamp, floor=1e-5),
+    exponent=1,
+    low=30.0,
+    high=8000.0,
+    scale="htk",
+)
 DECIBELS = mel.MelSpec(
-    16_000, 2048, 512, 229, partial(mel.decibels, top=80.0), low=30.0, high=8000.0, scale="htk",
-)  # fmt: skip
+    16_000,
+    2048,
+    512,
+    229,
+    partial(mel.decibels, top=80.0),
+    low=30.0,
+    high=8000.0,
+    scale="htk",
+)
 Layout = Literal["port", "magenta"]
 V1: dict[str, Any] = {
-    "filters": (32, 32, 64), "dense": 512, "recurrent": 128, "offsets": False,
-}  # fmt: skip
+    "filters": (32, 32, 64),
+    "dense": 512,
+    "recurrent": 128,
+    "offsets": False,
+}
 MAGENTA: dict[str, Any] = {
-    "recurrent": 256, "dropout": (0.75, 0.5), "layout": "magenta", "spec": DECIBELS,
-}  # fmt: skip
+    "recurrent": 256,
+    "dropout": (0.75, 0.5),
+    "layout": "magenta",
+    "spec": DECIBELS,
+}
 PORT: dict[str, Any] = {}
 KEYS = 88  # of a piano
 
@@ -73,8 +93,15 @@ class ConvStack(nn.Module):
         how = {} if port else dict(momentum=0.999, epsilon=1e-3, use_scale=False)
         for index, features in enumerate(self.filters):
             starts = self._starts(9 * x.shape[-1])
-            conv = Conv2D(features, 3, pads=(1, 1), use_bias=port, dtype=self.dtype, **starts,
-                          name=f"conv_{index}")  # fmt: skip
+            conv = Conv2D(
+                features,
+                3,
+                pads=(1, 1),
+                use_bias=port,
+                dtype=self.dtype,
+                **starts,
+                name=f"conv_{index}",
+            )
             norm = BatchNorm(dtype=self.dtype, name=f"norm_{index}", **how)
             x = nn.relu(norm(conv(x), train=train))
             if index:
@@ -119,9 +146,13 @@ class OnsetsFrames(nn.Module):
 
         def stack(name: str) -> jax.Array:
             module = ConvStack(
-                self.filters, self.dense, self.dropout, self.layout, self.dtype,
+                self.filters,
+                self.dense,
+                self.dropout,
+                self.layout,
+                self.dtype,
                 name=f"{name}_stack",
-            )  # fmt: skip
+            )
             return module(x, train=train)
 
         rare, common = self.priors
@@ -134,8 +165,13 @@ class OnsetsFrames(nn.Module):
 
         def sequence(name: str, x: jax.Array) -> jax.Array:
             starts = torch_recurrent if self.layout == "port" else contrib_cudnn
-            lstm = LSTM(self.recurrent, bidirectional=True, dtype=self.dtype, name=f"{name}_lstm",
-                        **starts(self.recurrent))  # fmt: skip
+            lstm = LSTM(
+                self.recurrent,
+                bidirectional=True,
+                dtype=self.dtype,
+                name=f"{name}_lstm",
+                **starts(self.recurrent),
+            )
             return top(name, lstm(x)[0])
 
         heads = {"onsets": sequence("onset", stack("onset"))}

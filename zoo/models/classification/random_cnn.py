@@ -29,9 +29,16 @@ from zoo.signal.patches import bands
 
 ALL = math.inf  # receptive field of what is averaged over time
 NETS = (
-    "sample_level", "frame_level", "frame_level_many", "vgg", "7x96", "7x86", "timbral",
-    "temporal", "timbral_temporal",
-)  # fmt: skip
+    "sample_level",
+    "frame_level",
+    "frame_level_many",
+    "vgg",
+    "7x96",
+    "7x86",
+    "timbral",
+    "temporal",
+    "timbral_temporal",
+)
 
 
 def spectrogram(sample_rate: int) -> mel.MelSpec:

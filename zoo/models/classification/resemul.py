@@ -26,9 +26,13 @@ from zoo.layers.pool import largest, max_pool
 
 # name -> (convolutions on a residual branch, 0 for none; whether a block has excitation)
 BLOCKS = {
-    "basic": (0, False), "se": (0, True), "res_1": (1, False), "res_2": (2, False),
-    "rese_1": (1, True), "rese_2": (2, True),
-}  # fmt: skip
+    "basic": (0, False),
+    "se": (0, True),
+    "res_1": (1, False),
+    "res_2": (2, False),
+    "rese_1": (1, True),
+    "rese_2": (2, True),
+}
 
 
 class Excitation(nn.Module):
@@ -146,17 +150,28 @@ class ReSEMul(nn.Module):
         norm = dict(momentum=self.momentum, epsilon=self.epsilon, dtype=self.dtype)
         convolutions, excited = BLOCKS[self.block]
         stem = Conv(
-            self.first, self.stem, self.stem, padding=self.stem_padding, kernel_init=HE,
-            dtype=self.dtype, name="stem",
-        )  # fmt: skip
+            self.first,
+            self.stem,
+            self.stem,
+            padding=self.stem_padding,
+            kernel_init=HE,
+            dtype=self.dtype,
+            name="stem",
+        )
         x = stem((x - self.mean) / self.std)
         x = nn.relu(BatchNorm(**norm, name="stem_norm")(x, train=train))
         levels = []
         for i, features in enumerate(self.channels):
             block = Block(
-                features, self.pool, convolutions, excited, self.ratio, self.block_dropout, **norm,
+                features,
+                self.pool,
+                convolutions,
+                excited,
+                self.ratio,
+                self.block_dropout,
+                **norm,
                 name=f"block_{i + 1}",
-            )  # fmt: skip
+            )
             x = block(x, train=train)
             levels.append(largest(x, 1))
         x = jnp.concatenate(levels[-3:] if self.multi else levels[-1:], -1)

@@ -137,9 +137,13 @@ class SelfAttentionTagger(nn.Module):
             x = x + sinusoids(x.shape[1], width).astype(x.dtype)
         for i in range(1, self.layers + 1):
             x = EncoderLayer(
-                self.heads, 4 * width, self.dropout, self.attention_dropout, self.dtype,
+                self.heads,
+                4 * width,
+                self.dropout,
+                self.attention_dropout,
+                self.dtype,
                 name=f"layer_{i}",
-            )(x, train=train)  # fmt: skip
+            )(x, train=train)
         x = nn.Dense(width, **torch(width), dtype=self.dtype, name="pooler")(x[:, 0])
         x = jnp.tanh(x)
         self.sow("intermediates", "penultimate", x)

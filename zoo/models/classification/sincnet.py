@@ -120,8 +120,14 @@ class SincNet(nn.Module):
         x = self._level(jnp.abs(x), 1)
         for i, features in enumerate(self.channels):
             starts = torch(self.kernel_size * x.shape[-1])
-            conv = Conv(features, self.kernel_size, padding="valid", **starts, dtype=self.dtype,
-                        name=f"conv_{i + 2}")  # fmt: skip
+            conv = Conv(
+                features,
+                self.kernel_size,
+                padding="valid",
+                **starts,
+                dtype=self.dtype,
+                name=f"conv_{i + 2}",
+            )
             x = self._level(conv(x), i + 2)
         x = TimeNorm(dtype=self.dtype, name="norm_flat")(x.reshape(x.shape[0], -1))
         for i, width in enumerate(self.hidden):

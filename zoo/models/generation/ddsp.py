@@ -135,8 +135,13 @@ class DilatedConvDecoder(nn.Module):
         for number in range(self.layers):
             y = conv(dilation=2 ** (number % self.cycle), name=f"conv_{number + 1}")(nn.relu(x))
             # Over frames and channels together; the variance in two passes, for it can be small.
-            norm = nn.GroupNorm(1, epsilon=1e-5, use_fast_variance=False, dtype=self.dtype,
-                                name=f"norm_{number + 1}")  # fmt: skip
+            norm = nn.GroupNorm(
+                1,
+                epsilon=1e-5,
+                use_fast_variance=False,
+                dtype=self.dtype,
+                name=f"norm_{number + 1}",
+            )
             x = x + norm(y)
         # As in `RnnFcDecoder`.
         last = nn.Dense(
@@ -162,10 +167,20 @@ class Encoder(nn.Module):
     @nn.compact
     def __call__(self, audio: jax.Array) -> jax.Array:
         spec = mel.MelSpec(
-            self.sample_rate, 1024, 512, 128, mel.log_clamp, exponent=1, low=20.0, high=8000.0,
-            scale="htk", norm=None, straight_in="mel", centre=False,
+            self.sample_rate,
+            1024,
+            512,
+            128,
+            mel.log_clamp,
+            exponent=1,
+            low=20.0,
+            high=8000.0,
+            scale="htk",
+            norm=None,
+            straight_in="mel",
+            centre=False,
             pad=framing.end_padding(audio.shape[1], 1024, 512),
-        )  # fmt: skip
+        )
         x = features.mfcc(mel.log_mel(audio, spec), 30)[..., 0]
         spread = jnp.sqrt(x.var(1, keepdims=True) + 1e-5)
         x = (x - x.mean(1, keepdims=True)) / spread
@@ -218,14 +233,22 @@ class DDSP(nn.Module):
     def loudness(self, audio: jax.Array) -> jax.Array:
         """A-weighted, [B T 1] -> [B F 1] dB."""
         return synthesis.loudness(
-            audio, self.sample_rate, n_fft=self.n_fft, hop=self.hop, reference=self.reference,
-            floor=-self.range, centre=not self.ahead,
-        )  # fmt: skip
+            audio,
+            self.sample_rate,
+            n_fft=self.n_fft,
+            hop=self.hop,
+            reference=self.reference,
+            floor=-self.range,
+            centre=not self.ahead,
+        )
 
     def raw(
-        self, f0: jax.Array, loudness: jax.Array, audio: jax.Array | None = None,
+        self,
+        f0: jax.Array,
+        loudness: jax.Array,
+        audio: jax.Array | None = None,
         classes: jax.Array | None = None,
-    ) -> jax.Array:  # fmt: skip
+    ) -> jax.Array:
         """The decoder's output, Hz [B F 1], dB [B F 1] -> [B F 1+K+N]; audio where z is needed."""
         note = 69.0 + 12.0 * jnp.log2(jnp.maximum(f0, 1e-3) / 440.0)
         inputs = [loudness / self.range + 1.0, jnp.where(f0 > 0, note, 0.0) / 127.0]

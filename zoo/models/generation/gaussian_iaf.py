@@ -95,11 +95,19 @@ class GaussianIAF(nn.Module):
     def setup(self) -> None:
         self.nets = [
             Net(
-                self.layers, self.width, self.gate, self.skip, self.kernel, self.front,
-                self.weight_norm, self.last_residual, self.quiet / self.flows, self.dtype,
+                self.layers,
+                self.width,
+                self.gate,
+                self.skip,
+                self.kernel,
+                self.front,
+                self.weight_norm,
+                self.last_residual,
+                self.quiet / self.flows,
+                self.dtype,
             )
             for _ in range(self.flows)
-        ]  # fmt: skip
+        ]
 
     @property
     def receptive_field(self) -> int:

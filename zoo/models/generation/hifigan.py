@@ -28,15 +28,26 @@ from zoo.signal.precision import HIGHEST
 
 SLOPE = 0.1  # of the leaky ReLUs, but for the generator's last
 V3 = dict(
-    width=256, upsampling=(8, 8, 4), taps=(16, 16, 8), kernels=(3, 5, 7),
-    dilations=((1, 2), (2, 6), (3, 12)), double=False,
-)  # fmt: skip
+    width=256,
+    upsampling=(8, 8, 4),
+    taps=(16, 16, 8),
+    kernels=(3, 5, 7),
+    dilations=((1, 2), (2, 6), (3, 12)),
+    double=False,
+)
 
 
 def conv(
-    x: jax.Array, features: int, taps: int, name: str, *, norm: str = "weight", dtype: Any,
-    update: bool = False, **how: Any,
-) -> jax.Array:  # fmt: skip
+    x: jax.Array,
+    features: int,
+    taps: int,
+    name: str,
+    *,
+    norm: str = "weight",
+    dtype: Any,
+    update: bool = False,
+    **how: Any,
+) -> jax.Array:
     """Convolution of [B T C] with half a filter of zeros at both ends -> [B T' features].
 
     norm: 'weight', 'spectral' (whose vectors move where `update`) or 'none'.
@@ -44,9 +55,16 @@ def conv(
     start = fan_uniform(taps * x.shape[-1] // how.get("groups", 1))
     padding = (taps - 1) * how.get("dilation", 1) // 2
     layer = Conv(
-        features, taps, padding=padding, weight_norm=norm == "weight", kernel_init=start,
-        bias_init=start, dtype=dtype, name=name, **how,
-    )  # fmt: skip
+        features,
+        taps,
+        padding=padding,
+        weight_norm=norm == "weight",
+        kernel_init=start,
+        bias_init=start,
+        dtype=dtype,
+        name=name,
+        **how,
+    )
     if norm == "spectral":
         return nn.SpectralNorm(layer, name=f"{name}_norm")(x, update_stats=update)
     return layer(x)
@@ -124,10 +142,16 @@ class Generator(nn.Module):
             width = self.width // 2**i
             start = fan_uniform(taps * width)
             x = TransposedConv(
-                width, taps, factor, padding=(taps - factor) // 2, kernel_init=start,
-                bias_init=start, weight_norm=self.norm == "weight", dtype=self.dtype,
+                width,
+                taps,
+                factor,
+                padding=(taps - factor) // 2,
+                kernel_init=start,
+                bias_init=start,
+                weight_norm=self.norm == "weight",
+                dtype=self.dtype,
                 name=f"up_{i}",
-            )(nn.leaky_relu(x, SLOPE))  # fmt: skip
+            )(nn.leaky_relu(x, SLOPE))
             blocks = [
                 Residual(kernel, dilations, self.double, **how, name=f"residual_{i}_{j}")(x)
                 for j, (kernel, dilations) in enumerate(zip(self.kernels, self.dilations), 1)

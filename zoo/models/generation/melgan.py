@@ -46,9 +46,15 @@ def conv(module: nn.Module, x: jax.Array, features: int, taps: int, name: str, *
     """A convolution without padding of [B T C], initialised as torch does -> [B T' features]."""
     start = fan_uniform(taps * x.shape[-1] // how.get("groups", 1))
     layer = Conv(
-        features, taps, padding=how.pop("padding", "valid"), weight_norm=module.weight_norm,
-        kernel_init=start, bias_init=start, name=name, **{"dtype": module.dtype, **how},
-    )  # fmt: skip
+        features,
+        taps,
+        padding=how.pop("padding", "valid"),
+        weight_norm=module.weight_norm,
+        kernel_init=start,
+        bias_init=start,
+        name=name,
+        **{"dtype": module.dtype, **how},
+    )
     return layer(x)
 
 
@@ -123,10 +129,16 @@ class Generator(nn.Module):
             crop = dict(padding=factor // 2 + odd, output_padding=odd)
             crop = crop if self.padding == "torch" else dict(padding="same")
             x = TransposedConv(
-                width, 2 * factor, factor, **crop,
-                weight_norm=self.weight_norm, kernel_init=start, bias_init=start,
-                dtype=self.dtype, name=f"up_{i + 1}",
-            )(nn.leaky_relu(x, SLOPE))  # fmt: skip
+                width,
+                2 * factor,
+                factor,
+                **crop,
+                weight_norm=self.weight_norm,
+                kernel_init=start,
+                bias_init=start,
+                dtype=self.dtype,
+                name=f"up_{i + 1}",
+            )(nn.leaky_relu(x, SLOPE))
             for j, dilation in enumerate(self.dilations):
                 how = dict(weight_norm=self.weight_norm, dtype=self.dtype)
                 x = Residual(dilation, **how, name=f"residual_{i + 1}_{j + 1}")(x)
@@ -155,9 +167,17 @@ class MultiBandGenerator(nn.Module):
 
     def setup(self) -> None:
         self.net = Generator(
-            self.bins, self.width, self.upsampling, self.dilations, self.mean, self.std,
-            self.count, self.padding, self.weight_norm, self.dtype,
-        )  # fmt: skip
+            self.bins,
+            self.width,
+            self.upsampling,
+            self.dilations,
+            self.mean,
+            self.std,
+            self.count,
+            self.padding,
+            self.weight_norm,
+            self.dtype,
+        )
 
     @property
     def hop(self) -> int:

@@ -78,9 +78,14 @@ class Tier(nn.Module):
             starts = dict(kernel_init=LECUN_UNIFORM, recurrent_init=recurrent)
             return GRU(self.width, **starts, dtype=self.dtype, name=name)
         return LSTM(
-            self.width, recurrent_bias=False, bias_init=_forgetting, kernel_init=LECUN_UNIFORM,
-            recurrent_init=LECUN_UNIFORM, dtype=self.dtype, name=name,
-        )  # fmt: skip
+            self.width,
+            recurrent_bias=False,
+            bias_init=_forgetting,
+            kernel_init=LECUN_UNIFORM,
+            recurrent_init=LECUN_UNIFORM,
+            dtype=self.dtype,
+            name=name,
+        )
 
 
 class SampleRNN(nn.Module):
@@ -207,9 +212,14 @@ class SampleRNN(nn.Module):
         return {**low, "output": folded["output"]}
 
     def frame(
-        self, folded: Folded, carry: Carry, x: jax.Array, condition: None, noise: jax.Array,
+        self,
+        folded: Folded,
+        carry: Carry,
+        x: jax.Array,
+        condition: None,
+        noise: jax.Array,
         draw: Any,
-    ) -> tuple[Carry, jax.Array, jax.Array]:  # fmt: skip
+    ) -> tuple[Carry, jax.Array, jax.Array]:
         """The next `hop` samples, their nats; noise [hop B n]. The carry knows the last samples."""
         hidden = tuple(
             _started(weights["start"], state, carry["fresh"])
@@ -220,9 +230,15 @@ class SampleRNN(nn.Module):
         return self._carry(past, hidden), past, nats.T
 
     def _descend(
-        self, tier: int, folded: Folded, past: jax.Array, hidden: Any, added: Any, noise: Any,
+        self,
+        tier: int,
+        folded: Folded,
+        past: jax.Array,
+        hidden: Any,
+        added: Any,
+        noise: Any,
         draw: Any,
-    ) -> tuple[jax.Array, Any, jax.Array]:  # fmt: skip
+    ) -> tuple[jax.Array, Any, jax.Array]:
         """One frame of `tier` and all below it -> past, hidden of tiers up to it, nats [n B]."""
         if tier < 0:
             past, log_prob = self._sample(folded, past, added, noise[0], draw)

@@ -54,8 +54,9 @@ class ResetFirstGRU(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, state: jax.Array) -> tuple[jax.Array, jax.Array]:
         width = self.features
-        entered = Conv(3 * width, 1, weight_norm=True, kernel_init=LECUN, dtype=self.dtype,
-                       name="input")(x)  # fmt: skip
+        entered = Conv(
+            3 * width, 1, weight_norm=True, kernel_init=LECUN, dtype=self.dtype, name="input"
+        )(x)
         gates = Matrix(width, 2 * width, LECUN, name="gates")().astype(self.dtype)
         new = Matrix(width, width, nn.initializers.orthogonal(), name="candidate")()
         new = new.astype(self.dtype)
@@ -104,9 +105,11 @@ class ReleasedSampleRNN(nn.Module):
         self.rnn = [ResetFirstGRU(width, self.dtype) for _ in range(self.layers)]
         self.upsample = Conv(self.hop * width, 1, **how)
         self.embed = nn.Embed(
-            self.distribution.codes, self.embedding, dtype=self.dtype,
+            self.distribution.codes,
+            self.embedding,
+            dtype=self.dtype,
             embedding_init=nn.initializers.normal(1.0),
-        )  # fmt: skip
+        )
         self.enter = Conv(width, self.hop, padding="valid", use_bias=False, **how)
         self.hidden = [Conv(width, 1, **how) for _ in range(2)]
         # Logits in float32.
@@ -164,19 +167,27 @@ class ReleasedSampleRNN(nn.Module):
             enter = plain_kernel(params["enter"], 2)
             table = jnp.einsum("qe,ked->kqd", params["embed"]["embedding"], enter)
         layers = [
-            {"input": _flat(p["input"]), "gates": plain_kernel(p["gates"], 1).T,
-             "new": plain_kernel(p["candidate"], 1).T}
+            {
+                "input": _flat(p["input"]),
+                "gates": plain_kernel(p["gates"], 1).T,
+                "new": plain_kernel(p["candidate"], 1).T,
+            }
             for p in (params[f"rnn_{i}"] for i in range(self.layers))
-        ]  # fmt: skip
+        ]
         named = {name: _flat(params[name]) for name in ("upsample", "hidden_0", "hidden_1")}
         folded = {"start": params["start"], "table": table, "layers": layers, **named}
         low = jax.tree.map(lambda leaf: leaf.astype(self.dtype), folded)
         return {**low, "start": params["start"], "output": _flat(params["output"])}
 
     def frame(
-        self, folded: Folded, carry: Carry, x: jax.Array, condition: None, noise: jax.Array,
+        self,
+        folded: Folded,
+        carry: Carry,
+        x: jax.Array,
+        condition: None,
+        noise: jax.Array,
         draw: Any,
-    ) -> tuple[Carry, jax.Array, jax.Array]:  # fmt: skip
+    ) -> tuple[Carry, jax.Array, jax.Array]:
         """The next `hop` samples, their nats; noise [hop B n]. The carry knows the last samples."""
         x, states = self._real(carry["past"]), []
         for layer, state in zip(folded["layers"], _started(folded["start"], carry)):

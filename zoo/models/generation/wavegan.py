@@ -136,9 +136,13 @@ class Discriminator(nn.Module):
         features = []
         for i, stride in enumerate(self.strides):
             x = Conv(
-                self.dim * 2**i, self.kernel_size, stride, kernel_init=GLOROT, dtype=self.dtype,
+                self.dim * 2**i,
+                self.kernel_size,
+                stride,
+                kernel_init=GLOROT,
+                dtype=self.dtype,
                 name=f"down_{i + 1}",
-            )(x)  # fmt: skip
+            )(x)
             x = nn.leaky_relu(x, 0.2)
             features.append(x)
             if train and self.shuffle and i < self.shuffled:

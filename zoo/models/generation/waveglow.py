@@ -43,9 +43,14 @@ class Coupling(nn.Module):
     def __call__(self, x: jax.Array, condition: jax.Array) -> tuple[jax.Array, jax.Array]:
         def conv(features: int, taps: int, name: str, fan: int, dilation: int = 1) -> Conv:
             return Conv(
-                features, taps, dilation=dilation, weight_norm=self.weight_norm,
-                dtype=self.dtype, name=name, **torch(taps * fan),
-            )  # fmt: skip
+                features,
+                taps,
+                dilation=dilation,
+                weight_norm=self.weight_norm,
+                dtype=self.dtype,
+                name=name,
+                **torch(taps * fan),
+            )
 
         width, last = self.width, self.layers - 1
         added = conv(2 * width * self.layers, 1, "condition", condition.shape[-1])(condition)

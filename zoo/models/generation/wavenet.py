@@ -80,12 +80,17 @@ class WaveNet(nn.Module):
         ]
         self.blocks = [
             GatedBlock(
-                self.gate, self.skip, self.kernel, dilation,
+                self.gate,
+                self.skip,
+                self.kernel,
+                dilation,
                 residual=self.last_residual or i < self.layers - 1,
-                residual_scale=self.residual_scale, starts=self.starts, dtype=self.dtype,
+                residual_scale=self.residual_scale,
+                starts=self.starts,
+                dtype=self.dtype,
             )
             for i, dilation in enumerate(self.dilations)
-        ]  # fmt: skip
+        ]
         self.hidden = Conv(self.head, 1, dtype=self.dtype, **self.starts(self.skip))
         kind = dict(precision=self.distribution.precision, **self.starts(self.head))
         self.output = Conv(self.distribution.parameters, 1, **kind)
@@ -109,9 +114,13 @@ class WaveNet(nn.Module):
         return Queues(self.kernel, self.dilations)
 
     def __call__(
-        self, audio: jax.Array, *, condition: jax.Array | None = None,
-        speaker: jax.Array | None = None, train: bool = False,
-    ) -> jax.Array:  # fmt: skip
+        self,
+        audio: jax.Array,
+        *,
+        condition: jax.Array | None = None,
+        speaker: jax.Array | None = None,
+        train: bool = False,
+    ) -> jax.Array:
         x, local, voice = self._prepare(audio, condition, speaker)
         total = 0.0
         for block in self.blocks:
@@ -162,9 +171,12 @@ class WaveNet(nn.Module):
         return self._queues.initial(batch, self.width, self.dtype)
 
     def prime(
-        self, audio: jax.Array, *, condition: jax.Array | None = None,
+        self,
+        audio: jax.Array,
+        *,
+        condition: jax.Array | None = None,
         speaker: jax.Array | None = None,
-    ) -> Carry:  # fmt: skip
+    ) -> Carry:
         """The carry after audio [B T 1] was sampled, by one parallel pass over it.
 
         What is drawn next takes audio[:, -1]. Only the last receptive field of it matters.
@@ -225,9 +237,14 @@ class WaveNet(nn.Module):
         return self._layers(folded, carry, x, condition, added)
 
     def frame(
-        self, folded: Folded, carry: Carry, x: jax.Array, condition: jax.Array | None,
-        noise: jax.Array, draw: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]],
-    ) -> tuple[Carry, jax.Array, jax.Array]:  # fmt: skip
+        self,
+        folded: Folded,
+        carry: Carry,
+        x: jax.Array,
+        condition: jax.Array | None,
+        noise: jax.Array,
+        draw: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]],
+    ) -> tuple[Carry, jax.Array, jax.Array]:
         """`hop` samples after x [B 1], their nats; condition [hop L B 2A], noise [hop B n]."""
         near, far = self._reach(len(x))
         kernel = folded["past"][np.array(near)] if far else folded["past"]

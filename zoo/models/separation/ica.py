@@ -121,9 +121,12 @@ class ICA(nn.Module):
         def scene(stems: jax.Array) -> jax.Array:
             heard = stems @ gains.T
             unmixing = fast_ica(
-                heard - heard.mean(0), start, contrast=self.contrast,
-                iterations=self.iterations, tolerance=self.tolerance,
-            )  # fmt: skip
+                heard - heard.mean(0),
+                start,
+                contrast=self.contrast,
+                iterations=self.iterations,
+                tolerance=self.tolerance,
+            )
             return ordered(images(heard, unmixing), stems)
 
         each = jax.vmap(jax.vmap(scene, in_axes=2, out_axes=2))

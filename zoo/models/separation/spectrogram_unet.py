@@ -32,10 +32,18 @@ Layout = Literal["jansson", "spleeter"]
 PADS = (1, 2)  # around a kernel of five at stride two: TensorFlow's 'same'
 TINY = 1e-10  # of Spleeter's ratio masks: silence is shared equally
 SPLEETER = {  # fields of the published model of two stems
-    "sources": 2, "channels": 2, "n_fft": 4096, "hop": 1024, "bins": 1024, "frames": 512,
-    "layout": "spleeter", "masks": "ratio", "beyond": 0.0,
-    "momentum": 0.99, "centred": True,
-}  # fmt: skip
+    "sources": 2,
+    "channels": 2,
+    "n_fft": 4096,
+    "hop": 1024,
+    "bins": 1024,
+    "frames": 512,
+    "layout": "spleeter",
+    "masks": "ratio",
+    "beyond": 0.0,
+    "momentum": 0.99,
+    "centred": True,
+}
 
 
 class MaskUNet(nn.Module):
@@ -75,9 +83,14 @@ class MaskUNet(nn.Module):
         if spleeter:
             x = self._norm(f"up_{len(self.widths)}_norm")(nn.relu(x), train=train)
             x = Conv2D(
-                channels, 4, dilation=2, pads=(3, 3), kernel_init=self._init,
-                dtype=self.dtype, name="output",
-            )(x)  # fmt: skip
+                channels,
+                4,
+                dilation=2,
+                pads=(3, 3),
+                kernel_init=self._init,
+                dtype=self.dtype,
+                name="output",
+            )(x)
         return nn.sigmoid(x.astype(jnp.float32))
 
     @property
@@ -87,15 +100,25 @@ class MaskUNet(nn.Module):
 
     def _down(self, features: int, name: str) -> nn.Module:
         return Conv2D(
-            features, self.kernel_size, 2, pads=PADS, kernel_init=self._init,
-            dtype=self.dtype, name=name,
-        )  # fmt: skip
+            features,
+            self.kernel_size,
+            2,
+            pads=PADS,
+            kernel_init=self._init,
+            dtype=self.dtype,
+            name=name,
+        )
 
     def _up(self, features: int, name: str) -> nn.Module:
         return TransposedConv2D(
-            features, self.kernel_size, 2, crop=PADS, kernel_init=self._init,
-            dtype=self.dtype, name=name,
-        )  # fmt: skip
+            features,
+            self.kernel_size,
+            2,
+            crop=PADS,
+            kernel_init=self._init,
+            dtype=self.dtype,
+            name=name,
+        )
 
     def _norm(self, name: str) -> nn.Module:
         scale = self.layout == "spleeter"
@@ -135,9 +158,15 @@ class SpectrogramUNet(nn.Module):
                 f"bins at most {self.n_fft // 2 + 1}"
             )
         self.nets = [
-            MaskUNet(self.widths, self.layout, dropout=self.dropout, momentum=self.momentum,
-                     dtype=self.dtype) for _ in range(self.sources)
-        ]  # fmt: skip
+            MaskUNet(
+                self.widths,
+                self.layout,
+                dropout=self.dropout,
+                momentum=self.momentum,
+                dtype=self.dtype,
+            )
+            for _ in range(self.sources)
+        ]
 
     def length(self) -> int:
         """Samples whose centred spectrogram has exactly `frames` frames."""
