@@ -211,8 +211,29 @@ def test_nist_files_say_how_much_they_hold(tmp_path):
     data = (tmp_path / "x.wav").read_bytes()
     assert verdict(tmp_path / "x.wav").startswith("ok")
     assert "cut off" in verdict(put(tmp_path, "cut.wav", data[: len(data) // 2]))
+    assert "cut joined files apart" in verdict(put(tmp_path, "two.wav", data, data))
     packed = data.replace(b"pcm\n", b"pcm,embedded-shorten-v2.00\n")
     assert "compressed SPHERE" in verdict(put(tmp_path, "packed.wav", packed))
+
+
+@pytest.mark.parametrize("kind", ["CAF", "W64"])
+def test_chunks_of_64_bits_are_held_to_their_sizes(tmp_path, kind):
+    soundfile.write(tmp_path / "x", tone(1), RATE, format=kind)
+    data = (tmp_path / "x").read_bytes()
+    assert verdict(tmp_path / "x").startswith("ok")
+    assert verdict(put(tmp_path, "zeros", data, bytes(64))).startswith("ok")
+    assert "are missing" in verdict(put(tmp_path, "cut", data[: len(data) // 2]))
+    assert "more than its header announces" in verdict(put(tmp_path, "two", data, data))
+    size_at, code = (16, "<Q") if kind == "W64" else (data.index(b"data") + 4, ">q")
+    unset = struct.pack(code, -1 if kind == "CAF" else (1 << 64) - 1)
+    opened = data[:size_at] + unset + data[size_at + 8 :]
+    assert verdict(put(tmp_path, "pipe", opened)).startswith("ok")
+
+
+@pytest.mark.parametrize("kind", ["SVX", "PAF", "PVF", "AVR", "VOC", "HTK", "SDS", "IRCAM"])
+def test_kinds_whose_end_cannot_be_seen_are_refused(tmp_path, kind):
+    soundfile.write(tmp_path / "x.wav", tone(1), RATE, format=kind)
+    assert f"is {kind}, a kind that cannot be read here" in verdict(tmp_path / "x.wav")
 
 
 def test_unreadable_kinds_are_found_and_refused_one_by_one(tmp_path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import math
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,11 +23,23 @@ from zoo.audio.decoding import SILENCE, Meter
 from zoo.audio.probing import GIVE, Probe, probe
 from zoo.errors import BadInput
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au")
-UNREADABLE = (  # sound that is known but that libsndfile does not decode
-    *(".m4a", ".m4b", ".m4p", ".mp4", ".aac", ".alac", ".wma", ".ape", ".wv", ".mpc", ".tta"),
-    *(".ac3", ".dts", ".amr", ".ra", ".rm", ".mka", ".mkv", ".webm", ".mov", ".avi", ".dsf"),
-    ".dff",
+SUFFIXES = (
+    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"),
+    *(".wave", ".bwf", ".rf64", ".w64", ".caf", ".aifc", ".snd", ".sph", ".mp2", ".mpga"),
+)
+UNREADABLE = (  # sound that is known but that libsndfile does not decode, or not reliably
+    *(".m4a", ".m4b", ".m4p", ".m4r", ".mp4", ".aac", ".adts", ".alac", ".wma", ".asf", ".ape"),
+    *(".wv", ".mpc", ".mp+", ".tta", ".tak", ".ofr", ".shn", ".spx", ".ac3", ".eac3", ".ec3"),
+    *(".dts", ".amr", ".awb", ".gsm", ".3gp", ".3ga", ".ra", ".rm", ".ram", ".mka", ".mkv"),
+    *(".webm", ".weba", ".mov", ".m4v", ".avi", ".flv", ".mpg", ".mpeg", ".ogv", ".ogm", ".ogx"),
+    *(".dsf", ".dff", ".aax", ".voc", ".svx", ".8svx", ".iff", ".paf", ".pvf", ".avr", ".raw"),
+    ".pcm",
+)
+MAGIC = re.compile(  # how sound begins whose name does not say what it is
+    rb"RIFF....WAVE|RIFX....WAVE|RF64|BW64|riff\x2e\x91\xcf\x11|caff|FORM....AIF|\.snd\0|fLaC|OggS"
+    rb"|ID3[\2-\4]|NIST_1A|....ftyp(?!heic|avif|mif1|crx)"
+    rb"|\x30\x26\xb2\x75|\x1a\x45\xdf\xa3|MAC |wvpk|DSD |TTA1|MPCK",
+    re.DOTALL,
 )
 LONGEST = 4 * 3600  # seconds that `read` takes into memory
 
@@ -85,32 +98,63 @@ def audio_in(folder: Path) -> list[Path]:
 
 
 def unreadable_in(folder: Path) -> list[Path]:
-    """All files below a folder of kinds of sound that are known but cannot be read, as m4a."""
-    return _with_suffix(folder, UNREADABLE)
+    """All files below a folder that are sound but not taken; `why_not` says why each."""
+    return [p for p in _visible(folder) if why_not(p)]
+
+
+def why_not(path: Path) -> str:
+    """Why a file that is sound is not taken from a folder; '' where it is taken, or no sound.
+
+    A file whose name says nothing of sound is known by its first bytes.
+    """
+    kind = path.suffix.lower()
+    if kind in UNREADABLE:
+        return "cannot be read here: convert it to wav, flac, ogg or mp3"
+    try:
+        with path.open("rb") as file:
+            sound = kind not in SUFFIXES and MAGIC.match(file.read(16))
+    except OSError:
+        sound = None
+    return (
+        "is sound by its first bytes, not by its name: end that in .wav, .mp3, ..." if sound else ""
+    )
 
 
 def kinds(files: Iterable[Path]) -> str:
     """'8 m4a, 1 stem.mp4': files counted by their endings."""
     names = (path.name.lower() for path in files)
-    counts = Counter("stem.mp4" if n.endswith(".stem.mp4") else n.rpartition(".")[2] for n in names)
+    counts = Counter("stem.mp4" if n.endswith(".stem.mp4") else _ending(n) for n in names)
     return ", ".join(f"{count} {ending}" for ending, count in sorted(counts.items()))
 
 
+def _ending(name: str) -> str:
+    return Path(name).suffix[1:] or "without an ending"
+
+
 def _all_in(folder: Path) -> list[Path]:
-    return _with_suffix(folder, (*SUFFIXES, *UNREADABLE))
+    return sorted({*_with_suffix(folder, SUFFIXES), *unreadable_in(folder)})
 
 
 def _with_suffix(folder: Path, suffixes: Sequence[str]) -> list[Path]:
-    below = (p for p in folder.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+    return [p for p in _visible(folder) if p.suffix.lower() in suffixes]
+
+
+def _visible(folder: Path) -> list[Path]:
+    """All files below a folder, sorted, without hidden ones."""
     return sorted(
-        p for p in below if not any(part.startswith(".") for part in p.relative_to(folder).parts)
+        p
+        for p in folder.rglob("*")
+        if not any(part.startswith(".") for part in p.relative_to(folder).parts) and p.is_file()
     )
 
 
 def _globbed(pattern: Path) -> list[str]:
     matches = glob.glob(str(pattern), recursive=True)
-    known = (*SUFFIXES, *UNREADABLE)
-    return [m for m in matches if os.path.isdir(m) or Path(m).suffix.lower() in known]
+    return [
+        m
+        for m in matches
+        if os.path.isdir(m) or Path(m).suffix.lower() in SUFFIXES or why_not(Path(m))
+    ]
 
 
 def length(file: Probe, sample_rate: int | None = None) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from zoo.audio import flac_streams, mp3_frames, ogg_pages, wave_chunks
+from zoo.audio import flac_streams, long_chunks, mp3_frames, ogg_pages, wave_chunks
 from zoo.audio.silently import silently
 from zoo.audio.stream_bytes import Stream, Window
 from zoo.errors import BadInput
@@ -24,6 +24,9 @@ SLACK = 0.01  # seconds that any other file may lack
 NO_FILE = "File does not exist or is not a regular file (possibly a pipe?)"
 UNKNOWN = 1 << 60  # libsndfile's way to say that it does not know the length
 MPEG = (".mp3", ".mp2", ".mp1", ".mpga")
+MEASURED = (  # formats of libsndfile of which a file that is cut off, or joined, is seen to be so
+    *("WAV", "WAVEX", "RF64", "W64", "NIST", "AIFF", "AU", "CAF", "FLAC", "OGG", "MP3"),
+)
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,8 @@ def _streams(path: Path) -> tuple[Stream, ...]:
                 found = flac_streams.streams(data, inside)
             elif magic == b"OggS":
                 found = ogg_pages.streams(data)
+            elif head[:4] in long_chunks.HEADS:
+                found = long_chunks.streams(data)
             elif head[:4] == b"NIST":
                 found = [Stream(frames=_nist_frames(data(0, 1024)))]
             elif inside or path.suffix.lower() in MPEG or head[:1] == b"\xff":
@@ -142,11 +147,21 @@ def _opened(path: Path, stream: Stream) -> Probe:
                 reason = "begins with nothing but zero bytes"
                 raise BadInput(f"{path} {reason}: copy or download it again.") from error
         raise BadInput(f"{path} cannot be read as audio ({reason}): {GIVE}.") from error
+    if format_ not in MEASURED:
+        raise BadInput(
+            f"{path} is {format_}, a kind that cannot be read here, for it does not show whether "
+            f"all is there: convert it, {GIVE}."
+        )
     if not RATES[0] <= rate <= RATES[1]:
         low, high = RATES
         raise BadInput(
             f"{path} claims {rate:,} Hz, outside {low:,} to {high:,}: "
             "its header is wrong; export it again."
+        )
+    if format_ == "NIST" and 0 < stream.frames < frames - SLACK * rate:
+        raise BadInput(
+            f"{path} holds {frames:,} samples, its header announces {stream.frames:,}: cut joined "
+            "files apart, or export it again."
         )
     unsure = format_ == "MP3" or frames > UNKNOWN
     if stream.frames and (unsure or stream.frames > frames + SLACK * rate):

@@ -1,5 +1,7 @@
 """A user's folder: held-out folders, songs in pieces, unreadable kinds, changes between starts."""
 
+import shutil
+
 import numpy as np
 import odd_audio
 import pytest
@@ -132,6 +134,27 @@ def test_unreadable_kinds_are_listed_and_counted(tmp_path, music, capsys):
     (tmp_path / "music" / "more.m4a").write_bytes(b"new")
     folder.prepare()
     assert listed(folder).count("cannot be read here") == 9
+
+
+def test_sound_under_any_name_is_taken_or_listed(tmp_path, music, capsys):
+    """4 wav + 8 others: what libsndfile reads reliably is data, the rest is named."""
+    music("a.wav", "b.wav", "c.wav", "d.wav")
+    there, made = tmp_path / "music", tmp_path / "music" / "a.wav"
+    tone, rate = soundfile.read(made)
+    for name, kind in (("e.caf", "CAF"), ("f.w64", "W64"), ("g.RF64", "RF64"), ("h.aifc", "AIFF")):
+        soundfile.write(there / name, tone * 0.9, rate, format=kind)
+    soundfile.write(there / "i.voc", tone, rate, format="VOC")
+    for name in ("without ending", "j.wav.bak", "k.sound"):
+        shutil.copyfile(made, there / name)
+    for name in ("cover.jpg", "notes.txt", "song.mid", "photo.heic"):
+        (there / name).write_bytes(b"\0\0\0\x20ftypheic" if "heic" in name else b"MThd, or text")
+    folder = source(tmp_path)
+    folder.prepare()
+    assert len(splits(folder)) == 8 and listed(folder).count("\n") == 5
+    assert listed(folder).count("sound by its first bytes") == 3
+    said = capsys.readouterr().err
+    assert "4 files left out" in said and "1 voc cannot be read here" in said
+    assert "1 bak, 1 sound, 1 without an ending is sound by its first bytes" in said
 
 
 def test_files_that_come_and_go_between_starts_move_no_other(tmp_path, music, capsys):

@@ -158,8 +158,8 @@ class Folder:
         told = f"left out by leave_out={self.leave_out}"
         skipped += [(file.relative_to(self._root).as_posix(), told) for file in sorted(unwanted)]
         unread = audio_files.unreadable_in(self._root)
-        kind = "cannot be read here: convert it to wav, flac, ogg or mp3"
-        skipped += [(file.relative_to(self._root).as_posix(), kind) for file in unread]
+        reasons = {file: audio_files.why_not(file) for file in unread}
+        skipped += [(f.relative_to(self._root).as_posix(), why) for f, why in reasons.items()]
         jobs = [job for job in jobs if job.track not in bad]
         before = builder.splits_before(self.directory)
         division = splits.divide(
@@ -171,7 +171,10 @@ class Folder:
             songs=bool(self.stems),
             grouped=self.group is not None,
         )
-        notes = [f"{audio_files.kinds(unread)} {kind}"] if unread else []
+        notes = [
+            f"{audio_files.kinds(f for f in unread if reasons[f] == why)} {why}"
+            for why in dict.fromkeys(reasons.values())
+        ]
         return plans.Plan(
             name=self._name,
             info=self.info,
