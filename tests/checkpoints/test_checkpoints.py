@@ -5,6 +5,7 @@ import logging
 import os
 import resource
 import tempfile
+import threading
 from collections import namedtuple
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 import optax
 import pytest
 
+from zoo.checkpoints import checksums, files
 from zoo.checkpoints.checksums import by_path, difference, records, sha256
 from zoo.checkpoints.store import Checkpoints, SaveFailed
 from zoo.errors import BadInput
@@ -294,3 +296,31 @@ def test_read_only_directory(public):
             assert not checkpoints.save(2, state(2), {}, force=True)
     assert sorted(run.rglob("*")) == before
     run.chmod(0o755)
+
+
+def test_a_state_that_is_donated_meanwhile_is_sealed_as_it_was(tmp_path):
+    donate = jax.jit(lambda x: x * 0 + 7, donate_argnums=0)
+    with Checkpoints(tmp_path) as checkpoints:
+        state = {"x": jnp.full([3_000_000], 3.0), "host": np.arange(3)}
+        assert checkpoints.save(1, state, {})
+        state["host"][:] = 9
+        for _ in range(3):
+            state["x"] = donate(state["x"])
+        state["x"].block_until_ready()
+        checkpoints.wait()
+        arrays = files.read_meta(checkpoints.directory, 1)["checkpoint"]["arrays"]
+        wanted = {"x": np.full([3_000_000], 3.0, np.float32), "host": np.arange(3)}
+        for name, array in wanted.items():
+            (digest,) = arrays[name]["pieces"].values()
+            assert digest == checksums.sha256(array)
+
+
+def test_no_hash_is_taken_by_the_thread_that_trains(tmp_path, monkeypatch):
+    threads = []
+    real = checksums.sha256
+    told = lambda array: threads.append(threading.current_thread()) or real(array)  # noqa: E731
+    monkeypatch.setattr(checksums, "sha256", told)
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, {"x": jnp.ones(5)}, {})
+        checkpoints.wait()
+    assert threads and threading.main_thread() not in threads

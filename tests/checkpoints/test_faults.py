@@ -26,7 +26,7 @@ with Checkpoints(sys.argv[1]) as checkpoints:
 @pytest.mark.fault
 @pytest.mark.parametrize(
     "fault, allowed",
-    [("save:4", [3]), ("writing:4", [3, 4]), ("commit:4", [3])],
+    [("save:4", [3]), ("writing:4", [3, 4]), ("seal:4", [3]), ("commit:4", [3])],
 )
 def test_death_at_a_point(tmp_path, fault, allowed):
     command = [sys.executable, "-c", SAVE_FOUR, tmp_path]

@@ -7,6 +7,7 @@ flipped bit in Orbax's array files is otherwise restored without an error. 0.14 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -25,10 +26,31 @@ def by_path(tree: Tree) -> dict[str, Any]:
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
+def later(tree: Tree) -> Callable[[], dict[str, Record]]:
+    """A function for any thread that gives `records` of the tree as it is now, even once donated.
+
+    Several processes have to tell each other their hashes, which their main threads must do: theirs
+    are taken at once.
+    """
+    if jax.process_count() > 1:
+        made = records(tree)
+        return lambda: made
+    kept = {path: (_kind(leaf), _pieces(leaf, _kept)) for path, leaf in by_path(tree).items()}
+
+    def hashed() -> dict[str, Record]:
+        done = {}
+        while kept:  # each array is let go once it is hashed
+            path, (kind, pieces) = kept.popitem()
+            done[path] = kind | {"pieces": {name: sha256(piece) for name, piece in pieces.items()}}
+        return done
+
+    return hashed
+
+
 def records(tree: Tree) -> dict[str, Record]:
     """What a checkpoint writes down about its arrays. All processes call it, all get the same."""
     leaves = by_path(tree)
-    own = {path: _pieces(leaf) for path, leaf in leaves.items()}
+    own = {path: _pieces(leaf, sha256) for path, leaf in leaves.items()}
     merged: dict[str, dict[str, str]] = {path: {} for path in leaves}
     for told in exchange(own):
         for path, pieces in told.items():
@@ -95,14 +117,22 @@ def _cut(whole: np.ndarray, name: str) -> np.ndarray:
     return whole[tuple(slice(int(start), int(stop)) for start, stop in bounds)]
 
 
-def _pieces(leaf: Any) -> dict[str, str]:
-    """Hashes of the shards this process answers for: of copies, the first only."""
+def _pieces(leaf: Any, take: Callable[[Any], Any]) -> dict[str, Any]:
+    """take(shard) of the shards this process answers for: of copies, the first only."""
     array = _plain(leaf)
     if not isinstance(array, jax.Array):
         whole = np.asarray(array)
-        return {_name((slice(None),) * whole.ndim, whole.shape): sha256(whole)}
+        return {_name((slice(None),) * whole.ndim, whole.shape): take(whole)}
     shards = [shard for shard in array.addressable_shards if shard.replica_id == 0]
-    return {_name(shard.index, array.shape): sha256(shard.data) for shard in shards}
+    return {_name(shard.index, array.shape): take(shard.data) for shard in shards}
+
+
+def _kept(array: Any) -> np.ndarray:
+    """What an array holds now: a copy, or of this machine's memory a view.
+
+    JAX donates no memory of which a view is left: the next step then takes other memory.
+    """
+    return np.asarray(array) if isinstance(array, jax.Array) else np.array(array)
 
 
 def _intact(pieces: dict[str, str], leaf: Any) -> bool:

@@ -24,13 +24,13 @@ from zoo.checkpoints.checksums import by_path
 from zoo.checkpoints.faults import point
 from zoo.checkpoints.metadata import Seal, Unfit
 from zoo.checkpoints.processes import exchange
+from zoo.checkpoints.sealing import META, SealingHandler
 from zoo.errors import BadInput
 
 log = logging.getLogger(__name__)
 Tree = Any
 FORMAT = 1
 MARGIN = 1 << 20  # bytes beside the arrays: Orbax's index and meta
-META = "meta.json"
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 UNREAD = re.compile(r'(?:Error reading|Metadata at) "([^"/]+)')  # an array, in TensorStore's words
 DISK = re.compile("No space left on device|Disk quota exceeded|File too large|Read-only file")
@@ -98,7 +98,7 @@ def _manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager:
     )
     handlers = {
         "state": ocp.StandardCheckpointHandler(),
-        "meta": ocp.JsonCheckpointHandler(filename=META),
+        "meta": SealingHandler(),
     }
     return ocp.CheckpointManager(directory, item_handlers=handlers, options=options)
 

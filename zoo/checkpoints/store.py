@@ -13,6 +13,7 @@ earlier checkpoints as they were, and training goes on.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from zoo.checkpoints import checksums, files, quiet
 from zoo.checkpoints.faults import point
 from zoo.checkpoints.processes import exchange
 from zoo.checkpoints.retention import Retention, finite_only
+from zoo.checkpoints.sealing import Sealed
 from zoo.errors import BadInput
 
 log = logging.getLogger(__name__)
@@ -113,15 +115,11 @@ class Checkpoints:
         self._set_aside([later for later in self.steps() if later > step], "abandoned")
         finite = finite_only(metrics or {})
         self._retention.add(step, finite)
-        document = files.seal(
-            meta,
-            step,
-            metrics=finite,
-            monitor=self._retention.monitor,
-            arrays=checksums.records(state),
-        )
+        meta = json.loads(json.dumps(meta, default=str))  # the caller's may change meanwhile
+        ours = {"metrics": finite, "monitor": self._retention.monitor}
+        hashes = checksums.later(state)
         point("save")
-        self._write(step, state, document)
+        self._write(step, state, lambda: files.seal(meta, step, **ours, arrays=hashes()))
         point("writing")
         return True
 
@@ -242,10 +240,8 @@ class Checkpoints:
             files.set_aside(self.directory, steps, suffix)
             self._manager.reload()
 
-    def _write(self, step: int, state: Tree, document: dict[str, Any]) -> None:
-        args = ocp.args.Composite(
-            state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(document)
-        )
+    def _write(self, step: int, state: Tree, document: Callable[[], dict[str, Any]]) -> None:
+        args = ocp.args.Composite(state=ocp.args.StandardSave(state), meta=Sealed(document))
         self._begun = step
         short = [told for told in exchange(files.lacking(self.directory, state)) if told]
         if short:
