@@ -50,6 +50,8 @@ def test_values_take_the_type_of_the_default():
         "seed": 0,
         "accumulate": 1,
         "fsdp": 1,
+        "workers": 0,
+        "read_threads": 2,
     }
     assert isinstance(given["steps"], int) and isinstance(given["rate"], float)
     assert parsed("path=none")["path"] is None
@@ -111,15 +113,22 @@ def test_what_any_run_may_need_is_an_argument_of_every_config():
     arguments = config.parse(["fsdp=4", "accumulate=2", "seed=7"])
     made = config.experiment(**arguments)
     assert (made.fsdp, made.accumulate, made.seed) == (4, 2, 7)
+    read = config.experiment(**config.parse(["workers=3", "read_threads=0"])).data
+    assert (read.workers, read.read_threads) == (3, 0)
+    with pytest.raises(BadInput, match="workers=-1 must be 0 or above"):
+        config.parse(["workers=-1"])
     for name in catalog.names():
-        assert {"fsdp", "accumulate", "seed"} <= set(experiments.find(name).defaults), name
+        assert {"fsdp", "accumulate", "seed", "workers"} <= set(experiments.find(name).defaults), (
+            name
+        )
 
 
 def test_a_config_s_own_word_on_them_counts(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text('"""Mine."""\n\n\ndef config(fsdp: int = 2):\n    return fsdp\n')
     config = experiments.find(str(path))
-    assert config.defaults == {"fsdp": 2, "seed": 0, "accumulate": 1}
+    shared = {"seed": 0, "accumulate": 1, "workers": 0, "read_threads": 2}
+    assert config.defaults == {"fsdp": 2, **shared}
     assert config.experiment() == 2 and config.experiment(fsdp=4, seed=0) == 4
 
 
@@ -137,5 +146,7 @@ def test_zero_leaves_out_what_may_be_left_out():
 
 def test_arguments_that_no_number_can_follow_are_named():
     config = experiments.find("demucs_musdb18")
-    with pytest.raises(BadInput, match=r"demucs_musdb18 cannot be built with depth=1024: .*float"):
+    with pytest.raises(
+        BadInput, match=r"demucs_musdb18 cannot be built with depth=1024: .*samples"
+    ):
         config.experiment(**config.parse(["depth=1024"]))

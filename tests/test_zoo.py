@@ -291,6 +291,8 @@ def abstract_turns(experiment, mesh):
     batch = {k: jax.ShapeDtypeStruct(v.shape, v.dtype, sharding=sharding) for k, v in spec.items()}
     build = partial(state.initial, objective, experiment.optimizers, experiment.ema_decay, 0)
     begun = state.abstract(mesh, build, batch)
+    host = experiment.data.host_spec(experiment.batch)  # which a turn augments
+    batch = {k: jax.ShapeDtypeStruct(v.shape, v.dtype, sharding=sharding) for k, v in host.items()}
     shardings = jax.tree.map(lambda leaf: leaf.sharding, begun)
     schedule = training_runs.schedule(experiment)
     turns = loop.compile_turns(mesh, objective, experiment.optimizers, schedule, shardings)

@@ -75,13 +75,15 @@ class Experiment:
         return self.test or self.evaluation, self.test_source or self.data.source
 
 
+# How the data are read, which changes no batch: fields of Data.
+FEED = {"workers": arguments.OrNone, "read_threads": arguments.OrNone}
 # What any run may need and no paper prescribes: arguments of every config, whatever it takes.
 EVERYWHERE = {
     f.name: inspect.Parameter(
-        f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=int
+        f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=FEED.get(f.name, int)
     )
-    for f in fields(Experiment)
-    if f.name in ("seed", "accumulate", "fsdp")
+    for f in (*fields(Experiment), *fields(Data))
+    if f.name in ("seed", "accumulate", "fsdp", *FEED)
 }
 
 
@@ -137,6 +139,9 @@ class Config:
                 raise
             raise BadInput(f"{self.name} cannot be built with {changed}: {error}") from error
         changed = {k: v for k, v in shared.items() if v != EVERYWHERE[k].default}
+        feed = {k: changed.pop(k) for k in FEED if k in changed}
+        if feed:
+            changed["data"] = replace(made.data, **feed)
         return replace(made, **changed) if changed else made
 
 

@@ -15,10 +15,12 @@ from typing import Literal
 import jax.numpy as jnp
 import optax
 
-from zoo.data.note_rolls import NoteCrop, NoteRolls
+from zoo.data.device_transforms import ToFloat
+from zoo.data.note_rolls import NoteRolls
 from zoo.data.pipeline import Data
 from zoo.data.sets.maestro import Maestro
-from zoo.data.transforms import Keep, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.evaluation.transcription import Transcription as Transcribing
 from zoo.experiment import Experiment
 from zoo.models.classification.onsets_frames import MAGENTA, PORT, OnsetsFrames
@@ -73,16 +75,12 @@ def config(
         objective = dict(per_frame=True, softest=10 / 128, loudest=90 / 128)
     targets = ["onsets", "frames", "velocities"]
     targets += ["offsets"] * offsets + ["weights"] * bool(weight)
-    transforms = (
-        NoteCrop(samples),
-        ToFloat(),
-        NoteRolls(weight=weight, **labels),
-        Keep("audio", *targets),
-    )
+    crop = TrackCrop(samples, hop=512, draw="window")
+    transforms = (NoteRolls(weight=weight, **labels), Keep("audio", *targets))
     schedule = optax.exponential_decay(learning_rate, 10_000, 0.98, staircase=True)
     margin = samples // 8 // 512 * 512
     return Experiment(
-        data=Data(Maestro(path, chunk_seconds=samples / 16_000), transforms),
+        data=Data(Maestro(path), transforms, crop=crop, on_device=(ToFloat(),)),
         objective=Transcription(model, weights="weights" if weight else None, **objective),
         optimizers={"model": adam(schedule, clip_norm=3.0)},
         evaluation=Transcribing(Windows(samples, margin, batch=4)),

@@ -10,9 +10,11 @@ has collapsed: codebook=moving_average normalise=True holds it.
 
 import jax.numpy as jnp
 
+from zoo.data.device_transforms import ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
-from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.errors import BadInput
 from zoo.evaluation.generation import Likelihood
 from zoo.experiment import Experiment
@@ -97,7 +99,12 @@ def config(
     )
     context = -(-decoder.receptive_field // model.hop) * model.hop
     return Experiment(
-        data=Data(source, (Crop(samples), ToFloat(), Keep("audio", *keys))),
+        data=Data(
+            source,
+            (Keep("audio", *keys),),
+            crop=TrackCrop(samples),
+            on_device=(ToFloat(),),
+        ),
         objective=QuantisedAutoencoder(model, commitment, speaker=keys[0] if keys else None),
         optimizers={"autoencoder": adam(halving(learning_rate, 200_000), clip_norm=1.0)},
         evaluation=Likelihood(4 * samples + context, context, batch=1, keys=keys),

@@ -12,9 +12,11 @@ Audio is the reader's own download: path=FOLDER.
 
 import jax.numpy as jnp
 
+from zoo.data.device_transforms import Gain, Group, Mixture, ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.musdb18 import Musdb18HQ, as_published
-from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.errors import BadInput
 from zoo.evaluation.separation import Separation
 from zoo.experiment import Experiment
@@ -70,7 +72,7 @@ def config(
     model = SpectrogramUNet(sources=2, widths=widths, frames=frames, dtype=dtype)
     length = model.length()
     crop = model.crop() if loss == "magnitude" else length
-    data = Musdb18HQ(path, RATE, 1, chunk_seconds=crop / RATE)
+    data = Musdb18HQ(path, RATE, 1)
     groups = tuple(tuple(map(data.info.labels.index, stems)) for stems in SOURCES.values())
     # A frame at either end of a segment has no neighbours: it is not kept.
     segments = Segments(
@@ -87,13 +89,13 @@ def config(
     return Experiment(
         data=Data(
             data,
-            (
-                Crop(crop),
+            (Keep("stems"),),
+            crop=TrackCrop(crop),
+            on_device=(
                 ToFloat(),
                 Group(groups),
                 Gain(0.7, 1.0),  # of the sources, so the accompaniment keeps its balance
                 Mixture(),
-                Keep("mixture", "stems"),
             ),
         ),
         objective=objective,

@@ -15,9 +15,11 @@ import jax.numpy as jnp
 import optax
 
 from zoo.arguments import OrNone
+from zoo.data.device_transforms import Gain, Mixture, SwapChannels, ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.musdb18 import RATE, STEMS, Musdb18HQ
-from zoo.data.transforms import Crop, Gain, Keep, Mixture, SwapChannels, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.evaluation.separation import Separation
 from zoo.experiment import Experiment
 from zoo.losses.waveform import l2 as squares
@@ -92,14 +94,9 @@ def config(
     return Experiment(
         data=Data(
             Musdb18HQ(path),
-            (
-                Crop(length),
-                ToFloat(),
-                Gain(0.25, 1.25),
-                SwapChannels(),
-                Mixture(),
-                Keep("mixture", "stems"),
-            ),
+            (Keep("stems"),),
+            crop=TrackCrop(length),
+            on_device=(ToFloat(), Gain(0.25, 1.25), SwapChannels(), Mixture()),
         ),
         objective=Remix(Masking(model, source_sum(squares)), group=batch),
         # Decay in the gradient, as PyTorch's Adam has it, not beside it as in AdamW.

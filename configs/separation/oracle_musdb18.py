@@ -6,9 +6,11 @@ copy of the data set: evaluate.py --config oracle_musdb18 path=FOLDER.
 Deviations: HQ audio instead of the compressed stems; masks of segments of 12 s.
 """
 
+from zoo.data.device_transforms import Group, Mixture, ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.musdb18 import RATE, Musdb18HQ
-from zoo.data.transforms import Crop, Group, Keep, Mixture, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.evaluation.separation import Separation
 from zoo.experiment import Experiment
 from zoo.models.separation.masks import IdealMask
@@ -99,12 +101,15 @@ def config(
     ratios: str = "sdr",
     seed: int = 0,
 ) -> Experiment:
-    data = Musdb18HQ(path, chunk_seconds=samples / RATE)
+    data = Musdb18HQ(path)
     groups = tuple((data.info.labels.index(name),) for name in SOURCES)
     segments = Segments(samples, samples - 2 * n_fft, key="mixture")
     return Experiment(
         data=Data(
-            data, (Crop(samples), ToFloat(), Group(groups), Mixture(), Keep("mixture", "stems"))
+            data,
+            (Keep("stems"),),
+            crop=TrackCrop(samples),
+            on_device=(ToFloat(), Group(groups), Mixture()),
         ),
         objective=ClosedForm(IdealMask(kind, power, n_fft, hop)),
         optimizers={},

@@ -13,9 +13,11 @@ Audio is the reader's own download: path=FOLDER.
 
 import jax.numpy as jnp
 
+from zoo.data.device_transforms import Group, Mixture, ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.musdb18 import Musdb18HQ
-from zoo.data.transforms import Crop, Group, Keep, Mixture, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.evaluation.separation import Separation
 from zoo.experiment import Experiment
 from zoo.models.separation.spectrogram_unet import SPLEETER, SpectrogramUNet
@@ -57,7 +59,7 @@ def config(
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     model = SpectrogramUNet(**{**SPLEETER, "widths": widths, "frames": frames, "dtype": dtype})
     length = model.length()
-    data = Musdb18HQ(path, RATE, 2, chunk_seconds=length / RATE)
+    data = Musdb18HQ(path, RATE, 2)
     groups = tuple(tuple(map(data.info.labels.index, stems)) for stems in SOURCES.values())
     # An odd number of hops is kept, so that the frames of all segments lie on one grid.
     kept = frames // 8 * 7 - 1
@@ -66,7 +68,10 @@ def config(
     )
     return Experiment(
         data=Data(
-            data, (Crop(length), ToFloat(), Group(groups), Mixture(), Keep("mixture", "stems"))
+            data,
+            (Keep("stems"),),
+            crop=TrackCrop(length, context=-RATE // 2),
+            on_device=(ToFloat(), Group(groups), Mixture()),
         ),
         # The innermost skip is a convolution's raw output: the batch norm behind it does nothing.
         objective=Masking(model, zero_gradient_at_init=(f"down_{len(widths)}_norm",)),

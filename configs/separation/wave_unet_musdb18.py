@@ -12,9 +12,11 @@ Audio is the reader's own download: path=FOLDER.
 
 import jax.numpy as jnp
 
+from zoo.data.device_transforms import Gain, Group, Mixture, ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.musdb18 import RATE, Musdb18HQ, as_published
-from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.errors import BadInput
 from zoo.evaluation.separation import Separation
 from zoo.experiment import Experiment
@@ -119,9 +121,6 @@ VARIANTS = {  # the model's fields and the sample rate
     "m6": ({**M3, "channels": 2, "sources": 4}, 22_050),
     "m7": ({**M3, "width": 34}, 8_192),
 }
-# Inputs. With context a crop is compared in its middle only, a ninth of M4's, and a piece of one
-# input would leave the rest of the songs unheard. The price is reading: 9 MB for each crop of M4.
-PIECE = 4
 
 
 def config(
@@ -146,7 +145,7 @@ def config(
     wanted = samples or (98_560 if variant == "m7" else 16_384)
     length = model.input_length(wanted)
     sources = MULTI if model.sources == 4 else VOICE
-    data = Musdb18HQ(path, hertz, model.channels, chunk_seconds=PIECE * length / hertz)
+    data = Musdb18HQ(path, hertz, model.channels)
     groups = tuple(tuple(map(data.info.labels.index, stems)) for stems in sources.values())
     # A hop of the total stride makes segments equal to one pass over the song.
     scale = 2**levels
@@ -157,13 +156,13 @@ def config(
     return Experiment(
         data=Data(
             data,
-            (
-                Crop(length),
+            (Keep("stems"),),
+            crop=TrackCrop(length, context=(length - model.output_length(length)) // 2),
+            on_device=(
                 ToFloat(),
                 Group(groups),
                 Gain(0.7, 1.0),  # of the sources, so the accompaniment keeps its balance
                 Mixture(),
-                Keep("mixture", "stems"),
             ),
         ),
         objective=Supervised(model, l2, input="mixture", target="stems"),

@@ -460,6 +460,30 @@ def test_accumulated_pieces_equal_the_whole_batch(tmp_path):
         np.testing.assert_allclose(a, b, atol=2e-6)
 
 
+def test_batches_are_augmented_inside_the_step_with_numbers_of_their_own(tmp_path):
+    """SGD on a linear student: what the loss saw can be told from the weights."""
+    seen = []
+
+    def shifted(rng, batch):
+        return {**batch, "x": batch["x"] + jax.random.normal(rng, batch["x"].shape)}
+
+    def watched(rng, batch):
+        jax.debug.callback(lambda x: seen.append(np.asarray(x)), shifted(rng, batch)["x"])
+        return shifted(rng, batch)
+
+    plain, _ = train(tmp_path, TOYS["student"], 3)
+    first, _ = train(tmp_path, TOYS["student"], 3, augment=watched)
+    again, _ = train(tmp_path, TOYS["student"], 3, augment=shifted)
+    assert same(first, again) and not same(first.variables, plain.variables)
+    jax.effects_barrier()
+    noise = [x - batch["x"] for x, batch in zip(seen, draws(0))]
+    assert len(seen) == 3 and all(abs(n.std() - 1) < 0.3 for n in noise)
+    assert not np.allclose(noise[0], noise[1]) and not np.allclose(noise[1], noise[2])
+    pieces, _ = train(tmp_path, TOYS["student"], 3, augment=shifted, accumulate=4)
+    for a, b in zip(jax.tree.leaves(first.variables), jax.tree.leaves(pieces.variables)):
+        np.testing.assert_allclose(a, b, atol=2e-6)
+
+
 def test_a_cut_line_is_dropped_on_resume(tmp_path):
     path = tmp_path / "metrics.jsonl"
     lines = [{"step": n, "loss": 1.0} for n in (1, 2, 3)]

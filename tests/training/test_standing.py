@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from toys import draws
 
-from zoo import mesh as meshes
 from zoo.objectives import one_network
 from zoo.objectives.base import Turn, Variables
 from zoo.training import standing, state
@@ -44,12 +43,12 @@ class Normalised:
 def test_statistics_are_the_mean_over_batches(momentum):
     import optax
 
-    objective, mesh = Normalised(Net(momentum)), meshes.make()
+    objective = Normalised(Net(momentum))
     batch = next(draws(0))
     now = state.initial(objective, {"model": optax.sgd(0.1)}, 0.9, 0, batch, standing=True)
     moved = jax.tree.map(lambda w: w + 0.5, now.ema)
     now = now.replace(ema=moved)
-    after = standing.recalibrated(mesh, objective, now, draws(3), 4)
+    after = standing.recalibrated(objective, now, draws(3), 4)
     kernel, bias = (np.asarray(moved["model"]["Dense_0"][k]) for k in ("kernel", "bias"))
     outputs = [b["x"] @ kernel + bias for b, _ in zip(draws(3), range(4))]
     held = after.ema_variables().collections["model"]["batch_stats"]["BatchNorm_0"]
@@ -63,6 +62,6 @@ def test_statistics_are_the_mean_over_batches(momentum):
 def test_without_averages_or_statistics_nothing_is_drawn():
     objective = Normalised(Net(0.9))
     now = state.initial(objective, {}, 0.0, 0, next(draws(0)))
-    assert standing.recalibrated(meshes.make(), objective, now, iter(()), 4) is now
+    assert standing.recalibrated(objective, now, iter(()), 4) is now
     assert now.ema_variables() == now.variables
     assert Variables({}).collections == {}

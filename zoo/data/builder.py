@@ -28,7 +28,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from zoo import durable, escapes, machine
-from zoo.data import descriptions, records
+from zoo.data import descriptions, records, tracks
 from zoo.data.plans import Job, LeftOut, Plan
 from zoo.data.records_writer import RecordsConfig, WaveformRecords
 from zoo.data.source import Example
@@ -53,10 +53,15 @@ class Tally:
     listed: list[tuple[str, str]]
     tracks: dict[str, int] = field(default_factory=dict)
     used: list[tuple[str, str]] = field(default_factory=list)
+    index: dict[str, list[tracks.Track]] = field(default_factory=dict)
 
-    def take(self, track: str, split: str) -> None:
+    def take(self, track: str, split: str, example: Example, count: int) -> None:
+        """Lists a track that becomes `count` records."""
         self.used.append((track, split))
         self.tracks[split] = self.tracks.get(split, 0) + 1
+        listed = self.index.setdefault(split, [])
+        first = listed[-1].first + listed[-1].count if listed else 0
+        listed.append(tracks.Track(track, first, count, **tracks.describe(example)))
 
     def reject(self, track: str, error: BadInput) -> None:
         """Lists a track; raises when more are faulty than the plan tolerates."""
@@ -127,7 +132,7 @@ def _build(plan: Plan, root: str) -> Path:
     bar = tqdm(total=count, desc=f"preparing {plan.info.name}", unit="file", file=sys.stderr)
     splits = {split: _chunks(plan, split, tally, bar) for split, jobs in plan.jobs.items() if jobs}
     descriptions.clear(records.directory(plan.name, root))
-    told = dict(listed=tally.listed, tracks=tally.tracks, used=tally.used)
+    told = dict(listed=tally.listed, tracks=tally.tracks, used=tally.used, index=tally.index)
     builder = WaveformRecords(
         data_dir=str(Path(root).expanduser() if root else records.data_dir()),
         config=RecordsConfig(name=plan.name, plan=plan, splits=splits, **told),
@@ -148,7 +153,7 @@ def _build(plan: Plan, root: str) -> Path:
 def is_current(plan_about: Mapping[str, Any], folder: Path) -> bool:
     """Whether the records there were built from the same files with the same settings."""
     stored = records.metadata(folder)
-    if not stored or not descriptions.is_whole(folder):
+    if not stored or not descriptions.is_whole(folder) or not (folder / tracks.FILE).is_file():
         return False
     return stored.get("about") == json.loads(json.dumps(dict(plan_about)))
 
@@ -188,7 +193,7 @@ def _chunks(plan: Plan, split: str, tally: Tally, bar: tqdm) -> Iterator[tuple[s
             tally.reject(job.track, error)
             bad.append((job.track, str(error)))
             continue
-        tally.take(job.track, split)
+        tally.take(job.track, split, example, records.chunk_count(example, plan.shortest))
         for chunk in records.cut({**example, "track": job.track}, plan.shortest):
             yield f"{job.track}/{chunk['chunk']:05d}", chunk
     if len(bad) == len(plan.jobs[split]):

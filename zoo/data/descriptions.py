@@ -13,7 +13,7 @@ from pathlib import Path
 
 from zoo import durable
 
-FILES = ("dataset_info.json", "features.json", "metadata.json")
+FILES = ("dataset_info.json", "features.json", "metadata.json", "tracks.json")
 HASHES = "sha256.json"
 
 
@@ -62,6 +62,6 @@ def _is_json(path: Path) -> bool:
     try:
         return isinstance(json.loads(path.read_bytes()), dict)
     except FileNotFoundError:
-        return path.name == "metadata.json"
+        return path.name in ("metadata.json", "tracks.json")
     except (OSError, ValueError, RecursionError):
         return False

@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from zoo.data.source import Example, Source
+from zoo.data import device_transforms
+from zoo.data.device_transforms import DeviceTransform
+from zoo.data.examples import Batches, Examples, Records, Transform, apply, arrays
+from zoo.data.source import Source
+from zoo.data.track_crops import TrackCrop, crops
 from zoo.errors import BadInput
-
-Transform = Callable[[np.random.Generator, Example], Example]
 
 
 @dataclass(frozen=True)
 class Data:
     """A source and what is done to each training example, in order.
 
-    The transforms leave what the model sees: arrays of fixed shape, float32 audio [T C]. Strings
-    are dropped before batching. `workers` processes (0: threads of this process) read and cut.
+    crop: examples are windows of whole tracks; None: they are records. The transforms work on
+    single examples on the host and leave arrays of fixed shape; strings are dropped before
+    batching. on_device: what is done to whole batches there, as a part of the compiled step; only
+    the objective sees its outcome, float32 audio [B T C]. `workers` processes read and cut (0: this
+    process does), each with `read_threads` threads (0: the one that asks).
     """
 
     source: Source
     transforms: tuple[Transform, ...]
     workers: int = 0
+    crop: TrackCrop | None = None
+    on_device: tuple[DeviceTransform, ...] = ()
+    read_threads: int = 2
 
     def spec(self, batch: int) -> dict[str, np.ndarray]:
-        """A batch of zeros as the model will see it; needs no disk."""
-        example = arrays(apply(self.transforms, self.source.blank(), np.random.default_rng(0)))
+        """A batch of zeros as the objective will see it; needs no disk."""
+        return device_transforms.spec(self.on_device, self.host_spec(batch))
+
+    def host_spec(self, batch: int) -> dict[str, np.ndarray]:
+        """A batch of zeros as it leaves the host."""
+        blank = self.source.blank()
+        cut = self.crop.blank(blank) if self.crop else blank
+        example = arrays(apply(self.transforms, cut, np.random.default_rng(0)))
         return {k: np.broadcast_to(v, (batch, *v.shape)) for k, v in example.items()}
+
+    def augment(self, rng: Any, batch: dict[str, Any]) -> dict[str, Any]:
+        """A batch of the host as the objective sees it: pure, for inside of a compiled function."""
+        return device_transforms.apply(self.on_device, rng, batch)
 
     def batches(
         self, batch: int, seed: int, first: int = 0, process: int = 0, processes: int = 1
@@ -37,10 +55,10 @@ class Data:
         """Endless training batches from the `first`-th on: this process's rows, [batch/P ...]."""
         import grain
 
-        examples = self.examples(seed).map(arrays)
-        rows = examples[process::processes].batch(batch // processes, drop_remainder=True)
-        options = grain.ReadOptions(num_threads=2, prefetch_buffer_size=8)
-        ordered = rows[first:].to_iter_dataset(options)
+        rows = Batches(self.examples(seed), batch // processes, process, processes)
+        ahead = 8 if self.read_threads else 0
+        options = grain.ReadOptions(num_threads=self.read_threads, prefetch_buffer_size=ahead)
+        ordered = grain.MapDataset.source(rows)[first:].to_iter_dataset(options)
         if self.workers:
             from absl import flags  # Grain's worker processes insist on parsed absl flags
 
@@ -50,53 +68,39 @@ class Data:
         return iter(ordered)
 
     def once(self, split: str, batch: int, seed: int) -> Iterator[dict[str, np.ndarray]]:
-        """Every record of a split once, in order, transformed as in training: [batch ...].
+        """Every record of a split once, in order, as the objective sees it: [batch ...].
 
-        The last batch is smaller where the records do not fill it.
+        With `crop`, every track in windows side by side. The last batch is smaller where the
+        records do not fill it.
         """
         records = self.source.open(split)
-        for first in range(0, len(records), batch):
-            numbers = range(first, min(first + batch, len(records)))
-            rngs = (np.random.default_rng((seed, number)) for number in numbers)
-            rows = [
-                arrays(apply(self.transforms, records[number], rng))
-                for number, rng in zip(numbers, rngs)
-            ]
-            yield {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+        examples = crops(records, self.crop).in_order() if self.crop else iter(records)
+        rows: list[dict[str, np.ndarray]] = []
+        for number, example in enumerate(examples):
+            rng = np.random.default_rng((seed, number))
+            rows.append(arrays(apply(self.transforms, example, rng)))
+            if len(rows) == batch:
+                yield self._stacked(rows, seed, number)
+                rows = []
+        if rows:
+            yield self._stacked(rows, seed, len(rows))
 
     def names(self, batch: int, seed: int, draw: int) -> list[str]:
         """The tracks in the `draw`-th training batch."""
         examples = self.examples(seed)
-        return [str(examples[i]["track"]) for i in range(draw * batch, (draw + 1) * batch)]
+        return [str(examples.draw(i)["track"]) for i in range(draw * batch, (draw + 1) * batch)]
 
-    def examples(self, seed: int) -> Any:
-        """Shuffled, repeated for ever (a new order each time), transformed: a Grain MapDataset."""
-        import grain
-
+    def examples(self, seed: int) -> Examples:
+        """The training examples without end, in passes of a new order each."""
         records = self.source.open("train")
         if not len(records):
             raise BadInput(f"{self.source.info.name}: the training split is empty")
-        data = grain.MapDataset.source(records).seed(seed).shuffle().repeat()
-        return data.random_map(Transformed(self.transforms))
+        parts = crops(records, self.crop) if self.crop else Records(records)
+        return Examples(parts, self.transforms, seed)
 
-
-@dataclass(frozen=True)
-class Transformed:
-    """The transforms as one importable callable, which Grain's worker processes need."""
-
-    transforms: tuple[Transform, ...]
-
-    def __call__(self, example: Example, rng: np.random.Generator) -> Example:
-        return apply(self.transforms, example, rng)
-
-
-def apply(transforms: tuple[Transform, ...], example: Example, rng: np.random.Generator) -> Example:
-    for transform in transforms:
-        example = transform(rng, example)
-    return example
-
-
-def arrays(example: Example) -> dict[str, np.ndarray]:
-    """What can be batched: numeric arrays and numbers; names and ragged notes are dropped."""
-    kept = {k: np.asarray(v) for k, v in example.items() if not isinstance(v, dict | str | bytes)}
-    return {k: v for k, v in kept.items() if v.dtype.kind in "fiub"}
+    def _stacked(
+        self, rows: Sequence[dict[str, np.ndarray]], seed: int, number: int
+    ) -> dict[str, np.ndarray]:
+        """One batch of examples, as the objective sees it."""
+        batch = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+        return device_transforms.augmented(self.on_device, seed, number, batch)

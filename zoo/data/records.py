@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ import numpy as np
 
 from zoo import places
 from zoo.data import descriptions
+from zoo.data import tracks as indexed
 from zoo.data.source import Example
+from zoo.data.tracks import TIME_AXIS
 from zoo.errors import BadInput
 
-TIME_AXIS = {"audio": 0, "stems": 1}
 SPLITS = ("train", "validation", "test")
 
 
@@ -64,6 +66,26 @@ class Records(Sequence[Example]):
                 f"{self.directory}: record {index} of '{self.split}' is damaged ({_line(error)}): "
                 "delete that folder and prepare the data again."
             ) from error
+
+    def index(self) -> tuple[indexed.Track, ...]:
+        """Where the tracks of the split lie."""
+        return self._index
+
+    def window(
+        self,
+        track: indexed.Track,
+        start: int,
+        samples: int,
+        stagger: int,
+        rng: np.random.Generator,
+        into: Example | None = None,
+    ) -> Example:
+        """A part of a track across the borders of records: see `zoo.data.tracks.window`."""
+        return indexed.window(self, track, start, samples, stagger, rng, into)
+
+    @cached_property
+    def _index(self) -> tuple[indexed.Track, ...]:
+        return indexed.read(Path(self.directory), self.split)
 
 
 def metadata(folder: Path) -> dict[str, Any]:
@@ -157,8 +179,7 @@ def cut(example: Example, shortest: int) -> Iterator[Example]:
     into any of them, evenly. A track below `shortest` is padded with zeros: `length` tells.
     shortest 0: one chunk.
     """
-    samples = _length(example)
-    count = max(1, samples // shortest) if shortest else 1
+    samples, count = _length(example), chunk_count(example, shortest)
     edges = [samples * i // count for i in range(count + 1)]
     for chunk, (start, stop) in enumerate(pairwise(edges)):
         arrays = {
@@ -168,6 +189,11 @@ def cut(example: Example, shortest: int) -> Iterator[Example]:
         }
         numbers = {"chunk": chunk, "chunks": count, "length": stop - start}
         yield {**example, **arrays, **numbers}
+
+
+def chunk_count(example: Example, shortest: int) -> int:
+    """How many chunks `cut` makes of a track."""
+    return max(1, _length(example) // shortest) if shortest else 1
 
 
 def to_int16(audio: np.ndarray) -> np.ndarray:

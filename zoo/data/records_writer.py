@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from zoo import durable, escapes
-from zoo.data import records
+from zoo.data import records, tracks
 from zoo.data.plans import Plan
 from zoo.data.source import Example
 
@@ -27,6 +27,7 @@ class RecordsConfig(tfds.core.BuilderConfig):
     listed: list[tuple[str, str]] = field(default_factory=list)
     tracks: dict[str, int] = field(default_factory=dict)  # that were used, by split
     used: list[tuple[str, str]] = field(default_factory=list)  # (track, split)
+    index: dict[str, list[tracks.Track]] = field(default_factory=dict)  # by split
 
     def __repr__(self) -> str:
         return f"RecordsConfig({self.name})"
@@ -51,7 +52,8 @@ class Streamed(tfds.core.GeneratorBasedBuilder):
         ).serialize_example
         template = self._get_filename_template(split_name=split)
         path = template.sharded_filepath(shard_index=0, num_shards=1)
-        writer = ArrayRecordWriter(os.fspath(path), "group_size:1")
+        # PCM hardly compresses, and a crop would pay for it: four times the time of reading.
+        writer = ArrayRecordWriter(os.fspath(path), "group_size:1,uncompressed")
         count = size = 0
         try:
             for _, example in examples:
@@ -94,6 +96,7 @@ class WaveformRecords(Streamed):
     def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
         super()._download_and_prepare(dl_manager, download_config)
         _write_lists(Path(self.data_dir), self.builder_config)
+        tracks.write(Path(self.data_dir), self.builder_config.index)
 
 
 def features(blank: Example) -> tfds.features.FeaturesDict:

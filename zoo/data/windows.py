@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from zoo.data import device_transforms
+from zoo.data.device_transforms import DeviceTransform
 from zoo.data.pipeline import Data, Transform
 from zoo.data.source import Source
 from zoo.errors import BadInput
@@ -20,18 +23,28 @@ from zoo.errors import BadInput
 class Windows:
     """A Data whose batches hold `samples` of audio [B samples C] and `reset` [B].
 
-    The transforms end in clips of one length, float32 audio [T C]; a rest shorter than a window is
-    not used. reset is true in the first window of a clip. Other keys are the clip's.
+    The transforms end in clips of one length, audio [T C]; a rest shorter than a window is not
+    used. reset is true in the first window of a clip. Other keys are the clip's.
     """
 
     source: Source
     transforms: tuple[Transform, ...]
     samples: int
     workers: int = 0
+    on_device: tuple[DeviceTransform, ...] = ()
+    read_threads: int = 2
 
     def spec(self, batch: int) -> dict[str, np.ndarray]:
         """A batch of zeros as the model will see it; needs no disk."""
-        return self._cut(self._clips.spec(batch), 0)
+        return device_transforms.spec(self.on_device, self.host_spec(batch))
+
+    def host_spec(self, batch: int) -> dict[str, np.ndarray]:
+        """A batch of zeros as it leaves the host."""
+        return self._cut(self._clips.host_spec(batch), 0)
+
+    def augment(self, rng: Any, batch: dict[str, Any]) -> dict[str, Any]:
+        """A batch of the host as the objective sees it: as that of `Data`."""
+        return self._clips.augment(rng, batch)
 
     def batches(
         self, batch: int, seed: int, first: int = 0, process: int = 0, processes: int = 1
@@ -51,14 +64,20 @@ class Windows:
     @property
     def per_clip(self) -> int:
         """Windows in a clip."""
-        length = self._clips.spec(1)["audio"].shape[1]
+        length = self._clips.host_spec(1)["audio"].shape[1]
         if length < self.samples:
             raise BadInput(f"clips of {length} samples hold no window of {self.samples}")
         return length // self.samples
 
     @property
     def _clips(self) -> Data:
-        return Data(self.source, self.transforms, self.workers)
+        return Data(
+            self.source,
+            self.transforms,
+            self.workers,
+            on_device=self.on_device,
+            read_threads=self.read_threads,
+        )
 
     def _cut(self, clips: dict[str, np.ndarray], index: int) -> dict[str, np.ndarray]:
         audio = clips["audio"][:, index * self.samples : (index + 1) * self.samples]

@@ -6,7 +6,7 @@ from typing import Any
 
 from zoo.checkpoints.metadata import Origin
 from zoo.errors import BadInput
-from zoo.experiment import Config
+from zoo.experiment import FEED, Config
 from zoo.runs.trained import from_json
 from zoo.training import optimizers
 
@@ -16,6 +16,7 @@ def check(
 ) -> list[str]:
     """Refuses to go on with other arguments than the run began with, unless allowed to.
 
+    How the data are read may change freely: the batches stay what they were.
     step: of the newest checkpoint. Returns a line for each argument that changed.
     """
     if origin.config != config.name:
@@ -26,7 +27,11 @@ def check(
     # An argument that the config got since then was at its default.
     known = {k: v for k, v in origin.arguments.items() if k in config.parameters}
     then = {**config.defaults, **from_json(config, known)}
-    changed = {k: f"{k}: {v!r} -> {arguments[k]!r}" for k, v in then.items() if v != arguments[k]}
+    changed = {
+        k: f"{k}: {v!r} -> {arguments[k]!r}"
+        for k, v in then.items()
+        if v != arguments[k] and k not in FEED
+    }
     gone = [f"{k}: {v!r} -> no more" for k, v in origin.arguments.items() if k not in known]
     lines = [line + jump(config, then, k, arguments[k], step) for k, line in changed.items()]
     lines += gone

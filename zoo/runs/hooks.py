@@ -9,12 +9,14 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
+from zoo import mesh as meshes
 from zoo.audio import audio_files
 from zoo.checkpoints.store import Checkpoints
 from zoo.evaluation.base import Report
 from zoo.experiment import Experiment
-from zoo.objectives.base import Variables
+from zoo.objectives.base import Batch, Variables
 from zoo.runs import inference
 from zoo.runs.trained import Trained, target
 from zoo.training import interruption, loop, standing, state
@@ -27,6 +29,14 @@ def batches(experiment: Experiment, first: int) -> Iterator[dict[str, np.ndarray
     return experiment.data.batches(
         experiment.batch, experiment.seed, first, jax.process_index(), jax.process_count()
     )
+
+
+def augmented(experiment: Experiment, mesh: Mesh, first: int) -> Iterator[Batch]:
+    """Global batches as the objective sees them in training."""
+    augment = jax.jit(experiment.data.augment)
+    for number, batch in enumerate(batches(experiment, first), first):
+        rng = jax.random.fold_in(jax.random.key(experiment.seed), number)
+        yield augment(rng, meshes.global_batch(mesh, batch))
 
 
 def connect(
@@ -64,8 +74,8 @@ def connect(
 
     def recalibrate(now: state.TrainState, step: int) -> state.TrainState:
         count = experiment.standing_batches
-        draws = batches(experiment, 0) if count else iter(())
-        return standing.recalibrated(run.mesh, experiment.objective, now, draws, count)
+        draws = augmented(experiment, run.mesh, 0) if count else iter(())
+        return standing.recalibrated(experiment.objective, now, draws, count)
 
     return loop.Hooks(
         batches=partial(batches, experiment),

@@ -148,8 +148,8 @@ def start(
         return begun, StageState(**origin_of(meta, checkpoints.directory).stage)
     # First: what does not fit should be said before minutes of compilation.
     origins = {p: initial.origin(name, mesh) for p, name in experiment.initial.items()}
-    batch = next(hooks.batches(experiment, 0))
-    begun, _ = state.init_sharded(mesh, builder(experiment), meshes.global_batch(mesh, batch))
+    batch = next(hooks.augmented(experiment, mesh, 0))
+    begun, _ = state.init_sharded(mesh, builder(experiment), batch)
     begun = initialized(experiment, begun, interrupted)
     for part, origin in origins.items():
         begun = initial.begin_from(begun, part, origin, say)
@@ -196,6 +196,7 @@ def schedule(experiment: Experiment) -> loop.Schedule:
         early_stopping=experiment.early_stopping,
         standing_batches=experiment.standing_batches,
         remat=experiment.remat,
+        augment=experiment.data.augment if experiment.data.on_device else None,
     )
 
 

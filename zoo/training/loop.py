@@ -34,7 +34,8 @@ class Schedule:
 
     stages: what changes on the way, none for one that lasts to the end. early_stopping: evaluations
     without a better score, over all stages, that end the run. standing_batches: of which batch
-    statistics are taken anew for the averaged weights before each evaluation.
+    statistics are taken anew for the averaged weights before each evaluation. augment(rng, batch):
+    what becomes of the host's batches inside the step.
     """
 
     steps: int
@@ -47,6 +48,7 @@ class Schedule:
     early_stopping: int | None = None
     standing_batches: int = 0
     remat: bool = False
+    augment: Callable[[jax.Array, Any], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def compile_turns(
                 ema_decay=schedule.ema_decay,
                 accumulate=schedule.accumulate,
                 remat=schedule.remat,
+                augment=schedule.augment,
             )
             out = (shardings, meshes.replicated(mesh))
             compiled[key] = jax.jit(function, donate_argnums=0, out_shardings=out)

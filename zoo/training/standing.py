@@ -11,9 +11,7 @@ from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
 
-from zoo import mesh as meshes
 from zoo.objectives.base import Batch, Objective, Tree, Turn, Variables
 from zoo.training.state import TrainState
 
@@ -21,7 +19,7 @@ COUNTED = "batch_stats"
 
 
 def recalibrated(
-    mesh: Mesh, objective: Objective, now: TrainState, batches: Iterator[Batch], count: int
+    objective: Objective, now: TrainState, batches: Iterator[Batch], count: int
 ) -> TrainState:
     """The state whose averaged weights have batch statistics of `count` batches of their own."""
     players = [p for p, own in now.variables.collections.items() if COUNTED in own]
@@ -30,7 +28,7 @@ def recalibrated(
     variables = now.ema_variables()
     sums: dict[str, Tree] = {}
     for number in range(count):
-        batch = meshes.global_batch(mesh, next(batches))
+        batch = next(batches)
         for turn in objective.turns:
             if turn.player in players:
                 rng = jax.random.fold_in(jax.random.key(number), 0)

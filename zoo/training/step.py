@@ -12,6 +12,8 @@ import optax
 from zoo.objectives.base import Batch, Metrics, Tree, Turn, Variables
 from zoo.training.state import TrainState
 
+AUGMENT = 2**31 - 1  # what is folded into the random key of a turn for its augmentations
+
 
 def make(
     turn: Turn,
@@ -22,15 +24,19 @@ def make(
     ema_decay: float = 0.0,
     accumulate: int = 1,
     remat: bool = False,
+    augment: Callable[[jax.Array, Batch], Batch] | None = None,
 ) -> Callable[[TrainState, Batch, jax.Array], tuple[TrainState, Metrics]]:
     """(state, batch, number of the turn in its round) -> (state, metrics); `last` ends the round.
 
     A non-finite loss, gradient or collection leaves parameters, optimiser, collections and EMA
-    bit for bit as they were; only the counters move.
+    bit for bit as they were; only the counters move. augment(rng, batch) is done to the batch of
+    the host first, with random numbers of its own.
     """
 
     def step(state: TrainState, batch: Batch, number: jax.Array) -> tuple[TrainState, Metrics]:
         rng = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), state.step), number)
+        if augment is not None:
+            batch = augment(jax.random.fold_in(rng, AUGMENT), batch)
         value, collections, metrics, gradient = gradients(
             turn, state.variables, batch, rng, state.step, accumulate, remat
         )

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from zoo.data.sets.maestro import Maestro
+from zoo.data.track_crops import TrackCrop, crops
 from zoo.errors import BadInput
 from zoo.evaluation.transcription import pieces
 
@@ -49,6 +50,26 @@ def tree(tmp_path):
     with open(root / "maestro-v3.0.0.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([HEADER, *rows])
     return root
+
+
+def test_notes_follow_a_crop_across_records(tree, tmp_path):
+    source = Maestro(str(tree), 16_000, 1.0, True, str(tmp_path / "data"))
+    source.prepare()
+    cut = crops(source.open("train"), TrackCrop(20_480, hop=512, draw="window"))
+    across = 0
+    for number in range(len(cut)):
+        example = cut.draw(number, np.random.default_rng(number))
+        onset, pitch = example["notes"]["onset"], example["notes"]["pitch"]
+        clicks = np.flatnonzero(np.abs(example["audio"][:, 0]) > 6000) / 16_000
+        inside = (onset > 0.01) & (onset < 1.28 - 0.01)
+        for time in onset[inside]:
+            assert np.abs(clicks - time).min() < 2e-3
+        for click in clicks:
+            assert np.abs(onset - click).min() < 2e-3
+        start = 512 * (number % (len(cut) // 2)) / 16_000
+        np.testing.assert_allclose(onset, ONSETS[pitch - 60] - start, atol=2e-3)
+        across += inside.sum() > 1
+    assert across > len(cut) // 2
 
 
 def test_builds_chunks_whose_notes_are_their_own(tree, tmp_path):

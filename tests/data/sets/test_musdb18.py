@@ -1,6 +1,7 @@
 import shutil
 from pathlib import Path
 
+import jax
 import numpy as np
 import odd_audio
 import pytest
@@ -71,10 +72,6 @@ def test_half_the_rate_and_mono(tree, tmp_path):
     assert track["stems"].shape == (4, round(1.1 * 22_050), 1)
 
 
-def test_the_default_chunks_hold_a_wave_u_net_window():
-    assert Musdb18HQ("x", sample_rate=22_050).shortest >= 147_443
-
-
 def test_validation_names():
     assert len(set(VALIDATION)) == 14
 
@@ -123,12 +120,10 @@ def test_the_song_whose_published_stems_do_not_sum_is_taken(tree, tmp_path):
 
 @pytest.mark.parametrize("name", ["wave_unet_musdb18", "jansson_unet_musdb18"])
 def test_gains_leave_the_accompaniment_its_balance(name):
-    transforms = find(name).experiment().data.transforms
-    chosen = [t for t in transforms if type(t).__name__ in ("Gain", "Group")]
-    stems = np.eye(4, dtype=np.float32)[:, :, None]  # stem i sounds at sample i
-    example = {"stems": stems}
-    for transform in chosen:
-        example = transform(np.random.default_rng(0), example)
-    accompaniment, vocals = example["stems"][..., 0]
+    stems = np.full((1, 4, 4, 1), 0, np.int16)
+    stems[0, range(4), range(4), 0] = 2**14  # stem i sounds at sample i
+    made = find(name).experiment().data.augment(jax.random.key(0), {"stems": stems})
+    accompaniment, vocals = np.moveaxis(2 * np.asarray(made["stems"])[0, :, :, 0], 1, 0)
     assert np.unique(accompaniment[:3]).size == 1 and accompaniment[3] == 0
     assert 0.7 <= vocals[3] <= 1.0 and vocals[3] != accompaniment[0] and not vocals[:3].any()
+    np.testing.assert_allclose(made["mixture"][0, :, 0], (accompaniment + vocals) / 2, rtol=1e-6)

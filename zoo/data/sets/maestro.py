@@ -18,7 +18,9 @@ import numpy as np
 
 from zoo.data import midi, pcm, plans, records
 from zoo.data.note_rolls import none, shifted
+from zoo.data.records import Records
 from zoo.data.source import Example, Info
+from zoo.data.tracks import Track
 from zoo.errors import BadInput
 
 COUNTS = {"train": 962, "validation": 137, "test": 177}
@@ -148,7 +150,7 @@ class OwnNotes(Sequence[Example]):
     cannot divide.
     """
 
-    records: Sequence[Example]
+    records: Records
     rate: int
 
     def __len__(self) -> int:
@@ -162,3 +164,21 @@ class OwnNotes(Sequence[Example]):
         notes = shifted(record["notes"], start / self.rate, length / self.rate)
         own = {name: np.asarray(notes[name]) for name in none()}
         return {**record, "notes": own, "loudest": loudest}
+
+    def index(self) -> tuple[Track, ...]:
+        return self.records.index()
+
+    def window(
+        self,
+        track: Track,
+        start: int,
+        samples: int,
+        stagger: int,
+        rng: np.random.Generator,
+        into: Example | None = None,
+    ) -> Example:
+        """A part of a performance, with the notes that sound in it."""
+        record = self.records.window(track, start, samples, stagger, rng, into)
+        loudest = int(np.max(record["notes"]["velocity"], initial=1))
+        notes = shifted(record["notes"], start / self.rate, samples / self.rate)
+        return {**record, "notes": notes, "loudest": loudest}

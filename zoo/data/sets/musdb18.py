@@ -53,7 +53,7 @@ WANTED = (
 class Musdb18HQ:
     """The Source. path: the folder that holds train/ and test/.
 
-    chunk_seconds: the shortest record, so the longest possible crop (a Wave-U-Net sees 6.7 s).
+    chunk_seconds: the shortest record; a `TrackCrop` reads as many as it needs.
     allow_missing: accept a part of the songs, which makes results incomparable. splits: those whose
     records are made, ("test",) where songs are only to be scored.
     """
@@ -61,7 +61,7 @@ class Musdb18HQ:
     path: str
     sample_rate: int = RATE
     channels: int = 2
-    chunk_seconds: float = 8.0
+    chunk_seconds: float = 1.0
     allow_missing: bool = False
     splits: tuple[str, ...] = tuple(COUNTS)
     data_dir: str = ""

@@ -1,0 +1,190 @@
+"""What is done to training batches on the device, inside the step: pure JAX, (rng, batch) -> batch.
+
+Host memory and the way to the device hold int16 only. Before `Mixture` audio is [B T C] and stems
+are [B S T C], int16 until `ToFloat`; after it the model's mixture [B T C] and stems [B T S C].
+Every example of a batch draws its own numbers; their distributions are those of the transforms of
+the same names in `zoo.data.transforms`, which work on single examples of the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zoo.errors import BadInput
+
+Batch = dict[str, jax.Array]
+
+
+class DeviceTransform(Protocol):
+    """A frozen dataclass of numbers."""
+
+    def __call__(self, rng: jax.Array, batch: Batch) -> Batch: ...
+
+
+def apply(transforms: Sequence[DeviceTransform], rng: jax.Array, batch: Batch) -> Batch:
+    """All transforms in order, each with random numbers of its own."""
+    for number, transform in enumerate(transforms):
+        batch = transform(jax.random.fold_in(rng, number), batch)
+    return batch
+
+
+def spec(transforms: Sequence[DeviceTransform], host: dict[str, np.ndarray]) -> dict:
+    """Zeros in the shapes and types that a batch of the host has after the transforms."""
+    if not transforms:
+        return host
+    made = jax.eval_shape(partial(apply, transforms), jax.random.key(0), host)
+    return {k: np.broadcast_to(np.zeros((), v.dtype), v.shape) for k, v in made.items()}
+
+
+def augmented(
+    transforms: tuple[DeviceTransform, ...], seed: int, number: int, batch: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """A batch of the host after the transforms, back on the host, for passes outside the step."""
+    if not transforms:
+        return batch
+    rng = jax.random.fold_in(jax.random.key(seed), number)
+    return jax.device_get(_compiled(transforms, rng, batch))
+
+
+@dataclass(frozen=True)
+class ToFloat:
+    """int16 audio and stems to float32 in [-1, 1); tags and known to float32."""
+
+    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+        pcm = {k: _float(batch[k]) / 32768 for k in ("audio", "stems") if k in batch}
+        labels = {k: _float(batch[k]) for k in ("tags", "known") if k in batch}
+        return {**batch, **pcm, **labels}
+
+
+@dataclass(frozen=True)
+class Standardise:
+    """Stems over the deviation of their track's mixture, less equal shares of its mean.
+
+    `mean` and `deviation` [B], of whole tracks, come with the batch (`TrackCrop`) and are dropped.
+    A deviation below `floor`, that of a track that is all but silent, counts as the floor.
+    """
+
+    floor: float = 1e-4
+
+    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+        stems = _of(batch, "stems")
+        share = _beside(batch["mean"], stems) / stems.shape[1]
+        scale = jnp.maximum(_beside(batch["deviation"], stems), self.floor)
+        rest = {k: v for k, v in batch.items() if k not in ("mean", "deviation")}
+        return {**rest, "stems": (stems - share) / scale}
+
+
+@dataclass(frozen=True)
+class Group:
+    """float stems [B S T C] -> [B G T C]: each group, a tuple of indices, as the sum of its stems.
+
+    Also reorders: Group(((0, 1, 2), (3,))) makes accompaniment and vocals.
+    """
+
+    groups: tuple[tuple[int, ...], ...]
+
+    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+        stems = _of(batch, "stems")
+        sums = [sum(stems[:, index] for index in group) for group in self.groups]
+        return {**batch, "stems": jnp.stack(sums, 1)}
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A uniform random factor in [low, high) for audio, and one of its own for each stem."""
+
+    low: float
+    high: float
+    keys: tuple[str, ...] = ("stems",)
+
+    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+        def scaled(own: jax.Array, array: jax.Array, parts: tuple[int, ...]) -> jax.Array:
+            return array * jax.random.uniform(own, parts, minval=self.low, maxval=self.high)
+
+        return _each(rng, batch, self.keys, scaled)
+
+
+@dataclass(frozen=True)
+class PolarityFlip:
+    """Turns the sign of audio, and of each stem by itself, with this probability."""
+
+    probability: float = 0.5
+    keys: tuple[str, ...] = ("stems",)
+
+    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+        def flipped(own: jax.Array, array: jax.Array, parts: tuple[int, ...]) -> jax.Array:
+            turned = jax.random.bernoulli(own, self.probability, parts)
+            return jnp.where(turned, -array, array)
+
+        return _each(rng, batch, self.keys, flipped)
+
+
+@dataclass(frozen=True)
+class SwapChannels:
+    """Mirrors left and right of audio, and of each stem by itself, with this probability."""
+
+    probability: float = 0.5
+    keys: tuple[str, ...] = ("stems",)
+
+    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+        def swapped(own: jax.Array, array: jax.Array, parts: tuple[int, ...]) -> jax.Array:
+            turned = jax.random.bernoulli(own, self.probability, parts)
+            return jnp.where(turned, array[..., ::-1], array)
+
+        return _each(rng, batch, self.keys, swapped)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """float stems [B S T C] -> mixture [B T C], their sum, and stems [B T S C] as models have them.
+
+    keep: the first so many stems are targets, the others are left to the mixture; None: all.
+    """
+
+    keep: int | None = None
+
+    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+        stems = _of(batch, "stems")
+        turned = jnp.moveaxis(stems[:, : self.keep], 1, 2)
+        return {**batch, "mixture": stems.sum(1), "stems": turned}
+
+
+def _float(array: jax.Array) -> jax.Array:
+    return jnp.asarray(array).astype(jnp.float32)
+
+
+def _of(batch: Batch, key: str) -> jax.Array:
+    """A float array of the batch. raises BadInput where it is absent or still int16."""
+    if key not in batch or not jnp.issubdtype(batch[key].dtype, jnp.floating):
+        raise BadInput(f"'{key}' is absent or no float array: put ToFloat first in on_device")
+    return batch[key]
+
+
+def _beside(values: jax.Array, stems: jax.Array) -> jax.Array:
+    """One number for each example, [B], in the dimensions of stems."""
+    return values.reshape(-1, *[1] * (stems.ndim - 1))
+
+
+def _each(
+    rng: jax.Array,
+    batch: Batch,
+    keys: Sequence[str],
+    change: Callable[[jax.Array, jax.Array, tuple[int, ...]], jax.Array],
+) -> Batch:
+    """change(rng, array, parts) of the named arrays; parts: [B 1 1], of stems [B S 1 1]."""
+    changed = {}
+    for number, key in enumerate(key for key in keys if key in batch):
+        array = _of(batch, key)
+        parts = (*array.shape[: array.ndim - 2], 1, 1)
+        changed[key] = change(jax.random.fold_in(rng, number), array, parts)
+    return {**batch, **changed}
+
+
+_compiled = jax.jit(apply, static_argnums=0)

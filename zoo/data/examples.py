@@ -1,0 +1,107 @@
+"""Training examples by number, and batches of them: functions of (seed, number) alone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from zoo.data.source import Example
+from zoo.data.track_crops import Crops
+
+Transform = Callable[[np.random.Generator, Example], Example]
+Arrays = dict[str, np.ndarray]
+LISTED = 1 << 20  # examples of a pass whose order is held in memory
+
+
+@dataclass(frozen=True)
+class Records:
+    """Whole records, drawn as `Crops` are."""
+
+    records: Sequence[Example]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def draw(self, number: int, rng: np.random.Generator, into: Arrays | None = None) -> Example:
+        return self.records[number]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Records, or crops of tracks, in passes of a new order each, transformed."""
+
+    parts: Records | Crops
+    transforms: tuple[Transform, ...]
+    seed: int
+
+    def draw(self, number: int, into: Arrays | None = None) -> Example:
+        """The `number`-th example. A crop is read into the arrays of `into` that fit it."""
+        turn, place = divmod(number, len(self.parts))
+        place = shuffled(place, len(self.parts), self.seed, turn)
+        rng = np.random.default_rng((self.seed, number))
+        return apply(self.transforms, self.parts.draw(place, rng, into), rng)
+
+
+@dataclass(frozen=True)
+class Batches(Sequence[Arrays]):
+    """Batches by number: the rows of one process, every `processes`-th example."""
+
+    examples: Examples
+    rows: int
+    process: int
+    processes: int
+
+    def __len__(self) -> int:
+        return sys.maxsize // (self.rows * self.processes)
+
+    def __getitem__(self, index: int) -> Arrays:
+        numbers = range(index * self.rows, (index + 1) * self.rows)
+        first, *rest = (self.process + self.processes * number for number in numbers)
+        example = arrays(self.examples.draw(first))
+        batch = {key: np.empty((self.rows, *v.shape), v.dtype) for key, v in example.items()}
+        _fill(batch, 0, example)
+        for row, number in enumerate(rest, 1):
+            into = {key: value[row] for key, value in batch.items()}
+            _fill(batch, row, arrays(self.examples.draw(number, into)), into)
+        return batch
+
+
+def shuffled(place: int, count: int, seed: int, turn: int) -> int:
+    """Which of `count` examples comes at a place of a pass, whose number is `turn`."""
+    if count <= LISTED:
+        return int(_order(count, seed, turn)[place])
+    from grain.experimental import index_shuffle
+
+    own = int(np.random.default_rng((seed, turn)).integers(2**32))
+    return index_shuffle(place, max_index=count - 1, seed=own, rounds=4)
+
+
+@lru_cache(maxsize=4)
+def _order(count: int, seed: int, turn: int) -> np.ndarray:
+    return np.random.default_rng((seed, turn)).permutation(count)
+
+
+def _fill(batch: Arrays, row: int, example: Arrays, into: Arrays | None = None) -> None:
+    """Copies an example to its row, but for arrays that were read into it already."""
+    for key, value in example.items():
+        if into is None or value is not into[key]:
+            batch[key][row] = value
+
+
+def apply(transforms: Sequence[Transform], example: Example, rng: np.random.Generator) -> Example:
+    for transform in transforms:
+        example = transform(rng, example)
+    return example
+
+
+def arrays(example: Example) -> Arrays:
+    """What can be batched: numeric arrays and numbers; names and ragged notes are dropped."""
+    kept: dict[str, Any] = {
+        k: np.asarray(v) for k, v in example.items() if not isinstance(v, dict | str | bytes)
+    }
+    return {k: v for k, v in kept.items() if v.dtype.kind in "fiub"}

@@ -1,0 +1,173 @@
+"""Where the tracks of a split lie in its records, and windows of them across record borders.
+
+The builder leaves the records of a track side by side, cut evenly (`zoo.data.records.cut`), and
+writes down in tracks.json how many there are. A window reads the records that it touches, no more.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from zoo import durable
+from zoo.data.source import Example
+from zoo.errors import BadInput
+
+TIME_AXIS = {"audio": 0, "stems": 1}
+FILE = "tracks.json"
+BLOCK = 1 << 20  # samples of which statistics are taken in one go
+
+
+@dataclass(frozen=True)
+class Track:
+    """One track: `samples` long, in `count` records from number `first` on.
+
+    mean, deviation: of the whole track, its stems summed and its channels averaged, full scale 1.
+    """
+
+    name: str
+    first: int
+    count: int
+    samples: int
+    mean: float
+    deviation: float
+
+    def edges(self) -> list[int]:
+        """The samples at which its records begin, and its end."""
+        return [self.samples * i // self.count for i in range(self.count + 1)]
+
+
+class Tracked(Protocol):
+    """Records that say where their tracks lie."""
+
+    def index(self) -> tuple[Track, ...]:
+        """The tracks, in the order of their records."""
+
+    def window(
+        self,
+        track: Track,
+        start: int,
+        samples: int,
+        stagger: int,
+        rng: np.random.Generator,
+        into: Example | None = None,
+    ) -> Example:
+        """`samples` of a track from `start` on, as `window` gives them."""
+
+
+def window(
+    records: Sequence[Example],
+    track: Track,
+    start: int,
+    samples: int,
+    stagger: int,
+    rng: np.random.Generator,
+    into: Example | None = None,
+) -> Example:
+    """A record with `samples` of a track from `start` on, and zeros where it has none.
+
+    stagger: every stem begins up to so many samples less one later, each by itself. Other fields
+    are those of the first record that is touched. into: arrays that audio and stems are read into
+    where their shapes and types fit. raises BadInput where the index does not fit.
+    """
+    edges = track.edges()
+    stop = start + samples + max(stagger - 1, 0)
+    first = min(max(bisect_right(edges, max(start, 0)) - 1, 0), track.count - 1)
+    last = max(first, bisect_left(edges, min(stop, track.samples)) - 1)
+    result: Example = {}
+    shifts: Sequence[int] = ()
+    for number in range(first, last + 1):
+        piece = records[track.first + number]
+        _check(track, number, piece)
+        if not result:
+            shifts = _shifts(piece, stagger, rng)
+            room = {k: _room(piece, k, samples, into or {}) for k in TIME_AXIS if k in piece}
+            result = {**piece, "chunk": 0, "chunks": 1, "length": samples, **room}
+            if start < 0 or stop > track.samples:
+                for array in room.values():
+                    array[...] = 0
+        valid = edges[number + 1] - edges[number]
+        for key in (key for key in TIME_AXIS if key in piece):
+            _place(result[key], piece[key], valid, edges[number] - start, TIME_AXIS[key], shifts)
+    return result
+
+
+def blank(example: Example, samples: int) -> Example:
+    """Zeros of so many samples, for the audio and stems of an example."""
+    made = {key: _room(example, key, samples, {}) for key in TIME_AXIS if key in example}
+    return {key: np.zeros_like(array) for key, array in made.items()}
+
+
+def describe(example: Example) -> dict[str, Any]:
+    """What the index says of a whole decoded track, int16: samples, mean, deviation."""
+    key = "stems" if "stems" in example else "audio"
+    array, axis = example[key], TIME_AXIS[key]
+    samples, total, squares = array.shape[axis], 0.0, 0.0
+    for start in range(0, samples, BLOCK):
+        part = array[(slice(None),) * axis + (slice(start, start + BLOCK),)]
+        mono = part.astype(np.float64).reshape(-1, *part.shape[-2:]).sum(0).mean(-1) / 32768
+        total, squares = total + mono.sum(), squares + np.square(mono).sum()
+    mean = total / max(samples, 1)
+    variance = max(squares / max(samples, 1) - mean**2, 0.0)
+    return {"samples": samples, "mean": mean, "deviation": float(np.sqrt(variance))}
+
+
+def write(folder: Path, index: Mapping[str, Sequence[Track]]) -> None:
+    """Leaves the index of every split beside the records."""
+    listed = {split: [asdict(track) for track in tracks] for split, tracks in index.items()}
+    durable.write_json(folder / FILE, listed)
+
+
+def read(folder: Path, split: str) -> tuple[Track, ...]:
+    """The index of a split. raises BadInput where the records have none."""
+    try:
+        listed = json.loads((folder / FILE).read_bytes()).get(split, [])
+        return tuple(Track(**entry) for entry in listed)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f"{folder}: {FILE}, which says where tracks begin, is absent or damaged: delete that "
+            "folder and prepare the data again."
+        ) from error
+
+
+def _room(piece: Example, key: str, samples: int, into: Example) -> np.ndarray:
+    """An array for so many samples of a record's audio or stems, that of `into` where it fits."""
+    array, axis = piece[key], TIME_AXIS[key]
+    shape = (*array.shape[:axis], samples, *array.shape[axis + 1 :])
+    own = into.get(key)
+    fits = own is not None and own.shape == shape and own.dtype == array.dtype
+    return own if fits else np.empty(shape, array.dtype)
+
+
+def _check(track: Track, number: int, piece: Example) -> None:
+    """raises BadInput where a record is not the one that the index promises."""
+    if piece["track"] != track.name or int(piece["chunk"]) != number:
+        raise BadInput(
+            f"record {track.first + number} is part {piece['chunk']} of '{piece['track']}', not "
+            f"part {number} of '{track.name}': prepare the data again."
+        )
+
+
+def _shifts(piece: Example, stagger: int, rng: np.random.Generator) -> list[int]:
+    """How much later each stem begins; [] for all at once."""
+    return rng.integers(stagger, size=len(piece["stems"])).tolist() if stagger else []
+
+
+def _place(
+    target: np.ndarray, piece: np.ndarray, valid: int, at: int, axis: int, shifts: Sequence[int]
+) -> None:
+    """Copies the `valid` first samples of a record to where they belong in a window."""
+    if axis == 1 and shifts:
+        for one, part, shift in zip(target, piece, shifts):
+            _place(one, part, valid, at - shift, 0, ())
+        return
+    start, stop = max(at, 0), min(at + valid, target.shape[axis])
+    if start < stop:
+        rows = (slice(None),) * axis
+        target[(*rows, slice(start, stop))] = piece[(*rows, slice(start - at, stop - at))]
