@@ -7,13 +7,16 @@ into the files that a user gets.
 
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 import soundfile
 
 from zoo import catalog
 from zoo import experiment as experiments
-from zoo.data.pipeline import apply
+from zoo.data import tracks
+from zoo.data.examples import apply, arrays
+from zoo.data.track_crops import crops
 from zoo.evaluation.separation import mixture, stem_getter
 from zoo.objectives.closed_form import ClosedForm
 from zoo.songs.segments import separate_blocks
@@ -28,15 +31,37 @@ def rows():
     return [row.id for entry in entries for row in entry.rows]
 
 
-def toned(info, blank) -> dict:
-    """A record whose stem i is a tone of bin 20 + 12 i, alike in all channels."""
-    stems = blank["stems"]
-    length = stems.shape[1]
+def toned(data) -> dict:
+    """A record as long as a crop whose stem i is a tone of bin 20 + 12 i, alike in all channels."""
+    blank = data.source.blank()
+    count, length, channels = blank["stems"].shape
+    if data.crop is not None:
+        length = max(length, data.crop.samples + data.crop.stagger)
+    stems = np.zeros((count, length, channels), np.int16)
     tones = [
         np.sin(2 * np.pi * (20 + 12 * i) * np.arange(length) / BINS) for i in range(len(stems))
     ]
     pcm = np.round(6000 * np.stack(tones))[:, :, None].astype(np.int16)
-    return {**blank, "stems": np.broadcast_to(pcm, stems.shape).copy(), "track": "tones"}
+    stems = np.broadcast_to(pcm, stems.shape).copy()
+    return {**blank, "stems": stems, "track": "tones", "length": length}
+
+
+class OneTrack(list):
+    """One record that is a whole track."""
+
+    def index(self):
+        return (tracks.Track(self[0]["track"], 0, 1, **tracks.describe(self[0])),)
+
+    def window(self, *which):
+        return tracks.window(self, *which)
+
+
+def learnt(data, record, seed) -> dict:
+    """The example that the objective gets of a record: stems [T S C], mixture [T C]."""
+    rng = np.random.default_rng(seed)
+    cut = crops(OneTrack([record]), data.crop).draw(0, rng) if data.crop else dict(record)
+    host = {k: v[None] for k, v in arrays(apply(data.transforms, cut, rng)).items()}
+    return {k: np.asarray(v)[0] for k, v in data.augment(jax.random.key(seed), host).items()}
 
 
 def heard(audio: np.ndarray, labels: tuple[str, ...]) -> set[str]:
@@ -60,15 +85,16 @@ def test_every_stem_goes_where_its_name_says(name):
     """The stems that the loss compares with outputs are those by which outputs are called."""
     experiment = experiments.find(name).experiment()
     info, how = experiment.data.source.info, experiment.evaluation.how
-    record = toned(info, experiment.data.source.blank())
+    record = toned(experiment.data)
     expected = [wanted(source, how.sources, info.labels) for source in how.sources]
     seen = set()
     for seed in range(4):
-        batch = apply(experiment.data.transforms, dict(record), np.random.default_rng(seed))
-        found = [heard(batch["stems"][:, s], info.labels) for s in range(batch["stems"].shape[1])]
+        example = learnt(experiment.data, record, seed)
+        stems = np.moveaxis(example["stems"], 1, 0)
+        found = [heard(stem, info.labels) for stem in stems]
         # A silent stem is one that a random gain or a crop took: none of these draws is.
         assert found[: len(expected)] == expected, seed
-        seen |= heard(batch["mixture"], info.labels)
+        seen |= heard(example["mixture"], info.labels)
     assert seen == set(info.labels)
     references = stem_getter(how, info)(record)
     assert [heard(one, info.labels) for one in references] == expected
@@ -132,8 +158,6 @@ def test_segments_of_an_identity_are_the_song(segments):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_model_s_centre_is_the_segments_centre(name):
     """What the model puts out is as long as what is kept of it, or is cropped around its middle."""
-    import jax
-
     config = experiments.find(name)
     experiment = config.experiment(**config.entry.smoke)
     objective, segments = experiment.objective, experiment.evaluation.how.segments
