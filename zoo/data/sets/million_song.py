@@ -6,13 +6,20 @@ source stands for whoever still has them, and gives published weights their tag 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from zoo.data import plans, records
+import numpy as np
+
+from zoo.audio import audio_files
+from zoo.audio.probing import probe
+from zoo.data import pcm, plans, records
 from zoo.data.sets.folder import Folder
+from zoo.data.sets.prepared import doubled, labelled, lines, refuse_missing
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -28,17 +35,28 @@ TAGS = (
 )
 SECONDS = 29.1
 CLIPS = 241_889  # with one of these tags
+PARTS = {"train": "train", "validation": "valid", "test": "test"}
+IDENTIFIER = re.compile(r"TR[A-Z]{5}[0-9A-F]{11}")
+LISTS = "github.com/keunwoochoi/MSD_split_for_tagging"
+WANTED = (
+    f"lists is the clone of {LISTS}, with train_x_msd_id.txt and train_y.npy, and the same of "
+    "valid and test; path a folder of audio, files named by identifiers as TRAAAAW128F429D538.mp3"
+)
 
 
 @dataclass(frozen=True)
 class MillionSong:
-    """The Source. path: a folder of audio with tags.csv, whose header is `file` and the 50 tags.
+    """The Source. path: a folder of audio; with tags.csv, whose header is `file` and the 50 tags.
 
-    Splits are drawn by file name, not the published ones, which go by identifiers.
+    lists: a folder of published identifiers and tags; then the splits are those of the papers, and
+    no CSV is needed. Without it splits are drawn by file name. allow_missing: the share of listed
+    clips that need not be there.
     """
 
     path: str
     sample_rate: int = 16_000
+    lists: str = ""
+    allow_missing: float = 0.0
     data_dir: str = ""
 
     @property
@@ -52,10 +70,16 @@ class MillionSong:
     @property
     def directory(self) -> Path:
         """Where the records lie."""
-        return self._folder.directory
+        if not self.lists:
+            return self._folder.directory
+        name = f"{self.info.name}-{self.sample_rate}-published"
+        return records.directory(plans.named_for(name, self._root), self.data_dir)
 
     def prepare(self) -> None:
-        """As `Folder` does, and says that its splits are not those of the papers."""
+        """By the published lists; or as `Folder` does, and says that its splits are not theirs."""
+        if self.lists:
+            self._prepare_listed()
+            return
         folder = self._folder
         folder.prepare()
         tracks = sum(records.metadata(folder.directory).get("tracks", {}).values())
@@ -66,7 +90,13 @@ class MillionSong:
         )
 
     def open(self, split: str) -> Sequence[Example]:
+        if self.lists:
+            return records.open_records(self.directory, split)
         return self._folder.open(split)
+
+    @property
+    def _root(self) -> Path:
+        return Path(self.path).expanduser()
 
     @property
     def _folder(self) -> Folder:
@@ -81,3 +111,72 @@ class MillionSong:
         if folder.info.labels != TAGS:
             raise BadInput(f"{labels} has other tags: its header must be 'file,{TAGS[0]},...' (50)")
         return folder
+
+    def _prepare_listed(self) -> None:
+        if records.serve_alone(self._root, self.directory):
+            return
+        if not self._root.is_dir():
+            raise BadInput(f"{self._root}: no such folder; {WANTED}.")
+        from zoo.data import builder
+
+        plan = self._plan()
+        if builder.is_current(plan.about, self.directory):
+            records.describe(self.directory)
+        else:
+            builder.build(plan, self.data_dir)
+
+    def _plan(self) -> plans.Plan:
+        lists = {split: read_lists(Path(self.lists).expanduser(), PARTS[split]) for split in PARTS}
+        found = ((IDENTIFIER.match(file.name), file) for file in audio_files.audio_in(self._root))
+        files = {named[0]: file for named, file in found if named}
+        listed = [name for tags in lists.values() for name in tags]
+        if twice := doubled(listed):
+            raise BadInput(f"{self.lists} lists {twice} twice: {WANTED}.")
+        missing = [name for name in listed if name not in files]
+        refuse_missing(self._root, missing, len(listed), self.allow_missing, WANTED)
+        jobs = {
+            split: tuple(
+                plans.Job(name, partial(self._load, files[name], row))
+                for name, row in tags.items()
+                if name in files
+            )
+            for split, tags in lists.items()
+        }
+        return plans.Plan(
+            name=self.directory.parent.name,
+            info=self.info,
+            blank=self.blank(),
+            jobs=jobs,
+            shortest=0,
+            tolerate=0.001,
+            about=plans.about((files[name] for name in listed if name in files), self._root)
+            | {"allow_missing": self.allow_missing},
+            skipped=tuple((name, "missing") for name in missing),
+            rule="the published lists, without clips below 29.1 s",
+            notes=() if len(listed) >= CLIPS else (f"{len(listed):,} clips of {CLIPS:,}",),
+        )
+
+    def _load(self, file: Path, tags: np.ndarray) -> Example:
+        seconds = probe(file).seconds
+        if seconds < SECONDS:
+            raise plans.LeftOut(f"{file} lasts {seconds:.2f} s, the protocol wants {SECONDS} s.")
+        return labelled(pcm.load_audio(file, self.sample_rate, 1, allow_silent=True), tags)
+
+
+def read_lists(folder: Path, part: str) -> dict[str, np.ndarray]:
+    """Identifier -> tags [50] uint8, of the published lists of one part. raises BadInput."""
+    names = lines(folder / f"{part}_x_msd_id.txt", WANTED)
+    path = folder / f"{part}_y.npy"
+    if not path.is_file():
+        raise BadInput(f"{path} is not there: {WANTED}.")
+    try:
+        rows = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise BadInput(f"{path} cannot be read ({error}): {WANTED}.") from error
+    if rows.shape != (len(names), len(TAGS)) or not np.isin(rows, (0, 1)).all():
+        raise BadInput(
+            f"{path} holds {list(rows.shape)}, not 0 and 1 of {len(names)} clips and 50 tags."
+        )
+    if odd := next((name for name in names if not IDENTIFIER.fullmatch(name.strip())), ""):
+        raise BadInput(f"{part}_x_msd_id.txt: '{odd[:40]}' is no identifier: {WANTED}.")
+    return {name.strip(): row.astype(np.uint8) for name, row in zip(names, rows)}
