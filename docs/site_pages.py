@@ -31,6 +31,7 @@ PUBLIC = (
     "report",
     "runs",
     "checkpoints",
+    "devices",
     "pretrained",
     "sampling",
 )
@@ -130,4 +131,5 @@ def library() -> None:
 
 all_systems()
 library()
+write("compiled.md", (catalog.results_folder() / "COMPILED.md").read_text())
 write("contributing.md", re.sub(r"\]\(docs/", "](", (ROOT / "CONTRIBUTING.md").read_text()))

@@ -7,6 +7,7 @@ is `jit` of `shard_map` today, would normalise per device.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -19,9 +20,12 @@ BATCH = PartitionSpec(("data", "fsdp"))
 SMALLEST_SPLIT = 4096  # elements; splitting smaller leaves costs more than it saves
 
 
-def make(fsdp: int = 1) -> Mesh:
-    """All devices of all processes as a mesh `(data, fsdp)`; its axes are Auto, as linen needs."""
-    devices = np.array(jax.devices())
+def make(fsdp: int = 1, of: Sequence[Any] | None = None) -> Mesh:
+    """All devices of all processes as a mesh `(data, fsdp)`; its axes are Auto, as linen needs.
+
+    of: the devices, where they are not those of this process: described ones, to compile for.
+    """
+    devices = np.array(jax.devices() if of is None else of)
     if fsdp < 1 or devices.size % fsdp:
         raise BadInput(f"fsdp={fsdp} does not divide the {devices.size} devices that are here")
     return Mesh(devices.reshape(-1, fsdp), ("data", "fsdp"))

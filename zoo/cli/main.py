@@ -10,6 +10,7 @@ commands:
   report RUN           a page to look at, from a run directory
   compare RUN RUN      metrics of two runs side by side, and the arguments that differ
   report --table       results/RESULTS.md and the README's table, from results/*.json
+  compile CONFIG       its programs compiled for TPUs that are not there: memory, bounds, slow parts
   measure              every system on the embedded data at one budget of time, into runs/results/
   repeat CONFIG        trains and scores a config for several seeds or folds: mean and deviation
   interpret NAME       what a run or published weights learnt: filters, activation, excitation,
@@ -33,7 +34,7 @@ def main(words: list[str] | None = None) -> int:
     if words[:1] and words[0] in commands.SCRIPTS:
         script = importlib.import_module(f"zoo.cli.{words[0]}")
         return script.main(words[1:], prog=f"zoo {words[0]}")
-    if words[:1] == ["repeat"]:
+    if words[:1] in (["repeat"], ["compile"]):
         words = gathered(words)
     return command_line.run(parsed(), lambda options: options.run(options), words)
 
@@ -113,6 +114,26 @@ def parsed() -> argparse.ArgumentParser:
     report.add_argument("--picture", type=place, metavar="PNG", help="spectrograms of its stems")
     report.set_defaults(run=make_report)
 
+    compiling = add("compile", help="for TPUs that are described, or the devices at hand")
+    compiling.add_argument("config", nargs="?", type=given, help="name of a config, or a file")
+    compiling.add_argument(
+        "--topology",
+        action="append",
+        type=given,
+        help="v5e:4x4 (default), v5p:2x2x1, v6e:4x4, ...; here: the devices at hand; repeatable",
+    )
+    compiling.add_argument(
+        "--slices", type=command_line.count, default=1, help="so many of it, joined by a network"
+    )
+    compiling.add_argument(
+        "--all", action="store_true", help="every row of a paper that has not been compiled so"
+    )
+    compiling.add_argument(
+        "--results", type=place, default=Path("runs/compiled"), help="where rows go"
+    )
+    command_line.add_arguments(compiling)
+    compiling.set_defaults(run=compile_programs)
+
     measure = add("measure", help="every system at one budget of time")
     measure.add_argument("names", nargs="*", metavar="NAME", help="configs; default all embedded")
     measure.add_argument(
@@ -143,9 +164,10 @@ def parsed() -> argparse.ArgumentParser:
 def gathered(words: list[str]) -> list[str]:
     """`repeat CONFIG --seeds 3 name=value` with the last word behind CONFIG, where argparse looks.
 
-    A word behind an option is that option's value: this command has no flags.
+    A word behind an option is that option's value, but for `--option=value` and `--all`.
     """
-    free = [i for i, word in enumerate(words) if i and not words[i - 1].startswith("--")]
+    whole = {word for word in words if word == "--all" or "=" in word}
+    free = [i for i in range(1, len(words)) if words[i - 1][:2] != "--" or words[i - 1] in whole]
     own = [i for i in free if "=" in words[i] and not words[i].startswith("-")]
     rest = [word for i, word in enumerate(words) if i not in own]
     config = next((words[i] for i in free if i not in own and words[i][0] != "-"), words[0])
@@ -204,6 +226,16 @@ def write_export(options: argparse.Namespace) -> None:
     command_line.prepare_devices()
     model = finding.asked(options.checkpoint, options.config, options.step, options.arguments)
     print(exporting.export(model, options.out, program=options.program, force=options.force))
+
+
+def compile_programs(options: argparse.Namespace) -> int:
+    from zoo.devices import command
+
+    topologies = options.topology or ["v5e:4x4"]
+    where = command.Where(tuple(topologies), options.slices, options.results)
+    if options.all:
+        return command.compile_all(where, options.arguments)
+    return command.compile_one(options.config, where, options.arguments)
 
 
 def fill_table(options: argparse.Namespace) -> int:

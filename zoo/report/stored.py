@@ -52,7 +52,8 @@ class Measured:
 def read(folder: Path) -> dict[str, Measured]:
     """Every row of FOLDER/TASK/*.json, by its id. Raises BadInput for a file that is no result."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for path in sorted(folder.glob("*/*.json")):
+    runs = (path for path in folder.glob("*/*.json") if path.parent.name != "compiled")
+    for path in sorted(runs):
         run = facts.load(path)
         missing = [key for key in NEEDED if key not in run]
         if missing:

@@ -1,4 +1,4 @@
-"""RESULTS.md, REPRODUCED.md and the README's list of systems, from stored results and configs.
+"""RESULTS.md, REPRODUCED.md, COMPILED.md and the README's list of systems, from stored rows.
 
 The same files always give the same text, so that a test can compare what is committed with it. No
 config is executed: titles, rows and reported numbers are read as literals (zoo/catalog.py).
@@ -13,7 +13,7 @@ from zoo import catalog, writing
 from zoo.catalog import Entry, Row
 from zoo.errors import BadInput
 from zoo.pages.markup import duration
-from zoo.report import facts, reproduced, stored
+from zoo.report import compiled, facts, reproduced, stored
 from zoo.report.stored import Measured
 
 BEGIN, END = "<!-- zoo table begin -->", "<!-- zoo table end -->"
@@ -74,6 +74,9 @@ def texts(root: Path | None, results: Path | None = None) -> dict[Path, str]:
     return {
         root / "results" / "RESULTS.md": results_page(measured, entries),
         root / "results" / "REPRODUCED.md": reproduced.page(measured, entries),
+        root / "results" / "COMPILED.md": compiled.page(
+            compiled.read(root / "results" / compiled.FOLDER)
+        ),
         readme: between(readme, readme_table(measured, entries)),
     }
 

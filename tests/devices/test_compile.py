@@ -1,0 +1,231 @@
+"""`python -m zoo compile`: programs of an experiment, rows that stand, errors in one line."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from zoo import experiment as experiments
+from zoo import mesh as meshes
+from zoo.cli import main
+from zoo.devices import chips, command, measure, programs, recording, rows, topology
+from zoo.objectives.base import Request
+from zoo.report import compiled as page
+from zoo.sampling import autoregressive
+
+ROOT = Path(__file__).parent.parent.parent
+TPU = importlib.util.find_spec("libtpu") is not None
+
+
+def tiny(name, **given):
+    config = experiments.find(name)
+    return config, {**config.defaults, **config.entry.smoke, **given}
+
+
+def found(name):
+    config, arguments = tiny(name)
+    experiment = config.experiment(**arguments)
+    return list(programs.of_experiment(experiment, meshes.make(), 2))
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("samplecnn_score_render", {("turn", "model"), ("predict", "predict")}),
+        (
+            "melgan_score_render",
+            {
+                ("turn", "discriminator"),
+                ("turn", "generator"),
+                ("predict", "predict"),
+                ("sample", "features"),
+                ("sample", "make"),
+            },
+        ),
+        (
+            "wavenet_score_render",
+            {
+                ("turn", "model"),
+                ("predict", "predict"),
+                ("sample", "fold"),
+                ("sample", "draw_block"),
+            },
+        ),
+    ],
+)
+def test_every_program_of_an_experiment_is_found_and_lowers(name, expected):
+    every = found(name)
+    assert {(p.kind, p.name) for p in every} == expected
+    lowered = measure.lower_all(every)
+    assert len(lowered) == len(expected) and len({one.digest for one in lowered}) == len(expected)
+
+
+def test_sampling_is_recorded_without_computing():
+    """The functions and shapes of a real call, which is as it was before afterwards."""
+    config, arguments = tiny("wavenet_score_render")
+    objective = config.experiment(**arguments).objective
+    spec = config.experiment(**arguments).data.spec(1)
+    variables = jax.jit(objective.init)(jax.random.key(0), spec)
+    request = Request(length=1100, count=2, chunk=2000)
+    before = autoregressive._draw_block
+    noted = recording.calls(lambda: list(objective.generate(variables, request)))
+    assert autoregressive._draw_block is before
+    blocks = [call for call in noted if call.function is before]
+    assert [call.rounds for call in blocks] == [1024, 1100 - 1024]
+    assert all(call.kwargs == {} for call in noted)
+    (audio,) = objective.generate(variables, request)
+    silent = []
+    recording.calls(lambda: silent.extend(objective.generate(variables, request)))
+    assert silent[0].shape == audio.shape and not silent[0].any() and audio.any()
+
+
+def test_a_row_stands_until_its_programs_change(tmp_path, monkeypatch):
+    config, arguments = tiny("samplecnn_score_render")
+    lines = []
+    first = rows.make(config, arguments, topology.here(), tmp_path, lines.append)
+    (path,) = tmp_path.glob("*.json")
+    assert first["complete"] and json.loads(path.read_text()) == first
+    assert not any("stands" in line for line in lines)
+
+    def never(*_):
+        raise AssertionError("compiled again")
+
+    monkeypatch.setattr(measure, "measure", never)
+    again = rows.make(config, arguments, topology.here(), tmp_path, lines.append)
+    assert again["programs"] == first["programs"]
+    assert sum("(stands)" in line for line in lines) == len(first["programs"])
+    changed = replace(topology.here(), compiler="jaxlib of tomorrow")
+    with pytest.raises(AssertionError, match="compiled again"):
+        rows.make(config, arguments, changed, tmp_path, lines.append)
+
+
+def test_rows_of_one_config_have_files_of_their_own(tmp_path):
+    names = []
+    for name, words in (("polyphonic_jsb", []), ("polyphonic_jsb.gru", ["batch=2", "path=/data"])):
+        config = experiments.find(name)
+        names.append(rows.path_of(tmp_path, config, config.parse(words), topology.here()).name)
+    assert names == ["polyphonic_jsb--here.json", "polyphonic_jsb.gru-batch=2--here.json"]
+
+
+def test_bounds_are_the_chip_s():
+    chip = chips.of("TPU v5 lite")
+    sent = {"all-reduce": {"bytes": 1e9}, "all-gather": {"bytes": 2e9}}
+    found = measure.bound(197e12, 819e9 / 2, sent, chip)
+    assert found == {"products": 1.0, "memory": 0.5, "links": pytest.approx(4e9 / 200e9)}
+    assert chips.of("TPU v5p").name == chips.of("TPU v5").name == "v5p"
+    assert chips.of("cpu") is None
+
+
+def test_what_is_refused_for_memory_is_no_fit():
+    text = (
+        "RESOURCE_EXHAUSTED: XLA:TPU compile permanent error. Ran out of memory in memory space "
+        "hbm. Used 20.50G of 15.75G hbm. Exceeded hbm capacity by 4.75G."
+    )
+    program = {"name": "model", "kind": "turn", "often": 1, **measure.refused(text)}
+    assert program["bytes"] == {"total": 20.5 * 2**30, "there": 15.75 * 2**30}
+    v5e = replace(topology.here(), chip=chips.of("TPU v5 lite"))
+    about = rows.summary([program], v5e)
+    assert not about["fits"] and about["most_bytes"] == 20.5 * 2**30
+    assert rows.remarked([program])[0].startswith("turn model: RESOURCE_EXHAUSTED")
+
+
+def test_a_batch_that_the_chips_do_not_divide_grows():
+    config, arguments = tiny("samplecnn_score_render", batch=5)
+    four = replace(topology.here(), devices=topology.here().devices * 4)
+    experiment, arguments, remarks = rows.fitted(config, arguments, four)
+    assert experiment.batch == arguments["batch"] == 8
+    assert remarks == ["batch 5 -> 8, which 4 chips divide"]
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--topology", "v5e"], "write VERSION:SHAPE as v5e:2x2"),
+        ([], "pip install '.[tpu]'"),
+        (["--topology", "here", "batch=no"], "batch"),
+    ],
+)
+def test_bad_input_is_one_line(words, message, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(topology, "find_spec", lambda name: None)
+    monkeypatch.setattr(topology, "prepare", lambda names: None)
+    code = main.main(["compile", "samplecnn_score_render", f"--results={tmp_path}", *words])
+    error = capsys.readouterr().err
+    assert code == 2 and message in error and error.count("\n") == 1
+
+
+def test_all_goes_on_after_a_row_that_ends_its_process(monkeypatch, tmp_path, capsys):
+    asked = []
+
+    def run(words, check):
+        asked.append(words)
+        return type("Done", (), {"returncode": -6 if len(asked) == 1 else 0})
+
+    monkeypatch.setattr(command.subprocess, "run", run)
+    where = command.Where(("v5e:4x4",), 1, tmp_path)
+    assert command.compile_all(where, ["bfloat16=true"]) == 1
+    assert len(asked) > 50 and "ended with -6" in capsys.readouterr().out
+    assert asked[0][3:5] == ["compile", asked[0][4]] and "bfloat16=true" in asked[0]
+    assert not any("score_render" in word for words in asked for word in words)
+
+
+ROW = {
+    "config": "net_toys",
+    "arguments": {"fsdp": "4", "batch": "32"},
+    "topology": "v5e:4x4",
+    "slices": 2,
+    "chips": 32,
+    "device": "TPU v5 lite",
+    "mesh": {"data": 8, "fsdp": 4},
+    "batch": 32,
+    "compiler": "libtpu 1",
+    "jax": "1",
+    "complete": True,
+    "most_bytes": 3 * 2**29,
+    "fits": True,
+    "step": {"least": 0.02, "estimate": 0.04, "bound_by": "memory"},
+    "second_of_audio": {"least": 0.5, "bound_by": "memory"},
+    "remarks": ["turn model: scatter at 2 places, as a/b"],
+    "programs": [{"voices": 8, "seconds": {"lower": 1.0, "compile": 9.0}}],
+}
+
+
+def test_the_page_says_fits_bound_and_steps(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(ROW))
+    (tmp_path / "b.json").write_text(json.dumps({**ROW, "complete": False}))
+    text = page.page(page.read(tmp_path))
+    (line,) = (line for line in text.splitlines() if line.startswith("| `net_toys"))
+    assert [cell.strip() for cell in line.strip("|").split("|")] == [
+        "`net_toys fsdp=4`",
+        "2 x v5e:4x4 (32, fsdp 4)",
+        "32",
+        "1.50",
+        "yes",
+        "memory",
+        "50 (25)",
+        "16 x",
+        "10 s",
+    ]
+    assert "- turn model: scatter at 2 places, as a/b" in text and "819 GB/s" in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not TPU, reason="pip install '.[tpu]': libtpu lacking")
+def test_xla_for_tpus_compiles_a_training_step_for_a_slice(tmp_path):
+    """In a process of its own, as a user does; v5e:2x2 and its collectives."""
+    words = ["compile", "polyphonic_jsb", "--topology", "v5e:2x2", f"--results={tmp_path}"]
+    command = [sys.executable, "-m", "zoo", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (path,) = tmp_path.glob("*.json")
+    row = json.loads(path.read_text())
+    assert row["complete"] and row["fits"] and row["chips"] == 4
+    turn = row["programs"][0]
+    assert turn["kind"] == "turn" and turn["collectives"]["all-reduce"]["bytes"] > 0
+    assert turn["bytes"]["code"] > 0 and turn["estimate"] > 0 and turn["flops"] > 0
+    assert np.isfinite(row["step"]["least"]) and row["step"]["least"] < 1
