@@ -155,6 +155,7 @@ def data(tmp_path_factory):
     (folder / "dataset_info.json").write_text(json.dumps({"name": "x", "splits": []}))
     (folder / "features.json").write_text(json.dumps({"type": "y", "shape": [3]}))
     (folder / "metadata.json").write_text(json.dumps({"about": {"fingerprint": "z"}}))
+    (folder / "tracks.json").write_text(json.dumps({"train": []}))
     descriptions.seal(folder)
     return folder
 
