@@ -14,7 +14,7 @@ import pytest
 from zoo import experiment as experiments
 from zoo import mesh as meshes
 from zoo.cli import main
-from zoo.devices import chips, command, measure, programs, recording, rows, topology
+from zoo.devices import chips, command, gpus, measure, programs, recording, rows, topology
 from zoo.objectives.base import Request
 from zoo.report import compiled as page
 from zoo.sampling import autoregressive
@@ -149,10 +149,15 @@ def test_a_batch_that_the_chips_do_not_divide_grows():
         (["--topology", "v5e"], "write VERSION:SHAPE as v5e:2x2"),
         ([], "pip install '.[tpu]'"),
         (["--topology", "here", "batch=no"], "batch"),
+        (["--topology", "h200:8"], "pip install '.[cuda12]'"),
+        (["--topology", "h200:12"], "write h200:1 to :8, or a multiple of 8"),
+        (["--topology", "h100:many"], "write h100:1 to :8"),
     ],
 )
 def test_bad_input_is_one_line(words, message, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(topology, "find_spec", lambda name: None)
+    there = gpus.PLUGINS[-1] if words[-1:] != ["h200:8"] else None
+    monkeypatch.setattr(gpus, "find_spec", lambda name: name == there or None)
     monkeypatch.setattr(topology, "prepare", lambda names: None)
     code = main.main(["compile", "samplecnn_score_render", f"--results={tmp_path}", *words])
     error = capsys.readouterr().err
@@ -172,6 +177,20 @@ def test_all_goes_on_after_a_row_that_ends_its_process(monkeypatch, tmp_path, ca
     assert len(asked) > 50 and "ended with -6" in capsys.readouterr().out
     assert asked[0][3:5] == ["compile", asked[0][4]] and "bfloat16=true" in asked[0]
     assert not any("score_render" in word for words in asked for word in words)
+
+
+def test_operations_of_a_compiler_that_hides_them_are_those_of_the_traced_program():
+    """As XLA:GPU, whose convolutions are calls of libraries: loops count as often as they run."""
+    (turn, *_) = found("samplecnn_score_render")
+    lowered = measure.lower(turn)
+
+    class Silent:
+        def cost_analysis(self):
+            return None
+
+    flops, passes = measure.operations(Silent(), lowered, None)
+    whole = lowered.stage.compile()
+    assert flops == passes == pytest.approx(whole.cost_analysis()["flops"], rel=0.3)
 
 
 ROW = {

@@ -69,6 +69,11 @@ def parsed() -> argparse.ArgumentParser:
     export.set_defaults(run=write_export)
 
     doctor = add("doctor", help="versions, devices, codecs, data")
+    doctor.add_argument(
+        "--distributed", action="store_true", help="of all hosts: run it on each, as training"
+    )
+    doctor.add_argument("--workdir", type=place, help="a folder that all hosts are to see")
+    doctor.add_argument("--batch", type=command_line.count, help="that the devices are to divide")
     doctor.set_defaults(run=show_doctor)
 
     interpret = add("interpret", help="look inside a model: figures and numbers")
@@ -201,10 +206,17 @@ def show_info(options: argparse.Namespace) -> None:
     print(listing.info(config, config.parse(options.arguments)))
 
 
-def show_doctor(options: argparse.Namespace) -> None:
-    from zoo.report import doctor
+def show_doctor(options: argparse.Namespace) -> int:
+    from zoo.report import doctor, pod
 
-    print(doctor.examine())
+    if not (options.distributed or options.workdir or options.batch):
+        print(doctor.examine())
+        return 0
+    command_line.prepare_devices(options.distributed)
+    lines, faults = pod.examine(options.workdir, options.batch)
+    print("\n".join([*map(escapes.line, lines), *(escapes.line(f"WRONG: {f}") for f in faults)]))
+    print("nothing stands in the way" if not faults else f"{len(faults)} to be mended first")
+    return min(len(faults), 1)
 
 
 def look_inside(options: argparse.Namespace) -> None:

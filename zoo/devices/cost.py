@@ -208,12 +208,15 @@ def kind_of(one: Instruction) -> str:
         return one.opcode
     if one.opcode == "custom-call":
         target = re.search(r'custom_call_target="([^"]*)"', one.rest)
-        return f"call of {target[1]}" if target and target[1] not in QUIET else ""
+        name = target[1] if target else ""
+        known = not name or name in QUIET or name.startswith(LIBRARIES)
+        return "" if known else f"call of {name}"
     if one.opcode == "convolution":
         return "fft as products" if "jit(fft)" in one.origin else convolution_of(one.rest)
     return ""
 
 
+LIBRARIES = ("__cublas", "__cudnn")
 QUIET = {
     "Sharding",
     "AllocateBuffer",

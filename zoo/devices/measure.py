@@ -14,6 +14,7 @@ import jax
 from zoo.devices import cost, hlo
 from zoo.devices.chips import Chip
 from zoo.devices.programs import Program
+from zoo.report import flops as flops_of
 
 TOO_MUCH = re.compile(r"Used ([\d.]+)([KMGT]?)i?B? of ([\d.]+)([KMGT]?)i?B? hbm", re.I)
 UNITS = {"": 1.0, "K": 2.0**10, "M": 2.0**20, "G": 2.0**30, "T": 2.0**40}
@@ -25,6 +26,7 @@ class Lowered:
     """A program in StableHLO; digest: of its text, by which a stored one is known to stand."""
 
     program: Program
+    traced: Any
     stage: Any
     seconds: float
     digest: str
@@ -43,11 +45,11 @@ def lower_all(programs: Iterable[Program]) -> list[Lowered]:
 
 def lower(program: Program) -> Lowered:
     began = time.perf_counter()
-    stage = program.lower()
+    traced = program.trace()
+    stage = traced.lower()
     seconds = time.perf_counter() - began
-    return Lowered(
-        program, stage, seconds, hashlib.sha256(stage.as_text().encode()).hexdigest()[:16]
-    )
+    digest = hashlib.sha256(stage.as_text().encode()).hexdigest()[:16]
+    return Lowered(program, traced, stage, seconds, digest)
 
 
 def measure(lowered: Lowered, chip: Chip | None) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def measure(lowered: Lowered, chip: Chip | None) -> dict[str, Any]:
         return {**about, **refused(str(error))}
     seconds = {"lower": lowered.seconds, "compile": time.perf_counter() - began}
     about["seconds"] = {k: round(v, 2) for k, v in seconds.items()}
-    return {**about, **of_compiled(compiled, program.rounds, chip)}
+    return {**about, **of_compiled(compiled, lowered, chip)}
 
 
 def refused(text: str) -> dict[str, Any]:
@@ -77,13 +79,11 @@ def refused(text: str) -> dict[str, Any]:
     return {"error": why, "bytes": {"total": need, "there": float(there) * UNITS[unit.upper()]}}
 
 
-def of_compiled(compiled: Any, rounds: int, chip: Chip | None) -> dict[str, Any]:
+def of_compiled(compiled: Any, lowered: Lowered, chip: Chip | None) -> dict[str, Any]:
     """Bytes, products, traffic, collectives, slow instructions and bounds of a compiled program."""
-    module = hlo.parse(compiled.as_text())
-    stated = compiled.cost_analysis() or {}
-    products, moved = cost.products(module, rounds), cost.moved(module, rounds)
-    flops = stated.get("flops", 0.0) + products.inside - products.once
-    passes = flops + products.passes - products.inside
+    module, rounds = hlo.parse(compiled.as_text()), lowered.program.rounds
+    flops, passes = operations(compiled, lowered, cost.products(module, rounds))
+    moved = cost.moved(module, rounds)
     sent = cost.collectives(module, rounds)
     slow = cost.slow(module, rounds)
     about = {
@@ -105,6 +105,20 @@ def of_compiled(compiled: Any, rounds: int, chip: Chip | None) -> dict[str, Any]
         if chip.clock and estimate:
             about["estimate"] = estimate / chip.clock
     return about
+
+
+def operations(compiled: Any, lowered: Lowered, products: cost.Products) -> tuple[float, float]:
+    """Floating-point operations of one chip: as XLA counts them, loops as often as they run.
+
+    And with products in all of float32 counted as those in bfloat16 that make them. Compilers that
+    hide products in calls of libraries give no count: then that of the traced program is shared.
+    """
+    stated = compiled.cost_analysis()
+    if not stated:
+        total = flops_of.counted(lowered.traced.jaxpr)[0] / lowered.program.mesh.size
+        return total, total
+    flops = stated.get("flops", 0.0) + products.inside - products.once
+    return flops, flops + products.passes - products.inside
 
 
 def memory(compiled: Any) -> dict[str, int]:

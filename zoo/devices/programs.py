@@ -31,7 +31,7 @@ class Program:
 
     name: str
     kind: str
-    lower: Callable[[], Any]
+    trace: Callable[[], Any]
     mesh: Mesh
     often: int = 1
     rounds: int = 1
@@ -68,7 +68,7 @@ def turns(experiment: Experiment, mesh: Mesh, begun: state.TrainState) -> Iterat
     )
     often = Counter(id(run) for _, run in rounds)
     for turn, run in {id(run): (turn, run) for turn, run in rounds}.values():
-        call = lambda run=run: run.lower(begun, batch, number)  # noqa: E731
+        call = lambda run=run: run.trace(begun, batch, number)  # noqa: E731
         yield Program(turn.player, "turn", call, mesh, often[id(run)])
 
 
@@ -83,7 +83,7 @@ def predictions(experiment: Experiment, mesh: Mesh, variables: Variables) -> Ite
     methods = ["predict"] if objective.turns or not hasattr(objective, "fit") else ["describe"]
     for method in methods:
         run = jax.jit(getattr(objective, method), out_shardings=meshes.replicated(mesh))
-        call = lambda run=run: run.lower(variables, batch, rng)  # noqa: E731
+        call = lambda run=run: run.trace(variables, batch, rng)  # noqa: E731
         yield Program(method, "predict", call, mesh)
 
 
@@ -102,8 +102,8 @@ def samplings(
     zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), variables)
     calls = recording.calls(lambda: list(objective.generate(zeros, request)))
     for call in calls:
-        lower = lambda call=call: call.lower(meshes.replicated(alone))  # noqa: E731
-        yield Program(call.name, "sample", lower, alone, call.often, call.rounds, 1.0, voices)
+        trace = lambda call=call: call.trace(meshes.replicated(alone))  # noqa: E731
+        yield Program(call.name, "sample", trace, alone, call.often, call.rounds, 1.0, voices)
 
 
 def quiet(objective: Any) -> Any:

@@ -37,9 +37,9 @@ class Call:
         given = [*self.args, *self.kwargs.values()]
         return max([1, *(n for n in given if isinstance(n, int) and not isinstance(n, bool))])
 
-    def lower(self, sharding: NamedSharding) -> Any:
+    def trace(self, sharding: NamedSharding) -> Any:
         placed = partial(abstract, sharding=sharding)
-        return self.function.lower(*map(placed, self.args), **tree_of(placed, self.kwargs))
+        return self.function.trace(*map(placed, self.args), **tree_of(placed, self.kwargs))
 
 
 def tree_of(function: Callable[[Any], Any], given: dict[str, Any]) -> dict[str, Any]:

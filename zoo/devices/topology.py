@@ -9,12 +9,15 @@ from importlib import metadata
 from importlib.util import find_spec
 from typing import Any
 
-from zoo.devices import chips
+from zoo.devices import chips, gpus
 from zoo.devices.chips import Chip
 from zoo.errors import BadInput
 
 HERE = "here"
-EXAMPLES = "v5e:2x2, v5e:4x4, v5e:16x16, v5p:2x2x1, v6e:4x4, or 'here' for the devices at hand"
+EXAMPLES = (
+    "v5e:2x2, v5e:4x4, v5e:16x16, v5p:2x2x1, v6e:4x4, h100:8, h200:8, or 'here' for the devices at "
+    "hand"
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ def prepare(names: Sequence[str]) -> None:
     """To be called before JAX is asked for devices: no metadata server is, and no TPU is taken."""
     if HERE in names:
         return
+    if any(name.partition(":")[0] in gpus.KNOWN for name in names):
+        gpus.prepare()
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
     os.environ.setdefault("TPU_WORKER_HOSTNAMES", "localhost")
     os.environ.setdefault("TPU_ACCELERATOR_TYPE", "v5litepod-4")
@@ -47,9 +52,12 @@ def described(name: str, slices: int = 1) -> Topology:
     """The topology of that name. BadInput where libtpu is missing or does not know it."""
     if name == HERE:
         return here()
-    shape = name.partition(":")[2]
+    version, _, shape = name.partition(":")
     if not shape:
         raise BadInput(f"--topology {name}: write VERSION:SHAPE as {EXAMPLES}")
+    if version in gpus.KNOWN:
+        devices, compiler = gpus.described(version, shape, slices)
+        return Topology(name, devices, chips.of(devices[0].device_kind), compiler, slices)
     if find_spec("libtpu") is None:
         raise BadInput("compiling for TPUs needs the package libtpu: pip install '.[tpu]'")
     from jax.experimental import topologies

@@ -15,17 +15,18 @@ def count(function: Callable[..., Any], *args: Any) -> tuple[float, bool]:
     XLA counts what is in a loop once. Here a loop of known length counts as often as it runs; one
     that runs until something is true, which nobody can count, still once.
     """
-    return _counted(jax.make_jaxpr(function)(*args))
+    return counted(jax.make_jaxpr(function)(*args))
 
 
-def _counted(program: core.ClosedJaxpr) -> tuple[float, bool]:
+def counted(program: core.ClosedJaxpr) -> tuple[float, bool]:
+    """As `count`, of a program that was traced."""
     total, known = _once(program), True
     for loop in _loops(program.jaxpr):
         if loop.primitive.name == "while":
             known = False
             continue
         body = loop.params["jaxpr"]
-        inside, certain = _counted(body)
+        inside, certain = counted(body)
         total += loop.params["length"] * inside - _once(body)
         known = known and certain
     return total, known
