@@ -25,6 +25,7 @@ class Start:
 
 
 BAI = "locuslab/TCN"
+T2T = "tensorflow/tensor2tensor"
 
 
 def fan_in(shape):
@@ -190,6 +191,12 @@ TABLE = {
     "polyphonic_*": {
         ".*skip": exactly("normal", 0.01, BAI + ": the only ones that keep it"),
         ".*": torch(BAI),
+    },
+    "music_transformer_*": {
+        "embed": exactly("normal", lambda s: s[-1] ** -0.5, T2T),
+        "output": exactly("normal", lambda s: s[0] ** -0.5, T2T),
+        ".*distance": exactly("normal", lambda s: s[-1] ** -0.5, T2T),
+        ".*": glorot(T2T + ": uniform_unit_scaling"),
     },
     "ddsp_*": {
         ".*recurrent_kernel": exactly("orthogonal", lambda s: max(s) ** -0.5, "Keras' GRU"),

@@ -12,6 +12,7 @@ from twin_step import assert_step, doubles, drawn, fixed, run
 from zoo.distributions import Gaussian, Tokens
 from zoo.objectives.code_prior import CodePrior
 from zoo.objectives.distillation import Distillation
+from zoo.objectives.event_likelihood import EventLikelihood
 from zoo.objectives.flow import Flow
 from zoo.objectives.likelihood import Autoregressive
 from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
@@ -252,3 +253,32 @@ def test_dither_is_noise_of_one_step_of_16_bit():
     plain, dithered = (Flow(Scale(), SPEC, sigma=2.0**-15, dither=dither) for dither in (0.0, 1.0))
     nats = [run(o, variables, batch, "model")[1]["loss"] for o in (plain, dithered)]
     assert abs(nats[1] - nats[0] - 1 / 24) < 0.003  # the variance of a uniform step is 1 / 12
+
+
+class Pairs(nn.Module):
+    """Logits of the next of four symbols from the one before, [B T 1] -> [B T 4]."""
+
+    @nn.compact
+    def __call__(self, x, *, train=False):
+        before = jnp.pad(x[:, :-1, 0], ((0, 0), (1, 0))).astype(jnp.int32)
+        return nn.Embed(4, 4, name="table")(before)
+
+    distribution: Tokens = Tokens(4)
+
+
+def test_events_with_a_mask():
+    """The mean over the symbols that are there, of both pieces together."""
+    events = RNG.integers(0, 4, (2, 5, 1))
+    known = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]], np.uint8)
+    batch = {"events": events.astype(np.int32), "known": known}
+    objective = EventLikelihood(Pairs(), None, None)
+
+    def loss(w):
+        before = np.pad(events[:, :-1, 0], ((0, 0), (1, 0)))
+        logits = w["table"]["embedding"][before]
+        chosen = np.take_along_axis(logits, events, -1)[..., 0]
+        nats = np.log(np.exp(logits).sum(-1)) - chosen
+        return (nats * known).sum() / 7
+
+    _, measured = assert_step(objective, drawn(objective, batch), batch, "model", loss)
+    assert measured["nats_per_event"] == measured["loss"]

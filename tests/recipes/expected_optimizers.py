@@ -104,6 +104,10 @@ def cosine(rate: float, steps: int, warmup: int) -> Rate:
     return at
 
 
+def noam(width: int, warmup: int) -> Rate:
+    return lambda step: min((step + 1) / warmup**1.5, (step + 1) ** -0.5) / math.sqrt(width)
+
+
 def adam(rate: float | Rate, **how: Any) -> Optimiser:
     return Optimiser("adam", rate, **how)
 

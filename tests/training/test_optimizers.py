@@ -93,6 +93,13 @@ CASES = {
         lambda: zoo.adam(zoo.halving(0.01, 3)),
         lambda: theirs(lambda o, g: o.Adam(g, 0.01), schedule=lambda step: 0.5 ** (step // 3)),
     ),
+    "noam": (
+        lambda: zoo.adam(zoo.noam(64, 3)),
+        lambda: theirs(
+            lambda o, g: o.Adam(g, 0.01),
+            schedule=lambda step: 12.5 * min((step + 1) * 3**-1.5, (step + 1) ** -0.5),
+        ),
+    ),
     "warmup_cosine": (
         lambda: zoo.adam(zoo.warmup_cosine(0.01, STEPS, 2)),
         lambda: theirs(

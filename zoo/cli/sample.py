@@ -2,6 +2,7 @@
 
   python sample.py --checkpoint runs/wavenet_score_render --seconds 10 --num 4
   python sample.py --checkpoint runs/wave_unet_score_render --input ~/Music/song.mp3 --out stems
+  python sample.py --checkpoint runs/music_transformer_score_render --input tune.mid --seconds 30
   python sample.py --checkpoint runs/samplernn_score_render --endless --num 4
 
 Every file has a JSON beside it with all that makes it again, bit for bit. Ctrl-C leaves what was
@@ -31,7 +32,11 @@ def parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--force", action="store_true", help="overwrite files")
     own = parser.add_argument_group("from your own audio")
     own.add_argument(
-        "--input", type=given, nargs="+", metavar="FILE", help="audio files, folders, globs"
+        "--input",
+        type=given,
+        nargs="+",
+        metavar="FILE",
+        help="audio (or MIDI) files, folders, globs",
     )
     own.add_argument("--stems", type=given, help="separation: only these, comma-separated")
     own.add_argument("--residual", action="store_true", help="separation: what is left, as a stem")

@@ -11,7 +11,11 @@ Example = dict[str, Any]
 
 @dataclass(frozen=True)
 class Info:
-    """Facts of a data set that travel with every checkpoint trained on it."""
+    """Facts of a data set that travel with every checkpoint trained on it.
+
+    kind: 'audio'; 'notes' where records are music as symbols, sample_rate being that at which it is
+    played; 'rolls' of steps.
+    """
 
     name: str
     sample_rate: int  # Hz; 1 where a record's steps have no seconds (scores without a tempo)
@@ -19,6 +23,7 @@ class Info:
     labels: tuple[str, ...]  # tag names or stem names, in the order of the arrays
     licence: str
     url: str
+    kind: str = "audio"
 
 
 class Source(Protocol):
@@ -27,7 +32,7 @@ class Source(Protocol):
     Every record holds `track` (str), `chunk` (int) and one or more of
       audio [T C] int16 · stems [S T C] int16 · tags [K] uint8 · known [K] uint8 (1: label is known)
       pitch, velocity, family, preset (int) · notes {onset, offset (s), pitch, velocity} [n]
-      roll [T 88] uint8 (piano roll)
+      roll [T 88] uint8 (piano roll) · voices [T V] int16 (pitches, -1: silent)
     """
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 
 from zoo.evaluation.capabilities import Tags, TracksPitch, Transcribes, separates
 from zoo.experiment import Experiment
-from zoo.objectives.base import Embedding, Generative, follows_source
+from zoo.objectives.base import Composing, Embedding, Generative, follows_source
 
 SIGNATURES = {
     "tags": "tags(audio, rate) -> {label: score}",
@@ -18,6 +18,7 @@ SIGNATURES = {
     "pitch": "pitch(audio, rate) -> times, frequency, confidence",
     "sample": "sample(seconds, num=, seed=, temperature=, top_k=, top_p=) -> [num T C]",
     "stream": "stream(num=, seed=, temperature=, top_k=, top_p=) -> chunks [num t C]",
+    "compose": "compose(seconds, notes=, num=, seed=, temperature=, top_k=, top_p=) -> notes",
     "vocode": "vocode(audio, rate) -> [T C]",
     "reconstruct": "reconstruct(audio, rate) -> [T C]",
     "transfer": "transfer(audio, rate) -> [T C]",
@@ -60,6 +61,7 @@ OFFERS: dict[str, Callable[[Experiment], bool]] = {
     "pitch": lambda experiment: isinstance(experiment.evaluation, TracksPitch),
     "sample": samples,
     "stream": samples,
+    "compose": lambda experiment: isinstance(experiment.objective, Composing),
     "vocode": from_source("vocode"),
     "reconstruct": from_source("reconstruct"),
     "transfer": from_source("transfer"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from zoo.objectives.base import Request
 from zoo.sampling.rule import SamplerRule
 
 SEPARATION = {"residual": bool, "keep_sum": bool, "shifts": int, "seed": int}
+NOTES = ("onset", "offset", "pitch", "velocity")
 FROM_SOURCE = ("num", "seed", "temperature", "top_k", "top_p", "chunk")
 
 
@@ -51,6 +53,22 @@ def of_source(source: np.ndarray, asked: dict[str, Any]) -> Request:
     defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
     request = new(1, None, **{**defaults, **asked})
     return replace(request, length=len(source), source=source)
+
+
+def composed(rate: int, seconds: float, notes: Any, asked: dict[str, Any]) -> Request:
+    """A request for a piece of notes that goes on from others: a MIDI file, or their columns."""
+    known("a composer takes", asked, FROM_SOURCE)
+    defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
+    request = new(rate, seconds, **{**defaults, **asked})
+    if isinstance(notes, (str, os.PathLike)):
+        from zoo.data.midi import read_notes
+
+        notes = read_notes(os.fspath(notes))
+    if notes is not None:
+        lacking = [name for name in NOTES if name not in notes]
+        if lacking or len({len(notes[name]) for name in NOTES}) != 1:
+            raise BadInput(f"notes: give arrays of one length, {', '.join(NOTES)}, or a MIDI file")
+    return replace(request, notes=notes)
 
 
 def check_separation(choices: dict[str, Any]) -> None:

@@ -214,6 +214,22 @@ class System:
             request = requests.prompted(request, given)
         return self.experiment.objective.generate(self.trained.variables, request)
 
+    def compose(self, seconds: float = 30.0, *, notes: Any = None, **asked: Any) -> Any:
+        """Notes {onset, offset (s), pitch, velocity} [n] of a new piece; with num=2, a list of two.
+
+        notes: a MIDI file, or notes, that it goes on from: times count from where those end. asked:
+        num=, seed=, temperature=, top_k=, top_p=. `zoo.songs.midi_files.write_midi` writes them.
+        """
+        from zoo.front import requests
+        from zoo.objectives.base import check_rule
+
+        self.require("compose")
+        request = requests.composed(self.sample_rate, seconds, notes, asked)
+        check_rule(self.experiment.objective, request)
+        made = self.experiment.objective.compose(self.trained.variables, request)
+        found = [performance.notes for performance in made]
+        return found[0] if request.count == 1 else found
+
     def vocode(self, audio: Any, rate: float | None = None, **asked: Any) -> Any:
         """The audio made anew from its features, [T C] at `sample_rate`; asked: seed=, num=."""
         return self._made_of("vocode", audio, rate, asked)

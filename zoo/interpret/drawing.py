@@ -49,6 +49,20 @@ def codebook_figure(shares: np.ndarray, vectors: np.ndarray) -> Any:
     return figure
 
 
+def attention_figure(maps: Sequence[np.ndarray]) -> Any:
+    """A row for each layer and an image for each head; maps: of layers, [H T T]."""
+    from matplotlib.figure import Figure
+
+    layers, heads = len(maps), len(maps[0])
+    figure = Figure(figsize=(1.5 * heads, 1.5 * layers))
+    figure.subplots_adjust(0, 0, 1, 1, 0.06, 0.06)
+    for row, images in zip(figure.subplots(layers, heads, squeeze=False), maps):
+        for axes, image in zip(row, images):
+            axes.imshow(np.sqrt(image), cmap="Greys", aspect="auto", vmin=0, vmax=1)
+            axes.set(xticks=[], yticks=[])
+    return figure
+
+
 def excited_figure(excited: Excited) -> Any:
     """Spectra of the sounds that excite the filters of one layer most, over eight such sounds."""
     title = f"{excited.layer}: what excites its filters most"

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import flax.struct
 import jax
 
+from zoo.errors import BadInput
 from zoo.sampling.rule import AS_LEARNT, SamplerRule
 
 Batch = dict[str, jax.Array]
@@ -85,6 +86,7 @@ class Request:
     rule: SamplerRule = AS_LEARNT  # how symbols or samples are chosen
     prompt: Any = None  # audio [T C] float32 at the model's rate, that the output continues
     source: Any = None  # audio [T C] float32 to vocode, transform or reconstruct
+    notes: Any = None  # {onset, offset (s), pitch, velocity} [n] that a composer continues
     chunk: int = 16_000  # samples per chunk handed out
 
 
@@ -107,6 +109,49 @@ class Embedding(Protocol):
 
     def embed(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """{'embedding': [B D]} of what `predict` reads."""
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What a composer made: notes {onset, offset (s), pitch, velocity} [n], in order of onset.
+
+    log_prob: of all symbols that were drawn, in nats; None where the composer has no likelihood.
+    """
+
+    notes: Any
+    log_prob: float | None = None
+
+
+class Instrument(Protocol):
+    """Plays notes: zoo/data/score_render/instrument.py."""
+
+    def play(self, notes: Any, first: int, samples: int) -> Any:
+        """Samples first .. first + samples of the notes played from time 0, [samples 1] float32."""
+
+
+@runtime_checkable
+class Composing(Protocol):
+    """A generative objective that makes notes: they are written as MIDI, and played.
+
+    `generate` plays what `compose` gives (zoo/objectives/performing.py). One that can go on from
+    notes that are given says `continues = True`.
+    """
+
+    instrument: Instrument
+    continues: bool
+
+    def compose(self, variables: Variables, request: Request) -> list[Performance]:
+        """A performance for each voice, of `length` samples at the rate of the instrument.
+
+        After `request.notes`, if any, times count from where these end.
+        """
+
+
+def composer(objective: Any) -> Composing:
+    """The objective, if it composes. Raises BadInput for others."""
+    if not isinstance(objective, Composing):
+        raise BadInput(f"{type(objective).__name__} makes no notes: choose a system that composes")
+    return objective
 
 
 def follows_source(objective: Any) -> bool:

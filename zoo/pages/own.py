@@ -191,8 +191,20 @@ def players(out: Path, made: Sequence[tuple[Path, Mapping[str, Any]]]) -> str:
         except (BadInput, OSError):  # moved or changed since
             before = []
         label = f"{file.name}, seed {request.get('seed', '-')}"
-        shown.append(tag("div", *before, sounds.player(file, stand, label), class_="pair"))
+        below = score(out, str(facts.get("midi", "")), file)
+        shown.append(tag("div", *before, sounds.player(file, stand, label), *below, class_="pair"))
     return section("Sounds", *shown)
+
+
+def score(out: Path, midi: str, sound: Path) -> list[str]:
+    """The piano roll of composed notes, where one is drawn beside their sound, and their MIDI."""
+    if not midi or (out / midi).parent != out or not (out / midi).is_file():
+        return []
+    picture, shown = sound.with_suffix(".png"), []
+    if picture.is_file():
+        address = html.data_uri(picture.read_bytes(), "image/png")
+        shown.append(tag("div", f'<img src="{address}" alt="{text(midi)}">', class_="plate"))
+    return [*shown, tag("p", tag("a", text(midi), href=recording.quote(midi)), class_="files")]
 
 
 def original(source: Path, out: Path, stand: sounds.AudioBudget) -> str:

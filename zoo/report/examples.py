@@ -21,8 +21,8 @@ from zoo.audio.streaming import stream_to_wav
 from zoo.data.source import Example
 from zoo.errors import BadInput
 from zoo.evaluation.separation import mixture, stem_getter, track_spans
-from zoo.objectives.base import Generative, Request, follows_source
-from zoo.report import figures
+from zoo.objectives.base import Composing, Generative, Request, follows_source
+from zoo.report import compositions, figures
 from zoo.report.figures import predictor, write_wav
 from zoo.report.results import held_out
 from zoo.runs.trained import Trained
@@ -53,7 +53,12 @@ def shown(act: Callable[[Trained, Path], None], found: Trained, directory: Path)
 
 
 def generates(found: Trained) -> bool:
-    return isinstance(found.experiment.objective, Generative) and not transforms(found)
+    makes = isinstance(found.experiment.objective, Generative) and not composes(found)
+    return makes and not transforms(found)
+
+
+def composes(found: Trained) -> bool:
+    return isinstance(found.experiment.objective, Composing)
 
 
 def transforms(found: Trained) -> bool:
@@ -85,6 +90,8 @@ def while_training(found: Trained, directory: Path) -> list[Path]:
     limits = {"seconds": 1.0, "patience": 5.0}
     if generates(found):
         return write_samples(found, directory, count=1, **limits)
+    if composes(found):
+        return compositions.write(found, step_folder(found, directory), seconds=8.0, count=1)
     return write_transformed(found, directory, **limits) if transforms(found) else []
 
 
@@ -136,10 +143,17 @@ def write_transformed(
     return [folder / "1_original.wav", folder / "2_result.wav"]
 
 
+def write_compositions(found: Trained, directory: Path) -> None:
+    """Two new pieces as sound and MIDI; the piano roll of the first among the figures."""
+    compositions.write(found, step_folder(found, directory))
+    compositions.write_roll(found, directory / "figures")
+
+
 KINDS: tuple[tuple[Callable[[Trained], bool], Callable[[Trained, Path], None]], ...] = (
     (partial(figures.shows, what="stems"), write_stems),
     (generates, write_samples),
     (transforms, write_transformed),
+    (composes, write_compositions),
     *((partial(figures.shows, what=name), act) for name, act in figures.KINDS.items()),
 )
 

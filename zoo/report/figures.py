@@ -21,7 +21,7 @@ from zoo.evaluation.base import sound
 from zoo.evaluation.separation import mixture
 from zoo.evaluation.transcription import pieces
 from zoo.interpret import filters
-from zoo.interpret.drawing import bank_figure, codebook_figure
+from zoo.interpret.drawing import attention_figure, bank_figure, codebook_figure
 from zoo.interpret.filters import spread
 from zoo.layers.quantizer import usage
 from zoo.objectives.autoencoder import PLAYER
@@ -34,6 +34,7 @@ from zoo.songs.taggram import Listener, taggram_figure, tags_over_time
 
 CLIPS, CLIP_SECONDS, ROLL_SECONDS = 4, 4, 20
 CODED = 16  # clips whose codes are counted
+ATTENDED = 128  # symbols whose attention is shown
 TAPS = 3  # of the shortest filters that are shown
 
 
@@ -131,11 +132,29 @@ def write_codebook(found: Trained, directory: Path) -> None:
     save(figure, directory / "figures" / "codebook.png", title="Codebook", caption=caption)
 
 
+def write_attention(found: Trained, directory: Path) -> None:
+    """figures/attention.png: where each head of each layer looks in the begin of a test piece."""
+    source, objective = found.experiment.data.source, found.experiment.objective
+    record = source.open(held_out(source))[0]
+    events = objective.vocabulary.sequence(record)[:ATTENDED]
+    batch = np.asarray(events, np.float32)[None, :, None]
+    own = found.variables.of("model")
+    _, state = objective.model.apply(own, batch, mutable=["intermediates"])
+    maps = [np.asarray(leaf)[0] for leaf in jax.tree.leaves(state["intermediates"])]
+    caption = (
+        f"From where each symbol (a row, the first {len(events)} of {record['track']}) takes what, "
+        "per layer (down) and head (across); the darker, the more."
+    )
+    place = directory / "figures" / "attention.png"
+    save(attention_figure(maps), place, title="Attention", caption=caption)
+
+
 KINDS: dict[str, Callable[[Trained, Path], None]] = {
     "filters": write_filters,
     "taggram": write_taggram,
     "roll": write_roll,
     "codebook": write_codebook,
+    "attention": write_attention,
 }
 
 

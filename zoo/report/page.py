@@ -81,7 +81,9 @@ def header(run: Run) -> str:
 
 def data_set(data: dict[str, Any]) -> str:
     """Name, rate and licence of the data."""
-    rate = f"{data['sample_rate']:,} Hz; " if data.get("sample_rate") else ""
+    kind = data.get("kind", "audio")
+    hertz = f"{data['sample_rate']:,} Hz; " if data.get("sample_rate") else ""
+    rate = {"audio": hertz, "notes": f"notes, played at {hertz}"}.get(kind, f"{kind}; ")
     licence = tag("small", text(f"{rate}{data.get('licence', 'licence not recorded')}"))
     return link(data["name"], data.get("url", "")) + licence
 

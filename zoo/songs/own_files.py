@@ -21,10 +21,11 @@ from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict
 from zoo.evaluation.capabilities import WritesFiles, separates
-from zoo.objectives.base import Generative, follows_source
+from zoo.objectives.base import Composing, Generative, follows_source
 from zoo.pages import own
 from zoo.runs import inference
 from zoo.runs.trained import Trained
+from zoo.songs import composing
 from zoo.songs.choices import Choices
 from zoo.songs.credits import credited, provenance
 from zoo.songs.generating import generate, long_enough
@@ -119,6 +120,8 @@ def sound(trained: Trained, options: Choices) -> int:
         return endless.play(trained, options, provenance(trained))
     if not isinstance(objective, Generative):
         raise BadInput(f"{trained.config.name} makes no audio: use evaluate.py")
+    if isinstance(objective, Composing):
+        return composed(trained, options)
     transforms = follows_source(objective)
     if options.input and not transforms:
         raise BadInput(
@@ -132,6 +135,20 @@ def sound(trained: Trained, options: Choices) -> int:
     print(escapes.line(generate(trained, options)))
     say_index(options.out, credited(trained))
     return 0
+
+
+def composed(trained: Trained, options: Choices) -> int:
+    """New pieces as MIDI and sound, or what follows each of the given MIDI files."""
+    if options.prompt:
+        raise BadInput(f"{trained.config.name} makes notes: give a MIDI file with --input")
+    code = 0
+    if options.input:
+        files = named(composing.find(options.input))
+        code = each(files, options.out, partial(composing.compose, trained, options))
+    else:
+        print(escapes.line(composing.compose(trained, options)))
+    say_index(options.out, credited(trained))
+    return code
 
 
 def paged(trained: Trained, options: Choices, act: Callable[[Path, str], str]) -> int:

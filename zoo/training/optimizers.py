@@ -157,3 +157,11 @@ def warmup_cosine(learning_rate: float, steps: int, warmup: int = 0) -> optax.Sc
 def halving(learning_rate: float, every: int) -> optax.Schedule:
     """learning_rate, halved every `every` steps (public WaveNet recipes)."""
     return optax.exponential_decay(learning_rate, every, 0.5, staircase=True)
+
+
+def noam(width: int, warmup: int = 4000) -> optax.Schedule:
+    """width^-.5 times min((s + 1) warmup^-1.5, (s + 1)^-.5) at step s (Vaswani et al. 2017).
+
+    As Tensor2Tensor's legacy schedule has it for Adam with its learning rate of .1.
+    """
+    return lambda step: width**-0.5 * jnp.minimum((step + 1) * warmup**-1.5, (step + 1.0) ** -0.5)

@@ -89,7 +89,7 @@ class Maestro:
         return Path(self.path).expanduser()
 
     def _plan(self) -> plans.Plan:
-        rows = self._rows()
+        rows = performances(self._root, self.allow_missing)
         names = ("audio_filename", "midi_filename")
         absent = [row[n] for row in rows for n in names if not (self._root / row[n]).is_file()]
         lost = set(absent)
@@ -117,28 +117,29 @@ class Maestro:
             notes=plans.comparable(jobs, COUNTS),
         )
 
-    def _rows(self) -> list[dict[str, str]]:
-        """The table of performances, checked."""
-        tables = sorted(self._root.glob("maestro-*.csv"))
-        if len(tables) != 1:
-            raise BadInput(f"{self._root} holds {len(tables)} files maestro-*.csv: {WANTED}.")
-        with open(tables[0], newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        lacking = set(COLUMNS) - set(rows[0] if rows else ())
-        if lacking:
-            raise BadInput(f"{tables[0]} lacks {', '.join(sorted(lacking))}: download it again.")
-        found = {split: sum(row["split"] == split for row in rows) for split in COUNTS}
-        if found != COUNTS and not self.allow_missing:
-            told = ", ".join(f"{split} {count}" for split, count in found.items())
-            raise BadInput(
-                f"{tables[0]} lists {told}, not {', '.join(map(str, COUNTS.values()))}: {WANTED}; "
-                "allow_missing=True takes what is there."
-            )
-        return rows
-
     def _load(self, sound: Path, score: Path) -> Example:
         audio = pcm.load_audio(sound, self.sample_rate, 1)
         return {"audio": audio, "notes": midi.read_notes(score), "samples": len(audio)}
+
+
+def performances(root: Path, allow_missing: bool, wanted: str = WANTED) -> list[dict[str, str]]:
+    """The table of performances in a folder, checked. wanted: what would be right, for messages."""
+    tables = sorted(root.glob("maestro-*.csv"))
+    if len(tables) != 1:
+        raise BadInput(f"{root} holds {len(tables)} files maestro-*.csv: {wanted}.")
+    with open(tables[0], newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    lacking = set(COLUMNS) - set(rows[0] if rows else ())
+    if lacking:
+        raise BadInput(f"{tables[0]} lacks {', '.join(sorted(lacking))}: download it again.")
+    found = {split: sum(row["split"] == split for row in rows) for split in COUNTS}
+    if found != COUNTS and not allow_missing:
+        told = ", ".join(f"{split} {count}" for split, count in found.items())
+        raise BadInput(
+            f"{tables[0]} lists {told}, not {', '.join(map(str, COUNTS.values()))}: {wanted}; "
+            "allow_missing=True takes what is there."
+        )
+    return rows
 
 
 @dataclass(frozen=True)

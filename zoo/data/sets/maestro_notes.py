@@ -1,0 +1,70 @@
+"""The notes of MAESTRO v3 (Hawthorne et al., ICLR 2019) without its audio: 1,276 performances.
+
+Made from the user's own download, of which the MIDI files (58 MB) suffice; the published splits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.data import note_files, plans, records
+from zoo.data.note_rolls import none
+from zoo.data.sets.maestro import COUNTS, LICENCE, URL, performances
+from zoo.data.sets.midi_folder import readable
+from zoo.data.source import Example, Info
+from zoo.errors import BadInput
+
+WANTED = f"download maestro-v3.0.0-midi.zip (58 MB) from {URL} ({LICENCE}) and give its folder"
+
+
+@dataclass(frozen=True)
+class MaestroNotes:
+    """The Source. path: the folder with one maestro-*.csv and the years.
+
+    allow_missing: accept a part of the performances, which makes results incomparable.
+    """
+
+    path: str
+    sample_rate: int = 16_000
+    allow_missing: bool = False
+    data_dir: str = ""
+
+    @property
+    def info(self) -> Info:
+        return Info("maestro-v3-notes", self.sample_rate, 1, (), LICENCE, URL, kind="notes")
+
+    def blank(self) -> Example:
+        return {"track": "", "chunk": 0, "notes": none()}
+
+    def prepare(self) -> None:
+        """Reads the MIDI files where that is not done. raises BadInput where some are missing."""
+        rows = performances(self._root, self.allow_missing, WANTED)
+        there = [row for row in rows if (self._root / row["midi_filename"]).is_file()]
+        if len(there) < len(rows) and not (self.allow_missing and there):
+            raise BadInput(f"{self._root}: {len(rows) - len(there)} MIDI files missing; {WANTED}")
+        files = {self._root / row["midi_filename"]: row["split"] for row in there}
+        about = plans.about(list(files), self._root)
+        note_files.keep(self._kept, about, lambda: self._read(files))
+
+    def open(self, split: str) -> Sequence[Example]:
+        return note_files.open_pieces(self._kept, split)
+
+    @property
+    def _root(self) -> Path:
+        return Path(self.path).expanduser()
+
+    @property
+    def _kept(self) -> Path:
+        name = plans.named_for(self.info.name, self._root)
+        return records.directory(name, self.data_dir) / "notes.npz"
+
+    def _read(self, files: dict[Path, str]) -> note_files.Pieces:
+        pieces: dict[str, list] = {split: [] for split in COUNTS}
+        rejected: list[str] = []
+        for path, notes in readable(list(files), rejected):
+            pieces[files[path]].append((path.relative_to(self._root).as_posix(), notes))
+        if rejected:
+            raise BadInput(f"{len(rejected)} MIDI files cannot be read: {rejected[0]}; {WANTED}")
+        return pieces
