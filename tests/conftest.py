@@ -10,7 +10,12 @@ from collections.abc import Callable, Iterator
 import agreement
 import pytest
 
-CACHE = pathlib.Path(__file__).parent.parent / ".cache"
+ROOT = pathlib.Path(__file__).parent.parent
+CACHE = ROOT / ".cache"
+
+# Processes that tests start find the package, installed or not.
+BEFORE = os.environ.get("PYTHONPATH", "")
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), BEFORE)))
 
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")

@@ -1,7 +1,8 @@
 """Tracks -> records: one TFDS builder (no TensorFlow) for every data set made of a user's files.
 
 Files are decoded by a few threads, in order; what cannot be used is listed with its reason in
-`rejects.csv` beside the records. A build is whole or absent: TFDS writes it aside and renames it.
+`rejects.csv` beside the records. A build is whole or absent: it is made aside, sealed, and takes
+the place of the one before, which stays until then, with the splits that its tracks have.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from zoo.data.plans import Job, LeftOut, Plan
 from zoo.data.records_writer import RecordsConfig, WaveformRecords
 from zoo.data.source import Example
 from zoo.errors import BadInput
+
+ASIDE, FORMER = "incomplete-records", "former-records"
 
 
 class EmptySplit(BadInput):
@@ -88,7 +91,7 @@ def build(plan: Plan, root: str = "") -> Path:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds a folder that data are built in, and sweeps what a killed build left there.
+    """Holds a folder that data are built in; what a killed build left there is swept, or put back.
 
     The kernel frees the lock when this process dies, however it dies. Where a file system has no
     locks, one process at a time is the user's care, and nothing is swept.
@@ -100,6 +103,7 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             for stale in folder.glob("*incomplete*"):
                 shutil.rmtree(stale)
+            _put_back(folder)
         yield
     finally:
         os.close(descriptor)
@@ -131,23 +135,45 @@ def _build(plan: Plan, root: str) -> Path:
     logging.getLogger("absl").addFilter(_no_custom_configuration)
     bar = tqdm(total=count, desc=f"preparing {plan.info.name}", unit="file", file=sys.stderr)
     splits = {split: _chunks(plan, split, tally, bar) for split, jobs in plan.jobs.items() if jobs}
-    descriptions.clear(records.directory(plan.name, root))
     told = dict(listed=tally.listed, tracks=tally.tracks, used=tally.used, index=tally.index)
+    folder = records.directory(plan.name, root)
+    aside = folder.parent / ASIDE
     builder = WaveformRecords(
-        data_dir=str(Path(root).expanduser() if root else records.data_dir()),
+        data_dir=str(aside),
         config=RecordsConfig(name=plan.name, plan=plan, splits=splits, **told),
         file_format="array_record",
     )
     again = tfds.download.DownloadConfig(download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS)
     # TFDS announces on stdout a download of unknown size that does not take place.
     quiet = contextlib.redirect_stdout(io.StringIO())
-    with bar, quiet, writes_told(Path(builder.data_dir)):
-        builder.download_and_prepare(download_config=again)
-    folder = Path(builder.data_dir)
-    descriptions.seal(folder)
+    with bar, quiet, writes_told(folder):
+        try:
+            builder.download_and_prepare(download_config=again)
+            descriptions.seal(Path(builder.data_dir))
+            _replace(folder, Path(builder.data_dir))
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
     print(_summary(plan, folder, tally), file=sys.stderr)
     records.describe(folder)
     return folder
+
+
+def _replace(folder: Path, made: Path) -> None:
+    """Puts a finished build in the place of the one before, which goes then."""
+    former = folder.parent / FORMER
+    if folder.exists():
+        folder.rename(former)
+    made.rename(folder)
+    durable.sync(folder.parent)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def _put_back(parent: Path) -> None:
+    """Undoes, or finishes, a replacement that a kill interrupted."""
+    former, folder = parent / FORMER, parent / records.VERSION
+    if former.is_dir() and not folder.exists():
+        former.rename(folder)
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def is_current(plan_about: Mapping[str, Any], folder: Path) -> bool:
@@ -160,8 +186,9 @@ def is_current(plan_about: Mapping[str, Any], folder: Path) -> bool:
 
 def splits_before(folder: Path) -> dict[str, str]:
     """The split of every track of the records there; {} where there are none."""
+    there = folder if folder.exists() else folder.parent / FORMER
     try:
-        with open(folder / "splits.csv", newline="", errors="surrogateescape") as file:
+        with open(there / "splits.csv", newline="", errors="surrogateescape") as file:
             rows = csv.DictReader(file)
             return {escapes.from_cell(row["track"]): row["split"] for row in rows}
     except (OSError, KeyError, csv.Error):

@@ -28,6 +28,7 @@ from zoo.data.tracks import TIME_AXIS
 from zoo.errors import BadInput
 
 SPLITS = ("train", "validation", "test")
+VERSION = "1.0.0"  # of how records are written
 
 
 def data_dir() -> Path:
@@ -37,7 +38,7 @@ def data_dir() -> Path:
 
 def directory(name: str, root: str | os.PathLike[str] = "") -> Path:
     """The folder in which the builder leaves the records called `name`."""
-    return (Path(root).expanduser() if root else data_dir()) / "waveform_records" / name / "1.0.0"
+    return (Path(root).expanduser() if root else data_dir()) / "waveform_records" / name / VERSION
 
 
 class NoSplit(BadInput):

@@ -73,7 +73,7 @@ class Streamed(tfds.core.GeneratorBasedBuilder):
 class WaveformRecords(Streamed):
     """The records of a plan, with what was left out and which track went where beside them."""
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version(records.VERSION)
 
     def _info(self) -> tfds.core.DatasetInfo:
         plan = self.builder_config.plan
