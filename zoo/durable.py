@@ -105,6 +105,12 @@ def check(path: str | os.PathLike[str]) -> None:
             raise Damaged(f"{path} is damaged: its contents do not match its SHA-256")
 
 
+def sha256(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def is_sound(path: str | os.PathLike[str]) -> bool:
     """Whether a sealed file is there, as it was written."""
     try:

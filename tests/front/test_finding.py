@@ -1,5 +1,6 @@
 """Names, folders and pairs: what `zoo.load` finds, what it refuses, and what importing costs."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -122,7 +123,8 @@ def test_damage_is_seen_when_a_pair_is_loaded(copied):
         ({"format": 2}, "format 2"),
         ({"config": 3}, "no sound 'config'"),
         ({"data": {"labels": []}}, "no sound 'data'"),
-        ({"config": "../../evil"}, "config file of its own"),
+        ({"config": "../../evil"}, "is no name of letters"),
+        ({"name": ["x"]}, "is no text"),
         ({"arguments": {"wings": 2}}, "no longer has: wings"),
         ({"arguments": {"size": "tiny"}}, "does not fit its config"),
     ],
@@ -131,6 +133,59 @@ def test_a_file_that_says_nonsense_is_refused(copied, change, message):
     path = copied / "model.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(BadInput, match=message):
+        zoo.load(copied).trained  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *({"sample_rate": rate} for rate in (0, -1, True, 1.5, "1", 1 << 60)),
+        *({"labels": labels} for labels in ("ab", [1], [["a"]], {"a": 1}, None)),
+        *({"name": 1}, {"url": None}, {"licence": []}, {"channels": 0}, {"more": 1}),
+    ],
+    ids=str,
+)
+def test_data_are_described_field_by_field(copied, data):
+    path = copied / "model.json"
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps({**facts, "data": {**facts["data"], **data}}))
+    with pytest.raises(BadInput, match=r"no sound 'data' \("):
+        zoo.load(copied)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"kind": kind} for kind in ("none", None, [], {}, "notes", "separate")),
+        *({"evaluation": fields} for fields in (None, [], "x", {}, {"wings": 1})),
+        *({"samples": number} for number in (0, -1, True, 1.5, "3", None, 1 << 60)),
+        *({"batch": 0}, {"hop": 0}, {"hop": "1"}, {"key": 3}, {"key": "../x"}, {"key": "x"}),
+        {"samples": 7},
+    ],
+    ids=str,
+)
+def test_a_hostile_program_is_refused_in_one_line(copied, change):
+    """Its pair is sealed anew, as anyone may; the system is of a config file of its own."""
+    path = copied / "model.json"
+    facts = json.loads(path.read_text())
+    about = facts["program"]
+    if change.keys() & {"kind", "evaluation"}:
+        about |= change
+    else:
+        about["evaluation"] |= change
+    path.write_text(json.dumps({**facts, "config": "mine", "config_file": "mine.py"}))
+    with pytest.raises(BadInput) as caught:
+        zoo.load(copied).tags(NOISE, 16_000)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+
+
+def test_a_program_of_other_bytes_is_refused(copied):
+    path, program = copied / "model.json", copied / "model.program"
+    program.write_bytes(b"no program" * 40)
+    facts = json.loads(path.read_text()) | {"config": "mine", "config_file": "mine.py"}
+    facts["program"]["sha256"] = hashlib.sha256(program.read_bytes()).hexdigest()
+    path.write_text(json.dumps(facts))
+    with pytest.raises(BadInput, match="is no exported program"):
         zoo.load(copied).trained  # noqa: B018
 
 

@@ -6,7 +6,6 @@ none, and a flipped bit in them ends in a traceback, or reads records as of othe
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -52,8 +51,9 @@ def clear(folder: Path) -> None:
 
 
 def _sha256(path: Path) -> str:
+    """'' where there is none."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return durable.sha256(path)
     except OSError:
         return ""
 

@@ -19,7 +19,9 @@ from jax import export
 from zoo import durable
 from zoo import mesh as meshes
 from zoo.catalog import Entry, Row
+from zoo.checkpoints import typed
 from zoo.checkpoints.checksums import by_path
+from zoo.checkpoints.metadata import Unfit
 from zoo.data.pipeline import Data
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
@@ -42,7 +44,7 @@ def write(found: Trained, folder: Path) -> dict[str, Any]:
     durable.write(folder / pairs.PROGRAM, bytes(exported.serialize()))
     about = {
         "file": pairs.PROGRAM,
-        "sha256": pairs.sha256(folder / pairs.PROGRAM),
+        "sha256": durable.sha256(folder / pairs.PROGRAM),
         "platforms": list(exported.platforms),
         "inputs": inputs,
         **application(found),
@@ -137,22 +139,25 @@ def application(found: Trained) -> dict[str, Any]:
 
 
 def evaluation_of(about: dict[str, Any]) -> Any:
-    """The evaluation that `application` described; None for 'predict'."""
+    """The evaluation that `application` described; None for 'predict'. Raises Unfit."""
     from zoo.evaluation.pitch import Pitch
     from zoo.evaluation.separation import Separation
     from zoo.evaluation.tagging import Tagging
     from zoo.evaluation.transcription import Transcription
     from zoo.songs.note_decoding import Rises, Windows
-    from zoo.songs.segments import Segments
     from zoo.songs.separating import Separator
 
-    fields = dict(about["evaluation"])
-    if about["kind"] == "separate":
-        fields |= {"segments": Segments(**fields["segments"]), "sources": tuple(fields["sources"])}
-        return Separation(Separator(**fields))
-    if about["kind"] == "notes":
-        return Transcription(Windows(**fields["windows"]), Rises(**fields["decoder"]))
-    return {"tags": Tagging, "pitch": Pitch}[about["kind"]](**fields) if fields else None
+    kind, given = about.get("kind"), about.get("evaluation")
+    if kind == "predict":
+        return None
+    if kind == "separate":
+        return Separation(typed.record(Separator, given))
+    if kind == "notes":
+        windows, decoder = typed.fields(given, "windows", "decoder")
+        return Transcription(typed.record(Windows, windows), typed.record(Rises, decoder))
+    if kind in ("tags", "pitch"):
+        return typed.record({"tags": Tagging, "pitch": Pitch}[kind], given)
+    raise Unfit("'kind' is none of tags, separate, notes, pitch, predict")
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +172,13 @@ class Exported:
         raise BadInput("an exported program cannot be trained: use the config it came from")
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
-        return self.program.call(variables.params["program"], batch)
+        try:
+            return self.program.call(variables.params["program"], batch)
+        except (TypeError, ValueError, KeyError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise BadInput(
+                f"model.program does not take what model.json says ({reason}): export it anew"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -189,13 +200,18 @@ class Described:
 def trained_of(folder: Path, facts: dict[str, Any]) -> Trained:
     """The system of a folder with model.program, without any code of its own."""
     about, path = facts.get("program") or {}, folder / pairs.PROGRAM
-    if not path.is_file() or pairs.sha256(path) != about.get("sha256"):
+    if not isinstance(about, dict):
+        raise BadInput(f"{folder}: model.json has no sound 'program': export it anew")
+    if not path.is_file() or durable.sha256(path) != about.get("sha256"):
         raise BadInput(f"{path} is damaged, or not of this model.json: export it anew")
-    objective = Exported(export.deserialize(bytearray(path.read_bytes())))
     try:
         evaluation = evaluation_of(about)
-    except (TypeError, KeyError) as error:
+    except Unfit as error:
         raise BadInput(f"{folder}: model.json has no sound 'program' ({error})") from error
+    try:
+        objective = Exported(export.deserialize(bytearray(path.read_bytes())))
+    except Exception as error:  # whatever a reader of foreign bytes raises
+        raise BadInput(f"{path} is no exported program: export it anew") from error
     info = pairs.info_of(facts, folder / pairs.FACTS)
     experiment = Experiment(Data(Described(info), ()), objective, {}, evaluation, 1, 0)
     held = {k: jax.numpy.asarray(v) for k, v in pairs.arrays(folder).items()}

@@ -8,7 +8,6 @@ as 'params/model/top/kernel'.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from dataclasses import asdict
@@ -24,6 +23,7 @@ from zoo import catalog, durable, escapes, writing
 from zoo import experiment as experiments
 from zoo import mesh as meshes
 from zoo.checkpoints import metadata as schema
+from zoo.checkpoints import typed
 from zoo.checkpoints.checksums import by_path
 from zoo.data.source import Info
 from zoo.errors import BadInput
@@ -71,7 +71,11 @@ def describe(
         "step": found.meta.get("step"),
         "scores": scores,
         "parameters": sum(array.size for name, array in arrays.items() if name[:7] == "params/"),
-        "weights": {"file": WEIGHTS, "bytes": weights.stat().st_size, "sha256": sha256(weights)},
+        "weights": {
+            "file": WEIGHTS,
+            "bytes": weights.stat().st_size,
+            "sha256": durable.sha256(weights),
+        },
         "versions": versions(),
         "commit": trained.commit(),
     }
@@ -86,11 +90,6 @@ def labels_of(experiment: Any) -> tuple[str, ...]:
 def versions() -> dict[str, str]:
     """Of what decides how weights become sound."""
     return {"zoo": zoo.__version__, **{n: metadata.version(n) for n in ("jax", "flax", "numpy")}}
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -110,6 +109,9 @@ def read_facts(folder: Path) -> dict[str, Any]:
         schema.arguments(facts["arguments"])
         schema.numbers(facts["scores"])
         schema.whole(facts.get("step") or 0)
+        schema.name(facts["config"])
+        for key in ("name", "title", "config_file", "licence"):
+            schema.text_or_none(facts.get(key))
     except schema.Unfit as error:
         raise BadInput(f"{path} is not as the zoo writes it ({error}): export it anew") from None
     return facts
@@ -118,12 +120,9 @@ def read_facts(folder: Path) -> dict[str, Any]:
 def info_of(facts: dict[str, Any], path: Path) -> Info:
     """The data that shaped the weights. Raises BadInput where it is not described whole."""
     try:
-        info = Info(**{**facts["data"], "labels": tuple(facts["data"]["labels"])})
-    except (TypeError, KeyError):
-        raise BadInput(f"{path} has no sound 'data': export the run anew") from None
-    if not isinstance(info.sample_rate, int) or info.sample_rate < 1:
-        raise BadInput(f"{path} has no sound 'data': export the run anew")
-    return info
+        return typed.record(Info, facts["data"])
+    except schema.Unfit as error:
+        raise BadInput(f"{path} has no sound 'data' ({error}): export the run anew") from None
 
 
 def check(folder: Path, facts: dict[str, Any]) -> None:
@@ -131,7 +130,7 @@ def check(folder: Path, facts: dict[str, Any]) -> None:
     path = folder / WEIGHTS
     if not path.is_file():
         raise BadInput(f"{folder} has {FACTS} and no {WEIGHTS}: both are needed")
-    if sha256(path) != facts["weights"].get("sha256"):
+    if durable.sha256(path) != facts["weights"].get("sha256"):
         raise BadInput(f"{path} is damaged, or not of this {FACTS}: export or download it anew")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
 from typing import Any
 
 from zoo.runs.trained import Trained
@@ -25,8 +23,3 @@ def credited(trained: Trained) -> dict[str, Any]:
     meta = trained.meta
     named = {"checkpoint": trained.name, "step": meta.get("step"), "config": trained.config.name}
     return {**named, **{k: meta[k] for k in ("licence", "published") if k in meta}}
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import writing
+from zoo import durable, writing
 from zoo.audio import audio_files
 from zoo.audio.audio_writing import require_room
 from zoo.audio.probing import probe
@@ -21,7 +21,7 @@ from zoo.objectives.base import Request
 from zoo.runs.trained import Trained
 from zoo.sampling.rule import SamplerRule
 from zoo.songs.choices import Choices
-from zoo.songs.credits import provenance, sha256
+from zoo.songs.credits import provenance
 from zoo.songs.likeliest import Clips
 from zoo.songs.stem_files import refuse_overwrite
 
@@ -75,7 +75,7 @@ def keep(
             raise KeyboardInterrupt
         for place, (file, sound, note) in enumerate(zip(files, sounds, parts_of_notes)):
             facts = {"file": file.name, **own(place), "samples": written, "sample_rate": rate}
-            facts |= {"sha256": sha256(sound), **about}
+            facts |= {"sha256": durable.sha256(sound), **about}
             note.write_text(json.dumps(facts, indent=1) + "\n")
     return written
 
@@ -113,7 +113,7 @@ def described(request: Request, path: Path | None, prompt: str | None) -> dict[s
     facts |= {k: getattr(request.rule, k) for k in ("temperature", "top_k", "top_p")}
     for name, file, audio in (("input", path, request.source), ("prompt", prompt, request.prompt)):
         if file is not None:
-            facts[name] = {"file": str(file), "sha256": sha256(Path(file).expanduser())}
+            facts[name] = {"file": str(file), "sha256": durable.sha256(Path(file).expanduser())}
             facts[name]["samples"] = len(np.asarray(audio))
     return facts
 
