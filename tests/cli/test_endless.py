@@ -60,7 +60,9 @@ def found(voices, sample_rate=16_000):
     experiment = SimpleNamespace(objective=objective, data=SimpleNamespace(source=source))
     variables = SimpleNamespace(params={"model": voices.variables["params"]})
     config = SimpleNamespace(name="it")
-    return SimpleNamespace(experiment=experiment, variables=variables, config=config)
+    return SimpleNamespace(
+        experiment=experiment, variables=variables, config=config, name="it", meta={}
+    )
 
 
 def options(out, **changes):
@@ -100,6 +102,8 @@ def test_stopped_killed_and_resumed_files_hold_the_uninterrupted_stream(voices, 
         assert [len(part) for part in parts] == [10_000, 6384]
         np.testing.assert_allclose(np.concatenate(parts), expected[voice], atol=1.5 / 32768)
         assert second.with_suffix(".json").is_file()
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<audio") == 4 and "endless_voice1_00001.wav, seed 4" in page
     with pytest.raises(BadInput, match="--resume goes on"):
         endless.play(trained, options(tmp_path), FACTS, stop=after(1))
     with pytest.raises(BadInput, match="begun with weights_sha256 w"):

@@ -43,9 +43,10 @@ def test_what_cannot_be_embedded_is_refused(tagger, tmp_path):
     with pytest.raises(BadInput, match=r"has no embed.*: separate"):
         embeddings.write(separator, ["x.wav"], out, force=False)
     (tmp_path / "x.wav").write_bytes(b"RIFF")
+    (tmp_path / "x").mkdir()  # the user's own, named like the song
     with pytest.raises(BadInput, match="none of 1 files could be embedded"):
         embeddings.write(tagger, [str(tmp_path / "x.wav")], out, force=False)
-    assert not out.exists()
+    assert not out.exists() and (tmp_path / "x").is_dir()
 
 
 def test_the_embedding_is_what_the_last_layer_reads(tagger):

@@ -36,11 +36,13 @@ from zoo.cli.endless_files import (
     write_files,
 )
 from zoo.errors import BadInput
+from zoo.pages import own
 from zoo.runs.trained import Trained
 from zoo.sampling import autoregressive
 from zoo.sampling.autoregressive import State
 from zoo.signal import noise
 from zoo.songs.choices import Choices
+from zoo.songs.credits import credited
 from zoo.training import interruption
 
 Tree = Any
@@ -209,6 +211,8 @@ def _play(
         f"{seconds:.1f} s x {stream.count} so far, {stream.redrawn} chunks drawn again, "
         f"{stream.restarted} voices begun afresh; --resume --out {folder} goes on"
     )
+    if not stream.raw and (page := own.index(folder, credited(trained))):
+        say(f"page to look at: {page}")
     return 0
 
 

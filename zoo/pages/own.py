@@ -25,6 +25,7 @@ OURS = '<meta name="generator" content="waveform-zoo">'
 DESCRIBED = re.compile(r'<meta name="description" content="([^"]*)">')
 HEAD = 4096  # bytes of a page that hold what it says of itself
 MOST = 500  # files that an index lists
+STREAMED = 12  # files of an endless stream, the last ones, that it plays
 
 
 def write(
@@ -166,17 +167,27 @@ def said(page: Path) -> str:
 
 
 def sounds_of(out: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Sounds in `out` with what their JSON says of them."""
-    made = []
+    """Sounds in `out` with what their JSON says of them; of endless streams the last."""
+    made, streamed = [], []
     for note in sorted(out.glob("*.json")):
         try:
             facts = json.loads(note.read_text(encoding="utf-8"))
-        except ValueError:
+        except (OSError, ValueError, RecursionError):
             continue
-        file = out / str(facts.get("file", "")) if isinstance(facts, dict) else out
+        if not isinstance(facts, dict):
+            continue
+        file = out / str(facts.get("file", ""))
         if file.parent == out and file.is_file() and "sha256" in facts:
             made.append((file, facts))
-    return made[:MOST]
+        elif file.parent == out and file.is_file() and isinstance(facts.get("stream"), dict):
+            streamed.append((file, facts))
+    return [*made[:MOST], *sorted(streamed, key=lambda pair: begins(pair[1]))[-STREAMED:]]
+
+
+def begins(facts: Mapping[str, Any]) -> int:
+    """The first sample of a file of a stream."""
+    first = facts.get("first_sample")
+    return first if isinstance(first, int) else 0
 
 
 def players(out: Path, made: Sequence[tuple[Path, Mapping[str, Any]]]) -> str:
@@ -184,7 +195,7 @@ def players(out: Path, made: Sequence[tuple[Path, Mapping[str, Any]]]) -> str:
     stand = sounds.AudioBudget(out, lossless=False, left=sounds.BUDGET, beside="")
     shown = []
     for file, facts in made:
-        request = facts.get("request") or {}
+        request = facts.get("request") or facts.get("stream") or {}
         source = Path(str((request.get("input") or {}).get("file", "")))
         try:
             before = [original(source, out, stand)] if source.is_file() else []

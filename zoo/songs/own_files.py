@@ -177,6 +177,7 @@ def each(files: Mapping[Path, str], out: Path, act: Callable[[Path, str], str]) 
     """As `for_each`, of files and the names of their outputs."""
     rejected = 0
     for path, name in files.items():
+        there = (out / name).exists()
         try:
             print(escapes.line(act(path, name)), flush=True)
         except BadInput as error:
@@ -185,7 +186,8 @@ def each(files: Mapping[Path, str], out: Path, act: Callable[[Path, str], str]) 
             print(escapes.line(f"rejected: {whose}{error}"), file=sys.stderr)
         finally:
             with contextlib.suppress(OSError):
-                (out / name).rmdir()  # nothing came of it; a folder that holds something stays
+                if not there:
+                    (out / name).rmdir()  # nothing came of it; what holds something stays
     return 2 if rejected else 0
 
 
