@@ -90,6 +90,7 @@ def test_two_runs_stand_side_by_side(tmp_path):
     assert re.search(r"roc_auc +0\.5 +0\.75 +\+0\.25\n", told)
     assert re.search(r"only +1 +–", told) and re.search(r"steps +10 +20", told)
     assert "batch" not in told
+    assert "no paired comparison: " in told and "has no scores per clip or track" in told
     assert "the same arguments" in compare.compare(one, one)
     (other / "evaluation" / "test.json").unlink()
     with pytest.raises(BadInput, match="share no scored split"):

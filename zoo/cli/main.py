@@ -161,7 +161,9 @@ def parsed() -> argparse.ArgumentParser:
     repeat.set_defaults(run=repeat_runs)
 
     comparison = add("compare", help="two runs side by side")
-    comparison.add_argument("runs", nargs=2, type=place, metavar="RUN", help="run directory")
+    comparison.add_argument(
+        "runs", nargs=2, type=place, metavar="RUN", help="run directory, or row"
+    )
     comparison.set_defaults(run=compare_runs)
     return parser
 
