@@ -1,16 +1,18 @@
-"""What is written appears whole, by one process at a time, under a name of its own until then."""
+"""What is written appears whole, by one process at a time, under a name of its own until then.
+
+Of several processes and files: locks, folders, files that belong together. A single small file is
+written by `zoo.durable`.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from zoo import durable
 from zoo.errors import BadInput
@@ -98,17 +100,6 @@ def settle(places: dict[Path, Path]) -> None:
     for part, path in places.items():
         if part.exists():
             os.replace(part, path)
-
-
-def text(path: Path, content: str) -> None:
-    """Replaces a file of text at once."""
-    with replacing(path) as (part,):
-        part.write_text(content, encoding="utf-8", errors="backslashreplace")
-
-
-def facts(path: Path, content: dict[str, Any]) -> None:
-    """Replaces a JSON file at once."""
-    text(path, json.dumps(content, indent=1) + "\n")
 
 
 @contextlib.contextmanager

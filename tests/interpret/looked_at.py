@@ -70,7 +70,7 @@ class Sower(nn.Module):
 
 
 def looked_at(model: nn.Module, records=(), samples: int = SAMPLES, **params) -> SimpleNamespace:
-    """What `zoo.runs.trained.find` returns, with these kernels in place of the learnt ones."""
+    """What `zoo.runs.trained.load` returns, with these kernels in place of the learnt ones."""
     objective = Supervised(model, binary_cross_entropy)
     batch = {"audio": np.zeros((1, samples, 1), np.float32)}
     variables = jax.jit(objective.init)(jax.random.key(0), batch)

@@ -168,6 +168,6 @@ def test_every_publication_has_a_config_and_checksums():
 
 def test_unknown_names_are_answered_with_near_ones():
     with pytest.raises(BadInput, match="did you mean musicnn_mtt"):
-        trained.find("musicnn_mt", None, "best", [])
+        trained.load("musicnn_mt")
     with pytest.raises(BadInput, match="no run directory and no published weights"):
         trained.load("runs/none")

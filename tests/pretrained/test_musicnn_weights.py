@@ -104,7 +104,7 @@ def ours(found, patches):
 
 @pytest.mark.parametrize("name", list(PRINTED))
 def test_published_weights_give_the_same_tags(name):
-    found = trained.find(name, None, "best", [])
+    found = trained.published(name)
     noise = np.random.default_rng(0).normal(0, 0.1, (1, 187 * 256, 1)).astype(np.float32)
     patch = np.asarray(log_mel(noise, MUSICNN))[0, :187, :, 0]
     arrays = obtain.arrays(index.find(name))
@@ -141,7 +141,7 @@ def test_published_musicnn_scores_a_song_of_odd_length_as_its_library():
 
     The library's spectrogram is cut after it was made, ours before: hence the tolerance.
     """
-    found = trained.find("musicnn_mtt", None, "best", [])
+    found = trained.published("musicnn_mtt")
     time = np.arange(187 * 256 * 2 + 31_777) / 16_000
     rng = np.random.default_rng(1)
     song = 0.2 * np.sin(2 * np.pi * 330 * time * (1 + 0.1 * time)) + 0.05 * rng.normal(

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo import durable, writing
+from zoo import durable
 from zoo.audio import wav_files
 from zoo.audio.streaming import quantised
 from zoo.checkpoints import metadata
@@ -87,7 +87,7 @@ def names(folder: Path) -> list[Path]:
 def describe(paths: list[Path], facts: dict[str, Any], stream: Stream) -> None:
     for voice, path in enumerate(paths):
         about = {**facts, "file": path.name, "voice": voice, "stream": asdict(stream)}
-        writing.facts(path.with_suffix(".json"), about)
+        durable.write_json(path.with_suffix(".json"), about)
 
 
 def cut_back(folder: Path, stream: Stream) -> None:
@@ -117,7 +117,7 @@ def save(folder: Path, state: State, stream: Stream, facts: dict[str, Any]) -> N
         lambda file: np.savez(file, about=np.array(about), **arrays),
         before=folder / BEFORE,
     )
-    writing.text(folder / "endless.json", about + "\n")
+    durable.write(folder / "endless.json", about + "\n")
 
 
 def forget(folder: Path) -> None:

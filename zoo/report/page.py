@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from zoo import writing
+from zoo import durable, writing
 from zoo.pages import charts, sounds
 from zoo.pages.html import data_uri, document
 from zoo.pages.markup import (
@@ -51,7 +51,7 @@ def write(directory: Path) -> Path:
     page = document(run.config, "".join(parts), description=run.title)
     path = run.directory / "report.html"
     with writing.held(path, wait=True):
-        writing.text(path, page)
+        durable.write(path, page)
     return path
 
 

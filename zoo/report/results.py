@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import tempfile
 import time
@@ -15,7 +14,7 @@ from typing import Any
 import jax
 from tqdm import tqdm
 
-from zoo import writing
+from zoo import durable, writing
 from zoo.data.records import NoSplit
 from zoo.data.source import Source
 from zoo.errors import BadInput
@@ -183,7 +182,8 @@ def seconds_of(directory: Path | None) -> float | None:
 
 
 def write(path: Path, row: dict[str, Any]) -> None:
-    writing.text(path, json.dumps(row, indent=1, allow_nan=False) + "\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    durable.write_json(path, row)
 
 
 def summary(report: Report, monitor: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from zoo import catalog, writing
+from zoo import catalog, durable, writing
 from zoo.catalog import Entry, Row
 from zoo.errors import BadInput
 from zoo.pages.markup import duration
@@ -41,7 +41,7 @@ def render(root: Path | None = None, results: Path | None = None) -> list[Path]:
     paths = []
     for path, text in texts(root, results).items():
         with writing.held(path, wait=True):
-            writing.text(path, text)
+            durable.write(path, text)
         paths.append(path)
     return paths
 

@@ -59,17 +59,6 @@ class Trained:
         return digest.hexdigest()
 
 
-def find(
-    checkpoint: str | None, config: str | None, step: int | str, words: Sequence[str]
-) -> Trained:
-    """A run directory, published weights by name, or a system that needs no training."""
-    if checkpoint is None:
-        if config is None:
-            raise BadInput("give --checkpoint (a run directory, or published weights), or --config")
-        return untrained(experiments.find(config), words)
-    return load(checkpoint, config=config, step=step, words=words)
-
-
 def published(
     name: str,
     *,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from zoo import escapes, writing
+from zoo import durable, escapes, writing
 from zoo.audio import wav_files
 from zoo.audio.audio_writing import Sink, require_room
 from zoo.audio.blocks import Song, open_song, read_blocks, reblock
@@ -81,7 +81,7 @@ def separate_file(
             **meter.summary(),
             **(about or {}),
         }
-        writing.facts(part / "info.json", facts)
+        durable.write_json(part / "info.json", facts)
     return facts
 
 
