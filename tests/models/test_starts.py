@@ -5,7 +5,6 @@ shape; networks themselves are only traced.
 """
 
 import fnmatch
-import functools
 import math
 import re
 
@@ -33,9 +32,23 @@ ROWS = [
 ]
 
 
-@functools.cache
+TRACED = {}
+
+
 def kernels(name):
-    """{(path, initialiser, shape)} of every array of two axes or more, without drawing."""
+    """{(path, initialiser, shape)} of every array of two axes or more, without drawing.
+
+    Rows that differ in their training alone are traced once.
+    """
+    experiment = experiments.find(name).experiment()
+    spec = experiment.data.spec(1)
+    known = repr((experiment.objective, spec))
+    if known not in TRACED:
+        TRACED[known] = traced(experiment.objective, spec)
+    return TRACED[known]
+
+
+def traced(objective, spec):
     found, own = set(), scopes.Scope.param
 
     def param(scope, leaf, start, *args, **kwargs):
@@ -45,11 +58,9 @@ def kernels(name):
             found.add(("/".join((*scope.path, leaf)), start, shape))
         return own(scope, leaf, start, *args, **kwargs)
 
-    experiment = experiments.find(name).experiment()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scopes.Scope, "param", param)
-        spec = experiment.data.spec(experiment.batch)
-        jax.eval_shape(experiment.objective.init, jax.random.key(0), spec)
+        jax.eval_shape(objective.init, jax.random.key(0), spec)
     return found
 
 

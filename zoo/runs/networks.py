@@ -10,6 +10,7 @@ import flax.linen as nn
 from zoo.errors import BadInput
 from zoo.objectives.base import Tree, Variables
 
+MEMORY = "memory"  # the collection of states that are carried from one training batch to the next
 FIELDS = ("generator", "student", "model", "features")  # of objectives, the one in use first
 
 
@@ -42,13 +43,20 @@ def named(objective: Any, variables: Variables) -> tuple[nn.Module, str | None]:
 
 
 def for_inference(objective: Any, variables: Variables) -> Variables:
-    """The variables without the players that only training needs, as discriminators."""
-    if len(variables.params) < 2:
-        return variables
-    kept = named(objective, variables)[1]
-    collections = variables.collections
-    unused = variables.params.keys() - {kept}
+    """The variables without what only training needs: other players, states carried per example.
+
+    The latter, 'memory', have a row for each example of a training batch, so that no other batch
+    could take them.
+    """
+    params = variables.params
+    kept = {*params} if len(params) < 2 else {named(objective, variables)[1]}
+    unused = params.keys() - kept
+    collections = {
+        player: {name: tree for name, tree in own.items() if name != MEMORY}
+        for player, own in variables.collections.items()
+        if player not in unused
+    }
     return variables.replace(
-        params={kept: variables.params[kept]},
-        collections={k: v for k, v in collections.items() if k not in unused},
+        params={player: params[player] for player in params if player in kept},
+        collections={player: own for player, own in collections.items() if own},
     )

@@ -169,6 +169,8 @@ def fill(experiment: Any, held: dict[str, np.ndarray], folder: Path) -> Variable
     shapes = jax.eval_shape(experiment.objective.init, jax.random.key(0), experiment.data.spec(1))
     wanted = networks.for_inference(experiment.objective, shapes)
     places = by_path(wanted)
+    # Pairs of before hold states that are carried per example of a training batch.
+    held = {path: v for path, v in held.items() if path.split("/")[2:3] != [networks.MEMORY]}
     odd = [
         path
         for path in sorted(places.keys() | held.keys())
