@@ -213,6 +213,10 @@ TABLE = {
         "mixers": exactly("orthogonal", lambda s: s[0] ** -0.5, "NVIDIA/waveglow: QR of a normal"),
         ".*": torch("NVIDIA/waveglow: weight norm of torch's"),
     },
+    "flowavenet_*": {
+        ".*end/": exactly("zero", 0.0, "ksw0306/FloWaveNet: ZeroConv1d"),
+        ".*": torch("ksw0306/FloWaveNet: its kaiming_normal_ has no effect under weight norm"),
+    },
     "wavenet_folder|vqvae_*": {
         ".*source/embedding": exactly("normal", lambda s: s[-1] ** -0.5, SONNET),
         ".*": lecun(SONNET),

@@ -189,7 +189,12 @@ def test_wants_audio_to_follow_and_one_front_end():
         Flow(TINY, replace(SPEC, bins=4))
 
 
-@pytest.mark.parametrize("name", ["waveglow_ljspeech", "waveglow_score_render"])
+ROWS = [
+    f"{flow}_{data}" for flow in ("waveglow", "flowavenet") for data in ("ljspeech", "score_render")
+]
+
+
+@pytest.mark.parametrize("name", ROWS)
 def test_every_row_of_a_flow_dithers_by_a_step_unless_asked(name):
     config = experiment.find(name)
     for words, width in (([], 1.0), (["dither=0.0"], 0.0), (["dither=2.5"], 2.5)):

@@ -31,6 +31,25 @@ def unsqueeze(x: jax.Array, factor: int) -> jax.Array:
     return x.reshape(batch, length * factor, channels // factor)
 
 
+def squeeze_channels(x: jax.Array) -> jax.Array:
+    """Pairs of samples side by side, [B T C] -> [B T/2 2C], the channel first: 2c + i of sample i.
+
+    FloWaveNet's order, by which the halves of the channels are the halves of every squeeze before.
+    """
+    batch, length, channels = x.shape
+    if length % 2:
+        raise BadInput(f"{length} samples make no pairs: use an even number")
+    pairs = x.reshape(batch, length // 2, 2, channels).swapaxes(2, 3)
+    return pairs.reshape(batch, length // 2, 2 * channels)
+
+
+def unsqueeze_channels(x: jax.Array) -> jax.Array:
+    """Inverse of `squeeze_channels`, [B T C] -> [B 2T C/2]."""
+    batch, length, channels = x.shape
+    pairs = x.reshape(batch, length, channels // 2, 2).swapaxes(2, 3)
+    return pairs.reshape(batch, 2 * length, channels // 2)
+
+
 def affine(x: jax.Array, log_scale: jax.Array, shift: jax.Array) -> tuple[jax.Array, jax.Array]:
     """exp(log_scale) x + shift and its log-determinant, [B T C] three times -> [B T C], [B]."""
     x, log_scale, shift = (a.astype(jnp.float32) for a in (x, log_scale, shift))
@@ -47,6 +66,28 @@ def rotation(key: jax.Array, shape: tuple[int, int], dtype: Any = jnp.float32) -
     """Initialiser: a random orthogonal matrix of determinant +1, [C C]."""
     matrix = nn.initializers.orthogonal()(key, shape, dtype)
     return matrix.at[:, 0].multiply(jnp.sign(jnp.linalg.det(matrix)))
+
+
+class ActNorm(nn.Module):
+    """scale (x + loc) of every channel, [B T C] -> [B T C], and its log-determinant per time step.
+
+    The first batch gives the parameters 'loc' and 'scale' [C]: it comes out with mean zero and
+    deviation one. Glow (Kingma and Dhariwal 2018); 1e-6 is FloWaveNet's code's.
+    """
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, inverse: bool = False) -> tuple[jax.Array, jax.Array]:
+        x = x.astype(jnp.float32)
+        loc = self.param("loc", lambda _: -x.mean((0, 1)))
+        scale = self.param("scale", lambda _: 1 / (deviations(x) + 1e-6))
+        y = x / scale - loc if inverse else scale * (x + loc)
+        log_det = jnp.sum(jnp.log(jnp.abs(scale)))
+        return y, -log_det if inverse else log_det
+
+
+def deviations(x: jax.Array) -> jax.Array:
+    """Standard deviation of every channel [B T C] -> [C], the sample's as torch has it."""
+    return jnp.std(x, (0, 1), ddof=min(1, x.shape[0] * x.shape[1] - 1))
 
 
 class InvertibleConv(nn.Module):

@@ -58,7 +58,11 @@ class Flow:
         return mel.log_mel(audio, self.spec)[..., 0]
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        audio = batch[self.audio]
+        """Of a model with ActNorm the batch sets it; a silent one says nothing, noise stands in."""
+        audio = self._dithered(batch[self.audio], jax.random.fold_in(rng, 1))
+        noise = 0.05 * jax.random.normal(jax.random.fold_in(rng, 2), audio.shape)
+        silent = jnp.mean(jnp.square(audio)) < 1e-6
+        audio = jnp.where(silent, noise, audio)
         return one_network.begin(self.model, rng, audio, self.features(audio))
 
     @property
@@ -84,12 +88,16 @@ class Flow:
     ) -> jax.Array:
         audio = batch[self.audio]
         features = self.features(audio)
-        if self.dither:
-            audio += (jax.random.uniform(rng, audio.shape) - 0.5) * self.dither / 2**15
+        audio = self._dithered(audio, rng)
         z, log_det = self.model.apply(variables.of("model"), audio, features, train=train)
         energy = jnp.sum(jnp.square(z.reshape(len(z), -1)), axis=1) / (2 * self.sigma**2)
         constant = 0.5 * math.log(2 * math.pi * self.sigma**2)
         return constant + (energy - log_det) / audio.shape[1]
+
+    def _dithered(self, audio: jax.Array, rng: jax.Array) -> jax.Array:
+        if not self.dither:
+            return audio
+        return audio + (jax.random.uniform(rng, audio.shape) - 0.5) * self.dither / 2**15
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of the source vocoded; every voice from noise of its own.

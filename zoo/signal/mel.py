@@ -122,6 +122,15 @@ def log10_clamp(magnitude: jax.Array, floor: float = 1e-5) -> jax.Array:
     return jnp.log10(jnp.maximum(magnitude, floor))
 
 
+def unit_decibels(power: jax.Array, span: float = 100.0) -> jax.Array:
+    """20 log10 of mel power less 20 dB, from -span to 0 dB on [0, 1], [...] -> [0, 1].
+
+    Of ClariNet's and FloWaveNet's public code: 20 of a power, so that its decibels are half as big.
+    """
+    level = 20.0 * jnp.log10(jnp.maximum(power, 1e-4)) - 20.0
+    return jnp.clip(1.0 + level / span, 0.0, 1.0)
+
+
 @dataclass(frozen=True)
 class MelSpec:
     """Every convention of one system's mel spectrogram. Lengths in samples, frequencies in Hz."""
@@ -206,6 +215,7 @@ HIFIGAN = MelSpec(
     floor=1e-9,
 )
 WAVEGLOW = MelSpec(22_050, 1024, 256, 80, log_clamp, exponent=1, high=8000.0)
+FLOWAVENET = MelSpec(22_050, 1024, 256, 80, unit_decibels, low=125.0, high=7600.0)
 # As the paper is remembered, not checked: 50 ms windows every 12.5 ms; its mel scale is not stated.
 TACOTRON2 = MelSpec(
     24_000,
