@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -159,9 +160,25 @@ def test_bad_input_is_one_line(words, message, monkeypatch, capsys, tmp_path):
     there = gpus.PLUGINS[-1] if words[-1:] != ["h200:8"] else None
     monkeypatch.setattr(gpus, "find_spec", lambda name: name == there or None)
     monkeypatch.setattr(topology, "prepare", lambda names: None)
+    monkeypatch.setattr(command, "end_at_once", lambda: None)
     code = main.main(["compile", "samplecnn_score_render", f"--results={tmp_path}", *words])
     error = capsys.readouterr().err
     assert code == 2 and message in error and error.count("\n") == 1
+
+
+def test_a_signal_ends_it_inside_of_the_compiler():
+    """Which does not come back to Python for minutes: here a sleep of C that is not interrupted."""
+    code = (
+        "import ctypes; from zoo.cli import command_line; from zoo.devices import command\n"
+        "def act(_):\n    command.end_at_once(); print('compiling', flush=True)\n"
+        "    lib = ctypes.PyDLL(None)\n"
+        "    while True: lib.usleep(100_000)\n"
+        "command_line.run(command_line.parser('x', prog='x'), act, [])"
+    )
+    running = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE)
+    assert running.stdout.readline() == b"compiling\n"
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(timeout=20) == -signal.SIGTERM
 
 
 def test_all_goes_on_after_a_row_that_ends_its_process(monkeypatch, tmp_path, capsys):
@@ -208,7 +225,7 @@ ROW = {
     "most_bytes": 3 * 2**29,
     "fits": True,
     "step": {"least": 0.02, "estimate": 0.04, "bound_by": "memory"},
-    "second_of_audio": {"least": 0.5, "bound_by": "memory"},
+    "second_of_audio": {"least": 0.5, "estimate": 2.0, "bound_by": "memory"},
     "remarks": ["turn model: scatter at 2 places, as a/b"],
     "programs": [{"voices": 8, "seconds": {"lower": 1.0, "compile": 9.0}}],
 }
@@ -227,7 +244,7 @@ def test_the_page_says_fits_bound_and_steps(tmp_path):
         "yes",
         "memory",
         "50 (25)",
-        "16 x",
+        "16 (4) x",
         "10 s",
     ]
     assert "- turn model: scatter at 2 places, as a/b" in text and "819 GB/s" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ def compile_one(name: str | None, where: Where, words: Sequence[str]) -> int:
     from zoo.devices import topology
 
     topology.prepare(where.topologies)
+    end_at_once()
     from zoo import experiment
     from zoo.devices import rows
     from zoo.runs import contract
@@ -43,6 +45,15 @@ def compile_one(name: str | None, where: Where, words: Sequence[str]) -> int:
             say(f"  {remark}")
         fits = fits and row["fits"]
     return int(not fits)
+
+
+def end_at_once() -> None:
+    """Signals end the process inside of the compiler, which would hold Python's for minutes.
+
+    Nothing is lost: rows are whole on the disk after every program.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def compile_all(where: Where, words: Sequence[str]) -> int:

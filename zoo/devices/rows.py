@@ -129,13 +129,19 @@ def summary(found: list[dict[str, Any]], topology: Topology) -> dict[str, Any]:
                 "least": sum(p["often"] * p["bounds"][p["bound_by"]] for p in chosen),
                 "bound_by": max(chosen, key=weight)["bound_by"],
             }
-            if all("estimate" in p for p in chosen):
-                about[name]["estimate"] = sum(p["often"] * p["estimate"] for p in chosen)
+            if any("estimate" in p for p in chosen):
+                about[name]["estimate"] = sum(estimate(p) for p in chosen)
     return about
 
 
 def weight(program: dict[str, Any]) -> float:
+    """Seconds of a program at the least, as often as it runs."""
     return program["often"] * program["bounds"][program["bound_by"]]
+
+
+def estimate(program: dict[str, Any]) -> float:
+    """Those that the compiler says; at the least where it says none, as of bare copies."""
+    return program["often"] * program["estimate"] if "estimate" in program else weight(program)
 
 
 def remarked(found: list[dict[str, Any]]) -> list[str]:

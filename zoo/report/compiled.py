@@ -25,7 +25,9 @@ OPENING = (
     "memory's bandwidth, collectives over its links; in parentheses steps by the compiler's own "
     "estimate, the cycles of all instructions one after another (of kernels that it does not "
     "estimate, and of copies hidden behind others, nothing is in it). *Audio* is how many seconds "
-    "one chip samples in a second at best, all voices together. *Compiled* are seconds on one core."
+    "one chip samples in a second at best, all voices together; sample by sample the number of "
+    "kernels counts, so that only the estimate in parentheses is near. *Compiled* are seconds on "
+    "one core."
 )
 FIGURES = "Figures of chips: "
 
@@ -66,7 +68,7 @@ def line(row: Mapping[str, Any]) -> tuple[str, ...]:
         "yes" if row["fits"] else "**no**",
         (step or sampled or {}).get("bound_by", "–"),
         rate(step) if step else "–",
-        f"{voices / sampled['least']:.3g} x" if sampled else "–",
+        f"{rate(sampled, voices)} x" if sampled else "–",
         f"{took:.0f} s",
     )
 
@@ -83,9 +85,10 @@ def devices(row: Mapping[str, Any]) -> str:
     return f"{many}{row['topology']} ({row['chips']}{split})"
 
 
-def rate(step: Mapping[str, Any]) -> str:
-    estimate = f" ({1 / step['estimate']:.3g})" if step.get("estimate") else ""
-    return f"{1 / step['least']:.3g}{estimate}"
+def rate(step: Mapping[str, Any], each: int = 1) -> str:
+    """So many a second at best, and by the compiler's own estimate."""
+    estimate = f" ({each / step['estimate']:.3g})" if step.get("estimate") else ""
+    return f"{each / step['least']:.3g}{estimate}"
 
 
 def remarks(row: Mapping[str, Any]) -> list[str]:
