@@ -240,6 +240,18 @@ def test_an_ogg_with_a_damaged_or_a_missing_page_is_refused(tmp_path, kind):
         assert sum(map(len, pieces)) == len(noise) and "damaged" in meter.damage
 
 
+@pytest.mark.parametrize("kind", ["WAV", "RF64", "W64", "AIFF", "AU", "FLAC", "OGG"])
+def test_a_file_that_ends_within_its_header_is_refused(tmp_path, kind):
+    whole = tmp_path / "whole"
+    soundfile.write(whole, odd_audio.tone(0.1, 16_000), 16_000, format=kind)
+    data = whole.read_bytes()
+    for size in range(1, 24 if kind == "AU" else 40):
+        path = tmp_path / f"{size}.wav"
+        path.write_bytes(data[:size])
+        with pytest.raises(BadInput, match=str(path)):
+            probe(path)
+
+
 def test_a_failed_write_names_the_file(tmp_path):
     path = tmp_path / "song.wav"
     with pytest.raises(OSError, match="song") as caught, audio_writing.room_for(path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -119,6 +120,8 @@ def _streams(path: Path) -> tuple[Stream, ...]:
                 found = mp3_frames.streams(data, _guess(path))
         except BadInput as error:
             raise BadInput(f"{path} {error}") from error
+        except struct.error:  # it ends within its header, which libsndfile then refuses
+            found = []
     return tuple(found) or (Stream(),)
 
 
