@@ -12,6 +12,7 @@ from zoo.data import records
 from zoo.data.sets import gtzan, maestro, magnatagatune, musdb18, speech_commands, timit
 from zoo.data.sets.folder import Folder
 from zoo.data.sets.free_spoken_digits import FreeSpokenDigits
+from zoo.data.sets.mir1k import Mir1K
 from zoo.errors import BadInput
 
 
@@ -78,7 +79,13 @@ def spoken(root, **more):
     return FreeSpokenDigits(str(root), **more)
 
 
-SETS = [a_folder, a_gtzan, a_timit, a_musdb, commands, mtat, spoken]
+def a_mir1k(root, **more):
+    for name in ("amy_1_01", "amy_16_01", "bobon_1_01"):
+        tone(root / "Wavfile" / f"{name}.wav", channels=2)
+    return Mir1K(str(root), chunk_seconds=0.25, allow_missing=True, **more)
+
+
+SETS = [a_folder, a_gtzan, a_timit, a_musdb, commands, mtat, spoken, a_mir1k]
 
 
 @pytest.mark.parametrize("make", SETS)
