@@ -104,6 +104,7 @@ MEHRI = "soroushmehr/sampleRNN_ICLR2017 lib/ops.py"
 DEMUCS = "facebookresearch/demucs rescale.py: s becomes sqrt(s / 10)"
 TF = "tf.layers' default, glorot_uniform; "
 TASNET = "facebookresearch/demucs, tasnet.py: xavier_normal_ of [out in] and of Linear"
+TAN = "JupiterEthan/CRN-causal and GCRN-complex"
 STOLLER = TF + "f90/Wave-U-Net"
 KINGMA = "the couplings start as the identity; NVIDIA/waveglow glow.py"
 
@@ -232,6 +233,16 @@ TABLE = {
         ".*": exactly("uniform", lambda s: (0.1 * (3 * fan_in(s)) ** -0.5) ** 0.5, DEMUCS),
     },
     "jansson_*": {".*": glorot(TF + "f90/Wave-U-Net's own U-Net")},
+    "crn_*.crn": {
+        ".*lstm": torch_rnn(TAN, 4),
+        ".*up_": torch(TAN, lambda s: 2 * fan_out(s)),  # two frames lie side by side in the input
+        ".*": torch(TAN),
+    },
+    "crn_*": {
+        ".*lstm": torch_rnn(TAN, 4),
+        ".*(real|imaginary)_[0-9]": transposed(TAN),
+        ".*": torch(TAN),
+    },
     "open_unmix_*": {".*lstm": torch_rnn("sigsep/open-unmix-pytorch", 4), ".*": torch("the same")},
     "spleeter_*": {".*": he("deezer/spleeter model/functions/unet.py")},
     "wave_unet_*": {

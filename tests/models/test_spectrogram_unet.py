@@ -107,7 +107,7 @@ def test_targets_and_magnitudes_are_of_one_kind():
     model = SpectrogramUNet(**SMALL)
     x = noise(1, model.crop(), 1)
     variables = saturated(initial(model, x), 60.0)
-    estimate = model.apply(variables, x, method="magnitudes")
+    estimate = model.apply(variables, x, method="estimates")
     target = model.apply({}, jnp.stack([x, x], 2), method="targets")
     assert estimate.shape == target.shape == (1, 16, 512, 2, 1)
     np.testing.assert_allclose(estimate, target, rtol=1e-5)

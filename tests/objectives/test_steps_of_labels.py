@@ -78,7 +78,7 @@ class Separator(nn.Module):
         pair = jnp.stack([x[:, 1:-2, 0], x[:, 2:-1, 0]], -1)
         return jnp.tanh(pair @ taps)[..., None]
 
-    def magnitudes(self, x, *, train=False):
+    def estimates(self, x, *, train=False):
         return self(x) ** 2
 
     def targets(self, stems):

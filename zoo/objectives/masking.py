@@ -1,4 +1,4 @@
-"""Networks that estimate the magnitudes of sources, compared as spectrograms."""
+"""Networks that estimate spectra of sources, magnitudes or complex, compared as spectrograms."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ HostBatch = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Masking:
-    """The model's `magnitudes` of the mixture against its `targets` of the stems; one player.
+    """The model's `estimates` of the mixture against its `targets` of the stems; one player.
 
-    Evaluation hears the model's audio, [B T S C]. loss: ([B F N S C] twice) -> [B].
+    Both are [B F N S C] float32: magnitudes, or real and imaginary parts one behind the other along
+    the bins (`zoo.signal.stft.parts`), so that every loss of spectrograms fits: l2 is the mean over
+    both parts. Evaluation takes the model's audio, [B T S C]. loss: ([B F N S C] twice) -> [B].
     """
 
     model: nn.Module
@@ -48,7 +50,7 @@ class Masking:
         """Mean and deviation of every bin [N], over frames and the mean of channels, in float64."""
         count, total, squares = 0, 0.0, 0.0
         for batch in batches:
-            found = np.asarray(self._magnitudes(batch[self.input]), np.float64)
+            found = np.asarray(self._targets(batch[self.input]), np.float64)
             mono = found.mean((3, 4)).reshape(-1, found.shape[2])
             count += len(mono)
             total, squares = total + mono.sum(0), squares + np.square(mono).sum(0)
@@ -58,22 +60,20 @@ class Masking:
         return variables.replace(params={**variables.params, "model": learnt})
 
     @partial(jax.jit, static_argnums=0)
-    def _magnitudes(self, mixture: jax.Array) -> jax.Array:
+    def _targets(self, mixture: jax.Array) -> jax.Array:
         """The mixture [B T C] as a single source, [B F N 1 C]."""
         return self.model.apply({}, mixture[..., None, :], method="targets")
 
     def held_out_loss(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """{'loss': [B]}, without dropout and with the running statistics."""
         given = variables.of("model")
-        estimates = self.model.apply(given, batch[self.input], method="magnitudes")
+        estimates = self.model.apply(given, batch[self.input], method="estimates")
         targets = self.model.apply({}, batch[self.target], method="targets")
         return {"loss": self.loss(estimates, targets)}
 
     def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         mix, rngs = batch[self.input], {"dropout": rng}
-        estimates, changed = one_network.train(
-            self.model, variables, rngs, mix, method="magnitudes"
-        )
+        estimates, changed = one_network.train(self.model, variables, rngs, mix, method="estimates")
         targets = self.model.apply({}, batch[self.target], method="targets")
         value = jnp.mean(self.loss(estimates, targets))
         return value, (changed, {})

@@ -146,7 +146,7 @@ class OpenUnmix(nn.Module):
         """STFT of the reflected audio, [B T C] -> [B F N C] complex64."""
         return stft.stft(x, self.n_fft, self.hop, centre=True, pad_mode="reflect")
 
-    def magnitudes(self, x: jax.Array, *, train: bool = False) -> jax.Array:
+    def estimates(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         """Every net's estimate, [B T C] -> [B F N S C]: what training compares."""
         return self._estimates(jnp.abs(self.spectrum(x)), train)
 

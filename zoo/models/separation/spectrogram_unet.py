@@ -217,7 +217,7 @@ class SpectrogramUNet(nn.Module):
         whole = stft.stft(x, self.n_fft, self.hop, centre=False)
         return jnp.abs(whole[:, :, : self.bins])
 
-    def magnitudes(self, x: jax.Array, *, train: bool = False) -> jax.Array:
+    def estimates(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         """Every net's own estimate, [B T C] -> [B F bins S C]: what training compares."""
         magnitude = self._compared(x)
         return self._shares(magnitude, train) * magnitude[:, :, :, None]

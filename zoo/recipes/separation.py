@@ -1,0 +1,82 @@
+"""How separators are trained: on the embedded music in minutes of two cores, and on MIR-1K."""
+
+from __future__ import annotations
+
+import optax
+
+from zoo.data.pipeline import Data
+from zoo.data.score_render.source import ScoreRender
+from zoo.data.sets.mir1k import Mir1K
+from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, PolarityFlip, ToFloat
+from zoo.evaluation.global_separation import GlobalSeparation
+from zoo.evaluation.separation import Separation
+from zoo.experiment import Experiment
+from zoo.objectives.base import Objective
+from zoo.songs.segments import Segments
+from zoo.songs.separating import Separator
+from zoo.training.optimizers import adam, warmup_cosine
+
+KARAOKE = ("vocals", "accompaniment")
+SOURCES = ("drums", "bass", "other", "vocals")
+RATE = 16_000  # Hz
+
+
+def embedded(
+    objective: Objective,
+    samples: int,
+    *,
+    size: str,
+    batch: int,
+    steps: int,
+    learning_rate: float,
+    seed: int = 0,
+) -> Experiment:
+    """Crops of `samples` with other gains and signs; four stems in the order of SOURCES, mono.
+
+    Songs are separated in windows of as many samples that overlap by a quarter.
+    """
+    data = ScoreRender("stems", size)
+    groups = tuple((data.info.labels.index(name),) for name in SOURCES)
+    segments = Segments(samples, hop=3 * samples // 4, window="fade", batch=4)
+    changed = (Gain(0.5, 1.0), PolarityFlip(), Group(groups), Mixture())
+    return Experiment(
+        data=Data(data, (Crop(samples), ToFloat(), *changed, Keep("mixture", "stems"))),
+        objective=objective,
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=5.0)},
+        evaluation=Separation(Separator(segments, RATE, 1, SOURCES)),
+        batch=batch,
+        steps=steps,
+        ema_decay=0.99,
+        evaluate_every=500,
+        evaluate_limit=20,
+        save_every=250,
+        seed=seed,
+    )
+
+
+def mir_1k(
+    objective: Objective,
+    optimizer: optax.GradientTransformation,
+    segments: Segments,
+    crop: int,
+    *,
+    path: str,
+    batch: int,
+    steps: int,
+    seed: int = 0,
+) -> Experiment:
+    """Voice and accompaniment of MIR-1K, in crops of `crop` samples; GNSDR, GSIR and GSAR."""
+    data = Mir1K(path, chunk_seconds=max(crop, 4 * RATE) / RATE)
+    groups = tuple((data.info.labels.index(name),) for name in KARAOKE)
+    changed = (Crop(crop), ToFloat(), Group(groups), Mixture())
+    return Experiment(
+        data=Data(data, (*changed, Keep("mixture", "stems"))),
+        objective=objective,
+        optimizers={"model": optimizer},
+        evaluation=GlobalSeparation(Separator(segments, RATE, 1, KARAOKE)),
+        batch=batch,
+        steps=steps,
+        evaluate_every=1000,
+        save_every=500,
+        seed=seed,
+    )
