@@ -5,6 +5,7 @@
 
 The floor is a plain crop of an open memmap [S T C] of int16, copied. CPU time is that of this
 process and its workers, so it holds on a busy machine; crops a second are wall time, and do not.
+Batches are made and dropped; a second of rest between measures lets what is read ahead be read.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import multiprocessing
 import os
 import sys
@@ -30,7 +32,7 @@ from zoo.experiment import find
 
 CONFIGS = {"demucs_musdb18": 16, "wave_unet_musdb18": 16}  # batch
 RATE, SECONDS = 44_100, 60
-WARM = 4  # batches
+QUIET, IDLE = 1.0, 0.1  # seconds, and the load below which no batch is being read
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -52,15 +54,12 @@ def main() -> None:
             examples = options.examples // batch * batch
             record(name, "memmap floor", *timed(floor(Path(folder), data, examples), examples))
             for workers in options.workers:
-                for threads in options.threads if hasattr(data, "read_threads") else [None]:
-                    own = replace(data, workers=workers)
-                    own = own if threads is None else replace(own, read_threads=threads)
+                for threads in [0] if workers else options.threads:
+                    own = replace(data, workers=workers, read_threads=threads)
                     batches = own.batches(batch, seed=0)
-                    # Workers start, and what is read ahead is read: as much waits at the end.
-                    for _ in range(WARM):
-                        next(batches)
+                    next(batches)  # workers start
                     draws = itertools.islice(batches, examples // batch)
-                    told = f"{workers} workers, {threads} threads"
+                    told = f"{workers} workers" if workers else f"0 workers, {threads} threads"
                     record(name, told, *timed(draws, examples))
                     del draws, batches
 
@@ -97,12 +96,21 @@ def floor(folder: Path, data, examples: int) -> Iterator[np.ndarray]:
 
 
 def timed(draws: Iterator, examples: int) -> tuple[float, float]:
-    """(CPU seconds an example, examples a second)."""
-    cpu, wall = cpu_seconds(), time.perf_counter()
+    """(CPU seconds an example, examples a second); as much is read ahead after as before."""
+    cpu, wall = settled(), time.perf_counter()
     for _ in draws:
         pass
-    used, took = cpu_seconds() - cpu, time.perf_counter() - wall
-    return used / examples, examples / took
+    took = time.perf_counter() - wall
+    return (settled() - cpu) / examples, examples / took
+
+
+def settled() -> float:
+    """`cpu_seconds` once nothing more is read ahead."""
+    before, now = -math.inf, cpu_seconds()
+    while now - before > IDLE * QUIET:
+        time.sleep(QUIET)
+        before, now = now, cpu_seconds()
+    return now
 
 
 def cpu_seconds() -> float:

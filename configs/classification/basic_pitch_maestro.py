@@ -14,10 +14,12 @@ s apart, 3 ms later at the end of a window.
 
 import jax.numpy as jnp
 
-from zoo.data.note_rolls import ContourRolls, NoteCrop
+from zoo.data.device_transforms import ToFloat
+from zoo.data.note_rolls import ContourRolls
 from zoo.data.pipeline import Data
 from zoo.data.sets.maestro import Maestro
-from zoo.data.transforms import Keep, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.evaluation.transcription import Transcription
 from zoo.experiment import Experiment
 from zoo.models.classification.basic_pitch import HOP, RATE, SAMPLES, BasicPitch
@@ -50,13 +52,12 @@ def config(
 ) -> Experiment:
     model = BasicPitch(filters, dtype=jnp.bfloat16 if bfloat16 else jnp.float32)
     transforms = (
-        NoteCrop(samples, HOP, RATE),
-        ToFloat(),
         ContourRolls(HOP, RATE),
         Keep("audio", "onsets", "frames", "contours"),
     )
+    crop = TrackCrop(samples, hop=HOP, draw="window")
     return Experiment(
-        data=Data(Maestro(path, RATE), transforms),
+        data=Data(Maestro(path, RATE), transforms, crop=crop, on_device=(ToFloat(),)),
         objective=Posteriorgrams(model, positive=positive),
         optimizers={"model": unit_filters(adam(learning_rate, eps=1e-7))},
         evaluation=Transcription(Overlapping(whole=whole), NoteCreation()),

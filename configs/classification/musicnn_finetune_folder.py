@@ -10,9 +10,11 @@ No paper: a recipe. The network and its weights agree with their publisher's.
 
 import jax.numpy as jnp
 
+from zoo.data.device_transforms import ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.labelled_folder import LabelledFolder
-from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment
 from zoo.losses.tagging import binary_cross_entropy
@@ -65,7 +67,12 @@ def config(
     optimizer = adam(warmup_cosine(learning_rate, steps, steps // 20), clip_norm=1.0)
     optimizer = scale_learning_rate(optimizer, "top", top)
     return Experiment(
-        data=Data(source, (Crop(model.samples), ToFloat(), Keep("audio", "tags", "known"))),
+        data=Data(
+            source,
+            (Keep("audio", "tags", "known"),),
+            crop=TrackCrop(model.samples, draw="window"),
+            on_device=(ToFloat(),),
+        ),
         objective=PartlyFrozen(
             Supervised(model, binary_cross_entropy, mask="known", link=sigmoid), parts
         ),

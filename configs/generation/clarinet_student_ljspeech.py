@@ -11,9 +11,11 @@ Deviation: the spectral loss is a mean over frames and bins; the paper's scale i
 
 import jax.numpy as jnp
 
+from zoo.data.device_transforms import ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
-from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.distributions import Gaussian
 from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
@@ -106,7 +108,7 @@ def config(
     student = GaussianIAF(flows, layers, width, gate, skip, dtype=dtype)
     source = Folder(path, spec.sample_rate, chunk_seconds=1.0)
     return Experiment(
-        data=Data(source, (Crop(samples), ToFloat(), Keep("audio"))),
+        data=Data(source, (Keep("audio"),), crop=TrackCrop(samples), on_device=(ToFloat(),)),
         objective=Distillation(
             student, wavenet, spec, regularizer, transform=tuple(transform), floor=floor
         ),

@@ -10,9 +10,11 @@ two-dimensional; the first convolution has one tap, that code's 32.
 
 import jax.numpy as jnp
 
+from zoo.data.device_transforms import ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
-from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.distributions import Gaussian
 from zoo.evaluation.generation import Likelihood
 from zoo.experiment import Experiment
@@ -69,7 +71,7 @@ def config(
     context = model.receptive_field
     source = Folder(path, spec.sample_rate, chunk_seconds=1.0)
     return Experiment(
-        data=Data(source, (Crop(samples), ToFloat(), Keep("audio"))),
+        data=Data(source, (Keep("audio"),), crop=TrackCrop(samples), on_device=(ToFloat(),)),
         objective=Autoregressive(
             model, condition=lambda batch: mel.log_mel(batch["audio"], spec)[..., 0]
         ),

@@ -14,10 +14,11 @@ import jax.numpy as jnp
 import optax
 
 from zoo.arguments import OrNone
+from zoo.data.device_transforms import ToFloat
 from zoo.data.pipeline import Data
-from zoo.data.pitch_targets import CropFrames
 from zoo.data.sets.folder import Folder
-from zoo.data.transforms import Keep, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.errors import BadInput
 from zoo.evaluation.resynthesis import Resynthesised
 from zoo.experiment import Experiment
@@ -93,9 +94,14 @@ def config(
     model = DDSP(network, harmonics, reverb=reverb, ahead=decoder == "conv")
     tracker = PitchTracker(weights)
     folder = Folder(path, model.sample_rate, chunk_seconds=samples / model.sample_rate)
-    transforms = (CropFrames(samples, model.hop), ToFloat(), Keep("audio", "f0"))
+    crop = TrackCrop(samples, hop=model.hop, draw="window")
     return Experiment(
-        data=Data(Pitched(folder, tracker, model.hop), transforms),
+        data=Data(
+            Pitched(folder, tracker, model.hop),
+            (Keep("audio", "f0"),),
+            crop=crop,
+            on_device=(ToFloat(),),
+        ),
         objective=Resynthesis(model, "f0", None, tracker, REGISTERS.get(instrument)),
         optimizers={
             "model": adam(optax.exponential_decay(learning_rate, 10_000, 0.98), clip_norm=3.0)

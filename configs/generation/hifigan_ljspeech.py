@@ -2,10 +2,9 @@
 
 LJSpeech is the reader's own download: path=FOLDER of its wav files; any folder of sound will do.
 The published weights `hifigan_ljspeech` and `hifigan_universal` are of this config. 2.5 million
-steps in the paper (reported, unchecked). Deviations: levels are set per record of four seconds or
-more, a tenth of the files is held out (the published weights have heard most of it), generator and
-discriminators each see a fresh batch, and the learning rate falls by 0.999 every 809 steps, an
-epoch of the authors' 12,950 files.
+steps in the paper (reported, unchecked). Deviations: a tenth of the files is held out (most of it
+was in the training of the published weights), generator and discriminators each see a fresh batch,
+and the learning rate falls by 0.999 every 809 steps, an epoch of the authors' 12,950 files.
 """
 
 from dataclasses import replace
@@ -13,10 +12,11 @@ from dataclasses import replace
 import jax.numpy as jnp
 import optax
 
-from zoo.data.levels import Peak
+from zoo.data.device_transforms import Peak, ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
-from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
 from zoo.losses.adversarial import least_squares_discriminator, least_squares_generator
@@ -91,7 +91,12 @@ def config(
         spectral_spec=LOSS,
     )
     return Experiment(
-        data=Data(source, (ToFloat(), Peak(0.95), Crop(samples), Keep("audio"))),
+        data=Data(
+            source,
+            (Keep("audio", "peak"),),
+            crop=TrackCrop(samples),
+            on_device=(ToFloat(), Peak(0.95)),
+        ),
         objective=objective,
         optimizers={"discriminator": optimizer, "generator": optimizer},
         evaluation=Vocoding(spec),

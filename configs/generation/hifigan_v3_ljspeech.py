@@ -2,8 +2,8 @@
 
 LJSpeech is the reader's own download: path=FOLDER of its wav files; any folder of sound will do.
 Discriminators, losses and recipe are V1's (`hifigan_ljspeech`, whose deviations hold here too):
-levels are set per record of four seconds or more, a tenth of the files is held out, generator and
-discriminators each see a fresh batch. 2.5 million steps in the paper (reported, unchecked).
+a tenth of the files is held out, generator and discriminators each see a fresh batch. 2.5 million
+steps in the paper (reported, unchecked).
 """
 
 from dataclasses import replace
@@ -11,10 +11,11 @@ from dataclasses import replace
 import jax.numpy as jnp
 import optax
 
-from zoo.data.levels import Peak
+from zoo.data.device_transforms import Peak, ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
-from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
 from zoo.losses.adversarial import least_squares_discriminator, least_squares_generator
@@ -75,7 +76,12 @@ def config(
         spectral_spec=LOSS,
     )
     return Experiment(
-        data=Data(source, (ToFloat(), Peak(0.95), Crop(samples), Keep("audio"))),
+        data=Data(
+            source,
+            (Keep("audio", "peak"),),
+            crop=TrackCrop(samples),
+            on_device=(ToFloat(), Peak(0.95)),
+        ),
         objective=objective,
         optimizers={"discriminator": optimizer, "generator": optimizer},
         evaluation=Vocoding(spec),

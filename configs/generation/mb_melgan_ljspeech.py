@@ -13,9 +13,11 @@ from functools import partial
 import jax.numpy as jnp
 import optax
 
+from zoo.data.device_transforms import ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
-from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.errors import BadInput
 from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
@@ -103,7 +105,7 @@ def config(
     optimizer = optax.amsgrad(optax.piecewise_constant_schedule(learning_rate, halvings), eps=1e-7)
     source = Folder(path, spec.sample_rate, chunk_seconds=4.0)
     return Experiment(
-        data=Data(source, (Crop(samples), ToFloat(), Keep("audio"))),
+        data=Data(source, (Keep("audio"),), crop=TrackCrop(samples), on_device=(ToFloat(),)),
         objective=MultiBandVocoder(generator, discriminator, spec, begin=begin),
         optimizers={"discriminator": optimizer, "generator": optimizer},
         evaluation=Vocoding(spec),

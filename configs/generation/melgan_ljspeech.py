@@ -3,19 +3,19 @@
 LJSpeech is the reader's own download: path=FOLDER of its wav files; any folder of sound will do.
 front=port is the mel spectrogram of the best-known port, and of the published weights `melgan`.
 3,000 epochs in the authors' recipe; ports report one to two million steps, two weeks of a V100.
-Deviations: levels are set per record of four seconds or more, not per file; a tenth of the files is
-held out (the published weights have heard most of it); generator and discriminator each see a fresh
-batch.
+Deviations: a tenth of the files is held out (the published weights have heard most of it);
+generator and discriminator each see a fresh batch.
 """
 
 from functools import partial
 
 import jax.numpy as jnp
 
-from zoo.data.levels import Peak
+from zoo.data.device_transforms import Gain, Peak, ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
-from zoo.data.transforms import Crop, Gain, Keep, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.errors import BadInput
 from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
@@ -76,10 +76,10 @@ def config(
     generator = Generator(width=width, dilations=dilations, mean=mean, std=std, dtype=dtype)
     discriminator = Discriminator(scales, discriminator_width, most, dtype=dtype)
     source = Folder(path, spec.sample_rate, chunk_seconds=4.0)
-    level = (ToFloat(), Peak(0.95), Crop(samples), Gain(0.3, 1.0, keys=("audio",)))
+    level = (ToFloat(), Peak(0.95), Gain(0.3, 1.0, keys=("audio",)))
     optimizer = adam(learning_rate, b1=0.5, b2=0.9)
     return Experiment(
-        data=Data(source, (*level, Keep("audio"))),
+        data=Data(source, (Keep("audio", "peak"),), crop=TrackCrop(samples), on_device=level),
         objective=Vocoder(generator, discriminator, spec),
         optimizers={"discriminator": optimizer, "generator": optimizer},
         evaluation=Vocoding(spec),

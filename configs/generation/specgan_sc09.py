@@ -18,6 +18,7 @@ from zoo.evaluation.sampled import Sampled
 from zoo.experiment import Experiment
 from zoo.models.generation.specgan import Discriminator, Generator
 from zoo.objectives.spectrogram_gan import SpectrogramGAN
+from zoo.recipes.recordings import recordings
 from zoo.training.optimizers import adam
 
 ROWS = {
@@ -58,8 +59,12 @@ def config(
     scaled = (ToFloat(),) if one_shots else (ToFloat(), Peak())
     source = Folder(path, 16_000, chunk_seconds=samples / 16_000, one_shots=one_shots)
     optimizer = adam(learning_rate, b1=0.5, b2=0.9)
+    if one_shots:
+        data = Data(source, (*scaled, Crop(samples), Keep("audio")))
+    else:
+        data = recordings(source, samples)
     return Experiment(
-        data=Data(source, (*scaled, Crop(samples), Keep("audio"))),
+        data=data,
         objective=objective,
         optimizers={"discriminator": optimizer, "generator": optimizer},
         evaluation=Sampled(samples),

@@ -23,6 +23,7 @@ from zoo.evaluation.sampled import Sampled
 from zoo.experiment import Experiment
 from zoo.models.generation.wavegan import Discriminator, Generator, strides_for
 from zoo.objectives.adversarial import Wasserstein
+from zoo.recipes.recordings import recordings
 from zoo.training.optimizers import adam
 
 ROWS = {
@@ -66,8 +67,12 @@ def config(
     # A one-shot is scaled by the peak of its file, which may lie behind its first second.
     scaled = (ToFloat(),) if one_shots and not subset else (ToFloat(), Peak())
     optimizer = adam(learning_rate, b1=0.5, b2=0.9)
+    if one_shots or subset:
+        data = Data(source, (*scaled, Crop(samples), Keep("audio")))
+    else:
+        data = recordings(source, samples)
     return Experiment(
-        data=Data(source, (*scaled, Crop(samples), Keep("audio"))),
+        data=data,
         objective=Wasserstein(generator, discriminator, discriminator_turns=discriminator_turns),
         optimizers={"discriminator": optimizer, "generator": optimizer},
         evaluation=Sampled(samples),

@@ -12,9 +12,11 @@ To sample as the authors, --temperature 0.85: their sigma is 0.6, that of the tr
 import jax.numpy as jnp
 
 from zoo.arguments import OrNone
+from zoo.data.device_transforms import ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
-from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
 from zoo.models.generation.waveglow import WaveGlow
@@ -66,7 +68,7 @@ def config(
     model = WaveGlow(flows, early_every=early_every, layers=layers, width=width, dtype=dtype)
     source = Folder(path, 22_050, chunk_seconds=max(1.0, samples / 22_050))
     return Experiment(
-        data=Data(source, (Crop(samples), ToFloat(), Keep("audio"))),
+        data=Data(source, (Keep("audio"),), crop=TrackCrop(samples), on_device=(ToFloat(),)),
         objective=Flow(model, mel.WAVEGLOW, sigma, dither),
         optimizers={"model": adam(learning_rate)},
         evaluation=Vocoding(mel.WAVEGLOW, monitored="bits_per_sample"),

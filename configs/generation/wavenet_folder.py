@@ -10,9 +10,11 @@ Audio is the reader's own: path=FOLDER of wav, flac, mp3 or ogg.
 
 import jax.numpy as jnp
 
+from zoo.data.device_transforms import ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
-from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.evaluation.generation import Likelihood
 from zoo.experiment import Experiment
 from zoo.models.generation.wavenet import WaveNet
@@ -53,7 +55,12 @@ def config(
     model = WaveNet(layers, stacks, width, gate, skip, dtype=dtype)
     context = model.receptive_field
     return Experiment(
-        data=Data(Folder(path, sample_rate), (Crop(samples), ToFloat(), Keep("audio"))),
+        data=Data(
+            Folder(path, sample_rate),
+            (Keep("audio"),),
+            crop=TrackCrop(samples, draw="window"),
+            on_device=(ToFloat(),),
+        ),
         objective=Autoregressive(model),
         optimizers={"model": adam(halving(learning_rate, 200_000), clip_norm=1.0)},
         evaluation=Likelihood(samples + context, context, batch=1),

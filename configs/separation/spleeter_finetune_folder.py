@@ -9,9 +9,11 @@ No paper: a recipe. The network and its weights agree with their publisher's.
 
 import jax.numpy as jnp
 
+from zoo.data.device_transforms import Mixture, ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
-from zoo.data.transforms import Crop, Keep, Mixture, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.evaluation.separation import Separation
 from zoo.experiment import Experiment
 from zoo.models.separation.spectrogram_unet import SPLEETER, SpectrogramUNet
@@ -44,7 +46,7 @@ def config(
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     model = SpectrogramUNet(**{**SPLEETER, "widths": widths, "frames": frames, "dtype": dtype})
     length = model.length()
-    source = Folder(path, RATE, 2, stems=tuple(stems), chunk_seconds=length / RATE)
+    source = Folder(path, RATE, 2, stems=tuple(stems), chunk_seconds=1.0)
     # An odd number of hops is kept, so that the frames of all segments lie on one grid.
     kept = frames // 8 * 7 - 1
     segments = Segments(
@@ -54,7 +56,9 @@ def config(
     # The innermost skip is a convolution's raw output: the batch norm behind it does nothing.
     objective = Masking(model, zero_gradient_at_init=(f"down_{len(widths)}_norm",))
     return Experiment(
-        data=Data(source, (Crop(length), ToFloat(), Mixture(), Keep("mixture", "stems"))),
+        data=Data(
+            source, (Keep("stems"),), crop=TrackCrop(length), on_device=(ToFloat(), Mixture())
+        ),
         objective=PartlyFrozen(objective, parts),
         optimizers={"model": freeze_parts(adam(learning_rate, clip_norm=1.0), parts)},
         evaluation=Separation(Separator(segments, RATE, 2, tuple(stems))),

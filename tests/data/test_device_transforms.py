@@ -114,6 +114,13 @@ def test_standardise_divides_by_the_deviation_of_the_track():
     assert not device.Standardise()(jax.random.key(0), silent)["stems"].any()
 
 
+def test_peak_takes_that_of_the_whole_track():
+    batch = {"audio": jnp.asarray([[[0.5], [-0.1]], [[0.0], [0.0]]]), "peak": jnp.array([0.8, 0])}
+    made = device.Peak(0.95)(jax.random.key(0), batch)
+    np.testing.assert_allclose(made["audio"][:, :, 0], [[0.5 * 0.95 / 0.8, -0.11875], [0, 0]])
+    assert made.keys() == {"audio"}
+
+
 def test_mixture_may_keep_the_first_stems_only():
     made = on_device(device.ToFloat(), device.Mixture(keep=2))
     whole = on_device(device.ToFloat(), device.Mixture())

@@ -1,11 +1,12 @@
 """Batch i is a function of (seed, i): for any start, worker count and number of processes."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
+from zoo.data.examples import Batches
 from zoo.data.pipeline import Data
 from zoo.data.source import Info
 from zoo.data.transforms import Crop, Keep, ToFloat
@@ -75,6 +76,18 @@ def test_two_workers_give_the_same_batches():
     none = take(data().batches(4, seed=3), 5)
     two = take(data(workers=2).batches(4, seed=3), 5)
     np.testing.assert_array_equal(none, two)
+
+
+def test_large_batches_go_through_shared_memory_unchanged():
+    from grain.multiprocessing import SharedMemoryArray
+
+    large = Data(Counted(length=40_000), (Crop(20_000), Keep("audio")))
+    none = take(large.batches(4, seed=3), 3)
+    np.testing.assert_array_equal(none, take(replace(large, workers=1).batches(4, seed=3), 3))
+    made = Batches(large.examples(3), 4, 0, 1, shared=True)[0]["audio"]
+    assert isinstance(made, SharedMemoryArray)
+    np.testing.assert_array_equal(made, none[0])
+    made.unlink_on_del()
 
 
 def test_processes_share_the_global_batch():

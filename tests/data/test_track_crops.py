@@ -11,7 +11,7 @@ from scipy import stats
 from zoo.data import builder, plans, records, track_crops, tracks
 from zoo.data.pipeline import Data
 from zoo.data.source import Info
-from zoo.data.track_crops import TrackCrop
+from zoo.data.track_crops import STATISTICS, TrackCrop
 from zoo.data.transforms import Keep
 from zoo.errors import BadInput
 
@@ -55,7 +55,7 @@ def source(tmp_path_factory):
 
 
 def data(source, crop, workers=0, **settings):
-    return Data(source, (Keep("stems", "mean", "deviation"),), workers, crop, **settings)
+    return Data(source, (Keep("stems", *STATISTICS),), workers, crop, **settings)
 
 
 def take(batches, count):
@@ -143,10 +143,38 @@ def test_batches_do_not_depend_on_who_reads(source, reading):
 
 def test_statistics_are_those_of_the_whole_track(source):
     batch = next(data(source, TrackCrop(3)).batches(3, seed=0))
-    for stems, mean, deviation in zip(batch["stems"], batch["mean"], batch["deviation"]):
+    found = zip(*(batch[key] for key in STATISTICS))
+    for stems, own in zip(batch["stems"], found):
         name = list(LENGTHS)[(stems[0, 0, 0] - 1) // 1000]
         mono = samples_of(name).astype(float).sum(0).mean(-1) / 32768
-        np.testing.assert_allclose([mean, deviation], [mono.mean(), mono.std()], rtol=1e-5)
+        np.testing.assert_allclose(own, [mono.mean(), mono.std(), mono.max()], rtol=1e-5)
+
+
+def test_statistics_of_stereo_are_of_the_sum_of_stems():
+    """In blocks, of the channels' mean; the peak of either channel, of either sign."""
+    rng = np.random.default_rng(0)
+    stems = rng.integers(-9000, 9000, (3, tracks.BLOCK + 5, 2)).astype(np.int16)
+    stems[0, -2, 1], stems[1:, -2, 1] = -32768, -9000
+    told, mixed = tracks.describe({"stems": stems}), stems.sum(0, dtype=float) / 32768
+    mono = mixed.mean(-1)
+    wanted = [mono.mean(), mono.std(), np.abs(mixed).max()]
+    np.testing.assert_allclose([told[key] for key in STATISTICS], wanted, rtol=1e-9)
+    assert told["samples"] == stems.shape[1] and wanted[2] == (32768 + 18000) / 32768
+
+
+def test_the_hash_of_a_track_is_of_all_it_holds():
+    audio, tags = np.zeros((9, 1), np.int16), np.zeros(2, np.uint8)
+    notes = {"onset": np.zeros(1, np.float32)}
+    plain = {"audio": audio, "tags": tags, "notes": notes}
+    others = [
+        {**plain, "audio": audio + 1},
+        {**plain, "tags": tags + 1},
+        {**plain, "notes": {"onset": notes["onset"] + 1}},
+        {**plain, "audio": audio.reshape(3, 3)},
+        {**plain, "loudest": 0},
+    ]
+    hashes = [tracks.describe(one)["content"] for one in (plain, *others)]
+    assert len(set(hashes)) == 6 and tracks.describe(dict(plain))["content"] == hashes[0]
 
 
 def test_once_holds_every_sample_once(source):

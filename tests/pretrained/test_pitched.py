@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo.data.pitch_targets import CropFrames
+from zoo.data import tracks
 from zoo.data.source import Info
+from zoo.data.tracks import Track
 from zoo.errors import BadInput
-from zoo.pretrained.pitched import Pitched
+from zoo.pretrained.pitched import Pitched, WithPitch
 
 CALLS = []
 
@@ -65,11 +66,29 @@ def test_pitch_is_found_once_and_goes_with_the_audio(tmp_path):
     found = source.open("train")
     assert [len(record["f0"]) for record in found] == [10, 10, 20]
     assert found[1]["f0"][0] == 0 and found[-2]["f0"][3] == 104
-    crop = CropFrames(320, 64)(np.random.default_rng(0), found[2])
-    assert crop["audio"].shape == (320, 1) and crop["f0"].shape == (5, 1)
-    assert np.all(np.diff(crop["f0"][:, 0])[1:] == 1)
-    with pytest.raises(BadInput, match="larger chunk_seconds"):
-        CropFrames(1280, 64)(np.random.default_rng(0), found[0])
+
+
+class OneTrack(list):
+    """Records of one track of 1,400 samples."""
+
+    def index(self):
+        return (Track("long", 0, 2, 1400, 0.0, 0.0, 0.0, ""),)
+
+    def window(self, *which):
+        return tracks.window(self, *which)
+
+
+def test_a_window_across_records_has_the_pitch_of_both(tmp_path):
+    """Of the nearest frame of the record that a frame lies in; none behind the end."""
+    place = {"track": "long", "chunks": 2, "length": 700}
+    pieces = [{"audio": np.zeros((700, 1), np.int16), "chunk": c, **place} for c in range(2)]
+    np.save(tmp_path / "f0.npy", np.array([np.arange(12), 100 + np.arange(12)], np.float32))
+    found = WithPitch(OneTrack(pieces), str(tmp_path / "f0.npy"), 64)
+    (track,) = found.index()
+    for start, wanted in {640: [9, 100, 101, 102, 103], 1280: [109, 109, 0, 0, 0]}.items():
+        example = found.window(track, start, 320, 0, np.random.default_rng(0))
+        assert example["audio"].shape == (320, 1)
+        np.testing.assert_array_equal(example["f0"][:, 0], np.float32(wanted))
 
 
 def test_curves_of_other_records_are_refused(tmp_path):

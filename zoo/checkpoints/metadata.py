@@ -59,13 +59,15 @@ class Seal:
 class Origin:
     """What the run says of itself: whose config with which arguments, and the state of its stages.
 
-    config: a name of the zoo's own, or of `config_file`, which is only ever shown.
+    config: a name of the zoo's own, or of `config_file`, which is only ever shown. records: a mark
+    of the records of each split.
     """
 
     config: str
     config_file: str | None
     arguments: dict[str, Any]
     stage: dict[str, Any]
+    records: dict[str, str]
 
     @classmethod
     def of(cls, document: Document) -> Origin:
@@ -75,6 +77,7 @@ class Origin:
             config_file=_field(document, "config_file", text_or_none, None),
             arguments=_field(document, "arguments", arguments),
             stage=_field(document, "stage", stage, {}),
+            records=_field(document, "records", texts, {}),
         )
 
 

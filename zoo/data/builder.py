@@ -179,7 +179,7 @@ def _put_back(parent: Path) -> None:
 def is_current(plan_about: Mapping[str, Any], folder: Path) -> bool:
     """Whether the records there were built from the same files with the same settings."""
     stored = records.metadata(folder)
-    if not stored or not descriptions.is_whole(folder) or not (folder / tracks.FILE).is_file():
+    if not stored or not descriptions.is_whole(folder) or not tracks.fits(folder):
         return False
     return stored.get("about") == json.loads(json.dumps(dict(plan_about)))
 

@@ -64,6 +64,24 @@ class ToFloat:
 
 
 @dataclass(frozen=True)
+class Peak:
+    """Float audio scaled so that the largest sample of its whole track is `level`.
+
+    `peak` [B], of whole tracks, comes with the batch (`TrackCrop`) and is dropped; a track of
+    silence stays silent.
+    """
+
+    level: float = 1.0
+
+    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+        audio = _of(batch, "audio")
+        peak = _beside(batch["peak"], audio)
+        scale = jnp.where(peak > 0, self.level / jnp.where(peak > 0, peak, 1.0), 1.0)
+        rest = {k: v for k, v in batch.items() if k != "peak"}
+        return {**rest, "audio": audio * scale}
+
+
+@dataclass(frozen=True)
 class Standardise:
     """Stems over the deviation of their track's mixture, less equal shares of its mean.
 
@@ -167,9 +185,9 @@ def _of(batch: Batch, key: str) -> jax.Array:
     return batch[key]
 
 
-def _beside(values: jax.Array, stems: jax.Array) -> jax.Array:
-    """One number for each example, [B], in the dimensions of stems."""
-    return values.reshape(-1, *[1] * (stems.ndim - 1))
+def _beside(values: jax.Array, array: jax.Array) -> jax.Array:
+    """One number for each example, [B], in the dimensions of an array [B ...]."""
+    return values.reshape(-1, *[1] * (array.ndim - 1))
 
 
 def _each(

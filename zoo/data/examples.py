@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from zoo.data.track_crops import Crops
 Transform = Callable[[np.random.Generator, Example], Example]
 Arrays = dict[str, np.ndarray]
 LISTED = 1 << 20  # examples of a pass whose order is held in memory
+SMALL = 1 << 16  # bytes of an array that a worker pickles
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,10 @@ class Records:
 
     def __len__(self) -> int:
         return len(self.records)
+
+    @property
+    def distinct(self) -> int:
+        return len(self)
 
     def draw(self, number: int, rng: np.random.Generator, into: Arrays | None = None) -> Example:
         return self.records[number]
@@ -49,12 +55,16 @@ class Examples:
 
 @dataclass(frozen=True)
 class Batches(Sequence[Arrays]):
-    """Batches by number: the rows of one process, every `processes`-th example."""
+    """Batches by number: the rows of one process, every `processes`-th example.
+
+    shared: large arrays lie in shared memory, as a worker process of Grain hands them over.
+    """
 
     examples: Examples
     rows: int
     process: int
     processes: int
+    shared: bool = False
 
     def __len__(self) -> int:
         return sys.maxsize // (self.rows * self.processes)
@@ -63,12 +73,20 @@ class Batches(Sequence[Arrays]):
         numbers = range(index * self.rows, (index + 1) * self.rows)
         first, *rest = (self.process + self.processes * number for number in numbers)
         example = arrays(self.examples.draw(first))
-        batch = {key: np.empty((self.rows, *v.shape), v.dtype) for key, v in example.items()}
-        _fill(batch, 0, example)
+        batch = {key: self._empty((self.rows, *v.shape), v.dtype) for key, v in example.items()}
+        plain = {key: value.view(np.ndarray) for key, value in batch.items()}
+        _fill(plain, 0, example)
         for row, number in enumerate(rest, 1):
-            into = {key: value[row] for key, value in batch.items()}
-            _fill(batch, row, arrays(self.examples.draw(number, into)), into)
+            into = {key: value[row] for key, value in plain.items()}
+            _fill(plain, row, arrays(self.examples.draw(number, into)), into)
         return batch
+
+    def _empty(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        if self.shared and math.prod(shape) * dtype.itemsize > SMALL:
+            from grain.multiprocessing import SharedMemoryArray
+
+            return SharedMemoryArray(shape, dtype)  # Grain would copy an array of another kind
+        return np.empty(shape, dtype)
 
 
 def shuffled(place: int, count: int, seed: int, turn: int) -> int:

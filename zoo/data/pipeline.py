@@ -15,6 +15,9 @@ from zoo.data.source import Source
 from zoo.data.track_crops import TrackCrop, crops
 from zoo.errors import BadInput
 
+AHEAD = 8  # batches
+AHEAD_BYTES = 1 << 30
+
 
 @dataclass(frozen=True)
 class Data:
@@ -23,8 +26,8 @@ class Data:
     crop: examples are windows of whole tracks; None: they are records. The transforms work on
     single examples on the host and leave arrays of fixed shape; strings are dropped before
     batching. on_device: what is done to whole batches there, as a part of the compiled step; only
-    the objective sees its outcome, float32 audio [B T C]. `workers` processes read and cut (0: this
-    process does), each with `read_threads` threads (0: the one that asks).
+    the objective sees its outcome, float32 audio [B T C]. `workers` processes read and cut; 0: this
+    process does, with `read_threads` threads (0: the one that asks).
     """
 
     source: Source
@@ -55,9 +58,13 @@ class Data:
         """Endless training batches from the `first`-th on: this process's rows, [batch/P ...]."""
         import grain
 
-        rows = Batches(self.examples(seed), batch // processes, process, processes)
-        ahead = 8 if self.read_threads else 0
-        options = grain.ReadOptions(num_threads=self.read_threads, prefetch_buffer_size=ahead)
+        shared = self.workers > 0
+        rows = Batches(self.examples(seed), batch // processes, process, processes, shared)
+        threads = (
+            0 if self.workers else self.read_threads
+        )  # a worker that reads ahead gains nothing
+        ahead = self._ahead(rows.rows) if threads else 0
+        options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=ahead)
         ordered = grain.MapDataset.source(rows)[first:].to_iter_dataset(options)
         if self.workers:
             from absl import flags  # Grain's worker processes insist on parsed absl flags
@@ -90,6 +97,10 @@ class Data:
         examples = self.examples(seed)
         return [str(examples.draw(i)["track"]) for i in range(draw * batch, (draw + 1) * batch)]
 
+    def count(self) -> int:
+        """How many different examples there are: records, or windows of all tracks."""
+        return self.examples(0).parts.distinct
+
     def examples(self, seed: int) -> Examples:
         """The training examples without end, in passes of a new order each."""
         records = self.source.open("train")
@@ -97,6 +108,11 @@ class Data:
             raise BadInput(f"{self.source.info.name}: the training split is empty")
         parts = crops(records, self.crop) if self.crop else Records(records)
         return Examples(parts, self.transforms, seed)
+
+    def _ahead(self, rows: int) -> int:
+        """How many batches to read ahead: AHEAD at most, fewer where they are large."""
+        size = sum(array.nbytes for array in self.host_spec(rows).values())
+        return max(2, min(AHEAD, AHEAD_BYTES // max(size, 1)))
 
     def _stacked(
         self, rows: Sequence[dict[str, np.ndarray]], seed: int, number: int

@@ -1,4 +1,4 @@
-"""Transforms of records that come with their pitch: targets of estimators, windows of both."""
+"""Transforms of records that come with their pitch: targets of estimators, parts of the audio."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.data.source import Example
-from zoo.errors import BadInput
 
 BINS = 360
 LOWEST = 1997.3794084376191  # cents above 10 Hz of the first bin, a C1
@@ -35,27 +34,3 @@ class Span:
 
     def __call__(self, rng: np.random.Generator, example: Example) -> Example:
         return {**example, "audio": example["audio"][self.start : self.stop]}
-
-
-@dataclass(frozen=True)
-class CropFrames:
-    """A random window of `samples` of audio [T C] and of its frames f0 [F 1], `hop` apart.
-
-    As `Crop`, it keeps out of the zeros behind a record's `length`.
-    """
-
-    samples: int
-    hop: int
-
-    def __call__(self, rng: np.random.Generator, example: Example) -> Example:
-        frames = self.samples // self.hop
-        there = len(example["f0"])
-        if there < frames:
-            raise BadInput(
-                f"records of {there * self.hop:,} samples are too short for crops of "
-                f"{self.samples:,}: give the data set a larger chunk_seconds."
-            )
-        heard = min(there, int(example.get("length", there * self.hop)) // self.hop)
-        start = int(rng.integers(max(heard - frames, 0) + 1))
-        audio = example["audio"][start * self.hop : (start + frames) * self.hop]
-        return {**example, "audio": audio, "f0": example["f0"][start : start + frames]}

@@ -14,7 +14,7 @@ from zoo.data.source import Example
 from zoo.data.tracks import Track, Tracked, blank
 from zoo.errors import BadInput
 
-STATISTICS = ("mean", "deviation")
+STATISTICS = ("mean", "deviation", "peak")
 LONGEST = 2**31 - 1  # samples
 
 
@@ -28,7 +28,7 @@ class TrackCrop:
     draw: 'window': every window of all tracks once in a pass, so that long tracks come more often;
     'track': every track once in a pass, with a window drawn anew.
     stagger: every stem begins up to so many samples less one later, each by itself.
-    The example gets `mean` and `deviation`, float32, of its whole track.
+    The example gets `mean`, `deviation` and `peak`, float32, of its whole track.
     """
 
     samples: int
@@ -54,7 +54,7 @@ class TrackCrop:
 
     def blank(self, example: Example) -> Example:
         """A crop of a source's example of zeros."""
-        return {**example, **blank(example, self.samples), **_statistics(0.0, 0.0)}
+        return {**example, **blank(example, self.samples), **_statistics(0.0, 0.0, 0.0)}
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,12 @@ class Crops:
     ends: tuple[int, ...]  # of each track's windows, counted over all tracks
 
     def __len__(self) -> int:
-        return len(self.tracks) if self.crop.draw == "track" else max(self.ends, default=0)
+        return len(self.tracks) if self.crop.draw == "track" else self.distinct
+
+    @property
+    def distinct(self) -> int:
+        """How many windows there are."""
+        return max(self.ends, default=0)
 
     def draw(self, number: int, rng: np.random.Generator, into: Example | None = None) -> Example:
         """The crop of a number below `len`, with what is random about it; see `window` on into."""
@@ -96,7 +101,7 @@ class Crops:
         into: Example | None = None,
     ) -> Example:
         example = self.records.window(track, start, self.crop.samples, stagger, rng, into)
-        return {**example, **_statistics(track.mean, track.deviation)}
+        return {**example, **_statistics(track.mean, track.deviation, track.peak)}
 
 
 def crops(records: Tracked, crop: TrackCrop) -> Crops:

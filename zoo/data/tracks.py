@@ -6,6 +6,7 @@ writes down in tracks.json how many there are. A window reads the records that i
 
 from __future__ import annotations
 
+import hashlib
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ class Track:
     """One track: `samples` long, in `count` records from number `first` on.
 
     mean, deviation: of the whole track, its stems summed and its channels averaged, full scale 1.
+    peak: the largest magnitude of the sum in any channel. content: a hash of all that was decoded.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Track:
     samples: int
     mean: float
     deviation: float
+    peak: float
+    content: str
 
     def edges(self) -> list[int]:
         """The samples at which its records begin, and its end."""
@@ -105,17 +109,45 @@ def blank(example: Example, samples: int) -> Example:
 
 
 def describe(example: Example) -> dict[str, Any]:
-    """What the index says of a whole decoded track, int16: samples, mean, deviation."""
+    """What the index says of a whole decoded track, int16: its length, statistics and a hash."""
     key = "stems" if "stems" in example else "audio"
     array, axis = example[key], TIME_AXIS[key]
-    samples, total, squares = array.shape[axis], 0.0, 0.0
+    samples, total, squares, peak = array.shape[axis], 0.0, 0.0, 0.0
     for start in range(0, samples, BLOCK):
         part = array[(slice(None),) * axis + (slice(start, start + BLOCK),)]
-        mono = part.astype(np.float64).reshape(-1, *part.shape[-2:]).sum(0).mean(-1) / 32768
+        mixed = part.astype(np.float64).reshape(-1, *part.shape[-2:]).sum(0) / 32768
+        mono = mixed.mean(-1)
         total, squares = total + mono.sum(), squares + np.square(mono).sum()
+        peak = max(peak, float(np.abs(mixed).max()))
     mean = total / max(samples, 1)
-    variance = max(squares / max(samples, 1) - mean**2, 0.0)
-    return {"samples": samples, "mean": mean, "deviation": float(np.sqrt(variance))}
+    deviation = np.sqrt(max(squares / max(samples, 1) - mean**2, 0.0))
+    numbers = {"mean": float(mean), "deviation": float(deviation), "peak": peak}
+    return {"samples": samples, **numbers, "content": _content(example)}
+
+
+def marks(folder: Path) -> dict[str, str]:
+    """'12 tracks, HASH' of every split of the records there: another where any track is another.
+
+    {} where the records have no index.
+    """
+    try:
+        splits = json.loads((folder / FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    found = {}
+    for split, listed in splits.items():
+        names = sorted(f"{track['name']}\0{track['content']}" for track in listed)
+        digest = hashlib.sha256("\n".join(names).encode(errors="surrogateescape")).hexdigest()
+        found[split] = f"{len(listed)} tracks, {digest[:16]}"
+    return found
+
+
+def fits(folder: Path) -> bool:
+    """Whether the records there have an index that this version reads."""
+    try:
+        return bool([read(folder, split) for split in json.loads((folder / FILE).read_bytes())])
+    except (BadInput, OSError, ValueError):
+        return False
 
 
 def write(folder: Path, index: Mapping[str, Sequence[Track]]) -> None:
@@ -134,6 +166,19 @@ def read(folder: Path, split: str) -> tuple[Track, ...]:
             f"{folder}: {FILE}, which says where tracks begin, is absent or damaged: delete that "
             "folder and prepare the data again."
         ) from error
+
+
+def _content(example: Example) -> str:
+    """A hash of all arrays, names and numbers of a decoded track."""
+    digest = hashlib.blake2b(digest_size=8)
+    for key, value in sorted(example.items()):
+        if isinstance(value, Mapping):
+            digest.update(_content(dict(value)).encode())
+        else:
+            array = np.asarray(value)
+            digest.update(f"{key} {array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _room(piece: Example, key: str, samples: int, into: Example) -> np.ndarray:

@@ -61,6 +61,10 @@ class Windows:
         """The tracks in the `draw`-th training batch."""
         return self._clips.names(batch, seed, draw // self.per_clip)
 
+    def count(self) -> int:
+        """How many clips there are, of which a batch holds one window each."""
+        return self._clips.count()
+
     @property
     def per_clip(self) -> int:
         """Windows in a clip."""

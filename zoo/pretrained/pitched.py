@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo.data.records import SPLITS
 from zoo.data.source import Example, Info, Source
+from zoo.data.tracks import Track, Tracked
 from zoo.errors import BadInput
 from zoo.pretrained.pitch_tracker import PitchTracker
 
@@ -86,7 +87,7 @@ class Pitched:
 class WithPitch(Sequence[Example]):
     """Records with the row of a table of curves; opened anew in every worker."""
 
-    records: Sequence[Example]
+    records: Tracked
     file: str
     hop: int
 
@@ -99,3 +100,26 @@ class WithPitch(Sequence[Example]):
         frames = len(record["audio"]) // self.hop
         curve = np.load(self.file, mmap_mode="r")[index, :frames]
         return {**record, "f0": np.array(curve)[:, None]}
+
+    def index(self) -> tuple[Track, ...]:
+        return self.records.index()
+
+    def window(
+        self,
+        track: Track,
+        start: int,
+        samples: int,
+        stagger: int,
+        rng: np.random.Generator,
+        into: Example | None = None,
+    ) -> Example:
+        """A part of a track with its pitch, that of the nearest frame of the record it lies in."""
+        record = self.records.window(track, start, samples, stagger, rng, into)
+        edges = np.array(track.edges())
+        times = start + self.hop * np.arange(samples // self.hop)
+        part = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, track.count - 1)
+        frames = np.round((times - edges[part]) / self.hop).astype(int)
+        last = np.maximum(np.diff(edges) // self.hop - 1, 0)[part]
+        rows = np.load(self.file, mmap_mode="r")[track.first + part, np.clip(frames, 0, last)]
+        curve = np.where((times >= 0) & (times < track.samples), rows, 0).astype(np.float32)
+        return {**record, "f0": curve[:, None]}

@@ -29,6 +29,7 @@ from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
 from zoo.runs import (
     changed_arguments,
+    changed_records,
     contract,
     estimate,
     hooks,
@@ -74,6 +75,9 @@ def train(
                     say(f"changed since the last start: {line}")
             # On a shared disk the other hosts find the first one's records, else they make theirs.
             in_turn(experiment.data.source.prepare)
+            records = changed_records.marks(experiment.data.source)
+            if checkpoints.steps() and (other := changed_records.line(origin.records, records)):
+                say(f"changed since the last start: {other}")
             if jax.process_index() == 0:
                 note(directory, config, arguments)
             say_small(experiment)
@@ -209,6 +213,7 @@ def describe(config: Config, arguments: dict[str, Any], experiment: Experiment) 
         "task": config.task,
         "arguments": arguments,
         "data": asdict(experiment.data.source.info),
+        "records": changed_records.marks(experiment.data.source),
         "monitor": list(experiment.monitored),
     }
 
@@ -238,11 +243,11 @@ def headline(
 
 
 def say_small(experiment: Experiment) -> None:
-    """A line where a batch is more than all there is: it holds records several times."""
-    records = len(experiment.data.source.open("train"))
-    if experiment.batch > records:
+    """A line where a batch is more than all there is: it holds examples several times."""
+    count = experiment.data.count()
+    if experiment.batch > count:
         say(
-            f"batch={experiment.batch} is more than the {records} records of the training split: "
+            f"batch={experiment.batch} is more than the {count} examples of the training split: "
             "every batch holds some of them several times"
         )
 

@@ -55,4 +55,4 @@ def test_gans_of_one_shots_do_as_their_authors(name, tmp_path):
     slices = config(str(tmp_path))
     assert slices.data.source.one_shots and "Peak" not in str(slices.data.transforms)
     long = config(str(tmp_path), one_shots=False)
-    assert not long.data.source.one_shots and "Peak" in str(long.data.transforms)
+    assert not long.data.source.one_shots and "Peak" in str(long.data.on_device)

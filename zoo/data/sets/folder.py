@@ -30,14 +30,14 @@ class Folder:
 
     path: the folder. labels: a CSV (see zoo.data.labels); files that it does not name are left out.
     stems: names of the stem files, in the order of the array. chunk_seconds: the shortest record,
-    so the longest possible crop; 0 keeps tracks whole. validation, test: shares, drawn by a hash of
-    each name, with tags spread evenly; where folders are named for splits (train, valid, Test_Set,
-    ...) they are the splits, see zoo.data.splits. group: what is drawn together: None, files of one
-    folder where folders hold pieces of songs; a number, of folders from the top (0: every file
-    alone); a name, of a column in the CSV. leave_out: file names as '*_mic2.flac' that are not
-    taken. one_shots: of every file the first chunk alone, after the file's peak was brought to full
-    scale, as WaveGAN's loader: a decay is not cut in two. data_dir: where the records go, else
-    $ZOO_DATA_DIR.
+    so the longest possible `Crop` (a `TrackCrop` knows no such bound); 0 keeps tracks whole.
+    validation, test: shares, drawn by a hash of each name, with tags spread evenly; where folders
+    are named for splits (train, valid, Test_Set, ...) they are the splits, see zoo.data.splits.
+    group: what is drawn together: None, files of one folder where folders hold pieces of songs; a
+    number, of folders from the top (0: every file alone); a name, of a column in the CSV.
+    leave_out: file names as '*_mic2.flac' that are not taken. one_shots: of every file the first
+    chunk alone, after the file's peak was brought to full scale, as WaveGAN's loader: a decay is
+    not cut in two. data_dir: where the records go, else $ZOO_DATA_DIR.
     """
 
     path: str

@@ -37,8 +37,8 @@ WANTED = (
 class Maestro:
     """The Source. path: the unpacked folder, with one maestro-*.csv.
 
-    chunk_seconds: the shortest record, so the longest possible crop. allow_missing: accept a part
-    of the performances, which makes results incomparable.
+    chunk_seconds: the shortest record; a `TrackCrop` reads as many as it needs. allow_missing:
+    accept a part of the performances, which makes results incomparable.
     """
 
     path: str
