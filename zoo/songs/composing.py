@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import writing
+from zoo import durable, writing
 from zoo.audio.audio_writing import require_room
 from zoo.audio.streaming import stream
 from zoo.data.midi import read_notes
@@ -25,7 +25,7 @@ from zoo.objectives.base import Composing, Performance, Request, composer
 from zoo.pages.piano_roll import roll_figure
 from zoo.runs.trained import Trained
 from zoo.songs.choices import Choices
-from zoo.songs.credits import provenance, sha256
+from zoo.songs.credits import provenance
 from zoo.songs.generating import CHUNK, described, requested
 from zoo.songs.likeliest import Clips
 from zoo.songs.midi_files import write_midi
@@ -122,8 +122,8 @@ def keep(
         if stream(chunks, [sound], rate, length=length, progress=False) < length:
             raise KeyboardInterrupt
         facts = {"file": paths[2].name, "midi": paths[1].name, "notes": len(notes["pitch"])}
-        facts |= {"samples": length, "sample_rate": rate, "sha256": sha256(sound)}
-        facts |= {"midi_sha256": sha256(score), **about}
+        facts |= {"samples": length, "sample_rate": rate, "sha256": durable.sha256(sound)}
+        facts |= {"midi_sha256": durable.sha256(score), **about}
         note.write_text(json.dumps(facts, indent=1) + "\n")
     picture = place.with_name(place.name + ".png")
     draw(lambda: roll_figure(notes, length / rate), picture, dpi=100, bbox_inches="tight")
@@ -133,6 +133,6 @@ def asked(request: Request, path: Path | None) -> dict[str, Any]:
     """A request as JSON; the tune is named by its file and hash."""
     facts = described(request, None, None)
     if path is not None:
-        own = {"file": str(path), "sha256": sha256(path), "notes": len(request.notes["pitch"])}
+        own = {"file": str(path), "sha256": durable.sha256(path), "notes": len(request.notes["pitch"])}
         facts["input"] = own
     return facts
