@@ -171,15 +171,24 @@ class MixtureOfLogistics:
         return audio
 
     def log_prob(self, raw: jax.Array, audio: jax.Array) -> jax.Array:
+        return self.log_mass(raw, self.decode(self.encode(audio)))
+
+    def log_mass(self, raw: jax.Array, amplitude: jax.Array) -> jax.Array:
+        """Log probability of a bin around any amplitude, on the grid or off it, [... 1] -> [...].
+
+        Its slope by the amplitude is that of a density, which rounding would take away.
+        """
         weights, means, log_scales = self._split(raw)
-        codes, half_bin = self.encode(audio), 2.0**-self.bits
-        distance, inverse = self.decode(codes) - means, jnp.exp(-log_scales)
+        half_bin, amplitude = 2.0**-self.bits, amplitude.astype(jnp.float32)
+        distance, inverse = amplitude - means, jnp.exp(-log_scales)
         above, below = (distance + half_bin) * inverse, (distance - half_bin) * inverse
         # sigma(a) - sigma(b) = sigma(a) sigma(-b) (1 - exp(b - a))
         up_to, beyond = jax.nn.log_sigmoid(above), jax.nn.log_sigmoid(-below)
         inside = up_to + beyond + jnp.log(-jnp.expm1(-2 * half_bin * inverse))
-        lowest, highest = -(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1
-        mass = jnp.where(codes == lowest, up_to, jnp.where(codes == highest, beyond, inside))
+        lowest, highest = -1.0, 1.0 - 2 * half_bin
+        mass = jnp.where(
+            amplitude <= lowest, up_to, jnp.where(amplitude >= highest, beyond, inside)
+        )
         return jax.nn.logsumexp(jax.nn.log_softmax(weights) + mass, axis=-1)
 
     def sample(self, raw: jax.Array, noise: jax.Array, temperature: jax.Array) -> jax.Array:

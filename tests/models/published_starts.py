@@ -178,6 +178,13 @@ TABLE = {
         ),
         ".*": torch(KSW),
     },
+    "parallel_wavenet_*": {
+        "nets.*output": exactly(
+            "truncated", lambda s: (1e-3 / fan_in(s)) ** 0.5, "ours, as ClariNet's student"
+        ),
+        ".*upsample": transposed("ours, as ClariNet's: no code of the authors"),
+        ".*": torch("ours, as ClariNet's: no code of the authors"),
+    },
     "samplernn_*|dadabots_*": {
         ".*start|.*upsample_bias": exactly("zero", 0.0, MEHRI),
         "embed": exactly("normal", 1.0, MEHRI),

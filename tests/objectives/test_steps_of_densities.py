@@ -6,16 +6,19 @@ import flax.linen as nn
 import jax.numpy as jnp
 import librosa
 import numpy as np
+import pytest
 from scipy import stats
 from twin_step import assert_step, doubles, drawn, fixed, run
 
-from zoo.distributions import Gaussian, Tokens
+from zoo.distributions import Gaussian, MixtureOfLogistics, Tokens
 from zoo.objectives.code_prior import CodePrior
+from zoo.objectives.density_distillation import DensityDistillation
 from zoo.objectives.distillation import Distillation
 from zoo.objectives.event_likelihood import EventLikelihood
 from zoo.objectives.flow import Flow
 from zoo.objectives.likelihood import Autoregressive
 from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
+from zoo.objectives.window_flow import WindowFlow
 from zoo.signal import mel
 
 RNG = np.random.default_rng(5)
@@ -57,6 +60,30 @@ def test_flow():
         z = np.float64(batch["audio"]).reshape(2, -1, 4) * widths + w["shift"]
         log_prob = stats.norm.logpdf(z, scale=0.7) + np.log(widths)
         return -log_prob.mean()
+
+    _, measured = assert_step(objective, drawn(objective, batch), batch, "model", loss)
+    np.testing.assert_allclose(measured["bits_per_sample"], measured["loss"] / np.log(2), rtol=1e-5)
+
+
+class Stretch(nn.Module):
+    """z = exp(s) x + shift, of windows of 8 samples."""
+
+    samples: int = 8
+
+    @nn.compact
+    def __call__(self, audio):
+        s, shift = self.param("w", nn.initializers.ones, (2, 8))
+        return audio[..., 0] * jnp.exp(s) + shift, jnp.full(len(audio), s.sum())
+
+
+@pytest.mark.parametrize("prior, law", [("normal", stats.norm), ("logistic", stats.logistic)])
+def test_window_flow(prior, law):
+    batch = {"audio": RNG.normal(size=(3, 8, 1)).astype(np.float32)}
+    objective = WindowFlow(Stretch(), prior, dither=0.0)
+
+    def loss(w):
+        s, shift = w["w"]
+        return -(law.logpdf(batch["audio"][..., 0] * np.exp(s) + shift) + s).mean()
 
     _, measured = assert_step(objective, drawn(objective, batch), batch, "model", loss)
     np.testing.assert_allclose(measured["bits_per_sample"], measured["loss"] / np.log(2), rtol=1e-5)
@@ -240,6 +267,69 @@ def test_distillation(monkeypatch):
         gap = np.mean((log_scale - other_log) ** 2)
         distance = np.mean((spectra(fake) - spectra(np.float64(audio))) ** 2)
         return kl.mean() + 1.3 * gap + 0.7 * distance
+
+    assert_step(objective, variables, batch, "student", loss)
+
+
+class Mixed(nn.Module):
+    """As `Memory`, of two logistics of 8 bits, around what was and what is told."""
+
+    distribution: Any = MixtureOfLogistics(2, bits=8)
+
+    @nn.compact
+    def __call__(self, audio, *, condition, train=False):
+        w = self.param("w", nn.initializers.ones, (4,))
+        late = jnp.pad(audio, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+        told = 0.1 * self.upsample(condition)[:, : audio.shape[1]]
+        one = jnp.ones_like(late)
+        raw = w[0] * one, -w[0] * one, w[1] * late, w[2] * told, w[3] * one - 1, one - 2
+        return jnp.concatenate(raw, -1)
+
+    def upsample(self, condition):
+        return jnp.repeat(condition, 4, 1).mean(-1, keepdims=True)
+
+
+def test_density_distillation(monkeypatch):
+    """Cross-entropy of three draws less the entropy, the other clip's with minus, the powers."""
+    audio, noise = RNG.normal(size=(2, 2, 16, 1)).astype(np.float32)
+    others = RNG.normal(size=(3, 2, 16, 1)).astype(np.float32)
+    fixed(monkeypatch, "normal", {(2, 16, 1): noise, (3, 2, 16, 1): others})
+    how = dict(draws=3, contrastive=0.4, power=0.02, transform=(8, 4))
+    objective, batch = DensityDistillation(Student(), Mixed(), SPEC, **how), {"audio": audio}
+    variables = drawn(objective, batch)
+    v = doubles(variables.frozen["teacher"])["w"]
+    told = np.repeat(log_mels(audio), 4, 1).mean(-1, keepdims=True)[:, :16]
+    first, again = (stats.logistic.isf(stats.norm.sf(np.float64(x))) for x in (noise, others))
+    late = np.pad(first, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+
+    def powers(x):
+        how = dict(n_fft=8, hop_length=4, center=False, dtype=complex)
+        return np.stack([(np.abs(librosa.stft(y, **how)) ** 2).mean(-1) for y in x[..., 0]])
+
+    def divergence(fake, x, log_scale, told):
+        past, half = np.pad(fake, ((0, 0), (1, 0), (0, 0)))[:, :-1], 1 / 256
+        weights = np.exp([v[0], -v[0]]) / np.exp([v[0], -v[0]]).sum()
+        laws = (
+            stats.logistic(v[1] * past, np.exp(v[3] - 1)),
+            stats.logistic(0.1 * v[2] * told, np.exp(-1)),
+        )
+
+        def mass(law):
+            inside = law.cdf(x + half) - law.cdf(x - half)
+            return np.where(
+                x <= -1, law.cdf(x + half), np.where(x >= 1 - 2 * half, law.sf(x - half), inside)
+            )
+
+        masses = sum(w * mass(law) for w, law in zip(weights, laws))
+        return -np.log(128 * masses).mean() - log_scale.mean() - 2
+
+    def loss(w):
+        w = w["w"]
+        mean, log_scale = w[0] * late + w[1] * told, w[2] * np.sin(late) + w[3]
+        fake, x = (mean + np.exp(log_scale) * noise for noise in (first, again))
+        kl = divergence(fake, x, log_scale, told)
+        kl -= 0.4 * divergence(fake, x, log_scale, told[::-1])
+        return kl + 0.02 * np.mean((powers(fake) - powers(np.float64(audio))) ** 2)
 
     assert_step(objective, variables, batch, "student", loss)
 

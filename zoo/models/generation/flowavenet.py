@@ -55,10 +55,12 @@ class Net(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, condition: jax.Array) -> Pair:
         def conv(x: jax.Array, features: int, taps: int, name: str, dilation: int = 1) -> jax.Array:
-            how = dict(dilation=dilation, weight_norm=True, dtype=self.dtype, name=name)
-            return Conv(features, taps, **how, **torch(taps * x.shape[-1]))(x)
+            how: dict[str, Any] = dict(dilation=dilation, weight_norm=True, dtype=self.dtype)
+            how |= torch(taps * x.shape[-1])
+            return Conv(features, taps, name=name, **how)(x)
 
-        width, total = self.width, 0.0
+        width = self.width
+        total: Any = 0.0
         x = nn.relu(conv(x, width, 3, "front"))
         for i in range(self.layers):
             z = conv(x, 2 * width, 3, f"dilated_{i}", 2**i)

@@ -1,7 +1,9 @@
-"""Gaussian inverse autoregressive flow: noise to audio in one pass, the student of ClariNet.
+"""Inverse autoregressive flow: noise to audio in one pass, the student of ClariNet.
 
 Ping, Peng, Chen 2019 (ICLR), arXiv 1807.07281, section 3.2. 6 flows, each a causal WaveNet of 10
 layers of 64 channels over noise; the whole is one Gaussian per sample given the noise before it.
+Given logistic noise it is one logistic per sample: the student of Parallel WaveNet (van den Oord
+et al. 2018, arXiv 1711.10433), whose four flows have 10, 10, 10 and 30 layers.
 
 Deviations and guesses
 - widths (gate 128, skip 64, kernel 3, 32 taps in front, weight norm) are those of the public
@@ -24,6 +26,8 @@ from zoo.layers.conv import Conv
 from zoo.layers.gated import gated
 from zoo.layers.initializers import torch
 from zoo.signal.precision import HIGHEST
+
+STACK = 10  # layers until the dilation is one again
 
 
 class Net(nn.Module):
@@ -52,7 +56,7 @@ class Net(nn.Module):
 
         x, total = nn.relu(conv(x, self.width, self.front, "front")), 0.0
         for i in range(self.layers):
-            z = conv(x, 2 * self.gate, self.kernel, f"dilated_{i}", dilation=2**i)
+            z = conv(x, 2 * self.gate, self.kernel, f"dilated_{i}", dilation=2 ** (i % STACK))
             z += conv(condition, 2 * self.gate, 1, f"condition_{i}")
             z = gated(z)
             total += conv(z, self.skip, 1, f"skip_{i}")
@@ -77,11 +81,12 @@ class GaussianIAF(nn.Module):
     """Noise [B T 1], condition [B T D] -> (audio, mean, log scale), each [B T 1].
 
     audio = mean + exp(log scale) noise, where mean[t] and log scale[t] are made of noise before t
-    and of the condition up to t. quiet: log scale at the beginning.
+    and of the condition up to t. layers: of every flow, or of each of them. quiet: log scale at the
+    beginning.
     """
 
     flows: int = 6
-    layers: int = 10
+    layers: int | tuple[int, ...] = 10
     width: int = 64
     gate: int = 128
     skip: int = 64
@@ -93,9 +98,11 @@ class GaussianIAF(nn.Module):
     dtype: Any = jnp.float32
 
     def setup(self) -> None:
+        if len(self.depths) != self.flows:
+            raise BadInput(f"layers of {len(self.depths)} flows, not of {self.flows}: give each")
         self.nets = [
             Net(
-                self.layers,
+                layers,
                 self.width,
                 self.gate,
                 self.skip,
@@ -106,13 +113,19 @@ class GaussianIAF(nn.Module):
                 self.quiet / self.flows,
                 self.dtype,
             )
-            for _ in range(self.flows)
+            for layers in self.depths
         ]
+
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """Layers of every flow."""
+        return (self.layers,) * self.flows if isinstance(self.layers, int) else tuple(self.layers)
 
     @property
     def receptive_field(self) -> int:
         """Samples of noise up to its own of which a sample is made; one per flow is its shift."""
-        return 1 + self.flows * (self.front + (self.kernel - 1) * (2**self.layers - 1))
+        spans = sum(2 ** (i % STACK) for layers in self.depths for i in range(layers))
+        return 1 + self.flows * self.front + (self.kernel - 1) * spans
 
     def __call__(
         self, noise: jax.Array, condition: jax.Array, *, train: bool = False

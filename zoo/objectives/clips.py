@@ -1,0 +1,39 @@
+"""Whole clips drawn from noise, one after another, as endless audio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from zoo.errors import BadInput
+from zoo.objectives.base import Request
+
+# (key of the seed, temperature, number of the clip) -> one clip of every voice [count T C]
+Make = Callable[[jax.Array, Any, Any], jax.Array]
+
+
+def drawn(make: Make, request: Request, who: str) -> Iterator[np.ndarray]:
+    """Chunks [count t C] of clips 0, 1, ... that `make` draws, the last one cut; who: names it.
+
+    A voice's clips depend on the seed and its number alone where `make` sees to it: see `keys`.
+    """
+    if request.prompt is not None or request.source is not None:
+        raise BadInput("this model starts from nothing: leave --prompt and --input out")
+    key = jax.random.key(request.seed)
+    temperature = np.float32(request.rule.temperature_alone(who))
+    left, number = request.length or float("inf"), 0
+    while left > 0:
+        audio = np.clip(np.asarray(make(key, temperature, np.uint32(number))), -1, 1)
+        audio = audio[:, : int(min(left, audio.shape[1]))]
+        for start in range(0, audio.shape[1], request.chunk):
+            yield audio[:, start : start + request.chunk]
+        left, number = left - audio.shape[1], number + 1
+
+
+def keys(key: jax.Array, number: jax.Array, count: int) -> jax.Array:
+    """A key of its own for every voice's clip of that number, [count]."""
+    voices = jax.numpy.arange(count)
+    return jax.vmap(lambda v: jax.random.fold_in(jax.random.fold_in(key, v), number))(voices)
