@@ -133,6 +133,6 @@ def asked(request: Request, path: Path | None) -> dict[str, Any]:
     """A request as JSON; the tune is named by its file and hash."""
     facts = described(request, None, None)
     if path is not None:
-        own = {"file": str(path), "sha256": durable.sha256(path), "notes": len(request.notes["pitch"])}
-        facts["input"] = own
+        own = {"file": str(path), "sha256": durable.sha256(path)}
+        facts["input"] = {**own, "notes": len(request.notes["pitch"])}
     return facts
