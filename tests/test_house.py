@@ -21,6 +21,7 @@ LEAVES = {
     "escapes",
     "locks",
     "machine",
+    "network",
     "numerals",
     "places",
     "writing",
@@ -145,6 +146,13 @@ def test_ruff_is_content(command):
         [sys.executable, "-m", "ruff", *command, "."], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_mypy_is_content(tmp_path):
+    """Every file, with the options of setup.cfg."""
+    command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_example_of_the_guide_is_ruff_clean():

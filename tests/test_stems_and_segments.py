@@ -49,7 +49,7 @@ def toned(data) -> dict:
 class OneTrack(list):
     """One record that is a whole track."""
 
-    def index(self):
+    def track_index(self):
         return (tracks.Track(self[0]["track"], 0, 1, **tracks.describe(self[0])),)
 
     def window(self, *which):

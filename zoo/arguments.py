@@ -92,7 +92,8 @@ def check_number(name: str, value: Any, smallest: float | None, default: Any) ->
     if isinstance(value, int) and value > most(name, default):
         raise BadInput(f"{name}={value} is too much: at most {most(name, default)}")
     if smallest is not None and value < smallest:
-        wanted = {0: "0 or above", 1: "above 0"}.get(smallest, f"at least {smallest}")
+        usual: dict[float, str] = {0: "0 or above", 1: "above 0"}
+        wanted = usual.get(smallest, f"at least {smallest}")
         raise BadInput(f"{name}={value} must be {wanted}, like {written(default)}")
 
 

@@ -132,7 +132,7 @@ def read(path: Path) -> Entry:
     except (SyntaxError, ValueError) as error:
         raise BadInput(f"{path} is no Python file: {error}") from error
     stated = {
-        node.targets[0].id: literal(path, node)
+        node.targets[0].id: literal(path, node.targets[0].id, node)
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
         if node.targets[0].id in STATED
@@ -150,8 +150,7 @@ def read(path: Path) -> Entry:
     )
 
 
-def literal(path: Path, node: ast.Assign) -> dict[str, Any]:
-    name = node.targets[0].id
+def literal(path: Path, name: str, node: ast.Assign) -> dict[str, Any]:
     try:
         value = ast.literal_eval(node.value)
     except (ValueError, TypeError, SyntaxError) as error:

@@ -18,6 +18,7 @@ their nats do not compare.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import jax
@@ -34,7 +35,7 @@ COMPANDING = {  # by name: (audio, codes) -> codes, and back
 }
 
 
-class _Logits:
+class _Logits(ABC):
     """What raw logits [... Q] of symbols have in common; `encode` and `decode` say what those are.
 
     A network's logits may be rounded, so no precision is asked of them.
@@ -42,6 +43,19 @@ class _Logits:
 
     noise = 1
     precision = None
+
+    @property
+    @abstractmethod
+    def symbols(self) -> int:
+        """How many there are."""
+
+    @abstractmethod
+    def encode(self, audio: jax.Array) -> jax.Array:
+        """[... 1] float -> symbols [... 1] int32."""
+
+    @abstractmethod
+    def decode(self, codes: jax.Array) -> jax.Array:
+        """Symbols [... 1] int32 -> [... 1] float32."""
 
     @property
     def parameters(self) -> int:

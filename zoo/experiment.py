@@ -16,10 +16,10 @@ import optax
 
 from zoo import arguments, catalog
 from zoo.commands import command
-from zoo.data.pipeline import Data
+from zoo.data.pipeline import Data, Feed
 from zoo.data.source import Source
 from zoo.errors import BadInput
-from zoo.evaluation.base import Evaluation
+from zoo.evaluation.base import Evaluation, Monitor
 from zoo.objectives.base import Objective
 from zoo.training.stages import Stage
 
@@ -40,7 +40,7 @@ class Experiment:
     player or frozen network, a run directory or published weights to start from.
     """
 
-    data: Data
+    data: Feed
     objective: Objective
     optimizers: dict[str, optax.GradientTransformation]
     evaluation: Evaluation
@@ -54,7 +54,7 @@ class Experiment:
     early_stopping: int | None = None
     standing_batches: int = 0
     remat: bool = False
-    monitor: tuple[str, str] | None = None
+    monitor: Monitor | None = None
     test: Evaluation | None = None
     test_source: Source | None = None
     log_every: int = 10
@@ -64,7 +64,7 @@ class Experiment:
     initial: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def monitored(self) -> tuple[str, str]:
+    def monitored(self) -> Monitor:
         """The validation score that chooses the best weights, and 'max' or 'min'."""
         return self.monitor or self.evaluation.monitor
 
@@ -105,8 +105,8 @@ class Config:
     @property
     def parameters(self) -> dict[str, inspect.Parameter]:
         """The config's arguments, and those of EVERYWHERE that it does not take itself."""
-        own = inspect.signature(self.module.config, eval_str=True).parameters
-        own = {k: p.replace(default=self.row.arguments.get(k, p.default)) for k, p in own.items()}
+        taken = inspect.signature(self.module.config, eval_str=True).parameters
+        own = {k: p.replace(default=self.row.arguments.get(k, p.default)) for k, p in taken.items()}
         return {**own, **{k: v for k, v in EVERYWHERE.items() if k not in own}}
 
     @property
@@ -125,19 +125,19 @@ class Config:
 
     def experiment(self, **given: Any) -> Experiment:
         given = {**self.row.arguments, **given}
-        own = inspect.signature(self.module.config).parameters
-        shared = {k: v for k, v in given.items() if k in EVERYWHERE and k not in own}
+        taken = inspect.signature(self.module.config).parameters
+        shared = {k: v for k, v in given.items() if k in EVERYWHERE and k not in taken}
         own = {k: v for k, v in given.items() if k not in shared}
         try:
             made = self.module.config(**own)
         except ArithmeticError as error:
             defaults = self.defaults
-            changed = ", ".join(
+            words = ", ".join(
                 f"{k}={arguments.written(v)}" for k, v in own.items() if v != defaults[k]
             )
-            if not changed:
+            if not words:
                 raise
-            raise BadInput(f"{self.name} cannot be built with {changed}: {error}") from error
+            raise BadInput(f"{self.name} cannot be built with {words}: {error}") from error
         changed = {k: v for k, v in shared.items() if v != EVERYWHERE[k].default}
         feed = {k: changed.pop(k) for k in FEED if k in changed}
         if feed:
@@ -181,6 +181,8 @@ def load(path: Path, row: str = "") -> Config:
     entry = catalog.read(path)
     chosen = entry.row(row) if row else entry.rows[0]
     spec = importlib.util.spec_from_file_location(f"zoo_config_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise BadInput(f"{path} is no Python file: its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if not callable(getattr(module, "config", None)):

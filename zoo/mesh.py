@@ -63,7 +63,8 @@ def split(mesh: Mesh, axis: int) -> NamedSharding:
 def of(tree: Any) -> Mesh | None:
     """The mesh that arrays of a run lie on; None for arrays of NumPy or of one device."""
     shardings = (getattr(leaf, "sharding", None) for leaf in jax.tree.leaves(tree))
-    return next((s.mesh for s in shardings if isinstance(s, NamedSharding)), None)
+    named = (s.mesh for s in shardings if isinstance(s, NamedSharding))
+    return next((mesh for mesh in named if isinstance(mesh, Mesh)), None)
 
 
 def state_shardings(mesh: Mesh, abstract: Any) -> Any:
@@ -97,6 +98,5 @@ def everywhere(mesh: Mesh, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]
     """A whole batch [B ...] that every process holds alike, split over the devices."""
     sharding = batch_sharding(mesh)
     return {
-        k: jax.make_array_from_callback(v.shape, sharding, lambda index, v=v: v[index])
-        for k, v in batch.items()
+        k: jax.make_array_from_callback(v.shape, sharding, v.__getitem__) for k, v in batch.items()
     }

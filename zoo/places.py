@@ -22,7 +22,8 @@ def cache() -> Path:
     named = os.environ.get("XDG_CACHE_HOME")
     if named and Path(named).is_absolute():
         return Path(named) / APP
-    return (home() / ".cache" / APP) if home() else private()
+    own = home()
+    return own / ".cache" / APP if own else private()
 
 
 def data() -> Path:
@@ -30,7 +31,8 @@ def data() -> Path:
     named = os.environ.get("ZOO_DATA_DIR")
     if named:
         return Path(named).expanduser()
-    return (home() / ".local" / "share" / APP) if home() else private()
+    own = home()
+    return own / ".local" / "share" / APP if own else private()
 
 
 def private() -> Path:

@@ -10,6 +10,7 @@ velocities over 128; its clip of gradients works here, there it does nothing. Th
 2018 is filters=32,32,64 dense=512 recurrent=128 offsets=False weight=5.
 """
 
+from dataclasses import replace
 from typing import Literal
 
 import jax.numpy as jnp
@@ -69,19 +70,20 @@ def config(
     whose = {"magenta": MAGENTA, "port": PORT}[layout]
     sizes = dict(filters=filters, dense=dense, recurrent=recurrent, offsets=offsets)
     model = OnsetsFrames(**{**whose, **sizes}, dtype=dtype)
-    labels, objective = {}, {}
+    rolls, objective = NoteRolls(weight=weight), Transcription(model)
     if layout == "magenta":
-        labels = dict(span=0.032, relative=True)
-        objective = dict(per_frame=True, softest=10 / 128, loudest=90 / 128)
+        rolls = replace(rolls, span=0.032, relative=True)
+        objective = replace(objective, per_frame=True, softest=10 / 128, loudest=90 / 128)
     targets = ["onsets", "frames", "velocities"]
     targets += ["offsets"] * offsets + ["weights"] * bool(weight)
     crop = TrackCrop(samples, hop=512, draw="window")
-    transforms = (NoteRolls(weight=weight, **labels), Keep("audio", *targets))
     schedule = optax.exponential_decay(learning_rate, 10_000, 0.98, staircase=True)
     margin = samples // 8 // 512 * 512
     return Experiment(
-        data=Data(Maestro(path), transforms, crop=crop, on_device=(ToFloat(),)),
-        objective=Transcription(model, weights="weights" if weight else None, **objective),
+        data=Data(
+            Maestro(path), (rolls, Keep("audio", *targets)), crop=crop, on_device=(ToFloat(),)
+        ),
+        objective=replace(objective, weights="weights" if weight else None),
         optimizers={"model": adam(schedule, clip_norm=3.0)},
         evaluation=Transcribing(Windows(samples, margin, batch=4)),
         batch=batch,

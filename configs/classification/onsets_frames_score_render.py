@@ -40,7 +40,7 @@ SMOKE = {
 
 def config(
     size: str = "small",
-    filters: tuple[int, ...] = (12, 12, 24),
+    filters: tuple[int, int, int] = (12, 12, 24),
     dense: int = 192,
     recurrent: int = 64,
     dropout: tuple[float, float] = (0.0, 0.0),

@@ -70,8 +70,8 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     samples = samples or (WAVEFORM if net in WAVEFORM_NETS else SPECTROGRAM)
-    source = Gtzan(path, 12_000, seconds=SPECTROGRAM / 12_000)
-    source = Folded(source, fold, folds) if folds else source
+    clips = Gtzan(path, 12_000, seconds=SPECTROGRAM / 12_000)
+    source = Folded(clips, fold, folds) if folds else clips
     classifier = Ridge((1e-6,), hidden=elm) if elm else KernelSVM(rows)
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio", "tags", "known"))),

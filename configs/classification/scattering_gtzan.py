@@ -49,8 +49,8 @@ def config(
     folds: int = 0,
     seed: int = 0,
 ) -> Experiment:
-    source = Gtzan(path, 22_050)
-    source = Folded(source, fold, folds) if folds else source
+    clips = Gtzan(path, 22_050)
+    source = Folded(clips, fold, folds) if folds else clips
     features = LogScattering(octaves, (per_octave, 1), window, order)
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio", "tags", "known"))),

@@ -111,7 +111,7 @@ def config(
     return Experiment(
         data=Data(source, (Keep("audio"),), crop=TrackCrop(samples), on_device=(ToFloat(),)),
         objective=Distillation(
-            student, wavenet, spec, regularizer, transform=tuple(transform), floor=floor
+            student, wavenet, spec, regularizer, transform=transform, floor=floor
         ),
         optimizers={"student": adam(halving(learning_rate, 200_000), clip_norm=10.0)},
         evaluation=Vocoding(spec),

@@ -88,7 +88,7 @@ def config(
     if instrument and instrument not in REGISTERS:
         raise BadInput(f"instrument={instrument}: choose {', '.join(REGISTERS)}, or none")
     if decoder == "rnn":
-        network = RnnFcDecoder(width, layers, gru, dtype)
+        network: RnnFcDecoder | DilatedConvDecoder = RnnFcDecoder(width, layers, gru, dtype)
     else:
         network = DilatedConvDecoder(dtype=dtype)
     model = DDSP(network, harmonics, reverb=reverb, ahead=decoder == "conv")

@@ -9,6 +9,7 @@ standardised by your own); silence at the ends is not trimmed; a tenth of the fi
 """
 
 from functools import partial
+from typing import Any
 
 import jax.numpy as jnp
 import optax
@@ -68,7 +69,7 @@ BAKER = mel.MelSpec(
     pad=(1024, 724),
 )
 # The front end, and what the generator makes of its frames.
-FRONTS = {
+FRONTS: dict[str, tuple[mel.MelSpec, dict[str, Any]]] = {
     "port": (PORT, {"upsampling": (8, 4, 2)}),
     "baker": (BAKER, {"upsampling": (3, 5, 5), "padding": "tensorflow", "weight_norm": False}),
 }

@@ -29,6 +29,7 @@ from zoo.evaluation.generation import Likelihood
 from zoo.experiment import Experiment
 from zoo.models.generation.samplernn import SampleRNN
 from zoo.models.generation.samplernn_released import ReleasedSampleRNN
+from zoo.network import Network
 from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
 from zoo.training.optimizers import adam
 
@@ -83,7 +84,7 @@ def config(
     frames, usual, window = TIERS[tiers]
     layers, codes = layers or usual, Categorical(256, companding)
     if version == "port":
-        model = SampleRNN(frames, layers, width, embedding, cell, codes, dtype=dtype)
+        model: Network = SampleRNN(frames, layers, width, embedding, cell, codes, dtype=dtype)
     elif (tiers, cell) != (2, "gru"):
         raise BadInput(f"tiers={tiers} cell={cell}: the released net has two tiers of GRUs")
     else:

@@ -18,6 +18,7 @@ from zoo.data.levels import Peak
 from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
 from zoo.data.sets.speech_commands import SpeechCommands
+from zoo.data.source import Source
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.sampled import Sampled
 from zoo.experiment import Experiment
@@ -61,7 +62,7 @@ def config(
     discriminator = Discriminator(dim, strides, shuffle=shuffle, dtype=dtype)
     seconds = samples / 16_000
     if subset:
-        source = SpeechCommands(path, subset, chunk_seconds=seconds)
+        source: Source = SpeechCommands(path, subset, chunk_seconds=seconds)
     else:
         source = Folder(path, 16_000, chunk_seconds=seconds, one_shots=one_shots)
     # A one-shot is scaled by the peak of its file, which may lie behind its first second.

@@ -33,7 +33,7 @@ SMOKE = {
     "steps": 2,
 }
 
-DISTRIBUTIONS = {
+DISTRIBUTIONS: dict[str, Categorical | MixtureOfLogistics | Gaussian] = {
     "mu_law": Categorical(256),
     "logistics": MixtureOfLogistics(10, 16),
     "gaussian": Gaussian(),

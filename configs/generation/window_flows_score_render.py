@@ -48,7 +48,7 @@ def config(
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     if kind == "nice":
-        model = Nice(samples, couplings, width, dtype=dtype)
+        model: Nice | RealNVP = Nice(samples, couplings, width, dtype=dtype)
     else:
         model = RealNVP(samples, scales, couplings, width, dtype=dtype)
     return Experiment(

@@ -74,7 +74,7 @@ def config(
     steps: int = 180 * EPOCH,
     learning_rate: float = 3e-4,
     shifts: OrNone = 10,
-    ratios: str = "sdr",
+    ratios: Literal["sdr", "full"] = "sdr",
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:

@@ -13,6 +13,7 @@ Audio is the reader's own download: path=FOLDER.
 """
 
 from dataclasses import replace
+from typing import Literal
 
 import jax.numpy as jnp
 
@@ -96,7 +97,7 @@ def config(
     steps: int = 0,
     learning_rate: float = 3e-4,
     shifts: OrNone = 10,
-    ratios: str = "sdr",
+    ratios: Literal["sdr", "full"] = "sdr",
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:

@@ -6,6 +6,8 @@ itself is blind, one matrix for each four seconds. Nothing is trained beforehand
 --config ica_score_render. A minute.
 """
 
+from typing import Literal
+
 from zoo.data.pipeline import Data
 from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Group, Keep, Mixture, ToFloat
@@ -25,7 +27,7 @@ SOURCES = ("bass", "drums", "other", "vocals")
 
 def config(
     size: str = "small",
-    contrast: str = "logcosh",
+    contrast: Literal["logcosh", "cube"] = "logcosh",
     spill: float = 0.5,
     iterations: int = 200,
     samples: int = 65_536,

@@ -22,6 +22,7 @@ from zoo.evaluation.separation import Separation
 from zoo.experiment import Experiment
 from zoo.losses.waveform import l2
 from zoo.models.separation.spectrogram_unet import SpectrogramUNet
+from zoo.objectives.base import Objective
 from zoo.objectives.masking import Masking
 from zoo.objectives.supervised import Supervised
 from zoo.songs.segments import Segments
@@ -83,7 +84,7 @@ def config(
         batch=4,
         key="mixture",
     )
-    objective = Masking(model)
+    objective: Objective = Masking(model)
     if loss == "audio":
         objective = Supervised(model, l2, input="mixture", target="stems")
     return Experiment(

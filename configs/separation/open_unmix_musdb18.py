@@ -11,6 +11,8 @@ of 1,200 frames (28 s), not whole.
 Audio is the reader's own download: path=FOLDER.
 """
 
+from typing import Literal
+
 import jax.numpy as jnp
 import optax
 
@@ -75,7 +77,7 @@ def config(
     steps: int = 1000 * EPOCH,
     learning_rate: float = 1e-3,
     weight_decay: float = 1e-5,
-    ratios: str = "sdr",
+    ratios: Literal["sdr", "full"] = "sdr",
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:

@@ -6,6 +6,8 @@ copy of the data set: evaluate.py --config oracle_musdb18 path=FOLDER.
 Deviations: HQ audio instead of the compressed stems; masks of segments of 12 s.
 """
 
+from typing import Literal
+
 from zoo.data.device_transforms import Group, Mixture, ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.musdb18 import RATE, Musdb18HQ
@@ -93,12 +95,12 @@ SOURCES = ("bass", "drums", "other", "vocals")
 
 def config(
     path: str = "~/data/musdb18hq",
-    kind: str = "irm",
+    kind: Literal["ibm", "irm", "wiener", "mixture"] = "irm",
     power: float = 2.0,
     n_fft: int = 2048,
     hop: int = 1024,
     samples: int = 524_288,
-    ratios: str = "sdr",
+    ratios: Literal["sdr", "full"] = "sdr",
     seed: int = 0,
 ) -> Experiment:
     data = Musdb18HQ(path)

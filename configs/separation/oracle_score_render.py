@@ -4,6 +4,8 @@ kind=ibm, irm or wiener masks with the known stems; kind=mixture does nothing (e
 quarter of the mixture). Nothing is trained: evaluate.py --config oracle_score_render. A minute.
 """
 
+from typing import Literal
+
 from zoo.data.pipeline import Data
 from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Group, Keep, Mixture, ToFloat
@@ -23,7 +25,7 @@ SOURCES = ("bass", "drums", "other", "vocals")
 
 def config(
     size: str = "small",
-    kind: str = "irm",
+    kind: Literal["ibm", "irm", "wiener", "mixture"] = "irm",
     power: float = 2.0,
     n_fft: int = 2048,
     hop: int = 1024,

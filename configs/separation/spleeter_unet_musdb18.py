@@ -11,6 +11,8 @@ tempo is never called.
 Audio is the reader's own download: path=FOLDER.
 """
 
+from typing import Literal
+
 import jax.numpy as jnp
 
 from zoo.data.device_transforms import Group, Mixture, ToFloat
@@ -52,7 +54,7 @@ def config(
     batch: int = 4,
     steps: int = 200_000,
     learning_rate: float = 1e-4,
-    ratios: str = "sdr",
+    ratios: Literal["sdr", "full"] = "sdr",
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:

@@ -10,6 +10,8 @@ four inputs (27 s of M4), so that with context a sixth to a quarter of the music
 Audio is the reader's own download: path=FOLDER.
 """
 
+from typing import Any, Literal
+
 import jax.numpy as jnp
 
 from zoo.data.device_transforms import Gain, Group, Mixture, ToFloat
@@ -111,7 +113,7 @@ SMOKE = {"variant": "m4", "levels": 3, "width": 2, "samples": 16, "batch": 2, "s
 VOICE = {"accompaniment": ("bass", "drums", "other"), "vocals": ("vocals",)}
 MULTI = {name: (name,) for name in ("bass", "drums", "other", "vocals")}
 M3 = {"output": "difference", "context": True}
-VARIANTS = {  # the model's fields and the sample rate
+VARIANTS: dict[str, tuple[dict[str, Any], int]] = {  # the model's fields and the sample rate
     "m1": ({}, 22_050),
     "m2": ({"output": "difference"}, 22_050),
     "m3": (M3, 22_050),
@@ -132,7 +134,7 @@ def config(
     batch: int = 16,
     steps: int = 400_000,
     learning_rate: float = 1e-4,
-    ratios: str = "sdr",
+    ratios: Literal["sdr", "full"] = "sdr",
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -151,7 +153,7 @@ def config(
     scale = 2**levels
     hop = model.output_length(length) // scale * scale
     segments = Segments(length, hop if model.context else None, batch=4, key="mixture")
-    stereo = "downmix" if model.channels == 1 else "each"
+    stereo: Literal["downmix", "each"] = "downmix" if model.channels == 1 else "each"
     separator = Separator(segments, hertz, model.channels, tuple(sources), stereo=stereo)
     return Experiment(
         data=Data(

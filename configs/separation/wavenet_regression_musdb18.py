@@ -66,7 +66,7 @@ def config(
     batch: int = 10,
     steps: int = 250 * EPOCH,
     learning_rate: float = 1e-3,
-    ratios: str = "sdr",
+    ratios: Literal["sdr", "full"] = "sdr",
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
@@ -77,7 +77,7 @@ def config(
         skip=skip,
         stacks=stacks,
         layers=layers,
-        final=tuple(final),
+        final=final,
         remainder=not three,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )

@@ -67,7 +67,7 @@ def config(
         skip=skip,
         stacks=stacks,
         layers=layers,
-        final=tuple(final),
+        final=final,
         remainder=not three,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )

@@ -204,7 +204,7 @@ def test_a_crop_reads_only_the_records_it_touches(source):
             return super().__getitem__(index)
 
     there, read = source.open("train"), []
-    watched, track = Watched(there), there.index()[0]
+    watched, track = Watched(there), there.track_index()[0]
     edges = track.edges()
     found = tracks.window(watched, track, edges[2] - 1, 3, 0, np.random.default_rng(0))
     assert read == [1, 2]

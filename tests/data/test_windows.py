@@ -51,6 +51,15 @@ def test_windows_of_a_clip_follow_one_another_and_the_first_is_marked():
         assert value.shape == batches[0][key].shape and value.dtype == batches[0][key].dtype
 
 
+def test_a_split_once_is_every_window_of_every_clip():
+    """What selection by the validation loss reads; the last batch is smaller."""
+    found = [b["audio"][..., 0] * 32768 for b in DATA.once("validation", 2, 0)]
+    assert [len(rows) for rows in found] == 3 * 4 * [2] + 4 * [1]
+    for index, rows in enumerate(found):
+        assert (rows[:, 0] // 100).tolist() == [2 * (index // 4) + row for row in range(len(rows))]
+        np.testing.assert_array_equal(np.diff(rows), 1)
+
+
 def test_any_batch_can_be_the_first_and_processes_share_the_rows():
     batches = read(0, 11)
     for begun in (1, 4, 6):

@@ -71,7 +71,7 @@ def test_pitch_is_found_once_and_goes_with_the_audio(tmp_path):
 class OneTrack(list):
     """Records of one track of 1,400 samples."""
 
-    def index(self):
+    def track_index(self):
         return (Track("long", 0, 2, 1400, 0.0, 0.0, 0.0, ""),)
 
     def window(self, *which):
@@ -84,7 +84,7 @@ def test_a_window_across_records_has_the_pitch_of_both(tmp_path):
     pieces = [{"audio": np.zeros((700, 1), np.int16), "chunk": c, **place} for c in range(2)]
     np.save(tmp_path / "f0.npy", np.array([np.arange(12), 100 + np.arange(12)], np.float32))
     found = WithPitch(OneTrack(pieces), str(tmp_path / "f0.npy"), 64)
-    (track,) = found.index()
+    (track,) = found.track_index()
     for start, wanted in {640: [9, 100, 101, 102, 103], 1280: [109, 109, 0, 0, 0]}.items():
         example = found.window(track, start, 320, 0, np.random.default_rng(0))
         assert example["audio"].shape == (320, 1)

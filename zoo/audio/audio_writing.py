@@ -87,7 +87,8 @@ class Sink:
         import soundfile
 
         self.path, self.subtype = path, subtype
-        self._wav = self._file = None
+        self._wav: wav_files.Wav | None = None
+        self._file: soundfile.SoundFile | None = None
         if format_ == "WAV" and subtype in wav_files.KINDS:
             self._wav = wav_files.create(path, rate, channels, subtype)
             return
@@ -100,9 +101,12 @@ class Sink:
         if self._wav is not None:
             self._wav = wav_files.append(self._wav, block)
             return
+        file = self._file
+        if file is None:
+            raise ValueError(f"{self.path} is closed")
         with room_for(self.path):
-            self._file.write(_rounded(block, self.subtype))
-        if self._file.format == "WAV" and self.path.stat().st_size > SMALL:
+            file.write(_rounded(block, self.subtype))
+        if file.format == "WAV" and self.path.stat().st_size > SMALL:
             raise BadInput(f"WAV of {self.subtype} ends at 4 GiB: choose PCM_16, PCM_24 or FLOAT")
 
     def __enter__(self) -> Sink:

@@ -113,8 +113,7 @@ def _stream(run: Run, data: Window) -> Stream:
     near = max(run.header, run.written // 100)
     if run.written and abs(run.written - whole) <= near:  # only the number of frames is wrong
         number = struct.pack(">I", run.frames)
-        patched = [(start, run.number_at), number, (run.number_at + 4, stop)]
-        return Stream((*patched, *pieces[1:]))
+        return Stream(((start, run.number_at), number, (run.number_at + 4, stop), *pieces[1:]))
     if run.promised > run.frames:  # cut off, as decoding shows
         return Stream(tuple(pieces))
     pieces[0] = (start + run.header, stop)
@@ -151,7 +150,8 @@ def _frames(data: Window) -> Iterator[tuple[int, int, Kind]]:
     while at <= data.size - 4:
         head = data(at, at + 32)
         size, kind = _header(head) if head[0] == 0xFF else (0, None)
-        if size and at + size <= data.size and (kind == last or _confirmed(data, at + size, kind)):
+        whole = kind is not None and at + size <= data.size
+        if kind is not None and whole and (kind == last or _confirmed(data, at + size, kind)):
             yield at, size, kind
             at, last = at + size, kind
         elif step := _tag(head):

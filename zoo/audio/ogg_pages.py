@@ -63,7 +63,8 @@ def damaged_after(path: Path) -> int | None:
 
     Counted as the codec does: opus at 48 kHz, whatever it was made from.
     """
-    reached, numbers = 0, {}
+    numbers: dict[int, int] = {}
+    reached = 0
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         at = data.find(b"OggS")  # tags may stand before the first page, and after the last
         while length := _length(data[at : at + HEADER + 255]):

@@ -10,7 +10,8 @@ import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-Arguments, Result = ParamSpec("Arguments"), TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 _lock = threading.Lock()
 _inside, _ours = 0, -1  # calls at this moment; descriptor 2 as it was before the first of them
 

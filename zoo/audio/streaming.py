@@ -29,11 +29,11 @@ def stream_to_wav(
     Ctrl-C ends the stream early and in order: what was generated is on the disk. Files that were
     there stay as they are until there is something to put in their place.
     """
-    paths = [Path(path) for path in paths]
-    for path in paths:
+    files = [Path(path) for path in paths]
+    for path in files:
         if path.suffix.lower() != ".wav":
             raise BadInput(f"{path} is no .wav file; a stream is written as .wav")
-    return stream(chunks, paths, sample_rate, length=length, bits=bits, progress=progress)
+    return stream(chunks, files, sample_rate, length=length, bits=bits, progress=progress)
 
 
 def stream(
@@ -58,7 +58,7 @@ def stream(
                 raise BadInput(f"{len(chunk)} voices need as many paths, not {len(paths)}")
             if not written:
                 made = sample_rate, chunk.shape[2], subtype(bits)
-                ours = paths
+                ours = list(paths)
                 files = [wav_files.create(path, *made) for path in paths]
             files = [wav_files.append(file, audio) for file, audio in zip(files, chunk)]
             written += chunk.shape[1]

@@ -37,7 +37,8 @@ def streams(data: Window) -> list[Stream]:
 
     A Stream's `frames` are those promised: more than there are where the file is cut off.
     """
-    found, at = [], 0
+    found: list[Stream] = []
+    at = 0
     while True:
         sound = _sound(data, at)
         if sound is None:

@@ -84,7 +84,7 @@ def damaged(saved: dict[str, Record], tree: Tree) -> list[str]:
 def sha256(array: Any) -> str:
     """Of an array's bytes in row-major order."""
     flat = np.ascontiguousarray(np.asarray(array)).reshape(-1)
-    return hashlib.sha256(flat.view(np.uint8)).hexdigest()
+    return hashlib.sha256(flat.view(np.uint8).data).hexdigest()
 
 
 def _kind(leaf: Any) -> Record:

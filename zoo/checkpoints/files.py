@@ -159,8 +159,9 @@ def require_divisible(target: Tree) -> None:
                 sharding.shard_shape(leaf.shape)
         except ValueError:
             raise BadInput(
-                f"{path} {list(leaf.shape)} cannot be divided among the devices as {sharding.spec} "
-                f"over {dict(sharding.mesh.shape)}; use a number of devices that divides it"
+                f"{path} {list(leaf.shape)} cannot be divided among the devices as "
+                f"{leaf.sharding.spec} over {dict(leaf.sharding.mesh.shape)}; use a number of "
+                "devices that divides it"
             ) from None
 
 

@@ -242,6 +242,8 @@ class Checkpoints:
 
     def _write(self, step: int, state: Tree, document: Callable[[], dict[str, Any]]) -> None:
         args = ocp.args.Composite(state=ocp.args.StandardSave(state), meta=Sealed(document))
+        if self._manager is None:
+            raise ValueError(f"{self.directory} is only read")
         self._begun = step
         short = [told for told in exchange(files.lacking(self.directory, state)) if told]
         if short:

@@ -45,13 +45,13 @@ class Help(argparse.RawDescriptionHelpFormatter):
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         without = action.default in (None, argparse.SUPPRESS) or isinstance(action.default, bool)
-        if without or not action.option_strings or "default" in action.help:
+        if without or not action.option_strings or "default" in (action.help or ""):
             return action.help
         return f"{action.help} (%(default)s)"
 
 
-def parser(description: str, **options: str) -> argparse.ArgumentParser:
-    return words.Parser(description=description, formatter_class=Help, **options)
+def parser(description: str, *, prog: str | None = None, epilog: str | None = None) -> words.Parser:
+    return words.Parser(prog=prog, description=description, epilog=epilog, formatter_class=Help)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(
-    parser: argparse.ArgumentParser,
+    parser: words.Parser,
     command: Callable[[argparse.Namespace], int | None],
     typed: Sequence[str] | None = None,
 ) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 from zoo import durable
 
@@ -19,9 +20,11 @@ def use(folder: str) -> None:
     from jax._src import compilation_cache  # JAX has no public way to put another store in place
 
     jax.config.update("jax_compilation_cache_dir", folder)
-    own = "://" not in folder and jax.config.jax_compilation_cache_max_size == -1
+    limit = jax.config.jax_compilation_cache_max_size  # type: ignore[attr-defined]  # made by JAX
+    own = "://" not in folder and limit == -1
     if own and hasattr(compilation_cache, "get_file_cache"):
-        compilation_cache.get_file_cache = lambda path: (Sealed(Path(path)), path)
+        made: Any = lambda path: (Sealed(Path(path)), path)  # noqa: E731
+        compilation_cache.get_file_cache = made  # in it, a class of JAX's own, which is private
 
 
 class Sealed:

@@ -15,7 +15,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -36,6 +35,7 @@ from zoo.cli.endless_files import (
     write_files,
 )
 from zoo.errors import BadInput
+from zoo.network import Network
 from zoo.pages import own
 from zoo.runs.trained import Trained
 from zoo.sampling import autoregressive
@@ -54,7 +54,7 @@ TRIES = 3
 class Voices:
     """A model with its variables, and what its sampler takes besides; prompt [T 1] or None."""
 
-    model: nn.Module
+    model: Network
     variables: Tree
     constant: dict[str, Any]
     prompt: np.ndarray | None = None
@@ -241,14 +241,14 @@ def speaking(trained: Trained, stream: Stream, prompt: dict[str, Any] | None) ->
     objective, name = trained.experiment.objective, trained.config.name
     model = getattr(objective, "model", None)
     drawn = hasattr(model, "initial") and hasattr(model, "distribution")
-    if not drawn or getattr(objective, "needs_source", False):
+    if model is None or not drawn or getattr(objective, "needs_source", False):
         raise BadInput(f"{name} does not draw sample by sample out of nothing: no --endless")
     stream.rule.check(model.distribution)
     if not model.distribution.clip:
         raise BadInput(f"{name} draws symbols, not audio: no --endless")
     constant, audio = {}, None
     if getattr(objective, "speaker", None) is not None:
-        constant["speaker"] = jnp.arange(stream.count) % objective.speakers
+        constant["speaker"] = jnp.arange(stream.count) % getattr(objective, "speakers", 1)
     if prompt is not None:
         audio, _ = audio_files.read(prompt["file"], stream.sample_rate, 1)
         audio = audio[-round(prompt["seconds"] * stream.sample_rate) :]

@@ -110,7 +110,9 @@ def interleaved(audio: np.ndarray) -> bytes:
 def save(folder: Path, state: State, stream: Stream, facts: dict[str, Any]) -> None:
     """The state and the stream in one file, replaced at once; and the stream to be read."""
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
-    arrays = {f"leaf_{i}": np.frombuffer(leaf.tobytes(), np.uint8) for i, leaf in enumerate(leaves)}
+    arrays: dict[str, Any] = {
+        f"leaf_{i}": np.frombuffer(leaf.tobytes(), np.uint8) for i, leaf in enumerate(leaves)
+    }
     about = json.dumps({**facts, "stream": asdict(stream)}, indent=1)
     durable.seal(
         folder / STATE,

@@ -27,6 +27,7 @@ from pathlib import Path
 from zoo import commands, escapes
 from zoo.cli import command_line
 from zoo.cli.command_line import given, place
+from zoo.cli.words import Parser
 
 
 def main(words: list[str] | None = None) -> int:
@@ -39,7 +40,7 @@ def main(words: list[str] | None = None) -> int:
     return command_line.run(parsed(), lambda options: options.run(options), words)
 
 
-def parsed() -> argparse.ArgumentParser:
+def parsed() -> Parser:
     """The parser of all commands but the scripts', which have their own."""
     parser = command_line.parser(__doc__, prog="zoo")
     every = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -265,7 +266,8 @@ def repeat_runs(options: argparse.Namespace) -> int:
 
     command_line.prepare_devices()
     config = experiment.find(options.config)
-    what, count = ("seed", options.seeds) if options.seeds else ("fold", options.folds)
+    what: repeat.What = "seed" if options.seeds else "fold"
+    count = options.seeds or options.folds
     scores = repeat.repeat(
         config,
         config.parse(options.arguments),

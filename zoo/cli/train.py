@@ -13,13 +13,14 @@ from pathlib import Path
 from zoo import commands
 from zoo.cli import command_line
 from zoo.cli.command_line import given, place
+from zoo.cli.words import Parser
 
 
 def main(words: list[str] | None = None, prog: str = "train.py") -> int:
     return command_line.run(parser(prog), train, words)
 
 
-def parser(prog: str) -> argparse.ArgumentParser:
+def parser(prog: str) -> Parser:
     parser = command_line.parser(__doc__, prog=prog)
     parser.add_argument(
         "--config", type=given, default="samplecnn_score_render", help="name of a config, or a file"

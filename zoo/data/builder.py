@@ -33,6 +33,7 @@ from zoo.data import descriptions, records, tracks
 from zoo.data.plans import Job, LeftOut, Plan
 from zoo.data.records_writer import RecordsConfig, WaveformRecords
 from zoo.data.source import Example
+from zoo.data.tracks import Track
 from zoo.errors import BadInput
 
 ASIDE, FORMER = "incomplete-records", "former-records"
@@ -56,7 +57,7 @@ class Tally:
     listed: list[tuple[str, str]]
     tracks: dict[str, int] = field(default_factory=dict)
     used: list[tuple[str, str]] = field(default_factory=list)
-    index: dict[str, list[tracks.Track]] = field(default_factory=dict)
+    index: dict[str, list[Track]] = field(default_factory=dict)
 
     def take(self, track: str, split: str, example: Example, count: int) -> None:
         """Lists a track that becomes `count` records."""
@@ -135,12 +136,19 @@ def _build(plan: Plan, root: str) -> Path:
     logging.getLogger("absl").addFilter(_no_custom_configuration)
     bar = tqdm(total=count, desc=f"preparing {plan.info.name}", unit="file", file=sys.stderr)
     splits = {split: _chunks(plan, split, tally, bar) for split, jobs in plan.jobs.items() if jobs}
-    told = dict(listed=tally.listed, tracks=tally.tracks, used=tally.used, index=tally.index)
     folder = records.directory(plan.name, root)
     aside = folder.parent / ASIDE
     builder = WaveformRecords(
         data_dir=str(aside),
-        config=RecordsConfig(name=plan.name, plan=plan, splits=splits, **told),
+        config=RecordsConfig(
+            name=plan.name,
+            plan=plan,
+            splits=splits,
+            listed=tally.listed,
+            tracks=tally.tracks,
+            used=tally.used,
+            index=tally.index,
+        ),
         file_format="array_record",
     )
     again = tfds.download.DownloadConfig(download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS)

@@ -58,9 +58,9 @@ class ToFloat:
     """int16 audio and stems to float32 in [-1, 1); tags and known to float32."""
 
     def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
-        pcm = {k: _float(batch[k]) / 32768 for k in ("audio", "stems") if k in batch}
-        labels = {k: _float(batch[k]) for k in ("tags", "known") if k in batch}
-        return {**batch, **pcm, **labels}
+        found = dict(batch)
+        found |= {k: _float(batch[k]) / 32768 for k in ("audio", "stems") if k in batch}
+        return found | {k: _float(batch[k]) for k in ("tags", "known") if k in batch}
 
 
 @dataclass(frozen=True)

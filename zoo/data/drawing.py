@@ -114,7 +114,7 @@ def _spread(units: Units, kept: Mapping[str, str], shares: Mapping[str, float]) 
         now = [index for index in free if rare is None or counts[index, rare]]
         for index in now:
             need = room if rare is None else wanted[:, rare]
-            best = max(np.flatnonzero(share), key=lambda p: (need[p], room[p]))
+            best = max(np.flatnonzero(share).tolist(), key=lambda p: (need[p], room[p]))
             chosen[names[index]] = parts[best]
             assign(index, best)
         gone = set(now)

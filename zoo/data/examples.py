@@ -54,7 +54,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Batches(Sequence[Arrays]):
+class Batches:
     """Batches by number: the rows of one process, every `processes`-th example.
 
     shared: large arrays lie in shared memory, as a worker process of Grain hands them over.

@@ -16,7 +16,7 @@ import numpy as np
 from zoo.data import drawing, groups
 from zoo.data.plans import Job
 from zoo.data.records import SPLITS, NoSplit
-from zoo.data.source import Example, Info, Source
+from zoo.data.source import Example, Info, RandomAccess, Source
 from zoo.errors import BadInput
 
 
@@ -55,7 +55,7 @@ class Folded:
     def open(self, split: str) -> Sequence[Example]:
         parts = opened(self.source)
         held = (self.fold + 1) % self.folds if self.validation else self.fold
-        folds = np.array(dealt(self.source, self.folds, self.group))
+        folds = np.array(dealt(self.source, self.folds, self.group), int)
         chosen = {
             "test": folds == self.fold,
             "validation": folds == held,
@@ -70,22 +70,22 @@ class Folded:
 
 
 @dataclass(frozen=True)
-class Picked(Sequence[Example]):
-    """The records at `index` of several sequences put one after another."""
+class Picked(RandomAccess):
+    """The records of these numbers in several sequences put one after another."""
 
     parts: tuple[Sequence[Example], ...]
-    index: tuple[int, ...]
+    numbers: tuple[int, ...]
 
     def __len__(self) -> int:
-        return len(self.index)
+        return len(self.numbers)
 
-    def __getitem__(self, number: int) -> Example:
-        at = self.index[number]
+    def record(self, index: int) -> Example:
+        at = self.numbers[index]
         for part in self.parts:
             if at < len(part):
                 return part[at]
             at -= len(part)
-        raise IndexError(number)
+        raise IndexError(index)
 
 
 def opened(source: Source) -> list[Sequence[Example]]:
@@ -102,7 +102,8 @@ def opened(source: Source) -> list[Sequence[Example]]:
 @lru_cache(maxsize=8)
 def dealt(source: Source, folds: int, group: int | None) -> tuple[int, ...]:
     """The fold of every record of the splits one after another. Reads each record once."""
-    tracks, tags = [], {}
+    tracks: list[str] = []
+    tags: dict[str, np.ndarray] = {}
     for record in chain.from_iterable(opened(source)):
         tracks.append(str(record["track"]))
         if "tags" in record:

@@ -28,7 +28,7 @@ def read_notes(path: str | Path, *, pedal: bool = True) -> Notes:
         midi = pretty_midi.PrettyMIDI(str(Path(path).expanduser()))
     except (OSError, ValueError, EOFError, KeyError, IndexError) as error:
         raise BadInput(f"{path}: not readable as MIDI ({error}); give a .mid file.") from error
-    rows = []
+    rows: list[tuple[float, float, int, int]] = []
     for instrument in midi.instruments:
         if instrument.is_drum:
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,42 @@ from zoo.errors import BadInput
 
 AHEAD = 8  # batches
 AHEAD_BYTES = 1 << 30
+
+
+class Feed(Protocol):
+    """What training asks of its data: `Data`, or another way to make batches of records."""
+
+    @property
+    def source(self) -> Source: ...
+
+    @property
+    def transforms(self) -> tuple[Transform, ...]: ...
+
+    @property
+    def on_device(self) -> tuple[DeviceTransform, ...]: ...
+
+    def spec(self, batch: int) -> dict[str, np.ndarray]:
+        """A batch of zeros as the objective will see it; needs no disk."""
+
+    def host_spec(self, batch: int) -> dict[str, np.ndarray]:
+        """A batch of zeros as it leaves the host."""
+
+    def augment(self, rng: Any, batch: dict[str, Any]) -> dict[str, Any]:
+        """A batch of the host as the objective sees it: pure, for inside of a compiled function."""
+
+    def batches(
+        self, batch: int, seed: int, first: int = 0, process: int = 0, processes: int = 1
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Endless training batches from the `first`-th on: this process's rows, [batch/P ...]."""
+
+    def once(self, split: str, batch: int, seed: int) -> Iterator[dict[str, np.ndarray]]:
+        """Every record of a split once, in order, transformed as in training: [batch ...]."""
+
+    def names(self, batch: int, seed: int, draw: int) -> list[str]:
+        """The tracks in the `draw`-th training batch."""
+
+    def count(self) -> int:
+        """How many different examples there are."""
 
 
 @dataclass(frozen=True)

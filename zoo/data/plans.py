@@ -64,7 +64,7 @@ def about(files: Iterable[Path], root: Path) -> dict[str, Any]:
     return {"source": identity(root), "fingerprint": fingerprint(files, root)}
 
 
-def comparable(splits: Mapping[str, Sequence[Job]], official: Mapping[str, int]) -> tuple[str, ...]:
+def comparable(splits: Mapping[str, Sequence[Any]], official: Mapping[str, int]) -> tuple[str, ...]:
     """A warning where splits do not have the published numbers of tracks; () where they do."""
     wrong = [
         f"{split} has {len(splits.get(split, ())):,} tracks, not {count:,}"

@@ -8,7 +8,6 @@ track lie next to each other, in order. `zoo.data.builder` writes them.
 from __future__ import annotations
 
 import json
-import operator
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ import numpy as np
 from zoo import places
 from zoo.data import descriptions
 from zoo.data import tracks as indexed
-from zoo.data.source import Example
+from zoo.data.source import Example, RandomAccess
 from zoo.data.tracks import TIME_AXIS
 from zoo.errors import BadInput
 
@@ -46,7 +45,7 @@ class NoSplit(BadInput):
 
 
 @dataclass(frozen=True)
-class Records(Sequence[Example]):
+class Records(RandomAccess):
     """Random access to the records of one split. Cheap to pickle, so workers may each hold one."""
 
     directory: str
@@ -56,19 +55,16 @@ class Records(Sequence[Example]):
     def __len__(self) -> int:
         return len(self.source)
 
-    def __getitem__(self, index: int) -> Example:
-        index = operator.index(index)
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"record {index} of {len(self)}")
+    def record(self, index: int) -> Example:
         try:
-            return _plain(self.source[index % len(self)])
+            return _plain(self.source[index])
         except (OSError, RuntimeError, ValueError, IndexError) as error:
             raise BadInput(
                 f"{self.directory}: record {index} of '{self.split}' is damaged ({_line(error)}): "
                 "delete that folder and prepare the data again."
             ) from error
 
-    def index(self) -> tuple[indexed.Track, ...]:
+    def track_index(self) -> tuple[indexed.Track, ...]:
         """Where the tracks of the split lie."""
         return self._index
 

@@ -16,6 +16,7 @@ from zoo import durable, escapes
 from zoo.data import records, tracks
 from zoo.data.plans import Plan
 from zoo.data.source import Example
+from zoo.data.tracks import Track
 
 
 @dataclass(eq=False, repr=False)
@@ -27,7 +28,7 @@ class RecordsConfig(tfds.core.BuilderConfig):
     listed: list[tuple[str, str]] = field(default_factory=list)
     tracks: dict[str, int] = field(default_factory=dict)  # that were used, by split
     used: list[tuple[str, str]] = field(default_factory=list)  # (track, split)
-    index: dict[str, list[tracks.Track]] = field(default_factory=dict)  # by split
+    index: dict[str, list[Track]] = field(default_factory=dict)  # by split
 
     def __repr__(self) -> str:
         return f"RecordsConfig({self.name})"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 Example = dict[str, Any]
 
@@ -26,6 +28,28 @@ class Info:
     kind: str = "audio"
 
 
+class RandomAccess(Sequence[Example]):
+    """Random access to records: a number gives one, a slice a list of them."""
+
+    @abstractmethod
+    def record(self, index: int) -> Example:
+        """The record of that number, 0 <= index < len(self)."""
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Example]: ...
+
+    def __getitem__(self, index: int | slice) -> Example | list[Example]:
+        if isinstance(index, slice):
+            return [self.record(number) for number in range(*index.indices(len(self)))]
+        number = operator.index(index)
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"record {number} of {len(self)}")
+        return self.record(number % len(self))
+
+
 class Source(Protocol):
     """A data set, as a frozen dataclass that touches no disk until `prepare` or `open`.
 
@@ -37,6 +61,8 @@ class Source(Protocol):
 
     @property
     def info(self) -> Info: ...
+
+    def __hash__(self) -> int: ...
 
     def blank(self) -> Example:
         """A record of zeros with the keys, shapes and types of the real ones; needs no disk."""

@@ -16,13 +16,13 @@ from zoo.data.plans import Job
 from zoo.data.records import SPLITS
 from zoo.errors import BadInput
 
-WORDS = {
+_WORDS = {
     "test": "test tests testing tst eval evals evaluate evaluation evaluations heldout holdout "
     "unseen",
     "validation": "val vals valid validate validating validation validations dev devel development",
     "train": "train training trn",
 }
-WORDS = {part: set(words.split()) for part, words in WORDS.items()}
+WORDS = {part: set(words.split()) for part, words in _WORDS.items()}
 PAIRS = {("held", "out"), ("hold", "out")}
 ENDINGS = ("set", "sets", "data", "split", "files", "audio", "songs", "clips", "wavs", "dir", "s")
 LOOKALIKE = re.compile(r"(fold|split|partition|trainval|traintest)s?[ _.-]*\d*", re.I)

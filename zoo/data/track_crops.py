@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal
@@ -11,8 +11,7 @@ from typing import Literal
 import numpy as np
 
 from zoo.data.source import Example
-from zoo.data.tracks import Track, Tracked, blank
-from zoo.errors import BadInput
+from zoo.data.tracks import Track, Tracked, blank, tracked
 
 STATISTICS = ("mean", "deviation", "peak")
 LONGEST = 2**31 - 1  # samples
@@ -104,15 +103,11 @@ class Crops:
         return {**example, **_statistics(track.mean, track.deviation, track.peak)}
 
 
-def crops(records: Tracked, crop: TrackCrop) -> Crops:
+def crops(records: Sequence[Example], crop: TrackCrop) -> Crops:
     """The crops of records. raises BadInput where these do not say where their tracks lie."""
-    if not hasattr(records, "window"):
-        raise BadInput(
-            f"{type(records).__name__} has no index of tracks: let it have the methods of "
-            "zoo.data.tracks.Tracked, or cut records with Crop"
-        )
-    tracks = records.index()
-    return Crops(records, crop, tracks, tuple(accumulate(map(crop.windows, tracks))))
+    found = tracked(records)
+    tracks = found.track_index()
+    return Crops(found, crop, tracks, tuple(accumulate(map(crop.windows, tracks))))
 
 
 def _statistics(*values: float) -> Example:

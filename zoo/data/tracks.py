@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -47,10 +47,11 @@ class Track:
         return [self.samples * i // self.count for i in range(self.count + 1)]
 
 
+@runtime_checkable
 class Tracked(Protocol):
     """Records that say where their tracks lie."""
 
-    def index(self) -> tuple[Track, ...]:
+    def track_index(self) -> tuple[Track, ...]:
         """The tracks, in the order of their records."""
 
     def window(
@@ -63,6 +64,16 @@ class Tracked(Protocol):
         into: Example | None = None,
     ) -> Example:
         """`samples` of a track from `start` on, as `window` gives them."""
+
+
+def tracked(records: Sequence[Example]) -> Tracked:
+    """The records, if they say where their tracks lie. raises BadInput for others."""
+    if not isinstance(records, Tracked):
+        raise BadInput(
+            f"{type(records).__name__} has no index of tracks: let it have the methods of "
+            "zoo.data.tracks.Tracked, or cut records with Crop"
+        )
+    return records
 
 
 def window(
@@ -186,8 +197,9 @@ def _room(piece: Example, key: str, samples: int, into: Example) -> np.ndarray:
     array, axis = piece[key], TIME_AXIS[key]
     shape = (*array.shape[:axis], samples, *array.shape[axis + 1 :])
     own = into.get(key)
-    fits = own is not None and own.shape == shape and own.dtype == array.dtype
-    return own if fits else np.empty(shape, array.dtype)
+    if own is not None and own.shape == shape and own.dtype == array.dtype:
+        return own
+    return np.empty(shape, array.dtype)
 
 
 def _check(track: Track, number: int, piece: Example) -> None:

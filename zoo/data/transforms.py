@@ -74,7 +74,8 @@ class ToFloat:
 
     def __call__(self, rng: Rng, example: Example) -> Example:
         scaled = _mapped(example, lambda x, axis: x.astype(np.float32) / np.float32(32768))
-        labels = {k: example[k].astype(np.float32) for k in ("tags", "known") if k in example}
+        names = ("tags", "known")
+        labels: Example = {k: example[k].astype(np.float32) for k in names if k in example}
         return {**scaled, **labels}
 
 

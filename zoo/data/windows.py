@@ -57,6 +57,12 @@ class Windows:
                 yield self._cut(clips, index)
             window = 0
 
+    def once(self, split: str, batch: int, seed: int) -> Iterator[dict[str, np.ndarray]]:
+        """Every window of a split once, those of a group of clips in order: [batch ...]."""
+        for clips in self._clips.once(split, batch, seed):
+            for index in range(self.per_clip):
+                yield self._cut(clips, index)
+
     def names(self, batch: int, seed: int, draw: int) -> list[str]:
         """The tracks in the `draw`-th training batch."""
         return self._clips.names(batch, seed, draw // self.per_clip)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from zoo.evaluation import scores_file
 from zoo.metrics.resampling import Interval, Scores, intervals
 
 Batch = dict[str, np.ndarray]
+Monitor = tuple[str, Literal["max", "min"]]  # a metric's name, and which is better
 # Compiled: batch arrays [B ...] to host arrays [B ...]. It compiles once per shape, so every
 # evaluation calls it with one fixed batch shape and pads the last batch.
 Predict = Callable[[Batch], Batch]
@@ -57,7 +58,7 @@ class Evaluation(Protocol):
     """
 
     @property
-    def monitor(self) -> tuple[str, str]:
+    def monitor(self) -> Monitor:
         """What 'best so far' means: a metric's name and 'max' or 'min'."""
 
     def run(

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
 import numpy as np
 
 from zoo.audio.blocks import Blocks
 from zoo.data.note_rolls import Notes
 from zoo.data.source import Info
+from zoo.errors import BadInput
 from zoo.evaluation.base import Predict
+
+Kind = TypeVar("Kind")
 
 
 @runtime_checkable
@@ -58,6 +61,9 @@ class Transcribes(Protocol):
     def notes(self, predict: Predict, blocks: Iterator[np.ndarray], info: Info) -> Notes:
         """Notes of mono blocks [n 1] at the model's rate."""
 
+    def decoded(self, rolls: Any, rate: int) -> Notes:
+        """Notes of what the model gives for all of a piece."""
+
 
 @runtime_checkable
 class TracksPitch(Protocol):
@@ -77,6 +83,13 @@ class WritesFiles(Protocol):
         """Files in `folder`; the line that says what was found."""
 
 
-def separates(evaluation: Any) -> bool:
+def separates(evaluation: Any) -> TypeGuard[Separates]:
     """Whether it takes a song apart without being given the stems."""
     return isinstance(evaluation, Separates) and not evaluation.oracle
+
+
+def having(kind: type[Kind], part: Any) -> Kind:
+    """An evaluation or objective as one of a kind. Raises BadInput where it is none."""
+    if not isinstance(part, kind):
+        raise BadInput(f"{type(part).__name__} has not what it takes: {kind.__doc__}")
+    return part

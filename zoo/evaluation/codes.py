@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, first, in_batches, sound
+from zoo.evaluation.base import Batch, Monitor, Predict, Progress, Report, first, in_batches, sound
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class CodeLikelihood:
             raise BadInput(f"windows of {self.samples} samples are no multiple of {self.hop}")
 
     @property
-    def monitor(self) -> tuple[str, str]:
+    def monitor(self) -> Monitor:
         return "bits_per_code", "min"
 
     def run(

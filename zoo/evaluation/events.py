@@ -12,7 +12,7 @@ import numpy as np
 from zoo.data.event_sequences import Vocabulary, filled, segments
 from zoo.data.source import Example, Info, Source
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, first, name_of, paired
+from zoo.evaluation.base import Batch, Monitor, Predict, Progress, Report, first, name_of, paired
 from zoo.metrics import markov
 from zoo.metrics.resampling import Scores
 
@@ -33,7 +33,7 @@ class EventScore:
     source: Source | None = None
 
     @property
-    def monitor(self) -> tuple[str, str]:
+    def monitor(self) -> Monitor:
         return "nats_per_event", "min"
 
     def run(

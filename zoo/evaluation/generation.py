@@ -10,7 +10,17 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, first, name_of, paired, sound
+from zoo.evaluation.base import (
+    Batch,
+    Monitor,
+    Predict,
+    Progress,
+    Report,
+    first,
+    name_of,
+    paired,
+    sound,
+)
 from zoo.metrics.resampling import Scores
 
 
@@ -42,7 +52,7 @@ class Likelihood:
             raise BadInput(f"context {self.context} must be 0 to {self.samples - 1} samples.")
 
     @property
-    def monitor(self) -> tuple[str, str]:
+    def monitor(self) -> Monitor:
         return "bits_per_sample", "min"
 
     def run(

@@ -12,7 +12,7 @@ import numpy as np
 from zoo.audio.blocks import Blocks
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Predict, Progress, Report
+from zoo.evaluation.base import Monitor, Predict, Progress, Report
 from zoo.evaluation.separation import Separation, mixture, stem_getter, track_spans
 from zoo.metrics.resampling import Scores
 from zoo.metrics.sdr import silent_frames
@@ -41,7 +41,7 @@ class GlobalSeparation:
     oracle: bool = False
 
     @property
-    def monitor(self) -> tuple[str, str]:
+    def monitor(self) -> Monitor:
         return "gnsdr/average", "max"
 
     def run(

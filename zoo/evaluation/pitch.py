@@ -15,6 +15,7 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
     Batch,
+    Monitor,
     Predict,
     Progress,
     Report,
@@ -55,7 +56,7 @@ class Pitch:
     batch: int = 64
 
     @property
-    def monitor(self) -> tuple[str, str]:
+    def monitor(self) -> Monitor:
         return "raw_pitch", "max"
 
     def run(

@@ -11,6 +11,7 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
     Batch,
+    Monitor,
     Predict,
     Progress,
     Report,
@@ -24,6 +25,8 @@ from zoo.signal import pitch
 SURE = 0.85  # confidence of the original's pitch from which a frame counts, as the authors' code
 MEASURED = ("spectral_loss", "loudness_l1")  # by the objective
 OUTLIER = 12.0  # semitones of mean error, above which a clip is one
+
+Tracker = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,10 @@ class Resynthesised:
     hop: int = 64
     batch: int = 8
     keys: tuple[str, ...] = ()
-    tracker: Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]] | None = None
+    tracker: Tracker | None = None
 
     @property
-    def monitor(self) -> tuple[str, str]:
+    def monitor(self) -> Monitor:
         return "spectral_loss", "min"
 
     def run(
@@ -67,7 +70,7 @@ class Resynthesised:
         for (track, audio), output in paired(predict, clips(), self.batch):
             row = {"track": track, **{name: float(output[name]) for name in MEASURED}}
             if self.tracker:
-                row["f0_l1"] = self.pitch_error(audio[:, 0], output["audio"][:, 0])
+                row["f0_l1"] = self.pitch_error(self.tracker, audio[:, 0], output["audio"][:, 0])
             rows.append(row)
         if not rows:
             raise BadInput(f"no record holds a clip of {self.samples} samples: give longer ones.")
@@ -86,10 +89,10 @@ class Resynthesised:
                 clip["f0"] = _filled(curve[first : first + frames], frames)
             yield clip
 
-    def pitch_error(self, original: np.ndarray, played: np.ndarray) -> float:
+    def pitch_error(self, tracker: Tracker, original: np.ndarray, played: np.ndarray) -> float:
         """Mean distance in semitones where the original's pitch is sure; NaN where it never is."""
-        truth, confidence = self.tracker(original, self.hop)
-        found, _ = self.tracker(played, self.hop)
+        truth, confidence = tracker(original, self.hop)
+        found, _ = tracker(played, self.hop)
         sure = confidence >= SURE
         apart = np.abs(pitch.note_of_hertz(found) - pitch.note_of_hertz(truth))
         return float(apart[sure].mean()) if sure.any() else float("nan")

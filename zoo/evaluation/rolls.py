@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from zoo.data.rolls import filled
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Predict, Progress, Report, first, name_of
+from zoo.evaluation.base import Monitor, Predict, Progress, Report, first, name_of
 from zoo.metrics.resampling import Scores
 
 
@@ -25,7 +26,7 @@ class RollScore:
     lengths: tuple[int, ...]
 
     @property
-    def monitor(self) -> tuple[str, str]:
+    def monitor(self) -> Monitor:
         return "nats_per_step", "min"
 
     def run(
@@ -37,14 +38,15 @@ class RollScore:
         limit: int | None = None,
         progress: Progress | None = None,
     ) -> Report:
-        rows, names = [], []
+        rows: list[dict[str, Any]] = []
+        names = []
         for index, record in first(records, limit, progress):
             steps = len(record["roll"]) - 1
             example = filled(record["roll"], self.lengths)
             output = predict({key: value[None] for key, value in example.items()})
             nats = float(np.asarray(output["nats"], np.float64)[0, :steps].sum())
-            rows.append({"track": str(record["track"]), "steps": steps, "nats_per_step": nats})
-            rows[-1]["nats_per_step"] /= max(steps, 1)
+            each = nats / max(steps, 1)
+            rows.append({"track": str(record["track"]), "steps": steps, "nats_per_step": each})
             names.append(name_of(record, index))
         if not sum(row["steps"] for row in rows):
             raise BadInput("no piece of two steps or more: choose another split.")

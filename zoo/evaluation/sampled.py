@@ -15,7 +15,7 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, first, paired, sound
+from zoo.evaluation.base import Batch, Monitor, Predict, Progress, Report, first, paired, sound
 from zoo.metrics import frechet
 from zoo.signal import mel
 
@@ -48,7 +48,7 @@ class Sampled:
             raise BadInput(f"clips of {self.samples} samples: give {self.parts * HOP} or more.")
 
     @property
-    def monitor(self) -> tuple[str, str]:
+    def monitor(self) -> Monitor:
         return "frechet", "min"
 
     def run(

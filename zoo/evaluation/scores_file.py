@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +71,7 @@ def halved(value: np.ndarray) -> np.ndarray:
     return half if (np.isfinite(half) == np.isfinite(value)).all() else value.astype(np.float32)
 
 
-def packed(content: dict[str, np.ndarray]) -> bytes:
+def packed(content: Mapping[str, Any]) -> bytes:
     file = io.BytesIO()
     np.savez_compressed(file, **content)
     return file.getvalue()

@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import groupby, islice
 from typing import Any, ClassVar, Literal
 
@@ -15,7 +14,7 @@ import numpy as np
 from zoo.audio.blocks import Blocks, reblock
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Predict, Progress, Report, sound
+from zoo.evaluation.base import Monitor, Predict, Progress, Report, sound
 from zoo.evaluation.separation_rows import (
     Row,
     aggregate,
@@ -52,7 +51,7 @@ class Separation:
     oracle: bool = False
 
     @property
-    def monitor(self) -> tuple[str, str]:
+    def monitor(self) -> Monitor:
         return "sdr_median_of_track_medians/average", "max"
 
     def run(
@@ -149,7 +148,7 @@ class Separation:
         per_track = track_rows(rows, names)
         tables = {"per_track": per_track, "per_frame": rows}
         figures = {"sdr": box_plot(per_track)}
-        files = {"museval": partial(write_museval, rows, seconds=self.seconds)}
+        files = {"museval": lambda folder: write_museval(rows, folder, self.seconds)}
         sentence = self._sentence(info) + _warned(why["estimate"], len(first))
         scores = track_scores(per_track, names)
         return Report(metrics, sentence, counts, tables, figures, files, scores)
@@ -222,7 +221,7 @@ def stem_getter(how: Separator, info: Info) -> Callable[[Example], np.ndarray]:
     return references
 
 
-def _streamed(pairs: Iterable, window: int) -> Iterator[dict[str, np.ndarray]]:
+def _streamed(pairs: Iterable, window: int) -> Iterator[dict[str, Any]]:
     """Ratios of whole frames; a partial frame counts only where the track has no other."""
     for index, (reference, estimate) in enumerate(pairs):
         if index and reference.shape[1] < window:

@@ -91,7 +91,8 @@ def track_scores(per_track: Sequence[Row], ratios: Sequence[str]) -> Scores:
     tracks = list(dict.fromkeys(row["track"] for row in per_track))
     stems = list(dict.fromkeys(row["stem"] for row in per_track))
     place = {(row["track"], row["stem"]): row for row in per_track}
-    means, medians = {}, {}
+    means: dict[str, np.ndarray] = {}
+    medians: dict[str, np.ndarray] = {}
     for ratio in ratios:
         name = ratio.lower().replace("-", "_")
         found = np.array([[place[track, stem][ratio] for stem in stems] for track in tracks])

@@ -17,6 +17,7 @@ from zoo.errors import BadInput
 from zoo.evaluation.base import (
     Batch,
     Figure,
+    Monitor,
     Predict,
     Progress,
     Report,
@@ -67,7 +68,7 @@ class Tagging:
             raise BadInput("hop and segments are two ways to cut a clip: give one of them.")
 
     @property
-    def monitor(self) -> tuple[str, str]:
+    def monitor(self) -> Monitor:
         return "pr_auc", "max"
 
     def run(
@@ -118,7 +119,7 @@ class Tagging:
         if spare < 0:
             audio = np.pad(audio, ((0, -spare), (0, 0)))
         if self.segments is None:
-            starts = range(0, max(spare, 0) + 1, self.hop or self.samples)
+            starts: Sequence[int] = range(0, max(spare, 0) + 1, self.hop or self.samples)
         else:
             step = max(spare, 0) // self.segments
             starts = [index * step for index in range(self.segments)]
@@ -206,7 +207,11 @@ class Tagging:
         rows = tag_rows(ranking, tags, known, info.labels)
         sentence = self._sentence(info, ranking)
         names = np.array([clip.name for clip in clips])
-        ranked = {"truth": tags.astype(np.uint8), "score": scores, "known": known > 0}
+        ranked: dict[str, np.ndarray] = {
+            "truth": tags.astype(np.uint8),
+            "score": scores,
+            "known": known > 0,
+        }
         return Report(
             metrics,
             sentence,

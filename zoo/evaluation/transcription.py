@@ -17,7 +17,16 @@ from zoo.audio.probing import probe
 from zoo.data.note_rolls import Notes, none, rolls
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Predict, Progress, Report, draw, name_of, sound, write_table
+from zoo.evaluation.base import (
+    Monitor,
+    Predict,
+    Progress,
+    Report,
+    draw,
+    name_of,
+    sound,
+    write_table,
+)
 from zoo.metrics.notes import all_note_f1, frame_f1
 from zoo.metrics.resampling import Scores
 from zoo.songs.midi_files import write_midi
@@ -47,7 +56,7 @@ class Transcription:
     decoder: Decoder = Rises()
 
     @property
-    def monitor(self) -> tuple[str, str]:
+    def monitor(self) -> Monitor:
         return "note_f1", "max"
 
     def run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from itertools import groupby
 
 import jax
@@ -14,7 +14,17 @@ import numpy as np
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation import steady_notes
-from zoo.evaluation.base import Batch, Predict, Progress, Report, first, in_batches, padded, paired
+from zoo.evaluation.base import (
+    Batch,
+    Monitor,
+    Predict,
+    Progress,
+    Report,
+    first,
+    in_batches,
+    padded,
+    paired,
+)
 from zoo.losses import spectral
 from zoo.metrics.resampling import Scores
 from zoo.signal import mel, phase, stft
@@ -52,7 +62,7 @@ class Vocoding:
     notes: int = 8
 
     @property
-    def monitor(self) -> tuple[str, str]:
+    def monitor(self) -> Monitor:
         return self.monitored, "min"
 
     def run(
@@ -129,7 +139,7 @@ class Vocoding:
         return {
             "log_mel_l1": spectral.log_mel(fake, real, common(rate)),
             "own_log_mel_l1": spectral.log_mel(fake, real, self.spec),
-            "spectral_convergence": sum(convergence) / len(SIZES),
+            "spectral_convergence": reduce(jnp.add, convergence) / len(SIZES),
             "stft_convergence": stft_convergence,
             "log_stft_l1": log_stft,
         }
@@ -185,7 +195,7 @@ def bounds(
 ) -> dict[str, float]:
     """What silence and lost phases cost, by name: bounds on either side of a vocoder."""
     shown = ("log_mel_l1", "spectral_convergence")
-    found = {}
+    found: dict[str, float] = {}
     real = real[: compiled_length(there)]
     for name, audio in limits(real[None]).items():
         distances = compared(measure, np.asarray(audio[0]), real, there)

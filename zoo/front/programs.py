@@ -7,7 +7,7 @@ so a system of the user's own config file is used by whoever has the folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
@@ -133,8 +133,8 @@ def application(found: Trained) -> dict[str, Any]:
         fields = {"decoder": asdict(evaluation.decoder), "windows": asdict(evaluation.windows)}
         return {"kind": "notes", "evaluation": fields}
     if isinstance(evaluation, TracksPitch):
-        kept = ("samples", "hop", "batch")
-        return {"kind": "pitch", "evaluation": {k: getattr(evaluation, k) for k in kept}}
+        own = ("samples", "hop", "batch")
+        return {"kind": "pitch", "evaluation": {k: getattr(evaluation, k) for k in own}}
     return {"kind": "predict", "evaluation": {}}
 
 
@@ -193,7 +193,7 @@ class Described:
     def prepare(self) -> None:
         """There is nothing to prepare."""
 
-    def open(self, split: str) -> Iterator[Example]:
+    def open(self, split: str) -> Sequence[Example]:
         raise BadInput(f"an exported program comes without its data ({self.info.name})")
 
 

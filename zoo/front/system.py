@@ -43,7 +43,8 @@ class System:
 
         from zoo.cli.command_line import keep_programs
 
-        if not jax.config.jax_compilation_cache_dir:  # nothing that the caller has chosen
+        chosen = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]  # made by JAX
+        if not chosen:  # by the caller
             keep_programs()
         return self._bring()
 
@@ -121,11 +122,12 @@ class System:
     def embed(self, audio: Any, rate: float | None = None, *, over_time: bool = False) -> Any:
         """[D], the mean over segments of what the last layer reads; over_time: ([N] s, [N D])."""
         self.require("embed")
+        from zoo.evaluation.capabilities import Tags, having
 
         def one(sound: Sound) -> Any:
             sound.require(self.sample_rate)
             info = self.experiment.data.source.info
-            evaluation = self.experiment.evaluation
+            evaluation = having(Tags, self.experiment.evaluation)
             blocks = sound.blocks()
             times, found, mean = evaluation.embeddings(self._embed, blocks, sound.rate, info)
             return (times, found) if over_time else mean
@@ -146,25 +148,27 @@ class System:
     def notes(self, audio: Any, rate: float | None = None) -> Any:
         """{onset, offset (s), pitch (MIDI), velocity} of every note, each [n]."""
         self.require("notes")
+        from zoo.evaluation.capabilities import Transcribes, having
 
         def one(sound: Sound) -> Any:
             sound.require(self.sample_rate)
             info = self.experiment.data.source.info
-            return self.experiment.evaluation.notes(
-                self.predict, sound.at(info.sample_rate, 1), info
-            )
+            evaluation = having(Transcribes, self.experiment.evaluation)
+            return evaluation.notes(self.predict, sound.at(info.sample_rate, 1), info)
 
         return sounds.each(audio, rate, one)
 
     def pitch(self, audio: Any, rate: float | None = None) -> Any:
         """A Curve: times (s), frequency (Hz), confidence, each [F]."""
         self.require("pitch")
+        from zoo.evaluation.capabilities import TracksPitch, having
 
         def one(sound: Sound) -> Any:
             sound.require(self.sample_rate)
             info = self.experiment.data.source.info
             signal = sound.read(info.sample_rate, 1)[:, 0]
-            return self.experiment.evaluation.curve(self.predict, signal, info)
+            evaluation = having(TracksPitch, self.experiment.evaluation)
+            return evaluation.curve(self.predict, signal, info)
 
         return sounds.each(audio, rate, one)
 
@@ -193,8 +197,9 @@ class System:
         the likeliest (0: all), and only those that together reach this probability. prompt: audio
         that is continued, at `rate`.
         """
+        from zoo.evaluation.capabilities import having
         from zoo.front import requests
-        from zoo.objectives.base import check_rule
+        from zoo.objectives.base import Generative, check_rule
 
         self.require("stream")
         info = self.experiment.data.source.info
@@ -212,7 +217,8 @@ class System:
         if prompt is not None:
             given = sounds.sound(prompt, rate).read(info.sample_rate, info.channels)
             request = requests.prompted(request, given)
-        return self.experiment.objective.generate(self.trained.variables, request)
+        objective = having(Generative, self.experiment.objective)
+        return objective.generate(self.trained.variables, request)
 
     def compose(self, seconds: float = 30.0, *, notes: Any = None, **asked: Any) -> Any:
         """Notes {onset, offset (s), pitch, velocity} [n] of a new piece; with num=2, a list of two.
@@ -221,12 +227,12 @@ class System:
         num=, seed=, temperature=, top_k=, top_p=. `zoo.songs.midi_files.write_midi` writes them.
         """
         from zoo.front import requests
-        from zoo.objectives.base import check_rule
+        from zoo.objectives.base import check_rule, composer
 
         self.require("compose")
         request = requests.composed(self.sample_rate, seconds, notes, asked)
         check_rule(self.experiment.objective, request)
-        made = self.experiment.objective.compose(self.trained.variables, request)
+        made = composer(self.experiment.objective).compose(self.trained.variables, request)
         found = [performance.notes for performance in made]
         return found[0] if request.count == 1 else found
 
@@ -258,12 +264,17 @@ class System:
         return finding.load(folder, config=str(found.config.path))
 
     def _taggram(self, sound: Sound) -> Any:
+        from zoo.evaluation.capabilities import Tags, having
+
         sound.require(self.sample_rate)
         info = self.experiment.data.source.info
-        return self.experiment.evaluation.taggram(self.predict, sound.blocks(), sound.rate, info)
+        evaluation = having(Tags, self.experiment.evaluation)
+        return evaluation.taggram(self.predict, sound.blocks(), sound.rate, info)
 
     def _stems(self, sound: Sound, choices: dict[str, Any]) -> dict[str, np.ndarray]:
-        evaluation = self.experiment.evaluation
+        from zoo.evaluation.capabilities import Separates, having
+
+        evaluation = having(Separates, self.experiment.evaluation)
         sound.require(evaluation.how.rate)
         most = 2 if evaluation.how.channels == 2 else sound.channels  # surround to stereo
         song = lambda: sounds.mixed(sound, min(sound.channels, most))  # noqa: E731
@@ -271,8 +282,9 @@ class System:
         return {name: sound.shaped(stem) for name, stem in stems.items()}
 
     def _made_of(self, verb: str, audio: Any, rate: float | None, asked: dict[str, Any]) -> Any:
+        from zoo.evaluation.capabilities import having
         from zoo.front import requests
-        from zoo.objectives.base import check_rule
+        from zoo.objectives.base import Generative, check_rule
 
         self.require(verb)
         info = self.experiment.data.source.info
@@ -282,10 +294,8 @@ class System:
             source = sound.read(info.sample_rate, info.channels)
             request = requests.of_source(source, asked)
             check_rule(self.experiment.objective, request)
-            made = sounds.joined(
-                self.experiment.objective.generate(self.trained.variables, request)
-            )
-            made = sound.shaped(made)
+            objective = having(Generative, self.experiment.objective)
+            made = sound.shaped(sounds.joined(objective.generate(self.trained.variables, request)))
             return made[0] if request.count == 1 else made
 
         return sounds.each(audio, rate, one)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ def picture(path: Path, figure: Any, about: str) -> str:
     return f"{path}: {about}"
 
 
-def archive(path: Path, numbers: dict[str, np.ndarray]) -> str:
+def archive(path: Path, numbers: Mapping[str, Any]) -> str:
     with writing.replacing(path) as (part,), part.open("wb") as file:
         np.savez_compressed(file, **numbers)
     return f"{path}: {len(numbers)} arrays, " + ", ".join(list(numbers)[:3]) + ", ..."

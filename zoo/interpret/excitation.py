@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -62,6 +62,16 @@ class Excitations:
         return {key: np.asarray(value) for key, value in every.items()}
 
 
+@runtime_checkable
+class Cuts(Protocol):
+    """An evaluation that cuts clips into the segments that its model reads."""
+
+    batch: int
+
+    def cut(self, audio: np.ndarray) -> Iterator[np.ndarray]:
+        """Segments [samples C] of a clip [T C]."""
+
+
 @dataclass(frozen=True)
 class Opening:
     """Stands for an objective whose prediction is the gates [B C] of every layer."""
@@ -87,7 +97,7 @@ def examine(
     batch = {"audio": jax.ShapeDtypeStruct((1, *heard.shape), np.float32)}
     shapes = jax.eval_shape(opening.predict, found.variables, batch, jax.random.key(0))
     evaluation, source = found.experiment.evaluation, found.experiment.data.source
-    if not shapes or not hasattr(evaluation, "cut"):
+    if not shapes or not isinstance(evaluation, Cuts):
         raise BadInput(
             f"{found.name} has no squeeze-and-excitation blocks: look into a run of "
             "resemul_score_render or resemul_magnatagatune with block=se, rese_1 or rese_2"
@@ -97,8 +107,8 @@ def examine(
     if not len(records):
         raise BadInput(f"{source.info.name} has no {split} split")
     predict = inference.predictor(opening, found.mesh)(found.variables)
-    how = source.info.labels, evaluation.cut, evaluation.batch
-    return analyse(predict, records, *how, limit=limit, progress=progress)
+    own = source.info.labels, evaluation.cut, evaluation.batch
+    return analyse(predict, records, *own, limit=limit, progress=progress)
 
 
 def analyse(
@@ -138,7 +148,7 @@ def analyse(
     }
     any_loud = next(iter(loud.values()))
     number = tagged.sum(1)[there].astype(int)
-    tags = tuple(labels[index] for index in there)
+    tags = tuple(labels[index] for index in there.tolist())
     return Excitations(found, tags, number, any_loud.middles, any_loud.counts[any_loud.filled])
 
 

@@ -59,8 +59,8 @@ def play(found: Trained) -> Comb:
     cents = steady_notes.errors(out, hertz, rate)
     order = np.argsort([pitch for (pitch,) in hertz])
     given, out = audio[order, :shortest, 0], out[order, :, 0]
-    teeth = [np.array([share(x, rate, hop) for x in rows]) for rows in (out, given)]
-    return Comb(np.sort(np.ravel(hertz)), cents[order], *teeth, given, out, rate, hop)
+    teeth, own = (np.array([share(x, rate, hop) for x in rows]) for rows in (out, given))
+    return Comb(np.sort(np.ravel(hertz)), cents[order], teeth, own, given, out, rate, hop)
 
 
 def middle_spectrum(audio: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:

@@ -133,5 +133,5 @@ class TransposedConv2D(nn.Module):
         kernel = self.param("kernel", self.kernel_init, shape)
         bias = self.param("bias", nn.initializers.zeros, shape[-1:])
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
-        how = dict(stride=self.stride, crop=self.crop, precision=self.precision)
-        return transposed_2d(x, kernel, **how) + bias
+        y = transposed_2d(x, kernel, stride=self.stride, crop=self.crop, precision=self.precision)
+        return y + bias

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 import flax.linen as nn
 import jax
@@ -17,7 +17,22 @@ import jax.numpy as jnp
 import numpy as np
 
 Initializer = Callable[..., jax.Array]
-Starts = Callable[[int], dict[str, Initializer]]
+
+
+class LayerInit(TypedDict):
+    """Keyword arguments of a layer with a kernel and a bias."""
+
+    kernel_init: Initializer
+    bias_init: Initializer
+
+
+class RecurrentInit(LayerInit):
+    """Keyword arguments of a recurrent layer."""
+
+    recurrent_init: Initializer
+
+
+Starts = Callable[[int], LayerInit]
 
 GLOROT = nn.initializers.glorot_uniform()  # Keras' and TensorFlow's default
 HE = nn.initializers.he_uniform()  # Keras' he_uniform
@@ -41,33 +56,33 @@ def fan_uniform(fan: float) -> Initializer:
     return initialise
 
 
-def lecun(fan: int) -> dict[str, Initializer]:
+def lecun(fan: int) -> LayerInit:
     """Flax and Sonnet where nothing is said: a normal of sqrt(1 / fan) cut at 2, zero bias."""
     return {"kernel_init": LECUN, "bias_init": nn.initializers.zeros}
 
 
-def torch(fan: int) -> dict[str, Initializer]:
+def torch(fan: int) -> LayerInit:
     """PyTorch's Linear and convolutions: kernel and bias uniform within 1 / sqrt(fan)."""
     return {"kernel_init": fan_uniform(fan), "bias_init": fan_uniform(fan)}
 
 
-def torch_recurrent(width: int) -> dict[str, Initializer]:
+def torch_recurrent(width: int) -> RecurrentInit:
     """PyTorch's LSTM and GRU of `width` units: everything uniform within 1 / sqrt(width)."""
     return {"recurrent_init": fan_uniform(width), **torch(width)}
 
 
-def keras(fan: int) -> dict[str, Initializer]:
+def keras(fan: int) -> LayerInit:
     """Keras where nothing is said: Glorot's uniform kernel, zero bias."""
     return {"kernel_init": GLOROT, "bias_init": nn.initializers.zeros}
 
 
-def keras_he(fan: int) -> dict[str, Initializer]:
+def keras_he(fan: int) -> LayerInit:
     """Keras 1's he_normal: a normal kernel of deviation sqrt(2 / fan), not truncated; zero bias."""
     start = nn.initializers.normal(float(np.sqrt(2 / fan)))
     return {"kernel_init": start, "bias_init": nn.initializers.zeros}
 
 
-def contrib(fan: int) -> dict[str, Initializer]:
+def contrib(fan: int) -> LayerInit:
     """tf.contrib.layers.variance_scaling_initializer(): sqrt(2.6 / fan) times a normal, cut at 2.
 
     Its deviation is sqrt(2.01 / fan): contrib corrects for the cut by 1.3, not exactly.
@@ -81,7 +96,7 @@ def contrib_kernel(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.floa
     return contrib(math.prod(shape[:-1]))["kernel_init"](key, shape, dtype)
 
 
-def contrib_cudnn(width: int) -> dict[str, Initializer]:
+def contrib_cudnn(width: int) -> RecurrentInit:
     """`contrib` in tf.contrib's CudnnLSTM of `width` units, whose bias starts at zero.
 
     It draws each gate's matrix as [units, inputs] and takes the units for the fan-in.
@@ -89,7 +104,7 @@ def contrib_cudnn(width: int) -> dict[str, Initializer]:
     return {"recurrent_init": contrib(width)["kernel_init"], **contrib(width)}
 
 
-def summed(fan_in: int, fan_out: int) -> dict[str, Initializer]:
+def summed(fan_in: int, fan_out: int) -> LayerInit:
     """SincNet's dense layers: uniform within sqrt(0.01 / (fan_in + fan_out)), zero bias."""
     start = fan_uniform((fan_in + fan_out) / 0.01)
     return {"kernel_init": start, "bias_init": nn.initializers.zeros}

@@ -7,6 +7,9 @@ restart of unused codes is Jukebox's idea (Dhariwal et al. 2020).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import flax.linen as nn
 import flax.struct
 import jax
@@ -16,8 +19,7 @@ from zoo.errors import BadInput
 from zoo.signal.precision import HIGHEST
 
 
-@flax.struct.dataclass
-class Quantised:
+class Quantised(flax.struct.PyTreeNode):
     """latent [B F D] what came in, vectors [B F D] the nearest codes, codes [B F] their numbers.
 
     output [B F D] equals `vectors` and hands its gradient to `latent` unchanged.
@@ -54,8 +56,7 @@ class Quantizer(nn.Module):
         latent = latent.astype(jnp.float32)
         flat = jax.lax.stop_gradient(latent.reshape(-1, latent.shape[-1]))
         if not self.moving_average:
-            vectors = self.param("codebook", draw, flat, self.codes)
-            return look_up(latent, vectors)
+            return look_up(latent, self.param("codebook", draw, flat, self.codes))
 
         def start() -> jax.Array:
             return draw(self.make_rng("params"), flat, self.codes)
@@ -74,7 +75,7 @@ class Quantizer(nn.Module):
         return found
 
     @nn.nowrap
-    def vectors(self, variables: dict, codes: jax.Array) -> jax.Array:
+    def vectors(self, variables: Mapping[str, Any], codes: jax.Array) -> jax.Array:
         """Codes [B F] -> their vectors [B F D], out of this module's own variables."""
         place = "codebook" if self.moving_average else "params"
         leaf = "vectors" if self.moving_average else "codebook"

@@ -239,4 +239,4 @@ def _parameters(layer: LSTM | GRU, x: jax.Array, gates: int, suffix: str) -> tup
     second = jnp.zeros(width)
     if layer.recurrent_bias:
         second = layer.param("recurrent_bias" + suffix, layer.bias_init, (width,))
-    return promote_dtype(x, kernel, recurrent, bias, second, dtype=layer.dtype)
+    return tuple(promote_dtype(x, kernel, recurrent, bias, second, dtype=layer.dtype))

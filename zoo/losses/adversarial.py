@@ -8,6 +8,7 @@ named so.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import jax
@@ -55,7 +56,7 @@ def feature_matching(prediction: Any, target: Any) -> jax.Array:
     # A discriminator that computes in bfloat16 has such features: their difference is taken in
     # float32.
     prediction, target = jax.tree.map(lambda x: x.astype(jnp.float32), (prediction, target))
-    return sum(jax.tree.leaves(jax.tree.map(l1, prediction, target)))
+    return reduce(jnp.add, jax.tree.leaves(jax.tree.map(l1, prediction, target)))
 
 
 def between(key: jax.Array, real: jax.Array, fake: jax.Array) -> jax.Array:

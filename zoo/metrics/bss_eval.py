@@ -101,12 +101,13 @@ def bss_eval_v3(
     quiet = silent_frames(reference, window, hop) | silent_frames(estimate, window, hop)
     out = np.full((4, sources, count), np.nan)
     order = np.full((sources, count), -1)
-    for k in np.flatnonzero(~quiet):
+    for k in np.flatnonzero(~quiet).tolist():
         one, other = _at(reference, k, window, hop), _at(estimate, k, window, hop)
         ratios = _frame_v3(one, other, images, taps)
         order[:, k] = _best_order(ratios[2]) if permute else np.arange(sources)
         out[:, :, k] = ratios[:, np.arange(sources), order[:, k]]
-    return Scores(*out, order, int(quiet.sum()))
+    sdr, isr, sir, sar = out
+    return Scores(sdr, isr, sir, sar, order, int(quiet.sum()))
 
 
 def _framewise_sdr(
@@ -150,8 +151,10 @@ def _energies(
         guess = guesses[e, c]
         for j in range(sources):
             target, own = targets[j, c], np.einsum("cn,cn->n", targets[j], alone[j])
-            parts = (target, own - target, own, everything - own, everything)
-            parts += (guess - everything, guess - target, guess - own)
+            parts = (
+                *(target, own - target, own, everything - own, everything),
+                *(guess - everything, guess - target, guess - own),
+            )
             total[:, j, e] += [np.vdot(x, x).real for x in parts]
     return total
 

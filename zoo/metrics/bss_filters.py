@@ -26,7 +26,7 @@ def correlations(left: np.ndarray, rights: Sequence[np.ndarray], taps: int) -> n
     length, lags = left.shape[1], 2 * taps - 2
     points = scipy.fft.next_fast_len(max(min(BLOCK, length + lags), 4 * taps), real=True)
     step = points - lags
-    total = 0
+    total = np.zeros(())
     for start in range(0, length, GROUP * step):
         stop = min(start + GROUP * step, start + -(-(length - start) // step) * step)
         narrow = _piece(left, start, stop)

@@ -130,9 +130,9 @@ def _onset_pairs(reference: Notes, estimate: Notes, tolerance: float) -> np.ndar
     first = np.searchsorted(onsets, reference.intervals[:, 0] - reach, "left")
     last = np.searchsorted(onsets, reference.intervals[:, 0] + reach, "right")
     pairs = [(r, e) for r, (a, b) in enumerate(zip(first, last)) for e in np.sort(order[a:b])]
-    pairs = np.asarray(pairs, int).reshape(-1, 2)
-    gap = np.abs(reference.intervals[pairs[:, 0], 0] - estimate.intervals[pairs[:, 1], 0])
-    return pairs[np.round(gap, DECIMALS) <= tolerance]
+    found = np.asarray(pairs, int).reshape(-1, 2)
+    gap = np.abs(reference.intervals[found[:, 0], 0] - estimate.intervals[found[:, 1], 0])
+    return found[np.round(gap, DECIMALS) <= tolerance]
 
 
 def _keep_pitch(
@@ -154,12 +154,13 @@ def _keep_velocity(
     matched: np.ndarray, reference: Notes, estimate: Notes, tolerance: float
 ) -> np.ndarray:
     """Matches whose velocity fits the line from the estimate's velocities to 0..1."""
-    if not len(matched):
+    written, played = reference.velocities, estimate.velocities
+    if not len(matched) or written is None or played is None:
         return matched
-    low, high = reference.velocities.min(), reference.velocities.max()
-    truth = (reference.velocities[matched[:, 0]] - low) / max(1.0, high - low)
-    heard = estimate.velocities[matched[:, 1]]
-    columns = np.stack([heard, np.ones_like(heard)], axis=1)
+    low, high = written.min(), written.max()
+    truth = (written[matched[:, 0]] - low) / max(1.0, high - low)
+    guess = played[matched[:, 1]]
+    columns = np.stack([guess, np.ones_like(guess)], axis=1)
     line = np.linalg.lstsq(columns, truth, rcond=None)[0]
     return matched[np.abs(columns @ line - truth) < tolerance]
 

@@ -65,8 +65,15 @@ def score_track(
         reference = np.stack([references[name] for name in problem])
         length = reference.shape[1]
         estimate = np.stack([match_length(estimates[name], length) for name in problem])
-        options = dict(taps=taps, round_to_16_bit=round_to_16_bit, names=problem)
-        scores = bss_eval(reference, estimate, rate, rate, **options)
+        scores = bss_eval(
+            reference,
+            estimate,
+            rate,
+            rate,
+            taps=taps,
+            round_to_16_bit=round_to_16_bit,
+            names=problem,
+        )
         leave = {"vocals"} if has_pair and problem is stems else set()
         targets += [t for t in target_tables(problem, scores) if t["name"] not in leave]
     return {"targets": targets, "rounded_to_16_bit": round_to_16_bit}
@@ -136,7 +143,8 @@ def pooled_frames(tables: Mapping[str, TrackTable]) -> Aggregate:
     spread = _over(frames, lambda tracks: _deviation(np.concatenate(tracks)))
     mean = _over(frames, lambda tracks: _mean(np.concatenate(tracks)))
     sd = _over(frames, lambda tracks: _sd(np.concatenate(tracks)))
-    return Aggregate("pooled_frames", median, *_counts(frames), spread, mean, sd)
+    tracks, used, ignored = _counts(frames)
+    return Aggregate("pooled_frames", median, tracks, used, ignored, spread, mean, sd)
 
 
 def average_over_targets(aggregate: Aggregate, metric: str = "SDR") -> float:
@@ -150,7 +158,8 @@ def _by_track(tables: Mapping[str, TrackTable], name: str, over: Any) -> Aggrega
         return float(over(medians)) if medians else math.nan
 
     frames = _frames(tables)
-    return Aggregate(name, _over(frames, reduce), *_counts(frames))
+    tracks, used, ignored = _counts(frames)
+    return Aggregate(name, _over(frames, reduce), tracks, used, ignored)
 
 
 def _frames(tables: Mapping[str, TrackTable]) -> dict[str, dict[str, list[np.ndarray]]]:
@@ -172,7 +181,9 @@ def _over(frames: Mapping[str, Mapping[str, list[np.ndarray]]], reduce: Any) -> 
     }
 
 
-def _counts(frames: Mapping[str, Mapping[str, list[np.ndarray]]]) -> tuple[dict[str, int], ...]:
+def _counts(
+    frames: Mapping[str, Mapping[str, list[np.ndarray]]],
+) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
     """Per target: tracks and frames that count, frames ignored, all by SDR."""
     sdr = {target: metrics["SDR"] for target, metrics in frames.items()}
     tracks = {name: sum(_defined(x).size > 0 for x in found) for name, found in sdr.items()}

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from zoo.errors import BadInput
 from zoo.losses import adversarial
+from zoo.network import Network
 from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
 
 
@@ -33,8 +33,8 @@ class Wasserstein:
     `generator.classes`; voice i of a request takes class i mod that.
     """
 
-    generator: nn.Module
-    discriminator: nn.Module
+    generator: Network
+    discriminator: Network
     audio: str = "audio"
     label: str | None = None
     penalty: float = 10.0
@@ -176,7 +176,7 @@ class Wasserstein:
             scales = self.discriminator.apply(
                 variables.of("discriminator"), x, classes, train=True, rngs={"shuffle": key}
             )
-            return sum(one for one, _ in scales)
+            return reduce(jnp.add, [one for one, _ in scales])
 
         return score
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,6 +22,7 @@ from zoo.errors import BadInput
 from zoo.layers import receptive_field as receptive_fields
 from zoo.losses import adversarial
 from zoo.losses.waveform import l1
+from zoo.network import Network
 from zoo.objectives import mel_windows
 from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
 from zoo.signal import framing, mel
@@ -42,8 +42,8 @@ class Vocoder:
     whatever the front end's unit.
     """
 
-    generator: nn.Module
-    discriminator: nn.Module
+    generator: Network
+    discriminator: Network
     spec: mel.MelSpec
     audio: str = "audio"
     discriminator_loss: Callable[[jax.Array, jax.Array], jax.Array] = (
@@ -72,7 +72,8 @@ class Vocoder:
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         keys, audio = jax.random.split(rng), batch[self.audio]
-        params, collections = {}, {}
+        params: dict[str, Tree] = {}
+        collections: dict[str, Tree] = {}
         inputs = {"generator": self.features(audio), "discriminator": audio}
         for key, (name, x) in zip(keys, inputs.items()):
             module = getattr(self, name)
@@ -110,8 +111,10 @@ class Vocoder:
             mutable=list(variables.collections.get("discriminator", {})),
         )
         scores = [jnp.split(score, 2) for score, _ in answers]
-        loss = jnp.mean(sum(self.discriminator_loss(*pair) for pair in scores))
-        margin = sum(jnp.mean(ours) - jnp.mean(theirs) for theirs, ours in scores) / len(scores)
+        losses = [self.discriminator_loss(*pair) for pair in scores]
+        loss = jnp.mean(reduce(jnp.add, losses))
+        margins = [jnp.mean(ours) - jnp.mean(theirs) for theirs, ours in scores]
+        margin = reduce(jnp.add, margins) / len(scores)
         return loss, ({"discriminator": dict(changed)} if changed else {}, {"margin": margin})
 
     def _generator_turn(
@@ -119,7 +122,8 @@ class Vocoder:
     ) -> Outcome:
         fake, real = self._pair(variables, batch)
         scored = [self.discriminator.apply(variables.of("discriminator"), x) for x in (fake, real)]
-        adversarial_loss = jnp.mean(sum(self.generator_loss(score) for score, _ in scored[0]))
+        losses = [self.generator_loss(score) for score, _ in scored[0]]
+        adversarial_loss = jnp.mean(reduce(jnp.add, losses))
         features = [[f for _, f in answers] for answers in scored]
         matching = jnp.mean(adversarial.feature_matching(*features))
         spec = replace(self.spectral_spec or self.spec, compress=mel.log_clamp)

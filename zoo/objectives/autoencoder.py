@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from zoo.errors import BadInput
 from zoo.layers.quantizer import usage
+from zoo.network import Network
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
 from zoo.sampling import autoregressive
@@ -39,7 +39,7 @@ class QuantisedAutoencoder:
     converts voices.
     """
 
-    model: nn.Module
+    model: Network
     commitment: float = 0.25
     audio: str = "audio"
     speaker: str | None = None
@@ -110,7 +110,7 @@ def _distance(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.mean(jnp.sum(jnp.square(a - b), -1))
 
 
-def encode(model: nn.Module, variables: Tree, audio: np.ndarray) -> jax.Array:
+def encode(model: Network, variables: Tree, audio: np.ndarray) -> jax.Array:
     """Audio [T 1] of any length, filled up with silence -> codes [1 F]."""
     if audio.ndim != 2 or audio.shape[1] != 1:
         raise BadInput(f"the autoencoder takes mono audio [T 1], not {audio.shape}; mix it down")
@@ -120,12 +120,12 @@ def encode(model: nn.Module, variables: Tree, audio: np.ndarray) -> jax.Array:
 
 
 @partial(jax.jit, static_argnames="model")
-def _encode(model: nn.Module, variables: Tree, audio: jax.Array) -> jax.Array:
+def _encode(model: Network, variables: Tree, audio: jax.Array) -> jax.Array:
     return model.apply(variables, audio, method="encode")
 
 
 def decode(
-    model: nn.Module,
+    model: Network,
     variables: Tree,
     codes: jax.Array,
     request: Request,

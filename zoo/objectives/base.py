@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import flax.struct
 import jax
@@ -19,8 +19,7 @@ Outcome = tuple[jax.Array, tuple[Tree, Metrics]]  # (value, (new collections, me
 Loss = Callable[["Variables", Batch, jax.Array, jax.Array], Outcome]
 
 
-@flax.struct.dataclass
-class Variables:
+class Variables(flax.struct.PyTreeNode):
     """All arrays of an objective.
 
     params: trained or fitted, per player. collections: moving statistics, codebooks, carries, per
@@ -60,7 +59,7 @@ class Objective(Protocol):
       zero_gradient_at_init: tuple[str, ...]  parts of the paths of parameters that the loss does
       not
         reach at birth, and why in a comment; the tests of all configs excuse those, and no others
-      fit, describe  instead of turns: see zoo.objectives.fitted
+      fit, describe  instead of turns: see FittedAtOnce
       initialize(variables, batches) -> Variables  a pass over the training split before step 0, on
         host batches: statistics, whitening, codebooks, layer-wise pretraining
       held_out_loss(variables, batch, rng) -> {"loss": [B]}  what monitor=("loss", "min") selects by
@@ -154,7 +153,20 @@ def composer(objective: Any) -> Composing:
     return objective
 
 
-def follows_source(objective: Any) -> bool:
+@runtime_checkable
+class FittedAtOnce(Protocol):
+    """An objective that is fitted to a whole split, without turns."""
+
+    def describe(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
+        """What of a batch `fit` is given, [B ...] each, beside its labels."""
+
+    def fit(
+        self, variables: Variables, train: Tree, held: Tree, progress: Callable[[int, int], None]
+    ) -> Variables:
+        """The variables for the training and the validation split, as host arrays [N ...]."""
+
+
+def follows_source(objective: Any) -> TypeGuard[Generative]:
     """Whether an objective makes audio of audio that is given to it."""
     return isinstance(objective, Generative) and bool(getattr(objective, "needs_source", False))
 

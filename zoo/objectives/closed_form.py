@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import flax.linen as nn
 import jax
 
 from zoo.errors import BadInput
+from zoo.network import Network
 from zoo.objectives.base import Batch, Turn, Variables
 
 
@@ -19,7 +19,7 @@ class ClosedForm:
     system is scored (`evaluate.py --config`), and cannot separate a song of which no stems exist.
     """
 
-    model: nn.Module
+    model: Network
     input: str = "mixture"
     references: str = "stems"
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +19,7 @@ import numpy as np
 from zoo.distributions import Tokens
 from zoo.errors import BadInput
 from zoo.layers.quantizer import usage
+from zoo.network import Network
 from zoo.objectives import autoencoder as autoencoders
 from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
 from zoo.sampling import autoregressive
@@ -37,8 +37,8 @@ class CodePrior:
     objective.
     """
 
-    model: nn.Module
-    autoencoder: nn.Module
+    model: Network
+    autoencoder: Network
     audio: str = "audio"
 
     def __post_init__(self) -> None:

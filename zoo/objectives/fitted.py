@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from zoo.network import Network
 from zoo.objectives.base import Batch, Tree, Turn, Variables
 from zoo.objectives.shallow import Classifier, Labelled, Progress
 
@@ -22,7 +22,7 @@ class Fitted:
     deviation 1 over the training split. A batch without `mask` has known labels only.
     """
 
-    features: nn.Module
+    features: Network
     classifier: Classifier
     input: str = "audio"
     target: str = "tags"
@@ -57,15 +57,16 @@ class Fitted:
 
     def fit(self, variables: Variables, train: Tree, held: Tree, progress: Progress) -> Variables:
         """The classifier for whole splits of host arrays: features [N D], labels and mask [N K]."""
-        seen = np.asarray(train["features"], np.float64)
-        scaling = {"mean": np.zeros(seen.shape[1]), "deviation": np.ones(seen.shape[1])}
+        features = np.asarray(train["features"], np.float64)
+        width = features.shape[1]
+        scaling = {"mean": np.zeros(width), "deviation": np.ones(width)}
         if self.standardise:
-            spread = seen.std(0)
+            spread = features.std(0)
             # A map that is dead for all examples says nothing, and must not be divided by zero.
-            scaling = {"mean": seen.mean(0), "deviation": np.where(spread > 1e-8, spread, 1.0)}
+            scaling = {"mean": features.mean(0), "deviation": np.where(spread > 1e-8, spread, 1.0)}
         weights = jax.tree.map(np.asarray, variables.params["classifier"])
-        splits = (self._labelled(part, scaling) for part in (train, held))
-        weights = self.classifier.fit(weights, *splits, progress)
+        seen, unseen = (self._labelled(part, scaling) for part in (train, held))
+        weights = self.classifier.fit(weights, seen, unseen, progress)
         single = lambda tree: jax.tree.map(lambda x: np.asarray(x, np.float32), tree)  # noqa: E731
         return variables.replace(
             params={"classifier": single(weights)},

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from zoo.errors import BadInput
+from zoo.network import Network
 from zoo.objectives import mel_windows, one_network
 from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
 from zoo.signal import mel
@@ -34,7 +34,7 @@ class Flow:
     uniform noise added to the audio; 1 keeps the density of digital silence finite.
     """
 
-    model: nn.Module
+    model: Network
     spec: mel.MelSpec
     sigma: float = 1.0
     dither: float = 0.0

@@ -12,16 +12,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.losses.likelihood import counted_mean
+from zoo.network import Network
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
 from zoo.sampling import autoregressive
 from zoo.sampling.conditions import Upsampled
+
+Condition = Callable[[Batch], jax.Array]
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,9 @@ class Autoregressive:
     over all samples that count, so that a long piece weighs more than a short one.
     """
 
-    model: nn.Module
+    model: Network
     audio: str = "audio"
-    condition: Callable[[Batch], jax.Array] | None = None
+    condition: Condition | None = None
     speaker: str | None = None
     speakers: int = 1
     context: int = 0
@@ -80,7 +82,7 @@ class Autoregressive:
         if self.speaker is not None:
             constant["speaker"] = jnp.arange(request.count) % self.speakers
         if self.condition is not None:
-            condition = self._condition(variables, request)
+            condition = self._followed(self.condition, variables, request)
             length = length or condition.length
         return autoregressive.scored(
             self.model,
@@ -95,16 +97,16 @@ class Autoregressive:
             condition=condition,
         )
 
-    def _condition(self, variables: Variables, request: Request) -> Upsampled:
+    def _followed(self, condition: Condition, variables: Variables, request: Request) -> Upsampled:
         if request.source is None:
             raise BadInput("this model follows a condition; give the audio to follow as the source")
         if request.prompt is not None:
             raise BadInput("a model that follows a source takes no prompt; leave one of them out")
-        features = self.condition({self.audio: jnp.asarray(request.source)[None]})
+        features = condition({self.audio: jnp.asarray(request.source)[None]})
         features = jnp.broadcast_to(features, (request.count, *features.shape[1:]))
         return Upsampled(features, self.model, variables.of("model"))
 
-    def _given(self, batch: Batch) -> dict[str, jax.Array]:
+    def _given(self, batch: Batch) -> dict[str, Any]:
         """The keyword arguments of the model that come from the batch."""
         given = {} if self.condition is None else {"condition": self.condition(batch)}
         return given if self.speaker is None else {**given, "speaker": batch[self.speaker]}

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from zoo.losses.waveform import l1
+from zoo.network import Network
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Outcome, Turn, Variables
 from zoo.objectives.supervised import Supervised
@@ -28,7 +28,7 @@ class Masking:
     both parts. Evaluation takes the model's audio, [B T S C]. loss: ([B F N S C] twice) -> [B].
     """
 
-    model: nn.Module
+    model: Network
     loss: Callable[[jax.Array, jax.Array], jax.Array] = l1
     input: str = "mixture"
     target: str = "stems"

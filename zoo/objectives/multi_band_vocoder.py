@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 
 import jax
 import jax.numpy as jnp
@@ -64,7 +65,8 @@ class MultiBandVocoder(Vocoder):
 
     def _score(self, variables: Variables, fake: jax.Array) -> jax.Array:
         scales = self.discriminator.apply(variables.of("discriminator"), fake)
-        return jnp.mean(sum(self.generator_loss(score) for score, _ in scales)) / len(scales)
+        losses = [self.generator_loss(score) for score, _ in scales]
+        return jnp.mean(reduce(jnp.add, losses)) / len(scales)
 
 
 def _spectra(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import flax.linen as nn
 import jax
 
+from zoo.network import Network
 from zoo.objectives.base import Tree, Variables
 
 PLAYER = "model"
 
 
 def begin(
-    model: nn.Module, rng: jax.Array, *args: Any, player: str = PLAYER, **given: Any
+    model: Network, rng: jax.Array, *args: Any, player: str = PLAYER, **given: Any
 ) -> Variables:
     """Variables of one player from a first batch's inputs; what the network sows is left out."""
     collections = dict(model.init({"params": rng, "dropout": rng}, *args, **given))
@@ -23,7 +23,7 @@ def begin(
 
 
 def train(
-    model: nn.Module,
+    model: Network,
     variables: Variables,
     rngs: dict[str, jax.Array],
     *args: Any,

@@ -15,7 +15,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from zoo.objectives.base import Batch, Objective, Outcome, Turn, Variables
+from zoo.errors import BadInput
+from zoo.objectives.base import Batch, Embedding, Objective, Outcome, Turn, Variables
 
 
 @dataclass(frozen=True)
@@ -59,4 +60,6 @@ class PartlyFrozen:
 
     def embed(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """As of the objective, where it has it."""
+        if not isinstance(self.objective, Embedding):
+            raise BadInput(f"{type(self.objective).__name__} has no embedding")
         return self.objective.embed(variables, batch, rng)

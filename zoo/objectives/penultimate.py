@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
+from zoo.network import Network
 from zoo.objectives.base import Tree
 
 
-def penultimate(model: nn.Module, variables: Tree, audio: jax.Array) -> jax.Array:
+def penultimate(model: Network, variables: Tree, audio: jax.Array) -> jax.Array:
     """The input of the last `nn.Dense` that the model calls, audio [B T C] -> [B D] float32.
 
     Axes between batch and features (frames, bands) are averaged. Raises BadInput where the model

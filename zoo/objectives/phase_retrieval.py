@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from zoo.errors import BadInput
 from zoo.losses.waveform import l1
+from zoo.network import Network
 from zoo.objectives import mel_windows, one_network
 from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
 from zoo.signal import mel, phase, stft
@@ -38,7 +38,7 @@ class PhaseRetrieval:
     model has parameters. bins, bands: weights of the two L1 terms.
     """
 
-    model: nn.Module | None
+    model: Network | None
     spec: mel.MelSpec
     iterations: int = 32
     momentum: float = 0.99
@@ -59,7 +59,13 @@ class PhaseRetrieval:
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         if not self.learns:
             return Variables({})
-        return one_network.begin(self.model, rng, self.features(batch[self.audio], self.spec))
+        return one_network.begin(self._network, rng, self.features(batch[self.audio], self.spec))
+
+    @property
+    def _network(self) -> Network:
+        if self.model is None:
+            raise BadInput("learns=True needs a model: give one")
+        return self.model
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -78,7 +84,7 @@ class PhaseRetrieval:
         audio = batch[self.audio]
         real = true_magnitudes(audio, self.spec)[..., 0]
         features = self.features(audio, self.spec)
-        fake = self.model.apply(variables.of("model"), features, train=True)
+        fake = self._network.apply(variables.of("model"), features, train=True)
         power = jnp.square(real).sum((1, 2)) + 1e-6
         convergence = jnp.mean(jnp.sqrt(jnp.square(fake - real).sum((1, 2)) + 1e-6) / power**0.5)
         bins = jnp.mean(l1(mel.log_clamp(fake), mel.log_clamp(real)))
@@ -156,8 +162,16 @@ class PhaseRetrieval:
 
 def true_magnitudes(audio: jax.Array, spec: mel.MelSpec) -> jax.Array:
     """Magnitudes of the spec's frames, [B T 1] -> [B F N 1]."""
-    how = dict(centre=spec.centre, pad=spec.pad, pad_mode=spec.pad_mode, win=spec.win)
-    return stft.magnitude(stft.stft(audio, spec.n_fft, spec.hop, **how))
+    spectra = stft.stft(
+        audio,
+        spec.n_fft,
+        spec.hop,
+        centre=spec.centre,
+        pad=spec.pad,
+        pad_mode=spec.pad_mode,
+        win=spec.win,
+    )
+    return stft.magnitude(spectra)
 
 
 def framing_of(spec: mel.MelSpec) -> dict[str, Any]:

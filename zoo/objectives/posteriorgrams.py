@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.losses.transcription import balanced_cross_entropy, smoothed_cross_entropy
+from zoo.network import Network
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Metrics, Outcome, Turn, Variables
 
@@ -25,7 +26,7 @@ class Posteriorgrams:
     own beside all others' 1 - positive; None: all frames count the same.
     """
 
-    model: nn.Module
+    model: Network
     audio: str = "audio"
     smoothing: float = 0.2
     positive: float | None = None
@@ -50,12 +51,12 @@ class Posteriorgrams:
         heads, changed = one_network.train(self.model, variables, {}, batch[self.audio])
         losses = {name: jnp.mean(value) for name, value in self.losses(heads, batch).items()}
         named = {f"{name}_loss": value for name, value in losses.items()}
-        return sum(losses.values()), (changed, named)
+        return reduce(jnp.add, losses.values()), (changed, named)
 
     def held_out_loss(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """{'loss': [B]}, with the running statistics."""
         heads = self.model.apply(variables.of("model"), batch[self.audio])
-        return {"loss": sum(self.losses(heads, batch).values())}
+        return {"loss": reduce(jnp.add, self.losses(heads, batch).values())}
 
     def losses(self, heads: dict[str, jax.Array], batch: Batch) -> Metrics:
         """Every head's loss, [B]; over the batch their means are the authors'."""

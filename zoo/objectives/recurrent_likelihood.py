@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.losses.likelihood import counted_mean
+from zoo.network import Network
 from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
 from zoo.sampling import autoregressive
 
@@ -31,7 +31,7 @@ class RecurrentLikelihood:
     samples that `predict` works on at a time, so that long records fit into memory.
     """
 
-    model: nn.Module
+    model: Network
     audio: str = "audio"
     reset: str = "reset"
     window: int = 1024

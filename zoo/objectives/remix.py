@@ -44,7 +44,7 @@ class Remix:
     @property
     def held_out_loss(self) -> Any:
         """The objective's loss of an unmixed batch, by which monitor=("loss", "min") selects."""
-        return self.objective.held_out_loss
+        return getattr(self.objective, "held_out_loss", None)
 
     def _loss(
         self, turn: Turn, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array

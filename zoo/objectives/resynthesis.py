@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.losses.spectral import multi_scale
 from zoo.losses.waveform import l1
+from zoo.network import Network
 from zoo.objectives import tone_transfer
 from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
 from zoo.objectives.tone_transfer import Register, Tracker
@@ -30,7 +30,7 @@ class Resynthesis:
     training finds it itself and keeps it in the collection 'register'.
     """
 
-    model: nn.Module
+    model: Network
     pitch: str = "f0"
     classes: str | None = None
     tracker: Tracker | None = None

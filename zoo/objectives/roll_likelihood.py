@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 
+from zoo.network import Network
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Outcome, Turn, Variables
 
@@ -24,7 +24,7 @@ class RollLikelihood:
     model: [B T K] -> logits [B T K] of the step after each, causal.
     """
 
-    model: nn.Module
+    model: Network
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         return one_network.begin(self.model, rng, self._input(batch))

@@ -169,7 +169,7 @@ def best_duals(
     """(kernel, weight of every training example [N K], bias [K]) of the best of all machines."""
     labels, done = train.tags.shape[1], 0
     total = len(kernels) * len(penalties) * labels
-    best = (-np.inf,)
+    best, found = -np.inf, None
     for kernel in kernels:
         gram = similarity(kernel, train.features, train.features)
         across = similarity(kernel, held.features, train.features)
@@ -179,9 +179,11 @@ def best_duals(
                 dual[rows, k], bias[k] = machine(gram[np.ix_(rows, rows)], target, penalty)
                 progress(done := done + 1, total)
             score = precision(across @ dual + bias, held)
-            if score > best[0]:
-                best = (score, kernel, dual, bias)
-    return best[1:]
+            if found is None or score > best:
+                best, found = score, (kernel, dual, bias)
+    if found is None:
+        raise BadInput("no kernel or no penalty to choose from: give one of each at least")
+    return found
 
 
 def machine(
@@ -200,7 +202,7 @@ def machine(
 
 def gamma_of(kernel: float | str, width: int) -> float:
     """A kernel as a number: zero is the linear one."""
-    return {"linear": 0.0, "auto": 1 / width}.get(kernel, kernel)
+    return {"linear": 0.0, "auto": 1 / width}[kernel] if isinstance(kernel, str) else kernel
 
 
 def similarity(kernel: float | str, a: np.ndarray, b: np.ndarray) -> np.ndarray:

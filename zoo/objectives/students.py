@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from zoo.network import Network
 from zoo.objectives import mel_windows
 from zoo.objectives.base import Batch, Request, Variables
 from zoo.signal import mel
@@ -27,8 +27,8 @@ class Student:
     [B T P] of its `distribution`, with `upsample` of the mel spectrogram, which the student shares.
     """
 
-    student: nn.Module
-    teacher: nn.Module
+    student: Network
+    teacher: Network
     spec: mel.MelSpec
     audio: str = field(default="audio", kw_only=True)
 

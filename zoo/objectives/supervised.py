@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
+from zoo.network import Network
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Outcome, Turn, Variables
 from zoo.objectives.penultimate import penultimate
@@ -35,7 +35,7 @@ class Supervised:
     than the output, as with unpadded convolutions, are cropped around their centre.
     """
 
-    model: nn.Module
+    model: Network
     loss: Callable[..., jax.Array]
     input: str = "audio"
     target: str = "tags"

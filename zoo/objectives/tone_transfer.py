@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from zoo.errors import BadInput
+from zoo.network import Network
 from zoo.objectives.base import Request
 from zoo.signal import framing, synthesis
 from zoo.signal.pitch import note_of_hertz
@@ -62,7 +62,7 @@ def measure(loudness: jax.Array, f0: jax.Array, span: float) -> dict[str, jax.Ar
 
 
 def play(
-    model: nn.Module, variables: Any, tracker: Tracker, register: Register | None, request: Request
+    model: Network, variables: Any, tracker: Tracker, register: Register | None, request: Request
 ) -> Iterator[np.ndarray]:
     """`request.source` [T 1] played by the model, chunks [count t 1], T samples or `length`."""
     source = np.asarray(request.source, np.float32).mean(1)
@@ -98,7 +98,7 @@ def play(
 
 
 def follow(
-    model: nn.Module, variables: Any, tracker: Tracker, source: np.ndarray
+    model: Network, variables: Any, tracker: Tracker, source: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pitch in Hz [F] and loudness in dB [F] of a signal [T]. BadInput where it has no pitch."""
     hertz, confidence = tracker(source, model.hop)
@@ -116,7 +116,7 @@ def follow(
     return hertz, np.where(confidence >= CONFIDENT, loudness, quiet)
 
 
-def loudness_of(model: nn.Module, variables: Any, source: np.ndarray) -> np.ndarray:
+def loudness_of(model: Network, variables: Any, source: np.ndarray) -> np.ndarray:
     """Loudness in dB [F] of a signal [T], block by block."""
     frames, hop = len(source) // model.hop, model.hop
     lead = -(-model.n_fft // hop)  # frames before the first that counts
@@ -142,7 +142,7 @@ def transpose(
 
 
 def decode(
-    model: nn.Module,
+    model: Network,
     variables: Any,
     f0: np.ndarray,
     loudness: np.ndarray,
@@ -157,7 +157,7 @@ def decode(
     pitch, level = (np.pad(x, (0, frames - len(x)), "edge") for x in (f0, loudness))
     audio = np.pad(source, (0, frames * model.hop - len(source)))
     voices = 1 if classes is None else len(classes)
-    total: np.ndarray | None = None
+    pieces: list[tuple[slice, np.ndarray]] = []
     for weight, start in zip(framing.crossfade_windows(count, size, hop), range(0, frames, hop)):
         span = slice(start, start + size)
         piece = audio[start * model.hop : (start + size) * model.hop]
@@ -166,47 +166,48 @@ def decode(
             for x in (pitch[span], level[span], piece)
         ]
         raw = np.asarray(_raw(model, variables, *inputs, classes))
-        if total is None:
-            total = np.zeros((voices, frames, raw.shape[2]), np.float32)
-        total[:, span] += weight[:, None] * raw
+        pieces.append((span, weight[:, None] * raw))
+    total = np.zeros((voices, frames, raw.shape[2]), np.float32)
+    for span, piece in pieces:
+        total[:, span] += piece
     return total[:, : len(f0)]
 
 
 def dry(
-    model: nn.Module, raw: np.ndarray, f0: np.ndarray, voices: int, seed: int
+    model: Network, raw: np.ndarray, f0: np.ndarray, voices: int, seed: int
 ) -> Iterator[np.ndarray]:
     """Blocks [B t 1] of harmonics and noise from raw controls [B or 1, F K] and Hz [F]."""
     frames = len(f0)
     padded = -(-frames // BLOCK) * BLOCK
     raw = np.pad(raw, ((0, 0), (1, padded - frames + 1), (0, 0)), "edge")
     pitch = np.pad(f0, (1, padded - frames + 1), "edge")
-    phase, seed = 0.0, np.uint32(seed % 2**32)
+    phase = 0.0
     for start in range(0, padded, BLOCK):
         span = slice(start, start + BLOCK + 2)
         hertz = pitch[span]
         now = jnp.float32(phase % 1.0)
-        given = raw[:, span], np.float32(hertz)[None, :, None]
-        yield np.asarray(_block(model, voices, *given, now, start, seed))
+        given = raw[:, span], hertz.astype(np.float32)[None, :, None]
+        yield np.asarray(_block(model, voices, *given, now, start, np.uint32(seed % 2**32)))
         inner, ahead = hertz[1:-1], hertz[2:]
         steps = model.hop * inner + (ahead - inner) * (model.hop - 1) / 2
         phase += float(steps.sum()) / model.sample_rate
 
 
 @partial(jax.jit, static_argnums=0)
-def _loudness(model: nn.Module, variables: Any, audio: jax.Array) -> jax.Array:
+def _loudness(model: Network, variables: Any, audio: jax.Array) -> jax.Array:
     """Loudness of the last BLOCK frames [B F 1] before the samples that their windows need."""
     lead = -(-model.n_fft // model.hop)
     return model.apply(variables, audio, method="loudness")[:, lead : lead + BLOCK]
 
 
 @partial(jax.jit, static_argnums=0)
-def _raw(model: nn.Module, variables: Any, *inputs: jax.Array | None) -> jax.Array:
+def _raw(model: Network, variables: Any, *inputs: jax.Array | None) -> jax.Array:
     return model.apply(variables, *inputs, method="raw")
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _block(
-    model: nn.Module,
+    model: Network,
     voices: int,
     raw: jax.Array,
     f0: jax.Array,
@@ -239,7 +240,7 @@ def _block(
     return tone + noise[:, model.hop : -model.hop]
 
 
-def wet(model: nn.Module, variables: Any, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+def wet(model: Network, variables: Any, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     """The blocks [B t 1] with the model's room around them; the tail past the end is cut."""
     if not model.reverb:
         yield from blocks

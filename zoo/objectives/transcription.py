@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -13,6 +13,7 @@ from zoo.losses.transcription import (
     velocity_error_per_frame,
     weighted_cross_entropy,
 )
+from zoo.network import Network
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Metrics, Outcome, Turn, Variables
 
@@ -28,7 +29,7 @@ class Transcription:
     softest, loudest: MIDI velocities that predictions of 0 and 1 are read as, over 128.
     """
 
-    model: nn.Module
+    model: Network
     audio: str = "audio"
     weights: str | None = None
     emphasis: float = 1.0
@@ -50,7 +51,7 @@ class Transcription:
         heads, changed = one_network.train(self.model, variables, {"dropout": rng}, audio)
         losses = self.losses(heads, batch)
         named = {f"{name}_loss": value for name, value in losses.items()}
-        return sum(losses.values()), (changed, named)
+        return reduce(jnp.add, losses.values()), (changed, named)
 
     def losses(self, heads: dict[str, jax.Array], batch: Batch) -> Metrics:
         """The mean over the batch of every head's loss."""

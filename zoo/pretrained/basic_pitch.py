@@ -23,7 +23,7 @@ def _layer(number: int) -> str:
     return f"layer_with_weights-{number}"
 
 
-RULES = (
+RULES: tuple[Rule | Skip, ...] = (
     *(
         Rule(rf"{_layer(number)}/(kernel|bias){END}", rf"params/{own}/\1")
         for number, own in CONVS.items()

@@ -51,7 +51,7 @@ def _gates(layer: str, own: str) -> tuple[Rule, ...]:
     )
 
 
-CRNN = (
+CRNN: tuple[Rule | Skip, ...] = (
     *(
         Rule(rf"bn_0_freq/bn_0_freq_{field}_1", path.format("").replace("//norm", "/norm"))
         for field, path in FIELDS.items()
@@ -65,7 +65,7 @@ CRNN = (
     Rule(r"output/output_b_1", "params/top/bias"),
 )
 STACK = "ConvBNEluDr"
-COMPACT = (
+COMPACT: tuple[Rule | Skip, ...] = (
     Rule(rf"{STACK}/convolution2d_(\d)_W", r"params/block_\1/conv/kernel", turned),
     Rule(rf"{STACK}/convolution2d_(\d)_b", r"params/block_\1/conv/bias"),
     *_norms(

@@ -68,6 +68,7 @@ class Record(metaclass=_Uncallable):
     """What is left of an object of an unknown class: its state, if it has any."""
 
     __slots__ = ("state",)
+    state: Any
 
     def __new__(cls, *_: Any, **__: Any) -> Record:
         record = object.__new__(cls)

@@ -27,7 +27,7 @@ def layer(foreign: str, ours: str) -> tuple[Rule, Rule]:
 def _stage(stage: int) -> tuple[Rule, ...]:
     """A transposed convolution and four residual blocks, whose convolutions are numbered on."""
     up = rf"conv_transpose_\._{stage}/conv2d_transpose" + (f"_{stage}" if stage else "")
-    rules = layer(up, f"up_{stage + 1}")
+    rules: tuple[Rule, ...] = layer(up, f"up_{stage + 1}")
     for block in range(4):
         stack, own = rf"residual_stack_\._{stage}\._\._{block}", f"residual_{stage + 1}_{block + 1}"
         number = 8 * stage + 2 * block + 1
@@ -40,7 +40,7 @@ def _stage(stage: int) -> tuple[Rule, ...]:
     return rules
 
 
-RULES = (
+RULES: tuple[Rule | Skip, ...] = (
     *layer("conv1d", "first"),
     *(rule for stage in range(3) for rule in _stage(stage)),
     *layer("conv1d_25", "last"),

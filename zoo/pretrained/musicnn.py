@@ -40,7 +40,7 @@ BLOCKS = (
     "middle_2",
     "middle_3",
 )
-MUSICNN = (
+MUSICNN: tuple[Rule | Skip, ...] = (
     *(
         rule
         for i, own in enumerate(BLOCKS)
@@ -53,7 +53,7 @@ MUSICNN = (
     _layer("dense_1", "top"),
     UNUSED,
 )
-VGG = (
+VGG: tuple[Rule | Skip, ...] = (
     Rule(r"(\d)CNN/(kernel|bias)", r"params/block_\1/conv/\2"),
     batch_norm(r"batch_normalization_(\d)", r"block_\1/norm", "/"),
     batch_norm("batch_normalization", "norm", "/"),

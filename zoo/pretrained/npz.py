@@ -66,7 +66,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     return result
 
 
-def _check_header(file: zipfile.ZipExtFile, size: int) -> None:
+def _check_header(file: IO[bytes], size: int) -> None:
     """The array that the header promises has to be there, before memory is taken for it."""
     major, _ = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if major == 1 else None

@@ -8,6 +8,7 @@ count, 26,491,256).
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import numpy as np
 
@@ -31,6 +32,10 @@ def _convolution(match: re.Match) -> str:
     return f"params/{match[1]}_stack/conv_{CONVS[match[2]]}/{leaf}"
 
 
+def _recurrent(ours: str, match: re.Match) -> str:
+    return f"params/{match[1]}_lstm/{ours}{match[2] or ''}"
+
+
 RULES = (
     Rule(rf"{STACK}\.0\.cnn\.([038])\.(weight)", _convolution, conv),
     Rule(rf"{STACK}\.0\.cnn\.([038])\.(bias)", _convolution),
@@ -44,7 +49,7 @@ RULES = (
     *(
         Rule(
             rf"(onset|offset|combined)_stack\.[01]\.rnn\.{theirs}_l0(_reverse)?",
-            lambda m, ours=ours: f"params/{m[1]}_lstm/{ours}{m[2] or ''}",
+            partial(_recurrent, ours),
             layout,
         )
         for theirs, (ours, layout) in LSTM.items()

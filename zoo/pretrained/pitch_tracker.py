@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from zoo.models.classification.crepe import CAPACITIES, SAMPLES, Crepe
+from zoo.network import Network
 from zoo.pretrained import weights
 from zoo.signal import pitch
 
@@ -57,6 +58,6 @@ class PitchTracker:
 def network(name: str) -> Callable[[np.ndarray], jax.Array]:
     """Compiled: windows [B 1024 1] -> salience [B K]."""
     _, arguments, variables = weights.load(name)
-    model = Crepe(CAPACITIES[str(arguments["capacity"])])
+    model: Network = Crepe(CAPACITIES[str(arguments["capacity"])])
     of_model = variables.of("model")
     return jax.jit(lambda x: jax.nn.sigmoid(model.apply(of_model, x)))

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from zoo.data.records import SPLITS
-from zoo.data.source import Example, Info, Source
-from zoo.data.tracks import Track, Tracked
+from zoo.data.source import Example, Info, RandomAccess, Source
+from zoo.data.tracks import Track, tracked
 from zoo.errors import BadInput
 from zoo.pretrained.pitch_tracker import PitchTracker
+
+
+class Stored(Source, Protocol):
+    """A source whose records lie in one folder."""
+
+    @property
+    def directory(self) -> str | os.PathLike[str]: ...
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,7 @@ class Pitched:
     with CREPE tiny somewhat faster than real time on two cores.
     """
 
-    source: Source
+    source: Stored
     tracker: PitchTracker = PitchTracker()
     hop: int = 64
     threshold: float = 0.5
@@ -84,25 +93,24 @@ class Pitched:
 
 
 @dataclass(frozen=True)
-class WithPitch(Sequence[Example]):
+class WithPitch(RandomAccess):
     """Records with the row of a table of curves; opened anew in every worker."""
 
-    records: Tracked
+    records: Sequence[Example]
     file: str
     hop: int
 
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, index: int) -> Example:
-        index = range(len(self))[index]
+    def record(self, index: int) -> Example:
         record = self.records[index]
         frames = len(record["audio"]) // self.hop
         curve = np.load(self.file, mmap_mode="r")[index, :frames]
         return {**record, "f0": np.array(curve)[:, None]}
 
-    def index(self) -> tuple[Track, ...]:
-        return self.records.index()
+    def track_index(self) -> tuple[Track, ...]:
+        return tracked(self.records).track_index()
 
     def window(
         self,
@@ -114,7 +122,7 @@ class WithPitch(Sequence[Example]):
         into: Example | None = None,
     ) -> Example:
         """A part of a track with its pitch, that of the nearest frame of the record it lies in."""
-        record = self.records.window(track, start, samples, stagger, rng, into)
+        record = tracked(self.records).window(track, start, samples, stagger, rng, into)
         edges = np.array(track.edges())
         times = start + self.hop * np.arange(samples // self.hop)
         part = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, track.count - 1)

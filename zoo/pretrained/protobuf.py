@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 
-def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """(field number, number or bytes) of every field of a message.
+def fields(message: bytes) -> Iterator[tuple[int, Any]]:
+    """(field number, its int or bytes, as the schema has it) of every field of a message.
 
     raises ValueError or IndexError where the message is damaged.
     """
     at = 0
+    value: int | bytes
     while at < len(message):
         tag, at = varint(message, at)
         kind = tag & 7

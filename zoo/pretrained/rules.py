@@ -159,7 +159,7 @@ def apply(
         if path in origins:
             kind, text = "filled twice", f"{path} (by {origins[path]} and {name})"
         origins[path] = name
-        if kind:
+        if kind or leaf is None:
             faults.setdefault(kind, []).append(text)
         else:
             filled[path] = leaf

@@ -30,7 +30,7 @@ REST = r"iteration|learning_rate|optimizer\..*|config\..*|amp.*"
 
 def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     """Arrays by the names of a bare state dict, all with weight norm. See `torch_file.read`."""
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for name, array in torch_file.read(paths).items():
         name = re.sub(r"^(?:(?:model|state_dict|module)\.)+", "", name)
         plain = re.fullmatch(r"(WN\.\d+\.(?!end).*\.)weight", name)

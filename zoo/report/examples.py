@@ -20,6 +20,7 @@ from zoo import escapes
 from zoo.audio.streaming import stream_to_wav
 from zoo.data.source import Example
 from zoo.errors import BadInput
+from zoo.evaluation.capabilities import Separates, having
 from zoo.evaluation.separation import mixture, stem_getter, track_spans
 from zoo.objectives.base import Composing, Generative, Request, follows_source
 from zoo.report import compositions, figures
@@ -41,7 +42,7 @@ def make(found: Trained, directory: Path) -> None:
             shown(act, found, Path(directory))
 
 
-def shown(act: Callable[[Trained, Path], None], found: Trained, directory: Path) -> None:
+def shown(act: Callable[[Trained, Path], object], found: Trained, directory: Path) -> None:
     """Acts; where that fails, a line says so: the scores are made, and the page is to come."""
     try:
         act(found, directory)
@@ -67,7 +68,8 @@ def transforms(found: Trained) -> bool:
 
 def write_stems(found: Trained, directory: Path) -> None:
     """Up to 12 s of the first test track: mixture, estimates, references."""
-    source, how = found.experiment.data.source, found.experiment.evaluation.how
+    source = found.experiment.data.source
+    how = having(Separates, found.experiment.evaluation).how
     rate, records = source.info.sample_rate, source.open(held_out(source))
     track, span = next(track_spans(records))
     # Songs begin and end quietly: a third of the way in, something plays.
@@ -115,7 +117,8 @@ def write_samples(
 def out_of_nothing(found: Trained, request: Request) -> Iterator[np.ndarray]:
     """What it generates. BadInput that says how to tell where it wants something to begin with."""
     try:
-        yield from found.experiment.objective.generate(found.variables, request)
+        objective = having(Generative, found.experiment.objective)
+        yield from objective.generate(found.variables, request)
     except BadInput as error:
         name = type(found.experiment.objective).__name__
         raise BadInput(
@@ -136,7 +139,8 @@ def write_transformed(
     rate = source.info.sample_rate
     audio = mixture(source.open(held_out(source))[0])[: int(seconds * rate)]
     request = Request(length=len(audio), source=audio, chunk=max(1, rate // 8))
-    chunks = found.experiment.objective.generate(found.variables, request)
+    objective = having(Generative, found.experiment.objective)
+    chunks = objective.generate(found.variables, request)
     folder = step_folder(found, directory)
     write_wav(folder / "1_original.wav", audio, rate)
     stream_to_wav(within(chunks, patience), [folder / "2_result.wav"], rate, progress=False)
@@ -149,7 +153,7 @@ def write_compositions(found: Trained, directory: Path) -> None:
     compositions.write_roll(found, directory / "figures")
 
 
-KINDS: tuple[tuple[Callable[[Trained], bool], Callable[[Trained, Path], None]], ...] = (
+KINDS: tuple[tuple[Callable[[Trained], bool], Callable[[Trained, Path], object]], ...] = (
     (partial(figures.shows, what="stems"), write_stems),
     (generates, write_samples),
     (transforms, write_transformed),

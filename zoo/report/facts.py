@@ -100,7 +100,7 @@ def shipped(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     from zoo import experiment as experiments  # JAX: not for those who only read stored numbers
 
     config = experiments.shipped(name)
-    known = {
+    known: dict[str, Any] = {
         "task": config.task,
         "title": config.title,
         "row": config.row_of(arguments),

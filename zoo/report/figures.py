@@ -18,6 +18,7 @@ from zoo.data.note_rolls import shifted
 from zoo.data.source import Example
 from zoo.errors import BadInput
 from zoo.evaluation.base import sound
+from zoo.evaluation.capabilities import Tags, Transcribes, having
 from zoo.evaluation.separation import mixture
 from zoo.evaluation.transcription import pieces
 from zoo.interpret import filters
@@ -27,7 +28,7 @@ from zoo.layers.quantizer import usage
 from zoo.objectives.autoencoder import PLAYER
 from zoo.pages.piano_roll import compared_figure
 from zoo.report.results import held_out
-from zoo.runs import inference
+from zoo.runs import inference, networks
 from zoo.runs.trained import Trained
 from zoo.songs.note_decoding import listen
 from zoo.songs.taggram import Listener, taggram_figure, tags_over_time
@@ -69,7 +70,8 @@ def first_bank(found: Trained) -> filters.Bank | None:
 
 def write_taggram(found: Trained, directory: Path) -> None:
     """figures/taggram.png and .wav: the tags of a few test clips, one after another."""
-    source, evaluation = found.experiment.data.source, found.experiment.evaluation
+    source = found.experiment.data.source
+    evaluation = having(Tags, found.experiment.evaluation)
     rate, labels = source.info.sample_rate, source.info.labels
     size = max(CLIP_SECONDS * rate, evaluation.samples)
     records = source.open(held_out(source))
@@ -93,7 +95,8 @@ def write_taggram(found: Trained, directory: Path) -> None:
 
 def write_roll(found: Trained, directory: Path) -> None:
     """figures/roll.png and .wav: the first 20 s of a test piece, as played and as heard."""
-    source, evaluation = found.experiment.data.source, found.experiment.evaluation
+    source = found.experiment.data.source
+    evaluation = having(Transcribes, found.experiment.evaluation)
     rate = source.info.sample_rate
     piece = next(pieces(source.open(held_out(source)), rate))
     audio = piece.audio[: ROLL_SECONDS * rate]
@@ -111,12 +114,13 @@ def write_roll(found: Trained, directory: Path) -> None:
 
 def write_codebook(found: Trained, directory: Path) -> None:
     """figures/codebook.png: how often test clips use each code, and where their vectors lie."""
-    source, model = found.experiment.data.source, found.experiment.objective.model
+    source = found.experiment.data.source
+    model, _ = networks.named(found.experiment.objective, found.variables)
     records = source.open(held_out(source))
     chosen = [records[index] for index in spread(len(records), CODED)]
     size = CLIP_SECONDS * source.info.sample_rate // model.hop * model.hop
-    clips = [mixture(record)[:size] for record in chosen]
-    clips = np.stack([np.pad(clip, ((0, size - len(clip)), (0, 0))) for clip in clips])
+    cut = [mixture(record)[:size] for record in chosen]
+    clips = np.stack([np.pad(clip, ((0, size - len(clip)), (0, 0))) for clip in cut])
     quantise = jax.jit(lambda own, audio: model.apply(own, audio, method="quantise"))
     coded = quantise(found.variables.of(PLAYER), clips)
     codes = np.asarray(coded.codes).ravel()
@@ -134,7 +138,8 @@ def write_codebook(found: Trained, directory: Path) -> None:
 
 def write_attention(found: Trained, directory: Path) -> None:
     """figures/attention.png: where each head of each layer looks in the begin of a test piece."""
-    source, objective = found.experiment.data.source, found.experiment.objective
+    source = found.experiment.data.source
+    objective: Any = found.experiment.objective  # one of events: vocabulary and model
     record = source.open(held_out(source))[0]
     events = objective.vocabulary.sequence(record)[:ATTENDED]
     batch = np.asarray(events, np.float32)[None, :, None]

@@ -46,7 +46,7 @@ def _loops(program: core.Jaxpr) -> Iterator[core.JaxprEqn]:
             continue
         for part in jax.tree.leaves(equation.params, is_leaf=_is_program):
             if _is_program(part):
-                yield from _loops(getattr(part, "jaxpr", part))
+                yield from _loops(part.jaxpr if isinstance(part, core.ClosedJaxpr) else part)
 
 
 def _is_program(part: Any) -> bool:

@@ -82,8 +82,8 @@ def row(config: Config, minutes: float, directory: Path, root: Path, folder: Pat
     target = folder / config.task / f"{config.name}.json"
     experiment = config.experiment()
     if not learns(experiment):
-        words = ["--config", config.name, "--results", folder]
-        return target.is_file() or command(root, "evaluate.py", *words)
+        scored = ("--config", config.name, "--results", folder)
+        return target.is_file() or command(root, "evaluate.py", *scored)
     run = directory / config.name
     words = [f"{name}={directory / origin}" for name, origin in origins(config).items()]
     scores = run / "evaluation" / "test.json"

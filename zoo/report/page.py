@@ -103,7 +103,7 @@ def parted(title: str) -> tuple[str, str]:
 
 def comparison(run: Run) -> str:
     """What the paper reports beside what this run scored, and on what either rests."""
-    reported_by = run.row and run.row.reported
+    reported_by = run.row if run.row and run.row.reported else None
     if not reported_by and not run.rows:
         return ""
     scores = {split: row.get("metrics", {}) for split, row in run.rows.items()}
@@ -119,7 +119,7 @@ def comparison(run: Run) -> str:
     rows = [[name, *(number(c.get(name)) for c in columns.values())] for name in names]
     notes = [("This run", row.get("protocol", "")) for row in list(run.rows.values())[:1]]
     if reported_by:
-        notes.append(("Reported", run.row.source or "no source named"))
+        notes.append(("Reported", reported_by.source or "no source named"))
     if run.row and run.row.unchecked:
         mark = "the reported figures have not been held against the paper itself."
         notes.append(("Unchecked", mark))

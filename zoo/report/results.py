@@ -195,7 +195,7 @@ def summary(report: Report, monitor: str) -> str:
     width = max(map(len, shown), default=0)
     spans = {k: f"  [{low:.4g}, {high:.4g}]" for k, (low, high) in report.intervals.items()}
     lines = [f"  {k:<{width}}  {v:8.4f}{spans.get(k, '')}" for k, v in shown.items()]
-    if spans:
+    if spans and report.scores:
         lines.append(f"  ([95 % intervals], bootstrap over {len(report.scores.names)} items)")
     counts = ", ".join(f"{v} {k.replace('_', ' ')}" for k, v in report.counts.items())
     return "\n".join([report.protocol, *lines, *([f"  ({counts})"] if counts else [])])

@@ -119,7 +119,8 @@ def largest(program: core.Jaxpr) -> int:
             found = max(found, *(size(result.aval) for result in equation.outvars))
         for part in jax.tree.leaves(equation.params, is_leaf=is_program):
             if is_program(part):
-                found = max(found, largest(getattr(part, "jaxpr", part)))
+                inner = part.jaxpr if isinstance(part, core.ClosedJaxpr) else part
+                found = max(found, largest(inner))
     return found
 
 

@@ -110,11 +110,12 @@ def show(run: Trained, report: Report, log: Log) -> None:
         for name, make in report.figures.items():
             with log.beside(f"the figure '{name}'"):
                 log.figure(step, f"validation/{name}", make())
-    if jax.process_count() > 1:
+    folder = run.directory
+    if jax.process_count() > 1 or folder is None:
         return
     from zoo.report import examples  # matplotlib: not before there is something to show
 
     rate = run.experiment.data.source.info.sample_rate
     with log.beside("the samples of this step"):
-        for file in examples.while_training(run, run.directory):
+        for file in examples.while_training(run, folder):
             log.audio(step, f"samples/{file.stem}", audio_files.read(file)[0], rate)

@@ -11,13 +11,13 @@ import numpy as np
 from jax.sharding import Mesh
 
 from zoo import mesh as meshes
-from zoo.objectives.base import Objective, Variables
+from zoo.objectives.base import Variables
 
 HostBatch = dict[str, np.ndarray]
 
 
 def predictor(
-    objective: Objective, mesh: Mesh, method: str = "predict"
+    objective: object, mesh: Mesh, method: str = "predict"
 ) -> Callable[[Variables], Callable[[HostBatch], HostBatch]]:
     """With variables it maps host batches [B ...] to host outputs.
 
@@ -42,7 +42,7 @@ def predictor(
     return bind
 
 
-def program(objective: Objective, mesh: Mesh, method: str) -> Callable[..., Any]:
+def program(objective: object, mesh: Mesh, method: str) -> Callable[..., Any]:
     """A method of an objective under `jit`, its output replicated over the mesh."""
     try:
         hash(objective)
@@ -56,7 +56,7 @@ def _replicated(mesh: Mesh) -> Callable[..., Any]:
     return jax.jit(_call, static_argnums=(0, 1), out_shardings=meshes.replicated(mesh))
 
 
-def _call(objective: Objective, method: str, *arguments: Any) -> Any:
+def _call(objective: object, method: str, *arguments: Any) -> Any:
     return getattr(objective, method)(*arguments)
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 CODE = 2
 SIGNS = ("Gloo", "NCCL", "UNAVAILABLE", "oordination", "heartbeat", "Connection ", "Socket closed")
@@ -26,7 +27,7 @@ for line in sys.stdin.buffer:
         sys.stderr.buffer.write(line)
         sys.stderr.buffer.flush()
 """
-_kept = []  # what C calls must not be collected
+_kept: list[Any] = []  # what C calls must not be collected
 
 
 def prepare() -> None:
@@ -35,6 +36,7 @@ def prepare() -> None:
     sys.stderr = os.fdopen(ours, "w", buffering=1, errors="backslashreplace")
     command = [sys.executable, "-c", FILTER]
     sieve = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    assert sieve.stdin is not None  # of PIPE
     os.dup2(sieve.stdin.fileno(), 2)
 
     @ctypes.CFUNCTYPE(None, ctypes.c_int)

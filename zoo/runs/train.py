@@ -26,7 +26,7 @@ from zoo.checkpoints.store import Checkpoints
 from zoo.commands import command
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
-from zoo.objectives.base import Variables
+from zoo.objectives.base import FittedAtOnce, Variables
 from zoo.runs import (
     changed_arguments,
     changed_records,
@@ -137,7 +137,12 @@ def fit_once(
         experiment.data.once(split, experiment.batch, experiment.seed)
         for split in ("train", "validation")
     )
-    return once.fit(experiment.objective, describe, begun, (train, held), hooked, log)
+    objective = experiment.objective
+    if not isinstance(objective, FittedAtOnce):
+        raise BadInput(
+            f"{type(objective).__name__} has neither turns nor fit: it cannot be trained"
+        )
+    return once.fit(objective, describe, begun, (train, held), hooked, log)
 
 
 def start(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import jax
 import numpy as np
@@ -168,7 +168,9 @@ def changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
-def which(checkpoints: Checkpoints, step: int | str, directory: Path) -> int | str | None:
+def which(
+    checkpoints: Checkpoints, step: int | str, directory: Path
+) -> int | Literal["best"] | None:
     """The step that 'best', 'latest' or a number means."""
     steps = checkpoints.steps()
     if not steps:

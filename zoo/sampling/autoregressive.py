@@ -26,7 +26,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
@@ -35,6 +34,7 @@ from jax.sharding import Mesh
 
 from zoo import mesh as meshes
 from zoo.errors import BadInput
+from zoo.network import Network
 from zoo.sampling import conditions
 from zoo.sampling.rule import AS_LEARNT, SamplerRule
 
@@ -43,8 +43,7 @@ Draw = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 BLOCK = 1024  # samples of one call, about: bounds the noise and conditions that are laid out ahead
 
 
-@flax.struct.dataclass
-class State:
+class State(flax.struct.PyTreeNode):
     """All that the next sample depends on besides weights and conditions; save it to resume.
 
     carry: the model's. last [B 1]: the latest sample. clock: samples drawn so far (wraps after
@@ -60,13 +59,13 @@ class State:
     log_prob: jax.Array
 
 
-def generate(model: nn.Module, variables: Tree, **asked: Any) -> Iterator[np.ndarray]:
+def generate(model: Network, variables: Tree, **asked: Any) -> Iterator[np.ndarray]:
     """The chunks [count t 1] of `scored`, which takes the same arguments."""
     return (audio for audio, _ in scored(model, variables, **asked))
 
 
 def scored(
-    model: nn.Module,
+    model: Network,
     variables: Tree,
     *,
     length: int,
@@ -91,7 +90,7 @@ def scored(
 
 
 def start(
-    model: nn.Module,
+    model: Network,
     variables: Tree,
     *,
     count: int = 1,
@@ -120,7 +119,7 @@ def start(
 
 
 def resume(
-    model: nn.Module,
+    model: Network,
     variables: Tree,
     state: State,
     *,
@@ -167,7 +166,7 @@ def resume(
         yield np.ascontiguousarray(audio.T)[..., None], state
 
 
-def voice_axes(model: nn.Module, count: int) -> Tree:
+def voice_axes(model: Network, count: int) -> Tree:
     """For each array of a carry the axis along which the voices lie; -1 where all share it."""
 
     def axis(now: jax.ShapeDtypeStruct, wider: jax.ShapeDtypeStruct) -> int:
@@ -178,7 +177,7 @@ def voice_axes(model: nn.Module, count: int) -> Tree:
     return jax.tree.map(axis, now, wider)
 
 
-def spread(model: nn.Module, state: State, mesh: Mesh | None) -> State:
+def spread(model: Network, state: State, mesh: Mesh | None) -> State:
     """The state with its voices split over the devices of the mesh, where they divide."""
     count = state.last.shape[0]
     if mesh is None or mesh.size == 1 or count % mesh.size:
@@ -188,13 +187,14 @@ def spread(model: nn.Module, state: State, mesh: Mesh | None) -> State:
         sharding = meshes.replicated(mesh) if axis < 0 else meshes.split(mesh, axis)
         return jax.device_put(leaf, sharding)
 
-    axes = State(voice_axes(model, count), last=0, clock=-1, seed=-1, voices=0, log_prob=0)
+    alone = dict(last=0, clock=-1, seed=-1, voices=0, log_prob=0)
+    axes = state.replace(carry=voice_axes(model, count), **alone)
     return jax.tree.map(place, axes, state)
 
 
 @partial(jax.jit, static_argnames=("model", "rule"), donate_argnames=("state",))
 def _draw_block(
-    model: nn.Module,
+    model: Network,
     folded: Tree,
     state: State,
     condition: Any,
@@ -240,17 +240,17 @@ def _uniform(state: State, numbers: int, size: int = BLOCK) -> jax.Array:
     return jax.vmap(lambda t: jax.vmap(lambda v: one(v, t))(state.voices))(indices)
 
 
-def _hop(model: nn.Module) -> int:
+def _hop(model: Network) -> int:
     return getattr(model, "hop", 1)
 
 
-def _block(model: nn.Module) -> int:
+def _block(model: Network) -> int:
     """Whole frames of about BLOCK samples together."""
     return max(BLOCK // _hop(model), 1) * _hop(model)
 
 
 def _frame(
-    model: nn.Module,
+    model: Network,
     folded: Tree,
     carry: Tree,
     last: jax.Array,
@@ -265,14 +265,14 @@ def _frame(
     return carry, *draw(raw, noise[0])
 
 
-def _project(model: nn.Module, folded: Tree, condition: Any) -> Tree:
+def _project(model: Network, folded: Tree, condition: Any) -> Tree:
     if condition is None or hasattr(model, "project"):
         return condition if condition is None else model.project(folded, condition)
     return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, 0), condition)
 
 
 @partial(jax.jit, static_argnames=("model",))
-def fold(model: nn.Module, variables: Tree, constant: dict[str, Any]) -> Tree:
+def fold(model: Network, variables: Tree, constant: dict[str, Any]) -> Tree:
     """The weights as the loop takes them."""
     if hasattr(model, "fold"):
         return model.apply(variables, method="fold", **constant)
@@ -282,7 +282,7 @@ def fold(model: nn.Module, variables: Tree, constant: dict[str, Any]) -> Tree:
 
 
 @partial(jax.jit, static_argnames=("model",))
-def _prime(model: nn.Module, variables: Tree, audio: jax.Array, constant: dict[str, Any]) -> Tree:
+def _prime(model: Network, variables: Tree, audio: jax.Array, constant: dict[str, Any]) -> Tree:
     if hasattr(model, "prime"):
         return model.apply(variables, audio, method="prime", **constant)
     folded = fold(model, variables, constant)

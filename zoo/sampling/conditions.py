@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
+
+from zoo.network import Network
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Upsampled:
     """
 
     frames: jax.Array
-    model: nn.Module
+    model: Network
     variables: Any
     method: str = "upsample"
     reach: int = 2
@@ -53,14 +54,14 @@ class Upsampled:
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _upsampled(
-    model: nn.Module,
+    model: Network,
     method: str,
     count: int,
     size: int,
     variables: Any,
     frames: jax.Array,
-    begin: jax.Array,
-    first: jax.Array,
+    begin: jax.Array | int,
+    first: jax.Array | int,
 ) -> jax.Array:
     """Samples first ... first + size - 1 [B size D] of what `count` frames from `begin` become."""
     some = jax.lax.dynamic_slice_in_dim(frames, begin, count, axis=1)
@@ -90,5 +91,5 @@ def _with_spare_block(condition: jax.Array, size: int) -> jax.Array:
     return jnp.pad(condition, spare)
 
 
-def _block_at(condition: jax.Array, first: jax.Array, size: int) -> jax.Array:
+def _block_at(condition: jax.Array, first: jax.Array | int, size: int) -> jax.Array:
     return jax.lax.dynamic_slice_in_dim(condition, jnp.asarray(first), size, axis=1)

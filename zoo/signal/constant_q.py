@@ -112,7 +112,8 @@ def constant_q_power(x: jax.Array, spec: ConstantQ) -> jax.Array:
             f"{x.shape[1]} samples are too short for {spec.octaves} octaves: give {spec.least} or "
             "more"
         )
-    parts, kernels = [], spec.kernels()
+    parts: list[jax.Array] = []
+    kernels = spec.kernels()
     x, hop = x.astype(jnp.float32), spec.hop
     for octave in range(spec.octaves):
         if octave:

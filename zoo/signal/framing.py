@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -60,10 +62,11 @@ def overlap_add(frames: jax.Array, hop: int) -> jax.Array:
     shifts = -(-size // hop)
     frames = jnp.pad(frames, ((0, 0), (0, 0), (0, shifts * hop - size), (0, 0)))
     frames = frames.reshape(batch, count, shifts, hop, channels)
-    total = sum(
+    shifted = [
         jnp.pad(frames[:, :, i], ((0, 0), (i, shifts - 1 - i), (0, 0), (0, 0)))
         for i in range(shifts)
-    )
+    ]
+    total = reduce(jnp.add, shifted)
     return total.reshape(batch, -1, channels)[:, : (count - 1) * hop + size]
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 
 from zoo.errors import BadInput
 from zoo.signal import stft
@@ -21,7 +23,7 @@ SLANEY_BREAK = 1000.0  # Hz: linear below (200 / 3 Hz a mel), logarithmic above 
 SLANEY_STEP = np.log(6.4) / 27
 
 
-def hz_to_mel(hz: np.ndarray, scale: str = "slaney") -> np.ndarray:
+def hz_to_mel(hz: npt.ArrayLike, scale: str = "slaney") -> np.ndarray:
     """Frequencies in Hz to mels, [...] -> [...] float64. scale: 'slaney' or 'htk'."""
     hz = np.asarray(hz, np.float64)
     if scale == "htk":
@@ -31,7 +33,7 @@ def hz_to_mel(hz: np.ndarray, scale: str = "slaney") -> np.ndarray:
     return np.where(hz < SLANEY_BREAK, hz * 3 / 200, 15.0 + above)
 
 
-def mel_to_hz(mel: np.ndarray, scale: str = "slaney") -> np.ndarray:
+def mel_to_hz(mel: npt.ArrayLike, scale: str = "slaney") -> np.ndarray:
     """Mels to frequencies in Hz, [...] -> [...] float64. Inverse of `hz_to_mel`."""
     mel = np.asarray(mel, np.float64)
     if scale == "htk":
@@ -148,7 +150,7 @@ class MelSpec:
     straight_in: str = "hz"
     win: int | None = None
     centre: bool = True
-    pad_mode: str = "reflect"
+    pad_mode: Literal["reflect", "constant"] = "reflect"
     pad: tuple[int, int] | None = None
     floor: float = 0.0  # under the root of the modulus
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict, Unpack
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,14 @@ import numpy as np
 from zoo.signal.stft import istft, stft
 
 TURN = np.float32(2 * np.pi)
+
+
+class Convention(TypedDict, total=False):
+    """Arguments that `stft` and its inverse share."""
+
+    pad: tuple[int, int] | None
+    win: int | None
+    window_name: str
 
 
 def griffin_lim(
@@ -22,23 +32,23 @@ def griffin_lim(
     momentum: float = 0.99,
     key: jax.Array | None = None,
     start: jax.Array | None = None,
-    **convention: object,
+    pad_mode: str = "constant",
+    dual: bool = True,
+    **convention: Unpack[Convention],
 ) -> jax.Array:
     """Audio whose spectrogram is near to `magnitude`, [B F N C] -> [B T C] with T = length.
 
     momentum: 0.99 for the fast variant (Perraudin, Balazs, Sondergaard 2013), 0 for the plain one
     (Griffin and Lim 1984). key: random first phase. start: a spectrum [B F N C] whose phase is the
-    first one; without either it is zero. convention: further arguments of `stft` (pad_mode, pad,
-    win, window_name) and `dual` of `istft`.
+    first one; without either it is zero. The rest are arguments of `stft` and `istft`.
     """
-    backward = {k: v for k, v in convention.items() if k != "pad_mode"}
-    forward = {k: v for k, v in convention.items() if k != "dual"}
 
     def analyse(x: jax.Array) -> jax.Array:
-        return stft(x, n_fft, hop, centre=centre, **forward)
+        return stft(x, n_fft, hop, centre=centre, pad_mode=pad_mode, **convention)
 
     def synthesise(unit: jax.Array) -> jax.Array:
-        return istft(magnitude * unit, n_fft, hop, centre=centre, length=length, **backward)
+        bins = magnitude * unit
+        return istft(bins, n_fft, hop, centre=centre, length=length, dual=dual, **convention)
 
     def refine(_: int, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         unit, previous = state

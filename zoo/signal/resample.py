@@ -108,9 +108,9 @@ def interpolate(x: jax.Array, factor: int, shape: str = "linear") -> jax.Array:
         ramp = np.sin(0.5 * np.pi * ramp) ** 2
     elif shape != "linear":
         raise BadInput(f"interpolation {shape!r}: use 'hold', 'linear' or 'hann'")
-    ramp = ramp.astype(np.float32)[:, None]
     ahead = jnp.concatenate([x[:, 1:], x[:, -1:]], axis=1)
-    y = x[:, :, None] * (1 - ramp) + ahead[:, :, None] * ramp
+    share = ramp.astype(np.float32)[:, None]
+    y = x[:, :, None] * (1 - share) + ahead[:, :, None] * share
     return y.reshape(x.shape[0], -1, x.shape[2])
 
 

@@ -81,7 +81,7 @@ def scatter(x: jax.Array, how: Scattering) -> jax.Array:
     plan = prepare(how, x.shape[1])
     x = jnp.moveaxis(jnp.pad(x, ((0, 0), plan.pads, (0, 0)), mode="reflect"), 1, 2)
     whole = spectrum(x)
-    found = {(): plan.average(whole, 0)}
+    found: dict[tuple[int, ...], jax.Array] = {(): plan.average(whole, 0)}
     for level, members in plan.first.items():
         moduli = jnp.abs(jnp.fft.ifft(plan.waves(whole, members, level), axis=-1))
         spectra = spectrum(moduli)
@@ -179,7 +179,7 @@ def prepare(how: Scattering, length: int) -> Plan:
     size = wavelets.padded(length, how.span)
     before = (size - length) // 2
     banks = how.banks()
-    octaves = tuple([w.octave for w in bank] for bank in banks)
+    octaves = [w.octave for w in banks[0]], [w.octave for w in banks[1]]
     levels = sorted({min(o, how.coarsest) for o in octaves[0]})
     first = {
         level: [
@@ -189,7 +189,7 @@ def prepare(how: Scattering, length: int) -> Plan:
         ]
         for level in levels
     }
-    second = {level: {} for level in levels}
+    second: dict[int, dict[int, Band]] = {level: {} for level in levels}
     for n, w in enumerate(banks[1]):
         full = wavelets.morlet(size, w)
         for level in levels:

@@ -76,8 +76,11 @@ def expectation_maximisation(
         spatial = spatial / (epsilon + power.sum(0))[..., None, None]
         total = _product("fns,nscd->fncd", power.astype(spatial.dtype), spatial)
         ridge = RIDGE * jnp.trace(total, axis1=-2, axis2=-1).real[..., None, None]
-        ridge = ridge * jnp.eye(mixture.shape[-1]) if mixture.shape[-1] > 1 else 0.0
-        whitened = _product("fncd,fnd->fnc", inverse(total + noise + ridge), mixture)
+        if mixture.shape[-1] > 1:
+            total = total + noise + ridge * jnp.eye(mixture.shape[-1])
+        else:
+            total = total + noise
+        whitened = _product("fncd,fnd->fnc", inverse(total), mixture)
         filtered = _product("nscd,fnd->fnsc", spatial, whitened)
         sources = power[..., None] * filtered
     return sources

@@ -38,8 +38,9 @@ def generate(
     several = len(clips) > 1
     names = [f"{stem}_{i}.wav" for i in range(len(clips))] if several else [f"{stem}.wav"]
     files = [options.out / name for name in names]
-    for given in filter(None, (path, options.prompt)):
-        if any(file.exists() and file.samefile(Path(given).expanduser()) for file in files):
+    for given in (path, options.prompt):
+        whose = Path(given).expanduser() if given else None
+        if whose and any(file.exists() and file.samefile(whose) for file in files):
             raise BadInput(
                 f"{given} would be overwritten with what it becomes: choose another --out"
             )

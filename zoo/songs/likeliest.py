@@ -50,14 +50,15 @@ class Clips:
                 yield chunk
 
     def _best(self, variables: Variables) -> Iterator[np.ndarray]:
-        chunks, interrupt = [], None
+        chunks: list[np.ndarray] = []
+        interrupt = None
         try:
             for chunk, log_prob in self.objective.scored(variables, self.request):
                 chunks.append(chunk)
                 self.log_prob = log_prob
         except KeyboardInterrupt as error:
             interrupt = error
-        if chunks:
+        if chunks and self.log_prob is not None:
             self.voices = np.argsort(-self.log_prob, kind="stable")[: self.keep].tolist()
             yield np.concatenate(chunks, 1)[self.voices]
         if interrupt:

@@ -109,7 +109,7 @@ class NoteCreation:
         starts = range(0, len(frames), BLOCK)
         steepest = max((rises(frames, s, s + BLOCK).max(initial=0) for s in starts), default=0)
         strongest = max((onsets[s : s + BLOCK].max(initial=0) for s in starts), default=0)
-        peaks = []
+        peaks: list[tuple[int, int]] = []
         for start in starts:
             first, stop = max(start - 1, 0), min(start + BLOCK + 1, len(frames))
             height = onsets[first:stop].astype(np.float64)

@@ -20,7 +20,7 @@ from zoo.audio.probing import probe
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict
-from zoo.evaluation.capabilities import WritesFiles, separates
+from zoo.evaluation.capabilities import Separates, WritesFiles, having, separates
 from zoo.objectives.base import Composing, Generative, follows_source
 from zoo.pages import own
 from zoo.runs import inference
@@ -194,7 +194,7 @@ def each(files: Mapping[Path, str], out: Path, act: Callable[[Path, str], str]) 
 def separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
     """One song into stems; the line that says so."""
     how = replace(
-        trained.experiment.evaluation.how,
+        having(Separates, trained.experiment.evaluation).how,
         residual=options.residual,
         keep_sum=options.keep_sum,
         shifts=options.shifts,

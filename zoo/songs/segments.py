@@ -108,7 +108,7 @@ def shifted_blocks(
         stems = skip(separate_blocks(predict, late, segments, channels), delay)
         passes.append(reblock(stems, segments.step))
     for parts in zip(*passes, strict=True):
-        yield np.mean(parts, 0, dtype=np.float32)
+        yield np.asarray(np.mean(parts, 0, dtype=np.float32))
 
 
 def identity_error(segments: Segments, length: int | None = None) -> float:

@@ -11,11 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from zoo import durable, escapes
+
+if TYPE_CHECKING:
+    from tensorboardX import SummaryWriter
 
 
 class Log:
@@ -27,7 +30,9 @@ class Log:
     """
 
     def __init__(self, directory: Path, start: int, steps: int, *, active: bool, board: bool):
-        self.active, self.board, self.bar = active, None, None
+        self.active = active
+        self.board: SummaryWriter | None = None
+        self.bar: tqdm | None = None
         if not active:
             return
         self.path = directory / "metrics.jsonl"
@@ -62,11 +67,14 @@ class Log:
             file.write(json.dumps(line) + "\n")
         # Of several players each has its own: 'discriminator/loss', 'generator/loss'.
         losses = {k: f"{v:.4g}" for k, v in values.items() if k.split("/")[-1] == "loss"}
-        if losses:
+        if losses and self.bar is not None:
             self.bar.set_postfix(losses, refresh=False)
         if self.board is not None:
             for name, value in values.items():
-                self._put(lambda board, n=name, v=value: board.add_scalar(n, v, step))
+                self._scalar(step, name, value)
+
+    def _scalar(self, step: int, name: str, value: float) -> None:
+        self._put(lambda board: board.add_scalar(name, value, step))
 
     def audio(self, step: int, name: str, audio: Any, rate: int) -> None:
         """A clip [T C] or [T] float32 for TensorBoard, which hears two channels at most."""

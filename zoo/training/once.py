@@ -17,6 +17,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
+from zoo.objectives.base import FittedAtOnce
 from zoo.training.log import Log
 from zoo.training.loop import Hooks
 from zoo.training.stages import StageState
@@ -33,7 +34,7 @@ class Stopped(Exception):
 
 
 def fit(
-    objective: object,
+    objective: FittedAtOnce,
     describe: Describe,
     state: TrainState,
     splits: tuple[Iterable[HostBatch], Iterable[HostBatch]],
@@ -53,7 +54,8 @@ def fit(
             with Bar(f"{name} features", "batch", hooks.stop, asked, log) as bar:
                 found.append(gather(describe, split, bar))
         with Bar("classifier", "fit", hooks.stop, asked, log) as bar:
-            fitted = objective.fit(state.variables, *found, bar)
+            train, held = found
+            fitted = objective.fit(state.variables, train, held, bar)
     except Stopped:
         return state, False
     place = lambda new, old: jax.device_put(new, old.sharding)  # noqa: E731

@@ -11,11 +11,14 @@ from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from zoo.objectives.base import Batch, Objective, Tree, Turn, Variables
 from zoo.training.state import TrainState
 
 COUNTED = "batch_stats"
+
+HostBatch = dict[str, np.ndarray]
 
 
 def recalibrated(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import flax.struct
@@ -14,8 +15,7 @@ from zoo import mesh as meshes
 from zoo.objectives.base import Batch, Objective, Tree, Variables
 
 
-@flax.struct.dataclass
-class TrainState:
+class TrainState(flax.struct.PyTreeNode):
     """step: rounds of turns done. ema: exponential moving average of params, per player, or empty.
 
     ema_collections: batch statistics of the averaged weights, or empty (zoo/training/standing.py).
@@ -48,7 +48,7 @@ def initial(
     objective: Objective,
     optimizers: Optimizers,
     ema_decay: float,
-    seed: int,
+    seed: int | jax.Array,
     batch: Batch,
     standing: bool = False,
     learning_rate_scale: float = 1.0,
@@ -88,7 +88,7 @@ def init_sharded(mesh: Mesh, build: Any, batch: Batch) -> tuple[TrainState, Trai
     return jax.jit(build, out_shardings=shardings)(batch), shardings
 
 
-def abstract(mesh: Mesh, build: Any, batch: Batch) -> TrainState:
+def abstract(mesh: Mesh, build: Any, batch: Mapping[str, Any]) -> TrainState:
     """Shapes, types and shardings of the state, with no array made: what `restore` fills."""
     shapes = jax.eval_shape(build, batch)
     return jax.tree.map(

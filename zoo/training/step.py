@@ -19,7 +19,7 @@ def make(
     turn: Turn,
     optimizer: optax.GradientTransformation,
     *,
-    seed: int,
+    seed: int | jax.Array,
     last: bool,
     ema_decay: float = 0.0,
     accumulate: int = 1,
@@ -126,8 +126,8 @@ def update_ema(ema: Tree, params: Tree, decay: float, step: jax.Array) -> Tree:
 
     The decay rises as (1 + step) / (10 + step) up to `decay`, TensorFlow's rule.
     """
-    decay = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
-    return jax.tree.map(lambda e, p: decay * e + (1.0 - decay) * p, ema, params)
+    now = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
+    return jax.tree.map(lambda e, p: now * e + (1.0 - now) * p, ema, params)
 
 
 def all_finite(tree: Tree) -> jax.Array:

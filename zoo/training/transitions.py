@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+import optax
 from jax.sharding import Mesh
 
 from zoo import mesh as meshes
@@ -51,7 +52,7 @@ def enter(
     return now.replace(variables=variables, optimizers=memory, learning_rate_scale=scale)
 
 
-def fresh(mesh: Mesh, optimizer: object, params: Tree) -> Tree:
+def fresh(mesh: Mesh, optimizer: optax.GradientTransformation, params: Tree) -> Tree:
     """An optimiser's first state, where the parameters lie."""
     shardings = meshes.state_shardings(mesh, jax.eval_shape(optimizer.init, params))
     return jax.jit(optimizer.init, out_shardings=shardings)(params)

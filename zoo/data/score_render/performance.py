@@ -117,7 +117,8 @@ def drums(beat: Pulse, bars: np.ndarray, rng: np.random.Generator) -> np.ndarray
     """A rule-based part for a drum kit over the bars [bars 2]. -> [N 4]"""
     kick = KICKS[rng.integers(len(KICKS))]
     cymbal = HAT if rng.random() < 0.7 else RIDE
-    strokes = [stroke for bar in bars for stroke in _bar(*bar, kick, cymbal, rng)]
+    spans = ((start, length) for start, length in bars)
+    strokes = [stroke for span in spans for stroke in _bar(*span, kick, cymbal, rng)]
     onset, key, velocity = np.array(strokes).reshape(-1, 3).T
     jitter, noise = rng.normal(0, DRUM_JITTER, len(key)), rng.normal(0, 5, len(key))
     played = np.stack(

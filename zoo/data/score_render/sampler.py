@@ -88,16 +88,22 @@ def _pitched(font: SoundFont, region: Region, key: int, rate: int, seconds: floa
         return np.zeros(0, np.float32)
     sample = font.samples[places]
     if region.loop is not None:
-        _mend_seam(sample, places, region, font.samples)
+        _mend_seam(sample, places, region.start, region.loop, font.samples)
     # The ratio is rounded so that soxr builds the same filter for the same key everywhere.
     tone = soxr.resample(sample, round(source_rate, 3), rate, quality="HQ")
     return (tone[: round(seconds * rate)] * region.gain).astype(np.float32)
 
 
-def _mend_seam(sample: np.ndarray, places: np.ndarray, region: Region, source: np.ndarray) -> None:
+def _mend_seam(
+    sample: np.ndarray,
+    places: np.ndarray,
+    first: int,
+    loop: tuple[int, int],
+    source: np.ndarray,
+) -> None:
     """Fades the end of a long loop into what precedes its beginning: not every font did so."""
-    begin, end = region.loop
-    fade = min(256, (end - begin) // 4, begin - region.start)
+    begin, end = loop
+    fade = min(256, (end - begin) // 4, begin - first)
     if end - begin < 512 or fade < 1:
         return
     at = np.flatnonzero((places >= end - fade) & (places < end))

@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -111,7 +112,8 @@ def _usable(piece: Piece) -> bool:
 def _read_xml(path: Path) -> ElementTree.Element:
     with zipfile.ZipFile(path) as archive:
         container = ElementTree.fromstring(archive.read("META-INF/container.xml"))
-        names = [node.get("full-path") for node in container.iter() if node.get("full-path")]
+        paths = (node.get("full-path") for node in container.iter())
+        names = [path for path in paths if path]
         return ElementTree.fromstring(archive.read(names[0]))
 
 
@@ -130,8 +132,16 @@ class _Clock:
             octaves = int(node.findtext("octave-change") or 0)
             self.transpose = int(node.findtext("chromatic") or 0) + 12 * octaves
         if (node := attributes.find("time")) is not None and node.find("beats") is not None:
-            beats = sum(int(term) for term in node.findtext("beats").split("+"))
-            self.beats = beats * 4 / int(node.findtext("beat-type"))
+            beats = sum(int(term) for term in _text(node, "beats").split("+"))
+            self.beats = beats * 4 / int(_text(node, "beat-type"))
+
+
+def _text(node: ElementTree.Element, name: str) -> str:
+    """The text of a part that the format demands. raises ValueError where it is missing."""
+    found = node.findtext(name)
+    if found is None:
+        raise ValueError(f"{node.tag} without {name}")
+    return found
 
 
 def _read_part(part: ElementTree.Element) -> list[_Measure]:
@@ -147,7 +157,7 @@ def _read_measure(measure: ElementTree.Element, clock: _Clock) -> _Measure:
             clock.update(node)
         elif node.tag in ("backup", "forward"):
             sign = 1 if node.tag == "forward" else -1
-            now += sign * float(node.findtext("duration")) / clock.divisions
+            now += sign * float(_text(node, "duration")) / clock.divisions
         elif node.tag == "note" and node.find("grace") is None and node.find("cue") is None:
             duration = float(node.findtext("duration") or 0) / clock.divisions
             if node.find("chord") is None:
@@ -162,7 +172,7 @@ def _read_measure(measure: ElementTree.Element, clock: _Clock) -> _Measure:
 
 def _midi(pitch: ElementTree.Element) -> int:
     alter = round(float(pitch.findtext("alter") or 0))
-    return 12 * (int(pitch.findtext("octave")) + 1) + _STEPS[pitch.findtext("step")] + alter
+    return 12 * (int(_text(pitch, "octave")) + 1) + _STEPS[_text(pitch, "step")] + alter
 
 
 def _bar_lines(parts: list[list[_Measure]]) -> tuple[np.ndarray, np.ndarray]:
@@ -193,8 +203,8 @@ def _join_ties(part: list[_Measure], starts: np.ndarray) -> np.ndarray:
         for onset, duration, pitch, ends, begins in sorted(measure.notes, key=lambda n: n[0]):
             now = start + onset
             before = last.get(pitch)
-            joined = before is not None and (ends or pitch in open_ties)
-            if joined and abs(before[0] + before[1] - now) < 0.01:
+            ties = ends or pitch in open_ties
+            if before is not None and ties and abs(before[0] + before[1] - now) < 0.01:
                 before[1] = now + duration - before[0]
             elif duration > 0:
                 last[pitch] = [now, duration, pitch]
@@ -217,7 +227,7 @@ def cached_pieces(folder: Path) -> list[Piece]:
 def _save(path: Path, pieces: list[Piece]) -> None:
     names = [(piece.name, piece.repertoire, piece.mode) for piece in pieces]
     tables = [[*piece.parts, piece.bars] for piece in pieces]
-    arrays = {
+    arrays: dict[str, Any] = {
         "names": np.array(names),
         "counts": np.array([len(table) for table in tables]),
         "lengths": np.array([len(part) for table in tables for part in table]),

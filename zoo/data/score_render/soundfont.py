@@ -70,11 +70,15 @@ _DEFAULTS = {
     "sweep_hold": -12000,
     "sweep_decay": -12000,
 }
-_TIMES = ("delay", "attack", "hold", "decay", "release")
-_TIMES += ("sweep_attack", "sweep_hold", "sweep_decay")
-_NOT_ADDED = ("keys", "velocities", "instrument", "sample", "modes", "root", "fixed_key")
-_NOT_ADDED += ("fixed_velocity", *(name for name in _GENERATORS.values() if "start" in name))
-_NOT_ADDED += tuple(name for name in _GENERATORS.values() if "end" in name)
+_TIMES = (
+    *("delay", "attack", "hold", "decay", "release"),
+    *("sweep_attack", "sweep_hold", "sweep_decay"),
+)
+_NOT_ADDED = (
+    *("keys", "velocities", "instrument", "sample", "modes", "root", "fixed_key"),
+    *("fixed_velocity", *(name for name in _GENERATORS.values() if "start" in name)),
+    *(name for name in _GENERATORS.values() if "end" in name),
+)
 
 _BAG = np.dtype([("generator", "<u2"), ("modulator", "<u2")])
 _GENERATOR = np.dtype([("oper", "<u2"), ("amount", "<i2")])

@@ -69,6 +69,13 @@ class Job:
     font: str
 
     @property
+    def score(self) -> Piece:
+        """The piece that a take is of."""
+        if self.piece is None:
+            raise ValueError(f"{self.name} is no take of a piece")
+        return self.piece
+
+    @property
     def name(self) -> str:
         of = self.piece.name if self.piece else "preset-{}x{}".format(*self.grid)
         return f"{of}#{self.number}"
@@ -136,21 +143,21 @@ def _window(job: Job, take: Take) -> tuple[tuple[float, float], int]:
     """Where a take is heard, in seconds, and how many whole examples fit."""
     recipe = RECIPES[job.config]
     one = recipe.samples / job.rate
-    rng = generator(job.config, job.piece.name, job.number, "window")
-    begin, end = performance.window(job.piece, take.beat, recipe.chunks * one, one, rng)
+    rng = generator(job.config, job.score.name, job.number, "window")
+    begin, end = performance.window(job.score, take.beat, recipe.chunks * one, one, rng)
     return (begin, end), max(1, int((end - begin) / one + 1e-6))
 
 
 def _render(job: Job, take: Take, sampler: Sampler, stems: list[str], loudness):
     span, chunks = _window(job, take)
-    rng = generator(job.config, job.piece.name, job.number, "room")
+    rng = generator(job.config, job.score.name, job.number, "room")
     samples = chunks * RECIPES[job.config].samples
     heard = rendering.render(take.voices, stems, span, samples, sampler, rng, loudness)
     return span[0], np.split(heard, chunks, axis=1)
 
 
 def _tagging(job: Job, sampler: Sampler, counts: Counter) -> Iterator[Example]:
-    take = orchestration.tagging_take(job.piece, job.number)
+    take = orchestration.tagging_take(job.score, job.number)
     stems = list(dict.fromkeys(voice.stem for voice in take.voices))
     begin, chunks = _render(job, take, sampler, stems, (-22, 4))
     seconds = RECIPES["tagging"].samples / job.rate
@@ -202,14 +209,14 @@ def _sounds(notes: np.ndarray, span: tuple[float, float]) -> bool:
 
 
 def _stems(job: Job, sampler: Sampler, counts: Counter) -> Iterator[Example]:
-    take = orchestration.stems_take(job.piece, job.number)
+    take = orchestration.stems_take(job.score, job.number)
     for index, chunk in enumerate(_render(job, take, sampler, list(STEMS), (-21, 3))[1]):
         counts["silent stems"] += sum(rendering.level(stem) < SILENCE for stem in chunk)
         yield {"stems": to_int16(chunk)[:, :, None], "track": take.name, "chunk": index}
 
 
 def _piano(job: Job, sampler: Sampler, counts: Counter) -> Iterator[Example]:
-    take = orchestration.piano_take(job.piece, job.number)
+    take = orchestration.piano_take(job.score, job.number)
     begin, chunks = _render(job, take, sampler, ["piano"], (-21, 3))
     if rendering.level(chunks[0]) < SILENCE:
         counts["silent segment"] += 1
@@ -233,16 +240,16 @@ def _notes(job: Job, sampler: Sampler, counts: Counter) -> Iterator[Example]:
     rng = generator("notes", program)
     samples = RECIPES["notes"].samples
     pitches, velocities = job.grid
-    made = []
+    made: list[tuple[np.ndarray, int, int]] = []
     for pitch in rng.permutation(BASS_KEYS if family == "bass" else KEYS).tolist():
         chosen = rng.permutation(VELOCITIES)[:velocities].tolist()
         if len(made) == pitches * velocities:
             break
-        audio = [_one_note(sampler, program, pitch, velocity, samples) for velocity in chosen]
-        if min(np.abs(note).max() for note in audio) < SILENT_NOTE:
+        notes = [_one_note(sampler, program, pitch, velocity, samples) for velocity in chosen]
+        if min(np.abs(note).max() for note in notes) < SILENT_NOTE:
             counts["silent note"] += velocities
             continue
-        made += [(note, pitch, velocity) for note, velocity in zip(audio, chosen)]
+        made += [(note, pitch, velocity) for note, velocity in zip(notes, chosen)]
     gain = 0.9 / max((np.abs(note).max() for note, _, _ in made), default=1)
     facts = {"preset": program, "family": list(IN_TUNE).index(family), "chunk": 0}
     for note, pitch, velocity in sorted(made, key=lambda item: item[1:]):

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
@@ -45,9 +46,10 @@ class Workers:
         single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         paths = [str(Path(__file__).parents[3]), *filter(None, sys.path)]
         env = {**os.environ, **single, "PYTHONPATH": os.pathsep.join(paths)}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        command = [sys.executable, "-m", __name__]
+        pipe = subprocess.PIPE
         for _ in range(self.count):
-            worker = subprocess.Popen([sys.executable, "-m", __name__], env=env, **pipes)
+            worker = subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe)
             self._all.append(worker)
             self._idle.put(worker)
 
@@ -56,8 +58,8 @@ class Workers:
             worker = self._all.pop()
             worker.terminate()
             worker.wait()
-            worker.stdin.close()
-            worker.stdout.close()
+            for stream in ends(worker):
+                stream.close()
 
     def rendered(self, jobs: Iterable[Job]) -> Iterator[Rendered]:
         """The examples of every job, in order; a few jobs ahead of what is asked for."""
@@ -82,9 +84,10 @@ class Workers:
             return path
         worker = self._idle.get()
         try:
-            pickle.dump((job, str(path)), worker.stdin)
-            worker.stdin.flush()
-            failure = pickle.load(worker.stdout)
+            into, out = ends(worker)
+            pickle.dump((job, str(path)), into)
+            into.flush()
+            failure = pickle.load(out)
         except (EOFError, BrokenPipeError) as error:
             raise RuntimeError(f"the process that rendered {job.name} has died") from error
         finally:
@@ -96,6 +99,13 @@ class Workers:
         return path
 
 
+def ends(worker: subprocess.Popen) -> tuple[IO[bytes], IO[bytes]]:
+    """A process's standard input and output, both pipes."""
+    if worker.stdin is None or worker.stdout is None:
+        raise ValueError("the process was started without pipes")
+    return worker.stdin, worker.stdout
+
+
 def processes() -> int:
     """How many to render with, at most 16; what is rendered does not depend on it."""
     return min(machine.cores(), MOST)
@@ -103,7 +113,9 @@ def processes() -> int:
 
 def save(path: Path, rendered: Rendered) -> None:
     """Examples and counts in one .npz file, which appears whole."""
-    arrays = {f"count/{name}": np.array(count) for name, count in rendered[1].items()}
+    arrays: dict[str, Any] = {
+        f"count/{name}": np.array(count) for name, count in rendered[1].items()
+    }
     for index, example in enumerate(rendered[0]):
         for key, value in example.items():
             inner = value if isinstance(value, dict) else {"": value}
@@ -141,9 +153,9 @@ def _serve() -> None:
             job, path = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
+        failure: OSError | str | None = None
         try:
             save(Path(path), examples(job))
-            failure = None
         except OSError as error:
             failure = error
         except Exception:

@@ -231,8 +231,8 @@ class Folder:
         audio = pcm.load_audio(
             file, self.sample_rate, self.channels, self._least, normalise=self.one_shots
         )
-        audio = audio[: self.shortest] if self.one_shots else audio
-        return {"audio": audio, **dict(zip(("tags", "known"), row))}
+        whole = audio[: self.shortest] if self.one_shots else audio
+        return {"audio": whole, **dict(zip(("tags", "known"), row))}
 
     def _songs(self, files: list[Path]) -> tuple[list[plans.Job], list[tuple[str, str]]]:
         by_folder: dict[Path, dict[str, list[Path]]] = {}

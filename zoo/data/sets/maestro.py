@@ -19,7 +19,7 @@ import numpy as np
 from zoo.data import midi, pcm, plans, records
 from zoo.data.note_rolls import none, shifted
 from zoo.data.records import Records
-from zoo.data.source import Example, Info
+from zoo.data.source import Example, Info, RandomAccess
 from zoo.data.tracks import Track
 from zoo.errors import BadInput
 
@@ -143,7 +143,7 @@ def performances(root: Path, allow_missing: bool, wanted: str = WANTED) -> list[
 
 
 @dataclass(frozen=True)
-class OwnNotes(Sequence[Example]):
+class OwnNotes(RandomAccess):
     """Records whose notes are those that sound in them, with times from their own first sample.
 
     loudest: the largest velocity of the performance.
@@ -157,7 +157,7 @@ class OwnNotes(Sequence[Example]):
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, index: int) -> Example:
+    def record(self, index: int) -> Example:
         record = self.records[index]
         start = int(record["samples"]) * int(record["chunk"]) // int(record["chunks"])
         length = int(record["length"])
@@ -166,8 +166,8 @@ class OwnNotes(Sequence[Example]):
         own = {name: np.asarray(notes[name]) for name in none()}
         return {**record, "notes": own, "loudest": loudest}
 
-    def index(self) -> tuple[Track, ...]:
-        return self.records.index()
+    def track_index(self) -> tuple[Track, ...]:
+        return self.records.track_index()
 
     def window(
         self,

@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from zoo.data import drawing, midi, pcm, plans
+from zoo.data import drawing, midi, pcm, plans, records
 from zoo.data.note_rolls import Notes, none
 from zoo.data.sets.maestro import OwnNotes
 from zoo.data.sets.prepared import Prepared, lines
@@ -72,7 +72,7 @@ class Maps(Prepared):
         return {**plans.blank(self.shortest, 1), "notes": none(), "samples": 0}
 
     def open(self, split: str) -> Sequence[Example]:
-        return OwnNotes(super().open(split), self.sample_rate)
+        return OwnNotes(records.open_records(self.directory, split), self.sample_rate)
 
     def plan(self) -> plans.Plan:
         pairs = self._pairs()

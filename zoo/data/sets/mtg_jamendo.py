@@ -24,7 +24,7 @@ from zoo.audio.silently import silently
 from zoo.data import plans, records
 from zoo.data.file_audio import FileAudio
 from zoo.data.sets.prepared import doubled, labelled, refuse_missing
-from zoo.data.source import Example, Info
+from zoo.data.source import Example, Info, RandomAccess
 from zoo.errors import BadInput
 
 FILES = {  # names of the lists, and how many tags are in them
@@ -195,7 +195,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class WholeTracks(Sequence[Example]):
+class WholeTracks(RandomAccess):
     """Tracks whose audio is decoded where it is sliced."""
 
     root: Path
@@ -206,7 +206,7 @@ class WholeTracks(Sequence[Example]):
     def __len__(self) -> int:
         return len(self.tracks)
 
-    def __getitem__(self, index: int) -> Example:
+    def record(self, index: int) -> Example:
         row, file, samples = self.tracks[index]
         audio = FileAudio(self.root / file, self.sample_rate, samples)
         tags = np.array([label in row.tags for label in self.labels], np.uint8)

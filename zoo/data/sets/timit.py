@@ -145,14 +145,15 @@ class Timit:
         raise refused[0]
 
     def _load(self, file: Path) -> Example:
-        audio = pcm.load_audio(file, self.sample_rate, 1, self.least, allow_silent=True)
+        read = pcm.load_audio(file, self.sample_rate, 1, self.least, allow_silent=True)
+        audio = np.asarray(read)
         if self.trim:
             begin, end = (round(t * self.sample_rate) for t in spoken(file))
-            audio = np.asarray(audio)[begin:end]
+            audio = audio[begin:end]
             if len(audio) < self.shortest:
                 raise BadInput(f"{file}: its words last less than {self.least} s.")
         tags = np.array([name == file.parent.name for name in self.speakers], np.uint8)
-        return {"audio": np.asarray(audio), "tags": tags, "known": np.ones_like(tags)}
+        return {"audio": audio, "tags": tags, "known": np.ones_like(tags)}
 
 
 def sentence(file: Path) -> str:

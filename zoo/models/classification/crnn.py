@@ -127,7 +127,7 @@ def _keras_like(kind: Any) -> Callable[..., nn.Module]:
     return lambda features, dtype, name: kind(features, dtype=dtype, name=name)
 
 
-RECURRENT = {
+RECURRENT: dict[str, dict[str, Callable[..., Callable[[jax.Array], jax.Array]]]] = {
     "torch": {"gru": _torch_like(GRU), "lstm": _torch_like(LSTM)},
     "keras": {"gru": _keras_like(KerasGRU), "lstm": _keras_like(KerasLSTM)},
 }

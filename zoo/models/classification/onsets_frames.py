@@ -29,7 +29,7 @@ from zoo.layers.conv2d import Conv2D
 from zoo.layers.initializers import (
     GLOROT,
     SLIM,
-    Initializer,
+    LayerInit,
     contrib_cudnn,
     fan_uniform,
     torch,
@@ -90,7 +90,7 @@ class ConvStack(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         port = self.layout == "port"
-        how = {} if port else dict(momentum=0.999, epsilon=1e-3, use_scale=False)
+        kind = BatchNorm if port else partial(BatchNorm, 0.999, 1e-3, use_scale=False)
         for index, features in enumerate(self.filters):
             starts = self._starts(9 * x.shape[-1])
             conv = Conv2D(
@@ -102,7 +102,7 @@ class ConvStack(nn.Module):
                 **starts,
                 name=f"conv_{index}",
             )
-            norm = BatchNorm(dtype=self.dtype, name=f"norm_{index}", **how)
+            norm = kind(dtype=self.dtype, name=f"norm_{index}")
             x = nn.relu(norm(conv(x), train=train))
             if index:
                 x = max_pool_2d(x, (1, 2))
@@ -113,8 +113,9 @@ class ConvStack(nn.Module):
         x = x if port else nn.relu(x)
         return nn.Dropout(self.dropout[1], deterministic=not train)(x)
 
-    def _starts(self, fan: int) -> dict[str, Initializer]:
-        return torch(fan) if self.layout == "port" else {"kernel_init": SLIM}
+    def _starts(self, fan: int) -> LayerInit:
+        zeros = nn.initializers.zeros
+        return torch(fan) if self.layout == "port" else {"kernel_init": SLIM, "bias_init": zeros}
 
 
 class OnsetsFrames(nn.Module):
@@ -187,7 +188,7 @@ class OnsetsFrames(nn.Module):
         return {**heads, "frames": frames, "velocities": top("velocity", stack("velocity"))}
 
     @nn.nowrap
-    def _top_starts(self, fan: int, prior: float) -> dict[str, Initializer]:
+    def _top_starts(self, fan: int, prior: float) -> LayerInit:
         """Of a head: its bias starts around `prior`."""
         if self.layout == "magenta":
             return {"kernel_init": GLOROT, "bias_init": nn.initializers.constant(prior)}

@@ -50,11 +50,10 @@ def named(net: str, sample_rate: int, filters: int | None = None) -> nn.Module:
     """One of `NETS` at the paper's size, or with another number of `filters`."""
     if net == "timbral_temporal" and filters is None:
         filters = 128  # of each kind, so that both together are as many features as either
-    size = {} if filters is None else {"filters": filters}
     spec = spectrogram(sample_rate)
-    if net.startswith("7x"):
-        return Vertical(spec, height=int(net[2:]), **size)
-    return {
+    nets: dict[str, Callable[..., nn.Module]] = {
+        "7x96": partial(Vertical, spec, height=96),
+        "7x86": partial(Vertical, spec, height=86),
         "sample_level": SampleLevel,
         "frame_level": FrameLevel,
         "frame_level_many": FrameLevelMany,
@@ -62,7 +61,8 @@ def named(net: str, sample_rate: int, filters: int | None = None) -> nn.Module:
         "timbral": partial(Musical, spec, temporal=False),
         "temporal": partial(Musical, spec, timbral=False),
         "timbral_temporal": partial(Musical, spec),
-    }[net](**size)
+    }
+    return nets[net]() if filters is None else nets[net](filters=filters)
 
 
 def averages(maps: list[jax.Array]) -> jax.Array:

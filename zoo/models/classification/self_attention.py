@@ -22,7 +22,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 import flax.linen as nn
 import jax
@@ -32,7 +32,7 @@ import numpy as np
 from zoo.errors import BadInput
 from zoo.layers.attention import EncoderLayer, sinusoids
 from zoo.layers.conv import Conv
-from zoo.layers.initializers import torch
+from zoo.layers.initializers import Starts, torch
 from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import max_pool
 from zoo.layers.shaped_filters import Activated, ShapedFilters
@@ -40,7 +40,17 @@ from zoo.layers.spectrogram_blocks import Residual
 from zoo.signal.mel import MUSICNN, WON, MelSpec, decibels
 from zoo.signal.patches import log_mel_image, log_mel_patch
 
-TORCH = dict(normalised_last=False, starts=torch, momentum=0.9, epsilon=1e-5)
+
+class Convolved(TypedDict):
+    """What all convolutions of the front ends share."""
+
+    normalised_last: bool
+    starts: Starts
+    momentum: float
+    epsilon: float
+
+
+TORCH = Convolved(normalised_last=False, starts=torch, momentum=0.9, epsilon=1e-5)
 
 
 def doubled_decibels(power: jax.Array) -> jax.Array:

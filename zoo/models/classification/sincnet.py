@@ -29,8 +29,8 @@ from zoo.signal.mel import hz_to_mel, mel_to_hz
 
 def mel_spaced(count: int, sample_rate: float, lowest: float = 30.0) -> np.ndarray:
     """Edges of adjacent bands, equally wide in mels, -> [count + 1] Hz up to 100 below Nyquist."""
-    ends = hz_to_mel(np.array([lowest, sample_rate / 2 - 100]), "htk")
-    return mel_to_hz(np.linspace(*ends, count + 1), "htk").astype(np.float32)
+    low, high = hz_to_mel([lowest, sample_rate / 2 - 100], "htk")
+    return mel_to_hz(np.linspace(low, high, count + 1), "htk").astype(np.float32)
 
 
 def cut_offs(

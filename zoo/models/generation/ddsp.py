@@ -253,6 +253,8 @@ class DDSP(nn.Module):
         note = 69.0 + 12.0 * jnp.log2(jnp.maximum(f0, 1e-3) / 440.0)
         inputs = [loudness / self.range + 1.0, jnp.where(f0 > 0, note, 0.0) / 127.0]
         if self.latent:
+            if audio is None:
+                raise BadInput("a decoder with z needs the audio: give it")
             inputs.append(self.timbre(audio, f0.shape[1]))
         if self.classes:
             vector = self.instruments(classes)[:, None]

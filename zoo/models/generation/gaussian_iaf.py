@@ -15,6 +15,7 @@ Deviations and guesses
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import flax.linen as nn
@@ -54,14 +55,15 @@ class Net(nn.Module):
             how = {**same, **torch(taps * x.shape[-1]), **how}
             return Conv(features, taps, name=name, **how)(x)
 
-        x, total = nn.relu(conv(x, self.width, self.front, "front")), 0.0
+        x, skips = nn.relu(conv(x, self.width, self.front, "front")), []
         for i in range(self.layers):
             z = conv(x, 2 * self.gate, self.kernel, f"dilated_{i}", dilation=2 ** (i % STACK))
             z += conv(condition, 2 * self.gate, 1, f"condition_{i}")
             z = gated(z)
-            total += conv(z, self.skip, 1, f"skip_{i}")
+            skips.append(conv(z, self.skip, 1, f"skip_{i}"))
             if i < self.layers - 1 or self.last_residual:
                 x = x + conv(z, self.width, 1, f"residual_{i}")
+        total = reduce(jnp.add, skips)
         hidden = nn.relu(conv(nn.relu(total), self.skip, 1, "hidden"))
         # Flows multiply: small outputs keep the first audio near the noise.
         small = nn.initializers.variance_scaling(1e-3, "fan_in", "truncated_normal")

@@ -12,6 +12,7 @@ Deviations and guesses:
 from __future__ import annotations
 
 import math
+from functools import reduce
 from itertools import chain
 from typing import Any
 
@@ -27,7 +28,7 @@ from zoo.layers.receptive_field import Step, field, input_interval, same
 from zoo.signal.precision import HIGHEST
 
 SLOPE = 0.1  # of the leaky ReLUs, but for the generator's last
-V3 = dict(
+V3: dict[str, Any] = dict(
     width=256,
     upsampling=(8, 8, 4),
     taps=(16, 16, 8),
@@ -156,7 +157,7 @@ class Generator(nn.Module):
                 Residual(kernel, dilations, self.double, **how, name=f"residual_{i}_{j}")(x)
                 for j, (kernel, dilations) in enumerate(zip(self.kernels, self.dilations), 1)
             ]
-            x = sum(blocks) / len(blocks)
+            x = reduce(jnp.add, blocks) / len(blocks)
         how |= dict(dtype=jnp.float32, precision=HIGHEST)  # the rounding of bfloat16 is a hiss
         return jnp.tanh(conv(nn.leaky_relu(x, 0.01), 1, 7, "last", **how))
 

@@ -126,13 +126,13 @@ class Generator(nn.Module):
             width = self.width // 2 ** (i + 1)
             start = fan_uniform(2 * factor * width)
             odd = self._odd(factor)
-            crop = dict(padding=factor // 2 + odd, output_padding=odd)
-            crop = crop if self.padding == "torch" else dict(padding="same")
+            padding, more = (factor // 2 + odd, odd) if self.padding == "torch" else ("same", 0)
             x = TransposedConv(
                 width,
                 2 * factor,
                 factor,
-                **crop,
+                padding=padding,
+                output_padding=more,
                 weight_norm=self.weight_norm,
                 kernel_init=start,
                 bias_init=start,

@@ -75,8 +75,13 @@ class Tier(nn.Module):
     def _rnn(self, name: str) -> GRU | LSTM:
         if self.cell == "gru":
             recurrent = per_gate(LECUN_UNIFORM, LECUN_UNIFORM, ORTHOGONAL)
-            starts = dict(kernel_init=LECUN_UNIFORM, recurrent_init=recurrent)
-            return GRU(self.width, **starts, dtype=self.dtype, name=name)
+            return GRU(
+                self.width,
+                kernel_init=LECUN_UNIFORM,
+                recurrent_init=recurrent,
+                dtype=self.dtype,
+                name=name,
+            )
         return LSTM(
             self.width,
             recurrent_bias=False,
@@ -150,7 +155,8 @@ class SampleRNN(nn.Module):
         if audio.ndim != 3 or audio.shape[-1] != 1 or audio.shape[1] % self.hop:
             raise BadInput(f"audio is {audio.shape}, not [B T 1] with T a multiple of {self.hop}")
         length, heard = audio.shape[1], jnp.concatenate([carry["past"], audio[..., 0]], axis=1)
-        condition, hidden = 0.0, [None] * len(self.frames)
+        condition: jax.Array | float = 0.0
+        hidden: list[Any] = [None] * len(self.frames)
         for i in reversed(range(len(self.frames))):
             frames = heard[:, self.hop - self.frames[i] :][:, :length]
             frames = self._real(frames).reshape(-1, length // self.frames[i], self.frames[i])
@@ -259,9 +265,10 @@ class SampleRNN(nn.Module):
         return past, (*lower, state), nats.reshape(-1, len(past))
 
     def _cells(self, weights: Folded, gates: jax.Array, hidden: Any) -> tuple[jax.Array, Any]:
-        out, states, gru = None, [], self.cell == "gru"
+        states: list[Any] = []
+        out, gru = gates, self.cell == "gru"
         for layer, state in zip(weights["layers"], hidden):
-            if out is not None:
+            if states:
                 gates = matvec(layer["kernel"], out) + layer["bias"]
             recurrent = matvec(layer["recurrent_kernel"], state if gru else state[0])
             if gru:

@@ -11,6 +11,7 @@ Deviations and guesses
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import flax.linen as nn
@@ -54,17 +55,18 @@ class Coupling(nn.Module):
 
         width, last = self.width, self.layers - 1
         added = conv(2 * width * self.layers, 1, "condition", condition.shape[-1])(condition)
-        x, total = conv(width, 1, "start", x.shape[-1])(x), 0.0
+        x = conv(width, 1, "start", x.shape[-1])(x)
+        skips = []
         for i in range(self.layers):
             z = conv(2 * width, self.kernel, f"dilated_{i}", width, 2**i)(x)
             z = gated(z + added[..., 2 * width * i : 2 * width * (i + 1)])
             both = conv(width if i == last else 2 * width, 1, f"mixed_{i}", width)(z)
             x = x + both[..., :width] if i < last else x
-            total += both[..., -width:]
+            skips.append(both[..., -width:])
         zero = nn.initializers.zeros
         # In float32: the shift is added to sound, in which the rounding of bfloat16 is a hiss.
-        end = Conv(2 * self.features, 1, kernel_init=zero, precision=HIGHEST, name="end")(total)
-        shift, log_scale = jnp.split(end, 2, -1)
+        end = Conv(2 * self.features, 1, kernel_init=zero, precision=HIGHEST, name="end")
+        shift, log_scale = jnp.split(end(reduce(jnp.add, skips)), 2, -1)
         return log_scale, shift
 
 

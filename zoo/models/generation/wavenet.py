@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import flax.linen as nn
@@ -69,7 +70,9 @@ class WaveNet(nn.Module):
         if self.input == "embedding":
             if not self.distribution.symbols:
                 raise BadInput("input='embedding' needs a Categorical; use input='scalar'")
-            self.source = nn.Embed(self.distribution.symbols, self.width, dtype=self.dtype)
+            self.source: nn.Module = nn.Embed(
+                self.distribution.symbols, self.width, dtype=self.dtype
+            )
         else:
             self.source = nn.Dense(self.width, precision=HIGHEST, **self.starts(1))
         factors = self.upsampling if self.upsampler == "transposed" else ()
@@ -92,8 +95,12 @@ class WaveNet(nn.Module):
             for i, dilation in enumerate(self.dilations)
         ]
         self.hidden = Conv(self.head, 1, dtype=self.dtype, **self.starts(self.skip))
-        kind = dict(precision=self.distribution.precision, **self.starts(self.head))
-        self.output = Conv(self.distribution.parameters, 1, **kind)
+        self.output = Conv(
+            self.distribution.parameters,
+            1,
+            precision=self.distribution.precision,
+            **self.starts(self.head),
+        )
 
     @property
     def dilations(self) -> tuple[int, ...]:
@@ -122,11 +129,11 @@ class WaveNet(nn.Module):
         train: bool = False,
     ) -> jax.Array:
         x, local, voice = self._prepare(audio, condition, speaker)
-        total = 0.0
+        skips = []
         for block in self.blocks:
             x, skip = block(x, local, voice)
-            total += skip
-        return self.output(nn.relu(self.hidden(nn.relu(total))))
+            skips.append(skip)
+        return self.output(nn.relu(self.hidden(nn.relu(reduce(jnp.add, skips)))))
 
     def _prepare(
         self, audio: jax.Array, condition: jax.Array | None, speaker: jax.Array | None
@@ -253,7 +260,7 @@ class WaveNet(nn.Module):
         def body(loop: tuple[Carry, jax.Array], now: Any) -> Any:
             (carry, x), (condition, noise, ahead) = loop, now
             past = self._queues.read(carry, near)[0]
-            added = jnp.einsum("lkbc,lkcg->lbg", past, kernel)
+            added: Any = jnp.einsum("lkbc,lkcg->lbg", past, kernel)
             if far:
                 found = dict(zip(near + far, (*added, *ahead)))
                 added = [found[i] for i in range(self.layers)]

@@ -20,6 +20,7 @@ Deviations and choices:
 from __future__ import annotations
 
 import math
+from functools import reduce
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -142,12 +143,14 @@ class ConvTasNet(nn.Module):
         """What share of each coefficient is whose, [B F N] -> [B F S N]."""
         music = self.layout == "music"
         x = self._norm("norm", "cln" if music else self.norm)(frames)
-        x, skips = self._point(self.bottleneck, "bottleneck", self.filters)(x), []
+        x = self._point(self.bottleneck, "bottleneck", self.filters)(x)
+        skips: list[jax.Array] = []
         last = self.repeats * self.blocks - 1
         for number in range(last + 1):
             x, skip = self._block(x, number, residual=number < last or not self.skip)
-            skips.append(skip)
-        x = sum(skips) if self.skip else x
+            if skip is not None:
+                skips.append(skip)
+        x = reduce(jnp.add, skips) if skips else x
         x = x if music else _prelu("mask_prelu")(x)
         width = self.skip or self.bottleneck
         x = self._point(self.sources * self.filters, "mask", width)(x)

@@ -216,7 +216,7 @@ class CRN(nn.Module):
     def setup(self) -> None:
         if self.kind not in ("magnitude", "complex"):
             raise BadInput(f"kind={self.kind}: choose magnitude or complex")
-        one = CRNNet(self.widths, self.dtype)
+        one: nn.Module = CRNNet(self.widths, self.dtype)
         if self.kind == "complex":
             one = GCRNNet(self.widths, self.groups, self.dtype)
         self.net = [one.clone() for _ in range(self.nets)]

@@ -15,7 +15,6 @@ Deviations and guesses:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -24,7 +23,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
-from zoo.layers.initializers import fan_uniform, torch, torch_recurrent
+from zoo.layers.initializers import LayerInit, fan_uniform, torch, torch_recurrent
 from zoo.layers.receptive_field import Step, field
 from zoo.layers.recurrent import LSTM
 from zoo.signal.framing import crop
@@ -32,7 +31,7 @@ from zoo.signal.precision import HIGHEST
 from zoo.signal.resample import hann_sinc_filter, resample_hann
 
 
-def rescaled(fan: int, reference: float) -> dict[str, Callable[..., jax.Array]]:
+def rescaled(fan: int, reference: float) -> LayerInit:
     """PyTorch's ranges of a convolution, whose deviation s then becomes sqrt(s * reference).
 
     Weight and bias shrink alike; reference=0 leaves them.

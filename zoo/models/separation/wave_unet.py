@@ -142,8 +142,8 @@ class WaveUNet(nn.Module):
         # In float32, where the mixture is: the rounding of bfloat16 is a hiss.
         x = jnp.concatenate([mixture, x], -1)
         each = per_gate(*[GLOROT] * predicted)  # a convolution of its own for each source
-        whole = dict(kernel_init=each, precision=HIGHEST)
-        x = Conv(predicted * self.channels, 1, **whole, name="output")(x)
+        features = predicted * self.channels
+        x = Conv(features, 1, kernel_init=each, precision=HIGHEST, name="output")(x)
         x = x.reshape(*x.shape[:2], predicted, self.channels)
         if self.activation == "tanh":
             x = jnp.tanh(x)
