@@ -233,6 +233,7 @@ TABLE = {
         "decoder": exactly("normal", lambda s: (2 / (s[1] + s[0] * s[2])) ** 0.5, TASNET),
         ".*": xavier(TASNET),
     },
+    "deep_conv_sep_*": {".*": glorot("MTG/DeepConvSep: Lasagne's default, GlorotUniform")},
     "demucs_*": {
         "lstm/lstm": torch_rnn("facebookresearch/demucs", 4),
         "lstm/projection": torch("the same"),

@@ -13,7 +13,8 @@ Rate = Callable[[int], float]
 
 @dataclass(frozen=True)
 class Optimiser:
-    """kind: adam, amsgrad, rmsprop or nesterov. rate: a number or a function of the step.
+    """kind: adam, amsgrad, rmsprop, adadelta (b1: its decay) or nesterov. rate: a number or a
+    function of the step.
 
     l2, kernel_l2: added to the gradient, of all or of kernels alone. decoupled: AdamW's.
     clip, clip_each: of the norm of all, and of every element alone.
@@ -69,6 +70,11 @@ class Optimiser:
         return self.l2 + (self.kernel_l2 if name == "kernel" else 0.0)
 
     def _direction(self, own: dict[str, Any], g: np.ndarray, count: int) -> np.ndarray:
+        if self.kind == "adadelta":
+            own["v"] = self.b1 * own["v"] + (1 - self.b1) * g**2
+            step = g * np.sqrt((own["m"] + self.eps) / (own["v"] + self.eps))
+            own["m"] = self.b1 * own["m"] + (1 - self.b1) * step**2
+            return step
         if self.kind == "nesterov":
             own["m"] = g + self.b1 * own["m"]
             return g + self.b1 * own["m"]

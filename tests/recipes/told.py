@@ -100,6 +100,8 @@ RNG = np.random.default_rng(0)
 OURS, THEIRS = RNG.normal(size=(2, 2, 6, 3, 2)).astype(np.float32)
 LOGITS, LABELS = OURS[:, 0, :, 0], (THEIRS[:, 0, :, 0] > 0).astype(np.float32)
 APART = np.abs(OURS[:, :, :1] - THEIRS).mean((0, 1, 3))
+A, B, _ = np.square(OURS[:, :, :, None] - THEIRS[:, :, None]).sum((1, 4)).swapaxes(0, 1)
+OTHERS = np.abs(A @ (1, -0.001, -0.03) + B @ (-0.001, 1, -0.01)).mean()
 BCE = np.mean(np.logaddexp(0, LOGITS) - LOGITS * LABELS)
 SHARES = LOGITS - np.log(np.exp(LOGITS).sum(-1, keepdims=True))
 LOSSES: dict[str, tuple[tuple[Any, Any], float]] = {
@@ -108,6 +110,7 @@ LOSSES: dict[str, tuple[tuple[Any, Any], float]] = {
     "3 sources x L1": ((OURS, THEIRS), 3 * np.abs(OURS - THEIRS).mean()),
     "3 sources x L2": ((OURS, THEIRS), 3 * np.square(OURS - THEIRS).mean()),
     "L1 - 0.05 L1 of others": ((OURS, THEIRS), APART[0] - 0.05 * APART[1:].sum()),
+    "squares - 0.001, 0.01, 0.03 of those of others": ((OURS, THEIRS), OTHERS),
     "binary cross-entropy": ((LOGITS, LABELS), BCE),
     "cross-entropy of the class": ((LOGITS, LABELS), -(SHARES * LABELS).sum(-1).mean()),
     "cross-entropy of the largest": (

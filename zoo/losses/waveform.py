@@ -73,3 +73,27 @@ def dissimilar_l1(weight: float) -> Callable[[jax.Array, jax.Array], jax.Array]:
         return distances[:, 0] - weight * distances[:, 1:].sum(1)
 
     return loss
+
+
+def dissimilar_squares(
+    alpha: float, beta: float, first: float
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """Squares to a source's own target less those to others, ([B ... S C] twice) -> [B]; sums.
+
+    The last source is what is left, of no error of its own. The others add their squared error,
+    less `alpha` times that to one another's targets, less `beta` times (of the first source `first`
+    times) that to the last one's; of all that the absolute value (Chandna et al. 2017: 0.001, 0.01,
+    0.03, the first being the voice).
+    """
+
+    def loss(prediction: jax.Array, target: jax.Array) -> jax.Array:
+        apart = prediction[..., :-1, None, :] - target[..., None, :, :]
+        rest = (*range(1, apart.ndim - 3), apart.ndim - 1)
+        squares = jnp.square(apart).sum(rest)  # [B S-1 S]
+        count = squares.shape[1]
+        to_last = jnp.full(count, beta).at[0].set(first)
+        among = (1 + alpha) * jnp.eye(count) - alpha
+        weights = jnp.concatenate([among, -to_last[:, None]], 1)
+        return jnp.abs((squares * weights).sum((1, 2)))
+
+    return loss
