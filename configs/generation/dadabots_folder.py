@@ -18,7 +18,8 @@ import optax
 from zoo.data.levels import MinMax
 from zoo.data.levels import min_max as filled
 from zoo.data.sets.folder import Folder
-from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep, ToFloat
 from zoo.data.windows import Windows
 from zoo.distributions import Categorical
 from zoo.evaluation.generation import Likelihood
@@ -59,8 +60,9 @@ def config(
     return Experiment(
         data=Windows(
             Folder(path, 32_000, chunk_seconds=8.0, validation=0.06, test=0.06),
-            (Crop(CLIP), ToFloat(), *scaled, Keep("audio")),
+            (ToFloat(), *scaled, Keep("audio")),
             samples,
+            crop=TrackCrop(CLIP, draw="window"),
         ),
         objective=RecurrentLikelihood(model),
         optimizers={"model": optax.chain(clip, adam(learning_rate))},

@@ -11,9 +11,11 @@ silence has no finite density. To sample as the authors, --temperature 0.8.
 
 import jax.numpy as jnp
 
+from zoo.data.device_transforms import ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
-from zoo.data.transforms import Crop, Keep, ToFloat
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
 from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
 from zoo.models.generation.flowavenet import FloWaveNet
@@ -62,7 +64,7 @@ def config(
     model = FloWaveNet(blocks, flows, layers, width, split_every, dtype=dtype)
     source = Folder(path, 22_050, chunk_seconds=max(1.0, samples / 22_050))
     return Experiment(
-        data=Data(source, (Crop(samples), ToFloat(), Keep("audio"))),
+        data=Data(source, (Keep("audio"),), crop=TrackCrop(samples), on_device=(ToFloat(),)),
         objective=Flow(model, mel.FLOWAVENET, dither=dither),
         optimizers={"model": adam(halving(learning_rate, 200_000), clip_norm=1.0)},
         evaluation=Vocoding(mel.FLOWAVENET, monitored="bits_per_sample"),

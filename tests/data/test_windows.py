@@ -6,8 +6,11 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from zoo.data import tracks
 from zoo.data.levels import MinMax, min_max
 from zoo.data.source import Info
+from zoo.data.track_crops import TrackCrop
+from zoo.data.tracks import Track
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.data.windows import Windows
 from zoo.errors import BadInput
@@ -84,3 +87,29 @@ def test_min_max_fills_the_range_and_leaves_silence():
 def test_clips_must_hold_a_window():
     with pytest.raises(BadInput, match="hold no window of 30"):
         Windows(Ramps(), (ToFloat(), Keep("audio")), 30).names(2, 0, 0)
+
+
+class OneTrack(list):
+    """Records of one track of 40 samples that count them."""
+
+    def index(self):
+        return (Track("long", 0, 4, 40, 0.0, 0.0, 0.0, ""),)
+
+    def window(self, *which):
+        return tracks.window(self, *which)
+
+
+class Long(Ramps):
+    def open(self, split):
+        place = np.arange(40, dtype=np.int16).reshape(4, 10, 1)
+        return OneTrack({"audio": place[c], "track": "long", "chunk": c} for c in range(4))
+
+
+def test_clips_may_be_windows_of_whole_tracks():
+    """Across the borders of records, and followed through all of a clip."""
+    data = Windows(Long(), (ToFloat(), Keep("audio")), 5, crop=TrackCrop(21, draw="window"))
+    batches = list(islice(data.batches(4, 0), 20))
+    clips = np.stack([b["audio"][..., 0] * 32768 for b in batches]).reshape(5, 4, 4, 5)
+    clips = clips.transpose(0, 2, 1, 3).reshape(20, 20)
+    np.testing.assert_array_equal(np.diff(clips), 1)
+    assert sorted(clips[:, 0]) == list(range(20)) and data.count() == 20

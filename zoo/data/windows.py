@@ -16,6 +16,7 @@ from zoo.data import device_transforms
 from zoo.data.device_transforms import DeviceTransform
 from zoo.data.pipeline import Data, Transform
 from zoo.data.source import Source
+from zoo.data.track_crops import TrackCrop
 from zoo.errors import BadInput
 
 
@@ -23,8 +24,9 @@ from zoo.errors import BadInput
 class Windows:
     """A Data whose batches hold `samples` of audio [B samples C] and `reset` [B].
 
-    The transforms end in clips of one length, audio [T C]; a rest shorter than a window is not
-    used. reset is true in the first window of a clip. Other keys are the clip's.
+    The transforms, after `crop` where there is one, end in clips of one length, audio [T C]; a rest
+    shorter than a window is not used. reset is true in the first window of a clip. Other keys are
+    the clip's.
     """
 
     source: Source
@@ -33,6 +35,7 @@ class Windows:
     workers: int = 0
     on_device: tuple[DeviceTransform, ...] = ()
     read_threads: int = 2
+    crop: TrackCrop | None = None
 
     def spec(self, batch: int) -> dict[str, np.ndarray]:
         """A batch of zeros as the model will see it; needs no disk."""
@@ -85,6 +88,7 @@ class Windows:
             self.source,
             self.transforms,
             self.workers,
+            self.crop,
             on_device=self.on_device,
             read_threads=self.read_threads,
         )
