@@ -7,6 +7,7 @@
 # OUT gets steps.jsonl (training step, prediction, sampling: time, share of the roofline, memory),
 # feed.txt, torch.jsonl (against PyTorch, where it is installed), weights/ (short trainings, exported)
 # and tests.txt (layers and signal on the device against NumPy, SciPy, librosa). TINY=1: on a CPU.
+# Bring the rendered embedded data along ($ZOO_DATA_DIR): rendering it takes longer than a training.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 out=${1:?give a folder for what is measured}
@@ -15,7 +16,7 @@ tiny=${3:-0}
 python=${PYTHON:-python}
 mkdir -p "$out/weights"
 out=$(cd "$out" && pwd)
-export PYTHONPATH="$PWD" ZOO_DATA_DIR="${ZOO_DATA_DIR:-$out/data}"
+export PYTHONPATH="$PWD"
 end=$(($(date +%s) + minutes * 60))
 
 left() { echo $((end - $(date +%s))); }
@@ -39,7 +40,7 @@ done
 if "$python" -c "import torch" 2>/dev/null && [ "$tiny" = 0 ]; then
   part torch 120 bash -c "$python benchmarks/training_step.py > '$out/torch.jsonl'"
 fi
-part feed 90 bash -c "$python benchmarks/feed.py > '$out/feed.txt'"
+part feed $([ "$tiny" = 1 ] && echo 5 || echo 90) bash -c "$python benchmarks/feed.py > '$out/feed.txt'"
 for name in "${systems[@]}"; do
   part "train $name" 90 "$python" train.py --config "$name" --workdir "$out/runs/$name" --no_tensorboard --no_test \
     $([ "$tiny" = 1 ] && echo size=tiny steps=2 depth=4 widths=4,6,8 batch=4)

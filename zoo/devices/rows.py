@@ -41,6 +41,8 @@ def make(
     path = path_of(folder, config, arguments, topology)
     experiment, arguments, remarks = fitted(config, arguments, topology)
     mesh = meshes.make(experiment.fsdp, topology.devices)
+    if topology.slices > 1:
+        remarks = [*remarks, "the bound takes links between slices for as fast as those inside"]
     folder.mkdir(parents=True, exist_ok=True)
     standing = standing_in(path, topology)
     lowered = measure.lower_all(programs.of_experiment(experiment, mesh, VOICES))
