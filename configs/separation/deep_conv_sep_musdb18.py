@@ -10,6 +10,8 @@ theirs of a batch; the best step is chosen by SDR. No figure on MUSDB18 is avail
 Audio is the reader's own download: path=FOLDER.
 """
 
+from typing import Literal
+
 import jax.numpy as jnp
 import optax
 
@@ -47,7 +49,7 @@ def config(
     batch: int = 32,
     steps: int = 40 * EPOCH,
     learning_rate: float = 1.0,
-    ratios: str = "sdr",
+    ratios: Literal["sdr", "full"] = "sdr",
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:

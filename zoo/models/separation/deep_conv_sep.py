@@ -24,6 +24,7 @@ from zoo.errors import BadInput
 from zoo.layers.initializers import GLOROT
 from zoo.signal import framing, stft
 
+WINDOW = "blackmanharris"
 TINY = 1e-8  # added to every output, so that silence is shared equally
 SHARED = (0, 1, 2, 1)  # the dense layer of each of four sources where there are three
 
@@ -50,7 +51,7 @@ class ConvAutoencoder(nn.Module):
         over_bins, over_frames = over_bins.astype(self.dtype), over_frames.astype(self.dtype)
         y = self._biased("bins", x.astype(self.dtype) @ over_bins)
         shifted = [y[:, i : i + frames - taps + 1] @ over_frames[i] for i in range(taps)]
-        y = self._biased("frames", sum(shifted)).reshape(batch, -1)
+        y = self._biased("frames", jnp.stack(shifted).sum(0)).reshape(batch, -1)
         y = nn.relu(self._dense(self.hidden, "hidden", y))
         size = (frames - taps + 1) * width
         heads = [nn.relu(self._dense(size, f"head_{i}", y)) for i in range(self.heads)]
@@ -63,11 +64,9 @@ class ConvAutoencoder(nn.Module):
         """[B F'*D] -> [B F N] by the transposes of both convolutions."""
         taps, width = over_frames.shape[:2]
         y = y.reshape(len(y), -1, width)
-        count = y.shape[1]
         pads = [((0, 0), (i, taps - 1 - i), (0, 0)) for i in range(taps)]
-        total = sum(jnp.pad(y @ over_frames[i].T, pad) for i, pad in enumerate(pads))
-        assert total.shape[1] == count + taps - 1
-        return total @ over_bins.T
+        shifted = [jnp.pad(y @ over_frames[i].T, pad) for i, pad in enumerate(pads)]
+        return jnp.stack(shifted).sum(0) @ over_bins.T
 
     def _biased(self, name: str, x: jax.Array) -> jax.Array:
         """With two biases one on the other, as the authors' convolution and BiasLayer have."""
@@ -119,25 +118,30 @@ class DeepConvSep(nn.Module):
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         if x.ndim != 3 or x.shape[-1] != 1:
             raise BadInput(f"this net takes mono audio [B T 1], not {x.shape}")
-        how = dict(window_name="blackmanharris", centre=False)
         pad = framing.centre_padding(x.shape[1], self.n_fft, self.hop)
-        spectrum = stft.stft(x, self.n_fft, self.hop, pad=pad, **how)
-        stems = spectrum * self._masks(self._scaled(spectrum))
-        y = stft.istft(stems, self.n_fft, self.hop, pad=pad, length=x.shape[1], **how)
+        spectrum = self._spectrum(x, pad)
+        y = stft.istft(
+            spectrum * self._masks(self._scaled(spectrum)),
+            self.n_fft,
+            self.hop,
+            centre=False,
+            pad=pad,
+            length=x.shape[1],
+            window_name=WINDOW,
+        )
         return y[..., None]
 
     def estimates(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         """Masks times the magnitudes, [B T 1] -> [B F N S 1]: what training compares."""
-        magnitude = self._scaled(self._whole(x))
+        magnitude = self._scaled(self._spectrum(x))
         return (self._masks(magnitude) * magnitude)[..., None]
 
     def targets(self, stems: jax.Array) -> jax.Array:
         """Magnitudes of given sources, [B T S 1] -> [B F N S 1]."""
-        return self._scaled(self._whole(stems[..., 0]))[..., None]
+        return self._scaled(self._spectrum(stems[..., 0]))[..., None]
 
-    def _whole(self, x: jax.Array) -> jax.Array:
-        name = "blackmanharris"
-        return stft.stft(x, self.n_fft, self.hop, centre=False, window_name=name)
+    def _spectrum(self, x: jax.Array, pad: tuple[int, int] = (0, 0)) -> jax.Array:
+        return stft.stft(x, self.n_fft, self.hop, centre=False, pad=pad, window_name=WINDOW)
 
     def _scaled(self, spectrum: jax.Array) -> jax.Array:
         return jnp.abs(spectrum) * np.float32(self.scale / np.sqrt(self.n_fft))
