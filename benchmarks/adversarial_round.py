@@ -96,14 +96,14 @@ def jax_work(work: str, arrays: Arrays, tiny: int) -> Callable[[], Any]:
         return lambda: np.asarray(run(params["generator"], clip))
     optimiser = optax.adam(1e-4, b1=0.5, b2=0.9)
 
-    def judged(p, others):
+    def discriminator_loss(p, others):
         fake = generator.apply({"params": others}, mel)
-        # One batch of both, as zoo.objectives.adversarial_vocoder judges them.
+        # One batch of both, as zoo.objectives.adversarial_vocoder scores them.
         answers = discriminator.apply({"params": p}, jnp.concatenate([fake, audio]))
         losses = [adversarial.hinge_discriminator(*jnp.split(score, 2)) for score, _ in answers]
         return jnp.mean(sum(losses))
 
-    def pleased(p, others):
+    def generator_loss(p, others):
         fake = generator.apply({"params": p}, mel)
         ours, theirs = (discriminator.apply({"params": others}, x) for x in (fake, audio))
         features = [[f for _, f in answers] for answers in (ours, theirs)]
@@ -118,10 +118,12 @@ def jax_work(work: str, arrays: Arrays, tiny: int) -> Callable[[], Any]:
 
     turns = [
         jax.jit(
-            lambda p, s: turn(judged, "discriminator", "generator", p, s), donate_argnums=(0, 1)
+            lambda p, s: turn(discriminator_loss, "discriminator", "generator", p, s),
+            donate_argnums=(0, 1),
         ),
         jax.jit(
-            lambda p, s: turn(pleased, "generator", "discriminator", p, s), donate_argnums=(0, 1)
+            lambda p, s: turn(generator_loss, "generator", "discriminator", p, s),
+            donate_argnums=(0, 1),
         ),
     ]
     carry = [params, {name: optimiser.init(p) for name, p in params.items()}]
@@ -163,9 +165,9 @@ def torch_work(work: str, arrays: Arrays, tiny: int) -> Callable[[], Any]:
         with torch.no_grad():
             fake = generator(mel)
         scores = zip(discriminator(fake), discriminator(audio))
-        judged = sum(F.relu(1 + f).mean() + F.relu(1 - r).mean() for (f, _), (r, _) in scores)
+        loss = sum(F.relu(1 + f).mean() + F.relu(1 - r).mean() for (f, _), (r, _) in scores)
         players[0].zero_grad(set_to_none=True)
-        judged.backward()
+        loss.backward()
         players[0].step()
         discriminator.requires_grad_(False)
         with torch.no_grad():
@@ -178,7 +180,7 @@ def torch_work(work: str, arrays: Arrays, tiny: int) -> Callable[[], Any]:
         pleased.backward()
         players[1].step()
         discriminator.requires_grad_(True)
-        return float(judged.detach())
+        return float(loss.detach())
 
     return step
 

@@ -55,12 +55,12 @@ def tagging(size: str) -> dict:
     features, test_features = scaler.transform(features), scaler.transform(test_features)
     bars = {}
     for index, name in enumerate(source.info.labels):
-        use, judge = known[:, index] == 1, test_known[:, index] == 1
-        truth = test_tags[judge, index]
+        use, scored = known[:, index] == 1, test_known[:, index] == 1
+        truth = test_tags[scored, index]
         if len(set(truth)) < 2 or len(set(tags[use, index])) < 2:
             continue
         model = LogisticRegression(C=0.02, max_iter=2000).fit(features[use], tags[use, index])
-        score = model.decision_function(test_features[judge])
+        score = model.decision_function(test_features[scored])
         bars[name] = {
             "roc_auc": roc_auc_score(truth, score),
             "pr_auc": average_precision_score(truth, score),

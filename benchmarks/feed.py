@@ -123,8 +123,8 @@ def cpu_seconds() -> float:
 
 
 def record(name: str, what: str, cpu: float, speed: float) -> None:
-    told = {"config": name, "feed": what, "cpu_s": round(cpu, 5), "per_s": round(speed, 1)}
-    print(json.dumps(told), flush=True)
+    measured = {"config": name, "feed": what, "cpu_s": round(cpu, 5), "per_s": round(speed, 1)}
+    print(json.dumps(measured), flush=True)
 
 
 if __name__ == "__main__":

@@ -45,12 +45,12 @@ def answers(script: str, child: str, options: Options) -> Answers:
     given = [f"{k}={v}" for k, v in options.items() if k not in ("child", "rounds", "huge")]
     found: Answers = {"jax": [], "torch": []}
     for _ in range(options["rounds"]):
-        for framework, told in found.items():
+        for framework, lines in found.items():
             command = [sys.executable, script, f"child={framework},{child}", *given]
             done = subprocess.run(
                 command, env=environment(options), check=True, stdout=subprocess.PIPE, text=True
             )
-            told.append(json.loads(done.stdout.splitlines()[-1]))
+            lines.append(json.loads(done.stdout.splitlines()[-1]))
     return found
 
 
@@ -85,10 +85,10 @@ def compared(found: Answers, options: Options, kind: str | None = None) -> dict[
     """Medians over rounds of the median call (of `kind`, where an answer holds several)."""
     medians = {
         framework: {
-            key: [statistics.median((a[kind] if kind else a)[key]) for a in told]
+            key: [statistics.median((a[kind] if kind else a)[key]) for a in lines]
             for key in ("ms", "cpu_ms")
         }
-        for framework, told in found.items()
+        for framework, lines in found.items()
     }
     ours, theirs = (statistics.median(medians[f]["ms"]) for f in ("jax", "torch"))
     return {

@@ -96,8 +96,8 @@ def alike(net: torch.nn.Module, model: WaveNet, variables: dict, samples: int = 
     noise = autoregressive._uniform(state, model.distribution.noise, samples)[:, 0]
     (audio,) = autoregressive.generate(model, variables, length=samples, chunk=samples)
     codes = np.array(model.distribution.encode(np.pad(audio[0, :, 0], (1, 0))))
-    told = torch.nn.functional.one_hot(torch.from_numpy(codes[:-1]).long(), CODES).float()[None]
-    raw = net.incremental_forward(test_inputs=told, T=samples, softmax=False, quantize=False)
+    inputs = torch.nn.functional.one_hot(torch.from_numpy(codes[:-1]).long(), CODES).float()[None]
+    raw = net.incremental_forward(test_inputs=inputs, T=samples, softmax=False, quantize=False)
     drawn = model.distribution.sample(jnp.asarray(raw[0].T.numpy()), noise, 1.0)
     theirs = np.asarray(model.distribution.encode(drawn))[:, 0]
     assert len(np.unique(theirs)) > 50, "the nets hardly choose"

@@ -26,12 +26,12 @@ class Mixer(nn.Module):
 
 
 class Net(nn.Module):
-    def __init__(self, half: int, told: int, width: int, layers: int, kernel: int) -> None:
+    def __init__(self, half: int, condition: int, width: int, layers: int, kernel: int) -> None:
         super().__init__()
         self.width = width
         self.start = parted(half, width, 1)
         self.end = nn.Conv1d(width, 2 * half, 1)
-        self.cond_layer = parted(told, 2 * width * layers, 1)
+        self.cond_layer = parted(condition, 2 * width * layers, 1)
         self.in_layers = nn.ModuleList(
             parted(width, 2 * width, kernel, dilation=2**i, padding=(kernel // 2) * 2**i)
             for i in range(layers)
@@ -40,9 +40,11 @@ class Net(nn.Module):
             parted(width, 2 * width if i < layers - 1 else width, 1) for i in range(layers)
         )
 
-    def forward(self, x: torch.Tensor, told: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(
+        self, x: torch.Tensor, condition: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         x, total = self.start(x), 0
-        pieces = self.cond_layer(told).chunk(len(self.in_layers), 1)
+        pieces = self.cond_layer(condition).chunk(len(self.in_layers), 1)
         for dilated, mixed, piece in zip(self.in_layers, self.res_skip_layers, pieces):
             filtered, gate = (dilated(x) + piece).chunk(2, 1)
             both = mixed(torch.tanh(filtered) * torch.sigmoid(gate))
@@ -75,13 +77,13 @@ class WaveGlow(nn.Module):
         self.convinv = nn.ModuleList(Mixer(c) for c in sizes)
         self.WN = nn.ModuleList(Net(c // 2, bins * group, width, layers, kernel) for c in sizes)
 
-    def told(self, mel: torch.Tensor, length: int) -> torch.Tensor:
+    def condition(self, mel: torch.Tensor, length: int) -> torch.Tensor:
         """[B M F] -> [B M*group T/group], the mel bin first."""
         x = self.upsample(mel)[..., :length].unflatten(2, (-1, self.group))
         return x.transpose(2, 3).flatten(1, 2)
 
     def forward(self, audio: torch.Tensor, mel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        told = self.told(mel, audio.shape[1])
+        condition = self.condition(mel, audio.shape[1])
         x, gone, total = audio.unflatten(1, (-1, self.group)).mT, [], 0
         for k, (mixer, net) in enumerate(zip(self.convinv, self.WN)):
             if k and k % self.early_every == 0:
@@ -89,19 +91,19 @@ class WaveGlow(nn.Module):
                 x = x[:, self.early :]
             x = mixer.conv(x)
             still, moved = x.chunk(2, 1)
-            log_scale, shift = net(still, told)
+            log_scale, shift = net(still, condition)
             x = torch.cat([still, log_scale.exp() * moved + shift], 1)
             stretch = x.shape[2] * torch.slogdet(mixer.conv.weight[..., 0])[1]
             total = total + log_scale.sum((1, 2)) + stretch
         return torch.cat([*gone, x], 1), total
 
     def infer(self, z: torch.Tensor, mel: torch.Tensor) -> torch.Tensor:
-        told = self.told(mel, z.shape[2] * self.group)
+        condition = self.condition(mel, z.shape[2] * self.group)
         x = z[:, self.early * ((len(self.WN) - 1) // self.early_every) :]
         gone = z.shape[1] - x.shape[1]
         for k in reversed(range(len(self.WN))):
             still, moved = x.chunk(2, 1)
-            log_scale, shift = self.WN[k](still, told)
+            log_scale, shift = self.WN[k](still, condition)
             x = torch.cat([still, (moved - shift) / log_scale.exp()], 1)
             x = nn.functional.conv1d(x, self.convinv[k].conv.weight[..., 0].inverse()[..., None])
             if k and k % self.early_every == 0:

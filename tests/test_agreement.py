@@ -53,7 +53,7 @@ def test_words_name_kinds():
     assert agreement.claimed("a feeling") == set()
 
 
-def test_what_was_not_shown_is_told():
+def test_claims_that_were_not_shown_are_reported():
     claims = {"a.py": {"torch", "librosa"}, "b.py": {"module"}, "c.py": {"torch"}}
     shown = {"a.py": {"torch"}, "c.py": {"torch", "scipy"}}
     assert agreement.unshown(claims, shown, ["a.py", "c.py", "d.py"]) == {"a.py": {"librosa"}}

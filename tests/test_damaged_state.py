@@ -121,7 +121,7 @@ def test_kept_weights_are_obtained_anew(tmp_path, monkeypatch):
 
 
 def test_compiled_programs_are_made_anew(tmp_path):
-    cache = compile_cache.Sealed(tmp_path / "deep" / "cache")
+    cache = compile_cache.SealedCache(tmp_path / "deep" / "cache")
     assert cache.get("key") is None
     cache.put("key", b"program" * 50)
     (path,) = (tmp_path / "deep" / "cache").iterdir()
@@ -131,7 +131,7 @@ def test_compiled_programs_are_made_anew(tmp_path):
         assert cache.get("key") is None
         cache.put("key", b"program" * 50)
         assert cache.get("key") == b"program" * 50
-    blocked = compile_cache.Sealed(path / "no" / "folder")
+    blocked = compile_cache.SealedCache(path / "no" / "folder")
     blocked.put("key", b"x")
     assert blocked.get("key") is None
 
@@ -143,7 +143,7 @@ def test_jax_takes_our_cache(tmp_path):
     try:
         compile_cache.use(str(tmp_path))
         cache, path = compilation_cache.get_file_cache(str(tmp_path))
-        assert isinstance(cache, compile_cache.Sealed) and path == str(tmp_path)
+        assert isinstance(cache, compile_cache.SealedCache) and path == str(tmp_path)
     finally:
         compilation_cache.get_file_cache = former[1]
         jax.config.update("jax_compilation_cache_dir", former[0])

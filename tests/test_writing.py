@@ -44,7 +44,7 @@ def holder(tmp_path):
     process.stdout.close()
 
 
-def test_a_second_writer_is_told_who_the_first_is(holder):
+def test_a_second_writer_gets_the_name_of_the_first(holder):
     process, place = holder
     who = f"{place} is in use by process {process.pid} on {socket.gethostname()}"
     with pytest.raises(BadInput, match=who), writing.held(place):

@@ -26,7 +26,7 @@ def locked(
 ) -> Iterator[None]:
     """Holds a lock file, in which the holder's pid and host stand; they only serve the message.
 
-    The kernel frees the lock when its holder dies, however it dies, so a stale file locks nobody
+    The kernel frees the lock when its holder dies, however it dies, so a stale file locks no one
     out. thing, remedy: what is locked, and what to do, for the message. keep: the file stays.
     raises BadInput while another living process holds it, unless `wait`.
     """
@@ -45,7 +45,7 @@ def locked(
 @contextlib.contextmanager
 def _acquired(path: Path, thing: str, remedy: str, wait: bool) -> Iterator[TextIO]:
     """The open file of that name once its lock is ours."""
-    told = False
+    announced = False
     while True:
         with _open(path) as file:
             if _lock(file.fileno(), path):
@@ -55,9 +55,9 @@ def _acquired(path: Path, thing: str, remedy: str, wait: bool) -> Iterator[TextI
                 continue  # its last holder removed it: two files of one name would be two locks
         if not wait:
             raise BadInput(f"{thing} is in use by {_holder(path)}; {remedy}")
-        if not told:
+        if not announced:
             print(escapes.line(f"{thing}: waiting for {_holder(path)}"), file=sys.stderr)
-        told = True
+        announced = True
         time.sleep(PATIENCE)
 
 
@@ -72,7 +72,7 @@ def _open(path: Path) -> TextIO:
 
 
 def _lock(descriptor: int, path: Path) -> bool:
-    """Whether nobody else holds it."""
+    """Whether no one else holds it."""
     import fcntl  # here, for Windows has none and may still import this file
 
     try:

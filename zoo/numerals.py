@@ -30,7 +30,7 @@ def integer(text: str) -> int:
 
 
 def real(text: str) -> float:
-    """A number such as 0.5, 1e-3, and nan or inf for the caller to judge. raises ValueError."""
+    """A number such as 0.5, 1e-3, and nan or inf for the caller to check. raises ValueError."""
     text = text.strip()
     if REAL.fullmatch(text) or NOT_FINITE.fullmatch(text):
         return float(text)

@@ -4,7 +4,7 @@ The row of the published library; its weights are musicnn_mtt, and musicnn_msd w
 labels=million_song (evaluate.py --checkpoint musicnn_mtt --input song.mp3 needs no data at all).
 Patches of 3 s, one from each clip an epoch; 600 epochs of 584 steps, the rate halved after each 75
 without a better validation, in a row or not. middle=512 hidden=500 is the library's big model.
-Deviations: validation is judged by average precision, not by the loss; patches are segments of
+Deviations: average precision selects, not the loss; patches are segments of
 audio (see the model). Audio is the reader's own download: path=FOLDER. Cost: not measured.
 """
 

@@ -3,8 +3,8 @@
 The plan of the MAESTRO paper with a quarter of its filters and dense units and a sixth of its
 recurrent ones. It learns from a second at a time, without dropout, begins at the rarity of notes
 and counts the frames of beginnings and ends five times (priors, emphasis): without these, three
-minutes end before the first onset is heard. With them, after 3,000 steps (six minutes here), it
-finds 88 % of the test pieces' notes, and 90 % of those it writes are there. What it hears in your
+minutes end before the first onset is found. With them, after 3,000 steps (six minutes here), it
+finds 88 % of the test pieces' notes, and 90 % of those it writes are there. What it finds in your
 own file, `evaluate.py --input song.mp3` writes as MIDI. One synthetic piano without pedal: real
 recordings need onsets_frames_maestro.
 """

@@ -5,7 +5,7 @@ other rows. Split of the authors (15,244 / 1,529 / 4,332 clips), scores averaged
 segments of a clip. Five stages of falling learning rate, each from the best weights so far; an
 epoch is 6,628 steps of 23, some 6 minutes on one GPU of 2019 (a reimplementation's log).
 Deviations: segments are cut at random, where the authors learn the ten of each clip; validation is
-judged by average precision, not by the loss. Audio is the reader's own download: path=FOLDER.
+selected by average precision, not by the loss. Audio is the reader's own download: path=FOLDER.
 """
 
 import jax.numpy as jnp

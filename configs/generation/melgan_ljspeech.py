@@ -3,7 +3,7 @@
 LJSpeech is the reader's own download: path=FOLDER of its wav files; any folder of sound will do.
 front=port is the mel spectrogram of the best-known port, and of the published weights `melgan`.
 3,000 epochs in the authors' recipe; ports report one to two million steps, two weeks of a V100.
-Deviations: a tenth of the files is held out (the published weights have heard most of it);
+Deviations: a tenth of the files is held out (the published weights were trained on most);
 generator and discriminator each see a fresh batch.
 """
 

@@ -2,7 +2,7 @@
 
 30 layers (three stacks of 1, 2, ..., 512), 512 channels in the residual and gate paths, 256 skips:
 the widths that Heiga Zen gave for it, as the paper names none; the paper's music was samples only,
-no likelihood. stacks=5 layers=50 widens what it hears from 192 to 320 ms at 16 kHz. The recipe is
+no likelihood. stacks=5 layers=50 widens its context from 192 to 320 ms at 16 kHz. The recipe is
 that of the public mu-law reimplementation: Adam 1e-3 halved every 200,000 steps, clips of 10,240
 samples, weights averaged at 0.9999. Weeks on one GPU of 2016 (reported, unchecked).
 Audio is the reader's own: path=FOLDER of wav, flac, mp3 or ogg.

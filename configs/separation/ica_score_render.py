@@ -1,4 +1,4 @@
-"""FastICA (Hyvärinen, 1999) on four simulated microphones that hear the embedded music's stems.
+"""FastICA (Hyvärinen, 1999) on four simulated microphones before the embedded music's stems.
 
 With as many microphones as sources a matrix unmixes them; on a record, with fewer channels than
 sources, it cannot. The references simulate the microphones and order the components; the unmixing

@@ -186,7 +186,7 @@ def test_long_differences_are_cut_short():
     assert text == "unknown to the model: 0, 1, 2, 3, 4 and 4 more"
 
 
-def test_changed_versions_are_told(tmp_path, monkeypatch):
+def test_changed_versions_are_named(tmp_path, monkeypatch):
     saved(tmp_path, 1)
     now = {"jax": "99.0"}
     monkeypatch.setattr("zoo.checkpoints.files._versions", lambda: now)

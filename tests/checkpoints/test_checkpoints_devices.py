@@ -202,7 +202,7 @@ def stops_together(directory, number):
                 checkpoints.wait()
                 print("stopped at", step)
                 return
-        raise AssertionError("the signal was not heard")
+        raise AssertionError("the signal was not caught")
 
 
 if __name__ == "__main__":

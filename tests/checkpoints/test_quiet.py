@@ -1,4 +1,4 @@
-"""What libraries would write by themselves about damage and full disks is not heard, ours is."""
+"""What libraries would write by themselves about damage and full disks is silenced, ours is not."""
 
 import os
 import subprocess

@@ -208,7 +208,7 @@ def test_a_voice_begun_afresh_knows_nothing_of_its_past(voices):
     np.testing.assert_allclose(follow[1], begun[1], atol=1e-6)
 
 
-def test_a_voice_begun_afresh_hears_the_prompt_again(voices):
+def test_a_voice_begun_afresh_continues_the_prompt_again(voices):
     """However far the stream is: the queues of a WaveNet turn with its clock."""
     prompt = np.random.default_rng(1).uniform(-1, 1, (12, 1)).astype(np.float32)
     chunk = -(-13 // voices.model.hop) * voices.model.hop  # no multiple of a queue's turn

@@ -90,7 +90,7 @@ def test_windows_must_meet():
 
 
 def pretending(estimates):
-    """A predictor that hears nothing and answers the rolls of prepared notes, window by window."""
+    """A predictor that gives, whatever it reads, the rolls of prepared notes, window by window."""
     waiting = list(estimates)
 
     def predict(batch):

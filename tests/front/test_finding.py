@@ -203,7 +203,7 @@ def test_a_program_computes_what_the_system_does(made, pair):
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
-def test_a_config_file_of_ones_own_is_needed_by_nobody_who_has_the_program(copied, made):
+def test_a_program_needs_no_config_file_of_ones_own(copied, made):
     path = copied / "model.json"
     facts = json.loads(path.read_text())
     path.write_text(json.dumps({**facts, "config": "mine", "config_file": "mine.py"}))

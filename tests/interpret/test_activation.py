@@ -14,8 +14,8 @@ HERTZ = (2000.0, 310.0, 3100.0, 900.0)
 
 
 def test_sounds_converge_to_the_pass_band_of_their_filter():
-    heard = layers.hearing(looked_at(Bank(), bank=sinusoids(HERTZ)))
-    excited = activation.maximise(heard, layers.choose(heard, "bank")[0], 10)
+    network = layers.audio_network(looked_at(Bank(), bank=sinusoids(HERTZ)))
+    excited = activation.maximise(network, layers.choose(network, "bank")[0], 10)
     assert excited.waves.shape == (729, 4) and excited.silent == 0
     assert excited.order.tolist() == [1, 3, 0, 2]
     np.testing.assert_allclose(excited.peak, sorted(HERTZ), atol=2 * RATE / 729)
@@ -26,17 +26,19 @@ def test_sounds_converge_to_the_pass_band_of_their_filter():
 
 def test_each_row_is_the_ascent_of_its_own_filter():
     """A batch of filters gives what one filter alone gives, step by step by hand."""
-    heard = layers.hearing(looked_at(Bank(), bank=sinusoids(HERTZ)))
-    layer = layers.choose(heard, "second")[0]
+    network = layers.audio_network(looked_at(Bank(), bank=sinusoids(HERTZ)))
+    layer = layers.choose(network, "second")[0]
     x = jax.random.uniform(jax.random.key(1), (2, 600, 1), minval=-0.01, maxval=0.01)
 
     @jax.jit
     def alone(x, number):
-        slope = jax.grad(lambda x: layers.activity(heard, layer, heard.variables, x)[0, number])(x)
+        slope = jax.grad(
+            lambda x: layers.activity(network, layer, network.variables, x)[0, number]
+        )(x)
         return x + 0.5 * slope / (jnp.sqrt(jnp.mean(slope**2)) + 1e-9)
 
-    step = jax.jit(partial(activation.climbed, heard, layer))
-    every = step(heard.variables, jnp.array([3, 5]), x, 0.5)
+    step = jax.jit(partial(activation.climbed, network, layer))
+    every = step(network.variables, jnp.array([3, 5]), x, 0.5)
     for row, number in enumerate((3, 5)):
         wanted = alone(x[row : row + 1], number)
         np.testing.assert_allclose(every[row : row + 1], wanted, atol=1e-5)
@@ -46,31 +48,31 @@ def test_what_is_climbed_is_the_normalised_answer_above_its_own_mean():
     found = looked_at(Bank(), bank=sinusoids(HERTZ))
     moved = {"mean": jnp.full(4, 0.5), "var": jnp.full(4, 4.0)}
     found.variables.collections["model"]["batch_stats"]["norm"] = moved
-    heard = layers.hearing(found)
+    network = layers.audio_network(found)
     x = np.random.default_rng(0).normal(size=400).astype(np.float32)
     own = sinusoids(HERTZ)[::-1, 0]
     plain = np.stack([np.convolve(x, own[:, i], "valid") for i in range(4)], 1)
     plain = (plain - 0.5) / np.sqrt(4 + 1e-5)
     wanted = np.maximum(plain - plain.mean(0), 0).mean(0)
-    layer = layers.choose(heard, "bank")[0]
-    got = jax.jit(partial(layers.activity, heard, layer))(heard.variables, x[None, :, None])
+    layer = layers.choose(network, "bank")[0]
+    got = jax.jit(partial(layers.activity, network, layer))(network.variables, x[None, :, None])
     np.testing.assert_allclose(got[0], wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_filters_that_nothing_wakes_are_left_out_and_counted():
     kernel = sinusoids(HERTZ)
     kernel[:, :, 2] = 0
-    heard = layers.hearing(looked_at(Bank(), bank=kernel))
-    excited = activation.maximise(heard, layers.choose(heard, "bank")[0], 4, Ascent(steps=2))
+    network = layers.audio_network(looked_at(Bank(), bank=kernel))
+    excited = activation.maximise(network, layers.choose(network, "bank")[0], 4, Ascent(steps=2))
     assert excited.silent == 1 and excited.filters.tolist() == [0, 1, 3]
 
 
 def test_a_layer_that_spans_more_gets_a_longer_sound():
-    heard = layers.hearing(looked_at(Bank()))
-    layer = layers.choose(heard, "second")[0]
-    assert activation.shortest(heard, layer, 50) == 150
-    assert activation.shortest(heard, layer, 40) == 360  # 120 samples do not fill 128 taps
-    assert activation.shortest(heard, layer, 1500) == 1000
+    network = layers.audio_network(looked_at(Bank()))
+    layer = layers.choose(network, "second")[0]
+    assert activation.shortest(network, layer, 50) == 150
+    assert activation.shortest(network, layer, 40) == 360  # 120 samples do not fill 128 taps
+    assert activation.shortest(network, layer, 1500) == 1000
 
 
 def test_sounds_are_tamed_smooth_and_no_louder_than_asked():
@@ -86,9 +88,9 @@ def test_sounds_are_tamed_smooth_and_no_louder_than_asked():
 def test_maximised_sounds_stay_within_the_loudness_and_find_what_is_low():
     """Of two pass-bands that answer alike, the penalty chooses the lower one."""
     kernel = sinusoids((500.0, 500.0, 500.0, 500.0)) + sinusoids((3500.0,) * 4)
-    heard = layers.hearing(looked_at(Bank(), bank=kernel))
-    layer = layers.choose(heard, "bank")[0]
-    excited = activation.maximise(heard, layer, 4, Ascent(loudness=0.05))
+    network = layers.audio_network(looked_at(Bank(), bank=kernel))
+    layer = layers.choose(network, "bank")[0]
+    excited = activation.maximise(network, layer, 4, Ascent(loudness=0.05))
     assert (np.sqrt((excited.waves**2).mean(0)) <= 0.0501).all()
     low = np.abs(np.fft.rfft(excited.waves, axis=0)) ** 2
     hertz = np.fft.rfftfreq(len(excited.waves), 1 / RATE)

@@ -57,8 +57,8 @@ def test_mel_curve_is_evenly_spaced_in_mels():
 
 
 def test_layers_are_those_of_the_network_in_order_with_the_norm_upon_them():
-    heard = layers.hearing(looked_at(Bank()))
-    first, second = layers.convolutions(heard)
+    network = layers.audio_network(looked_at(Bank()))
+    first, second = layers.convolutions(network)
     assert (first.name, first.read, first.taps, first.filters) == ("bank", "norm", 128, 4)
     assert (second.name, second.read, second.inputs) == ("second", "second", 4)
     assert first.length == second.length == 1000 - 127
@@ -66,10 +66,10 @@ def test_layers_are_those_of_the_network_in_order_with_the_norm_upon_them():
 
 def test_shorter_sounds_reach_the_lower_layers_only():
     net = SampleCNN(depth=4, labels=3, first=2, middle=2, last=2)
-    heard = layers.hearing(looked_at(net, samples=net.samples))
-    every = [layer.name for layer in layers.convolutions(heard)]
+    network = layers.audio_network(looked_at(net, samples=net.samples))
+    every = [layer.name for layer in layers.convolutions(network)]
     assert every == ["stem/conv", *(f"module_{i}/conv" for i in range(1, 5)), "top/conv"]
-    lengths = {layer.name: layer.length for layer in layers.convolutions(heard, 27)}
+    lengths = {layer.name: layer.length for layer in layers.convolutions(network, 27)}
     assert list(lengths.values())[:3] == [9, 9, 3] and "top/conv" not in lengths
 
 

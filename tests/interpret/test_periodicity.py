@@ -10,7 +10,7 @@ import pytest
 from zoo import mesh as meshes
 from zoo.errors import BadInput
 from zoo.interpret import periodicity
-from zoo.interpret.command import Choices, interpret
+from zoo.interpret.command import Options, interpret
 from zoo.objectives.base import Variables
 from zoo.signal import mel
 
@@ -50,7 +50,7 @@ def test_a_copy_is_in_tune_and_a_repeated_frame_is_a_comb():
 
 
 def test_files_and_the_line_about_them(tmp_path):
-    lines = list(interpret(found(Repeat()), "periodicity", tmp_path, Choices()))
+    lines = list(interpret(found(Repeat()), "periodicity", tmp_path, Options()))
     assert "at multiples of 62.50 Hz" in lines[0] and "100% of the energy" in lines[0]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "periodicity.npz",
@@ -61,4 +61,4 @@ def test_files_and_the_line_about_them(tmp_path):
 
 def test_other_systems_are_refused(tmp_path):
     with pytest.raises(BadInput, match="toy is no vocoder"):
-        next(interpret(found(SimpleNamespace()), "periodicity", tmp_path, Choices()))
+        next(interpret(found(SimpleNamespace()), "periodicity", tmp_path, Options()))

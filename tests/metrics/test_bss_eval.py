@@ -7,13 +7,13 @@ import scipy.signal
 
 from zoo.errors import BadInput
 from zoo.metrics import bss_filters
-from zoo.metrics.bss_eval import Scores, bss_eval, bss_eval_v3
+from zoo.metrics.bss_eval import BSSScores, bss_eval, bss_eval_v3
 
 RATE = 4_000
 pytestmark = pytest.mark.filterwarnings("ignore:.*mir_eval.*:FutureWarning")
 
 
-def assert_equal(ours: Scores, expected: tuple, isr: bool = True) -> None:
+def assert_equal(ours: BSSScores, expected: tuple, isr: bool = True) -> None:
     np.testing.assert_allclose(ours.sdr, expected[0], rtol=0, atol=1e-6)
     rest = (ours.isr, ours.sir, ours.sar) if isr else (ours.sir, ours.sar)
     for one, other in zip(rest, expected[1:], strict=False):

@@ -76,7 +76,7 @@ def test_unbiased_distances_of_one_distribution_straddle_zero():
     assert abs(np.mean(values)) < 3 * scipy.stats.sem(values)
 
 
-def test_log_mel_distance_hears_a_filter():
+def test_log_mel_distance_rises_with_a_filter():
     rng = np.random.default_rng(0)
     noise = 0.1 * rng.standard_normal((24, 4_000, 1))
     dull = 0.5 * (noise + np.roll(noise, 1, axis=1))

@@ -58,7 +58,7 @@ def variables_of(arrays, model):
     return jax.tree.unflatten(jax.tree.structure(wanted), [filled[p] for p in by_path(wanted)])
 
 
-def test_torch_hears_the_same(tmp_path):
+def test_torch_gives_the_same(tmp_path):
     torch = pytest.importorskip("torch")
     from torch.nn import functional
 
@@ -131,7 +131,7 @@ def glide(seconds=1.0, rate=16_000):
 
 
 @pytest.mark.download
-def test_published_weights_hear_a_glide():
+def test_published_weights_follow_a_glide():
     audio, hertz = glide()
     found, confidence = PitchTracker()(audio, 64)
     assert found.shape == (250,)

@@ -178,7 +178,7 @@ def test_five_cents_reach_a_network_in_bfloat16():
     assert notes.astype(jnp.bfloat16)[0] == notes.astype(jnp.bfloat16)[1]
 
 
-def test_timbre_does_not_hear_the_level():
+def test_timbre_does_not_depend_on_the_level():
     model = Encoder(20, latent=4, gru=8)
     audio = jax.random.normal(KEY, (2, 20 * 64 * 4, 1)) * 0.1
     variables = jax.jit(model.init)(KEY, audio)

@@ -139,12 +139,12 @@ def test_pooled_squares_of_silence_have_a_gradient():
 
 def test_the_learnt_filters_are_found_for_their_figure():
     """By the tool that draws first layers, under the name of their module; a mel bank is not."""
-    from zoo.interpret.layers import Heard, convolutions
+    from zoo.interpret.layers import AudioNetwork, convolutions
 
     for kind, wanted in (("raw", ["front/filters"]), ("spectrogram", [])):
         model = TINY.clone(input=kind)
         variables = jax.eval_shape(model.init, jax.random.key(0), noise(1, 600, 1))
-        found = convolutions(Heard(model, variables, (600, 1), 16_000, kind))
+        found = convolutions(AudioNetwork(model, variables, (600, 1), 16_000, kind))
         assert [layer.name for layer in found if layer.waves and layer.inputs == 1] == wanted
 
 

@@ -129,7 +129,7 @@ def test_the_mixture_is_shared_equally():
         np.testing.assert_allclose(run(references, kind="mixture")[:, :, source], wanted, atol=1e-6)
 
 
-def test_an_unknown_kind_is_told():
+def test_an_unknown_kind_is_refused():
     with pytest.raises(BadInput, match="choose ibm"):
         run(stems(), kind="idm")
 

@@ -233,7 +233,7 @@ def test_dropout_comes_before_the_skip_or_after_it(layout, widths):
     assert seen == widths
 
 
-def test_wrong_input_is_told():
+def test_wrong_input_is_refused():
     with pytest.raises(BadInput, match=r"takes \[B T 1\]"):
         SpectrogramUNet(**SMALL).init(jax.random.key(0), jnp.zeros((1, 100, 2)))
     with pytest.raises(BadInput, match="multiples of 64"):

@@ -203,7 +203,7 @@ def test_samples_of_any_length_by_seed_and_voice(small):
         next(objective.generate(variables, Request(length=1, prompt=np.zeros((5, 1)))))
 
 
-def test_classes_change_what_is_made_and_how_it_is_judged():
+def test_classes_change_audio_and_scores():
     sizes = dict(**SMALL, classes=3)
     generator, discriminator = wavegan.Generator(**sizes), wavegan.Discriminator(**sizes)
     objective = Wasserstein(generator, discriminator, label="family")

@@ -63,7 +63,7 @@ class Echo:
         return batch
 
 
-def test_training_hears_the_new_mixture_and_evaluation_the_old():
+def test_training_reads_the_new_mixture_and_evaluation_the_old():
     objective = Remix(Echo())
     (turn,) = objective.turns
     assert (turn.player, turn.repeat) == ("model", 2)

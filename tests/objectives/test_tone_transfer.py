@@ -27,8 +27,8 @@ def given(model, seconds=0.256, hertz=300.0):
     return jnp.asarray(audio)[None, :, None], jnp.full((1, frames, 1), hertz)
 
 
-def heard(hertz, confidence=1.0):
-    """A tracker that always hears the same."""
+def tracker_of(hertz, confidence=1.0):
+    """A tracker that always finds the same."""
 
     def track(audio, hop):
         frames = -(-len(audio) // hop)
@@ -45,7 +45,7 @@ def request(seconds=0.7, **options):
 
 @pytest.fixture(scope="module")
 def small():
-    objective = Resynthesis(SMALL, tracker=heard(300.0))
+    objective = Resynthesis(SMALL, tracker=tracker_of(300.0))
     audio, f0 = given(SMALL)
     return objective, jax.jit(objective.init)(KEY, {"audio": audio, "f0": f0})
 
@@ -95,7 +95,7 @@ def test_any_whole_number_is_a_seed():
 
 
 def test_segments_fade_into_each_other(monkeypatch):
-    """A decoder that hears no context gives the same in overlapping segments as in one."""
+    """A decoder without context gives the same in overlapping segments as in one."""
     model = DDSP(RnnFcDecoder(4, 1, 4), harmonics=2, bands=3, reverb=0)
     audio, f0 = given(model)
     variables = jax.jit(lambda: model.init(KEY, audio, f0, key=KEY))()
@@ -144,12 +144,12 @@ def test_register_moves_by_octaves():
 
 def test_audio_without_a_pitch_is_refused_in_one_line(small):
     objective, variables = small
-    deaf = replace(objective, tracker=heard(200.0, 0.2))
-    with pytest.raises(BadInput, match="no pitch was heard") as error:
+    deaf = replace(objective, tracker=tracker_of(200.0, 0.2))
+    with pytest.raises(BadInput, match="no pitch was found") as error:
         next(deaf.generate(variables, request()))
     assert "\n" not in str(error.value)
     silence = Request(length=16_000, source=np.zeros((16_000, 1), np.float32))
-    with pytest.raises(BadInput, match="no pitch was heard"):
+    with pytest.raises(BadInput, match="no pitch was found"):
         next(objective.generate(variables, silence))
     with pytest.raises(BadInput, match="hummed or played"):
         objective.generate(variables, Request(length=10))
@@ -157,7 +157,7 @@ def test_audio_without_a_pitch_is_refused_in_one_line(small):
 
 def test_classes_are_voices():
     model = SMALL.clone(classes=3)
-    objective = Resynthesis(model, "pitch", "family", heard(300.0))
+    objective = Resynthesis(model, "pitch", "family", tracker_of(300.0))
     audio, _ = given(model)
     batch = {"audio": audio, "pitch": jnp.array([60]), "family": jnp.array([1])}
     variables = jax.jit(objective.init)(KEY, batch)
@@ -181,7 +181,7 @@ def test_register_is_learnt_and_evaluation_counts(small):
         "f0": np.full((2 * length // 64, 1), 300.0, np.float32),
     }
     info = experiment.find("ddsp_score_render").experiment().data.source.info
-    evaluation = Resynthesised(length, 64, 2, ("f0",), heard(300.0))
+    evaluation = Resynthesised(length, 64, 2, ("f0",), tracker_of(300.0))
     report = evaluation.run(predict, [record], info)
     assert report.counts == {"clips": 2, "without_pitch": 0, "too_short": 0}
     assert report.metrics["f0_l1"] == 0 and report.metrics["f0_outliers"] == 0

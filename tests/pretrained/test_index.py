@@ -118,7 +118,7 @@ def test_a_read_only_folder_is_no_reason_to_stop(place, publication, monkeypatch
     assert "cannot keep" in capsys.readouterr().err
 
 
-def test_a_file_whose_size_nobody_states_is_known_by_its_checksum(place, publication, tmp_path):
+def test_a_file_of_unstated_size_is_known_by_its_checksum(place, publication, tmp_path):
     record, _, files = publication
     told = tuple(File(f.name, 0, described(f, "").sha256) for f in files)
     record = Published(**{**vars(record), "files": told, "wheel": "", "package": ""})

@@ -53,7 +53,7 @@ def test_a_table_fills_every_leaf():
     np.testing.assert_array_equal(filled["params/top/kernel"], foreign["top.weight"].T)
 
 
-def test_all_faults_are_told_at_once_and_on_one_line():
+def test_all_faults_are_named_at_once_and_on_one_line():
     foreign = {
         "a": floats(2),
         "b": floats(2),

@@ -45,7 +45,7 @@ class Toys:
 
 @dataclass(frozen=True)
 class Halves:
-    """Gives half of what it hears to each of two stems."""
+    """Gives half of its input to each of two stems."""
 
     def predict(self, variables, batch, rng):
         return {"prediction": jnp.stack([batch["audio"] / 2] * 2, 1)}
@@ -136,7 +136,7 @@ def test_transformer_shows_what_it_makes_of_a_record(tmp_path):
 
 
 class OneNote:
-    """Hears a C4 in every window, from its third frame to its sixth."""
+    """Finds a C4 in every window, from its third frame to its sixth."""
 
     def predict(self, variables, batch, rng):
         silence = jnp.zeros((len(batch["audio"]), batch["audio"].shape[1] // 512, 88))
@@ -144,7 +144,7 @@ class OneNote:
         return {"onsets": silence.at[:, 2, 39].set(1), "frames": note, "velocities": note}
 
 
-def test_a_transcriber_shows_what_was_played_and_what_it_heard(tmp_path):
+def test_a_transcriber_shows_what_was_played_and_its_transcription(tmp_path):
     """In a piece that is longer than what is shown; the page has the figure and its sound."""
     columns = {"onset": [1.0, 21.0], "offset": [3.0, 22.0], "pitch": [64, 30], "velocity": [90, 9]}
     notes = {name: np.array(values) for name, values in columns.items()}
@@ -158,7 +158,9 @@ def test_a_transcriber_shows_what_was_played_and_what_it_heard(tmp_path):
         examples.make(found, tmp_path)
     ((versions, seconds),) = drawn
     assert seconds == 20 and versions["played"]["pitch"].tolist() == [64]
-    assert set(versions["heard"]["pitch"]) == {60} and len(versions["heard"]["pitch"]) == 5
+    assert (
+        set(versions["transcribed"]["pitch"]) == {60} and len(versions["transcribed"]["pitch"]) == 5
+    )
     folder = tmp_path / "figures"
     assert soundfile.info(folder / "roll.wav").frames == 20 * RATE
     about = json.loads((folder / "roll.json").read_text())
@@ -201,7 +203,7 @@ class Vocoder(Counter):
         yield
 
 
-def test_a_transformer_that_does_not_say_so_is_told_how(tmp_path):
+def test_a_transformer_that_does_not_say_so_gets_a_hint(tmp_path):
     with pytest.raises(BadInput, match=r"no sample of toy \(a vocoder .* Vocoder say needs_source"):
         examples.make(trained(Vocoder(), None, []), tmp_path)
 

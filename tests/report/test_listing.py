@@ -30,7 +30,7 @@ def test_a_loop_counts_as_often_as_it_runs():
         ("wavegan_score_render", "none (audio is made of a random vector)", None),
     ],
 )
-def test_info_says_what_is_heard_and_what_it_costs(name, field, cost):
+def test_info_gives_receptive_field_and_cost(name, field, cost):
     config = experiment.find(name)
     lines = listing.info(config, config.defaults).splitlines()
     assert f"receptive field: {field}" in lines

@@ -128,6 +128,6 @@ def test_what_cannot_be_repeated(config, tmp_path):
         repeat.repeat(found, {}, "seed", 1, tmp_path, tmp_path)
 
 
-def test_only_metrics_that_all_have_are_told():
+def test_only_metrics_that_all_have_are_printed():
     (line,) = repeat.lines([{"a": 1.0, "b": 2.0}, {"a": 2.0}])
     assert line.split() == ["a", "1.5000", "±", "0.7071", "(1.0000", "2.0000)"]

@@ -205,7 +205,7 @@ def test_a_signal_ends_what_prepares_data_at_once(tmp_path, monkeypatch):
         signal.signal(signal.SIGINT, former)
 
 
-def test_too_few_files_for_a_validation_are_told_before_the_first_step(tmp_path):
+def test_too_few_files_for_a_validation_are_reported_before_the_first_step(tmp_path):
     (tmp_path / "music").mkdir()
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 30_000)
     soundfile.write(tmp_path / "music" / "one.wav", noise, 8000)

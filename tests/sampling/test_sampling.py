@@ -152,7 +152,7 @@ def test_conditions_reach_the_samples_they_belong_to():
 
 
 def test_a_long_condition_is_made_block_by_block():
-    """And no array grows with it: the nets hear windows of one shape."""
+    """And no array grows with it: the nets take windows of one shape."""
     model = MODEL.copy(local_condition=1, upsampling=(8, 16))
     variables = opinionated(model, jnp.zeros((1, 128, 1)), condition=jnp.zeros((1, 1, 1)))
     shapes = set()

@@ -64,14 +64,14 @@ def test_what_takes_no_files_says_what_would(tmp_path):
             own_files.predict(found, ["x.wav"], tmp_path, force=False)
 
 
-def test_what_cannot_be_read_is_told_by_name_and_the_rest_is_done(tmp_path, capsys):
+def test_unreadable_files_are_named_and_the_rest_is_done(tmp_path, capsys):
     soundfile.write(tmp_path / "good.wav", np.zeros(10), 8000)
     soundfile.write(tmp_path / "mute.wav", np.zeros(10), 8000)
 
     def act(path, name):
         probe(path)
         if name == "mute":
-            raise BadInput("no pitch was heard")
+            raise BadInput("no pitch was found")
         return f"did {name}"
 
     asked = [str(tmp_path / name) for name in ("none.wav", "mute.wav", "good.wav", "*.xyz")]
@@ -81,7 +81,7 @@ def test_what_cannot_be_read_is_told_by_name_and_the_rest_is_done(tmp_path, caps
     lines = told.err.splitlines()
     assert [line.split(":")[0] for line in lines] == ["rejected"] * 3
     assert "none.wav: no such file" in lines[0] and "*.xyz: no such file" in lines[2]
-    assert lines[1] == "rejected: mute.wav: no pitch was heard"
+    assert lines[1] == "rejected: mute.wav: no pitch was found"
 
 
 ASKED = {"num": 1, "seed": 0, "temperature": 1, "top_k": 0, "top_p": 1.0, "keep": None}
@@ -156,7 +156,7 @@ def test_a_click_gets_no_tags(tmp_path, samples):
     own_files.long_enough(tmp_path / "sound.wav", 8000, own_files.SHORTEST)
 
 
-def test_what_is_told_of_files_is_one_line_each(tmp_path, capsys):
+def test_files_give_one_line_each(tmp_path, capsys):
     soundfile.write(tmp_path / "\x1b[2Ja\nb.wav", np.zeros(9), 8000)
     told = []
 

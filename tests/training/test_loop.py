@@ -134,12 +134,12 @@ def test_ten_non_finite_steps_in_a_row_stop_the_run(tmp_path):
 
 
 def test_a_player_that_never_takes_a_good_turn_stops_the_run(tmp_path):
-    """The generator's turns, which do not hear the data, are all good."""
+    """The generator's turns, which do not read the data, are all good."""
     with pytest.raises(loop.Diverged, match="non-finite turns in a row, the last at step 12"):
         train(tmp_path, TOYS["adversaries"], 30, poison=set(range(8, 200)))
 
 
-def test_a_turn_that_a_later_one_of_the_round_hides_is_told(tmp_path, capsys):
+def test_a_turn_that_a_later_one_of_the_round_hides_is_reported(tmp_path, capsys):
     final, _ = train(tmp_path, TOYS["adversaries"], 4, poison={4})
     assert int(final.rejected) == 1 and "step 2: non-finite turn" in capsys.readouterr().err
     lines = read(tmp_path / "metrics.jsonl")
@@ -153,7 +153,7 @@ def test_a_signal_saves_and_ends(tmp_path):
     assert not complete and int(final.step) == 2 and saved[2][3]
 
 
-def test_a_monitor_that_is_not_among_the_scores_is_told(tmp_path, capsys):
+def test_a_monitor_that_is_not_among_the_scores_is_reported(tmp_path, capsys):
     train(tmp_path, TOYS["student"], 1)
     assert "monitor" not in capsys.readouterr().err
     train(tmp_path, TOYS["student"], 1, monitor="scor")

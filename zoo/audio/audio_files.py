@@ -1,7 +1,7 @@
 """A user's sound files: find, check, read whole or stream, [T C] float32 at any rate and channels.
 
 Reads what libsndfile reads (wav, flac, ogg, opus, mp3, aiff, au), resamples with soxr (HQ) and maps
-channels. Every refusal is one line of BadInput; everything done to the audio is noted in a Report.
+channels. Every refusal is one line of BadInput; what is done to the audio is noted, ReadReport.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ LONGEST = 4 * 3600  # seconds that `read` takes into memory
 
 
 @dataclass(frozen=True)
-class Report:
+class ReadReport:
     """What was read and what was done to it. peak and rms: of the file itself, full scale is 1.
 
     silent: what became of it, at the rate and in the channels asked for.
@@ -92,8 +92,8 @@ def audio_in(folder: Path) -> list[Path]:
     found = _with_suffix(folder, SUFFIXES)
     if not found:
         more = unreadable_in(folder)
-        told = f" that can be read, only {kinds(more)}" if more else ""
-        raise BadInput(f"no audio in {folder}{told}: {GIVE}.")
+        readable = f" that can be read, only {kinds(more)}" if more else ""
+        raise BadInput(f"no audio in {folder}{readable}: {GIVE}.")
     return found
 
 
@@ -201,7 +201,7 @@ def read(
     *,
     partial: bool = False,
     longest: float = LONGEST,
-) -> tuple[np.ndarray, Report]:
+) -> tuple[np.ndarray, ReadReport]:
     """A whole file as [T C] float32, and what was done to it. See `blocks`.
 
     longest: seconds; a small file can unpack to many gigabytes, so longer ones are refused.
@@ -229,7 +229,7 @@ def refuse_longer(file: Probe, longest: float = LONGEST) -> None:
 
 def report(
     file: Probe, meter: Meter, sample_rate: int | None = None, channels: int | None = None
-) -> Report:
+) -> ReadReport:
     """What a meter saw when the file was streamed with these settings."""
     notes = [meter.damage] if meter.damage else []
     if sample_rate and sample_rate != file.rate:
@@ -242,4 +242,4 @@ def report(
         notes.append("silent once mixed: its channels cancel")
     elif meter.silent:
         notes.append("silent (RMS below -60 dBFS)")
-    return Report(file, meter.peak, meter.rms, tuple(notes), meter.silent)
+    return ReadReport(file, meter.peak, meter.rms, tuple(notes), meter.silent)

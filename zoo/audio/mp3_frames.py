@@ -52,7 +52,7 @@ class Kind:
 
 
 @dataclass
-class Run:
+class FrameRun:
     """Frames that belong together: `header`, where they begin with one that tells their number."""
 
     kind: Kind
@@ -98,12 +98,12 @@ def tag_size(head: bytes) -> int:
     return 10 + (a << 21 | b << 14 | c << 7 | d) + (10 if head[5] & 0x10 else 0)
 
 
-def _begins_plainly(run: Run, data: Window) -> bool:
+def _begins_plainly(run: FrameRun, data: Window) -> bool:
     """Whether nothing but one tag stands before the frames, and nothing between them."""
     return len(run.ranges) == 1 and run.ranges[0][0] == tag_size(data(0, 10))
 
 
-def _stream(run: Run, data: Window) -> Stream:
+def _stream(run: FrameRun, data: Window) -> Stream:
     """The frames alone, behind a header that tells their number."""
     pieces: list[Piece] = list(run.ranges)
     start, stop = run.ranges[0]
@@ -121,7 +121,7 @@ def _stream(run: Run, data: Window) -> Stream:
     return Stream((_length_frame(first, run), *(p for p in pieces if p[0] < p[1])))
 
 
-def _length_frame(first: bytes, run: Run) -> bytes:
+def _length_frame(first: bytes, run: FrameRun) -> bytes:
     """A frame of silence that tells how many follow, made from the header of the first of them."""
     bit_rate = 11 << 4  # the frame must have room for the number, whatever the stream's rate
     header = bytes([0xFF, first[1] | 1, bit_rate | first[2] & 0x0C, first[3]])
@@ -130,14 +130,14 @@ def _length_frame(first: bytes, run: Run) -> bytes:
     return (header + bytes(run.kind.xing_at - 4) + body).ljust(size, b"\0")
 
 
-def _runs(data: Window) -> Iterator[Run]:
+def _runs(data: Window) -> Iterator[FrameRun]:
     run = None
     for at, size, kind in _frames(data):
         start = _run_with_header(data, at, size, kind)
         if start is not None or run is None or run.kind != kind:
             if run is not None:
                 yield run
-            run = start or Run(kind)
+            run = start or FrameRun(kind)
         run.add(at, size)
         run.frames += start is None
     if run is not None:
@@ -194,7 +194,7 @@ def _header(head: bytes) -> tuple[int, Kind | None]:
     return kind.samples // 8 * bits // kind.rate + padding, kind
 
 
-def _run_with_header(data: Window, at: int, size: int, kind: Kind) -> Run | None:
+def _run_with_header(data: Window, at: int, size: int, kind: Kind) -> FrameRun | None:
     """A run that begins here because this frame holds no sound but the number of those behind."""
     if kind.layer != 3:
         return None
@@ -203,10 +203,10 @@ def _run_with_header(data: Window, at: int, size: int, kind: Kind) -> Run | None
         if head[mark : mark + 4] in (b"Xing", b"Info"):
             flags, frames, written = struct.unpack(">III", head[mark + 4 : mark + 16])
             if not flags & 1:
-                return Run(kind, size)
+                return FrameRun(kind, size)
             known = written if flags & 2 else 0
-            return Run(kind, size, frames, known, at + mark + 8)
+            return FrameRun(kind, size, frames, known, at + mark + 8)
     if head[VBRI_AT : VBRI_AT + 4] == b"VBRI":
         written, frames = struct.unpack(">II", head[VBRI_AT + 10 : VBRI_AT + 18])
-        return Run(kind, size, frames, written, at + VBRI_AT + 14)
+        return FrameRun(kind, size, frames, written, at + VBRI_AT + 14)
     return None

@@ -36,7 +36,7 @@ def _enter() -> None:
         if not _inside:
             try:
                 _ours = os.dup(2)
-            except OSError:  # closed: nothing to hear
+            except OSError:  # closed: nothing to silence
                 _ours = -1
             else:
                 nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -19,7 +19,7 @@ UNSET = 0xFFFF_FFFF
 
 
 @dataclass(frozen=True)
-class Sound:
+class SampleSpan:
     """One file's sound: from `start` (of its header) to `stop` (of its samples)."""
 
     start: int
@@ -55,7 +55,7 @@ def is_open(size: int) -> bool:
     return 0x7FFF_0000 <= size <= 0x8000_0000 or size >= 0xFFFF_0000
 
 
-def _sound(data: Window, at: int) -> Sound | None:
+def _sound(data: Window, at: int) -> SampleSpan | None:
     head = data(at, at + 4)
     if head == b".snd":
         return _au(data, at)
@@ -64,7 +64,7 @@ def _sound(data: Window, at: int) -> Sound | None:
     return _riff(data, at) if head in RIFFS else None
 
 
-def _riff(data: Window, start: int) -> Sound | None:
+def _riff(data: Window, start: int) -> SampleSpan | None:
     big = data(start, start + 4) == b"RIFX"
     width, rate, whole, at = 0, 0, 0, start + 12
     while len(head := data(at, at + 8)) == 8:
@@ -82,12 +82,12 @@ def _riff(data: Window, start: int) -> Sound | None:
                 size = 0
             empty = not size and (at + 8 >= data.size or _is_chunk(data, at + 8))
             stop = at + 8 + size if size or empty else 0
-            return Sound(start, at + 8, stop, width, size_at, big, rate)
+            return SampleSpan(start, at + 8, stop, width, size_at, big, rate)
         at += 8 + size + size % 2
     return None
 
 
-def _aiff(data: Window, start: int) -> Sound | None:
+def _aiff(data: Window, start: int) -> SampleSpan | None:
     width, rate, frames, at = 0, 0, 0, start + 12
     while len(head := data(at, at + 8)) == 8:
         size = struct.unpack(">I", head[4:])[0]
@@ -102,12 +102,12 @@ def _aiff(data: Window, start: int) -> Sound | None:
             unknown = size < 8 or (is_open(size) and at + 8 + size > data.size)
             stop = 0 if unknown else at + 8 + size
             least = 0 if is_open(frames) else frames
-            return Sound(start, at + 16, stop, width, at + 4, True, rate, least)
+            return SampleSpan(start, at + 16, stop, width, at + 4, True, rate, least)
         at += 8 + size + size % 2
     return None
 
 
-def _au(data: Window, start: int) -> Sound | None:
+def _au(data: Window, start: int) -> SampleSpan | None:
     head = data(start, start + 24)
     if len(head) < 24:
         return None
@@ -115,10 +115,10 @@ def _au(data: Window, start: int) -> Sound | None:
     unknown = is_open(size) or (not size and start + offset < data.size)
     stop = 0 if unknown else start + offset + size
     width = AU_BYTES.get(encoding, 0) * channels
-    return Sound(start, start + offset, stop, width, start + 8, True, rate)
+    return SampleSpan(start, start + offset, stop, width, start + 8, True, rate)
 
 
-def _stream(data: Window, sound: Sound, alone: bool) -> Stream:
+def _stream(data: Window, sound: SampleSpan, alone: bool) -> Stream:
     width = max(1, sound.width)
     stop = min(sound.stop or data.size, data.size)
     promised = ((sound.stop or data.size) - sound.data_at) // width if sound.width else 0
@@ -138,7 +138,7 @@ def _stream(data: Window, sound: Sound, alone: bool) -> Stream:
     return Stream((header, (sound.data_at, stop)), promised)
 
 
-def _after(data: Window, sound: Sound) -> int:
+def _after(data: Window, sound: SampleSpan) -> int:
     """Where another file follows behind the sound and its chunks; 0 where none does."""
     at = sound.stop + (sound.stop - sound.data_at) % 2
     if data(sound.stop, sound.stop + 4) in HEADS:  # joined without a byte between
@@ -160,7 +160,7 @@ def _is_chunk(data: Window, at: int) -> bool:
     return len(head) == 8 and all(32 <= letter < 127 for letter in head[:4])
 
 
-def _refuse_more(data: Window, sound: Sound, at: int) -> None:
+def _refuse_more(data: Window, sound: SampleSpan, at: int) -> None:
     """raises BadInput where what follows the announced end is neither zeros nor a tag."""
     rest = data.size - at
     tagged = any(data(at, at + 8).startswith(tag) for tag in TAGS)

@@ -52,8 +52,8 @@ def records(tree: Tree) -> dict[str, Record]:
     leaves = by_path(tree)
     own = {path: _pieces(leaf, sha256) for path, leaf in leaves.items()}
     merged: dict[str, dict[str, str]] = {path: {} for path in leaves}
-    for told in exchange(own):
-        for path, pieces in told.items():
+    for records in exchange(own):
+        for path, pieces in records.items():
             merged[path] |= pieces
     return {path: _kind(leaf) | {"pieces": merged[path]} for path, leaf in leaves.items()}
 
@@ -78,7 +78,7 @@ def damaged(saved: dict[str, Record], tree: Tree) -> list[str]:
     """Paths of arrays that are not what was saved, on any mesh. All processes call it."""
     leaves = by_path(tree)
     own = [path for path in sorted(saved) if not _intact(saved[path]["pieces"], leaves[path])]
-    return sorted({path for told in exchange(own) for path in told})
+    return sorted({path for paths in exchange(own) for path in paths})
 
 
 def sha256(array: Any) -> str:

@@ -68,7 +68,7 @@ def require_writable(directory: epath.Path) -> None:
             probe.unlink()
         except OSError as error:
             fault = one_line(error)
-    faults = [told for told in exchange(fault) if told]
+    faults = [one for one in exchange(fault) if one]
     if faults:
         raise BadInput(f"cannot write to {directory} ({faults[0]}); choose another directory")
 
@@ -79,7 +79,7 @@ def open_manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager
         return _manager(directory, retention)
     except (ValueError, TypeError, OverflowError) as error:
         # Orbax reads its own notes (the time of saving, no more) on opening, and a damaged one
-        # stops it. Our seal and hashes judge the checkpoint without them.
+        # stops it. Our seal and hashes verify the checkpoint without them.
         log.warning("%s: ignoring damaged %s (%s)", directory, ORBAX_NOTES, one_line(error))
         notes = [directory / str(step) / ORBAX_NOTES for step in numbered(directory)]
         for path in notes if jax.process_index() == 0 else ():
@@ -146,8 +146,8 @@ def read(directory: epath.Path, step: int, target: Tree) -> Tree:
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             if UNREAD.search(f"{error} {error.__cause__}"):
                 raise
-            told = f"state: the index of its arrays is damaged ({one_line(error)})"
-            raise ValueError(told) from None
+            message = f"state: the index of its arrays is damaged ({one_line(error)})"
+            raise ValueError(message) from None
 
 
 def require_divisible(target: Tree) -> None:

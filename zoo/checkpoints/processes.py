@@ -38,6 +38,6 @@ def in_turn(act: Callable[[], None]) -> None:
                 act()
             except BadInput as error:
                 fault = str(error)
-        faults = [told for told in exchange(fault) if told]
+        faults = [one for one in exchange(fault) if one]
         if faults:
             raise BadInput(faults[0])

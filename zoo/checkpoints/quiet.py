@@ -1,7 +1,7 @@
 """What libraries say by themselves while we save and read: our own one line says it better.
 
 Orbax logs a failed save's traceback once per thread, and that a save waited for the one before;
-the reads it abandons when one fails are heard of when they are collected: as a task's exception
+the reads it abandons when one fails report when they are collected: as a task's exception
 with TensorStore's whole specification, or as an event loop that is closed.
 """
 
@@ -16,7 +16,7 @@ _former = sys.unraisablehook
 
 
 def hush() -> None:
-    """Once or often; what is not of these kinds is heard as before."""
+    """Once or often; what is not of these kinds is logged as before."""
     logging.getLogger("absl").addFilter(not_of_orbax)
     logging.getLogger("asyncio").addFilter(not_abandoned)
     sys.unraisablehook = _unraisable

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: saved behind its back, verified when read, restored onto any mesh.
+"""Checkpoints of a run: saved asynchronously, verified when read, restored onto any mesh.
 
     DIR/40/state/      the arrays (Orbax)
     DIR/40/meta/meta.json   the caller's meta, and under 'checkpoint': format, step, package
@@ -189,7 +189,7 @@ class Checkpoints:
     def _remember_score(self, step: int) -> None:
         try:
             written = files.read_meta(self.directory, step)["checkpoint"]
-            if self._manager is None:  # a reader judges as the run did
+            if self._manager is None:  # a reader compares as the run did
                 self._retention.monitor = self._retention.monitor or written["monitor"]
             self._retention.add(step, written["metrics"])
         except (OSError, ValueError, BadInput):
@@ -216,7 +216,7 @@ class Checkpoints:
             fault = files.one_line(error)
             if "RESOURCE_EXHAUSTED" in fault:  # the device's memory, not the file
                 raise
-        faults = [told for told in exchange(fault) if told]
+        faults = [one for one in exchange(fault) if one]
         return (None, faults[0]) if faults else (result, None)
 
     def _require_match(self, step: int, meta: dict[str, Any], target: Tree) -> None:
@@ -232,8 +232,8 @@ class Checkpoints:
     def _nothing_good(self, faults: dict[int, str]) -> str:
         if not faults:
             return f"no checkpoint in {self.directory}; give the directory of a run that saved one"
-        told = "; ".join(f"step {step}: {fault}" for step, fault in faults.items())
-        return f"no usable checkpoint in {self.directory} ({told}); restore a copy or train anew"
+        listed = "; ".join(f"step {step}: {fault}" for step, fault in faults.items())
+        return f"no usable checkpoint in {self.directory} ({listed}); restore a copy or train anew"
 
     def _set_aside(self, steps: list[int], suffix: str = "damaged") -> None:
         if steps and self._manager:
@@ -245,7 +245,7 @@ class Checkpoints:
         if self._manager is None:
             raise ValueError(f"{self.directory} is only read")
         self._begun = step
-        short = [told for told in exchange(files.lacking(self.directory, state)) if told]
+        short = [one for one in exchange(files.lacking(self.directory, state)) if one]
         if short:
             self._fail(OSError(short[0]))  # Orbax would say it in a hundred tracebacks
             return

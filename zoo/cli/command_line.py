@@ -91,7 +91,7 @@ def run(
         complain(parser, str(error) or "interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has closed it: nobody is left to tell.
+        # The reader of our output has closed it: there is no one to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:

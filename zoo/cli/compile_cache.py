@@ -23,11 +23,11 @@ def use(folder: str) -> None:
     limit = jax.config.jax_compilation_cache_max_size  # type: ignore[attr-defined]  # made by JAX
     own = "://" not in folder and limit == -1
     if own and hasattr(compilation_cache, "get_file_cache"):
-        made: Any = lambda path: (Sealed(Path(path)), path)  # noqa: E731
+        made: Any = lambda path: (SealedCache(Path(path)), path)  # noqa: E731
         compilation_cache.get_file_cache = made  # in it, a class of JAX's own, which is private
 
 
-class Sealed:
+class SealedCache:
     """What JAX asks of a cache: bytes by key."""
 
     def __init__(self, path: Path) -> None:

@@ -151,7 +151,7 @@ def record(
         audio, state, now = next(parts)
         try:
             sink(audio, stream)
-        except BrokenPipeError:  # nobody listens any more: the saved state is before this chunk
+        except BrokenPipeError:  # the reader has gone: the saved state is before this chunk
             break
         stream = now
         save(folder, state, stream, facts)

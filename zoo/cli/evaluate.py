@@ -1,4 +1,4 @@
-"""Numbers out: the scores of a trained model on a data set, or what it hears in your own files.
+"""Numbers out: the scores of a trained model on a data set, or what it finds in your own files.
 
   python evaluate.py --checkpoint runs/samplecnn_score_render
   python evaluate.py --checkpoint runs/samplecnn_score_render --input ~/Music/song.mp3 --out tags

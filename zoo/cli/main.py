@@ -230,7 +230,7 @@ def look_inside(options: argparse.Namespace) -> None:
     words = options.arguments
     found = finding.asked(options.checkpoint, options.config, options.step, words).trained
     own = found.directory / "figures" if found.directory else Path("out")
-    choices = command.Choices(options.layer, options.filters, options.split, options.limit)
+    choices = command.Options(options.layer, options.filters, options.split, options.limit)
     for line in command.interpret(found, options.kind, options.out or own, choices):
         print(escapes.line(line), flush=True)
 

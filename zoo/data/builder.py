@@ -111,7 +111,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def writes_told(folder: Path) -> Iterator[None]:
+def write_errors(folder: Path) -> Iterator[None]:
     """raises BadInput where records cannot be written: ArrayRecord has RuntimeErrors for that."""
     try:
         with durable.at(folder):
@@ -154,7 +154,7 @@ def _build(plan: Plan, root: str) -> Path:
     again = tfds.download.DownloadConfig(download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS)
     # TFDS announces on stdout a download of unknown size that does not take place.
     quiet = contextlib.redirect_stdout(io.StringIO())
-    with bar, quiet, writes_told(folder):
+    with bar, quiet, write_errors(folder):
         try:
             builder.download_and_prepare(download_config=again)
             descriptions.seal(Path(builder.data_dir))

@@ -21,7 +21,7 @@ SMALL = 1 << 16  # bytes of an array that a worker pickles
 
 
 @dataclass(frozen=True)
-class Records:
+class WholeRecords:
     """Whole records, drawn as `Crops` are."""
 
     records: Sequence[Example]
@@ -41,7 +41,7 @@ class Records:
 class Examples:
     """Records, or crops of tracks, in passes of a new order each, transformed."""
 
-    parts: Records | Crops
+    parts: WholeRecords | Crops
     transforms: tuple[Transform, ...]
     seed: int
 

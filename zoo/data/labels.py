@@ -1,6 +1,6 @@
 """Labels in a CSV -> tags [K] and known [K] per file; rows that name no file are refused.
 
-Two forms, told apart by the header: `file,tags` with the tags of a row joined by ';', or
+Two forms, by the header: `file,tags` with the tags of a row joined by ';', or
 `file,<tag>,<tag>...` with 1, 0 or nothing (not known) in each column.
 """
 
@@ -84,10 +84,10 @@ def match(labels: Labels, files: Sequence[Path], root: Path) -> dict[Path, str]:
     found = {row: by_name.get(row.removeprefix("./"), []) for row in labels.rows}
     unclear = [row for row, matches in found.items() if len(matches) != 1]
     if unclear:
-        told = ", ".join(f"'{row}'" for row in unclear[:5])
+        some = ", ".join(f"'{row}'" for row in unclear[:5])
         raise BadInput(
             f"{labels.path}: {len(unclear)} of {len(found)} rows name no file in {root}, or "
-            f"several: {told}{', ...' if len(unclear) > 5 else ''}; write paths below that folder."
+            f"several: {some}{', ...' if len(unclear) > 5 else ''}; write paths below that folder."
         )
     return {matches[0]: row for row, matches in found.items()}
 

@@ -121,8 +121,8 @@ class NoteCrop:
                 f"records of {there:,} samples are too short for crops of {self.samples:,}: "
                 "give the data set a larger chunk_seconds."
             )
-        heard = min(there, int(example.get("length", there)))
-        start = self.hop * int(rng.integers(max(heard - self.samples, 0) // self.hop + 1))
+        valid = min(there, int(example.get("length", there)))
+        start = self.hop * int(rng.integers(max(valid - self.samples, 0) // self.hop + 1))
         audio = example["audio"][start : start + self.samples]
         notes = shifted(example["notes"], start / self.rate, self.samples / self.rate)
         return {**example, "audio": audio, "notes": notes}

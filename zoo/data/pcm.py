@@ -135,8 +135,8 @@ def load_stems(
     if min(lengths) < least:
         raise BadInput(f"{paths[0].parent} is too short: at least {least:.2f} s are needed.")
     if max(lengths) - min(lengths) >= 0.01:
-        told = ", ".join(f"{path.name} {s:.2f} s" for path, s in zip(paths, lengths))
-        raise BadInput(f"{paths[0].parent}: stems of unequal length: {told}.")
+        listed = ", ".join(f"{path.name} {s:.2f} s" for path, s in zip(paths, lengths))
+        raise BadInput(f"{paths[0].parent}: stems of unequal length: {listed}.")
     signals, levels = _converted(paths, rate, channels)
     if levels.silent:
         raise BadInput(f"{paths[0].parent}: all stems are silent.")

@@ -10,7 +10,7 @@ import numpy as np
 
 from zoo.data import device_transforms
 from zoo.data.device_transforms import DeviceTransform
-from zoo.data.examples import Batches, Examples, Records, Transform, apply, arrays
+from zoo.data.examples import Batches, Examples, Transform, WholeRecords, apply, arrays
 from zoo.data.source import Source
 from zoo.data.track_crops import TrackCrop, crops
 from zoo.errors import BadInput
@@ -142,7 +142,7 @@ class Data:
         records = self.source.open("train")
         if not len(records):
             raise BadInput(f"{self.source.info.name}: the training split is empty")
-        parts = crops(records, self.crop) if self.crop else Records(records)
+        parts = crops(records, self.crop) if self.crop else WholeRecords(records)
         return Examples(parts, self.transforms, seed)
 
     def _ahead(self, rows: int) -> int:

@@ -51,7 +51,7 @@ class Plan:
     skipped: tuple[tuple[str, str], ...] = ()
     threads: int = 0
     rule: str = ""  # how the splits came about
-    notes: tuple[str, ...] = ()  # warnings, told at every start
+    notes: tuple[str, ...] = ()  # warnings, printed at every start
 
 
 def identity(root: Path) -> str:

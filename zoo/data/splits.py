@@ -99,7 +99,7 @@ def part_of(names: Iterable[str]) -> str:
 
 
 def _parts_in(name: str) -> set[str]:
-    """The splits that a folder's name speaks of: Test_Set, nsynth-valid, dev-clean, TRAIN2."""
+    """The splits that a folder's name means: Test_Set, nsynth-valid, dev-clean, TRAIN2."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     tokens = re.findall(r"[a-z]+", spaced.lower())
     found = {part for part, words in WORDS.items() for t in tokens if _is_word(t, words)}
@@ -156,10 +156,10 @@ def warnings(
             notes.append(f"{part} holds {len(jobs)} of {_total(splits)}: its numbers say little")
         undefined = _undefined(jobs, tags)
         if jobs and undefined:
-            told = ", ".join(undefined[:5]) + (", ..." if len(undefined) > 5 else "")
+            listed = ", ".join(undefined[:5]) + (", ..." if len(undefined) > 5 else "")
             notes.append(
                 f"{len(undefined)} of {len(tags)} tags cannot be measured on {part}, where all "
-                f"have them or none has: {told}"
+                f"have them or none has: {listed}"
             )
     return tuple(notes)
 

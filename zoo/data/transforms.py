@@ -37,8 +37,8 @@ class Crop:
                 f"records of {there:,} samples are too short for crops of {self.samples:,}: "
                 "give the data set a larger chunk_seconds, or pad first."
             )
-        heard = min(there, int(example.get("length", there)))
-        start = int(rng.integers(max(heard - self.samples, 0) + 1))
+        valid = min(there, int(example.get("length", there)))
+        start = int(rng.integers(max(valid - self.samples, 0) + 1))
         window = slice(start, start + self.samples)
         return _mapped(example, lambda x, axis: x[(slice(None),) * axis + (window,)])
 

@@ -103,7 +103,7 @@ def paired(
 def first(
     records: Sequence[Example], limit: int | None, progress: Progress | None
 ) -> Iterator[tuple[int, Example]]:
-    """All records, or the first `limit`, with their numbers; `progress` hears of each one done."""
+    """All records, or the first `limit`, with their numbers; `progress` is called after each."""
     total = min(len(records), limit or len(records))
     for index in range(total):
         yield index, records[index]
@@ -187,8 +187,8 @@ def draw(make: Figure, path: str | Path, **how: Any) -> bool:
     except OSError:
         raise
     except Exception as error:  # matplotlib's own, of whatever a name or number did to it
-        told = escapes.line(f"{path} is left out: {type(error).__name__}: {error}")
-        print(told[:300], file=sys.stderr)
+        line = escapes.line(f"{path} is left out: {type(error).__name__}: {error}")
+        print(line[:300], file=sys.stderr)
         return False
     return True
 

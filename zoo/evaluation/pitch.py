@@ -156,7 +156,7 @@ def summary(hertz: np.ndarray, confidence: np.ndarray) -> str:
     """One line on a pitch curve, Hz [F] and confidence [F]."""
     voiced = hertz[confidence >= CONFIDENT]
     if not len(voiced):
-        return "no pitch heard"
+        return "no pitch found"
     low, middle, high = np.percentile(voiced, (5, 50, 95))
     share = len(voiced) / len(hertz)
     return f"{share:.0%} pitched, {low:.0f} to {high:.0f} Hz, around {note_name(middle)}"

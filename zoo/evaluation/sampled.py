@@ -21,7 +21,7 @@ from zoo.signal import mel
 
 HOP = 256
 LACKING = 0.1  # share of a clip that may be filled up
-FLOOR = 1e-3  # of mel magnitudes, about -75 dB: what lies below, such as quantisation, is not heard
+FLOOR = 1e-3  # of mel magnitudes, about -75 dB: what lies below, such as quantisation, is inaudible
 COMPRESS = partial(mel.log_clamp, floor=FLOOR)  # one: programs are kept by what they hold
 
 

@@ -54,6 +54,6 @@ def errors(audio: np.ndarray, hertz: list[list[float]], sample_rate: int) -> np.
 
 def scores(off: np.ndarray) -> dict[str, float]:
     """Median size of the errors in cents, and the share of notes within 20 cents."""
-    heard = np.abs(off[np.isfinite(off)])
-    median = float(np.median(heard)) if len(heard) else float("nan")
-    return {"cents_off": median, "within_20_cents": float((heard <= CLOSE).sum() / len(off))}
+    defined = np.abs(off[np.isfinite(off)])
+    median = float(np.median(defined)) if len(defined) else float("nan")
+    return {"cents_off": median, "within_20_cents": float((defined <= CLOSE).sum() / len(off))}

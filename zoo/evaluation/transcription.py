@@ -34,7 +34,7 @@ from zoo.songs.note_decoding import Decoder, Reading, Rises, Rolls, for_metrics,
 
 
 @dataclass(frozen=True)
-class Piece:
+class Performance:
     """A whole performance: audio [T 1] float32 and its notes, times in seconds from its start."""
 
     track: str
@@ -68,7 +68,7 @@ class Transcription:
         limit: int | None = None,
         progress: Progress | None = None,
     ) -> Report:
-        waiting: list[Piece] = []
+        waiting: list[Performance] = []
         begun = 0
 
         def sounds() -> Iterator[list[np.ndarray]]:
@@ -82,13 +82,13 @@ class Transcription:
 
         step = self.windows.hop / info.sample_rate
         rows = []
-        for heard in listen(predict, sounds(), self.windows):
+        for predicted in listen(predict, sounds(), self.windows):
             piece = waiting.pop(0)
             whole = piece.notes["onset"] >= 0
             begun += int((~whole).sum())
             truth = {name: np.asarray(value)[whole] for name, value in piece.notes.items()}
             truth["offset"] = np.minimum(truth["offset"], len(piece.audio) / info.sample_rate)
-            estimate = self.decoded(heard, info.sample_rate)
+            estimate = self.decoded(predicted, info.sample_rate)
             frames = -(-len(piece.audio) // self.windows.hop)
             rows.append(
                 {
@@ -177,7 +177,7 @@ def scores(truth: Notes, estimate: Notes, frames: int, step: float) -> dict[str,
     return result
 
 
-def pieces(records: Sequence[Example], rate: int) -> Iterator[Piece]:
+def pieces(records: Sequence[Example], rate: int) -> Iterator[Performance]:
     """Whole pieces: records that say how many `chunks` their track has are joined, notes too."""
     singles = ((index, records[index]) for index in range(len(records)))
     for _, group in groupby(singles, lambda pair: _piece_of(*pair)):
@@ -189,7 +189,7 @@ def pieces(records: Sequence[Example], rate: int) -> Iterator[Piece]:
             start += len(audio[-1])
         notes = {name: np.concatenate([part[name] for part in parts]) for name in none()}
         name = name_of(chunks[0], numbers[0])
-        yield Piece(str(chunks[0]["track"]), name, np.concatenate(audio), notes)
+        yield Performance(str(chunks[0]["track"]), name, np.concatenate(audio), notes)
 
 
 def _piece_of(index: int, record: Example) -> object:

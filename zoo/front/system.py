@@ -18,7 +18,7 @@ from zoo.front.sounds import Sound
 
 if TYPE_CHECKING:  # JAX: not before a system is used
     from zoo.experiment import Experiment
-    from zoo.runs.networks import Network
+    from zoo.runs.networks import BoundModule
     from zoo.runs.trained import Trained
 
 
@@ -73,7 +73,7 @@ class System:
         return offers.offered(self.experiment)
 
     @cached_property
-    def _network(self) -> Network:
+    def _network(self) -> BoundModule:
         from zoo.runs import networks
 
         return networks.network(self.experiment.objective, self.trained.variables)

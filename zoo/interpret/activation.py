@@ -25,7 +25,7 @@ import numpy as np
 
 from zoo.interpret import layers
 from zoo.interpret.filters import spread
-from zoo.interpret.layers import Heard, Layer
+from zoo.interpret.layers import AudioNetwork, Layer
 from zoo.objectives.base import Tree
 
 RANGE = 40  # dB of a sound's spectrum that are shown
@@ -83,22 +83,22 @@ class Excited:
         return {f"{self.layer}/{name}": np.asarray(getattr(self, name)) for name in named}
 
 
-def maximise(heard: Heard, layer: Layer, count: int, ascent: Ascent = Ascent()) -> Excited:
+def maximise(network: AudioNetwork, layer: Layer, count: int, ascent: Ascent = Ascent()) -> Excited:
     """Sounds for up to `count` filters of a layer, evenly chosen."""
-    length = shortest(heard, layer, ascent.length)
+    length = shortest(network, layer, ascent.length)
     filters = np.array(spread(layer.filters, count))
     rows = min(len(filters), max(1, AT_ONCE // length))
-    step, activity = (jax.jit(partial(f, heard, layer)) for f in (climbed, answers))
+    step, activity = (jax.jit(partial(f, network, layer)) for f in (climbed, answers))
     tame = jax.jit(tamed)
     key = jax.random.key(ascent.seed)
     done = []
     for start in range(0, len(filters), rows):
         wanted = np.resize(filters[start : start + rows], rows)  # one shape: compiled once
-        shape = (rows, length, heard.shape[1])
+        shape = (rows, length, network.shape[1])
         noise = jax.random.uniform(
             jax.random.fold_in(key, start), shape, minval=-ascent.noise, maxval=ascent.noise
         )
-        given = heard.variables, jnp.asarray(wanted)
+        given = network.variables, jnp.asarray(wanted)
         # Steps from here, not in one compiled loop, in which XLA:CPU has only slow convolutions.
         x, before = noise, activity(*given, noise)
         moves = np.random.default_rng(ascent.seed).integers(length, size=ascent.steps)
@@ -107,32 +107,37 @@ def maximise(heard: Heard, layer: Layer, count: int, ascent: Ascent = Ascent()) 
             x = tame(jnp.roll(x, -move, 1), ascent.loudness, ascent.penalty)
         done.append(jax.tree.map(np.asarray, (x, before, activity(*given, x))))
     waves, before, after = (np.concatenate(part)[: len(filters)] for part in zip(*done))
-    return sort(layer.name, heard.rate, filters, waves.mean(2).T, before, after, ascent.length)
+    return sort(layer.name, network.rate, filters, waves.mean(2).T, before, after, ascent.length)
 
 
-def shortest(heard: Heard, layer: Layer, length: int) -> int:
+def shortest(network: AudioNetwork, layer: Layer, length: int) -> int:
     """The first of `length`, 3 `length`, ... on whose output the layer's filters fit."""
-    while length < heard.samples:
-        reached = {one.name: one for one in layers.convolutions(heard, length)}
+    while length < network.samples:
+        reached = {one.name: one for one in layers.convolutions(network, length)}
         if layer.name in reached and reached[layer.name].length >= layer.taps:
             return length
         length *= 3
-    return heard.samples
+    return network.samples
 
 
 def answers(
-    heard: Heard, layer: Layer, variables: Tree, filters: jax.Array, x: jax.Array
+    network: AudioNetwork, layer: Layer, variables: Tree, filters: jax.Array, x: jax.Array
 ) -> jax.Array:
     """How active filter `filters[i]` is under row i of x: [B] and [B T C] -> [B]."""
-    every = layers.activity(heard, layer, variables, x)
+    every = layers.activity(network, layer, variables, x)
     return jnp.take_along_axis(every, filters[:, None], 1)[:, 0]
 
 
 def climbed(
-    heard: Heard, layer: Layer, variables: Tree, filters: jax.Array, x: jax.Array, size: float
+    network: AudioNetwork,
+    layer: Layer,
+    variables: Tree,
+    filters: jax.Array,
+    x: jax.Array,
+    size: float,
 ) -> jax.Array:
     """x [B T C] one step up, each row for its own filter."""
-    slope = jax.grad(lambda x: answers(heard, layer, variables, filters, x).sum())(x)
+    slope = jax.grad(lambda x: answers(network, layer, variables, filters, x).sum())(x)
     return x + size * slope / (jnp.sqrt(jnp.mean(slope**2, (1, 2), keepdims=True)) + 1e-9)
 
 

@@ -18,7 +18,7 @@ from zoo.runs.trained import Trained
 
 
 @dataclass(frozen=True)
-class Choices:
+class Options:
     """layer: one of them only. count: filters per layer. split, limit: of the data, for gates."""
 
     layer: str | None = None
@@ -27,7 +27,7 @@ class Choices:
     limit: int | None = None
 
 
-def interpret(found: Trained, kind: str, folder: Path, choices: Choices) -> Iterator[str]:
+def interpret(found: Trained, kind: str, folder: Path, choices: Options) -> Iterator[str]:
     """Writes the files of one kind; a line as each comes to be."""
     if choices.count < 1:
         raise BadInput(f"--filters {choices.count}: give 1 or more")
@@ -35,7 +35,7 @@ def interpret(found: Trained, kind: str, folder: Path, choices: Choices) -> Iter
         yield from KINDS[kind](found, folder, choices)
 
 
-def show_filters(found: Trained, folder: Path, choices: Choices) -> Iterator[str]:
+def show_filters(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
     banks = filters.banks(found, choices.layer)
     for bank in banks:
         name = "filters" if len(banks) == 1 else f"filters_{plain(bank.name)}"
@@ -48,11 +48,11 @@ def show_filters(found: Trained, folder: Path, choices: Choices) -> Iterator[str
     yield archive(folder / "filters.npz", numbers)
 
 
-def show_activation(found: Trained, folder: Path, choices: Choices) -> Iterator[str]:
-    heard = layers.hearing(found)
+def show_activation(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
+    network = layers.audio_network(found)
     every = []
-    for layer in layers.choose(heard, choices.layer):
-        excited = activation.maximise(heard, layer, choices.count)
+    for layer in layers.choose(network, choices.layer):
+        excited = activation.maximise(network, layer, choices.count)
         if not len(excited.filters):
             yield f"{layer.name}: no sound wakes any of its filters"
             continue
@@ -69,7 +69,7 @@ def show_activation(found: Trained, folder: Path, choices: Choices) -> Iterator[
         yield archive(folder / "activation.npz", numbers)
 
 
-def show_excitation(found: Trained, folder: Path, choices: Choices) -> Iterator[str]:
+def show_excitation(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
     about = f"{found.name} on {choices.split}"
     with tqdm(unit="record", desc=about, leave=False, disable=None) as bar:
 
@@ -88,7 +88,7 @@ def show_excitation(found: Trained, folder: Path, choices: Choices) -> Iterator[
     yield archive(folder / "excitation.npz", gates.numbers)
 
 
-def show_periodicity(found: Trained, folder: Path, choices: Choices) -> Iterator[str]:
+def show_periodicity(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
     comb = periodicity.play(found)
     close = np.abs(comb.cents) <= steady_notes.CLOSE
     about = (
@@ -102,7 +102,7 @@ def show_periodicity(found: Trained, folder: Path, choices: Choices) -> Iterator
     yield archive(folder / "periodicity.npz", comb.numbers)
 
 
-KINDS: dict[str, Callable[[Trained, Path, Choices], Iterator[str]]] = {
+KINDS: dict[str, Callable[[Trained, Path, Options], Iterator[str]]] = {
     "filters": show_filters,
     "activation": show_activation,
     "excitation": show_excitation,

@@ -154,8 +154,8 @@ def loudness_figure(found: Excitations) -> Any:
         axes.plot(found.level, mean, "o-", color="black", markersize=3, linewidth=1.4)
         axes.set(ylim=(-0.02, 1.02))
         rising = int((gates.correlation > 0).sum())
-        told = f"r {gates.together:+.2f}; {rising} of {len(gates.overall)} rise"
-        axes.set_title(f"{escapes.label(name)}: {told}", fontsize=9)
+        title = f"r {gates.together:+.2f}; {rising} of {len(gates.overall)} rise"
+        axes.set_title(f"{escapes.label(name)}: {title}", fontsize=9)
     figure.supxlabel("loudness of the segment (RMS, dB), a line per channel", fontsize=9)
     figure.supylabel("excitation", fontsize=9)
     return figure

@@ -76,11 +76,11 @@ class Cuts(Protocol):
 class Opening:
     """Stands for an objective whose prediction is the gates [B C] of every layer."""
 
-    heard: layers.Heard
+    network: layers.AudioNetwork
 
     def predict(self, variables: Any, batch: Batch, rng: Any) -> Batch:
         of = variables.of("model")
-        _, state = self.heard.module.apply(of, batch["audio"], mutable=["intermediates"])
+        _, state = self.network.module.apply(of, batch["audio"], mutable=["intermediates"])
         sown = flatten_dict(dict(state.get("intermediates", {})), sep="/")
         return {k.removesuffix(f"/{SOWN}"): v[0] for k, v in sown.items() if k.endswith(SOWN)}
 
@@ -92,9 +92,9 @@ def examine(
     progress: Progress | None = None,
 ) -> Excitations:
     """Gates of a trained tagger over the clips of a split, or its first `limit` ones."""
-    heard = layers.hearing(found)
-    opening = Opening(heard)
-    batch = {"audio": jax.ShapeDtypeStruct((1, *heard.shape), np.float32)}
+    network = layers.audio_network(found)
+    opening = Opening(network)
+    batch = {"audio": jax.ShapeDtypeStruct((1, *network.shape), np.float32)}
     shapes = jax.eval_shape(opening.predict, found.variables, batch, jax.random.key(0))
     evaluation, source = found.experiment.evaluation, found.experiment.data.source
     if not shapes or not isinstance(evaluation, Cuts):

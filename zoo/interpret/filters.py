@@ -45,16 +45,16 @@ class Bank:
 
 def banks(found: Trained, layer: str | None = None, least: int = TAPS) -> list[Bank]:
     """All banks of a trained system, or one layer's. BadInput where there are none."""
-    heard = layers.hearing(found)
-    chosen = layers.choose(heard, layer)
-    raw = [one for one in chosen if one.waves and one.inputs == heard.shape[1]]
+    network = layers.audio_network(found)
+    chosen = layers.choose(network, layer)
+    raw = [one for one in chosen if one.waves and one.inputs == network.shape[1]]
     # About as long as the audio, but for padding: else these are frames, not samples.
-    raw = [one for one in raw if 0.75 < one.heard / heard.samples < 1.5]
+    raw = [one for one in raw if 0.75 < one.input_length / network.samples < 1.5]
     raw = [one for one in raw if one.filters >= FILTERS]
     long = [one for one in raw if one.taps >= least]
     if not long:
         raise BadInput(f"{found.name} {refusal(raw, layer, least)}")
-    return [bank(one, heard.variables["params"], heard.rate) for one in long]
+    return [bank(one, network.variables["params"], network.rate) for one in long]
 
 
 def refusal(raw: list[Layer], layer: str | None, least: int) -> str:

@@ -1,4 +1,4 @@
-"""The convolutions of a network that hears: which there are, and what each answers to a sound."""
+"""The convolutions of a network that takes audio, and the response of each to an input."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ from zoo.errors import BadInput
 from zoo.objectives.base import Tree
 from zoo.runs.trained import Trained
 
-HEARS = (
-    "model",
-    "discriminator",
-)  # fields of an objective, in this order; a generator does not hear
+# Fields of an objective whose network may take audio, the first choice first.
+PLAYERS = ("model", "discriminator")
 
 
 @dataclass(frozen=True)
-class Heard:
+class AudioNetwork:
     """The network of a trained system that takes audio [B T C] as its first argument."""
 
     module: nn.Module
@@ -50,7 +48,7 @@ class Layer:
     read: str  # where its answer is read: itself, or the batch norm right after it
     taps: int
     inputs: int  # channels of its input
-    heard: int  # time steps of its input
+    input_length: int  # time steps of its input
     filters: int
     length: int  # time steps of its output
     waves: bool  # one-dimensional, and not grouped
@@ -64,24 +62,24 @@ class Reached(Exception):
         self.output = output
 
 
-def hearing(found: Trained) -> Heard:
-    """The network of a run or of published weights that hears. BadInput where none does."""
+def audio_network(found: Trained) -> AudioNetwork:
+    """The network of a run or of published weights that takes audio. BadInput without one."""
     experiment = found.experiment
     objective = experiment.objective
     while hasattr(objective, "objective"):  # one that changes the batch before another
         objective = objective.objective
     spec = experiment.data.spec(1)
     key = getattr(objective, "input", None) or getattr(objective, "audio", None)
-    for player in HEARS:
+    for player in PLAYERS:
         module = getattr(objective, player, None)
         if isinstance(module, nn.Module) and player in found.variables.params and key in spec:
             rate = experiment.data.source.info.sample_rate
             variables = found.variables.of(player)
-            return Heard(module, variables, spec[key].shape[1:], rate, found.name)
+            return AudioNetwork(module, variables, spec[key].shape[1:], rate, found.name)
     raise BadInput(f"{found.name} has no trained network that takes audio: nothing to look into")
 
 
-def convolutions(heard: Heard, samples: int | None = None) -> list[Layer]:
+def convolutions(network: AudioNetwork, samples: int | None = None) -> list[Layer]:
     """Every convolution in the order of its first use, for an input of so many samples.
 
     Of a shorter input than the network takes, those that it reaches; nothing is computed.
@@ -106,13 +104,13 @@ def convolutions(heard: Heard, samples: int | None = None) -> list[Layer]:
             found[name_of] = replace(found[name_of], read=name)
         return output
 
-    x = jax.ShapeDtypeStruct((1, samples or heard.samples, heard.shape[1]), jnp.float32)
+    x = jax.ShapeDtypeStruct((1, samples or network.samples, network.shape[1]), jnp.float32)
     try:
         with nn.intercept_methods(watch):
-            jax.eval_shape(heard, heard.variables, x)
+            jax.eval_shape(network, network.variables, x)
     except (BadInput, TypeError, ValueError, flax.errors.FlaxError) as error:
         if samples is None:
-            raise BadInput(f"{heard.name}: its network does not run on audio alone") from error
+            raise BadInput(f"{network.name}: its network does not run on audio alone") from error
     return list(found.values())
 
 
@@ -133,9 +131,9 @@ def described(module: nn.Module, name: str, x: jax.Array, output: jax.Array) -> 
     )
 
 
-def choose(heard: Heard, name: str | None) -> list[Layer]:
+def choose(network: AudioNetwork, name: str | None) -> list[Layer]:
     """The layer of that name, or all. BadInput offers the nearest names."""
-    layers = convolutions(heard)
+    layers = convolutions(network)
     if name is None:
         return layers
     chosen = [layer for layer in layers if name in (layer.name, layer.name.rpartition("/")[0])]
@@ -143,11 +141,11 @@ def choose(heard: Heard, name: str | None) -> list[Layer]:
         known = [layer.name for layer in layers]
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known)}"
-        raise BadInput(f"{heard.name} has no layer '{name}': {hint}")
+        raise BadInput(f"{network.name} has no layer '{name}': {hint}")
     return chosen
 
 
-def activity(heard: Heard, layer: Layer, variables: Tree, x: jax.Array) -> jax.Array:
+def activity(network: AudioNetwork, layer: Layer, variables: Tree, x: jax.Array) -> jax.Array:
     """How far a layer's filters rise above their own mean over time, on average, [B T C] -> [B C'].
 
     A steady answer counts for nothing: any sound with the period of a stride would give it.
@@ -156,12 +154,12 @@ def activity(heard: Heard, layer: Layer, variables: Tree, x: jax.Array) -> jax.A
     # leaves it at the layer.
     try:
         with nn.intercept_methods(partial(_stop_at, layer.read)):
-            heard(variables, x)
+            network(variables, x)
     except Reached as reached:
         y = reached.output.astype(jnp.float32)
         axes = tuple(range(1, y.ndim - 1))
         return nn.relu(y - y.mean(axes, keepdims=True)).mean(axes)
-    raise BadInput(f"{heard.name} never came to {layer.name}")
+    raise BadInput(f"{network.name} never came to {layer.name}")
 
 
 def _stop_at(name: str, call: Callable, args: tuple, kwargs: dict, context: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Gates against the loudness of what they heard: means in bins of level, and correlations."""
+"""Gates against the loudness of their input: means in bins of level, and correlations."""
 
 from __future__ import annotations
 

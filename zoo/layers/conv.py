@@ -175,7 +175,7 @@ class Conv(nn.Module):
 
     The parameters are those of flax.linen.Conv; torch's Conv1d weight is `transpose(2, 1, 0)`.
     padding: 'same' | 'valid' | 'causal' | p | (left, right), see `pad_amounts`. weight_norm adds
-    'scale' [features], the norms of the filters. precision: WHOLE where what comes out is sound.
+    'scale' [features], the norms of the filters. precision: HIGHEST where the output is audio.
     """
 
     features: int

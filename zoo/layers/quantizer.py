@@ -84,7 +84,7 @@ class Quantizer(nn.Module):
 
 def nearest(flat: jax.Array, vectors: jax.Array) -> jax.Array:
     """Number of the nearest of vectors [Q D] to each of latents [N D] -> [N] int32."""
-    # Near codes are told apart by the last digits of large products.
+    # Near codes differ in the last digits of large products.
     products = jnp.matmul(flat, vectors.T, precision=HIGHEST)
     distances = jnp.sum(vectors**2, 1) - 2 * products  # less what is common to all codes
     return jnp.argmin(distances, axis=1).astype(jnp.int32)

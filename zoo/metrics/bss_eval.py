@@ -24,7 +24,7 @@ Response = tuple[np.ndarray, np.ndarray]  # all sources [S*C N], each source alo
 
 
 @dataclass(frozen=True)
-class Scores:
+class BSSScores:
     """Ratios in dB, [S F] each; NaN in frames where some source is silent, inf without error."""
 
     sdr: np.ndarray
@@ -45,7 +45,7 @@ def bss_eval(
     taps: int = 512,
     round_to_16_bit: bool = True,
     names: Sequence[str] | None = None,
-) -> Scores:
+) -> BSSScores:
     """BSSEval v4 as museval: filters once per track, then frames: [S T C], [S T C] -> [S F] each.
 
     window, hop: samples. `round_to_16_bit` (for ISR, SIR and SAR; SDR is unaffected): band-limited
@@ -66,7 +66,7 @@ def bss_eval(
     quiet = silent_frames(reference, window, hop) | silent_frames(estimate, window, hop)
     isr, sir, sar = (np.where(quiet, np.nan, _diagonal(x)) for x in ratios[1:])
     order = np.repeat(np.arange(len(sdr))[:, None], sdr.shape[1], axis=1)
-    return Scores(sdr, isr, sir, sar, order, int(np.isnan(sdr[0]).sum()))
+    return BSSScores(sdr, isr, sir, sar, order, int(np.isnan(sdr[0]).sum()))
 
 
 @one_thread
@@ -81,7 +81,7 @@ def bss_eval_v3(
     taps: int = 512,
     round_to_16_bit: bool = True,
     names: Sequence[str] | None = None,
-) -> Scores:
+) -> BSSScores:
     """BSSEval v3 as mir_eval: filters anew in every frame: [S T C], [S T C] -> [S F] each.
 
     window, hop: samples (mir_eval: 30 and 15 seconds); None, or room for fewer than two frames,
@@ -107,7 +107,7 @@ def bss_eval_v3(
         order[:, k] = _best_order(ratios[2]) if permute else np.arange(sources)
         out[:, :, k] = ratios[:, np.arange(sources), order[:, k]]
     sdr, isr, sir, sar = out
-    return Scores(sdr, isr, sir, sar, order, int(quiet.sum()))
+    return BSSScores(sdr, isr, sir, sar, order, int(quiet.sum()))
 
 
 def _framewise_sdr(

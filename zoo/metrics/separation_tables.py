@@ -19,7 +19,7 @@ import numpy as np
 
 from zoo import durable
 from zoo.errors import BadInput
-from zoo.metrics.bss_eval import Scores, bss_eval
+from zoo.metrics.bss_eval import BSSScores, bss_eval
 
 METRICS = ("SDR", "SIR", "SAR", "ISR")
 TrackTable = Mapping[str, Any]
@@ -86,7 +86,7 @@ def match_length(signal: np.ndarray, length: int) -> np.ndarray:
 
 
 def target_tables(
-    names: Sequence[str], scores: Scores, duration: float = 1.0, hop: float = 1.0
+    names: Sequence[str], scores: BSSScores, duration: float = 1.0, hop: float = 1.0
 ) -> list[dict[str, Any]]:
     """Scores [S F] as museval's list of targets; duration and hop of a frame in seconds.
 

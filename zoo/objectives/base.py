@@ -56,9 +56,8 @@ class Objective(Protocol):
     """What is learnt: a frozen dataclass of modules and loss weights. All methods are pure.
 
     It may also have
-      zero_gradient_at_init: tuple[str, ...]  parts of the paths of parameters that the loss does
-      not
-        reach at birth, and why in a comment; the tests of all configs excuse those, and no others
+      zero_gradient_at_init: tuple[str, ...]  parts of the paths of parameters whose gradient is
+        zero at initialisation, and why in a comment; the tests of all configs accept no others
       fit, describe  instead of turns: see FittedAtOnce
       initialize(variables, batches) -> Variables  a pass over the training split before step 0, on
         host batches: statistics, whitening, codebooks, layer-wise pretraining

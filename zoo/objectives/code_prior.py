@@ -30,7 +30,7 @@ FROZEN = autoencoders.PLAYER
 
 @dataclass(frozen=True)
 class CodePrior:
-    """Mean nats per code of what `autoencoder` hears in batch[`audio`] [B T 1].
+    """Mean nats per code of the codes [B F] that `autoencoder` gives for batch[`audio`] [B T 1].
 
     model: autoregressive over [B F 1], its distribution Tokens of as many symbols as the codebook
     has codes. autoencoder: with `encode`, `frames` and a `decoder`, as for its own

@@ -53,8 +53,8 @@ class Distillation(Student):
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
         """(the student's audio, {kl, scale_gap} of every sample [B T 1])."""
         noise = jax.random.normal(rng, shape)
-        told = self._told(variables, features)
-        fake, *ours = self.student.apply(variables.of("student"), noise, told, train=True)
+        condition = self._condition(variables, features)
+        fake, *ours = self.student.apply(variables.of("student"), noise, condition, train=True)
         raw = self.teacher.apply(variables.of("teacher"), fake, condition=features)
         theirs = jnp.split(raw.astype(jnp.float32), 2, -1)
         kl, gap = divergence.floored_gaussian_kl(*ours, *theirs, floor=self.floor)

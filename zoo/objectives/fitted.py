@@ -1,4 +1,4 @@
-"""Taggers without a gradient step: features that nobody trains, a classifier fitted at once."""
+"""Taggers without a gradient step: untrained features, a classifier fitted at once."""
 
 from __future__ import annotations
 

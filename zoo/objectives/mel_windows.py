@@ -25,7 +25,7 @@ def vocoded(
     make(frames [1 F M], first) -> audio [count F*hop 1], where `first` is the index of the first
     frame in the whole source. before, after: frames that a frame's samples can depend on. Windows
     overlap by as much, so that the result is that of one pass over all frames. tail: frames of
-    silence that `make` hears behind the source.
+    silence that follow the source.
     """
     if request.source is None or request.prompt is not None:
         raise BadInput("a vocoder takes a source and no prompt: give it --input alone")

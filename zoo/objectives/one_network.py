@@ -1,4 +1,4 @@
-"""What objectives with a single network repeat: its birth, and its pass in training."""
+"""What objectives with a single network share: its initialisation, and its pass in training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLAYER = "model"
 def begin(
     model: Network, rng: jax.Array, *args: Any, player: str = PLAYER, **given: Any
 ) -> Variables:
-    """Variables of one player from a first batch's inputs; what the network sows is left out."""
+    """Variables of one player from a first batch's inputs; sown intermediates are left out."""
     collections = dict(model.init({"params": rng, "dropout": rng}, *args, **given))
     params = collections.pop("params")
     collections.pop("intermediates", None)

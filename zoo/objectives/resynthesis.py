@@ -73,7 +73,7 @@ class Resynthesis:
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """The source played by the model, chunks [count t 1]; voice i is class i mod `classes`."""
         if request.source is None:
-            raise BadInput("this model plays what it hears: give it a hummed or played tune")
+            raise BadInput("this model plays a given tune anew: give it a hummed or played one")
         if request.prompt is not None:
             raise BadInput("a model that follows a source takes no prompt; leave one of them out")
         if self.tracker is None:

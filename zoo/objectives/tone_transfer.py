@@ -26,7 +26,7 @@ from zoo.signal.pitch import note_of_hertz
 Tracker = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 BLOCK = 256  # frames made at a time
-SEGMENT, OVERLAP = 1250, 250  # frames that the decoder hears: five seconds, one of them faded
+SEGMENT, OVERLAP = 1250, 250  # frames of a decoder's input: five seconds, one of them faded
 CONFIDENT = 0.5  # from which on a frame of the source has a pitch
 LEAST = 0.1  # seconds of pitch that a source must have
 UNPITCHED = 25.0  # dB that frames without a pitch are taken back, as in Magenta's demo
@@ -103,14 +103,14 @@ def follow(
     """Pitch in Hz [F] and loudness in dB [F] of a signal [T]. BadInput where it has no pitch."""
     hertz, confidence = tracker(source, model.hop)
     loudness = loudness_of(model, variables, source)
-    heard = (confidence >= CONFIDENT) & (loudness > AUDIBLE - model.range)
-    if heard.sum() * model.hop < LEAST * model.sample_rate:
+    voiced = (confidence >= CONFIDENT) & (loudness > AUDIBLE - model.range)
+    if voiced.sum() * model.hop < LEAST * model.sample_rate:
         raise BadInput(
-            "no pitch was heard in this audio: hum, sing or play one note at a time, near the "
+            "no pitch was found in this audio: hum, sing or play one note at a time, near the "
             "microphone"
         )
-    there = np.flatnonzero(heard)
-    # Between notes the pitch glides on, inaudibly: a jump to zero would be heard as a click.
+    there = np.flatnonzero(voiced)
+    # Between notes the pitch glides on, inaudibly: a jump to zero would be a click.
     hertz = np.exp2(np.interp(np.arange(len(hertz)), there, np.log2(hertz[there])))
     quiet = np.maximum(loudness - UNPITCHED, -model.range)
     return hertz, np.where(confidence >= CONFIDENT, loudness, quiet)

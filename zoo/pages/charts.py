@@ -31,7 +31,7 @@ def curves(scalars: Sequence[Mapping[str, Any]], monitor: str | None = None) -> 
         k.removeprefix("validation/"): v for k, v in series.items() if k.startswith("validation/")
     }
     first = chart("Loss", take(trained, "loss"), last_step, logarithmic=True)
-    judged = [
+    monitored = [
         chart(f"Validation: {name}", lines, last_step) for name, lines in families(scores, monitor)
     ]
     last = [
@@ -43,11 +43,11 @@ def curves(scalars: Sequence[Mapping[str, Any]], monitor: str | None = None) -> 
     if any(value for points in rejected.values() for _, value in points):
         last.append(chart("Turns rejected as non-finite", rejected, last_step))
     others = [chart(name, lines, last_step) for name, lines in families(trained, None)]
-    shown = [part for part in (first, *judged[:SHOWN], *others, *last) if part]
+    shown = [part for part in (first, *monitored[:SHOWN], *others, *last) if part]
     if not shown:
         return ""
-    folded = "".join(judged[SHOWN:])
-    count = len(judged) - SHOWN
+    folded = "".join(monitored[SHOWN:])
+    count = len(monitored) - SHOWN
     more = details(f"{count} more scores", tag("div", folded, class_="charts")) if folded else ""
     return tag("div", *shown, class_="charts") + more
 

@@ -95,10 +95,10 @@ def contents(folder: Path) -> str:
         )
         for p in sorted(folder.glob("*.png"))
     ]
-    heard = [sounds.player(path, stand) for path in sorted(folder.glob("*.wav"))]
+    players = [sounds.player(path, stand) for path in sorted(folder.glob("*.wav"))]
     others = (p for p in sorted(folder.iterdir()) if p.suffix not in (".png", ".wav", ".html"))
     links = [tag("a", text(p.name), href=recording.quote(p.name)) for p in others if p.is_file()]
-    return section("Results", *pictures, *heard, tag("p", *links, class_="files"))
+    return section("Results", *pictures, *players, tag("p", *links, class_="files"))
 
 
 def stems(folder: Path, song: Path, facts: Mapping[str, Any]) -> Path:

@@ -72,7 +72,7 @@ def _compass(*versions: Notes) -> tuple[int, int]:
 
 
 def write_page(path: str | Path, sound: str | Path, notes: Notes, seconds: float) -> Path:
-    """A page without anything from elsewhere: player, piano roll, and the notes to hear.
+    """A page without anything from elsewhere: player, piano roll, and the notes as audio.
 
     A large recording is laid beside the page.
     """

@@ -66,9 +66,9 @@ all(".mixer").forEach(one => {
   const balance = () => {
     const solo = rows.some(row => on(row, "solo"));
     rows.forEach((row, i) => {
-      const heard = solo ? on(row, "solo") : !on(row, "mute");
-      row.classList.toggle("quiet", !heard);
-      if (voices) voices[i].volume(heard ? 1 : 0);
+      const sounding = solo ? on(row, "solo") : !on(row, "mute");
+      row.classList.toggle("quiet", !sounding);
+      if (voices) voices[i].volume(sounding ? 1 : 0);
     });
   };
   const now = () => playing ? Math.max(from, from + context.currentTime - begun) : from;

@@ -19,7 +19,7 @@ from zoo.pages.recording import MP3_RATES
 BUDGET = 8_000_000  # bytes of embedded audio in a page, as base64
 FLOOR = 70  # dB below the loudest bin that are shown
 STEMS = (
-    "Everything plays in sync. S: hear this one alone; M: leave it out. "
+    "Everything plays in sync. S: play this one alone; M: leave it out. "
     "At first all estimated stems sound together."
 )
 

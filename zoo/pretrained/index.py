@@ -75,8 +75,8 @@ class Published:
     @property
     def fingerprint(self) -> str:
         """Twelve digits that change with the contents of any of the files."""
-        told = "".join(f"{file.prefix}:{file.sha256}" for file in self.files)
-        return hashlib.sha256(told.encode()).hexdigest()[:12]
+        text = "".join(f"{file.prefix}:{file.sha256}" for file in self.files)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 USERS = ("weights", "pitch_tracker", "pitched")  # of weights: they import JAX, publish nothing
@@ -124,10 +124,10 @@ def used_by(published: Published) -> tuple[str, str]:
 
 def described() -> list[dict[str, Any]]:
     """Every publication as plain data: what `zoo list --weights --json` prints."""
-    told = ("name", "title", "config", "licence", "source", "size")
+    shown = ("name", "title", "config", "licence", "source", "size")
     return [
         {
-            **{name: getattr(published, name) for name in told},
+            **{name: getattr(published, name) for name in shown},
             "score": dict(published.score),
             "arguments": dict(published.arguments),
             **dict(zip(("task", "script"), used_by(published))),

@@ -23,7 +23,7 @@ class PitchTracker:
 
     Frame f is centred on sample f * hop. smooth: the likeliest path through all frames instead of
     every frame for itself. Frames of silence or noise have a pitch too, and little confidence.
-    The network hears a window about every 10 ms, as its authors use it; in between, cents are
+    The network takes a window about every 10 ms, as its authors use it; in between, cents are
     interpolated.
     """
 

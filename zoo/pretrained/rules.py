@@ -2,7 +2,7 @@
 
 A rule matches the whole name of a foreign array, says which leaf of ours it becomes
 ('params/...' or 'batch_stats/...', slashes between the parts), and how its layout changes. All that
-does not come out even is told in one error: nothing is loaded half.
+does not match is named in one error: nothing is loaded by halves.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def _walk(node: Any, name: str, nodes: Iterator[int], depth: int) -> Iterator[tu
 
 
 def _array(leaf: Any, storages: dict[str, np.ndarray], load: Load) -> np.ndarray:
-    """A tensor's values out of its storage, which must hold all it speaks of."""
+    """A tensor's values out of its storage, which must hold all of them."""
     if isinstance(leaf, np.ndarray):
         return leaf
     reference = leaf.storage

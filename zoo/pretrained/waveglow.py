@@ -74,8 +74,8 @@ def _frames_first(bins: int) -> Transform:
     """Inputs laid out bin by bin [M*group] -> sample by sample [group*M], then as `conv`."""
 
     def reorder(x: np.ndarray) -> np.ndarray:
-        features, told, taps = x.shape
-        x = x.reshape(features, bins, told // bins, taps).swapaxes(1, 2)
-        return conv(x.reshape(features, told, taps))
+        features, width, taps = x.shape
+        x = x.reshape(features, bins, width // bins, taps).swapaxes(1, 2)
+        return conv(x.reshape(features, width, taps))
 
     return reorder

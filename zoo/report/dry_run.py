@@ -59,10 +59,12 @@ def stages(experiment: Experiment) -> list[str]:
         return ["training: fitted once"]
     players = ", ".join(dict.fromkeys(turn.player for turn in experiment.objective.turns))
     lines = [f"training: {experiment.steps:,} steps of {experiment.batch}, players {players}"]
-    return lines + [f"stage {n}: {told(stage)}" for n, stage in enumerate(experiment.stages, 1)]
+    return lines + [
+        f"stage {n}: {described(stage)}" for n, stage in enumerate(experiment.stages, 1)
+    ]
 
 
-def told(stage: Stage) -> str:
+def described(stage: Stage) -> str:
     """What a stage changes, and when it ends."""
     changed = [name for name in ("optimizers", "objective") if getattr(stage, name)]
     if stage.learning_rate_scale != 1:

@@ -49,8 +49,8 @@ def shown(act: Callable[[Trained, Path], object], found: Trained, directory: Pat
     except (BadInput, OSError):  # the user's to mend
         raise
     except Exception as error:
-        told = escapes.line(f"left out by {act.__name__}: {type(error).__name__}: {error}")
-        print(told[:300], file=sys.stderr)
+        line = escapes.line(f"left out by {act.__name__}: {type(error).__name__}: {error}")
+        print(line[:300], file=sys.stderr)
 
 
 def generates(found: Trained) -> bool:

@@ -94,7 +94,7 @@ def write_taggram(found: Trained, directory: Path) -> None:
 
 
 def write_roll(found: Trained, directory: Path) -> None:
-    """figures/roll.png and .wav: the first 20 s of a test piece, as played and as heard."""
+    """figures/roll.png and .wav: the first 20 s of a test piece, as played and as transcribed."""
     source = found.experiment.data.source
     evaluation = having(Transcribes, found.experiment.evaluation)
     rate = source.info.sample_rate
@@ -102,10 +102,12 @@ def write_roll(found: Trained, directory: Path) -> None:
     audio = piece.audio[: ROLL_SECONDS * rate]
     seconds = len(audio) / rate
     rolls = next(listen(predictor(found), [[audio]], evaluation.windows))
-    heard = evaluation.decoded(rolls, rate)
+    transcribed = evaluation.decoded(rolls, rate)
     played = shifted(piece.notes, 0.0, seconds)
-    figure = compared_figure({"played": played, "heard": heard}, seconds)
-    caption = f"Notes of {piece.track}: above as they were played, below as the model heard them."
+    figure = compared_figure({"played": played, "transcribed": transcribed}, seconds)
+    caption = (
+        f"Notes of {piece.track}: above as they were played, below as the model transcribed them."
+    )
     about = {"sound": "roll.wav", "span": across(figure, figure.axes[0])}
     folder = directory / "figures"
     save(figure, folder / "roll.png", title="Piano roll", caption=caption, **about)

@@ -13,7 +13,7 @@ def count(function: Callable[..., Any], *args: Any) -> tuple[float, bool]:
     """(FLOPs of one call with arguments of these shapes, whether all loops have a known length).
 
     XLA counts what is in a loop once. Here a loop of known length counts as often as it runs; one
-    that runs until something is true, which nobody can count, still once.
+    that runs until something is true, whose rounds are unknown, still once.
     """
     return counted(jax.make_jaxpr(function)(*args))
 

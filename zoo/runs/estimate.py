@@ -80,7 +80,7 @@ def _used(objective: Objective, rng: jax.Array, batch: Batch) -> Any:
     variables = objective.init(rng, batch)
     try:
         return objective.predict(variables, batch, rng)
-    except BadInput:  # of this data: told where it is used
+    except BadInput:  # of this data: reported where it is used
         return variables
 
 
@@ -93,7 +93,7 @@ def check_batch(config: Config, arguments: dict[str, Any], experiment: Experimen
 
 
 def of_training(build: Callable[[Any], Any], spec: dict[str, np.ndarray]) -> Needs:
-    """By tracing the birth of the state, in which every network passes its first batch."""
+    """By tracing the initialisation, in which every network passes its first batch."""
     shapes = {k: jax.ShapeDtypeStruct(v.shape, v.dtype) for k, v in spec.items()}
     program, state = jax.make_jaxpr(build, return_shape=True)(shapes)
     params = state.variables.params
@@ -148,7 +148,7 @@ def bounded(config: Config, arguments: dict[str, Any]) -> Iterator[None]:
         with nn.intercept_methods(counted):
             yield
     except (RecursionError, MemoryError, OverflowError, TypeError, ValueError) as error:
-        # Of a config of one's own, or of what nobody changed, it is a fault to be looked into.
+        # Of a config of one's own, or of unchanged arguments, it is a fault to be looked into.
         ours = config.task == "own" or asked(config, arguments) == config.name
         if ours and isinstance(error, TypeError | ValueError):
             raise

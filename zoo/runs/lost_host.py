@@ -48,7 +48,7 @@ def prepare() -> None:
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
+def noticed() -> Iterator[None]:
     """Ends the process where an operation over all hosts fails because one of them is gone."""
     import jax
 

@@ -15,7 +15,7 @@ FIELDS = ("generator", "student", "model", "features")  # of objectives, the one
 
 
 @dataclass(frozen=True)
-class Network:
+class BoundModule:
     """A linen module and the variables dict that its `apply` takes; player: their name."""
 
     module: nn.Module
@@ -23,10 +23,10 @@ class Network:
     variables: Tree
 
 
-def network(objective: Any, variables: Variables) -> Network:
+def network(objective: Any, variables: Variables) -> BoundModule:
     """The network that is used after training: of an adversarial pair the generator."""
     found, player = named(objective, variables)
-    return Network(found, player, variables.of(player) if player else {})
+    return BoundModule(found, player, variables.of(player) if player else {})
 
 
 def named(objective: Any, variables: Variables) -> tuple[nn.Module, str | None]:

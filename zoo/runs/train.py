@@ -67,7 +67,7 @@ def train(
         checkpoints = Checkpoints(
             directory / "checkpoints", every=experiment.save_every, monitor=monitor
         )
-        with checkpoints, lost_host.told():
+        with checkpoints, lost_host.noticed():
             if checkpoints.steps():
                 origin = origin_of(checkpoints.read_meta()[1], directory)
                 last = checkpoints.steps()[-1]

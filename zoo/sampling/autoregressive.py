@@ -104,8 +104,8 @@ def start(
     if prompt is not None and len(prompt):
         if prompt.ndim != 2 or prompt.shape[1] != 1:
             raise BadInput(f"the prompt must be mono [T 1], not {prompt.shape}; mix it down")
-        heard = min(getattr(model, "receptive_field", math.inf), len(prompt))
-        recent = jnp.asarray(prompt[-heard:])
+        context = min(getattr(model, "receptive_field", math.inf), len(prompt))
+        recent = jnp.asarray(prompt[-context:])
         audio = jnp.broadcast_to(recent, (count, *recent.shape)).astype(jnp.float32)
         carry, last = _prime(model, variables, audio, constant or {}), audio[:, -1]
     return State(

@@ -41,12 +41,12 @@ class Upsampled:
     def blocks(self, size: int) -> Callable[[int], jax.Array]:
         """As `blocks`."""
         count = self.frames.shape[1]
-        heard = min(-(-size // self.hop) + 1 + 2 * self.reach, count)
+        needed = min(-(-size // self.hop) + 1 + 2 * self.reach, count)
 
         def block(first: int) -> jax.Array:
-            begin = min(max(first // self.hop - self.reach, 0), count - heard)
+            begin = min(max(first // self.hop - self.reach, 0), count - needed)
             first -= begin * self.hop
-            static = self.model, self.method, heard, size
+            static = self.model, self.method, needed, size
             return _upsampled(*static, self.variables, self.frames, begin, first)
 
         return block

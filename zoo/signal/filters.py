@@ -44,7 +44,7 @@ def convolve(x: jax.Array, kernel: jax.Array, mode: str = "same") -> jax.Array:
     """Convolution by FFT, signal [B T C] and kernel [n] or [n C] -> [B T' C].
 
     mode: 'full' (T' = T + n - 1), 'same' (T' = T, centred: delays by nothing when n is odd and
-    symmetric) or 'causal' (T' = T, y[t] hears x[..t]). The first two as scipy.signal.fftconvolve.
+    symmetric) or 'causal' (T' = T, y[t] is of x[..t]). The first two as scipy.signal.fftconvolve.
     """
     kernel = kernel if kernel.ndim == 2 else kernel[:, None]
     y = _fft_product(x, kernel[None], axis=1)

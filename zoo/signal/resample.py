@@ -151,7 +151,7 @@ def _polyphase(up: int, down: int, taps: np.ndarray) -> tuple[np.ndarray, int]:
     groups = -(-LANES // max(up, down))
     lanes, block = up * groups, down * groups
     reach = len(taps) // 2
-    # Output r hears inputs j with |j * up - r * down| <= reach.
+    # Output r depends on the inputs j with |j * up - r * down| <= reach.
     before = reach // up
     span = before + ((lanes - 1) * down + reach) // up + 1
     count = -(-span // block)

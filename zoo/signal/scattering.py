@@ -120,7 +120,7 @@ def fold(x: jax.Array, band: Band, octaves: int) -> jax.Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class FilterPlan:
     """The filters for audio of one length, as far as they are anything, and who needs which.
 
     first: {level: [(number, band)]}, wavelets whose moduli are kept at 2^level fewer samples.
@@ -172,7 +172,7 @@ def mean_matrix(average: np.ndarray, hop: int, first: int, last: int) -> np.ndar
 
 
 @lru_cache(maxsize=8)
-def prepare(how: Scattering, length: int) -> Plan:
+def prepare(how: Scattering, length: int) -> FilterPlan:
     """Designs the filters, in float64 on the host; the same for every batch of that length."""
     if length < how.span:
         raise BadInput(f"{length} samples are shorter than the window of {how.span}: use more")
@@ -203,7 +203,7 @@ def prepare(how: Scattering, length: int) -> Plan:
         for level, values in averages.items()
         if level and len(values) * (shown[1] - shown[0]) <= LARGEST
     }
-    return Plan(
+    return FilterPlan(
         pads=(before, size - length - before),
         length=length,
         coarsest=how.coarsest,

@@ -31,16 +31,16 @@ def audible(distribution: jax.Array, f0: jax.Array, sample_rate: float) -> jax.A
 
 def normalise(distribution: jax.Array, f0: jax.Array, sample_rate: float) -> jax.Array:
     """Audible harmonics that sum to one, [B F K], Hz [B F 1] -> [B F K]; zero if there is none."""
-    heard = audible(distribution, f0, sample_rate)
-    total = heard.sum(axis=2, keepdims=True)
-    return heard / jnp.where(total > 0, total, 1.0)
+    kept = audible(distribution, f0, sample_rate)
+    total = kept.sum(axis=2, keepdims=True)
+    return kept / jnp.where(total > 0, total, 1.0)
 
 
 def oscillators(frequency: jax.Array, amplitude: jax.Array, sample_rate: float) -> jax.Array:
     """Sum of sines at sample rate, Hz [B T K], [B T K] -> [B T 1]. Nothing from Nyquist up."""
-    heard = jnp.where(frequency < sample_rate / 2, amplitude, 0.0)
+    kept = jnp.where(frequency < sample_rate / 2, amplitude, 0.0)
     phase = accumulate(frequency / sample_rate)
-    return _mix(heard, phase)
+    return _mix(kept, phase)
 
 
 def harmonics(
@@ -60,10 +60,10 @@ def harmonics(
     """
     share = amplitude * normalise(distribution, f0, sample_rate)
     pitch = interpolate(f0, hop, "linear")
-    heard = audible(interpolate(share, hop, "hann"), pitch, sample_rate)
+    kept = audible(interpolate(share, hop, "hann"), pitch, sample_rate)
     phase = _cycle(accumulate(pitch / sample_rate) + start)
     number = np.arange(1, distribution.shape[2] + 1, dtype=np.float32)
-    return _mix(heard, _cycle(phase * number))
+    return _mix(kept, _cycle(phase * number))
 
 
 def impulse_responses(magnitudes: jax.Array) -> jax.Array:

@@ -119,7 +119,7 @@ def described(request: Request, path: Path | None, prompt: str | None) -> dict[s
     return facts
 
 
-def say_notes(report: audio_files.Report) -> None:
+def say_notes(report: audio_files.ReadReport) -> None:
     if report.notes:
         print(report, file=sys.stderr)
 

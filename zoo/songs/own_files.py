@@ -32,7 +32,7 @@ from zoo.songs.generating import generate, long_enough
 from zoo.songs.output_names import named
 from zoo.songs.stem_files import separate_file
 
-SHORTEST = 0.1  # seconds of which tags, notes or a pitch may be told; less is a click
+SHORTEST = 0.1  # seconds from which tags, notes or a pitch can be found; less is a click
 SONG = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of song [{elapsed}<{remaining}]"
 
 
@@ -125,7 +125,7 @@ def sound(trained: Trained, options: Choices) -> int:
     transforms = follows_source(objective)
     if options.input and not transforms:
         raise BadInput(
-            f"{trained.config.name} makes new audio and would not hear --input: give --prompt FILE "
+            f"{trained.config.name} makes new audio and does not read --input: give --prompt FILE "
             "to have a file continued"
         )
     if options.input:

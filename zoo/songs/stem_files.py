@@ -48,7 +48,7 @@ def separate_file(
     (samples done, samples in all). All files appear together once they are whole. raises BadInput
     where one exists already, unless `force`, or another process separates into the folder.
     """
-    song, heard = as_stereo(open_song(path), how)
+    song, channels = as_stereo(open_song(path), how)
     chosen = _chosen(stems, how)
     ending, container, subtype = FORMATS[form] if form in FORMATS else _refuse_format(form)
     folder, files = Path(folder), {name: f"{escapes.file_name(name)}{ending}" for name in chosen}
@@ -75,7 +75,7 @@ def separate_file(
             "input": song.path.name,
             "rate": song.rate,
             "channels": song.channels,
-            "channels_of_input": heard,
+            "channels_of_input": channels,
             "length": meter.length,
             "files": files,
             **meter.summary(),

@@ -20,7 +20,7 @@ from zoo.songs.segments import Segments, read_windows
 
 @dataclass(frozen=True)
 class Listener:
-    """How a tagger hears a song. samples, rate, channels: what it was trained on.
+    """How a song is cut for a tagger. samples, rate, channels: those of its training.
 
     hop: samples between segments (None: side by side). The last segment is filled up with silence,
     or left out where less than half of it would be music; `song_mean` leaves it out anyway.

@@ -77,10 +77,10 @@ class Log:
         self._put(lambda board: board.add_scalar(name, value, step))
 
     def audio(self, step: int, name: str, audio: Any, rate: int) -> None:
-        """A clip [T C] or [T] float32 for TensorBoard, which hears two channels at most."""
+        """A clip [T C] or [T] float32 for TensorBoard, which takes two channels at most."""
         if self.board is not None:
-            heard = audio.reshape(len(audio), -1)[:, :2]
-            self._put(lambda board: board.add_audio(name, heard, step, sample_rate=rate))
+            stereo = audio.reshape(len(audio), -1)[:, :2]
+            self._put(lambda board: board.add_audio(name, stereo, step, sample_rate=rate))
 
     def figure(self, step: int, name: str, figure: Any) -> None:
         self._put(lambda board: board.add_figure(name, figure, step))
@@ -106,7 +106,7 @@ class Log:
     def _put(self, write: Callable[[Any], None]) -> None:
         """Into TensorBoard, until that fails: its thread dies on a full disk, and no one notices.
 
-        Whoever puts more than ten things into its queue then waits for ever.
+        A caller that puts more than ten things into its queue then waits for ever.
         """
         if self.board is None:
             return

@@ -63,8 +63,8 @@ def fit(
     state = state.replace(step=state.step + 1, variables=variables)
     elapsed = time.perf_counter() - began
     scores = hooks.evaluate(variables, 1)
-    told = {"steps_per_second": 1 / elapsed, "examples": len(next(iter(found[0].values())))}
-    log.scalars(1, {**told, **{f"validation/{k}": v for k, v in scores.items()}})
+    speed = {"steps_per_second": 1 / elapsed, "examples": len(next(iter(found[0].values())))}
+    log.scalars(1, {**speed, **{f"validation/{k}": v for k, v in scores.items()}})
     log.advance()
     hooks.save(1, state, asdict(StageState()), scores, force=True)
     return state, True

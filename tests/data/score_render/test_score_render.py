@@ -36,7 +36,7 @@ def split():
     return split_pieces(cached_pieces(data_dir() / "score_render_work"))
 
 
-def job(config: str, split: dict, index: int = 0) -> takes.Job:
+def job(config: str, split: dict, index: int = 0) -> takes.TakeJob:
     many = takes.jobs(config, "tiny", "train", split["train"], 16_000, str(default_font()))
     return next(job for i, job in enumerate(many) if i == index)
 

@@ -296,7 +296,7 @@ def test_settings_that_contradict_are_refused(tmp_path):
         source(tmp_path, validation=0.6, test=0.5)
 
 
-def test_a_disk_that_takes_no_more_is_told_in_a_line(tmp_path, music):
+def test_a_full_disk_is_reported_in_a_line(tmp_path, music):
     for name in "abcd":
         music(f"{name}.wav")
     folder = source(tmp_path)

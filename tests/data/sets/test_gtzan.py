@@ -42,7 +42,7 @@ def test_without_lists_all_clips_are_split_and_that_is_said(folder, tmp_path, ca
     assert all(len(source.open(split)) for split in ("train", "validation", "test"))
 
 
-def test_clips_of_the_lists_that_are_not_there_are_told(folder, tmp_path):
+def test_missing_clips_of_the_lists_are_named(folder, tmp_path):
     for split, number in (("train", 0), ("valid", 1), ("test", 2)):
         (folder / f"{split}_filtered.txt").write_text(f"jazz/jazz.0000{number}.wav\n")
     (folder / "jazz" / "jazz.00000.wav").rename(folder / "jazz" / "jazz.00009.wav")

@@ -133,7 +133,7 @@ def test_missing_clips_may_be_allowed(tree, tmp_path):
     assert "10-0-29.mp3,missing" in (source.directory / "rejects.csv").read_text()
 
 
-def test_deviations_from_the_published_splits_are_told(tree, tmp_path, capsys):
+def test_deviations_from_the_published_splits_are_reported(tree, tmp_path, capsys):
     assert [sum(counts.values()) for counts in COUNTS.values()] == [21_105, 25_863 - 3]
     for protocol, counts in COUNTS.items():
         assert deviations(protocol, counts) == ""

@@ -9,7 +9,7 @@ from zoo.data.sets.timit import SPEAKERS, Timit
 from zoo.errors import BadInput
 
 
-def test_sentences_and_speakers_are_told_by_their_names(tmp_path):
+def test_sentences_and_speakers_come_from_file_names(tmp_path):
     for i, name in enumerate(["FB", "MA", "MC"]):
         for sentence in ("SA1", "SX12", "SX13", "SI9"):
             file = tmp_path / "TRAIN" / f"DR{i % 2}" / name / f"{sentence}.WAV"

@@ -23,7 +23,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from zoo.data import descriptions
-from zoo.data.builder import locked, writes_told
+from zoo.data.builder import locked, write_errors
 from zoo.data.records_writer import Streamed, features
 from zoo.data.score_render import takes
 from zoo.data.score_render.melody_split import split_pieces
@@ -113,7 +113,7 @@ def build(source: ScoreRender) -> None:
         )
         again = tfds.download.DownloadConfig(download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS)
         quiet = contextlib.redirect_stdout(io.StringIO())  # TFDS chats
-        with quiet, writes_told(Path(builder.data_dir)):
+        with quiet, write_errors(Path(builder.data_dir)):
             builder.download_and_prepare(download_config=again)
         descriptions.seal(source.directory)
     tally = builder.builder_config.tally

@@ -1,4 +1,4 @@
-"""Splits pieces so that no tune is heard on both sides: pieces -> train, validation, test.
+"""Splits pieces so that no tune is on both sides: pieces -> train, validation, test.
 
 A melody is the sequence of pitch intervals of a part without repeated notes, hence free of
 transposition, and its signature the set of all runs of eight intervals. Two pieces belong together

@@ -68,7 +68,7 @@ SLOW, FAST = 80.0, 110.0  # quarters a minute
 
 @dataclass(frozen=True)
 class Voice:
-    """One player. stem: the family, or one of STEMS, under which the voice is heard."""
+    """One player. stem: the family, or one of STEMS, to which the voice belongs."""
 
     stem: str
     program: int

@@ -40,9 +40,9 @@ def render(
         target = loudness[0] + rng.uniform(-loudness[1], loudness[1])
         dry[index] *= _gain(dry[index], target, sampler.rate)
     wet = np.array([0.4 if name in DRY else 1.0 for name in stems], np.float32)
-    heard = in_room(dry, wet, sampler.rate, rng)[:, lead:]
-    peak = max(np.abs(heard).max(initial=0), np.abs(heard.sum(0)).max(initial=0))
-    return heard * np.float32(min(1, PEAK / max(peak, 1e-9)))
+    placed = in_room(dry, wet, sampler.rate, rng)[:, lead:]
+    peak = max(np.abs(placed).max(initial=0), np.abs(placed.sum(0)).max(initial=0))
+    return placed * np.float32(min(1, PEAK / max(peak, 1e-9)))
 
 
 def add_notes(track: np.ndarray, voice: Voice, begin: float, sampler: Sampler) -> None:

@@ -189,9 +189,9 @@ def _length(measures: list[_Measure]) -> float:
 
     What sounds decides: the written metre where a part fills it, else the fullest part.
     """
-    heard = [measure for measure in measures if measure.notes] or measures
-    metre = [measure.beats for measure in heard if abs(measure.length - measure.beats) < 0.01]
-    return metre[0] if metre else max(measure.length for measure in heard)
+    sounding = [measure for measure in measures if measure.notes] or measures
+    metre = [measure.beats for measure in sounding if abs(measure.length - measure.beats) < 0.01]
+    return metre[0] if metre else max(measure.length for measure in sounding)
 
 
 def _join_ties(part: list[_Measure], starts: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 Scores of 472 chorales, quartets and madrigals come out of the music21 wheel, the sounds out of the
 pretty_midi wheel; nothing is downloaded. Four configurations:
-  tagging  audio [59049 1], tags [20] and known [20]: what is heard in 3.7 s
+  tagging  audio [59049 1], tags [20] and known [20]: what sounds in 3.7 s
   stems    stems [4 65536 1]: vocals, drums, bass, other; their sum is the mixture
   piano    audio [131072 1] and its notes; a note that began before the example has onset < 0
   notes    audio [16384 1] of single notes with pitch, velocity, preset and family; presets that

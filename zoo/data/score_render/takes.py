@@ -58,7 +58,7 @@ RECIPES = {
 
 
 @dataclass(frozen=True)
-class Job:
+class TakeJob:
     """A take of a piece, or the notes of a preset."""
 
     config: str
@@ -83,7 +83,7 @@ class Job:
 
 def jobs(
     config: str, size: str, split: str, pieces: list[Piece], rate: int, font: str
-) -> Iterator[Job]:
+) -> Iterator[TakeJob]:
     """The jobs of a split, without end for takes: their caller stops when it has enough.
 
     A round holds one take of every chorale and four of every longer piece, shuffled.
@@ -92,7 +92,7 @@ def jobs(
     grid = recipe.grid[size] if recipe.grid else (0, 0)
     if config == "notes":
         for program in _hashed(preset_split()[split]):
-            yield Job(config, program, None, grid, rate, font)
+            yield TakeJob(config, program, None, grid, rate, font)
         return
     turn = 0
     while True:
@@ -102,7 +102,7 @@ def jobs(
             for index in _numbers(piece.repertoire, turn)
         ]
         for _, index, piece in _hashed(takes):
-            yield Job(config, index, piece, grid, rate, font)
+            yield TakeJob(config, index, piece, grid, rate, font)
         turn += 1
 
 
@@ -127,7 +127,7 @@ def preset_split() -> dict[str, list[int]]:
     return chosen
 
 
-def examples(job: Job) -> tuple[list[Example], Counter]:
+def examples(job: TakeJob) -> tuple[list[Example], Counter]:
     """The records of a job, and what was left out or is silent, by reason."""
     counts: Counter = Counter()
     make = {"tagging": _tagging, "stems": _stems, "piano": _piano, "notes": _notes}[job.config]
@@ -139,8 +139,8 @@ def _sampler(font: str, rate: int) -> Sampler:
     return Sampler(load_font(font), rate)
 
 
-def _window(job: Job, take: Take) -> tuple[tuple[float, float], int]:
-    """Where a take is heard, in seconds, and how many whole examples fit."""
+def _window(job: TakeJob, take: Take) -> tuple[tuple[float, float], int]:
+    """The span of a take, in seconds, and how many whole examples fit."""
     recipe = RECIPES[job.config]
     one = recipe.samples / job.rate
     rng = generator(job.config, job.score.name, job.number, "window")
@@ -148,15 +148,15 @@ def _window(job: Job, take: Take) -> tuple[tuple[float, float], int]:
     return (begin, end), max(1, int((end - begin) / one + 1e-6))
 
 
-def _render(job: Job, take: Take, sampler: Sampler, stems: list[str], loudness):
+def _render(job: TakeJob, take: Take, sampler: Sampler, stems: list[str], loudness):
     span, chunks = _window(job, take)
     rng = generator(job.config, job.score.name, job.number, "room")
     samples = chunks * RECIPES[job.config].samples
-    heard = rendering.render(take.voices, stems, span, samples, sampler, rng, loudness)
-    return span[0], np.split(heard, chunks, axis=1)
+    audio = rendering.render(take.voices, stems, span, samples, sampler, rng, loudness)
+    return span[0], np.split(audio, chunks, axis=1)
 
 
-def _tagging(job: Job, sampler: Sampler, counts: Counter) -> Iterator[Example]:
+def _tagging(job: TakeJob, sampler: Sampler, counts: Counter) -> Iterator[Example]:
     take = orchestration.tagging_take(job.score, job.number)
     stems = list(dict.fromkeys(voice.stem for voice in take.voices))
     begin, chunks = _render(job, take, sampler, stems, (-22, 4))
@@ -177,7 +177,7 @@ def labels(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What is true of a clip, and what is known of it. audio: its stems [S T]. -> [K], [K]
 
-    A family is tagged where its stem is heard in this clip, not because the score lists it. The
+    A family is tagged where its stem sounds in this clip, not because the score lists it. The
     mode is known where an edition states it with care, which is for Bach; the number of players
     where the clip tells: a rest of all but one does not make a solo.
     """
@@ -208,14 +208,14 @@ def _sounds(notes: np.ndarray, span: tuple[float, float]) -> bool:
     return bool(np.maximum(inside, 0).sum() > 0.1 * (span[1] - span[0]))
 
 
-def _stems(job: Job, sampler: Sampler, counts: Counter) -> Iterator[Example]:
+def _stems(job: TakeJob, sampler: Sampler, counts: Counter) -> Iterator[Example]:
     take = orchestration.stems_take(job.score, job.number)
     for index, chunk in enumerate(_render(job, take, sampler, list(STEMS), (-21, 3))[1]):
         counts["silent stems"] += sum(rendering.level(stem) < SILENCE for stem in chunk)
         yield {"stems": to_int16(chunk)[:, :, None], "track": take.name, "chunk": index}
 
 
-def _piano(job: Job, sampler: Sampler, counts: Counter) -> Iterator[Example]:
+def _piano(job: TakeJob, sampler: Sampler, counts: Counter) -> Iterator[Example]:
     take = orchestration.piano_take(job.score, job.number)
     begin, chunks = _render(job, take, sampler, ["piano"], (-21, 3))
     if rendering.level(chunks[0]) < SILENCE:
@@ -223,17 +223,17 @@ def _piano(job: Job, sampler: Sampler, counts: Counter) -> Iterator[Example]:
         return
     notes = take.voices[0].notes
     onset, offset = notes[:, 0] - begin, notes[:, 0] + notes[:, 1] - begin
-    heard = (offset > 0) & (onset < RECIPES["piano"].samples / job.rate)
+    inside = (offset > 0) & (onset < RECIPES["piano"].samples / job.rate)
     table = {
-        "onset": onset[heard].astype(np.float32),
-        "offset": offset[heard].astype(np.float32),
-        "pitch": notes[heard, 2].astype(np.int32),
-        "velocity": notes[heard, 3].astype(np.int32),
+        "onset": onset[inside].astype(np.float32),
+        "offset": offset[inside].astype(np.float32),
+        "pitch": notes[inside, 2].astype(np.int32),
+        "velocity": notes[inside, 3].astype(np.int32),
     }
     yield {"audio": to_int16(chunks[0].T), "notes": table, "track": take.name, "chunk": 0}
 
 
-def _notes(job: Job, sampler: Sampler, counts: Counter) -> Iterator[Example]:
+def _notes(job: TakeJob, sampler: Sampler, counts: Counter) -> Iterator[Example]:
     """Single dry notes; one gain for a preset, so that loud stays louder than soft."""
     program = job.number
     family = next(name for name, programs in IN_TUNE.items() if program in programs)

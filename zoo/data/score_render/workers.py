@@ -24,7 +24,7 @@ from typing import IO, Any
 import numpy as np
 
 from zoo import durable, machine
-from zoo.data.score_render.takes import Job, examples
+from zoo.data.score_render.takes import TakeJob, examples
 from zoo.data.source import Example
 
 Rendered = tuple[list[Example], Counter]
@@ -61,7 +61,7 @@ class Workers:
             for stream in ends(worker):
                 stream.close()
 
-    def rendered(self, jobs: Iterable[Job]) -> Iterator[Rendered]:
+    def rendered(self, jobs: Iterable[TakeJob]) -> Iterator[Rendered]:
         """The examples of every job, in order; a few jobs ahead of what is asked for."""
         if not self._all:
             self.start()
@@ -78,7 +78,7 @@ class Workers:
             finally:
                 threads.shutdown(cancel_futures=True)
 
-    def _path(self, job: Job) -> Path:
+    def _path(self, job: TakeJob) -> Path:
         path = self.cache / f"{hashlib.sha256(job.name.encode()).hexdigest()[:24]}.npz"
         if _whole(path):
             return path

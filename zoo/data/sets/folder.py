@@ -115,8 +115,8 @@ class Folder:
         self._build(files, about, {})
         if before:
             changed = _changes(before, builder.splits_before(self.directory))
-            told = f"files have changed since its records were made, {changed}: built again"
-            print(f"{self.info.name}: {told}; tracks keep their splits", file=sys.stderr)
+            listed = f"files have changed since its records were made, {changed}: built again"
+            print(f"{self.info.name}: {listed}; tracks keep their splits", file=sys.stderr)
 
     def open(self, split: str) -> Sequence[Example]:
         return records.open_records(self.directory, split)
@@ -155,8 +155,8 @@ class Folder:
         if not files:
             raise BadInput(f"{self._root}: leave_out={self.leave_out} leaves nothing.")
         jobs, skipped = self._songs(files) if self.stems else self._tracks(files, rejected)
-        told = f"left out by leave_out={self.leave_out}"
-        skipped += [(file.relative_to(self._root).as_posix(), told) for file in sorted(unwanted)]
+        listed = f"left out by leave_out={self.leave_out}"
+        skipped += [(file.relative_to(self._root).as_posix(), listed) for file in sorted(unwanted)]
         unread = audio_files.unreadable_in(self._root)
         reasons = {file: audio_files.why_not(file) for file in unread}
         skipped += [(f.relative_to(self._root).as_posix(), why) for f, why in reasons.items()]
@@ -264,12 +264,12 @@ class Folder:
 def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """'2 new (a, b), 1 gone (c)': how the tracks of two builds differ."""
     new, gone = sorted(set(after) - set(before)), sorted(set(before) - set(after))
-    told = [
+    listed = [
         f"{len(names)} {what} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
         for what, names in (("new", new), ("gone", gone))
         if names
     ]
-    return ", ".join(told) or "none new or gone"
+    return ", ".join(listed) or "none new or gone"
 
 
 def _labels(path: str, column: str) -> Labels:

@@ -115,9 +115,9 @@ class Gtzan:
             named = {split: _names(path) for split, path in lists.items()}
             absent = [name for names in named.values() for name in names if name not in jobs]
             if absent and not self.allow_missing:
-                told = ", ".join(absent[:10])
+                listed = ", ".join(absent[:10])
                 raise BadInput(
-                    f"{self._root}: {len(absent)} clips of the lists are missing: {told}; "
+                    f"{self._root}: {len(absent)} clips of the lists are missing: {listed}; "
                     f"{WANTED}, or allow_missing=True takes what is there."
                 )
             splits = {s: tuple(jobs[n] for n in names if n in jobs) for s, names in named.items()}

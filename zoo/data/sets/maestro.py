@@ -107,7 +107,7 @@ class Maestro:
             name=self.directory.parent.name,
             info=self.info,
             blank=self._stored(),
-            jobs={split: tuple(listed) for split, listed in jobs.items()},
+            jobs={split: tuple(here) for split, here in jobs.items()},
             shortest=self.shortest,
             tolerate=0.0,
             about=plans.about(files, self._root),

@@ -144,9 +144,9 @@ class MagnaTagATune:
             raise BadInput(f"{self._root} has no folders 0 to f of clips: {WANTED}.")
         missing = [r["mp3_path"] for r in rows if not (base / r["mp3_path"]).is_file()]
         if len(missing) > self.allow_missing * len(rows):
-            told = ", ".join(missing[:10])
+            listed = ", ".join(missing[:10])
             raise BadInput(
-                f"{base}: {len(missing)} of {len(rows)} clips are missing: {told}"
+                f"{base}: {len(missing)} of {len(rows)} clips are missing: {listed}"
                 f"{', ...' if len(missing) > 10 else ''}; {WANTED}."
             )
         absent = set(missing)

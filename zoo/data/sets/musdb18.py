@@ -117,8 +117,8 @@ class Musdb18HQ:
         wavs = [song / f"{name}.wav" for part in splits.values() for song in part for name in NAMES]
         absent = [str(wav.relative_to(root)) for wav in wavs if not wav.is_file()]
         if absent:
-            told = ", ".join(absent[:10])
-            raise BadInput(f"{root}: {len(absent)} files are missing: {told}; {WANTED}.")
+            listed = ", ".join(absent[:10])
+            raise BadInput(f"{root}: {len(absent)} files are missing: {listed}; {WANTED}.")
         return plans.Plan(
             name=self.directory.parent.name,
             info=self.info,

@@ -137,8 +137,8 @@ class SpeechCommands:
         known = TRAINED.get(self.subset, ())
         if not known or count in known:
             return ()
-        told = " or ".join(f"{number:,}" for number in known)
-        return (f"train has {count:,} utterances, not {told}: results are not comparable",)
+        listed = " or ".join(f"{number:,}" for number in known)
+        return (f"train has {count:,} utterances, not {listed}: results are not comparable",)
 
     def _load(self, file: Path) -> Example:
         audio = pcm.load_audio(file, self.sample_rate, 1, allow_silent=True)

@@ -105,9 +105,9 @@ class Timit:
             raise BadInput(f"{self._root} has no SX or no SI sentences: {WANTED}.")
         found = (len(self.speakers), *(len(sentences) for sentences in jobs.values()))
         if found != COUNTS and not self.allow_missing:
-            told = "{:,} speakers with {:,} SX and {:,} SI sentences"
+            form = "{:,} speakers with {:,} SX and {:,} SI sentences"
             raise BadInput(
-                f"{self._root} holds {told.format(*found)}, not {told.format(*COUNTS)}: {WANTED}, "
+                f"{self._root} holds {form.format(*found)}, not {form.format(*COUNTS)}: {WANTED}, "
                 "or allow_missing=True takes what is there."
             )
         return plans.Plan(

@@ -1,4 +1,4 @@
-"""Networks that nobody trained, as features: averages of the feature maps of random filters.
+"""Untrained networks as features: averages of the feature maps of random filters.
 
 Jordi Pons, Xavier Serra: "Randomly Weighted CNNs for (Music) Audio Classification", ICASSP 2019;
 sizes of its experiments with about 3,500 features, at 12 kHz. Waveforms: `SampleLevel` (3,584),

@@ -98,8 +98,8 @@ class RnnFcDecoder(nn.Module):
         how = (self.width, self.layers, self.dtype)
         parts = [Stack(*how, name=f"input_{i}")(x) for i, x in enumerate(inputs)]
         joined = jnp.concatenate(parts, -1)
-        heard, _ = GRU(self.gru, dtype=self.dtype, name="gru")(joined)
-        x = Stack(*how, name="output")(jnp.concatenate([joined, heard], -1))
+        states, _ = GRU(self.gru, dtype=self.dtype, name="gru")(joined)
+        x = Stack(*how, name="output")(jnp.concatenate([joined, states], -1))
         # In float32: these are logarithms, and rounded they make amplitudes tremble by percents.
         last = nn.Dense(
             outputs,

@@ -1,4 +1,4 @@
-"""HiFi-GAN: mel spectrograms to waveforms, judged period by period and scale by scale.
+"""HiFi-GAN: mel spectrograms to waveforms, with multi-period and multi-scale discriminators.
 
 Jungil Kong, Jaehyeon Kim, Jaekyoung Bae: "HiFi-GAN: Generative Adversarial Networks for Efficient
 and High Fidelity Speech Synthesis", NeurIPS 2020, section 2 and appendix A; details from the
@@ -115,7 +115,7 @@ class Generator(nn.Module):
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """The layers between frames and samples; of parallel blocks the one that hears most."""
+        """The layers between frames and samples; of parallel blocks the widest."""
         blocks = [
             [same(taps, d) for dilation in ds for d in (dilation, 1)[: 1 + self.double]]
             for taps, ds in zip(self.kernels, self.dilations)

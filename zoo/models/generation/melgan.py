@@ -1,4 +1,4 @@
-"""MelGAN: mel spectrograms to waveforms in one pass, judged by discriminators at three rates.
+"""MelGAN: mel spectrograms to waveforms in one pass, with discriminators at three sample rates.
 
 Kundan Kumar, Rithesh Kumar, Thibault de Boissiere et al.: "MelGAN: Generative Adversarial Networks
 for Conditional Waveform Synthesis", NeurIPS 2019, figure 1 and the tables of its appendix; details

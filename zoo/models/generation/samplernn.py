@@ -154,19 +154,19 @@ class SampleRNN(nn.Module):
         """(raw [B T Q], carry) of audio [B T 1] that follows on what `carry` has seen."""
         if audio.ndim != 3 or audio.shape[-1] != 1 or audio.shape[1] % self.hop:
             raise BadInput(f"audio is {audio.shape}, not [B T 1] with T a multiple of {self.hop}")
-        length, heard = audio.shape[1], jnp.concatenate([carry["past"], audio[..., 0]], axis=1)
+        length, joined = audio.shape[1], jnp.concatenate([carry["past"], audio[..., 0]], axis=1)
         condition: jax.Array | float = 0.0
         hidden: list[Any] = [None] * len(self.frames)
         for i in reversed(range(len(self.frames))):
-            frames = heard[:, self.hop - self.frames[i] :][:, :length]
+            frames = joined[:, self.hop - self.frames[i] :][:, :length]
             frames = self._real(frames).reshape(-1, length // self.frames[i], self.frames[i])
             condition, hidden[i] = self.tiers[i](
                 frames, condition, carry["hidden"][i], carry["fresh"]
             )
-        before = heard[:, self.hop - self.frames[0] : -1]
+        before = joined[:, self.hop - self.frames[0] : -1]
         x = self.enter(self.embed(self.distribution.encode(before)))
         raw = self.output(nn.relu(self.hidden(nn.relu(x + condition))))
-        return raw, self._carry(heard[:, -self.hop :], tuple(hidden))
+        return raw, self._carry(joined[:, -self.hop :], tuple(hidden))
 
     def restart(self, carry: Carry, reset: jax.Array) -> Carry:
         """The carry with the rows of `reset` [B] as `initial` has them."""

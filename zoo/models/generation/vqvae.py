@@ -6,10 +6,10 @@ codes, and a dilated convolutional decoder like WaveNet's under the speaker's on
 
 Deviations and guesses (reported, unchecked: the paper's text was not at hand)
 - width of the encoder (256) and of a code (64), and the decoder's sizes, are not established;
-- the encoder hears the mu-law-companded amplitude, the quantity that the decoder predicts;
+- the encoder takes the mu-law-companded amplitude, the quantity that the decoder predicts;
 - codes reach the decoder through transposed convolutions, 4 x 4 x 4, without activation;
 - `normalise`, not the paper's, is a batch norm of the latents (Łańcucki et al. 2020): without it
-  the commitment can shrink all latents to one code before the decoder has learnt to listen.
+  the commitment can shrink all latents to one code before the decoder has learnt to use them.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class VQVAE(nn.Module):
 
     @property
     def receptive_field(self) -> int:
-        """Samples of which one prediction is made: those before it, and what its codes heard."""
+        """Samples of which one prediction is made: those before it, and the input of its codes."""
         net = self.decoder
         if net.upsampler == "repeat":
             up = [Step(s, s, up=True) for s in net.upsampling]

@@ -1,4 +1,4 @@
-"""WaveGAN: a second of audio at once from a random vector, judged by a discriminator of waveforms.
+"""WaveGAN: a second of audio at once from a random vector, with a discriminator of waveforms.
 
 Chris Donahue, Julian McAuley, Miller Puckette: "Adversarial Audio Synthesis", ICLR 2019, tables of
 the two networks in its appendix; details from the authors' published code.
@@ -74,7 +74,7 @@ class Generator(nn.Module):
         """Output length T."""
         return SEED * math.prod(self.strides)
 
-    receptive_field = 0  # it hears nothing: sound comes from a random vector
+    receptive_field = 0  # no audio comes in: sound is made of a random vector
 
     @nn.compact
     def __call__(

@@ -118,7 +118,7 @@ class WaveGlow(nn.Module):
 
     @property
     def receptive_field(self) -> int:
-        """Samples of noise of which one sample is made, or the reverse: groups are heard whole."""
+        """Samples of noise of which one sample is made, or the reverse, in whole groups."""
         return 2 * self.reach + self.group
 
     @property
@@ -175,7 +175,7 @@ class WaveGlow(nn.Module):
         return flow // self.early_every
 
     def _condition(self, mel: jax.Array, length: int) -> jax.Array:
-        """Mel [B F M] -> what every group of samples is told [B T/group group*M]."""
+        """Mel [B F M] -> the condition of every group of samples [B T/group group*M]."""
         if mel.shape[1] * self.hop < length:
             raise BadInput(
                 f"{mel.shape[1]} mel frames tell of {mel.shape[1] * self.hop} samples, not of "

@@ -5,8 +5,8 @@ Transactions on Neural Networks 1999; the symmetric variant of FastICA.
 
 Deviations and guesses:
 - A record has fewer channels than sources, so that this cannot unmix it. Here microphones are
-  simulated: the first hears all sources alike and so records the mixture itself, each further one
-  hears one source at full level and the others at `spill`; no delays, echoes or noise.
+  simulated: the first records all sources alike, which is the mixture itself, each further one
+  one source at full level and the others at `spill`; no delays, echoes or noise.
 - The scale of a component is its part in the first microphone; the order, which independence leaves
   open, is read off the references.
 """
@@ -110,7 +110,7 @@ class ICA(nn.Module):
     iterations: int = 200
     tolerance: float = 1e-4
 
-    receptive_field = math.inf  # it is fitted to all that it hears
+    receptive_field = math.inf  # it is fitted to the whole input
 
     @nn.compact
     def __call__(self, mixture: jax.Array, references: jax.Array) -> jax.Array:
@@ -119,15 +119,15 @@ class ICA(nn.Module):
         gains = jnp.asarray(microphones(sources, self.spill))
 
         def scene(stems: jax.Array) -> jax.Array:
-            heard = stems @ gains.T
+            recorded = stems @ gains.T
             unmixing = fast_ica(
-                heard - heard.mean(0),
+                recorded - recorded.mean(0),
                 start,
                 contrast=self.contrast,
                 iterations=self.iterations,
                 tolerance=self.tolerance,
             )
-            return ordered(images(heard, unmixing), stems)
+            return ordered(images(recorded, unmixing), stems)
 
         each = jax.vmap(jax.vmap(scene, in_axes=2, out_axes=2))
         # GPUs and TPUs would round the covariances, and quiet sources would be lost.

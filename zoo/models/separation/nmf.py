@@ -99,7 +99,7 @@ class NMF(nn.Module):
     n_fft: int = 2048
     hop: int = 512
 
-    receptive_field = math.inf  # it is fitted to all that it hears
+    receptive_field = math.inf  # it is fitted to the whole input
 
     @nn.compact
     def __call__(self, mixture: jax.Array, references: jax.Array) -> jax.Array:

@@ -183,7 +183,7 @@ class SpectrogramUNet(nn.Module):
         steps = [*down, *(step._replace(up=True) for step in down)]
         steps += [same(4, dilation=2)] if self.layout == "spleeter" else []
         frames = [input_interval(steps, f, f) for f in range(self.frames)]
-        # The nets hear no further than the piece of so many frames.
+        # The nets' receptive field ends with the piece of so many frames.
         frames = [(max(first, 0), min(last, self.frames - 1)) for first, last in frames]
         frames += [(first + self.frames, last + self.frames) for first, last in frames]
         # Windows begin with a zero.
