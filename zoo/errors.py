@@ -1,4 +1,4 @@
-"""The one error that is the user's to mend."""
+"""BadInput: the error of everything that a user can correct."""
 
 
 class BadInput(Exception):

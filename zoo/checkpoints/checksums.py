@@ -48,7 +48,7 @@ def later(tree: Tree) -> Callable[[], dict[str, Record]]:
 
 
 def records(tree: Tree) -> dict[str, Record]:
-    """What a checkpoint writes down about its arrays. All processes call it, all get the same."""
+    """Shape, dtype and hashes of every array. All processes call it, all get the same."""
     leaves = by_path(tree)
     own = {path: _pieces(leaf, sha256) for path, leaf in leaves.items()}
     merged: dict[str, dict[str, str]] = {path: {} for path in leaves}

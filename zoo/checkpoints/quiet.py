@@ -1,4 +1,4 @@
-"""What libraries say by themselves while we save and read: our own one line says it better.
+"""Silences log lines of libraries about failed saves and reads, for which we print one line.
 
 Orbax logs a failed save's traceback once per thread, and that a save waited for the one before;
 the reads it abandons when one fails report when they are collected: as a task's exception

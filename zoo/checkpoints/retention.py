@@ -1,4 +1,4 @@
-"""Which checkpoints stay: the newest few, and the best by a metric, whatever that metric does."""
+"""Retention policy: keeps the newest checkpoints and the best by a metric, also if that is NaN."""
 
 from __future__ import annotations
 

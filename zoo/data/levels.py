@@ -1,4 +1,4 @@
-"""The level of training examples, as the loaders of papers set it for each file or clip."""
+"""Level normalisation of training examples by file or clip, as the papers' loaders do it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a data set is to the rest of the zoo: named, licensed, random-access records of PCM."""
+"""The protocol of data sets: named, licensed, random-access records of int16 PCM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done to float stems [S T C] before they are mixed: loudness taken out, shifts in time.
+"""Transforms of float stems [S T C] before they are mixed: standardisation, random time shifts.
 
 Transforms (rng, record) -> example, as in `zoo.data.transforms`.
 """

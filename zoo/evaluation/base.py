@@ -1,4 +1,4 @@
-"""What an evaluation is: a protocol from held-out records to a report of finite numbers."""
+"""The protocol of evaluations: from held-out records to a report of finite numbers."""
 
 from __future__ import annotations
 

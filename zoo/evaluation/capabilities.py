@@ -1,4 +1,4 @@
-"""What an evaluation may offer for a user's own audio: small protocols, asked by `isinstance`.
+"""Optional methods of evaluations for a user's own audio, as runtime-checkable protocols.
 
 An evaluation has any of these methods, or none; the front door, the scripts and the pages look for
 the method and never for the class.

@@ -1,4 +1,4 @@
-"""Held-out sounds played again from their controls: spectral loss, loudness and pitch kept."""
+"""Resynthesis of held-out audio from its controls: spectral loss, loudness and pitch errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generated clips against held-out ones, as two clouds of embeddings.
+"""Fréchet and nearest-neighbour distances of generated and held-out clips, by embeddings [N D].
 
 No pretrained network is asked: the embedding is a coarse log mel spectrogram, so values compare
 models of this zoo on the same clips, and nothing else.

@@ -1,4 +1,4 @@
-"""Steady notes through a vocoder: how far it plays them from their pitch."""
+"""Pitch errors of a vocoder on steady notes, in cents."""
 
 from __future__ import annotations
 

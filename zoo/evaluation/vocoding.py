@@ -1,4 +1,4 @@
-"""Copy synthesis: how far held-out audio is from itself after a vocoder, one measure for all."""
+"""Copy synthesis: spectral distances of held-out audio and its vocoded version."""
 
 from __future__ import annotations
 

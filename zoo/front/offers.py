@@ -1,4 +1,4 @@
-"""Which methods a system has, by what its evaluation and objective offer."""
+"""The methods of a system, by those of its evaluation and objective."""
 
 from __future__ import annotations
 

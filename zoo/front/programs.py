@@ -1,4 +1,4 @@
-"""A system as a compiled-for-later program: `jax.export` of its prediction, weights beside it.
+"""Exported programs: `jax.export` of a system's prediction, with its weights beside it.
 
 model.program is StableHLO for CPUs, GPUs and TPUs, of any batch size and, where the model allows
 it, any length; it takes the arrays of model.safetensors by name. It needs none of the model's code,

@@ -34,7 +34,7 @@ AT_ONCE = 1 << 18  # samples in a batch, about what a small machine's memory bea
 
 @dataclass(frozen=True)
 class Ascent:
-    """How to climb: steps of `size` times `loudness` times the gradient over its RMS, from noise.
+    """Gradient ascent from noise: steps of `size` x `loudness` x gradient / its RMS.
 
     loudness: RMS of the sound at most. penalty: share that a step takes of what lies at Nyquist,
     falling with the square of the frequency: smoothness. shift: whether steps see moved sounds.
@@ -136,7 +136,7 @@ def climbed(
     x: jax.Array,
     size: float,
 ) -> jax.Array:
-    """x [B T C] one step up, each row for its own filter."""
+    """x [B T C] after one step of gradient ascent, each row for its own filter."""
     slope = jax.grad(lambda x: answers(network, layer, variables, filters, x).sum())(x)
     return x + size * slope / (jnp.sqrt(jnp.mean(slope**2, (1, 2), keepdims=True)) + 1e-9)
 

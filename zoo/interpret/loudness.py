@@ -1,4 +1,4 @@
-"""Gates against the loudness of their input: means in bins of level, and correlations."""
+"""Gates by loudness of the input: means in bins of level, and correlations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invertible layers [B T C] -> [B T C] that tell how much they stretch space.
+"""Invertible layers [B T C] -> [B T C] with their log-determinants [B].
 
 Each gives (output, log-determinant), the logarithm of the absolute determinant of its Jacobian in
 nats, in float32: [B] over all of an example, or a scalar per time step where it is the same for

@@ -150,7 +150,7 @@ class Wasserstein:
         return jnp.clip(audio, -1, 1)
 
     def _real(self, variables: Variables, batch: Batch) -> jax.Array:
-        """What the discriminator compares with the generator's output: here audio [B T 1]."""
+        """The discriminator's real examples: here audio [B T 1]."""
         return batch[self.audio]
 
     def _sound(self, variables: Variables, fake: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""What an objective is: variables, and the turns in which players learn."""
+"""Protocols of objectives: their variables, the turns of their players, and optional methods."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Turn:
 
 
 class Objective(Protocol):
-    """What is learnt: a frozen dataclass of modules and loss weights. All methods are pure.
+    """A training objective: a frozen dataclass of modules and loss weights. All methods are pure.
 
     It may also have
       zero_gradient_at_init: tuple[str, ...]  parts of the paths of parameters whose gradient is

@@ -1,4 +1,4 @@
-"""Multi-band MelGAN's way to learn: spectra of the audio and of its bands, a discriminator late.
+"""Multi-band MelGAN's objective: STFT losses of audio and sub-bands, a late discriminator.
 
 Yang et al. 2021 in the recipe of its public port: half the multi-resolution STFT loss of the audio
 plus half of that of the bands; from round `begin` on 2.5 times the least-squares score as well,

@@ -1,4 +1,4 @@
-"""Fine-tuning: parts of a network stay as they came, their statistics too.
+"""Fine-tuning with frozen parts of a network: no dropout there, fixed batch statistics.
 
 The optimiser leaves their parameters alone (`zoo.training.optimizers.freeze`); this wrapper has
 them run as at inference, without dropout and with the moving statistics of their batch norms, as

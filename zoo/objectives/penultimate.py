@@ -1,4 +1,4 @@
-"""What a network's last dense layer reads: the embedding that timm calls pre-logits."""
+"""The input of a network's last dense layer, [B D]: the embedding that timm calls pre-logits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Remixing: the sources of a batch change places, so that every step trains on new mixtures.
+"""Remix augmentation: the sources of a batch are permuted, so that every step has new mixtures.
 
 Défossez et al. 2019, section on data augmentation; it needs whole batches, hence not a transform of
 examples but a stage before another objective's loss, compiled with it.

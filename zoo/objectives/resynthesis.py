@@ -1,4 +1,4 @@
-"""Playing a sound again from its pitch and loudness: DDSP's objective, and its tone transfer."""
+"""DDSP's objective: resynthesis of audio [B T 1] from pitch and loudness, and tone transfer."""
 
 from __future__ import annotations
 

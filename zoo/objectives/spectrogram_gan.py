@@ -1,4 +1,4 @@
-"""SpecGAN's way: a Wasserstein GAN of normalised log spectrograms, and Griffin-Lim back to audio.
+"""SpecGAN's objective: a WGAN-GP of normalised log spectrograms, inverted by Griffin-Lim.
 
 Donahue et al. 2019: ln(magnitude + 1e-6) of each bin is standardised over the training set, divided
 by three and clipped to [-1, 1]; the highest bin is left out. Back: that bin takes its mean, and 16

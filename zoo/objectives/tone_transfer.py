@@ -1,4 +1,4 @@
-"""A tune in another instrument's voice: pitch and loudness moved into its register, then played.
+"""Tone transfer: a source's pitch and loudness, moved into a register and resynthesised.
 
 Works in pieces of constant size, whatever the length: loudness, the decoder on overlapping
 segments (one longer pass would change a decoder that normalises over time), oscillators whose phase

@@ -1,4 +1,4 @@
-"""What the parts of an experiment must offer, asked before a step is spent on it."""
+"""Checks that the parts of an experiment fit together, before the first step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an experiment needs of the machine, by shapes alone: asked before anything is compiled.
+"""Memory that an experiment needs, estimated by shapes before anything is compiled.
 
 A lower bound: what is stored, and the largest single result that a layer hands on. What passes may
 still be too much; what is refused cannot run here.

@@ -1,4 +1,4 @@
-"""What the training loop calls but does not know: a run's data, validation and checkpoints."""
+"""Callbacks of the training loop for a run on disk: its data, validation and checkpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an objective and its variables to a plain function of host arrays."""
+"""Compiled prediction: an objective and its variables as a function of host arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training that begins from other weights: what fits is taken, the rest is fresh and named."""
+"""Transfer of weights into a fresh state: arrays that fit are copied, the others are reported."""
 
 from __future__ import annotations
 

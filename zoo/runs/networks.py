@@ -1,4 +1,4 @@
-"""The network of a system: which module it is, and which of the variables are its own."""
+"""The inference network of a system: its linen module and its variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run on the disk: train it, go on with it, and load what it learnt.
+"""Training of a run directory: starts it, resumes it, and writes its best weights.
 
 A run directory holds checkpoints/, metrics.jsonl, tensorboard/, run.json (the resolved arguments),
 config.py (a copy, to read) and what evaluation and reports write. Loading never executes it.
@@ -111,7 +111,7 @@ def train(
 def fit(
     run: Trained, begun: state.TrainState, at: StageState, hooked: loop.Hooks, log: Log
 ) -> bool:
-    """Turn by turn, or at once; false when a signal ended it early."""
+    """Trains by turns, or fits at once; false when a signal ended it early."""
     experiment = run.experiment
     if not experiment.objective.turns:
         return fit_once(run, begun, hooked, log)[1]

@@ -1,4 +1,4 @@
-"""What a run learnt, or published weights, or a system without training: ready for use."""
+"""Loads a trained run, published weights, or a system without parameters, for inference."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def load(
     words: Sequence[str] = (),
     mesh: Mesh | None = None,
 ) -> Trained:
-    """What a run directory learnt, or published weights. BadInput without a good checkpoint."""
+    """A run directory or published weights, loaded. BadInput without an intact checkpoint."""
     from zoo.checkpoints.store import Checkpoints  # Orbax, which published weights do without
 
     directory = Path(checkpoint).expanduser()

@@ -1,4 +1,4 @@
-"""The one loop that draws audio or symbols from autoregressive models: compiled, cached, resumable.
+"""Autoregressive sampling of audio or symbols, [B t 1] chunk by chunk: compiled once, resumable.
 
 A model takes part with
   distribution                        see zoo/distributions.py
@@ -273,7 +273,7 @@ def _project(model: Network, folded: Tree, condition: Any) -> Tree:
 
 @partial(jax.jit, static_argnames=("model",))
 def fold(model: Network, variables: Tree, constant: dict[str, Any]) -> Tree:
-    """The weights as the loop takes them."""
+    """The weights in the layout of the sampling loop."""
     if hasattr(model, "fold"):
         return model.apply(variables, method="fold", **constant)
     if constant:

@@ -1,4 +1,4 @@
-"""What samples are conditioned on, [B T D] with one frame per sample, handed out block by block."""
+"""Conditions of autoregressive samplers, [B T D] with one frame per sample, block by block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How symbols or samples are chosen from what a model predicts: the rule of a sampler.
+"""The sampler's rule: temperature, top-k, nucleus (top-p) and bias of predicted distributions.
 
 Raw parameters [... P] of a distribution (zoo/distributions.py) -> a drawn value [... 1]. In order:
 the bias is added to the logits, top-k keeps the likeliest symbols, nucleus sampling (Holtzman et

@@ -1,4 +1,4 @@
-"""Bursts of noise, into which autoregressive models fall now and then: where, and how to tell."""
+"""Detection of bursts of noise in generated audio, [B T C] -> [B], by spectral flatness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawn clips and how likely the model holds them, so that the best of many can be kept."""
+"""Sampled clips with their log-likelihood under the model, to keep the likeliest of many."""
 
 from __future__ import annotations
 

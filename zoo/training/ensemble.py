@@ -27,7 +27,7 @@ def initial(
     batches: Batch,
     ema_decay: float = 0.0,
 ) -> TrainState:
-    """The first states of all members, [S ...] each leaf. batches: the first of each, [S B ...]."""
+    """Initial states of all members, [S ...] each leaf. batches: the first of each, [S B ...]."""
     # Not under vmap: the generator of initial weights gives other numbers there.
     members = [
         state.initial(objective, optimizers, ema_decay, seed, member(batches, place))

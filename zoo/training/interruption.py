@@ -24,7 +24,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 @dataclass
 class Interruption:
-    """What the loop asks at each step. `signal` is the number received, None until one came."""
+    """Whether a signal asks to stop; called at each step. signal: the number received, or None."""
 
     signal: int | None = None
     agrees: bool = False  # several processes stop together, when the preemption service says so

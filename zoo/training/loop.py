@@ -30,7 +30,7 @@ class Diverged(BadInput):
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long, how often, and with which numerics a run goes.
+    """Numbers of steps and intervals of a run, and its numerics.
 
     stages: what changes on the way, none for one that lasts to the end. early_stopping: evaluations
     without a better score, over all stages, that end the run. standing_batches: of which batch
@@ -53,7 +53,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Hooks:
-    """What the loop calls but does not know: data, validation, checkpoints, signals.
+    """Callbacks of the loop: data, validation, checkpoints, signals.
 
     batches(first) yields host batches from the `first`-th draw on; names(draw) lists the tracks of
     a draw; evaluate(variables, step) gives validation scores; save(step, state, stage_state,

@@ -1,4 +1,4 @@
-"""Beside the loop: an objective without turns, fitted to the whole training split in one go.
+"""Fits an objective without gradient steps to the whole training split at once.
 
 Nothing is saved before it is fitted, so what a signal or a kill costs is the fitting.
 """
@@ -71,7 +71,7 @@ def fit(
 
 
 class Bar:
-    """Progress on the screen, asked at every move whether to go on: (done, of how many or 0)."""
+    """A progress bar that raises Stopped when a signal came: bar(done, of how many, or 0)."""
 
     def __init__(
         self, name: str, unit: str, stop: Callable[[int], bool], asked: Iterator[int], log: Log
@@ -111,7 +111,7 @@ def gather(describe: Describe, batches: Iterable[HostBatch], bar: Progress) -> H
 def ahead(
     describe: Describe, batches: Iterable[HostBatch]
 ) -> Iterator[tuple[HostBatch, HostBatch]]:
-    """(batch, what it is described as), in order, a few of them under way at a time."""
+    """(batch, its description) in order, a few computed at a time."""
     # Several processes must start their programs in one order, which one thread keeps.
     with ThreadPoolExecutor(IN_FLIGHT if jax.process_count() == 1 else 1) as pool:
         waiting: deque = deque()

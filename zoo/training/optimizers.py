@@ -1,4 +1,4 @@
-"""The optimisers and schedules of the papers, by their few parameters."""
+"""Optimisers and learning-rate schedules of the papers, as Optax transformations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zoo.errors import BadInput
 def clipped(
     optimizer: optax.GradientTransformation, norm: float | None
 ) -> optax.GradientTransformation:
-    """The optimiser behind a clip of the gradient's global norm; None leaves it alone."""
+    """The optimiser after clipping by global norm; None: no clipping."""
     return optax.chain(optax.clip_by_global_norm(norm), optimizer) if norm else optimizer
 
 
@@ -76,7 +76,7 @@ def _kernels(params: optax.Params) -> optax.Params:
 
 
 def unit_filters(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
-    """The optimiser, after whose steps every filter of a kernel [... C] has norm one.
+    """The optimiser with kernels [... C] projected to filters of norm one after each step.
 
     Keras' UnitNorm over all axes but the last. A plateau's factor shortens the whole step, after
     which norms are one to second order.
@@ -100,7 +100,7 @@ def unit_filters(optimizer: optax.GradientTransformation) -> optax.GradientTrans
 def freeze_parts(
     optimizer: optax.GradientTransformation, fragments: Sequence[str]
 ) -> optax.GradientTransformation:
-    """The optimiser for all parameters but those whose path holds a fragment: these stay.
+    """The optimiser with zero updates for parameters whose path holds one of `parts`.
 
     They have no moments either, and take no part in a clip of the norm. Raises BadInput where a
     fragment is in no path.

@@ -49,7 +49,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class StageState:
-    """Where a run stands among its stages; saved with every checkpoint.
+    """The current stage of a run and its counters; saved with every checkpoint.
 
     begun: the step at which the stage began. best: score to be bettered. since: evaluations without
     a better score. waited: evaluations since the stage began. without: evaluations without a better

@@ -1,4 +1,4 @@
-"""Standing statistics: what batch normalisation would have counted with the averaged weights.
+"""Batch statistics of the EMA weights, measured over training batches ("standing statistics").
 
 An exponential moving average smooths the weights, but the running means and variances in the
 collections belong to the raw ones. Before an evaluation they are counted anew from some training
@@ -24,7 +24,7 @@ HostBatch = dict[str, np.ndarray]
 def recalibrated(
     objective: Objective, now: TrainState, batches: Iterator[Batch], count: int
 ) -> TrainState:
-    """The state whose averaged weights have batch statistics of `count` batches of their own."""
+    """The state with batch statistics of the EMA weights, measured over `count` batches."""
     players = [p for p, own in now.variables.collections.items() if COUNTED in own]
     if not (count and now.ema and players):
         return now
@@ -46,7 +46,7 @@ def add(total: Tree | None, own: Tree) -> Tree:
 
 
 def moved(turn: Turn, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Tree:
-    """The statistics of one batch alone.
+    """The batch statistics of one batch, without the running average.
 
     A running statistic moves from s to m s + (1 - m) x. Started from 0 and from 1 it tells m and x,
     whatever momentum a layer has.

@@ -1,4 +1,4 @@
-"""Everything that training carries from step to step, and its sharded initialisation."""
+"""The training state that is carried from step to step, and its sharded initialisation."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def initial(
     standing: bool = False,
     learning_rate_scale: float = 1.0,
 ) -> TrainState:
-    """A fresh state. Pure, so that `eval_shape` and `jit` with output shardings both work.
+    """The initial state. Pure, so that `eval_shape` and `jit` with output shardings both work.
 
     standing: the averaged weights get batch statistics of their own.
     """
@@ -83,7 +83,7 @@ def statistics(variables: Variables) -> dict[str, Tree]:
 
 
 def init_sharded(mesh: Mesh, build: Any, batch: Batch) -> tuple[TrainState, TrainState]:
-    """(state, shardings): the state is computed where it will live, never on the host."""
+    """(state, shardings): the initial state, computed on the devices that hold it."""
     shardings = meshes.state_shardings(mesh, jax.eval_shape(build, batch))
     return jax.jit(build, out_shardings=shardings)(batch), shardings
 

@@ -1,4 +1,4 @@
-"""One turn, compiled: gradient for one player, its optimiser, collections, EMA, guard."""
+"""One turn as a compiled step: gradient, optimiser, collections, EMA, non-finite guard."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def gradients(
     parts: int,
     remat: bool = False,
 ) -> tuple[jax.Array, Tree, Metrics, Tree]:
-    """(loss, new collections, metrics, gradient), the batch in `parts` pieces one after another.
+    """(loss, new collections, metrics, gradient): means over `parts` micro-batches in sequence.
 
     remat: keep only what convolutions and products gave, and compute the rest again on the way
     back.
@@ -122,7 +122,7 @@ def costly(primitive: Any, *_: Any, **__: Any) -> bool:
 
 
 def update_ema(ema: Tree, params: Tree, decay: float, step: jax.Array) -> Tree:
-    """The exponential moving average of weights, shorter at first to forget the initial ones.
+    """The exponential moving average of weights, with a lower decay in the first steps.
 
     The decay rises as (1 + step) / (10 + step) up to `decay`, TensorFlow's rule.
     """

@@ -1,4 +1,4 @@
-"""From one stage of a training to the next: whether it is time, and the state to go on with."""
+"""Transitions between training stages: when a stage ends, and the next one's initial state."""
 
 from __future__ import annotations
 
@@ -53,6 +53,6 @@ def enter(
 
 
 def fresh(mesh: Mesh, optimizer: optax.GradientTransformation, params: Tree) -> Tree:
-    """An optimiser's first state, where the parameters lie."""
+    """An optimiser's initial state, sharded as its parameters."""
     shardings = meshes.state_shardings(mesh, jax.eval_shape(optimizer.init, params))
     return jax.jit(optimizer.init, out_shardings=shardings)(params)
