@@ -3,7 +3,7 @@
 van den Oord, Li, Babuschkin et al. 2018 (ICML), arXiv 1711.10433, sections 3 and 4. The student is
 one logistic per sample given its noise, whose entropy is exact, log scale + 2; the cross-entropy
 under the teacher is a mean over several draws of every sample, all after the same past:
-  KL(student || teacher) - contrastive KL(student || teacher told of another clip)
+  KL(student || teacher) - contrastive KL(student || teacher condition of another clip)
     + power |difference of power spectra, averaged over time|^2.
 Metrics: kl, in nats per sample between densities, `other_kl` and power.
 
@@ -57,8 +57,8 @@ class DensityDistillation(Student):
         real, (first, again) = batch[self.audio], jax.random.split(rng)
         features = self.features(real)
         noise = self.noise(jax.random.normal(first, real.shape))
-        told = self._told(variables, features)
-        made: Any = self.student.apply(variables.of("student"), noise, told, train=True)
+        condition = self._condition(variables, features)
+        made: Any = self.student.apply(variables.of("student"), noise, condition, train=True)
         fake, mean, log_scale = made
         others = self.noise(jax.random.normal(again, (self.draws, *real.shape)))
         drawn = mean + jnp.exp(log_scale) * others

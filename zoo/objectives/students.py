@@ -47,19 +47,19 @@ class Student:
         features = self.features(audio)
         teacher = self.teacher.init(old, audio, condition=features)["params"]
         variables = Variables({"student": {}}, frozen={"teacher": teacher})
-        student = self.student.init(new, audio, self._told(variables, features))["params"]
+        student = self.student.init(new, audio, self._condition(variables, features))["params"]
         return variables.replace(params={"student": student})
 
-    def _told(self, variables: Variables, features: jax.Array) -> jax.Array:
-        told: Any = self.teacher.apply(variables.of("teacher"), features, method="upsample")
-        return told
+    def _condition(self, variables: Variables, features: jax.Array) -> jax.Array:
+        condition: Any = self.teacher.apply(variables.of("teacher"), features, method="upsample")
+        return condition
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """{'audio': [B T 1]}: the batch's audio out of its own mel spectrogram and fresh noise."""
         real = batch[self.audio]
-        told = self._told(variables, self.features(real))
+        condition = self._condition(variables, self.features(real))
         noise = self.noise(jax.random.normal(rng, real.shape))
-        return {"audio": self.student.apply(variables.of("student"), noise, told)[0]}
+        return {"audio": self.student.apply(variables.of("student"), noise, condition)[0]}
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of the source vocoded in parallel, every voice from its own noise."""
@@ -81,7 +81,7 @@ class Student:
     ) -> jax.Array:
         hop = self.spec.hop
         normal = mel_windows.noise(seed, count, first * hop, frames.shape[1] * hop, 1)
-        told = self._told(variables, frames)
-        told = jnp.broadcast_to(told, (count, *told.shape[1:]))
+        condition = self._condition(variables, frames)
+        condition = jnp.broadcast_to(condition, (count, *condition.shape[1:]))
         noise = self.noise(normal) * temperature
-        return self.student.apply(variables.of("student"), noise, told)[0]
+        return self.student.apply(variables.of("student"), noise, condition)[0]
