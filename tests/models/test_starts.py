@@ -22,7 +22,15 @@ FEW = 2**18  # draws that measure a deviation to 0.3 %
 SHAPELESS = ("fan_uniform", "normal", "truncated_normal")
 # Papers' rows; systems that have none but a config on the embedded music stand for themselves.
 OTHER = ("crepe_score_render",)
-FIXED = ("griffin_lim", "scattering", "oracle", "ica", "nmf")  # hold no kernel that training moves
+FIXED = (
+    "griffin_lim",
+    "scattering",
+    "oracle",
+    "ica",
+    "nmf",
+    "engineered",
+    "probe",
+)  # hold no kernel that training moves
 ROWS = [
     row.id
     for entry in catalog.entries()

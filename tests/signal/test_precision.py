@@ -7,8 +7,11 @@ import pytest
 from zoo.layers.quantizer import moving_update
 from zoo.models.separation.ica import ICA
 from zoo.models.separation.nmf import NMF
-from zoo.objectives.shallow import KernelSVM, Ridge
-from zoo.signal import features, mel, resample, scattering, synthesis
+from zoo.objectives.bag_of_frames import histogram
+from zoo.objectives.one_vs_one import PairwiseSVM
+from zoo.objectives.shallow import KernelSVM, Logistic, Ridge
+from zoo.objectives.shallow_nets import ExtremeLearning, Perceptron
+from zoo.signal import descriptors, features, mel, resample, scattering, synthesis
 
 SPECTRUM = jax.ShapeDtypeStruct((1, 5, 129, 1), jnp.float32)
 AUDIO = jax.ShapeDtypeStruct((1, 2000, 1), jnp.float32)
@@ -42,7 +45,19 @@ CASES = {
     "nmf": (unmixed(NMF(2, iterations=1, n_fft=64, hop=32)), AUDIO, STEMS),
     "ica": (unmixed(ICA(iterations=1)), AUDIO, STEMS),
     "kernel_svm": (scored(KernelSVM(4)), FEATURES),
-    "ridge": (scored(Ridge(hidden=4)), FEATURES),
+    "pairwise_svm": (scored(PairwiseSVM(4)), FEATURES),
+    "ridge": (scored(Ridge()), FEATURES),
+    "logistic": (scored(Logistic()), FEATURES),
+    "extreme_learning": (scored(ExtremeLearning((4,))), FEATURES),
+    "perceptron": (scored(Perceptron(4)), FEATURES),
+    "bag": (
+        lambda x: histogram({"centres": jnp.ones((4, 6)), "mean": 0.0, "deviation": 1.0}, x),
+        FEATURES,
+    ),
+    "tonnetz": (
+        lambda x: descriptors.tonnetz(x),
+        jax.ShapeDtypeStruct((1, 5, 12, 1), jnp.float32),
+    ),
     "codebook": (
         lambda f, c: moving_update(jnp.ones(4), jnp.ones((4, 6)), f, c, 0.9),
         *(FEATURES, CODES),

@@ -33,13 +33,21 @@ class Fitted:
         one, two = jax.random.split(rng)
         random = dict(self.features.init(one, batch[self.input]))
         found = jax.eval_shape(self.features.apply, random, batch[self.input])
-        width, labels = found.shape[-1], batch[self.target].shape[-1]
+        width, labels = self.width_of(found.shape), batch[self.target].shape[-1]
         scaling = {"mean": jnp.zeros(width), "deviation": jnp.ones(width)}
         return Variables(
             {"classifier": self.classifier.blank(two, width, labels)},
             {"classifier": {"scaling": scaling}},
             {"features": random["params"]} if random else {},
         )
+
+    def width_of(self, shape: tuple[int, ...]) -> int:
+        """Features that the classifier sees, where the network gives arrays of this shape."""
+        return shape[-1]
+
+    def pooled(self, variables: Variables, found: jax.Array) -> jax.Array:
+        """What the network gives as the classifier sees it, [B D]."""
+        return found
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -52,8 +60,8 @@ class Fitted:
         return {"features": self.features.apply(own, batch[self.input]).astype(jnp.float32)}
 
     def embed(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
-        """{'embedding': [B D]}: the features, as the network gives them."""
-        return {"embedding": self.describe(variables, batch, rng)["features"]}
+        """{'embedding': [B D]}: the features that the classifier sees, not standardised."""
+        return {"embedding": self._seen(variables, batch)}
 
     def fit(self, variables: Variables, train: Tree, held: Tree, progress: Progress) -> Variables:
         """The classifier for whole splits of host arrays: features [N D], labels and mask [N K]."""
@@ -61,16 +69,19 @@ class Fitted:
         width = features.shape[1]
         scaling = {"mean": np.zeros(width), "deviation": np.ones(width)}
         if self.standardise:
-            spread = features.std(0)
-            # A map that is dead for all examples says nothing, and must not be divided by zero.
-            scaling = {"mean": features.mean(0), "deviation": np.where(spread > 1e-8, spread, 1.0)}
+            scaling = scaling_of(features)
         weights = jax.tree.map(np.asarray, variables.params["classifier"])
         seen, unseen = (self._labelled(part, scaling) for part in (train, held))
         weights = self.classifier.fit(weights, seen, unseen, progress)
         single = lambda tree: jax.tree.map(lambda x: np.asarray(x, np.float32), tree)  # noqa: E731
         return variables.replace(
             params={"classifier": single(weights)},
-            collections={"classifier": {"scaling": single(scaling)}},
+            collections={
+                "classifier": {
+                    **variables.collections["classifier"],
+                    "scaling": single(scaling),
+                }
+            },
         )
 
     def _labelled(self, split: Tree, scaling: Tree) -> Labelled:
@@ -80,11 +91,21 @@ class Fitted:
 
     def scores(self, variables: Variables, batch: Batch) -> jax.Array:
         """The classifier's decision values, positive for yes, [B T C] -> [B K]."""
-        found = self.describe(variables, batch, jax.random.key(0))["features"]
         scaling = variables.collections["classifier"]["scaling"]
-        found = (found - scaling["mean"]) / scaling["deviation"]
+        found = (self._seen(variables, batch) - scaling["mean"]) / scaling["deviation"]
         return self.classifier.scores(variables.params["classifier"], found)
+
+    def _seen(self, variables: Variables, batch: Batch) -> jax.Array:
+        found = self.describe(variables, batch, jax.random.key(0))["features"]
+        return self.pooled(variables, found)
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """Sigmoids of the decision values: a ranking in 0 to 1, not calibrated probabilities."""
         return {"prediction": jax.nn.sigmoid(self.scores(variables, batch))}
+
+
+def scaling_of(seen: np.ndarray) -> Tree:
+    """{'mean', 'deviation'} [D] of vectors [N D]."""
+    spread = seen.std(0)
+    # A map that is dead for all examples says nothing, and must not be divided by zero.
+    return {"mean": seen.mean(0), "deviation": np.where(spread > 1e-8, spread, 1.0)}

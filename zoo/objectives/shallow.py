@@ -1,8 +1,8 @@
 """Shallow classifiers of feature vectors: scikit-learn fits them, [B D] -> scores [B K] uses them.
 
 Every label is one problem of its own, fitted to the examples for which it is known. The strength of
-regularisation, and the kernel, are one for all labels: those whose mean average precision on the
-validation split is best.
+regularisation, and the kernel, are one for all labels: those with the best `quality` on the
+validation split.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ class Labelled:
     known: np.ndarray
 
 
+Score = Callable[[np.ndarray, Labelled], float]  # of decision values [N K], greater is better
+
+
 class Classifier(Protocol):
     """A frozen dataclass of the grid that is searched."""
 
@@ -53,7 +56,7 @@ class LinearSVM:
         return {"kernel": jnp.zeros((width, labels)), "bias": jnp.zeros(labels)}
 
     def fit(self, weights: Tree, train: Labelled, held: Labelled, progress: Progress) -> Tree:
-        _, dual, bias = best_duals(("linear",), self.penalties, train, held, progress)
+        _, dual, bias = best_duals(("linear",), self.penalties, train, held, progress, quality)
         return {"kernel": train.features.T.astype(np.float64) @ dual, "bias": bias}
 
     def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
@@ -81,13 +84,16 @@ class KernelSVM:
         }
 
     def fit(self, weights: Tree, train: Labelled, held: Labelled, progress: Progress) -> Tree:
+        return self._fit(train, held, progress, quality)
+
+    def _fit(self, train: Labelled, held: Labelled, progress: Progress, score: Score) -> Tree:
         spare = self.rows - len(train.features)
         if spare < 0:
             raise BadInput(
                 f"{len(train.features)} training examples do not fit into rows={self.rows}: "
                 "give as many rows"
             )
-        kernel, dual, bias = best_duals(self.kernels, self.penalties, train, held, progress)
+        kernel, dual, bias = best_duals(self.kernels, self.penalties, train, held, progress, score)
         filled = {"support": train.features, "dual": dual}
         filled = {key: np.pad(value, ((0, spare), (0, 0))) for key, value in filled.items()}
         gamma = np.float64(gamma_of(kernel, train.features.shape[1]))
@@ -104,52 +110,76 @@ class KernelSVM:
 
 @dataclass(frozen=True)
 class Ridge:
-    """Regularised least squares to -1 and 1; with `hidden` an extreme learning machine.
-
-    That has so many units tanh(x w + b) of random weights before the least squares.
-    """
+    """Regularised least squares to -1 and 1."""
 
     penalties: tuple[float, ...] = (1.0, 10.0, 100.0, 1e3, 1e4)
-    hidden: int = 0
 
     def blank(self, rng: jax.Array, width: int, labels: int) -> Tree:
-        out = self.hidden or width
-        linear = {"kernel": jnp.zeros((out, labels)), "bias": jnp.zeros(labels)}
-        if not self.hidden:
-            return linear
-        one, two = jax.random.split(rng)
-        random = jax.random.normal(one, (width, out)) / np.sqrt(width)
-        return {**linear, "random": random, "offset": jax.random.normal(two, (out,))}
+        return {"kernel": jnp.zeros((width, labels)), "bias": jnp.zeros(labels)}
 
     def fit(self, weights: Tree, train: Labelled, held: Labelled, progress: Progress) -> Tree:
-        from sklearn.linear_model import Ridge as LeastSquares
-
-        seen, tested = (self._units(weights, part.features) for part in (train, held))
-        labels, found = train.tags.shape[1], []
-        for number, penalty in enumerate(self.penalties):
-            kernel, bias = np.zeros((seen.shape[1], labels)), np.zeros(labels)
-            for k, rows, target in problems(train):
-                if len(set(target)) == 2:
-                    fitted = LeastSquares(penalty, solver="cholesky").fit(seen[rows], target)
-                    kernel[:, k], bias[k] = fitted.coef_, fitted.intercept_
-                else:
-                    bias[k] = target[0] if len(target) else 0.0
-                progress(number * labels + k + 1, len(self.penalties) * labels)
-            found.append((precision(tested @ kernel + bias, held), kernel, bias))
-        _, kernel, bias = max(found, key=lambda candidate: candidate[0])
-        return {**weights, "kernel": kernel, "bias": bias}
+        return best_linear(ridge, self.penalties, train, held, progress)
 
     def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
-        if self.hidden:
-            mixed = jnp.matmul(features, weights["random"], precision=HIGHEST)
-            features = jnp.tanh(mixed + weights["offset"])
         return jnp.matmul(features, weights["kernel"], precision=HIGHEST) + weights["bias"]
 
-    def _units(self, weights: Tree, features: np.ndarray) -> np.ndarray:
-        features = features.astype(np.float64)
-        if not self.hidden:
-            return features
-        return np.tanh(features @ weights["random"] + weights["offset"])
+
+@dataclass(frozen=True)
+class Logistic:
+    """Logistic regression with an L2 penalty, whose scores are log-odds."""
+
+    penalties: tuple[float, ...] = (1e-3, 1e-2, 0.1, 1.0, 10.0)  # inverse strengths
+
+    def blank(self, rng: jax.Array, width: int, labels: int) -> Tree:
+        return {"kernel": jnp.zeros((width, labels)), "bias": jnp.zeros(labels)}
+
+    def fit(self, weights: Tree, train: Labelled, held: Labelled, progress: Progress) -> Tree:
+        return best_linear(logistic, self.penalties, train, held, progress)
+
+    def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
+        return jnp.matmul(features, weights["kernel"], precision=HIGHEST) + weights["bias"]
+
+
+Linear = tuple[np.ndarray, float]  # weights [D] and bias of one label
+
+
+def best_linear(
+    fit: Callable[[np.ndarray, np.ndarray, float], Linear],
+    penalties: tuple[float, ...],
+    train: Labelled,
+    held: Labelled,
+    progress: Progress,
+) -> Tree:
+    """{'kernel' [D K], 'bias' [K]} of the best penalty, each label by `fit` on its known rows."""
+    seen, tested = (part.features.astype(np.float64) for part in (train, held))
+    labels, found = train.tags.shape[1], []
+    for number, penalty in enumerate(penalties):
+        kernel, bias = np.zeros((seen.shape[1], labels)), np.zeros(labels)
+        for k, rows, target in problems(train):
+            if len(set(target)) == 2:
+                kernel[:, k], bias[k] = fit(seen[rows], target, penalty)
+            else:
+                bias[k] = target[0] if len(target) else 0.0
+            progress(number * labels + k + 1, len(penalties) * labels)
+        found.append((quality(tested @ kernel + bias, held), kernel, bias))
+    _, kernel, bias = max(found, key=lambda candidate: candidate[0])
+    return {"kernel": kernel, "bias": bias}
+
+
+def ridge(features: np.ndarray, target: np.ndarray, penalty: float) -> Linear:
+    """Least squares to -1 and 1 [N] with a penalty on the weights."""
+    from sklearn.linear_model import Ridge as LeastSquares
+
+    fitted = LeastSquares(penalty, solver="cholesky").fit(features, target)
+    return fitted.coef_, fitted.intercept_
+
+
+def logistic(features: np.ndarray, target: np.ndarray, penalty: float) -> Linear:
+    """Log-odds of -1 and 1 [N]; penalty: inverse strength."""
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression(C=penalty, max_iter=1000).fit(features, target)
+    return fitted.coef_[0], fitted.intercept_[0]
 
 
 def problems(train: Labelled) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -165,8 +195,12 @@ def best_duals(
     train: Labelled,
     held: Labelled,
     progress: Progress,
+    score: Score,
 ) -> tuple[float | str, np.ndarray, np.ndarray]:
-    """(kernel, weight of every training example [N K], bias [K]) of the best of all machines."""
+    """(kernel, weight of every training example [N K], bias [K]) of the best of all machines.
+
+    score: of decision values [N K] of the validation split `held`.
+    """
     labels, done = train.tags.shape[1], 0
     total = len(kernels) * len(penalties) * labels
     best, found = -np.inf, None
@@ -178,9 +212,9 @@ def best_duals(
             for k, rows, target in problems(train):
                 dual[rows, k], bias[k] = machine(gram[np.ix_(rows, rows)], target, penalty)
                 progress(done := done + 1, total)
-            score = precision(across @ dual + bias, held)
-            if found is None or score > best:
-                best, found = score, (kernel, dual, bias)
+            reached = score(across @ dual + bias, held)
+            if found is None or reached > best:
+                best, found = reached, (kernel, dual, bias)
     if found is None:
         raise BadInput("no kernel or no penalty to choose from: give one of each at least")
     return found
@@ -224,3 +258,10 @@ def precision(scores: np.ndarray, held: Labelled) -> float:
         if len(set(target)) == 2
     ]
     return float(np.mean(found)) if found else -1.0
+
+
+def quality(scores: np.ndarray, held: Labelled) -> float:
+    """What choices are made by: accuracy where every example has one label, else `precision`."""
+    if (held.known > 0).all() and len(held.tags) and (held.tags.sum(1) == 1).all():
+        return float(np.mean(scores.argmax(1) == held.tags.argmax(1)))
+    return precision(scores, held)
