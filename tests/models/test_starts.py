@@ -30,6 +30,7 @@ FIXED = (
     "nmf",
     "engineered",
     "probe",
+    "probe",
 )  # hold no kernel that training moves
 ROWS = [
     row.id

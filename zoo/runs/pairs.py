@@ -43,7 +43,7 @@ def write(found: Trained, folder: Path, scores: dict[str, float] | None = None) 
 
     folder.mkdir(parents=True, exist_ok=True)
     variables = networks.for_inference(found.experiment.objective, found.variables)
-    arrays = {path: np.ascontiguousarray(leaf) for path, leaf in by_path(variables).items()}
+    arrays = {path: np.asarray(leaf, order="C") for path, leaf in by_path(variables).items()}
     with writing.replacing(folder / WEIGHTS) as (new,):
         new.write_bytes(save(arrays))  # save_file would make it unreadable to others
         facts = describe(found, arrays, new, scores or {})
