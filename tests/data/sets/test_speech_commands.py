@@ -56,6 +56,20 @@ def test_versions_have_their_numbers_of_words():
     assert all(len(set(words)) == len(words) for words in SUBSETS.values())
 
 
+def test_all_words_of_version_2_are_counted(folder, tmp_path, capsys):
+    for word in SUBSETS["v2"]:
+        (folder / word).mkdir(exist_ok=True)
+        soundfile.write(
+            folder / word / "0000000a_nohash_0.wav", odd_audio.tone(0.6, 16_000), 16_000
+        )
+    source = SpeechCommands(str(folder), "v2", data_dir=str(tmp_path / "data"))
+    source.prepare()
+    assert len(source.info.labels) == 35 and source.blank()["tags"].shape == (35,)
+    tags = np.sum([record["tags"] for record in source.open("train")], 0)
+    assert (tags > 0).all() and len(source.open("test")) == 2
+    assert f"train has {tags.sum()} utterances, not 84,843" in capsys.readouterr().err
+
+
 def test_wavegan_takes_the_digits_of_the_whole_set(folder):
     experiment = find("wavegan_sc09").experiment(path=str(folder), subset="digits")
     source = experiment.data.source
