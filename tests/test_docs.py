@@ -116,7 +116,8 @@ def test_python_stands_on_names_that_are_there(path, text, tmp_path):
 
 def test_readme_is_short_and_its_numbers_are_the_table_s():
     readme = (ROOT / "README.md").read_text()
-    assert len(readme.splitlines()) <= 200
+    prose = [line for line in readme.splitlines() if not line.startswith("|")]  # tables grow
+    assert len(prose) <= 140
 
 
 @pytest.mark.slow
