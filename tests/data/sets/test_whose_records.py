@@ -7,12 +7,14 @@ import numpy as np
 import odd_audio
 import pytest
 import soundfile
+from nsynth_miniature import nsynth
 
 from zoo.data import records
 from zoo.data.sets import gtzan, maestro, magnatagatune, musdb18, speech_commands, timit
 from zoo.data.sets.folder import Folder
 from zoo.data.sets.free_spoken_digits import FreeSpokenDigits
 from zoo.data.sets.mir1k import Mir1K
+from zoo.data.sets.nsynth import NSynth
 from zoo.errors import BadInput
 
 
@@ -85,7 +87,11 @@ def a_mir1k(root, **more):
     return Mir1K(str(root), chunk_seconds=0.25, allow_missing=True, **more)
 
 
-SETS = [a_folder, a_gtzan, a_timit, a_musdb, commands, mtat, spoken, a_mir1k]
+def an_nsynth(root, **more):
+    return NSynth(str(nsynth(root, 0.5)), **more)
+
+
+SETS = [a_folder, a_gtzan, a_timit, a_musdb, commands, mtat, spoken, a_mir1k, an_nsynth]
 
 
 @pytest.mark.parametrize("make", SETS)
