@@ -26,7 +26,7 @@ SMOKE = {
     "batch": 2,
     "steps": 2,
 }
-SIXTEENTHS = Vocabulary(36, 96, shifts=16, velocities=0, steps=8, longest=2.0)
+SIXTEENTHS = Vocabulary(36, 96, shifts=16, velocities=0, steps=8, longest=2.0, cut=True)
 
 
 def config(

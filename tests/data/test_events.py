@@ -103,3 +103,12 @@ def test_transposed_and_stretched():
     np.testing.assert_allclose(there["onset"], [1.05], rtol=1e-6)
     np.testing.assert_allclose(there["offset"], [2.1], rtol=1e-6)
     assert there["pitch"].tolist() == [63] and there["velocity"].tolist() == [9]
+
+
+def test_what_a_model_forgot_to_end_is_cut_where_asked():
+    notes = {"onset": [0.0, 1.0], "offset": [4.0, 1.5], "pitch": [60, 62], "velocity": [9, 9]}
+    for cut, last in ((False, 4.0), (True, 2.0)):
+        vocabulary = Vocabulary(longest=2.0, cut=cut)
+        np.testing.assert_allclose(
+            vocabulary.decode(vocabulary.encode(notes))["offset"], [last, 1.5]
+        )

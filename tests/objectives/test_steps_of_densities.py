@@ -11,12 +11,14 @@ from scipy import stats
 from twin_step import assert_step, doubles, drawn, fixed, run
 
 from zoo.distributions import Gaussian, MixtureOfLogistics, Tokens
+from zoo.models.generation.todd import Todd
 from zoo.objectives.code_prior import CodePrior
 from zoo.objectives.density_distillation import DensityDistillation
 from zoo.objectives.distillation import Distillation
 from zoo.objectives.event_likelihood import EventLikelihood
 from zoo.objectives.flow import Flow
 from zoo.objectives.likelihood import Autoregressive
+from zoo.objectives.planned_melodies import PlannedMelodies
 from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
 from zoo.objectives.window_flow import WindowFlow
 from zoo.signal import mel
@@ -372,3 +374,23 @@ def test_events_with_a_mask():
 
     _, measured = assert_step(objective, drawn(objective, batch), batch, "model", loss)
     assert measured["nats_per_event"] == measured["loss"]
+
+
+def test_melodies_under_a_plan():
+    """Squared errors of logistic units, over a state that fades."""
+    plan = np.eye(2, dtype=np.float32)
+    slices = RNG.integers(0, 2, (2, 3, 3)).astype(np.float32)
+    batch = {"plan": plan, "slices": slices}
+    objective = PlannedMelodies(Todd(3, 4, 0.6), None, None, 2)
+
+    def loss(w):
+        total, state = 0.0, np.zeros((2, 3))
+        for t in range(3):
+            read = np.concatenate([plan, state], 1)
+            hidden = 1 / (1 + np.exp(-read @ w["enter"]["kernel"] - w["enter"]["bias"]))
+            units = 1 / (1 + np.exp(-hidden @ w["leave"]["kernel"] - w["leave"]["bias"]))
+            total += np.square(units - slices[:, t]).sum() / 18
+            state = 0.6 * state + slices[:, t]
+        return total
+
+    assert_step(objective, drawn(objective, batch), batch, "model", loss)

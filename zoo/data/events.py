@@ -28,7 +28,8 @@ USUAL = 100  # velocity of notes before any velocity event
 class Vocabulary:
     """Symbols in order: reserved, on (lowest..highest), off, shifts (1..shifts steps), velocities.
 
-    steps: of time, a second. longest: seconds after which a note without its end stops.
+    steps: of time, a second. longest: seconds after which a note without its end stops;
+    cut: and one whose end comes later, which a model may have forgotten by then.
     """
 
     lowest: int = 0
@@ -38,6 +39,7 @@ class Vocabulary:
     reserved: int = 0
     steps: int = 100
     longest: float = 5.0
+    cut: bool = False
 
     @property
     def keys(self) -> int:
@@ -144,12 +146,16 @@ class Vocabulary:
         """Rows of start, end or -1, pitch, velocity, in steps; those of no length are left out."""
         longest = round(self.longest * self.steps)
         for row in rows:
-            row[1] = row[1] if row[1] >= 0 else min(max(now, row[0] + 1), row[0] + longest)
+            stop = row[1] if row[1] >= 0 else max(now, row[0] + 1)
+            row[1] = min(stop, row[0] + longest) if row[1] < 0 or self.cut else stop
         kept = [row for row in rows if row[1] > row[0]]
         start, end, pitch, loud = np.array(kept, np.float64).reshape(-1, 4).T
-        times = {"onset": start / self.steps, "offset": end / self.steps}
-        times = {name: column.astype(np.float32) for name, column in times.items()}
-        return {**times, "pitch": pitch.astype(np.int32), "velocity": loud.astype(np.int32)}
+        return {
+            "onset": (start / self.steps).astype(np.float32),
+            "offset": (end / self.steps).astype(np.float32),
+            "pitch": pitch.astype(np.int32),
+            "velocity": loud.astype(np.int32),
+        }
 
 
 PAPER = Vocabulary()
