@@ -28,6 +28,7 @@ KINDS = {  # suffix: how libsndfile writes it
 }
 TAG = b"ID3\x04\0\0\0\0\2\0" + bytes(256)
 APE = b"APETAGEX" + struct.pack("<IIII", 2000, 32, 1, 1 << 31 | 1 << 29) + bytes(8 + 32)
+PLAIN = {"wav", "aiff", "au", "rf64.wav"}
 NOISE = np.random.default_rng(0).bytes(30_000)
 
 
@@ -65,6 +66,25 @@ def test_joined_files_are_all_there(made, tmp_path, kind):
     assert "cut off" in verdict(
         put(tmp_path, f"cut.{kind}", first, second[: len(second) // 2])
     ) or ("breaks off" in verdict(tmp_path / f"cut.{kind}"))
+
+
+@pytest.mark.parametrize("first", KINDS)
+def test_joined_files_of_two_kinds_are_refused(made, tmp_path, first):
+    """Whatever stands between them: a decoder would give the first one alone."""
+    magics = {kind: made[kind][0][:4] for kind in KINDS}
+    for second in KINDS:
+        between = {b"", TAG, bytes(1000)} if magics[first] != magics[second] else set()
+        if {first, second} <= PLAIN:
+            continue  # their headers tell where each ends: both are read
+        for gap in between:
+            path = put(tmp_path, f"two.{first}", made[first][0], gap, made[second][0])
+            assert "cut them apart" in verdict(path), (second, gap[:3])
+
+
+def test_pictures_and_foreign_blocks_of_a_flac_are_no_second_file(made, tmp_path):
+    data = made["flac"][0]
+    block = b"\x02" + (4 + len(made["wav"][0][:60])).to_bytes(3) + b"riff" + made["wav"][0][:60]
+    assert verdict(put(tmp_path, "x.flac", data[:42], block, data[42:])).startswith("ok")
 
 
 def test_joined_files_of_two_rates_are_refused(made, tmp_path):

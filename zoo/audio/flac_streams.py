@@ -6,6 +6,7 @@ there. Frames carry their own number and two checksums, so the last one tells th
 
 from __future__ import annotations
 
+from zoo.audio import joined_kinds, mp3_frames
 from zoo.audio.stream_bytes import TAGS, Stream, Window
 
 MARKS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")  # a file begins so
@@ -15,9 +16,11 @@ TAIL = 1 << 17  # bytes searched for the last frame where the header gives no la
 
 
 def streams(data: Window, start: int = 0) -> list[Stream]:
-    """What to decode, in order."""
+    """What to decode, in order. raises BadInput (no file's name) for another kind behind."""
     starts = _starts(data, start)
     spans = list(zip(starts, [*starts[1:], data.size]))
+    for span in spans:
+        _refuse_others(data, *span)
     found = [_stream(data, *span) for span in spans]
     if len(found) == 1 and start == 0 and not found[0][1]:
         return [Stream(frames=found[0][0].frames)]
@@ -44,6 +47,16 @@ def _starts(data: Window, start: int) -> list[int]:
             found.append(at)
         at += 4
     return found
+
+
+def _refuse_others(data: Window, start: int, stop: int) -> None:
+    """Between the blocks that precede the sound, pictures say, and the end of a file."""
+    at, last = start + 4, False
+    while not last and len(head := data(at, at + 4)) == 4:
+        last, at = bool(head[0] >> 7), at + 4 + int.from_bytes(head[1:])
+    if other := joined_kinds.another("FLAC", data, at, stop):
+        raise joined_kinds.refusal("FLAC", other)
+    mp3_frames.refuse_at_end("FLAC", data, at, stop)
 
 
 def _held(data: Window, start: int, stop: int, head: bytes) -> int:

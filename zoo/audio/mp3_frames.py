@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from zoo.audio import joined_kinds
 from zoo.audio.stream_bytes import Piece, Stream, Window
 
 BIT_RATES = {  # (MPEG 1?, layer): kbit/s
@@ -27,6 +28,8 @@ SAMPLE_RATES = {
     0: (11_025, 12_000, 8_000),
 }
 VBRI_AT = 36  # bytes from the start of its frame, whatever the channels
+IN_A_ROW = 5  # frames of one kind are no accident
+TAIL = 1 << 15  # bytes searched for them at the end of a file of another kind
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,38 @@ def tag_size(head: bytes) -> int:
     return 10 + (a << 21 | b << 14 | c << 7 | d) + (10 if head[5] & 0x10 else 0)
 
 
+def refuse_behind(kind: str, data: Window, at: int) -> None:
+    """raises BadInput where another file follows behind sound that ends at `at`, tags and zeros."""
+    while step := _tag(data(at, at + 32)):
+        at += step
+    at = joined_kinds.without_zeros(data, at)
+    other = joined_kinds.begun(data(at, at + 32)) or ("MP3" if _in_a_row(data, at) else "")
+    if other not in ("", kind):
+        raise joined_kinds.refusal(kind, other)
+
+
+def refuse_at_end(kind: str, data: Window, start: int, stop: int) -> None:
+    """raises BadInput where frames stand in the last bytes before `stop`, of a file of `kind`."""
+    at = data.find(b"\xff", max(start, stop - TAIL))
+    while 0 <= at < stop:
+        if _in_a_row(data, at):
+            raise joined_kinds.refusal(kind, "MP3")
+        at = data.find(b"\xff", at + 1)
+
+
+def _in_a_row(data: Window, at: int) -> bool:
+    """Whether several frames of one kind follow one another there."""
+    kinds = set()
+    for _ in range(IN_A_ROW):
+        head = data(at, at + 4)
+        size, kind = _header(head) if len(head) == 4 and head[0] == 0xFF else (0, None)
+        kinds.add(kind)
+        if not size or len(kinds) > 1:
+            return False
+        at += size
+    return True
+
+
 def _begins_plainly(run: FrameRun, data: Window) -> bool:
     """Whether nothing but one tag stands before the frames, and nothing between them."""
     return len(run.ranges) == 1 and run.ranges[0][0] == tag_size(data(0, 10))
@@ -146,17 +181,20 @@ def _runs(data: Window) -> Iterator[FrameRun]:
 
 def _frames(data: Window) -> Iterator[tuple[int, int, Kind]]:
     """(at, bytes, kind) of every whole frame, passing over whatever is none."""
-    at, last = 0, None
+    at, last, seen = 0, None, False
     while at <= data.size - 4:
         head = data(at, at + 32)
         size, kind = _header(head) if head[0] == 0xFF else (0, None)
         whole = kind is not None and at + size <= data.size
         if kind is not None and whole and (kind == last or _confirmed(data, at + size, kind)):
             yield at, size, kind
-            at, last = at + size, kind
+            at, last, seen = at + size, kind, True
         elif step := _tag(head):
             at += step
         else:
+            behind = joined_kinds.without_zeros(data, at) if seen else data.size
+            if other := joined_kinds.begun(data(behind, behind + 32)):
+                raise joined_kinds.refusal("MP3", other)
             last = None
             at = data.find(b"\xff", at + 1)
             if at < 0:

@@ -12,6 +12,7 @@ import struct
 import zlib
 from pathlib import Path
 
+from zoo.audio import mp3_frames
 from zoo.audio.stream_bytes import Stream, Window
 
 FIRST = 2  # bit of a page's flags: a stream begins
@@ -38,6 +39,8 @@ def break_off(path: Path) -> bool:
 def streams(data: Window) -> list[Stream]:
     """What to decode, in order: more than the file itself where several were chained.
 
+    raises BadInput (without the file's name) where a file of another kind follows.
+
     Streams that begin together belong together, as sound and its index; libsndfile takes the first
     group alone.
     """
@@ -50,6 +53,7 @@ def streams(data: Window) -> list[Stream]:
         beginning = begins
         at += length
         if data(at, at + 4) != b"OggS":  # tags may stand between two files
+            mp3_frames.refuse_behind("Ogg", data, at)
             at = max(0, data.find(b"OggS", at))
             if not at:
                 break

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from zoo.audio import mp3_frames
 from zoo.audio.stream_bytes import TAGS, Stream, Window
 from zoo.errors import BadInput
 
@@ -143,15 +144,22 @@ def _after(data: Window, sound: SampleSpan) -> int:
     at = sound.stop + (sound.stop - sound.data_at) % 2
     if data(sound.stop, sound.stop + 4) in HEADS:  # joined without a byte between
         at = sound.stop
+    kind = _kind(data, sound)
     while at < data.size:
         if data(at, at + 4) in HEADS:
             return at
+        mp3_frames.refuse_behind(kind, data, at)
         if not _is_chunk(data, at):
             _refuse_more(data, sound, at)
             return 0
         size = struct.unpack(">I" if sound.big else "<I", data(at + 4, at + 8))[0]
         at += 8 + size + size % 2
     return 0
+
+
+def _kind(data: Window, sound: Sound) -> str:
+    head = data(sound.start, sound.start + 4)
+    return {b"FORM": "AIFF", b".snd": "AU"}.get(head, "WAV")
 
 
 def _is_chunk(data: Window, at: int) -> bool:
