@@ -106,6 +106,24 @@ def test_folders_that_look_like_splits_are_not_drawn_in_silence(name):
     assert divide(files, 0.1, 0.1, grouped=True).splits["train"]
 
 
+@pytest.mark.parametrize("codes", [("tr", "cv", "tt"), ("tr05", "dt05"), ("TR", "et")])
+def test_codes_of_speech_corpora_are_splits_where_there_are_two(codes):
+    files = [f"{code}/speaker/{i}.wav" for code in codes for i in range(5)]
+    with pytest.raises(BadInput, match="looks like a part of a split"):
+        divide(jobs(*files), 0.1, 0.1)
+    divide(
+        jobs(*(f"{folder}/{i}.wav" for folder in ("tr", "de", "en") for i in range(5))), 0.1, 0.1
+    )
+
+
+def test_files_named_for_splits_are_not_drawn_in_silence():
+    files = [f"{i}_{part}.wav" for part in ("train", "test") for i in range(5)]
+    with pytest.raises(BadInput, match="the names of all files say test or train, as 0_"):
+        divide(jobs(*files), 0.1, 0.1)
+    assert divide(jobs(*files), 0.2, 0.2, grouped=True).splits["train"]
+    divide(jobs(*files, "door.wav"), 0.1, 0.1)  # a training whistle, a test tone
+
+
 def test_songs_in_split_folders():
     files = jobs("train/a", "train/b", "test/c", "Test Set/d")
     assert tracks(divide(files, 0.5, 0.5, songs=True))["test"] == {"test/c", "Test Set/d"}

@@ -28,6 +28,8 @@ def test_a_crop_is_the_same_window_everywhere_and_reaches_both_ends():
     assert t.Crop(100)(random, source)["stems"].shape == (3, 100, 2)
     with pytest.raises(BadInput, match="larger chunk_seconds"):
         t.Crop(101)(random, source)
+    with pytest.raises(BadInput, match=r"more than 10\^488 samples: ask for fewer layers"):
+        t.Crop(3**1024)(random, source)
     with pytest.raises(BadInput, match="neither 'audio' nor 'stems' in track, sound"):
         t.Crop(10)(random, {"track": "x", "sound": source["audio"]})
 

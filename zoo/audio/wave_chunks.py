@@ -157,7 +157,7 @@ def _after(data: Window, sound: SampleSpan) -> int:
     return 0
 
 
-def _kind(data: Window, sound: Sound) -> str:
+def _kind(data: Window, sound: SampleSpan) -> str:
     head = data(sound.start, sound.start + 4)
     return {b"FORM": "AIFF", b".snd": "AU"}.get(head, "WAV")
 

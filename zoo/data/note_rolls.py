@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.data.source import Example
-from zoo.errors import BadInput
+from zoo.data.transforms import too_short
 
 Notes = dict[str, np.ndarray]
 LOWEST, KEYS = 21, 88
@@ -117,10 +117,7 @@ class NoteCrop:
     def __call__(self, rng: np.random.Generator, example: Example) -> Example:
         there = len(example["audio"])
         if there < self.samples:
-            raise BadInput(
-                f"records of {there:,} samples are too short for crops of {self.samples:,}: "
-                "give the data set a larger chunk_seconds."
-            )
+            raise too_short(there, self.samples)
         valid = min(there, int(example.get("length", there)))
         start = self.hop * int(rng.integers(max(valid - self.samples, 0) // self.hop + 1))
         audio = example["audio"][start : start + self.samples]

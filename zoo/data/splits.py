@@ -19,13 +19,28 @@ from zoo.errors import BadInput
 _WORDS = {
     "test": "test tests testing tst eval evals evaluate evaluation evaluations heldout holdout "
     "unseen",
-    "validation": "val vals valid validate validating validation validations dev devel development",
-    "train": "train training trn",
+    "validation": "val vals valid validate validating validation validations dev devel development "
+    "crossval xval",
+    "train": "train training trainings trn",
 }
 WORDS = {part: set(words.split()) for part, words in _WORDS.items()}
 PAIRS = {("held", "out"), ("hold", "out")}
-ENDINGS = ("set", "sets", "data", "split", "files", "audio", "songs", "clips", "wavs", "dir", "s")
+ENDINGS = (
+    "set",
+    "sets",
+    "data",
+    "split",
+    "files",
+    "audio",
+    "songs",
+    "clips",
+    "wavs",
+    "dir",
+    "s",
+    "daten",
+)
 LOOKALIKE = re.compile(r"(fold|split|partition|trainval|traintest)s?[ _.-]*\d*", re.I)
+CODES = re.compile(r"(tr|cv|tt|dt|et|ev)[ _.-]*\d*", re.I)  # of speech corpora: two say splits
 TINY = 10  # tracks, below which a held-out split says little
 
 
@@ -117,13 +132,21 @@ def _refuse_lookalikes(
 ) -> None:
     if grouped:
         return
-    for job in jobs:
-        for name in folders(job.track, songs):
-            if not parts[job.track] and LOOKALIKE.fullmatch(name):
-                raise BadInput(
-                    f"the folder {name} looks like a part of a split, but does not say which: name "
-                    "such folders train, validation and test, or say group= (0: each file alone)."
-                )
+    unused = {name for job in jobs if not parts[job.track] for name in folders(job.track, songs)}
+    codes = {found[1].lower(): name for name in unused if (found := CODES.fullmatch(name))}
+    looks = [name for name in unused if LOOKALIKE.fullmatch(name)]
+    looks += codes.values() if len(codes) > 1 else ()
+    if looks:
+        raise BadInput(
+            f"the folder {min(looks)} looks like a part of a split, but does not say which: name "
+            "such folders train, validation and test, or say group= (0: each file alone)."
+        )
+    ends = [part_of([job.track.split("/")[-1].rsplit(".", 1)[0]]) for job in jobs]
+    if not any(parts.values()) and all(ends) and len(set(ends)) > 1:
+        raise BadInput(
+            f"the names of all files say {' or '.join(sorted(set(ends)))}, as {jobs[0].track}, but "
+            "only folders make a split: put them into folders named so, or say group=0."
+        )
 
 
 def _rule(

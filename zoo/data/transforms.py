@@ -6,6 +6,7 @@ mixture [T C] and stems [T S C]. Each is a frozen dataclass, so that worker proc
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,19 @@ from zoo.data.source import Example
 from zoo.errors import BadInput
 
 Rng = np.random.Generator
+
+
+def too_short(there: int, wanted: int, also: str = "") -> BadInput:
+    """The error where records of `there` samples do not hold a crop; wanted: of any size."""
+    if wanted >= 2**31:
+        size = f"10^{math.floor(math.log10(wanted))}"
+        return BadInput(
+            f"an example would have more than {size} samples: ask for fewer layers or filters."
+        )
+    return BadInput(
+        f"records of {there:,} samples are too short for crops of {wanted:,}: "
+        f"give the data set a larger chunk_seconds{also}."
+    )
 
 
 @dataclass(frozen=True)
@@ -33,10 +47,7 @@ class Crop:
             raise BadInput(f"Crop finds neither 'audio' nor 'stems' in {', '.join(example)}.")
         there = min(example[key].shape[axis] for key, axis in _pcm(example).items())
         if there < self.samples:
-            raise BadInput(
-                f"records of {there:,} samples are too short for crops of {self.samples:,}: "
-                "give the data set a larger chunk_seconds, or pad first."
-            )
+            raise too_short(there, self.samples, ", or pad first")
         valid = min(there, int(example.get("length", there)))
         start = int(rng.integers(max(valid - self.samples, 0) + 1))
         window = slice(start, start + self.samples)
