@@ -35,10 +35,12 @@ def test_each_row_is_the_ascent_of_its_own_filter():
         slope = jax.grad(
             lambda x: layers.activity(network, layer, network.variables, x)[0, number]
         )(x)
+        shares = np.sqrt(700 / (700 + np.fft.rfftfreq(600, 1 / network.rate)))[None, :, None]
+        slope = jnp.fft.irfft(jnp.fft.rfft(slope, axis=1) * shares, axis=1)
         return x + 0.5 * slope / (jnp.sqrt(jnp.mean(slope**2)) + 1e-9)
 
     step = jax.jit(partial(activation.climbed, network, layer))
-    every = step(network.variables, jnp.array([3, 5]), x, 0.5)
+    every = step(network.variables, jnp.array([3, 5]), x, 0.5, 700.0)
     for row, number in enumerate((3, 5)):
         wanted = alone(x[row : row + 1], number)
         np.testing.assert_allclose(every[row : row + 1], wanted, atol=1e-5)

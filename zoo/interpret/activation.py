@@ -9,9 +9,11 @@ Deviation: batch norm keeps its moving statistics, and what climbs is the answer
 which the loudness of an answer, hence what a filter lets through, has no say.
 
 Regularised, as feature visualisation is elsewhere (Olah et al., Distill 2017): without, deep layers
-answer to noise near Nyquist at amplitudes that no recording has. After every step frequencies lose
-what the slope does not give back, the loudness is capped, and each step sees the sound moved by a
-random time, so that no answer rests on the place of single samples.
+answer to noise near Nyquist at amplitudes that no recording has. Steps favour low frequencies, as
+the spectra of music do, see the sound moved by a random time each, so that no answer rests on the
+place of single samples, and shrink to nothing, which averages these moves; after each the loudness
+is capped and high frequencies lose what the slope does not give back. Under the same cap module 5
+of a SampleCNN answers four times as much as to plain steps (1.4 for 0.34), module 3 1.3 times.
 """
 
 from __future__ import annotations
@@ -36,18 +38,19 @@ AT_ONCE = 1 << 18  # samples in a batch, about what a small machine's memory bea
 class Ascent:
     """Gradient ascent from noise: steps of `size` x `loudness` x gradient / its RMS.
 
-    loudness: RMS of the sound at most. penalty: share that a step takes of what lies at Nyquist,
+    The steps shrink evenly to nothing. loudness: RMS of the sound at most. corner: Hz, from where
+    on steps fall by 3 dB an octave. penalty: share that a step takes of what lies at Nyquist,
     falling with the square of the frequency: smoothness. shift: whether steps see moved sounds.
-
     length: samples of the sound; three times as many, and so on, where the layer spans more. Also
     the length of the window of the spectra.
     """
 
     length: int = 729
-    steps: int = 48
+    steps: int = 64
     size: float = 0.25
     loudness: float = 0.1
-    penalty: float = 0.2
+    corner: float = 300.0
+    penalty: float = 0.05
     shift: bool = True
     noise: float = 0.015
     seed: int = 0
@@ -89,6 +92,7 @@ def maximise(network: AudioNetwork, layer: Layer, count: int, ascent: Ascent = A
     filters = np.array(spread(layer.filters, count))
     rows = min(len(filters), max(1, AT_ONCE // length))
     step, activity = (jax.jit(partial(f, network, layer)) for f in (climbed, answers))
+    sizes = ascent.size * ascent.loudness * np.linspace(1, 0, ascent.steps, endpoint=False)
     tame = jax.jit(tamed)
     key = jax.random.key(ascent.seed)
     done = []
@@ -102,8 +106,8 @@ def maximise(network: AudioNetwork, layer: Layer, count: int, ascent: Ascent = A
         # Steps from here, not in one compiled loop, in which XLA:CPU has only slow convolutions.
         x, before = noise, activity(*given, noise)
         moves = np.random.default_rng(ascent.seed).integers(length, size=ascent.steps)
-        for move in moves if ascent.shift else 0 * moves:
-            x = step(*given, jnp.roll(x, move, 1), ascent.size * ascent.loudness)
+        for move, size in zip(moves if ascent.shift else 0 * moves, sizes):
+            x = step(*given, jnp.roll(x, move, 1), size, ascent.corner)
             x = tame(jnp.roll(x, -move, 1), ascent.loudness, ascent.penalty)
         done.append(jax.tree.map(np.asarray, (x, before, activity(*given, x))))
     waves, before, after = (np.concatenate(part)[: len(filters)] for part in zip(*done))
@@ -135,10 +139,19 @@ def climbed(
     filters: jax.Array,
     x: jax.Array,
     size: float,
+    corner: float,
 ) -> jax.Array:
     """x [B T C] after one step of gradient ascent, each row for its own filter."""
     slope = jax.grad(lambda x: answers(network, layer, variables, filters, x).sum())(x)
+    slope = tilted(slope, network.rate, corner)
     return x + size * slope / (jnp.sqrt(jnp.mean(slope**2, (1, 2), keepdims=True)) + 1e-9)
+
+
+def tilted(x: jax.Array, rate: int, corner: float) -> jax.Array:
+    """x [B T C] with 3 dB an octave less from `corner` (Hz) on."""
+    spectrum = jnp.fft.rfft(x, axis=1)
+    hertz = jnp.fft.rfftfreq(x.shape[1], 1 / rate)[:, None]
+    return jnp.fft.irfft(spectrum * jnp.sqrt(corner / (corner + hertz)), x.shape[1], axis=1)
 
 
 def tamed(x: jax.Array, loudness: float, penalty: float) -> jax.Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from zoo import escapes
 from zoo.interpret.filters import Bank, mel_curve, spread
+from zoo.signal.mel import hz_to_mel
 
 if TYPE_CHECKING:
     from zoo.interpret.activation import Excited
@@ -67,20 +68,23 @@ def excited_figure(excited: Excited) -> Any:
     """Spectra of the sounds that excite the filters of one layer most, over eight such sounds."""
     title = f"{excited.layer}: what excites its filters most"
     sounds = excited.waves[:, excited.order]
-    return image_figure(excited.image, sounds, excited.rate, title)[0]
+    return image_figure(excited.image, sounds, excited.rate, title, mels=True)[0]
 
 
-def image_figure(image: np.ndarray, waves: np.ndarray, rate: int, title: str | None) -> tuple:
+def image_figure(
+    image: np.ndarray, waves: np.ndarray, rate: int, title: str | None, mels: bool = False
+) -> tuple:
     """An image [bins N] over eight of the waves [T N], both sorted, -> (figure, image's axes)."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4.8))
     grid = figure.add_gridspec(2, 8, height_ratios=(4.4, 1), hspace=0.48)
     axes = figure.add_subplot(grid[0, :])
-    spectra(axes, image, rate)
+    (mel_spectra if mels else spectra)(axes, image, rate)
     axes.set(xlabel="filter, sorted by frequency", ylabel="frequency (kHz)")
-    box = axes.legend(loc="upper left", labelcolor="white", fontsize=8).get_frame()
-    box.set(facecolor="black", edgecolor="none", alpha=0.6)
+    if not mels:
+        box = axes.legend(loc="upper left", labelcolor="white", fontsize=8).get_frame()
+        box.set(facecolor="black", edgecolor="none", alpha=0.6)
     if title:
         axes.set_title(escapes.label(title), fontsize=10, loc="left", color="0.25")
     for column, index in enumerate(spread(waves.shape[1], 8)):
@@ -111,6 +115,18 @@ def spectra(axes: Any, image: np.ndarray, rate: int) -> None:
     axes.plot(places, mel, "--", color=PALE, linewidth=1, label="mel-spaced filters")
 
 
+def mel_spectra(axes: Any, image: np.ndarray, rate: int) -> None:
+    """Columns of an image [bins N] on an axis of mels, on which what deep layers like has room."""
+    rows = mel_curve(256, rate)
+    bins = np.linspace(0, rate / 2, len(image))
+    warped = np.stack([np.interp(rows, bins, column) for column in image.T], 1)
+    top = float(hz_to_mel(rate / 2, "htk"))
+    extent = (0.5, image.shape[1] + 0.5, 0.0, top)
+    axes.imshow(warped, origin="lower", aspect="auto", cmap="magma", extent=extent, vmin=0, vmax=1)
+    ticks = [f for f in (0, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16) if f <= rate / 2000]
+    axes.set_yticks(hz_to_mel(1000 * np.array(ticks), "htk"), [f"{f:g}" for f in ticks])
+
+
 def overview(every: Sequence[Excited]) -> Any:
     """The spectra of all layers side by side."""
     from matplotlib.figure import Figure
@@ -120,12 +136,12 @@ def overview(every: Sequence[Excited]) -> Any:
     figure = Figure(figsize=(2.9 * columns, 2.7 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes, excited in zip(grid.flat, every):
-        spectra(axes, excited.image, excited.rate)
+        mel_spectra(axes, excited.image, excited.rate)
         axes.set_title(escapes.label(excited.layer), fontsize=9)
     for axes in grid.flat[len(every) :]:
         axes.set_visible(False)
-    figure.supxlabel("filter, sorted by frequency (dashed: mel-spaced)", fontsize=9)
-    figure.supylabel("kHz", fontsize=9)
+    figure.supxlabel("filter, sorted by frequency", fontsize=9)
+    figure.supylabel("kHz, in mels", fontsize=9)
     return figure
 
 
