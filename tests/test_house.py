@@ -1,9 +1,11 @@
 """The walls of the house, the length of its files, and the shape lines of its docstrings."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,7 @@ def room(path: Path) -> str:
     return parts[0].removesuffix(".py")
 
 
+@cache
 def imports(path: Path) -> set[str]:
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -79,6 +82,32 @@ def test_rooms_reach_into_those_below_alone():
         if allowed is not None and inside - allowed:
             wrong[name(path)] = inside - allowed
     assert not wrong
+
+
+def test_every_name_that_is_imported_is_there():
+    """Of all modules, and of what is run by hand alone: a removed name would break it unseen."""
+    for path in FILES:
+        if path.name != "__main__.py":
+            importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    by_hand = [*SCRIPTS, *CONFIGS, *(ROOT / "benchmarks").rglob("*.py"), *FILES]
+    missing = {
+        f"{name(path)}: {wanted}"
+        for path in by_hand
+        for wanted in imports(path)
+        if wanted.startswith("zoo.") and not there(wanted)
+    }
+    assert not missing
+
+
+def there(wanted: str) -> bool:
+    """Whether `module.name`, of the zoo, can be imported."""
+    module, _, last = wanted.rpartition(".")
+    try:
+        return hasattr(importlib.import_module(module), last) or bool(
+            importlib.import_module(wanted)
+        )
+    except ModuleNotFoundError:
+        return False
 
 
 def test_rooms_import_no_foreign_package_that_is_not_theirs():
