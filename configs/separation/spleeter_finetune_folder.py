@@ -61,7 +61,9 @@ def config(
         ),
         objective=PartlyFrozen(objective, parts),
         optimizers={"model": freeze_parts(adam(learning_rate, clip_norm=1.0), parts)},
-        evaluation=Separation(Separator(segments, RATE, 2, tuple(stems))),
+        evaluation=Separation(
+            Separator(segments, RATE, 2, tuple(stems), band=model.bins * RATE / model.n_fft)
+        ),
         batch=batch,
         steps=steps,
         evaluate_every=500,

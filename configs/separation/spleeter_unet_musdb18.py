@@ -1,7 +1,8 @@
 """Spleeter's U-Net of two stems (Hennequin et al., JOSS 2020), on MUSDB18-HQ; its weights exist.
 
 One net for the vocals and one for the accompaniment, 44.1 kHz stereo up to 11 kHz; above that the
-stems are silent, and --keep_sum or --residual say where the rest goes. The authors' two stems were
+stems are silent; --residual makes that a stem, --keep_sum gives it to the stems that sound in the
+octave below, much as the mask extension 'average' of the authors does. Their two stems were
 trained on songs of Deezer for a million steps of batch 4 with Adam at 1e-4; those weights are
 `--checkpoint spleeter_2stems`. Training here takes days on one GPU (unchecked).
 Deviations: the authors' configuration for MUSDB18 has four stems and ELU, reads chunks of 20 s
@@ -68,6 +69,8 @@ def config(
     segments = Segments(
         length, kept * model.hop, hop=frames * 3 // 4 * model.hop, window="fade", key="mixture"
     )
+    band = model.bins * RATE / model.n_fft
+    how = Separator(segments, RATE, 2, tuple(SOURCES), band=band)
     return Experiment(
         data=Data(
             data,
@@ -78,7 +81,7 @@ def config(
         # The innermost skip is a convolution's raw output: the batch norm behind it does nothing.
         objective=Masking(model, zero_gradient_at_init=(f"down_{len(widths)}_norm",)),
         optimizers={"model": adam(learning_rate)},
-        evaluation=Separation(Separator(segments, RATE, 2, tuple(SOURCES)), ratios=ratios),
+        evaluation=Separation(how, ratios=ratios),
         batch=batch,
         steps=steps,
         evaluate_every=5000,

@@ -17,6 +17,7 @@ from zoo.errors import BadInput
 
 ROOM = 1 << 20  # bytes; with less the disk counts as full
 SMALL = 2**32 - 2**26  # bytes of a WAV file that libsndfile writes, which cannot be RF64
+MP3_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 FORMATS = {  # suffix: (libsndfile's format, default subtype)
     ".wav": ("WAV", "FLOAT"),
     ".flac": ("FLAC", "PCM_24"),
@@ -92,9 +93,10 @@ class Sink:
         if format_ == "WAV" and subtype in wav_files.KINDS:
             self._wav = wav_files.create(path, rate, channels, subtype)
             return
+        best = {"bitrate_mode": "CONSTANT", "compression_level": 0.0} if format_ == "MP3" else {}
         with room_for(path):
             self._file = soundfile.SoundFile(
-                str(path), "w", samplerate=rate, channels=channels, format=format_, subtype=subtype
+                str(path), "w", rate, channels, subtype, format=format_, **best
             )
 
     def write(self, block: np.ndarray) -> None:

@@ -40,10 +40,17 @@ def parser(prog: str) -> Parser:
         help="audio (or MIDI) files, folders, globs",
     )
     own.add_argument("--stems", type=given, help="separation: only these, comma-separated")
+    own.add_argument(
+        "--two_stems", type=given, metavar="STEM", help="separation: this, and all others as one"
+    )
     own.add_argument("--residual", action="store_true", help="separation: what is left, as a stem")
     own.add_argument("--keep_sum", action="store_true", help="separation: stems sum to the mix")
-    own.add_argument("--shifts", type=whole, default=0, help="separation: mean of shifted passes")
-    own.add_argument("--form", default="wav", help="separation: wav (float), wav16 or flac24")
+    own.add_argument("--segment", type=above_zero, help="separation: seconds at a time")
+    own.add_argument("--overlap", type=not_below_zero, help="separation: of segments, 0 to below 1")
+    own.add_argument("--shifts", type=whole, help="separation: mean of shifted passes")
+    own.add_argument(
+        "--form", default="wav", help="separation: wav (float), wav24, wav16, flac, flac16 or mp3"
+    )
     new = parser.add_argument_group("generation")
     new.add_argument("--seconds", type=above_zero, default=5.0, help="of each")
     new.add_argument("--num", type=count, default=1, help="how many, made side by side")

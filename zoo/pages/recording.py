@@ -15,11 +15,11 @@ from urllib.parse import quote
 import numpy as np
 
 from zoo import writing
+from zoo.audio.audio_writing import MP3_RATES
 from zoo.audio.blocks import Song, read_blocks, remix
 from zoo.pages.html import data_uri
 
 PLAYABLE = {".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".flac": "audio/flac", ".wav": "audio/wav"}
-MP3_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 EMBED_BYTES = 6_000_000  # of audio that a page may carry
 BYTES_PER_SECOND = 20_000  # of an mp3, generously
 FILES = "page_files"  # what stands beside a page and is not what the command was asked for

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.audio.audio_writing import MP3_RATES
 from zoo.audio.blocks import Song, open_song, read_blocks, reblock
 from zoo.pages import recording
 from zoo.pages.html import data_uri
 from zoo.pages.markup import tag, text
-from zoo.pages.recording import MP3_RATES
 
 BUDGET = 8_000_000  # bytes of embedded audio in a page, as base64
 FLOOR = 70  # dB below the loudest bin that are shown

@@ -10,7 +10,8 @@ from pathlib import Path
 class Choices:
     """Where files go, what to make them of, and how.
 
-    input, stems, residual, keep_sum, shifts, form: of a user's own songs. seconds, num,
+    input, stems, two_stems, residual, keep_sum, segment, overlap, shifts, form: of a user's own
+    songs; None is what the run itself has. seconds, num,
     temperature, top_k, top_p, seed, prompt, prompt_seconds, keep: of new audio. The rest: of
     streams without end.
     """
@@ -19,9 +20,12 @@ class Choices:
     force: bool = False
     input: list[str] = field(default_factory=list)
     stems: str | None = None
+    two_stems: str | None = None
     residual: bool = False
     keep_sum: bool = False
-    shifts: int = 0
+    segment: float | None = None
+    overlap: float | None = None
+    shifts: int | None = None
     form: str = "wav"
     seconds: float = 5.0
     num: int = 1

@@ -23,13 +23,15 @@ from zoo.evaluation.base import Predict
 from zoo.evaluation.capabilities import Separates, WritesFiles, having, separates
 from zoo.objectives.base import Composing, Generative, follows_source
 from zoo.pages import own
-from zoo.runs import inference
+from zoo.runs import inference, networks
 from zoo.runs.trained import Trained
 from zoo.songs import composing
 from zoo.songs.choices import Choices
 from zoo.songs.credits import credited, provenance
 from zoo.songs.generating import generate, long_enough
 from zoo.songs.output_names import named
+from zoo.songs.segments import recut
+from zoo.songs.separating import REFERENCE, Separator
 from zoo.songs.stem_files import separate_file
 
 SHORTEST = 0.1  # seconds from which tags, notes or a pitch can be found; less is a click
@@ -191,15 +193,28 @@ def each(files: Mapping[Path, str], out: Path, act: Callable[[Path, str], str]) 
     return 2 if rejected else 0
 
 
-def separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
-    """One song into stems; the line that says so."""
-    how = replace(
-        having(Separates, trained.experiment.evaluation).how,
+def applied(trained: Trained, options: Choices) -> Separator:
+    """A run's own way of separating, with what the user chose."""
+    how = having(Separates, trained.experiment.evaluation).how
+    segments = how.segments
+    if options.segment is not None or options.overlap is not None:
+        model = networks.named(trained.experiment.objective, trained.variables)[0]
+        lengths = getattr(model, "input_length", None)
+        segments = recut(segments, how.rate, options.segment, options.overlap, lengths)
+    return replace(
+        how,
+        segments=segments,
         residual=options.residual,
         keep_sum=options.keep_sum,
-        shifts=options.shifts,
+        loudness=REFERENCE,
+        shifts=how.shifts if options.shifts is None else options.shifts,
         seed=options.seed,
     )
+
+
+def separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
+    """One song into stems; the line that says so."""
+    how = applied(trained, options)
     run = inference.predictor(trained.experiment.objective, trained.mesh)(trained.variables)
     stems = options.stems.split(",") if options.stems else None
     folder = options.out / name
@@ -218,6 +233,7 @@ def separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
             folder,
             how,
             stems=stems,
+            two_stems=options.two_stems,
             form=options.form,
             force=options.force,
             progress=progress,
@@ -226,6 +242,8 @@ def separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
     own.stems(folder, path, facts)
     levels = ", ".join(f"{k} {v:.1f} dB" for k, v in facts["rms_db"].items())
     mixed = f", {song.channels} channels mixed to 2" if facts["channels"] < song.channels else ""
+    if facts["clipped"]:
+        mixed += f", {' and '.join(facts['clipped'])} clipped at full scale: --form wav keeps all"
     line = f"{path.name}: {levels}; mix minus stems {facts['null_db']:.1f} dB{mixed}"
     own.sign(folder, path, before_page(line), credited(trained))
     return f"{line}; in {folder}"

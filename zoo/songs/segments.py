@@ -6,9 +6,10 @@ come from disk and go to disk. The first and the last segment read zeros beyond 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import chain, tee
+from math import gcd
 from typing import Literal
 
 import numpy as np
@@ -59,6 +60,48 @@ class Segments:
     def context(self) -> int:
         """Samples read before the first one kept; the odd one, if any, is read after."""
         return (self.input - self.kept) // 2
+
+
+def recut(
+    segments: Segments,
+    rate: int,
+    seconds: float | None = None,
+    overlap: float | None = None,
+    lengths: Callable[[int], int] | None = None,
+) -> Segments:
+    """The segments with other lengths; None leaves a value as it is.
+
+    seconds: of what is kept of a segment, to the nearest that differs by whole hops, or by a part
+    of one that a power of two gives: those lengths fit a model whose strides divide its hop.
+    overlap: the share of it that the next segment repeats, 0 to below 1; they are cross-faded.
+    lengths: a model's `input_length`, what it must be given for so many samples of output; None: it
+    takes as much more.
+    """
+    if seconds is not None:
+        if seconds <= 0:
+            raise BadInput(f"segment={seconds:g}: give seconds above zero.")
+        longer = _steps(segments, round(seconds * rate) - segments.kept)
+        kept, step = segments.kept + longer, segments.step + longer
+        whole = lengths(kept) if lengths else segments.input + longer
+        segments = replace(segments, input=whole, output=kept, hop=step)
+    if overlap is not None:
+        if not 0 <= overlap < 1:
+            raise BadInput(f"overlap={overlap:g}: give a share from 0 to below 1.")
+        grid = gcd(segments.kept, segments.step)
+        hop = max(1, round(segments.kept * (1 - overlap) / grid)) * grid
+        window: Literal["none", "fade"] = "fade" if hop < segments.kept else "none"
+        segments = replace(segments, hop=hop, window=window)
+    return segments
+
+
+def _steps(segments: Segments, longer: int) -> int:
+    """The change in samples nearest to `longer` that leaves a whole grid of hops."""
+    if longer >= 0:
+        return round(longer / segments.step) * segments.step
+    halves = [segments.step]
+    while halves[-1] % 2 == 0:
+        halves.append(halves[-1] // 2)
+    return min((half - segments.step for half in halves), key=lambda less: abs(less - longer))
 
 
 def separate_blocks(

@@ -9,9 +9,14 @@ from typing import Literal
 import numpy as np
 
 from zoo.audio.blocks import Blocks, reblock, remix, resample
+from zoo.audio.loudness import measured
 from zoo.errors import BadInput
 from zoo.evaluation.base import Batch, Predict
 from zoo.songs.segments import Segments, shifted_blocks
+from zoo.songs.sum_keeping import with_lack
+
+# LUFS, ReplayGain 2's reference: networks that learnt from mastered songs know no quieter ones.
+REFERENCE = -18.0
 
 
 @dataclass(frozen=True)
@@ -22,8 +27,12 @@ class Separator:
     itself, 'downmix' separates their mean and repeats it (as the Wave-U-Net paper does).
     normalise: the song's mono mean and deviation are taken out and put back (as Demucs does, but
     the mean is shared among the sources, so that a sum to the mix stays one).
-    keep_sum: what the stems lack of the mix is shared equally among them. residual: it becomes a
-    further stem instead. shifts: passes over randomly delayed copies (up to half a second).
+    loudness: LUFS to which quieter songs are raised for the model, as far as their peak allows, and
+    lowered again; peaks above full scale are lowered likewise. None: the model gets what there is,
+    as benchmarks do.
+    keep_sum: what the stems lack of the mix is shared among them (`zoo.songs.sum_keeping`).
+    residual: it becomes a further stem instead. band: the highest frequency that the model gives,
+    Hz; None: half its rate. shifts: passes over randomly delayed copies (up to half a second).
     """
 
     segments: Segments
@@ -32,6 +41,8 @@ class Separator:
     sources: tuple[str, ...]
     stereo: Literal["each", "downmix"] = "each"
     normalise: bool = False
+    loudness: float | None = None
+    band: float | None = None
     keep_sum: bool = False
     residual: bool = False
     shifts: int = 0
@@ -64,7 +75,7 @@ def separate(
     def at_model() -> Iterator[np.ndarray]:
         return remix(resample(song(), rate, how.rate), inner)
 
-    mean, deviation = mean_and_deviation(at_model()) if how.normalise else (0.0, 1.0)
+    mean, deviation = _scale(song, at_model, rate, how)
     stems = shifted_blocks(
         per_channel(predict, how.segments) if each else predict,
         ((block - mean) / deviation for block in at_model()),
@@ -77,11 +88,33 @@ def separate(
     share = mean / len(how.sources)
     stems = (np.float32(deviation) * block + np.float32(share) for block in stems)
     stems = remix(resample(stems, how.rate, rate), channels)
-    yield from _against_mix(stems, song(), how)
+    pairs = _against_mix(stems, song(), how)
+    if how.keep_sum:
+        yield from with_lack(pairs, min(how.band or how.rate / 2, how.rate / 2, rate / 2) / rate)
+        return
+    for part, lack in pairs:
+        yield np.concatenate([part, lack[None]]) if how.residual else part
 
 
-def _against_mix(stems: Blocks, mix: Blocks, how: Separator, size: int = 16_384) -> Iterator:
-    """Stems cut or filled to the mix's length, with what they lack of it shared or added."""
+def _scale(
+    song: Callable[[], Blocks], at_model: Callable[[], Blocks], rate: int, how: Separator
+) -> tuple[float, float]:
+    """(mean, factor) of the song that are taken out before the model and put back behind it."""
+    if how.normalise:
+        return mean_and_deviation(at_model())
+    if how.loudness is None:
+        return 0.0, 1.0
+    level = measured(song(), rate)
+    if not 0 < level.peak < np.inf:
+        return 0.0, 1.0
+    quieter = 10 ** (max(0.0, how.loudness - level.loudness) / 20) if level.audible else 1.0
+    return 0.0, max(1 / quieter, level.peak)
+
+
+def _against_mix(
+    stems: Blocks, mix: Blocks, how: Separator, size: int = 16_384
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Stems cut or filled to the mix's length, and what they lack of it [n C]."""
     stems = reblock(_endless(stems), size)
     for block in reblock(mix, size):
         part = next(stems, np.zeros((len(how.sources), *block.shape), np.float32))[:, : len(block)]
@@ -90,10 +123,7 @@ def _against_mix(stems: Blocks, mix: Blocks, how: Separator, size: int = 16_384)
                 f"the model gives {part.shape[0]} stems, but {len(how.sources)} are named: "
                 f"{', '.join(how.sources)}."
             )
-        lack = block - part.sum(0, dtype=np.float32)
-        if how.keep_sum:
-            part = part + lack / len(part)
-        yield np.concatenate([part, lack[None]]) if how.residual else part
+        yield part, block - part.sum(0, dtype=np.float32)
 
 
 def _endless(stems: Blocks) -> Iterator[np.ndarray]:

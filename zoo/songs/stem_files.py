@@ -13,7 +13,7 @@ import soundfile
 
 from zoo import durable, escapes, writing
 from zoo.audio import wav_files
-from zoo.audio.audio_writing import Sink, require_room
+from zoo.audio.audio_writing import MP3_RATES, Sink, require_room
 from zoo.audio.blocks import Song, open_song, read_blocks, reblock
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict, Progress
@@ -21,8 +21,13 @@ from zoo.songs.separating import Separator, separate
 
 FORMATS = {
     "wav": (".wav", "WAV", "FLOAT"),  # keeps what exceeds full scale, so the stems still sum
+    "float": (".wav", "WAV", "FLOAT"),
+    "wav24": (".wav", "WAV", "PCM_24"),
     "wav16": (".wav", "WAV", "PCM_16"),
+    "flac": (".flac", "FLAC", "PCM_24"),
     "flac24": (".flac", "FLAC", "PCM_24"),
+    "flac16": (".flac", "FLAC", "PCM_16"),
+    "mp3": (".mp3", "MP3", "MPEG_LAYER_III"),
 }
 
 
@@ -33,6 +38,7 @@ def separate_file(
     how: Separator,
     *,
     stems: Sequence[str] | None = None,
+    two_stems: str | None = None,
     form: str = "wav",
     force: bool = False,
     progress: Progress | None = None,
@@ -40,22 +46,25 @@ def separate_file(
 ) -> dict:
     """Writes folder/<stem>.wav at the song's rate, channels and exact length, and info.json.
 
-    A model of stereo separates the stereo downmix of a surround song. about: further facts for
-    info.json, such as whose weights these are.
+    A model of stereo separates the stereo downmix of a surround song. stems: only these. two_stems:
+    this one, and the sum of all others as no_NAME. about: further facts for info.json, such as
+    whose weights these are.
 
-    Returns what info.json holds: rate, length, peak and RMS (dB) per stem, and `null_db`, the level
-    of mix minus all stems relative to the mix. Constant memory whatever the length. progress:
+    Returns what info.json holds: rate, length, peak and RMS (dB) per stem, `clipped`, the stems
+    written that exceed what their format holds, and `null_db`, the level of mix minus all stems
+    relative to the mix. Constant memory whatever the length. progress:
     (samples done, samples in all). All files appear together once they are whole. raises BadInput
     where one exists already, unless `force`, or another process separates into the folder.
     """
     song, channels = as_stereo(open_song(path), how)
-    chosen = _chosen(stems, how)
-    ending, container, subtype = FORMATS[form] if form in FORMATS else _refuse_format(form)
+    given, sums = _sums(how, stems, two_stems)
+    chosen = stems or given
+    ending, container, subtype = _format(form, song)
     folder, files = Path(folder), {name: f"{escapes.file_name(name)}{ending}" for name in chosen}
     if container == "WAV":
         size = wav_files.size_of(song.rate, song.channels, subtype, song.length)
         require_room(folder, size * len(files))
-    meter, made = _Meter(how.stems), (song.rate, song.channels, container, subtype)
+    meter, made = _Meter(given), (song.rate, song.channels, container, subtype)
 
     def check() -> None:
         refuse_overwrite([folder / name for name in (*files.values(), "info.json")], force)
@@ -65,10 +74,11 @@ def separate_file(
         with ExitStack() as stack:
             sinks = [stack.enter_context(Sink(part / file, *made)) for file in files.values()]
             mix = reblock(read_blocks(song), 16_384)
-            for block in separate(predict, lambda: read_blocks(song), song.rate, how):
+            for parts in separate(predict, lambda: read_blocks(song), song.rate, how):
+                block = np.stack([parts[list(these)].sum(0) for these in sums])
                 meter.add(next(mix), block)
                 for name, sink in zip(files, sinks):
-                    sink.write(block[how.stems.index(name)])
+                    sink.write(block[given.index(name)])
                 if progress:
                     progress(meter.length, song.length)
         facts = {
@@ -79,6 +89,7 @@ def separate_file(
             "length": meter.length,
             "files": files,
             **meter.summary(),
+            "clipped": [n for n in chosen if meter.beyond(n) and subtype != "FLOAT"],
             **(about or {}),
         }
         durable.write_json(part / "info.json", facts)
@@ -120,6 +131,10 @@ class _Meter:
         signals = [*stems, mix, mix - stems.sum(0)]
         self.power += [np.square(signal, dtype=np.float64).mean(1).sum() for signal in signals]
 
+    def beyond(self, stem: str) -> bool:
+        """Whether a stem exceeds full scale, by more than the step of 16 bits."""
+        return bool(self.peak[self.stems.index(stem)] > 1 + 2**-15)
+
     def summary(self) -> dict:
         level = 10 * np.log10(self.power / max(self.length, 1) + 1e-20)
         return {
@@ -129,12 +144,31 @@ class _Meter:
         }
 
 
-def _chosen(stems: Sequence[str] | None, how: Separator) -> Sequence[str]:
-    unknown = [name for name in stems or () if name not in how.stems]
-    if unknown:
-        raise BadInput(f"no stem '{unknown[0]}': this model gives {', '.join(how.stems)}.")
-    return stems or how.stems
+def _sums(
+    how: Separator, stems: Sequence[str] | None, alone: str | None
+) -> tuple[tuple[str, ...], list[tuple[int, ...]]]:
+    """Names of what is written of the model's stems, and which of these each is the sum of."""
+    if stems and alone:
+        raise BadInput("stems and two_stems choose both: give one of them.")
+    for name in (*(stems or ()), *([alone] if alone else ())):
+        if name not in how.stems:
+            raise BadInput(f"no stem '{name}': this model gives {', '.join(how.stems)}.")
+    if not alone:
+        return how.stems, [(index,) for index in range(len(how.stems))]
+    others = tuple(index for index, name in enumerate(how.stems) if name != alone)
+    if not others:
+        raise BadInput(f"{alone} is this model's only stem: --residual gives what is left.")
+    return (alone, f"no_{alone}"), [(how.stems.index(alone),), others]
 
 
-def _refuse_format(form: str):
-    raise BadInput(f"unknown format '{form}': choose {', '.join(FORMATS)}.")
+def _format(form: str, song: Song) -> tuple[str, str, str]:
+    """(ending, container, subtype). raises BadInput where the song does not fit."""
+    if form not in FORMATS:
+        raise BadInput(f"unknown format '{form}': choose {', '.join(FORMATS)}.")
+    found = FORMATS[form]
+    if found[1] == "MP3" and (song.rate not in MP3_RATES or song.channels > 2):
+        raise BadInput(
+            f"{song.path.name} has {song.rate:,} Hz and {song.channels} channels, mp3 takes up to "
+            "two channels and rates like 44,100 Hz: choose another format."
+        )
+    return found

@@ -1,0 +1,239 @@
+"""What a user may choose of a separation: which stems, in which files, of which segments, at which
+level; and where goes what the stems lack."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from zoo.errors import BadInput
+from zoo.songs.segments import Segments, echo, identity_error, recut
+from zoo.songs.separating import Separator, separate
+from zoo.songs.stem_files import separate_file
+
+SEGMENTS = Segments(600, 500, 400, "fade", batch=2)
+NAMES = ("vocals", "drums", "bass")
+
+
+def thirds(batch):
+    centre = echo(SEGMENTS)(batch)["prediction"]
+    return {"prediction": np.concatenate([0.5 * centre, 0.3 * centre, 0.1 * centre], 2)}
+
+
+def separator(**fields):
+    given = {"segments": SEGMENTS, "rate": 8000, "channels": 2, "sources": NAMES}
+    return Separator(**given | fields)
+
+
+def noise(length=9000, level=0.1, seed=0, channels=2):
+    return np.random.default_rng(seed).normal(0, level, (length, channels)).astype(np.float32)
+
+
+def run(predict, song, how, rate=8000):
+    return np.concatenate(list(separate(predict, lambda: iter([song]), rate, how)), 1)
+
+
+def made(tmp_path, song, rate=8000, how=None, **choices):
+    soundfile.write(tmp_path / "song.wav", song, rate, "FLOAT")
+    asked = {"how": how or separator(), "force": True, **choices}
+    facts = separate_file(thirds, tmp_path / "song.wav", tmp_path / "out", **asked)
+    assert facts == json.loads((tmp_path / "out" / "info.json").read_text())
+    return facts
+
+
+def test_one_stem_and_all_others(tmp_path):
+    song = noise()
+    for residual, rest in ((False, 0.6), (True, 0.7)):
+        how = separator(residual=residual)
+        facts = made(tmp_path, song, how=how, two_stems="drums")
+        assert list(facts["files"]) == ["drums", "no_drums"] == list(facts["rms_db"])[:2]
+        for name, share in (("drums", 0.3), ("no_drums", rest)):
+            found, _ = soundfile.read(tmp_path / "out" / f"{name}.wav", dtype="float32")
+            np.testing.assert_allclose(found, share * song, atol=1e-5)
+    with pytest.raises(BadInput, match=r"no stem 'flute': this model gives vocals, drums, bass\."):
+        made(tmp_path, song, two_stems="flute")
+    with pytest.raises(BadInput, match="give one of them"):
+        made(tmp_path, song, two_stems="drums", stems=["bass"])
+    with pytest.raises(BadInput, match="only stem"):
+        made(tmp_path, song, how=separator(sources=("vocals",)), two_stems="vocals")
+
+
+@pytest.mark.parametrize(
+    "form, subtype, error",
+    [
+        ("wav16", "PCM_16", 2**-15),
+        ("wav24", "PCM_24", 2**-23),
+        ("float", "FLOAT", 1e-7),
+        ("flac", "PCM_24", 2**-23),
+        ("flac16", "PCM_16", 2**-15),
+        ("mp3", "MPEG_LAYER_III", 0.05),
+    ],
+)
+def test_formats_of_files(tmp_path, form, subtype, error):
+    time = np.arange(44_100) / 44_100
+    song = 0.5 * np.sin(2 * np.pi * np.float32([[220, 330]]) * time[:, None]).astype(np.float32)
+    facts = made(tmp_path, song, 44_100, separator(rate=44_100), form=form)
+    file = tmp_path / "out" / facts["files"]["vocals"]
+    found, rate = soundfile.read(file, dtype="float32")
+    assert soundfile.info(file).subtype == subtype and rate == 44_100 and not facts["clipped"]
+    assert len(found) == len(song) or form == "mp3"
+    np.testing.assert_allclose(found[4000:40_000], 0.5 * song[4000:40_000], atol=error)
+
+
+def test_an_mp3_of_an_odd_rate_is_refused_before_the_work(tmp_path):
+    with pytest.raises(BadInput, match="has 9,000 Hz and 2 channels, mp3 takes"):
+        made(tmp_path, noise(), 9000, form="mp3")
+    assert not list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
+
+
+def test_stems_beyond_full_scale_are_named_where_the_format_cuts_them(tmp_path):
+    song = np.clip(noise(level=1.0), -1.3, 1.3)
+    how = separator(segments=Segments(600), sources=("loud", "soft"))
+    doubled = lambda batch: {  # noqa: E731
+        "prediction": np.stack([1.5 * batch["mixture"], 0.1 * batch["mixture"]], 2)
+    }
+    soundfile.write(tmp_path / "song.wav", song, 8000, "FLOAT")
+    for form, clipped in (("wav16", ["loud"]), ("wav", [])):
+        facts = separate_file(
+            doubled, tmp_path / "song.wav", tmp_path / "out", how, form=form, force=True
+        )
+        assert facts["clipped"] == clipped
+
+
+@pytest.mark.parametrize("gain, seen", [(1e-2, -18.0), (0.1, -18.0), (1.0, None), (40.0, None)])
+def test_a_quiet_song_is_raised_for_the_model_and_lowered_again(gain, seen):
+    """And one beyond full scale lowered; at common levels the model gets what there is."""
+    from zoo.audio.loudness import measured
+
+    song, read = gain * noise(16_000, 0.1), []
+
+    def predict(batch):
+        read.append(np.array(batch["mixture"]))
+        return {"prediction": 0.25 * np.repeat(batch["mixture"][:, :, None], 3, 2)}
+
+    stems = run(predict, song, separator(loudness=-18.0, segments=Segments(600, batch=2)))
+    np.testing.assert_allclose(stems[0], 0.25 * song, rtol=1e-5, atol=1e-7 * gain)
+    windows = np.concatenate([batch.reshape(-1, 2) for batch in read])
+    if seen is not None:
+        assert measured([windows], 8000).loudness == pytest.approx(seen, abs=0.3)
+    elif gain == 1:
+        np.testing.assert_array_equal(windows[:16_000], song)
+    assert np.abs(windows).max() <= 1 + 1e-6
+
+
+def test_a_level_is_taken_out_of_the_way_of_a_model_that_depends_on_it():
+    """A model that mutes what lies below a threshold separates a quiet song as a loud one."""
+
+    def gate(batch):
+        x = echo(Segments(600))(batch)["prediction"]
+        return {"prediction": np.where(np.abs(x) > 0.02, x, 0).repeat(2, 2)}
+
+    song = noise(16_000, 0.05)
+    how = separator(segments=Segments(600), sources=("a", "b"))
+    level = separator(**vars(how) | {"loudness": -18.0})
+    quiet = 10 ** (-30 / 20)
+    raised = run(gate, quiet * song, level) / quiet
+    assert np.abs(run(gate, quiet * song, how)).max() == 0
+    np.testing.assert_allclose(raised, run(gate, song, level), atol=1e-5)
+
+
+def test_silence_is_not_raised():
+    how = separator(loudness=-18.0)
+    assert not run(thirds, np.zeros((4000, 2), np.float32), how).any()
+
+
+def cymbals(rate=44_100, seconds=0.6):
+    """(vocals up to 3 kHz, drums with a noise up to 20 kHz in bursts), each [T 1]."""
+    from scipy.signal import butter, sosfilt
+
+    time = np.arange(round(seconds * rate)) / rate
+    voice = sum(np.sin(2 * np.pi * 440 * k * time) / k for k in range(1, 7))
+    hiss = np.random.default_rng(3).normal(0, 0.2, len(time)) * (np.sin(12 * time) > 0)
+    hiss = sosfilt(butter(4, 3000, "high", fs=rate, output="sos"), hiss)
+    return [(0.2 * x[:, None]).astype(np.float32) for x in (voice, hiss)]
+
+
+def banded(edge, rate):
+    """A perfect model of two stems that gives nothing above `edge`."""
+    from scipy.signal import butter, sosfiltfilt
+
+    low = butter(10, 0.93 * edge, fs=rate, output="sos")
+    return [sosfiltfilt(low, x, axis=0).astype(np.float32) for x in cymbals(rate)]
+
+
+@pytest.mark.parametrize("model", ["band", "rate"])
+def test_kept_sums_put_no_cymbals_into_the_vocals(model):
+    rate, edge = 44_100, 11_025
+    voice, hiss = cymbals(rate)
+    song = voice + hiss
+    if model == "band":
+        stems = banded(edge, rate)
+        how = separator(rate=rate, channels=1, band=edge, sources=NAMES[:2], keep_sum=True)
+    else:
+        stems = [x[::2] for x in banded(edge, rate)]
+        how = separator(rate=edge * 2, channels=1, sources=NAMES[:2], keep_sum=True)
+    how = separator(**vars(how) | {"segments": Segments(len(stems[0]))})
+    both = np.stack(stems, 1)[None]
+    found = run(lambda batch: {"prediction": both}, song, how, rate)
+    np.testing.assert_allclose(found.sum(0), song, atol=1e-6)
+    inner = slice(2000, -2000)
+    spectra = [np.abs(np.fft.rfft(x[inner, 0])) ** 2 for x in (found[0], hiss, found[1])]
+    above = slice(round(len(spectra[0]) * 1.02 * edge * 2 / rate), None)
+    vocals, cymbal, drums = (power[above].sum() for power in spectra)
+    assert vocals < 0.01 * cymbal and drums == pytest.approx(cymbal, rel=0.1)
+
+
+@pytest.mark.parametrize("length", [1, 1023, 1024, 1025, 5000])
+def test_sums_are_kept_at_any_length(length):
+    song = noise(length)
+    found = run(thirds, song, separator(rate=4000, keep_sum=True), 8000)
+    assert found.shape == (3, length, 2)
+    np.testing.assert_allclose(found.sum(0), song, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "asked, wanted",
+    [
+        ({}, (600, 500, 400, "fade")),
+        ({"seconds": 0.2125}, (1800, 1700, 1600, "fade")),
+        ({"seconds": 0.037}, (400, 300, 200, "fade")),
+        ({"seconds": 0.001}, (225, 125, 25, "fade")),
+        ({"overlap": 0.0}, (600, 500, 500, "none")),
+        ({"overlap": 0.5}, (600, 500, 200, "fade")),
+        ({"overlap": 0.999}, (600, 500, 100, "fade")),
+        ({"seconds": 0.1125, "overlap": 0.25}, (1000, 900, 700, "fade")),
+    ],
+)
+def test_segments_of_other_lengths(asked, wanted):
+    """Whole hops of 50 ms more, or the half, quarter, ... of one; never another context."""
+    found = recut(SEGMENTS, 8000, **asked)
+    assert (found.input, found.kept, found.step, found.window) == wanted
+    assert identity_error(found) < 1e-5
+
+
+@pytest.mark.parametrize("asked", [{"seconds": 0.0}, {"overlap": 1.0}, {"overlap": -0.1}])
+def test_segments_that_cannot_be(asked):
+    with pytest.raises(BadInput, match="give "):
+        recut(SEGMENTS, 8000, **asked)
+
+
+@pytest.mark.parametrize("name", ["wave_unet", "spleeter_unet", "demucs", "conv_tasnet"])
+def test_models_take_segments_of_their_own_hops(name):
+    """By shapes alone: twice as long, and half where the hop is even."""
+    import jax
+
+    from zoo.experiment import find
+
+    made = find(f"{name}_score_render").module.config()
+    how, objective = made.evaluation.how, made.objective
+    batch = made.data.spec(1)
+    key = jax.random.key(0)
+    variables = jax.eval_shape(objective.init, key, batch)
+    for seconds in (2 * how.segments.kept / how.rate, how.segments.kept / how.rate / 2):
+        lengths = getattr(objective.model, "input_length", None)
+        segments = recut(how.segments, how.rate, seconds, lengths=lengths)
+        shape = (1, segments.input, how.channels)
+        batch = {segments.key: jax.ShapeDtypeStruct(shape, np.float32)}
+        given = jax.eval_shape(objective.predict, variables, batch, key)["prediction"]
+        assert given.shape[segments.time_axis] >= segments.kept
