@@ -224,6 +224,7 @@ def test_models_take_segments_of_their_own_hops(name):
     import jax
 
     from zoo.experiment import find
+    from zoo.runs.networks import named
 
     made = find(f"{name}_score_render").module.config()
     how, objective = made.evaluation.how, made.objective
@@ -231,7 +232,7 @@ def test_models_take_segments_of_their_own_hops(name):
     key = jax.random.key(0)
     variables = jax.eval_shape(objective.init, key, batch)
     for seconds in (2 * how.segments.kept / how.rate, how.segments.kept / how.rate / 2):
-        lengths = getattr(objective.model, "input_length", None)
+        lengths = getattr(named(objective, variables)[0], "input_length", None)
         segments = recut(how.segments, how.rate, seconds, lengths=lengths)
         shape = (1, segments.input, how.channels)
         batch = {segments.key: jax.ShapeDtypeStruct(shape, np.float32)}
