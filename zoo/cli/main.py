@@ -15,7 +15,8 @@ commands:
   repeat CONFIG        trains and scores a config for several seeds or folds: mean and deviation
   probe WEIGHTS FOLDER your labels on a tagger's embeddings: cross-validated, with "none of these"
   interpret NAME       what a run or published weights learnt: filters, activation, excitation,
-                       periodicity of a vocoder
+                       periodicity of a vocoder; of a recording: attribution of a tag, attention,
+                       deepdream
 """
 
 import argparse
@@ -26,7 +27,7 @@ from functools import partial
 from pathlib import Path
 
 from zoo import commands, escapes
-from zoo.cli import command_line
+from zoo.cli import command_line, interpret
 from zoo.cli.command_line import given, place
 from zoo.cli.words import Parser
 
@@ -78,39 +79,7 @@ def parsed() -> Parser:
     doctor.add_argument("--batch", type=command_line.count, help="that the devices are to divide")
     doctor.set_defaults(run=show_doctor)
 
-    interpret = add("interpret", help="look inside a model: figures and numbers")
-    interpret.add_argument(
-        "checkpoint",
-        type=given,
-        help="run directory, or the name of published weights",
-    )
-    interpret.add_argument(
-        "--kind",
-        required=True,
-        choices=("filters", "activation", "excitation", "periodicity"),
-        help="filters on the waveform; sounds that excite a layer most; gates by tag and loudness; "
-        "steady notes through a vocoder",
-    )
-    interpret.add_argument("--out", type=place, help="default: RUN/figures; for weights, out")
-    interpret.add_argument("--layer", type=given, help="filters, activation: this layer only")
-    interpret.add_argument(
-        "--filters", type=command_line.count, default=128, help="activation: how many a layer"
-    )
-    interpret.add_argument(
-        "--split", default="test", choices=("train", "validation", "test"), help="excitation: of it"
-    )
-    interpret.add_argument(
-        "--limit", type=command_line.count, help="excitation: the first so many clips only"
-    )
-    interpret.add_argument("--config", type=given, help="name of a config, or a file")
-    interpret.add_argument(
-        "--step",
-        type=given,
-        default="best",
-        help="best (default), latest, or a number",
-    )
-    command_line.add_arguments(interpret)
-    interpret.set_defaults(run=look_inside)
+    interpret.add(add)
 
     report = add("report", help="pages and tables")
     report.add_argument("directory", nargs="?", type=place, metavar="RUN")
@@ -239,19 +208,6 @@ def show_doctor(options: argparse.Namespace) -> int:
     print("\n".join([*map(escapes.line, lines), *(escapes.line(f"WRONG: {f}") for f in faults)]))
     print("nothing stands in the way" if not faults else f"{len(faults)} to be mended first")
     return min(len(faults), 1)
-
-
-def look_inside(options: argparse.Namespace) -> None:
-    from zoo.front import finding
-    from zoo.interpret import command
-
-    command_line.prepare_devices()
-    words = options.arguments
-    found = finding.asked(options.checkpoint, options.config, options.step, words).trained
-    own = found.directory / "figures" if found.directory else Path("out")
-    choices = command.Options(options.layer, options.filters, options.split, options.limit)
-    for line in command.interpret(found, options.kind, options.out or own, choices):
-        print(escapes.line(line), flush=True)
 
 
 def write_export(options: argparse.Namespace) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -13,18 +12,38 @@ from tqdm import tqdm
 from zoo import escapes, writing
 from zoo.errors import BadInput
 from zoo.evaluation import steady_notes
-from zoo.interpret import activation, drawing, excitation, filters, layers, periodicity
+from zoo.interpret import (
+    activation,
+    clip_command,
+    drawing,
+    excitation,
+    files,
+    filters,
+    layers,
+    periodicity,
+)
 from zoo.runs.trained import Trained
 
 
 @dataclass(frozen=True)
 class Options:
-    """layer: one of them only. count: filters per layer. split, limit: of the data, for gates."""
+    """layer: one of them only. count: filters per layer. split, limit: of the data, for gates.
+
+    input: a recording, of which `seconds` from `start` on are looked at. towards: a tag, a layer or
+    a filter. steps, seed: of a dream. method: of an attribution.
+    """
 
     layer: str | None = None
     count: int = 128
     split: str = "test"
     limit: int | None = None
+    input: Path | None = None
+    towards: str | None = None
+    start: float = 0.0
+    seconds: float = 10.0
+    steps: int = 64
+    seed: int = 0
+    method: str = "integrated"
 
 
 def interpret(found: Trained, kind: str, folder: Path, choices: Options) -> Iterator[str]:
@@ -43,9 +62,9 @@ def show_filters(found: Trained, folder: Path, choices: Options) -> Iterator[str
         taps, count = bank.kernel.shape
         title = f"{found.name}, {bank.name}: {count} filters of {taps} samples"
         about = f"{title}; peaks {low:,.0f}, {middle:,.0f}, {high:,.0f} Hz (5, 50, 95 %)"
-        yield picture(folder / f"{name}.png", drawing.bank_figure(bank, title), about)
+        yield files.picture(folder / f"{name}.png", drawing.bank_figure(bank, title), about)
     numbers = {f"{bank.name}/{key}": value for bank in banks for key, value in bank.numbers.items()}
-    yield archive(folder / "filters.npz", numbers)
+    yield files.archive(folder / "filters.npz", numbers)
 
 
 def show_activation(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
@@ -61,12 +80,12 @@ def show_activation(found: Trained, folder: Path, choices: Options) -> Iterator[
         about = f"{len(excited.filters)} of {layer.filters} filters, median peak {middle:,.0f} Hz"
         about += f"; {silent} more stayed silent" if silent else ""
         path = folder / f"activation_{plain(layer.name)}.png"
-        yield picture(path, drawing.excited_figure(excited), about)
+        yield files.picture(path, drawing.excited_figure(excited), about)
     if len(every) > 1:
-        yield picture(folder / "activation.png", drawing.overview(every), "all layers")
+        yield files.picture(folder / "activation.png", drawing.overview(every), "all layers")
     if every:
         numbers = {key: value for one in every for key, value in one.numbers.items()}
-        yield archive(folder / "activation.npz", numbers)
+        yield files.archive(folder / "activation.npz", numbers)
 
 
 def show_excitation(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
@@ -82,10 +101,10 @@ def show_excitation(found: Trained, folder: Path, choices: Options) -> Iterator[
     first = next(iter(gates.layers))
     by_tag = f"{len(gates.tags)} tags; they differ most in {widest}"
     follows = f"{first} follows it with a correlation of {gates.layers[first].together:+.2f}"
-    yield picture(folder / "excitation_tags.png", drawing.tags_figure(gates), by_tag)
-    yield picture(folder / "excitation_spread.png", drawing.spread_figure(gates), "by layer")
-    yield picture(folder / "excitation_loudness.png", drawing.loudness_figure(gates), follows)
-    yield archive(folder / "excitation.npz", gates.numbers)
+    yield files.picture(folder / "excitation_tags.png", drawing.tags_figure(gates), by_tag)
+    yield files.picture(folder / "excitation_spread.png", drawing.spread_figure(gates), "by layer")
+    yield files.picture(folder / "excitation_loudness.png", drawing.loudness_figure(gates), follows)
+    yield files.archive(folder / "excitation.npz", gates.numbers)
 
 
 def show_periodicity(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
@@ -98,8 +117,8 @@ def show_periodicity(found: Trained, folder: Path, choices: Options) -> Iterator
         f"{np.mean(comb.expected):.0%}"
     )
     title = f"{found.name}: steady notes, hop {comb.hop} at {comb.rate:,} Hz"
-    yield picture(folder / "periodicity.png", periodicity.figure(comb, title), about)
-    yield archive(folder / "periodicity.npz", comb.numbers)
+    yield files.picture(folder / "periodicity.png", periodicity.figure(comb, title), about)
+    yield files.archive(folder / "periodicity.npz", comb.numbers)
 
 
 KINDS: dict[str, Callable[[Trained, Path, Options], Iterator[str]]] = {
@@ -107,20 +126,11 @@ KINDS: dict[str, Callable[[Trained, Path, Options], Iterator[str]]] = {
     "activation": show_activation,
     "excitation": show_excitation,
     "periodicity": show_periodicity,
+    "deepdream": clip_command.show_deepdream,
+    "attention": clip_command.show_attention,
+    "attribution": clip_command.show_attribution,
 }
 
 
 def plain(name: str) -> str:
     return escapes.file_name(name)
-
-
-def picture(path: Path, figure: Any, about: str) -> str:
-    with writing.replacing(path) as (part,):
-        figure.savefig(part, dpi=100, bbox_inches="tight", format="png")
-    return f"{path}: {about}"
-
-
-def archive(path: Path, numbers: Mapping[str, Any]) -> str:
-    with writing.replacing(path) as (part,), part.open("wb") as file:
-        np.savez_compressed(file, **numbers)
-    return f"{path}: {len(numbers)} arrays, " + ", ".join(list(numbers)[:3]) + ", ..."
