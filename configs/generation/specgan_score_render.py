@@ -1,7 +1,8 @@
 """SpecGAN (Donahue et al. 2019) on single notes of the embedded sound font, a second each.
 
 An eighth of the paper's width and a batch of 16, for two cores; dim=64 is the paper's size.
-conditional=True asks for the instrument family: voice i of a sample takes family i.
+conditional=True asks for the instrument family: voice i of a sample takes family i. embedding=
+musicnn_mtt adds the distances of its embeddings.
 """
 
 import jax.numpy as jnp
@@ -9,10 +10,10 @@ import jax.numpy as jnp
 from zoo.data.pipeline import Data
 from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
-from zoo.evaluation.sampled import Sampled
 from zoo.experiment import Experiment
 from zoo.models.generation.specgan import Discriminator, Generator
 from zoo.objectives.spectrogram_gan import SpectrogramGAN
+from zoo.recipes.clips import scored
 from zoo.training.optimizers import adam
 
 ROWS = {"default": {"parameters": 753_666}}
@@ -26,6 +27,7 @@ def config(
     dim: int = 8,
     conditional: bool = False,
     discriminator_turns: int = 5,
+    embedding: str = "",
     batch: int = 16,
     steps: int = 800,
     learning_rate: float = 2e-4,
@@ -49,7 +51,7 @@ def config(
         data=Data(source, (Crop(objective.samples), ToFloat(), Keep("audio", *keys))),
         objective=objective,
         optimizers={"discriminator": optimizer, "generator": optimizer},
-        evaluation=Sampled(objective.samples, keys=keys),
+        evaluation=scored(objective.samples, embedding=embedding, keys=keys),
         batch=batch,
         steps=steps,
         ema_decay=0.99,

@@ -4,7 +4,8 @@ An eighth of the paper's width and a batch of 16, for two cores; dim=64 is the p
 146 rounds (five minutes here) it makes the combs of its own upsampling; notes take longer.
 upsampling=nearest, of the paper's appendix, has no combs before training (zeros: most of the energy
 at multiples of 250 Hz), post_filter=512 learns to take them away.
-conditional=True asks for the instrument family: voice i of a sample takes family i.
+conditional=True asks for the instrument family: voice i of a sample takes family i. embedding=
+musicnn_mtt adds the distances of its embeddings.
 """
 
 from typing import Literal
@@ -15,10 +16,10 @@ from zoo.arguments import OrNone
 from zoo.data.pipeline import Data
 from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
-from zoo.evaluation.sampled import Sampled
 from zoo.experiment import Experiment
 from zoo.models.generation.wavegan import Discriminator, Generator, strides_for
 from zoo.objectives.adversarial import Wasserstein
+from zoo.recipes.clips import scored
 from zoo.training.optimizers import adam
 
 ROWS = {"default": {"parameters": 753_666}}
@@ -35,6 +36,7 @@ def config(
     upsampling: Literal["zeros", "nearest"] = "zeros",
     conditional: bool = False,
     discriminator_turns: int = 5,
+    embedding: str = "",
     batch: int = 16,
     steps: int = 800,
     learning_rate: float = 2e-4,
@@ -60,7 +62,7 @@ def config(
             discriminator_turns=discriminator_turns,
         ),
         optimizers={"discriminator": optimizer, "generator": optimizer},
-        evaluation=Sampled(samples, keys=keys),
+        evaluation=scored(samples, embedding=embedding, keys=keys),
         batch=batch,
         steps=steps,
         ema_decay=0.99,

@@ -13,6 +13,7 @@ commands:
   compile CONFIG       its programs compiled for TPUs that are not there: memory, bounds, slow parts
   measure              every system on the embedded data at one budget of time, into runs/results/
   repeat CONFIG        trains and scores a config for several seeds or folds: mean and deviation
+  distance REF GEN     a folder of generated audio against references: Fréchet and kernel distances
   probe WEIGHTS FOLDER your labels on a tagger's embeddings: cross-validated, with "none of these"
   interpret NAME       what a run or published weights learnt: filters, activation, excitation,
                        periodicity of a vocoder; of a recording: attribution of a tag, attention,
@@ -27,7 +28,7 @@ from functools import partial
 from pathlib import Path
 
 from zoo import commands, escapes
-from zoo.cli import command_line, interpret
+from zoo.cli import command_line, folders, interpret
 from zoo.cli.command_line import given, place
 from zoo.cli.words import Parser
 
@@ -131,23 +132,8 @@ def parsed() -> Parser:
     command_line.add_arguments(repeat)
     repeat.set_defaults(run=repeat_runs)
 
-    probe = add("probe", help="your labels on a tagger's embeddings, cross-validated")
-    probe.add_argument("checkpoint", type=given, metavar="WEIGHTS", help=command_line.CHECKPOINT)
-    probe.add_argument(
-        "folder", type=place, help="audio in a sub-folder for each label, or with a labels.csv"
-    )
-    probe.add_argument("--out", type=place, help="where the system goes; default probes/FOLDER")
-    probe.add_argument(
-        "--group",
-        type=given,
-        help="what one fold has whole: a number of folders from the top, or a column of labels.csv",
-    )
-    probe.add_argument("--folds", type=command_line.count, default=5, help="at most so many")
-    probe.add_argument("--force", action="store_true", help="overwrite what is there")
-    probe.add_argument("--config", type=given, help="name of a config, or a file")
-    probe.add_argument("--step", type=given, default="best", help="best, latest, or a number")
-    command_line.add_arguments(probe)
-    probe.set_defaults(run=fit_probe)
+    folders.add_probe(add)
+    folders.add_distance(add)
 
     comparison = add("compare", help="two runs side by side")
     comparison.add_argument(
@@ -226,22 +212,6 @@ def compile_programs(options: argparse.Namespace) -> int:
     if options.all:
         return command.compile_all(where, options.arguments)
     return command.compile_one(options.config, where, options.arguments)
-
-
-def fit_probe(options: argparse.Namespace) -> None:
-    from zoo import writing
-    from zoo.front import finding
-    from zoo.songs import probing
-
-    command_line.prepare_devices()
-    out = options.out or Path("probes") / (options.folder.name or "folder")
-    with writing.held(out):
-        writing.refuse(out, options.force)
-        group = options.group
-        found = probing.read(options.folder, int(group) if group and group.isdecimal() else group)
-        words = options.arguments
-        model = finding.asked(options.checkpoint, options.config, options.step, words)
-        print("\n".join(probing.save(*probing.fit(model, found, options.folds), out)))
 
 
 def fill_table(options: argparse.Namespace) -> int:

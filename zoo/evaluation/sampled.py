@@ -1,11 +1,13 @@
-"""Fréchet and nearest-neighbour distances of generated and held-out clips, by embeddings [N D].
+"""Generated against held-out clips: Fréchet and nearest-neighbour distances, and by models.
 
-No pretrained network is asked: the embedding is a coarse log mel spectrogram, so values compare
-models of this zoo on the same clips, and nothing else.
+The first embedding [N D] is a coarse log mel spectrogram, which needs no network: its values
+compare models of this zoo on the same clips, and nothing else. A classifier adds the inception
+score of as many clips as WaveGAN's authors take, an embedder distances of its embeddings.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +17,18 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Monitor, Predict, Progress, Report, first, paired, sound
+from zoo.evaluation import by_model
+from zoo.evaluation.base import (
+    Batch,
+    Monitor,
+    Predict,
+    Progress,
+    Report,
+    first,
+    in_batches,
+    paired,
+    sound,
+)
 from zoo.metrics import frechet
 from zoo.signal import mel
 
@@ -23,6 +36,16 @@ HOP = 256
 LACKING = 0.1  # share of a clip that may be filled up
 FLOOR = 1e-3  # of mel magnitudes, about -75 dB: what lies below, such as quantisation, is inaudible
 COMPRESS = partial(mel.log_clamp, floor=FLOOR)  # one: programs are kept by what they hold
+
+
+@dataclass(frozen=True)
+class Given:
+    """What an evaluation is given: of the records, the first `total`."""
+
+    predict: Predict
+    records: Sequence[Example]
+    info: Info
+    total: int
 
 
 @dataclass(frozen=True)
@@ -42,6 +65,11 @@ class Sampled:
     parts: int = 4
     key: str = "audio"
     keys: tuple[str, ...] = ()
+    classifier: by_model.Classifier | None = None
+    clips: int = 50_000
+    splits: int = 10
+    label: str = ""
+    embedder: by_model.Embedder | None = None
 
     def __post_init__(self) -> None:
         if self.samples < self.parts * HOP:
@@ -73,7 +101,17 @@ class Sampled:
             raise BadInput(f"{len(real)} clips of {self.samples} samples: give 2 or more.")
         metrics = compare(np.stack(fake), np.stack(real))
         counts = {"clips": len(real), "too_short": total - len(real)}
-        return Report(metrics, self._sentence(info, len(real)), counts)
+        text = self._sentence(info, len(real))
+        given = Given(predict, records, info, total)
+        if self.classifier:
+            count = min(self.clips, limit or self.clips)
+            metrics |= self._classified(self.classifier, given, count)
+            counts["classified_clips"] = count
+            text += self._of_classifier(self.classifier, count, len(real))
+        if self.embedder:
+            added, about = self._embedded(self.embedder, given, len(real))
+            metrics, text = metrics | added, text + about
+        return Report(metrics, text, counts)
 
     def _pairs(
         self,
@@ -94,6 +132,75 @@ class Sampled:
 
         for clip, output in paired(predict, examples(), self.batch):
             yield clip, output["audio"]
+
+    def _generated(self, given: Given, count: int) -> Iterator[np.ndarray]:
+        """So many generated clips [T C], with the keys of the records in turn."""
+        silence = np.zeros((self.samples, given.info.channels), np.float32)
+
+        def examples() -> Iterator[Batch]:
+            for index in range(count):
+                record = given.records[index % given.total] if self.keys else {}
+                extra = {key: np.asarray(record[key]) for key in self.keys}
+                yield {self.key: silence, "index": np.asarray(index, np.int32), **extra}
+
+        return (output["audio"] for output in in_batches(given.predict, examples(), self.batch))
+
+    def _held_out(self, given: Given) -> Iterator[np.ndarray]:
+        """The clips [T C] that are compared."""
+        found = (self._clip(given.records[index]) for index in range(given.total))
+        return (clip for clip in found if len(clip) == self.samples)
+
+    def _classified(
+        self, classifier: by_model.Classifier, given: Given, count: int
+    ) -> dict[str, float]:
+        info, wanted = given.info, None
+        if self.label:
+            if classifier.labels != info.labels:
+                raise BadInput(
+                    f"{classifier.name} knows {', '.join(classifier.labels[:5])}, ..., the clips "
+                    f"are {', '.join(info.labels[:5])}, ...: give a classifier of these classes."
+                )
+            rows = range(min(given.total, count))
+            asked = [int(given.records[row][self.label]) for row in rows]
+            wanted = np.resize(asked, count)
+        made = self._generated(given, count)
+        scores = by_model.class_scores(
+            classifier.probabilities(made, info.sample_rate), self.splits, wanted
+        )
+        held = classifier.probabilities(self._held_out(given), info.sample_rate)
+        real = by_model.class_scores(held, self.splits)
+        return scores | {f"real/{name}": value for name, value in real.items()}
+
+    def _embedded(
+        self, embedder: by_model.Embedder, given: Given, count: int
+    ) -> tuple[dict[str, float], str]:
+        """(distances by name, the sentence with the embedding, its reference and their numbers)."""
+        reference = hashlib.sha256()
+
+        def real() -> Iterator[np.ndarray]:
+            for clip in self._held_out(given):
+                reference.update(clip.tobytes())
+                yield clip
+
+        info, rate = given.info, given.info.sample_rate
+        held = embedder.embeddings(real(), rate)
+        made = embedder.embeddings(self._generated(given, count), rate)
+        found = {f"embedded/{k}": v for k, v in by_model.distances(made, held).items()}
+        return found, (
+            f" embedded/: squared Fréchet distance, unbiased kernel distances (kid: cubic; kad: "
+            f"100 x Gaussian, median bandwidth of the reference) and NDB of means over segments "
+            f"of {embedder.name}, {held.shape[1]} numbers, of {count} generated clips at {rate} "
+            f"Hz against the {count} of {info.name}, sha256 {reference.hexdigest()[:12]}; "
+            "embedded/floor/ between halves of these."
+        )
+
+    def _of_classifier(self, classifier: by_model.Classifier, made: int, held: int) -> str:
+        return (
+            f" Inception score: mean over {min(self.splits, made)} splits of {made} generated "
+            f"clips (WaveGAN's authors: 50000 in 10, by a classifier of their own) by the "
+            f"classifier {classifier.name}, its deviation between splits, and mean entropy of an "
+            f"answer in nats; real/ those of the {held} held-out clips."
+        )
 
     def _clip(self, record: Example) -> np.ndarray:
         """A record's first samples [T C], fewer where it is too short to be compared."""

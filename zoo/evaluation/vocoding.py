@@ -76,7 +76,7 @@ class Vocoding:
     ) -> Report:
         rows: list[dict] = []
         left_out = {"silent": 0, "too_short": 0}
-        measure = partial(self._distances, info.sample_rate)
+        measure = partial(self.distances, info.sample_rate)
         limits = None if limit else partial(self._limits, info.sample_rate)
         examples = self._examples(first(records, limit, progress), left_out)
         length = 0
@@ -133,7 +133,7 @@ class Vocoding:
         return steady_notes.errors(np.stack([one["audio"] for one in made]), hertz, rate)
 
     @partial(jax.jit, static_argnums=(0, 1))
-    def _distances(self, rate: int, fake: jax.Array, real: jax.Array) -> dict[str, jax.Array]:
+    def distances(self, rate: int, fake: jax.Array, real: jax.Array) -> dict[str, jax.Array]:
         convergence = [spectral.convergence(fake, real, n, n // 4) for n in SIZES]
         stft_convergence, log_stft = spectral.multi_resolution(fake, real)
         return {

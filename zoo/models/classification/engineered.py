@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -28,7 +29,7 @@ KINDS = ("mfcc", "chroma", "low_level", "mel")
 SETS = {"all": ("mfcc", "chroma", "low_level"), "bag_of_mfcc": ("mfcc",)}
 
 
-def named(features: str, sample_rate: int, **size: int) -> Engineered:
+def named(features: str, sample_rate: int, **size: Any) -> Engineered:
     """One of KINDS alone, 'all' of them but mel, or the frames of MFCC for a bag.
 
     size: fields of the module, as n_fft=256.

@@ -1,0 +1,95 @@
+"""Commands on folders of a user's audio: `python -m zoo probe` and `python -m zoo distance`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from zoo import escapes
+from zoo.cli import command_line
+from zoo.cli.command_line import given, place
+
+Add = Callable[..., argparse.ArgumentParser]  # of a command, by its name
+
+
+def add_probe(add: Add) -> None:
+    probe = add("probe", help="your labels on a tagger's embeddings, cross-validated")
+    probe.add_argument("checkpoint", type=given, metavar="WEIGHTS", help=command_line.CHECKPOINT)
+    probe.add_argument(
+        "folder", type=place, help="audio in a sub-folder for each label, or with a labels.csv"
+    )
+    probe.add_argument("--out", type=place, help="where the system goes; default probes/FOLDER")
+    probe.add_argument(
+        "--group",
+        type=given,
+        help="what one fold has whole: a number of folders from the top, or a column of labels.csv",
+    )
+    probe.add_argument("--folds", type=command_line.count, default=5, help="at most so many")
+    probe.add_argument("--force", action="store_true", help="overwrite what is there")
+    probe.add_argument("--config", type=given, help="name of a config, or a file")
+    probe.add_argument("--step", type=given, default="best", help="best, latest, or a number")
+    command_line.add_arguments(probe)
+    probe.set_defaults(run=fit_probe)
+
+
+def add_distance(add: Add) -> None:
+    distance = add("distance", help="a folder of generated audio against a folder of references")
+    distance.add_argument("reference", type=place, help="a folder of audio")
+    distance.add_argument("generated", type=place, help="another, of what a system made")
+    distance.add_argument(
+        "--embedding",
+        type=given,
+        default="musicnn_mtt",
+        metavar="WEIGHTS",
+        help="a tagger's run or published weights, by whose last layer the folders are compared",
+    )
+    distance.add_argument(
+        "--classifier", type=given, metavar="WEIGHTS", help="adds the inception score by it"
+    )
+    distance.add_argument(
+        "--splits", type=command_line.count, default=10, help="of the inception score"
+    )
+    distance.add_argument("--limit", type=command_line.count, help="the first so many files only")
+    distance.add_argument(
+        "--pitch", action="store_true", help="files of the same name: errors of pitch by CREPE, too"
+    )
+    distance.add_argument(
+        "--out", type=place, help="a JSON file; default distances/REFERENCE-GENERATED.json"
+    )
+    distance.set_defaults(run=measure_distance)
+
+
+def fit_probe(options: argparse.Namespace) -> None:
+    from zoo import writing
+    from zoo.front import finding
+    from zoo.songs import probing
+
+    command_line.prepare_devices()
+    out = options.out or Path("probes") / (options.folder.name or "folder")
+    with writing.held(out):
+        writing.refuse(out, options.force)
+        group = options.group
+        found = probing.read(options.folder, int(group) if group and group.isdecimal() else group)
+        words = options.arguments
+        model = finding.asked(options.checkpoint, options.config, options.step, words)
+        print("\n".join(probing.save(*probing.fit(model, found, options.folds), out)))
+
+
+def measure_distance(options: argparse.Namespace) -> None:
+    from zoo.songs import distance
+
+    command_line.prepare_devices()
+    found = distance.compare(
+        options.reference,
+        options.generated,
+        embedding=options.embedding,
+        classifier=options.classifier,
+        splits=options.splits,
+        limit=options.limit,
+        pitch=options.pitch,
+    )
+    name = f"{options.reference.name}-{options.generated.name}.json"
+    out = options.out or Path("distances") / name
+    for line in [*distance.lines(found), distance.keep(found, out)]:
+        print(escapes.line(line), flush=True)
