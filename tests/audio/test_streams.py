@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from odd_audio import tone, verdict
 
-from zoo.audio import audio_files, mp3_frames
+from zoo.audio import audio_files, mp3_frames, mpeg4
 from zoo.audio.probing import probe
 from zoo.audio.stream_bytes import Spliced, Window
 from zoo.errors import BadInput
@@ -256,7 +256,8 @@ def test_kinds_whose_end_cannot_be_seen_are_refused(tmp_path, kind):
     assert f"is {kind}, a kind that cannot be read here" in verdict(tmp_path / "x.wav")
 
 
-def test_unreadable_kinds_are_found_and_refused_one_by_one(tmp_path):
+def test_unreadable_kinds_are_found_and_refused_one_by_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(mpeg4, "installed", lambda: False)
     soundfile.write(tmp_path / "a.wav", tone(1), RATE)
     for name in ("b.m4a", "c.stem.mp4", "sub/d.WMA", "sub/e.aac", ".hidden.m4a"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -238,3 +238,23 @@ def test_models_take_segments_of_their_own_hops(name):
         batch = {segments.key: jax.ShapeDtypeStruct(shape, np.float32)}
         given = jax.eval_shape(objective.predict, variables, batch, key)["prediction"]
         assert given.shape[segments.time_axis] >= segments.kept
+
+
+def test_stems_in_one_file_that_is_separated_again(tmp_path):
+    """out as .stem.mp4 with a page that plays its tracks; in as its first track, the mix."""
+    from zoo.audio import probing, stem_mp4
+    from zoo.pages import own
+
+    time = np.arange(44_100) / 44_100
+    song = 0.5 * np.sin(2 * np.pi * np.float32([[220, 330]]) * time[:, None]).astype(np.float32)
+    how = separator(rate=44_100)
+    facts = made(tmp_path, song, 44_100, how, form="stem.mp4", two_stems="vocals")
+    assert facts["tracks"] == {"vocals": 1, "no_vocals": 2}
+    path = tmp_path / "out" / "song.stem.mp4"
+    assert stem_mp4.names(path) == ("vocals", "no_vocals") and len(probing.tracks(path)) == 3
+    page = own.stems(tmp_path / "out", tmp_path / "song.wav", facts).read_text()
+    assert page.count("data-src=") == 3 and page.count('href="song.stem.mp4"') == 1
+    again = separate_file(thirds, path, tmp_path / "again", how)
+    found, _ = soundfile.read(tmp_path / "again" / "vocals.wav", dtype="float32")
+    assert again["length"] == pytest.approx(44_100, abs=2048)
+    np.testing.assert_allclose(found[4000:40_000], 0.5 * song[4000:40_000], atol=0.06)

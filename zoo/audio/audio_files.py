@@ -1,6 +1,7 @@
 """A user's sound files: find, check, read whole or stream, [T C] float32 at any rate and channels.
 
-Reads what libsndfile reads (wav, flac, ogg, opus, mp3, aiff, au), resamples with soxr (HQ) and maps
+Reads what libsndfile reads (wav, flac, ogg, opus, mp3, aiff, au) and, with the extra `av`, AAC and
+ALAC (m4a, mp4, aac), resamples with soxr (HQ) and maps
 channels. Every refusal is one line of BadInput; what is done to the audio is noted, ReadReport.
 """
 
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.audio import channels as channel_maps
-from zoo.audio import decoding
+from zoo.audio import decoding, mpeg4
 from zoo.audio.decoding import SILENCE, Meter
 from zoo.audio.probing import GIVE, Probe, probe
 from zoo.errors import BadInput
@@ -28,7 +29,7 @@ SUFFIXES = (
     *(".wave", ".bwf", ".rf64", ".w64", ".caf", ".aifc", ".snd", ".sph", ".mp2", ".mpga"),
 )
 UNREADABLE = (  # sound that is known but that libsndfile does not decode, or not reliably
-    *(".m4a", ".m4b", ".m4p", ".m4r", ".mp4", ".aac", ".adts", ".alac", ".wma", ".asf", ".ape"),
+    *(".m4p", ".wma", ".asf", ".ape"),
     *(".wv", ".mpc", ".mp+", ".tta", ".tak", ".ofr", ".shn", ".spx", ".ac3", ".eac3", ".ec3"),
     *(".dts", ".amr", ".awb", ".gsm", ".3gp", ".3ga", ".ra", ".rm", ".ram", ".mka", ".mkv"),
     *(".webm", ".weba", ".mov", ".m4v", ".avi", ".flv", ".mpg", ".mpeg", ".ogv", ".ogm", ".ogx"),
@@ -89,12 +90,17 @@ def audio_in(folder: Path) -> list[Path]:
 
     raises BadInput where there are none.
     """
-    found = _with_suffix(folder, SUFFIXES)
+    found = _with_suffix(folder, taken_suffixes())
     if not found:
         more = unreadable_in(folder)
         readable = f" that can be read, only {kinds(more)}" if more else ""
         raise BadInput(f"no audio in {folder}{readable}: {GIVE}.")
     return found
+
+
+def taken_suffixes() -> tuple[str, ...]:
+    """Endings of what is taken from a folder."""
+    return (*SUFFIXES, *mpeg4.SUFFIXES) if mpeg4.installed() else SUFFIXES
 
 
 def unreadable_in(folder: Path) -> list[Path]:
@@ -108,11 +114,13 @@ def why_not(path: Path) -> str:
     A file whose name says nothing of sound is known by its first bytes.
     """
     kind = path.suffix.lower()
+    if kind in mpeg4.SUFFIXES:
+        return "" if mpeg4.installed() else f"cannot be read here without an extra: {mpeg4.EXTRA}"
     if kind in UNREADABLE:
         return "cannot be read here: convert it to wav, flac, ogg or mp3"
     try:
         with path.open("rb") as file:
-            sound = kind not in SUFFIXES and MAGIC.match(file.read(16))
+            sound = kind not in taken_suffixes() and MAGIC.match(file.read(16))
     except OSError:
         sound = None
     return (
@@ -132,7 +140,7 @@ def _ending(name: str) -> str:
 
 
 def _all_in(folder: Path) -> list[Path]:
-    return sorted({*_with_suffix(folder, SUFFIXES), *unreadable_in(folder)})
+    return sorted({*_with_suffix(folder, taken_suffixes()), *unreadable_in(folder)})
 
 
 def _with_suffix(folder: Path, suffixes: Sequence[str]) -> list[Path]:
@@ -153,7 +161,7 @@ def _globbed(pattern: Path) -> list[str]:
     return [
         m
         for m in matches
-        if os.path.isdir(m) or Path(m).suffix.lower() in SUFFIXES or why_not(Path(m))
+        if os.path.isdir(m) or Path(m).suffix.lower() in taken_suffixes() or why_not(Path(m))
     ]
 
 
@@ -164,7 +172,7 @@ def length(file: Probe, sample_rate: int | None = None) -> int:
 
 
 def blocks(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Probe,
     sample_rate: int | None = None,
     channels: int | None = None,
     block: int = 65_536,
@@ -174,7 +182,8 @@ def blocks(
 ) -> Iterator[np.ndarray]:
     """Streams a file as arrays [block C] float32, the last one shorter, in constant memory.
 
-    Together exactly `length(probe(path), sample_rate)` samples. None keeps the file's own rate or
+    path: may be one of the file's `probing.tracks`. Together exactly `length(probe(path),
+    sample_rate)` samples. None keeps the file's own rate or
     channels. raises BadInput at a NaN, and where a file breaks off unless `partial`: then silence
     fills it up to its promised length and `meter.damage` says so.
     """

@@ -27,17 +27,19 @@ class Song:
     rate: int  # Hz
     channels: int
     length: int  # samples, as announced; compressed files may hold a few more or fewer
+    track: int = 0  # of a file of several, as of stems
 
 
-def open_song(path: str | Path) -> Song:
+def open_song(path: str | Path, track: int = 0) -> Song:
     """Reads the header of a sound file. raises BadInput where there is none to read."""
-    file = probing.probe(path)
-    return Song(file.path, file.rate, file.channels, file.frames)
+    file = probing.tracks(path)[track]
+    return Song(file.path, file.rate, file.channels, file.frames, track)
 
 
 def read_blocks(song: Song, size: int = 65_536) -> Iterator[np.ndarray]:
     """The song's samples as blocks [n C] float32. raises BadInput at a NaN or a broken frame."""
-    return audio_files.blocks(song.path, channels=song.channels, block=size)
+    file = probing.tracks(song.path)[song.track]
+    return audio_files.blocks(file, channels=song.channels, block=size)
 
 
 def part(block: np.ndarray, start: int | None, stop: int | None = None) -> np.ndarray:

@@ -10,10 +10,10 @@ import os
 import re
 import struct
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
-from zoo.audio import flac_streams, long_chunks, mp3_frames, ogg_pages, wave_chunks
+from zoo.audio import flac_streams, long_chunks, mp3_frames, mpeg4, ogg_pages, wave_chunks
 from zoo.audio.silently import silently
 from zoo.audio.stream_bytes import Stream, Window
 from zoo.errors import BadInput
@@ -52,11 +52,20 @@ class Probe:
     @property
     def slack(self) -> int:
         """Frames that may be missing without the file being called truncated."""
-        return MP3_SLACK if self.format == "MP3" else round(SLACK * self.rate)
+        lossy = {"MP3": MP3_SLACK, "MP4": mpeg4.SLACK, "ADTS": mpeg4.SLACK}
+        return lossy.get(self.format, round(SLACK * self.rate))
 
 
-def probe(path: str | os.PathLike[str]) -> Probe:
-    """The facts in a sound file's header. raises BadInput: what is wrong, what would be right."""
+def probe(path: str | os.PathLike[str] | Probe) -> Probe:
+    """The facts in a sound file's header. raises BadInput: what is wrong, what would be right.
+
+    Of a file of several tracks the first is meant; another is what `tracks` gives, as it is.
+    """
+    return path if isinstance(path, Probe) else tracks(path)[0]
+
+
+def tracks(path: str | os.PathLike[str]) -> tuple[Probe, ...]:
+    """As `probe`, of all tracks: one, but of MPEG-4, as stem files are."""
     path = Path(path).expanduser()
     if any("\udc80" <= letter <= "\udcff" for letter in str(path)):  # as Python keeps odd bytes
         raise BadInput(f"{str(path)!a}: its name is not in UTF-8: rename it.")
@@ -82,8 +91,32 @@ def probe(path: str | os.PathLike[str]) -> Probe:
 
 
 @lru_cache(maxsize=256)
-def _probed(path: Path, _size: int, _changed: int) -> Probe:
+def _probed(path: Path, _size: int, _changed: int) -> tuple[Probe, ...]:
     """The facts; found once as long as a file stays as it is."""
+    with open(path, "rb") as file:
+        compressed = mpeg4.BEGINS.match(file.read(16))
+    return tuple(map(partial(_inside, path), mpeg4.found(path))) if compressed else (_alone(path),)
+
+
+def _inside(path: Path, found: mpeg4.Found) -> Probe:
+    """A track of MPEG-4."""
+    _check_rate(path, found.rate)
+    if not 0 < found.frames < UNKNOWN:
+        raise BadInput(f"{path} holds no samples: it is empty or cut off; get it again.")
+    facts = found.rate, found.channels, found.frames, found.format, found.subtype
+    return Probe(path, *facts, (found.track,))
+
+
+def _check_rate(path: Path, rate: int) -> None:
+    if not RATES[0] <= rate <= RATES[1]:
+        low, high = RATES
+        raise BadInput(
+            f"{path} claims {rate:,} Hz, outside {low:,} to {high:,}: "
+            "its header is wrong; export it again."
+        )
+
+
+def _alone(path: Path) -> Probe:
     streams = _streams(path)
     parts = [_opened(path, stream) for stream in streams]
     first = parts[0]
@@ -155,12 +188,7 @@ def _opened(path: Path, stream: Stream) -> Probe:
             f"{path} is {format_}, a kind that cannot be read here, for it does not show whether "
             f"all is there: convert it, {GIVE}."
         )
-    if not RATES[0] <= rate <= RATES[1]:
-        low, high = RATES
-        raise BadInput(
-            f"{path} claims {rate:,} Hz, outside {low:,} to {high:,}: "
-            "its header is wrong; export it again."
-        )
+    _check_rate(path, rate)
     if format_ == "NIST" and 0 < stream.frames < frames - SLACK * rate:
         raise BadInput(
             f"{path} holds {frames:,} samples, its header announces {stream.frames:,}: cut joined "
@@ -191,8 +219,6 @@ def _foreign(head: bytes) -> str:
         return "is a web page, not audio: download the file itself."
     if head.startswith(b"version https://git-lfs"):
         return "is a Git LFS pointer, not audio: run 'git lfs pull' where it came from."
-    if head[4:8] == b"ftyp" or re.match(rb"\xff[\xf0\xf1\xf8\xf9]", head):
-        return f"is AAC or MPEG-4 (m4a, mp4), which cannot be read here: convert it, {GIVE}."
     if head.startswith(b"\x30\x26\xb2\x75"):
         return f"is Windows Media (wma), which cannot be read here: convert it, {GIVE}."
     if head.startswith(b"\x1a\x45\xdf\xa3"):

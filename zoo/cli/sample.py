@@ -49,7 +49,9 @@ def parser(prog: str) -> Parser:
     own.add_argument("--overlap", type=not_below_zero, help="separation: of segments, 0 to below 1")
     own.add_argument("--shifts", type=whole, help="separation: mean of shifted passes")
     own.add_argument(
-        "--form", default="wav", help="separation: wav (float), wav24, wav16, flac, flac16 or mp3"
+        "--form",
+        default="wav",
+        help="separation: wav (float), wav24, wav16, flac, flac16, mp3 or stem.mp4",
     )
     new = parser.add_argument_group("generation")
     new.add_argument("--seconds", type=above_zero, default=5.0, help="of each")

@@ -105,8 +105,11 @@ def stems(folder: Path, song: Path, facts: Mapping[str, Any]) -> Path:
     """The page of a separated song: mixture and stems in sync, their levels. facts: info.json."""
     stand = sounds.AudioBudget(folder, lossless=False, left=sounds.BUDGET, beside="")
     tracks = [sounds.Track("mixture", *sounds.laid(song, folder, stand, "mixture")[:2], "mixture")]
+    inside = facts.get("tracks", {})  # of a file that holds all stems, which no browser plays
     for name, file in facts["files"].items():
-        tracks.append(sounds.Track(name, *sounds.laid(folder / file, folder, stand)[:2]))
+        copy = escapes.file_name(name) if name in inside else ""
+        laid = sounds.laid(folder / file, folder, stand, copy, inside.get(name, 0))
+        tracks.append(sounds.Track(name, *laid[:2]))
     levels = [
         [name, f"{facts['rms_db'][name]:.1f}", f"{facts['peak'][name]:.3f}"]
         for name in facts["files"]
@@ -116,7 +119,8 @@ def stems(folder: Path, song: Path, facts: Mapping[str, Any]) -> Path:
     seconds = facts["length"] / facts["rate"]
     body = section("Stems", sounds.mixer_of(song.name, tracks, seconds), lead=sounds.STEMS)
     body += section("Levels", table(["stem", "RMS, dB", "peak"], levels), lead=left)
-    return write(folder / NAME, song.name, body, files=[*facts["files"].values(), "info.json"])
+    files = [*dict.fromkeys(facts["files"].values()), "info.json"]
+    return write(folder / NAME, song.name, body, files=files)
 
 
 def index(out: Path, about: Mapping[str, Any]) -> Path | None:

@@ -137,12 +137,15 @@ def player(path: Path, stand: AudioBudget, label: str = "") -> str:
     return sound(address, picture, label or path.stem, f"{seconds:.1f} s")
 
 
-def laid(path: Path, folder: Path, stand: AudioBudget, name: str = "") -> tuple[str, str, float]:
+def laid(
+    path: Path, folder: Path, stand: AudioBudget, name: str = "", track: int = 0
+) -> tuple[str, str, float]:
     """(address, spectrogram as an address, seconds) of a sound of any length.
 
     name: given for a sound from elsewhere, of which a copy is laid beside the page of `folder`.
+    track: of a file of several.
     """
-    song = open_song(path)
+    song = open_song(path, track)
     seconds = song.length / song.rate
     picture = data_uri(overview(song, ours=not name), "image/png")
     if name:
@@ -161,7 +164,9 @@ def overview(song: Song, width: int = 900, height: int = 96, *, ours: bool = Fal
     """
     hop = -(-song.length // width)
     if hop < frame_size(song.rate):
-        return spectrogram(*read(song.path), width, height)
+        nothing = np.zeros((0, song.channels), np.float32)
+        audio = np.concatenate([nothing, *read_blocks(song)])
+        return spectrogram(audio, song.rate, width, height)
     blocks = sought(song, hop) if ours else reblock(read_blocks(song), hop)
     frames = [block.mean(1)[: frame_size(song.rate)] for block in blocks]
     frames = [np.pad(frame, (0, frame_size(song.rate) - len(frame))) for frame in frames[:width]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +12,10 @@ import numpy as np
 import soundfile
 
 from zoo import durable, escapes, writing
-from zoo.audio import wav_files
+from zoo.audio import stem_mp4, wav_files
 from zoo.audio.audio_writing import MP3_RATES, Sink, require_room
 from zoo.audio.blocks import Song, open_song, read_blocks, reblock
+from zoo.audio.stem_mp4 import StemFile
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict, Progress
 from zoo.songs.separating import Separator, separate
@@ -28,6 +29,7 @@ FORMATS = {
     "flac24": (".flac", "FLAC", "PCM_24"),
     "flac16": (".flac", "FLAC", "PCM_16"),
     "mp3": (".mp3", "MP3", "MPEG_LAYER_III"),
+    "stem.mp4": (".stem.mp4", "MP4", "AAC"),  # all in one file
 }
 
 
@@ -60,11 +62,14 @@ def separate_file(
     given, sums = _sums(how, stems, two_stems)
     chosen = stems or given
     ending, container, subtype = _format(form, song)
-    folder, files = Path(folder), {name: f"{escapes.file_name(name)}{ending}" for name in chosen}
+    one = song.path.stem if container == "MP4" else ""
+    files = {name: f"{escapes.file_name(one or name)}{ending}" for name in chosen}
+    folder = Path(folder)
     if container == "WAV":
         size = wav_files.size_of(song.rate, song.channels, subtype, song.length)
         require_room(folder, size * len(files))
     meter, made = _Meter(given), (song.rate, song.channels, container, subtype)
+    at = [given.index(name) for name in chosen]
 
     def check() -> None:
         refuse_overwrite([folder / name for name in (*files.values(), "info.json")], force)
@@ -72,13 +77,13 @@ def separate_file(
     folder.mkdir(parents=True, exist_ok=True)
     with writing.folder(folder, check) as part:
         with ExitStack() as stack:
-            sinks = [stack.enter_context(Sink(part / file, *made)) for file in files.values()]
+            put = _writer(stack, {name: part / file for name, file in files.items()}, *made)
             mix = reblock(read_blocks(song), 16_384)
             for parts in separate(predict, lambda: read_blocks(song), song.rate, how):
                 block = np.stack([parts[list(these)].sum(0) for these in sums])
-                meter.add(next(mix), block)
-                for name, sink in zip(files, sinks):
-                    sink.write(block[given.index(name)])
+                whole = next(mix)
+                meter.add(whole, block)
+                put(whole, block[at])
                 if progress:
                     progress(meter.length, song.length)
         facts = {
@@ -88,12 +93,36 @@ def separate_file(
             "channels_of_input": channels,
             "length": meter.length,
             "files": files,
+            **({"tracks": {name: 1 + i for i, name in enumerate(files)}} if one else {}),
             **meter.summary(),
             "clipped": [n for n in chosen if meter.beyond(n) and subtype != "FLOAT"],
             **(about or {}),
         }
         durable.write_json(part / "info.json", facts)
     return facts
+
+
+def _writer(
+    stack: ExitStack,
+    files: Mapping[str, Path],
+    rate: int,
+    channels: int,
+    container: str,
+    subtype: str,
+) -> Callable[[np.ndarray, np.ndarray], None]:
+    """Takes blocks of the mix [n C] and the stems [S n C] into a file each, or one for all."""
+    if container == "MP4":
+        place = next(iter(files.values()))
+        single = stack.enter_context(StemFile(place, rate, channels, tuple(files)))
+        return lambda mix, stems: single.write(np.concatenate([mix[None], stems]))
+    made = rate, channels, container, subtype
+    sinks = [stack.enter_context(Sink(path, *made)) for path in files.values()]
+
+    def write(mix: np.ndarray, stems: np.ndarray) -> None:
+        for sink, stem in zip(sinks, stems, strict=True):
+            sink.write(stem)
+
+    return write
 
 
 def as_stereo(song: Song, how: Separator) -> tuple[Song, int]:
@@ -166,6 +195,8 @@ def _format(form: str, song: Song) -> tuple[str, str, str]:
     if form not in FORMATS:
         raise BadInput(f"unknown format '{form}': choose {', '.join(FORMATS)}.")
     found = FORMATS[form]
+    if found[1] == "MP4":
+        stem_mp4.check(song.rate, song.channels)
     if found[1] == "MP3" and (song.rate not in MP3_RATES or song.channels > 2):
         raise BadInput(
             f"{song.path.name} has {song.rate:,} Hz and {song.channels} channels, mp3 takes up to "

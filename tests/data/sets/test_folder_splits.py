@@ -7,6 +7,7 @@ import odd_audio
 import pytest
 import soundfile
 
+from zoo.audio import mpeg4
 from zoo.data import records
 from zoo.data.sets.folder import Folder
 from zoo.errors import BadInput
@@ -121,7 +122,8 @@ def test_thirteen_files_with_a_test_of_one_say_so(tmp_path, music, capsys):
     assert "its numbers say little" in said and "14 of 14 tags cannot be measured on test" in said
 
 
-def test_unreadable_kinds_are_listed_and_counted(tmp_path, music, capsys):
+def test_unreadable_kinds_are_listed_and_counted(tmp_path, music, capsys, monkeypatch):
+    monkeypatch.setattr(mpeg4, "installed", lambda: False)
     music("a.wav", "b.wav", "c.wav", "d.wav")
     for i, kind in enumerate(("m4a", "M4A", "aac", "wma", "stem.mp4", "mp4", "webm", "ape")):
         (tmp_path / "music" / f"song {i}.{kind}").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
