@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from zoo.data import records
 from zoo.errors import BadInput
 
 SPOOLED = 4 << 20  # bytes of one signal that stay in memory
+UNEQUAL = 0.01  # seconds by which ends of stems may differ
+Ends = Literal["refuse", "cut", "fill"]
 QUIETEST_SUM = -20.0  # dB: what stems may lack of their mixture before something must be wrong
 
 
@@ -120,29 +122,46 @@ def load_audio(
 
 
 def load_stems(
-    paths: Sequence[Path],
+    paths: Sequence[Path | Probe],
     rate: int,
     channels: int,
     least: float = 0.0,
-    mixture: Path | None = None,
+    mixture: Path | Probe | None = None,
+    ends: Ends = "refuse",
 ) -> PcmStems:
-    """Files of one song as int16 [S T C], with one gain in common so that they still sum.
+    """Files, or tracks of a file, of one song as int16 [S T C], with one gain so that they sum.
 
-    raises BadInput where their lengths differ by 10 ms or more, where all are silent, and where
-    they do not sum to the `mixture`.
+    ends: of stems whose lengths differ by 10 ms or more: 'refuse', 'cut' to the shortest, or 'fill'
+    up with zeros to the longest. raises BadInput where they are refused, where all are silent, and
+    where they do not sum to the `mixture`.
     """
-    lengths = [probe(path).seconds for path in paths]
-    if min(lengths) < least:
-        raise BadInput(f"{paths[0].parent} is too short: at least {least:.2f} s are needed.")
-    if max(lengths) - min(lengths) >= 0.01:
-        listed = ", ".join(f"{path.name} {s:.2f} s" for path, s in zip(paths, lengths))
-        raise BadInput(f"{paths[0].parent}: stems of unequal length: {listed}.")
-    signals, levels = _converted(paths, rate, channels)
+    files = [probe(path) for path in paths]
+    lengths = [file.seconds for file in files]
+    if (max if ends == "fill" else min)(lengths) < least:
+        raise BadInput(f"{_song(files)} is too short: at least {least:.2f} s are needed.")
+    if ends == "refuse" and max(lengths) - min(lengths) >= UNEQUAL:
+        listed = ", ".join(f"{file.path.name} {file.seconds:.2f} s" for file in files)
+        raise BadInput(f"{_song(files)}: stems of unequal length: {listed}.")
+    signals, levels = _converted(files, rate, channels, fill=ends == "fill")
     if levels.silent:
-        raise BadInput(f"{paths[0].parent}: all stems are silent.")
+        raise BadInput(f"{_song(files)}: all stems are silent.")
     if mixture is not None:
-        _check_sum(paths, mixture, rate, channels)
+        _check_sum(files, probe(mixture), rate, channels, cut=ends == "cut")
     return PcmStems(tuple(signals))
+
+
+def _song(files: Sequence[Probe]) -> Path:
+    """The file of all tracks, or the folder of all files."""
+    path = files[0].path
+    return path if len(files) > 1 and files[1].path == path else path.parent
+
+
+def unequal(paths: Sequence[Path]) -> str:
+    """'drums.wav ends 0.52 s early': stems that end before the longest; '' where none does."""
+    seconds = {path: probe(path).seconds for path in paths}
+    longest = max(seconds.values())
+    early = {path: longest - s for path, s in seconds.items() if longest - s >= UNEQUAL}
+    return ", ".join(f"{path.name} ends {s:.2f} s early" for path, s in early.items())
 
 
 def check_length(path: Path, least: float) -> Probe:
@@ -157,38 +176,48 @@ def check_length(path: Path, least: float) -> Probe:
 
 
 def _converted(
-    paths: Sequence[Path], rate: int, channels: int, normalise: bool = False
+    paths: Sequence[Path | Probe],
+    rate: int,
+    channels: int,
+    normalise: bool = False,
+    fill: bool = False,
 ) -> tuple[list[Pcm], Levels]:
     """All files as PCM with one gain, and the levels of what they become at gain 1."""
     levels = Levels()
     signals = [Pcm(channels) for _ in paths]
-    for blocks in _together(paths, rate, channels):
+    for blocks in _together(paths, rate, channels, fill):
         levels.add(blocks)
         for signal, block in zip(signals, blocks):
             signal.append(records.to_int16(block))
     if levels.peak > 1 or (normalise and levels.peak > 0):  # known only now
         signals = [Pcm(channels) for _ in paths]
-        for blocks in _together(paths, rate, channels):
+        for blocks in _together(paths, rate, channels, fill):
             for signal, block in zip(signals, blocks):
                 signal.append(records.to_int16(block / levels.peak))
     return signals, levels
 
 
-def _together(paths: Sequence[Path], rate: int, channels: int) -> Iterator[list[np.ndarray]]:
-    """Blocks [n C] of all files at once, as far as the shortest of them goes."""
+def _together(
+    paths: Sequence[Path | Probe], rate: int, channels: int, fill: bool = False
+) -> Iterator[list[np.ndarray]]:
+    """Blocks [n C] of all files at once, as far as the shortest goes, or the longest by `fill`."""
     nothing = np.zeros((0, channels), np.float32)
     streams = [audio_files.blocks(path, rate, channels) for path in paths]
     for blocks in zip_longest(*streams, fillvalue=nothing):  # all of each, to meet its damage
-        shared = min(map(len, blocks))
+        shared = (max if fill else min)(map(len, blocks))
         if shared:
-            yield [block[:shared] for block in blocks]
+            short = (np.pad(block, ((0, max(0, shared - len(block))), (0, 0))) for block in blocks)
+            yield [block[:shared] for block in short]
 
 
-def _check_sum(paths: Sequence[Path], mixture: Path, rate: int, channels: int) -> None:
-    if abs(probe(mixture).seconds - min(probe(path).seconds for path in paths)) > 0.01:
+def _check_sum(
+    paths: Sequence[Probe], whole_song: Probe, rate: int, channels: int, cut: bool
+) -> None:
+    mixture = whole_song.path
+    if not cut and abs(whole_song.seconds - min(file.seconds for file in paths)) > 0.01:
         raise BadInput(f"{mixture} and its stems are of unequal length.")
     lack, whole = 0.0, 0.0
-    for mixed, *stems in _together([mixture, *paths], rate, channels):
+    for mixed, *stems in _together([whole_song, *paths], rate, channels):
         error = sum(stems) - mixed
         lack, whole = lack + float(np.vdot(error, error)), whole + float(np.vdot(mixed, mixed))
     decibels = 10 * np.log10(max(lack / max(whole, 1e-12), 1e-12))

@@ -28,6 +28,7 @@ class Job:
     load: Callable[[], Example]
     group: str = ""  # what it is drawn together with; '': nothing
     tags: np.ndarray | None = None  # [K], 1 where it is known to have the tag; None: unlabelled
+    files: tuple[Path, ...] = ()  # of its stems, where a plan looks at their headers
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """A folder of the user's own audio as a data set: plain, with labels from a CSV, or with stems.
 
 Any files in any sub-folders are decoded once to int16 records at a fixed rate. With `stems` every
-folder that holds one file per stem is a song: `<song>/<stem>.wav` (or flac, ogg, mp3).
+folder that holds one file per stem is a song: `<song>/<stem>.wav` (or flac, ogg, mp3); stems that
+end early are filled up with zeros, which is said.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -155,6 +157,7 @@ class Folder:
         if not files:
             raise BadInput(f"{self._root}: leave_out={self.leave_out} leaves nothing.")
         jobs, skipped = self._songs(files) if self.stems else self._tracks(files, rejected)
+        early = filled_ends(jobs) if self.stems else ()
         listed = f"left out by leave_out={self.leave_out}"
         skipped += [(file.relative_to(self._root).as_posix(), listed) for file in sorted(unwanted)]
         unread = audio_files.unreadable_in(self._root)
@@ -187,7 +190,7 @@ class Folder:
             skipped=(*skipped, *division.left_out),
             threads=1 if self.stems else 0,
             rule=division.rule,
-            notes=(*division.notes, *notes),
+            notes=(*division.notes, *notes, *early),
         )
 
     def _grouped(self, jobs: list[plans.Job]) -> list[plans.Job]:
@@ -249,7 +252,8 @@ class Folder:
                 skipped.append((name, f"several files for a stem: take away {', '.join(doubled)}"))
             else:
                 paths = [there[stem][0] for stem in self.stems]
-                jobs.append(plans.Job(name, partial(self._load_song, paths)))
+                load = partial(self._load_song, paths)
+                jobs.append(plans.Job(name, load, files=tuple(paths)))
         if not jobs and any("several" in reason for _, reason in skipped):
             raise BadInput(f"{self._root}: {'; '.join(': '.join(pair) for pair in skipped[:3])}.")
         if not jobs:
@@ -258,7 +262,19 @@ class Folder:
         return jobs, skipped
 
     def _load_song(self, paths: list[Path]) -> Example:
-        return {"stems": pcm.load_stems(paths, self.sample_rate, self.channels, self._least)}
+        stems = pcm.load_stems(paths, self.sample_rate, self.channels, self._least, ends="fill")
+        return {"stems": stems}
+
+
+def filled_ends(jobs: Sequence[plans.Job]) -> tuple[str, ...]:
+    """A line on songs of stems with unequal ends."""
+    early = []
+    for job in jobs:
+        with contextlib.suppress(BadInput):  # said when it is decoded
+            early.append((job.track, pcm.unequal(job.files)))
+    found = [f"{track}: {said}" for track, said in early if said]
+    more = f" and {len(found) - 3} more songs" if len(found) > 3 else ""
+    return (f"filled up with silence: {'; '.join(found[:3])}{more}",) if found else ()
 
 
 def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> str:

@@ -1,0 +1,58 @@
+"""iKala (Chan et al. 2015): 252 clips of 30 s, 44.1 kHz; accompaniment left, voice right.
+
+Made from the user's own copy, for it is no longer given out; nothing is fetched. No split is agreed
+on: here songs are drawn, 8 to 1 to 1, by a hash of the number that verse and chorus share.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from zoo.audio import audio_files
+from zoo.data.sets.stem_songs import DRAWN, StemSongs, drawn
+from zoo.data.source import Info
+from zoo.errors import BadInput
+
+RATE = 44_100
+STEMS = ("accompaniment", "vocals")  # the left and the right channel
+NAME = re.compile(r"(\d+)_(verse|chorus)\.wav")
+CLIPS = 252
+URL = "http://mac.citi.sinica.edu.tw/ikala"
+
+
+@dataclass(frozen=True)
+class IKala(StemSongs):
+    """The Source. path: iKala, or its folder Wavfile. See `StemSongs`."""
+
+    path: str
+    sample_rate: int = RATE
+    chunk_seconds: float = 4.0
+    allow_missing: bool = False
+    data_dir: str = ""
+
+    channels: ClassVar[int] = 1
+    total: ClassVar[int] = CLIPS
+    rule: ClassVar[str] = DRAWN
+    wanted: ClassVar[str] = (
+        "give your copy of iKala (no longer given out), the folder that holds Wavfile, with 252 "
+        "files like 10161_chorus.wav of two channels"
+    )
+
+    @property
+    def info(self) -> Info:
+        return Info("ikala", self.sample_rate, 1, STEMS, "academic use only", URL)
+
+    def songs(self) -> tuple[dict[str, dict[str, partial]], list[Path]]:
+        below = self.root / "Wavfile"
+        files = audio_files.audio_in(below if below.is_dir() else self.root)
+        found: dict[str, dict[str, partial]] = {}
+        for file in files:
+            named = NAME.fullmatch(file.name)
+            if named is None:
+                raise BadInput(f"{file} is named otherwise than 10161_chorus.wav: {self.wanted}.")
+            found.setdefault(drawn(named[1]), {})[file.stem] = partial(self.load_sides, file, RATE)
+        return found, files

@@ -1,0 +1,153 @@
+"""What readers of songs as stems share: a song's files or tracks to one record of stems."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from zoo.audio import audio_files
+from zoo.audio.probing import Probe, probe
+from zoo.data import pcm, plans, records
+from zoo.data.sets.prepared import Prepared
+from zoo.data.source import Example
+from zoo.errors import BadInput
+
+SPLITS = ("train", "validation", "test")
+DRAWN = "songs drawn by a hash of their names, 8 to 1 to 1, for no split is published"
+
+
+class StemSongs(Prepared):
+    """Base of a Source of whole songs, a frozen dataclass.
+
+    chunk_seconds: the shortest record; shorter songs are filled up with zeros. allow_missing: takes
+    a part of the songs, which makes results incomparable. counts: the published songs of every
+    split; without them, total: those of the set, whose splits are drawn. songs: the loads of every
+    split by the song's name, and all files of the set.
+    """
+
+    sample_rate: int
+    channels: int
+    chunk_seconds: float
+    allow_missing: bool
+    counts: ClassVar[Mapping[str, int]] = {}
+    total: ClassVar[int] = 0
+    rule: ClassVar[str]
+
+    @abstractmethod
+    def songs(self) -> tuple[dict[str, dict[str, partial]], list[Path]]: ...
+
+    @property
+    def shortest(self) -> int:
+        """Samples of the shortest record."""
+        return round(self.chunk_seconds * self.sample_rate)
+
+    @property
+    def record_name(self) -> str:
+        form = f"{self.sample_rate}-{self.channels}ch-{self.chunk_seconds:g}s"
+        return f"{self.info.name}-{form}"
+
+    def blank(self) -> Example:
+        return plans.blank(self.shortest, self.channels, stems=len(self.info.labels))
+
+    def plan(self) -> plans.Plan:
+        songs, files = self.songs()
+        found = {split: len(songs.get(split, ())) for split in SPLITS}
+        whole = dict(self.counts) or {"song": self.total}
+        there = found if self.counts else {"song": sum(found.values())}
+        if not self.allow_missing and there != whole:
+            have, want = (", ".join(map(str, c.values())) for c in (there, whole))
+            raise BadInput(
+                f"{self.root} holds {have} songs, not {want} ({', '.join(whole)}): {self.wanted}; "
+                "allow_missing=True takes what is there."
+            )
+        if not any(found.values()):
+            raise BadInput(f"{self.root} holds no song of {self.info.name}: {self.wanted}.")
+        jobs = {
+            split: tuple(plans.Job(name, load) for name, load in sorted(songs[split].items()))
+            for split in SPLITS
+            if songs.get(split)
+        }
+        return plans.Plan(
+            name=self.directory.parent.name,
+            info=self.info,
+            blank=self.blank(),
+            jobs=jobs,
+            shortest=self.shortest,
+            tolerate=0.0,
+            about=plans.about(files, self.root),
+            threads=1,
+            rule=self.rule,
+            notes=plans.comparable(jobs, self.counts) if there != whole else (),
+        )
+
+    def load(
+        self,
+        stems: Sequence[Path | Probe],
+        rate: int,
+        mixture: Path | Probe | None = None,
+        ends: pcm.Ends = "refuse",
+    ) -> Example:
+        """One song's record. raises BadInput where a file has another rate than the original."""
+        for stem in stems:
+            original(probe(stem), rate)
+        loaded = pcm.load_stems(stems, self.sample_rate, self.channels, mixture=mixture, ends=ends)
+        return {"stems": loaded}
+
+    def load_sides(self, file: Path, rate: int) -> Example:
+        """The two channels of a file as two stems of one channel."""
+        found = probe(file)
+        original(found, rate)
+        if found.channels != 2:
+            raise BadInput(f"{file} has {found.channels} channel(s), not two: not the original.")
+        both = np.asarray(pcm.load_audio(file, self.sample_rate, 2))
+        return {"stems": np.ascontiguousarray(both.T[:, :, None])}
+
+
+def drawn(name: str) -> str:
+    """The split of a song where none is published."""
+    share = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") / 2**32
+    return "train" if share < 0.8 else "validation" if share < 0.9 else "test"
+
+
+def summed(groups: Sequence[Sequence[Path]], rate: int, channels: int) -> np.ndarray:
+    """Files of one song as int16 [S T C], each stem the sum of a group; one gain for all.
+
+    A group of none is silence, and what ends early is filled up with zeros. In memory, once.
+    """
+    length = max(audio_files.length(probe(file), rate) for group in groups for file in group)
+    stems = np.zeros((len(groups), length, channels), np.float32)
+    for stem, group in zip(stems, groups):
+        for file in group:
+            at = 0
+            for block in audio_files.blocks(file, rate, channels):
+                stem[at : at + len(block)] += block
+                at += len(block)
+    peak = float(np.abs(stems).max(initial=0.0))
+    if peak < audio_files.SILENCE:
+        raise BadInput(f"{next(f for g in groups for f in g).parent}: all stems are silent.")
+    return records.to_int16(stems / max(peak, 1.0))
+
+
+def original(file: Probe, rate: int) -> None:
+    """raises BadInput where a file does not have the rate of its data set."""
+    if file.rate != rate:
+        raise BadInput(f"{file.path} has {file.rate:,} Hz, not {rate:,}: it is not the original.")
+
+
+def require(root: Path, files: Iterable[Path], wanted: str) -> None:
+    """raises BadInput where files of songs are missing."""
+    absent = [str(file.relative_to(root)) for file in files if not file.is_file()]
+    if absent:
+        listed = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
+        raise BadInput(f"{root}: {len(absent):,} files are missing: {listed}; {wanted}.")
+
+
+def folders(place: Path) -> list[Path]:
+    """The visible folders in a folder, sorted."""
+    return sorted(p for p in place.glob("*") if p.is_dir() and not p.name.startswith("."))
