@@ -24,6 +24,8 @@ def load(
 ) -> System:
     """A system ready for use: published weights, `zoo/NAME`, a run directory, an exported pair.
 
+    Systems that need no training, as the blind separators, load by the name of their config.
+
     config: the user's own config file, where the run used one. step: of a run, 'best', 'latest' or
     a number. arguments: of the config, other than in training. Raises `zoo.errors.BadInput`.
     """

@@ -16,7 +16,10 @@ from zoo.objectives.closed_form import ClosedForm
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 
-ROWS = {"default": {"parameters": 0}}
+ROWS = {
+    "default": {"parameters": 0},
+    "mixture": {"parameters": 0, "arguments": {"kind": "mixture"}},
+}
 AGREES = {"tests/models/test_masks.py": "SciPy", "tests/metrics/test_bss_eval.py": "museval"}
 SMOKE = {"size": "tiny", "samples": 16_384}
 

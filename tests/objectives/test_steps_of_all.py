@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 ELSEWHERE = {
     "QuantisedAutoencoder": "models/test_vqvae_parity.py::test_loss_codes_and_gradients_equal_torch"
 }
-WITHOUT_TURNS = {"BagOfFrames", "ClosedForm", "Fitted", "Probe"}
+WITHOUT_TURNS = {"BagOfFrames", "Blind", "ClosedForm", "Fitted", "Probe"}
 
 
 def objectives() -> set[str]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from zoo import experiment as experiments
 from zoo.catalog import Entry, Row
 from zoo.data.sets.folder import Folder
 from zoo.data.source import Info
@@ -17,6 +18,7 @@ from zoo.evaluation.base import Report
 from zoo.experiment import Config
 from zoo.metrics.resampling import Scores
 from zoo.report import results
+from zoo.runs import trained as trained_runs
 
 
 @pytest.fixture
@@ -182,3 +184,9 @@ def test_a_folder_of_two_files_shows_its_validation(tmp_path):
         if name == "two":
             assert results.held_out(source) == "validation"
     assert results.held_out(source) == "test"
+
+
+@pytest.mark.parametrize("row", ["nmf_score_render", "nmf_score_render.assigned"])
+def test_a_row_without_training_stands_under_its_own_name(row, tmp_path):
+    found = trained_runs.untrained(experiments.find(row), [])
+    assert results.target_of(found, tmp_path).stem == row

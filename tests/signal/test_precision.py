@@ -17,13 +17,13 @@ SPECTRUM = jax.ShapeDtypeStruct((1, 5, 129, 1), jnp.float32)
 AUDIO = jax.ShapeDtypeStruct((1, 2000, 1), jnp.float32)
 CONTROL = jax.ShapeDtypeStruct((1, 8, 4), jnp.float32)
 PITCH = jax.ShapeDtypeStruct((1, 8, 1), jnp.float32)
-STEMS = jax.ShapeDtypeStruct((1, 2000, 2, 1), jnp.float32)
+MICROPHONES = jax.ShapeDtypeStruct((1, 2000, 2), jnp.float32)
 FEATURES = jax.ShapeDtypeStruct((3, 6), jnp.float32)
 CODES = jax.ShapeDtypeStruct((3,), jnp.int32)
 
 
 def unmixed(model):
-    return lambda x, y: model.apply({}, x, y, rngs={"init": jax.random.key(0)})
+    return lambda x: model.apply({}, x, rngs={"init": jax.random.key(0)})
 
 
 def scored(classifier):
@@ -42,8 +42,8 @@ CASES = {
         lambda f, a, d: synthesis.harmonics(f, a, d, hop=64, sample_rate=16_000),
         *(PITCH, PITCH, CONTROL),
     ),
-    "nmf": (unmixed(NMF(2, iterations=1, n_fft=64, hop=32)), AUDIO, STEMS),
-    "ica": (unmixed(ICA(iterations=1)), AUDIO, STEMS),
+    "nmf": (unmixed(NMF(2, 4, iterations=1, n_fft=512, hop=256)), AUDIO),
+    "ica": (unmixed(ICA(iterations=1)), MICROPHONES),
     "kernel_svm": (scored(KernelSVM(4)), FEATURES),
     "pairwise_svm": (scored(PairwiseSVM(4)), FEATURES),
     "ridge": (scored(Ridge()), FEATURES),

@@ -71,7 +71,7 @@ class Separation:
             rows += self.score(predict, records, track, span, info)
             if progress:
                 progress(span.stop, len(records))
-        return self._report(rows, info)
+        return self.report(rows, info)
 
     def stems(
         self, predict: Predict, song: Callable[[], Blocks], rate: int, **choices: Any
@@ -101,7 +101,13 @@ class Separation:
             stems = separate_known(predict, known, self.how, info)
         else:
             stems = separate(predict, mix, info.sample_rate, self.how)
-        window = round(self.seconds * info.sample_rate)
+        return self.rows(track, references, stems, info.sample_rate)
+
+    def rows(
+        self, track: str, references: Iterable[np.ndarray], stems: Iterable[np.ndarray], rate: int
+    ) -> list[Row]:
+        """The rows of a track, by blocks [S n C] of its references and of their estimates."""
+        window = round(self.seconds * rate)
         pairs = zip(reblock(references, window), reblock(stems, window), strict=True)
         frames = self._full(pairs, window) if self.ratios == "full" else _streamed(pairs, window)
         return [
@@ -128,7 +134,8 @@ class Separation:
             why = _silence(reference[:, at], estimate[:, at])
             yield ratios | {"SI-SDR": invariant[:, frame], "silent": why}
 
-    def _report(self, rows: list[Row], info: Info) -> Report:
+    def report(self, rows: list[Row], info: Info) -> Report:
+        """The report of the rows of all tracks."""
         names = (*(METRICS if self.ratios == "full" else ("SDR",)), "SI-SDR")
         metrics: dict[str, float] = {}
         for name in names:

@@ -32,6 +32,8 @@ def load(
     words: arguments of the config as 'name=value'.
     """
     folder = folder_of(str(name))
+    if folder is None and is_config(str(name)):
+        return untrained(str(name), tuple(words))
     if folder is None:
         return published(str(name), config, tuple(words))
     if (folder / "checkpoints").is_dir():
@@ -52,6 +54,11 @@ def folder_of(name: str) -> Path | None:
     if path.name in ("model.json", "model.safetensors") and path.is_file():
         return path.parent
     return path if path.is_dir() else None
+
+
+def is_config(name: str) -> bool:
+    """Whether it is CONFIG or CONFIG.ROW: by this name systems load that need no training."""
+    return name.partition(".")[0] in catalog.names()
 
 
 def own(name: str) -> Path:

@@ -15,8 +15,8 @@ from zoo.objectives.base import Batch, Turn, Variables
 class ClosedForm:
     """A model without parameters of a mixture [B T C] and its references [B T S C] -> [B T S C].
 
-    Oracles mask with the references; NMF and ICA need them to name their components. So such a
-    system is scored (`evaluate.py --config`), and cannot separate a song of which no stems exist.
+    Oracles mask with the references. So such a system is scored (`evaluate.py --config`), and
+    cannot separate a song of which no stems exist; `Blind` ones can.
     """
 
     model: Network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import platform
 import tempfile
 import time
@@ -99,7 +100,9 @@ def _evaluate(trained: Trained, split: str, limit: int | None, places: list[Path
 def target_of(trained: Trained, folder: Path) -> Path:
     """Where the row of a run stands: named by its row, its other arguments and its seed."""
     config = trained.config
-    own = {name: p.default for name, p in config.parameters.items()}
+    # Of the function itself: a row's arguments are the defaults of the config that it was found by.
+    taken = inspect.signature(config.module.config).parameters
+    own = {**config.defaults, **{name: p.default for name, p in taken.items()}}
     stem = stored.name_of(config.entry, trained.arguments, own)
     return folder / config.task / f"{stem}.json"
 

@@ -31,6 +31,8 @@ class Segments:
 
     Segments of a model with context equal one pass over the whole song where `hop` is a multiple
     of the model's total stride (Wave-U-Net: 16,384 instead of its 16,389 samples of output).
+    unordered: the model gives its sources in any order, as blind systems do; those of a segment are
+    put into the order that is nearest to the segment before, where the two overlap.
     """
 
     input: int
@@ -40,6 +42,7 @@ class Segments:
     batch: int = 1
     key: str = "mixture"  # batch key that the model reads
     time_axis: int = 1  # of the prediction: 1 for [B T S C], 2 for [B S T C]
+    unordered: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.step <= self.kept <= self.input:
@@ -47,6 +50,8 @@ class Segments:
                 f"input {self.input}, output {self.kept}, hop {self.step}: "
                 "segments need 0 < hop <= output <= input."
             )
+        if self.unordered and (self.window == "none" or self.step == self.kept):
+            raise BadInput("sources without an order need segments that overlap and fade.")
 
     @property
     def kept(self) -> int:
@@ -122,9 +127,22 @@ def separate_blocks(
         stems = _centre(output["prediction"], segments)
         if tail is None:
             tail = np.zeros_like(stems), np.zeros_like(weight)
+        elif segments.unordered:
+            stems = stems[nearest_order(tail[0], stems * (tail[1] > 0))]
         total, weights = tail[0] + stems * weight, tail[1] + weight
         yield total[:, :take] / weights[:take]
         tail = _advance(total, segments.step), _advance(weights, segments.step)
+
+
+def nearest_order(wanted: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Indices [S] that put signals given [S n C] into the order of those wanted [S n C].
+
+    The sum of inner products is the largest; so the sum of squared differences is the smallest.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    match = np.einsum("snc,knc->sk", wanted, given, dtype=np.float64)
+    return linear_sum_assignment(match, maximize=True)[1]
 
 
 def shifted_blocks(

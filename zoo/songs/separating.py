@@ -24,7 +24,8 @@ class Separator:
     """How a trained model is applied to a song. rate, channels, sources: what it was trained on.
 
     stereo: for a mono model and a song of more channels, 'each' separates every channel by
-    itself, 'downmix' separates their mean and repeats it (as the Wave-U-Net paper does).
+    itself, 'downmix' separates their mean and repeats it (as the Wave-U-Net paper does); 'exact'
+    refuses songs of other channel counts, as a matrix that unmixes microphones has to.
     normalise: the song's mono mean and deviation are taken out and put back (as Demucs does, but
     the mean is shared among the sources, so that a sum to the mix stays one).
     loudness: LUFS to which quieter songs are raised for the model, as far as their peak allows, and
@@ -39,7 +40,7 @@ class Separator:
     rate: int
     channels: int
     sources: tuple[str, ...]
-    stereo: Literal["each", "downmix"] = "each"
+    stereo: Literal["each", "downmix", "exact"] = "each"
     normalise: bool = False
     loudness: float | None = None
     band: float | None = None
@@ -69,6 +70,11 @@ def separate(
     if first is None:
         return
     channels = first.shape[1]
+    if how.stereo == "exact" and channels != how.channels:
+        raise BadInput(
+            f"{how.channels} channels are unmixed into {len(how.sources)} sources, and this has "
+            f"{channels}: give it a recording of as many channels, or set microphones={channels}."
+        )
     each = how.channels == 1 and channels > 1 and how.stereo == "each"
     inner = channels if each else how.channels
 

@@ -4,23 +4,20 @@ Aapo Hyvärinen: "Fast and Robust Fixed-Point Algorithms for Independent Compone
 Transactions on Neural Networks 1999; the symmetric variant of FastICA.
 
 Deviations and guesses:
-- A record has fewer channels than sources, so that this cannot unmix it. Here microphones are
-  simulated: the first records all sources alike, which is the mixture itself, each further one
-  one source at full level and the others at `spill`; no delays, echoes or noise.
-- The scale of a component is its part in the first microphone; the order, which independence leaves
-  open, is read off the references.
+- A record has fewer channels than sources, so that this cannot unmix it: it separates recordings
+  of as many channels. `BlindSeparation` simulates microphones before the stems of a data set.
+- The scale of a component is its part in each microphone; its order, which independence leaves
+  open, stays open.
 """
 
 from __future__ import annotations
 
 import math
-from itertools import permutations
 from typing import Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 RELATIVE = 1e-6  # directions with less than this share of the largest variance count as silent
 
@@ -75,51 +72,31 @@ def fast_ica(
     return jax.lax.while_loop(going, move, first)[0] @ matrix
 
 
-def microphones(sources: int, spill: float) -> np.ndarray:
-    """Gains from source to microphone, -> [S S]; the first row is ones."""
-    gains = np.full((sources, sources), spill)
-    np.fill_diagonal(gains, 1.0)
-    gains[0] = 1.0
-    return gains.astype(np.float32)
-
-
 def images(x: jax.Array, unmixing: jax.Array) -> jax.Array:
-    """What each component sounds like in the first of signals [T C] -> [T C]; they sum to it."""
+    """Each component as each microphone records it, signals [T C] -> [T S C]; they sum to x."""
     centred = x - x.mean(0)
     covariance = centred.T @ centred / x.shape[0]
     # Components are white, so their covariance with the microphones is the mixing matrix.
-    return (x @ unmixing.T) * (covariance @ unmixing.T)[0]
-
-
-def ordered(components: jax.Array, references: jax.Array) -> jax.Array:
-    """Components [T S] in the order that is nearest to the references [T S], -> [T S]."""
-    orders = np.array(list(permutations(range(references.shape[1]))))
-    match = references.T @ components
-    total = match[np.arange(references.shape[1]), orders].sum(1)
-    return components[:, jnp.asarray(orders)[jnp.argmax(total)]]
+    return (x @ unmixing.T)[:, :, None] * (covariance @ unmixing.T).T
 
 
 class ICA(nn.Module):
-    """FastICA of simulated microphones, mixture [B T C] and references [B T S C] -> [B T S C].
+    """FastICA of a recording of C microphones, [B T C] -> sources as each records them [B T C C].
 
-    Every channel is a scene of its own. The mixture is taken for the sum of the references.
+    There are as many sources as microphones; one that is silent comes out silent.
     """
 
     contrast: Literal["logcosh", "cube"] = "logcosh"
-    spill: float = 0.5
     iterations: int = 200
     tolerance: float = 1e-4
 
     receptive_field = math.inf  # it is fitted to the whole input
 
     @nn.compact
-    def __call__(self, mixture: jax.Array, references: jax.Array) -> jax.Array:
-        sources = references.shape[2]
-        start = jax.random.normal(self.make_rng("init"), (sources, sources))
-        gains = jnp.asarray(microphones(sources, self.spill))
+    def __call__(self, mixture: jax.Array) -> jax.Array:
+        start = jax.random.normal(self.make_rng("init"), (mixture.shape[2],) * 2)
 
-        def scene(stems: jax.Array) -> jax.Array:
-            recorded = stems @ gains.T
+        def scene(recorded: jax.Array) -> jax.Array:
             unmixing = fast_ica(
                 recorded - recorded.mean(0),
                 start,
@@ -127,9 +104,8 @@ class ICA(nn.Module):
                 iterations=self.iterations,
                 tolerance=self.tolerance,
             )
-            return ordered(images(recorded, unmixing), stems)
+            return images(recorded, unmixing)
 
-        each = jax.vmap(jax.vmap(scene, in_axes=2, out_axes=2))
         # GPUs and TPUs would round the covariances, and quiet sources would be lost.
         with jax.default_matmul_precision("highest"):
-            return each(references)
+            return jax.vmap(scene)(mixture)

@@ -5,21 +5,25 @@ Itakura-Saito divergence Févotte, Bertin, Durrieu, Neural Computation 2009.
 
 Deviations and guesses:
 - Factors start at random; a fixed number of updates is made.
-- Which component belongs to which source, the references say (an oracle): each goes to the source
-  with which its part of the mixture correlates most. So the scores bound what blind clustering of
-  the same components could reach.
+- Components become sources by timbre: spectral clustering of the cepstra of their spectra (Martin
+  Spiertz, Volker Gnann: "Source-filter based clustering for monaural blind source separation", DAFx
+  2009, cluster mel-scaled spectra, too). Without clustering (sources=0) components come out singly,
+  to be assigned by who knows the stems: the bound of any clustering.
+- Of ten groupings tried on ten tracks of the embedded validation split this was best (whole-track
+  SDR 2.3 dB; k-means of cepstra 1.9, of gains that rise and fall together -0.1).
 """
 
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.signal import stft
+from zoo.signal import components, stft
 
 EPSILON = float(np.finfo(np.float32).eps)
 ZERO = float(np.finfo(np.float64).eps)  # below it factors are zero, so that they stay so
@@ -87,42 +91,45 @@ def _positive(x: jax.Array) -> jax.Array:
 
 
 class NMF(nn.Module):
-    """Masks from factors, mixture [B T C] and references [B T S C] -> sources [B T S C].
+    """Masks from factors, mixture [B T C] -> sources [B T S C], or components [B T K C].
 
     The channels share one factorisation of their mean magnitude, or for Itakura-Saito (beta 0),
-    whose model is one of variances, of its square. The sources sum to the mixture.
+    whose model is one of variances, of its square. What comes out sums to the mixture. sources: 0
+    leaves the components as they are.
     """
 
+    sources: int = 4
     rank: int = 32
     beta: float = 1.0
     iterations: int = 100
     n_fft: int = 2048
     hop: int = 512
+    sample_rate: int = 16_000
 
     receptive_field = math.inf  # it is fitted to the whole input
 
     @nn.compact
-    def __call__(self, mixture: jax.Array, references: jax.Array) -> jax.Array:
+    def __call__(self, mixture: jax.Array) -> jax.Array:
         # GPUs and TPUs would round the factors at every update.
         with jax.default_matmul_precision("highest"):
-            return self._separate(mixture, references)
+            return self._separate(mixture)
 
-    def _separate(self, mixture: jax.Array, references: jax.Array) -> jax.Array:
-        batch, length, sources, channels = references.shape
+    def _separate(self, mixture: jax.Array) -> jax.Array:
         mixed = stft.centred(mixture, self.n_fft, self.hop)
-        known = stft.centred(references.reshape(batch, length, -1), self.n_fft, self.hop)
-        known = known.reshape(*known.shape[:3], sources, channels)
         v = jnp.abs(mixed).mean(3)
         v = jnp.square(v) if self.beta == 0 else v
         gains, spectra = start(self.make_rng("init"), v, self.rank)
         gains, spectra = factorise(v, gains, spectra, beta=self.beta, iterations=self.iterations)
-        model = gains @ spectra + EPSILON
-        # Inner product of every component's part of the mixture with every source.
-        shared = jnp.real(known * mixed[:, :, :, None].conj()).sum(4) / model[..., None]
-        match = jnp.einsum("bfns,bfk,bkn->bsk", shared, gains, spectra)
-        owner = jax.nn.one_hot(jnp.argmax(match, 1), sources, axis=1)
-        parts = jnp.einsum("bsk,bfk,bkn->bfns", owner, gains, spectra) + EPSILON / sources
-        stems = (parts / model[..., None])[..., None] * mixed[:, :, :, None]
-        stems = stems.reshape(*stems.shape[:3], -1)
-        y = stft.centred_inverse(stems, self.n_fft, self.hop, length)
-        return y.reshape(references.shape)
+        owner = self._owners(gains, spectra)
+        parts = jnp.einsum("bfk,bkn,bks->bfns", gains, spectra, owner)
+        return components.masked(parts, mixed, self.n_fft, self.hop, mixture.shape[1])
+
+    def _owners(self, gains: jax.Array, spectra: jax.Array) -> jax.Array:
+        """Which output each component is part of, one-hot [B K S]."""
+        if not self.sources:
+            return jnp.broadcast_to(jnp.eye(self.rank), (len(gains), self.rank, self.rank))
+        power = spectra if self.beta == 0 else jnp.square(spectra)
+        activity = gains if self.beta == 0 else jnp.square(gains)
+        energy = activity.sum(1) * power.sum(2)
+        each = partial(components.by_timbre, sample_rate=self.sample_rate, sources=self.sources)
+        return jax.vmap(each)(power, energy)

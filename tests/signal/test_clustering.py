@@ -1,0 +1,70 @@
+"""Clustering against scikit-learn, and what components sound like against SciPy and librosa."""
+
+import jax.numpy as jnp
+import librosa
+import numpy as np
+import pytest
+import scipy.fft
+from sklearn.cluster import KMeans, SpectralClustering
+from sklearn.metrics import adjusted_rand_score
+
+from zoo.signal import clustering, components
+
+
+def clouds(seed=0):
+    draw = np.random.default_rng(seed)
+    centres = np.repeat(4 * draw.standard_normal((3, 5)), 8, 0)
+    return (centres + draw.standard_normal((24, 5))).astype(np.float32), draw
+
+
+@pytest.mark.parametrize("even", [True, False])
+def test_k_means_equals_scikit_learn_s(even):
+    x, draw = clouds()
+    weights = np.ones(24) if even else draw.uniform(0.01, 3, 24)
+    start = x[[0, 1, 2]]  # all in one cloud: it has to move
+    labels, centres = clustering.k_means(jnp.asarray(x), jnp.asarray(weights), jnp.asarray(start))
+    theirs = KMeans(3, init=start, n_init=1, algorithm="lloyd", max_iter=50, tol=0)
+    theirs.fit(x, sample_weight=weights)
+    np.testing.assert_array_equal(labels, theirs.labels_)
+    np.testing.assert_allclose(centres, theirs.cluster_centers_, rtol=1e-4, atol=1e-4)
+
+
+def test_the_first_centres_are_the_heaviest_point_and_the_farthest():
+    x = jnp.asarray([[0.0], [1.0], [10.0], [11.0], [5.25]])
+    centres = clustering.farthest_first(x, jnp.asarray([1.0, 2.0, 1.0, 1.0, 1.0]), 3)
+    np.testing.assert_array_equal(centres[:, 0], [1.0, 11.0, 5.25])
+    light = clustering.farthest_first(x, jnp.asarray([1.0, 2.0, 1.0, 0.0, 1.0]), 2)
+    np.testing.assert_array_equal(light[:, 0], [1.0, 10.0])
+
+
+def test_spectral_clusters_are_scikit_learn_s():
+    """Two rings around one centre, which k-means of the points cannot tell apart."""
+    turn = np.linspace(0, 2 * np.pi, 20, endpoint=False)
+    ring = np.stack([np.cos(turn), np.sin(turn)], 1)
+    x = np.concatenate([ring, 3 * ring])
+    affinity = np.exp(-np.square(x[:, None] - x).sum(2) / 0.4)
+    ours = clustering.spectral(jnp.asarray(affinity), jnp.ones(40), 2)
+    theirs = SpectralClustering(2, affinity="precomputed", random_state=0).fit(affinity).labels_
+    assert adjusted_rand_score(ours, theirs) == adjusted_rand_score(ours, np.arange(40) // 20) == 1
+    assert adjusted_rand_score(clustering.grouped(jnp.asarray(x), jnp.ones(40), 2), theirs) < 0.5
+
+
+def test_timbre_is_the_cepstrum_without_its_first():
+    draw = np.random.default_rng(0)
+    power = draw.gamma(0.5, 1.0, (3, 513)).astype(np.float32)
+    bank = librosa.filters.mel(sr=16_000, n_fft=1024, n_mels=40)
+    level = power @ bank.T
+    level = np.log(level / level.max(1, keepdims=True) + 1e-6)
+    wanted = scipy.fft.dct(level, norm="ortho", axis=1)[:, 1:14]
+    np.testing.assert_allclose(components.timbre(power, 16_000), wanted, rtol=1e-3, atol=1e-3)
+    louder = components.timbre(100 * power, 16_000)
+    np.testing.assert_allclose(louder, wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_components_of_one_timbre_are_one_source():
+    dull, bright = np.exp(-np.arange(513) / 20), np.exp(-(512 - np.arange(513)) / 40)
+    draw = np.random.default_rng(0)
+    spectra = np.stack([dull, bright, dull, bright, dull]) * draw.uniform(0.8, 1.2, (5, 513))
+    owner = np.asarray(components.by_timbre(jnp.asarray(spectra), jnp.ones(5), 16_000, 2))
+    np.testing.assert_array_equal(owner.sum(1), 1)
+    assert adjusted_rand_score(owner.argmax(1), [0, 1, 0, 1, 0]) == 1
