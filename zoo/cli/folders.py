@@ -1,4 +1,4 @@
-"""Commands on folders of a user's audio: `python -m zoo probe` and `python -m zoo distance`."""
+"""Commands on folders of a user's audio: `python -m zoo probe`, `distance` and `robustness`."""
 
 from __future__ import annotations
 
@@ -93,3 +93,42 @@ def measure_distance(options: argparse.Namespace) -> None:
     out = options.out or Path("distances") / name
     for line in [*distance.lines(found), distance.keep(found, out)]:
         print(escapes.line(line), flush=True)
+
+
+def add_robustness(add: Add) -> None:
+    robust = add("robustness", help="a tagger's scores under changed tempo, pitch, loudness, noise")
+    robust.add_argument("checkpoint", type=given, metavar="WEIGHTS", help=command_line.CHECKPOINT)
+    robust.add_argument(
+        "folder",
+        nargs="?",
+        type=place,
+        metavar="FOLDER",
+        help="audio in a sub-folder for each tag, or with a labels.csv; else the test split",
+    )
+    robust.add_argument("--out", type=place, help="default robustness/WEIGHTS")
+    robust.add_argument("--limit", type=command_line.count, help="the first so many clips only")
+    robust.add_argument("--force", action="store_true", help="overwrite what is there")
+    robust.add_argument("--config", type=given, help="name of a config, or a file")
+    robust.add_argument("--step", type=given, default="best", help="best, latest, or a number")
+    command_line.add_arguments(robust)
+    robust.set_defaults(run=measure_robustness)
+
+
+def measure_robustness(options: argparse.Namespace) -> None:
+    from zoo import writing
+    from zoo.front import finding
+    from zoo.songs import probing, robustness
+
+    command_line.prepare_devices()
+    model = finding.asked(options.checkpoint, options.config, options.step, options.arguments)
+    out = options.out or Path("robustness") / escapes.file_name(model.name)
+    with writing.held(out):
+        writing.refuse(out, options.force)
+        folder = options.folder
+        own = robustness.labelled(model, probing.read(folder)) if folder else None
+        records = own if own is not None else robustness.held_out_records(model)
+        reports = dict(robustness.examine(model, records, options.limit))
+        about = (
+            {"folder": folder.name} if folder else {"data": model.experiment.data.source.info.name}
+        )
+        print("\n".join(robustness.save(model, reports, about, out)))

@@ -15,6 +15,7 @@ commands:
   repeat CONFIG        trains and scores a config for several seeds or folds: mean and deviation
   distance REF GEN     a folder of generated audio against references: Fréchet and kernel distances
   probe WEIGHTS FOLDER your labels on a tagger's embeddings: cross-validated, with "none of these"
+  robustness WEIGHTS [FOLDER]  a tagger's scores under other tempo, pitch, loudness, noise
   interpret NAME       what a run or published weights learnt: filters, activation, excitation,
                        periodicity of a vocoder; of a recording: attribution of a tag, attention,
                        deepdream
@@ -134,6 +135,7 @@ def parsed() -> Parser:
 
     folders.add_probe(add)
     folders.add_distance(add)
+    folders.add_robustness(add)
 
     comparison = add("compare", help="two runs side by side")
     comparison.add_argument(

@@ -38,12 +38,12 @@ def show_deepdream(found: Trained, folder: Path, choices: Options) -> Iterator[s
     change = f"{target.name}: {dreamt.before:.3g} before, {dreamt.after:.3g} after"
     rms = 20 * np.log10(np.sqrt(np.mean(dreamt.sound**2)) + 1e-9)
     yield files.picture(folder / "deepdream.png", dream_figure(dreamt), change)
-    heard = {"deepdream_start": start, "deepdream": dreamt.sound}
-    yield from write_sounds(folder, heard, network.rate)
+    named = {"deepdream_start": start, "deepdream": dreamt.sound}
+    yield from write_sounds(folder, named, network.rate)
     facts = {"towards": target.name, "score before": f"{dreamt.before:.4g}"}
     facts |= {"score after": f"{dreamt.after:.4g}", "loudness": f"{rms:.1f} dB RMS"}
     facts |= {"start": str(clip.path.name if clip else f"pink noise, seed {how.seed}")}
-    yield write_page(found, folder, "deepdream", facts, tuple(heard))
+    yield write_page(found, folder, "deepdream", facts, tuple(named))
     yield files.archive(folder / "deepdream.npz", dreamt.numbers)
 
 
@@ -70,13 +70,13 @@ def show_attribution(found: Trained, folder: Path, choices: Options) -> Iterator
     one = attribution.attribute(network, target, clip, choices.method)
     told = ", ".join(f"{name} {value:.2f}" for name, value in one.scores.items())
     yield files.picture(folder / "attribution.png", attribution_figure(one), f"{one.tag}: {told}")
-    heard = {"attribution_alone": one.alone, "attribution_rest": one.rest}
-    yield from write_sounds(folder, {"attribution_recording": one.audio} | heard, clip.rate)
+    named = {"attribution_alone": one.alone, "attribution_rest": one.rest}
+    yield from write_sounds(folder, {"attribution_recording": one.audio} | named, clip.rate)
     facts = {"tag": one.tag, "method": one.method, "start": f"{clip.start:g} s"}
     facts |= {f"logit, {name}": f"{value:.3f}" for name, value in one.scores.items()}
     if choices.method == "integrated":
         facts["attributions sum to"] = f"{one.explained.mean():.3f} of {one.total.mean():.3f}"
-    listed = ("attribution_recording", *heard)
+    listed = ("attribution_recording", *named)
     yield write_page(found, folder, "attribution", facts, listed)
     yield files.archive(folder / "attribution.npz", one.numbers)
 
@@ -99,10 +99,10 @@ def show_attention(found: Trained, folder: Path, choices: Options) -> Iterator[s
     yield files.picture(folder / "attention.png", attended_figure(seen), about)
     whole = attention_figure([one[0] for one in seen.maps])
     yield files.picture(folder / "attention_maps.png", whole, "all places of the first window")
-    heard = {"attention_recording": seen.clip.audio}
-    yield from write_sounds(folder, heard, seen.clip.rate)
+    named = {"attention_recording": seen.clip.audio}
+    yield from write_sounds(folder, named, seen.clip.rate)
     facts = {"strongest tags": tags, "kept by the token": f"{seen.kept.mean():.0%}"}
-    yield write_page(found, folder, "attention", facts, tuple(heard), ("attention_maps",))
+    yield write_page(found, folder, "attention", facts, tuple(named), ("attention_maps",))
     yield files.archive(folder / "attention.npz", seen.numbers)
 
 
@@ -112,8 +112,8 @@ def _clip(network: AudioNetwork, choices: Options) -> Clip:
     return clips.read(network, choices.input, choices.start, choices.seconds)
 
 
-def write_sounds(folder: Path, heard: Mapping[str, np.ndarray], rate: int) -> Iterator[str]:
-    for name, audio in heard.items():
+def write_sounds(folder: Path, named: Mapping[str, np.ndarray], rate: int) -> Iterator[str]:
+    for name, audio in named.items():
         path = folder / f"{name}.wav"
         audio_writing.write(path, audio, rate, "PCM_16", overwrite=True)
         yield f"{path}: {len(audio) / rate:.1f} s"
@@ -124,7 +124,7 @@ def write_page(
     folder: Path,
     kind: str,
     facts: Mapping[str, str],
-    heard: tuple[str, ...],
+    named: tuple[str, ...],
     pictures: tuple[str, ...] = (),
 ) -> str:
     """KIND.html: facts, players and figures; its files lie beside it."""
@@ -135,12 +135,12 @@ def write_page(
         plates.append(tag("div", f'<img src="{address}" alt="{text(name)}">', class_="plate"))
     players = [
         sounds.player(folder / f"{name}.wav", stand, name.removeprefix(f"{kind}_"))
-        for name in heard
+        for name in named
     ]
     licence = str(found.meta.get("licence") or "your own training")
     shown = {"weights": found.name, "licence of the weights": licence, **facts}
     body = pairs({name: text(value) for name, value in shown.items()})
     body += section("Sounds", *players) + section("Figures", *plates)
-    listed = [f"{name}.wav" for name in heard] + [f"{kind}.png", f"{kind}.npz"]
+    listed = [f"{name}.wav" for name in named] + [f"{kind}.png", f"{kind}.npz"]
     path = own.write(folder / f"{kind}.html", f"{kind}, {found.name}", body, files=listed)
     return f"{path}: figure, sounds and numbers"
