@@ -200,6 +200,10 @@ def test_sizes_that_a_pipe_left_open(made, tmp_path, size):
         for at in places:
             data[at : at + 4] = struct.pack(order, size)
         np.testing.assert_array_equal(sound(tmp_path, f"piped.{kind}", bytes(data)), wanted)
+        twice = sound(tmp_path, f"twice.{kind}", bytes(data), bytes(data))
+        np.testing.assert_array_equal(twice, np.concatenate([wanted, wanted]))
+        mixed = put(tmp_path, f"mixed.{kind}", bytes(data), made["flac"][0])
+        assert "and then FLAC" in verdict(mixed)
     for whole in (0, 0xFFFF_FFFF_FFFF_FFFF):
         data = bytearray(made["rf64.wav"][0])
         wanted = sound(tmp_path, "whole.rf64.wav", bytes(data))

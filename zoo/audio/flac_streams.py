@@ -54,8 +54,9 @@ def _refuse_others(data: Window, start: int, stop: int) -> None:
     at, last = start + 4, False
     while not last and len(head := data(at, at + 4)) == 4:
         last, at = bool(head[0] >> 7), at + 4 + int.from_bytes(head[1:])
-    if other := joined_kinds.another("FLAC", data, at, stop):
-        raise joined_kinds.refusal("FLAC", other)
+    found = joined_kinds.following(data, at, stop, than="FLAC")
+    if found < stop:
+        raise joined_kinds.refusal("FLAC", joined_kinds.begun(data(found, found + 32)))
     mp3_frames.refuse_at_end("FLAC", data, at, stop)
 
 

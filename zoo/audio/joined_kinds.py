@@ -5,17 +5,17 @@ from __future__ import annotations
 from zoo.audio.stream_bytes import WINDOW, Window
 from zoo.errors import BadInput
 
-MAGIC = {  # how files begin, and what else stands there from byte 8 on
-    "FLAC": (b"fLaC", b""),
-    "Ogg": (b"OggS\0\2", bytes(6)),
-    "WAV": (b"RIFF", b"WAVE"),
-    "RF64": (b"RF64", b"WAVE"),
-    "AIFF": (b"FORM", b"AIF"),
-    "CAF": (b"caff\0\1", b"desc"),
-    "AU": (b".snd\0\0\0", b""),
-    "NIST": (b"NIST_1A\n", b""),
-    "Wave64": (b"riff\x2e\x91\xcf\x11", b""),
-    "MIDI": (b"MThd\0\0\0\6", b"\0"),
+MAGIC = {  # how files begin, and what else stands there, from which byte on
+    "FLAC": (b"fLaC", 5, b"\0\0\x22"),
+    "Ogg": (b"OggS\0\2", 8, bytes(6)),
+    "WAV": (b"RIFF", 8, b"WAVE"),
+    "RF64": (b"RF64", 8, b"WAVE"),
+    "AIFF": (b"FORM", 8, b"AIF"),
+    "CAF": (b"caff\0\1", 8, b"desc"),
+    "AU": (b".snd\0\0", 6, b"\0"),
+    "NIST": (b"NIST_1A\n", 8, b""),
+    "Wave64": (b"riff", 4, b"\x2e\x91\xcf\x11"),
+    "MIDI": (b"MThd", 4, b"\0\0\0\6\0"),
 }
 
 
@@ -24,16 +24,16 @@ def begun(head: bytes) -> str:
     return next((kind for kind in MAGIC if _begins(kind, head)), "")
 
 
-def another(than: str, data: Window, start: int, stop: int) -> str:
-    """The kind of a file that begins between two places and is no `than`; '' where none does."""
+def following(data: Window, start: int, stop: int, than: str = "") -> int:
+    """Where the next file that is no `than` begins between two places; `stop` where none does."""
+    found = stop
     for kind in MAGIC.keys() - {than}:
         first = MAGIC[kind][0]
         at = data.find(first, start)
-        while 0 <= at < stop:
-            if _begins(kind, data(at, at + 32)):
-                return kind
+        while 0 <= at < found:
+            found = at if _begins(kind, data(at, at + 32)) else found
             at = data.find(first, at + 1)
-    return ""
+    return found
 
 
 def without_zeros(data: Window, at: int) -> int:
@@ -49,5 +49,5 @@ def refusal(kind: str, other: str) -> BadInput:
 
 
 def _begins(kind: str, head: bytes) -> bool:
-    first, second = MAGIC[kind]
-    return head.startswith(first) and head[8:].startswith(second)
+    first, place, second = MAGIC[kind]
+    return head.startswith(first) and head[place:].startswith(second)

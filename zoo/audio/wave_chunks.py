@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from zoo.audio import mp3_frames
+from zoo.audio import joined_kinds, mp3_frames
 from zoo.audio.stream_bytes import TAGS, Stream, Window
 from zoo.errors import BadInput
 
@@ -44,8 +44,8 @@ def streams(data: Window) -> list[Stream]:
         sound = _sound(data, at)
         if sound is None:
             return found if at else [Stream()]
-        after = sound.stop and _after(data, sound)
-        found.append(_stream(data, sound, alone=not at and not after))
+        after = _after(data, sound) if sound.stop else _after_open(data, sound)
+        found.append(_stream(data, sound, after, alone=not at and not after))
         if not after:
             return found
         at = after
@@ -119,10 +119,11 @@ def _au(data: Window, start: int) -> SampleSpan | None:
     return SampleSpan(start, start + offset, stop, width, start + 8, True, rate)
 
 
-def _stream(data: Window, sound: SampleSpan, alone: bool) -> Stream:
+def _stream(data: Window, sound: SampleSpan, after: int, alone: bool) -> Stream:
     width = max(1, sound.width)
-    stop = min(sound.stop or data.size, data.size)
-    promised = ((sound.stop or data.size) - sound.data_at) // width if sound.width else 0
+    end = sound.stop or after or data.size
+    stop = min(end, data.size)
+    promised = (end - sound.data_at) // width if sound.width else 0
     promised = max(promised, sound.least) if sound.width else 0
     if sound.stop and alone and data(sound.start, sound.start + 4) != b"BW64":
         return Stream(frames=promised)
@@ -155,6 +156,14 @@ def _after(data: Window, sound: SampleSpan) -> int:
         size = struct.unpack(">I" if sound.big else "<I", data(at + 4, at + 8))[0]
         at += 8 + size + size % 2
     return 0
+
+
+def _after_open(data: Window, sound: SampleSpan) -> int:
+    """Where another file follows behind sound whose size was left open; 0 where none does."""
+    at = joined_kinds.following(data, sound.data_at, data.size)
+    if at < data.size and data(at, at + 4) not in HEADS:
+        mp3_frames.refuse_behind(_kind(data, sound), data, at)
+    return at if at < data.size else 0
 
 
 def _kind(data: Window, sound: SampleSpan) -> str:
