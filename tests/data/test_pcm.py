@@ -1,5 +1,6 @@
 """Files become PCM block by block: one gain, silence by what is stored, little memory."""
 
+import hashlib
 import tracemalloc
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import soundfile
 
 from zoo.audio import audio_files
-from zoo.data import pcm, records
+from zoo.data import pcm, records, tracks
 from zoo.errors import BadInput
 
 RATE = 22_050
@@ -90,3 +91,24 @@ def test_a_full_disk_of_temporary_files_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(signal, "_file", Full())
     with pytest.raises(BadInput, match=r"No space left on device.*set TMPDIR"):
         signal.append(np.zeros((3, 1), np.int16))
+
+
+@pytest.mark.parametrize("stems", [False, True])
+def test_tracks_are_described_in_little_memory_as_the_whole_array_is(stems):
+    block = np.random.default_rng(0).integers(-9999, 9999, (1 << 20, 1), np.int16)
+    signals = [pcm.Pcm(1), pcm.Pcm(1)]
+    for signal in signals:
+        for _ in range(8):
+            signal.append(block)
+    example = {"stems": pcm.PcmStems(tuple(signals))} if stems else {"audio": signals[0]}
+    tracemalloc.start()
+    found = tracks.describe(example)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 12 << 20  # an array of all samples has 16 MB, 32 with two stems
+    whole = {key: np.asarray(value) for key, value in example.items()}
+    assert tracks.describe(whole)["content"] == found["content"]
+    for array in whole.values():
+        wanted = array.tobytes()
+        kind = f"{next(iter(whole))} int16 {array.shape}".encode()
+        assert hashlib.blake2b(kind + wanted, digest_size=8).hexdigest() == found["content"]

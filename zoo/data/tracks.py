@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -22,7 +22,7 @@ from zoo.errors import BadInput
 
 TIME_AXIS = {"audio": 0, "stems": 1}
 FILE = "tracks.json"
-BLOCK = 1 << 20  # samples of which statistics are taken in one go
+BLOCK = 1 << 18  # samples of which statistics are taken in one go
 
 
 @dataclass(frozen=True)
@@ -186,10 +186,22 @@ def _content(example: Example) -> str:
         if isinstance(value, Mapping):
             digest.update(_content(dict(value)).encode())
         else:
-            array = np.asarray(value)
+            array = value if key in TIME_AXIS else np.asarray(value)
             digest.update(f"{key} {array.dtype} {array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
+            for block in _blocks(array, TIME_AXIS.get(key)):
+                digest.update(np.ascontiguousarray(block).tobytes())
     return digest.hexdigest()
+
+
+def _blocks(array: Any, axis: int | None) -> Iterator[np.ndarray]:
+    """An array's values in their order; of PCM, which may be long and on the disk, in pieces."""
+    if axis is None:
+        yield array
+        return
+    for outer in np.ndindex(*array.shape[:axis]):
+        rows = tuple(slice(i, i + 1) for i in outer)
+        for start in range(0, array.shape[axis], BLOCK):
+            yield array[(*rows, slice(start, start + BLOCK))]
 
 
 def _room(piece: Example, key: str, samples: int, into: Example) -> np.ndarray:
