@@ -41,12 +41,12 @@ def cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = re.sub("[\x00\ud800-\udfff]", "\ufffd", value)
-    return f"'{text}" if _evaluated(text) else text
+    return f"'{text}" if _evaluated(text.lstrip("'")) else text
 
 
 def from_cell(text: str) -> str:
     """What `cell` was given."""
-    return text[1:] if text.startswith("'") and _evaluated(text[1:]) else text
+    return text[1:] if text.startswith("'") and _evaluated(text.lstrip("'")) else text
 
 
 def line(value: Any) -> str:
