@@ -9,9 +9,12 @@ from looked_at import RATE, Bank, looked_at, sinusoids
 from zoo.errors import BadInput
 from zoo.interpret import filters, layers
 from zoo.layers.conv import Conv
+from zoo.models.classification.harmonic_cnn import HarmonicCNN
+from zoo.models.classification.multi_scale import MultiScale, MultiScaleFront
 from zoo.models.classification.samplecnn import SampleCNN
 from zoo.models.classification.sincnet import SincNet
 from zoo.runs import trained
+from zoo.signal.harmonic import harmonic_centres
 
 HERTZ = (2000.0, 310.0, 3100.0, 900.0)
 
@@ -81,6 +84,46 @@ def test_short_filters_and_models_without_any_are_refused_in_one_line():
         filters.banks(looked_at(Bank()), "second")
     with pytest.raises(BadInput, match="no layer 'secnd': did you mean second"):
         filters.banks(looked_at(Bank()), "secnd")
+
+
+def test_scales_are_banks_that_join_in_one_order():
+    front = MultiScaleFront((16, 64, 320), (4, 16, 80), (3, 4, 5), 80)
+    model = MultiScale(3, front, width=8, hidden=8, samples=1600)
+    found = looked_at(model, samples=1600)
+    kernels = {
+        f"conv_{i}": sinusoids(hertz, taps)
+        for i, taps, hertz in ((1, 16, (3000, 1000, 2000)), (2, 64, (1500, 600, 300, 2500)))
+    }
+    kernels["conv_3"] = sinusoids((150, 80, 700, 450, 250), 320)
+    for name, kernel in kernels.items():
+        found.variables.params["model"]["front"][name]["kernel"] = jnp.asarray(kernel)
+    banks = filters.banks(found)
+    assert [bank.name for bank in banks] == [f"front/conv_{i}" for i in (1, 2, 3)]
+    every = filters.joined(banks)
+    wanted = [80, 150, 250, 300, 450, 600, 700, 1000, 1500, 2000, 2500, 3000]
+    np.testing.assert_allclose(every.peak, wanted, rtol=0.06)
+    assert every.kernel.shape == (320, 12) and np.allclose(every.response.max(0), 1)
+    assert filters.joined(banks[:1]) is banks[0]
+
+
+def test_harmonic_filters_are_triangles_on_the_multiples_of_notes():
+    model = HarmonicCNN(3, width=4, samples=80_000, harmonics=2)
+    found = looked_at(model, samples=80_000)
+    found.variables.params["model"]["harmonic_spectrogram"]["q"] = jnp.array([2.0])
+    first, second = filters.banks(found)
+    assert second.name == "harmonic_spectrogram/harmonic_2"
+    centres = harmonic_centres(16_000, 2)
+    for bank, own in zip((first, second), centres):
+        high = own > 700  # far wider than a bin of 31 Hz
+        np.testing.assert_allclose(bank.peak[-high.sum() :], own[high], atol=32)
+    # At a quarter of the width from the centre a triangle of power is at a half.
+    hertz = np.linspace(0, 8000, len(second.response))
+    centre = centres[1][-1]
+    width = (0.1079 * centre + 24.7) / 2
+    level = np.interp(centre + width / 4, hertz, second.response[:, -1])
+    assert level == pytest.approx(np.sqrt(0.5), abs=0.06)
+    with pytest.raises(BadInput, match="no layer 'harmonic'"):
+        filters.banks(found, "harmonic")
 
 
 class Slow(nn.Module):

@@ -63,6 +63,10 @@ def show_filters(found: Trained, folder: Path, choices: Options) -> Iterator[str
         title = f"{found.name}, {bank.name}: {count} filters of {taps} samples"
         about = f"{title}; peaks {low:,.0f}, {middle:,.0f}, {high:,.0f} Hz (5, 50, 95 %)"
         yield files.picture(folder / f"{name}.png", drawing.bank_figure(bank, title), about)
+    if len(banks) > 1:
+        every = filters.joined(banks)
+        about = f"{found.name}: all {every.kernel.shape[1]} filters of {len(banks)} banks"
+        yield files.picture(folder / "filters.png", drawing.bank_figure(every, about), about)
     numbers = {f"{bank.name}/{key}": value for bank in banks for key, value in bank.numbers.items()}
     yield files.archive(folder / "filters.npz", numbers)
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import flax
+import flax.linen as nn
+import jax
 import numpy as np
 
 from zoo.errors import BadInput
 from zoo.interpret import layers
-from zoo.interpret.layers import Layer
+from zoo.interpret.layers import AudioNetwork, Layer
+from zoo.models.classification.harmonic_cnn import HarmonicSpectrogram
 from zoo.models.classification.sincnet import cut_offs
 from zoo.runs.trained import Trained
 from zoo.signal.filters import sinc_bandpass
+from zoo.signal.harmonic import harmonic_centres, harmonic_filters
 from zoo.signal.mel import hz_to_mel, mel_to_hz
 
 TAPS = 8  # of the shortest filters whose spectrum says more than 'low' or 'high'
@@ -46,6 +52,9 @@ class Bank:
 def banks(found: Trained, layer: str | None = None, least: int = TAPS) -> list[Bank]:
     """All banks of a trained system, or one layer's. BadInput where there are none."""
     network = layers.audio_network(found)
+    harmonic = harmonics(network)
+    if harmonic and layer in (None, harmonic[0].name.rpartition("/")[0]):
+        return harmonic
     chosen = layers.choose(network, layer)
     raw = [one for one in chosen if one.waves and one.inputs == network.shape[1]]
     # About as long as the audio, but for padding: else these are frames, not samples.
@@ -55,6 +64,52 @@ def banks(found: Trained, layer: str | None = None, least: int = TAPS) -> list[B
     if not long:
         raise BadInput(f"{found.name} {refusal(raw, layer, least)}")
     return [bank(one, network.variables["params"], network.rate) for one in long]
+
+
+def harmonics(network: AudioNetwork) -> list[Bank]:
+    """A bank for each harmonic of a network that learns triangles on a power spectrum; or none.
+
+    Its filters have no waveform of their own: `kernel` is the one of these magnitudes and no phase.
+    """
+    found: list[tuple[str, HarmonicSpectrogram]] = []
+
+    def watch(call: Any, args: tuple, kwargs: dict, context: Any) -> Any:
+        if isinstance(context.module, HarmonicSpectrogram) and context.method_name == "__call__":
+            found.append(("/".join(context.module.path), context.module.clone(parent=None)))
+        return call(*args, **kwargs)
+
+    x = jax.ShapeDtypeStruct((1, *network.shape), np.float32)
+    try:
+        with nn.intercept_methods(watch):
+            jax.eval_shape(network, network.variables, x)
+    except (BadInput, TypeError, ValueError, flax.errors.FlaxError):
+        return []  # `layers.convolutions` says of such a network what is wrong
+    return [bank for name, module in found for bank in triangles(network, name, module)]
+
+
+def triangles(network: AudioNetwork, name: str, module: HarmonicSpectrogram) -> list[Bank]:
+    own: Any = network.variables["params"]
+    for part in name.split("/"):
+        own = own[part]
+    rate, bins = module.sample_rate, module.n_fft // 2 + 1
+    centres = harmonic_centres(rate, module.harmonics, module.steps)
+    power = np.asarray(harmonic_filters(own["q"][0], centres, bins, rate), np.float64)
+    kernels = np.fft.fftshift(np.fft.irfft(np.sqrt(power), axis=0), 0)  # [n_fft H L]
+    awake = power.max(0) > 0  # low ones may lie between two bins
+    return [
+        sort(f"{name}/harmonic_{i + 1}", kernels[:, i, awake[i]], rate)
+        for i in range(module.harmonics)
+    ]
+
+
+def joined(found: Sequence[Bank]) -> Bank:
+    """All banks of a network as one, the shorter kernels filled up with zeros."""
+    if len(found) == 1:
+        return found[0]
+    taps = max(len(one.kernel) for one in found)
+    kernels = [np.pad(one.kernel, ((0, taps - len(one.kernel)), (0, 0))) for one in found]
+    names = ", ".join(one.name for one in found)
+    return sort(names, np.concatenate(kernels, 1), found[0].rate)
 
 
 def refusal(raw: list[Layer], layer: str | None, least: int) -> str:

@@ -53,17 +53,17 @@ def write_filters(found: Trained, directory: Path) -> None:
     figure = bank_figure(bank)
     taps, count = bank.kernel.shape
     caption = (
-        f"Magnitude responses of the {count} filters of {taps} samples that the first layer learnt "
-        "on the waveform, each scaled to its maximum and sorted by where that lies; below, eight "
-        "of them as waveforms."
+        f"Magnitude responses of the {count} filters of up to {taps} samples that the first layer "
+        "learnt on the waveform, each scaled to its maximum and sorted by where that lies; below, "
+        "eight of them as waveforms."
     )
     save(figure, directory / "figures" / "filters.png", title="First layer", caption=caption)
 
 
 def first_bank(found: Trained) -> filters.Bank | None:
-    """The first layer's filters, where it reads the waveform."""
+    """The filters of the first layer, of all its banks, where it reads the waveform."""
     try:
-        return filters.banks(found, least=TAPS)[0]
+        return filters.joined(filters.banks(found, least=TAPS))
     except BadInput:
         return None
 
