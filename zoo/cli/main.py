@@ -29,7 +29,7 @@ from functools import partial
 from pathlib import Path
 
 from zoo import commands, escapes
-from zoo.cli import command_line, folders, interpret
+from zoo.cli import command_line, folders, interpret, listening
 from zoo.cli.command_line import given, place
 from zoo.cli.words import Parser
 
@@ -136,6 +136,8 @@ def parsed() -> Parser:
     folders.add_probe(add)
     folders.add_distance(add)
     folders.add_robustness(add)
+
+    listening.add_commands(add)
 
     comparison = add("compare", help="two runs side by side")
     comparison.add_argument(

@@ -34,7 +34,6 @@ class IKala(StemSongs):
     allow_missing: bool = False
     data_dir: str = ""
 
-    channels: ClassVar[int] = 1
     total: ClassVar[int] = CLIPS
     rule: ClassVar[str] = DRAWN
     wanted: ClassVar[str] = (

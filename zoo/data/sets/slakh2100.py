@@ -36,7 +36,6 @@ class Slakh2100(StemSongs):
     allow_missing: bool = False
     data_dir: str = ""
 
-    channels: ClassVar[int] = 1
     counts: ClassVar = {"train": 1289, "validation": 270, "test": 151}
     rule: ClassVar[str] = "the published splits of redux, without pieces that occur twice"
     wanted: ClassVar[str] = (

@@ -32,7 +32,6 @@ class StemSongs(Prepared):
     """
 
     sample_rate: int
-    channels: int
     chunk_seconds: float
     allow_missing: bool
     counts: ClassVar[Mapping[str, int]] = {}
@@ -49,11 +48,11 @@ class StemSongs(Prepared):
 
     @property
     def record_name(self) -> str:
-        form = f"{self.sample_rate}-{self.channels}ch-{self.chunk_seconds:g}s"
+        form = f"{self.sample_rate}-{self.info.channels}ch-{self.chunk_seconds:g}s"
         return f"{self.info.name}-{form}"
 
     def blank(self) -> Example:
-        return plans.blank(self.shortest, self.channels, stems=len(self.info.labels))
+        return plans.blank(self.shortest, self.info.channels, stems=len(self.info.labels))
 
     def plan(self) -> plans.Plan:
         songs, files = self.songs()
@@ -96,7 +95,9 @@ class StemSongs(Prepared):
         """One song's record. raises BadInput where a file has another rate than the original."""
         for stem in stems:
             original(probe(stem), rate)
-        loaded = pcm.load_stems(stems, self.sample_rate, self.channels, mixture=mixture, ends=ends)
+        loaded = pcm.load_stems(
+            stems, self.sample_rate, self.info.channels, mixture=mixture, ends=ends
+        )
         return {"stems": loaded}
 
     def load_sides(self, file: Path, rate: int) -> Example:

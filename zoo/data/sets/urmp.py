@@ -35,7 +35,6 @@ class URMP(StemSongs):
     allow_missing: bool = False
     data_dir: str = ""
 
-    channels: ClassVar[int] = 1
     total: ClassVar[int] = 44
     rule: ClassVar[str] = DRAWN
     wanted: ClassVar[str] = (
