@@ -160,6 +160,7 @@ def test_predicts_and_generates_again_without_compiling(small):
     time = np.arange(info.sample_rate // 4)
     tune = 0.5 * np.sin(2 * np.pi * 220 / info.sample_rate * time, dtype=np.float32)[:, None]
     source = tune if getattr(objective, "needs_source", False) else None
+    notes = NOTES if getattr(objective, "needs_notes", False) else None
     if hasattr(objective, "tracker"):  # instead of published weights
         objective = replace(objective, tracker=at_220_hertz)
 
@@ -167,11 +168,14 @@ def test_predicts_and_generates_again_without_compiling(small):
         inference.predictor(replace(objective), mesh)(begun.variables)(batch)
         if hasattr(objective, "generate"):
             rule = SamplerRule(0.5 + seed)
-            request = Request(1700, count=2, seed=seed, rule=rule, source=source)
+            request = Request(1700, 2, seed, rule, source=source, notes=notes)
             list(replace(objective).generate(begun.variables, request))
 
     use(0)
     assert not compiled(partial(use, 1))
+
+
+NOTES = {"onset": [0.0], "offset": [0.05], "pitch": [60], "velocity": [90]}
 
 
 def at_220_hertz(audio, hop):
@@ -211,7 +215,8 @@ def test_trains_evaluates_and_sounds(name, tmp_path):
     assert report.metrics and all(np.isfinite(v) for v in report.metrics.values())
     generate = getattr(experiment.objective, "generate", None)
     if generate is not None and not getattr(experiment.objective, "needs_source", False):
-        request = Request(length=700, count=2, chunk=256)
+        notes = NOTES if getattr(experiment.objective, "needs_notes", False) else None
+        request = Request(length=700, count=2, chunk=256, notes=notes)
         audio = np.concatenate(list(generate(found.variables, request)), 1)
         assert audio.shape[:2] == (2, 700) and np.all(np.isfinite(audio))
         assert np.abs(audio).max() <= 1.0

@@ -49,6 +49,7 @@ def config(
         PAPER,
         net,
         length=length,
+        held=True,
         program=program,
         optimizers={"model": adam(noam(width, warmup), b2=0.98, eps=1e-9, clip_norm=1.0)},
         batch=batch,

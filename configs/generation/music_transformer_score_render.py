@@ -58,6 +58,7 @@ def config(
         SIXTEENTHS,
         net,
         length=length,
+        held=True,
         moved=(MoveNotes(5, (1.0,)),),
         optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
         batch=batch,

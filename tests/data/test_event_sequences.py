@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from zoo.data import note_files
-from zoo.data.event_sequences import EventCrop, MoveNotes, filled, segments
-from zoo.data.events import PAPER
+from zoo.data.event_sequences import EventCrop, MoveNotes, filled, held_segments, segments
+from zoo.data.events import PAPER, Vocabulary
 from zoo.data.grids import Grid
 from zoo.data.pipeline import Data
 from zoo.data.sets import jsb_sixteenths
@@ -52,6 +52,54 @@ def test_a_grid_takes_the_highest_of_many_notes():
     both = {"onset": [0, 0, 0, 0], "offset": [1, 1, 1, 1]}
     symbols = grid.encode({**both, "pitch": [45, 59, 50, 99], "velocity": [9] * 4})
     assert symbols.tolist() == [20, 11]
+
+
+LONG = Vocabulary(velocities=16, steps=10)
+
+
+def overlapping(count):
+    notes = tune(count)
+    return {**notes, "offset": notes["onset"] + np.float32(1.1)}
+
+
+def sounding_at(notes, events):
+    """Pitches that sound after these symbols, by decoding them, with their velocities."""
+    found = LONG.decode(np.append(events, LONG.shift))
+    there = np.isclose(found["offset"], LONG.seconds(events) + 0.1)
+    return dict(zip(found["pitch"][there].tolist(), found["velocity"][there].tolist()))
+
+
+def test_what_sounds_is_begun_anew():
+    notes = overlapping(12)
+    notes["velocity"] = np.arange(12, dtype=np.int32) * 9 + 1
+    events = LONG.sequence({"notes": notes})
+    for start in range(len(events)):
+        begun = LONG.sounding(events[:start])
+        assert sounding_at(notes, begun) == sounding_at(notes, events[:start]), start
+        rest = LONG.decode(np.concatenate([begun, events[start:]]))
+        whole = LONG.decode(events)
+        late = whole["offset"] > LONG.seconds(events[:start]) + 1e-4
+        assert sorted(rest["velocity"].tolist()) == sorted(whole["velocity"][late].tolist())
+    assert len(LONG.sounding(events)) == 1  # silence, and how loud what follows is
+    assert not len(Grid().sounding(np.arange(8)))
+
+
+def test_crops_and_segments_begin_with_what_sounds_there():
+    record = {"track": "a", "notes": overlapping(60)}
+    events = LONG.sequence(record)
+    for _ in range(20):
+        crop = EventCrop(LONG, 40, held=True)(RNG, record)
+        found = crop["events"][crop["known"] == 1, 0]
+        sounds: list[int] = []
+        for event in found:  # every end has its beginning
+            if event < LONG.off:
+                sounds.append(event)
+            elif event < LONG.shift:
+                sounds.remove(event - LONG.keys)
+    pairs = list(held_segments(LONG, events, 40))
+    np.testing.assert_array_equal(np.concatenate([segment for _, segment in pairs]), events)
+    assert all(len(begun) + len(segment) == 40 for begun, segment in pairs[:-1])
+    assert sum(len(begun) > 1 for begun, _ in pairs) > len(pairs) / 2
 
 
 def test_examples_are_stretches_of_pieces_with_their_mask():

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from zoo.data.events import Vocabulary
 from zoo.data.grids import Grid
 from zoo.data.source import Info
 from zoo.errors import BadInput
@@ -38,6 +39,25 @@ def test_sums_over_symbols_however_pieces_are_cut(length):
     assert report.tables["per_piece"][0]["nats_per_event"] == pytest.approx(11 / 5)
     whole = report.scores.statistics(np.ones((1, 2), int))
     assert whole["nats_per_event"][0] == pytest.approx(total / 6)
+
+
+def test_notes_that_sound_at_the_start_of_a_segment_do_not_count():
+    vocabulary = Vocabulary(60, 62, shifts=2, velocities=0, steps=2)
+    notes = {"onset": [0.0, 0.5], "offset": [9.0, 9.0], "pitch": [60, 62], "velocity": [9, 9]}
+    pieces = [{"track": "a", "notes": notes}]
+    events = vocabulary.sequence(pieces[0])
+    for held, segments in ((False, 3), (True, 4)):
+        asked = []
+
+        def counted(batch, asked=asked):
+            asked.append(batch)
+            return {"nats": np.ones(batch["known"].shape) * batch["events"][..., 0]}
+
+        score = EventScore(vocabulary, 4, batch=1, held=held)
+        report = score.run(counted, pieces, INFO)
+        assert report.metrics["nats_per_event"] == pytest.approx(events.mean())
+        assert len(asked) >= segments and report.counts["events"] == len(events)
+    assert asked[1]["events"][0, :2, 0].tolist() == [0, 2]  # both sound
 
 
 def test_the_bars_are_those_of_counting():

@@ -11,7 +11,9 @@ from scipy import stats
 from twin_step import assert_step, doubles, drawn, fixed, run
 
 from zoo.distributions import Gaussian, MixtureOfLogistics, Tokens
+from zoo.models.generation.lewis import Lewis
 from zoo.models.generation.todd import Todd
+from zoo.objectives.blues import Blues
 from zoo.objectives.code_prior import CodePrior
 from zoo.objectives.density_distillation import DensityDistillation
 from zoo.objectives.distillation import Distillation
@@ -19,7 +21,9 @@ from zoo.objectives.event_likelihood import EventLikelihood
 from zoo.objectives.flow import Flow
 from zoo.objectives.likelihood import Autoregressive
 from zoo.objectives.planned_melodies import PlannedMelodies
+from zoo.objectives.played_notes import PlayedNotes
 from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
+from zoo.objectives.refinement import Refinement
 from zoo.objectives.window_flow import WindowFlow
 from zoo.signal import mel
 
@@ -122,6 +126,21 @@ def test_autoregressive():
         return -stats.norm.logpdf(audio, mean, np.exp(log_scale))[:, 3:].mean()
 
     assert_step(objective, drawn(objective, {"audio": audio}), {"audio": audio}, "model", loss)
+
+
+def test_audio_given_its_notes():
+    """The roll as shares of 127."""
+    audio = RNG.uniform(-1, 1, (2, 9, 1)).astype(np.float32)
+    roll = RNG.integers(0, 128, (2, 3, 88)).astype(np.uint8)
+    batch = {"audio": audio, "roll": roll}
+    objective = PlayedNotes(Memory(), context=2, held=None)
+
+    def loss(w):
+        told = (roll / 127).mean(-1, keepdims=True).repeat(4, 1)[:, :9]
+        mean, log_scale = remembered(w, np.float64(audio), told)
+        return -stats.norm.logpdf(audio, mean, np.exp(log_scale))[:, 2:].mean()
+
+    assert_step(objective, drawn(objective, batch), batch, "model", loss)
 
 
 class Leaky(nn.Module):
@@ -374,6 +393,45 @@ def test_events_with_a_mask():
 
     _, measured = assert_step(objective, drawn(objective, batch), batch, "model", loss)
     assert measured["nats_per_event"] == measured["loss"]
+
+
+def test_a_critic_s_scores():
+    slices = RNG.uniform(0, 1, (3, 2, 4)).astype(np.float32)
+    batch = {"slices": slices, "score": RNG.uniform(0, 1, 3).astype(np.float32)}
+
+    def loss(w):
+        hidden = slices.reshape(3, -1) @ w["enter"]["kernel"] + w["enter"]["bias"]
+        hidden = 1 / (1 + np.exp(-hidden))
+        found = hidden @ w["leave"]["kernel"] + w["leave"]["bias"]
+        return np.square(1 / (1 + np.exp(-found[:, 0])) - batch["score"]).mean()
+
+    objective = Refinement(Lewis(5), None, None, 2)
+    assert_step(objective, drawn(objective, batch), batch, "model", loss)
+
+
+def test_rolls_that_are_composed():
+    """As rolls alone: sums over keys of steps after the first, those that are known."""
+    batch = {
+        "roll": RNG.integers(0, 2, (2, 4, 3)).astype(np.float32),
+        "known": np.array([[1, 1, 1, 1], [1, 1, 1, 0]], np.uint8),
+    }
+    objective = Blues(Kept(), steps=None, instrument=None)
+
+    def loss(w):
+        logits = w["w"][0] * batch["roll"][:, :-1] + w["w"][1]
+        nats = np.logaddexp(0, logits) - logits * batch["roll"][:, 1:]
+        return (nats.sum(-1) * batch["known"][:, 1:]).sum(1).mean()
+
+    assert_step(objective, drawn(objective, batch), batch, "model", loss)
+
+
+class Kept(nn.Module):
+    """Logits of keys by what they are now."""
+
+    @nn.compact
+    def __call__(self, roll, *, train=False):
+        w = self.param("w", nn.initializers.ones, (2,))
+        return w[0] * roll + w[1]
 
 
 def test_melodies_under_a_plan():

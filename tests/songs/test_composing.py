@@ -103,6 +103,35 @@ def test_a_tune_goes_on(trained, tmp_path):
     assert sorted(p.suffix for p in out.iterdir()) == [".html", ".json", ".mid", ".png", ".wav"]
 
 
+class Player:
+    """Holds every note as a level, its pitch / 128."""
+
+    needs_notes = True
+
+    def generate(self, variables, request):
+        audio = np.zeros((request.count, request.length, 1), np.float32)
+        columns = (request.notes[name] for name in ("onset", "offset", "pitch"))
+        for onset, offset, pitch in zip(*columns):
+            audio[:, round(onset * RATE) : round(offset * RATE)] = pitch / 128
+        yield audio
+
+
+def test_a_tune_is_played(trained, tmp_path):
+    trained.experiment.objective = Player()
+    write_midi(tmp_path / "tune.mid", scale([64, 32]))
+    out = tmp_path / "out"
+    assert own_files.sound(trained, Choices(out, input=[str(tmp_path / "tune.mid")])) == 0
+    audio, rate = soundfile.read(out / "tune.wav")
+    assert rate == RATE and len(audio) == 2 * RATE  # a second more than the tune
+    np.testing.assert_allclose(audio[[100, RATE - 100, RATE + 100]], [0.5, 0.25, 0], atol=1e-3)
+    facts = json.loads((out / "tune.json").read_text())
+    assert facts["request"]["input"]["notes"] == 2 and facts["samples"] == 2 * RATE
+    assert (out / "page.html").read_text().count("<audio") == 1
+    for asked in (Choices(out), Choices(out, input=["tune.mid"], prompt="a.wav")):
+        with pytest.raises(BadInput, match="plays notes"):
+            own_files.sound(trained, asked)
+
+
 def test_what_cannot_be_composed_is_refused(trained, tmp_path):
     write_midi(tmp_path / "tune.mid", scale([50]))
     tune = str(tmp_path / "tune.mid")

@@ -241,7 +241,8 @@ def speaking(trained: Trained, stream: Stream, prompt: dict[str, Any] | None) ->
     objective, name = trained.experiment.objective, trained.config.name
     model = getattr(objective, "model", None)
     drawn = hasattr(model, "initial") and hasattr(model, "distribution")
-    if model is None or not drawn or getattr(objective, "needs_source", False):
+    given = getattr(objective, "needs_source", False) or getattr(objective, "needs_notes", False)
+    if model is None or not drawn or given:
         raise BadInput(f"{name} does not draw sample by sample out of nothing: no --endless")
     stream.rule.check(model.distribution)
     if not model.distribution.clip:

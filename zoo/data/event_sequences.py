@@ -32,6 +32,12 @@ class Vocabulary(Protocol):
     def begun(self, events: np.ndarray) -> int:
         """The notes in symbols [N] by which a score per note divides."""
 
+    def sounding(self, events: np.ndarray) -> np.ndarray:
+        """The symbols [n] that begin anew what sounds after symbols [N]."""
+
+
+HELD = 16  # symbols that begin what sounds at once, about
+
 
 @dataclass(frozen=True)
 class MoveNotes:
@@ -51,16 +57,21 @@ class EventCrop:
     """A record -> `events` [length 1] int32 and `known` [length] uint8, 1 where there are events.
 
     A random stretch of longer pieces, every one equally likely; shorter ones whole, filled up with
-    symbol 0.
+    symbol 0. held: it begins with the notes that sound there; else they end without a beginning,
+    from which a small net learns to leave notes without an end.
     """
 
     vocabulary: Vocabulary
     length: int
+    held: bool = False
 
     def __call__(self, rng: np.random.Generator, example: Example) -> Example:
         events = self.vocabulary.sequence(example)
-        start = int(rng.integers(max(len(events) - self.length, 0) + 1))
-        return {**example, **filled(events[start : start + self.length], self.length)}
+        spare = HELD if self.held else 0  # what sounds takes the place of some at the end
+        start = int(rng.integers(max(len(events) - self.length + spare, 0) + 1))
+        begun = self.vocabulary.sounding(events[:start]) if self.held else events[:0]
+        crop = np.concatenate([begun, events[start:]])[: self.length]
+        return {**example, **filled(crop, self.length)}
 
 
 def filled(events: np.ndarray, length: int) -> Example:
@@ -74,3 +85,15 @@ def segments(events: np.ndarray, length: int) -> Iterator[np.ndarray]:
     """Symbols [N] in stretches of `length`, the last one shorter."""
     for start in range(0, len(events), length):
         yield events[start : start + length]
+
+
+def held_segments(
+    vocabulary: Vocabulary, events: np.ndarray, length: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(symbols that begin what sounds there, symbols), together `length`, the last ones fewer."""
+    start = 0
+    while start < len(events):
+        begun = vocabulary.sounding(events[:start])[: length // 2]
+        segment = events[start : start + length - len(begun)]
+        yield begun, segment
+        start += len(segment)

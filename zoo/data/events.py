@@ -82,6 +82,25 @@ class Vocabulary:
         passing = events[(events >= self.shift) & (events < self.velocity)]
         return float(np.sum(passing - self.shift + 1)) / self.steps
 
+    def sounding(self, events: np.ndarray) -> np.ndarray:
+        """The symbols [n] that begin anew what sounds after events [N], as loud as it was."""
+        keys: dict[int, int] = {}
+        loud = -1
+        for event in np.asarray(events).tolist():
+            if event >= self.velocity:
+                loud = event
+            elif self.off <= event < self.shift:
+                keys.pop(event - self.off, None)
+            elif self.reserved <= event < self.off:
+                keys[event - self.reserved] = loud
+        begun: list[int] = []
+        said = -1
+        for key, own in sorted(keys.items()):
+            begun += [own] if own >= 0 and own != said else []
+            begun.append(self.reserved + key)
+            said = own
+        return np.array(begun + ([loud] if loud != said else []), np.int32)
+
     def encode(self, notes: Notes) -> np.ndarray:
         """Notes {onset, offset (s), pitch, velocity} [n] -> events [N]; other keys are left out."""
         events: list[int] = []

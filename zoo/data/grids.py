@@ -44,6 +44,10 @@ class Grid:
         """The events [N] of a record with `voices` [T V] of pitches, -1 where one is silent."""
         return self._symbols(np.asarray(record["voices"]))
 
+    def sounding(self, events: np.ndarray) -> np.ndarray:
+        """Nothing [0]: each step says anew what sounds."""
+        return np.zeros(0, np.int32)
+
     def encode(self, notes: Notes) -> np.ndarray:
         """Notes {onset, offset (s), pitch, velocity} [n] -> events [N].
 

@@ -27,6 +27,16 @@ class Info:
     url: str
     kind: str = "audio"
 
+    @property
+    def form(self) -> str:
+        """What the records are, in words: '16,000 Hz mono'."""
+        if self.kind == "rolls":
+            return "piano rolls"
+        if self.kind == "notes":
+            return f"notes, played at {self.sample_rate:,} Hz"
+        channels = {1: "mono", 2: "stereo"}.get(self.channels, f"{self.channels} channels")
+        return f"{self.sample_rate:,} Hz {channels}"
+
 
 class RandomAccess(Sequence[Example]):
     """Random access to records: a number gives one, a slice a list of them."""

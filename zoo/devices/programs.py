@@ -13,6 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from zoo import mesh as meshes
+from zoo.data.note_rolls import none
 from zoo.devices import recording
 from zoo.experiment import Experiment
 from zoo.objectives.base import Generative, Request, Variables
@@ -98,7 +99,8 @@ def samplings(
     if getattr(objective, "needs_source", False):
         channels = getattr(info, "channels", 1) or 1
         source = np.zeros((rate, channels), np.float32)
-    request = Request(rate, count=voices, source=source, chunk=min(rate, 16_000))
+    notes = none() if getattr(objective, "needs_notes", False) else None
+    request = Request(rate, count=voices, source=source, notes=notes, chunk=min(rate, 16_000))
     zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), variables)
     calls = recording.calls(lambda: list(objective.generate(zeros, request)))
     for call in calls:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from zoo.data.event_sequences import Vocabulary, filled, segments
+from zoo.data.event_sequences import Vocabulary, filled, held_segments, segments
 from zoo.data.source import Example, Info, Source
 from zoo.errors import BadInput
 from zoo.evaluation.base import Batch, Monitor, Predict, Progress, Report, first, name_of, paired
@@ -24,13 +24,15 @@ class EventScore:
     Pieces are cut into segments of `length` symbols, the last one shorter, each predicted from its
     own past alone. `predict` gets {'events': [B length 1], 'known': [B length]} and answers
     {'nats': [B length]}. source: whose training split gives the bars `order_0` and `order_1`, what
-    counting symbols, and pairs of them, reaches in the same segments.
+    counting symbols, and pairs of them, reaches in the same segments. held: a segment begins with
+    the notes that sound there, which are not counted.
     """
 
     vocabulary: Vocabulary
     length: int
     batch: int = 8
     source: Source | None = None
+    held: bool = False
 
     @property
     def monitor(self) -> Monitor:
@@ -49,20 +51,28 @@ class EventScore:
         names: list[str] = []
         pieces: list[np.ndarray] = []
 
-        def examples() -> Iterator[tuple[tuple[dict, int], Batch]]:
+        def examples() -> Iterator[tuple[tuple[dict, slice], Batch]]:
             for index, record in first(records, limit, progress):
                 events = self.vocabulary.sequence(record)
                 notes = self.vocabulary.begun(events)
                 row = {"track": str(record["track"]), "events": len(events), "notes": notes}
                 rows.append({**row, "nats": 0.0})
                 names.append(name_of(record, index))
-                for segment in segments(events, self.length):
+                for begun, segment in self._segments(events):
                     pieces.append(segment)
-                    yield (rows[-1], len(segment)), filled(segment, self.length)
+                    whole = np.concatenate([begun, segment])
+                    counted = slice(len(begun), len(whole))
+                    yield (rows[-1], counted), filled(whole, self.length)
 
         for (row, counted), output in paired(predict, examples(), self.batch):
-            row["nats"] += float(np.asarray(output["nats"], np.float64)[:counted].sum())
+            row["nats"] += float(np.asarray(output["nats"], np.float64)[counted].sum())
         return self._report(rows, names, pieces)
+
+    def _segments(self, events: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(what only serves as context, what counts) of each segment."""
+        if self.held:
+            return held_segments(self.vocabulary, events, self.length)
+        return ((events[:0], segment) for segment in segments(events, self.length))
 
     def _report(self, rows: list[dict], names: list[str], pieces: list[np.ndarray]) -> Report:
         nats, events, notes = (
@@ -96,10 +106,11 @@ class EventScore:
         }
 
     def _sentence(self) -> str:
+        begun = ", after the notes that sound where it begins" if self.held else ""
         return (
             f"Negative log-likelihood in nats over all {self.vocabulary.count} symbols of all "
-            f"pieces, in segments of {self.length} predicted each from its own past alone; divided "
-            "by the number of symbols, and by that of notes."
+            f"pieces, in segments of {self.length} predicted each from its own past alone{begun}; "
+            "divided by the number of symbols, and by that of notes."
         )
 
 

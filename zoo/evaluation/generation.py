@@ -68,24 +68,29 @@ class Likelihood:
         names: list[str] = []
         left_out = 0
 
-        def windows() -> Iterator[tuple[tuple[dict, int], Batch]]:
+        def every() -> Iterator[tuple[tuple[dict, int], Batch]]:
             nonlocal left_out
             for index, record in first(records, limit, progress):
                 row = {"record": index, "track": str(record["track"]), "samples": 0, "nats": 0.0}
                 rows.append(row)
                 names.append(name_of(record, index))
-                extra = {key: np.asarray(record[key]) for key in self.keys}
-                audio = sound(record)
-                left_out += min(self.context, len(audio)) if self.lead == "exclude" else 0
-                for window, counted in self.cut(audio):
-                    yield (row, counted), {self.key: window, **extra}
+                length = len(sound(record))
+                left_out += min(self.context, length) if self.lead == "exclude" else 0
+                for counted, window in self.windows(record, info):
+                    yield (row, counted), window
 
-        for (row, counted), output in paired(predict, windows(), self.batch):
+        for (row, counted), output in paired(predict, every(), self.batch):
             nats, counted, lost = self._counted(np.asarray(output["nats"], np.float64), counted)
             row["nats"] += nats
             row["samples"] += counted
             left_out += lost
         return self._report(rows, names, left_out, info)
+
+    def windows(self, record: Example, info: Info) -> Iterator[tuple[int, Batch]]:
+        """(how many of its samples count, what `predict` reads) of each window of a record."""
+        extra = {key: np.asarray(record[key]) for key in self.keys}
+        for window, counted in self.cut(sound(record)):
+            yield counted, {self.key: window, **extra}
 
     def cut(self, audio: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
         """Windows [samples C] of a record [T C], each with how many of its samples count.

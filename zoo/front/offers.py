@@ -7,7 +7,7 @@ from typing import Any
 
 from zoo.evaluation.capabilities import Tags, TracksPitch, Transcribes, separates
 from zoo.experiment import Experiment
-from zoo.objectives.base import Composing, Embedding, Generative, follows_source
+from zoo.objectives.base import Composing, Embedding, Generative, follows_source, plays_notes
 
 SIGNATURES = {
     "tags": "tags(audio, rate) -> {label: score}",
@@ -19,6 +19,7 @@ SIGNATURES = {
     "sample": "sample(seconds, num=, seed=, temperature=, top_k=, top_p=) -> [num T C]",
     "stream": "stream(num=, seed=, temperature=, top_k=, top_p=) -> chunks [num t C]",
     "compose": "compose(seconds, notes=, num=, seed=, temperature=, top_k=, top_p=) -> notes",
+    "perform": "perform(notes, seed=, num=) -> [T C]",
     "vocode": "vocode(audio, rate) -> [T C]",
     "reconstruct": "reconstruct(audio, rate) -> [T C]",
     "transfer": "transfer(audio, rate) -> [T C]",
@@ -35,7 +36,8 @@ def embeds(experiment: Experiment) -> bool:
 
 def samples(experiment: Experiment) -> bool:
     objective = experiment.objective
-    return isinstance(objective, Generative) and not follows_source(objective)
+    given = follows_source(objective) or plays_notes(objective)
+    return isinstance(objective, Generative) and not given
 
 
 def from_source(verb: str) -> Callable[[Experiment], bool]:
@@ -62,6 +64,7 @@ OFFERS: dict[str, Callable[[Experiment], bool]] = {
     "sample": samples,
     "stream": samples,
     "compose": lambda experiment: isinstance(experiment.objective, Composing),
+    "perform": lambda experiment: plays_notes(experiment.objective),
     "vocode": from_source("vocode"),
     "reconstruct": from_source("reconstruct"),
     "transfer": from_source("transfer"),

@@ -11,6 +11,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.objectives.base import Request
+from zoo.objectives.performing import lasting
 from zoo.sampling.rule import SamplerRule
 
 SEPARATION = {"residual": bool, "keep_sum": bool, "shifts": int, "seed": int}
@@ -60,15 +61,28 @@ def composed(rate: int, seconds: float, notes: Any, asked: dict[str, Any]) -> Re
     known("a composer takes", asked, FROM_SOURCE)
     defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
     request = new(rate, seconds, **{**defaults, **asked})
+    return replace(request, notes=None if notes is None else columns(notes))
+
+
+def performed(rate: int, notes: Any, asked: dict[str, Any]) -> Request:
+    """A request for notes to be played: a MIDI file, or their columns; asked: as `FROM_SOURCE`."""
+    known("a performer takes", asked, FROM_SOURCE)
+    found = columns(notes)
+    defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
+    request = new(rate, lasting(found), **{**defaults, **asked})
+    return replace(request, notes=found)
+
+
+def columns(notes: Any) -> Any:
+    """Notes as {onset, offset, pitch, velocity} [n], of these or of a MIDI file."""
     if isinstance(notes, (str, os.PathLike)):
         from zoo.data.midi import read_notes
 
-        notes = read_notes(os.fspath(notes))
-    if notes is not None:
-        lacking = [name for name in NOTES if name not in notes]
-        if lacking or len({len(notes[name]) for name in NOTES}) != 1:
-            raise BadInput(f"notes: give arrays of one length, {', '.join(NOTES)}, or a MIDI file")
-    return replace(request, notes=notes)
+        return read_notes(os.fspath(notes))
+    lacking = [name for name in NOTES if name not in notes]
+    if lacking or len({len(notes[name]) for name in NOTES}) != 1:
+        raise BadInput(f"notes: give arrays of one length, {', '.join(NOTES)}, or a MIDI file")
+    return notes
 
 
 def check_separation(choices: dict[str, Any]) -> None:

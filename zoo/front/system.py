@@ -236,6 +236,22 @@ class System:
         found = [performance.notes for performance in made]
         return found[0] if request.count == 1 else found
 
+    def perform(self, notes: Any, **asked: Any) -> np.ndarray:
+        """Notes, or a MIDI file, played by the model, [T C] at `sample_rate`; asked: seed=, num=.
+
+        As long as the notes and a second more.
+        """
+        from zoo.evaluation.capabilities import having
+        from zoo.front import requests
+        from zoo.objectives.base import Generative, check_rule
+
+        self.require("perform")
+        request = requests.performed(self.sample_rate, notes, asked)
+        check_rule(self.experiment.objective, request)
+        objective = having(Generative, self.experiment.objective)
+        made = sounds.joined(objective.generate(self.trained.variables, request))
+        return made[0] if request.count == 1 else made
+
     def vocode(self, audio: Any, rate: float | None = None, **asked: Any) -> Any:
         """The audio made anew from its features, [T C] at `sample_rate`; asked: seed=, num=."""
         return self._made_of("vocode", audio, rate, asked)
@@ -310,12 +326,11 @@ class System:
         from zoo.runs import inference
 
         trained, info = self.trained, self.experiment.data.source.info
-        channels = {1: "mono", 2: "stereo"}.get(info.channels, f"{info.channels} channels")
         count = inference.count(trained.variables.params)
         names = ", ".join(self.labels[:6]) + (", ..." if len(self.labels) > 6 else "")
         lines = [
             f"{self.name}: {trained.config.title}",
-            f"  {count:,} parameters, {info.sample_rate:,} Hz {channels}, {trained.config.name}",
+            f"  {count:,} parameters, {info.form}, {trained.config.name}",
             *([f"  {len(self.labels)} labels: {names}"] if self.labels else []),
             *(f"  .{SIGNATURES[name]}" for name in self.methods),
         ]

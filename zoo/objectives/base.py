@@ -84,7 +84,7 @@ class Request:
     rule: SamplerRule = AS_LEARNT  # how symbols or samples are chosen
     prompt: Any = None  # audio [T C] float32 at the model's rate, that the output continues
     source: Any = None  # audio [T C] float32 to vocode, transform or reconstruct
-    notes: Any = None  # {onset, offset (s), pitch, velocity} [n] that a composer continues
+    notes: Any = None  # {onset, offset (s), pitch, velocity} [n] to continue, or to play
     chunk: int = 16_000  # samples per chunk handed out
 
 
@@ -168,6 +168,11 @@ class FittedAtOnce(Protocol):
 def follows_source(objective: Any) -> TypeGuard[Generative]:
     """Whether an objective makes audio of audio that is given to it."""
     return isinstance(objective, Generative) and bool(getattr(objective, "needs_source", False))
+
+
+def plays_notes(objective: Any) -> TypeGuard[Generative]:
+    """Whether an objective makes audio of `request.notes`: it says `needs_notes = True`."""
+    return isinstance(objective, Generative) and bool(getattr(objective, "needs_notes", False))
 
 
 @runtime_checkable

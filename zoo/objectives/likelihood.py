@@ -103,8 +103,13 @@ class Autoregressive:
         if request.prompt is not None:
             raise BadInput("a model that follows a source takes no prompt; leave one of them out")
         features = condition({self.audio: jnp.asarray(request.source)[None]})
-        features = jnp.broadcast_to(features, (request.count, *features.shape[1:]))
-        return Upsampled(features, self.model, variables.of("model"))
+        return self._upsampled(variables, features, request.count)
+
+    def _upsampled(self, variables: Variables, features: jax.Array, count: int) -> Upsampled:
+        """Features [1 F D] of a source as the condition of so many voices."""
+        features = jnp.broadcast_to(features, (count, *features.shape[1:]))
+        reach = getattr(self.model, "condition_reach", 2)
+        return Upsampled(features, self.model, variables.of("model"), reach=reach)
 
     def _given(self, batch: Batch) -> dict[str, Any]:
         """The keyword arguments of the model that come from the batch."""

@@ -1,4 +1,4 @@
-"""What composers have in common: their notes become audio, chunk by chunk."""
+"""What composers have in common: their notes become audio, chunk by chunk; how long notes last."""
 
 from __future__ import annotations
 
@@ -35,3 +35,8 @@ def within(notes: dict[str, Any], seconds: float) -> dict[str, Any]:
     kept = np.asarray(notes["onset"]) < seconds
     cut = {name: np.asarray(column)[kept] for name, column in notes.items()}
     return {**cut, "offset": np.minimum(cut["offset"], np.float32(seconds))}
+
+
+def lasting(notes: dict[str, Any]) -> float:
+    """Seconds that notes last, and one more in which they fade."""
+    return float(np.max(notes["offset"], initial=0.0)) + 1.0

@@ -30,23 +30,25 @@ def music_transformer(
     program: int = 0,
     scored: int | None = None,
     score_batch: int = 8,
+    held: bool = False,
     **training: Any,
 ) -> Experiment:
     """The experiment. net: fields of MusicTransformer. length: symbols of a training example.
 
     moved: what is done to the notes of one. program: General MIDI's, that plays. scored: symbols of
-    a segment in evaluation, `length` if none is said. training: the rest of an Experiment.
+    a segment in evaluation, `length` if none is said. held: examples and segments begin with
+    the notes that sound there. training: the rest of an Experiment.
     """
     model = MusicTransformer(Tokens(vocabulary.count), **net)
     rate = source.info.sample_rate
     prepared: tuple[Transform, ...] = (
         *moved,
-        EventCrop(vocabulary, length),
+        EventCrop(vocabulary, length, held),
         Keep("events", "known"),
     )
     return Experiment(
         data=Data(source, prepared),
         objective=EventLikelihood(model, vocabulary, Instrument(program, rate), rate),
-        evaluation=EventScore(vocabulary, scored or length, score_batch, source),
+        evaluation=EventScore(vocabulary, scored or length, score_batch, source, held),
         **training,
     )

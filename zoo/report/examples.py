@@ -22,7 +22,7 @@ from zoo.data.source import Example
 from zoo.errors import BadInput
 from zoo.evaluation.capabilities import Separates, having
 from zoo.evaluation.separation import mixture, stem_getter, track_spans
-from zoo.objectives.base import Composing, Generative, Request, follows_source
+from zoo.objectives.base import Composing, Generative, Request, follows_source, plays_notes
 from zoo.report import compositions, figures
 from zoo.report.figures import predictor, write_wav
 from zoo.report.results import held_out
@@ -55,7 +55,11 @@ def shown(act: Callable[[Trained, Path], object], found: Trained, directory: Pat
 
 def generates(found: Trained) -> bool:
     makes = isinstance(found.experiment.objective, Generative) and not composes(found)
-    return makes and not transforms(found)
+    return makes and not transforms(found) and not performs(found)
+
+
+def performs(found: Trained) -> bool:
+    return plays_notes(found.experiment.objective)
 
 
 def composes(found: Trained) -> bool:
@@ -94,7 +98,8 @@ def while_training(found: Trained, directory: Path) -> list[Path]:
         return write_samples(found, directory, count=1, **limits)
     if composes(found):
         return compositions.write(found, step_folder(found, directory), seconds=8.0, count=1)
-    return write_transformed(found, directory, **limits) if transforms(found) else []
+    follows = transforms(found) or performs(found)
+    return write_transformed(found, directory, **limits) if follows else []
 
 
 def write_samples(
@@ -134,11 +139,13 @@ def write_transformed(
     seconds: float = SAMPLE_SECONDS,
     patience: float | None = None,
 ) -> list[Path]:
-    """3 s of the first test record, and what the system makes of them."""
+    """3 s of the first test record, and what the system makes of them, or of their notes."""
     source = found.experiment.data.source
     rate = source.info.sample_rate
-    audio = mixture(source.open(held_out(source))[0])[: int(seconds * rate)]
-    request = Request(length=len(audio), source=audio, chunk=max(1, rate // 8))
+    record = source.open(held_out(source))[0]
+    audio = mixture(record)[: int(seconds * rate)]
+    given = {"notes": record["notes"]} if performs(found) else {"source": audio}
+    request = Request(length=len(audio), chunk=max(1, rate // 8), **given)
     objective = having(Generative, found.experiment.objective)
     chunks = objective.generate(found.variables, request)
     folder = step_folder(found, directory)
@@ -157,6 +164,7 @@ KINDS: tuple[tuple[Callable[[Trained], bool], Callable[[Trained, Path], object]]
     (partial(figures.shows, what="stems"), write_stems),
     (generates, write_samples),
     (transforms, write_transformed),
+    (performs, write_transformed),
     (composes, write_compositions),
     *((partial(figures.shows, what=name), act) for name, act in figures.KINDS.items()),
 )

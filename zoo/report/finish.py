@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 
 from zoo.commands import command
-from zoo.objectives.base import follows_source
+from zoo.objectives.base import follows_source, plays_notes
 from zoo.report import examples, figures, page, results
 from zoo.runs import trained
 from zoo.runs.trained import Trained
@@ -45,6 +45,8 @@ def commands(found: Trained, directory: Path) -> list[str]:
         own = hasattr(found.experiment.evaluation, "predict_file")
         first = f"{command('evaluate')} {checkpoint}"
         first += " --input YOUR_SONG.mp3 --out out" if own else " --split validation"
+    elif plays_notes(found.experiment.objective):
+        first = f"{command('sample')} {checkpoint} --input YOUR_TUNE.mid --out out"
     elif follows_source(found.experiment.objective):
         first = f"{command('sample')} {checkpoint} --input YOUR_SONG.mp3 --out out"
     else:

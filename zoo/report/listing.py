@@ -79,7 +79,7 @@ def info(config: Config, arguments: dict[str, Any]) -> str:
     source = experiment.data.source.info
     lines = [f"{config.name}: {config.title}", f"file: {config.path}"]
     lines.append("arguments: " + " ".join(f"{k}={v}" for k, v in arguments.items()))
-    lines.append(f"data: {source.name}, {source.sample_rate} Hz, {source.licence}")
+    lines.append(f"data: {source.name}, {source.form}, {source.licence}")
     if row := config.row_of(arguments):
         lines.append(f"row: {row.id}")
         lines += [f"reported {name}: {value}" for name, value in row.reported.items()]

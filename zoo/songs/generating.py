@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from zoo.audio import audio_files
 from zoo.audio.audio_writing import require_room
 from zoo.audio.probing import probe
 from zoo.audio.streaming import stream
+from zoo.data.midi import read_notes
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.objectives.base import Request
+from zoo.objectives.performing import lasting
 from zoo.runs.trained import Trained
 from zoo.sampling.rule import SamplerRule
 from zoo.songs.choices import Choices
@@ -32,8 +35,24 @@ def generate(
     trained: Trained, options: Choices, path: Path | None = None, stem: str = "sample"
 ) -> str:
     """Audio from the model, streamed to files with their JSON beside them."""
+    request = requested(options, path, trained.experiment.data.source.info)
+    return write(trained, options, request, path, stem)
+
+
+def perform(trained: Trained, options: Choices, path: Path, stem: str) -> str:
+    """The notes of the MIDI file at `path`, played by the model into files."""
+    info, notes = trained.experiment.data.source.info, read_notes(path)
+    length = round(lasting(notes) * info.sample_rate)
+    request = replace(requested(options, None, info), notes=notes, length=length)
+    return write(trained, options, request, path, stem)
+
+
+def write(
+    trained: Trained, options: Choices, request: Request, path: Path | None, stem: str
+) -> str:
+    """What is requested into files; the line that says so. path: what it is made of."""
     info = trained.experiment.data.source.info
-    rate, request = info.sample_rate, requested(options, path, info)
+    rate = info.sample_rate
     clips = Clips(trained.experiment.objective, request, options.keep or 0)
     several = len(clips) > 1
     names = [f"{stem}_{i}.wav" for i in range(len(clips))] if several else [f"{stem}.wav"]
@@ -115,7 +134,8 @@ def described(request: Request, path: Path | None, prompt: str | None) -> dict[s
     for name, file, audio in (("input", path, request.source), ("prompt", prompt, request.prompt)):
         if file is not None:
             facts[name] = {"file": str(file), "sha256": durable.sha256(Path(file).expanduser())}
-            facts[name]["samples"] = len(np.asarray(audio))
+            size = {"notes": len(request.notes["pitch"])} if request.notes is not None else {}
+            facts[name] |= size if audio is None else {"samples": len(np.asarray(audio))}
     return facts
 
 

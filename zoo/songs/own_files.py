@@ -21,14 +21,14 @@ from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict
 from zoo.evaluation.capabilities import Separates, WritesFiles, having, separates
-from zoo.objectives.base import Composing, Generative, follows_source
+from zoo.objectives.base import Composing, Generative, follows_source, plays_notes
 from zoo.pages import own
 from zoo.runs import inference, networks
 from zoo.runs.trained import Trained
 from zoo.songs import composing
 from zoo.songs.choices import Choices
 from zoo.songs.credits import credited, provenance
-from zoo.songs.generating import generate, long_enough
+from zoo.songs.generating import generate, long_enough, perform
 from zoo.songs.output_names import named
 from zoo.songs.segments import recut
 from zoo.songs.separating import REFERENCE, Separator
@@ -124,6 +124,8 @@ def sound(trained: Trained, options: Choices) -> int:
         raise BadInput(f"{trained.config.name} makes no audio: use evaluate.py")
     if isinstance(objective, Composing):
         return composed(trained, options)
+    if plays_notes(objective):
+        return performed(trained, options)
     transforms = follows_source(objective)
     if options.input and not transforms:
         raise BadInput(
@@ -149,6 +151,16 @@ def composed(trained: Trained, options: Choices) -> int:
         code = each(files, options.out, partial(composing.compose, trained, options))
     else:
         print(escapes.line(composing.compose(trained, options)))
+    say_index(options.out, credited(trained))
+    return code
+
+
+def performed(trained: Trained, options: Choices) -> int:
+    """Each of the given MIDI files as audio."""
+    if not options.input or options.prompt:
+        raise BadInput(f"{trained.config.name} plays notes: give it a MIDI file with --input")
+    files = named(composing.find(options.input))
+    code = each(files, options.out, partial(perform, trained, options))
     say_index(options.out, credited(trained))
     return code
 

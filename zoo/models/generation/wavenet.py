@@ -26,6 +26,7 @@ import numpy as np
 
 from zoo.distributions import Categorical, Distribution
 from zoo.errors import BadInput
+from zoo.layers.context_stack import ContextStack
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.gated import GatedBlock, gated
 from zoo.layers.initializers import Starts, lecun
@@ -59,6 +60,7 @@ class WaveNet(nn.Module):
     local_condition: int = 0  # channels D of the condition
     upsampling: tuple[int, ...] = ()
     upsampler: str = "transposed"  # or 'repeat'
+    context: ContextStack | None = None  # over the frames of the condition, before these
     last_residual: bool = False
     residual_scale: float = 1.0
     starts: Starts = lecun
@@ -110,6 +112,11 @@ class WaveNet(nn.Module):
     def receptive_field(self) -> int:
         """Past samples that one prediction sees."""
         return 1 + (self.kernel - 1) * sum(self.dilations)
+
+    @property
+    def condition_reach(self) -> int:
+        """Frames to either side of its own that the condition of a sample is made of, or more."""
+        return 2 if self.context is None else 2 + self.context.reach
 
     @property
     def hop(self) -> int:
@@ -165,6 +172,8 @@ class WaveNet(nn.Module):
         _require(condition, self.local_condition, "condition", "local_condition")
         if condition is None:
             return None
+        if self.context is not None:
+            condition = self.context(condition)
         if self.upsampler == "repeat":
             return jnp.repeat(condition, math.prod(self.upsampling), axis=1)
         for layer in self.upsample_layers:
