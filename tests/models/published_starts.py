@@ -226,7 +226,7 @@ TABLE = {
         ".*": torch("ksw0306/FloWaveNet: its kaiming_normal_ has no effect under weight norm"),
     },
     "midi_wavenet_*": {".*": lecun("ours, as wavenet.py's: its authors' code is not public")},
-    "wavenet_folder|vqvae_*": {
+    "wavenet_folder|vqvae_*|amae_*": {
         ".*source/embedding": exactly("normal", lambda s: s[-1] ** -0.5, SONNET),
         ".*": lecun(SONNET),
     },

@@ -5,21 +5,27 @@ import inspect
 import pkgutil
 import sys
 from pathlib import Path
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import zoo.objectives
+from zoo.distributions import Tokens
+from zoo.models.generation.vae import VAE
 from zoo.objectives.adversarial import Wasserstein
 from zoo.objectives.autoencoder import QuantisedAutoencoder
 from zoo.objectives.base import Request, Variables
+from zoo.objectives.code_autoencoder import CodeAutoencoder
 from zoo.objectives.code_prior import CodePrior
 from zoo.objectives.distillation import Distillation
 from zoo.objectives.flow import Flow
 from zoo.objectives.likelihood import Autoregressive
 from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
 from zoo.objectives.spectrogram_gan import SpectrogramGAN
+from zoo.objectives.variational import Variational
 from zoo.sampling import autoregressive
 from zoo.sampling.rule import AS_LEARNT, SamplerRule
 
@@ -31,6 +37,7 @@ WITHOUT_CHANCE = {"Vocoder", "MultiBandVocoder", "PhaseRetrieval"}
 # Its noise is part of the timbre: no published system scales it.
 WITHOUT_TEMPERATURE = {"Resynthesis"}
 RNG = np.random.default_rng(0)
+KEY = jax.random.key(0)
 SOURCE = RNG.uniform(-0.5, 0.5, (32, 1)).astype(np.float32)
 
 
@@ -69,11 +76,18 @@ class Encoder(Coder):
         return Memory()
 
 
+class Upper(Speaker):
+    """As `Speaker`, over codes."""
+
+    distribution: Any = Tokens(4)
+
+
 AUTOREGRESSIVE = {
     "Autoregressive": (lambda: Autoregressive(Memory()), {}, 1),
     "RecurrentLikelihood": (lambda: RecurrentLikelihood(Leaky()), {}, 1),
     "QuantisedAutoencoder": (lambda: QuantisedAutoencoder(Speaker()), {"source": SOURCE}, 1),
     "CodePrior": (lambda: CodePrior(Prior(), Encoder()), {}, 2),  # of codes and of samples
+    "CodeAutoencoder": (lambda: CodeAutoencoder(Upper(), Speaker()), {"source": SOURCE}, 2),
 }
 
 
@@ -87,7 +101,7 @@ def test_autoregressive_samplers_are_asked_for_it(name, monkeypatch):
         yield jnp.zeros((count, length, 1)), jnp.zeros((count, length))
 
     monkeypatch.setattr(autoregressive, "scored", noted)
-    own = {"model": {"decoder": {}}, "autoencoder": {"decoder": {}}}
+    own = {"model": {"decoder": {}}, "autoencoder": {"decoder": {}}, "below": {"decoder": {}}}
     request = Request(32, rule=SamplerRule(0.37), **how)
     assert list(make().generate(Variables(own), request))
     assert asked == [0.37] * calls
@@ -112,7 +126,15 @@ def flow():
     return Flow(Inverse(), SPEC, sigma=0.5), Variables({"model": {}})
 
 
+def variational():
+    model = VAE(samples=16, latents=4, width=8, levels=1)
+    shapes = jax.eval_shape(model.init, KEY, jnp.zeros((1, 16, 1)), jnp.zeros((1, 4)))["params"]
+    params = jax.tree.map(lambda s: (0.2 * RNG.normal(size=s.shape)).astype(np.float32), shapes)
+    return Variational(model), Variables({"model": params})
+
+
 PARALLEL = {
+    "Variational": variational,
     "Flow": flow,
     "Distillation": student,
     "Wasserstein": lambda: gan(Wasserstein),

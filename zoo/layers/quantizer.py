@@ -1,8 +1,9 @@
-"""Vector quantisation: latents [B F D] to their nearest of Q codebook vectors, and what is used.
+"""Quantisation: latents [B F D] to their nearest of Q vectors or their largest channel; code usage.
 
 van den Oord, Vinyals, Kavukcuoglu 2017, arXiv 1711.00937: a codebook learnt by a loss, or one that
 follows moving averages of the latents it stands for; the gradient passes straight through. The
-restart of unused codes is Jukebox's idea (Dhariwal et al. 2020).
+restart of unused codes is Jukebox's idea (Dhariwal et al. 2020). The argmax of Dieleman, van den
+Oord, Simonyan 2018, arXiv 1806.10474, needs no codebook.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ from zoo.signal.precision import HIGHEST
 class Quantised(flax.struct.PyTreeNode):
     """latent [B F D] what came in, vectors [B F D] the nearest codes, codes [B F] their numbers.
 
-    output [B F D] equals `vectors` and hands its gradient to `latent` unchanged.
+    output [B F D] equals `vectors` and hands its gradient to `latent` unchanged. penalty: a term of
+    the quantiser's own for the loss. learnt: whether a loss shall pull the vectors to the latents.
     """
 
     latent: jax.Array
     vectors: jax.Array
     codes: jax.Array
+    penalty: jax.Array | float = 0.0
+    learnt: bool = flax.struct.field(pytree_node=False, default=True)
 
     @property
     def output(self) -> jax.Array:
@@ -80,6 +84,35 @@ class Quantizer(nn.Module):
         place = "codebook" if self.moving_average else "params"
         leaf = "vectors" if self.moving_average else "codebook"
         return variables[place][leaf][codes]
+
+
+class ArgmaxQuantizer(nn.Module):
+    """Queries [B F Q] -> `Quantised`: the code is the largest of Q numbers, its vector one-hot.
+
+    The latent is the query made a distribution, relu(x) / (sum relu(x) + epsilon). penalty:
+    `diversity` x mean over codes of (Q m - 1)^2, where m is the mean of the latents over the whole
+    batch: 0 where all codes are used alike.
+    """
+
+    codes: int = 256
+    diversity: float = 0.01
+    epsilon: float = 1e-5
+
+    def __call__(self, query: jax.Array, *, train: bool = False) -> Quantised:
+        if query.ndim != 3 or query.shape[-1] != self.codes:
+            raise BadInput(f"queries {query.shape} for {self.codes} codes: give [B F {self.codes}]")
+        positive = nn.relu(query.astype(jnp.float32))
+        latent = positive / (positive.sum(-1, keepdims=True) + self.epsilon)
+        codes = jnp.argmax(latent, -1).astype(jnp.int32)
+        uneven = jnp.square(self.codes * latent.mean((0, 1)) - 1)
+        return Quantised(
+            latent, self.vectors({}, codes), codes, self.diversity * uneven.mean(), learnt=False
+        )
+
+    @nn.nowrap
+    def vectors(self, variables: Mapping[str, Any], codes: jax.Array) -> jax.Array:
+        """Codes [B F] -> one-hot vectors [B F Q]."""
+        return jax.nn.one_hot(codes, self.codes)
 
 
 def nearest(flat: jax.Array, vectors: jax.Array) -> jax.Array:

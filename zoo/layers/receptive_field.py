@@ -45,3 +45,16 @@ def field(steps: Sequence[Step], period: int = 1) -> int:
     """The receptive field in inputs, first to last; the most of any of `period` outputs."""
     intervals = (input_interval(steps, n, n) for n in range(period))
     return max(last - first + 1 for first, last in intervals)
+
+
+def conditioned(steps: Sequence[Step], hop: int, before: int, late: int) -> int:
+    """Inputs of which one output of an autoregressive decoder is made, under codes of its input.
+
+    steps: from input to codes and up again; hop: inputs a code. The decoder reads `before` outputs
+    before the present one, and the conditions from `late` before it on.
+    """
+    spans = []
+    for n in range(hop):
+        first, last = input_interval(steps, n - late, n)
+        spans.append(max(last, n - 1) - min(first, n - 1 - before) + 1)
+    return max(spans)

@@ -34,9 +34,9 @@ class QuantisedAutoencoder:
     """Mean nats per sample of batch[`audio`] [B T 1], and `commitment` x the latents' distance.
 
     model(audio) -> (raw [B T P], Quantised), with `encode`, `frames` and an autoregressive
-    `decoder`. Distances are means over positions of the sum over channels, as the paper's. speaker:
-    the batch key of one-hot classes [B K]; voice i of a request speaks as class i mod K, which
-    converts voices.
+    `decoder`. Distances are means over positions of the sum over channels, as the paper's; what the
+    quantiser has of its own (`Quantised.penalty`) is added. speaker: the batch key of one-hot
+    classes [B K]; voice i of a request speaks as class i mod K, which converts voices.
     """
 
     model: Network
@@ -65,9 +65,9 @@ class QuantisedAutoencoder:
         nats = -jnp.mean(self.model.decoder.distribution.log_prob(raw, audio))
         stop = jax.lax.stop_gradient
         committed = _distance(found.latent, stop(found.vectors))
-        pulled = _distance(stop(found.latent), found.vectors)
         # Codes that follow moving averages are no parameters: their pull has no gradient.
-        value = nats + self.commitment * committed + pulled
+        pulled = _distance(stop(found.latent), found.vectors) if found.learnt else 0.0
+        value = nats + self.commitment * committed + pulled + found.penalty
         perplexity, live = usage(found.codes, self.model.codes)
         metrics = {
             "bits_per_sample": nats / math.log(2),
@@ -146,5 +146,5 @@ def decode(
         rule=request.rule,
         chunk=request.chunk,
         constant=constant,
-        condition=Upsampled(codes, model, variables, "frames"),
+        condition=Upsampled(codes, model, variables, "frames", getattr(model, "reach", 2)),
     )

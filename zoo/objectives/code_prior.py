@@ -1,8 +1,8 @@
 """A prior over the codes of a frozen autoencoder: from the top down, codes first, then audio.
 
 van den Oord et al. 2017, section 3.3; Dieleman et al. 2018. Player 'model' is any autoregressive
-model whose distribution is `Tokens`. The autoencoder is frozen; it comes from its own run by
-Experiment.initial.
+model whose distribution is `Tokens`. The autoencoder is frozen, as is the one whose codes it reads
+where there are two levels; they come from their own runs by Experiment.initial.
 """
 
 from __future__ import annotations
@@ -20,12 +20,10 @@ from zoo.distributions import Tokens
 from zoo.errors import BadInput
 from zoo.layers.quantizer import usage
 from zoo.network import Network
-from zoo.objectives import autoencoder as autoencoders
-from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
+from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+from zoo.objectives.levels import TOP, Levels
 from zoo.sampling import autoregressive
 from zoo.sampling.rule import SamplerRule
-
-FROZEN = autoencoders.PLAYER
 
 
 @dataclass(frozen=True)
@@ -34,32 +32,37 @@ class CodePrior:
 
     model: autoregressive over [B F 1], its distribution Tokens of as many symbols as the codebook
     has codes. autoencoder: with `encode`, `frames` and a `decoder`, as for its own
-    objective.
+    objective. below: the autoencoder whose codes that one reads in place of audio.
     """
 
     model: Network
     autoencoder: Network
     audio: str = "audio"
+    below: Network | None = None
 
     def __post_init__(self) -> None:
         wanted = Tokens(self.autoencoder.codes)
         if self.model.distribution != wanted:
             raise BadInput(f"the prior's distribution must be {wanted}: a symbol for each code")
 
+    @property
+    def levels(self) -> Levels:
+        return Levels(self.autoencoder, self.below)
+
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         one, other = jax.random.split(rng)
-        audio = batch[self.audio]
-        collections = dict(self.autoencoder.init(other, audio[:, : 64 * self.autoencoder.hop]))
-        frozen = collections.pop("params")
-        codes = jnp.zeros((audio.shape[0], audio.shape[1] // self.autoencoder.hop, 1))
+        audio, hop = batch[self.audio], self.levels.hop
+        own = self.levels.init(other, audio[:, : 64 * hop])
+        frozen = {name: tree.pop("params") for name, tree in own.items()}
+        codes = jnp.zeros((audio.shape[0], audio.shape[1] // hop, 1))
         params = self.model.init(one, codes)["params"]
-        kept = {FROZEN: collections} if collections else {}
-        return Variables({"model": params}, kept, {FROZEN: frozen})
+        kept = {name: collections for name, collections in own.items() if collections}
+        return Variables({"model": params}, kept, frozen)
 
     @property
     def receptive_field(self) -> int:
         """Samples whose codes one prediction sees."""
-        return self.autoencoder.span(self.model.receptive_field)
+        return self.levels.span(self.model.receptive_field)
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -67,7 +70,8 @@ class CodePrior:
 
     def codes(self, variables: Variables, audio: jax.Array) -> jax.Array:
         """Codes [B F] of audio [B T 1]; nothing learns through them."""
-        found = self.autoencoder.apply(variables.of(FROZEN), audio, method="encode")
+        inputs = self.levels.inputs(variables, audio)
+        found = self.autoencoder.apply(variables.of(TOP), inputs, method="encode")
         return jax.lax.stop_gradient(found)
 
     def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
@@ -103,8 +107,8 @@ class CodePrior:
             raise BadInput("a prior follows no source: give a prompt, or use the autoencoder's run")
         if not request.length:
             raise BadInput("a prior samples its codes first: ask for a length")
-        hop, own = self.autoencoder.hop, variables.of(FROZEN)
-        before = self._prompt(own, request.prompt)
+        hop = self.levels.hop
+        before = self._prompt(variables, request.prompt)
         sequences = autoregressive.scored(
             self.model,
             variables.of("model"),
@@ -119,27 +123,22 @@ class CodePrior:
         codes = self.model.distribution.encode(jnp.concatenate(drawn, 1))[..., 0]
         skipped = 0
         if before is not None:
-            last = jnp.repeat(before[:, -self.lead :], request.count, 0)
+            last = jnp.repeat(before[:, -self.levels.lead :], request.count, 0)
             codes, skipped = jnp.concatenate([last, codes], 1), last.shape[1] * hop
         # Another seed: else the noise of the first codes is that of the first samples.
         rule = SamplerRule(request.rule.temperature)
         other = replace(request, seed=request.seed + 2**31, rule=rule)
-        decoded = autoencoders.decode(self.autoencoder, own, codes, other, skipped + request.length)
+        decoded = self.levels.decode(variables, codes, other, skipped + request.length)
         chunks = (audio for audio, _ in decoded)
         return ((chunk, scores[-1]) for chunk in without_first(chunks, skipped))
 
-    @property
-    def lead(self) -> int:
-        """Codes of a prompt that the decoder goes through before new ones: its own memory."""
-        return -(-self.autoencoder.decoder.receptive_field // self.autoencoder.hop)
-
-    def _prompt(self, own: Tree, prompt: Any) -> jax.Array | None:
+    def _prompt(self, variables: Variables, prompt: Any) -> jax.Array | None:
         """Codes [1 F] of the whole frames at the end of a prompt."""
-        hop = self.autoencoder.hop
+        hop = self.levels.hop
         if prompt is None or len(prompt) < hop:
             return None
         prompt = np.asarray(prompt, np.float32)
-        return autoencoders.encode(self.autoencoder, own, prompt[len(prompt) % hop :])
+        return self.levels.encode(variables, prompt[len(prompt) % hop :])
 
     def _sequence(self, codes: jax.Array) -> np.ndarray:
         return np.asarray(self.model.distribution.decode(codes[0, :, None]))

@@ -25,7 +25,7 @@ from zoo.errors import BadInput
 from zoo.layers.conv import Conv
 from zoo.layers.norm import BatchNorm
 from zoo.layers.quantizer import Quantised, Quantizer
-from zoo.layers.receptive_field import Step, input_interval
+from zoo.layers.receptive_field import Step, conditioned, input_interval
 from zoo.signal.precision import HIGHEST
 
 
@@ -99,11 +99,7 @@ class VQVAE(nn.Module):
         before = net.receptive_field - 1
         # The first layer sees its codes at the present sample, not at one before it.
         late = before - (net.kernel - 1) * net.dilations[0]
-        spans = []
-        for n in range(self.hop):
-            first, last = input_interval((*self._down, *up), n - late, n)
-            spans.append(max(last, n - 1) - min(first, n - 1 - before) + 1)
-        return max(spans)
+        return conditioned((*self._down, *up), self.hop, before, late)
 
     @property
     def _down(self) -> tuple[Step, ...]:
