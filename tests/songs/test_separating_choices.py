@@ -184,6 +184,14 @@ def test_kept_sums_put_no_cymbals_into_the_vocals(model):
     assert vocals < 0.01 * cymbal and drums == pytest.approx(cymbal, rel=0.1)
 
 
+def test_files_of_kept_sums_are_as_long_as_the_song(tmp_path):
+    song = noise(40_000)
+    facts = made(tmp_path, song, 8000, separator(rate=4000, keep_sum=True))
+    found = [soundfile.read(tmp_path / "out" / file)[0] for file in facts["files"].values()]
+    np.testing.assert_allclose(sum(found), song, atol=1e-6)
+    assert facts["length"] == 40_000 and facts["null_db"] < -100
+
+
 @pytest.mark.parametrize("length", [1, 1023, 1024, 1025, 5000])
 def test_sums_are_kept_at_any_length(length):
     song = noise(length)

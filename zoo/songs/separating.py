@@ -17,6 +17,7 @@ from zoo.songs.sum_keeping import with_lack
 
 # LUFS, ReplayGain 2's reference: networks that learnt from mastered songs know no quieter ones.
 REFERENCE = -18.0
+BLOCK = 16_384  # samples of what `separate` gives at a time
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ def separate(
     stems = remix(resample(stems, how.rate, rate), channels)
     pairs = _against_mix(stems, song(), how)
     if how.keep_sum:
-        yield from with_lack(pairs, min(how.band or how.rate / 2, how.rate / 2, rate / 2) / rate)
+        edge = min(how.band or how.rate / 2, how.rate / 2, rate / 2) / rate
+        yield from reblock(with_lack(pairs, edge), BLOCK)  # in step with the mix
         return
     for part, lack in pairs:
         yield np.concatenate([part, lack[None]]) if how.residual else part
@@ -118,7 +120,7 @@ def _scale(
 
 
 def _against_mix(
-    stems: Blocks, mix: Blocks, how: Separator, size: int = 16_384
+    stems: Blocks, mix: Blocks, how: Separator, size: int = BLOCK
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Stems cut or filled to the mix's length, and what they lack of it [n C]."""
     stems = reblock(_endless(stems), size)
