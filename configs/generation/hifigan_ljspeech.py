@@ -22,6 +22,7 @@ from zoo.experiment import Experiment
 from zoo.losses.adversarial import least_squares_discriminator, least_squares_generator
 from zoo.models.generation.hifigan import Discriminator, Generator
 from zoo.objectives.adversarial_vocoder import Vocoder
+from zoo.recipes import excitations
 from zoo.signal import mel
 from zoo.training.optimizers import adam
 
@@ -69,6 +70,7 @@ def config(
     scales: int = 3,
     narrower: int = 1,
     samples: int = 8192,
+    excitation: excitations.Driven = "none",
     batch: int = 16,
     steps: int = 2_500_000,
     learning_rate: float = 2e-4,
@@ -89,6 +91,7 @@ def config(
         feature_matching=2.0,
         spectral=45.0,
         spectral_spec=LOSS,
+        excitation=excitations.excitation(excitation, spec),
     )
     return Experiment(
         data=Data(

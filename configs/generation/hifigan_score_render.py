@@ -4,6 +4,8 @@ A quarter of V1's width, two of its three kernels and five of its eight discrimi
 sixteenth of their width, for two cores; width=512 kernels=3,7,11 periods=2,3,5,7,11 scales=3
 narrower=1 is the paper's size. After 1,069 rounds (four minutes here) it has the music's envelope
 and spectrum, not yet its harmonics.
+excitation=noise or griffin_lim drives the generator by more than the frames, whose convolution is
+periodic in the hop on steady notes (`python -m zoo interpret RUN --kind periodicity`).
 """
 
 from dataclasses import replace
@@ -18,6 +20,7 @@ from zoo.experiment import Experiment
 from zoo.losses.adversarial import least_squares_discriminator, least_squares_generator
 from zoo.models.generation.hifigan import Discriminator, Generator
 from zoo.objectives.adversarial_vocoder import Vocoder
+from zoo.recipes import excitations
 from zoo.signal import mel
 from zoo.training.optimizers import adam
 
@@ -44,6 +47,7 @@ def config(
     scales: int = 2,
     narrower: int = 16,
     samples: int = 4096,
+    excitation: excitations.Driven = "none",
     batch: int = 4,
     steps: int = 1600,
     learning_rate: float = 5e-4,
@@ -61,6 +65,7 @@ def config(
         generator_loss=least_squares_generator,
         feature_matching=2.0,
         spectral=45.0,
+        excitation=excitations.excitation(excitation, spec),
     )
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),

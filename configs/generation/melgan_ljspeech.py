@@ -21,6 +21,7 @@ from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
 from zoo.models.generation.melgan import Discriminator, Generator
 from zoo.objectives.adversarial_vocoder import Vocoder
+from zoo.recipes import excitations
 from zoo.signal import mel
 from zoo.training.optimizers import adam
 
@@ -63,6 +64,7 @@ def config(
     discriminator_width: int = 16,
     most: int = 1024,
     samples: int = 8192,
+    excitation: excitations.Driven = "none",
     batch: int = 16,
     steps: int = 1_000_000,
     learning_rate: float = 1e-4,
@@ -80,7 +82,12 @@ def config(
     optimizer = adam(learning_rate, b1=0.5, b2=0.9)
     return Experiment(
         data=Data(source, (Keep("audio", "peak"),), crop=TrackCrop(samples), on_device=level),
-        objective=Vocoder(generator, discriminator, spec),
+        objective=Vocoder(
+            generator,
+            discriminator,
+            spec,
+            excitation=excitations.excitation(excitation, spec),
+        ),
         optimizers={"discriminator": optimizer, "generator": optimizer},
         evaluation=Vocoding(spec),
         batch=batch,

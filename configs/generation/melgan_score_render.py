@@ -5,6 +5,8 @@ with the music's loudness and spectrum; pitch takes longer. For so short a train
 spectrograms joins the paper's losses, as HiFi-GAN has it; spectral=0 leaves it out (its weight is
 per natural log, though the front end's unit is log10), width=512 discriminator_width=16 most=1024
 is the paper's size.
+excitation=noise or griffin_lim drives the generator by more than the frames, whose convolution is
+periodic in the hop on steady notes (`python -m zoo interpret RUN --kind periodicity`).
 """
 
 from dataclasses import replace
@@ -18,6 +20,7 @@ from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
 from zoo.models.generation.melgan import Discriminator, Generator
 from zoo.objectives.adversarial_vocoder import Vocoder
+from zoo.recipes import excitations
 from zoo.signal import mel
 from zoo.training.optimizers import adam
 
@@ -45,6 +48,7 @@ def config(
     most: int = 256,
     spectral: float = 20.0,
     samples: int = 8192,
+    excitation: excitations.Driven = "none",
     batch: int = 4,
     steps: int = 1200,
     learning_rate: float = 5e-4,
@@ -62,6 +66,7 @@ def config(
             Discriminator(scales, discriminator_width, most, dtype=dtype),
             spec,
             spectral=spectral,
+            excitation=excitations.excitation(excitation, spec),
         ),
         optimizers={"discriminator": optimizer, "generator": optimizer},
         evaluation=Vocoding(spec),

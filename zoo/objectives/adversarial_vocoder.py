@@ -26,8 +26,10 @@ from zoo.network import Network
 from zoo.objectives import mel_windows
 from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
 from zoo.signal import framing, mel
+from zoo.signal.excitation import Excitation
 
 Outcome = tuple[jax.Array, tuple[Tree, Metrics]]
+PLACES = 2**20  # numbers of first frames in training: noise is never the same
 TAIL = 10  # frames of silence behind a source: without them vocoders end in a burst of noise
 
 
@@ -39,7 +41,8 @@ class Vocoder:
     spec: the front end. discriminator_loss(fake, real), generator_loss(fake): losses of scores ->
     [B], summed over the scales. feature_matching: weight of the summed L1 of features; spectral: of
     the L1 of `spectral_spec`'s mel spectrogram (default: the front end's), always in ln above 1e-5
-    whatever the front end's unit.
+    whatever the front end's unit. excitation: what drives the generator besides the frames, its
+    second argument.
     """
 
     generator: Network
@@ -53,6 +56,7 @@ class Vocoder:
     feature_matching: float = 10 * (4 / 5) / 3
     spectral: float = 0.0
     spectral_spec: mel.MelSpec | None = None
+    excitation: Excitation | None = None
 
     needs_source: ClassVar[bool] = True
     # While all scores lie within the margins of the hinge, moving them together changes nothing.
@@ -74,10 +78,10 @@ class Vocoder:
         keys, audio = jax.random.split(rng), batch[self.audio]
         params: dict[str, Tree] = {}
         collections: dict[str, Tree] = {}
-        inputs = {"generator": self.features(audio), "discriminator": audio}
-        for key, (name, x) in zip(keys, inputs.items()):
+        inputs = {"generator": self._inputs(self.features(audio)), "discriminator": (audio,)}
+        for key, (name, given) in zip(keys, inputs.items()):
             module = getattr(self, name)
-            rest = dict(module.init(key, x))
+            rest = dict(module.init(key, *given))
             params[name] = rest.pop("params")
             collections |= {name: rest} if rest else {}
         return Variables(params, collections)
@@ -86,6 +90,7 @@ class Vocoder:
     def receptive_field(self) -> int:
         """Samples of the source whose mel frames a sample is made of."""
         frames = receptive_fields.field(self.generator.steps, self.generator.hop)
+        frames += 2 * self._driven
         return framing.span(frames, self.spec.n_fft, self.spec.hop)
 
     @property
@@ -99,10 +104,21 @@ class Vocoder:
         """The front end's log mel spectrogram of mono audio [B T 1] -> [B F M]."""
         return mel.log_mel(audio, self.spec)[..., 0]
 
+    @property
+    def _driven(self) -> int:
+        """Frames on either side that the excitation adds."""
+        return self.excitation.reach + 1 if self.excitation else 0
+
+    def _inputs(self, frames: jax.Array, first: jax.Array | int = 0) -> tuple[jax.Array, ...]:
+        """What the generator takes of frames [B F M] from the `first` of the source on."""
+        if self.excitation is None:
+            return (frames,)
+        return frames, self.excitation(frames, jnp.asarray(first, jnp.uint32))
+
     def _discriminator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> Outcome:
-        fake, real = self._pair(variables, batch)
+        fake, real = self._pair(variables, batch, rng)
         # One call for both, so that vectors of a spectral norm move once a turn.
         answers, changed = self.discriminator.apply(
             variables.of("discriminator"),
@@ -120,7 +136,7 @@ class Vocoder:
     def _generator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> Outcome:
-        fake, real = self._pair(variables, batch)
+        fake, real = self._pair(variables, batch, rng)
         scored = [self.discriminator.apply(variables.of("discriminator"), x) for x in (fake, real)]
         losses = [self.generator_loss(score) for score, _ in scored[0]]
         adversarial_loss = jnp.mean(reduce(jnp.add, losses))
@@ -136,10 +152,13 @@ class Vocoder:
         }
         return loss, ({}, metrics)
 
-    def _pair(self, variables: Variables, batch: Batch) -> tuple[jax.Array, jax.Array]:
-        """(generated, real) audio of one length."""
+    def _pair(
+        self, variables: Variables, batch: Batch, rng: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """(generated, real) audio of one length; the excitation is that of a random place."""
         real = batch[self.audio]
-        fake = self.generator.apply(variables.of("generator"), self.features(real), train=True)
+        given = self._inputs(self.features(real), jax.random.randint(rng, (), 0, PLACES))
+        fake = self.generator.apply(variables.of("generator"), *given, train=True)
         if fake.shape != real.shape:
             raise BadInput(
                 f"audio of {real.shape[1]} samples is no whole number of frames of "
@@ -149,8 +168,8 @@ class Vocoder:
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """{'audio': [B hop F 1]}: the batch's audio out of its own mel spectrogram."""
-        frames = self.features(batch[self.audio])
-        return {"audio": self.generator.apply(variables.of("generator"), frames)}
+        given = self._inputs(self.features(batch[self.audio]))
+        return {"audio": self.generator.apply(variables.of("generator"), *given)}
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of the source vocoded, equal to one pass over all of it.
@@ -158,10 +177,10 @@ class Vocoder:
         Every voice is the same, there being no chance in it.
         """
         make = partial(self._make, variables)
-        reach = self.generator.reach
+        reach = self.generator.reach + self._driven
         chunks = mel_windows.vocoded(make, request, self.spec, before=reach, after=reach, tail=TAIL)
         return (np.repeat(chunk, request.count, 0) for chunk in chunks)
 
     @partial(jax.jit, static_argnums=0)
     def _make(self, variables: Variables, frames: jax.Array, first: jax.Array) -> jax.Array:
-        return self.generator.apply(variables.of("generator"), frames)
+        return self.generator.apply(variables.of("generator"), *self._inputs(frames, first))

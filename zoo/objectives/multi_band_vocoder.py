@@ -15,6 +15,7 @@ from functools import reduce
 import jax
 import jax.numpy as jnp
 
+from zoo.errors import BadInput
 from zoo.losses import adversarial, spectral
 from zoo.objectives.adversarial_vocoder import Vocoder
 from zoo.objectives.base import Batch, Outcome, Turn, Variables
@@ -39,6 +40,11 @@ class MultiBandVocoder(Vocoder):
     adversarial: float = 2.5
     resolutions: tuple[tuple[int, int, int], ...] = spectral.RESOLUTIONS
     band_resolutions: tuple[tuple[int, int, int], ...] = BAND_RESOLUTIONS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.excitation is not None:
+            raise BadInput("multi-band MelGAN takes no excitation: leave it out")
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -186,6 +186,15 @@ def mel_spectrogram(x: jax.Array, spec: MelSpec) -> jax.Array:
     return jnp.einsum("bfnc,nm->bfmc", energy, spec.filters(), precision=HIGHEST)
 
 
+def least_norm(features: jax.Array, spec: MelSpec) -> jax.Array:
+    """ln mel spectrogram [B F M] -> the least-norm energies [B F N] with that spectrogram.
+
+    Energies are magnitudes or powers as `spec.exponent` says; some may be negative.
+    """
+    inverse = np.linalg.pinv(spec.filters().astype(np.float64)).astype(np.float32)
+    return jnp.matmul(jnp.exp(features), inverse, precision=HIGHEST)
+
+
 def log_mel(x: jax.Array, spec: MelSpec) -> jax.Array:
     """Compressed mel spectrogram of one system, [B T C] -> [B F M C] float32."""
     return spec.compress(mel_spectrogram(x, spec))

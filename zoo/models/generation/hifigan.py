@@ -96,7 +96,11 @@ class Residual(nn.Module):
 
 
 class Generator(nn.Module):
-    """Log mel spectrogram [B F M] -> audio [B hop F 1] within [-1, 1]."""
+    """Log mel spectrogram [B F M] -> audio [B hop F 1] within [-1, 1].
+
+    Given an excitation [B hop F 1] (`zoo.signal.excitation`), a strided convolution of it is added
+    behind every upsampling, as neural source-filter models have it; else there are no such layers.
+    """
 
     bins: int = 80
     width: int = 512
@@ -134,7 +138,9 @@ class Generator(nn.Module):
         return max(-first, last)
 
     @nn.compact
-    def __call__(self, mel: jax.Array, *, train: bool = False) -> jax.Array:
+    def __call__(
+        self, mel: jax.Array, excitation: jax.Array | None = None, *, train: bool = False
+    ) -> jax.Array:
         if mel.ndim != 3 or mel.shape[-1] != self.bins:
             raise BadInput(f"this generator takes mel frames [B F {self.bins}], not {mel.shape}")
         how = dict(norm=self.norm, dtype=self.dtype)
@@ -153,6 +159,10 @@ class Generator(nn.Module):
                 dtype=self.dtype,
                 name=f"up_{i}",
             )(nn.leaky_relu(x, SLOPE))
+            if excitation is not None:
+                rest = math.prod(self.upsampling[i:])
+                span = 2 * rest if rest > 1 else 1
+                x += conv(excitation, width, span, f"excite_{i}", stride=rest, **how)
             blocks = [
                 Residual(kernel, dilations, self.double, **how, name=f"residual_{i}_{j}")(x)
                 for j, (kernel, dilations) in enumerate(zip(self.kernels, self.dilations), 1)

@@ -29,15 +29,6 @@ FLOOR = 1e-5  # of magnitudes in logarithms, as the front ends have it
 METHODS = ("clipped", "least_squares")
 
 
-def modulus(features: jax.Array, spec: mel.MelSpec) -> jax.Array:
-    """ln mel spectrogram [B F M] -> the least-norm energies [B F N] with that spectrogram.
-
-    Energies are magnitudes or powers as `spec.exponent` says; some may be negative.
-    """
-    inverse = np.linalg.pinv(spec.filters().astype(np.float64)).astype(np.float32)
-    return jnp.matmul(jnp.exp(features), inverse, precision=HIGHEST)
-
-
 def least_squares(
     energy: jax.Array, target: jax.Array, filters: np.ndarray, iterations: int
 ) -> jax.Array:
@@ -69,7 +60,7 @@ class PseudoInverse(nn.Module):
     def __call__(self, features: jax.Array, *, train: bool = False) -> jax.Array:
         if self.method not in METHODS:
             raise BadInput(f"method={self.method!r}: choose {' or '.join(METHODS)}")
-        energy = modulus(features, self.spec)
+        energy = mel.least_norm(features, self.spec)
         if self.method == "least_squares":
             filters = self.spec.filters()
             energy = least_squares(energy, jnp.exp(features), filters, self.iterations)
@@ -115,7 +106,7 @@ class MelInverter(nn.Module):
     def __call__(self, features: jax.Array, *, train: bool = False) -> jax.Array:
         if features.ndim != 3 or features.shape[-1] != self.spec.bins:
             raise BadInput(f"this takes mel frames [B F {self.spec.bins}], not {features.shape}")
-        energy = modulus(features, self.spec)
+        energy = mel.least_norm(features, self.spec)
         base = jnp.log(jnp.maximum(energy, FLOOR**self.spec.exponent)) / self.spec.exponent
         x = (features + 5.0) / 3.0  # ln mel magnitudes of music lie around -5
         x = Conv(self.width, self.taps, dtype=self.dtype, name="first")(x).astype(jnp.float32)

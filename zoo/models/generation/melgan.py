@@ -77,7 +77,9 @@ class Residual(nn.Module):
 class Generator(nn.Module):
     """Log mel spectrogram [B F M] -> audio [B hop F features] within [-1, 1].
 
-    features: channels of the output, the bands of multi-band MelGAN. padding: whose transposed
+    Given an excitation [B hop F 1] (`zoo.signal.excitation`), a strided convolution of it is added
+    behind every upsampling; else there are no such layers. features: channels of the output, the
+    bands of multi-band MelGAN. padding: whose transposed
     convolutions of odd strides, 'torch' or 'tensorflow', which cuts one sample less off the front.
     """
 
@@ -117,7 +119,9 @@ class Generator(nn.Module):
         return factor % 2 if self.padding == "torch" else 0
 
     @nn.compact
-    def __call__(self, mel: jax.Array, *, train: bool = False) -> jax.Array:
+    def __call__(
+        self, mel: jax.Array, excitation: jax.Array | None = None, *, train: bool = False
+    ) -> jax.Array:
         if mel.ndim != 3 or mel.shape[-1] != self.bins:
             raise BadInput(f"this generator takes mel frames [B F {self.bins}], not {mel.shape}")
         x = (mel - self.mean) / self.std
@@ -139,6 +143,11 @@ class Generator(nn.Module):
                 dtype=self.dtype,
                 name=f"up_{i + 1}",
             )(nn.leaky_relu(x, SLOPE))
+            if excitation is not None:
+                rest = math.prod(self.upsampling[i + 1 :])
+                span = 2 * rest if rest > 1 else 1
+                name, pad = f"excite_{i + 1}", (span - 1) // 2
+                x += conv(self, excitation, width, span, name, stride=rest, padding=pad)
             for j, dilation in enumerate(self.dilations):
                 how = dict(weight_norm=self.weight_norm, dtype=self.dtype)
                 x = Residual(dilation, **how, name=f"residual_{i + 1}_{j + 1}")(x)

@@ -1,0 +1,107 @@
+"""Excitations of a vocoder: in windows as in one pass, and what they do to steady frames."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+from flax.traverse_util import flatten_dict
+
+from zoo.errors import BadInput
+from zoo.evaluation import steady_notes
+from zoo.models.generation import hifigan, melgan
+from zoo.objectives.adversarial_vocoder import Vocoder
+from zoo.objectives.base import Request
+from zoo.objectives.multi_band_vocoder import MultiBandVocoder
+from zoo.signal import mel
+from zoo.signal.excitation import Draft, Noise
+
+KEY = jax.random.key(0, impl="unsafe_rbg")
+SPEC = mel.MelSpec(
+    8000, 32, 8, 6, mel.log_clamp, exponent=1, centre=False, pad=(12, 12), floor=1e-9
+)
+GENERATORS = {
+    "hifigan": hifigan.Generator(
+        bins=6, width=16, upsampling=(4, 2), taps=(8, 4), kernels=(3,), dilations=((1, 3),)
+    ),
+    "melgan": melgan.Generator(bins=6, width=16, upsampling=(4, 2), dilations=(1, 3)),
+}
+DISCRIMINATOR = melgan.Discriminator(scales=1, width=4, most=8, strides=(4,))
+EXCITATIONS = {"noise": Noise(8), "draft": Draft(SPEC, 3)}
+
+
+@pytest.fixture(scope="module", params=[("hifigan", "noise"), ("melgan", "draft")], ids="-".join)
+def driven(request):
+    """(objective, its variables, random)."""
+    network, excitation = (
+        table[name] for table, name in zip((GENERATORS, EXCITATIONS), request.param)
+    )
+    objective = Vocoder(network, DISCRIMINATOR, SPEC, excitation=excitation)
+    batch = {"audio": np.zeros((2, 64, 1), np.float32)}
+    variables = jax.eval_shape(objective.init, KEY, batch)
+    random = np.random.default_rng(1)
+    params = jax.tree.map(
+        lambda x: random.normal(0, 1 / np.sqrt(max(np.prod(x.shape[:-1]), 4)), x.shape).astype("f"),
+        variables.params,
+    )
+    return objective, variables.replace(params=params)
+
+
+def test_windows_equal_one_pass(driven):
+    objective, variables = driven
+    source = np.random.default_rng(2).uniform(-0.5, 0.5, (1203, 1)).astype(np.float32)
+    request = Request(length=1203, source=source, chunk=64)
+    chunks = list(objective.generate(variables, request))
+    frames = -(-1203 // 8) + 10
+    whole = np.pad(source, ((0, frames * 8 - 1203), (0, 0)))[None]
+    once = jax.jit(objective.predict)(variables, {"audio": whole}, KEY)["audio"]
+    assert len(chunks) > 3 and np.abs(once).max() > 0.01
+    np.testing.assert_allclose(np.concatenate(chunks, 1)[0], once[0, :1203], atol=1e-5)
+
+
+def test_constant_frames_are_a_period_of_the_hop_without_excitation_and_not_with_it(driven):
+    objective, variables = driven
+    frames = np.full((1, 80, 6), -1.0, np.float32)
+    own = variables.of("generator")
+    params = flatten_dict(own["params"], sep="/")
+    bare = {k: v for k, v in params.items() if not k.startswith("excite_")}
+    assert sum(k.endswith("kernel") for k in params) == sum(k.endswith("kernel") for k in bare) + 2
+    driven_by = objective.excitation(frames, np.uint32(0))
+
+    def ripple(*given):
+        """Change from one hop to the next in the middle, as a share of the level."""
+        out = np.asarray(objective.generator.apply(own, *given))[0, 240:400, 0].reshape(-1, 8)
+        return np.diff(out, axis=0).std() / out.std()
+
+    assert ripple(frames) < 1e-4 < 0.05 < ripple(frames, driven_by)
+
+
+def test_noise_is_white_and_depends_on_the_number_of_the_frame_alone():
+    frames = np.zeros((2, 600, 6), np.float32)
+    noise = np.asarray(Noise(8)(frames, np.uint32(0)))
+    assert noise.shape == (2, 4800, 1)
+    np.testing.assert_array_equal(noise[0], noise[1])
+    np.testing.assert_array_equal(Noise(8)(frames[:, :5], np.uint32(7))[0], noise[0, 56:96])
+    assert noise.std() == pytest.approx(1, abs=0.05) and abs(noise.mean()) < 0.05
+    for lag in (1, 8, 16):
+        assert abs(np.mean(noise[0, lag:] * noise[0, :-lag])) < 0.06
+
+
+@pytest.mark.parametrize("compress", [mel.log_clamp, mel.log10_clamp])
+def test_a_draft_plays_steady_notes_nearer_to_their_pitch_than_the_comb(compress):
+    """Of front ends in ln and in log10."""
+    spec = replace(mel.HIFIGAN, sample_rate=16_000, compress=compress)
+    audio, hertz = steady_notes.scale(2, 4 * 16_384, 16_384)
+    frames = jax.jit(lambda x: mel.log_mel(x, spec)[..., 0])(audio)
+    made = np.asarray(jax.jit(Draft(spec))(frames, np.uint32(0)))
+    cents = np.abs(steady_notes.errors(made, hertz, 16_384))
+    assert np.median(cents) < 20 and made.std() == pytest.approx(audio.std(), rel=0.5)
+
+
+def test_bad_input_is_named():
+    with pytest.raises(BadInput, match="frame a hop"):
+        Draft(replace(SPEC, centre=True, pad=None))
+    with pytest.raises(BadInput, match="ln or log10"):
+        Draft(replace(SPEC, compress=mel.decibels))
+    with pytest.raises(BadInput, match="takes no excitation"):
+        MultiBandVocoder(GENERATORS["melgan"], DISCRIMINATOR, SPEC, excitation=Noise(8))
