@@ -4,8 +4,8 @@ SC09 is the digits zero to nine of Speech Commands 0.01, the reader's own downlo
 all 30 words with subset=digits, or as WaveGAN's authors publish it, with train, valid and test; any
 folder of one-shot sounds will do (one_shots=false: of longer recordings). The recipe is WaveGAN's
 (`wavegan_sc09`), on spectrograms of 128 frames of 128 bins.
-classifier=RUN adds the Inception score of clips=50000 by a classifier of digits that was trained
-here (not the authors'), embedding=musicnn_mtt the distances of its embeddings.
+classifier=RUN adds the Inception score of clips=50000 by a run of inception_sc09 (not by the
+authors' weights), embedding=musicnn_mtt the distances of its embeddings.
 """
 
 import jax.numpy as jnp

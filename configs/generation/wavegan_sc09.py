@@ -5,8 +5,8 @@ all 30 words with subset=digits, or as WaveGAN's authors publish it, with train,
 folder of one-shot sounds will do: of each file its first second, after its peak was brought to full
 scale (one_shots=false: all of longer recordings), and samples=65536 makes 4 s. The paper trains
 about 200,000 generator steps, four days on a P100 (reported, unchecked).
-classifier=RUN adds the Inception score of clips=50000 by a classifier of digits that was trained
-here (not the authors'), embedding=musicnn_mtt the distances of its embeddings.
+classifier=RUN adds the Inception score of clips=50000 by a run of inception_sc09 (not by the
+authors' weights), embedding=musicnn_mtt the distances of its embeddings.
 """
 
 from typing import Literal

@@ -134,6 +134,7 @@ TABLE = {
         ".*": he("ours: the paper is silent"),
     },
     "harmonic_cnn_*": {".*": torch("minzwon/data-driven-harmonic-filters names no start")},
+    "inception_*": {".*": glorot("chrisdonahue/wavegan: the default of tf.layers")},
     "multi_scale_*": {".*": contrib(PONS)},
     "musicnn_*": {
         "timbral_1": graph(0.098866),

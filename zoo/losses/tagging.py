@@ -39,3 +39,8 @@ def cross_entropy(prediction: jax.Array, target: jax.Array) -> jax.Array:
     """One class of K, logits [B ... K], class numbers [B ...] int -> [B] nats, mean of the rest."""
     chosen = jnp.take_along_axis(prediction, target[..., None], axis=-1)[..., 0]
     return per_example(jax.nn.logsumexp(prediction, axis=-1) - chosen)
+
+
+def one_of_k(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    """Cross-entropy of classes, logits [B K], targets [B K] that sum to one -> [B] nats."""
+    return -(target * jax.nn.log_softmax(prediction)).sum(-1)

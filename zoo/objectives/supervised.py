@@ -26,6 +26,11 @@ def sigmoid(output: jax.Array) -> jax.Array:
     return jax.nn.sigmoid(output)
 
 
+def softmax(output: jax.Array) -> jax.Array:
+    """Logits to probabilities of classes of which there is one."""
+    return jax.nn.softmax(output)
+
+
 @dataclass(frozen=True)
 class Supervised:
     """The model's output against `target`; one player, 'model'.

@@ -53,6 +53,16 @@ def test_short_words_are_repeated_and_long_ones_kept(source):
             np.testing.assert_array_equal(audio[3_200:], audio[:800])
 
 
+def test_zeros_follow_a_short_word_where_it_is_not_repeated(clone, source, tmp_path):
+    made = FreeSpokenDigits(str(clone), seconds=0.5, data_dir=str(tmp_path), repeat=False)
+    made.prepare()
+    for record, repeated in zip(made.open("test"), source.open("test")):
+        own = 4_800 if "/7" in str(record["track"]) else 1_600
+        np.testing.assert_array_equal(record["audio"][:own], repeated["audio"][:own])
+        assert not record["audio"][own:].any() and len(record["audio"]) == len(repeated["audio"])
+    assert made.record_name != source.record_name
+
+
 def test_six_folds_leave_one_speaker_out_each(source):
     left = []
     for fold in range(6):

@@ -34,13 +34,15 @@ class FreeSpokenDigits(Prepared):
     """The Source. path: the clone, or its folder `recordings`. Tags are one of K, the digit.
 
     seconds: of the shortest record; what is shorter, most of it, is repeated up to that length
-    (Pons and Serra's "repeat-pad"), so that statistics over time are the word's own.
+    (Pons and Serra's "repeat-pad"), so that statistics over time are the word's own; with
+    repeat=False zeros follow it.
     """
 
     path: str
     sample_rate: int = 8_000
     seconds: float = 1.0
     data_dir: str = ""
+    repeat: bool = True
 
     wanted: ClassVar[str] = (
         f"clone {URL} (21 MB, CC BY-SA 4.0) and give its folder recordings, with files like "
@@ -58,7 +60,8 @@ class FreeSpokenDigits(Prepared):
 
     @property
     def record_name(self) -> str:
-        return f"{self.info.name}-{self.sample_rate}-{self.seconds:g}s"
+        name = f"{self.info.name}-{self.sample_rate}-{self.seconds:g}s"
+        return name if self.repeat else f"{name}-zeros"
 
     def blank(self) -> Example:
         return plans.blank(self.shortest, 1, tags=len(DIGITS))
@@ -90,5 +93,7 @@ class FreeSpokenDigits(Prepared):
 
     def _load(self, file: Path, tags: np.ndarray) -> Example:
         audio = np.asarray(pcm.load_audio(file, self.sample_rate, 1))
+        if not self.repeat:
+            return labelled(np.pad(audio, ((0, max(self.shortest - len(audio), 0)), (0, 0))), tags)
         times = -(-self.shortest // len(audio))
         return labelled(np.tile(audio, (times, 1))[: max(self.shortest, len(audio))], tags)
