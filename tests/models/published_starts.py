@@ -215,6 +215,9 @@ TABLE = {
         ".*up_": transposed("weight norm undoes the authors' N(0, .01)"),
         ".*": torch("the same"),
     },
+    "gansynth_*": {
+        ".*": exactly("normal", 1.0, "magenta/magenta, gansynth: unit normal, scaled as it runs"),
+    },
     "specgan_*|wavegan_*": {".*": glorot(TF + "chrisdonahue/wavegan")},
     "waveglow_*": {
         ".*end/": exactly("zero", 0.0, KINGMA),

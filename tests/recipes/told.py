@@ -48,7 +48,12 @@ def told(experiment: Experiment) -> dict[str, Any]:
 def stage(one: Stage) -> str:
     """Its fields that are not at their default, as 'patience=3 start=best'."""
     changed = [f for f in dataclasses.fields(one) if getattr(one, f.name) != usual(f)]
-    named = (f"{f.name}={short(getattr(one, f.name))}" for f in changed if f.name != "optimizers")
+    told_of = {"objective": objective}
+    named = (
+        f"{f.name}={told_of.get(f.name, short)(getattr(one, f.name))}"
+        for f in changed
+        if f.name != "optimizers"
+    )
     return " ".join([*named, *("optimizers" for f in changed if f.name == "optimizers")])
 
 

@@ -3,6 +3,7 @@
   python sample.py --checkpoint runs/wavenet_score_render --seconds 10 --num 4
   python sample.py --checkpoint runs/wave_unet_score_render --input ~/Music/song.mp3 --out stems
   python sample.py --checkpoint runs/music_transformer_score_render --input tune.mid --seconds 30
+  python sample.py --checkpoint runs/gansynth_score_render --pitches C4,E4,67 --num 3
   python sample.py --checkpoint runs/samplernn_score_render --endless --num 4
 
 Every file has a JSON beside it with all that makes it again, bit for bit. Ctrl-C leaves what was
@@ -65,6 +66,7 @@ def parser(prog: str) -> Parser:
     )
     new.add_argument("--keep", type=count, help="of --num, these that the model holds likeliest")
     new.add_argument("--seed", type=whole, default=0, help="another seed, other audio")
+    new.add_argument("--pitches", default="", help="of notes, by name or number: C4,F#4,67")
     new.add_argument("--prompt", type=given, help="an audio file that the output continues")
     new.add_argument("--prompt_seconds", type=above_zero, default=2.0, help="of its end")
     live = parser.add_argument_group("generation without end: rolling files in --out, or raw PCM")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import BadInput
-from zoo.objectives.base import Request
+from zoo.objectives.base import Pitched, Request
 from zoo.objectives.performing import lasting
 from zoo.sampling.rule import SamplerRule
 
@@ -83,6 +83,21 @@ def columns(notes: Any) -> Any:
     if lacking or len({len(notes[name]) for name in NOTES}) != 1:
         raise BadInput(f"notes: give arrays of one length, {', '.join(NOTES)}, or a MIDI file")
     return notes
+
+
+def pitched(request: Request, objective: Any, rate: int, pitches: Any, notes: Any) -> Request:
+    """The request of notes of these pitches, or of a tune, which ends it where it has no end."""
+    from zoo.sampling import pitch_names
+
+    request = replace(request, pitches=pitch_names.checked(pitches))
+    if notes is None:
+        return request
+    if not isinstance(objective, Pitched):
+        raise BadInput(f"{type(objective).__name__} plays no notes: leave notes= out")
+    if request.pitches:
+        raise BadInput("a tune has its own pitches: leave pitches= or notes= out")
+    tune = columns(notes)
+    return replace(request, notes=tune, length=request.length or round(lasting(tune) * rate))
 
 
 def check_separation(choices: dict[str, Any]) -> None:

@@ -189,17 +189,20 @@ class System:
         top_p: float = 1.0,
         prompt: Any = None,
         rate: float | None = None,
+        pitches: Any = (),
+        notes: Any = None,
         chunk: int = 16_384,
     ) -> Iterator[np.ndarray]:
         """Chunks [num t C] of new audio, without end where `seconds` is None.
 
         temperature: 1 as learnt, less is safer. top_k, top_p: of codes or symbols only so many of
         the likeliest (0: all), and only those that together reach this probability. prompt: audio
-        that is continued, at `rate`.
+        that is continued, at `rate`. pitches: names or MIDI numbers of the notes that an instrument
+        makes. notes: a MIDI file, or notes, that it plays, `seconds` long or to their end.
         """
         from zoo.evaluation.capabilities import having
         from zoo.front import requests
-        from zoo.objectives.base import Generative, check_rule
+        from zoo.objectives.base import Generative, check_pitches, check_rule
 
         self.require("stream")
         info = self.experiment.data.source.info
@@ -213,7 +216,11 @@ class System:
             top_k=top_k,
             top_p=top_p,
         )
+        request = requests.pitched(
+            request, self.experiment.objective, info.sample_rate, pitches, notes
+        )
         check_rule(self.experiment.objective, request)
+        check_pitches(self.experiment.objective, request)
         if prompt is not None:
             given = sounds.sound(prompt, rate).read(info.sample_rate, info.channels)
             request = requests.prompted(request, given)

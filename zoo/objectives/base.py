@@ -85,6 +85,7 @@ class Request:
     prompt: Any = None  # audio [T C] float32 at the model's rate, that the output continues
     source: Any = None  # audio [T C] float32 to vocode, transform or reconstruct
     notes: Any = None  # {onset, offset (s), pitch, velocity} [n] to continue, or to play
+    pitches: tuple[int, ...] = ()  # MIDI numbers of the notes that an instrument is to make
     chunk: int = 16_000  # samples per chunk handed out
 
 
@@ -143,6 +144,23 @@ class Composing(Protocol):
 
         After `request.notes`, if any, times count from where these end.
         """
+
+
+@runtime_checkable
+class Pitched(Protocol):
+    """A generative objective that makes notes of given pitches, as audio.
+
+    `generate` takes `request.pitches`, or plays the tune `request.notes`; `pitches` are the MIDI
+    numbers that it has learnt.
+    """
+
+    pitches: range
+
+
+def check_pitches(objective: Any, request: Request) -> None:
+    """Raises BadInput where pitches are asked for that are not there to be had."""
+    if request.pitches and not isinstance(objective, Pitched):
+        raise BadInput(f"{type(objective).__name__} takes no pitches: leave them out")
 
 
 def composer(objective: Any) -> Composing:

@@ -11,9 +11,8 @@ class Choices:
     """Where files go, what to make them of, and how.
 
     input, stems, two_stems, residual, keep_sum, segment, overlap, shifts, form: of a user's own
-    songs; None is what the run itself has. seconds, num,
-    temperature, top_k, top_p, seed, prompt, prompt_seconds, keep: of new audio. The rest: of
-    streams without end.
+    songs; None is what the run itself has. seconds, num, temperature, top_k, top_p, seed, pitches,
+    prompt, prompt_seconds, keep: of new audio. The rest: of streams without end.
     """
 
     out: Path
@@ -34,6 +33,7 @@ class Choices:
     top_p: float = 1.0
     keep: int | None = None
     seed: int = 0
+    pitches: str = ""
     prompt: str | None = None
     prompt_seconds: float = 2.0
     endless: bool = False

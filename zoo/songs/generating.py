@@ -22,6 +22,7 @@ from zoo.errors import BadInput
 from zoo.objectives.base import Request
 from zoo.objectives.performing import lasting
 from zoo.runs.trained import Trained
+from zoo.sampling import pitch_names
 from zoo.sampling.rule import SamplerRule
 from zoo.songs.choices import Choices
 from zoo.songs.credits import provenance
@@ -41,6 +42,8 @@ def generate(
 
 def perform(trained: Trained, options: Choices, path: Path, stem: str) -> str:
     """The notes of the MIDI file at `path`, played by the model into files."""
+    if options.pitches:
+        raise BadInput("a tune has its own pitches: leave --pitches or --input out")
     info, notes = trained.experiment.data.source.info, read_notes(path)
     length = round(lasting(notes) * info.sample_rate)
     request = replace(requested(options, None, info), notes=notes, length=length)
@@ -123,6 +126,7 @@ def requested(options: Choices, path: Path | None, info: Info) -> Request:
         rule=rule,
         prompt=prompt,
         source=source,
+        pitches=pitch_names.numbers(options.pitches),
         chunk=CHUNK,
     )
 
@@ -131,6 +135,8 @@ def described(request: Request, path: Path | None, prompt: str | None) -> dict[s
     """A request as JSON; audio is named by its file and hash."""
     facts = {k: getattr(request, k) for k in ("length", "count", "seed", "chunk")}
     facts |= {k: getattr(request.rule, k) for k in ("temperature", "top_k", "top_p")}
+    if request.pitches:
+        facts["pitches"] = list(request.pitches)
     for name, file, audio in (("input", path, request.source), ("prompt", prompt, request.prompt)):
         if file is not None:
             facts[name] = {"file": str(file), "sha256": durable.sha256(Path(file).expanduser())}

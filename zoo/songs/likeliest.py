@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import BadInput
-from zoo.objectives.base import Request, Scored, Variables, check_rule
+from zoo.objectives.base import Request, Scored, Variables, check_pitches, check_rule
 
 
 @dataclass
@@ -29,6 +29,7 @@ class Clips:
         if self.keep > count:
             raise BadInput(f"--keep {self.keep} of --num {count}: draw more, or keep fewer")
         check_rule(self.objective, self.request)
+        check_pitches(self.objective, self.request)
         if self.keep and not isinstance(self.objective, Scored):
             name = type(self.objective).__name__
             raise BadInput(f"{name} knows no likelihood of what it makes: leave --keep out")

@@ -21,7 +21,7 @@ from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict
 from zoo.evaluation.capabilities import Separates, WritesFiles, having, separates
-from zoo.objectives.base import Composing, Generative, follows_source, plays_notes
+from zoo.objectives.base import Composing, Generative, Pitched, follows_source, plays_notes
 from zoo.pages import own
 from zoo.runs import inference, networks
 from zoo.runs.trained import Trained
@@ -124,7 +124,7 @@ def sound(trained: Trained, options: Choices) -> int:
         raise BadInput(f"{trained.config.name} makes no audio: use evaluate.py")
     if isinstance(objective, Composing):
         return composed(trained, options)
-    if plays_notes(objective):
+    if plays_notes(objective) or (options.input and isinstance(objective, Pitched)):
         return performed(trained, options)
     transforms = follows_source(objective)
     if options.input and not transforms:

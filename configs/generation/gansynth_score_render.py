@@ -1,0 +1,77 @@
+"""GANSynth (Engel et al. 2019) on single notes of the embedded sound font, a second each.
+
+A small fraction of the paper's width, five resolutions up to 64 frames of 512 bins, and a
+thousandth of its images, for two cores: enough to see it grow, not for notes that convince.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from zoo.data.score_render.source import ScoreRender
+from zoo.experiment import Experiment
+from zoo.models.generation.gansynth import Discriminator, Generator
+from zoo.objectives.growth import Growth
+from zoo.objectives.progressive_gan import ProgressiveGAN
+from zoo.recipes import gansynth
+from zoo.signal.phase_images import Layout
+
+ROWS = {"default": {"parameters": 1_539_176}}
+AGREES = {
+    "tests/models/test_gansynth.py": "own twin",
+    "tests/signal/test_phase_images.py": "librosa",
+}
+SMOKE = {
+    "size": "tiny",
+    "bins": 64,
+    "resolutions": 2,
+    "base": 8,
+    "widest": 4,
+    "stable": 8,
+    "transition": 8,
+    "batch": 2,
+    "steps": 5,
+}
+
+
+def config(
+    size: str = "small",
+    kind: str = "mel",
+    bins: int = 512,
+    resolutions: int = 5,
+    base: int = 128,
+    widest: int = 32,
+    stable: int = 1_600,
+    transition: int = 1_600,
+    batch: int = 8,
+    steps: int = 2_400,
+    learning_rate: float = 8e-4,
+    bfloat16: bool = False,
+    seed: int = 0,
+) -> Experiment:
+    layout = Layout(16_384, 32_768 // bins, bins, 16_000, kind)
+    first = 2 ** (resolutions - 1)
+    start = (layout.frames // first, layout.bins // first)
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
+    how: Any = dict(
+        pitches=69, start=start, resolutions=resolutions, base=base, widest=widest, dtype=dtype
+    )
+    objective = ProgressiveGAN(
+        Generator(**how),
+        Discriminator(**how),
+        layout,
+        Growth(stable, transition, batch),
+        lowest=28,
+    )
+    return gansynth.experiment(
+        objective,
+        ScoreRender("notes", size),
+        batch=batch,
+        steps=steps,
+        learning_rate=learning_rate,
+        evaluate_every=500,
+        evaluate_limit=None,
+        save_every=250,
+        ema_decay=0.99,
+        seed=seed,
+    )

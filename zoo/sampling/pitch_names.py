@@ -1,0 +1,34 @@
+"""Pitches by name or number: C4 and 60 are middle C."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from zoo.errors import BadInput
+
+STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+NAME = re.compile(r"([A-Ga-g])([#b]?)(-1|\d)")
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """MIDI numbers of 'C4,Eb4,67', 0 to 127. raises BadInput for what is no pitch."""
+    return tuple(number(word) for word in text.split(",") if word.strip())
+
+
+def checked(pitches: str | Iterable[int | str]) -> tuple[int, ...]:
+    """MIDI numbers of a text as of `numbers`, or of single names and numbers."""
+    return numbers(pitches if isinstance(pitches, str) else ",".join(map(str, pitches)))
+
+
+def number(word: str) -> int:
+    """The MIDI number of a name such as F#3, or of a number."""
+    word = word.strip()
+    found = int(word) if word.isascii() and word.isdigit() else None
+    if named := NAME.fullmatch(word):
+        letter, accidental, octave = named.groups()
+        found = 12 * (int(octave) + 1) + STEPS[letter.upper()]
+        found += {"#": 1, "b": -1, "": 0}[accidental]
+    if found is None or not 0 <= found <= 127:
+        raise BadInput(f"{word!r} is no pitch: give names such as C4 or F#3, or MIDI 0 to 127")
+    return found
