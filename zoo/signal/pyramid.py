@@ -31,12 +31,12 @@ def enlarged(x: jax.Array, factor: int) -> jax.Array:
 
 
 def share(number: int, progress: jax.Array | float) -> jax.Array:
-    """Weight [] of resolution `number` (from 1 on) in a blend: a triangle about `number` - 1."""
+    """Weight of resolution `number` in a blend, [...] -> [...]: a triangle about `number` - 1."""
     return jnp.maximum(0.0, jnp.minimum(progress - (number - 2), number - progress))
 
 
 def bypass(number: int, progress: jax.Array | float) -> jax.Array:
-    """Weight [] of an input at resolution `number` against what comes from above: 1 to 0."""
+    """Weight of an input at `number` against what comes from above, [...] -> [...]: 1 to 0."""
     return jnp.clip(number - progress, 0.0, 1.0)
 
 
