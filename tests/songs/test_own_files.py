@@ -84,7 +84,15 @@ def test_unreadable_files_are_named_and_the_rest_is_done(tmp_path, capsys):
     assert lines[1] == "rejected: mute.wav: no pitch was found"
 
 
-ASKED = {"num": 1, "seed": 0, "temperature": 1, "top_k": 0, "top_p": 1.0, "keep": None}
+ASKED = {
+    "num": 1,
+    "seed": 0,
+    "temperature": 1,
+    "top_k": 0,
+    "top_p": 1.0,
+    "keep": None,
+    "pitches": "",
+}
 
 
 def generator(options, path=None):

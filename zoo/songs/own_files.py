@@ -117,6 +117,10 @@ def sound(trained: Trained, options: Choices) -> int:
             raise BadInput(f"{trained.config.name} separates: give it a song with --input")
         return paged(trained, options, partial(separate, trained, options))
     if options.endless or options.resume:
+        if options.pitches:
+            raise BadInput(
+                "streams without end draw their pitches: leave --pitches or --endless out"
+            )
         from zoo.cli import endless
 
         return endless.play(trained, options, provenance(trained))
