@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,11 +34,6 @@ def within(playable: range, pitches: Sequence[int] | np.ndarray) -> Sequence[int
             "transpose the tune"
         )
     return pitches
-
-
-def seconds(notes: dict[str, Any]) -> float:
-    """How long a tune sounds, its last release included."""
-    return float(np.max(notes["offset"])) + RELEASE
 
 
 def played(
