@@ -1,12 +1,15 @@
 """Variational autoencoder (Kingma, Welling 2014) on the embedded piano, and how it collapses.
 
-Rows: default has a weak decoder, every sample by itself given 32 latents; strong a WaveNet, which
-sees the samples before and has no need of latents: their divergence falls to nothing, as
-`active_latents` and the figure kl_per_latent of the report say; free_bits is the same net with .5
-nats a latent that cost nothing, after a warm-up. beta=, warmup= and free_bits= are for any. Windows
-of 1,024 samples, 64 ms: samples are such windows side by side. White noise of the music's level
-gives -1.4 bits per sample, a linear prediction of order 16 gives -5.0. The paper is about images:
-nothing outside agrees with it.
+Rows: default has a weak decoder, every sample by itself given 32 latents, whose divergence weighs
+all after a warm-up; strong a WaveNet without one, which sees the samples before and has no need of
+latents; free_bits is the same net with .5 nats a latent that cost nothing. `active_latents` and the
+figure kl_per_latent of the report show a collapse. Measured on the weak decoder: from a deviation
+of exp(-2) without a warm-up none of 32 latents is active from step 10 on, and 700 steps end at
+-1.29 bits, those of white noise; from exp(-4) with it all are after 490 steps, at 18 nats, while
+the deviation still has to grow (several bits above white noise): a longer run is not measured.
+Windows of 1,024 samples, 64 ms: samples are such windows side by side. White noise of the music's
+level gives -1.4 bits per sample, a linear prediction of order 16 gives -5.0. The paper is about
+images: nothing outside agrees with it.
 """
 
 from typing import Literal
@@ -26,7 +29,7 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {
     "default": {"parameters": 255_874},
-    "strong": {"arguments": {"decoder": "wavenet"}, "parameters": 296_738},
+    "strong": {"arguments": {"decoder": "wavenet", "warmup": 0}, "parameters": 296_738},
     "free_bits": {
         "arguments": {"decoder": "wavenet", "free_bits": 0.5, "warmup": 200},
         "parameters": 296_738,
@@ -52,7 +55,7 @@ def config(
     levels: int = 4,
     layers: int = 7,
     beta: float = 1.0,
-    warmup: int = 0,
+    warmup: int = 400,
     free_bits: float = 0.0,
     dither: float = 1.0,
     samples: int = 1024,
