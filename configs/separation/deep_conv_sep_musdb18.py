@@ -17,7 +17,7 @@ import optax
 
 from zoo.data.device_transforms import Group, Mixture, ToFloat
 from zoo.data.pipeline import Data
-from zoo.data.sets.musdb18 import RATE, Musdb18HQ
+from zoo.data.sets.musdb18 import RATE, Musdb18HQ, as_published
 from zoo.data.track_crops import TrackCrop
 from zoo.data.transforms import Keep
 from zoo.evaluation.separation import Separation
@@ -76,6 +76,7 @@ def config(
         objective=Masking(model, dissimilar_squares(0.001, 0.01, 0.03)),
         optimizers={"model": optax.adadelta(learning_rate, rho=0.95, eps=1e-6)},
         evaluation=Separation(how, ratios=ratios),
+        test_source=as_published(path),
         batch=batch,
         steps=steps,
         evaluate_every=EPOCH,
