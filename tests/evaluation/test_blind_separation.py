@@ -113,6 +113,21 @@ def test_a_song_of_a_user_comes_out_as_sources_by_number():
     np.testing.assert_allclose(sum(found.values()), song, atol=1e-5)
 
 
+def test_channels_of_a_song_go_through_together():
+    """Left and right would have sources in different orders."""
+    seen = []
+
+    def model(batch):
+        seen.append(batch["mixture"].shape[2])
+        return {"prediction": np.stack([0.25 * batch["mixture"], 0.75 * batch["mixture"]], 2)}
+
+    song = np.random.default_rng(0).uniform(-1, 1, (2000, 3)).astype(np.float32)
+    joint = how(count=2, stereo="joint")
+    found = BlindSeparation(joint, NAMES).stems(model, lambda: [song], 1000)
+    assert set(seen) == {3}
+    np.testing.assert_allclose(found["source_2"], 0.75 * song, atol=1e-6)
+
+
 def test_another_number_of_sources_separates_but_has_no_score():
     with pytest.raises(BadInput, match=r"set sources=3"):
         BlindSeparation(how(count=2), NAMES).run(split, records(), INFO)

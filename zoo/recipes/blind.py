@@ -45,7 +45,7 @@ def embedded(
     segments = Segments(samples, hop=3 * samples // 4, window="fade", unordered=True)
     if match == "components":
         segments = Segments(samples, samples - 2 * edge)
-    how = Separator(segments, RATE, 1, names(sources))
+    how = Separator(segments, RATE, 1, names(sources), stereo="joint")
     if microphones:
         how = Separator(segments, RATE, microphones, names(sources), stereo="exact")
     return Experiment(

@@ -26,7 +26,9 @@ class Separator:
 
     stereo: for a mono model and a song of more channels, 'each' separates every channel by
     itself, 'downmix' separates their mean and repeats it (as the Wave-U-Net paper does); 'exact'
-    refuses songs of other channel counts, as a matrix that unmixes microphones has to.
+    refuses songs of other channel counts, as a matrix that unmixes microphones has to; 'joint'
+    gives the model all channels at once, however many, as blind systems need: their sources of one
+    channel are in another order than those of the next.
     normalise: the song's mono mean and deviation are taken out and put back (as Demucs does, but
     the mean is shared among the sources, so that a sum to the mix stays one).
     loudness: LUFS to which quieter songs are raised for the model, as far as their peak allows, and
@@ -41,7 +43,7 @@ class Separator:
     rate: int
     channels: int
     sources: tuple[str, ...]
-    stereo: Literal["each", "downmix", "exact"] = "each"
+    stereo: Literal["each", "downmix", "exact", "joint"] = "each"
     normalise: bool = False
     loudness: float | None = None
     band: float | None = None
@@ -77,7 +79,7 @@ def separate(
             f"{channels}: give it a recording of as many channels, or set microphones={channels}."
         )
     each = how.channels == 1 and channels > 1 and how.stereo == "each"
-    inner = channels if each else how.channels
+    inner = channels if each or how.stereo == "joint" else how.channels
 
     def at_model() -> Iterator[np.ndarray]:
         return remix(resample(song(), rate, how.rate), inner)

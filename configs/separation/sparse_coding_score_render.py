@@ -1,0 +1,27 @@
+"""Shift-invariant sparse coding (Blumensath and Davies, 2004) of the embedded music's waveforms.
+
+16 atoms of 32 ms are learnt from each window and grouped by timbre, without references;
+`sample.py --config sparse_coding_score_render --input song.mp3` separates a song. Not trained.
+"""
+
+from zoo.experiment import Experiment
+from zoo.models.separation.sparse_coding import SparseCoding
+from zoo.recipes import blind
+
+ROWS = {"default": {"parameters": 0}}
+AGREES = {"tests/models/test_sparse_coding.py": "scikit-learn"}
+SMOKE = {"size": "tiny", "samples": 8_192, "atoms": 6, "taps": 256, "iterations": 4}
+
+
+def config(
+    size: str = "small",
+    sources: int = 4,
+    atoms: int = 16,
+    taps: int = 512,
+    iterations: int = 60,
+    sparsity: float = 0.02,
+    samples: int = 65_536,
+    seed: int = 0,
+) -> Experiment:
+    model = SparseCoding(sources, atoms, taps, iterations, sparsity, blind.RATE)
+    return blind.embedded(model, samples, size=size, sources=sources, seed=seed)
