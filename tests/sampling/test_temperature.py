@@ -13,29 +13,48 @@ import numpy as np
 import pytest
 
 import zoo.objectives
-from zoo.distributions import Tokens
+from zoo.data.events import Vocabulary
+from zoo.data.score_render.instrument import Instrument
+from zoo.data.score_render.melodies import EighthSlices
+from zoo.data.twelve_bars import BluesNotes
+from zoo.distributions import MixtureOfLogistics, Tokens
+from zoo.models.generation import gansynth
+from zoo.models.generation.eck_blues import EckBlues
+from zoo.models.generation.lewis import Lewis
+from zoo.models.generation.music_transformer import MusicTransformer
 from zoo.models.generation.vae import VAE
+from zoo.models.generation.window_flows import Nice
 from zoo.objectives.adversarial import Wasserstein
 from zoo.objectives.autoencoder import QuantisedAutoencoder
 from zoo.objectives.base import Request, Variables
+from zoo.objectives.blues import Blues
 from zoo.objectives.code_autoencoder import CodeAutoencoder
 from zoo.objectives.code_prior import CodePrior
+from zoo.objectives.density_distillation import DensityDistillation
 from zoo.objectives.distillation import Distillation
+from zoo.objectives.event_likelihood import EventLikelihood
 from zoo.objectives.flow import Flow
 from zoo.objectives.likelihood import Autoregressive
+from zoo.objectives.progressive_gan import ProgressiveGAN
 from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
+from zoo.objectives.refinement import Refinement
 from zoo.objectives.spectrogram_gan import SpectrogramGAN
 from zoo.objectives.variational import Variational
+from zoo.objectives.window_flow import WindowFlow
 from zoo.sampling import autoregressive
 from zoo.sampling.rule import AS_LEARNT, SamplerRule
+from zoo.signal.phase_images import Layout
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "objectives"))
 from test_steps_of_densities import SPEC, Coder, Leaky, Memory, Prior, Scale, Student
 from test_steps_of_gans import Maker, Scorer
 
 WITHOUT_CHANCE = {"Vocoder", "MultiBandVocoder", "PhaseRetrieval"}
-# Its noise is part of the timbre: no published system scales it.
-WITHOUT_TEMPERATURE = {"Resynthesis"}
+# Resynthesis: its noise is part of the timbre, no published system scales it.
+# PlannedMelodies: the seed mixes two melodies' plans, the network draws nothing.
+WITHOUT_TEMPERATURE = {"Resynthesis", "PlannedMelodies"}
+# The base of Distillation and DensityDistillation, and what samples as Autoregressive does.
+SHARED = {"Student", "PlayedNotes"}
 RNG = np.random.default_rng(0)
 KEY = jax.random.key(0)
 SOURCE = RNG.uniform(-0.5, 0.5, (32, 1)).astype(np.float32)
@@ -122,6 +141,34 @@ def student():
     return objective, Variables({"student": own}, {}, {"teacher": {"w": jnp.ones(4)}})
 
 
+def density_student():
+    class Mixed(Memory):
+        distribution: Any = MixtureOfLogistics()
+
+    objective = DensityDistillation(Student(), Mixed(), SPEC, transform=(8, 4))
+    return objective, student()[1]
+
+
+def spread(shapes):
+    return jax.tree.map(lambda s: RNG.normal(0, 0.4, s.shape).astype(s.dtype), shapes)
+
+
+def windows():
+    objective = WindowFlow(Nice(samples=16, width=4, layers=1))
+    shapes = jax.eval_shape(objective.init, KEY, {"audio": jnp.zeros((1, 16, 1))})
+    return objective, spread(shapes)
+
+
+def notes():
+    how = dict(pitches=3, start=(16, 32), resolutions=1, base=8, widest=4)
+    layout = Layout(256, 16, 32, 8_000, "linear")
+    parts = gansynth.Generator(latent=4, **how), gansynth.Discriminator(**how)
+    objective = ProgressiveGAN(*parts, layout, growth=None, lowest=60)
+    batch = {"audio": jnp.zeros((2, 256, 1)), "pitch": jnp.full(2, 60)}
+    counts = {"pitches": {"counts": jnp.array([0.0, 1.0, 0.0])}}
+    return objective, objective.init(KEY, batch).replace(frozen=counts)
+
+
 def flow():
     return Flow(Inverse(), SPEC, sigma=0.5), Variables({"model": {}})
 
@@ -136,7 +183,10 @@ def variational():
 PARALLEL = {
     "Variational": variational,
     "Flow": flow,
+    "WindowFlow": windows,
     "Distillation": student,
+    "DensityDistillation": density_student,
+    "ProgressiveGAN": notes,
     "Wasserstein": lambda: gan(Wasserstein),
     "SpectrogramGAN": lambda: gan(SpectrogramGAN, n_fft=8, hop=2, iterations=0),
 }
@@ -160,6 +210,42 @@ def test_parallel_samplers_are_quieted_by_it(name, monkeypatch):
     assert 0 < far[0] < far[1] and far[0] < 0.2 * far[2]
 
 
+def events():
+    symbols = Vocabulary(55, 62, shifts=8, velocities=0, steps=8)
+    net = MusicTransformer(Tokens(symbols.count), 1, 8, 8, 8, 2, 16, 16, positions=False)
+    batch = {"events": jnp.zeros((1, 4, 1), jnp.int32), "known": jnp.ones((1, 4), jnp.uint8)}
+    return EventLikelihood(net, symbols, Instrument(0, 8000), 8000), batch
+
+
+def blues():
+    net = EckBlues(blocks=3, cells=2)
+    steps = dict(steps=BluesNotes(), instrument=Instrument(0, 8000), rate=8000)
+    return Blues(net, **steps), {"roll": jnp.zeros((1, 4, 25)), "known": jnp.ones((1, 4))}
+
+
+def refinement():
+    how = dict(length=8, rounds=2, rate=8000)
+    slices = jnp.zeros((1, 8, 15))
+    return Refinement(Lewis(5), EighthSlices(), Instrument(0, 8000), **how), {"slices": slices}
+
+
+COMPOSERS = {"EventLikelihood": events, "Blues": blues, "Refinement": refinement}
+
+
+@pytest.mark.parametrize("name", COMPOSERS)
+def test_composers_are_quieted_by_it(name):
+    """At 0 all seeds and voices are one tune, at 1 they are not."""
+    objective, batch = COMPOSERS[name]()
+    variables = spread(jax.eval_shape(objective.init, KEY, batch))
+
+    def tunes(temperature):
+        asked = (Request(32_000, 2, seed, SamplerRule(temperature)) for seed in (0, 1))
+        every = [p.notes for request in asked for p in objective.compose(variables, request)]
+        return {str([np.asarray(n[k]).tolist() for k in ("onset", "pitch")]) for n in every}
+
+    assert len(tunes(0.0)) == 1 and len(tunes(1.0)) > 2
+
+
 def test_a_flow_s_noise_is_as_wide_as_sigma_times_the_temperature():
     objective, variables = flow()
     width = objective.sigma * 0.6
@@ -176,4 +262,5 @@ def test_every_generator_is_among_them():
             own = kind.__module__ == full.__name__ and module.name != "base"
             if own and hasattr(kind, "generate"):
                 found.add(name)
-    assert found == {*AUTOREGRESSIVE, *PARALLEL} | WITHOUT_CHANCE | WITHOUT_TEMPERATURE
+    drawing = {*AUTOREGRESSIVE, *PARALLEL, *COMPOSERS}
+    assert found == drawing | WITHOUT_CHANCE | WITHOUT_TEMPERATURE | SHARED
