@@ -93,11 +93,13 @@ def metadata(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def serve_alone(root: Path, folder: Path, official: Mapping[str, int] | None = None) -> bool:
+def serve_alone(
+    root: Path, folder: Path, official: Mapping[str, int] | None = None, total: int = 0
+) -> bool:
     """Whether the originals are gone but records made from that very place there: says so.
 
-    official: tracks of each split that a result needs. raises BadInput where the records come from
-    elsewhere, or lack some of these.
+    official: tracks of each split that a result needs; total: of all, where splits are not
+    published. raises BadInput where the records come from elsewhere, or lack some of these.
     """
     if root.expanduser().is_dir() or not folder.is_dir():
         return False
@@ -108,8 +110,11 @@ def serve_alone(root: Path, folder: Path, official: Mapping[str, int] | None = N
             f"{root}: no such folder; the records in {folder} were made from {source}: give that."
         )
     tracks = stored.get("tracks", {})
-    lacking = [f"{s} {tracks.get(s, 0):,} of {n:,}" for s, n in (official or {}).items()]
-    if official and any(tracks.get(split, 0) != count for split, count in official.items()):
+    found = {split: (tracks.get(split, 0), count) for split, count in (official or {}).items()}
+    if total:
+        found["in all"] = (sum(tracks.values()), total)
+    lacking = [f"{split} {there:,} of {count:,}" for split, (there, count) in found.items()]
+    if any(there != count for there, count in found.values()):
         raise BadInput(
             f"{root}: no such folder, and the records made from it hold {', '.join(lacking)} "
             "tracks: bring it back, or allow_missing=True takes what is there."

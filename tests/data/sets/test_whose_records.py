@@ -114,7 +114,7 @@ def test_a_wrong_path_gets_no_records_of_another(make, tmp_path, capsys):
     assert len(source.open("train"))
 
 
-@pytest.mark.parametrize("make", [a_musdb, a_timit])
+@pytest.mark.parametrize("make", [a_musdb, a_timit, a_mir1k])
 def test_a_subset_s_records_are_not_taken_for_the_whole(make, tmp_path):
     source = make(tmp_path / "few", data_dir=str(tmp_path / "data"))
     source.prepare()
@@ -134,6 +134,18 @@ def test_counts_that_are_not_the_published_are_said_at_every_start(make, tmp_pat
     for _ in range(2):
         source.prepare()
         assert "results are not comparable" in capsys.readouterr().err
+
+
+def test_a_part_that_was_allowed_is_refused_where_it_is_no_more(tmp_path):
+    lists = {"train": ("jazz", 0), "valid": ("rock", 1), "test": ("pop", 2)}
+    for name, (genre, number) in lists.items():
+        lines = f"{genre}/{genre}.0000{number}.wav\n{genre}/{genre}.00077.wav\n"
+        (tmp_path / f"{name}_filtered.txt").write_text(lines)
+    source = a_gtzan(tmp_path / "few", data_dir=str(tmp_path / "data"), allow_missing=True)
+    source.prepare()
+    assert len(source.open("train"))
+    with pytest.raises(BadInput, match=r"3 clips of the lists are missing: jazz.00077"):
+        type(source)(**{**settings(source), "allow_missing": False}).prepare()
 
 
 def test_a_link_is_the_place_it_leads_to(tmp_path):

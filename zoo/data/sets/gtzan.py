@@ -86,6 +86,7 @@ class Gtzan:
         lists = self._lists()
         about = plans.about([*files, *lists.values()], self._root.parent)
         about |= {"source": plans.identity(self._root), "seconds": self.seconds}
+        about |= {"allow_missing": self.allow_missing}
         if builder.is_current(about, self.directory):
             records.describe(self.directory)
         else:

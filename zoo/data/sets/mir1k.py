@@ -9,6 +9,7 @@ Which clips validate is not agreed on: here the last song of either singer, 17 c
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -62,6 +63,10 @@ class Mir1K(Prepared):
     @property
     def record_name(self) -> str:
         return f"mir-1k-{self.chunk_seconds:g}s"
+
+    @property
+    def needed(self) -> tuple[Mapping[str, int], int]:
+        return ({} if self.allow_missing else COUNTS), 0
 
     def blank(self) -> Example:
         return plans.blank(self.shortest, 1, stems=len(STEMS))

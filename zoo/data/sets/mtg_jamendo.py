@@ -94,6 +94,8 @@ class MtgJamendo:
             raise BadInput(f"{self._root}: no such folder; {WANTED}.")
         if self._index() is None:
             self._examine()
+        missing = self._missing()
+        refuse_missing(self._root, missing, len(self._all_rows), self.allow_missing, WANTED)
         counts = {split: len(rows) for split, rows in self._tracks().items()}
         official = COUNTS.get((self.subset, self.split), counts)
         told = ", ".join(f"{split} {count:,}" for split, count in counts.items())
@@ -101,6 +103,9 @@ class MtgJamendo:
         if counts != official:
             wanted = ", ".join(f"{count:,}" for count in official.values())
             print(f"warning: not {wanted}: results are not comparable", file=sys.stderr)
+        elif missing:
+            told = f"{len(missing):,} of {len(self._all_rows):,} tracks are missing"
+            print(f"warning: {told}: results are not comparable", file=sys.stderr)
 
     def open(self, split: str) -> Sequence[Example]:
         tracks = self._tracks()
@@ -130,7 +135,7 @@ class MtgJamendo:
         return {**plans.about(files, files[0].parent), "source": plans.identity(self._root)}
 
     def _examine(self) -> None:
-        """Writes index.json: {track: [file, samples]}, and rejects.csv."""
+        """Writes index.json: {track: [file, samples]} and what is missing, and rejects.txt."""
         found_files = ((row, file_of(self._root, row.path)) for row in self._all_rows)
         files = {row: file for row, file in found_files if file is not None}
         missing = [row.path for row in self._all_rows if row not in files]
@@ -150,7 +155,8 @@ class MtgJamendo:
         self.directory.mkdir(parents=True, exist_ok=True)
         rejects = [f"{path}: missing" for path in missing] + faults
         durable.write(self.directory / "rejects.txt", "".join(f"{line}\n" for line in rejects))
-        durable.write_json(self.directory / "index.json", {"about": self._about, "tracks": used})
+        found_there = {"about": self._about, "tracks": used, "missing": missing}
+        durable.write_json(self.directory / "index.json", found_there)
 
     def _samples(self, file: Path, row: Row) -> int | str:
         """Samples of a track at our rate, or what is wrong with its file."""
@@ -165,13 +171,18 @@ class MtgJamendo:
         return int(header.frames * self.sample_rate / header.samplerate)
 
     def _index(self) -> dict[str, tuple[str, int]] | None:
-        """What `_examine` found, where it is of these lists."""
+        """What `_examine` found, where it is of these lists and of the files that are there."""
         try:
             stored = json.loads((self.directory / "index.json").read_text())
             tracks = {name: (str(f), int(n)) for name, (f, n) in stored["tracks"].items()}
+            came = any(file_of(self._root, str(path)) for path in stored["missing"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return tracks if stored["about"] == self._about else None
+        return tracks if stored["about"] == self._about and not came else None
+
+    def _missing(self) -> list[str]:
+        """Listed paths that were not there when the tracks were examined."""
+        return list(json.loads((self.directory / "index.json").read_text())["missing"])
 
     def _tracks(self) -> dict[str, list[tuple[Row, str, int]]]:
         index = self._index()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,6 +19,8 @@ class Prepared(ABC):
 
     wanted: what the folder at `path` should be, and where it comes from, for messages. record_name:
     that of the records, with all settings that change them. plan: the files, their splits and tags.
+    needed: the tracks of every split without which records of files that are gone are refused, and
+    how many there are in all, where no split is published.
     """
 
     path: str
@@ -37,6 +39,10 @@ class Prepared(ABC):
     def plan(self) -> plans.Plan: ...
 
     @property
+    def needed(self) -> tuple[Mapping[str, int], int]:
+        return {}, 0
+
+    @property
     def root(self) -> Path:
         return Path(self.path).expanduser()
 
@@ -47,7 +53,7 @@ class Prepared(ABC):
 
     def prepare(self) -> None:
         """Decodes the files to records where these are missing or the files have changed."""
-        if records.serve_alone(self.root, self.directory):
+        if records.serve_alone(self.root, self.directory, *self.needed):
             return
         if not self.root.is_dir():
             raise BadInput(f"{self.root}: no such folder; {self.wanted}.")

@@ -51,6 +51,10 @@ class StemSongs(Prepared):
         form = f"{self.sample_rate}-{self.info.channels}ch-{self.chunk_seconds:g}s"
         return f"{self.info.name}-{form}"
 
+    @property
+    def needed(self) -> tuple[Mapping[str, int], int]:
+        return ({}, 0) if self.allow_missing else (self.counts, self.total)
+
     def blank(self) -> Example:
         return plans.blank(self.shortest, self.info.channels, stems=len(self.info.labels))
 
@@ -82,8 +86,14 @@ class StemSongs(Prepared):
             about=plans.about(files, self.root),
             threads=1,
             rule=self.rule,
-            notes=plans.comparable(jobs, self.counts) if there != whole else (),
+            notes=self._notes(jobs),
         )
+
+    def _notes(self, jobs: Mapping[str, Sequence[plans.Job]]) -> tuple[str, ...]:
+        if self.counts:
+            return plans.comparable(jobs, self.counts)
+        every = [job for part in jobs.values() for job in part]
+        return plans.comparable({"the set": every}, {"the set": self.total})
 
     def load(
         self,
