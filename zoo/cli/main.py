@@ -14,6 +14,7 @@ commands:
   measure              every system on the embedded data at one budget of time, into runs/results/
   repeat CONFIG        trains and scores a config for several seeds or folds: mean and deviation
   distance REF GEN     a folder of generated audio against references: Fréchet and kernel distances
+  chain FILE...        three systems as one: notes of a recording, how they go on, played
   probe WEIGHTS FOLDER your labels on a tagger's embeddings: cross-validated, with "none of these"
   robustness WEIGHTS [FOLDER]  a tagger's scores under other tempo, pitch, loudness, noise
   interpret NAME       what a run or published weights learnt: filters, activation, excitation,
@@ -29,7 +30,7 @@ from functools import partial
 from pathlib import Path
 
 from zoo import commands, escapes
-from zoo.cli import command_line, folders, interpret, listening
+from zoo.cli import chain, command_line, folders, interpret, listening
 from zoo.cli.command_line import given, place
 from zoo.cli.words import Parser
 
@@ -133,6 +134,7 @@ def parsed() -> Parser:
     command_line.add_arguments(repeat)
     repeat.set_defaults(run=repeat_runs)
 
+    chain.add_command(add)
     folders.add_probe(add)
     folders.add_distance(add)
     folders.add_robustness(add)

@@ -1,0 +1,149 @@
+"""A chain of systems over a user's files: MIDI of every stage, sound, and a page with all of it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from zoo import durable, writing
+from zoo.audio.audio_writing import require_room
+from zoo.audio.probing import probe
+from zoo.audio.streaming import stream
+from zoo.data.note_rolls import Notes
+from zoo.errors import BadInput
+from zoo.evaluation.base import draw
+from zoo.front.system import System
+from zoo.objectives.performing import lasting
+from zoo.pages import own, stages
+from zoo.pages.piano_roll import roll_figure
+from zoo.songs import chain, own_files
+from zoo.songs.chain import Systems
+from zoo.songs.credits import credited, provenance
+from zoo.songs.generating import long_enough
+from zoo.songs.midi_files import write_midi
+
+FOUND, CONTINUED, PLAYED = "notes.mid", "continued.mid", "played.wav"
+FONT = {"instrument": "TimGM6mb.sf2, out of pretty_midi", "licence": "GPL-2"}
+
+
+def run(
+    inputs: list[str],
+    out: Path,
+    systems: Systems,
+    *,
+    seed: int = 0,
+    force: bool = False,
+    **composing: Any,
+) -> int:
+    """Every file into `out`/FILE; 2 where one had to be rejected. composing: as of `chain`."""
+    asked = chain.checked(systems, composing)
+
+    def one(path: Path, name: str) -> str:
+        place = out / name
+        long_enough(path, systems.notes.sample_rate, own_files.SHORTEST)
+        with writing.folder(place, partial(refuse, place, path, force)) as folder:
+            line = write(folder, path, systems, seed, asked)
+            own.sign(folder, path, line, whose(systems))
+        return f"{path.name}: {line}; look at {place / own.NAME}"
+
+    code = own_files.for_each(inputs, out, one)
+    own_files.say_index(out, whose(systems))
+    return code
+
+
+def refuse(place: Path, path: Path, force: bool) -> None:
+    """Raises BadInput where something is there already, or the recording itself."""
+    writing.refuse(place, force)
+    if place.resolve() in path.resolve().parents:
+        raise BadInput(f"{path} lies where its results would: choose another --out")
+
+
+def write(folder: Path, path: Path, systems: Systems, seed: int, asked: dict[str, Any]) -> str:
+    """All of one recording into a folder; what is said of it."""
+    found = chain.transcribed(systems, path)
+    write_midi(folder / FOUND, found)
+    picture(folder / FOUND, found)
+    notes, begins = chain.continued(systems, found, seed, asked)
+    if begins is not None:
+        program = getattr(systems.instrument, "program", 0)
+        write_midi(folder / CONTINUED, notes, program)
+        picture(folder / CONTINUED, notes)
+    samples = play(folder / PLAYED, systems, notes, seed)
+    counts = {"notes": len(found["pitch"]), "compose": len(notes["pitch"]) - len(found["pitch"])}
+    facts = described(folder, path, systems, counts, begins, asked)
+    facts |= {"seed": seed, "samples": samples, "sample_rate": systems.rate}
+    durable.write_json(folder / "info.json", facts)
+    stages.write(folder, path, titles(systems))
+    more = "" if begins is None else f", {counts['compose']} more from {begins:.1f} s on"
+    length = samples / systems.rate
+    return f"{counts['notes']} notes{more}, {length:.1f} s played by {player(systems)}"
+
+
+def picture(midi: Path, notes: Notes) -> None:
+    draw(partial(roll_figure, notes, lasting(notes)), midi.with_suffix(".png"), dpi=100)
+
+
+def play(path: Path, systems: Systems, notes: Notes, seed: int) -> int:
+    """Streams the music to a file -> its samples. Raises KeyboardInterrupt where it was stopped."""
+    length = round(lasting(notes) * systems.rate)
+    require_room(path.parent, 2 * length)
+    chunks = chain.sounding(systems, notes, seed)
+    if stream(chunks, [path], systems.rate, length=length) < length:
+        raise KeyboardInterrupt
+    return length
+
+
+def described(
+    folder: Path,
+    path: Path,
+    systems: Systems,
+    counts: dict[str, int],
+    begins: float | None,
+    asked: dict[str, Any],
+) -> dict[str, Any]:
+    """The recording and the stages: weights, licence, what was asked, files and their hashes."""
+    files = {"notes": FOUND, "compose": CONTINUED, "perform": PLAYED}
+    by = {method: of_weights(system) for method, system in systems.named.items()}
+    by.setdefault("perform", {**FONT, "program": getattr(systems.instrument, "program", 0)})
+    for method, facts in by.items():
+        file = files[method]
+        facts |= {"file": file, "sha256": durable.sha256(folder / file)}
+        facts |= {"count": counts[method]} if method in counts else {}
+    if begins is not None:
+        by["compose"] |= {**asked, "begins_seconds": round(begins, 3)}
+    source = {"file": str(path), "sha256": durable.sha256(path), "seconds": probe(path).seconds}
+    return {"input": source, "stages": by}
+
+
+def of_weights(system: System) -> dict[str, Any]:
+    return {**provenance(system.trained), "licence": licence(system)}
+
+
+def licence(system: System) -> str:
+    return str(system.trained.meta.get("licence") or "your own training")
+
+
+def player(systems: Systems) -> str:
+    return systems.perform.name if systems.perform else "the sound font"
+
+
+def titles(systems: Systems) -> dict[str, str]:
+    """A title for each file of the folder, by what made it."""
+    shown = {FOUND: f"Notes, found by {systems.notes.name}"}
+    if systems.compose:
+        shown[CONTINUED] = f"Continued by {systems.compose.name}"
+    return {**shown, PLAYED: f"Played by {player(systems)}"}
+
+
+def whose(systems: Systems) -> dict[str, Any]:
+    """What pages say of the weights of all stages."""
+    every = [credited(system.trained) for system in systems.named.values()]
+    joined = {key: "; ".join(str(one[key]) for one in every) for key in ("checkpoint", "config")}
+    steps = (one.get("step") for one in every)
+    weights = [
+        one["checkpoint"] + ("" if step is None else f" at step {step:,}")
+        for one, step in zip(every, steps)
+    ]
+    licences = dict.fromkeys(licence(system) for system in systems.named.values())
+    return {**joined, "checkpoint": "; ".join(weights), "licence": "; ".join(licences)}
