@@ -20,7 +20,7 @@ from zoo.errors import BadInput
 
 SUFFIXES = (".m4a", ".m4b", ".m4r", ".mp4", ".aac", ".adts", ".alac")
 BEGINS = re.compile(rb"....ftyp|\xff[\xf0\xf1\xf8\xf9]", re.DOTALL)
-EXTRA = "pip install 'waveform-zoo[av]'"
+EXTRA = "pip install 'av>=14'"  # the package: this project's name on an index may be another's
 SLACK = 4 * 1024  # samples by which the length of AAC is honestly wrong: delay and padding
 
 
