@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from zoo import commands
+from zoo.audio import mpeg4
 from zoo.cli import evaluate, main, sample, train
 from zoo.errors import BadInput
 from zoo.pretrained import index, obtain
@@ -41,6 +42,23 @@ def test_a_run_is_named_as_such(tmp_path, capsys):
     assert f"write --checkpoint {tmp_path}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("script", [evaluate.main, sample.main])
+def test_paths_are_given_by_options(script, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "song.wav").touch()
+    for word, right in (
+        ("runs/none", "'runs/none' is not there: a run is given as --checkpoint RUN"),
+        ("./none", "'./none' is not there: a run is given as --checkpoint RUN"),
+        ("mine", "'mine' holds no run: a run is given as --checkpoint RUN"),
+        ("song.wav", "'song.wav' is a file: write --input song.wav"),
+    ):
+        assert script([word]) == 2
+        assert right in capsys.readouterr().err
+    assert script(["--config", "samplecnn_score_render", "runs/none"]) == 2
+    assert "--checkpoint RUN" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["train", "evaluate", "sample", "list"])
 def test_commands_are_spelt_as_they_are_typed_where_the_zoo_runs(name, monkeypatch, tmp_path):
     assert commands.command(name) in (f"python {name}.py", f"python -m zoo {name}")
@@ -55,6 +73,7 @@ def test_no_message_advises_a_distribution_of_this_project_s_name():
     assert not [p for p, text in texts.items() if re.search(r"pip install\S* \W*waveform", text)]
     wanted = (root.parent / "setup.cfg").read_text()
     assert all(f"\n    {package}\n" in wanted for package in re.findall("'(.*?)'", commands.MUSIC))
+    assert all(f" = {package}\n" in wanted for package in re.findall("'(.*?)'", mpeg4.EXTRA))
 
 
 def test_scripts_are_commands_of_the_console_script(capsys):

@@ -47,8 +47,14 @@ def check(options: argparse.Namespace) -> None:
     for word in getattr(options, "arguments", ()):
         if "=" in word:
             continue
+        loads = getattr(options, "checkpoint", "") is None  # an option of this command, not given
         if (Path(word) / "run.json").is_file() and hasattr(options, "checkpoint"):
             raise BadInput(f"'{word}' is a run: write --checkpoint {word}")
         if word.partition(".")[0] in catalog.names() or word.endswith(".py"):
             raise BadInput(f"'{word}' is a config: write --config {word}")
+        if Path(word).is_file() and hasattr(options, "input"):
+            raise BadInput(f"'{word}' is a file: write --input {word}")
+        if loads and (Path(word).is_dir() or "/" in word):
+            what = "holds no run" if Path(word).is_dir() else "is not there"
+            raise BadInput(f"'{word}' {what}: a run is given as --checkpoint RUN")
         raise BadInput(f"'{word}' is not an argument: write name=value")
