@@ -2,12 +2,15 @@
 level; and where goes what the stems lack."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
+from zoo.audio import audio_writing
 from zoo.errors import BadInput
+from zoo.songs import stem_files
 from zoo.songs.segments import Segments, echo, identity_error, recut
 from zoo.songs.separating import Separator, separate
 from zoo.songs.stem_files import separate_file
@@ -79,6 +82,28 @@ def test_formats_of_files(tmp_path, form, subtype, error):
     assert soundfile.info(file).subtype == subtype and rate == 44_100 and not facts["clipped"]
     assert len(found) == len(song) or form == "mp3"
     np.testing.assert_allclose(found[4000:40_000], 0.5 * song[4000:40_000], atol=error)
+
+
+@pytest.mark.parametrize("form", ["wav", "wav16", "flac", "flac16", "mp3", "stem.mp4"])
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_what_stems_will_take_is_known_before_the_work(form, rate, tmp_path, monkeypatch):
+    song = noise(4 * rate)
+    facts = made(tmp_path, song, rate, separator(rate=rate), form=form)
+    taken = sum(p.stat().st_size for p in (tmp_path / "out").iterdir() if p.suffix != ".json")
+    asked = []
+    monkeypatch.setattr(stem_files, "require_room", lambda folder, size: asked.append(size))
+    made(tmp_path, song, rate, separator(rate=rate), form=form, force=True)
+    if form.startswith("flac"):  # of noise, which FLAC hardly shortens
+        assert 0.2 * taken < asked[0] < 0.6 * taken
+    else:
+        assert asked[0] == pytest.approx(taken, rel=0.15)
+    monkeypatch.undo()
+    usage = SimpleNamespace(free=asked[0] - 1)
+    monkeypatch.setattr(audio_writing.shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(BadInput, match="GB of audio do not fit into"):
+        made(tmp_path, song, rate, separator(rate=rate), form=form, force=True)
+    file = tmp_path / "out" / facts["files"]["vocals"]
+    assert file.stat().st_size > 1000  # what stood there is whole
 
 
 def test_an_mp3_of_an_odd_rate_is_refused_before_the_work(tmp_path):

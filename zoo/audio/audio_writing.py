@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo import writing
-from zoo.audio import wav_files
+from zoo.audio import stem_mp4, wav_files
 from zoo.errors import BadInput
 
 ROOM = 1 << 20  # bytes; with less the disk counts as full
@@ -118,6 +118,24 @@ class Sink:
         if self._file is not None:
             with room_for(self.path):
                 self._file.close()
+
+
+def expected_size(
+    container: str, subtype: str, rate: int, channels: int, frames: int, files: int = 1
+) -> int:
+    """Bytes of so many files of one length; of MP4 they are the tracks.
+
+    FLAC of music has half the bytes of its samples or more; what is silent has none, so that a
+    quarter is counted: what is refused for it would not have fitted.
+    """
+    if container == "WAV":
+        return files * wav_files.size_of(rate, channels, subtype, frames)
+    if container == "FLAC":
+        return files * frames * channels * (2 if subtype == "PCM_16" else 3) // 4
+    bits = min(stem_mp4.BITS, 9 * rate * channels // 2)  # of AAC, which has fewer at low rates
+    if container == "MP3":
+        bits = 320_000 if rate >= 32_000 else 160_000 if rate >= 16_000 else 64_000
+    return files * round(frames / rate * bits / 8)
 
 
 def require_room(folder: Path, size: int) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import soundfile
 
 from zoo import durable, escapes, writing
-from zoo.audio import stem_mp4, wav_files
-from zoo.audio.audio_writing import MP3_RATES, Sink, require_room
+from zoo.audio import stem_mp4
+from zoo.audio.audio_writing import MP3_RATES, Sink, expected_size, require_room
 from zoo.audio.blocks import Song, open_song, read_blocks, reblock
 from zoo.audio.stem_mp4 import StemFile
 from zoo.errors import BadInput
@@ -65,9 +65,9 @@ def separate_file(
     one = song.path.stem if container == "MP4" else ""
     files = {name: f"{escapes.file_name(one or name)}{ending}" for name in chosen}
     folder = Path(folder)
-    if container == "WAV":
-        size = wav_files.size_of(song.rate, song.channels, subtype, song.length)
-        require_room(folder, size * len(files))
+    count = len(files) + bool(one)  # a stem file has the mix, too
+    form_of = container, subtype, song.rate, song.channels
+    require_room(folder, expected_size(*form_of, song.length, count))
     meter, made = _Meter(given), (song.rate, song.channels, container, subtype)
     at = [given.index(name) for name in chosen]
 
