@@ -10,6 +10,7 @@ from functools import partial
 from types import SimpleNamespace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -101,7 +102,7 @@ def test_an_argument_that_a_config_got_later_was_at_its_default():
     [
         ("samplecnn_score_render", {"evaluate": 1}, 0, ""),
         ("wavenet_score_render", {"steps": 2000}, 999, "learning rate of 'model' becomes .* times"),
-        ("wavenet_score_render", {"steps": 2000}, 1000, "of 'model' becomes above zero again"),
+        ("wavenet_score_render", {"steps": 2000}, 1000, "of 'model' rises from zero"),
         ("wavenet_score_render", {"learning_rate": 1e-4}, 100, "'model' becomes 0.1 times"),
         ("wavenet_score_render", {"seed": 5}, 100, ""),
     ],
@@ -115,6 +116,38 @@ def test_a_changed_argument_says_what_it_does_to_the_learning_rate(name, changed
     assert len(lines) == len(changed)
     for line in lines:
         assert re.search(says, line) if says else "learning rate of" not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("wavenet_score_render", {"steps": 2000, "learning_rate": 1e-4}),
+        ("wavenet_score_render", {"learning_rate": 1e-2, "steps": 1500, "seed": 5}),
+        ("conv_tasnet_score_render", {"steps": 3000, "learning_rate": 3e-4}),
+    ],
+)
+@pytest.mark.parametrize("step", [600, 999, 1000])
+def test_changes_together_say_the_learning_rate_before_and_after(name, changed, step):
+    config = experiments.find(name)
+    began = {**config.defaults, "steps": 1000, "learning_rate": 1e-3}
+    told = Origin.of({"config": name, "arguments": json.loads(json.dumps(began))})
+    lines = changed_arguments.check(config, {**began, **changed}, told, True, step)
+    assert len(lines) == len(changed) + 1
+    said = re.fullmatch(
+        rf"([a-z_, ]+) together: at step {step} the learning rate of 'model' "
+        r".* \(a step of (\S+) before, (\S+) now\)",
+        lines[-1],
+    )
+    assert set(said[1].split(", ")) == set(changed)
+    for words, value in ((began, said[2]), ({**began, **changed}, said[3])):
+        optimizer = config.experiment(**words).optimizers["model"]
+        params = {"layer": {"kernel": jnp.zeros([1])}}
+        state, ones = optimizer.init(params), jax.tree.map(jnp.ones_like, params)
+        step_of = jax.jit(optimizer.update)
+        for _ in range(step + 1):  # as training does: a steady gradient's step is Adam's rate
+            updates, state = step_of(ones, state, params)
+        taken = abs(float(updates["layer"]["kernel"][0]))
+        assert float(value) == pytest.approx(taken, rel=0.02, abs=1e-10)
 
 
 TOY = '''"""A toy."""

@@ -33,7 +33,12 @@ def check(
         if v != arguments[k] and k not in FEED
     }
     gone = [f"{k}: {v!r} -> no more" for k, v in origin.arguments.items() if k not in known]
-    lines = [line + jump(config, then, k, arguments[k], step) for k, line in changed.items()]
+    moved = jump(config, then, {k: arguments[k] for k in changed}, step)
+    lines = [*changed.values()]
+    if moved and len(lines) == 1:
+        lines = [f"{lines[0]} ({moved})"]
+    elif moved:
+        lines.append(f"{', '.join(changed)} together: {moved}")
     lines += gone
     if lines and not allow:
         raise BadInput(
@@ -43,19 +48,19 @@ def check(
     return lines
 
 
-def jump(config: Config, then: dict[str, Any], name: str, value: Any, step: int) -> str:
-    """' (the learning rate ...)' where that change of an argument moves it at once, else ''."""
-    found = []
+def jump(config: Config, then: dict[str, Any], now: dict[str, Any], step: int) -> str:
+    """What these changes do to the learning rates at once, all together; '' where nothing."""
     try:
-        before, after = (config.experiment(**{**then, **one}) for one in ({}, {name: value}))
+        before, after = (config.experiment(**{**then, **more}) for more in ({}, now))
         paces = {
             player: [optimizers.pace(e.optimizers[player], step) for e in (before, after)]
             for player in before.optimizers.keys() & after.optimizers.keys()
         }
-    except Exception:  # one change of several may make no experiment, and an optimiser be anything
+    except Exception:  # some changes make no experiment, and an optimiser may be anything
         return ""
+    found = []
     for player, (old, new) in sorted(paces.items()):
         if abs(new - old) > 0.01 * old:
-            times = f"{new / old:.3g} times as large" if old else "above zero again"
-            found.append(f"'{player}' becomes {times}")
-    return f" (at step {step} the learning rate of {', '.join(found)})" if found else ""
+            times = f"becomes {new / old:.3g} times as large" if old else "rises from zero"
+            found.append(f"'{player}' {times} (a step of {old:.3g} before, {new:.3g} now)")
+    return f"at step {step} the learning rate of {', '.join(found)}" if found else ""

@@ -58,15 +58,18 @@ def kernel_penalty(weight_decay: float) -> optax.GradientTransformation:
 def pace(optimizer: optax.GradientTransformation, step: int) -> float:
     """The length of a step from a gradient of one after `step` steps: what is comparable of rates.
 
-    The optimiser's memory is empty, so that only its schedule tells two of one kind apart.
+    The optimiser's memory is empty and its schedule where it is by then: for Adam and SGD this is
+    the learning rate itself.
     """
     params = {"layer": {"kernel": jnp.zeros([1])}}
 
-    def at_step(leaf: jax.Array) -> jax.Array:
-        counts = jnp.issubdtype(leaf.dtype, jnp.integer) and not leaf.ndim
-        return jnp.full_like(leaf, step) if counts else leaf
+    def scheduled(state: Any) -> bool:
+        return isinstance(state, optax.ScaleByScheduleState)
 
-    state = jax.tree.map(at_step, optimizer.init(params))
+    def at_step(state: Any) -> Any:
+        return state._replace(count=state.count * 0 + step) if scheduled(state) else state
+
+    state = jax.tree.map(at_step, optimizer.init(params), is_leaf=scheduled)
     updates, _ = optimizer.update(jax.tree.map(jnp.ones_like, params), state, params)
     return float(jnp.abs(updates["layer"]["kernel"][0]))
 
