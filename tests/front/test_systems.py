@@ -1,5 +1,7 @@
 """Every method on every kind of system, with audio as people have it; what is refused, and how."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,6 +9,9 @@ import soundfile
 import zoo
 from zoo import experiment as experiments
 from zoo.errors import BadInput
+from zoo.front import stems
+from zoo.songs import own_files, separating
+from zoo.songs.choices import Choices
 
 # A tiny system of each kind, and the methods that it has.
 KINDS = {
@@ -118,13 +123,44 @@ def test_what_cannot_be_sampled_is_refused(generator, asked, message):
         generator.sample(**asked)
 
 
+def some_stems(system, audio):
+    """As `sample.py` has them: only these; one and all others; segments of other lengths."""
+    every = system.separate(audio, 22_050)
+    first, *others = every
+    two = system.separate(audio, 22_050, two_stems=first)
+    assert list(two) == [first, f"no_{first}"]
+    np.testing.assert_allclose(two[first], every[first], atol=1e-6)
+    np.testing.assert_allclose(two[f"no_{first}"], sum(every[n] for n in others), atol=1e-6)
+    some = others[::-1]
+    chosen = system.separate(audio, 22_050, stems=some)
+    assert list(chosen) == some
+    np.testing.assert_array_equal(chosen[some[0]], every[some[0]])
+    how = own_files.applied(system.trained, Choices(Path(), segment=0.05, overlap=0.6))
+    assert how.segments != system.experiment.evaluation.how.segments
+    parts = separating.separate(system.predict, lambda: iter([audio]), 22_050, how)
+    cut = system.separate(audio, 22_050, segment=0.05, overlap=0.6)
+    np.testing.assert_array_equal(list(cut.values()), np.concatenate(list(parts), 1))
+    asked = {"segment": 0.05, "overlap": 0.6}
+    assert stems.wanted(system.trained, asked).fields["segments"] == how.segments
+    for asked, message in (
+        ({"two_stems": "flute"}, "no stem 'flute'"),
+        ({"stems": "vocals"}, "give a list of names"),
+        ({"stems": some, "two_stems": first}, "give one of them"),
+        ({"segment": 0}, "segment=0: give seconds"),
+        ({"overlap": 1}, "overlap=1: give a share"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            system.separate(audio, 22_050, **asked)
+
+
 def test_separation_takes_what_a_separator_has(tune):
     system = zoo.create("wave_unet_score_render", **smoke("wave_unet_score_render"))
-    stems = system.separate(tune[:4000], 22_050, residual=True)
-    assert list(stems) == [*system.labels, "residual"]
-    np.testing.assert_allclose(sum(stems.values()), tune[:4000], atol=1e-5)
+    found = system.separate(tune[:4000], 22_050, residual=True)
+    assert list(found) == [*system.labels, "residual"]
+    np.testing.assert_allclose(sum(found.values()), tune[:4000], atol=1e-5)
     mono = system.separate(tune[:4000, 0], 22_050, keep_sum=True)
     assert all(stem.shape == (4000,) for stem in mono.values())
+    some_stems(system, tune[:4000])
     with pytest.raises(BadInput, match="no argument volume=: a separator takes residual="):
         system.separate(tune, 22_050, volume=2)
     with pytest.raises(BadInput, match="shifts=-1: "):

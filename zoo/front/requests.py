@@ -14,7 +14,10 @@ from zoo.objectives.base import Pitched, Request
 from zoo.objectives.performing import lasting
 from zoo.sampling.rule import SamplerRule
 
-SEPARATION = {"residual": bool, "keep_sum": bool, "shifts": int, "seed": int}
+SEPARATION = (
+    *("residual", "keep_sum", "shifts", "seed"),
+    *("segment", "overlap", "stems", "two_stems"),
+)
 NOTES = ("onset", "offset", "pitch", "velocity")
 FROM_SOURCE = ("num", "seed", "temperature", "top_k", "top_p", "chunk")
 
@@ -105,6 +108,10 @@ def check_separation(choices: dict[str, Any]) -> None:
     known("a separator takes", choices, SEPARATION)
     for name in choices.keys() & {"shifts", "seed"}:
         whole(name, choices[name], 0)
+    for name in choices.keys() & {"segment", "overlap"}:
+        number(name, choices[name])
+    if isinstance(choices.get("stems"), str):
+        raise BadInput(f"stems={choices['stems']!r}: give a list of names")
 
 
 def known(who: str, given: dict[str, Any], names: Any) -> None:

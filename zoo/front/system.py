@@ -137,7 +137,9 @@ class System:
     def separate(self, audio: Any, rate: float | None = None, **choices: Any) -> Any:
         """{stem: [T C]} at the audio's own rate, length and channels (surround: stereo).
 
-        choices: residual=, keep_sum=, shifts=, seed= of `zoo.songs.separating.Separator`.
+        choices: residual=, keep_sum=, shifts=, seed= of `zoo.songs.separating.Separator`; segment=
+        (s) and overlap= (a share) instead of the run's own; stems=, only these; two_stems=, this
+        one and the sum of all others, as no_NAME.
         """
         self.require("separate")
         from zoo.front import requests
@@ -296,13 +298,15 @@ class System:
 
     def _stems(self, sound: Sound, choices: dict[str, Any]) -> dict[str, np.ndarray]:
         from zoo.evaluation.capabilities import Separates, having
+        from zoo.front import stems
 
         evaluation = having(Separates, self.experiment.evaluation)
         sound.require(evaluation.how.rate)
+        wanted = stems.wanted(self.trained, choices)
         most = 2 if evaluation.how.channels == 2 else sound.channels  # surround to stereo
         song = lambda: sounds.mixed(sound, min(sound.channels, most))  # noqa: E731
-        stems = evaluation.stems(self.predict, song, sound.rate, **choices)
-        return {name: sound.shaped(stem) for name, stem in stems.items()}
+        found = evaluation.stems(self.predict, song, sound.rate, **wanted.fields)
+        return {name: sound.shaped(stem) for name, stem in wanted.of(found).items()}
 
     def _made_of(self, verb: str, audio: Any, rate: float | None, asked: dict[str, Any]) -> Any:
         from zoo.evaluation.capabilities import having

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zoo.evaluation.capabilities import Separates, having
+from zoo.runs import networks
+from zoo.runs.trained import Trained
+from zoo.songs.segments import Segments, recut
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -41,3 +46,12 @@ class Choices:
     minutes_per_file: float = 5.0
     raw: bool = False
     noise_flatness: float = 0.4
+
+
+def segments(trained: Trained, seconds: float | None, overlap: float | None) -> Segments:
+    """The segments in which a run separates, of other lengths where they are asked for."""
+    how = having(Separates, trained.experiment.evaluation).how
+    if seconds is None and overlap is None:
+        return how.segments
+    model = networks.named(trained.experiment.objective, trained.variables)[0]
+    return recut(how.segments, how.rate, seconds, overlap, getattr(model, "input_length", None))

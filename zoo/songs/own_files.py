@@ -23,14 +23,13 @@ from zoo.evaluation.base import Predict
 from zoo.evaluation.capabilities import Separates, WritesFiles, having, separates
 from zoo.objectives.base import Composing, Generative, Pitched, follows_source, plays_notes
 from zoo.pages import own
-from zoo.runs import inference, networks
+from zoo.runs import inference
 from zoo.runs.trained import Trained
 from zoo.songs import composing
-from zoo.songs.choices import Choices
+from zoo.songs.choices import Choices, segments
 from zoo.songs.credits import credited, provenance
 from zoo.songs.generating import generate, long_enough, perform
 from zoo.songs.output_names import named
-from zoo.songs.segments import recut
 from zoo.songs.separating import REFERENCE, Separator
 from zoo.songs.stem_files import separate_file
 
@@ -212,14 +211,9 @@ def each(files: Mapping[Path, str], out: Path, act: Callable[[Path, str], str]) 
 def applied(trained: Trained, options: Choices) -> Separator:
     """A run's own way of separating, with what the user chose."""
     how = having(Separates, trained.experiment.evaluation).how
-    segments = how.segments
-    if options.segment is not None or options.overlap is not None:
-        model = networks.named(trained.experiment.objective, trained.variables)[0]
-        lengths = getattr(model, "input_length", None)
-        segments = recut(segments, how.rate, options.segment, options.overlap, lengths)
     return replace(
         how,
-        segments=segments,
+        segments=segments(trained, options.segment, options.overlap),
         residual=options.residual,
         keep_sum=options.keep_sum,
         loudness=REFERENCE,

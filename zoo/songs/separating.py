@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,6 +60,23 @@ class Separator:
     def stems(self) -> tuple[str, ...]:
         """Names of what comes out, in order."""
         return (*self.sources, "residual") if self.residual else self.sources
+
+
+def summed(
+    how: Separator, stems: Sequence[str] | None, alone: str | None
+) -> tuple[tuple[str, ...], list[tuple[int, ...]]]:
+    """Names of what is given of the model's stems, and which of these each is the sum of."""
+    if stems and alone:
+        raise BadInput("stems and two_stems choose both: give one of them.")
+    for name in (*(stems or ()), *([alone] if alone else ())):
+        if name not in how.stems:
+            raise BadInput(f"no stem '{name}': this model gives {', '.join(how.stems)}.")
+    if not alone:
+        return how.stems, [(index,) for index in range(len(how.stems))]
+    others = tuple(index for index, name in enumerate(how.stems) if name != alone)
+    if not others:
+        raise BadInput(f"{alone} is this model's only stem: residual gives what is left.")
+    return (alone, f"no_{alone}"), [(how.stems.index(alone),), others]
 
 
 def separate(

@@ -18,7 +18,7 @@ from zoo.audio.blocks import Song, open_song, read_blocks, reblock
 from zoo.audio.stem_mp4 import StemFile
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict, Progress
-from zoo.songs.separating import BLOCK, Separator, separate
+from zoo.songs.separating import BLOCK, Separator, separate, summed
 
 FORMATS = {
     "wav": (".wav", "WAV", "FLOAT"),  # keeps what exceeds full scale, so the stems still sum
@@ -59,7 +59,7 @@ def separate_file(
     where one exists already, unless `force`, or another process separates into the folder.
     """
     song, channels = as_stereo(open_song(path), how)
-    given, sums = _sums(how, stems, two_stems)
+    given, sums = summed(how, stems, two_stems)
     chosen = stems or given
     ending, container, subtype = _format(form, song)
     one = song.path.stem if container == "MP4" else ""
@@ -171,23 +171,6 @@ class _Meter:
             "rms_db": {name: round(float(db), 2) for name, db in zip(self.stems, level)},
             "null_db": round(float(level[-1] - level[-2]), 2),
         }
-
-
-def _sums(
-    how: Separator, stems: Sequence[str] | None, alone: str | None
-) -> tuple[tuple[str, ...], list[tuple[int, ...]]]:
-    """Names of what is written of the model's stems, and which of these each is the sum of."""
-    if stems and alone:
-        raise BadInput("stems and two_stems choose both: give one of them.")
-    for name in (*(stems or ()), *([alone] if alone else ())):
-        if name not in how.stems:
-            raise BadInput(f"no stem '{name}': this model gives {', '.join(how.stems)}.")
-    if not alone:
-        return how.stems, [(index,) for index in range(len(how.stems))]
-    others = tuple(index for index, name in enumerate(how.stems) if name != alone)
-    if not others:
-        raise BadInput(f"{alone} is this model's only stem: --residual gives what is left.")
-    return (alone, f"no_{alone}"), [(how.stems.index(alone),), others]
 
 
 def _format(form: str, song: Song) -> tuple[str, str, str]:
