@@ -82,7 +82,7 @@ def test_without_pyav_the_extra_is_named_and_folders_list_the_files(tmp_path, mo
     assert audio_files.unreadable_in(tmp_path) == []
     probing._probed.cache_clear()
     monkeypatch.setattr(mpeg4, "installed", lambda: False)
-    with pytest.raises(BadInput, match=r"without PyAV: pip install 'waveform-zoo\[av\]', or"):
+    with pytest.raises(BadInput, match=r"without PyAV: pip install 'av>=14', or"):
         probing.probe(path)
     assert audio_files.audio_in(tmp_path) == [tmp_path / "x.wav"]
     assert audio_files.find([tmp_path]) == [path, tmp_path / "x.wav"]
