@@ -9,12 +9,14 @@ import soundfile
 import zoo
 from zoo import durable
 from zoo import experiment as experiments
+from zoo.cli.command_line import INTERRUPTED
 from zoo.cli.main import main
 from zoo.data.midi import read_notes
 from zoo.data.score_render.instrument import Instrument
 from zoo.errors import BadInput
 from zoo.runs import pairs
-from zoo.songs.chain import chain
+from zoo.songs import chain_files
+from zoo.songs.chain import chain, sounding
 from zoo.songs.composing import after
 
 NOTES = ("onset", "offset", "pitch", "velocity")
@@ -188,3 +190,17 @@ def test_a_recording_is_not_replaced_by_what_becomes_of_it(folders, song, tmp_pa
     words = ["chain", str(inside), "--notes", folders["notes"], "--out", str(tmp_path), "--force"]
     assert main(words) == 2 and "choose another --out" in capsys.readouterr().err
     assert inside.read_bytes() == song.read_bytes()
+
+
+def test_what_was_played_until_it_was_stopped_stays(folders, song, tmp_path, monkeypatch):
+    def stopped(chunks):
+        yield next(chunks)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(chain_files.chain, "sounding", lambda *asked: stopped(sounding(*asked)))
+    words = ["chain", str(song), "--notes", folders["notes"], "--out", str(tmp_path / "out")]
+    assert main(words) == INTERRUPTED
+    made = tmp_path / "out" / "a song"
+    info = json.loads((made / "info.json").read_text())
+    assert info["samples"] == soundfile.info(made / "played.wav").frames == 16_384
+    assert read_notes(made / "notes.mid")["offset"].max() > 0 and (made / "page.html").is_file()

@@ -43,8 +43,10 @@ def run(
         place = out / name
         long_enough(path, systems.notes.sample_rate, own_files.SHORTEST)
         with writing.folder(place, partial(refuse, place, path, force)) as folder:
-            line = write(folder, path, systems, seed, asked)
+            line, whole = write(folder, path, systems, seed, asked)
             own.sign(folder, path, line, whose(systems))
+        if not whole:
+            raise KeyboardInterrupt  # what was played so far is in order
         return f"{path.name}: {line}; look at {place / own.NAME}"
 
     code = own_files.for_each(inputs, out, one)
@@ -59,8 +61,10 @@ def refuse(place: Path, path: Path, force: bool) -> None:
         raise BadInput(f"{path} lies where its results would: choose another --out")
 
 
-def write(folder: Path, path: Path, systems: Systems, seed: int, asked: dict[str, Any]) -> str:
-    """All of one recording into a folder; what is said of it."""
+def write(
+    folder: Path, path: Path, systems: Systems, seed: int, asked: dict[str, Any]
+) -> tuple[str, bool]:
+    """All of one recording into a folder; what is said of it, and whether it was played whole."""
     found = chain.transcribed(systems, path)
     write_midi(folder / FOUND, found)
     picture(folder / FOUND, found)
@@ -69,29 +73,30 @@ def write(folder: Path, path: Path, systems: Systems, seed: int, asked: dict[str
         program = getattr(systems.instrument, "program", 0)
         write_midi(folder / CONTINUED, notes, program)
         picture(folder / CONTINUED, notes)
-    samples = play(folder / PLAYED, systems, notes, seed)
+    length = round(lasting(notes) * systems.rate)
+    samples = play(folder / PLAYED, systems, notes, seed, length)
     counts = {"notes": len(found["pitch"]), "compose": len(notes["pitch"]) - len(found["pitch"])}
     facts = described(folder, path, systems, counts, begins, asked)
     facts |= {"seed": seed, "samples": samples, "sample_rate": systems.rate}
     durable.write_json(folder / "info.json", facts)
     stages.write(folder, path, titles(systems))
     more = "" if begins is None else f", {counts['compose']} more from {begins:.1f} s on"
-    length = samples / systems.rate
-    return f"{counts['notes']} notes{more}, {length:.1f} s played by {player(systems)}"
+    line = f"{counts['notes']} notes{more}, {samples / systems.rate:.1f} s played by"
+    return f"{line} {player(systems)}", samples == length
 
 
 def picture(midi: Path, notes: Notes) -> None:
     draw(partial(roll_figure, notes, lasting(notes)), midi.with_suffix(".png"), dpi=100)
 
 
-def play(path: Path, systems: Systems, notes: Notes, seed: int) -> int:
-    """Streams the music to a file -> its samples. Raises KeyboardInterrupt where it was stopped."""
-    length = round(lasting(notes) * systems.rate)
+def play(path: Path, systems: Systems, notes: Notes, seed: int, length: int) -> int:
+    """Streams the music to a file -> its samples, fewer than `length` where Ctrl-C ended it."""
     require_room(path.parent, 2 * length)
     chunks = chain.sounding(systems, notes, seed)
-    if stream(chunks, [path], systems.rate, length=length) < length:
+    written = stream(chunks, [path], systems.rate, length=length)
+    if not written:
         raise KeyboardInterrupt
-    return length
+    return written
 
 
 def described(
