@@ -1,10 +1,12 @@
 """The walls of the house, the length of its files, and the shape lines of its docstrings."""
 
 import ast
+import configparser
 import importlib
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
@@ -201,6 +203,19 @@ def test_every_package_is_in_the_wheel():
     packages = {p.parent.relative_to(ROOT) for p in FILES}
     for package in packages:
         assert f"\n    {'.'.join(package.parts)}\n" in listed, package
+
+
+def test_every_file_of_the_library_is_in_the_wheel():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    data = {k: v.replace(" ", "").split(",") for k, v in config["options.package_data"].items()}
+    for path in (ROOT / "zoo").rglob("*"):
+        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts:
+            package = ".".join(path.parent.relative_to(ROOT).parts)
+            kinds = (*data["*"], *data.get(package, ()))
+            assert any(fnmatch(path.name, kind) for kind in kinds), path
+    commands = config["options.entry_points"]["console_scripts"]
+    assert commands.strip() == "zoo = zoo.cli.main:main"
 
 
 def test_help_comes_at_once():

@@ -6,9 +6,13 @@ import pytest
 
 from zoo.data.source import Info
 from zoo.evaluation.base import sound, sounding_frames
+from zoo.evaluation.blind_separation import BlindSeparation
 from zoo.evaluation.codes import CodeLikelihood
 from zoo.evaluation.generation import Likelihood
+from zoo.evaluation.global_separation import GlobalSeparation
+from zoo.evaluation.latents import Latents
 from zoo.evaluation.pitch import Pitch
+from zoo.evaluation.played_notes import PlayedLikelihood
 from zoo.evaluation.resynthesis import Resynthesised
 from zoo.evaluation.sampled import Sampled
 from zoo.evaluation.separation import Separation, mixture
@@ -70,12 +74,32 @@ def halves(batch):
     return {"prediction": np.concatenate([0.7 * mix, 0.3 * mix], 2)}
 
 
+def bound(batch):
+    level = np.square(batch["audio"]).mean((1, 2))
+    kl = np.stack([level, 2 * level], 1)
+    return {"nats": 4 * level, "kl": kl, "prediction": 0.5 * batch["audio"]}
+
+
+def played(batch):
+    keys = batch["roll"].sum((1, 2))[:, None]
+    return {"nats": np.where(batch["audio"][..., 0] != 0, 4.0 + keys, 0.0)}
+
+
+NOTES = {
+    "onset": np.float32([0.2, 1.5]),
+    "offset": np.float32([1.4, 9.0]),  # the second lasts into the zeros
+    "pitch": np.int32([60, 64]),
+    "velocity": np.int32([80, 70]),
+}
 TAGS = {"tags": np.uint8([1, 0])}, {"tags": np.uint8([0, 1])}
 EVALUATIONS = [
     (Likelihood(4000), nats, ({}, {})),
     (Likelihood(4000, 1000), nats, ({}, {})),
     (Likelihood(4000, 1000, lead="exclude"), nats, ({}, {})),
     (CodeLikelihood(4000, 80, 2), codes, ({}, {})),
+    (Latents(4000), bound, ({}, {})),
+    (Latents(7000), bound, ({}, {})),
+    (PlayedLikelihood(4032, 1024), played, ({"notes": NOTES}, {"notes": NOTES})),
     (Vocoding(mel.MelSpec(RATE, 512, 128, 20, jnp.log1p)), heard, ({}, {})),
     (Resynthesised(4096), resynthesis, ({}, {})),
     (Sampled(8192), heard, ({}, {})),
@@ -108,6 +132,15 @@ def test_separation_of_short_songs():
     assert reports[0].metrics == pytest.approx(reports[1].metrics)
     assert reports[0].counts == reports[1].counts and reports[0].counts["frames"] == 6
     assert len(mixture(stems(0, 500))) == LENGTH
+
+
+@pytest.mark.parametrize("kind", [GlobalSeparation, BlindSeparation])
+def test_other_protocols_of_separation(kind):
+    how = Separator(Segments(4096), RATE, 1, ("a", "b"))
+    evaluation = kind(how) if kind is GlobalSeparation else kind(how, ("a", "b"))
+    reports = [evaluation.run(halves, [stems(i, f) for i in (0, 1)], INFO) for f in (0, 9000)]
+    assert reports[0].metrics == pytest.approx(reports[1].metrics)
+    assert reports[0].counts == reports[1].counts
 
 
 def test_sound_is_what_was_there():
