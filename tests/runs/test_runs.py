@@ -150,6 +150,14 @@ def test_changes_together_say_the_learning_rate_before_and_after(name, changed, 
         assert float(value) == pytest.approx(taken, rel=0.02, abs=1e-10)
 
 
+@pytest.mark.parametrize(("batch", "said"), [(23, False), (24, False), (25, True), (4096, True)])
+def test_a_batch_larger_than_the_data_is_said(batch, said, capsys):
+    counted = SimpleNamespace(count=lambda: 24)
+    training_runs.say_small(SimpleNamespace(batch=batch, data=counted))
+    line = f"batch={batch} is more than the 24 examples of the training split"
+    assert (line in capsys.readouterr().out) == said
+
+
 TOY = '''"""A toy."""
 import flax.linen as nn
 import optax
