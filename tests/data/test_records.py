@@ -212,6 +212,9 @@ def test_grain_batches_resume_where_they_stopped(built):
     class Built:
         info = INFO
 
+        def blank(self) -> dict:
+            return plans.blank(64, 2, tags=len(INFO.labels))
+
         def open(self, split: str) -> records.Records:
             return records.open_records(built, split)
 
