@@ -129,8 +129,8 @@ def test_all_rows_of_a_config_share_their_optimiser():
     for row in set(ROWS) - set(STATED):
         own, usual = (optimizers_of(made(r)) for r in (row, row.partition(".")[0]))
         for one, other in zip(own, usual, strict=True):
-            for player in one:
-                for x, y in zip(path_of(one[player], 1000), path_of(other[player], 1000)):
+            for mine, theirs in zip(one.values(), other.values(), strict=True):
+                for x, y in zip(path_of(mine, 1000), path_of(theirs, 1000)):
                     jax.tree.map(np.testing.assert_array_equal, x, y)
 
 

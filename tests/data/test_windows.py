@@ -92,7 +92,7 @@ def test_clips_must_hold_a_window():
 class OneTrack(list):
     """Records of one track of 40 samples that count them."""
 
-    def index(self):
+    def track_index(self):
         return (Track("long", 0, 4, 40, 0.0, 0.0, 0.0, ""),)
 
     def window(self, *which):

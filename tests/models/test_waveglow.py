@@ -198,6 +198,4 @@ ROWS = [
 def test_every_row_of_a_flow_dithers_by_a_step_unless_asked(name):
     config = experiment.find(name)
     for words, width in (([], 1.0), (["dither=0.0"], 0.0), (["dither=2.5"], 2.5)):
-        taken = config.parse(words)
-        taken = {k: v for k, v in taken.items() if k not in ("accumulate", "fsdp")}
-        assert config.module.config(**taken).objective.dither == width
+        assert config.experiment(**config.parse(words)).objective.dither == width
