@@ -8,6 +8,7 @@ import subprocess
 import sys
 from fnmatch import fnmatch
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,12 @@ def test_no_line_is_kept_from_the_formatter():
     marks = ("fmt: " + "skip", "fmt: " + "off")
     files = (*FILES, *SCRIPTS, *CONFIGS, *(ROOT / "tests").rglob("*.py"))
     assert not [name(p) for p in files if any(mark in p.read_text() for mark in marks)]
+
+
+def test_no_two_files_of_tests_share_a_name():
+    """pytest imports them by it."""
+    names = sorted(p.name for p in (ROOT / "tests").rglob("test_*.py"))
+    assert [one for one, other in pairwise(names) if one == other] == []
 
 
 def test_files_are_named_for_a_thing():
