@@ -59,8 +59,8 @@ def main() -> None:
                     batches = own.batches(batch, seed=0)
                     next(batches)  # workers start
                     draws = itertools.islice(batches, examples // batch)
-                    told = f"{workers} workers" if workers else f"0 workers, {threads} threads"
-                    record(name, told, *timed(draws, examples))
+                    label = f"{workers} workers" if workers else f"0 workers, {threads} threads"
+                    record(name, label, *timed(draws, examples))
                     del draws, batches
 
 

@@ -8,15 +8,13 @@ two cores. path=FOLDER is GTZAN, the reader's own, with the fault-filtered lists
 it (zoo/data/sets/gtzan.py says where they are).
 """
 
-from typing import Literal
-
 from zoo.data.folds import Folded
 from zoo.data.pipeline import Data
 from zoo.data.sets.gtzan import Gtzan
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment
-from zoo.models.classification.random_cnn import named
+from zoo.models.classification.random_cnn import Net, named
 from zoo.objectives.fitted import Fitted
 from zoo.objectives.one_vs_one import PairwiseSVM
 from zoo.objectives.shallow_nets import ExtremeLearning
@@ -38,18 +36,6 @@ AGREES = {
     "tests/objectives/test_shallow_nets.py": "scikit-learn",
 }
 SMOKE = {"filters": 3, "samples": 9_000, "batch": 2, "rows": 20}
-
-Net = Literal[
-    "sample_level",
-    "frame_level",
-    "frame_level_many",
-    "vgg",
-    "7x96",
-    "7x86",
-    "timbral",
-    "temporal",
-    "timbral_temporal",
-]
 
 
 WAVEFORM_NETS = ("sample_level", "frame_level", "frame_level_many")

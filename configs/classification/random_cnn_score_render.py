@@ -6,14 +6,12 @@ not do; one penalty for all tags is chosen on the validation split. elm=N fits a
 machine of N units instead, on features as they are. One or two minutes on two cores.
 """
 
-from typing import Literal
-
 from zoo.data.pipeline import Data
 from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment
-from zoo.models.classification.random_cnn import named
+from zoo.models.classification.random_cnn import Net, named
 from zoo.objectives.fitted import Fitted
 from zoo.objectives.shallow import LinearSVM
 from zoo.objectives.shallow_nets import ExtremeLearning
@@ -26,17 +24,6 @@ AGREES = {
 SMOKE = {"size": "tiny", "filters": 4, "samples": 8_192, "batch": 4}
 
 PENALTIES = (1e-4, 1e-3, 1e-2)  # of standardised features
-Net = Literal[
-    "sample_level",
-    "frame_level",
-    "frame_level_many",
-    "vgg",
-    "7x96",
-    "7x86",
-    "timbral",
-    "temporal",
-    "timbral_temporal",
-]
 
 
 def config(

@@ -54,6 +54,15 @@ def parser(description: str, *, prog: str | None = None, epilog: str | None = No
     return words.Parser(prog=prog, description=description, epilog=epilog, formatter_class=Help)
 
 
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Which trained system: --checkpoint, or --config, at which --step."""
+    parser.add_argument("--checkpoint", type=given, help=CHECKPOINT)
+    parser.add_argument("--config", type=given, help="name of a config, or a file")
+    parser.add_argument(
+        "--step", type=given, default="best", help="best (default), latest, or a number"
+    )
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`name=value` words, in any place among the options."""
     parser.add_argument(

@@ -22,11 +22,7 @@ def main(words: list[str] | None = None, prog: str = "evaluate.py") -> int:
 
 def parser(prog: str) -> Parser:
     parser = command_line.parser(__doc__, prog=prog)
-    parser.add_argument("--checkpoint", type=given, help=command_line.CHECKPOINT)
-    parser.add_argument("--config", type=given, help="name of a config, or a file")
-    parser.add_argument(
-        "--step", type=given, default="best", help="best (default), latest, or a number"
-    )
+    command_line.add_run(parser)
     parser.add_argument(
         "--split", default="test", choices=("train", "validation", "test"), help="what to score"
     )

@@ -25,11 +25,7 @@ def main(words: list[str] | None = None, prog: str = "sample.py") -> int:
 
 def parser(prog: str) -> Parser:
     parser = command_line.parser(__doc__, prog=prog)
-    parser.add_argument("--checkpoint", type=given, help=command_line.CHECKPOINT)
-    parser.add_argument("--config", type=given, help="name of a config, or a file")
-    parser.add_argument(
-        "--step", type=given, default="best", help="best (default), latest, or a number"
-    )
+    command_line.add_run(parser)
     parser.add_argument("--out", type=place, default=Path("out"), help="where the audio goes")
     parser.add_argument("--force", action="store_true", help="overwrite files")
     own = parser.add_argument_group("from your own audio")

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Literal, get_args
 
 import flax.linen as nn
 import jax
@@ -28,7 +29,7 @@ from zoo.signal import mel
 from zoo.signal.patches import bands
 
 ALL = math.inf  # receptive field of what is averaged over time
-NETS = (
+Net = Literal[
     "sample_level",
     "frame_level",
     "frame_level_many",
@@ -38,7 +39,8 @@ NETS = (
     "timbral",
     "temporal",
     "timbral_temporal",
-)
+]
+NETS: tuple[Net, ...] = get_args(Net)
 
 
 def spectrogram(sample_rate: int) -> mel.MelSpec:

@@ -27,10 +27,8 @@ from zoo.signal.precision import HIGHEST
 
 ZERO = nn.initializers.zeros
 LOUDER = nn.initializers.constant(2.5)
-END: dict[str, Any] = {
-    "kernel_init": ZERO,
-    "precision": HIGHEST,
-}  # float32: what it gives is added to sound
+# float32, for what it gives is added to sound.
+END: dict[str, Any] = {"kernel_init": ZERO, "precision": HIGHEST}
 
 
 class Perceptron(nn.Module):
