@@ -2,7 +2,10 @@
 
 Default variant=m4, the SiSEC 2018 entry STL1: stereo at 22,050 Hz with input context; m6 is STL2,
 of four stems. Adam at 1e-4 until 20 epochs of 2,000 steps bring nothing, then at 1e-5 from the last
-weights; about a day on one GPU of 2018 (reported, unchecked).
+weights; about a day on one GPU of 2018 (reported, unchecked). Three later changes, trained as M4:
+hydranet is M4 with a BiLSTM (Kaspersen 2019), dilated_dense M4 without context and of dense blocks
+(Narayanaswamy et al. 2019), spectral M4 with magnitudes in the loss (Akhmetov et al. 2019); their
+sizes are ours, and no numbers of theirs are available here.
 Deviations: HQ audio instead of the compressed stems and without the 50 CCMixter songs; the usual
 86/14 split instead of a random 75/25; the second stage keeps batch 16 instead of 32; validation
 is by SDR at the model's rate, not by the loss; crops fall into pieces of
@@ -22,6 +25,7 @@ from zoo.data.transforms import Keep
 from zoo.errors import BadInput
 from zoo.evaluation.separation import Separation
 from zoo.experiment import Experiment
+from zoo.losses.spectral import with_magnitudes
 from zoo.losses.waveform import l2
 from zoo.models.separation.wave_unet import WaveUNet
 from zoo.objectives.supervised import Supervised
@@ -105,6 +109,9 @@ ROWS = {
         },
         "source": "table 2 of the paper, pooled medians (reported, unchecked)",
     },
+    "hydranet": {"arguments": {"variant": "hydranet"}, "parameters": 10_849_950},
+    "dilated_dense": {"arguments": {"variant": "dilated_dense"}, "parameters": 11_227_104},
+    "spectral": {"arguments": {"spectral": 0.02}, "parameters": 10_263_390},
 }
 AGREES = {"tests/models/test_wave_unet_parity.py": "own twin"}
 SMOKE = {"variant": "m4", "levels": 3, "width": 2, "samples": 16, "batch": 2, "steps": 2}
@@ -122,6 +129,8 @@ VARIANTS: dict[str, tuple[dict[str, Any], int]] = {  # the model's fields and th
     "m5_high": ({**M3, "channels": 2, "upsampling": "learned"}, 44_100),
     "m6": ({**M3, "channels": 2, "sources": 4}, 22_050),
     "m7": ({**M3, "width": 34}, 8_192),
+    "hydranet": ({**M3, "channels": 2, "lstm_layers": 1}, 22_050),
+    "dilated_dense": ({"output": "difference", "channels": 2, "dilations": (1, 2, 4)}, 22_050),
 }
 
 
@@ -131,6 +140,7 @@ def config(
     levels: int = 12,
     width: int = 0,
     samples: int = 0,
+    spectral: float = 0.0,
     batch: int = 16,
     steps: int = 400_000,
     learning_rate: float = 1e-4,
@@ -155,6 +165,7 @@ def config(
     segments = Segments(length, hop if model.context else None, batch=4, key="mixture")
     stereo: Literal["downmix", "each"] = "downmix" if model.channels == 1 else "each"
     separator = Separator(segments, hertz, model.channels, tuple(sources), stereo=stereo)
+    loss = with_magnitudes(l2, spectral) if spectral else l2
     return Experiment(
         data=Data(
             data,
@@ -167,7 +178,7 @@ def config(
                 Mixture(),
             ),
         ),
-        objective=Supervised(model, l2, input="mixture", target="stems"),
+        objective=Supervised(model, loss, input="mixture", target="stems"),
         optimizers={"model": adam(learning_rate)},
         evaluation=Separation(separator, ratios=ratios),
         test_source=None if hertz == RATE else as_published(path),

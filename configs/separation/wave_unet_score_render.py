@@ -1,7 +1,9 @@
 """Wave-U-Net (the plan of M6, mono and padded) on the four stems of the embedded music.
 
 Narrower and shallower than the paper's so that two cores train it in minutes; width=24 levels=12 is
-the paper's size. The vocals are what remains of the mixture.
+the paper's size. The vocals are what remains of the mixture. Rows hydranet, dilated_dense and
+spectral change one thing each: a BiLSTM at the bottleneck (Kaspersen 2019), dilated dense blocks
+(Narayanaswamy et al. 2019), magnitudes in the loss (Akhmetov et al. 2019); none has public code.
 """
 
 import jax.numpy as jnp
@@ -11,6 +13,7 @@ from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, ToFloat
 from zoo.evaluation.separation import Separation
 from zoo.experiment import Experiment
+from zoo.losses.spectral import with_magnitudes
 from zoo.losses.waveform import l1
 from zoo.models.separation.wave_unet import WaveUNet
 from zoo.objectives.supervised import Supervised
@@ -18,7 +21,12 @@ from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam, warmup_cosine
 
-ROWS = {"default": {"parameters": 1_073_896}}
+ROWS = {
+    "default": {"parameters": 1_073_896},
+    "hydranet": {"arguments": {"lstm_layers": 1}, "parameters": 1_147_376},
+    "dilated_dense": {"arguments": {"dilations": (1, 2, 4)}, "parameters": 1_179_472},
+    "spectral": {"arguments": {"spectral": 0.02}, "parameters": 1_073_896},
+}
 AGREES = {"tests/models/test_wave_unet_parity.py": "own twin"}
 SMOKE = {"size": "tiny", "levels": 4, "width": 2, "samples": 1024, "batch": 2, "steps": 2}
 
@@ -29,6 +37,9 @@ def config(
     size: str = "small",
     levels: int = 10,
     width: int = 10,
+    lstm_layers: int = 0,
+    dilations: tuple[int, ...] = (),
+    spectral: float = 0.0,
     samples: int = 16_384,
     batch: int = 4,
     steps: int = 1500,
@@ -37,12 +48,21 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
-    model = WaveUNet(levels=levels, width=width, sources=4, output="difference", dtype=dtype)
+    model = WaveUNet(
+        levels=levels,
+        width=width,
+        sources=4,
+        output="difference",
+        lstm_layers=lstm_layers,
+        dilations=dilations,
+        dtype=dtype,
+    )
     length = model.input_length(samples)
     data = ScoreRender("stems", size)
     groups = tuple((data.info.labels.index(name),) for name in SOURCES)
     # The padded edges of a segment are guesses: only its middle is kept.
     segments = Segments(length, length // 2, batch=8, key="mixture")
+    loss = with_magnitudes(l1, spectral) if spectral else l1
     return Experiment(
         data=Data(
             data,
@@ -55,7 +75,7 @@ def config(
                 Keep("mixture", "stems"),
             ),
         ),
-        objective=Supervised(model, l1, input="mixture", target="stems"),
+        objective=Supervised(model, loss, input="mixture", target="stems"),
         optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
         evaluation=Separation(Separator(segments, 16_000, 1, SOURCES)),
         batch=batch,

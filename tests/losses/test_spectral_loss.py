@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from zoo.losses import spectral
+from zoo.losses.waveform import l2
 from zoo.signal import mel
 
 RNG = np.random.default_rng(0)
@@ -27,6 +28,22 @@ def test_multi_scale_is_the_sum_over_librosas_spectra():
             p, t = (by_librosa(x[i], size, size // 4) for x in (PREDICTION, TARGET))
             theirs += np.abs(p - t).mean() + np.abs(np.log(p) - np.log(t)).mean()
         assert float(ours[i]) == pytest.approx(theirs, rel=1e-4)
+
+
+def test_stems_are_penalised_by_librosas_magnitudes():
+    """0.3 times the mean over both sizes, of all stems and channels, beside the loss of samples."""
+    stems = RNG.normal(0, 0.2, (2, 2, 700, 2, 2)).astype(np.float32)
+    ours = jax.jit(spectral.with_magnitudes(l2, 0.3, (256, 64)))(*stems)
+    for i in range(2):
+        theirs = 0.0
+        for size in (256, 64):
+            p, t = (
+                [by_librosa(x[i, :, s, c, None], size, size // 4) for s in (0, 1) for c in (0, 1)]
+                for x in stems
+            )
+            theirs += 0.3 / 2 * np.abs(np.array(p) - np.array(t)).mean()
+        plain = np.square(stems[0, i] - stems[1, i]).mean()
+        assert float(ours[i]) == pytest.approx(plain + theirs, rel=1e-4)
 
 
 def test_convergence_and_log_magnitude():

@@ -256,9 +256,15 @@ TABLE = {
         ".*(real|imaginary)_[0-9]": transposed(TAN),
         ".*": torch(TAN),
     },
+    "mrcae_*": {".*": glorot("ours: no code of the authors is public; Keras' default")},
     "open_unmix_*": {".*lstm": torch_rnn("sigsep/open-unmix-pytorch", 4), ".*": torch("the same")},
     "spleeter_*": {".*": he("deezer/spleeter model/functions/unet.py")},
+    "wave_unet_*.dilated_dense": {
+        "output": exactly("uniform", lambda s: (2 / (s[1] + 2)) ** 0.5, STOLLER),
+        ".*": glorot("ours, as Wave-U-Net's: no code of the authors"),
+    },
     "wave_unet_*": {
+        "lstm": torch_rnn("ours, torch's default: no code of the author", 4),
         # One layer a source: as many outputs as channels, which are entered beside 24 (or 34) more.
         "output": exactly("uniform", lambda s: (2 / (s[1] + (s[1] - 24) % 10)) ** 0.5, STOLLER),
         ".*": glorot(STOLLER),

@@ -70,11 +70,20 @@ def test_lengths_of_small_nets_are_those_of_their_output(context):
         model.output_length(41)
 
 
-@pytest.mark.parametrize("context", [False, True])
-@pytest.mark.parametrize("fields", [(3, 5, 3), (2, 15, 5)])
-def test_receptive_field_by_gradient(fields, context):
+@pytest.mark.parametrize(
+    "fields, context, dilations",
+    [
+        ((3, 5, 3), False, ()),
+        ((3, 5, 3), True, ()),
+        ((2, 15, 5), False, ()),
+        ((2, 15, 5), True, ()),
+        ((1, 3, 3), False, (1, 2)),
+    ],
+)
+def test_receptive_field_by_gradient(fields, context, dilations):
     levels, down, up = fields
-    model = WaveUNet(levels, 2, down_kernel=down, up_kernel=up, context=context)
+    how = dict(down_kernel=down, up_kernel=up, context=context, dilations=dilations)
+    model = WaveUNet(levels, 2, **how)
     x = jax.random.normal(jax.random.key(0), (1, model.input_length(2 * model.receptive_field), 1))
     variables = jax.jit(model.init)(jax.random.key(1), x)
 

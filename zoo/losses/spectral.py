@@ -5,7 +5,7 @@ All are finite, with finite gradients, at silence; objectives take the mean over
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -106,6 +106,25 @@ def magnitude(
         for x in (prediction, target)
     )
     return per_example(jnp.square(ours - theirs))
+
+
+def with_magnitudes(
+    loss: Callable[[jax.Array, jax.Array], jax.Array],
+    weight: float,
+    sizes: Sequence[int] = (2048, 512),
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """A loss of stems and `weight` times the L1 of their magnitudes, ([B T S C] twice) -> [B].
+
+    The mean over FFT sizes, each with a hop of a quarter, zeros behind and no centring; as in
+    Wave-U-Net with penalties of spectra (Akhmetov et al. 2019), whose terms are not public.
+    """
+
+    def penalised(prediction: jax.Array, target: jax.Array) -> jax.Array:
+        flat = (x.reshape(*x.shape[:2], -1) for x in (prediction, target))
+        spectra = multi_scale(*flat, sizes=sizes, log=0.0) / len(sizes)
+        return loss(prediction, target) + weight * spectra
+
+    return penalised
 
 
 def _magnitude(x: jax.Array, n_fft: int, hop: int) -> jax.Array:

@@ -3,6 +3,15 @@
 Daniel Stoller, Sebastian Ewert, Simon Dixon: "Wave-U-Net: A Multi-Scale Neural Network for
 End-to-End Audio Source Separation", ISMIR 2018; variants M1 to M7 of its tables.
 
+Two later nets that change a part of it, of which no code is public and only what stands in their
+abstracts was at hand; all numbers in them are ours:
+- lstm_layers: bidirectional LSTMs at the bottleneck (Kaspersen's HydraNet, master's thesis 2019);
+  each direction has half of the bottleneck's channels.
+- dilations: for each filter a block of dilated ones that all read what those before them gave, and
+  a 1x1 convolution of all to the filter's channels (Narayanaswamy, Katoch, Thiagarajan, Song and
+  Spanias: "Audio Source Separation via Multi-Scale Learning with Dilated Dense U-Nets", 2019);
+  `growth` is the share of these channels that each adds. Its learnt dilations are not here.
+
 Deviations and guesses:
 - Without context the learned upsampling repeats its last sample, as the linear one does.
 - With `output='difference'` the last source is what remains of the mixture: the authors order the
@@ -11,6 +20,7 @@ Deviations and guesses:
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -19,7 +29,8 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
-from zoo.layers.initializers import GLOROT, per_gate
+from zoo.layers.initializers import GLOROT, per_gate, torch_recurrent
+from zoo.layers.recurrent import LSTM
 from zoo.layers.upsample import LearnedInterpolation, linear_aligned, linear_legacy
 from zoo.signal.framing import crop
 from zoo.signal.precision import HIGHEST
@@ -54,6 +65,34 @@ class Filters(nn.Module):
         return x
 
 
+class DenseFilters(nn.Module):
+    """Dilated convolutions that read all before them, joined to `features`, [B T C] alike.
+
+    growth: channels that each adds.
+    """
+
+    features: int
+    kernel_size: int
+    dilations: tuple[int, ...]
+    growth: int
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        for layer, dilation in enumerate(self.dilations, 1):
+            y = Conv(
+                self.growth,
+                self.kernel_size,
+                dilation=dilation,
+                padding="same",
+                kernel_init=GLOROT,
+                dtype=self.dtype,
+                name=f"conv_{layer}",
+            )(x)
+            x = jnp.concatenate([x, nn.leaky_relu(y, 0.2)], -1)
+        return Filters(self.features, 1, False, self.dtype, name="join")(x)
+
+
 class WaveUNet(nn.Module):
     """Wave-U-Net, mixture [B T C] -> sources [B T' S C]; T' = T, or with context the centre of T.
 
@@ -72,17 +111,23 @@ class WaveUNet(nn.Module):
     down_kernel: int = 15
     up_kernel: int = 5
     activation: Literal["tanh", "linear"] = "tanh"
+    lstm_layers: int = 0  # at the bottleneck
+    dilations: tuple[int, ...] = ()  # of the filters of a dense block; none: plain filters
+    growth: float = 0.25
     dtype: Any = jnp.float32
 
     @property
-    def receptive_field(self) -> int:
+    def receptive_field(self) -> float:
         """Samples of the mixture that one output sample sees at most."""
-        span = 1
+        if self.lstm_layers:
+            return math.inf
+        span, wider = 1, max(sum(self.dilations), 1)
         for _ in range(self.levels):
-            span = (span + self.up_kernel) // 2 + 1  # interpolated between the samples around it
-        span += self.down_kernel - 1
+            # Interpolated between the samples around it.
+            span = (span + (self.up_kernel - 1) * wider + 1) // 2 + 1
+        span += (self.down_kernel - 1) * wider
         for _ in range(self.levels):
-            span = 2 * span - 1 + self.down_kernel - 1
+            span = 2 * span - 1 + (self.down_kernel - 1) * wider
         return span
 
     def input_length(self, wanted: int) -> int:
@@ -120,22 +165,35 @@ class WaveUNet(nn.Module):
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         if x.ndim != 3 or x.shape[-1] != self.channels:
             raise BadInput(f"Wave-U-Net takes [B T {self.channels}], not {x.shape}")
+        if self.dilations and self.context:
+            raise BadInput("dilated dense blocks pad what they read: set context=False")
         length = self.output_length(x.shape[1])
         mixture, skips = x, []
         for level in range(self.levels):
-            features, name = self.width * (level + 1), f"down_{level + 1}"
-            x = Filters(features, self.down_kernel, self.context, self.dtype, name=name)(x)
+            x = self._filters(level, self.down_kernel, f"down_{level + 1}", x)
             skips.append(x)
             x = x[:, ::2]
-        features = self.width * (self.levels + 1)
-        x = Filters(features, self.down_kernel, self.context, self.dtype, name="bottleneck")(x)
+        x = self._filters(self.levels, self.down_kernel, "bottleneck", x)
+        for layer in range(self.lstm_layers):
+            x = self._lstm(f"lstm_{layer}", x)
         for level in reversed(range(self.levels)):
             x = self._upsample(x, level + 1)
             x = jnp.concatenate([crop(skips[level], x.shape[1]), x], -1)
-            features, name = self.width * (level + 1), f"up_{level + 1}"
-            x = Filters(features, self.up_kernel, self.context, self.dtype, name=name)(x)
+            x = self._filters(level, self.up_kernel, f"up_{level + 1}", x)
         mixture = crop(mixture, length)
         return self._sources(mixture, x, train)
+
+    def _filters(self, level: int, taps: int, name: str, x: jax.Array) -> jax.Array:
+        features = self.width * (level + 1)
+        if not self.dilations:
+            return Filters(features, taps, self.context, self.dtype, name=name)(x)
+        growth = max(round(self.growth * features), 1)
+        return DenseFilters(features, taps, self.dilations, growth, self.dtype, name=name)(x)
+
+    def _lstm(self, name: str, x: jax.Array) -> jax.Array:
+        width = x.shape[-1] // 2
+        how = dict(bidirectional=True, dtype=self.dtype, name=name, **torch_recurrent(width))
+        return LSTM(width, **how)(x)[0]
 
     def _sources(self, mixture: jax.Array, x: jax.Array, train: bool) -> jax.Array:
         predicted = self.sources - (self.output == "difference")
