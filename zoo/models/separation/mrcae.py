@@ -49,7 +49,7 @@ class FilterSets(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         span = max(self.lengths)
         kernels = [self._kernel(length, x.shape[-1], span) for length in self.lengths]
-        kernel = sum(kernels) if self.summed else jnp.concatenate(kernels, -1)
+        kernel = jnp.stack(kernels).sum(0) if self.summed else jnp.concatenate(kernels, -1)
         y = correlate(x, kernel, self._before(span), self.dtype, self.precision)
         bias = self.param("bias", nn.initializers.zeros, y.shape[-1:])
         return y + bias.astype(self.dtype)
