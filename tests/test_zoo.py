@@ -252,7 +252,7 @@ def test_trains_in_bfloat16_on_eight_gpus_or_tpus(name):
 
     What is kept is float32. What is multiplied in float32 although bfloat16 was asked for has its
     reasons, for which the defaults of GPUs and TPUs, 10 and 7 bits, will not do either: all but
-    logits, the vectors of a spectral norm, and networks that are frozen.
+    logits and networks that are frozen.
     """
     config = experiments.find(name)
     experiment = config.experiment(**config.entry.smoke | {"batch": 8}, bfloat16=True)
@@ -271,7 +271,6 @@ def test_trains_in_bfloat16_on_eight_gpus_or_tpus(name):
             if kinds != {"bfloat16"}
             and not whole
             and LOGITS not in sum(sizes, ())
-            and sizes[0][0] > 1
             and not begun.variables.frozen
         ]
         assert not rounded, cure(turn.player, rounded)

@@ -7,6 +7,8 @@ width=128; V3 is V3 below.
 
 Deviations and guesses:
 - Weights start as PyTorch's do: the authors' N(0, 0.01) is overwritten by their weight norm.
+- The vectors of the spectral norm take one power step for each step of the discriminator; the
+  authors' take one for each of its four calls.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.initializers import fan_uniform
 from zoo.layers.pool import avg_pool
 from zoo.layers.receptive_field import Step, field, input_interval, same
+from zoo.layers.spectral_norm import SpectralNorm
 from zoo.signal.precision import HIGHEST
 
 SLOPE = 0.1  # of the leaky ReLUs, but for the generator's last
@@ -67,7 +70,7 @@ def conv(
         **how,
     )
     if norm == "spectral":
-        return nn.SpectralNorm(layer, name=f"{name}_norm")(x, update_stats=update)
+        return SpectralNorm(layer, name=f"{name}_norm")(x, update=update)
     return layer(x)
 
 
