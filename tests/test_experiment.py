@@ -8,6 +8,9 @@ import pytest
 from zoo import catalog
 from zoo import experiment as experiments
 from zoo.catalog import Entry, Row
+from zoo.data.completeness import allowing
+from zoo.data.folds import Folded
+from zoo.data.sets.free_spoken_digits import FreeSpokenDigits
 from zoo.errors import BadInput
 from zoo.experiment import Config
 
@@ -52,6 +55,7 @@ def test_values_take_the_type_of_the_default():
         "fsdp": 1,
         "workers": 0,
         "read_threads": 2,
+        "allow_missing": 0.0,
     }
     assert isinstance(given["steps"], int) and isinstance(given["rate"], float)
     assert parsed("path=none")["path"] is None
@@ -121,6 +125,23 @@ def test_what_any_run_may_need_is_an_argument_of_every_config():
         assert {"fsdp", "accumulate", "seed", "workers"} <= set(experiments.find(name).defaults), (
             name
         )
+
+
+def test_a_part_of_a_data_set_may_be_allowed_where_there_is_a_path(tmp_path):
+    """Of what is learnt from and of what is scored, and of a set inside of folds."""
+    config = experiments.find("wave_unet_musdb18")
+    made = config.experiment(**config.parse(["path=songs", "allow_missing=0.5"]))
+    assert made.data.source.allow_missing == made.test_source.allow_missing == 0.5
+    assert config.experiment(path="songs").data.source.allow_missing == 0
+    config = experiments.find("inception_digits")
+    folded = Folded(FreeSpokenDigits("there"), 0)
+    assert allowing(folded, 0.2).source.allow_missing == 0.2
+    own = experiments.find("wavenet_folder")
+    with pytest.raises(BadInput, match="takes what its folder holds: leave it out"):
+        own.experiment(**own.parse(["path=there", "allow_missing=0.5"]))
+    assert "allow_missing" not in experiments.find("samplecnn_score_render").defaults
+    with pytest.raises(BadInput, match="must be 0 or above"):
+        config.parse(["allow_missing=-1"])
 
 
 def test_a_config_s_own_word_on_them_counts(tmp_path):

@@ -16,6 +16,7 @@ import optax
 
 from zoo import arguments, catalog
 from zoo.commands import command
+from zoo.data.completeness import allowing
 from zoo.data.pipeline import Data, Feed
 from zoo.data.source import Source
 from zoo.errors import BadInput
@@ -77,6 +78,12 @@ class Experiment:
 
 # How the data are read, which changes no batch: fields of Data.
 FEED = {"workers": arguments.OrNone, "read_threads": arguments.OrNone}
+# The share of a data set in a folder that need not be there: a field of its source.
+ALLOWED = {
+    "allow_missing": inspect.Parameter(
+        "allow_missing", inspect.Parameter.KEYWORD_ONLY, default=0.0, annotation=float
+    )
+}
 # What any run may need and no paper prescribes: arguments of every config, whatever it takes.
 EVERYWHERE = {
     f.name: inspect.Parameter(
@@ -104,10 +111,15 @@ class Config:
 
     @property
     def parameters(self) -> dict[str, inspect.Parameter]:
-        """The config's arguments, and those of EVERYWHERE that it does not take itself."""
+        """The config's arguments, and those of every config that it does not take itself."""
         taken = inspect.signature(self.module.config, eval_str=True).parameters
         own = {k: p.replace(default=self.row.arguments.get(k, p.default)) for k, p in taken.items()}
-        return {**own, **{k: v for k, v in EVERYWHERE.items() if k not in own}}
+        return {**own, **self._shared(own)}
+
+    def _shared(self, own: Mapping[str, Any]) -> dict[str, inspect.Parameter]:
+        """What it need not take itself: `allow_missing` where it reads the folder `path`."""
+        shared = EVERYWHERE | (ALLOWED if "path" in own else {})
+        return {k: v for k, v in shared.items() if k not in own}
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -126,7 +138,8 @@ class Config:
     def experiment(self, **given: Any) -> Experiment:
         given = {**self.row.arguments, **given}
         taken = inspect.signature(self.module.config).parameters
-        shared = {k: v for k, v in given.items() if k in EVERYWHERE and k not in taken}
+        free = self._shared(taken)
+        shared = {k: v for k, v in given.items() if k in free}
         own = {k: v for k, v in given.items() if k not in shared}
         try:
             made = self.module.config(**own)
@@ -138,11 +151,21 @@ class Config:
             if not words:
                 raise
             raise BadInput(f"{self.name} cannot be built with {words}: {error}") from error
-        changed = {k: v for k, v in shared.items() if v != EVERYWHERE[k].default}
+        changed = {k: v for k, v in shared.items() if v != free[k].default}
         feed = {k: changed.pop(k) for k in FEED if k in changed}
         if feed:
             changed["data"] = replace(made.data, **feed)
-        return replace(made, **changed) if changed else made
+        allowed = changed.pop("allow_missing", 0.0)
+        made = replace(made, **changed) if changed else made
+        return with_a_part(made, allowed) if allowed else made
+
+
+def with_a_part(made: Experiment, allowed: float) -> Experiment:
+    """The experiment on data sets of which the share `allowed` need not be there."""
+    other = made.test_source and allowing(made.test_source, allowed)
+    source = allowing(made.data.source, allowed)
+    data: Any = made.data
+    return replace(made, data=replace(data, source=source), test_source=other)
 
 
 def shipped(name: str) -> Config:

@@ -51,7 +51,7 @@ def config(
     batch: int = 1,
     steps: int = 400_000,
     warmup: int = 4000,
-    allow_missing: bool = False,
+    allow_missing: float = 0.0,
     bfloat16: bool = False,
 ) -> Experiment:
     net = {

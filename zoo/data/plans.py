@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.completeness import Listed
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -38,7 +39,7 @@ class Plan:
     shortest: samples of the shortest chunk, 0 for whole tracks. tolerate: the share of tracks that
     may be rejected. rejected: (file, reason) found bad before the splits were made. skipped: left
     out on purpose. about: stored with the records; when it changes they are built again. threads:
-    decoders, each with a whole track in memory.
+    decoders, each with a whole track in memory. listed: what should be there, and is missing.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Plan:
     threads: int = 0
     rule: str = ""  # how the splits came about
     notes: tuple[str, ...] = ()  # warnings, printed at every start
+    listed: Listed = Listed()
 
 
 def identity(root: Path) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, pairwise
@@ -22,6 +22,7 @@ import numpy as np
 from zoo import places
 from zoo.data import descriptions
 from zoo.data import tracks as indexed
+from zoo.data.completeness import Listed
 from zoo.data.source import Example, RandomAccess
 from zoo.data.tracks import TIME_AXIS
 from zoo.errors import BadInput
@@ -93,13 +94,11 @@ def metadata(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def serve_alone(
-    root: Path, folder: Path, official: Mapping[str, int] | None = None, total: int = 0
-) -> bool:
+def serve_alone(root: Path, folder: Path, allowed: float = 0.0) -> bool:
     """Whether the originals are gone but records made from that very place there: says so.
 
-    official: tracks of each split that a result needs; total: of all, where splits are not
-    published. raises BadInput where the records come from elsewhere, or lack some of these.
+    allowed: the share of the data set that may be missing. raises BadInput where the records come
+    from elsewhere, or lack more.
     """
     if root.expanduser().is_dir() or not folder.is_dir():
         return False
@@ -109,15 +108,13 @@ def serve_alone(
         raise BadInput(
             f"{root}: no such folder; the records in {folder} were made from {source}: give that."
         )
-    tracks = stored.get("tracks", {})
-    found = {split: (tracks.get(split, 0), count) for split, count in (official or {}).items()}
-    if total:
-        found["in all"] = (sum(tracks.values()), total)
-    lacking = [f"{split} {there:,} of {count:,}" for split, (there, count) in found.items()]
-    if any(there != count for there, count in found.values()):
+    listed = Listed(
+        int(stored.get("listed", 0)), int(stored.get("missing", 0)), "", stored.get("unit", "files")
+    )
+    if listed.exceeds(allowed):
         raise BadInput(
-            f"{root}: no such folder, and the records made from it hold {', '.join(lacking)} "
-            "tracks: bring it back, or allow_missing=True takes what is there."
+            f"{root}: no such folder, and of the records made from it {listed}: bring it back, or "
+            f"allow_missing={listed.share:g} takes what is there."
         )
     print(f"{source} is gone: the records made from it are used, in {folder}", file=sys.stderr)
     describe(folder)

@@ -80,6 +80,8 @@ class WaveformRecords(Streamed):
         plan = self.builder_config.plan
         facts = {"sample_rate": plan.info.sample_rate, "labels": list(plan.info.labels)}
         facts |= {"name": plan.info.name, "rule": plan.rule, "notes": list(plan.notes)}
+        facts |= {"listed": plan.listed.total, "missing": plan.listed.missing}
+        facts |= {"unit": plan.listed.unit}
         facts |= {"tracks": self.builder_config.tracks, "about": dict(plan.about)}
         return tfds.core.DatasetInfo(
             builder=self,

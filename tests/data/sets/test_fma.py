@@ -50,7 +50,9 @@ def table(root, rows):
 
 
 def prepared(root, tmp_path, size, **how):
-    source = Fma(str(root), size, 16_000, data_dir=str(tmp_path / "data"), **how)
+    source = Fma(
+        str(root), size, 16_000, data_dir=str(tmp_path / "data"), **{"allow_missing": 1, **how}
+    )
     source.prepare()
     return source
 
@@ -73,9 +75,11 @@ def test_sizes_hold_what_they_should_in_the_published_splits(folder, tmp_path, c
 
 def test_clips_that_are_missing_are_named_or_allowed(folder, tmp_path):
     (folder / "fma_small" / "000" / "000005.mp3").unlink()
-    with pytest.raises(BadInput, match=r"1 of 5 files are missing: 000005.*fma_small\.zip"):
-        prepared(folder, tmp_path, "small")
-    assert len(prepared(folder, tmp_path, "small", allow_missing=0.2).open("train")) == 1
+    with pytest.raises(
+        BadInput, match=r"7,996 of 8,000 files are missing: 000005 .*fma_small\.zip"
+    ):
+        prepared(folder, tmp_path, "small", allow_missing=0)
+    assert len(prepared(folder, tmp_path, "small", allow_missing=0.9995).open("train")) == 1
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def tree(tmp_path):
 
 
 def test_notes_follow_a_crop_across_records(tree, tmp_path):
-    source = Maestro(str(tree), 16_000, 1.0, True, str(tmp_path / "data"))
+    source = Maestro(str(tree), 16_000, 1.0, 1, str(tmp_path / "data"))
     source.prepare()
     cut = crops(source.open("train"), TrackCrop(20_480, hop=512, draw="window"))
     across = 0
@@ -73,7 +73,7 @@ def test_notes_follow_a_crop_across_records(tree, tmp_path):
 
 
 def test_builds_chunks_whose_notes_are_their_own(tree, tmp_path):
-    source = Maestro(str(tree), 16_000, 1.0, True, str(tmp_path / "data"))
+    source = Maestro(str(tree), 16_000, 1.0, 1, str(tmp_path / "data"))
     source.prepare()
     train = source.open("train")
     blank = source.blank()
@@ -94,11 +94,11 @@ def test_builds_chunks_whose_notes_are_their_own(tree, tmp_path):
 
 
 def test_says_what_is_missing(tree, tmp_path):
-    with pytest.raises(BadInput, match=r"train 2, .* not 962"):
+    with pytest.raises(BadInput, match=r"1,272 of 1,276 performances are missing: train 2 of 962"):
         Maestro(str(tree)).prepare()
     with pytest.raises(BadInput, match=r"no|holds 0 files maestro"):
         Maestro(str(tmp_path / "nowhere")).prepare()
     (tree / "2018/b.midi").unlink()
-    source = Maestro(str(tree), 16_000, 1.0, True, str(tmp_path / "data"))
+    source = Maestro(str(tree), 16_000, 1.0, 1, str(tmp_path / "data"))
     source.prepare()
     assert {str(r["track"]) for r in source.open("train")} == {"2018/a.wav"}

@@ -46,7 +46,7 @@ def original(root):
 
 @pytest.mark.parametrize("layout", [of_a_repository, original])
 def test_recorded_pianos_are_the_test_and_no_piece_of_theirs_is_learnt(layout, tmp_path, capsys):
-    source = Maps(str(layout(tmp_path / "MAPS")), 16_000, 1.0, str(tmp_path / "data"))
+    source = Maps(str(layout(tmp_path / "MAPS")), 16_000, 1.0, str(tmp_path / "data"), 1)
     source.prepare()
     pieces = {}
     for split in ("train", "validation", "test"):
@@ -90,7 +90,7 @@ def test_what_is_not_maps_is_refused(tmp_path):
     with pytest.raises(BadInput, match="holds no recordings of MAPS: get MAPS"):
         source.prepare()
     sound(tmp_path / "flac" / "MAPS_MUS-a_ENSTDkCl.flac")
-    with pytest.raises(BadInput, match=r"1 recordings have no .*MAPS_MUS-a_ENSTDkCl\.tsv"):
+    with pytest.raises(BadInput, match=r"199 of 199 files are missing: .*MAPS_MUS-a_ENSTDkCl\.tsv"):
         source.prepare()
     with pytest.raises(BadInput, match="named as no recording of MAPS"):
         piece_of(tmp_path / "MAPS_MUS-a_Steinway.flac")

@@ -54,7 +54,7 @@ def test_the_folder_of_the_clips_itself_will_do(folder, tmp_path):
 
 
 def test_what_is_not_the_original_is_refused(folder, tmp_path):
-    with pytest.raises(BadInput, match="6 clips, not 1,000"):
+    with pytest.raises(BadInput, match="994 of 1,000 files are missing: train 2 of"):
         source(folder, tmp_path, allow_missing=False).prepare()
     with pytest.raises(BadInput, match="no such folder"):
         source(folder / "none", tmp_path).prepare()

@@ -113,7 +113,7 @@ def test_any_place_is_what_the_whole_file_has_there(tmp_path, suffix, rate):
 def test_files_that_are_missing_or_cut_off_are_named(folder):
     rows = {**ROWS, "test": [("4", "18/218.mp3", 31.0, "genre---rock")]}
     write_lists(folder, rows)
-    with pytest.raises(BadInput, match=r"1 of 4 files are missing: 18/218\.mp3; download raw_30s"):
+    with pytest.raises(BadInput, match=r"1 of 4 tracks are missing: 18/218\.mp3; download raw_30s"):
         source_of(folder).prepare()
     few = source_of(folder, allow_missing=0.25)
     few.prepare()

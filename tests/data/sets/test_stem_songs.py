@@ -94,17 +94,25 @@ def a_musdb18(root):
 
 
 MADE = {
-    "dsd100": (a_dsd100, {"train": 1, "validation": 5, "test": 1}, "0, 0, 0 songs, not 45, 5, 50"),
+    "dsd100": (
+        a_dsd100,
+        {"train": 1, "validation": 5, "test": 1},
+        "100 of 100 songs are missing: train 0 of 45",
+    ),
     "ikala": (an_ikala, 12, "no audio in"),
-    "ccmixter": (a_ccmixter, 8, "0 songs, not 50"),
-    "slakh2100": (a_slakh2100, {"train": 1, "validation": 1, "test": 1}, "not 1289, 270, 151"),
-    "urmp": (a_urmp, 9, "0 songs, not 44"),
-    "musdb18": (a_musdb18, {"train": 1, "validation": 1, "test": 1}, "not 86, 14, 50"),
+    "ccmixter": (a_ccmixter, 8, "50 of 50 songs are missing"),
+    "slakh2100": (a_slakh2100, {"train": 1, "validation": 1, "test": 1}, "1,710 of 1,710 songs"),
+    "urmp": (a_urmp, 9, "44 of 44 songs"),
+    "musdb18": (
+        a_musdb18,
+        {"train": 1, "validation": 1, "test": 1},
+        "150 of 150 songs are missing: train 0 of 86",
+    ),
 }
 
 
 def source(kind, root, tmp_path, **more):
-    more = {"allow_missing": True, "chunk_seconds": 0.3, "data_dir": str(tmp_path / "d"), **more}
+    more = {"allow_missing": 1, "chunk_seconds": 0.3, "data_dir": str(tmp_path / "d"), **more}
     return kind(str(root), **more)
 
 
@@ -136,7 +144,7 @@ def test_splits_stems_and_an_incomplete_download(name, tmp_path):
     assert {s.shape[2] for s in every} == {made.info.channels}
     (tmp_path / "none").mkdir()
     with pytest.raises(BadInput, match=incomplete):
-        source(kind, tmp_path / "none", tmp_path, allow_missing=False).prepare()
+        source(kind, tmp_path / "none", tmp_path, allow_missing=0).prepare()
     with pytest.raises(BadInput, match="no such folder"):
         source(kind, tmp_path / "nowhere", tmp_path).prepare()
 
@@ -192,19 +200,16 @@ def other_rate(path):
 @pytest.mark.parametrize(
     "name, file, damage, said",
     [
-        ("dsd100", "Sources/Test/*/bass.wav", Path.unlink, r"1 files are missing: Sources/Test"),
         ("dsd100", "Sources/Test/*/bass.wav", other_rate, "32,000 Hz, not 44,100"),
         ("dsd100", "Sources/Test/*/bass.wav", cut, "bass.wav"),
         ("ikala", "Wavfile/10003_verse.wav", other_rate, "32,000 Hz, not 44,100"),
         ("ikala", "Wavfile/10003_verse.wav", lambda p: p.rename(p.with_name("x.wav")), "otherwise"),
-        ("ccmixter", "*song 3/mix.wav", Path.unlink, "are missing"),
         (
             "ccmixter",
             "*song 3/mix.wav",
             lambda p: put(p, tone(0.4, 44_100, 2, 9), 44_100),
             "not the sum",
         ),
-        ("slakh2100", "train/*/metadata.yaml", Path.unlink, "no metadata.yaml"),
         (
             "slakh2100",
             "train/*/metadata.yaml",

@@ -25,7 +25,7 @@ from zoo.errors import BadInput
 def of_songs(name, root, data):
     root.mkdir()
     kind = songs.MADE[name][0](root)
-    return kind(str(root), chunk_seconds=0.3, allow_missing=True, data_dir=data)
+    return kind(str(root), chunk_seconds=0.3, allow_missing=1, data_dir=data)
 
 
 def a_maestro(kind, root, data):
@@ -33,7 +33,7 @@ def a_maestro(kind, root, data):
     rows = [test_maestro.performance(root, c, p, 44_100) for c, p in zip("abcd", parts)]
     with open(root / "maestro-v3.0.0.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([test_maestro.HEADER, *rows])
-    return kind(str(root), allow_missing=True, data_dir=data)
+    return kind(str(root), allow_missing=1, data_dir=data)
 
 
 def an_fma(root, data):
@@ -44,12 +44,12 @@ def an_fma(root, data):
         sound = odd_audio.tone(0.7, 22_050, 1, seed=number)
         soundfile.write(file, sound, 22_050, format="MP3")
     test_fma.table(root, [row for row in test_fma.ROWS if row[0] in (2, 140, 1_482)])
-    return fma.Fma(str(root), "small", 16_000, data_dir=data)
+    return fma.Fma(str(root), "small", 16_000, 1, data)
 
 
 def a_maps(root, data):
     test_maps.of_a_repository(root)
-    return Maps(str(root), 16_000, 1.0, data)
+    return Maps(str(root), 16_000, 1.0, data, 1)
 
 
 def some_midi(root, data):
@@ -64,7 +64,6 @@ PREPARED = {
     "fma": an_fma,
 }
 KEPT = {"maestro_notes": partial(a_maestro, MaestroNotes), "midi_folder": some_midi}
-PARTS = {*songs.MADE, "maestro"}  # those that take a part where that is allowed
 
 
 @pytest.mark.parametrize("name", PREPARED)
@@ -87,10 +86,6 @@ def test_a_wrong_path_or_a_part_is_not_served(name, tmp_path, capsys, monkeypatc
     source.prepare()
     said = capsys.readouterr().err
     assert "is gone: the records made from it are used" in said and "not comparable" in said
-    if name in PARTS:
-        whole = type(source)(**{**vars(source), "allow_missing": False})
-        with pytest.raises(BadInput, match=r"the records made from it hold (train|in all)"):
-            whole.prepare()
 
 
 @pytest.mark.parametrize("name", KEPT)
@@ -121,7 +116,7 @@ def test_whole_tracks_are_asked_for_again_where_fewer_are_allowed(tmp_path, caps
         said = capsys.readouterr().err
         assert "1 of 4 tracks are missing: results are not comparable" in said
     assert len(source.open("train")) == 1
-    with pytest.raises(BadInput, match=r"1 of 4 files are missing: 15/215.mp3"):
+    with pytest.raises(BadInput, match=r"1 of 4 tracks are missing: 15/215.mp3"):
         jamendo.source_of(root).prepare()
     shutil.copytree(root, tmp_path / "other")
     with pytest.raises(BadInput, match="prepare the data set first"):

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
-from zoo.data.sets.stem_songs import DRAWN, StemSongs, drawn, folders, require
+from zoo.data.sets.stem_songs import DRAWN, Song, StemSongs, drawn, folders
 from zoo.data.source import Info
 
 RATE = 44_100
@@ -28,7 +27,7 @@ class CCMixter(StemSongs):
     sample_rate: int = RATE
     channels: int = 2
     chunk_seconds: float = 1.0
-    allow_missing: bool = False
+    allow_missing: float = 0.0
     data_dir: str = ""
 
     total: ClassVar[int] = 50
@@ -43,13 +42,10 @@ class CCMixter(StemSongs):
         licence = "Creative Commons, per song"
         return Info("ccmixter", self.sample_rate, self.channels, STEMS, licence, URL)
 
-    def songs(self) -> tuple[dict[str, dict[str, partial]], list[Path]]:
-        found: dict[str, dict[str, partial]] = {}
-        files: list[Path] = []
+    def songs(self) -> dict[str, dict[str, Song]]:
+        found: dict[str, dict[str, Song]] = {}
         for song in folders(self.root):
             stems, mixture = [song / name for name in FILES], song / "mix.wav"
-            files += [*stems, mixture]
             load = partial(self.load, stems, RATE, mixture)
-            found.setdefault(drawn(song.name), {})[song.name] = load
-        require(self.root, files, self.wanted)
-        return found, files
+            found.setdefault(drawn(song.name), {})[song.name] = Song(load, [*stems, mixture])
+        return found

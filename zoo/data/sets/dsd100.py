@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
-from zoo.data.sets.stem_songs import StemSongs, folders, require
+from zoo.data.sets.stem_songs import Song, StemSongs, folders
 from zoo.data.source import Info
 
 RATE = 44_100
@@ -28,7 +27,7 @@ class DSD100(StemSongs):
     sample_rate: int = RATE
     channels: int = 2
     chunk_seconds: float = 1.0
-    allow_missing: bool = False
+    allow_missing: float = 0.0
     data_dir: str = ""
 
     counts: ClassVar = {"train": 50 - HELD, "validation": HELD, "test": 50}
@@ -44,17 +43,15 @@ class DSD100(StemSongs):
         licence = "research only, per song"
         return Info("dsd100", self.sample_rate, self.channels, STEMS, licence, URL)
 
-    def songs(self) -> tuple[dict[str, dict[str, partial]], list[Path]]:
+    def songs(self) -> dict[str, dict[str, Song]]:
         dev, test = (folders(self.root / "Sources" / part) for part in ("Dev", "Test"))
         parts = {"train": dev[:-HELD], "validation": dev[-HELD:], "test": test}
-        found: dict[str, dict[str, partial]] = {}
-        files: list[Path] = []
+        found: dict[str, dict[str, Song]] = {}
         for split, songs in parts.items():
             found[split] = {}
             for song in songs:
                 stems = [song / f"{stem}.wav" for stem in STEMS]
                 mixture = self.root / "Mixtures" / song.parent.name / song.name / "mixture.wav"
-                files += [*stems, mixture]
-                found[split][song.name] = partial(self.load, stems, RATE, mixture)
-        require(self.root, files, self.wanted)
-        return found, files
+                load = partial(self.load, stems, RATE, mixture)
+                found[split][song.name] = Song(load, [*stems, mixture])
+        return found

@@ -16,8 +16,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from zoo.data import pcm, plans
-from zoo.data.sets.prepared import Prepared, labelled, one_of, refuse_missing
+from zoo.data import completeness, pcm, plans
+from zoo.data.sets.prepared import Prepared, labelled, one_of
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -85,13 +85,13 @@ class Fma(Prepared):
         rows = list(self._rows())
         listed = {track: file for track, file, _, _ in rows}
         missing = [track for track, file in listed.items() if not file.is_file()]
-        refuse_missing(self.root, missing, len(rows), self.allow_missing, self.wanted)
         jobs: dict[str, list[plans.Job]] = {split: [] for split in SPLITS.values()}
         for track, file, split, genre in rows:
             if track not in BROKEN and file.is_file():
                 tags = one_of(self.info.labels, genre)
                 jobs[split].append(plans.Job(track, partial(self._load, file, tags)))
         there = [file for file in listed.values() if file.is_file()]
+        full = sum(COUNTS.get(self.size, {}).values())
         broken = [track for track in listed if track in BROKEN]
         return plans.Plan(
             name=self.directory.parent.name,
@@ -106,6 +106,7 @@ class Fma(Prepared):
                 *((track, "broken in every copy") for track in broken),
             ),
             rule="the published splits",
+            listed=completeness.listed({"the table": there}, {"the table": full}, missing),
             notes=self._notes({split: len(found) for split, found in jobs.items()}, len(broken)),
         )
 

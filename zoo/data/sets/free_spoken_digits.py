@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from zoo.audio import audio_files
-from zoo.data import pcm, plans
+from zoo.data import completeness, pcm, plans
 from zoo.data.sets.prepared import Prepared, labelled, one_of
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
@@ -43,6 +43,7 @@ class FreeSpokenDigits(Prepared):
     seconds: float = 1.0
     data_dir: str = ""
     repeat: bool = True
+    allow_missing: float = 0.0
 
     wanted: ClassVar[str] = (
         f"clone {URL} (21 MB, CC BY-SA 4.0) and give its folder recordings, with files like "
@@ -88,6 +89,7 @@ class FreeSpokenDigits(Prepared):
             tolerate=0.0,
             about=plans.about(files, self.root),
             rule="recordings 0 to 4 are the test, 5 to 9 validation",
+            listed=completeness.listed(jobs, COUNTS),
             notes=plans.comparable(jobs, COUNTS),
         )
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
 from zoo.audio import audio_files
-from zoo.data.sets.stem_songs import DRAWN, StemSongs, drawn
+from zoo.data.sets.stem_songs import DRAWN, Song, StemSongs, drawn
 from zoo.data.source import Info
 from zoo.errors import BadInput
 
@@ -31,7 +30,7 @@ class IKala(StemSongs):
     path: str
     sample_rate: int = RATE
     chunk_seconds: float = 4.0
-    allow_missing: bool = False
+    allow_missing: float = 0.0
     data_dir: str = ""
 
     total: ClassVar[int] = CLIPS
@@ -45,13 +44,14 @@ class IKala(StemSongs):
     def info(self) -> Info:
         return Info("ikala", self.sample_rate, 1, STEMS, "academic use only", URL)
 
-    def songs(self) -> tuple[dict[str, dict[str, partial]], list[Path]]:
+    def songs(self) -> dict[str, dict[str, Song]]:
         below = self.root / "Wavfile"
         files = audio_files.audio_in(below if below.is_dir() else self.root)
-        found: dict[str, dict[str, partial]] = {}
+        found: dict[str, dict[str, Song]] = {}
         for file in files:
             named = NAME.fullmatch(file.name)
             if named is None:
                 raise BadInput(f"{file} is named otherwise than 10161_chorus.wav: {self.wanted}.")
-            found.setdefault(drawn(named[1]), {})[file.stem] = partial(self.load_sides, file, RATE)
-        return found, files
+            song = Song(partial(self.load_sides, file, RATE), [file])
+            found.setdefault(drawn(named[1]), {})[file.stem] = song
+        return found

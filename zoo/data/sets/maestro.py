@@ -13,17 +13,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from zoo.data import midi, pcm, plans, records
+from zoo.data import completeness, midi, pcm, plans, records
 from zoo.data.note_rolls import none, shifted
 from zoo.data.records import Records
+from zoo.data.sets.prepared import Prepared
 from zoo.data.source import Example, Info, RandomAccess
 from zoo.data.tracks import Track
 from zoo.errors import BadInput
 
 COUNTS = {"train": 962, "validation": 137, "test": 177}
+FILES = ("audio_filename", "midi_filename")
 COLUMNS = ("split", "midi_filename", "audio_filename")
 URL = "https://magenta.tensorflow.org/datasets/maestro"
 LICENCE = "CC BY-NC-SA 4.0"
@@ -34,18 +37,20 @@ WANTED = (
 
 
 @dataclass(frozen=True)
-class Maestro:
+class Maestro(Prepared):
     """The Source. path: the unpacked folder, with one maestro-*.csv.
 
     chunk_seconds: the shortest record; a `TrackCrop` reads as many as it needs. allow_missing:
-    accept a part of the performances, which makes results incomparable.
+    the share of performances that need not be there.
     """
 
     path: str
     sample_rate: int = 16_000
     chunk_seconds: float = 20.48
-    allow_missing: bool = False
+    allow_missing: float = 0.0
     data_dir: str = ""
+
+    wanted: ClassVar[str] = WANTED
 
     @property
     def info(self) -> Info:
@@ -57,10 +62,8 @@ class Maestro:
         return round(self.chunk_seconds * self.sample_rate)
 
     @property
-    def directory(self) -> Path:
-        """Where the records lie."""
-        name = f"maestro-{self.sample_rate}-{self.chunk_seconds:g}s"
-        return records.directory(plans.named_for(name, self._root), self.data_dir)
+    def record_name(self) -> str:
+        return f"maestro-{self.sample_rate}-{self.chunk_seconds:g}s"
 
     def blank(self) -> Example:
         return {**self._stored(), "loudest": 0}
@@ -68,41 +71,16 @@ class Maestro:
     def _stored(self) -> Example:
         return {**plans.blank(self.shortest, 1), "notes": none(), "samples": 0}
 
-    def prepare(self) -> None:
-        """Decodes the performances to records where they are missing or the files have changed."""
-        official = {} if self.allow_missing else COUNTS
-        if records.serve_alone(self._root, self.directory, official):
-            return
-        from zoo.data import builder
-
-        plan = self._plan()
-        if builder.is_current(plan.about, self.directory):
-            records.describe(self.directory)
-        else:
-            builder.build(plan, self.data_dir)
-
     def open(self, split: str) -> Sequence[Example]:
         return OwnNotes(records.open_records(self.directory, split), self.sample_rate)
 
-    @property
-    def _root(self) -> Path:
-        return Path(self.path).expanduser()
-
-    def _plan(self) -> plans.Plan:
-        rows = performances(self._root, self.allow_missing)
-        names = ("audio_filename", "midi_filename")
-        absent = [row[n] for row in rows for n in names if not (self._root / row[n]).is_file()]
-        lost = set(absent)
-        there = [row for row in rows if not lost & {row[n] for n in names}]
-        if absent and not (self.allow_missing and there):
-            raise BadInput(
-                f"{self._root}: {len(absent)} files are missing: {', '.join(absent[:5])}; {WANTED}."
-            )
+    def plan(self) -> plans.Plan:
+        there, missing = performances(self.root, FILES)
         jobs: dict[str, list[plans.Job]] = {split: [] for split in COUNTS}
         for row in there:
-            load = partial(self._load, *(self._root / row[n] for n in names))
+            load = partial(self._load, *(self.root / row[n] for n in FILES))
             jobs[row["split"]].append(plans.Job(row["audio_filename"], load))
-        files = [self._root / row[n] for row in there for n in names]
+        files = [self.root / row[n] for row in there for n in FILES]
         return plans.Plan(
             name=self.directory.parent.name,
             info=self.info,
@@ -110,10 +88,11 @@ class Maestro:
             jobs={split: tuple(here) for split, here in jobs.items()},
             shortest=self.shortest,
             tolerate=0.0,
-            about=plans.about(files, self._root),
-            skipped=tuple((name, "missing") for name in absent),
+            about=plans.about(files, self.root),
+            skipped=tuple((name, "missing") for name in missing),
             threads=2,
             rule="the published splits",
+            listed=completeness.listed(jobs, COUNTS, missing, "performances"),
             notes=plans.comparable(jobs, COUNTS),
         )
 
@@ -122,8 +101,13 @@ class Maestro:
         return {"audio": audio, "notes": midi.read_notes(score), "samples": len(audio)}
 
 
-def performances(root: Path, allow_missing: bool, wanted: str = WANTED) -> list[dict[str, str]]:
-    """The table of performances in a folder, checked. wanted: what would be right, for messages."""
+def performances(
+    root: Path, files: Sequence[str], wanted: str = WANTED
+) -> tuple[list[dict[str, str]], list[str]]:
+    """Rows of the table in a folder whose files are there, and what those that lack one lack.
+
+    files: the columns of the files that are asked for. wanted: what would be right, for messages.
+    """
     tables = sorted(root.glob("maestro-*.csv"))
     if len(tables) != 1:
         raise BadInput(f"{root} holds {len(tables)} files maestro-*.csv: {wanted}.")
@@ -132,14 +116,9 @@ def performances(root: Path, allow_missing: bool, wanted: str = WANTED) -> list[
     lacking = set(COLUMNS) - set(rows[0] if rows else ())
     if lacking:
         raise BadInput(f"{tables[0]} lacks {', '.join(sorted(lacking))}: download it again.")
-    found = {split: sum(row["split"] == split for row in rows) for split in COUNTS}
-    if found != COUNTS and not allow_missing:
-        told = ", ".join(f"{split} {count}" for split, count in found.items())
-        raise BadInput(
-            f"{tables[0]} lists {told}, not {', '.join(map(str, COUNTS.values()))}: {wanted}; "
-            "allow_missing=True takes what is there."
-        )
-    return rows
+    absent = [[row[n] for n in files if not (root / row[n]).is_file()] for row in rows]
+    there = [row for row, names in zip(rows, absent) if not names]
+    return there, [names[0] for names in absent if names]
 
 
 @dataclass(frozen=True)

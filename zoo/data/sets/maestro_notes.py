@@ -5,11 +5,12 @@ Made from the user's own download, of which the MIDI files (58 MB) suffice; the 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.data import note_files, plans, records
+from zoo.data import completeness, note_files, plans, records
 from zoo.data.note_rolls import none
 from zoo.data.sets.maestro import COUNTS, LICENCE, URL, performances
 from zoo.data.sets.midi_folder import readable
@@ -23,12 +24,12 @@ WANTED = f"download maestro-v3.0.0-midi.zip (58 MB) from {URL} ({LICENCE}) and g
 class MaestroNotes:
     """The Source. path: the folder with one maestro-*.csv and the years.
 
-    allow_missing: accept a part of the performances, which makes results incomparable.
+    allow_missing: the share of performances that need not be there.
     """
 
     path: str
     sample_rate: int = 16_000
-    allow_missing: bool = False
+    allow_missing: float = 0.0
     data_dir: str = ""
 
     @property
@@ -40,10 +41,13 @@ class MaestroNotes:
 
     def prepare(self) -> None:
         """Reads the MIDI files where that is not done. raises BadInput where some are missing."""
-        rows = performances(self._root, self.allow_missing, WANTED)
-        there = [row for row in rows if (self._root / row["midi_filename"]).is_file()]
-        if len(there) < len(rows) and not (self.allow_missing and there):
-            raise BadInput(f"{self._root}: {len(rows) - len(there)} MIDI files missing; {WANTED}")
+        there, missing = performances(self._root, ("midi_filename",), WANTED)
+        jobs = {split: [row for row in there if row["split"] == split] for split in COUNTS}
+        listed = completeness.listed(jobs, COUNTS, missing, "performances")
+        for note in completeness.check(self._root, listed, self.allow_missing, WANTED):
+            print(f"{self.info.name}: warning: {note}", file=sys.stderr)
+        if not there:
+            raise BadInput(f"{self._root} holds no MIDI file of its table: {WANTED}.")
         files = {self._root / row["midi_filename"]: row["split"] for row in there}
         about = plans.about(list(files), self._root)
         note_files.keep(self._kept, about, lambda: self._read(files))

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from zoo.audio.probing import probe
-from zoo.data import pcm, plans, records
+from zoo.data import completeness, pcm, plans, records
+from zoo.data.sets.prepared import Prepared
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -50,7 +50,7 @@ WANTED = (
 
 
 @dataclass(frozen=True)
-class MagnaTagATune:
+class MagnaTagATune(Prepared):
     """The Source. path: the folder with annotations_final.csv and the clips' folders 0 to f.
 
     The clips may also lie below mp3/. sample_rate: 16,000 Hz is their own; the SampleCNN paper's
@@ -64,6 +64,8 @@ class MagnaTagATune:
     chunk_seconds: float = 0.0
     allow_missing: float = 0.0
     data_dir: str = ""
+
+    wanted: ClassVar[str] = WANTED
 
     def __post_init__(self) -> None:
         if self.protocol not in COUNTS:
@@ -80,45 +82,32 @@ class MagnaTagATune:
         return int((self.chunk_seconds or SECONDS) * self.sample_rate)
 
     @property
-    def directory(self) -> Path:
-        """Where the records lie."""
+    def record_name(self) -> str:
         chunk = f"-{self.chunk_seconds:g}s" if self.chunk_seconds else ""
-        name = f"{self.info.name}-{self.sample_rate}{chunk}"
-        return records.directory(plans.named_for(name, self._root), self.data_dir)
+        return f"{self.info.name}-{self.sample_rate}{chunk}"
 
     def blank(self) -> Example:
         return plans.blank(self.shortest, 1, tags=len(TAGS))
 
     def prepare(self) -> None:
         """Decodes the clips to records where they are missing, or the annotations changed."""
-        if records.serve_alone(self._root, self.directory):
-            return
         from zoo.data import builder
 
-        about = self._about()
-        if builder.is_current(about, self.directory):
+        if self.root.is_dir() and builder.is_current(self._about(), self.directory):
             records.describe(self.directory)
-            return
-        rows = self._rows()
-        builder.build(self._plan(about, rows), self.data_dir)
-
-    def open(self, split: str) -> Sequence[Example]:
-        return records.open_records(self.directory, split)
-
-    @property
-    def _root(self) -> Path:
-        return Path(self.path).expanduser()
+        else:
+            super().prepare()
 
     @property
     def _annotations(self) -> Path:
-        file = self._root / "annotations_final.csv"
+        file = self.root / "annotations_final.csv"
         if not file.is_file():
             raise BadInput(f"{file} is not there: {WANTED}.")
         return file
 
     def _about(self) -> dict[str, object]:
         digest = hashlib.sha256(self._annotations.read_bytes()).hexdigest()
-        source = plans.identity(self._root)
+        source = plans.identity(self.root)
         return {
             "source": source,
             "annotations_sha256": digest,
@@ -138,17 +127,12 @@ class MagnaTagATune:
             return sound
         return [row for row in sound if any(row[tag] == "1" for tag in TAGS)]
 
-    def _plan(self, about: dict[str, object], rows: list[dict[str, str]]) -> plans.Plan:
-        base = next((b for b in (self._root, self._root / "mp3") if (b / "0").is_dir()), None)
+    def plan(self) -> plans.Plan:
+        about, rows = self._about(), self._rows()
+        base = next((b for b in (self.root, self.root / "mp3") if (b / "0").is_dir()), None)
         if base is None:
-            raise BadInput(f"{self._root} has no folders 0 to f of clips: {WANTED}.")
+            raise BadInput(f"{self.root} has no folders 0 to f of clips: {WANTED}.")
         missing = [r["mp3_path"] for r in rows if not (base / r["mp3_path"]).is_file()]
-        if len(missing) > self.allow_missing * len(rows):
-            listed = ", ".join(missing[:10])
-            raise BadInput(
-                f"{base}: {len(missing)} of {len(rows)} clips are missing: {listed}"
-                f"{', ...' if len(missing) > 10 else ''}; {WANTED}."
-            )
         absent = set(missing)
         jobs: dict[str, list[plans.Job]] = {split: [] for split in SPLITS}
         for row in rows:
@@ -166,6 +150,7 @@ class MagnaTagATune:
             about=about,
             skipped=tuple((path, "missing") for path in missing),
             rule=f"the published folders, protocol {self.protocol}",
+            listed=completeness.listed(jobs, COUNTS[self.protocol], missing, "clips"),
             notes=(f"{deviating}: results are not comparable",) if deviating else (),
         )
 

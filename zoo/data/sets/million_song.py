@@ -17,9 +17,9 @@ import numpy as np
 
 from zoo.audio import audio_files
 from zoo.audio.probing import probe
-from zoo.data import pcm, plans, records
+from zoo.data import completeness, pcm, plans, records
 from zoo.data.sets.folder import Folder
-from zoo.data.sets.prepared import doubled, labelled, lines, refuse_missing
+from zoo.data.sets.prepared import doubled, labelled, lines, make
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -113,17 +113,12 @@ class MillionSong:
         return folder
 
     def _prepare_listed(self) -> None:
-        if records.serve_alone(self._root, self.directory):
+        if records.serve_alone(self._root, self.directory, self.allow_missing):
             return
         if not self._root.is_dir():
             raise BadInput(f"{self._root}: no such folder; {WANTED}.")
-        from zoo.data import builder
-
-        plan = self._plan()
-        if builder.is_current(plan.about, self.directory):
-            records.describe(self.directory)
-        else:
-            builder.build(plan, self.data_dir)
+        where = (self._root, self.directory, self.data_dir)
+        make(self._plan(), *where, self.allow_missing, WANTED)
 
     def _plan(self) -> plans.Plan:
         lists = {split: read_lists(Path(self.lists).expanduser(), PARTS[split]) for split in PARTS}
@@ -133,7 +128,7 @@ class MillionSong:
         if twice := doubled(listed):
             raise BadInput(f"{self.lists} lists {twice} twice: {WANTED}.")
         missing = [name for name in listed if name not in files]
-        refuse_missing(self._root, missing, len(listed), self.allow_missing, WANTED)
+        there = [name for name in listed if name in files]
         jobs = {
             split: tuple(
                 plans.Job(name, partial(self._load, files[name], row))
@@ -153,7 +148,9 @@ class MillionSong:
             | {"allow_missing": self.allow_missing},
             skipped=tuple((name, "missing") for name in missing),
             rule="the published lists, without clips below 29.1 s",
-            notes=() if len(listed) >= CLIPS else (f"{len(listed):,} clips of {CLIPS:,}",),
+            listed=completeness.listed(
+                {"the lists": there}, {"the lists": CLIPS}, missing, "clips"
+            ),
         )
 
     def _load(self, file: Path, tags: np.ndarray) -> Example:

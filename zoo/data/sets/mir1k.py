@@ -9,7 +9,6 @@ Which clips validate is not agreed on: here the last song of either singer, 17 c
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 
 from zoo.audio import audio_files
 from zoo.audio.probing import probe
-from zoo.data import pcm, plans
+from zoo.data import completeness, pcm, plans
 from zoo.data.sets.prepared import Prepared
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
@@ -37,13 +36,13 @@ URL = "https://sites.google.com/site/unvoicedsoundseparation/mir-1k"
 class Mir1K(Prepared):
     """The Source. path: MIR-1K, or its folder Wavfile (UndividedWavfile holds whole songs, unused).
 
-    chunk_seconds: shorter clips are filled up with zeros. allow_missing: takes a part of the clips,
-    which makes results incomparable.
+    chunk_seconds: shorter clips are filled up with zeros. allow_missing: the share of clips
+    that need not be there.
     """
 
     path: str
     chunk_seconds: float = 4.0
-    allow_missing: bool = False
+    allow_missing: float = 0.0
     data_dir: str = ""
 
     wanted: ClassVar[str] = (
@@ -64,10 +63,6 @@ class Mir1K(Prepared):
     def record_name(self) -> str:
         return f"mir-1k-{self.chunk_seconds:g}s"
 
-    @property
-    def needed(self) -> tuple[Mapping[str, int], int]:
-        return ({} if self.allow_missing else COUNTS), 0
-
     def blank(self) -> Example:
         return plans.blank(self.shortest, 1, stems=len(STEMS))
 
@@ -77,11 +72,6 @@ class Mir1K(Prepared):
         for file in files:
             singer, song, _ = _parts(file, self.wanted)
             jobs[_split(singer, song)].append(plans.Job(file.stem, partial(_load, file)))
-        if not self.allow_missing and len(files) != sum(COUNTS.values()):
-            raise BadInput(
-                f"{self.root} holds {len(files):,} clips, not 1,000: {self.wanted}; "
-                "allow_missing=True takes what is there."
-            )
         return plans.Plan(
             name=self.directory.parent.name,
             info=self.info,
@@ -91,6 +81,7 @@ class Mir1K(Prepared):
             tolerate=0.0,
             about=plans.about(files, self.root),
             rule="abjones and amy are learnt from, the last song of either is validation",
+            listed=completeness.listed(jobs, COUNTS),
             notes=plans.comparable(jobs, COUNTS),
         )
 

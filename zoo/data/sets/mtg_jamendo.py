@@ -21,9 +21,9 @@ import numpy as np
 
 from zoo import durable, machine
 from zoo.audio.silently import silently
-from zoo.data import plans, records
+from zoo.data import completeness, plans, records
 from zoo.data.file_audio import FileAudio
-from zoo.data.sets.prepared import doubled, labelled, refuse_missing
+from zoo.data.sets.prepared import doubled, labelled
 from zoo.data.source import Example, Info, RandomAccess
 from zoo.errors import BadInput
 
@@ -95,7 +95,7 @@ class MtgJamendo:
         if self._index() is None:
             self._examine()
         missing = self._missing()
-        refuse_missing(self._root, missing, len(self._all_rows), self.allow_missing, WANTED)
+        notes = completeness.check(self._root, self._listed(missing), self.allow_missing, WANTED)
         counts = {split: len(rows) for split, rows in self._tracks().items()}
         official = COUNTS.get((self.subset, self.split), counts)
         told = ", ".join(f"{split} {count:,}" for split, count in counts.items())
@@ -103,9 +103,12 @@ class MtgJamendo:
         if counts != official:
             wanted = ", ".join(f"{count:,}" for count in official.values())
             print(f"warning: not {wanted}: results are not comparable", file=sys.stderr)
-        elif missing:
-            told = f"{len(missing):,} of {len(self._all_rows):,} tracks are missing"
-            print(f"warning: {told}: results are not comparable", file=sys.stderr)
+        for note in notes:
+            print(f"warning: {note}", file=sys.stderr)
+
+    def _listed(self, missing: Sequence[str]) -> completeness.Listed:
+        there = {"": [row for row in self._all_rows if row.path not in set(missing)]}
+        return completeness.listed(there, {}, missing, "tracks")
 
     def open(self, split: str) -> Sequence[Example]:
         tracks = self._tracks()
@@ -139,7 +142,7 @@ class MtgJamendo:
         found_files = ((row, file_of(self._root, row.path)) for row in self._all_rows)
         files = {row: file for row, file in found_files if file is not None}
         missing = [row.path for row in self._all_rows if row not in files]
-        refuse_missing(self._root, missing, len(self._all_rows), self.allow_missing, WANTED)
+        completeness.check(self._root, self._listed(missing), self.allow_missing, WANTED)
         there = list(files)
         with ThreadPoolExecutor(min(8, machine.cores())) as pool:
             found = list(pool.map(lambda row: self._samples(files[row], row), there))

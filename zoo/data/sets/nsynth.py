@@ -22,8 +22,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from zoo.audio.probing import probe
-from zoo.data import pcm, plans
-from zoo.data.sets.prepared import Prepared, lines, one_of, refuse_missing
+from zoo.data import completeness, pcm, plans
+from zoo.data.sets.prepared import Prepared, lines, one_of
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -66,7 +66,7 @@ class NSynth(Prepared):
     """The Source. path: the folder with nsynth-train, nsynth-valid and nsynth-test.
 
     Tags are one of K, the family of the instrument. subset: 'gansynth' or 'full'. allow_missing:
-    the share of listed notes that may be without a file, which makes results incomparable.
+    the share of notes that need not be there.
     """
 
     path: str
@@ -97,15 +97,15 @@ class NSynth(Prepared):
         return {**plans.blank(SAMPLES, 1, tags=len(FAMILIES)), **facts}
 
     def plan(self) -> plans.Plan:
+        unknown: list[str] = []
         parts = {split: self._notes(f"nsynth-{part}") for split, part in PARTS.items()}
         lists = [self.root / f"nsynth-{part}" / "examples.json" for part in PARTS.values()]
         if self.subset == "gansynth":
             lists.append(self.root / LIST)
-            parts = self._published(parts)
+            parts, unknown = self._published(parts)
         named = {note: file for notes in parts.values() for note, (file, _) in notes.items()}
         absent = {note for note, file in named.items() if not file.is_file()}
-        missing = [str(named[note].relative_to(self.root)) for note in sorted(absent)]
-        refuse_missing(self.root, missing, len(named), self.allow_missing, self.wanted)
+        missing = [f"{named[note].relative_to(self.root)}" for note in sorted(absent)] + unknown
         jobs = {
             split: tuple(
                 plans.Job(note, partial(_load, file, facts))
@@ -125,6 +125,7 @@ class NSynth(Prepared):
             tolerate=0.001,
             about=plans.about([*files, *lists], self.root),
             rule=rule,
+            listed=completeness.listed(jobs, COUNTS[self.subset], missing),
             notes=plans.comparable(jobs, COUNTS[self.subset]),
         )
 
@@ -144,12 +145,11 @@ class NSynth(Prepared):
             for note, facts in listed.items()
         }
 
-    def _published(self, parts: Mapping[str, Notes]) -> dict[str, Notes]:
-        """The notes of GANSynth's subset by its splits."""
+    def _published(self, parts: Mapping[str, Notes]) -> tuple[dict[str, Notes], list[str]]:
+        """The notes of GANSynth's subset by its splits, and those without facts."""
         everything = {note: found for notes in parts.values() for note, found in notes.items()}
         split_of = self._list()
         unknown = [note for note in split_of if note not in everything]
-        refuse_missing(self.root, unknown, len(split_of), self.allow_missing, self.wanted)
         splits: dict[str, Notes] = {split: {} for split in PARTS}
         for note, split in split_of.items():
             if note in everything:
@@ -160,7 +160,7 @@ class NSynth(Prepared):
                         "24 to 84: take the list that belongs to this release."
                     )
                 splits[split][note] = everything[note]
-        return splits
+        return splits, unknown
 
     def _list(self) -> dict[str, str]:
         """The split of every note of the published list."""

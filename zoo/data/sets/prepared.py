@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from zoo.data import plans, records
+from zoo.data import completeness, plans, records
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
 
 class Prepared(ABC):
-    """Base of a Source, a frozen dataclass with `path` and `data_dir`.
+    """Base of a Source, a frozen dataclass with `path`, `allow_missing` and `data_dir`.
 
-    wanted: what the folder at `path` should be, and where it comes from, for messages. record_name:
-    that of the records, with all settings that change them. plan: the files, their splits and tags.
-    needed: the tracks of every split without which records of files that are gone are refused, and
-    how many there are in all, where no split is published.
+    allow_missing: the share of the published files that need not be there (`zoo.data.completeness`
+    has the rule), which makes results incomparable. wanted: what the folder at `path` should be,
+    and where it comes from, for messages. record_name: that of the records, with all settings that
+    change them. plan: the files, their splits and tags, and what is missing.
     """
 
     path: str
+    allow_missing: float
     data_dir: str
     wanted: ClassVar[str]
 
@@ -39,10 +41,6 @@ class Prepared(ABC):
     def plan(self) -> plans.Plan: ...
 
     @property
-    def needed(self) -> tuple[Mapping[str, int], int]:
-        return {}, 0
-
-    @property
     def root(self) -> Path:
         return Path(self.path).expanduser()
 
@@ -53,17 +51,12 @@ class Prepared(ABC):
 
     def prepare(self) -> None:
         """Decodes the files to records where these are missing or the files have changed."""
-        if records.serve_alone(self.root, self.directory, *self.needed):
+        if records.serve_alone(self.root, self.directory, self.allow_missing):
             return
         if not self.root.is_dir():
             raise BadInput(f"{self.root}: no such folder; {self.wanted}.")
-        from zoo.data import builder
-
         plan = self.plan()
-        if builder.is_current(plan.about, self.directory):
-            records.describe(self.directory)
-        else:
-            builder.build(plan, self.data_dir)
+        make(plan, self.root, self.directory, self.data_dir, self.allow_missing, self.wanted)
 
     def open(self, split: str) -> Sequence[Example]:
         return records.open_records(self.directory, split)
@@ -79,16 +72,20 @@ def labelled(audio: object, tags: np.ndarray) -> Example:
     return {"audio": audio, "tags": tags, "known": np.ones_like(tags)}
 
 
-def refuse_missing(
-    root: Path, missing: Sequence[str], total: int, allowed: float, wanted: str
+def make(
+    plan: plans.Plan, root: Path, directory: Path, data_dir: str, allowed: float, wanted: str
 ) -> None:
-    """raises BadInput where more than the share `allowed` of the listed files is not there."""
-    if len(missing) > allowed * total:
-        more = ", ..." if len(missing) > 5 else ""
-        raise BadInput(
-            f"{root}: {len(missing):,} of {total:,} files are missing: {', '.join(missing[:5])}"
-            f"{more}; {wanted}, or allow_missing={len(missing) / total:.3f} takes what is there."
-        )
+    """The records of a plan, made where they are missing or the files have changed.
+
+    raises BadInput where more of the data set than the share `allowed` is not there.
+    """
+    from zoo.data import builder
+
+    notes = completeness.check(root, plan.listed, allowed, wanted)
+    if builder.is_current(plan.about, directory):
+        records.describe(directory)
+    else:
+        builder.build(replace(plan, notes=(*notes, *plan.notes)), data_dir)
 
 
 def lines(path: Path, wanted: str) -> list[str]:

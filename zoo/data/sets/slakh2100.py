@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from zoo.audio.probing import probe
-from zoo.data.sets.stem_songs import StemSongs, folders, original, summed
+from zoo.data.sets.stem_songs import Song, StemSongs, folders, original, summed
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -33,7 +33,7 @@ class Slakh2100(StemSongs):
     sample_rate: int = RATE
     classes: tuple[str, ...] = ("bass", "drums", "guitar", "piano")
     chunk_seconds: float = 1.0
-    allow_missing: bool = False
+    allow_missing: float = 0.0
     data_dir: str = ""
 
     counts: ClassVar = {"train": 1289, "validation": 270, "test": 151}
@@ -53,17 +53,15 @@ class Slakh2100(StemSongs):
     def record_name(self) -> str:
         return f"{super().record_name}-{'-'.join(self.classes)}"
 
-    def songs(self) -> tuple[dict[str, dict[str, partial]], list[Path]]:
-        found: dict[str, dict[str, partial]] = {}
-        files: list[Path] = []
+    def songs(self) -> dict[str, dict[str, Song]]:
+        found: dict[str, dict[str, Song]] = {}
         for split in self.counts:
             for piece in folders(self.root / split):
                 described = piece / "metadata.yaml"
-                if not described.is_file():
-                    raise BadInput(f"{piece} has no metadata.yaml: {self.wanted}.")
-                files += [described, *sorted((piece / "stems").glob("S*"))]
-                found.setdefault(split, {})[piece.name] = partial(self._piece, piece)
-        return found, files
+                files = [described, *sorted((piece / "stems").glob("S*"))]
+                song = Song(partial(self._piece, piece), files)
+                found.setdefault(split, {})[piece.name] = song
+        return found
 
     def _piece(self, piece: Path) -> Example:
         names = self.info.labels

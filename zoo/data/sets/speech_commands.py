@@ -7,15 +7,16 @@ testing_list.txt, which keep a speaker in one; the noises of _background_noise_ 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from zoo.audio import audio_files
-from zoo.data import pcm, plans, records
+from zoo.data import completeness, pcm, plans, records
+from zoo.data.sets.prepared import Prepared
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -40,11 +41,12 @@ WANTED = (
 
 
 @dataclass(frozen=True)
-class SpeechCommands:
+class SpeechCommands(Prepared):
     """The Source. path: the unpacked folder. Tags are one of K, the word.
 
     subset: 'digits' (SC09), 'core' (the ten commands), 'v1' or 'v2' (all words of a version).
     chunk_seconds: shorter words are filled up with zeros to it; the longest last one second.
+    allow_missing: the share of words that need not be there.
     """
 
     path: str
@@ -52,6 +54,9 @@ class SpeechCommands:
     sample_rate: int = 16_000
     chunk_seconds: float = 1.0
     data_dir: str = ""
+    allow_missing: float = 0.0
+
+    wanted: ClassVar[str] = WANTED
 
     def __post_init__(self) -> None:
         if self.subset not in SUBSETS:
@@ -68,60 +73,42 @@ class SpeechCommands:
         return round(self.chunk_seconds * self.sample_rate)
 
     @property
-    def directory(self) -> Path:
-        """Where the records lie."""
-        name = f"{self.info.name}-{self.sample_rate}-{self.chunk_seconds:g}s"
-        return records.directory(plans.named_for(name, self._root), self.data_dir)
+    def record_name(self) -> str:
+        return f"{self.info.name}-{self.sample_rate}-{self.chunk_seconds:g}s"
 
     def blank(self) -> Example:
         return plans.blank(self.shortest, 1, tags=len(self.info.labels))
 
-    def prepare(self) -> None:
-        """Decodes the words of the subset to records where they are missing."""
-        if records.serve_alone(self._root, self.directory):
-            return
-        if not self._root.is_dir():
-            raise BadInput(f"{self._root}: no such folder; {WANTED}.")
-        from zoo.data import builder
-
-        files = self._files()
-        about = plans.about([*files, *self._lists().values()], self._root)
-        if builder.is_current(about, self.directory):
-            records.describe(self.directory)
-        else:
-            builder.build(self._plan(files, about), self.data_dir)
-
-    def open(self, split: str) -> Sequence[Example]:
-        return records.open_records(self.directory, split)
-
-    @property
-    def _root(self) -> Path:
-        return Path(self.path).expanduser()
-
     def _lists(self) -> dict[str, Path]:
-        lists = {split: self._root / name for split, name in LISTS.items()}
+        lists = {split: self.root / name for split, name in LISTS.items()}
         absent = [path.name for path in lists.values() if not path.is_file()]
         if absent:
-            raise BadInput(f"{self._root} has no {' and no '.join(absent)}: {WANTED}.")
+            raise BadInput(f"{self.root} has no {' and no '.join(absent)}: {WANTED}.")
         return lists
 
     def _files(self) -> list[Path]:
-        folders = {word: self._root / word for word in SUBSETS[self.subset]}
+        folders = {word: self.root / word for word in SUBSETS[self.subset]}
         absent = [word for word, folder in folders.items() if not folder.is_dir()]
         if absent:
-            raise BadInput(f"{self._root} has no folder {', '.join(absent[:5])}: {WANTED}.")
+            raise BadInput(f"{self.root} has no folder {', '.join(absent[:5])}: {WANTED}.")
         return [file for folder in folders.values() for file in audio_files.audio_in(folder)]
 
-    def _plan(self, files: Sequence[Path], about: dict[str, object]) -> plans.Plan:
+    def plan(self) -> plans.Plan:
+        files = self._files()
+        about = plans.about([*files, *self._lists().values()], self.root)
         held = {
             name.strip(): split
             for split, path in self._lists().items()
             for name in path.read_text().splitlines()
+            if name.split("/")[0] in self.info.labels
         }
         jobs: dict[str, list[plans.Job]] = {split: [] for split in records.SPLITS}
         for file in files:
-            name = file.relative_to(self._root).as_posix()
+            name = file.relative_to(self.root).as_posix()
             jobs[held.get(name, "train")].append(plans.Job(name, partial(self._load, file)))
+        known = {job.track for listed in jobs.values() for job in listed}
+        missing = [name for name in held if name not in known]
+        trained = [n for n in TRAINED.get(self.subset, ()) if n >= len(jobs["train"])]
         return plans.Plan(
             name=self.directory.parent.name,
             info=self.info,
@@ -131,6 +118,7 @@ class SpeechCommands:
             tolerate=0.001,
             about=about,
             rule="the published lists",
+            listed=completeness.listed(jobs, {"train": min(trained, default=0)}, missing),
             notes=self._notes(len(jobs["train"])),
         )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from zoo.audio import audio_files
 from zoo.audio.probing import Probe, probe
-from zoo.data import pcm, plans, records
+from zoo.data import completeness, pcm, plans, records
 from zoo.data.sets.prepared import Prepared
 from zoo.data.source import Example
 from zoo.errors import BadInput
@@ -22,24 +23,33 @@ SPLITS = ("train", "validation", "test")
 DRAWN = "songs drawn by a hash of their names, 8 to 1 to 1, for no split is published"
 
 
+@dataclass(frozen=True)
+class Song:
+    """How a song's record is made, and of which files: a song that lacks one is missing."""
+
+    load: Callable[[], Example]
+    files: Sequence[Path]
+
+    def absent(self) -> list[Path]:
+        return [file for file in self.files if not file.is_file()]
+
+
 class StemSongs(Prepared):
     """Base of a Source of whole songs, a frozen dataclass.
 
-    chunk_seconds: the shortest record; shorter songs are filled up with zeros. allow_missing: takes
-    a part of the songs, which makes results incomparable. counts: the published songs of every
-    split; without them, total: those of the set, whose splits are drawn. songs: the loads of every
-    split by the song's name, and all files of the set.
+    chunk_seconds: the shortest record; shorter songs are filled up with zeros. allow_missing: the
+    share of songs that need not be there. counts: the published songs of every split; without them,
+    total: those of the set, whose splits are drawn. songs: those that are there, by split and name.
     """
 
     sample_rate: int
     chunk_seconds: float
-    allow_missing: bool
     counts: ClassVar[Mapping[str, int]] = {}
     total: ClassVar[int] = 0
     rule: ClassVar[str]
 
     @abstractmethod
-    def songs(self) -> tuple[dict[str, dict[str, partial]], list[Path]]: ...
+    def songs(self) -> Mapping[str, Mapping[str, Song]]: ...
 
     @property
     def shortest(self) -> int:
@@ -51,31 +61,35 @@ class StemSongs(Prepared):
         form = f"{self.sample_rate}-{self.info.channels}ch-{self.chunk_seconds:g}s"
         return f"{self.info.name}-{form}"
 
-    @property
-    def needed(self) -> tuple[Mapping[str, int], int]:
-        return ({}, 0) if self.allow_missing else (self.counts, self.total)
-
     def blank(self) -> Example:
         return plans.blank(self.shortest, self.info.channels, stems=len(self.info.labels))
 
+    def published(self) -> Mapping[str, int]:
+        """The songs of every split that is made."""
+        return self.counts
+
     def plan(self) -> plans.Plan:
-        songs, files = self.songs()
-        found = {split: len(songs.get(split, ())) for split in SPLITS}
-        whole = dict(self.counts) or {"song": self.total}
-        there = found if self.counts else {"song": sum(found.values())}
-        if not self.allow_missing and there != whole:
-            have, want = (", ".join(map(str, c.values())) for c in (there, whole))
-            raise BadInput(
-                f"{self.root} holds {have} songs, not {want} ({', '.join(whole)}): {self.wanted}; "
-                "allow_missing=True takes what is there."
-            )
-        if not any(found.values()):
-            raise BadInput(f"{self.root} holds no song of {self.info.name}: {self.wanted}.")
-        jobs = {
-            split: tuple(plans.Job(name, load) for name, load in sorted(songs[split].items()))
-            for split in SPLITS
-            if songs.get(split)
+        songs = self.songs()
+        lost = [file for part in songs.values() for song in part.values() for file in song.absent()]
+        whole = {
+            split: {name: song for name, song in sorted(part.items()) if not song.absent()}
+            for split, part in songs.items()
         }
+        jobs = {
+            split: tuple(plans.Job(name, song.load) for name, song in whole[split].items())
+            for split in SPLITS
+            if whole.get(split)
+        }
+        every = [song for part in whole.values() for song in part.values()]
+        there, wanted = jobs, self.published()
+        if not wanted:
+            there, wanted = {"the set": tuple(chain(*jobs.values()))}, {"the set": self.total}
+        missing = [str(file.relative_to(self.root)) for file in lost]
+        listed = completeness.listed(there, wanted, unit="songs")
+        listed = replace(listed, which=completeness.some(missing) or listed.which)
+        if not every and self.allow_missing:
+            raise BadInput(f"{self.root} holds no song of {self.info.name}: {self.wanted}.")
+        files = [file for song in every for file in song.files]
         return plans.Plan(
             name=self.directory.parent.name,
             info=self.info,
@@ -86,14 +100,9 @@ class StemSongs(Prepared):
             about=plans.about(files, self.root),
             threads=1,
             rule=self.rule,
-            notes=self._notes(jobs),
+            listed=listed,
+            notes=plans.comparable(there, wanted),
         )
-
-    def _notes(self, jobs: Mapping[str, Sequence[plans.Job]]) -> tuple[str, ...]:
-        if self.counts:
-            return plans.comparable(jobs, self.counts)
-        every = [job for part in jobs.values() for job in part]
-        return plans.comparable({"the set": every}, {"the set": self.total})
 
     def load(
         self,
@@ -149,14 +158,6 @@ def original(file: Probe, rate: int) -> None:
     """raises BadInput where a file does not have the rate of its data set."""
     if file.rate != rate:
         raise BadInput(f"{file.path} has {file.rate:,} Hz, not {rate:,}: it is not the original.")
-
-
-def require(root: Path, files: Iterable[Path], wanted: str) -> None:
-    """raises BadInput where files of songs are missing."""
-    absent = [str(file.relative_to(root)) for file in files if not file.is_file()]
-    if absent:
-        listed = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
-        raise BadInput(f"{root}: {len(absent):,} files are missing: {listed}; {wanted}.")
 
 
 def folders(place: Path) -> list[Path]:

@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
 from zoo.audio import audio_files
 from zoo.audio.probing import probe
-from zoo.data import pcm, plans, records
+from zoo.data import completeness, pcm, plans, records
+from zoo.data.sets.prepared import Prepared
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -31,20 +32,22 @@ WANTED = "give TIMIT's TRAIN folder (LDC93S1), with files like DR1/FCJF0/SX127.W
 
 
 @dataclass(frozen=True)
-class Timit:
+class Timit(Prepared):
     """The Source. path: the TRAIN folder or what holds it; a speaker is the folder of a file.
 
     Tags are one of K, the speaker. Sentences shorter than `least` seconds are refused. trim: cut
-    by the word times (.WRD) beside every sentence; False keeps it whole. allow_missing: go without
-    some of the speakers or sentences, which makes results incomparable.
+    by the word times (.WRD) beside every sentence; False keeps it whole. allow_missing: the share
+    of sentences that need not be there.
     """
 
     path: str
     sample_rate: int = 16_000
     least: float = 0.25
     trim: bool = True
-    allow_missing: bool = False
+    allow_missing: float = 0.0
     data_dir: str = ""
+
+    wanted: ClassVar[str] = WANTED
 
     @property
     def info(self) -> Info:
@@ -65,30 +68,11 @@ class Timit:
         return round(self.least * self.sample_rate)
 
     @property
-    def directory(self) -> Path:
-        """Where the records lie."""
-        name = plans.named_for(f"timit-speakers-{self.sample_rate}", Path(self.path))
-        return records.directory(name, self.data_dir)
+    def record_name(self) -> str:
+        return f"timit-speakers-{self.sample_rate}"
 
     def blank(self) -> Example:
         return plans.blank(self.shortest, 1, tags=len(self.speakers))
-
-    def prepare(self) -> None:
-        """Decodes the sentences to records where they are missing."""
-        official = {} if self.allow_missing else dict(zip(SENTENCES, COUNTS[1:]))
-        if records.serve_alone(Path(self.path), self.directory, official):
-            return
-        if not self._root.is_dir():
-            raise BadInput(f"{self._root}: no such folder; {WANTED}.")
-        from zoo.data import builder
-
-        files = audio_files.audio_in(self._root)
-        about = plans.about(files, self._root) | {"trim": self.trim, "least": self.least}
-        about["source"] = plans.identity(Path(self.path))
-        if builder.is_current(about, self.directory):
-            records.describe(self.directory)
-        else:
-            builder.build(self._plan(files, about), self.data_dir)
 
     def open(self, split: str) -> Sequence[Example]:
         return records.open_records(self.directory, "test" if split == "validation" else split)
@@ -99,17 +83,14 @@ class Timit:
         below = (path / name for name in ("TRAIN", "train"))
         return next((folder for folder in below if folder.is_dir()), path)
 
-    def _plan(self, files: list[Path], about: dict[str, Any]) -> plans.Plan:
+    def plan(self) -> plans.Plan:
+        files = audio_files.audio_in(self._root)
+        about = plans.about(files, self._root) | {"trim": self.trim, "least": self.least}
+        about["source"] = plans.identity(Path(self.path))
         jobs = {split: self._jobs(files, kind) for split, kind in SENTENCES.items()}
         if not all(jobs.values()):
             raise BadInput(f"{self._root} has no SX or no SI sentences: {WANTED}.")
-        found = (len(self.speakers), *(len(sentences) for sentences in jobs.values()))
-        if found != COUNTS and not self.allow_missing:
-            form = "{:,} speakers with {:,} SX and {:,} SI sentences"
-            raise BadInput(
-                f"{self._root} holds {form.format(*found)}, not {form.format(*COUNTS)}: {WANTED}, "
-                "or allow_missing=True takes what is there."
-            )
+        official = dict(zip(SENTENCES, COUNTS[1:]))
         return plans.Plan(
             name=self.directory.parent.name,
             info=self.info,
@@ -119,7 +100,8 @@ class Timit:
             tolerate=0.0,
             about=about,
             rule="SX sentences are training, SI sentences validation and test",
-            notes=plans.comparable(jobs, dict(zip(SENTENCES, COUNTS[1:]))),
+            listed=completeness.listed(jobs, official, unit="sentences"),
+            notes=plans.comparable(jobs, official),
         )
 
     def _jobs(self, files: list[Path], kind: str) -> tuple[plans.Job, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from zoo.audio.probing import probe
-from zoo.data.sets.stem_songs import DRAWN, StemSongs, drawn, folders, original, summed
+from zoo.data.sets.stem_songs import DRAWN, Song, StemSongs, drawn, folders, original, summed
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -32,7 +32,7 @@ class URMP(StemSongs):
     path: str
     sample_rate: int = RATE
     chunk_seconds: float = 1.0
-    allow_missing: bool = False
+    allow_missing: float = 0.0
     data_dir: str = ""
 
     total: ClassVar[int] = 44
@@ -46,9 +46,8 @@ class URMP(StemSongs):
     def info(self) -> Info:
         return Info("urmp", self.sample_rate, 1, INSTRUMENTS, "research only", URL)
 
-    def songs(self) -> tuple[dict[str, dict[str, partial]], list[Path]]:
-        found: dict[str, dict[str, partial]] = {}
-        files: list[Path] = []
+    def songs(self) -> dict[str, dict[str, Song]]:
+        found: dict[str, dict[str, Song]] = {}
         for piece in folders(self.root):
             players = sorted(piece.glob("AuSep_*.wav"))
             if not players:
@@ -62,9 +61,9 @@ class URMP(StemSongs):
                     raise BadInput(f"{player} is named otherwise than {example}: {self.wanted}.")
                 groups[INSTRUMENTS.index(named[2])].append(player)
                 title = named[4]
-            files += players
-            found.setdefault(drawn(title), {})[piece.name] = partial(self._piece, groups)
-        return found, files
+            song = Song(partial(self._piece, groups), players)
+            found.setdefault(drawn(title), {})[piece.name] = song
+        return found
 
     def _piece(self, groups: list[list[Path]]) -> Example:
         for file in (file for group in groups for file in group):
