@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
+from pathlib import Path
 
 
 def cores() -> int:
@@ -10,3 +13,14 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def processor() -> str:
+    """The CPU and its vector instructions, on which the last bits of its sums depend."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor() or platform.machine()
+    lines = dict(re.findall(r"^(model name|flags)\s*: (.*)$", text, re.M))
+    wide = sorted(set(re.findall(r"\b(?:avx|fma|amx)\w*", lines.get("flags", ""))))
+    return " ".join([lines.get("model name", platform.machine()), *wide])

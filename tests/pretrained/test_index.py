@@ -163,7 +163,7 @@ def test_every_publication_has_a_config_and_checksums():
             assert published.wheel.replace("_", "-").lower().startswith(stem), name
         else:
             assert published.url.startswith("https://"), name
-    assert all(name in index.table() for name in known)
+    assert all(name in index.table(index.described()) for name in known)
 
 
 def test_unknown_names_are_answered_with_near_ones():

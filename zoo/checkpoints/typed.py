@@ -41,6 +41,8 @@ def _value(hint: Any, value: Any, key: str) -> Any:
         return tuple(_value(inner[0], item, key) for item in value)
     if origin is Literal and value in inner:
         return value
+    if hint == dict[str, float]:
+        return numbers(value)
     if hint is float and type(value) in (int, float):
         return numbers({key: value})[key]
     if hint is int and type(value) is int and _fits(value, key):

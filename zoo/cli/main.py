@@ -3,9 +3,10 @@
 commands:
   train, evaluate, sample   as the scripts of these names, for where there is no clone
   list                 every config: task, parameters, reported and our number
-  list --weights       every set of published weights that --checkpoint takes by name
+  list --weights       every set of weights that --checkpoint takes by name: ours, and published
   info NAME            one config: parameter table, receptive field, cost per second of input
   export RUN OUT       its weights apart: model.safetensors, model.json; --program: for JAX alone
+  keep RUN NAME        its weights as weights of the zoo: weights/NAME, which loads as zoo/NAME
   doctor               versions, devices, codecs, data
   report RUN           a page to look at, from a run directory
   compare RUN RUN      metrics of two runs side by side, and the arguments that differ
@@ -56,7 +57,7 @@ def parsed() -> Parser:
     listing = add("list", help="every config")
     listing.add_argument("--task", choices=("classification", "separation", "generation"))
     listing.add_argument("--json", action="store_true", help="as JSON, for programs")
-    listing.add_argument("--weights", action="store_true", help="published weights instead")
+    listing.add_argument("--weights", action="store_true", help="weights by name instead")
     listing.set_defaults(run=show_list)
 
     info = add("info", help="one config")
@@ -73,6 +74,13 @@ def parsed() -> Parser:
     export.add_argument("--step", type=given, default="best", help="best, latest, or a number")
     command_line.add_arguments(export)
     export.set_defaults(run=write_export)
+
+    keep = add("keep", help="a run's inference weights into weights/, as zoo/NAME")
+    keep.add_argument("directory", type=place, metavar="RUN", help="a scored run directory")
+    keep.add_argument("name", type=given, metavar="NAME", help="what they are called")
+    keep.add_argument("--licence", type=given, help="of the weights; default that of their data")
+    keep.add_argument("--force", action="store_true", help="replace weights of that name")
+    keep.set_defaults(run=keep_weights)
 
     doctor = add("doctor", help="versions, devices, codecs, data")
     doctor.add_argument(
@@ -165,12 +173,11 @@ def gathered(words: list[str]) -> list[str]:
 
 def show_list(options: argparse.Namespace) -> None:
     if options.weights:
-        from zoo.front import finding
+        from zoo.front import own_weights
         from zoo.pretrained import index
 
-        print(json.dumps(index.described(), indent=1) if options.json else index.table())
-        if not options.json:
-            print("\n".join(finding.own_names()), end="")
+        rows = [*own_weights.described(), *index.described()]
+        print(json.dumps(rows, indent=1) if options.json else index.table(rows))
         return
     from zoo.report import listing
 
@@ -208,6 +215,14 @@ def write_export(options: argparse.Namespace) -> None:
     command_line.prepare_devices()
     model = finding.asked(options.checkpoint, options.config, options.step, options.arguments)
     print(exporting.export(model, options.out, program=options.program, force=options.force))
+
+
+def keep_weights(options: argparse.Namespace) -> None:
+    from zoo.front import finding, keeping
+
+    command_line.prepare_devices()
+    model = finding.load(options.directory)
+    print(keeping.keep(model, options.name, licence=options.licence, force=options.force))
 
 
 def compile_programs(options: argparse.Namespace) -> int:

@@ -78,7 +78,8 @@ def weights_folder() -> Path:
 def own_names() -> list[str]:
     """The names of our own weights: folders of weights/ with a model.json."""
     files = sorted(weights_folder().glob("*/model.json"))
-    return [f"{OWN}{file.parent.name}" for file in files]
+    folders = [file.parent.name for file in files]
+    return [f"{OWN}{name}" for name in folders if name[0] != "."]  # that is being written
 
 
 def published(name: str, config: str | None, words: tuple[str, ...]) -> System:

@@ -116,9 +116,9 @@ def find(name: str) -> Published:
     )
 
 
-def used_by(published: Published) -> tuple[str, str]:
-    """(task, the script that takes a file through these weights)."""
-    task = catalog.read(catalog.names()[published.config]).task
+def used_by(config: str) -> tuple[str, str]:
+    """(task, the script that takes a file through weights of that config)."""
+    task = catalog.read(catalog.names()[config]).task
     return task, "evaluate.py" if task == "classification" else "sample.py"
 
 
@@ -130,21 +130,20 @@ def described() -> list[dict[str, Any]]:
             **{name: getattr(published, name) for name in shown},
             "score": dict(published.score),
             "arguments": dict(published.arguments),
-            **dict(zip(("task", "script"), used_by(published))),
+            **dict(zip(("task", "script"), used_by(published.config))),
         }
         for _, published in sorted(weights().items())
     ]
 
 
-def table() -> str:
+def table(described: Sequence[Mapping[str, Any]]) -> str:
     """Columns: name, config, task, script, size to obtain, score, licence, whose they are."""
-    rows = [("weights", "config", "task", "script", "size", "published", "licence", "")]
-    for name, published in sorted(weights().items()):
-        score = ", ".join(f"{key} {value:.4g}" for key, value in published.score.items()) or "-"
-        megabytes = f"{published.size / 1e6:.1f} MB" if published.size else "not stated"
-        task, script = used_by(published)
-        what = (published.config, task, script, megabytes, score, published.licence)
-        rows.append((name, *what, published.title))
+    rows = [("weights", "config", "task", "script", "size", "score", "licence", "")]
+    for one in described:
+        score = ", ".join(f"{key} {value:.4g}" for key, value in one["score"].items()) or "-"
+        megabytes = f"{one['size'] / 1e6:.1f} MB" if one["size"] else "not stated"
+        what = (one["config"], one["task"], one["script"], megabytes, score, one["licence"])
+        rows.append((one["name"], *what, one["title"]))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return "\n".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]).rstrip()

@@ -29,6 +29,7 @@ from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.objectives.base import Variables
 from zoo.runs import estimate, networks, trained
+from zoo.runs.kept import Kept
 from zoo.runs.trained import Trained
 
 WEIGHTS, FACTS, PROGRAM = "model.safetensors", "model.json", "model.program"
@@ -112,6 +113,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
         schema.name(facts["config"])
         for key in ("name", "title", "config_file", "licence"):
             schema.text_or_none(facts.get(key))
+        kept_of(facts)
     except schema.Unfit as error:
         raise BadInput(f"{path} is not as the zoo writes it ({error}): export it anew") from None
     return facts
@@ -123,6 +125,11 @@ def info_of(facts: dict[str, Any], path: Path) -> Info:
         return typed.record(Info, facts["data"])
     except schema.Unfit as error:
         raise BadInput(f"{path} has no sound 'data' ({error}): export the run anew") from None
+
+
+def kept_of(facts: dict[str, Any]) -> Kept | None:
+    """What the pairs in weights/ say besides; None of others. Raises Unfit."""
+    return typed.record(Kept, facts["kept"]) if "kept" in facts else None
 
 
 def check(folder: Path, facts: dict[str, Any]) -> None:
@@ -179,7 +186,8 @@ def fill(experiment: Any, held: dict[str, np.ndarray], folder: Path) -> Variable
     if odd:
         raise BadInput(f"{folder} does not fit its config: {', '.join(odd[:3])}, {len(odd)} in all")
     return jax.tree.unflatten(
-        jax.tree.structure(wanted), [jax.numpy.asarray(held[path]) for path in places]
+        jax.tree.structure(wanted),
+        [jax.numpy.asarray(held[path], place.dtype) for path, place in places.items()],
     )
 
 

@@ -1,0 +1,57 @@
+"""Every file of weights/: small, described, with its stored scores and its stored sample."""
+
+import importlib.metadata
+import math
+
+import pytest
+
+import zoo
+from zoo import catalog, machine
+from zoo.errors import BadInput
+from zoo.front import finding, keeping, own_weights
+from zoo.runs import pairs
+
+pytestmark = pytest.mark.optimised
+
+OWN = finding.own_names()
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_weights_give_the_scores_and_the_sample_that_they_were_kept_with(name):
+    folder = finding.own(name)
+    facts = pairs.read_facts(folder)
+    kept = pairs.kept_of(facts)
+    assert facts["name"] == name and facts["commit"] and facts["licence"]
+    found = zoo.load(name).trained
+    try:
+        scores = keeping.excerpt(found, kept.records)
+    except BadInput as error:  # real data, which this machine may not have
+        pytest.skip(f"{name} loads; its data are not here: {error}")
+    assert keeping.near(scores, kept.excerpt)
+    audio = keeping.sample(found)
+    assert (audio is None) == (kept.sample is None)
+    if audio is None:
+        return
+    assert len(audio) == kept.sample.samples and math.isfinite(abs(audio).sum())
+    jax = facts["versions"]["jax"]
+    if (now := importlib.metadata.version("jax")) != jax:
+        pytest.skip(f"{name} scores as it did; its sample was drawn with JAX {jax}, this is {now}")
+    if (now := machine.processor()) != kept.sample.processor:
+        pytest.skip(f"{name} scores as it did; sampled on {kept.sample.processor}, not on {now}")
+    assert keeping.sealed(audio) == kept.sample
+
+
+def test_files_are_small_and_nothing_else_lies_there():
+    folder = finding.weights_folder()
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {path.parent.parent for path in files} <= {folder}
+    assert {path.name for path in files} <= {pairs.WEIGHTS, pairs.FACTS}
+    sizes = [path.stat().st_size for path in files]
+    assert all(size <= keeping.LARGEST for size in sizes) and sum(sizes) <= keeping.TOGETHER
+
+
+def test_each_is_of_a_row_that_stands_in_the_results():
+    for row in own_weights.described():
+        assert row["config"] in catalog.names() and row["score"], row["name"]
+        task, config = row["task"], row["config"]
+        assert list((catalog.results_folder() / task).glob(f"{config}*.json")), row["name"]
