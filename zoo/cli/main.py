@@ -14,6 +14,7 @@ commands:
   compile CONFIG       its programs compiled for TPUs that are not there: memory, bounds, slow parts
   measure              every system on the embedded data at one budget of time, into runs/results/
   repeat CONFIG        trains and scores a config for several seeds or folds: mean and deviation
+  reproduce [ROW]      a published number on real data, beside the published; without ROW, the list
   distance REF GEN     a folder of generated audio against references: Fréchet and kernel distances
   chain FILE...        three systems as one: notes of a recording, how they go on, played
   probe WEIGHTS FOLDER your labels on a tagger's embeddings: cross-validated, with "none of these"
@@ -31,7 +32,7 @@ from functools import partial
 from pathlib import Path
 
 from zoo import commands, escapes
-from zoo.cli import chain, command_line, folders, interpret, listening
+from zoo.cli import chain, command_line, folders, interpret, listening, reproduce
 from zoo.cli.command_line import given, place
 from zoo.cli.words import Parser
 
@@ -142,6 +143,7 @@ def parsed() -> Parser:
     command_line.add_arguments(repeat)
     repeat.set_defaults(run=repeat_runs)
 
+    reproduce.add_command(add)
     chain.add_command(add)
     folders.add_probe(add)
     folders.add_distance(add)

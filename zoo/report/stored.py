@@ -18,6 +18,7 @@ from zoo.report import facts
 
 REPEATED = re.compile(r"-(seed|fold)\d+$")
 ELSEWHERE = ("path", "seed", "fold")  # arguments that are no part of what a row is
+APART = ("compiled", "reproduced")  # folders of rows that no config's evaluation wrote
 NEEDED = ("task", "metrics", "data", "split")
 
 
@@ -52,7 +53,7 @@ class Measured:
 def read(folder: Path) -> dict[str, Measured]:
     """Every row of FOLDER/TASK/*.json, by its id. Raises BadInput for a file that is no result."""
     found: dict[str, list[dict[str, Any]]] = {}
-    runs = (path for path in folder.glob("*/*.json") if path.parent.name != "compiled")
+    runs = (path for path in folder.glob("*/*.json") if path.parent.name not in APART)
     for path in sorted(runs):
         run = facts.load(path)
         missing = [key for key in NEEDED if key not in run]

@@ -73,7 +73,7 @@ def texts(root: Path | None, results: Path | None = None) -> dict[Path, str]:
     measured, readme = stored.read(root / "results"), root / "README.md"
     return {
         root / "results" / "RESULTS.md": results_page(measured, entries),
-        root / "results" / "REPRODUCED.md": reproduced.page(measured, entries),
+        root / "results" / "REPRODUCED.md": reproduced.page(measured, entries, root / "results"),
         root / "results" / "COMPILED.md": compiled.page(
             compiled.read(root / "results" / compiled.FOLDER)
         ),

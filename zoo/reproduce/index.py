@@ -1,0 +1,28 @@
+"""All rows that `python -m zoo reproduce` makes, in the order in which they are listed."""
+
+from __future__ import annotations
+
+import difflib
+
+from zoo.commands import command
+from zoo.errors import BadInput
+from zoo.reproduce import crepe_sweep, polyphony, published_tags, sisec, transferred_features
+from zoo.reproduce.row import Row
+
+ROWS: tuple[Row, ...] = (
+    *sisec.ROWS,
+    *published_tags.ROWS,
+    *crepe_sweep.ROWS,
+    *transferred_features.ROWS,
+    *polyphony.ROWS,
+)
+
+
+def find(name: str) -> Row:
+    """The row of that name. Raises BadInput with the nearest names."""
+    rows = {row.name: row for row in ROWS}
+    if name in rows:
+        return rows[name]
+    near = difflib.get_close_matches(name, rows, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    raise BadInput(f"no row '{name}': {hint}`{command('reproduce')}` lists them all")

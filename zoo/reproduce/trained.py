@@ -1,0 +1,55 @@
+"""Rows whose system is trained here: a config over seeds or folds, as `zoo repeat` has them."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from zoo.reproduce.row import Outcome, Place, Row
+from zoo.reproduce.verdicts import of_one_more
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A Way. name: of the config's row. what, count: seeds 0 to count - 1, or as many folds.
+
+    below: where in the clone the config's `path` is. given: arguments other than the row's.
+    """
+
+    name: str
+    what: Literal["seed", "fold"] = "seed"
+    count: int = 3
+    below: str = "."
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    def run(self, row: Row, place: Place) -> Outcome | None:
+        from zoo import experiment
+        from zoo.cli import command_line
+        from zoo.report import repeat
+
+        command_line.prepare_devices()
+        config = experiment.find(self.name)
+        folder = place.data / (row.data.folder if row.data else "") / self.below
+        words = [f"path={folder}", *(f"{name}={value}" for name, value in self.given.items())]
+        scores = repeat.repeat(
+            config, config.parse(words), self.what, self.count, place.work, place.results, self.name
+        )
+        return None if scores is None else outcome(scores)
+
+    def config(self) -> str:
+        return self.name
+
+
+def outcome(scores: Sequence[Mapping[str, float]]) -> Outcome:
+    """Means over runs of the metrics that all of them have."""
+    names = [name for name in scores[0] if all(name in found for found in scores)]
+    each = {name: [found[name] for found in scores] for name in names}
+    return Outcome(
+        {name: statistics.fmean(values) for name, values in each.items()},
+        "",
+        intervals={name: of_one_more(values) for name, values in each.items()},
+        spread={name: statistics.stdev(values) for name, values in each.items()},
+        runs=len(scores),
+    )
