@@ -106,6 +106,8 @@ TF = "tf.layers' default, glorot_uniform; "
 TASNET = "facebookresearch/demucs, tasnet.py: xavier_normal_ of [out in] and of Linear"
 TAN = "JupiterEthan/CRN-causal and GCRN-complex"
 STOLLER = TF + "f90/Wave-U-Net"
+CHILD = "Child et al. 2019, sections 5.2 and 6"
+DEPTHS = {512: 48, 256: 31, 128: 14}  # layers of the rows of that width
 KINGMA = "the couplings start as the identity; NVIDIA/waveglow glow.py"
 
 # Rows (of the catalogue, with stars): patterns of kernels' paths, the first that matches counts.
@@ -224,6 +226,15 @@ TABLE = {
         "upsample": transposed("NVIDIA/waveglow"),
         "mixers": exactly("orthogonal", lambda s: s[0] ** -0.5, "NVIDIA/waveglow: QR of a normal"),
         ".*": torch("NVIDIA/waveglow: weight norm of torch's"),
+    },
+    "sparse_transformer_*": {
+        "embed": exactly("normal", lambda s: 0.125 * s[-1] ** -0.5, CHILD),
+        "row|column": exactly("normal", lambda s: 0.125 * (2 * s[-1]) ** -0.5, CHILD),
+        ".*(out|leave)/": exactly(
+            "normal", lambda s: 0.125 * (2 * DEPTHS[s[-1]] * s[0]) ** -0.5, CHILD
+        ),
+        "output": exactly("zero", 0.0, CHILD),
+        ".*": exactly("normal", lambda s: 0.125 * s[0] ** -0.5, CHILD),
     },
     "flowavenet_*": {
         ".*end/": exactly("zero", 0.0, "ksw0306/FloWaveNet: ZeroConv1d"),

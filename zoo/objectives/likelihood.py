@@ -47,6 +47,11 @@ class Autoregressive:
     mask: str | None = None
 
     @property
+    def zero_gradient_at_init(self) -> tuple[str, ...]:
+        """What lies before logits that start at zero."""
+        return getattr(self.model, "zero_gradient_at_init", ())
+
+    @property
     def needs_source(self) -> bool:
         """Whether `generate` follows audio that is given to it."""
         return self.condition is not None
