@@ -25,7 +25,7 @@ SMOKE = {
     "gate": 8,
     "skip": 8,
     "context": 4,
-    "samples": 256,
+    "samples": 2048,
     "batch": 2,
     "steps": 2,
 }

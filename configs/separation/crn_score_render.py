@@ -20,6 +20,7 @@ ROWS = {
 }
 AGREES = {"tests/models/test_crn.py": "its authors' parameter counts, own twin"}
 SMOKE = {
+    "kind": "magnitude",
     "size": "tiny",
     "n_fft": 32,
     "hop": 16,
