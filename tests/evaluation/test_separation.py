@@ -280,3 +280,67 @@ def test_silent_estimates_are_counted_apart_and_warned_of(ratios, capsys):
     _, report = evaluate(tracks(silent=("one", 1, 2)), ratios=ratios)
     assert report.counts["reference_silent_frames"] == 2 and report.counts["tracks"] == 2
     assert report.counts["estimate_silent_frames"] == 0 and "Warning" not in report.protocol
+
+
+def muted(stems):
+    """The tracks of `tracks` without the stems of these numbers, by track."""
+    records = tracks()
+    for record in records:
+        for stem in stems.get(record["track"], ()):
+            record["stems"][stem] = 0
+        record["audio"] = record["stems"].sum(0).astype(np.int16)
+    return records
+
+
+@pytest.mark.parametrize("marked", [False, True])
+@pytest.mark.parametrize("ratios", ["sdr", "full"])
+def test_only_the_stems_that_play_in_a_track_are_scored(marked, ratios, tmp_path):
+    """20 dB wherever a stem plays; without the choice one absent stem voids all frames."""
+    records = muted({"one": [0], "two": [0, 2]})
+    if marked:
+        for record in records:
+            record["present"] = np.any(record["stems"], (1, 2)).astype(np.uint8)
+    evaluation, report = evaluate(records, ratios=ratios, only_present=True)
+    rows = report.tables["per_track"]
+    assert [(r["track"], r["stem"]) for r in rows] == [
+        ("one", "bass"),
+        ("one", "vocals"),
+        ("two", "bass"),
+    ]
+    for stem in ("bass", "vocals", "average"):
+        found = report.metrics[f"sdr_median_of_track_medians/{stem}"]
+        assert found == pytest.approx(20, abs=1e-3)
+    assert not any(name.endswith("/drums") for name in report.metrics)
+    assert report.counts["absent_stems"] == 3 and report.counts["frames"] == 8
+    assert report.counts["silent_frames"] == 0 and report.counts["tracks"] == 2
+    assert "3 over all tracks" in report.protocol and evaluation.monitor[0] in report.metrics
+    saved = json.loads((save_report(report, tmp_path) / "report.json").read_text())
+    assert saved["counts"]["absent_stems"] == 3 and saved["protocol"] == report.protocol
+    museval = json.loads((tmp_path / "museval" / "two.json").read_text())
+    assert [target["name"] for target in museval["targets"]] == ["bass"]
+    everything = evaluate(records, ratios="sdr")[1]
+    assert (
+        everything.counts["silent_frames"] == 8
+        and "sdr_pooled_median/bass" not in everything.metrics
+    )
+
+
+def test_a_model_that_takes_labels_gets_those_of_the_track():
+    records = muted({"two": [1]})
+    how = Separator(Segments(640, batch=2), RATE, 2, ("drums", "bass", "vocals"), labels="present")
+    oracle, given = Oracle(records, ([0], [1], [2]), 0.1), []
+
+    def predict(batch):
+        given.append(batch["present"])
+        return oracle({"mixture": batch["mixture"]})
+
+    report = Separation(how, only_present=True).run(predict, records, INFO)
+    rows = np.concatenate(given)
+    assert {tuple(row) for row in rows} == {(1, 1, 1), (1, 0, 1)} and rows.dtype == np.uint8
+    assert report.metrics["sdr_median_of_track_medians/bass"] == pytest.approx(20, abs=1e-3)
+
+
+def test_a_track_of_silence_has_no_stem_to_score():
+    records = muted({"two": [0, 1, 2]})
+    report = evaluate(records, only_present=True)[1]
+    assert report.counts["tracks"] == 1 and len(report.tables["per_track"]) == 3

@@ -153,6 +153,43 @@ def some_stems(system, audio):
             system.separate(audio, 22_050, **asked)
 
 
+def test_a_conditioned_separator_is_given_what_plays(tune, tmp_path, capsys):
+    """From Python and by both scripts; what is wrong is one line."""
+    name = "conditioned_wave_unet_score_render"
+    system = zoo.create(name, **smoke(name))
+    audio = tune[:4000]
+    found = system.separate(audio, 22_050, labels=["vocals", "bass"], residual=True)
+    assert list(found) == ["bass", "vocals", "residual"]
+    np.testing.assert_allclose(sum(found.values()), audio, atol=1e-5)
+    whole = system.separate(audio, 22_050, labels=system.labels)
+    assert np.abs(whole["bass"] - found["bass"]).max() > 0
+    for labels, message in ((None, "give labels, of bass, drums"), (["base"], "did you mean bass")):
+        with pytest.raises(BadInput, match=message):
+            system.separate(audio, 22_050, **({"labels": labels} if labels else {}))
+    other = zoo.create("wave_unet_score_render", **smoke("wave_unet_score_render"))
+    with pytest.raises(BadInput, match="takes no labels"):
+        other.separate(audio, 22_050, labels=["bass"])
+    soundfile.write(tmp_path / "song.wav", audio, 22_050)
+    song = [str(tmp_path / "song.wav")]
+    for number, act in enumerate((by_sample, by_evaluate)):
+        out = tmp_path / f"out{number}"
+        assert act(system.trained, song, out, "vocals, bass") == 0
+        names = {path.stem for path in out.rglob("*.wav")}
+        assert names == {"bass", "vocals"} and "bass" in capsys.readouterr().out
+        with pytest.raises(BadInput, match="no label 'flute': this model knows bass, drums"):
+            act(system.trained, song, out, "flute")
+        with pytest.raises(BadInput, match="does not separate: leave --labels out"):
+            act(zoo.create("crepe_score_render").trained, song, out, "flute")
+
+
+def by_sample(trained, song, out, labels):
+    return own_files.sound(trained, Choices(out, input=song, labels=labels))
+
+
+def by_evaluate(trained, song, out, labels):
+    return own_files.predict(trained, song, out, force=False, labels=labels)
+
+
 def test_separation_takes_what_a_separator_has(tune):
     system = zoo.create("wave_unet_score_render", **smoke("wave_unet_score_render"))
     found = system.separate(tune[:4000], 22_050, residual=True)

@@ -270,6 +270,10 @@ TABLE = {
     "mrcae_*": {".*": glorot("ours: no code of the authors is public; Keras' default")},
     "open_unmix_*": {".*lstm": torch_rnn("sigsep/open-unmix-pytorch", 4), ".*": torch("the same")},
     "spleeter_*": {".*": he("deezer/spleeter model/functions/unet.py")},
+    "conditioned_wave_unet_*": {
+        "output": exactly("uniform", lambda s: (2 / (s[1] + 1)) ** 0.5, "a layer a source, mono"),
+        ".*": glorot(TF + "Veleslavia/vimss"),
+    },
     "wave_unet_*.dilated_dense": {
         "output": exactly("uniform", lambda s: (2 / (s[1] + 2)) ** 0.5, STOLLER),
         ".*": glorot("ours, as Wave-U-Net's: no code of the authors"),

@@ -45,3 +45,24 @@ def test_what_the_batch_lacks_is_named(how):
     (name,) = how.values()
     with pytest.raises(BadInput, match=f"reads '{name}' and a batch has audio, tags"):
         loss_of(Supervised(Dense(3), l1, **how), batch)
+
+
+class Scaled(nn.Module):
+    @nn.compact
+    def __call__(self, x, marks, *, train=False):
+        return nn.Dense(3)(x.mean(1)) * marks
+
+
+def test_a_second_input_goes_to_the_model_in_training_and_in_use():
+    marks = jnp.array([[1.0, 0.0, 2.0]] * 4)
+    batch = {"audio": jnp.ones((4, 8, 1)), "tags": jnp.zeros((4, 3)), "marks": marks}
+    objective = Supervised(Scaled(), l1, second="marks")
+    variables = objective.init(jax.random.key(0), batch)
+    made = objective.predict(variables, batch, jax.random.key(0))["prediction"]
+    kernel = variables.params["model"]["Dense_0"]["kernel"]
+    np.testing.assert_allclose(made, marks * kernel[0], rtol=1e-6)
+    held = objective.held_out_loss(variables, batch, jax.random.key(0))["loss"]
+    np.testing.assert_allclose(held, np.abs(made).mean(1), rtol=1e-6)
+    np.testing.assert_allclose(loss_of(objective, batch), np.abs(made).mean(), rtol=1e-6)
+    with pytest.raises(BadInput, match="reads 'others' and a batch has audio, tags, marks"):
+        loss_of(Supervised(Scaled(), l1, second="others"), batch)

@@ -129,6 +129,7 @@ LOSSES: dict[str, tuple[tuple[Any, Any], float]] = {
     "L2 and 0.02 magnitudes": (LONG, penalised(np.square)),
     "L1": ((OURS, THEIRS), np.abs(OURS - THEIRS).mean()),
     "L2": ((OURS, THEIRS), np.square(OURS - THEIRS).mean()),
+    "sum of squares": ((OURS, THEIRS), np.square(OURS - THEIRS).sum() / len(OURS)),
     "3 sources x L1": ((OURS, THEIRS), 3 * np.abs(OURS - THEIRS).mean()),
     "3 sources x L2": ((OURS, THEIRS), 3 * np.square(OURS - THEIRS).mean()),
     "L1 - 0.05 L1 of others": ((OURS, THEIRS), APART[0] - 0.05 * APART[1:].sum()),

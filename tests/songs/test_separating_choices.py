@@ -12,7 +12,7 @@ from zoo.audio import audio_writing
 from zoo.errors import BadInput
 from zoo.songs import stem_files
 from zoo.songs.segments import Segments, echo, identity_error, recut
-from zoo.songs.separating import Separator, separate
+from zoo.songs.separating import Separator, labelled, separate
 from zoo.songs.stem_files import separate_file
 
 SEGMENTS = Segments(600, 500, 400, "fade", batch=2)
@@ -291,3 +291,53 @@ def test_stems_in_one_file_that_is_separated_again(tmp_path):
     found, _ = soundfile.read(tmp_path / "again" / "vocals.wav", dtype="float32")
     assert again["length"] == pytest.approx(44_100, abs=2048)
     np.testing.assert_allclose(found[4000:40_000], 0.5 * song[4000:40_000], atol=0.06)
+
+
+def knowing(seen):
+    """`thirds` that notes its labels; a source that does not play leaks a little."""
+
+    def predict(batch):
+        seen.append(batch["who"])
+        return thirds({"mixture": batch["mixture"]})
+
+    return predict
+
+
+def test_labels_reach_the_model_and_name_the_stems(tmp_path):
+    seen, song = [], noise()
+    how = labelled(separator(labels="who"), ["bass", "vocals"])
+    assert how.stems == ("vocals", "bass")
+    found = run(knowing(seen), song, how)
+    np.testing.assert_allclose(found, np.stack([0.5 * song, 0.1 * song]), atol=1e-5)
+    assert {tuple(row) for row in np.concatenate(seen)} == {(1, 0, 1)}
+    left = labelled(separator(labels="who", residual=True), ["bass"])
+    np.testing.assert_allclose(run(knowing([]), song, left)[1], 0.9 * song, atol=1e-5)
+    kept = labelled(separator(labels="who", keep_sum=True), ["drums", "bass"])
+    np.testing.assert_allclose(run(knowing([]), song, kept).sum(0), song, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "names, message",
+    [
+        (None, "has to know what plays: give labels, of vocals, drums, bass"),
+        ([], "one label at least, of vocals, drums, bass"),
+        (
+            ["drum"],
+            r"no label 'drum' \(did you mean drums\?\): this model knows vocals, drums, bass",
+        ),
+        (["x"], "no label 'x': this model knows vocals"),
+        ("bass", "give a list of names"),
+        ([1], "give a list of names"),
+    ],
+)
+def test_labels_are_checked_against_the_names_of_the_model(names, message):
+    with pytest.raises(BadInput, match=message):
+        labelled(separator(labels="who"), names)
+
+
+def test_a_model_without_labels_takes_none():
+    assert labelled(separator(), None) == separator()
+    with pytest.raises(BadInput, match="takes no labels"):
+        labelled(separator(), ["bass"])
+    with pytest.raises(BadInput, match="has to know what plays"):
+        run(thirds, noise(), separator(labels="who"))

@@ -14,6 +14,7 @@ from pathlib import Path
 from zoo.cli import command_line
 from zoo.cli.command_line import given, place
 from zoo.cli.words import Parser
+from zoo.errors import BadInput
 
 
 def main(words: list[str] | None = None, prog: str = "evaluate.py") -> int:
@@ -36,6 +37,9 @@ def parser(prog: str) -> Parser:
         "--input", type=given, nargs="+", metavar="FILE", help="audio files, folders, globs"
     )
     parser.add_argument("--out", type=place, default=Path("out"), help="where predictions go")
+    parser.add_argument(
+        "--labels", type=given, help="what plays in --input, comma-separated: for separators"
+    )
     parser.add_argument(
         "--embeddings", type=place, metavar="NPZ", help="write what the last layer reads of --input"
     )
@@ -61,8 +65,15 @@ def evaluate(options: argparse.Namespace) -> int:
         from zoo.songs import own_files
 
         return own_files.predict(
-            found, options.input, options.out, force=options.force, figures=options.figures
+            found,
+            options.input,
+            options.out,
+            force=options.force,
+            figures=options.figures,
+            labels=options.labels,
         )
+    if options.labels:
+        raise BadInput("--labels says what plays in a file of yours: give that with --input")
     from zoo.report import results
 
     report = results.evaluate(

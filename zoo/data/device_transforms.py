@@ -103,7 +103,8 @@ class Standardise:
 class Group:
     """float stems [B S T C] -> [B G T C]: each group, a tuple of indices, as the sum of its stems.
 
-    Also reorders: Group(((0, 1, 2), (3,))) makes accompaniment and vocals.
+    Also reorders: Group(((0, 1, 2), (3,))) makes accompaniment and vocals. Of `present` [B S],
+    where records have it, a group is present if one of its stems is.
     """
 
     groups: tuple[tuple[int, ...], ...]
@@ -111,7 +112,11 @@ class Group:
     def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
         stems = _of(batch, "stems")
         sums = [sum(stems[:, index] for index in group) for group in self.groups]
-        return {**batch, "stems": jnp.stack(sums, 1)}
+        changed = {**batch, "stems": jnp.stack(sums, 1)}
+        if "present" in batch:
+            marks = [batch["present"][:, list(group)].max(1) for group in self.groups]
+            changed["present"] = jnp.stack(marks, 1)
+        return changed
 
 
 @dataclass(frozen=True)

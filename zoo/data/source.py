@@ -65,6 +65,7 @@ class Source(Protocol):
 
     Every record holds `track` (str), `chunk` (int) and one or more of
       audio [T C] int16 · stems [S T C] int16 · tags [K] uint8 · known [K] uint8 (1: label is known)
+      present [S] uint8 (1: this stem plays somewhere in the track; without it: those that sound)
       pitch, velocity, family, preset (int) · notes {onset, offset (s), pitch, velocity} [n]
       roll [T 88] uint8 (piano roll) · voices [T V] int16 (pitches, -1: silent)
     """

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zoo.data import ensembles
 from zoo.data.source import Example
 from zoo.data.transforms import Crop, Rng
 from zoo.errors import BadInput
@@ -54,6 +55,19 @@ class Pick:
         if stems.shape[-2] <= max(self.indices) or "mixture" not in example:
             raise BadInput(f"Pick{self.indices} of {stems.shape[-2]} stems: put Mixture before it")
         return {**example, "stems": stems[:, list(self.indices)]}
+
+
+@dataclass(frozen=True)
+class DropStems:
+    """Silences stems [S T C] of an ensemble: `least` to all of those present stay, drawn evenly.
+
+    Which stay, of how many there are, is what `ensembles.players` draws; `present` [S] follows.
+    """
+
+    least: int = 2
+
+    def __call__(self, rng: Rng, example: Example) -> Example:
+        return ensembles.with_players(rng, example, self.least)
 
 
 @dataclass(frozen=True)

@@ -147,14 +147,18 @@ class Mixture:
 class Group:
     """float stems [S T C] -> [G T C]: each group, a tuple of indices, becomes the sum of its stems.
 
-    Also reorders: Group(((0, 1, 2), (3,))) makes accompaniment and vocals.
+    Also reorders: Group(((0, 1, 2), (3,))) makes accompaniment and vocals. Of `present` [S], where
+    a record has it, a group is present if one of its stems is.
     """
 
     groups: tuple[tuple[int, ...], ...]
 
     def __call__(self, rng: Rng, example: Example) -> Example:
         stems = [example["stems"][list(group)].sum(axis=0) for group in self.groups]
-        return {**example, "stems": np.stack(stems)}
+        changed = {**example, "stems": np.stack(stems)}
+        if "present" in example:
+            changed["present"] = np.stack([example["present"][list(g)].max() for g in self.groups])
+        return changed
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,9 @@ class Separation:
     named 'accompaniment' is the sum of all stems that are not named themselves. ratios: 'sdr' needs
     no filters and streams; 'full' adds ISR, SIR and SAR (512 taps, audio rounded to 16 bit, one
     track in memory). seconds: window and hop of a frame. oracle: the system is given the references
-    beside the mixture, as 'stems' [B T S C].
+    beside the mixture, as 'stems' [B T S C]. only_present: of every track only the stems that play
+    in it are scored, and labels of these are given to a model that takes some; the others have no
+    score there, and no part in a mean.
     """
 
     shows: ClassVar[tuple[str, ...]] = ("stems",)
@@ -49,6 +51,7 @@ class Separation:
     ratios: Literal["sdr", "full"] = "sdr"
     seconds: float = 1.0
     oracle: bool = False
+    only_present: bool = False
 
     @property
     def monitor(self) -> Monitor:
@@ -94,30 +97,46 @@ class Separation:
         def mix() -> Iterator[np.ndarray]:
             return (mixture(records[index]) for index in span)
 
-        targets = stem_getter(self.how, info)
+        how = playing(self.how, records, span, info) if self.only_present else self.how
+        if not how.playing:
+            return []
+        targets = stem_getter(how, info)
         references = (targets(records[index]) for index in span)
         if self.oracle:
             known = ((mixture(records[index]), targets(records[index])) for index in span)
-            stems = separate_known(predict, known, self.how, info)
+            alone = replace(how, sources=how.playing, present=None)
+            stems = separate_known(predict, known, alone, info)
         else:
-            stems = separate(predict, mix, info.sample_rate, self.how)
-        return self.rows(track, references, stems, info.sample_rate)
+            stems = separate(predict, mix, info.sample_rate, how)
+        return self.rows(track, references, stems, info.sample_rate, how.playing)
 
     def rows(
-        self, track: str, references: Iterable[np.ndarray], stems: Iterable[np.ndarray], rate: int
+        self,
+        track: str,
+        references: Iterable[np.ndarray],
+        stems: Iterable[np.ndarray],
+        rate: int,
+        names: Sequence[str] | None = None,
     ) -> list[Row]:
-        """The rows of a track, by blocks [S n C] of its references and of their estimates."""
+        """The rows of a track, by blocks [S n C] of its references and of their estimates.
+
+        names: of these stems; None: all sources.
+        """
+        names = self.how.sources if names is None else names
         window = round(self.seconds * rate)
         pairs = zip(reblock(references, window), reblock(stems, window), strict=True)
-        frames = self._full(pairs, window) if self.ratios == "full" else _streamed(pairs, window)
+        full = self.ratios == "full"
+        frames = self._full(pairs, window, names) if full else _streamed(pairs, window)
         return [
             {"track": track, "stem": stem, "time": index * self.seconds}
             | {name: _of(value, source) for name, value in frame.items()}
             for index, frame in enumerate(frames)
-            for source, stem in enumerate(self.how.sources)
+            for source, stem in enumerate(names)
         ]
 
-    def _full(self, pairs: Iterator, window: int) -> Iterator[dict[str, np.ndarray]]:
+    def _full(
+        self, pairs: Iterator, window: int, names: Sequence[str]
+    ) -> Iterator[dict[str, np.ndarray]]:
         from zoo.metrics.bss_eval import bss_eval  # scipy.linalg
 
         parts = [(reference, estimate[: len(reference)]) for reference, estimate in pairs]
@@ -126,7 +145,7 @@ class Separation:
         if any(silent_frames(x, length, length).any() for x in (reference, estimate)):
             yield from _streamed(parts, window)  # undefined for BSSEval: NaN, and counted as such
             return
-        scores = bss_eval(reference, estimate, window, window, names=self.how.sources)
+        scores = bss_eval(reference, estimate, window, window, names=names)
         invariant = framewise_si_sdr(reference, estimate, window, window)
         for frame in range(invariant.shape[1]):
             ratios = {name: getattr(scores, name.lower())[:, frame] for name in METRICS}
@@ -140,8 +159,8 @@ class Separation:
         metrics: dict[str, float] = {}
         for name in names:
             metrics |= aggregate(rows, name)
-        first = [row for row in rows if row["stem"] == self.how.sources[0]]
-        why = Counter(row["silent"] for row in first)
+        first = {(row["track"], row["time"]): row["silent"] for row in rows}  # of every frame
+        why = Counter(first.values())
         scored = {row["track"] for row in rows if np.isfinite(row["SDR"])}
         counts = {
             "tracks": len(scored),
@@ -153,18 +172,26 @@ class Separation:
             "perfect_frames": sum(bool(np.isposinf(row["SDR"])) for row in rows),
         }
         per_track = track_rows(rows, names)
+        absent = len(self.how.sources) * len({row["track"] for row in rows}) - len(per_track)
+        if self.only_present:
+            counts["absent_stems"] = absent
         tables = {"per_track": per_track, "per_frame": rows}
         figures = {"sdr": box_plot(per_track)}
         files = {"museval": lambda folder: write_museval(rows, folder, self.seconds)}
-        sentence = self._sentence(info) + _warned(why["estimate"], len(first))
+        sentence = self._sentence(info, absent) + _warned(why["estimate"], len(first))
         scores = track_scores(per_track, names)
         return Report(metrics, sentence, counts, tables, figures, files, scores)
 
-    def _sentence(self, info: Info) -> str:
+    def _sentence(self, info: Info, absent: int) -> str:
+        alone = (
+            " Of every track only the stems that are present are scored: those that do not play "
+            f"({absent} over all tracks) are undefined and in no mean."
+        )
         return (
             f"BSSEval v4 image ratios (as museval) of {', '.join(self.how.sources)} in frames of "
             f"{self.seconds:g} s at {info.sample_rate} Hz, {info.channels} channel(s); frames in "
             "which any stem or estimate is silent, and infinite ratios, are left out."
+            + (alone if self.only_present else "")
             + (" The system was given the references." if self.oracle else "")
         )
 
@@ -210,22 +237,40 @@ def mixture(record: Example) -> np.ndarray:
 
 
 def stem_getter(how: Separator, info: Info) -> Callable[[Example], np.ndarray]:
-    """record -> references [S T C] float32 in the order of the model's sources."""
-    rest = [index for index, name in enumerate(info.labels) if name not in how.sources]
-    picks = []
-    for source in how.sources:
-        if source in info.labels:
-            picks.append([info.labels.index(source)])
-        elif source == ACCOMPANIMENT and rest:
-            picks.append(rest)
-        else:
-            raise BadInput(f"{info.name} has no stem '{source}', only {', '.join(info.labels)}.")
+    """record -> references [S T C] float32 of the sources that play, in the model's order."""
+    picked = _picks(how, info)
+    picks = [picked[name] for name in how.playing]
 
     def references(record: Example) -> np.ndarray:
         stems = sound(record, "stems")
         return np.stack([stems[pick].sum(0) for pick in picks])
 
     return references
+
+
+def playing(how: Separator, records: Sequence[Example], span: range, info: Info) -> Separator:
+    """The separator of one track: which sources are present in its records, or sound in them."""
+    picks = _picks(how, info)
+    first = records[span[0]]
+    if "present" in first:
+        marks = np.asarray(first["present"], bool)
+    else:
+        marks = np.any([np.any(sound(records[i], "stems"), (1, 2)) for i in span], 0)
+    return replace(how, present=tuple(name for name, pick in picks.items() if marks[pick].any()))
+
+
+def _picks(how: Separator, info: Info) -> dict[str, list[int]]:
+    """By source, which of the records' stems it is the sum of."""
+    rest = [index for index, name in enumerate(info.labels) if name not in how.sources]
+    picks = {}
+    for source in how.sources:
+        if source in info.labels:
+            picks[source] = [info.labels.index(source)]
+        elif source == ACCOMPANIMENT and rest:
+            picks[source] = rest
+        else:
+            raise BadInput(f"{info.name} has no stem '{source}', only {', '.join(info.labels)}.")
+    return picks
 
 
 def _streamed(pairs: Iterable, window: int) -> Iterator[dict[str, Any]]:

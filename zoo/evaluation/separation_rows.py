@@ -95,7 +95,10 @@ def track_scores(per_track: Sequence[Row], ratios: Sequence[str]) -> Scores:
     medians: dict[str, np.ndarray] = {}
     for ratio in ratios:
         name = ratio.lower().replace("-", "_")
-        found = np.array([[place[track, stem][ratio] for stem in stems] for track in tracks])
+        absent = {ratio: np.nan}  # a stem that does not play in the track
+        found = np.array(
+            [[place.get((track, stem), absent)[ratio] for stem in stems] for track in tracks]
+        )
         for kind, kept in (("median", medians), ("mean", means)):
             prefix = f"{name}_{kind}_of_track_medians"
             kept |= {f"{prefix}/{stem}": found[:, s] for s, stem in enumerate(stems)}

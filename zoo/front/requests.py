@@ -16,7 +16,7 @@ from zoo.sampling.rule import SamplerRule
 
 SEPARATION = (
     *("residual", "keep_sum", "shifts", "seed"),
-    *("segment", "overlap", "stems", "two_stems"),
+    *("segment", "overlap", "stems", "two_stems", "labels"),
 )
 NOTES = ("onset", "offset", "pitch", "velocity")
 FROM_SOURCE = ("num", "seed", "temperature", "top_k", "top_p", "chunk")

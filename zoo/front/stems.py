@@ -11,7 +11,7 @@ import numpy as np
 from zoo.evaluation.capabilities import Separates, having
 from zoo.runs.trained import Trained
 from zoo.songs import choices
-from zoo.songs.separating import summed
+from zoo.songs.separating import labelled, summed
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,10 @@ def wanted(trained: Trained, asked: Mapping[str, Any]) -> Wanted:
     fields = dict(asked)
     cut = choices.segments(trained, fields.pop("segment", None), fields.pop("overlap", None))
     only, alone = fields.pop("stems", None), fields.pop("two_stems", None)
+    names = fields.pop("labels", None)
     fields["segments"] = cut
-    how = replace(having(Separates, trained.experiment.evaluation).how, **fields)
-    names, sums = summed(how, only, alone)
-    parts = {name: tuple(how.stems[i] for i in these) for name, these in zip(names, sums)}
-    return Wanted(fields, {name: parts[name] for name in only or names})
+    how = labelled(replace(having(Separates, trained.experiment.evaluation).how, **fields), names)
+    fields["present"] = how.present
+    given, sums = summed(how, only, alone)
+    parts = {name: tuple(how.stems[i] for i in these) for name, these in zip(given, sums)}
+    return Wanted(fields, {name: parts[name] for name in only or given})

@@ -139,7 +139,7 @@ class System:
 
         choices: residual=, keep_sum=, shifts=, seed= of `zoo.songs.separating.Separator`; segment=
         (s) and overlap= (a share) instead of the run's own; stems=, only these; two_stems=, this
-        one and the sum of all others, as no_NAME.
+        one and the sum of all others, as no_NAME; labels=, what plays, for models that take it.
         """
         self.require("separate")
         from zoo.front import requests

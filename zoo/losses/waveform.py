@@ -1,6 +1,7 @@
 """Losses of samples, (prediction, target) [B T C] or [B T S C] -> loss per example [B].
 
-Everything but the batch is averaged; objectives take the mean over the batch.
+Everything but the batch is averaged, unless a name says that it is summed; objectives take the mean
+over the batch.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ def l1(prediction: jax.Array, target: jax.Array) -> jax.Array:
 def l2(prediction: jax.Array, target: jax.Array) -> jax.Array:
     """Mean squared difference, [B ...], [B ...] -> [B]."""
     return per_example(jnp.square(prediction - target))
+
+
+def sum_of_squares(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    """Squared difference, summed and not averaged, [B ...], [B ...] -> [B]."""
+    return jnp.square(prediction - target).sum(axis=tuple(range(1, prediction.ndim)))
 
 
 def si_sdr(prediction: jax.Array, target: jax.Array, *, floor: float = 1e-8) -> jax.Array:

@@ -36,6 +36,7 @@ class Supervised:
     """The model's output against `target`; one player, 'model'.
 
     loss(output, target) -> [B], or (output, target, mask) when a batch key `mask` is named.
+    second: the batch key of what the model takes beside its input, as labels that condition it.
     `link` turns the output into what evaluation reads (logits into probabilities). Targets longer
     than the output, as with unpadded convolutions, are cropped around their centre.
     """
@@ -46,24 +47,29 @@ class Supervised:
     target: str = "tags"
     mask: str | None = None
     link: Callable[[jax.Array], jax.Array] = raw
+    second: str | None = None
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        return one_network.begin(self.model, rng, given(batch, self.input))
+        return one_network.begin(self.model, rng, *self._inputs(batch))
 
     @property
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
     def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
-        audio = batch[self.input]
-        output, changed = one_network.train(self.model, variables, {"dropout": rng}, audio)
+        inputs = self._inputs(batch)
+        output, changed = one_network.train(self.model, variables, {"dropout": rng}, *inputs)
         return jnp.mean(self._compare(output, batch)), (changed, {})
 
     def held_out_loss(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """{'loss': [B]}, without dropout and with the running statistics."""
-        return {
-            "loss": self._compare(self.model.apply(variables.of("model"), batch[self.input]), batch)
-        }
+        output = self.model.apply(variables.of("model"), *self._inputs(batch))
+        return {"loss": self._compare(output, batch)}
+
+    def _inputs(self, batch: Batch) -> tuple[jax.Array, ...]:
+        """What the model takes: its input, and the second one if it has any."""
+        keys = (self.input,) if self.second is None else (self.input, self.second)
+        return tuple(given(batch, key) for key in keys)
 
     def _compare(self, output: jax.Array, batch: Batch) -> jax.Array:
         target = cropped(given(batch, self.target), output)
@@ -76,7 +82,7 @@ class Supervised:
         return self.loss(output.astype(jnp.float32), target, *rest)
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
-        output = self.model.apply(variables.of("model"), batch[self.input])
+        output = self.model.apply(variables.of("model"), *self._inputs(batch))
         return {"prediction": self.link(output.astype(jnp.float32))}
 
     def embed(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:

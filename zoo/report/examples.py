@@ -21,7 +21,7 @@ from zoo.audio.streaming import stream_to_wav
 from zoo.data.source import Example
 from zoo.errors import BadInput
 from zoo.evaluation.capabilities import Separates, having
-from zoo.evaluation.separation import mixture, stem_getter, track_spans
+from zoo.evaluation.separation import mixture, playing, stem_getter, track_spans
 from zoo.objectives.base import Composing, Generative, Request, follows_source, plays_notes
 from zoo.report import compositions, figures
 from zoo.report.figures import predictor, write_wav
@@ -76,6 +76,8 @@ def write_stems(found: Trained, directory: Path) -> None:
     how = having(Separates, found.experiment.evaluation).how
     rate, records = source.info.sample_rate, source.open(held_out(source))
     track, span = next(track_spans(records))
+    if how.labels:
+        how = playing(how, records, span, source.info)
     # Songs begin and end quietly: a third of the way in, something plays.
     inside = span[len(span) // 3 :]
     pieces = list(enough((records[index] for index in inside), SONG_SECONDS * rate))
@@ -87,7 +89,7 @@ def write_stems(found: Trained, directory: Path) -> None:
     write_wav(folder / "mixture.wav", mix, rate)
     for name, audio in zip(how.stems, estimates):
         write_wav(folder / f"{safe(name)}.wav", audio, rate)
-    for name, audio in zip(how.sources, references):
+    for name, audio in zip(how.playing, references):
         write_wav(folder / f"{safe(name)}.reference.wav", audio, rate)
 
 

@@ -15,14 +15,15 @@ from zoo.songs.segments import Segments, recut
 class Choices:
     """Where files go, what to make them of, and how.
 
-    input, stems, two_stems, residual, keep_sum, segment, overlap, shifts, form: of a user's own
-    songs; None is what the run itself has. seconds, num, temperature, top_k, top_p, seed, pitches,
-    prompt, prompt_seconds, keep: of new audio. The rest: of streams without end.
+    input, labels, stems, two_stems, residual, keep_sum, segment, overlap, shifts, form: of a user's
+    own songs; None is what the run itself has. seconds, num, temperature, top_k, top_p, seed,
+    pitches, prompt, prompt_seconds, keep: of new audio. The rest: of streams without end.
     """
 
     out: Path
     force: bool = False
     input: list[str] = field(default_factory=list)
+    labels: str | None = None
     stems: str | None = None
     two_stems: str | None = None
     residual: bool = False

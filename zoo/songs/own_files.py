@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from zoo import escapes, writing
+from zoo import escapes, vocabulary, writing
 from zoo.audio import audio_files
 from zoo.audio.probing import probe
 from zoo.data.source import Info
@@ -30,7 +30,7 @@ from zoo.songs.choices import Choices, segments
 from zoo.songs.credits import credited, provenance
 from zoo.songs.generating import generate, long_enough, perform
 from zoo.songs.output_names import named
-from zoo.songs.separating import REFERENCE, Separator
+from zoo.songs.separating import REFERENCE, Separator, labelled
 from zoo.songs.stem_files import separate_file
 
 SHORTEST = 0.1  # seconds from which tags, notes or a pitch can be found; less is a click
@@ -38,15 +38,25 @@ SONG = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of song [{elapse
 
 
 def predict(
-    trained: Trained, inputs: Sequence[str], out: Path, *, force: bool, figures: bool = False
+    trained: Trained,
+    inputs: Sequence[str],
+    out: Path,
+    *,
+    force: bool,
+    figures: bool = False,
+    labels: str | None = None,
 ) -> int:
-    """Tags, notes, ... of every file into `out`/FILE; 2 where a file had to be rejected.
+    """Tags, notes, stems, ... of every file into `out`/FILE; 2 where a file had to be rejected.
 
-    figures: pictures, too, which for short files take most of the time.
+    figures: pictures, too, which for short files take most of the time. labels: what plays, for
+    separators that take it.
     """
     evaluation, objective = trained.experiment.evaluation, trained.experiment.objective
+    if separates(evaluation):
+        return sound(trained, Choices(out, force, list(inputs), labels=labels))
+    refuse_labels(trained, labels)
     if not isinstance(evaluation, WritesFiles):
-        if separates(evaluation) or isinstance(objective, Generative):
+        if isinstance(objective, Generative):
             name = trained.config.name
             raise BadInput(f"{name} gives audio, not predictions: use sample.py --input")
         raise BadInput(
@@ -114,7 +124,9 @@ def sound(trained: Trained, options: Choices) -> int:
     if separates(evaluation):
         if not options.input:
             raise BadInput(f"{trained.config.name} separates: give it a song with --input")
+        applied(trained, options)  # what is wrong with the choices is said once, not for every song
         return paged(trained, options, partial(separate, trained, options))
+    refuse_labels(trained, options.labels)
     if options.endless or options.resume:
         if options.pitches:
             raise BadInput(
@@ -142,6 +154,12 @@ def sound(trained: Trained, options: Choices) -> int:
     print(escapes.line(generate(trained, options)))
     say_index(options.out, credited(trained))
     return 0
+
+
+def refuse_labels(trained: Trained, labels: str | None) -> None:
+    """Raises BadInput where labels are given to what does not separate."""
+    if labels is not None:
+        raise BadInput(f"{trained.config.name} does not separate: leave --labels out")
 
 
 def composed(trained: Trained, options: Choices) -> int:
@@ -211,8 +229,9 @@ def each(files: Mapping[Path, str], out: Path, act: Callable[[Path, str], str]) 
 def applied(trained: Trained, options: Choices) -> Separator:
     """A run's own way of separating, with what the user chose."""
     how = having(Separates, trained.experiment.evaluation).how
+    names = None if options.labels is None else vocabulary.listed(options.labels)
     return replace(
-        how,
+        labelled(how, names),
         segments=segments(trained, options.segment, options.overlap),
         residual=options.residual,
         keep_sum=options.keep_sum,

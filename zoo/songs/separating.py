@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from zoo import vocabulary
 from zoo.audio.blocks import Blocks, reblock, remix, resample
 from zoo.audio.loudness import measured
 from zoo.errors import BadInput
@@ -37,6 +38,9 @@ class Separator:
     keep_sum: what the stems lack of the mix is shared among them (`zoo.songs.sum_keeping`).
     residual: it becomes a further stem instead. band: the highest frequency that the model gives,
     Hz; None: half its rate. shifts: passes over randomly delayed copies (up to half a second).
+    labels: the batch key of a second input, [S] of 0 and 1, that says which sources play; '' where
+    the model has none. present: the names of those that play in this song, which alone become
+    stems; None: all do, which a model with `labels` does not take for granted.
     """
 
     segments: Segments
@@ -51,15 +55,40 @@ class Separator:
     residual: bool = False
     shifts: int = 0
     seed: int = 0
+    labels: str = ""
+    present: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.keep_sum and self.residual:
             raise BadInput("keep_sum leaves no residual: choose one of the two.")
 
     @property
+    def playing(self) -> tuple[str, ...]:
+        """The sources that become stems, in the model's order."""
+        if self.present is None:
+            return self.sources
+        return tuple(name for name in self.sources if name in self.present)
+
+    @property
     def stems(self) -> tuple[str, ...]:
         """Names of what comes out, in order."""
-        return (*self.sources, "residual") if self.residual else self.sources
+        return (*self.playing, "residual") if self.residual else self.playing
+
+
+def labelled(how: Separator, names: Sequence[str] | None) -> Separator:
+    """The separator for a song in which the sources of these names play; None: not said.
+
+    Raises BadInput where the model has to know and is not given labels, or takes none.
+    """
+    if not how.labels:
+        if names is not None:
+            raise BadInput("this model takes no labels, it gives all of its stems: leave them out")
+        return how
+    if names is None:
+        raise BadInput(
+            f"this model has to know what plays: give labels, of {', '.join(how.sources)}"
+        )
+    return replace(how, present=vocabulary.chosen(names, how.sources, "label"))
 
 
 def summed(
@@ -86,6 +115,7 @@ def separate(
 
     `song()` starts the song's blocks afresh: they are read again for the mix and the scale.
     """
+    predict, how = of_those_that_play(predict, how)
     first = next(iter(song()), None)
     if first is None:
         return
@@ -121,6 +151,22 @@ def separate(
         return
     for part, lack in pairs:
         yield np.concatenate([part, lack[None]]) if how.residual else part
+
+
+def of_those_that_play(predict: Predict, how: Separator) -> tuple[Predict, Separator]:
+    """The model with its labels, giving the stems of `how.playing` alone, and how to apply that."""
+    if how.present is None:
+        return predict, labelled(how, None)
+    at = [how.sources.index(name) for name in how.playing]
+    marks = np.isin(np.arange(len(how.sources)), at).astype(np.uint8)
+
+    def wrapped(batch: Batch) -> Batch:
+        size = len(batch[how.segments.key])
+        second = {how.labels: np.tile(marks, (size, 1))} if how.labels else {}
+        output = np.asarray(predict({**batch, **second})["prediction"])
+        return {"prediction": output.take(at, 3 - how.segments.time_axis)}
+
+    return wrapped, replace(how, sources=how.playing, labels="", present=None)
 
 
 def _scale(

@@ -171,8 +171,8 @@ def test_two_players_of_an_instrument_are_one_stem_and_ends_are_filled(tmp_path)
     violins[:19_200] += parts[0]
     violins[:24_000] += parts[1]
     assert stems.shape == (13, 28_800, 1)
-    np.testing.assert_allclose(stems[urmp.INSTRUMENTS.index("vn")], violins, atol=1)
-    np.testing.assert_allclose(stems[urmp.INSTRUMENTS.index("vc")], parts[2], atol=1)
+    np.testing.assert_allclose(stems[urmp.INSTRUMENTS.index("violin")], violins, atol=1)
+    np.testing.assert_allclose(stems[urmp.INSTRUMENTS.index("cello")], parts[2], atol=1)
     assert not stems[:11].any()
 
 

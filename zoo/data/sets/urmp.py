@@ -1,39 +1,63 @@
 """URMP (Li et al. 2018): 44 pieces of chamber music, each player alone; 13 instruments, 48 kHz.
 
 Made from the user's own download; nothing is fetched. A record has all 13 stems, of which those
-that do not play are silent, and two players of one instrument are summed. No split is published:
-pieces are drawn by a hash of their names without numbers and players, so that arrangements of one
-piece stay together.
+that do not play are silent, and two players of one instrument are summed; `present` [13] says which
+play. No split is published: pieces are drawn by a hash of their names without numbers and players,
+so that arrangements of one piece stay together, unless the pieces of the test are named.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from zoo.audio.probing import probe
+from zoo.data import plans
 from zoo.data.sets.stem_songs import DRAWN, Song, StemSongs, drawn, folders, original, summed
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
 RATE = 48_000
-INSTRUMENTS = ("bn", "cl", "db", "fl", "hn", "ob", "sax", "tba", "tbn", "tpt", "va", "vc", "vn")
+CODES = {  # in file names
+    "bn": "bassoon",
+    "cl": "clarinet",
+    "db": "double bass",
+    "fl": "flute",
+    "hn": "horn",
+    "ob": "oboe",
+    "sax": "saxophone",
+    "tba": "tuba",
+    "tbn": "trombone",
+    "tpt": "trumpet",
+    "va": "viola",
+    "vc": "cello",
+    "vn": "violin",
+}
+INSTRUMENTS = tuple(CODES.values())
 NAME = re.compile(r"AuSep_(\d+)_([a-z]+)_(\d+)_(.+)\.wav")
+NAMED = "the test as its pieces are named; validation by a hash of the names of the others"
 URL = "https://labsites.rochester.edu/air/projects/URMP.html"
 
 
 @dataclass(frozen=True)
 class URMP(StemSongs):
-    """The Source. path: the folder of the pieces, as 01_Jupiter_vn_vc. See `StemSongs`."""
+    """The Source. path: the folder of the pieces, as 01_Jupiter_vn_vc. See `StemSongs`.
+
+    test: numbers of the pieces that are the test; what the hash would draw for it is trained on.
+    (): drawn.
+    """
 
     path: str
     sample_rate: int = RATE
     chunk_seconds: float = 1.0
     allow_missing: float = 0.0
     data_dir: str = ""
+    test: tuple[int, ...] = ()
 
     total: ClassVar[int] = 44
     rule: ClassVar[str] = DRAWN
@@ -46,6 +70,18 @@ class URMP(StemSongs):
     def info(self) -> Info:
         return Info("urmp", self.sample_rate, 1, INSTRUMENTS, "research only", URL)
 
+    @property
+    def record_name(self) -> str:
+        chosen = f"-test{plans.short_hash({'test': self.test})}" if self.test else ""
+        return f"{super().record_name}{chosen}"
+
+    def blank(self) -> Example:
+        return {**super().blank(), "present": np.zeros(len(INSTRUMENTS), np.uint8)}
+
+    def plan(self) -> plans.Plan:
+        made = super().plan()
+        return replace(made, rule=NAMED) if self.test else made
+
     def songs(self) -> dict[str, dict[str, Song]]:
         found: dict[str, dict[str, Song]] = {}
         for piece in folders(self.root):
@@ -53,19 +89,26 @@ class URMP(StemSongs):
             if not players:
                 continue  # Supplementary_Files
             groups: list[list[Path]] = [[] for _ in INSTRUMENTS]
-            title = ""
+            number, title = 0, ""
             for player in players:
                 named = NAME.fullmatch(player.name)
-                if named is None or named[2] not in INSTRUMENTS:
+                if named is None or named[2] not in CODES:
                     example = "AuSep_1_vn_01_Jupiter.wav"
                     raise BadInput(f"{player} is named otherwise than {example}: {self.wanted}.")
-                groups[INSTRUMENTS.index(named[2])].append(player)
-                title = named[4]
+                groups[INSTRUMENTS.index(CODES[named[2]])].append(player)
+                number, title = int(named[3]), named[4]
             song = Song(partial(self._piece, groups), players)
-            found.setdefault(drawn(title), {})[piece.name] = song
+            found.setdefault(self._split(number, title), {})[piece.name] = song
         return found
+
+    def _split(self, number: int, title: str) -> str:
+        if not self.test:
+            return drawn(title)
+        rest = {"test": "train"}.get(drawn(title), drawn(title))
+        return "test" if number in self.test else rest
 
     def _piece(self, groups: list[list[Path]]) -> Example:
         for file in (file for group in groups for file in group):
             original(probe(file), RATE)
-        return {"stems": summed(groups, self.sample_rate, 1)}
+        present = np.array([bool(group) for group in groups], np.uint8)
+        return {"stems": summed(groups, self.sample_rate, 1), "present": present}
