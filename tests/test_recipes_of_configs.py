@@ -5,7 +5,9 @@ of the same recipe in NumPy, at the first steps and late ones. All else is read 
 """
 
 import configparser
+import re
 import sys
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +24,7 @@ HERE = Path(__file__).parent / "recipes"
 sys.path.insert(0, str(HERE))
 import expected_optimizers  # noqa: E402
 from told import drops, rates_of, told  # noqa: E402
+from variants import VARIANTS  # noqa: E402
 
 ROWS = [row.id for entry in catalog.entries() for row in entry.rows]
 NAMES = list(catalog.names())
@@ -148,3 +151,34 @@ def test_dropout_drops_what_the_table_says(name):
 def test_no_dropout_is_left_out():
     assert {name for name in NAMES if "dropout" in TABLE[name]} <= set(DROPPING)
     assert len(DROPPING) > 20
+
+
+def text(experiment) -> str:
+    """Everything of an experiment but its optimisers, without addresses."""
+    kept = {f.name: getattr(experiment, f.name) for f in fields(experiment)}
+    return re.sub(" at 0x[0-9a-f]+", "", repr(kept | {"optimizers": None}))
+
+
+VARIED = [row for row in ROWS if "." in row and experiments.find(row).row.arguments]
+
+
+@pytest.mark.parametrize("row", VARIED)
+def test_every_argument_of_a_row_differs_and_reaches_what_is_made(row):
+    """But for those of an optimiser that the table states: its steps are compared above."""
+    config = experiments.find(row)
+    usual = experiments.find(row.partition(".")[0]).defaults
+    whole = text(made(row))
+    idle = []
+    for name, value in config.row.arguments.items():
+        assert value != usual[name], f"{name} is the default: leave it out of the row"
+        if text(config.experiment(**{name: usual[name]})) == whole:
+            idle.append(name)
+    assert not idle or (row in STATED and set(idle) <= {"learning_rate", "epochs"}), idle
+
+
+@pytest.mark.parametrize("row", VARIANTS)
+def test_published_variants_are_made_of_what_their_code_says(row):
+    player, kind, facts = VARIANTS[row]
+    network = getattr(made(row).objective, player)
+    assert type(network).__name__ == kind
+    assert {name: getattr(network, name) for name in facts} == facts
