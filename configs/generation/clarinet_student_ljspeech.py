@@ -38,7 +38,7 @@ ROWS = {
         "arguments": {
             "teacher": "runs/clarinet_teacher_ljspeech.public",
             "teacher_floor": -9.0,
-            "floor": -7.0,
+            "floor": -6.0,
             "regularizer": 4.0,
             "transform": (1024, 256, 1024),
         },

@@ -91,7 +91,9 @@ def test_a_dry_run_says_what_would_be_trained_and_trains_nothing(tmp_path, capsy
     told = capsys.readouterr().out
     for part in ("parameters: ", "GB of", "audio [2, ", "7 steps of 2", "nothing was trained"):
         assert part in told, part
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir()) and "not there yet" not in told
+    assert train.main(["--dry_run", "--config", "samplecnn_magnatagatune", "path=away"]) == 0
+    assert "path: away is not there yet" in capsys.readouterr().out
 
 
 def run_directory(path, metrics, **arguments):

@@ -44,14 +44,14 @@ class Seal:
     @classmethod
     def of(cls, document: Document) -> Seal:
         """raises Unfit."""
-        ours = _field(document, "checkpoint", mapping)
+        ours = field(document, "checkpoint", mapping)
         return cls(
-            format=_field(ours, "format", whole),
-            step=_field(ours, "step", whole),
-            versions=_field(ours, "versions", texts),
-            metrics=_field(ours, "metrics", numbers),
-            monitor=_field(ours, "monitor", direction),
-            arrays=_field(ours, "arrays", arrays),
+            format=field(ours, "format", whole),
+            step=field(ours, "step", whole),
+            versions=field(ours, "versions", texts),
+            metrics=field(ours, "metrics", numbers),
+            monitor=field(ours, "monitor", direction),
+            arrays=field(ours, "arrays", arrays),
         )
 
 
@@ -73,17 +73,18 @@ class Origin:
     def of(cls, document: Document) -> Origin:
         """raises Unfit."""
         return cls(
-            config=_field(document, "config", name),
-            config_file=_field(document, "config_file", text_or_none, None),
-            arguments=_field(document, "arguments", arguments),
-            stage=_field(document, "stage", stage, {}),
-            records=_field(document, "records", texts, {}),
+            config=field(document, "config", name),
+            config_file=field(document, "config_file", text_or_none, None),
+            arguments=field(document, "arguments", arguments),
+            stage=field(document, "stage", stage, {}),
+            records=field(document, "records", texts, {}),
         )
 
 
-def _field(
+def field(
     document: Document, key: str, reading: Callable[[Any], Any], default: Any = MISSING
 ) -> Any:
+    """What `reading` makes of a document's entry; Unfit, which names it, where it can make none."""
     if not isinstance(document, dict) or (key not in document and default is MISSING):
         raise Unfit(f"'{key}' is missing")
     if key not in document:
@@ -178,9 +179,9 @@ def arrays(value: Any) -> dict[str, dict[str, Any]]:
     """Path -> shape, dtype and hashes of pieces, which together are the whole array."""
     for path, record in mapping(value).items():
         try:
-            shape = _field(record, "shape", lengths)
-            dtype = _field(record, "dtype", name_of_dtype)
-            _tile([*shape, *COUNTERS.get(dtype, ())], _field(record, "pieces", mapping))
+            shape = field(record, "shape", lengths)
+            dtype = field(record, "dtype", name_of_dtype)
+            _tile([*shape, *COUNTERS.get(dtype, ())], field(record, "pieces", mapping))
         except Unfit as error:
             raise Unfit(f"of '{path[:120]}': {error}") from None
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -39,6 +40,7 @@ def describe(config: Config, arguments: dict[str, Any]) -> str:
         f"{jax.devices()[0].platform} at the least (state {needs.state / 1e9:.2f}, batch "
         f"{needs.batch / 1e9:.2f}, largest result {needs.largest / 1e9:.2f})",
         *data(experiment),
+        *absent(arguments),
         *stages(experiment),
         "nothing was trained",
     ]
@@ -51,6 +53,14 @@ def data(experiment: Experiment) -> list[str]:
     batch = experiment.data.spec(experiment.batch)
     shapes = ", ".join(f"{k} {list(v.shape)} {v.dtype}" for k, v in batch.items())
     return [f"data: {info.name}, {info.sample_rate:,} Hz, {info.licence}", f"batch: {shapes}"]
+
+
+def absent(arguments: dict[str, Any]) -> list[str]:
+    """A line where the folder of the data is not there, which training would ask for."""
+    path = arguments.get("path")
+    if not isinstance(path, str) or not path or Path(path).expanduser().exists():
+        return []
+    return [f"path: {path} is not there yet; training says which files it wants"]
 
 
 def stages(experiment: Experiment) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -36,6 +37,13 @@ WEIGHTS, FACTS, PROGRAM = "model.safetensors", "model.json", "model.program"
 FORMAT = 1
 OBJECTS = ("arguments", "data", "weights", "versions", "scores")
 NEEDED = {"format": int, "config": str, "licence": str, **dict.fromkeys(OBJECTS, dict)}
+READ: dict[str, Callable[[Any], Any]] = {
+    "arguments": schema.arguments,
+    "scores": schema.numbers,
+    "step": lambda value: schema.whole(value or 0),
+    "config": schema.name,
+    **dict.fromkeys(("name", "title", "config_file", "licence"), schema.text_or_none),
+}
 
 
 def write(found: Trained, folder: Path, scores: dict[str, float] | None = None) -> Path:
@@ -107,12 +115,8 @@ def read_facts(folder: Path) -> dict[str, Any]:
         raise BadInput(f"{path} is of format {facts['format']}, not {FORMAT}: take a newer zoo")
     info_of(facts, path)
     try:
-        schema.arguments(facts["arguments"])
-        schema.numbers(facts["scores"])
-        schema.whole(facts.get("step") or 0)
-        schema.name(facts["config"])
-        for key in ("name", "title", "config_file", "licence"):
-            schema.text_or_none(facts.get(key))
+        for key, reading in READ.items():
+            schema.field(facts, key, reading, None)
         kept_of(facts)
     except schema.Unfit as error:
         raise BadInput(f"{path} is not as the zoo writes it ({error}): export it anew") from None
