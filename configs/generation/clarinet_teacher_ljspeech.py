@@ -61,7 +61,7 @@ def config(
         gate,
         skip,
         head=skip,
-        distribution=Gaussian(-7.0),
+        distribution=Gaussian(floor),
         input="scalar",
         local_condition=spec.bins,
         upsampling=(15, 20),

@@ -29,6 +29,7 @@ def code_of(error, capsys):
         (BadInput("give less"), 2, "toy: give less\n"),
         (OSError(errno.ENOSPC, "No space left", "out/a.wav"), 2, "toy: out/a.wav: No space left\n"),
         (NotADirectoryError(errno.ENOTDIR, "Not a directory", "a/b"), 2, "toy: a/b: Not a dir"),
+        (FileExistsError(errno.EEXIST, "File exists", "a"), 2, "toy: a: File exists; a folder is"),
         (KeyboardInterrupt(), 130, "toy: interrupted\n"),
         (KeyboardInterrupt("stopped; it goes on"), 130, "toy: stopped; it goes on\n"),
     ],

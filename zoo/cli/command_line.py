@@ -38,6 +38,7 @@ OF_THE_PLACE = (  # what the disk or the user's rights forbid; other OSErrors ar
     errno.EPERM,
     errno.EROFS,
 )
+CURES = {errno.EEXIST: "; a folder is to be made there, choose another name"}
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
@@ -107,7 +108,8 @@ def run(
         if error.errno not in OF_THE_PLACE:
             raise
         what = error.filename2 or error.filename or "a file"
-        return complain(parser, f"{what}: {error.strerror}")
+        cure = CURES.get(error.errno, "")
+        return complain(parser, f"{what}: {error.strerror}{cure}")
     except Exception as error:
         homeless = str(error).startswith("Could not determine home")
         if (reason := HOMELESS if homeless else endings.too_much(error)) is None:
