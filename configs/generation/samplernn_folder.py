@@ -83,7 +83,7 @@ def config(
         raise BadInput(f"tiers={tiers}: SampleRNN has 2 or 3 here")
     frames, usual, window = TIERS[tiers]
     layers, codes = layers or usual, Categorical(256, companding)
-    if version != "port":
+    if version == "port":
         model: Network = SampleRNN(frames, layers, width, embedding, cell, codes, dtype=dtype)
     elif (tiers, cell) != (2, "gru"):
         raise BadInput(f"tiers={tiers} cell={cell}: the released net has two tiers of GRUs")

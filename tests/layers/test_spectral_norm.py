@@ -10,13 +10,14 @@ from zoo.errors import BadInput
 from zoo.layers.conv import Conv
 from zoo.layers.spectral_norm import SpectralNorm
 
-torch = pytest.importorskip("torch")
 KEY = jax.random.key(0, impl="unsafe_rbg")
 X = np.random.default_rng(0).standard_normal((3, 20, 8), np.float32)
 
 
 def torch_layer(kernel, bias, groups, vectors):
     """A Conv1d under torch's spectral norm whose vectors are those given."""
+    import torch
+
     layer = torch.nn.Conv1d(8, 6, 5, groups=groups)
     layer.weight.data = torch.tensor(np.ascontiguousarray(np.transpose(kernel, (2, 1, 0))))
     layer.bias.data = torch.tensor(np.array(bias))
@@ -32,6 +33,7 @@ def torch_layer(kernel, bias, groups, vectors):
 
 @pytest.mark.parametrize("groups, scale", [(1, 1.0), (2, 30.0), (1, 1e-7)])
 def test_three_steps_equal_torch_s_in_outputs_vectors_and_gradients(groups, scale):
+    torch = pytest.importorskip("torch")
     ours = SpectralNorm(Conv(6, 5, groups=groups, padding="valid"))
     random = np.random.default_rng(1)
     kernel = (scale * random.standard_normal((5, 8 // groups, 6))).astype(np.float32)
