@@ -5,7 +5,8 @@ of four stems. Adam at 1e-4 until 20 epochs of 2,000 steps bring nothing, then a
 weights; about a day on one GPU of 2018 (reported, unchecked). Three later changes, trained as M4:
 hydranet is M4 with a BiLSTM (Kaspersen 2019), dilated_dense M4 without context and of dense blocks
 (Narayanaswamy et al. 2019), spectral M4 with magnitudes in the loss (Akhmetov et al. 2019); their
-sizes are ours, and no numbers of theirs are available here.
+sizes are ours, and no numbers of theirs are available here. stretch=.1 semitones=2 equaliser=6
+change the tempo (a share), the pitch and the timbre (dB) of every stem by its own draw.
 Deviations: HQ audio instead of the compressed stems and without the 50 CCMixter songs; the usual
 86/14 split instead of a random 75/25; the second stage keeps batch 16 instead of 32; validation
 is by SDR at the model's rate, not by the loss; crops fall into pieces of
@@ -17,6 +18,7 @@ from typing import Any, Literal
 
 import jax.numpy as jnp
 
+from zoo.data.device_augmentation import augmentation
 from zoo.data.device_transforms import Gain, Group, Mixture, ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.musdb18 import RATE, Musdb18HQ, as_published
@@ -141,6 +143,9 @@ def config(
     width: int = 0,
     samples: int = 0,
     spectral: float = 0.0,
+    stretch: float = 0.0,
+    semitones: float = 0.0,
+    equaliser: float = 0.0,
     batch: int = 16,
     steps: int = 400_000,
     learning_rate: float = 1e-4,
@@ -166,13 +171,15 @@ def config(
     stereo: Literal["downmix", "each"] = "downmix" if model.channels == 1 else "each"
     separator = Separator(segments, hertz, model.channels, tuple(sources), stereo=stereo)
     loss = with_magnitudes(l2, spectral) if spectral else l2
+    needed, changed = augmentation(length, stretch, semitones, equaliser)
     return Experiment(
         data=Data(
             data,
             (Keep("stems"),),
-            crop=TrackCrop(length, context=(length - model.output_length(length)) // 2),
+            crop=TrackCrop(needed, context=(length - model.output_length(length)) // 2),
             on_device=(
                 ToFloat(),
+                *changed,
                 Group(groups),
                 Gain(0.7, 1.0),  # of the sources, so the accompaniment keeps its balance
                 Mixture(),

@@ -4,10 +4,16 @@ Narrower and shallower than the paper's so that two cores train it in minutes; w
 the paper's size. The vocals are what remains of the mixture. Rows hydranet, dilated_dense and
 spectral change one thing each: a BiLSTM at the bottleneck (Kaspersen 2019), dilated dense blocks
 (Narayanaswamy et al. 2019), magnitudes in the loss (Akhmetov et al. 2019); none has public code.
+Row augmented changes the tempo (a share), the pitch (semitones) and the timbre (dB) of every stem
+by its own draw, on the device (after Cohen-Hadria et al. 2019).
 """
 
 import jax.numpy as jnp
 
+from zoo.data import device_transforms as device
+from zoo.data.device_augmentation import augmentation
+from zoo.data.device_transforms import DeviceTransform
+from zoo.data.examples import Transform
 from zoo.data.pipeline import Data
 from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, ToFloat
@@ -26,6 +32,10 @@ ROWS = {
     "hydranet": {"arguments": {"lstm_layers": 1}, "parameters": 1_147_376},
     "dilated_dense": {"arguments": {"dilations": (1, 2, 4)}, "parameters": 1_179_472},
     "spectral": {"arguments": {"spectral": 0.02}, "parameters": 1_073_896},
+    "augmented": {
+        "arguments": {"stretch": 0.1, "semitones": 2.0, "equaliser": 6.0},
+        "parameters": 1_073_896,
+    },
 }
 AGREES = {"tests/models/test_wave_unet_parity.py": "own twin"}
 SMOKE = {"size": "tiny", "levels": 4, "width": 2, "samples": 1024, "batch": 2, "steps": 2}
@@ -40,6 +50,9 @@ def config(
     lstm_layers: int = 0,
     dilations: tuple[int, ...] = (),
     spectral: float = 0.0,
+    stretch: float = 0.0,
+    semitones: float = 0.0,
+    equaliser: float = 0.0,
     samples: int = 16_384,
     batch: int = 4,
     steps: int = 1500,
@@ -63,18 +76,17 @@ def config(
     # The padded edges of a segment are guesses: only its middle is kept.
     segments = Segments(length, length // 2, batch=8, key="mixture")
     loss = with_magnitudes(l1, spectral) if spectral else l1
+    needed, changed = augmentation(length, stretch, semitones, equaliser)
+    host: tuple[Transform, ...] = (Crop(needed), Keep("stems"))
+    on_device: tuple[DeviceTransform, ...] = ()
+    if changed:
+        mixed = (device.Gain(0.5, 1.0), device.Group(groups), device.Mixture())
+        on_device = (device.ToFloat(), *changed, *mixed)
+    else:
+        mixing = (Gain(0.5, 1.0), Group(groups), Mixture(), Keep("mixture", "stems"))
+        host = (Crop(length), ToFloat(), *mixing)
     return Experiment(
-        data=Data(
-            data,
-            (
-                Crop(length),
-                ToFloat(),
-                Gain(0.5, 1.0),
-                Group(groups),
-                Mixture(),
-                Keep("mixture", "stems"),
-            ),
-        ),
+        data=Data(data, host, on_device=on_device),
         objective=Supervised(model, loss, input="mixture", target="stems"),
         optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
         evaluation=Separation(Separator(segments, 16_000, 1, SOURCES)),

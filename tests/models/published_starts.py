@@ -269,6 +269,10 @@ TABLE = {
     },
     "mrcae_*": {".*": glorot("ours: no code of the authors is public; Keras' default")},
     "open_unmix_*": {".*lstm": torch_rnn("sigsep/open-unmix-pytorch", 4), ".*": torch("the same")},
+    "phasebook_*": {
+        ".*lstm": torch_rnn("ours, torch's default: no code of the authors is public", 4),
+        ".*": torch("the same"),
+    },
     "spleeter_*": {".*": he("deezer/spleeter model/functions/unet.py")},
     "conditioned_wave_unet_*": {
         "output": exactly("uniform", lambda s: (2 / (s[1] + 1)) ** 0.5, "a layer a source, mono"),

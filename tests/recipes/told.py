@@ -105,6 +105,7 @@ RNG = np.random.default_rng(0)
 OURS, THEIRS = RNG.normal(size=(2, 2, 6, 3, 2)).astype(np.float32)
 LOGITS, LABELS = OURS[:, 0, :, 0], (THEIRS[:, 0, :, 0] > 0).astype(np.float32)
 LONG = RNG.normal(size=(2, 1, 600, 1, 1)).astype(np.float32)
+EVEN = RNG.normal(size=(2, 2, 3, 4, 1, 1)).astype(np.float32)
 APART = np.abs(OURS[:, :, :1] - THEIRS).mean((0, 1, 3))
 A, B, _ = np.square(OURS[:, :, :, None] - THEIRS[:, :, None]).sum((1, 4)).swapaxes(0, 1)
 OTHERS = np.abs(A @ (1, -0.001, -0.03) + B @ (-0.001, 1, -0.01)).mean()
@@ -130,6 +131,10 @@ LOSSES: dict[str, tuple[tuple[Any, Any], float]] = {
     "L1": ((OURS, THEIRS), np.abs(OURS - THEIRS).mean()),
     "L2": ((OURS, THEIRS), np.square(OURS - THEIRS).mean()),
     "sum of squares": ((OURS, THEIRS), np.square(OURS - THEIRS).sum() / len(OURS)),
+    "modulus of complex differences": (
+        (EVEN[0], EVEN[1]),
+        np.hypot(*np.split(EVEN[0] - EVEN[1], 2, 2)).mean(),
+    ),
     "3 sources x L1": ((OURS, THEIRS), 3 * np.abs(OURS - THEIRS).mean()),
     "3 sources x L2": ((OURS, THEIRS), 3 * np.square(OURS - THEIRS).mean()),
     "L1 - 0.05 L1 of others": ((OURS, THEIRS), APART[0] - 0.05 * APART[1:].sum()),

@@ -74,7 +74,7 @@ class Peak:
     level: float = 1.0
 
     def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
-        audio = _of(batch, "audio")
+        audio = float_of(batch, "audio")
         peak = _beside(batch["peak"], audio)
         scale = jnp.where(peak > 0, self.level / jnp.where(peak > 0, peak, 1.0), 1.0)
         rest = {k: v for k, v in batch.items() if k != "peak"}
@@ -92,7 +92,7 @@ class Standardise:
     floor: float = 1e-4
 
     def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
-        stems = _of(batch, "stems")
+        stems = float_of(batch, "stems")
         share = _beside(batch["mean"], stems) / stems.shape[1]
         scale = jnp.maximum(_beside(batch["deviation"], stems), self.floor)
         rest = {k: v for k, v in batch.items() if k not in ("mean", "deviation")}
@@ -110,7 +110,7 @@ class Group:
     groups: tuple[tuple[int, ...], ...]
 
     def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
-        stems = _of(batch, "stems")
+        stems = float_of(batch, "stems")
         sums = [sum(stems[:, index] for index in group) for group in self.groups]
         changed = {**batch, "stems": jnp.stack(sums, 1)}
         if "present" in batch:
@@ -174,7 +174,7 @@ class Mixture:
     keep: int | None = None
 
     def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
-        stems = _of(batch, "stems")
+        stems = float_of(batch, "stems")
         turned = jnp.moveaxis(stems[:, : self.keep], 1, 2)
         return {**batch, "mixture": stems.sum(1), "stems": turned}
 
@@ -183,7 +183,7 @@ def _float(array: jax.Array) -> jax.Array:
     return jnp.asarray(array).astype(jnp.float32)
 
 
-def _of(batch: Batch, key: str) -> jax.Array:
+def float_of(batch: Batch, key: str) -> jax.Array:
     """A float array of the batch. raises BadInput where it is absent or still int16."""
     if key not in batch or not jnp.issubdtype(batch[key].dtype, jnp.floating):
         raise BadInput(f"'{key}' is absent or no float array: put ToFloat first in on_device")
@@ -204,7 +204,7 @@ def _each(
     """change(rng, array, parts) of the named arrays; parts: [B 1 1], of stems [B S 1 1]."""
     changed = {}
     for number, key in enumerate(key for key in keys if key in batch):
-        array = _of(batch, key)
+        array = float_of(batch, key)
         parts = (*array.shape[: array.ndim - 2], 1, 1)
         changed[key] = change(jax.random.fold_in(rng, number), array, parts)
     return {**batch, **changed}

@@ -127,6 +127,14 @@ def with_magnitudes(
     return penalised
 
 
+def complex_l1(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    """Mean modulus of the difference of complex spectra, parts [B F 2N ...] twice -> [B].
+
+    Le Roux et al. 2019, their complex spectrum approximation; parts are of `zoo.signal.stft.parts`.
+    """
+    return per_example(stft.magnitude(stft.of_parts(prediction - target)))
+
+
 def _magnitude(x: jax.Array, n_fft: int, hop: int) -> jax.Array:
     pad = framing.end_padding(x.shape[1], n_fft, hop)
     return stft.magnitude(stft.stft(x, n_fft, hop, centre=False, pad=pad))
