@@ -64,6 +64,19 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_blend(parser: argparse._ActionsContainer) -> None:
+    """Which other run a separator is blended with, by which weight, and what is mixed."""
+    parser.add_argument(
+        "--blend", type=given, metavar="RUN", help="separation: mixed with this run's stems"
+    )
+    parser.add_argument(
+        "--weight", type=not_below_zero, help="of --blend, 0 to 1 (0.5); the run has the rest"
+    )
+    parser.add_argument(
+        "--blend_of", default="outputs", choices=("outputs", "weights"), help="what is mixed"
+    )
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`name=value` words, in any place among the options."""
     parser.add_argument(

@@ -46,6 +46,7 @@ def parser(prog: str) -> Parser:
     parser.add_argument(
         "--force", action="store_true", help="overwrite predictions, or a row of other weights"
     )
+    command_line.add_blend(parser)
     parser.add_argument("--figures", action="store_true", help="pictures of predictions, too")
     command_line.add_arguments(parser)
     return parser
@@ -53,10 +54,11 @@ def parser(prog: str) -> Parser:
 
 def evaluate(options: argparse.Namespace) -> int:
     from zoo.front import finding
+    from zoo.songs import blending
 
     command_line.prepare_devices()
     model = finding.asked(options.checkpoint, options.config, options.step, options.arguments)
-    found = model.trained
+    found = blending.asked(model.trained, options.blend, options.weight, options.blend_of)
     if options.embeddings:
         from zoo.songs import embeddings
 
@@ -76,8 +78,10 @@ def evaluate(options: argparse.Namespace) -> int:
         raise BadInput("--labels says what plays in a file of yours: give that with --input")
     from zoo.report import results
 
+    blended = blending.suffix(found)
+    rows = None if blended else options.results  # a row is of one run
     report = results.evaluate(
-        found, options.split, options.limit, options.results, force=options.force
+        found, options.split, options.limit, rows, force=options.force, suffix=blended
     )
     print(results.summary(report, found.experiment.evaluation.monitor[0]))
     return 0

@@ -48,6 +48,16 @@ def parser(prog: str) -> Parser:
     own.add_argument("--overlap", type=not_below_zero, help="separation: of segments, 0 to below 1")
     own.add_argument("--shifts", type=whole, help="separation: mean of shifted passes")
     own.add_argument(
+        "--ensemble",
+        type=count,
+        metavar="SHIFTS",
+        help="separation: mean of shifts at three levels, and how far they differ as a curve",
+    )
+    own.add_argument(
+        "--checkpoints", type=count, default=1, help="of --ensemble: the run's last ones"
+    )
+    command_line.add_blend(own)
+    own.add_argument(
         "--form",
         default="wav",
         help="separation: wav (float), wav24, wav16, flac, flac16, mp3 or stem.mp4",
@@ -81,10 +91,11 @@ def parser(prog: str) -> Parser:
 
 def sample(options: argparse.Namespace) -> int:
     from zoo.front import finding
-    from zoo.songs import own_files
+    from zoo.songs import blending, own_files
     from zoo.songs.choices import Choices
 
     command_line.prepare_devices()
     model = finding.asked(options.checkpoint, options.config, options.step, options.arguments)
     choices = {f.name: getattr(options, f.name) for f in dataclasses.fields(Choices)}
-    return own_files.sound(model.trained, Choices(**choices))
+    found = blending.asked(model.trained, options.blend, options.weight, options.blend_of)
+    return own_files.sound(found, Choices(**choices))

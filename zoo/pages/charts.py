@@ -83,7 +83,12 @@ def families(
 
 
 def chart(
-    title: str, series: Mapping[str, Points], steps: int, *, logarithmic: bool = False
+    title: str,
+    series: Mapping[str, Points],
+    steps: int,
+    *,
+    logarithmic: bool = False,
+    over: str = "training steps",
 ) -> str:
     """One chart of up to six lines from 0 to `steps`; logarithmic where values allow and need it.
 
@@ -113,7 +118,7 @@ def chart(
         tag("path", class_="hair"),
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         role="img",
-        aria_label=f"{title} over training steps",
+        aria_label=f"{title} over {over}",
     )
     read_off = [
         [name, [[round(across(step), 1), step, number(mean)] for step, _, mean, _ in rows]]

@@ -16,7 +16,7 @@ from typing import Any
 
 from zoo import durable, escapes
 from zoo.errors import BadInput
-from zoo.pages import html, recording, sounds
+from zoo.pages import charts, html, recording, sounds
 from zoo.pages.markup import link, pairs, section, table, tag, text
 
 NAME = "page.html"
@@ -119,8 +119,26 @@ def stems(folder: Path, song: Path, facts: Mapping[str, Any]) -> Path:
     seconds = facts["length"] / facts["rate"]
     body = section("Stems", sounds.mixer_of(song.name, tracks, seconds), lead=sounds.STEMS)
     body += section("Levels", table(["stem", "RMS, dB", "peak"], levels), lead=left)
+    body += confidence(facts["confidence"]) if "confidence" in facts else ""
     files = [*dict.fromkeys(facts["files"].values()), "info.json"]
     return write(folder / NAME, song.name, body, files=files)
+
+
+def confidence(curves: Mapping[str, Any]) -> str:
+    """How far the members of an ensemble agree on each stem, over the seconds of the song."""
+    part = curves["seconds"]
+    series = {
+        name: [(round(i * part), value) for i, value in enumerate(line)]
+        for name, line in curves["db"].items()
+    }
+    last = max((points[-1][0] for points in series.values() if points), default=0)
+    drawn = charts.chart("Confidence, dB", series, max(last, 1), over="seconds of the song")
+    lead = (
+        "The level of each stem over what the members of the ensemble differ by: shifts, levels "
+        "and checkpoints. Where it is low, the stem depends on them; it says nothing of errors "
+        "that all members share."
+    )
+    return section("Confidence", tag("div", drawn, class_="charts"), lead=lead)
 
 
 def index(out: Path, about: Mapping[str, Any]) -> Path | None:

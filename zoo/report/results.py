@@ -38,15 +38,17 @@ def evaluate(
     force: bool = False,
     *,
     wait: bool = False,
+    suffix: str = "",
 ) -> Report:
     """Scores a split; writes RUN/evaluation/SPLIT and `folder`/TASK/ROW.json (and .npz: scores).
 
     With a `limit` RUN/evaluation/SPLIT_first_LIMIT alone: a part's score is nowhere the whole's.
+    suffix: of that folder's name, for what is not the run alone and has no row.
     Nor does another split's row take the place of the test split's. Raises BadInput before the
     work where the row of another run stands there and force is not given, or another process
     scores the same, unless it is to be waited for.
     """
-    name = split if limit is None else f"{split}_first_{limit}"
+    name = (split if limit is None else f"{split}_first_{limit}") + suffix
     places = [trained.directory / "evaluation" / name] if trained.directory is not None else []
     if folder is not None and limit is None:
         places.append(target_of(trained, folder))

@@ -15,9 +15,10 @@ from zoo.songs.segments import Segments, recut
 class Choices:
     """Where files go, what to make them of, and how.
 
-    input, labels, stems, two_stems, residual, keep_sum, segment, overlap, shifts, form: of a user's
-    own songs; None is what the run itself has. seconds, num, temperature, top_k, top_p, seed,
-    pitches, prompt, prompt_seconds, keep: of new audio. The rest: of streams without end.
+    input, labels, stems, two_stems, residual, keep_sum, segment, overlap, shifts, ensemble,
+    checkpoints, form: of a user's own songs; None is what the run itself has. seconds, num,
+    temperature, top_k, top_p, seed, pitches, prompt, prompt_seconds, keep: of new audio. The rest:
+    of streams without end.
     """
 
     out: Path
@@ -31,6 +32,8 @@ class Choices:
     segment: float | None = None
     overlap: float | None = None
     shifts: int | None = None
+    ensemble: int | None = None
+    checkpoints: int = 1
     form: str = "wav"
     seconds: float = 5.0
     num: int = 1

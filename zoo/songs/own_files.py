@@ -25,7 +25,7 @@ from zoo.objectives.base import Composing, Generative, Pitched, follows_source, 
 from zoo.pages import own
 from zoo.runs import inference
 from zoo.runs.trained import Trained
-from zoo.songs import composing
+from zoo.songs import composing, ensembles
 from zoo.songs.choices import Choices, segments
 from zoo.songs.credits import credited, provenance
 from zoo.songs.generating import generate, long_enough, perform
@@ -241,10 +241,24 @@ def applied(trained: Trained, options: Choices) -> Separator:
     )
 
 
+def separating(trained: Trained, options: Choices) -> tuple[Predict, Separator]:
+    """The network, or an ensemble of it, and how it separates."""
+    how, objective = applied(trained, options), trained.experiment.objective
+    if options.ensemble is None:
+        if options.checkpoints > 1:
+            raise BadInput("--checkpoints are of --ensemble: say of how many shifts")
+        return inference.predictor(objective, trained.mesh)(trained.variables), how
+    if options.shifts:
+        raise BadInput("--ensemble shifts by itself: leave --shifts out")
+    chosen = ensembles.members(how.segments, options.ensemble)
+    many = ensembles.checkpoints(trained, options.checkpoints)
+    run = ensembles.predictor(objective, many, how.segments, chosen)
+    return run, ensembles.applied(how, chosen)
+
+
 def separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
     """One song into stems; the line that says so."""
-    how = applied(trained, options)
-    run = inference.predictor(trained.experiment.objective, trained.mesh)(trained.variables)
+    run, how = separating(trained, options)
     stems = options.stems.split(",") if options.stems else None
     folder = options.out / name
     long_enough(path, how.rate)

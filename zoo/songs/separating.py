@@ -14,6 +14,7 @@ from zoo.audio.loudness import measured
 from zoo.errors import BadInput
 from zoo.evaluation.base import Batch, Predict
 from zoo.songs.segments import Segments, shifted_blocks
+from zoo.songs.spreads import Spread
 from zoo.songs.sum_keeping import with_lack
 
 # LUFS, ReplayGain 2's reference: networks that learnt from mastered songs know no quieter ones.
@@ -41,6 +42,8 @@ class Separator:
     labels: the batch key of a second input, [S] of 0 and 1, that says which sources play; '' where
     the model has none. present: the names of those that play in this song, which alone become
     stems; None: all do, which a model with `labels` does not take for granted.
+    partners: other models, whose stems are mixed in. spread: the model is an ensemble, which gives
+    its members' deviations behind the stems; they are measured here.
     """
 
     segments: Segments
@@ -57,6 +60,8 @@ class Separator:
     seed: int = 0
     labels: str = ""
     present: tuple[str, ...] | None = None
+    partners: tuple[Partner, ...] = ()
+    spread: Spread | None = None
 
     def __post_init__(self) -> None:
         if self.keep_sum and self.residual:
@@ -91,6 +96,15 @@ def labelled(how: Separator, names: Sequence[str] | None) -> Separator:
     return replace(how, present=vocabulary.chosen(names, how.sources, "label"))
 
 
+@dataclass(frozen=True)
+class Partner:
+    """Another model of the same stems, and how it is applied. weight: its share of the stems."""
+
+    predict: Predict
+    how: Separator
+    weight: float
+
+
 def summed(
     how: Separator, stems: Sequence[str] | None, alone: str | None
 ) -> tuple[tuple[str, ...], list[tuple[int, ...]]]:
@@ -116,6 +130,21 @@ def separate(
     `song()` starts the song's blocks afresh: they are read again for the mix and the scale.
     """
     predict, how = of_those_that_play(predict, how)
+    stems = estimates(predict, song, rate, how)
+    stems = how.spread.taken(stems, BLOCK) if how.spread else stems
+    pairs = _against_mix(stems, song(), how)
+    if how.keep_sum:
+        edge = min(how.band or how.rate / 2, how.rate / 2, rate / 2) / rate
+        yield from reblock(with_lack(pairs, edge), BLOCK)  # in step with the mix
+        return
+    for part, lack in pairs:
+        yield np.concatenate([part, lack[None]]) if how.residual else part
+
+
+def estimates(
+    predict: Predict, song: Callable[[], Blocks], rate: int, how: Separator
+) -> Iterator[np.ndarray]:
+    """What the model gives of a song, [S n C] at its rate and channels, not yet of its length."""
     first = next(iter(song()), None)
     if first is None:
         return
@@ -141,16 +170,31 @@ def separate(
         reach=how.rate // 2,
         seed=how.seed,
     )
-    share = mean / len(how.sources)
-    stems = (np.float32(deviation) * block + np.float32(share) for block in stems)
+    share = np.float32(mean / len(how.sources))
+    count = len(how.sources)  # behind which deviations are, which have no mean
+    stems = (
+        np.float32(deviation) * block + share * (np.arange(len(block)) < count)[:, None, None]
+        for block in stems
+    )
     stems = remix(resample(stems, how.rate, rate), channels)
-    pairs = _against_mix(stems, song(), how)
-    if how.keep_sum:
-        edge = min(how.band or how.rate / 2, how.rate / 2, rate / 2) / rate
-        yield from reblock(with_lack(pairs, edge), BLOCK)  # in step with the mix
-        return
-    for part, lack in pairs:
-        yield np.concatenate([part, lack[None]]) if how.residual else part
+    yield from blended(stems, song, rate, how) if how.partners else stems
+
+
+def blended(
+    stems: Blocks, song: Callable[[], Blocks], rate: int, how: Separator
+) -> Iterator[np.ndarray]:
+    """Stems [S n C] mixed with those that the partners give of the same song."""
+    shares = [1 - sum(partner.weight for partner in how.partners)]
+    passes = [reblock(_endless(stems), BLOCK)]
+    for partner in how.partners:
+        own = replace(partner.how, loudness=how.loudness, partners=())
+        found = estimates(partner.predict, song, rate, own)
+        order = [own.sources.index(name) for name in how.sources]
+        passes.append(reblock((block[order] for block in _endless(found)), BLOCK))
+        shares.append(partner.weight)
+    for _ in reblock(song(), BLOCK):
+        parts = [np.float32(share) * next(one) for share, one in zip(shares, passes)]
+        yield np.asarray(np.sum(parts, 0, dtype=np.float32))
 
 
 def of_those_that_play(predict: Predict, how: Separator) -> tuple[Predict, Separator]:

@@ -95,11 +95,17 @@ def separate_file(
             "files": files,
             **({"tracks": {name: 1 + i for i, name in enumerate(files)}} if one else {}),
             **meter.summary(),
+            **({"confidence": _confidence(how, song.rate)} if how.spread else {}),
             "clipped": [n for n in chosen if meter.beyond(n) and subtype != "FLOAT"],
             **(about or {}),
         }
         durable.write_json(part / "info.json", facts)
     return facts
+
+
+def _confidence(how: Separator, rate: int) -> dict[str, Any]:
+    """How far the members of an ensemble agreed on each of its stems."""
+    return how.spread.curves(how.sources, BLOCK / rate) if how.spread else {}
 
 
 def _writer(
