@@ -2,7 +2,8 @@
 
 The paper's lengths of filters in milliseconds (5 to 1,025 samples of 44.1 kHz are 2 to 372 of
 16 kHz) and a tenth of our guess at its filters; lengths=5,50,256,512,1025 filters=20,10 is that.
-Nothing outside agrees with its size: the paper's table of layers was not at hand.
+Nothing outside agrees with its size: the paper's table of layers was not at hand. After 400 steps
+(76 s of one core) the voice of six test songs is at 0.10 dB SDR, where silence is at 0.
 """
 
 import jax.numpy as jnp

@@ -120,6 +120,6 @@ def checkpoints(found: Trained, count: int) -> list[Variables]:
     with Checkpoints(found.directory / "checkpoints", read_only=True) as store:
         steps = store.steps()
     if len(steps) < count:
-        raise BadInput(f"{found.directory} holds {len(steps)} checkpoints, not {count}")
+        raise BadInput(f"--checkpoints {count}: {found.directory} holds {len(steps)}")
     config = str(found.config.path)
     return [load(found.directory, config=config, step=s).variables for s in steps[-count:]]
