@@ -123,6 +123,10 @@ TABLE = {
         "recurrent": glorot(CHOI, 3),
         ".*": glorot(CHOI),
     },
+    "scattering_rnn_*": {
+        "gru.*": torch_rnn("ours: the paper is silent; torch's default", 3),
+        ".*": torch("ours: the paper is silent; torch's default"),
+    },
     "fcn_magnatagatune": {".*": torch(WON)},
     "fcn_*.compact_cnn": {
         "block": exactly(
