@@ -12,6 +12,7 @@ from zoo.errors import BadInput
 from zoo.models.classification.crbm import CRBM, FadedSpectrogram
 from zoo.objectives.deep_belief import DeepBelief, whitening_of
 from zoo.objectives.shallow import LinearSVM
+from zoo.runs import networks
 
 RNG = np.random.default_rng(0)
 GAUSSIAN = CRBM(2, 3, 2, deviation=0.7, l2=0.1, target=0.2, sparsity=0.5)
@@ -169,6 +170,7 @@ def test_layers_learn_to_reconstruct_and_the_classifier_sees_what_they_found():
     splits = [{**part, **found} for part, found in zip((train, held), features)]
     learnt = net.fit(begun, *splits, lambda *_: None)
     assert jax.tree.map(np.shape, begun) == jax.tree.map(np.shape, learnt)
+    jax.tree.map(np.testing.assert_array_equal, networks.for_inference(net, learnt), learnt)
     seen = np.asarray(net.embed(learnt, held, jax.random.key(0))["embedding"])
     assert seen.shape == (32, 20) and np.all((seen >= 0) & (seen < 1.0001))
     whitening = learnt.collections["classifier"]["whitening"]

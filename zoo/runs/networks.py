@@ -49,7 +49,9 @@ def for_inference(objective: Any, variables: Variables) -> Variables:
     could take them.
     """
     params = variables.params
-    kept = {*params} if len(params) < 2 else {named(objective, variables)[1]}
+    # Where there are no turns there are no other players: all was fitted, and all is used.
+    single = len(params) < 2 or not objective.turns
+    kept = {*params} if single else {named(objective, variables)[1]}
     unused = params.keys() - kept
     collections = {
         player: {name: tree for name, tree in own.items() if name != MEMORY}
