@@ -132,4 +132,5 @@ def library() -> None:
 all_systems()
 library()
 write("compiled.md", (catalog.results_folder() / "COMPILED.md").read_text())
+write("reproduced.md", (catalog.results_folder() / "REPRODUCED.md").read_text())
 write("contributing.md", re.sub(r"\]\(docs/", "](", (ROOT / "CONTRIBUTING.md").read_text()))

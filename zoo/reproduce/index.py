@@ -6,14 +6,28 @@ import difflib
 
 from zoo.commands import command
 from zoo.errors import BadInput
-from zoo.reproduce import crepe_sweep, polyphony, published_tags, sisec, transferred_features
+from zoo.reproduce import (
+    crepe_sweep,
+    karaoke,
+    piano_notes,
+    polyphony,
+    published_outputs,
+    published_tags,
+    sisec,
+    spoken_digits,
+    transferred_features,
+)
 from zoo.reproduce.row import Row
 
 ROWS: tuple[Row, ...] = (
     *sisec.ROWS,
     *published_tags.ROWS,
     *crepe_sweep.ROWS,
+    *published_outputs.ROWS,
     *transferred_features.ROWS,
+    *spoken_digits.ROWS,
+    *karaoke.ROWS,
+    *piano_notes.ROWS,
     *polyphony.ROWS,
 )
 

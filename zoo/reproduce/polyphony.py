@@ -28,6 +28,16 @@ JSB = piano_rolls(
 TUNES = piano_rolls(
     "Nottingham.mat", "7ce013ec0f1d4eb63157ad9891a4a871378e632afd776fb23d353c4164fec4b9"
 )
+SIXTEENTHS = Data(
+    "JSB-Chorales-dataset",
+    "https://github.com/czhuang/JSB-Chorales-dataset",
+    "9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d",
+    "none stated; the music is out of copyright",
+    ("Jsb16thSeparated.json",),
+    1,
+    "78e9c4a462f565db869207a8c43e4299c82fb3791fdf4fff0d7e7acd07ade96d",
+)
+THEIRS = "theirs is the validation split, with relative pitch and time as well"
 CHORALES = "Bach's chorales, 77 test pieces"
 FOLK = "Nottingham folk tunes, 170 test pieces"
 
@@ -44,4 +54,20 @@ ROWS = (
     row("nottingham_tcn", "TCN", FOLK, "polyphonic_nottingham", 3.07, TUNES),
     row("nottingham_lstm", "LSTM", FOLK, "polyphonic_nottingham.lstm", 3.29, TUNES),
     row("nottingham_gru", "GRU", FOLK, "polyphonic_nottingham.gru", 3.46, TUNES),
+    *(
+        Row(
+            f"jsb_sixteenths_{name}",
+            system,
+            "Bach's chorales at sixteenths, 77 test pieces",
+            Trained(f"music_transformer_jsb{ending}"),
+            {"nats_per_note": nats},
+            "Table 2 of arXiv 1809.04281, remembered: unchecked",
+            SIXTEENTHS,
+            remark=remark,
+        )
+        for name, ending, system, nats, remark in (
+            ("relative", "", "Music Transformer", 0.335, THEIRS),
+            ("plain", ".transformer", "Transformer", 0.417, "theirs is the validation split"),
+        )
+    ),
 )

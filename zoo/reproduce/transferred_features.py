@@ -4,6 +4,7 @@ Features of a tagger's five layers, 160 numbers a clip, against 120 statistics o
 authors release both. Their protocol: a support vector machine, ten folds in the order of the files,
 the best of 64 settings by the score it is then reported with (so optimistic, theirs and ours).
 scikit-learn cuts the ten folds a little differently since 0.22; the singing voice has one split.
+Regression leaves out what takes libsvm an hour: linear kernels at costs above 0.1, or unscaled.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class CrossValidated:
     target: str = ""
 
     def parts(self, folder: Path) -> Sequence[str]:
-        return SETTINGS
+        return [setting for setting in SETTINGS if not (self.target and slow(setting))]
 
     def measure(self, folder: Path, part: str) -> Found:
         scale, cost, kernel, *width = part.split(",")
@@ -81,6 +82,11 @@ class CrossValidated:
 
 
 VOICE = "jamendo_vd"
+
+
+def slow(setting: str) -> bool:
+    """Whether a regression by it does not end in minutes."""
+    return setting.endswith("linear") and setting != "scaled,0.1,linear"
 
 
 @cache
@@ -175,6 +181,14 @@ ROWS = (
         "mfcc",
         0.660,
         "2bddc10dc05ced026e7bd3b99c5a5f316e20b85bbb80e0abb367d38cc4ff961a",
+    ),
+    row(
+        "ballroom_layers",
+        "ballroom_extended",
+        "Extended Ballroom, 4,180 clips, 13 dances",
+        "layers",
+        0.8483253588516746,
+        "3ac6829ef347f5a72f484f3f6ddd85e021ae09105d9653994ff70ba5bbf2ab2a",
     ),
     row(
         "speech_music_layers",
