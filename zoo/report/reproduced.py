@@ -63,12 +63,25 @@ def page(measured: Mapping[str, Measured], entries: Sequence[Entry], results: Pa
 
 
 def summary(rows: Sequence[Row], measured: Mapping[str, Measured], results: Path) -> list[str]:
-    """How many of the rows are within."""
-    found = [(row, stores.read(row, results, measured)) for row in rows]
-    made = [stores.verdict(row, there) for row, there in found if there is not None]
-    if not made:
-        return []
-    return [f"{len(made)} rows made, {made.count('within')} of them within in all figures.", ""]
+    """How many rows are within, those in which nothing is drawn apart from those with intervals."""
+    counts: dict[str, list[str]] = {}
+    for row in rows:
+        if (there := stores.read(row, results, measured)) is not None:
+            kind = "computed" if row.tolerance is not None or row.at_least else "fitted"
+            kind = kind if row.published else "alone"
+            counts.setdefault(kind, []).append(stores.verdict(row, there))
+    sentences = {
+        "computed": "computed again, or outputs of published weights: {within} of {all} within",
+        "fitted": "fitted or trained here: {within} of {all} within",
+        "alone": "without a published figure: {all}",
+    }
+    lines = [
+        sentences[kind].format(within=found.count("within"), all=len(found))
+        for kind, found in counts.items()
+    ]
+    return (
+        [f"Rows made: {sum(map(len, counts.values()))}, {', '.join(lines)}.", ""] if lines else []
+    )
 
 
 def line(row: Row, found: Mapping[str, Any]) -> tuple[str, ...]:
@@ -114,6 +127,8 @@ def note(row: Row, found: Mapping[str, Any]) -> str:
     spent = {"cpu_seconds": "CPU", "training_seconds": "training"}
     took = "".join(f", {found[k]:.0f} s of {what}" for k, what in spent.items() if found.get(k))
     remark = f" {row.remark[:1].upper()}{row.remark[1:]}." if row.remark else ""
+    if row.way.config() and found["runs"] == 1:
+        remark += " One run so far: the interval is over the test items; seeds differ by less."
     protocol = str(found["protocol"]).rstrip(".")
     return f"[^{row.name}]: {protocol}.{remark}{where}{made}{took}{'.' if made else ''}"
 
