@@ -12,7 +12,7 @@ Each is a frozen dataclass with the same members:
   sample(raw, noise, temperature)   [... P], [... noise] -> audio [... 1]; temperature > 0
   mode(raw), mean(raw)  [... P] -> audio [... 1]; `mode` is the limit of temperature 0
 Categorical and MixtureOfLogistics give probabilities of codes, Gaussian a density of amplitude:
-their nats do not compare.
+their nats do not compare. Quantiles have none.
 """
 
 from __future__ import annotations
@@ -271,7 +271,45 @@ class Gaussian:
         return mean, jnp.maximum(log_scale, self.log_scale_min)
 
 
-Distribution = Categorical | Tokens | MixtureOfLogistics | Gaussian
+@dataclass(frozen=True)
+class Quantiles:
+    """No density: raw = the value at the quantile that the noise names, and the median.
+
+    Whoever draws gives its network the noise of a sample as the level of a quantile, as implicit
+    quantile networks (Ostrovski et al. 2018) want it. The temperature is how far between the two.
+    """
+
+    parameters = 2
+    noise = 1
+    precision = HIGHEST
+    symbols = 0
+    clip = True
+
+    def encode(self, audio: jax.Array) -> jax.Array:
+        return audio
+
+    def decode(self, audio: jax.Array) -> jax.Array:
+        return audio
+
+    def inputs(self, audio: jax.Array) -> jax.Array:
+        return audio
+
+    def log_prob(self, raw: jax.Array, audio: jax.Array) -> jax.Array:
+        return jnp.full(raw.shape[:-1], jnp.nan)
+
+    def sample(self, raw: jax.Array, noise: jax.Array, temperature: jax.Array) -> jax.Array:
+        value, median = jnp.split(raw.astype(jnp.float32), 2, axis=-1)
+        return jnp.clip(median + temperature * (value - median), -1.0, 1.0)
+
+    def mode(self, raw: jax.Array) -> jax.Array:
+        return jnp.clip(self.mean(raw), -1.0, 1.0)
+
+    def mean(self, raw: jax.Array) -> jax.Array:
+        """The median, in the place of a mean."""
+        return raw[..., 1:].astype(jnp.float32)
+
+
+Distribution = Categorical | Tokens | MixtureOfLogistics | Gaussian | Quantiles
 
 
 def _choose(logits: jax.Array, noise: jax.Array) -> jax.Array:

@@ -13,6 +13,7 @@ from zoo.evaluation.global_separation import GlobalSeparation
 from zoo.evaluation.latents import Latents
 from zoo.evaluation.pitch import Pitch
 from zoo.evaluation.played_notes import PlayedLikelihood
+from zoo.evaluation.quantiles import QuantileScore
 from zoo.evaluation.resynthesis import Resynthesised
 from zoo.evaluation.sampled import Sampled
 from zoo.evaluation.separation import Separation, mixture
@@ -92,6 +93,13 @@ NOTES = {
     "velocity": np.int32([80, 70]),
 }
 TAGS = {"tags": np.uint8([1, 0])}, {"tags": np.uint8([0, 1])}
+
+
+def quartiles(batch: dict) -> dict:
+    """Around the sample itself, closer below."""
+    return {"quantiles": batch["audio"] + 0.01 * np.array([-1.0, 1.0, 2.0])}
+
+
 EVALUATIONS = [
     (Likelihood(4000), nats, ({}, {})),
     (Likelihood(4000, 1000), nats, ({}, {})),
@@ -102,7 +110,8 @@ EVALUATIONS = [
     (PlayedLikelihood(4032, 1024), played, ({"notes": NOTES}, {"notes": NOTES})),
     (Vocoding(mel.MelSpec(RATE, 512, 128, 20, jnp.log1p)), heard, ({}, {})),
     (Resynthesised(4096), resynthesis, ({}, {})),
-    (Sampled(8192), heard, ({}, {})),
+    (Sampled(8192, noise=True), heard, ({}, {})),
+    (QuantileScore(4096, 1024), quartiles, ({}, {})),
     (Pitch(1024), salience, ({"pitch": 60}, {"pitch": 70})),
     (Tagging(4000), scores, TAGS),
 ]

@@ -32,21 +32,27 @@ from zoo.objectives.code_autoencoder import CodeAutoencoder
 from zoo.objectives.code_prior import CodePrior
 from zoo.objectives.density_distillation import DensityDistillation
 from zoo.objectives.distillation import Distillation
+from zoo.objectives.energy_based import EnergyBased
 from zoo.objectives.event_likelihood import EventLikelihood
 from zoo.objectives.flow import Flow
+from zoo.objectives.implicit_quantiles import ImplicitQuantiles
 from zoo.objectives.likelihood import Autoregressive
 from zoo.objectives.progressive_gan import ProgressiveGAN
 from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
 from zoo.objectives.refinement import Refinement
+from zoo.objectives.score_matching import ScoreMatching
 from zoo.objectives.spectrogram_gan import SpectrogramGAN
 from zoo.objectives.variational import Variational
+from zoo.objectives.wasserstein_autoencoder import WassersteinAutoencoder
 from zoo.objectives.window_flow import WindowFlow
 from zoo.sampling import autoregressive
+from zoo.sampling.noise_processes import Annealed
 from zoo.sampling.rule import AS_LEARNT, SamplerRule
 from zoo.signal.phase_images import Layout
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "objectives"))
 from test_steps_of_densities import SPEC, Coder, Leaky, Memory, Prior, Scale, Student
+from test_steps_of_families import Halves, Levels, Linear, Parabola
 from test_steps_of_gans import Maker, Scorer
 
 WITHOUT_CHANCE = {"Vocoder", "MultiBandVocoder", "PhaseRetrieval"}
@@ -103,6 +109,7 @@ class Upper(Speaker):
 
 AUTOREGRESSIVE = {
     "Autoregressive": (lambda: Autoregressive(Memory()), {}, 1),
+    "ImplicitQuantiles": (lambda: ImplicitQuantiles(Levels()), {}, 1),
     "RecurrentLikelihood": (lambda: RecurrentLikelihood(Leaky()), {}, 1),
     "QuantisedAutoencoder": (lambda: QuantisedAutoencoder(Speaker()), {"source": SOURCE}, 1),
     "CodePrior": (lambda: CodePrior(Prior(), Encoder()), {}, 2),  # of codes and of samples
@@ -180,7 +187,33 @@ def variational():
     return Variational(model), Variables({"model": params})
 
 
+class Window(Halves):
+    """`Halves` with its way back alone."""
+
+    def decode(self, z):
+        return jnp.repeat(z, 2, -1)[..., None]
+
+
+def transport():
+    return WassersteinAutoencoder(Window()), Variables({"model": {}})
+
+
+def energies():
+    chains = {"replay": {"chains": jnp.zeros((4, 16, 1))}}
+    weights = {"w": jnp.array([0.2, 0.1])}
+    return EnergyBased(Parabola(), long=5), Variables({"model": weights}, {"model": chains})
+
+
+def scores():
+    weights = {"w": jnp.array([-0.5, 0.1])}
+    objective = ScoreMatching(Linear(), Annealed(each=2), samples=16)
+    return objective, Variables({"model": weights})
+
+
 PARALLEL = {
+    "WassersteinAutoencoder": transport,
+    "EnergyBased": energies,
+    "ScoreMatching": scores,
     "Variational": variational,
     "Flow": flow,
     "WindowFlow": windows,

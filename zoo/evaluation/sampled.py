@@ -8,7 +8,7 @@ score of as many clips as WaveGAN's authors take, an embedder distances of its e
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation import by_model
+from zoo.evaluation import by_model, noise_floors
 from zoo.evaluation.base import (
     Batch,
     Monitor,
@@ -35,6 +35,9 @@ from zoo.signal import mel
 HOP = 256
 LACKING = 0.1  # share of a clip that may be filled up
 FLOOR = 1e-3  # of mel magnitudes, about -75 dB: what lies below, such as quantisation, is inaudible
+NOISE = (
+    " `frechet_white` and `frechet_matched`: of white noise and of noise of their mean spectrum."
+)
 COMPRESS = partial(mel.log_clamp, floor=FLOOR)  # one: programs are kept by what they hold
 
 
@@ -56,7 +59,8 @@ class Sampled:
     {'audio': [B T 1]}. bins, parts: the embedding, mel bins averaged over that many equal parts
     of the clip. Longer records are cut at `samples`; of shorter ones those that lack little (spoken
     digits of a second in clips of 1.02) are taken with the zeros they are stored with, as training
-    has them, the others are left out and counted.
+    has them, the others are left out and counted. noise: whether white noise and noise of the
+    clips' mean spectrum are compared as well, `frechet_white` and `frechet_matched`: the floors.
     """
 
     samples: int
@@ -70,6 +74,7 @@ class Sampled:
     splits: int = 10
     label: str = ""
     embedder: by_model.Embedder | None = None
+    noise: bool = False
 
     def __post_init__(self) -> None:
         if self.samples < self.parts * HOP:
@@ -93,13 +98,16 @@ class Sampled:
             info.sample_rate, 1024, HOP, self.bins, COMPRESS, exponent=1, pad_mode="constant"
         )
         embed = partial(embedding, spec=spec, parts=self.parts)
-        real, fake = [], []
+        real, fake, clips = [], [], []
         for clip, output in self._pairs(predict, records, limit, progress):
             real.append(np.asarray(embed(clip[None])[0], float))
             fake.append(np.asarray(embed(output[None])[0], float))
+            clips += [clip] if self.noise else []
         if len(real) < 2:
             raise BadInput(f"{len(real)} clips of {self.samples} samples: give 2 or more.")
         metrics = compare(np.stack(fake), np.stack(real))
+        if self.noise:
+            metrics |= against_noise(np.stack(clips), np.stack(real), embed)
         counts = {"clips": len(real), "too_short": total - len(real)}
         text = self._sentence(info, len(real))
         given = Given(predict, records, info, total)
@@ -216,7 +224,7 @@ class Sampled:
             f"above {FLOOR} (1024/{HOP}, {self.bins} bins) averaged over {self.parts} equal parts. "
             "`floor` is that between the two halves of the held-out clips; `spread` the mean "
             "distance from a clip to its nearest neighbour in the same set, as a share of that of "
-            "the held-out clips."
+            "the held-out clips." + (NOISE if self.noise else "")
         )
 
 
@@ -227,6 +235,19 @@ def embedding(audio: jax.Array, spec: mel.MelSpec, parts: int) -> jax.Array:
     length = frames.shape[1] // parts
     frames = frames[:, : length * parts].reshape(len(frames), parts, length, -1)
     return frames.mean(2).reshape(len(frames), -1)
+
+
+def against_noise(
+    clips: np.ndarray, real: np.ndarray, embed: Callable[[np.ndarray], jax.Array]
+) -> dict[str, float]:
+    """The distances to clips [N T C], embedded as real [N D], that noise has."""
+    floors = {"white": noise_floors.white, "matched": noise_floors.matched}
+    made = {
+        name: np.stack([embed(x[None])[0] for x in make(clips)]) for name, make in floors.items()
+    }
+    return {
+        f"frechet_{name}": compare(x.astype(float), real)["frechet"] for name, x in made.items()
+    }
 
 
 def compare(fake: np.ndarray, real: np.ndarray) -> dict[str, float]:

@@ -135,12 +135,21 @@ class WaveNet(nn.Module):
         speaker: jax.Array | None = None,
         train: bool = False,
     ) -> jax.Array:
+        return self.output(self.features(audio, condition, speaker))
+
+    def features(
+        self,
+        audio: jax.Array,
+        condition: jax.Array | None = None,
+        speaker: jax.Array | None = None,
+    ) -> jax.Array:
+        """Audio [B T 1] -> what the last map makes raw parameters of [B T head]."""
         x, local, voice = self._prepare(audio, condition, speaker)
         skips = []
         for block in self.blocks:
             x, skip = block(x, local, voice)
             skips.append(skip)
-        return self.output(nn.relu(self.hidden(nn.relu(reduce(jnp.add, skips)))))
+        return nn.relu(self.hidden(nn.relu(reduce(jnp.add, skips))))
 
     def _prepare(
         self, audio: jax.Array, condition: jax.Array | None, speaker: jax.Array | None
@@ -238,7 +247,8 @@ class WaveNet(nn.Module):
         if self.local_condition:
             folded["local"] = stack["local"]["kernel"][:, 0]
         folded = jax.tree.map(lambda leaf: leaf.astype(self.dtype), folded)
-        return {**folded, "source": params["source"], "output": _upright(params["output"])}
+        end = {"output": _upright(params["output"])} if "output" in params else {}
+        return {**folded, "source": params["source"], **end}
 
     def project(self, folded: Folded, condition: jax.Array) -> jax.Array:
         """Upsampled condition [B T D] -> what each layer adds before its gate [T L B 2A]."""
@@ -315,10 +325,11 @@ class WaveNet(nn.Module):
 
 
 def _head(folded: Folded, gates: jax.Array, precision: Any) -> jax.Array:
-    hidden, output = folded["hidden"], folded["output"]
+    """Raw parameters, or what these are made of where others make something of that."""
+    hidden, output = folded["hidden"], folded.get("output")
     x = nn.relu(matvec(folded["skip"], gates) + folded["skip_bias"])
     x = nn.relu(matvec(hidden["kernel"], x) + hidden["bias"])
-    return matvec(output["kernel"], x, precision) + output["bias"]
+    return matvec(output["kernel"], x, precision) + output["bias"] if output else x
 
 
 def _upright(conv: Folded) -> Folded:

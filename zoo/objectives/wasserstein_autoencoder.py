@@ -1,0 +1,88 @@
+"""Optimal transport to the windows of audio by an autoencoder: WAE-MMD.
+
+Tolstikhin et al. 2018, equation 4 and algorithm 2: the cost of coding a window, and a penalty that
+pulls the latents of a batch *as a set* to the prior, where a VAE pulls those of every window. Cost
+is the square of the distance, in units of `level`, a mean over samples: the paper's sum and weight
+differ by a factor alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from zoo.errors import BadInput
+from zoo.losses.discrepancy import multiquadratic_mmd
+from zoo.network import Network
+from zoo.objectives import clips, one_network
+from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+
+
+@dataclass(frozen=True)
+class WassersteinAutoencoder:
+    """Codes batch[`audio`] [B T 1], two windows or more; one player, 'model'.
+
+    model(audio) -> (audio again, latents [B L]), with `decode`, `latents` and `samples`. penalty:
+    weight of the discrepancy from a standard normal. level: amplitude in which errors are measured.
+    """
+
+    model: Network
+    penalty: float = 1.0
+    level: float = 0.1
+    audio: str = "audio"
+
+    def init(self, rng: jax.Array, batch: Batch) -> Variables:
+        return one_network.begin(self.model, rng, batch[self.audio])
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return (Turn("model", self._loss),)
+
+    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+        audio = batch[self.audio]
+        if len(audio) < 2:
+            raise BadInput("a set of latents is of two windows or more: use batch=2 or more")
+        again, z = self.model.apply(variables.of("model"), audio)
+        error = jnp.square(again - audio).mean()
+        apart = multiquadratic_mmd(z, jax.random.normal(rng, z.shape))
+        snr = 10 * jnp.log10(jnp.square(audio).mean() / error)
+        value = error / self.level**2 + self.penalty * apart
+        return value, ({}, {"discrepancy": apart, "snr": snr})
+
+    def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
+        """{'audio': [B T 1], a window drawn by batch['index'] where given; 'prediction': [B T 1]}.
+
+        The prediction is batch['audio'], coded.
+        """
+        audio = batch[self.audio]
+        index = batch.get("index", jnp.arange(len(audio)))
+        drawn = self._drawn(variables, jax.vmap(partial(jax.random.fold_in, rng))(index), 1.0)
+        return {"audio": drawn, "prediction": self.model.apply(variables.of("model"), audio)[0]}
+
+    def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
+        """Chunks [count t 1] of one window after another; the temperature scales the latents."""
+        make = partial(self._make, request.count, variables)
+        return clips.drawn(make, request, "an autoencoder of windows")
+
+    @partial(jax.jit, static_argnums=(0, 1))
+    def _make(
+        self,
+        count: int,
+        variables: Variables,
+        key: jax.Array,
+        temperature: jax.Array,
+        number: jax.Array,
+    ) -> jax.Array:
+        return self._drawn(variables, clips.keys(key, number, count), temperature)
+
+    def _drawn(self, variables: Variables, keys: jax.Array, temperature: Any) -> jax.Array:
+        draw = jax.vmap(lambda k: jax.random.normal(k, (self.model.latents,)))
+        audio: jax.Array = self.model.apply(
+            variables.of("model"), temperature * draw(keys), method="decode"
+        )
+        return audio
