@@ -12,7 +12,7 @@ from zoo.data.sets.gtzan import Gtzan
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment
-from zoo.models.classification.crbm import CRBM, FadedSpectrogram
+from zoo.layers.crbm import CRBM, FadedSpectrogram
 from zoo.objectives.deep_belief import DeepBelief
 from zoo.recipes.engineered import one_label
 

@@ -10,7 +10,7 @@ from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment
-from zoo.models.classification.crbm import CRBM, FadedSpectrogram
+from zoo.layers.crbm import CRBM, FadedSpectrogram
 from zoo.objectives.deep_belief import DeepBelief
 from zoo.recipes.engineered import many_labels
 

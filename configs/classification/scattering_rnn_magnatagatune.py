@@ -8,9 +8,9 @@ Audio is the reader's own download: path=FOLDER. Cost: not measured.
 import jax.numpy as jnp
 
 from zoo.experiment import Experiment
-from zoo.models.classification.scattering import LogScattering
 from zoo.models.classification.scattering_rnn import ScatteringRNN
 from zoo.recipes.tagging import benchmark, corpus
+from zoo.signal.scattering import Scattering
 
 ROWS = {
     "default": {
@@ -52,7 +52,7 @@ def config(
     source = corpus("magnatagatune", path)
     model = ScatteringRNN(
         len(source.info.labels),
-        LogScattering(octaves, (per_octave, 1), window),
+        Scattering(octaves, (per_octave, 1), window),
         samples,
         hidden,
         layers,

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 
 from zoo.data.score_render.source import ScoreRender
 from zoo.experiment import Experiment
-from zoo.models.classification.scattering import LogScattering
 from zoo.models.classification.scattering_rnn import ScatteringRNN
 from zoo.recipes.tagging import embedded
+from zoo.signal.scattering import Scattering
 
 ROWS = {"default": {"parameters": 110_548}}
 AGREES = {
@@ -45,7 +45,7 @@ def config(
     source = ScoreRender("tagging", size)
     model = ScatteringRNN(
         len(source.info.labels),
-        LogScattering(octaves, (per_octave, 1), window),
+        Scattering(octaves, (per_octave, 1), window),
         samples,
         hidden,
         layers,

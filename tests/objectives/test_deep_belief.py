@@ -9,7 +9,7 @@ import pytest
 import scipy.signal
 
 from zoo.errors import BadInput
-from zoo.models.classification.crbm import CRBM, FadedSpectrogram
+from zoo.layers.crbm import CRBM, FadedSpectrogram
 from zoo.objectives.deep_belief import DeepBelief, whitening_of
 from zoo.objectives.shallow import LinearSVM
 from zoo.runs import networks

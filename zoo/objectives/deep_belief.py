@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.errors import BadInput
-from zoo.models.classification.crbm import CRBM
+from zoo.layers.crbm import CRBM
 from zoo.objectives.base import Batch, Tree, Variables
 from zoo.objectives.fitted import Fitted
 from zoo.objectives.shallow import Progress

@@ -97,6 +97,23 @@ def scatter(x: jax.Array, how: Scattering) -> jax.Array:
     return jnp.stack([found[path] for path in how.paths()], 1).transpose(0, 3, 1, 2)
 
 
+def log_coefficients(
+    x: jax.Array, how: Scattering, floor: float = 1e-4, normalise: bool = True
+) -> jax.Array:
+    """Logarithms of all paths but the plain average, [B T 1] -> [B F P-1]; `floor` is added first.
+
+    normalise: second order over the first order of the same band, as Anden and Mallat 2014.
+    """
+    paths = how.paths()[1:]
+    # An average ripples below zero by round-off where there is silence.
+    levels = jnp.log(jnp.maximum(scatter(x, how)[:, :, 1:, 0], 0.0) + floor)
+    if not normalise:
+        return levels
+    parents = np.array([path[0] for path in paths])
+    second = np.array([len(path) == 2 for path in paths])
+    return levels - jnp.where(second, levels[..., parents], 0.0)
+
+
 def spectrum(x: jax.Array) -> jax.Array:
     """All bins of the Fourier transform of real signals, [... T] -> [... T] complex64."""
     half = jnp.fft.rfft(x)

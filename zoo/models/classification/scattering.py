@@ -19,8 +19,6 @@ import math
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from zoo.signal import scattering
 
@@ -50,16 +48,4 @@ class LogScattering(nn.Module):
         return len(self.how.paths()) - 1
 
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        return self.levels(x).mean(1)
-
-    def levels(self, x: jax.Array) -> jax.Array:
-        """The log coefficients of every frame, [B T 1] -> [B F D]."""
-        paths = self.how.paths()[1:]
-        # An average ripples below zero by round-off where there is silence.
-        moduli = jnp.maximum(scattering.scatter(x, self.how)[:, :, 1:, 0], 0.0)
-        levels = jnp.log(moduli + self.floor)
-        if not self.normalise:
-            return levels
-        parents = np.array([path[0] for path in paths])
-        second = np.array([len(path) == 2 for path in paths])
-        return levels - jnp.where(second, levels[..., parents], 0.0)
+        return scattering.log_coefficients(x, self.how, self.floor, self.normalise).mean(1)

@@ -23,18 +23,18 @@ import jax.numpy as jnp
 from zoo.layers.initializers import torch, torch_recurrent
 from zoo.layers.norm import BatchNorm
 from zoo.layers.recurrent import GRU
-from zoo.models.classification.scattering import LogScattering
+from zoo.signal.scattering import Scattering, log_coefficients
 
 
 class ScatteringRNN(nn.Module):
     """Tags of a segment, [B T 1] -> logits [B K]; T may be any length of a window or more.
 
-    scattering: the front end, which has no parameters. hidden: units of each of `layers` layers.
+    scattering: paths and frames of the front end. hidden: units of each of `layers` layers.
     Apply with mutable=['intermediates'] to see 'penultimate' [B D].
     """
 
     labels: int = 50
-    scattering: LogScattering = LogScattering(11, (8, 1), 4096)
+    scattering: Scattering = Scattering(11, (8, 1), 4096)
     samples: int = 65_536
     hidden: int = 256
     layers: int = 5
@@ -44,7 +44,7 @@ class ScatteringRNN(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        levels = self.scattering.levels(x)
+        levels = log_coefficients(x, self.scattering)
         norm = BatchNorm(use_scale=False, use_bias=False, dtype=self.dtype, name="standardise")
         y = norm(levels, train=train)
         for layer in range(1, self.layers + 1):
