@@ -170,7 +170,8 @@ def test_predicts_and_generates_again_without_compiling(small):
         inference.predictor(replace(objective), mesh)(begun.variables)(batch)
         if hasattr(objective, "generate"):
             rule = SamplerRule(0.5 + seed)
-            request = Request(1700, 2, seed, rule, source=source, notes=notes)
+            domain = getattr(objective, "domains", ("",))[0]
+            request = Request(1700, 2, seed, rule, source=source, notes=notes, domain=domain)
             list(replace(objective).generate(begun.variables, request))
 
     use(0)

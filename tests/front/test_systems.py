@@ -182,6 +182,32 @@ def test_a_conditioned_separator_is_given_what_plays(tune, tmp_path, capsys):
             act(zoo.create("crepe_score_render").trained, song, out, "flute")
 
 
+def test_a_translator_is_given_a_domain(tune, tmp_path):
+    """From Python and by the script; what is wrong is one line."""
+    name = "music_translation_score_render"
+    system = zoo.create(name, **smoke(name))
+    assert system.labels == ("piano", "voice", "bass") and "transfer" in system.methods
+    audio = tune[:400]
+    found = {d: system.transfer(audio, 22_050, domain=d, seed=1) for d in ("piano", "voice")}
+    assert found["piano"].shape == (round(400 * 16_000 / 22_050), 1)
+    assert np.abs(found["piano"] - found["voice"]).max() > 0.01
+    for domain, message in (("flute", "no domain 'flute'.*knows piano"), ("", "give the domain")):
+        with pytest.raises(BadInput, match=message):
+            system.transfer(audio, 22_050, domain=domain)
+    soundfile.write(tmp_path / "violin.wav", audio, 22_050)
+    asked = {"input": [str(tmp_path / "violin.wav")], "seed": 1}
+    assert own_files.sound(system.trained, Choices(tmp_path / "out", domain="voice", **asked)) == 0
+    (file,) = (tmp_path / "out").rglob("*.wav")
+    made, rate = soundfile.read(file, dtype="float32", always_2d=True)
+    np.testing.assert_allclose(made, found["voice"], atol=2**-14)
+    assert rate == 16_000 and '"domain": "voice"' in file.with_suffix(".json").read_text()
+    with pytest.raises(BadInput, match="did you mean piano"):
+        own_files.sound(system.trained, Choices(tmp_path / "out2", domain="Piano", **asked))
+    other = zoo.create("ddsp_score_render", **smoke("ddsp_score_render"))
+    with pytest.raises(BadInput, match="has no domains: leave the domain out"):
+        own_files.sound(other.trained, Choices(tmp_path / "out3", domain="piano", **asked))
+
+
 def by_sample(trained, song, out, labels):
     return own_files.sound(trained, Choices(out, input=song, labels=labels))
 

@@ -292,6 +292,7 @@ TABLE = {
         "output": exactly("uniform", lambda s: (2 / (s[1] + (s[1] - 24) % 10)) ** 0.5, STOLLER),
         ".*": glorot(STOLLER),
     },
+    "music_translation_*": {".*": torch("facebookresearch/music-translation: torch's default")},
     "wavenet_regression_*": {
         ".*": glorot("francesclluis/source-separation-wavenet: Keras' default")
     },

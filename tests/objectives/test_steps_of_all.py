@@ -11,7 +11,9 @@ import zoo.objectives
 HERE = Path(__file__).parent
 # Its gradients, of random parameters, are compared with torch's where its nets are.
 ELSEWHERE = {
-    "QuantisedAutoencoder": "models/test_vqvae_parity.py::test_loss_codes_and_gradients_equal_torch"
+    "Translation": "models/test_music_translation.py::test_losses_and_gradients_equal_torch",
+    "QuantisedAutoencoder": "models/test_vqvae_parity.py::"
+    "test_loss_codes_and_gradients_equal_torch",
 }
 WITHOUT_TURNS = {"BagOfFrames", "Blind", "ClosedForm", "Fitted", "Probe"}
 

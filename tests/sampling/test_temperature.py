@@ -5,6 +5,7 @@ import inspect
 import pkgutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -42,6 +43,7 @@ from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
 from zoo.objectives.refinement import Refinement
 from zoo.objectives.score_matching import ScoreMatching
 from zoo.objectives.spectrogram_gan import SpectrogramGAN
+from zoo.objectives.translation import Translation
 from zoo.objectives.variational import Variational
 from zoo.objectives.wasserstein_autoencoder import WassersteinAutoencoder
 from zoo.objectives.window_flow import WindowFlow
@@ -107,7 +109,20 @@ class Upper(Speaker):
     distribution: Any = Tokens(4)
 
 
+class Translating(Speaker):
+    """Latents of two samples, and a decoder for every domain."""
+
+    @property
+    def encoder(self):
+        return SimpleNamespace(pool=2, reach=0)
+
+
+def translating():
+    return Translation(Translating(), None, ("piano", "violin"))
+
+
 AUTOREGRESSIVE = {
+    "Translation": (translating, {"source": SOURCE, "domain": "violin"}, 1),
     "Autoregressive": (lambda: Autoregressive(Memory()), {}, 1),
     "ImplicitQuantiles": (lambda: ImplicitQuantiles(Levels()), {}, 1),
     "RecurrentLikelihood": (lambda: RecurrentLikelihood(Leaky()), {}, 1),

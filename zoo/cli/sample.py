@@ -4,6 +4,7 @@
   python sample.py --checkpoint runs/wave_unet_score_render --input ~/Music/song.mp3 --out stems
   python sample.py --checkpoint runs/conditioned_wave_unet_urmp --input duo.wav --labels oboe,tuba
   python sample.py --checkpoint runs/music_transformer_score_render --input tune.mid --seconds 30
+  python sample.py --checkpoint runs/music_translation_musicnet --input violin.wav --domain piano
   python sample.py --checkpoint runs/gansynth_score_render --pitches C4,E4,67 --num 3
   python sample.py --checkpoint runs/samplernn_score_render --endless --num 4
 
@@ -37,6 +38,7 @@ def parser(prog: str) -> Parser:
         metavar="FILE",
         help="audio (or MIDI) files, folders, globs",
     )
+    own.add_argument("--domain", default="", help="translation: in which the input is played")
     own.add_argument("--labels", type=given, help="separation: what plays, comma-separated")
     own.add_argument("--stems", type=given, help="separation: only these, comma-separated")
     own.add_argument(

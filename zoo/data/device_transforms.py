@@ -19,6 +19,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 
+REACH = 8  # samples to either side that an interpolated one is made of
 Batch = dict[str, jax.Array]
 
 
@@ -177,6 +178,57 @@ class Mixture:
         stems = float_of(batch, "stems")
         turned = jnp.moveaxis(stems[:, : self.keep], 1, 2)
         return {**batch, "mixture": stems.sum(1), "stems": turned}
+
+
+@dataclass(frozen=True)
+class LocalPitch:
+    """Adds `into`: float audio [B T C] with a random stretch shifted by up to `semitones`.
+
+    The stretch lasts `shortest` to `longest` of the clip and begins in its first half; what of it
+    would pass the end is left out. It is read faster or slower about its middle, so that its
+    timing moves by at most half its length times the change. Source: the code of Mor et al. 2019,
+    which has librosa's phase vocoder in this place.
+    """
+
+    semitones: float = 0.5
+    shortest: float = 0.25
+    longest: float = 0.5
+    key: str = "audio"
+    into: str = "augmented"
+
+    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+        audio = float_of(batch, self.key)
+        count, length = audio.shape[:2]
+        keys = jax.random.split(rng, 3)
+        share = jax.random.uniform(keys[0], (count,), minval=self.shortest, maxval=self.longest)
+        start = jax.random.uniform(keys[1], (count,), maxval=0.5)
+        shift = jax.random.uniform(keys[2], (count,), minval=-1.0, maxval=1.0) * self.semitones
+        first = jnp.floor(start * length)
+        last = jnp.floor(first + share * length)
+        return {**batch, self.into: shifted(audio, first, last, 2 ** (shift / 12))}
+
+
+def shifted(audio: jax.Array, first: jax.Array, last: jax.Array, speed: jax.Array) -> jax.Array:
+    """audio [B T C] whose samples from `first` to before `last` [B] are read at `speed` [B]."""
+    time = jnp.arange(audio.shape[1], dtype=jnp.float32)
+    first, last, speed = first[:, None], last[:, None], speed[:, None]
+    inside = (time >= first) & (time < last)
+    middle = (first + last) / 2
+    place = middle + (time - middle) * speed  # [B T]
+    return jnp.where(inside[..., None], read(audio, place), audio)
+
+
+def read(audio: jax.Array, place: jax.Array) -> jax.Array:
+    """audio [B T C] at places [B n] between its samples, zeros outside -> [B n C]."""
+    below = jnp.floor(place)
+    taps = jnp.arange(1 - REACH, REACH + 1)
+    away = (place - below)[..., None] - taps  # [B n taps]
+    weights = jnp.sinc(away) * jnp.cos(jnp.pi * away / (2 * REACH)) ** 2
+    index = below.astype(jnp.int32)[..., None] + taps
+    inside = (index >= 0) & (index < audio.shape[1])
+    weights = jnp.where(inside, weights, 0.0)
+    found = jax.vmap(lambda x, i: x[i])(audio, jnp.clip(index, 0, audio.shape[1] - 1))
+    return jnp.einsum("bnk,bnkc->bnc", weights, found, precision=jax.lax.Precision.HIGHEST)
 
 
 def _float(array: jax.Array) -> jax.Array:

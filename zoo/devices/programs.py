@@ -100,7 +100,9 @@ def samplings(
         channels = getattr(info, "channels", 1) or 1
         source = np.zeros((rate, channels), np.float32)
     notes = none() if getattr(objective, "needs_notes", False) else None
-    request = Request(rate, count=voices, source=source, notes=notes, chunk=min(rate, 16_000))
+    domain = getattr(objective, "domains", ("",))[0]
+    given: dict[str, Any] = {"source": source, "notes": notes, "domain": domain}
+    request = Request(rate, count=voices, chunk=min(rate, 16_000), **given)
     zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), variables)
     calls = recording.calls(lambda: list(objective.generate(zeros, request)))
     for call in calls:

@@ -19,7 +19,8 @@ SEPARATION = (
     *("segment", "overlap", "stems", "two_stems", "labels"),
 )
 NOTES = ("onset", "offset", "pitch", "velocity")
-FROM_SOURCE = ("num", "seed", "temperature", "top_k", "top_p", "chunk")
+FROM_NOTES = ("num", "seed", "temperature", "top_k", "top_p", "chunk")
+FROM_SOURCE = (*FROM_NOTES, "domain")
 
 
 def new(
@@ -55,21 +56,23 @@ def of_source(source: np.ndarray, asked: dict[str, Any]) -> Request:
     """A request for audio made of a source [T C], as long as it is."""
     known("a generator takes", asked, FROM_SOURCE)
     defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
-    request = new(1, None, **{**defaults, **asked})
-    return replace(request, length=len(source), source=source)
+    own = {name: value for name, value in asked.items() if name != "domain"}
+    request = new(1, None, **{**defaults, **own})
+    domain = asked.get("domain") or ""
+    return replace(request, length=len(source), source=source, domain=domain)
 
 
 def composed(rate: int, seconds: float, notes: Any, asked: dict[str, Any]) -> Request:
     """A request for a piece of notes that goes on from others: a MIDI file, or their columns."""
-    known("a composer takes", asked, FROM_SOURCE)
+    known("a composer takes", asked, FROM_NOTES)
     defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
     request = new(rate, seconds, **{**defaults, **asked})
     return replace(request, notes=None if notes is None else columns(notes))
 
 
 def performed(rate: int, notes: Any, asked: dict[str, Any]) -> Request:
-    """A request for notes to be played: a MIDI file, or their columns; asked: as `FROM_SOURCE`."""
-    known("a performer takes", asked, FROM_SOURCE)
+    """A request for notes to be played: a MIDI file, or their columns; asked: as `FROM_NOTES`."""
+    known("a performer takes", asked, FROM_NOTES)
     found = columns(notes)
     defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
     request = new(rate, lasting(found), **{**defaults, **asked})

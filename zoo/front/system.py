@@ -270,7 +270,7 @@ class System:
         return self._made_of("reconstruct", audio, rate, asked)
 
     def transfer(self, audio: Any, rate: float | None = None, **asked: Any) -> Any:
-        """The tune played by the model's instrument, [T C] at `sample_rate`."""
+        """The tune played by the model's instrument, or in domain=, [T C] at `sample_rate`."""
         return self._made_of("transfer", audio, rate, asked)
 
     def train(self, workdir: Any) -> System:
@@ -311,7 +311,7 @@ class System:
     def _made_of(self, verb: str, audio: Any, rate: float | None, asked: dict[str, Any]) -> Any:
         from zoo.evaluation.capabilities import having
         from zoo.front import requests
-        from zoo.objectives.base import Generative, check_rule
+        from zoo.objectives.base import Generative, check_domain, check_rule
 
         self.require(verb)
         info = self.experiment.data.source.info
@@ -321,6 +321,7 @@ class System:
             source = sound.read(info.sample_rate, info.channels)
             request = requests.of_source(source, asked)
             check_rule(self.experiment.objective, request)
+            check_domain(self.experiment.objective, request)
             objective = having(Generative, self.experiment.objective)
             made = sound.shaped(sounds.joined(objective.generate(self.trained.variables, request)))
             return made[0] if request.count == 1 else made

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 import flax.struct
 import jax
 
+from zoo import vocabulary
 from zoo.errors import BadInput
 from zoo.sampling.rule import AS_LEARNT, SamplerRule
 
@@ -86,6 +87,7 @@ class Request:
     source: Any = None  # audio [T C] float32 to vocode, transform or reconstruct
     notes: Any = None  # {onset, offset (s), pitch, velocity} [n] to continue, or to play
     pitches: tuple[int, ...] = ()  # MIDI numbers of the notes that an instrument is to make
+    domain: str = ""  # in which of the objective's `domains` a source is to be played
     chunk: int = 16_000  # samples per chunk handed out
 
 
@@ -155,6 +157,24 @@ class Pitched(Protocol):
     """
 
     pitches: range
+
+
+@runtime_checkable
+class Domained(Protocol):
+    """A generative objective that plays a source in one of several domains, `request.domain`."""
+
+    domains: tuple[str, ...]
+
+
+def check_domain(objective: Any, request: Request) -> None:
+    """Raises BadInput where a domain is asked for that is not there, or none where one must be."""
+    if not isinstance(objective, Domained):
+        if request.domain:
+            raise BadInput(f"{type(objective).__name__} has no domains: leave the domain out")
+    elif not request.domain:
+        raise BadInput(f"give the domain in which it is to play: {', '.join(objective.domains)}")
+    else:
+        vocabulary.one(request.domain, objective.domains, "domain")
 
 
 def check_pitches(objective: Any, request: Request) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,7 +23,14 @@ from zoo.data.source import Example
 from zoo.errors import BadInput
 from zoo.evaluation.capabilities import Separates, having
 from zoo.evaluation.separation import mixture, playing, stem_getter, track_spans
-from zoo.objectives.base import Composing, Generative, Request, follows_source, plays_notes
+from zoo.objectives.base import (
+    Composing,
+    Domained,
+    Generative,
+    Request,
+    follows_source,
+    plays_notes,
+)
 from zoo.report import compositions, figures
 from zoo.report.figures import predictor, write_wav
 from zoo.report.results import held_out
@@ -146,9 +154,13 @@ def write_transformed(
     rate = source.info.sample_rate
     record = source.open(held_out(source))[0]
     audio = mixture(record)[: int(seconds * rate)]
-    given = {"notes": record["notes"]} if performs(found) else {"source": audio}
-    request = Request(length=len(audio), chunk=max(1, rate // 8), **given)
+    given: dict[str, Any] = {"source": audio}
+    if performs(found):
+        given = {"notes": record["notes"]}
     objective = having(Generative, found.experiment.objective)
+    if isinstance(objective, Domained):  # the last, as the first record is of the first
+        given["domain"] = objective.domains[-1]
+    request = Request(length=len(audio), chunk=max(1, rate // 8), **given)
     chunks = objective.generate(found.variables, request)
     folder = step_folder(found, directory)
     write_wav(folder / "1_original.wav", audio, rate)

@@ -17,8 +17,8 @@ class Choices:
 
     input, labels, stems, two_stems, residual, keep_sum, segment, overlap, shifts, ensemble,
     checkpoints, form: of a user's own songs; None is what the run itself has. seconds, num,
-    temperature, top_k, top_p, seed, pitches, prompt, prompt_seconds, keep: of new audio. The rest:
-    of streams without end.
+    temperature, top_k, top_p, seed, pitches, prompt, prompt_seconds, keep, domain: of new audio.
+    The rest: of streams without end.
     """
 
     out: Path
@@ -43,6 +43,7 @@ class Choices:
     keep: int | None = None
     seed: int = 0
     pitches: str = ""
+    domain: str = ""
     prompt: str | None = None
     prompt_seconds: float = 2.0
     endless: bool = False

@@ -127,6 +127,7 @@ def requested(options: Choices, path: Path | None, info: Info) -> Request:
         prompt=prompt,
         source=source,
         pitches=pitch_names.numbers(options.pitches),
+        domain=options.domain,
         chunk=CHUNK,
     )
 
@@ -137,6 +138,8 @@ def described(request: Request, path: Path | None, prompt: str | None) -> dict[s
     facts |= {k: getattr(request.rule, k) for k in ("temperature", "top_k", "top_p")}
     if request.pitches:
         facts["pitches"] = list(request.pitches)
+    if request.domain:
+        facts["domain"] = request.domain
     for name, file, audio in (("input", path, request.source), ("prompt", prompt, request.prompt)):
         if file is not None:
             facts[name] = {"file": str(file), "sha256": durable.sha256(Path(file).expanduser())}

@@ -21,7 +21,15 @@ from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict
 from zoo.evaluation.capabilities import Separates, WritesFiles, having, separates
-from zoo.objectives.base import Composing, Generative, Pitched, follows_source, plays_notes
+from zoo.objectives.base import (
+    Composing,
+    Generative,
+    Pitched,
+    Request,
+    check_domain,
+    follows_source,
+    plays_notes,
+)
 from zoo.pages import own
 from zoo.runs import inference
 from zoo.runs.trained import Trained
@@ -127,6 +135,7 @@ def sound(trained: Trained, options: Choices) -> int:
         applied(trained, options)  # what is wrong with the choices is said once, not for every song
         return paged(trained, options, partial(separate, trained, options))
     refuse_labels(trained, options.labels)
+    check_domain(objective, Request(0, domain=options.domain))
     if options.endless or options.resume:
         if options.pitches:
             raise BadInput(
