@@ -9,6 +9,7 @@ import pytest
 
 from zoo.cli import main
 from zoo.metrics.resampling import Scores, intervals
+from zoo.report import reproduced
 from zoo.reproduce import index, verdicts
 from zoo.reproduce.parts import ByParts
 from zoo.reproduce.row import Data, Outcome, Row, digest
@@ -107,6 +108,33 @@ def test_parts_of_other_data_are_not_taken(row, tmp_path, monkeypatch, capsys):
     assert main.main(words(tmp_path)) == 0
     shown = capsys.readouterr().out
     assert "other data or another protocol" in shown and "ours 4 [" in shown
+
+
+def test_the_table_has_what_was_made_and_what_was_not(row, tmp_path, monkeypatch):
+    other = replace(row, name="numbers_other", data=None, remark="not to be had")
+    exact = replace(row, name="numbers_exact", tolerance=0.4)
+    monkeypatch.setattr(index, "ROWS", (row, exact, other))
+    results = tmp_path / "results"
+    for name in ("numbers_mean", "numbers_exact"):
+        given = words(tmp_path)
+        given[1], given[5] = name, str(tmp_path / name)
+        assert main.main(given) == 0
+    text = reproduced.page({}, [], results)
+    (line,) = [line for line in text.splitlines() if line.startswith("| `numbers_mean`")]
+    assert [cell.strip() for cell in line.split("|")[2:-1]] == [
+        "a mean",
+        "four numbers",
+        "mean 3.5",
+        "Table 1, read there",
+        "mean 3 [1.5, 5]",
+        "within",
+        "`python -m zoo reproduce numbers_mean`",
+    ]
+    (line,) = [line for line in text.splitlines() if line.startswith("| `numbers_exact`")]
+    assert line.split("|")[-3].strip() == "outside"
+    assert "Rows made: 2, fitted or trained here: 1 of 1 within, computed again" in text
+    assert "weights: 0 of 1 within." in text and "[^numbers_mean]: A mean. Data: https://" in text
+    assert text.rstrip().endswith("published mean 3.5 (Table 1, read there): not to be had")
 
 
 def line_of(capsys):
