@@ -142,7 +142,7 @@ ROWS = (
         {},
         NONE,
         MIR_1K,
-        remark="a bound: networks of this split are said to reach a GNSDR of 7 to 8 dB",
+        remark="a bound; for networks a GNSDR of 7 to 8 dB is reported (unchecked)",
     ),
     Row(
         "mir1k_ideal_binary_mask",
