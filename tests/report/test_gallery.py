@@ -1,0 +1,177 @@
+"""The gallery: its commands are what was run, its sounds are on the page and play in a browser."""
+
+import json
+import re
+import shutil
+import subprocess
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+
+from zoo.cli import gallery, main
+from zoo.data.score_render import ode
+from zoo.pages import gallery as pages
+from zoo.songs.midi_files import write_midi
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+RATE = 16_000
+
+
+def put(path, seconds=2.0, hertz=440.0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    times = np.arange(round(seconds * RATE)) / RATE
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * hertz * times), RATE)
+
+
+def test_the_eight_bars_are_as_written():
+    """The tune as notes; its sound has their pitches, and the band is the sum of four voices."""
+    notes = ode.notes()
+    assert len(notes["pitch"]) == 30 and notes["pitch"][:8].tolist() == [
+        66,
+        66,
+        67,
+        69,
+        69,
+        67,
+        66,
+        64,
+    ]
+    assert sum(quarters for _, quarters in ode.TUNE) == 4 * ode.BARS
+    assert all(len(part) == 2 * ode.BARS for part in (ode.BASS, ode.UPPER, ode.LOWER))
+    made = ode.pieces(RATE)
+    assert list(made) == ["tune", "piano", "band"]
+    length = round((32 * ode.QUARTER + ode.TAIL) * RATE)
+    for audio in made.values():
+        assert audio.shape == (length, 1) and 0.05 < np.abs(audio).max() <= 0.951
+    for pitch, onset in zip(notes["pitch"][2:5], notes["onset"][2:5]):
+        held = made["tune"][round((onset + 0.1) * RATE) :][: RATE // 5, 0]
+        peak = np.abs(np.fft.rfft(held * np.hanning(len(held)), RATE)).argmax()
+        octave = 12 * np.log2(peak / 440) + 69 - pitch
+        assert abs(octave - 12 * round(octave / 12)) < 0.5
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ode, "write", lambda place: pieces(place))
+    return tmp_path
+
+
+def pieces(place):
+    for name in ("tune", "piano", "band"):
+        put(place / f"{name}.wav")
+    return {name: place / f"{name}.wav" for name in ("tune", "piano", "band")}
+
+
+def fake(done):
+    """A script that writes what the method would, or refuses prompts."""
+
+    def main(words):
+        done.append(words)
+        if "--prompt" in words:
+            return 2
+        out = gallery.Path(words[words.index("--out") + 1])
+        put(out / "sample.wav")
+        return 0
+
+    return SimpleNamespace(main=main)
+
+
+def test_what_stands_on_the_page_is_what_was_run(folder, monkeypatch, capsys):
+    done = []
+    monkeypatch.setattr(gallery, "SCRIPTS", {"sample": fake(done), "evaluate": fake(done)})
+    monkeypatch.setattr(gallery, "about", lambda model: "A title. Weights: CC0.")
+    system = SimpleNamespace(methods=("sample", "stream"))
+    monkeypatch.setattr("zoo.front.finding.load", lambda name: system)
+    assert main.main(["gallery", "zoo/one", "--out", "g.html"]) == 0
+    page = (folder / "g.html").read_text()
+    assert len(done) == 2 and page.count("sample.py --checkpoint zoo/one --seconds 4") == 1
+    assert ode.LICENCE in page and "A title. Weights: CC0." in page
+    assert page.count('class="sound"') == 4 and "pieces/" not in re.findall(r'src="([^"]{9})', page)
+    assert main.main(["gallery", "zoo/one", "--out", "g.html"]) == 2
+    assert "--force to overwrite" in capsys.readouterr().err
+    monkeypatch.setattr(gallery, "LARGEST", 1000)
+    assert main.main(["gallery", "zoo/one", "--out", "g.html", "--force"]) == 2
+    assert (folder / "g.html").read_text() == page
+    monkeypatch.setattr(gallery, "run", lambda line, words: False)
+    monkeypatch.setattr(gallery, "LARGEST", 1e9)
+    assert main.main(["gallery", "zoo/one", "--out", "h.html"]) == 1
+    assert "left out: zoo/one" in capsys.readouterr().out
+
+
+def test_commands_are_what_the_scripts_take():
+    for method, lines in gallery.PLANS.items():
+        for line in lines:
+            words = ["--checkpoint", "zoo/x", *line.words, "--out", "o"]
+            options = gallery.SCRIPTS[line.script].parser("x").parse_intermixed_args(words)
+            assert options.checkpoint == "zoo/x" and not options.arguments, method
+    names = {method for method in gallery.PLANS}
+    from zoo.front import offers
+
+    assert names <= set(offers.OFFERS) and offers.OFFERS.keys() - names == {
+        "tags_over_time",
+        "embed",
+        "stream",
+    }
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    """A page with stems, tags, notes, a composition and a sample."""
+    monkeypatch.chdir(tmp_path)
+    given = pieces(gallery.Path("pieces"))
+    (found, stems, new) = map(gallery.Path, ("found", "stems", "new"))
+    for name, hertz in (("bass", 110.0), ("drums", 3000.0)):
+        put(stems / "band" / f"{name}.wav", hertz=hertz)
+    facts = {"files": {"bass": "bass.wav", "drums": "drums.wav"}, "length": 2 * RATE, "rate": RATE}
+    (stems / "band" / "info.json").write_text(json.dumps(facts))
+    (found / "tune").mkdir(parents=True)
+    (found / "tune" / "tags.json").write_text('{"tags": {"a<b": 0.25, "flute": 0.75}}')
+    write_midi(found / "tune" / "notes.mid", ode.notes())
+    put(new / "sample.wav")
+    shown = [
+        pages.Exhibit("zoo/found", "Finds.", ("evaluate.py",), (found,)),
+        pages.Exhibit("zoo/stems", "Separates.", ("sample.py a", "b"), (stems, new)),
+    ]
+    return pages.page(given, shown, "free")
+
+
+def test_the_page_holds_all_that_was_made(page):
+    assert "flute 0.75, a&lt;b 0.25" in page and "<b 0.25" not in page
+    assert page.count('class="sound"') == 5 and page.count('class="mixer"') == 1
+    sources = re.findall(r'(?:data-)?src="(data:audio[^,]*|[^d"][^"]*)', page)
+    assert len(sources) == 7 and all(source.startswith("data:audio") for source in sources)
+    assert 'href="#zoo-stems"' in page and 'id="zoo-stems"' in page
+
+
+LOOK = """<script>
+window.onload = async () => {
+  const wait = ms => new Promise(done => setTimeout(done, ms));
+  const told = { wide: document.documentElement.scrollWidth - innerWidth };
+  const one = document.querySelector(".sound"), audio = one.querySelector("audio");
+  audio.load(); await wait(300);
+  const face = one.querySelector(".face"), box = face.getBoundingClientRect();
+  face.dispatchEvent(new MouseEvent("click", { clientX: box.left + box.width / 2, bubbles: true }));
+  await wait(100); told.at = audio.currentTime / audio.duration; told.paused = audio.paused;
+  const mixer = document.querySelector(".mixer"), solo = mixer.querySelector(".solo");
+  mixer.querySelector(".play").click(); solo.click(); await wait(200);
+  told.quiet = mixer.querySelectorAll(".quiet").length;
+  document.body.dataset.told = JSON.stringify(told);
+};
+</script></body>"""
+
+
+@pytest.mark.skipif(not BROWSER, reason="no Chromium on this machine")
+@pytest.mark.parametrize("width", [500, 1280])
+def test_a_browser_plays_seeks_and_solos_without_overflow(page, width, tmp_path):
+    copy = tmp_path / "copy.html"
+    copy.write_text(page.replace("</body>", LOOK))
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},900"]
+    flags += ["--autoplay-policy=no-user-gesture-required", f"--user-data-dir={tmp_path / 'own'}"]
+    command = [BROWSER, *flags, "--virtual-time-budget=6000", "--dump-dom", copy.as_uri()]
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    told = json.loads(re.search(r'data-told="(.*?)"', dom)[1].replace("&quot;", '"'))
+    assert told["wide"] <= 0 and told["quiet"] == 1 and not told["paused"]
+    assert 0.45 < told["at"] < 0.9

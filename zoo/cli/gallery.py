@@ -1,0 +1,151 @@
+"""`zoo gallery`: one page of sound, of what every system at hand does to the same eight bars.
+
+Each section shows the very commands that made it: they are run as they stand, in a folder that
+holds the pieces. At hand are the weights of weights/ and the published ones that were obtained
+before; others are named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import shlex
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo import commands, escapes
+from zoo.cli import command_line, evaluate, sample
+from zoo.cli.command_line import given, place
+from zoo.errors import BadInput
+
+if TYPE_CHECKING:
+    from zoo.front.system import System
+    from zoo.pages.gallery import Exhibit
+
+TUNE, PIANO, BAND = (f"pieces/{name}.wav" for name in ("tune", "piano", "band"))
+MELODY = "pieces/tune.mid"
+SCRIPTS = {"evaluate": evaluate, "sample": sample}
+LARGEST = 15_000_000  # bytes of the page
+
+
+@dataclass(frozen=True)
+class Line:
+    """A command: its script, and its words behind --checkpoint NAME. more: it may be refused."""
+
+    script: str
+    words: tuple[str, ...]
+    more: bool = False
+
+
+FOUND = ("--figures", "--input")
+PLANS: dict[str, tuple[Line, ...]] = {  # by the method that a system has
+    "tags": (Line("evaluate", (*FOUND, TUNE, PIANO, BAND)),),
+    "notes": (Line("evaluate", (*FOUND, TUNE, PIANO)),),
+    "pitch": (Line("evaluate", (*FOUND, TUNE)),),
+    "separate": (Line("sample", ("--form", "wav16", "--input", BAND)),),
+    "compose": (
+        Line("sample", ("--seconds", "12")),
+        Line("sample", ("--seconds", "12", "--input", MELODY), more=True),
+    ),
+    "perform": (Line("sample", ("--input", MELODY)),),
+    "sample": (
+        Line("sample", ("--seconds", "4")),
+        Line("sample", ("--seconds", "4", "--prompt", PIANO), more=True),
+    ),
+    "vocode": (Line("sample", ("--input", TUNE, PIANO, BAND)),),
+    "reconstruct": (Line("sample", ("--input", TUNE, PIANO, BAND)),),
+    "transfer": (Line("sample", ("--input", TUNE)),),
+}
+
+
+def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
+    gallery = add("gallery", help="a page of sound: every system at hand, on the same eight bars")
+    gallery.add_argument("names", nargs="*", type=given, metavar="NAME", help="of weights; all")
+    gallery.add_argument("--out", type=place, default=Path("gallery.html"), help="the page")
+    gallery.add_argument("--force", action="store_true", help="overwrite it")
+    gallery.set_defaults(run=make)
+
+
+def make(options: argparse.Namespace) -> int:
+    """Writes the page; 1 where a system was left out of it."""
+    from zoo import durable
+    from zoo.data.score_render import ode
+    from zoo.pages import gallery
+
+    out = options.out.absolute()
+    if out.exists() and not options.force:
+        raise BadInput(f"{out} exists: choose another --out, or --force to overwrite")
+    command_line.prepare_devices()
+    shown, failed = [], []
+    places = {name: standing(name) for name in options.names or at_hand()}
+    with tempfile.TemporaryDirectory(prefix="zoo-gallery-") as folder, contextlib.chdir(folder):
+        pieces = ode.write(Path("pieces"))
+        for name, where in places.items():
+            print(escapes.line(f"{name} ..."), flush=True)
+            found = exhibit(name, where)
+            shown += [found] if found.commands else []
+            failed += [] if found.commands else [name]
+        page = gallery.page(pieces, shown, ode.LICENCE)
+    if len(page) > LARGEST:
+        size = f"{len(page) / 1e6:.1f} MB, at most {LARGEST / 1e6:g}"
+        raise BadInput(f"a page of {len(shown)} systems takes {size}: name fewer")
+    durable.write(out, page)
+    print(escapes.line(f"page to listen to: {out} ({len(page) / 1e6:.1f} MB)"))
+    for name in failed:
+        print(escapes.line(f"left out: {name}, which did nothing with these pieces"))
+    return min(len(failed), 1)
+
+
+def at_hand() -> list[str]:
+    """The names of all weights that need no network."""
+    from zoo.front import finding
+    from zoo.pretrained import index, obtain
+
+    published = sorted(index.weights().items())
+    kept = [name for name, one in published if obtain.kept_file(one).is_file()]
+    return [*finding.own_names(), *kept]
+
+
+def standing(name: str) -> str:
+    """A path as it is from any folder; a name as it is."""
+    path = Path(name).expanduser()
+    return str(path.absolute()) if path.exists() else name
+
+
+def exhibit(name: str, where: str) -> Exhibit:
+    """What a system made in folders of its own, and by which commands. where: its path or name."""
+    from zoo.front import finding
+    from zoo.pages.gallery import Exhibit
+
+    model = finding.load(where)
+    folders, said = [], []
+    for number, line in enumerate(plan(model)):
+        out = f"{escapes.file_name(name)}_{number}"
+        words = [*line.words, "--out", out]
+        if run(line, ["--checkpoint", where, *words]):
+            folders.append(Path(out))
+            typed = shlex.join(["--checkpoint", name, *words])
+            said.append(f"{commands.command(line.script)} {typed}")
+    return Exhibit(name, about(model), tuple(said), tuple(folders))
+
+
+def plan(model: System) -> tuple[Line, ...]:
+    """The commands of a system, by the first method of PLANS that it has."""
+    return next((PLANS[method] for method in PLANS if method in model.methods), ())
+
+
+def run(line: Line, words: list[str]) -> bool:
+    """Whether the command did something; what may be refused is so in silence."""
+    quiet = contextlib.redirect_stderr(io.StringIO()) if line.more else contextlib.nullcontext()
+    with quiet, contextlib.redirect_stdout(io.StringIO()):
+        return SCRIPTS[line.script].main(words) == 0
+
+
+def about(model: System) -> str:
+    """Title and licence of its weights."""
+    found = model.trained
+    return f"{found.config.title.rstrip('.')}. Weights: {found.meta.get('licence', 'your own')}."

@@ -1,0 +1,123 @@
+"""The gallery: what systems did to the same pieces, on one page that holds all of its sounds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zoo.errors import BadInput
+from zoo.pages import html, sounds
+from zoo.pages.markup import section, tag, text
+from zoo.pages.sounds import AudioBudget, Track
+
+TITLE = "What the systems do to the same eight bars"
+PLAYED = 16_000  # Hz, of transcriptions
+TAGS = 6  # that are listed of a piece
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """name, about: of the weights. commands: as they were typed, each into one of `folders`."""
+
+    name: str
+    about: str
+    commands: tuple[str, ...]
+    folders: tuple[Path, ...]
+
+
+def page(pieces: Mapping[str, Path], exhibits: Sequence[Exhibit], licence: str) -> str:
+    """The whole page as HTML. pieces: name -> sound."""
+    stand = AudioBudget(Path(), lossless=False, left=1 << 40, beside="")
+    top = tag("header", tag("h1", text(TITLE)), tag("p", text(licence)), class_="top")
+    given = [sounds.player(path, stand, name) for name, path in pieces.items()]
+    contents = tag("p", *(link(one) for one in exhibits), class_="files")
+    parts = [top, section("The pieces", contents, *given)]
+    parts += [shown(one, stand) for one in exhibits]
+    return html.document(TITLE, "".join(parts), styles=("own.css",))
+
+
+def link(exhibit: Exhibit) -> str:
+    return tag("a", text(exhibit.name), href=f"#{anchor(exhibit)}")
+
+
+def anchor(exhibit: Exhibit) -> str:
+    return exhibit.name.replace("/", "-")
+
+
+def shown(exhibit: Exhibit, stand: AudioBudget) -> str:
+    """A section: each command, then what it made."""
+    made = [
+        tag("div", tag("pre", tag("code", text(command))), *contents(folder, stand), class_="pair")
+        for command, folder in zip(exhibit.commands, exhibit.folders)
+    ]
+    body = section(exhibit.name, *made, lead=exhibit.about)
+    return tag("div", body, id=anchor(exhibit))
+
+
+def contents(folder: Path, stand: AudioBudget) -> Iterator[str]:
+    """Of the files beside one another and of each piece's folder."""
+    for path in sorted(folder.glob("*.wav")):
+        if path.with_suffix(".png").is_file():
+            yield picture(path.with_suffix(".png"))
+        yield sounds.player(path, stand)
+    for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
+        if (inner / "info.json").is_file():
+            yield mixer(inner, stand)
+        else:
+            yield from findings(inner, stand)
+
+
+def mixer(folder: Path, stand: AudioBudget) -> str:
+    """The stems of a song in sync."""
+    facts = json.loads((folder / "info.json").read_text(encoding="utf-8"))
+    tracks = [
+        Track(name, *sounds.laid(folder / file, stand.directory, stand)[:2])
+        for name, file in facts["files"].items()
+    ]
+    return sounds.mixer_of(folder.name, tracks, facts["length"] / facts["rate"])
+
+
+def findings(folder: Path, stand: AudioBudget) -> Iterator[str]:
+    """Pictures, the strongest tags, and a transcription as it sounds on a piano."""
+    yield tag("h3", text(folder.name))
+    if (folder / "tags.json").is_file():
+        yield tag("p", text(strongest(folder / "tags.json")))
+    for path in sorted(folder.glob("*.png")):
+        yield picture(path)
+    for path in sorted(folder.glob("*.mid")):
+        if sound := played(path):
+            yield sounds.player(sound, stand, "the notes that were found, played")
+
+
+def picture(path: Path) -> str:
+    address = html.data_uri(path.read_bytes(), "image/png")
+    image = f'<img src="{address}" alt="{text(path.stem)}">'
+    return tag("div", tag("figure", image), class_="plate")
+
+
+def strongest(path: Path) -> str:
+    """'guitar 0.61, ...' out of tags.json."""
+    means = json.loads(path.read_text(encoding="utf-8"))["tags"]
+    best = sorted(means.items(), key=lambda pair: -pair[1])[:TAGS]
+    return ", ".join(f"{name} {score:.2f}" for name, score in best)
+
+
+def played(midi: Path) -> Path | None:
+    """A WAV of the notes beside them; None where there are none."""
+    import soundfile
+
+    from zoo.data.midi import read_notes
+    from zoo.data.score_render.instrument import Instrument
+
+    try:
+        notes = read_notes(midi)
+    except BadInput:  # which says that it holds none
+        return None
+    samples = round((float(np.max(notes["offset"])) + 1) * PLAYED)
+    target = midi.with_suffix(".wav")
+    soundfile.write(target, Instrument(rate=PLAYED).play(notes, 0, samples), PLAYED)
+    return target
