@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from zoo import escapes
 from zoo.cli import gallery, main
 from zoo.data.score_render import ode
 from zoo.pages import gallery as pages
@@ -55,7 +56,7 @@ def test_the_eight_bars_are_as_written():
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(ode, "write", lambda place: pieces(place))
+    monkeypatch.setattr(gallery, "laid", pieces)
     return tmp_path
 
 
@@ -88,7 +89,7 @@ def test_what_stands_on_the_page_is_what_was_run(folder, monkeypatch, capsys):
     assert main.main(["gallery", "zoo/one", "--out", "g.html"]) == 0
     page = (folder / "g.html").read_text()
     assert len(done) == 2 and page.count("sample.py --checkpoint zoo/one --seconds 4") == 1
-    assert ode.LICENCE in page and "A title. Weights: CC0." in page
+    assert escapes.html(ode.LICENCE) in page and "A title. Weights: CC0." in page
     assert page.count('class="sound"') == 4 and "pieces/" not in re.findall(r'src="([^"]{9})', page)
     assert main.main(["gallery", "zoo/one", "--out", "g.html"]) == 2
     assert "--force to overwrite" in capsys.readouterr().err

@@ -83,7 +83,7 @@ def make(options: argparse.Namespace) -> int:
     shown, failed = [], []
     places = {name: standing(name) for name in options.names or at_hand()}
     with tempfile.TemporaryDirectory(prefix="zoo-gallery-") as folder, contextlib.chdir(folder):
-        pieces = ode.write(Path("pieces"))
+        pieces = laid(Path("pieces"))
         for name, where in places.items():
             print(escapes.line(f"{name} ..."), flush=True)
             found = exhibit(name, where)
@@ -98,6 +98,22 @@ def make(options: argparse.Namespace) -> int:
     for name in failed:
         print(escapes.line(f"left out: {name}, which did nothing with these pieces"))
     return min(len(failed), 1)
+
+
+def laid(folder: Path) -> dict[str, Path]:
+    """The pieces in a folder, as NAME.wav, and the tune as MIDI: the sounds by name."""
+    import soundfile
+
+    from zoo.data.score_render import ode
+    from zoo.songs.midi_files import write_midi
+
+    folder.mkdir()
+    write_midi(folder / "tune.mid", ode.notes())
+    files = {}
+    for name, audio in ode.pieces().items():
+        files[name] = folder / f"{name}.wav"
+        soundfile.write(files[name], audio, ode.RATE, subtype="PCM_16")
+    return files
 
 
 def at_hand() -> list[str]:

@@ -33,7 +33,7 @@ from zoo.runs.kept import Kept, Sample
 from zoo.runs.trained import Trained
 
 LARGEST, TOGETHER = 4_000_000, 80_000_000  # bytes of one file, and of all in weights/
-RECORDS = 8  # whose scores are kept
+RECORDS = (1, 2, 4, 8)  # whose scores are kept: as few as have one
 SAME = 1e-3  # how near a score has to come to one that was kept: of each, of one below it
 ALIKE = 1e-2  # how near those of float16 kernels have to come, or they stay float32
 SECONDS, COMPOSED = 0.25, 4.0  # of the sample that is kept
@@ -51,12 +51,12 @@ def keep(model: System, name: str, *, licence: str | None = None, force: bool = 
     with writing.folder(place, partial(refuse, place, force)) as part:
         found = replace(model.trained, name=f"{finding.OWN}{name}")
         found = replace(found, arguments=portable(found))
-        kept, scores = halved(found, part, row["metrics"])
+        kept, records = halved(found, part, row["metrics"])
         facts = pairs.read_facts(part)
         facts |= {
             "licence": licence or licence_of(found),
             "commit": row.get("commit") or facts["commit"],
-            "kept": asdict(about(kept, row, scores)),
+            "kept": asdict(about(kept, row, records)),
         }
         durable.write_json(part / pairs.FACTS, facts)
         pairs.read_facts(part)
@@ -109,22 +109,18 @@ def licence_of(found: Trained) -> str:
     return LICENCE if info.name.startswith(("score_render/", "scores/")) else info.licence
 
 
-def halved(
-    found: Trained, part: Path, scores: dict[str, float]
-) -> tuple[Trained, dict[str, float]]:
-    """(the weights as `part` now holds them, their scores): half as wide where that is enough."""
+def halved(found: Trained, part: Path, scores: dict[str, float]) -> tuple[Trained, int]:
+    """(the weights as `part` holds them, half as wide where alike; records of their excerpt)."""
     narrow = replace(found, variables=jax.tree.map(half, found.variables))
-    kept, now = stored(narrow, part, scores)
-    wanted = excerpt(found)
-    if not near(now, wanted, ALIKE):
-        kept, now = stored(found, part, scores)
-    return kept, now
+    kept = stored(narrow, part, scores)
+    records = fewest(found)
+    if not near(excerpt(kept, records), excerpt(found, records), ALIKE):
+        kept = stored(found, part, scores)
+    return kept, records
 
 
-def stored(
-    found: Trained, part: Path, scores: dict[str, float]
-) -> tuple[Trained, dict[str, float]]:
-    """Writes the pair and reads it again: (what was read, the scores of a few records)."""
+def stored(found: Trained, part: Path, scores: dict[str, float]) -> Trained:
+    """Writes the pair and reads it again."""
     pairs.write(found, part, scores)
     size = (part / pairs.WEIGHTS).stat().st_size
     if size > LARGEST:
@@ -133,8 +129,7 @@ def stored(
             "narrower one"
         )
     read = pairs.load(part, pairs.read_facts(part))
-    read = replace(read, experiment=found.experiment)  # whose data lie where they lay
-    return read, excerpt(read)
+    return replace(read, experiment=found.experiment)  # whose data lie where they lay
 
 
 def half(leaf: jax.Array) -> np.ndarray:
@@ -163,16 +158,20 @@ def few(found: Trained) -> tuple[Evaluation, Source]:
     return protocol, source
 
 
-def excerpt(found: Trained, records: int = RECORDS) -> dict[str, float]:
+def fewest(found: Trained) -> int:
+    """How many held-out records give the score that the system is chosen by. Raises BadInput."""
+    monitor = few(found)[0].monitor[0]
+    for records in RECORDS:
+        if monitor in excerpt(found, records):
+            return records
+    raise BadInput(f"{found.name}: {monitor} is undefined on the first {records} test records")
+
+
+def excerpt(found: Trained, records: int) -> dict[str, float]:
     """The scores of the first few held-out records."""
     protocol, source = few(found)
     predict = inference.predictor(found.experiment.objective, found.mesh)(found.variables)
-    scores = protocol.run(predict, source.open("test"), source.info, limit=records).metrics
-    if protocol.monitor[0] not in scores:
-        raise BadInput(
-            f"{found.name}: {protocol.monitor[0]} is undefined on the first {records} test records"
-        )
-    return scores
+    return protocol.run(predict, source.open("test"), source.info, limit=records).metrics
 
 
 def sample(found: Trained) -> np.ndarray | None:
@@ -197,7 +196,7 @@ def sealed(audio: np.ndarray) -> Sample:
     return Sample(len(audio), digest, machine.processor())
 
 
-def about(found: Trained, row: dict[str, Any], scores: dict[str, float]) -> Kept:
+def about(found: Trained, row: dict[str, Any], records: int) -> Kept:
     made = sample(found)
     return Kept(
         seed=found.arguments["seed"],
@@ -206,8 +205,8 @@ def about(found: Trained, row: dict[str, Any], scores: dict[str, float]) -> Kept
         device=row["device"],
         machine=row["machine"],
         date=row["date"],
-        records=RECORDS,
-        excerpt=scores,
+        records=records,
+        excerpt=excerpt(found, records),
         training_seconds=row.get("training_seconds"),
         sample=None if made is None else sealed(made),
     )

@@ -7,7 +7,6 @@ of the zoo was trained on it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -83,8 +82,7 @@ def line(part: Sequence[tuple[int, float]]) -> np.ndarray:
 
 def drums() -> np.ndarray:
     """A kick on the first and third beat, a snare on the others, hats twice as often: [N 4]."""
-    beats = np.arange(4 * BARS)
-    struck = [(beat, KICK if beat % 2 == 0 else SNARE, 100) for beat in beats]
+    struck = [(float(beat), SNARE if beat % 2 else KICK, 100) for beat in range(4 * BARS)]
     struck += [(half / 2, HAT, 70) for half in range(8 * BARS)]
     return np.array([(beat * QUARTER, 0.1, pitch, loud) for beat, pitch, loud in sorted(struck)])
 
@@ -95,18 +93,3 @@ def notes() -> Notes:
     whole = {"pitch": pitch.astype(np.int32), "velocity": velocity.astype(np.int32)}
     times = {"onset": onset.astype(np.float32), "offset": (onset + held).astype(np.float32)}
     return {**times, **whole}
-
-
-def write(folder: Path) -> dict[str, Path]:
-    """tune.wav, piano.wav, band.wav and tune.mid in a folder: the sounds by name."""
-    import soundfile
-
-    from zoo.songs.midi_files import write_midi
-
-    folder.mkdir(parents=True, exist_ok=True)
-    write_midi(folder / "tune.mid", notes())
-    files = {}
-    for name, audio in pieces().items():
-        files[name] = folder / f"{name}.wav"
-        soundfile.write(files[name], audio, RATE, subtype="PCM_16")
-    return files
