@@ -56,8 +56,8 @@ PLANS: dict[str, tuple[Line, ...]] = {  # by the method that a system has
         Line("sample", ("--seconds", "4")),
         Line("sample", ("--seconds", "4", "--prompt", PIANO), more=True),
     ),
-    "vocode": (Line("sample", ("--input", TUNE, PIANO, BAND)),),
-    "reconstruct": (Line("sample", ("--input", TUNE, PIANO, BAND)),),
+    "vocode": (Line("sample", ("--input", TUNE, BAND)),),
+    "reconstruct": (Line("sample", ("--input", TUNE, BAND)),),
     "transfer": (Line("sample", ("--input", TUNE)),),
 }
 

@@ -34,7 +34,7 @@ def page(pieces: Mapping[str, Path], exhibits: Sequence[Exhibit], licence: str) 
     stand = AudioBudget(Path(), lossless=False, left=1 << 40, beside="")
     top = tag("header", tag("h1", text(TITLE)), tag("p", text(licence)), class_="top")
     given = [sounds.player(path, stand, name) for name, path in pieces.items()]
-    contents = tag("p", *(link(one) for one in exhibits), class_="files")
+    contents = tag("p", " ".join(map(link, exhibits)), class_="files")
     parts = [top, section("The pieces", contents, *given)]
     parts += [shown(one, stand) for one in exhibits]
     return html.document(TITLE, "".join(parts), styles=("own.css",))
