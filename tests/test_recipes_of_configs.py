@@ -109,9 +109,11 @@ def test_optimisers_step_as_the_table_says(name):
     assert len(wanted) == len(found)
     for recipe, players in zip(wanted, found):
         assert set(players) == {turn.player for turn in made(name).objective.turns}
-        for optimizer in {id(o): o for o in players.values()}.values():
+        of_each = recipe if isinstance(recipe, dict) else dict.fromkeys(players, recipe)
+        assert set(of_each) == set(players)
+        for player, optimizer in {id(o): (p, o) for p, o in players.items()}.values():
             for begun in BEGUN:
-                compare(path_of(optimizer, begun), recipe.path(PARAMS, GRADIENTS, begun))
+                compare(path_of(optimizer, begun), of_each[player].path(PARAMS, GRADIENTS, begun))
 
 
 def compare(ours: list, theirs: list) -> None:

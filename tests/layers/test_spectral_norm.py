@@ -8,7 +8,7 @@ import pytest
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
-from zoo.layers.spectral_norm import SpectralNorm
+from zoo.layers.spectral_norm import COLLECTION, SpectralNorm
 
 KEY = jax.random.key(0, impl="unsafe_rbg")
 X = np.random.default_rng(0).standard_normal((3, 20, 8), np.float32)
@@ -47,9 +47,9 @@ def test_three_steps_equal_torch_s_in_outputs_vectors_and_gradients(groups, scal
     @jax.jit
     def step(params, stats):
         def loss(params):
-            variables = {"params": params, "batch_stats": stats}
-            y, new = ours.apply(variables, X, update=True, mutable=["batch_stats"])
-            return jnp.sum(jnp.sin(y)), (y, new["batch_stats"])
+            variables = {"params": params, COLLECTION: stats}
+            y, new = ours.apply(variables, X, update=True, mutable=[COLLECTION])
+            return jnp.sum(jnp.sin(y)), (y, new[COLLECTION])
 
         return jax.value_and_grad(loss, has_aux=True)(params)
 
@@ -67,7 +67,7 @@ def test_three_steps_equal_torch_s_in_outputs_vectors_and_gradients(groups, scal
     (u,) = (value for name, value in theirs.named_buffers() if name.endswith("_u"))
     np.testing.assert_allclose(stats["u"], u, atol=1e-5)
     theirs.eval()  # takes no power step
-    still = ours.apply({"params": params, "batch_stats": stats}, X)
+    still = ours.apply({"params": params, COLLECTION: stats}, X)
     np.testing.assert_allclose(still, theirs(torch.tensor(X).mT).detach().mT, atol=1e-5)
 
 
@@ -77,7 +77,7 @@ def test_products_are_whole_on_every_device_and_state_is_float32_under_bfloat16(
     assert {str(x.dtype) for x in jax.tree.leaves(variables)} == {"float32"}
 
     def run(variables):
-        return layer.apply(variables, X, update=True, mutable=["batch_stats"])
+        return layer.apply(variables, X, update=True, mutable=[COLLECTION])
 
     y, new = jax.eval_shape(run, variables)
     assert y.dtype == jnp.bfloat16 and {str(x.dtype) for x in jax.tree.leaves(new)} == {"float32"}
@@ -97,7 +97,7 @@ def test_it_begins_near_one_and_a_kernel_of_zeros_stays():
 
     def total(params):
         variables = {**zero, "params": params}
-        return layer.apply(variables, X, update=True, mutable=["batch_stats"])[0].sum()
+        return layer.apply(variables, X, update=True, mutable=[COLLECTION])[0].sum()
 
     value, gradient = jax.value_and_grad(total)(zero["params"])
     assert value == 0 and all(np.isfinite(g).all() for g in jax.tree.leaves(gradient))

@@ -221,6 +221,13 @@ TABLE = {
         ".*up_": transposed("weight norm undoes the authors' N(0, .01)"),
         ".*": torch("the same"),
     },
+    "gan_tts_*": {
+        ".*": exactly(
+            "orthogonal",
+            lambda s: max(fan_in(s), s[-1]) ** -0.5,
+            "the paper: orthogonal; yanggeng1995/GAN-TTS",
+        ),
+    },
     "gansynth_*": {
         ".*": exactly("normal", 1.0, "magenta/magenta, gansynth: unit normal, scaled as it runs"),
     },

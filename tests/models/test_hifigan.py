@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 
+from zoo.layers.spectral_norm import COLLECTION
 from zoo.losses import adversarial
 from zoo.models.generation import hifigan
 from zoo.runs.inference import count
@@ -67,14 +68,14 @@ def test_first_scale_is_under_spectral_norm():
 
     @jax.jit
     def still_and_moved(variables):
-        how = dict(mutable=["batch_stats"])
+        how = dict(mutable=[COLLECTION])
         return [discriminator.apply(variables, x, train=train, **how)[1] for train in (False, True)]
 
     still, moved = still_and_moved(variables)
-    jax.tree.map(np.testing.assert_array_equal, variables["batch_stats"], still["batch_stats"])
+    jax.tree.map(np.testing.assert_array_equal, variables[COLLECTION], still[COLLECTION])
     for _ in range(30):
         moved = still_and_moved({**variables, **moved})[1]
-    norms = flatten_dict(moved["batch_stats"], sep="/")
+    norms = flatten_dict(moved[COLLECTION], sep="/")
     kernels = flatten_dict(variables["params"], sep="/")
     for name in [*(f"down_{i}" for i in range(1, 8)), "score"]:
         kernel = kernels[f"scale_1/{name}/kernel"]
@@ -164,15 +165,14 @@ def test_discriminator_equals_torch():
 
 
 def from_module(net):
-    """(parameters, statistics of the spectral norm) of a discriminator's sub-net in torch."""
+    """(parameters, vectors of the spectral norm) of a discriminator's sub-net in torch."""
     params, statistics = {}, {}
     names = [*(f"down_{i}" for i in range(1, len(net.convs) + 1)), "score"]
     for name, layer in zip(names, [*net.convs, net.conv_post], strict=True):
         arrays = {k: v.numpy().copy() for k, v in layer.state_dict().items()}
         if "weight_orig" in arrays:
-            u = arrays["weight_u"][None]  # the next pass makes one step from it, there as here
-            own = {f"{name}/kernel/sigma": np.float32(1), f"{name}/kernel/u": u}
-            statistics[f"{name}_norm"] = own
+            v = arrays["weight_v"].reshape(arrays["weight_orig"].shape[1:]).T.ravel()
+            statistics[f"{name}_norm"] = {"u": arrays["weight_u"], "v": v}
             params[name] = {"kernel": arrays["weight_orig"].T}
         else:
             kernel = arrays["weight_v"].T  # of a period, [1 k I O]
@@ -196,10 +196,13 @@ def test_discriminators_and_losses_equal_the_authors_module(published_modules):
     found = [from_module(net) for net in nets]
     variables = {
         "params": {name: params for name, (params, _) in zip(names, found)},
-        "batch_stats": {"scale_1": found[1][1]},
+        COLLECTION: {"scale_1": found[1][1]},
     }
     audio = np.random.default_rng(3).normal(size=(2, 512, 1)).astype(np.float32)
-    answers = jax.jit(hifigan.Discriminator(periods=(3,), scales=2).apply)(variables, audio)
+    # In training the vectors of both make one step before they are used.
+    net = hifigan.Discriminator(periods=(3,), scales=2)
+    run = jax.jit(lambda v: net.apply(v, audio, train=True, mutable=[COLLECTION])[0])
+    answers = run(variables)
     x = torch.tensor(audio).mT
     pooled = torch.nn.functional.avg_pool1d(x, 4, 2, 2)
     with torch.no_grad():

@@ -15,7 +15,7 @@ ELSEWHERE = {
     "QuantisedAutoencoder": "models/test_vqvae_parity.py::"
     "test_loss_codes_and_gradients_equal_torch",
 }
-WITHOUT_TURNS = {"BagOfFrames", "Blind", "ClosedForm", "Fitted", "Probe"}
+WITHOUT_TURNS = {"BagOfFrames", "Blind", "ClosedForm", "DeepPrior", "Fitted", "Probe"}
 
 
 def objectives() -> set[str]:

@@ -47,20 +47,24 @@ from zoo.objectives.translation import Translation
 from zoo.objectives.variational import Variational
 from zoo.objectives.wasserstein_autoencoder import WassersteinAutoencoder
 from zoo.objectives.window_flow import WindowFlow
+from zoo.objectives.window_gan import WindowGan
 from zoo.sampling import autoregressive
 from zoo.sampling.noise_processes import Annealed
 from zoo.sampling.rule import AS_LEARNT, SamplerRule
+from zoo.signal import mel
 from zoo.signal.phase_images import Layout
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "objectives"))
 from test_steps_of_densities import SPEC, Coder, Leaky, Memory, Prior, Scale, Student
 from test_steps_of_families import Halves, Levels, Linear, Parabola
 from test_steps_of_gans import Maker, Scorer
+from test_steps_of_windows import Voice, Windows
 
 WITHOUT_CHANCE = {"Vocoder", "MultiBandVocoder", "PhaseRetrieval"}
 # Resynthesis: its noise is part of the timbre, no published system scales it.
 # PlannedMelodies: the seed mixes two melodies' plans, the network draws nothing.
-WITHOUT_TEMPERATURE = {"Resynthesis", "PlannedMelodies"}
+# DeepPrior: its noise is the network that it begins with.
+WITHOUT_TEMPERATURE = {"Resynthesis", "PlannedMelodies", "DeepPrior"}
 # The base of Distillation and DensityDistillation, and what samples as Autoregressive does.
 SHARED = {"Student", "PlayedNotes"}
 RNG = np.random.default_rng(0)
@@ -225,7 +229,15 @@ def scores():
     return objective, Variables({"model": weights})
 
 
+def voice():
+    spec = mel.MelSpec(8000, 8, 4, 3, mel.log_clamp, exponent=1, centre=False, pad=(2, 2))
+    objective = WindowGan(Voice(), Windows(), spec)
+    shapes = jax.eval_shape(objective.init, KEY, {"audio": SOURCE[None]})
+    return objective, spread(shapes)
+
+
 PARALLEL = {
+    "WindowGan": voice,
     "WassersteinAutoencoder": transport,
     "EnergyBased": energies,
     "ScoreMatching": scores,

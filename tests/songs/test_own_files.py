@@ -92,6 +92,8 @@ ASKED = {
     "top_p": 1.0,
     "keep": None,
     "pitches": "",
+    "domain": "",
+    "holes": "",
 }
 
 

@@ -6,6 +6,7 @@
   python sample.py --checkpoint runs/music_transformer_score_render --input tune.mid --seconds 30
   python sample.py --checkpoint runs/music_translation_musicnet --input violin.wav --domain piano
   python sample.py --checkpoint runs/gansynth_score_render --pitches C4,E4,67 --num 3
+  python sample.py --config deep_prior_score_render --input scratched.wav --holes 1.2-1.25
   python sample.py --checkpoint runs/samplernn_score_render --endless --num 4
 
 Every file has a JSON beside it with all that makes it again, bit for bit. Ctrl-C leaves what was
@@ -40,6 +41,9 @@ def parser(prog: str) -> Parser:
     )
     own.add_argument("--domain", default="", help="translation: in which the input is played")
     own.add_argument("--labels", type=given, help="separation: what plays, comma-separated")
+    own.add_argument(
+        "--holes", type=given, default="", help="seconds that are filled: 1.2-1.25,3-3.1"
+    )
     own.add_argument("--stems", type=given, help="separation: only these, comma-separated")
     own.add_argument(
         "--two_stems", type=given, metavar="STEM", help="separation: this, and all others as one"

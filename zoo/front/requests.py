@@ -52,14 +52,20 @@ def prompted(request: Request, prompt: np.ndarray) -> Request:
     return replace(request, prompt=prompt)
 
 
-def of_source(source: np.ndarray, asked: dict[str, Any]) -> Request:
-    """A request for audio made of a source [T C], as long as it is."""
-    known("a generator takes", asked, FROM_SOURCE)
+def of_source(source: np.ndarray, rate: int, asked: dict[str, Any]) -> Request:
+    """A request for audio made of a source [T C] at `rate` Hz, as long as it is.
+
+    holes=: pairs of seconds that are to be filled.
+    """
+    from zoo.sampling.spans import spans
+
+    known("a generator takes", asked, (*FROM_SOURCE, "holes"))
     defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
-    own = {name: value for name, value in asked.items() if name != "domain"}
+    own = {name: value for name, value in asked.items() if name not in ("domain", "holes")}
     request = new(1, None, **{**defaults, **own})
     domain = asked.get("domain") or ""
-    return replace(request, length=len(source), source=source, domain=domain)
+    holes = spans(asked.get("holes", ()), rate, len(source))
+    return replace(request, length=len(source), source=source, domain=domain, holes=holes)
 
 
 def composed(rate: int, seconds: float, notes: Any, asked: dict[str, Any]) -> Request:

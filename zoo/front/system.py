@@ -266,7 +266,7 @@ class System:
         return self._made_of("vocode", audio, rate, asked)
 
     def reconstruct(self, audio: Any, rate: float | None = None, **asked: Any) -> Any:
-        """The audio through the model's codes and back, [T C] at `sample_rate`."""
+        """The audio through the model and back, [T C]; holes=[(1.2, 1.25)]: seconds to fill."""
         return self._made_of("reconstruct", audio, rate, asked)
 
     def transfer(self, audio: Any, rate: float | None = None, **asked: Any) -> Any:
@@ -311,7 +311,7 @@ class System:
     def _made_of(self, verb: str, audio: Any, rate: float | None, asked: dict[str, Any]) -> Any:
         from zoo.evaluation.capabilities import having
         from zoo.front import requests
-        from zoo.objectives.base import Generative, check_domain, check_rule
+        from zoo.objectives.base import Generative, check_domain, check_holes, check_rule
 
         self.require(verb)
         info = self.experiment.data.source.info
@@ -319,9 +319,10 @@ class System:
         def one(sound: Sound) -> np.ndarray:
             sound.require(info.sample_rate)
             source = sound.read(info.sample_rate, info.channels)
-            request = requests.of_source(source, asked)
+            request = requests.of_source(source, info.sample_rate, asked)
             check_rule(self.experiment.objective, request)
             check_domain(self.experiment.objective, request)
+            check_holes(self.experiment.objective, request)
             objective = having(Generative, self.experiment.objective)
             made = sound.shaped(sounds.joined(objective.generate(self.trained.variables, request)))
             return made[0] if request.count == 1 else made

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.signal.precision import HIGHEST
 
+COLLECTION = "singular_vectors"  # not batch_stats, which are counted anew for averaged weights
 EPSILON = 1e-12  # below it, a vector is not made longer
 FIRST = 15  # power steps from random vectors at initialisation
 
@@ -24,7 +25,7 @@ class SpectralNorm(nn.Module):
     """A layer under a kernel whose largest singular value is near one, [B ... C] -> [B ... C'].
 
     A kernel [... C'] is taken as the matrix [C' N] that torch's weight is. Every call with
-    update=True takes `steps` power steps from the kept vectors 'u' [C'] and 'v' [N] of batch_stats,
+    update=True takes `steps` power steps from the kept vectors 'u' [C'] and 'v' [N] of COLLECTION,
     float32, and keeps what it finds; other calls take the kept ones as they are. No gradient goes
     through the vectors. Other parameters of the layer stay. A kernel of zeros stays zero.
     Source: Miyato et al., ICLR 2018; torch.nn.utils.spectral_norm, in whose order.
@@ -32,6 +33,7 @@ class SpectralNorm(nn.Module):
 
     layer: nn.Module
     steps: int = 1
+    first: int = FIRST  # power steps at initialisation; an orthogonal kernel needs none
 
     @nn.compact
     def __call__(self, x: jax.Array, *, update: bool = False) -> jax.Array:
@@ -52,8 +54,8 @@ class SpectralNorm(nn.Module):
         """The kernel over its singular value by the vectors of now."""
         matrix = kernel.astype(jnp.float32).reshape(-1, kernel.shape[-1]).T
         fixed = jax.lax.stop_gradient(matrix)
-        u = self.variable("batch_stats", "u", self._begun, fixed)
-        v = self.variable("batch_stats", "v", lambda: _unit(_times(u.value, fixed)))
+        u = self.variable(COLLECTION, "u", self._begun, fixed)
+        v = self.variable(COLLECTION, "v", lambda: _unit(_times(u.value, fixed)))
         left, right = u.value, v.value
         if update and not self.is_initializing():
             left, right = power_steps(fixed, left, self.steps)
@@ -67,7 +69,7 @@ class SpectralNorm(nn.Module):
         def step(_: int, u: jax.Array) -> jax.Array:
             return power_steps(matrix, u, 1)[0]
 
-        return jax.lax.fori_loop(0, FIRST, step, _unit(start))
+        return jax.lax.fori_loop(0, self.first, step, _unit(start)) if self.first else _unit(start)
 
 
 def power_steps(matrix: jax.Array, u: jax.Array, steps: int) -> tuple[jax.Array, jax.Array]:

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.losses.waveform import l1, per_example
+from zoo.signal.precision import HIGHEST
 
 
 def wgan_discriminator(fake: jax.Array, real: jax.Array) -> jax.Array:
@@ -85,3 +86,19 @@ def gradient_penalty(
     """
     found = slope(discriminator, x)
     return jnp.square(found - target), found
+
+
+def off_diagonal(params: Any) -> jax.Array:
+    """Squares of the products of different filters, summed over all kernels of a tree -> [].
+
+    |W'W - diag|^2 of each kernel as a matrix [inputs filters]: orthogonal regularisation that
+    leaves the norms alone, of BigGAN (Brock, Donahue, Simonyan 2019, equation 3) and GAN-TTS.
+    """
+
+    def one(kernel: jax.Array) -> jax.Array:
+        filters = kernel.reshape(-1, kernel.shape[-1])
+        gram = jnp.matmul(filters.T, filters, precision=HIGHEST)
+        return jnp.sum(jnp.square(gram * (1 - jnp.eye(len(gram)))))
+
+    kernels = [leaf for leaf in jax.tree.leaves(params) if leaf.ndim > 1]
+    return reduce(jnp.add, map(one, kernels))

@@ -88,6 +88,7 @@ class Request:
     notes: Any = None  # {onset, offset (s), pitch, velocity} [n] to continue, or to play
     pitches: tuple[int, ...] = ()  # MIDI numbers of the notes that an instrument is to make
     domain: str = ""  # in which of the objective's `domains` a source is to be played
+    holes: tuple[tuple[int, int], ...] = ()  # of the source, in samples, that are to be filled
     chunk: int = 16_000  # samples per chunk handed out
 
 
@@ -181,6 +182,12 @@ def check_pitches(objective: Any, request: Request) -> None:
     """Raises BadInput where pitches are asked for that are not there to be had."""
     if request.pitches and not isinstance(objective, Pitched):
         raise BadInput(f"{type(objective).__name__} takes no pitches: leave them out")
+
+
+def check_holes(objective: Any, request: Request) -> None:
+    """Raises BadInput where holes are to be filled and the objective, not `fills_holes`, cannot."""
+    if request.holes and not getattr(objective, "fills_holes", False):
+        raise BadInput(f"{type(objective).__name__} fills no holes: leave them out")
 
 
 def composer(objective: Any) -> Composing:

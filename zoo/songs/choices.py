@@ -16,9 +16,9 @@ class Choices:
     """Where files go, what to make them of, and how.
 
     input, labels, stems, two_stems, residual, keep_sum, segment, overlap, shifts, ensemble,
-    checkpoints, form: of a user's own songs; None is what the run itself has. seconds, num,
-    temperature, top_k, top_p, seed, pitches, prompt, prompt_seconds, keep, domain: of new audio.
-    The rest: of streams without end.
+    checkpoints, form: of a user's own songs; None is what the run itself has. holes: seconds of
+    them that are filled. seconds, num, temperature, top_k, top_p, seed, pitches, prompt,
+    prompt_seconds, keep, domain: of new audio. The rest: of streams without end.
     """
 
     out: Path
@@ -44,6 +44,7 @@ class Choices:
     seed: int = 0
     pitches: str = ""
     domain: str = ""
+    holes: str = ""
     prompt: str | None = None
     prompt_seconds: float = 2.0
     endless: bool = False

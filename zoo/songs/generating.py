@@ -22,7 +22,7 @@ from zoo.errors import BadInput
 from zoo.objectives.base import Request
 from zoo.objectives.performing import lasting
 from zoo.runs.trained import Trained
-from zoo.sampling import pitch_names
+from zoo.sampling import pitch_names, spans
 from zoo.sampling.rule import SamplerRule
 from zoo.songs.choices import Choices
 from zoo.songs.credits import provenance
@@ -128,6 +128,7 @@ def requested(options: Choices, path: Path | None, info: Info) -> Request:
         source=source,
         pitches=pitch_names.numbers(options.pitches),
         domain=options.domain,
+        holes=spans.spans(options.holes, rate, length if source is not None else 0),
         chunk=CHUNK,
     )
 
@@ -140,6 +141,8 @@ def described(request: Request, path: Path | None, prompt: str | None) -> dict[s
         facts["pitches"] = list(request.pitches)
     if request.domain:
         facts["domain"] = request.domain
+    if request.holes:
+        facts["holes"] = [list(span) for span in request.holes]
     for name, file, audio in (("input", path, request.source), ("prompt", prompt, request.prompt)):
         if file is not None:
             facts[name] = {"file": str(file), "sha256": durable.sha256(Path(file).expanduser())}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import BadInput
-from zoo.objectives.base import Request, Scored, Variables, check_pitches, check_rule
+from zoo.objectives.base import Request, Scored, Variables, check_holes, check_pitches, check_rule
 
 
 @dataclass
@@ -30,6 +30,7 @@ class Clips:
             raise BadInput(f"--keep {self.keep} of --num {count}: draw more, or keep fewer")
         check_rule(self.objective, self.request)
         check_pitches(self.objective, self.request)
+        check_holes(self.objective, self.request)
         if self.keep and not isinstance(self.objective, Scored):
             name = type(self.objective).__name__
             raise BadInput(f"{name} knows no likelihood of what it makes: leave --keep out")

@@ -129,6 +129,8 @@ def written(evaluation: Any, found: Any, path: Path, figures: bool, folder: Path
 def sound(trained: Trained, options: Choices) -> int:
     """What `sample.py` was asked for: a separated song, or generated audio."""
     evaluation, objective = trained.experiment.evaluation, trained.experiment.objective
+    if options.holes and not getattr(objective, "fills_holes", False):
+        raise BadInput(f"{trained.config.name} fills no holes: leave --holes out")
     if separates(evaluation):
         if not options.input:
             raise BadInput(f"{trained.config.name} separates: give it a song with --input")

@@ -1,0 +1,88 @@
+"""GAN-TTS (Binkowski et al., ICLR 2020) at the paper's size, on LJSpeech from mel spectrograms.
+
+24 kHz and 200 frames a second, as in the paper, whose data (44 hours of one speaker with linguistic
+features and pitch) are not public: here frames are log mel spectrograms. LJSpeech is the reader's
+own download, path=FOLDER of its wav files; any folder of sound will do. A million steps of 1,024
+examples on 128 TPU v3 chips in the paper (reported, unchecked). No code or
+weights of the authors are public.
+"""
+
+from dataclasses import replace
+
+import jax.numpy as jnp
+
+from zoo.data.device_transforms import Peak, ToFloat
+from zoo.data.pipeline import Data
+from zoo.data.sets.folder import Folder
+from zoo.data.track_crops import TrackCrop
+from zoo.data.transforms import Keep
+from zoo.evaluation.vocoding import Vocoding
+from zoo.experiment import Experiment
+from zoo.models.generation.gan_tts import Discriminator, Generator
+from zoo.objectives.window_gan import WindowGan
+from zoo.signal import mel
+from zoo.training.optimizers import adam
+
+ROWS = {
+    "default": {
+        "parameters": 59_288_523,
+        "reported": {"mean_opinion_score": 4.213},
+        "source": "table 1, on its authors' own data (reported, unchecked)",
+    },
+}
+AGREES = {"tests/models/test_gan_tts.py": "own twin"}
+SMOKE = {
+    "widths": (8, 8, 8, 8, 8, 8, 8),
+    "latent": 4,
+    "folds": (8,),
+    "narrower": 32,
+    "samples": 2400,
+    "batch": 2,
+    "steps": 2,
+}
+
+SPEC = replace(mel.HIFIGAN, sample_rate=24_000, hop=120, pad=(452, 452), high=12_000)
+
+
+def config(
+    path: str = "~/data/ljspeech",
+    widths: tuple[int, ...] = (768, 768, 384, 384, 384, 192, 96),
+    latent: int = 128,
+    folds: tuple[int, ...] = (1, 2, 4, 8, 15),
+    narrower: int = 1,
+    orthogonal: float = 1e-4,
+    samples: int = 48_000,
+    batch: int = 1024,
+    steps: int = 1_000_000,
+    learning_rate: float = 5e-5,
+    bfloat16: bool = False,
+    seed: int = 0,
+) -> Experiment:
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
+    return Experiment(
+        data=Data(
+            Folder(path, SPEC.sample_rate, chunk_seconds=4.0),
+            (Keep("audio", "peak"),),
+            crop=TrackCrop(samples),
+            on_device=(ToFloat(), Peak(0.95)),
+        ),
+        objective=WindowGan(
+            Generator(latent=latent, widths=widths, dtype=dtype),
+            Discriminator(SPEC.hop, folds, narrower, dtype=dtype),
+            SPEC,
+            orthogonal=orthogonal,
+        ),
+        optimizers={
+            "discriminator": adam(2 * learning_rate, b1=0.0),
+            "generator": adam(learning_rate, b1=0.0),
+        },
+        evaluation=Vocoding(SPEC),
+        batch=batch,
+        steps=steps,
+        ema_decay=0.9999,
+        standing_batches=100,
+        evaluate_every=5000,
+        evaluate_limit=50,
+        save_every=1000,
+        seed=seed,
+    )
