@@ -68,6 +68,7 @@ class Source(Protocol):
       present [S] uint8 (1: this stem plays somewhere in the track; without it: those that sound)
       pitch, velocity, family, preset (int) · notes {onset, offset (s), pitch, velocity} [n]
       roll [T 88] uint8 (piano roll) · voices [T V] int16 (pitches, -1: silent)
+      text (str), what is said in it
     """
 
     @property
