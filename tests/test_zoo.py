@@ -105,7 +105,7 @@ def fake_batch(experiment):
     random = np.random.default_rng(0)
 
     def fill(key, value):
-        if key == "known":
+        if key.endswith("known"):
             return np.ones_like(value)
         if value.dtype.kind in "iu":
             return random.integers(0, 2, value.shape).astype(value.dtype)
@@ -163,6 +163,7 @@ def test_predicts_and_generates_again_without_compiling(small):
     tune = 0.5 * np.sin(2 * np.pi * 220 / info.sample_rate * time, dtype=np.float32)[:, None]
     source = tune if getattr(objective, "needs_source", False) else None
     notes = NOTES if getattr(objective, "needs_notes", False) else None
+    text = objective.characters.example if getattr(objective, "needs_text", False) else None
     if hasattr(objective, "tracker"):  # instead of published weights
         objective = replace(objective, tracker=at_220_hertz)
 
@@ -171,7 +172,8 @@ def test_predicts_and_generates_again_without_compiling(small):
         if hasattr(objective, "generate"):
             rule = SamplerRule(0.5 + seed)
             domain = getattr(objective, "domains", ("",))[0]
-            request = Request(1700, 2, seed, rule, source=source, notes=notes, domain=domain)
+            given = {"source": source, "notes": notes, "domain": domain, "text": text}
+            request = Request(1700, 2, seed, rule, **given)
             list(replace(objective).generate(begun.variables, request))
 
     use(0)
@@ -219,7 +221,9 @@ def test_trains_evaluates_and_sounds(name, tmp_path):
     generate = getattr(experiment.objective, "generate", None)
     if generate is not None and not getattr(experiment.objective, "needs_source", False):
         notes = NOTES if getattr(experiment.objective, "needs_notes", False) else None
-        request = Request(length=700, count=2, chunk=256, notes=notes)
+        speaks = getattr(experiment.objective, "needs_text", False)
+        text = experiment.objective.characters.example if speaks else None
+        request = Request(length=700, count=2, chunk=256, notes=notes, text=text)
         audio = np.concatenate(list(generate(found.variables, request)), 1)
         assert audio.shape[:2] == (2, 700) and np.all(np.isfinite(audio))
         assert np.abs(audio).max() <= 1.0

@@ -61,6 +61,10 @@ def glorot(source, parts=1):
     return Start("uniform", deviation, source)
 
 
+def gained(gain, source):
+    return Start("uniform", lambda s: gain * (2 / both(s)) ** 0.5, source)
+
+
 def fan_average(source):
     return Start("uniform", lambda s: 2 / both(s) ** 0.5, f"{source}: FAN_AVG, factor 2, uniform")
 
@@ -108,6 +112,8 @@ TAN = "JupiterEthan/CRN-causal and GCRN-complex"
 STOLLER = TF + "f90/Wave-U-Net"
 CHILD = "Child et al. 2019, sections 5.2 and 6"
 DEPTHS = {512: 48, 256: 31, 128: 14}  # layers of the rows of that width
+NVIDIA = "NVIDIA/tacotron2 layers.py: xavier_uniform_ with the gain of what follows"
+ITO = TF + "keithito/tacotron"
 KINGMA = "the couplings start as the identity; NVIDIA/waveglow glow.py"
 
 # Rows (of the catalogue, with stars): patterns of kernels' paths, the first that matches counts.
@@ -230,6 +236,17 @@ TABLE = {
     },
     "gansynth_*": {
         ".*": exactly("normal", 1.0, "magenta/magenta, gansynth: unit normal, scaled as it runs"),
+    },
+    "tacotron2_*": {
+        ".*lstm|encoder/(ahead|back)": torch_rnn("NVIDIA/tacotron2", 4),
+        "encoder/conv": gained(2**0.5, NVIDIA),
+        "postnets_[0-3]|keys|.*(query|place)/": gained(5 / 3, NVIDIA),
+        ".*": glorot(NVIDIA),
+    },
+    "tacotron_*": {
+        "table": exactly("truncated", 0.5 * TRUNCATED, "keithito/tacotron models/tacotron.py"),
+        ".*(gru|gru_[12]|ahead|back)/.*kernel": glorot(ITO, 3),
+        ".*": glorot(ITO),
     },
     "specgan_*|wavegan_*": {".*": glorot(TF + "chrisdonahue/wavegan")},
     "waveglow_*": {

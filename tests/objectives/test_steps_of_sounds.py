@@ -1,6 +1,10 @@
-"""One step of what is compared by its spectra: resynthesis and magnitudes out of mels."""
+"""One step of what is compared by its spectra: resynthesis, magnitudes out of mels, speech."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import librosa
 import numpy as np
@@ -8,6 +12,7 @@ from twin_step import assert_step, drawn
 
 from zoo.objectives.phase_retrieval import PhaseRetrieval
 from zoo.objectives.resynthesis import Resynthesis
+from zoo.objectives.speech import SilencedSpeech, StoppedSpeech
 from zoo.signal import mel
 
 RNG = np.random.default_rng(6)
@@ -106,3 +111,88 @@ def test_phase_retrieval_learns_magnitudes():
         return convergence + 0.4 * bins + 0.3 * bands
 
     assert_step(objective, variables, {"audio": audio}, "model", loss)
+
+
+class Said(NamedTuple):
+    frames: jax.Array
+    refined: jax.Array
+    stop: jax.Array
+
+
+class Speaker(nn.Module):
+    """Frames of the letters and of the frame before, and a sign of the end from both."""
+
+    together: int = 1
+
+    @nn.compact
+    def __call__(self, text, text_known, frames, known, *, train=False):
+        w = self.param("w", nn.initializers.ones, (4,))
+        letters = (text * text_known).sum(1, keepdims=True)[..., None]
+        before = jnp.pad(frames[:, :-1], ((0, 0), (1, 0), (0, 0)))
+        made = jnp.tanh(w[0] * before + w[1] * letters) * jnp.ones_like(frames)
+        refined = jnp.concatenate([made, w[2] * made], -1)[..., : 3 + self.together - 1]
+        return Said(made, refined, w[3] * known + made.mean(-1))
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Three samples are a frame; the refined ones have a band more where there are two a step."""
+
+    more: int = 0
+    spec: mel.MelSpec = SPEC
+
+    def analyse(self, audio):
+        frames = audio.reshape(len(audio), -1, 3)
+        return frames, jnp.concatenate([frames, 2 * frames], -1)[..., : 3 + self.more]
+
+
+TEXT = np.array([[1, 2], [3, 9]])
+SPOKEN = {
+    "text": TEXT,
+    "text_known": np.array([[1, 1], [1, 0]], np.uint8),
+    "audio": RNG.uniform(-0.9, 0.9, (2, 18, 1)).astype(np.float32),
+    "known": np.array([[1, 1, 1, 1, 1, 1], [1, 1, 0, 0, 0, 0]], np.float32),
+}
+
+
+def says(w, known):
+    """(true frames, made ones, signs of the end), as `Speaker` has them."""
+    frames = np.float64(SPOKEN["audio"]).reshape(2, 6, 3)
+    before = np.concatenate([np.zeros((2, 1, 3)), frames[:, :-1]], 1)
+    made = np.tanh(w[0] * before + w[1] * np.array([3.0, 3.0])[:, None, None])
+    return frames, made, w[3] * known + made.mean(-1)
+
+
+def test_stopped_speech_learns_frames_twice_and_the_last_one():
+    """Squared errors before and after, cross-entropy of the end, over what is there."""
+    objective = StoppedSpeech(Speaker(), Bands(), None)
+    variables, known = drawn(objective, SPOKEN), SPOKEN["known"]
+    last = np.array([[0, 0, 0, 0, 0, 1], [0, 1, 0, 0, 0, 0]])
+
+    def loss(w):
+        frames, made, stop = says(w["w"], known)
+        wrong = 2 * np.square(made - frames).mean(-1)
+        wrong = wrong + np.log1p(np.exp(stop)) - last * stop
+        return (wrong * known).sum() / known.sum()
+
+    assert_step(objective, variables, SPOKEN, "model", loss)
+
+
+def test_silenced_speech_learns_mel_and_linear_frames_and_the_silence_behind():
+    """Absolute errors, half of the linear ones below 2 of 4 kHz, and two frames of silence."""
+    speaker, bands = Speaker(together=2), Bands(more=1)
+    objective = SilencedSpeech(speaker, bands, None, priority=2000.0, silence=2)
+    variables = drawn(objective, SPOKEN)
+    counted = np.array([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]], np.float64)
+
+    def loss(w):
+        frames, made, _ = says(w["w"], counted)
+        linear = np.concatenate([made, w["w"][2] * made[..., :1]], -1)
+        wanted = np.concatenate([frames, 2 * frames[..., :1]], -1)
+        wrong = np.abs(linear - wanted)
+        every = (
+            np.abs(made - frames).mean(-1) + 0.5 * wrong.mean(-1) + 0.5 * wrong[..., :2].mean(-1)
+        )
+        return (every * counted).sum() / counted.sum()
+
+    assert_step(objective, variables, SPOKEN, "model", loss, atol=1e-4)

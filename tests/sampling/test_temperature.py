@@ -64,9 +64,11 @@ WITHOUT_CHANCE = {"Vocoder", "MultiBandVocoder", "PhaseRetrieval"}
 # Resynthesis: its noise is part of the timbre, no published system scales it.
 # PlannedMelodies: the seed mixes two melodies' plans, the network draws nothing.
 # DeepPrior: its noise is the network that it begins with.
-WITHOUT_TEMPERATURE = {"Resynthesis", "PlannedMelodies", "DeepPrior"}
-# The base of Distillation and DensityDistillation, and what samples as Autoregressive does.
-SHARED = {"Student", "PlayedNotes"}
+# Speech: the rate of the pre-net's dropout, whose few units tests/objectives/test_speech.py has.
+SPEECH = {"StoppedSpeech", "SilencedSpeech"}
+WITHOUT_TEMPERATURE = {"Resynthesis", "PlannedMelodies", "DeepPrior", *SPEECH}
+# The bases of Distillation and DensityDistillation, and of speech; what samples as Autoregressive.
+SHARED = {"Student", "PlayedNotes", "Speech"}
 RNG = np.random.default_rng(0)
 KEY = jax.random.key(0)
 SOURCE = RNG.uniform(-0.5, 0.5, (32, 1)).astype(np.float32)

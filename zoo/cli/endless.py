@@ -241,7 +241,7 @@ def speaking(trained: Trained, stream: Stream, prompt: dict[str, Any] | None) ->
     objective, name = trained.experiment.objective, trained.config.name
     model = getattr(objective, "model", None)
     drawn = hasattr(model, "initial") and hasattr(model, "distribution")
-    given = getattr(objective, "needs_source", False) or getattr(objective, "needs_notes", False)
+    given = any(getattr(objective, f"needs_{what}", False) for what in ("source", "notes", "text"))
     if model is None or not drawn or given:
         raise BadInput(f"{name} does not draw sample by sample out of nothing: no --endless")
     stream.rule.check(model.distribution)

@@ -8,6 +8,7 @@
   python sample.py --checkpoint runs/gansynth_score_render --pitches C4,E4,67 --num 3
   python sample.py --config deep_prior_score_render --input scratched.wav --holes 1.2-1.25
   python sample.py --checkpoint runs/samplernn_score_render --endless --num 4
+  python sample.py --checkpoint runs/tacotron2_ljspeech --text "Hi." --vocoder hifigan_ljspeech
 
 Every file has a JSON beside it with all that makes it again, bit for bit. Ctrl-C leaves what was
 sampled so far as a playable file.
@@ -81,6 +82,10 @@ def parser(prog: str) -> Parser:
     new.add_argument("--keep", type=count, help="of --num, these that the model holds likeliest")
     new.add_argument("--seed", type=whole, default=0, help="another seed, other audio")
     new.add_argument("--pitches", default="", help="of notes, by name or number: C4,F#4,67")
+    new.add_argument("--text", help="to be spoken, a line at a time; - reads it from stdin")
+    new.add_argument(
+        "--vocoder", type=given, help="a vocoder's run or weights, in place of Griffin-Lim"
+    )
     new.add_argument("--prompt", type=given, help="an audio file that the output continues")
     new.add_argument("--prompt_seconds", type=above_zero, default=2.0, help="of its end")
     live = parser.add_argument_group("generation without end: rolling files in --out, or raw PCM")

@@ -101,7 +101,8 @@ def samplings(
         source = np.zeros((rate, channels), np.float32)
     notes = none() if getattr(objective, "needs_notes", False) else None
     domain = getattr(objective, "domains", ("",))[0]
-    given: dict[str, Any] = {"source": source, "notes": notes, "domain": domain}
+    text = objective.characters.example if getattr(objective, "needs_text", False) else None
+    given: dict[str, Any] = {"source": source, "notes": notes, "domain": domain, "text": text}
     request = Request(rate, count=voices, chunk=min(rate, 16_000), **given)
     zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), variables)
     calls = recording.calls(lambda: list(objective.generate(zeros, request)))

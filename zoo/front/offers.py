@@ -7,7 +7,14 @@ from typing import Any
 
 from zoo.evaluation.capabilities import Tags, TracksPitch, Transcribes, separates
 from zoo.experiment import Experiment
-from zoo.objectives.base import Composing, Embedding, Generative, follows_source, plays_notes
+from zoo.objectives.base import (
+    Composing,
+    Embedding,
+    Generative,
+    follows_source,
+    plays_notes,
+    speaks,
+)
 
 SIGNATURES = {
     "tags": "tags(audio, rate) -> {label: score}",
@@ -20,6 +27,7 @@ SIGNATURES = {
     "stream": "stream(num=, seed=, temperature=, top_k=, top_p=) -> chunks [num t C]",
     "compose": "compose(seconds, notes=, num=, seed=, temperature=, top_k=, top_p=) -> notes",
     "perform": "perform(notes, seed=, num=) -> [T C]",
+    "speak": "speak(text, num=, seed=, temperature=, vocoder=) -> [T C]",
     "vocode": "vocode(audio, rate) -> [T C]",
     "reconstruct": "reconstruct(audio, rate) -> [T C]",
     "transfer": "transfer(audio, rate) -> [T C]",
@@ -36,7 +44,7 @@ def embeds(experiment: Experiment) -> bool:
 
 def samples(experiment: Experiment) -> bool:
     objective = experiment.objective
-    given = follows_source(objective) or plays_notes(objective)
+    given = follows_source(objective) or plays_notes(objective) or speaks(objective)
     return isinstance(objective, Generative) and not given
 
 
@@ -65,6 +73,7 @@ OFFERS: dict[str, Callable[[Experiment], bool]] = {
     "stream": samples,
     "compose": lambda experiment: isinstance(experiment.objective, Composing),
     "perform": lambda experiment: plays_notes(experiment.objective),
+    "speak": lambda experiment: speaks(experiment.objective),
     "vocode": from_source("vocode"),
     "reconstruct": from_source("reconstruct"),
     "transfer": from_source("transfer"),

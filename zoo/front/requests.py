@@ -85,6 +85,15 @@ def performed(rate: int, notes: Any, asked: dict[str, Any]) -> Request:
     return replace(request, notes=found)
 
 
+def spoken(text: Any, asked: dict[str, Any]) -> Request:
+    """A request for a text to be spoken, a line at a time; asked: as `FROM_SOURCE`."""
+    known("a speaker takes", asked, FROM_SOURCE)
+    if not isinstance(text, str) or not text.strip():
+        raise BadInput(f"text={text!r}: give what is to be spoken")
+    defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
+    return replace(new(1, None, **{**defaults, **asked}), text=text)
+
+
 def columns(notes: Any) -> Any:
     """Notes as {onset, offset, pitch, velocity} [n], of these or of a MIDI file."""
     if isinstance(notes, (str, os.PathLike)):

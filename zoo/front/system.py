@@ -14,6 +14,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.front import sounds
+from zoo.front.playing import Plays
 from zoo.front.sounds import Sound
 
 if TYPE_CHECKING:  # JAX: not before a system is used
@@ -22,7 +23,7 @@ if TYPE_CHECKING:  # JAX: not before a system is used
     from zoo.runs.trained import Trained
 
 
-class System:
+class System(Plays):
     """A trained (or new) system. `methods` names what it can do; `repr` says it in a few lines."""
 
     def __init__(
@@ -228,38 +229,6 @@ class System:
             request = requests.prompted(request, given)
         objective = having(Generative, self.experiment.objective)
         return objective.generate(self.trained.variables, request)
-
-    def compose(self, seconds: float = 30.0, *, notes: Any = None, **asked: Any) -> Any:
-        """Notes {onset, offset (s), pitch, velocity} [n] of a new piece; with num=2, a list of two.
-
-        notes: a MIDI file, or notes, that it goes on from: times count from where those end. asked:
-        num=, seed=, temperature=, top_k=, top_p=. `zoo.songs.midi_files.write_midi` writes them.
-        """
-        from zoo.front import requests
-        from zoo.objectives.base import check_rule, composer
-
-        self.require("compose")
-        request = requests.composed(self.sample_rate, seconds, notes, asked)
-        check_rule(self.experiment.objective, request)
-        made = composer(self.experiment.objective).compose(self.trained.variables, request)
-        found = [performance.notes for performance in made]
-        return found[0] if request.count == 1 else found
-
-    def perform(self, notes: Any, **asked: Any) -> np.ndarray:
-        """Notes, or a MIDI file, played by the model, [T C] at `sample_rate`; asked: seed=, num=.
-
-        As long as the notes and a second more.
-        """
-        from zoo.evaluation.capabilities import having
-        from zoo.front import requests
-        from zoo.objectives.base import Generative, check_rule
-
-        self.require("perform")
-        request = requests.performed(self.sample_rate, notes, asked)
-        check_rule(self.experiment.objective, request)
-        objective = having(Generative, self.experiment.objective)
-        made = sounds.joined(objective.generate(self.trained.variables, request))
-        return made[0] if request.count == 1 else made
 
     def vocode(self, audio: Any, rate: float | None = None, **asked: Any) -> Any:
         """The audio made anew from its features, [T C] at `sample_rate`; asked: seed=, num=."""

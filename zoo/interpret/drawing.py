@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zoo.interpret.excitation import Excitations
 
 ACCENT, PALE = "#0f6b6b", "#7fd1c7"
+LETTERS = 48  # of a text that are written beside its alignment
 
 
 def bank_figure(bank: Bank, title: str | None = None) -> Any:
@@ -61,6 +62,24 @@ def attention_figure(maps: Sequence[np.ndarray]) -> Any:
         for axes, image in zip(row, images):
             axes.imshow(np.sqrt(image), cmap="Greys", aspect="auto", vmin=0, vmax=1)
             axes.set(xticks=[], yticks=[])
+    return figure
+
+
+def alignment_figure(maps: dict[str, np.ndarray], text: str) -> Any:
+    """Where attention looked, by name: weights [S L] of steps (across) over a text (up)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.5 * len(maps), 3.6))
+    figure.subplots_adjust(wspace=0.15)
+    for axes, (name, weights) in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps.items()):
+        axes.imshow(weights.T, cmap="Greys", aspect="auto", origin="lower", vmin=0, vmax=1)
+        axes.set(title=name, xlabel="step of the decoder")
+        if len(text) <= LETTERS:
+            axes.set_yticks(
+                range(len(text)),
+                [escapes.label(letter) for letter in text.replace(" ", "_")],
+                fontsize=7,
+            )
     return figure
 
 

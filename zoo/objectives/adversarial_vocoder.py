@@ -59,6 +59,7 @@ class Vocoder:
     excitation: Excitation | None = None
 
     needs_source: ClassVar[bool] = True
+    takes_frames: ClassVar[bool] = True  # of a system that speaks (zoo/songs/speaking.py)
     # While all scores lie within the margins of the hinge, moving them together changes nothing.
     zero_gradient_at_init: ClassVar[tuple[str, ...]] = ("['score']['bias']",)
 

@@ -89,6 +89,8 @@ class Request:
     pitches: tuple[int, ...] = ()  # MIDI numbers of the notes that an instrument is to make
     domain: str = ""  # in which of the objective's `domains` a source is to be played
     holes: tuple[tuple[int, int], ...] = ()  # of the source, in samples, that are to be filled
+    frames: Any = None  # [F M] of a vocoder's own front end, in place of a source
+    text: str | None = None  # to be spoken, a line at a time; `length` 0 is as long as it takes
     chunk: int = 16_000  # samples per chunk handed out
 
 
@@ -218,6 +220,11 @@ def follows_source(objective: Any) -> TypeGuard[Generative]:
 def plays_notes(objective: Any) -> TypeGuard[Generative]:
     """Whether an objective makes audio of `request.notes`: it says `needs_notes = True`."""
     return isinstance(objective, Generative) and bool(getattr(objective, "needs_notes", False))
+
+
+def speaks(objective: Any) -> TypeGuard[Generative]:
+    """Whether an objective makes audio of `request.text`: it says `needs_text = True`."""
+    return isinstance(objective, Generative) and bool(getattr(objective, "needs_text", False))
 
 
 @runtime_checkable

@@ -41,6 +41,7 @@ class Flow:
     audio: str = "audio"
 
     needs_source: ClassVar[bool] = True
+    takes_frames: ClassVar[bool] = True  # of a system that speaks (zoo/songs/speaking.py)
 
     def __post_init__(self) -> None:
         for name in ("hop", "bins"):

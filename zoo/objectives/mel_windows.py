@@ -15,6 +15,7 @@ from zoo.objectives.base import Request
 from zoo.signal import mel
 
 Make = Callable[[jax.Array, jax.Array], jax.Array]
+Take = Callable[[int, int], jax.Array]  # (first, how many) -> frames [1 F M]
 
 
 def vocoded(
@@ -25,27 +26,46 @@ def vocoded(
     make(frames [1 F M], first) -> audio [count F*hop 1], where `first` is the index of the first
     frame in the whole source. before, after: frames that a frame's samples can depend on. Windows
     overlap by as much, so that the result is that of one pass over all frames. tail: frames of
-    silence that follow the source.
+    silence that follow the source. `request.frames` [F M] of this front end may take its place.
     """
-    if request.source is None or request.prompt is not None:
+    given = request.source if request.frames is None else request.frames
+    if given is None or request.prompt is not None:
         raise BadInput("a vocoder takes a source and no prompt: give it --input alone")
     hop = spec.hop
-    length = request.length or len(request.source)
+    length = request.length or len(given) * (1 if request.frames is None else hop)
     wanted = -(-length // hop)
     frames = wanted + tail
-    audio = padded(np.asarray(request.source, np.float32)[:length], frames * hop, spec)
-    bare = replace(spec, centre=False, pad=None)  # its padding is done
+    features = _of_source if request.frames is None else _of_frames
+    take = features(np.asarray(given, np.float32), length, frames, spec)
     # Longer windows waste less on the overlap: at most a third of the work.
     step = max(request.chunk // hop, 2 * (before + after), 1)
     size = min(step + before + after, frames)
     for first in range(0, wanted, step):
         begin = min(max(first - before, 0), frames - size)
-        piece = audio[None, begin * hop : (begin + size - 1) * hop + spec.n_fft]
-        made = np.asarray(make(_features(piece, bare), jnp.asarray(begin, jnp.uint32)))
+        made = np.asarray(make(take(begin, size), jnp.asarray(begin, jnp.uint32)))
         stop = min((first + step) * hop, length)
         made = np.clip(made[:, (first - begin) * hop : stop - begin * hop], -1, 1)
         for start in range(0, made.shape[1], request.chunk):
             yield made[:, start : start + request.chunk]
+
+
+def _of_source(source: np.ndarray, length: int, frames: int, spec: mel.MelSpec) -> Take:
+    """Frames of audio [T 1] with silence up to `frames`, from any on."""
+    hop, bare = spec.hop, replace(spec, centre=False, pad=None)  # its padding is done
+    audio = padded(source[:length], frames * hop, spec)
+
+    def take(first: int, size: int) -> jax.Array:
+        return _features(audio[None, first * hop : (first + size - 1) * hop + spec.n_fft], bare)
+
+    return take
+
+
+def _of_frames(given: np.ndarray, length: int, frames: int, spec: mel.MelSpec) -> Take:
+    """Frames [F M] that are there, with those of silence up to `frames`, from any on."""
+    silence = float(spec.compress(jnp.zeros(())))
+    spare = max(frames - len(given), 0)
+    every = np.pad(given, ((0, spare), (0, 0)), constant_values=silence)
+    return lambda first, size: jnp.asarray(every[None, first : first + size])
 
 
 @partial(jax.jit, static_argnames="spec")

@@ -33,6 +33,7 @@ class Student:
     audio: str = field(default="audio", kw_only=True)
 
     needs_source: ClassVar[bool] = True
+    takes_frames: ClassVar[bool] = True  # of a system that speaks (zoo/songs/speaking.py)
 
     def features(self, audio: jax.Array) -> jax.Array:
         """The front end's log mel spectrogram of mono audio [B T 1] -> [B F M]."""

@@ -30,6 +30,7 @@ from zoo.objectives.base import (
     Request,
     follows_source,
     plays_notes,
+    speaks,
 )
 from zoo.report import compositions, figures
 from zoo.report.figures import predictor, write_wav
@@ -63,11 +64,15 @@ def shown(act: Callable[[Trained, Path], object], found: Trained, directory: Pat
 
 def generates(found: Trained) -> bool:
     makes = isinstance(found.experiment.objective, Generative) and not composes(found)
-    return makes and not transforms(found) and not performs(found)
+    return makes and not transforms(found) and not performs(found) and not talks(found)
 
 
 def performs(found: Trained) -> bool:
     return plays_notes(found.experiment.objective)
+
+
+def talks(found: Trained) -> bool:
+    return speaks(found.experiment.objective)
 
 
 def composes(found: Trained) -> bool:
@@ -108,7 +113,7 @@ def while_training(found: Trained, directory: Path) -> list[Path]:
         return write_samples(found, directory, count=1, **limits)
     if composes(found):
         return compositions.write(found, step_folder(found, directory), seconds=8.0, count=1)
-    follows = transforms(found) or performs(found)
+    follows = transforms(found) or performs(found) or talks(found)
     return write_transformed(found, directory, **limits) if follows else []
 
 
@@ -149,14 +154,14 @@ def write_transformed(
     seconds: float = SAMPLE_SECONDS,
     patience: float | None = None,
 ) -> list[Path]:
-    """3 s of the first test record, and what the system makes of them, or of their notes."""
+    """3 s of the first test record, and what the system makes of them, or of notes or text."""
     source = found.experiment.data.source
     rate = source.info.sample_rate
     record = source.open(held_out(source))[0]
     audio = mixture(record)[: int(seconds * rate)]
     given: dict[str, Any] = {"source": audio}
-    if performs(found):
-        given = {"notes": record["notes"]}
+    if performs(found) or talks(found):
+        given = {name: record[name] for name in (("notes",) if performs(found) else ("text",))}
     objective = having(Generative, found.experiment.objective)
     if isinstance(objective, Domained):  # the last, as the first record is of the first
         given["domain"] = objective.domains[-1]
@@ -179,6 +184,7 @@ KINDS: tuple[tuple[Callable[[Trained], bool], Callable[[Trained, Path], object]]
     (generates, write_samples),
     (transforms, write_transformed),
     (performs, write_transformed),
+    (talks, write_transformed),
     (composes, write_compositions),
     *((partial(figures.shows, what=name), act) for name, act in figures.KINDS.items()),
 )

@@ -22,7 +22,12 @@ from zoo.evaluation.capabilities import Tags, Transcribes, having
 from zoo.evaluation.separation import mixture
 from zoo.evaluation.transcription import pieces
 from zoo.interpret import filters
-from zoo.interpret.drawing import attention_figure, bank_figure, codebook_figure
+from zoo.interpret.drawing import (
+    alignment_figure,
+    attention_figure,
+    bank_figure,
+    codebook_figure,
+)
 from zoo.interpret.filters import spread
 from zoo.layers.quantizer import usage
 from zoo.objectives.autoencoder import PLAYER
@@ -156,12 +161,36 @@ def write_attention(found: Trained, directory: Path) -> None:
     save(attention_figure(maps), place, title="Attention", caption=caption)
 
 
+def write_alignment(found: Trained, directory: Path) -> None:
+    """figures/alignment.png: where attention looks while a test sentence is said."""
+    source = found.experiment.data.source
+    evaluation: Any = found.experiment.evaluation  # one of speech: what is read of a record
+    record = source.open(held_out(source))[0]
+    example = evaluation.example(record)
+    said = predictor(found)({key: np.asarray(value)[None] for key, value in example.items()})
+    letters, frames = int(example["text_known"].sum()), int(example["known"].sum())
+    spoken = min(int(said["free_count"][0]), len(example["known"]))
+    steps = [-(-count // evaluation.together) for count in (frames, spoken)]
+    names = "each frame after the true ones", "after its own"
+    kinds = "alignment", "free_alignment"
+    maps = {n: np.asarray(said[k][0])[:s, :letters] for n, k, s in zip(names, kinds, steps)}
+    text = evaluation.characters.decode(example["text"][:letters])
+    caption = (
+        f"Where attention looks in “{text}” (up) at each step of the decoder (across), of "
+        f"{frames} frames in the recording and {spoken} spoken freely. A line from one corner to "
+        "the other reads the text in order; blur or jumps are words lost or repeated."
+    )
+    place = directory / "figures" / "alignment.png"
+    save(alignment_figure(maps, text), place, title="Alignment", caption=caption)
+
+
 KINDS: dict[str, Callable[[Trained, Path], None]] = {
     "filters": write_filters,
     "taggram": write_taggram,
     "roll": write_roll,
     "codebook": write_codebook,
     "attention": write_attention,
+    "alignment": write_alignment,
 }
 
 

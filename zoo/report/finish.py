@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 
 from zoo.commands import command
-from zoo.objectives.base import follows_source, plays_notes
+from zoo.objectives.base import follows_source, plays_notes, speaks
 from zoo.report import examples, figures, others, page, results
 from zoo.runs import trained
 from zoo.runs.trained import Trained
@@ -48,6 +48,11 @@ def commands(found: Trained, directory: Path) -> list[str]:
         own = hasattr(found.experiment.evaluation, "predict_file")
         first = f"{command('evaluate')} {checkpoint}"
         first += " --input YOUR_SONG.mp3 --out out" if own else " --split validation"
+    elif speaks(found.experiment.objective):
+        text = found.experiment.data.source.open(results.held_out(found.experiment.data.source))[0][
+            "text"
+        ]
+        first = f"{command('sample')} {checkpoint} --text {shlex.quote(text)} --out out"
     elif plays_notes(found.experiment.objective):
         first = f"{command('sample')} {checkpoint} --input YOUR_TUNE.mid --out out"
     elif follows_source(found.experiment.objective):

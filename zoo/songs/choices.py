@@ -17,8 +17,8 @@ class Choices:
 
     input, labels, stems, two_stems, residual, keep_sum, segment, overlap, shifts, ensemble,
     checkpoints, form: of a user's own songs; None is what the run itself has. holes: seconds of
-    them that are filled. seconds, num, temperature, top_k, top_p, seed, pitches, prompt,
-    prompt_seconds, keep, domain: of new audio. The rest: of streams without end.
+    them that are filled. seconds, num, temperature, top_k, top_p, seed, pitches, text, vocoder,
+    prompt, prompt_seconds, keep, domain: of new audio. The rest: of streams without end.
     """
 
     out: Path
@@ -45,6 +45,8 @@ class Choices:
     pitches: str = ""
     domain: str = ""
     holes: str = ""
+    text: str | None = None
+    vocoder: str | None = None
     prompt: str | None = None
     prompt_seconds: float = 2.0
     endless: bool = False

@@ -143,6 +143,8 @@ def described(request: Request, path: Path | None, prompt: str | None) -> dict[s
         facts["domain"] = request.domain
     if request.holes:
         facts["holes"] = [list(span) for span in request.holes]
+    if request.text is not None:
+        facts["text"] = request.text
     for name, file, audio in (("input", path, request.source), ("prompt", prompt, request.prompt)):
         if file is not None:
             facts[name] = {"file": str(file), "sha256": durable.sha256(Path(file).expanduser())}

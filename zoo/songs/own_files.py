@@ -29,11 +29,12 @@ from zoo.objectives.base import (
     check_domain,
     follows_source,
     plays_notes,
+    speaks,
 )
 from zoo.pages import own
 from zoo.runs import inference
 from zoo.runs.trained import Trained
-from zoo.songs import composing, ensembles
+from zoo.songs import composing, ensembles, speaking
 from zoo.songs.choices import Choices, segments
 from zoo.songs.credits import credited, provenance
 from zoo.songs.generating import generate, long_enough, perform
@@ -148,6 +149,12 @@ def sound(trained: Trained, options: Choices) -> int:
         return endless.play(trained, options, provenance(trained))
     if not isinstance(objective, Generative):
         raise BadInput(f"{trained.config.name} makes no audio: use evaluate.py")
+    if speaks(objective):
+        print(escapes.line(speaking.speak(trained, options)))
+        say_index(options.out, credited(trained))
+        return 0
+    if options.text is not None or options.vocoder is not None:
+        raise BadInput(f"{trained.config.name} speaks no text: leave --text and --vocoder out")
     if isinstance(objective, Composing):
         return composed(trained, options)
     if plays_notes(objective) or (options.input and isinstance(objective, Pitched)):

@@ -162,7 +162,7 @@ def halving(learning_rate: float, every: int) -> optax.Schedule:
     return optax.exponential_decay(learning_rate, every, 0.5, staircase=True)
 
 
-def noam(width: int, warmup: int = 4000) -> optax.Schedule:
+def noam(width: float, warmup: int = 4000) -> optax.Schedule:
     """width^-.5 times min((s + 1) warmup^-1.5, (s + 1)^-.5) at step s (Vaswani et al. 2017).
 
     As Tensor2Tensor's legacy schedule has it for Adam with its learning rate of .1.
