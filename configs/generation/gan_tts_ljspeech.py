@@ -32,7 +32,8 @@ ROWS = {
 }
 AGREES = {"tests/models/test_gan_tts.py": "own twin"}
 SMOKE = {
-    "widths": (8, 8, 8, 8, 8, 8, 8),
+    "widths": (8,),
+    "upsampling": (120,),
     "latent": 4,
     "folds": (8,),
     "narrower": 32,
@@ -47,6 +48,7 @@ SPEC = replace(mel.HIFIGAN, sample_rate=24_000, hop=120, pad=(452, 452), high=12
 def config(
     path: str = "~/data/ljspeech",
     widths: tuple[int, ...] = (768, 768, 384, 384, 384, 192, 96),
+    upsampling: tuple[int, ...] = (1, 1, 2, 2, 2, 3, 5),
     latent: int = 128,
     folds: tuple[int, ...] = (1, 2, 4, 8, 15),
     narrower: int = 1,
@@ -67,7 +69,7 @@ def config(
             on_device=(ToFloat(), Peak(0.95)),
         ),
         objective=WindowGan(
-            Generator(latent=latent, widths=widths, dtype=dtype),
+            Generator(latent=latent, widths=widths, upsampling=upsampling, dtype=dtype),
             Discriminator(SPEC.hop, folds, narrower, dtype=dtype),
             SPEC,
             orthogonal=orthogonal,

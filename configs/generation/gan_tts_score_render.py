@@ -25,8 +25,8 @@ ROWS = {"default": {"parameters": 678_661}}
 AGREES = {"tests/models/test_gan_tts.py": "own twin"}
 SMOKE = {
     "size": "tiny",
-    "widths": (8, 8, 8),
-    "upsampling": (4, 4, 8),
+    "widths": (8,),
+    "upsampling": (128,),
     "latent": 4,
     "folds": (8,),
     "narrower": 32,
