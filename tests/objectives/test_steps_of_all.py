@@ -15,7 +15,15 @@ ELSEWHERE = {
     "QuantisedAutoencoder": "models/test_vqvae_parity.py::"
     "test_loss_codes_and_gradients_equal_torch",
 }
-WITHOUT_TURNS = {"BagOfFrames", "Blind", "ClosedForm", "DeepPrior", "Fitted", "Probe"}
+WITHOUT_TURNS = {
+    "BagOfFrames",
+    "Blind",
+    "ClosedForm",
+    "DeepBelief",
+    "DeepPrior",
+    "Fitted",
+    "Probe",
+}
 
 
 def objectives() -> set[str]:
