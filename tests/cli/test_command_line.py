@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from zoo import machine
-from zoo.cli import command_line
+from zoo.cli import command_line, evaluate, sample, train
 from zoo.errors import BadInput
 
 
@@ -112,3 +112,9 @@ def test_one_process_on_a_slurm_host_takes_all_its_gpus(tasks, seen):
     )
     assert done.returncode == 0, done.stderr
     assert f"sees {seen}" in done.stdout
+
+
+@pytest.mark.parametrize("script", [train, evaluate, sample])
+def test_options_may_all_be_left_out(script):
+    """argparse gives defaults that are text to an option's type, which has to take them."""
+    script.parser("x.py").parse_args([])

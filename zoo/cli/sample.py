@@ -42,9 +42,7 @@ def parser(prog: str) -> Parser:
     )
     own.add_argument("--domain", default="", help="translation: in which the input is played")
     own.add_argument("--labels", type=given, help="separation: what plays, comma-separated")
-    own.add_argument(
-        "--holes", type=given, default="", help="seconds that are filled: 1.2-1.25,3-3.1"
-    )
+    own.add_argument("--holes", default="", help="seconds that are filled: 1.2-1.25,3-3.1")
     own.add_argument("--stems", type=given, help="separation: only these, comma-separated")
     own.add_argument(
         "--two_stems", type=given, metavar="STEM", help="separation: this, and all others as one"
