@@ -8,6 +8,7 @@ import scipy.stats
 
 from zoo.distributions import Categorical, Gaussian, MixtureOfLogistics, Tokens
 from zoo.errors import BadInput
+from zoo.signal.mixtures import MixtureOfGaussians
 
 ALL = (Categorical(16), Categorical(16, "linear"), Tokens(11), MixtureOfLogistics(3), Gaussian())
 
@@ -100,6 +101,34 @@ def test_gaussian_is_scipys_density():
     audio = uniform(2, 50, 1, low=-1)
     expected = scipy.stats.norm(raw[..., 0], np.exp(raw[..., 1])).logpdf(audio[..., 0])
     np.testing.assert_allclose(log_prob(Gaussian(), raw, audio), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_mixture_of_gaussians_is_scipys_and_draws_as_often():
+    """Its density, and the share of draws below a value; at temperature 0 the heaviest mean."""
+    law = MixtureOfGaussians(3)
+    shares, means, scales = np.array([0.2, 0.5, 0.3]), np.array([-4.0, 1.0, 9.0]), [0.5, 2.0, 0.1]
+    raw = jnp.array([*np.log(shares) + 3.0, *means, *np.log(scales)], jnp.float32)
+    values = np.linspace(-6, 10, 50, dtype=np.float32)[:, None]
+    normal = scipy.stats.norm(means, scales)
+    expected = np.log((shares * normal.pdf(values)).sum(1))
+    many = jnp.broadcast_to(raw, (20_000, 9))
+    sample = jax.jit(law.sample)
+    np.testing.assert_allclose(
+        jax.jit(law.log_prob)(many[:50], values), expected, rtol=1e-3, atol=1e-3
+    )
+    noise = uniform(20_000, 2)
+    draws = np.asarray(sample(many, noise, 1.0))[:, 0]
+    for value in (-4.0, 0.0, 2.0, 8.9):
+        below = (shares * normal.cdf(value)).sum()
+        assert (draws < value).mean() == pytest.approx(below, abs=0.015)
+    half = np.asarray(sample(many, noise, 0.5))[:, 0]
+    near = half[np.abs(half - 1.0) < 4]
+    assert near.std() == pytest.approx(1.0, rel=0.05)  # half of the component's 2
+    np.testing.assert_array_equal(sample(many, noise, 0.0), 1.0)
+    wild = raw.at[-3:].set(jnp.array([-200.0, 99.0, 200.0]))
+    many, middle = jnp.broadcast_to(wild, many.shape), jnp.full((20_000, 2), 0.5)  # 0 deviations
+    for found in (sample(many, middle, 1.0), jax.jit(law.log_prob)(many[:50], middle[:50, :1])):
+        assert np.all(np.isfinite(found))
 
 
 @pytest.mark.parametrize("log_scale", [-14.0, -9.0, -5.0, -1.0])

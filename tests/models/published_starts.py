@@ -248,6 +248,10 @@ TABLE = {
         ".*(gru|gru_[12]|ahead|back)/.*kernel": glorot(ITO, 3),
         ".*": glorot(ITO),
     },
+    "melnet_*": {
+        ".*/(time|frequency|centre|down)/": torch_rnn("Deepest-Project/MelNet", 4),
+        ".*": torch("Deepest-Project/MelNet names no start"),
+    },
     "specgan_*|wavegan_*": {".*": glorot(TF + "chrisdonahue/wavegan")},
     "waveglow_*": {
         ".*end/": exactly("zero", 0.0, KINGMA),

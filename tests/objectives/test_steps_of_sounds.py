@@ -8,12 +8,16 @@ import jax
 import jax.numpy as jnp
 import librosa
 import numpy as np
+from scipy.special import logsumexp
+from scipy.stats import norm
 from twin_step import assert_step, drawn
 
 from zoo.objectives.phase_retrieval import PhaseRetrieval
 from zoo.objectives.resynthesis import Resynthesis
 from zoo.objectives.speech import SilencedSpeech, StoppedSpeech
+from zoo.objectives.tiers import Tiers
 from zoo.signal import mel
+from zoo.signal.mixtures import MixtureOfGaussians
 
 RNG = np.random.default_rng(6)
 FRAMES, HOP = 8, 8
@@ -196,3 +200,46 @@ def test_silenced_speech_learns_mel_and_linear_frames_and_the_silence_behind():
         return (every * counted).sum() / counted.sum()
 
     assert_step(objective, variables, SPOKEN, "model", loss, atol=1e-4)
+
+
+class Bins(nn.Module):
+    """Two Gaussians of every bin: of the frame before, and of what lies below."""
+
+    distribution: MixtureOfGaussians = MixtureOfGaussians(2)
+
+    @nn.compact
+    def __call__(self, x, below=None):
+        w = self.param("w", nn.initializers.ones, (6,))
+        before = jnp.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0)))
+        given = before if below is None else before + below
+        return w * given[..., None] + 0.3 * jnp.arange(6) * w[::-1]
+
+
+@dataclass(frozen=True)
+class Image:
+    """Four samples are a frame of four bands."""
+
+    def of(self, audio, key):
+        return audio.reshape(len(audio), -1, 4)
+
+
+def test_tiers_learn_their_bins_given_those_below():
+    """The mixtures' densities by SciPy; a tier's turn moves no other."""
+    objective = Tiers((Bins(), Bins()), Image(), 2)
+    batch = {"audio": RNG.uniform(-2, 2, (2, 8, 1)).astype(np.float32)}
+    variables = drawn(objective, batch)
+    image = np.float64(batch["audio"]).reshape(2, 2, 4)
+    parts = {"tier_1": (image[..., ::2], 0.0), "tier_2": (image[..., 1::2], image[..., ::2])}
+
+    for player, (own, below) in parts.items():
+
+        def loss(params, own=own, below=below):
+            w = params["w"]
+            before = np.concatenate([np.zeros((2, 1, 2)), own[:, :-1]], 1)
+            raw = w * (before + below)[..., None] + 0.3 * np.arange(6) * w[::-1]
+            weights, means, scales = np.split(raw, 3, -1)
+            density = norm.logpdf(own[..., None], means, np.exp(scales))
+            shares = weights - logsumexp(weights, -1, keepdims=True)
+            return -logsumexp(shares + density, -1).mean()
+
+        assert_step(objective, variables, batch, player, loss)

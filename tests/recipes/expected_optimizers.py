@@ -13,9 +13,9 @@ Rate = Callable[[int], float]
 
 @dataclass(frozen=True)
 class Optimiser:
-    """kind: adam, amsgrad, rmsprop, adadelta (b1: its decay) or nesterov. rate: a number or a
-    function of the step.
+    """kind: adam, amsgrad, rmsprop, rmsprop_momentum, adadelta (b1: its decay) or nesterov.
 
+    rate: a number or a function of the step.
     l2, kernel_l2: added to the gradient, of all or of kernels alone. decoupled: AdamW's.
     clip, clip_each: of the norm of all, and of every element alone.
     scaled: a module's name and the factor on its rate. frozen: modules that
@@ -79,8 +79,10 @@ class Optimiser:
             own["m"] = g + self.b1 * own["m"]
             return g + self.b1 * own["m"]
         own["v"] = self.b2 * own["v"] + (1 - self.b2) * g**2
-        if self.kind == "rmsprop":
-            return g / (np.sqrt(own["v"]) + self.eps)
+        if self.kind in ("rmsprop", "rmsprop_momentum"):
+            own["m"] = (self.b1 if self.kind != "rmsprop" else 0.0) * own["m"]
+            own["m"] = own["m"] + g / (np.sqrt(own["v"]) + self.eps)
+            return own["m"]
         own["m"] = self.b1 * own["m"] + (1 - self.b1) * g
         m, v = own["m"] / (1 - self.b1**count), own["v"] / (1 - self.b2**count)
         if self.kind == "amsgrad":

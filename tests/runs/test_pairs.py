@@ -35,6 +35,15 @@ def test_inference_weights_do_not_depend_on_the_batch(name):
         assert shapes(experiment, 2) == shapes(experiment, 1)
 
 
+def test_what_draws_with_every_player_keeps_them_all():
+    """MelNet's tiers; of a generator and its critics the generator stays."""
+    players = {"melnet_score_render": {"tier_1", "tier_2"}, "melgan_score_render": {"generator"}}
+    for name, wanted in players.items():
+        config = experiments.find(name)
+        kept = shapes(config.experiment(**config.entry.smoke), 1)
+        assert {path.split("/")[1] for path in kept if path.startswith("params/")} == wanted
+
+
 def test_a_run_with_carried_states_is_loaded_from_its_pair(tmp_path):
     """Trained with batches of two, and as an earlier zoo wrote it, with the states in the pair."""
     config = experiments.find("samplernn_score_render")

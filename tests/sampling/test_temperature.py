@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pkgutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,7 @@ from zoo.distributions import MixtureOfLogistics, Tokens
 from zoo.models.generation import gansynth
 from zoo.models.generation.eck_blues import EckBlues
 from zoo.models.generation.lewis import Lewis
+from zoo.models.generation.melnet import Tier
 from zoo.models.generation.music_transformer import MusicTransformer
 from zoo.models.generation.vae import VAE
 from zoo.models.generation.window_flows import Nice
@@ -43,6 +45,7 @@ from zoo.objectives.recurrent_likelihood import RecurrentLikelihood
 from zoo.objectives.refinement import Refinement
 from zoo.objectives.score_matching import ScoreMatching
 from zoo.objectives.spectrogram_gan import SpectrogramGAN
+from zoo.objectives.tiers import Tiers
 from zoo.objectives.translation import Translation
 from zoo.objectives.variational import Variational
 from zoo.objectives.wasserstein_autoencoder import WassersteinAutoencoder
@@ -52,7 +55,10 @@ from zoo.sampling import autoregressive
 from zoo.sampling.noise_processes import Annealed
 from zoo.sampling.rule import AS_LEARNT, SamplerRule
 from zoo.signal import mel
+from zoo.signal.mel_images import MelImage
+from zoo.signal.mixtures import MixtureOfGaussians
 from zoo.signal.phase_images import Layout
+from zoo.signal.speech_fronts import MelFront
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "objectives"))
 from test_steps_of_densities import SPEC, Coder, Leaky, Memory, Prior, Scale, Student
@@ -238,6 +244,14 @@ def voice():
     return objective, spread(shapes)
 
 
+def tiers():
+    front = MelFront(replace(SPEC, bins=4, centre=False, pad=(2, 2)), iterations=1)
+    law = MixtureOfGaussians(2)
+    objective = Tiers((Tier(1, 3, 2, law), Tier(1, 3, 0, law)), MelImage(front, -8.0, 0.3), 4)
+    shapes = jax.eval_shape(objective.init, KEY, {"audio": jnp.zeros((1, 16, 1))})
+    return objective, spread(shapes)
+
+
 PARALLEL = {
     "WindowGan": voice,
     "WassersteinAutoencoder": transport,
@@ -250,6 +264,7 @@ PARALLEL = {
     "DensityDistillation": density_student,
     "ProgressiveGAN": notes,
     "Wasserstein": lambda: gan(Wasserstein),
+    "Tiers": tiers,
     "SpectrogramGAN": lambda: gan(SpectrogramGAN, n_fft=8, hop=2, iterations=0),
 }
 

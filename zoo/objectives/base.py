@@ -62,6 +62,7 @@ class Objective(Protocol):
       fit, describe  instead of turns: see FittedAtOnce
       initialize(variables, batches) -> Variables  a pass over the training split before step 0, on
         host batches: statistics, whitening, codebooks, layer-wise pretraining
+      uses_all = True  all players are needed after training, not the first network alone
       held_out_loss(variables, batch, rng) -> {"loss": [B]}  what monitor=("loss", "min") selects by
     """
 

@@ -50,7 +50,7 @@ def for_inference(objective: Any, variables: Variables) -> Variables:
     """
     params = variables.params
     # Where there are no turns there are no other players: all was fitted, and all is used.
-    single = len(params) < 2 or not objective.turns
+    single = len(params) < 2 or not objective.turns or getattr(objective, "uses_all", False)
     kept = {*params} if single else {named(objective, variables)[1]}
     unused = params.keys() - kept
     collections = {
