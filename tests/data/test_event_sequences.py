@@ -209,7 +209,7 @@ def test_maestro_by_its_midi_files_alone(tmp_path):
     source.prepare()
     assert [r["track"] for r in source.open("validation")] == ["2006/a.midi"]
     assert source.open("test")[0]["notes"]["pitch"].tolist() == tune(5, 2008)["pitch"].tolist()
-    with pytest.raises(BadInput, match="lists train 1"):
+    with pytest.raises(BadInput, match="are missing: train 1 of 962"):
         MaestroNotes(str(tmp_path)).prepare()
     (tmp_path / "2008/a.midi").write_bytes(b"x")
     with pytest.raises(BadInput, match="cannot be read"):

@@ -53,12 +53,12 @@ def test_every_layer_but_the_last_has_norm_one():
     variables = jax.jit(model.init)(jax.random.key(0), AUDIO)
     louder = jax.tree.map(lambda w: 5 * w if w.ndim == 3 else w, variables["params"])
     louder = {**variables, "params": louder}
-    train = jax.jit(partial(model.apply, train=True, mutable=["batch_stats"]))
+    train = jax.jit(partial(model.apply, train=True, mutable=["singular_vectors"]))
     plain, loud = (jax.jit(model.apply)(v, AUDIO) for v in (variables, louder))
     np.testing.assert_allclose(plain, loud, rtol=1e-4)
     (one, kept), (other, _) = (train(v, AUDIO) for v in (variables, louder))
     np.testing.assert_allclose(one, other, rtol=1e-4)
-    pairs = zip(*map(jax.tree.leaves, (kept["batch_stats"], variables["batch_stats"])))
+    pairs = zip(*map(jax.tree.leaves, (kept["singular_vectors"], variables["singular_vectors"])))
     assert len(jax.tree.leaves(kept)) == 8 and all(np.any(a != b) for a, b in pairs)
 
 
