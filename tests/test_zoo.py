@@ -1,7 +1,7 @@
 """Properties of every config of the zoo: at full size by shapes alone, and small for real."""
 
 import re
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from functools import partial
 
 import agreement
@@ -33,6 +33,29 @@ FITTED = [
 LEARNERS = [name for name in NAMES if name not in UNTRAINED + FITTED]
 # The others' data are obtained by hand: they take their step on noise (test_learns).
 EMBEDDED = [name for name in NAMES if name.endswith("_score_render")]
+
+
+def classes(name):
+    """What of a config decides what its programs are: the classes of its objective and networks."""
+    found, waiting = set(), [experiments.find(name).experiment().objective]
+    while waiting:
+        part = waiting.pop()
+        found.add(type(part))
+        inner = [getattr(part, f.name) for f in fields(part)] if is_dataclass(part) else []
+        waiting += [x for x in inner if is_dataclass(x) and not isinstance(x, type)]
+    return frozenset(found)
+
+
+def stepping():
+    """Configs of which a step is run: the embedded ones, and one of every kind that these lack.
+
+    All others are traced and lowered with their optimisers (bfloat16), and sized by their rows.
+    """
+    seen = {}
+    for name in sorted(LEARNERS, key=lambda name: (name not in EMBEDDED, name)):
+        if name in EMBEDDED or classes(name) not in seen.values():
+            seen[name] = classes(name)
+    return sorted(seen)
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -82,7 +105,7 @@ def test_says_what_outside_agrees(config):
         assert all(agreement.claimed(part) for part in parts), f"say what '{what}' is in its words"
 
 
-@pytest.fixture(scope="module", params=LEARNERS)
+@pytest.fixture(scope="module", params=stepping())
 def learner(request):
     return experiments.find(request.param)
 

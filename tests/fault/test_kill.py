@@ -1,6 +1,6 @@
 """Runs that are killed, told to stop, or shut out of their directory go on as if nothing had been.
 
-ZOO_KILLS sets how often the run is killed: 3 times on a desk, 12 times where CI is set.
+ZOO_KILLS sets how often the run is killed: 3 times on a desk, 8 times where CI is set.
 """
 
 import json
@@ -21,7 +21,7 @@ from zoo.training.log import read
 
 ROOT = Path(__file__).parent.parent.parent
 STEPS = 60
-KILLS = int(os.environ.get("ZOO_KILLS", "12" if os.environ.get("CI") else "3"))
+KILLS = int(os.environ.get("ZOO_KILLS", "8" if os.environ.get("CI") else "3"))
 ARGUMENTS = [
     "size=tiny",
     "depth=4",

@@ -114,6 +114,7 @@ def test_commands_are_what_the_scripts_take():
     assert names <= set(offers.OFFERS) and offers.OFFERS.keys() - names == {
         "tags_over_time",
         "embed",
+        "speak",
         "stream",
     }
 
