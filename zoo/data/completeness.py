@@ -57,8 +57,8 @@ def listed(
     total = max(sum(published.values()), sum(found.values()) + len(missing))
     number = max(sum(fewer[split] for split in lacking), len(missing))
     counts = (f"{s} {found.get(s, 0):,} of {published[s]:,}" for s in lacking)
-    told, named = ", ".join(counts), some(missing)
-    return Listed(total, number, f"{named} ({told})" if named and told else named or told, unit)
+    parts, named = ", ".join(counts), some(missing)
+    return Listed(total, number, f"{named} ({parts})" if named and parts else named or parts, unit)
 
 
 def check(root: Path, found: Listed, allowed: float, wanted: str) -> tuple[str, ...]:

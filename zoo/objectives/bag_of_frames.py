@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.objectives.base import Batch, Tree, Variables
-from zoo.objectives.fitted import Fitted, scaling_of
+from zoo.objectives.fitted import Fitted, in_parts, scaling_of
 from zoo.objectives.shallow import Progress
 from zoo.signal.precision import HIGHEST
 
@@ -88,7 +89,4 @@ def histogram(book: Tree, frames: jax.Array) -> jax.Array:
 
 def bags_of(book: Tree, frames: np.ndarray) -> np.ndarray:
     """`histogram` of a whole split [N F D] -> [N words], some clips at a time."""
-    count = jax.jit(histogram)
-    starts = range(0, len(frames), IN_ONE)
-    found = [np.asarray(count(book, frames[start : start + IN_ONE])) for start in starts]
-    return np.concatenate(found) if found else np.zeros((0, len(book["centres"])), np.float32)
+    return in_parts(jax.jit(partial(histogram, book)), frames, min(IN_ONE, max(len(frames), 1)))

@@ -14,7 +14,7 @@ import numpy as np
 from zoo.errors import BadInput
 from zoo.layers.crbm import CRBM
 from zoo.objectives.base import Batch, Tree, Variables
-from zoo.objectives.fitted import Fitted
+from zoo.objectives.fitted import Fitted, in_parts
 from zoo.objectives.shallow import Progress
 from zoo.signal.precision import HIGHEST
 
@@ -147,13 +147,3 @@ def whitening_of(frames: np.ndarray, components: int, epsilon: float) -> np.ndar
     values, vectors = np.linalg.eigh(flat.T @ flat / len(flat))
     values, vectors = values[::-1][:components], vectors[:, ::-1][:, :components]
     return (vectors / np.sqrt(np.maximum(values, 0) + epsilon)).astype(np.float32)
-
-
-def in_parts(act: Any, x: np.ndarray, size: int) -> np.ndarray:
-    """act(x [N ..]) in calls of one shape [size ..]; the last is filled up with zeros."""
-    found = []
-    for start in range(0, len(x), size):
-        part = np.asarray(x[start : start + size])
-        spare = [(0, size - len(part))] + [(0, 0)] * (x.ndim - 1)
-        found.append(np.asarray(act(np.pad(part, spare)))[: len(part)])
-    return np.concatenate(found) if found else np.asarray(act(np.zeros((0, *x.shape[1:]))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
@@ -109,3 +110,13 @@ def scaling_of(seen: np.ndarray) -> Tree:
     spread = seen.std(0)
     # A map that is dead for all examples says nothing, and must not be divided by zero.
     return {"mean": seen.mean(0), "deviation": np.where(spread > 1e-8, spread, 1.0)}
+
+
+def in_parts(act: Callable[[np.ndarray], jax.Array], x: np.ndarray, size: int) -> np.ndarray:
+    """act(x [N ..]) in calls of one shape [size ..]; the last is filled up with zeros."""
+    found = []
+    for start in range(0, max(len(x), 1), size):
+        part = np.asarray(x[start : start + size])
+        spare = [(0, size - len(part))] + [(0, 0)] * (x.ndim - 1)
+        found.append(np.asarray(act(np.pad(part, spare)))[: len(part)])
+    return np.concatenate(found)
