@@ -2,10 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from zoo import experiment as experiments
 from zoo.errors import BadInput
+from zoo.evaluation import scores_file
+from zoo.metrics.resampling import Scores
 from zoo.report import measure
 
 
@@ -40,6 +43,9 @@ def test_students_wait_for_their_teachers():
     assert measure.in_order([prior, student, wavenet])[0] is wavenet
 
 
+SCORES = Scores(np.array(["a", "b"]), means={"x": np.array([0.5, 1.5])})
+
+
 @pytest.fixture
 def scripts(tmp_path, monkeypatch):
     """Stands in for the entry scripts; notes what was run."""
@@ -58,6 +64,8 @@ def scripts(tmp_path, monkeypatch):
                 raise KeyboardInterrupt("stopped; the same command goes on")
             else:
                 (run / "evaluation" / "test.json").write_text('{"metrics": {"x": 1}}')
+                (run / "evaluation" / "test").mkdir()
+                scores_file.write(run / "evaluation" / "test" / "scores.npz", SCORES)
         return not command.fails
 
     command.interrupted = command.fails = False
@@ -75,12 +83,22 @@ def test_a_row_is_a_trial_and_a_training_and_is_not_done_twice(scripts, tmp_path
     assert measure.measure([NAME], 5, tmp_path / "runs", tmp_path / "results") == 0
     row = tmp_path / "results" / "generation" / f"{NAME}.json"
     assert json.loads(row.read_text()) == {"metrics": {"x": 1}}
+    kept = scores_file.read(row.with_suffix(".npz"))  # for intervals and paired comparison
+    np.testing.assert_array_equal(kept.means["x"], SCORES.means["x"])
     (_, first), (_, second) = ran
     assert f"teacher={tmp_path / 'runs' / 'clarinet_teacher_score_render'}" in second
     assert "steps=30" in first and "--no_test" in first
     assert any(word.startswith("steps=2") and len(word) == 9 for word in second)
     assert measure.measure([NAME], 5, tmp_path / "runs", tmp_path / "results") == 0
     assert len(ran) == 2
+
+
+def test_a_variant_of_a_config_is_a_row_of_its_own(scripts, tmp_path):
+    name = "wave_unet_score_render.hydranet"
+    assert measure.measure([name], 5, tmp_path / "runs", tmp_path / "results") == 0
+    assert all(name in words for _, words in scripts[1])
+    assert (tmp_path / "results" / "separation" / f"{name}.json").is_file()
+    assert {"wave_unet_score_render", name} <= set(measure.embedded())
 
 
 def test_an_interrupted_training_goes_on_without_another_trial(scripts, tmp_path):

@@ -124,7 +124,7 @@ def parsed() -> Parser:
     compiling.set_defaults(run=compile_programs)
 
     measure = add("measure", help="every system at one budget of time")
-    measure.add_argument("names", nargs="*", metavar="NAME", help="configs; default all embedded")
+    measure.add_argument("names", nargs="*", metavar="NAME", help="rows; default all embedded")
     measure.add_argument(
         "--minutes", type=command_line.above_zero, default=5.0, help="of training, each"
     )

@@ -19,6 +19,7 @@ from zoo import catalog, writing
 from zoo import experiment as experiments
 from zoo.cli import command_line, endings
 from zoo.errors import BadInput
+from zoo.evaluation import scores_file
 from zoo.experiment import Config
 from zoo.report import facts, results, tables
 from zoo.runs.trained import learns
@@ -33,13 +34,13 @@ def measure(
 ) -> int:
     """Fills `folder` and its table; returns the number of systems that failed.
 
-    Runs stand in `directory`/CONFIG, trials in `directory`/trials. A run that is complete keeps its
-    row, whatever its budget was: another budget wants another `directory`. Raises BadInput for a
-    name that is no config of the embedded data.
+    names: of rows, CONFIG or CONFIG.ROW. Runs stand in `directory`/NAME, trials in
+    `directory`/trials. A run that is complete keeps its row, whatever its budget was: another
+    budget wants another `directory`. Raises BadInput for a name that is none of the embedded data.
     """
     if not minutes > 0:
         raise BadInput(f"--minutes {minutes:g}: give each system some time, for instance 5")
-    if others := [name for name in names if not name.endswith(EMBEDDED)]:
+    if others := [name for name in names if not name.partition(".")[0].endswith(EMBEDDED)]:
         raise BadInput(f"{others[0]} is not on the embedded data: name ...{EMBEDDED}, or none")
     chosen = in_order([experiments.find(name) for name in names or embedded()])
     with writing.held(directory):
@@ -51,9 +52,9 @@ def rows(chosen: Sequence[Config], minutes: float, directory: Path, folder: Path
     root, failed = tables.clone(), []
     shipped = folder.resolve() == catalog.results_folder().resolve()
     for number, config in enumerate(chosen, 1):
-        print(f"[{number} of {len(chosen)}] {config.name}", flush=True)
+        print(f"[{number} of {len(chosen)}] {config.row.id}", flush=True)
         if not row(config, minutes, directory, root, folder):
-            failed.append(config.name)
+            failed.append(config.row.id)
         tables.render(root, None if shipped else folder)
     if failed:
         print(f"without a row: {', '.join(failed)}; the same command tries again", file=sys.stderr)
@@ -61,13 +62,14 @@ def rows(chosen: Sequence[Config], minutes: float, directory: Path, folder: Path
 
 
 def embedded() -> list[str]:
-    """Every config that needs no data but the embedded set."""
-    return [name for name in catalog.names() if name.endswith(EMBEDDED)]
+    """Every row that needs no data but the embedded set."""
+    entries = [entry for entry in catalog.entries() if entry.name.endswith(EMBEDDED)]
+    return [row.id for entry in entries for row in entry.rows]
 
 
 def in_order(configs: Iterable[Config]) -> list[Config]:
     """Systems that begin from another one's run after that one."""
-    return sorted(configs, key=lambda config: (len(origins(config)), config.name))
+    return sorted(configs, key=lambda config: (len(origins(config)), config.row.id))
 
 
 def origins(config: Config) -> dict[str, str]:
@@ -79,23 +81,27 @@ def origins(config: Config) -> dict[str, str]:
 
 def row(config: Config, minutes: float, directory: Path, root: Path, folder: Path) -> bool:
     """One system's row, trained unless it stands already; false where it failed."""
-    target = folder / config.task / f"{config.name}.json"
+    name = config.row.id
+    target = folder / config.task / f"{name}.json"
     experiment = config.experiment()
     if not learns(experiment):
-        scored = ("--config", config.name, "--results", folder)
+        scored = ("--config", name, "--results", folder)
         return target.is_file() or command(root, "evaluate.py", *scored)
-    run = directory / config.name
-    words = [f"{name}={directory / origin}" for name, origin in origins(config).items()]
-    scores = run / "evaluation" / "test.json"
-    if not scores.is_file():
+    words = [f"{word}={directory / run}" for word, run in origins(config).items()]
+    run = directory / name
+    report = run / "evaluation" / "test.json"
+    if not report.is_file():
         if experiment.objective.turns:
-            steps = affordable(config, words, minutes, directory / "trials" / config.name, root)
+            steps = affordable(config, words, minutes, directory / "trials" / name, root)
             if steps is None:
                 return False
             words.append(f"steps={steps}")
-        if not command(root, "train.py", "--config", config.name, "--workdir", run, *words):
+        if not command(root, "train.py", "--config", name, "--workdir", run, *words):
             return False
-    results.write(target, facts.load(scores))
+    results.write(target, facts.load(report))
+    scores = report.with_suffix("") / "scores.npz"
+    if scores.is_file():
+        scores_file.write_small(target.with_suffix(".npz"), scores_file.read(scores))
     return True
 
 
@@ -106,7 +112,7 @@ def affordable(
     log = trial / "metrics.jsonl"
     if not (log.is_file() and any(map(is_validation, read(log)))):
         options = ["--workdir", trial, "--no_test", "--no_tensorboard", *words, f"steps={TRIAL}"]
-        if not command(root, "train.py", "--config", config.name, *options):
+        if not command(root, "train.py", "--config", config.row.id, *options):
             return None
     every = config.experiment().evaluate_every
     return steps_for(60 * minutes, read(log), every)
