@@ -12,7 +12,10 @@ from zoo.experiment import Experiment
 from zoo.models.classification.at_scale import AtScale, SpectrogramFront, WaveformFront
 from zoo.recipes.tagging import embedded
 
-ROWS = {"default": {"parameters": 131_832}}
+ROWS = {
+    "default": {"parameters": 131_832},
+    "waveform": {"arguments": {"front": "waveform"}, "parameters": 112_056},
+}
 AGREES = {"tests/models/test_tagger_twins.py": "own twin"}
 SMOKE = {"size": "tiny", "width": 1, "channels": 4, "hidden": 5, "batch": 2, "steps": 2}
 

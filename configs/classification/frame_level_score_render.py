@@ -17,7 +17,10 @@ from zoo.models.classification.frame_level import FrameLevel
 from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, warmup_cosine
 
-ROWS = {"default": {"parameters": 137_864}}
+ROWS = {
+    "default": {"parameters": 137_864},
+    "spectrogram": {"arguments": {"input": "spectrogram"}, "parameters": 72_200},
+}
 AGREES = {"tests/models/test_frame_level.py": "own twin, librosa"}
 SMOKE = {"size": "tiny", "filters": 8, "features": 4, "hidden": 6, "batch": 2, "steps": 2}
 

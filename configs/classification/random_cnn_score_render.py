@@ -16,7 +16,11 @@ from zoo.objectives.fitted import Fitted
 from zoo.objectives.shallow import LinearSVM
 from zoo.objectives.shallow_nets import ExtremeLearning
 
-ROWS = {"default": {"parameters": 17_940}}
+ROWS = {
+    "default": {"parameters": 17_940},
+    "sample_level": {"arguments": {"net": "sample_level", "filters": 64}, "parameters": 8_980},
+    "frame_level": {"arguments": {"net": "frame_level", "filters": 112}, "parameters": 8_980},
+}
 AGREES = {
     "tests/models/test_random_cnn_parity.py": "own twin",
     "tests/objectives/test_fitted.py": "scikit-learn",

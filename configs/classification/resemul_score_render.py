@@ -17,7 +17,11 @@ from zoo.models.classification.resemul import ReSEMul
 from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, warmup_cosine
 
-ROWS = {"default": {"parameters": 169_492}}
+ROWS = {
+    "default": {"parameters": 169_492},
+    "se": {"arguments": {"multi": False}, "parameters": 117_396},
+    "rese_2": {"arguments": {"block": "rese_2", "multi": False}, "parameters": 246_484},
+}
 AGREES = {"tests/models/test_resemul.py": "own twin"}
 SMOKE = {"size": "tiny", "depth": 4, "widths": (4, 6, 8), "ratio": 2.0, "batch": 3, "steps": 2}
 
