@@ -23,6 +23,7 @@ commands:
   interpret NAME       what a run or published weights learnt: filters, activation, excitation,
                        periodicity of a vocoder; of a recording: attribution of a tag, attention,
                        deepdream
+  demo KIND            what the field shows of waveforms: checkerboard, phase, masking, factors
 """
 
 import argparse
@@ -33,7 +34,7 @@ from functools import partial
 from pathlib import Path
 
 from zoo import commands, escapes
-from zoo.cli import chain, command_line, folders, gallery, interpret, listening, reproduce
+from zoo.cli import chain, command_line, demo, folders, gallery, interpret, listening, reproduce
 from zoo.cli.command_line import given, place
 from zoo.cli.words import Parser
 
@@ -93,6 +94,7 @@ def parsed() -> Parser:
     doctor.set_defaults(run=show_doctor)
 
     interpret.add(add)
+    demo.add_command(add)
 
     report = add("report", help="pages and tables")
     report.add_argument("directory", nargs="?", type=place, metavar="RUN")

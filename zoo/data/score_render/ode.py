@@ -41,30 +41,46 @@ FLUTE, PIANO, CHOIR, FINGERED, STRINGS = 73, 0, 52, 33, 48
 
 def pieces(rate: int = RATE) -> dict[str, np.ndarray]:
     """Name -> audio [T 1]: 'tune' on a flute, 'piano' in four parts, 'band' with drums."""
-    tune, bass = line(TUNE), line(halves(BASS))
-    inner = np.concatenate([line(halves(UPPER)), line(halves(LOWER))])
-    band = (
-        Voice("vocals", CHOIR, tune),
-        Voice("drums", 0, drums(), KIT),
-        Voice("bass", FINGERED, bass),
-        Voice("other", STRINGS, inner),
-    )
+    tune = line(TUNE)
     played = {
         "tune": (Voice("tune", FLUTE, tune),),
-        "piano": (Voice("piano", PIANO, np.concatenate([tune, bass, inner])),),
-        "band": band,
+        "piano": (Voice("piano", PIANO, np.concatenate([tune, line(halves(BASS)), inner()])),),
+        "band": band(),
     }
     sampler = Sampler(load_font(default_font()), rate)
-    return {name: mixed(name, voices, sampler) for name, voices in played.items()}
+    return {
+        name: rendered(name, voices, sampler).sum(0)[:, None] for name, voices in played.items()
+    }
 
 
-def mixed(name: str, voices: Sequence[Voice], sampler: Sampler) -> np.ndarray:
-    """The sum of its stems in a room, [T 1]."""
+def stems(rate: int = RATE) -> dict[str, np.ndarray]:
+    """The four voices of 'band', whose sum it is, by name: [T 1]."""
+    voices, sampler = band(), Sampler(load_font(default_font()), rate)
+    played = rendered("band", voices, sampler)
+    return {voice.stem: stem[:, None] for voice, stem in zip(voices, played)}
+
+
+def band() -> tuple[Voice, ...]:
+    return (
+        Voice("vocals", CHOIR, line(TUNE)),
+        Voice("drums", 0, drums(), KIT),
+        Voice("bass", FINGERED, line(halves(BASS))),
+        Voice("other", STRINGS, inner()),
+    )
+
+
+def inner() -> np.ndarray:
+    """The two middle voices, [N 4]."""
+    return np.concatenate([line(halves(UPPER)), line(halves(LOWER))])
+
+
+def rendered(name: str, voices: Sequence[Voice], sampler: Sampler) -> np.ndarray:
+    """Its stems in a room, [S T]."""
     stems = [voice.stem for voice in voices]
     seconds = BARS * 4 * QUARTER + TAIL
     samples = round(seconds * sampler.rate)
     rng = generator("ode", name)
-    return render(voices, stems, (0.0, seconds), samples, sampler, rng, (-21, 0)).sum(0)[:, None]
+    return render(voices, stems, (0.0, seconds), samples, sampler, rng, (-21, 0))
 
 
 def halves(pitches: Sequence[int]) -> list[tuple[int, float]]:
