@@ -1,5 +1,8 @@
 """Ensembles of shifts, gains and checkpoints: their mean, their spread, and its curve on a page."""
 
+import html
+import json
+import re
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
@@ -86,6 +89,11 @@ def test_curves_follow_the_song_and_silence_is_not_sure():
     np.testing.assert_allclose(curves["db"]["voice"], [20, 0, BELOW], atol=0.01)
     page = own.confidence(curves)
     assert "Confidence" in page and "voice" in page and "<path" in page
+    page = own.confidence({"seconds": 0.34, "db": {"voice": [20.0, 0.0, -5.0]}})
+    (lines,) = re.findall(r'data-lines="([^"]*)" data-read="% s"', page)
+    points = json.loads(html.unescape(lines))[0][1]
+    assert [second for _, second, _ in points] == [0, 0.34, 0.68]  # and no two at one place
+    assert len({x for x, _, _ in points}) == 3
 
 
 def test_shifts_lie_within_half_a_step():

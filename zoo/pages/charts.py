@@ -9,7 +9,7 @@ from typing import Any
 
 from zoo.pages.markup import details, number, tag, text
 
-Points = list[tuple[int, float]]
+Points = list[tuple[float, float]]  # (step, or second, value)
 WIDTH, HEIGHT = 520, 220
 LEFT, RIGHT, TOP, BOTTOM = 54, 508, 10, 192  # of the plot inside the drawing
 BUCKETS = 200  # along the time axis; beyond that many points, a bucket shows mean and spread
@@ -85,14 +85,15 @@ def families(
 def chart(
     title: str,
     series: Mapping[str, Points],
-    steps: int,
+    steps: float,
     *,
     logarithmic: bool = False,
     over: str = "training steps",
+    read: str = "step %",
 ) -> str:
     """One chart of up to six lines from 0 to `steps`; logarithmic where values allow and need it.
 
-    Empty without any point.
+    read: what is said of the place under the pointer, % its number. Empty without any point.
     """
     lines = {name: condense(points) for name, points in list(series.items())[:COLOURS] if points}
     if not lines:
@@ -126,10 +127,10 @@ def chart(
     ]
     heading = tag("figcaption", tag("b", text(spaced(title))), tag("output"), legend(lines))
     packed = json.dumps(read_off, separators=(",", ":"))
-    return tag("figure", heading, drawing, class_="chart", data_lines=packed)
+    return tag("figure", heading, drawing, class_="chart", data_lines=packed, data_read=read)
 
 
-def condense(points: Points) -> list[tuple[int, float, float, float]]:
+def condense(points: Points) -> list[tuple[float, float, float, float]]:
     """(step, least, mean, largest) of up to 200 buckets of consecutive points."""
     size = max(1, -(-len(points) // BUCKETS))
     buckets = [points[start : start + size] for start in range(0, len(points), size)]

@@ -128,11 +128,13 @@ def confidence(curves: Mapping[str, Any]) -> str:
     """How far the members of an ensemble agree on each stem, over the seconds of the song."""
     part = curves["seconds"]
     series = {
-        name: [(round(i * part), value) for i, value in enumerate(line)]
+        name: [(round(i * part, 2), value) for i, value in enumerate(line)]
         for name, line in curves["db"].items()
     }
     last = max((points[-1][0] for points in series.values() if points), default=0)
-    drawn = charts.chart("Confidence, dB", series, max(last, 1), over="seconds of the song")
+    drawn = charts.chart(
+        "Confidence, dB", series, max(last, 1), over="seconds of the song", read="% s"
+    )
     lead = (
         "The level of each stem over what the members of the ensemble differ by: shifts, levels "
         "and checkpoints. Where it is low, the stem depends on them; it says nothing of errors "

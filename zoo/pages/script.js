@@ -117,10 +117,10 @@ all(".mixer").forEach(one => {
 all(".chart").forEach(one => {
   const lines = JSON.parse(one.dataset.lines), svg = one.querySelector("svg");
   const hair = one.querySelector(".hair"), show = one.querySelector("output");
-  const cells = all("em", one);
+  const cells = all("em", one), place = one.dataset.read;
   const say = (step, values) => {
     cells.forEach((cell, i) => cell.textContent = values[i]);
-    show.textContent = "step " + step.toLocaleString("en") + (cells.length ? "" : ": " + values[0]);
+    show.textContent = place.replace("%", step.toLocaleString("en")) + (cells.length ? "" : ": " + values[0]);
   };
   const nearest = (points, x) =>
     points.reduce((best, p) => Math.abs(p[0] - x) < Math.abs(best[0] - x) ? p : best);
