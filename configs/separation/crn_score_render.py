@@ -1,7 +1,8 @@
 """CRN and GCRN (Tan and Wang 2018, 2020), a net for each of four stems of the embedded music.
 
 Row gcrn maps the mixture's real and imaginary parts to those of every stem; row crn its magnitudes
-to theirs, which take the mixture's phase. widths=16,32,64,128,256 are the authors'.
+to theirs, which take the mixture's phase; row real spectra of real numbers, with their signs, to
+theirs (after the title of Liu et al. 2019). widths=16,32,64,128,256 are Tan and Wang's.
 """
 
 from typing import Literal
@@ -17,6 +18,10 @@ from zoo.recipes import separation
 ROWS = {
     "gcrn": {"parameters": 1_747_376},
     "crn": {"arguments": {"kind": "magnitude"}, "parameters": 2_577_420},
+    "real": {
+        "arguments": {"kind": "real", "widths": (8, 16, 24, 24, 24)},
+        "parameters": 2_044_240,
+    },
 }
 AGREES = {"tests/models/test_crn.py": "its authors' parameter counts, own twin"}
 SMOKE = {
@@ -33,7 +38,7 @@ SMOKE = {
 
 def config(
     size: str = "small",
-    kind: Literal["complex", "magnitude"] = "complex",
+    kind: Literal["complex", "magnitude", "real"] = "complex",
     n_fft: int = 320,
     hop: int = 160,
     widths: tuple[int, ...] = (8, 16, 24, 32, 48),

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.fft
 import scipy.signal
 from torch_twin import agree, dense, inside, leaves
 
@@ -179,7 +180,25 @@ def test_spectra_are_those_of_scipy_and_come_back():
     np.testing.assert_allclose(model.audio(model.spectrum(x), 1650), x, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def test_real_spectra_are_scipys_cosine_transforms_and_come_back():
+    model, x = CRN(kind="real"), noise(2, 1650, 1)
+    padded = np.pad(x[:, :, 0], ((0, 0), (160, 160 + 110)))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, 320, axis=1)[:, ::160]
+    wanted = scipy.fft.dct(frames * scipy.signal.windows.hamming(320), norm="ortho")
+    found = model.spectrum(x)[..., 0]
+    np.testing.assert_allclose(found, wanted, atol=2e-5)
+    np.testing.assert_allclose(model.audio(model.spectrum(x), 1650), x, atol=1e-5)
+
+
+def test_a_single_decoder_is_the_first_of_two():
+    both, one = GCRNNet(SMALL["widths"]), GCRNNet(SMALL["widths"], parts=("real",))
+    x = noise(1, 3, 17, 2)
+    variables = drawn(both, x)
+    wanted, found = jax.jit(lambda v: (both.apply(v, x), one.apply(v, x)))(variables)
+    np.testing.assert_allclose(found, wanted[..., :1], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "real"])
 def test_what_is_compared_and_what_sounds(kind):
     """The loss is the mean square of the estimates, of both parts of every bin in the complex kind
     (as the authors' criterion divides it); their sound and the rest are the mixture.
@@ -203,6 +222,8 @@ def test_what_is_compared_and_what_sounds(kind):
         real, imaginary = np.split(estimates, 2, 2)
         error = ((true.real - real) ** 2 + (true.imag - imaginary) ** 2) / 2
         wanted = real + 1j * imaginary
+    elif kind == "real":
+        error, wanted = (true - estimates) ** 2, estimates
     else:
         error = (np.abs(true) - estimates) ** 2
         wanted = estimates * np.exp(1j * np.angle(model.spectrum(batch["mixture"])))
@@ -223,7 +244,7 @@ def test_what_cannot_be_is_refused():
 
     with pytest.raises(BadInput, match="longer n_fft"):
         begin(CRN(n_fft=32, hop=16))
-    with pytest.raises(BadInput, match="choose magnitude or complex"):
+    with pytest.raises(BadInput, match="choose magnitude, complex or real"):
         begin(CRN(kind="phase", **SMALL))
     with pytest.raises(BadInput, match="groups"):
         begin(CRN(groups=5, **SMALL))
