@@ -28,7 +28,7 @@ from zoo.losses.waveform import sum_of_squares
 from zoo.models.separation.conditioned_wave_unet import ConditionedWaveUNet
 from zoo.models.separation.wave_unet import WaveUNet
 from zoo.objectives.supervised import Supervised
-from zoo.songs.segments import Segments
+from zoo.recipes import separation
 from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam
 
@@ -71,10 +71,10 @@ def config(
         if conditioning == "none"
         else ConditionedWaveUNet(conditioning=conditioning, **net)
     )
-    length, scale = model.input_length(samples), 2**levels
-    hop = model.output_length(length) // scale * scale
+    length = model.input_length(samples)
+    segments = separation.long_segments(model, samples, 2**levels)
     how = Separator(
-        Segments(length, hop, batch=4),
+        segments,
         RATE,
         1,
         names,
@@ -85,7 +85,7 @@ def config(
         data=Data(
             source,
             (Keep("stems", "present"),),
-            crop=TrackCrop(length, hop=hop, draw="window"),
+            crop=TrackCrop(length, hop=samples, draw="window"),
             on_device=(ToFloat(), Mixture()),
         ),
         objective=Supervised(

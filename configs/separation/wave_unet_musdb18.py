@@ -31,6 +31,7 @@ from zoo.losses.spectral import with_magnitudes
 from zoo.losses.waveform import l2
 from zoo.models.separation.wave_unet import WaveUNet
 from zoo.objectives.supervised import Supervised
+from zoo.recipes import separation
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 from zoo.training.optimizers import adam
@@ -164,10 +165,11 @@ def config(
     sources = MULTI if model.sources == 4 else VOICE
     data = Musdb18HQ(path, hertz, model.channels)
     groups = tuple(tuple(map(data.info.labels.index, stems)) for stems in sources.values())
-    # A hop of the total stride makes segments equal to one pass over the song.
-    scale = 2**levels
-    hop = model.output_length(length) // scale * scale
-    segments = Segments(length, hop if model.context else None, batch=4, key="mixture")
+    if model.context and not model.lstm_layers:  # LSTMs give other outputs at other lengths
+        segments = separation.long_segments(model, wanted, 2**levels)
+    else:
+        kept = model.output_length(length) // 2**levels * 2**levels
+        segments = Segments(length, kept if model.context else None, batch=4)
     stereo: Literal["downmix", "each"] = "downmix" if model.channels == 1 else "each"
     separator = Separator(segments, hertz, model.channels, tuple(sources), stereo=stereo)
     loss = with_magnitudes(l2, spectral) if spectral else l2
