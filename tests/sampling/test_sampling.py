@@ -21,7 +21,6 @@ from zoo.sampling.rule import SamplerRule
 pytestmark = pytest.mark.optimised
 
 MODEL = WaveNet(layers=4, stacks=2, width=6, gate=5, skip=7, head=8, distribution=Categorical(16))
-WIDE = MODEL.copy(layers=14, width=64, gate=64, local_condition=2, upsampler="repeat", kernel=3)
 
 
 def opinionated(model, *inputs, **options):
@@ -230,56 +229,6 @@ def test_models_without_the_extras_and_models_that_draw_frames():
         frames = list(autoregressive.generate(Frames(hop=hop), variables, chunk=chunk, **options))
         assert {piece.shape[1] % hop for piece in frames[:-1]} == {0}
         np.testing.assert_allclose(np.concatenate(frames, axis=1), audio, atol=2e-3)
-
-
-@pytest.mark.parametrize("count", [2, 3])
-def test_a_wide_net_reads_ahead_for_few_voices_and_draws_the_same(count):
-    """What was drawn, frame by frame, is what the parallel pass over it gives for the same noise.
-
-    The weights are small: sums of 64 terms in another order may not turn a choice.
-    """
-    assert WIDE.hop > 1 and bool(WIDE._reach(count)[1]) == (count == 2)
-    length = autoregressive.BLOCK + 77
-    condition = np.random.default_rng(4).normal(size=(count, length, 2)).astype(np.float32)
-    variables = opinionated(WIDE, jnp.zeros((1, 8, 1)), condition=condition[:1, :8])
-    variables = jax.tree.map(lambda leaf: 0.2 * leaf, variables)
-    noise = autoregressive._uniform(
-        autoregressive.start(WIDE, variables, count=count, seed=6), 1, length
-    )
-    chunks = autoregressive.generate(
-        WIDE, variables, length=length, count=count, seed=6, condition=condition, chunk=500
-    )
-    audio = np.concatenate(list(chunks), axis=1)
-    raw = jax.jit(WIDE.apply)(variables, audio, condition=condition)
-    same(audio, WIDE.distribution.sample(raw, noise.swapaxes(0, 1), 1.0))
-    assert len(np.unique(audio)) > 3
-    other = jax.jit(WIDE.apply)(variables, np.roll(audio, 64, axis=1), condition=condition)
-    assert np.abs(other - raw)[:, -1].max() > 1e-2, "the past does not matter here"
-
-
-def test_a_wide_net_goes_on_after_a_prompt_and_between_frames():
-    """As above, of a prompt longer than a frame, a voice, scalar input and an interruption."""
-    model = WIDE.copy(kernel=2, local_condition=0, global_condition=3, input="scalar")
-    told = {"speaker": jnp.array([2, 0])}
-    variables = opinionated(model, jnp.zeros((2, 8, 1)), **told)
-    variables = jax.tree.map(lambda leaf: 0.2 * leaf, variables)
-    prompt = np.random.default_rng(5).uniform(-1, 1, (101, 1)).astype(np.float32)
-    begin = partial(autoregressive.start, model, variables, count=2, seed=6)
-    noise = autoregressive._uniform(begin(), 1, 150).swapaxes(0, 1)
-    first, state = next(
-        autoregressive.resume(
-            model, variables, begin(prompt=prompt, constant=told), length=96, constant=told
-        )
-    )
-    second, _ = next(
-        autoregressive.resume(
-            model, variables, state, length=54, constant=told
-        )  # 6 frames and 6 samples
-    )
-    audio = np.concatenate([np.stack([prompt, prompt]), first, second], axis=1)
-    raw = jax.jit(model.apply)(variables, audio, **told)[:, len(prompt) :]
-    same(audio[:, len(prompt) :], model.distribution.sample(raw, noise, 1.0))
-    assert len(np.unique(audio[:, len(prompt) :])) > 3
 
 
 @pytest.mark.parametrize("fields", [{}, dict(width=64, gate=64)], ids=str)

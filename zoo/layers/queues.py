@@ -9,7 +9,6 @@ Idea of the queues: Paine et al. 2016, arXiv 1611.09482.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,14 +43,9 @@ class Queues:
         ]
         return {"buffer": jnp.concatenate(queues), "clock": jnp.zeros((), jnp.int32)}
 
-    def read(self, carry: Carry, layers: Sequence[int], samples: int = 1) -> jax.Array:
-        """Past taps, oldest first, of those layers for the next samples: [samples L k-1 B C].
-
-        More than one sample only for dilations as large: the rest of their past is yet to come.
-        """
-        clocks = carry["clock"] + np.arange(samples)
-        rows = jax.vmap(self._rows)(clocks)[:, np.array(layers, int)]
-        return carry["buffer"].at[rows].get(mode="promise_in_bounds")
+    def read(self, carry: Carry) -> jax.Array:
+        """Past taps, oldest first, of every layer for the next sample: [L k-1 B C]."""
+        return carry["buffer"].at[self._rows(carry["clock"])].get(mode="promise_in_bounds")
 
     def write(self, carry: Carry, inputs: jax.Array) -> Carry:
         """Replaces each layer's oldest input by its newest, inputs [L B C]."""

@@ -244,7 +244,7 @@ class Decoder(nn.Module):
             "bk,kc->bc", self._amplitude(pair)[..., 0], front["kernel"][:, 0], precision=HIGHEST
         )
         h = (entered + front["bias"]).astype(self.dtype)
-        past = self._queues.read(carry, range(len(self.dilations)))[0][:, 0]
+        past = self._queues.read(carry)[:, 0]
         inputs, outputs = [], [h]
         weights = zip(*(folded[k] for k in ("past", "now", "bias", "residual", "residual_bias")))
         for i, (older, now, bias, residual, residual_bias) in enumerate(weights):

@@ -63,10 +63,6 @@ class QuantileWaveNet(nn.Module):
         """Past samples that one prediction sees."""
         return self.trunk.receptive_field
 
-    @property
-    def hop(self) -> int:
-        return self.trunk.hop
-
     def __call__(self, audio: jax.Array, levels: jax.Array, *, train: bool = False) -> jax.Array:
         return self.quantile(self.trunk.features(audio), levels)
 

@@ -22,7 +22,6 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from zoo.distributions import Categorical, Distribution
 from zoo.errors import BadInput
@@ -35,8 +34,6 @@ from zoo.layers.queues import Carry, Queues
 from zoo.signal.precision import HIGHEST
 
 Folded = dict[str, Any]
-FRAME = 8  # samples, of nets of 64 channels and more
-VOICES = 2  # more share the weights anyway, and lose by it (benchmarks/sampling.py)
 
 
 class WaveNet(nn.Module):
@@ -117,11 +114,6 @@ class WaveNet(nn.Module):
     def condition_reach(self) -> int:
         """Frames to either side of its own that the condition of a sample is made of, or more."""
         return 2 if self.context is None else 2 + self.context.reach
-
-    @property
-    def hop(self) -> int:
-        """Samples drawn from one reading of the older past; 1 where a core's cache holds all."""
-        return FRAME if self.width * self.gate >= 64 * 64 else 1
 
     @property
     def _queues(self) -> Queues:
@@ -218,7 +210,7 @@ class WaveNet(nn.Module):
         return self._queues.turned(carry, other["clock"])
 
     def fold(self, *, speaker: jax.Array | None = None) -> Folded:
-        """The weights as sampling wants them, one skip matrix for all layers, the far past's apart.
+        """The weights as sampling wants them, one skip matrix for all layers.
 
         What the layers apply in turn are arrays of their own: XLA:CPU copies each slice of a stack
         before it multiplies by it, which takes longer than the product (`benchmarks/sampling.py`).
@@ -232,10 +224,8 @@ class WaveNet(nn.Module):
         bias, voice = stack["dilated"]["bias"][:, None], self._voice(speaker)
         if voice is not None:
             bias = bias + jnp.einsum("bk,lkg->lbg", voice, stack["speaker"]["kernel"])
-        both, (_, far) = 2 * self.gate, self._reach(1)
         folded = {
             "past": stack["dilated"]["kernel"][:, :-1],
-            "far": [blocks[i]["dilated"]["kernel"][:-1].reshape(-1, both) for i in far],
             "now": [block["dilated"]["kernel"][-1] for block in blocks],
             "bias": bias,
             "residual": [block["residual"]["kernel"][0] for block in blocks],
@@ -257,10 +247,18 @@ class WaveNet(nn.Module):
     def advance(
         self, folded: Folded, carry: Carry, x: jax.Array, condition: jax.Array | None = None
     ) -> tuple[Carry, jax.Array]:
-        """What `frame` does, of one sample, to its prediction: x [B 1] -> (carry, raw [B P])."""
-        past = self._queues.read(carry, range(self.layers))[0]
+        """The prediction after x [B 1] -> (carry, raw [B P]); condition [L B 2A]."""
+        past = self._queues.read(carry)
         added = jnp.einsum("lkbc,lkcg->lbg", past, folded["past"])
-        return self._layers(folded, carry, x, condition, added)
+        x, inputs, gates = self._enter_folded(folded, x), [], []
+        weights = folded["now"], folded["residual"], folded["residual_bias"], folded["bias"]
+        for i, (now, residual, bias, extra) in enumerate(zip(*weights)):
+            extra = extra + added[i] + (0 if condition is None else condition[i])
+            inputs.append(x)
+            gates.append(gated(x @ now + extra))
+            x = (x + gates[-1] @ residual + bias) * self.residual_scale
+        raw = _head(folded, jnp.concatenate(gates, axis=-1), self.distribution.precision)
+        return self._queues.write(carry, jnp.stack(inputs)), raw
 
     def frame(
         self,
@@ -271,50 +269,10 @@ class WaveNet(nn.Module):
         noise: jax.Array,
         draw: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]],
     ) -> tuple[Carry, jax.Array, jax.Array]:
-        """`hop` samples after x [B 1], their nats; condition [hop L B 2A], noise [hop B n]."""
-        near, far = self._reach(len(x))
-        kernel = folded["past"][np.array(near)] if far else folded["past"]
-        ahead = self._ahead(folded, carry, far) if far else None
-
-        def body(loop: tuple[Carry, jax.Array], now: Any) -> Any:
-            (carry, x), (condition, noise, ahead) = loop, now
-            past = self._queues.read(carry, near)[0]
-            added: Any = jnp.einsum("lkbc,lkcg->lbg", past, kernel)
-            if far:
-                found = dict(zip(near + far, (*added, *ahead)))
-                added = [found[i] for i in range(self.layers)]
-            carry, raw = self._layers(folded, carry, x, condition, added)
-            new, log_prob = draw(raw, noise)
-            return (carry, new), (new[:, 0], log_prob[:, 0])
-
-        (carry, _), drawn = jax.lax.scan(body, (carry, x), (condition, noise, ahead))
-        return carry, *(each.T for each in drawn)
-
-    def _reach(self, voices: int) -> tuple[list[int], list[int]]:
-        """The layers to be read at each sample, and those whose past is older than the frame."""
-        few = self.hop > 1 and voices <= VOICES
-        far = [i for i, d in enumerate(self.dilations) if few and d >= self.hop]
-        return [i for i in range(self.layers) if i not in far], far
-
-    def _ahead(self, folded: Folded, carry: Carry, far: list[int]) -> jax.Array:
-        """What the past of the far layers adds to the samples of a frame [hop F B 2A]."""
-        past = self._queues.read(carry, far, self.hop).transpose(1, 0, 3, 2, 4)
-        rows = past.reshape(*past.shape[:3], -1)
-        return jnp.stack([x @ kernel for x, kernel in zip(rows, folded["far"])], axis=1)
-
-    def _layers(
-        self, folded: Folded, carry: Carry, x: jax.Array, condition: Any, added: Any
-    ) -> tuple[Carry, jax.Array]:
-        """added [L B 2A]: what the past adds before the gates."""
-        x, inputs, gates = self._enter_folded(folded, x), [], []
-        weights = folded["now"], folded["residual"], folded["residual_bias"], folded["bias"]
-        for i, (now, residual, bias, extra) in enumerate(zip(*weights)):
-            extra = extra + added[i] + (0 if condition is None else condition[i])
-            inputs.append(x)
-            gates.append(gated(x @ now + extra))
-            x = (x + gates[-1] @ residual + bias) * self.residual_scale
-        raw = _head(folded, jnp.concatenate(gates, axis=-1), self.distribution.precision)
-        return self._queues.write(carry, jnp.stack(inputs)), raw
+        """The sample [B 1] after x [B 1], and its nats; condition and noise of one sample."""
+        now = None if condition is None else condition[0]
+        carry, raw = self.advance(folded, carry, x, now)
+        return carry, *draw(raw, noise[0])
 
     def _enter_folded(self, folded: Folded, x: jax.Array) -> jax.Array:
         source = folded["source"]
