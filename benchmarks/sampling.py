@@ -1,18 +1,25 @@
-"""Speed of WaveNet sampling: our cached loop, naive recomputation, and a cached PyTorch loop.
+"""Speed of WaveNet sampling: both engines, naive recomputation, loops of PyTorch and of plain C.
 
-    python benchmarks/autoregressive.py [batch=1,8] [width=64] [samples=4096]
+    python benchmarks/sampling.py [batch=1,8] [width=64] [samples=4096] [naive=1]
 
 Prints one JSON line per batch size. The PyTorch loop (eager, one thread, inference mode) has the
 same weights, rings of past inputs and one skip product; its logits are first compared with ours.
-Times are the best of three interleaved rounds of process CPU time, one thread each.
+The C loop (plain_loop.c, cc -O3 -march=native -ffast-math) is given our noise: `same_codes` is the
+share of its codes that are ours, up to the first choice so near that rounding decides it. Times are
+the best of three interleaved rounds of process CPU time, one thread each, on one core (pinned).
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import subprocess
 import sys
+import tempfile
 import time
+from functools import partial
+from pathlib import Path
 
 FLAG = "--xla_cpu_multi_thread_eigen=false"
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FLAG}".strip()
@@ -21,12 +28,13 @@ import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from in_turns import parsed  # noqa: E402
+from in_turns import machine, parsed, pin  # noqa: E402
 
 from zoo.models.generation.wavenet import WaveNet  # noqa: E402
 from zoo.sampling import autoregressive  # noqa: E402
 
 RATE = 16_000
+ENGINES = ("native", "native_bfloat16", "xla")
 
 
 class Rings:
@@ -71,6 +79,49 @@ class Rings:
         return codes
 
 
+class PlainLoop:
+    """plain_loop.c over the same weights."""
+
+    def __init__(self, model: WaveNet, folded: dict, batch: int, samples: int) -> None:
+        self.model, self.samples = model, samples
+        taps = [jnp.concatenate([*pair]) for pair in zip(folded["past"][:, 0], folded["now"])]
+        skip = folded["skip"].T.reshape(model.layers, model.gate, model.skip)
+        head = [(folded[n]["kernel"].T, folded[n]["bias"]) for n in ("hidden", "output")]
+        arrays = [folded["source"]["embedding"], jnp.stack(taps), folded["bias"][:, 0]]
+        arrays += [jnp.stack(folded["residual"]), folded["residual_bias"]]
+        arrays += [skip, folded["skip_bias"], *head[0], *head[1]]
+        self.weights = [np.ascontiguousarray(array, np.float32) for array in arrays]
+        self.dilations = np.asarray(model.dilations, np.int32)
+        noise = autoregressive._uniform(autoregressive.start(model, {}, count=batch), 1, samples)
+        self.noise = np.ascontiguousarray(noise[..., 0])
+        self.codes = np.full((samples + 1, batch), 128, np.int32)
+        self.loop = self._compiled()
+
+    def _compiled(self) -> ctypes._CFuncPtr:
+        source = Path(__file__).with_name("plain_loop.c")
+        sizes = [f"-DWIDTH={self.model.width}", f"-DLAYERS={self.model.layers}", "-DCODES=256"]
+        with tempfile.TemporaryDirectory() as folder:
+            out = f"{folder}/plain_loop.so"
+            flags = ["-O3", "-march=native", "-ffast-math", "-shared", "-fPIC", *sizes]
+            subprocess.run(["cc", *flags, str(source), "-lm", "-o", out], check=True)
+            return ctypes.CDLL(out).plain_loop
+
+    def draw(self) -> np.ndarray:
+        """Codes [samples B]."""
+        batch = self.codes.shape[1]
+        rings = np.zeros((int(self.dilations.sum()), batch, self.model.width), np.float32)
+        arrays = [self.dilations, *self.weights, rings, self.noise, self.codes]
+        self.loop(self.samples + 1, batch, *(array.ctypes for array in arrays))
+        return self.codes[1:]
+
+
+def same(codes: np.ndarray, audio: np.ndarray, model: WaveNet) -> float:
+    """The share of the first voice's codes [samples B] that are those of audio [B samples 1]."""
+    ours = np.asarray(model.distribution.encode(audio))[0, :, 0]
+    apart = np.flatnonzero(codes[:, 0] != ours)
+    return float(apart[0] / len(ours)) if len(apart) else 1.0
+
+
 def built(width: int) -> tuple[WaveNet, dict]:
     model = WaveNet(width=width, gate=width, skip=width)
     shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 8, 1)))
@@ -101,54 +152,72 @@ def cpu_time(run) -> float:
     return time.process_time() - began
 
 
-def measure(model: WaveNet, variables: dict, batch: int, samples: int) -> dict:
+def measure(model: WaveNet, variables: dict, batch: int, samples: int, naive: bool) -> dict:
     folded = autoregressive.fold(model, variables, {})
     difference = logits_agree(model, folded, batch)
     assert difference < 1e-3, f"the two caches disagree by {difference}"
 
-    def ours() -> None:
-        for _ in autoregressive.generate(
-            model, variables, length=samples, count=batch, chunk=samples
-        ):
-            pass
+    prepared = {e: autoregressive.prepare(model, variables, {}, e) for e in ENGINES}
+
+    def ours(engine: str) -> np.ndarray:
+        begun = autoregressive.start(model, variables, count=batch)
+        asked = dict(length=samples, chunk=samples, prepared=prepared[engine])
+        return next(autoregressive.resume(model, variables, begun, **asked))[0]
 
     window = jnp.zeros((batch, model.receptive_field + 1, 1))
     forward = jax.jit(lambda a: model.apply(variables, a)[:, -1])
     rings, codes = Rings(model, folded, batch), torch.full((batch,), 128)
+    plain = PlainLoop(model, folded, batch, samples)
     runs = {
-        "zoo": (ours, samples),
-        "naive": (lambda: forward(window).block_until_ready(), 1),
+        **{engine: (partial(ours, engine), samples) for engine in ENGINES},
+        "plain_c": (plain.draw, samples),
         "torch": (lambda: rings.draw(codes, samples // 4), samples // 4),
     }
-    began = time.perf_counter()
-    ours()
-    compiled = time.perf_counter() - began
-    forward(window).block_until_ready()
+    if naive:
+        runs["naive"] = (lambda: forward(window).block_until_ready(), 1)
+        forward(window).block_until_ready()
+    first = {}
+    for engine in ENGINES:
+        began = time.perf_counter()
+        audio = ours(engine)
+        first[engine] = round(time.perf_counter() - began, 1)
     best = dict.fromkeys(runs, float("inf"))
     for _ in range(3):
         for name, (run, drawn) in runs.items():
             best[name] = min(best[name], cpu_time(run) / drawn)
+    quick = best["native"]
     return {
         "batch": batch,
         "width": model.width,
         "microseconds_per_step": {name: round(1e6 * t, 1) for name, t in best.items()},
-        "voice_samples_per_second": round(1 / best["zoo"]),
-        "total_samples_per_second": round(batch / best["zoo"]),
-        "total_times_real_time": round(batch / best["zoo"] / RATE, 3),
-        "faster_than_torch": round(best["torch"] / best["zoo"], 2),
-        "faster_than_naive": round(best["naive"] / best["zoo"], 1),
+        "voice_samples_per_second": round(1 / quick),
+        "total_samples_per_second": round(batch / quick),
+        "total_times_real_time": round(batch / quick / RATE, 3),
+        "native_faster_than": {
+            name: round(t / quick, 2) for name, t in best.items() if name != "native"
+        },
         "logit_difference": difference,
-        "first_call_seconds": round(compiled, 1),
+        "same_codes": same(plain.draw(), audio, model),
+        "first_call_seconds": first,
+        "threads": 1,
+        "clock": "process CPU time, pinned to one core",
+        "machine": machine(),
     }
 
 
 def main(arguments: list[str]) -> None:
-    options = parsed(arguments, dict(batch="1,8", width=64, samples=4096))
+    options = parsed(arguments, dict(batch="1,8", width=64, samples=4096, naive=1))
+    pin(1)
     torch.set_num_threads(1)
     model, variables = built(options["width"])
     with torch.inference_mode():
         for batch in map(int, options["batch"].split(",")):
-            print(json.dumps(measure(model, variables, batch, options["samples"])), flush=True)
+            print(
+                json.dumps(
+                    measure(model, variables, batch, options["samples"], bool(options["naive"]))
+                ),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -80,6 +80,7 @@ def options(out, **changes):
         minutes_per_file=10_000 / 60 / 16_000,
         raw=False,
         noise_flatness=0.0,
+        engine="auto",
     )
     return Namespace(**{**given, **changes})
 

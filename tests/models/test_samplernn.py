@@ -149,10 +149,13 @@ def test_the_sampler_draws_what_the_parallel_pass_predicts(fields, prompt):
     model = small(**fields)
     variables = opinionated(model)
     given = np.asarray(noise(prompt, 1)[0]) if prompt else None
-    pieces = autoregressive.generate(
-        model, variables, length=88, count=3, seed=5, prompt=given, chunk=40, rule=SamplerRule(0.8)
-    )
-    audio = np.concatenate(list(pieces), 1)
+    asked = dict(length=88, count=3, seed=5, prompt=given, chunk=40, rule=SamplerRule(0.8))
+
+    def drawn(engine):
+        return list(autoregressive.generate(model, variables, **asked, engine=engine))
+
+    audio = np.concatenate(drawn("xla"), 1)
+    np.testing.assert_allclose(np.concatenate(drawn("auto"), 1), audio, atol=1e-6)
     assert audio.shape == (3, 88, 1) and len(np.unique(audio)) > 8
     before = np.zeros((3, -prompt % model.hop + prompt, 1), np.float32)
     if prompt:

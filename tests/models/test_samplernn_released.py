@@ -125,10 +125,13 @@ def test_two_windows_are_one_and_the_future_is_not_seen(variables):
 @pytest.mark.parametrize("prompt", [0, 13])
 def test_the_sampler_draws_what_the_parallel_pass_predicts(variables, prompt):
     given = np.asarray(noise(prompt, 1)[0]) if prompt else None
-    pieces = autoregressive.generate(
-        MODEL, variables, length=84, count=3, seed=5, prompt=given, chunk=40, rule=SamplerRule(0.8)
-    )
-    audio = np.concatenate(list(pieces), 1)
+    asked = dict(length=84, count=3, seed=5, prompt=given, chunk=40, rule=SamplerRule(0.8))
+
+    def drawn(engine):
+        return list(autoregressive.generate(MODEL, variables, **asked, engine=engine))
+
+    audio = np.concatenate(drawn("xla"), 1)
+    np.testing.assert_allclose(np.concatenate(drawn("auto"), 1), audio, atol=1e-6)
     assert audio.shape == (3, 84, 1) and len(np.unique(audio)) > 8
     before = np.zeros((3, -prompt % MODEL.hop + prompt, 1), np.float32)
     if prompt:

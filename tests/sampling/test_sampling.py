@@ -45,7 +45,9 @@ def same(audio, expected):
 
 
 def drawn(variables, length, **options):
-    chunks = list(autoregressive.generate(MODEL, variables, length=length, **options))
+    """By XLA's loop; tests/sampling/test_native.py holds compiled code to the parallel pass."""
+    asked = dict(length=length, engine="xla", **options)
+    chunks = list(autoregressive.generate(MODEL, variables, **asked))
     return np.concatenate(chunks, axis=1), [chunk.shape for chunk in chunks]
 
 
@@ -90,7 +92,7 @@ def test_a_batch_is_its_voices_drawn_alone(variables):
     batch, _ = drawn(variables, 200, seed=5, count=3)
     for voice in range(3):
         state = autoregressive.start(MODEL, variables, seed=5, first_voice=voice)
-        ((alone, _),) = autoregressive.resume(MODEL, variables, state, length=200)
+        ((alone, _),) = autoregressive.resume(MODEL, variables, state, length=200, engine="xla")
         np.testing.assert_array_equal(alone[0], batch[voice])
     assert not np.array_equal(batch[0], batch[1])
 
@@ -104,17 +106,19 @@ def test_seeds_repeat_and_differ(variables):
 def test_interrupted_saved_and_resumed_is_uninterrupted(variables, tmp_path):
     whole, _ = drawn(variables, 150, seed=2, count=2)
     state = autoregressive.start(MODEL, variables, seed=2, count=2)
-    ((first, state),) = autoregressive.resume(MODEL, variables, state, length=90)
+    asked = dict(engine="xla")
+    ((first, state),) = autoregressive.resume(MODEL, variables, state, length=90, **asked)
     leaves, structure = jax.tree.flatten(state)
     np.savez(tmp_path / "state.npz", *leaves)
     with np.load(tmp_path / "state.npz") as saved:
         loaded = jax.tree.unflatten(structure, [jnp.asarray(saved[key]) for key in saved])
-    ((rest, _),) = autoregressive.resume(MODEL, variables, loaded, length=60)
+    ((rest, _),) = autoregressive.resume(MODEL, variables, loaded, length=60, **asked)
     np.testing.assert_array_equal(np.concatenate([first, rest], axis=1), whole)
 
 
 def test_endless_mode_goes_on_and_agrees(variables):
-    endless = autoregressive.generate(MODEL, variables, length=0, seed=2, chunk=40)
+    asked = dict(length=0, seed=2, chunk=40, engine="xla")
+    endless = autoregressive.generate(MODEL, variables, **asked)
     begin = np.concatenate([next(endless) for _ in range(3)], axis=1)
     np.testing.assert_array_equal(begin, drawn(variables, 120, seed=2)[0])
 
@@ -143,6 +147,7 @@ def test_conditions_reach_the_samples_they_belong_to():
         chunk=300,
         constant=constant,
         condition=condition,
+        engine="xla",
     )
     audio = np.concatenate(list(chunks), axis=1)
     raw = jax.jit(model.apply)(variables, jnp.asarray(audio), **given)

@@ -90,6 +90,7 @@ ASKED = {
     "temperature": 1,
     "top_k": 0,
     "top_p": 1.0,
+    "engine": "auto",
     "keep": None,
     "pitches": "",
     "domain": "",

@@ -38,7 +38,7 @@ from zoo.errors import BadInput
 from zoo.network import Network
 from zoo.pages import own
 from zoo.runs.trained import Trained
-from zoo.sampling import autoregressive
+from zoo.sampling import autoregressive, engines
 from zoo.sampling.autoregressive import State
 from zoo.signal import noise
 from zoo.songs.choices import Choices
@@ -52,17 +52,21 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Voices:
-    """A model with its variables, and what its sampler takes besides; prompt [T 1] or None."""
+    """A model with its variables, and what its sampler takes besides; prompt [T 1] or None.
+
+    engine: of zoo/sampling/engines.py.
+    """
 
     model: Network
     variables: Tree
     constant: dict[str, Any]
     prompt: np.ndarray | None = None
+    engine: str = "auto"
 
     @cached_property
-    def folded(self) -> Tree:
+    def prepared(self) -> autoregressive.Prepared:
         """The weights as the sampler takes them, made once for the whole stream."""
-        return autoregressive.fold(self.model, self.variables, self.constant)
+        return autoregressive.prepare(self.model, self.variables, self.constant, self.engine)
 
     def start(self, stream: Stream) -> State:
         """The state before the first sample of all voices."""
@@ -84,7 +88,7 @@ class Voices:
             length=stream.chunk,
             rule=stream.rule,
             chunk=stream.chunk,
-            folded=self.folded,
+            prepared=self.prepared,
         )
         return next(chunks)
 
@@ -186,7 +190,7 @@ def _play(
             raise BadInput(f"{present[0]} exists: --resume goes on, --force begins anew")
         source = {"file": options.prompt, "seconds": options.prompt_seconds}
         facts = {**facts, "prompt": source if options.prompt else None}
-    voices = speaking(trained, stream, facts["prompt"])
+    voices = replace(speaking(trained, stream, facts["prompt"]), engine=options.engine)
     folder.mkdir(parents=True, exist_ok=True)
     if not options.resume:
         forget(folder)  # the state of a stream whose files go now
@@ -196,7 +200,7 @@ def _play(
     say(f"{stream.count} voices at {stream.sample_rate} Hz without end; Ctrl-C stops and saves")
     sink = partial(write_raw, out) if out else partial(write_files, folder, facts)
     bar = tqdm(initial=stream.written, unit="sample", unit_scale=True, file=sys.stderr)
-    with interruption.caught() as interrupted, bar:
+    with interruption.caught() as interrupted, bar, engines.noted() as used:
         stream = record(
             voices,
             stream,
@@ -209,7 +213,8 @@ def _play(
     seconds = stream.written / stream.sample_rate
     say(
         f"{seconds:.1f} s x {stream.count} so far, {stream.redrawn} chunks drawn again, "
-        f"{stream.restarted} voices begun afresh; --resume --out {folder} goes on"
+        f"{stream.restarted} voices begun afresh, {'; '.join(used)}; "
+        f"--resume --out {folder} goes on"
     )
     if not stream.raw and (page := own.index(folder, credited(trained))):
         say(f"page to look at: {page}")

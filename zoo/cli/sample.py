@@ -77,6 +77,13 @@ def parser(prog: str) -> Parser:
     new.add_argument(
         "--top_p", type=above_zero, default=1.0, help="of the likeliest that together reach this"
     )
+    new.add_argument(
+        "--engine",
+        default="auto",
+        choices=("auto", "xla", "native", "native_bfloat16"),
+        help="of autoregressive models: compiled code where a compiler is, or XLA's loop; with "
+        "bfloat16 weights for other draws, sooner",
+    )
     new.add_argument("--keep", type=count, help="of --num, these that the model holds likeliest")
     new.add_argument("--seed", type=whole, default=0, help="another seed, other audio")
     new.add_argument("--pitches", default="", help="of notes, by name or number: C4,F#4,67")

@@ -103,7 +103,7 @@ def samplings(
     domain = getattr(objective, "domains", ("",))[0]
     text = objective.characters.example if getattr(objective, "needs_text", False) else None
     given: dict[str, Any] = {"source": source, "notes": notes, "domain": domain, "text": text}
-    request = Request(rate, count=voices, chunk=min(rate, 16_000), **given)
+    request = Request(rate, count=voices, chunk=min(rate, 16_000), engine="xla", **given)
     zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), variables)
     calls = recording.calls(lambda: list(objective.generate(zeros, request)))
     for call in calls:

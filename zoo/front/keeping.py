@@ -181,7 +181,7 @@ def sample(found: Trained) -> np.ndarray | None:
         return None
     seconds = COMPOSED if isinstance(objective, Composing) else SECONDS
     length = int(seconds * found.experiment.data.source.info.sample_rate)
-    request = Request(length=length, chunk=length)
+    request = Request(length=length, chunk=length, engine="xla")  # a compiler is not everywhere
     if follows_source(objective) or plays_notes(objective):
         record = few(found)[1].open("test")[0]
         own = {"notes": record["notes"]} if plays_notes(objective) else {}

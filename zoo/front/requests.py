@@ -12,6 +12,7 @@ import numpy as np
 from zoo.errors import BadInput
 from zoo.objectives.base import Pitched, Request
 from zoo.objectives.performing import lasting
+from zoo.sampling import engines
 from zoo.sampling.rule import SamplerRule
 
 SEPARATION = (
@@ -19,7 +20,7 @@ SEPARATION = (
     *("segment", "overlap", "stems", "two_stems", "labels"),
 )
 NOTES = ("onset", "offset", "pitch", "velocity")
-FROM_NOTES = ("num", "seed", "temperature", "top_k", "top_p", "chunk")
+FROM_NOTES = ("num", "seed", "temperature", "top_k", "top_p", "chunk", "engine")
 FROM_SOURCE = (*FROM_NOTES, "domain")
 
 
@@ -33,6 +34,7 @@ def new(
     chunk: int,
     top_k: int = 0,
     top_p: float = 1.0,
+    engine: str = "auto",
 ) -> Request:
     """A request of `num` voices of `seconds` at `rate` Hz; None: without end."""
     whole("num", num, 1)
@@ -44,7 +46,7 @@ def new(
     length = 0 if seconds is None else round(number("seconds", seconds) * rate)
     if seconds is not None and length < 1:
         raise BadInput(f"seconds={seconds} is less than a sample at {rate:,} Hz")
-    return Request(length, num, seed, rule, chunk=chunk)
+    return Request(length, num, seed, rule, chunk=chunk, engine=engines.checked(engine))
 
 
 def prompted(request: Request, prompt: np.ndarray) -> Request:

@@ -195,6 +195,7 @@ class System(Plays):
         pitches: Any = (),
         notes: Any = None,
         chunk: int = 16_384,
+        engine: str = "auto",
     ) -> Iterator[np.ndarray]:
         """Chunks [num t C] of new audio, without end where `seconds` is None.
 
@@ -202,6 +203,8 @@ class System(Plays):
         the likeliest (0: all), and only those that together reach this probability. prompt: audio
         that is continued, at `rate`. pitches: names or MIDI numbers of the notes that an instrument
         makes. notes: a MIDI file, or notes, that it plays, `seconds` long or to their end.
+        engine: 'xla', 'native' or 'native_bfloat16' (zoo/sampling/engines.py), where samples are
+        drawn one by one.
         """
         from zoo.evaluation.capabilities import having
         from zoo.front import requests
@@ -218,6 +221,7 @@ class System(Plays):
             chunk=chunk,
             top_k=top_k,
             top_p=top_p,
+            engine=engine,
         )
         request = requests.pitched(
             request, self.experiment.objective, info.sample_rate, pitches, notes

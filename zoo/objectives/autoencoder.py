@@ -144,6 +144,7 @@ def decode(
         count=request.count,
         seed=request.seed,
         rule=request.rule,
+        engine=request.engine,
         chunk=request.chunk,
         constant=constant,
         condition=Upsampled(codes, model, variables, "frames", getattr(model, "reach", 2)),

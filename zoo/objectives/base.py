@@ -93,6 +93,7 @@ class Request:
     frames: Any = None  # [F M] of a vocoder's own front end, in place of a source
     text: str | None = None  # to be spoken, a line at a time; `length` 0 is as long as it takes
     chunk: int = 16_000  # samples per chunk handed out
+    engine: str = "auto"  # what draws samples one by one: zoo/sampling/engines.py
 
 
 @runtime_checkable

@@ -116,6 +116,7 @@ class CodePrior:
             count=request.count,
             seed=request.seed,
             rule=request.rule,
+            engine=request.engine,
             prompt=None if before is None else self._sequence(before),
             chunk=max(request.chunk // hop, 1),
         )

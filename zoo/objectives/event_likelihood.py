@@ -111,6 +111,7 @@ class EventLikelihood:
             count=request.count,
             seed=request.seed,
             rule=request.rule,
+            engine=request.engine,
             prompt=None if request.notes is None else self._prompt(request.notes),
             chunk=DRAWN,
         )

@@ -66,6 +66,7 @@ class ImplicitQuantiles:
             count=request.count,
             seed=request.seed,
             rule=request.rule,
+            engine=request.engine,
             prompt=request.prompt,
             chunk=request.chunk,
         )

@@ -96,6 +96,7 @@ class Autoregressive:
             count=request.count,
             seed=request.seed,
             rule=request.rule,
+            engine=request.engine,
             prompt=request.prompt,
             chunk=request.chunk,
             constant=constant,

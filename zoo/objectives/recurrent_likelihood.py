@@ -90,6 +90,7 @@ class RecurrentLikelihood:
             count=request.count,
             seed=request.seed,
             rule=request.rule,
+            engine=request.engine,
             prompt=request.prompt,
             chunk=request.chunk,
         )

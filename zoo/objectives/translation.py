@@ -136,6 +136,7 @@ class Translation:
             count=request.count,
             seed=request.seed,
             rule=request.rule,
+            engine=request.engine,
             chunk=request.chunk,
             condition=Upsampled(every, decoder, weights, reach=0),
         )

@@ -129,6 +129,7 @@ class Variational:
                 count=request.count,
                 seed=request.seed + (number + 1) * 2**16,
                 rule=request.rule,
+                engine=request.engine,
                 chunk=request.chunk,
                 condition=features,
             )

@@ -50,6 +50,7 @@ def examine() -> str:
         if memory:
             lines.append(f"device memory: {memory / 2**30:.1f} GiB each")
     lines.append(f"cores: {machine.cores()}, processes: {jax.process_count()}")
+    lines.append(f"compiled sampling: {compiled()}")
     known = soundfile.available_formats()
     formats = {k: k in known for k in ("WAV", "FLAC", "OGG", "MP3")}
     lines.append("audio: " + ", ".join(f"{k} {'yes' if v else 'NO'}" for k, v in formats.items()))
@@ -62,6 +63,17 @@ def examine() -> str:
     free = shutil.disk_usage(place).free
     lines.append(f"data: {folder} ({free / 2**30:.0f} GiB free)")
     return "\n".join(lines)
+
+
+def compiled() -> str:
+    """Whether samples can be drawn by compiled code, and by whose."""
+    from zoo.sampling.native import library
+
+    try:
+        library.load("gated_stack")
+        return f"yes ({library.compiler()})"
+    except library.Unavailable as error:
+        return f"NO, by XLA's loop: {error}"
 
 
 def version(name: str) -> str:

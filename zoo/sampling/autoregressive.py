@@ -13,6 +13,7 @@ and, to be faster or to do more, with
   prime(audio [B T 1], **constant) -> carry                      else the prompt is stepped through
   align(carry, other) -> carry        laid out as `other`, where a carry has a layout that moves
   receptive_field                     older samples of a prompt are not looked at
+  native                              the name of its compiled loop (zoo/sampling/engines.py)
 
 Noise depends on (seed, voice, index of the sample) alone: it does not matter how the audio is cut
 into chunks, whether it was interrupted (between frames), or which other voices are in the batch.
@@ -24,7 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.struct
 import jax
@@ -35,7 +36,7 @@ from jax.sharding import Mesh
 from zoo import mesh as meshes
 from zoo.errors import BadInput
 from zoo.network import Network
-from zoo.sampling import conditions
+from zoo.sampling import conditions, engines
 from zoo.sampling.rule import AS_LEARNT, SamplerRule
 
 Tree = Any
@@ -76,16 +77,18 @@ def scored(
     chunk: int = 16_000,
     constant: dict[str, Any] | None = None,
     condition: Any = None,
+    engine: str = "auto",
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Chunks [count t 1] float32 with the log-likelihood [count] of all so far, in nats.
 
     Audio lies in [-1, 1]; of `Tokens` these are the symbols. They last `length` samples together; 0
     never ends. prompt [T 1] is continued and not repeated in the output. constant and condition are
     what the model takes; the latter [count T D], one frame per sample, or `conditions.Upsampled`.
+    engine: of zoo/sampling/engines.py.
     """
     begun = start(model, variables, count=count, seed=seed, prompt=prompt, constant=constant or {})
     asked = dict(length=length, rule=rule, chunk=chunk, constant=constant, condition=condition)
-    for audio, state in resume(model, variables, begun, **asked):
+    for audio, state in resume(model, variables, begun, **asked, engine=engine):
         yield audio, np.asarray(state.log_prob)
 
 
@@ -128,17 +131,18 @@ def resume(
     chunk: int = 16_000,
     constant: dict[str, Any] | None = None,
     condition: Any = None,
-    folded: Tree = None,
+    prepared: Prepared | None = None,
+    engine: str = "auto",
 ) -> Iterator[tuple[np.ndarray, State]]:
     """Pairs of a chunk [B t 1] and the state after it; `condition` begins at the next sample.
 
     A state lies between frames: to go on from it, let `length` be a multiple of the model's `hop`.
     Its arrays are overwritten when the next chunk is asked for: save or copy it before.
-    folded: what `fold` gave, where this is called over and over; it can be as dear as a chunk.
+    prepared: what `prepare` gave, where this is called over and over; it can be as dear as a chunk.
     """
     _check(length, chunk, condition)
     rule.check(model.distribution)
-    folded = fold(model, variables, constant or {}) if folded is None else folded
+    loop, folded = prepared or prepare(model, variables, constant or {}, engine)
     state = spread(model, state, meshes.of(variables))
     size, hop = _block(model), _hop(model)
     chunk = -(-chunk // hop) * hop  # whole frames: what is drawn is not thrown away
@@ -157,6 +161,7 @@ def resume(
                 frames,
                 float(rule.temperature),
                 rule.compiled,
+                loop,
             )
             pieces.append(audio)
         audio = np.concatenate([np.asarray(piece) for piece in pieces])[:wanted]
@@ -164,6 +169,22 @@ def resume(
         if model.distribution.clip:  # a code may pass 1 by a rounding of the compiled expression
             audio = audio.clip(-1.0, 1.0)
         yield np.ascontiguousarray(audio.T)[..., None], state
+
+
+class Prepared(NamedTuple):
+    """What draws, None for XLA's loop, and the weights as it takes them."""
+
+    loop: engines.Loop | None
+    folded: Tree
+
+
+def prepare(
+    model: Network, variables: Tree, constant: dict[str, Any], engine: str = "auto"
+) -> Prepared:
+    """The loop of an engine of zoo/sampling/engines.py, and the weights rearranged for it."""
+    folded = fold(model, variables, constant)
+    loop = engines.chosen(engine, model, folded)
+    return Prepared(loop, folded if loop is None else loop.packed(model, folded))
 
 
 def voice_axes(model: Network, count: int) -> Tree:
@@ -192,7 +213,7 @@ def spread(model: Network, state: State, mesh: Mesh | None) -> State:
     return jax.tree.map(place, axes, state)
 
 
-@partial(jax.jit, static_argnames=("model", "rule"), donate_argnames=("state",))
+@partial(jax.jit, static_argnames=("model", "rule", "loop"), donate_argnames=("state",))
 def _draw_block(
     model: Network,
     folded: Tree,
@@ -201,12 +222,33 @@ def _draw_block(
     frames: jax.Array,
     temperature: jax.Array,
     rule: SamplerRule,
+    loop: engines.Loop | None = None,
 ) -> tuple[jax.Array, State]:
     """The next `frames` frames -> (audio [a block's samples B], the rest of it zero, state)."""
-    size, hop, distribution = _block(model), _hop(model), model.distribution
-    noise = _uniform(state, distribution.noise, size)
-    noise = noise.reshape(size // hop, hop, *noise.shape[1:])
+    noise = _uniform(state, model.distribution.noise, _block(model))
     prepared = _project(model, folded, condition)
+    draw = _looped if loop is None else loop.draw
+    begun = state.carry, state.last, prepared, noise
+    carry, last, audio, total = draw(model, folded, *begun, frames, temperature, rule)
+    clock = state.clock + jnp.asarray(frames * _hop(model), jnp.uint32)
+    log_prob = state.log_prob + total  # a block at a time: the sum grows large
+    return audio, state.replace(carry=carry, last=last, clock=clock, log_prob=log_prob)
+
+
+def _looped(
+    model: Network,
+    folded: Tree,
+    carry: Tree,
+    last: jax.Array,
+    prepared: Any,
+    noise: jax.Array,
+    frames: jax.Array,
+    temperature: jax.Array,
+    rule: SamplerRule,
+) -> tuple[Tree, jax.Array, jax.Array, jax.Array]:
+    """`frames` frames after last [B 1]: (carry, the last, audio [N B], nats [B] of all of it)."""
+    size, hop, distribution = len(noise), _hop(model), model.distribution
+    noise = noise.reshape(size // hop, hop, *noise.shape[1:])
     prepared = jax.tree.map(lambda leaf: leaf.reshape(-1, hop, *leaf.shape[1:]), prepared)
 
     def draw(raw: jax.Array, noise: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -220,13 +262,9 @@ def _draw_block(
         audio = jax.lax.dynamic_update_slice(audio, new.T, (i * hop, jnp.zeros_like(i)))
         return carry, new[:, -1:], audio, total + log_prob.sum(1)
 
-    silence = jnp.zeros((size, state.last.shape[0]))
-    begun = state.carry, state.last, silence, jnp.zeros_like(state.log_prob)
+    begun = carry, last, jnp.zeros((size, len(last))), jnp.zeros(len(last))
     # The number of rounds is an argument: a last, shorter block needs no second compilation.
-    carry, last, audio, total = jax.lax.fori_loop(0, frames, body, begun)
-    clock = state.clock + jnp.asarray(frames * hop, jnp.uint32)
-    log_prob = state.log_prob + total  # a block at a time: the sum grows large
-    return audio, state.replace(carry=carry, last=last, clock=clock, log_prob=log_prob)
+    return jax.lax.fori_loop(0, frames, body, begun)
 
 
 def _uniform(state: State, numbers: int, size: int = BLOCK) -> jax.Array:

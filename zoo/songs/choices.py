@@ -18,7 +18,7 @@ class Choices:
     input, labels, stems, two_stems, residual, keep_sum, segment, overlap, shifts, ensemble,
     checkpoints, form: of a user's own songs; None is what the run itself has. holes: seconds of
     them that are filled. seconds, num, temperature, top_k, top_p, seed, pitches, text, vocoder,
-    prompt, prompt_seconds, keep, domain: of new audio. The rest: of streams without end.
+    prompt, prompt_seconds, keep, domain, engine: of new audio. The rest: of streams without end.
     """
 
     out: Path
@@ -41,6 +41,7 @@ class Choices:
     top_k: int = 0
     top_p: float = 1.0
     keep: int | None = None
+    engine: str = "auto"
     seed: int = 0
     pitches: str = ""
     domain: str = ""

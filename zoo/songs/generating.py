@@ -22,7 +22,7 @@ from zoo.errors import BadInput
 from zoo.objectives.base import Request
 from zoo.objectives.performing import lasting
 from zoo.runs.trained import Trained
-from zoo.sampling import pitch_names, spans
+from zoo.sampling import engines, pitch_names, spans
 from zoo.sampling.rule import SamplerRule
 from zoo.songs.choices import Choices
 from zoo.songs.credits import provenance
@@ -71,10 +71,18 @@ def write(
         refuse_overwrite(files, options.force)
         chunks = clips.chunks(trained.variables)
         about = {"request": described(request, path, options.prompt), **provenance(trained)}
-        written = keep(chunks, files, rate, request.length, about, clips.facts)
+        with engines.noted() as used:
+            own = lambda place: {**clips.facts(place), **by(used)}  # noqa: E731
+            written = keep(chunks, files, rate, request.length, about, own)
     if written < request.length:
         raise KeyboardInterrupt  # the files are in order; those that would follow are not made
-    return f"{written / rate:.2f} s x {len(clips)} at {rate} Hz in {', '.join(map(str, files))}"
+    where = f"in {', '.join(map(str, files))}"
+    return ", ".join([f"{written / rate:.2f} s x {len(clips)} at {rate} Hz {where}", *used])
+
+
+def by(used: list[str]) -> dict[str, str]:
+    """What drew sample by sample, if anything did: a near choice may be another's by another."""
+    return {"engine": "; ".join(used)} if used else {}
 
 
 def keep(
@@ -130,6 +138,7 @@ def requested(options: Choices, path: Path | None, info: Info) -> Request:
         domain=options.domain,
         holes=spans.spans(options.holes, rate, length if source is not None else 0),
         chunk=CHUNK,
+        engine=options.engine,
     )
 
 

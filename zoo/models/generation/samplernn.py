@@ -110,6 +110,7 @@ class SampleRNN(nn.Module):
     dtype: Any = jnp.float32
 
     receptive_field = math.inf  # it is recurrent
+    native = "tiers"  # its compiled loop: zoo/sampling/engines.py
 
     def setup(self) -> None:
         if self.cell not in STATES:

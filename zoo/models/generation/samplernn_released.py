@@ -95,6 +95,7 @@ class ReleasedSampleRNN(nn.Module):
     dtype: Any = jnp.float32
 
     receptive_field = math.inf  # it is recurrent
+    native = "tiers"  # its compiled loop: zoo/sampling/engines.py
 
     def setup(self) -> None:
         if not isinstance(self.distribution, Categorical):

@@ -63,6 +63,8 @@ class WaveNet(nn.Module):
     starts: Starts = lecun
     dtype: Any = jnp.float32
 
+    native = "gated_stack"  # its compiled loop: zoo/sampling/engines.py
+
     def setup(self) -> None:
         if self.layers % self.stacks:
             raise BadInput(f"{self.layers} layers do not make {self.stacks} stacks; use a multiple")

@@ -1,0 +1,274 @@
+"""Compiled sampling: the parallel pass gives what it drew, its library is kept and made anew."""
+
+import os
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from zoo import durable
+from zoo.distributions import Categorical, Gaussian, MixtureOfLogistics, Tokens
+from zoo.errors import BadInput
+from zoo.models.generation.quantile_wavenet import QuantileWaveNet
+from zoo.models.generation.wavenet import WaveNet
+from zoo.sampling import autoregressive, engines
+from zoo.sampling.native import library, packing
+from zoo.sampling.rule import SamplerRule
+
+SMALL = WaveNet(layers=4, stacks=2, width=6, gate=5, skip=7, head=8, distribution=Categorical(16))
+SHORT = SMALL.copy(layers=2, stacks=1)
+DEEP = SMALL.copy(layers=5, stacks=1)  # two of whose layers reach far back
+TOLD = DEEP.copy(
+    width=40,
+    gate=70,
+    skip=50,
+    kernel=3,
+    global_condition=3,
+    local_condition=2,
+    upsampler="repeat",
+)
+RULES = {
+    "learnt": SamplerRule(),
+    "mode": SamplerRule(0),
+    "safer": SamplerRule(0.7),
+    "top_k": SamplerRule(1.3, top_k=3),
+    "top_p": SamplerRule(0.9, top_k=12, top_p=0.6, bias=((3, 0.5), (3, 0.5), (7, -np.inf))),
+}
+MODELS = {  # with how many voices are drawn
+    "small": (SMALL, 1),
+    "told": (TOLD, 2),
+    "scalar": (
+        SHORT.copy(
+            input="scalar", residual_scale=0.7, width=33, distribution=Categorical(16, "linear")
+        ),
+        6,
+    ),
+    "tokens": (SHORT.copy(distribution=Tokens(300), last_residual=True), 2),
+    "logistics": (SHORT.copy(input="scalar", distribution=MixtureOfLogistics(3, bits=8)), 2),
+    "normal": (SHORT.copy(input="scalar", distribution=Gaussian()), 5),
+}
+CASES = [("small", rule) for rule in RULES]
+CASES += [(name, "learnt") for name in MODELS if name != "small"]
+CASES += [("logistics", "mode")]
+
+
+@pytest.fixture
+def compiled():
+    try:
+        library.target("gated_stack", "float32")
+    except library.Unavailable as error:
+        pytest.skip(f"{error}")
+
+
+def asked_of(model, count, length, seed=0):
+    """(variables, what a parallel pass is given, what a sampler is given)."""
+    rng = np.random.default_rng(seed)
+    given = {}
+    if model.local_condition:
+        given["condition"] = rng.normal(size=(count, length, 2)).astype(np.float32)
+    if model.global_condition:
+        given["speaker"] = np.arange(count) % 3
+    shapes = jax.eval_shape(
+        partial(model.init, jax.random.key(0)), jnp.zeros((count, length, 1)), **given
+    )
+
+    def draw(leaf):
+        scale = 0.1 if leaf.ndim == 1 else 1.5 * leaf.shape[-2] ** -0.5
+        return rng.normal(0, scale, leaf.shape).astype(leaf.dtype)
+
+    constant = {"speaker": given["speaker"]} if model.global_condition else {}
+    sampler = {"constant": constant, "condition": given.get("condition")}
+    return jax.tree.map(draw, shapes), given, sampler
+
+
+@partial(jax.jit, static_argnames="model")
+def parallel(model, variables, audio, given):
+    """Raw parameters of every sample, and the queues after the last."""
+    primed = model.apply(variables, audio, method="prime", **given)
+    return model.apply(variables, audio, **given), primed
+
+
+@pytest.mark.parametrize("name, rule", CASES)
+def test_the_parallel_pass_gives_what_was_drawn(name, rule, compiled):
+    """After a prompt, in two chunks; and likelihoods and queues are those of what was drawn."""
+    (model, count), rule, length = MODELS[name], RULES[rule], 90
+    prompt = np.random.default_rng(1).uniform(-1, 1, (5, 1)).astype(np.float32)
+    if not model.distribution.clip:
+        prompt = np.abs(np.rint(10 * prompt))
+    variables, given, sampler = asked_of(model, count, len(prompt) + length)
+    after = {**sampler}
+    if after["condition"] is not None:
+        prompt = np.zeros((0, 1), np.float32)  # a prompt would have none
+        after["condition"] = after["condition"][:, :length]
+        given = {**given, "condition": after["condition"]}
+    begin = partial(autoregressive.start, model, variables, count=count, seed=3)
+    begun = begin(prompt=prompt, constant=after["constant"])
+    noise = autoregressive._uniform(begun, model.distribution.noise, length).swapaxes(0, 1)
+    asked = dict(length=length, rule=rule, chunk=50, engine="native", **after)
+    pairs = list(autoregressive.resume(model, variables, begun, **asked))
+    drawn, state = np.concatenate([audio for audio, _ in pairs], 1), pairs[-1][1]
+    audio = np.concatenate([np.broadcast_to(prompt, (count, *prompt.shape)), drawn], 1)
+
+    raw, primed = parallel(model, variables, audio, given)
+    raw, distribution = raw[:, len(prompt) :], model.distribution
+    expected = rule.draw(distribution, raw, noise, max(rule.temperature, 1e-9))
+    near = 1e-4 if isinstance(distribution, Gaussian) else 1e-6
+    np.testing.assert_allclose(drawn, expected, atol=near)
+    nats = distribution.log_prob(raw, drawn).sum(1)
+    np.testing.assert_allclose(state.log_prob, nats, rtol=2e-4, atol=2e-3)
+    assert len(np.unique(drawn)) > (1 if rule.temperature == 0 else 4)
+    turned = model.align(state.carry, primed)
+    np.testing.assert_allclose(turned["buffer"], primed["buffer"], atol=2e-4)
+
+
+def test_voices_chunks_and_blocks_change_no_bit(compiled):
+    model, length = DEEP, autoregressive.BLOCK + 77
+    variables, _, _ = asked_of(model, 5, 8)
+
+    def drawn(count, chunk, first=0):
+        state = autoregressive.start(model, variables, count=count, seed=5, first_voice=first)
+        asked = dict(length=length, chunk=chunk, engine="native")
+        pairs = list(autoregressive.resume(model, variables, state, **asked))
+        return np.concatenate([audio for audio, _ in pairs], 1), pairs[-1][1]
+
+    whole, state = drawn(5, length)
+    cut, _ = drawn(5, 500)
+    np.testing.assert_array_equal(cut, whole)
+    alone, single = drawn(1, length, first=4)
+    np.testing.assert_array_equal(alone[0], whole[4])
+    np.testing.assert_allclose(single.log_prob[0], state.log_prob[4], rtol=1e-6)
+
+
+def test_a_state_goes_on_under_the_other_engine(compiled):
+    variables, _, _ = asked_of(SMALL, 2, 8)
+    begin = partial(autoregressive.start, SMALL, variables, count=2, seed=2)
+    drawn = {}
+    for pair in (("native", "native"), ("xla", "native"), ("native", "xla")):
+        state, pieces = begin(), []
+        for engine, length in zip(pair, (90, 61)):
+            ((audio, state),) = autoregressive.resume(
+                SMALL, variables, state, length=length, engine=engine
+            )
+            pieces.append(audio)
+        drawn[pair] = np.concatenate(pieces, 1), np.asarray(state.log_prob)
+    (first, nats), *others = drawn.values()
+    for audio, other in others:
+        np.testing.assert_allclose(audio, first, atol=1e-6)
+        np.testing.assert_allclose(other, nats, rtol=1e-5)
+
+
+def test_weights_in_bfloat16_are_read_as_the_numbers_that_they_are(compiled):
+    """Of matrices that bfloat16 has exactly nothing is lost; of others draws change."""
+    variables, _, _ = asked_of(SMALL, 2, 8)
+    low = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16).astype(np.float32), variables)
+
+    def drawn(engine, variables):
+        asked = dict(length=80, count=2, seed=4, engine=engine)
+        return next(autoregressive.generate(SMALL, variables, **asked))
+
+    exact = drawn("native", low)
+    np.testing.assert_array_equal(drawn("native_bfloat16", low), exact)
+    assert not np.array_equal(drawn("native", variables), drawn("native_bfloat16", variables))
+
+
+def test_large_weights_keep_their_bits_on_large_pages():
+    weights = jnp.asarray(np.random.default_rng(0).normal(size=2**20 + 7).astype(np.float32))
+    np.testing.assert_array_equal(packing.laid_out(weights, "float32"), weights)
+    half = packing.laid_out(weights, "bfloat16")
+    near = jax.lax.bitcast_convert_type(half, jnp.bfloat16).astype(jnp.float32)
+    assert half.dtype == np.uint16
+    np.testing.assert_allclose(near, weights, rtol=2.0**-8)
+
+
+def test_without_a_compiler_xla_draws_and_the_reason_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(library, "COMPILERS", ("no-such-compiler",))
+    monkeypatch.setattr(library, "target", library.target.__wrapped__)
+    monkeypatch.setattr(library, "load", library.load.__wrapped__)
+    monkeypatch.delenv("CXX", raising=False)
+    variables, _, _ = asked_of(SMALL, 1, 8)
+    with engines.noted() as used:
+        assert engines.chosen("auto", SMALL, variables) is None
+        assert engines.chosen("auto", SMALL, variables) is None
+    assert used == [f"drawn by XLA's loop: {no_compiler(monkeypatch)}"]
+    with pytest.raises(BadInput, match="no C\\+\\+ compiler"):
+        engines.chosen("native", SMALL, variables)
+
+
+def no_compiler(monkeypatch):
+    with pytest.raises(library.Unavailable) as error:
+        library.compiler()
+    return error.value
+
+
+def test_what_has_no_compiled_loop_says_so(compiled):
+    variables, _, _ = asked_of(SMALL, 1, 8)
+    assert engines.chosen("xla", SMALL, variables) is None
+    assert engines.chosen("auto", SMALL, variables) is not None
+    for model in (QuantileWaveNet(SMALL), SMALL.copy(dtype=jnp.bfloat16), SMALL.copy(kernel=1)):
+        assert engines.chosen("auto", model, variables) is None
+        with pytest.raises(BadInput, match="no compiled loop"):
+            engines.chosen("native", model, variables)
+    with pytest.raises(BadInput, match="use auto, xla, native"):
+        engines.chosen("quick", SMALL, variables)
+
+
+@pytest.fixture
+def one(monkeypatch, tmp_path):
+    """A library of one function, in a cache of its own; gives what loads it, and where it lies."""
+    sources, cache = tmp_path / "sources", tmp_path / "cache"
+    sources.mkdir()
+    (sources / "one.cc").write_text('extern "C" int one() { return 1; }\n')
+    monkeypatch.setattr(library, "SOURCES", sources)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    try:
+        library.compiler()
+    except library.Unavailable as error:
+        pytest.skip(f"{error}")
+    return partial(library.load.__wrapped__, "one"), sources, cache
+
+
+def kept(cache):
+    (path,) = cache.rglob("*.so")
+    assert [p.name for p in path.parent.iterdir()] == [path.name], "something is left beside it"
+    return path
+
+
+def test_a_library_is_kept_and_a_damaged_one_made_anew(one, monkeypatch):
+    load, _, cache = one
+    assert load().one() == 1
+    path = kept(cache)
+    assert durable.is_sound(path) and path.parent.stat().st_mode & 0o077 == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(library, "compile_into", lambda *_: pytest.fail("it was there"))
+        assert load().one() == 1
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", whole[:-200] + bytes(200)):
+        path.write_bytes(damaged)
+        assert load().one() == 1 and durable.is_sound(kept(cache))
+
+
+def test_other_sources_or_flags_are_another_library(one, monkeypatch):
+    load, sources, cache = one
+    load()
+    before = kept(cache)
+    (sources / "more.h").write_text("// other\n")
+    assert library.key(["c++"]) != library.key(["g++"])
+    load()
+    assert len(list(cache.rglob("*.so"))) == 2 and before.exists()
+
+
+def test_what_does_not_compile_or_cannot_be_kept_is_a_reason(one, monkeypatch, tmp_path):
+    load, sources, cache = one
+    (cache / "waveform-zoo").mkdir(parents=True)
+    (sources / "one.cc").write_text("int one( {\n")
+    with pytest.raises(library.Unavailable, match=r"does not compile it: .*error"):
+        load()
+    assert not [p for p in cache.rglob("*") if p.is_file()]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    os.rmdir(cache / "waveform-zoo" / "native")
+    (cache / "waveform-zoo" / "native").symlink_to(elsewhere)
+    with pytest.raises(library.Unavailable, match="own folder"):
+        load()

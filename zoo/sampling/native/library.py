@@ -1,0 +1,133 @@
+"""The zoo's own C++, compiled at first use by the system's compiler, kept in the user's cache.
+
+Nothing but the sources beside this file is ever compiled. What lies in the cache has a SHA-256
+behind it, belongs to this user, and is named for all that it was made of: sources, flags, compiler,
+CPU, JAX. A damaged one is made anew.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import stat
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import jax
+
+from zoo import durable, machine, places, writing
+from zoo.errors import BadInput
+
+SOURCES = Path(__file__).parent
+COMPILERS = ("c++", "g++", "clang++")
+FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-DNDEBUG", "-w")
+PATIENCE = 300  # seconds that a compiler may take
+
+
+class Unavailable(Exception):
+    """There is no such library here; the message says why, in a few words."""
+
+
+@cache
+def load(name: str, weights: str = "float32") -> ctypes.CDLL:
+    """The library of NAME.cc, which reads matrices of that type. raises Unavailable."""
+    if os.name != "posix":
+        raise Unavailable("compiled code is for Linux and macOS")
+    command = [compiler(), *flags(), f"-DZOO_{weights.upper()}", "-I", jax.ffi.include_dir()]
+    try:
+        path = folder() / f"{name}-{weights}-{key(command)}.so"
+        with writing.held(path, [path], wait=True):
+            return opened(path, [*command, str(SOURCES / f"{name}.cc")])
+    except (OSError, BadInput) as error:
+        raise Unavailable(f"cannot keep it in {places.cache()}: {error}") from error
+
+
+@cache
+def target(name: str, weights: str) -> str:
+    """The name under which XLA knows the library's function on CPUs. raises Unavailable.
+
+    weights: the type that it reads them in, float32 or bfloat16.
+    """
+    known = f"zoo_{name}_{weights}"
+    handler = jax.ffi.pycapsule(getattr(load(name, weights), f"zoo_{name}"))
+    jax.ffi.register_ffi_target(known, handler, platform="cpu")
+    return known
+
+
+@cache
+def panel(name: str, weights: str) -> int:
+    """Columns of a matrix that the library has side by side in memory."""
+    return int(load(name, weights).zoo_panel())
+
+
+def compiler() -> str:
+    """$CXX, else the system's C++ compiler. raises Unavailable."""
+    for name in (os.environ.get("CXX"), *COMPILERS):
+        if name and (found := shutil.which(name)):
+            return found
+    raise Unavailable(f"there is no C++ compiler ({', '.join(COMPILERS)}, $CXX)")
+
+
+def flags() -> tuple[str, ...]:
+    """For this very CPU, whose vectors are what makes it fast."""
+    arm = platform.machine().lower() in ("arm64", "aarch64")
+    return (*FLAGS, "-mcpu=native" if arm else "-march=native")
+
+
+def key(command: list[str]) -> str:
+    """A name for all that a library depends on."""
+    told = [*command, machine.processor(), platform.platform(), jax.__version__]
+    digest = hashlib.sha256("\n".join(told).encode())
+    for source in sorted((*SOURCES.glob("*.cc"), *SOURCES.glob("*.h"))):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:24]
+
+
+def folder() -> Path:
+    """A folder of this user that no one else writes to. raises Unavailable."""
+    place = places.cache() / "native"
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    about = place.lstat()
+    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
+        raise Unavailable(f"{place} is not this user's own folder")
+    if about.st_mode & 0o022:
+        place.chmod(0o700)
+    return place
+
+
+def opened(path: Path, command: list[str]) -> ctypes.CDLL:
+    """What the sealed file holds, out of a copy that nobody else can change, or compiled anew."""
+    part = writing.own(path)
+    try:
+        try:
+            part.write_bytes(durable.unsealed(path))
+        except (OSError, durable.Damaged):
+            compile_into(part, command)
+            content = part.read_bytes()
+            durable.seal(path, lambda file: file.write(content))
+        return ctypes.CDLL(str(part))
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def compile_into(part: Path, command: list[str]) -> None:
+    """raises Unavailable with the first error of a compiler that fails."""
+    try:
+        done = subprocess.run(
+            [*command, "-o", str(part)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"{command[0]} did not compile it: {error}") from error
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+        said = (lines or done.stderr.splitlines() or ["no message"])[0]
+        raise Unavailable(f"{command[0]} does not compile it: {said.strip()}")
