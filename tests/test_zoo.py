@@ -8,6 +8,7 @@ import agreement
 import jax
 import numpy as np
 import pytest
+from quick_keys import QUICK
 
 from zoo import catalog
 from zoo import experiment as experiments
@@ -110,9 +111,16 @@ def learner(request):
     return experiments.find(request.param)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick():
+    """First weights of a generator that compiles at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch.setattr(state, "GENERATOR", QUICK)
+
+
 @pytest.fixture(scope="module")
 def small(learner):
-    """A config with SMOKE, its first state, and the state after one round of turns."""
+    """A config with SMOKE, and its first state."""
     experiment = learner.experiment(**learner.entry.smoke)
     mesh = meshes.make()
     build = partial(
@@ -362,7 +370,7 @@ def test_bfloat16_computes_close_to_float32_and_keeps_its_weights(name):
     for bfloat16 in (False, True):
         experiment = config.experiment(**config.entry.smoke, bfloat16=bfloat16)
         batch = fake_batch(experiment)
-        variables = jax.jit(experiment.objective.init)(jax.random.key(0), batch)
+        variables = jax.jit(experiment.objective.init)(jax.random.key(0, impl=QUICK), batch)
         assert {x.dtype.name for x in jax.tree.leaves(variables.params)} == {"float32"}
         (turn,) = experiment.objective.turns
         losses.append(float(jax.jit(turn.loss)(variables, batch, jax.random.key(1), 0)[0]))

@@ -39,7 +39,7 @@ AGREES = {
     "tests/models/test_tagger_twins.py": "own twin",
     "tests/models/test_taggers.py": "the public code's parameter count",
 }
-SMOKE = {"features": 8, "batch": 2, "steps": 2}
+SMOKE = {"features": 8, "layers": 1, "batch": 2, "steps": 2}
 
 
 def config(
@@ -47,6 +47,7 @@ def config(
     labels: str = "magnatagatune",
     version: str = "won",
     features: int = 0,
+    layers: int = 2,
     batch: int = 16,
     steps: int = 190_400,
     learning_rate: float = 1e-4,
@@ -57,7 +58,7 @@ def config(
     source = corpus(labels, path)
     tags = len(source.info.labels)
     front = {"features": features} if features else {}
-    model = tagger(version, tags, dtype, **front)
+    model = tagger(version, tags, dtype, **front).clone(layers=layers)
     return benchmark(
         model,
         source,

@@ -13,13 +13,14 @@ from zoo.recipes.tagging import embedded
 
 ROWS = {"default": {"parameters": 185_590}}
 AGREES = {"tests/models/test_tagger_twins.py": "own twin"}
-SMOKE = {"size": "tiny", "features": 8, "batch": 2, "steps": 2}
+SMOKE = {"size": "tiny", "features": 8, "layers": 1, "batch": 2, "steps": 2}
 
 
 def config(
     size: str = "small",
     version: str = "pons",
     features: int = 64,
+    layers: int = 2,
     batch: int = 8,
     steps: int = 600,
     learning_rate: float = 2e-3,
@@ -29,6 +30,6 @@ def config(
     source = ScoreRender("tagging", size)
     tags = len(source.info.labels)
     model = tagger(version, tags, dtype, features=features).clone(
-        samples=59_049, dropout=0.1, attention_dropout=0.1, top_dropout=0.3
+        samples=59_049, layers=layers, dropout=0.1, attention_dropout=0.1, top_dropout=0.3
     )
     return embedded(model, source, batch=batch, steps=steps, learning_rate=learning_rate)

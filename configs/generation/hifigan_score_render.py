@@ -30,6 +30,7 @@ SMOKE = {
     "size": "tiny",
     "width": 32,
     "kernels": (3,),
+    "dilations": (1,),
     "periods": (2,),
     "scales": 1,
     "narrower": 64,
@@ -43,6 +44,7 @@ def config(
     size: str = "small",
     width: int = 128,
     kernels: tuple[int, ...] = (3, 7),
+    dilations: tuple[int, ...] = (1, 3, 5),
     periods: tuple[int, ...] = (2, 3, 5),
     scales: int = 2,
     narrower: int = 16,
@@ -58,7 +60,7 @@ def config(
     spec = replace(mel.HIFIGAN, sample_rate=16_000)
     optimizer = adam(learning_rate, b1=0.8, b2=0.99, weight_decay=0.01)
     objective = Vocoder(
-        Generator(width=width, kernels=kernels, dilations=((1, 3, 5),) * len(kernels), dtype=dtype),
+        Generator(width=width, kernels=kernels, dilations=(dilations,) * len(kernels), dtype=dtype),
         Discriminator(periods, scales, narrower, dtype=dtype),
         spec,
         discriminator_loss=least_squares_discriminator,

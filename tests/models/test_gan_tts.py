@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from quick_keys import QUICK
 from torch.nn import functional as F
 from torch_twin import inside, leaves
 
@@ -69,7 +70,7 @@ def test_an_output_depends_on_its_reach_and_no_further():
     @jax.jit
     def slope(x):
         # Nothing below zero: no ReLU ends a path.
-        variables = jax.tree.map(jnp.abs, model.init(KEY, x, z))
+        variables = jax.tree.map(jnp.abs, model.init(jax.random.key(0, impl=QUICK), x, z))
         return jax.grad(lambda x: model.apply(variables, x, z)[:, samples].sum())(x)
 
     touched = np.flatnonzero(np.abs(slope(x)[0]).sum(-1))

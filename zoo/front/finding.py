@@ -164,9 +164,9 @@ def _fresh(config: Any, arguments: dict[str, Any], experiment: Any) -> Trained:
 
     from zoo import mesh as meshes
     from zoo.runs.trained import Trained
+    from zoo.training.state import GENERATOR
 
-    # "rbg" compiles three times as fast as the default generator.
-    key = jax.random.key(experiment.seed, impl="rbg")
+    key = jax.random.key(experiment.seed, impl=GENERATOR)
     variables = jax.jit(experiment.objective.init)(key, experiment.data.spec(1))
     return Trained(config, arguments, experiment, variables, {}, meshes.make(1), config.name)
 

@@ -42,6 +42,8 @@ class TrainState(flax.struct.PyTreeNode):
 
 
 Optimizers = dict[str, optax.GradientTransformation]
+# Compiles three times as fast as the default generator, which is unrolled per parameter.
+GENERATOR = "rbg"
 
 
 def initial(
@@ -57,8 +59,7 @@ def initial(
 
     standing: the averaged weights get batch statistics of their own.
     """
-    # "rbg" compiles three times as fast as the default generator, which is unrolled per parameter.
-    variables = objective.init(jax.random.key(seed, impl="rbg"), batch)
+    variables = objective.init(jax.random.key(seed, impl=GENERATOR), batch)
     zero = jnp.zeros((), jnp.int32)
     return TrainState(
         step=zero,

@@ -207,6 +207,7 @@ class WindowDiscriminator(nn.Module):
 
     window: Window
     narrower: int = 1
+    ends: int = 2
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -220,7 +221,7 @@ class WindowDiscriminator(nn.Module):
             given = frames if i == len(sizes) else None
             block = DBlock(width // self.narrower, factor, **how, name=f"block_{i}")
             x = block(x, given, train=train)
-        for i in (1, 2):
+        for i in range(1, self.ends + 1):
             x = DBlock(x.shape[-1], **how, name=f"end_{i}")(x, train=train)
         score = normed(nn.Dense(1, kernel_init=ORTHOGONAL, precision=HIGHEST, name="score"))
         return score(nn.relu(x).mean(1).astype(jnp.float32), update=train)[:, 0]
@@ -229,12 +230,14 @@ class WindowDiscriminator(nn.Module):
 class Discriminator(nn.Module):
     """Audio [B hop F 1] and its frames [B F M] -> a score [B] for each of two windows a fold.
 
-    Needs the random key 'window'. narrower: divides the paper's widths.
+    Needs the random key 'window'. narrower: divides the paper's widths. ends: blocks behind the
+    last mean.
     """
 
     hop: int = 120
     folds: tuple[int, ...] = (1, 2, 4, 8, 15)
     narrower: int = 1
+    ends: int = 2
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -249,7 +252,8 @@ class Discriminator(nn.Module):
             )
         scores = []
         for window in windows(self.hop, self.folds):
-            one = WindowDiscriminator(window, self.narrower, self.dtype, name=window.name)
+            sizes = self.narrower, self.ends, self.dtype
+            one = WindowDiscriminator(window, *sizes, name=window.name)
             piece, given = self._cut(x, frames, window)
             scores.append(one(piece, given, train=train))
         return tuple(scores)
