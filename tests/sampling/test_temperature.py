@@ -73,8 +73,8 @@ WITHOUT_CHANCE = {"Vocoder", "MultiBandVocoder", "PhaseRetrieval"}
 # Speech: the rate of the pre-net's dropout, whose few units tests/objectives/test_speech.py has.
 SPEECH = {"StoppedSpeech", "SilencedSpeech"}
 WITHOUT_TEMPERATURE = {"Resynthesis", "PlannedMelodies", "DeepPrior", *SPEECH}
-# The bases of Distillation and DensityDistillation, and of speech; what samples as Autoregressive.
-SHARED = {"Student", "PlayedNotes", "Speech"}
+# The bases of students, of speech and of windows; what samples as Autoregressive.
+SHARED = {"Student", "PlayedNotes", "Speech", "WindowGenerator"}
 RNG = np.random.default_rng(0)
 KEY = jax.random.key(0)
 SOURCE = RNG.uniform(-0.5, 0.5, (32, 1)).astype(np.float32)

@@ -8,10 +8,8 @@ their places, where the paper adds them to the buffer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -19,12 +17,12 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.network import Network
 from zoo.objectives import clips, one_network
-from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
+from zoo.objectives.base import Batch, Outcome, Tree, Turn, Variables
 from zoo.sampling import langevin
 
 
 @dataclass(frozen=True)
-class EnergyBased:
+class EnergyBased(clips.WindowGenerator):
     """Energies of batch[`audio`] [B T 1], divided by `scale`; one player, 'model'.
 
     model(audio, train=) -> energies [B]. step, noise: of Langevin dynamics, in those units; `steps`
@@ -44,6 +42,8 @@ class EnergyBased:
     fresh: float = 0.05
     square: float = 1.0
     audio: str = "audio"
+
+    named: ClassVar[str] = "an energy of windows"
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         one, other = jax.random.split(rng)
@@ -110,38 +110,13 @@ class EnergyBased:
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """{'audio': [B T 1], drawn by batch['index'] where given; 'energy': [B] of the batch's}."""
-        audio = batch[self.audio]
-        index = batch.get("index", jnp.arange(len(audio)))
-        keys = jax.vmap(partial(jax.random.fold_in, rng))(index)
         own = {k: v for k, v in variables.of("model").items() if k != "replay"}
-        energy = self.model.apply(own, audio / self.scale)
-        return {"audio": self._drawn(variables, keys, audio.shape[1:], 1.0), "energy": energy}
+        energy = self.model.apply(own, batch[self.audio] / self.scale)
+        return {"audio": self._drawn_by_index(variables, batch, rng), "energy": energy}
 
-    def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
-        """Chunks [count t 1] of one window after another; the temperature scales all noise."""
-        make = partial(self._make, request.count, variables)
-        return clips.drawn(make, request, "an energy of windows")
-
-    @partial(jax.jit, static_argnums=(0, 1))
-    def _make(
-        self,
-        count: int,
-        variables: Variables,
-        key: jax.Array,
-        temperature: jax.Array,
-        number: jax.Array,
-    ) -> jax.Array:
+    def _drawn(self, variables: Variables, keys: jax.Array, temperature: Any) -> jax.Array:
+        """Audio [B T 1] of chains that begin as noise, as long as those of the buffer."""
         shape = variables.collections["model"]["replay"]["chains"].shape[1:]
-        return self._drawn(variables, clips.keys(key, number, count), shape, temperature)
-
-    def _drawn(
-        self,
-        variables: Variables,
-        keys: jax.Array,
-        shape: tuple[int, ...],
-        temperature: jax.Array | float,
-    ) -> jax.Array:
-        """Audio [B *shape] of chains that begin as noise, a key for each."""
         begin, walk = jnp.moveaxis(jax.vmap(jax.random.split)(keys), 1, 0)
         uniform = jax.vmap(lambda k: jax.random.uniform(k, shape, minval=-1.0))(begin)
         x = self._walk(variables, temperature * uniform, walk, self.long, temperature)

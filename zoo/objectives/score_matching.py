@@ -7,23 +7,22 @@ over samples, where the papers' code has half the sum.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from zoo.network import Network
 from zoo.objectives import clips, one_network
-from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+from zoo.objectives.base import Batch, Outcome, Turn, Variables
 from zoo.sampling import langevin
 from zoo.sampling.noise_processes import NoiseProcess
 
 
 @dataclass(frozen=True)
-class ScoreMatching:
+class ScoreMatching(clips.WindowGenerator):
     """Of batch[`audio`] [B T 1], divided by `scale`; one player, 'model'.
 
     model(x of power near one [B T 1], deviation [B]) -> score times deviation [B T 1]. samples: T
@@ -35,6 +34,8 @@ class ScoreMatching:
     samples: int
     scale: float = 0.1
     audio: str = "audio"
+
+    named: ClassVar[str] = "a score of windows"
 
     @property
     def zero_gradient_at_init(self) -> tuple[str, ...]:
@@ -77,28 +78,8 @@ class ScoreMatching:
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """{'audio': [B T 1], drawn by batch['index'] where given; 'loss': [B] of the batch's}."""
-        index = batch.get("index", jnp.arange(len(batch[self.audio])))
-        keys = jax.vmap(partial(jax.random.fold_in, rng))(index)
-        return {
-            "audio": self._drawn(variables, keys, 1.0),
-            "loss": self._errors(variables, batch, rng),
-        }
-
-    def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
-        """Chunks [count t 1] of one window after another; the temperature scales all noise."""
-        make = partial(self._make, request.count, variables)
-        return clips.drawn(make, request, "a score of windows")
-
-    @partial(jax.jit, static_argnums=(0, 1))
-    def _make(
-        self,
-        count: int,
-        variables: Variables,
-        key: jax.Array,
-        temperature: jax.Array,
-        number: jax.Array,
-    ) -> jax.Array:
-        return self._drawn(variables, clips.keys(key, number, count), temperature)
+        audio = self._drawn_by_index(variables, batch, rng)
+        return {"audio": audio, "loss": self._errors(variables, batch, rng)}
 
     def _drawn(self, variables: Variables, keys: jax.Array, temperature: Any) -> jax.Array:
         """Audio [B T 1], a key for each."""

@@ -7,7 +7,6 @@ product of theirs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -17,13 +16,13 @@ import jax.numpy as jnp
 
 from zoo.network import Network
 from zoo.objectives import clips
-from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
+from zoo.objectives.base import Batch, Outcome, Tree, Turn, Variables
 from zoo.signal.mel_images import MelImage
 from zoo.signal.tiers import divided, interleaved
 
 
 @dataclass(frozen=True)
-class Tiers:
+class Tiers(clips.WindowGenerator):
     """Mean negative log-likelihood per bin of each tier, in nats.
 
     tiers: as zoo/models/generation/melnet.py has them. frames: of an image that is
@@ -36,6 +35,7 @@ class Tiers:
     audio: str = "audio"
 
     uses_all: ClassVar[bool] = True
+    named: ClassVar[str] = "MelNet"
 
     @property
     def model(self) -> Network:
@@ -85,21 +85,9 @@ class Tiers:
         sizes = jnp.array([nats[0].size for nats in every])
         return {"nats": total.sum(1) / sizes.sum(), "tier_nats": total / sizes}
 
-    def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
-        """Chunks [count t 1] of one image after another, drawn tier by tier, bin by bin."""
-        make = partial(self._make, request.count, variables)
-        return clips.drawn(make, request, "MelNet")
-
-    @partial(jax.jit, static_argnums=(0, 1))
-    def _make(
-        self,
-        count: int,
-        variables: Variables,
-        key: jax.Array,
-        temperature: jax.Array,
-        number: jax.Array,
-    ) -> jax.Array:
-        image, _ = self.drawn(variables, clips.keys(key, number, count), temperature)
+    def _drawn(self, variables: Variables, keys: jax.Array, temperature: Any) -> jax.Array:
+        """The sound [B T 1] of images that are drawn tier by tier, bin by bin."""
+        image, _ = self.drawn(variables, keys, temperature)
         return self.image.sound(image)
 
     def drawn(

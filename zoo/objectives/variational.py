@@ -11,8 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +28,7 @@ ACTIVE = 0.01  # nats: a latent of a smaller mean divergence is as good as unuse
 
 
 @dataclass(frozen=True)
-class Variational:
+class Variational(clips.WindowGenerator):
     """Nats per sample of batch[`audio`] [B T 1]; one player, 'model'.
 
     model(audio, noise [B L]) -> (raw [B T P], means, log deviations), with `decode`, `latents`,
@@ -44,6 +43,8 @@ class Variational:
     free_bits: float = 0.0
     dither: float = 1.0
     audio: str = "audio"
+
+    named: ClassVar[str] = "a VAE"
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         audio = batch[self.audio]
@@ -96,21 +97,15 @@ class Variational:
         other the means are given out.
         """
         if self.model.local is None:
-            return clips.drawn(partial(self._make, request.count, variables), request, "a VAE")
+            return super().generate(variables, request)
         return self._played(variables, request)
 
-    @partial(jax.jit, static_argnums=(0, 1))
-    def _make(
-        self,
-        count: int,
-        variables: Variables,
-        key: jax.Array,
-        temperature: jax.Array,
-        number: jax.Array,
-    ) -> jax.Array:
+    def _drawn(self, variables: Variables, keys: jax.Array, temperature: Any) -> jax.Array:
+        """What the decoder makes of latents, a key for each."""
         draw = jax.vmap(lambda k: jax.random.normal(k, (self.model.latents,)))
-        z = temperature * draw(clips.keys(key, number, count))
-        features: jax.Array = self.model.apply(variables.of("model"), z, method="decode")
+        features: jax.Array = self.model.apply(
+            variables.of("model"), temperature * draw(keys), method="decode"
+        )
         return features
 
     def _played(self, variables: Variables, request: Request) -> Iterator[np.ndarray]:

@@ -8,10 +8,8 @@ differ by a factor alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -20,11 +18,11 @@ from zoo.errors import BadInput
 from zoo.losses.discrepancy import multiquadratic_mmd
 from zoo.network import Network
 from zoo.objectives import clips, one_network
-from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+from zoo.objectives.base import Batch, Outcome, Turn, Variables
 
 
 @dataclass(frozen=True)
-class WassersteinAutoencoder:
+class WassersteinAutoencoder(clips.WindowGenerator):
     """Codes batch[`audio`] [B T 1], two windows or more; one player, 'model'.
 
     model(audio) -> (audio again, latents [B L]), with `decode`, `latents` and `samples`. penalty:
@@ -35,6 +33,8 @@ class WassersteinAutoencoder:
     penalty: float = 1.0
     level: float = 0.1
     audio: str = "audio"
+
+    named: ClassVar[str] = "an autoencoder of windows"
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         return one_network.begin(self.model, rng, batch[self.audio])
@@ -59,26 +59,9 @@ class WassersteinAutoencoder:
 
         The prediction is batch['audio'], coded.
         """
-        audio = batch[self.audio]
-        index = batch.get("index", jnp.arange(len(audio)))
-        drawn = self._drawn(variables, jax.vmap(partial(jax.random.fold_in, rng))(index), 1.0)
-        return {"audio": drawn, "prediction": self.model.apply(variables.of("model"), audio)[0]}
-
-    def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
-        """Chunks [count t 1] of one window after another; the temperature scales the latents."""
-        make = partial(self._make, request.count, variables)
-        return clips.drawn(make, request, "an autoencoder of windows")
-
-    @partial(jax.jit, static_argnums=(0, 1))
-    def _make(
-        self,
-        count: int,
-        variables: Variables,
-        key: jax.Array,
-        temperature: jax.Array,
-        number: jax.Array,
-    ) -> jax.Array:
-        return self._drawn(variables, clips.keys(key, number, count), temperature)
+        drawn = self._drawn_by_index(variables, batch, rng)
+        again, _ = self.model.apply(variables.of("model"), batch[self.audio])
+        return {"audio": drawn, "prediction": again}
 
     def _drawn(self, variables: Variables, keys: jax.Array, temperature: Any) -> jax.Array:
         draw = jax.vmap(lambda k: jax.random.normal(k, (self.model.latents,)))

@@ -7,21 +7,19 @@ The loss is nats per sample of a density over amplitudes, so negative values are
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from zoo.objectives import clips, one_network
-from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+from zoo.objectives.base import Batch, Outcome, Turn, Variables
 
 
 @dataclass(frozen=True)
-class WindowFlow:
+class WindowFlow(clips.WindowGenerator):
     """Maximum likelihood of batch[`audio`] [B T 1]; one player, 'model'.
 
     model(audio) -> (z [B T], log-determinant [B]) with an `inverse(z)` and `samples`, the T it
@@ -33,6 +31,8 @@ class WindowFlow:
     prior: Literal["logistic", "normal"] = "normal"
     dither: float = 1.0
     audio: str = "audio"
+
+    named: ClassVar[str] = "a flow"
 
     @property
     def zero_gradient_at_init(self) -> tuple[str, ...]:
@@ -67,22 +67,9 @@ class WindowFlow:
             return jax.nn.log_sigmoid(z) + jax.nn.log_sigmoid(-z)
         return -0.5 * (jnp.square(z) + math.log(2 * math.pi))
 
-    def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
-        """Chunks [count t 1] of one window after another, z scaled by the temperature."""
-        make = partial(self._make, request.count, variables)
-        return clips.drawn(make, request, "a flow")
-
-    @partial(jax.jit, static_argnums=(0, 1))
-    def _make(
-        self,
-        count: int,
-        variables: Variables,
-        key: jax.Array,
-        temperature: jax.Array,
-        number: jax.Array,
-    ) -> jax.Array:
+    def _drawn(self, variables: Variables, keys: jax.Array, temperature: Any) -> jax.Array:
+        """Audio [B T 1], a key for each."""
         law = jax.random.logistic if self.prior == "logistic" else jax.random.normal
-        draw = jax.vmap(lambda k: law(k, (self.model.samples,)))
-        z = temperature * draw(clips.keys(key, number, count))
+        z = temperature * jax.vmap(lambda k: law(k, (self.model.samples,)))(keys)
         audio: Any = self.model.apply(variables.of("model"), z, method="inverse")
         return audio
