@@ -7,6 +7,7 @@ import pytest
 
 from zoo import experiment
 from zoo.errors import BadInput
+from zoo.layers.phase_shuffle import phase_shuffle
 from zoo.losses.adversarial import slope
 from zoo.models.generation import wavegan
 from zoo.objectives.adversarial import Wasserstein, variety
@@ -101,7 +102,7 @@ def test_generator_is_a_chain_of_transposed_convolutions():
 def test_phase_shuffle_is_numpy_s():
     x = np.arange(10.0, dtype=np.float32)[None, :, None] ** 2
     seen = set()
-    shuffle = jax.jit(lambda seed: wavegan.phase_shuffle(x, jax.random.key(seed), 2))
+    shuffle = jax.jit(lambda seed: phase_shuffle(x, jax.random.key(seed), 2))
     for seed in range(30):
         moved = np.asarray(shuffle(seed))[0, :, 0]
         wanted = {}

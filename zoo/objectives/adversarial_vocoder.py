@@ -126,6 +126,7 @@ class Vocoder:
             jnp.concatenate([fake, real]),
             train=True,
             mutable=list(variables.collections.get("discriminator", {})),
+            rngs=shuffling(rng),
         )
         scores = [jnp.split(score, 2) for score, _ in answers]
         losses = [self.discriminator_loss(*pair) for pair in scores]
@@ -138,7 +139,8 @@ class Vocoder:
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> Outcome:
         fake, real = self._pair(variables, batch, rng)
-        scored = [self.discriminator.apply(variables.of("discriminator"), x) for x in (fake, real)]
+        own, given = variables.of("discriminator"), {"rngs": shuffling(rng)}  # the same for both
+        scored = [self.discriminator.apply(own, x, **given) for x in (fake, real)]
         losses = [self.generator_loss(score) for score, _ in scored[0]]
         adversarial_loss = jnp.mean(reduce(jnp.add, losses))
         features = [[f for _, f in answers] for answers in scored]
@@ -185,3 +187,8 @@ class Vocoder:
     @partial(jax.jit, static_argnums=0)
     def _make(self, variables: Variables, frames: jax.Array, first: jax.Array) -> jax.Array:
         return self.generator.apply(variables.of("generator"), *self._inputs(frames, first))
+
+
+def shuffling(rng: jax.Array) -> dict[str, jax.Array]:
+    """The random key 'shuffle' of a turn, for discriminators that shuffle phases."""
+    return {"shuffle": jax.random.fold_in(rng, 1)}

@@ -25,6 +25,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.initializers import GLOROT
+from zoo.layers.phase_shuffle import phase_shuffle
 from zoo.layers.upsample import repeat
 from zoo.signal.precision import HIGHEST
 
@@ -44,13 +45,6 @@ def strides_for(samples: int) -> tuple[int, ...]:
             f"not {samples:,}"
         )
     return (4,) * (int(octaves) // 2) + (2,) * (int(octaves) % 2)
-
-
-def phase_shuffle(x: jax.Array, key: jax.Array, reach: int) -> jax.Array:
-    """Moves [B T C] by one random shift of -reach to reach samples, reflected ends -> [B T C]."""
-    shift = jax.random.randint(key, (), -reach, reach + 1)
-    padded = jnp.pad(x, ((0, 0), (reach, reach), (0, 0)), mode="reflect")
-    return jax.lax.dynamic_slice_in_dim(padded, reach - shift, x.shape[1], axis=1)
 
 
 class Generator(nn.Module):
