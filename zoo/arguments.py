@@ -20,6 +20,7 @@ MOST |= {
     name: 1024
     for name in (
         "depth",
+        "ends",
         "flows",
         "layers",
         "levels",

@@ -11,17 +11,16 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 
+from zoo.arguments import OrNone
 from zoo.data.device_transforms import Peak, ToFloat
 from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
 from zoo.data.track_crops import TrackCrop
 from zoo.data.transforms import Keep
-from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
 from zoo.models.generation.gan_tts import Discriminator, Generator
-from zoo.objectives.window_gan import WindowGan
+from zoo.recipes import gan_tts
 from zoo.signal import mel
-from zoo.training.optimizers import adam
 
 ROWS = {
     "default": {
@@ -53,7 +52,7 @@ def config(
     latent: int = 128,
     folds: tuple[int, ...] = (1, 2, 4, 8, 15),
     narrower: int = 1,
-    ends: int = 2,
+    ends: OrNone = 2,
     orthogonal: float = 1e-4,
     samples: int = 48_000,
     batch: int = 1024,
@@ -63,24 +62,18 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
-    return Experiment(
-        data=Data(
+    return gan_tts.experiment(
+        Data(
             Folder(path, SPEC.sample_rate, chunk_seconds=4.0),
             (Keep("audio", "peak"),),
             crop=TrackCrop(samples),
             on_device=(ToFloat(), Peak(0.95)),
         ),
-        objective=WindowGan(
-            Generator(latent=latent, widths=widths, upsampling=upsampling, dtype=dtype),
-            Discriminator(SPEC.hop, folds, narrower, ends, dtype),
-            SPEC,
-            orthogonal=orthogonal,
-        ),
-        optimizers={
-            "discriminator": adam(2 * learning_rate, b1=0.0),
-            "generator": adam(learning_rate, b1=0.0),
-        },
-        evaluation=Vocoding(SPEC),
+        Generator(latent=latent, widths=widths, upsampling=upsampling, dtype=dtype),
+        Discriminator(SPEC.hop, folds, narrower, ends, dtype),
+        SPEC,
+        orthogonal=orthogonal,
+        learning_rate=learning_rate,
         batch=batch,
         steps=steps,
         ema_decay=0.9999,

@@ -11,15 +11,14 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 
+from zoo.arguments import OrNone
 from zoo.data.pipeline import Data
 from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Gain, Keep, ToFloat
-from zoo.evaluation.vocoding import Vocoding
 from zoo.experiment import Experiment
 from zoo.models.generation.gan_tts import Discriminator, Generator
-from zoo.objectives.window_gan import WindowGan
+from zoo.recipes import gan_tts
 from zoo.signal import mel
-from zoo.training.optimizers import adam
 
 ROWS = {"default": {"parameters": 678_661}}
 AGREES = {"tests/models/test_gan_tts.py": "own twin"}
@@ -46,7 +45,7 @@ def config(
     latent: int = 32,
     folds: tuple[int, ...] = (2, 16),
     narrower: int = 8,
-    ends: int = 2,
+    ends: OrNone = 2,
     orthogonal: float = 1e-4,
     spectral: float = 20.0,
     samples: int = 8192,
@@ -57,23 +56,17 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
-    return Experiment(
-        data=Data(
+    return gan_tts.experiment(
+        Data(
             ScoreRender("piano", size),
             (Crop(samples), ToFloat(), Gain(0.3, 1.0, ("audio",)), Keep("audio")),
         ),
-        objective=WindowGan(
-            Generator(latent=latent, widths=widths, upsampling=upsampling, dtype=dtype),
-            Discriminator(SPEC.hop, folds, narrower, ends, dtype),
-            SPEC,
-            orthogonal=orthogonal,
-            spectral=spectral,
-        ),
-        optimizers={
-            "discriminator": adam(2 * learning_rate, b1=0.0),
-            "generator": adam(learning_rate, b1=0.0),
-        },
-        evaluation=Vocoding(SPEC),
+        Generator(latent=latent, widths=widths, upsampling=upsampling, dtype=dtype),
+        Discriminator(SPEC.hop, folds, narrower, ends, dtype),
+        SPEC,
+        orthogonal=orthogonal,
+        learning_rate=learning_rate,
+        spectral=spectral,
         batch=batch,
         steps=steps,
         ema_decay=0.99,

@@ -10,8 +10,6 @@ Bits per byte are `bits_per_sample`, each sample after at least half a context.
 Audio is the reader's own: path=FOLDER of wav, flac, mp3 or ogg.
 """
 
-from typing import Literal
-
 import jax.numpy as jnp
 
 from zoo.data.device_transforms import ToFloat
@@ -22,8 +20,7 @@ from zoo.data.transforms import Keep
 from zoo.evaluation.generation import Likelihood
 from zoo.experiment import Experiment
 from zoo.models.generation.sparse_transformer import SparseTransformer
-from zoo.objectives.likelihood import Autoregressive
-from zoo.training.optimizers import adam, warmup_cosine
+from zoo.recipes import sparse_transformer
 
 ROWS = {
     "default": {
@@ -69,8 +66,8 @@ def config(
     layers: int = 48,
     width: int = 512,
     heads: int = 16,
-    pattern: Literal["strided", "fixed"] = "strided",
-    combine: Literal["interleaved", "merged", "heads"] = "interleaved",
+    pattern: sparse_transformer.Pattern = "strided",
+    combine: sparse_transformer.Combine = "interleaved",
     dropout: float = 0.0,
     batch: int = 8,
     steps: int = 200_000,
@@ -90,19 +87,20 @@ def config(
         dropout=dropout,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )
-    schedule = warmup_cosine(learning_rate, steps, 5000)
-    return Experiment(
-        data=Data(
+    return sparse_transformer.experiment(
+        Data(
             Folder(path, sample_rate, chunk_seconds=2 * context / sample_rate),
             (Keep("audio"),),
             crop=TrackCrop(context, draw="window"),
             on_device=(ToFloat(),),
         ),
-        objective=Autoregressive(model),
-        optimizers={"model": adam(schedule, weight_decay=0.01, clip_norm=1.0)},
-        evaluation=Likelihood(context, context // 2, batch=1),
-        batch=batch,
+        model,
+        Likelihood(context, context // 2, batch=1),
+        learning_rate=learning_rate,
+        warmup=5000,
+        weight_decay=0.01,
         steps=steps,
+        batch=batch,
         fsdp=fsdp,
         evaluate_every=5000,
         evaluate_limit=20,

@@ -6,8 +6,6 @@ per sample, what an order-1 model of such codes needs: 650 steps, two minutes of
 (of the test split, each sample after half a context or more).
 """
 
-from typing import Literal
-
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
@@ -16,8 +14,7 @@ from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.generation import Likelihood
 from zoo.experiment import Experiment
 from zoo.models.generation.sparse_transformer import SparseTransformer
-from zoo.objectives.likelihood import Autoregressive
-from zoo.training.optimizers import adam, warmup_cosine
+from zoo.recipes import sparse_transformer
 
 ROWS = {
     "default": {"parameters": 236_928},
@@ -43,8 +40,8 @@ def config(
     layers: int = 4,
     width: int = 64,
     heads: int = 4,
-    pattern: Literal["strided", "fixed"] = "strided",
-    combine: Literal["interleaved", "merged", "heads"] = "interleaved",
+    pattern: sparse_transformer.Pattern = "strided",
+    combine: sparse_transformer.Combine = "interleaved",
     summary: int = 4,
     batch: int = 2,
     steps: int = 2000,
@@ -64,13 +61,14 @@ def config(
         remat=False,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )
-    return Experiment(
-        data=Data(ScoreRender("piano", size), (Crop(context), ToFloat(), Keep("audio"))),
-        objective=Autoregressive(model),
-        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
-        evaluation=Likelihood(context, context // 4),
-        batch=batch,
+    return sparse_transformer.experiment(
+        Data(ScoreRender("piano", size), (Crop(context), ToFloat(), Keep("audio"))),
+        model,
+        Likelihood(context, context // 4),
+        learning_rate=learning_rate,
+        warmup=50,
         steps=steps,
+        batch=batch,
         ema_decay=0.99,
         evaluate_every=500,
         evaluate_limit=4,

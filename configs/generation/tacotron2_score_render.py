@@ -5,18 +5,14 @@ further eighth), the audio a piano that plays it: an order to be kept, durations
 end, as in speech. A small net that minutes train; Griffin-Lim sounds it.
 """
 
-from dataclasses import replace
-
 import jax.numpy as jnp
 
-from zoo.data.score_render.spelled_melodies import SPELLING, SpelledMelodies
+from zoo.data.score_render.spelled_melodies import SPELLING
 from zoo.experiment import Experiment
 from zoo.models.generation.tacotron2 import Tacotron2
 from zoo.objectives.speech import StoppedSpeech
-from zoo.recipes.speech import speech
-from zoo.signal import mel
+from zoo.recipes.speech import SPELLED, spelled
 from zoo.signal.speech_fronts import MelFront
-from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 530_513}}
 AGREES = {"tests/models/test_tacotron2.py": "own twin"}
@@ -30,10 +26,7 @@ SMOKE = {
     "batch": 2,
     "steps": 2,
 }
-SPEC = replace(
-    mel.HIFIGAN, sample_rate=16_000, n_fft=2048, hop=512, pad=(768, 768), low=60.0, high=8000.0
-)
-FRAMES, LONGEST = 72, 24  # of a phrase, and of its text
+FRAMES = 72  # of a phrase
 
 
 def config(
@@ -50,7 +43,7 @@ def config(
 ) -> Experiment:
     model = Tacotron2(
         SPELLING.count,
-        SPEC.bins,
+        SPELLED.bins,
         width,
         convs,
         prenet=(width, width),
@@ -63,15 +56,10 @@ def config(
         postnet_convs=postnet_convs,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )
-    return speech(
-        SpelledMelodies(size),
-        StoppedSpeech(model, MelFront(SPEC), SPELLING, FRAMES),
-        LONGEST,
-        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 100), clip_norm=1.0)},
+    return spelled(
+        size,
+        StoppedSpeech(model, MelFront(SPELLED), SPELLING, FRAMES),
         batch=batch,
         steps=steps,
-        ema_decay=0.99,
-        evaluate_every=500,
-        evaluate_limit=16,
-        save_every=500,
+        learning_rate=learning_rate,
     )

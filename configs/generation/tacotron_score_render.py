@@ -5,26 +5,19 @@ further eighth), the audio a piano that plays it. A small net that minutes train
 time; it says mel and linear frames in decibels, and has no sign of the end but silence.
 """
 
-from dataclasses import replace
-
 import jax.numpy as jnp
 
-from zoo.data.score_render.spelled_melodies import SPELLING, SpelledMelodies
+from zoo.data.score_render.spelled_melodies import SPELLING
 from zoo.experiment import Experiment
 from zoo.models.generation.tacotron import Tacotron
 from zoo.objectives.speech import SilencedSpeech
-from zoo.recipes.speech import speech
-from zoo.signal import mel
+from zoo.recipes.speech import SPELLED, spelled
 from zoo.signal.speech_fronts import DecibelFront
-from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 858_849}}
 AGREES = {"tests/models/test_tacotron.py": "own twin"}
 SMOKE = {"size": "tiny", "width": 8, "bank": 2, "filters": 4, "batch": 2, "steps": 2}
-SPEC = replace(
-    mel.HIFIGAN, sample_rate=16_000, n_fft=2048, hop=512, pad=(768, 768), low=60.0, high=8000.0
-)
-FRAMES, LONGEST, SILENCE = 84, 24, 9  # of a phrase with the silence behind it, and of its text
+FRAMES, SILENCE = 84, 9  # of a phrase with the silence behind it
 
 
 def config(
@@ -40,8 +33,8 @@ def config(
 ) -> Experiment:
     model = Tacotron(
         SPELLING.count,
-        SPEC.bins,
-        SPEC.n_fft // 2 + 1,
+        SPELLED.bins,
+        SPELLED.n_fft // 2 + 1,
         together,
         width // 2,
         (width // 2, width // 4),
@@ -52,17 +45,12 @@ def config(
         post_projection=2 * filters,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )
-    front = DecibelFront(SPEC, iterations=32, momentum=0.99)
+    front = DecibelFront(SPELLED, iterations=32, momentum=0.99)
     frames = FRAMES // together * together
-    return speech(
-        SpelledMelodies(size),
+    return spelled(
+        size,
         SilencedSpeech(model, front, SPELLING, frames, silence=SILENCE),
-        LONGEST,
-        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 100), clip_norm=1.0)},
         batch=batch,
         steps=steps,
-        ema_decay=0.99,
-        evaluate_every=500,
-        evaluate_limit=16,
-        save_every=500,
+        learning_rate=learning_rate,
     )

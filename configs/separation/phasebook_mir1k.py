@@ -7,18 +7,12 @@ clustering; no published figure is for music. Adam at 1e-3, clipping, batch and 
 Nothing outside agrees with its size. Data are the reader's own download: path=FOLDER.
 """
 
-from typing import Literal
-
 import jax.numpy as jnp
 
 from zoo.arguments import OrNone
 from zoo.experiment import Experiment
-from zoo.losses.spectral import complex_l1
-from zoo.losses.waveform import l1
 from zoo.models.separation.phasebook import Phasebook
-from zoo.objectives.masking import Masking
-from zoo.objectives.supervised import Supervised
-from zoo.recipes import separation
+from zoo.recipes import phasebook, separation
 from zoo.songs.segments import Segments
 from zoo.training.optimizers import adam
 
@@ -42,8 +36,8 @@ SMOKE = {
 
 def config(
     path: str = "~/data/MIR-1K",
-    kind: Literal["magbook", "phasebook", "combook"] = "phasebook",
-    loss: Literal["spectra", "waveform"] = "spectra",
+    kind: phasebook.Kind = "phasebook",
+    loss: phasebook.Loss = "spectra",
     n_fft: int = 512,
     hop: int = 128,
     hidden: int = 600,
@@ -67,9 +61,8 @@ def config(
         iterations=iterations,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )
-    by_samples = Supervised(model, l1, input="mixture", target="stems")
     return separation.mir_1k(
-        by_samples if loss == "waveform" else Masking(model, complex_l1),
+        phasebook.objective(model, loss),
         adam(learning_rate, clip_norm=5.0),
         Segments(samples, hop=3 * samples // 4, window="fade", batch=4),
         samples,

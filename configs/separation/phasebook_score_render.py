@@ -7,18 +7,12 @@ crowded core made in three minutes, four test songs are at 0.93 dB SDR (drums 2.
 of the mixture is at 1.04 (drums 0.33) on all fifteen.
 """
 
-from typing import Literal
-
 import jax.numpy as jnp
 
 from zoo.arguments import OrNone
 from zoo.experiment import Experiment
-from zoo.losses.spectral import complex_l1
-from zoo.losses.waveform import l1
 from zoo.models.separation.phasebook import Phasebook
-from zoo.objectives.masking import Masking
-from zoo.objectives.supervised import Supervised
-from zoo.recipes import separation
+from zoo.recipes import phasebook, separation
 
 ROWS = {
     "phasebook": {"parameters": 2_678_329},
@@ -41,8 +35,8 @@ SMOKE = {
 
 def config(
     size: str = "small",
-    kind: Literal["magbook", "phasebook", "combook"] = "phasebook",
-    loss: Literal["spectra", "waveform"] = "spectra",
+    kind: phasebook.Kind = "phasebook",
+    loss: phasebook.Loss = "spectra",
     n_fft: int = 512,
     hop: int = 128,
     hidden: int = 96,
@@ -67,9 +61,8 @@ def config(
         iterations=iterations,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )
-    by_samples = Supervised(model, l1, input="mixture", target="stems")
     return separation.embedded(
-        by_samples if loss == "waveform" else Masking(model, complex_l1),
+        phasebook.objective(model, loss),
         samples,
         size=size,
         batch=batch,

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from zoo.data.characters import Spell, WholeFrames
 from zoo.data.pipeline import Data
+from zoo.data.score_render.spelled_melodies import SpelledMelodies
 from zoo.data.source import Source
 from zoo.data.transforms import Keep, ToFloat
 from zoo.evaluation.speech import SpeechScore
 from zoo.experiment import Experiment
 from zoo.objectives.speech import SilencedSpeech, StoppedSpeech
+from zoo.signal import mel
+from zoo.training.optimizers import adam, warmup_cosine
+
+# Frames of the embedded melodies, and characters of the longest.
+SPELLED = replace(
+    mel.HIFIGAN, sample_rate=16_000, n_fft=2048, hop=512, pad=(768, 768), low=60.0, high=8000.0
+)
+LONGEST = 24
 
 
 def speech(
@@ -34,4 +44,27 @@ def speech(
         objective=objective,
         evaluation=SpeechScore(characters, frames, hop, longest, together),
         **training,
+    )
+
+
+def spelled(
+    size: str,
+    objective: StoppedSpeech | SilencedSpeech,
+    *,
+    batch: int,
+    steps: int,
+    learning_rate: float,
+) -> Experiment:
+    """A small training on the embedded melodies: minutes of CPU."""
+    return speech(
+        SpelledMelodies(size),
+        objective,
+        LONGEST,
+        optimizers={"model": adam(warmup_cosine(learning_rate, steps, 100), clip_norm=1.0)},
+        batch=batch,
+        steps=steps,
+        ema_decay=0.99,
+        evaluate_every=500,
+        evaluate_limit=16,
+        save_every=500,
     )
