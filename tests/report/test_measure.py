@@ -12,21 +12,22 @@ from zoo.metrics.resampling import Scores
 from zoo.report import measure
 
 
-def trial(compiling: float, step: float, validation: float) -> list[dict]:
-    """The log that thirty steps of a system with these times leave."""
-    first, then = 10 / (compiling + 10 * step), 1 / step
-    clock = 1000.0 + compiling
+def trial(compiling: float, step: float, validation: float, period: int = 10) -> list[dict]:
+    """The log that three rounds of logging of a system with these times leave."""
+    first, then = period / (compiling + period * step), 1 / step
+    times = [1000.0 + compiling + n * period * step for n in (1, 2, 3)]
+    end = times[2] + validation
     return [
-        {"step": 10, "time": clock + 10 * step, "steps_per_second": first},
-        {"step": 20, "time": clock + 20 * step, "steps_per_second": then},
-        {"step": 30, "time": clock + 30 * step + validation, "validation/loss": 1.0},
-        {"step": 30, "time": clock + 30 * step + validation, "steps_per_second": 0.1},
+        {"step": period, "time": times[0], "steps_per_second": first},
+        {"step": 2 * period, "time": times[1], "steps_per_second": then},
+        {"step": 3 * period, "time": end, "validation/loss": 1.0},
+        {"step": 3 * period, "time": end, "steps_per_second": 0.1},
     ]
 
 
-@pytest.mark.parametrize("every", [50, 200])
-def test_steps_compilation_and_validations_fill_the_budget(every):
-    steps = measure.steps_for(300, trial(12, 0.4, 20), every)
+@pytest.mark.parametrize("every, period", [(50, 10), (200, 10), (200, 100)])
+def test_steps_compilation_and_validations_fill_the_budget(every, period):
+    steps = measure.steps_for(300, trial(12, 0.4, 20, period), every, period)
     spent = 12 + 0.4 * steps + 20 * steps / every
     assert 299 < spent <= 300
 
@@ -58,7 +59,8 @@ def scripts(tmp_path, monkeypatch):
             run = tmp_path / words[words.index("--workdir") + 1]
             (run / "evaluation").mkdir(parents=True)
             if "--no_test" in words:
-                lines = trial(5, 1.0, 10)
+                steps = next(int(word[6:]) for word in words if word.startswith("steps="))
+                lines = trial(5, 1.0, 10, steps // 3)
                 (run / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
             elif command.interrupted:
                 raise KeyboardInterrupt("stopped; the same command goes on")
@@ -99,6 +101,12 @@ def test_a_variant_of_a_config_is_a_row_of_its_own(scripts, tmp_path):
     assert all(name in words for _, words in scripts[1])
     assert (tmp_path / "results" / "separation" / f"{name}.json").is_file()
     assert {"wave_unet_score_render", name} <= set(measure.embedded())
+
+
+def test_the_trial_of_a_system_that_logs_seldom_is_longer(scripts, tmp_path):
+    assert experiments.find("lewis_score_render").experiment().log_every == 100
+    assert measure.measure(["lewis_score_render"], 5, tmp_path / "runs", tmp_path / "rows") == 0
+    assert "steps=300" in scripts[1][0][1]
 
 
 def test_an_interrupted_training_goes_on_without_another_trial(scripts, tmp_path):

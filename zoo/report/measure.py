@@ -26,7 +26,7 @@ from zoo.runs.trained import learns
 from zoo.training.log import read
 
 EMBEDDED = "_score_render"
-TRIAL = 30  # steps; the first ten compile, the next ten are timed, the last ends in a validation
+ROUNDS = 3  # of logging in a trial: one compiles, the next is timed, the last ends in a validation
 
 
 def measure(
@@ -109,27 +109,28 @@ def affordable(
     config: Config, words: Sequence[str], minutes: float, trial: Path, root: Path
 ) -> int | None:
     """The steps that fill the budget, compilation and validations included; None: trial failed."""
-    log = trial / "metrics.jsonl"
+    experiment, log = config.experiment(), trial / "metrics.jsonl"
+    period = experiment.log_every
     if not (log.is_file() and any(map(is_validation, read(log)))):
-        options = ["--workdir", trial, "--no_test", "--no_tensorboard", *words, f"steps={TRIAL}"]
+        steps = f"steps={ROUNDS * period}"
+        options = ["--workdir", trial, "--no_test", "--no_tensorboard", *words, steps]
         if not command(root, "train.py", "--config", config.row.id, *options):
             return None
-    every = config.experiment().evaluate_every
-    return steps_for(60 * minutes, read(log), every)
+    return steps_for(60 * minutes, read(log), experiment.evaluate_every, period)
 
 
-def steps_for(seconds: float, lines: Sequence[dict[str, Any]], every: int) -> int:
+def steps_for(seconds: float, lines: Sequence[dict[str, Any]], every: int, period: int = 10) -> int:
     """Steps that fit into `seconds` at the pace of a trial's log, validated each `every` steps.
 
     The last validation is not counted, as it is none of the training; at least one round of
-    logging is trained.
+    logging, `period` steps, is trained.
     """
     paced = {line["step"]: line for line in lines if "steps_per_second" in line}
-    step = 1 / paced[20]["steps_per_second"]
-    compiling = max(10 / paced[10]["steps_per_second"] - 10 * step, 0.0)
+    step = 1 / paced[2 * period]["steps_per_second"]
+    compiling = max(period / paced[period]["steps_per_second"] - period * step, 0.0)
     validated = next(line for line in lines if is_validation(line))
-    validation = max(validated["time"] - paced[20]["time"] - 10 * step, 0.0)
-    return max(int((seconds - compiling) / (step + validation / every)), 10)
+    validation = max(validated["time"] - paced[2 * period]["time"] - period * step, 0.0)
+    return max(int((seconds - compiling) / (step + validation / every)), period)
 
 
 def is_validation(line: dict[str, Any]) -> bool:
