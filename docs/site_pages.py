@@ -10,7 +10,7 @@ from zoo import catalog
 from zoo.data.score_render import ode
 from zoo.front import own_weights
 from zoo.pretrained import index
-from zoo.report import stored
+from zoo.report import claims, robust, stored
 from zoo.report.tables import markdown, systems, values
 
 ROOT = Path(catalog.__file__).parent.parent
@@ -146,9 +146,18 @@ def gallery() -> None:
     write("gallery.md", "\n\n".join(lines))
 
 
+def by_clips() -> None:
+    """Claims and robustness of taggers, with the figure."""
+    for page in (claims.PAGE, robust.PAGE):
+        write(page.lower(), (catalog.results_folder() / page).read_text())
+    with site.open(claims.PICTURE, "wb") as file:
+        file.write((catalog.results_folder() / claims.PICTURE).read_bytes())
+
+
 all_systems()
 library()
 gallery()
 write("compiled.md", (catalog.results_folder() / "COMPILED.md").read_text())
 write("reproduced.md", (catalog.results_folder() / "REPRODUCED.md").read_text())
+by_clips()
 write("contributing.md", re.sub(r"\]\(docs/", "](", (ROOT / "CONTRIBUTING.md").read_text()))

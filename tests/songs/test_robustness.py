@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +15,7 @@ from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.tagging import Tagging
 from zoo.front import finding
+from zoo.report import robust
 from zoo.songs import probing, robustness
 
 RATE, SAMPLES = 8000, 4000
@@ -129,6 +131,42 @@ def test_its_own_split_without_the_zeros_that_fill_it_up(model, tmp_path):
     assert main(["robustness", "pitches", "--limit", "3", "--out", str(out)]) == 0
     facts = json.loads((out / "robustness.json").read_text())
     assert facts["data"] == "toys" and facts["counts"]["records"] == 3
+
+
+def test_other_data_by_the_labels_that_both_have(model, tmp_path, monkeypatch):
+    """What the data do not name is unknown; of 'bell' the tagger knows nothing."""
+    info = Info("bells", RATE, 1, ("HIGH", "bell"), "CC0", "https://example.org")
+    rows = [((1, 0), (1, 1)), ((0, 1), (1, 1)), ((0, 0), (0, 1))]
+    records = [
+        {
+            "audio": tone((800, 200, 200)[n], n),
+            "tags": np.array(tags),
+            "known": np.array(known),
+            "track": f"{n}",
+        }
+        for n, (tags, known) in enumerate(rows)
+    ]
+    source = SimpleNamespace(info=info, prepare=lambda: None, open=lambda split: records)
+    found = robustness.shared(model, source)
+    assert [record["tags"].tolist() for record in found] == [[0, 0, 1], [0, 0, 0], [0, 0, 0]]
+    assert [record["known"].tolist() for record in found] == [[0, 0, 1], [0, 0, 1], [0, 0, 0]]
+    config = SimpleNamespace(
+        experiment=lambda: SimpleNamespace(data=SimpleNamespace(source=source))
+    )
+    monkeypatch.setattr("zoo.experiment.find", lambda name: config)
+    options = ["--on", "bells_config", "--out", str(tmp_path / "out"), "--results", str(tmp_path)]
+    assert main(["robustness", "pitches", *options]) == 0
+    (row,) = robust.read(tmp_path / "robustness")
+    assert row["data"] == "bells" and row["counts"]["records"] == 3
+    page = robust.page([row])
+    assert "## `pitches` on bells" in page and "| noise .4 | " in page
+    first = row["rows"][0]
+    assert f"| none | {first['pr_auc']:.3f} | {first['roc_auc']:.3f} | " in page
+    with pytest.raises(BadInput, match="bells has no tag of pitches: Low, middle, high"):
+        robustness.shared(model, SimpleNamespace(info=replace(info, labels=("bell",))))
+    with pytest.raises(BadInput, match="bells is of 9 Hz in 1 channels, pitches takes 8000 Hz"):
+        robustness.shared(model, SimpleNamespace(info=replace(info, sample_rate=9)))
+    assert main(["robustness", "pitches", str(tmp_path), "--on", "x"]) == 2
 
 
 def test_labels_that_the_tagger_lacks_are_refused(model, folder):

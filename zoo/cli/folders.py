@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from zoo import escapes
 from zoo.cli import command_line
 from zoo.cli.command_line import given, place
+from zoo.errors import BadInput
 
 Add = Callable[..., argparse.ArgumentParser]  # of a command, by its name
 
@@ -105,7 +107,14 @@ def add_robustness(add: Add) -> None:
         metavar="FOLDER",
         help="audio in a sub-folder for each tag, or with a labels.csv; else the test split",
     )
+    robust.add_argument(
+        "--on",
+        type=given,
+        metavar="CONFIG",
+        help="the test split of a config's data, by the tags that these share with the tagger",
+    )
     robust.add_argument("--out", type=place, help="default robustness/WEIGHTS")
+    robust.add_argument("--results", type=place, help="a folder of results that keeps the table")
     robust.add_argument("--limit", type=command_line.count, help="the first so many clips only")
     robust.add_argument("--force", action="store_true", help="overwrite what is there")
     robust.add_argument("--config", type=given, help="name of a config, or a file")
@@ -115,20 +124,26 @@ def add_robustness(add: Add) -> None:
 
 
 def measure_robustness(options: argparse.Namespace) -> None:
-    from zoo import writing
+    from zoo import experiment, writing
     from zoo.front import finding
     from zoo.songs import probing, robustness
 
+    if options.folder and options.on:
+        raise BadInput("give a FOLDER or --on CONFIG, not both")
     command_line.prepare_devices()
     model = finding.asked(options.checkpoint, options.config, options.step, options.arguments)
     out = options.out or Path("robustness") / escapes.file_name(model.name)
     with writing.held(out):
         writing.refuse(out, options.force)
-        folder = options.folder
-        own = robustness.labelled(model, probing.read(folder)) if folder else None
-        records = own if own is not None else robustness.held_out_records(model)
+        folder, source = options.folder, model.experiment.data.source
+        records: Any
+        if folder:
+            records = robustness.labelled(model, probing.read(folder))
+        elif options.on:
+            source = experiment.find(options.on).experiment().data.source
+            records = robustness.shared(model, source)
+        else:
+            records = robustness.held_out_records(model)
         reports = dict(robustness.examine(model, records, options.limit))
-        about = (
-            {"folder": folder.name} if folder else {"data": model.experiment.data.source.info.name}
-        )
-        print("\n".join(robustness.save(model, reports, about, out)))
+        about = {"folder": folder.name} if folder else {"data": source.info.name}
+        print("\n".join(robustness.save(model, reports, about, out, options.results)))

@@ -18,7 +18,11 @@ from zoo.report import facts
 
 REPEATED = re.compile(r"-(seed|fold)\d+$")
 ELSEWHERE = ("path", "seed", "fold")  # arguments that are no part of what a row is
-APART = ("compiled", "reproduced")  # folders of rows that no config's evaluation wrote
+APART = (
+    "compiled",
+    "reproduced",
+    "robustness",
+)  # folders of rows that no config's evaluation wrote
 NEEDED = ("task", "metrics", "data", "split")
 
 

@@ -1,4 +1,4 @@
-"""RESULTS.md, REPRODUCED.md, COMPILED.md and the README's list of systems, from stored rows.
+"""The pages of results/ (RESULTS.md and its like) and the README's list, from stored rows.
 
 The same files always give the same text, so that a test can compare what is committed with it. No
 config is executed: titles, rows and reported numbers are read as literals (zoo/catalog.py).
@@ -13,7 +13,7 @@ from zoo import catalog, durable, writing
 from zoo.catalog import Entry, Row
 from zoo.errors import BadInput
 from zoo.pages.markup import duration
-from zoo.report import compiled, facts, reproduced, stored
+from zoo.report import claims, compiled, facts, reproduced, robust, stored
 from zoo.report.stored import Measured
 
 BEGIN, END = "<!-- zoo table begin -->", "<!-- zoo table end -->"
@@ -41,8 +41,11 @@ def render(root: Path | None = None, results: Path | None = None) -> list[Path]:
     paths = []
     for path, text in texts(root, results).items():
         with writing.held(path, wait=True):
+            fresh = path.is_file() and path.read_text(encoding="utf-8") == text
             durable.write(path, text)
         paths.append(path)
+        if path.name == claims.PAGE and not (fresh and (path.parent / claims.PICTURE).is_file()):
+            paths.append(claims.picture(path.parent))
     return paths
 
 
@@ -68,7 +71,9 @@ def texts(root: Path | None, results: Path | None = None) -> dict[Path, str]:
     """What each file should hold."""
     entries = catalog.entries()
     if results is not None:
-        return {results / "RESULTS.md": results_page(stored.read(results), entries, every=False)}
+        measured = stored.read(results)
+        own = {results / "RESULTS.md": results_page(measured, entries, every=False)}
+        return own | by_clips(results, measured)
     root = root or clone()
     measured, readme = stored.read(root / "results"), root / "README.md"
     return {
@@ -78,7 +83,15 @@ def texts(root: Path | None, results: Path | None = None) -> dict[Path, str]:
             compiled.read(root / "results" / compiled.FOLDER)
         ),
         readme: between(readme, readme_table(measured, entries)),
+        **by_clips(root / "results", measured),
     }
+
+
+def by_clips(results: Path, measured: Mapping[str, Measured]) -> dict[Path, str]:
+    """CLAIMS.md, where two rows of a claim stand; ROBUSTNESS.md, where a tagger's table does."""
+    text, changed = claims.page(results, measured), robust.read(results / robust.FOLDER)
+    pages = {results / claims.PAGE: text} if text else {}
+    return pages | ({results / robust.PAGE: robust.page(changed)} if changed else {})
 
 
 def results_page(

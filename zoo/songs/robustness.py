@@ -10,6 +10,7 @@ and the recording's own RMS, are ours.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,7 +22,7 @@ from tqdm import tqdm
 
 from zoo import durable, escapes
 from zoo.audio import effects
-from zoo.data.source import Example
+from zoo.data.source import Example, Source
 from zoo.errors import BadInput
 from zoo.evaluation.base import Report, draw, sound, write_table
 from zoo.evaluation.capabilities import Tags, having
@@ -119,6 +120,40 @@ def labelled(model: System, folder: Folder) -> Labelled:
     return Labelled(folder, info.sample_rate, info.channels, place, len(own))
 
 
+@dataclass(frozen=True)
+class Shared(Sequence[Example]):
+    """Records of other data with a tagger's own labels; those that the data lack are unknown."""
+
+    records: Sequence[Example]
+    places: tuple[tuple[int, int], ...]  # a label's place there, and among the tagger's
+    labels: int
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: Any) -> Any:
+        record = self.records[index]
+        theirs, own = map(list, zip(*self.places))
+        tags, known = np.zeros((2, self.labels), np.uint8)
+        tags[own] = np.asarray(record["tags"])[theirs]
+        known[own] = np.asarray(record.get("known", np.ones_like(record["tags"])))[theirs]
+        return {**record, "tags": tags, "known": known}
+
+
+def shared(model: System, source: Source) -> Shared:
+    """The test split of other data. BadInput at another rate, or without a label of the tagger."""
+    info, own = source.info, model.experiment.data.source.info
+    names = [label.lower() for label in own.labels]
+    places = [(i, names.index(n.lower())) for i, n in enumerate(info.labels) if n.lower() in names]
+    if not places:
+        raise BadInput(f"{info.name} has no tag of {model.name}: {', '.join(own.labels)}")
+    if (info.sample_rate, info.channels) != (own.sample_rate, own.channels):
+        theirs, wanted = (f"{i.sample_rate} Hz in {i.channels} channels" for i in (info, own))
+        raise BadInput(f"{info.name} is of {theirs}, {model.name} takes {wanted}")
+    source.prepare()
+    return Shared(source.open(held_out(source)), tuple(places), len(names))
+
+
 def held_out_records(model: System) -> Sequence[Example]:
     """The test split that the tagger's config names, prepared if it is not."""
     source = model.experiment.data.source
@@ -199,14 +234,28 @@ def change(row: dict[str, Any], name: str) -> str:
     return f"{row[f'{name}_change']:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
-def save(model: System, reports: dict[str, Report], about: dict[str, Any], out: Path) -> list[str]:
-    """robustness.csv, .json and .png in `out`; the table as lines."""
+def save(
+    model: System,
+    reports: dict[str, Report],
+    about: dict[str, Any],
+    out: Path,
+    results: Path | None = None,
+) -> list[str]:
+    """robustness.csv, .json and .png in `out`; the table as lines.
+
+    results: a folder of results, which gets the row of this model on these data.
+    """
     table = rows(reports)
     out.mkdir(parents=True, exist_ok=True)
     write_table(out / "robustness.csv", table)
     clean = reports["none"]
     facts = {"model": model.name, **about, "protocol": clean.protocol, "counts": clean.counts}
     durable.write_json(out / "robustness.json", {**facts, "rows": table}, indent=2)
+    if results is not None:
+        name = escapes.file_name(f"{model.name}-{about.get('data', 'folder')}")
+        row = results / "robustness" / f"{name}.json"
+        row.parent.mkdir(parents=True, exist_ok=True)
+        durable.write_json(row, {**facts, "date": time.strftime("%Y-%m-%d"), "rows": table})
     draw(partial(figure, table, model.name), out / "robustness.png", dpi=120, bbox_inches="tight")
     return [*lines(table), escapes.line(f"kept in {out}: robustness.csv, .json, .png")]
 

@@ -1,0 +1,226 @@
+"""results/CLAIMS.md and claims.png: what the tutorial claims of taggers, on the same clips.
+
+Each claim is that one stored row scores above another; the difference is over the clips of both,
+with a paired bootstrap interval. What is found is said, whether or not it is what was claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from zoo.evaluation.base import draw
+from zoo.metrics.resampling import Difference, Interval
+from zoo.pages.markup import duration
+from zoo.report import compare, facts
+from zoo.report.stored import Measured
+
+TASK, DATA, METRIC = "classification", "score_render/tagging", "pr_auc"
+SHOWN = ("pr_auc", "roc_auc")
+PAGE, PICTURE = "CLAIMS.md", "claims.png"
+HEAD = ("Claim", "Above", "Below", "pr_auc", "Difference", "roc_auc difference", "Verdict")
+ROW_HEAD = ("Row", "pr_auc", "roc_auc", "Parameters", "Steps", "Training")
+OPENING = (
+    "Rendered by `python -m zoo report --table` from the rows in `classification/` and their "
+    "scores clip by clip; do not edit. Each claim of the tutorial is that one row scores above "
+    "another; *difference* is how far it does so in pr_auc over the same clips of the test split, "
+    "in brackets the paired 95 % bootstrap interval. A claim *holds* or *does not hold* where the "
+    "interval leaves out zero, else it is *undecided*. Small nets, minutes of training on a few "
+    "hundred short renderings: this says what such a test shows, not who is right about music. "
+    "The intervals are over clips; another seed of a training is not in them, and nothing is "
+    "corrected for the number of claims."
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`above` and `below` are rows of stored results; source: who says it."""
+
+    text: str
+    above: str
+    below: str
+    source: str
+
+
+CLAIMS = (
+    Claim(
+        "A spectrogram is above frames of raw samples",
+        "frame_level_score_render.spectrogram",
+        "frame_level_score_render",
+        "Dieleman and Schrauwen 2014",
+    ),
+    Claim(
+        "Sample-level filters are above frame-level ones",
+        "samplecnn_score_render",
+        "frame_level_score_render",
+        "Lee et al. 2017",
+    ),
+    Claim(
+        "Sample-level filters are above the frame-level net's spectrogram",
+        "samplecnn_score_render",
+        "frame_level_score_render.spectrogram",
+        "Lee et al. 2017",
+    ),
+    Claim(
+        "Squeeze and excitation helps",
+        "resemul_score_render.se",
+        "samplecnn_score_render",
+        "Kim et al. 2018",
+    ),
+    Claim(
+        "Residual blocks with excitation help",
+        "resemul_score_render.rese_2",
+        "samplecnn_score_render",
+        "Kim et al. 2018",
+    ),
+    Claim(
+        "Features of several levels help",
+        "resemul_score_render",
+        "resemul_score_render.se",
+        "Kim et al. 2018",
+    ),
+    Claim(
+        "Of little data, a spectrogram front end makes more than a waveform one",
+        "at_scale_score_render",
+        "at_scale_score_render.waveform",
+        "Pons et al. 2018",
+    ),
+    Claim(
+        "Random filters are above MFCCs",
+        "random_cnn_score_render",
+        "engineered_score_render",
+        "Pons and Serra 2019",
+    ),
+    Claim(
+        "Random sample-level filters are above random frame-level ones",
+        "random_cnn_score_render.sample_level",
+        "random_cnn_score_render.frame_level",
+        "Pons and Serra 2019",
+    ),
+    Claim(
+        "Trained musical filters are above random ones",
+        "musicnn_score_render",
+        "random_cnn_score_render",
+        "Pons and Serra 2019",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A claim and its differences by metric, or which rows it waits for."""
+
+    claim: Claim
+    differences: Mapping[str, Difference]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        if self.missing:
+            return "not measured"
+        return verdict(self.differences[METRIC].interval)
+
+
+def verdict(interval: Interval) -> str:
+    """Whether a difference that is claimed to be positive is."""
+    low, high = interval
+    if low > 0:
+        return "holds"
+    return "does not hold" if high < 0 else "undecided"
+
+
+def page(folder: Path, measured: Mapping[str, Measured]) -> str | None:
+    """CLAIMS.md of a folder of results; None where no claim has both of its rows there."""
+    found = [examine(folder, claim) for claim in CLAIMS]
+    return None if all(one.missing for one in found) else text(found, measured)
+
+
+def picture(folder: Path) -> Path:
+    """Draws the figure beside the page."""
+    found = [examine(folder, claim) for claim in CLAIMS]
+    draw(partial(figure, found), folder / PICTURE, dpi=120, bbox_inches="tight")
+    return folder / PICTURE
+
+
+def examine(folder: Path, claim: Claim) -> Found:
+    """The claim as the rows below `folder` have it, each with its scores clip by clip."""
+    above, below = (folder / TASK / f"{name}.json" for name in (claim.above, claim.below))
+    whole = {path: path.is_file() and path.with_suffix(".npz").is_file() for path in (above, below)}
+    missing = tuple(path.stem for path, there in whole.items() if not there)
+    return Found(claim, {} if missing else compare.paired(above, below), missing)
+
+
+def text(found: Sequence[Found], measured: Mapping[str, Measured]) -> str:
+    """The page: the claims, and every row on the clips that they are about."""
+    from zoo.report import tables
+
+    lines = ["# Claims of the tutorial", "", OPENING, "", f"![differences]({PICTURE})", ""]
+    lines += tables.markdown(HEAD, [line(one) for one in found])
+    rows = [row for row in measured.values() if row.first["data"].get("name") == DATA]
+    rows.sort(key=lambda row: -row.metrics.get(METRIC, 0.0))
+    lines += ["", "## Every tagger on these clips", ""]
+    return "\n".join([*lines, *tables.markdown(ROW_HEAD, [row_line(row) for row in rows])]) + "\n"
+
+
+def line(found: Found) -> tuple[str, ...]:
+    claim = found.claim
+    about = (f"{claim.text} ({claim.source})", f"`{claim.above}`", f"`{claim.below}`")
+    if found.missing:
+        return (*about, "–", "–", "–", f"waits for {', '.join(f'`{n}`' for n in found.missing)}")
+    one = found.differences[METRIC]
+    pair = f"{one.first:.3f}, {one.second:.3f}"
+    gaps = [gap(found.differences[name]) for name in SHOWN]
+    return (*about, pair, *gaps, found.verdict)
+
+
+def gap(found: Difference) -> str:
+    """'+0.021 [+0.004, +0.039]'."""
+    low, high = found.interval
+    return f"{found.difference:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def row_line(row: Measured) -> tuple[str, ...]:
+    from zoo.report import tables
+
+    first = row.first
+    scores = [
+        f"{row.metrics[name]:.3f}{tables.about(row, name)}" if name in row.metrics else "–"
+        for name in SHOWN
+    ]
+    learnt = not first.get("weights") and (first.get("step") or 0) > 1
+    return (
+        f"`{row.id}`" + (f" ({len(row.runs)} runs)" if len(row.runs) > 1 else ""),
+        *scores,
+        f"{first['parameters']:,}" if first.get("parameters") is not None else "–",
+        facts.count_of_steps(first["step"]) if learnt else "–",
+        duration(first["training_seconds"]) if first.get("training_seconds") else "–",
+    )
+
+
+def figure(found: Sequence[Found]) -> Any:
+    """A line a claim: its difference and interval, right of zero where it holds."""
+    from matplotlib.figure import Figure
+
+    shown = [one for one in found if not one.missing]
+    made = Figure(figsize=(11, 0.42 * len(shown) + 1.3), layout="constrained")
+    panels = made.subplots(1, len(SHOWN), sharey=True, squeeze=False)[0]
+    colours = {"holds": "#2a7f4f", "does not hold": "#b03a2e", "undecided": "0.45"}
+    for axes, metric in zip(panels, SHOWN):
+        for place, one in enumerate(shown):
+            difference = one.differences[metric]
+            colour = colours[verdict(difference.interval)]
+            axes.plot(difference.interval, [place, place], color=colour, linewidth=2)
+            axes.plot(difference.difference, place, "o", color=colour, markersize=5)
+        axes.axvline(0, color="0.7", linewidth=1, zorder=0)
+        axes.set(xlabel=f"difference in {metric}")
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_yticks(range(len(shown)), [one.claim.text for one in shown])
+    panels[0].invert_yaxis()
+    legend = (
+        "paired 95 % intervals over the same clips; green: holds, red: does not, grey: undecided"
+    )
+    made.supxlabel(legend, fontsize=9)
+    return made
