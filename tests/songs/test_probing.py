@@ -12,7 +12,7 @@ from zoo.cli.main import main
 from zoo.errors import BadInput
 from zoo.front import finding
 from zoo.objectives import probe
-from zoo.runs import pairs
+from zoo.runs import inference, pairs
 from zoo.songs import probing
 from zoo.songs.probing import Rows
 
@@ -181,6 +181,27 @@ def test_folders_that_teach_nothing_are_refused(tmp_path, layout, message):
         soundfile.write(tmp_path / name, note(300.0, seed), RATE)
     with pytest.raises(BadInput, match=message):
         probing.folds_of(probing.read(tmp_path), 5)
+
+
+def test_short_files_share_batches_and_are_embedded_as_each_alone(folder, body, monkeypatch):
+    model, files = zoo.load(body), tuple(sorted(folder.rglob("*.wav")))[:6]
+    alone = [model.embed(file, over_time=True)[1] for file in files]
+    calls, predictor = [], inference.predictor
+
+    def counted(*given):
+        bind = predictor(*given)
+        return lambda variables: lambda batch: calls.append(1) or bind(variables)(batch)
+
+    monkeypatch.setattr(inference, "predictor", counted)
+    rows = probing.embedded(model, files)
+    batch = model.experiment.evaluation.batch
+    assert len(calls) == -(-sum(map(len, alone)) // batch) < len(files)
+    assert rows.file.tolist() == [k for k, own in enumerate(alone) for _ in own]
+    np.testing.assert_allclose(rows.features, np.concatenate(alone), rtol=1e-4, atol=1e-5)
+    soundfile.write(folder / "low" / "still.wav", np.zeros(RATE), RATE)
+    with pytest.raises(BadInput, match=r"still\.wav: the song is silent"):
+        probing.embedded(model, (*files, folder / "low" / "still.wav"))
+    (folder / "low" / "still.wav").unlink()
 
 
 def test_what_is_there_or_has_no_embedding_is_refused(folder, body, made, capsys):

@@ -6,7 +6,7 @@ the method and never for the class.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
@@ -36,6 +36,11 @@ class Tags(Protocol):
         self, embed: Predict, blocks: Blocks, rate: int, info: Info
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(starts [N] s, vectors [N D], the song's own [D])."""
+
+    def embeddings_of_files(
+        self, embed: Predict, paths: Iterable[Path], info: Info
+    ) -> Iterator[np.ndarray | BadInput]:
+        """Vectors [N D] of each file, in order, or why there are none; they share batches."""
 
 
 @runtime_checkable

@@ -30,6 +30,7 @@ from zoo.metrics.resampling import Scores
 from zoo.songs.taggram import (
     Listener,
     Taggram,
+    outputs_of_files,
     segment_by_segment,
     song_mean,
     tag_file,
@@ -143,6 +144,13 @@ class Tagging:
         how = self.listener(info)
         times, found, duration = segment_by_segment(embed, blocks, rate, how, "embedding")
         return times, found, song_mean(found, times, how.samples / how.rate, duration)
+
+    def embeddings_of_files(
+        self, embed: Predict, paths: Iterable[Path], info: Info
+    ) -> Iterator[np.ndarray | BadInput]:
+        """{'embedding'} of the segments of each file [N D], in order, or why there is nothing."""
+        rows = lambda song: song.gathered()[1]  # noqa: E731
+        return outputs_of_files(embed, paths, self.listener(info), "embedding", rows)
 
     def predict_file(
         self,

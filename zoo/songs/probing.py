@@ -24,12 +24,13 @@ from zoo.catalog import same
 from zoo.data import drawing, groups, plans
 from zoo.data.labels import match, read_labels
 from zoo.errors import BadInput
+from zoo.evaluation.capabilities import Tags, having
 from zoo.front.finding import words_of
 from zoo.front.system import System
 from zoo.metrics.ranking import rank_tags
 from zoo.objectives import probe
 from zoo.recipes.probing import NONE
-from zoo.runs import pairs
+from zoo.runs import inference, pairs
 from zoo.runs.trained import Trained
 
 FOLDS = 5
@@ -139,8 +140,15 @@ def embedded(model: System, files: tuple[Path, ...]) -> Rows:
     """Embeddings of segments of all files. raises BadInput at the first that cannot be used."""
     model.require("embed")
     found, owner = [], []
-    for number, file in enumerate(tqdm(files, desc="embedding", unit="file", file=sys.stderr)):
-        _, rows = model.embed(file, over_time=True)
+    body = model.trained
+    evaluation = having(Tags, body.experiment.evaluation)
+    embed = inference.predictor(body.experiment.objective, body.mesh, "embed")(body.variables)
+    each = evaluation.embeddings_of_files(embed, files, body.experiment.data.source.info)
+    bar = tqdm(each, desc="embedding", unit="file", total=len(files), file=sys.stderr)
+    for number, rows in enumerate(bar):
+        if isinstance(rows, BadInput):
+            file = str(files[number])
+            raise rows if file in str(rows) else BadInput(f"{file}: {rows}")
         chosen = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SEGMENTS)).round())
         found.append(rows[chosen.astype(int)])
         owner += [number] * len(chosen)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from zoo.audio.blocks import Blocks, Song, open_song, read_blocks, remix, resamp
 from zoo.errors import BadInput
 from zoo.evaluation.base import Batch, Predict, in_batches, paired
 from zoo.songs.segments import Segments, read_windows
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,20 @@ def tag_files(
 
     check: raises BadInput for what is not to be read.
     """
-    labels, failed = tuple(labels), {}
+    names = tuple(labels)
+    return outputs_of_files(predict, paths, how, "prediction", lambda s: s.taggram(names), check)
+
+
+def outputs_of_files(
+    predict: Predict,
+    paths: Iterable[Path],
+    how: Listener,
+    output: str,
+    made: Callable[[SongOutputs], Made],
+    check: Callable[[Path], None] = lambda path: None,
+) -> Iterator[Made | BadInput]:
+    """What is `made` of the `output` of every file, in order; short files share batches."""
+    failed: dict[int, BadInput] = {}
     songs: list[SongOutputs] = []
 
     def segments() -> Iterator[tuple[int, Batch]]:
@@ -177,18 +193,18 @@ def tag_files(
             except BadInput as error:
                 failed[number] = error
 
-    def result(number: int) -> Taggram | BadInput:
+    def result(number: int) -> Made | BadInput:
         whole, songs[number] = songs[number], SongOutputs(how)
         try:
-            return failed.get(number) or whole.taggram(labels)
+            return failed.get(number) or made(whole)
         except BadInput as error:
             return error
 
     done = 0
-    for number, output in paired(predict, segments(), how.batch):
+    for number, found in paired(predict, segments(), how.batch):
         yield from map(result, range(done, number))
         done = number
-        songs[number].rows.append(output["prediction"])
+        songs[number].rows.append(found[output])
     yield from map(result, range(done, len(songs)))
 
 
