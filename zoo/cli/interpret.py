@@ -27,14 +27,15 @@ def add(add: Callable[..., argparse.ArgumentParser]) -> None:
             "activation",
             "excitation",
             "periodicity",
+            "bases",
             "deepdream",
             "attention",
             "attribution",
         ),
         help="filters on the waveform; sounds that excite a layer most; gates by tag and "
-        "loudness; steady notes through a vocoder; a sound that a tag or layer finds more of "
-        "itself in; where a self-attention tagger looks; which part of a recording speaks for "
-        "a tag",
+        "loudness; steady notes through a vocoder; waveforms that sources are made of; a sound "
+        "that a tag or layer finds more of itself in; where a self-attention tagger looks; which "
+        "part of a recording speaks for a tag",
     )
     parser.add_argument("--out", type=place, help="default: RUN/figures; for weights, out")
     parser.add_argument("--layer", type=given, help="filters, activation: this layer only")

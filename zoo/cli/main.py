@@ -21,8 +21,8 @@ commands:
   probe WEIGHTS FOLDER your labels on a tagger's embeddings: cross-validated, with "none of these"
   robustness WEIGHTS [FOLDER]  a tagger's scores under other tempo, pitch, loudness, noise
   interpret NAME       what a run or published weights learnt: filters, activation, excitation,
-                       periodicity of a vocoder; of a recording: attribution of a tag, attention,
-                       deepdream
+                       periodicity of a vocoder, bases; of a recording: attribution of a tag,
+                       attention, deepdream
   demo KIND            what the field shows of waveforms: checkerboard, phase, masking, factors
 """
 

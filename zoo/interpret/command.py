@@ -14,6 +14,7 @@ from zoo.errors import BadInput
 from zoo.evaluation import steady_notes
 from zoo.interpret import (
     activation,
+    bases,
     clip_command,
     drawing,
     excitation,
@@ -125,11 +126,24 @@ def show_periodicity(found: Trained, folder: Path, choices: Options) -> Iterator
     yield files.archive(folder / "periodicity.npz", comb.numbers)
 
 
+def show_bases(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
+    every = bases.dictionaries(found)
+    rate = found.experiment.data.source.info.sample_rate
+    about = "; ".join(
+        f"{one.name}: {one.copies:.0%} of {len(one.match)} waveforms are moved copies of another"
+        for one in every
+    )
+    yield files.picture(folder / "bases.png", bases.figure(every, rate), about)
+    numbers = {f"{one.name}/{key}": value for one in every for key, value in one.numbers.items()}
+    yield files.archive(folder / "bases.npz", numbers)
+
+
 KINDS: dict[str, Callable[[Trained, Path, Options], Iterator[str]]] = {
     "filters": show_filters,
     "activation": show_activation,
     "excitation": show_excitation,
     "periodicity": show_periodicity,
+    "bases": show_bases,
     "deepdream": clip_command.show_deepdream,
     "attention": clip_command.show_attention,
     "attribution": clip_command.show_attribution,
