@@ -42,11 +42,14 @@ def timbre(power: jax.Array, sample_rate: int, *, bands: int = 40, kept: int = 1
 def by_timbre(spectra: jax.Array, energy: jax.Array, sample_rate: int, sources: int) -> jax.Array:
     """The source of each component, power spectra [K N], energies [K] -> one-hot [K S].
 
-    Spectral clustering; timbres as far apart as half of all pairs are similar by 1 / e.
+    Spectral clustering; timbres as far apart as half of all pairs are similar by 1 / e. Components
+    without energy are similar to none.
     """
     cepstra = timbre(spectra, sample_rate)
     squares = jnp.square(cepstra[:, None] - cepstra).sum(2)
-    affinity = jnp.exp(-squares / jnp.maximum(jnp.median(squares), 1e-12))
+    there = (energy[:, None] > 0) & (energy > 0)
+    middle = jnp.nan_to_num(jnp.nanmedian(jnp.where(there, squares, jnp.nan)))
+    affinity = jnp.where(there, jnp.exp(-squares / jnp.maximum(middle, 1e-12)), 0)
     return jax.nn.one_hot(clustering.spectral(affinity, energy, sources), sources)
 
 
