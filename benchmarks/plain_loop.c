@@ -1,6 +1,6 @@
 /* The floor that benchmarks/sampling.py compares with: WaveNet's sampling loop as one writes it down
-   in C, for sizes that the compiler knows (-DWIDTH=64 -DLAYERS=30 -DCODES=256). Kernel of two taps,
-   as many gates and skips as channels. No code of the zoo's own loop is used here. */
+   in C, for sizes that the compiler knows (-DWIDTH=64 -DLAYERS=30 -DHEAD=256 -DCODES=256). Kernel of
+   two taps, as many gates and skips as channels. No code of the zoo's own loop is used here. */
 
 #include <math.h>
 #include <string.h>
@@ -46,13 +46,13 @@ void plain_loop(int samples, int voices, const int *dilations, const float *embe
       ring += dilations[l] * voices * W;
     }
     for (int v = 0; v < voices; ++v) {
-      float h[W], logits[CODES], most, total = 0;
+      float h[HEAD], logits[CODES], most, total = 0;
       memcpy(h, hidden_bias, sizeof(h));
       memcpy(logits, output_bias, sizeof(logits));
       rectify(skips[v], W);
-      multiply(hidden, W, W, skips[v], h);
-      rectify(h, W);
-      multiply(output, W, CODES, h, logits);
+      multiply(hidden, W, HEAD, skips[v], h);
+      rectify(h, HEAD);
+      multiply(output, HEAD, CODES, h, logits);
       most = logits[0];
       for (int i = 0; i < CODES; ++i) most = logits[i] > most ? logits[i] : most;
       for (int i = 0; i < CODES; ++i) total += logits[i] = expf(logits[i] - most);

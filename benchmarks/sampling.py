@@ -99,7 +99,9 @@ class PlainLoop:
 
     def _compiled(self) -> ctypes._CFuncPtr:
         source = Path(__file__).with_name("plain_loop.c")
-        sizes = [f"-DWIDTH={self.model.width}", f"-DLAYERS={self.model.layers}", "-DCODES=256"]
+        model = self.model
+        known = dict(WIDTH=model.width, LAYERS=model.layers, HEAD=model.head, CODES=256)
+        sizes = [f"-D{name}={size}" for name, size in known.items()]
         with tempfile.TemporaryDirectory() as folder:
             out = f"{folder}/plain_loop.so"
             flags = ["-O3", "-march=native", "-ffast-math", "-shared", "-fPIC", *sizes]
