@@ -185,7 +185,7 @@ def test_large_weights_keep_their_bits_on_large_pages():
 def test_without_a_compiler_xla_draws_and_the_reason_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr(library, "COMPILERS", ("no-such-compiler",))
     monkeypatch.setattr(library, "target", library.target.__wrapped__)
-    monkeypatch.setattr(library, "load", library.load.__wrapped__)
+    monkeypatch.setattr(library, "load", library.made)
     monkeypatch.delenv("CXX", raising=False)
     variables, _, _ = asked_of(SMALL, 1, 8)
     with engines.noted() as used:
@@ -226,7 +226,7 @@ def one(monkeypatch, tmp_path):
         library.compiler()
     except library.Unavailable as error:
         pytest.skip(f"{error}")
-    return partial(library.load.__wrapped__, "one"), sources, cache
+    return partial(library.made, "one"), sources, cache
 
 
 def kept(cache):
@@ -257,6 +257,20 @@ def test_other_sources_or_flags_are_another_library(one, monkeypatch):
     assert library.key(["c++"]) != library.key(["g++"])
     load()
     assert len(list(cache.rglob("*.so"))) == 2 and before.exists()
+
+
+def test_a_compiler_that_fails_is_asked_once(monkeypatch):
+    asked = []
+
+    def fails(name, weights):
+        asked.append(name)
+        raise library.Unavailable("it does not compile")
+
+    monkeypatch.setattr(library, "made", fails)
+    for _ in range(2):
+        with pytest.raises(library.Unavailable, match="not compile"):
+            library.load("no-such-loop")
+    assert asked == ["no-such-loop"]
 
 
 def test_what_does_not_compile_or_cannot_be_kept_is_a_reason(one, monkeypatch, tmp_path):

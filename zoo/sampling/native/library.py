@@ -32,9 +32,28 @@ class Unavailable(Exception):
     """There is no such library here; the message says why, in a few words."""
 
 
-@cache
 def load(name: str, weights: str = "float32") -> ctypes.CDLL:
-    """The library of NAME.cc, which reads matrices of that type. raises Unavailable."""
+    """The library of NAME.cc, which reads matrices of that type. raises Unavailable.
+
+    A process tries once: a compiler that fails takes its time, too.
+    """
+    found = _tried(name, weights)
+    if isinstance(found, str):
+        raise Unavailable(found)
+    return found
+
+
+@cache
+def _tried(name: str, weights: str) -> ctypes.CDLL | str:
+    """The library, or why there is none."""
+    try:
+        return made(name, weights)
+    except Unavailable as error:
+        return str(error)
+
+
+def made(name: str, weights: str = "float32") -> ctypes.CDLL:
+    """The library out of the cache, or compiled into it. raises Unavailable."""
     if os.name != "posix":
         raise Unavailable("compiled code is for Linux and macOS")
     command = [compiler(), *flags(), f"-DZOO_{weights.upper()}", "-I", jax.ffi.include_dir()]
