@@ -1,11 +1,15 @@
 """One reading of numbers, in options, arguments, environment and names of folders."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from zoo import experiment, numerals
 from zoo.checkpoints import files
 from zoo.cli import command_line, main
 from zoo.errors import BadInput
+from zoo.sampling import pitch_names
 
 NO_NUMBERS = [
     "²",
@@ -79,6 +83,7 @@ OPTIONS = [
     ["zoo", "interpret", "x", "--filters"],
     ["zoo", "interpret", "x", "--limit"],
     ["zoo", "measure", "--minutes"],
+    ["zoo", "probe", "x", "y", "--folds"],
 ]
 
 
@@ -117,3 +122,24 @@ def test_folders_are_steps_only_as_we_write_them(tmp_path):
     for name in ("0", "20", "007", "٣", "²", "1_0", "-5", "+5", "9" * 30, "2.damaged"):
         (tmp_path / name).mkdir()
     assert files.numbered(epath.Path(tmp_path)) == [0, 20]
+
+
+def test_nothing_else_asks_whether_a_text_is_a_number():
+    """`isdigit` takes what `int` refuses, and of 5,000 digits `int` refuses what all three take."""
+    root = Path(numerals.__file__).parents[1]
+    files = [path for name in ("zoo", "configs") for path in (root / name).rglob("*.py")]
+    asking = re.compile(r"\.is(digit|decimal|numeric)\(")
+    assert len(files) > 400
+    # Runs of digits within a name that a regular expression found, which are short.
+    assert {p.name for p in files if asking.search(p.read_text())} == {"excitation.py"}
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "²", "٣"], ids=ascii)
+def test_numbers_among_names_are_names_where_they_are_none(text, tmp_path, capsys):
+    with pytest.raises(BadInput, match="is no pitch"):
+        pitch_names.numbers(text)
+    (tmp_path / "a.txt").write_text("no audio")
+    assert (
+        main.main(["probe", "x", str(tmp_path), "--group", text, "--out", str(tmp_path / "o")]) == 2
+    )
+    assert capsys.readouterr().err.startswith("zoo: no audio in")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo import writing
+from zoo import escapes, writing
 from zoo.errors import BadInput
 
 ROOT = Path(__file__).parents[1]
@@ -112,10 +112,20 @@ def test_a_folder_with_something_in_it_is_added_to_only_when_forced(tmp_path):
     }
 
 
-def test_a_full_disk_is_named_and_leaves_what_was_there(tmp_path):
+@pytest.mark.parametrize("inner", [None, "", "page.png", "deep/stem.wav"])
+def test_a_full_disk_is_named_and_leaves_what_was_there(inner, tmp_path):
+    """The place that was asked for, not what stands for it and is gone with the message."""
     place = tmp_path / "song"
     full = pytest.raises(OSError, match="No space")
     with full as caught, writing.folder(place, lambda: None) as part:
         (part / "tags.csv").write_text("time")
-        raise OSError(errno.ENOSPC, "No space left on device")
+        named = () if inner is None else (str(part / inner),)
+        raise OSError(errno.ENOSPC, "No space left on device", *named)
     assert caught.value.filename == str(place) and not list(tmp_path.iterdir())
+
+
+def test_a_line_names_the_place_that_its_files_get(tmp_path):
+    place = tmp_path / "a\nsong"
+    with writing.folder(place, lambda: None) as part:
+        for line in (f"kept in {part}: x.csv", escapes.line(f"kept in {part}: x.csv")):
+            assert "partial" in line and "partial" not in writing.said(line, part, place)

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from zoo import durable
+from zoo import durable, escapes
 from zoo.errors import BadInput
 from zoo.locks import locked
 
@@ -115,6 +115,13 @@ def folder(place: Path, check: Callable[[], None]) -> Iterator[Path]:
             yield part
 
 
+def said(line: str, part: Path, place: Path) -> str:
+    """A line about files in the folder `part` as it is true once they stand in `place`."""
+    for form in (str, escapes.line):
+        line = line.replace(form(part), form(place))
+    return line
+
+
 @contextlib.contextmanager
 def whole(place: Path) -> Iterator[Path]:
     """As `folder`, for whoever holds the lock."""
@@ -151,11 +158,11 @@ def merge(part: Path, place: Path) -> None:
 
 @contextlib.contextmanager
 def naming(place: Path) -> Iterator[None]:
-    """A full disk does not say where it is."""
+    """A full disk does not say where it is, or names what is to become `place`."""
     try:
         yield
     except OSError as error:
-        ours = error.filename is None or str(error.filename).endswith(PARTIAL)
-        if error.errno and ours:
+        named = "" if error.filename is None else str(error.filename)
+        if error.errno and (not named or any(p.endswith(PARTIAL) for p in Path(named).parts)):
             error.filename = str(place)
         raise

@@ -238,4 +238,6 @@ def test_only_models_that_draw_out_of_nothing_are_endless(tmp_path):
         endless.play(trained, options(tmp_path), FACTS, stop=after(1))
     with pytest.raises(BadInput, match="above 0"):
         endless.play(trained, options(tmp_path, num=0), FACTS, stop=after(1))
+    with pytest.raises(BadInput, match=r"give a file 0.1 s at least, which is 0.0017"):
+        endless.play(trained, options(tmp_path, minutes_per_file=1e-6), FACTS, stop=after(1))
     assert endless_files.names(tmp_path / "x") == [tmp_path / "x" / "endless.npz"]

@@ -93,7 +93,10 @@ def test_a_dry_run_says_what_would_be_trained_and_trains_nothing(tmp_path, capsy
         assert part in told, part
     assert not list(tmp_path.iterdir()) and "not there yet" not in told
     assert train.main(["--dry_run", "--config", "samplecnn_magnatagatune", "path=away"]) == 0
-    assert "path: away is not there yet" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "path: away is not there yet" in told and "refused here" not in told
+    assert train.main([*words, "batch=1000000"]) == 0
+    assert "more than this machine has: training is refused here" in capsys.readouterr().out
 
 
 def run_directory(path, metrics, **arguments):

@@ -17,6 +17,7 @@ from zoo import experiment as experiments
 from zoo import mesh as meshes
 from zoo.cli import main
 from zoo.devices import chips, command, gpus, measure, programs, recording, rows, topology
+from zoo.errors import BadInput
 from zoo.objectives.base import Request
 from zoo.report import compiled as page
 from zoo.sampling import autoregressive
@@ -251,6 +252,18 @@ def test_the_page_says_fits_bound_and_steps(tmp_path):
         "10 s",
     ]
     assert "- turn model: scatter at 2 places, as a/b" in text and "819 GB/s" in text
+
+
+@pytest.mark.parametrize("key", ["config", "slices", "device", "mesh", "step", "chips", "remarks"])
+def test_a_compiled_row_that_holds_nonsense_is_named(key, tmp_path):
+    refused = 0
+    for wrong in (None, "x", [[]], {"a": "b"}, 1.5):
+        (tmp_path / "a.json").write_text(json.dumps({**ROW, key: wrong}))
+        try:
+            page.page(page.read(tmp_path))
+        except BadInput as error:
+            refused += "a.json is no compiled row (" in str(error)
+    assert refused
 
 
 @pytest.mark.slow

@@ -147,6 +147,7 @@ def some_stems(system, audio):
         ({"stems": "vocals"}, "give a list of names"),
         ({"stems": some, "two_stems": first}, "give one of them"),
         ({"segment": 0}, "segment=0: give seconds"),
+        ({"segment": 1e7}, r"segments of 1e\+07 s take .* GB at the least"),
         ({"overlap": 1}, "overlap=1: give a share"),
     ):
         with pytest.raises(BadInput, match=message):

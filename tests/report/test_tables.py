@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from zoo import catalog
+from zoo.cli import main
 from zoo.errors import BadInput
 from zoo.report import listing, stored, tables
 
@@ -219,6 +220,37 @@ def test_bad_input(root):
     store(root, "net_toys", {"task": "classification", "metrics": {}})
     with pytest.raises(BadInput, match="evaluate net_toys again"):
         tables.render(root)
+
+
+WRONG = (5, -1.5, "x", [], [1], {"a": []}, True, 1e308, float("nan"), None)
+
+
+def test_a_row_that_holds_nonsense_is_named(root):
+    """Every field of a stored evaluation, with whatever JSON may have in its place."""
+    whole = {**RUN, "intervals": {"pr_auc": [0.1, 0.5]}, "counts": {"clips": 3}, "commit": "a"}
+    whole |= {"reported": {"roc_auc": 0.9}, "versions": {"jax": "1"}, "weights": None}
+    places = [(key,) for key in whole]
+    nested = {key: value for key, value in whole.items() if isinstance(value, dict)}
+    places += [(key, inner) for key, value in nested.items() for inner in value]
+    path, refused = root / "results" / "classification" / "net_toys.json", set()
+    for first, *second in places:
+        for wrong in WRONG:
+            changed = {**whole[first], second[0]: wrong} if second else wrong
+            path.write_text(json.dumps({**whole, first: changed}))
+            try:
+                tables.texts(root)
+            except BadInput as error:
+                assert "net_toys.json" in str(error) and f"'{first}'" in str(error)
+                refused.add(first)
+    assert refused == set(whole)
+    store(root, "net_toys", whole)
+    tables.texts(root)
+
+
+def test_a_folder_that_is_not_there_has_no_table(tmp_path, capsys):
+    assert main.main(["report", "--table", "--results", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere is no folder: give one that" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

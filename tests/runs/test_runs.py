@@ -31,6 +31,7 @@ from zoo.runs import changed_arguments, hooks, initial, trained
 from zoo.runs import train as training_runs
 from zoo.runs.trained import Trained
 from zoo.training import state
+from zoo.training.stages import Stage, StageState, by_steps
 
 
 class Net(nn.Module):
@@ -148,6 +149,45 @@ def test_changes_together_say_the_learning_rate_before_and_after(name, changed, 
             updates, state = step_of(ones, state, params)
         taken = abs(float(updates["layer"]["kernel"][0]))
         assert float(value) == pytest.approx(taken, rel=0.02, abs=1e-10)
+
+
+STANDING = [  # stage of the self-attention tagger, its first step, what becomes of the rate there
+    (0, 0, "becomes 0.1 times as large (a step of 0.0001 before, 1e-05 now)"),
+    (1, 900, ""),  # SGD by now, whose rate no argument changes
+    (2, 950, ""),
+]
+
+
+@pytest.mark.parametrize(("number", "begun", "says"), STANDING)
+def test_a_later_stage_has_a_learning_rate_of_its_own(number, begun, says):
+    config = experiments.find("self_attention_magnatagatune")
+    stage = {"stage": number, "begun": begun}
+    began = {"config": config.name, "arguments": dict(config.defaults), "stage": stage}
+    changed = {**config.defaults, "learning_rate": 1e-5}
+    (line,) = changed_arguments.check(config, changed, Origin.of(began), True, 1000)
+    assert says in line if says else "learning rate of" not in line
+    then = config.experiment(**config.defaults)
+    rate = {0: 1e-4, 1: 1.9e-3, 2: 1.9e-4}[number]  # Nesterov's first step is 1.9 rates
+    at = StageState(stage=number, begun=begun)
+    assert changed_arguments.paces(then, 1000, at)["model"] == pytest.approx(rate, rel=1e-3)
+
+
+def test_a_schedule_begins_with_its_stage():
+    """An optimiser that a stage brings, or begins anew, is at the step that it has made itself."""
+    falling = optax.sgd(optax.linear_schedule(1.0, 0.0, 100))
+    parts = by_steps((300, Stage()), (50, Stage(optimizers={"model": falling})), (0, Stage()))
+    experiment = SimpleNamespace(stages=parts, optimizers={"model": optax.sgd(3.0)})
+    for number, begun, step, rate in ((0, 0, 10, 3.0), (1, 300, 310, 0.9), (2, 350, 370, 0.3)):
+        at = StageState(stage=number, begun=begun)
+        assert changed_arguments.paces(experiment, step, at)["model"] == pytest.approx(rate)
+
+
+def test_a_stage_that_is_no_more_is_refused():
+    config = experiments.find("samplecnn_score_render")
+    began = {"config": config.name, "arguments": {}, "stage": {"stage": 2}}
+    with pytest.raises(BadInput, match=r"stands in stage 3 .* there are 0: give another"):
+        changed = {**config.defaults, "seed": 1}
+        changed_arguments.check(config, changed, Origin.of(began), True, 100)
 
 
 @pytest.mark.parametrize(("batch", "said"), [(23, False), (24, False), (25, True), (4096, True)])

@@ -112,6 +112,10 @@ def test_what_has_no_spread_is_refused():
         ensembles.applied(blind, chosen)
     with pytest.raises(BadInput, match="one at least"):
         Members((), (1.0,))
+    with pytest.raises(BadInput, match="101 shifts: 100 are the most"):
+        ensembles.members(SEGMENTS, 101)
+    with pytest.raises(BadInput, match=r"shifts=1001: .* 1000 at most"):
+        replace(HOW, shifts=1001)
     published = SimpleNamespace(name="demucs_v1", directory=None, variables=None)
     with pytest.raises(BadInput, match="of a run's folder"):
         ensembles.checkpoints(published, 2)

@@ -144,9 +144,10 @@ def require_room(folder: Path, size: int) -> None:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if size > free:
+        unit, name = (1e9, "GB") if size >= 1e8 else (1e3, "kB")
         raise BadInput(
-            f"{size / 1e9:,.1f} GB of audio do not fit into {folder}, which has {free / 1e9:,.1f} "
-            "GB left: ask for less, or choose another --out"
+            f"{size / unit:,.1f} {name} of audio do not fit into {folder}, which has "
+            f"{free / unit:,.1f} {name} left: ask for less, or choose another --out"
         )
 
 

@@ -47,6 +47,7 @@ from zoo.training import interruption
 
 Tree = Any
 OTHER_NOISE = 65_536  # added to a voice's number: more than there will be voices
+SHORTEST_FILE = 0.1  # seconds
 TRIES = 3
 
 
@@ -227,6 +228,11 @@ def asked(trained: Trained, options: Choices) -> Stream:
     hop = getattr(getattr(trained.experiment.objective, "model", None), "hop", 1)
     if options.num < 1 or options.minutes_per_file <= 0:
         raise BadInput("--num and --minutes_per_file must be above 0")
+    if options.minutes_per_file * 60 < SHORTEST_FILE:
+        raise BadInput(
+            f"--minutes_per_file {options.minutes_per_file:g}: give a file {SHORTEST_FILE} s at "
+            f"least, which is {SHORTEST_FILE / 60:.2g}"
+        )
     return Stream(
         count=options.num,
         seed=options.seed,
@@ -234,7 +240,7 @@ def asked(trained: Trained, options: Choices) -> Stream:
         temperature=options.temperature,
         top_k=options.top_k,
         top_p=options.top_p,
-        samples_per_file=max(1, round(options.minutes_per_file * 60 * rate)),
+        samples_per_file=round(options.minutes_per_file * 60 * rate),
         raw=options.raw,
         flat=options.noise_flatness,
         chunk=-(-Stream.chunk // hop) * hop,

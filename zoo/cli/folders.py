@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from zoo import escapes
+from zoo import escapes, numerals
 from zoo.cli import command_line
 from zoo.cli.command_line import given, place
 from zoo.errors import BadInput
@@ -71,11 +71,15 @@ def fit_probe(options: argparse.Namespace) -> None:
     out = options.out or Path("probes") / (options.folder.name or "folder")
     with writing.held(out):
         writing.refuse(out, options.force)
-        group = options.group
-        found = probing.read(options.folder, int(group) if group and group.isdecimal() else group)
+        group = options.group or ""
+        whose = int(group) if numerals.is_count(group) else options.group
+        found = probing.read(options.folder, whose)
         words = options.arguments
         model = finding.asked(options.checkpoint, options.config, options.step, words)
-        print("\n".join(probing.save(*probing.fit(model, found, options.folds), out)))
+        system, about = probing.fit(model, found, options.folds)
+        with writing.whole(out) as part:
+            lines = probing.save(system, about, part)
+        print("\n".join(writing.said(line, part, out) for line in lines))
 
 
 def measure_distance(options: argparse.Namespace) -> None:
@@ -146,4 +150,6 @@ def measure_robustness(options: argparse.Namespace) -> None:
             records = robustness.held_out_records(model)
         reports = dict(robustness.examine(model, records, options.limit))
         about = {"folder": folder.name} if folder else {"data": source.info.name}
-        print("\n".join(robustness.save(model, reports, about, out, options.results)))
+        with writing.whole(out) as part:
+            lines = robustness.save(model, reports, about, part, options.results)
+        print("\n".join(writing.said(line, part, out) for line in lines))

@@ -285,6 +285,8 @@ def make_report(options: argparse.Namespace) -> None:
     if options.table:
         from zoo.report import tables
 
+        if options.results and not options.results.is_dir():
+            raise BadInput(f"{options.results} is no folder: give one that holds rows of results")
         print("\n".join(map(str, tables.render(results=options.results))))
     elif options.directory and options.picture:
         from zoo.report import picture

@@ -11,6 +11,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from typing import Any
 
+from zoo import numerals
 from zoo.errors import BadInput
 
 FLAGS = "--xla_gpu_autotune_level=0"
@@ -59,7 +60,7 @@ def described(version: str, count: str, slices: int) -> tuple[tuple[Any, ...], s
     plugin = next((name for name in PLUGINS if find_spec(name)), None)
     if plugin is None:
         raise BadInput("compiling for GPUs needs JAX's plugin for CUDA: pip install '.[cuda12]'")
-    number = int(count) if count.isdecimal() else 0
+    number = int(count) if numerals.is_count(count) else 0
     if number < 1 or (number > A_HOST and number % A_HOST):
         raise BadInput(f"--topology {version}:{count}: write {version}:1 to :8, or a multiple of 8")
     from jax.experimental import topologies

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from zoo import numerals
 from zoo.audio.audio_files import SILENCE
 from zoo.audio.blocks import open_song, read_blocks, remix, resample
 from zoo.errors import BadInput
@@ -96,7 +97,7 @@ def target(found: Trained, network: AudioNetwork, towards: str) -> Target:
         tags_of(found, network)
         return Target(labels[same[0]], same[0])
     name, _, number = towards.rpartition(":")
-    if not (name and number.isdecimal()):
+    if not (name and numerals.is_count(number)):
         name, number = towards, ""
     known = layers.convolutions(network)
     chosen = [layer for layer in known if name in (layer.name, layer.name.rpartition("/")[0])]

@@ -17,6 +17,7 @@ from zoo.metrics.resampling import RESAMPLES, Difference
 from zoo.pages.markup import number
 from zoo.report import facts
 from zoo.report.facts import Run
+from zoo.report.scored import check
 
 
 def compare(first: Path, second: Path) -> str:
@@ -86,7 +87,7 @@ def paired(
     scores beside it). raises BadInput where there are no scores, or not of the same data and clips.
     """
     rows = [scored(path, split) for path in (first, second)]
-    data = [facts.load(row).get("data", {}).get("name") for row, _ in rows]
+    data = [(check(facts.load(row), row).get("data") or {}).get("name") for row, _ in rows]
     if data[0] != data[1]:
         raise BadInput(f"{first} was scored on {data[0]}, {second} on {data[1]}: compare like data")
     one, other = (scores_file.read(scores) for _, scores in rows)

@@ -50,9 +50,20 @@ def read(folder: Path) -> list[dict[str, Any]]:
         row = facts.load(path)
         if not isinstance(row.get("programs"), list) or "config" not in row:
             raise BadInput(f"{path} is no compiled row: compile {path.stem} again")
-        rows.append(row)
-    rows = [row for row in rows if row.get("complete")]
+        if row.get("complete"):
+            check(row, path)
+            rows.append(row)
     return sorted(rows, key=lambda row: (row["config"], row["chips"], row["batch"]))
+
+
+def check(row: Mapping[str, Any], path: Path) -> None:
+    """Raises BadInput where a row cannot be shown: it was edited, or written by another version."""
+    try:
+        "".join([*line(row), *remarks(row), sources([row])])
+        row["chips"] + row["batch"] + 0  # by which rows are sorted
+    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        why = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
+        raise BadInput(f"{path} is no compiled row ({why}): compile {path.stem} again") from None
 
 
 def line(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -42,9 +42,15 @@ def describe(config: Config, arguments: dict[str, Any]) -> str:
         *data(experiment),
         *absent(arguments),
         *stages(experiment),
+        *too_much(each, there),
         "nothing was trained",
     ]
     return "\n".join(lines)
+
+
+def too_much(need: float, there: int) -> list[str]:
+    """A line where this machine would refuse the training."""
+    return ["more than this machine has: training is refused here"] if need > there else []
 
 
 def data(experiment: Experiment) -> list[str]:

@@ -16,6 +16,7 @@ from zoo.arguments import stored
 from zoo.catalog import Row
 from zoo.commands import command
 from zoo.errors import BadInput
+from zoo.report.scored import check
 from zoo.training import log
 
 
@@ -48,7 +49,7 @@ def read(directory: Path) -> Run:
         raise BadInput(f"{directory / 'run.json'} names no config: train the run anew")
     order = ("test", "validation", "train")
     files = {split: directory / "evaluation" / f"{split}.json" for split in order}
-    rows = {split: load(path) for split, path in files.items() if path.is_file()}
+    rows = {split: check(load(path), path) for split, path in files.items() if path.is_file()}
     for split, row in rows.items():
         if not isinstance(row.get("metrics"), dict):
             raise BadInput(f"{files[split]} holds no metrics: evaluate that split again")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo import numerals
 from zoo.audio.blocks import open_song
 from zoo.pages import sounds
 from zoo.pages.html import data_uri
@@ -55,11 +56,11 @@ def samples(directory: Path, stand: AudioBudget) -> str:
 
 
 def by_step(folder: Path) -> tuple[int, str]:
-    return (int(folder.name), "") if folder.name.isdecimal() else (1 << 60, folder.name)
+    return (int(folder.name), "") if numerals.is_count(folder.name) else (1 << 60, folder.name)
 
 
 def step_name(name: str) -> str:
-    return f"step {int(name):,}" if name.isdecimal() else name.replace("_", " ")
+    return f"step {int(name):,}" if numerals.is_count(name) else name.replace("_", " ")
 
 
 def stems(directory: Path, stand: AudioBudget) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from zoo import catalog
 from zoo.catalog import Entry, Row
 from zoo.errors import BadInput
-from zoo.report import facts
+from zoo.report import facts, scored
 
 REPEATED = re.compile(r"-(seed|fold)\d+$")
 ELSEWHERE = ("path", "seed", "fold")  # arguments that are no part of what a row is
@@ -59,8 +59,8 @@ def read(folder: Path) -> dict[str, Measured]:
     found: dict[str, list[dict[str, Any]]] = {}
     runs = (path for path in folder.glob("*/*.json") if path.parent.name not in APART)
     for path in sorted(runs):
-        run = facts.load(path)
-        missing = [key for key in NEEDED if key not in run]
+        run = scored.check(facts.load(path), path)
+        missing = [key for key in NEEDED if run.get(key) is None]
         if missing:
             raise BadInput(f"{path} lacks '{missing[0]}': evaluate {path.stem} again")
         found.setdefault(REPEATED.sub("", path.stem), []).append(run)

@@ -9,6 +9,7 @@ from typing import Any
 from zoo.commands import command
 from zoo.errors import BadInput
 from zoo.report import facts
+from zoo.report.scored import check
 from zoo.report.stored import Measured
 from zoo.reproduce import verdicts
 from zoo.reproduce.row import Row
@@ -24,7 +25,7 @@ def read(row: Row, results: Path, measured: Mapping[str, Measured]) -> Stored | 
     path = results / FOLDER / f"{row.name}.json"
     if not path.is_file():
         return None
-    found = facts.load(path)
+    found = check(facts.load(path), path)
     if not isinstance(found.get("metrics"), dict):
         raise BadInput(f"{path} holds no metrics: {command('reproduce')} {row.name} makes it anew")
     return found

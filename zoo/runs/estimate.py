@@ -84,6 +84,17 @@ def _used(objective: Objective, rng: jax.Array, batch: Batch) -> Any:
         return variables
 
 
+def check_call(asked: str, objective: Objective, variables: Any, batch: Batch) -> None:
+    """Refuses a prediction of inputs of such shapes for which memory has no room. BadInput."""
+    program = jax.make_jaxpr(objective.predict)(variables, batch, jax.random.key(0))
+    need, there = size(variables) + size(batch) + largest(program.jaxpr), memory(None)
+    if need > there:
+        raise BadInput(
+            f"{asked} take {need / 1e9:,.1f} GB at the least, the memory has {there / 1e9:,.1f} "
+            "GB: ask for less"
+        )
+
+
 def check_batch(config: Config, arguments: dict[str, Any], experiment: Experiment) -> None:
     """The cheapest figure of all, for which no array is made: a batch of so many samples."""
     samples = arguments.get("samples")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from zoo import numerals
 from zoo.errors import BadInput
 
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -24,7 +25,7 @@ def checked(pitches: str | Iterable[int | str]) -> tuple[int, ...]:
 def number(word: str) -> int:
     """The MIDI number of a name such as F#3, or of a number."""
     word = word.strip()
-    found = int(word) if word.isascii() and word.isdigit() else None
+    found = int(word) if numerals.is_count(word) else None
     if named := NAME.fullmatch(word):
         letter, accidental, octave = named.groups()
         found = 12 * (int(octave) + 1) + STEPS[letter.upper()]

@@ -80,12 +80,13 @@ class SamplerRule:
         """Logits [... Q] with -inf for the symbols that are left out; of equals the first stays."""
         order = jnp.argsort(-logits, axis=-1, stable=True)
         ranked = jnp.take_along_axis(logits, order, axis=-1)
-        kept = jnp.arange(logits.shape[-1]) < (self.top_k or logits.shape[-1])
+        symbols = logits.shape[-1]
+        kept = jnp.arange(symbols) < min(self.top_k or symbols, symbols)
         chances = jax.nn.softmax(jnp.where(kept, ranked, -jnp.inf) / temperature, axis=-1)
         before = jnp.cumsum(chances, axis=-1) - chances
         if self.top_p < 1:
             # The likeliest always stays: rounding might put more than nothing before it.
-            kept &= (before < self.top_p) | (jnp.arange(logits.shape[-1]) == 0)
+            kept &= (before < self.top_p) | (jnp.arange(symbols) == 0)
         kept = jnp.broadcast_to(kept, logits.shape)
         back = jnp.argsort(order, axis=-1)
         return jnp.where(jnp.take_along_axis(kept, back, axis=-1), logits, -jnp.inf)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
 
 from zoo.evaluation.capabilities import Separates, having
-from zoo.runs import networks
+from zoo.runs import estimate, networks
 from zoo.runs.trained import Trained
 from zoo.songs.segments import Segments, recut
 
@@ -57,10 +61,22 @@ class Choices:
     noise_flatness: float = 0.4
 
 
+def check_segments(trained: Trained, cut: Segments, channels: int, seconds: float) -> None:
+    """Raises BadInput where the memory has no room for segments of that length."""
+    experiment = trained.experiment
+    audio = jax.ShapeDtypeStruct((cut.batch, cut.input, channels), np.float32)
+    batch: Any = {**experiment.data.spec(cut.batch), cut.key: audio}
+    asked = f"segments of {seconds:g} s"
+    estimate.check_call(asked, experiment.objective, trained.variables, batch)
+
+
 def segments(trained: Trained, seconds: float | None, overlap: float | None) -> Segments:
     """The segments in which a run separates, of other lengths where they are asked for."""
     how = having(Separates, trained.experiment.evaluation).how
     if seconds is None and overlap is None:
         return how.segments
     model = networks.named(trained.experiment.objective, trained.variables)[0]
-    return recut(how.segments, how.rate, seconds, overlap, getattr(model, "input_length", None))
+    cut = recut(how.segments, how.rate, seconds, overlap, getattr(model, "input_length", None))
+    if seconds is not None and cut.input > how.segments.input:
+        check_segments(trained, cut, how.channels, seconds)
+    return cut

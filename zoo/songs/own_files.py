@@ -277,7 +277,7 @@ def separating(trained: Trained, options: Choices) -> tuple[Predict, Separator]:
 def separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
     """One song into stems; the line that says so."""
     run, how = separating(trained, options)
-    stems = options.stems.split(",") if options.stems else None
+    stems = options.stems and (vocabulary.listed(options.stems) or (options.stems,))
     folder = options.out / name
     long_enough(path, how.rate)
     song = probe(path)

@@ -19,6 +19,7 @@ from zoo.songs.sum_keeping import with_lack
 
 # LUFS, ReplayGain 2's reference: networks that learnt from mastered songs know no quieter ones.
 REFERENCE = -18.0
+MOST_SHIFTS = 1000  # a pass over the song each
 BLOCK = 16_384  # samples of what `separate` gives at a time
 
 
@@ -66,6 +67,8 @@ class Separator:
     def __post_init__(self) -> None:
         if self.keep_sum and self.residual:
             raise BadInput("keep_sum leaves no residual: choose one of the two.")
+        if not 0 <= self.shifts <= MOST_SHIFTS:
+            raise BadInput(f"shifts={self.shifts}: give a number of passes, {MOST_SHIFTS} at most")
 
     @property
     def playing(self) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def separate_file(
     """
     song, channels = as_stereo(open_song(path), how)
     given, sums = summed(how, stems, two_stems)
-    chosen = stems or given
+    chosen = tuple(dict.fromkeys(stems or given))
     ending, container, subtype = _format(form, song)
     one = song.path.stem if container == "MP4" else ""
     files = {name: f"{escapes.file_name(one or name)}{ending}" for name in chosen}

@@ -16,6 +16,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from zoo import numerals
 from zoo.data import completeness, pcm, plans
 from zoo.data.sets.prepared import Prepared, labelled, one_of
 from zoo.data.source import Example, Info
@@ -144,7 +145,7 @@ class Fma(Prepared):
     def _row(
         self, number: int, row: list[str], places: list[int], audio: Path
     ) -> Iterator[tuple[str, Path, str, str]]:
-        if len(row) <= max(places) or not row[0].isascii() or not row[0].isdigit():
+        if len(row) <= max(places) or not numerals.is_count(row[0]):
             raise BadInput(f"{self._table}, line {number}, is cut off: download it again.")
         subset, split, genre = (row[place] for place in places)
         if subset not in SIZES[self.size] or not genre:
