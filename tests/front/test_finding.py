@@ -190,17 +190,20 @@ def test_a_program_of_other_bytes_is_refused(copied):
 
 
 def test_a_program_computes_what_the_system_does(made, pair):
-    """For CPUs, GPUs and TPUs, of any batch; loaded without the model's code."""
+    """For CPUs, GPUs and TPUs, of any batch and of more segments; loaded without its code."""
     from jax import export
 
     facts = json.loads((pair / "model.json").read_text())
     program = export.deserialize(bytearray((pair / "model.program").read_bytes()))
     assert facts["program"]["platforms"] == ["cpu", "cuda", "tpu"]
-    assert facts["program"]["inputs"]["audio"][0] == "b"
-    audio = np.stack([NOISE[: made.experiment.evaluation.samples]] * 3)
-    found = program.call(pairs.arrays(pair), {"audio": audio})["prediction"]
-    wanted = made.predict({"audio": audio})["prediction"]
-    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    samples = made.experiment.evaluation.samples
+    assert facts["program"]["inputs"]["audio"] == ["b", f"{samples}*n", "1"]
+    assert facts["program"]["lengths"] == f"from {samples:,} in steps of {samples:,}"
+    for length in (samples, 2 * samples):
+        audio = np.stack([NOISE[:length]] * 3)
+        found = program.call(pairs.arrays(pair), {"audio": audio})["prediction"]
+        wanted = made.predict({"audio": audio})["prediction"]
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
 def test_a_program_needs_no_config_file_of_ones_own(copied, made):
@@ -251,3 +254,25 @@ def test_an_export_overwrites_nothing_unasked(made, copied):
         exporting.export(made, copied)
     line = exporting.export(made, copied, force=True)
     assert "model.safetensors" in line and not (copied / "model.program").exists()
+
+
+def test_an_export_is_whole_or_not_there(made, copied, monkeypatch):
+    """Killed, or on a full disk: what was there stays, and what comes anew takes its place."""
+    before = {path.name: path.read_bytes() for path in copied.iterdir()}
+
+    def full(trained, folder, scores):
+        (folder / pairs.WEIGHTS).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pairs, "write", full)
+        with pytest.raises(OSError, match="No space") as caught:
+            exporting.export(made, copied, force=True)
+        with pytest.raises(OSError, match="No space"):
+            exporting.export(made, copied.parent / "other")
+    assert caught.value.filename == str(copied)
+    assert {path.name: path.read_bytes() for path in copied.iterdir()} == before
+    line = exporting.export(made, copied, force=True)
+    assert str(copied / "model.safetensors") in line and "partial" not in line
+    assert {p.name for p in copied.iterdir()} == {"model.safetensors", "model.json"}
+    assert [path.name for path in copied.parent.iterdir()] == ["pair"]

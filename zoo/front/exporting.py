@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from zoo import writing
@@ -14,16 +15,23 @@ def export(model: System, out: Path, *, program: bool = False, force: bool = Fal
 
     Raises BadInput where `out` holds files already, unless `force`, or another process writes it.
     """
-    with writing.held(out):
-        return _export(model, out, program, force)
-
-
-def _export(model: System, out: Path, program: bool, force: bool) -> str:
     from zoo.runs import pairs
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not force:
+    with writing.folder(out, partial(refuse, out, force)) as part:
+        line = _export(model, part, program)
+    if not program:
+        (out / pairs.PROGRAM).unlink(missing_ok=True)  # it would be of other weights
+    return writing.said(line, part, out)
+
+
+def refuse(out: Path, force: bool) -> None:
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not force)):
         raise BadInput(f"{out} exists: choose another folder, or --force to overwrite")
-    (out / pairs.PROGRAM).unlink(missing_ok=True)  # it would be of other weights
+
+
+def _export(model: System, out: Path, program: bool) -> str:
+    from zoo.runs import pairs
+
     pairs.write(model.trained, out, known_scores(model))
     size = (out / pairs.WEIGHTS).stat().st_size
     line = f"{model.name}: {size / 1e6:.1f} MB in {out / pairs.WEIGHTS}, {out / pairs.FACTS}"
@@ -33,7 +41,7 @@ def _export(model: System, out: Path, program: bool, force: bool) -> str:
 
     about = programs.write(model.trained, out)
     shapes = ", ".join(f"{key} [{' '.join(shape)}]" for key, shape in about["inputs"].items())
-    return f"{line}; {out / pairs.PROGRAM} takes {shapes}"
+    return f"{line}; {out / pairs.PROGRAM} takes {shapes}, lengths {about['lengths']}"
 
 
 def known_scores(model: System) -> dict[str, float]:

@@ -7,7 +7,7 @@ so a system of the user's own config file is used by whoever has the folder.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
@@ -32,7 +32,6 @@ from zoo.runs import networks, pairs
 from zoo.runs.trained import Trained
 
 PLATFORMS = ("cpu", "cuda", "tpu")
-SHAPES = (("b", "t"), ("b", None), (None, None))  # what may vary, tried in this order
 
 
 def write(found: Trained, folder: Path) -> dict[str, Any]:
@@ -40,21 +39,21 @@ def write(found: Trained, folder: Path) -> dict[str, Any]:
 
     Raises BadInput where the prediction of the system cannot be lowered for all platforms.
     """
-    exported, inputs = program(found)
+    exported, free = program(found)
     durable.write(folder / pairs.PROGRAM, bytes(exported.serialize()))
     about = {
         "file": pairs.PROGRAM,
         "sha256": durable.sha256(folder / pairs.PROGRAM),
         "platforms": list(exported.platforms),
-        "inputs": inputs,
+        **free,
         **application(found),
     }
     durable.write_json(folder / pairs.FACTS, {**pairs.read_facts(folder), "program": about})
     return about
 
 
-def program(found: Trained) -> tuple[export.Exported, dict[str, list]]:
-    """(the exported prediction, {input: shape}) with as much of the shape free as the model lets.
+def program(found: Trained) -> tuple[export.Exported, dict[str, Any]]:
+    """The exported prediction, with as much of its shapes free as the model lets, and `inputs`.
 
     It maps ({path: array}, {key: batch}) to what the objective's `predict` gives.
     """
@@ -71,31 +70,62 @@ def program(found: Trained) -> tuple[export.Exported, dict[str, list]]:
 
     given = {k: jax.ShapeDtypeStruct(v.shape, v.dtype) for k, v in arrays.items()}
     faults = []
-    for batch, time in SHAPES:
-        shapes = symbolic(spec, batch, time)
+    for step, shapes in candidates(spec, networks.named(objective, found.variables)[0]):
         try:
             made = export.export(jax.jit(predict), platforms=PLATFORMS)(given, shapes)
         except Exception as error:  # whatever tracing a model with free sizes raises
             faults.append(str(error).strip().splitlines()[0])
             continue
-        return made, {k: [str(size) for size in v.shape] for k, v in shapes.items()}
+        said = lengths(longest(spec), step, faults)
+        return made, {"inputs": written(shapes), "lengths": said}
     raise BadInput(f"{found.name} cannot be exported as a program: {faults[-1]}")
 
 
-def symbolic(spec: dict[str, Any], batch: str | None, time: str | None) -> dict[str, Any]:
-    """The shapes of a batch with its size and length free; only of inputs that are audio."""
-    longest = max((value.shape[1] for value in spec.values() if value.ndim == 3), default=1)
-    least = ["b >= 1", *([f"t >= {longest}"] if time else [])]
-    scope = export.SymbolicScope(least)
+def candidates(spec: dict[str, Any], model: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Shapes of a batch, the freest first, with the step of their lengths: 0 for one alone.
+
+    A model whose inputs are of lengths that differ by whole steps says so by its `length_step`.
+    Where another refuses lengths that differ by one sample, it may take multiples of its own.
+    """
+    for step in dict.fromkeys((getattr(model, "length_step", 1), longest(spec))):
+        yield step, symbolic(spec, "b", step)
+    yield 0, symbolic(spec, "b", 0)
+    yield 0, {k: jax.ShapeDtypeStruct(v.shape, v.dtype) for k, v in spec.items()}
+
+
+def longest(spec: dict[str, Any]) -> int:
+    """The length of the audio, or of the frames, that an example has."""
+    return max((value.shape[1] for value in spec.values() if value.ndim == 3), default=1)
+
+
+def symbolic(spec: dict[str, Any], batch: str, step: int) -> dict[str, Any]:
+    """The shapes of a batch of any size, its audio as long as in `spec` or whole steps longer.
+
+    step 0: no longer.
+    """
+    own = longest(spec)
+    scope = export.SymbolicScope(["b >= 1", *([f"n >= {own // step}"] if step else [])])
+    time = f"{step}*n + {own % step}" if step else ""
     shapes = {}
     for key, value in spec.items():
-        sizes = [str(size) for size in value.shape]
-        sizes[0] = batch or sizes[0]
-        if time and value.ndim == 3:
+        sizes = [batch, *map(str, value.shape[1:])]
+        if time and value.ndim == 3 and value.shape[1] == own:
             sizes[1] = time
         shape = export.symbolic_shape(", ".join(sizes), scope=scope)
         shapes[key] = jax.ShapeDtypeStruct(shape, value.dtype)
     return shapes
+
+
+def written(shapes: dict[str, Any]) -> dict[str, list[str]]:
+    """{input: sizes}, of which those with a letter are free."""
+    return {k: [str(size).replace(" ", "") for size in v.shape] for k, v in shapes.items()}
+
+
+def lengths(own: int, step: int, faults: Sequence[str]) -> str:
+    """Which lengths a program takes, in words; why no others, where it takes one alone."""
+    if step:
+        return f"from {own:,}" if step == 1 else f"from {own:,} in steps of {step:,}"
+    return f"of {own:,} alone ({' '.join(faults[0].split())[:200]})"
 
 
 def keys_read(found: Trained) -> set[str]:

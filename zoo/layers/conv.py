@@ -73,12 +73,15 @@ def convolve(
         x = jnp.pad(x, ((0, 0), (left, right), (0, 0)))
         return grouped(x, kernel, stride=stride, dilation=dilation, groups=groups)
     if taps == stride == 1 and not left + right:
+        if export.is_symbolic_dim(length):
+            return jnp.matmul(x, kernel[0], precision=precision)
         # Flat: gradients of a batch of products are slow.
         y = jnp.matmul(x.reshape(-1, width), kernel[0], precision=precision)
         return y.reshape(*x.shape[:2], -1)
-    rows = x.shape[0] * length  # of any number in an exported program, which is then many
+    # In an exported program numbers may be any, and are then many.
+    rows, free = x.shape[0] * length, export.is_symbolic_dim(length)
     few = not export.is_symbolic_dim(rows) and rows <= kernel.shape[2]
-    if stride == 1 and left + right < span and length > 2 * taps and not few:
+    if stride == 1 and left + right < span and (free or length > 2 * taps) and not few:
         # Not longer than its input: as it is.
         return _dense(x, kernel, dilation, (left, right), precision=precision)
     x = jnp.pad(x, ((0, 0), (left, right), (0, 0)))
@@ -87,7 +90,7 @@ def convolve(
     elif stride > 1:
         x = x[:, : (length - 1) * stride + span]
         return _dense(x, kernel, dilation, (0, 0), stride, precision)
-    if few or length <= 2 * kernel.shape[0]:
+    if few or (not free and length <= 2 * kernel.shape[0]):
         return _patches(x, kernel, dilation, precision)
     return _dense(x, kernel, dilation, (0, 0), precision=precision)
 

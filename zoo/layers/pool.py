@@ -11,6 +11,7 @@ from functools import reduce
 
 import jax
 import jax.numpy as jnp
+from jax import export
 
 from zoo.errors import BadInput
 
@@ -63,6 +64,8 @@ def largest(x: jax.Array, axis: int) -> jax.Array:
 
     Halves the axis until one is left.
     """
+    if export.is_symbolic_dim(x.shape[axis]):  # of an exported program, which has no gradient
+        return x.max(axis)
     while (count := x.shape[axis]) > 1:
         half = (count + 1) // 2  # the halves of an odd number share its middle
         low = jax.lax.slice_in_dim(x, 0, half, axis=axis)

@@ -111,6 +111,11 @@ class WaveUNetScales(nn.Module):
             span = 2 * span - 1 + (self.down_kernel - 1) * wider
         return span
 
+    @property
+    def length_step(self) -> int:
+        """By whole multiples of which the lengths of inputs differ."""
+        return 2**self.levels
+
     def input_length(self, wanted: int) -> int:
         """Shortest input T whose output has at least `wanted` samples."""
         scale = 2**self.levels

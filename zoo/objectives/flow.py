@@ -80,7 +80,7 @@ class Flow:
         """
         audio, (dither, draw) = batch[self.audio], jax.random.split(rng)
         features, group = self.features(audio), self.model.group
-        z = jax.random.normal(draw, (len(audio), audio.shape[1] // group, group)) * self.sigma
+        z = jax.random.normal(draw, (audio.shape[0], audio.shape[1] // group, group)) * self.sigma
         fresh = self.model.apply(variables.of("model"), z, features, method="inverse")
         return {"nats": self._nats(variables, batch, dither), "audio": fresh}
 
@@ -91,7 +91,7 @@ class Flow:
         features = self.features(audio)
         audio = self._dithered(audio, rng)
         z, log_det = self.model.apply(variables.of("model"), audio, features, train=train)
-        energy = jnp.sum(jnp.square(z.reshape(len(z), -1)), axis=1) / (2 * self.sigma**2)
+        energy = jnp.sum(jnp.square(z.reshape(z.shape[0], -1)), axis=1) / (2 * self.sigma**2)
         constant = 0.5 * math.log(2 * math.pi * self.sigma**2)
         return constant + (energy - log_det) / audio.shape[1]
 

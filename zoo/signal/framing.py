@@ -32,7 +32,7 @@ def centre_padding(length: int, size: int, hop: int) -> tuple[int, int]:
 
     As scipy.signal.stft pads; librosa and torch leave what lies behind the last hop to its frame.
     """
-    return size // 2, size // 2 + -length % hop
+    return size // 2, size // 2 + (-(-length // hop) * hop - length)
 
 
 def frame(x: jax.Array, size: int, hop: int) -> jax.Array:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import export
 
 from zoo.errors import BadInput
 from zoo.signal import framing
 
+TINY = float(np.finfo(np.float32).tiny)
 COSINES = {  # alternating coefficients of the cosine-sum windows
     "rectangular": (1.0,),
     "hann": (0.5, 0.5),
@@ -158,9 +160,14 @@ def _frame_window(name: str, win: int | None, n_fft: int) -> np.ndarray:
     return np.pad(window(name, win), (before, n_fft - win - before)).astype(np.float32)
 
 
-def _window_sum(shape: np.ndarray, frames: int, hop: int) -> np.ndarray:
+def _window_sum(shape: np.ndarray, frames: int, hop: int) -> jax.Array | np.ndarray:
+    if export.is_symbolic_dim(frames):  # of an exported program: so many as will be given
+        squares = jnp.square(jnp.asarray(shape, jnp.float32))[:, None]
+        each = jnp.broadcast_to(squares, (1, frames, len(shape), 1))
+        sums = framing.overlap_add(each, hop)[0, :, 0]
+        return jnp.where(sums > TINY, sums, 1.0)
     total = np.zeros((frames - 1) * hop + len(shape))
     for i in range(frames):
         total[i * hop : i * hop + len(shape)] += np.square(shape, dtype=np.float64)
     # Samples no window reaches are zero in the numerator too: leave them so.
-    return np.where(total > np.finfo(np.float32).tiny, total, 1.0).astype(np.float32)
+    return np.where(total > TINY, total, 1.0).astype(np.float32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jax import export
 
 from zoo.signal import stft
 from zoo.signal.precision import HIGHEST
@@ -41,7 +42,8 @@ def wiener(
     if not iterations:
         return sources
     frames = mixture.shape[1]
-    sources, mixture = (_windows(x, min(window, frames)) for x in (sources, mixture))
+    size = window if export.is_symbolic_dim(frames) else min(window, frames)
+    sources, mixture = (_windows(x, size) for x in (sources, mixture))
     refined = jax.vmap(lambda y, x: _refined(y, x, iterations, epsilon))(sources, mixture)
     return refined.reshape(magnitudes.shape[0], -1, *magnitudes.shape[2:])[:, :frames]
 
@@ -49,7 +51,7 @@ def wiener(
 def _windows(x: jax.Array, size: int) -> jax.Array:
     """[B F ...] -> [B F/size, size ...], zeros behind the end, which weigh nothing."""
     pads = [(0, 0)] * x.ndim
-    pads[1] = (0, -x.shape[1] % size)
+    pads[1] = (0, -(-x.shape[1] // size) * size - x.shape[1])
     return jnp.pad(x, pads).reshape(-1, size, *x.shape[2:])
 
 

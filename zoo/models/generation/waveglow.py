@@ -141,7 +141,7 @@ class WaveGlow(nn.Module):
     ) -> tuple[jax.Array, jax.Array]:
         condition = self._condition(mel, audio.shape[1])
         x, left = squeeze(audio, self.group), []
-        total = jnp.zeros(len(audio))
+        total = jnp.zeros(audio.shape[0])
         for k in range(self.flows):
             if self._leaves(k):
                 left.append(x[..., : self.early])

@@ -100,6 +100,11 @@ class ConvTasNet(nn.Module):
     dtype: Any = jnp.float32
 
     @property
+    def length_step(self) -> int:
+        """By whole multiples of which the lengths of inputs differ, for `predict`."""
+        return self.filter_size // 2
+
+    @property
     def receptive_field(self) -> float:
         """Samples of the mixture of which one is made; 'gln' has the statistics of all of it."""
         if self.norm == "gln" or self.fit_scale:

@@ -132,6 +132,11 @@ class Demucs(nn.Module):
             steps = [twice._replace(up=True), *steps, twice]
         return field(steps, stride**self.depth)
 
+    @property
+    def length_step(self) -> int:
+        """By whole multiples of which the lengths of inputs differ."""
+        return self.stride**self.depth
+
     def input_length(self, wanted: int) -> int:
         """Input T that the papers take for `wanted` samples of output; the output is no shorter."""
         kernel, stride, rate = self.kernel_size, self.stride, 1 + self.resample

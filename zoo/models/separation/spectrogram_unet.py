@@ -239,7 +239,8 @@ class SpectrogramUNet(nn.Module):
     def _shares(self, magnitude: jax.Array, train: bool) -> jax.Array:
         """[B F bins C] -> [B F bins S C], through the nets in pieces of `frames` frames."""
         batch, count, bins, channels = magnitude.shape
-        x = jnp.pad(magnitude, ((0, 0), (0, -count % self.frames), (0, 0), (0, 0)))
+        more = -(-count // self.frames) * self.frames - count
+        x = jnp.pad(magnitude, ((0, 0), (0, more), (0, 0), (0, 0)))
         x = x.reshape(-1, self.frames, bins, channels)
         x = jnp.log1p(x) if self.layout == "jansson" else x
         shares = jnp.stack([net(x, train=train) for net in self.nets], 3)
