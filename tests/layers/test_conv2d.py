@@ -60,7 +60,7 @@ def both(ours, theirs, x, kernel):
     ],
 )
 def test_convolution_equals_lax(shape, taps, stride, dilation, pads):
-    kernel = noise(taps, taps, shape[-1], 4)
+    kernel = noise(taps, taps, shape[-1], 2 if shape[-1] == 1 else 4)
     both(
         lambda x, k: convolve_2d(x, k, stride=stride, dilation=dilation, pads=pads),
         lambda x, k: plain(x, k, stride, dilation, pads),

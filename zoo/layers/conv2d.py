@@ -1,7 +1,8 @@
 """Two-dimensional convolutions [B F N C] -> [B F' N' C'] of spectrograms, fast to differentiate.
 
 As in `zoo.layers.conv`, but a strided convolution stays one (CPUs run it well in two dimensions),
-unless its output is smaller than its kernel: then it is a matrix product of patches. A transposed
+unless its output is smaller than its kernel: then it is a matrix product of patches. One from a
+channel to one or two (Spleeter's last, 77 ms of 330 on a CPU) is a sum of taps. A transposed
 convolution is a dense one to four times the channels (sub-pixel): its plain form is eight times
 slower in the backward pass.
 """
@@ -19,6 +20,7 @@ from flax.linen.dtypes import promote_dtype
 Pads = tuple[int, int]  # (before, after), the same for both axes
 Stride = int | tuple[int, int]  # (frames, bins), or the same for both
 Precision = jax.lax.Precision | None
+FEW = 2  # channels in times channels out, of which CPUs sum taps 40 times as fast as they convolve
 
 
 def convolve_2d(
@@ -35,6 +37,8 @@ def convolve_2d(
     x = jnp.pad(x, ((0, 0), pads, pads, (0, 0)))
     spans = [(size - 1) * dilation + 1 for size in kernel.shape[:2]]
     out = [(size - span) // s + 1 for size, span, s in zip(x.shape[1:3], spans, stride)]
+    if kernel.shape[2] * kernel.shape[3] <= FEW and stride == (1, 1):
+        return _taps(x, kernel, dilation, out)
     if out[0] < kernel.shape[0] or out[1] < kernel.shape[1]:
         return _patches(x, kernel, stride, dilation, out, precision)
     return jax.lax.conv_general_dilated(
@@ -46,6 +50,20 @@ def convolve_2d(
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
         precision=precision,
     )
+
+
+def _taps(x: jax.Array, kernel: jax.Array, dilation: int, out: list[int]) -> jax.Array:
+    """A sum of shifted inputs, tap by tap and channel by channel, in float32."""
+    rows, columns, width, features = kernel.shape
+    exact = x.astype(jnp.float32)
+
+    def shifted(i: int, j: int, channel: int) -> jax.Array:
+        i, j = i * dilation, j * dilation
+        return exact[:, i : i + out[0], j : j + out[1], channel]
+
+    every = [(i, j, c) for i in range(rows) for j in range(columns) for c in range(width)]
+    sums = [sum(shifted(*tap) * kernel[(*tap, o)] for tap in every) for o in range(features)]
+    return jnp.stack(sums, -1).astype(x.dtype)
 
 
 def _patches(
