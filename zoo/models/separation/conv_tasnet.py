@@ -49,11 +49,59 @@ SPEECH = {  # fields of Asteroid's for 16 kHz; the paper's for 8 kHz are half of
 }
 
 
+@jax.custom_vjp
+def rectified_norm(x: jax.Array, slope: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
+    """PReLU, then 'gln' over frames and channels, [B F C] with slope [], scale and bias [C].
+
+    The gradient is written by hand: all sums run over frames first, which CPUs do many at a time,
+    and nothing but x is kept. A block is a third faster in training than by JAX's own gradient.
+    """
+    return _rectified_norm_forward(x, slope, scale, bias)[0]
+
+
+def _rectified_norm_forward(x, slope, scale, bias):
+    y, count = _rectified(x, slope), x.shape[1] * x.shape[2]
+    ones = jnp.ones_like(scale)
+    mean = _weighted(y.sum(1), ones) / count
+    variance = _weighted(jnp.square(y).sum(1), ones) / count - jnp.square(mean)
+    inverse = jax.lax.rsqrt(jnp.maximum(variance, 0) + EPSILON)
+    gain = inverse * scale
+    z = y * gain[:, None] + (bias - mean * gain)[:, None]
+    return z.astype(x.dtype), (x, slope, scale, mean, inverse)
+
+
+def _rectified_norm_backward(saved, g):
+    x, slope, scale, mean, inverse = saved
+    y, g, count = _rectified(x, slope), g.astype(jnp.float32), x.shape[1] * x.shape[2]
+    d_bias = g.sum(1)
+    d_scale = ((g * y).sum(1) - mean * d_bias) * inverse
+    level = _weighted(d_bias, scale) / count
+    tilt = _weighted(d_scale, scale) * inverse / count
+    dy = inverse[:, None] * (scale * g - level[:, None] - (y - mean[:, None]) * tilt[:, None])
+    above = x >= 0
+    d_slope = _weighted(jnp.where(above, 0.0, dy * x).sum(1), jnp.ones_like(scale)).sum()
+    dx = jnp.where(above, dy, slope * dy).astype(x.dtype)
+    return dx, d_slope.reshape(slope.shape), d_scale.sum(0), d_bias.sum(0)
+
+
+rectified_norm.defvjp(_rectified_norm_forward, _rectified_norm_backward)
+
+
+def _rectified(x: jax.Array, slope: jax.Array) -> jax.Array:
+    x = x.astype(jnp.float32)
+    return jnp.where(x >= 0, x, slope * x)
+
+
+def _weighted(sums: jax.Array, weights: jax.Array) -> jax.Array:
+    """[B C] with [C] -> [B 1]."""
+    return jnp.dot(sums, weights[:, None], precision=HIGHEST)
+
+
 class LayerNorm(nn.Module):
     """Normalises each example [B F C], same shape; 'scale' and 'bias' [C].
 
     kind: 'gln' over frames and channels, 'cln' over the channels of each frame. deviation: of
-    their initial values; 0 starts them at one and zero.
+    their initial values; 0 starts them at one and zero. slope: a PReLU comes before it.
     """
 
     kind: Norm
@@ -61,17 +109,28 @@ class LayerNorm(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, slope: jax.Array | None = None) -> jax.Array:
         draw = nn.initializers.normal(self.deviation)
         ones, zeros = nn.initializers.ones, nn.initializers.zeros
         scale = self.param("scale", draw if self.deviation else ones, x.shape[-1:])
         bias = self.param("bias", draw if self.deviation else zeros, x.shape[-1:])
+        if slope is not None and self.kind == "gln":
+            return rectified_norm(x, slope, scale, bias).astype(self.dtype)
+        x = x if slope is None else _rectified(x, slope)
         axes = (1, 2) if self.kind == "gln" else (2,)
         exact = x.astype(jnp.float32)
         mean = exact.mean(axes, keepdims=True)
         variance = jnp.square(exact - mean).mean(axes, keepdims=True)
         y = (exact - mean) * jax.lax.rsqrt(variance + EPSILON) * scale + bias
         return y.astype(self.dtype)
+
+
+class Slope(nn.Module):
+    """A PReLU's slope below zero, one for all of [B F C]; the parameter of Flax's own."""
+
+    @nn.compact
+    def __call__(self) -> jax.Array:
+        return self.param("negative_slope", nn.initializers.constant(0.25), ())
 
 
 class ConvTasNet(nn.Module):
@@ -156,7 +215,7 @@ class ConvTasNet(nn.Module):
             if skip is not None:
                 skips.append(skip)
         x = reduce(jnp.add, skips) if skips else x
-        x = x if music else _prelu("mask_prelu")(x)
+        x = x if music else _rectified(x, Slope(name="mask_prelu")()).astype(x.dtype)
         width = self.skip or self.bottleneck
         x = self._point(self.sources * self.filters, "mask", width)(x)
         x = x.reshape(*frames.shape[:2], self.sources, self.filters)
@@ -169,7 +228,7 @@ class ConvTasNet(nn.Module):
     ) -> tuple[jax.Array, jax.Array | None]:
         name, dilation = f"block_{number}", 2 ** (number % self.blocks)
         y = self._point(self.hidden, f"{name}_in", x.shape[-1])(x)
-        y = self._norm(f"{name}_norm_1", self.norm)(_prelu(f"{name}_prelu_1")(y))
+        y = self._norm(f"{name}_norm_1", self.norm)(y, Slope(name=f"{name}_prelu_1")())
         draw = self._draw(self.kernel_size, self.hidden * self.kernel_size)
         y = Conv(
             self.hidden,
@@ -182,7 +241,7 @@ class ConvTasNet(nn.Module):
             name=f"{name}_depthwise",
             **draw,
         )(y)
-        y = self._norm(f"{name}_norm_2", self.norm)(_prelu(f"{name}_prelu_2")(y))
+        y = self._norm(f"{name}_norm_2", self.norm)(y, Slope(name=f"{name}_prelu_2")())
         skip = self._point(self.skip, f"{name}_skip", self.hidden)(y) if self.skip else None
         if residual:
             x = x + self._point(self.bottleneck, f"{name}_residual", self.hidden)(y)
@@ -233,7 +292,3 @@ def scales(sources: jax.Array, mixture: jax.Array) -> jax.Array:
     target = jnp.einsum("bts,bt->bs", basis, mixture.reshape(batch, -1), precision=HIGHEST)
     ridge = 1e-6 * jnp.trace(gram, axis1=1, axis2=2)[:, None, None] / count + 1e-12
     return jnp.linalg.solve(gram + ridge * jnp.eye(count), target[..., None])[..., 0]
-
-
-def _prelu(name: str) -> nn.PReLU:
-    return nn.PReLU(negative_slope_init=0.25, name=name)
