@@ -31,13 +31,13 @@ LAYERS = "Energy on the teeth of the comb over all energy, in dB, median of so m
 LEADS = {
     "layers": (
         LAYERS + "A steady latent is constant, a slow one drifts, rectified noise is what a ReLU "
-        "lets through. Kernels that the stride divides are no better: what is alike at first is "
-        "the overlap of ones, not of random weights."
+        "lets through. Kernels that the stride divides are no better: as many weights reach every "
+        "sample, but other ones."
     ),
     "stack": (
         "Three layers of kernel 8 and stride 4 with ReLUs between, never trained, on a slow "
-        "latent: one new number in 64 samples. The transposed convolutions buzz at 250 Hz, 1 kHz "
-        "and 4 kHz."
+        "latent: one new number in 64 samples. Transposed convolutions buzz at all multiples of "
+        "250 Hz; repeated samples leave weak lines, samples joined by straight lines none."
     ),
     "nets": (
         "Networks on weak white noise, or sampled: spectra of what they give, averaged. The table "
