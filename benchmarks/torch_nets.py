@@ -1,4 +1,4 @@
-"""SampleCNN, Wave-U-Net and WaveNet in PyTorch, as forward functions of weights named as in Flax.
+"""SampleCNN, Wave-U-Net, WaveNet, Wavenet regression in PyTorch, as functions of weights.
 
 Written here, apart from the models of the zoo, to be compared with: in time by training_step.py,
 in output and gradients by the tests. Each is `net(weights, x, **sizes)`, channels first, in the
@@ -105,3 +105,19 @@ def wavenet(weights: Weights, codes: torch.Tensor, *, layers: int, stacks: int) 
         if i < layers - 1:
             x = x + _conv(weights, f"blocks_{i}/residual", gated)
     return _conv(weights, "output", F.relu(_conv(weights, "hidden", F.relu(total))))
+
+
+def wavenet_regression(weights: Weights, x: torch.Tensor, stacks: int, layers: int) -> torch.Tensor:
+    """[B 1 T] -> [B T' S], the target field and a sample a side; every layer over all of T."""
+    dilations = [2 ** (number % layers) for number in range(stacks * layers)]
+    before = sum(dilations) - 1
+    keep = slice(before, x.shape[-1] - before)
+    h, total = F.conv1d(x, weights["initial/kernel"], padding=1), torch.zeros(())
+    for number, d in enumerate(dilations):
+        z = F.conv1d(h, weights[f"block_{number}_dilated/kernel"], padding=d, dilation=d)
+        left, right = z.chunk(2, 1)
+        z = F.conv1d(left.tanh() * right.sigmoid(), weights[f"block_{number}_outputs/kernel"])
+        h, total = h + z[:, : h.shape[1]], total + z[:, h.shape[1] :, keep]
+    y = F.conv1d(total.relu(), weights["final_1/kernel"], padding=1)
+    y = F.conv1d(y.relu(), weights["final_2/kernel"], padding=1)
+    return _conv(weights, "output", y).mT

@@ -3,6 +3,9 @@
 The twin computes every position of every layer, as the authors' code does; ours must agree with it.
 """
 
+import runpy
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,7 +20,9 @@ from zoo.objectives.base import Variables
 from zoo.objectives.supervised import Supervised
 
 torch = pytest.importorskip("torch")
-from torch_twin import conv, leaves  # noqa: E402
+from torch_twin import leaves  # noqa: E402
+
+NETS = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "torch_nets.py"))
 
 pytestmark = pytest.mark.optimised
 
@@ -42,18 +47,10 @@ LENGTH = 12 + 21  # context of 12
 
 def theirs(w, x, stacks, layers, voice):
     """[B 1 T] -> [B T' S], with a sample of padding on either side; 'same' throughout."""
-    context = 2 * stacks * (2**layers - 1)
-    keep = slice(context // 2 - 1, x.shape[-1] - context // 2 + 1)
-    h, total = conv(w, "initial", x, padding=1), 0
-    for number in range(stacks * layers):
-        d = 2 ** (number % layers)
-        z = conv(w, f"block_{number}_dilated", h, dilation=d, padding=d)
-        left, right = z.chunk(2, 1)
-        z = conv(w, f"block_{number}_outputs", left.tanh() * right.sigmoid())
-        h, total = h + z[:, : h.shape[1]], total + z[:, h.shape[1] :, keep]
-    y = conv(w, "final_1", total.relu(), padding=1)
-    y = conv(w, "output", conv(w, "final_2", y.relu(), padding=1)).mT
-    return torch.cat([y, x[:, :, keep].mT - y], -1) if voice else y
+    turned = {name: leaf.permute(*reversed(range(leaf.ndim))) for name, leaf in w.items()}
+    y = NETS["wavenet_regression"](turned, x, stacks, layers)
+    before = (x.shape[-1] - y.shape[1]) // 2
+    return torch.cat([y, x[:, :, before:-before].mT - y], -1) if voice else y
 
 
 def l1_of(a, b):
