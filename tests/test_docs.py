@@ -23,6 +23,7 @@ from zoo.data.pipeline import Data
 from zoo.data.sets.folder import Folder
 from zoo.data.track_crops import TrackCrop
 from zoo.front.system import System
+from zoo.pretrained.own_files import READERS
 
 ROOT = Path(__file__).parent.parent
 GUIDES = sorted((ROOT / "docs").rglob("*.md"))
@@ -92,7 +93,8 @@ def test_a_command_is_what_its_parser_takes(script, words):
     checkpoint = getattr(options, "checkpoint", None)
     if checkpoint and not NAMES.match(checkpoint):
         run = checkpoint.partition("runs/")[2]
-        assert is_config(run) if run else checkpoint in zoo.list(weights=True), checkpoint
+        known = checkpoint in zoo.list(weights=True) or Path(checkpoint).suffix in READERS
+        assert is_config(run) if run else known, checkpoint
     given = [w for w in getattr(options, "arguments", ()) if w != "path=..."]
     if config and given and is_config(config) and config not in NEVER_TRAINED:
         experiments.find(config).parse(given)

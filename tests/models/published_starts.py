@@ -223,6 +223,10 @@ TABLE = {
         ".*recurrent_kernel": exactly("orthogonal", lambda s: max(s) ** -0.5, "Keras' GRU"),
         ".*": glorot("magenta/ddsp nn.py names no start: Keras' default"),
     },
+    "amp_*": {
+        "lstm_": torch_rnn("sdatkinson/neural-amp-modeler", 4),
+        ".*": torch("sdatkinson/neural-amp-modeler"),
+    },
     "hifigan_*|melgan_*|mb_melgan_*": {
         ".*up_": transposed("weight norm undoes the authors' N(0, .01)"),
         ".*": torch("the same"),

@@ -1,4 +1,4 @@
-"""One step of what is compared by its spectra: resynthesis, magnitudes out of mels, speech."""
+"""One step of what is compared by its sound or spectra: resynthesis, effects, mels, speech."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,10 +12,12 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 from twin_step import assert_step, drawn
 
+from zoo.objectives.effect import Effect
 from zoo.objectives.phase_retrieval import PhaseRetrieval
 from zoo.objectives.resynthesis import Resynthesis
 from zoo.objectives.speech import SilencedSpeech, StoppedSpeech
 from zoo.objectives.tiers import Tiers
+from zoo.recipes.amps import esr_loss
 from zoo.signal import mel
 from zoo.signal.mixtures import MixtureOfGaussians
 
@@ -78,6 +80,43 @@ def test_resynthesis_and_the_register_that_it_keeps():
 
 
 SPEC = mel.MelSpec(8000, 8, 4, 3, mel.log10_clamp, exponent=1, centre=False, pad=(2, 2))
+
+
+class Bent(nn.Module):
+    """The tanh of two taps; of a window it has no output for the first sample."""
+
+    @nn.compact
+    def settled(self, x, *, train=False):
+        w = self.param("w", nn.initializers.ones, (3,))
+        return w[2] * jnp.tanh(w[0] * x[:, 1:] + w[1] * x[:, :-1])
+
+    def __call__(self, x, *, train=False):
+        return self.settled(jnp.pad(x, ((0, 0), (1, 0), (0, 0))))
+
+
+def test_an_effect_learns_the_wet_sound_where_it_has_settled():
+    """The ratio of errors and the offset, after pre-emphasis."""
+    dry, wet = RNG.uniform(-0.5, 0.5, (2, 2, 100, 1)).astype(np.float32)
+    wet += 0.1
+    batch = {"audio": dry, "wet": wet}
+    skip = 5
+    want = np.float64(wet)[:, 1 + skip :, 0]
+
+    def made(w):
+        x = np.float64(dry)[..., 0]
+        return (w[2] * np.tanh(w[0] * x[:, 1:] + w[1] * x[:, :-1]))[:, skip:]
+
+    def emphasised(x, by):
+        return x[:, 1:] - by * x[:, :-1]
+
+    def ratio(params):
+        y = made(params["w"])
+        error, energy = (emphasised(x, 0.95) for x in (y - want, want))
+        offset = (y - want).mean(1) ** 2 / (np.mean(want**2, 1) + 1e-5)
+        return np.mean(np.mean(error**2, 1) / (np.mean(energy**2, 1) + 1e-5) + offset)
+
+    variables = drawn(Effect(Bent(), esr_loss, skip), batch, scale=2.0)
+    assert_step(Effect(Bent(), esr_loss, skip), variables, batch, "model", ratio)
 
 
 class Inverter(nn.Module):

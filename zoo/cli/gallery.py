@@ -59,6 +59,7 @@ PLANS: dict[str, tuple[Line, ...]] = {  # by the method that a system has
     "vocode": (Line("sample", ("--input", TUNE, BAND)),),
     "reconstruct": (Line("sample", ("--input", TUNE, BAND)),),
     "transfer": (Line("sample", ("--input", TUNE)),),
+    "process": (Line("sample", ("--input", TUNE, BAND)),),
 }
 
 

@@ -45,6 +45,17 @@ class Stagger:
 
 
 @dataclass(frozen=True)
+class NameStem:
+    """The first of the stems [S T C] under a name of its own, [T C], and no stems any more."""
+
+    name: str
+
+    def __call__(self, rng: Rng, example: Example) -> Example:
+        rest = {key: value for key, value in example.items() if key != "stems"}
+        return {**rest, self.name: example["stems"][0]}
+
+
+@dataclass(frozen=True)
 class Pick:
     """Some of the stems [T S C] that `Mixture` made: the others are left to the mixture alone."""
 

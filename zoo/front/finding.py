@@ -1,4 +1,4 @@
-"""Systems by name: published weights, weights of our own, run directories, exported pairs."""
+"""Systems by name: published weights, our own, files of others, run directories, pairs."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ def load(
     system is first used. config: the user's own config file, where a run used one. step: of a run.
     words: arguments of the config as 'name=value'.
     """
+    from zoo.pretrained import own_files
+
+    if (file := own_files.known(str(name))) is not None:
+        return of_file(file, config, tuple(words))
     folder = folder_of(str(name))
     if folder is None and is_config(str(name)):
         return untrained(str(name), tuple(words))
@@ -96,6 +100,21 @@ def _published(name: str, config: str | None, words: tuple[str, ...], arrays: An
     from zoo.runs import trained
 
     return trained.published(name, config=config, words=words, arrays=arrays)
+
+
+def of_file(path: Path, config: str | None, words: tuple[str, ...]) -> System:
+    """Weights of others in a file of the user's own, read and checked now."""
+    from zoo.front.system import System
+    from zoo.pretrained import own_files
+
+    record, arrays = own_files.record(path)
+    return System(record.name, partial(_of_record, record, config, words, arrays))
+
+
+def _of_record(record: Any, config: str | None, words: tuple[str, ...], arrays: Any) -> Trained:
+    from zoo.runs import trained
+
+    return trained.of_record(record, config=config, words=words, arrays=arrays)
 
 
 def of_pair(folder: Path, config: str | None, words: tuple[str, ...]) -> System:

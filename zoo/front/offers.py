@@ -31,6 +31,7 @@ SIGNATURES = {
     "vocode": "vocode(audio, rate) -> [T C]",
     "reconstruct": "reconstruct(audio, rate) -> [T C]",
     "transfer": "transfer(audio, rate) -> [T C]",
+    "process": "process(audio, rate) -> [T C]",
 }
 
 
@@ -58,7 +59,7 @@ def from_source(verb: str) -> Callable[[Experiment], bool]:
 
 
 def verb_of(objective: Any) -> str | None:
-    """'vocode', 'reconstruct' or 'transfer'; None of what follows no source."""
+    """'vocode', 'reconstruct', 'transfer' or 'process'; None of what follows no source."""
     return getattr(objective, "from_source", "vocode") if follows_source(objective) else None
 
 
@@ -77,6 +78,7 @@ OFFERS: dict[str, Callable[[Experiment], bool]] = {
     "vocode": from_source("vocode"),
     "reconstruct": from_source("reconstruct"),
     "transfer": from_source("transfer"),
+    "process": from_source("process"),
 }
 
 

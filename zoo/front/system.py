@@ -246,6 +246,10 @@ class System(Plays):
         """The tune played by the model's instrument, or in domain=, [T C] at `sample_rate`."""
         return self._made_of("transfer", audio, rate, asked)
 
+    def process(self, audio: Any, rate: float | None = None, **asked: Any) -> Any:
+        """The audio through the effect that the model learnt, [T C] at `sample_rate`."""
+        return self._made_of("process", audio, rate, asked)
+
     def train(self, workdir: Any) -> System:
         """Trains its config with its arguments into a run directory; the best of it.
 

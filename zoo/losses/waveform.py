@@ -33,6 +33,30 @@ def sum_of_squares(prediction: jax.Array, target: jax.Array) -> jax.Array:
     return jnp.square(prediction - target).sum(axis=tuple(range(1, prediction.ndim)))
 
 
+def error_to_signal(
+    prediction: jax.Array, target: jax.Array, *, emphasis: float = 0.0, floor: float = 1e-5
+) -> jax.Array:
+    """Squared error over the target's energy (ESR), [B T C] twice -> [B]: 1 is that of silence.
+
+    emphasis: of a first-order filter 1 - emphasis z^-1 over both, 0 for none (Wright et al. 2020:
+    0.95). floor: added to the mean energy, so that a silent target keeps a finite loss.
+    """
+    prediction, target = (emphasised(x, emphasis) for x in (prediction, target))
+    energy = per_example(jnp.square(target)) + floor
+    return per_example(jnp.square(prediction - target)) / energy
+
+
+def offset(prediction: jax.Array, target: jax.Array, *, floor: float = 1e-5) -> jax.Array:
+    """Squared difference of means over the target's energy, [B T C] twice -> [B]."""
+    apart = per_example(prediction - target)
+    return jnp.square(apart) / (per_example(jnp.square(target)) + floor)
+
+
+def emphasised(x: jax.Array, coefficient: float) -> jax.Array:
+    """x[t] - coefficient x[t - 1], [B T C] -> [B T-1 C]; as it is where the coefficient is 0."""
+    return x[:, 1:] - coefficient * x[:, :-1] if coefficient else x
+
+
 def si_sdr(prediction: jax.Array, target: jax.Array, *, floor: float = 1e-8) -> jax.Array:
     """Negated scale-invariant signal-to-distortion ratio, [B T ...] twice -> [B] in dB.
 

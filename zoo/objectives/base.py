@@ -102,7 +102,8 @@ class Generative(Protocol):
 
     One that makes it of `request.source`, as a vocoder does, says `needs_source = True`: whoever
     calls it asks for that before, and so do the examples at the end of a training. What that is
-    called it may say in `from_source`: 'vocode' (where it says nothing), 'reconstruct', 'transfer'.
+    called it may say in `from_source`: 'vocode' (where it says nothing), 'reconstruct', 'transfer',
+    'process'.
     """
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:

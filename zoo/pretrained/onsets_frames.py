@@ -36,7 +36,7 @@ def _recurrent(ours: str, match: re.Match) -> str:
     return f"params/{match[1]}_lstm/{ours}{match[2] or ''}"
 
 
-RULES = (
+RULES: tuple[Rule | Skip, ...] = (
     Rule(rf"{STACK}\.0\.cnn\.([038])\.(weight)", _convolution, conv),
     Rule(rf"{STACK}\.0\.cnn\.([038])\.(bias)", _convolution),
     *(

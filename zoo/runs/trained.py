@@ -31,6 +31,7 @@ from zoo.training import stages, state
 
 if TYPE_CHECKING:
     from zoo.checkpoints.store import Checkpoints
+    from zoo.pretrained.index import Published
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,30 @@ def published(
 
     arrays: the publication's, where they were obtained already.
     """
-    from zoo.pretrained import index, weights
+    from zoo.pretrained import index
 
-    record = index.find(name)
+    return of_record(index.find(name), config=config, words=words, mesh=mesh, arrays=arrays)
+
+
+def of_record(
+    record: Published,
+    *,
+    config: str | None = None,
+    words: Sequence[str] = (),
+    mesh: Mesh | None = None,
+    arrays: dict[str, np.ndarray] | None = None,
+) -> Trained:
+    """What a publication describes, or a file of the user's own as one."""
+    from zoo.pretrained import weights
+
     found = experiments.find(config or record.config)
     arguments = found.parse(words, {**found.defaults, **record.arguments})
     experiment = found.experiment(**arguments)
     variables = weights.variables(record, experiment, arrays=arrays)
     meta = {"published": record.source, "licence": record.licence}
-    return Trained(found, arguments, experiment, variables, meta, mesh or meshes.make(1), name)
+    return Trained(
+        found, arguments, experiment, variables, meta, mesh or meshes.make(1), record.name
+    )
 
 
 def untrained(config: Config, words: Sequence[str]) -> Trained:

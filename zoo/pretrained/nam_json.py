@@ -1,0 +1,276 @@
+"""The sizes of a network out of the JSON of a .nam file, checked field by field.
+
+Names and meaning of the fields are those that NeuralAmpModeler's trainer writes, older names too.
+Every fault is a BadInput that names the field; who reads a file puts its name before it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from zoo import vocabulary
+from zoo.errors import BadInput
+from zoo.layers.amp_layouts import (
+    NAMED,
+    Activation,
+    Film,
+    Head,
+    Layer,
+    LayerArray,
+    Layout,
+    LstmLayout,
+    WaveNetLayout,
+)
+
+WIDEST = 4096  # channels, taps or groups of anything
+DEEPEST = 512  # layers
+FARTHEST = 1 << 22  # samples of the receptive field: 87 s at 48 kHz
+NUMBERS: dict[str, tuple[tuple[str, float], ...]] = {  # of activations: their fields and defaults
+    "Tanh": (),
+    "Fasttanh": (),
+    "Hardtanh": (("min_val", -1.0), ("max_val", 1.0)),
+    "ReLU": (),
+    "LeakyReLU": (("negative_slope", 0.01),),
+    "PReLU": (("negative_slope", 0.01),),
+    "Sigmoid": (),
+    "SiLU": (),
+    "Hardswish": (),
+    "LeakyHardtanh": (
+        ("min_val", -1.0),
+        ("max_val", 1.0),
+        ("min_slope", 0.01),
+        ("max_slope", 0.01),
+    ),
+    "Softsign": (),
+    "Softsigmoid": (),
+}
+GATES = ("none", "gated", "blended")
+FILMS = (
+    "conv_pre_film",
+    "conv_post_film",
+    "input_mixin_pre_film",
+    "input_mixin_post_film",
+    "activation_pre_film",
+    "activation_post_film",
+    "layer1x1_post_film",
+    "head1x1_post_film",
+)
+
+
+def layout(text: str) -> Layout:
+    """A name of NAMED, or the JSON {"architecture", "config"} of a .nam file. Raises BadInput."""
+    if not text.lstrip().startswith("{"):
+        return NAMED[vocabulary.one(text, tuple(NAMED), "architecture")]
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"architecture={text[:40]}...: no JSON ({error})") from None
+    return of_json(given)
+
+
+def named(text: str) -> str:
+    """The name of NAMED that describes the same network, or the text."""
+    wanted = layout(text)
+    return next((name for name, known in NAMED.items() if known == wanted), text)
+
+
+def of_json(given: Mapping[str, Any]) -> Layout:
+    """The network of {"architecture", "config"}, checked. Raises BadInput."""
+    kind, config = given.get("architecture"), given.get("config")
+    if kind not in ("WaveNet", "LSTM"):
+        raise BadInput(
+            f"its architecture is {kind!r:.40}: WaveNet, LSTM and SlimmableContainer are read"
+        )
+    if not isinstance(config, dict):
+        raise BadInput("it has no 'config', which says the sizes of the network")
+    if kind == "LSTM":
+        if whole(config, "input_size", 1) != 1:
+            raise BadInput("an LSTM of several inputs, knobs among them, is not read")
+        return LstmLayout(whole(config, "hidden_size"), whole(config, "num_layers", 1))
+    return wavenet(config, 1)
+
+
+def wavenet(config: Mapping[str, Any], outputs: int | None) -> WaveNetLayout:
+    """A WaveNet of `outputs` channels, None for any, as its 'config' has it."""
+    before = config.get("condition_dsp")
+    condition = None
+    if before is not None:
+        if not isinstance(before, dict) or before.get("architecture") != "WaveNet":
+            raise BadInput("its 'condition_dsp' is no WaveNet")
+        inner = before.get("config")
+        if not isinstance(inner, dict) or inner.get("condition_dsp") is not None:
+            raise BadInput("its 'condition_dsp' has no 'config', or a condition_dsp of its own")
+        condition = wavenet(inner, None)
+    arrays = tuple(array(one) for one in several(config, "layers"))
+    head = None if config.get("head") is None else _head(config["head"])
+    found = WaveNetLayout(arrays, real(config, "head_scale", 1.0), head, condition)
+    _check(found, whole(config, "in_channels", 1), outputs)
+    return found
+
+
+def _check(found: WaveNetLayout, inputs: int, outputs: int | None) -> None:
+    """Raises BadInput where one part does not take what another gives, or all is too large."""
+    condition = found.condition.outputs if found.condition else 1
+    before, given = 1, None
+    for number, one in enumerate(found.arrays):
+        if inputs != 1 or one.inputs != before or one.condition != condition:
+            raise BadInput(f"array {number} of its 'layers' takes other inputs than it gets")
+        if not one.residual and one.inner != one.channels:
+            raise BadInput(f"array {number} of its 'layers' adds what has other channels")
+        if given not in (None, one.summed):
+            raise BadInput(
+                f"array {number} of its 'layers' gets sums of another width than its own"
+            )
+        before, given = one.channels, one.outputs
+    if outputs not in (None, found.outputs):
+        raise BadInput(f"it has {found.outputs} outputs, not one")
+    if sum(len(one.layers) for one in found.arrays) > DEEPEST or found.reach > FARTHEST:
+        raise BadInput(
+            f"it has more than {DEEPEST} layers, or reaches {found.reach:,} samples back"
+        )
+
+
+def array(config: Any) -> LayerArray:
+    """One entry of 'layers'."""
+    if not isinstance(config, dict):
+        raise BadInput("its 'layers' are no objects")
+    dilations = wholes(config, "dilations")
+    count = len(dilations)
+    key = "kernel_sizes" if "kernel_sizes" in config else "kernel_size"
+    taps = wholes(config, key) if isinstance(config.get(key), list) else (whole(config, key),)
+    acts = [activation(one) for one in spread(config.get("activation"), count, "activation")]
+    gates, seconds = _gates(config, count)
+    channels = whole(config, "channels")
+    one = part(config, "layer1x1") or {"active": True}
+    skip = part(config, "head1x1") or {"active": False}
+    skips = skip.get("active") is True
+    rest = zip(spread(list(taps) if len(taps) > 1 else taps[0], count, key), dilations, strict=True)
+    layers = tuple(
+        Layer(int(tap), dilation, act, gate, second)
+        for (tap, dilation), act, gate, second in zip(rest, acts, gates, seconds, strict=True)
+    )
+    outputs, output_taps, bias = _output(config)
+    found = LayerArray(
+        whole(config, "input_size"),
+        channels,
+        layers,
+        outputs,
+        output_taps,
+        bias,
+        whole(config, "condition_size"),
+        whole(config, "bottleneck", channels),
+        whole(config, "groups_input", 1),
+        whole(config, "groups_input_mixin", 1),
+        whole(one, "groups", 1) if one.get("active") is True else 0,
+        whole(skip, "groups", 1) if skips else 0,
+        whole(skip, "out_channels", channels) if skips else 0,
+        _films(config),
+    )
+    return replace(found, bottleneck=0) if found.bottleneck == channels else found
+
+
+def _output(config: Mapping[str, Any]) -> tuple[int, int, bool]:
+    """(channels, taps, whether a bias) of the convolution of an array's sum."""
+    head = part(config, "head")
+    if head is None:
+        return whole(config, "head_size"), 1, config.get("head_bias") is True
+    if whole(head, "head_dilation", 1) != 1:
+        raise BadInput("its 'head' is dilated, which is not read")
+    return whole(head, "out_channels"), whole(head, "kernel_size"), head.get("bias") is True
+
+
+def _gates(config: Mapping[str, Any], count: int) -> tuple[list[str], list[Activation]]:
+    mode = config.get("gating_mode", "gated" if config.get("gated") is True else "none")
+    gates = spread(mode, count, "gating_mode")
+    given = config.get("secondary_activation") or "Sigmoid"
+    seconds = [activation(one or "Sigmoid") for one in spread(given, count, "secondary_activation")]
+    if odd := [gate for gate in gates if gate not in GATES]:
+        raise BadInput(f"its 'gating_mode' is {odd[0]!r:.40}, not {', '.join(GATES)}")
+    plain = Activation("Sigmoid")
+    return gates, [plain if gate == "none" else one for gate, one in zip(gates, seconds)]
+
+
+def _films(config: Mapping[str, Any]) -> tuple[Film, ...]:
+    found = []
+    for place in FILMS:
+        given = config.get(place) or {"active": False}
+        if not isinstance(given, dict):
+            raise BadInput(f"its '{place}' is no object")
+        if given.get("active", True) is True:
+            found.append(Film(place, given.get("shift", True) is True, whole(given, "groups", 1)))
+    for place, wanted in (("layer1x1_post_film", "layer1x1"), ("head1x1_post_film", "head1x1")):
+        there = part(config, wanted) or {"active": wanted == "layer1x1"}
+        if there.get("active") is not True and any(film.place == place for film in found):
+            raise BadInput(f"it has a '{place}' and no '{wanted}'")
+    return tuple(found)
+
+
+def _head(given: Any) -> Head:
+    if not isinstance(given, dict):
+        raise BadInput("its 'head' is no object")
+    taps = wholes(given, "kernel_sizes")
+    act = activation(given.get("activation"))
+    return Head(whole(given, "channels"), whole(given, "out_channels"), taps, act)
+
+
+def activation(given: Any) -> Activation:
+    """A name, or an object with 'type' and its constants."""
+    config = {"type": given} if isinstance(given, str) else given
+    name = config.get("type") if isinstance(config, dict) else None
+    name = "LeakyHardtanh" if name == "LeakyHardTanh" else name
+    if not isinstance(name, str) or name not in NUMBERS:
+        raise BadInput(f"its activation is {given!r:.40}, not {', '.join(NUMBERS)}")
+    slopes = config.get("negative_slopes")
+    if name == "PReLU" and slopes is not None:
+        if not isinstance(slopes, list) or not 0 < len(slopes) <= WIDEST:
+            raise BadInput("its 'negative_slopes' are no list of numbers")
+        return Activation(name, tuple(real({"slope": one}, "slope", 0.0) for one in slopes))
+    return Activation(name, tuple(real(config, key, start) for key, start in NUMBERS[name]))
+
+
+def spread(given: Any, count: int, key: str) -> list[Any]:
+    """A list of `count`, or one thing so many times."""
+    if not isinstance(given, list):
+        return [given] * count
+    if len(given) != count:
+        raise BadInput(f"its '{key}' has {len(given)} entries for {count} layers")
+    return given
+
+
+def part(config: Mapping[str, Any], key: str) -> dict[str, Any] | None:
+    """An object inside of another, or None."""
+    found = config.get(key)
+    if found is not None and not isinstance(found, dict):
+        raise BadInput(f"its '{key}' is no object")
+    return found
+
+
+def several(config: Mapping[str, Any], key: str) -> Sequence[Any]:
+    found = config.get(key)
+    if not isinstance(found, list) or not 0 < len(found) <= DEEPEST:
+        raise BadInput(f"its '{key}' is no list of 1 to {DEEPEST} entries")
+    return found
+
+
+def wholes(config: Mapping[str, Any], key: str) -> tuple[int, ...]:
+    most = FARTHEST if key == "dilations" else WIDEST
+    return tuple(whole({key: one}, key, most=most) for one in several(config, key))
+
+
+def whole(config: Mapping[str, Any], key: str, start: int = 0, most: int = WIDEST) -> int:
+    """A whole number from 1 to `most`; start: where there is none, 0 if there must be."""
+    found = config.get(key) if config.get(key) is not None else start or None
+    if type(found) is not int or not 0 < found <= most:
+        raise BadInput(f"its '{key}' is {found!r:.40}, not a whole number from 1 to {most:,}")
+    return found
+
+
+def real(config: Mapping[str, Any], key: str, start: float) -> float:
+    found: Any = config.get(key) if config.get(key) is not None else start
+    if type(found) not in (int, float) or not abs(found) < 1e30 or not math.isfinite(found):
+        raise BadInput(f"its '{key}' is {found!r:.40}, not a number")
+    return float(found)

@@ -1,0 +1,69 @@
+"""Weights that PyTorch code of others saved, in a file of the user's own, told by their names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import BadInput
+from zoo.pretrained import hifigan, onsets_frames, torch_file
+from zoo.pretrained.index import Arrays, File, Published
+from zoo.pretrained.rules import Rule, Skip
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Whose names they are, by one that only they have; the row of a config that takes them."""
+
+    mark: str
+    title: str
+    config: str
+    arguments: Mapping[str, Any]
+    rules: tuple[Rule | Skip, ...]
+    player: str = "model"
+
+
+LAYOUTS = (
+    Layout(
+        "onset_stack.0.cnn.0.weight",
+        "Onsets and Frames by jongwook's port",
+        "onsets_frames_maestro",
+        {"layout": "port", "recurrent": 384},
+        onsets_frames.RULES,
+    ),
+    Layout(
+        "generator.conv_pre.weight_v",
+        "HiFi-GAN V1 by its authors' code",
+        "hifigan_ljspeech",
+        {},
+        hifigan.RULES,
+        "generator",
+    ),
+)
+
+
+def record(path: Path) -> tuple[Published, Arrays]:
+    """A user's own file as a publication, and its arrays; nothing of the file is executed."""
+    arrays = torch_file.read([path])
+    found = next((layout for layout in LAYOUTS if layout.mark in arrays), None)
+    if found is None:
+        known = ", ".join(layout.title for layout in LAYOUTS)
+        raise BadInput(f"{path} holds weights of a net that is not known by its names: {known} are")
+    published = Published(
+        name=path.stem,
+        title=found.title,
+        config=found.config,
+        arguments=found.arguments,
+        files=(
+            File(path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest()),
+        ),
+        read=torch_file.read,
+        rules=found.rules,
+        licence="that of the file",
+        source=str(path),
+        player=found.player,
+    )
+    return published, arrays
