@@ -114,6 +114,7 @@ CHILD = "Child et al. 2019, sections 5.2 and 6"
 DEPTHS = {512: 48, 256: 31, 128: 14}  # layers of the rows of that width
 NVIDIA = "NVIDIA/tacotron2 layers.py: xavier_uniform_ with the gain of what follows"
 ITO = TF + "keithito/tacotron"
+NOWHERE = "google/lyra has no training code: Keras' default"
 KINGMA = "the couplings start as the identity; NVIDIA/waveglow glow.py"
 
 # Rows (of the catalogue, with stars): patterns of kernels' paths, the first that matches counts.
@@ -226,6 +227,10 @@ TABLE = {
     "amp_*": {
         "lstm_": torch_rnn("sdatkinson/neural-amp-modeler", 4),
         ".*": torch("sdatkinson/neural-amp-modeler"),
+    },
+    "wavegru_*": {
+        "recurrent_kernel": exactly("orthogonal", lambda s: max(s) ** -0.5, NOWHERE),
+        ".*": glorot(NOWHERE),
     },
     "hifigan_*|melgan_*|mb_melgan_*": {
         ".*up_": transposed("weight norm undoes the authors' N(0, .01)"),

@@ -133,6 +133,11 @@ def unit_decibels(power: jax.Array, span: float = 100.0) -> jax.Array:
     return jnp.clip(1.0 + level / span, 0.0, 1.0)
 
 
+def pcm_log(magnitude: jax.Array) -> jax.Array:
+    """ln(max(x, 500)) / 10 of magnitudes of 16-bit samples, [...] -> [...]; Lyra's."""
+    return jnp.log(jnp.maximum(32768 * magnitude, 500.0)) / 10
+
+
 @dataclass(frozen=True)
 class MelSpec:
     """Every convention of one system's mel spectrogram. Lengths in samples, frequencies in Hz."""
@@ -239,3 +244,26 @@ TACOTRON2 = MelSpec(
     high=7600.0,
     win=1200,
 )
+
+
+def lyra(lag: int = 960) -> MelSpec:
+    """Lyra v0.0.2's: windows of 1280 samples every 640, the first ends 640 + lag after the start.
+
+    lag: by how many samples its decoder is late, at which speech is likeliest under its weights.
+    """
+    return MelSpec(
+        16_000,
+        2048,
+        640,
+        160,
+        pcm_log,
+        exponent=1,
+        high=7920.0,
+        scale="htk",
+        norm=None,
+        straight_in="mel",
+        win=1280,
+        centre=False,
+        pad_mode="constant",
+        pad=(1024 - lag, 384 + lag),
+    )
