@@ -23,6 +23,7 @@ WITHOUT_TURNS = {
     "DeepPrior",
     "Fitted",
     "Probe",
+    "SourceBases",
 }
 
 
