@@ -176,7 +176,8 @@ def shipped(name: str) -> Config:
     known = catalog.names()
     stem, _, row = name.partition(".")
     if stem not in known:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        begun = [other for other in known if other.startswith(name)]
+        near = begun[:3] or difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else "none has a similar name;"
         raise BadInput(f"no config named '{name}': {hint} `{command('list')}` shows all")
     return load(known[stem], row)

@@ -17,7 +17,7 @@ ROWS = {
     "waveform": {"arguments": {"front": "waveform"}, "parameters": 112_056},
 }
 AGREES = {"tests/models/test_tagger_twins.py": "own twin"}
-SMOKE = {"size": "tiny", "width": 1, "channels": 4, "hidden": 5, "batch": 2, "steps": 2}
+SMOKE = {"size": "tiny", "width": 2, "channels": 4, "hidden": 5, "batch": 2, "steps": 2}
 
 
 def config(

@@ -17,6 +17,7 @@ import test_whose_songs as of_songs
 from zoo.data import completeness
 from zoo.data import sets as package
 from zoo.data.sets import fma
+from zoo.data.sets.amp_pair import AmpPair
 from zoo.data.sets.ljspeech import LJSpeech
 from zoo.data.sets.million_song import MillionSong
 from zoo.data.sets.mtg_jamendo import MtgJamendo
@@ -27,7 +28,8 @@ WITHOUT_LISTS = {
     *("Folder", "LabelledFolder", "MidiFolder", "Polyphonic", "JsbSixteenths"),
     *("Prepared", "StemSongs"),
 }
-APART = {LJSpeech, MillionSong, MtgJamendo}  # in tests of their own
+# In tests of their own; AmpPair is two files, neither of which can be missing.
+APART = {LJSpeech, MillionSong, MtgJamendo, AmpPair}
 MADE = {
     **of_songs.PREPARED,
     "maestro_notes": of_songs.KEPT["maestro_notes"],
