@@ -1,4 +1,4 @@
-"""RESULTS.md and the README's table: rendered from JSON and configs, always the same."""
+"""RESULTS.md, SYSTEMS.md and the README's list: rendered from JSON and configs, always the same."""
 
 import json
 import subprocess
@@ -43,6 +43,10 @@ raise RuntimeError("a list of stored numbers runs no config")
 '''
 
 
+PAGES = ("RESULTS.md", "REPRODUCED.md", "COMPILED.md", "SYSTEMS.md")
+EVERY = [*(f"results/{page}" for page in PAGES), "README.md"]
+
+
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     config = tmp_path / "configs" / "classification" / "net_toys.py"
@@ -68,8 +72,7 @@ def cells(text, start):
 
 def test_a_row_of_results_says_all(root):
     files = tables.render(root)
-    names = ("results/RESULTS.md", "results/REPRODUCED.md", "results/COMPILED.md", "README.md")
-    assert files == [root / name for name in names]
+    assert files == [root / name for name in EVERY]
     text = files[0].read_text()
     assert cells(text, "| `net_toys`") == [
         "`net_toys`[^net_toys]",
@@ -168,17 +171,22 @@ def test_a_row_of_published_weights_names_them():
     assert tables.budget({**run, "weights": None}, None, None) == "no training, 1 x cpu"
 
 
-def test_the_readme_has_a_line_for_each_system(root):
+def test_the_page_of_systems_has_a_line_for_each_and_the_readme_lists_them(root):
     tables.render(root)
     text = (root / "README.md").read_text()
     assert text.startswith("# Zoo\n\n") and text.endswith("\n\nend\n") and "old" not in text
-    assert cells(text, "| [net]") == [
-        "[net](zoo/models/classification/net.py)",
+    assert "**Classification** (1): [net](zoo/models/classification/net.py)\n" in text
+    assert cells((root / "results" / "SYSTEMS.md").read_text(), "| [net]") == [
+        "[net](../zoo/models/classification/net.py)",
         "Toy ¦ Net (Doe 2019)",
         "roc_auc 0.9055",
         "pr_auc 0.4 in 5 min",
-        "[Torch](tests/a.py), [SciPy](tests/b.py)",
+        "[Torch](../tests/a.py), [SciPy](../tests/b.py)",
     ]
+
+
+def test_the_readme_is_read_in_minutes():
+    assert len((tables.clone() / "README.md").read_text().splitlines()) <= 200
 
 
 def test_the_list_has_every_row(root):
@@ -201,15 +209,14 @@ def test_a_folder_of_one_s_own_results_has_a_table_of_its_own(root, tmp_path):
 
 
 def test_stale_until_rendered(root):
-    every = ["results/RESULTS.md", "results/REPRODUCED.md", "results/COMPILED.md", "README.md"]
-    assert tables.stale(root) == every
+    assert tables.stale(root) == EVERY
     tables.render(root)
     assert tables.stale(root) == []
     first = (root / "README.md").read_bytes()
     tables.render(root)
     assert (root / "README.md").read_bytes() == first
     store(root, "net_toys", {**RUN, "metrics": {"pr_auc": 0.5}})
-    of_runs = [path for path in every if "COMPILED" not in path]
+    of_runs = [name for name in EVERY if "COMPILED" not in name and name != "README.md"]
     assert tables.stale(root) == of_runs
 
 

@@ -1,4 +1,4 @@
-"""The pages of results/ (RESULTS.md and its like) and the README's list, from stored rows.
+"""The pages of results/ (RESULTS.md, SYSTEMS.md and their like) and the README's list of systems.
 
 The same files always give the same text, so that a test can compare what is committed with it. No
 config is executed: titles, rows and reported numbers are read as literals (zoo/catalog.py).
@@ -19,7 +19,7 @@ from zoo.report.stored import Measured
 BEGIN, END = "<!-- zoo table begin -->", "<!-- zoo table end -->"
 NOT_RUN = "not run here"
 HEAD = ("Row", "System", "Parameters", "Ours", "Reported", "Agrees with", "Budget", "Data", "Date")
-README_HEAD = ("System", "What it is", "Reported", "Ours on the embedded data", "Agrees with")
+SYSTEMS_HEAD = ("System", "What it is", "Reported", "Ours on the embedded data", "Agrees with")
 OPENING = (
     "Every number here was computed by `python evaluate.py` and rendered by `python -m zoo report "
     "--table`; do not edit. *Reported* is what the paper states, where possible on its own data: "
@@ -36,7 +36,8 @@ def render(root: Path | None = None, results: Path | None = None) -> list[Path]:
     """Writes the tables and returns their files.
 
     results: a folder of results of one's own, which gets a RESULTS.md; by default the shipped ones,
-    of which the README has a table too. Raises BadInput without README or its markers.
+    which have a page of systems, too, that the README lists. Raises BadInput without README or its
+    markers.
     """
     paths = []
     for path, text in texts(root, results).items():
@@ -82,7 +83,8 @@ def texts(root: Path | None, results: Path | None = None) -> dict[Path, str]:
         root / "results" / "COMPILED.md": compiled.page(
             compiled.read(root / "results" / compiled.FOLDER)
         ),
-        readme: between(readme, readme_table(measured, entries)),
+        root / "results" / "SYSTEMS.md": systems_page(measured, entries),
+        readme: between(readme, readme_list(entries)),
         **by_clips(root / "results", measured),
     }
 
@@ -184,13 +186,32 @@ def note(identity: str, row: Row | None, measured: Measured | None) -> str:
     return f"[^{identity}]: {text}" if text else ""
 
 
-def readme_table(measured: Mapping[str, Measured], entries: Sequence[Entry]) -> str:
-    """One line per system, wing by wing: its paper's row, and ours on the embedded data."""
+SYSTEMS = (
+    "A line for each system, rendered by `python -m zoo report --table`; do not edit. A figure "
+    "marked *unchecked* is reported by the paper but was not verified by us. Numbers on the "
+    "embedded data show that a system learns, at the budget that stands beside them; they "
+    "reproduce no paper. *Agrees with* says what outside this project gives the same numbers, and "
+    "links the test that shows it. All rows: [results](RESULTS.md)."
+)
+
+
+def systems_page(measured: Mapping[str, Measured], entries: Sequence[Entry]) -> str:
+    """SYSTEMS.md: wing by wing, the paper's row of each system, and ours on the embedded data."""
+    lines = ["# Systems", "", SYSTEMS]
+    for task in catalog.TASKS:
+        body = [system_line(group, measured) for group in systems(entries, task)]
+        if body:
+            lines += ["", f"## {task.capitalize()}", "", *markdown(SYSTEMS_HEAD, body)]
+    return "\n".join(lines) + "\n"
+
+
+def readme_list(entries: Sequence[Entry]) -> str:
+    """A line for each wing: its systems, linked to their files."""
     parts = []
     for task in catalog.TASKS:
-        body = [readme_line(group, measured) for group in systems(entries, task)]
-        if body:
-            parts += ["", f"**{task.capitalize()}**", "", *markdown(README_HEAD, body)]
+        found = [named(group[0]) for group in systems(entries, task)]
+        if found:
+            parts += ["", f"**{task.capitalize()}** ({len(found)}): {', '.join(found)}"]
     return "\n".join([*parts, ""]) if parts else "\nNo configs yet.\n"
 
 
@@ -205,20 +226,25 @@ def systems(entries: Sequence[Entry], task: str) -> list[list[Entry]]:
     return [groups[key] for key in sorted(groups)]
 
 
-def readme_line(group: Sequence[Entry], measured: Mapping[str, Measured]) -> tuple[str, ...]:
+def named(entry: Entry, up: str = "") -> str:
+    """A system's name, linked to the file of its network or of its config; up: to the root."""
+    file = entry.model or entry.path.relative_to(entry.path.parents[2]).as_posix()
+    return f"[{Path(file).stem}]({up}{file})"
+
+
+def system_line(group: Sequence[Entry], measured: Mapping[str, Measured]) -> tuple[str, ...]:
     first = group[0]
-    name = Path(first.model).stem if first.model else first.name
     row = next((row for entry in group for row in entry.rows if row.reported), None)
     run = next((measured[e.name] for e in group[::-1] if e.name in measured), None)
     reported = dict(row.reported) if row else {}
     agrees = {what: path for entry in group for path, what in entry.agrees.items()}
     scored = facts.compare(None, run.metrics, run.first.get("monitor")) if run else []
     return (
-        f"[{name}]({first.model})" if first.model else name,
+        named(first, "../"),
         first.title.rstrip("."),
         values(list(reported.items())[:3]) + facts.mark(row),
         within(run, ours(scored, run)) if run else NOT_RUN,
-        ", ".join(f"[{what}]({path})" for what, path in agrees.items()) or "–",
+        ", ".join(f"[{what}](../{path})" for what, path in agrees.items()) or "–",
     )
 
 
