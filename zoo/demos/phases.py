@@ -102,7 +102,7 @@ def demonstrate(audio: np.ndarray, rate: int, name: str) -> Demonstration:
     ]
     level = min(1.0, 0.99 / max(float(np.abs(x).max()) for x in found.audio.values()))
     shown = {"recording": audio, **found.audio}
-    heard = [Sound(label, level * x, rate) for label, x in shown.items()]
+    sounds = [Sound(label, level * x, rate) for label, x in shown.items()]
     figure = drawing.spectrograms(shown, rate)
     head = ("phase", "spectral convergence, dB", "SI-SDR, dB")
     curve = drawing.curves(found.curves, ROUNDS, "rounds", "spectral convergence in dB")
@@ -111,7 +111,7 @@ def demonstrate(audio: np.ndarray, rate: int, name: str) -> Demonstration:
         "One magnitude spectrogram, several phases",
         {"recording": name, "window": f"{n_fft} samples, hop {n_fft // 4}", "rate": f"{rate:,} Hz"},
         (
-            Part("sounds", "Sounds", LEAD, figure, head, rows, heard),
+            Part("sounds", "Sounds", LEAD, figure, head, rows, sounds),
             Part("rounds", "How Griffin-Lim comes nearer", ROUNDS_LEAD, curve),
         ),
         {

@@ -1,4 +1,4 @@
-"""Weights that PyTorch code of others saved, in a file of the user's own, told by their names."""
+"""Weights that PyTorch code of others saved, in a user's own file, recognised by their names."""
 
 from __future__ import annotations
 

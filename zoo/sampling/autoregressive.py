@@ -138,7 +138,7 @@ def resume(
 
     A state lies between frames: to go on from it, let `length` be a multiple of the model's `hop`.
     Its arrays are overwritten when the next chunk is asked for: save or copy it before.
-    prepared: what `prepare` gave, where this is called over and over; it can be as dear as a chunk.
+    prepared: what `prepare` gave, where this is called repeatedly; it can cost as much as a chunk.
     """
     _check(length, chunk, condition)
     rule.check(model.distribution)

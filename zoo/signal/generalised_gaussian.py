@@ -11,7 +11,7 @@ import numpy as np
 from jax.scipy.special import gammaln
 
 TINY = 1e-6
-SHAPES = (0.5, 4.0)  # exponents that are told apart: below and above these densities look alike
+SHAPES = (0.5, 4.0)  # exponents that are distinguished: below and above these densities look alike
 
 
 def rate(q: jax.Array) -> jax.Array:

@@ -99,8 +99,8 @@ def flags() -> tuple[str, ...]:
 
 def key(command: list[str]) -> str:
     """A name for all that a library depends on."""
-    told = [*command, machine.processor(), platform.platform(), jax.__version__]
-    digest = hashlib.sha256("\n".join(told).encode())
+    identity = [*command, machine.processor(), platform.platform(), jax.__version__]
+    digest = hashlib.sha256("\n".join(identity).encode())
     for source in sorted((*SOURCES.glob("*.cc"), *SOURCES.glob("*.h"))):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:24]
@@ -119,7 +119,7 @@ def folder() -> Path:
 
 
 def opened(path: Path, command: list[str]) -> ctypes.CDLL:
-    """What the sealed file holds, out of a copy that nobody else can change, or compiled anew."""
+    """What the sealed file holds, of a copy that no other process can change, or compiled anew."""
     part = writing.own(path)
     try:
         try:
