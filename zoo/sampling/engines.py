@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.network import Network
@@ -68,6 +69,8 @@ def loop(model: Network, variables: Any, weights: str = "float32") -> Loop:
     kind = getattr(model, "native", "")
     if kind not in LOOPS:
         raise library.Unavailable(f"{type(model).__name__} has none")
+    if jnp.dtype(model.dtype) != jnp.float32:
+        raise library.Unavailable("it computes in float32 alone")
     devices = _devices(variables)
     if len(devices) != 1 or next(iter(devices)).platform != "cpu":
         raise library.Unavailable("it runs on one CPU device")

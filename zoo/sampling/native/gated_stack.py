@@ -101,11 +101,9 @@ class GatedStack:
 
 
 def loop(model: Network, weights: str) -> GatedStack:
-    """The loop for a model. raises library.Unavailable where there is none."""
+    """The loop for a model of float32. raises library.Unavailable where there is none."""
     if type(model.distribution) not in drawing.KINDS:
         raise library.Unavailable(f"it draws no {type(model.distribution).__name__}")
-    if jnp.dtype(model.dtype) != jnp.float32:
-        raise library.Unavailable("it computes in float32 alone")
     if model.kernel < 2:
         raise library.Unavailable("it takes kernels of two taps and more")
     return GatedStack(

@@ -99,9 +99,7 @@ class Tiers:
 
 
 def loop(model: Network, weights: str) -> Tiers:
-    """The loop for a model. raises library.Unavailable where there is none."""
-    if jnp.dtype(model.dtype) != jnp.float32:
-        raise library.Unavailable("it computes in float32 alone")
+    """The loop for a model of float32. raises library.Unavailable where it cannot be compiled."""
     return Tiers(library.target("tiers", weights), library.panel("tiers", weights), weights)
 
 
