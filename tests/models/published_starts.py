@@ -1,4 +1,4 @@
-"""How published systems start their kernels: distribution and deviation, each with its source."""
+"""How published systems start their weights: distribution and deviation, each with its source."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ TRUNCATED = 0.87962566  # deviation of a standard normal cut at 2
 class Start:
     """kind: uniform, truncated (at two deviations before the cut), normal, orthogonal or zero.
 
-    deviation: of a kernel [... I O], from its shape.
+    deviation: of a kernel [... I O], from its shape. bias: whether the layer's bias is drawn as its
+    kernel; else it is zero, unless published_biases.py says more.
     """
 
     kind: str
     deviation: float | Callable[[tuple[int, ...]], float]
     source: str
+    bias: bool = False
 
     def of(self, shape):
         return self.deviation(shape) if callable(self.deviation) else self.deviation
 
 
+exactly = Start
 BAI = "locuslab/TCN"
 T2T = "tensorflow/tensor2tensor"
 
@@ -41,7 +44,7 @@ def both(shape):
 
 
 def torch(source, fan=fan_in):
-    return Start("uniform", lambda s: (3 * fan(s)) ** -0.5, f"torch's default; {source}")
+    return Start("uniform", lambda s: (3 * fan(s)) ** -0.5, f"torch's default; {source}", True)
 
 
 def torch_rnn(source, gates):
@@ -73,8 +76,14 @@ def xavier(source):
     return Start("normal", lambda s: (2 / both(s)) ** 0.5, source)
 
 
-def he(source):
-    return Start("uniform", lambda s: (2 / fan_in(s)) ** 0.5, f"he_uniform; {source}")
+def he(source, fan=fan_in):
+    return Start("uniform", lambda s: (2 / fan(s)) ** 0.5, f"he_uniform; {source}")
+
+
+def tf_gru(inputs, width):
+    """One matrix of inputs and state for both gates, another for the candidate, Glorot's both."""
+    both = 2 * 2 / (inputs + 3 * width) + 2 / (inputs + 2 * width)
+    return exactly("mixed", (both / 3) ** 0.5, "TensorFlow 1's GRUCell; keithito/tacotron")
 
 
 def contrib(source, fan=fan_in):
@@ -85,13 +94,9 @@ def lecun(source):
     return Start("truncated", lambda s: fan_in(s) ** -0.5, source)
 
 
-def exactly(kind, deviation, source):
-    return Start(kind, deviation, source)
-
-
-def graph(constant):
+def graph(written):
     """`stddev` as it stands in the graphs that jordipons/musicnn publishes (.meta, 516acb2)."""
-    return Start("truncated", constant * TRUNCATED, "jordipons/musicnn, MTT_*/.meta")
+    return Start("truncated", written * TRUNCATED, "jordipons/musicnn, MTT_*/.meta")
 
 
 PONS = "jordipons/music-audio-tagging-at-scale-models: contrib's variance_scaling_initializer()"
@@ -254,7 +259,10 @@ TABLE = {
     },
     "tacotron_*": {
         "table": exactly("truncated", 0.5 * TRUNCATED, "keithito/tacotron models/tacotron.py"),
-        ".*(gru|gru_[12]|ahead|back)/.*kernel": glorot(ITO, 3),
+        "decoder/attention_gru": tf_gru(128 + 256, 256),
+        "decoder/gru_": tf_gru(256, 256),
+        ".*(ahead|back)": tf_gru(128, 128),
+        "decoder/energy": exactly("uniform", lambda s: s[0] ** -0.5, ITO + ": of a vector"),
         ".*": glorot(ITO),
     },
     "melnet_*": {
@@ -294,8 +302,10 @@ TABLE = {
     "demucs_*": {
         "lstm/lstm": torch_rnn("facebookresearch/demucs", 4),
         "lstm/projection": torch("the same"),
-        "up_[0-9]+/": exactly("uniform", lambda s: (0.1 * (3 * fan_out(s)) ** -0.5) ** 0.5, DEMUCS),
-        ".*": exactly("uniform", lambda s: (0.1 * (3 * fan_in(s)) ** -0.5) ** 0.5, DEMUCS),
+        "up_[0-9]+/": exactly(
+            "uniform", lambda s: (0.1 * (3 * fan_out(s)) ** -0.5) ** 0.5, DEMUCS, True
+        ),
+        ".*": exactly("uniform", lambda s: (0.1 * (3 * fan_in(s)) ** -0.5) ** 0.5, DEMUCS, True),
     },
     "jansson_*": {".*": glorot(TF + "f90/Wave-U-Net's own U-Net")},
     "crn_*.crn": {
@@ -314,7 +324,10 @@ TABLE = {
         ".*lstm": torch_rnn("ours, torch's default: no code of the authors is public", 4),
         ".*": torch("the same"),
     },
-    "spleeter_*": {".*": he("deezer/spleeter model/functions/unet.py")},
+    "spleeter_*": {
+        ".*up_": he("the same; Keras' transposed kernels are [... O I]", fan_out),
+        ".*": he("deezer/spleeter model/functions/unet.py"),
+    },
     "conditioned_wave_unet_*": {
         "output": exactly("uniform", lambda s: (2 / (s[1] + 1)) ** 0.5, "a layer a source, mono"),
         ".*": glorot(TF + "Veleslavia/vimss"),

@@ -1,10 +1,11 @@
-"""Initial weights: every kernel of every paper's row against a figure with its source.
+"""Initial weights: all of every paper's row against a figure with its source.
 
 An initialiser is called with the kernel's own key, type and full shape, where it depends on the
 shape; networks themselves are only traced.
 """
 
 import fnmatch
+import functools
 import math
 import re
 
@@ -12,7 +13,8 @@ import flax.core.scope as scopes
 import jax
 import numpy as np
 import pytest
-from published_starts import TABLE
+from published_biases import BIASES
+from published_starts import TABLE, Start
 
 from zoo import catalog
 from zoo import experiment as experiments
@@ -44,8 +46,8 @@ ROWS = [
 TRACED = {}
 
 
-def kernels(name):
-    """{(path, initialiser, shape)} of every array of two axes or more, without drawing.
+def parameters(name):
+    """{(path, initialiser, shape)} of every array, without drawing.
 
     Rows that differ in their training alone are traced once.
     """
@@ -62,15 +64,18 @@ def traced(objective, spec):
 
     def param(scope, leaf, start, *args, **kwargs):
         shape = args[0] if args else None
-        kernel = isinstance(shape, tuple) and len(shape) > 1 and leaf not in ("scale", "bias")
-        if kernel:
-            found.add(("/".join((*scope.path, leaf)), start, shape))
+        if isinstance(shape, tuple | list):
+            found.add(("/".join((*scope.path, leaf)), start, tuple(shape)))
         return own(scope, leaf, start, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scopes.Scope, "param", param)
         jax.eval_shape(objective.init, jax.random.key(0), spec)
     return found
+
+
+def is_kernel(path, shape):
+    return len(shape) > 1 and path.rpartition("/")[2] not in ("scale", "bias")
 
 
 def written(value):
@@ -104,30 +109,81 @@ def rule(table, path):
     return next((start for pattern, start in table.items() if re.match(pattern, path)), None)
 
 
-def table_of(name):
-    for rows, table in TABLE.items():
+def table_of(name, tables=TABLE):
+    for rows, table in tables.items():
         if any(fnmatch.fnmatch(name, pattern) for pattern in rows.split("|")):
             return table
     return {}
 
 
+@functools.cache
+def once(start, shape):
+    return np.asarray(start(jax.random.key(1), shape))
+
+
+def close(wanted, start, shape, deviation):
+    """Whether an initialiser draws so, and a line that says what it draws."""
+    if wanted.kind == "constant":
+        values = np.ravel(wanted.deviation)
+        drawn = once(start, shape).reshape(len(values), -1)
+        return (drawn == values[:, None]).all(), f"{drawn[:, 0]}, not {values}"
+    root, largest, count = draws(start, shape)
+    right = abs(root - deviation) <= deviation * (0.004 + 4 / count**0.5)
+    reach = largest / deviation if deviation else 0
+    if wanted.kind == "uniform":
+        right &= 1.6 < reach < 1.7322
+    elif wanted.kind == "truncated":
+        right &= 1.9 < reach < 2.274
+    elif wanted.kind == "normal":
+        right &= reach > 2.9
+    return right, f"{root:.6f}, at most {largest:.6f}, not {deviation:.6f}"
+
+
 @pytest.mark.parametrize("name", ROWS)
-def test_every_kernel_starts_as_published(name):
-    table, found = table_of(name), kernels(name)
+def test_everything_starts_as_published(name):
+    found = sorted(parameters(name), key=str)
+    _kernels(name, [each for each in found if is_kernel(each[0], each[2])])
+    _others(name, found)
+
+
+def _kernels(name, found):
+    table = table_of(name)
     lost = [path for path, *_ in found if rule(table, path) is None]
     assert found and not lost, f"say in TABLE how these of {name} start: {lost}"
-    for path, start, shape in sorted(found, key=str):
+    for path, start, shape in found:
         wanted = rule(table, path)
         if wanted.kind == "orthogonal":  # what is true of small matrices is of large ones
             shape = tuple(min(size, 16) for size in shape)
-        deviation = wanted.of(shape)
-        root, largest, count = draws(start, shape)
-        told = f"{name} {path} {shape}: {root:.6f}, not {deviation:.6f} ({wanted.source})"
-        assert abs(root - deviation) <= deviation * (0.004 + 4 / count**0.5), told
-        reach = largest / deviation if deviation else 0
-        if wanted.kind == "uniform":
-            assert 1.6 < reach < 1.7322, told
-        elif wanted.kind == "truncated":
-            assert 1.9 < reach < 2.274, told
-        elif wanted.kind == "normal":
-            assert reach > 2.9, told
+        right, line = close(wanted, start, shape, wanted.of(shape))
+        assert right, f"{name} {path} {shape}: {line} ({wanted.source})"
+
+
+def _others(name, found):
+    """Biases, and the scales of norms."""
+    shapes, own = {path: shape for path, _, shape in found}, table_of(name, BIASES)
+    for path, start, shape in found:
+        leaf = path.rpartition("/")[2]
+        if is_kernel(path, shape) or not re.search("bias|^scale$", leaf):
+            continue
+        kernel = beside(path, shapes)
+        said = any(re.match(pattern, path) for pattern in own)
+        wanted = rule(own, path) if said else usual(table_of(name), kernel, leaf)
+        if wanted is not None:
+            right, line = close(wanted, start, shape, wanted.of(shapes.get(kernel, shape)))
+            assert right, f"say in BIASES how {name} {path} {shape} starts: {line}"
+
+
+def beside(path, shapes):
+    """The kernel of a bias's or a scale's layer, '' where it has none."""
+    scope, _, leaf = path.rpartition("/")
+    names = leaf.replace("bias", "kernel"), "kernel"
+    places = (f"{scope}/{name}" if scope else name for name in names if name != leaf)
+    return next((place for place in places if place in shapes), "")
+
+
+def usual(table, kernel, leaf):
+    """None where it is tested elsewhere: the scales of weight norm are what their kernels are."""
+    if leaf == "scale":
+        return None if kernel else Start("constant", 1.0, "norms")
+    drawn = rule(table, kernel) if kernel else None
+    return drawn if drawn and drawn.bias else Start("constant", 0.0, "biases")

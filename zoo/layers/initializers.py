@@ -36,6 +36,8 @@ Starts = Callable[[int], LayerInit]
 
 GLOROT = nn.initializers.glorot_uniform()  # Keras' and TensorFlow's default
 HE = nn.initializers.he_uniform()  # Keras' he_uniform
+# The same of a transposed convolution, whose kernel Keras has as [... O I]: taps times outputs.
+HE_TRANSPOSED = nn.initializers.variance_scaling(2.0, "fan_in", "uniform", -1, -2)
 LECUN = nn.initializers.lecun_normal()  # truncated at 2; Flax's and Sonnet's default
 LECUN_UNIFORM = nn.initializers.lecun_uniform()  # Lasagne's and Keras' of that name
 ORTHOGONAL = nn.initializers.orthogonal()
@@ -102,6 +104,19 @@ def contrib_cudnn(width: int) -> RecurrentInit:
     It draws each gate's matrix as [units, inputs] and takes the units for the fan-in.
     """
     return {"recurrent_init": contrib(width)["kernel_init"], **contrib(width)}
+
+
+def tf_gru(fan: int, width: int) -> RecurrentInit:
+    """TensorFlow 1's GRUCell of `width` units and `fan` inputs, gates (reset, update, candidate).
+
+    Glorot's, of inputs and state together: the two gates are one matrix, the candidate another.
+    The gates' bias is 1: half in each of ours, of the inputs and of the state.
+    """
+    gate, candidate = fan_uniform((fan + 3 * width) / 6), fan_uniform((fan + 2 * width) / 6)
+    kernel = per_gate(gate, gate, candidate)
+    half = nn.initializers.constant(0.5)
+    bias = per_gate(half, half, nn.initializers.zeros)
+    return {"kernel_init": kernel, "recurrent_init": kernel, "bias_init": bias}
 
 
 def summed(fan_in: int, fan_out: int) -> LayerInit:

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.cells import GRUCell
 from zoo.layers.conv import Conv
-from zoo.layers.initializers import GLOROT, per_gate
+from zoo.layers.initializers import GLOROT, fan_uniform, tf_gru
 from zoo.layers.lengths import BothWays, masked
 from zoo.layers.norm import BatchNorm
 from zoo.layers.recurrent import GRU
@@ -32,8 +32,6 @@ from zoo.signal.precision import HIGHEST
 
 DROPPED = 0.5  # of the pre-net's units
 CARRIED = -1.0  # bias of a highway's gate at the start: most of its input goes through
-GATES = {"kernel_init": per_gate(GLOROT, GLOROT, GLOROT)}
-RECURRENT = {**GATES, "recurrent_init": GATES["kernel_init"]}
 
 
 class Carry(NamedTuple):
@@ -95,7 +93,7 @@ class CBHG(nn.Module):
             start = nn.initializers.constant(CARRIED)
             gate = nn.Dense(self.width, **how, bias_init=start, name=f"gate_{i}")(x)
             x = x + nn.sigmoid(gate) * (new - x)
-        rnn: Any = {**RECURRENT, "dtype": self.dtype}
+        rnn: Any = {**tf_gru(x.shape[-1], self.width), "dtype": self.dtype}
         ahead, back = GRU(self.width, **rnn, name="ahead"), GRU(self.width, **rnn, name="back")
         return BothWays(ahead, back, name="gru")(masked(x, known), known)
 
@@ -114,9 +112,8 @@ class Decoder(nn.Module):
         self, carry: Carry, given: jax.Array, memory: Memory
     ) -> tuple[Carry, tuple[jax.Array, jax.Array]]:
         how: Any = {"kernel_init": GLOROT, "dtype": self.dtype}
-        cell: Any = {**RECURRENT, "dtype": self.dtype}
         read = jnp.concatenate([given.astype(jnp.float32), carry.context], -1)
-        attention = GRUCell(self.width, **cell, name="attention_gru")(read, carry.attention)
+        attention = self._gru(read.shape[-1], "attention_gru")(read, carry.attention)
         weights = self._weights(attention, memory, how)
         values = memory.values.astype(self.dtype)
         context = jnp.einsum("bl,bld->bd", weights.astype(self.dtype), values).astype(jnp.float32)
@@ -124,7 +121,7 @@ class Decoder(nn.Module):
         x = nn.Dense(self.width, **how, name="mix")(both).astype(jnp.float32)
         states = []
         for i, state in enumerate(carry.decoder, 1):
-            states.append(GRUCell(self.width, **cell, name=f"gru_{i}")(x, state))
+            states.append(self._gru(self.width, f"gru_{i}")(x, state))
             x = x + states[-1]
         last = nn.Dense(
             self.together * self.bands, kernel_init=GLOROT, precision=HIGHEST, name="frames"
@@ -132,11 +129,15 @@ class Decoder(nn.Module):
         made = last(x).reshape(-1, self.together, self.bands)
         return Carry(attention, tuple(states), context), (made, weights)
 
+    def _gru(self, inputs: int, name: str) -> GRUCell:
+        return GRUCell(self.width, dtype=self.dtype, name=name, **tf_gru(inputs, self.width))
+
     def _weights(self, query: jax.Array, memory: Memory, how: Any) -> jax.Array:
         """Bahdanau's additive attention."""
         asked = nn.Dense(self.width, use_bias=False, **how, name="query")(query)
         mixed = jnp.tanh(asked[:, None] + memory.keys)
-        energy = nn.Dense(1, use_bias=False, **how, name="energy")(mixed)[..., 0]
+        vector: Any = {**how, "kernel_init": fan_uniform(self.width / 3)}  # Glorot's of [D]
+        energy = nn.Dense(1, use_bias=False, **vector, name="energy")(mixed)[..., 0]
         return weights_of(energy, memory.known)
 
 

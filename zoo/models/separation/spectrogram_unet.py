@@ -24,6 +24,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv2d import Conv2D, TransposedConv2D
+from zoo.layers.initializers import GLOROT, HE, HE_TRANSPOSED, Initializer
 from zoo.layers.norm import BatchNorm
 from zoo.layers.receptive_field import Step, input_interval, same
 from zoo.signal import framing, stft
@@ -87,16 +88,14 @@ class MaskUNet(nn.Module):
                 4,
                 dilation=2,
                 pads=(3, 3),
-                kernel_init=self._init,
+                kernel_init=self._init(HE),
                 dtype=self.dtype,
                 name="output",
             )(x)
         return nn.sigmoid(x.astype(jnp.float32))
 
-    @property
-    def _init(self) -> Any:
-        spleeter = self.layout == "spleeter"
-        return nn.initializers.he_uniform() if spleeter else nn.initializers.glorot_uniform()
+    def _init(self, he: Initializer) -> Initializer:
+        return he if self.layout == "spleeter" else GLOROT
 
     def _down(self, features: int, name: str) -> nn.Module:
         return Conv2D(
@@ -104,7 +103,7 @@ class MaskUNet(nn.Module):
             self.kernel_size,
             2,
             pads=PADS,
-            kernel_init=self._init,
+            kernel_init=self._init(HE),
             dtype=self.dtype,
             name=name,
         )
@@ -115,7 +114,7 @@ class MaskUNet(nn.Module):
             self.kernel_size,
             2,
             crop=PADS,
-            kernel_init=self._init,
+            kernel_init=self._init(HE_TRANSPOSED),
             dtype=self.dtype,
             name=name,
         )
