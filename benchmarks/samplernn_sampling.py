@@ -29,7 +29,7 @@ from zoo.models.generation.samplernn import SampleRNN  # noqa: E402
 from zoo.sampling import autoregressive  # noqa: E402
 
 RATE = 16_000
-ENGINES = ("native", "native_bfloat16", "xla")
+ENGINES = ("native", "native_bfloat16", "native_int8", "xla")
 PAPER = {2: dict(frames=(16,), layers=3), 3: dict(frames=(2, 8), layers=1)}
 
 

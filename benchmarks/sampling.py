@@ -34,7 +34,7 @@ from zoo.models.generation.wavenet import WaveNet  # noqa: E402
 from zoo.sampling import autoregressive  # noqa: E402
 
 RATE = 16_000
-ENGINES = ("native", "native_bfloat16", "xla")
+ENGINES = ("native", "native_bfloat16", "native_int8", "xla")
 
 
 class Rings:

@@ -159,27 +159,50 @@ def test_a_state_goes_on_under_the_other_engine(compiled):
         np.testing.assert_allclose(other, nats, rtol=1e-5)
 
 
-def test_weights_in_bfloat16_are_read_as_the_numbers_that_they_are(compiled):
-    """Of matrices that bfloat16 has exactly nothing is lost; of others draws change."""
+def bfloat16s(leaf):
+    return leaf.astype(jnp.bfloat16).astype(np.float32)
+
+
+def bytes_of_columns(leaf):
+    """Multiples of 2^-k, up to the 127th in every column, so that its unit is this power."""
+    if leaf.ndim == 1:
+        return leaf
+    unit = np.float32(2.0**-7)
+    multiples = np.clip(np.rint(leaf / unit), -126, 126)
+    multiples[..., 0, :] = 127
+    return multiples * unit
+
+
+@pytest.mark.parametrize("kind, exact", [("bfloat16", bfloat16s), ("int8", bytes_of_columns)])
+def test_narrow_weights_are_read_as_the_numbers_that_they_are(kind, exact, compiled):
+    """Of matrices that the type has exactly nothing is lost; of others draws change."""
     variables, _, _ = asked_of(SMALL, 2, 8)
-    low = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16).astype(np.float32), variables)
+    there = jax.tree.map(exact, variables)
 
     def drawn(engine, variables):
         asked = dict(length=80, count=2, seed=4, engine=engine)
         return next(autoregressive.generate(SMALL, variables, **asked))
 
-    exact = drawn("native", low)
-    np.testing.assert_array_equal(drawn("native_bfloat16", low), exact)
-    assert not np.array_equal(drawn("native", variables), drawn("native_bfloat16", variables))
+    np.testing.assert_allclose(drawn(f"native_{kind}", there), drawn("native", there), atol=1e-6)
+    other = drawn(f"native_{kind}", variables)
+    assert not np.array_equal(drawn("native", variables), other)
+
+
+def test_bytes_are_within_half_a_unit_of_their_column():
+    matrix = np.random.default_rng(0).normal(size=(2, 5, 70)).astype(np.float32)
+    matrix[:, :, 3] = 0
+    packed = np.asarray(packing.panels(jnp.asarray(matrix), packing.Layout(64, "int8")))
+    assert packed.dtype == np.int8 and packed.shape == (2, (4 + 5) * 80)
+    first = packed[:, : 9 * 64].reshape(2, 9, 64)
+    units = np.ascontiguousarray(first[:, :4]).view(np.float32).reshape(2, 1, 64)
+    apart = np.abs(units * first[:, 4:] - matrix[..., :64])
+    assert (apart <= 0.501 * units).all()
+    np.testing.assert_allclose(units[:, 0], np.abs(matrix[..., :64]).max(1) / 127, rtol=1e-6)
 
 
 def test_large_weights_keep_their_bits_on_large_pages():
     weights = jnp.asarray(np.random.default_rng(0).normal(size=2**20 + 7).astype(np.float32))
-    np.testing.assert_array_equal(packing.laid_out(weights, "float32"), weights)
-    half = packing.laid_out(weights, "bfloat16")
-    near = jax.lax.bitcast_convert_type(half, jnp.bfloat16).astype(jnp.float32)
-    assert half.dtype == np.uint16
-    np.testing.assert_allclose(near, weights, rtol=2.0**-8)
+    np.testing.assert_array_equal(packing.settled(weights), weights)
 
 
 def test_without_a_compiler_xla_draws_and_the_reason_is_said(monkeypatch, tmp_path):

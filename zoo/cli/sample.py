@@ -80,9 +80,9 @@ def parser(prog: str) -> Parser:
     new.add_argument(
         "--engine",
         default="auto",
-        choices=("auto", "xla", "native", "native_bfloat16"),
+        choices=("auto", "xla", "native", "native_bfloat16", "native_int8"),
         help="of autoregressive models: compiled code where a compiler is, or XLA's loop; with "
-        "bfloat16 weights for other draws, sooner",
+        "bfloat16 or int8 weights for other draws, sooner",
     )
     new.add_argument("--keep", type=count, help="of --num, these that the model holds likeliest")
     new.add_argument("--seed", type=whole, default=0, help="another seed, other audio")

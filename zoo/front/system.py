@@ -203,7 +203,7 @@ class System(Plays):
         the likeliest (0: all), and only those that together reach this probability. prompt: audio
         that is continued, at `rate`. pitches: names or MIDI numbers of the notes that an instrument
         makes. notes: a MIDI file, or notes, that it plays, `seconds` long or to their end.
-        engine: 'xla', 'native' or 'native_bfloat16' (zoo/sampling/engines.py), where samples are
+        engine: of zoo/sampling/engines.py ('xla', 'native', 'native_int8', ...), where samples are
         drawn one by one.
         """
         from zoo.evaluation.capabilities import having

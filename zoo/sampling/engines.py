@@ -5,8 +5,9 @@
   native  compiled code, or the reason why there is none
   native_bfloat16  the same with its matrices rounded to bfloat16: other draws, and sooner where no
                    cache holds them (SampleRNN as published)
+  native_int8      the same with multiples of a unit for each column: 255 of them; coarser, sooner
 
-All but the last draw the same from the same noise, save for choices so near that the last bit of a
+The first three draw the same from the same noise, save for choices so near that the last bit of a
 sum decides.
 """
 
@@ -24,7 +25,7 @@ from zoo.errors import BadInput
 from zoo.network import Network
 from zoo.sampling.native import gated_stack, library, tiers
 
-ENGINES = ("auto", "xla", "native", "native_bfloat16")
+ENGINES = ("auto", "xla", "native", "native_bfloat16", "native_int8")
 Loop = gated_stack.GatedStack | tiers.Tiers
 # By what a model says that it is: `native`.
 LOOPS: dict[str, Callable[[Network, str], Loop]] = {
@@ -61,7 +62,7 @@ def chosen(engine: str, model: Network, variables: Any) -> Loop | None:
 
 def _weights(engine: str) -> str:
     """The type of the matrices that an engine reads."""
-    return "bfloat16" if engine.endswith("bfloat16") else "float32"
+    return engine.removeprefix("native_") if engine.startswith("native_") else "float32"
 
 
 def loop(model: Network, variables: Any, weights: str = "float32") -> Loop:

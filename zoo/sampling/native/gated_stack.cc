@@ -12,8 +12,10 @@ namespace {
 namespace ffi = xla::ffi;
 using Floats = ffi::Buffer<ffi::F32>;
 using Numbers = ffi::Buffer<ffi::S32>;
-#ifdef ZOO_BFLOAT16
+#if defined(ZOO_BFLOAT16)
 using Matrices = ffi::Buffer<ffi::U16>;
+#elif defined(ZOO_INT8)
+using Matrices = ffi::Buffer<ffi::S8>;
 #else
 using Matrices = Floats;
 #endif
@@ -65,7 +67,7 @@ class Stack {
       const int64_t length = (s_.kernel - 1) * dilation;
       if (far(l)) {
         std::copy_n(found(l) + turn_ * z_size(), z_size(), z_.data());
-        next.skip(int64_t{s_.kernel - 1} * s_.width * 2 * gate);
+        next.skip((s_.kernel - 1) * zoo::numbers(s_.width, 2 * gate));
       } else {
         begin(l, constant, shared, z_.data());
         for (int k = 0; k < s_.kernel - 1; ++k) {
@@ -107,8 +109,8 @@ class Stack {
   void look(const Number* weights, const float* constant, bool shared, const float* queues,
             int64_t clock) {
     const int wide = padded(s_.width), gate = padded(s_.gate), rows = kAhead * s_.voices;
-    const int64_t size = int64_t{s_.kernel} * s_.width * 2 * gate +
-                         int64_t{s_.gate} * (padded(s_.skip) + wide);
+    const int64_t size = s_.kernel * zoo::numbers(s_.width, 2 * gate) +
+                         zoo::numbers(s_.gate, padded(s_.skip) + wide);
     for (int l = 0; l < s_.layers; ++l) {
       const int64_t row = int64_t{s_.voices} * s_.width, length = (s_.kernel - 1) * dilations_[l];
       if (far(l)) {

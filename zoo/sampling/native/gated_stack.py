@@ -17,7 +17,7 @@ import numpy as np
 
 from zoo.network import Network
 from zoo.sampling.native import drawing, library
-from zoo.sampling.native.packing import filled, laid_out, panels
+from zoo.sampling.native.packing import Layout, filled, panels, settled
 from zoo.sampling.rule import SamplerRule
 from zoo.signal.precision import HIGHEST
 
@@ -26,19 +26,15 @@ Tree = Any
 
 @dataclass(frozen=True)
 class GatedStack:
-    """The compiled loop. target: its name in XLA. panel: columns that lie side by side.
-
-    weights: the type of the matrices, float32 or bfloat16.
-    """
+    """The compiled loop. target: its name in XLA. layout: of the matrices that it reads."""
 
     target: str
-    panel: int
-    weights: str
+    layout: Layout
 
     def packed(self, model: Network, folded: Tree) -> Tree:
         """The folded weights in the order in which the loop reads them."""
-        packed = _packed(model, folded, self.panel)
-        return {**packed, "weights": laid_out(packed["weights"], self.weights)}
+        packed = _packed(model, folded, self.layout)
+        return {**packed, "weights": settled(packed["weights"])}
 
     def draw(
         self,
@@ -106,21 +102,20 @@ def loop(model: Network, weights: str) -> GatedStack:
         raise library.Unavailable(f"it draws no {type(model.distribution).__name__}")
     if model.kernel < 2:
         raise library.Unavailable("it takes kernels of two taps and more")
-    return GatedStack(
-        library.target("gated_stack", weights), library.panel("gated_stack", weights), weights
-    )
+    layout = Layout(library.panel("gated_stack", weights), weights)
+    return GatedStack(library.target("gated_stack", weights), layout)
 
 
-@partial(jax.jit, static_argnames=("model", "panel"))
-def _packed(model: Network, folded: Tree, panel: int) -> Tree:
+@partial(jax.jit, static_argnames=("model", "layout"))
+def _packed(model: Network, folded: Tree, layout: Layout) -> Tree:
     past, now = folded["past"], jnp.stack(folded["now"])  # [L K-1 C 2A], [L C 2A]
     layers, skip = len(now), folded["skip"].T.reshape(len(now), model.gate, -1)
     taps = jnp.concatenate([past, now[:, None]], 1)
     halves = jnp.concatenate([filled(half) for half in jnp.split(taps, 2, -1)], -1)
     each = [halves, skip, jnp.stack(folded["residual"])]
-    body = jnp.concatenate([panels(one, panel).reshape(layers, -1) for one in each], 1)
-    body = body.reshape(-1)[: body.size - panels(each[-1][0], panel).size]  # the last is not used
-    ends = [panels(folded[name]["kernel"].T, panel) for name in ("hidden", "output")]
+    body = jnp.concatenate([panels(one, layout).reshape(layers, -1) for one in each], 1)
+    body = body.reshape(-1)[: body.size - panels(each[-1][0], layout).size]  # the last is not used
+    ends = [panels(folded[name]["kernel"].T, layout) for name in ("hidden", "output")]
     biases = [folded["residual_bias"], folded["skip_bias"]]
     biases += [folded[name]["bias"] for name in ("hidden", "output")]
     kept = {"local": folded["local"]} if "local" in folded else {}

@@ -9,6 +9,10 @@
 #include <cstring>
 #include <vector>
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 namespace zoo {
 
 #if defined(__AVX512F__)
@@ -24,13 +28,19 @@ constexpr int kPad = 16;             // columns of a matrix are filled up to a m
 constexpr int kPanel = 4 * kLanes;   // columns that lie side by side in memory
 
 typedef float Lane __attribute__((vector_size(4 * kLanes)));
-#ifdef ZOO_BFLOAT16
+#if defined(ZOO_BFLOAT16)
 typedef uint16_t Number;  // of weights: the upper half of a float
+constexpr int kScaled = 0;
+#elif defined(ZOO_INT8)
+typedef int8_t Number;  // in units that each column of a matrix has for itself
+constexpr int kScaled = sizeof(float);
 #else
 typedef float Number;
+constexpr int kScaled = 0;  // bytes of a column's unit, which stands above its numbers
 #endif
 typedef int32_t Whole __attribute__((vector_size(4 * kLanes)));
 typedef uint16_t Half __attribute__((vector_size(2 * kLanes)));
+typedef int8_t Byte __attribute__((vector_size(kLanes)));
 
 inline int padded(int size) { return (size + kPad - 1) / kPad * kPad; }
 
@@ -47,6 +57,21 @@ inline Lane load(const uint16_t* from) {
   Lane lane;
   std::memcpy(&lane, &whole, sizeof(lane));
   return lane;
+}
+
+inline Lane load(const int8_t* from) {
+  // GCC takes a widening by four apart, so that it is named where it is one instruction.
+#if defined(__AVX512F__)
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  return Lane(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)));
+#elif defined(__AVX2__)
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+  return Lane(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)));
+#else
+  Byte bytes;
+  std::memcpy(&bytes, from, sizeof(bytes));
+  return __builtin_convertvector(__builtin_convertvector(bytes, Whole), Lane);
+#endif
 }
 
 inline void store(float* to, Lane lane) { std::memcpy(to, &lane, sizeof(lane)); }
@@ -90,13 +115,20 @@ class Room {
   std::vector<Lane> lanes_;
 };
 
+// Of a matrix in memory, its units included.
+inline int64_t numbers(int rows, int columns) { return int64_t{rows + kScaled} * columns; }
+
 // out [voices columns] += x [voices rows] @ weights [rows columns], a panel of columns.
 template <int kWide, int kMany>
 inline void panel(const Number* weights, int rows, const float* x, int64_t x_stride, float* out,
                   int64_t out_stride) {
   Lane sums[kMany][kWide];
+  const float* units = reinterpret_cast<const float*>(weights);
+  weights += kScaled * kWide * kLanes;
   for (int v = 0; v < kMany; ++v) {
-    for (int j = 0; j < kWide; ++j) sums[v][j] = load(out + v * out_stride + j * kLanes);
+    for (int j = 0; j < kWide; ++j) {
+      sums[v][j] = kScaled ? Lane{} : load(out + v * out_stride + j * kLanes);
+    }
   }
   for (int r = 0; r < rows; ++r, weights += kWide * kLanes) {
     for (int j = 0; j < kWide; ++j) {
@@ -105,7 +137,10 @@ inline void panel(const Number* weights, int rows, const float* x, int64_t x_str
     }
   }
   for (int v = 0; v < kMany; ++v) {
-    for (int j = 0; j < kWide; ++j) store(out + v * out_stride + j * kLanes, sums[v][j]);
+    for (int j = 0; j < kWide; ++j) {
+      float* to = out + v * out_stride + j * kLanes;
+      store(to, kScaled ? load(to) + sums[v][j] * load(units + j * kLanes) : sums[v][j]);
+    }
   }
 }
 
@@ -144,7 +179,7 @@ class Weights {
         case 3: panel_of<3>(voices, at_, rows, x, x_stride, here, out_stride); break;
         default: panel_of<4>(voices, at_, rows, x, x_stride, here, out_stride);
       }
-      at_ += int64_t{rows} * wide * kLanes;
+      at_ += numbers(rows, wide * kLanes);
     }
   }
 

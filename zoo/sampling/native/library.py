@@ -69,7 +69,7 @@ def made(name: str, weights: str = "float32") -> ctypes.CDLL:
 def target(name: str, weights: str) -> str:
     """The name under which XLA knows the library's function on CPUs. raises Unavailable.
 
-    weights: the type that it reads them in, float32 or bfloat16.
+    weights: the type that it reads them in: float32, bfloat16, int8.
     """
     known = f"zoo_{name}_{weights}"
     handler = jax.ffi.pycapsule(getattr(load(name, weights), f"zoo_{name}"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +12,14 @@ import numpy as np
 
 HUGE = 2**21  # bytes of a page that is large
 PAD = 16  # columns: as in lanes.h
+
+
+@dataclass(frozen=True)
+class Layout:
+    """panel: columns that lie side by side. weights: the type of the matrices, of NUMBERS."""
+
+    panel: int
+    weights: str
 
 
 def filled(matrix: jax.Array) -> jax.Array:
@@ -23,24 +33,43 @@ def chunked(matrix: jax.Array, width: int) -> jax.Array:
     return filled(parts).reshape(*matrix.shape[:-1], -1)
 
 
-def panels(matrix: jax.Array, panel: int) -> jax.Array:
-    """[... R G] -> [... R*G'], filled, panels of columns one behind the other."""
+def panels(matrix: jax.Array, layout: Layout) -> jax.Array:
+    """[... R G] -> [... N], filled, panels of columns one behind the other."""
     matrix = filled(matrix)
     *lead, rows, columns = matrix.shape
-    whole = columns // panel * panel
-    first = matrix[..., :whole].reshape(*lead, rows, -1, panel).swapaxes(-3, -2)
-    rest = matrix[..., whole:]
-    return jnp.concatenate([part.reshape(*lead, -1) for part in (first, rest)], -1)
+    whole = columns // layout.panel * layout.panel
+    first = matrix[..., :whole].reshape(*lead, rows, -1, layout.panel).swapaxes(-3, -2)
+    parts = first, matrix[..., whole:]
+    return jnp.concatenate([NUMBERS[layout.weights](part).reshape(*lead, -1) for part in parts], -1)
 
 
-def laid_out(weights: jax.Array, kind: str) -> jax.Array:
-    """Packed weights [N] as the loop reads them: float32, or bfloat16 as the integers of its bits.
+def _halves(matrix: jax.Array) -> jax.Array:
+    """bfloat16, as the integers of its bits."""
+    return jax.lax.bitcast_convert_type(matrix.astype(jnp.bfloat16), jnp.uint16)
 
-    On huge pages where the system has them: of a net that no cache holds, a core else spends half
-    of its time looking up pages.
+
+def _bytes(panel: jax.Array) -> jax.Array:
+    """[... R P] -> int8 [... 4+R P]: units of the columns, float32 by its bytes, and multiples."""
+    units = jnp.abs(panel).max(-2) / 127
+    multiples = jnp.rint(panel / jnp.where(units, units, 1)[..., None, :]).astype(jnp.int8)
+    above = jax.lax.bitcast_convert_type(units, jnp.int8)
+    above = above.reshape(*units.shape[:-1], units.dtype.itemsize, units.shape[-1])
+    return jnp.concatenate([above, multiples], -2)
+
+
+# What a panel [... R P] is in memory.
+NUMBERS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "float32": lambda panel: panel,
+    "bfloat16": _halves,
+    "int8": _bytes,
+}
+
+
+def settled(weights: jax.Array) -> jax.Array:
+    """Packed weights [N] on huge pages where the system has them.
+
+    Of a net that no cache holds, a core else spends half of its time looking up pages.
     """
-    if kind == "bfloat16":
-        weights = jax.lax.bitcast_convert_type(weights.astype(jnp.bfloat16), jnp.uint16)
     if weights.nbytes < HUGE or not hasattr(mmap, "MADV_HUGEPAGE"):
         return weights
     # Private: pages that may be shared with other processes are never large.

@@ -12,8 +12,10 @@ namespace {
 namespace ffi = xla::ffi;
 using Floats = ffi::Buffer<ffi::F32>;
 using Numbers = ffi::Buffer<ffi::S32>;
-#ifdef ZOO_BFLOAT16
+#if defined(ZOO_BFLOAT16)
 using Matrices = ffi::Buffer<ffi::U16>;
+#elif defined(ZOO_INT8)
+using Matrices = ffi::Buffer<ffi::S8>;
 #else
 using Matrices = Floats;
 #endif
@@ -67,8 +69,9 @@ class Net {
       frame = frames[i];
       tiers_.push_back({frame, ratio, below, weights, biases,
                         zoo::Room(size_t(s_.voices) * ratio * below)});
-      const int64_t gates = s_.gates(), width = s_.width;
-      weights += frame * gates + (2 * s_.layers - 1) * width * gates + width * ratio * below;
+      const int gates = s_.gates(), width = s_.width;
+      weights += zoo::numbers(frame, gates) + (2 * s_.layers - 1) * zoo::numbers(width, gates) +
+                 zoo::numbers(width, ratio * below);
       biases += s_.layers * gates + (s_.cell == kGru ? s_.layers * gates : 0) + ratio * below;
     }
     weights_ = weights;

@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.network import Network
 from zoo.sampling.native import drawing, library
-from zoo.sampling.native.packing import chunked, filled, laid_out, panels
+from zoo.sampling.native.packing import Layout, chunked, filled, panels, settled
 from zoo.sampling.rule import SamplerRule
 
 Tree = Any
@@ -35,19 +35,15 @@ class Net:
 
 @dataclass(frozen=True)
 class Tiers:
-    """The compiled loop. target: its name in XLA. panel: columns that lie side by side.
-
-    weights: the type of the matrices, float32 or bfloat16.
-    """
+    """The compiled loop. target: its name in XLA. layout: of the matrices that it reads."""
 
     target: str
-    panel: int
-    weights: str
+    layout: Layout
 
     def packed(self, model: Network, folded: Tree) -> Tree:
         """The folded weights in the order in which the loop reads them."""
-        packed = _packed(model, folded, self.panel)
-        return {**packed, "weights": laid_out(packed["weights"], self.weights)}
+        packed = _packed(model, folded, self.layout)
+        return {**packed, "weights": settled(packed["weights"])}
 
     def draw(
         self,
@@ -100,7 +96,8 @@ class Tiers:
 
 def loop(model: Network, weights: str) -> Tiers:
     """The loop for a model of float32. raises library.Unavailable where it cannot be compiled."""
-    return Tiers(library.target("tiers", weights), library.panel("tiers", weights), weights)
+    layout = Layout(library.panel("tiers", weights), weights)
+    return Tiers(library.target("tiers", weights), layout)
 
 
 def _cell(model: Network) -> str:
@@ -111,8 +108,8 @@ def _frames(model: Network) -> tuple[int, ...]:
     return getattr(model, "frames", (model.hop,))
 
 
-@partial(jax.jit, static_argnames=("model", "panel"))
-def _packed(model: Network, folded: Tree, panel: int) -> Tree:
+@partial(jax.jit, static_argnames=("model", "layout"))
+def _packed(model: Network, folded: Tree, layout: Layout) -> Tree:
     net = (_released if _cell(model) == "reset_first" else _tiered)(folded)
     wide = partial(chunked, width=model.width)
     weights: list[jax.Array] = []
@@ -132,7 +129,7 @@ def _packed(model: Network, folded: Tree, panel: int) -> Tree:
         biases.append(filled(bias))
     values = drawing.values_of(model.distribution)
     return {
-        "weights": jnp.concatenate([panels(matrix, panel) for matrix in weights]),
+        "weights": jnp.concatenate([panels(matrix, layout) for matrix in weights]),
         "biases": jnp.concatenate(biases),
         "table": filled(folded["table"]).reshape(-1),
         "real": 2 * model.distribution.inputs(values[:, None])[:, 0],
