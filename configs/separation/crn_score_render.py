@@ -42,7 +42,7 @@ def config(
     n_fft: int = 320,
     hop: int = 160,
     widths: tuple[int, ...] = (8, 16, 24, 32, 48),
-    samples: int = 32_000,
+    samples: int = 12_000,
     batch: int = 4,
     steps: int = 1500,
     learning_rate: float = 2e-3,
