@@ -49,6 +49,25 @@ def test_what_cannot_be_embedded_is_refused(tagger, tmp_path):
     assert not out.exists() and (tmp_path / "x").is_dir()
 
 
+def test_a_batch_shares_calls_of_the_model_and_names_the_one_that_fails(tagger, monkeypatch):
+    noise = np.random.default_rng(3).uniform(-0.5, 0.5, (3, 1500)).astype(np.float32)
+    sizes = []
+
+    def counted(batch):
+        sizes.append(len(batch["audio"]))
+        return compiled(batch)
+
+    compiled = tagger._embed
+    monkeypatch.setitem(tagger.__dict__, "_embed", counted)
+    found = tagger.embed(list(noise), 16_000)
+    assert len(sizes) == 1 and len(found) == 3
+    for row, audio in zip(found, noise):
+        np.testing.assert_allclose(row, tagger.embed(audio, 16_000), atol=1e-6)
+    assert tagger.tags(list(noise), 16_000)[2] == tagger.tags(noise[2], 16_000)
+    with pytest.raises(BadInput, match="number 2 of 3: the song is silent"):
+        tagger.embed([noise[0], 0 * noise[1], noise[2]], 16_000)
+
+
 def test_the_embedding_is_what_the_last_layer_reads(tagger):
     """Through the last layer's own weights it becomes the tags."""
     samples = tagger.experiment.evaluation.samples

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from zoo.data.note_rolls import Notes
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict
+
+if TYPE_CHECKING:
+    from zoo.songs.taggram import Embedded, Opens
 
 Kind = TypeVar("Kind")
 
@@ -29,18 +32,15 @@ class Tags(Protocol):
     batch: int
     key: str
 
-    def taggram(self, predict: Predict, blocks: Blocks, rate: int, info: Info) -> Any:
-        """A `zoo.songs.taggram.Taggram` of a song in blocks [n C]."""
+    def taggrams(
+        self, predict: Predict, songs: Iterable[Opens], info: Info
+    ) -> Iterator[Any | BadInput]:
+        """A `zoo.songs.taggram.Taggram` of each song, in order, or why there is none."""
 
     def embeddings(
-        self, embed: Predict, blocks: Blocks, rate: int, info: Info
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(starts [N] s, vectors [N D], the song's own [D])."""
-
-    def embeddings_of_files(
-        self, embed: Predict, paths: Iterable[Path], info: Info
-    ) -> Iterator[np.ndarray | BadInput]:
-        """Vectors [N D] of each file, in order, or why there are none; they share batches."""
+        self, embed: Predict, songs: Iterable[Opens], info: Info
+    ) -> Iterator[Embedded | BadInput]:
+        """(starts [N] s, vectors [N D], the song's own [D]) of each, or why there is nothing."""
 
 
 @runtime_checkable

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from zoo import escapes
-from zoo.audio.blocks import Blocks
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
@@ -28,15 +27,16 @@ from zoo.evaluation.base import (
 )
 from zoo.metrics.resampling import Scores
 from zoo.songs.taggram import (
+    Embedded,
     Listener,
+    Opens,
+    SongOutputs,
     Taggram,
-    outputs_of_files,
-    segment_by_segment,
-    song_mean,
+    outputs_of,
     tag_file,
     tag_files,
+    tag_songs,
     taggram_figure,
-    tags_over_time,
     write_csv,
     write_json,
 )
@@ -133,24 +133,17 @@ class Tagging:
             self.samples, info.sample_rate, info.channels, self.hop, self.batch, self.key
         )
 
-    def taggram(self, predict: Predict, blocks: Blocks, rate: int, info: Info) -> Taggram:
-        """Scores over time of a song in blocks [n C] at `rate` Hz."""
-        return tags_over_time(predict, blocks, rate, self.listener(info), info.labels)
+    def taggrams(
+        self, predict: Predict, songs: Iterable[Opens], info: Info
+    ) -> Iterator[Taggram | BadInput]:
+        """Scores over time of each song, in order, or why there are none."""
+        return tag_songs(predict, songs, self.listener(info), info.labels)
 
     def embeddings(
-        self, embed: Predict, blocks: Blocks, rate: int, info: Info
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(starts [N] s, {'embedding'} of `embed` [N D], their `song_mean` [D]) of a song."""
-        how = self.listener(info)
-        times, found, duration = segment_by_segment(embed, blocks, rate, how, "embedding")
-        return times, found, song_mean(found, times, how.samples / how.rate, duration)
-
-    def embeddings_of_files(
-        self, embed: Predict, paths: Iterable[Path], info: Info
-    ) -> Iterator[np.ndarray | BadInput]:
-        """{'embedding'} of the segments of each file [N D], in order, or why there is nothing."""
-        rows = lambda song: song.gathered()[1]  # noqa: E731
-        return outputs_of_files(embed, paths, self.listener(info), "embedding", rows)
+        self, embed: Predict, songs: Iterable[Opens], info: Info
+    ) -> Iterator[Embedded | BadInput]:
+        """{'embedding'} of `embed` of each song, in order, or why there is nothing."""
+        return outputs_of(embed, songs, self.listener(info), "embedding", SongOutputs.embedded)
 
     def predict_file(
         self,

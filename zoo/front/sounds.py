@@ -142,6 +142,26 @@ def each(audio: Any, rate: float | None, act: Callable[[Sound], Any]) -> Any:
     return [act(one) for one in sounds(audio, rate)]
 
 
+def together(
+    audio: Any,
+    rate: float | None,
+    act: Callable[[Iterable[Sound]], Iterable[Any | BadInput]],
+    shown: Callable[[Any], Any] = lambda found: found,
+) -> Any:
+    """As `each`, of what takes all sounds at once; `shown` is what the caller sees of each."""
+    if not several(audio):
+        (found,) = act([sound(audio, rate)])
+        if isinstance(found, BadInput):
+            raise found
+        return shown(found)
+    answers = []
+    for number, found in enumerate(act(sounds(audio, rate)), 1):
+        if isinstance(found, BadInput):
+            raise BadInput(f"number {number} of {len(audio)}: {found}")
+        answers.append(shown(found))
+    return answers
+
+
 def mixed(sound: Sound, channels: int) -> Iterator[np.ndarray]:
     """A sound's blocks at its own rate, of that many channels."""
     return remix(sound.blocks(), channels)

@@ -6,12 +6,13 @@ channel count, and give NumPy arrays; of a list they give a list.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.audio.blocks import Blocks
 from zoo.errors import BadInput
 from zoo.front import sounds
 from zoo.front.playing import Plays
@@ -113,27 +114,18 @@ class System(Plays):
     def tags(self, audio: Any, rate: float | None = None) -> Any:
         """{label: score in 0..1}, the mean over all of the audio, strongest first."""
         self.require("tags")
-        return sounds.each(audio, rate, lambda one: dict(self._taggram(one).top()))
+        return sounds.together(audio, rate, self._taggrams, lambda one: dict(one.top()))
 
     def tags_over_time(self, audio: Any, rate: float | None = None) -> Any:
         """A Taggram: `times` [N] s, `scores` [N K], `labels`."""
         self.require("tags_over_time")
-        return sounds.each(audio, rate, self._taggram)
+        return sounds.together(audio, rate, self._taggrams)
 
     def embed(self, audio: Any, rate: float | None = None, *, over_time: bool = False) -> Any:
         """[D], the mean over segments of what the last layer reads; over_time: ([N] s, [N D])."""
         self.require("embed")
-        from zoo.evaluation.capabilities import Tags, having
-
-        def one(sound: Sound) -> Any:
-            sound.require(self.sample_rate)
-            info = self.experiment.data.source.info
-            evaluation = having(Tags, self.experiment.evaluation)
-            blocks = sound.blocks()
-            times, found, mean = evaluation.embeddings(self._embed, blocks, sound.rate, info)
-            return (times, found) if over_time else mean
-
-        return sounds.each(audio, rate, one)
+        chosen = (lambda found: found[:2]) if over_time else (lambda found: found[2])
+        return sounds.together(audio, rate, self._embeddings, chosen)
 
     def separate(self, audio: Any, rate: float | None = None, **choices: Any) -> Any:
         """{stem: [T C]} at the audio's own rate, length and channels (surround: stereo).
@@ -265,13 +257,30 @@ class System(Plays):
             raise KeyboardInterrupt
         return finding.load(folder, config=str(found.config.path))
 
-    def _taggram(self, sound: Sound) -> Any:
+    def _taggrams(self, given: Iterable[Sound]) -> Iterator[Any | BadInput]:
         from zoo.evaluation.capabilities import Tags, having
 
-        sound.require(self.sample_rate)
-        info = self.experiment.data.source.info
-        evaluation = having(Tags, self.experiment.evaluation)
-        return evaluation.taggram(self.predict, sound.blocks(), sound.rate, info)
+        evaluation, info = (
+            having(Tags, self.experiment.evaluation),
+            self.experiment.data.source.info,
+        )
+        return evaluation.taggrams(self.predict, self._opened(given), info)
+
+    def _embeddings(self, given: Iterable[Sound]) -> Iterator[Any | BadInput]:
+        from zoo.evaluation.capabilities import Tags, having
+
+        evaluation, info = (
+            having(Tags, self.experiment.evaluation),
+            self.experiment.data.source.info,
+        )
+        return evaluation.embeddings(self._embed, self._opened(given), info)
+
+    def _opened(self, given: Iterable[Sound]) -> Iterator[Callable[[], tuple[Blocks, int]]]:
+        def opens(one: Sound) -> tuple[Blocks, int]:
+            one.require(self.sample_rate)
+            return one.blocks(), one.rate
+
+        return (partial(opens, one) for one in given)
 
     def _stems(self, sound: Sound, choices: dict[str, Any]) -> dict[str, np.ndarray]:
         from zoo.evaluation.capabilities import Separates, having

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from zoo import writing
 from zoo.audio import audio_files
 from zoo.errors import BadInput
-from zoo.songs.own_files import for_each, named
+from zoo.evaluation.capabilities import Tags, having
+from zoo.front.system import System
+from zoo.runs import inference
+from zoo.runs.trained import Trained
+from zoo.songs.own_files import each, named
+from zoo.songs.taggram import Embedded, opened
 
 
-def write(model: Any, inputs: Sequence[str] | None, file: Path, *, force: bool) -> int:
+def of_files(trained: Trained, paths: Iterable[Path]) -> Iterator[Embedded | BadInput]:
+    """The embeddings of every file, in order, or why there are none; short files share batches."""
+    info, evaluation = trained.experiment.data.source.info, trained.experiment.evaluation
+    embed = inference.predictor(trained.experiment.objective, trained.mesh, "embed")
+    songs = opened(paths, info.channels)
+    return having(Tags, evaluation).embeddings(embed(trained.variables), songs, info)
+
+
+def write(model: System, inputs: Sequence[str] | None, file: Path, *, force: bool) -> int:
     """An npz of `files` [N], `embeddings` [N D]; 2 where a file had to be rejected, else 0.
 
-    model: a `zoo.front.system.System` with `embed`. Raises BadInput where it has none, where no
-    file can be used, or `file` exists, unless `force`.
+    Raises BadInput where the model has no `embed`, where no file can be used, or `file` exists,
+    unless `force`.
     """
     if not inputs:
         raise BadInput("--embeddings needs audio: give --input FILE, a folder or a glob")
@@ -26,16 +38,20 @@ def write(model: Any, inputs: Sequence[str] | None, file: Path, *, force: bool) 
         raise BadInput(f"{file}: embeddings are written as .npz")
     if file.exists() and not force:
         raise BadInput(f"{file} exists: choose another name, or --force to overwrite")
-    found: dict[str, np.ndarray] = {}
+    model.require("embed")
+    files, found = named(audio_files.find(inputs)), dict[str, np.ndarray]()
+    answers = of_files(model.trained, files)
 
     def one(path: Path, name: str) -> str:
-        found[str(path)] = model.embed(path)
-        return f"{path.name}: {len(found[str(path)])} numbers"
+        answer = next(answers)
+        if isinstance(answer, BadInput):
+            raise answer
+        found[str(path)] = answer[2]
+        return f"{path.name}: {len(answer[2])} numbers"
 
-    model.require("embed")
-    code = for_each(inputs, file.parent, one)
+    code = each(files, file.parent, one)
     if not found:
-        raise BadInput(f"none of {len(named(audio_files.find(inputs)))} files could be embedded")
+        raise BadInput(f"none of {len(files)} files could be embedded")
     with writing.held(file), writing.replacing(file) as (part,), part.open("wb") as new:
         np.savez(new, files=np.array(list(found)), embeddings=np.stack(list(found.values())))
     return code

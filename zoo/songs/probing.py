@@ -24,14 +24,14 @@ from zoo.catalog import same
 from zoo.data import drawing, groups, plans
 from zoo.data.labels import match, read_labels
 from zoo.errors import BadInput
-from zoo.evaluation.capabilities import Tags, having
 from zoo.front.finding import words_of
 from zoo.front.system import System
 from zoo.metrics.ranking import rank_tags
 from zoo.objectives import probe
 from zoo.recipes.probing import NONE
-from zoo.runs import inference, pairs
+from zoo.runs import pairs
 from zoo.runs.trained import Trained
+from zoo.songs import embeddings
 
 FOLDS = 5
 SEGMENTS = 20  # of a file, evenly spaced: a long one tells no more than a short one
@@ -140,15 +140,13 @@ def embedded(model: System, files: tuple[Path, ...]) -> Rows:
     """Embeddings of segments of all files. raises BadInput at the first that cannot be used."""
     model.require("embed")
     found, owner = [], []
-    body = model.trained
-    evaluation = having(Tags, body.experiment.evaluation)
-    embed = inference.predictor(body.experiment.objective, body.mesh, "embed")(body.variables)
-    each = evaluation.embeddings_of_files(embed, files, body.experiment.data.source.info)
+    each = embeddings.of_files(model.trained, files)
     bar = tqdm(each, desc="embedding", unit="file", total=len(files), file=sys.stderr)
-    for number, rows in enumerate(bar):
-        if isinstance(rows, BadInput):
+    for number, answer in enumerate(bar):
+        if isinstance(answer, BadInput):
             file = str(files[number])
-            raise rows if file in str(rows) else BadInput(f"{file}: {rows}")
+            raise answer if file in str(answer) else BadInput(f"{file}: {answer}")
+        _, rows, _ = answer
         chosen = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SEGMENTS)).round())
         found.append(rows[chosen.astype(int)])
         owner += [number] * len(chosen)

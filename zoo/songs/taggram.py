@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,8 @@ from zoo.evaluation.base import Batch, Predict, in_batches, paired
 from zoo.songs.segments import Segments, read_windows
 
 Made = TypeVar("Made")
+Embedded = tuple[np.ndarray, np.ndarray, np.ndarray]  # starts [N] s, vectors [N D], the song's [D]
+Opens = Callable[[], tuple[Blocks, int]]  # a song: [n C] in blocks, at so many Hz. raises BadInput
 
 
 @dataclass(frozen=True)
@@ -86,18 +89,6 @@ def tags_over_time(
     return song.taggram(labels)
 
 
-def segment_by_segment(
-    predict: Predict, blocks: Blocks, rate: int, how: Listener, output: str = "prediction"
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """(starts of the segments [N] s, `output` of each [N ...], the song's duration in s).
-
-    Raises BadInput for a song without samples, or of silence.
-    """
-    song = SongOutputs(how)
-    song.run(predict, blocks, rate, output)
-    return song.gathered()
-
-
 @dataclass
 class SongOutputs:
     """One song on its way through a model: its length and peak so far, and the outputs [N ...]."""
@@ -148,10 +139,15 @@ class SongOutputs:
             raise BadInput(f"the model gives scores {shape} for {len(labels)} labels.")
         return Taggram(times, scores, labels, self.how.samples / self.how.rate, duration)
 
+    def embedded(self) -> Embedded:
+        """Vectors, and their `song_mean`. Raises BadInput where the song was empty or silent."""
+        times, rows, duration = self.gathered()
+        return times, rows, song_mean(rows, times, self.how.samples / self.how.rate, duration)
+
 
 def tag_file(predict: Predict, path: str | Path, how: Listener, labels: Iterable[str]) -> Taggram:
     """As `tags_over_time`, of a wav, flac, ogg or mp3 file of any rate and channel count."""
-    song = as_read(path, how)
+    song = as_read(path, how.channels)
     return tags_over_time(predict, read_blocks(song), song.rate, how, labels)
 
 
@@ -166,52 +162,69 @@ def tag_files(
 
     check: raises BadInput for what is not to be read.
     """
+    return tag_songs(predict, opened(paths, how.channels, check), how, labels)
+
+
+def tag_songs(
+    predict: Predict, songs: Iterable[Opens], how: Listener, labels: Iterable[str]
+) -> Iterator[Taggram | BadInput]:
+    """As `tags_over_time` of every song, in order, or why there are none; they share batches."""
     names = tuple(labels)
-    return outputs_of_files(predict, paths, how, "prediction", lambda s: s.taggram(names), check)
+    return outputs_of(predict, songs, how, "prediction", lambda song: song.taggram(names))
 
 
-def outputs_of_files(
+def outputs_of(
     predict: Predict,
-    paths: Iterable[Path],
+    songs: Iterable[Opens],
     how: Listener,
     output: str,
     made: Callable[[SongOutputs], Made],
-    check: Callable[[Path], None] = lambda path: None,
 ) -> Iterator[Made | BadInput]:
-    """What is `made` of the `output` of every file, in order; short files share batches."""
+    """What is `made` of the `output` of every song, in order; short songs share batches."""
     failed: dict[int, BadInput] = {}
-    songs: list[SongOutputs] = []
+    found: list[SongOutputs] = []
 
     def segments() -> Iterator[tuple[int, Batch]]:
-        for number, path in enumerate(paths):
-            songs.append(SongOutputs(how))
+        for number, opens in enumerate(songs):
+            found.append(SongOutputs(how))
             try:
-                check(path)
-                song = as_read(path, how)
-                for segment in songs[-1].segments(read_blocks(song), song.rate):
+                for segment in found[-1].segments(*opens()):
                     yield number, segment
             except BadInput as error:
                 failed[number] = error
 
     def result(number: int) -> Made | BadInput:
-        whole, songs[number] = songs[number], SongOutputs(how)
+        whole, found[number] = found[number], SongOutputs(how)
         try:
             return failed.get(number) or made(whole)
         except BadInput as error:
             return error
 
     done = 0
-    for number, found in paired(predict, segments(), how.batch):
+    for number, outputs in paired(predict, segments(), how.batch):
         yield from map(result, range(done, number))
         done = number
-        songs[number].rows.append(found[output])
-    yield from map(result, range(done, len(songs)))
+        found[number].rows.append(outputs[output])
+    yield from map(result, range(done, len(found)))
 
 
-def as_read(path: str | Path, how: Listener) -> Song:
+def opened(
+    paths: Iterable[Path], channels: int, check: Callable[[Path], None] = lambda path: None
+) -> Iterator[Opens]:
+    """Files as songs of no more channels. check: raises BadInput for what is not to be read."""
+
+    def opens(path: Path) -> tuple[Blocks, int]:
+        check(path)
+        song = as_read(path, channels)
+        return read_blocks(song), song.rate
+
+    return (partial(opens, path) for path in paths)
+
+
+def as_read(path: str | Path, channels: int) -> Song:
     """Mixed down while its format is known, which decides what order surround channels have."""
     song = open_song(path)
-    return replace(song, channels=min(song.channels, how.channels))
+    return replace(song, channels=min(song.channels, channels))
 
 
 def write_csv(taggram: Taggram, path: str | Path) -> None:
