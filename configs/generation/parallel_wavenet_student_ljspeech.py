@@ -72,6 +72,7 @@ def config(
         power=power,
         transform=(1024, 300),
         samples=samples,
+        tracks=True,
         batch=batch,
         steps=steps,
         ema_decay=0.9999,

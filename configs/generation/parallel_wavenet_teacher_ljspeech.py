@@ -46,6 +46,7 @@ def config(
         spec,
         adam(learning_rate),
         samples=samples,
+        tracks=True,
         batch=batch,
         steps=steps,
         ema_decay=0.9999,

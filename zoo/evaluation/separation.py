@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
+from itertools import groupby, islice, zip_longest
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -124,7 +124,7 @@ class Separation:
         """
         names = self.how.sources if names is None else names
         window = round(self.seconds * rate)
-        pairs = zip(reblock(references, window), reblock(stems, window), strict=True)
+        pairs = in_step(reblock(references, window), reblock(stems, window))
         full = self.ratios == "full"
         frames = self._full(pairs, window, names) if full else _streamed(pairs, window)
         return [
@@ -140,7 +140,7 @@ class Separation:
         from zoo.metrics.bss_eval import bss_eval  # scipy.linalg
 
         parts = [(reference, estimate[: len(reference)]) for reference, estimate in pairs]
-        reference, estimate = (np.concatenate(side, 1) for side in zip(*parts, strict=True))
+        reference, estimate = (np.concatenate(side, 1) for side in zip(*parts))
         length = reference.shape[1]
         if any(silent_frames(x, length, length).any() for x in (reference, estimate)):
             yield from _streamed(parts, window)  # undefined for BSSEval: NaN, and counted as such
@@ -194,6 +194,24 @@ class Separation:
             + (alone if self.only_present else "")
             + (" The system was given the references." if self.oracle else "")
         )
+
+
+def in_step(
+    references: Iterator[np.ndarray], estimates: Iterator[np.ndarray]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of blocks [S n C], [S' n C]. raises BadInput where lengths or channels differ."""
+    none = np.zeros((0, 0, 0))
+    for reference, estimate in zip_longest(references, estimates, fillvalue=none):
+        if reference.shape[1:] != estimate.shape[1:] or len(estimate) < len(reference):
+            raise BadInput(
+                f"estimates of {_size(estimate)} beside references of {_size(reference)}: let both "
+                "have the same stems, samples and channels"
+            )
+        yield reference, estimate
+
+
+def _size(block: np.ndarray) -> str:
+    return "{} stems, {} samples in a frame and {} channels".format(*block.shape)
 
 
 def _silence(reference: np.ndarray, estimate: np.ndarray) -> str:

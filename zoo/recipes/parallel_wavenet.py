@@ -8,6 +8,7 @@ import optax
 
 from zoo.data.pipeline import Data
 from zoo.data.source import Source
+from zoo.data.track_crops import TrackCrop
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.distributions import MixtureOfLogistics
 from zoo.evaluation.generation import Likelihood
@@ -46,18 +47,28 @@ def teacher(
     *,
     samples: int,
     batch: int,
+    tracks: bool = False,
     **how: Any,
 ) -> Experiment:
-    """Maximum likelihood of clips of `samples`; how: steps, evaluations and the like."""
+    """Maximum likelihood of clips of `samples`; how: steps, evaluations and the like.
+
+    tracks: clips begin anywhere in whole tracks; else in a record.
+    """
     context = model.receptive_field
     return Experiment(
-        data=Data(source, (Crop(samples), ToFloat(), Keep("audio"))),
+        data=clips(source, samples, tracks),
         objective=Autoregressive(model, condition=spec_of(spec)),
         optimizers={"model": optimizer},
         evaluation=Likelihood(2 * samples + context, context, batch=1),
         batch=batch,
         **how,
     )
+
+
+def clips(source: Source, samples: int, tracks: bool) -> Data:
+    cut = () if tracks else (Crop(samples),)
+    crop = TrackCrop(samples) if tracks else None
+    return Data(source, (*cut, ToFloat(), Keep("audio")), crop=crop)
 
 
 def spec_of(spec: mel.MelSpec) -> Any:
@@ -79,6 +90,7 @@ def student(
     transform: tuple[int, int],
     samples: int,
     batch: int,
+    tracks: bool = False,
     **how: Any,
 ) -> Experiment:
     """Distillation from the run `teacher`, or from a teacher at random where that is empty."""
@@ -92,7 +104,7 @@ def student(
         transform=transform,
     )
     return Experiment(
-        data=Data(source, (Crop(samples), ToFloat(), Keep("audio"))),
+        data=clips(source, samples, tracks),
         objective=objective,
         optimizers={"student": optimizer},
         evaluation=Vocoding(spec),

@@ -6,9 +6,11 @@ from typing import Protocol
 
 import optax
 
+from zoo.data import device_transforms as device
 from zoo.data.pipeline import Data
 from zoo.data.score_render.source import ScoreRender
 from zoo.data.sets.mir1k import Mir1K
+from zoo.data.track_crops import TrackCrop
 from zoo.data.transforms import Crop, Gain, Group, Keep, Mixture, PolarityFlip, ToFloat
 from zoo.evaluation.global_separation import GlobalSeparation
 from zoo.evaluation.separation import Separation
@@ -91,9 +93,13 @@ def mir_1k(
     """Voice and accompaniment of MIR-1K, in crops of `crop` samples; GNSDR, GSIR and GSAR."""
     data = Mir1K(path, chunk_seconds=max(crop, 4 * RATE) / RATE)
     groups = tuple((data.info.labels.index(name),) for name in KARAOKE)
-    changed = (Crop(crop), ToFloat(), Group(groups), Mixture())
     return Experiment(
-        data=Data(data, (*changed, Keep("mixture", "stems"))),
+        data=Data(
+            data,
+            (Keep("stems"),),
+            crop=TrackCrop(crop),
+            on_device=(device.ToFloat(), device.Group(groups), device.Mixture()),
+        ),
         objective=objective,
         optimizers={"model": optimizer},
         evaluation=GlobalSeparation(Separator(segments, RATE, 1, KARAOKE)),
