@@ -12,7 +12,7 @@ import pytest
 
 from zoo import durable
 from zoo.cli import compile_cache, endless_files
-from zoo.cli.endless_files import BEFORE, STATE, Stream, load_state, load_stream
+from zoo.cli.endless_files import BEFORE, STATE, EndlessStream, load_state, load_stream
 from zoo.data import descriptions
 from zoo.errors import BadInput
 from zoo.pretrained import obtain
@@ -33,7 +33,7 @@ def spoilt(data: bytes, count: int = 60):
 
 def save(folder, written):
     state = {"a": jnp.full([40], written, jnp.float32), "b": jnp.int32(written)}
-    endless_files.save(folder, state, Stream(1, 0, 1.0, 8000, 8000, written=written), FACTS)
+    endless_files.save(folder, state, EndlessStream(1, 0, 1.0, 8000, 8000, written=written), FACTS)
 
 
 def test_a_stream_goes_on_from_the_chunk_before(tmp_path):

@@ -20,7 +20,7 @@ from zoo.data.pipeline import Data
 from zoo.data.sets.maestro import Maestro
 from zoo.data.track_crops import TrackCrop
 from zoo.data.transforms import Keep
-from zoo.evaluation.transcription import Transcription
+from zoo.evaluation.transcription import NoteTranscription
 from zoo.experiment import Experiment
 from zoo.models.classification.basic_pitch import HOP, RATE, SAMPLES, BasicPitch
 from zoo.objectives.posteriorgrams import Posteriorgrams
@@ -60,7 +60,7 @@ def config(
         data=Data(Maestro(path, RATE), transforms, crop=crop, on_device=(ToFloat(),)),
         objective=Posteriorgrams(model, positive=positive),
         optimizers={"model": unit_filters(adam(learning_rate, eps=1e-7))},
-        evaluation=Transcription(Overlapping(whole=whole), NoteCreation()),
+        evaluation=NoteTranscription(Overlapping(whole=whole), NoteCreation()),
         batch=batch,
         steps=steps,
         stages=reduce_on_plateau(9, 0.5, 2.0**-20),

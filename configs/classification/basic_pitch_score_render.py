@@ -15,7 +15,7 @@ from zoo.data.note_rolls import ContourRolls, NoteCrop
 from zoo.data.pipeline import Data
 from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Keep, ToFloat
-from zoo.evaluation.transcription import Transcription
+from zoo.evaluation.transcription import NoteTranscription
 from zoo.experiment import Experiment
 from zoo.models.classification.basic_pitch import HOP, RATE, SAMPLES, BasicPitch
 from zoo.objectives.posteriorgrams import Posteriorgrams
@@ -64,7 +64,7 @@ def config(
         data=Data(ScoreRender("piano", size, RATE), transforms),
         objective=Posteriorgrams(model, positive=positive),
         optimizers={"model": unit_filters(adam(warmup_cosine(learning_rate, steps, 20)))},
-        evaluation=Transcription(Overlapping(batch=4, whole=whole), decoder),
+        evaluation=NoteTranscription(Overlapping(batch=4, whole=whole), decoder),
         batch=batch,
         steps=steps,
         ema_decay=0.99,

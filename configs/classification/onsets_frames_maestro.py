@@ -22,7 +22,7 @@ from zoo.data.pipeline import Data
 from zoo.data.sets.maestro import Maestro
 from zoo.data.track_crops import TrackCrop
 from zoo.data.transforms import Keep
-from zoo.evaluation.transcription import Transcription as Transcribing
+from zoo.evaluation.transcription import NoteTranscription
 from zoo.experiment import Experiment
 from zoo.models.classification.onsets_frames import MAGENTA, PORT, OnsetsFrames
 from zoo.objectives.transcription import Transcription
@@ -85,7 +85,7 @@ def config(
         ),
         objective=replace(objective, weights="weights" if weight else None),
         optimizers={"model": adam(schedule, clip_norm=3.0)},
-        evaluation=Transcribing(Windows(samples, margin, batch=4)),
+        evaluation=NoteTranscription(Windows(samples, margin, batch=4)),
         batch=batch,
         steps=steps,
         evaluate_every=10_000,

@@ -15,7 +15,7 @@ from zoo.data.note_rolls import NoteCrop, NoteRolls
 from zoo.data.pipeline import Data
 from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Keep, ToFloat
-from zoo.evaluation.transcription import Transcription as Transcribing
+from zoo.evaluation.transcription import NoteTranscription
 from zoo.experiment import Experiment
 from zoo.models.classification.onsets_frames import OnsetsFrames
 from zoo.objectives.transcription import Transcription
@@ -65,7 +65,7 @@ def config(
         data=Data(ScoreRender("piano", size), transforms),
         objective=Transcription(model, emphasis=emphasis),
         optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=3.0)},
-        evaluation=Transcribing(Windows(131_072, 16_384, batch=2)),
+        evaluation=NoteTranscription(Windows(131_072, 16_384, batch=2)),
         batch=batch,
         steps=steps,
         ema_decay=0.99,

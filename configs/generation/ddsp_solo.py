@@ -26,7 +26,7 @@ from zoo.models.generation.ddsp import DDSP, DilatedConvDecoder, RnnFcDecoder
 from zoo.objectives.resynthesis import Resynthesis
 from zoo.objectives.tone_transfer import Register
 from zoo.pretrained.pitch_tracker import PitchTracker
-from zoo.pretrained.pitched import Pitched
+from zoo.pretrained.pitched import PitchedRecords
 from zoo.training.optimizers import adam
 
 ROWS = {
@@ -97,7 +97,7 @@ def config(
     crop = TrackCrop(samples, hop=model.hop, draw="window")
     return Experiment(
         data=Data(
-            Pitched(folder, tracker, model.hop),
+            PitchedRecords(folder, tracker, model.hop),
             (Keep("audio", "f0"),),
             crop=crop,
             on_device=(ToFloat(),),

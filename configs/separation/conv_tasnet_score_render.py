@@ -19,7 +19,7 @@ from zoo.errors import BadInput
 from zoo.evaluation.separation import Separation
 from zoo.experiment import Experiment
 from zoo.losses.permutation import any_order as of_any_order
-from zoo.losses.waveform import l1, si_sdr
+from zoo.losses.waveform import l1, negative_si_sdr
 from zoo.models.separation.conv_tasnet import ConvTasNet
 from zoo.objectives.supervised import Supervised
 from zoo.songs.segments import Segments
@@ -42,7 +42,7 @@ SMOKE = {
     "steps": 2,
 }
 
-LOSSES = {"l1": l1, "si_sdr": si_sdr}
+LOSSES = {"l1": l1, "si_sdr": negative_si_sdr}
 
 
 def config(

@@ -15,7 +15,7 @@ from zoo.audio import audio_files, audio_writing, channels
 from zoo.audio.audio_files import Meter, blocks, find, length, read
 from zoo.audio.mp3_frames import count_samples
 from zoo.audio.probing import probe
-from zoo.audio.stream_bytes import Window
+from zoo.audio.stream_bytes import ByteWindow
 from zoo.errors import BadInput
 
 
@@ -105,7 +105,7 @@ def test_a_file_that_breaks_off_is_filled_with_silence_when_asked(odd):
 def test_mp3_frames_are_counted_exactly(odd):
     decoded, _ = soundfile.read(odd[0] / "no_length.mp3")
     with open(odd[0] / "no_length.mp3", "rb") as file:
-        counted = count_samples(Window(file))
+        counted = count_samples(ByteWindow(file))
     assert counted == len(decoded) == probe(odd[0] / "no_length.mp3").frames
     assert soundfile.info(odd[0] / "no_length.mp3").frames != len(decoded)
 

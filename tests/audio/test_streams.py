@@ -11,7 +11,7 @@ from odd_audio import tone, verdict
 
 from zoo.audio import audio_files, mp3_frames, mpeg4
 from zoo.audio.probing import probe
-from zoo.audio.stream_bytes import Spliced, Window
+from zoo.audio.stream_bytes import ByteWindow, Spliced
 from zoo.errors import BadInput
 
 RATE = 22_050
@@ -293,7 +293,7 @@ def test_pieces_and_windows_read_like_files(tmp_path):
         assert spliced.read() == whole
         spliced.seek(-700_003, 2)
         assert spliced.read(10) == whole[-700_003:][:10] and spliced.tell() == len(whole) - 699_993
-        window = Window(file)
+        window = ByteWindow(file)
         for start, stop in ((0, 5), (1_048_570, 1_048_600), (3, 9), (1_499_990, 1_600_000)):
             assert window(start, stop) == data[start:stop]
         assert window.find(b"\xff\xfb", 40) == data.find(b"\xff\xfb", 40)

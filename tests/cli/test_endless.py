@@ -14,14 +14,14 @@ import pytest
 import soundfile
 
 from zoo.cli import endless, endless_files
-from zoo.cli.endless_files import Stream
+from zoo.cli.endless_files import EndlessStream
 from zoo.distributions import Categorical
 from zoo.errors import BadInput
 from zoo.models.generation.samplernn import SampleRNN
 from zoo.models.generation.wavenet import WaveNet
 from zoo.sampling import autoregressive
 
-STREAM = Stream(2, 4, 1.0, 16_000, samples_per_file=1500, flat=0.0, chunk=1024)
+STREAM = EndlessStream(2, 4, 1.0, 16_000, samples_per_file=1500, flat=0.0, chunk=1024)
 FACTS = {"config": "c", "weights_sha256": "w", "prompt": None}
 MODELS = {
     "samplernn": SampleRNN((4,), 1, 6, 3, distribution=Categorical(16, "linear")),
@@ -141,7 +141,7 @@ def test_a_full_disk_keeps_the_state_before_and_is_named(tmp_path, monkeypatch):
     (tmp_path / "endless.npz").write_text("before")
     monkeypatch.setattr(endless_files.np, "savez", savez)
     with pytest.raises(OSError, match="No space") as caught:
-        endless_files.save(tmp_path, {}, Stream(1, 0, 1.0, 8000, 8000), {})
+        endless_files.save(tmp_path, {}, EndlessStream(1, 0, 1.0, 8000, 8000), {})
     assert caught.value.filename == str(tmp_path / "endless.npz")
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("endless.npz", "before")]
 

@@ -5,7 +5,7 @@ import pytest
 
 from zoo.data.source import Info
 from zoo.errors import BadInput
-from zoo.evaluation.separation import Separation, in_step
+from zoo.evaluation.separation import Separation, matched_blocks
 from zoo.songs.segments import Segments, echo, shifted_blocks
 from zoo.songs.separating import Separator
 
@@ -35,7 +35,7 @@ def test_other_stems_or_channels_are_refused(shape):
 
 
 def test_a_residual_is_not_in_the_way():
-    pairs = list(in_step(iter([noise(2, 9, 1)]), iter([noise(3, 9, 1)])))
+    pairs = list(matched_blocks(iter([noise(2, 9, 1)]), iter([noise(3, 9, 1)])))
     assert [x.shape for x in pairs[0]] == [(2, 9, 1), (3, 9, 1)]
 
 

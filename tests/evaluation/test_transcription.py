@@ -11,7 +11,7 @@ import soundfile
 from zoo.data.note_rolls import rolls
 from zoo.data.source import Info
 from zoo.errors import BadInput
-from zoo.evaluation.transcription import Transcription
+from zoo.evaluation.transcription import NoteTranscription
 from zoo.songs.midi_files import write_midi
 from zoo.songs.note_decoding import ROLLS, Windows, decode, for_metrics, listen
 
@@ -113,7 +113,7 @@ def test_scores_are_mir_evals():
         {"track": str(i), "audio": np.zeros((samples, 1), np.int16), "notes": notes}
         for i, notes in enumerate(truth)
     ]
-    report = Transcription(Windows(samples, 512)).run(pretending(guesses), records, INFO)
+    report = NoteTranscription(Windows(samples, 512)).run(pretending(guesses), records, INFO)
     expected = []
     for notes, guess in zip(truth, guesses):
         heard = for_metrics(decode(rolls(guess, 500, STEP), STEP))
@@ -143,12 +143,12 @@ def test_perfect_ears_score_one_and_held_notes_are_left_out():
         for (name, value), extra in zip(notes.items(), (-0.5, 0.4, 60, 80))
     }
     record = {"track": "a", "audio": np.zeros((512 * 500, 1), np.int16), "notes": held}
-    report = Transcription(Windows(512 * 500, 512)).run(pretending([notes]), [record], INFO)
+    report = NoteTranscription(Windows(512 * 500, 512)).run(pretending([notes]), [record], INFO)
     assert {v for k, v in report.metrics.items()} == {1.0}
     assert report.counts["notes_begun_before"] == 1
     with pytest.raises(BadInput, match="no piece"):
         nothing = {name: value[:0] for name, value in notes.items()}
-        Transcription(Windows(512 * 500, 512)).run(
+        NoteTranscription(Windows(512 * 500, 512)).run(
             pretending([nothing]), [{**record, "notes": nothing}], INFO
         )
 
@@ -174,7 +174,7 @@ def test_chunks_are_joined_to_pieces():
             }
         )
     assert sum(len(part["notes"]["pitch"]) for part in parts) > len(notes["pitch"])
-    how = Transcription(Windows(2 * half, 512))
+    how = NoteTranscription(Windows(2 * half, 512))
     report = how.run(pretending([notes]), parts, INFO, limit=1)
     assert report.counts["notes"] == len(notes["pitch"]) and report.metrics["note_offset_f1"] == 1
 
@@ -199,7 +199,7 @@ def test_a_users_file_becomes_midi_and_a_page(tmp_path):
         "velocity": np.array([40, 90]),
     }
     folder = tmp_path / "out"
-    line = Transcription(Windows(20_480, 512)).predict_file(
+    line = NoteTranscription(Windows(20_480, 512)).predict_file(
         pretending([notes]), sound, folder, INFO
     )
     assert "2 notes in 1.0 s" in line

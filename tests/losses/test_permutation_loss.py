@@ -6,7 +6,7 @@ import scipy.optimize
 
 from zoo.errors import BadInput
 from zoo.losses.permutation import any_order, pairwise
-from zoo.losses.waveform import l1, si_sdr
+from zoo.losses.waveform import l1, negative_si_sdr
 
 RANDOM = np.random.default_rng(0)
 TARGET = RANDOM.standard_normal((5, 200, 4, 1)).astype(np.float32)
@@ -15,7 +15,7 @@ NOISE = RANDOM.standard_normal(TARGET.shape).astype(np.float32)
 PREDICTION = np.stack([x[:, order] for x, order in zip(TARGET, ORDERS)]) + 0.3 * NOISE
 
 
-@pytest.mark.parametrize("loss", [l1, si_sdr])
+@pytest.mark.parametrize("loss", [l1, negative_si_sdr])
 def test_the_assignment_that_costs_least(loss):
     costs = np.asarray(pairwise(loss, PREDICTION, TARGET))
     one = loss(PREDICTION[:, :, 1], TARGET[:, :, 3])

@@ -29,7 +29,7 @@ def test_per_source_averages_to_the_whole():
 def test_si_sdr_is_what_least_squares_leaves():
     first, found = TARGET[:, :, 0], PREDICTION[:, :, 0]
     target, prediction = first.astype(np.float64), found.astype(np.float64)
-    ours = waveform.si_sdr(jnp.asarray(0.3 * found), jnp.asarray(first), floor=0)
+    ours = waveform.negative_si_sdr(jnp.asarray(0.3 * found), jnp.asarray(first), floor=0)
     for i in range(3):
         ratios = []
         for c in range(2):
@@ -43,25 +43,27 @@ def test_si_sdr_is_what_least_squares_leaves():
 
 def test_si_sdr_of_sources_is_the_mean_of_each_alone():
     """In the layout that separators give: time is the second axis, not the last but one."""
-    each = waveform.per_source(waveform.si_sdr, PREDICTION, TARGET)
+    each = waveform.per_source(waveform.negative_si_sdr, PREDICTION, TARGET)
     assert each.shape == (3, 4)
-    alone = [waveform.si_sdr(PREDICTION[:, :, s], TARGET[:, :, s]) for s in range(4)]
+    alone = [waveform.negative_si_sdr(PREDICTION[:, :, s], TARGET[:, :, s]) for s in range(4)]
     np.testing.assert_allclose(each, np.stack(alone, 1), rtol=1e-5)
-    np.testing.assert_allclose(waveform.si_sdr(PREDICTION, TARGET), each.mean(1), rtol=1e-5)
+    np.testing.assert_allclose(
+        waveform.negative_si_sdr(PREDICTION, TARGET), each.mean(1), rtol=1e-5
+    )
 
 
 def test_si_sdr_of_orthogonal_noise_is_its_level():
     t = np.arange(1000) / 1000
     tone = np.sin(2 * np.pi * 10 * t).astype(np.float32)
     noise = 0.1 * np.cos(2 * np.pi * 10 * t).astype(np.float32)
-    ours = waveform.si_sdr((tone + noise)[None, :, None] + 0.5, tone[None, :, None])
+    ours = waveform.negative_si_sdr((tone + noise)[None, :, None] + 0.5, tone[None, :, None])
     assert float(ours[0]) == pytest.approx(-20, abs=1e-3)
 
 
 def test_si_sdr_is_finite_at_silence_and_perfection():
     silence = jnp.zeros((1, 50, 1))
     sound = jnp.asarray(TARGET[:1, :50, 0, :1])
-    slope = jax.jit(jax.value_and_grad(lambda p, t: waveform.si_sdr(p, t).sum()))
+    slope = jax.jit(jax.value_and_grad(lambda p, t: waveform.negative_si_sdr(p, t).sum()))
     for prediction, target in (
         (silence, silence),
         (silence, sound),

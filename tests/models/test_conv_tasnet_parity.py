@@ -13,7 +13,7 @@ import pytest
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from zoo.losses.permutation import any_order
-from zoo.losses.waveform import l1, si_sdr
+from zoo.losses.waveform import l1, negative_si_sdr
 from zoo.models.separation.conv_tasnet import ConvTasNet
 from zoo.objectives.base import Variables
 from zoo.objectives.supervised import Supervised
@@ -156,7 +156,7 @@ def test_speech_layout_equals_the_public_module(asteroid, norm, causal):
         model,
         speech_rules(4, causal=causal),
         net,
-        any_order(si_sdr),
+        any_order(negative_si_sdr),
         their_loss,
         lambda net, x: net(x).mT[..., None],
     )

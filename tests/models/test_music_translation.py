@@ -10,7 +10,7 @@ import pytest
 from zoo import experiment as experiments
 from zoo.distributions import Categorical, Gaussian
 from zoo.errors import BadInput
-from zoo.models.generation.music_translation import Classifier, Decoder, Encoder, Translator
+from zoo.models.generation.music_translation import Decoder, DomainClassifier, Encoder, Translator
 from zoo.objectives import translation
 from zoo.objectives.base import Request
 from zoo.objectives.translation import Translation
@@ -29,7 +29,7 @@ MODEL = Translator(
     Decoder(blocks=2, layers=2, skip=5, distribution=Categorical(16), **COMMON),
     2,
 )
-OBJECTIVE = Translation(MODEL, Classifier(2, layers=2, width=4), DOMAINS, confusion=0.3)
+OBJECTIVE = Translation(MODEL, DomainClassifier(2, layers=2, width=4), DOMAINS, confusion=0.3)
 AUDIO = RNG.uniform(-0.9, 0.9, (4, 12, 1)).astype(np.float32)
 BATCH = {
     "audio": AUDIO,

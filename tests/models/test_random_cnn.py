@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import BadInput
-from zoo.models.classification.random_cnn import NETS, Shape, averages, named, spectrogram
+from zoo.models.classification.random_cnn import NETS, BandFilters, averages, named, spectrogram
 from zoo.signal import mel
 
 RATE = 12_000
@@ -68,7 +68,7 @@ def test_first_maps_are_what_their_definition_says():
 
 def test_bands_as_a_batch_are_a_convolution_in_two_dimensions():
     x = np.random.default_rng(0).standard_normal((2, 20, 12)).astype(np.float32)
-    shape = Shape(3, 7, 9, "valid")
+    shape = BandFilters(3, 7, 9, "valid")
     variables = shape.init(jax.random.key(0), x)
     kernel = variables["params"]["conv"]["kernel"]  # [7 9 3]
     plain = jax.lax.conv_general_dilated(
@@ -81,7 +81,7 @@ def test_bands_as_a_batch_are_a_convolution_in_two_dimensions():
     expected = jnp.maximum(plain, 0).max(2)
     np.testing.assert_allclose(shape.apply(variables, x), expected, atol=1e-5)
     with pytest.raises(BadInput, match="12 or fewer"):
-        Shape(3, 7, 13).init(jax.random.key(0), x)
+        BandFilters(3, 7, 13).init(jax.random.key(0), x)
 
 
 def test_spectrogram_equals_librosa():

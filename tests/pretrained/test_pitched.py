@@ -10,7 +10,7 @@ from zoo.data import tracks
 from zoo.data.source import Info
 from zoo.data.tracks import Track
 from zoo.errors import BadInput
-from zoo.pretrained.pitched import Pitched, WithPitch
+from zoo.pretrained.pitched import PitchedRecords, WithPitch
 
 CALLS = []
 
@@ -56,7 +56,7 @@ class Records:
 
 
 def test_pitch_is_found_once_and_goes_with_the_audio(tmp_path):
-    source = Pitched(Records(tmp_path / "records"), Tracker())
+    source = PitchedRecords(Records(tmp_path / "records"), Tracker())
     assert source.blank()["f0"].shape == (10, 1)
     source.prepare()
     calls = len(CALLS)
@@ -92,6 +92,6 @@ def test_a_window_across_records_has_the_pitch_of_both(tmp_path):
 
 
 def test_curves_of_other_records_are_refused(tmp_path):
-    Pitched(Records(tmp_path), Tracker()).prepare()
+    PitchedRecords(Records(tmp_path), Tracker()).prepare()
     with pytest.raises(BadInput, match="does not belong"):
-        Pitched(Records(tmp_path, 2), Tracker()).open("train")
+        PitchedRecords(Records(tmp_path, 2), Tracker()).open("train")

@@ -18,7 +18,7 @@ from zoo.errors import BadInput
 from zoo.evaluation.pitch import Pitch
 from zoo.evaluation.separation import Separation
 from zoo.evaluation.tagging import Tagging
-from zoo.evaluation.transcription import Transcription
+from zoo.evaluation.transcription import NoteTranscription
 from zoo.layers.conv import Conv
 from zoo.layers.quantizer import Quantised
 from zoo.objectives.autoencoder import QuantisedAutoencoder
@@ -149,7 +149,7 @@ def test_a_transcriber_shows_what_was_played_and_its_transcription(tmp_path):
     columns = {"onset": [1.0, 21.0], "offset": [3.0, 22.0], "pitch": [64, 30], "velocity": [90, 9]}
     notes = {name: np.array(values) for name, values in columns.items()}
     record = {"track": "etude", "audio": noise(25 * RATE, 1), "notes": notes}
-    evaluation = Transcription(Windows(32 * 512, 0))
+    evaluation = NoteTranscription(Windows(32 * 512, 0))
     found = trained(OneNote(), evaluation, [record])
     drawn = []
     original = figures.compared_figure

@@ -12,9 +12,9 @@ from zoo.metrics.resampling import Scores, intervals
 from zoo.report import reproduced
 from zoo.reproduce import index, verdicts
 from zoo.reproduce.parts import ByParts
-from zoo.reproduce.row import Data, Outcome, Row, digest
+from zoo.reproduce.row import Outcome, PublishedData, Row, digest
 from zoo.reproduce.sisec import Aggregated
-from zoo.reproduce.trained import Trained
+from zoo.reproduce.trained import TrainedRows
 from zoo.reproduce.transferred_features import CrossValidated
 
 
@@ -47,7 +47,7 @@ def row(tmp_path, monkeypatch):
     for name, value in zip("abcd", (1, 2, 3, 6), strict=True):
         (base / f"{name}.txt").write_text(f"{value}")
     files = sorted(base.glob("*.txt"))
-    data = Data(
+    data = PublishedData(
         "numbers",
         "https://github.com/someone/numbers",
         "0123456789abcdef",
@@ -219,7 +219,7 @@ def test_a_trained_row_is_its_config_over_seeds(row, tmp_path, monkeypatch):
         return [{"nats_per_step": value} for value in (8.2, 8.3, 8.4)]
 
     monkeypatch.setattr(repeat, "repeat", repeated)
-    trained = replace(row, way=Trained("polyphonic_jsb.gru", below="rolls"))
+    trained = replace(row, way=TrainedRows("polyphonic_jsb.gru", below="rolls"))
     monkeypatch.setattr(index, "ROWS", (trained,))
     assert main.main(words(tmp_path)) == 0
     place = str(tmp_path / "data/numbers/rolls")

@@ -11,7 +11,7 @@ import soundfile
 from zoo.audio import audio_files
 from zoo.data.source import Info
 from zoo.errors import BadInput
-from zoo.evaluation.transcription import Transcription
+from zoo.evaluation.transcription import NoteTranscription
 from zoo.runs import inference, trained
 from zoo.songs import note_creation
 from zoo.songs.midi_files import alone, write_midi
@@ -303,7 +303,7 @@ def test_the_report_says_how_notes_were_made():
     def predict(batch):
         return {k: np.stack([np.roll(v, 15, 0)] * len(batch["audio"])) for k, v in rolls.items()}
 
-    evaluation = Transcription(Overlapping(batch=1), NoteCreation())
+    evaluation = NoteTranscription(Overlapping(batch=1), NoteCreation())
     report = evaluation.run(predict, [record], Info("a", 22_050, 1, (), "none", "none"))
     assert report.metrics["note_offset_f1"] == 1.0 and report.metrics["frame_f1"] > 0.97
     assert "basic-pitch 0.4.0" in report.protocol and "86 frames a second" in report.protocol

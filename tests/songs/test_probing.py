@@ -128,7 +128,7 @@ def test_probabilities_are_platt_s_and_none_is_what_passes_no_threshold():
 
 def test_groups_stay_together_and_labels_are_in_every_fold(folder):
     found = probing.read(folder)
-    songs = probing.Folder(
+    songs = probing.TaggedFiles(
         found.root, found.labels, found.files, found.tags, tuple(f.stem for f in found.files)
     )
     fold = probing.folds_of(songs, 3)
@@ -193,14 +193,14 @@ def test_short_files_share_batches_and_are_embedded_as_each_alone(folder, body, 
         return lambda variables: lambda batch: calls.append(1) or bind(variables)(batch)
 
     monkeypatch.setattr(inference, "predictor", counted)
-    rows = probing.embedded(model, files)
+    rows = probing.file_embeddings(model, files)
     batch = model.experiment.evaluation.batch
     assert len(calls) == -(-sum(map(len, alone)) // batch) < len(files)
     assert rows.file.tolist() == [k for k, own in enumerate(alone) for _ in own]
     np.testing.assert_allclose(rows.features, np.concatenate(alone), rtol=1e-4, atol=1e-5)
     soundfile.write(folder / "low" / "still.wav", np.zeros(RATE), RATE)
     with pytest.raises(BadInput, match=r"still\.wav: the song is silent"):
-        probing.embedded(model, (*files, folder / "low" / "still.wav"))
+        probing.file_embeddings(model, (*files, folder / "low" / "still.wav"))
     (folder / "low" / "still.wav").unlink()
 
 
@@ -210,4 +210,4 @@ def test_what_is_there_or_has_no_embedding_is_refused(folder, body, made, capsys
     with pytest.raises(BadInput, match="no such folder"):
         probing.read(folder / "none")
     with pytest.raises(BadInput, match="has no embed"):
-        probing.embedded(finding.create("crepe_score_render", {}), ())
+        probing.file_embeddings(finding.create("crepe_score_render", {}), ())

@@ -21,7 +21,7 @@ import numpy as np
 from zoo.audio import channels as channel_maps
 from zoo.audio import decoding, mpeg4
 from zoo.audio.decoding import SILENCE, Meter
-from zoo.audio.probing import GIVE, Probe, probe
+from zoo.audio.probing import GIVE, Header, probe
 from zoo.errors import BadInput
 
 SUFFIXES = (
@@ -52,7 +52,7 @@ class ReadReport:
     silent: what became of it, at the rate and in the channels asked for.
     """
 
-    probe: Probe
+    probe: Header
     peak: float
     rms: float
     notes: tuple[str, ...]
@@ -165,14 +165,14 @@ def _globbed(pattern: Path) -> list[str]:
     ]
 
 
-def length(file: Probe, sample_rate: int | None = None) -> int:
+def length(file: Header, sample_rate: int | None = None) -> int:
     """Samples after resampling: frames x target / source, rounded, a half upwards (as soxr)."""
     target = sample_rate or file.rate
     return (2 * file.frames * target + file.rate) // (2 * file.rate)
 
 
 def blocks(
-    path: str | os.PathLike[str] | Probe,
+    path: str | os.PathLike[str] | Header,
     sample_rate: int | None = None,
     channels: int | None = None,
     block: int = 65_536,
@@ -227,7 +227,7 @@ def read(
     return audio, report(file, meter, sample_rate, channels)
 
 
-def refuse_longer(file: Probe, longest: float = LONGEST) -> None:
+def refuse_longer(file: Header, longest: float = LONGEST) -> None:
     """raises BadInput for a file of more than `longest` seconds."""
     if file.seconds > longest:
         raise BadInput(
@@ -237,7 +237,7 @@ def refuse_longer(file: Probe, longest: float = LONGEST) -> None:
 
 
 def report(
-    file: Probe, meter: Meter, sample_rate: int | None = None, channels: int | None = None
+    file: Header, meter: Meter, sample_rate: int | None = None, channels: int | None = None
 ) -> ReadReport:
     """What a meter saw when the file was streamed with these settings."""
     notes = [meter.damage] if meter.damage else []

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from zoo.audio import ogg_pages
-from zoo.audio.probing import Probe
+from zoo.audio.probing import Header
 from zoo.audio.silently import silently
 from zoo.errors import BadInput
 
@@ -51,7 +51,7 @@ class Meter:
         return math.sqrt(self.energy / max(1, self.values))
 
 
-def decoded(file: Probe, block: int, partial: bool, meter: Meter) -> Iterator[np.ndarray]:
+def decoded(file: Header, block: int, partial: bool, meter: Meter) -> Iterator[np.ndarray]:
     """[n C] float32 at the file's own rate and channels, checked."""
     import soundfile
 
@@ -81,7 +81,7 @@ def decoded(file: Probe, block: int, partial: bool, meter: Meter) -> Iterator[np
         meter.damage = f"cut off or damaged: {have}, the rest is silence"
 
 
-def _gap(file: Probe) -> str:
+def _gap(file: Header) -> str:
     """Where an ogg has a page that libsndfile would leave out in silence; '' where it has none."""
     after = ogg_pages.damaged_after(file.path) if file.format == "OGG" else None
     if after is None:
@@ -90,7 +90,7 @@ def _gap(file: Probe) -> str:
     return f"damaged after {seconds:.2f} of {file.seconds:.2f} s"
 
 
-def _check(piece: np.ndarray, file: Probe, meter: Meter) -> None:
+def _check(piece: np.ndarray, file: Header, meter: Meter) -> None:
     """Adds a piece to the meter, or refuses it."""
     if not np.isfinite(piece).all():
         at = meter.frames + int(np.argmin(np.isfinite(piece).all(axis=1)))

@@ -7,7 +7,7 @@ there. Frames carry their own number and two checksums, so the last one tells th
 from __future__ import annotations
 
 from zoo.audio import joined_kinds, mp3_frames
-from zoo.audio.stream_bytes import TAGS, Stream, Window
+from zoo.audio.stream_bytes import TAGS, ByteWindow, Stream
 
 MARKS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")  # a file begins so
 TOTAL_AT = 21  # bytes from a file's start: 4 bits and 4 bytes
@@ -15,7 +15,7 @@ SYNCS = (b"\xff\xf8", b"\xff\xf9")
 TAIL = 1 << 17  # bytes searched for the last frame where the header gives no largest size
 
 
-def streams(data: Window, start: int = 0) -> list[Stream]:
+def streams(data: ByteWindow, start: int = 0) -> list[Stream]:
     """What to decode, in order. raises BadInput (no file's name) for another kind behind."""
     starts = _starts(data, start)
     spans = list(zip(starts, [*starts[1:], data.size]))
@@ -27,7 +27,7 @@ def streams(data: Window, start: int = 0) -> list[Stream]:
     return [stream for stream, _ in found]
 
 
-def _stream(data: Window, start: int, stop: int) -> tuple[Stream, bool]:
+def _stream(data: ByteWindow, start: int, stop: int) -> tuple[Stream, bool]:
     """A file's bytes, and whether the number of samples in its header had to be put right."""
     head = data(start, start + 42)
     promised = int.from_bytes(head[TOTAL_AT:26]) & 0xFFFFFFFFF
@@ -39,7 +39,7 @@ def _stream(data: Window, start: int, stop: int) -> tuple[Stream, bool]:
     return Stream(pieces, held), True
 
 
-def _starts(data: Window, start: int) -> list[int]:
+def _starts(data: ByteWindow, start: int) -> list[int]:
     found = [start]
     at = start + 1
     while (at := data.find(b"fLaC", at)) >= 0:
@@ -49,7 +49,7 @@ def _starts(data: Window, start: int) -> list[int]:
     return found
 
 
-def _refuse_others(data: Window, start: int, stop: int) -> None:
+def _refuse_others(data: ByteWindow, start: int, stop: int) -> None:
     """Between the blocks that precede the sound, pictures say, and the end of a file."""
     at, last = start + 4, False
     while not last and len(head := data(at, at + 4)) == 4:
@@ -60,7 +60,7 @@ def _refuse_others(data: Window, start: int, stop: int) -> None:
     mp3_frames.refuse_at_end("FLAC", data, at, stop)
 
 
-def _held(data: Window, start: int, stop: int, head: bytes) -> int:
+def _held(data: ByteWindow, start: int, stop: int, head: bytes) -> int:
     """Samples up to the end of the last frame; 0 where none is found, nor the start of one."""
     largest = int.from_bytes(head[15:18]) or TAIL
     begin = max(start + 42, stop - largest - 4096)  # tags may follow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.audio.stream_bytes import WINDOW, Window
+from zoo.audio.stream_bytes import WINDOW, ByteWindow
 from zoo.errors import BadInput
 
 MAGIC = {  # how files begin, and what else stands there, from which byte on
@@ -24,7 +24,7 @@ def begun(head: bytes) -> str:
     return next((kind for kind in MAGIC if _begins(kind, head)), "")
 
 
-def following(data: Window, start: int, stop: int, than: str = "") -> int:
+def following(data: ByteWindow, start: int, stop: int, than: str = "") -> int:
     """Where the next file that is no `than` begins between two places; `stop` where none does."""
     found = stop
     for kind in MAGIC.keys() - {than}:
@@ -36,7 +36,7 @@ def following(data: Window, start: int, stop: int, than: str = "") -> int:
     return found
 
 
-def without_zeros(data: Window, at: int) -> int:
+def without_zeros(data: ByteWindow, at: int) -> int:
     """The first place from `at` on where something else stands; the end where nothing does."""
     while (block := data(at, at + WINDOW)) and not block.strip(b"\0"):
         at += len(block)

@@ -10,14 +10,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from zoo.audio.stream_bytes import Stream, Window
+from zoo.audio.stream_bytes import ByteWindow, Stream
 from zoo.errors import BadInput
 
 HEADS = (b"caff", b"riff")
 OPEN = 1 << 60  # sizes from here on were left open by a writer that could not go back
 
 
-def streams(data: Window) -> list[Stream]:
+def streams(data: ByteWindow) -> list[Stream]:
     """What to decode. Raises BadInput (without the file's name) for more or less than announced."""
     end, found = data.size, Stream()
     for at, end in _chunks(data):
@@ -34,7 +34,7 @@ def streams(data: Window) -> list[Stream]:
     return [found]
 
 
-def _chunks(data: Window) -> Iterator[tuple[int, int]]:
+def _chunks(data: ByteWindow) -> Iterator[tuple[int, int]]:
     """(where a chunk begins, where it should end); of Wave64 the file, whose size comes first."""
     if data(0, 4) == b"riff":  # a GUID, the size of the whole file, a GUID
         size = struct.unpack("<Q", data(16, 24).ljust(8, b"\0"))[0]
@@ -48,6 +48,6 @@ def _chunks(data: Window) -> Iterator[tuple[int, int]]:
         at = end
 
 
-def _size(data: Window, at: int) -> int:
+def _size(data: ByteWindow, at: int) -> int:
     """Bytes of a CAF chunk's content; below 0 where its writer could not go back."""
     return struct.unpack(">q", data(at + 4, at + 12))[0]

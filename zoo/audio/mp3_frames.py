@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from zoo.audio import joined_kinds
-from zoo.audio.stream_bytes import Piece, Stream, Window
+from zoo.audio.stream_bytes import ByteWindow, Piece, Stream
 
 BIT_RATES = {  # (MPEG 1?, layer): kbit/s
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -73,7 +73,7 @@ class FrameRun:
             self.ranges.append((at, at + size))
 
 
-def streams(data: Window, guess: int = 0) -> list[Stream]:
+def streams(data: ByteWindow, guess: int = 0) -> list[Stream]:
     """What to decode, in order; [] where there are no frames.
 
     guess: samples that libsndfile takes for the length of the file as it is.
@@ -88,7 +88,7 @@ def streams(data: Window, guess: int = 0) -> list[Stream]:
     return [_stream(run, data) for run in runs]
 
 
-def count_samples(data: Window) -> int:
+def count_samples(data: ByteWindow) -> int:
     """Samples per channel in all frames that hold sound."""
     return sum(run.frames * run.kind.samples for run in _runs(data))
 
@@ -101,7 +101,7 @@ def tag_size(head: bytes) -> int:
     return 10 + (a << 21 | b << 14 | c << 7 | d) + (10 if head[5] & 0x10 else 0)
 
 
-def refuse_behind(kind: str, data: Window, at: int) -> None:
+def refuse_behind(kind: str, data: ByteWindow, at: int) -> None:
     """raises BadInput where another file follows behind sound that ends at `at`, tags and zeros."""
     while step := _tag(data(at, at + 32)):
         at += step
@@ -111,7 +111,7 @@ def refuse_behind(kind: str, data: Window, at: int) -> None:
         raise joined_kinds.refusal(kind, other)
 
 
-def refuse_at_end(kind: str, data: Window, start: int, stop: int) -> None:
+def refuse_at_end(kind: str, data: ByteWindow, start: int, stop: int) -> None:
     """raises BadInput where frames stand in the last bytes before `stop`, of a file of `kind`."""
     at = data.find(b"\xff", max(start, stop - TAIL))
     while 0 <= at < stop:
@@ -120,7 +120,7 @@ def refuse_at_end(kind: str, data: Window, start: int, stop: int) -> None:
         at = data.find(b"\xff", at + 1)
 
 
-def _in_a_row(data: Window, at: int) -> bool:
+def _in_a_row(data: ByteWindow, at: int) -> bool:
     """Whether several frames of one kind follow one another there."""
     kinds = set()
     for _ in range(IN_A_ROW):
@@ -133,12 +133,12 @@ def _in_a_row(data: Window, at: int) -> bool:
     return True
 
 
-def _begins_plainly(run: FrameRun, data: Window) -> bool:
+def _begins_plainly(run: FrameRun, data: ByteWindow) -> bool:
     """Whether nothing but one tag stands before the frames, and nothing between them."""
     return len(run.ranges) == 1 and run.ranges[0][0] == tag_size(data(0, 10))
 
 
-def _stream(run: FrameRun, data: Window) -> Stream:
+def _stream(run: FrameRun, data: ByteWindow) -> Stream:
     """The frames alone, behind a header that tells their number."""
     pieces: list[Piece] = list(run.ranges)
     start, stop = run.ranges[0]
@@ -165,7 +165,7 @@ def _length_frame(first: bytes, run: FrameRun) -> bytes:
     return (header + bytes(run.kind.xing_at - 4) + body).ljust(size, b"\0")
 
 
-def _runs(data: Window) -> Iterator[FrameRun]:
+def _runs(data: ByteWindow) -> Iterator[FrameRun]:
     run = None
     for at, size, kind in _frames(data):
         start = _run_with_header(data, at, size, kind)
@@ -179,7 +179,7 @@ def _runs(data: Window) -> Iterator[FrameRun]:
         yield run
 
 
-def _frames(data: Window) -> Iterator[tuple[int, int, Kind]]:
+def _frames(data: ByteWindow) -> Iterator[tuple[int, int, Kind]]:
     """(at, bytes, kind) of every whole frame, passing over whatever is none."""
     at, last, seen = 0, None, False
     while at <= data.size - 4:
@@ -201,7 +201,7 @@ def _frames(data: Window) -> Iterator[tuple[int, int, Kind]]:
                 return
 
 
-def _confirmed(data: Window, at: int, kind: Kind) -> bool:
+def _confirmed(data: ByteWindow, at: int, kind: Kind) -> bool:
     """Whether another frame of the kind, a tag or the end of the file follows there."""
     head = data(at, at + 32)
     return len(head) < 4 or _tag(head) > 0 or _header(head)[1] == kind
@@ -232,7 +232,7 @@ def _header(head: bytes) -> tuple[int, Kind | None]:
     return kind.samples // 8 * bits // kind.rate + padding, kind
 
 
-def _run_with_header(data: Window, at: int, size: int, kind: Kind) -> FrameRun | None:
+def _run_with_header(data: ByteWindow, at: int, size: int, kind: Kind) -> FrameRun | None:
     """A run that begins here because this frame holds no sound but the number of those behind."""
     if kind.layer != 3:
         return None

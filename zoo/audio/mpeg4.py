@@ -44,7 +44,7 @@ class Track(Stream):
 
 
 @dataclass(frozen=True)
-class Found:
+class TrackFacts:
     """What a file says of one of its tracks."""
 
     rate: int
@@ -55,7 +55,7 @@ class Found:
     track: Track
 
 
-def found(path: Path) -> list[Found]:
+def found(path: Path) -> list[TrackFacts]:
     """The audio tracks of a file, one or more. raises BadInput: without PyAV, or a sound track."""
     if not installed():
         raise BadInput(
@@ -77,7 +77,7 @@ def found(path: Path) -> list[Found]:
     return tracks
 
 
-def _track(container: Any, index: int, path: Path) -> Found:
+def _track(container: Any, index: int, path: Path) -> TrackFacts:
     stream = container.streams.audio[index]
     codec, bare = stream.codec_context, container.format.name == "aac"
     if bare:  # its header does not say how long it is
@@ -85,7 +85,7 @@ def _track(container: Any, index: int, path: Path) -> Found:
     else:
         seconds = float(stream.duration * stream.time_base) if stream.duration else 0.0
     frames = round(seconds * codec.sample_rate)
-    return Found(
+    return TrackFacts(
         codec.sample_rate,
         codec.layout.nb_channels,
         frames,

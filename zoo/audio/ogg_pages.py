@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 
 from zoo.audio import mp3_frames
-from zoo.audio.stream_bytes import Stream, Window
+from zoo.audio.stream_bytes import ByteWindow, Stream
 
 FIRST = 2  # bit of a page's flags: a stream begins
 HEADER, LONGEST = 27, 65_307  # bytes: before a page's table of segments, and at most
@@ -36,7 +36,7 @@ def break_off(path: Path) -> bool:
     return not length or len(end) - at < length
 
 
-def streams(data: Window) -> list[Stream]:
+def streams(data: ByteWindow) -> list[Stream]:
     """What to decode, in order: more than the file itself where several were chained.
 
     raises BadInput (without the file's name) where a file of another kind follows.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from zoo.audio import flac_streams, long_chunks, mp3_frames, mpeg4, ogg_pages, wave_chunks
 from zoo.audio.silently import silently
-from zoo.audio.stream_bytes import Stream, Window
+from zoo.audio.stream_bytes import ByteWindow, Stream
 from zoo.errors import BadInput
 
 GIVE = "give wav, flac, ogg or mp3"
@@ -31,7 +31,7 @@ MEASURED = (  # formats of libsndfile of which a file that is cut off, or joined
 
 
 @dataclass(frozen=True)
-class Probe:
+class Header:
     """Header facts of a readable sound file. frames: samples per channel that it promises.
 
     streams: what must be decoded, one after the other, to have them all.
@@ -56,15 +56,15 @@ class Probe:
         return lossy.get(self.format, round(SLACK * self.rate))
 
 
-def probe(path: str | os.PathLike[str] | Probe) -> Probe:
+def probe(path: str | os.PathLike[str] | Header) -> Header:
     """The facts in a sound file's header. raises BadInput: what is wrong, what would be right.
 
     Of a file of several tracks the first is meant; another is what `tracks` gives, as it is.
     """
-    return path if isinstance(path, Probe) else tracks(path)[0]
+    return path if isinstance(path, Header) else tracks(path)[0]
 
 
-def tracks(path: str | os.PathLike[str]) -> tuple[Probe, ...]:
+def tracks(path: str | os.PathLike[str]) -> tuple[Header, ...]:
     """As `probe`, of all tracks: one, but of MPEG-4, as stem files are."""
     path = Path(path).expanduser()
     if any("\udc80" <= letter <= "\udcff" for letter in str(path)):  # as Python keeps odd bytes
@@ -91,20 +91,20 @@ def tracks(path: str | os.PathLike[str]) -> tuple[Probe, ...]:
 
 
 @lru_cache(maxsize=256)
-def _probed(path: Path, _size: int, _changed: int) -> tuple[Probe, ...]:
+def _probed(path: Path, _size: int, _changed: int) -> tuple[Header, ...]:
     """The facts; found once as long as a file stays as it is."""
     with open(path, "rb") as file:
         compressed = mpeg4.BEGINS.match(file.read(16))
     return tuple(map(partial(_inside, path), mpeg4.found(path))) if compressed else (_alone(path),)
 
 
-def _inside(path: Path, found: mpeg4.Found) -> Probe:
+def _inside(path: Path, found: mpeg4.TrackFacts) -> Header:
     """A track of MPEG-4."""
     _check_rate(path, found.rate)
     if not 0 < found.frames < UNKNOWN:
         raise BadInput(f"{path} holds no samples: it is empty or cut off; get it again.")
     facts = found.rate, found.channels, found.frames, found.format, found.subtype
-    return Probe(path, *facts, (found.track,))
+    return Header(path, *facts, (found.track,))
 
 
 def _check_rate(path: Path, rate: int) -> None:
@@ -116,7 +116,7 @@ def _check_rate(path: Path, rate: int) -> None:
         )
 
 
-def _alone(path: Path) -> Probe:
+def _alone(path: Path) -> Header:
     streams = _streams(path)
     parts = [_opened(path, stream) for stream in streams]
     first = parts[0]
@@ -127,13 +127,13 @@ def _alone(path: Path) -> Probe:
             f"channels, then {other.rate:,} Hz and {other.channels}: cut them apart."
         )
     frames = sum(part.frames for part in parts)
-    return Probe(path, first.rate, first.channels, frames, first.format, first.subtype, streams)
+    return Header(path, first.rate, first.channels, frames, first.format, first.subtype, streams)
 
 
 def _streams(path: Path) -> tuple[Stream, ...]:
     """The file's streams, by its first bytes; one of unknown length where the format is another."""
     with open(path, "rb") as file:
-        data = Window(file)
+        data = ByteWindow(file)
         head = data(0, 10)
         inside = mp3_frames.tag_size(head)
         magic = data(inside, inside + 4)
@@ -168,7 +168,7 @@ def _guess(path: Path) -> int:
         return 0
 
 
-def _opened(path: Path, stream: Stream) -> Probe:
+def _opened(path: Path, stream: Stream) -> Header:
     import soundfile
 
     try:
@@ -201,7 +201,7 @@ def _opened(path: Path, stream: Stream) -> Probe:
         raise BadInput(f"{path} holds no samples: it is empty or cut off; get it again.")
     if format_ == "OGG" and ogg_pages.break_off(path):
         raise BadInput(f"{path} breaks off in the middle of a page: it is cut off; get it again.")
-    return Probe(path, rate, channels, frames, format_, subtype)
+    return Header(path, rate, channels, frames, format_, subtype)
 
 
 def _nist_frames(head: bytes) -> int:

@@ -92,7 +92,7 @@ class Spliced(io.RawIOBase):
         return b"".join(found)
 
 
-class Window:
+class ByteWindow:
     """Random access to a file's bytes through a buffer: window(start, stop), window.find(...)."""
 
     def __init__(self, file: BinaryIO) -> None:

@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 
 from zoo.audio import joined_kinds, mp3_frames
-from zoo.audio.stream_bytes import TAGS, Stream, Window
+from zoo.audio.stream_bytes import TAGS, ByteWindow, Stream
 from zoo.errors import BadInput
 
 RIFFS = (b"RIFF", b"RIFX", b"RF64", b"BW64")
@@ -33,7 +33,7 @@ class SampleSpan:
     least: int = 0  # samples that another field of the header promises
 
 
-def streams(data: Window) -> list[Stream]:
+def streams(data: ByteWindow) -> list[Stream]:
     """What to decode, in order. raises BadInput (without the file's name) for sound behind the end.
 
     A Stream's `frames` are those promised: more than there are where the file is cut off.
@@ -56,7 +56,7 @@ def is_open(size: int) -> bool:
     return 0x7FFF_0000 <= size <= 0x8000_0000 or size >= 0xFFFF_0000
 
 
-def _sound(data: Window, at: int) -> SampleSpan | None:
+def _sound(data: ByteWindow, at: int) -> SampleSpan | None:
     head = data(at, at + 4)
     if head == b".snd":
         return _au(data, at)
@@ -65,7 +65,7 @@ def _sound(data: Window, at: int) -> SampleSpan | None:
     return _riff(data, at) if head in RIFFS else None
 
 
-def _riff(data: Window, start: int) -> SampleSpan | None:
+def _riff(data: ByteWindow, start: int) -> SampleSpan | None:
     big = data(start, start + 4) == b"RIFX"
     width, rate, whole, at = 0, 0, 0, start + 12
     while len(head := data(at, at + 8)) == 8:
@@ -88,7 +88,7 @@ def _riff(data: Window, start: int) -> SampleSpan | None:
     return None
 
 
-def _aiff(data: Window, start: int) -> SampleSpan | None:
+def _aiff(data: ByteWindow, start: int) -> SampleSpan | None:
     width, rate, frames, at = 0, 0, 0, start + 12
     while len(head := data(at, at + 8)) == 8:
         size = struct.unpack(">I", head[4:])[0]
@@ -108,7 +108,7 @@ def _aiff(data: Window, start: int) -> SampleSpan | None:
     return None
 
 
-def _au(data: Window, start: int) -> SampleSpan | None:
+def _au(data: ByteWindow, start: int) -> SampleSpan | None:
     head = data(start, start + 24)
     if len(head) < 24:
         return None
@@ -119,7 +119,7 @@ def _au(data: Window, start: int) -> SampleSpan | None:
     return SampleSpan(start, start + offset, stop, width, start + 8, True, rate)
 
 
-def _stream(data: Window, sound: SampleSpan, after: int, alone: bool) -> Stream:
+def _stream(data: ByteWindow, sound: SampleSpan, after: int, alone: bool) -> Stream:
     width = max(1, sound.width)
     end = sound.stop or after or data.size
     stop = min(end, data.size)
@@ -140,7 +140,7 @@ def _stream(data: Window, sound: SampleSpan, after: int, alone: bool) -> Stream:
     return Stream((header, (sound.data_at, stop)), promised)
 
 
-def _after(data: Window, sound: SampleSpan) -> int:
+def _after(data: ByteWindow, sound: SampleSpan) -> int:
     """Where another file follows behind the sound and its chunks; 0 where none does."""
     at = sound.stop + (sound.stop - sound.data_at) % 2
     if data(sound.stop, sound.stop + 4) in HEADS:  # joined without a byte between
@@ -158,7 +158,7 @@ def _after(data: Window, sound: SampleSpan) -> int:
     return 0
 
 
-def _after_open(data: Window, sound: SampleSpan) -> int:
+def _after_open(data: ByteWindow, sound: SampleSpan) -> int:
     """Where another file follows behind sound whose size was left open; 0 where none does."""
     at = joined_kinds.following(data, sound.data_at, data.size)
     if at < data.size and data(at, at + 4) not in HEADS:
@@ -166,18 +166,18 @@ def _after_open(data: Window, sound: SampleSpan) -> int:
     return at if at < data.size else 0
 
 
-def _kind(data: Window, sound: SampleSpan) -> str:
+def _kind(data: ByteWindow, sound: SampleSpan) -> str:
     head = data(sound.start, sound.start + 4)
     return {b"FORM": "AIFF", b".snd": "AU"}.get(head, "WAV")
 
 
-def _is_chunk(data: Window, at: int) -> bool:
+def _is_chunk(data: ByteWindow, at: int) -> bool:
     """Whether a name of four letters and a size stand there, as before every chunk."""
     head = data(at, at + 8)
     return len(head) == 8 and all(32 <= letter < 127 for letter in head[:4])
 
 
-def _refuse_more(data: Window, sound: SampleSpan, at: int) -> None:
+def _refuse_more(data: ByteWindow, sound: SampleSpan, at: int) -> None:
     """raises BadInput where what follows the announced end is neither zeros nor a tag."""
     rest = data.size - at
     tagged = any(data(at, at + 8).startswith(tag) for tag in TAGS)
@@ -190,7 +190,7 @@ def _refuse_more(data: Window, sound: SampleSpan, at: int) -> None:
     )
 
 
-def _sounds(data: Window, at: int) -> bool:
+def _sounds(data: ByteWindow, at: int) -> bool:
     """Whether anything but zeros stands from there to the end of the file."""
     while at < data.size:
         block = data(at, at + 65_536)

@@ -24,7 +24,7 @@ from zoo import writing
 from zoo.audio import audio_files
 from zoo.audio.streaming import speed
 from zoo.cli.endless_files import (
-    Stream,
+    EndlessStream,
     cut_back,
     forget,
     interleaved,
@@ -39,7 +39,7 @@ from zoo.network import Network
 from zoo.pages import own
 from zoo.runs.trained import Trained
 from zoo.sampling import autoregressive, engines
-from zoo.sampling.autoregressive import State
+from zoo.sampling.autoregressive import SamplerState
 from zoo.signal import noise
 from zoo.songs.choices import Choices
 from zoo.songs.credits import credited
@@ -65,11 +65,11 @@ class Voices:
     engine: str = "auto"
 
     @cached_property
-    def prepared(self) -> autoregressive.Prepared:
+    def prepared(self) -> autoregressive.PreparedLoop:
         """The weights as the sampler takes them, made once for the whole stream."""
         return autoregressive.prepare(self.model, self.variables, self.constant, self.engine)
 
-    def start(self, stream: Stream) -> State:
+    def start(self, stream: EndlessStream) -> SamplerState:
         """The state before the first sample of all voices."""
         return autoregressive.start(
             self.model,
@@ -80,7 +80,7 @@ class Voices:
             constant=self.constant,
         )
 
-    def draw(self, state: State, stream: Stream) -> tuple[np.ndarray, State]:
+    def draw(self, state: SamplerState, stream: EndlessStream) -> tuple[np.ndarray, SamplerState]:
         """The next chunk [B t 1] and the state after it; the given state stays usable."""
         chunks = autoregressive.resume(
             self.model,
@@ -95,8 +95,8 @@ class Voices:
 
 
 def chunks(
-    voices: Voices, stream: Stream, state: State
-) -> Iterator[tuple[np.ndarray, State, Stream]]:
+    voices: Voices, stream: EndlessStream, state: SamplerState
+) -> Iterator[tuple[np.ndarray, SamplerState, EndlessStream]]:
     """Endless (chunk [B t 1], state after it, stream after it), free of bursts where possible."""
     while True:
         audio, after = voices.draw(state, stream)
@@ -114,14 +114,16 @@ def chunks(
         yield audio, state, stream
 
 
-def bursts(audio: np.ndarray, stream: Stream) -> np.ndarray:
+def bursts(audio: np.ndarray, stream: EndlessStream) -> np.ndarray:
     """Which voices [B] of a chunk hold a burst of noise."""
     if not stream.flat:
         return np.zeros(len(audio), bool)
     return np.asarray(noise.has_burst(jnp.asarray(audio), stream.sample_rate, flat=stream.flat))
 
 
-def afresh(voices: Voices, stream: Stream, state: State, bad: np.ndarray) -> State:
+def afresh(
+    voices: Voices, stream: EndlessStream, state: SamplerState, bad: np.ndarray
+) -> SamplerState:
     """The state with the rows of `bad` [B] as at the very start; the noise goes on."""
     fresh = voices.start(stream)
     begun = fresh.carry
@@ -141,13 +143,13 @@ def afresh(voices: Voices, stream: Stream, state: State, bad: np.ndarray) -> Sta
 
 def record(
     voices: Voices,
-    stream: Stream,
+    stream: EndlessStream,
     folder: Path,
     facts: dict[str, Any],
-    sink: Callable[[np.ndarray, Stream], None],
+    sink: Callable[[np.ndarray, EndlessStream], None],
     stop: Callable[[], bool],
     resumed: bool = False,
-) -> Stream:
+) -> EndlessStream:
     """Draws, hands chunks to `sink` and saves, until `stop`; the stream as far as it came."""
     shapes = jax.eval_shape(lambda: voices.start(stream))
     state = load_state(folder, shapes) if resumed else voices.start(stream)
@@ -222,7 +224,7 @@ def _play(
     return 0
 
 
-def asked(trained: Trained, options: Choices) -> Stream:
+def asked(trained: Trained, options: Choices) -> EndlessStream:
     """The stream that the options describe."""
     rate = trained.experiment.data.source.info.sample_rate
     hop = getattr(getattr(trained.experiment.objective, "model", None), "hop", 1)
@@ -233,7 +235,7 @@ def asked(trained: Trained, options: Choices) -> Stream:
             f"--minutes_per_file {options.minutes_per_file:g}: give a file {SHORTEST_FILE} s at "
             f"least, which is {SHORTEST_FILE / 60:.2g}"
         )
-    return Stream(
+    return EndlessStream(
         count=options.num,
         seed=options.seed,
         sample_rate=rate,
@@ -243,11 +245,11 @@ def asked(trained: Trained, options: Choices) -> Stream:
         samples_per_file=round(options.minutes_per_file * 60 * rate),
         raw=options.raw,
         flat=options.noise_flatness,
-        chunk=-(-Stream.chunk // hop) * hop,
+        chunk=-(-EndlessStream.chunk // hop) * hop,
     )
 
 
-def speaking(trained: Trained, stream: Stream, prompt: dict[str, Any] | None) -> Voices:
+def speaking(trained: Trained, stream: EndlessStream, prompt: dict[str, Any] | None) -> Voices:
     """The voices of an objective whose model samples through zoo/sampling/autoregressive.py."""
     objective, name = trained.experiment.objective, trained.config.name
     model = getattr(objective, "model", None)
@@ -268,17 +270,17 @@ def speaking(trained: Trained, stream: Stream, prompt: dict[str, Any] | None) ->
     return Voices(model, params, constant, audio)
 
 
-def write_raw(out: Any, audio: np.ndarray, stream: Stream) -> None:
+def write_raw(out: Any, audio: np.ndarray, stream: EndlessStream) -> None:
     out.write(interleaved(audio))
     out.flush()
 
 
 def watched(
-    sink: Callable[[np.ndarray, Stream], None], bar: tqdm
-) -> Callable[[np.ndarray, Stream], None]:
+    sink: Callable[[np.ndarray, EndlessStream], None], bar: tqdm
+) -> Callable[[np.ndarray, EndlessStream], None]:
     """The sink with a bar on stderr: samples, speed, and what the detector found."""
 
-    def shown(audio: np.ndarray, now: Stream) -> None:
+    def shown(audio: np.ndarray, now: EndlessStream) -> None:
         sink(audio, now)
         bar.update(audio.shape[1])
         pace = (bar.n - bar.initial) / max(bar.format_dict["elapsed"], 1e-9)

@@ -22,14 +22,14 @@ from zoo.audio.streaming import quantised
 from zoo.checkpoints import metadata
 from zoo.errors import BadInput
 from zoo.pretrained import npz
-from zoo.sampling.autoregressive import State
+from zoo.sampling.autoregressive import SamplerState
 from zoo.sampling.rule import SamplerRule
 
 STATE, BEFORE = "endless.npz", "endless_before.npz"
 
 
 @dataclass(frozen=True)
-class Stream:
+class EndlessStream:
     """What a stream is, and how far it has come; all of it is in endless.json.
 
     flat: flatness above which a chunk is drawn again, 0 never (see zoo/signal/noise.py). written:
@@ -56,7 +56,9 @@ class Stream:
         return SamplerRule(self.temperature, self.top_k, self.top_p)
 
 
-def write_files(folder: Path, facts: dict[str, Any], audio: np.ndarray, stream: Stream) -> None:
+def write_files(
+    folder: Path, facts: dict[str, Any], audio: np.ndarray, stream: EndlessStream
+) -> None:
     """A chunk [B t 1] that begins at stream.written, into the file or files it belongs to."""
     done = 0
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +75,7 @@ def write_files(folder: Path, facts: dict[str, Any], audio: np.ndarray, stream: 
         done += piece.shape[1]
 
 
-def files(folder: Path, stream: Stream, number: int) -> list[Path]:
+def files(folder: Path, stream: EndlessStream, number: int) -> list[Path]:
     """The `number`-th file of each voice."""
     voices = [f"_voice{v}" for v in range(stream.count)] if stream.count > 1 else [""]
     return [folder / f"endless{voice}_{number:05d}.wav" for voice in voices]
@@ -84,13 +86,13 @@ def names(folder: Path) -> list[Path]:
     return [folder / STATE, *folder.glob(BEFORE), *sorted(folder.glob("endless*_[0-9]*.wav"))]
 
 
-def describe(paths: list[Path], facts: dict[str, Any], stream: Stream) -> None:
+def describe(paths: list[Path], facts: dict[str, Any], stream: EndlessStream) -> None:
     for voice, path in enumerate(paths):
         about = {**facts, "file": path.name, "voice": voice, "stream": asdict(stream)}
         durable.write_json(path.with_suffix(".json"), about)
 
 
-def cut_back(folder: Path, stream: Stream) -> None:
+def cut_back(folder: Path, stream: EndlessStream) -> None:
     """Takes off the files what was written after the last saved state; it will be drawn again."""
     number, offset = divmod(stream.written, stream.samples_per_file)
     for path in files(folder, stream, number) if offset else []:
@@ -107,7 +109,7 @@ def interleaved(audio: np.ndarray) -> bytes:
     return np.ascontiguousarray(quantised(audio[..., 0].T)).astype("<i2").tobytes()
 
 
-def save(folder: Path, state: State, stream: Stream, facts: dict[str, Any]) -> None:
+def save(folder: Path, state: SamplerState, stream: EndlessStream, facts: dict[str, Any]) -> None:
     """The state and the stream in one file, replaced at once; and the stream to be read."""
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
     arrays: dict[str, Any] = {
@@ -128,7 +130,7 @@ def forget(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def load_stream(folder: Path, facts: dict[str, Any]) -> tuple[Stream, dict[str, Any]]:
+def load_stream(folder: Path, facts: dict[str, Any]) -> tuple[EndlessStream, dict[str, Any]]:
     """How far the stream in a folder came, and what was saved about it.
 
     BadInput where there is none, or one of other weights.
@@ -143,7 +145,7 @@ def load_stream(folder: Path, facts: dict[str, Any]) -> tuple[Stream, dict[str, 
     return about.pop("stream"), about
 
 
-def load_state(folder: Path, like: State) -> State:
+def load_state(folder: Path, like: SamplerState) -> SamplerState:
     """The sampler's state after the last chunk of a saved stream, with the shapes of `like`."""
     arrays = _arrays(folder)
     shapes, tree = jax.tree.flatten(like)
@@ -183,12 +185,12 @@ def _about(folder: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     return {**about, "prompt": about.get("prompt"), "stream": stream}
 
 
-def _stream(given: dict[str, Any]) -> Stream:
+def _stream(given: dict[str, Any]) -> EndlessStream:
     kinds = {"bool": (bool,), "int": (int,), "float": (float, int)}
-    names = {field.name: kinds[str(field.type)] for field in fields(Stream)}
+    names = {field.name: kinds[str(field.type)] for field in fields(EndlessStream)}
     if given.keys() != names.keys() or any(type(v) not in names[k] for k, v in given.items()):
         raise metadata.Unfit("'stream' has not the fields of one")
-    stream = Stream(**given)
+    stream = EndlessStream(**given)
     try:
         _ = stream.rule
     except BadInput as error:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from zoo.audio import audio_files
-from zoo.audio.probing import Probe, probe
+from zoo.audio.probing import Header, probe
 from zoo.data import records
 from zoo.errors import BadInput
 
@@ -83,7 +83,7 @@ class PcmStems:
 
 
 @dataclass
-class Levels:
+class LevelMeter:
     """Of float blocks as they go by: the largest sample, and the mean square of all signals."""
 
     peak: float = 0.0
@@ -122,11 +122,11 @@ def load_audio(
 
 
 def load_stems(
-    paths: Sequence[Path | Probe],
+    paths: Sequence[Path | Header],
     rate: int,
     channels: int,
     least: float = 0.0,
-    mixture: Path | Probe | None = None,
+    mixture: Path | Header | None = None,
     ends: Ends = "refuse",
 ) -> PcmStems:
     """Files, or tracks of a file, of one song as int16 [S T C], with one gain so that they sum.
@@ -150,7 +150,7 @@ def load_stems(
     return PcmStems(tuple(signals))
 
 
-def _song(files: Sequence[Probe]) -> Path:
+def _song(files: Sequence[Header]) -> Path:
     """The file of all tracks, or the folder of all files."""
     path = files[0].path
     return path if len(files) > 1 and files[1].path == path else path.parent
@@ -164,7 +164,7 @@ def unequal(paths: Sequence[Path]) -> str:
     return ", ".join(f"{path.name} ends {s:.2f} s early" for path, s in early.items())
 
 
-def check_length(path: Path, least: float) -> Probe:
+def check_length(path: Path, least: float) -> Header:
     """raises BadInput where the header is bad, or promises less than `least` seconds, or hours."""
     file = probe(path)
     if file.seconds < least:
@@ -176,14 +176,14 @@ def check_length(path: Path, least: float) -> Probe:
 
 
 def _converted(
-    paths: Sequence[Path | Probe],
+    paths: Sequence[Path | Header],
     rate: int,
     channels: int,
     normalise: bool = False,
     fill: bool = False,
-) -> tuple[list[Pcm], Levels]:
+) -> tuple[list[Pcm], LevelMeter]:
     """All files as PCM with one gain, and the levels of what they become at gain 1."""
-    levels = Levels()
+    levels = LevelMeter()
     signals = [Pcm(channels) for _ in paths]
     for blocks in _together(paths, rate, channels, fill):
         levels.add(blocks)
@@ -198,7 +198,7 @@ def _converted(
 
 
 def _together(
-    paths: Sequence[Path | Probe], rate: int, channels: int, fill: bool = False
+    paths: Sequence[Path | Header], rate: int, channels: int, fill: bool = False
 ) -> Iterator[list[np.ndarray]]:
     """Blocks [n C] of all files at once, as far as the shortest goes, or the longest by `fill`."""
     nothing = np.zeros((0, channels), np.float32)
@@ -211,7 +211,7 @@ def _together(
 
 
 def _check_sum(
-    paths: Sequence[Probe], whole_song: Probe, rate: int, channels: int, cut: bool
+    paths: Sequence[Header], whole_song: Header, rate: int, channels: int, cut: bool
 ) -> None:
     mixture = whole_song.path
     if not cut and abs(whole_song.seconds - min(file.seconds for file in paths)) > 0.01:

@@ -16,7 +16,7 @@ import scipy.fft
 import scipy.signal
 
 from zoo.demos import drawing
-from zoo.demos.demonstration import Demonstration, Part, Sound, at_level
+from zoo.demos.demonstration import Demonstration, Part, PlayedSound, at_level
 
 PAIRS = ((8, 4), (5, 4), (16, 4), (4, 2), (3, 2), (25, 4), (10, 5))  # (kernel, stride)
 CHANNELS, SEEDS, LENGTH = 64, 10, 8192
@@ -190,7 +190,7 @@ def _layers(every: Mapping[tuple[int, int], Mapping[tuple[str, str], float]]) ->
 def _stacks(stacks: Mapping[str, np.ndarray]) -> Part:
     spectra = {way: averaged(x, RATE) for way, x in stacks.items()}
     figure = drawing.lines(spectra, {way: teeth(RATE, 16) for way in stacks})
-    sounds = [Sound(way, at_level(x), RATE) for way, x in stacks.items()]
+    sounds = [PlayedSound(way, at_level(x), RATE) for way, x in stacks.items()]
     return Part("stack", "Three random layers", LEADS["stack"], figure, sounds=sounds)
 
 
@@ -200,5 +200,5 @@ def _networks(nets: Sequence[Net]) -> Part:
     rows = [[name, f"{hertz:,.0f}", f"{over:.1f}"] for name, (hertz, over) in lines.items()]
     spectra = {net.name: averaged(net.audio, net.rate) for net in nets}
     figure = drawing.lines(spectra, {name: [hertz] for name, (hertz, _) in lines.items()})
-    sounds = [Sound(net.name, at_level(net.audio), net.rate) for net in nets]
+    sounds = [PlayedSound(net.name, at_level(net.audio), net.rate) for net in nets]
     return Part("nets", "In networks", LEADS["nets"], figure, head, rows, sounds)

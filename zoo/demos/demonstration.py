@@ -19,7 +19,7 @@ from zoo.pages.sounds import BUDGET, AudioBudget, player
 
 
 @dataclass(frozen=True)
-class Sound:
+class PlayedSound:
     """A sound [T] at `rate` Hz that stands in the page under `label`."""
 
     label: str
@@ -37,7 +37,7 @@ class Part:
     figure: Any = None
     head: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
-    sounds: Sequence[Sound] = ()
+    sounds: Sequence[PlayedSound] = ()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.demos import drawing
-from zoo.demos.demonstration import Demonstration, Part, Sound
+from zoo.demos.demonstration import Demonstration, Part, PlayedSound
 from zoo.signal import factorisation, framing, stft
 
 RANKS = (1, 2, 4, 8, 16)
@@ -102,7 +102,7 @@ def demonstrate(audio: np.ndarray, rate: int, name: str) -> Demonstration:
     """The page of a recording [T], of which so much is used as the matrices hold."""
     audio = audio[: FRAMES * HOP]
     curves: dict[str, list[float]] = {}
-    pieces, sounds = {}, [Sound("recording", audio, rate)]
+    pieces, sounds = {}, [PlayedSound("recording", audio, rate)]
     for label, way in ways(audio).items():
         curves[label] = []
         for rank in RANKS:
@@ -112,7 +112,7 @@ def demonstrate(audio: np.ndarray, rate: int, name: str) -> Demonstration:
                 pieces[label] = spectra[:4]
                 made = way.audio(way.restore(gains @ spectra))
                 made = made / max(1.0, float(np.abs(made).max()))
-                sounds.append(Sound(f"{label}, {SHOWN} components", made, rate))
+                sounds.append(PlayedSound(f"{label}, {SHOWN} components", made, rate))
     rows = [[label, *(f"{value:.1f}" for value in line)] for label, line in curves.items()]
     head = ("factorised", *(f"rank {rank}, dB" for rank in RANKS))
     figure = drawing.curves(curves, RANKS, "components", "error in dB")

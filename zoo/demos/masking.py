@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.demos import drawing
-from zoo.demos.demonstration import Demonstration, Part, Sound
+from zoo.demos.demonstration import Demonstration, Part, PlayedSound
 from zoo.errors import BadInput
 from zoo.models.separation import masks
 from zoo.signal import stft
@@ -179,10 +179,10 @@ def _sounds(
     found: Masked,
     residuals: Mapping[str, Array],
     rate: int,
-) -> list[Sound]:
+) -> list[PlayedSound]:
     """Mixture and stem, then of each mask its estimate and what is wrong with that."""
     made = {"mixture": sum(stems.values(), np.zeros(1)), chosen: stems[chosen]}
     for label, audio in found.estimates.items():
         made |= {label: audio, f"{label}, error": residuals[label]}
     level = min(1.0, 0.99 / max(max(float(np.abs(x).max()) for x in made.values()), 1e-9))
-    return [Sound(label, level * x, rate) for label, x in made.items()]
+    return [PlayedSound(label, level * x, rate) for label, x in made.items()]

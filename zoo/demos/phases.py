@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.demos import drawing
-from zoo.demos.demonstration import Demonstration, Part, Sound
+from zoo.demos.demonstration import Demonstration, Part, PlayedSound
 from zoo.metrics.sdr import si_sdr
 from zoo.pages.sounds import frame_size
 from zoo.signal import phase, stft
@@ -102,7 +102,7 @@ def demonstrate(audio: np.ndarray, rate: int, name: str) -> Demonstration:
     ]
     level = min(1.0, 0.99 / max(float(np.abs(x).max()) for x in found.audio.values()))
     shown = {"recording": audio, **found.audio}
-    sounds = [Sound(label, level * x, rate) for label, x in shown.items()]
+    sounds = [PlayedSound(label, level * x, rate) for label, x in shown.items()]
     figure = drawing.spectrograms(shown, rate)
     head = ("phase", "spectral convergence, dB", "SI-SDR, dB")
     curve = drawing.curves(found.curves, ROUNDS, "rounds", "spectral convergence in dB")

@@ -13,7 +13,7 @@ from zoo.audio.blocks import Blocks
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Monitor, Predict, Progress, Report
-from zoo.evaluation.separation import Separation, in_step, mixture, stem_getter, track_spans
+from zoo.evaluation.separation import Separation, matched_blocks, mixture, stem_getter, track_spans
 from zoo.metrics.resampling import Scores
 from zoo.metrics.sdr import silent_frames
 from zoo.songs.oracle import separate_known
@@ -78,7 +78,7 @@ class GlobalSeparation:
         reference = np.concatenate([references(record) for record in clip], 1)
         mix = np.concatenate([mixture(record) for record in clip])
         parts = list(self._separated(predict, clip, info))
-        ((_, estimate),) = in_step(iter([reference]), iter([np.concatenate(parts, 1)]))
+        ((_, estimate),) = matched_blocks(iter([reference]), iter([np.concatenate(parts, 1)]))
         estimate = estimate[: len(reference)]
         own = self._ratios(reference, estimate)
         plain = self._ratios(reference, np.repeat(mix[None], len(reference), 0))

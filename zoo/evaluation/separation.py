@@ -124,7 +124,7 @@ class Separation:
         """
         names = self.how.sources if names is None else names
         window = round(self.seconds * rate)
-        pairs = in_step(reblock(references, window), reblock(stems, window))
+        pairs = matched_blocks(reblock(references, window), reblock(stems, window))
         full = self.ratios == "full"
         frames = self._full(pairs, window, names) if full else _streamed(pairs, window)
         return [
@@ -196,7 +196,7 @@ class Separation:
         )
 
 
-def in_step(
+def matched_blocks(
     references: Iterator[np.ndarray], estimates: Iterator[np.ndarray]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pairs of blocks [S n C], [S' n C]. raises BadInput where lengths or channels differ."""

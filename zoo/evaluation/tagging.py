@@ -90,11 +90,11 @@ class Tagging:
         records: Sequence[Example],
         limit: int | None = None,
         progress: Progress | None = None,
-    ) -> list[Clip]:
+    ) -> list[ClipScores]:
         """Summed segment scores and labels of every clip, in order of first appearance."""
-        clips: dict[str, Clip] = {}
+        clips: dict[str, ClipScores] = {}
 
-        def cuts() -> Iterator[tuple[Clip, Batch]]:
+        def cuts() -> Iterator[tuple[ClipScores, Batch]]:
             for index in range(len(records)):
                 record = records[index]
                 by_track = self.group == "track"
@@ -102,7 +102,7 @@ class Tagging:
                 if name not in clips:
                     if len(clips) == limit:
                         return
-                    clips[name] = Clip.of(name, record)
+                    clips[name] = ClipScores.of(name, record)
                 for segment in self.cut(sound(record)):
                     yield clips[name], {self.key: segment}
                 if progress:
@@ -184,7 +184,7 @@ class Tagging:
         top = ", ".join(f"{label} {score:.2f}" for label, score in taggram.top(5))
         return f"{Path(path).name}: {top}; {taggram.duration:.1f} s, look at {folder / 'page.html'}"
 
-    def _report(self, clips: Sequence[Clip], info: Info) -> Report:
+    def _report(self, clips: Sequence[ClipScores], info: Info) -> Report:
         from zoo.metrics.ranking import rank_tags  # scikit-learn
 
         scores = np.stack([clip.total / clip.segments for clip in clips])
@@ -235,7 +235,7 @@ class Tagging:
 
 
 @dataclass
-class Clip:
+class ClipScores:
     """Running sum of one clip's segment scores [K], beside its labels."""
 
     name: str
@@ -245,7 +245,7 @@ class Clip:
     segments: int = 0
 
     @classmethod
-    def of(cls, name: str, record: Example) -> Clip:
+    def of(cls, name: str, record: Example) -> ClipScores:
         tags = np.asarray(record["tags"])
         known = np.asarray(record.get("known", np.ones_like(tags)))
         return cls(name, tags, known, np.zeros(tags.shape, np.float64))

@@ -34,7 +34,7 @@ from zoo.songs.note_decoding import Decoder, Reading, Rises, Rolls, for_metrics,
 
 
 @dataclass(frozen=True)
-class Performance:
+class WholePiece:
     """A whole performance: audio [T 1] float32 and its notes, times in seconds from its start."""
 
     track: str
@@ -44,7 +44,7 @@ class Performance:
 
 
 @dataclass(frozen=True)
-class Transcription:
+class NoteTranscription:
     """F1 of notes (onset; with offset; with offset and velocity) and of frames, means over pieces.
 
     `predict` gets {'audio': [B T 1]} and answers the rolls [B F K] that `windows` keeps.
@@ -68,7 +68,7 @@ class Transcription:
         limit: int | None = None,
         progress: Progress | None = None,
     ) -> Report:
-        waiting: list[Performance] = []
+        waiting: list[WholePiece] = []
         begun = 0
 
         def sounds() -> Iterator[list[np.ndarray]]:
@@ -177,7 +177,7 @@ def scores(truth: Notes, estimate: Notes, frames: int, step: float) -> dict[str,
     return result
 
 
-def pieces(records: Sequence[Example], rate: int) -> Iterator[Performance]:
+def pieces(records: Sequence[Example], rate: int) -> Iterator[WholePiece]:
     """Whole pieces: records that say how many `chunks` their track has are joined, notes too."""
     singles = ((index, records[index]) for index in range(len(records)))
     for _, group in groupby(singles, lambda pair: _piece_of(*pair)):
@@ -189,7 +189,7 @@ def pieces(records: Sequence[Example], rate: int) -> Iterator[Performance]:
             start += len(audio[-1])
         notes = {name: np.concatenate([part[name] for part in parts]) for name in none()}
         name = name_of(chunks[0], numbers[0])
-        yield Performance(str(chunks[0]["track"]), name, np.concatenate(audio), notes)
+        yield WholePiece(str(chunks[0]["track"]), name, np.concatenate(audio), notes)
 
 
 def _piece_of(index: int, record: Example) -> object:

@@ -173,7 +173,7 @@ def evaluation_of(about: dict[str, Any]) -> Any:
     from zoo.evaluation.pitch import Pitch
     from zoo.evaluation.separation import Separation
     from zoo.evaluation.tagging import Tagging
-    from zoo.evaluation.transcription import Transcription
+    from zoo.evaluation.transcription import NoteTranscription
     from zoo.songs.note_decoding import Rises, Windows
     from zoo.songs.separating import Separator
 
@@ -184,7 +184,7 @@ def evaluation_of(about: dict[str, Any]) -> Any:
         return Separation(typed.record(Separator, given))
     if kind == "notes":
         windows, decoder = typed.fields(given, "windows", "decoder")
-        return Transcription(typed.record(Windows, windows), typed.record(Rises, decoder))
+        return NoteTranscription(typed.record(Windows, windows), typed.record(Rises, decoder))
     if kind in ("tags", "pitch"):
         return typed.record({"tags": Tagging, "pitch": Pitch}[kind], given)
     raise Unfit("'kind' is none of tags, separate, notes, pitch, predict")

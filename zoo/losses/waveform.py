@@ -57,7 +57,7 @@ def emphasised(x: jax.Array, coefficient: float) -> jax.Array:
     return x[:, 1:] - coefficient * x[:, :-1] if coefficient else x
 
 
-def si_sdr(prediction: jax.Array, target: jax.Array, *, floor: float = 1e-8) -> jax.Array:
+def negative_si_sdr(prediction: jax.Array, target: jax.Array, *, floor: float = 1e-8) -> jax.Array:
     """Negated scale-invariant signal-to-distortion ratio, [B T ...] twice -> [B] in dB.
 
     Mean removed, one scale per source and channel, mean of the ratios (Le Roux et al. 2019).

@@ -28,7 +28,7 @@ class Bins:
 
 
 @dataclass(frozen=True)
-class Difference:
+class BinDifference:
     """different: bins whose shares differ significantly. divergence: Jensen-Shannon, in nats."""
 
     different: int
@@ -56,7 +56,7 @@ def fit(reference: np.ndarray, count: int = 50, seed: int = 0) -> Bins:
     return Bins(found.cluster_centers_, np.bincount(found.labels_, minlength=count))
 
 
-def compare(bins: Bins, clips: np.ndarray) -> Difference:
+def compare(bins: Bins, clips: np.ndarray) -> BinDifference:
     """Whether clips [M D] lie in the bins as the reference does."""
     clips = _checked(clips)
     if clips.shape[1] != bins.centres.shape[1]:
@@ -66,7 +66,7 @@ def compare(bins: Bins, clips: np.ndarray) -> Difference:
     found = np.bincount(nearest, minlength=len(bins.counts))
     different = int((p_values(bins.counts, found) < SIGNIFICANT).sum())
     divergence = float(jensenshannon(bins.counts, found) ** 2)
-    return Difference(different, len(found), divergence)
+    return BinDifference(different, len(found), divergence)
 
 
 def p_values(one: np.ndarray, other: np.ndarray) -> np.ndarray:

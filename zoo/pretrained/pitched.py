@@ -25,7 +25,7 @@ class Stored(Source, Protocol):
 
 
 @dataclass(frozen=True)
-class Pitched:
+class PitchedRecords:
     """The records of `source` (at 16 kHz) with `f0` [F 1] in Hz, F = T // hop.
 
     0 Hz where the tracker is less confident than `threshold`. `prepare` tracks every record once:

@@ -13,7 +13,7 @@ from zoo.data.examples import Transform
 from zoo.data.track_crops import TrackCrop
 from zoo.evaluation.generation import Likelihood
 from zoo.experiment import Experiment
-from zoo.models.generation.music_translation import Classifier, Translator
+from zoo.models.generation.music_translation import DomainClassifier, Translator
 from zoo.objectives.translation import Translation
 
 
@@ -33,7 +33,7 @@ def translation(
     training: the rest of an Experiment.
     """
     names, pool = source.info.labels, model.encoder.pool
-    classifier = Classifier(len(names), dtype=model.encoder.dtype)
+    classifier = DomainClassifier(len(names), dtype=model.encoder.dtype)
     context = -(-model.decoder.receptive_field // pool) * pool
     return Experiment(
         data=DomainData(source, tuple(transforms), crop, (ToFloat(), LocalPitch())),

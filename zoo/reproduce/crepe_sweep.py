@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.reproduce.parts import ByParts, Found
-from zoo.reproduce.row import Data, Outcome, Row
+from zoo.reproduce.row import Outcome, PublishedData, Row
 
 HOP = 160  # samples at 16 kHz: 10 ms, as the package has it
 
@@ -55,7 +55,7 @@ ROWS = (
         ByParts(Sweep()),
         {"confident": 0.98},
         "tests/test_sweep.py of github.com/marl/crepe, read there: a bound",
-        Data(
+        PublishedData(
             "crepe",
             "https://github.com/marl/crepe",
             "c9b71ce61491454125a0693f584f7244f29d9884",

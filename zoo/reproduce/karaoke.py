@@ -17,7 +17,7 @@ import numpy as np
 
 from zoo.metrics.resampling import intervals
 from zoo.reproduce.parts import ByParts, Found
-from zoo.reproduce.row import Data, Outcome, Row
+from zoo.reproduce.row import Outcome, PublishedData, Row
 
 BELOW = "dataset/mir-1k/Wavfile"
 LEARNT = ("abjones", "amy")  # singers
@@ -122,7 +122,7 @@ def scoring(clips: Clips) -> tuple[Any, Callable[[dict], dict]]:
     return GlobalSeparation(how, oracle=True), predict
 
 
-MIR_1K = Data(
+MIR_1K = PublishedData(
     "music-source-separation",
     "https://github.com/andabi/music-source-separation",
     "ba9aa531ccca08437f1efe5dec1871faebf5c840",

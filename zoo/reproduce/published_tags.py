@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.reproduce.parts import ByParts, Found
-from zoo.reproduce.row import Data, Outcome, Row
+from zoo.reproduce.row import Outcome, PublishedData, Row
 
 CLIP = "joram-moments_of_clarity-08-solipsism-59-88.mp3"
 IN_ORDER = (  # what the README of musicnn prints for it
@@ -154,7 +154,7 @@ ROWS = (
         ByParts(Ranked(PREDICTIONS)),
         {"roc_auc": 0.910897708562},
         "evaluation.txt beside the predictions, read there",
-        Data(
+        PublishedData(
             "music-tagging-benchmark",
             "https://github.com/philtgun/music-tagging-benchmark",
             "723f2cbef18e25f29e0f7b18a6695d2798ee3aea",
@@ -172,7 +172,7 @@ ROWS = (
         ByParts(InOrder()),
         {"tags_in_place": 10},
         "README of github.com/jordipons/musicnn, read there",
-        Data(
+        PublishedData(
             "musicnn",
             "https://github.com/jordipons/musicnn",
             "516acb2a0ff5ef73f64547898e018e793152c506",
@@ -190,7 +190,7 @@ ROWS = (
         ByParts(PrintedScores()),
         {"largest_difference": 0.0},
         "README of github.com/keunwoochoi/music-auto_tagging-keras, read there",
-        Data(
+        PublishedData(
             "music-auto_tagging-keras",
             "https://github.com/keunwoochoi/music-auto_tagging-keras",
             "a3e105d0c4c529c512cc197ad8770ff1cc52aa32",

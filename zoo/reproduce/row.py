@@ -16,7 +16,7 @@ Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Data:
+class PublishedData:
     """Files as their publisher keeps them in a repository, and what tells them from others.
 
     folder: the name of the clone below the user's folder of data. files: patterns below it. count:
@@ -123,7 +123,7 @@ class Row:
     way: Way
     published: Mapping[str, float]
     source: str
-    data: Data | None = None
+    data: PublishedData | None = None
     tolerance: float | None = None
     at_least: bool = False
     remark: str = ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from zoo.reproduce.parts import ByParts, Found
-from zoo.reproduce.row import Data, Outcome, Row
+from zoo.reproduce.row import Outcome, PublishedData, Row
 
 SENTENCES = {
     "tracks": "Median over 50 tracks of the median over one-second frames of museval's SDR in dB",
@@ -49,9 +49,9 @@ class Aggregated:
         return Outcome(one["metrics"], f"{SENTENCES[self.over]}.", {"tracks": one["tracks"]})
 
 
-def entry(name: str, sha256: str) -> Data:
+def entry(name: str, sha256: str) -> PublishedData:
     """The tables of one entry."""
-    return Data(
+    return PublishedData(
         folder="sigsep-mus-2018",
         url="https://github.com/sigsep/sigsep-mus-2018",
         revision="62fb479e486c513695e788d3e28a1428c77c9d38",

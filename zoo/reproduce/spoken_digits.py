@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from zoo.reproduce.row import Data, Row
-from zoo.reproduce.trained import Trained
+from zoo.reproduce.row import PublishedData, Row
+from zoo.reproduce.trained import TrainedRows
 
 ROWS = (
     Row(
         "spoken_digits_speakers",
         "MFCC statistics + SVM, one of six speakers left out",
         "Free Spoken Digits, 3,000 words",
-        Trained("engineered_digits", "fold", 6),
+        TrainedRows("engineered_digits", "fold", 6),
         {},
         "none found",
-        Data(
+        PublishedData(
             "free-spoken-digit-dataset",
             "https://github.com/Jakobovski/free-spoken-digit-dataset",
             "26eb9aaf76e81b692f806f9140c2d2777410d7a1",

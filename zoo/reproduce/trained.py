@@ -12,7 +12,7 @@ from zoo.reproduce.verdicts import of_one_more
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedRows:
     """A Way. name: of the config's row. what, count: seeds 0 to count - 1, or as many folds.
 
     below: where in the clone the config's `path` is. given: arguments other than the row's.

@@ -20,7 +20,7 @@ import numpy as np
 
 from zoo.metrics.resampling import Scores, intervals
 from zoo.reproduce.parts import ByParts, Found
-from zoo.reproduce.row import Data, Outcome, Row
+from zoo.reproduce.row import Outcome, PublishedData, Row
 from zoo.reproduce.verdicts import wilson
 
 COSTS = ("0.1", "2", "8", "32")
@@ -127,10 +127,10 @@ def r2(truth: np.ndarray, answers: np.ndarray) -> float:
     return float(1 - np.square(truth - answers).sum() / np.square(truth - truth.mean()).sum())
 
 
-def features(task: str, kind: Features, sha256: str) -> Data:
+def features(task: str, kind: Features, sha256: str) -> PublishedData:
     """The files of one task's features."""
     layers = f"data_feats/{task}_layer_?.npy"
-    return Data(
+    return PublishedData(
         "transfer_learning_music",
         "https://github.com/keunwoochoi/transfer_learning_music",
         "e1f83c389ff32ce48551f916414ae869cbe7f6e6",

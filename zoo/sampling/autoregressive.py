@@ -44,7 +44,7 @@ Draw = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 BLOCK = 1024  # samples of one call, about: bounds the noise and conditions that are laid out ahead
 
 
-class State(flax.struct.PyTreeNode):
+class SamplerState(flax.struct.PyTreeNode):
     """All that the next sample depends on besides weights and conditions; save it to resume.
 
     carry: the model's. last [B 1]: the latest sample. clock: samples drawn so far (wraps after
@@ -101,7 +101,7 @@ def start(
     prompt: np.ndarray | None = None,
     constant: dict[str, Any] | None = None,
     first_voice: int = 0,
-) -> State:
+) -> SamplerState:
     """The state before the first sample of voices first_voice, first_voice + 1, ..."""
     carry, last = model.initial(count), jnp.zeros((count, 1))
     if prompt is not None and len(prompt):
@@ -111,7 +111,7 @@ def start(
         recent = jnp.asarray(prompt[-context:])
         audio = jnp.broadcast_to(recent, (count, *recent.shape)).astype(jnp.float32)
         carry, last = _prime(model, variables, audio, constant or {}), audio[:, -1]
-    return State(
+    return SamplerState(
         carry=carry,
         last=last,
         clock=jnp.zeros((), jnp.uint32),
@@ -124,16 +124,16 @@ def start(
 def resume(
     model: Network,
     variables: Tree,
-    state: State,
+    state: SamplerState,
     *,
     length: int,
     rule: SamplerRule = AS_LEARNT,
     chunk: int = 16_000,
     constant: dict[str, Any] | None = None,
     condition: Any = None,
-    prepared: Prepared | None = None,
+    prepared: PreparedLoop | None = None,
     engine: str = "auto",
-) -> Iterator[tuple[np.ndarray, State]]:
+) -> Iterator[tuple[np.ndarray, SamplerState]]:
     """Pairs of a chunk [B t 1] and the state after it; `condition` begins at the next sample.
 
     A state lies between frames: to go on from it, let `length` be a multiple of the model's `hop`.
@@ -171,7 +171,7 @@ def resume(
         yield np.ascontiguousarray(audio.T)[..., None], state
 
 
-class Prepared(NamedTuple):
+class PreparedLoop(NamedTuple):
     """What draws, None for XLA's loop, and the weights as it takes them."""
 
     loop: engines.Loop | None
@@ -180,11 +180,11 @@ class Prepared(NamedTuple):
 
 def prepare(
     model: Network, variables: Tree, constant: dict[str, Any], engine: str = "auto"
-) -> Prepared:
+) -> PreparedLoop:
     """The loop of an engine of zoo/sampling/engines.py, and the weights rearranged for it."""
     folded = fold(model, variables, constant)
     loop = engines.chosen(engine, model, folded)
-    return Prepared(loop, folded if loop is None else loop.packed(model, folded))
+    return PreparedLoop(loop, folded if loop is None else loop.packed(model, folded))
 
 
 def voice_axes(model: Network, count: int) -> Tree:
@@ -198,7 +198,7 @@ def voice_axes(model: Network, count: int) -> Tree:
     return jax.tree.map(axis, now, wider)
 
 
-def spread(model: Network, state: State, mesh: Mesh | None) -> State:
+def spread(model: Network, state: SamplerState, mesh: Mesh | None) -> SamplerState:
     """The state with its voices split over the devices of the mesh, where they divide."""
     count = state.last.shape[0]
     if mesh is None or mesh.size == 1 or count % mesh.size:
@@ -217,13 +217,13 @@ def spread(model: Network, state: State, mesh: Mesh | None) -> State:
 def _draw_block(
     model: Network,
     folded: Tree,
-    state: State,
+    state: SamplerState,
     condition: Any,
     frames: jax.Array,
     temperature: jax.Array,
     rule: SamplerRule,
     loop: engines.Loop | None = None,
-) -> tuple[jax.Array, State]:
+) -> tuple[jax.Array, SamplerState]:
     """The next `frames` frames -> (audio [a block's samples B], the rest of it zero, state)."""
     noise = _uniform(state, model.distribution.noise, _block(model))
     prepared = _project(model, folded, condition)
@@ -267,7 +267,7 @@ def _looped(
     return jax.lax.fori_loop(0, frames, body, begun)
 
 
-def _uniform(state: State, numbers: int, size: int = BLOCK) -> jax.Array:
+def _uniform(state: SamplerState, numbers: int, size: int = BLOCK) -> jax.Array:
     """Uniform numbers in (0, 1) for the next `size` samples: [size B numbers]."""
 
     def one(voice: jax.Array, index: jax.Array) -> jax.Array:

@@ -26,7 +26,7 @@ from zoo.network import Network
 from zoo.sampling.native import gated_stack, library, tiers
 
 ENGINES = ("auto", "xla", "native", "native_bfloat16", "native_int8")
-Loop = gated_stack.GatedStack | tiers.Tiers
+Loop = gated_stack.GatedStack | tiers.TierLoop
 # By what a model says that it is: `native`.
 LOOPS: dict[str, Callable[[Network, str], Loop]] = {
     "gated_stack": gated_stack.loop,

@@ -85,7 +85,7 @@ def opened(found: Collection, what: str) -> Iterator[Sound]:
     return (sounds.sound(file, None) for file in bar)
 
 
-def embedded(model: ClipModel, found: Collection) -> Vectors:
+def file_embeddings(model: ClipModel, found: Collection) -> Vectors:
     """Embeddings of all files. raises BadInput: fewer than two segments."""
     parts = [one.whole for one in model.outputs(opened(found, "embedding"), "embed")]
     rows = np.concatenate(parts).astype(np.float64)
@@ -96,7 +96,7 @@ def embedded(model: ClipModel, found: Collection) -> Vectors:
 
 def by_embedding(model: ClipModel, reference: Collection, generated: Collection) -> dict[str, Any]:
     """Distances by name, and all that they depend on."""
-    real, fake = embedded(model, reference), embedded(model, generated)
+    real, fake = file_embeddings(model, reference), file_embeddings(model, generated)
     how = model.how
     return {
         "embedding": model.name,

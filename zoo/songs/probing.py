@@ -40,7 +40,7 @@ REPORT = "probe.json"
 
 
 @dataclass(frozen=True)
-class Folder:
+class TaggedFiles:
     """files [N] and their tags [N K] of `labels`, group [N]: what stays in one fold."""
 
     root: Path
@@ -70,7 +70,7 @@ class Rows:
         return total / counts.reshape(-1, *[1] * (values.ndim - 1))
 
 
-def read(root: Path, group: str | int | None = None) -> Folder:
+def read(root: Path, group: str | int | None = None) -> TaggedFiles:
     """The labelled files of a folder. raises BadInput where there are no labels to learn."""
     if not root.is_dir():
         raise BadInput(f"{root}: no such folder; give one of audio, in a sub-folder for each label")
@@ -97,7 +97,7 @@ def read(root: Path, group: str | int | None = None) -> Folder:
     else:
         together = groups.by_folder(names, dict(zip(names, tags)), labels)
     whole = tuple(own.get(file) or together.get(name, name) for file, name in zip(files, names))
-    return Folder(root, tuple(labels), tuple(files), tags, whole)
+    return TaggedFiles(root, tuple(labels), tuple(files), tags, whole)
 
 
 def _by_folder(root: Path, files: list[Path]) -> tuple[tuple[str, ...], np.ndarray, list[Path]]:
@@ -109,7 +109,7 @@ def _by_folder(root: Path, files: list[Path]) -> tuple[tuple[str, ...], np.ndarr
     return labels, tags.reshape(len(below), len(labels)), below
 
 
-def folds_of(folder: Folder, folds: int) -> np.ndarray:
+def folds_of(folder: TaggedFiles, folds: int) -> np.ndarray:
     """The fold [N] of every file: groups whole, labels spread evenly. raises BadInput."""
     if len(folder.labels) < 1:
         raise BadInput(f"{folder.root} has no labels: a sub-folder for each, or a labels.csv")
@@ -136,7 +136,7 @@ def folds_of(folder: Folder, folds: int) -> np.ndarray:
     return np.array([place[name] for name in names])
 
 
-def embedded(model: System, files: tuple[Path, ...]) -> Rows:
+def file_embeddings(model: System, files: tuple[Path, ...]) -> Rows:
     """Embeddings of segments of all files. raises BadInput at the first that cannot be used."""
     model.require("embed")
     found, owner = [], []
@@ -214,7 +214,7 @@ def unseen(rows: Rows, tags: np.ndarray, made: Any) -> dict[str, float]:
     return found
 
 
-def scored(folder: Folder, score: np.ndarray, made: Any) -> dict[str, float]:
+def scored(folder: TaggedFiles, score: np.ndarray, made: Any) -> dict[str, float]:
     """Metrics of the cross-validated scores of files [N K + 1]."""
     ranking = rank_tags(folder.tags, score[:, :-1], names=folder.labels)
     half = 1 / (1 + np.exp(-np.asarray(made["cut"], np.float64)))
@@ -236,10 +236,10 @@ def scored(folder: Folder, score: np.ndarray, made: Any) -> dict[str, float]:
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-def fit(model: System, folder: Folder, folds: int = FOLDS) -> tuple[Trained, dict[str, Any]]:
+def fit(model: System, folder: TaggedFiles, folds: int = FOLDS) -> tuple[Trained, dict[str, Any]]:
     """(the probe as a system, what is said of it)."""
     fold = folds_of(folder, folds)
-    rows = embedded(model, folder.files)
+    rows = file_embeddings(model, folder.files)
     odds, distance = crossed(rows, folder.tags, fold)
     made, score = calibration(rows, folder.tags, odds, distance)
     weights = probe.fitted(rows.features, folder.tags[rows.file], rows.weight) | made
@@ -261,7 +261,7 @@ def fit(model: System, folder: Folder, folds: int = FOLDS) -> tuple[Trained, dic
     return system_of(model, folder, weights), about
 
 
-def system_of(model: System, folder: Folder, weights: Any) -> Trained:
+def system_of(model: System, folder: TaggedFiles, weights: Any) -> Trained:
     """The body under the fitted classifier, as a system of the config `probe_folder`."""
     body = model.trained
     config = experiments.shipped("probe_folder")

@@ -30,7 +30,7 @@ from zoo.front import sounds
 from zoo.front.system import System
 from zoo.metrics import resampling
 from zoo.report.results import held_out
-from zoo.songs.probing import Folder
+from zoo.songs.probing import TaggedFiles
 
 Effect = Callable[[np.ndarray, int, int], np.ndarray]  # (audio [T C], rate, seed)
 TEMPO = 2**0.25
@@ -86,7 +86,7 @@ class Changed(Sequence[Example]):
 class Labelled(Sequence[Example]):
     """A user's labelled files as records of a tagger's own labels."""
 
-    folder: Folder
+    folder: TaggedFiles
     rate: int
     channels: int
     place: tuple[int, ...]  # of the folder's labels among the tagger's
@@ -106,7 +106,7 @@ class Labelled(Sequence[Example]):
         return {"audio": audio, "tags": tags, "known": known, "track": track}
 
 
-def labelled(model: System, folder: Folder) -> Labelled:
+def labelled(model: System, folder: TaggedFiles) -> Labelled:
     """The files as records. BadInput for labels that the tagger does not have."""
     own = [label.lower() for label in model.labels]
     missing = [label for label in folder.labels if label.lower() not in own]

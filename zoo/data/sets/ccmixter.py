@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from zoo.data.sets.stem_songs import DRAWN, Song, StemSongs, drawn, folders
+from zoo.data.sets.stem_songs import DRAWN, StemSong, StemSongs, drawn, folders
 from zoo.data.source import Info
 
 RATE = 44_100
@@ -42,10 +42,10 @@ class CCMixter(StemSongs):
         licence = "Creative Commons, per song"
         return Info("ccmixter", self.sample_rate, self.channels, STEMS, licence, URL)
 
-    def songs(self) -> dict[str, dict[str, Song]]:
-        found: dict[str, dict[str, Song]] = {}
+    def songs(self) -> dict[str, dict[str, StemSong]]:
+        found: dict[str, dict[str, StemSong]] = {}
         for song in folders(self.root):
             stems, mixture = [song / name for name in FILES], song / "mix.wav"
             load = partial(self.load, stems, RATE, mixture)
-            found.setdefault(drawn(song.name), {})[song.name] = Song(load, [*stems, mixture])
+            found.setdefault(drawn(song.name), {})[song.name] = StemSong(load, [*stems, mixture])
         return found

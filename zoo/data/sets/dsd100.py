@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from zoo.data.sets.stem_songs import Song, StemSongs, folders
+from zoo.data.sets.stem_songs import StemSong, StemSongs, folders
 from zoo.data.source import Info
 
 RATE = 44_100
@@ -43,15 +43,15 @@ class DSD100(StemSongs):
         licence = "research only, per song"
         return Info("dsd100", self.sample_rate, self.channels, STEMS, licence, URL)
 
-    def songs(self) -> dict[str, dict[str, Song]]:
+    def songs(self) -> dict[str, dict[str, StemSong]]:
         dev, test = (folders(self.root / "Sources" / part) for part in ("Dev", "Test"))
         parts = {"train": dev[:-HELD], "validation": dev[-HELD:], "test": test}
-        found: dict[str, dict[str, Song]] = {}
+        found: dict[str, dict[str, StemSong]] = {}
         for split, songs in parts.items():
             found[split] = {}
             for song in songs:
                 stems = [song / f"{stem}.wav" for stem in STEMS]
                 mixture = self.root / "Mixtures" / song.parent.name / song.name / "mixture.wav"
                 load = partial(self.load, stems, RATE, mixture)
-                found[split][song.name] = Song(load, [*stems, mixture])
+                found[split][song.name] = StemSong(load, [*stems, mixture])
         return found

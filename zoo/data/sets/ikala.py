@@ -12,7 +12,7 @@ from functools import partial
 from typing import ClassVar
 
 from zoo.audio import audio_files
-from zoo.data.sets.stem_songs import DRAWN, Song, StemSongs, drawn
+from zoo.data.sets.stem_songs import DRAWN, StemSong, StemSongs, drawn
 from zoo.data.source import Info
 from zoo.errors import BadInput
 
@@ -44,14 +44,14 @@ class IKala(StemSongs):
     def info(self) -> Info:
         return Info("ikala", self.sample_rate, 1, STEMS, "academic use only", URL)
 
-    def songs(self) -> dict[str, dict[str, Song]]:
+    def songs(self) -> dict[str, dict[str, StemSong]]:
         below = self.root / "Wavfile"
         files = audio_files.audio_in(below if below.is_dir() else self.root)
-        found: dict[str, dict[str, Song]] = {}
+        found: dict[str, dict[str, StemSong]] = {}
         for file in files:
             named = NAME.fullmatch(file.name)
             if named is None:
                 raise BadInput(f"{file} is named otherwise than 10161_chorus.wav: {self.wanted}.")
-            song = Song(partial(self.load_sides, file, RATE), [file])
+            song = StemSong(partial(self.load_sides, file, RATE), [file])
             found.setdefault(drawn(named[1]), {})[file.stem] = song
         return found

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from zoo.data.sets.stem_songs import Song, StemSongs, folders
+from zoo.data.sets.stem_songs import StemSong, StemSongs, folders
 from zoo.data.source import Info
 from zoo.errors import BadInput
 
@@ -79,7 +79,7 @@ class Musdb18HQ(StemSongs):
     def published(self) -> Mapping[str, int]:
         return {split: COUNTS[split] for split in self.splits}
 
-    def songs(self) -> dict[str, dict[str, Song]]:
+    def songs(self) -> dict[str, dict[str, StemSong]]:
         root = _root(self.root)
         learnt = {song.name: self._song(song) for song in folders(root / "train")}
         held_out = {name: learnt.pop(name) for name in VALIDATION if name in learnt}
@@ -87,11 +87,11 @@ class Musdb18HQ(StemSongs):
         found = {"train": learnt, "validation": held_out, "test": test}
         return {split: found[split] for split in self.splits}
 
-    def _song(self, folder: Path) -> Song:
+    def _song(self, folder: Path) -> StemSong:
         stems = [folder / f"{stem}.wav" for stem in STEMS]
         mixture = folder / "mixture.wav"
         load = partial(self.load, stems, RATE, None if folder.name in UNLIKE else mixture)
-        return Song(load, [folder / f"{name}.wav" for name in NAMES])
+        return StemSong(load, [folder / f"{name}.wav" for name in NAMES])
 
 
 def as_published(path: str) -> Musdb18HQ:

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from zoo.audio.probing import tracks
 from zoo.data.sets.musdb18 import COUNTS, LICENCE, RATE, STEMS, VALIDATION
-from zoo.data.sets.stem_songs import Song, StemSongs
+from zoo.data.sets.stem_songs import StemSong, StemSongs
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -45,14 +45,14 @@ class Musdb18(StemSongs):
     def info(self) -> Info:
         return Info("musdb18", self.sample_rate, self.channels, STEMS, LICENCE, URL)
 
-    def songs(self) -> dict[str, dict[str, Song]]:
+    def songs(self) -> dict[str, dict[str, StemSong]]:
         files = sorted(self.root.glob(f"t[re][as][it]*/*{ENDING}"))
-        found: dict[str, dict[str, Song]] = {split: {} for split in COUNTS}
+        found: dict[str, dict[str, StemSong]] = {split: {} for split in COUNTS}
         for file in files:
             name, part = file.name.removesuffix(ENDING), file.parent.name
             if part in ("train", "test"):
                 split = "validation" if part == "train" and name in VALIDATION else part
-                found[split][name] = Song(partial(self._song, file), [file])
+                found[split][name] = StemSong(partial(self._song, file), [file])
         return found
 
     def _song(self, file: Path) -> Example:

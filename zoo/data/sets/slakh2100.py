@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from zoo.audio.probing import probe
-from zoo.data.sets.stem_songs import Song, StemSongs, folders, original, summed
+from zoo.data.sets.stem_songs import StemSong, StemSongs, folders, original, summed
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -53,13 +53,13 @@ class Slakh2100(StemSongs):
     def record_name(self) -> str:
         return f"{super().record_name}-{'-'.join(self.classes)}"
 
-    def songs(self) -> dict[str, dict[str, Song]]:
-        found: dict[str, dict[str, Song]] = {}
+    def songs(self) -> dict[str, dict[str, StemSong]]:
+        found: dict[str, dict[str, StemSong]] = {}
         for split in self.counts:
             for piece in folders(self.root / split):
                 described = piece / "metadata.yaml"
                 files = [described, *sorted((piece / "stems").glob("S*"))]
-                song = Song(partial(self._piece, piece), files)
+                song = StemSong(partial(self._piece, piece), files)
                 found.setdefault(split, {})[piece.name] = song
         return found
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from zoo.audio import audio_files
-from zoo.audio.probing import Probe, probe
+from zoo.audio.probing import Header, probe
 from zoo.data import completeness, pcm, plans, records
 from zoo.data.sets.prepared import Prepared
 from zoo.data.source import Example
@@ -24,7 +24,7 @@ DRAWN = "songs drawn by a hash of their names, 8 to 1 to 1, for no split is publ
 
 
 @dataclass(frozen=True)
-class Song:
+class StemSong:
     """How a song's record is made, and of which files: a song that lacks one is missing."""
 
     load: Callable[[], Example]
@@ -49,7 +49,7 @@ class StemSongs(Prepared):
     rule: ClassVar[str]
 
     @abstractmethod
-    def songs(self) -> Mapping[str, Mapping[str, Song]]: ...
+    def songs(self) -> Mapping[str, Mapping[str, StemSong]]: ...
 
     @property
     def shortest(self) -> int:
@@ -106,9 +106,9 @@ class StemSongs(Prepared):
 
     def load(
         self,
-        stems: Sequence[Path | Probe],
+        stems: Sequence[Path | Header],
         rate: int,
-        mixture: Path | Probe | None = None,
+        mixture: Path | Header | None = None,
         ends: pcm.Ends = "refuse",
     ) -> Example:
         """One song's record. raises BadInput where a file has another rate than the original."""
@@ -154,7 +154,7 @@ def summed(groups: Sequence[Sequence[Path]], rate: int, channels: int) -> np.nda
     return records.to_int16(stems / max(peak, 1.0))
 
 
-def original(file: Probe, rate: int) -> None:
+def original(file: Header, rate: int) -> None:
     """raises BadInput where a file does not have the rate of its data set."""
     if file.rate != rate:
         raise BadInput(f"{file.path} has {file.rate:,} Hz, not {rate:,}: it is not the original.")

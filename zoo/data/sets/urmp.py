@@ -18,7 +18,7 @@ import numpy as np
 
 from zoo.audio.probing import probe
 from zoo.data import plans
-from zoo.data.sets.stem_songs import DRAWN, Song, StemSongs, drawn, folders, original, summed
+from zoo.data.sets.stem_songs import DRAWN, StemSong, StemSongs, drawn, folders, original, summed
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -82,8 +82,8 @@ class URMP(StemSongs):
         made = super().plan()
         return replace(made, rule=NAMED) if self.test else made
 
-    def songs(self) -> dict[str, dict[str, Song]]:
-        found: dict[str, dict[str, Song]] = {}
+    def songs(self) -> dict[str, dict[str, StemSong]]:
+        found: dict[str, dict[str, StemSong]] = {}
         for piece in folders(self.root):
             players = sorted(piece.glob("AuSep_*.wav"))
             if not players:
@@ -97,7 +97,7 @@ class URMP(StemSongs):
                     raise BadInput(f"{player} is named otherwise than {example}: {self.wanted}.")
                 groups[INSTRUMENTS.index(CODES[named[2]])].append(player)
                 number, title = int(named[3]), named[4]
-            song = Song(partial(self._piece, groups), players)
+            song = StemSong(partial(self._piece, groups), players)
             found.setdefault(self._split(number, title), {})[piece.name] = song
         return found
 

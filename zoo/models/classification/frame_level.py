@@ -83,7 +83,7 @@ class LearntFrames(nn.Module):
         return jnp.sqrt(jnp.square(x).sum(-1) + 1e-12)
 
 
-class Level(nn.Module):
+class ConvLevel(nn.Module):
     """Convolution over time, ReLU and max-pool, [B F C] -> [B (F - taps + 1)//pool features].
 
     Sows its output as 'output', for the interpretability tools.
@@ -151,7 +151,7 @@ class FrameLevel(nn.Module):
         if self.norm:
             x = BatchNorm(0.99, 1e-3, dtype=self.dtype, name="norm")(x, train=train)
         for i in (1, 2):
-            x = Level(self.features, self.taps, self.pool, self.dtype, name=f"level_{i}")(x)
+            x = ConvLevel(self.features, self.taps, self.pool, self.dtype, name=f"level_{i}")(x)
         dense = partial(nn.Dense, kernel_init=HE, dtype=self.dtype)
         x = nn.relu(dense(self.hidden, name="hidden")(x.reshape(x.shape[0], -1)))
         return dense(self.labels, name="top")(x).astype(jnp.float32)

@@ -2,8 +2,8 @@
 
 Jordi Pons, Xavier Serra: "Randomly Weighted CNNs for (Music) Audio Classification", ICASSP 2019;
 sizes of its experiments with about 3,500 features, at 12 kHz. Waveforms: `SampleLevel` (3,584),
-`FrameLevel` (3,584), `FrameLevelMany` (3,584). Log-mel spectrograms: `SmallFilters` (VGG, 3,585),
-`Vertical` (7x96 and 7x86, 3,585), `Musical` (timbral, temporal, or both, 3,584).
+`FrameLevelFilters` (3,584), `FrameLevelMany` (3,584). Log-mel spectrograms: `SmallFilters` (VGG,
+3,585), `Vertical` (7x96 and 7x86, 3,585), `Musical` (timbral, temporal, or both, 3,584).
 
 Deviations and guesses:
 - Pools of `SmallFilters` that are larger than what is left of a short clip shrink to that.
@@ -57,7 +57,7 @@ def named(net: str, sample_rate: int, filters: int | None = None) -> nn.Module:
         "7x96": partial(Vertical, spec, height=96),
         "7x86": partial(Vertical, spec, height=86),
         "sample_level": SampleLevel,
-        "frame_level": FrameLevel,
+        "frame_level": FrameLevelFilters,
         "frame_level_many": FrameLevelMany,
         "vgg": partial(SmallFilters, spec),
         "timbral": partial(Musical, spec, temporal=False),
@@ -98,7 +98,7 @@ class SampleLevel(nn.Module):
         return averages(maps)
 
 
-class FrameLevel(nn.Module):
+class FrameLevelFilters(nn.Module):
     """Filters of 512 samples, 32 apart, and a back end: [B T 1] -> [B 4 filters]."""
 
     filters: int = 896
@@ -147,7 +147,7 @@ class SmallFilters(nn.Module):
         return averages(maps)
 
 
-class Shape(nn.Module):
+class BandFilters(nn.Module):
     """Filters of `taps` frames by `height` bands, largest over all bands, [B F M] -> [B F' C]."""
 
     filters: int
@@ -177,7 +177,7 @@ class Vertical(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         x = mel.log_mel(x, self.spec)[..., 0]
-        return averages([Shape(self.filters, 7, self.height, "valid", name="shape")(x)])
+        return averages([BandFilters(self.filters, 7, self.height, "valid", name="shape")(x)])
 
 
 class Musical(nn.Module):
@@ -202,7 +202,7 @@ class Musical(nn.Module):
             for i, taps in enumerate((7, 3, 1)):
                 height = int(share * self.spec.bins)
                 name = f"timbral_{taps}x{height}"
-                maps.append(Shape(self.filters * 2**i, taps, height, name=name)(x))
+                maps.append(BandFilters(self.filters * 2**i, taps, height, name=name)(x))
         mean = x.mean(-1, keepdims=True)
         for i, taps in enumerate(self.lengths if self.temporal else ()):
             # A quarter of `filters` less each, so that rhythm has no more of them than timbre.

@@ -32,7 +32,7 @@ from zoo.layers.receptive_field import Step, conditioned, input_interval, same
 from zoo.signal.precision import HIGHEST
 
 
-class BothWays(nn.Module):
+class TwoSidedStack(nn.Module):
     """Residual dilated convolutions of three taps that look both ways, [B F C] -> [B F C]."""
 
     layers: int
@@ -72,7 +72,7 @@ class Encoder(nn.Module):
         for level in range(self.levels):
             x = Conv(self.width, 4, stride=2, padding=1, dtype=self.dtype, name=f"down_{level}")(x)
             x = nn.relu(x) if level < self.levels - 1 else x
-        x = nn.relu(BothWays(self.layers, self.dtype, name="context")(x))
+        x = nn.relu(TwoSidedStack(self.layers, self.dtype, name="context")(x))
         # In float32: codes distinguish latents that may all be large and differ little.
         x = Conv(self.code_width, 1, use_bias=not self.normalise, precision=HIGHEST, name="latent")(
             x
@@ -93,7 +93,7 @@ class Modulator(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         x = Conv(self.width, 1, dtype=self.dtype, name="source")(x)
-        x = nn.relu(BothWays(self.layers, self.dtype, name="context")(x))
+        x = nn.relu(TwoSidedStack(self.layers, self.dtype, name="context")(x))
         return Conv(self.features, 1, dtype=self.dtype, name="output")(x)
 
 

@@ -25,7 +25,7 @@ CHORDS, MELODY = 12, 13
 State = tuple[jax.Array, jax.Array, jax.Array, jax.Array]  # chords: cells, output; melody: the same
 
 
-class Blocks(nn.Module):
+class LSTMBlocks(nn.Module):
     """One step of LSTM blocks: cells [B N*C], what they read [B D] -> (cells, output), [B N*C]."""
 
     blocks: int = 4
@@ -57,7 +57,7 @@ class EckBlues(nn.Module):
 
     def setup(self) -> None:
         sizes = self.blocks, self.cells, self.dtype
-        self.chords, self.melody = Blocks(*sizes), Blocks(*sizes)
+        self.chords, self.melody = LSTMBlocks(*sizes), LSTMBlocks(*sizes)
         self.chord_units = nn.Dense(CHORDS, dtype=self.dtype)
         self.melody_units = nn.Dense(MELODY, dtype=self.dtype)
 

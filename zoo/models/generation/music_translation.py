@@ -301,7 +301,7 @@ class Translator(nn.Module):
         return self.encoder(self.decoder.distribution.inputs(audio) / 2)
 
 
-class Classifier(nn.Module):
+class DomainClassifier(nn.Module):
     """Logits of the domain, latents [B F L] -> [B K]: 1x1 convolutions, averaged over time."""
 
     domains: int

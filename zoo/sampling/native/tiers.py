@@ -34,7 +34,7 @@ class Net:
 
 
 @dataclass(frozen=True)
-class Tiers:
+class TierLoop:
     """The compiled loop. target: its name in XLA. layout: of the matrices that it reads."""
 
     target: str
@@ -94,10 +94,10 @@ class Tiers:
         return carry, past[:, -1:], audio, nats.sum(0)
 
 
-def loop(model: Network, weights: str) -> Tiers:
+def loop(model: Network, weights: str) -> TierLoop:
     """The loop for a model of float32. raises library.Unavailable where it cannot be compiled."""
     layout = Layout(library.panel("tiers", weights), weights)
-    return Tiers(library.target("tiers", weights), layout)
+    return TierLoop(library.target("tiers", weights), layout)
 
 
 def _cell(model: Network) -> str:
