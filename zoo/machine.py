@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
 import re
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -24,3 +27,18 @@ def processor() -> str:
     lines = dict(re.findall(r"^(model name|flags)\s*: (.*)$", text, re.M))
     wide = sorted(set(re.findall(r"\b(?:avx|fma|amx)\w*", lines.get("flags", ""))))
     return " ".join([lines.get("model name", platform.machine()), *wide])
+
+
+def end_with_parent(*_: int) -> None:
+    """Lets this process, which `multiprocessing` started, end when its parent is gone.
+
+    Grain's workers, whom only their parent tells to stop, would wait for a killed one for ever.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_outlive, args=(parent.join,), daemon=True).start()
+
+
+def _outlive(join: Callable[[], None]) -> None:
+    join()
+    os._exit(1)

@@ -1,8 +1,9 @@
 """Runs that are killed, told to stop, or shut out of their directory go on as if nothing had been.
 
-ZOO_KILLS sets how often the run is killed: 3 times on a desk, 8 times where CI is set.
+ZOO_KILLS sets how often the run is killed: twice on a desk, 8 times where CI is set.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -21,7 +22,7 @@ from zoo.training.log import read
 
 ROOT = Path(__file__).parent.parent.parent
 STEPS = 60
-KILLS = int(os.environ.get("ZOO_KILLS", "8" if os.environ.get("CI") else "3"))
+KILLS = int(os.environ.get("ZOO_KILLS", "8" if os.environ.get("CI") else "2"))
 ARGUMENTS = [
     "size=tiny",
     "depth=4",
@@ -98,16 +99,45 @@ def weights(workdir):
     return trained.load(workdir, config=config, step="latest").fingerprint()
 
 
+def children(process):
+    """The numbers of the processes that any thread of a process started."""
+    found = []
+    for listed in Path(f"/proc/{process.pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread that has ended
+            found += map(int, listed.read_text().split())
+    return found
+
+
+def alive(number):
+    """Whether a process is there, and not only its exit code."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def gone(numbers, limit=20.0):
+    until = time.monotonic() + limit
+    while any(map(alive, numbers)) and time.monotonic() < until:
+        time.sleep(0.1)
+    return not any(map(alive, numbers))
+
+
 def test_killed_again_and_again_equals_uninterrupted(folder, reference):
+    """First with two workers that read ahead, which go with it; as many read at the end."""
     workdir, dice = folder / "killed", random.Random(0)
-    for _ in range(KILLS):
-        process = launch(workdir)
+    for number in range(KILLS):
+        workers = 0 if number else 2
+        process = launch(workdir, f"workers={workers}")
         done = max(losses(workdir), default=0) if (workdir / "metrics.jsonl").exists() else 0
         if wait_for_steps(workdir, process, min(done, STEPS - 2)):
             time.sleep(dice.uniform(0.0, 0.4))
+        started = children(process)
+        assert len(started) >= workers, process.poll()
         process.kill()
         process.communicate()
-    finish(launch(workdir))
+        assert gone(started)
+    finish(launch(workdir, "workers=2"))
     assert losses(workdir) == reference[0]
     assert weights(workdir) == reference[1]
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from zoo import machine
 from zoo.data import device_transforms
 from zoo.data.device_transforms import DeviceTransform
 from zoo.data.examples import Batches, Examples, Transform, WholeRecords, apply, arrays
@@ -107,7 +108,8 @@ class Data:
 
             if not flags.FLAGS.is_parsed():
                 flags.FLAGS(["zoo"])
-            ordered = ordered.mp_prefetch(grain.MultiprocessingOptions(num_workers=self.workers))
+            many = grain.MultiprocessingOptions(num_workers=self.workers)
+            ordered = ordered.mp_prefetch(many, machine.end_with_parent)
         return iter(ordered)
 
     def once(self, split: str, batch: int, seed: int) -> Iterator[dict[str, np.ndarray]]:
