@@ -4,7 +4,9 @@ import errno
 import os
 import subprocess
 import sys
+import time
 
+import numpy as np
 import pytest
 
 from zoo import durable
@@ -80,3 +82,17 @@ def test_the_one_before_is_kept_where_asked(tmp_path):
     for content in (b"1", b"2", b"3"):
         durable.seal(path, lambda file, content=content: file.write(content), before)
     assert (durable.unsealed(path), durable.unsealed(before)) == (b"3", b"2")
+
+
+def test_equal_arrays_are_equal_bytes_at_any_time(tmp_path, monkeypatch):
+    arrays = {"file": np.arange(3), "a/b": np.array(["x", "yz"]), "none": np.zeros((0, 2))}
+    made = []
+    for year in (2001, 2031):
+        monkeypatch.setattr(time, "localtime", lambda *_, y=year: time.struct_time([y] + [1] * 8))
+        durable.write_with(tmp_path / "x.npz", lambda file: durable.save_arrays(file, arrays))
+        made.append((tmp_path / "x.npz").read_bytes())
+    assert made[0] == made[1]
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as found:
+        assert set(found.files) == set(arrays)
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(found[name], array)

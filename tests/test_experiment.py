@@ -1,8 +1,13 @@
 """Arguments on the command line are typed by the config; mistakes name what would be right."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
 import pytest
 
 from zoo import catalog
@@ -13,6 +18,7 @@ from zoo.data.folds import Folded
 from zoo.data.sets.free_spoken_digits import FreeSpokenDigits
 from zoo.errors import BadInput
 from zoo.experiment import Config
+from zoo.training.stages import Stage
 
 
 class Module:
@@ -55,6 +61,7 @@ def test_values_take_the_type_of_the_default():
         "fsdp": 1,
         "workers": 0,
         "read_threads": 2,
+        "clip_norm": 0.0,
         "allow_missing": 0.0,
     }
     assert isinstance(given["steps"], int) and isinstance(given["rate"], float)
@@ -148,7 +155,7 @@ def test_a_config_s_own_word_on_them_counts(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text('"""Mine."""\n\n\ndef config(fsdp: int = 2):\n    return fsdp\n')
     config = experiments.find(str(path))
-    shared = {"seed": 0, "accumulate": 1, "workers": 0, "read_threads": 2}
+    shared = {"seed": 0, "accumulate": 1, "workers": 0, "read_threads": 2, "clip_norm": 0.0}
     assert config.defaults == {"fsdp": 2, **shared}
     assert config.experiment() == 2 and config.experiment(fsdp=4, seed=0) == 4
 
@@ -171,3 +178,29 @@ def test_arguments_that_no_number_can_follow_are_named():
         BadInput, match=r"demucs_musdb18 cannot be built with depth=1024: .*samples"
     ):
         config.experiment(**config.parse(["depth=1024"]))
+
+
+def test_gradients_of_every_player_are_clipped_in_every_stage_where_asked():
+    made = experiments.find("wavegan_score_render").experiment()
+    plain = {player: optax.sgd(1.0) for player in made.optimizers}
+    stage = Stage(optimizers={"generator": optax.sgd(2.0)})
+    found = experiments.with_clipping(replace(made, optimizers=plain, stages=(stage,)), 0.5)
+    gradient = {"w": jnp.array([3.0, 4.0])}
+    first, then = {player: 1.0 for player in plain}, {"generator": 2.0}
+    for optimizers, scales in ((found.optimizers, first), (found.stages[0].optimizers, then)):
+        assert set(optimizers) == set(scales)
+        for player, optimizer in optimizers.items():
+            step, _ = optimizer.update(gradient, optimizer.init(gradient))
+            np.testing.assert_allclose(step["w"], -scales[player] * np.array([0.3, 0.4]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("system", ["melgan_score_render", "waveglow_score_render"])
+def test_every_config_takes_a_clip_norm(system):
+    config = experiments.find(system)
+    with pytest.raises(BadInput, match="clip_norm=-1: give a norm above 0"):
+        config.experiment(clip_norm=-1.0)
+    plain, clipped = (config.experiment(**config.parse(w)) for w in ([], ["clip_norm=2"]))
+    weights = {"w": jnp.zeros(1)}
+    for player in plain.optimizers:
+        states = (jax.tree.structure(x.optimizers[player].init(weights)) for x in (plain, clipped))
+        assert len(set(states)) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import inspect
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -22,6 +23,7 @@ from zoo.data.source import Source
 from zoo.errors import BadInput
 from zoo.evaluation.base import Evaluation, Monitor
 from zoo.objectives.base import Objective
+from zoo.training.optimizers import clipped
 from zoo.training.stages import Stage
 
 
@@ -84,6 +86,12 @@ ALLOWED = {
         "allow_missing", inspect.Parameter.KEYWORD_ONLY, default=0.0, annotation=float
     )
 }
+# The largest global norm of a player's gradient, in every stage; 0: whatever the recipe says.
+CLIP_NORM = {
+    "clip_norm": inspect.Parameter(
+        "clip_norm", inspect.Parameter.KEYWORD_ONLY, default=0.0, annotation=float
+    )
+}
 # What any run may need and no paper prescribes: arguments of every config, whatever it takes.
 EVERYWHERE = {
     f.name: inspect.Parameter(
@@ -118,7 +126,7 @@ class Config:
 
     def _shared(self, own: Mapping[str, Any]) -> dict[str, inspect.Parameter]:
         """What it need not take itself: `allow_missing` where it reads the folder `path`."""
-        shared = EVERYWHERE | (ALLOWED if "path" in own else {})
+        shared = EVERYWHERE | CLIP_NORM | (ALLOWED if "path" in own else {})
         return {k: v for k, v in shared.items() if k not in own}
 
     @property
@@ -155,9 +163,22 @@ class Config:
         feed = {k: changed.pop(k) for k in FEED if k in changed}
         if feed:
             changed["data"] = replace(made.data, **feed)
-        allowed = changed.pop("allow_missing", 0.0)
+        allowed, norm = changed.pop("allow_missing", 0.0), changed.pop("clip_norm", 0.0)
         made = replace(made, **changed) if changed else made
+        made = with_clipping(made, norm) if norm else made
         return with_a_part(made, allowed) if allowed else made
+
+
+def with_clipping(made: Experiment, norm: float) -> Experiment:
+    """The experiment with the gradients of every player clipped, before what its recipe does."""
+    if not 0 < norm < math.inf:
+        raise BadInput(f"clip_norm={norm:g}: give a norm above 0, or 0 to clip nothing more")
+
+    def clip(optimizers: Mapping[str, Any]) -> dict[str, Any]:
+        return {player: clipped(optimizer, norm) for player, optimizer in optimizers.items()}
+
+    stages = tuple(replace(stage, optimizers=clip(stage.optimizers)) for stage in made.stages)
+    return replace(made, optimizers=clip(made.optimizers), stages=stages)
 
 
 def with_a_part(made: Experiment, allowed: float) -> Experiment:

@@ -35,11 +35,11 @@ def check_batch(mesh: Mesh, batch: int, accumulate: int = 1) -> None:
     """Raises BadInput unless every device gets the same number of examples."""
     parts = mesh.size * accumulate
     if batch % parts:
-        below, above = max(batch // parts, 1) * parts, (batch // parts + 1) * parts
+        near = {max(batch // parts, 1) * parts, (batch // parts + 1) * parts}
         raise BadInput(
             f"batch={batch} does not divide over {mesh.size} devices"
             + (f" x {accumulate} accumulated parts" if accumulate > 1 else "")
-            + f": {below} or {above} would"
+            + f": {' or '.join(map(str, sorted(near)))} would"
         )
 
 

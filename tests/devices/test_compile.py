@@ -148,6 +148,13 @@ def test_a_batch_that_the_chips_do_not_divide_grows():
     assert remarks == ["batch 5 -> 8, which 4 chips divide"]
 
 
+def test_a_closed_form_is_compiled_for_any_number_of_chips():
+    config, arguments = tiny("oracle_musdb18")
+    four = replace(topology.here(), devices=topology.here().devices * 4)
+    experiment, after, remarks = rows.fitted(config, arguments, four)
+    assert (experiment.batch, after, remarks) == (4, arguments, [])
+
+
 @pytest.mark.parametrize(
     "words, message",
     [

@@ -280,6 +280,10 @@ def test_other_sources_or_flags_are_another_library(one, monkeypatch):
     assert library.key(["c++"]) != library.key(["g++"])
     load()
     assert len(list(cache.rglob("*.so"))) == 2 and before.exists()
+    os.utime(before, (0, 0))  # not loaded since 1970
+    (sources / "more.h").write_text("// others\n")
+    load()
+    assert len(list(cache.rglob("*.so"))) == 2 and not before.exists()
 
 
 def test_a_compiler_that_fails_is_asked_once(monkeypatch):

@@ -39,10 +39,12 @@ def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def run_chain(options: argparse.Namespace) -> int:
+    from zoo.audio import audio_files
     from zoo.front import finding
     from zoo.songs import chain_files
     from zoo.songs.chain import COMPOSING, Systems
 
+    audio_files.find(options.input)  # before three systems are loaded for nothing
     command_line.prepare_devices()
     names = {name: getattr(options, name) for name in ("notes", "compose", "perform")}
     systems = Systems(**{name: finding.load(one) for name, one in names.items() if one})

@@ -6,6 +6,7 @@ import math
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -91,12 +92,11 @@ def fitted(
     """The experiment with a batch that the chips divide, and a remark where it had to grow."""
     experiment = config.experiment(**arguments)
     parts = len(topology.devices) * experiment.accumulate
-    if experiment.batch % parts == 0 or "batch" not in config.parameters:
-        meshes.check_batch(
-            meshes.make(experiment.fsdp, topology.devices), experiment.batch, experiment.accumulate
-        )
+    if experiment.batch % parts == 0:
         return experiment, arguments, []
     batch = math.ceil(experiment.batch / parts) * parts
+    if "batch" not in config.parameters:  # it has no steps that another batch would change
+        return replace(experiment, batch=batch), arguments, []
     remark = f"batch {experiment.batch} -> {batch}, which {len(topology.devices)} chips divide"
     arguments = {**arguments, "batch": batch}
     return config.experiment(**arguments), arguments, [remark]

@@ -73,5 +73,5 @@ def halved(value: np.ndarray) -> np.ndarray:
 
 def packed(content: Mapping[str, Any]) -> bytes:
     file = io.BytesIO()
-    np.savez_compressed(file, **content)
+    durable.save_arrays(file, content)
     return file.getvalue()

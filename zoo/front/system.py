@@ -326,11 +326,12 @@ class System(Plays):
 
         trained, info = self.trained, self.experiment.data.source.info
         count = inference.count(trained.variables.params)
-        names = ", ".join(self.labels[:6]) + (", ..." if len(self.labels) > 6 else "")
+        many = len(self.labels)
+        names = ", ".join(self.labels[:6]) + (", ..." if many > 6 else "")
         lines = [
             f"{self.name}: {trained.config.title}",
             f"  {count:,} parameters, {info.form}, {trained.config.name}",
-            *([f"  {len(self.labels)} labels: {names}"] if self.labels else []),
+            *([f"  {many} label{'s' * (many != 1)}: {names}"] if many else []),
             *(f"  .{SIGNATURES[name]}" for name in self.methods),
         ]
         return "\n".join(lines)

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from zoo import writing
+from zoo import durable, writing
 
 
 def picture(path: Path, figure: Any, about: str) -> str:
@@ -19,5 +17,5 @@ def picture(path: Path, figure: Any, about: str) -> str:
 
 def archive(path: Path, numbers: Mapping[str, Any]) -> str:
     with writing.replacing(path) as (part,), part.open("wb") as file:
-        np.savez_compressed(file, **numbers)
+        durable.save_arrays(file, numbers)
     return f"{path}: {len(numbers)} arrays, " + ", ".join(list(numbers)[:3]) + ", ..."

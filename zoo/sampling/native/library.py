@@ -7,6 +7,7 @@ CPU, JAX. A damaged one is made anew.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -14,6 +15,7 @@ import platform
 import shutil
 import stat
 import subprocess
+import time
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +28,7 @@ SOURCES = Path(__file__).parent
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-DNDEBUG", "-w")
 PATIENCE = 300  # seconds that a compiler may take
+FORGOTTEN = 60 * 86_400  # seconds after which a library that nobody loaded is removed
 
 
 class Unavailable(Exception):
@@ -128,9 +131,20 @@ def opened(path: Path, command: list[str]) -> ctypes.CDLL:
             compile_into(part, command)
             content = part.read_bytes()
             durable.seal(path, lambda file: file.write(content))
+            forget(path.parent)
+        with contextlib.suppress(OSError):
+            os.utime(path)  # it is in use
         return ctypes.CDLL(str(part))
     finally:
         part.unlink(missing_ok=True)
+
+
+def forget(place: Path) -> None:
+    """Removes libraries of other sources, compilers or versions that were long not loaded."""
+    for path in place.glob("*.so"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > FORGOTTEN:
+                path.unlink()
 
 
 def compile_into(part: Path, command: list[str]) -> None:
