@@ -324,6 +324,7 @@ TABLE = {
         ".*lstm": torch_rnn("ours, torch's default: no code of the authors is public", 4),
         ".*": torch("the same"),
     },
+    "voice_vocoder_*": {".*": glorot(TF + "pc2752/ss_synthesis")},
     "spleeter_*": {
         ".*up_": he("the same; Keras' transposed kernels are [... O I]", fan_out),
         ".*": he("deezer/spleeter model/functions/unet.py"),

@@ -1,4 +1,5 @@
-"""One step of every objective with targets: supervised, masks, remixed, notes, posteriorgrams."""
+"""One step of every objective with targets: supervised, masks, remixed, notes, posteriorgrams,
+parameters of a voice."""
 
 from functools import partial
 
@@ -6,8 +7,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from twin_step import assert_step, drawn, fixed
 
+from zoo.errors import BadInput
 from zoo.losses.tagging import binary_cross_entropy
 from zoo.losses.waveform import dissimilar_l1, l1, l2, source_sum
 from zoo.objectives.masking import Masking
@@ -17,6 +20,7 @@ from zoo.objectives.remix import Remix
 from zoo.objectives.roll_likelihood import RollLikelihood
 from zoo.objectives.supervised import Supervised
 from zoo.objectives.transcription import Transcription
+from zoo.objectives.voice_parameters import VoiceParameters
 
 RNG = np.random.default_rng(3)
 
@@ -241,3 +245,71 @@ def test_posteriorgrams():
         own = jax.tree.map(np.float64, variables.params["model"])
         held = objective.held_out_loss(variables, batch, None)["loss"]
         np.testing.assert_allclose(np.mean(held), wanted(own), rtol=1e-5)
+
+
+class Singer(nn.Module):
+    """tanh of the mixture [B 3 1] times weights, [B 3 6]; ranges are of zero to `most`."""
+
+    envelope: int = 3
+    bands: int = 1
+
+    def setup(self):
+        self.taps = self.param("taps", nn.initializers.ones, (6,))
+        self.most = self.variable("ranges", "most", jnp.ones, (6,))
+        self.rest = [self.variable("ranges", n, jnp.ones, (6,)) for n in ("loudest", "least")]
+
+    def __call__(self, x):
+        return self.normalised(x) * self.most.value
+
+    def normalised(self, x):
+        return jnp.tanh(x * self.taps)
+
+    def magnitudes(self, x):
+        return jnp.abs(jnp.concatenate([x, 2 * x], -1))
+
+    def shares(self, parameters):
+        return parameters / self.most.value
+
+
+def test_parameters_of_a_voice():
+    """Sums over frames: envelope times 1, .85, .7, aperiodicity, voiced pitch, cross-entropy."""
+    mixture = RNG.normal(size=(2, 3, 1)).astype(np.float32)
+    voice = RNG.normal(size=(2, 3, 6)).astype(np.float32)
+    voice[..., -1] = [[0, 1, 0], [1, 1, 0]]
+    batch = {"mixture": mixture, "voice": voice}
+    objective = VoiceParameters(Singer())
+    most = np.array([2, 3, 4, 5, 6, 1], np.float32)
+    ranges = {"most": most, "loudest": most, "least": most}
+    variables = drawn(objective, batch).replace(collections={"model": {"ranges": ranges}})
+    target = voice / most
+    weights = np.array([1, 0.85, 0.7, 1])
+
+    def loss(w):
+        ours = np.tanh(mixture * w["taps"])
+        apart = np.abs(ours - target)
+        pitch = apart[..., 4] * (1 - voice[..., 5])
+        return ((apart[..., :4] * weights).sum() + pitch.sum()) / 2 + bernoulli(
+            ours[..., 5], voice[..., 5]
+        ).sum() / 2
+
+    assert_step(objective, variables, batch, "model", loss)
+    held = objective.held_out_loss(variables, batch, None)["loss"]
+    np.testing.assert_allclose(held.mean(), loss(variables.params["model"]), rtol=1e-5)
+
+
+def test_ranges_of_a_voice_are_found_before_the_first_step():
+    """Of pitch where there is one; decibels reach up to 0 at least."""
+    mixtures, voices = RNG.normal(size=(3, 3, 1)), RNG.normal(size=(3, 3, 6)) - 2
+    voices[..., -1] = [[0, 1, 0], [0, 1, 1], [1, 1, 1]]
+    voices[..., 4] = [[60, 99, 50], [55, 1, 1], [1, 99, 99]]
+    batches = [{"mixture": mixtures[i:j], "voice": voices[i:j]} for i, j in ((0, 2), (2, 3))]
+    objective = VoiceParameters(Singer())
+    begun = drawn(objective, batches[0])
+    found = objective.initialize(begun, iter(batches)).collections["model"]["ranges"]
+    np.testing.assert_allclose(found["loudest"], np.abs(mixtures).max() * np.array([1, 2]), 1e-6)
+    np.testing.assert_allclose(found["least"][:4], voices.min((0, 1))[:4], rtol=1e-6)
+    np.testing.assert_allclose(found["most"][:4], np.maximum(voices.max((0, 1)), 0)[:4], rtol=1e-6)
+    assert found["least"][4:].tolist() == [50, 0] and found["most"][4:].tolist() == [60, 1]
+    for none in ([], batches[1:]):
+        with pytest.raises(BadInput, match="no voice sounds"):
+            objective.initialize(begun, iter(none))

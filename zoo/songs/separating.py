@@ -16,6 +16,7 @@ from zoo.evaluation.base import Batch, Predict
 from zoo.songs.segments import Segments, shifted_blocks
 from zoo.songs.spreads import Spread
 from zoo.songs.sum_keeping import with_lack
+from zoo.songs.vocoder import Vocoder
 
 # LUFS, ReplayGain 2's reference: networks that learnt from mastered songs know no quieter ones.
 REFERENCE = -18.0
@@ -45,6 +46,8 @@ class Separator:
     stems; None: all do, which a model with `labels` does not take for granted.
     partners: other models, whose stems are mixed in. spread: the model is an ensemble, which gives
     its members' deviations behind the stems; they are measured here.
+    vocoder: the model gives parameters of a voice, frame by frame, which this plays: its sound has
+    phases of its own, so nothing is averaged with it, nor is it left with what it lacks of the mix.
     """
 
     segments: Segments
@@ -63,8 +66,17 @@ class Separator:
     present: tuple[str, ...] | None = None
     partners: tuple[Partner, ...] = ()
     spread: Spread | None = None
+    vocoder: Vocoder | None = None
 
     def __post_init__(self) -> None:
+        averaged = self.shifts or self.partners or self.spread
+        if self.vocoder and (averaged or self.keep_sum):
+            raise BadInput(
+                "a voice that is played from parameters has phases of its own: leave shifts, "
+                "ensembles, blends and keep_sum out"
+            )
+        if self.vocoder and (self.channels, self.stereo) != (1, "downmix"):
+            raise BadInput("a vocoder plays one voice of one channel: set stereo='downmix'")
         if self.keep_sum and self.residual:
             raise BadInput("keep_sum leaves no residual: choose one of the two.")
         if not 0 <= self.shifts <= MOST_SHIFTS:
@@ -164,14 +176,11 @@ def estimates(
         return remix(resample(song(), rate, how.rate), inner)
 
     mean, deviation = _scale(song, at_model, rate, how)
-    stems = shifted_blocks(
+    stems = _given(
         per_channel(predict, how.segments) if each else predict,
         ((block - mean) / deviation for block in at_model()),
-        how.segments,
         inner,
-        shifts=how.shifts,
-        reach=how.rate // 2,
-        seed=how.seed,
+        how,
     )
     share = np.float32(mean / len(how.sources))
     count = len(how.sources)  # behind which deviations are, which have no mean
@@ -181,6 +190,21 @@ def estimates(
     )
     stems = remix(resample(stems, how.rate, rate), channels)
     yield from blended(stems, song, rate, how) if how.partners else stems
+
+
+def _given(predict: Predict, song: Blocks, channels: int, how: Separator) -> Iterator[np.ndarray]:
+    """What the model gives of a song at its rate and level, or what that sounds like."""
+    if how.vocoder:
+        return how.vocoder.sound(predict, song, how.segments)
+    return shifted_blocks(
+        predict,
+        song,
+        how.segments,
+        channels,
+        shifts=how.shifts,
+        reach=how.rate // 2,
+        seed=how.seed,
+    )
 
 
 def blended(
