@@ -32,6 +32,7 @@ COMPANDING = {  # by name: (audio, codes) -> codes, and back
     "mu_law": (mu_law.encode_among, mu_law.decode_among),
     "linear": (mu_law.encode_linear_among, mu_law.decode_linear_among),
     "equal": (mu_law.encode_equal, mu_law.decode_equal),
+    "floored": (mu_law.encode_floored, mu_law.decode_floored),
 }
 
 
@@ -82,8 +83,8 @@ class _Logits(ABC):
 class Categorical(_Logits):
     """A free probability for each of `codes` amplitudes, two or more, spaced by mu-law or evenly.
 
-    companding: 'mu_law' (WaveNet), 'linear' (codes 2 / codes apart, one of them silence) or 'equal'
-    (bins of one width, as SampleRNN's released code has them).
+    companding: 'mu_law' (WaveNet), 'linear' (codes 2 / codes apart, one of them silence), 'equal'
+    (bins of one width, as SampleRNN's released code has them) or 'floored' (mu-law of nnmnkwii).
     """
 
     codes: int = 256
@@ -94,7 +95,7 @@ class Categorical(_Logits):
     def __post_init__(self) -> None:
         if self.companding not in COMPANDING:
             raise BadInput(
-                f"companding '{self.companding}' is unknown; use 'mu_law' or 'linear', or 'equal'"
+                f"companding '{self.companding}' is unknown; use one of {', '.join(COMPANDING)}"
             )
         if self.codes < 2:
             raise BadInput(f"codes={self.codes}: a distribution has two or more, such as 256")

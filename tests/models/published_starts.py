@@ -76,6 +76,10 @@ def xavier(source):
     return Start("normal", lambda s: (2 / both(s)) ** 0.5, source)
 
 
+def small(source):
+    return exactly("truncated", lambda s: (1e-3 / fan_in(s)) ** 0.5, source)
+
+
 def he(source, fan=fan_in):
     return Start("uniform", lambda s: (2 / fan(s)) ** 0.5, f"he_uniform; {source}")
 
@@ -190,17 +194,11 @@ TABLE = {
     },
     "clarinet_teacher_*": {".*upsample": transposed(KSW), ".*": torch(KSW)},
     "clarinet_student_*": {
-        "nets.*output": exactly(
-            "truncated",
-            lambda s: (1e-3 / fan_in(s)) ** 0.5,
-            "ours: the first audio stays near the noise",
-        ),
+        "nets.*output": small("ours: the first audio stays near the noise"),
         ".*": torch(KSW),
     },
     "parallel_wavenet_*": {
-        "nets.*output": exactly(
-            "truncated", lambda s: (1e-3 / fan_in(s)) ** 0.5, "ours, as ClariNet's student"
-        ),
+        "nets.*output": small("ours, as ClariNet's student"),
         ".*upsample": transposed("ours, as ClariNet's: no code of the authors"),
         ".*": torch("ours, as ClariNet's: no code of the authors"),
     },
@@ -344,7 +342,9 @@ TABLE = {
         ".*": glorot(STOLLER),
     },
     "music_translation_*": {".*": torch("facebookresearch/music-translation: torch's default")},
-    "wavenet_regression_*": {
-        ".*": glorot("francesclluis/source-separation-wavenet: Keras' default")
+    "wavenet_ljspeech": {
+        ".*context": exactly("equal", 1 / 3, "r9y9/wavenet_vocoder 0.1.1 modules.py"),
+        ".*": exactly("normal", lambda s: fan_in(s) ** -0.5, "the same: std_mul of 1"),
     },
+    "wavenet_regression_*": {".*": glorot("francesclluis/source-separation-wavenet: Keras'")},
 }

@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 from zoo.layers import flow
-from zoo.models.generation.flowavenet import FloWaveNet, Upsampling
+from zoo.layers.mel_upsampling import MelUpsampling
+from zoo.models.generation.flowavenet import FloWaveNet
 from zoo.objectives.base import Request, Variables
 from zoo.objectives.flow import Flow
 from zoo.signal import mel
@@ -183,7 +184,7 @@ class TestTwin:
 
     def test_upsampling(self):
         torch = pytest.importorskip("torch")
-        layer, frames = Upsampling(4), np.random.default_rng(0).normal(size=(2, 5, 6))
+        layer, frames = MelUpsampling(4), np.random.default_rng(0).normal(size=(2, 5, 6))
         variables = layer.init(jax.random.key(0), frames.astype(np.float32))
         params = jax.tree.map(np.array, variables["params"])
         params["scale"] = params["scale"] * 1.3

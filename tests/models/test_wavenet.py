@@ -45,6 +45,21 @@ def test_parameters_of_the_published_shape(last, count):
     assert parameters(WaveNet(width=64, gate=64, last_residual=last)) == count
 
 
+def test_dropout_is_of_what_dilated_convolutions_read():
+    """Where all is dropped they see nothing, but the residual sums go on; nothing when sampling."""
+    audio, model = noise(20), small(dropout=1.0)
+    variables = started(model, audio)
+    blind = jax.tree_util.tree_map_with_path(
+        lambda path, leaf: leaf * ("kernel" not in str(path) or "dilated" not in str(path)),
+        variables,
+    )
+    rngs = {"dropout": jax.random.key(0)}
+    found = jax.jit(partial(model.apply, train=True, rngs=rngs))(variables, audio)
+    run = jax.jit(model.apply)
+    np.testing.assert_allclose(found, run(blind, audio), atol=1e-5)
+    assert np.abs(run(variables, audio) - found).max() > 0.1
+
+
 def test_conditions_add_one_matrix_per_layer():
     more = parameters(
         small(**CONDITIONS, upsampler="repeat"),

@@ -189,8 +189,12 @@ def loss(function: Callable) -> str:
 
 
 def drops(experiment: Experiment) -> bool:
-    """Whether a module of the objective has a field with 'drop' in its name, or one within it."""
-    return "drop" in repr(experiment.objective) or "Vgg" in repr(experiment.objective)
+    """Whether a module of the objective has a field with 'drop' in its name, or one within it.
+
+    Fields that are zero drop nothing.
+    """
+    shown = repr(experiment.objective)
+    return re.search(r"drop(?!out = 0\.0\n)", shown) is not None or "Vgg" in shown
 
 
 def rates_of(experiment: Experiment) -> str:

@@ -99,6 +99,21 @@ def test_decibels_clip_per_example():
         np.testing.assert_allclose(ours[i], theirs, atol=1e-4)
 
 
+def test_front_end_of_lws():
+    """As r9y9's audio.py has it of lws: windows of sqrt(hann / 2), each from its own hop on."""
+    audio = RNG.normal(0, 0.1, 3000).astype(np.float32)
+    audio[:1100] *= 1e-5  # below the floor
+    window = np.sqrt(0.5) * np.sin(np.pi * (np.arange(1024) + 0.5) / 1024)
+    padded = np.pad(audio, (0, 1023))
+    spectra = librosa.stft(padded, n_fft=1024, hop_length=256, window=window, center=False)
+    mels = librosa.filters.mel(sr=22_050, n_fft=1024, n_mels=80, fmin=125, fmax=7600)
+    level = 20 * np.log10(np.maximum(1e-5, mels @ np.abs(spectra))) - 20
+    expected = np.clip((level + 100) / 100, 0, 1)
+    found = mel.log_mel(audio[None, :, None], mel.lws())[0, ..., 0]
+    assert found.shape == (12, 80) and expected.min() == 0 and expected.max() > 0.4
+    np.testing.assert_allclose(found, expected.T, atol=1e-4)
+
+
 @pytest.mark.parametrize("spec", [mel.MUSICNN, mel.WON, mel.MELGAN, mel.HIFIGAN, mel.TACOTRON2])
 def test_gradients_are_finite_at_silence(spec):
     slope = jax.jit(jax.grad(lambda x: mel.log_mel(x, spec).sum()))(jnp.zeros((1, 3000, 1)))

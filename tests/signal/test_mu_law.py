@@ -45,6 +45,20 @@ def test_mu_law_codes_of_known_samples():
     ]
 
 
+def test_floored_codes_are_nnmnkwiis_and_come_back():
+    y = np.sign(X) * np.log1p(256 * np.abs(X.astype(np.float64))) / np.log1p(256)
+    exact = (y + 1) / 2 * 256  # its mulaw_quantize, mu=256, before it is cut
+    clear = (np.abs(exact - np.round(exact)) > 2e-3) & (exact < 256)
+    codes = mu_law.encode_floored(X, 256)
+    np.testing.assert_array_equal(codes[clear], np.floor(exact)[clear])
+    every = np.arange(256)
+    samples = mu_law.decode_floored(every, 256)
+    level = 2 * every / 256 - 1  # its inv_mulaw_quantize
+    inverse = np.sign(level) / 256 * (257.0 ** np.abs(level) - 1)
+    np.testing.assert_allclose(samples, inverse, atol=1e-6)
+    np.testing.assert_array_equal(mu_law.encode_floored(samples, 256), every)
+
+
 def test_linear_codes_keep_int16_and_silence():
     pcm = np.arange(-32768, 32768, 7).astype(np.int16)
     codes = mu_law.encode_linear(pcm / np.float32(32768), 16)

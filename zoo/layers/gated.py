@@ -15,7 +15,8 @@ from zoo.layers.initializers import Starts, lecun
 class GatedBlock(nn.Module):
     """Gated dilated convolution [B T C] -> (residual output [B T C], skip output [B T S]).
 
-    local [B T D] and speaker [B K] add a linear map of theirs before the gate.
+    local [B T D] and speaker [B K] add a linear map of theirs before the gate. dropout: of what the
+    dilated convolution reads while training, with the `dropout` random numbers.
     """
 
     gate: int
@@ -24,12 +25,18 @@ class GatedBlock(nn.Module):
     dilation: int
     residual: bool = True
     residual_scale: float = 1.0
+    dropout: float = 0.0
     starts: Starts = lecun
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(
-        self, x: jax.Array, local: jax.Array | None = None, speaker: jax.Array | None = None
+        self,
+        x: jax.Array,
+        local: jax.Array | None = None,
+        speaker: jax.Array | None = None,
+        *,
+        train: bool = False,
     ) -> tuple[jax.Array, jax.Array]:
         both, entered = 2 * self.gate, self.starts(self.kernel * x.shape[-1])
         mixed = self.starts(self.gate)
@@ -41,7 +48,7 @@ class GatedBlock(nn.Module):
             dtype=self.dtype,
             name="dilated",
             **entered,
-        )(x)
+        )(nn.Dropout(self.dropout, deterministic=not train)(x))
         if local is not None:
             starts = self.starts(local.shape[-1])
             z += Conv(both, 1, use_bias=False, dtype=self.dtype, name="local", **starts)(local)

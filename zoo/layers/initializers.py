@@ -63,6 +63,12 @@ def lecun(fan: int) -> LayerInit:
     return {"kernel_init": LECUN, "bias_init": nn.initializers.zeros}
 
 
+def normal(fan: int) -> LayerInit:
+    """r9y9/wavenet_vocoder 0.1: a normal of sqrt(1 / fan), not cut, zero bias."""
+    start = nn.initializers.normal(float(np.sqrt(1 / fan)))
+    return {"kernel_init": start, "bias_init": nn.initializers.zeros}
+
+
 def torch(fan: int) -> LayerInit:
     """PyTorch's Linear and convolutions: kernel and bias uniform within 1 / sqrt(fan)."""
     return {"kernel_init": fan_uniform(fan), "bias_init": fan_uniform(fan)}

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import BadInput
-from zoo.pretrained import hifigan, onsets_frames, torch_file
-from zoo.pretrained.index import Arrays, File, Published
+from zoo.pretrained import hifigan, onsets_frames, torch_file, wavenet_vocoder
+from zoo.pretrained.index import Arrays, File, Published, Reader
 from zoo.pretrained.rules import Rule, Skip
 
 
@@ -24,6 +24,7 @@ class Layout:
     arguments: Mapping[str, Any]
     rules: tuple[Rule | Skip, ...]
     player: str = "model"
+    read: Reader = torch_file.read
 
 
 LAYOUTS = (
@@ -47,11 +48,7 @@ LAYOUTS = (
 
 def record(path: Path) -> tuple[Published, Arrays]:
     """A user's own file as a publication, and its arrays; nothing of the file is executed."""
-    arrays = torch_file.read([path])
-    found = next((layout for layout in LAYOUTS if layout.mark in arrays), None)
-    if found is None:
-        known = ", ".join(layout.title for layout in LAYOUTS)
-        raise BadInput(f"{path} holds weights of a net that is not known by its names: {known} are")
+    found, arrays = _known(path, torch_file.read([path]))
     published = Published(
         name=path.stem,
         title=found.title,
@@ -60,10 +57,31 @@ def record(path: Path) -> tuple[Published, Arrays]:
         files=(
             File(path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest()),
         ),
-        read=torch_file.read,
+        read=found.read,
         rules=found.rules,
         licence="that of the file",
         source=str(path),
         player=found.player,
     )
     return published, arrays
+
+
+def _known(path: Path, arrays: Arrays) -> tuple[Layout, Arrays]:
+    """The layout of a file, and its arrays by the names that its rules take."""
+    for layout in LAYOUTS:
+        if layout.mark in arrays:
+            return layout, arrays
+    if wavenet_vocoder.recognised(arrays):
+        return _wavenet(path, wavenet_vocoder.bare(arrays))
+    known = ", ".join([*(layout.title for layout in LAYOUTS), wavenet_vocoder.TITLE])
+    raise BadInput(f"{path} holds weights of a net that is not known by its names: {known} are")
+
+
+def _wavenet(path: Path, arrays: Arrays) -> tuple[Layout, Arrays]:
+    """A layout whose sizes, and so its arguments and rules, are those of the file."""
+    arguments, rules = wavenet_vocoder.sized(path, arrays)
+    title, config = wavenet_vocoder.TITLE, wavenet_vocoder.CONFIG
+    layout = Layout(
+        wavenet_vocoder.MARK, title, config, arguments, rules, read=wavenet_vocoder.read
+    )
+    return layout, arrays

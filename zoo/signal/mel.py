@@ -138,6 +138,18 @@ def pcm_log(magnitude: jax.Array) -> jax.Array:
     return jnp.log(jnp.maximum(32768 * magnitude, 500.0)) / 10
 
 
+def floored_decibels(
+    magnitude: jax.Array, gain: float = 1.0, span: float = 100.0, reference: float = 20.0
+) -> jax.Array:
+    """dB of gain x above -span, less `reference`, from -span to 0 dB on [0, 1], [...] -> [0, 1].
+
+    Keithito's Tacotron and r9y9's WaveNet: the level that is silence lies at reference / span
+    below zero and is clipped to it.
+    """
+    level = 20.0 * jnp.log10(jnp.maximum(gain * magnitude, 10 ** (-span / 20))) - reference
+    return jnp.clip(1.0 + level / span, 0.0, 1.0)
+
+
 @dataclass(frozen=True)
 class MelSpec:
     """Every convention of one system's mel spectrogram. Lengths in samples, frequencies in Hz."""
@@ -154,6 +166,7 @@ class MelSpec:
     norm: str | None = "slaney"
     straight_in: str = "hz"
     win: int | None = None
+    window: str = "hann"
     centre: bool = True
     pad_mode: Literal["reflect", "constant"] = "reflect"
     pad: tuple[int, int] | None = None
@@ -183,6 +196,7 @@ def mel_spectrogram(x: jax.Array, spec: MelSpec) -> jax.Array:
         pad_mode=spec.pad_mode,
         pad=spec.pad,
         win=spec.win,
+        window_name=spec.window,
     )
     if spec.exponent == 2:
         energy = stft.power(spectrum)
@@ -266,4 +280,35 @@ def lyra(lag: int = 960) -> MelSpec:
         centre=False,
         pad_mode="constant",
         pad=(1024 - lag, 384 + lag),
+    )
+
+
+def lws(
+    sample_rate: int = 22_050,
+    n_fft: int = 1024,
+    hop: int = 256,
+    bins: int = 80,
+    low: float = 125.0,
+    high: float = 7600.0,
+    span: float = 100.0,
+    reference: float = 20.0,
+) -> MelSpec:
+    """r9y9/wavenet_vocoder 0.1's, by the lws package: frame f begins at sample f hop.
+
+    lws has the root of a Hann window, scaled so that the squares of all frames add up to one.
+    """
+    gain = (2 * hop / n_fft) ** 0.5
+    return MelSpec(
+        sample_rate,
+        n_fft,
+        hop,
+        bins,
+        partial(floored_decibels, gain=gain, span=span, reference=reference),
+        exponent=1,
+        low=low,
+        high=high,
+        window="sine",
+        centre=False,
+        pad_mode="constant",
+        pad=(0, n_fft - 1),
     )

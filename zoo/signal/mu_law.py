@@ -49,6 +49,21 @@ def decode_among(codes: jax.Array, count: int) -> jax.Array:
     return expand(codes.astype(jnp.float32) / mu * 2 - 1, mu)
 
 
+def encode_floored(x: jax.Array, count: int) -> jax.Array:
+    """nnmnkwii's codes, mu = count, not rounded but cut: [...] in [-1, 1] -> int32 in [0, count).
+
+    What lies less than a thousandth of a code below the next is the next, or decoded samples would
+    lose a code when they are encoded again.
+    """
+    y = compand(jnp.clip(x, -1.0, 1.0), count)
+    return jnp.clip(jnp.floor((y + 1) / 2 * count + 1e-3), 0, count - 1).astype(jnp.int32)
+
+
+def decode_floored(codes: jax.Array, count: int) -> jax.Array:
+    """The lower ends of `encode_floored`, [...] int in [0, count) -> [...] float32 in [-1, 1)."""
+    return expand(codes.astype(jnp.float32) / count * 2 - 1, count)
+
+
 def encode_linear(x: jax.Array, bits: int = 8) -> jax.Array:
     """Evenly spaced codes, [...] in [-1, 1] -> [...] int32 in [0, 2^bits); silence is 2^(bits-1).
 

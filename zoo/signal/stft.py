@@ -25,15 +25,19 @@ COSINES = {  # alternating coefficients of the cosine-sum windows
 
 
 def window(name: str, size: int, *, periodic: bool = True) -> np.ndarray:
-    """Window function, -> [n] float64. name: a key of COSINES, or 'sqrt_hann'.
+    """Window function, -> [n] float64. name: a key of COSINES, 'sqrt_hann' or 'sine'.
 
     periodic: True for spectra, False (symmetric) for the design of filters. Same as
-    scipy.signal.get_window(name, size, fftbins=periodic).
+    scipy.signal.get_window(name, size, fftbins=periodic); 'sine' is its symmetric 'cosine' in
+    either case, whose squares add up to a constant.
     """
+    if name == "sine":
+        return np.sin(np.pi * (np.arange(size) + 0.5) / size)
     if name == "sqrt_hann":
         return np.sqrt(np.maximum(window("hann", size, periodic=periodic), 0))
     if name not in COSINES:
-        raise BadInput(f"no window named {name!r}: use one of {', '.join(COSINES)}, sqrt_hann")
+        known = ", ".join([*COSINES, "sqrt_hann", "sine"])
+        raise BadInput(f"no window named {name!r}: use one of {known}")
     if size == 1:
         return np.ones(1)
     angle = 2 * np.pi * np.arange(size) / (size if periodic else size - 1)

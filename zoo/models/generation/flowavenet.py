@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
-from zoo.layers.conv import Conv, transposed
+from zoo.layers.conv import Conv
 from zoo.layers.flow import (
     ActNorm,
     affine,
@@ -34,7 +34,7 @@ from zoo.layers.flow import (
 )
 from zoo.layers.gated import gated
 from zoo.layers.initializers import torch
-from zoo.layers.norm import weight_norm
+from zoo.layers.mel_upsampling import MelUpsampling
 from zoo.signal.precision import HIGHEST
 
 Pair = tuple[jax.Array, jax.Array]
@@ -74,32 +74,6 @@ class Net(nn.Module):
         end = Conv(2 * self.features, 1, kernel_init=zero, precision=HIGHEST, name="end")(hidden)
         gain = self.param("end_gain", zero, (2 * self.features,))
         return _halves(end * jnp.exp(3 * gain))
-
-
-class Upsampling(nn.Module):
-    """Mel [B F M] -> [B F*factor M] by a transposed convolution over time and three bins at once.
-
-    One filter for all bins, 2 factor x 3, as torch's ConvTranspose2d of one channel under weight
-    norm, and a leaky ReLU of slope 0.4.
-    """
-
-    factor: int
-    dtype: Any = jnp.float32
-
-    @nn.compact
-    def __call__(self, mel: jax.Array) -> jax.Array:
-        batch, frames, bins = mel.shape
-        shape, starts = (2 * self.factor, 3, 1), torch(6 * self.factor)
-        kernel = weight_norm(self, self.param("kernel", starts["kernel_init"], shape), 2)
-        bias = self.param("bias", starts["bias_init"], (1,))
-        padded = jnp.pad(mel, ((0, 0), (0, 0), (1, 1)))
-        # A transposed convolution turns its taps round: the first weighs the bin above.
-        near = jnp.stack([padded[..., 2 - i : bins + 2 - i] for i in range(3)], -1)
-        rows = near.swapaxes(1, 2).reshape(batch * bins, frames, 3)
-        rows, kernel, bias = (x.astype(self.dtype) for x in (rows, kernel, bias))
-        y = transposed(rows, kernel, stride=self.factor, padding="same") + bias
-        y = y.reshape(batch, bins, frames * self.factor).swapaxes(1, 2)
-        return nn.leaky_relu(y, 0.4)
 
 
 class Block(nn.Module):
@@ -179,7 +153,7 @@ class FloWaveNet(nn.Module):
                 f"a hop of {self.hop} is no multiple of {self.group} = 2^blocks samples; "
                 f"give fewer blocks than {self.blocks}"
             )
-        self.upsample_layers = [Upsampling(s, self.dtype) for s in self.upsampling]
+        self.upsample_layers = [MelUpsampling(s, dtype=self.dtype) for s in self.upsampling]
         how = (self.last_residual, self.dtype)
         self.stages = [
             Block(self.flows, self._channels(k), self.width, self.layers, self._splits(k), *how)

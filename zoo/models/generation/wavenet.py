@@ -8,7 +8,7 @@ Deviations and guesses
 - the first causal convolution has length 1: a table look-up of the code, or one linear map;
 - the last layer's residual convolution has no effect and is left out unless `last_residual`;
 - a transposed convolution that upsamples a condition spans two of its strides, without activation;
-- `residual_scale` is 1 as in the paper; other code multiplies by sqrt(1/2);
+- `residual_scale` is 1 as in the paper; other code multiplies by sqrt(1/2) and has `dropout`;
 - no start of the weights is published: LeCun's, which was the default of its authors' library.
 """
 
@@ -30,6 +30,7 @@ from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.gated import GatedBlock, gated
 from zoo.layers.initializers import Starts, lecun
 from zoo.layers.matvec import matvec
+from zoo.layers.mel_upsampling import MelUpsampler
 from zoo.layers.queues import Carry, Queues
 from zoo.signal.precision import HIGHEST
 
@@ -57,9 +58,10 @@ class WaveNet(nn.Module):
     local_condition: int = 0  # channels D of the condition
     upsampling: tuple[int, ...] = ()
     upsampler: str = "transposed"  # or 'repeat'
-    context: ContextStack | None = None  # over the frames of the condition, before these
+    context: ContextStack | MelUpsampler | None = None  # of the condition, before these
     last_residual: bool = False
     residual_scale: float = 1.0
+    dropout: float = 0.0
     starts: Starts = lecun
     dtype: Any = jnp.float32
 
@@ -90,6 +92,7 @@ class WaveNet(nn.Module):
                 dilation,
                 residual=self.last_residual or i < self.layers - 1,
                 residual_scale=self.residual_scale,
+                dropout=self.dropout,
                 starts=self.starts,
                 dtype=self.dtype,
             )
@@ -129,19 +132,21 @@ class WaveNet(nn.Module):
         speaker: jax.Array | None = None,
         train: bool = False,
     ) -> jax.Array:
-        return self.output(self.features(audio, condition, speaker))
+        return self.output(self.features(audio, condition, speaker, train=train))
 
     def features(
         self,
         audio: jax.Array,
         condition: jax.Array | None = None,
         speaker: jax.Array | None = None,
+        *,
+        train: bool = False,
     ) -> jax.Array:
         """Audio [B T 1] -> what the last map makes raw parameters of [B T head]."""
         x, local, voice = self._prepare(audio, condition, speaker)
         skips = []
         for block in self.blocks:
-            x, skip = block(x, local, voice)
+            x, skip = block(x, local, voice, train=train)
             skips.append(skip)
         return nn.relu(self.hidden(nn.relu(reduce(jnp.add, skips))))
 
