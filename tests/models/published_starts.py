@@ -292,6 +292,10 @@ TABLE = {
         ".*source/embedding": exactly("normal", lambda s: s[-1] ** -0.5, SONNET),
         ".*": lecun(SONNET),
     },
+    "conv_tasnet_mir1k*": {  # the speech layout
+        "encoder|decoder": xavier("ours: Xavier's, of PyTorch's shapes"),
+        ".*": torch("ours: no code of the authors is public"),
+    },
     "conv_tasnet_*": {
         "decoder": exactly("normal", lambda s: (2 / (s[1] + s[0] * s[2])) ** 0.5, TASNET),
         ".*": xavier(TASNET),
@@ -330,6 +334,10 @@ TABLE = {
     "conditioned_wave_unet_*": {
         "output": exactly("uniform", lambda s: (2 / (s[1] + 1)) ** 0.5, "a layer a source, mono"),
         ".*": glorot(TF + "Veleslavia/vimss"),
+    },
+    "wave_unet_mir1k*": {
+        "output": exactly("uniform", lambda s: (2 / (s[1] + 1)) ** 0.5, "a layer a source, mono"),
+        ".*": glorot(STOLLER),
     },
     "wave_unet_*.dilated_dense": {
         "output": exactly("uniform", lambda s: (2 / (s[1] + 2)) ** 0.5, STOLLER),

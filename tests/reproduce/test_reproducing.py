@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from zoo.cli import main
+from zoo.errors import BadInput
 from zoo.metrics.resampling import Scores, intervals
 from zoo.report import reproduced
 from zoo.reproduce import index, verdicts
 from zoo.reproduce.parts import ByParts
-from zoo.reproduce.row import Outcome, PublishedData, Row, digest
+from zoo.reproduce.row import Outcome, Place, PublishedData, Row, digest
 from zoo.reproduce.sisec import Aggregated
-from zoo.reproduce.trained import TrainedRows
+from zoo.reproduce.trained import TrainedRows, TrainedWithin
 from zoo.reproduce.transferred_features import CrossValidated
 
 
@@ -227,6 +228,30 @@ def test_a_trained_row_is_its_config_over_seeds(row, tmp_path, monkeypatch):
     assert not list((tmp_path / "results/reproduced").glob("*.json"))  # rows of configs are apart
     monkeypatch.setattr(repeat, "repeat", lambda *given: None)
     assert main.main(words(tmp_path)) == 130
+
+
+def test_a_row_of_minutes_is_trained_once_at_that_budget(row, tmp_path, monkeypatch):
+    from zoo.report import measure
+
+    asked = []
+
+    def trained(config, minutes, directory, root, folder, given):
+        asked.append((config.row.id, minutes, directory, folder, *given))
+        target = folder / config.task / f"{config.row.id}.json"
+        target.parent.mkdir(parents=True)
+        target.write_text(json.dumps({"metrics": {"gnsdr/vocals": 4.0}, "protocol": "Clips."}))
+        return True
+
+    monkeypatch.setattr(measure, "row", trained)
+    way = TrainedWithin("wave_unet_mir1k.narrow", 7.0, "clips")
+    place = Place(tmp_path / "data", tmp_path / "work", tmp_path / "results")
+    made = way.run(replace(row, way=way), place)
+    assert made.metrics == {"gnsdr/vocals": 4.0} and made.protocol == "Clips." and made.runs == 1
+    path = f"path={tmp_path / 'data/numbers/clips'}"
+    assert asked == [("wave_unet_mir1k.narrow", 7.0, place.work, place.results, path)]
+    monkeypatch.setattr(measure, "row", lambda *given: False)
+    with pytest.raises(BadInput, match="the same command goes on"):
+        way.run(replace(row, way=way), place)
 
 
 def museval_like(values):

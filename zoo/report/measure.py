@@ -79,15 +79,25 @@ def origins(config: Config) -> dict[str, str]:
     return {name: value for name, value in values.items() if value in known}
 
 
-def row(config: Config, minutes: float, directory: Path, root: Path, folder: Path) -> bool:
-    """One system's row, trained unless it stands already; false where it failed."""
+def row(
+    config: Config,
+    minutes: float,
+    directory: Path,
+    root: Path,
+    folder: Path,
+    given: Sequence[str] = (),
+) -> bool:
+    """One system's row, trained unless it stands already; false where it failed.
+
+    given: words of arguments besides the row's own.
+    """
     name = config.row.id
     target = folder / config.task / f"{name}.json"
     experiment = config.experiment()
     if not learns(experiment):
         scored = ("--config", name, "--results", folder)
         return target.is_file() or command(root, "evaluate.py", *scored)
-    words = [f"{word}={directory / run}" for word, run in origins(config).items()]
+    words = [*given, *(f"{word}={directory / run}" for word, run in origins(config).items())]
     run = directory / name
     report = run / "evaluation" / "test.json"
     if not report.is_file():

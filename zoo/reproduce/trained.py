@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from zoo.errors import BadInput
 from zoo.reproduce.row import Outcome, Place, Row
 from zoo.reproduce.verdicts import of_one_more
 
@@ -37,6 +38,35 @@ class TrainedRows:
             config, config.parse(words), self.what, self.count, place.work, place.results, self.name
         )
         return None if scores is None else outcome(scores)
+
+    def config(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class TrainedWithin:
+    """A Way. name: of the config's row, trained once for `minutes` of one core, as `zoo measure`.
+
+    A short trial says how many steps that is, so that schedules end where training does. below:
+    where in the clone the config's `path` is.
+    """
+
+    name: str
+    minutes: float
+    below: str = "."
+
+    def run(self, row: Row, place: Place) -> Outcome:
+        from zoo import experiment
+        from zoo.report import facts, measure, tables
+
+        config = experiment.find(self.name)
+        folder = place.data / (row.data.folder if row.data else "") / self.below
+        given, root = (f"path={folder.absolute()}",), tables.clone()
+        work, results = place.work.absolute(), place.results.absolute()
+        if not measure.row(config, self.minutes, work, root, results, given):
+            raise BadInput(f"{self.name} was not trained: see above; the same command goes on")
+        found = facts.load(results / config.task / f"{self.name}.json")
+        return Outcome(found["metrics"], found.get("protocol", ""))
 
     def config(self) -> str:
         return self.name
