@@ -57,6 +57,8 @@ def both(ours, theirs, x, kernel):
         ((1, 4, 16, 6), 5, 2, 1, (1, 2)),
         ((1, 9, 8, 1), 4, 1, 2, (3, 3)),
         ((1, 3, 3, 2), 3, 1, 1, (0, 0)),
+        ((3, 7, 6, 4), 3, 1, 1, (1, 1)),
+        ((2, 8, 5, 3), 4, 1, 1, (3, 0)),
     ],
 )
 def test_convolution_equals_lax(shape, taps, stride, dilation, pads):
@@ -97,6 +99,28 @@ def test_modules_equal_torch():
         wanted = wanted if module is down else wanted[:, 1:-2, 1:-2]
         params["bias"] = jnp.full(4, 0.5)
         np.testing.assert_allclose(module.apply({"params": params}, x), wanted, atol=1e-5)
+
+
+def test_the_gradient_of_a_gradient_equals_lax():
+    x, kernel = noise(2, 7, 6, 4), noise(3, 3, 4, 4)
+
+    def steepness(f):
+        return lambda k: jnp.sum(jax.grad(lambda k: jnp.mean(f(k) ** 3))(k) ** 2)
+
+    one, two = (
+        jax.grad(steepness(f))(kernel)
+        for f in (lambda k: convolve_2d(x, k, pads=(1, 1)), lambda k: plain(x, k, 1, 1, (1, 1)))
+    )
+    np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-4 * float(jnp.abs(two).max()))
+
+
+def test_only_cpus_take_the_kernel_gradient_by_columns():
+    def by_columns(platform):
+        step = jax.grad(lambda k, x: jnp.sum(convolve_2d(x, k, pads=(1, 1)) ** 2))
+        lowered = jax.jit(step).trace(noise(3, 3, 4, 5), noise(2, 9, 8, 4))
+        return "[b, 0, f]x[0, i, o]" in lowered.lower(lowering_platforms=(platform,)).as_text()
+
+    assert [by_columns(platform) for platform in ("cpu", "tpu", "cuda")] == [True, False, False]
 
 
 def test_the_compiled_gradient_holds_no_slow_form():
