@@ -33,6 +33,8 @@ CASES = [
     (50, 3, 1, 5, "same", 6, 6, 6),
     (50, 4, 3, 2, 2, 6, 6, 6),
     (50, 3, 1, 1, "causal", 6, 6, 18),
+    (70, 41, 1, 1, "same", 1, 4, 6),  # several outputs at once
+    (150, 133, 4, 1, (62, 63), 1, 1, 6),
     (80, 40, 1, 1, "same", 6, 6, 6),  # depthwise, too long for a sum of taps
 ]
 
