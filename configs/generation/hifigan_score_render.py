@@ -5,7 +5,8 @@ sixteenth of their width, for two cores; width=512 kernels=3,7,11 periods=2,3,5,
 narrower=1 is the paper's size. After 1,069 rounds (four minutes here) it has the music's envelope
 and spectrum, not yet its harmonics.
 excitation=noise or griffin_lim drives the generator by more than the frames, whose convolution is
-periodic in the hop on steady notes (`python -m zoo interpret RUN --kind periodicity`).
+periodic in the hop on steady notes (`python -m zoo interpret RUN --kind periodicity`). The latter
+is a draft, of which the output begins as a copy; `refiner_score_render` learns faster from one.
 """
 
 from dataclasses import replace
@@ -60,7 +61,13 @@ def config(
     spec = replace(mel.HIFIGAN, sample_rate=16_000)
     optimizer = adam(learning_rate, b1=0.8, b2=0.99, weight_decay=0.01)
     objective = Vocoder(
-        Generator(width=width, kernels=kernels, dilations=(dilations,) * len(kernels), dtype=dtype),
+        Generator(
+            width=width,
+            kernels=kernels,
+            dilations=(dilations,) * len(kernels),
+            residual=excitations.is_draft(excitation),
+            dtype=dtype,
+        ),
         Discriminator(periods, scales, narrower, dtype=dtype),
         spec,
         discriminator_loss=least_squares_discriminator,

@@ -1,6 +1,7 @@
 """One step of what is compared by its sound or spectra: resynthesis, effects, mels, speech."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -10,10 +11,12 @@ import librosa
 import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import norm
-from twin_step import assert_step, drawn
+from twin_step import assert_step, differences, drawn
 
+from zoo.losses import spectral
 from zoo.objectives.effect import Effect
 from zoo.objectives.phase_retrieval import PhaseRetrieval
+from zoo.objectives.refined_vocoder import RefinedVocoder
 from zoo.objectives.resynthesis import Resynthesis
 from zoo.objectives.speech import SilencedSpeech, StoppedSpeech
 from zoo.objectives.tiers import Tiers
@@ -81,6 +84,8 @@ def test_resynthesis_and_the_register_that_it_keeps():
 
 SPEC = mel.MelSpec(8000, 8, 4, 3, mel.log10_clamp, exponent=1, centre=False, pad=(2, 2))
 
+BANK = np.float64(librosa.filters.mel(sr=8000, n_fft=8, n_mels=3))
+
 
 class Bent(nn.Module):
     """The tanh of two taps; of a window it has no output for the first sample."""
@@ -132,28 +137,87 @@ def test_phase_retrieval_learns_magnitudes():
     audio = RNG.uniform(-0.9, 0.9, (2, 16, 1)).astype(np.float32)
     objective = PhaseRetrieval(Inverter(), SPEC, learns=True, bins=0.4, bands=0.3)
     variables = drawn(objective, {"audio": audio})
-    bank = np.float64(librosa.filters.mel(sr=8000, n_fft=8, n_mels=3))
-    real = np.stack(
-        [
-            np.abs(
-                librosa.stft(
-                    np.pad(x, 2, "reflect"), n_fft=8, hop_length=4, center=False, dtype=complex
-                )
-            ).T
-            for x in np.float64(audio[..., 0])
-        ]
-    )
-    features = np.log(np.maximum(real @ bank.T, 1e-5))
+    real, features = spectra(audio)
 
     def loss(w):
         fake = np.exp(0.3 * (features @ w["out"]["kernel"] + w["out"]["bias"]))
-        pairs = list(zip(fake, real))
-        convergence = np.mean([np.linalg.norm(a - b) / np.linalg.norm(b) for a, b in pairs])
-        bins = np.abs(np.log(fake) - np.log(np.maximum(real, 1e-5))).mean()
-        bands = np.abs(np.log(np.maximum(fake @ bank.T, 1e-5)) - features).mean()
-        return convergence + 0.4 * bins + 0.3 * bands
+        return guessed(fake, real, features)
 
     assert_step(objective, variables, {"audio": audio}, "model", loss)
+
+
+class Refined(Inverter):
+    """Its sound: the roots of magnitudes 1 to 4 are the samples of a frame, bent by a weight."""
+
+    spec: mel.MelSpec = SPEC
+    hop: int = 4
+    bins: int = 3
+
+    def setup(self):
+        self.out, self.bend = nn.Dense(5), self.param("bend", nn.initializers.ones, ())
+
+    def __call__(self, frames, *, train=False):
+        return self.sound(frames, self.magnitudes(frames))
+
+    def magnitudes(self, frames, *, train=False):
+        return jnp.exp(0.3 * self.out(frames))
+
+    def sound(self, frames, magnitude, *, train=False):
+        return jnp.sin(self.bend * magnitude[..., 1:]).reshape(len(frames), -1, 1)
+
+
+def test_a_refined_vocoder_learns_by_its_guesses_and_then_by_its_audio():
+    """The losses of both are tested on their own."""
+    audio = RNG.uniform(-0.9, 0.9, (2, 16, 1)).astype(np.float32)
+    spec, resolutions = replace(SPEC, compress=mel.log_clamp), ((8, 4, 8), (4, 2, 4))
+    how = dict(guesses=2, bins=0.4, bands=0.3, spectral=0.7, resolutions=resolutions)
+    objective = RefinedVocoder(Refined(), None, spec, **how)
+    variables = drawn(objective, {"audio": audio})
+    real, features = spectra(audio)
+
+    own = variables.params["generator"]
+
+    def guess(w, np=np):
+        return np.exp(0.3 * (features @ w["out"]["kernel"] + w["out"]["bias"]))
+
+    def silent(w):
+        return guessed(guess(w), real, features)
+
+    def heard(w):
+        sound = jnp.sin(w["bend"] * guess(w, jnp)[..., 1:]).reshape(2, 16, 1)
+        parts = sum(spectral.multi_resolution(sound, audio, resolutions))
+        return jnp.mean(parts) + 0.7 * jnp.mean(spectral.log_mel(sound, audio, spec))
+
+    first, last = objective.turns
+    assert (first.repeat, last.repeat) == (2, 1)
+    alone = SimpleNamespace(turns=(first,))
+    assert_step(alone, variables, {"audio": audio}, "generator", silent)
+    slopes = jax.tree.map(np.add, differences(silent, own), jax.jit(jax.grad(heard))(own))
+    assert_step(
+        objective,
+        variables,
+        {"audio": audio},
+        "generator",
+        lambda w: silent(w) + float(heard(w)),
+        gradient=slopes,
+    )
+
+
+def spectra(audio):
+    """(magnitudes [B F 5], ln mels [B F 3]) in the front end."""
+    how = dict(n_fft=8, hop_length=4, center=False, dtype=complex)
+    padded = [np.pad(x, 2, "reflect") for x in np.float64(audio[..., 0])]
+    real = np.stack([np.abs(librosa.stft(x, **how)).T for x in padded])
+    return real, np.log(np.maximum(real @ BANK.T, 1e-5))
+
+
+def guessed(fake, real, features):
+    """Loss of magnitudes with weights of .4 and .3."""
+    pairs = list(zip(fake, real))
+    convergence = np.mean([np.linalg.norm(a - b) / np.linalg.norm(b) for a, b in pairs])
+    bins = np.abs(np.log(fake) - np.log(np.maximum(real, 1e-5))).mean()
+    bands = np.abs(np.log(np.maximum(fake @ BANK.T, 1e-5)) - features).mean()
+    return convergence + 0.4 * bins + 0.3 * bands
 
 
 class Said(NamedTuple):

@@ -66,7 +66,7 @@ from test_steps_of_families import Halves, Levels, Linear, Parabola
 from test_steps_of_gans import Maker, Scorer
 from test_steps_of_windows import Voice, Windows
 
-WITHOUT_CHANCE = {"Vocoder", "MultiBandVocoder", "PhaseRetrieval", "Effect"}
+WITHOUT_CHANCE = {"Vocoder", "RefinedVocoder", "MultiBandVocoder", "PhaseRetrieval", "Effect"}
 # Resynthesis: its noise is part of the timbre, no published system scales it.
 # PlannedMelodies: the seed mixes two melodies' plans, the network draws nothing.
 # DeepPrior: its noise is the network that it begins with.

@@ -37,7 +37,8 @@ TAIL = 10  # frames of silence behind a source: without them vocoders end in a b
 class Vocoder:
     """Discriminator and generator of batch[`audio`] [B T 1], T a multiple of the hop.
 
-    generator(mel [B F M]) -> [B hop F 1]; discriminator(audio) -> a (score, features) per scale.
+    generator(mel [B F M]) -> [B hop F 1]; discriminator(audio) -> a (score, features) per scale, or
+    None: then the generator learns from spectra alone.
     spec: the front end. discriminator_loss(fake, real), generator_loss(fake): losses of scores ->
     [B], summed over the scales. feature_matching: weight of the summed L1 of features; spectral: of
     the L1 of `spectral_spec`'s mel spectrogram (default: the front end's), always in ln above 1e-5
@@ -46,7 +47,7 @@ class Vocoder:
     """
 
     generator: Network
-    discriminator: Network
+    discriminator: Network | None
     spec: mel.MelSpec
     audio: str = "audio"
     discriminator_loss: Callable[[jax.Array, jax.Array], jax.Array] = (
@@ -82,6 +83,8 @@ class Vocoder:
         inputs = {"generator": self._inputs(self.features(audio)), "discriminator": (audio,)}
         for key, (name, given) in zip(keys, inputs.items()):
             module = getattr(self, name)
+            if module is None:
+                continue
             rest = dict(module.init(key, *given))
             params[name] = rest.pop("params")
             collections |= {name: rest} if rest else {}
@@ -96,10 +99,17 @@ class Vocoder:
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        return (
-            Turn("discriminator", self._discriminator_turn),
-            Turn("generator", self._generator_turn),
-        )
+        generator = Turn("generator", self._generator_turn)
+        if self.discriminator is None:
+            return (generator,)
+        return Turn("discriminator", self._discriminator_turn), generator
+
+    @property
+    def critic(self) -> Network:
+        """The discriminator. Raises BadInput: there is none."""
+        if self.discriminator is None:
+            raise BadInput("this vocoder has no discriminator: give one")
+        return self.discriminator
 
     def features(self, audio: jax.Array) -> jax.Array:
         """The front end's log mel spectrogram of mono audio [B T 1] -> [B F M]."""
@@ -121,7 +131,7 @@ class Vocoder:
     ) -> Outcome:
         fake, real = self._pair(variables, batch, rng)
         # One call for both, so that vectors of a spectral norm move once a turn.
-        answers, changed = self.discriminator.apply(
+        answers, changed = self.critic.apply(
             variables.of("discriminator"),
             jnp.concatenate([fake, real]),
             train=True,
@@ -139,14 +149,16 @@ class Vocoder:
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> Outcome:
         fake, real = self._pair(variables, batch, rng)
+        spec = replace(self.spectral_spec or self.spec, compress=mel.log_clamp)
+        distance = jnp.mean(l1(mel.log_mel(fake, spec), mel.log_mel(real, spec)))
+        if self.discriminator is None:
+            return self.spectral * distance, ({}, {"log_mel_l1": distance})
         own, given = variables.of("discriminator"), {"rngs": shuffling(rng)}  # the same for both
-        scored = [self.discriminator.apply(own, x, **given) for x in (fake, real)]
+        scored = [self.critic.apply(own, x, **given) for x in (fake, real)]
         losses = [self.generator_loss(score) for score, _ in scored[0]]
         adversarial_loss = jnp.mean(reduce(jnp.add, losses))
         features = [[f for _, f in answers] for answers in scored]
         matching = jnp.mean(adversarial.feature_matching(*features))
-        spec = replace(self.spectral_spec or self.spec, compress=mel.log_clamp)
-        distance = jnp.mean(l1(mel.log_mel(fake, spec), mel.log_mel(real, spec)))
         loss = adversarial_loss + self.feature_matching * matching + self.spectral * distance
         metrics = {
             "adversarial": adversarial_loss,

@@ -85,11 +85,7 @@ class PhaseRetrieval:
         real = true_magnitudes(audio, self.spec)[..., 0]
         features = self.features(audio, self.spec)
         fake = self._network.apply(variables.of("model"), features, train=True)
-        power = jnp.square(real).sum((1, 2)) + 1e-6
-        convergence = jnp.mean(jnp.sqrt(jnp.square(fake - real).sum((1, 2)) + 1e-6) / power**0.5)
-        bins = jnp.mean(l1(mel.log_clamp(fake), mel.log_clamp(real)))
-        energy = jnp.matmul(fake**self.spec.exponent, self.spec.filters(), precision=HIGHEST)
-        bands = jnp.mean(l1(mel.log_clamp(energy), features))
+        convergence, bins, bands = distances(fake, real, features, self.spec)
         metrics = {"convergence": convergence, "bins_l1": bins, "log_mel_l1": bands}
         return convergence + self.bins * bins + self.bands * bands, ({}, metrics)
 
@@ -158,6 +154,17 @@ class PhaseRetrieval:
         magnitude = self._magnitudes(variables, piece, bare)
         start = stft.stft(known, self.spec.n_fft, self.spec.hop, **framing_of(self.spec))
         return self._sound(magnitude, start, known.shape[1])
+
+
+def distances(
+    fake: jax.Array, real: jax.Array, features: jax.Array, spec: mel.MelSpec
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """(convergence, L1 of ln bins, L1 of ln bands) of magnitudes [B F N]; features: ln mel."""
+    power = jnp.square(real).sum((1, 2)) + 1e-6
+    convergence = jnp.mean(jnp.sqrt(jnp.square(fake - real).sum((1, 2)) + 1e-6) / power**0.5)
+    bins = jnp.mean(l1(mel.log_clamp(fake), mel.log_clamp(real)))
+    energy = jnp.matmul(fake**spec.exponent, spec.filters(), precision=HIGHEST)
+    return convergence, bins, jnp.mean(l1(mel.log_clamp(energy), features))
 
 
 def true_magnitudes(audio: jax.Array, spec: mel.MelSpec) -> jax.Array:

@@ -15,3 +15,8 @@ def excitation(word: Driven, spec: mel.MelSpec) -> Excitation | None:
     if word == "none":
         return None
     return Noise(spec.hop) if word == "noise" else Draft(spec)
+
+
+def is_draft(word: Driven) -> bool:
+    """Whether the excitation is audio already, that a generator changes."""
+    return word == "griffin_lim"

@@ -23,6 +23,7 @@ import numpy as np
 from zoo.errors import BadInput
 from zoo.signal import mel, phase
 
+CHANGE = 100.0  # by which the last layer of a net that refines a draft begins smaller
 SEED = 0  # of noise: the same frames give the same audio
 
 
@@ -94,6 +95,11 @@ class Draft:
             momentum=self.momentum,
             start=start,
         )
+
+
+def refined(change: jax.Array, draft: jax.Array) -> jax.Array:
+    """A draft that a network changes, [B T 1] twice -> [B T 1] in [-1, 1]; itself where by zero."""
+    return jnp.tanh(change + jnp.arctanh(jnp.clip(draft, -0.999, 0.999)))
 
 
 def numbered(draw: Callable[..., jax.Array], count: int, first: jax.Array, size: int) -> jax.Array:

@@ -28,6 +28,7 @@ from zoo.layers.initializers import fan_uniform
 from zoo.layers.pool import avg_pool
 from zoo.layers.receptive_field import Step, field, input_interval, same
 from zoo.layers.spectral_norm import SpectralNorm
+from zoo.signal.excitation import CHANGE, refined
 from zoo.signal.precision import HIGHEST
 
 SLOPE = 0.1  # of the leaky ReLUs, but for the generator's last
@@ -50,13 +51,15 @@ def conv(
     norm: str = "weight",
     dtype: Any,
     update: bool = False,
+    smaller: float = 1.0,
     **how: Any,
 ) -> jax.Array:
     """Convolution of [B T C] with half a filter of zeros at both ends -> [B T' features].
 
-    norm: 'weight', 'spectral' (whose vectors move where `update`) or 'none'.
+    norm: 'weight', 'spectral' (whose vectors move where `update`) or 'none'. smaller: by which the
+    first weights are divided.
     """
-    start = fan_uniform(taps * x.shape[-1] // how.get("groups", 1))
+    start = fan_uniform(smaller**2 * (taps * x.shape[-1] // how.get("groups", 1)))
     padding = (taps - 1) * how.get("dilation", 1) // 2
     layer = Conv(
         features,
@@ -103,6 +106,7 @@ class Generator(nn.Module):
 
     Given an excitation [B hop F 1] (`zoo.signal.excitation`), a strided convolution of it is added
     behind every upsampling, as neural source-filter models have it; else there are no such layers.
+    residual: what comes out is the excitation, a draft, and a change of it, which begins small.
     """
 
     bins: int = 80
@@ -113,6 +117,7 @@ class Generator(nn.Module):
     dilations: tuple[tuple[int, ...], ...] = ((1, 3, 5),) * 3
     double: bool = True
     norm: str = "weight"
+    residual: bool = False
     dtype: Any = jnp.float32
 
     @property
@@ -172,7 +177,9 @@ class Generator(nn.Module):
             ]
             x = reduce(jnp.add, blocks) / len(blocks)
         how |= dict(dtype=jnp.float32, precision=HIGHEST)  # the rounding of bfloat16 is a hiss
-        return jnp.tanh(conv(nn.leaky_relu(x, 0.01), 1, 7, "last", **how))
+        smaller = CHANGE if self.residual else 1.0
+        x = conv(nn.leaky_relu(x, 0.01), 1, 7, "last", smaller=smaller, **how)
+        return jnp.tanh(x) if excitation is None or not self.residual else refined(x, excitation)
 
 
 class Period(nn.Module):

@@ -22,9 +22,11 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
-from zoo.signal import mel
+from zoo.layers.receptive_field import Step, input_interval, same
+from zoo.signal import mel, phase, stft
 from zoo.signal.precision import HIGHEST
 
+TINY = float(np.finfo(np.float32).tiny)
 FLOOR = 1e-5  # of magnitudes in logarithms, as the front ends have it
 METHODS = ("clipped", "least_squares")
 
@@ -129,3 +131,114 @@ class MelInverter(nn.Module):
             moved = jnp.matmul(ratio, share.T, precision=HIGHEST) / self.spec.exponent
             magnitude = magnitude * jnp.exp(jnp.where(inside, moved, 0.0))
         return magnitude
+
+
+class Refiner(nn.Module):
+    """ln mel spectrogram [B F M] and an excitation [B hop F 1] -> audio [B hop F 1].
+
+    A `MelInverter` gives magnitudes, fast Griffin-Lim from the excitation's phases a draft, and
+    a second net of the same blocks looks at both and says how much each bin changes in ln. rounds:
+    of Griffin-Lim; fewer while it learns, which costs nothing afterwards. No phase is learnt (of
+    a turn said by the second net nothing came), so nothing is periodic in the hop, as long as the
+    excitation is not. blocks: of the two nets.
+    """
+
+    spec: mel.MelSpec
+    width: int = 128
+    blocks: tuple[int, int] = (4, 2)
+    taps: int = 5
+    rounds: int = 32
+    rounds_in_training: int = 16
+    momentum: float = 0.99
+    dtype: Any = jnp.float32
+
+    @property
+    def hop(self) -> int:
+        """Samples per frame."""
+        return self.spec.hop
+
+    @property
+    def bins(self) -> int:
+        """Mel bins of a frame."""
+        return self.spec.bins
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The layers between frames and samples: nets, rounds, the windows at the end."""
+        spec = self.spec
+        nets = [same(self.taps)] * (1 + sum(self.blocks))
+        overlap = same(2 * (-(-spec.n_fft // spec.hop) - 1) + 1)
+        before = spec.pad[0] if spec.pad else 0
+        draft = [overlap] * (self.rounds + 1)
+        return (*nets, *draft, Step(spec.n_fft, spec.hop, before, up=True))
+
+    @property
+    def reach(self) -> int:
+        """Frames on either side that a frame's samples depend on."""
+        first, last = input_interval(self.steps, 0, self.hop - 1)
+        return max(-first, last)
+
+    def setup(self) -> None:
+        how: Any = dict(dtype=self.dtype)
+        self.inverter = MelInverter(self.spec, self.width, self.blocks[0], self.taps, **how)
+        self.first = Conv(self.width, 1, **how)
+        self.again = [Block(self.taps, **how) for _ in range(self.blocks[1])]
+        self.norm = nn.LayerNorm()
+        start = nn.initializers.normal(0.01)
+        self.last = Conv(self.spec.n_fft // 2 + 1, 1, kernel_init=start, precision=HIGHEST)
+
+    def __call__(
+        self, mel: jax.Array, excitation: jax.Array | None = None, *, train: bool = False
+    ) -> jax.Array:
+        return self.sound(mel, self.magnitudes(mel, train=train), excitation, train=train)
+
+    def magnitudes(self, mel: jax.Array, *, train: bool = False) -> jax.Array:
+        """The first net's guess, [B F M] -> [B F N]."""
+        return self.inverter(mel, train=train)
+
+    def sound(
+        self,
+        mel: jax.Array,
+        magnitude: jax.Array,
+        excitation: jax.Array | None = None,
+        *,
+        train: bool = False,
+    ) -> jax.Array:
+        """Audio [B hop F 1] of frames [B F M] and magnitudes [B F N]; its phases have no slope."""
+        rounds = self.rounds_in_training if train else self.rounds
+        draft = self._draft(jax.lax.stop_gradient(magnitude), excitation, rounds)
+        found = jax.lax.stop_gradient(self._analyse(draft))
+        size = jnp.abs(found)
+        levels = [(jnp.log(x + FLOOR) + 3.0) / 3.0 for x in (magnitude, size)]
+        x = jnp.concatenate([(mel + 5.0) / 3.0, *levels], -1)
+        x = self.first(x).astype(jnp.float32)
+        for block in self.again:
+            x = block(x)
+        change = 3.0 * jnp.tanh(self.last(self.norm(x)) / 3.0)
+        unit = found / jnp.where(size > TINY, size, 1.0)
+        return self._synthesise(magnitude * jnp.exp(change) * unit)
+
+    def _draft(self, magnitude: jax.Array, excitation: jax.Array | None, rounds: int) -> jax.Array:
+        """Griffin-Lim's audio [B hop F 1], from the phases of the excitation or from none."""
+        return phase.griffin_lim(
+            magnitude[..., None],
+            self.spec.n_fft,
+            self.spec.hop,
+            length=magnitude.shape[1] * self.spec.hop,
+            iterations=rounds,
+            momentum=self.momentum,
+            start=None if excitation is None else self._analyse(excitation)[..., None],
+            **self._framing,
+        )
+
+    @property
+    def _framing(self) -> dict[str, Any]:
+        return dict(centre=False, pad=self.spec.pad, win=self.spec.win)
+
+    def _analyse(self, audio: jax.Array) -> jax.Array:
+        return stft.stft(audio, self.spec.n_fft, self.spec.hop, **self._framing)[..., 0]
+
+    def _synthesise(self, spectrum: jax.Array) -> jax.Array:
+        size, hop = self.spec.n_fft, self.spec.hop
+        length = spectrum.shape[1] * hop
+        return stft.istft(spectrum[..., None], size, hop, length=length, **self._framing)

@@ -29,6 +29,7 @@ from zoo.layers.initializers import fan_uniform
 from zoo.layers.pool import avg_pool
 from zoo.layers.receptive_field import Step, input_interval, same
 from zoo.signal import pqmf
+from zoo.signal.excitation import CHANGE, refined
 from zoo.signal.precision import HIGHEST
 
 Features = tuple[jax.Array, ...]
@@ -43,8 +44,11 @@ def reflect(x: jax.Array, reach: int) -> jax.Array:
 
 
 def conv(module: nn.Module, x: jax.Array, features: int, taps: int, name: str, **how: Any):
-    """A convolution without padding of [B T C], initialised as torch does -> [B T' features]."""
-    start = fan_uniform(taps * x.shape[-1] // how.get("groups", 1))
+    """A convolution without padding of [B T C], initialised as torch does -> [B T' features].
+
+    smaller: by which the first weights are divided.
+    """
+    start = fan_uniform(how.pop("smaller", 1.0) ** 2 * (taps * x.shape[-1] // how.get("groups", 1)))
     layer = Conv(
         features,
         taps,
@@ -79,8 +83,9 @@ class Generator(nn.Module):
 
     Given an excitation [B hop F 1] (`zoo.signal.excitation`), a strided convolution of it is added
     behind every upsampling; else there are no such layers. features: channels of the output, the
-    bands of multi-band MelGAN. padding: whose transposed
-    convolutions of odd strides, 'torch' or 'tensorflow', which cuts one sample less off the front.
+    bands of multi-band MelGAN. padding: whose transposed convolutions of odd strides, 'torch' or
+    'tensorflow', which cuts one sample less off the front. residual: what comes out is the
+    excitation, a draft, and a change of it, which begins small.
     """
 
     bins: int = 80
@@ -93,6 +98,7 @@ class Generator(nn.Module):
     padding: str = "torch"
     weight_norm: bool = True
     dtype: Any = jnp.float32
+    residual: bool = False
 
     @property
     def hop(self) -> int:
@@ -153,8 +159,10 @@ class Generator(nn.Module):
                 x = Residual(dilation, **how, name=f"residual_{i + 1}_{j + 1}")(x)
         x = reflect(nn.leaky_relu(x, SLOPE), 3)
         # In float32: the rounding of bfloat16 is a hiss.
-        how = dict(dtype=jnp.float32, precision=HIGHEST)
-        return jnp.tanh(conv(self, x, self.features, 7, "last", **how))
+        smaller = CHANGE if self.residual else 1.0
+        how = dict(dtype=jnp.float32, precision=HIGHEST, smaller=smaller)
+        x = conv(self, x, self.features, 7, "last", **how)
+        return jnp.tanh(x) if excitation is None or not self.residual else refined(x, excitation)
 
 
 class MultiBandGenerator(nn.Module):
