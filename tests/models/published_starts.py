@@ -287,7 +287,10 @@ TABLE = {
         ".*end/": exactly("zero", 0.0, "ksw0306/FloWaveNet: ZeroConv1d"),
         ".*": torch("ksw0306/FloWaveNet: its kaiming_normal_ has no effect under weight norm"),
     },
-    "midi_wavenet_*": {".*": lecun("ours, as wavenet.py's: its authors' code is not public")},
+    "midi_wavenet_*": {
+        ".*sines": exactly("normal", 0.2, "ours: its authors have no sines"),
+        ".*": lecun("ours, as wavenet.py's: its authors' code is not public"),
+    },
     "wavenet_folder|vqvae_*|amae_*": {
         ".*source/embedding": exactly("normal", lambda s: s[-1] ** -0.5, SONNET),
         ".*": lecun(SONNET),

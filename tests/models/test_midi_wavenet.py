@@ -1,19 +1,23 @@
 """WaveNet that plays notes: against a net in PyTorch, what it sees, what it samples, its score."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo.data.held_rolls import HeldRoll, held
+from zoo.data.held_rolls import HeldRoll, held, struck
 from zoo.data.source import Info
-from zoo.distributions import MixtureOfLogistics
+from zoo.distributions import Categorical, MixtureOfLogistics
 from zoo.errors import BadInput
-from zoo.evaluation.played_notes import PlayedLikelihood
+from zoo.evaluation.played_notes import PlayedLikelihood, in_tune
 from zoo.front import requests
 from zoo.layers.context_stack import ContextStack
+from zoo.layers.struck_keys import StruckKeys
 from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.base import Request, Variables
+from zoo.objectives.likelihood import Autoregressive
 from zoo.objectives.played_notes import PlayedNotes, of_roll
 from zoo.sampling.rule import SamplerRule
 
@@ -51,6 +55,11 @@ def drawn(audio, roll):
 AUDIO = RNG.uniform(-0.9, 0.9, (2, 24, 1)).astype(np.float32)
 ROLL = RNG.uniform(0, 1, (2, 6, 88)).astype(np.float32)
 VARIABLES = drawn(AUDIO, ROLL)
+
+
+def drawn_of(module, x):
+    shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), x))
+    return jax.tree.map(lambda s: RNG.normal(0, 0.4, s.shape).astype(np.float32), shapes)
 
 
 def test_output_and_gradients_equal_torch():
@@ -94,6 +103,39 @@ def test_keys_are_held_with_their_velocity():
     assert float(of_roll({"roll": jnp.asarray(roll)}).max()) == 1.0
 
 
+def test_strokes_are_counted_from_their_own_time():
+    """Frames of 4 ms; a key struck 12 and 52 ms after the start, and one 200 ms before it."""
+    notes = {k: np.array([*v, last]) for (k, v), last in zip(NOTES.items(), (-0.2, 0.02, 33, 32))}
+    roll = struck(notes, 25, HOP / RATE)
+    assert roll.dtype == np.float32 and roll.shape == (25, 176)
+    np.testing.assert_array_equal(np.round(127 * roll[:, :88]), held(notes, 25, HOP / RATE))
+    np.testing.assert_allclose(roll[3:10, 88 + 39], 0.004 * np.arange(7), atol=1e-6)
+    np.testing.assert_allclose(roll[:5, 88 + 12], 0.2 + 0.004 * np.arange(5), atol=1e-6)
+    assert not roll[:, 88:][roll[:, :88] == 0].any()
+
+
+def test_sines_begin_with_their_stroke():
+    """What the map of sines adds is a sum of sines of the key's harmonics, below half the rate."""
+    keys = StruckKeys(3, HOP, RATE, harmonics=3, stacks=1, layers=2)
+    roll = jnp.asarray(struck(NOTES, 25, HOP / RATE))[None]
+    variables = drawn_of(keys, roll)
+    silent = {"params": {**variables["params"], "sines": 0 * variables["params"]["sines"]}}
+    both = [np.asarray(keys.apply(v, roll))[0] for v in (variables, silent)]
+    time, total = np.arange(100) / RATE, np.zeros((100, 3))
+    for onset, key, velocity in ((0.012, 39, 1.0), (0.052, 43, 64 / 127)):
+        held_there = np.repeat(np.asarray(roll)[0, :, key] > 0, HOP)[:, None]
+        for number in (0, 1, 2):
+            hertz = 27.5 * 2 ** (key / 12) * (number + 1)
+            if hertz >= 0.475 * RATE:
+                continue
+            phase = 2 * np.pi * hertz * (time - onset)[:, None]
+            sine, cosine = variables["params"]["sines"][:, key, number, 0]
+            total += velocity * held_there * (np.sin(phase) * sine + np.cos(phase) * cosine)
+    assert np.abs(total).max() > 0.3
+    np.testing.assert_allclose(both[0] - both[1], total, atol=1e-4)
+    assert keys.reach == 3
+
+
 def test_what_is_sampled_has_the_likelihood_of_a_parallel_pass():
     """Over several blocks of a condition that is made piece by piece."""
     variables = Variables({"model": VARIABLES["params"]})
@@ -106,6 +148,46 @@ def test_what_is_sampled_has_the_likelihood_of_a_parallel_pass():
     np.testing.assert_allclose(-found.sum(1), nats[-1], rtol=1e-3)
     other = np.concatenate(list(OBJECTIVE.generate(variables, request)), 1)
     np.testing.assert_array_equal(audio, other)
+
+
+def test_what_predict_plays_is_what_generate_draws():
+    """The voice of an index, of seed 0, at the objective's own temperature."""
+    objective = replace(OBJECTIVE, rule=SamplerRule(0.7))
+    variables = Variables({"model": VARIABLES["params"]})
+    roll = np.repeat(held(NOTES, 50, HOP / RATE)[None], 2, 0)
+    made = objective.predict(variables, {"roll": roll, "index": np.array([1, 0])}, None)["audio"]
+    request = Request(200, 2, seed=0, rule=SamplerRule(0.7), notes=NOTES, engine="xla")
+    drawn = np.concatenate(list(objective.generate(variables, request)), 1)
+    np.testing.assert_array_equal(made, drawn[::-1])
+
+
+def test_training_reads_a_disturbed_past_and_predicts_the_clean():
+    audio = RNG.uniform(-0.9, 0.9, (2, 2000, 1)).astype(np.float32)
+    key, codes = jax.random.key(1), Categorical(256)
+    model = WaveNet(layers=2, stacks=1, width=2, gate=2, skip=2, head=2, input="scalar")
+    objective = Autoregressive(model, disturbance=5.0)
+    read = objective._read({"audio": audio}, key)
+    off = np.asarray(codes.encode(read) - codes.encode(audio)).astype(float)
+    assert abs(off.mean()) < 0.3 and off.std() == pytest.approx(5, rel=0.1)
+    variables = Variables({"model": drawn_of(model, audio)["params"]})
+    loss = objective._loss(variables, {"audio": audio}, key, 0)[0]
+    raw = model.apply(variables.of("model"), read)
+    assert float(loss) == pytest.approx(-float(codes.log_prob(raw, audio).mean()), rel=1e-5)
+    clean = replace(objective, disturbance=None)
+    assert clean._read({"audio": audio}, key) is audio
+
+
+def test_notes_in_tune_are_counted():
+    """Two tones: one as asked for, one 30 cents flat; too short a note does not count."""
+    rate = 8000
+    time = np.arange(rate) / rate
+    hertz = 440 * 2 ** (np.array([60 - 69, 64 - 69.3]) / 12)
+    clip = np.concatenate([np.sin(2 * np.pi * f * time[: rate // 2]) for f in hertz])[:, None]
+    notes = {"onset": [0, 0.5, 0.9], "offset": [0.5, 1.0, 1.0], "pitch": [60, 64, 30]}
+    assert in_tune([clip], [notes], rate) == 0.5
+    assert in_tune([clip, 0 * clip], [notes, notes], rate) == 0.25
+    assert in_tune([clip], [notes], rate, moved=6) == 0
+    assert np.isnan(in_tune([], [], rate))
 
 
 def test_what_cannot_be_played_is_refused():
@@ -141,3 +223,25 @@ def test_wrong_notes_cost_bits_where_the_model_follows_them():
     np.testing.assert_array_equal(whole[:25], held(NOTES, 25, HOP / RATE))
     with pytest.raises(BadInput, match="multiples"):
         PlayedLikelihood(30, 8, hop=HOP)
+
+
+def test_clips_are_played_from_the_notes_that_begin_in_them():
+    """Of two records the first, by a model that is silent: its recording is in tune."""
+    rate, time = 8000, np.arange(8000) / 8000
+    notes = {"onset": [-0.1, 0.1], "offset": [0.1, 0.9], "pitch": [50, 69], "velocity": [80, 90]}
+    audio = np.sin(2 * np.pi * 440 * time)[:, None].astype(np.float32)
+    records = [{"track": t, "audio": audio, "notes": notes} for t in "ab"]
+    asked = []
+
+    def predict(batch):
+        if "audio" in batch:
+            return {"nats": np.zeros(batch["audio"].shape[:2])}
+        asked.append(batch)
+        return {"audio": 0 * audio[None, : batch["roll"].shape[1] * 32]}
+
+    score = PlayedLikelihood(4096, 0, batch=1, hop=32, other=0, roll=struck, played=1, seconds=0.5)
+    metrics = score.run(predict, records, Info("toy", rate, 1, (), "", "")).metrics
+    assert (metrics["in_tune"], metrics["in_tune_recorded"], metrics["in_tune_floor"]) == (0, 1, 0)
+    (batch,) = asked
+    assert batch["index"].tolist() == [0] and batch["roll"].shape == (1, 125, 176)
+    np.testing.assert_array_equal(np.flatnonzero(batch["roll"][0, :, :88].any(0)), [69 - 21])

@@ -13,13 +13,14 @@ Rate = Callable[[int], float]
 
 @dataclass(frozen=True)
 class Optimiser:
-    """kind: adam, amsgrad, rmsprop, rmsprop_momentum, adadelta (b1: its decay) or nesterov.
+    """kind: adam, amsgrad, rmsprop, rmsprop_momentum, adadelta (b1: its decay), nesterov or muon.
 
     rate: a number or a function of the step.
     l2, kernel_l2: added to the gradient, of all or of kernels alone. decoupled: AdamW's.
     clip, clip_each: of the norm of all, and of every element alone.
     scaled: a module's name and the factor on its rate. frozen: modules that
-    stay. unit: kernels are normalised after a step.
+    stay. unit: kernels are normalised after a step. matrices: the rate of kernels under muon, where
+    all else is adam's.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Optimiser:
     scaled: tuple[str, float] = ("", 1.0)
     frozen: tuple[str, ...] = ()
     unit: bool = False
+    matrices: float | Rate = 0.0
 
     def path(self, params: Tree, gradients: list[Tree], begun: int) -> list[Tree]:
         """The parameters after every step, the first of which is step number `begun`."""
@@ -42,7 +44,9 @@ class Optimiser:
         memory: dict[tuple[str, str], dict[str, Any]] = {}
         path = []
         for number, gradient in enumerate(gradients, begun):
-            rate = self.rate(number) if callable(self.rate) else self.rate
+            rate, of_matrices = (
+                rate(number) if callable(rate) else rate for rate in (self.rate, self.matrices)
+            )
             slopes = {
                 (k, n): g + self._penalty(n) * params[k][n]
                 for k, v in gradient.items()
@@ -56,6 +60,9 @@ class Optimiser:
             new = {k: dict(v) for k, v in params.items()}
             for (k, n), g in slopes.items():
                 own = memory.setdefault((k, n), {"m": 0.0, "v": 0.0, "most": 0.0})
+                if self.kind == "muon" and n == "kernel":
+                    new[k][n] = params[k][n] - of_matrices * orthogonal(own, g, number + 1)
+                    continue
                 direction = self._direction(own, g, number + 1) + self.decoupled * params[k][n]
                 factor = self.scaled[1] if k == self.scaled[0] else 1.0
                 new[k][n] = params[k][n] - rate * factor * direction
@@ -90,6 +97,19 @@ class Optimiser:
         return m / (np.sqrt(v) + self.eps)
 
 
+def orthogonal(own: dict[str, Any], g: np.ndarray, count: int) -> np.ndarray:
+    """Muon's step for a kernel [inputs outputs]: Jordan's iteration on the momentum, scaled."""
+    own["m"] = 0.95 * own["m"] + 0.05 * g
+    now = 0.95 * own["m"] / (1 - 0.95 ** (count + 1)) + 0.05 * g / (1 - 0.95**count)
+    x = now / (np.linalg.norm(now) + 1e-8)
+    x = x.T if x.shape[0] > x.shape[1] else x
+    for _ in range(5):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.775 * square + 2.0315 * square @ square) @ x
+    x = x if x.shape == g.shape else x.T
+    return x * max(1.0, g.shape[1] / g.shape[0]) ** 0.5
+
+
 def halving(rate: float, every: int) -> Rate:
     return lambda step: rate * 0.5 ** (step // every)
 
@@ -122,3 +142,7 @@ def adam(rate: float | Rate, **how: Any) -> Optimiser:
 
 def nesterov(rate: float | Rate, **how: Any) -> Optimiser:
     return Optimiser("nesterov", rate, **how)
+
+
+def muon(matrices: float | Rate, rate: float | Rate, **how: Any) -> Optimiser:
+    return Optimiser("muon", rate, matrices=matrices, **how)

@@ -1,5 +1,8 @@
 """Every optimiser and schedule step by step against torch, Keras' formulas or Optax itself."""
 
+import sys
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +10,9 @@ import optax
 import pytest
 
 from zoo.training import optimizers as zoo
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
+import expected_optimizers
 
 STEPS = 7
 START = {"dense": {"kernel": np.array([[0.5, -1.0], [2.0, 0.3]]), "bias": np.array([0.1, -0.2])}}
@@ -69,6 +75,10 @@ CASES = {
     "nesterov": (
         lambda: zoo.nesterov(0.01, momentum=0.8, clip_norm=2.0),
         lambda: theirs(lambda o, g: o.SGD(g, 0.01, momentum=0.8, nesterov=True), clip=2.0),
+    ),
+    "muon": (  # torch's rounds to bfloat16
+        lambda: zoo.muon(0.02, zoo.adam(0.01)),
+        lambda: expected_optimizers.muon(0.02, 0.01).path(START, GRADIENTS, 0),
     ),
     "l2": (
         lambda: optax.chain(zoo.l2(0.3), zoo.adam(0.01)),

@@ -1,17 +1,22 @@
-"""Notes as the state of a piano's keys over time [F 88], what a synthesiser follows.
+"""Notes as the state of a piano's keys over time, what a synthesiser follows.
 
 Hawthorne et al. 2019 (MAESTRO): at 250 Hz the velocity of each key as long as it is down or held by
-the pedal, else 0.
+the pedal, else 0, [F 88]. A key that is struck again as soon as it was released looks held there;
+`struck` says beside each velocity how long ago the stroke was, [F 176].
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from zoo.data.note_rolls import KEYS, LOWEST, Notes
 from zoo.data.source import Example
+
+Roll = Callable[[Notes, int, float], np.ndarray]  # notes, frames, seconds of one -> [F ...]
+FULL = 127  # MIDI's largest velocity
 
 
 def held(notes: Notes, frames: int, seconds_per_frame: float) -> np.ndarray:
@@ -20,24 +25,50 @@ def held(notes: Notes, frames: int, seconds_per_frame: float) -> np.ndarray:
     Frame f is the time from f x seconds_per_frame on; a note lasts one frame at least.
     """
     roll = np.zeros((frames, KEYS), np.uint8)
+    for place, number in _places(notes, frames, seconds_per_frame):
+        roll[place] = notes["velocity"][number]
+    return roll
+
+
+def struck(notes: Notes, frames: int, seconds_per_frame: float) -> np.ndarray:
+    """Shares of full velocity, and seconds from the stroke to each frame, [F 2 x 88] float32.
+
+    Both are 0 where a key is not held. A stroke between two frames may lie after the nearest, which
+    then is less than 0 s from it.
+    """
+    velocity, age = np.zeros((2, frames, KEYS), np.float32)
+    times = seconds_per_frame * np.arange(frames)
+    for place, number in _places(notes, frames, seconds_per_frame):
+        velocity[place] = notes["velocity"][number] / FULL
+        age[place] = times[place[0]] - float(notes["onset"][number])
+    return np.concatenate([velocity, age], axis=1)
+
+
+def _places(
+    notes: Notes, frames: int, seconds_per_frame: float
+) -> Iterator[tuple[tuple[slice, int], int]]:
+    """(where in a roll it is held, which it is) of each note of a piano's keys, in their order."""
     onset, offset = (np.asarray(notes[name], np.float64) for name in ("onset", "offset"))
     first = np.floor(onset / seconds_per_frame + 0.5).astype(int)
     last = np.maximum(np.floor(offset / seconds_per_frame + 0.5).astype(int), first + 1)
     keys = np.asarray(notes["pitch"], int) - LOWEST
-    for begin, end, key, velocity in zip(first, last, keys, notes["velocity"]):
+    for number, (begin, end, key) in enumerate(zip(first, last, keys)):
         if 0 <= key < KEYS and end > 0:
-            roll[max(begin, 0) : end, key] = velocity
-    return roll
+            yield (slice(max(begin, 0), min(end, frames)), key), number
 
 
 @dataclass(frozen=True)
 class HeldRoll:
-    """notes -> `roll` [F 88] uint8 of as many frames as the audio has whole hops."""
+    """notes -> `roll` [F ...] of as many frames as the audio has whole hops.
+
+    rate: Hz. made: `held` or `struck`.
+    """
 
     hop: int = 64
     rate: int = 16_000
+    made: Roll = held
 
     def __call__(self, rng: np.random.Generator, example: Example) -> Example:
         frames = len(example["audio"]) // self.hop
         rest = {key: value for key, value in example.items() if key != "notes"}
-        return {**rest, "roll": held(example["notes"], frames, self.hop / self.rate)}
+        return {**rest, "roll": self.made(example["notes"], frames, self.hop / self.rate)}

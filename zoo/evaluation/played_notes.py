@@ -1,4 +1,4 @@
-"""Bits per sample of held-out audio given its notes, and given wrong ones."""
+"""Bits per sample of held-out audio given its notes, and given wrong ones; notes in tune."""
 
 from __future__ import annotations
 
@@ -7,28 +7,35 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from zoo.data.held_rolls import held
-from zoo.data.note_rolls import shifted
+from zoo.data.held_rolls import Roll, held
+from zoo.data.note_rolls import Notes, shifted
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report
+from zoo.evaluation.base import Batch, Predict, Progress, Report, first, in_batches, sound
 from zoo.evaluation.generation import Likelihood
+from zoo.metrics.steady_pitch import cents_off
 
 WRONG = 6  # semitones: a tritone, the keys' least likely mistake
+CLOSE = 20.0  # cents that a listener accepts
+STROKE, SHORTEST, LONGEST = 0.03, 0.15, 0.4  # seconds: left out; of a note that counts; looked at
 
 
 @dataclass(frozen=True)
 class PlayedLikelihood(Likelihood):
-    """As `Likelihood`; every window has the `roll` [F 88] of its notes beside it.
+    """As `Likelihood`; every window has the `roll` of its notes beside it.
 
     hop: samples of a frame, of which `context` and `samples` are multiples. other: clips to be
     scored once more with all notes a tritone off; a model that is deaf to its notes loses nothing
-    by it.
+    by it. roll: how notes become one. played: clips whose first `seconds` are played from the notes
+    alone: `predict` then gets {'roll': [B F ...], 'index': [B]} and answers {'audio': [B T 1]}.
     """
 
     hop: int = 64
     other: int = 8
     moved: int = 0  # keys by which the notes are off
+    roll: Roll = held
+    played: int = 0
+    seconds: float = 4.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -45,15 +52,20 @@ class PlayedLikelihood(Likelihood):
         progress: Progress | None = None,
     ) -> Report:
         report = super().run(predict, records, info, limit=limit, progress=progress)
-        if self.moved or not self.other:
-            return report
-        few = min(self.other, limit or self.other, len(records))
-        parts = [replace(self, moved=moved, other=0) for moved in (0, WRONG)]
+        if self.other:
+            few = min(self.other, limit or self.other, len(records))
+            report.metrics["bits_lost_by_wrong_notes"] = self._lost(predict, records, info, few)
+        if self.played:
+            few = min(self.played, limit or self.played, len(records))
+            report.metrics.update(self._in_tune(predict, records, info, few))
+        return report
+
+    def _lost(self, predict: Predict, records: Sequence[Example], info: Info, few: int) -> float:
+        parts = [replace(self, moved=moved, other=0, played=0) for moved in (0, WRONG)]
         right, wrong = (
             part.run(predict, records, info, limit=few).metrics["bits_per_sample"] for part in parts
         )
-        report.metrics["bits_lost_by_wrong_notes"] = wrong - right
-        return report
+        return wrong - right
 
     def windows(self, record: Example, info: Info) -> Iterator[tuple[int, Batch]]:
         step = self.samples - self.context
@@ -61,11 +73,71 @@ class PlayedLikelihood(Likelihood):
         for number, (counted, batch) in enumerate(super().windows(record, info)):
             start = (begin + number * step) / info.sample_rate
             notes = shifted(record["notes"], start, self.samples / info.sample_rate)
-            roll = held(notes, self.samples // self.hop, self.hop / info.sample_rate)
-            yield counted, {**batch, "roll": np.roll(roll, self.moved, axis=1)}
+            yield counted, {**batch, "roll": self._rolled(notes, self.samples, info)}
+
+    def _rolled(self, notes: Notes, samples: int, info: Info) -> np.ndarray:
+        moved = {**notes, "pitch": np.asarray(notes["pitch"]) + self.moved}
+        return self.roll(moved, samples // self.hop, self.hop / info.sample_rate)
+
+    def _in_tune(
+        self, predict: Predict, records: Sequence[Example], info: Info, few: int
+    ) -> dict[str, float]:
+        """Shares of notes in tune: of what is played, of the recordings, of wrong notes in them."""
+        rate = info.sample_rate
+        samples = int(self.seconds * rate) // self.hop * self.hop
+        clips = [record for _, record in first(records, few, None)]
+        asked = [of_clip(record["notes"], samples / rate) for record in clips]
+        batches = [
+            {"roll": self._rolled(notes, samples, info), "index": np.asarray(index, np.int32)}
+            for index, notes in enumerate(asked)
+        ]
+        made = [output["audio"] for output in in_batches(predict, batches, self.batch)]
+        real = [sound(record)[:samples] for record in clips]
+        return {
+            "in_tune": in_tune(made, asked, rate),
+            "in_tune_recorded": in_tune(real, asked, rate),
+            "in_tune_floor": in_tune(real, asked, rate, WRONG),
+        }
 
     def _sentence(self, info: Info) -> str:
+        played = (
+            f" in_tune: share of the notes of {SHORTEST} s and more, asked for in the first "
+            f"{self.seconds:.0f} s of the first {self.played} clips and played by the model alone, "
+            f"that sound within {CLOSE:.0f} cents of their key (steady_pitch.cents_off); "
+            f"in_tune_recorded: the same of the recordings, in_tune_floor: of notes {WRONG} "
+            "semitones off in these."
+        )
         return (
             f"{super()._sentence(info)} bits_lost_by_wrong_notes: how many more the first "
             f"{self.other} clips take with all notes {WRONG} semitones off."
+            f"{played if self.played else ''}"
         )
+
+
+def of_clip(notes: Notes, seconds: float) -> Notes:
+    """The notes that begin in the first `seconds` of a clip, ended by then."""
+    some = shifted(notes, 0.0, seconds)
+    kept = some["onset"] >= 0
+    cut = {name: column[kept] for name, column in some.items()}
+    return {**cut, "offset": np.minimum(cut["offset"], np.float32(seconds))}
+
+
+def in_tune(
+    clips: Sequence[np.ndarray], notes: Sequence[Notes], rate: int, moved: int = 0
+) -> float:
+    """Share of the notes of clips [T 1] that sound near the pitch of their key, moved by semitones.
+
+    Between 30 ms and .4 s after their stroke, as long as they are held; others may sound along.
+    NaN where no note lasts long enough.
+    """
+    right: list[bool] = []
+    for clip, some in zip(clips, notes):
+        columns = (some[name] for name in ("onset", "offset", "pitch"))
+        for onset, offset, pitch in zip(*columns):
+            if offset - onset < SHORTEST:
+                continue
+            begin, end = onset + STROKE, min(offset, onset + LONGEST)
+            span = clip[int(begin * rate) : int(end * rate), 0]
+            hertz = 440.0 * 2 ** ((int(pitch) + moved - 69) / 12)
+            right.append(abs(cents_off(span, rate, hertz)) <= CLOSE)
+    return float(np.mean(right)) if right else float("nan")

@@ -36,6 +36,9 @@ class Autoregressive:
     context: first samples of a clip that only serve as context, in training and evaluation.
     mask: the batch key of what counts, 1 or 0 [B T], for pieces of different lengths: the mean is
     over all samples that count, so that a long piece weighs more than a short one.
+    disturbance: in training, the deviation in codes of noise on the past samples that the model
+    reads, not on those it predicts (Jin et al. 2018, FFTNet): what it draws itself is never clean,
+    and it leans on its condition. For distributions of symbols.
     """
 
     model: Network
@@ -45,6 +48,7 @@ class Autoregressive:
     speakers: int = 1
     context: int = 0
     mask: str | None = None
+    disturbance: float | None = None
 
     @property
     def zero_gradient_at_init(self) -> tuple[str, ...]:
@@ -65,7 +69,7 @@ class Autoregressive:
 
     def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         raw, changed = one_network.train(
-            self.model, variables, {"dropout": rng}, batch[self.audio], **self._given(batch)
+            self.model, variables, {"dropout": rng}, self._read(batch, rng), **self._given(batch)
         )
         mask = batch[self.mask][:, self.context :] if self.mask else None
         nats = counted_mean(self._nats(raw, batch), mask)
@@ -121,6 +125,15 @@ class Autoregressive:
         """The keyword arguments of the model that come from the batch."""
         given = {} if self.condition is None else {"condition": self.condition(batch)}
         return given if self.speaker is None else {**given, "speaker": batch[self.speaker]}
+
+    def _read(self, batch: Batch, rng: jax.Array) -> jax.Array:
+        """The past as training reads it [B T 1]."""
+        audio, distribution = batch[self.audio], self.model.distribution
+        if not self.disturbance:
+            return audio
+        noise = self.disturbance * jax.random.normal(rng, audio.shape)
+        codes = distribution.encode(audio) + jnp.round(noise).astype(jnp.int32)
+        return distribution.decode(jnp.clip(codes, 0, distribution.symbols - 1))
 
     def _nats(self, raw: jax.Array, batch: Batch) -> jax.Array:
         audio = batch[self.audio]

@@ -15,9 +15,8 @@ and, to be faster or to do more, with
   receptive_field                     older samples of a prompt are not looked at
   native                              the name of its compiled loop (zoo/sampling/engines.py)
 
-Noise depends on (seed, voice, index of the sample) alone: it does not matter how the audio is cut
-into chunks, whether it was interrupted (between frames), or which other voices are in the batch.
-Where a run's variables lie on several devices, each draws its share of the voices, if they divide.
+Noise depends on (seed, voice, index of the sample) alone, not on chunks, interruptions (between
+frames) or other voices. Several devices draw a share of the voices each, if they divide.
 """
 
 from __future__ import annotations
@@ -92,6 +91,16 @@ def scored(
         yield audio, np.asarray(state.log_prob)
 
 
+def whole(
+    model: Network, variables: Tree, state: SamplerState, condition: jax.Array, rule: SamplerRule
+) -> jax.Array:
+    """All samples [B T 1] after a state, under a condition [B T D], inside a compiled function."""
+    folded, size = fold(model, variables, {}), condition.shape[1]
+    noise = _uniform(state, model.distribution.noise, size)
+    begun = state.carry, state.last, _project(model, folded, condition), noise, jnp.int32(size)
+    return _looped(model, folded, *begun, float(rule.temperature), rule.compiled)[2].T[..., None]
+
+
 def start(
     model: Network,
     variables: Tree,
@@ -108,8 +117,7 @@ def start(
         if prompt.ndim != 2 or prompt.shape[1] != 1:
             raise BadInput(f"the prompt must be mono [T 1], not {prompt.shape}; mix it down")
         context = min(getattr(model, "receptive_field", math.inf), len(prompt))
-        recent = jnp.asarray(prompt[-context:])
-        audio = jnp.broadcast_to(recent, (count, *recent.shape)).astype(jnp.float32)
+        audio = jnp.repeat(jnp.asarray(prompt[None, -context:], jnp.float32), count, axis=0)
         carry, last = _prime(model, variables, audio, constant or {}), audio[:, -1]
     return SamplerState(
         carry=carry,
@@ -243,7 +251,7 @@ def _looped(
     prepared: Any,
     noise: jax.Array,
     frames: jax.Array,
-    temperature: jax.Array,
+    temperature: Any,
     rule: SamplerRule,
 ) -> tuple[Tree, jax.Array, jax.Array, jax.Array]:
     """`frames` frames after last [B 1]: (carry, the last, audio [N B], nats [B] of all of it)."""

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from optax import contrib
 
 from zoo.errors import BadInput
 
@@ -40,6 +41,62 @@ def nesterov(
 ) -> optax.GradientTransformation:
     """Stochastic gradient descent with Nesterov's momentum."""
     return clipped(optax.sgd(learning_rate, momentum=momentum, nesterov=True), clip_norm)
+
+
+def muon(
+    learning_rate: optax.ScalarOrSchedule,
+    other: optax.GradientTransformation,
+    *,
+    spared: Sequence[str] = (),
+    clip_norm: float | None = None,
+) -> optax.GradientTransformation:
+    """Muon (Jordan 2024) for kernels [... C C'] but those whose path holds one of `spared`.
+
+    A kernel's Nesterov momentum of .95, as a matrix to its last axis, gets singular values of about
+    one by five Newton-Schulz steps, and is scaled by sqrt(max(1, C' / inputs)). other: for the
+    rest.
+    """
+
+    def groups(params: Any) -> Any:
+        def group(path: Any, _: Any) -> str:
+            kept = path[-1].key == "kernel" and not any(part in _name(path) for part in spared)
+            return "muon" if kept else "other"
+
+        return jax.tree_util.tree_map_with_path(group, params)
+
+    rate = optax.scale_by_learning_rate(learning_rate)
+    turned = _whole(contrib.scale_by_muon(weight_dimension_numbers=_as_matrices))
+    own = optax.chain(turned, _shaped(), rate)
+    return clipped(optax.multi_transform({"muon": own, "other": other}, groups), clip_norm)
+
+
+def _whole(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
+    """The optimiser with whole float32 products, which GPUs and TPUs else round."""
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        with jax.default_matmul_precision("highest"):
+            return optimizer.update(updates, state, params)
+
+    return optax.GradientTransformation(optimizer.init, update)
+
+
+def _as_matrices(kernels: Any) -> Any:
+    """How kernels [... C C'] are matrices: all axes but the last are inputs."""
+
+    def one(kernel: jax.Array) -> contrib.MuonDimensionNumbers:
+        return contrib.MuonDimensionNumbers(tuple(range(kernel.ndim - 1)), kernel.ndim - 1)
+
+    return jax.tree.map(one, kernels)
+
+
+def _shaped() -> optax.GradientTransformation:
+    """Updates times sqrt(max(1, outputs / inputs))."""
+
+    def shaped(update: jax.Array) -> jax.Array:
+        outputs = update.shape[-1]
+        return max(1.0, outputs / (update.size // outputs)) ** 0.5 * update
+
+    return optax.stateless(lambda updates, _: jax.tree.map(shaped, updates))
 
 
 def l2(weight_decay: float) -> optax.GradientTransformation:

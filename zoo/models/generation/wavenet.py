@@ -32,6 +32,7 @@ from zoo.layers.initializers import Starts, lecun
 from zoo.layers.matvec import matvec
 from zoo.layers.mel_upsampling import MelUpsampler
 from zoo.layers.queues import Carry, Queues
+from zoo.layers.struck_keys import StruckKeys
 from zoo.signal.precision import HIGHEST
 
 Folded = dict[str, Any]
@@ -58,7 +59,7 @@ class WaveNet(nn.Module):
     local_condition: int = 0  # channels D of the condition
     upsampling: tuple[int, ...] = ()
     upsampler: str = "transposed"  # or 'repeat'
-    context: ContextStack | MelUpsampler | None = None  # of the condition, before these
+    context: ContextStack | MelUpsampler | StruckKeys | None = None  # of the condition
     last_residual: bool = False
     residual_scale: float = 1.0
     dropout: float = 0.0
