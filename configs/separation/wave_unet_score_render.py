@@ -4,9 +4,13 @@ Narrower and shallower than the paper's so that two cores train it in minutes; w
 the paper's size. The vocals are what remains of the mixture. Rows hydranet, dilated_dense and
 spectral change one thing each: a BiLSTM at the bottleneck (Kaspersen 2019), dilated dense blocks
 (Narayanaswamy et al. 2019), magnitudes in the loss (Akhmetov et al. 2019); none has public code.
+Rows context and learned are the paper's own steps: input on both sides of what is given (a crop of
+49,139 samples for as many targets), and upsampling with a learnt weight for each channel.
 Row augmented changes the tempo (a share), the pitch (semitones) and the timbre (dB) of every stem
 by its own draw, on the device (after Cohen-Hadria et al. 2019).
 """
+
+from typing import Literal
 
 import jax.numpy as jnp
 
@@ -32,6 +36,8 @@ ROWS = {
     "hydranet": {"arguments": {"lstm_layers": 1}, "parameters": 1_147_376},
     "dilated_dense": {"arguments": {"dilations": (1, 2, 4)}, "parameters": 1_179_472},
     "spectral": {"arguments": {"spectral": 0.02}, "parameters": 1_073_896},
+    "context": {"arguments": {"context": True}, "parameters": 1_073_896},
+    "learned": {"arguments": {"upsampling": "learned"}, "parameters": 1_074_546},
     "augmented": {
         "arguments": {"stretch": 0.1, "semitones": 2.0, "equaliser": 6.0},
         "parameters": 1_073_896,
@@ -49,6 +55,8 @@ def config(
     width: int = 10,
     lstm_layers: int = 0,
     dilations: tuple[int, ...] = (),
+    context: bool = False,
+    upsampling: Literal["linear", "learned"] = "linear",
     spectral: float = 0.0,
     stretch: float = 0.0,
     semitones: float = 0.0,
@@ -68,13 +76,16 @@ def config(
         output="difference",
         lstm_layers=lstm_layers,
         dilations=dilations,
+        context=context,
+        upsampling=upsampling,
         dtype=dtype,
     )
     length = model.input_length(samples)
     data = ScoreRender("stems", size)
     groups = tuple((data.info.labels.index(name),) for name in SOURCES)
     # The padded edges of a segment are guesses: only its middle is kept.
-    segments = Segments(length, length // 2, batch=8, key="mixture")
+    kept = model.output_length(length) if context else length // 2
+    segments = Segments(length, kept, batch=8, key="mixture")
     loss = with_magnitudes(l1, spectral) if spectral else l1
     needed, changed = augmentation(length, stretch, semitones, equaliser)
     host: tuple[Transform, ...] = (Crop(needed), Keep("stems"))
