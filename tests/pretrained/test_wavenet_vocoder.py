@@ -77,6 +77,8 @@ def test_sizes_and_front_end_are_those_of_file_and_preset(tmp_path):
         ({"bin_taps": 2}, PRESET, "one odd number of bins"),
         ({}, {**PRESET, "residual_channels": 9}, "residual_channels=9, the file 6"),
         ({}, {**PRESET, "sample_rate": "fast"}, "sample_rate='fast'"),
+        ({}, {**PRESET, "fft_size": 16.5}, "fft_size=16.5; it is a whole number"),
+        ({}, {**PRESET, "legacy": "no"}, "legacy='no'; it is true or false"),
         ({}, {**PRESET, "preprocess": "preemphasis"}, "filters the sound"),
         ({}, [1], "no preset"),
     ],

@@ -107,7 +107,10 @@ def _sized(
         **_front(preset),
     }
     _same(preset, found)
-    return found, rules(layers, entered > 1, preset.get("legacy") is not False)
+    legacy = preset.get("legacy", True)
+    if not isinstance(legacy, bool):
+        raise BadInput(f"its preset has legacy={legacy!r:.40}; it is true or false")
+    return found, rules(layers, entered > 1, legacy)
 
 
 def _shape(arrays: Arrays, name: str, axes: int) -> tuple[int, ...]:
@@ -117,16 +120,15 @@ def _shape(arrays: Arrays, name: str, axes: int) -> tuple[int, ...]:
 
 
 def _stacks(layers: int, preset: Mapping[str, Any]) -> int:
+    stacks = STACKS.get(layers, 0)
     if "stacks" in preset:
-        stacks = _number(preset, "stacks", 1, layers)
-    else:
-        stacks = STACKS.get(layers, 0)
-    if not stacks or stacks != int(stacks) or layers % int(stacks):
+        stacks = _whole(preset, "stacks", 1, layers)
+    if not stacks or layers % stacks:
         raise BadInput(
             f"how many stacks its {layers} layers make is not in it: lay the preset, a .json of "
             "the same name with 'stacks', beside it"
         )
-    return int(stacks)
+    return stacks
 
 
 def _output(entered: int, outputs: int, preset: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,7 +156,7 @@ def _upsampling(arrays: Arrays, preset: Mapping[str, Any]) -> dict[str, Any]:
                 "it repeats its frames, and how often is not in it: lay the preset, a .json of "
                 "the same name with 'hop_size', beside it"
             )
-        hop = int(_number(preset, "hop_size", 1, 65_536))
+        hop = _whole(preset, "hop_size", 1, 65_536)
         return {"upsampling": "repeat", "factors": (hop,)}
     places = range(0, 2 * len(names), 2)
     shapes = [_shape(arrays, f"upsample_conv.{place}.weight", 4) for place in places]
@@ -185,8 +187,8 @@ def _front(preset: Mapping[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for name, (own, least, most) in FRONT.items():
         if preset.get(name) is not None:
-            value = _number(preset, name, least, most)
-            given[own] = int(value) if own in ("sample_rate", "n_fft") else value
+            read = _whole if own in ("sample_rate", "n_fft") else _number
+            given[own] = read(preset, name, least, most)
     if preset.get("min_level_db") is not None:
         given["span"] = -_number(preset, "min_level_db", -200, -1)
     if preset.get("preprocess") or preset.get("postprocess"):
@@ -199,6 +201,13 @@ def _number(preset: Mapping[str, Any], name: str, least: float, most: float) -> 
     if type(value) not in (int, float) or not least <= value <= most:
         raise BadInput(f"its preset has {name}={value!r:.40}; it is a number, {least} to {most}")
     return float(value)
+
+
+def _whole(preset: Mapping[str, Any], name: str, least: int, most: int) -> int:
+    value = _number(preset, name, least, most)
+    if value != int(value):
+        raise BadInput(f"its preset has {name}={value}; it is a whole number")
+    return int(value)
 
 
 def _same(preset: Mapping[str, Any], found: Mapping[str, Any]) -> None:
