@@ -106,11 +106,13 @@ def compared(found: Answers, options: Options, kind: str | None = None) -> dict[
 def machine() -> str:
     """Processor, cores, load and versions."""
     from importlib.metadata import version
+    from importlib.util import find_spec
 
     facts = Path("/proc/cpuinfo")
     lines = facts.read_text().splitlines() if facts.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     processor = names[0] if names else platform.processor()
-    packages = ", ".join(f"{name} {version(name)}" for name in ("jax", "torch"))
+    there = [name for name in ("jax", "torch") if find_spec(name)]
+    packages = ", ".join(f"{name} {version(name)}" for name in there)
     load = os.getloadavg()[0]
     return f"{processor}, {os.cpu_count()} cores, load {load:.1f}, {platform.system()}, {packages}"

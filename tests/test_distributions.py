@@ -208,7 +208,7 @@ def test_heat_flattens_and_cold_sharpens():
 
 
 def test_bad_settings_say_what_is_right():
-    with pytest.raises(BadInput, match="'mu_law' or 'linear'"):
+    with pytest.raises(BadInput, match="use one of mu_law, linear"):
         Categorical(256, "a_law")
     with pytest.raises(BadInput, match="256"):
         Categorical(1)

@@ -150,6 +150,13 @@ def test_no_two_files_of_tests_share_a_name():
     assert [one for one, other in pairwise(names) if one == other] == []
 
 
+def test_pytorch_is_no_condition_of_the_tests():
+    """It serves as an oracle where it is installed: `pytest.importorskip("torch")`, elsewhere none."""
+    bare = re.compile(r"^\s*(?:import torch\b|from torch\b)", re.M)
+    paths = [p for p in (ROOT / "tests").rglob("*.py") if bare.search(p.read_text())]
+    assert not paths, f"they fail without PyTorch: {paths}"
+
+
 def test_files_are_named_for_a_thing():
     assert not [name(path) for path in (*FILES, *SCRIPTS, *CONFIGS) if path.stem in DRAWERS]
 

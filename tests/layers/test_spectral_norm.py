@@ -16,7 +16,7 @@ X = np.random.default_rng(0).standard_normal((3, 20, 8), np.float32)
 
 def torch_layer(kernel, bias, groups, vectors):
     """A Conv1d under torch's spectral norm whose vectors are those given."""
-    import torch
+    torch = pytest.importorskip("torch")
 
     layer = torch.nn.Conv1d(8, 6, 5, groups=groups)
     layer.weight.data = torch.tensor(np.ascontiguousarray(np.transpose(kernel, (2, 1, 0))))

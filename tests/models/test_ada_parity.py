@@ -12,9 +12,10 @@ from zoo.objectives.autoencoder import QuantisedAutoencoder
 from zoo.objectives.base import Variables
 
 torch = pytest.importorskip("torch")
-from torch.nn import functional as F  # noqa: E402
 from torch_twin import Leaves, agree, conv, inside, leaves  # noqa: E402
 from torch_wavenet import follow, wavenet  # noqa: E402
+
+F = torch.nn.functional
 
 pytestmark = pytest.mark.optimised
 

@@ -7,8 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
-import torch.nn.functional as F
 
 from zoo.checkpoints.checksums import by_path
 from zoo.errors import BadInput
@@ -27,6 +25,9 @@ from zoo.objectives import effect
 from zoo.objectives.base import Request, Variables
 from zoo.objectives.effect import Effect
 from zoo.pretrained import nam_file, nam_json, rules
+
+torch = pytest.importorskip("torch")
+F = torch.nn.functional
 
 RNG = np.random.default_rng(0)
 GATED = Layer(3, 2, Activation("Tanh"), "gated", Activation("Sigmoid"))

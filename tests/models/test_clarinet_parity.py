@@ -13,10 +13,12 @@ from zoo.objectives.distillation import Distillation
 from zoo.signal import mel
 
 torch = pytest.importorskip("torch")
-from torch.distributions import Normal, kl_divergence  # noqa: E402
-from torch.nn import functional as F  # noqa: E402
 from torch_twin import Leaves, agree, causal, conv, inside, leaves  # noqa: E402
 from torch_wavenet import follow, wavenet  # noqa: E402
+
+Normal = torch.distributions.Normal
+kl_divergence = torch.distributions.kl_divergence
+F = torch.nn.functional
 
 pytestmark = pytest.mark.optimised
 

@@ -60,7 +60,7 @@ def variables_of(arrays, model):
 
 def test_torch_gives_the_same(tmp_path):
     torch = pytest.importorskip("torch")
-    from torch.nn import functional
+    functional = torch.nn.functional
 
     rng = np.random.default_rng(0)
     arrays = foreign(rng, 1)

@@ -39,7 +39,7 @@ def given(model, seconds=0.256, hertz=300.0):
 def test_torch_decodes_the_same():
     """The recurrent decoder restated; its GRU is torch's, so are layer norm and leaky ReLU."""
     torch = pytest.importorskip("torch")
-    from torch.nn import functional
+    functional = torch.nn.functional
 
     rng = np.random.default_rng(0)
     inputs = tuple(rng.normal(size=(2, 9, c)).astype(np.float32) for c in (1, 3))

@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
-from torch.nn import functional as F
 from torch_twin import conv, leaves
 
 from zoo.models.generation.discriminators import Dilated, Spectrograms, Strided
 from zoo.recipes.discriminators import Prior, discriminator
+
+torch = pytest.importorskip("torch")
+F = torch.nn.functional
 
 KEY = jax.random.key(0, impl="unsafe_rbg")
 X = np.random.default_rng(0).normal(size=(2, 1024, 1)).astype(np.float32)

@@ -4,15 +4,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 from quick_keys import QUICK
-from torch.nn import functional as F
 from torch_twin import inside, leaves
 
 from zoo.errors import BadInput
 from zoo.layers.spectral_norm import COLLECTION
 from zoo.models.generation import gan_tts
 from zoo.runs.inference import count
+
+torch = pytest.importorskip("torch")
+F = torch.nn.functional
 
 KEY = jax.random.key(0, impl="unsafe_rbg")
 RNG = np.random.default_rng(0)

@@ -40,8 +40,8 @@ def test_sizes_of_the_paper():
 
 
 def convolved(x, w, name, gain=2.0):
-    import torch
-    from torch.nn import functional as F
+    torch = pytest.importorskip("torch")
+    F = torch.nn.functional
 
     kernel = torch.tensor(w[f"{name}/kernel"])
     scale = np.sqrt(gain / np.prod(kernel.shape[:-1]))
@@ -56,8 +56,8 @@ def pixel_norm(x):
 @pytest.mark.parametrize("progress", [0.0, 0.3, 1.0, 1.6, 2.0])
 def test_generator_equals_torch(progress):
     """The first block is a convolution of the padded vector, as the authors write it."""
-    import torch
-    from torch.nn import functional as F
+    torch = pytest.importorskip("torch")
+    F = torch.nn.functional
 
     model = gansynth.Generator(latent=4, **SMALL)
     random = np.random.default_rng(1)
@@ -92,8 +92,8 @@ def top(progress):
 
 @pytest.mark.parametrize("progress", [0.0, 0.3, 1.0, 1.6, 2.0])
 def test_discriminator_equals_torch(progress):
-    import torch
-    from torch.nn import functional as F
+    torch = pytest.importorskip("torch")
+    F = torch.nn.functional
 
     model = gansynth.Discriminator(**SMALL)
     image = np.random.default_rng(2).uniform(-1, 1, (2, 4, 8, 2)).astype(np.float32)

@@ -21,7 +21,7 @@ def shape_of(module, shape):
 
 def drawn(module, x):
     """Weights drawn with NumPy, as Flax has them and, transposed, by path for torch."""
-    import torch
+    torch = pytest.importorskip("torch")
 
     random = np.random.default_rng(0)
     params = jax.tree.map(
@@ -101,7 +101,7 @@ def test_an_output_depends_on_its_reach_and_no_further():
 @pytest.mark.parametrize("double", [True, False])
 def test_generator_equals_torch(double):
     torch = pytest.importorskip("torch")
-    from torch.nn import functional as F
+    F = torch.nn.functional
 
     sizes = dict(upsampling=(4, 3), taps=(8, 7), kernels=(3, 7), dilations=((1, 3), (2, 5)))
     model = hifigan.Generator(bins=5, width=16, double=double, norm="none", **sizes)
@@ -136,7 +136,7 @@ def test_generator_equals_torch(double):
 
 def test_discriminator_equals_torch():
     torch = pytest.importorskip("torch")
-    from torch.nn import functional as F
+    F = torch.nn.functional
 
     model = hifigan.Discriminator(periods=(3,), scales=2, narrower=64, norms=False)
     audio = np.random.default_rng(3).normal(size=(2, 400, 1)).astype(np.float32)

@@ -12,8 +12,9 @@ from zoo.runs.inference import count
 from zoo.signal import mel
 
 torch = pytest.importorskip("torch")
-from torch.nn import functional as F  # noqa: E402
 from torch_twin import agree, dense, leaves  # noqa: E402
+
+F = torch.nn.functional
 
 pytestmark = pytest.mark.optimised
 MODEL = Inception(4, 3)

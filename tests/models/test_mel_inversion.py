@@ -58,7 +58,7 @@ def drawn(model, features):
 @pytest.mark.parametrize("spec", [SPEC, POWER])
 def test_the_network_equals_torch(spec):
     torch = pytest.importorskip("torch")
-    from torch.nn import functional as F
+    F = torch.nn.functional
 
     model, features = MelInverter(spec, width=6, blocks=2, taps=3), bands(spec)
     params = drawn(model, features)
@@ -93,7 +93,7 @@ def test_the_network_equals_torch(spec):
 def test_the_refined_draft_equals_torch():
     """Levels of the draft's phases: Griffin-Lim is librosa's in its own test, the rest here."""
     torch = pytest.importorskip("torch")
-    from torch.nn import functional as F
+    F = torch.nn.functional
 
     model = Refiner(SPEC, width=6, blocks=(1, 1), taps=3, rounds=3, rounds_in_training=1)
     features, random = bands(SPEC), np.random.default_rng(2)

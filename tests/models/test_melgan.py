@@ -104,7 +104,7 @@ def test_an_output_depends_on_its_reach_and_no_further(model, reach):
 def test_generator_equals_torch(padding):
     """Outputs of four bands; TensorFlow's 'same' of stride 3 crops one sample at the front."""
     torch = pytest.importorskip("torch")
-    from torch.nn import functional as F
+    F = torch.nn.functional
 
     model = melgan.Generator(
         bins=5,
@@ -144,7 +144,7 @@ def test_generator_equals_torch(padding):
 
 def test_discriminator_equals_torch():
     torch = pytest.importorskip("torch")
-    from torch.nn import functional as F
+    F = torch.nn.functional
 
     model = melgan.Discriminator(scales=2, width=8, most=32, strides=(4, 4), weight_norm=False)
     audio = np.random.default_rng(3).normal(size=(2, 256, 1)).astype(np.float32)

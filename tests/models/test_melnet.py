@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 from torch_twin import agree, dense, inside, leaves
 
 from zoo.errors import BadInput
@@ -16,6 +15,8 @@ from zoo.objectives.base import Variables
 from zoo.objectives.tiers import Tiers
 from zoo.signal.mixtures import MixtureOfGaussians
 from zoo.signal.tiers import divided, interleaved
+
+torch = pytest.importorskip("torch")
 
 RNG = np.random.default_rng(0)
 X, BELOW = RNG.normal(size=(2, 2, 4, 3)).astype(np.float32)

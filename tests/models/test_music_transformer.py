@@ -7,9 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.special
-import torch
 from flax.traverse_util import flatten_dict
-from torch.nn import functional
 from torch_twin import dense, inside, leaves
 
 from zoo.distributions import Tokens
@@ -18,6 +16,9 @@ from zoo.layers.relative_attention import RelativeAttention, skew
 from zoo.models.generation.music_transformer import MusicTransformer
 from zoo.sampling import autoregressive
 from zoo.sampling.rule import SamplerRule
+
+torch = pytest.importorskip("torch")
+functional = torch.nn.functional
 
 SMALL = dict(layers=2, width=6, keys=8, hidden=10, heads=2, reach=5, memory=12)
 MODEL = MusicTransformer(Tokens(11), **SMALL)

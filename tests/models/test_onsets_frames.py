@@ -207,7 +207,7 @@ def test_emphasis_weighs_beginnings_and_ends_and_nothing_else():
 
 def port(torch, filters, dense, units):
     """The port's module tree, written anew: same names, same order of operations."""
-    from torch import nn
+    nn = torch.nn
 
     class Stack(nn.Module):
         def __init__(self):

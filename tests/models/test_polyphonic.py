@@ -4,13 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
-from torch import nn as tnn
 
 from zoo.models.generation.tcn import TCN
 from zoo.models.generation.tcn_baselines import RollRNN
 from zoo.objectives.base import Variables
 from zoo.objectives.roll_likelihood import RollLikelihood
+
+torch = pytest.importorskip("torch")
+tnn = torch.nn
 
 pytestmark = pytest.mark.optimised
 KEYS, WIDTH = 5, 4

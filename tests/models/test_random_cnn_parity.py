@@ -8,8 +8,9 @@ from zoo.models.classification.random_cnn import named, spectrogram
 from zoo.signal import mel
 
 torch = pytest.importorskip("torch")
-from torch.nn import functional as F  # noqa: E402
 from torch_twin import Leaves, conv, leaves  # noqa: E402
+
+F = torch.nn.functional
 
 pytestmark = pytest.mark.optimised
 RATE = 12_000

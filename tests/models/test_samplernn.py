@@ -62,7 +62,7 @@ def test_sizes_are_those_of_the_public_code(fields, parameters, for_sampling):
 def test_equals_a_twin_in_torch(cell):
     """The 3-tier network in torch.nn, with torch's own weight norm, cells and transposed conv."""
     torch = pytest.importorskip("torch")
-    from torch.nn.utils.parametrizations import weight_norm
+    weight_norm = torch.nn.utils.parametrizations.weight_norm
 
     model = small(frames=(2, 8), layers=2, cell=cell)
     variables, audio = opinionated(model), noise(24)

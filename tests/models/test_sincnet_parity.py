@@ -8,8 +8,9 @@ import pytest
 from zoo.models.classification.sincnet import SincConv, SincNet, mel_spaced
 
 torch = pytest.importorskip("torch")
-from torch.nn import functional as F  # noqa: E402
 from torch_twin import Leaves, agree, conv, dense, leaves  # noqa: E402
+
+F = torch.nn.functional
 
 pytestmark = pytest.mark.optimised
 

@@ -6,9 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 from flax.traverse_util import flatten_dict
-from torch.nn import functional
 from torch_twin import dense, inside, leaves
 
 from zoo.distributions import Categorical
@@ -26,6 +24,9 @@ from zoo.layers.sparse_attention import (
 from zoo.models.generation.sparse_transformer import SparseTransformer
 from zoo.sampling import autoregressive
 from zoo.sampling.rule import SamplerRule
+
+torch = pytest.importorskip("torch")
+functional = torch.nn.functional
 
 STRIDE, HEADS = 4, 4
 BACK = np.arange(24)[:, None] - np.arange(24)  # how far back a position lies

@@ -44,7 +44,7 @@ def test_sizes_of_the_paper():
 def test_generator_equals_torch():
     """TensorFlow's 'same' of five taps at stride two crops one row before and two behind."""
     torch = pytest.importorskip("torch")
-    from torch.nn import functional as F
+    F = torch.nn.functional
 
     model = specgan.Generator(dim=3, size=16, latent=7)
     z = np.random.default_rng(1).uniform(-1, 1, (2, 7)).astype(np.float32)
@@ -62,7 +62,7 @@ def test_generator_equals_torch():
 
 def test_discriminator_equals_torch():
     torch = pytest.importorskip("torch")
-    from torch.nn import functional as F
+    F = torch.nn.functional
 
     model = specgan.Discriminator(dim=3, size=16)
     image = np.random.default_rng(2).uniform(-1, 1, (2, 16, 16, 1)).astype(np.float32)

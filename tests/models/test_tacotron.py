@@ -4,12 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
-from torch.nn import functional as F
 from torch_twin import agree, conv, dense, inside, leaves
 
 from zoo.errors import BadInput
 from zoo.models.generation.tacotron import CBHG, Tacotron
+
+torch = pytest.importorskip("torch")
+F = torch.nn.functional
 
 pytestmark = pytest.mark.optimised
 RNG = np.random.default_rng(0)

@@ -9,8 +9,9 @@ from zoo.losses import adversarial
 from zoo.models.generation.wavegan import Discriminator, Generator
 
 torch = pytest.importorskip("torch")
-from torch.nn import functional as F  # noqa: E402
 from torch_twin import Leaves, agree, conv, dense, leaves, up  # noqa: E402
+
+F = torch.nn.functional
 
 pytestmark = pytest.mark.optimised
 

@@ -8,8 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
-import torch.nn.functional as F
 from scipy.signal import lfilter
 from scipy.stats import logistic
 
@@ -22,6 +20,9 @@ from zoo.pretrained import lyra, rules
 from zoo.sampling.rule import SamplerRule
 from zoo.signal import qmf
 from zoo.signal.mixtures import SoftplusLogistics
+
+torch = pytest.importorskip("torch")
+F = torch.nn.functional
 
 RNG = np.random.default_rng(0)
 LAW = SoftplusLogistics(2)

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
+import pytest
 from flax.traverse_util import flatten_dict
-from torch.nn import functional as F
+
+torch = pytest.importorskip("torch")
+F = torch.nn.functional
 
 Leaves = dict[str, torch.Tensor]
 

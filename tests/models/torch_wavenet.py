@@ -1,8 +1,10 @@
 """WaveNet with its conditions, restated in PyTorch from the paper's figure 4 and equations."""
 
-import torch
-from torch.nn import functional as F
+import pytest
 from torch_twin import Leaves, causal, conv, up
+
+torch = pytest.importorskip("torch")
+F = torch.nn.functional
 
 
 def follow(w: Leaves, condition: torch.Tensor, factors: tuple[int, ...]) -> torch.Tensor:

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 
 import zoo
 from zoo.errors import BadInput
 from zoo.pretrained import own_files, torch_weights
+
+torch = pytest.importorskip("torch")
 
 
 def test_a_net_is_told_by_its_names(tmp_path):

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.optimised
 
 h5py = pytest.importorskip("h5py")
 torch = pytest.importorskip("torch")
-from torch.nn import functional as F  # noqa: E402
+
+F = torch.nn.functional
 
 BESIDE = Path(__file__).parents[2].parent / "shared" / "weights"
 PRINTED = {  # README of music-auto_tagging-keras

@@ -1,8 +1,10 @@
 """Spleeter's two nets and all around them once more, in torch, in the published layout."""
 
-import torch
-from torch import nn
-from torch.nn import functional
+import pytest
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+functional = torch.nn.functional
 
 WIDTHS = (16, 32, 64, 128, 256, 512)
 

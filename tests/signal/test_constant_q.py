@@ -6,11 +6,12 @@ import jax
 import librosa
 import numpy as np
 import pytest
-import torch
 
 from zoo.errors import BadInput
 from zoo.models.classification.basic_pitch import SPEC
 from zoo.signal import constant_q as cq
+
+torch = pytest.importorskip("torch")
 
 pytestmark = pytest.mark.optimised
 
