@@ -151,7 +151,7 @@ def test_no_two_files_of_tests_share_a_name():
 
 
 def test_pytorch_is_no_condition_of_the_tests():
-    """It serves as an oracle where it is installed: `pytest.importorskip("torch")`, elsewhere none."""
+    """An oracle where it is installed: `pytest.importorskip("torch")`."""
     bare = re.compile(r"^\s*(?:import torch\b|from torch\b)", re.M)
     paths = [p for p in (ROOT / "tests").rglob("*.py") if bare.search(p.read_text())]
     assert not paths, f"they fail without PyTorch: {paths}"
