@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import math
+import subprocess
+import sys
 
 import pytest
 
@@ -38,7 +40,15 @@ def test_weights_give_the_scores_and_the_sample_that_they_were_kept_with(name):
         pytest.skip(f"{name} scores as it did; its sample was drawn with JAX {jax}, this is {now}")
     if (now := machine.processor()) != kept.sample.processor:
         pytest.skip(f"{name} scores as it did; sampled on {kept.sample.processor}, not on {now}")
-    assert keeping.sealed(audio) == kept.sample
+    # This process has a flag of XLA's for tests, whose last bits Griffin-Lim's rounds enlarge.
+    assert keeping.sealed(audio) == kept.sample or as_users_have_it(name) == kept.sample.sha256
+
+
+def as_users_have_it(name):
+    code = f"import zoo; from zoo.front.keeping import sample, sealed; m = zoo.load({name!r})"
+    code += "; print(sealed(sample(m.trained)).sha256)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.split()[-1]
 
 
 def test_files_are_small_and_nothing_else_lies_there():
