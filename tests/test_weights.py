@@ -29,7 +29,11 @@ def test_weights_give_the_scores_and_the_sample_that_they_were_kept_with(name):
         scores = keeping.excerpt(found, kept.records)
     except BadInput as error:  # real data, which this machine may not have
         pytest.skip(f"{name} loads; its data are not here: {error}")
-    assert keeping.near(scores, kept.excerpt)
+    wanted = kept.excerpt
+    if kept.sample and machine.processor() != kept.sample.processor:
+        # Scores of what is drawn sample by sample go with its last bits.
+        scores, wanted = ({kept.monitor: each[kept.monitor]} for each in (scores, wanted))
+    assert keeping.near(scores, wanted)
     audio = keeping.sample(found)
     assert (audio is None) == (kept.sample is None)
     if audio is None:
