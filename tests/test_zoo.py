@@ -148,12 +148,17 @@ def fake_batch(experiment):
     return {k: fill(k, v) for k, v in experiment.data.spec(experiment.batch).items()}
 
 
-def test_learns(small):
-    """A round of turns is finite, every leaf has a gradient in one of its player's, frozen stay."""
+# Whose turns reach a part of their player each: magnitudes alone never pass the second net.
+PARTIAL = {"refiner_score_render"}
+
+
+def test_learns(small, request):
+    """One round of turns is finite, every leaf of every player gets a gradient, frozen stay."""
     experiment, mesh, begun, _, batch = small
     objective = experiment.objective
     variables = jax.device_get(begun.variables)
     dead: dict[str, set[str]] = {}
+    partial_turns = any(name in request.node.name for name in PARTIAL)
     for turn in objective.turns:
         run = jax.jit(partial(gradient_of, turn))
         value, gradient = run(begun.variables, meshes.global_batch(mesh, batch))
@@ -163,7 +168,8 @@ def test_learns(small):
         wild = [path for path, leaf in named.items() if not np.all(np.isfinite(leaf))]
         assert not wild, f"no finite gradient for {turn.player}: {wild}"
         still = {path for path, leaf in named.items() if not np.any(leaf)}
-        dead[turn.player] = dead.get(turn.player, still) & still
+        before = dead.get(turn.player, still)
+        dead[turn.player] = before & still if partial_turns else before | still
     exempt = getattr(objective, "zero_gradient_at_init", ())
     for player, paths in dead.items():
         left = sorted(path for path in paths if not any(word in path for word in exempt))

@@ -183,7 +183,7 @@ def test_a_refined_vocoder_learns_by_its_guesses_and_then_by_its_audio():
     def silent(w):
         return guessed(guess(w), real, features)
 
-    def heard(w):
+    def played(w):
         sound = jnp.sin(w["bend"] * guess(w, jnp)[..., 1:]).reshape(2, 16, 1)
         parts = sum(spectral.multi_resolution(sound, audio, resolutions))
         return jnp.mean(parts) + 0.7 * jnp.mean(spectral.log_mel(sound, audio, spec))
@@ -192,13 +192,13 @@ def test_a_refined_vocoder_learns_by_its_guesses_and_then_by_its_audio():
     assert (first.repeat, last.repeat) == (2, 1)
     alone = SimpleNamespace(turns=(first,))
     assert_step(alone, variables, {"audio": audio}, "generator", silent)
-    slopes = jax.tree.map(np.add, differences(silent, own), jax.jit(jax.grad(heard))(own))
+    slopes = jax.tree.map(np.add, differences(silent, own), jax.jit(jax.grad(played))(own))
     assert_step(
         objective,
         variables,
         {"audio": audio},
         "generator",
-        lambda w: silent(w) + float(heard(w)),
+        lambda w: silent(w) + float(played(w)),
         gradient=slopes,
     )
 

@@ -14,6 +14,7 @@ from zoo.errors import BadInput
 from zoo.evaluation.base import Batch, Predict, Progress, Report, first, in_batches, sound
 from zoo.evaluation.generation import Likelihood
 from zoo.metrics.steady_pitch import cents_off
+from zoo.signal.pitch import hertz_of_note
 
 WRONG = 6  # semitones: a tritone, the keys' least likely mistake
 CLOSE = 20.0  # cents that a listener accepts
@@ -133,11 +134,10 @@ def in_tune(
     right: list[bool] = []
     for clip, some in zip(clips, notes):
         columns = (some[name] for name in ("onset", "offset", "pitch"))
-        for onset, offset, pitch in zip(*columns):
+        for onset, offset, key in zip(*columns):
             if offset - onset < SHORTEST:
                 continue
             begin, end = onset + STROKE, min(offset, onset + LONGEST)
             span = clip[int(begin * rate) : int(end * rate), 0]
-            hertz = 440.0 * 2 ** ((int(pitch) + moved - 69) / 12)
-            right.append(abs(cents_off(span, rate, hertz)) <= CLOSE)
+            right.append(abs(cents_off(span, rate, float(hertz_of_note(key + moved)))) <= CLOSE)
     return float(np.mean(right)) if right else float("nan")

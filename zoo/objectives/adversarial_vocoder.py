@@ -105,7 +105,7 @@ class Vocoder:
         return Turn("discriminator", self._discriminator_turn), generator
 
     @property
-    def critic(self) -> Network:
+    def opponent(self) -> Network:
         """The discriminator. Raises BadInput: there is none."""
         if self.discriminator is None:
             raise BadInput("this vocoder has no discriminator: give one")
@@ -131,7 +131,7 @@ class Vocoder:
     ) -> Outcome:
         fake, real = self._pair(variables, batch, rng)
         # One call for both, so that vectors of a spectral norm move once a turn.
-        answers, changed = self.critic.apply(
+        answers, changed = self.opponent.apply(
             variables.of("discriminator"),
             jnp.concatenate([fake, real]),
             train=True,
@@ -154,7 +154,7 @@ class Vocoder:
         if self.discriminator is None:
             return self.spectral * distance, ({}, {"log_mel_l1": distance})
         own, given = variables.of("discriminator"), {"rngs": shuffling(rng)}  # the same for both
-        scored = [self.critic.apply(own, x, **given) for x in (fake, real)]
+        scored = [self.opponent.apply(own, x, **given) for x in (fake, real)]
         losses = [self.generator_loss(score) for score, _ in scored[0]]
         adversarial_loss = jnp.mean(reduce(jnp.add, losses))
         features = [[f for _, f in answers] for answers in scored]

@@ -131,7 +131,10 @@ class Autoregressive:
         audio, distribution = batch[self.audio], self.model.distribution
         if not self.disturbance:
             return audio
-        noise = self.disturbance * jax.random.normal(rng, audio.shape)
+        if not distribution.symbols:
+            raise BadInput("disturbance counts in codes: this distribution has none, leave it out")
+        # Apart from dropout's numbers, which have the key as it is.
+        noise = self.disturbance * jax.random.normal(jax.random.fold_in(rng, 1), audio.shape)
         codes = distribution.encode(audio) + jnp.round(noise).astype(jnp.int32)
         return distribution.decode(jnp.clip(codes, 0, distribution.symbols - 1))
 

@@ -70,7 +70,7 @@ class MultiBandVocoder(Vocoder):
         return loss, ({}, {"adversarial": score, "stft": whole, "band_stft": parts})
 
     def _score(self, variables: Variables, fake: jax.Array) -> jax.Array:
-        scales = self.critic.apply(variables.of("discriminator"), fake)
+        scales = self.opponent.apply(variables.of("discriminator"), fake)
         losses = [self.generator_loss(score) for score, _ in scales]
         return jnp.mean(reduce(jnp.add, losses)) / len(scales)
 

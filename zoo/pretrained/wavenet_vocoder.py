@@ -73,7 +73,7 @@ def bare(arrays: Arrays) -> Arrays:
 
 
 def sized(path: Path, arrays: Arrays) -> tuple[dict[str, Any], tuple[Rule | Skip, ...]]:
-    """(arguments of the config, rules) of bare arrays. BadInput where something is not told."""
+    """(arguments of the config, rules) of bare arrays. BadInput where something is not stated."""
     try:
         return _sized(arrays, _preset(path))
     except BadInput as error:

@@ -20,10 +20,10 @@ SIGNS = ("Gloo", "NCCL", "UNAVAILABLE", "oordination", "heartbeat", "Connection 
 # Passes on what libraries write to descriptor 2, but for what JAX says of its own end.
 FILTER = """
 import sys
-ending = False
+ending, own = False, (b"coordination_service", b"preemption_sync_manager")
 for line in sys.stdin.buffer:
     ending = ending or b"JAX distributed service" in line
-    if not ending and b"coordination_service" not in line:
+    if not ending and not any(name in line for name in own):
         sys.stderr.buffer.write(line)
         sys.stderr.buffer.flush()
 """

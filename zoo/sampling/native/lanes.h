@@ -28,6 +28,7 @@ constexpr int kPad = 16;             // columns of a matrix are filled up to a m
 constexpr int kPanel = 4 * kLanes;   // columns that lie side by side in memory
 
 typedef float Lane __attribute__((vector_size(4 * kLanes)));
+// kScaled: bytes of a column's unit, which stands above its numbers.
 #if defined(ZOO_BFLOAT16)
 typedef uint16_t Number;  // of weights: the upper half of a float
 constexpr int kScaled = 0;
@@ -36,7 +37,7 @@ typedef int8_t Number;  // in units that each column of a matrix has for itself
 constexpr int kScaled = sizeof(float);
 #else
 typedef float Number;
-constexpr int kScaled = 0;  // bytes of a column's unit, which stands above its numbers
+constexpr int kScaled = 0;
 #endif
 typedef int32_t Whole __attribute__((vector_size(4 * kLanes)));
 typedef uint16_t Half __attribute__((vector_size(2 * kLanes)));

@@ -28,7 +28,7 @@ SOURCES = Path(__file__).parent
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-DNDEBUG", "-w")
 PATIENCE = 300  # seconds that a compiler may take
-FORGOTTEN = 60 * 86_400  # seconds after which a library that nobody loaded is removed
+FORGOTTEN = 60 * 86_400  # seconds after which a library that no process loaded is removed
 
 
 class Unavailable(Exception):
