@@ -29,6 +29,7 @@ LEAVES = {
     "network",
     "numerals",
     "places",
+    "tuning",
     "vocabulary",
     "writing",
 }

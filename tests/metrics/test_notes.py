@@ -9,7 +9,7 @@ import pytest
 
 from zoo.errors import BadInput
 from zoo.metrics.notes import Notes, all_note_f1, frame_f1, match, note_f1
-from zoo.signal.pitch import hertz_of_note
+from zoo.tuning import hertz_of_note
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(are empty|are all empty).*:UserWarning")
 

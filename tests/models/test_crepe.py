@@ -95,7 +95,6 @@ def test_scale_and_targets():
     assert np.abs(1200 * np.log2(found / hertz)).max() < 3
     example = PitchTarget()(np.random.default_rng(0), {"pitch": 57})
     np.testing.assert_allclose(example["salience"], pitch.target(np.array([220.0]))[0], atol=1e-5)
-    assert pitch.hertz_of_note(57) == pytest.approx(220) and pitch.note_of_hertz(880) == 81
     edge = np.zeros((1, 360))
     edge[0, 359] = 1
     np.testing.assert_allclose(pitch.local_mean(edge), pitch.to_hertz(pitch.CENTS[359]), rtol=1e-6)

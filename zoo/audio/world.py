@@ -18,6 +18,7 @@ import numpy as np
 
 from zoo.audio import warped
 from zoo.errors import BadInput
+from zoo.tuning import hertz_of_note, note_of_hertz
 
 EXTRA = "pip install 'pyworld>=0.3.4'"  # the package: this project's name on an index may be other
 FLOOR = 1e-12  # of powers
@@ -108,7 +109,7 @@ def played(parameters: np.ndarray, voice: Voice) -> np.ndarray:
     if not count:
         return made
     envelope, bands, notes, unvoiced = split(parameters.astype(np.float64), voice)
-    hertz = np.where(unvoiced > 0.5, 0.0, np.minimum(_hertz(notes), voice.rate / 4))
+    hertz = np.where(unvoiced > 0.5, 0.0, np.minimum(hertz_of_note(notes), voice.rate / 4))
     decibels = np.clip(envelope @ _expanded(voice, voice.envelope), QUIETEST, LOUDEST)
     noise = np.clip(10 ** (bands @ _expanded(voice, voice.bands) / 20), 1e-3, 1 - 1e-9)
     spectra = (np.ascontiguousarray(x) for x in (10 ** (decibels / 10), noise))
@@ -132,13 +133,9 @@ def _expanded(voice: Voice, points: int) -> np.ndarray:
     return warped.expansion(voice.bins, points, voice.warp).T
 
 
-def _hertz(notes: np.ndarray) -> np.ndarray:
-    return 440 * 2 ** ((notes - 69) / 12)
-
-
 def _tuned(hertz: np.ndarray) -> np.ndarray:
     """MIDI numbers of a curve in Hz [F], over gaps (0 Hz) in a line; all 0 without any pitch."""
     there = np.flatnonzero(hertz)
     if not len(there):
         return np.zeros(len(hertz))
-    return np.interp(np.arange(len(hertz)), there, 69 + 12 * np.log2(hertz[there] / 440))
+    return np.interp(np.arange(len(hertz)), there, note_of_hertz(hertz[there]))

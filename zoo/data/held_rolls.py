@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zoo.data.note_rolls import KEYS, LOWEST, Notes
+from zoo.data.note_rolls import Notes
 from zoo.data.source import Example
+from zoo.tuning import LOWEST_KEY, PIANO_KEYS
 
 Roll = Callable[[Notes, int, float], np.ndarray]  # notes, frames, seconds of one -> [F ...]
 FULL = 127  # MIDI's largest velocity
@@ -24,7 +25,7 @@ def held(notes: Notes, frames: int, seconds_per_frame: float) -> np.ndarray:
 
     Frame f is the time from f x seconds_per_frame on; a note lasts one frame at least.
     """
-    roll = np.zeros((frames, KEYS), np.uint8)
+    roll = np.zeros((frames, PIANO_KEYS), np.uint8)
     for place, number in _places(notes, frames, seconds_per_frame):
         roll[place] = notes["velocity"][number]
     return roll
@@ -36,7 +37,7 @@ def struck(notes: Notes, frames: int, seconds_per_frame: float) -> np.ndarray:
     Both are 0 where a key is not held. A stroke between two frames may lie after the nearest, which
     then is less than 0 s from it.
     """
-    velocity, age = np.zeros((2, frames, KEYS), np.float32)
+    velocity, age = np.zeros((2, frames, PIANO_KEYS), np.float32)
     times = seconds_per_frame * np.arange(frames)
     for place, number in _places(notes, frames, seconds_per_frame):
         velocity[place] = notes["velocity"][number] / FULL
@@ -51,9 +52,9 @@ def _places(
     onset, offset = (np.asarray(notes[name], np.float64) for name in ("onset", "offset"))
     first = np.floor(onset / seconds_per_frame + 0.5).astype(int)
     last = np.maximum(np.floor(offset / seconds_per_frame + 0.5).astype(int), first + 1)
-    keys = np.asarray(notes["pitch"], int) - LOWEST
+    keys = np.asarray(notes["pitch"], int) - LOWEST_KEY
     for number, (begin, end, key) in enumerate(zip(first, last, keys)):
-        if 0 <= key < KEYS and end > 0:
+        if 0 <= key < PIANO_KEYS and end > 0:
             yield (slice(max(begin, 0), min(end, frames)), key), number
 
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from zoo.data.source import Example
 from zoo.data.transforms import too_short
+from zoo.tuning import LOWEST_KEY, PIANO_KEYS
 
 Notes = dict[str, np.ndarray]
-LOWEST, KEYS = 21, 88
 LOUDEST = 128.0  # velocities are stored as MIDI / 128
 
 
@@ -43,13 +43,13 @@ def rolls(
     that becomes 1.
     """
     names = ("onsets", "offsets", "frames", "velocities")
-    result = {name: np.zeros((frames, KEYS), np.float32) for name in names}
+    result = {name: np.zeros((frames, PIANO_KEYS), np.float32) for name in names}
     onset, offset = (np.asarray(notes[name], np.float64) for name in ("onset", "offset"))
     first = np.floor(onset / seconds_per_frame + 0.5).astype(int)
     last = np.maximum(np.floor(offset / seconds_per_frame + 0.5).astype(int), first + 1)
-    keys = np.asarray(notes["pitch"], int) - LOWEST
+    keys = np.asarray(notes["pitch"], int) - LOWEST_KEY
     for begin, end, key, velocity in zip(first, last, keys, notes["velocity"]):
-        if not 0 <= key < KEYS or begin >= frames or end <= 0:
+        if not 0 <= key < PIANO_KEYS or begin >= frames or end <= 0:
             continue
         result["frames"][max(begin, 0) : end, key] = 1
         result["velocities"][max(begin, 0) : end, key] = velocity / loudest
@@ -70,9 +70,9 @@ def touched_rolls(
     two frames). Velocities stand where a note sounds or its onset is.
     """
     names = ("onsets", "offsets", "frames", "velocities")
-    result = {name: np.zeros((frames, KEYS), np.float32) for name in names}
+    result = {name: np.zeros((frames, PIANO_KEYS), np.float32) for name in names}
     onset, offset = (np.asarray(notes[name], np.float64) for name in ("onset", "offset"))
-    keys = np.asarray(notes["pitch"], int) - LOWEST
+    keys = np.asarray(notes["pitch"], int) - LOWEST_KEY
     times = {
         "frames": (onset, offset),
         "onsets": (onset, onset + span),
@@ -82,7 +82,7 @@ def touched_rolls(
         first = np.floor(begin / seconds_per_frame).astype(int)
         last = np.maximum(np.ceil(end / seconds_per_frame).astype(int), first + 1)
         for start, stop, key, velocity in zip(first, last, keys, notes["velocity"]):
-            if 0 <= key < KEYS and stop > 0:
+            if 0 <= key < PIANO_KEYS and stop > 0:
                 result[name][max(start, 0) : stop, key] = 1
                 if name != "offsets":
                     result["velocities"][max(start, 0) : stop, key] = velocity / loudest
@@ -169,7 +169,7 @@ class ContourRolls:
     def __call__(self, rng: np.random.Generator, example: Example) -> Example:
         count = len(example["audio"]) // self.hop + 1
         made = rolls(example["notes"], count, self.hop / self.rate)
-        contours = np.zeros((count, KEYS * self.bins), np.float32)
+        contours = np.zeros((count, PIANO_KEYS * self.bins), np.float32)
         contours[:, :: self.bins] = made["frames"]
         rest = {k: v for k, v in example.items() if k != "notes"}
         return {**rest, "onsets": made["onsets"], "frames": made["frames"], "contours": contours}

@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from zoo import tuning
 from zoo.errors import BadInput
 from zoo.evaluation import vocoding
 from zoo.evaluation.resynthesis import SURE, Tracker
-from zoo.signal import pitch
 from zoo.signal.synthesis import loudness
 
 TRACKED = 16_000  # Hz that the tracker reads
@@ -72,6 +72,6 @@ def pitch_error(tracker: Tracker, fake: np.ndarray, real: np.ndarray) -> float:
     there = min(len(fake), len(real))
     truth, confidence = tracker(real[:there], HOP)
     found, _ = tracker(fake[:there], HOP)
-    apart = 100 * np.abs(pitch.note_of_hertz(found) - pitch.note_of_hertz(truth))
+    apart = 100 * np.abs(tuning.note_of_hertz(found) - tuning.note_of_hertz(truth))
     sure = confidence >= SURE
     return float(np.median(apart[sure])) if sure.any() else float("nan")

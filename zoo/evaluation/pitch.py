@@ -10,6 +10,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from zoo import tuning
 from zoo.audio import audio_files
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
@@ -71,7 +72,7 @@ class Pitch:
         truth, alone, path, rows, names = [], [], [], [], []
         for index, record in first(records, limit, progress):
             salience = self.salience(predict, sound(record)[: self.last, 0])
-            hertz = float(pitch.hertz_of_note(record["pitch"]))
+            hertz = float(tuning.hertz_of_note(record["pitch"]))
             truth.append(np.full(len(salience), hertz))
             alone.append(pitch.local_mean(salience))
             path.append(pitch.local_mean(salience, pitch.viterbi(salience)))

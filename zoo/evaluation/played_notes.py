@@ -14,7 +14,7 @@ from zoo.errors import BadInput
 from zoo.evaluation.base import Batch, Predict, Progress, Report, first, in_batches, sound
 from zoo.evaluation.generation import Likelihood
 from zoo.metrics.steady_pitch import cents_off
-from zoo.signal.pitch import hertz_of_note
+from zoo.tuning import hertz_of_note
 
 WRONG = 6  # semitones: a tritone, the keys' least likely mistake
 CLOSE = 20.0  # cents that a listener accepts

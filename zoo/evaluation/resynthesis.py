@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zoo import tuning
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
@@ -20,7 +21,6 @@ from zoo.evaluation.base import (
     sound,
     sounding_frames,
 )
-from zoo.signal import pitch
 
 SURE = 0.85  # confidence of the original's pitch from which a frame counts, as the authors' code
 MEASURED = ("spectral_loss", "loudness_l1")  # by the objective
@@ -94,7 +94,7 @@ class Resynthesised:
         truth, confidence = tracker(original, self.hop)
         found, _ = tracker(played, self.hop)
         sure = confidence >= SURE
-        apart = np.abs(pitch.note_of_hertz(found) - pitch.note_of_hertz(truth))
+        apart = np.abs(tuning.note_of_hertz(found) - tuning.note_of_hertz(truth))
         return float(apart[sure].mean()) if sure.any() else float("nan")
 
     def _report(self, rows: list[dict], short: int, info: Info) -> Report:

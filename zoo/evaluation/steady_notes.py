@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from zoo.metrics import steady_pitch
+from zoo.tuning import hertz_of_note
 
 LOWEST, NOTES, STEP = 48, 37, 7  # C3 to C6; fifths, so that a few notes already span it all
 LEVEL = 0.2  # largest amplitude of the fundamental
@@ -23,7 +24,7 @@ def scale(rows: int, samples: int, sample_rate: int) -> tuple[np.ndarray, list[l
     hertz: list[list[float]] = []
     for row in range(rows):
         numbers = (np.arange(row * each, (row + 1) * each) * STEP) % NOTES + LOWEST
-        hertz.append([440.0 * 2 ** ((int(n) - 69) / 12) for n in numbers])
+        hertz.append(hertz_of_note(numbers).tolist())
         for place, pitch in enumerate(hertz[-1]):
             tone = steady(pitch, length, sample_rate)
             audio[row, place * length : (place + 1) * length, 0] = tone

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from zoo import tuning
 from zoo.audio import warped, world
 from zoo.audio.blocks import Blocks
 from zoo.audio.world import Voice
@@ -18,7 +19,6 @@ from zoo.evaluation.base import Figure, Monitor, Predict, Progress, Report
 from zoo.evaluation.separation import Separation, mixture, stem_getter, track_spans
 from zoo.metrics.pitch import score_melody
 from zoo.metrics.resampling import Scores
-from zoo.signal import pitch
 from zoo.songs.separating import Separator
 from zoo.songs.vocoder import Vocoder
 
@@ -149,7 +149,7 @@ def compared(truth: np.ndarray, found: np.ndarray, voice: Voice) -> dict[str, fl
 
 def curve(notes: np.ndarray, unvoiced: np.ndarray) -> np.ndarray:
     """MIDI numbers [F] as Hz, below zero where they are unvoiced, 0 where there is no number."""
-    hertz = np.where(notes > 0, pitch.hertz_of_note(notes), 0.0)
+    hertz = np.where(notes > 0, tuning.hertz_of_note(notes), 0.0)
     return np.where(unvoiced > 0.5, -hertz, hertz)
 
 

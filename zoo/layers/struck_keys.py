@@ -16,9 +16,9 @@ import numpy as np
 
 from zoo.layers.context_stack import ContextStack
 from zoo.layers.initializers import Starts, lecun
+from zoo.tuning import LOWEST_KEY, PIANO_KEYS, hertz_of_note
 
-KEYS = 88
-LOWEST = 27.5  # Hz
+LOWEST = hertz_of_note(LOWEST_KEY)
 FADES = (0.01, 0.05, 0.3)  # seconds in which a stroke's own features fall to 1/e
 START = 0.2  # deviation of what begins as the amplitude of a sine
 
@@ -52,7 +52,7 @@ class StruckKeys(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        velocity, age = x[..., :KEYS], x[..., KEYS:]
+        velocity, age = x[..., :PIANO_KEYS], x[..., PIANO_KEYS:]
         strokes = [velocity * jnp.exp(-jnp.maximum(age, 0.0) / fade) for fade in FADES]
         stack = self._stack.clone(parent=self, name="frames")
         frames = stack(jnp.concatenate([velocity, *strokes], -1))
@@ -64,8 +64,10 @@ class StruckKeys(nn.Module):
 
         A phase at any sample is that at its frame's start and a constant: one matrix does it.
         """
-        hertz = LOWEST * 2 ** (np.arange(KEYS) / 12)[:, None] * np.arange(1, self.harmonics + 1)
-        shape = (2, KEYS, self.harmonics, 1, self.width)
+        hertz = (
+            LOWEST * 2 ** (np.arange(PIANO_KEYS) / 12)[:, None] * np.arange(1, self.harmonics + 1)
+        )
+        shape = (2, PIANO_KEYS, self.harmonics, 1, self.width)
         amplitudes = self.param("sines", nn.initializers.normal(START), shape)
         sine, cosine = amplitudes * (hertz < 0.475 * self.rate)[..., None, None]
         within = 2 * np.pi * hertz[..., None] * np.arange(self.hop) / self.rate

@@ -16,6 +16,7 @@ from zoo.network import Network
 from zoo.objectives import tone_transfer
 from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
 from zoo.objectives.tone_transfer import Register, Tracker
+from zoo.tuning import hertz_of_note
 
 SLOW = 0.99  # of the moving means that describe the register of the training data
 
@@ -94,7 +95,7 @@ class Resynthesis:
         if audio.shape[1] % self.model.hop:
             raise BadInput(f"clips of {audio.shape[1]} samples: use a multiple of {self.model.hop}")
         if pitch.ndim == 1:
-            hertz = 440.0 * 2.0 ** ((pitch.astype(jnp.float32) - 69.0) / 12.0)
+            hertz = hertz_of_note(pitch)
             frames = audio.shape[1] // self.model.hop
             pitch = jnp.broadcast_to(hertz[:, None, None], (len(hertz), frames, 1))
         return audio, pitch, None if self.classes is None else batch[self.classes]

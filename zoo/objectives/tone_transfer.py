@@ -21,7 +21,7 @@ from zoo.errors import BadInput
 from zoo.network import Network
 from zoo.objectives.base import Request
 from zoo.signal import framing, synthesis
-from zoo.signal.pitch import note_of_hertz
+from zoo.tuning import note_of_hertz
 
 Tracker = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
@@ -48,7 +48,7 @@ def measure(loudness: jax.Array, f0: jax.Array, span: float) -> dict[str, jax.Ar
     """The register of a batch, dB [B F 1] and Hz [B F 1], as scalars by name."""
     audible = loudness > AUDIBLE - span
     pitched = audible & (f0 > 0)
-    note = 69.0 + 12.0 * jnp.log2(jnp.maximum(f0, 1e-3) / 440.0)
+    note = note_of_hertz(jnp.maximum(f0, 1e-3))
 
     def mean(values: jax.Array, where: jax.Array, otherwise: float) -> jax.Array:
         total = jnp.where(where, values, 0.0).sum()

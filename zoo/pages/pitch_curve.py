@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from zoo import tuning
 from zoo.audio.blocks import open_song
 from zoo.pages import html, own, recording
-from zoo.signal import pitch
 
 CONFIDENT = 0.5  # salience from which on a frame counts as voiced
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -21,14 +21,14 @@ FILES = ("f0.csv", "f0.png")
 
 def note_name(hertz: float) -> str:
     """The nearest key, for instance 440 -> A4."""
-    number = round(float(pitch.note_of_hertz(hertz)))
+    number = round(float(tuning.note_of_hertz(hertz)))
     return f"{NAMES[number % 12]}{number // 12 - 1}"
 
 
 def compass(hertz: np.ndarray, confidence: np.ndarray) -> tuple[int, int]:
     """The lowest and the highest key of an axis around the voiced frames of a curve [F]."""
     voiced = hertz[(confidence >= CONFIDENT) & (hertz > 0)]
-    notes = pitch.note_of_hertz(voiced) if len(voiced) else np.array([57.0, 69.0])
+    notes = tuning.note_of_hertz(voiced) if len(voiced) else np.array([57.0, 69.0])
     return int(np.floor(notes.min())) - MARGIN, int(np.ceil(notes.max())) + MARGIN
 
 
@@ -40,7 +40,7 @@ def ticks(low: int, high: int) -> list[int]:
 
 def tick_name(key: int) -> str:
     """For instance 'A4  440 Hz'."""
-    hertz = float(pitch.hertz_of_note(key))
+    hertz = float(tuning.hertz_of_note(key))
     return f"{NAMES[key % 12]}{key // 12 - 1}  {hertz:.0f} Hz"
 
 
@@ -50,7 +50,7 @@ def curve_figure(times: np.ndarray, hertz: np.ndarray, confidence: np.ndarray) -
 
     figure = Figure(figsize=(9, 4), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    notes = pitch.note_of_hertz(np.maximum(hertz, 1))
+    notes = tuning.note_of_hertz(np.maximum(hertz, 1))
     above.plot(times, np.where(confidence >= CONFIDENT, notes, np.nan), linewidth=1.2)
     low, high = compass(hertz, confidence)
     keys = ticks(low, high)
@@ -69,7 +69,7 @@ def write_page(
     """The page of a curve [F] and its confidence [F], `step` seconds apart, with the recording."""
     song = open_song(Path(sound).expanduser())
     low, high = compass(hertz, confidence)
-    notes = np.where(hertz > 0, pitch.note_of_hertz(np.maximum(hertz, 1)), 0)
+    notes = np.where(hertz > 0, tuning.note_of_hertz(np.maximum(hertz, 1)), 0)
     data = {
         "step": step,
         "seconds": song.length / song.rate,

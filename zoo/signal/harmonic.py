@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from zoo.tuning import hertz_of_note, note_of_hertz
+
 C1 = 24  # MIDI number of the lowest note, 32.7 Hz
 
 
@@ -19,10 +21,9 @@ def harmonic_centres(sample_rate: int, harmonics: int = 6, steps: int = 2) -> np
     From C1 upwards in `steps` to a semitone, to below the note nearest to the frequency whose
     `harmonics`-th multiple is half the rate.
     """
-    top = round(69 + 12 * np.log2(sample_rate / (2 * harmonics) / 440))
+    top = round(float(note_of_hertz(sample_rate / (2 * harmonics))))
     midi = C1 + np.arange((top - C1) * steps) / steps
-    hertz = 440.0 * 2.0 ** ((midi - 69) / 12)
-    return np.arange(1, harmonics + 1)[:, None] * hertz
+    return np.arange(1, harmonics + 1)[:, None] * hertz_of_note(midi)
 
 
 def harmonic_filters(q: jax.Array, centres: np.ndarray, bins: int, sample_rate: int) -> jax.Array:

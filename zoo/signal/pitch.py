@@ -7,7 +7,6 @@ host: a pitch curve is decoded once, frame after frame.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 BINS = 360
 CENTS = 1997.3794084376191 + 20.0 * np.arange(BINS)  # above 10 Hz; bin 0 is C1
@@ -23,16 +22,6 @@ def to_hertz(cents: np.ndarray) -> np.ndarray:
 def to_cents(hertz: np.ndarray) -> np.ndarray:
     """Frequencies to cents above 10 Hz, [...] Hz -> [...]."""
     return 1200.0 * np.log2(np.asarray(hertz) / 10.0)
-
-
-def hertz_of_note(pitch: npt.ArrayLike) -> np.ndarray:
-    """MIDI note numbers to frequencies, [...] -> [...] Hz; 69 is 440 Hz."""
-    return 440.0 * 2.0 ** ((np.asarray(pitch, float) - 69.0) / 12.0)
-
-
-def note_of_hertz(hertz: npt.ArrayLike) -> np.ndarray:
-    """Frequencies above zero to fractional MIDI note numbers, [...] Hz -> [...]."""
-    return 69.0 + 12.0 * np.log2(np.asarray(hertz, float) / 440.0)
 
 
 def target(hertz: np.ndarray) -> np.ndarray:

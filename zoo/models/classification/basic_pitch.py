@@ -24,10 +24,11 @@ import jax.numpy as jnp
 from zoo.layers.initializers import SLIM
 from zoo.layers.norm import BatchNorm
 from zoo.signal.constant_q import ConstantQ, constant_q_power, harmonic_stack, normalised_log
+from zoo.tuning import LOWEST_KEY, PIANO_KEYS, hertz_of_note
 
 RATE, HOP = 22_050, 256
 SAMPLES = 2 * RATE - HOP  # of a window in training and use
-LOWEST, KEYS = 27.5, 88  # Hz of the first key
+LOWEST = float(hertz_of_note(LOWEST_KEY))
 PER_SEMITONE = 3  # contour bins
 PER_OCTAVE = 12 * PER_SEMITONE
 # As many semitones as lie below half the rate; the eighth harmonic of the top key would need 124.
@@ -53,7 +54,7 @@ class BasicPitch(nn.Module):
         of_contours, of_frames, of_onsets = self.filters
         levels = normalised_log(constant_q_power(audio, SPEC))[..., None]
         levels = self._norm("norm")(levels, train=train)[..., 0]
-        x = harmonic_stack(levels, HARMONICS, PER_OCTAVE, KEYS * PER_SEMITONE)
+        x = harmonic_stack(levels, HARMONICS, PER_OCTAVE, PIANO_KEYS * PER_SEMITONE)
 
         y = self._conv("contour_conv", of_contours, (3, 39))(x)
         y = nn.relu(self._norm("contour_norm")(y, train=train))

@@ -39,6 +39,7 @@ from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import max_pool_2d
 from zoo.layers.recurrent import LSTM
 from zoo.signal import mel
+from zoo.tuning import PIANO_KEYS
 
 SPEC = mel.MelSpec(
     16_000,
@@ -75,7 +76,6 @@ MAGENTA: dict[str, Any] = {
     "spec": DECIBELS,
 }
 PORT: dict[str, Any] = {}
-KEYS = 88  # of a piano
 
 
 class ConvStack(nn.Module):
@@ -134,7 +134,7 @@ class OnsetsFrames(nn.Module):
     dropout: tuple[float, float] = (0.25, 0.5)
     priors: tuple[float, float] = (0.0, 0.0)
     offsets: bool = True
-    keys: int = KEYS
+    keys: int = PIANO_KEYS
     layout: Layout = "port"
     spec: mel.MelSpec = SPEC
     dtype: Any = jnp.float32

@@ -36,6 +36,7 @@ from zoo.layers.initializers import GLOROT
 from zoo.layers.recurrent import GRU
 from zoo.signal import features, framing, mel, resample, synthesis
 from zoo.signal.precision import HIGHEST
+from zoo.tuning import note_of_hertz
 
 NOISE_BIAS = -5.0  # of the raw noise magnitudes: the noise starts soft
 SOFTER = -2.0  # initial bias beside it
@@ -250,7 +251,7 @@ class DDSP(nn.Module):
         classes: jax.Array | None = None,
     ) -> jax.Array:
         """The decoder's output, Hz [B F 1], dB [B F 1] -> [B F 1+K+N]; audio where z is needed."""
-        note = 69.0 + 12.0 * jnp.log2(jnp.maximum(f0, 1e-3) / 440.0)
+        note = note_of_hertz(jnp.maximum(f0, 1e-3))
         inputs = [loudness / self.range + 1.0, jnp.where(f0 > 0, note, 0.0) / 127.0]
         if self.latent:
             if audio is None:
