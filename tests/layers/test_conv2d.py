@@ -20,7 +20,7 @@ def plain(x, kernel, stride, dilation, pads):
     return jax.lax.conv_general_dilated(
         x,
         kernel,
-        (stride,) * 2,
+        (stride,) * 2 if isinstance(stride, int) else stride,
         (pads, pads),
         rhs_dilation=(dilation,) * 2,
         dimension_numbers=LAYOUT,
@@ -59,6 +59,11 @@ def both(ours, theirs, x, kernel):
         ((1, 3, 3, 2), 3, 1, 1, (0, 0)),
         ((3, 7, 6, 4), 3, 1, 1, (1, 1)),
         ((2, 8, 5, 3), 4, 1, 1, (3, 0)),
+        ((2, 9, 14, 3), 3, (2, 2), 1, (1, 1)),
+        ((1, 13, 11, 5), 3, (1, 2), 1, (1, 1)),
+        ((2, 11, 16, 3), 4, (3, 2), 1, (0, 2)),
+        ((2, 9, 8, 4), 1, (2, 3), 1, (0, 0)),
+        ((1, 12, 12, 3), 2, (3, 5), 1, (1, 0)),
     ],
 )
 def test_convolution_equals_lax(shape, taps, stride, dilation, pads):

@@ -4,13 +4,15 @@ As in `zoo.layers.conv`, but a strided convolution stays one (CPUs run it well i
 unless its output is smaller than its kernel: then it is a matrix product of patches. One from a
 channel to one or two (Spleeter's last, 77 ms of 330 on a CPU) is a sum of taps. A transposed
 convolution is a dense one to four times the channels (sub-pixel): its plain form is eight times
-slower in the backward pass. The kernel's gradient has a form of its own on CPUs: `_by_columns`.
+slower in the backward pass. Gradients have forms of their own on CPUs: the kernel's `_by_columns`,
+the input's, where there are strides, `_by_phases`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from typing import Any
 
 import flax.linen as nn
@@ -39,8 +41,8 @@ def convolve_2d(
     lengths = [size + sum(pads) for size in x.shape[1:3]]
     out = [(length - span) // s + 1 for length, span, s in zip(lengths, spans, stride)]
     few = out[0] < kernel.shape[0] or out[1] < kernel.shape[1]
-    if stride == (1, 1) and dilation == 1 and not few and kernel.shape[2] * kernel.shape[3] > FEW:
-        return _dense(x, kernel, pads, precision)
+    if dilation == 1 and not few and kernel.shape[2] * kernel.shape[3] > FEW:
+        return _dense(x, kernel, stride, pads, precision)
     x = jnp.pad(x, ((0, 0), pads, pads, (0, 0)))
     if kernel.shape[2] * kernel.shape[3] <= FEW and stride == (1, 1):
         return _taps(x, kernel, dilation, out)
@@ -57,35 +59,74 @@ def convolve_2d(
     )
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _dense(x: jax.Array, kernel: jax.Array, pads: Pads, precision: Precision) -> jax.Array:
-    return _plain(pads, precision, x, kernel)
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def _dense(
+    x: jax.Array, kernel: jax.Array, stride: tuple[int, int], pads: Pads, precision: Precision
+) -> jax.Array:
+    return _plain(stride, pads, precision, x, kernel)
 
 
-def _plain(pads: Pads, precision: Precision, x: jax.Array, kernel: jax.Array) -> jax.Array:
+def _plain(
+    stride: tuple[int, int], pads: Pads, precision: Precision, x: jax.Array, kernel: jax.Array
+) -> jax.Array:
     layout = ("NHWC", "HWIO", "NHWC")
     return jax.lax.conv_general_dilated(
-        x, kernel, (1, 1), (pads, pads), dimension_numbers=layout, precision=precision
+        x, kernel, stride, (pads, pads), dimension_numbers=layout, precision=precision
     )
 
 
-def _dense_forward(x, kernel, pads, precision):
-    return _plain(pads, precision, x, kernel), (x, kernel)
+def _dense_forward(x, kernel, stride, pads, precision):
+    return _plain(stride, pads, precision, x, kernel), (x, kernel)
 
 
-def _dense_backward(pads, precision, saved, g):
+def _dense_backward(stride, pads, precision, saved, g):
     x, kernel = saved
-    plain = partial(_plain, pads, precision)
-    (dx,) = jax.linear_transpose(lambda x: plain(x, kernel), x)(g)
+    plain = partial(_plain, stride, pads, precision)
 
-    def default(x: jax.Array, g: jax.Array) -> jax.Array:
+    def of_input(kernel: jax.Array, g: jax.Array) -> jax.Array:
+        return jax.linear_transpose(lambda x: plain(x, kernel), x)(g)[0]
+
+    def of_kernel(x: jax.Array, g: jax.Array) -> jax.Array:
         return jax.linear_transpose(lambda kernel: plain(x, kernel), kernel)(g)[0]
 
+    def phases(kernel: jax.Array, g: jax.Array) -> jax.Array:
+        sums = partial(_by_phases, stride, pads, precision, g.shape[1:3])
+        return jax.linear_transpose(lambda x: sums(x, kernel), x)(g)[0]
+
     columns = partial(_by_columns, pads, precision, kernel.shape[:2])
-    return dx, jax.lax.platform_dependent(x, g, cpu=columns, default=default)
+    if stride == (1, 1):
+        dk = jax.lax.platform_dependent(x, g, cpu=columns, default=of_kernel)
+        return of_input(kernel, g), dk
+    dx = jax.lax.platform_dependent(kernel, g, cpu=phases, default=of_input)
+    return dx, of_kernel(x, g)
 
 
 _dense.defvjp(_dense_forward, _dense_backward)
+
+
+def _by_phases(
+    stride: tuple[int, int],
+    pads: Pads,
+    precision: Precision,
+    out: tuple[int, int],
+    x: jax.Array,
+    kernel: jax.Array,
+) -> jax.Array:
+    """A strided convolution as a sum of dense ones, of each phase of its input with its taps.
+
+    For the gradient of the input, which is else a convolution of outputs with zeros between them:
+    CPUs take up to three times as long for that.
+    """
+    x = jnp.pad(x, ((0, 0), pads, pads, (0, 0)))
+
+    def phase(i: int, j: int) -> jax.Array:
+        taps = kernel[i :: stride[0], j :: stride[1]]
+        rows, columns = (n + k - 1 for n, k in zip(out, taps.shape[:2]))
+        part = x[:, i :: stride[0], j :: stride[1]][:, :rows, :columns]
+        return _plain((1, 1), (0, 0), precision, part, taps)
+
+    firsts = (range(min(s, k)) for s, k in zip(stride, kernel.shape[:2]))
+    return sum(phase(i, j) for i, j in product(*firsts))
 
 
 def _by_columns(
