@@ -3,7 +3,8 @@
 The paper's size and L1 of waveforms; the accompaniment is what the voice leaves of the mixture. Row
 narrow is what ten minutes of one core can train.
 Deviations: the authors never scored MIR-1K, so there is no figure to reach. L1, clipping, batch,
-steps and a rate that falls by a cosine are ours.
+steps and a rate that falls from theirs by a cosine are ours. Row narrow begins at three times that;
+at ten times its tanh saturated after 540 steps, for good.
 Data are the reader's own download: path=FOLDER.
 """
 
@@ -19,7 +20,10 @@ from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {
     "default": {"parameters": 10_263_002},
-    "narrow": {"arguments": {"levels": 10, "width": 10}, "parameters": 1_073_872},
+    "narrow": {
+        "arguments": {"levels": 10, "width": 10, "learning_rate": 3e-4},
+        "parameters": 1_073_872,
+    },
 }
 AGREES = {"tests/models/test_wave_unet_parity.py": "own twin"}
 SMOKE = {"levels": 4, "width": 2, "samples": 1024, "batch": 2, "steps": 2}
@@ -32,7 +36,7 @@ def config(
     samples: int = 16_384,
     batch: int = 4,
     steps: int = 20_000,
-    learning_rate: float = 1e-3,
+    learning_rate: float = 1e-4,
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:

@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from toy_runs import begin, optimizers, same, train
-from toys import TOYS, Adversaries, draws
+from toys import TOYS, Adversaries, Student, draws
 
 from zoo import mesh as meshes
 from zoo.errors import BadInput
@@ -145,6 +145,37 @@ def test_a_turn_that_a_later_one_of_the_round_hides_is_reported(tmp_path, capsys
     lines = read(tmp_path / "metrics.jsonl")
     rejected = [line["rejected"] for line in lines if "rejected" in line]
     assert rejected == [0, 1, 1, 1]
+
+
+class Saturated(Student):
+    """A student that is where its tanh is flat from step 5 on."""
+
+    def loss(self, variables, batch, rng, step):
+        flat = jnp.where(step < 5, 1.0, 0.0)
+        value, rest = super().loss(variables, batch, rng, step)
+        return flat * value + jax.lax.stop_gradient((1 - flat) * value), rest
+
+
+def test_a_gradient_that_stays_zero_is_told_once(tmp_path, capsys):
+    train(tmp_path, Saturated(), 40)
+    told = [x for x in capsys.readouterr().err.splitlines() if "gradient of 'student' was 0" in x]
+    assert len(told) == 1 and "step 15:" in told[0]
+    train(tmp_path, Student(), 20)
+    assert "gradient of" not in capsys.readouterr().err
+
+
+def test_sums_of_squares_and_of_what_is_not_finite():
+    """As optax has the norm; one wrong number among many is found, wherever it is."""
+    tree = {"a": jnp.arange(6.0).reshape(2, 3), "b": jnp.full(3, -2.0), "c": jnp.zeros(())}
+    sums = [jnp.sum(jnp.square(x)) for x in jax.tree.leaves(tree)]
+    assert float(step.root_of_sum(sums)) == pytest.approx(float(optax.tree.norm(tree)))
+    assert (
+        step.root_of_sum([]) == 0 and step.all_finite({}) and step.all_finite({"n": jnp.arange(3)})
+    )
+    assert step.all_finite(tree | {"count": jnp.ones(2, int)})
+    for wrong in (jnp.nan, jnp.inf, -jnp.inf):
+        assert not step.all_finite(tree | {"b": tree["b"].at[1].set(wrong)})
+    assert not jnp.isfinite(step.root_of_sum([jnp.ones(()), jnp.asarray(jnp.inf)]))
 
 
 def test_a_signal_saves_and_ends(tmp_path):

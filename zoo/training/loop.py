@@ -214,6 +214,7 @@ class Watch:
         self.hooks, self.log, self.rejected, self.begins = hooks, log, rejected, begins
         self.row = 0  # rounds in a row that lost a turn; another player's good turn ends no row
         self.pending: tuple[int, dict, bool] | None = None
+        self.still: dict[str, int] = {}  # records in a row of a player without a gradient
         self.since, self.steps, self.waited = time.perf_counter(), 0, 0.0
 
     def see(self, done: int, metrics: dict, *, record: bool) -> None:
@@ -254,5 +255,16 @@ class Watch:
         self.since, self.steps, self.waited = time.perf_counter(), 0, 0.0
         for player, measured in jax.device_get(metrics).items():
             prefix = "" if len(metrics) == 1 else f"{player}/"
+            self.doubt(done, player, measured["gradient_norm"])
             values |= {prefix + k: float(v) for k, v in measured.items() if k not in GUARD}
         self.log.scalars(done, {**values, "rejected": self.rejected})
+
+    def doubt(self, done: int, player: str, norm: float) -> None:
+        """A line, once, about a player that learns nothing any more."""
+        self.still[player] = self.still.get(player, 0) + 1 if norm == 0 else 0
+        if self.still[player] == PATIENCE:
+            self.log.say(
+                f"step {done}: the gradient of '{player}' was 0 in the last {PATIENCE} records; "
+                "where its units are dead or its outputs saturated, no step will bring it back: "
+                "begin anew with a lower learning rate"
+            )
