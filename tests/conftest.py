@@ -1,5 +1,6 @@
 """Settings that every test shares: compiled programs and built data are kept between runs."""
 
+import gc
 import os
 import pathlib
 import subprocess
@@ -23,6 +24,10 @@ os.environ.setdefault("ZOO_DATA_DIR", str(CACHE / "data"))
 os.environ.setdefault("MPLBACKEND", "agg")
 
 import jax  # noqa: E402
+
+# Tracing makes many small objects: with Python's thresholds a fifth of the time goes into looking
+# for cycles among them.
+gc.set_threshold(100_000, 20, 20)
 
 HASTE = "--xla_cpu_use_fusion_emitters=false"  # half the time that unoptimised programs take
 
