@@ -5,6 +5,7 @@ The published weights `hifigan_ljspeech` and `hifigan_universal` are of this con
 steps in the paper (reported, unchecked). Deviations: a tenth of the files is held out (most of it
 was in the training of the published weights), generator and discriminators each see a fresh batch,
 and the learning rate falls by 0.999 every 809 steps, an epoch of the authors' 12,950 files.
+excitation=sine has the generator driven by the voice's pitch, as vocoders of singing are.
 """
 
 from dataclasses import replace

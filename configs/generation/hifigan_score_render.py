@@ -4,12 +4,15 @@ A quarter of V1's width, two of its three kernels and five of its eight discrimi
 sixteenth of their width, for two cores; width=512 kernels=3,7,11 periods=2,3,5,7,11 scales=3
 narrower=1 is the paper's size. After 1,069 rounds (four minutes here) it has the music's envelope
 and spectrum, not yet its harmonics.
-excitation=noise or griffin_lim drives the generator by more than the frames, whose convolution is
-periodic in the hop on steady notes (`python -m zoo interpret RUN --kind periodicity`). The latter
-is a draft, of which the output begins as a copy; `refiner_score_render` learns faster from one.
+excitation=noise, griffin_lim or sine drives the generator by more than the frames, whose
+convolution is periodic in the hop on steady notes (`python -m zoo interpret RUN --kind
+periodicity`). griffin_lim is a draft, of which the output begins as a copy; `refiner_score_render`
+learns faster from one. sine is the pitch that is heard in the source, for one voice at a time: the
+music=notes of single instruments, not the chords of the piano (zoo/signal/sine_source.py).
 """
 
 from dataclasses import replace
+from typing import Literal
 
 import jax.numpy as jnp
 
@@ -25,7 +28,16 @@ from zoo.recipes import excitations
 from zoo.signal import mel
 from zoo.training.optimizers import adam
 
-ROWS = {"default": {"parameters": 749_221}}
+ROWS = {
+    "default": {"parameters": 749_221},
+    "draft": {"parameters": 753_885, "arguments": {"excitation": "griffin_lim"}},
+    "notes": {"parameters": 749_221, "arguments": {"music": "notes"}},
+    "notes_draft": {
+        "parameters": 753_885,
+        "arguments": {"music": "notes", "excitation": "griffin_lim"},
+    },
+    "notes_sine": {"parameters": 753_895, "arguments": {"music": "notes", "excitation": "sine"}},
+}
 AGREES = {"tests/models/test_hifigan.py": "the authors' module, own twin"}
 SMOKE = {
     "size": "tiny",
@@ -43,6 +55,7 @@ SMOKE = {
 
 def config(
     size: str = "small",
+    music: Literal["piano", "notes"] = "piano",
     width: int = 128,
     kernels: tuple[int, ...] = (3, 7),
     dilations: tuple[int, ...] = (1, 3, 5),
@@ -77,7 +90,7 @@ def config(
         excitation=excitations.excitation(excitation, spec),
     )
     return Experiment(
-        data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
+        data=Data(ScoreRender(music, size), (Crop(samples), ToFloat(), Keep("audio"))),
         objective=objective,
         optimizers={"discriminator": optimizer, "generator": optimizer},
         evaluation=Vocoding(spec),

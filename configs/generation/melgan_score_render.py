@@ -5,12 +5,15 @@ with the music's loudness and spectrum; pitch takes longer. For so short a train
 spectrograms joins the paper's losses, as HiFi-GAN has it; spectral=0 leaves it out (its weight is
 per natural log, though the front end's unit is log10), width=512 discriminator_width=16 most=1024
 is the paper's size.
-excitation=noise or griffin_lim drives the generator by more than the frames, whose convolution is
-periodic in the hop on steady notes (`python -m zoo interpret RUN --kind periodicity`). The latter
-is a draft, of which the output begins as a copy; `refiner_score_render` learns faster from one.
+excitation=noise, griffin_lim or sine drives the generator by more than the frames, whose
+convolution is periodic in the hop on steady notes (`python -m zoo interpret RUN --kind
+periodicity`). griffin_lim is a draft, of which the output begins as a copy; `refiner_score_render`
+learns faster from one. sine is the pitch that is heard in the source, for one voice at a time: the
+music=notes of single instruments, not the chords of the piano (zoo/signal/sine_source.py).
 """
 
 from dataclasses import replace
+from typing import Literal
 
 import jax.numpy as jnp
 
@@ -42,6 +45,7 @@ SMOKE = {
 
 def config(
     size: str = "small",
+    music: Literal["piano", "notes"] = "piano",
     width: int = 128,
     dilations: tuple[int, ...] = (1, 3, 9),
     scales: int = 3,
@@ -59,7 +63,7 @@ def config(
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     spec = replace(mel.MELGAN, sample_rate=16_000)
     optimizer = adam(learning_rate, b1=0.5, b2=0.9)
-    source = ScoreRender("piano", size)
+    source = ScoreRender(music, size)
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Gain(0.3, 1.0, ("audio",)), Keep("audio"))),
         objective=Vocoder(

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 
+from zoo import catalog
+from zoo import experiment as experiments
 from zoo.errors import BadInput
 from zoo.evaluation import steady_notes
 from zoo.models.generation import hifigan, mel_inversion, melgan
@@ -16,6 +18,7 @@ from zoo.objectives.multi_band_vocoder import MultiBandVocoder
 from zoo.objectives.refined_vocoder import RefinedVocoder
 from zoo.signal import mel
 from zoo.signal.excitation import Draft, Noise
+from zoo.signal.sine_source import Sine
 
 KEY = jax.random.key(0, impl="unsafe_rbg")
 SPEC = mel.MelSpec(
@@ -28,15 +31,17 @@ GENERATORS = {
     "melgan": melgan.Generator(bins=6, width=16, upsampling=(4, 2), dilations=(1, 3)),
 }
 DISCRIMINATOR = melgan.Discriminator(scales=1, width=4, most=8, strides=(4,))
-EXCITATIONS = {"noise": Noise(8), "draft": Draft(SPEC, 3)}
+EXCITATIONS = {"noise": Noise(8), "draft": Draft(SPEC, 3), "sine": Sine(SPEC)}
+DRIVEN = [("hifigan", "noise"), ("melgan", "draft"), ("hifigan", "sine")]
 SMALL = {
     "hifigan": hifigan.Generator(6, 4, (8,), (16,), kernels=(3,), dilations=((1,),), residual=True),
     "melgan": melgan.Generator(6, 4, (8,), dilations=(1,), residual=True),
 }
+CONFIGS = [e.name for e in catalog.entries() if "excitation: " in e.path.read_text()]
 REFINER = mel_inversion.Refiner(SPEC, 8, (1, 1), rounds=2)
 
 
-@pytest.fixture(scope="module", params=[("hifigan", "noise"), ("melgan", "draft")], ids="-".join)
+@pytest.fixture(scope="module", params=DRIVEN, ids="-".join)
 def driven(request):
     """(objective, its variables, random)."""
     network, excitation = (
@@ -67,7 +72,10 @@ def test_a_refiner_in_windows_equals_one_pass():
 
 
 def assert_windows_equal_one_pass(objective, variables):
-    source = np.random.default_rng(2).uniform(-0.5, 0.5, (1203, 1)).astype(np.float32)
+    source = np.random.default_rng(2).uniform(-0.5, 0.5, (1203, 1))
+    source[300:900] *= 0.01  # between noises a tone, whose phase goes on from window to window
+    source[300:900, 0] += 0.4 * np.sin(2 * np.pi * 441 / 8000 * np.arange(600))
+    source = source.astype(np.float32)
     request = Request(length=1203, source=source, chunk=64)
     chunks = list(objective.generate(variables, request))
     frames = -(-1203 // 8) + 10
@@ -85,7 +93,11 @@ def test_constant_frames_are_a_period_of_the_hop_without_excitation_and_not_with
     params = flatten_dict(own["params"], sep="/")
     bare = {k: v for k, v in params.items() if not k.startswith("excite_")}
     assert sum(k.endswith("kernel") for k in params) == sum(k.endswith("kernel") for k in bare) + 2
-    driven_by = objective.excitation(frames, np.uint32(0))
+    sine = isinstance(objective.excitation, Sine)
+    assert ("merge/sum/kernel" in params) == sine
+    steady = 0.4 * np.sin(2 * np.pi * 441 / 8000 * np.arange(640))[None, :, None]
+    heard = objective.excitation.heard(steady.astype(np.float32)) if sine else frames
+    driven_by = objective.excitation(heard, np.uint32(0))
 
     def ripple(*given):
         """Change from one hop to the next in the middle, as a share of the level."""
@@ -93,6 +105,42 @@ def test_constant_frames_are_a_period_of_the_hop_without_excitation_and_not_with
         return np.diff(out, axis=0).std() / out.std()
 
     assert ripple(frames) < 1e-4 < 0.05 < ripple(frames, driven_by)
+
+
+def test_the_gradient_reaches_the_weights_that_merge_harmonics():
+    objective = Vocoder(GENERATORS["hifigan"], None, SPEC, spectral=1.0, excitation=Sine(SPEC))
+    variables = randomised(objective)
+    audio = 0.4 * np.sin(2 * np.pi * 441 / 8000 * np.arange(640))[None, :, None].astype(np.float32)
+    (turn,) = objective.turns
+
+    def loss(own):
+        params = variables.replace(params={"generator": own})
+        return turn.loss(params, {"audio": audio}, KEY, 0)[0]
+
+    slope = jax.jit(jax.grad(loss))(variables.params["generator"])["merge"]["sum"]
+    assert slope["kernel"].shape == (9, 1) and np.abs(slope["kernel"]).min() > 0
+    assert np.abs(slope["bias"]) > 0
+
+
+def test_a_sine_source_hears_audio_and_takes_no_frames_alone():
+    objective = Vocoder(GENERATORS["hifigan"], None, SPEC, excitation=Sine(SPEC))
+    assert not objective.takes_frames and objective.receptive_field == np.inf
+    assert Vocoder(GENERATORS["hifigan"], None, SPEC, excitation=Noise(8)).takes_frames
+    request = Request(64, frames=np.zeros((8, 6), np.float32))
+    with pytest.raises(BadInput, match="driven by the pitch of audio"):
+        objective.generate(None, request)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_vocoder_with_an_excitation_has_the_sine(name):
+    """By shapes, a turn of the generator."""
+    found = experiments.find(name)
+    experiment = found.experiment(**{**found.entry.smoke, "excitation": "sine"})
+    batch = experiment.data.spec(2)
+    variables = jax.eval_shape(experiment.objective.init, KEY, batch)
+    turn = experiment.objective.turns[-1]
+    jax.eval_shape(turn.loss, variables, batch, KEY, 0)
+    assert isinstance(experiment.objective.excitation, Sine)
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -9,6 +9,7 @@ generator/feature_matching and generator/log_mel_l1, which fall while the genera
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial, reduce
@@ -26,7 +27,7 @@ from zoo.network import Network
 from zoo.objectives import mel_windows
 from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
 from zoo.signal import framing, mel
-from zoo.signal.excitation import Excitation
+from zoo.signal.excitation import Excitation, Listening
 
 Outcome = tuple[jax.Array, tuple[Tree, Metrics]]
 PLACES = 2**20  # numbers of first frames in training: noise is never the same
@@ -60,7 +61,6 @@ class Vocoder:
     excitation: Excitation | None = None
 
     needs_source: ClassVar[bool] = True
-    takes_frames: ClassVar[bool] = True  # of a system that speaks (zoo/songs/speaking.py)
     # While all scores lie within the margins of the hinge, moving them together changes nothing.
     zero_gradient_at_init: ClassVar[tuple[str, ...]] = ("['score']['bias']",)
 
@@ -80,7 +80,7 @@ class Vocoder:
         keys, audio = jax.random.split(rng), batch[self.audio]
         params: dict[str, Tree] = {}
         collections: dict[str, Tree] = {}
-        inputs = {"generator": self._inputs(self.features(audio)), "discriminator": (audio,)}
+        inputs = {"generator": self._inputs(audio), "discriminator": (audio,)}
         for key, (name, given) in zip(keys, inputs.items()):
             module = getattr(self, name)
             if module is None:
@@ -91,8 +91,15 @@ class Vocoder:
         return Variables(params, collections)
 
     @property
-    def receptive_field(self) -> int:
-        """Samples of the source whose mel frames a sample is made of."""
+    def takes_frames(self) -> bool:
+        """Whether the frames of a system that speaks will do (zoo/songs/speaking.py)."""
+        return not isinstance(self.excitation, Listening)
+
+    @property
+    def receptive_field(self) -> float:
+        """Samples of the source whose mel frames a sample is made of; phases sum all before it."""
+        if isinstance(self.excitation, Listening):
+            return math.inf
         frames = receptive_fields.field(self.generator.steps, self.generator.hop)
         frames += 2 * self._driven
         return framing.span(frames, self.spec.n_fft, self.spec.hop)
@@ -120,11 +127,18 @@ class Vocoder:
         """Frames on either side that the excitation adds."""
         return self.excitation.reach + 1 if self.excitation else 0
 
-    def _inputs(self, frames: jax.Array, first: jax.Array | int = 0) -> tuple[jax.Array, ...]:
-        """What the generator takes of frames [B F M] from the `first` of the source on."""
+    def _inputs(self, audio: jax.Array, rng: jax.Array | None = None) -> tuple[jax.Array, ...]:
+        """What the generator takes of audio [B T 1]; rng: as if it began at a random place."""
+        heard = frames = self.features(audio)
         if self.excitation is None:
             return (frames,)
-        return frames, self.excitation(frames, jnp.asarray(first, jnp.uint32))
+        first, key = jnp.uint32(0), None
+        if rng is not None:
+            first = jax.random.randint(rng, (), 0, PLACES).astype(jnp.uint32)
+            key = jax.random.fold_in(rng, 2)
+        if isinstance(self.excitation, Listening):
+            heard = self.excitation.heard(audio, key)
+        return frames, self.excitation(heard, first)
 
     def _discriminator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
@@ -172,7 +186,7 @@ class Vocoder:
     ) -> tuple[jax.Array, jax.Array]:
         """(generated, real) audio of one length; the excitation is that of a random place."""
         real = batch[self.audio]
-        given = self._inputs(self.features(real), jax.random.randint(rng, (), 0, PLACES))
+        given = self._inputs(real, rng)
         fake = self.generator.apply(variables.of("generator"), *given, train=True)
         if fake.shape != real.shape:
             raise BadInput(
@@ -183,7 +197,7 @@ class Vocoder:
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """{'audio': [B hop F 1]}: the batch's audio out of its own mel spectrogram."""
-        given = self._inputs(self.features(batch[self.audio]))
+        given = self._inputs(batch[self.audio])
         return {"audio": self.generator.apply(variables.of("generator"), *given)}
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
@@ -191,14 +205,46 @@ class Vocoder:
 
         Every voice is the same, there being no chance in it.
         """
-        make = partial(self._make, variables)
+        make: mel_windows.Make = partial(self._make, variables)
+        if isinstance(self.excitation, Listening):
+            make = self._listening(make, self.excitation, request)
         reach = self.generator.reach + self._driven
         chunks = mel_windows.vocoded(make, request, self.spec, before=reach, after=reach, tail=TAIL)
         return (np.repeat(chunk, request.count, 0) for chunk in chunks)
 
+    def _listening(
+        self, make: Callable[..., jax.Array], excitation: Listening, request: Request
+    ) -> mel_windows.Make:
+        """`make` with what the excitation hears of the whole source, cut to the same window."""
+        if request.source is None:
+            raise BadInput(
+                "this vocoder is driven by the pitch of audio, which mel frames do not say: give "
+                "it a source, or take a vocoder with another excitation"
+            )
+        source, hop = np.asarray(request.source, np.float32), self.spec.hop
+        length = request.length or len(source)
+        whole = (-(-length // hop) + TAIL) * hop
+        source = source[:length]
+        heard = excitation.follow(np.pad(source, ((0, whole - len(source)), (0, 0))))
+
+        def made(frames: jax.Array, first: jax.Array) -> jax.Array:
+            begin = int(first)
+            return make(frames, first, heard[:, begin : begin + frames.shape[1]])
+
+        return made
+
     @partial(jax.jit, static_argnums=0)
-    def _make(self, variables: Variables, frames: jax.Array, first: jax.Array) -> jax.Array:
-        return self.generator.apply(variables.of("generator"), *self._inputs(frames, first))
+    def _make(
+        self,
+        variables: Variables,
+        frames: jax.Array,
+        first: jax.Array,
+        heard: jax.Array | None = None,
+    ) -> jax.Array:
+        driven: tuple[jax.Array, ...] = ()
+        if self.excitation is not None:
+            driven = (self.excitation(frames if heard is None else heard, first),)
+        return self.generator.apply(variables.of("generator"), frames, *driven)
 
 
 def shuffling(rng: jax.Array) -> dict[str, jax.Array]:

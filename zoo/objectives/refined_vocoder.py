@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.losses import spectral
-from zoo.objectives.adversarial_vocoder import PLACES, Vocoder
+from zoo.objectives.adversarial_vocoder import Vocoder
 from zoo.objectives.base import Batch, Metrics, Outcome, Turn, Variables
 from zoo.objectives.phase_retrieval import distances, true_magnitudes
 
@@ -62,7 +62,7 @@ class RefinedVocoder(Vocoder):
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> Outcome:
         real, own = batch[self.audio], variables.of("generator")
-        frames, *driven = self._inputs(self.features(real), jax.random.randint(rng, (), 0, PLACES))
+        frames, *driven = self._inputs(real, rng)
         guess, loss, metrics = self._guess(variables, real, frames)
         fake = self.generator.apply(own, frames, guess, *driven, train=True, method="sound")
         spectra = jnp.mean(sum(spectral.multi_resolution(fake, real, self.resolutions)))

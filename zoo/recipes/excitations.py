@@ -6,15 +6,18 @@ from typing import Literal
 
 from zoo.signal import mel
 from zoo.signal.excitation import Draft, Excitation, Noise
+from zoo.signal.sine_source import Sine
 
-Driven = Literal["none", "noise", "griffin_lim"]
+Driven = Literal["none", "noise", "griffin_lim", "sine"]
 
 
 def excitation(word: Driven, spec: mel.MelSpec) -> Excitation | None:
-    """'none', white 'noise', or a 'griffin_lim' draft of the audio."""
-    if word == "none":
-        return None
-    return Noise(spec.hop) if word == "noise" else Draft(spec)
+    """'none', white 'noise', a 'griffin_lim' draft of the audio, or the 'sine' of its pitch."""
+    if word == "noise":
+        return Noise(spec.hop)
+    if word == "griffin_lim":
+        return Draft(spec)
+    return Sine(spec) if word == "sine" else None
 
 
 def is_draft(word: Driven) -> bool:

@@ -1,12 +1,12 @@
-"""What drives a vocoder besides its mel frames, [B F M] -> [B F*hop 1].
+"""What drives a vocoder besides its mel frames, [B F M] -> [B F*hop C].
 
 A convolution of constant frames gives an output whose period is the hop, so a steady note ends on a
-multiple of rate / hop. An excitation that is not periodic takes this away: noise, or a draft of the
-audio that the network refines. Both depend on the frames and their numbers in the source alone, so
-a source may be vocoded in windows that overlap.
+multiple of rate / hop. An excitation that is not periodic takes this away: noise, a draft of the
+audio that the network refines, or sines of a voice's pitch (zoo/signal/sine_source.py). Noise and
+draft depend on the frames and their numbers in the source alone, sines on a phase that is summed
+exactly, so a source may be vocoded in windows that overlap.
 
-No single paper: neural source-filter models (Wang, Takaki, Yamagishi 2019) drive theirs by sines of
-a known f0, which a mel spectrogram of music does not state.
+No single paper: neural source-filter models (Wang, Takaki, Yamagishi 2019) drive theirs by sines.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -33,8 +33,19 @@ class Excitation(Protocol):
     @property
     def reach(self) -> int: ...
 
-    def __call__(self, frames: jax.Array, first: jax.Array) -> jax.Array:
-        """Frames [B F M], of which `first` is the number of the first one -> [B F*hop 1]."""
+    def __call__(self, frames: jax.Array, first: jax.Array, /) -> jax.Array:
+        """Frames [B F M], of which `first` is the number of the first one -> [B F*hop C]."""
+
+
+@runtime_checkable
+class Listening(Protocol):
+    """An excitation of what it hears in the audio, in place of the mel frames."""
+
+    def heard(self, audio: jax.Array, key: jax.Array | None = None) -> jax.Array:
+        """Its own frames [B F K] of audio [B F*hop 1]; key: of what is random in training."""
+
+    def follow(self, audio: np.ndarray) -> jax.Array:
+        """The same [1 F K] of audio [F*hop 1] of any length, in memory that hardly grows."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +74,7 @@ class Draft:
     momentum: float = 0.99
 
     def __post_init__(self) -> None:
-        if self.spec.centre or sum(self.spec.pad or ()) != self.spec.n_fft - self.spec.hop:
-            half = (self.spec.n_fft - self.spec.hop) // 2
-            raise BadInput(
-                f"a draft needs a front end with a frame a hop: centre=False, pad=({half}, {half})"
-            )
+        frame_a_hop(self.spec, "a draft")
         if self.spec.compress not in (mel.log_clamp, mel.log10_clamp):
             raise BadInput("a draft needs a front end in ln or log10: log_clamp or log10_clamp")
 
@@ -94,6 +101,15 @@ class Draft:
             iterations=self.rounds,
             momentum=self.momentum,
             start=start,
+        )
+
+
+def frame_a_hop(spec: mel.MelSpec, what: str) -> None:
+    """Raises BadInput: the front end has another number of frames than the audio has hops."""
+    if spec.centre or sum(spec.pad or ()) != spec.n_fft - spec.hop:
+        half = (spec.n_fft - spec.hop) // 2
+        raise BadInput(
+            f"{what} needs a front end with a frame a hop: centre=False, pad=({half}, {half})"
         )
 
 

@@ -27,6 +27,7 @@ from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.initializers import fan_uniform
 from zoo.layers.pool import avg_pool
 from zoo.layers.receptive_field import Step, field, input_interval, same
+from zoo.layers.source_merge import SourceMerge
 from zoo.layers.spectral_norm import SpectralNorm
 from zoo.signal.excitation import CHANGE, refined
 from zoo.signal.precision import HIGHEST
@@ -104,9 +105,10 @@ class Residual(nn.Module):
 class Generator(nn.Module):
     """Log mel spectrogram [B F M] -> audio [B hop F 1] within [-1, 1].
 
-    Given an excitation [B hop F 1] (`zoo.signal.excitation`), a strided convolution of it is added
-    behind every upsampling, as neural source-filter models have it; else there are no such layers.
-    residual: what comes out is the excitation, a draft, and a change of it, which begins small.
+    Given an excitation [B hop F C] (`zoo.signal.excitation`), it is merged to one channel, and a
+    strided convolution of that is added behind every upsampling, as neural source-filter models
+    have it; else there are no such layers. residual: what comes out is the excitation, a draft, and
+    a change of it, which begins small.
     """
 
     bins: int = 80
@@ -153,6 +155,8 @@ class Generator(nn.Module):
             raise BadInput(f"this generator takes mel frames [B F {self.bins}], not {mel.shape}")
         how = dict(norm=self.norm, dtype=self.dtype)
         x = conv(mel, self.width, 7, "first", **how)
+        if excitation is not None:
+            excitation = SourceMerge(name="merge")(excitation)
         for i, (factor, taps) in enumerate(zip(self.upsampling, self.taps), 1):
             width = self.width // 2**i
             start = fan_uniform(taps * width)

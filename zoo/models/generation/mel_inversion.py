@@ -134,7 +134,7 @@ class MelInverter(nn.Module):
 
 
 class Refiner(nn.Module):
-    """ln mel spectrogram [B F M] and an excitation [B hop F 1] -> audio [B hop F 1].
+    """ln mel spectrogram [B F M] and an excitation [B hop F C] -> audio [B hop F 1].
 
     A `MelInverter` gives magnitudes, fast Griffin-Lim from the excitation's phases a draft, and
     a second net of the same blocks looks at both and says how much each bin changes in ln. rounds:
@@ -219,7 +219,10 @@ class Refiner(nn.Module):
         return self._synthesise(magnitude * jnp.exp(change) * unit)
 
     def _draft(self, magnitude: jax.Array, excitation: jax.Array | None, rounds: int) -> jax.Array:
-        """Griffin-Lim's audio [B hop F 1], from the phases of the excitation or from none."""
+        """Griffin-Lim's audio [B hop F 1], from the phases of the excitation's sum or from none."""
+        start = None
+        if excitation is not None:
+            start = self._analyse(excitation.sum(-1, keepdims=True))[..., None]
         return phase.griffin_lim(
             magnitude[..., None],
             self.spec.n_fft,
@@ -227,7 +230,7 @@ class Refiner(nn.Module):
             length=magnitude.shape[1] * self.spec.hop,
             iterations=rounds,
             momentum=self.momentum,
-            start=None if excitation is None else self._analyse(excitation)[..., None],
+            start=start,
             **self._framing,
         )
 

@@ -28,6 +28,7 @@ from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.initializers import fan_uniform
 from zoo.layers.pool import avg_pool
 from zoo.layers.receptive_field import Step, input_interval, same
+from zoo.layers.source_merge import SourceMerge
 from zoo.signal import pqmf
 from zoo.signal.excitation import CHANGE, refined
 from zoo.signal.precision import HIGHEST
@@ -81,11 +82,11 @@ class Residual(nn.Module):
 class Generator(nn.Module):
     """Log mel spectrogram [B F M] -> audio [B hop F features] within [-1, 1].
 
-    Given an excitation [B hop F 1] (`zoo.signal.excitation`), a strided convolution of it is added
-    behind every upsampling; else there are no such layers. features: channels of the output, the
-    bands of multi-band MelGAN. padding: whose transposed convolutions of odd strides, 'torch' or
-    'tensorflow', which cuts one sample less off the front. residual: what comes out is the
-    excitation, a draft, and a change of it, which begins small.
+    Given an excitation [B hop F C] (`zoo.signal.excitation`), it is merged to one channel, and a
+    strided convolution of that is added behind every upsampling; else there are no such layers.
+    features: channels of the output, the bands of multi-band MelGAN. padding: whose transposed
+    convolutions of odd strides, 'torch' or 'tensorflow', which cuts one sample less off the front.
+    residual: what comes out is the excitation, a draft, and a change of it, which begins small.
     """
 
     bins: int = 80
@@ -132,6 +133,8 @@ class Generator(nn.Module):
             raise BadInput(f"this generator takes mel frames [B F {self.bins}], not {mel.shape}")
         x = (mel - self.mean) / self.std
         x = conv(self, reflect(x, 3), self.width, 7, "first")
+        if excitation is not None:
+            excitation = SourceMerge(name="merge")(excitation)
         for i, factor in enumerate(self.upsampling):
             width = self.width // 2 ** (i + 1)
             start = fan_uniform(2 * factor * width)

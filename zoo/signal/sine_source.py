@@ -1,0 +1,143 @@
+"""A sine source that drives a vocoder: harmonics of one voice's pitch and noise, [B F] -> [B T H].
+
+Xin Wang, Shinji Takaki, Junichi Yamagishi: "Neural source-filter waveform models for statistical
+parametric speech synthesis", IEEE/ACM TASLP 28 (2020; ICASSP 2019), as vocoders for singing have
+it: nine sines (the pitch and eight overtones) of amplitude 0.1, which harmonic begins where is
+random; noise of deviation 0.003 where there is a pitch, and of a third of 0.1 alone where there is
+none. The generator learns what becomes of them (zoo/layers/source_merge.py).
+
+Choices:
+- Where the pitch comes from: YIN (zoo/signal/yin.py) hears it in the audio, in training as in use,
+  of any data and of a user's file. It says more than the mel frames do, whose bands of 40 Hz and
+  more are wider than a semitone below 700 Hz; and it is a part of the compiled step, as the
+  published weights of CREPE, by which `tone_transfer` finds a pitch, are not. Frames without audio,
+  as a speaker's, have no pitch: Griffin-Lim plays them first, and its audio is heard.
+- Several voices have no one pitch: a sine source is for one at a time. Of a chord YIN finds none,
+  or a note that they all are harmonics of.
+- Phase is counted in 2^-32 of a cycle, where uint32 wraps as a phase does: the sum is exact in
+  every order, so the windows of an hour equal one pass over it, bit for bit. A step is off by
+  rate / 2^33 at most: 0.0001 cents at 55 Hz and 16 kHz.
+- The pitch glides from frame to frame (the published code holds it), through half-way between
+  their middles; a harmonic that reaches half the rate is silent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zoo.signal import mel
+from zoo.signal.excitation import SEED, frame_a_hop, numbered
+from zoo.signal.yin import Yin
+
+CYCLE = 2.0**32  # units of phase
+UNIT = np.float32(2 * np.pi / CYCLE)
+BLOCK = 2048  # frames that are heard at a time in a long source
+
+
+@dataclass(frozen=True)
+class Sine:
+    """What `voice` says of frames as samples; none of them depends on another frame.
+
+    spec: the vocoder's front end, with a frame a hop. noise: deviation where there is a pitch.
+    """
+
+    spec: mel.MelSpec
+    harmonics: int = 9
+    amplitude: float = 0.1
+    noise: float = 0.003
+
+    reach: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        frame_a_hop(self.spec, "a sine source")
+
+    @property
+    def tracker(self) -> Yin:
+        """Finds the pitch of a frame in the audio about it."""
+        return Yin(self.spec.sample_rate, self.spec.hop)
+
+    def heard(self, audio: jax.Array, key: jax.Array | None = None) -> jax.Array:
+        """`voice` of the pitch of audio [B F*hop 1] -> uint32 [B F H+2]."""
+        return self.voice(self.tracker(audio), key)
+
+    def follow(self, audio: np.ndarray) -> jax.Array:
+        """`heard` of a source [F*hop 1] of any length, block by block -> uint32 [1 F H+2]."""
+        tracker, hop = self.tracker, self.spec.hop
+        count = len(audio) // hop
+        size = min(count, BLOCK)
+        before, after = tracker.pad
+        padded = np.pad(audio, ((before, after + -count % size * hop), (0, 0)))[None]
+        span = (size - 1) * hop + tracker.span
+        starts = range(0, count, size)
+        parts = [pitches(tracker, padded[:, k * hop : k * hop + span]) for k in starts]
+        return self.voice(jnp.concatenate(parts, 1)[:, :count])
+
+    def voice(self, hertz: jax.Array, key: jax.Array | None = None) -> jax.Array:
+        """Pitch [B F] in Hz, 0: none, of all frames from the first on -> uint32 [B F H+2].
+
+        The phases of the harmonics where a frame begins, the step of a sample, and how it grows.
+        key: of first phases of every harmonic and row; without it of `SEED`, the same in all rows.
+        """
+        rows = 1 if key is None else len(hertz)
+        key = jax.random.key(SEED) if key is None else key
+        offsets = jax.random.bits(key, (rows, 1, self.harmonics), jnp.uint32)
+        hop, rate = self.spec.hop, self.spec.sample_rate
+        sung = jnp.clip(hertz, 0, rate / 2) * np.float32(CYCLE / rate)
+        step = jnp.round(sung).astype(jnp.uint32)
+        before, after = (jnp.pad(step, ((0, 0), edge)) for edge in ((1, 0), (0, 1)))
+        begin, end = (half_way(step, x) for x in (before[:, :-1], after[:, 1:]))
+        growth = unsigned(signed(end - begin) // hop)
+        turned = begin * np.uint32(hop) + growth * np.uint32(hop * (hop - 1) // 2)
+        total = jnp.cumsum(turned, 1, dtype=jnp.uint32) - turned
+        phases = total[..., None] * numbers(self.harmonics) + offsets
+        return jnp.concatenate([phases, begin[..., None], growth[..., None]], -1)
+
+    def __call__(self, voice: jax.Array, first: jax.Array) -> jax.Array:
+        """Frames of `voice`, of which `first` is the number of the first -> [B F*hop H]."""
+        phases, step, growth = jnp.split(voice, (self.harmonics, self.harmonics + 1), -1)
+        rows, count, hop = len(voice), voice.shape[1], self.spec.hop
+        sample = np.arange(hop, dtype=np.uint32)
+        now = step + growth * sample  # [B F hop]
+        turned = step * sample + growth * (sample * (sample - np.uint32(1)) // np.uint32(2))
+        which = numbers(self.harmonics)
+        phase = phases[:, :, None] + turned[..., None] * which
+        below = now[..., None].astype(jnp.float32) * which.astype(np.float32) < CYCLE / 2
+        voiced = step[..., None] > 0
+        sines = jnp.where(voiced & below, jnp.sin(signed(phase) * UNIT), 0.0)
+        drawn = numbered(jax.random.normal, count, first, hop * self.harmonics)
+        noise = drawn.reshape(1, count, hop, self.harmonics)
+        level = jnp.where(voiced, self.noise, self.amplitude / 3)
+        return (self.amplitude * sines + level * noise).reshape(rows, count * hop, -1)
+
+
+@partial(jax.jit, static_argnums=0)
+def pitches(tracker: Yin, audio: jax.Array) -> jax.Array:
+    """Hz [B F] of audio [B T 1] that is padded already."""
+    return tracker.inside(audio)
+
+
+def numbers(harmonics: int) -> np.ndarray:
+    """1, 2, 3 ... -> [H]."""
+    return np.arange(1, harmonics + 1, dtype=np.uint32)
+
+
+def half_way(step: jax.Array, neighbour: jax.Array) -> jax.Array:
+    """Mean of two steps [B F]; the first where one has no pitch, to which nothing glides."""
+    mean = step // 2 + neighbour // 2
+    return jnp.where((step > 0) & (neighbour > 0), mean, step)
+
+
+def signed(x: jax.Array) -> jax.Array:
+    """The same bits as int32 [...]: a phase from -1/2 to 1/2 cycle."""
+    return jax.lax.bitcast_convert_type(x, jnp.int32)
+
+
+def unsigned(x: jax.Array) -> jax.Array:
+    """The same bits as uint32 [...]."""
+    return jax.lax.bitcast_convert_type(x, jnp.uint32)
