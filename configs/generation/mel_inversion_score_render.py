@@ -1,4 +1,4 @@
-"""Mel inversion of the embedded piano music: pseudo-inverse of the filters, then fast Griffin-Lim.
+"""Mel inversion of the embedded music: pseudo-inverse of the filters, then fast Griffin-Lim.
 
 The floor of every vocoder: what 80 mel bins give without any training; music=notes: of single
 notes of all instruments, as the rows of vocoders that are named so. method=least_squares is
