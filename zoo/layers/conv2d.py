@@ -11,7 +11,7 @@ the input's, where there are strides, `_by_phases`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from itertools import product
 from typing import Any
 
@@ -108,7 +108,7 @@ def _by_phases(
     stride: tuple[int, int],
     pads: Pads,
     precision: Precision,
-    out: tuple[int, int],
+    out: tuple[int, ...],
     x: jax.Array,
     kernel: jax.Array,
 ) -> jax.Array:
@@ -126,7 +126,7 @@ def _by_phases(
         return _plain((1, 1), (0, 0), precision, part, taps)
 
     firsts = (range(min(s, k)) for s, k in zip(stride, kernel.shape[:2]))
-    return sum(phase(i, j) for i, j in product(*firsts))
+    return reduce(jnp.add, (phase(i, j) for i, j in product(*firsts)))
 
 
 def _by_columns(
