@@ -70,7 +70,7 @@ def parsed(script, words):
     if script == "zoo":
         if words[0] in SCRIPTS:
             return parsed(words[0], words[1:])
-        words = main.gathered(words) if words[0] in ("repeat", "compile") else words
+        words = main.gathered(words) if words[0] in ("repeat", "compile", "draw") else words
         return main.parsed().parse_args(words)
     return SCRIPTS[script].parser(script).parse_intermixed_args(words)
 

@@ -5,6 +5,7 @@ commands:
   list                 every config: task, parameters, reported and our number
   list --weights       every set of weights that --checkpoint takes by name: ours, and published
   info NAME            one config: parameter table, receptive field, cost per second of input
+  draw CONFIG          its architecture as a figure, from the modules themselves
   export RUN OUT       its weights apart: model.safetensors, model.json; --program: for JAX alone
   keep RUN NAME        its weights as weights of the zoo: weights/NAME, which loads as zoo/NAME
   doctor               versions, devices, codecs, data
@@ -34,7 +35,17 @@ from functools import partial
 from pathlib import Path
 
 from zoo import commands, escapes
-from zoo.cli import chain, command_line, demo, folders, gallery, interpret, listening, reproduce
+from zoo.cli import (
+    chain,
+    command_line,
+    demo,
+    draw,
+    folders,
+    gallery,
+    interpret,
+    listening,
+    reproduce,
+)
 from zoo.cli.command_line import given, place
 from zoo.cli.words import Parser
 
@@ -44,7 +55,7 @@ def main(words: list[str] | None = None) -> int:
     if words[:1] and words[0] in commands.SCRIPTS:
         script = importlib.import_module(f"zoo.cli.{words[0]}")
         return script.main(words[1:], prog=f"zoo {words[0]}")
-    if words[:1] in (["repeat"], ["compile"]):
+    if words[:1] in (["repeat"], ["compile"], ["draw"]):
         words = gathered(words)
     return command_line.run(parsed(), lambda options: options.run(options), words)
 
@@ -93,6 +104,7 @@ def parsed() -> Parser:
     doctor.add_argument("--batch", type=command_line.count, help="that the devices are to divide")
     doctor.set_defaults(run=show_doctor)
 
+    draw.add_command(add)
     interpret.add(add)
     demo.add_command(add)
 
@@ -166,9 +178,9 @@ def parsed() -> Parser:
 def gathered(words: list[str]) -> list[str]:
     """`repeat CONFIG --seeds 3 name=value` with the last word behind CONFIG, where argparse looks.
 
-    A word behind an option is that option's value, but for `--option=value` and `--all`.
+    A word behind an option is that option's value, but for `--option=value` and flags.
     """
-    whole = {word for word in words if word == "--all" or "=" in word}
+    whole = {word for word in words if word in ("--all", "--force") or "=" in word}
     free = [i for i in range(1, len(words)) if words[i - 1][:2] != "--" or words[i - 1] in whole]
     own = [i for i in free if "=" in words[i] and not words[i].startswith("-")]
     rest = [word for i, word in enumerate(words) if i not in own]

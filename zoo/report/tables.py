@@ -226,6 +226,11 @@ def systems(entries: Sequence[Entry], task: str) -> list[list[Entry]]:
     return [groups[key] for key in sorted(groups)]
 
 
+def system_name(group: Sequence[Entry]) -> str:
+    """What a system is called: as the file of its network, or as its first config."""
+    return Path(group[0].model or group[0].name).stem
+
+
 def named(entry: Entry, up: str = "") -> str:
     """A system's name, linked to the file of its network or of its config; up: to the root."""
     file = entry.model or entry.path.relative_to(entry.path.parents[2]).as_posix()
