@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from types import SimpleNamespace
@@ -9,10 +10,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
-from zoo import escapes
+from zoo import catalog, escapes
 from zoo.cli import gallery, main
 from zoo.data.score_render import ode
+from zoo.front import finding
+from zoo.pages import excerpts
 from zoo.pages import gallery as pages
 from zoo.songs.midi_files import write_midi
 
@@ -84,7 +88,8 @@ def test_what_stands_on_the_page_is_what_was_run(folder, monkeypatch, capsys):
     done = []
     monkeypatch.setattr(gallery, "SCRIPTS", {"sample": fake(done), "evaluate": fake(done)})
     monkeypatch.setattr(gallery, "about", lambda model: "A title. Weights: CC0.")
-    system = SimpleNamespace(methods=("sample", "stream"))
+    trained = SimpleNamespace(config=SimpleNamespace(name="one_config"))
+    system = SimpleNamespace(methods=("sample", "stream"), trained=trained)
     monkeypatch.setattr("zoo.front.finding.load", lambda name: system)
     assert main.main(["gallery", "zoo/one", "--out", "g.html"]) == 0
     page = (folder / "g.html").read_text()
@@ -134,9 +139,11 @@ def page(tmp_path, monkeypatch):
     write_midi(found / "tune" / "notes.mid", ode.notes())
     put(new / "sample.wav")
     shown = [
-        pages.Exhibit("zoo/found", "Finds.", ("evaluate.py",), (found,)),
-        pages.Exhibit("zoo/stems", "Separates.", ("sample.py a" * 40, "b"), (stems, new)),
-        *(pages.Exhibit(f"zoo/of_a_longer_name_{i}", "Nothing.", (), ()) for i in range(12)),
+        pages.Exhibit("zoo/found", "found_config", "Finds.", ("evaluate.py",), (found,)),
+        pages.Exhibit(
+            "zoo/stems", "stems_config", "Separates.", ("sample.py a" * 40, "b"), (stems, new)
+        ),
+        *(pages.Exhibit(f"zoo/of_a_longer_name_{i}", "any", "Nothing.", (), ()) for i in range(12)),
     ]
     return pages.page(given, shown, "free")
 
@@ -187,3 +194,53 @@ def test_a_browser_plays_seeks_and_solos_without_overflow(page, width, tmp_path)
     told = json.loads(re.search(r'data-told="(.*?)"', dom)[1].replace("&quot;", '"'))
     assert told["wide"] <= 0 and told["played"] and 0.4 < told["at"] <= 1
     assert told["quiet"] == 1 and told["stems"] == "❚❚"
+
+
+def test_a_folder_holds_short_sounds_and_small_pictures(folder, monkeypatch, capsys):
+    """Six seconds of each, what they are in made.json; what is not made any more goes."""
+    found = folder / "found" / "piece"
+    put(found.parent / "stereo.wav", seconds=9.0)
+    found.mkdir()
+    Image.new("RGB", (1800, 900), "teal").save(found / "roll.png")
+    (found / "tags.json").write_text(json.dumps({"tags": {"flute": 0.7, "organ": 0.2}}))
+    put(folder / "tune.wav", seconds=1.0)
+    out = folder / "made"
+    out.mkdir()
+    (out / "old.mp3").write_bytes(b"of before")
+    exhibit = pages.Exhibit("zoo/one", "one_config", "A title.", ("sample.py x",), (found.parent,))
+    excerpts.write(out, {"tune": folder / "tune.wav"}, [exhibit], "may be passed on")
+    index = json.loads((out / "made.json").read_text())
+    assert index["licence"] == "may be passed on" and index["pieces"]["tune"]["label"] == "tune"
+    (made,) = index["weights"]["zoo/one"]["made"]
+    sound, picture = made["shown"]
+    assert made["command"] == "sample.py x" and picture["text"] == "flute 0.70, organ 0.20"
+    audio, rate = soundfile.read(out / sound["sound"])
+    assert rate == RATE and audio.ndim == 1 and abs(len(audio) / rate - 6) < 0.2
+    seen = Image.open(out / picture["picture"])
+    assert seen.size == (900, 450) and picture["label"] == "piece, roll"
+    named = {sound["sound"], sound["picture"], picture["picture"], "made.json"}
+    named |= {index["pieces"]["tune"][kind] for kind in ("sound", "picture")}
+    assert {path.name for path in out.iterdir()} == named
+    assert main.main(["gallery", "zoo/one", "--folder", str(out)]) == 2
+    assert "--force" in capsys.readouterr().err
+
+
+def test_what_the_site_has_is_small_and_complete():
+    """Every file that docs/made names is there and no other; of weights and commands that are."""
+    place = catalog.folder().parent / "docs" / "made"
+    index = json.loads((place / "made.json").read_text())
+    weights = index["weights"]
+    shown = [s for one in weights.values() for part in one["made"] for s in part["shown"]]
+    shown += index["pieces"].values()
+    named = {s[kind] for s in shown for kind in ("sound", "picture") if kind in s}
+    assert {path.name for path in place.iterdir()} == named | {"made.json"}
+    assert set(finding.own_names()) <= set(weights) and index["licence"] == ode.LICENCE
+    for path in place.iterdir():
+        assert path.stat().st_size <= (60_000 if path.suffix == ".mp3" else 45_000), path.name
+    assert sum(path.stat().st_size for path in place.iterdir()) < 3_000_000
+    for name, one in weights.items():
+        assert one["config"] in catalog.names()
+        for part in one["made"]:
+            script, words = re.fullmatch(r"\S+ (\w+)\.py (.*)", part["command"]).groups()
+            parser = gallery.SCRIPTS[script].parser(script)
+            assert parser.parse_intermixed_args(shlex.split(words)).checkpoint == name

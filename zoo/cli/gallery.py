@@ -67,17 +67,22 @@ def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     gallery = add("gallery", help="a page of sound: every system at hand, on the same eight bars")
     gallery.add_argument("names", nargs="*", type=given, metavar="NAME", help="of weights; all")
     gallery.add_argument("--out", type=place, default=Path("gallery.html"), help="the page")
+    gallery.add_argument(
+        "--folder",
+        type=place,
+        metavar="DIR",
+        help="short sounds and pictures there instead, as the systems' pages of the site have them",
+    )
     gallery.add_argument("--force", action="store_true", help="overwrite it")
     gallery.set_defaults(run=make)
 
 
 def make(options: argparse.Namespace) -> int:
-    """Writes the page; 1 where a system was left out of it."""
-    from zoo import durable
+    """Writes the page or the folder; 1 where a system was left out of it."""
     from zoo.data.score_render import ode
-    from zoo.pages import gallery
+    from zoo.pages import excerpts, gallery
 
-    out = options.out.absolute()
+    out = (options.folder or options.out).absolute()
     if out.exists() and not options.force:
         raise BadInput(f"{out} exists: choose another --out, or --force to overwrite")
     command_line.prepare_devices()
@@ -90,15 +95,29 @@ def make(options: argparse.Namespace) -> int:
             found = exhibit(name, where)
             shown += [found] if found.commands else []
             failed += [] if found.commands else [name]
-        page = gallery.page(pieces, shown, ode.LICENCE)
-    if len(page) > LARGEST:
-        size = f"{len(page) / 1e6:.1f} MB, at most {LARGEST / 1e6:g}"
-        raise BadInput(f"a page of {len(shown)} systems takes {size}: name fewer")
-    durable.write(out, page)
-    print(escapes.line(f"page to listen to: {out} ({len(page) / 1e6:.1f} MB)"))
+        if options.folder:
+            files = excerpts.write(out, pieces, shown, ode.LICENCE)
+        else:
+            page = gallery.page(pieces, shown, ode.LICENCE)
+    if options.folder:
+        size = sum(path.stat().st_size for path in files)
+        print(escapes.line(f"{len(files)} files in {out} ({size / 1e6:.1f} MB)"))
+    else:
+        put(out, page, len(shown))
     for name in failed:
         print(escapes.line(f"left out: {name}, which did nothing with these pieces"))
     return min(len(failed), 1)
+
+
+def put(out: Path, page: str, systems: int) -> None:
+    """Writes a page that is not too large. BadInput."""
+    from zoo import durable
+
+    if len(page) > LARGEST:
+        size = f"{len(page) / 1e6:.1f} MB, at most {LARGEST / 1e6:g}"
+        raise BadInput(f"a page of {systems} systems takes {size}: name fewer")
+    durable.write(out, page)
+    print(escapes.line(f"page to listen to: {out} ({len(page) / 1e6:.1f} MB)"))
 
 
 def laid(folder: Path) -> dict[str, Path]:
@@ -147,7 +166,8 @@ def exhibit(name: str, where: str) -> Exhibit:
             folders.append(Path(out))
             typed = shlex.join(["--checkpoint", name, *words])
             said.append(f"{commands.command(line.script)} {typed}")
-    return Exhibit(name, about(model), tuple(said), tuple(folders))
+    config = model.trained.config.name
+    return Exhibit(name, config, about(model), tuple(said), tuple(folders))
 
 
 def plan(model: System) -> tuple[Line, ...]:

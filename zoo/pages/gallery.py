@@ -21,9 +21,10 @@ TAGS = 6  # that are listed of a piece
 
 @dataclass(frozen=True)
 class Exhibit:
-    """name, about: of the weights. commands: as they were typed, each into one of `folders`."""
+    """name, config, about: of the weights. commands: as typed, each into one of `folders`."""
 
     name: str
+    config: str
     about: str
     commands: tuple[str, ...]
     folders: tuple[Path, ...]
