@@ -1,6 +1,8 @@
 """Pages that are made when the site is built: one a system, one a room of the library."""
 
 import ast
+import html
+import json
 import re
 from pathlib import Path
 
@@ -11,11 +13,12 @@ from zoo.data.score_render import ode
 from zoo.front import own_weights
 from zoo.pretrained import index
 from zoo.report import claims, robust, stored
-from zoo.report.tables import markdown, systems, values
+from zoo.report.tables import markdown, system_name, systems, values
 
 ROOT = Path(catalog.__file__).parent.parent
 MEASURED = stored.read(catalog.results_folder())
 WEIGHTS = [*own_weights.described(), *index.described()]
+MADE = json.loads((ROOT / "docs" / "made" / "made.json").read_text())
 PUBLIC = (
     "models",
     "layers",
@@ -29,6 +32,7 @@ PUBLIC = (
     "audio",
     "songs",
     "interpret",
+    "architecture",
     "pages",
     "report",
     "runs",
@@ -45,12 +49,13 @@ def write(path: str, text: str) -> None:
 
 
 def system(group: list) -> str:
-    """Title and paper, rows, weights, agreement, figures, and the module itself."""
-    first = group[0]
-    name = Path(first.model or first.name).stem
+    """Title and paper, architecture, what it makes, rows, weights, agreement, and the module."""
+    first, name = group[0], system_name(group)
     parts = [f"# {name}", first.title.rstrip(".") + "."]
     if first.model:
         parts.append(literal(ast.get_docstring(ast.parse((ROOT / first.model).read_text())) or ""))
+    configs = {entry.name for entry in group}
+    parts += architecture(name) + made(configs)
     rows = [
         (
             row.id,
@@ -64,7 +69,6 @@ def system(group: list) -> str:
     ]
     head = ("row", "parameters", "reported", "ours", "source")
     parts += ["## Rows", "\n".join(markdown(head, rows))]
-    configs = {entry.name for entry in group}
     known = [w for w in WEIGHTS if w["config"] in configs]
     if known:
         body = [
@@ -94,6 +98,58 @@ def literal(text: str) -> str:
     return f"```text\n{text}\n```"
 
 
+def architecture(name: str) -> list[str]:
+    """The figure that `python -m zoo draw --all` made of its networks, if it has any."""
+    path = ROOT / "docs" / "architecture" / f"{name}.svg"
+    if not path.is_file():
+        return []
+    said = re.search(r"<desc[^>]*>(.*?)</desc>", path.read_text(), re.S)
+    text = re.sub(r"[\[\]\n]", " ", said[1] if said else name)
+    note = (
+        "Drawn from the modules themselves (`python -m zoo draw`), at the size of the first row: "
+        "what a part gives, [B T C], and its parameters."
+    )
+    return ["## Architecture", f"![{text}](../architecture/{name}.svg)", note]
+
+
+def made(configs: set[str]) -> list[str]:
+    """Sounds and pictures of its weights, which `python -m zoo gallery --folder` made."""
+    known = {name: one for name, one in MADE["weights"].items() if one["config"] in configs}
+    if not known:
+        return []
+    parts = [
+        "## What it makes",
+        "Of pieces that the weights did not learn from, by the commands shown; sounds are the "
+        f"first six seconds. {MADE['licence']}.",
+    ]
+    for name, one in known.items():
+        about = next(w for w in WEIGHTS if w["name"] == name)
+        parts += [f"### {name}", f"{about['title'].rstrip('.')}. Weights: {about['licence']}."]
+        for part in one["made"]:
+            parts.append(f"```bash\n{part['command']}\n```")
+            given = [p for p in MADE["pieces"] if f"pieces/{p}." in part["command"]]
+            pieces = [{**MADE["pieces"][p], "label": f"given: {p}"} for p in given]
+            parts.append(shown([*pieces, *part["shown"]]))
+    return parts
+
+
+def shown(items: list[dict[str, str]]) -> str:
+    """A figure for each sound or picture. Addresses are those seen from a page's own folder."""
+    lines = ['<div class="made">']
+    for item in items:
+        label = html.escape(item["label"])
+        lines.append("<figure>")
+        if "picture" in item:
+            source = f"../../made/{item['picture']}"
+            lines.append(f'<img src="{source}" alt="{label}" loading="lazy">')
+        if "sound" in item:
+            source = f"../../made/{item['sound']}"
+            lines.append(f'<audio controls preload="none" src="{source}"></audio>')
+        text = f": {html.escape(item['text'])}" if "text" in item else ""
+        lines.append(f"<figcaption>{label}{text}</figcaption></figure>")
+    return "\n".join([*lines, "</div>"])
+
+
 def pictures(name: str, configs: set[str]) -> list[str]:
     """Figures that stand with the stored results."""
     found = [p for c in configs for p in sorted(catalog.results_folder().glob(f"*/{c}*.png"))]
@@ -110,7 +166,7 @@ def all_systems() -> None:
     for task in catalog.TASKS:
         lines += ["", f"## {task.capitalize()}", ""]
         for group in systems(entries, task):
-            name = Path(group[0].model or group[0].name).stem
+            name = system_name(group)
             write(f"systems/{name}.md", system(group))
             lines.append(f"- [{name}]({name}.md): {group[0].title}")
     write("systems/index.md", "\n".join(lines))

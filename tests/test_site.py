@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,4 +30,11 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     assert systems <= set(pages)
     assert "crepe_full" in pages["crepe"] and "MIT" in pages["crepe"]
     assert "demucs_musdb18.v2" in pages["demucs"] and "Agrees with" in pages["demucs"]
+    assert "architecture/demucs.svg" in pages["demucs"] and "Demucs, 648,548,208" in pages["demucs"]
+    assert (tmp_path / "architecture" / "demucs.svg").is_file()
+    heard = re.findall(r'<audio[^>]*src="([^"]+)"', pages["wave_unet"])
+    assert len(heard) >= 5  # the piece and its stems
+    assert all(
+        (tmp_path / "systems" / "wave_unet" / source).resolve().is_file() for source in heard
+    )
     assert "read_blocks" in (tmp_path / "reference" / "audio" / "index.html").read_text()
