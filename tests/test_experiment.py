@@ -1,5 +1,7 @@
 """Arguments on the command line are typed by the config; mistakes name what would be right."""
 
+import inspect
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -10,7 +12,7 @@ import numpy as np
 import optax
 import pytest
 
-from zoo import catalog
+from zoo import arguments, catalog
 from zoo import experiment as experiments
 from zoo.catalog import Entry, Row
 from zoo.data.completeness import allowing
@@ -204,3 +206,31 @@ def test_every_config_takes_a_clip_norm(system):
     for player in plain.optimizers:
         states = (jax.tree.structure(x.optimizers[player].init(weights)) for x in (plain, clipped))
         assert len(set(states)) == 2
+
+
+def test_every_row_can_be_typed_and_read_back():
+    """What a row gives, as words of the command line and as a run's own metadata has it."""
+    for entry in catalog.entries():
+        for row in entry.rows:
+            config = experiments.find(row.id)
+            words = [f"{name}={arguments.written(value)}" for name, value in row.arguments.items()]
+            assert config.parse(words) == config.defaults, row.id
+            for name, value in config.defaults.items():
+                kept = json.loads(json.dumps(value))
+                read = arguments.stored(name, kept, config.parameters[name])
+                assert read == value and type(read) is type(value), (row.id, name)
+
+
+def test_items_of_a_tuple_are_typed_by_its_annotation_where_it_begins_empty():
+    def config(taps: tuple[int, ...] = (), rates: tuple[float, ...] = (), names: tuple = ()): ...
+
+    taken = inspect.signature(config, eval_str=True).parameters
+    assert arguments.typed("taps", "1,2,4", taken["taps"]) == (1, 2, 4)
+    assert arguments.typed("rates", "1,.5", taken["rates"]) == (1.0, 0.5)
+    assert arguments.typed("names", "a,b", taken["names"]) == ("a", "b")
+    assert arguments.stored("taps", [1, 2, 4], taken["taps"]) == (1, 2, 4)
+    for wrong in (["1", "2"], [1.5], [[1]]):
+        with pytest.raises(BadInput, match="does not fit"):
+            arguments.stored("taps", wrong, taken["taps"])
+    with pytest.raises(BadInput, match="taps=a,b does not fit"):
+        arguments.typed("taps", "a,b", taken["taps"])

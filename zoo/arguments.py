@@ -138,13 +138,14 @@ def typed(name: str, text: str, parameter: inspect.Parameter) -> Any:
         return None
     for kind in kinds:
         try:
-            value = CONVERT[kind](text, parameter.default)
+            value = CONVERT[kind](text, parameter)
         except (KeyError, ValueError, OverflowError):
             continue
         if kind is not tuple or fits(value, parameter.annotation):
             return value
     wanted = " or ".join(WORDS.get(k, str(k)) for k in kinds if k is not type(None))
-    like = "" if parameter.default is None else f", like {written(parameter.default)}"
+    nothing = parameter.default in (None, ())
+    like = "" if nothing else f", like {written(parameter.default)}"
     raise BadInput(f"{name}={text} does not fit: it takes {wanted}{like}")
 
 
@@ -184,9 +185,16 @@ def _is(value: Any, kind: Any) -> bool:
 
 
 def _alike(values: tuple, parameter: inspect.Parameter) -> bool:
-    default = parameter.default
-    kind = type(default[0]) if default else str
+    kind = kind_of_items(parameter)
     return all(_is(item, kind) for item in values) and fits(values, parameter.annotation)
+
+
+def kind_of_items(parameter: inspect.Parameter) -> type:
+    """The type of a tuple's items: of its default's first, else by its annotation, else text."""
+    if isinstance(parameter.default, tuple) and parameter.default:
+        return type(parameter.default[0])
+    named = [kind for kind in typing.get_args(parameter.annotation) if isinstance(kind, type)]
+    return named[0] if named else str
 
 
 def fits(values: tuple, annotation: Any) -> bool:
@@ -224,10 +232,10 @@ def whole(text: str, _: Any) -> int:
     return numerals.integer(text)
 
 
-def several(text: str, default: Any) -> tuple:
-    """A tuple written 1,2,3; its items in the type of the default's first."""
-    kind = type(default[0]) if default else str
-    return tuple(CONVERT[kind](t.strip(), None) for t in text.strip("()").split(",") if t.strip())
+def several(text: str, parameter: inspect.Parameter) -> tuple:
+    """A tuple written 1,2,3, or (1, 2, 3)."""
+    convert = CONVERT[kind_of_items(parameter)]
+    return tuple(convert(t.strip(), parameter) for t in text.strip("()").split(",") if t.strip())
 
 
 WORDS = {
