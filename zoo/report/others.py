@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from zoo import durable, escapes
+from zoo.data.score_render import ode
 from zoo.evaluation.base import sound
 from zoo.front import finding
 from zoo.front.system import System
@@ -27,8 +28,8 @@ from zoo.songs.taggram import taggram_figure
 
 PUBLISHED, TAGGER = "musicnn_mtt", "zoo/resemul"
 SEPARATOR, GENERATOR = "zoo/wave_unet", "zoo/midi_wavenet"
-TUNE = (64, 64, 65, 67, 67, 65, 64, 62)  # of Beethoven's ninth symphony, as MIDI numbers
-BEAT, TEMPERATURE = 0.4, 0.5  # s a note; safer than learnt, as its guide has it
+NOTES = 8  # of the tune, two bars of it
+TEMPERATURE = 0.5  # safer than learnt, as its guide has it
 LICENCE = "licence of its weights"
 
 
@@ -88,7 +89,8 @@ def generate(model: System, directory: Path) -> None:
     """figures/other_generator.png with its sound: the tune, played by the model."""
     from zoo.pages.sounds import spectrogram
 
-    audio = model.perform(tune(), temperature=TEMPERATURE)
+    tune = {name: values[:NOTES] for name, values in ode.notes().items()}
+    audio = model.perform(tune, temperature=TEMPERATURE)
     place = directory / "figures" / "other_generator.png"
     figures.write_wav(place.with_suffix(".wav"), audio, model.sample_rate)
     durable.write(place, spectrogram(audio, model.sample_rate, 900, 160))
@@ -98,13 +100,6 @@ def generate(model: System, directory: Path) -> None:
         "sound": place.with_suffix(".wav").name,
     }
     durable.write(place.with_suffix(".json"), json.dumps(about, indent=1) + "\n")
-
-
-def tune() -> dict[str, np.ndarray]:
-    """Onsets and offsets (s), pitches and velocities of TUNE, [n] each."""
-    onset = 0.2 + BEAT * np.arange(len(TUNE))
-    velocity = np.full(len(TUNE), 80)
-    return {"onset": onset, "offset": onset + BEAT, "pitch": np.array(TUNE), "velocity": velocity}
 
 
 def licence(model: System) -> str:
