@@ -7,14 +7,14 @@ and spectrum, not yet its harmonics.
 excitation=noise, griffin_lim or sine drives the generator by more than the frames, whose
 convolution is periodic in the hop on steady notes (`python -m zoo interpret RUN --kind
 periodicity`). griffin_lim is a draft, of which the output begins as a copy; `refiner_score_render`
-learns faster from one. sine is the pitch that is heard in the source, for one voice at a time: the
+learns faster from one. sine is the pitch tracked in the source, for one voice at a time: the
 music=notes of single instruments, not the chords of the piano (zoo/signal/sine_source.py).
 The rows, four minutes of one core each: on notes without an excitation steady tones are 78 cents
 off, with a draft 16, with the sine 0; log mel 1.28, .49 and 1.57 (mel inversion, the floor: .47, 25
 cents). In such a time a draft stays what it was: .226 on the piano, as before any training. Nor has
 the sine's noise learnt to be silent: in frames below -70 dB log mel is about 3 off, above 1.1-1.5.
 After eleven minutes (1,251 rounds) its log mel is .2 better, and the comb is back beside the notes:
-at three of twelve it is the louder of the two. Log mel bands do not hear which of them is played.
+at three of twelve it is the louder of the two. Log mel bands do not tell which of them is played.
 """
 
 from dataclasses import replace

@@ -96,8 +96,8 @@ def test_constant_frames_are_a_period_of_the_hop_without_excitation_and_not_with
     sine = isinstance(objective.excitation, Sine)
     assert ("merge/sum/kernel" in params) == sine
     steady = 0.4 * np.sin(2 * np.pi * 441 / 8000 * np.arange(640))[None, :, None]
-    heard = objective.excitation.heard(steady.astype(np.float32)) if sine else frames
-    driven_by = objective.excitation(heard, np.uint32(0))
+    condition = objective.excitation.condition(steady.astype(np.float32)) if sine else frames
+    driven_by = objective.excitation(condition, np.uint32(0))
 
     def ripple(*given):
         """Change from one hop to the next in the middle, as a share of the level."""

@@ -91,14 +91,14 @@ def test_phases_differ_by_harmonic_and_in_training_by_row():
     np.testing.assert_array_equal(fixed[0], fixed[1])
 
 
-def test_what_is_heard_is_in_tune_and_the_same_block_by_block(monkeypatch):
+def test_the_condition_is_in_tune_and_the_same_block_by_block(monkeypatch):
     monkeypatch.setattr(sine_source, "BLOCK", 100)
     audio, hertz = steady_notes.scale(1, 4 * SECOND * HOP, RATE)
-    heard = np.asarray(jax.jit(PURE.heard)(audio))
-    followed = np.asarray(PURE.follow(audio[0]))
-    np.testing.assert_allclose(followed[..., -2], heard[..., -2], rtol=1e-6)
-    assert np.abs((followed - heard)[..., :9].view(np.int32)).max() < 1e-4 * CYCLE
-    made = np.asarray(sound(PURE, heard, np.uint32(0)))[..., :1]
+    condition = np.asarray(jax.jit(PURE.condition)(audio))
+    followed = np.asarray(PURE.condition_of_source(audio[0]))
+    np.testing.assert_allclose(followed[..., -2], condition[..., -2], rtol=1e-6)
+    assert np.abs((followed - condition)[..., :9].view(np.int32)).max() < 1e-4 * CYCLE
+    made = np.asarray(sound(PURE, condition, np.uint32(0)))[..., :1]
     assert np.abs(steady_notes.errors(made, hertz, RATE)).max() <= 1
 
 

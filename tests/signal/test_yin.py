@@ -10,7 +10,7 @@ from zoo.signal.yin import Yin
 RATE, HOP = 16_000, 256
 YIN = Yin(RATE, HOP)
 SAMPLES = 32 * HOP
-heard = jax.jit(YIN)  # of 11 rows, so that it compiles once
+tracked = jax.jit(YIN)  # of 11 rows, so that it compiles once
 
 
 def rows(audio):
@@ -25,7 +25,7 @@ def cents(found, hertz):
 def test_steady_notes_are_found_within_half_a_cent():
     hertz = 55.0 * 2 ** (np.arange(0, 61, 6) / 12)  # 55 to 1760 Hz
     tones = np.stack([steady_notes.steady(pitch, SAMPLES, RATE) for pitch in hertz])
-    found = np.asarray(heard(tones[..., None].astype(np.float32)))[:, 4:-4]
+    found = np.asarray(tracked(tones[..., None].astype(np.float32)))[:, 4:-4]
     assert found.shape == (11, 24) and np.abs(cents(found, hertz[:, None])).max() < 0.5
 
 
@@ -33,7 +33,7 @@ def test_it_agrees_with_librosa_on_a_glide():
     time = np.arange(SAMPLES) / RATE
     turns = 200 * time + 100 * np.square(time)
     audio = 0.2 * np.sin(2 * np.pi * turns[:, None] * np.arange(1, 6)).sum(1) / 5
-    ours = np.asarray(heard(rows(audio)))[0]
+    ours = np.asarray(tracked(rows(audio)))[0]
     before, after = YIN.pad
     padded = np.pad(audio, (before, after))
     how = dict(fmin=60, fmax=1000, sr=RATE, frame_length=YIN.span, hop_length=HOP, center=False)
@@ -44,7 +44,7 @@ def test_it_agrees_with_librosa_on_a_glide():
 def test_noise_and_silence_have_no_pitch():
     noise = rows(np.random.default_rng(0).normal(0, 0.1, SAMPLES))
     tone = rows(steady_notes.steady(220.0, SAMPLES, RATE))
-    assert not np.asarray(heard(np.concatenate([noise[:5], 1e-4 * tone[:5], 0 * tone[:1]]))).any()
+    assert not np.asarray(tracked(np.concatenate([noise[:5], 1e-4 * tone[:5], 0 * tone[:1]]))).any()
 
 
 def test_a_frame_depends_on_its_own_samples_alone():
@@ -52,7 +52,7 @@ def test_a_frame_depends_on_its_own_samples_alone():
     before, after = 10 * HOP - YIN.pad[0], 12 * HOP + YIN.pad[1]
     alone = np.zeros_like(audio)
     alone[:, before:after] = audio[:, before:after]
-    whole, part = (np.asarray(heard(x)) for x in (audio, alone))
+    whole, part = (np.asarray(tracked(x)) for x in (audio, alone))
     np.testing.assert_allclose(part[:, 10:12], whole[:, 10:12], rtol=1e-5)
     assert np.abs(part[:, 12:14] / whole[:, 12:14] - 1).max() > 1e-5
 

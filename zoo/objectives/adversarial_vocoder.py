@@ -27,7 +27,7 @@ from zoo.network import Network
 from zoo.objectives import mel_windows
 from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
 from zoo.signal import framing, mel
-from zoo.signal.excitation import Excitation, Listening
+from zoo.signal.excitation import AudioExcitation, Excitation
 
 Outcome = tuple[jax.Array, tuple[Tree, Metrics]]
 PLACES = 2**20  # numbers of first frames in training: noise is never the same
@@ -93,12 +93,12 @@ class Vocoder:
     @property
     def takes_frames(self) -> bool:
         """Whether the frames of a system that speaks will do (zoo/songs/speaking.py)."""
-        return not isinstance(self.excitation, Listening)
+        return not isinstance(self.excitation, AudioExcitation)
 
     @property
     def receptive_field(self) -> float:
         """Samples of the source whose mel frames a sample is made of; phases sum all before it."""
-        if isinstance(self.excitation, Listening):
+        if isinstance(self.excitation, AudioExcitation):
             return math.inf
         frames = receptive_fields.field(self.generator.steps, self.generator.hop)
         frames += 2 * self._driven
@@ -129,16 +129,16 @@ class Vocoder:
 
     def _inputs(self, audio: jax.Array, rng: jax.Array | None = None) -> tuple[jax.Array, ...]:
         """What the generator takes of audio [B T 1]; rng: as if it began at a random place."""
-        heard = frames = self.features(audio)
+        condition = frames = self.features(audio)
         if self.excitation is None:
             return (frames,)
         first, key = jnp.uint32(0), None
         if rng is not None:
             first = jax.random.randint(rng, (), 0, PLACES).astype(jnp.uint32)
             key = jax.random.fold_in(rng, 2)
-        if isinstance(self.excitation, Listening):
-            heard = self.excitation.heard(audio, key)
-        return frames, self.excitation(heard, first)
+        if isinstance(self.excitation, AudioExcitation):
+            condition = self.excitation.condition(audio, key)
+        return frames, self.excitation(condition, first)
 
     def _discriminator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
@@ -206,16 +206,16 @@ class Vocoder:
         Every voice is the same, there being no chance in it.
         """
         make: mel_windows.Make = partial(self._make, variables)
-        if isinstance(self.excitation, Listening):
-            make = self._listening(make, self.excitation, request)
+        if isinstance(self.excitation, AudioExcitation):
+            make = self._conditioned(make, self.excitation, request)
         reach = self.generator.reach + self._driven
         chunks = mel_windows.vocoded(make, request, self.spec, before=reach, after=reach, tail=TAIL)
         return (np.repeat(chunk, request.count, 0) for chunk in chunks)
 
-    def _listening(
-        self, make: Callable[..., jax.Array], excitation: Listening, request: Request
+    def _conditioned(
+        self, make: Callable[..., jax.Array], excitation: AudioExcitation, request: Request
     ) -> mel_windows.Make:
-        """`make` with what the excitation hears of the whole source, cut to the same window."""
+        """`make` with the excitation's condition of the whole source, cut to the same window."""
         if request.source is None:
             raise BadInput(
                 "this vocoder is driven by the pitch of audio, which mel frames do not say: give "
@@ -225,11 +225,13 @@ class Vocoder:
         length = request.length or len(source)
         whole = (-(-length // hop) + TAIL) * hop
         source = source[:length]
-        heard = excitation.follow(np.pad(source, ((0, whole - len(source)), (0, 0))))
+        condition = excitation.condition_of_source(
+            np.pad(source, ((0, whole - len(source)), (0, 0)))
+        )
 
         def made(frames: jax.Array, first: jax.Array) -> jax.Array:
             begin = int(first)
-            return make(frames, first, heard[:, begin : begin + frames.shape[1]])
+            return make(frames, first, condition[:, begin : begin + frames.shape[1]])
 
         return made
 
@@ -239,11 +241,11 @@ class Vocoder:
         variables: Variables,
         frames: jax.Array,
         first: jax.Array,
-        heard: jax.Array | None = None,
+        condition: jax.Array | None = None,
     ) -> jax.Array:
         driven: tuple[jax.Array, ...] = ()
         if self.excitation is not None:
-            driven = (self.excitation(frames if heard is None else heard, first),)
+            driven = (self.excitation(frames if condition is None else condition, first),)
         return self.generator.apply(variables.of("generator"), frames, *driven)
 
 

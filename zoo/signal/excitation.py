@@ -38,13 +38,13 @@ class Excitation(Protocol):
 
 
 @runtime_checkable
-class Listening(Protocol):
-    """An excitation of what it hears in the audio, in place of the mel frames."""
+class AudioExcitation(Protocol):
+    """An excitation computed from the audio itself, in place of its mel frames."""
 
-    def heard(self, audio: jax.Array, key: jax.Array | None = None) -> jax.Array:
+    def condition(self, audio: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """Its own frames [B F K] of audio [B F*hop 1]; key: of what is random in training."""
 
-    def follow(self, audio: np.ndarray) -> jax.Array:
+    def condition_of_source(self, audio: np.ndarray) -> jax.Array:
         """The same [1 F K] of audio [F*hop 1] of any length, in memory that hardly grows."""
 
 

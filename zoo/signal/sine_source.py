@@ -7,11 +7,11 @@ random; noise of deviation 0.003 where there is a pitch, and of a third of 0.1 a
 none. The generator learns what becomes of them (zoo/layers/source_merge.py).
 
 Choices:
-- Where the pitch comes from: YIN (zoo/signal/yin.py) hears it in the audio, in training as in use,
+- Where the pitch comes from: YIN (zoo/signal/yin.py) tracks it in the audio, in training and use,
   of any data and of a user's file. It says more than the mel frames do, whose bands of 40 Hz and
   more are wider than a semitone below 700 Hz; and it is a part of the compiled step, as the
   published weights of CREPE, by which `tone_transfer` finds a pitch, are not. Frames without audio,
-  as a speaker's, have no pitch: Griffin-Lim plays them first, and its audio is heard.
+  as a speaker's, have no pitch: Griffin-Lim plays them first, and its audio is tracked.
 - Several voices have no one pitch: a sine source is for one at a time. Of a chord YIN finds none,
   or a note that they all are harmonics of.
 - Phase is counted in 2^-32 of a cycle, where uint32 wraps as a phase does: the sum is exact in
@@ -37,7 +37,7 @@ from zoo.signal.yin import Yin
 
 CYCLE = 2.0**32  # units of phase
 UNIT = np.float32(2 * np.pi / CYCLE)
-BLOCK = 2048  # frames that are heard at a time in a long source
+BLOCK = 2048  # frames that are tracked at a time in a long source
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ class Sine:
         """Finds the pitch of a frame in the audio about it."""
         return Yin(self.spec.sample_rate, self.spec.hop)
 
-    def heard(self, audio: jax.Array, key: jax.Array | None = None) -> jax.Array:
+    def condition(self, audio: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """`voice` of the pitch of audio [B F*hop 1] -> uint32 [B F H+2]."""
         return self.voice(self.tracker(audio), key)
 
-    def follow(self, audio: np.ndarray) -> jax.Array:
-        """`heard` of a source [F*hop 1] of any length, block by block -> uint32 [1 F H+2]."""
+    def condition_of_source(self, audio: np.ndarray) -> jax.Array:
+        """`condition` of a source [F*hop 1] of any length, block by block -> uint32 [1 F H+2]."""
         tracker, hop = self.tracker, self.spec.hop
         count = len(audio) // hop
         size = min(count, BLOCK)
