@@ -14,9 +14,9 @@ from zoo import numerals
 from zoo.errors import BadInput
 
 # A seed: what JAX and NumPy both take.
-MOST = {"seed": 2**63 - 1, "samples": 2**31 - 1}
+_MOST = {"seed": 2**63 - 1, "samples": 2**31 - 1}
 # As many networks lie upon each other: to lay out more takes minutes, to compile them days.
-MOST |= {
+_MOST |= {
     name: 1024
     for name in (
         "depth",
@@ -33,11 +33,11 @@ MOST |= {
     )
 }
 TIMES = ("steps", "every", "warmup")  # parts of the names of what is done one after another
-SIZE = 2**20  # of anything else: beyond, to write its numbers down would fill the memory
+_SIZE = 2**20  # of anything else: beyond, to write its numbers down would fill the memory
 
 
 @dataclass(frozen=True)
-class AtLeast:
+class _AtLeast:
     """The smallest value of an argument, where it is not what its default suggests."""
 
     least: float
@@ -45,7 +45,7 @@ class AtLeast:
 
 # An integer whose default is above 0 must be so too, for nets of no layers or channels mean
 # nothing. Where 0 leaves a part out, the config annotates its argument with this type.
-OrNone = Annotated[int, AtLeast(0)]
+OrNone = Annotated[int, _AtLeast(0)]
 
 
 def parse(
@@ -74,39 +74,39 @@ def parse(
 def in_range(name: str, value: Any, parameter: inspect.Parameter) -> None:
     """Refuses what no config can mean: NaN, infinity, numbers below the field's range."""
     default = parameter.default
-    _, limit = bare(parameter.annotation)
+    _, limit = _bare(parameter.annotation)
     if isinstance(value, tuple):
         if default and not value:
             raise BadInput(f"{name}= is empty: it takes some, like {written(default)}")
-        smallest = min(default, default=None) if all_numbers(default) else None
+        smallest = min(default, default=None) if _all_numbers(default) else None
         for item in value:
-            check_number(name, item, least(smallest, limit), default)
+            _check_number(name, item, _least(smallest, limit), default)
         return
-    check_number(name, value, least(default, limit), default)
+    _check_number(name, value, _least(default, limit), default)
 
 
-def check_number(name: str, value: Any, smallest: float | None, default: Any) -> None:
+def _check_number(name: str, value: Any, smallest: float | None, default: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return
     if not math.isfinite(value):
         raise BadInput(f"{name}={value} must be a finite number")
-    if isinstance(value, int) and value > most(name, default):
-        raise BadInput(f"{name}={value} is too much: at most {most(name, default)}")
+    if isinstance(value, int) and value > _most(name, default):
+        raise BadInput(f"{name}={value} is too much: at most {_most(name, default)}")
     if smallest is not None and value < smallest:
         usual: dict[float, str] = {0: "0 or above", 1: "above 0"}
         wanted = usual.get(smallest, f"at least {smallest}")
         raise BadInput(f"{name}={value} must be {wanted}, like {written(default)}")
 
 
-def most(name: str, default: Any) -> int:
+def _most(name: str, default: Any) -> int:
     """The largest value of an integer argument, also of one among several."""
     usual = max(default, default=0) if isinstance(default, tuple) else default
-    small = not isinstance(usual, (int, float)) or usual <= SIZE
-    many = 2**31 - 1 if any(word in name for word in TIMES) or not small else SIZE
-    return MOST.get(name, many)
+    small = not isinstance(usual, (int, float)) or usual <= _SIZE
+    many = 2**31 - 1 if any(word in name for word in TIMES) or not small else _SIZE
+    return _MOST.get(name, many)
 
 
-def least(default: Any, limit: AtLeast | None) -> float | None:
+def _least(default: Any, limit: _AtLeast | None) -> float | None:
     """The smallest value that goes with a default: 1 for counts, 0 for other numbers."""
     if limit:
         return limit.least
@@ -115,23 +115,23 @@ def least(default: Any, limit: AtLeast | None) -> float | None:
     return 1 if isinstance(default, int) and default > 0 else 0
 
 
-def bare(annotation: Any) -> tuple[Any, AtLeast | None]:
+def _bare(annotation: Any) -> tuple[Any, _AtLeast | None]:
     """(type, range) of an annotation that may be Annotated."""
     if typing.get_origin(annotation) is not Annotated:
         return annotation, None
     kind, *extra = typing.get_args(annotation)
-    return kind, next((item for item in extra if isinstance(item, AtLeast)), None)
+    return kind, next((item for item in extra if isinstance(item, _AtLeast)), None)
 
 
-def all_numbers(values: Any) -> bool:
+def _all_numbers(values: Any) -> bool:
     return isinstance(values, tuple) and all(isinstance(v, (int, float)) for v in values)
 
 
 def typed(name: str, text: str, parameter: inspect.Parameter) -> Any:
     """A value written as text, in the type of the parameter's default or annotation."""
     if typing.get_origin(parameter.annotation) is typing.Literal:
-        return one_of(name, text, typing.get_args(parameter.annotation))
-    kinds = kinds_of(parameter)
+        return _one_of(name, text, typing.get_args(parameter.annotation))
+    kinds = _kinds_of(parameter)
     if name == "path" and not text.strip():  # which would be the current folder
         raise BadInput("path= is empty: name the folder of the data, . for this one")
     if text.lower() == "none" and type(None) in kinds:
@@ -141,17 +141,17 @@ def typed(name: str, text: str, parameter: inspect.Parameter) -> Any:
             value = CONVERT[kind](text, parameter)
         except (KeyError, ValueError, OverflowError):
             continue
-        if kind is not tuple or fits(value, parameter.annotation):
+        if kind is not tuple or _fits(value, parameter.annotation):
             return value
-    wanted = " or ".join(WORDS.get(k, str(k)) for k in kinds if k is not type(None))
+    wanted = " or ".join(_WORDS.get(k, str(k)) for k in kinds if k is not type(None))
     nothing = parameter.default in (None, ())
     like = "" if nothing else f", like {written(parameter.default)}"
     raise BadInput(f"{name}={text} does not fit: it takes {wanted}{like}")
 
 
-def kinds_of(parameter: inspect.Parameter) -> tuple:
+def _kinds_of(parameter: inspect.Parameter) -> tuple:
     """The types that an argument takes, by its annotation, else by its default."""
-    annotation, _ = bare(parameter.annotation)
+    annotation, _ = _bare(parameter.annotation)
     if annotation is inspect.Parameter.empty:
         return (type(parameter.default),)
     if typing.get_origin(annotation) is tuple:
@@ -163,15 +163,15 @@ def stored(name: str, value: Any, parameter: inspect.Parameter) -> Any:
     """An argument's value as a file has it (lists for tuples), refused where no text gives it."""
     if isinstance(value, list):
         value = tuple(value)
-    kinds = kinds_of(parameter)
+    kinds = _kinds_of(parameter)
     if value == parameter.default and type(value) is type(parameter.default):
         return value
     if typing.get_origin(parameter.annotation) is typing.Literal:
-        return one_of(name, str(value), kinds)
+        return _one_of(name, str(value), kinds)
     if not any(_is(value, kind) for kind in kinds) or (
         isinstance(value, tuple) and not _alike(value, parameter)
     ):
-        wanted = " or ".join(WORDS.get(k, str(k)) for k in kinds if k is not type(None))
+        wanted = " or ".join(_WORDS.get(k, str(k)) for k in kinds if k is not type(None))
         raise BadInput(f"{name}={str(value)[:60]} does not fit: it takes {wanted}")
     in_range(name, value, parameter)
     return float(value) if float in kinds and int not in kinds and _is(value, float) else value
@@ -185,11 +185,11 @@ def _is(value: Any, kind: Any) -> bool:
 
 
 def _alike(values: tuple, parameter: inspect.Parameter) -> bool:
-    kind = kind_of_items(parameter)
-    return all(_is(item, kind) for item in values) and fits(values, parameter.annotation)
+    kind = _kind_of_items(parameter)
+    return all(_is(item, kind) for item in values) and _fits(values, parameter.annotation)
 
 
-def kind_of_items(parameter: inspect.Parameter) -> type:
+def _kind_of_items(parameter: inspect.Parameter) -> type:
     """The type of a tuple's items: of its default's first, else by its annotation, else text."""
     if isinstance(parameter.default, tuple) and parameter.default:
         return type(parameter.default[0])
@@ -197,7 +197,7 @@ def kind_of_items(parameter: inspect.Parameter) -> type:
     return named[0] if named else str
 
 
-def fits(values: tuple, annotation: Any) -> bool:
+def _fits(values: tuple, annotation: Any) -> bool:
     """Whether there are as many values as a tuple's annotation has, where it counts them."""
     counted = typing.get_args(annotation)
     return not counted or ... in counted or len(values) == len(counted)
@@ -210,7 +210,7 @@ def written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def one_of(name: str, text: str, values: tuple) -> Any:
+def _one_of(name: str, text: str, values: tuple) -> Any:
     """The member of `values` that is written like that."""
     for value in values:
         if str(value) == text:
@@ -218,7 +218,7 @@ def one_of(name: str, text: str, values: tuple) -> Any:
     raise BadInput(f"{name}={text} is unknown: choose {', '.join(map(str, values))}")
 
 
-def boolean(text: str, _: Any) -> bool:
+def _boolean(text: str, _: Any) -> bool:
     try:
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[
             text.lower()
@@ -227,18 +227,18 @@ def boolean(text: str, _: Any) -> bool:
         raise ValueError from None
 
 
-def whole(text: str, _: Any) -> int:
+def _whole(text: str, _: Any) -> int:
     """Integers may be written 5_000 or 2e5."""
     return numerals.integer(text)
 
 
-def several(text: str, parameter: inspect.Parameter) -> tuple:
+def _several(text: str, parameter: inspect.Parameter) -> tuple:
     """A tuple written 1,2,3, or (1, 2, 3)."""
-    convert = CONVERT[kind_of_items(parameter)]
+    convert = CONVERT[_kind_of_items(parameter)]
     return tuple(convert(t.strip(), parameter) for t in text.strip("()").split(",") if t.strip())
 
 
-WORDS = {
+_WORDS = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
@@ -246,9 +246,9 @@ WORDS = {
     tuple: "values with commas between them",
 }
 CONVERT: dict[type, Callable[[str, Any], Any]] = {
-    bool: boolean,
-    int: whole,
+    bool: _boolean,
+    int: _whole,
     float: lambda text, _: numerals.real(text),
     str: lambda text, _: text,
-    tuple: several,
+    tuple: _several,
 }

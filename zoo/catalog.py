@@ -132,7 +132,7 @@ def read(path: Path) -> Entry:
     except (SyntaxError, ValueError) as error:
         raise BadInput(f"{path} is no Python file: {error}") from error
     stated = {
-        node.targets[0].id: literal(path, node.targets[0].id, node)
+        node.targets[0].id: _literal(path, node.targets[0].id, node)
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
         if node.targets[0].id in STATED
@@ -143,14 +143,14 @@ def read(path: Path) -> Entry:
         path,
         path.parent.name if path.parent.name in TASKS else "own",
         ast.get_docstring(tree) or "",
-        tuple(row(path, name, number == 0, rows[name]) for number, name in enumerate(rows)),
+        tuple(_row(path, name, number == 0, rows[name]) for number, name in enumerate(rows)),
         stated.get("AGREES", {}),
         stated.get("SMOKE", {}),
-        model_of(tree),
+        _model_of(tree),
     )
 
 
-def literal(path: Path, name: str, node: ast.Assign) -> dict[str, Any]:
+def _literal(path: Path, name: str, node: ast.Assign) -> dict[str, Any]:
     try:
         value = ast.literal_eval(node.value)
     except (ValueError, TypeError, SyntaxError) as error:
@@ -160,7 +160,7 @@ def literal(path: Path, name: str, node: ast.Assign) -> dict[str, Any]:
     return value
 
 
-def row(path: Path, name: str, first: bool, stated: Any) -> Row:
+def _row(path: Path, name: str, first: bool, stated: Any) -> Row:
     known = set(Row.__dataclass_fields__) - {"config", "name", "first"}
     if not isinstance(stated, dict) or not set(stated) <= known:
         raise BadInput(f"{path}: row '{name}' takes {', '.join(sorted(known))}")
@@ -169,7 +169,7 @@ def row(path: Path, name: str, first: bool, stated: Any) -> Row:
     return Row(path.stem, name, first, **stated)
 
 
-def model_of(tree: ast.Module) -> str | None:
+def _model_of(tree: ast.Module) -> str | None:
     """The first module below zoo/models that a config imports, as a path of the repository."""
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("zoo.models."):

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-MARK = b"\nsha256 "
-TAIL = len(MARK) + 64
+_MARK = b"\nsha256 "
+_TAIL = len(_MARK) + 64
 
 
 class Damaged(ValueError):
@@ -95,7 +95,7 @@ def seal(
         file.flush()
         with open(file.name, "rb") as written:
             digest = hashlib.file_digest(written, "sha256").hexdigest()
-        file.write(MARK + digest.encode())
+        file.write(_MARK + digest.encode())
 
     write_with(path, sealed, before)
 
@@ -103,18 +103,18 @@ def seal(
 def unsealed(path: str | os.PathLike[str]) -> bytes:
     """The content of a sealed file. raises Damaged unless it is as it was written."""
     check(path)
-    return Path(path).read_bytes()[:-TAIL]
+    return Path(path).read_bytes()[:-_TAIL]
 
 
 def check(path: str | os.PathLike[str]) -> None:
     """raises Damaged unless a sealed file is as it was written."""
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
-        digest, left = hashlib.sha256(), size - TAIL
+        digest, left = hashlib.sha256(), size - _TAIL
         while left > 0 and (block := file.read(min(left, 1 << 20))):
             digest.update(block)
             left -= len(block)
-        if size < TAIL or left or file.read() != MARK + digest.hexdigest().encode():
+        if size < _TAIL or left or file.read() != _MARK + digest.hexdigest().encode():
             raise Damaged(f"{path} is damaged: its contents do not match its SHA-256")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 FORMULA = "=+-@\t\r＝＋－＠"  # with which spreadsheets begin a formula
 RESERVED = re.compile(r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³])", re.IGNORECASE)
 LONGEST_LABEL = 60
-LONGEST_NAME = 120  # bytes: room for endings within the 255 of most file systems
+_LONGEST_NAME = 120  # bytes: room for endings within the 255 of most file systems
 # Controls (terminals obey them), line separators, marks that turn the direction of the text
 # around, and halves of characters, which no encoding can write.
 UNPRINTABLE = re.compile(
@@ -54,7 +54,7 @@ def line(value: Any) -> str:
     return UNPRINTABLE.sub(_written_out, str(value))
 
 
-def file_name(value: Any, longest: int = LONGEST_NAME) -> str:
+def file_name(value: Any, longest: int = _LONGEST_NAME) -> str:
     """A name for one file or folder on any system; shortened by a hash where it is too long."""
     text = re.sub(r'[<>:"/\\|?*]', "_", UNPRINTABLE.sub("_", str(value)))
     text = text.rstrip(". ") if text.strip(". ") else "_" * max(1, len(text))

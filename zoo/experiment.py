@@ -166,7 +166,7 @@ class Config:
         allowed, norm = changed.pop("allow_missing", 0.0), changed.pop("clip_norm", 0.0)
         made = replace(made, **changed) if changed else made
         made = with_clipping(made, norm) if norm else made
-        return with_a_part(made, allowed) if allowed else made
+        return _with_a_part(made, allowed) if allowed else made
 
 
 def with_clipping(made: Experiment, norm: float) -> Experiment:
@@ -181,7 +181,7 @@ def with_clipping(made: Experiment, norm: float) -> Experiment:
     return replace(made, optimizers=clip(made.optimizers), stages=stages)
 
 
-def with_a_part(made: Experiment, allowed: float) -> Experiment:
+def _with_a_part(made: Experiment, allowed: float) -> Experiment:
     """The experiment on data sets of which the share `allowed` need not be there."""
     other = made.test_source and allowing(made.test_source, allowed)
     source = allowing(made.data.source, allowed)
@@ -201,7 +201,7 @@ def shipped(name: str) -> Config:
         near = begun[:3] or difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else "none has a similar name;"
         raise BadInput(f"no config named '{name}': {hint} `{command('list')}` shows all")
-    return load(known[stem], row)
+    return _load(known[stem], row)
 
 
 def find(name: str) -> Config:
@@ -218,10 +218,10 @@ def find(name: str) -> Config:
         raise BadInput(f"--config {name}: give the name of a config, or a .py file")
     if not path.is_file():
         raise BadInput(f"no config file {name}; `{command('list')}` shows the names")
-    return load(path)
+    return _load(path)
 
 
-def load(path: Path, row: str = "") -> Config:
+def _load(path: Path, row: str = "") -> Config:
     """The config in a file, which is executed, with the arguments of one of its rows."""
     entry = catalog.read(path)
     chosen = entry.row(row) if row else entry.rows[0]

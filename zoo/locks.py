@@ -16,8 +16,8 @@ from typing import TextIO
 from zoo import escapes
 from zoo.errors import BadInput
 
-log = logging.getLogger(__name__)
-PATIENCE = 0.1  # seconds between two looks at a lock that is waited for
+_log = logging.getLogger(__name__)
+_PATIENCE = 0.1  # seconds between two looks at a lock that is waited for
 
 
 @contextlib.contextmanager
@@ -58,7 +58,7 @@ def _acquired(path: Path, thing: str, remedy: str, wait: bool) -> Iterator[TextI
         if not announced:
             print(escapes.line(f"{thing}: waiting for {_holder(path)}"), file=sys.stderr)
         announced = True
-        time.sleep(PATIENCE)
+        time.sleep(_PATIENCE)
 
 
 def _open(path: Path) -> TextIO:
@@ -80,7 +80,7 @@ def _lock(descriptor: int, path: Path) -> bool:
     except BlockingIOError:
         return False
     except OSError as error:
-        log.warning("%s: this file system has no locks (%s); run one process only", path, error)
+        _log.warning("%s: this file system has no locks (%s); run one process only", path, error)
     return True
 
 

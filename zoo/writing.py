@@ -19,9 +19,9 @@ from zoo.errors import BadInput
 from zoo.locks import locked
 
 PARTIAL = ".partial"
-OWN = re.compile(rf"(.+)\.\d+-[0-9a-f]{{8}}{re.escape(PARTIAL)}", re.DOTALL)
-LONGEST_NAME = 255  # bytes, of most file systems
-ENDING = 40  # bytes of it that what we add may take
+_OWN = re.compile(rf"(.+)\.\d+-[0-9a-f]{{8}}{re.escape(PARTIAL)}", re.DOTALL)
+_LONGEST_NAME = 255  # bytes, of most file systems
+_ENDING = 40  # bytes of it that what we add may take
 
 
 @contextlib.contextmanager
@@ -34,12 +34,12 @@ def held(thing: Path, files: Iterable[Path] = (), *, wait: bool = False) -> Iter
     where = thing.parent
     new = [above for above in (where, *where.parents) if not above.exists()]
     where.mkdir(parents=True, exist_ok=True)
-    lock = where / hidden(thing.name, ".lock")
+    lock = where / _hidden(thing.name, ".lock")
     try:
         remedy = "wait for it, or choose another place"
         with locked(lock, str(thing), remedy, wait=wait):
-            for name in leftovers(where, [thing, *files]):
-                remove(where / name)
+            for name in _leftovers(where, [thing, *files]):
+                _remove(where / name)
             yield
     finally:
         with contextlib.suppress(OSError):  # nothing came of it: no folder either
@@ -47,25 +47,25 @@ def held(thing: Path, files: Iterable[Path] = (), *, wait: bool = False) -> Iter
                 made.rmdir()
 
 
-def leftovers(where: Path, things: Iterable[Path]) -> list[str]:
+def _leftovers(where: Path, things: Iterable[Path]) -> list[str]:
     """The names in a folder that `own` gave in processes that are dead: call it under the lock."""
-    beginnings = {hidden(thing.name, "") for thing in things}
-    names = (OWN.fullmatch(name) for name in os.listdir(where) if name.endswith(PARTIAL))
+    beginnings = {_hidden(thing.name, "") for thing in things}
+    names = (_OWN.fullmatch(name) for name in os.listdir(where) if name.endswith(PARTIAL))
     return [found[0] for found in names if found and found[1] in beginnings]
 
 
 def own(thing: Path) -> Path:
     """A hidden name beside `thing` that no other process has."""
-    return thing.with_name(hidden(thing.name, f".{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}"))
+    return thing.with_name(_hidden(thing.name, f".{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}"))
 
 
-def hidden(name: str, ending: str) -> str:
+def _hidden(name: str, ending: str) -> str:
     """.NAME + ending, with NAME cut where a file system would refuse the whole."""
-    cut = name.encode(errors="surrogateescape")[: LONGEST_NAME - ENDING]
+    cut = name.encode(errors="surrogateescape")[: _LONGEST_NAME - _ENDING]
     return f".{cut.decode(errors='ignore')}{ending}"
 
 
-def remove(path: Path) -> None:
+def _remove(path: Path) -> None:
     """A file, a link or a folder with all in it."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
@@ -87,7 +87,7 @@ def replacing(*paths: Path) -> Iterator[list[Path]]:
             yield parts
             for part in filter(Path.exists, parts):
                 durable.sync(part)
-            settle(dict(zip(parts, paths)))
+            _settle(dict(zip(parts, paths)))
             for folder in {path.parent for path in paths}:
                 durable.sync(folder)
     finally:
@@ -95,7 +95,7 @@ def replacing(*paths: Path) -> Iterator[list[Path]]:
             part.unlink(missing_ok=True)
 
 
-def settle(places: dict[Path, Path]) -> None:
+def _settle(places: dict[Path, Path]) -> None:
     """Renames files to their places, in order; those that were not made are passed over."""
     for part, path in places.items():
         if part.exists():
@@ -130,9 +130,9 @@ def whole(place: Path) -> Iterator[Path]:
         with naming(place):
             part.mkdir(parents=True)
             yield part
-            merge(part, place)
+            _merge(part, place)
     finally:
-        remove(part)
+        _remove(part)
 
 
 def refuse(place: Path, force: bool) -> None:
@@ -143,7 +143,7 @@ def refuse(place: Path, force: bool) -> None:
         raise BadInput(f"{place} exists: choose another --out, or --force to overwrite")
 
 
-def merge(part: Path, place: Path) -> None:
+def _merge(part: Path, place: Path) -> None:
     """Puts a whole folder in its place, or its files among those that are there."""
     with contextlib.suppress(OSError):
         part.rename(place)  # also over an empty one

@@ -11,7 +11,7 @@ from zoo.architecture.graph import GIVEN, RESULT, Node
 from zoo.architecture.naming import sizes, title
 
 
-def shape(made: Sequence[int], batch: int) -> str:
+def _shape(made: Sequence[int], batch: int) -> str:
     """'[B 16384 24]'; of several batches in one '[4B ...]'."""
     if not made:
         return ""
@@ -22,7 +22,7 @@ def shape(made: Sequence[int], batch: int) -> str:
     return f"[{' '.join([('' if times == 1 else str(times)) + 'B', *rest])}]"
 
 
-def count(parameters: int) -> str:
+def _count(parameters: int) -> str:
     """'1.35 M', '744'."""
     for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if parameters >= size:
@@ -45,9 +45,9 @@ def said(item: Item, batch: int, around: int = 1, stem: str = "") -> tuple[str, 
     """(title, facts) of an item. around, stem: how often it follows and its name, by the frame."""
     node, times = item.node, len(item.members)
     if node.form == GIVEN:
-        return node.kind.replace("_", " "), [shape(node.made, batch)]
+        return node.kind.replace("_", " "), [_shape(node.made, batch)]
     if node.form == RESULT:
-        return "output", [shape(node.made, batch)]
+        return "output", [_shape(node.made, batch)]
     head = title(node.key, node.kind)
     if around > 1 and times >= around - 1:
         bare = re.sub(rf"^{re.escape(stem)}( \d+)+ ", "", head) if stem else head
@@ -59,10 +59,10 @@ def said(item: Item, batch: int, around: int = 1, stem: str = "") -> tuple[str, 
     how = dict(sizes(node))
     if len(set(map(str, steps))) > 1 and all(isinstance(step, int) for step in steps):
         how["dilation"] = f"dilation {min(steps)} … {max(steps)}"  # type: ignore[type-var]
-    made = shape(node.made, batch)
+    made = _shape(node.made, batch)
     if any(member.made != node.made for member in item.members):
         made += " …"
-    facts = [*_told(node), *how.values(), made, count(node.parameters)]
+    facts = [*_told(node), *how.values(), made, _count(node.parameters)]
     kinds = " + ".join([head, *dict.fromkeys(node.also)])
     return kinds + (f" × {times}" if times > 1 else ""), [fact for fact in facts if fact]
 
@@ -93,13 +93,13 @@ def wrapped(parts: Sequence[str], width: float, size: float, bold: bool = False)
                 row = more
                 continue
             found += [row] if row else []
-            *begin, row = broken(word, width, size)
+            *begin, row = _broken(word, width, size)
             found += begin
         found.append(row)
     return found
 
 
-def broken(word: str, width: float, size: float) -> list[str]:
+def _broken(word: str, width: float, size: float) -> list[str]:
     """A word where its capitals are, if it is too wide: 'Window', 'Discriminator'."""
     if long(word, size, True) <= width:
         return [word]

@@ -22,8 +22,8 @@ from zoo.architecture.layout import (
 )
 from zoo.architecture.tracing import Path
 
-MARGIN = 8.0
-HEAD = 44.0
+_MARGIN = 8.0
+_HEAD = 44.0
 STYLE = """
 text{font:10px system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;fill:#222}
 text{text-anchor:middle;paint-order:stroke;stroke:#fff;stroke-width:0}
@@ -39,7 +39,7 @@ path{fill:none;stroke:#777;stroke-width:1.2}.back{stroke-dasharray:3 3}
 @media(prefers-color-scheme:dark){text{fill:#e4e4e4;stroke:#1e2129}.s,.f{fill:#aaa}path{stroke:#999}
 .tip{fill:#999}.join{fill:#1e2129}}
 """.strip()
-KINDS = (  # words in the names of classes, and the colour of these
+_KINDS = (  # words in the names of classes, and the colour of these
     ("att", ("attention", "transformer")),
     ("rec", ("lstm", "gru", "rnn", "recurrent")),
     ("emb", ("embed", "quantizer", "codebook")),
@@ -55,9 +55,9 @@ MEANING = {
 }
 
 
-def colour(kinds: Sequence[str]) -> str:
+def _colour(kinds: Sequence[str]) -> str:
     """The colour of a box: of its class, of attention or recurrence in it, of the largest part."""
-    found = [next((n for n, w in KINDS if any(x in k.lower() for x in w)), "") for k in kinds]
+    found = [next((n for n, w in _KINDS if any(x in k.lower() for x in w)), "") for k in kinds]
     if found and not found[0]:
         found = [name for name in ("att", "rec") if name in found] + found[1:]
     return next(filter(None, found), "")
@@ -65,31 +65,31 @@ def colour(kinds: Sequence[str]) -> str:
 
 def svg(title: str, figures: Sequence[Figure]) -> str:
     """All figures of a system below one another."""
-    parts, y, right, used = [], MARGIN, WIDTH, set[str]()
+    parts, y, right, used = [], _MARGIN, WIDTH, set[str]()
     for figure in figures:
         drawn = _Drawn(Layout(figure))
         parts.append(
             f'<g transform="translate({drawn.left:.0f} {y:.0f})">'.replace(".0", "")
-            + heading(figure, -drawn.left)
-            + f'<g transform="translate(0 {HEAD:.0f})">{drawn.text}</g></g>'
+            + _heading(figure, -drawn.left)
+            + f'<g transform="translate(0 {_HEAD:.0f})">{drawn.text}</g></g>'
         )
-        y += HEAD + drawn.height + GAP
+        y += _HEAD + drawn.height + GAP
         right = max(right, drawn.left + drawn.right)
         used |= drawn.used
-    width = right + 2 * MARGIN
+    width = right + 2 * _MARGIN
     legend, y = _legend([k for k in MEANING if k in used], y)
-    described = "; ".join(map(spoken, figures))
+    described = "; ".join(map(_spoken, figures))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {y + MARGIN:.0f}" '
-        f'width="{width:.0f}" height="{y + MARGIN:.0f}" role="img" aria-labelledby="t d">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {y + _MARGIN:.0f}" '
+        f'width="{width:.0f}" height="{y + _MARGIN:.0f}" role="img" aria-labelledby="t d">\n'
         f'<title id="t">{escape(title)}</title>\n'
         f'<desc id="d">{escape(described)}</desc>\n'
         f"<style>{STYLE}</style>\n"
-        f'<g transform="translate({MARGIN:.0f} 0)">' + "\n".join(parts) + legend + "</g></svg>\n"
+        f'<g transform="translate({_MARGIN:.0f} 0)">' + "\n".join(parts) + legend + "</g></svg>\n"
     )
 
 
-def heading(figure: Figure, x: float) -> str:
+def _heading(figure: Figure, x: float) -> str:
     own = figure.name.replace("_", " ")
     named = "" if own in ("model", figure.kind.lower()) else f"{own}, "
     more = f"{named}{figure.parameters:,} parameters"
@@ -100,7 +100,7 @@ def heading(figure: Figure, x: float) -> str:
     return text
 
 
-def spoken(figure: Figure) -> str:
+def _spoken(figure: Figure) -> str:
     """A figure in words, for who does not see it."""
     kinds: list[str] = []
     for item in figure.items:
@@ -164,7 +164,7 @@ class _Drawn:
                 + (_text(" + ".join(node.also), box.right + 3, y + 3.5, "f") if node.also else "")
             )
         kinds = self.layout.figure.kinds
-        kind = "io" if node.form in (GIVEN, RESULT) else colour(kinds.get(node.key, []))
+        kind = "io" if node.form in (GIVEN, RESULT) else _colour(kinds.get(node.key, []))
         if node.form == BOX and kind:
             self.used.add(kind)
         named = f' class="{kind}"' if kind else ""

@@ -23,8 +23,8 @@ from zoo.objectives.base import Turn, Variables
 from zoo.report.tables import system_name, systems
 
 # Examples of the batch that is traced: a number that no other first dimension is a multiple of.
-BATCH = 7
-MOST = 6  # networks of a figure
+_BATCH = 7
+_MOST = 6  # networks of a figure
 
 
 def folder() -> Path:
@@ -35,7 +35,7 @@ def folder() -> Path:
 def draw(config: Config, arguments: dict[str, Any]) -> str | None:
     """The figure of a config as SVG; None where it has no network."""
     found = list(figures(config.experiment(**arguments)))
-    return svg(config.title.rstrip("."), found[:MOST]) if found else None
+    return svg(config.title.rstrip("."), found[:_MOST]) if found else None
 
 
 def figures(experiment: Experiment) -> Iterator[Figure]:
@@ -44,7 +44,7 @@ def figures(experiment: Experiment) -> Iterator[Figure]:
     if not has_network(objective):
         return
     try:
-        traced, variables, batch, size = _predicting(experiment, BATCH)
+        traced, variables, batch, size = _predicting(experiment, _BATCH)
     except Exception:  # an objective may need a batch that it can divide
         traced, variables, batch, size = _predicting(experiment, experiment.batch)
     met = {call.path[0]: traced for _, call in roots(traced.calls)}

@@ -12,11 +12,11 @@ from zoo.architecture.naming import called, signature, title
 from zoo.architecture.network import Network
 from zoo.architecture.tracing import Path
 
-MOST = 26  # boxes of a figure
+_MOST = 26  # boxes of a figure
 ENOUGH = 18  # beyond which nothing more is opened
-ROWS = 32  # with joins, of what was opened
+_ROWS = 32  # with joins, of what was opened
 HIDDEN = 0.05  # of a module's parameters may be its own where it is opened
-LONGEST = 30  # nodes of what is repeated
+_LONGEST = 30  # nodes of what is repeated
 CONVOLVES = ("kernel_size", "kernel", "taps")
 
 
@@ -83,7 +83,7 @@ def figure(network: Network) -> Figure:
         ]
         tried = _Folded(network.graph(wider))
         more = len(tried.graph.nodes) > len(best.graph.nodes)
-        room = max(ENOUGH, best.boxes), max(ROWS, len(best.members))
+        room = max(ENOUGH, best.boxes), max(_ROWS, len(best.members))
         if more and tried.exact and tried.boxes <= room[0] and len(tried.members) <= room[1]:
             opened += [key for key in shown if network.calls[key].kind == kind]
             shown, best = wider, tried
@@ -143,7 +143,7 @@ class _Folded:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self._fold(exact=True)
-        self.exact = self.boxes <= MOST
+        self.exact = self.boxes <= _MOST
         if not self.exact:
             self._fold(exact=False)
 
@@ -238,7 +238,7 @@ class _Folded:
 def _repeated(marks: Sequence[Hashable], at: int) -> tuple[int, int]:
     """(length, times) of what is repeated from here on; (1, 1) where nothing is."""
     best = (1, 1)
-    for size in range(1, LONGEST + 1):
+    for size in range(1, _LONGEST + 1):
         times = 1
         while marks[at + times * size : at + (times + 1) * size] == marks[at : at + size]:
             times += 1
@@ -252,7 +252,7 @@ def _beside(
 ) -> tuple[int, int]:
     """As `_repeated`, of like branches, of which none reads another, whatever their lengths."""
     best = (1, 1)
-    for size in range(1, LONGEST + 1):
+    for size in range(1, _LONGEST + 1):
         first, times = marks[at : at + size], 1
         while marks[at + times * size : at + (times + 1) * size] == first:
             copy = nodes[at + times * size : at + (times + 1) * size]

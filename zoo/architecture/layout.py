@@ -12,7 +12,7 @@ from zoo.architecture.tracing import Path
 WIDTH = 300.0  # of the widest box
 NARROW = 150.0  # of a box of the shortest signal
 COLUMN = 88.0  # the least that a branch takes
-COLUMNS = 3
+_COLUMNS = 3
 GAP, BETWEEN = 14.0, 8.0  # below a box; between branches
 LINE, PAD = 13.0, 5.0
 ROUND = 9.0  # radius of a join
@@ -165,14 +165,14 @@ class Layout:
 
     def _room(self, width: float) -> int:
         """Columns beside one another that a width takes."""
-        return max(1, min(COLUMNS, int((width + BETWEEN) // (COLUMN + BETWEEN))))
+        return max(1, min(_COLUMNS, int((width + BETWEEN) // (COLUMN + BETWEEN))))
 
     def _columns(self, part: list[Unit]) -> int:
         """Columns that a part would like to have."""
         links = _Links(self.figure, part)
         parts = links.parts(links.order)
         if len(parts) > 1:
-            return min(COLUMNS, sum(map(self._columns, parts)))
+            return min(_COLUMNS, sum(map(self._columns, parts)))
         if len(part) > 1:
             return max(map(self._columns, links.segments(links.order)))
         return self._columns(part[0].units) if isinstance(part[0], _Group) else 1

@@ -8,7 +8,7 @@ from typing import Any
 from zoo.architecture.graph import BOX, JOIN, Node
 from zoo.architecture.tracing import Path
 
-SIZES = {  # fields of modules that say how they compute, and how that is said
+_SIZES = {  # fields of modules that say how they compute, and how that is said
     "kernel_size": "{} taps",
     "kernel": "{} taps",
     "taps": "{} taps",
@@ -40,7 +40,7 @@ def sizes(node: Node) -> dict[str, str]:
     """How a module computes, by its field: '15 taps', 'stride 4'."""
     fields = node.call.fields if node.call and node.kind == node.call.kind else {}
     said = {}
-    for name, text in SIZES.items():
+    for name, text in _SIZES.items():
         value = fields.get(name)
         if isinstance(value, tuple | list) and value and all(isinstance(v, int) for v in value):
             value = value[0] if len(value) == 1 else "×".join(map(str, value))

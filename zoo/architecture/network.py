@@ -9,8 +9,8 @@ from dataclasses import replace
 from zoo.architecture.graph import BOX, GIVEN, JOIN, RESULT, Graph, Node, tidied, turning
 from zoo.architecture.tracing import CARRY, Call, Operation, Path, Traced, roots
 
-NOISE: Path = ("", "noise")  # that the objective draws
-SIGNS = {  # of what joins values that come from several boxes
+_NOISE: Path = ("", "noise")  # that the objective draws
+_SIGNS = {  # of what joins values that come from several boxes
     "add": "+",
     "add_any": "+",
     "sub": "−",
@@ -118,8 +118,8 @@ class _Flow:
             if operation.name == CARRY and not sources:
                 made: Path | None = ("", CARRY, str(operation.makes[0]))
             elif operation.name == "random_bits" and call is None:
-                made = NOISE
-                self.found.nodes[NOISE] = Node(NOISE, GIVEN, "noise", order=-1)
+                made = _NOISE
+                self.found.nodes[_NOISE] = Node(_NOISE, GIVEN, "noise", order=-1)
             else:
                 made = self._made(owner, operation, sources, order)
             self.source.update(dict.fromkeys(operation.makes, made))
@@ -166,7 +166,7 @@ class _Flow:
             if len(sources) < 2:
                 return next(iter(sources), None)
             key = ("", "join", *("/".join(s) for s in sorted(sources)))
-            sign = SIGNS.get(operation.name, "")
+            sign = _SIGNS.get(operation.name, "")
             old = self.found.nodes.get(key)
             if old is None or (not old.kind and sign):
                 order = old.order if old else order

@@ -20,7 +20,7 @@ from jax.extend import core
 from zoo.objectives.base import Variables
 
 Path = tuple[str, ...]  # a player, then names of modules within each other
-MARK, OUT = "zoo call ", "zoo output "
+_MARK, OUT = "zoo call ", "zoo output "
 CARRY = "carry"  # the operation that hands a value to the first round of a loop
 LIFTED = ("Scan", "Vmap", "Checkpoint", "Remat")  # what Flax puts before a lifted class's name
 
@@ -105,7 +105,7 @@ class _Watch:
         player = self._player(module) if root else self.found.calls[self.numbers[0]].path[0]
         path = (player, *module.scope.path)
         call = self._note(module, method, path)
-        with jax.named_scope(f"{MARK}{call}"):
+        with jax.named_scope(f"{_MARK}{call}"):
             self.numbers.append(call)
             try:
                 made = following(*args, **given)
@@ -269,8 +269,8 @@ def _call_of(equation: Any, outer: int | None) -> int | None:
     """The innermost module at work; outer: that of the call of the program around it."""
     for part in reversed(equation.source_info.name_stack.stack):
         name = getattr(part, "name", "")
-        if name.startswith(MARK):
-            return int(name.removeprefix(MARK))
+        if name.startswith(_MARK):
+            return int(name.removeprefix(_MARK))
     return outer
 
 

@@ -36,13 +36,13 @@ UNREADABLE = (  # sound that is known but that libsndfile does not decode, or no
     *(".dsf", ".dff", ".aax", ".voc", ".svx", ".8svx", ".iff", ".paf", ".pvf", ".avr", ".raw"),
     ".pcm",
 )
-MAGIC = re.compile(  # how sound begins whose name does not say what it is
+_MAGIC = re.compile(  # how sound begins whose name does not say what it is
     rb"RIFF....WAVE|RIFX....WAVE|RF64|BW64|riff\x2e\x91\xcf\x11|caff|FORM....AIF|\.snd\0|fLaC|OggS"
     rb"|ID3[\2-\4]|NIST_1A|....ftyp(?!heic|avif|mif1|crx)"
     rb"|\x30\x26\xb2\x75|\x1a\x45\xdf\xa3|MAC |wvpk|DSD |TTA1|MPCK",
     re.DOTALL,
 )
-LONGEST = 4 * 3600  # seconds that `read` takes into memory
+_LONGEST = 4 * 3600  # seconds that `read` takes into memory
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def why_not(path: Path) -> str:
         return "cannot be read here: convert it to wav, flac, ogg or mp3"
     try:
         with path.open("rb") as file:
-            sound = kind not in taken_suffixes() and MAGIC.match(file.read(16))
+            sound = kind not in taken_suffixes() and _MAGIC.match(file.read(16))
     except OSError:
         sound = None
     return (
@@ -209,7 +209,7 @@ def read(
     channels: int | None = None,
     *,
     partial: bool = False,
-    longest: float = LONGEST,
+    longest: float = _LONGEST,
 ) -> tuple[np.ndarray, ReadReport]:
     """A whole file as [T C] float32, and what was done to it. See `blocks`.
 
@@ -227,7 +227,7 @@ def read(
     return audio, report(file, meter, sample_rate, channels)
 
 
-def refuse_longer(file: Header, longest: float = LONGEST) -> None:
+def refuse_longer(file: Header, longest: float = _LONGEST) -> None:
     """raises BadInput for a file of more than `longest` seconds."""
     if file.seconds > longest:
         raise BadInput(

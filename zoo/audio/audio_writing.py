@@ -15,10 +15,10 @@ from zoo import writing
 from zoo.audio import stem_mp4, wav_files
 from zoo.errors import BadInput
 
-ROOM = 1 << 20  # bytes; with less the disk counts as full
+_ROOM = 1 << 20  # bytes; with less the disk counts as full
 SMALL = 2**32 - 2**26  # bytes of a WAV file that libsndfile writes, which cannot be RF64
 MP3_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-FORMATS = {  # suffix: (libsndfile's format, default subtype)
+_FORMATS = {  # suffix: (libsndfile's format, default subtype)
     ".wav": ("WAV", "FLOAT"),
     ".flac": ("FLAC", "PCM_24"),
     ".ogg": ("OGG", "VORBIS"),
@@ -161,8 +161,8 @@ def room_for(path: str | os.PathLike[str]) -> Iterator[None]:
     except soundfile.LibsndfileError as error:
         place = Path(path).parent
         free = shutil.disk_usage(place).free if place.is_dir() else 0
-        number = errno.ENOSPC if free < ROOM else errno.EACCES
-        reason = os.strerror(number) if free < ROOM else f"cannot be written ({error})"
+        number = errno.ENOSPC if free < _ROOM else errno.EACCES
+        reason = os.strerror(number) if free < _ROOM else f"cannot be written ({error})"
         raise OSError(number, reason, str(path)) from error
 
 
@@ -178,9 +178,9 @@ def _rounded(block: np.ndarray, subtype: str) -> np.ndarray:
 def _format(path: Path, subtype: str | None) -> tuple[str, str]:
     import soundfile
 
-    if path.suffix.lower() not in FORMATS:
-        raise BadInput(f"{path}: unknown format '{path.suffix}': name it {', '.join(FORMATS)}.")
-    format_, default = FORMATS[path.suffix.lower()]
+    if path.suffix.lower() not in _FORMATS:
+        raise BadInput(f"{path}: unknown format '{path.suffix}': name it {', '.join(_FORMATS)}.")
+    format_, default = _FORMATS[path.suffix.lower()]
     subtype = (subtype or default).upper()
     if not soundfile.check_format(format_, subtype):
         known = ", ".join(soundfile.available_subtypes(format_))

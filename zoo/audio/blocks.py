@@ -42,7 +42,7 @@ def read_blocks(song: Song, size: int = 65_536) -> Iterator[np.ndarray]:
     return audio_files.blocks(file, channels=song.channels, block=size)
 
 
-def part(block: np.ndarray, start: int | None, stop: int | None = None) -> np.ndarray:
+def _part(block: np.ndarray, start: int | None, stop: int | None = None) -> np.ndarray:
     """Samples start:stop of [... n C]."""
     return block[..., start:stop, :]
 
@@ -59,9 +59,9 @@ def reblock(blocks: Blocks, size: int) -> Iterator[np.ndarray]:
         whole = np.concatenate(waiting, TIME)
         full = held - held % size
         for start in range(0, full, size):
-            yield part(whole, start, start + size)
+            yield _part(whole, start, start + size)
         # A copy, so that a view does not keep the large block alive.
-        waiting, held = [part(whole, full).copy()], held - full
+        waiting, held = [_part(whole, full).copy()], held - full
     if held:
         yield np.concatenate(waiting, TIME)
 
@@ -69,7 +69,7 @@ def reblock(blocks: Blocks, size: int) -> Iterator[np.ndarray]:
 def skip(blocks: Blocks, count: int) -> Iterator[np.ndarray]:
     """Everything after the first `count` samples."""
     for block in blocks:
-        rest = part(block, min(count, block.shape[TIME]))
+        rest = _part(block, min(count, block.shape[TIME]))
         count -= block.shape[TIME] - rest.shape[TIME]
         if rest.shape[TIME]:
             yield rest
@@ -79,7 +79,7 @@ def fit(blocks: Blocks, length: int) -> Iterator[np.ndarray]:
     """Exactly `length` samples: cut, or filled up with zeros."""
     last = None
     for block in blocks:
-        last = part(block, 0, length)
+        last = _part(block, 0, length)
         length -= last.shape[TIME]
         if last.shape[TIME]:
             yield last

@@ -25,8 +25,8 @@ OGG_ORDER = {
     6: "L C R BL BR LFE",
     8: "L C R SL SR BL BR LFE",
 }
-WEIGHTS = {"L": (1.0, 0.0), "R": (0.0, 1.0), "C": (0.7071, 0.7071), "LFE": (0.0, 0.0)}
-WEIGHTS |= {"BL": (0.7071, 0.0), "BR": (0.0, 0.7071), "SL": (0.7071, 0.0), "SR": (0.0, 0.7071)}
+_WEIGHTS = {"L": (1.0, 0.0), "R": (0.0, 1.0), "C": (0.7071, 0.7071), "LFE": (0.0, 0.0)}
+_WEIGHTS |= {"BL": (0.7071, 0.0), "BR": (0.0, 0.7071), "SL": (0.7071, 0.0), "SR": (0.0, 0.7071)}
 
 
 def convert(audio: np.ndarray, channels: int, ogg: bool = False) -> np.ndarray:
@@ -36,10 +36,10 @@ def convert(audio: np.ndarray, channels: int, ogg: bool = False) -> np.ndarray:
         return audio
     if there == 1:
         return np.repeat(audio, channels, axis=-1)
-    return audio @ matrix(there, channels, ogg)
+    return audio @ _matrix(there, channels, ogg)
 
 
-def matrix(source: int, target: int, ogg: bool = False) -> np.ndarray:
+def _matrix(source: int, target: int, ogg: bool = False) -> np.ndarray:
     """The weights [source target] float32 of a downmix; each column sums to one."""
     if target not in (1, 2) or target > source:
         raise BadInput(f"{source} channels cannot become {target}: choose 1 or 2.")
@@ -48,7 +48,7 @@ def matrix(source: int, target: int, ogg: bool = False) -> np.ndarray:
         return np.full((source, 1), 1 / source, np.float32)
     if order is None:
         raise BadInput(f"{source} channels of unknown order cannot become stereo: choose mono.")
-    weights = np.array([WEIGHTS[name] for name in order.split()], np.float32)
+    weights = np.array([_WEIGHTS[name] for name in order.split()], np.float32)
     weights /= weights.sum(axis=0)
     return weights if target == 2 else weights.mean(axis=1, keepdims=True)
 

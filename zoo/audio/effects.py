@@ -13,7 +13,7 @@ PRESETS = {
     "music standard": ((-90, -70, -55, -31, -21, 0), (-90, -58, -43, -31, -21, -20)),
     "speech": ((-90, -70, -50, -31, -21, 0), (-90, -55, -35, -31, -21, -20)),
 }
-ATTACK, DECAY, DELAY = 0.1, 0.3, 0.1  # s, of these presets
+_ATTACK, DECAY, DELAY = 0.1, 0.3, 0.1  # s, of these presets
 
 
 def stretched(audio: np.ndarray, rate: int, speed: float) -> np.ndarray:
@@ -51,7 +51,7 @@ def compressed(audio: np.ndarray, rate: int, preset: str) -> np.ndarray:
 
 def followed(magnitude: np.ndarray, rate: int) -> np.ndarray:
     """The level of a magnitude [T] over time, [T] float64."""
-    up, down = (1 - np.exp(-1 / (rate * time)) for time in (ATTACK, DECAY))
+    up, down = (1 - np.exp(-1 / (rate * time)) for time in (_ATTACK, DECAY))
     level, found = 1.0, []
     for value in magnitude.tolist():  # each depends on the one before: no array operation does it
         apart = value - level

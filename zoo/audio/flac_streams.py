@@ -12,7 +12,7 @@ from zoo.audio.stream_bytes import TAGS, ByteWindow, Stream
 MARKS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")  # a file begins so
 TOTAL_AT = 21  # bytes from a file's start: 4 bits and 4 bytes
 SYNCS = (b"\xff\xf8", b"\xff\xf9")
-TAIL = 1 << 17  # bytes searched for the last frame where the header gives no largest size
+_TAIL = 1 << 17  # bytes searched for the last frame where the header gives no largest size
 
 
 def streams(data: ByteWindow, start: int = 0) -> list[Stream]:
@@ -62,7 +62,7 @@ def _refuse_others(data: ByteWindow, start: int, stop: int) -> None:
 
 def _held(data: ByteWindow, start: int, stop: int, head: bytes) -> int:
     """Samples up to the end of the last frame; 0 where none is found, nor the start of one."""
-    largest = int.from_bytes(head[15:18]) or TAIL
+    largest = int.from_bytes(head[15:18]) or _TAIL
     begin = max(start + 42, stop - largest - 4096)  # tags may follow
     tail = data(begin, stop)
     ends = {at: _end_of_frame(tail[at : at + 16], head) for at in sorted(_syncs(tail))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoo.audio.stream_bytes import WINDOW, ByteWindow
 from zoo.errors import BadInput
 
-MAGIC = {  # how files begin, and what else stands there, from which byte on
+_MAGIC = {  # how files begin, and what else stands there, from which byte on
     "FLAC": (b"fLaC", 5, b"\0\0\x22"),
     "Ogg": (b"OggS\0\2", 8, bytes(6)),
     "WAV": (b"RIFF", 8, b"WAVE"),
@@ -21,14 +21,14 @@ MAGIC = {  # how files begin, and what else stands there, from which byte on
 
 def begun(head: bytes) -> str:
     """Which kind of file begins so, of those in MAGIC; '' for none."""
-    return next((kind for kind in MAGIC if _begins(kind, head)), "")
+    return next((kind for kind in _MAGIC if _begins(kind, head)), "")
 
 
 def following(data: ByteWindow, start: int, stop: int, than: str = "") -> int:
     """Where the next file that is no `than` begins between two places; `stop` where none does."""
     found = stop
-    for kind in MAGIC.keys() - {than}:
-        first = MAGIC[kind][0]
+    for kind in _MAGIC.keys() - {than}:
+        first = _MAGIC[kind][0]
         at = data.find(first, start)
         while 0 <= at < found:
             found = at if _begins(kind, data(at, at + 32)) else found
@@ -49,5 +49,5 @@ def refusal(kind: str, other: str) -> BadInput:
 
 
 def _begins(kind: str, head: bytes) -> bool:
-    first, place, second = MAGIC[kind]
+    first, place, second = _MAGIC[kind]
     return head.startswith(first) and head[place:].startswith(second)

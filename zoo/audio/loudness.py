@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 OFFSET = -0.691  # LUFS of a mean square of one
-ABSOLUTE, RELATIVE = -70.0, -10.0  # gates: LUFS, and LU below what passes the first
-STEPS = 4  # of 100 ms in a block of 400 ms
+ABSOLUTE, _RELATIVE = -70.0, -10.0  # gates: LUFS, and LU below what passes the first
+_STEPS = 4  # of 100 ms in a block of 400 ms
 SURROUND = (
     1.41  # weight of what stands behind the listener in 5.1, whose fourth channel is left out
 )
 
 
 @dataclass(frozen=True)
-class Level:
+class _Level:
     """loudness: LUFS, -inf of silence. peak: the largest sample."""
 
     loudness: float
@@ -31,7 +31,7 @@ class Level:
         return self.loudness > ABSOLUTE
 
 
-def measured(blocks: Iterable[np.ndarray], rate: int) -> Level:
+def measured(blocks: Iterable[np.ndarray], rate: int) -> _Level:
     """Loudness and peak of a song [n C], in constant memory but for ten numbers a second."""
     from scipy.signal import sosfilt
 
@@ -44,32 +44,32 @@ def measured(blocks: Iterable[np.ndarray], rate: int) -> Level:
             state = np.zeros((len(sections), 2, block.shape[1]))
         weighted, state = sosfilt(sections, block.astype(np.float64), axis=0, zi=state)
         peak = max(peak, float(np.abs(block).max(initial=0.0)))
-        power = np.concatenate([left, (weighted**2) @ channel_weights(block.shape[1])])
+        power = np.concatenate([left, (weighted**2) @ _channel_weights(block.shape[1])])
         whole = len(power) // step * step
         powers.append(power[:whole].reshape(-1, step).mean(1))
         left = power[whole:]
     steps = np.concatenate([*powers, np.zeros(0)])
-    if len(steps) < STEPS:  # shorter than a block: all of it is one
+    if len(steps) < _STEPS:  # shorter than a block: all of it is one
         total = steps.sum() * step + left.sum()
-        steps = np.full(STEPS, total / max(len(steps) * step + len(left), 1))
-    return Level(gated(steps), peak)
+        steps = np.full(_STEPS, total / max(len(steps) * step + len(left), 1))
+    return _Level(_gated(steps), peak)
 
 
-def gated(steps: np.ndarray) -> float:
+def _gated(steps: np.ndarray) -> float:
     """LUFS of the mean squares [n] of consecutive tenths of a second."""
-    power = np.convolve(steps, np.full(STEPS, 1 / STEPS), "valid")
-    loud = power[decibels(power) > ABSOLUTE]
+    power = np.convolve(steps, np.full(_STEPS, 1 / _STEPS), "valid")
+    loud = power[_decibels(power) > ABSOLUTE]
     if not len(loud):
         return -np.inf
-    passed = loud[decibels(loud) > decibels(loud.mean()) + RELATIVE]
-    return float(decibels(passed.mean()))
+    passed = loud[_decibels(loud) > _decibels(loud.mean()) + _RELATIVE]
+    return float(_decibels(passed.mean()))
 
 
-def decibels(power: np.ndarray) -> np.ndarray:
+def _decibels(power: np.ndarray) -> np.ndarray:
     return OFFSET + 10 * np.log10(np.maximum(power, 1e-30))
 
 
-def channel_weights(channels: int) -> np.ndarray:
+def _channel_weights(channels: int) -> np.ndarray:
     """[C]: what the power of each channel counts; 5.1 as L, R, C, LFE, Ls, Rs."""
     weights = np.ones(channels)
     if channels == 6:

@@ -29,11 +29,11 @@ SAMPLE_RATES = {
 }
 VBRI_AT = 36  # bytes from the start of its frame, whatever the channels
 IN_A_ROW = 5  # frames of one kind are no accident
-TAIL = 1 << 15  # bytes searched for them at the end of a file of another kind
+_TAIL = 1 << 15  # bytes searched for them at the end of a file of another kind
 
 
 @dataclass(frozen=True)
-class Kind:
+class _Kind:
     """What all frames of one stream share."""
 
     version: int
@@ -55,10 +55,10 @@ class Kind:
 
 
 @dataclass
-class FrameRun:
+class _FrameRun:
     """Frames that belong together: `header`, where they begin with one that tells their number."""
 
-    kind: Kind
+    kind: _Kind
     header: int = 0  # bytes of that first frame
     promised: int = 0  # frames
     written: int = 0  # bytes that the header says the stream has, 0: it does not
@@ -113,7 +113,7 @@ def refuse_behind(kind: str, data: ByteWindow, at: int) -> None:
 
 def refuse_at_end(kind: str, data: ByteWindow, start: int, stop: int) -> None:
     """raises BadInput where frames stand in the last bytes before `stop`, of a file of `kind`."""
-    at = data.find(b"\xff", max(start, stop - TAIL))
+    at = data.find(b"\xff", max(start, stop - _TAIL))
     while 0 <= at < stop:
         if _in_a_row(data, at):
             raise joined_kinds.refusal(kind, "MP3")
@@ -133,12 +133,12 @@ def _in_a_row(data: ByteWindow, at: int) -> bool:
     return True
 
 
-def _begins_plainly(run: FrameRun, data: ByteWindow) -> bool:
+def _begins_plainly(run: _FrameRun, data: ByteWindow) -> bool:
     """Whether nothing but one tag stands before the frames, and nothing between them."""
     return len(run.ranges) == 1 and run.ranges[0][0] == tag_size(data(0, 10))
 
 
-def _stream(run: FrameRun, data: ByteWindow) -> Stream:
+def _stream(run: _FrameRun, data: ByteWindow) -> Stream:
     """The frames alone, behind a header that tells their number."""
     pieces: list[Piece] = list(run.ranges)
     start, stop = run.ranges[0]
@@ -156,7 +156,7 @@ def _stream(run: FrameRun, data: ByteWindow) -> Stream:
     return Stream((_length_frame(first, run), *(p for p in pieces if p[0] < p[1])))
 
 
-def _length_frame(first: bytes, run: FrameRun) -> bytes:
+def _length_frame(first: bytes, run: _FrameRun) -> bytes:
     """A frame of silence that tells how many follow, made from the header of the first of them."""
     bit_rate = 11 << 4  # the frame must have room for the number, whatever the stream's rate
     header = bytes([0xFF, first[1] | 1, bit_rate | first[2] & 0x0C, first[3]])
@@ -165,21 +165,21 @@ def _length_frame(first: bytes, run: FrameRun) -> bytes:
     return (header + bytes(run.kind.xing_at - 4) + body).ljust(size, b"\0")
 
 
-def _runs(data: ByteWindow) -> Iterator[FrameRun]:
+def _runs(data: ByteWindow) -> Iterator[_FrameRun]:
     run = None
     for at, size, kind in _frames(data):
         start = _run_with_header(data, at, size, kind)
         if start is not None or run is None or run.kind != kind:
             if run is not None:
                 yield run
-            run = start or FrameRun(kind)
+            run = start or _FrameRun(kind)
         run.add(at, size)
         run.frames += start is None
     if run is not None:
         yield run
 
 
-def _frames(data: ByteWindow) -> Iterator[tuple[int, int, Kind]]:
+def _frames(data: ByteWindow) -> Iterator[tuple[int, int, _Kind]]:
     """(at, bytes, kind) of every whole frame, passing over whatever is none."""
     at, last, seen = 0, None, False
     while at <= data.size - 4:
@@ -201,7 +201,7 @@ def _frames(data: ByteWindow) -> Iterator[tuple[int, int, Kind]]:
                 return
 
 
-def _confirmed(data: ByteWindow, at: int, kind: Kind) -> bool:
+def _confirmed(data: ByteWindow, at: int, kind: _Kind) -> bool:
     """Whether another frame of the kind, a tag or the end of the file follows there."""
     head = data(at, at + 32)
     return len(head) < 4 or _tag(head) > 0 or _header(head)[1] == kind
@@ -218,21 +218,21 @@ def _tag(head: bytes) -> int:
     return tag_size(head)
 
 
-def _header(head: bytes) -> tuple[int, Kind | None]:
+def _header(head: bytes) -> tuple[int, _Kind | None]:
     """(bytes, kind) of the frame that opens so; (0, None) where it is no header."""
     version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
     bit_rate, rate = head[2] >> 4, head[2] >> 2 & 3
     if head[1] < 0xE0 or version == 1 or layer == 4 or bit_rate in (0, 15) or rate == 3:
         return 0, None
     bits = BIT_RATES[version == 3, layer][bit_rate - 1] * 1000
-    kind = Kind(version, layer, SAMPLE_RATES[version][rate], head[3] >> 6 == 3)
+    kind = _Kind(version, layer, SAMPLE_RATES[version][rate], head[3] >> 6 == 3)
     padding = head[2] >> 1 & 1
     if layer == 1:
         return 4 * (12 * bits // kind.rate + padding), kind
     return kind.samples // 8 * bits // kind.rate + padding, kind
 
 
-def _run_with_header(data: ByteWindow, at: int, size: int, kind: Kind) -> FrameRun | None:
+def _run_with_header(data: ByteWindow, at: int, size: int, kind: _Kind) -> _FrameRun | None:
     """A run that begins here because this frame holds no sound but the number of those behind."""
     if kind.layer != 3:
         return None
@@ -241,10 +241,10 @@ def _run_with_header(data: ByteWindow, at: int, size: int, kind: Kind) -> FrameR
         if head[mark : mark + 4] in (b"Xing", b"Info"):
             flags, frames, written = struct.unpack(">III", head[mark + 4 : mark + 16])
             if not flags & 1:
-                return FrameRun(kind, size)
+                return _FrameRun(kind, size)
             known = written if flags & 2 else 0
-            return FrameRun(kind, size, frames, known, at + mark + 8)
+            return _FrameRun(kind, size, frames, known, at + mark + 8)
     if head[VBRI_AT : VBRI_AT + 4] == b"VBRI":
         written, frames = struct.unpack(">II", head[VBRI_AT + 10 : VBRI_AT + 18])
-        return FrameRun(kind, size, frames, written, at + VBRI_AT + 14)
+        return _FrameRun(kind, size, frames, written, at + VBRI_AT + 14)
     return None

@@ -29,7 +29,7 @@ def installed() -> bool:
 
 
 @dataclass(frozen=True)
-class Track(Stream):
+class _Track(Stream):
     """An audio track of a file. index: of the audio tracks, from 0."""
 
     index: int = 0
@@ -39,8 +39,8 @@ class Track(Stream):
         """The track as something that is read as a `soundfile.SoundFile`."""
         import av
 
-        with failing(), av.open(str(path)) as container:
-            yield Reader(container, self.index, self.frames)
+        with _failing(), av.open(str(path)) as container:
+            yield _Reader(container, self.index, self.frames)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class TrackFacts:
     frames: int
     format: str
     subtype: str
-    track: Track
+    track: _Track
 
 
 def found(path: Path) -> list[TrackFacts]:
@@ -65,7 +65,7 @@ def found(path: Path) -> list[TrackFacts]:
     import av
 
     try:
-        with failing(), av.open(str(path)) as container:
+        with _failing(), av.open(str(path)) as container:
             count = len(container.streams.audio)
             tracks = [_track(container, index, path) for index in range(count)]
     except RuntimeError as error:
@@ -91,7 +91,7 @@ def _track(container: Any, index: int, path: Path) -> TrackFacts:
         frames,
         "ADTS" if bare else "MP4",
         codec.name.upper(),
-        Track(frames=frames, index=index),
+        _Track(frames=frames, index=index),
     )
 
 
@@ -106,7 +106,7 @@ def _packets(path: Path) -> float:
 
 
 @contextmanager
-def failing() -> Iterator[None]:
+def _failing() -> Iterator[None]:
     """FFmpeg's errors as RuntimeError, which is what damaged files raise elsewhere."""
     import av
 
@@ -116,7 +116,7 @@ def failing() -> Iterator[None]:
         raise RuntimeError(error.strerror or str(error)) from error
 
 
-class Reader:
+class _Reader:
     """A track, read from its beginning as a `soundfile.SoundFile` is."""
 
     def __init__(self, container: Any, index: int, frames: int) -> None:
@@ -137,7 +137,7 @@ class Reader:
     def read(self, frames: int, dtype: str = "float32", always_2d: bool = True) -> np.ndarray:
         """Up to so many samples [n C]; fewer at the end."""
         pieces, held = [self._waiting], len(self._waiting)
-        with failing():
+        with _failing():
             while held < frames and (frame := next(self._frames, None)) is not None:
                 for part in self._floats.resample(frame):
                     pieces.append(part.to_ndarray().T)

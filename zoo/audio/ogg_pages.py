@@ -15,8 +15,8 @@ from pathlib import Path
 from zoo.audio import mp3_frames
 from zoo.audio.stream_bytes import ByteWindow, Stream
 
-FIRST = 2  # bit of a page's flags: a stream begins
-HEADER, LONGEST = 27, 65_307  # bytes: before a page's table of segments, and at most
+_FIRST = 2  # bit of a page's flags: a stream begins
+_HEADER, _LONGEST = 27, 65_307  # bytes: before a page's table of segments, and at most
 MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -27,12 +27,12 @@ def break_off(path: Path) -> bool:
     """
     with open(path, "rb") as file:
         size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - LONGEST))
+        file.seek(max(0, size - _LONGEST))
         end = file.read()
     at = end.rfind(b"OggS")
     if at < 0:
         return False
-    length = _length(end[at : at + HEADER + 255])
+    length = _length(end[at : at + _HEADER + 255])
     return not length or len(end) - at < length
 
 
@@ -46,8 +46,8 @@ def streams(data: ByteWindow) -> list[Stream]:
     """
     at = data.find(b"OggS", 0)
     starts, beginning = [at], True
-    while length := _length(head := data(at, at + HEADER + 255)):
-        begins = bool(head[5] & FIRST)
+    while length := _length(head := data(at, at + _HEADER + 255)):
+        begins = bool(head[5] & _FIRST)
         if begins and not beginning:
             starts.append(at)
         beginning = begins
@@ -71,7 +71,7 @@ def damaged_after(path: Path) -> int | None:
     reached = 0
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         at = data.find(b"OggS")  # tags may stand before the first page, and after the last
-        while length := _length(data[at : at + HEADER + 255]):
+        while length := _length(data[at : at + _HEADER + 255]):
             page = data[at : at + length]
             position, stream, number, checksum = struct.unpack("<qIII", page[6:26])
             if _checksum(page) != checksum:
@@ -87,10 +87,14 @@ def damaged_after(path: Path) -> int | None:
 
 def _length(head: bytes) -> int:
     """Bytes of a page that begins so; 0 where it is none or its header is not whole."""
-    if len(head) < HEADER or not head.startswith(b"OggS") or len(head) < HEADER + head[HEADER - 1]:
+    if (
+        len(head) < _HEADER
+        or not head.startswith(b"OggS")
+        or len(head) < _HEADER + head[_HEADER - 1]
+    ):
         return 0
-    count = head[HEADER - 1]
-    return HEADER + count + sum(head[HEADER : HEADER + count])
+    count = head[_HEADER - 1]
+    return _HEADER + count + sum(head[_HEADER : _HEADER + count])
 
 
 def _checksum(page: bytes) -> int:

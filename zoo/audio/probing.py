@@ -19,13 +19,13 @@ from zoo.audio.stream_bytes import ByteWindow, Stream
 from zoo.errors import BadInput
 
 GIVE = "give wav, flac, ogg or mp3"
-RATES = (4_000, 384_000)  # Hz; anything outside is a broken header
+_RATES = (4_000, 384_000)  # Hz; anything outside is a broken header
 MP3_SLACK = 2 * 1152  # frames by which mp3 headers are honestly wrong (encoder delay)
-SLACK = 0.01  # seconds that any other file may lack
+_SLACK = 0.01  # seconds that any other file may lack
 NO_FILE = "File does not exist or is not a regular file (possibly a pipe?)"
 UNKNOWN = 1 << 60  # libsndfile's way to say that it does not know the length
 MPEG = (".mp3", ".mp2", ".mp1", ".mpga")
-MEASURED = (  # formats of libsndfile of which a file that is cut off, or joined, is seen to be so
+_MEASURED = (  # formats of libsndfile of which a file that is cut off, or joined, is seen to be so
     *("WAV", "WAVEX", "RF64", "W64", "NIST", "AIFF", "AU", "CAF", "FLAC", "OGG", "MP3"),
 )
 
@@ -53,7 +53,7 @@ class Header:
     def slack(self) -> int:
         """Frames that may be missing without the file being called truncated."""
         lossy = {"MP3": MP3_SLACK, "MP4": mpeg4.SLACK, "ADTS": mpeg4.SLACK}
-        return lossy.get(self.format, round(SLACK * self.rate))
+        return lossy.get(self.format, round(_SLACK * self.rate))
 
 
 def probe(path: str | os.PathLike[str] | Header) -> Header:
@@ -108,8 +108,8 @@ def _inside(path: Path, found: mpeg4.TrackFacts) -> Header:
 
 
 def _check_rate(path: Path, rate: int) -> None:
-    if not RATES[0] <= rate <= RATES[1]:
-        low, high = RATES
+    if not _RATES[0] <= rate <= _RATES[1]:
+        low, high = _RATES
         raise BadInput(
             f"{path} claims {rate:,} Hz, outside {low:,} to {high:,}: "
             "its header is wrong; export it again."
@@ -183,19 +183,19 @@ def _opened(path: Path, stream: Stream) -> Header:
                 reason = "begins with nothing but zero bytes"
                 raise BadInput(f"{path} {reason}: copy or download it again.") from error
         raise BadInput(f"{path} cannot be read as audio ({reason}): {GIVE}.") from error
-    if format_ not in MEASURED:
+    if format_ not in _MEASURED:
         raise BadInput(
             f"{path} is {format_}, a kind that cannot be read here, for it does not show whether "
             f"all is there: convert it, {GIVE}."
         )
     _check_rate(path, rate)
-    if format_ == "NIST" and 0 < stream.frames < frames - SLACK * rate:
+    if format_ == "NIST" and 0 < stream.frames < frames - _SLACK * rate:
         raise BadInput(
             f"{path} holds {frames:,} samples, its header announces {stream.frames:,}: cut joined "
             "files apart, or export it again."
         )
     unsure = format_ == "MP3" or frames > UNKNOWN
-    if stream.frames and (unsure or stream.frames > frames + SLACK * rate):
+    if stream.frames and (unsure or stream.frames > frames + _SLACK * rate):
         frames = stream.frames
     if not 0 < frames < UNKNOWN:
         raise BadInput(f"{path} holds no samples: it is empty or cut off; get it again.")

@@ -18,7 +18,7 @@ from zoo.audio import mpeg4
 from zoo.errors import BadInput
 
 BITS = 256_000  # a second of each track
-RATES = (
+_RATES = (
     8000,
     11_025,
     12_000,
@@ -32,7 +32,7 @@ RATES = (
     88_200,
     96_000,
 )
-COLOURS = ("#009E73", "#D55E00", "#CC79A7", "#56B4E9")
+_COLOURS = ("#009E73", "#D55E00", "#CC79A7", "#56B4E9")
 DSP = {  # of players; off
     "compressor": {
         **{"enabled": False, "ratio": 3, "attack": 0.003, "release": 0.3, "threshold": 0},
@@ -46,7 +46,7 @@ def check(rate: int, channels: int) -> None:
     """raises BadInput where a song cannot become a stem file, or PyAV is missing."""
     if not mpeg4.installed():
         raise BadInput(f"a stem file takes PyAV: {mpeg4.EXTRA}, or choose another format.")
-    if rate not in RATES or channels > 2:
+    if rate not in _RATES or channels > 2:
         raise BadInput(
             f"a stem file takes up to two channels and rates like 44,100 Hz, not {channels} of "
             f"{rate:,} Hz: choose another format."
@@ -100,9 +100,9 @@ class StemFile:
 def names(path: Path) -> tuple[str, ...]:
     """What a stem file calls its stems; () where it does not say."""
     with open(path, "rb") as file:
-        moov = next((part for part in boxes(file, 0, _size(file)) if part[0] == b"moov"), None)
-        for kind, start, stop in boxes(file, *moov[1:]) if moov else ():
-            for inner, begin, end in boxes(file, start, stop) if kind == b"udta" else ():
+        moov = next((part for part in _boxes(file, 0, _size(file)) if part[0] == b"moov"), None)
+        for kind, start, stop in _boxes(file, *moov[1:]) if moov else ():
+            for inner, begin, end in _boxes(file, start, stop) if kind == b"udta" else ():
                 if inner == b"stem":
                     file.seek(begin)
                     return _named(file.read(end - begin))
@@ -116,7 +116,7 @@ def _named(content: bytes) -> tuple[str, ...]:
         return ()
 
 
-def boxes(file: Any, start: int, stop: int) -> list[tuple[bytes, int, int]]:
+def _boxes(file: Any, start: int, stop: int) -> list[tuple[bytes, int, int]]:
     """(kind, first byte of the content, end) of the boxes of MPEG-4 in a range of a file."""
     found = []
     while start + 8 <= stop:
@@ -134,19 +134,19 @@ def boxes(file: Any, start: int, stop: int) -> list[tuple[bytes, int, int]]:
 
 
 def _manifest(names: Sequence[str]) -> bytes:
-    stems = [{"name": n, "color": COLOURS[i % len(COLOURS)]} for i, n in enumerate(names)]
+    stems = [{"name": n, "color": _COLOURS[i % len(_COLOURS)]} for i, n in enumerate(names)]
     return json.dumps({"version": 1, "mastering_dsp": DSP, "stems": stems}).encode()
 
 
 def _add_box(path: Path, content: bytes) -> None:
     """Puts a box `stem` into moov/udta of a file whose moov comes last, so that nothing moves."""
     with open(path, "r+b") as file:
-        kind, start, end = boxes(file, 0, _size(file))[-1]
+        kind, start, end = _boxes(file, 0, _size(file))[-1]
         if kind != b"moov":
             raise ValueError(f"{path}: its last box is {kind!r}")
         file.seek(start)
         inside = file.read(end - start)
-        udta = next((b for b in boxes(file, start, end) if b[0] == b"udta"), None)
+        udta = next((b for b in _boxes(file, start, end) if b[0] == b"udta"), None)
         old = inside[udta[1] - start : udta[2] - start] if udta else b""
         if udta:
             inside = inside[: udta[1] - 8 - start] + inside[udta[2] - start :]

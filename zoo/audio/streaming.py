@@ -49,15 +49,15 @@ def stream(
     ours = [path for path in paths if not path.exists()]
     for path in ours:  # now: a place that takes no file should say so at once
         path.parent.mkdir(parents=True, exist_ok=True)
-        wav_files.create(path, sample_rate, 1, subtype(bits))
+        wav_files.create(path, sample_rate, 1, _subtype(bits))
     written, files = 0, []
-    shown = watched(chunks, sample_rate, length) if progress else iter(chunks)
+    shown = _watched(chunks, sample_rate, length) if progress else iter(chunks)
     try:
         for chunk in shown:
             if len(chunk) != len(paths):
                 raise BadInput(f"{len(chunk)} voices need as many paths, not {len(paths)}")
             if not written:
-                made = sample_rate, chunk.shape[2], subtype(bits)
+                made = sample_rate, chunk.shape[2], _subtype(bits)
                 ours = list(paths)
                 files = [wav_files.create(path, *made) for path in paths]
             files = [wav_files.append(file, audio) for file, audio in zip(files, chunk)]
@@ -71,7 +71,7 @@ def stream(
     return written
 
 
-def watched(
+def _watched(
     chunks: Iterable[np.ndarray], sample_rate: int, length: int = 0
 ) -> Iterator[np.ndarray]:
     """The same chunks, with a bar: samples per second of one voice, and times real time."""
@@ -96,7 +96,7 @@ def speed(per_second: float, sample_rate: int, voices: int) -> str:
     return f"{text} each, {total / sample_rate:.3g}x together ({total:.0f} samples/s)"
 
 
-def subtype(bits: int) -> str:
+def _subtype(bits: int) -> str:
     """What samples of so many bits are called."""
     if bits not in SUBTYPES:
         raise BadInput(f"{bits} bits are not written here; use 16 or 32")

@@ -17,7 +17,7 @@ from zoo import writing
 from zoo.errors import BadInput
 
 PLAIN = 2**32 - 1  # bytes behind its first eight that a plain header can count
-FULL = 2**32 - 1  # what a field of 32 bits holds where the true size stands in 64
+_FULL = 2**32 - 1  # what a field of 32 bits holds where the true size stands in 64
 KINDS = {"PCM_16": (1, 2), "PCM_24": (1, 3), "PCM_32": (1, 4), "FLOAT": (3, 4), "DOUBLE": (3, 8)}
 
 
@@ -48,9 +48,11 @@ class Wav:
         )
         if tag == 3:  # anything but integers has an extension, of no bytes, and a count of frames
             form += struct.pack("<H", 0)
-            form = chunk(b"fmt ", form) + chunk(b"fact", struct.pack("<I", min(self.frames, FULL)))
+            form = _chunk(b"fmt ", form) + _chunk(
+                b"fact", struct.pack("<I", min(self.frames, _FULL))
+            )
         else:
-            form = chunk(b"fmt ", form)
+            form = _chunk(b"fmt ", form)
         size = 4 + 36 * self.spare + len(form) + 8 + data + data % 2
         large = size > PLAIN
         if large and not self.spare:
@@ -59,17 +61,17 @@ class Wav:
         return b"".join(
             (
                 b"RF64" if large else b"RIFF",
-                struct.pack("<I", FULL if large else size),
+                struct.pack("<I", _FULL if large else size),
                 b"WAVE",
-                chunk(b"ds64" if large else b"JUNK", sizes) if self.spare else b"",
+                _chunk(b"ds64" if large else b"JUNK", sizes) if self.spare else b"",
                 form,
                 b"data",
-                struct.pack("<I", FULL if large else data),
+                struct.pack("<I", _FULL if large else data),
             )
         )
 
 
-def chunk(name: bytes, content: bytes) -> bytes:
+def _chunk(name: bytes, content: bytes) -> bytes:
     return name + struct.pack("<I", len(content)) + content
 
 
@@ -85,7 +87,7 @@ def create(path: Path, rate: int, channels: int, subtype: str) -> Wav:
 
 def append(file: Wav, audio: np.ndarray) -> Wav:
     """The file with audio [n C] behind what it holds; floats in [-1, 1] for every subtype."""
-    content = as_bytes(audio, file.subtype)
+    content = _as_bytes(audio, file.subtype)
     end = len(file.header()) + file.frames * file.frame
     longer = replace(file, frames=file.frames + len(audio))
     with writing.naming(file.path), open(file.path, "r+b") as stream:
@@ -126,7 +128,7 @@ def find(path: Path) -> Wav:
     raise BadInput(f"{path} was written by another program: begin anew elsewhere")
 
 
-def as_bytes(audio: np.ndarray, subtype: str) -> bytes:
+def _as_bytes(audio: np.ndarray, subtype: str) -> bytes:
     """Audio [n C] as little-endian samples; integers to the nearest step, clipped at full scale."""
     tag, width = KINDS[subtype]
     if tag == 3:

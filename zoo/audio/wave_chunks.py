@@ -20,7 +20,7 @@ UNSET = 0xFFFF_FFFF
 
 
 @dataclass(frozen=True)
-class SampleSpan:
+class _SampleSpan:
     """One file's sound: from `start` (of its header) to `stop` (of its samples)."""
 
     start: int
@@ -51,12 +51,12 @@ def streams(data: ByteWindow) -> list[Stream]:
         at = after
 
 
-def is_open(size: int) -> bool:
+def _is_open(size: int) -> bool:
     """Whether a size of 32 bits says that the writer did not know it (ffmpeg, sox, ...)."""
     return 0x7FFF_0000 <= size <= 0x8000_0000 or size >= 0xFFFF_0000
 
 
-def _sound(data: ByteWindow, at: int) -> SampleSpan | None:
+def _sound(data: ByteWindow, at: int) -> _SampleSpan | None:
     head = data(at, at + 4)
     if head == b".snd":
         return _au(data, at)
@@ -65,7 +65,7 @@ def _sound(data: ByteWindow, at: int) -> SampleSpan | None:
     return _riff(data, at) if head in RIFFS else None
 
 
-def _riff(data: ByteWindow, start: int) -> SampleSpan | None:
+def _riff(data: ByteWindow, start: int) -> _SampleSpan | None:
     big = data(start, start + 4) == b"RIFX"
     width, rate, whole, at = 0, 0, 0, start + 12
     while len(head := data(at, at + 8)) == 8:
@@ -77,18 +77,18 @@ def _riff(data: ByteWindow, start: int) -> SampleSpan | None:
             rate, width = fields[2], fields[4]
         elif head[:4] == b"data":
             size_at = at + 4
-            if size == UNSET and whole and not is_open(whole & UNSET):
+            if size == UNSET and whole and not _is_open(whole & UNSET):
                 size = whole
-            elif is_open(size) and at + 8 + size > data.size:
+            elif _is_open(size) and at + 8 + size > data.size:
                 size = 0
             empty = not size and (at + 8 >= data.size or _is_chunk(data, at + 8))
             stop = at + 8 + size if size or empty else 0
-            return SampleSpan(start, at + 8, stop, width, size_at, big, rate)
+            return _SampleSpan(start, at + 8, stop, width, size_at, big, rate)
         at += 8 + size + size % 2
     return None
 
 
-def _aiff(data: ByteWindow, start: int) -> SampleSpan | None:
+def _aiff(data: ByteWindow, start: int) -> _SampleSpan | None:
     width, rate, frames, at = 0, 0, 0, start + 12
     while len(head := data(at, at + 8)) == 8:
         size = struct.unpack(">I", head[4:])[0]
@@ -100,26 +100,26 @@ def _aiff(data: ByteWindow, start: int) -> SampleSpan | None:
             exponent, mantissa = struct.unpack(">HQ", data(at + 16, at + 26))
             rate = int(mantissa * 2.0 ** ((exponent & 0x7FFF) - 16_383 - 63))
         elif head[:4] == b"SSND":
-            unknown = size < 8 or (is_open(size) and at + 8 + size > data.size)
+            unknown = size < 8 or (_is_open(size) and at + 8 + size > data.size)
             stop = 0 if unknown else at + 8 + size
-            least = 0 if is_open(frames) else frames
-            return SampleSpan(start, at + 16, stop, width, at + 4, True, rate, least)
+            least = 0 if _is_open(frames) else frames
+            return _SampleSpan(start, at + 16, stop, width, at + 4, True, rate, least)
         at += 8 + size + size % 2
     return None
 
 
-def _au(data: ByteWindow, start: int) -> SampleSpan | None:
+def _au(data: ByteWindow, start: int) -> _SampleSpan | None:
     head = data(start, start + 24)
     if len(head) < 24:
         return None
     offset, size, encoding, rate, channels = struct.unpack(">5I", head[4:])
-    unknown = is_open(size) or (not size and start + offset < data.size)
+    unknown = _is_open(size) or (not size and start + offset < data.size)
     stop = 0 if unknown else start + offset + size
     width = AU_BYTES.get(encoding, 0) * channels
-    return SampleSpan(start, start + offset, stop, width, start + 8, True, rate)
+    return _SampleSpan(start, start + offset, stop, width, start + 8, True, rate)
 
 
-def _stream(data: ByteWindow, sound: SampleSpan, after: int, alone: bool) -> Stream:
+def _stream(data: ByteWindow, sound: _SampleSpan, after: int, alone: bool) -> Stream:
     width = max(1, sound.width)
     end = sound.stop or after or data.size
     stop = min(end, data.size)
@@ -140,7 +140,7 @@ def _stream(data: ByteWindow, sound: SampleSpan, after: int, alone: bool) -> Str
     return Stream((header, (sound.data_at, stop)), promised)
 
 
-def _after(data: ByteWindow, sound: SampleSpan) -> int:
+def _after(data: ByteWindow, sound: _SampleSpan) -> int:
     """Where another file follows behind the sound and its chunks; 0 where none does."""
     at = sound.stop + (sound.stop - sound.data_at) % 2
     if data(sound.stop, sound.stop + 4) in HEADS:  # joined without a byte between
@@ -158,7 +158,7 @@ def _after(data: ByteWindow, sound: SampleSpan) -> int:
     return 0
 
 
-def _after_open(data: ByteWindow, sound: SampleSpan) -> int:
+def _after_open(data: ByteWindow, sound: _SampleSpan) -> int:
     """Where another file follows behind sound whose size was left open; 0 where none does."""
     at = joined_kinds.following(data, sound.data_at, data.size)
     if at < data.size and data(at, at + 4) not in HEADS:
@@ -166,7 +166,7 @@ def _after_open(data: ByteWindow, sound: SampleSpan) -> int:
     return at if at < data.size else 0
 
 
-def _kind(data: ByteWindow, sound: SampleSpan) -> str:
+def _kind(data: ByteWindow, sound: _SampleSpan) -> str:
     head = data(sound.start, sound.start + 4)
     return {b"FORM": "AIFF", b".snd": "AU"}.get(head, "WAV")
 
@@ -177,7 +177,7 @@ def _is_chunk(data: ByteWindow, at: int) -> bool:
     return len(head) == 8 and all(32 <= letter < 127 for letter in head[:4])
 
 
-def _refuse_more(data: ByteWindow, sound: SampleSpan, at: int) -> None:
+def _refuse_more(data: ByteWindow, sound: _SampleSpan, at: int) -> None:
     """raises BadInput where what follows the announced end is neither zeros nor a tag."""
     rest = data.size - at
     tagged = any(data(at, at + 8).startswith(tag) for tag in TAGS)

@@ -20,10 +20,10 @@ from zoo.audio import warped
 from zoo.errors import BadInput
 from zoo.tuning import hertz_of_note, note_of_hertz
 
-EXTRA = "pip install 'pyworld>=0.3.4'"  # the package: this project's name on an index may be other
-FLOOR = 1e-12  # of powers
-LOWEST = 71.0  # Hz: CheapTrick's, which decides how long its spectra are
-QUIETEST, LOUDEST = -200.0, 60.0  # dB of an envelope that is played
+_EXTRA = "pip install 'pyworld>=0.3.4'"  # the package: this project's name on an index may be other
+_FLOOR = 1e-12  # of powers
+_LOWEST = 71.0  # Hz: CheapTrick's, which decides how long its spectra are
+_QUIETEST, _LOUDEST = -200.0, 60.0  # dB of an envelope that is played
 
 
 def installed() -> bool:
@@ -39,11 +39,11 @@ def library() -> Any:
     """
     found = importlib.util.find_spec("pyworld")
     if found is None:
-        raise BadInput(f"parameters of a voice are found and played by pyworld: {EXTRA}")
+        raise BadInput(f"parameters of a voice are found and played by pyworld: {_EXTRA}")
     places = found.submodule_search_locations
     inner = importlib.machinery.PathFinder.find_spec("pyworld.pyworld", places)
     if inner is None or inner.loader is None:
-        raise BadInput(f"this pyworld is not whole: {EXTRA} --force-reinstall")
+        raise BadInput(f"this pyworld is not whole: {_EXTRA} --force-reinstall")
     module = importlib.util.module_from_spec(inner)
     inner.loader.exec_module(module)
     return module
@@ -73,7 +73,7 @@ class Voice:
     @property
     def bins(self) -> int:
         """Of the spectra that WORLD has at this rate."""
-        return (1 << int(np.log2(3.0 * self.rate / LOWEST + 1))) + 1
+        return (1 << int(np.log2(3.0 * self.rate / _LOWEST + 1))) + 1
 
     @property
     def period(self) -> float:
@@ -93,7 +93,7 @@ def analysed(audio: np.ndarray, voice: Voice) -> np.ndarray:
     whole = np.ascontiguousarray(audio[middle:], np.float64)
     hertz, power, noise = library().wav2world(whole, voice.rate, frame_period=voice.period)
     hertz, power, noise = (x[:count] for x in (hertz, power, noise))
-    envelope = 10 * np.log10(power + FLOOR) @ _reduced(voice, voice.envelope)
+    envelope = 10 * np.log10(power + _FLOOR) @ _reduced(voice, voice.envelope)
     bands = 20 * np.log10(noise) @ _reduced(voice, voice.bands)
     unvoiced = (hertz == 0).astype(np.float64)
     rows = [envelope, bands, _tuned(hertz)[:, None], unvoiced[:, None]]
@@ -110,7 +110,7 @@ def played(parameters: np.ndarray, voice: Voice) -> np.ndarray:
         return made
     envelope, bands, notes, unvoiced = split(parameters.astype(np.float64), voice)
     hertz = np.where(unvoiced > 0.5, 0.0, np.minimum(hertz_of_note(notes), voice.rate / 4))
-    decibels = np.clip(envelope @ _expanded(voice, voice.envelope), QUIETEST, LOUDEST)
+    decibels = np.clip(envelope @ _expanded(voice, voice.envelope), _QUIETEST, _LOUDEST)
     noise = np.clip(10 ** (bands @ _expanded(voice, voice.bands) / 20), 1e-3, 1 - 1e-9)
     spectra = (np.ascontiguousarray(x) for x in (10 ** (decibels / 10), noise))
     sound = library().synthesize(np.ascontiguousarray(hertz), *spectra, voice.rate, voice.period)

@@ -15,18 +15,18 @@ import numpy as np
 
 from zoo.checkpoints.processes import exchange
 
-Tree = Any
-Record = dict[str, Any]  # shape, dtype, pieces {'0:4,0:3': sha256} of one array
-SHOWN = 5
+_Tree = Any
+_Record = dict[str, Any]  # shape, dtype, pieces {'0:4,0:3': sha256} of one array
+_SHOWN = 5
 
 
-def by_path(tree: Tree) -> dict[str, Any]:
+def by_path(tree: _Tree) -> dict[str, Any]:
     """Leaves by their path: {'params/model/Dense_0/kernel': array, ...}."""
     leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
-def later(tree: Tree) -> Callable[[], dict[str, Record]]:
+def later(tree: _Tree) -> Callable[[], dict[str, _Record]]:
     """A function for any thread that gives `records` of the tree as it is now, even once donated.
 
     Several processes have to tell each other their hashes, which their main threads must do: theirs
@@ -37,7 +37,7 @@ def later(tree: Tree) -> Callable[[], dict[str, Record]]:
         return lambda: made
     kept = {path: (_kind(leaf), _pieces(leaf, _kept)) for path, leaf in by_path(tree).items()}
 
-    def hashed() -> dict[str, Record]:
+    def hashed() -> dict[str, _Record]:
         done = {}
         while kept:  # each array is let go once it is hashed
             path, (kind, pieces) = kept.popitem()
@@ -47,7 +47,7 @@ def later(tree: Tree) -> Callable[[], dict[str, Record]]:
     return hashed
 
 
-def records(tree: Tree) -> dict[str, Record]:
+def records(tree: _Tree) -> dict[str, _Record]:
     """Shape, dtype and hashes of every array. All processes call it, all get the same."""
     leaves = by_path(tree)
     own = {path: _pieces(leaf, sha256) for path, leaf in leaves.items()}
@@ -58,7 +58,7 @@ def records(tree: Tree) -> dict[str, Record]:
     return {path: _kind(leaf) | {"pieces": merged[path]} for path, leaf in leaves.items()}
 
 
-def difference(saved: dict[str, Record], abstract: Tree) -> str:
+def difference(saved: dict[str, _Record], abstract: _Tree) -> str:
     """How a checkpoint's arrays differ from those wanted, by name, shape and dtype; '' if not."""
     wanted = {path: _kind(leaf) for path, leaf in by_path(abstract).items()}
     text = {
@@ -74,7 +74,7 @@ def difference(saved: dict[str, Record], abstract: Tree) -> str:
     return "; ".join(f"{name}: {_some(paths)}" for name, paths in groups.items() if paths)
 
 
-def damaged(saved: dict[str, Record], tree: Tree) -> list[str]:
+def damaged(saved: dict[str, _Record], tree: _Tree) -> list[str]:
     """Paths of arrays that are not what was saved, on any mesh. All processes call it."""
     leaves = by_path(tree)
     own = [path for path in sorted(saved) if not _intact(saved[path]["pieces"], leaves[path])]
@@ -87,18 +87,18 @@ def sha256(array: Any) -> str:
     return hashlib.sha256(flat.view(np.uint8).data).hexdigest()
 
 
-def _kind(leaf: Any) -> Record:
+def _kind(leaf: Any) -> _Record:
     dtype = leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype
     return {"shape": list(np.shape(leaf)), "dtype": str(dtype)}
 
 
-def _words(kind: Record) -> str:
+def _words(kind: _Record) -> str:
     return f"{kind['dtype']} [{' '.join(map(str, kind['shape']))}]"
 
 
 def _some(texts: list[str]) -> str:
-    more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
-    return ", ".join(texts[:SHOWN]) + more
+    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return ", ".join(texts[:_SHOWN]) + more
 
 
 def _plain(leaf: Any) -> Any:

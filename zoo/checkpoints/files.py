@@ -27,11 +27,11 @@ from zoo.checkpoints.processes import exchange
 from zoo.checkpoints.sealing import META, SealingHandler
 from zoo.errors import BadInput
 
-log = logging.getLogger(__name__)
-Tree = Any
+_log = logging.getLogger(__name__)
+_Tree = Any
 FORMAT = 1
-MARGIN = 1 << 20  # bytes beside the arrays: Orbax's index and meta
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+_MARGIN = 1 << 20  # bytes beside the arrays: Orbax's index and meta
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 UNREAD = re.compile(r'(?:Error reading|Metadata at) "([^"/]+)')  # an array, in TensorStore's words
 DISK = re.compile("No space left on device|Disk quota exceeded|File too large|Read-only file")
 ORBAX_NOTES = "_CHECKPOINT_METADATA"
@@ -53,7 +53,7 @@ def set_aside(directory: epath.Path, steps: Sequence[int], suffix: str = "damage
             copy += 1
             target = directory / f"{step}.{suffix}{copy}"
         (directory / str(step)).rename(target)
-        log.warning("renamed %s to %s", directory / str(step), target.name)
+        _log.warning("renamed %s to %s", directory / str(step), target.name)
     exchange(None)
 
 
@@ -80,7 +80,7 @@ def open_manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager
     except (ValueError, TypeError, OverflowError) as error:
         # Orbax reads its own notes (the time of saving, no more) on opening, and a damaged one
         # stops it. Our seal and hashes verify the checkpoint without them.
-        log.warning("%s: ignoring damaged %s (%s)", directory, ORBAX_NOTES, one_line(error))
+        _log.warning("%s: ignoring damaged %s (%s)", directory, ORBAX_NOTES, one_line(error))
         notes = [directory / str(step) / ORBAX_NOTES for step in numbered(directory)]
         for path in notes if jax.process_index() == 0 else ():
             if path.exists():
@@ -133,7 +133,7 @@ def read_meta(directory: epath.Path, step: int) -> dict[str, Any]:
     return meta
 
 
-def read(directory: epath.Path, step: int, target: Tree) -> Tree:
+def read(directory: epath.Path, step: int, target: _Tree) -> _Tree:
     """The arrays, onto the shardings of `target`. One process's trouble holds up no other."""
     alone = ocp.options.MultiprocessingOptions(
         primary_host=jax.process_index(), active_processes={jax.process_index()}
@@ -150,7 +150,7 @@ def read(directory: epath.Path, step: int, target: Tree) -> Tree:
             raise ValueError(message) from None
 
 
-def require_divisible(target: Tree) -> None:
+def require_divisible(target: _Tree) -> None:
     """raises BadInput where an array cannot be dealt out to the devices of its sharding."""
     for path, leaf in by_path(target).items():
         sharding = getattr(leaf, "sharding", None)
@@ -193,16 +193,16 @@ def _digest(document: dict[str, Any]) -> str:
 
 @functools.cache
 def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {name: importlib.metadata.version(name) for name in _PACKAGES}
 
 
-def lacking(directory: epath.Path, state: Tree) -> str:
+def lacking(directory: epath.Path, state: _Tree) -> str:
     """What the disk lacks for a state, half of which may compress away; '' where it has room."""
     if "://" in str(directory) or not directory.is_dir():
         return ""
     needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state) if hasattr(leaf, "nbytes"))
     free = shutil.disk_usage(directory).free
-    if free >= needed // 2 + MARGIN:
+    if free >= needed // 2 + _MARGIN:
         return ""
     sizes = f"{needed / 1e6:.1f} MB and {free / 1e6:.1f} MB are free"
     return f"No space left on device: it takes up to {sizes}"

@@ -15,10 +15,10 @@ from itertools import pairwise
 from typing import Any
 
 Document = Mapping[str, Any]
-NAME = re.compile(r"[A-Za-z0-9_.-]{1,120}", re.ASCII)
-PIECE = re.compile(r"([0-9]{1,15}:[0-9]{1,15}(,[0-9]{1,15}:[0-9]{1,15})*)?", re.ASCII)
-SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-LARGEST = 1 << 48  # of a length, a step
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,120}", re.ASCII)
+_PIECE = re.compile(r"([0-9]{1,15}:[0-9]{1,15}(,[0-9]{1,15}:[0-9]{1,15})*)?", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_LARGEST = 1 << 48  # of a length, a step
 DIMENSIONS = 32
 DEPTH = 4  # of tuples inside arguments
 COUNTERS = {"key<fry>": [2], "key<rbg>": [4], "key<urbg>": [4]}  # what a typed random key is of
@@ -50,7 +50,7 @@ class Seal:
             step=field(ours, "step", whole),
             versions=field(ours, "versions", texts),
             metrics=field(ours, "metrics", numbers),
-            monitor=field(ours, "monitor", direction),
+            monitor=field(ours, "monitor", _direction),
             arrays=field(ours, "arrays", arrays),
         )
 
@@ -102,7 +102,7 @@ def mapping(value: Any) -> dict[str, Any]:
 
 
 def whole(value: Any) -> int:
-    if type(value) is not int or not 0 <= value <= LARGEST:
+    if type(value) is not int or not 0 <= value <= _LARGEST:
         raise Unfit("is no whole number, 0 or above")
     return value
 
@@ -118,7 +118,7 @@ def text_or_none(value: Any) -> str | None:
 
 
 def name(value: Any) -> str:
-    if not NAME.fullmatch(text(value)):
+    if not _NAME.fullmatch(text(value)):
         raise Unfit("is no name of letters, digits, '_', '-' and '.'")
     return value
 
@@ -134,7 +134,7 @@ def numbers(value: Any) -> dict[str, float]:
     return {key: float(number) for key, number in value.items()}
 
 
-def direction(value: Any) -> tuple[str, str] | None:
+def _direction(value: Any) -> tuple[str, str] | None:
     if value is None:
         return None
     if not isinstance(value, list) or len(value) != 2 or value[1] not in ("max", "min"):
@@ -179,24 +179,24 @@ def arrays(value: Any) -> dict[str, dict[str, Any]]:
     """Path -> shape, dtype and hashes of pieces, which together are the whole array."""
     for path, record in mapping(value).items():
         try:
-            shape = field(record, "shape", lengths)
-            dtype = field(record, "dtype", name_of_dtype)
+            shape = field(record, "shape", _lengths)
+            dtype = field(record, "dtype", _name_of_dtype)
             _tile([*shape, *COUNTERS.get(dtype, ())], field(record, "pieces", mapping))
         except Unfit as error:
             raise Unfit(f"of '{path[:120]}': {error}") from None
     return value
 
 
-def lengths(value: Any) -> list[int]:
+def _lengths(value: Any) -> list[int]:
     if not isinstance(value, list) or len(value) > DIMENSIONS:
         raise Unfit("is no list of lengths")
     shape = [whole(item) for item in value]
-    if math.prod(shape) > LARGEST:
+    if math.prod(shape) > _LARGEST:
         raise Unfit("is of more numbers than any memory holds")
     return shape
 
 
-def name_of_dtype(value: Any) -> str:
+def _name_of_dtype(value: Any) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_<>\[\]]{1,40}", text(value), re.ASCII):
         raise Unfit("is no name of a dtype")
     return value
@@ -205,8 +205,8 @@ def name_of_dtype(value: Any) -> str:
 def _tile(shape: Sequence[int], pieces: dict[str, Any]) -> None:
     """The pieces cover all of an array, each part once: a hole would be taken without a look."""
     for piece, digest in pieces.items():
-        hashed = isinstance(digest, str) and SHA256.fullmatch(digest)
-        if not PIECE.fullmatch(piece) or not hashed:
+        hashed = isinstance(digest, str) and _SHA256.fullmatch(digest)
+        if not _PIECE.fullmatch(piece) or not hashed:
             raise Unfit("'pieces' are not 'start:stop,...' with a SHA-256 each")
     bounds = [
         [tuple(map(int, part.split(":"))) for part in piece.split(",") if part] for piece in pieces

@@ -17,16 +17,16 @@ _former = sys.unraisablehook
 
 def hush() -> None:
     """Once or often; what is not of these kinds is logged as before."""
-    logging.getLogger("absl").addFilter(not_of_orbax)
-    logging.getLogger("asyncio").addFilter(not_abandoned)
+    logging.getLogger("absl").addFilter(_not_of_orbax)
+    logging.getLogger("asyncio").addFilter(_not_abandoned)
     sys.unraisablehook = _unraisable
 
 
-def not_of_orbax(record: logging.LogRecord) -> bool:
+def _not_of_orbax(record: logging.LogRecord) -> bool:
     return "orbax" not in record.pathname
 
 
-def not_abandoned(record: logging.LogRecord) -> bool:
+def _not_abandoned(record: logging.LogRecord) -> bool:
     return "exception was never retrieved" not in str(record.msg)
 
 

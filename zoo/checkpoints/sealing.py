@@ -47,5 +47,5 @@ class Sealed(ocp.args.CheckpointArgs):
 
 @ocp.args.register_with_handler(SealingHandler, for_restore=True)
 @dataclass
-class Unsealed(ocp.args.CheckpointArgs):
+class _Unsealed(ocp.args.CheckpointArgs):
     """What Orbax asks of a handler that reads; the zoo reads its meta without one."""

@@ -29,9 +29,9 @@ from zoo.checkpoints.retention import Retention, finite_only
 from zoo.checkpoints.sealing import Sealed
 from zoo.errors import BadInput
 
-log = logging.getLogger(__name__)
-Tree = Any
-Step = int | None | Literal["best"]
+_log = logging.getLogger(__name__)
+_Tree = Any
+_Step = int | None | Literal["best"]
 
 
 class SaveFailed(BadInput):
@@ -97,7 +97,7 @@ class Checkpoints:
     def save(
         self,
         step: int,
-        state: Tree,
+        state: _Tree,
         meta: dict[str, Any],
         metrics: dict[str, Any] | None = None,
         force: bool = False,
@@ -125,10 +125,10 @@ class Checkpoints:
 
     def restore(
         self,
-        abstract: Callable[[dict[str, Any]], Tree] | Tree,
-        step: Step = None,
+        abstract: Callable[[dict[str, Any]], _Tree] | _Tree,
+        step: _Step = None,
         verify: bool = True,
-    ) -> tuple[int, Tree, dict[str, Any]]:
+    ) -> tuple[int, _Tree, dict[str, Any]]:
         """-> (step, state, meta): the newest good checkpoint, the best, or the one of `step`.
 
         abstract: ShapeDtypeStructs with the shardings wanted, or a function from meta to them.
@@ -149,10 +149,10 @@ class Checkpoints:
                 self._set_aside(list(faults))
                 return candidate, state, meta
             faults[candidate] = fault
-            log.warning("checkpoint %s is not usable: %s", self.directory / str(candidate), fault)
+            _log.warning("checkpoint %s is not usable: %s", self.directory / str(candidate), fault)
         raise BadInput(self._nothing_good(faults))
 
-    def read_meta(self, step: Step = None) -> tuple[int, dict[str, Any]]:
+    def read_meta(self, step: _Step = None) -> tuple[int, dict[str, Any]]:
         """-> (step, meta), without reading arrays; of the newest readable checkpoint, or `step`."""
         faults = {}
         for candidate in self._candidates(step):
@@ -160,7 +160,9 @@ class Checkpoints:
                 return candidate, files.read_meta(self.directory, candidate)
             except (OSError, ValueError) as error:
                 faults[candidate] = files.one_line(error)
-                log.warning("checkpoint %s: %s", self.directory / str(candidate), faults[candidate])
+                _log.warning(
+                    "checkpoint %s: %s", self.directory / str(candidate), faults[candidate]
+                )
         raise BadInput(self._nothing_good(faults))
 
     def wait(self) -> None:
@@ -179,7 +181,7 @@ class Checkpoints:
         try:
             self._manager.close()
         except Exception as error:
-            log.warning("the last checkpoint may be incomplete: %s", files.one_line(error))
+            _log.warning("the last checkpoint may be incomplete: %s", files.one_line(error))
         self._manager = None
 
     def _holds(self, step: int) -> bool:
@@ -195,7 +197,7 @@ class Checkpoints:
         except (OSError, ValueError, BadInput):
             return  # `restore` will say what is wrong with it
 
-    def _candidates(self, step: Step) -> Sequence[int]:
+    def _candidates(self, step: _Step) -> Sequence[int]:
         """Steps in the order of trying; the same on every process."""
         steps = exchange(self.steps()[::-1])[0]
         if step == "best":
@@ -219,7 +221,7 @@ class Checkpoints:
         faults = [one for one in exchange(fault) if one]
         return (None, faults[0]) if faults else (result, None)
 
-    def _require_match(self, step: int, meta: dict[str, Any], target: Tree) -> None:
+    def _require_match(self, step: int, meta: dict[str, Any], target: _Tree) -> None:
         difference = checksums.difference(meta["checkpoint"]["arrays"], target)
         if difference:
             raise BadInput(
@@ -240,7 +242,7 @@ class Checkpoints:
             files.set_aside(self.directory, steps, suffix)
             self._manager.reload()
 
-    def _write(self, step: int, state: Tree, document: Callable[[], dict[str, Any]]) -> None:
+    def _write(self, step: int, state: _Tree, document: Callable[[], dict[str, Any]]) -> None:
         args = ocp.args.Composite(state=ocp.args.StandardSave(state), meta=Sealed(document))
         if self._manager is None:
             raise ValueError(f"{self.directory} is only read")
@@ -273,5 +275,5 @@ class Checkpoints:
             f"{files.one_line(error)}; steps on disk: {self.steps() or 'none'}; "
             "free space there, then run again"
         )
-        log.warning("%s", self._failure)
+        _log.warning("%s", self._failure)
         self._manager = files.open_manager(self.directory, self._retention)

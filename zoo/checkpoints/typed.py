@@ -10,12 +10,12 @@ from typing import Any, Literal, TypeVar
 from zoo.checkpoints.metadata import Unfit, mapping, name, numbers, text
 from zoo.errors import BadInput
 
-Record = TypeVar("Record")
-LARGEST = 1 << 28  # of samples, of a batch
+_Record = TypeVar("_Record")
+_LARGEST = 1 << 28  # of samples, of a batch
 FROM_ZERO = ("margin", "shifts", "seed")  # other whole numbers are lengths and counts
 
 
-def record(kind: type[Record], value: Any) -> Record:
+def record(kind: type[_Record], value: Any) -> _Record:
     """An object of a dataclass whose fields `value` gives, none other. Raises Unfit.
 
     Fields that are missing take their defaults.
@@ -55,7 +55,7 @@ def _value(hint: Any, value: Any, key: str) -> Any:
 
 
 def _fits(value: int, key: str) -> bool:
-    return (0 if key in FROM_ZERO else 1) <= value <= LARGEST
+    return (0 if key in FROM_ZERO else 1) <= value <= _LARGEST
 
 
 def fields(value: Any, *wanted: str) -> list[Any]:

@@ -35,10 +35,10 @@ def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     chain.add_argument("--seed", type=whole, default=0, help="another seed, other music")
     chain.add_argument("--out", type=place, default=Path("out"), help="where all of it goes")
     chain.add_argument("--force", action="store_true", help="overwrite what is there")
-    chain.set_defaults(run=run_chain)
+    chain.set_defaults(run=_run_chain)
 
 
-def run_chain(options: argparse.Namespace) -> int:
+def _run_chain(options: argparse.Namespace) -> int:
     from zoo.audio import audio_files
     from zoo.front import finding
     from zoo.songs import chain_files

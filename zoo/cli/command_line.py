@@ -19,7 +19,7 @@ from zoo.cli import endings, words
 from zoo.errors import BadInput
 
 BAD_INPUT = 2
-MOST = 2**63 - 1  # as a seed: what JAX and NumPy both take
+_MOST = 2**63 - 1  # as a seed: what JAX and NumPy both take
 HOMELESS = "there is no home directory: set HOME, or write the path out instead of ~"
 Number = TypeVar("Number", int, float)
 CHECKPOINT = "run directory, exported folder, or name of weights (zoo list --weights)"
@@ -100,18 +100,18 @@ def run(
     nested = any(isinstance(a, argparse._SubParsersAction) for a in parser._actions)
     parser.typed = sys.argv[1:] if typed is None else list(typed)
     options = (parser.parse_args if nested else parser.parse_intermixed_args)(parser.typed)
-    prepare_output()
+    _prepare_output()
     try:
         words.check(options)
         with endings.terminable():
             return command(options) or 0
     except endings.Terminated:
-        complain(parser, "terminated")
+        _complain(parser, "terminated")
         return TERMINATED
     except BadInput as error:
-        return complain(parser, str(error))
+        return _complain(parser, str(error))
     except KeyboardInterrupt as error:
-        complain(parser, str(error) or "interrupted")
+        _complain(parser, str(error) or "interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has closed it: there is no one to tell.
@@ -122,26 +122,26 @@ def run(
             raise
         what = error.filename2 or error.filename or "a file"
         cure = CURES.get(error.errno, "")
-        return complain(parser, f"{what}: {error.strerror}{cure}")
+        return _complain(parser, f"{what}: {error.strerror}{cure}")
     except Exception as error:
         homeless = str(error).startswith("Could not determine home")
         if (reason := HOMELESS if homeless else endings.too_much(error)) is None:
             raise
-        return complain(parser, reason)
+        return _complain(parser, reason)
 
 
-def complain(parser: argparse.ArgumentParser, text: str) -> int:
+def _complain(parser: argparse.ArgumentParser, text: str) -> int:
     """One line on stderr, whatever was in the names that it tells of; the exit code."""
-    print(escapes.line(f"{Path(parser.prog).stem}: {short(text)}"), file=sys.stderr)
+    print(escapes.line(f"{Path(parser.prog).stem}: {_short(text)}"), file=sys.stderr)
     return BAD_INPUT
 
 
-def short(text: str, most: int = 1200) -> str:
+def _short(text: str, most: int = 1200) -> str:
     """A text without its middle where it is longer: some values are as long as a page."""
     return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
 
 
-def prepare_output() -> None:
+def _prepare_output() -> None:
     """Names that no encoding holds are written out; what libraries remark is kept from stderr."""
     if sys.stderr is sys.__stderr__ and sys.stderr is not None:
         # A descriptor of our own: while a file is decoded, what libraries write to 2 is lost.
@@ -160,7 +160,7 @@ def prepare_output() -> None:
 
 def above_zero(text: str) -> float:
     """A finite number above zero, as argparse's `type`."""
-    value = written_as(numerals.real, text)
+    value = _written_as(numerals.real, text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} must be a number above 0")
     return value
@@ -168,7 +168,7 @@ def above_zero(text: str) -> float:
 
 def not_below_zero(text: str) -> float:
     """A finite number, zero or above, as argparse's `type`."""
-    value = written_as(numerals.real, text)
+    value = _written_as(numerals.real, text)
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} must be a number, 0 or above")
     return value
@@ -181,15 +181,15 @@ def count(text: str) -> int:
 
 def whole(text: str, least: int = 0) -> int:
     """A whole number, zero (or `least`) or above, as argparse's `type`."""
-    value = written_as(numerals.integer, text)
+    value = _written_as(numerals.integer, text)
     if value < least:
         raise argparse.ArgumentTypeError(f"{text} must be a whole number, {least} or above")
-    if value > MOST:
-        raise argparse.ArgumentTypeError(f"{text[:40]} is too much: at most {MOST}")
+    if value > _MOST:
+        raise argparse.ArgumentTypeError(f"{text[:40]} is too much: at most {_MOST}")
     return value
 
 
-def written_as(reading: Callable[[str], Number], text: str) -> Number:
+def _written_as(reading: Callable[[str], Number], text: str) -> Number:
     """What `zoo.numerals` makes of a text; argparse shows the text of this error alone."""
     try:
         return reading(text)
@@ -216,7 +216,7 @@ def given(text: str) -> str:
     return text
 
 
-def local_devices() -> list[int] | None:
+def _local_devices() -> list[int] | None:
     """The `local_device_ids` of `jax.distributed.initialize`: [] is all, None as JAX sees fit.
 
     Under Slurm and Open MPI that is one GPU for each process of a host: a process that is alone on
@@ -254,7 +254,7 @@ def prepare_devices(distributed: bool = False) -> None:
             address,
             environment_number("JAX_NUM_PROCESSES"),
             environment_number("JAX_PROCESS_ID"),
-            local_device_ids=local_devices(),
+            local_device_ids=_local_devices(),
             heartbeat_timeout_seconds=30,
         )
 

@@ -20,7 +20,7 @@ def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     parser = add("demo", help="what the field shows of waveforms: a page with figures and sounds")
     parser.add_argument(
         "kind",
-        choices=tuple(KINDS),
+        choices=tuple(_KINDS),
         help="checkerboard: lines of transposed convolutions; phase: magnitudes with several "
         "phases; masking: what ideal masks cannot recover; factors: why NMF takes no waveforms",
     )
@@ -44,18 +44,18 @@ def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--trainless", action="store_true", help="checkerboard: no networks")
     parser.add_argument("--out", type=place, default=Path("out"), help="where all of it goes")
-    parser.set_defaults(run=show)
+    parser.set_defaults(run=_show)
 
 
-def show(options: argparse.Namespace) -> None:
+def _show(options: argparse.Namespace) -> None:
     from zoo.demos import demonstration
 
     command_line.prepare_devices()
-    for line in demonstration.write(KINDS[options.kind](options), options.out):
+    for line in demonstration.write(_KINDS[options.kind](options), options.out):
         print(escapes.line(line), flush=True)
 
 
-def checkerboard(options: argparse.Namespace) -> Demonstration:
+def _checkerboard(options: argparse.Namespace) -> Demonstration:
     from zoo.demos import checkerboard, networks
 
     if options.trainless and options.net:
@@ -68,28 +68,28 @@ def checkerboard(options: argparse.Namespace) -> Demonstration:
     return checkerboard.demonstrate(nets)
 
 
-def phase(options: argparse.Namespace) -> Demonstration:
+def _phase(options: argparse.Namespace) -> Demonstration:
     from zoo.demos import phases, recordings
 
     return phases.demonstrate(*recordings.excerpt(options.input, options.start, options.seconds))
 
 
-def masking(options: argparse.Namespace) -> Demonstration:
+def _masking(options: argparse.Namespace) -> Demonstration:
     from zoo.demos import masking, recordings
 
     found = recordings.stems(options.input, options.start, options.seconds)
     return masking.demonstrate(*found, options.stem)
 
 
-def factors(options: argparse.Namespace) -> Demonstration:
+def _factors(options: argparse.Namespace) -> Demonstration:
     from zoo.demos import factors, recordings
 
     return factors.demonstrate(*recordings.excerpt(options.input, options.start, options.seconds))
 
 
-KINDS: dict[str, Callable[[argparse.Namespace], Demonstration]] = {
-    "checkerboard": checkerboard,
-    "phase": phase,
-    "masking": masking,
-    "factors": factors,
+_KINDS: dict[str, Callable[[argparse.Namespace], Demonstration]] = {
+    "checkerboard": _checkerboard,
+    "phase": _phase,
+    "masking": _masking,
+    "factors": _factors,
 }

@@ -20,10 +20,10 @@ def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--all", action="store_true", help="of every system with a network: docs/architecture"
     )
     command_line.add_arguments(parser)
-    parser.set_defaults(run=make)
+    parser.set_defaults(run=_make)
 
 
-def make(options: argparse.Namespace) -> None:
+def _make(options: argparse.Namespace) -> None:
     """Writes the figure, or those of all systems."""
     from pathlib import Path
 

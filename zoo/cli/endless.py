@@ -45,7 +45,7 @@ from zoo.songs.choices import Choices
 from zoo.songs.credits import credited
 from zoo.training import interruption
 
-Tree = Any
+_Tree = Any
 OTHER_NOISE = 65_536  # added to a voice's number: more than there will be voices
 SHORTEST_FILE = 0.1  # seconds
 TRIES = 3
@@ -59,7 +59,7 @@ class Voices:
     """
 
     model: Network
-    variables: Tree
+    variables: _Tree
     constant: dict[str, Any]
     prompt: np.ndarray | None = None
     engine: str = "auto"
@@ -141,7 +141,7 @@ def afresh(
     return state.replace(carry=carry, last=jnp.where(bad[:, None], fresh.last, state.last))
 
 
-def record(
+def _record(
     voices: Voices,
     stream: EndlessStream,
     folder: Path,
@@ -187,44 +187,44 @@ def _play(
         stream, saved = load_stream(folder, facts)
         facts = {**saved, **facts}
     else:
-        stream = asked(trained, options)
+        stream = _asked(trained, options)
         present = [name for name in names(folder) if name.exists()]
         if present and not options.force:
             raise BadInput(f"{present[0]} exists: --resume goes on, --force begins anew")
         source = {"file": options.prompt, "seconds": options.prompt_seconds}
         facts = {**facts, "prompt": source if options.prompt else None}
-    voices = replace(speaking(trained, stream, facts["prompt"]), engine=options.engine)
+    voices = replace(_speaking(trained, stream, facts["prompt"]), engine=options.engine)
     folder.mkdir(parents=True, exist_ok=True)
     if not options.resume:
         forget(folder)  # the state of a stream whose files go now
     elif not stream.raw:
         cut_back(folder, stream)
     out = sys.stdout.buffer if stream.raw else None
-    say(f"{stream.count} voices at {stream.sample_rate} Hz without end; Ctrl-C stops and saves")
-    sink = partial(write_raw, out) if out else partial(write_files, folder, facts)
+    _say(f"{stream.count} voices at {stream.sample_rate} Hz without end; Ctrl-C stops and saves")
+    sink = partial(_write_raw, out) if out else partial(write_files, folder, facts)
     bar = tqdm(initial=stream.written, unit="sample", unit_scale=True, file=sys.stderr)
     with interruption.caught() as interrupted, bar, engines.noted() as used:
-        stream = record(
+        stream = _record(
             voices,
             stream,
             folder,
             facts,
-            watched(sink, bar),
+            _watched(sink, bar),
             stop or interrupted,
             resumed=options.resume,
         )
     seconds = stream.written / stream.sample_rate
-    say(
+    _say(
         f"{seconds:.1f} s x {stream.count} so far, {stream.redrawn} chunks drawn again, "
         f"{stream.restarted} voices begun afresh, {'; '.join(used)}; "
         f"--resume --out {folder} goes on"
     )
     if not stream.raw and (page := own.index(folder, credited(trained))):
-        say(f"page to look at: {page}")
+        _say(f"page to look at: {page}")
     return 0
 
 
-def asked(trained: Trained, options: Choices) -> EndlessStream:
+def _asked(trained: Trained, options: Choices) -> EndlessStream:
     """The stream that the options describe."""
     rate = trained.experiment.data.source.info.sample_rate
     hop = getattr(getattr(trained.experiment.objective, "model", None), "hop", 1)
@@ -249,7 +249,7 @@ def asked(trained: Trained, options: Choices) -> EndlessStream:
     )
 
 
-def speaking(trained: Trained, stream: EndlessStream, prompt: dict[str, Any] | None) -> Voices:
+def _speaking(trained: Trained, stream: EndlessStream, prompt: dict[str, Any] | None) -> Voices:
     """The voices of an objective whose model samples through zoo/sampling/autoregressive.py."""
     objective, name = trained.experiment.objective, trained.config.name
     model = getattr(objective, "model", None)
@@ -270,12 +270,12 @@ def speaking(trained: Trained, stream: EndlessStream, prompt: dict[str, Any] | N
     return Voices(model, params, constant, audio)
 
 
-def write_raw(out: Any, audio: np.ndarray, stream: EndlessStream) -> None:
+def _write_raw(out: Any, audio: np.ndarray, stream: EndlessStream) -> None:
     out.write(interleaved(audio))
     out.flush()
 
 
-def watched(
+def _watched(
     sink: Callable[[np.ndarray, EndlessStream], None], bar: tqdm
 ) -> Callable[[np.ndarray, EndlessStream], None]:
     """The sink with a bar on stderr: samples, speed, and what the detector found."""
@@ -290,5 +290,5 @@ def watched(
     return shown
 
 
-def say(text: str) -> None:
+def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # stdout may be the audio

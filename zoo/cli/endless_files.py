@@ -65,17 +65,17 @@ def write_files(
     while done < audio.shape[1]:
         number, offset = divmod(stream.written + done, stream.samples_per_file)
         piece = audio[:, done : done + stream.samples_per_file - offset]
-        paths = files(folder, stream, number)
+        paths = _files(folder, stream, number)
         if offset == 0:
             for path in paths:
                 wav_files.create(path, stream.sample_rate, 1, "PCM_16")
-            describe(paths, {**facts, "first_sample": stream.written + done}, stream)
+            _describe(paths, {**facts, "first_sample": stream.written + done}, stream)
         for path, own in zip(paths, piece):
             wav_files.append(wav_files.find(path), own)
         done += piece.shape[1]
 
 
-def files(folder: Path, stream: EndlessStream, number: int) -> list[Path]:
+def _files(folder: Path, stream: EndlessStream, number: int) -> list[Path]:
     """The `number`-th file of each voice."""
     voices = [f"_voice{v}" for v in range(stream.count)] if stream.count > 1 else [""]
     return [folder / f"endless{voice}_{number:05d}.wav" for voice in voices]
@@ -86,7 +86,7 @@ def names(folder: Path) -> list[Path]:
     return [folder / STATE, *folder.glob(BEFORE), *sorted(folder.glob("endless*_[0-9]*.wav"))]
 
 
-def describe(paths: list[Path], facts: dict[str, Any], stream: EndlessStream) -> None:
+def _describe(paths: list[Path], facts: dict[str, Any], stream: EndlessStream) -> None:
     for voice, path in enumerate(paths):
         about = {**facts, "file": path.name, "voice": voice, "stream": asdict(stream)}
         durable.write_json(path.with_suffix(".json"), about)
@@ -95,7 +95,7 @@ def describe(paths: list[Path], facts: dict[str, Any], stream: EndlessStream) ->
 def cut_back(folder: Path, stream: EndlessStream) -> None:
     """Takes off the files what was written after the last saved state; it will be drawn again."""
     number, offset = divmod(stream.written, stream.samples_per_file)
-    for path in files(folder, stream, number) if offset else []:
+    for path in _files(folder, stream, number) if offset else []:
         if not path.is_file():
             raise BadInput(f"{path} is missing, which the stream goes on: put it back")
         file = wav_files.find(path)

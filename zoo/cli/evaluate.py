@@ -18,7 +18,7 @@ from zoo.errors import BadInput
 
 
 def main(words: list[str] | None = None, prog: str = "evaluate.py") -> int:
-    return command_line.run(parser(prog), evaluate, words)
+    return command_line.run(parser(prog), _evaluate, words)
 
 
 def parser(prog: str) -> Parser:
@@ -52,7 +52,7 @@ def parser(prog: str) -> Parser:
     return parser
 
 
-def evaluate(options: argparse.Namespace) -> int:
+def _evaluate(options: argparse.Namespace) -> int:
     from zoo.front import finding
     from zoo.songs import blending
 

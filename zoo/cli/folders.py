@@ -12,10 +12,10 @@ from zoo.cli import command_line
 from zoo.cli.command_line import given, place
 from zoo.errors import BadInput
 
-Add = Callable[..., argparse.ArgumentParser]  # of a command, by its name
+_Add = Callable[..., argparse.ArgumentParser]  # of a command, by its name
 
 
-def add_probe(add: Add) -> None:
+def add_probe(add: _Add) -> None:
     probe = add("probe", help="your labels on a tagger's embeddings, cross-validated")
     probe.add_argument("checkpoint", type=given, metavar="WEIGHTS", help=command_line.CHECKPOINT)
     probe.add_argument(
@@ -32,10 +32,10 @@ def add_probe(add: Add) -> None:
     probe.add_argument("--config", type=given, help="name of a config, or a file")
     probe.add_argument("--step", type=given, default="best", help="best, latest, or a number")
     command_line.add_arguments(probe)
-    probe.set_defaults(run=fit_probe)
+    probe.set_defaults(run=_fit_probe)
 
 
-def add_distance(add: Add) -> None:
+def add_distance(add: _Add) -> None:
     distance = add("distance", help="a folder of generated audio against a folder of references")
     distance.add_argument("reference", type=place, help="a folder of audio")
     distance.add_argument("generated", type=place, help="another, of what a system made")
@@ -59,10 +59,10 @@ def add_distance(add: Add) -> None:
     distance.add_argument(
         "--out", type=place, help="a JSON file; default distances/REFERENCE-GENERATED.json"
     )
-    distance.set_defaults(run=measure_distance)
+    distance.set_defaults(run=_measure_distance)
 
 
-def fit_probe(options: argparse.Namespace) -> None:
+def _fit_probe(options: argparse.Namespace) -> None:
     from zoo import writing
     from zoo.front import finding
     from zoo.songs import probing
@@ -82,7 +82,7 @@ def fit_probe(options: argparse.Namespace) -> None:
         print("\n".join(writing.said(line, part, out) for line in lines))
 
 
-def measure_distance(options: argparse.Namespace) -> None:
+def _measure_distance(options: argparse.Namespace) -> None:
     from zoo.songs import distance
 
     command_line.prepare_devices()
@@ -101,7 +101,7 @@ def measure_distance(options: argparse.Namespace) -> None:
         print(escapes.line(line), flush=True)
 
 
-def add_robustness(add: Add) -> None:
+def add_robustness(add: _Add) -> None:
     robust = add("robustness", help="a tagger's scores under changed tempo, pitch, loudness, noise")
     robust.add_argument("checkpoint", type=given, metavar="WEIGHTS", help=command_line.CHECKPOINT)
     robust.add_argument(
@@ -124,10 +124,10 @@ def add_robustness(add: Add) -> None:
     robust.add_argument("--config", type=given, help="name of a config, or a file")
     robust.add_argument("--step", type=given, default="best", help="best, latest, or a number")
     command_line.add_arguments(robust)
-    robust.set_defaults(run=measure_robustness)
+    robust.set_defaults(run=_measure_robustness)
 
 
-def measure_robustness(options: argparse.Namespace) -> None:
+def _measure_robustness(options: argparse.Namespace) -> None:
     from zoo import experiment, writing
     from zoo.front import finding
     from zoo.songs import probing, robustness

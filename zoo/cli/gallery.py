@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from zoo.front.system import System
     from zoo.pages.gallery import Exhibit
 
-TUNE, PIANO, BAND = (f"pieces/{name}.wav" for name in ("tune", "piano", "band"))
-MELODY = "pieces/tune.mid"
+_TUNE, _PIANO, BAND = (f"pieces/{name}.wav" for name in ("tune", "piano", "band"))
+_MELODY = "pieces/tune.mid"
 SCRIPTS = {"evaluate": evaluate, "sample": sample}
 LARGEST = 15_000_000  # bytes of the page
 
 
 @dataclass(frozen=True)
-class Line:
+class _Line:
     """A command: its script, and its words behind --checkpoint NAME. more: it may be refused."""
 
     script: str
@@ -41,25 +41,25 @@ class Line:
     more: bool = False
 
 
-FOUND = ("--figures", "--input")
-PLANS: dict[str, tuple[Line, ...]] = {  # by the method that a system has
-    "tags": (Line("evaluate", (*FOUND, TUNE, PIANO, BAND)),),
-    "notes": (Line("evaluate", (*FOUND, TUNE, PIANO)),),
-    "pitch": (Line("evaluate", (*FOUND, TUNE)),),
-    "separate": (Line("sample", ("--form", "wav16", "--input", BAND)),),
+_FOUND = ("--figures", "--input")
+PLANS: dict[str, tuple[_Line, ...]] = {  # by the method that a system has
+    "tags": (_Line("evaluate", (*_FOUND, _TUNE, _PIANO, BAND)),),
+    "notes": (_Line("evaluate", (*_FOUND, _TUNE, _PIANO)),),
+    "pitch": (_Line("evaluate", (*_FOUND, _TUNE)),),
+    "separate": (_Line("sample", ("--form", "wav16", "--input", BAND)),),
     "compose": (
-        Line("sample", ("--seconds", "12")),
-        Line("sample", ("--seconds", "12", "--input", MELODY), more=True),
+        _Line("sample", ("--seconds", "12")),
+        _Line("sample", ("--seconds", "12", "--input", _MELODY), more=True),
     ),
-    "perform": (Line("sample", ("--input", MELODY)),),
+    "perform": (_Line("sample", ("--input", _MELODY)),),
     "sample": (
-        Line("sample", ("--seconds", "4")),
-        Line("sample", ("--seconds", "4", "--prompt", PIANO), more=True),
+        _Line("sample", ("--seconds", "4")),
+        _Line("sample", ("--seconds", "4", "--prompt", _PIANO), more=True),
     ),
-    "vocode": (Line("sample", ("--input", TUNE, BAND)),),
-    "reconstruct": (Line("sample", ("--input", TUNE, BAND)),),
-    "transfer": (Line("sample", ("--input", TUNE)),),
-    "process": (Line("sample", ("--input", TUNE, BAND)),),
+    "vocode": (_Line("sample", ("--input", _TUNE, BAND)),),
+    "reconstruct": (_Line("sample", ("--input", _TUNE, BAND)),),
+    "transfer": (_Line("sample", ("--input", _TUNE)),),
+    "process": (_Line("sample", ("--input", _TUNE, BAND)),),
 }
 
 
@@ -74,10 +74,10 @@ def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
         help="short sounds and pictures there instead, as the systems' pages of the site have them",
     )
     gallery.add_argument("--force", action="store_true", help="overwrite it")
-    gallery.set_defaults(run=make)
+    gallery.set_defaults(run=_make)
 
 
-def make(options: argparse.Namespace) -> int:
+def _make(options: argparse.Namespace) -> int:
     """Writes the page or the folder; 1 where a system was left out of it."""
     from zoo.data.score_render import ode
     from zoo.pages import excerpts, gallery
@@ -87,12 +87,12 @@ def make(options: argparse.Namespace) -> int:
         raise BadInput(f"{out} exists: choose another --out, or --force to overwrite")
     command_line.prepare_devices()
     shown, failed = [], []
-    places = {name: standing(name) for name in options.names or at_hand()}
+    places = {name: _standing(name) for name in options.names or _at_hand()}
     with tempfile.TemporaryDirectory(prefix="zoo-gallery-") as folder, contextlib.chdir(folder):
         pieces = laid(Path("pieces"))
         for name, where in places.items():
             print(escapes.line(f"{name} ..."), flush=True)
-            found = exhibit(name, where)
+            found = _exhibit(name, where)
             shown += [found] if found.commands else []
             failed += [] if found.commands else [name]
         if options.folder:
@@ -103,13 +103,13 @@ def make(options: argparse.Namespace) -> int:
         size = sum(path.stat().st_size for path in files)
         print(escapes.line(f"{len(files)} files in {out} ({size / 1e6:.1f} MB)"))
     else:
-        put(out, page, len(shown))
+        _put(out, page, len(shown))
     for name in failed:
         print(escapes.line(f"left out: {name}, which did nothing with these pieces"))
     return min(len(failed), 1)
 
 
-def put(out: Path, page: str, systems: int) -> None:
+def _put(out: Path, page: str, systems: int) -> None:
     """Writes a page that is not too large. BadInput."""
     from zoo import durable
 
@@ -136,7 +136,7 @@ def laid(folder: Path) -> dict[str, Path]:
     return files
 
 
-def at_hand() -> list[str]:
+def _at_hand() -> list[str]:
     """The names of all weights that need no network."""
     from zoo.front import finding
     from zoo.pretrained import index, obtain
@@ -146,20 +146,20 @@ def at_hand() -> list[str]:
     return [*finding.own_names(), *kept]
 
 
-def standing(name: str) -> str:
+def _standing(name: str) -> str:
     """A path as it is from any folder; a name as it is."""
     path = Path(name).expanduser()
     return str(path.absolute()) if path.exists() else name
 
 
-def exhibit(name: str, where: str) -> Exhibit:
+def _exhibit(name: str, where: str) -> Exhibit:
     """What a system made in folders of its own, and by which commands. where: its path or name."""
     from zoo.front import finding
     from zoo.pages.gallery import Exhibit
 
     model = finding.load(where)
     folders, said = [], []
-    for number, line in enumerate(plan(model)):
+    for number, line in enumerate(_plan(model)):
         out = f"{escapes.file_name(name)}_{number}"
         words = [*line.words, "--out", out]
         if run(line, ["--checkpoint", where, *words]):
@@ -170,12 +170,12 @@ def exhibit(name: str, where: str) -> Exhibit:
     return Exhibit(name, config, about(model), tuple(said), tuple(folders))
 
 
-def plan(model: System) -> tuple[Line, ...]:
+def _plan(model: System) -> tuple[_Line, ...]:
     """The commands of a system, by the first method of PLANS that it has."""
     return next((PLANS[method] for method in PLANS if method in model.methods), ())
 
 
-def run(line: Line, words: list[str]) -> bool:
+def run(line: _Line, words: list[str]) -> bool:
     """Whether the command did something; what may be refused is so in silence."""
     quiet = contextlib.redirect_stderr(io.StringIO()) if line.more else contextlib.nullcontext()
     with quiet, contextlib.redirect_stdout(io.StringIO()):

@@ -83,10 +83,10 @@ def add(add: Callable[..., argparse.ArgumentParser]) -> None:
         help="best (default), latest, or a number",
     )
     command_line.add_arguments(parser)
-    parser.set_defaults(run=look_inside)
+    parser.set_defaults(run=_look_inside)
 
 
-def look_inside(options: argparse.Namespace) -> None:
+def _look_inside(options: argparse.Namespace) -> None:
     from zoo.front import finding
     from zoo.interpret import command
 

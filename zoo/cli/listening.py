@@ -32,15 +32,15 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     listen.add_argument("--items", type=command_line.count, default=0, help="so many, drawn")
     listen.add_argument("--seed", type=command_line.whole, default=0, help="of what is drawn")
     listen.add_argument("--force", action="store_true", help="overwrite what is there")
-    listen.set_defaults(run=write_page)
+    listen.set_defaults(run=_write_page)
 
     ratings = add("ratings", help="means, intervals and t-tests of a listening test")
     ratings.add_argument("files", type=place, nargs="+", metavar="FILE", help="saved by the page")
     ratings.add_argument("--key", type=place, required=True, help="key.json of the test")
-    ratings.set_defaults(run=show_ratings)
+    ratings.set_defaults(run=_show_ratings)
 
 
-def write_page(options: argparse.Namespace) -> None:
+def _write_page(options: argparse.Namespace) -> None:
     from zoo.pages import listening
 
     test = listening.Test(
@@ -54,10 +54,10 @@ def write_page(options: argparse.Namespace) -> None:
     print(escapes.line(listening.write(options.out, test, options.force)))
 
 
-def show_ratings(options: argparse.Namespace) -> None:
+def _show_ratings(options: argparse.Namespace) -> None:
     from zoo.songs import ratings
 
-    found, missed = ratings.screened(ratings.read(options.files, read_key(options.key)))
+    found, missed = ratings.screened(ratings.read(options.files, _read_key(options.key)))
     if missed:
         print(escapes.line(f"left out, for they missed the hidden reference: {', '.join(missed)}"))
     if not found:
@@ -66,7 +66,7 @@ def show_ratings(options: argparse.Namespace) -> None:
         print(escapes.line(line))
 
 
-def read_key(path: Path) -> dict:
+def _read_key(path: Path) -> dict:
     try:
         key = json.loads(path.read_text(encoding="utf-8"))
         if key["mode"] in ("mos", "mushra") and isinstance(key["sounds"], dict):

@@ -72,12 +72,12 @@ def parsed() -> Parser:
     listing.add_argument("--task", choices=("classification", "separation", "generation"))
     listing.add_argument("--json", action="store_true", help="as JSON, for programs")
     listing.add_argument("--weights", action="store_true", help="weights by name instead")
-    listing.set_defaults(run=show_list)
+    listing.set_defaults(run=_show_list)
 
     info = add("info", help="one config")
     info.add_argument("name", type=given, help="name of a config, or a file")
     command_line.add_arguments(info)
-    info.set_defaults(run=show_info)
+    info.set_defaults(run=_show_info)
 
     export = add("export", help="inference weights, and a program, for others to load")
     export.add_argument("checkpoint", type=given, help=command_line.CHECKPOINT)
@@ -87,14 +87,14 @@ def parsed() -> Parser:
     export.add_argument("--config", type=given, help="name of a config, or a file")
     export.add_argument("--step", type=given, default="best", help="best, latest, or a number")
     command_line.add_arguments(export)
-    export.set_defaults(run=write_export)
+    export.set_defaults(run=_write_export)
 
     keep = add("keep", help="a run's inference weights into weights/, as zoo/NAME")
     keep.add_argument("directory", type=place, metavar="RUN", help="a scored run directory")
     keep.add_argument("name", type=given, metavar="NAME", help="what they are called")
     keep.add_argument("--licence", type=given, help="of the weights; default that of their data")
     keep.add_argument("--force", action="store_true", help="replace weights of that name")
-    keep.set_defaults(run=keep_weights)
+    keep.set_defaults(run=_keep_weights)
 
     doctor = add("doctor", help="versions, devices, codecs, data")
     doctor.add_argument(
@@ -102,7 +102,7 @@ def parsed() -> Parser:
     )
     doctor.add_argument("--workdir", type=place, help="a folder that all hosts are to see")
     doctor.add_argument("--batch", type=command_line.count, help="that the devices are to divide")
-    doctor.set_defaults(run=show_doctor)
+    doctor.set_defaults(run=_show_doctor)
 
     draw.add_command(add)
     interpret.add(add)
@@ -115,7 +115,7 @@ def parsed() -> Parser:
         "--results", type=place, help="a folder of your own rows: the table of these alone"
     )
     report.add_argument("--picture", type=place, metavar="PNG", help="spectrograms of its stems")
-    report.set_defaults(run=make_report)
+    report.set_defaults(run=_make_report)
 
     compiling = add("compile", help="for TPUs that are described, or the devices at hand")
     compiling.add_argument("config", nargs="?", type=given, help="name of a config, or a file")
@@ -135,7 +135,7 @@ def parsed() -> Parser:
         "--results", type=place, default=Path("runs/compiled"), help="where rows go"
     )
     command_line.add_arguments(compiling)
-    compiling.set_defaults(run=compile_programs)
+    compiling.set_defaults(run=_compile_programs)
 
     measure = add("measure", help="every system at one budget of time")
     measure.add_argument("names", nargs="*", metavar="NAME", help="rows; default all embedded")
@@ -146,7 +146,7 @@ def parsed() -> Parser:
     measure.add_argument(
         "--results", type=place, default=Path("runs/results"), help="where rows and table go"
     )
-    measure.set_defaults(run=fill_table)
+    measure.set_defaults(run=_fill_table)
 
     repeat = add("repeat", help="one config for several seeds or folds")
     repeat.add_argument("config", type=command_line.given, help="name of a config, or a file")
@@ -156,7 +156,7 @@ def parsed() -> Parser:
     repeat.add_argument("--workdir", type=place, help="where runs go; default runs/CONFIG-repeated")
     repeat.add_argument("--results", type=place, default=Path("runs/results"), help="where rows go")
     command_line.add_arguments(repeat)
-    repeat.set_defaults(run=repeat_runs)
+    repeat.set_defaults(run=_repeat_runs)
 
     reproduce.add_command(add)
     chain.add_command(add)
@@ -171,7 +171,7 @@ def parsed() -> Parser:
     comparison.add_argument(
         "runs", nargs=2, type=place, metavar="RUN", help="run directory, or row"
     )
-    comparison.set_defaults(run=compare_runs)
+    comparison.set_defaults(run=_compare_runs)
     return parser
 
 
@@ -189,7 +189,7 @@ def gathered(words: list[str]) -> list[str]:
     return [*rest[:place], *(words[i] for i in own), *rest[place:]]
 
 
-def show_list(options: argparse.Namespace) -> None:
+def _show_list(options: argparse.Namespace) -> None:
     if options.weights:
         from zoo.front import own_weights
         from zoo.pretrained import index
@@ -206,7 +206,7 @@ def show_list(options: argparse.Namespace) -> None:
     )
 
 
-def show_info(options: argparse.Namespace) -> None:
+def _show_info(options: argparse.Namespace) -> None:
     from zoo import experiment
     from zoo.report import listing
 
@@ -214,7 +214,7 @@ def show_info(options: argparse.Namespace) -> None:
     print(listing.info(config, config.parse(options.arguments)))
 
 
-def show_doctor(options: argparse.Namespace) -> int:
+def _show_doctor(options: argparse.Namespace) -> int:
     from zoo.report import doctor, pod
 
     if not (options.distributed or options.workdir or options.batch):
@@ -227,7 +227,7 @@ def show_doctor(options: argparse.Namespace) -> int:
     return min(len(faults), 1)
 
 
-def write_export(options: argparse.Namespace) -> None:
+def _write_export(options: argparse.Namespace) -> None:
     from zoo.front import exporting, finding
 
     command_line.prepare_devices()
@@ -235,7 +235,7 @@ def write_export(options: argparse.Namespace) -> None:
     print(exporting.export(model, options.out, program=options.program, force=options.force))
 
 
-def keep_weights(options: argparse.Namespace) -> None:
+def _keep_weights(options: argparse.Namespace) -> None:
     from zoo.front import finding, keeping
 
     command_line.prepare_devices()
@@ -243,7 +243,7 @@ def keep_weights(options: argparse.Namespace) -> None:
     print(keeping.keep(model, options.name, licence=options.licence, force=options.force))
 
 
-def compile_programs(options: argparse.Namespace) -> int:
+def _compile_programs(options: argparse.Namespace) -> int:
     from zoo.devices import command
 
     topologies = options.topology or ["v5e:4x4"]
@@ -253,14 +253,14 @@ def compile_programs(options: argparse.Namespace) -> int:
     return command.compile_one(options.config, where, options.arguments)
 
 
-def fill_table(options: argparse.Namespace) -> int:
+def _fill_table(options: argparse.Namespace) -> int:
     from zoo.report import measure
 
     failed = measure.measure(options.names, options.minutes, options.runs, options.results)
     return min(failed, 1)
 
 
-def repeat_runs(options: argparse.Namespace) -> int:
+def _repeat_runs(options: argparse.Namespace) -> int:
     from zoo import experiment
     from zoo.report import repeat
 
@@ -284,14 +284,14 @@ def repeat_runs(options: argparse.Namespace) -> int:
     return 0
 
 
-def compare_runs(options: argparse.Namespace) -> None:
+def _compare_runs(options: argparse.Namespace) -> None:
     from zoo.report import compare
 
     for line in compare.compare(*options.runs).splitlines():
         print(escapes.line(line))
 
 
-def make_report(options: argparse.Namespace) -> None:
+def _make_report(options: argparse.Namespace) -> None:
     from zoo.errors import BadInput
 
     if options.table:

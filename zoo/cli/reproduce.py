@@ -10,10 +10,10 @@ from zoo import catalog, escapes, places
 from zoo.cli import command_line
 from zoo.cli.command_line import given, place
 
-Add = Callable[..., argparse.ArgumentParser]  # of a command, by its name
+_Add = Callable[..., argparse.ArgumentParser]  # of a command, by its name
 
 
-def add_command(add: Add) -> None:
+def add_command(add: _Add) -> None:
     parser = add("reproduce", help="a published number on real data; without ROW, the list")
     parser.add_argument("row", nargs="?", type=given, metavar="ROW", help="a name of the list")
     parser.add_argument(
@@ -27,10 +27,10 @@ def add_command(add: Add) -> None:
     parser.add_argument(
         "--results", type=place, default=Path("runs/results"), help="where the row goes"
     )
-    parser.set_defaults(run=reproduce)
+    parser.set_defaults(run=_reproduce)
 
 
-def reproduce(options: argparse.Namespace) -> int:
+def _reproduce(options: argparse.Namespace) -> int:
     from zoo.reproduce import command, index
     from zoo.reproduce.row import Place
 

@@ -24,7 +24,7 @@ from zoo.cli.words import Parser
 
 
 def main(words: list[str] | None = None, prog: str = "sample.py") -> int:
-    return command_line.run(parser(prog), sample, words)
+    return command_line.run(parser(prog), _sample, words)
 
 
 def parser(prog: str) -> Parser:
@@ -105,7 +105,7 @@ def parser(prog: str) -> Parser:
     return parser
 
 
-def sample(options: argparse.Namespace) -> int:
+def _sample(options: argparse.Namespace) -> int:
     from zoo.front import finding
     from zoo.songs import blending, own_files
     from zoo.songs.choices import Choices

@@ -19,7 +19,7 @@ FIRST = "samplecnn_score_render"
 
 
 def main(words: list[str] | None = None, prog: str = "train.py") -> int:
-    return command_line.run(parser(prog), train, words)
+    return command_line.run(parser(prog), _train, words)
 
 
 def parser(prog: str) -> Parser:
@@ -50,7 +50,7 @@ def parser(prog: str) -> Parser:
     return parser
 
 
-def train(options: argparse.Namespace) -> int:
+def _train(options: argparse.Namespace) -> int:
     from zoo import experiment
     from zoo.runs import train as training_runs
 

@@ -18,12 +18,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix("unrecognized arguments: ").split()
-        if message.startswith("unrecognized") and unknown[0].startswith("--") and takes(self):
-            message = meant(unknown[0], self.typed)
+        if message.startswith("unrecognized") and unknown[0].startswith("--") and _takes(self):
+            message = _meant(unknown[0], self.typed)
         super().error(message)
 
 
-def takes(parser: argparse.ArgumentParser) -> bool:
+def _takes(parser: argparse.ArgumentParser) -> bool:
     """Whether `name=value` words are among what a parser, or one of its commands, takes."""
     parts = [parser]
     for action in parser._actions:
@@ -32,7 +32,7 @@ def takes(parser: argparse.ArgumentParser) -> bool:
     return any(action.dest == "arguments" for part in parts for action in part._actions)
 
 
-def meant(unknown: str, typed: Sequence[str]) -> str:
+def _meant(unknown: str, typed: Sequence[str]) -> str:
     """Of `--steps 60` or `--steps=60`: steps=60."""
     option, equals, value = unknown.partition("=")
     if not equals:

@@ -31,11 +31,11 @@ class Amplified:
         self.source.prepare()
 
     def open(self, split: str) -> Sequence[Example]:
-        return WithWet(self.source.open(split), self.info.sample_rate, self.drive)
+        return _WithWet(self.source.open(split), self.info.sample_rate, self.drive)
 
 
 @dataclass(frozen=True)
-class WithWet(RandomAccess):
+class _WithWet(RandomAccess):
     """Records with the stem that `amplified` makes of their audio."""
 
     records: Sequence[Example]
@@ -59,12 +59,12 @@ def amplified(dry: np.ndarray, rate: int, drive: float) -> np.ndarray:
     4 kHz behind it.
     """
     bias = 0.3
-    bright = dry - one_pole(dry, 150.0, rate)
+    bright = dry - _one_pole(dry, 150.0, rate)
     bent = np.tanh(drive * bright + bias) - np.tanh(bias)
-    return 0.5 * one_pole(bent, 4000.0, rate)
+    return 0.5 * _one_pole(bent, 4000.0, rate)
 
 
-def one_pole(x: np.ndarray, hertz: float, rate: int) -> np.ndarray:
+def _one_pole(x: np.ndarray, hertz: float, rate: int) -> np.ndarray:
     """Low-pass of the first order, [T] -> [T], 1 at 0 Hz."""
     kept = np.exp(-2 * np.pi * hertz / rate)
     return lfilter([1 - kept], [1, -kept], x)

@@ -48,7 +48,7 @@ class EmptySplit(BadInput):
 
 
 @dataclass
-class Tally:
+class _Tally:
     """What was left out so far, over all splits."""
 
     plan: Plan
@@ -128,7 +128,7 @@ def write_errors(folder: Path) -> Iterator[None]:
 
 def _build(plan: Plan, root: str) -> Path:
     count = sum(len(jobs) for jobs in plan.jobs.values())
-    tally = Tally(plan, count + len(plan.rejected), [], list(plan.skipped))
+    tally = _Tally(plan, count + len(plan.rejected), [], list(plan.skipped))
     for name, reason in plan.rejected:
         tally.reject(name, BadInput(reason))
     _check(plan)
@@ -217,7 +217,7 @@ def _check(plan: Plan) -> None:
         raise BadInput(f"{plan.info.name}: track '{twice}' occurs twice.")
 
 
-def _chunks(plan: Plan, split: str, tally: Tally, bar: tqdm) -> Iterator[tuple[str, Example]]:
+def _chunks(plan: Plan, split: str, tally: _Tally, bar: tqdm) -> Iterator[tuple[str, Example]]:
     """Keys and records of one split."""
     bad: list[tuple[str, str]] = []
     for job, done in _ahead(plan.jobs[split], plan.threads or min(8, machine.cores())):
@@ -239,7 +239,7 @@ def _chunks(plan: Plan, split: str, tally: Tally, bar: tqdm) -> Iterator[tuple[s
         )
 
 
-def _summary(plan: Plan, folder: Path, tally: Tally) -> str:
+def _summary(plan: Plan, folder: Path, tally: _Tally) -> str:
     splits = tfds.builder_from_directory(folder).info.splits
     counts = ", ".join(f"{name} {split.num_examples:,}" for name, split in splits.items())
     listed = f" ({folder / 'rejects.csv'})" if tally.listed else ""

@@ -18,13 +18,13 @@ import numpy as np
 from zoo.data.source import Example
 from zoo.errors import BadInput
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 VOWELS = ["AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"]
 CONSONANTS = [*"BDFGKLMNPRSTVWYZ", "CH", "DH", "HH", "JH", "NG", "SH", "TH", "ZH"]
 PHONEMES = tuple(
     sorted([vowel + stress for vowel in VOWELS for stress in ("", "0", "1", "2")] + CONSONANTS)
 )
-PLAIN = {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."}
+_PLAIN = {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."}
 PIECES = re.compile(r"\{([^{}]*)\}|([^{}]+)|([{}])")
 
 
@@ -95,7 +95,7 @@ class Characters:
 
     def _plain(self, text: str) -> str:
         """Accents and curly quotes off, spaces joined."""
-        swapped = "".join(PLAIN.get(letter, letter) for letter in text)
+        swapped = "".join(_PLAIN.get(letter, letter) for letter in text)
         parts = unicodedata.normalize("NFKD", swapped)
         bare = "".join(letter for letter in parts if not unicodedata.combining(letter))
         joined = re.sub(r"\s+", " ", bare)
@@ -114,8 +114,8 @@ class Characters:
         return {name: number for number, name in enumerate(self._names)}
 
 
-NVIDIA = Characters(f"_-!'(),.:;? {LETTERS}", phonemes=True)
-KEITHITO = Characters(f"_~{LETTERS}!'(),-.:;? ", end="~", phonemes=True)
+NVIDIA = Characters(f"_-!'(),.:;? {_LETTERS}", phonemes=True)
+KEITHITO = Characters(f"_~{_LETTERS}!'(),-.:;? ", end="~", phonemes=True)
 
 
 @dataclass(frozen=True)
@@ -135,10 +135,10 @@ class Spell:
                 f"{example['track']}: its text has {len(numbers)} characters, of {self.longest} "
                 "that an example has room for: raise longest_text"
             )
-        return {**example, **padded(numbers, self.longest)}
+        return {**example, **_padded(numbers, self.longest)}
 
 
-def padded(numbers: np.ndarray, length: int) -> Example:
+def _padded(numbers: np.ndarray, length: int) -> Example:
     """Numbers [N] -> `text` and `text_known` [length]; N is at most `length`."""
     spare = length - len(numbers)
     known = np.pad(np.ones(len(numbers), np.uint8), (0, spare))

@@ -15,7 +15,7 @@ from typing import Any
 
 from zoo.errors import BadInput
 
-NAMED = 5  # in a message
+_NAMED = 5  # in a message
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def check(root: Path, found: Listed, allowed: float, wanted: str) -> tuple[str, 
 
 def some(names: Sequence[str]) -> str:
     """The first few of many names."""
-    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
 def allowing(source: Any, share: float) -> Any:

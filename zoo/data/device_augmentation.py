@@ -64,7 +64,7 @@ class TimeStretch:
         stems = float_of(batch, "stems")
         if stems.shape[2] < self.needed:
             raise BadInput(f"stems of {stems.shape[2]:,} samples: crop {self.needed:,}")
-        rate = drawn(rng, stems, self.low, self.high, self.together)
+        rate = _drawn(rng, stems, self.low, self.high, self.together)
         flat = phase_vocoder.stretch(_flat(stems), rate, self.samples)
         return {**batch, "stems": flat.reshape(*stems.shape[:2], self.samples, -1)}
 
@@ -86,7 +86,7 @@ class PitchShift:
     def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
         stems = float_of(batch, "stems")
         most = self.semitones
-        interval = drawn(rng, stems, -most, most, self.together)
+        interval = _drawn(rng, stems, -most, most, self.together)
         flat = phase_vocoder.shift(_flat(stems), interval, most)
         return {**batch, "stems": flat.reshape(stems.shape)}
 
@@ -117,7 +117,7 @@ class Equalise:
         return {**batch, "stems": jnp.fft.irfft(spectrum, size, axis=2)[:, :, :length]}
 
 
-def drawn(rng: jax.Array, stems: jax.Array, low: float, high: float, together: bool) -> jax.Array:
+def _drawn(rng: jax.Array, stems: jax.Array, low: float, high: float, together: bool) -> jax.Array:
     """One uniform number for each stem of [B S T C], [B*S], or one for each example, repeated."""
     shape = (stems.shape[0], 1 if together else stems.shape[1])
     found = jax.random.uniform(rng, shape, minval=low, maxval=high)

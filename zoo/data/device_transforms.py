@@ -19,7 +19,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 
-REACH = 8  # samples to either side that an interpolated one is made of
+_REACH = 8  # samples to either side that an interpolated one is made of
 Batch = dict[str, jax.Array]
 
 
@@ -221,9 +221,9 @@ def shifted(audio: jax.Array, first: jax.Array, last: jax.Array, speed: jax.Arra
 def read(audio: jax.Array, place: jax.Array) -> jax.Array:
     """audio [B T C] at places [B n] between its samples, zeros outside -> [B n C]."""
     below = jnp.floor(place)
-    taps = jnp.arange(1 - REACH, REACH + 1)
+    taps = jnp.arange(1 - _REACH, _REACH + 1)
     away = (place - below)[..., None] - taps  # [B n taps]
-    weights = jnp.sinc(away) * jnp.cos(jnp.pi * away / (2 * REACH)) ** 2
+    weights = jnp.sinc(away) * jnp.cos(jnp.pi * away / (2 * _REACH)) ** 2
     index = below.astype(jnp.int32)[..., None] + taps
     inside = (index >= 0) & (index < audio.shape[1])
     weights = jnp.where(inside, weights, 0.0)

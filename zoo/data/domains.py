@@ -20,7 +20,7 @@ from zoo.data.source import Example, Info, RandomAccess, Source
 from zoo.data.track_crops import TrackCrop
 from zoo.errors import BadInput
 
-Batch = dict[str, np.ndarray]
+_Batch = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class Domains:
 
     def open(self, split: str) -> Sequence[Example]:
         """The records of all domains by turns, so that the first few are of each."""
-        return ByTurns(tuple(source.open(split) for source in self.sources))
+        return _ByTurns(tuple(source.open(split) for source in self.sources))
 
 
 @dataclass(frozen=True)
-class ByTurns(RandomAccess):
+class _ByTurns(RandomAccess):
     """One record of each sequence after another, until all are through."""
 
     parts: tuple[Sequence[Example], ...]
@@ -96,7 +96,7 @@ class Stem:
         self.source.prepare()
 
     def open(self, split: str) -> Sequence[Example]:
-        return Changed(self.source.open(split), self._alone)
+        return _Changed(self.source.open(split), self._alone)
 
     def _alone(self, record: Example) -> Example:
         rest = {key: value for key, value in record.items() if key not in ("stems", "present")}
@@ -104,7 +104,7 @@ class Stem:
 
 
 @dataclass(frozen=True)
-class Changed(RandomAccess):
+class _Changed(RandomAccess):
     """Records, each as a function of itself."""
 
     records: Sequence[Example]
@@ -139,10 +139,10 @@ class DomainData:
         common |= {"read_threads": self.read_threads}
         return [Data(source, self.transforms, **common) for source in self.source.sources]
 
-    def spec(self, batch: int) -> Batch:
+    def spec(self, batch: int) -> _Batch:
         return device_transforms.spec(self.on_device, self.host_spec(batch))
 
-    def host_spec(self, batch: int) -> Batch:
+    def host_spec(self, batch: int) -> _Batch:
         return {**self.parts[0].host_spec(batch), "domain": self._marks(batch)}
 
     def augment(self, rng: Any, batch: dict[str, Any]) -> dict[str, Any]:
@@ -150,7 +150,7 @@ class DomainData:
 
     def batches(
         self, batch: int, seed: int, first: int = 0, process: int = 0, processes: int = 1
-    ) -> Iterator[Batch]:
+    ) -> Iterator[_Batch]:
         count, rows = len(self.source.named), batch // processes
         if rows % count:
             raise BadInput(f"a batch of {rows} is no multiple of {count} domains: choose one")
@@ -163,7 +163,7 @@ class DomainData:
             keys = together[0]
             yield {**{k: np.concatenate([b[k] for b in together]) for k in keys}, "domain": marks}
 
-    def once(self, split: str, batch: int, seed: int) -> Iterator[Batch]:
+    def once(self, split: str, batch: int, seed: int) -> Iterator[_Batch]:
         """Every record of a split once, one domain after another."""
         for number, part in enumerate(self.parts):
             whole = replace(part, on_device=self.on_device)

@@ -17,7 +17,7 @@ from zoo.data.plans import Job
 Units = dict[str, list[Job]]  # what stays together, by name
 
 
-def place(name: str) -> float:
+def _place(name: str) -> float:
     """A fixed number in [0, 1) per name, so that new files never move old ones between splits."""
     digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
@@ -26,7 +26,7 @@ def place(name: str) -> float:
 def draw(
     jobs: Sequence[Job], shares: Mapping[str, float], before: Mapping[str, str] | None = None
 ) -> dict[str, list[Job]]:
-    """Jobs by part: 'train' and those of `shares`, in order of their units' `place`.
+    """Jobs by part: 'train' and those of `shares`, in order of their units' `_place`.
 
     before: parts of tracks drawn earlier, which they keep. Parts are not left empty where there are
     units enough.
@@ -34,7 +34,7 @@ def draw(
     units: Units = defaultdict(list)
     for job in jobs:
         units[job.group or job.track].append(job)
-    units = {name: units[name] for name in sorted(units, key=place)}
+    units = {name: units[name] for name in sorted(units, key=_place)}
     kept = _kept(units, before or {}, ("train", *shares))
     free = {name: unit for name, unit in units.items() if name not in kept}
     tagged = any(job.tags is not None for job in jobs)
@@ -67,7 +67,7 @@ def _by_place(free: Units, kept: Mapping[str, str], shares: Mapping[str, float])
         spare = len(free) + len(kept) == 2 and held and held[0] not in kept.values()
         return {name: held[0] if spare and not i else "train" for i, name in enumerate(free)}
     for name in free:
-        at = place(name)
+        at = _place(name)
         chosen[name] = next((part for part, edge in edges.items() if at < edge), "train")
     _fill(chosen, kept, [part for part in edges if shares[part]])
     return chosen

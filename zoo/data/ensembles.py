@@ -37,11 +37,11 @@ class Ensembles:
         self.source.prepare()
 
     def open(self, split: str) -> Sequence[Example]:
-        return Played(self.source.open(split), self.least if split != "train" else None)
+        return _Played(self.source.open(split), self.least if split != "train" else None)
 
 
 @dataclass(frozen=True)
-class Played(RandomAccess):
+class _Played(RandomAccess):
     """Records with their players; least: as of `Ensembles`, None: all play."""
 
     records: Sequence[Example]

@@ -36,7 +36,7 @@ class Vocabulary(Protocol):
         """The symbols [n] that begin anew what sounds after symbols [N]."""
 
 
-HELD = 16  # symbols that begin what sounds at once, about
+_HELD = 16  # symbols that begin what sounds at once, about
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class EventCrop:
 
     def __call__(self, rng: np.random.Generator, example: Example) -> Example:
         events = self.vocabulary.sequence(example)
-        spare = HELD if self.held else 0  # what sounds takes the place of some at the end
+        spare = _HELD if self.held else 0  # what sounds takes the place of some at the end
         start = int(rng.integers(max(len(events) - self.length + spare, 0) + 1))
         begun = self.vocabulary.sounding(events[:start]) if self.held else events[:0]
         crop = np.concatenate([begun, events[start:]])[: self.length]

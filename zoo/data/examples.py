@@ -15,9 +15,9 @@ from zoo.data.source import Example
 from zoo.data.track_crops import Crops
 
 Transform = Callable[[np.random.Generator, Example], Example]
-Arrays = dict[str, np.ndarray]
+_Arrays = dict[str, np.ndarray]
 LISTED = 1 << 20  # examples of a pass whose order is held in memory
-SMALL = 1 << 16  # bytes of an array that a worker pickles
+_SMALL = 1 << 16  # bytes of an array that a worker pickles
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class WholeRecords:
     def distinct(self) -> int:
         return len(self)
 
-    def draw(self, number: int, rng: np.random.Generator, into: Arrays | None = None) -> Example:
+    def draw(self, number: int, rng: np.random.Generator, into: _Arrays | None = None) -> Example:
         return self.records[number]
 
 
@@ -45,10 +45,10 @@ class Examples:
     transforms: tuple[Transform, ...]
     seed: int
 
-    def draw(self, number: int, into: Arrays | None = None) -> Example:
+    def draw(self, number: int, into: _Arrays | None = None) -> Example:
         """The `number`-th example. A crop is read into the arrays of `into` that fit it."""
         turn, place = divmod(number, len(self.parts))
-        place = shuffled(place, len(self.parts), self.seed, turn)
+        place = _shuffled(place, len(self.parts), self.seed, turn)
         rng = np.random.default_rng((self.seed, number))
         return apply(self.transforms, self.parts.draw(place, rng, into), rng)
 
@@ -69,7 +69,7 @@ class Batches:
     def __len__(self) -> int:
         return sys.maxsize // (self.rows * self.processes)
 
-    def __getitem__(self, index: int) -> Arrays:
+    def __getitem__(self, index: int) -> _Arrays:
         numbers = range(index * self.rows, (index + 1) * self.rows)
         first, *rest = (self.process + self.processes * number for number in numbers)
         example = arrays(self.examples.draw(first))
@@ -82,14 +82,14 @@ class Batches:
         return batch
 
     def _empty(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        if self.shared and math.prod(shape) * dtype.itemsize > SMALL:
+        if self.shared and math.prod(shape) * dtype.itemsize > _SMALL:
             from grain.multiprocessing import SharedMemoryArray
 
             return SharedMemoryArray(shape, dtype)  # Grain would copy an array of another kind
         return np.empty(shape, dtype)
 
 
-def shuffled(place: int, count: int, seed: int, turn: int) -> int:
+def _shuffled(place: int, count: int, seed: int, turn: int) -> int:
     """Which of `count` examples comes at a place of a pass, whose number is `turn`."""
     if count <= LISTED:
         return int(_order(count, seed, turn)[place])
@@ -104,7 +104,7 @@ def _order(count: int, seed: int, turn: int) -> np.ndarray:
     return np.random.default_rng((seed, turn)).permutation(count)
 
 
-def _fill(batch: Arrays, row: int, example: Arrays, into: Arrays | None = None) -> None:
+def _fill(batch: _Arrays, row: int, example: _Arrays, into: _Arrays | None = None) -> None:
     """Copies an example to its row, but for arrays that were read into it already."""
     for key, value in example.items():
         if into is None or value is not into[key]:
@@ -117,7 +117,7 @@ def apply(transforms: Sequence[Transform], example: Example, rng: np.random.Gene
     return example
 
 
-def arrays(example: Example) -> Arrays:
+def arrays(example: Example) -> _Arrays:
     """What can be batched: numeric arrays and numbers; names and ragged notes are dropped."""
     kept: dict[str, Any] = {
         k: np.asarray(v) for k, v in example.items() if not isinstance(v, dict | str | bytes)

@@ -14,7 +14,7 @@ from zoo.audio.silently import silently
 from zoo.data import records
 from zoo.errors import BadInput
 
-MARGIN = 512  # samples on both sides, of the slower rate, that the resampler's filter reaches
+_MARGIN = 512  # samples on both sides, of the slower rate, that the resampler's filter reaches
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class FileAudio:
         """float32 [n C], n at most stop - start."""
         common = gcd(file.samplerate, self.sample_rate)
         own, ours = file.samplerate // common, self.sample_rate // common
-        margin = MARGIN * max(1, -(-ours // own))
+        margin = _MARGIN * max(1, -(-ours // own))
         # A place that is a whole sample in both rates.
         first = max(0, start - margin) // ours
         last = -(-(stop + margin) // ours)

@@ -53,9 +53,9 @@ class Folded:
         self.source.prepare()
 
     def open(self, split: str) -> Sequence[Example]:
-        parts = opened(self.source)
+        parts = _opened(self.source)
         held = (self.fold + 1) % self.folds if self.validation else self.fold
-        folds = np.array(dealt(self.source, self.folds, self.group), int)
+        folds = np.array(_dealt(self.source, self.folds, self.group), int)
         chosen = {
             "test": folds == self.fold,
             "validation": folds == held,
@@ -66,11 +66,11 @@ class Folded:
         index = np.flatnonzero(chosen[split])
         if not len(index):
             raise NoSplit(f"{self.info.name}: fold {self.fold} of {self.folds} holds nothing")
-        return Picked(tuple(parts), tuple(index.tolist()))
+        return _Picked(tuple(parts), tuple(index.tolist()))
 
 
 @dataclass(frozen=True)
-class Picked(RandomAccess):
+class _Picked(RandomAccess):
     """The records of these numbers in several sequences put one after another."""
 
     parts: tuple[Sequence[Example], ...]
@@ -88,7 +88,7 @@ class Picked(RandomAccess):
         raise IndexError(index)
 
 
-def opened(source: Source) -> list[Sequence[Example]]:
+def _opened(source: Source) -> list[Sequence[Example]]:
     """The splits of a source that hold something, each record once."""
     found = []
     for split in SPLITS:
@@ -100,11 +100,11 @@ def opened(source: Source) -> list[Sequence[Example]]:
 
 
 @lru_cache(maxsize=8)
-def dealt(source: Source, folds: int, group: int | None) -> tuple[int, ...]:
+def _dealt(source: Source, folds: int, group: int | None) -> tuple[int, ...]:
     """The fold of every record of the splits one after another. Reads each record once."""
     tracks: list[str] = []
     tags: dict[str, np.ndarray] = {}
-    for record in chain.from_iterable(opened(source)):
+    for record in chain.from_iterable(_opened(source)):
         tracks.append(str(record["track"]))
         if "tags" in record:
             tags[tracks[-1]] = np.asarray(record["tags"])

@@ -10,7 +10,7 @@ import numpy as np
 from zoo.data.splits import folders, part_of
 
 FEWEST = 3  # folders that can be drawn to three splits
-MOST = 0.5  # share of all files, above which a folder is a collection and no song
+_MOST = 0.5  # share of all files, above which a folder is a collection and no song
 
 
 def by_depth(tracks: Sequence[str], depth: int) -> dict[str, str]:
@@ -30,18 +30,18 @@ def by_folder(
     """
     parents = {track: "/".join(_kept(track)) for track in tracks}
     sizes = Counter(parent for parent in parents.values() if parent)
-    labels = label_folders(parents, tags, names)
+    labels = _label_folders(parents, tags, names)
     usable = {
         parent
         for parent, size in sizes.items()
-        if parent not in labels and size <= MOST * len(tracks)
+        if parent not in labels and size <= _MOST * len(tracks)
     }
     if len(usable) < FEWEST or all(sizes[parent] == 1 for parent in usable):
         return {}
     return {track: parent for track, parent in parents.items() if parent in usable}
 
 
-def label_folders(
+def _label_folders(
     parents: Mapping[str, str], tags: Mapping[str, np.ndarray], names: Sequence[str]
 ) -> set[str]:
     """Folders that stand for a label: named as a tag, or each with tags of its own."""

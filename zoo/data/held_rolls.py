@@ -17,7 +17,7 @@ from zoo.data.source import Example
 from zoo.tuning import LOWEST_KEY, PIANO_KEYS
 
 Roll = Callable[[Notes, int, float], np.ndarray]  # notes, frames, seconds of one -> [F ...]
-FULL = 127  # MIDI's largest velocity
+_FULL = 127  # MIDI's largest velocity
 
 
 def held(notes: Notes, frames: int, seconds_per_frame: float) -> np.ndarray:
@@ -40,7 +40,7 @@ def struck(notes: Notes, frames: int, seconds_per_frame: float) -> np.ndarray:
     velocity, age = np.zeros((2, frames, PIANO_KEYS), np.float32)
     times = seconds_per_frame * np.arange(frames)
     for place, number in _places(notes, frames, seconds_per_frame):
-        velocity[place] = notes["velocity"][number] / FULL
+        velocity[place] = notes["velocity"][number] / _FULL
         age[place] = times[place[0]] - float(notes["onset"][number])
     return np.concatenate([velocity, age], axis=1)
 

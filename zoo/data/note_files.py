@@ -16,7 +16,7 @@ from zoo.data.note_rolls import Notes
 from zoo.data.source import Example
 from zoo.errors import BadInput
 
-COLUMNS = ("onset", "offset", "pitch", "velocity")
+_COLUMNS = ("onset", "offset", "pitch", "velocity")
 Pieces = Mapping[str, Sequence[tuple[str, Notes]]]  # by split: (track, its notes)
 
 
@@ -25,13 +25,13 @@ def keep(path: Path, about: Mapping[str, Any], read: Callable[[], Pieces]) -> No
 
     about: what tells these pieces from others, as JSON.
     """
-    if is_current(path, about):
+    if _is_current(path, about):
         return
     pieces = read()
     names = {split: [track for track, _ in listed] for split, listed in pieces.items()}
     notes = [own for listed in pieces.values() for _, own in listed]
     arrays: dict[str, Any] = {
-        key: np.concatenate([np.asarray(own[key]) for own in notes]) for key in COLUMNS
+        key: np.concatenate([np.asarray(own[key]) for own in notes]) for key in _COLUMNS
     }
     lengths = np.array([len(own["pitch"]) for own in notes])
     text = np.array(json.dumps({"about": dict(about), "names": names}))
@@ -40,7 +40,7 @@ def keep(path: Path, about: Mapping[str, Any], read: Callable[[], Pieces]) -> No
     _read.cache_clear()
 
 
-def is_current(path: Path, about: Mapping[str, Any]) -> bool:
+def _is_current(path: Path, about: Mapping[str, Any]) -> bool:
     """Whether pieces made from the same stand there, undamaged."""
     if not durable.is_sound(path):
         return False
@@ -62,7 +62,7 @@ def open_pieces(path: Path, split: str) -> Sequence[Example]:
 def _read(path: Path) -> dict[str, list[Example]]:
     with np.load(path, allow_pickle=False) as file:
         names = json.loads(str(file["text"]))["names"]
-        arrays = {key: file[key] for key in COLUMNS}
+        arrays = {key: file[key] for key in _COLUMNS}
         edges = np.concatenate([[0], np.cumsum(file["lengths"])]).tolist()
     spans = pairwise(edges)
     return {
@@ -72,5 +72,5 @@ def _read(path: Path) -> dict[str, list[Example]]:
 
 
 def _record(track: str, arrays: Mapping[str, np.ndarray], first: int, last: int) -> Example:
-    notes = {key: arrays[key][first:last] for key in COLUMNS}
+    notes = {key: arrays[key][first:last] for key in _COLUMNS}
     return {"track": track, "chunk": 0, "notes": notes}

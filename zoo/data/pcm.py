@@ -21,7 +21,7 @@ from zoo.data import records
 from zoo.errors import BadInput
 
 SPOOLED = 4 << 20  # bytes of one signal that stay in memory
-UNEQUAL = 0.01  # seconds by which ends of stems may differ
+_UNEQUAL = 0.01  # seconds by which ends of stems may differ
 Ends = Literal["refuse", "cut", "fill"]
 QUIETEST_SUM = -20.0  # dB: what stems may lack of their mixture before something must be wrong
 
@@ -83,7 +83,7 @@ class PcmStems:
 
 
 @dataclass
-class LevelMeter:
+class _LevelMeter:
     """Of float blocks as they go by: the largest sample, and the mean square of all signals."""
 
     peak: float = 0.0
@@ -139,7 +139,7 @@ def load_stems(
     lengths = [file.seconds for file in files]
     if (max if ends == "fill" else min)(lengths) < least:
         raise BadInput(f"{_song(files)} is too short: at least {least:.2f} s are needed.")
-    if ends == "refuse" and max(lengths) - min(lengths) >= UNEQUAL:
+    if ends == "refuse" and max(lengths) - min(lengths) >= _UNEQUAL:
         listed = ", ".join(f"{file.path.name} {file.seconds:.2f} s" for file in files)
         raise BadInput(f"{_song(files)}: stems of unequal length: {listed}.")
     signals, levels = _converted(files, rate, channels, fill=ends == "fill")
@@ -160,7 +160,7 @@ def unequal(paths: Sequence[Path]) -> str:
     """'drums.wav ends 0.52 s early': stems that end before the longest; '' where none does."""
     seconds = {path: probe(path).seconds for path in paths}
     longest = max(seconds.values())
-    early = {path: longest - s for path, s in seconds.items() if longest - s >= UNEQUAL}
+    early = {path: longest - s for path, s in seconds.items() if longest - s >= _UNEQUAL}
     return ", ".join(f"{path.name} ends {s:.2f} s early" for path, s in early.items())
 
 
@@ -181,9 +181,9 @@ def _converted(
     channels: int,
     normalise: bool = False,
     fill: bool = False,
-) -> tuple[list[Pcm], LevelMeter]:
+) -> tuple[list[Pcm], _LevelMeter]:
     """All files as PCM with one gain, and the levels of what they become at gain 1."""
-    levels = LevelMeter()
+    levels = _LevelMeter()
     signals = [Pcm(channels) for _ in paths]
     for blocks in _together(paths, rate, channels, fill):
         levels.add(blocks)

@@ -8,8 +8,8 @@ import numpy as np
 
 from zoo.data.source import Example
 
-BINS = 360
-LOWEST = 1997.3794084376191  # cents above 10 Hz of the first bin, a C1
+_BINS = 360
+_LOWEST = 1997.3794084376191  # cents above 10 Hz of the first bin, a C1
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class PitchTarget:
 
     def __call__(self, rng: np.random.Generator, example: Example) -> Example:
         cents = 100.0 * (float(example["pitch"]) - 69) + 1200 * np.log2(44.0)
-        distance = LOWEST + 20.0 * np.arange(BINS) - cents
+        distance = _LOWEST + 20.0 * np.arange(_BINS) - cents
         return {**example, "salience": np.exp(-np.square(distance / 25) / 2).astype(np.float32)}
 
 

@@ -23,9 +23,9 @@ _WORDS = {
     "crossval xval",
     "train": "train training trainings trn",
 }
-WORDS = {part: set(words.split()) for part, words in _WORDS.items()}
-PAIRS = {("held", "out"), ("hold", "out")}
-ENDINGS = (
+_PART_WORDS = {part: set(words.split()) for part, words in _WORDS.items()}
+_PAIRS = {("held", "out"), ("hold", "out")}
+_ENDINGS = (
     "set",
     "sets",
     "data",
@@ -40,12 +40,12 @@ ENDINGS = (
     "daten",
 )
 LOOKALIKE = re.compile(r"(fold|split|partition|trainval|traintest)s?[ _.-]*\d*", re.I)
-CODES = re.compile(r"(tr|cv|tt|dt|et|ev)[ _.-]*\d*", re.I)  # of speech corpora: two say splits
-TINY = 10  # tracks, below which a held-out split says little
+_CODES = re.compile(r"(tr|cv|tt|dt|et|ev)[ _.-]*\d*", re.I)  # of speech corpora: two say splits
+_TINY = 10  # tracks, below which a held-out split says little
 
 
 @dataclass(frozen=True)
-class Division:
+class _Division:
     """splits: tracks by split. left_out: (track, reason). rule: in words. notes: warnings."""
 
     splits: dict[str, tuple[Job, ...]]
@@ -63,7 +63,7 @@ def divide(
     tags: Sequence[str] = (),
     songs: bool = False,
     grouped: bool = False,
-) -> Division:
+) -> _Division:
     """Splits by the folders in the tracks' names where they say so, else drawn by shares.
 
     before: splits of tracks that were drawn earlier. tags: names, where jobs have tags. songs: a
@@ -98,7 +98,7 @@ def divide(
         part: tuple(sorted(splits.get(part, ()), key=lambda job: job.track)) for part in SPLITS
     }
     rule = _rule(named, rest, missing, by_part["train"], len(left_out))
-    return Division(ordered, tuple(left_out), rule, warnings(ordered, shares, tags))
+    return _Division(ordered, tuple(left_out), rule, _warnings(ordered, shares, tags))
 
 
 def folders(track: str, whole: bool = False) -> list[str]:
@@ -117,13 +117,13 @@ def _parts_in(name: str) -> set[str]:
     """The splits that a folder's name means: Test_Set, nsynth-valid, dev-clean, TRAIN2."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     tokens = re.findall(r"[a-z]+", spaced.lower())
-    found = {part for part, words in WORDS.items() for t in tokens if _is_word(t, words)}
-    held = any(pair in PAIRS for pair in pairwise(tokens))
+    found = {part for part, words in _PART_WORDS.items() for t in tokens if _is_word(t, words)}
+    held = any(pair in _PAIRS for pair in pairwise(tokens))
     return found | ({"test"} if held else set())
 
 
 def _is_word(token: str, words: set[str]) -> bool:
-    bare = (token.removesuffix(e) for e in ENDINGS if len(token) > len(e) + 2 and e != "s")
+    bare = (token.removesuffix(e) for e in _ENDINGS if len(token) > len(e) + 2 and e != "s")
     return token in words or any(word in words for word in bare)
 
 
@@ -133,7 +133,7 @@ def _refuse_lookalikes(
     if grouped:
         return
     unused = {name for job in jobs if not parts[job.track] for name in folders(job.track, songs)}
-    codes = {found[1].lower(): name for name in unused if (found := CODES.fullmatch(name))}
+    codes = {found[1].lower(): name for name in unused if (found := _CODES.fullmatch(name))}
     looks = [name for name in unused if LOOKALIKE.fullmatch(name)]
     looks += codes.values() if len(codes) > 1 else ()
     if looks:
@@ -166,7 +166,7 @@ def _rule(
     return text + (f"; of training {drawn}" if shares else "")
 
 
-def warnings(
+def _warnings(
     splits: Mapping[str, Sequence[Job]], shares: Mapping[str, float], tags: Sequence[str]
 ) -> tuple[str, ...]:
     """What makes the numbers of a held-out split say little, one line each."""
@@ -175,7 +175,7 @@ def warnings(
         jobs = splits[part]
         if not jobs and shares[part]:
             notes.append(f"{part} is empty: give three files or groups, or more")
-        elif jobs and len(jobs) < TINY:
+        elif jobs and len(jobs) < _TINY:
             notes.append(f"{part} holds {len(jobs)} of {_total(splits)}: its numbers say little")
         undefined = _undefined(jobs, tags)
         if jobs and undefined:

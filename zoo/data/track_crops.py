@@ -14,7 +14,7 @@ from zoo.data.source import Example
 from zoo.data.tracks import Track, Tracked, blank, tracked
 
 STATISTICS = ("mean", "deviation", "peak")
-LONGEST = 2**31 - 1  # samples
+_LONGEST = 2**31 - 1  # samples
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class TrackCrop:
     draw: Literal["window", "track"] = "track"
 
     def __post_init__(self) -> None:
-        if self.samples > LONGEST:
-            raise OverflowError(f"its crops are of more than {LONGEST:,} samples")
+        if self.samples > _LONGEST:
+            raise OverflowError(f"its crops are of more than {_LONGEST:,} samples")
 
     def windows(self, track: Track) -> int:
         """How many windows a track has, one at least."""

@@ -21,7 +21,7 @@ from zoo.data.source import Example
 from zoo.errors import BadInput
 
 TIME_AXIS = {"audio": 0, "stems": 1}
-FILE = "tracks.json"
+_FILE = "tracks.json"
 BLOCK = 1 << 18  # samples of which statistics are taken in one go
 
 
@@ -142,7 +142,7 @@ def marks(folder: Path) -> dict[str, str]:
     {} where the records have no index.
     """
     try:
-        splits = json.loads((folder / FILE).read_bytes())
+        splits = json.loads((folder / _FILE).read_bytes())
     except (OSError, ValueError):
         return {}
     found = {}
@@ -156,7 +156,7 @@ def marks(folder: Path) -> dict[str, str]:
 def fits(folder: Path) -> bool:
     """Whether the records there have an index that this version reads."""
     try:
-        return bool([read(folder, split) for split in json.loads((folder / FILE).read_bytes())])
+        return bool([read(folder, split) for split in json.loads((folder / _FILE).read_bytes())])
     except (BadInput, OSError, ValueError):
         return False
 
@@ -164,17 +164,17 @@ def fits(folder: Path) -> bool:
 def write(folder: Path, index: Mapping[str, Sequence[Track]]) -> None:
     """Leaves the index of every split beside the records."""
     listed = {split: [asdict(track) for track in tracks] for split, tracks in index.items()}
-    durable.write_json(folder / FILE, listed)
+    durable.write_json(folder / _FILE, listed)
 
 
 def read(folder: Path, split: str) -> tuple[Track, ...]:
     """The index of a split. raises BadInput where the records have none."""
     try:
-        listed = json.loads((folder / FILE).read_bytes()).get(split, [])
+        listed = json.loads((folder / _FILE).read_bytes()).get(split, [])
         return tuple(Track(**entry) for entry in listed)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise BadInput(
-            f"{folder}: {FILE}, which says where tracks begin, is absent or damaged: delete that "
+            f"{folder}: {_FILE}, which says where tracks begin, is absent or damaged: delete that "
             "folder and prepare the data again."
         ) from error
 

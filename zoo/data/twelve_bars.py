@@ -17,28 +17,28 @@ from zoo.data.events import USUAL
 from zoo.data.note_rolls import Notes
 from zoo.data.source import Example, Info
 
-PAPER = "https://doi.org/10.1007/3-540-46084-5_47"
-BARS, STEPS = 12, 8
-KEYS = 12 + 13
+_PAPER = "https://doi.org/10.1007/3-540-46084-5_47"
+_BARS, _STEPS = 12, 8
+_KEYS = 12 + 13
 CHORD_OF_BAR = "CCCCFFCCGFCG"
-CHORDS = {"C": (0, 4, 7, 10), "F": (5, 9, 0, 3), "G": (7, 11, 2, 5)}  # sevenths
+_CHORDS = {"C": (0, 4, 7, 10), "F": (5, 9, 0, 3), "G": (7, 11, 2, 5)}  # sevenths
 MELODIES = {
     "C": ((0, 3, 5, 7, 7, 5, 3, 0), (7, 10, 12, 10, 7, 5, 3, 5)),
     "F": ((5, 5, 3, 5, 7, 10, 7, 5), (12, 10, 7, 5, 3, 3, 5, 0)),
     "G": ((7, 7, 10, 7, 5, 3, 5, 7), (10, 12, 10, 7, 10, 7, 5, 3)),
 }
 CHORUSES = 2
-COUNTS = {"train": 1024, "validation": 32, "test": 64}
+_COUNTS = {"train": 1024, "validation": 32, "test": 64}
 
 
 def chorus(choices: int) -> np.ndarray:
     """The chorus [96 25] whose bar b has the melody that bit b of `choices` says."""
-    roll = np.zeros((BARS * STEPS, KEYS), np.uint8)
+    roll = np.zeros((_BARS * _STEPS, _KEYS), np.uint8)
     for bar, chord in enumerate(CHORD_OF_BAR):
-        here = roll[bar * STEPS : (bar + 1) * STEPS]
-        here[:, list(CHORDS[chord])] = 1
+        here = roll[bar * _STEPS : (bar + 1) * _STEPS]
+        here[:, list(_CHORDS[chord])] = 1
         melody = np.array(MELODIES[chord][choices >> bar & 1])
-        here[np.arange(STEPS), 12 + melody] = 1
+        here[np.arange(_STEPS), 12 + melody] = 1
     return roll
 
 
@@ -50,27 +50,27 @@ class TwelveBars:
 
     @property
     def info(self) -> Info:
-        return Info("twelve_bars", self.sample_rate, KEYS, (), "our own", PAPER, kind="notes")
+        return Info("twelve_bars", self.sample_rate, _KEYS, (), "our own", _PAPER, kind="notes")
 
     def blank(self) -> Example:
-        roll = np.zeros((1 + CHORUSES * BARS * STEPS, KEYS), np.uint8)
+        roll = np.zeros((1 + CHORUSES * _BARS * _STEPS, _KEYS), np.uint8)
         return {"track": "", "chunk": 0, "roll": roll, "known": np.ones(len(roll), np.uint8)}
 
     def prepare(self) -> None:
         """Nothing is to be prepared."""
 
     def open(self, split: str) -> Sequence[Example]:
-        order = np.random.default_rng(0).permutation(2**BARS)
+        order = np.random.default_rng(0).permutation(2**_BARS)
         first = 0
-        for name, count in COUNTS.items():
+        for name, count in _COUNTS.items():
             if name == split:
                 break
             first += CHORUSES * count
-        chosen = order[first : first + CHORUSES * COUNTS[split]].reshape(-1, CHORUSES)
+        chosen = order[first : first + CHORUSES * _COUNTS[split]].reshape(-1, CHORUSES)
         return [self._record(row.tolist()) for row in chosen]
 
     def _record(self, choices: list[int]) -> Example:
-        silent = np.zeros((1, KEYS), np.uint8)
+        silent = np.zeros((1, _KEYS), np.uint8)
         roll = np.concatenate([silent, *(chorus(choice) for choice in choices)])
         track = "-".join(f"{choice:04d}" for choice in choices)
         return {**self.blank(), "track": track, "roll": roll}
@@ -101,4 +101,4 @@ class BluesNotes:
 
 def _bars(begin: int, end: int) -> list[int]:
     """`begin` and the first steps of the bars between it and `end`."""
-    return [begin, *range((begin // STEPS + 1) * STEPS, end, STEPS)]
+    return [begin, *range((begin // _STEPS + 1) * _STEPS, end, _STEPS)]

@@ -73,7 +73,7 @@ class Sung:
         self.source.prepare()
         if _is_current(self.path, self._about()):
             return
-        records = WithVoice(self.source.open(LEARNT_FROM), self.place, self.voice)
+        records = _WithVoice(self.source.open(LEARNT_FROM), self.place, self.voice)
         found = [r["voice"] for r in tqdm(records, f"analysing {self.stem}", unit="record")]
         text = np.array(json.dumps(self._about()))
         arrays: dict[str, Any] = {
@@ -87,7 +87,7 @@ class Sung:
     def open(self, split: str) -> Sequence[Example]:
         records = self.source.open(split)
         kept = _kept(self.path) if split == LEARNT_FROM and durable.is_sound(self.path) else None
-        return WithVoice(records, self.place, self.voice, kept)
+        return _WithVoice(records, self.place, self.voice, kept)
 
     def _about(self) -> dict[str, str]:
         """What tells these records from others that lay there."""
@@ -95,7 +95,7 @@ class Sung:
 
 
 @dataclass(frozen=True)
-class Kept:
+class _Kept:
     """Parameters of all records of a split. rows: [frames P]; ends: [N], of each record's rows."""
 
     rows: np.ndarray
@@ -106,13 +106,13 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class WithVoice(RandomAccess):
+class _WithVoice(RandomAccess):
     """Records with the parameters of a stem, out of what is kept or analysed anew."""
 
     records: Sequence[Example]
     stem: int
     voice: Voice
-    kept: Kept | None = None
+    kept: _Kept | None = None
 
     def __len__(self) -> int:
         return len(self.records)
@@ -126,9 +126,9 @@ class WithVoice(RandomAccess):
 
 
 @lru_cache(maxsize=2)
-def _kept(path: Path) -> Kept:
+def _kept(path: Path) -> _Kept:
     with np.load(path, allow_pickle=False) as file:
-        return Kept(file["rows"], file["ends"])
+        return _Kept(file["rows"], file["ends"])
 
 
 def _is_current(path: Path, about: dict[str, Any]) -> bool:

@@ -19,18 +19,20 @@ from zoo.demos import drawing
 from zoo.demos.demonstration import Demonstration, Part, PlayedSound, at_level
 
 PAIRS = ((8, 4), (5, 4), (16, 4), (4, 2), (3, 2), (25, 4), (10, 5))  # (kernel, stride)
-CHANNELS, SEEDS, LENGTH = 64, 10, 8192
-NEAR = 3  # bins on either side of a tooth that belong to it
-RATE = 16_000
-SLOW, TONES = 1600, 3  # a slow latent is so many tones of a period of more samples than this
-STACK, WIDTH = 3, 8  # layers of kernel 8, stride 4; channels between them
-FLOOR = 1e-16
-DEEPEST = 64  # the largest stride, of several layers together, whose lines are looked for in nets
+_CHANNELS, SEEDS, LENGTH = 64, 10, 8192
+_NEAR = 3  # bins on either side of a tooth that belong to it
+_RATE = 16_000
+_SLOW, TONES = 1600, 3  # a slow latent is so many tones of a period of more samples than this
+_STACK, _WIDTH = 3, 8  # layers of kernel 8, stride 4; channels between them
+_FLOOR = 1e-16
+_DEEPEST = 64  # the largest stride, of several layers together, whose lines are looked for in nets
 
-LAYERS = "Energy on the teeth of the comb over all energy, in dB, median of so many random layers. "
-LEADS = {
+_LAYERS = (
+    "Energy on the teeth of the comb over all energy, in dB, median of so many random layers. "
+)
+_LEADS = {
     "layers": (
-        LAYERS + "A steady latent is constant, a slow one drifts, rectified noise is what a ReLU "
+        _LAYERS + "A steady latent is constant, a slow one drifts, rectified noise is what a ReLU "
         "lets through. Kernels that the stride divides are no better: as many weights reach every "
         "sample, but other ones."
     ),
@@ -57,12 +59,12 @@ def transposed(latent: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarra
     return scipy.fft.irfft(bins, size)[: count + kernel.shape[1] - stride]
 
 
-def nearest(latent: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
+def _nearest(latent: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
     """The same of samples that are repeated, then convolved: [C n] -> [n * stride + k - 1]."""
     return transposed(np.repeat(latent, stride, 1), kernel, 1)
 
 
-def linear(latent: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
+def _linear(latent: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
     """The same of samples joined by straight lines, then convolved."""
     count = latent.shape[1]
     places = np.arange((count - 1) * stride + 1) / stride
@@ -72,15 +74,15 @@ def linear(latent: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
 
 WAYS: dict[str, Callable[[np.ndarray, np.ndarray, int], np.ndarray]] = {
     "transposed": transposed,
-    "nearest, then convolved": nearest,
-    "linear, then convolved": linear,
+    "nearest, then convolved": _nearest,
+    "linear, then convolved": _linear,
 }
 
 
-def latents(rng: np.random.Generator, channels: int, count: int) -> dict[str, np.ndarray]:
+def _latents(rng: np.random.Generator, channels: int, count: int) -> dict[str, np.ndarray]:
     """Three kinds, [C n] each, the first and second of unit variance over channels."""
     noise = rng.standard_normal((channels, count))
-    turns = rng.uniform(0, 1 / SLOW, (channels, TONES, 1)) * np.arange(count)
+    turns = rng.uniform(0, 1 / _SLOW, (channels, TONES, 1)) * np.arange(count)
     turns = turns + rng.uniform(size=(channels, TONES, 1))
     slow = np.sqrt(2 / TONES) * np.cos(2 * np.pi * turns).sum(1)
     return {
@@ -95,11 +97,11 @@ def on_teeth(audio: np.ndarray, stride: int) -> float:
     power = np.square(np.abs(np.fft.rfft(audio * scipy.signal.get_window("hann", len(audio)))))
     tooth = len(audio) / stride
     bins = np.arange(len(power))
-    close = np.abs(bins - np.round(bins / tooth) * tooth) <= NEAR
-    return float(power[close & (bins > NEAR)].sum() / max(power.sum(), 1e-30))
+    close = np.abs(bins - np.round(bins / tooth) * tooth) <= _NEAR
+    return float(power[close & (bins > _NEAR)].sum() / max(power.sum(), 1e-30))
 
 
-def middle(audio: np.ndarray, length: int) -> np.ndarray:
+def _middle(audio: np.ndarray, length: int) -> np.ndarray:
     start = (len(audio) - length) // 2
     return audio[start : start + length]
 
@@ -110,26 +112,26 @@ def random_layers(pair: tuple[int, int], seeds: int = SEEDS) -> dict[tuple[str, 
     found: dict[tuple[str, str], list[float]] = {}
     for seed in range(seeds):
         rng = np.random.default_rng((seed, *pair))
-        kernel = rng.standard_normal((CHANNELS, taps)) / np.sqrt(CHANNELS * taps)
+        kernel = rng.standard_normal((_CHANNELS, taps)) / np.sqrt(_CHANNELS * taps)
         count = LENGTH // stride + 4 * taps
-        for name, latent in latents(rng, CHANNELS, count).items():
+        for name, latent in _latents(rng, _CHANNELS, count).items():
             for way, layer in WAYS.items():
-                out = middle(layer(latent, kernel, stride), LENGTH)
+                out = _middle(layer(latent, kernel, stride), LENGTH)
                 found.setdefault((name, way), []).append(on_teeth(out, stride))
-    return {key: 10 * np.log10(np.median(x) + FLOOR) for key, x in found.items()}
+    return {key: 10 * np.log10(np.median(x) + _FLOOR) for key, x in found.items()}
 
 
-def stack(way: str, seconds: float, seed: int = 0) -> np.ndarray:
+def _stack(way: str, seconds: float, seed: int = 0) -> np.ndarray:
     """Audio [T] at RATE of random layers with ReLUs between, on a slow latent."""
     rng = np.random.default_rng(seed)
-    count = round(seconds * RATE) // 4**STACK + 16
-    x = latents(rng, WIDTH, count)["slow"] + rng.standard_normal((WIDTH, 1))
-    for layer in range(STACK):
-        outputs = 1 if layer == STACK - 1 else WIDTH
-        kernels = rng.standard_normal((outputs, WIDTH, 8)) / np.sqrt(8 * WIDTH / 4)
+    count = round(seconds * _RATE) // 4**_STACK + 16
+    x = _latents(rng, _WIDTH, count)["slow"] + rng.standard_normal((_WIDTH, 1))
+    for layer in range(_STACK):
+        outputs = 1 if layer == _STACK - 1 else _WIDTH
+        kernels = rng.standard_normal((outputs, _WIDTH, 8)) / np.sqrt(8 * _WIDTH / 4)
         x = np.stack([WAYS[way](x, kernel, 4) for kernel in kernels])
-        x = x if layer == STACK - 1 else np.maximum(x, 0)
-    return middle(x[0] - x[0].mean(), round(seconds * RATE))
+        x = x if layer == _STACK - 1 else np.maximum(x, 0)
+    return _middle(x[0] - x[0].mean(), round(seconds * _RATE))
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class Net:
     rate: int
 
 
-def averaged(audio: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
+def _averaged(audio: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
     """(Hz [N], dB [N]): power of Hann windows of LENGTH samples, or all, averaged."""
     size = min(LENGTH, len(audio))
     hertz, power = scipy.signal.welch(audio, rate, "hann", size, scaling="spectrum")
@@ -150,9 +152,9 @@ def averaged(audio: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
 
 def strongest(audio: np.ndarray, rate: int) -> tuple[float, float]:
     """(Hz, dB over the median of its neighbours) of the strongest line at multiples of rate/64."""
-    hertz, level = averaged(audio, rate)
+    hertz, level = _averaged(audio, rate)
     best = (0.0, -np.inf)
-    for tooth in teeth(rate, DEEPEST):
+    for tooth in _teeth(rate, _DEEPEST):
         at = round(tooth / hertz[1])
         near = np.r_[max(at - 40, 1) : max(at - 4, 1), at + 5 : min(at + 41, len(level))]
         over = level[max(at - 1, 0) : at + 2].max() - np.median(level[near])
@@ -160,7 +162,7 @@ def strongest(audio: np.ndarray, rate: int) -> tuple[float, float]:
     return best
 
 
-def teeth(rate: int, stride: int) -> list[float]:
+def _teeth(rate: int, stride: int) -> list[float]:
     """All multiples of rate / stride up to half the rate, Hz."""
     return [rate * m / stride for m in range(1, stride // 2 + 1)]
 
@@ -168,12 +170,12 @@ def teeth(rate: int, stride: int) -> list[float]:
 def demonstrate(nets: Sequence[Net]) -> Demonstration:
     """The page. nets: what networks gave, which may be none."""
     every = {pair: random_layers(pair) for pair in PAIRS}
-    stacks = {way: stack(way, 4.0) for way in WAYS}
+    stacks = {way: _stack(way, 4.0) for way in WAYS}
     parts = [_layers(every), _stacks(stacks), *([_networks(nets)] if nets else [])]
     numbers = {f"{taps}/{stride}": np.array([*v.values()]) for (taps, stride), v in every.items()}
     numbers["rows"] = np.array([f"{name}/{way}" for name, way in every[PAIRS[0]]])
     numbers |= {f"line/{net.name}": np.array(strongest(net.audio, net.rate)) for net in nets}
-    facts = {"rate of the stacks": f"{RATE:,} Hz", "random layers": f"{SEEDS} of each kind"}
+    facts = {"rate of the stacks": f"{_RATE:,} Hz", "random layers": f"{SEEDS} of each kind"}
     title = "Checkerboard and buzz of transposed convolutions"
     return Demonstration("checkerboard", title, facts, parts, numbers)
 
@@ -184,21 +186,21 @@ def _layers(every: Mapping[tuple[int, int], Mapping[tuple[str, str], float]]) ->
         [name, way, *(f"{found[name, way]:.0f}" for found in every.values())]
         for name, way in every[PAIRS[0]]
     ]
-    return Part("layers", "One random layer", LEADS["layers"], None, head, rows)
+    return Part("layers", "One random layer", _LEADS["layers"], None, head, rows)
 
 
 def _stacks(stacks: Mapping[str, np.ndarray]) -> Part:
-    spectra = {way: averaged(x, RATE) for way, x in stacks.items()}
-    figure = drawing.lines(spectra, {way: teeth(RATE, 16) for way in stacks})
-    sounds = [PlayedSound(way, at_level(x), RATE) for way, x in stacks.items()]
-    return Part("stack", "Three random layers", LEADS["stack"], figure, sounds=sounds)
+    spectra = {way: _averaged(x, _RATE) for way, x in stacks.items()}
+    figure = drawing.lines(spectra, {way: _teeth(_RATE, 16) for way in stacks})
+    sounds = [PlayedSound(way, at_level(x), _RATE) for way, x in stacks.items()]
+    return Part("stack", "Three random layers", _LEADS["stack"], figure, sounds=sounds)
 
 
 def _networks(nets: Sequence[Net]) -> Part:
     lines = {net.name: strongest(net.audio, net.rate) for net in nets}
     head = ("network", "line, Hz", "over its neighbours, dB")
     rows = [[name, f"{hertz:,.0f}", f"{over:.1f}"] for name, (hertz, over) in lines.items()]
-    spectra = {net.name: averaged(net.audio, net.rate) for net in nets}
+    spectra = {net.name: _averaged(net.audio, net.rate) for net in nets}
     figure = drawing.lines(spectra, {name: [hertz] for name, (hertz, _) in lines.items()})
     sounds = [PlayedSound(net.name, at_level(net.audio), net.rate) for net in nets]
-    return Part("nets", "In networks", LEADS["nets"], figure, head, rows, sounds)
+    return Part("nets", "In networks", _LEADS["nets"], figure, head, rows, sounds)

@@ -11,9 +11,9 @@ from zoo import escapes
 from zoo.interpret.drawing import ACCENT, PALE
 from zoo.pages.sounds import frame_size
 
-COLOURS = (ACCENT, "#b4561f", "#5b4a9c", "#777777", PALE, "#c2a83e")
-SPAN = 80  # dB that spectrograms show
-WIDTH = 900  # frames of a spectrogram at most
+_COLOURS = (ACCENT, "#b4561f", "#5b4a9c", "#777777", PALE, "#c2a83e")
+_SPAN = 80  # dB that spectrograms show
+_WIDTH = 900  # frames of a spectrogram at most
 
 
 def spectrograms(audio: Mapping[str, np.ndarray], rate: int, top_of: str | None = None) -> Any:
@@ -22,14 +22,14 @@ def spectrograms(audio: Mapping[str, np.ndarray], rate: int, top_of: str | None 
     figure.subplots_adjust(hspace=0.45)
     levels = {name: _level(x, rate) for name, x in audio.items()}
     top = max(x.max() for name, x in levels.items() if top_of in (None, name))
-    sounding = np.flatnonzero(np.max([x.max(0) for x in levels.values()], 0) > top - SPAN)
+    sounding = np.flatnonzero(np.max([x.max(0) for x in levels.values()], 0) > top - _SPAN)
     highest = min(1.0, (sounding.max(initial=0) + 1) / (frame_size(rate) // 2))
     seconds = max(map(len, audio.values())) / rate
     axes = np.atleast_1d(figure.subplots(len(audio), 1, sharex=True, sharey=True))
     for one, (name, level) in zip(axes, levels.items()):
         extent = (0, seconds, 0, rate / 2000)
         how: dict[str, Any] = dict(aspect="auto", origin="lower", cmap="magma", extent=extent)
-        one.imshow(level.T, vmin=top - SPAN, vmax=top, **how)
+        one.imshow(level.T, vmin=top - _SPAN, vmax=top, **how)
         one.set_title(escapes.label(name), fontsize=9, loc="left")
         one.set(ylabel="kHz", ylim=(0, highest * rate / 2000))
     axes[-1].set_xlabel("time (s)")
@@ -40,7 +40,7 @@ def _level(audio: np.ndarray, rate: int) -> np.ndarray:
     """[T] -> power in dB, [F N]."""
     size = frame_size(rate)
     padded = np.pad(audio, (0, max(0, size - len(audio))))
-    count = min(WIDTH, max(1, 4 * len(padded) // size))
+    count = min(_WIDTH, max(1, 4 * len(padded) // size))
     starts = np.linspace(0, len(padded) - size, count).astype(int)
     frames = padded[starts[:, None] + np.arange(size)]
     return 10 * np.log10(np.square(np.abs(np.fft.rfft(frames * np.hanning(size)))) + 1e-9)
@@ -52,7 +52,7 @@ def curves(
     """Lines over places on a logarithmic axis."""
     figure = _figure((7, 3.2))
     axes = figure.subplots()
-    for (name, values), colour in zip(lines.items(), COLOURS):
+    for (name, values), colour in zip(lines.items(), _COLOURS):
         axes.plot(places, values, "o-", color=colour, label=name)
     axes.set_xscale("log", base=2)
     axes.set_xticks(places, [str(place) for place in places])
@@ -109,7 +109,7 @@ def lines(
     grid = np.atleast_1d(figure.subplots(len(spectra), 1))
     for axes, (name, (hertz, level)) in zip(grid, spectra.items()):
         for tooth in teeth[name]:
-            axes.axvline(tooth / 1000, color=COLOURS[1], linewidth=0.6, alpha=0.5)
+            axes.axvline(tooth / 1000, color=_COLOURS[1], linewidth=0.6, alpha=0.5)
         axes.plot(hertz / 1000, level - level.max(), color=ACCENT, linewidth=0.8)
         axes.set(ylabel="dB", ylim=(-90, 3), xlim=(0, hertz[-1] / 1000))
         axes.set_title(escapes.label(name, 90), fontsize=9, loc="left")

@@ -20,11 +20,11 @@ from zoo.demos.demonstration import Demonstration, Part, PlayedSound
 from zoo.signal import factorisation, framing, stft
 
 RANKS = (1, 2, 4, 8, 16)
-SHOWN = 8  # components of the sounds and the figure
+_SHOWN = 8  # components of the sounds and the figure
 ITERATIONS = 100
-N_FFT, HOP = 1024, 512
-FRAMES = 256  # at most
-LEAD = (
+_N_FFT, _HOP = 1024, 512
+_FRAMES = 256  # at most
+_LEAD = (
     "Error is what is missing of the magnitudes, or of the samples, relative to these. "
     "Spectrograms need a component for each kind of spectrum; waveforms one for every frame that "
     "begins at another place in the period, so that more of them barely help."
@@ -36,7 +36,7 @@ SOUNDS = (
 
 
 @dataclass(frozen=True)
-class Way:
+class _Way:
     """matrix: [F N] of no negative number. restore: [F N] -> frames, of the same kind as `goal`.
 
     audio: restored frames -> [T].
@@ -48,30 +48,30 @@ class Way:
     audio: Callable[[np.ndarray], np.ndarray]
 
 
-def ways(audio: np.ndarray) -> dict[str, Way]:
+def ways(audio: np.ndarray) -> dict[str, _Way]:
     """The three matrices of a recording [T]."""
-    spectrum = np.asarray(stft.centred(jnp.asarray(audio)[None, :, None], N_FFT, HOP))
-    window = stft.window("sqrt_hann", N_FFT).astype(np.float32)
-    around = framing.centre_padding(len(audio), N_FFT, HOP)
+    spectrum = np.asarray(stft.centred(jnp.asarray(audio)[None, :, None], _N_FFT, _HOP))
+    window = stft.window("sqrt_hann", _N_FFT).astype(np.float32)
+    around = framing.centre_padding(len(audio), _N_FFT, _HOP)
     padded = jnp.pad(jnp.asarray(audio), around)[None, :, None]
-    frames = np.asarray(framing.frame(padded, N_FFT, HOP))[0, :, :, 0] * window
+    frames = np.asarray(framing.frame(padded, _N_FFT, _HOP))[0, :, :, 0] * window
     magnitude, unit = np.abs(spectrum[0, :, :, 0]), np.exp(1j * np.angle(spectrum[0, :, :, 0]))
     lowest = frames.min()
 
     def resound(found: np.ndarray) -> np.ndarray:
         bins = jnp.asarray(found * unit, jnp.complex64)[None, :, :, None]
-        made = stft.centred_inverse(bins, N_FFT, HOP, len(audio))
+        made = stft.centred_inverse(bins, _N_FFT, _HOP, len(audio))
         return np.asarray(made)[0, :, 0]
 
     def added(found: np.ndarray) -> np.ndarray:
-        made = framing.overlap_add(jnp.asarray(found * window)[None, :, :, None], HOP)
+        made = framing.overlap_add(jnp.asarray(found * window)[None, :, :, None], _HOP)
         return np.asarray(made)[0, around[0] :, 0][: len(audio)]
 
     halves = np.concatenate([np.maximum(frames, 0), np.maximum(-frames, 0)], 1)
     return {
-        "magnitudes": Way(magnitude, lambda v: v, magnitude, resound),
-        "samples, by sign": Way(halves, lambda v: v[:, :N_FFT] - v[:, N_FFT:], frames, added),
-        "samples, raised": Way(frames - lowest, lambda v: v + lowest, frames, added),
+        "magnitudes": _Way(magnitude, lambda v: v, magnitude, resound),
+        "samples, by sign": _Way(halves, lambda v: v[:, :_N_FFT] - v[:, _N_FFT:], frames, added),
+        "samples, raised": _Way(frames - lowest, lambda v: v + lowest, frames, added),
     }
 
 
@@ -91,7 +91,7 @@ def seed() -> jax.Array:
     return jax.random.key(0)
 
 
-def error(way: Way, model: np.ndarray) -> float:
+def error(way: _Way, model: np.ndarray) -> float:
     """What is missing of the goal, relative to it, in dB."""
     whole = float(np.linalg.norm(way.goal))
     missing = float(np.linalg.norm(way.restore(model) - way.goal)) / max(whole, 1e-20)
@@ -100,7 +100,7 @@ def error(way: Way, model: np.ndarray) -> float:
 
 def demonstrate(audio: np.ndarray, rate: int, name: str) -> Demonstration:
     """The page of a recording [T], of which so much is used as the matrices hold."""
-    audio = audio[: FRAMES * HOP]
+    audio = audio[: _FRAMES * _HOP]
     curves: dict[str, list[float]] = {}
     pieces, sounds = {}, [PlayedSound("recording", audio, rate)]
     for label, way in ways(audio).items():
@@ -108,20 +108,20 @@ def demonstrate(audio: np.ndarray, rate: int, name: str) -> Demonstration:
         for rank in RANKS:
             gains, spectra = map(np.asarray, _factorised(way.matrix, rank, seed()))
             curves[label].append(error(way, gains @ spectra))
-            if rank == SHOWN:
+            if rank == _SHOWN:
                 pieces[label] = spectra[:4]
                 made = way.audio(way.restore(gains @ spectra))
                 made = made / max(1.0, float(np.abs(made).max()))
-                sounds.append(PlayedSound(f"{label}, {SHOWN} components", made, rate))
+                sounds.append(PlayedSound(f"{label}, {_SHOWN} components", made, rate))
     rows = [[label, *(f"{value:.1f}" for value in line)] for label, line in curves.items()]
     head = ("factorised", *(f"rank {rank}, dB" for rank in RANKS))
     figure = drawing.curves(curves, RANKS, "components", "error in dB")
     return Demonstration(
         "factors",
         "Why factorisation takes spectrograms and no waveforms",
-        {"recording": name, "frames": f"{N_FFT} samples, hop {HOP}", "updates": str(ITERATIONS)},
+        {"recording": name, "frames": f"{_N_FFT} samples, hop {_HOP}", "updates": str(ITERATIONS)},
         (
-            Part("error", "Error by number of components", LEAD, figure, head, rows),
+            Part("error", "Error by number of components", _LEAD, figure, head, rows),
             Part("components", "Components", COMPONENTS, drawing.components(pieces)),
             Part("sounds", "Sounds", SOUNDS, sounds=sounds),
         ),

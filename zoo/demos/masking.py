@@ -21,37 +21,37 @@ from zoo.errors import BadInput
 from zoo.models.separation import masks
 from zoo.signal import stft
 
-N_FFT, HOP = 2048, 1024
-TINY = 1e-9
+_N_FFT, _HOP = 2048, 1024
+_TINY = 1e-9
 
-Array = np.ndarray
+_Array = np.ndarray
 
 
-def _fractions(mixed: Array, known: Array) -> Array:
+def _fractions(mixed: _Array, known: _Array) -> _Array:
     """Stems over the mixture, [F N] and [F N S] -> [F N S] complex; 0 where there is no mixture."""
-    silent = np.abs(mixed) < TINY
+    silent = np.abs(mixed) < _TINY
     ratio = known / np.where(silent, 1, mixed)[..., None]
     return np.where(silent[..., None], 0, ratio)
 
 
-def _binary(mixed: Array, known: Array) -> Array:
+def _binary(mixed: _Array, known: _Array) -> _Array:
     return np.asarray(masks.binary(jnp.asarray(mixed)[None, ..., None], _batched(known)))[0, ..., 0]
 
 
-def _ratio(mixed: Array, known: Array) -> Array:
+def _ratio(mixed: _Array, known: _Array) -> _Array:
     return np.asarray(masks.ratio(_batched(known)))[0, ..., 0]
 
 
-def _batched(known: Array) -> jnp.ndarray:
+def _batched(known: _Array) -> jnp.ndarray:
     return jnp.asarray(known)[None, ..., None]
 
 
-def _bounded(mixed: Array, known: Array) -> Array:
+def _bounded(mixed: _Array, known: _Array) -> _Array:
     fractions = _fractions(mixed, known)
     return fractions / np.maximum(1, np.abs(fractions))
 
 
-MASKS: dict[str, Callable[[Array, Array], Array]] = {
+MASKS: dict[str, Callable[[_Array, _Array], _Array]] = {
     "ideal binary": _binary,
     "ideal ratio": _ratio,
     "phase-sensitive, 0 to 1": lambda x, s: np.clip(_fractions(x, s).real, 0, 1),
@@ -59,7 +59,7 @@ MASKS: dict[str, Callable[[Array, Array], Array]] = {
     "complex, modulus to 1": _bounded,
     "complex": _fractions,
 }
-LEADS = {
+_LEADS = {
     "sdr": "What each mask reaches at best, for it was made of the stems themselves.",
     "bins": (
         "Left: where the bins of this stem lie relative to the mixture, weighed by their energy. A "
@@ -74,20 +74,20 @@ LEADS = {
 
 
 @dataclass(frozen=True)
-class Masked:
+class _Masked:
     """Spectra [F N] of mixture and stem, SDR [S] of every stem by mask, and of one stem the rest.
 
     estimates: mask -> [T]. errors: mask -> (in phase, at a right angle), shares of its energy.
     """
 
-    mixed: Array
-    known: Array
-    sdr: dict[str, Array]
-    estimates: dict[str, Array]
+    mixed: _Array
+    known: _Array
+    sdr: dict[str, _Array]
+    estimates: dict[str, _Array]
     errors: dict[str, tuple[float, float]]
 
 
-def mask(stems: Mapping[str, Array], name: str) -> Masked:
+def mask(stems: Mapping[str, _Array], name: str) -> _Masked:
     """All masks on the sum of stems [T]; name: of the stem that is looked at."""
     played = np.stack([*stems.values()]).astype(np.float32)
     index = [*stems].index(name)
@@ -100,35 +100,35 @@ def mask(stems: Mapping[str, Array], name: str) -> Masked:
         sdr[label] = 10 * np.log10(np.square(played).sum(1) / np.maximum(error, 1e-12) + 1e-12)
         estimates[label] = audio[index]
         errors[label] = divided(mixed, known[..., index], bins[..., index])
-    return Masked(mixed, known[..., index], sdr, estimates, errors)
+    return _Masked(mixed, known[..., index], sdr, estimates, errors)
 
 
-def divided(mixed: Array, known: Array, estimate: Array) -> tuple[float, float]:
+def divided(mixed: _Array, known: _Array, estimate: _Array) -> tuple[float, float]:
     """Energy of estimate - stem [F N] over the stem's: in phase with the mixture, and across it."""
-    direction = mixed / np.maximum(np.abs(mixed), TINY)
+    direction = mixed / np.maximum(np.abs(mixed), _TINY)
     error = (estimate - known) * direction.conj()
-    whole = max(float(np.square(np.abs(known)).sum()), TINY)
+    whole = max(float(np.square(np.abs(known)).sum()), _TINY)
     return float(np.square(error.real).sum()) / whole, float(np.square(error.imag).sum()) / whole
 
 
-def _spectra(audio: Array) -> Array:
+def _spectra(audio: _Array) -> _Array:
     """[S T] -> [F N S] complex64."""
-    run = jax.jit(lambda x: stft.centred(x, N_FFT, HOP))
+    run = jax.jit(lambda x: stft.centred(x, _N_FFT, _HOP))
     return np.asarray(run(audio.T[None]))[0]
 
 
-def _audio(spectra: Array, length: int) -> Array:
+def _audio(spectra: _Array, length: int) -> _Array:
     """[F N S] -> [S T]."""
     return np.asarray(_inverse(spectra.astype(np.complex64)[None], length))[0].T
 
 
 @partial(jax.jit, static_argnums=1)
 def _inverse(spectra: jax.Array, length: int) -> jax.Array:
-    return stft.centred_inverse(spectra, N_FFT, HOP, length)
+    return stft.centred_inverse(spectra, _N_FFT, _HOP, length)
 
 
 def demonstrate(
-    stems: Mapping[str, Array], rate: int, name: str, stem: str | None
+    stems: Mapping[str, _Array], rate: int, name: str, stem: str | None
 ) -> Demonstration:
     """The page of a song's stems; stem: the one whose bins and errors are shown."""
     chosen = stem or ("vocals" if "vocals" in stems else next(iter(stems)))
@@ -146,13 +146,13 @@ def demonstrate(
     return Demonstration(
         "masking",
         "What masking the mixture cannot recover",
-        {"stems": name, "spectra": f"{N_FFT} samples, hop {HOP}", "rate": f"{rate:,} Hz"},
+        {"stems": name, "spectra": f"{_N_FFT} samples, hop {_HOP}", "rate": f"{rate:,} Hz"},
         (
-            Part("sdr", "SDR of ideal masks, dB", LEADS["sdr"], None, head, rows),
+            Part("sdr", "SDR of ideal masks, dB", _LEADS["sdr"], None, head, rows),
             Part(
                 "bins",
                 f"The bins of {chosen}",
-                LEADS["bins"],
+                _LEADS["bins"],
                 drawing.bins(fractions, weights),
                 split,
                 shares,
@@ -160,7 +160,7 @@ def demonstrate(
             Part(
                 "residual",
                 f"What is wrong with {chosen}",
-                LEADS["residual"],
+                _LEADS["residual"],
                 drawing.spectrograms({chosen: own, **wrong}, rate, top_of=chosen),
                 sounds=_sounds(stems, chosen, found, residuals, rate),
             ),
@@ -174,10 +174,10 @@ def demonstrate(
 
 
 def _sounds(
-    stems: Mapping[str, Array],
+    stems: Mapping[str, _Array],
     chosen: str,
-    found: Masked,
-    residuals: Mapping[str, Array],
+    found: _Masked,
+    residuals: Mapping[str, _Array],
     rate: int,
 ) -> list[PlayedSound]:
     """Mixture and stem, then of each mask its estimate and what is wrong with that."""

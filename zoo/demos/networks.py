@@ -9,8 +9,8 @@ from zoo.errors import BadInput
 from zoo.front import finding
 
 GIVEN = ("zoo/wave_unet", "demucs_score_render", "wavegan_score_render")
-SECONDS = 3.0
-LEVEL = 0.01  # RMS of the noise
+_SECONDS = 3.0
+_LEVEL = 0.01  # RMS of the noise
 
 
 def play(name: str) -> Net:
@@ -23,7 +23,7 @@ def play(name: str) -> Net:
     fresh = finding.is_config(name)
     system = finding.create(name, {}) if fresh else finding.load(name)
     rate, methods = system.sample_rate, system.methods
-    noise = np.random.default_rng(0).standard_normal(round(SECONDS * rate)) * LEVEL
+    noise = np.random.default_rng(0).standard_normal(round(_SECONDS * rate)) * _LEVEL
     given = noise.astype(np.float32)
     if "separate" in methods:
         stems = [
@@ -33,7 +33,7 @@ def play(name: str) -> Net:
     elif "vocode" in methods:
         audio = system.vocode(given, rate)
     elif "sample" in methods:
-        audio = system.sample(SECONDS)[0]
+        audio = system.sample(_SECONDS)[0]
     else:
         raise BadInput(f"{name} makes no sound: give a separator, a vocoder or a generator")
     return Net(f"{name}, fresh" if fresh else name, np.asarray(audio).reshape(-1), rate)

@@ -20,9 +20,9 @@ from zoo.metrics.sdr import si_sdr
 from zoo.pages.sounds import frame_size
 from zoo.signal import phase, stft
 
-ROUNDS = (1, 4, 16, 64)
+_ROUNDS = (1, 4, 16, 64)
 MOMENTA = {"Griffin-Lim": 0.0, "fast Griffin-Lim": 0.99}
-LEAD = (
+_LEAD = (
     "Each sound has the magnitudes of the recording and other phases. Spectral convergence is how "
     "far the magnitudes of what came out are from those asked for, relative to them: spectra whose "
     "phases do not fit one another are those of no sound. SI-SDR compares samples, and is low "
@@ -31,7 +31,7 @@ LEAD = (
 
 
 @dataclass(frozen=True)
-class Rebuilt:
+class _Rebuilt:
     """audio: name -> [T]. convergence, si_sdr: name -> dB. curves: name -> dB at ROUNDS."""
 
     audio: dict[str, np.ndarray]
@@ -40,7 +40,7 @@ class Rebuilt:
     curves: dict[str, list[float]]
 
 
-def rebuild(audio: np.ndarray, n_fft: int, seed: int = 0) -> Rebuilt:
+def rebuild(audio: np.ndarray, n_fft: int, seed: int = 0) -> _Rebuilt:
     """A recording [T] out of its magnitudes, with its own phases and with others."""
     hop, length = n_fft // 4, len(audio)
     analyse = jax.jit(partial(stft.stft, n_fft=n_fft, hop=hop, centre=True))
@@ -56,12 +56,12 @@ def rebuild(audio: np.ndarray, n_fft: int, seed: int = 0) -> Rebuilt:
     made = {name: np.asarray(inverse(one))[0, :, 0] for name, one in given.items()}
     curves: dict[str, list[float]] = {}
     for name, momentum in MOMENTA.items():
-        steps = [np.asarray(_sought(magnitude, key, n, momentum, n_fft, length)) for n in ROUNDS]
-        curves[name] = [convergence(magnitude, x, n_fft) for x in steps]
+        steps = [np.asarray(_sought(magnitude, key, n, momentum, n_fft, length)) for n in _ROUNDS]
+        curves[name] = [_convergence(magnitude, x, n_fft) for x in steps]
         made[name] = steps[-1]
-    return Rebuilt(
+    return _Rebuilt(
         made,
-        {name: convergence(magnitude, x, n_fft) for name, x in made.items()},
+        {name: _convergence(magnitude, x, n_fft) for name, x in made.items()},
         {
             name: float(si_sdr(*(y[None, :, None] for y in (audio, x)))[0])
             for name, x in made.items()
@@ -80,7 +80,7 @@ def _sought(
     return found[0, :, 0]
 
 
-def convergence(magnitude: jax.Array, audio: np.ndarray, n_fft: int) -> float:
+def _convergence(magnitude: jax.Array, audio: np.ndarray, n_fft: int) -> float:
     """Distance of the magnitudes of audio [T] from [1 F N 1], relative to these, in dB."""
     ratio = float(_distance(magnitude, audio, n_fft))
     return float(20 * np.log10(max(ratio, 1e-8)))
@@ -105,20 +105,20 @@ def demonstrate(audio: np.ndarray, rate: int, name: str) -> Demonstration:
     sounds = [PlayedSound(label, level * x, rate) for label, x in shown.items()]
     figure = drawing.spectrograms(shown, rate)
     head = ("phase", "spectral convergence, dB", "SI-SDR, dB")
-    curve = drawing.curves(found.curves, ROUNDS, "rounds", "spectral convergence in dB")
+    curve = drawing.curves(found.curves, _ROUNDS, "rounds", "spectral convergence in dB")
     return Demonstration(
         "phase",
         "One magnitude spectrogram, several phases",
         {"recording": name, "window": f"{n_fft} samples, hop {n_fft // 4}", "rate": f"{rate:,} Hz"},
         (
-            Part("sounds", "Sounds", LEAD, figure, head, rows, sounds),
+            Part("sounds", "Sounds", _LEAD, figure, head, rows, sounds),
             Part("rounds", "How Griffin-Lim comes nearer", ROUNDS_LEAD, curve),
         ),
         {
             "convergence": np.array([*found.convergence.values()]),
             "si_sdr": np.array([*found.si_sdr.values()]),
             "phases": np.array([*found.audio]),
-            "rounds": np.array(ROUNDS),
+            "rounds": np.array(_ROUNDS),
             **{f"curve/{label}": np.array(line) for label, line in found.curves.items()},
         },
     )

@@ -11,7 +11,7 @@ from zoo.audio.blocks import open_song, read_blocks
 from zoo.errors import BadInput
 
 MIXTURES = ("mixture", "mix")  # names of files that hold the sum of the stems beside them
-SHORTEST = 0.5  # seconds
+_SHORTEST = 0.5  # seconds
 
 
 def excerpt(path: Path | None, start: float, seconds: float) -> tuple[np.ndarray, int, str]:
@@ -82,7 +82,7 @@ def _cut(x: np.ndarray, rate: int, start: float, seconds: float, name: str) -> n
 
 
 def _require(audio: np.ndarray, rate: int, start: float, name: str) -> None:
-    if len(audio) < SHORTEST * rate:
+    if len(audio) < _SHORTEST * rate:
         raise BadInput(
-            f"{name} has {len(audio) / rate:.2f} s from {start:g} s on: {SHORTEST:g} are needed"
+            f"{name} has {len(audio) / rate:.2f} s from {start:g} s on: {_SHORTEST:g} are needed"
         )

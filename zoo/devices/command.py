@@ -40,9 +40,9 @@ def compile_one(name: str | None, where: Where, words: Sequence[str]) -> int:
     fits = True
     for each in where.topologies:
         found = topology.described(each, where.slices)
-        row = rows.make(config, arguments, found, where.results, say)
+        row = rows.make(config, arguments, found, where.results, _say)
         for remark in row["remarks"]:
-            say(f"  {remark}")
+            _say(f"  {remark}")
         fits = fits and row["fits"]
     return int(not fits)
 
@@ -64,18 +64,18 @@ def compile_all(where: Where, words: Sequence[str]) -> int:
     rows = [row for e in catalog.entries() for row in e.rows if not e.name.endswith("score_render")]
     failed = 0
     for row in sorted(rows, key=lambda row: row.parameters or 0):
-        done = subprocess.run(of_row(row.id, where, words), check=False).returncode
+        done = subprocess.run(_of_row(row.id, where, words), check=False).returncode
         if done < 0 or done > 1:
-            say(f"{row.id}: ended with {done}")
+            _say(f"{row.id}: ended with {done}")
         failed += done != 0
     return min(failed, 1)
 
 
-def of_row(name: str, where: Where, words: Sequence[str]) -> list[str]:
+def _of_row(name: str, where: Where, words: Sequence[str]) -> list[str]:
     topologies = [word for each in where.topologies for word in ("--topology", each)]
     given = [f"--slices={where.slices}", f"--results={where.results}", *topologies]
     return [sys.executable, "-m", "zoo", "compile", name, *words, *given]
 
 
-def say(text: str) -> None:
+def _say(text: str) -> None:
     print(escapes.line(text), flush=True)

@@ -24,7 +24,7 @@ FREE = {
     "partition-id",
     "after-all",
 }
-SLICED = {"dynamic-slice", "slice", "gather"}
+_SLICED = {"dynamic-slice", "slice", "gather"}
 PASSES = {"highest": 6, "high": 3}  # products in bfloat16 that make one in float32
 
 
@@ -43,7 +43,7 @@ class Products:
 
 def products(module: Module, rounds: int) -> Products:
     found = [
-        (product(one, computation), times, passes(one))
+        (_product(one, computation), times, _passes(one))
         for one, computation, times in walk(module, rounds, inside_fusions=True)
         if one.opcode in ("convolution", "dot")
     ]
@@ -54,7 +54,7 @@ def products(module: Module, rounds: int) -> Products:
     )
 
 
-def product(one: Instruction, computation: Computation) -> float:
+def _product(one: Instruction, computation: Computation) -> float:
     """2 x outputs x what is summed for each; holes of a dilated input are left out."""
     result = prod(one.shapes[0].sizes)
     first, kernel = (computation.by_name[name].shapes[0].sizes for name in one.operands[:2])
@@ -68,7 +68,7 @@ def product(one: Instruction, computation: Computation) -> float:
     return 2.0 * result * prod(summed) / empty
 
 
-def passes(one: Instruction) -> int:
+def _passes(one: Instruction) -> int:
     """Products in bfloat16 that a TPU makes for one: six where all of float32 was asked for."""
     asked = re.search(r"operand_precision=\{(\w+)", one.rest)
     return PASSES.get(asked[1], 1) if asked else 1
@@ -77,50 +77,52 @@ def passes(one: Instruction) -> int:
 def moved(module: Module, rounds: int) -> float:
     """Bytes between main memory and chip: what every instruction reads and writes there."""
     return sum(
-        times * traffic(one, computation, module)
+        times * _traffic(one, computation, module)
         for one, computation, times in walk(module, rounds)
         if one.opcode not in FREE and not one.opcode.endswith("-done")
     )
 
 
-def traffic(one: Instruction, computation: Computation, module: Module) -> float:
+def _traffic(one: Instruction, computation: Computation, module: Module) -> float:
     inner = module.computations.get(one.attribute("calls").lstrip("%"))
     inner = inner if one.opcode == "fusion" else None
     total = 0.0
     for place, name in enumerate(one.operands):
         operand = computation.by_name.get(name)
         if operand is not None and operand.opcode != "constant":
-            total += read(operand.shapes, place, inner, one)
-    return total + sum(written(one, place, inner) for place in range(len(one.shapes)))
+            total += _read(operand.shapes, place, inner, one)
+    return total + sum(_written(one, place, inner) for place in range(len(one.shapes)))
 
 
-def read(shapes: Iterable[Shape], place: int, inner: Computation | None, one: Instruction) -> float:
+def _read(
+    shapes: Iterable[Shape], place: int, inner: Computation | None, one: Instruction
+) -> float:
     """Bytes of an operand that are read: of one that is only sliced, the slices."""
     whole = sum(shape.bytes for shape in shapes if not shape.near)
     if not whole:
         return 0.0
     if inner is None:
         updated = one.opcode == "dynamic-update-slice" and place == 0
-        sliced = one.opcode in SLICED and place == 0
+        sliced = one.opcode in _SLICED and place == 0
         return 0.0 if updated else sum(s.bytes for s in one.shapes) if sliced else whole
     own = f"{place})"
     names = [
         p.name for p in inner.instructions if p.opcode == "parameter" and p.rest.startswith(own)
     ]
-    shares = [share(user, name, whole) for name in names for user in inner.users.get(name, [])]
+    shares = [_share(user, name, whole) for name in names for user in inner.users.get(name, [])]
     return min(whole, sum(shares)) if shares else whole
 
 
-def share(user: Instruction, name: str, whole: float) -> float:
+def _share(user: Instruction, name: str, whole: float) -> float:
     """How much of an array one of its users in a fusion reads."""
-    if user.operands[:1] == (name,) and user.opcode in SLICED:
+    if user.operands[:1] == (name,) and user.opcode in _SLICED:
         return sum(shape.bytes for shape in user.shapes)
     if user.operands[:1] == (name,) and user.opcode == "dynamic-update-slice":
         return 0.0
     return whole
 
 
-def written(one: Instruction, place: int, inner: Computation | None) -> float:
+def _written(one: Instruction, place: int, inner: Computation | None) -> float:
     """Bytes of a result; of one that is updated in place, the update."""
     shape = one.shapes[place]
     if shape.near:
@@ -151,7 +153,7 @@ def collectives(module: Module, rounds: int) -> dict[str, dict[str, Any]]:
         entry["count"] += int(times)
         entry["bytes"] += times * size
         if size > entry["largest"]:
-            entry |= {"largest": size, "origin": short(one.origin)}
+            entry |= {"largest": size, "origin": _short(one.origin)}
     return found
 
 
@@ -165,7 +167,7 @@ def longest(module: Module, rounds: int, count: int = 5) -> list[dict[str, Any]]
     totals: Counter[str] = Counter()
     for one, _, times in walk(module, rounds):
         if one.cycles:
-            totals[short(one.origin) or one.opcode] += int(times * one.cycles)
+            totals[_short(one.origin) or one.opcode] += int(times * one.cycles)
     whole = sum(totals.values()) or 1
     return [
         {"origin": name, "share": round(value / whole, 3)}
@@ -193,7 +195,7 @@ def slow(module: Module, rounds: int) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], float] = defaultdict(float)
     for one, _, times in walk(module, rounds, inside_fusions=True):
         if what := kind_of(one):
-            found[what, short(one.origin)] += times
+            found[what, _short(one.origin)] += times
     order = sorted(found.items(), key=lambda item: -item[1])
     return [{"what": w, "origin": o, "count": int(n)} for (w, o), n in order]
 
@@ -209,15 +211,15 @@ def kind_of(one: Instruction) -> str:
     if one.opcode == "custom-call":
         target = re.search(r'custom_call_target="([^"]*)"', one.rest)
         name = target[1] if target else ""
-        known = not name or name in QUIET or name.startswith(LIBRARIES)
+        known = not name or name in _QUIET or name.startswith(LIBRARIES)
         return "" if known else f"call of {name}"
     if one.opcode == "convolution":
-        return "fft as products" if "jit(fft)" in one.origin else convolution_of(one.rest)
+        return "fft as products" if "jit(fft)" in one.origin else _convolution_of(one.rest)
     return ""
 
 
 LIBRARIES = ("__cublas", "__cudnn")
-QUIET = {
+_QUIET = {
     "Sharding",
     "AllocateBuffer",
     "ConcatBitcast",
@@ -226,7 +228,7 @@ QUIET = {
 }
 
 
-def convolution_of(rest: str) -> str:
+def _convolution_of(rest: str) -> str:
     groups = re.search(r"(feature|batch)_group_count=(\d+)", rest)
     if groups:
         return f"convolution in {groups[2]} {groups[1]} groups"
@@ -235,7 +237,7 @@ def convolution_of(rest: str) -> str:
     return "convolution with a reversed kernel" if "rhs_reversal" in rest else ""
 
 
-def short(origin: str) -> str:
+def _short(origin: str) -> str:
     """An origin without the jit at its beginning, and not longer than a line."""
     kept = re.sub(r"^jit\(\w+\)/", "", origin)
     return kept if len(kept) <= 120 else f"{kept[:40]}...{kept[-77:]}"

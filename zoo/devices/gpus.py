@@ -14,10 +14,10 @@ from typing import Any
 from zoo import numerals
 from zoo.errors import BadInput
 
-FLAGS = "--xla_gpu_autotune_level=0"
+_FLAGS = "--xla_gpu_autotune_level=0"
 A_HOST = 8  # GPUs
 # Of Hopper, as its programming guide and data sheets have them.
-SHARED = """
+_SHARED = """
 gpu_device_info {
   threads_per_block_limit: 1024
   threads_per_warp: 32
@@ -44,15 +44,15 @@ runtime_version { major: 12 minor: 9 patch: 0 }
 device_description_str: "NVIDIA %s"
 """
 KNOWN = {
-    "h100": SHARED % (3_350_000_000_000, 80 * 10**9, "H100"),
-    "h200": SHARED % (4_800_000_000_000, 141 * 10**9, "H200"),
+    "h100": _SHARED % (3_350_000_000_000, 80 * 10**9, "H100"),
+    "h200": _SHARED % (4_800_000_000_000, 141 * 10**9, "H200"),
 }
 PLUGINS = ("jax_cuda13_plugin", "jax_cuda12_plugin")
 
 
 def prepare() -> None:
     """To be called before JAX makes its first backend, which reads the flags."""
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FLAGS}".strip()
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_FLAGS}".strip()
 
 
 def described(version: str, count: str, slices: int) -> tuple[tuple[Any, ...], str]:

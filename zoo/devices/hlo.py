@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-BITS = {"pred": 8, "bf16": 16, "f16": 16, "token": 0, "opaque": 0}
-HEAD = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\) -> .* \{$")
+_BITS = {"pred": 8, "bf16": 16, "f16": 16, "token": 0, "opaque": 0}
+_HEAD = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\) -> .* \{$")
 LINE = re.compile(r"^\s+(ROOT )?%?([\w.\-]+) = (\(.*?\)|\S+) ([a-z][\w\-]*)\((.*)$")
 SHAPE = re.compile(r"\b([a-z]\w*)\[([\d,<=]*)\](?:\{([^}]*)\})?")
 TILE = re.compile(r"T\(([\d,]+)\)")
-NAME = re.compile(r"%([\w.\-]+)")
+_NAME = re.compile(r"%([\w.\-]+)")
 CALLED = re.compile(r"\b(body|condition|calls|to_apply)=%?([\w.\-]+)")
 BRANCHES = re.compile(r"branch_computations=\{([^}]*)\}")
 BRANCH = re.compile(r"(?:true|false)_computation=%?([\w.\-]+)")
@@ -33,7 +33,7 @@ class Shape:
 
     @property
     def bytes(self) -> float:
-        return prod(self.sizes) * bits(self.kind) / 8
+        return prod(self.sizes) * _bits(self.kind) / 8
 
     @property
     def padded(self) -> float:
@@ -47,12 +47,12 @@ class Shape:
         for axis, unit in zip(range(len(sizes) - len(units), len(sizes)), units):
             if axis >= 0:
                 sizes[axis] = -(-sizes[axis] // unit) * unit
-        return prod(sizes) * bits(self.kind) / 8
+        return prod(sizes) * _bits(self.kind) / 8
 
 
-def bits(kind: str) -> int:
+def _bits(kind: str) -> int:
     digits = re.search(r"\d+", kind)
-    return BITS.get(kind, int(digits[0]) if digits else 8)
+    return _BITS.get(kind, int(digits[0]) if digits else 8)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Instruction:
         """(how, computation) of all that it runs."""
         found = [(how, name) for how, name in CALLED.findall(self.rest)]
         for group in BRANCHES.findall(self.rest):
-            found += [("branch", name) for name in NAME.findall(group)]
+            found += [("branch", name) for name in _NAME.findall(group)]
         return found + [("branch", name) for name in BRANCH.findall(self.rest)]
 
 
@@ -126,7 +126,7 @@ def parse(text: str) -> Module:
     found: dict[str, list[Instruction]] = {}
     current, entry = "", ""
     for line in text.splitlines():
-        if head := HEAD.match(line):
+        if head := _HEAD.match(line):
             current = head[2]
             found[current] = []
             entry = current if head[1] else entry
@@ -145,7 +145,7 @@ def instruction(match: re.Match[str]) -> Instruction:
         if not depth:
             inside = place
             break
-    operands = tuple(NAME.findall(rest[:inside]))
+    operands = tuple(_NAME.findall(rest[:inside]))
     return Instruction(name, opcode, shapes(result), operands, rest, bool(root))
 
 
@@ -171,13 +171,13 @@ def walk(
             for how, called in one.called:
                 if how in ("body", "condition"):
                     yield from of(called, times * (rounds if one.trips is None else one.trips))
-                elif runs(how, one.opcode, inside_fusions):
+                elif _runs(how, one.opcode, inside_fusions):
                     yield from of(called, times)
 
     yield from of(module.entry, 1.0)
 
 
-def runs(how: str, opcode: str, inside_fusions: bool) -> bool:
+def _runs(how: str, opcode: str, inside_fusions: bool) -> bool:
     """Whether a computation is run as instructions are, not as part of one that calls it."""
     if how == "branch" or opcode in ("call", "async-start"):
         return True

@@ -18,7 +18,7 @@ from zoo.report import flops as flops_of
 
 TOO_MUCH = re.compile(r"Used ([\d.]+)([KMGT]?)i?B? of ([\d.]+)([KMGT]?)i?B? hbm", re.I)
 UNITS = {"": 1.0, "K": 2.0**10, "M": 2.0**20, "G": 2.0**30, "T": 2.0**40}
-KEPT = 12  # slow instructions of a program that a row lists
+_KEPT = 12  # slow instructions of a program that a row lists
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def measure(lowered: Lowered, chip: Chip | None) -> dict[str, Any]:
         return {**about, **refused(str(error))}
     seconds = {"lower": lowered.seconds, "compile": time.perf_counter() - began}
     about["seconds"] = {k: round(v, 2) for k, v in seconds.items()}
-    return {**about, **of_compiled(compiled, lowered, chip)}
+    return {**about, **_of_compiled(compiled, lowered, chip)}
 
 
 def refused(text: str) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def refused(text: str) -> dict[str, Any]:
     return {"error": why, "bytes": {"total": need, "there": float(there) * UNITS[unit.upper()]}}
 
 
-def of_compiled(compiled: Any, lowered: Lowered, chip: Chip | None) -> dict[str, Any]:
+def _of_compiled(compiled: Any, lowered: Lowered, chip: Chip | None) -> dict[str, Any]:
     """Bytes, products, traffic, collectives, slow instructions and bounds of a compiled program."""
     module, rounds = hlo.parse(compiled.as_text()), lowered.program.rounds
     flops, passes = operations(compiled, lowered, cost.products(module, rounds))
@@ -87,15 +87,15 @@ def of_compiled(compiled: Any, lowered: Lowered, chip: Chip | None) -> dict[str,
     sent = cost.collectives(module, rounds)
     slow = cost.slow(module, rounds)
     about = {
-        "bytes": memory(compiled),
+        "bytes": _memory(compiled),
         "flops": flops,
         "flops_in_bfloat16": passes,
         "moved": moved,
         "intensity": round(flops / moved, 2) if moved else None,
         "collectives": sent,
         "padding": round(cost.padding(module), 2),
-        "slow": slow[:KEPT],
-        "slow_left_out": max(len(slow) - KEPT, 0),
+        "slow": slow[:_KEPT],
+        "slow_left_out": max(len(slow) - _KEPT, 0),
         "longest": cost.longest(module, rounds),
     }
     if chip is not None:
@@ -121,7 +121,7 @@ def operations(compiled: Any, lowered: Lowered, products: cost.Products) -> tupl
     return flops, flops + products.passes - products.inside
 
 
-def memory(compiled: Any) -> dict[str, int]:
+def _memory(compiled: Any) -> dict[str, int]:
     """Bytes of one chip; what is donated is counted once."""
     stats = compiled.memory_analysis()
     found = {

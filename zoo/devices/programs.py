@@ -42,25 +42,25 @@ class Program:
 
 def of_experiment(experiment: Experiment, mesh: Mesh, voices: int) -> Iterator[Program]:
     """Every turn of a training step and the prediction on the mesh; sampling on one chip."""
-    begun = state.abstract(mesh, builder(experiment), batch_of(experiment, mesh, experiment.batch))
+    begun = state.abstract(mesh, builder(experiment), _batch_of(experiment, mesh, experiment.batch))
     if experiment.objective.turns:
-        yield from turns(experiment, mesh, begun)
+        yield from _turns(experiment, mesh, begun)
     variables = begun.ema_variables()
-    yield from predictions(experiment, mesh, variables)
+    yield from _predictions(experiment, mesh, variables)
     if isinstance(experiment.objective, Generative):
-        yield from samplings(experiment, mesh, variables, voices)
+        yield from _samplings(experiment, mesh, variables, voices)
 
 
-def batch_of(experiment: Experiment, mesh: Mesh, size: int) -> Any:
+def _batch_of(experiment: Experiment, mesh: Mesh, size: int) -> Any:
     """A batch as shapes, split over the mesh."""
     sharding = meshes.batch_sharding(mesh)
     spec = experiment.data.spec(size)
     return {k: jax.ShapeDtypeStruct(v.shape, v.dtype, sharding=sharding) for k, v in spec.items()}
 
 
-def turns(experiment: Experiment, mesh: Mesh, begun: state.TrainState) -> Iterator[Program]:
+def _turns(experiment: Experiment, mesh: Mesh, begun: state.TrainState) -> Iterator[Program]:
     """The turns of the first stage, each once, as the loop compiles them."""
-    batch = batch_of(experiment, mesh, experiment.batch)
+    batch = _batch_of(experiment, mesh, experiment.batch)
     number = jax.ShapeDtypeStruct((), "int32", sharding=meshes.replicated(mesh))
     shardings = jax.tree.map(lambda leaf: leaf.sharding, begun)
     schedule = training_runs.schedule(experiment)
@@ -73,14 +73,14 @@ def turns(experiment: Experiment, mesh: Mesh, begun: state.TrainState) -> Iterat
         yield Program(turn.player, "turn", call, mesh, often[id(run)])
 
 
-def predictions(experiment: Experiment, mesh: Mesh, variables: Variables) -> Iterator[Program]:
+def _predictions(experiment: Experiment, mesh: Mesh, variables: Variables) -> Iterator[Program]:
     """What evaluation runs, on a batch of the evaluation's own size or the next that divides."""
     objective = experiment.objective
     asked = getattr(experiment.evaluation, "batch", 1)
     size = math.ceil(asked / mesh.size) * mesh.size
     key = jax.eval_shape(lambda: jax.random.key(0))
     rng = jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=meshes.replicated(mesh))
-    batch = batch_of(experiment, mesh, size)
+    batch = _batch_of(experiment, mesh, size)
     methods = ["predict"] if objective.turns or not hasattr(objective, "fit") else ["describe"]
     for method in methods:
         run = jax.jit(getattr(objective, method), out_shardings=meshes.replicated(mesh))
@@ -88,14 +88,14 @@ def predictions(experiment: Experiment, mesh: Mesh, variables: Variables) -> Ite
         yield Program(method, "predict", call, mesh)
 
 
-def samplings(
+def _samplings(
     experiment: Experiment, mesh: Mesh, variables: Variables, voices: int
 ) -> Iterator[Program]:
     """The compiled blocks that a second of audio takes, on one chip: voices need no other's."""
     alone = Mesh(mesh.devices.reshape(-1)[:1].reshape(1, 1), mesh.axis_names)
     info = experiment.data.source.info
     rate = getattr(info, "sample_rate", None) or 16_000
-    objective, source = quiet(experiment.objective), None
+    objective, source = _quiet(experiment.objective), None
     if getattr(objective, "needs_source", False):
         channels = getattr(info, "channels", 1) or 1
         source = np.zeros((rate, channels), np.float32)
@@ -111,7 +111,7 @@ def samplings(
         yield Program(call.name, "sample", trace, alone, call.often, call.rounds, 1.0, voices)
 
 
-def quiet(objective: Any) -> Any:
+def _quiet(objective: Any) -> Any:
     """The objective with a tracker of pitch that finds nothing, in place of published weights."""
     if "tracker" not in {field.name for field in fields(objective)}:
         return objective

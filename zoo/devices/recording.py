@@ -22,7 +22,7 @@ JITTED = type(jax.jit(lambda: 0))
 
 
 @dataclass
-class Call:
+class _Call:
     """A compiled function with the arguments of its first call; how often it was called so."""
 
     name: str
@@ -38,15 +38,15 @@ class Call:
         return max([1, *(n for n in given if isinstance(n, int) and not isinstance(n, bool))])
 
     def trace(self, sharding: NamedSharding) -> Any:
-        placed = partial(abstract, sharding=sharding)
-        return self.function.trace(*map(placed, self.args), **tree_of(placed, self.kwargs))
+        placed = partial(_abstract, sharding=sharding)
+        return self.function.trace(*map(placed, self.args), **_tree_of(placed, self.kwargs))
 
 
-def tree_of(function: Callable[[Any], Any], given: dict[str, Any]) -> dict[str, Any]:
+def _tree_of(function: Callable[[Any], Any], given: dict[str, Any]) -> dict[str, Any]:
     return {name: function(value) for name, value in given.items()}
 
 
-def abstract(tree: Any, sharding: NamedSharding | None = None) -> Any:
+def _abstract(tree: Any, sharding: NamedSharding | None = None) -> Any:
     """Arrays as shapes; all else (modules, rules, numbers of Python) as it is."""
 
     def shape(leaf: Any) -> Any:
@@ -57,34 +57,34 @@ def abstract(tree: Any, sharding: NamedSharding | None = None) -> Any:
     return jax.tree.map(shape, tree)
 
 
-def calls(act: Callable[[], Any]) -> list[Call]:
+def calls(act: Callable[[], Any]) -> list[_Call]:
     """The calls that `act` makes, one for each function and shapes, in their order."""
-    found: dict[Any, Call] = {}
-    with replaced(partial(noted, found)):
+    found: dict[Any, _Call] = {}
+    with _replaced(partial(_noted, found)):
         act()
     return list(found.values())
 
 
-def noted(found: dict[Any, Call], function: Any, *args: Any, **kwargs: Any) -> Any:
+def _noted(found: dict[Any, _Call], function: Any, *args: Any, **kwargs: Any) -> Any:
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((args, kwargs))):
         return function(*args, **kwargs)
-    args, kwargs = abstract(args), abstract(kwargs)
+    args, kwargs = _abstract(args), _abstract(kwargs)
     key = (id(function), repr(jax.tree.leaves((args, kwargs))))
     if key in found:
         found[key].often += 1
     else:
-        found[key] = Call(function.__name__.strip("_"), function, args, kwargs)
-    return jax.tree.map(zeros, function.eval_shape(*args, **kwargs))
+        found[key] = _Call(function.__name__.strip("_"), function, args, kwargs)
+    return jax.tree.map(_zeros, function.eval_shape(*args, **kwargs))
 
 
-def zeros(shape: jax.ShapeDtypeStruct) -> Any:
+def _zeros(shape: jax.ShapeDtypeStruct) -> Any:
     """Zeros that take no memory until somebody writes to them."""
     if jax.dtypes.issubdtype(shape.dtype, jax.dtypes.prng_key):
         return jax.random.split(jax.random.key(0), shape.shape)
     return np.zeros(shape.shape, shape.dtype)
 
 
-class StandIn:
+class _StandIn:
     """In the place of a compiled function, as a function of a module or a method of a class."""
 
     def __init__(self, note: Callable[..., Any], function: Any):
@@ -98,11 +98,11 @@ class StandIn:
 
 
 @contextmanager
-def replaced(note: Callable[..., Any]) -> Iterator[None]:
+def _replaced(note: Callable[..., Any]) -> Iterator[None]:
     """Within, note(function, ...) is called in place of every compiled function of the zoo."""
-    before = [(owner, name, value) for owner in owners() for name, value in compiled_of(owner)]
+    before = [(owner, name, value) for owner in _owners() for name, value in _compiled_of(owner)]
     for owner, name, value in before:
-        setattr(owner, name, StandIn(note, value))
+        setattr(owner, name, _StandIn(note, value))
     try:
         yield
     finally:
@@ -110,7 +110,7 @@ def replaced(note: Callable[..., Any]) -> Iterator[None]:
             setattr(owner, name, value)
 
 
-def owners() -> list[ModuleType | type]:
+def _owners() -> list[ModuleType | type]:
     """The modules of the zoo that are imported, and the classes that they define."""
     modules = [m for n, m in sorted(sys.modules.items()) if n.startswith("zoo.") and m]
     inside = (value for module in modules for value in vars(module).values())
@@ -118,5 +118,5 @@ def owners() -> list[ModuleType | type]:
     return [*modules, *sorted(classes, key=lambda c: (c.__module__, c.__qualname__))]
 
 
-def compiled_of(owner: ModuleType | type) -> list[tuple[str, Any]]:
+def _compiled_of(owner: ModuleType | type) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in vars(owner).items() if isinstance(value, JITTED)]

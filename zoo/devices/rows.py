@@ -26,7 +26,7 @@ VOICES = 8
 
 def path_of(folder: Path, config: Config, arguments: dict[str, Any], topology: Topology) -> Path:
     """CONFIG.ROW-changed=argument--topology.json; where data lie is no part of it."""
-    words = [f"-{k}={v}" for k, v in changed(config, arguments).items() if k not in ELSEWHERE]
+    words = [f"-{k}={v}" for k, v in _changed(config, arguments).items() if k not in ELSEWHERE]
     stem = config.row.id + re.sub(r"[^\w.=,-]", "_", "".join(words))
     many = f"x{topology.slices}" if topology.slices > 1 else ""
     return folder / f"{stem}--{topology.name.replace(':', '-')}{many}.json"
@@ -45,11 +45,11 @@ def make(
     if topology.slices > 1:
         remarks = [*remarks, "the bound takes links between slices for as fast as those inside"]
     folder.mkdir(parents=True, exist_ok=True)
-    standing = standing_in(path, topology)
+    standing = _standing_in(path, topology)
     lowered = measure.lower_all(programs.of_experiment(experiment, mesh, VOICES))
     about = {
         "config": config.row.id,
-        "arguments": changed(config, arguments),
+        "arguments": _changed(config, arguments),
         "topology": topology.name,
         "slices": topology.slices,
         "chips": len(topology.devices),
@@ -58,13 +58,13 @@ def make(
         "batch": experiment.batch,
         "compiler": topology.compiler,
         "jax": metadata.version("jax"),
-        "commit": commit(),
+        "commit": _commit(),
     }
     found: list[dict[str, Any]] = []
     for one in lowered:
         stands = standing.get(one.digest)
         found.append(stands or measure.measure(one, topology.chip))
-        say(f"{line(path.stem, found[-1])}{' (stands)' if stands else ''}")
+        say(f"{_line(path.stem, found[-1])}{' (stands)' if stands else ''}")
         row = {
             **about,
             "complete": len(found) == len(lowered),
@@ -77,7 +77,7 @@ def make(
     return row
 
 
-def standing_in(path: Path, topology: Topology) -> dict[str, dict[str, Any]]:
+def _standing_in(path: Path, topology: Topology) -> dict[str, dict[str, Any]]:
     """The programs of a stored row, by digest, if the same compiler made them."""
     before = facts.load(path) if path.is_file() else {}
     if before.get("compiler") != topology.compiler:
@@ -102,11 +102,11 @@ def fitted(
     return config.experiment(**arguments), arguments, [remark]
 
 
-def changed(config: Config, arguments: dict[str, Any]) -> dict[str, str]:
+def _changed(config: Config, arguments: dict[str, Any]) -> dict[str, str]:
     return {k: written(v) for k, v in arguments.items() if v != config.defaults.get(k)}
 
 
-def commit() -> str:
+def _commit() -> str:
     """Of this clone; '' where there is none."""
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
     try:
@@ -129,21 +129,21 @@ def summary(found: list[dict[str, Any]], topology: Topology) -> dict[str, Any]:
         if chosen and all("bounds" in p for p in chosen):
             about[name] = {
                 "least": sum(p["often"] * p["bounds"][p["bound_by"]] for p in chosen),
-                "bound_by": max(chosen, key=weight)["bound_by"],
+                "bound_by": max(chosen, key=_weight)["bound_by"],
             }
             if any("estimate" in p for p in chosen):
-                about[name]["estimate"] = sum(estimate(p) for p in chosen)
+                about[name]["estimate"] = sum(_estimate(p) for p in chosen)
     return about
 
 
-def weight(program: dict[str, Any]) -> float:
+def _weight(program: dict[str, Any]) -> float:
     """Seconds of a program at the least, as often as it runs."""
     return program["often"] * program["bounds"][program["bound_by"]]
 
 
-def estimate(program: dict[str, Any]) -> float:
+def _estimate(program: dict[str, Any]) -> float:
     """Those that the compiler says; at the least where it says none, as of bare copies."""
-    return program["often"] * program["estimate"] if "estimate" in program else weight(program)
+    return program["often"] * program["estimate"] if "estimate" in program else _weight(program)
 
 
 def remarked(found: list[dict[str, Any]]) -> list[str]:
@@ -158,7 +158,7 @@ def remarked(found: list[dict[str, Any]]) -> list[str]:
             lines.append(f"{name}: tiles are filled up to {one['padding']:.1f} times the bytes")
         places: dict[str, list[str]] = {}
         for entry in one["slow"]:
-            if entry["what"].startswith(SLOW):
+            if entry["what"].startswith(_SLOW):
                 places.setdefault(entry["what"], []).append(entry["origin"])
         for what, origins in places.items():
             lines.append(f"{name}: {what} at {len(origins)} places, as {origins[0] or 'unnamed'}")
@@ -170,10 +170,10 @@ def remarked(found: list[dict[str, Any]]) -> list[str]:
 
 
 # Kinds of instructions that TPUs are slow at.
-SLOW = ("scatter", "fft", "sort", "convolution in", "call of FFT", "cholesky", "triangular")
+_SLOW = ("scatter", "fft", "sort", "convolution in", "call of FFT", "cholesky", "triangular")
 
 
-def line(name: str, one: dict[str, Any]) -> str:
+def _line(name: str, one: dict[str, Any]) -> str:
     """What a program came to, for whoever waits."""
     head = f"{name}: {one['kind']} {one['name']}"
     if "error" in one:

@@ -14,7 +14,7 @@ from zoo.devices.chips import Chip
 from zoo.errors import BadInput
 
 HERE = "here"
-EXAMPLES = (
+_EXAMPLES = (
     "v5e:2x2, v5e:4x4, v5e:16x16, v5p:2x2x1, v6e:4x4, h100:8, h200:8, or 'here' for the devices at "
     "hand"
 )
@@ -54,7 +54,7 @@ def described(name: str, slices: int = 1) -> Topology:
         return here()
     version, _, shape = name.partition(":")
     if not shape:
-        raise BadInput(f"--topology {name}: write VERSION:SHAPE as {EXAMPLES}")
+        raise BadInput(f"--topology {name}: write VERSION:SHAPE as {_EXAMPLES}")
     if version in gpus.KNOWN:
         devices, compiler = gpus.described(version, shape, slices)
         return Topology(name, devices, chips.of(devices[0].device_kind), compiler, slices)
@@ -71,7 +71,7 @@ def described(name: str, slices: int = 1) -> Topology:
         ).devices
     except Exception as error:  # jaxlib raises a RuntimeError of its own
         why = str(error).strip().splitlines()[0].removeprefix("INVALID_ARGUMENT: ")
-        raise BadInput(f"--topology {name}: {why}. Known are {EXAMPLES}") from error
+        raise BadInput(f"--topology {name}: {why}. Known are {_EXAMPLES}") from error
     devices = tuple(found)
     chip = chips.of(devices[0].device_kind)
     return Topology(name, devices, chip, f"libtpu {metadata.version('libtpu')}", slices)

@@ -117,7 +117,7 @@ def _pad(stacked: np.ndarray, spare: int) -> np.ndarray:
     return np.concatenate([stacked, np.zeros((spare, *stacked.shape[1:]), stacked.dtype)])
 
 
-def to_float(pcm: np.ndarray) -> np.ndarray:
+def _to_float(pcm: np.ndarray) -> np.ndarray:
     """int16 PCM [...] to float32 [...] in [-1, 1); floating point passes as float32."""
     if pcm.dtype == np.int16:
         return pcm.astype(np.float32) / 32768
@@ -130,7 +130,7 @@ def sound(record: Example, key: str = "audio") -> np.ndarray:
     The one way to a record's sound: what a short file is filled with is no part of it.
     """
     length = record.get("length")
-    return to_float(record[key][:, :length] if key == "stems" else record[key][:length])
+    return _to_float(record[key][:, :length] if key == "stems" else record[key][:length])
 
 
 def padded(record: Example, key: str = "audio") -> tuple[np.ndarray, int]:
@@ -138,7 +138,7 @@ def padded(record: Example, key: str = "audio") -> tuple[np.ndarray, int]:
 
     For programs that are compiled for one length; what is scored has to end with the sound.
     """
-    audio = to_float(record[key])
+    audio = _to_float(record[key])
     return audio, int(record.get("length", len(audio)))
 
 

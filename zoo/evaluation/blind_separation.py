@@ -17,8 +17,8 @@ from zoo.evaluation.separation import Row, Separation, stem_getter, track_spans
 from zoo.songs.oracle import separate_known
 from zoo.songs.separating import Separator, separate
 
-FLOOR = 1e-10  # of energies, so that silence has a ratio
-FAINT = 1e-6  # of every component, in all stems
+_FLOOR = 1e-10  # of energies, so that silence has a ratio
+_FAINT = 1e-6  # of every component, in all stems
 
 MATCHED = {
     "permutation": (
@@ -112,9 +112,9 @@ class BlindSeparation:
             references = recorded(references, self.microphones, self.spill)
         mix = references.sum(0)
         if self.match == "components":
-            estimates = joined(self._assigned(predict, mix, references, info))
+            estimates = _joined(self._assigned(predict, mix, references, info))
         else:
-            estimates = joined(separate(predict, lambda: [mix], info.sample_rate, self.how))
+            estimates = _joined(separate(predict, lambda: [mix], info.sample_rate, self.how))
             estimates = estimates[best_order(references, estimates)]
         return self._scored.rows(name, [references], [estimates], info.sample_rate)
 
@@ -132,7 +132,7 @@ class BlindSeparation:
         return separate_known(assigned, [(mix, references)], how, known)
 
 
-def joined(blocks: Iterable[np.ndarray]) -> np.ndarray:
+def _joined(blocks: Iterable[np.ndarray]) -> np.ndarray:
     """Blocks [S n C] as one array [S T C]."""
     return np.concatenate(list(blocks), 1)
 
@@ -158,7 +158,7 @@ def best_order(references: np.ndarray, estimates: np.ndarray) -> np.ndarray:
     shared = np.einsum("stc,ktc->sk", references, estimates, dtype=np.float64)
     own = np.square(estimates, dtype=np.float64).sum((1, 2))
     error = energy[:, None] - 2 * shared + own
-    sdr = 10 * np.log10((energy[:, None] + FLOOR) / (np.maximum(error, 0) + FLOOR))
+    sdr = 10 * np.log10((energy[:, None] + _FLOOR) / (np.maximum(error, 0) + _FLOOR))
     return linear_sum_assignment(sdr, maximize=True)[1]
 
 
@@ -170,5 +170,5 @@ def assign(components: np.ndarray, references: np.ndarray) -> np.ndarray:
     match = np.einsum("btkc,btsc->bks", components, references, optimize=True)
     sources = references.shape[2]
     # A stem without any component would be silent, and a frame of it would count for no stem.
-    owner = (1 - FAINT) * np.eye(sources, dtype=np.float32)[match.argmax(2)] + FAINT / sources
+    owner = (1 - _FAINT) * np.eye(sources, dtype=np.float32)[match.argmax(2)] + _FAINT / sources
     return np.einsum("btkc,bks->btsc", components, owner, optimize=True)

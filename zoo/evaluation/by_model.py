@@ -14,8 +14,8 @@ import numpy as np
 
 from zoo.metrics import bins, classes, frechet
 
-KERNELS = 4000  # clips of a set that kernel distances take: they need a number for every pair
-BINS = 50  # of NDB, as its users take
+_KERNELS = 4000  # clips of a set that kernel distances take: they need a number for every pair
+_BINS = 50  # of NDB, as its users take
 
 
 class Classifier(Protocol):
@@ -72,19 +72,19 @@ def distances(
     upper = place >= np.median(place)
     order = rng.permutation(len(real))
     real, upper, fake = real[order], upper[order], fake[rng.permutation(len(fake))]
-    found = between(fake, real)
+    found = _between(fake, real)
     if min(upper.sum(), (~upper).sum()) > 1:
-        halves = between(real[upper], real[~upper])
+        halves = _between(real[upper], real[~upper])
         found |= {f"floor/{name}": value for name, value in halves.items()}
-    count = min(BINS, len(real) // bins.CLIPS)
+    count = min(_BINS, len(real) // bins.CLIPS)
     if count > 1:
         found["ndb_share"] = bins.compare(bins.fit(real, count), fake).share
     return found
 
 
-def between(fake: np.ndarray, real: np.ndarray) -> dict[str, float]:
+def _between(fake: np.ndarray, real: np.ndarray) -> dict[str, float]:
     """Distances of embeddings [N D] and [M D] by name."""
-    few = fake[:KERNELS], real[:KERNELS]
+    few = fake[:_KERNELS], real[:_KERNELS]
     return {
         "frechet": frechet.frechet_distance(*(frechet.fit_gaussian(x) for x in (fake, real))),
         "kid": frechet.kernel_distance(*few),

@@ -21,7 +21,7 @@ from zoo.evaluation.resynthesis import SURE, Tracker
 from zoo.signal.synthesis import loudness
 
 TRACKED = 16_000  # Hz that the tracker reads
-HOP = 160  # samples of it
+_HOP = 160  # samples of it
 PER_SECOND = 100  # frames of loudness
 
 
@@ -46,15 +46,15 @@ class Copies:
         spectra = vocoding.Vocoding(vocoding.common(rate))
         found = vocoding.compared(partial(spectra.distances, rate), fake, real, there)
         del found["own_log_mel_l1"]
-        found["loudness_l1"] = loudness_error(fake[:there], real[:there], rate)
+        found["loudness_l1"] = _loudness_error(fake[:there], real[:there], rate)
         if self.tracker:
             ours, theirs = (sound.read(TRACKED, 1)[:, 0] for sound in (copy, original))
-            cents = pitch_error(self.tracker, ours, theirs)
+            cents = _pitch_error(self.tracker, ours, theirs)
             found |= {"f0_cents": cents} if np.isfinite(cents) else {}
         return found
 
 
-def loudness_error(fake: np.ndarray, real: np.ndarray, rate: int) -> float:
+def _loudness_error(fake: np.ndarray, real: np.ndarray, rate: int) -> float:
     """Mean absolute difference in dB, [T 1], [T 1] -> scalar."""
     there = vocoding.compiled_length(len(real))
     return float(_loudness_l1(fake[None, :there], real[None, :there], rate))
@@ -67,11 +67,11 @@ def _loudness_l1(fake: jax.Array, real: jax.Array, rate: int) -> jax.Array:
     return jnp.abs(ours - theirs).mean()
 
 
-def pitch_error(tracker: Tracker, fake: np.ndarray, real: np.ndarray) -> float:
+def _pitch_error(tracker: Tracker, fake: np.ndarray, real: np.ndarray) -> float:
     """Median size in cents where the original's pitch is sure, [T], [T] -> scalar, NaN if never."""
     there = min(len(fake), len(real))
-    truth, confidence = tracker(real[:there], HOP)
-    found, _ = tracker(fake[:there], HOP)
+    truth, confidence = tracker(real[:there], _HOP)
+    found, _ = tracker(fake[:there], _HOP)
     apart = 100 * np.abs(tuning.note_of_hertz(found) - tuning.note_of_hertz(truth))
     sure = confidence >= SURE
     return float(np.median(apart[sure])) if sure.any() else float("nan")

@@ -26,9 +26,9 @@ from zoo.evaluation.base import (
 )
 from zoo.metrics.resampling import Scores
 
-SILENCE = 1e-4  # -80 dB: a record below it has nothing to compare with
-TAPS = 1024  # of the linear filter
-SHOWN = 0.02  # seconds of the figure
+_SILENCE = 1e-4  # -80 dB: a record below it has nothing to compare with
+_TAPS = 1024  # of the linear filter
+_SHOWN = 0.02  # seconds of the figure
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Emulation:
         given = self._examples(first(records, limit, progress), left_out)
         for (label, dry, wet), output in paired(predict, given, self.batch):
             made = np.asarray(output["audio"], np.float64)[self.skip :, 0]
-            rows.append({"record": label, **compared(dry, wet, made, self.skip)})
+            rows.append({"record": label, **_compared(dry, wet, made, self.skip)})
             shown.append((dry[self.skip :], wet[self.skip :], made))
         if not rows:
             raise BadInput(
@@ -80,7 +80,7 @@ class Emulation:
             self._sentence(info),
             {"records": len(rows), **left_out},
             {"per_record": rows},
-            {"waves": waves(*shown[0], info.sample_rate)},
+            {"waves": _waves(*shown[0], info.sample_rate)},
             scores=scores,
         )
 
@@ -90,7 +90,7 @@ class Emulation:
         for index, record in found:
             dry, wet = sound(record)[: self.samples], sound(record, "stems")[0][: self.samples]
             scored = wet[self.skip :]
-            if len(dry) < self.samples or np.sqrt(np.square(scored).mean()) < SILENCE:
+            if len(dry) < self.samples or np.sqrt(np.square(scored).mean()) < _SILENCE:
                 left_out["short_or_silent_records"] += 1
                 continue
             yield (name_of(record, index), dry[:, 0], wet[:, 0]), {"audio": dry}
@@ -100,29 +100,29 @@ class Emulation:
             f"Samples {self.skip} to {self.samples} of held-out records at {info.sample_rate} Hz. "
             "esr: squared error over the energy of the wet recording, mean over records; "
             "floor/dry: of the dry sound at its best gain; floor/linear_filter: of the best causal "
-            f"filter of {TAPS} taps of each record, which only who has the wet sound can choose."
+            f"filter of {_TAPS} taps of each record, which only who has the wet sound can choose."
         )
 
 
-def compared(dry: np.ndarray, wet: np.ndarray, made: np.ndarray, skip: int) -> dict[str, float]:
+def _compared(dry: np.ndarray, wet: np.ndarray, made: np.ndarray, skip: int) -> dict[str, float]:
     """Error-to-signal ratios by name: dry, wet [T] and what is made of them [T - skip]."""
     before, wanted = np.asarray(dry, np.float64), np.asarray(wet, np.float64)[skip:]
     same = before[skip:]
     gain = float(np.vdot(same, wanted)) / max(float(np.vdot(same, same)), 1e-12)
     return {
-        "esr": ratio(wanted, made),
+        "esr": _ratio(wanted, made),
         "mae": float(np.abs(wanted - made).mean()),
-        "floor/dry": ratio(wanted, gain * same),
-        "floor/linear_filter": ratio(wanted, filtered(before, wanted)),
+        "floor/dry": _ratio(wanted, gain * same),
+        "floor/linear_filter": _ratio(wanted, _filtered(before, wanted)),
     }
 
 
-def ratio(wanted: np.ndarray, made: np.ndarray) -> float:
+def _ratio(wanted: np.ndarray, made: np.ndarray) -> float:
     """Squared error over the energy of what is wanted, both [T]."""
     return float(np.square(wanted - made).sum() / np.square(wanted).sum())
 
 
-def filtered(dry: np.ndarray, wet: np.ndarray, taps: int = TAPS) -> np.ndarray:
+def _filtered(dry: np.ndarray, wet: np.ndarray, taps: int = _TAPS) -> np.ndarray:
     """The dry sound [T] through the causal filter that comes nearest to the wet end [T'] of it.
 
     Least squares by the normal equations, whose matrix is held to be Toeplitz (edges aside), with
@@ -136,7 +136,7 @@ def filtered(dry: np.ndarray, wet: np.ndarray, taps: int = TAPS) -> np.ndarray:
     return oaconvolve(dry, response)[: len(dry)][len(dry) - len(wet) :]
 
 
-def waves(dry: np.ndarray, wet: np.ndarray, made: np.ndarray, rate: int) -> Figure:
+def _waves(dry: np.ndarray, wet: np.ndarray, made: np.ndarray, rate: int) -> Figure:
     """The loudest 20 ms: dry, wet, and what the model makes."""
 
     def make() -> Any:
@@ -144,7 +144,7 @@ def waves(dry: np.ndarray, wet: np.ndarray, made: np.ndarray, rate: int) -> Figu
 
         canvas = Canvas(figsize=(8, 3), layout="constrained")
         axes = canvas.subplots()
-        size = max(int(SHOWN * rate), 2)
+        size = max(int(_SHOWN * rate), 2)
         start = int(np.clip(np.abs(wet).argmax() - size // 2, 0, max(len(wet) - size, 0)))
         span = slice(start, start + size)
         time = 1000 * np.arange(len(wet[span])) / rate

@@ -20,7 +20,7 @@ from zoo.songs.oracle import separate_known
 from zoo.songs.segments import identity_error
 from zoo.songs.separating import Separator, separate
 
-Row = dict[str, Any]  # a stem of a clip: track, stem, seconds, and its ratios in dB
+_Row = dict[str, Any]  # a stem of a clip: track, stem, seconds, and its ratios in dB
 RATIOS = {"gnsdr": "NSDR", "gsdr": "SDR", "gsir": "SIR", "gsar": "SAR"}
 
 
@@ -58,7 +58,7 @@ class GlobalSeparation:
         drift = identity_error(self.how.segments)
         if drift > 1e-5:
             raise BadInput(f"these segments change the song by {drift:.3g} before any model does.")
-        rows: list[Row] = []
+        rows: list[_Row] = []
         for track, span in islice(track_spans(records), limit):
             rows += self._score(predict, [records[i] for i in span], track, info)
             if progress:
@@ -73,7 +73,7 @@ class GlobalSeparation:
 
     def _score(
         self, predict: Predict, clip: Sequence[Example], track: str, info: Info
-    ) -> list[Row]:
+    ) -> list[_Row]:
         references = stem_getter(self.how, info)
         reference = np.concatenate([references(record) for record in clip], 1)
         mix = np.concatenate([mixture(record) for record in clip])
@@ -110,7 +110,7 @@ class GlobalSeparation:
         ratios = {"SDR": found.sdr[:, 0], "SIR": found.sir[:, 0], "SAR": found.sar[:, 0]}
         return {name: np.where(np.isfinite(x), x, np.nan) for name, x in ratios.items()}
 
-    def _report(self, rows: list[Row], info: Info) -> Report:
+    def _report(self, rows: list[_Row], info: Info) -> Report:
         scores = clip_scores(rows, self.how.sources)
         metrics = scores.statistics(np.ones((1, len(scores.names))))
         undefined = {row["track"] for row in rows if not np.isfinite(row["NSDR"])}
@@ -125,7 +125,7 @@ class GlobalSeparation:
         return Report(found, sentence, counts, {"per_clip": rows}, scores=scores)
 
 
-def clip_scores(rows: Sequence[Row], sources: Sequence[str]) -> Scores:
+def clip_scores(rows: Sequence[_Row], sources: Sequence[str]) -> Scores:
     """{'gnsdr/vocals': [N], ..., 'gnsdr/average': [N]} of every clip, weighted by its seconds."""
     tracks = list(dict.fromkeys(row["track"] for row in rows))
     place = {(row["track"], row["stem"]): row for row in rows}

@@ -22,7 +22,7 @@ from zoo.evaluation.base import (
     sound,
 )
 
-ACTIVE = 0.01  # nats, of a latent's mean divergence
+_ACTIVE = 0.01  # nats, of a latent's mean divergence
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,12 @@ class Latents:
             "bits_per_sample": float(np.mean(nats) / np.log(2)),
             "kl_nats": float(each.sum()),
             "kl_bits_per_sample": float(each.sum() / np.log(2) / self.samples),
-            "active_latents": float((each > ACTIVE).mean()),
+            "active_latents": float((each > _ACTIVE).mean()),
             "prediction_snr": 10 * np.log10(max(power, 1e-12) / max(error, 1e-12)),
         }
         counts = {"windows": len(nats), "latents": len(each), "left_out_samples": left_out}
         table = [{"latent": i, "kl_nats": float(value)} for i, value in enumerate(each)]
-        figures = {"kl_per_latent": kl_figure(each)}
+        figures = {"kl_per_latent": _kl_figure(each)}
         tables = {"kl_per_latent": table}
         return Report(metrics, self._sentence(info), counts, tables, figures)
 
@@ -90,12 +90,12 @@ class Latents:
             f"{info.sample_rate} Hz (one draw of the latents a window), over windows of "
             f"{self.samples} samples side by side. `kl_nats` is the divergence of the posterior "
             f"from the prior in a window; `active_latents` the share of latents of more than "
-            f"{ACTIVE} nats, none where the posterior has collapsed; `prediction_snr` (dB) is of "
+            f"{_ACTIVE} nats, none where the posterior has collapsed; `prediction_snr` (dB) is of "
             "the decoder's mean, which for an autoregressive one knows the samples before."
         )
 
 
-def kl_figure(each: np.ndarray) -> Figure:
+def _kl_figure(each: np.ndarray) -> Figure:
     """Bars of the divergence of every latent [L], largest first."""
 
     def make() -> Any:
@@ -104,9 +104,9 @@ def kl_figure(each: np.ndarray) -> Figure:
         figure = Figure(figsize=(6, 3), layout="constrained")
         axes = figure.add_subplot()
         axes.bar(np.arange(len(each)), np.sort(each)[::-1], color="0.35")
-        axes.axhline(ACTIVE, color="C3", linewidth=0.8, label=f"{ACTIVE} nats")
+        axes.axhline(_ACTIVE, color="C3", linewidth=0.8, label=f"{_ACTIVE} nats")
         axes.set(xlabel="latent, largest first", ylabel="KL (nats a window)")
-        axes.set_ylim(0, max(float(each.max()) * 1.05, 2 * ACTIVE))
+        axes.set_ylim(0, max(float(each.max()) * 1.05, 2 * _ACTIVE))
         axes.legend(frameon=False)
         return figure
 

@@ -33,7 +33,7 @@ from zoo.pages.pitch_curve import CONFIDENT, curve_figure, note_name, write_page
 from zoo.signal import pitch
 
 
-class Curve(NamedTuple):
+class _Curve(NamedTuple):
     """Pitch over time: times [F] in s, frequency [F] in Hz, confidence [F] in 0..1."""
 
     times: np.ndarray
@@ -76,13 +76,13 @@ class Pitch:
             truth.append(np.full(len(salience), hertz))
             alone.append(pitch.local_mean(salience))
             path.append(pitch.local_mean(salience, pitch.viterbi(salience)))
-            found = shares(truth[-1], alone[-1], path[-1])
+            found = _shares(truth[-1], alone[-1], path[-1])
             rows.append({"track": str(record["track"]), "hertz": hertz, **found})
             names.append(name_of(record, index))
         if not rows:
             raise BadInput("no notes to evaluate: choose another split, or prepare the data anew.")
         reference = np.concatenate(truth)
-        metrics = shares(reference, np.concatenate(alone), np.concatenate(path))
+        metrics = _shares(reference, np.concatenate(alone), np.concatenate(path))
         per_note = {name: np.array([row[name] for row in rows]) for name in metrics}
         scores = Scores(np.array(names), per_note, weights=np.array([len(x) for x in truth]))
         counts = {"notes": len(rows), "frames": sum(map(len, truth))}
@@ -95,13 +95,13 @@ class Pitch:
         cuts: Iterator[Batch] = ({"audio": window[:, None]} for window in windows)
         return np.stack([out["prediction"] for out in in_batches(predict, cuts, self.batch)])
 
-    def curve(self, predict: Predict, audio: np.ndarray, info: Info) -> Curve:
+    def curve(self, predict: Predict, audio: np.ndarray, info: Info) -> _Curve:
         """The likeliest path through a signal [T] at the model's rate."""
         salience = self.salience(predict, audio)
         chosen = pitch.viterbi(salience)
         hertz = pitch.local_mean(salience, chosen)
         times = np.arange(len(chosen)) * self.hop / info.sample_rate
-        return Curve(times, hertz, salience[np.arange(len(chosen)), chosen])
+        return _Curve(times, hertz, salience[np.arange(len(chosen)), chosen])
 
     def predict_file(
         self,
@@ -131,7 +131,7 @@ class Pitch:
             picture = partial(curve_figure, times, hertz, confidence)
             draw(picture, folder / "f0.png", dpi=120, bbox_inches="tight")
         write_page(folder / "page.html", path, self.hop / info.sample_rate, hertz, confidence)
-        return f"{Path(path).name}: {summary(hertz, confidence)}; look at {folder / 'page.html'}"
+        return f"{Path(path).name}: {_summary(hertz, confidence)}; look at {folder / 'page.html'}"
 
     def _sentence(self, info: Info) -> str:
         until = "" if self.last is None else f" of the first {self.last} samples"
@@ -142,7 +142,7 @@ class Pitch:
         )
 
 
-def shares(truth: np.ndarray, alone: np.ndarray, path: np.ndarray) -> dict[str, float]:
+def _shares(truth: np.ndarray, alone: np.ndarray, path: np.ndarray) -> dict[str, float]:
     """The four accuracies of pitch curves in Hz [F]: frame by frame, and along a path."""
     one, joined = score_melody(truth, alone), score_melody(truth, path)
     return {
@@ -153,7 +153,7 @@ def shares(truth: np.ndarray, alone: np.ndarray, path: np.ndarray) -> dict[str, 
     }
 
 
-def summary(hertz: np.ndarray, confidence: np.ndarray) -> str:
+def _summary(hertz: np.ndarray, confidence: np.ndarray) -> str:
     """One line on a pitch curve, Hz [F] and confidence [F]."""
     voiced = hertz[confidence >= CONFIDENT]
     if not len(voiced):

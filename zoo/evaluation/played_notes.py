@@ -17,8 +17,8 @@ from zoo.metrics.steady_pitch import cents_off
 from zoo.tuning import hertz_of_note
 
 WRONG = 6  # semitones: a tritone, the keys' least likely mistake
-CLOSE = 20.0  # cents that a listener accepts
-STROKE, SHORTEST, LONGEST = 0.03, 0.15, 0.4  # seconds: left out; of a note that counts; looked at
+_CLOSE = 20.0  # cents that a listener accepts
+STROKE, _SHORTEST, _LONGEST = 0.03, 0.15, 0.4  # seconds: left out; of a note that counts; looked at
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class PlayedLikelihood(Likelihood):
         rate = info.sample_rate
         samples = int(self.seconds * rate) // self.hop * self.hop
         clips = [record for _, record in first(records, few, None)]
-        asked = [of_clip(record["notes"], samples / rate) for record in clips]
+        asked = [_of_clip(record["notes"], samples / rate) for record in clips]
         batches = [
             {"roll": self._rolled(notes, samples, info), "index": np.asarray(index, np.int32)}
             for index, notes in enumerate(asked)
@@ -102,9 +102,9 @@ class PlayedLikelihood(Likelihood):
 
     def _sentence(self, info: Info) -> str:
         played = (
-            f" in_tune: share of the notes of {SHORTEST} s and more, asked for in the first "
+            f" in_tune: share of the notes of {_SHORTEST} s and more, asked for in the first "
             f"{self.seconds:.0f} s of the first {self.played} clips and played by the model alone, "
-            f"that sound within {CLOSE:.0f} cents of their key (steady_pitch.cents_off); "
+            f"that sound within {_CLOSE:.0f} cents of their key (steady_pitch.cents_off); "
             f"in_tune_recorded: the same of the recordings, in_tune_floor: of notes {WRONG} "
             "semitones off in these."
         )
@@ -115,7 +115,7 @@ class PlayedLikelihood(Likelihood):
         )
 
 
-def of_clip(notes: Notes, seconds: float) -> Notes:
+def _of_clip(notes: Notes, seconds: float) -> Notes:
     """The notes that begin in the first `seconds` of a clip, ended by then."""
     some = shifted(notes, 0.0, seconds)
     kept = some["onset"] >= 0
@@ -135,9 +135,9 @@ def in_tune(
     for clip, some in zip(clips, notes):
         columns = (some[name] for name in ("onset", "offset", "pitch"))
         for onset, offset, key in zip(*columns):
-            if offset - onset < SHORTEST:
+            if offset - onset < _SHORTEST:
                 continue
-            begin, end = onset + STROKE, min(offset, onset + LONGEST)
+            begin, end = onset + STROKE, min(offset, onset + _LONGEST)
             span = clip[int(begin * rate) : int(end * rate), 0]
-            right.append(abs(cents_off(span, rate, float(hertz_of_note(key + moved)))) <= CLOSE)
+            right.append(abs(cents_off(span, rate, float(hertz_of_note(key + moved)))) <= _CLOSE)
     return float(np.mean(right)) if right else float("nan")

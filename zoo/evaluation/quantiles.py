@@ -93,7 +93,7 @@ class QuantileScore:
             "calibration": float(np.abs(shares - levels(len(shares))).mean()),
         }
         scores = Scores(names, {"crps": sums[:, 0] / sums[:, 2]}, weights=sums[:, 2])
-        figures = {"calibration": calibration_figure(shares)}
+        figures = {"calibration": _calibration_figure(shares)}
         counts = {"records": len(sums), "samples": int(count)}
         return Report(
             metrics, self._sentence(info, len(shares)), counts, {}, figures, scores=scores
@@ -128,7 +128,7 @@ def alone(audio: np.ndarray) -> float:
     return float(np.sum((2 * np.arange(count) - count + 1) * ordered) / count**2)
 
 
-def calibration_figure(shares: np.ndarray) -> Figure:
+def _calibration_figure(shares: np.ndarray) -> Figure:
     """Share of samples below the quantile of each level [K], and where it should lie."""
 
     def make() -> Any:

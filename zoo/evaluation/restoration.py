@@ -25,7 +25,7 @@ from zoo.evaluation.base import (
 )
 from zoo.metrics.resampling import Scores
 
-SILENCE = 1e-3  # -60 dB: there is nothing to restore below it
+_SILENCE = 1e-3  # -60 dB: there is nothing to restore below it
 ORDER = 40  # of the autoregressive interpolation
 CONTEXT = 2048  # samples on either side from which it is fitted
 
@@ -86,7 +86,7 @@ class Restoration:
             self._sentence(info),
             {"records": len(rows), **left_out},
             {"per_record": rows, "per_step": table},
-            {"fits_first": fits_first(table)},
+            {"fits_first": _fits_first(table)},
             scores=scores,
         )
 
@@ -97,7 +97,7 @@ class Restoration:
             audio = sound(record)
             start = (len(audio) - self.samples) // 2
             clean = audio[max(start, 0) :][: self.samples]
-            if start < 0 or np.sqrt(np.square(clean).mean()) < SILENCE:
+            if start < 0 or np.sqrt(np.square(clean).mean()) < _SILENCE:
                 left_out["short_or_silent_records"] += 1
                 continue
             degraded = self._degraded(clean, index, info.sample_rate)
@@ -203,7 +203,7 @@ def interpolated(audio: np.ndarray, hole: np.ndarray) -> np.ndarray:
     return made
 
 
-def fits_first(table: list[dict[str, float]]) -> Figure:
+def _fits_first(table: list[dict[str, float]]) -> Figure:
     """Ratios to the clip and to what was given of it, over steps."""
 
     def make() -> Any:

@@ -23,7 +23,7 @@ from zoo.evaluation.base import (
 )
 
 SURE = 0.85  # confidence of the original's pitch from which a frame counts, as the authors' code
-MEASURED = ("spectral_loss", "loudness_l1")  # by the objective
+_MEASURED = ("spectral_loss", "loudness_l1")  # by the objective
 OUTLIER = 12.0  # semitones of mean error, above which a clip is one
 
 Tracker = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
@@ -68,7 +68,7 @@ class Resynthesised:
 
         rows = []
         for (track, audio), output in paired(predict, clips(), self.batch):
-            row = {"track": track, **{name: float(output[name]) for name in MEASURED}}
+            row = {"track": track, **{name: float(output[name]) for name in _MEASURED}}
             if self.tracker:
                 row["f0_l1"] = self.pitch_error(self.tracker, audio[:, 0], output["audio"][:, 0])
             rows.append(row)
@@ -98,7 +98,7 @@ class Resynthesised:
         return float(apart[sure].mean()) if sure.any() else float("nan")
 
     def _report(self, rows: list[dict], short: int, info: Info) -> Report:
-        metrics = {name: float(np.mean([row[name] for row in rows])) for name in MEASURED}
+        metrics = {name: float(np.mean([row[name] for row in rows])) for name in _MEASURED}
         counts = {"clips": len(rows), "too_short": short}
         if self.tracker:
             errors = np.array([row["f0_l1"] for row in rows])

@@ -32,17 +32,19 @@ from zoo.evaluation.base import (
 from zoo.metrics import frechet
 from zoo.signal import mel
 
-HOP = 256
+_HOP = 256
 LACKING = 0.1  # share of a clip that may be filled up
-FLOOR = 1e-3  # of mel magnitudes, about -75 dB: what lies below, such as quantisation, is inaudible
-NOISE = (
+_FLOOR = (
+    1e-3  # of mel magnitudes, about -75 dB: what lies below, such as quantisation, is inaudible
+)
+_NOISE = (
     " `frechet_white` and `frechet_matched`: of white noise and of noise of their mean spectrum."
 )
-COMPRESS = partial(mel.log_clamp, floor=FLOOR)  # one: programs are kept by what they hold
+COMPRESS = partial(mel.log_clamp, floor=_FLOOR)  # one: programs are kept by what they hold
 
 
 @dataclass(frozen=True)
-class Given:
+class _Given:
     """What an evaluation is given: of the records, the first `total`."""
 
     predict: Predict
@@ -77,8 +79,8 @@ class Sampled:
     noise: bool = False
 
     def __post_init__(self) -> None:
-        if self.samples < self.parts * HOP:
-            raise BadInput(f"clips of {self.samples} samples: give {self.parts * HOP} or more.")
+        if self.samples < self.parts * _HOP:
+            raise BadInput(f"clips of {self.samples} samples: give {self.parts * _HOP} or more.")
 
     @property
     def monitor(self) -> Monitor:
@@ -95,7 +97,7 @@ class Sampled:
     ) -> Report:
         total = min(len(records), limit or len(records))
         spec = mel.MelSpec(
-            info.sample_rate, 1024, HOP, self.bins, COMPRESS, exponent=1, pad_mode="constant"
+            info.sample_rate, 1024, _HOP, self.bins, COMPRESS, exponent=1, pad_mode="constant"
         )
         embed = partial(embedding, spec=spec, parts=self.parts)
         real, fake, clips = [], [], []
@@ -105,12 +107,12 @@ class Sampled:
             clips += [clip] if self.noise else []
         if len(real) < 2:
             raise BadInput(f"{len(real)} clips of {self.samples} samples: give 2 or more.")
-        metrics = compare(np.stack(fake), np.stack(real))
+        metrics = _compare(np.stack(fake), np.stack(real))
         if self.noise:
-            metrics |= against_noise(np.stack(clips), np.stack(real), embed)
+            metrics |= _against_noise(np.stack(clips), np.stack(real), embed)
         counts = {"clips": len(real), "too_short": total - len(real)}
         text = self._sentence(info, len(real))
-        given = Given(predict, records, info, total)
+        given = _Given(predict, records, info, total)
         if self.classifier:
             count = min(self.clips, limit or self.clips)
             metrics |= self._classified(self.classifier, given, count)
@@ -141,7 +143,7 @@ class Sampled:
         for clip, output in paired(predict, examples(), self.batch):
             yield clip, output["audio"]
 
-    def _generated(self, given: Given, count: int) -> Iterator[np.ndarray]:
+    def _generated(self, given: _Given, count: int) -> Iterator[np.ndarray]:
         """So many generated clips [T C], with the keys of the records in turn."""
         silence = np.zeros((self.samples, given.info.channels), np.float32)
 
@@ -153,13 +155,13 @@ class Sampled:
 
         return (output["audio"] for output in in_batches(given.predict, examples(), self.batch))
 
-    def _held_out(self, given: Given) -> Iterator[np.ndarray]:
+    def _held_out(self, given: _Given) -> Iterator[np.ndarray]:
         """The clips [T C] that are compared."""
         found = (self._clip(given.records[index]) for index in range(given.total))
         return (clip for clip in found if len(clip) == self.samples)
 
     def _classified(
-        self, classifier: by_model.Classifier, given: Given, count: int
+        self, classifier: by_model.Classifier, given: _Given, count: int
     ) -> dict[str, float]:
         info, wanted = given.info, None
         if self.label:
@@ -180,7 +182,7 @@ class Sampled:
         return scores | {f"real/{name}": value for name, value in real.items()}
 
     def _embedded(
-        self, embedder: by_model.Embedder, given: Given, count: int
+        self, embedder: by_model.Embedder, given: _Given, count: int
     ) -> tuple[dict[str, float], str]:
         """(distances by name, the sentence with the embedding, its reference and their numbers)."""
         reference = hashlib.sha256()
@@ -221,10 +223,10 @@ class Sampled:
         return (
             f"Squared Fréchet distance between {count} generated and {count} held-out clips of "
             f"{self.samples} samples at {info.sample_rate} Hz, embedded as ln mel magnitudes "
-            f"above {FLOOR} (1024/{HOP}, {self.bins} bins) averaged over {self.parts} equal parts. "
-            "`floor` is that between the two halves of the held-out clips; `spread` the mean "
-            "distance from a clip to its nearest neighbour in the same set, as a share of that of "
-            "the held-out clips." + (NOISE if self.noise else "")
+            f"above {_FLOOR} (1024/{_HOP}, {self.bins} bins) averaged over {self.parts} equal "
+            "parts. `floor` is that between the two halves of the held-out clips; `spread` the "
+            "mean distance from a clip to its nearest neighbour in the same set, as a share of "
+            "that of the held-out clips." + (_NOISE if self.noise else "")
         )
 
 
@@ -237,7 +239,7 @@ def embedding(audio: jax.Array, spec: mel.MelSpec, parts: int) -> jax.Array:
     return frames.mean(2).reshape(len(frames), -1)
 
 
-def against_noise(
+def _against_noise(
     clips: np.ndarray, real: np.ndarray, embed: Callable[[np.ndarray], jax.Array]
 ) -> dict[str, float]:
     """The distances to clips [N T C], embedded as real [N D], that noise has."""
@@ -246,11 +248,11 @@ def against_noise(
         name: np.stack([embed(x[None])[0] for x in make(clips)]) for name, make in floors.items()
     }
     return {
-        f"frechet_{name}": compare(x.astype(float), real)["frechet"] for name, x in made.items()
+        f"frechet_{name}": _compare(x.astype(float), real)["frechet"] for name, x in made.items()
     }
 
 
-def compare(fake: np.ndarray, real: np.ndarray) -> dict[str, float]:
+def _compare(fake: np.ndarray, real: np.ndarray) -> dict[str, float]:
     """Distances of embeddings [N D] of generated and held-out clips, by name."""
 
     def distance(one: np.ndarray, other: np.ndarray) -> float:
@@ -260,11 +262,11 @@ def compare(fake: np.ndarray, real: np.ndarray) -> dict[str, float]:
     return {
         "frechet": distance(fake, real),
         "floor": distance(real[:half], real[half:]) if half > 1 else float("nan"),
-        "spread": nearest(fake) / max(nearest(real), 1e-9),
+        "spread": _nearest(fake) / max(_nearest(real), 1e-9),
     }
 
 
-def nearest(points: np.ndarray) -> float:
+def _nearest(points: np.ndarray) -> float:
     """Mean Euclidean distance of points [N D] to their nearest other point."""
     norms = np.square(points).sum(1)
     squares = np.maximum(norms[:, None] + norms - 2 * points @ points.T, 0)

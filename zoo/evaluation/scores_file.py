@@ -18,17 +18,17 @@ from zoo.errors import BadInput
 from zoo.metrics.resampling import Scores
 
 SMALL = 1_000_000  # bytes of a file beside a row
-KINDS = {"mean": "means", "median": "medians", "ranking": "ranking"}
+_KINDS = {"mean": "means", "median": "medians", "ranking": "ranking"}
 
 
 def write(path: Path, scores: Scores) -> None:
     """All digits, in a run."""
-    durable.write(path, packed(arrays(scores)))
+    durable.write(path, _packed(_arrays(scores)))
 
 
 def write_small(path: Path, scores: Scores) -> bool:
     """Half precision, where that is at most `SMALL` bytes; else no file, nor an old one's rest."""
-    content = packed({name: halved(value) for name, value in arrays(scores).items()})
+    content = _packed({name: _halved(value) for name, value in _arrays(scores).items()})
     if len(content) > SMALL:
         path.unlink(missing_ok=True)
         return False
@@ -41,28 +41,28 @@ def read(path: Path) -> Scores:
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
-        parts: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in KINDS.values()}
+        parts: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in _KINDS.values()}
         for name in found.keys() - {"names", "weights"}:
             kind, _, metric = name.partition("/")
             value = found[name]
-            parts[KINDS[kind]][metric] = value.astype(float) if value.dtype.kind == "f" else value
+            parts[_KINDS[kind]][metric] = value.astype(float) if value.dtype.kind == "f" else value
         return Scores(found["names"], weights=found.get("weights"), **parts)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise BadInput(f"{path} holds no scores per clip or track: evaluate again") from error
 
 
-def arrays(scores: Scores) -> dict[str, np.ndarray]:
+def _arrays(scores: Scores) -> dict[str, np.ndarray]:
     """Flat, under the names that the file has."""
     found = {"names": np.asarray(scores.names, str)}
     if scores.weights is not None:
         found["weights"] = np.asarray(scores.weights)
-    for kind, field in KINDS.items():
+    for kind, field in _KINDS.items():
         for name, value in getattr(scores, field).items():
             found[f"{kind}/{name}"] = np.asarray(value)
     return found
 
 
-def halved(value: np.ndarray) -> np.ndarray:
+def _halved(value: np.ndarray) -> np.ndarray:
     """Floats as float16, as float32 where they are too large for that."""
     if value.dtype.kind != "f":
         return value
@@ -71,7 +71,7 @@ def halved(value: np.ndarray) -> np.ndarray:
     return half if (np.isfinite(half) == np.isfinite(value)).all() else value.astype(np.float32)
 
 
-def packed(content: Mapping[str, Any]) -> bytes:
+def _packed(content: Mapping[str, Any]) -> bytes:
     file = io.BytesIO()
     durable.save_arrays(file, content)
     return file.getvalue()

@@ -25,7 +25,7 @@ AGGREGATIONS = (median_of_track_medians, pooled_frames, mean_of_track_medians)
 Row = dict  # one frame of one stem: track, stem, time (s), and its ratios in dB
 
 
-def tables_of(rows: Iterable[Row], seconds: float = 1.0) -> dict[str, TrackTable]:
+def _tables_of(rows: Iterable[Row], seconds: float = 1.0) -> dict[str, TrackTable]:
     """Rows as one museval table per track; ratios that were not computed are NaN there."""
     tracks: dict[str, dict[str, list[dict]]] = {}
     for row in rows:
@@ -41,7 +41,7 @@ def tables_of(rows: Iterable[Row], seconds: float = 1.0) -> dict[str, TrackTable
 def write_museval(rows: Iterable[Row], folder: str | Path, seconds: float = 1.0) -> list[Path]:
     """folder/<track>.json for every track, as museval writes them; returns the paths."""
     paths = []
-    for track, table in tables_of(rows, seconds).items():
+    for track, table in _tables_of(rows, seconds).items():
         paths.append(Path(folder) / f"{track.replace('/', '_')}.json")
         write_table(paths[-1], table)
     return paths
@@ -53,7 +53,7 @@ def aggregate(rows: Sequence[Row], ratio: str = "SDR") -> dict[str, float]:
     The spread of the pooled frames comes along as sdr_pooled_mad, _mean and _sd.
     """
     # The tables know museval's four ratios; whichever is asked for stands in the column of SDR.
-    tables = tables_of({**row, "SDR": row.get(ratio, np.nan)} for row in rows)
+    tables = _tables_of({**row, "SDR": row.get(ratio, np.nan)} for row in rows)
     name = ratio.lower().replace("-", "_")
     metrics: dict[str, float] = {}
     for convention in AGGREGATIONS:

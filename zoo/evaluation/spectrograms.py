@@ -27,8 +27,8 @@ from zoo.evaluation.base import (
 from zoo.metrics.resampling import Scores
 from zoo.signal.mel_images import MelImage
 
-BINS, KNOWN, EACH = 64, 64, 4  # of a histogram; training records that it counts; images of each
-WIDTH = 6.0  # deviations of all that it spans
+_BINS, _KNOWN, EACH = 64, 64, 4  # of a histogram; training records that it counts; images of each
+_WIDTH = 6.0  # deviations of all that it spans
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class SpectrogramLikelihood:
         def examples() -> Iterator[tuple[tuple[str, Batch], Batch]]:
             for index, record in first(records, limit, progress):
                 name = name_of(record, index)
-                for n, audio in enumerate(pieces(sound(record), self.frames * self.image.hop)):
+                for n, audio in enumerate(_pieces(sound(record), self.frames * self.image.hop)):
                     yield (f"{name}.{n}", {"audio": audio}), {"audio": audio}
 
         for (name, example), output in paired(predict, examples(), self.batch):
@@ -95,11 +95,11 @@ class SpectrogramLikelihood:
             f"Mean negative log-likelihood in nats per bin, images of {self.frames} x {spec.bins} "
             f"ln mel magnitudes over {self.image.scale:g}, of audio with white noise of "
             f"{self.image.dither:g}; tier_N_nats: of the bins of one tier. nats_per_bin_order_0: "
-            f"under a histogram of each band over {KNOWN} training records."
+            f"under a histogram of each band over {_KNOWN} training records."
         )
 
 
-def pieces(audio: np.ndarray, samples: int) -> Iterator[np.ndarray]:
+def _pieces(audio: np.ndarray, samples: int) -> Iterator[np.ndarray]:
     """Audio [T 1] in parts of so many samples, without what is left over."""
     for start in range(0, len(audio) - samples + 1, samples):
         yield audio[start : start + samples]
@@ -117,16 +117,16 @@ def histograms(source: Any, image: MelImage, frames: int) -> tuple[np.ndarray, n
     One count more in every cell; the cells at both ends are WIDTH wide, and hold what lies beyond.
     """
     records, samples = source.open("train"), frames * image.hop
-    chosen = (records[index] for index in range(min(len(records), KNOWN)))
-    found = [part for record in chosen for part in islice(pieces(sound(record), samples), EACH)]
+    chosen = (records[index] for index in range(min(len(records), _KNOWN)))
+    found = [part for record in chosen for part in islice(_pieces(sound(record), samples), EACH)]
     if not found:
         raise BadInput(f"no training record is as long as {samples} samples")
     every = np.concatenate([np.asarray(_image(image, part[None]))[0] for part in found])
-    middle, reach = every.mean(), WIDTH / 2 * every.std()
-    edges = np.linspace(middle - reach, middle + reach, BINS + 1)
+    middle, reach = every.mean(), _WIDTH / 2 * every.std()
+    edges = np.linspace(middle - reach, middle + reach, _BINS + 1)
     cells = np.searchsorted(edges, every)
-    counts = np.stack([np.bincount(band, minlength=BINS + 2) for band in cells.T]) + 1.0
-    widths = np.concatenate([[WIDTH], np.diff(edges), [WIDTH]])
+    counts = np.stack([np.bincount(band, minlength=_BINS + 2) for band in cells.T]) + 1.0
+    widths = np.concatenate([[_WIDTH], np.diff(edges), [_WIDTH]])
     return np.log(counts / counts.sum(1, keepdims=True) / widths), edges
 
 

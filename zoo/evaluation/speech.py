@@ -71,7 +71,7 @@ class SpeechScore:
             raise BadInput("this split has no sentence: choose another")
         names = [name for name in rows[0] if name not in ("track", "text", "frames")]
         metrics = {name: float(np.nanmean([row[name] for row in rows])) for name in names}
-        metrics |= floors(spectra)
+        metrics |= _floors(spectra)
         metrics |= self._wrong(predict, records, rows)
         counts = {"sentences": len(rows), "frames": int(sum(row["frames"] for row in rows))}
         labels = np.array([f"{row['track']}" for row in rows])
@@ -164,7 +164,7 @@ def peaks(real: np.ndarray, free: np.ndarray) -> float:
     return float(same[sounding].mean())
 
 
-def floors(spectra: Sequence[np.ndarray]) -> dict[str, float]:
+def _floors(spectra: Sequence[np.ndarray]) -> dict[str, float]:
     """What silence and the mean of all frames reach, by name."""
     every = np.concatenate(spectra)
     mean = np.mean([np.abs(x - every.mean(0)).mean() for x in spectra])

@@ -7,9 +7,9 @@ import numpy as np
 from zoo.metrics import steady_pitch
 from zoo.tuning import hertz_of_note
 
-LOWEST, NOTES, STEP = 48, 37, 7  # C3 to C6; fifths, so that a few notes already span it all
-LEVEL = 0.2  # largest amplitude of the fundamental
-FADE = 0.02  # seconds
+_LOWEST, _NOTES, _STEP = 48, 37, 7  # C3 to C6; fifths, so that a few notes already span it all
+_LEVEL = 0.2  # largest amplitude of the fundamental
+_FADE = 0.02  # seconds
 CLOSE = 20.0  # cents that a listener accepts
 
 
@@ -23,7 +23,7 @@ def scale(rows: int, samples: int, sample_rate: int) -> tuple[np.ndarray, list[l
     audio = np.zeros((rows, samples, 1), np.float32)
     hertz: list[list[float]] = []
     for row in range(rows):
-        numbers = (np.arange(row * each, (row + 1) * each) * STEP) % NOTES + LOWEST
+        numbers = (np.arange(row * each, (row + 1) * each) * _STEP) % _NOTES + _LOWEST
         hertz.append(hertz_of_note(numbers).tolist())
         for place, pitch in enumerate(hertz[-1]):
             tone = steady(pitch, length, sample_rate)
@@ -37,8 +37,8 @@ def steady(hertz: float, length: int, sample_rate: int) -> np.ndarray:
     numbers = np.arange(1, steady_pitch.HARMONICS + 1)
     numbers = numbers[numbers * hertz < 0.45 * sample_rate]
     tone = (np.sin(2 * np.pi * hertz * time[:, None] * numbers) / numbers).sum(1)
-    ramp = np.minimum(np.minimum(time, time[::-1]) / FADE, 1.0)
-    return LEVEL * tone * ramp
+    ramp = np.minimum(np.minimum(time, time[::-1]) / _FADE, 1.0)
+    return _LEVEL * tone * ramp
 
 
 def errors(audio: np.ndarray, hertz: list[list[float]], sample_rate: int) -> np.ndarray:

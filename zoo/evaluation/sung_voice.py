@@ -22,7 +22,7 @@ from zoo.metrics.resampling import Scores
 from zoo.songs.separating import Separator
 from zoo.songs.vocoder import Vocoder
 
-SHOWN = 2000  # frames of the figure
+_SHOWN = 2000  # frames of the figure
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class SungVoice:
                 plain = compared(truth, world.analysed(mix, self.vocoder.voice), self.vocoder.voice)
                 own = compared(truth, found, self.vocoder.voice)
                 rows.append({"track": track, **own, **{f"floor/{k}": v for k, v in plain.items()}})
-                shown.append((truth[:SHOWN], found[:SHOWN]))
+                shown.append((truth[:_SHOWN], found[:_SHOWN]))
             else:
                 silent += 1
             if progress:
@@ -112,7 +112,7 @@ class SungVoice:
             self._sentence(info),
             {"tracks": len(rows), "tracks_without_voice": silent},
             {"per_track": rows},
-            {"voice": parameters_figure(*shown, self.vocoder.voice)},
+            {"voice": _parameters_figure(*shown, self.vocoder.voice)},
             scores=scores,
         )
 
@@ -153,7 +153,7 @@ def curve(notes: np.ndarray, unvoiced: np.ndarray) -> np.ndarray:
     return np.where(unvoiced > 0.5, -hertz, hertz)
 
 
-def parameters_figure(truth: np.ndarray, found: np.ndarray, voice: Voice) -> Figure:
+def _parameters_figure(truth: np.ndarray, found: np.ndarray, voice: Voice) -> Figure:
     """Envelopes of both, and both pitches where they are voiced."""
 
     def make() -> Any:

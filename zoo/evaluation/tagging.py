@@ -90,11 +90,11 @@ class Tagging:
         records: Sequence[Example],
         limit: int | None = None,
         progress: Progress | None = None,
-    ) -> list[ClipScores]:
+    ) -> list[_ClipScores]:
         """Summed segment scores and labels of every clip, in order of first appearance."""
-        clips: dict[str, ClipScores] = {}
+        clips: dict[str, _ClipScores] = {}
 
-        def cuts() -> Iterator[tuple[ClipScores, Batch]]:
+        def cuts() -> Iterator[tuple[_ClipScores, Batch]]:
             for index in range(len(records)):
                 record = records[index]
                 by_track = self.group == "track"
@@ -102,7 +102,7 @@ class Tagging:
                 if name not in clips:
                     if len(clips) == limit:
                         return
-                    clips[name] = ClipScores.of(name, record)
+                    clips[name] = _ClipScores.of(name, record)
                 for segment in self.cut(sound(record)):
                     yield clips[name], {self.key: segment}
                 if progress:
@@ -184,7 +184,7 @@ class Tagging:
         top = ", ".join(f"{label} {score:.2f}" for label, score in taggram.top(5))
         return f"{Path(path).name}: {top}; {taggram.duration:.1f} s, look at {folder / 'page.html'}"
 
-    def _report(self, clips: Sequence[ClipScores], info: Info) -> Report:
+    def _report(self, clips: Sequence[_ClipScores], info: Info) -> Report:
         from zoo.metrics.ranking import rank_tags  # scikit-learn
 
         scores = np.stack([clip.total / clip.segments for clip in clips])
@@ -205,7 +205,7 @@ class Tagging:
             "undefined_roc_auc": len(ranking.undefined_roc_auc),
             "undefined_pr_auc": len(ranking.undefined_average_precision),
         }
-        rows = tag_rows(ranking, tags, known, info.labels)
+        rows = _tag_rows(ranking, tags, known, info.labels)
         sentence = self._sentence(info, ranking)
         names = np.array([clip.name for clip in clips])
         ranked: dict[str, np.ndarray] = {
@@ -235,7 +235,7 @@ class Tagging:
 
 
 @dataclass
-class ClipScores:
+class _ClipScores:
     """Running sum of one clip's segment scores [K], beside its labels."""
 
     name: str
@@ -245,7 +245,7 @@ class ClipScores:
     segments: int = 0
 
     @classmethod
-    def of(cls, name: str, record: Example) -> ClipScores:
+    def of(cls, name: str, record: Example) -> _ClipScores:
         tags = np.asarray(record["tags"])
         known = np.asarray(record.get("known", np.ones_like(tags)))
         return cls(name, tags, known, np.zeros(tags.shape, np.float64))
@@ -260,7 +260,7 @@ class ClipScores:
         self.segments += 1
 
 
-def tag_rows(
+def _tag_rows(
     ranking: Ranking, tags: np.ndarray, known: np.ndarray, labels: Sequence[str]
 ) -> list[dict]:
     """One row per tag: its AUCs (NaN where undefined) and how many labels they rest on."""

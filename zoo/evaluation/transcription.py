@@ -34,7 +34,7 @@ from zoo.songs.note_decoding import Decoder, Reading, Rises, Rolls, for_metrics,
 
 
 @dataclass(frozen=True)
-class WholePiece:
+class _WholePiece:
     """A whole performance: audio [T 1] float32 and its notes, times in seconds from its start."""
 
     track: str
@@ -68,7 +68,7 @@ class NoteTranscription:
         limit: int | None = None,
         progress: Progress | None = None,
     ) -> Report:
-        waiting: list[WholePiece] = []
+        waiting: list[_WholePiece] = []
         begun = 0
 
         def sounds() -> Iterator[list[np.ndarray]]:
@@ -95,7 +95,7 @@ class NoteTranscription:
                     "track": piece.track,
                     "name": piece.name,
                     "notes": len(truth["pitch"]),
-                    **scores(truth, estimate, frames, step),
+                    **_scores(truth, estimate, frames, step),
                 }
             )
         return self._report([row for row in rows if row["notes"]], len(rows), begun, info)
@@ -152,7 +152,7 @@ class NoteTranscription:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_midi(folder / "notes.mid", notes)
-        write_table(folder / "notes.csv", table(notes))
+        write_table(folder / "notes.csv", _table(notes))
         if figures:
             draw(partial(roll_figure, notes, seconds), folder / "roll.png", dpi=110)
         write_page(folder / "page.html", path, notes, seconds)
@@ -163,7 +163,7 @@ class NoteTranscription:
         )
 
 
-def scores(truth: Notes, estimate: Notes, frames: int, step: float) -> dict[str, float]:
+def _scores(truth: Notes, estimate: Notes, frames: int, step: float) -> dict[str, float]:
     """The row of one piece: F1 of notes in three senses and of frames, and their parts."""
     result = {}
     found = all_note_f1(for_metrics(truth), for_metrics(estimate))
@@ -177,7 +177,7 @@ def scores(truth: Notes, estimate: Notes, frames: int, step: float) -> dict[str,
     return result
 
 
-def pieces(records: Sequence[Example], rate: int) -> Iterator[WholePiece]:
+def pieces(records: Sequence[Example], rate: int) -> Iterator[_WholePiece]:
     """Whole pieces: records that say how many `chunks` their track has are joined, notes too."""
     singles = ((index, records[index]) for index in range(len(records)))
     for _, group in groupby(singles, lambda pair: _piece_of(*pair)):
@@ -189,7 +189,7 @@ def pieces(records: Sequence[Example], rate: int) -> Iterator[WholePiece]:
             start += len(audio[-1])
         notes = {name: np.concatenate([part[name] for part in parts]) for name in none()}
         name = name_of(chunks[0], numbers[0])
-        yield WholePiece(str(chunks[0]["track"]), name, np.concatenate(audio), notes)
+        yield _WholePiece(str(chunks[0]["track"]), name, np.concatenate(audio), notes)
 
 
 def _piece_of(index: int, record: Example) -> object:
@@ -204,7 +204,7 @@ def _moved(notes: Notes, start: float, *, first: bool) -> Notes:
     return {**moved, **times}
 
 
-def table(notes: Notes) -> list[dict]:
+def _table(notes: Notes) -> list[dict]:
     """One row a note, as a spreadsheet or a script wants them."""
     columns = zip(notes["onset"], notes["offset"], notes["pitch"], notes["velocity"])
     rows: list[dict] = [

@@ -30,9 +30,9 @@ from zoo.metrics.resampling import Scores
 from zoo.signal import mel, phase, stft
 
 SIZES = (2048, 1024, 512)  # of the spectral convergence, with hops of a quarter
-SILENCE = 1e-3  # -60 dB: a record below it has no spectrum to compare with
-Measure = Callable[[np.ndarray, np.ndarray], dict[str, jax.Array]]  # (copy, original) [1 T 1]
-STEP = 2048  # samples: the ends of records fall on multiples of it
+_SILENCE = 1e-3  # -60 dB: a record below it has no spectrum to compare with
+_Measure = Callable[[np.ndarray, np.ndarray], dict[str, jax.Array]]  # (copy, original) [1 T 1]
+_STEP = 2048  # samples: the ends of records fall on multiples of it
 HIGH_RATE = 32_000  # Hz above which frames are twice as long
 
 
@@ -85,7 +85,7 @@ class Vocoding:
             if "nats" in output:
                 row["bits_per_sample"] = float(output["nats"] / np.log(2))
             if limits is not None:
-                row |= bounds(limits, measure, real, row["samples"])
+                row |= _bounds(limits, measure, real, row["samples"])
             rows.append(row)
             length = max(length, row["samples"] // self.spec.hop * self.spec.hop)
         if not rows:
@@ -112,7 +112,7 @@ class Vocoding:
             there = min(there, len(audio))
             if there < max(self.spec.n_fft, *SIZES):
                 left_out["too_short"] += 1
-            elif np.sqrt(np.square(audio[:there]).mean()) < SILENCE:
+            elif np.sqrt(np.square(audio[:there]).mean()) < _SILENCE:
                 left_out["silent"] += 1
             else:
                 row = {"record": index, "track": str(record["track"]), "samples": there}
@@ -173,7 +173,7 @@ class Vocoding:
         )
 
 
-def compared(measure: Measure, fake: np.ndarray, real: np.ndarray, there: int) -> dict[str, float]:
+def compared(measure: _Measure, fake: np.ndarray, real: np.ndarray, there: int) -> dict[str, float]:
     """Distances of one record's copy [T' 1] from it [T 1], of whose samples `there` are its own."""
     there = compiled_length(min(len(fake), len(real), there))
     pair = (np.asarray(x[:there], np.float32)[None] for x in (fake, real))
@@ -184,12 +184,12 @@ def compared(measure: Measure, fake: np.ndarray, real: np.ndarray, there: int) -
 
 def compiled_length(there: int) -> int:
     """Samples that are compared: a rest of less than STEP is left out, so few lengths compile."""
-    return max(there // STEP * STEP, min(there, STEP))
+    return max(there // _STEP * _STEP, min(there, _STEP))
 
 
-def bounds(
+def _bounds(
     limits: Callable[[np.ndarray], dict[str, jax.Array]],
-    measure: Measure,
+    measure: _Measure,
     real: np.ndarray,
     there: int,
 ) -> dict[str, float]:

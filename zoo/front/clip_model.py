@@ -24,7 +24,7 @@ OUTPUTS = {"predict": "prediction", "embed": "embedding"}
 
 
 @dataclass(frozen=True)
-class SegmentValues:
+class _SegmentValues:
     """What a model gives for the segments of a clip: starts [n] s, rows [n D], durations in s."""
 
     starts: np.ndarray
@@ -89,7 +89,7 @@ class ClipModel:
         found = self.outputs((sounds.sound(clip, rate) for clip in clips), "embed")
         return np.array([one.mean for one in found], np.float64)
 
-    def outputs(self, clips: Iterable[Sound], method: str) -> list[SegmentValues]:
+    def outputs(self, clips: Iterable[Sound], method: str) -> list[_SegmentValues]:
         """What 'predict' or 'embed' gives for the segments of every clip; clips share batches."""
         self.system.require("embed" if method == "embed" else "tags")
         how, trained = self.how, self.system.trained
@@ -114,11 +114,11 @@ def shares(scores: np.ndarray) -> np.ndarray:
     return scores / np.maximum(scores.sum(1, keepdims=True), np.finfo(np.float64).tiny)
 
 
-def _finished(song: SongOutputs) -> SegmentValues:
+def _finished(song: SongOutputs) -> _SegmentValues:
     how, count = song.how, len(song.rows)
     starts = np.arange(count) * (song.cut.step / how.rate)
     rows = np.asarray(song.rows, np.float32)
-    return SegmentValues(starts, rows, how.samples / how.rate, song.length / how.rate)
+    return _SegmentValues(starts, rows, how.samples / how.rate, song.length / how.rate)
 
 
 @cache

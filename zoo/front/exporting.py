@@ -17,14 +17,14 @@ def export(model: System, out: Path, *, program: bool = False, force: bool = Fal
     """
     from zoo.runs import pairs
 
-    with writing.folder(out, partial(refuse, out, force)) as part:
+    with writing.folder(out, partial(_refuse, out, force)) as part:
         line = _export(model, part, program)
     if not program:
         (out / pairs.PROGRAM).unlink(missing_ok=True)  # it would be of other weights
     return writing.said(line, part, out)
 
 
-def refuse(out: Path, force: bool) -> None:
+def _refuse(out: Path, force: bool) -> None:
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not force)):
         raise BadInput(f"{out} exists: choose another folder, or --force to overwrite")
 
@@ -32,7 +32,7 @@ def refuse(out: Path, force: bool) -> None:
 def _export(model: System, out: Path, program: bool) -> str:
     from zoo.runs import pairs
 
-    pairs.write(model.trained, out, known_scores(model))
+    pairs.write(model.trained, out, _known_scores(model))
     size = (out / pairs.WEIGHTS).stat().st_size
     line = f"{model.name}: {size / 1e6:.1f} MB in {out / pairs.WEIGHTS}, {out / pairs.FACTS}"
     if not program:
@@ -44,7 +44,7 @@ def _export(model: System, out: Path, program: bool) -> str:
     return f"{line}; {out / pairs.PROGRAM} takes {shapes}, lengths {about['lengths']}"
 
 
-def known_scores(model: System) -> dict[str, float]:
+def _known_scores(model: System) -> dict[str, float]:
     """The scores that a run's checkpoint or pair was saved with; {} of published weights."""
     from zoo.runs import pairs
 

@@ -34,23 +34,23 @@ def load(
     from zoo.pretrained import own_files
 
     if (file := own_files.known(str(name))) is not None:
-        return of_file(file, config, tuple(words))
-    folder = folder_of(str(name))
+        return _of_file(file, config, tuple(words))
+    folder = _folder_of(str(name))
     if folder is None and is_config(str(name)):
-        return untrained(str(name), tuple(words))
+        return _untrained(str(name), tuple(words))
     if folder is None:
-        return published(str(name), config, tuple(words))
+        return _published_system(str(name), config, tuple(words))
     if (folder / "checkpoints").is_dir():
-        return of_run(folder, config, step, tuple(words))
+        return _of_run(folder, config, step, tuple(words))
     if not (folder / "model.json").is_file():
         raise BadInput(
             f"{folder} holds neither checkpoints/ nor model.json: give the --workdir of a training "
             "run, or a folder that `python -m zoo export` made"
         )
-    return of_pair(folder, config, tuple(words))
+    return _of_pair(folder, config, tuple(words))
 
 
-def folder_of(name: str) -> Path | None:
+def _folder_of(name: str) -> Path | None:
     """Where the weights of a name lie; None of what others published."""
     path = Path(name).expanduser()
     if name in own_names() or (name.startswith(OWN) and not path.is_dir()):
@@ -86,7 +86,7 @@ def own_names() -> list[str]:
     return [f"{OWN}{name}" for name in folders if name[0] != "."]  # that is being written
 
 
-def published(name: str, config: str | None, words: tuple[str, ...]) -> System:
+def _published_system(name: str, config: str | None, words: tuple[str, ...]) -> System:
     """Weights that others published, obtained and verified now."""
     from zoo.front.system import System
     from zoo.pretrained import index, obtain
@@ -102,7 +102,7 @@ def _published(name: str, config: str | None, words: tuple[str, ...], arrays: An
     return trained.published(name, config=config, words=words, arrays=arrays)
 
 
-def of_file(path: Path, config: str | None, words: tuple[str, ...]) -> System:
+def _of_file(path: Path, config: str | None, words: tuple[str, ...]) -> System:
     """Weights of others in a file of the user's own, read and checked now."""
     from zoo.front.system import System
     from zoo.pretrained import own_files
@@ -117,7 +117,7 @@ def _of_record(record: Any, config: str | None, words: tuple[str, ...], arrays: 
     return trained.of_record(record, config=config, words=words, arrays=arrays)
 
 
-def of_pair(folder: Path, config: str | None, words: tuple[str, ...]) -> System:
+def _of_pair(folder: Path, config: str | None, words: tuple[str, ...]) -> System:
     """The pair of a folder, its weights verified now."""
     from zoo.front.system import System
     from zoo.runs import pairs
@@ -132,7 +132,7 @@ def of_pair(folder: Path, config: str | None, words: tuple[str, ...]) -> System:
     return System(name, partial(pairs.load, folder, facts, config=config, words=words))
 
 
-def of_run(folder: Path, config: str | None, step: int | str, words: tuple[str, ...]) -> System:
+def _of_run(folder: Path, config: str | None, step: int | str, words: tuple[str, ...]) -> System:
     """A run's best weights: its pair where that is in step with the best checkpoint, else this."""
     from zoo.front.system import System
     from zoo.runs import pairs, trained
@@ -146,7 +146,7 @@ def of_run(folder: Path, config: str | None, step: int | str, words: tuple[str, 
     return System(found.name, lambda: found)
 
 
-def untrained(config: str, words: Sequence[str]) -> System:
+def _untrained(config: str, words: Sequence[str]) -> System:
     """A system that needs no training, by its config."""
     from zoo import experiment as experiments
     from zoo.front.system import System
@@ -164,7 +164,7 @@ def asked(
         return load(checkpoint, config=config, step=step, words=words)
     if config is None:
         raise BadInput("give --checkpoint (a run directory, or published weights), or --config")
-    return untrained(config, words)
+    return _untrained(config, words)
 
 
 def create(config: str, arguments: dict[str, Any]) -> System:

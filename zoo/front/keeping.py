@@ -34,10 +34,10 @@ from zoo.runs.trained import Trained
 
 LARGEST, TOGETHER = 4_000_000, 80_000_000  # bytes of one file, and of all in weights/
 RECORDS = (1, 2, 4, 8)  # whose scores are kept: as few as have one
-SAME = 1e-3  # how near a score has to come to one that was kept: of each, of one below it
-ALIKE = 1e-2  # how near those of float16 kernels have to come, or they stay float32
-SECONDS, COMPOSED = 0.25, 4.0  # of the sample that is kept
-LICENCE = "Apache-2.0"  # of weights whose data this machine made
+_SAME = 1e-3  # how near a score has to come to one that was kept: of each, of one below it
+_ALIKE = 1e-2  # how near those of float16 kernels have to come, or they stay float32
+_SECONDS, COMPOSED = 0.25, 4.0  # of the sample that is kept
+_LICENCE = "Apache-2.0"  # of weights whose data this machine made
 
 
 def keep(model: System, name: str, *, licence: str | None = None, force: bool = False) -> str:
@@ -47,26 +47,26 @@ def keep(model: System, name: str, *, licence: str | None = None, force: bool = 
     Raises BadInput for what is no scored run of a config of the zoo, for more than 4 MB, and where
     such weights are there, unless `force`.
     """
-    place, row = folder(name), scored(model.trained)
-    with writing.folder(place, partial(refuse, place, force)) as part:
+    place, row = _folder(name), scored(model.trained)
+    with writing.folder(place, partial(_refuse, place, force)) as part:
         found = replace(model.trained, name=f"{finding.OWN}{name}")
         found = replace(found, arguments=portable(found))
-        kept, records = halved(found, part, row["metrics"])
+        kept, records = _halved(found, part, row["metrics"])
         facts = pairs.read_facts(part)
         facts |= {
-            "licence": licence or licence_of(found),
+            "licence": licence or _licence_of(found),
             "commit": row.get("commit") or facts["commit"],
-            "kept": asdict(about(kept, row, records)),
+            "kept": asdict(_about(kept, row, records)),
         }
         durable.write_json(part / pairs.FACTS, facts)
         pairs.read_facts(part)
-        limit(part, place)
+        _limit(part, place)
     size = facts["weights"]["bytes"] / 1e6
     metric = facts["kept"]["monitor"]
     return f"{found.name}: {size:.2f} MB, {metric} {row['metrics'][metric]:.4g}, in {place}"
 
 
-def folder(name: str) -> Path:
+def _folder(name: str) -> Path:
     """Where weights of that name stand. Raises BadInput."""
     try:
         if schema.name(name)[0] in ".-":
@@ -76,7 +76,7 @@ def folder(name: str) -> Path:
     return finding.weights_folder() / name
 
 
-def refuse(place: Path, force: bool) -> None:
+def _refuse(place: Path, force: bool) -> None:
     if place.exists() and not force:
         raise BadInput(f"{place} exists: choose another name, or --force to replace it")
 
@@ -104,22 +104,22 @@ def portable(found: Trained) -> dict[str, Any]:
     }
 
 
-def licence_of(found: Trained) -> str:
+def _licence_of(found: Trained) -> str:
     info = found.experiment.data.source.info
-    return LICENCE if info.name.startswith(("score_render/", "scores/")) else info.licence
+    return _LICENCE if info.name.startswith(("score_render/", "scores/")) else info.licence
 
 
-def halved(found: Trained, part: Path, scores: dict[str, float]) -> tuple[Trained, int]:
+def _halved(found: Trained, part: Path, scores: dict[str, float]) -> tuple[Trained, int]:
     """(the weights as `part` holds them, half as wide where alike; records of their excerpt)."""
     narrow = replace(found, variables=jax.tree.map(half, found.variables))
-    kept = stored(narrow, part, scores)
-    records = fewest(found)
-    if not near(excerpt(kept, records), excerpt(found, records), ALIKE):
-        kept = stored(found, part, scores)
+    kept = _stored(narrow, part, scores)
+    records = _fewest(found)
+    if not near(excerpt(kept, records), excerpt(found, records), _ALIKE):
+        kept = _stored(found, part, scores)
     return kept, records
 
 
-def stored(found: Trained, part: Path, scores: dict[str, float]) -> Trained:
+def _stored(found: Trained, part: Path, scores: dict[str, float]) -> Trained:
     """Writes the pair and reads it again."""
     pairs.write(found, part, scores)
     size = (part / pairs.WEIGHTS).stat().st_size
@@ -140,7 +140,7 @@ def half(leaf: jax.Array) -> np.ndarray:
     return array.astype(np.float16)
 
 
-def near(scores: Mapping[str, float], wanted: Mapping[str, float], share: float = SAME) -> bool:
+def near(scores: Mapping[str, float], wanted: Mapping[str, float], share: float = _SAME) -> bool:
     """Whether all scores are there, to that share of each, or of one where they are less."""
     return scores.keys() == wanted.keys() and all(
         math.isclose(scores[name], value, rel_tol=share, abs_tol=share)
@@ -148,7 +148,7 @@ def near(scores: Mapping[str, float], wanted: Mapping[str, float], share: float 
     )
 
 
-def few(found: Trained) -> tuple[Evaluation, Source]:
+def _few(found: Trained) -> tuple[Evaluation, Source]:
     """Protocol and source of the excerpt: of the smallest size, which is made in seconds."""
     experiment = found.experiment
     if "size" in found.arguments:
@@ -158,9 +158,9 @@ def few(found: Trained) -> tuple[Evaluation, Source]:
     return protocol, source
 
 
-def fewest(found: Trained) -> int:
+def _fewest(found: Trained) -> int:
     """How many held-out records give the score that the system is chosen by. Raises BadInput."""
-    monitor = few(found)[0].monitor[0]
+    monitor = _few(found)[0].monitor[0]
     for records in RECORDS:
         if monitor in excerpt(found, records):
             return records
@@ -169,7 +169,7 @@ def fewest(found: Trained) -> int:
 
 def excerpt(found: Trained, records: int) -> dict[str, float]:
     """The scores of the first few held-out records."""
-    protocol, source = few(found)
+    protocol, source = _few(found)
     predict = inference.predictor(found.experiment.objective, found.mesh)(found.variables)
     return protocol.run(predict, source.open("test"), source.info, limit=records).metrics
 
@@ -179,11 +179,11 @@ def sample(found: Trained) -> np.ndarray | None:
     objective = found.experiment.objective
     if not isinstance(objective, Generative):
         return None
-    seconds = COMPOSED if isinstance(objective, Composing) else SECONDS
+    seconds = COMPOSED if isinstance(objective, Composing) else _SECONDS
     length = int(seconds * found.experiment.data.source.info.sample_rate)
     request = Request(length=length, chunk=length, engine="xla")  # a compiler is not everywhere
     if follows_source(objective) or plays_notes(objective):
-        record = few(found)[1].open("test")[0]
+        record = _few(found)[1].open("test")[0]
         own = {"notes": record["notes"]} if plays_notes(objective) else {}
         request = replace(request, source=None if own else mixture(record)[:length], **own)
     chunks = list(objective.generate(found.variables, request))
@@ -196,7 +196,7 @@ def sealed(audio: np.ndarray) -> Sample:
     return Sample(len(audio), digest, machine.processor())
 
 
-def about(found: Trained, row: dict[str, Any], records: int) -> Kept:
+def _about(found: Trained, row: dict[str, Any], records: int) -> Kept:
     made = sample(found)
     return Kept(
         seed=found.arguments["seed"],
@@ -212,7 +212,7 @@ def about(found: Trained, row: dict[str, Any], records: int) -> Kept:
     )
 
 
-def limit(part: Path, place: Path) -> None:
+def _limit(part: Path, place: Path) -> None:
     """Raises BadInput where all weights together are more than a repository should carry."""
     others = (p for p in place.parent.glob(f"*/{pairs.WEIGHTS}") if p.parent not in (part, place))
     total = sum(p.stat().st_size for p in [*others, part / pairs.WEIGHTS])

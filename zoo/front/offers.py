@@ -35,50 +35,50 @@ SIGNATURES = {
 }
 
 
-def tags(experiment: Experiment) -> bool:
+def _tags(experiment: Experiment) -> bool:
     return isinstance(experiment.evaluation, Tags)
 
 
-def embeds(experiment: Experiment) -> bool:
-    return tags(experiment) and isinstance(experiment.objective, Embedding)
+def _embeds(experiment: Experiment) -> bool:
+    return _tags(experiment) and isinstance(experiment.objective, Embedding)
 
 
-def samples(experiment: Experiment) -> bool:
+def _samples(experiment: Experiment) -> bool:
     objective = experiment.objective
     given = follows_source(objective) or plays_notes(objective) or speaks(objective)
     return isinstance(objective, Generative) and not given
 
 
-def from_source(verb: str) -> Callable[[Experiment], bool]:
+def _from_source(verb: str) -> Callable[[Experiment], bool]:
     """Whether a system does `verb` with audio that is given to it."""
 
     def offered(experiment: Experiment) -> bool:
-        return verb == verb_of(experiment.objective)
+        return verb == _verb_of(experiment.objective)
 
     return offered
 
 
-def verb_of(objective: Any) -> str | None:
+def _verb_of(objective: Any) -> str | None:
     """'vocode', 'reconstruct', 'transfer' or 'process'; None of what follows no source."""
     return getattr(objective, "from_source", "vocode") if follows_source(objective) else None
 
 
 OFFERS: dict[str, Callable[[Experiment], bool]] = {
-    "tags": tags,
-    "tags_over_time": tags,
-    "embed": embeds,
+    "tags": _tags,
+    "tags_over_time": _tags,
+    "embed": _embeds,
     "separate": lambda experiment: separates(experiment.evaluation),
     "notes": lambda experiment: isinstance(experiment.evaluation, Transcribes),
     "pitch": lambda experiment: isinstance(experiment.evaluation, TracksPitch),
-    "sample": samples,
-    "stream": samples,
+    "sample": _samples,
+    "stream": _samples,
     "compose": lambda experiment: isinstance(experiment.objective, Composing),
     "perform": lambda experiment: plays_notes(experiment.objective),
     "speak": lambda experiment: speaks(experiment.objective),
-    "vocode": from_source("vocode"),
-    "reconstruct": from_source("reconstruct"),
-    "transfer": from_source("transfer"),
-    "process": from_source("process"),
+    "vocode": _from_source("vocode"),
+    "reconstruct": _from_source("reconstruct"),
+    "transfer": _from_source("transfer"),
+    "process": _from_source("process"),
 }
 
 

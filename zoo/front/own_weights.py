@@ -15,10 +15,10 @@ from zoo.runs.kept import Kept
 
 def described() -> list[dict[str, Any]]:
     """All of them as plain data, with the keys of `zoo.pretrained.index.described`."""
-    return [describe(name, finding.own(name)) for name in finding.own_names()]
+    return [_describe(name, finding.own(name)) for name in finding.own_names()]
 
 
-def describe(name: str, folder: Path) -> dict[str, Any]:
+def _describe(name: str, folder: Path) -> dict[str, Any]:
     """One of them; its score is the one that its system is chosen by."""
     facts = pairs.read_facts(folder)
     if facts["config"] not in catalog.names():
@@ -30,7 +30,7 @@ def describe(name: str, folder: Path) -> dict[str, Any]:
     task, script = used_by(facts["config"])
     return {
         "name": name,
-        "title": escapes.line(facts["title"]) + trained_for(kept),
+        "title": escapes.line(facts["title"]) + _trained_for(kept),
         "config": facts["config"],
         "licence": escapes.line(facts["licence"]),
         "source": facts["data"]["url"],
@@ -42,6 +42,6 @@ def describe(name: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def trained_for(kept: Kept | None) -> str:
+def _trained_for(kept: Kept | None) -> str:
     minutes = kept.training_seconds / 60 if kept and kept.training_seconds else 0
     return f" ({minutes:.1f} min of training)" if minutes else ""

@@ -39,20 +39,20 @@ def write(found: Trained, folder: Path) -> dict[str, Any]:
 
     Raises BadInput where the prediction of the system cannot be lowered for all platforms.
     """
-    exported, free = program(found)
+    exported, free = _program(found)
     durable.write(folder / pairs.PROGRAM, bytes(exported.serialize()))
     about = {
         "file": pairs.PROGRAM,
         "sha256": durable.sha256(folder / pairs.PROGRAM),
         "platforms": list(exported.platforms),
         **free,
-        **application(found),
+        **_application(found),
     }
     durable.write_json(folder / pairs.FACTS, {**pairs.read_facts(folder), "program": about})
     return about
 
 
-def program(found: Trained) -> tuple[export.Exported, dict[str, Any]]:
+def _program(found: Trained) -> tuple[export.Exported, dict[str, Any]]:
     """The exported prediction, with as much of its shapes free as the model lets, and `inputs`.
 
     It maps ({path: array}, {key: batch}) to what the objective's `predict` gives.
@@ -60,7 +60,7 @@ def program(found: Trained) -> tuple[export.Exported, dict[str, Any]]:
     objective = found.experiment.objective
     variables = networks.for_inference(objective, found.variables)
     structure, arrays = jax.tree.structure(variables), by_path(variables)
-    read = keys_read(found)
+    read = _keys_read(found)
     size = getattr(found.experiment.evaluation, "batch", 1)
     spec = {k: v for k, v in found.experiment.data.spec(size).items() if k in read}
 
@@ -76,7 +76,7 @@ def program(found: Trained) -> tuple[export.Exported, dict[str, Any]]:
         except Exception as error:  # whatever tracing a model with free sizes raises
             faults.append(str(error).strip().splitlines()[0])
             continue
-        said = lengths(longest(spec), step, faults)
+        said = lengths(_longest(spec), step, faults)
         return made, {"inputs": written(shapes), "lengths": said}
     raise BadInput(f"{found.name} cannot be exported as a program: {faults[-1]}")
 
@@ -87,23 +87,23 @@ def candidates(spec: dict[str, Any], model: Any) -> Iterator[tuple[int, dict[str
     A model whose inputs are of lengths that differ by whole steps says so by its `length_step`.
     Where another refuses lengths that differ by one sample, it may take multiples of its own.
     """
-    for step in dict.fromkeys((getattr(model, "length_step", 1), longest(spec))):
-        yield step, symbolic(spec, "b", step)
-    yield 0, symbolic(spec, "b", 0)
+    for step in dict.fromkeys((getattr(model, "length_step", 1), _longest(spec))):
+        yield step, _symbolic(spec, "b", step)
+    yield 0, _symbolic(spec, "b", 0)
     yield 0, {k: jax.ShapeDtypeStruct(v.shape, v.dtype) for k, v in spec.items()}
 
 
-def longest(spec: dict[str, Any]) -> int:
+def _longest(spec: dict[str, Any]) -> int:
     """The length of the audio, or of the frames, that an example has."""
     return max((value.shape[1] for value in spec.values() if value.ndim == 3), default=1)
 
 
-def symbolic(spec: dict[str, Any], batch: str, step: int) -> dict[str, Any]:
+def _symbolic(spec: dict[str, Any], batch: str, step: int) -> dict[str, Any]:
     """The shapes of a batch of any size, its audio as long as in `spec` or whole steps longer.
 
     step 0: no longer.
     """
-    own = longest(spec)
+    own = _longest(spec)
     scope = export.SymbolicScope(["b >= 1", *([f"n >= {own // step}"] if step else [])])
     time = f"{step}*n + {own % step}" if step else ""
     shapes = {}
@@ -128,7 +128,7 @@ def lengths(own: int, step: int, faults: Sequence[str]) -> str:
     return f"of {own:,} alone ({' '.join(faults[0].split())[:200]})"
 
 
-def keys_read(found: Trained) -> set[str]:
+def _keys_read(found: Trained) -> set[str]:
     """Which arrays of a batch the prediction reads."""
     read: set[str] = set()
 
@@ -146,7 +146,7 @@ def keys_read(found: Trained) -> set[str]:
     return read
 
 
-def application(found: Trained) -> dict[str, Any]:
+def _application(found: Trained) -> dict[str, Any]:
     """How the program is applied to a user's audio: the kind of evaluation and its fields.
 
     Notes that are found otherwise than by a threshold (Basic Pitch's) need the zoo: 'predict'.
@@ -168,8 +168,8 @@ def application(found: Trained) -> dict[str, Any]:
     return {"kind": "predict", "evaluation": {}}
 
 
-def evaluation_of(about: dict[str, Any]) -> Any:
-    """The evaluation that `application` described; None for 'predict'. Raises Unfit."""
+def _evaluation_of(about: dict[str, Any]) -> Any:
+    """The evaluation that `_application` described; None for 'predict'. Raises Unfit."""
     from zoo.evaluation.pitch import Pitch
     from zoo.evaluation.separation import Separation
     from zoo.evaluation.tagging import Tagging
@@ -191,7 +191,7 @@ def evaluation_of(about: dict[str, Any]) -> Any:
 
 
 @dataclass(frozen=True, eq=False)
-class Exported:
+class _Exported:
     """An objective that only predicts, by an exported program."""
 
     program: export.Exported
@@ -212,7 +212,7 @@ class Exported:
 
 
 @dataclass(frozen=True)
-class Described:
+class _Described:
     """The data that a system was trained on, as far as model.json tells; without any records."""
 
     info: Info
@@ -235,25 +235,25 @@ def trained_of(folder: Path, facts: dict[str, Any]) -> Trained:
     if not path.is_file() or durable.sha256(path) != about.get("sha256"):
         raise BadInput(f"{path} is damaged, or not of this model.json: export it anew")
     try:
-        evaluation = evaluation_of(about)
+        evaluation = _evaluation_of(about)
     except Unfit as error:
         raise BadInput(f"{folder}: model.json has no sound 'program' ({error})") from error
     try:
-        objective = Exported(export.deserialize(bytearray(path.read_bytes())))
+        objective = _Exported(export.deserialize(bytearray(path.read_bytes())))
     except Exception as error:  # whatever a reader of foreign bytes raises
         raise BadInput(f"{path} is no exported program: export it anew") from error
     info = pairs.info_of(facts, folder / pairs.FACTS)
-    experiment = Experiment(Data(Described(info), ()), objective, {}, evaluation, 1, 0)
+    experiment = Experiment(Data(_Described(info), ()), objective, {}, evaluation, 1, 0)
     held = {k: jax.numpy.asarray(v) for k, v in pairs.arrays(folder).items()}
     meta = {"step": facts.get("step"), "licence": facts["licence"], "scores": facts["scores"]}
-    config = described(facts, folder)
+    config = _described(facts, folder)
     name = str(facts.get("name") or folder.name)
     variables = Variables({"program": held})
     arguments = facts["arguments"]
     return Trained(config, arguments, experiment, variables, meta, meshes.make(1), name)
 
 
-def described(facts: dict[str, Any], folder: Path) -> Config:
+def _described(facts: dict[str, Any], folder: Path) -> Config:
     """What stands for the config that an exported program does without."""
     name, title = facts["config"], str(facts.get("title") or "an exported program")
     row = Row(name, "exported")

@@ -19,7 +19,7 @@ SEPARATION = (
     *("residual", "keep_sum", "shifts", "seed"),
     *("segment", "overlap", "stems", "two_stems", "labels"),
 )
-NOTES = ("onset", "offset", "pitch", "velocity")
+_NOTES = ("onset", "offset", "pitch", "velocity")
 FROM_NOTES = ("num", "seed", "temperature", "top_k", "top_p", "chunk", "engine")
 FROM_SOURCE = (*FROM_NOTES, "domain")
 
@@ -37,13 +37,13 @@ def new(
     engine: str = "auto",
 ) -> Request:
     """A request of `num` voices of `seconds` at `rate` Hz; None: without end."""
-    whole("num", num, 1)
-    whole("seed", seed, 0)
-    whole("chunk", chunk, 1)
+    _whole("num", num, 1)
+    _whole("seed", seed, 0)
+    _whole("chunk", chunk, 1)
     rule = SamplerRule(
-        number("temperature", temperature), whole("top_k", top_k, 0), number("top_p", top_p)
+        _number("temperature", temperature), _whole("top_k", top_k, 0), _number("top_p", top_p)
     )
-    length = 0 if seconds is None else round(number("seconds", seconds) * rate)
+    length = 0 if seconds is None else round(_number("seconds", seconds) * rate)
     if seconds is not None and length < 1:
         raise BadInput(f"seconds={seconds} is less than a sample at {rate:,} Hz")
     return Request(length, num, seed, rule, chunk=chunk, engine=engines.checked(engine))
@@ -75,13 +75,13 @@ def composed(rate: int, seconds: float, notes: Any, asked: dict[str, Any]) -> Re
     known("a composer takes", asked, FROM_NOTES)
     defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
     request = new(rate, seconds, **{**defaults, **asked})
-    return replace(request, notes=None if notes is None else columns(notes))
+    return replace(request, notes=None if notes is None else _columns(notes))
 
 
 def performed(rate: int, notes: Any, asked: dict[str, Any]) -> Request:
     """A request for notes to be played: a MIDI file, or their columns; asked: as `FROM_NOTES`."""
     known("a performer takes", asked, FROM_NOTES)
-    found = columns(notes)
+    found = _columns(notes)
     defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
     request = new(rate, lasting(found), **{**defaults, **asked})
     return replace(request, notes=found)
@@ -96,15 +96,15 @@ def spoken(text: Any, asked: dict[str, Any]) -> Request:
     return replace(new(1, None, **{**defaults, **asked}), text=text)
 
 
-def columns(notes: Any) -> Any:
+def _columns(notes: Any) -> Any:
     """Notes as {onset, offset, pitch, velocity} [n], of these or of a MIDI file."""
     if isinstance(notes, (str, os.PathLike)):
         from zoo.data.midi import read_notes
 
         return read_notes(os.fspath(notes))
-    lacking = [name for name in NOTES if name not in notes]
-    if lacking or len({len(notes[name]) for name in NOTES}) != 1:
-        raise BadInput(f"notes: give arrays of one length, {', '.join(NOTES)}, or a MIDI file")
+    lacking = [name for name in _NOTES if name not in notes]
+    if lacking or len({len(notes[name]) for name in _NOTES}) != 1:
+        raise BadInput(f"notes: give arrays of one length, {', '.join(_NOTES)}, or a MIDI file")
     return notes
 
 
@@ -119,7 +119,7 @@ def pitched(request: Request, objective: Any, rate: int, pitches: Any, notes: An
         raise BadInput(f"{type(objective).__name__} plays no notes: leave notes= out")
     if request.pitches:
         raise BadInput("a tune has its own pitches: leave pitches= or notes= out")
-    tune = columns(notes)
+    tune = _columns(notes)
     return replace(request, notes=tune, length=request.length or round(lasting(tune) * rate))
 
 
@@ -127,9 +127,9 @@ def check_separation(choices: dict[str, Any]) -> None:
     """Raises BadInput for a choice that separators do not have, or of another type."""
     known("a separator takes", choices, SEPARATION)
     for name in choices.keys() & {"shifts", "seed"}:
-        whole(name, choices[name], 0)
+        _whole(name, choices[name], 0)
     for name in choices.keys() & {"segment", "overlap"}:
-        number(name, choices[name])
+        _number(name, choices[name])
     if isinstance(choices.get("stems"), str):
         raise BadInput(f"stems={choices['stems']!r}: give a list of names")
 
@@ -141,7 +141,7 @@ def known(who: str, given: dict[str, Any], names: Any) -> None:
             raise BadInput(f"no argument {name}=: {who} {', '.join(f'{n}=' for n in names)}")
 
 
-def whole(name: str, value: Any, least: int) -> int:
+def _whole(name: str, value: Any, least: int) -> int:
     """A whole number, `least` or above."""
     sound = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not sound or not least <= value < 2**63:
@@ -149,7 +149,7 @@ def whole(name: str, value: Any, least: int) -> int:
     return int(value)
 
 
-def number(name: str, value: Any) -> float:
+def _number(name: str, value: Any) -> float:
     """A finite number, zero or above."""
     try:
         sound = math.isfinite(value) and value >= 0

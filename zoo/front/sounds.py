@@ -14,9 +14,9 @@ from zoo.audio.blocks import Blocks, open_song, read_blocks, remix, resample
 from zoo.audio.decoding import LOUDEST
 from zoo.errors import BadInput
 
-CHANNELS = 32  # more are samples on the wrong axis
+_CHANNELS = 32  # more are samples on the wrong axis
 FASTEST = 1_000_000  # Hz
-FULL = {"i2": 2.0**15, "i4": 2.0**31}  # full scale of PCM integers
+_FULL = {"i2": 2.0**15, "i4": 2.0**31}  # full scale of PCM integers
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class Sound:
 
 def several(audio: Any) -> bool:
     """Whether `audio` is a batch: a list or tuple, or an array [B T C]."""
-    return isinstance(audio, (list, tuple)) or (not is_path(audio) and np.ndim(audio) == 3)
+    return isinstance(audio, (list, tuple)) or (not _is_path(audio) and np.ndim(audio) == 3)
 
 
-def sounds(audio: Any, rate: float | None) -> Iterator[Sound]:
+def _sounds(audio: Any, rate: float | None) -> Iterator[Sound]:
     """The sounds of a batch, one after another; they are opened as they are asked for."""
-    if len(audio) and all(np.isscalar(item) and not is_path(item) for item in audio):
+    if len(audio) and all(np.isscalar(item) and not _is_path(item) for item in audio):
         raise BadInput("a list of numbers is no batch of audio: give a NumPy array [T] or [T C]")
     for number, item in enumerate(audio):
         try:
@@ -69,7 +69,7 @@ def sounds(audio: Any, rate: float | None) -> Iterator[Sound]:
 
 def sound(audio: Any, rate: float | None) -> Sound:
     """One path or array. Raises BadInput in one line for what is no audio."""
-    if is_path(audio):
+    if _is_path(audio):
         return _of_file(audio, rate)
     array = samples(audio)
     if rate is None:
@@ -78,7 +78,7 @@ def sound(audio: Any, rate: float | None) -> Sound:
     return Sound(lambda: [array], hertz, array.shape[1], len(array), np.ndim(audio) == 1)
 
 
-def is_path(audio: Any) -> bool:
+def _is_path(audio: Any) -> bool:
     return isinstance(audio, (str, os.PathLike))
 
 
@@ -100,7 +100,7 @@ def samples(audio: Any) -> np.ndarray:
     if array.ndim not in (1, 2) or not array.size:
         raise BadInput(f"audio of shape {array.shape}: give [T] or [T C], with samples in it")
     array = array[:, None] if array.ndim == 1 else array
-    if array.shape[1] > CHANNELS:
+    if array.shape[1] > _CHANNELS:
         raise BadInput(
             f"audio of shape {array.shape} would have {array.shape[1]:,} channels: give [T C], "
             "time first, for instance audio.T"
@@ -111,9 +111,9 @@ def samples(audio: Any) -> np.ndarray:
 def _in_full_scale(array: np.ndarray) -> np.ndarray:
     kind = f"{array.dtype.kind}{array.dtype.itemsize}"
     if array.dtype.kind in "iu":
-        if kind not in FULL:
+        if kind not in _FULL:
             raise BadInput(f"audio of {array.dtype}: give floats in -1..1, int16 or int32")
-        return (array / FULL[kind]).astype(np.float32)
+        return (array / _FULL[kind]).astype(np.float32)
     if not np.isfinite(array).all():
         at = int(np.argmin(np.isfinite(array).all(axis=1)))
         raise BadInput(f"the audio holds NaN or infinity at sample {at:,}: mend or cut it")
@@ -139,7 +139,7 @@ def each(audio: Any, rate: float | None, act: Callable[[Sound], Any]) -> Any:
     """`act` of one sound, or the list of what it gives for each of a batch."""
     if not several(audio):
         return act(sound(audio, rate))
-    return [act(one) for one in sounds(audio, rate)]
+    return [act(one) for one in _sounds(audio, rate)]
 
 
 def together(
@@ -155,7 +155,7 @@ def together(
             raise found
         return shown(found)
     answers = []
-    for number, found in enumerate(act(sounds(audio, rate)), 1):
+    for number, found in enumerate(act(_sounds(audio, rate)), 1):
         if isinstance(found, BadInput):
             raise BadInput(f"number {number} of {len(audio)}: {found}")
         answers.append(shown(found))

@@ -15,7 +15,7 @@ from zoo.songs.separating import labelled, summed
 
 
 @dataclass(frozen=True)
-class Wanted:
+class _Wanted:
     """fields: of the Separator, other than the run's. sums: what each stem is the sum of."""
 
     fields: dict[str, Any]
@@ -29,7 +29,7 @@ class Wanted:
         }
 
 
-def wanted(trained: Trained, asked: Mapping[str, Any]) -> Wanted:
+def wanted(trained: Trained, asked: Mapping[str, Any]) -> _Wanted:
     """asked: as of `System.separate`. Raises BadInput for stems that the model does not give."""
     fields = dict(asked)
     cut = choices.segments(trained, fields.pop("segment", None), fields.pop("overlap", None))
@@ -40,4 +40,4 @@ def wanted(trained: Trained, asked: Mapping[str, Any]) -> Wanted:
     fields["present"] = how.present
     given, sums = summed(how, only, alone)
     parts = {name: tuple(how.stems[i] for i in these) for name, these in zip(given, sums)}
-    return Wanted(fields, {name: parts[name] for name in only or given})
+    return _Wanted(fields, {name: parts[name] for name in only or given})

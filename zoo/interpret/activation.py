@@ -30,8 +30,8 @@ from zoo.interpret.filters import spread
 from zoo.interpret.layers import AudioNetwork, Layer
 from zoo.objectives.base import Tree
 
-RANGE = 40  # dB of a sound's spectrum that are shown
-AT_ONCE = 1 << 18  # samples in a batch, about what a small machine's memory bears
+_RANGE = 40  # dB of a sound's spectrum that are shown
+_AT_ONCE = 1 << 18  # samples in a batch, about what a small machine's memory bears
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ def maximise(network: AudioNetwork, layer: Layer, count: int, ascent: Ascent = A
     """Sounds for up to `count` filters of a layer, evenly chosen."""
     length = shortest(network, layer, ascent.length)
     filters = np.array(spread(layer.filters, count))
-    rows = min(len(filters), max(1, AT_ONCE // length))
-    step, activity = (jax.jit(partial(f, network, layer)) for f in (climbed, answers))
+    rows = min(len(filters), max(1, _AT_ONCE // length))
+    step, activity = (jax.jit(partial(f, network, layer)) for f in (climbed, _answers))
     sizes = ascent.size * ascent.loudness * np.linspace(1, 0, ascent.steps, endpoint=False)
     tame = jax.jit(tamed)
     key = jax.random.key(ascent.seed)
@@ -111,7 +111,7 @@ def maximise(network: AudioNetwork, layer: Layer, count: int, ascent: Ascent = A
             x = tame(jnp.roll(x, -move, 1), ascent.loudness, ascent.penalty)
         done.append(jax.tree.map(np.asarray, (x, before, activity(*given, x))))
     waves, before, after = (np.concatenate(part)[: len(filters)] for part in zip(*done))
-    return sort(layer.name, network.rate, filters, waves.mean(2).T, before, after, ascent.length)
+    return _sort(layer.name, network.rate, filters, waves.mean(2).T, before, after, ascent.length)
 
 
 def shortest(network: AudioNetwork, layer: Layer, length: int) -> int:
@@ -124,7 +124,7 @@ def shortest(network: AudioNetwork, layer: Layer, length: int) -> int:
     return network.samples
 
 
-def answers(
+def _answers(
     network: AudioNetwork, layer: Layer, variables: Tree, filters: jax.Array, x: jax.Array
 ) -> jax.Array:
     """How active filter `filters[i]` is under row i of x: [B] and [B T C] -> [B]."""
@@ -142,12 +142,12 @@ def climbed(
     corner: float,
 ) -> jax.Array:
     """x [B T C] after one step of gradient ascent, each row for its own filter."""
-    slope = jax.grad(lambda x: answers(network, layer, variables, filters, x).sum())(x)
-    slope = tilted(slope, network.rate, corner)
+    slope = jax.grad(lambda x: _answers(network, layer, variables, filters, x).sum())(x)
+    slope = _tilted(slope, network.rate, corner)
     return x + size * slope / (jnp.sqrt(jnp.mean(slope**2, (1, 2), keepdims=True)) + 1e-9)
 
 
-def tilted(x: jax.Array, rate: int, corner: float) -> jax.Array:
+def _tilted(x: jax.Array, rate: int, corner: float) -> jax.Array:
     """x [B T C] with 3 dB an octave less from `corner` (Hz) on."""
     spectrum = jnp.fft.rfft(x, axis=1)
     hertz = jnp.fft.rfftfreq(x.shape[1], 1 / rate)[:, None]
@@ -164,7 +164,7 @@ def tamed(x: jax.Array, loudness: float, penalty: float) -> jax.Array:
     return x * jnp.minimum(1, loudness / (rms + 1e-9))
 
 
-def sort(
+def _sort(
     layer: str,
     rate: int,
     filters: np.ndarray,
@@ -177,7 +177,7 @@ def sort(
     awake = after > 0
     silent = int((~awake).sum())
     filters, waves = filters[awake], waves[:, awake]
-    image, peak = spectra(waves, rate, window)
+    image, peak = _spectra(waves, rate, window)
     order = np.argsort(peak, kind="stable")
     return Excited(
         layer,
@@ -193,7 +193,7 @@ def sort(
     )
 
 
-def spectra(waves: np.ndarray, rate: int, window: int) -> tuple[np.ndarray, np.ndarray]:
+def _spectra(waves: np.ndarray, rate: int, window: int) -> tuple[np.ndarray, np.ndarray]:
     """[T N] -> ([bins N] levels, peaks [N] in Hz), over windows that overlap by half."""
     window = min(window, len(waves))
     frames = np.lib.stride_tricks.sliding_window_view(waves - waves.mean(0), window, axis=0)
@@ -201,4 +201,4 @@ def spectra(waves: np.ndarray, rate: int, window: int) -> tuple[np.ndarray, np.n
     power = (np.abs(np.fft.rfft(frames, axis=-1)) ** 2).mean(0).T
     level = 10 * np.log10(power / np.maximum(power.max(0), 1e-30) + 1e-30)
     peak = np.fft.rfftfreq(window, 1 / rate)[power.argmax(0)] if waves.size else np.zeros(0)
-    return np.clip(1 + level / RANGE, 0, 1).astype(np.float32), peak
+    return np.clip(1 + level / _RANGE, 0, 1).astype(np.float32), peak

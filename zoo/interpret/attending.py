@@ -68,7 +68,7 @@ def attend(found: Trained, network: AudioNetwork, clip: Clip) -> Attended:
     if not names:
         raise BadInput(f"{found.name} attends to nothing: take a self-attention tagger")
     maps = jax.jit(lambda variables, x: _maps(network, names, variables, x))
-    alone = jax.jit(lambda variables, x: frame_by_frame(network, names[-1], variables, x))
+    alone = jax.jit(lambda variables, x: _frame_by_frame(network, names[-1], variables, x))
     seen, said, whole = [], [], []
     for window in clip.windows:
         logits, every = maps(network.variables, window[None])
@@ -106,7 +106,7 @@ def _maps(network: AudioNetwork, names: list[str], variables: Tree, x: jax.Array
     return logits, found
 
 
-def frame_by_frame(network: AudioNetwork, last: str, variables: Tree, x: jax.Array) -> jax.Array:
+def _frame_by_frame(network: AudioNetwork, last: str, variables: Tree, x: jax.Array) -> jax.Array:
     """Logits were all of the last layer's attention on one frame, [1 T C] -> [F K].
 
     Behind attention that layer treats every place alike: each place is given what the token would

@@ -28,15 +28,15 @@ from zoo.signal import stft
 from zoo.signal.mel import hz_to_mel, mel_to_hz
 
 FLOOR = 1e-4
-BANDS, NODES = 48, 48
+_BANDS, NODES = 48, 48
 PATCHES = (16, 8)  # of a window, frames and bands, that occlusion turns down one by one
-AT_ONCE = 1 << 18  # samples in a batch
-KEPT = 0.15  # share of the cells that are played as what speaks for the tag
+_AT_ONCE = 1 << 18  # samples in a batch
+_KEPT = 0.15  # share of the cells that are played as what speaks for the tag
 METHODS = ("integrated", "occlusion")
 
 
 @dataclass(frozen=True)
-class Cells:
+class _Cells:
     """How a window is taken apart: n_fft and hop of its STFT, and the band [bins] of each bin."""
 
     n_fft: int
@@ -78,19 +78,19 @@ class Attributed:
         }
 
 
-def cells(network: AudioNetwork) -> Cells:
+def cells(network: AudioNetwork) -> _Cells:
     """About 46 ms to a frame, a quarter of it apart, in up to BANDS mel-spaced bands."""
     n_fft = 1 << max(6, int(np.log2(max(network.rate * 0.065, 64))))
     n_fft = min(n_fft, 1 << int(np.log2(network.samples)))
     hertz = stft.frequencies(network.rate, n_fft)
-    mels = np.linspace(0, hz_to_mel(network.rate / 2, "htk"), BANDS + 1)
+    mels = np.linspace(0, hz_to_mel(network.rate / 2, "htk"), _BANDS + 1)
     raw = np.searchsorted(mel_to_hz(mels, "htk")[1:-1], hertz, side="right")
     used, band = np.unique(raw, return_inverse=True)  # low bands may lie between two bins
     edges = np.append(mel_to_hz(mels, "htk")[used], network.rate / 2)
-    return Cells(n_fft, n_fft // 4, network.samples, band, edges)
+    return _Cells(n_fft, n_fft // 4, network.samples, band, edges)
 
 
-def played(cut: Cells, spectrum: jax.Array, gains: jax.Array) -> jax.Array:
+def _played(cut: _Cells, spectrum: jax.Array, gains: jax.Array) -> jax.Array:
     """Spectra [N F bins C] with gains [N F bands] as sound, -> [N T C]."""
     scaled = spectrum * gains[:, :, cut.band, None]
     return stft.centred_inverse(scaled, cut.n_fft, cut.hop, cut.length)
@@ -99,14 +99,14 @@ def played(cut: Cells, spectrum: jax.Array, gains: jax.Array) -> jax.Array:
 def logits(
     network: AudioNetwork,
     target: Target,
-    cut: Cells,
+    cut: _Cells,
     variables: Tree,
     x: jax.Array,
     gains: jax.Array,
 ) -> jax.Array:
     """The tag's logit of windows [N T C] under gains [N F bands], -> [N]."""
     spectrum = stft.centred(x, cut.n_fft, cut.hop)
-    return clips.scores(network, target, variables, played(cut, spectrum, gains))
+    return clips.scores(network, target, variables, _played(cut, spectrum, gains))
 
 
 def nodes(count: int, floor: float = FLOOR) -> tuple[np.ndarray, np.ndarray]:
@@ -117,7 +117,7 @@ def nodes(count: int, floor: float = FLOOR) -> tuple[np.ndarray, np.ndarray]:
 
 
 def integrated(
-    network: AudioNetwork, target: Target, windows: np.ndarray, cut: Cells, count: int = NODES
+    network: AudioNetwork, target: Target, windows: np.ndarray, cut: _Cells, count: int = NODES
 ) -> np.ndarray:
     """Integrated gradients of the cells of windows [N T C], -> [N F bands]."""
 
@@ -128,35 +128,35 @@ def integrated(
 
     slopes = jax.jit(total)
     found = []
-    for x in batches(windows, network.samples):
+    for x in _batches(windows, network.samples):
         parts = [w * np.asarray(slopes(network.variables, x, g)) for g, w in zip(*nodes(count))]
         found.append(np.sum(parts, 0, dtype=np.float64))
     return np.concatenate(found)[: len(windows)]
 
 
-def occluded(network: AudioNetwork, target: Target, windows: np.ndarray, cut: Cells) -> np.ndarray:
+def occluded(network: AudioNetwork, target: Target, windows: np.ndarray, cut: _Cells) -> np.ndarray:
     """What the logit falls by as each patch is turned down, shared among its cells, [N F bands]."""
     score = jax.jit(partial(logits, network, target, cut, network.variables))
     patches = [np.array_split(np.arange(n), min(n, p)) for n, p in zip(cut.shape, PATCHES)]
     masks = [(f[0], f[-1] + 1, b[0], b[-1] + 1) for f in patches[0] for b in patches[1]]
     found = np.zeros((len(windows), *cut.shape))
-    rows = max(1, AT_ONCE // network.samples)
+    rows = max(1, _AT_ONCE // network.samples)
     for number, window in enumerate(windows):
         whole = np.ones((1, *cut.shape), np.float32)
         every = np.repeat(whole, len(masks) + 1, 0)
         for row, (f, g, a, b) in enumerate(masks, 1):
             every[row, f:g, a:b] = FLOOR
         x = jnp.broadcast_to(window, (rows, *window.shape))
-        falls = [np.asarray(score(x, gains)) for gains in batches(every, None, rows)]
+        falls = [np.asarray(score(x, gains)) for gains in _batches(every, None, rows)]
         level = np.concatenate(falls)[: len(every)]
         for row, (f, g, a, b) in enumerate(masks, 1):
             found[number, f:g, a:b] = (level[0] - level[row]) / ((g - f) * (b - a))
     return found
 
 
-def batches(every: np.ndarray, samples: int | None, rows: int | None = None) -> list[np.ndarray]:
+def _batches(every: np.ndarray, samples: int | None, rows: int | None = None) -> list[np.ndarray]:
     """Equal batches of rows, the last filled up by repetition: one shape, compiled once."""
-    size = rows or max(1, min(len(every), AT_ONCE // (samples or 1)))
+    size = rows or max(1, min(len(every), _AT_ONCE // (samples or 1)))
     index = np.arange(-(-len(every) // size) * size) % len(every)
     return list(every[index].reshape(-1, size, *every.shape[1:]))
 
@@ -172,20 +172,20 @@ def attribute(network: AudioNetwork, target: Target, clip: Clip, method: str) ->
     def level(gains: np.ndarray) -> np.ndarray:
         parts = [
             np.asarray(score(network.variables, x, g))
-            for x, g in zip(batches(windows, network.samples), batches(gains, network.samples))
+            for x, g in zip(_batches(windows, network.samples), _batches(gains, network.samples))
         ]
         return np.concatenate(parts)[: len(windows)]
 
     ones = np.ones_like(values, np.float32)
     spectrum = stft.centred(jnp.asarray(windows), cut.n_fft, cut.hop)
-    strong = strongest(values)
-    other = strongest(elsewhere(cut, np.asarray(spectrum)))
+    strong = _strongest(values)
+    other = _strongest(_elsewhere(cut, np.asarray(spectrum)))
     whole, soft = level(ones), level(ones * FLOOR)
     masks = {"alone": strong, "without these": 1 - strong, "without as many others": 1 - other}
     scores = {"all": whole.mean()} | {
         name: level(np.maximum(mask, FLOOR)).mean() for name, mask in masks.items()
     }
-    sounds = (played(cut, spectrum, jnp.asarray(m)) for m in (strong, 1 - strong))
+    sounds = (_played(cut, spectrum, jnp.asarray(m)) for m in (strong, 1 - strong))
     alone, rest = (np.asarray(x).reshape(clip.audio.shape) for x in sounds)
     frames = cut.length // cut.hop  # the frame behind the end belongs to the next window
     joined = values[:, :frames].reshape(-1, values.shape[2])
@@ -205,7 +205,7 @@ def attribute(network: AudioNetwork, target: Target, clip: Clip, method: str) ->
     )
 
 
-def elsewhere(cut: Cells, spectrum: np.ndarray, seed: int = 0) -> np.ndarray:
+def _elsewhere(cut: _Cells, spectrum: np.ndarray, seed: int = 0) -> np.ndarray:
     """Random values [N F bands] of the cells that sound, zero in the others: what to compare with.
 
     Those within 60 dB of the loudest cell sound.
@@ -216,7 +216,7 @@ def elsewhere(cut: Cells, spectrum: np.ndarray, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(band.shape) * loud
 
 
-def strongest(values: np.ndarray, share: float = KEPT) -> np.ndarray:
+def _strongest(values: np.ndarray, share: float = _KEPT) -> np.ndarray:
     """Gains [N F bands]: one for the share of cells that say most, after smoothing, else zero."""
     smooth = gaussian_filter(values, (0, 2, 1))
     least = np.quantile(smooth, 1 - share, axis=(1, 2), keepdims=True)

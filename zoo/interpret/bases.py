@@ -22,7 +22,7 @@ SHOWN = 8  # waveforms of a source in the figure
 
 
 @dataclass(frozen=True)
-class Dictionary:
+class _Dictionary:
     """The waveforms of a source [N K], of length one, the one of most energy first.
 
     twin, shift, match [K]: for each the other one that, moved by so many samples, is most like it,
@@ -45,7 +45,7 @@ class Dictionary:
         return {key: getattr(self, key) for key in ("atoms", "twin", "shift", "match")}
 
 
-def dictionaries(found: Trained) -> list[Dictionary]:
+def dictionaries(found: Trained) -> list[_Dictionary]:
     """Those of a system of learnt bases, by source. BadInput for others."""
     params = found.variables.params.get("model", {})
     if "filters" not in params or "exponents" not in params:
@@ -57,13 +57,13 @@ def dictionaries(found: Trained) -> list[Dictionary]:
     return [dictionary(name, w) for name, w in zip(names, np.asarray(params["filters"]))]
 
 
-def dictionary(name: str, filters: np.ndarray) -> Dictionary:
+def dictionary(name: str, filters: np.ndarray) -> _Dictionary:
     """Of filters [K N], whose inverse has a waveform in each column."""
     atoms = np.linalg.inv(filters.astype(np.float64))
     length = np.linalg.norm(atoms, axis=0)
     order = np.argsort(-length, kind="stable")
     atoms = atoms[:, order] / length[order]
-    return Dictionary(name, atoms.astype(np.float32), *twins(atoms))
+    return _Dictionary(name, atoms.astype(np.float32), *twins(atoms))
 
 
 def twins(atoms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -82,7 +82,7 @@ def twins(atoms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return twin, shift, match
 
 
-def figure(found: Sequence[Dictionary], rate: int) -> Any:
+def figure(found: Sequence[_Dictionary], rate: int) -> Any:
     """A row for each source: its strongest waveforms, and the moved twin of each."""
     from matplotlib.figure import Figure
 

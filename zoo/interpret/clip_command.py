@@ -39,11 +39,11 @@ def show_deepdream(found: Trained, folder: Path, choices: Options) -> Iterator[s
     rms = 20 * np.log10(np.sqrt(np.mean(dreamt.sound**2)) + 1e-9)
     yield files.picture(folder / "deepdream.png", dream_figure(dreamt), change)
     named = {"deepdream_start": start, "deepdream": dreamt.sound}
-    yield from write_sounds(folder, named, network.rate)
+    yield from _write_sounds(folder, named, network.rate)
     facts = {"towards": target.name, "score before": f"{dreamt.before:.4g}"}
     facts |= {"score after": f"{dreamt.after:.4g}", "loudness": f"{rms:.1f} dB RMS"}
     facts |= {"start": str(clip.path.name if clip else f"pink noise, seed {how.seed}")}
-    yield write_page(found, folder, "deepdream", facts, tuple(named))
+    yield _write_page(found, folder, "deepdream", facts, tuple(named))
     yield files.archive(folder / "deepdream.npz", dreamt.numbers)
 
 
@@ -71,13 +71,13 @@ def show_attribution(found: Trained, folder: Path, choices: Options) -> Iterator
     told = ", ".join(f"{name} {value:.2f}" for name, value in one.scores.items())
     yield files.picture(folder / "attribution.png", attribution_figure(one), f"{one.tag}: {told}")
     named = {"attribution_alone": one.alone, "attribution_rest": one.rest}
-    yield from write_sounds(folder, {"attribution_recording": one.audio} | named, clip.rate)
+    yield from _write_sounds(folder, {"attribution_recording": one.audio} | named, clip.rate)
     facts = {"tag": one.tag, "method": one.method, "start": f"{clip.start:g} s"}
     facts |= {f"logit, {name}": f"{value:.3f}" for name, value in one.scores.items()}
     if choices.method == "integrated":
         facts["attributions sum to"] = f"{one.explained.mean():.3f} of {one.total.mean():.3f}"
     listed = ("attribution_recording", *named)
-    yield write_page(found, folder, "attribution", facts, listed)
+    yield _write_page(found, folder, "attribution", facts, listed)
     yield files.archive(folder / "attribution.npz", one.numbers)
 
 
@@ -100,9 +100,9 @@ def show_attention(found: Trained, folder: Path, choices: Options) -> Iterator[s
     whole = attention_figure([one[0] for one in seen.maps])
     yield files.picture(folder / "attention_maps.png", whole, "all places of the first window")
     named = {"attention_recording": seen.clip.audio}
-    yield from write_sounds(folder, named, seen.clip.rate)
+    yield from _write_sounds(folder, named, seen.clip.rate)
     facts = {"strongest tags": tags, "kept by the token": f"{seen.kept.mean():.0%}"}
-    yield write_page(found, folder, "attention", facts, tuple(named), ("attention_maps",))
+    yield _write_page(found, folder, "attention", facts, tuple(named), ("attention_maps",))
     yield files.archive(folder / "attention.npz", seen.numbers)
 
 
@@ -112,14 +112,14 @@ def _clip(network: AudioNetwork, choices: Options) -> Clip:
     return clips.read(network, choices.input, choices.start, choices.seconds)
 
 
-def write_sounds(folder: Path, named: Mapping[str, np.ndarray], rate: int) -> Iterator[str]:
+def _write_sounds(folder: Path, named: Mapping[str, np.ndarray], rate: int) -> Iterator[str]:
     for name, audio in named.items():
         path = folder / f"{name}.wav"
         audio_writing.write(path, audio, rate, "PCM_16", overwrite=True)
         yield f"{path}: {len(audio) / rate:.1f} s"
 
 
-def write_page(
+def _write_page(
     found: Trained,
     folder: Path,
     kind: str,

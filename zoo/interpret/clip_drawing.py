@@ -13,8 +13,8 @@ from zoo.interpret.attribution import Attributed
 from zoo.interpret.deepdream import Dreamt
 from zoo.interpret.drawing import ACCENT
 
-SPAN = 70  # dB of a spectrogram that are shown
-TAGS = 8
+_SPAN = 70  # dB of a spectrogram that are shown
+_TAGS = 8
 
 
 def dream_figure(dreamt: Dreamt) -> Any:
@@ -76,7 +76,7 @@ def attended_figure(found: Attended) -> Any:
     heads.set_yticks([(i + 0.5) * each + 0.5 for i in range(count)])
     heads.set_yticklabels([f"layer {i + 1}" for i in range(count)])
     heads.set_title("attention of the tags' token, a row a head", fontsize=10, loc="left")
-    top = found.top(TAGS)
+    top = found.top(_TAGS)
     chance = 1 / (1 + np.exp(-found.alone.reshape(-1, found.alone.shape[2])[:, top].T))
     drawn = tags.imshow(chance, extent=(*span, len(top) + 0.5, 0.5), vmin=0, vmax=1, **how)
     tags.set_yticks(range(1, len(top) + 1), [escapes.label(found.labels[k]) for k in top])
@@ -111,7 +111,7 @@ def _spectrogram(axes: Any, audio: np.ndarray, rate: int, top: float | None = No
     level, edges = _level(audio, rate)
     top = level.max() if top is None else top
     times = np.linspace(0, len(audio) / rate, level.shape[1] + 1)
-    axes.pcolormesh(times, edges, level, vmin=top - SPAN, vmax=top, cmap="magma")
+    axes.pcolormesh(times, edges, level, vmin=top - _SPAN, vmax=top, cmap="magma")
     axes.set(ylabel="kHz", ylim=(0.05, edges[-1]), yscale="symlog")
     _ticks(axes, edges[-1])
 

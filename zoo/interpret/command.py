@@ -52,13 +52,13 @@ def interpret(found: Trained, kind: str, folder: Path, choices: Options) -> Iter
     if choices.count < 1:
         raise BadInput(f"--filters {choices.count}: give 1 or more")
     with writing.held(folder / kind):
-        yield from KINDS[kind](found, folder, choices)
+        yield from _KINDS[kind](found, folder, choices)
 
 
-def show_filters(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
+def _show_filters(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
     banks = filters.banks(found, choices.layer)
     for bank in banks:
-        name = "filters" if len(banks) == 1 else f"filters_{plain(bank.name)}"
+        name = "filters" if len(banks) == 1 else f"filters_{_plain(bank.name)}"
         low, middle, high = np.percentile(bank.peak, (5, 50, 95))
         taps, count = bank.kernel.shape
         title = f"{found.name}, {bank.name}: {count} filters of {taps} samples"
@@ -72,7 +72,7 @@ def show_filters(found: Trained, folder: Path, choices: Options) -> Iterator[str
     yield files.archive(folder / "filters.npz", numbers)
 
 
-def show_activation(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
+def _show_activation(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
     network = layers.audio_network(found)
     every = []
     for layer in layers.choose(network, choices.layer):
@@ -84,7 +84,7 @@ def show_activation(found: Trained, folder: Path, choices: Options) -> Iterator[
         middle, silent = np.median(excited.peak), excited.silent
         about = f"{len(excited.filters)} of {layer.filters} filters, median peak {middle:,.0f} Hz"
         about += f"; {silent} more stayed silent" if silent else ""
-        path = folder / f"activation_{plain(layer.name)}.png"
+        path = folder / f"activation_{_plain(layer.name)}.png"
         yield files.picture(path, drawing.excited_figure(excited), about)
     if len(every) > 1:
         yield files.picture(folder / "activation.png", drawing.overview(every), "all layers")
@@ -93,7 +93,7 @@ def show_activation(found: Trained, folder: Path, choices: Options) -> Iterator[
         yield files.archive(folder / "activation.npz", numbers)
 
 
-def show_excitation(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
+def _show_excitation(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
     about = f"{found.name} on {choices.split}"
     with tqdm(unit="record", desc=about, leave=False, disable=None) as bar:
 
@@ -112,7 +112,7 @@ def show_excitation(found: Trained, folder: Path, choices: Options) -> Iterator[
     yield files.archive(folder / "excitation.npz", gates.numbers)
 
 
-def show_periodicity(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
+def _show_periodicity(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
     comb = periodicity.play(found)
     close = np.abs(comb.cents) <= steady_notes.CLOSE
     about = (
@@ -126,7 +126,7 @@ def show_periodicity(found: Trained, folder: Path, choices: Options) -> Iterator
     yield files.archive(folder / "periodicity.npz", comb.numbers)
 
 
-def show_bases(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
+def _show_bases(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
     every = bases.dictionaries(found)
     rate = found.experiment.data.source.info.sample_rate
     about = "; ".join(
@@ -138,17 +138,17 @@ def show_bases(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
     yield files.archive(folder / "bases.npz", numbers)
 
 
-KINDS: dict[str, Callable[[Trained, Path, Options], Iterator[str]]] = {
-    "filters": show_filters,
-    "activation": show_activation,
-    "excitation": show_excitation,
-    "periodicity": show_periodicity,
-    "bases": show_bases,
+_KINDS: dict[str, Callable[[Trained, Path, Options], Iterator[str]]] = {
+    "filters": _show_filters,
+    "activation": _show_activation,
+    "excitation": _show_excitation,
+    "periodicity": _show_periodicity,
+    "bases": _show_bases,
     "deepdream": clip_command.show_deepdream,
     "attention": clip_command.show_attention,
     "attribution": clip_command.show_attribution,
 }
 
 
-def plain(name: str) -> str:
+def _plain(name: str) -> str:
     return escapes.file_name(name)

@@ -106,10 +106,10 @@ def climbed(
     )
     first = layers.convolutions(network)[0]
     loud = jax.grad(lambda x: clips.first_energy(network, first, variables, x).sum())(x)
-    return x + size * (unit(slope) - calm * unit(loud)), found / len(x)
+    return x + size * (_unit(slope) - calm * _unit(loud)), found / len(x)
 
 
-def unit(slope: jax.Array) -> jax.Array:
+def _unit(slope: jax.Array) -> jax.Array:
     """Windows [N T C] over their own RMS."""
     return slope / (jnp.sqrt(jnp.mean(slope**2, (1, 2), keepdims=True)) + 1e-12)
 

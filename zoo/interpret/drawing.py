@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from zoo.interpret.excitation import Excitations
 
 ACCENT, PALE = "#0f6b6b", "#7fd1c7"
-LETTERS = 48  # of a text that are written beside its alignment
+_LETTERS = 48  # of a text that are written beside its alignment
 
 
 def bank_figure(bank: Bank, title: str | None = None) -> Any:
     """All responses of a bank, beside mel spacing, over eight of its filters as waveforms."""
     kernel = bank.kernel[:, bank.order]
-    figure, axes = image_figure(bank.response, kernel, bank.rate, title)
+    figure, axes = _image_figure(bank.response, kernel, bank.rate, title)
     highest = bank.peak[-1] if bank.edges is None else bank.edges.max()
     axes.set_ylim(0, min(bank.rate / 2, 1.2 * highest) / 1000)
     if bank.edges is not None:
@@ -74,7 +74,7 @@ def alignment_figure(maps: dict[str, np.ndarray], text: str) -> Any:
     for axes, (name, weights) in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps.items()):
         axes.imshow(weights.T, cmap="Greys", aspect="auto", origin="lower", vmin=0, vmax=1)
         axes.set(title=name, xlabel="step of the decoder")
-        if len(text) <= LETTERS:
+        if len(text) <= _LETTERS:
             axes.set_yticks(
                 range(len(text)),
                 [escapes.label(letter) for letter in text.replace(" ", "_")],
@@ -87,10 +87,10 @@ def excited_figure(excited: Excited) -> Any:
     """Spectra of the sounds that excite the filters of one layer most, over eight such sounds."""
     title = f"{excited.layer}: what excites its filters most"
     sounds = excited.waves[:, excited.order]
-    return image_figure(excited.image, sounds, excited.rate, title, mels=True)[0]
+    return _image_figure(excited.image, sounds, excited.rate, title, mels=True)[0]
 
 
-def image_figure(
+def _image_figure(
     image: np.ndarray, waves: np.ndarray, rate: int, title: str | None, mels: bool = False
 ) -> tuple:
     """An image [bins N] over eight of the waves [T N], both sorted, -> (figure, image's axes)."""
@@ -99,7 +99,7 @@ def image_figure(
     figure = Figure(figsize=(9, 4.8))
     grid = figure.add_gridspec(2, 8, height_ratios=(4.4, 1), hspace=0.48)
     axes = figure.add_subplot(grid[0, :])
-    (mel_spectra if mels else spectra)(axes, image, rate)
+    (_mel_spectra if mels else _spectra)(axes, image, rate)
     axes.set(xlabel="filter, sorted by frequency", ylabel="frequency (kHz)")
     if not mels:
         box = axes.legend(loc="upper left", labelcolor="white", fontsize=8).get_frame()
@@ -115,7 +115,7 @@ def image_figure(
     return figure, axes
 
 
-def spectra(axes: Any, image: np.ndarray, rate: int) -> None:
+def _spectra(axes: Any, image: np.ndarray, rate: int) -> None:
     """Columns of an image [bins N] from 0 Hz to Nyquist, and the curve of mel-spaced filters."""
     count = image.shape[1]
     extent = (0.5, count + 0.5, 0, rate / 2000)
@@ -134,7 +134,7 @@ def spectra(axes: Any, image: np.ndarray, rate: int) -> None:
     axes.plot(places, mel, "--", color=PALE, linewidth=1, label="mel-spaced filters")
 
 
-def mel_spectra(axes: Any, image: np.ndarray, rate: int) -> None:
+def _mel_spectra(axes: Any, image: np.ndarray, rate: int) -> None:
     """Columns of an image [bins N] on an axis of mels, on which what deep layers like has room."""
     rows = mel_curve(256, rate)
     bins = np.linspace(0, rate / 2, len(image))
@@ -155,7 +155,7 @@ def overview(every: Sequence[Excited]) -> Any:
     figure = Figure(figsize=(2.9 * columns, 2.7 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes, excited in zip(grid.flat, every):
-        mel_spectra(axes, excited.image, excited.rate)
+        _mel_spectra(axes, excited.image, excited.rate)
         axes.set_title(escapes.label(excited.layer), fontsize=9)
     for axes in grid.flat[len(every) :]:
         axes.set_visible(False)
@@ -166,7 +166,7 @@ def overview(every: Sequence[Excited]) -> Any:
 
 def tags_figure(found: Excitations) -> Any:
     """A panel per layer: mean gates of every channel, sorted, and how far tags lie around them."""
-    figure, grid = panels(len(found.layers))
+    figure, grid = _panels(len(found.layers))
     for axes, (name, gates) in zip(grid, found.layers.items()):
         order = np.argsort(gates.overall)
         places = np.arange(1, len(order) + 1)
@@ -182,7 +182,7 @@ def tags_figure(found: Excitations) -> Any:
 
 def loudness_figure(found: Excitations) -> Any:
     """A panel per layer: gates against loudness, a line per channel and their mean."""
-    figure, grid = panels(len(found.layers))
+    figure, grid = _panels(len(found.layers))
     for axes, (name, gates) in zip(grid, found.layers.items()):
         axes.plot(found.level, gates.binned, color=ACCENT, linewidth=0.5, alpha=0.35)
         mean = gates.binned.mean(1)
@@ -213,7 +213,7 @@ def spread_figure(found: Excitations) -> Any:
     return figure
 
 
-def panels(count: int) -> tuple:
+def _panels(count: int) -> tuple:
     """(figure, its first `count` axes), at most three in a row."""
     from matplotlib.figure import Figure
 

@@ -28,7 +28,7 @@ SOWN = "excitation"
 
 
 @dataclass(frozen=True)
-class Gates:
+class _Gates:
     """One layer's gates, in (0, 1): by tag, and by loudness of the segment."""
 
     overall: np.ndarray  # [C] mean over clips
@@ -43,7 +43,7 @@ class Gates:
 class Excitations:
     """Gates of every layer, and what the rows of their arrays are."""
 
-    layers: dict[str, Gates]
+    layers: dict[str, _Gates]
     tags: tuple[str, ...]  # those that a clip has
     clips: np.ndarray  # [K] how many
     level: np.ndarray  # [bins] dB in the middle
@@ -63,7 +63,7 @@ class Excitations:
 
 
 @runtime_checkable
-class Cuts(Protocol):
+class _Cuts(Protocol):
     """An evaluation that cuts clips into the segments that its model reads."""
 
     batch: int
@@ -73,7 +73,7 @@ class Cuts(Protocol):
 
 
 @dataclass(frozen=True)
-class Opening:
+class _Opening:
     """Stands for an objective whose prediction is the gates [B C] of every layer."""
 
     network: layers.AudioNetwork
@@ -93,11 +93,11 @@ def examine(
 ) -> Excitations:
     """Gates of a trained tagger over the clips of a split, or its first `limit` ones."""
     network = layers.audio_network(found)
-    opening = Opening(network)
+    opening = _Opening(network)
     batch = {"audio": jax.ShapeDtypeStruct((1, *network.shape), np.float32)}
     shapes = jax.eval_shape(opening.predict, found.variables, batch, jax.random.key(0))
     evaluation, source = found.experiment.evaluation, found.experiment.data.source
-    if not shapes or not isinstance(evaluation, Cuts):
+    if not shapes or not isinstance(evaluation, _Cuts):
         raise BadInput(
             f"{found.name} has no squeeze-and-excitation blocks: look into a run of "
             "resemul_score_render or resemul_magnatagatune with block=se, rese_1 or rese_2"
@@ -108,10 +108,10 @@ def examine(
         raise BadInput(f"{source.info.name} has no {split} split")
     predict = inference.predictor(opening, found.mesh)(found.variables)
     own = source.info.labels, evaluation.cut, evaluation.batch
-    return analyse(predict, records, *own, limit=limit, progress=progress)
+    return _analyse(predict, records, *own, limit=limit, progress=progress)
 
 
-def analyse(
+def _analyse(
     predict: Predict,
     records: Sequence[Example],
     labels: Sequence[str],
@@ -136,14 +136,14 @@ def analyse(
     loud: dict[str, ByLoudness] = {}
     for (clip, level), gates in paired(predict, segments(), size):
         counts[clip] += 1
-        for name in sorted(gates, key=natural):
+        for name in sorted(gates, key=_natural):
             g = gates[name]
             clips.setdefault(name, np.zeros((total, len(g))))[clip] += g
             loud.setdefault(name, ByLoudness(len(g))).add(g, level)
     tagged = np.stack(weights, 1).astype(np.float64)
     there = np.flatnonzero(tagged.sum(1))
     found = {
-        name: gates_of(summed / counts[:, None], tagged[there], loud[name])
+        name: _gates_of(summed / counts[:, None], tagged[there], loud[name])
         for name, summed in clips.items()
     }
     any_loud = next(iter(loud.values()))
@@ -152,14 +152,14 @@ def analyse(
     return Excitations(found, tags, number, any_loud.middles, any_loud.counts[any_loud.filled])
 
 
-def gates_of(clips: np.ndarray, tagged: np.ndarray, loud: ByLoudness) -> Gates:
+def _gates_of(clips: np.ndarray, tagged: np.ndarray, loud: ByLoudness) -> _Gates:
     """From means by clip [N C], and which clips have a tag [K N]."""
     mean = tagged @ clips / tagged.sum(1, keepdims=True)
     *correlation, together = loud.correlations
     spread = mean.std(0) if len(mean) else np.zeros(clips.shape[1])
-    return Gates(clips.mean(0), mean, spread, loud.means, np.array(correlation), float(together))
+    return _Gates(clips.mean(0), mean, spread, loud.means, np.array(correlation), float(together))
 
 
-def natural(name: str) -> list:
+def _natural(name: str) -> list:
     """'block_10' comes after 'block_9'."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]

@@ -21,7 +21,7 @@ from zoo.signal.filters import sinc_bandpass
 from zoo.signal.harmonic import harmonic_centres, harmonic_filters
 from zoo.signal.mel import hz_to_mel, mel_to_hz
 
-TAPS = 8  # of the shortest filters whose spectrum says more than 'low' or 'high'
+_TAPS = 8  # of the shortest filters whose spectrum says more than 'low' or 'high'
 FILTERS = 2  # a single one is an output, not a bank
 
 
@@ -49,10 +49,10 @@ class Bank:
         return {key: np.asarray(value) for key, value in kept.items() if value is not None}
 
 
-def banks(found: Trained, layer: str | None = None, least: int = TAPS) -> list[Bank]:
+def banks(found: Trained, layer: str | None = None, least: int = _TAPS) -> list[Bank]:
     """All banks of a trained system, or one layer's. BadInput where there are none."""
     network = layers.audio_network(found)
-    harmonic = harmonics(network)
+    harmonic = _harmonics(network)
     if harmonic and layer in (None, harmonic[0].name.rpartition("/")[0]):
         return harmonic
     chosen = layers.choose(network, layer)
@@ -62,11 +62,11 @@ def banks(found: Trained, layer: str | None = None, least: int = TAPS) -> list[B
     raw = [one for one in raw if one.filters >= FILTERS]
     long = [one for one in raw if one.taps >= least]
     if not long:
-        raise BadInput(f"{found.name} {refusal(raw, layer, least)}")
-    return [bank(one, network.variables["params"], network.rate) for one in long]
+        raise BadInput(f"{found.name} {_refusal(raw, layer, least)}")
+    return [_bank(one, network.variables["params"], network.rate) for one in long]
 
 
-def harmonics(network: AudioNetwork) -> list[Bank]:
+def _harmonics(network: AudioNetwork) -> list[Bank]:
     """A bank for each harmonic of a network that learns triangles on a power spectrum; or none.
 
     Its filters have no waveform of their own: `kernel` is the one of these magnitudes and no phase.
@@ -84,10 +84,10 @@ def harmonics(network: AudioNetwork) -> list[Bank]:
             jax.eval_shape(network, network.variables, x)
     except (BadInput, TypeError, ValueError, flax.errors.FlaxError):
         return []  # `layers.convolutions` says of such a network what is wrong
-    return [bank for name, module in found for bank in triangles(network, name, module)]
+    return [bank for name, module in found for bank in _triangles(network, name, module)]
 
 
-def triangles(network: AudioNetwork, name: str, module: HarmonicSpectrogram) -> list[Bank]:
+def _triangles(network: AudioNetwork, name: str, module: HarmonicSpectrogram) -> list[Bank]:
     own: Any = network.variables["params"]
     for part in name.split("/"):
         own = own[part]
@@ -97,7 +97,7 @@ def triangles(network: AudioNetwork, name: str, module: HarmonicSpectrogram) -> 
     kernels = np.fft.fftshift(np.fft.irfft(np.sqrt(power), axis=0), 0)  # [n_fft H L]
     awake = power.max(0) > 0  # low ones may lie between two bins
     return [
-        sort(f"{name}/harmonic_{i + 1}", kernels[:, i, awake[i]], rate)
+        _sort(f"{name}/harmonic_{i + 1}", kernels[:, i, awake[i]], rate)
         for i in range(module.harmonics)
     ]
 
@@ -109,10 +109,10 @@ def joined(found: Sequence[Bank]) -> Bank:
     taps = max(len(one.kernel) for one in found)
     kernels = [np.pad(one.kernel, ((0, taps - len(one.kernel)), (0, 0))) for one in found]
     names = ", ".join(one.name for one in found)
-    return sort(names, np.concatenate(kernels, 1), found[0].rate)
+    return _sort(names, np.concatenate(kernels, 1), found[0].rate)
 
 
-def refusal(raw: list[Layer], layer: str | None, least: int) -> str:
+def _refusal(raw: list[Layer], layer: str | None, least: int) -> str:
     if raw:
         return (
             f"reads the waveform through filters of {raw[0].taps} samples, and fewer than {least} "
@@ -122,20 +122,20 @@ def refusal(raw: list[Layer], layer: str | None, least: int) -> str:
     return f"{what} the waveform itself: use --kind activation, or a model of raw samples"
 
 
-def bank(layer: Layer, params: Mapping, rate: int) -> Bank:
+def _bank(layer: Layer, params: Mapping, rate: int) -> Bank:
     """The bank of one layer; several input channels are averaged."""
     own = params
     for part in layer.name.split("/"):
         own = own[part]
     if "kernel" in own:
-        return sort(layer.name, np.asarray(own["kernel"], np.float64).mean(1), rate)
+        return _sort(layer.name, np.asarray(own["kernel"], np.float64).mean(1), rate)
     module = layer.module
     edges = cut_offs(own["low"], own["band"], module.sample_rate)
     kernel = sinc_bandpass(*edges, module.taps, module.sample_rate)
-    return sort(layer.name, np.asarray(kernel), rate, np.stack(edges))
+    return _sort(layer.name, np.asarray(kernel), rate, np.stack(edges))
 
 
-def sort(name: str, kernel: np.ndarray, rate: int, edges: np.ndarray | None = None) -> Bank:
+def _sort(name: str, kernel: np.ndarray, rate: int, edges: np.ndarray | None = None) -> Bank:
     """[taps N] -> a bank by peak frequency, or by the middle between `edges` [2 N] in Hz."""
     response, peak, centroid = responses(kernel, rate)
     order = np.argsort(peak if edges is None else edges.mean(0), kind="stable")

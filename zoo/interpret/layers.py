@@ -95,8 +95,8 @@ def convolutions(network: AudioNetwork, samples: int | None = None) -> list[Laye
         output = call(*args, **kwargs)
         if context.method_name != "__call__" or not args:
             return output
-        if convolves(module) and name not in found:
-            found[name] = described(module, name, args[0], output)
+        if _convolves(module) and name not in found:
+            found[name] = _described(module, name, args[0], output)
             outputs[id(output)] = name
             kept.append(output)
         elif id(args[0]) in outputs and type(module).__name__ == "BatchNorm":
@@ -114,13 +114,13 @@ def convolutions(network: AudioNetwork, samples: int | None = None) -> list[Laye
     return list(found.values())
 
 
-def convolves(module: nn.Module) -> bool:
+def _convolves(module: nn.Module) -> bool:
     if module.has_variable("params", "kernel"):
         return module.get_variable("params", "kernel").ndim >= 3
     return module.has_variable("params", "low") and module.has_variable("params", "band")
 
 
-def described(module: nn.Module, name: str, x: jax.Array, output: jax.Array) -> Layer:
+def _described(module: nn.Module, name: str, x: jax.Array, output: jax.Array) -> Layer:
     banded = not module.has_variable("params", "kernel")
     shape = (module.taps, 1) if banded else module.get_variable("params", "kernel").shape
     waves = x.ndim == 3 and len(shape) == 2 + (not banded) and shape[1] == x.shape[-1]

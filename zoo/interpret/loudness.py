@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-QUIETEST, STEP = -80.0, 5.0  # dB; what is quieter counts as silence and is left out
-BINS = int(-QUIETEST / STEP) + 1
+_QUIETEST, _STEP = -80.0, 5.0  # dB; what is quieter counts as silence and is left out
+_BINS = int(-_QUIETEST / _STEP) + 1
 
 
 def decibels(segment: np.ndarray) -> float:
@@ -27,13 +27,13 @@ class ByLoudness:
     gates: np.ndarray = field(init=False)  # [3, C + 1] sums of g, g^2, g dB; last: channels' mean
 
     def __post_init__(self) -> None:
-        self.counts, self.level = np.zeros(BINS, int), np.zeros(2)
-        self.binned, self.gates = np.zeros((BINS, self.channels)), np.zeros((3, self.channels + 1))
+        self.counts, self.level = np.zeros(_BINS, int), np.zeros(2)
+        self.binned, self.gates = np.zeros((_BINS, self.channels)), np.zeros((3, self.channels + 1))
 
     def add(self, gates: np.ndarray, level: float) -> None:
-        if level < QUIETEST:
+        if level < _QUIETEST:
             return
-        place = min(int((level - QUIETEST) // STEP), BINS - 1)
+        place = min(int((level - _QUIETEST) // _STEP), _BINS - 1)
         self.counts[place] += 1
         self.binned[place] += gates
         self.level += level, level**2
@@ -47,7 +47,7 @@ class ByLoudness:
     @property
     def middles(self) -> np.ndarray:
         """dB in the middle of the bins that have segments."""
-        return QUIETEST + STEP * (self.filled + 0.5)
+        return _QUIETEST + _STEP * (self.filled + 0.5)
 
     @property
     def means(self) -> np.ndarray:

@@ -19,13 +19,13 @@ from zoo.runs import inference
 from zoo.runs.trained import Trained
 
 NOTES = 12
-SECONDS = 1.0
+_SECONDS = 1.0
 TOOTH = 3.0  # Hz on either side of a multiple that belong to it
-SHOWN = 1500.0  # Hz, of the spectra in the figure
+_SHOWN = 1500.0  # Hz, of the spectra in the figure
 
 
 @dataclass(frozen=True)
-class Comb:
+class _Comb:
     """Steady notes in, and what came out of a vocoder."""
 
     hertz: np.ndarray  # [N]
@@ -44,13 +44,13 @@ class Comb:
         return {name: np.asarray(getattr(self, name)) for name in names}
 
 
-def play(found: Trained) -> Comb:
+def play(found: Trained) -> _Comb:
     """Steady tones from C3 to C6 through a vocoder. raises BadInput: it is none."""
     objective = found.experiment.objective
     if not hasattr(objective, "spec") or not getattr(objective, "needs_source", False):
         raise BadInput(f"{found.name} is no vocoder: look into one, such as hifigan_universal")
     rate, hop = objective.spec.sample_rate, objective.spec.hop
-    length = int(SECONDS * rate) // hop * hop
+    length = int(_SECONDS * rate) // hop * hop
     audio, hertz = steady_notes.scale(NOTES, length, rate)
     predict = inference.predictor(objective, found.mesh)(found.variables)
     made = [predict({"audio": row[None]})["audio"][0] for row in audio]
@@ -59,11 +59,11 @@ def play(found: Trained) -> Comb:
     cents = steady_notes.errors(out, hertz, rate)
     order = np.argsort([pitch for (pitch,) in hertz])
     given, out = audio[order, :shortest, 0], out[order, :, 0]
-    teeth, own = (np.array([share(x, rate, hop) for x in rows]) for rows in (out, given))
-    return Comb(np.sort(np.ravel(hertz)), cents[order], teeth, own, given, out, rate, hop)
+    teeth, own = (np.array([_share(x, rate, hop) for x in rows]) for rows in (out, given))
+    return _Comb(np.sort(np.ravel(hertz)), cents[order], teeth, own, given, out, rate, hop)
 
 
-def middle_spectrum(audio: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
+def _middle_spectrum(audio: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
     """(frequencies, magnitudes) of the middle three fifths of a note [T]."""
     fifth = len(audio) // 5
     piece = audio[fifth : len(audio) - fifth]
@@ -71,16 +71,16 @@ def middle_spectrum(audio: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarra
     return np.fft.rfftfreq(4 * len(piece), 1 / rate), spectrum
 
 
-def share(audio: np.ndarray, rate: int, hop: int) -> float:
+def _share(audio: np.ndarray, rate: int, hop: int) -> float:
     """Part of the energy of a note [T] that lies on multiples of rate / hop."""
-    frequencies, spectrum = middle_spectrum(audio, rate)
+    frequencies, spectrum = _middle_spectrum(audio, rate)
     period = rate / hop
     distance = np.abs(frequencies - np.round(frequencies / period) * period)
     power = np.square(spectrum)
     return float(power[(distance <= TOOTH) & (frequencies > TOOTH)].sum() / max(power.sum(), 1e-20))
 
 
-def figure(comb: Comb, title: str) -> Any:
+def figure(comb: _Comb, title: str) -> Any:
     """Errors by note, over spectra of three notes in and out, with the teeth of the comb."""
     from matplotlib.figure import Figure
 
@@ -89,14 +89,14 @@ def figure(comb: Comb, title: str) -> Any:
     errors.axhspan(-steady_notes.CLOSE, steady_notes.CLOSE, color=PALE, alpha=0.3)
     errors.stem(comb.hertz, np.nan_to_num(comb.cents), linefmt=ACCENT, basefmt=" ")
     errors.set(xlabel="note in Hz", ylabel="error in cents", title=title, ylim=(-105, 105))
-    teeth = np.arange(comb.rate / comb.hop, SHOWN, comb.rate / comb.hop)
+    teeth = np.arange(comb.rate / comb.hop, _SHOWN, comb.rate / comb.hop)
     for axes, index in zip(spectra, (0, len(comb.hertz) // 2, len(comb.hertz) - 1)):
         axes.vlines(teeth, -80, 0, color="0.85", linewidth=1)
         for audio, color, name in ((comb.given, "0.5", "in"), (comb.made, ACCENT, "out")):
-            frequencies, spectrum = middle_spectrum(audio[index], comb.rate)
+            frequencies, spectrum = _middle_spectrum(audio[index], comb.rate)
             level = 20 * np.log10(spectrum / max(spectrum.max(), 1e-9) + 1e-5)
             axes.plot(frequencies, level, color=color, linewidth=1, label=name)
-        axes.set(xlim=(0, SHOWN), ylim=(-80, 3), ylabel=f"dB, {comb.hertz[index]:.0f} Hz")
+        axes.set(xlim=(0, _SHOWN), ylim=(-80, 3), ylabel=f"dB, {comb.hertz[index]:.0f} Hz")
     spectra[0].legend(loc="upper right", frameon=False)
     spectra[-1].set_xlabel("Hz; grey: multiples of rate / hop")
     for axes in (errors, *spectra):

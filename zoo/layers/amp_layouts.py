@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from zoo.errors import BadInput
 
-Shape = tuple[int, ...]
+_Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class LstmLayout:
 Layout = WaveNetLayout | LstmLayout
 
 
-def pair(first: int, second: int, split: int, activation: str = "Tanh") -> WaveNetLayout:
+def _pair(first: int, second: int, split: int, activation: str = "Tanh") -> WaveNetLayout:
     """The trainer's shape: two arrays of `first` and `second` channels, the latter after `split`.
 
     Dilations double from 1 to 512, twice; the first array has `split` of the twenty.
@@ -151,7 +151,7 @@ def pair(first: int, second: int, split: int, activation: str = "Tanh") -> WaveN
     )
 
 
-def single(channels: int) -> WaveNetLayout:
+def _single(channels: int) -> WaveNetLayout:
     """The trainer's second shape, A2: one array whose dilations grow by primes and the like."""
     dilations = (1, 3, 7, 17, 41, 101, 239)
     steps = [(6, d) for d in dilations * 2] + [(15, 1), (15, 13)] + [(6, d) for d in dilations]
@@ -161,17 +161,17 @@ def single(channels: int) -> WaveNetLayout:
 
 
 NAMED: dict[str, Layout] = {  # the trainer's architectures
-    "standard": pair(16, 8, 10),
-    "lite": pair(12, 6, 7),
-    "feather": pair(8, 4, 7),
-    "nano": pair(4, 2, 7),
-    "a2": single(8),
-    "a2_lite": single(3),
+    "standard": _pair(16, 8, 10),
+    "lite": _pair(12, 6, 7),
+    "feather": _pair(8, 4, 7),
+    "nano": _pair(4, 2, 7),
+    "a2": _single(8),
+    "a2_lite": _single(3),
     "lstm": LstmLayout(24),
 }
 
 
-def places(found: Layout) -> Iterator[tuple[str, Shape]]:
+def places(found: Layout) -> Iterator[tuple[str, _Shape]]:
     """Names and shapes (torch's) of a network's arrays, in the order of the weights of a file."""
     if isinstance(found, LstmLayout):
         yield from _lstm_places(found)
@@ -183,30 +183,30 @@ def places(found: Layout) -> Iterator[tuple[str, Shape]]:
         assert found.head is not None
         last = number == len(found.head.taps) - 1
         outputs = found.head.outputs if last else found.head.channels
-        yield from conv(f"head_{number}", outputs, inputs, taps)
+        yield from _conv(f"head_{number}", outputs, inputs, taps)
         inputs = outputs
 
 
-def _array_places(name: str, one: LayerArray) -> Iterator[tuple[str, Shape]]:
-    yield from conv(f"{name}_input", one.channels, one.inputs, bias=False)
+def _array_places(name: str, one: LayerArray) -> Iterator[tuple[str, _Shape]]:
+    yield from _conv(f"{name}_input", one.channels, one.inputs, bias=False)
     for number, layer in enumerate(one.layers):
         at = f"{name}_layer_{number}"
         wide = one.inner * (1 if layer.gate == "none" else 2)
-        yield from conv(f"{at}/conv", wide, one.channels, layer.taps, one.groups)
-        yield from conv(f"{at}/mixer", wide, one.condition, 1, one.mixer_groups, bias=False)
+        yield from _conv(f"{at}/conv", wide, one.channels, layer.taps, one.groups)
+        yield from _conv(f"{at}/mixer", wide, one.condition, 1, one.mixer_groups, bias=False)
         if one.residual:
-            yield from conv(f"{at}/residual", one.channels, one.inner, 1, one.residual)
+            yield from _conv(f"{at}/residual", one.channels, one.inner, 1, one.residual)
         if one.skip:
-            yield from conv(f"{at}/skip", one.skip_channels, one.inner, 1, one.skip)
+            yield from _conv(f"{at}/skip", one.skip_channels, one.inner, 1, one.skip)
         for film in one.films:
             width = one.scaled(film.place, layer) * (2 if film.shift else 1)
-            yield from conv(f"{at}/{film.place}/conv", width, one.condition, 1, film.groups)
-    yield from conv(
+            yield from _conv(f"{at}/{film.place}/conv", width, one.condition, 1, film.groups)
+    yield from _conv(
         f"{name}_output", one.outputs, one.summed, one.output_taps, bias=one.output_bias
     )
 
 
-def _lstm_places(found: LstmLayout) -> Iterator[tuple[str, Shape]]:
+def _lstm_places(found: LstmLayout) -> Iterator[tuple[str, _Shape]]:
     for number in range(found.layers):
         inputs = found.width if number else 1
         yield f"lstm_{number}/both", (4 * found.width, inputs + found.width)
@@ -217,9 +217,9 @@ def _lstm_places(found: LstmLayout) -> Iterator[tuple[str, Shape]]:
     yield "head/bias", (1,)
 
 
-def conv(
+def _conv(
     name: str, outputs: int, inputs: int, taps: int = 1, groups: int = 1, *, bias: bool = True
-) -> Iterator[tuple[str, Shape]]:
+) -> Iterator[tuple[str, _Shape]]:
     """Weight [O I/groups k] and bias [O] of a convolution. Raises BadInput for odd groups."""
     if outputs % groups or inputs % groups:
         raise BadInput(f"{groups} groups do not divide {inputs} and {outputs} channels ({name})")

@@ -29,7 +29,7 @@ class LSTMCell(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, carry: LstmCarry) -> LstmCarry:
-        kernel, recurrent, bias, second = parameters(self, x.shape[-1], 4)
+        kernel, recurrent, bias, second = _parameters(self, x.shape[-1], 4)
         x, h, kernel, recurrent = promote_dtype(x, carry[0], kernel, recurrent, dtype=self.dtype)
         gates = (x @ kernel + h @ recurrent).astype(jnp.float32) + bias + second
         return lstm_update(gates, carry)
@@ -47,13 +47,13 @@ class GRUCell(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, h: jax.Array) -> jax.Array:
-        kernel, recurrent, bias, second = parameters(self, x.shape[-1], 3)
+        kernel, recurrent, bias, second = _parameters(self, x.shape[-1], 3)
         x, held, kernel, recurrent = promote_dtype(x, h, kernel, recurrent, dtype=self.dtype)
         projected = (x @ kernel).astype(jnp.float32) + bias
         return gru_update(projected, (held @ recurrent).astype(jnp.float32) + second, h)
 
 
-def parameters(cell: LSTMCell | GRUCell, width: int, gates: int) -> tuple[jax.Array, ...]:
+def _parameters(cell: LSTMCell | GRUCell, width: int, gates: int) -> tuple[jax.Array, ...]:
     """kernel [C nD], recurrent_kernel [D nD], bias and recurrent_bias [nD], float32."""
     total = gates * cell.features
     kernel = cell.param("kernel", cell.kernel_init, (width, total))

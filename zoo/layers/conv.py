@@ -24,11 +24,11 @@ from zoo.layers.grouped_conv import fold_stride, grouped
 from zoo.layers.norm import weight_norm
 
 Padding = str | int | tuple[int, int]
-Precision = jax.lax.Precision | None
+_Precision = jax.lax.Precision | None
 LONG = 32  # taps, from which on several outputs at once cost few products more
 
 
-def pad_amounts(padding: Padding, length: int, span: int, stride: int = 1) -> tuple[int, int]:
+def _pad_amounts(padding: Padding, length: int, span: int, stride: int = 1) -> tuple[int, int]:
     """(left, right) zeros for an input of `length` samples under a kernel that spans `span`.
 
     'same' gives ceil(length / stride) outputs with the odd zero on the right (TensorFlow, Flax);
@@ -57,7 +57,7 @@ def convolve(
     dilation: int = 1,
     padding: Padding = "same",
     groups: int = 1,
-    precision: Precision = None,
+    precision: _Precision = None,
 ) -> jax.Array:
     """Correlates [B T C] with [k C/groups C'] -> [B T' C']; y[t] = sum_j x[t s + j d - l] w[j].
 
@@ -67,7 +67,7 @@ def convolve(
     if x.shape[-1] != width * groups:
         raise BadInput(f"input has {x.shape[-1]} channels; the kernel takes {width * groups}")
     span = (taps - 1) * dilation + 1
-    left, right = pad_amounts(padding, x.shape[1], span, stride)
+    left, right = _pad_amounts(padding, x.shape[1], span, stride)
     length = (x.shape[1] + left + right - span) // stride + 1
     if x.shape[1] + left + right < span:
         raise BadInput(f"input of {x.shape[1]} samples is too short; give {span - left - right}")
@@ -105,7 +105,7 @@ def _dense(
     dilation: int,
     pads: tuple[int, int],
     stride: int = 1,
-    precision: Precision = None,
+    precision: _Precision = None,
 ) -> jax.Array:
     return jax.lax.conv_general_dilated(
         x,
@@ -118,7 +118,7 @@ def _dense(
     )
 
 
-def _patches(x: jax.Array, kernel: jax.Array, dilation: int, precision: Precision) -> jax.Array:
+def _patches(x: jax.Array, kernel: jax.Array, dilation: int, precision: _Precision) -> jax.Array:
     """Few outputs under a large kernel: one matrix product.
 
     XLA would swap the operands of such a convolution, and copy the kernel to differentiate it.
@@ -131,7 +131,7 @@ def _patches(x: jax.Array, kernel: jax.Array, dilation: int, precision: Precisio
     return y.reshape(-1, length, features)
 
 
-def _blocked(x: jax.Array, kernel: jax.Array, precision: Precision) -> jax.Array:
+def _blocked(x: jax.Array, kernel: jax.Array, precision: _Precision) -> jax.Array:
     """Several outputs at once as channels, [B T C] with [k C C'] -> [B T' C'].
 
     Convolutions come to the speed of products from some 64 channels to 128 on. Over a signal folded
@@ -159,7 +159,7 @@ def transposed(
     stride: int,
     padding: Padding = 0,
     output_padding: int = 0,
-    precision: Precision = None,
+    precision: _Precision = None,
 ) -> jax.Array:
     """Transposed convolution [B T C] with [k C C'] -> [B T' C']; y[i s + j - p] += x[i] w[j].
 
@@ -202,7 +202,7 @@ class Conv(nn.Module):
     """Convolution [B T C] -> [B T' features]; parameters 'kernel' [k C/groups features], 'bias'.
 
     The parameters are those of flax.linen.Conv; torch's Conv1d weight is `transpose(2, 1, 0)`.
-    padding: 'same' | 'valid' | 'causal' | p | (left, right), see `pad_amounts`. weight_norm adds
+    padding: 'same' | 'valid' | 'causal' | p | (left, right), see `_pad_amounts`. weight_norm adds
     'scale' [features], the norms of the filters. precision: HIGHEST where the output is audio.
     """
 
@@ -217,7 +217,7 @@ class Conv(nn.Module):
     kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
     bias_init: Callable[..., Any] = nn.initializers.zeros
     dtype: Any = jnp.float32
-    precision: Precision = None
+    precision: _Precision = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -255,7 +255,7 @@ class TransposedConv(nn.Module):
     kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
     bias_init: Callable[..., Any] = nn.initializers.zeros
     dtype: Any = jnp.float32
-    precision: Precision = None
+    precision: _Precision = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:

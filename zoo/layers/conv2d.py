@@ -22,8 +22,8 @@ from flax.linen.dtypes import promote_dtype
 
 Pads = tuple[int, int]  # (before, after), the same for both axes
 Stride = int | tuple[int, int]  # (frames, bins), or the same for both
-Precision = jax.lax.Precision | None
-FEW = 2  # channels in times channels out, of which CPUs sum taps 40 times as fast as they convolve
+_Precision = jax.lax.Precision | None
+_FEW = 2  # channels in times channels out, of which CPUs sum taps 40 times as fast as they convolve
 
 
 def convolve_2d(
@@ -33,7 +33,7 @@ def convolve_2d(
     stride: Stride = 1,
     dilation: int = 1,
     pads: Pads = (0, 0),
-    precision: Precision = None,
+    precision: _Precision = None,
 ) -> jax.Array:
     """Correlates [B F N C] with [k l C C'] -> [B F' N' C'], zeros of `pads` around both axes."""
     stride = (stride, stride) if isinstance(stride, int) else stride
@@ -41,10 +41,10 @@ def convolve_2d(
     lengths = [size + sum(pads) for size in x.shape[1:3]]
     out = [(length - span) // s + 1 for length, span, s in zip(lengths, spans, stride)]
     few = out[0] < kernel.shape[0] or out[1] < kernel.shape[1]
-    if dilation == 1 and not few and kernel.shape[2] * kernel.shape[3] > FEW:
+    if dilation == 1 and not few and kernel.shape[2] * kernel.shape[3] > _FEW:
         return _dense(x, kernel, stride, pads, precision)
     x = jnp.pad(x, ((0, 0), pads, pads, (0, 0)))
-    if kernel.shape[2] * kernel.shape[3] <= FEW and stride == (1, 1):
+    if kernel.shape[2] * kernel.shape[3] <= _FEW and stride == (1, 1):
         return _taps(x, kernel, dilation, out)
     if few:
         return _patches(x, kernel, stride, dilation, out, precision)
@@ -61,13 +61,13 @@ def convolve_2d(
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def _dense(
-    x: jax.Array, kernel: jax.Array, stride: tuple[int, int], pads: Pads, precision: Precision
+    x: jax.Array, kernel: jax.Array, stride: tuple[int, int], pads: Pads, precision: _Precision
 ) -> jax.Array:
     return _plain(stride, pads, precision, x, kernel)
 
 
 def _plain(
-    stride: tuple[int, int], pads: Pads, precision: Precision, x: jax.Array, kernel: jax.Array
+    stride: tuple[int, int], pads: Pads, precision: _Precision, x: jax.Array, kernel: jax.Array
 ) -> jax.Array:
     layout = ("NHWC", "HWIO", "NHWC")
     return jax.lax.conv_general_dilated(
@@ -107,7 +107,7 @@ _dense.defvjp(_dense_forward, _dense_backward)
 def _by_phases(
     stride: tuple[int, int],
     pads: Pads,
-    precision: Precision,
+    precision: _Precision,
     out: tuple[int, ...],
     x: jax.Array,
     kernel: jax.Array,
@@ -130,7 +130,7 @@ def _by_phases(
 
 
 def _by_columns(
-    pads: Pads, precision: Precision, taps: tuple[int, int], x: jax.Array, g: jax.Array
+    pads: Pads, precision: _Precision, taps: tuple[int, int], x: jax.Array, g: jax.Array
 ) -> jax.Array:
     """The kernel's gradient [k l C C'] of x [B F N C] and the output's gradient g [B F' N' C'].
 
@@ -172,7 +172,7 @@ def _patches(
     stride: tuple[int, int],
     dilation: int,
     out: list[int],
-    precision: Precision,
+    precision: _Precision,
 ) -> jax.Array:
     rows, columns, width, features = kernel.shape
     reach = [(size - 1) * s + 1 for size, s in zip(out, stride)]
@@ -187,7 +187,7 @@ def _patches(
 
 
 def transposed_2d(
-    x: jax.Array, kernel: jax.Array, *, stride: int, crop: Pads, precision: Precision = None
+    x: jax.Array, kernel: jax.Array, *, stride: int, crop: Pads, precision: _Precision = None
 ) -> jax.Array:
     """Transposed convolution [B F N C] with a square kernel [k k C C'] -> [B F' N' C'].
 
@@ -243,7 +243,7 @@ class TransposedConv2D(nn.Module):
     crop: Pads = (0, 0)
     kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
     dtype: Any = jnp.float32
-    precision: Precision = None
+    precision: _Precision = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:

@@ -28,10 +28,10 @@ from zoo.layers.conv import convolve
 from zoo.signal import stft
 from zoo.signal.precision import HIGHEST
 
-Tree = Any
-LIMIT = 20.0  # of what is exponentiated, either way
-FADE, SHARPNESS = 20, 4.0  # frames of the logistic fades, and their steepness
-FLOOR = 1e-5  # below the logarithm of magnitudes
+_Tree = Any
+_LIMIT = 20.0  # of what is exponentiated, either way
+_FADE, SHARPNESS = 20, 4.0  # frames of the logistic fades, and their steepness
+_FLOOR = 1e-5  # below the logarithm of magnitudes
 
 
 class FadedSpectrogram(nn.Module):
@@ -50,13 +50,13 @@ class FadedSpectrogram(nn.Module):
             raise BadInput(f"{x.shape[1]} samples: this spectrogram takes {self.n_fft} or more")
         mono = x.mean(2, keepdims=True)
         spectrum = stft.stft(mono, self.n_fft, self.hop, centre=False, window_name="hamming")
-        level = jnp.log1p(stft.magnitude(spectrum)[..., 0] / FLOOR)
+        level = jnp.log1p(stft.magnitude(spectrum)[..., 0] / _FLOOR)
         level = level - level.mean((1, 2), keepdims=True)
         power = (level**2).mean((1, 2), keepdims=True)
         level = level / jnp.sqrt(jnp.where(power > 0, power, 1.0))
         place = jnp.arange(1, level.shape[1] + 1)[:, None]
         ends = jnp.stack([place, level.shape[1] + 1 - place])
-        return level * jax.nn.sigmoid(SHARPNESS * (2 * ends / FADE - 1)).prod(0)
+        return level * jax.nn.sigmoid(SHARPNESS * (2 * ends / _FADE - 1)).prod(0)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class CRBM:
     target: float = 0.05
     sparsity: float = 5.0
 
-    def begin(self, rng: jax.Array, channels: int) -> Tree:
+    def begin(self, rng: jax.Array, channels: int) -> _Tree:
         """{'kernel' [taps C K], 'bias' [K]}, and 'visible_bias' [C] of binary units."""
         kernel = 0.01 * jax.random.normal(rng, (self.taps, channels, self.bases))
         weights = {"kernel": kernel, "bias": jnp.full(self.bases, -0.1)}
@@ -88,17 +88,17 @@ class CRBM:
             raise BadInput(f"{visible.shape[1]} frames are too few for {self.taps} taps")
         return visible[:, spare // 2 : visible.shape[1] - (spare - spare // 2)]
 
-    def energies(self, weights: Tree, visible: jax.Array) -> jax.Array:
+    def energies(self, weights: _Tree, visible: jax.Array) -> jax.Array:
         """What each hidden unit gains by being on, [B F C] -> [B F-taps+1 K]."""
         found = convolve(visible, weights["kernel"], padding="valid", precision=HIGHEST)
         scale = 1.0 if self.deviation is None else self.deviation**2
-        return jnp.clip((found + weights["bias"]) / scale, -LIMIT, LIMIT)
+        return jnp.clip((found + weights["bias"]) / scale, -_LIMIT, _LIMIT)
 
     def probabilities(self, energies: jax.Array) -> jax.Array:
         """Of hidden units [B H K], of which at most one in a block of `pool` is on."""
         return self._choices(energies)[:, :, :-1].reshape(energies.shape)
 
-    def pooled(self, weights: Tree, visible: jax.Array) -> jax.Array:
+    def pooled(self, weights: _Tree, visible: jax.Array) -> jax.Array:
         """That any unit of a block is on, [B F C] -> [B (F-taps+1)/pool K]."""
         chances = self.probabilities(self.energies(weights, self.trimmed(visible)))
         return self._blocks(chances).sum(2)
@@ -110,7 +110,7 @@ class CRBM:
         on = jax.nn.one_hot(drawn, self.pool + 1, axis=2)[:, :, :-1]
         return on.reshape(energies.shape)
 
-    def reconstruct(self, weights: Tree, hidden: jax.Array) -> jax.Array:
+    def reconstruct(self, weights: _Tree, hidden: jax.Array) -> jax.Array:
         """The mean of the visible units, [B H K] -> [B H+taps-1 C]."""
         across = self.taps - 1
         kernel = weights["kernel"][::-1].swapaxes(1, 2)
@@ -120,7 +120,7 @@ class CRBM:
             return jax.nn.sigmoid(found + weights["visible_bias"])
         return found
 
-    def gradient(self, rng: jax.Array, weights: Tree, visible: jax.Array) -> tuple[Tree, Tree]:
+    def gradient(self, rng: jax.Array, weights: _Tree, visible: jax.Array) -> tuple[_Tree, _Tree]:
         """(ascent by contrastive divergence of one step, {'error', 'active'}), of [B F C].
 
         Correlations of data and reconstruction are means over hidden units. 'error' is the mean

@@ -62,7 +62,7 @@ def affine_inverse(y: jax.Array, log_scale: jax.Array, shift: jax.Array) -> jax.
     return (y - shift) * jnp.exp(-log_scale)
 
 
-def rotation(key: jax.Array, shape: tuple[int, int], dtype: Any = jnp.float32) -> jax.Array:
+def _rotation(key: jax.Array, shape: tuple[int, int], dtype: Any = jnp.float32) -> jax.Array:
     """Initialiser: a random orthogonal matrix of determinant +1, [C C]."""
     matrix = nn.initializers.orthogonal()(key, shape, dtype)
     return matrix.at[:, 0].multiply(jnp.sign(jnp.linalg.det(matrix)))
@@ -79,13 +79,13 @@ class ActNorm(nn.Module):
     def __call__(self, x: jax.Array, *, inverse: bool = False) -> tuple[jax.Array, jax.Array]:
         x = x.astype(jnp.float32)
         loc = self.param("loc", lambda _: -x.mean((0, 1)))
-        scale = self.param("scale", lambda _: 1 / (deviations(x) + 1e-6))
+        scale = self.param("scale", lambda _: 1 / (_deviations(x) + 1e-6))
         y = x / scale - loc if inverse else scale * (x + loc)
         log_det = jnp.sum(jnp.log(jnp.abs(scale)))
         return y, -log_det if inverse else log_det
 
 
-def deviations(x: jax.Array) -> jax.Array:
+def _deviations(x: jax.Array) -> jax.Array:
     """Standard deviation of every channel [B T C] -> [C], the sample's as torch has it."""
     return jnp.std(x, (0, 1), ddof=min(1, x.shape[0] * x.shape[1] - 1))
 
@@ -100,7 +100,7 @@ class InvertibleConv(nn.Module):
     channels: int
 
     def setup(self) -> None:
-        self.kernel = self.param("kernel", rotation, (self.channels, self.channels))
+        self.kernel = self.param("kernel", _rotation, (self.channels, self.channels))
 
     def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         # slogdet and not the logarithm of det: training may turn the sign of the determinant.

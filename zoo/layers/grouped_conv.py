@@ -16,7 +16,7 @@ from zoo.errors import BadInput
 
 DEPTHWISE_TAPS = 32  # a sum of more taps than this compiles slowly
 SPLIT_GROUPS = 4
-BLOCK = 8  # outputs per Toeplitz block at most
+_BLOCK = 8  # outputs per Toeplitz block at most
 
 
 def fold_stride(
@@ -54,7 +54,7 @@ def grouped(
     length = (x.shape[1] - span) // stride + 1
     if width == 1 and taps <= DEPTHWISE_TAPS:
         x = x if features == groups else jnp.repeat(x, features // groups, axis=-1)
-        return depthwise(x, kernel[:, 0], stride, dilation)
+        return _depthwise(x, kernel[:, 0], stride, dilation)
     if dilation > 1:
         kernel = _spread(kernel, dilation) if groups > SPLIT_GROUPS or stride > 1 else kernel
         dilation = dilation if kernel.shape[0] == taps else 1
@@ -93,7 +93,7 @@ def _toeplitz(x: jax.Array, kernel: jax.Array, length: int, groups: int) -> jax.
     batch = x.shape[0]
     taps, width, features = kernel.shape
     out = features // groups
-    block = min(BLOCK, max(taps // 4, -(-16 // out), 1))
+    block = min(_BLOCK, max(taps // 4, -(-16 // out), 1))
     windows = -(-(taps - 1) // block) + 1
     count = -(-length // block)
     total = (count + windows - 1) * block
@@ -111,7 +111,7 @@ def _toeplitz(x: jax.Array, kernel: jax.Array, length: int, groups: int) -> jax.
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def depthwise(x: jax.Array, taps: jax.Array, stride: int = 1, dilation: int = 1) -> jax.Array:
+def _depthwise(x: jax.Array, taps: jax.Array, stride: int = 1, dilation: int = 1) -> jax.Array:
     """One filter per channel without padding, [B T C] with [k C] -> [B T' C]."""
     slices = _slices(x, taps.shape[0], stride, dilation)
     return sum(part * tap for part, tap in zip(slices, taps))
@@ -123,7 +123,7 @@ def _slices(x: jax.Array, count: int, stride: int, dilation: int) -> list[jax.Ar
 
 
 def _depthwise_forward(x, taps, stride, dilation):
-    return depthwise(x, taps, stride, dilation), (x, taps)
+    return _depthwise(x, taps, stride, dilation), (x, taps)
 
 
 def _depthwise_backward(stride, dilation, saved, g):
@@ -134,8 +134,8 @@ def _depthwise_backward(stride, dilation, saved, g):
     used = (g.shape[1] - 1) * stride + 1 + span
     zero = jnp.zeros((), g.dtype)
     g = jax.lax.pad(g, zero, ((0, 0, 0), (span, span, stride - 1), (0, 0, 0)))
-    dx = depthwise(g, taps[::-1], 1, dilation)
+    dx = _depthwise(g, taps[::-1], 1, dilation)
     return jnp.pad(dx, ((0, 0), (0, x.shape[1] - used), (0, 0))), d_taps.astype(taps.dtype)
 
 
-depthwise.defvjp(_depthwise_forward, _depthwise_backward)
+_depthwise.defvjp(_depthwise_forward, _depthwise_backward)

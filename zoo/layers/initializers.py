@@ -26,7 +26,7 @@ class LayerInit(TypedDict):
     bias_init: Initializer
 
 
-class RecurrentInit(LayerInit):
+class _RecurrentInit(LayerInit):
     """Keyword arguments of a recurrent layer."""
 
     recurrent_init: Initializer
@@ -38,7 +38,7 @@ GLOROT = nn.initializers.glorot_uniform()  # Keras' and TensorFlow's default
 HE = nn.initializers.he_uniform()  # Keras' he_uniform
 # The same of a transposed convolution, whose kernel Keras has as [... O I]: taps times outputs.
 HE_TRANSPOSED = nn.initializers.variance_scaling(2.0, "fan_in", "uniform", -1, -2)
-LECUN = nn.initializers.lecun_normal()  # truncated at 2; Flax's and Sonnet's default
+_LECUN = nn.initializers.lecun_normal()  # truncated at 2; Flax's and Sonnet's default
 LECUN_UNIFORM = nn.initializers.lecun_uniform()  # Lasagne's and Keras' of that name
 ORTHOGONAL = nn.initializers.orthogonal()
 SLIM = nn.initializers.variance_scaling(2.0, "fan_avg", "uniform")  # factor 2, FAN_AVG, uniform
@@ -60,7 +60,7 @@ def fan_uniform(fan: float) -> Initializer:
 
 def lecun(fan: int) -> LayerInit:
     """Flax and Sonnet where nothing is said: a normal of sqrt(1 / fan) cut at 2, zero bias."""
-    return {"kernel_init": LECUN, "bias_init": nn.initializers.zeros}
+    return {"kernel_init": _LECUN, "bias_init": nn.initializers.zeros}
 
 
 def normal(fan: int) -> LayerInit:
@@ -74,7 +74,7 @@ def torch(fan: int) -> LayerInit:
     return {"kernel_init": fan_uniform(fan), "bias_init": fan_uniform(fan)}
 
 
-def torch_recurrent(width: int) -> RecurrentInit:
+def torch_recurrent(width: int) -> _RecurrentInit:
     """PyTorch's LSTM and GRU of `width` units: everything uniform within 1 / sqrt(width)."""
     return {"recurrent_init": fan_uniform(width), **torch(width)}
 
@@ -104,7 +104,7 @@ def contrib_kernel(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.floa
     return contrib(math.prod(shape[:-1]))["kernel_init"](key, shape, dtype)
 
 
-def contrib_cudnn(width: int) -> RecurrentInit:
+def contrib_cudnn(width: int) -> _RecurrentInit:
     """`contrib` in tf.contrib's CudnnLSTM of `width` units, whose bias starts at zero.
 
     It draws each gate's matrix as [units, inputs] and takes the units for the fan-in.
@@ -112,7 +112,7 @@ def contrib_cudnn(width: int) -> RecurrentInit:
     return {"recurrent_init": contrib(width)["kernel_init"], **contrib(width)}
 
 
-def tf_gru(fan: int, width: int) -> RecurrentInit:
+def tf_gru(fan: int, width: int) -> _RecurrentInit:
     """TensorFlow 1's GRUCell of `width` units and `fan` inputs, gates (reset, update, candidate).
 
     Glorot's, of inputs and state together: the two gates are one matrix, the candidate another.

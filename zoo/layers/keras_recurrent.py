@@ -17,7 +17,7 @@ from zoo.errors import BadInput
 from zoo.layers.initializers import GLOROT, keras_orthogonal, per_gate
 
 
-def hard_sigmoid(x: jax.Array) -> jax.Array:
+def _hard_sigmoid(x: jax.Array) -> jax.Array:
     """min(max(x / 5 + 1/2, 0), 1), [...] -> [...]: the gates of Keras 1 and 2."""
     return jnp.clip(0.2 * x + 0.5, 0.0, 1.0)
 
@@ -40,7 +40,7 @@ class KerasGRU(nn.Module):
             xz, xr, xh = jnp.split(x.astype(jnp.float32), 3, -1)
             low = h.astype(x.dtype)
             hz, hr = jnp.split((low @ gates).astype(jnp.float32), 2, -1)
-            z, r = hard_sigmoid(xz + hz), hard_sigmoid(xr + hr)
+            z, r = _hard_sigmoid(xz + hz), _hard_sigmoid(xr + hr)
             candidate = jnp.tanh(xh + ((r * h).astype(x.dtype) @ new).astype(jnp.float32))
             h = z * h + (1 - z) * candidate
             return h, h.astype(x.dtype)
@@ -69,8 +69,8 @@ class KerasLSTM(nn.Module):
             h, c = carry
             total = (x + h.astype(x.dtype) @ recurrent).astype(jnp.float32)
             i, f, new, o = jnp.split(total, 4, -1)
-            c = hard_sigmoid(f) * c + hard_sigmoid(i) * jnp.tanh(new)
-            h = hard_sigmoid(o) * jnp.tanh(c)
+            c = _hard_sigmoid(f) * c + _hard_sigmoid(i) * jnp.tanh(new)
+            h = _hard_sigmoid(o) * jnp.tanh(c)
             return (h, c), h.astype(x.dtype)
 
         start = jnp.zeros((x.shape[0], self.features))

@@ -14,7 +14,7 @@ def masked(x: jax.Array, known: jax.Array) -> jax.Array:
     return jnp.where(known.astype(bool)[..., None], x, jnp.zeros((), x.dtype))
 
 
-def flipped(x: jax.Array, known: jax.Array) -> jax.Array:
+def _flipped(x: jax.Array, known: jax.Array) -> jax.Array:
     """Each sequence of x [B T C] backwards within its own length, the filling as it is -> [B T C].
 
     known [B T]: 1 up to the end of each.
@@ -36,5 +36,5 @@ class BothWays(nn.Module):
 
     def __call__(self, x: jax.Array, known: jax.Array) -> jax.Array:
         first, _ = self.ahead(x)
-        second, _ = self.back(flipped(x, known))
-        return masked(jnp.concatenate([first, flipped(second, known)], -1), known)
+        second, _ = self.back(_flipped(x, known))
+        return masked(jnp.concatenate([first, _flipped(second, known)], -1), known)

@@ -60,22 +60,22 @@ class Quantizer(nn.Module):
         latent = latent.astype(jnp.float32)
         flat = jax.lax.stop_gradient(latent.reshape(-1, latent.shape[-1]))
         if not self.moving_average:
-            return look_up(latent, self.param("codebook", draw, flat, self.codes))
+            return _look_up(latent, self.param("codebook", _draw, flat, self.codes))
 
         def start() -> jax.Array:
-            return draw(self.make_rng("params"), flat, self.codes)
+            return _draw(self.make_rng("params"), flat, self.codes)
 
         vectors = self.variable("codebook", "vectors", start)
         share = flat.shape[0] / self.codes  # uses of a code in a batch, were all used alike
         counts = self.variable("codebook", "counts", jnp.full, (self.codes,), share)
         sums = self.variable("codebook", "sums", lambda: vectors.value * share)
-        found = look_up(latent, vectors.value)
+        found = _look_up(latent, vectors.value)
         if train and not self.is_initializing():
             code = found.codes.reshape(-1)
             moved = moving_update(counts.value, sums.value, flat, code, self.decay)
-            fresh = draw(self.make_rng("codes"), flat, self.codes)
-            counts.value, sums.value = revive(*moved, fresh, share, self.least)
-            vectors.value = means(counts.value, sums.value, self.epsilon)
+            fresh = _draw(self.make_rng("codes"), flat, self.codes)
+            counts.value, sums.value = _revive(*moved, fresh, share, self.least)
+            vectors.value = _means(counts.value, sums.value, self.epsilon)
         return found
 
     @nn.nowrap
@@ -123,14 +123,14 @@ def nearest(flat: jax.Array, vectors: jax.Array) -> jax.Array:
     return jnp.argmin(distances, axis=1).astype(jnp.int32)
 
 
-def look_up(latent: jax.Array, vectors: jax.Array) -> Quantised:
+def _look_up(latent: jax.Array, vectors: jax.Array) -> Quantised:
     """Latents [B F D] under the codebook [Q D]."""
     flat = jax.lax.stop_gradient(latent.reshape(-1, latent.shape[-1]))
     codes = nearest(flat, jax.lax.stop_gradient(vectors)).reshape(latent.shape[:-1])
     return Quantised(latent, vectors[codes], codes)
 
 
-def draw(rng: jax.Array, flat: jax.Array, count: int) -> jax.Array:
+def _draw(rng: jax.Array, flat: jax.Array, count: int) -> jax.Array:
     """`count` of the latents [N D], each used once more only when all were -> [count D].
 
     A little noise, a hundredth of their spread, keeps copies apart.
@@ -152,7 +152,7 @@ def moving_update(
     return counts, decay * sums + (1 - decay) * new
 
 
-def revive(
+def _revive(
     counts: jax.Array, sums: jax.Array, fresh: jax.Array, share: float, least: float
 ) -> tuple[jax.Array, jax.Array]:
     """(counts [Q], sums [Q D]) where codes below `least` even shares are `fresh` ones [Q D].
@@ -164,7 +164,7 @@ def revive(
     return counts, jnp.where(dead[:, None], fresh * share, sums)
 
 
-def means(counts: jax.Array, sums: jax.Array, epsilon: float) -> jax.Array:
+def _means(counts: jax.Array, sums: jax.Array, epsilon: float) -> jax.Array:
     """The codebook [Q D]: sums over counts, smoothed so that an empty code has no infinity."""
     total = counts.sum()
     smooth = (counts + epsilon) / (total + counts.shape[0] * epsilon) * total

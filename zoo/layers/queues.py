@@ -52,7 +52,7 @@ class Queues:
         """Replaces each layer's oldest input by its newest, inputs [L B C]."""
         rows, inputs = self._rows(carry["clock"])[:, 0], inputs.astype(carry["buffer"].dtype)
         buffer = jax.lax.platform_dependent(
-            carry["buffer"], rows, inputs, tpu=slice_by_slice, default=scattered
+            carry["buffer"], rows, inputs, tpu=slice_by_slice, default=_scattered
         )
         period = math.lcm(*self.lengths.tolist())
         return {"buffer": buffer, "clock": (carry["clock"] + 1) % period}
@@ -72,7 +72,7 @@ class Queues:
         return starts[:, None] + (clock + ahead) % lengths[:, None]
 
 
-def scattered(buffer: jax.Array, rows: jax.Array, inputs: jax.Array) -> jax.Array:
+def _scattered(buffer: jax.Array, rows: jax.Array, inputs: jax.Array) -> jax.Array:
     """The buffer [N B C] with inputs [L B C] in rows [L], which differ and rise."""
     return buffer.at[rows].set(
         inputs, mode="promise_in_bounds", unique_indices=True, indices_are_sorted=True
@@ -80,7 +80,7 @@ def scattered(buffer: jax.Array, rows: jax.Array, inputs: jax.Array) -> jax.Arra
 
 
 def slice_by_slice(buffer: jax.Array, rows: jax.Array, inputs: jax.Array) -> jax.Array:
-    """As `scattered`, each row by itself: the buffer [N B C] with inputs [L B C] in rows [L].
+    """As `_scattered`, each row by itself: the buffer [N B C] with inputs [L B C] in rows [L].
 
     XLA:TPU fuses every slice into the kernel that makes its input. A scatter is a kernel of its
     own, beside which most weights of the loop are read from main memory at every sample.

@@ -19,7 +19,7 @@ from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import largest
 from zoo.signal.patches import bands
 
-Shape = tuple[int, float, int]  # taps over time, height as a part of all bins, factor of channels
+_Shape = tuple[int, float, int]  # taps over time, height as a part of all bins, factor of channels
 TIMBRAL = ((7, 0.9, 1), (3, 0.9, 2), (1, 0.9, 4), (7, 0.4, 1), (3, 0.4, 2), (1, 0.4, 4))
 
 

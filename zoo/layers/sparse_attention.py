@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-NOTHING = -1e9  # a logit of what is not attended to
+_NOTHING = -1e9  # a logit of what is not attended to
 
 
 class Pattern(Protocol):
@@ -231,11 +231,11 @@ def _of_heads(seen: jax.Array, heads: int) -> jax.Array:
 
 def _masked(logits: jax.Array, seen: jax.Array) -> jax.Array:
     """float32, scaled by nothing; [... K]."""
-    return jnp.where(seen, logits.astype(jnp.float32), NOTHING)
+    return jnp.where(seen, logits.astype(jnp.float32), _NOTHING)
 
 
 def _softmax(logits: jax.Array) -> jax.Array:
     """Of what is attended to, [... K]; all zero where that is nothing."""
     top = jax.lax.stop_gradient(logits.max(-1, keepdims=True))
-    weights = jnp.where(logits > NOTHING / 2, jnp.exp(logits - top), 0.0)
+    weights = jnp.where(logits > _NOTHING / 2, jnp.exp(logits - top), 0.0)
     return weights / jnp.maximum(weights.sum(-1, keepdims=True), 1e-30)

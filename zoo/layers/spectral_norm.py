@@ -17,8 +17,8 @@ from zoo.errors import BadInput
 from zoo.signal.precision import HIGHEST
 
 COLLECTION = "singular_vectors"  # not batch_stats, which are counted anew for averaged weights
-EPSILON = 1e-12  # below it, a vector is not made longer
-FIRST = 15  # power steps from random vectors at initialisation
+_EPSILON = 1e-12  # below it, a vector is not made longer
+_FIRST = 15  # power steps from random vectors at initialisation
 
 
 class SpectralNorm(nn.Module):
@@ -33,7 +33,7 @@ class SpectralNorm(nn.Module):
 
     layer: nn.Module
     steps: int = 1
-    first: int = FIRST  # power steps at initialisation; an orthogonal kernel needs none
+    first: int = _FIRST  # power steps at initialisation; an orthogonal kernel needs none
 
     @nn.compact
     def __call__(self, x: jax.Array, *, update: bool = False) -> jax.Array:
@@ -58,7 +58,7 @@ class SpectralNorm(nn.Module):
         v = self.variable(COLLECTION, "v", lambda: _unit(_times(u.value, fixed)))
         left, right = u.value, v.value
         if update and not self.is_initializing():
-            left, right = power_steps(fixed, left, self.steps)
+            left, right = _power_steps(fixed, left, self.steps)
             u.value, v.value = left, right
         largest = _times(left, _times(matrix, right))
         return kernel / jnp.where(largest == 0, 1, largest)
@@ -67,16 +67,16 @@ class SpectralNorm(nn.Module):
         start = jax.random.normal(self.make_rng("params"), matrix.shape[:1])
 
         def step(_: int, u: jax.Array) -> jax.Array:
-            return power_steps(matrix, u, 1)[0]
+            return _power_steps(matrix, u, 1)[0]
 
         return jax.lax.fori_loop(0, self.first, step, _unit(start)) if self.first else _unit(start)
 
 
-def power_steps(matrix: jax.Array, u: jax.Array, steps: int) -> tuple[jax.Array, jax.Array]:
+def _power_steps(matrix: jax.Array, u: jax.Array, steps: int) -> tuple[jax.Array, jax.Array]:
     """Left and right singular vectors [M], [N] of [M N], `steps` steps on from the left one."""
     v = _unit(_times(u, matrix))
     u = _unit(_times(matrix, v))
-    return (u, v) if steps == 1 else power_steps(matrix, u, steps - 1)
+    return (u, v) if steps == 1 else _power_steps(matrix, u, steps - 1)
 
 
 def _times(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -85,4 +85,4 @@ def _times(a: jax.Array, b: jax.Array) -> jax.Array:
 
 def _unit(vector: jax.Array) -> jax.Array:
     """A vector [N] of length one."""
-    return vector / jnp.maximum(jnp.sqrt(jnp.sum(vector**2)), EPSILON)
+    return vector / jnp.maximum(jnp.sqrt(jnp.sum(vector**2)), _EPSILON)

@@ -18,7 +18,7 @@ from zoo.layers.context_stack import ContextStack
 from zoo.layers.initializers import Starts, lecun
 from zoo.tuning import LOWEST_KEY, PIANO_KEYS, hertz_of_note
 
-LOWEST = hertz_of_note(LOWEST_KEY)
+_LOWEST = hertz_of_note(LOWEST_KEY)
 FADES = (0.01, 0.05, 0.3)  # seconds in which a stroke's own features fall to 1/e
 START = 0.2  # deviation of what begins as the amplitude of a sine
 
@@ -65,7 +65,7 @@ class StruckKeys(nn.Module):
         A phase at any sample is that at its frame's start and a constant: one matrix does it.
         """
         hertz = (
-            LOWEST * 2 ** (np.arange(PIANO_KEYS) / 12)[:, None] * np.arange(1, self.harmonics + 1)
+            _LOWEST * 2 ** (np.arange(PIANO_KEYS) / 12)[:, None] * np.arange(1, self.harmonics + 1)
         )
         shape = (2, PIANO_KEYS, self.harmonics, 1, self.width)
         amplitudes = self.param("sines", nn.initializers.normal(START), shape)

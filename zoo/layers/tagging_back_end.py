@@ -19,7 +19,7 @@ from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import largest, max_pool
 from zoo.layers.shaped_filters import Activated
 
-KERAS = (0.99, 1e-3)  # momentum and epsilon of batch norm
+_KERAS = (0.99, 1e-3)  # momentum and epsilon of batch norm
 
 
 class TaggingBackEnd(nn.Module):
@@ -46,7 +46,7 @@ class TaggingBackEnd(nn.Module):
         x = drop(x)
         starts = contrib(x.shape[-1])
         x = nn.relu(nn.Dense(self.hidden, **starts, dtype=self.dtype, name="hidden")(x))
-        x = BatchNorm(*KERAS, dtype=self.dtype, name="norm_hidden")(x, train=train)
+        x = BatchNorm(*_KERAS, dtype=self.dtype, name="norm_hidden")(x, train=train)
         self.sow("intermediates", "penultimate", x)
         x = drop(x)
         x = nn.Dense(self.labels, **contrib(self.hidden), dtype=self.dtype, name="top")(x)
@@ -55,5 +55,5 @@ class TaggingBackEnd(nn.Module):
     def _residual(self, name: str, x: jax.Array, train: bool) -> jax.Array:
         starts = contrib(7 * x.shape[-1])
         conv = Conv(self.width, 7, **starts, dtype=self.dtype, name=f"conv_{name}")
-        norm = BatchNorm(*KERAS, dtype=self.dtype, name=f"norm_{name}")
+        norm = BatchNorm(*_KERAS, dtype=self.dtype, name=f"norm_{name}")
         return norm(nn.relu(conv(x))[..., None], train=train)[..., 0]

@@ -20,7 +20,7 @@ CLIPS = 10  # in a bin on average, below which the test says little
 
 
 @dataclass(frozen=True)
-class Bins:
+class _Bins:
     """Centres [K D] of bins, and how many clips [K] of the reference lie in each."""
 
     centres: np.ndarray
@@ -28,7 +28,7 @@ class Bins:
 
 
 @dataclass(frozen=True)
-class BinDifference:
+class _BinDifference:
     """different: bins whose shares differ significantly. divergence: Jensen-Shannon, in nats."""
 
     different: int
@@ -42,7 +42,7 @@ class BinDifference:
 
 
 @one_thread
-def fit(reference: np.ndarray, count: int = 50, seed: int = 0) -> Bins:
+def fit(reference: np.ndarray, count: int = 50, seed: int = 0) -> _Bins:
     """k-means of clips [N D], which are vectors of any kind.
 
     raises BadInput: fewer than CLIPS for a bin.
@@ -53,10 +53,10 @@ def fit(reference: np.ndarray, count: int = 50, seed: int = 0) -> Bins:
     if not 2 <= count <= len(reference) // CLIPS:
         raise BadInput(f"{len(reference)} clips in {count} bins: give {CLIPS} or more for each.")
     found = KMeans(count, max_iter=100, n_init=1, random_state=seed).fit(reference)
-    return Bins(found.cluster_centers_, np.bincount(found.labels_, minlength=count))
+    return _Bins(found.cluster_centers_, np.bincount(found.labels_, minlength=count))
 
 
-def compare(bins: Bins, clips: np.ndarray) -> BinDifference:
+def compare(bins: _Bins, clips: np.ndarray) -> _BinDifference:
     """Whether clips [M D] lie in the bins as the reference does."""
     clips = _checked(clips)
     if clips.shape[1] != bins.centres.shape[1]:
@@ -66,7 +66,7 @@ def compare(bins: Bins, clips: np.ndarray) -> BinDifference:
     found = np.bincount(nearest, minlength=len(bins.counts))
     different = int((p_values(bins.counts, found) < SIGNIFICANT).sum())
     divergence = float(jensenshannon(bins.counts, found) ** 2)
-    return BinDifference(different, len(found), divergence)
+    return _BinDifference(different, len(found), divergence)
 
 
 def p_values(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -47,7 +47,7 @@ def _piece(signal: np.ndarray, start: int, stop: int) -> np.ndarray:
     return np.pad(flat, ((0, 0), (before, after)))
 
 
-def gram(correlation: np.ndarray) -> np.ndarray:
+def _gram(correlation: np.ndarray) -> np.ndarray:
     """Block-Toeplitz matrix of inner products of delayed references: [R R 2L-1] -> [R*L R*L]."""
     count, taps = len(correlation), (correlation.shape[2] + 1) // 2
     lagged = np.lib.stride_tricks.sliding_window_view(correlation, taps, axis=2)[..., ::-1]
@@ -89,9 +89,9 @@ def distortion_filters(
     auto, cross = found[:, :count], found[:, count:, taps - 1 :].transpose(0, 2, 1)
     own = np.stack(
         [
-            solve(gram(auto[at, at]), cross[at].reshape(channels * taps, -1))
+            solve(_gram(auto[at, at]), cross[at].reshape(channels * taps, -1))
             for at in (slice(j * channels, (j + 1) * channels) for j in range(sources))
         ]
     )
-    both = solve(gram(auto), cross.reshape(count * taps, -1))
+    both = solve(_gram(auto), cross.reshape(count * taps, -1))
     return both.reshape(count, taps, count), own.reshape(sources, channels, taps, count)

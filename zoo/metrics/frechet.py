@@ -16,7 +16,7 @@ from zoo.errors import BadInput
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class _Gaussian:
     """Mean [D] and unbiased covariance [D D] of `count` embeddings."""
 
     mean: np.ndarray
@@ -24,15 +24,15 @@ class Gaussian:
     count: int
 
 
-def fit_gaussian(embeddings: np.ndarray) -> Gaussian:
+def fit_gaussian(embeddings: np.ndarray) -> _Gaussian:
     """Mean and covariance (divided by N - 1) of embeddings: [N D] -> Gaussian."""
     embeddings = _checked(embeddings)
     mean = embeddings.mean(axis=0)
     centred = embeddings - mean
-    return Gaussian(mean, centred.T @ centred / (len(embeddings) - 1), len(embeddings))
+    return _Gaussian(mean, centred.T @ centred / (len(embeddings) - 1), len(embeddings))
 
 
-def frechet_distance(one: Gaussian, other: Gaussian) -> float:
+def frechet_distance(one: _Gaussian, other: _Gaussian) -> float:
     """Squared Fréchet distance |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2) of two Gaussians.
 
     The trace of the mixed root is the nuclear norm of C1^1/2 C2^1/2: real, and accurate where

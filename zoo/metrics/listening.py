@@ -29,7 +29,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class TTest:
+class _TTest:
     """difference: of the means. p: two-sided; nan where there is nothing to compare."""
 
     count: int
@@ -52,33 +52,33 @@ def summary(ratings: Sequence[float], confidence: float = 0.95) -> Summary:
     return Summary(count, mean, deviation, mean - half, mean + half)
 
 
-def unpaired(first: Summary, second: Summary) -> TTest:
+def unpaired(first: Summary, second: Summary) -> _TTest:
     """Student's test of two independent samples, from their moments."""
     freedom = first.count + second.count - 2
     difference = first.mean - second.mean
     if min(first.count, second.count) < 2:
-        return TTest(first.count + second.count, difference, math.nan, freedom, math.nan)
+        return _TTest(first.count + second.count, difference, math.nan, freedom, math.nan)
     squares = sum((s.count - 1) * s.deviation**2 for s in (first, second))
     error = math.sqrt(squares / freedom * (1 / first.count + 1 / second.count))
     return _tested(first.count + second.count, difference, error, freedom)
 
 
-def paired(first: Mapping[Key, float], second: Mapping[Key, float]) -> TTest:
+def paired(first: Mapping[Key, float], second: Mapping[Key, float]) -> _TTest:
     """The test of the differences under keys that both have, as (listener, item)."""
     shared = [key for key in first if key in second]
     found = np.array([first[key] - second[key] for key in shared], np.float64)
     if len(found) < 2:
         mean = float(found.mean()) if len(found) else math.nan
-        return TTest(len(found), mean, math.nan, max(len(found) - 1, 0), math.nan)
+        return _TTest(len(found), mean, math.nan, max(len(found) - 1, 0), math.nan)
     error = float(found.std(ddof=1)) / math.sqrt(len(found))
     return _tested(len(found), float(found.mean()), error, len(found) - 1)
 
 
-def _tested(count: int, difference: float, error: float, freedom: int) -> TTest:
+def _tested(count: int, difference: float, error: float, freedom: int) -> _TTest:
     from scipy.special import stdtr
 
     if not error:
         t = math.copysign(math.inf, difference) if difference else math.nan
-        return TTest(count, difference, t, freedom, 0.0 if difference else math.nan)
+        return _TTest(count, difference, t, freedom, 0.0 if difference else math.nan)
     t = difference / error
-    return TTest(count, difference, t, freedom, float(2 * stdtr(freedom, -abs(t))))
+    return _TTest(count, difference, t, freedom, float(2 * stdtr(freedom, -abs(t))))

@@ -27,7 +27,7 @@ class Notes:
 
 
 @dataclass(frozen=True)
-class F1:
+class _F1:
     """Harmonic mean of precision and recall, all in 0..1; 0 where nothing is right."""
 
     precision: float
@@ -46,14 +46,14 @@ def note_f1(
     offset_ratio: float = 0.2,
     offset_tolerance: float = 0.05,
     velocity_tolerance: float = 0.1,
-) -> F1:
+) -> _F1:
     """F1 of notes; offsets and velocities say what else than onset and pitch must be right.
 
     Tolerances in seconds, cents, parts of the duration, seconds, parts of the velocity range.
     """
     reference, estimate = _checked(reference, velocities), _checked(estimate, velocities)
     if not len(reference.pitches) or not len(estimate.pitches):
-        return F1(0.0, 0.0, 0.0)
+        return _F1(0.0, 0.0, 0.0)
     pairs = _onset_pairs(reference, estimate, onset_tolerance)
     pairs = _keep_pitch(pairs, reference, estimate, pitch_tolerance)
     if offsets:
@@ -61,10 +61,10 @@ def note_f1(
     matched = match(pairs, len(reference.pitches), len(estimate.pitches))
     if velocities:
         matched = _keep_velocity(matched, reference, estimate, velocity_tolerance)
-    return f1_of_counts(len(matched), len(reference.pitches), len(estimate.pitches))
+    return _f1_of_counts(len(matched), len(reference.pitches), len(estimate.pitches))
 
 
-def all_note_f1(reference: Notes, estimate: Notes) -> dict[str, F1]:
+def all_note_f1(reference: Notes, estimate: Notes) -> dict[str, _F1]:
     """The three rows of a transcription table: note, with offset, with offset and velocity."""
     return {
         "note": note_f1(reference, estimate),
@@ -73,21 +73,21 @@ def all_note_f1(reference: Notes, estimate: Notes) -> dict[str, F1]:
     }
 
 
-def frame_f1(reference: np.ndarray, estimate: np.ndarray) -> F1:
+def frame_f1(reference: np.ndarray, estimate: np.ndarray) -> _F1:
     """F1 of active keys per frame: piano rolls [F K] and [F K] of 0 and 1 on one time grid."""
     reference, estimate = np.asarray(reference, bool), np.asarray(estimate, bool)
     if reference.shape != estimate.shape:
         raise BadInput(f"piano rolls {reference.shape} and {estimate.shape} must share [F K].")
     hits = int((reference & estimate).sum())
-    return f1_of_counts(hits, int(reference.sum()), int(estimate.sum()))
+    return _f1_of_counts(hits, int(reference.sum()), int(estimate.sum()))
 
 
-def f1_of_counts(hits: int, references: int, estimates: int) -> F1:
+def _f1_of_counts(hits: int, references: int, estimates: int) -> _F1:
     """Precision, recall and F1 from counts; 0 where a denominator is empty."""
     precision = hits / estimates if estimates else 0.0
     recall = hits / references if references else 0.0
     total = precision + recall
-    return F1(precision, recall, 2 * precision * recall / total if total else 0.0)
+    return _F1(precision, recall, 2 * precision * recall / total if total else 0.0)
 
 
 def match(pairs: np.ndarray, references: int, estimates: int) -> np.ndarray:

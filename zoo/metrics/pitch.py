@@ -15,7 +15,7 @@ from zoo.errors import BadInput
 
 
 @dataclass(frozen=True)
-class Melody:
+class _Melody:
     """Fractions in 0..1; larger is better except for voicing_false_alarm."""
 
     raw_pitch: float  # of voiced reference frames, right pitch whatever the voicing
@@ -25,7 +25,7 @@ class Melody:
     overall: float  # of all frames, right voicing and right pitch
 
 
-def score_melody(reference: np.ndarray, estimate: np.ndarray, cents: float = 50.0) -> Melody:
+def score_melody(reference: np.ndarray, estimate: np.ndarray, cents: float = 50.0) -> _Melody:
     """All five melody metrics: [F] Hz and [F] Hz -> Melody; cents is the tolerance."""
     reference, estimate = np.asarray(reference, float), np.asarray(estimate, float)
     if reference.ndim != 1 or reference.shape != estimate.shape or not reference.size:
@@ -37,7 +37,7 @@ def score_melody(reference: np.ndarray, estimate: np.ndarray, cents: float = 50.
     right = error < cents
     folded = np.abs(error - 1200 * np.floor(np.nan_to_num(error) / 1200 + 0.5)) < cents
     agree = (voiced & called & right) | (~voiced & ~called)
-    return Melody(
+    return _Melody(
         raw_pitch=_fraction(right, voiced),
         raw_chroma=_fraction(folded, voiced),
         voicing_recall=_fraction(called, voiced) if voiced.any() else 1.0,  # as mir_eval 0.8

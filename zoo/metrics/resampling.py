@@ -16,10 +16,10 @@ import numpy as np
 from zoo.errors import BadInput
 
 RESAMPLES = 1000
-LEVEL = 0.95
+_LEVEL = 0.95
 BLOCK = 250  # resamples at once: [N BLOCK] counts, 4 MB for 4,000 clips
 
-Values = Mapping[str, np.ndarray]
+_Values = Mapping[str, np.ndarray]
 Interval = tuple[float, float]
 
 
@@ -34,16 +34,16 @@ class Scores:
     """
 
     names: np.ndarray
-    means: Values = field(default_factory=dict)
-    medians: Values = field(default_factory=dict)
+    means: _Values = field(default_factory=dict)
+    medians: _Values = field(default_factory=dict)
     weights: np.ndarray | None = None
-    ranking: Values = field(default_factory=dict)
+    ranking: _Values = field(default_factory=dict)
 
     def statistics(self, counts: np.ndarray) -> dict[str, np.ndarray]:
         """Every metric of resamples given as counts [R N] -> [R] each."""
         weights = counts if self.weights is None else counts * self.weights
-        found = {name: mean(value, weights) for name, value in self.means.items()}
-        found |= {name: median(value, counts) for name, value in self.medians.items()}
+        found = {name: _mean(value, weights) for name, value in self.means.items()}
+        found |= {name: _median(value, counts) for name, value in self.medians.items()}
         return found | (ranking(**self.ranking, counts=counts) if self.ranking else {})
 
     def take(self, index: np.ndarray) -> Scores:
@@ -72,7 +72,7 @@ class Difference:
 
 
 def intervals(
-    scores: Scores, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
+    scores: Scores, resamples: int = RESAMPLES, level: float = _LEVEL, seed: int = 0
 ) -> dict[str, Interval]:
     """By metric, the bounds between which `level` of its resamples lie; none for a single item."""
     if len(scores.names) < 2:
@@ -85,7 +85,7 @@ def paired(
     first: Scores,
     second: Scores,
     resamples: int = RESAMPLES,
-    level: float = LEVEL,
+    level: float = _LEVEL,
     seed: int = 0,
 ) -> dict[str, Difference]:
     """Metrics that both have, first minus second, over resamples of the same items.
@@ -114,20 +114,20 @@ def draw(items: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
         yield np.bincount(chosen.ravel(), minlength=rows * items).reshape(rows, items)
 
 
-def mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Weighted means of values [N] under weights [R N] -> [R]; of [N S] the mean over S; no NaN."""
     if values.ndim == 2:
-        return np.mean([mean(column, weights) for column in values.T], axis=0)
+        return np.mean([_mean(column, weights) for column in values.T], axis=0)
     there = np.isfinite(values)
     weights = weights[:, there].astype(np.float64)
     with np.errstate(invalid="ignore"):
         return weights @ values[there].astype(np.float64) / weights.sum(1)
 
 
-def median(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _median(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Medians of resampled values [N] -> [R]; of [N S] the mean over S of theirs; no NaN."""
     if values.ndim == 2:
-        return np.mean([median(column, counts) for column in values.T], axis=0)
+        return np.mean([_median(column, counts) for column in values.T], axis=0)
     order = np.argsort(values, kind="stable")
     order = order[np.isfinite(values[order])]
     ordered, total = values[order].astype(np.float64), np.cumsum(counts[:, order], axis=1)

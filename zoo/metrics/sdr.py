@@ -18,12 +18,12 @@ import numpy as np
 
 from zoo.errors import BadInput
 
-Array = TypeVar("Array", np.ndarray, jax.Array)
+_Array = TypeVar("_Array", np.ndarray, jax.Array)
 
 
 def framewise_sdr(
-    reference: Array, estimate: Array, window: int = 44_100, hop: int = 44_100
-) -> Array:
+    reference: _Array, estimate: _Array, window: int = 44_100, hop: int = 44_100
+) -> _Array:
     """SDR of every frame in dB, all channels together: [S T C], [S T C] -> [S F].
 
     window, hop: samples (museval: one second each). A trailing partial frame is dropped; a signal
@@ -31,23 +31,23 @@ def framewise_sdr(
     silent in a frame, all sources are NaN there, as in museval. A perfect estimate gives inf.
     """
     xp, reference, estimate = _signals(reference, estimate)
-    target = split_frames(reference, window, hop)
-    guess = split_frames(estimate, window, hop)
+    target = _split_frames(reference, window, hop)
+    guess = _split_frames(estimate, window, hop)
     ratio = _decibels(xp, _energy(xp, target), _energy(xp, target - guess))
     silent = silent_frames(reference, window, hop) | silent_frames(estimate, window, hop)
     return xp.where(silent, xp.nan, ratio)
 
 
 def framewise_si_sdr(
-    reference: Array, estimate: Array, window: int = 44_100, hop: int = 44_100
-) -> Array:
+    reference: _Array, estimate: _Array, window: int = 44_100, hop: int = 44_100
+) -> _Array:
     """Scale-invariant SDR of every frame in dB, one scale per frame: [S T C], [S T C] -> [S F].
 
     NaN where the reference or the estimate of that source is silent.
     """
     xp, reference, estimate = _signals(reference, estimate)
-    target = split_frames(reference, window, hop)
-    guess = split_frames(estimate, window, hop)
+    target = _split_frames(reference, window, hop)
+    guess = _split_frames(estimate, window, hop)
     power = _energy(xp, target)
     scale = xp.sum(target * guess, axis=(2, 3)) / xp.where(power > 0, power, 1)
     scaled = scale[:, :, None, None] * target
@@ -56,7 +56,7 @@ def framewise_si_sdr(
     return xp.where(defined, ratio, xp.nan)
 
 
-def si_sdr(reference: Array, estimate: Array) -> Array:
+def si_sdr(reference: _Array, estimate: _Array) -> _Array:
     """Scale-invariant SDR of whole signals in dB: [S T C], [S T C] -> [S]."""
     length = reference.shape[1]
     return framewise_si_sdr(reference, estimate, length, length)[:, 0]
@@ -69,7 +69,7 @@ def frame_count(length: int, window: int, hop: int) -> int:
     return max(1, (length - window) // hop + 1)
 
 
-def split_frames(signal: Array, window: int, hop: int) -> Array:
+def _split_frames(signal: _Array, window: int, hop: int) -> _Array:
     """Frames of a signal without padding: [S T C] -> [S F window C]; window <= T is enforced."""
     sources, length, channels = signal.shape
     count = frame_count(length, window, hop)
@@ -80,7 +80,7 @@ def split_frames(signal: Array, window: int, hop: int) -> Array:
     return signal[:, index]
 
 
-def silent_frames(signal: Array, window: int, hop: int) -> Array:
+def silent_frames(signal: _Array, window: int, hop: int) -> _Array:
     """Frames in which some source is silent, [S T C] -> [F] bool.
 
     Silent is museval's word for a channel sum of exactly zero at every sample.
@@ -89,7 +89,7 @@ def silent_frames(signal: Array, window: int, hop: int) -> Array:
     total = signal[:, :, :1]
     for c in range(1, signal.shape[2]):
         total = total + signal[:, :, c : c + 1]
-    frames: Any = split_frames(total, window, hop)
+    frames: Any = _split_frames(total, window, hop)
     return (frames == 0).all(axis=(2, 3)).any(axis=0)
 
 
@@ -104,12 +104,12 @@ def _signals(reference: Any, estimate: Any) -> tuple[ModuleType, Any, Any]:
     return np, np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
 
 
-def _energy(xp: ModuleType, frames: Array) -> Array:
+def _energy(xp: ModuleType, frames: _Array) -> _Array:
     """[S F window C] -> [S F]"""
     return xp.sum(frames * frames, axis=(2, 3))
 
 
-def _decibels(xp: ModuleType, signal: Array, error: Array) -> Array:
+def _decibels(xp: ModuleType, signal: _Array, error: _Array) -> _Array:
     """10 log10(signal / error), inf for no error."""
     ratio = signal / xp.where(error > 0, error, 1)
     safe = xp.where(ratio > 0, ratio, 1)

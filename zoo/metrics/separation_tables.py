@@ -23,21 +23,21 @@ from zoo.metrics.bss_eval import BSSScores, bss_eval
 
 METRICS = ("SDR", "SIR", "SAR", "ISR")
 TrackTable = Mapping[str, Any]
-Values = dict[str, dict[str, float]]
+_Values = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
-class Aggregate:
+class _Aggregate:
     """Aggregated ratios in dB, values[target][metric], and what stands behind them."""
 
     convention: str
-    values: Values
+    values: _Values
     tracks: dict[str, int]  # per target: tracks with at least one defined frame
     frames: dict[str, int]  # per target: defined frames
     ignored: dict[str, int]  # per target: frames left out because some source is silent
-    mad: Values | None = None  # pooled only: median absolute deviation from the median
-    mean: Values | None = None
-    sd: Values | None = None  # pooled only: over frames, divided by N
+    mad: _Values | None = None  # pooled only: median absolute deviation from the median
+    mean: _Values | None = None
+    sd: _Values | None = None  # pooled only: over frames, divided by N
 
 
 def score_track(
@@ -126,17 +126,17 @@ def read_tables(folder: Path) -> dict[str, TrackTable]:
     return found
 
 
-def median_of_track_medians(tables: Mapping[str, TrackTable]) -> Aggregate:
+def median_of_track_medians(tables: Mapping[str, TrackTable]) -> _Aggregate:
     """Median over tracks of the median over frames: the convention since SiSEC 2018."""
     return _by_track(tables, "median_of_track_medians", np.median)
 
 
-def mean_of_track_medians(tables: Mapping[str, TrackTable]) -> Aggregate:
+def mean_of_track_medians(tables: Mapping[str, TrackTable]) -> _Aggregate:
     """Mean over tracks of the median over frames."""
     return _by_track(tables, "mean_of_track_medians", np.mean)
 
 
-def pooled_frames(tables: Mapping[str, TrackTable]) -> Aggregate:
+def pooled_frames(tables: Mapping[str, TrackTable]) -> _Aggregate:
     """Median over the frames of all tracks together, with MAD, mean and SD beside it."""
     frames = _frames(tables)
     median = _over(frames, lambda tracks: _median(np.concatenate(tracks)))
@@ -144,22 +144,22 @@ def pooled_frames(tables: Mapping[str, TrackTable]) -> Aggregate:
     mean = _over(frames, lambda tracks: _mean(np.concatenate(tracks)))
     sd = _over(frames, lambda tracks: _sd(np.concatenate(tracks)))
     tracks, used, ignored = _counts(frames)
-    return Aggregate("pooled_frames", median, tracks, used, ignored, spread, mean, sd)
+    return _Aggregate("pooled_frames", median, tracks, used, ignored, spread, mean, sd)
 
 
-def average_over_targets(aggregate: Aggregate, metric: str = "SDR") -> float:
+def average_over_targets(aggregate: _Aggregate, metric: str = "SDR") -> float:
     """The "All" column of a table: plain mean over targets, of whichever convention."""
     return float(np.mean([values[metric] for values in aggregate.values.values()]))
 
 
-def _by_track(tables: Mapping[str, TrackTable], name: str, over: Any) -> Aggregate:
+def _by_track(tables: Mapping[str, TrackTable], name: str, over: Any) -> _Aggregate:
     def reduce(tracks: list[np.ndarray]) -> float:
         medians = [np.median(_defined(track)) for track in tracks if _defined(track).size]
         return float(over(medians)) if medians else math.nan
 
     frames = _frames(tables)
     tracks, used, ignored = _counts(frames)
-    return Aggregate(name, _over(frames, reduce), tracks, used, ignored)
+    return _Aggregate(name, _over(frames, reduce), tracks, used, ignored)
 
 
 def _frames(tables: Mapping[str, TrackTable]) -> dict[str, dict[str, list[np.ndarray]]]:
@@ -174,7 +174,7 @@ def _frames(tables: Mapping[str, TrackTable]) -> dict[str, dict[str, list[np.nda
     return out
 
 
-def _over(frames: Mapping[str, Mapping[str, list[np.ndarray]]], reduce: Any) -> Values:
+def _over(frames: Mapping[str, Mapping[str, list[np.ndarray]]], reduce: Any) -> _Values:
     return {
         target: {metric: reduce(tracks) for metric, tracks in metrics.items()}
         for target, metrics in frames.items()

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-REACH = 100  # cents on either side that are searched
+_REACH = 100  # cents on either side that are searched
 HARMONICS = 10
-SILENCE = 1e-4  # -80 dB: below it there is no pitch
+_SILENCE = 1e-4  # -80 dB: below it there is no pitch
 
 
 def cents_off(audio: np.ndarray, sample_rate: int, hertz: float) -> float:
@@ -20,11 +20,11 @@ def cents_off(audio: np.ndarray, sample_rate: int, hertz: float) -> float:
     magnitudes, of a Hann-windowed spectrum of a resolution below a cent.
     """
     audio = np.asarray(audio, np.float64)
-    if np.sqrt(np.mean(np.square(audio))) < SILENCE:
+    if np.sqrt(np.mean(np.square(audio))) < _SILENCE:
         return float("nan")
     size = 1 << max(18, (4 * len(audio)).bit_length())
     spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)), size))
-    cents = np.arange(-REACH, REACH + 0.5, 0.5)
+    cents = np.arange(-_REACH, _REACH + 0.5, 0.5)
     numbers = np.arange(1, HARMONICS + 1)
     numbers = numbers[numbers * hertz < 0.45 * sample_rate]
     places = hertz * 2 ** (cents[:, None] / 1200) * numbers * size / sample_rate

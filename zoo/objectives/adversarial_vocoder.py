@@ -29,9 +29,9 @@ from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
 from zoo.signal import framing, mel
 from zoo.signal.excitation import AudioExcitation, Excitation
 
-Outcome = tuple[jax.Array, tuple[Tree, Metrics]]
+_Outcome = tuple[jax.Array, tuple[Tree, Metrics]]
 PLACES = 2**20  # numbers of first frames in training: noise is never the same
-TAIL = 10  # frames of silence behind a source: without them vocoders end in a burst of noise
+_TAIL = 10  # frames of silence behind a source: without them vocoders end in a burst of noise
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class Vocoder:
 
     def _discriminator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> Outcome:
+    ) -> _Outcome:
         fake, real = self._pair(variables, batch, rng)
         # One call for both, so that vectors of a spectral norm move once a turn.
         answers, changed = self.opponent.apply(
@@ -150,7 +150,7 @@ class Vocoder:
             jnp.concatenate([fake, real]),
             train=True,
             mutable=list(variables.collections.get("discriminator", {})),
-            rngs=shuffling(rng),
+            rngs=_shuffling(rng),
         )
         scores = [jnp.split(score, 2) for score, _ in answers]
         losses = [self.discriminator_loss(*pair) for pair in scores]
@@ -161,13 +161,13 @@ class Vocoder:
 
     def _generator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> Outcome:
+    ) -> _Outcome:
         fake, real = self._pair(variables, batch, rng)
         spec = replace(self.spectral_spec or self.spec, compress=mel.log_clamp)
         distance = jnp.mean(l1(mel.log_mel(fake, spec), mel.log_mel(real, spec)))
         if self.discriminator is None:
             return self.spectral * distance, ({}, {"log_mel_l1": distance})
-        own, given = variables.of("discriminator"), {"rngs": shuffling(rng)}  # the same for both
+        own, given = variables.of("discriminator"), {"rngs": _shuffling(rng)}  # the same for both
         scored = [self.opponent.apply(own, x, **given) for x in (fake, real)]
         losses = [self.generator_loss(score) for score, _ in scored[0]]
         adversarial_loss = jnp.mean(reduce(jnp.add, losses))
@@ -209,7 +209,9 @@ class Vocoder:
         if isinstance(self.excitation, AudioExcitation):
             make = self._conditioned(make, self.excitation, request)
         reach = self.generator.reach + self._driven
-        chunks = mel_windows.vocoded(make, request, self.spec, before=reach, after=reach, tail=TAIL)
+        chunks = mel_windows.vocoded(
+            make, request, self.spec, before=reach, after=reach, tail=_TAIL
+        )
         return (np.repeat(chunk, request.count, 0) for chunk in chunks)
 
     def _conditioned(
@@ -223,7 +225,7 @@ class Vocoder:
             )
         source, hop = np.asarray(request.source, np.float32), self.spec.hop
         length = request.length or len(source)
-        whole = (-(-length // hop) + TAIL) * hop
+        whole = (-(-length // hop) + _TAIL) * hop
         source = source[:length]
         condition = excitation.condition_of_source(
             np.pad(source, ((0, whole - len(source)), (0, 0)))
@@ -249,6 +251,6 @@ class Vocoder:
         return self.generator.apply(variables.of("generator"), frames, *driven)
 
 
-def shuffling(rng: jax.Array) -> dict[str, jax.Array]:
+def _shuffling(rng: jax.Array) -> dict[str, jax.Array]:
     """The random key 'shuffle' of a turn, for discriminators that shuffle phases."""
     return {"shuffle": jax.random.fold_in(rng, 1)}

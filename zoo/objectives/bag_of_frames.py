@@ -56,7 +56,7 @@ class BagOfFrames(Fitted):
         own = {**variables.collections["classifier"], "codebook": book}
         variables = variables.replace(collections={"classifier": own})
         seen, tested = (
-            {**part, "features": bags_of(book, part["features"])} for part in (train, held)
+            {**part, "features": _bags_of(book, part["features"])} for part in (train, held)
         )
         return super().fit(variables, seen, tested, progress)
 
@@ -87,6 +87,6 @@ def histogram(book: Tree, frames: jax.Array) -> jax.Array:
     return jax.nn.one_hot(jnp.argmin(apart, -1), len(centres)).mean(-2)
 
 
-def bags_of(book: Tree, frames: np.ndarray) -> np.ndarray:
+def _bags_of(book: Tree, frames: np.ndarray) -> np.ndarray:
     """`histogram` of a whole split [N F D] -> [N words], some clips at a time."""
     return in_parts(jax.jit(partial(histogram, book)), frames, min(IN_ONE, max(len(frames), 1)))

@@ -16,7 +16,7 @@ from zoo.objectives.likelihood import Autoregressive, Condition
 from zoo.sampling.conditions import Upsampled
 from zoo.signal import qmf
 
-BANDS = "bands"
+_BANDS = "bands"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class BandedLikelihood(Autoregressive):
     the audio, since the filters only turn phases. The condition is given the audio itself.
     """
 
-    audio: str = BANDS
+    audio: str = _BANDS
     source: str = "audio"
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:

@@ -17,7 +17,7 @@ Batch = dict[str, jax.Array]
 Tree = Any
 Metrics = dict[str, jax.Array]
 Outcome = tuple[jax.Array, tuple[Tree, Metrics]]  # (value, (new collections, metrics))
-Loss = Callable[["Variables", Batch, jax.Array, jax.Array], Outcome]
+_Loss = Callable[["Variables", Batch, jax.Array, jax.Array], Outcome]
 
 
 class Variables(flax.struct.PyTreeNode):
@@ -48,7 +48,7 @@ class Turn:
     """
 
     player: str
-    loss: Loss
+    loss: _Loss
     repeat: int = 1
     begin: int = 0
 

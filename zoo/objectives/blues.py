@@ -20,7 +20,7 @@ from zoo.objectives.base import Instrument, Performance, Request, Variables
 from zoo.objectives.roll_likelihood import RollLikelihood
 
 
-class Steps(Protocol):
+class _Steps(Protocol):
     """How steps become notes: zoo/data/twelve_bars.py."""
 
     @property
@@ -36,7 +36,7 @@ class Blues(RollLikelihood):
     rate: Hz of the instrument.
     """
 
-    steps: Steps = field(kw_only=True)
+    steps: _Steps = field(kw_only=True)
     instrument: Instrument = field(kw_only=True)
     rate: int = 16_000
 
@@ -53,14 +53,14 @@ class Blues(RollLikelihood):
         temperature = np.float32(request.rule.temperature_alone(who))
         seconds = request.length / self.rate
         count = int(np.ceil(seconds / self.steps.seconds))
-        whole = -(-count // BLOCK) * BLOCK
+        whole = -(-count // _BLOCK) * _BLOCK
         asked = request.count, whole, np.uint32(request.seed % 2**32), temperature
         steps = np.asarray(_play(self.model, variables.of("model"), *asked))[:, :count]
         notes = [performing.within(self.steps.decode(voice), seconds) for voice in steps]
         return [Performance(own) for own in notes]
 
 
-BLOCK = 96  # steps: a chorus
+_BLOCK = 96  # steps: a chorus
 
 
 @partial(jax.jit, static_argnames=("model", "voices", "count"))

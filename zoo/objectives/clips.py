@@ -14,10 +14,10 @@ from zoo.errors import BadInput
 from zoo.objectives.base import Batch, Request, Variables
 
 # (key of the seed, temperature, number of the clip) -> one clip of every voice [count T C]
-Make = Callable[[jax.Array, Any, Any], jax.Array]
+_Make = Callable[[jax.Array, Any, Any], jax.Array]
 
 
-def drawn(make: Make, request: Request, who: str) -> Iterator[np.ndarray]:
+def drawn(make: _Make, request: Request, who: str) -> Iterator[np.ndarray]:
     """Chunks [count t C] of clips 0, 1, ... that `make` draws, the last one cut; who: names it.
 
     A voice's clips depend on the seed and its number alone where `make` sees to it: see `keys`.

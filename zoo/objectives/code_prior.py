@@ -131,7 +131,7 @@ class CodePrior:
         other = replace(request, seed=request.seed + 2**31, rule=rule)
         decoded = self.levels.decode(variables, codes, other, skipped + request.length)
         chunks = (audio for audio, _ in decoded)
-        return ((chunk, scores[-1]) for chunk in without_first(chunks, skipped))
+        return ((chunk, scores[-1]) for chunk in _without_first(chunks, skipped))
 
     def _prompt(self, variables: Variables, prompt: Any) -> jax.Array | None:
         """Codes [1 F] of the whole frames at the end of a prompt."""
@@ -145,7 +145,7 @@ class CodePrior:
         return np.asarray(self.model.distribution.decode(codes[0, :, None]))
 
 
-def without_first(chunks: Iterator[np.ndarray], count: int) -> Iterator[np.ndarray]:
+def _without_first(chunks: Iterator[np.ndarray], count: int) -> Iterator[np.ndarray]:
     """Chunks [B t C] less the first `count` samples of all."""
     for chunk in chunks:
         rest = chunk[:, count:]

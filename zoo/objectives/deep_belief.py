@@ -71,7 +71,7 @@ class DeepBelief(Fitted):
     def summary(self, whitening: jax.Array, weights: Tree, frames: jax.Array) -> jax.Array:
         """Mean and maximum of the pooled units of every layer that is seen, [B F N] -> [B D]."""
         found = []
-        for number, units in self._through(weights, whitened(whitening, frames)):
+        for number, units in self._through(weights, _whitened(whitening, frames)):
             if number in self.seen:
                 found += [units.mean(1), units.max(1)]
         return jnp.concatenate(found, -1)
@@ -88,7 +88,7 @@ class DeepBelief(Fitted):
             whitening_of(frames, self._components(frames.shape[-1]), self.epsilon)
         )
         weights = jax.tree.map(jnp.asarray, variables.params["belief_net"])
-        x = in_parts(jax.jit(partial(whitened, whitening)), frames, self.batch)
+        x = in_parts(jax.jit(partial(_whitened, whitening)), frames, self.batch)
         for number, layer in enumerate(self.layers, 1):
             name = f"layer_{number}"
             weights[name] = self._learnt(layer, weights[name], x, number, progress)
@@ -110,7 +110,7 @@ class DeepBelief(Fitted):
         self, layer: CRBM, weights: Tree, x: np.ndarray, number: int, progress: Progress
     ) -> Tree:
         """The weights of one layer after `epochs` passes over x [N F C]."""
-        step = jax.jit(partial(climbed, layer))
+        step = jax.jit(partial(_climbed, layer))
         draw, velocity = np.random.default_rng(number), jax.tree.map(jnp.zeros_like, weights)
         size = min(self.batch, len(x))
         for epoch in range(self.epochs):
@@ -127,7 +127,7 @@ class DeepBelief(Fitted):
         return weights
 
 
-def climbed(
+def _climbed(
     layer: CRBM, key: jax.Array, weights: Tree, velocity: Tree, x: jax.Array, rate: Any
 ) -> tuple[Tree, Tree, Tree]:
     """(weights, velocity, what was found) after one step with momentum."""
@@ -136,7 +136,7 @@ def climbed(
     return jax.tree.map(jnp.add, weights, velocity), velocity, found
 
 
-def whitened(whitening: jax.Array, frames: jax.Array) -> jax.Array:
+def _whitened(whitening: jax.Array, frames: jax.Array) -> jax.Array:
     """[B F N] -> [B F components]."""
     return jnp.matmul(frames, whitening, precision=HIGHEST)
 

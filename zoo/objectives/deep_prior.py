@@ -20,7 +20,7 @@ from zoo.errors import BadInput
 from zoo.network import Network
 from zoo.objectives.base import Batch, Request, Turn, Variables
 
-NOISE = 0.1  # largest number of the fixed input
+_NOISE = 0.1  # largest number of the fixed input
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,12 @@ class DeepPrior:
         size = jnp.sqrt(power + 1e-12)
         wanted = (audio / size)[None]
         shape = (1, *self.model.noise_shape(audio.shape[0]))
-        z = jax.random.uniform(keys[0], shape, maxval=NOISE)
+        z = jax.random.uniform(keys[0], shape, maxval=_NOISE)
         params = self.model.init(keys[1], z)["params"]
         optimizer = optax.adam(self.learning_rate)
 
         def loss(params: Any, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-            shaken = z + self.jitter * NOISE * jax.random.normal(key, shape)
+            shaken = z + self.jitter * _NOISE * jax.random.normal(key, shape)
             made = self.model.apply({"params": params}, shaken)
             error = jnp.sum(known * jnp.square(made - wanted)[0]) / jnp.maximum(known.sum(), 1)
             return error, made[0]

@@ -29,11 +29,11 @@ from zoo.objectives.base import (
 )
 from zoo.sampling import autoregressive
 
-DRAWN = 128  # symbols between two looks at how much time has passed
+_DRAWN = 128  # symbols between two looks at how much time has passed
 IDLE = 1024  # symbols in which no time passes: then a second does
 
 
-class Vocabulary(Protocol):
+class _Vocabulary(Protocol):
     """How symbols become notes; as zoo/data/event_sequences.py has it."""
 
     def encode(self, notes: Any) -> np.ndarray: ...
@@ -53,7 +53,7 @@ class EventLikelihood:
     """
 
     model: nn.Module
-    vocabulary: Vocabulary
+    vocabulary: _Vocabulary
     instrument: Instrument
     rate: int = 16_000
 
@@ -113,7 +113,7 @@ class EventLikelihood:
             rule=request.rule,
             engine=request.engine,
             prompt=None if request.notes is None else self._prompt(request.notes),
-            chunk=DRAWN,
+            chunk=_DRAWN,
         )
         drawn: list[np.ndarray] = []
         for chunk, log_prob in chunks:

@@ -16,7 +16,7 @@ from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Outcome, Turn, Variables
 from zoo.objectives.supervised import Supervised
 
-HostBatch = dict[str, np.ndarray]
+_HostBatch = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Masking:
         return (Turn("model", self._loss),)
 
     @property
-    def initialize(self) -> Callable[[Variables, Iterator[HostBatch]], Variables] | None:
+    def initialize(self) -> Callable[[Variables, Iterator[_HostBatch]], Variables] | None:
         """For models that begin with statistics of the mixtures' magnitudes: the pass for them."""
         return self._with_statistics if hasattr(self.model, "with_statistics") else None
 
-    def _with_statistics(self, variables: Variables, batches: Iterator[HostBatch]) -> Variables:
+    def _with_statistics(self, variables: Variables, batches: Iterator[_HostBatch]) -> Variables:
         """Mean and deviation of every bin [N], over frames and the mean of channels, in float64."""
         count, total, squares = 0, 0.0, 0.0
         for batch in batches:

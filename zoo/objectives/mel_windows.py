@@ -15,7 +15,7 @@ from zoo.objectives.base import Request
 from zoo.signal import mel
 
 Make = Callable[[jax.Array, jax.Array], jax.Array]
-Take = Callable[[int, int], jax.Array]  # (first, how many) -> frames [1 F M]
+_Take = Callable[[int, int], jax.Array]  # (first, how many) -> frames [1 F M]
 
 
 def vocoded(
@@ -49,7 +49,7 @@ def vocoded(
             yield made[:, start : start + request.chunk]
 
 
-def _of_source(source: np.ndarray, length: int, frames: int, spec: mel.MelSpec) -> Take:
+def _of_source(source: np.ndarray, length: int, frames: int, spec: mel.MelSpec) -> _Take:
     """Frames of audio [T 1] with silence up to `frames`, from any on."""
     hop, bare = spec.hop, replace(spec, centre=False, pad=None)  # its padding is done
     audio = padded(source[:length], frames * hop, spec)
@@ -60,7 +60,7 @@ def _of_source(source: np.ndarray, length: int, frames: int, spec: mel.MelSpec) 
     return take
 
 
-def _of_frames(given: np.ndarray, length: int, frames: int, spec: mel.MelSpec) -> Take:
+def _of_frames(given: np.ndarray, length: int, frames: int, spec: mel.MelSpec) -> _Take:
     """Frames [F M] that are there, with those of silence up to `frames`, from any on."""
     silence = float(spec.compress(jnp.zeros(())))
     spare = max(frames - len(given), 0)

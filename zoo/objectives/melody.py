@@ -11,10 +11,10 @@ import numpy as np
 from zoo.errors import BadInput
 from zoo.objectives.base import Request
 
-ATTACK, RELEASE = 0.010, 0.3  # seconds of the ramps, GANSynth's own
-LOUDEST = 0.5  # of full scale, that all notes which sound together reach at most
+_ATTACK, _RELEASE = 0.010, 0.3  # seconds of the ramps, GANSynth's own
+_LOUDEST = 0.5  # of full scale, that all notes which sound together reach at most
 # (onsets in s, pitches) of some notes -> these notes of every voice [count n T]
-Make = Callable[[np.ndarray, np.ndarray], np.ndarray]
+_Make = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def slerp(a: jax.Array, b: jax.Array, place: jax.Array) -> jax.Array:
@@ -37,7 +37,7 @@ def within(playable: range, pitches: Sequence[int] | np.ndarray) -> Sequence[int
 
 
 def played(
-    make: Make, request: Request, rate: int, longest: int, together: int
+    make: _Make, request: Request, rate: int, longest: int, together: int
 ) -> Iterator[np.ndarray]:
     """Chunks [count t 1] of the notes of `request`, each as loud as its velocity says.
 
@@ -50,7 +50,7 @@ def played(
     starts = np.round(onsets.astype(np.float64) * rate).astype(int)
     held = np.asarray(notes["offset"])[order].astype(np.float64) - onsets
     envelopes = [envelope(time, rate, longest) for time in held]
-    gains = LOUDEST * np.asarray(notes["velocity"])[order] / 127 / polyphony(starts, envelopes)
+    gains = _LOUDEST * np.asarray(notes["velocity"])[order] / 127 / polyphony(starts, envelopes)
     sounding: list[tuple[int, np.ndarray]] = []
     done = 0
     for first in range(0, request.length, request.chunk):
@@ -60,7 +60,7 @@ def played(
             made = make(onsets[some], pitches[some])
             for place in range(made.shape[1]):
                 shape = envelopes[done + place]
-                note = loudest(made[:, place, : len(shape)] * shape)
+                note = _loudest(made[:, place, : len(shape)] * shape)
                 sounding.append((int(starts[done + place]), gains[done + place] * note))
             done += made.shape[1]
         chunk = np.zeros((request.count, end - first), np.float32)
@@ -74,16 +74,16 @@ def played(
 
 def envelope(held: float, rate: int, longest: int) -> np.ndarray:
     """Level [t] of a note: a short rise, held, and a fall that ends within `longest` samples."""
-    fall = min(round(RELEASE * rate), longest // 2)
+    fall = min(round(_RELEASE * rate), longest // 2)
     level = min(max(round(held * rate), 1), longest - fall)
-    rise = min(round(ATTACK * rate), level)
+    rise = min(round(_ATTACK * rate), level)
     shape = np.ones(level + fall, np.float32)
     shape[:rise] = np.linspace(0, 1, rise)
     shape[level:] = np.linspace(1, 0, fall)
     return shape
 
 
-def loudest(notes: np.ndarray) -> np.ndarray:
+def _loudest(notes: np.ndarray) -> np.ndarray:
     """Notes [count t] at full scale; silence stays."""
     peak = np.abs(notes).max(1, keepdims=True)
     return notes / np.where(peak > 0, peak, 1)

@@ -34,13 +34,13 @@ class PairwiseSVM(KernelSVM):
         wins = ends(train.tags.shape[1])
 
         def score(decisions: np.ndarray, _: Labelled) -> float:
-            return quality(np.asarray(votes(decisions, wins)), held)
+            return quality(np.asarray(_votes(decisions, wins)), held)
 
-        return self._fit(between(train), between(held), progress, score)
+        return self._fit(_between(train), _between(held), progress, score)
 
     def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
         decisions = super().scores(weights, features)
-        return votes(decisions, ends(classes(decisions.shape[1])))
+        return _votes(decisions, ends(classes(decisions.shape[1])))
 
 
 def classes(pairs: int) -> int:
@@ -56,7 +56,7 @@ def ends(labels: int) -> np.ndarray:
     return wins
 
 
-def between(examples: Labelled) -> Labelled:
+def _between(examples: Labelled) -> Labelled:
     """The examples with a label for each pair [N P], known where they are of one of the two."""
     tags = np.where(examples.known > 0, examples.tags, 0)
     if (tags.sum(1) != 1).any():
@@ -65,7 +65,7 @@ def between(examples: Labelled) -> Labelled:
     return Labelled(examples.features, (tags @ wins.T > 0) * 1.0, (tags @ wins.T != 0) * 1.0)
 
 
-def votes(decisions: jax.Array | np.ndarray, wins: np.ndarray) -> jax.Array:
+def _votes(decisions: jax.Array | np.ndarray, wins: np.ndarray) -> jax.Array:
     """Decision values of pairs [B P] as the share of pairs that each class wins, [B K] in -1..1."""
     total = jnp.matmul(decisions, wins, precision=HIGHEST)
     count = jnp.matmul(jnp.where(decisions >= 0, 1.0, -1.0), wins, precision=HIGHEST)

@@ -26,7 +26,7 @@ from zoo.signal import mel, phase, stft
 from zoo.signal.precision import HIGHEST
 
 WINDOW, OVERLAP = 256, 32  # frames of a long source at once, and those shared with the one before
-TAIL = 8  # frames of silence behind a source
+_TAIL = 8  # frames of silence behind a source
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class PhaseRetrieval:
             start=start,
             iterations=self.iterations,
             momentum=self.momentum,
-            **framing_of(self.spec),
+            **_framing_of(self.spec),
         )
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
@@ -123,7 +123,7 @@ class PhaseRetrieval:
         if request.source is None or request.prompt is not None:
             raise BadInput("a vocoder takes a source and no prompt: give it --input alone")
         length, hop = request.length or len(request.source), self.spec.hop
-        wanted = -(-length // hop) + TAIL
+        wanted = -(-length // hop) + _TAIL
         size = min(WINDOW, wanted)
         step = size - OVERLAP if wanted > WINDOW else size
         windows = max(-(-(wanted - size) // step) + 1, 1)
@@ -152,7 +152,7 @@ class PhaseRetrieval:
         """[1 T 1] of a padded piece of the source; known: audio [1 T 1] made before, else zeros."""
         bare = replace(self.spec, centre=False, pad=None)  # its padding is done
         magnitude = self._magnitudes(variables, piece, bare)
-        start = stft.stft(known, self.spec.n_fft, self.spec.hop, **framing_of(self.spec))
+        start = stft.stft(known, self.spec.n_fft, self.spec.hop, **_framing_of(self.spec))
         return self._sound(magnitude, start, known.shape[1])
 
 
@@ -181,6 +181,6 @@ def true_magnitudes(audio: jax.Array, spec: mel.MelSpec) -> jax.Array:
     return stft.magnitude(spectra)
 
 
-def framing_of(spec: mel.MelSpec) -> dict[str, Any]:
+def _framing_of(spec: mel.MelSpec) -> dict[str, Any]:
     """Arguments of `stft` and `istft` alike; zeros lie beyond the ends."""
     return dict(centre=False, pad=spec.pad, win=spec.win)

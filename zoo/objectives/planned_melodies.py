@@ -19,7 +19,7 @@ from zoo.objectives import one_network, performing
 from zoo.objectives.base import Batch, Instrument, Outcome, Performance, Request, Turn, Variables
 
 
-class Slices(Protocol):
+class _Slices(Protocol):
     """How slices become notes: zoo/data/score_render/melodies.py."""
 
     @property
@@ -37,7 +37,7 @@ class PlannedMelodies:
     """
 
     model: nn.Module
-    slices: Slices
+    slices: _Slices
     instrument: Instrument
     melodies: int
     rate: int = 16_000
@@ -78,7 +78,7 @@ class PlannedMelodies:
 
     def _played(self, variables: Variables, plans: np.ndarray, count: int) -> np.ndarray:
         """Slices [B count K], by whole blocks so that few lengths are compiled."""
-        whole = -(-count // BLOCK) * BLOCK
+        whole = -(-count // _BLOCK) * _BLOCK
         return np.asarray(_play(self.model, variables.of("model"), plans, whole))[:, :count]
 
     def _plan(self, seed: int, voice: int) -> np.ndarray:
@@ -91,7 +91,7 @@ class PlannedMelodies:
         return share * every[one] + (1 - share) * every[other]
 
 
-BLOCK = 32  # slices
+_BLOCK = 32  # slices
 
 
 @partial(jax.jit, static_argnames=("model", "count"))

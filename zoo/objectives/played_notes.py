@@ -20,13 +20,13 @@ from zoo.sampling import autoregressive
 from zoo.sampling.conditions import Upsampled
 from zoo.sampling.rule import AS_LEARNT, SamplerRule
 
-LOUDEST = 127.0
-Roll = Callable[[Any, int, float], Any]  # notes, frames, seconds of one -> [F 88]
+_LOUDEST = 127.0
+_Roll = Callable[[Any, int, float], Any]  # notes, frames, seconds of one -> [F 88]
 
 
 def of_roll(batch: Batch) -> jax.Array:
     """Velocities / 127, [B F 88] float32, of the batch's `roll`."""
-    return batch["roll"].astype(jnp.float32) / LOUDEST
+    return batch["roll"].astype(jnp.float32) / _LOUDEST
 
 
 def as_it_is(batch: Batch) -> jax.Array:
@@ -43,7 +43,7 @@ class PlayedNotes(Autoregressive):
     """
 
     condition: Condition | None = of_roll
-    held: Roll = field(kw_only=True)
+    held: _Roll = field(kw_only=True)
     hop: int = 64
     rate: int = 16_000
     rule: SamplerRule = AS_LEARNT

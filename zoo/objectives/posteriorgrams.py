@@ -14,7 +14,7 @@ from zoo.network import Network
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Metrics, Outcome, Turn, Variables
 
-NAMES = ("onsets", "frames", "contours")
+_NAMES = ("onsets", "frames", "contours")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ class Posteriorgrams:
     def losses(self, heads: dict[str, jax.Array], batch: Batch) -> Metrics:
         """Every head's loss, [B]; over the batch their means are the authors'."""
         each = {
-            name: smoothed_cross_entropy(heads[name], batch[name], self.smoothing) for name in NAMES
+            name: smoothed_cross_entropy(heads[name], batch[name], self.smoothing)
+            for name in _NAMES
         }
         if self.positive is not None:
             each["onsets"] = balanced_cross_entropy(
@@ -72,4 +73,4 @@ class Posteriorgrams:
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """Probabilities [B F K] of onsets, frames and contours."""
         heads = self.model.apply(variables.of("model"), batch[self.audio])
-        return {name: jax.nn.sigmoid(heads[name]) for name in NAMES}
+        return {name: jax.nn.sigmoid(heads[name]) for name in _NAMES}

@@ -20,7 +20,7 @@ from zoo.objectives.base import Batch, Tree, Turn, Variables
 from zoo.objectives.shallow import Progress
 from zoo.signal.precision import HIGHEST
 
-WIDEST = 2048  # numbers of an embedding, whose distances need a square matrix
+_WIDEST = 2048  # numbers of an embedding, whose distances need a square matrix
 USUAL = 0.95  # share of what is learnt from that is no outlier
 PENALTY = 0.1  # inverse strength of the regression's penalty, for standardised embeddings
 
@@ -45,7 +45,7 @@ class Probe:
         found = jax.eval_shape(self.body.embed, begun, batch, rng)["embedding"]
         width, labels = found.shape[-1], batch[self.target].shape[-1] - 1
         return Variables(
-            {"classifier": blank(width, labels)},
+            {"classifier": _blank(width, labels)},
             {"body": begun.collections.get(player, {})},
             {"body": begun.params[player]},
         )
@@ -80,10 +80,10 @@ class Probe:
         return {"prediction": combined(weights, *decisions(weights, found))}
 
 
-def blank(width: int, labels: int) -> Tree:
+def _blank(width: int, labels: int) -> Tree:
     """The weights before fitting."""
-    if width > WIDEST:
-        raise BadInput(f"embeddings of {width} numbers are too wide for a probe: at most {WIDEST}")
+    if width > _WIDEST:
+        raise BadInput(f"embeddings of {width} numbers are too wide for a probe: at most {_WIDEST}")
     each = {name: jnp.zeros(labels) for name in ("bias", "slope", "offset", "cut")}
     return {
         "mean": jnp.zeros(width),
@@ -146,7 +146,7 @@ def fitted(features: np.ndarray, tags: np.ndarray, weight: np.ndarray | None = N
     values, vectors = np.linalg.eigh(spread)
     whitening = vectors / np.sqrt(np.maximum(values, 1e-6))
     found = {"mean": mean, "deviation": deviation, "kernel": kernel, "bias": bias}
-    return single({**found, "centres": centres, "whitening": whitening})
+    return _single({**found, "centres": centres, "whitening": whitening})
 
 
 def calibrated(
@@ -172,11 +172,11 @@ def calibrated(
     own = distance[tags.sum(1) > 0]
     middle, limit = np.quantile(own, 0.5), np.quantile(own, USUAL)
     scale = max((limit - middle) / 4, 1e-3)  # at the middle, the score of none is .02
-    found = single({"slope": slope, "offset": offset, "limit": limit, "scale": scale})
+    found = _single({"slope": slope, "offset": offset, "limit": limit, "scale": scale})
     half = np.full(labels, 0.5) if cut is None else cut(found)
     return {**found, "cut": np.log(half / (1 - half)).astype(np.float32)}
 
 
-def single(tree: Tree) -> Tree:
+def _single(tree: Tree) -> Tree:
     """As float32."""
     return jax.tree.map(lambda x: np.asarray(x, np.float32), tree)

@@ -33,7 +33,7 @@ from zoo.signal import phase_images
 from zoo.signal.phase_images import Layout
 from zoo.signal.pyramid import blended
 
-TOGETHER = 8  # notes of a melody that are made at once
+_TOGETHER = 8  # notes of a melody that are made at once
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ class ProgressiveGAN:
 
         def make(onsets: np.ndarray, pitches: np.ndarray) -> np.ndarray:
             """Notes [count n T] of as many onsets in seconds, filled up to TOGETHER."""
-            more = TOGETHER - len(onsets)
+            more = _TOGETHER - len(onsets)
             places = np.pad(onsets / self.seconds_per_timbre, (0, more)).astype(np.float32)
             numbers = np.pad(pitches, (0, more), mode="edge").astype(np.int32)
             found = [
@@ -211,7 +211,7 @@ class ProgressiveGAN:
             ]
             return np.stack([np.asarray(audio)[: len(onsets), :, 0] for audio in found])
 
-        return melody.played(make, request, rate, self.layout.samples, TOGETHER)
+        return melody.played(make, request, rate, self.layout.samples, _TOGETHER)
 
     @partial(jax.jit, static_argnums=(0, 1))
     def _voices(

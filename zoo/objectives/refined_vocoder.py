@@ -18,7 +18,7 @@ from zoo.objectives.adversarial_vocoder import Vocoder
 from zoo.objectives.base import Batch, Metrics, Outcome, Turn, Variables
 from zoo.objectives.phase_retrieval import distances, true_magnitudes
 
-RESOLUTIONS = ((2048, 512, 2048), (1024, 256, 1024), (512, 128, 512))  # FFT size, hop, window
+_RESOLUTIONS = ((2048, 512, 2048), (1024, 256, 1024), (512, 128, 512))  # FFT size, hop, window
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class RefinedVocoder(Vocoder):
     guesses: int = 3
     bins: float = 0.5
     bands: float = 0.5
-    resolutions: tuple[tuple[int, int, int], ...] = RESOLUTIONS
+    resolutions: tuple[tuple[int, int, int], ...] = _RESOLUTIONS
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -20,7 +20,7 @@ from zoo.objectives import one_network, performing
 from zoo.objectives.base import Batch, Instrument, Outcome, Performance, Request, Turn, Variables
 
 
-class Slices(Protocol):
+class _Slices(Protocol):
     """How slices become notes: zoo/data/score_render/melodies.py."""
 
     @property
@@ -39,7 +39,7 @@ class Refinement:
     """
 
     model: Network
-    slices: Slices
+    slices: _Slices
     instrument: Instrument
     length: int
     units: int = 15

@@ -18,7 +18,7 @@ from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
 from zoo.objectives.tone_transfer import Register, Tracker
 from zoo.tuning import hertz_of_note
 
-SLOW = 0.99  # of the moving means that describe the register of the training data
+_SLOW = 0.99  # of the moving means that describe the register of the training data
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Resynthesis:
         played = self.model.apply(variables.of("model"), audio, f0, classes, key=rng)
         value = jnp.mean(multi_scale(played, audio))
         now = tone_transfer.measure(self._loudness(variables, audio), f0, self.model.range)
-        keep = jnp.where(step == 0, 0.0, SLOW)
+        keep = jnp.where(step == 0, 0.0, _SLOW)
         then = variables.collections["register"]
         register = {name: keep * then[name] + (1 - keep) * now[name] for name in then}
         return value, ({"register": register}, {})

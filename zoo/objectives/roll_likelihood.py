@@ -37,20 +37,20 @@ class RollLikelihood:
         logits, changed = one_network.train(
             self.model, variables, {"dropout": rng}, self._input(batch)
         )
-        nats = nats_per_step(logits, batch)
+        nats = _nats_per_step(logits, batch)
         steps = jnp.maximum(batch["known"][:, 1:].sum(dtype=jnp.float32), 1)
         return nats.sum(1).mean(), (changed, {"nats_per_step": nats.sum() / steps})
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """{'nats': [B T-1]}: of steps 1 to T-1, zero where the piece has ended."""
         logits = self.model.apply(variables.of("model"), self._input(batch))
-        return {"nats": nats_per_step(logits, batch)}
+        return {"nats": _nats_per_step(logits, batch)}
 
     def _input(self, batch: Batch) -> jax.Array:
         return batch["roll"][:, :-1].astype(jnp.float32)
 
 
-def nats_per_step(logits: jax.Array, batch: Batch) -> jax.Array:
+def _nats_per_step(logits: jax.Array, batch: Batch) -> jax.Array:
     """Summed over keys: logits [B T-1 K] of steps 1 to T-1 -> [B T-1], zero after the end."""
     target = batch["roll"][:, 1:].astype(jnp.float32)
     nats = optax.sigmoid_binary_cross_entropy(logits, target).sum(-1)

@@ -31,7 +31,7 @@ class Labelled:
     known: np.ndarray
 
 
-Score = Callable[[np.ndarray, Labelled], float]  # of decision values [N K], greater is better
+_Score = Callable[[np.ndarray, Labelled], float]  # of decision values [N K], greater is better
 
 
 class Classifier(Protocol):
@@ -56,7 +56,7 @@ class LinearSVM:
         return {"kernel": jnp.zeros((width, labels)), "bias": jnp.zeros(labels)}
 
     def fit(self, weights: Tree, train: Labelled, held: Labelled, progress: Progress) -> Tree:
-        _, dual, bias = best_duals(("linear",), self.penalties, train, held, progress, quality)
+        _, dual, bias = _best_duals(("linear",), self.penalties, train, held, progress, quality)
         return {"kernel": train.features.T.astype(np.float64) @ dual, "bias": bias}
 
     def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
@@ -86,17 +86,17 @@ class KernelSVM:
     def fit(self, weights: Tree, train: Labelled, held: Labelled, progress: Progress) -> Tree:
         return self._fit(train, held, progress, quality)
 
-    def _fit(self, train: Labelled, held: Labelled, progress: Progress, score: Score) -> Tree:
+    def _fit(self, train: Labelled, held: Labelled, progress: Progress, score: _Score) -> Tree:
         spare = self.rows - len(train.features)
         if spare < 0:
             raise BadInput(
                 f"{len(train.features)} training examples do not fit into rows={self.rows}: "
                 "give as many rows"
             )
-        kernel, dual, bias = best_duals(self.kernels, self.penalties, train, held, progress, score)
+        kernel, dual, bias = _best_duals(self.kernels, self.penalties, train, held, progress, score)
         filled = {"support": train.features, "dual": dual}
         filled = {key: np.pad(value, ((0, spare), (0, 0))) for key, value in filled.items()}
-        gamma = np.float64(gamma_of(kernel, train.features.shape[1]))
+        gamma = np.float64(_gamma_of(kernel, train.features.shape[1]))
         return {**filled, "bias": bias, "gamma": gamma}
 
     def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
@@ -118,7 +118,7 @@ class Ridge:
         return {"kernel": jnp.zeros((width, labels)), "bias": jnp.zeros(labels)}
 
     def fit(self, weights: Tree, train: Labelled, held: Labelled, progress: Progress) -> Tree:
-        return best_linear(ridge, self.penalties, train, held, progress)
+        return _best_linear(_ridge, self.penalties, train, held, progress)
 
     def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
         return jnp.matmul(features, weights["kernel"], precision=HIGHEST) + weights["bias"]
@@ -134,7 +134,7 @@ class Logistic:
         return {"kernel": jnp.zeros((width, labels)), "bias": jnp.zeros(labels)}
 
     def fit(self, weights: Tree, train: Labelled, held: Labelled, progress: Progress) -> Tree:
-        return best_linear(logistic, self.penalties, train, held, progress)
+        return _best_linear(_logistic, self.penalties, train, held, progress)
 
     def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
         return jnp.matmul(features, weights["kernel"], precision=HIGHEST) + weights["bias"]
@@ -143,7 +143,7 @@ class Logistic:
 Linear = tuple[np.ndarray, float]  # weights [D] and bias of one label
 
 
-def best_linear(
+def _best_linear(
     fit: Callable[[np.ndarray, np.ndarray, float], Linear],
     penalties: tuple[float, ...],
     train: Labelled,
@@ -166,7 +166,7 @@ def best_linear(
     return {"kernel": kernel, "bias": bias}
 
 
-def ridge(features: np.ndarray, target: np.ndarray, penalty: float) -> Linear:
+def _ridge(features: np.ndarray, target: np.ndarray, penalty: float) -> Linear:
     """Least squares to -1 and 1 [N] with a penalty on the weights."""
     from sklearn.linear_model import Ridge as LeastSquares
 
@@ -174,7 +174,7 @@ def ridge(features: np.ndarray, target: np.ndarray, penalty: float) -> Linear:
     return fitted.coef_, fitted.intercept_
 
 
-def logistic(features: np.ndarray, target: np.ndarray, penalty: float) -> Linear:
+def _logistic(features: np.ndarray, target: np.ndarray, penalty: float) -> Linear:
     """Log-odds of -1 and 1 [N]; penalty: inverse strength."""
     from sklearn.linear_model import LogisticRegression
 
@@ -189,13 +189,13 @@ def problems(train: Labelled) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         yield k, rows, np.where(train.tags[rows, k] > 0, 1.0, -1.0)
 
 
-def best_duals(
+def _best_duals(
     kernels: tuple[float | str, ...],
     penalties: tuple[float, ...],
     train: Labelled,
     held: Labelled,
     progress: Progress,
-    score: Score,
+    score: _Score,
 ) -> tuple[float | str, np.ndarray, np.ndarray]:
     """(kernel, weight of every training example [N K], bias [K]) of the best of all machines.
 
@@ -205,12 +205,12 @@ def best_duals(
     total = len(kernels) * len(penalties) * labels
     best, found = -np.inf, None
     for kernel in kernels:
-        gram = similarity(kernel, train.features, train.features)
-        across = similarity(kernel, held.features, train.features)
+        gram = _similarity(kernel, train.features, train.features)
+        across = _similarity(kernel, held.features, train.features)
         for penalty in penalties:
             dual, bias = np.zeros((len(gram), labels)), np.zeros(labels)
             for k, rows, target in problems(train):
-                dual[rows, k], bias[k] = machine(gram[np.ix_(rows, rows)], target, penalty)
+                dual[rows, k], bias[k] = _machine(gram[np.ix_(rows, rows)], target, penalty)
                 progress(done := done + 1, total)
             reached = score(across @ dual + bias, held)
             if found is None or reached > best:
@@ -220,7 +220,7 @@ def best_duals(
     return found
 
 
-def machine(
+def _machine(
     gram: np.ndarray, target: np.ndarray, penalty: float
 ) -> tuple[np.ndarray | float, float]:
     """(weights [N], bias) of the examples of one label, by kernel values [N N] and -1 or 1 [N]."""
@@ -234,21 +234,21 @@ def machine(
     return dual, fitted.intercept_[0]
 
 
-def gamma_of(kernel: float | str, width: int) -> float:
+def _gamma_of(kernel: float | str, width: int) -> float:
     """A kernel as a number: zero is the linear one."""
     return {"linear": 0.0, "auto": 1 / width}[kernel] if isinstance(kernel, str) else kernel
 
 
-def similarity(kernel: float | str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _similarity(kernel: float | str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Kernel values between all rows, [N D] and [R D] -> [N R] float64."""
     a, b = a.astype(np.float64), b.astype(np.float64)
     if kernel == "linear":
         return a @ b.T
     apart = (a**2).sum(1)[:, None] - 2 * a @ b.T + (b**2).sum(1)
-    return np.exp(-gamma_of(kernel, a.shape[1]) * np.maximum(apart, 0))
+    return np.exp(-_gamma_of(kernel, a.shape[1]) * np.maximum(apart, 0))
 
 
-def precision(scores: np.ndarray, held: Labelled) -> float:
+def _precision(scores: np.ndarray, held: Labelled) -> float:
     """Mean average precision over the labels with known examples of both kinds, or -1."""
     from sklearn.metrics import average_precision_score
 
@@ -261,7 +261,7 @@ def precision(scores: np.ndarray, held: Labelled) -> float:
 
 
 def quality(scores: np.ndarray, held: Labelled) -> float:
-    """What choices are made by: accuracy where every example has one label, else `precision`."""
+    """What choices are made by: accuracy where every example has one label, else `_precision`."""
     if (held.known > 0).all() and len(held.tags) and (held.tags.sum(1) == 1).all():
         return float(np.mean(scores.argmax(1) == held.tags.argmax(1)))
-    return precision(scores, held)
+    return _precision(scores, held)

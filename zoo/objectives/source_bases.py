@@ -17,7 +17,7 @@ from zoo.objectives.shallow import Progress
 from zoo.signal import bases
 
 SOUNDING = 1e-3  # of the mixture's power: quieter frames of a stem are not learnt from
-NOISE = 1e-3  # of a stem's power: white noise that its frames are given, 30 dB below them
+_NOISE = 1e-3  # of a stem's power: white noise that its frames are given, 30 dB below them
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class SourceBases:
     @partial(jax.jit, static_argnums=0)
     def _learnt(self, frames: jax.Array, key: jax.Array) -> bases.Bases:
         one, two = jax.random.split(key)
-        frames = bases.noisy(frames, NOISE, one)
+        frames = bases.noisy(frames, _NOISE, one)
         return bases.learnt(
             bases.whitening(frames),
             frames,

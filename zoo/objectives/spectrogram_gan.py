@@ -22,9 +22,9 @@ from zoo.objectives.adversarial import Wasserstein
 from zoo.objectives.base import Batch, Tree, Variables
 from zoo.signal import framing, phase, stft
 
-EPSILON = 1e-6  # added to magnitudes
-CLIP = 3.0  # standard deviations
-NARROWEST = 1e-2  # standard deviation in ln of a bin that hardly moves, such as digital silence
+_EPSILON = 1e-6  # added to magnitudes
+_CLIP = 3.0  # standard deviations
+_NARROWEST = 1e-2  # standard deviation in ln of a bin that hardly moves, such as digital silence
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,14 @@ class SpectrogramGAN(Wasserstein):
         if not count:
             raise BadInput("no clip to take the moments of: the training split is empty")
         mean = total / count
-        std = np.sqrt(np.maximum(squares / count - np.square(mean), NARROWEST**2))
+        std = np.sqrt(np.maximum(squares / count - np.square(mean), _NARROWEST**2))
         moments = {"mean": jnp.asarray(mean, jnp.float32), "std": jnp.asarray(std, jnp.float32)}
         return variables.replace(frozen={**variables.frozen, "moments": moments})
 
     def moments(self, audio: jax.Array) -> Tree:
         """{'mean', 'std'} [N + 1] of ln magnitudes over examples and frames of audio [B T 1]."""
         logarithm = self._logarithm(audio)
-        std = jnp.maximum(logarithm.std((0, 1)), NARROWEST)
+        std = jnp.maximum(logarithm.std((0, 1)), _NARROWEST)
         return {"mean": logarithm.mean((0, 1)), "std": std}
 
     def image(self, moments: Tree, audio: jax.Array) -> jax.Array:
@@ -86,11 +86,11 @@ class SpectrogramGAN(Wasserstein):
         if audio.shape[1] != self.samples:
             raise BadInput(f"clips of {audio.shape[1]:,} samples: crop to {self.samples:,}")
         standard = (self._logarithm(audio) - moments["mean"]) / moments["std"]
-        return jnp.clip(standard[..., :-1, None] / CLIP, -1.0, 1.0)
+        return jnp.clip(standard[..., :-1, None] / _CLIP, -1.0, 1.0)
 
     def audio_of(self, moments: Tree, image: jax.Array) -> jax.Array:
         """Normalised log spectrogram [B F N 1] -> audio [B T 1]."""
-        standard = jnp.pad(image, ((0, 0), (0, 0), (0, 1), (0, 0)))[..., 0] * CLIP
+        standard = jnp.pad(image, ((0, 0), (0, 0), (0, 1), (0, 0)))[..., 0] * _CLIP
         magnitude = jnp.exp(standard * moments["std"] + moments["mean"])[..., None]
         return phase.griffin_lim(
             magnitude,
@@ -110,7 +110,7 @@ class SpectrogramGAN(Wasserstein):
 
     def _logarithm(self, audio: jax.Array) -> jax.Array:
         spectrum = stft.stft(audio, self.n_fft, self.hop, centre=False, pad=self._pad)
-        return jnp.log(stft.magnitude(spectrum)[..., 0] + EPSILON)
+        return jnp.log(stft.magnitude(spectrum)[..., 0] + _EPSILON)
 
     def _real(self, variables: Variables, batch: Batch) -> jax.Array:
         return self.image(variables.frozen["moments"], batch[self.audio])

@@ -24,14 +24,14 @@ from zoo.network import Network
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
 
-PLAYER = one_network.PLAYER
+_PLAYER = one_network.PLAYER
 DROP = 0.5  # of the pre-net's units, at temperature one
-SURE = 0.95  # of which no more are dropped
-ROOM = 32  # a text is filled up to a multiple of it, and what is spoken to one of FRAMES
-FRAMES = 64
+_SURE = 0.95  # of which no more are dropped
+_ROOM = 32  # a text is filled up to a multiple of it, and what is spoken to one of FRAMES
+_FRAMES = 64
 
 
-class Characters(Protocol):
+class _Characters(Protocol):
     """How a text becomes numbers [N] int32: zoo/data/characters.py. `example` is such a text."""
 
     @property
@@ -40,7 +40,7 @@ class Characters(Protocol):
     def encode(self, text: str) -> np.ndarray: ...
 
 
-class Front(Protocol):
+class _Front(Protocol):
     """What is predicted of audio, and audio of that: zoo/signal/speech_fronts.py."""
 
     @property
@@ -59,7 +59,7 @@ class Front(Protocol):
     def sound(self, refined: jax.Array) -> jax.Array: ...
 
 
-class Spoken(NamedTuple):
+class _Spoken(NamedTuple):
     """frames [B F M], how many of each were spoken before its end [B], alignment [B S L]."""
 
     frames: jax.Array
@@ -68,7 +68,7 @@ class Spoken(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Speech:
+class _Speech:
     """What Tacotrons share: their losses and ends are those of its kinds.
 
     model: as zoo/models/generation/tacotron2.py has it. most: frames of a line at most, where no
@@ -76,8 +76,8 @@ class Speech:
     """
 
     model: Network
-    front: Front
-    characters: Characters
+    front: _Front
+    characters: _Characters
     most: int = 1000
 
     needs_text: ClassVar[bool] = True
@@ -112,7 +112,7 @@ class Speech:
         real, _ = self.front.analyse(batch["audio"])
         text, text_known = batch["text"], batch["text_known"]
         forced = self.model.apply(
-            variables.of(PLAYER), text, text_known, real, batch["known"], rngs={"dropout": rng}
+            variables.of(_PLAYER), text, text_known, real, batch["known"], rngs={"dropout": rng}
         )
         keys = jax.random.split(rng, len(text))
         free = self._free(variables, text, text_known, keys, jnp.float32(DROP), real.shape[1])
@@ -158,18 +158,18 @@ class Speech:
         self, variables: Variables, request: Request
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """(refined frames [count F M], how many of these each voice has) of each line of a text."""
-        drop = min(DROP * request.rule.temperature_alone(type(self).__name__), SURE)
+        drop = min(DROP * request.rule.temperature_alone(type(self).__name__), _SURE)
         lines = [line for line in (request.text or "").splitlines() if line.strip()]
         if not lines:
             raise BadInput("this system speaks a text: give it one")
         for number, line in enumerate([self.characters.encode(line) for line in lines]):
-            spare = -len(line) % ROOM
+            spare = -len(line) % _ROOM
             text = np.pad(line, (0, spare)), np.pad(np.ones(len(line), np.uint8), (0, spare))
             rows = [np.repeat(row[None], request.count, 0) for row in text]
             seed = np.array([request.seed, number], np.uint32)
             spoken = self._line(variables, *rows, seed, np.float32(drop))
             count = np.minimum(np.asarray(spoken.length), self.most)
-            room = -(-max(int(count.max()), 1) // FRAMES) * FRAMES
+            room = -(-max(int(count.max()), 1) // _FRAMES) * _FRAMES
             frames = np.asarray(spoken.frames)[:, :room]
             frames = np.pad(frames, ((0, 0), (0, room - frames.shape[1]), (0, 0)))
             yield np.asarray(self._refine(variables, frames, count)), count
@@ -182,7 +182,7 @@ class Speech:
         known: jax.Array,
         seed: jax.Array,
         drop: jax.Array,
-    ) -> Spoken:
+    ) -> _Spoken:
         """One line in all voices, `most` frames at most."""
         key = jax.random.fold_in(jax.random.key(seed[0]), seed[1])
         keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(len(text)))
@@ -196,9 +196,9 @@ class Speech:
         keys: jax.Array,
         drop: jax.Array,
         most: int,
-    ) -> Spoken:
+    ) -> _Spoken:
         """Each frame from those said before it, until all have ended. keys: of each row."""
-        model, own, rows = self.model, variables.of(PLAYER), len(text)
+        model, own, rows = self.model, variables.of(_PLAYER), len(text)
         memory = model.apply(own, text, known, method="remember")
         together, bands = model.together, self.front.spec.bins
         steps, chances = most // together, sum(model.prenet)
@@ -228,13 +228,13 @@ class Speech:
         count = jnp.full(rows, most + 1)
         begin = (0, carry, jnp.zeros((rows, bands)), quiet, count, none, blank)
         *_, count, frames, alignment = jax.lax.while_loop(going, step, begin)
-        return Spoken(frames, count, alignment)
+        return _Spoken(frames, count, alignment)
 
     @partial(jax.jit, static_argnums=0)
     def _refine(self, variables: Variables, frames: jax.Array, count: jax.Array) -> jax.Array:
         """Refined frames of frames [B F M], of which each row has `count`; silence behind."""
         known = jnp.arange(frames.shape[1]) < count[:, None]
-        refined = self.model.apply(variables.of(PLAYER), frames, known, method="refine")
+        refined = self.model.apply(variables.of(_PLAYER), frames, known, method="refine")
         return jnp.where(known[..., None], refined, self.front.silence)
 
     @partial(jax.jit, static_argnums=0)
@@ -246,7 +246,7 @@ class Speech:
 
 
 @dataclass(frozen=True)
-class StoppedSpeech(Speech):
+class StoppedSpeech(_Speech):
     """Tacotron 2: squared error before and after the post-net, and cross-entropy of the last frame.
 
     Means over the frames that are there; the public code divides by the filling, too, whose errors
@@ -257,7 +257,7 @@ class StoppedSpeech(Speech):
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        return (Turn(PLAYER, self._loss),)
+        return (Turn(_PLAYER, self._loss),)
 
     def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
         frames, _, said, changed = self._trained(variables, batch, rng)
@@ -276,11 +276,11 @@ class StoppedSpeech(Speech):
         return quiet, jax.nn.sigmoid(stop) > self.sure
 
     def _said(self, variables: Variables, frames: jax.Array, known: jax.Array) -> jax.Array:
-        return self.model.apply(variables.of(PLAYER), frames, known, method="refine")
+        return self.model.apply(variables.of(_PLAYER), frames, known, method="refine")
 
 
 @dataclass(frozen=True)
-class SilencedSpeech(Speech):
+class SilencedSpeech(_Speech):
     """Tacotron 1: absolute error of mel and linear frames; half of the latter below `priority` Hz.
 
     It knows no end: `silence` frames behind the end are counted, too, so that it learns to be
@@ -293,7 +293,7 @@ class SilencedSpeech(Speech):
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        return (Turn(PLAYER, self._loss),)
+        return (Turn(_PLAYER, self._loss),)
 
     def _counted(self, known: jax.Array) -> jax.Array:
         behind = jnp.pad(known, ((0, 0), (self.silence, 0)))[:, : known.shape[1]]

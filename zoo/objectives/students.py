@@ -16,7 +16,7 @@ from zoo.objectives import mel_windows
 from zoo.objectives.base import Batch, Request, Variables
 from zoo.signal import mel
 
-MARGIN = 2  # frames on either side that upsampling by transposed convolutions mixes in
+_MARGIN = 2  # frames on either side that upsampling by transposed convolutions mixes in
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Student:
         temperature = request.rule.temperature_alone("a distilled student")
         chance = np.uint32(request.seed % 2**32), temperature
         make = partial(self._make, request.count, variables, *chance)
-        before = -(-self.student.receptive_field // self.spec.hop) + MARGIN
-        return mel_windows.vocoded(make, request, self.spec, before=before, after=MARGIN)
+        before = -(-self.student.receptive_field // self.spec.hop) + _MARGIN
+        return mel_windows.vocoded(make, request, self.spec, before=before, after=_MARGIN)
 
     @partial(jax.jit, static_argnums=(0, 1))
     def _make(

@@ -16,7 +16,7 @@ from zoo.objectives.penultimate import penultimate
 from zoo.signal import framing
 
 
-def raw(output: jax.Array) -> jax.Array:
+def _raw(output: jax.Array) -> jax.Array:
     """The output as it is."""
     return output
 
@@ -46,7 +46,7 @@ class Supervised:
     input: str = "audio"
     target: str = "tags"
     mask: str | None = None
-    link: Callable[[jax.Array], jax.Array] = raw
+    link: Callable[[jax.Array], jax.Array] = _raw
     second: str | None = None
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
@@ -72,7 +72,7 @@ class Supervised:
         return tuple(given(batch, key) for key in keys)
 
     def _compare(self, output: jax.Array, batch: Batch) -> jax.Array:
-        target = cropped(given(batch, self.target), output)
+        target = _cropped(given(batch, self.target), output)
         if target.ndim == output.ndim and target.shape != output.shape:  # would be broadcast
             raise BadInput(
                 f"the model gives {output.shape} for '{self.target}', which is {target.shape}: "
@@ -101,7 +101,7 @@ def given(batch: Batch, key: str) -> jax.Array:
     return batch[key]
 
 
-def cropped(target: jax.Array, output: jax.Array) -> jax.Array:
+def _cropped(target: jax.Array, output: jax.Array) -> jax.Array:
     """The middle of [B T ...] as long as the output [B T' ...]; [B K] stays as it is."""
     fits = target.ndim < 3 or target.shape[1] <= output.shape[1]
     return target if fits else framing.crop(target, output.shape[1])

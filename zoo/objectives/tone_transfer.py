@@ -27,10 +27,10 @@ Tracker = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 BLOCK = 256  # frames made at a time
 SEGMENT, OVERLAP = 1250, 250  # frames of a decoder's input: five seconds, one of them faded
-CONFIDENT = 0.5  # from which on a frame of the source has a pitch
+_CONFIDENT = 0.5  # from which on a frame of the source has a pitch
 LEAST = 0.1  # seconds of pitch that a source must have
 UNPITCHED = 25.0  # dB that frames without a pitch are taken back, as in Magenta's demo
-AUDIBLE = 20.0  # dB above the floor, where frames count towards the mean loudness
+_AUDIBLE = 20.0  # dB above the floor, where frames count towards the mean loudness
 MIDDLE = {"pitch": 60.0, "loudness": -70.0, "loudest": -50.0}
 
 
@@ -46,7 +46,7 @@ class Register:
 
 def measure(loudness: jax.Array, f0: jax.Array, span: float) -> dict[str, jax.Array]:
     """The register of a batch, dB [B F 1] and Hz [B F 1], as scalars by name."""
-    audible = loudness > AUDIBLE - span
+    audible = loudness > _AUDIBLE - span
     pitched = audible & (f0 > 0)
     note = note_of_hertz(jnp.maximum(f0, 1e-3))
 
@@ -70,7 +70,7 @@ def play(
     frames = -(-length // model.hop)
     source = source[:length]
     source = np.pad(source, (0, frames * model.hop - len(source)))
-    f0, loudness = follow(model, variables, tracker, source)
+    f0, loudness = _follow(model, variables, tracker, source)
     if register is not None:
         f0, loudness = transpose(f0, loudness, register, model.range)
     voices = request.count
@@ -80,7 +80,7 @@ def play(
 
     def sound() -> Iterator[np.ndarray]:
         left = length
-        for chunk in wet(model, variables, dry(model, raw, f0, voices, request.seed)):
+        for chunk in _wet(model, variables, dry(model, raw, f0, voices, request.seed)):
             yield gain * chunk[:, :left]
             left -= min(left, chunk.shape[1])
 
@@ -97,13 +97,13 @@ def play(
         yield chunk * np.float32(1 / peak)
 
 
-def follow(
+def _follow(
     model: Network, variables: Any, tracker: Tracker, source: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pitch in Hz [F] and loudness in dB [F] of a signal [T]. BadInput where it has no pitch."""
     hertz, confidence = tracker(source, model.hop)
     loudness = loudness_of(model, variables, source)
-    voiced = (confidence >= CONFIDENT) & (loudness > AUDIBLE - model.range)
+    voiced = (confidence >= _CONFIDENT) & (loudness > _AUDIBLE - model.range)
     if voiced.sum() * model.hop < LEAST * model.sample_rate:
         raise BadInput(
             "no pitch was found in this audio: hum, sing or play one note at a time, near the "
@@ -113,7 +113,7 @@ def follow(
     # Between notes the pitch glides on, inaudibly: a jump to zero would be a click.
     hertz = np.exp2(np.interp(np.arange(len(hertz)), there, np.log2(hertz[there])))
     quiet = np.maximum(loudness - UNPITCHED, -model.range)
-    return hertz, np.where(confidence >= CONFIDENT, loudness, quiet)
+    return hertz, np.where(confidence >= _CONFIDENT, loudness, quiet)
 
 
 def loudness_of(model: Network, variables: Any, source: np.ndarray) -> np.ndarray:
@@ -134,7 +134,7 @@ def transpose(
 
     As Magenta's demo moves them, in one step: it also stretches the curve between mean and floor.
     """
-    audible = loudness > loudness.max() - 3 * AUDIBLE
+    audible = loudness > loudness.max() - 3 * _AUDIBLE
     note = note_of_hertz(f0[audible])
     octaves = np.round((register.pitch - note.mean()) / 12.0)
     moved = loudness + register.loudness - loudness[audible].mean()
@@ -240,7 +240,7 @@ def _block(
     return tone + noise[:, model.hop : -model.hop]
 
 
-def wet(model: Network, variables: Any, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+def _wet(model: Network, variables: Any, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     """The blocks [B t 1] with the model's room around them; the tail past the end is cut."""
     if not model.reverb:
         yield from blocks

@@ -24,7 +24,7 @@ from zoo.objectives import clips, one_network
 from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
 from zoo.sampling import autoregressive
 
-ACTIVE = 0.01  # nats: a latent of a smaller mean divergence is as good as unused
+_ACTIVE = 0.01  # nats: a latent of a smaller mean divergence is as good as unused
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Variational(clips.WindowGenerator):
         metrics = {
             "bits_per_sample": bound / math.log(2),
             "kl": each.sum(),
-            "active": jnp.mean(each > ACTIVE),
+            "active": jnp.mean(each > _ACTIVE),
         }
         return value, ({}, metrics)
 

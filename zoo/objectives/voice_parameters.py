@@ -17,7 +17,7 @@ from zoo.objectives import one_network
 from zoo.objectives.base import Batch, Outcome, Tree, Turn, Variables
 from zoo.objectives.supervised import given
 
-HIGHEST = 0.7  # weight of an envelope's last point; that of its first is 1
+_HIGHEST = 0.7  # weight of an envelope's last point; that of its first is 1
 PITCH = -2  # its place among the parameters; behind it 1 where there is none
 
 
@@ -87,7 +87,7 @@ class VoiceParameters:
         theirs = self.model.apply(own, given(batch, self.target), method="shares")
         bands, points = self.model.bands, self.model.envelope
         apart = jnp.abs(ours - theirs)
-        weights = jnp.linspace(1.0, HIGHEST, points)
+        weights = jnp.linspace(1.0, _HIGHEST, points)
         unvoiced = theirs[..., -1]
         crossed = optax.sigmoid_binary_cross_entropy(ours[..., -1], unvoiced)
         return {

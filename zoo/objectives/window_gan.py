@@ -25,7 +25,7 @@ from zoo.objectives.adversarial import level
 from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
 from zoo.signal import framing, mel
 
-TAIL = 10  # frames of silence behind a source
+_TAIL = 10  # frames of silence behind a source
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class WindowGan:
         key = jax.random.key(request.seed)
         make = partial(self._make, request.count, variables, key, temperature)
         reach = self.generator.reach
-        return mel_windows.vocoded(make, request, self.spec, before=reach, after=reach, tail=TAIL)
+        return mel_windows.vocoded(make, request, self.spec, before=reach, after=reach, tail=_TAIL)
 
     @partial(jax.jit, static_argnums=(0, 1))
     def _make(

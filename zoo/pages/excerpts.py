@@ -20,9 +20,9 @@ from zoo import durable, escapes
 from zoo.pages import gallery, sounds
 from zoo.pages.gallery import Exhibit
 
-SECONDS, FADE = 6.0, 0.1  # of a sound; of its end
-RATE = 22_050  # Hz at most: MP3 at lower rates takes half the bits
-LEVEL = 0.6  # of compression: 64 kbit/s; at 8 kHz none gives more
+_SECONDS, _FADE = 6.0, 0.1  # of a sound; of its end
+_RATE = 22_050  # Hz at most: MP3 at lower rates takes half the bits
+_LEVEL = 0.6  # of compression: 64 kbit/s; at 8 kHz none gives more
 ACROSS = 900  # pixels of a picture at most
 HEAVIEST = 40_000  # bytes of a picture
 INDEX = "made.json"
@@ -91,40 +91,40 @@ class _Book:
 
     def sound(self, path: Path, label: str, name: str) -> dict[str, str]:
         """The beginning of a sound as MP3, and its spectrogram."""
-        audio, rate = short(*sounds.read(path))
-        mp3 = self._keep(f"{name}.mp3", as_mp3(audio, rate))
+        audio, rate = _short(*sounds.read(path))
+        mp3 = self._keep(f"{name}.mp3", _as_mp3(audio, rate))
         seen = sounds.spectrogram(audio[:, None], rate, width=480, height=120)
-        return {"label": label, "sound": mp3, "picture": self._keep(f"{name}.webp", webp(seen))}
+        return {"label": label, "sound": mp3, "picture": self._keep(f"{name}.webp", _webp(seen))}
 
     def picture(self, path: Path, name: str) -> dict[str, str]:
-        return {"picture": self._keep(f"{name}.webp", webp(path.read_bytes()))}
+        return {"picture": self._keep(f"{name}.webp", _webp(path.read_bytes()))}
 
 
-def short(audio: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
+def _short(audio: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
     """(the beginning of audio [T C], mono [T] and faded out; its rate)."""
     import soxr
 
-    audio = audio[: round(SECONDS * rate)].mean(1)
-    if rate > RATE:
-        audio, rate = soxr.resample(audio, rate, RATE), RATE
-    end = min(round(FADE * rate), len(audio))
+    audio = audio[: round(_SECONDS * rate)].mean(1)
+    if rate > _RATE:
+        audio, rate = soxr.resample(audio, rate, _RATE), _RATE
+    end = min(round(_FADE * rate), len(audio))
     audio = audio.copy()
     audio[len(audio) - end :] *= np.linspace(1, 0, end)
     return audio, rate
 
 
-def as_mp3(audio: np.ndarray, rate: int) -> bytes:
+def _as_mp3(audio: np.ndarray, rate: int) -> bytes:
     """Mono audio [T] as MP3."""
     import soundfile
 
     memory = io.BytesIO()
-    level = LEVEL if rate >= 16_000 else 0.0
+    level = _LEVEL if rate >= 16_000 else 0.0
     how = {"format": "MP3", "bitrate_mode": "CONSTANT", "compression_level": level}
     soundfile.write(memory, np.clip(audio, -1, 1), rate, **how)
     return memory.getvalue()
 
 
-def webp(picture: bytes) -> bytes:
+def _webp(picture: bytes) -> bytes:
     """A picture of at most 900 pixels across and 40 kB."""
     from PIL import Image
 

@@ -14,9 +14,9 @@ from zoo.pages import html, sounds
 from zoo.pages.markup import section, tag, text
 from zoo.pages.sounds import AudioBudget, Track
 
-TITLE = "What the systems do to the same eight bars"
-PLAYED = 16_000  # Hz, of transcriptions
-TAGS = 6  # that are listed of a piece
+_TITLE = "What the systems do to the same eight bars"
+_PLAYED = 16_000  # Hz, of transcriptions
+_TAGS = 6  # that are listed of a piece
 
 
 @dataclass(frozen=True)
@@ -33,46 +33,46 @@ class Exhibit:
 def page(pieces: Mapping[str, Path], exhibits: Sequence[Exhibit], licence: str) -> str:
     """The whole page as HTML. pieces: name -> sound."""
     stand = AudioBudget(Path(), lossless=False, left=1 << 40, beside="")
-    top = tag("header", tag("h1", text(TITLE)), tag("p", text(licence)), class_="top")
+    top = tag("header", tag("h1", text(_TITLE)), tag("p", text(licence)), class_="top")
     given = [sounds.player(path, stand, name) for name, path in pieces.items()]
-    contents = tag("p", " ".join(map(link, exhibits)), class_="files")
+    contents = tag("p", " ".join(map(_link, exhibits)), class_="files")
     parts = [top, section("The pieces", contents, *given)]
-    parts += [shown(one, stand) for one in exhibits]
-    return html.document(TITLE, "".join(parts), styles=("own.css",))
+    parts += [_shown(one, stand) for one in exhibits]
+    return html.document(_TITLE, "".join(parts), styles=("own.css",))
 
 
-def link(exhibit: Exhibit) -> str:
-    return tag("a", text(exhibit.name), href=f"#{anchor(exhibit)}")
+def _link(exhibit: Exhibit) -> str:
+    return tag("a", text(exhibit.name), href=f"#{_anchor(exhibit)}")
 
 
-def anchor(exhibit: Exhibit) -> str:
+def _anchor(exhibit: Exhibit) -> str:
     return exhibit.name.replace("/", "-")
 
 
-def shown(exhibit: Exhibit, stand: AudioBudget) -> str:
+def _shown(exhibit: Exhibit, stand: AudioBudget) -> str:
     """A section: each command, then what it made."""
     made = [
-        tag("div", tag("pre", tag("code", text(command))), *contents(folder, stand), class_="pair")
+        tag("div", tag("pre", tag("code", text(command))), *_contents(folder, stand), class_="pair")
         for command, folder in zip(exhibit.commands, exhibit.folders)
     ]
     body = section(exhibit.name, *made, lead=exhibit.about)
-    return tag("div", body, id=anchor(exhibit))
+    return tag("div", body, id=_anchor(exhibit))
 
 
-def contents(folder: Path, stand: AudioBudget) -> Iterator[str]:
+def _contents(folder: Path, stand: AudioBudget) -> Iterator[str]:
     """Of the files beside one another and of each piece's folder."""
     for path in sorted(folder.glob("*.wav")):
         if path.with_suffix(".png").is_file():
-            yield picture(path.with_suffix(".png"))
+            yield _picture(path.with_suffix(".png"))
         yield sounds.player(path, stand)
     for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
         if (inner / "info.json").is_file():
-            yield mixer(inner, stand)
+            yield _mixer(inner, stand)
         else:
-            yield from findings(inner, stand)
+            yield from _findings(inner, stand)
 
 
-def mixer(folder: Path, stand: AudioBudget) -> str:
+def _mixer(folder: Path, stand: AudioBudget) -> str:
     """The stems of a song in sync."""
     facts = json.loads((folder / "info.json").read_text(encoding="utf-8"))
     tracks = [
@@ -82,19 +82,19 @@ def mixer(folder: Path, stand: AudioBudget) -> str:
     return sounds.mixer_of(folder.name, tracks, facts["length"] / facts["rate"])
 
 
-def findings(folder: Path, stand: AudioBudget) -> Iterator[str]:
+def _findings(folder: Path, stand: AudioBudget) -> Iterator[str]:
     """Pictures, the strongest tags, and a transcription as it sounds on a piano."""
     yield tag("h3", text(folder.name))
     if (folder / "tags.json").is_file():
         yield tag("p", text(strongest(folder / "tags.json")))
     for path in sorted(folder.glob("*.png")):
-        yield picture(path)
+        yield _picture(path)
     for path in sorted(folder.glob("*.mid")):
         if sound := played(path):
             yield sounds.player(sound, stand, "the notes that were found, played")
 
 
-def picture(path: Path) -> str:
+def _picture(path: Path) -> str:
     address = html.data_uri(path.read_bytes(), "image/png")
     image = f'<img src="{address}" alt="{text(path.stem)}">'
     return tag("div", tag("figure", image), class_="plate")
@@ -103,7 +103,7 @@ def picture(path: Path) -> str:
 def strongest(path: Path) -> str:
     """'guitar 0.61, ...' out of tags.json."""
     means = json.loads(path.read_text(encoding="utf-8"))["tags"]
-    best = sorted(means.items(), key=lambda pair: -pair[1])[:TAGS]
+    best = sorted(means.items(), key=lambda pair: -pair[1])[:_TAGS]
     return ", ".join(f"{name} {score:.2f}" for name, score in best)
 
 
@@ -118,7 +118,7 @@ def played(midi: Path) -> Path | None:
         notes = read_notes(midi)
     except BadInput:  # which says that it holds none
         return None
-    samples = round((float(np.max(notes["offset"])) + 1) * PLAYED)
+    samples = round((float(np.max(notes["offset"])) + 1) * _PLAYED)
     target = midi.with_suffix(".wav")
-    soundfile.write(target, Instrument(rate=PLAYED).play(notes, 0, samples), PLAYED)
+    soundfile.write(target, Instrument(rate=_PLAYED).play(notes, 0, samples), _PLAYED)
     return target

@@ -17,14 +17,14 @@ def data_uri(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def asset(name: str) -> str:
+def _asset(name: str) -> str:
     """The text of one of this package's .html, .css and .js files."""
     return importlib.resources.files("zoo.pages").joinpath(name).read_text(encoding="utf-8")
 
 
 def filled(name: str, **texts: str) -> str:
     """A fragment of HTML with its $names filled by escaped texts."""
-    return Template(asset(name)).substitute({k: escapes.html(v) for k, v in texts.items()})
+    return Template(_asset(name)).substitute({k: escapes.html(v) for k, v in texts.items()})
 
 
 def document(
@@ -39,11 +39,11 @@ def document(
     """A whole page. body: HTML. styles, scripts: assets beside those of every page."""
     # "<" would let a text called "</script>" end the script.
     text = json.dumps(data or {}, separators=(",", ":")).replace("<", "\\u003c")
-    return Template(asset("page.html")).substitute(
+    return Template(_asset("page.html")).substitute(
         title=escapes.html(title),
         description=escapes.html(description),
         body=body,
         data=text,
-        style="\n".join(map(asset, ("style.css", *styles))),
-        script="\n".join(map(asset, ("script.js", *scripts))),
+        style="\n".join(map(_asset, ("style.css", *styles))),
+        script="\n".join(map(_asset, ("script.js", *scripts))),
     )

@@ -25,8 +25,8 @@ from zoo.pages.recording import FILES
 from zoo.songs.ratings import REFERENCE
 
 ANCHOR = "anchor (3.5 kHz)"
-LEVEL = -23.0  # LUFS of every sound, or less where one would pass full scale
-LARGEST = 150_000_000  # bytes of a page
+_LEVEL = -23.0  # LUFS of every sound, or less where one would pass full scale
+_LARGEST = 150_000_000  # bytes of a page
 Mode = Literal["mos", "mushra"]
 
 
@@ -47,21 +47,21 @@ def write(out: Path, test: Test, force: bool = False) -> str:
     if test.mode == "mushra" and test.reference is None:
         raise BadInput("mushra compares with a reference: give its folder with --reference.")
     folders = dict(test.systems) | ({REFERENCE: test.reference} if test.reference else {})
-    items = shared_items(folders)
+    items = _shared_items(folders)
     rng = np.random.default_rng(test.seed)
     if test.items and test.items < len(items):
         items = sorted(rng.permutation(items)[: test.items].tolist())
     sounds: dict[str, dict[str, str]] = {}
     trials, size = [], 0
     for item in items:
-        made = excerpts({name: sound_of(path, item) for name, path in folders.items()}, test)
+        made = _excerpts({name: _sound_of(path, item) for name, path in folders.items()}, test)
         named = {name: f"{rng.integers(2**48):012x}" for name in made}
         sounds |= {word: {"item": item, "system": name} for name, word in named.items()}
         content = {named[name]: html.data_uri(flac, "audio/flac") for name, flac in made.items()}
         size += sum(map(len, content.values()))
-        if size > LARGEST:
+        if size > _LARGEST:
             raise BadInput(
-                f"the page would pass {LARGEST / 1e6:.0f} MB: ask for fewer --items or --seconds."
+                f"the page would pass {_LARGEST / 1e6:.0f} MB: ask for fewer --items or --seconds."
             )
         if test.mode == "mushra":
             known = content[named[REFERENCE]]
@@ -74,7 +74,7 @@ def write(out: Path, test: Test, force: bool = False) -> str:
         writing.refuse(out, force)
 
     with writing.folder(out, check) as part:
-        durable.write(part / "page.html", page(test.mode, trials))
+        durable.write(part / "page.html", _page(test.mode, trials))
         durable.write_json(part / "key.json", key)
     count = len(next(iter(trials))["sounds"]) if test.mode == "mushra" else 1
     return (
@@ -83,25 +83,25 @@ def write(out: Path, test: Test, force: bool = False) -> str:
     )
 
 
-def page(mode: Mode, trials: Sequence[Mapping[str, Any]]) -> str:
+def _page(mode: Mode, trials: Sequence[Mapping[str, Any]]) -> str:
     """The page as HTML; nothing in it says which sound is whose."""
     return html.document(
         "Listening test",
-        html.filled("listening.html", task=TASKS[mode]),
+        html.filled("listening.html", task=_TASKS[mode]),
         styles=("listening.css",),
         scripts=("listening.js",),
         data={"mode": mode, "trials": trials},
     )
 
 
-TASKS = {
+_TASKS = {
     "mos": "Listen to each sound, then say how good it is, from 1, bad, to 5, excellent.",
     "mushra": "Compare each sound with the reference and rate it from 0 to 100. One of them is the "
     "reference itself: rate it 100.",
 }
 
 
-def shared_items(folders: Mapping[str, Path]) -> list[str]:
+def _shared_items(folders: Mapping[str, Path]) -> list[str]:
     """Sounds that lie in all folders, by their paths without endings."""
     found = {}
     for name, folder in folders.items():
@@ -116,14 +116,14 @@ def shared_items(folders: Mapping[str, Path]) -> list[str]:
     return shared
 
 
-def sound_of(folder: Path, item: str) -> Path:
+def _sound_of(folder: Path, item: str) -> Path:
     matches = [p for p in audio_files.audio_in(folder) if p.with_suffix("") == folder / item]
     if len(matches) != 1:
         raise BadInput(f"{folder / item}: {len(matches)} files of this name: leave one of them.")
     return matches[0]
 
 
-def excerpts(files: Mapping[str, Path], test: Test) -> dict[str, bytes]:
+def _excerpts(files: Mapping[str, Path], test: Test) -> dict[str, bytes]:
     """FLAC of one stretch of all files of an item, at one loudness; with an anchor for mushra."""
     read = {name: audio_files.read(path) for name, path in files.items()}
     rates = {report.probe.rate for _, report in read.values()}
@@ -134,44 +134,44 @@ def excerpts(files: Mapping[str, Path], test: Test) -> dict[str, bytes]:
     length = min(map(len, sounds.values()))
     size = min(length, round(test.seconds * rate))
     first = sounds.get(REFERENCE, next(iter(sounds.values())))
-    start = loudest(first[:length], size, rate)
-    sounds = {name: faded(audio[start : start + size], rate) for name, audio in sounds.items()}
+    start = _loudest(first[:length], size, rate)
+    sounds = {name: _faded(audio[start : start + size], rate) for name, audio in sounds.items()}
     if test.mode == "mushra":
-        sounds[ANCHOR] = low_passed(sounds[REFERENCE], rate)
-    return {name: encoded(audio, rate) for name, audio in matched(sounds, rate).items()}
+        sounds[ANCHOR] = _low_passed(sounds[REFERENCE], rate)
+    return {name: _encoded(audio, rate) for name, audio in _matched(sounds, rate).items()}
 
 
-def loudest(audio: np.ndarray, size: int, rate: int) -> int:
+def _loudest(audio: np.ndarray, size: int, rate: int) -> int:
     """Where the stretch of `size` samples with the most power begins, to a tenth of a second."""
     power = np.concatenate([[0.0], np.cumsum(np.square(audio, dtype=np.float64).mean(1))])
     starts = np.arange(0, len(audio) - size + 1, max(1, rate // 10))
     return int(starts[np.argmax(power[starts + size] - power[starts])])
 
 
-def faded(audio: np.ndarray, rate: int) -> np.ndarray:
+def _faded(audio: np.ndarray, rate: int) -> np.ndarray:
     """Without clicks at its ends."""
     ramp = np.minimum(1, (np.arange(len(audio)) + 0.5) / (0.02 * rate))
     return audio * np.minimum(ramp, ramp[::-1])[:, None].astype(np.float32)
 
 
-def low_passed(audio: np.ndarray, rate: int) -> np.ndarray:
+def _low_passed(audio: np.ndarray, rate: int) -> np.ndarray:
     from scipy.signal import butter, sosfiltfilt
 
     filters = butter(8, min(3500.0, 0.45 * rate), fs=rate, output="sos")
     return sosfiltfilt(filters, audio, axis=0, padlen=0).astype(np.float32)
 
 
-def matched(sounds: Mapping[str, np.ndarray], rate: int) -> dict[str, np.ndarray]:
+def _matched(sounds: Mapping[str, np.ndarray], rate: int) -> dict[str, np.ndarray]:
     """All at one loudness, as high as LEVEL where none passes full scale; silence stays."""
     levels = {name: measured([audio], rate) for name, audio in sounds.items()}
     audible = {name: level for name, level in levels.items() if level.audible}
     room = [level.loudness - 20 * np.log10(level.peak) for level in audible.values()]
-    target = min([LEVEL, *room])
+    target = min([_LEVEL, *room])
     gains = {name: 10 ** ((target - level.loudness) / 20) for name, level in audible.items()}
     return {name: audio * np.float32(gains.get(name, 1)) for name, audio in sounds.items()}
 
 
-def encoded(audio: np.ndarray, rate: int) -> bytes:
+def _encoded(audio: np.ndarray, rate: int) -> bytes:
     import soundfile
 
     memory = io.BytesIO()

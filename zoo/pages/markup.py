@@ -38,7 +38,7 @@ def details(summary: str, *inside: str, opened: bool = False) -> str:
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "") -> str:
     """Cells are texts; those of columns that hold only numbers stand to the right."""
     rows = [list(row) for row in rows]
-    right = [all(numeric(row[column]) for row in rows) for column in range(len(head))]
+    right = [all(_numeric(row[column]) for row in rows) for column in range(len(head))]
 
     def line(cells: Sequence[str], name: str) -> str:
         parts = (tag(name, text(c), class_="n" if r else None) for c, r in zip(cells, right))
@@ -49,7 +49,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "")
     return tag("div", tag("table", whole, class_=kind or None), class_="scroll")
 
 
-def numeric(cell: str) -> bool:
+def _numeric(cell: str) -> bool:
     if cell in ("", "–"):
         return True
     try:

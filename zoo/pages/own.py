@@ -21,10 +21,10 @@ from zoo.pages.markup import link, pairs, section, table, tag, text
 
 NAME = "page.html"
 ABOUT = "<!-- made by -->"
-OURS = '<meta name="generator" content="waveform-zoo">'
+_OURS = '<meta name="generator" content="waveform-zoo">'
 DESCRIBED = re.compile(r'<meta name="description" content="([^"]*)">')
-HEAD = 4096  # bytes of a page that hold what it says of itself
-MOST = 500  # files that an index lists
+_HEAD = 4096  # bytes of a page that hold what it says of itself
+_MOST = 500  # files that an index lists
 STREAMED = 12  # files of an endless stream, the last ones, that it plays
 
 
@@ -63,7 +63,7 @@ def sign(folder: Path, song: Path, summary: str, about: Mapping[str, Any]) -> Pa
     """
     path = folder / NAME
     if not path.is_file():
-        write(path, song.name, contents(folder))
+        write(path, song.name, _contents(folder))
     page = path.read_text(encoding="utf-8")
     page = page.replace(ABOUT, made_by(about), 1)
     said = f'<meta name="description" content="{text(summary)}">'
@@ -84,7 +84,7 @@ def made_by(about: Mapping[str, Any]) -> str:
     return pairs(shown)
 
 
-def contents(folder: Path) -> str:
+def _contents(folder: Path) -> str:
     """Everything that a folder holds, for results that have no page of their own."""
     stand = sounds.AudioBudget(folder, lossless=False, left=sounds.BUDGET, beside="")
     pictures = [
@@ -149,12 +149,12 @@ def index(out: Path, about: Mapping[str, Any]) -> Path | None:
     A sound is listed where the JSON of its name says what it is.
     """
     path = out / NAME
-    if path.is_file() and OURS not in head(path):
+    if path.is_file() and _OURS not in _head(path):
         print(escapes.line(f"{path} is not one of ours and stays: no index"), file=sys.stderr)
         return None
-    pages = sorted(page for page in out.rglob(NAME) if page.parent != out and OURS in head(page))
-    found = [(page, said(page)) for page in pages[:MOST]]
-    made = sounds_of(out)
+    pages = sorted(page for page in out.rglob(NAME) if page.parent != out and _OURS in _head(page))
+    found = [(page, _said(page)) for page in pages[:_MOST]]
+    made = _sounds_of(out)
     if not found and not made:
         return None
     rows = [
@@ -170,27 +170,29 @@ def index(out: Path, about: Mapping[str, Any]) -> Path | None:
     ]
     listed = tag("div", tag("table", tag("tbody", *rows), class_="plain"), class_="scroll")
     more = (
-        f"{len(pages):,} files, the first {MOST}" if len(pages) > MOST else f"{len(pages):,} files"
+        f"{len(pages):,} files, the first {_MOST}"
+        if len(pages) > _MOST
+        else f"{len(pages):,} files"
     )
     body = section("Files", listed, lead=more) if found else ""
     title = f"{len(pages) + len(made)} results" if len(pages) + len(made) != 1 else "1 result"
-    write(path, title, body + players(out, made))
+    write(path, title, body + _players(out, made))
     sign(out, path, "", about)
     return path
 
 
-def head(page: Path) -> str:
+def _head(page: Path) -> str:
     with page.open("rb") as file:
-        return file.read(HEAD).decode(errors="replace")
+        return file.read(_HEAD).decode(errors="replace")
 
 
-def said(page: Path) -> str:
+def _said(page: Path) -> str:
     """The summary that a page gives of itself."""
-    found = DESCRIBED.search(head(page))
+    found = DESCRIBED.search(_head(page))
     return markup.unescape(found[1]) if found else ""
 
 
-def sounds_of(out: Path) -> list[tuple[Path, dict[str, Any]]]:
+def _sounds_of(out: Path) -> list[tuple[Path, dict[str, Any]]]:
     """Sounds in `out` with what their JSON says of them; of endless streams the last."""
     made, streamed = [], []
     for note in sorted(out.glob("*.json")):
@@ -205,16 +207,16 @@ def sounds_of(out: Path) -> list[tuple[Path, dict[str, Any]]]:
             made.append((file, facts))
         elif file.parent == out and file.is_file() and isinstance(facts.get("stream"), dict):
             streamed.append((file, facts))
-    return [*made[:MOST], *sorted(streamed, key=lambda pair: begins(pair[1]))[-STREAMED:]]
+    return [*made[:_MOST], *sorted(streamed, key=lambda pair: _begins(pair[1]))[-STREAMED:]]
 
 
-def begins(facts: Mapping[str, Any]) -> int:
+def _begins(facts: Mapping[str, Any]) -> int:
     """The first sample of a file of a stream."""
     first = facts.get("first_sample")
     return first if isinstance(first, int) else 0
 
 
-def players(out: Path, made: Sequence[tuple[Path, Mapping[str, Any]]]) -> str:
+def _players(out: Path, made: Sequence[tuple[Path, Mapping[str, Any]]]) -> str:
     """A player for each sound, after what it was made of."""
     stand = sounds.AudioBudget(out, lossless=False, left=sounds.BUDGET, beside="")
     shown = []
@@ -226,12 +228,12 @@ def players(out: Path, made: Sequence[tuple[Path, Mapping[str, Any]]]) -> str:
         except (BadInput, OSError):  # moved or changed since
             before = []
         label = f"{file.name}, seed {request.get('seed', '-')}"
-        below = score(out, str(facts.get("midi", "")), file)
+        below = _score(out, str(facts.get("midi", "")), file)
         shown.append(tag("div", *before, sounds.player(file, stand, label), *below, class_="pair"))
     return section("Sounds", *shown)
 
 
-def score(out: Path, midi: str, sound: Path) -> list[str]:
+def _score(out: Path, midi: str, sound: Path) -> list[str]:
     """The piano roll of composed notes, where one is drawn beside their sound, and their MIDI."""
     if not midi or (out / midi).parent != out or not (out / midi).is_file():
         return []

@@ -14,15 +14,15 @@ from zoo.audio.blocks import open_song
 from zoo.data.note_rolls import Notes
 from zoo.pages import html, own, recording
 
-FILES = ("notes.mid", "notes.csv", "roll.png")
-LINE, LINES = 20.0, 24  # seconds a line of the figure shows; at most so many lines
+_FILES = ("notes.mid", "notes.csv", "roll.png")
+_LINE, _LINES = 20.0, 24  # seconds a line of the figure shows; at most so many lines
 
 
 def roll_figure(notes: Notes, seconds: float) -> Any:
     """A matplotlib figure: the piano roll in lines of 20 s (longer ones for long music)."""
     from matplotlib.figure import Figure
 
-    span = max(LINE, math.ceil(seconds / LINES))
+    span = max(_LINE, math.ceil(seconds / _LINES))
     count = max(math.ceil(seconds / span), 1)
     figure = Figure(figsize=(12, 0.6 + 1.7 * count), layout="constrained")
     compass = _compass(notes)
@@ -83,4 +83,4 @@ def write_page(path: str | Path, sound: str | Path, notes: Notes, seconds: float
     low, high = _compass(notes)
     data = {"notes": rows.tolist(), "low": low, "high": high, "seconds": seconds}
     body = html.filled("roll.html", source=recording.place(song, Path(path).parent))
-    return own.write(path, song.path.name, body, files=FILES, script="roll.js", data=data)
+    return own.write(path, song.path.name, body, files=_FILES, script="roll.js", data=data)

@@ -12,36 +12,36 @@ from zoo.audio.blocks import open_song
 from zoo.pages import html, own, recording
 
 CONFIDENT = 0.5  # salience from which on a frame counts as voiced
-NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-STEPS = (1, 2, 3, 4, 6, 12, 24)  # semitones between two ticks
+_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+_STEPS = (1, 2, 3, 4, 6, 12, 24)  # semitones between two ticks
 TICKS = 8  # at most
-MARGIN = 2  # semitones above and below the curve
-FILES = ("f0.csv", "f0.png")
+_MARGIN = 2  # semitones above and below the curve
+_FILES = ("f0.csv", "f0.png")
 
 
 def note_name(hertz: float) -> str:
     """The nearest key, for instance 440 -> A4."""
     number = round(float(tuning.note_of_hertz(hertz)))
-    return f"{NAMES[number % 12]}{number // 12 - 1}"
+    return f"{_NAMES[number % 12]}{number // 12 - 1}"
 
 
 def compass(hertz: np.ndarray, confidence: np.ndarray) -> tuple[int, int]:
     """The lowest and the highest key of an axis around the voiced frames of a curve [F]."""
     voiced = hertz[(confidence >= CONFIDENT) & (hertz > 0)]
     notes = tuning.note_of_hertz(voiced) if len(voiced) else np.array([57.0, 69.0])
-    return int(np.floor(notes.min())) - MARGIN, int(np.ceil(notes.max())) + MARGIN
+    return int(np.floor(notes.min())) - _MARGIN, int(np.ceil(notes.max())) + _MARGIN
 
 
 def ticks(low: int, high: int) -> list[int]:
     """At most eight keys from low to high, evenly apart; Cs among them where it is octaves."""
-    step = next((s for s in STEPS if (high - low) // s < TICKS), STEPS[-1])
+    step = next((s for s in _STEPS if (high - low) // s < TICKS), _STEPS[-1])
     return [key for key in range(low, high + 1) if key % step == 0]
 
 
 def tick_name(key: int) -> str:
     """For instance 'A4  440 Hz'."""
     hertz = float(tuning.hertz_of_note(key))
-    return f"{NAMES[key % 12]}{key // 12 - 1}  {hertz:.0f} Hz"
+    return f"{_NAMES[key % 12]}{key // 12 - 1}  {hertz:.0f} Hz"
 
 
 def curve_figure(times: np.ndarray, hertz: np.ndarray, confidence: np.ndarray) -> Any:
@@ -82,4 +82,4 @@ def write_page(
     }
     source = recording.place(song, Path(path).parent)
     body = html.filled("pitch.html", source=source, confident=str(CONFIDENT))
-    return own.write(path, song.path.name, body, files=FILES, script="pitch.js", data=data)
+    return own.write(path, song.path.name, body, files=_FILES, script="pitch.js", data=data)

@@ -35,10 +35,10 @@ def place(song: Song, folder: Path, name: str = "recording", room: int | None = 
     kind = PLAYABLE.get(ending)
     if kind and song.path.stat().st_size <= room:
         return data_uri(song.path.read_bytes(), kind)
-    small = compressed(song)
+    small = _compressed(song)
     if song.length / song.rate * BYTES_PER_SECOND <= room and small == "MP3":
         memory = io.BytesIO()
-        encode(song, memory, small)
+        _encode(song, memory, small)
         return data_uri(memory.getvalue(), "audio/mpeg")
     as_it_is = kind and ending != ".wav"
     target = folder / FILES / (name + (ending if as_it_is else f".{small.lower()}"))
@@ -46,7 +46,7 @@ def place(song: Song, folder: Path, name: str = "recording", room: int | None = 
         if as_it_is:
             shutil.copyfile(song.path, part)
         else:
-            encode(song, part, small)
+            _encode(song, part, small)
     return address(target, folder)
 
 
@@ -55,7 +55,7 @@ def address(path: Path, folder: Path) -> str:
     return quote(path.relative_to(folder).as_posix())
 
 
-def compressed(song: Song) -> str:
+def _compressed(song: Song) -> str:
     """What a browser plays of that rate: MP3, else FLAC."""
     import soundfile
 
@@ -63,7 +63,7 @@ def compressed(song: Song) -> str:
     return "MP3" if known else "FLAC"
 
 
-def encode(song: Song, sink: Any, form: str) -> None:
+def _encode(song: Song, sink: Any, form: str) -> None:
     """Writes a song, of which surround is mixed to stereo, block by block."""
     import soundfile
 

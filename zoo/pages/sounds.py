@@ -17,7 +17,7 @@ from zoo.pages.html import data_uri
 from zoo.pages.markup import tag, text
 
 BUDGET = 8_000_000  # bytes of embedded audio in a page, as base64
-FLOOR = 70  # dB below the loudest bin that are shown
+_FLOOR = 70  # dB below the loudest bin that are shown
 STEMS = (
     "Everything plays in sync. S: play this one alone; M: leave it out. "
     "At first all estimated stems sound together."
@@ -38,7 +38,7 @@ class AudioBudget:
 
     def place(self, path: Path, audio: np.ndarray, rate: int) -> str:
         """The address of a sound [T C]: a data URI, or a file in report_files/."""
-        content, kind = encode(audio, rate, self.lossless)
+        content, kind = _encode(audio, rate, self.lossless)
         uri = data_uri(content, kind)
         if len(uri) <= self.left:
             self.left -= len(uri)
@@ -56,7 +56,7 @@ class AudioBudget:
         return recording.address(beside, self.directory)
 
 
-def encode(audio: np.ndarray, rate: int, lossless: bool) -> tuple[bytes, str]:
+def _encode(audio: np.ndarray, rate: int, lossless: bool) -> tuple[bytes, str]:
     """(file content, media type) of audio [T C]."""
     import soundfile
 
@@ -85,10 +85,10 @@ def spectrogram(audio: np.ndarray, rate: int, width: int = 360, height: int = 96
     size = frame_size(rate)
     padded = np.pad(mono, (size // 2, size))
     starts = np.linspace(0, max(len(mono) - 1, 0), width).astype(int)
-    return painted(padded[starts[:, None] + np.arange(size)], rate, height)
+    return _painted(padded[starts[:, None] + np.arange(size)], rate, height)
 
 
-def painted(frames: np.ndarray, rate: int, height: int) -> bytes:
+def _painted(frames: np.ndarray, rate: int, height: int) -> bytes:
     """The spectra of frames [F N], a column each, as a PNG."""
     import matplotlib
     from PIL import Image
@@ -99,7 +99,7 @@ def painted(frames: np.ndarray, rate: int, height: int) -> bytes:
     bins = 700 * (10 ** (mels / 2595) - 1) / rate * size
     rows = np.stack([np.interp(bins, np.arange(power.shape[1]), column) for column in power], 1)
     level = 10 * np.log10(rows / max(rows.max(), 1e-9) + 1e-12)
-    shade = np.clip(255 * (1 + level / FLOOR), 0, 255).astype(np.uint8)[::-1]
+    shade = np.clip(255 * (1 + level / _FLOOR), 0, 255).astype(np.uint8)[::-1]
     image = Image.fromarray(shade, "P")
     colours = matplotlib.colormaps["magma"](np.arange(256))[:, :3]
     image.putpalette((colours * 255).astype(np.uint8).tobytes())
@@ -167,13 +167,13 @@ def overview(song: Song, width: int = 900, height: int = 96, *, ours: bool = Fal
         nothing = np.zeros((0, song.channels), np.float32)
         audio = np.concatenate([nothing, *read_blocks(song)])
         return spectrogram(audio, song.rate, width, height)
-    blocks = sought(song, hop) if ours else reblock(read_blocks(song), hop)
+    blocks = _sought(song, hop) if ours else reblock(read_blocks(song), hop)
     frames = [block.mean(1)[: frame_size(song.rate)] for block in blocks]
     frames = [np.pad(frame, (0, frame_size(song.rate) - len(frame))) for frame in frames[:width]]
-    return painted(np.stack(frames), song.rate, height)
+    return _painted(np.stack(frames), song.rate, height)
 
 
-def sought(song: Song, hop: int) -> Iterator[np.ndarray]:
+def _sought(song: Song, hop: int) -> Iterator[np.ndarray]:
     """The beginnings [n C] of every `hop` samples of a WAV or FLAC."""
     import soundfile
 
@@ -201,10 +201,10 @@ def mixer_of(title: str, tracks: Sequence[Track], seconds: float) -> str:
         tag("b", text(title)),
         tag("output", f"0:00 / {clock(seconds)}"),
     )
-    return tag("div", head, *map(line, tracks), class_="mixer", data_seconds=f"{seconds:.3f}")
+    return tag("div", head, *map(_line, tracks), class_="mixer", data_seconds=f"{seconds:.3f}")
 
 
-def line(track: Track) -> str:
+def _line(track: Track) -> str:
     buttons = (
         tag(
             "button",

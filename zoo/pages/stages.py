@@ -15,12 +15,12 @@ def write(folder: Path, song: Path, titles: Mapping[str, str]) -> Path:
     body = section("Recording", own.original(song, folder, stand))
     for name, title in titles.items():
         path = folder / name
-        shown = roll(path) if path.suffix == ".mid" else sounds.player(path, stand, name)
+        shown = _roll(path) if path.suffix == ".mid" else sounds.player(path, stand, name)
         body += section(title, shown)
     return own.write(folder / own.NAME, song.name, body, files=[*titles, "info.json"])
 
 
-def roll(midi: Path) -> str:
+def _roll(midi: Path) -> str:
     """The piano roll beside a MIDI file, where it could be drawn, and a link to the file."""
     link = tag("p", tag("a", text(midi.name), href=recording.quote(midi.name)), class_="files")
     picture = midi.with_suffix(".png")

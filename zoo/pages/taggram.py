@@ -11,7 +11,7 @@ from zoo.pages import html, own, recording
 from zoo.songs.taggram import Taggram
 
 PEAKS = 1200
-FILES = ("tags.csv", "tags.json", "taggram.png")
+_FILES = ("tags.csv", "tags.json", "taggram.png")
 
 
 def write_page(taggram: Taggram, path: str | Path, sound: str | Path, *, count: int = 20) -> Path:
@@ -31,7 +31,7 @@ def write_page(taggram: Taggram, path: str | Path, sound: str | Path, *, count: 
     }
     source = recording.place(song, Path(path).parent)
     body = html.filled("taggram.html", source=source)
-    return own.write(path, song.path.name, body, files=FILES, script="taggram.js", data=data)
+    return own.write(path, song.path.name, body, files=_FILES, script="taggram.js", data=data)
 
 
 def _peaks(song: Song) -> np.ndarray:

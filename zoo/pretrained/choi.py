@@ -8,8 +8,8 @@ from zoo.pretrained import keras_h5
 from zoo.pretrained.index import File, Published
 from zoo.pretrained.rules import Rule, Skip
 
-COMMIT = "a3e105d0c4c529c512cc197ad8770ff1cc52aa32"
-SOURCE = "https://github.com/keunwoochoi/music-auto_tagging-keras"
+_COMMIT = "a3e105d0c4c529c512cc197ad8770ff1cc52aa32"
+_SOURCE = "https://github.com/keunwoochoi/music-auto_tagging-keras"
 FIELDS = {
     "gamma": "params/{}/norm/scale",
     "beta": "params/{}/norm/bias",
@@ -18,17 +18,17 @@ FIELDS = {
 }
 
 
-def kernel(x: np.ndarray) -> np.ndarray:
+def _kernel(x: np.ndarray) -> np.ndarray:
     """[O I bins frames] -> [frames bins I O]."""
     return x.transpose(3, 2, 1, 0)
 
 
-def turned(x: np.ndarray) -> np.ndarray:
-    """As `kernel`, of Theano, which turns kernels round before it slides them."""
-    return kernel(x[:, :, ::-1, ::-1])
+def _turned(x: np.ndarray) -> np.ndarray:
+    """As `_kernel`, of Theano, which turns kernels round before it slides them."""
+    return _kernel(x[:, :, ::-1, ::-1])
 
 
-def beside(*parts: np.ndarray) -> np.ndarray:
+def _beside(*parts: np.ndarray) -> np.ndarray:
     """The matrices or vectors of all gates side by side."""
     return np.concatenate(parts, -1)
 
@@ -44,19 +44,19 @@ def _gates(layer: str, own: str) -> tuple[Rule, ...]:
         Rule(
             rf"{layer}/{layer}_{letter}_z",
             f"params/{own}/{leaf}",
-            beside,
+            _beside,
             also=(f"{layer}/{layer}_{letter}_r", f"{layer}/{layer}_{letter}_h"),
         )
         for letter, leaf in names.items()
     )
 
 
-CRNN: tuple[Rule | Skip, ...] = (
+_CRNN: tuple[Rule | Skip, ...] = (
     *(
         Rule(rf"bn_0_freq/bn_0_freq_{field}_1", path.format("").replace("//norm", "/norm"))
         for field, path in FIELDS.items()
     ),
-    Rule(r"conv(\d)/conv\d_W_1", r"params/block_\1/conv/kernel", kernel),
+    Rule(r"conv(\d)/conv\d_W_1", r"params/block_\1/conv/kernel", _kernel),
     Rule(r"conv(\d)/conv\d_b_1", r"params/block_\1/conv/bias"),
     *_norms(r"bn(\d)/bn\d_{}_1", r"block_\1"),
     *_gates("gru1", "recurrent_1"),
@@ -65,8 +65,8 @@ CRNN: tuple[Rule | Skip, ...] = (
     Rule(r"output/output_b_1", "params/top/bias"),
 )
 STACK = "ConvBNEluDr"
-COMPACT: tuple[Rule | Skip, ...] = (
-    Rule(rf"{STACK}/convolution2d_(\d)_W", r"params/block_\1/conv/kernel", turned),
+_COMPACT: tuple[Rule | Skip, ...] = (
+    Rule(rf"{STACK}/convolution2d_(\d)_W", r"params/block_\1/conv/kernel", _turned),
     Rule(rf"{STACK}/convolution2d_(\d)_b", r"params/block_\1/conv/bias"),
     *_norms(
         rf"{STACK}/batchnormalization_(\d)_{{}}",
@@ -93,11 +93,11 @@ PUBLISHED = (
             ),
         ),
         read=keras_h5.read,
-        rules=CRNN,
+        rules=_CRNN,
         licence="MIT",
-        source=SOURCE,
+        source=_SOURCE,
         score={"roc_auc": 0.8662},
-        url=f"https://raw.githubusercontent.com/keunwoochoi/music-auto_tagging-keras/{COMMIT}/",
+        url=f"https://raw.githubusercontent.com/keunwoochoi/music-auto_tagging-keras/{_COMMIT}/",
     ),
     Published(
         name="compact_cnn_msd",
@@ -112,10 +112,10 @@ PUBLISHED = (
             ),
         ),
         read=keras_h5.read,
-        rules=COMPACT,
+        rules=_COMPACT,
         licence="MIT",
-        source=SOURCE,
+        source=_SOURCE,
         score={"roc_auc": 0.849},
-        url=f"https://raw.githubusercontent.com/keunwoochoi/music-auto_tagging-keras/{COMMIT}/",
+        url=f"https://raw.githubusercontent.com/keunwoochoi/music-auto_tagging-keras/{_COMMIT}/",
     ),
 )

@@ -13,7 +13,7 @@ from zoo.pretrained.rules import Path, Rule, Skip, Transform, conv, flat, identi
 FIRST_SLOPE = 1460  # the exporter's number of the first PReLU of the published file
 
 
-def scalar(x):
+def _scalar(x):
     """A slope [1] or [1 1] -> []."""
     return x.reshape(())
 
@@ -42,15 +42,15 @@ def speech_rules(blocks: int, *, causal: bool = False) -> tuple[Rule | Skip, ...
         *_norm(r"masker\.bottleneck\.0", "norm"),
         *_layer(r"masker\.bottleneck\.1", "bottleneck"),
         *_layer(rf"{block}\.0", f"{ours}_in"),
-        Rule(rf"{block}\.1\.weight", f"params/{ours}_prelu_1/negative_slope", scalar),
+        Rule(rf"{block}\.1\.weight", f"params/{ours}_prelu_1/negative_slope", _scalar),
         *_norm(rf"{block}\.2", f"{ours}_norm_1"),
         *_layer(rf"{block}\.3{'.0' if causal else ''}", f"{ours}_depthwise"),
-        Rule(rf"{block}\.4\.weight", f"params/{ours}_prelu_2/negative_slope", scalar),
+        Rule(rf"{block}\.4\.weight", f"params/{ours}_prelu_2/negative_slope", _scalar),
         *_norm(rf"{block}\.5", f"{ours}_norm_2"),
         Skip(rf"masker\.TCN\.{blocks - 1}\.res_conv\.(weight|bias)"),  # nothing reads its output
         *_layer(rf"masker\.TCN\.((?!{blocks - 1}\.)\d+)\.res_conv", f"{ours}_residual"),
         *_layer(r"masker\.TCN\.(\d+)\.skip_conv", f"{ours}_skip"),
-        Rule(r"masker\.mask_net\.0\.weight", "params/mask_prelu/negative_slope", scalar),
+        Rule(r"masker\.mask_net\.0\.weight", "params/mask_prelu/negative_slope", _scalar),
         *_layer(r"masker\.mask_net\.1", "mask"),
     )
 
@@ -64,7 +64,7 @@ def exported_rules(blocks: int, first: int) -> tuple[Rule | Skip, ...]:
         return f"params/{module}/negative_slope"
 
     constants = r"onnx::(Add|Unsqueeze|Slice|Concat|Reshape)_\d+|/masker/.*|_v_\d+"
-    slopes = Rule(r"onnx::PRelu_(\d+)", slope, scalar)
+    slopes = Rule(r"onnx::PRelu_(\d+)", slope, _scalar)
     return (*speech_rules(blocks), slopes, Skip(constants))
 
 
@@ -87,9 +87,9 @@ def music_rules(blocks: int, channels: int, *, causal: bool = False) -> tuple[Ru
         Rule(r"separator\.network\.1\.weight", "params/bottleneck/kernel", conv),
         Rule(r"separator\.network\.3\.weight", "params/mask/kernel", conv),
         Rule(rf"{block}\.0\.weight", numbered("in/kernel"), conv),
-        Rule(rf"{block}\.1\.weight", numbered("prelu_1/negative_slope"), scalar),
+        Rule(rf"{block}\.1\.weight", numbered("prelu_1/negative_slope"), _scalar),
         Rule(rf"{inner}\.0\.weight", numbered("depthwise/kernel"), conv),
-        Rule(rf"{inner}\.{after}\.weight", numbered("prelu_2/negative_slope"), scalar),
+        Rule(rf"{inner}\.{after}\.weight", numbered("prelu_2/negative_slope"), _scalar),
         Rule(rf"{inner}\.{after + 2}\.weight", numbered("residual/kernel"), conv),
     ]
     for theirs, ours in (("gamma", "scale"), ("beta", "bias")):

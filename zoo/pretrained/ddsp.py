@@ -13,27 +13,27 @@ from zoo.pretrained import tfjs
 from zoo.pretrained.index import File, Published
 from zoo.pretrained.rules import Rule, Skip
 
-COMMIT = "96e34aa429764974fea63dcd522b0bf10e4f5795"  # the last one that holds the models
-FOLDER = f"https://raw.githubusercontent.com/magenta/magenta-js/{COMMIT}/music/demos/ddsp/models/"
+_COMMIT = "96e34aa429764974fea63dcd522b0bf10e4f5795"  # the last one that holds the models
+_FOLDER = f"https://raw.githubusercontent.com/magenta/magenta-js/{_COMMIT}/music/demos/ddsp/models/"
 NUMBERED = r".*/input/_"
-FIRST = 75
-BLOCKS = 16
-FIELDS = ("conv_{}/kernel", "conv_{}/bias", "norm_{}/scale", "norm_{}/bias")
+_FIRST = 75
+_BLOCKS = 16
+_FIELDS = ("conv_{}/kernel", "conv_{}/bias", "norm_{}/scale", "norm_{}/bias")
 ENDS = ("dense/kernel", "dense/bias")
 
 
-def path(match: re.Match) -> str:
+def _path(match: re.Match) -> str:
     """Where the array of that number belongs: two of the input, four a block, two of the output."""
-    number = int(match["number"]) - FIRST
+    number = int(match["number"]) - _FIRST
     if number < 2:
         return f"params/decoder/input/{('kernel', 'bias')[number]}"
-    block, field = divmod(number - 2, len(FIELDS))
-    if block < BLOCKS:
-        return f"params/decoder/{FIELDS[field].format(block + 1)}"
-    return f"params/decoder/{ENDS[number - 2 - BLOCKS * len(FIELDS)]}"
+    block, field = divmod(number - 2, len(_FIELDS))
+    if block < _BLOCKS:
+        return f"params/decoder/{_FIELDS[field].format(block + 1)}"
+    return f"params/decoder/{ENDS[number - 2 - _BLOCKS * len(_FIELDS)]}"
 
 
-def squeezed(x: np.ndarray) -> np.ndarray:
+def _squeezed(x: np.ndarray) -> np.ndarray:
     """Columns as a line: [W 1 I O] -> [W I O] and [1 1 1 C] -> [C]; others as they are."""
     return x.reshape(x.shape[:1] + x.shape[2:]) if x.ndim == 4 and x.shape[0] > 1 else _vector(x)
 
@@ -42,13 +42,13 @@ def _vector(x: np.ndarray) -> np.ndarray:
     return x.reshape(-1) if x.ndim == 4 else x
 
 
-RULES = (
-    Rule(rf"{NUMBERED}(?P<number>7[5-9]|[89]\d|1[0-3]\d|14[0-2])", path, squeezed),
+_RULES = (
+    Rule(rf"{NUMBERED}(?P<number>7[5-9]|[89]\d|1[0-3]\d|14[0-2])", _path, _squeezed),
     Skip(rf"(?!{NUMBERED}\d+$).*"),  # constants of the graph
 )
 SHARD = 3_888_160  # bytes
 MANIFEST = 381_158
-HASHES = {  # of the shard and of model.json
+_HASHES = {  # of the shard and of model.json
     "violin": (
         "e2df331d82cf56ed58c202c7af545b305f6794c655897dfc45535620a0d2fc12",
         "4c4cc99e186fb101442c38fd0ed869c7911feb81a03113c092f48a7f07f89888",
@@ -68,9 +68,9 @@ HASHES = {  # of the shard and of model.json
 }
 
 
-def entry(instrument: str) -> Published:
+def _entry(instrument: str) -> Published:
     """The publication of one instrument."""
-    shard, manifest = HASHES[instrument]
+    shard, manifest = _HASHES[instrument]
     return Published(
         name=f"ddsp_{instrument}",
         title=f"DDSP tone transfer to {instrument.replace('_', ' ')}, Magenta 2020",
@@ -81,11 +81,11 @@ def entry(instrument: str) -> Published:
             File(f"{instrument}/group1-shard1of1.bin", SHARD, shard),
         ),
         read=tfjs.read,
-        rules=RULES,
+        rules=_RULES,
         licence="Apache-2.0",
         source="https://github.com/magenta/magenta-js",
-        url=FOLDER,
+        url=_FOLDER,
     )
 
 
-PUBLISHED = tuple(map(entry, HASHES))
+PUBLISHED = tuple(map(_entry, _HASHES))

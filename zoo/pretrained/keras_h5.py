@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 
-LIMIT = 1 << 30  # bytes of all arrays together
+_LIMIT = 1 << 30  # bytes of all arrays together
 
 
 def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
@@ -44,8 +44,8 @@ def _arrays(h5py, file):
         if thing.dtype.kind not in "fiub" or thing.external or thing.is_virtual:
             raise BadInput(f"{name} holds {thing.dtype}, not numbers of its own")
         total += thing.size * thing.dtype.itemsize
-        if total > LIMIT:
-            raise BadInput(f"more than {LIMIT >> 20} MB of arrays")
+        if total > _LIMIT:
+            raise BadInput(f"more than {_LIMIT >> 20} MB of arrays")
         found.append((name.removesuffix(":0"), thing))
 
     file.visititems(visit)

@@ -13,14 +13,14 @@ from zoo.errors import BadInput
 from zoo.pretrained.index import Arrays, File, Published
 from zoo.pretrained.rules import Rule, Transform, transpose
 
-COMMIT = "4d759efcd7c79f8f5aa25714e971b353ea21d3f4"  # tag v0.0.2
+_COMMIT = "4d759efcd7c79f8f5aa25714e971b353ea21d3f4"  # tag v0.0.2
 PREFIX, WEIGHTS, BIAS = "lyra_16khz_", "_weights.raw.gz", "_bias.raw.gz"
-LARGEST = 64 << 20  # bytes of a file unpacked; the largest has 12.6 MB
+_LARGEST = 64 << 20  # bytes of a file unpacked; the largest has 12.6 MB
 
 
 def read(paths: Sequence[Path]) -> Arrays:
     """LAYER/weight [O I], rows as the matrix product has them, and LAYER/bias [O]."""
-    parts = {name_of(path): _numbers(path) for path in paths}
+    parts = {_name_of(path): _numbers(path) for path in paths}
     found: Arrays = {}
     for name, numbers in parts.items():
         if not name.endswith(BIAS):
@@ -36,7 +36,7 @@ def read(paths: Sequence[Path]) -> Arrays:
     return found
 
 
-def name_of(path: Path) -> str:
+def _name_of(path: Path) -> str:
     """LAYER_weights.raw.gz, without what stands before the layer's name."""
     return path.name.rpartition(PREFIX)[2]
 
@@ -44,15 +44,15 @@ def name_of(path: Path) -> str:
 def _numbers(path: Path) -> np.ndarray:
     try:
         with gzip.open(path) as file:
-            raw = file.read(LARGEST + 1)
+            raw = file.read(_LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise BadInput(f"{path} is no gzip that can be read ({error}): obtain it anew") from None
-    if len(raw) > LARGEST or len(raw) % 4:
+    if len(raw) > _LARGEST or len(raw) % 4:
         raise BadInput(f"{path} holds no float32 of a layer: obtain it anew")
     return np.frombuffer(raw, "<f4").astype(np.float32)
 
 
-def taps(count: int) -> Transform:
+def _taps(count: int) -> Transform:
     """Rows [O k I], the oldest of k inputs first -> [k I O]."""
 
     def layout(x: np.ndarray) -> np.ndarray:
@@ -62,9 +62,9 @@ def taps(count: int) -> Transform:
 
 
 RULES = (
-    Rule(r"conv1d/weight", "params/first/kernel", taps(3)),
+    Rule(r"conv1d/weight", "params/first/kernel", _taps(3)),
     Rule(r"conv1d/bias", "params/first/bias"),
-    Rule(r"conditioning_stack_(\d)/weight", r"params/stack_\1/kernel", taps(2)),
+    Rule(r"conditioning_stack_(\d)/weight", r"params/stack_\1/kernel", _taps(2)),
     Rule(r"conditioning_stack_(\d)/bias", r"params/stack_\1/bias"),
     Rule(r"transpose_(\d)/weight", r"params/doubling_\1/kernel", transpose),
     Rule(r"transpose_(\d)/bias", r"params/doubling_\1/bias"),
@@ -82,7 +82,7 @@ RULES = (
     Rule(r"(mix|means|scales)/bias", r"params/\1/bias"),
 )
 
-FILES = {  # of each layer: bytes and SHA-256 of its weights, then of its bias
+_FILES = {  # of each layer: bytes and SHA-256 of its weights, then of its bias
     "ar_to_gates": (
         41_474,
         "1140e93d50d14855c3c145a5d7681f05ec6d1e06595d7c23a4eaed72f5501881",
@@ -176,10 +176,10 @@ FILES = {  # of each layer: bytes and SHA-256 of its weights, then of its bias
 }
 
 
-def files() -> tuple[File, ...]:
+def _files() -> tuple[File, ...]:
     """Weights and bias of every layer. The masks beside them are zero where the weights are."""
     found = []
-    for layer, (size, sha256, bias_size, bias_sha256) in FILES.items():
+    for layer, (size, sha256, bias_size, bias_sha256) in _FILES.items():
         found.append(File(f"{PREFIX}{layer}{WEIGHTS}", size, sha256))
         found.append(File(f"{PREFIX}{layer}{BIAS}", bias_size, bias_sha256))
     return tuple(found)
@@ -191,11 +191,11 @@ PUBLISHED = (
         title="the decoder of Lyra v0.0.2, a speech codec: a vocoder of frames every 40 ms",
         config="wavegru_folder",
         arguments={},
-        files=files(),
+        files=_files(),
         read=read,
         rules=RULES,
         licence="Apache-2.0",
         source="https://github.com/google/lyra",
-        url=f"https://raw.githubusercontent.com/google/lyra/{COMMIT}/wavegru/",
+        url=f"https://raw.githubusercontent.com/google/lyra/{_COMMIT}/wavegru/",
     ),
 )

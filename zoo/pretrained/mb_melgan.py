@@ -8,26 +8,26 @@ from zoo.pretrained import tflite_file
 from zoo.pretrained.index import File, Published
 from zoo.pretrained.rules import Rule, Skip
 
-NET, OURS = r"sequential_4/", "params/net/"
+_NET, _OURS = r"sequential_4/", "params/net/"
 
 
-def kernel(x: np.ndarray) -> np.ndarray:
+def _kernel(x: np.ndarray) -> np.ndarray:
     """TensorFlow Lite's Conv2D of one row [O 1 W I], or TransposeConv [O W 1 I] -> [W I O]."""
     return x.reshape(len(x), -1, x.shape[-1]).transpose(1, 2, 0)
 
 
-def layer(foreign: str, ours: str) -> tuple[Rule, Rule]:
+def _layer(foreign: str, ours: str) -> tuple[Rule, Rule]:
     """Kernel and bias of a convolution, each named after the operator that takes it."""
     return (
-        Rule(rf"{NET}{foreign}/conv(1d|2d_transpose(_\d)?)\d:1", f"{OURS}{ours}/kernel", kernel),
-        Rule(rf"{NET}{foreign}/BiasAdd:1", f"{OURS}{ours}/bias"),
+        Rule(rf"{_NET}{foreign}/conv(1d|2d_transpose(_\d)?)\d:1", f"{_OURS}{ours}/kernel", _kernel),
+        Rule(rf"{_NET}{foreign}/BiasAdd:1", f"{_OURS}{ours}/bias"),
     )
 
 
 def _stage(stage: int) -> tuple[Rule, ...]:
     """A transposed convolution and four residual blocks, whose convolutions are numbered on."""
     up = rf"conv_transpose_\._{stage}/conv2d_transpose" + (f"_{stage}" if stage else "")
-    rules: tuple[Rule, ...] = layer(up, f"up_{stage + 1}")
+    rules: tuple[Rule, ...] = _layer(up, f"up_{stage + 1}")
     for block in range(4):
         stack, own = rf"residual_stack_\._{stage}\._\._{block}", f"residual_{stage + 1}_{block + 1}"
         number = 8 * stage + 2 * block + 1
@@ -36,14 +36,14 @@ def _stage(stage: int) -> tuple[Rule, ...]:
             (f"conv1d_{number + 1}", "mix"),
             ("shortcut", "shortcut"),
         ):
-            rules += layer(f"{stack}/{foreign}", f"{own}/{name}")
+            rules += _layer(f"{stack}/{foreign}", f"{own}/{name}")
     return rules
 
 
 RULES: tuple[Rule | Skip, ...] = (
-    *layer("conv1d", "first"),
+    *_layer("conv1d", "first"),
     *(rule for stage in range(3) for rule in _stage(stage)),
-    *layer("conv1d_25", "last"),
+    *_layer("conv1d_25", "last"),
     Skip(r"conv1d.*PartitionedCall/conv1d.*"),  # the filters of the bands: zoo.signal.pqmf
 )
 

@@ -8,7 +8,7 @@ from zoo.pretrained import tf_bundle
 from zoo.pretrained.index import File, Published
 from zoo.pretrained.rules import Rule, Skip, batch_norm
 
-DATA = ".data-00000-of-00001"
+_DATA = ".data-00000-of-00001"
 UNUSED = Skip(r".*/Adam(_\d)?|beta[12]_power")
 
 
@@ -30,7 +30,7 @@ def _pair(conv: str, norm: str, own: str) -> tuple[Rule, ...]:
     )
 
 
-BLOCKS = (
+_BLOCKS = (
     "timbral_1/block",
     "timbral_2/block",
     "temporal_1/block",
@@ -40,10 +40,10 @@ BLOCKS = (
     "middle_2",
     "middle_3",
 )
-MUSICNN: tuple[Rule | Skip, ...] = (
+_MUSICNN: tuple[Rule | Skip, ...] = (
     *(
         rule
-        for i, own in enumerate(BLOCKS)
+        for i, own in enumerate(_BLOCKS)
         for rule in _pair(f"conv2d_{i}" if i else "conv2d", f"batch_normalization_{i + 1}", own)
     ),
     batch_norm("batch_normalization", "norm", "/"),
@@ -73,9 +73,12 @@ def _published(
         title=f"Pons and Serra 2019, 50 tags, trained on {trained_on}",
         config=f"{model}_magnatagatune",
         arguments={"labels": "magnatagatune" if corpus == "mtt" else "million_song"},
-        files=(File(f"{folder}/.index", sizes[0], index), File(f"{folder}/{DATA}", sizes[1], data)),
+        files=(
+            File(f"{folder}/.index", sizes[0], index),
+            File(f"{folder}/{_DATA}", sizes[1], data),
+        ),
         read=tf_bundle.read,
-        rules=MUSICNN if model == "musicnn" else VGG,
+        rules=_MUSICNN if model == "musicnn" else VGG,
         licence="ISC",
         source="https://github.com/jordipons/musicnn",
         score=dict(zip(("roc_auc", "pr_auc"), scores)),

@@ -22,9 +22,9 @@ from zoo.pretrained import nam_json
 from zoo.pretrained.index import Arrays, File, Published
 from zoo.pretrained.rules import Rule, conv, transpose
 
-LARGEST = 64 << 20  # bytes; the largest captures in use have less than one million
-RATE = 48_000  # of files that say none
-NEAR = 1e-5  # of two numbers for the scale of the output, one of which was rounded
+_LARGEST = 64 << 20  # bytes; the largest captures in use have less than one million
+_RATE = 48_000  # of files that say none
+_NEAR = 1e-5  # of two numbers for the scale of the output, one of which was rounded
 
 RULES = (
     Rule(r"(.*)/weight", r"params/\1/kernel", conv),
@@ -35,7 +35,7 @@ RULES = (
 )
 
 
-def read(paths: Sequence[Path]) -> Arrays:
+def _read(paths: Sequence[Path]) -> Arrays:
     """The arrays of one .nam file, by the places that `amp_layouts.places` names."""
     if len(paths) != 1:
         raise BadInput("a capture is one .nam file")
@@ -56,7 +56,7 @@ def _capture(path: Path) -> tuple[dict[str, Any], Arrays]:
     while given.get("architecture") == "SlimmableContainer":
         given = _largest(given)
         rate = given.get("sample_rate") if rate is None else rate
-    rate = RATE if rate is None else rate
+    rate = _RATE if rate is None else rate
     if type(rate) not in (int, float) or rate != round(rate) or not 8_000 <= rate <= 768_000:
         raise BadInput(f"its 'sample_rate' is {rate!r:.40}, not a whole number of Hz")
     kept, arrays = _network(given, nam_json.of_json(given))
@@ -70,7 +70,7 @@ def _network(given: dict[str, Any], layout: amp_layouts.Layout) -> tuple[dict[st
     config = dict(given["config"])
     if isinstance(layout, amp_layouts.LstmLayout):
         return {"architecture": "LSTM", "config": config}, _as_torch(arrays, layout)
-    if abs(float(rest[0]) - layout.scale) > NEAR:  # the last weight is the scale
+    if abs(float(rest[0]) - layout.scale) > _NEAR:  # the last weight is the scale
         config["head_scale"] = float(rest[0])
     if layout.condition is not None:
         config["condition_dsp"], inner = _network(config["condition_dsp"], layout.condition)
@@ -117,8 +117,8 @@ def _as_torch(arrays: Arrays, layout: amp_layouts.LstmLayout) -> Arrays:
 def _json(path: Path) -> dict[str, Any]:
     try:
         size = path.stat().st_size
-        if size > LARGEST:
-            raise BadInput(f"it has {size:,} bytes, more than {LARGEST:,}")
+        if size > _LARGEST:
+            raise BadInput(f"it has {size:,} bytes, more than {_LARGEST:,}")
         found = json.loads(path.read_bytes().decode())
     except (OSError, ValueError, RecursionError) as error:
         reason = type(error).__name__ if isinstance(error, RecursionError) else error
@@ -152,7 +152,7 @@ def record(path: Path) -> tuple[Published, Arrays]:
         config="amp_folder",
         arguments=arguments,
         files=(File(path.name, size, digest),),
-        read=read,
+        read=_read,
         rules=RULES,
         licence="that of the file",
         source=str(path),
@@ -160,14 +160,14 @@ def record(path: Path) -> tuple[Published, Arrays]:
     return found, arrays
 
 
-COMMIT = "daae2d0b482a5fe876258caf3fdfe177044b6295"
-SOURCE = "https://github.com/sdatkinson/NeuralAmpModelerCore"
-EXAMPLES = (
-    f"https://raw.githubusercontent.com/sdatkinson/NeuralAmpModelerCore/{COMMIT}/example_models/"
+_COMMIT = "daae2d0b482a5fe876258caf3fdfe177044b6295"
+_SOURCE = "https://github.com/sdatkinson/NeuralAmpModelerCore"
+_EXAMPLES = (
+    f"https://raw.githubusercontent.com/sdatkinson/NeuralAmpModelerCore/{_COMMIT}/example_models/"
 )
 
 
-def example(name: str, shape: str, file: str, size: int, sha256: str) -> Published:
+def _example(name: str, shape: str, file: str, size: int, sha256: str) -> Published:
     """One of the captures that lie beside the player; whose amplifiers they are is not stated."""
     return Published(
         name=name,
@@ -175,23 +175,23 @@ def example(name: str, shape: str, file: str, size: int, sha256: str) -> Publish
         config="amp_folder",
         arguments={"architecture": shape},
         files=(File(file, size, sha256),),
-        read=read,
+        read=_read,
         rules=RULES,
         licence="MIT",
-        source=SOURCE,
-        url=EXAMPLES,
+        source=_SOURCE,
+        url=_EXAMPLES,
     )
 
 
 PUBLISHED = (
-    example(
+    _example(
         "nam_a1_standard",
         "standard",
         "wavenet_a1_standard.nam",
         407_452,
         "ceb53469a19ce278e2235da982ae676cb8d5451a8de22a7ecc7a2617d07224d1",
     ),
-    example(
+    _example(
         "nam_a2",
         "a2",
         "A2.nam",

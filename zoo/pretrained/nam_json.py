@@ -26,10 +26,10 @@ from zoo.layers.amp_layouts import (
     WaveNetLayout,
 )
 
-WIDEST = 4096  # channels, taps or groups of anything
-DEEPEST = 512  # layers
-FARTHEST = 1 << 22  # samples of the receptive field: 87 s at 48 kHz
-NUMBERS: dict[str, tuple[tuple[str, float], ...]] = {  # of activations: their fields and defaults
+_WIDEST = 4096  # channels, taps or groups of anything
+_DEEPEST = 512  # layers
+_FARTHEST = 1 << 22  # samples of the receptive field: 87 s at 48 kHz
+_NUMBERS: dict[str, tuple[tuple[str, float], ...]] = {  # of activations: their fields and defaults
     "Tanh": (),
     "Fasttanh": (),
     "Hardtanh": (("min_val", -1.0), ("max_val", 1.0)),
@@ -88,9 +88,9 @@ def of_json(given: Mapping[str, Any]) -> Layout:
     if not isinstance(config, dict):
         raise BadInput("it has no 'config', which says the sizes of the network")
     if kind == "LSTM":
-        if whole(config, "input_size", 1) != 1:
+        if _whole(config, "input_size", 1) != 1:
             raise BadInput("an LSTM of several inputs, knobs among them, is not read")
-        return LstmLayout(whole(config, "hidden_size"), whole(config, "num_layers", 1))
+        return LstmLayout(_whole(config, "hidden_size"), _whole(config, "num_layers", 1))
     return wavenet(config, 1)
 
 
@@ -105,10 +105,10 @@ def wavenet(config: Mapping[str, Any], outputs: int | None) -> WaveNetLayout:
         if not isinstance(inner, dict) or inner.get("condition_dsp") is not None:
             raise BadInput("its 'condition_dsp' has no 'config', or a condition_dsp of its own")
         condition = wavenet(inner, None)
-    arrays = tuple(array(one) for one in several(config, "layers"))
+    arrays = tuple(_array(one) for one in _several(config, "layers"))
     head = None if config.get("head") is None else _head(config["head"])
-    found = WaveNetLayout(arrays, real(config, "head_scale", 1.0), head, condition)
-    _check(found, whole(config, "in_channels", 1), outputs)
+    found = WaveNetLayout(arrays, _real(config, "head_scale", 1.0), head, condition)
+    _check(found, _whole(config, "in_channels", 1), outputs)
     return found
 
 
@@ -128,46 +128,48 @@ def _check(found: WaveNetLayout, inputs: int, outputs: int | None) -> None:
         before, given = one.channels, one.outputs
     if outputs not in (None, found.outputs):
         raise BadInput(f"it has {found.outputs} outputs, not one")
-    if sum(len(one.layers) for one in found.arrays) > DEEPEST or found.reach > FARTHEST:
+    if sum(len(one.layers) for one in found.arrays) > _DEEPEST or found.reach > _FARTHEST:
         raise BadInput(
-            f"it has more than {DEEPEST} layers, or reaches {found.reach:,} samples back"
+            f"it has more than {_DEEPEST} layers, or reaches {found.reach:,} samples back"
         )
 
 
-def array(config: Any) -> LayerArray:
+def _array(config: Any) -> LayerArray:
     """One entry of 'layers'."""
     if not isinstance(config, dict):
         raise BadInput("its 'layers' are no objects")
-    dilations = wholes(config, "dilations")
+    dilations = _wholes(config, "dilations")
     count = len(dilations)
     key = "kernel_sizes" if "kernel_sizes" in config else "kernel_size"
-    taps = wholes(config, key) if isinstance(config.get(key), list) else (whole(config, key),)
-    acts = [activation(one) for one in spread(config.get("activation"), count, "activation")]
+    taps = _wholes(config, key) if isinstance(config.get(key), list) else (_whole(config, key),)
+    acts = [_activation(one) for one in _spread(config.get("activation"), count, "activation")]
     gates, seconds = _gates(config, count)
-    channels = whole(config, "channels")
-    one = part(config, "layer1x1") or {"active": True}
-    skip = part(config, "head1x1") or {"active": False}
+    channels = _whole(config, "channels")
+    one = _part(config, "layer1x1") or {"active": True}
+    skip = _part(config, "head1x1") or {"active": False}
     skips = skip.get("active") is True
-    rest = zip(spread(list(taps) if len(taps) > 1 else taps[0], count, key), dilations, strict=True)
+    rest = zip(
+        _spread(list(taps) if len(taps) > 1 else taps[0], count, key), dilations, strict=True
+    )
     layers = tuple(
         Layer(int(tap), dilation, act, gate, second)
         for (tap, dilation), act, gate, second in zip(rest, acts, gates, seconds, strict=True)
     )
     outputs, output_taps, bias = _output(config)
     found = LayerArray(
-        whole(config, "input_size"),
+        _whole(config, "input_size"),
         channels,
         layers,
         outputs,
         output_taps,
         bias,
-        whole(config, "condition_size"),
-        whole(config, "bottleneck", channels),
-        whole(config, "groups_input", 1),
-        whole(config, "groups_input_mixin", 1),
-        whole(one, "groups", 1) if one.get("active") is True else 0,
-        whole(skip, "groups", 1) if skips else 0,
-        whole(skip, "out_channels", channels) if skips else 0,
+        _whole(config, "condition_size"),
+        _whole(config, "bottleneck", channels),
+        _whole(config, "groups_input", 1),
+        _whole(config, "groups_input_mixin", 1),
+        _whole(one, "groups", 1) if one.get("active") is True else 0,
+        _whole(skip, "groups", 1) if skips else 0,
+        _whole(skip, "out_channels", channels) if skips else 0,
         _films(config),
     )
     return replace(found, bottleneck=0) if found.bottleneck == channels else found
@@ -175,19 +177,21 @@ def array(config: Any) -> LayerArray:
 
 def _output(config: Mapping[str, Any]) -> tuple[int, int, bool]:
     """(channels, taps, whether a bias) of the convolution of an array's sum."""
-    head = part(config, "head")
+    head = _part(config, "head")
     if head is None:
-        return whole(config, "head_size"), 1, config.get("head_bias") is True
-    if whole(head, "head_dilation", 1) != 1:
+        return _whole(config, "head_size"), 1, config.get("head_bias") is True
+    if _whole(head, "head_dilation", 1) != 1:
         raise BadInput("its 'head' is dilated, which is not read")
-    return whole(head, "out_channels"), whole(head, "kernel_size"), head.get("bias") is True
+    return _whole(head, "out_channels"), _whole(head, "kernel_size"), head.get("bias") is True
 
 
 def _gates(config: Mapping[str, Any], count: int) -> tuple[list[str], list[Activation]]:
     mode = config.get("gating_mode", "gated" if config.get("gated") is True else "none")
-    gates = spread(mode, count, "gating_mode")
+    gates = _spread(mode, count, "gating_mode")
     given = config.get("secondary_activation") or "Sigmoid"
-    seconds = [activation(one or "Sigmoid") for one in spread(given, count, "secondary_activation")]
+    seconds = [
+        _activation(one or "Sigmoid") for one in _spread(given, count, "secondary_activation")
+    ]
     if odd := [gate for gate in gates if gate not in GATES]:
         raise BadInput(f"its 'gating_mode' is {odd[0]!r:.40}, not {', '.join(GATES)}")
     plain = Activation("Sigmoid")
@@ -201,9 +205,9 @@ def _films(config: Mapping[str, Any]) -> tuple[Film, ...]:
         if not isinstance(given, dict):
             raise BadInput(f"its '{place}' is no object")
         if given.get("active", True) is True:
-            found.append(Film(place, given.get("shift", True) is True, whole(given, "groups", 1)))
+            found.append(Film(place, given.get("shift", True) is True, _whole(given, "groups", 1)))
     for place, wanted in (("layer1x1_post_film", "layer1x1"), ("head1x1_post_film", "head1x1")):
-        there = part(config, wanted) or {"active": wanted == "layer1x1"}
+        there = _part(config, wanted) or {"active": wanted == "layer1x1"}
         if there.get("active") is not True and any(film.place == place for film in found):
             raise BadInput(f"it has a '{place}' and no '{wanted}'")
     return tuple(found)
@@ -212,27 +216,27 @@ def _films(config: Mapping[str, Any]) -> tuple[Film, ...]:
 def _head(given: Any) -> Head:
     if not isinstance(given, dict):
         raise BadInput("its 'head' is no object")
-    taps = wholes(given, "kernel_sizes")
-    act = activation(given.get("activation"))
-    return Head(whole(given, "channels"), whole(given, "out_channels"), taps, act)
+    taps = _wholes(given, "kernel_sizes")
+    act = _activation(given.get("activation"))
+    return Head(_whole(given, "channels"), _whole(given, "out_channels"), taps, act)
 
 
-def activation(given: Any) -> Activation:
+def _activation(given: Any) -> Activation:
     """A name, or an object with 'type' and its constants."""
     config = {"type": given} if isinstance(given, str) else given
     name = config.get("type") if isinstance(config, dict) else None
     name = "LeakyHardtanh" if name == "LeakyHardTanh" else name
-    if not isinstance(name, str) or name not in NUMBERS:
-        raise BadInput(f"its activation is {given!r:.40}, not {', '.join(NUMBERS)}")
+    if not isinstance(name, str) or name not in _NUMBERS:
+        raise BadInput(f"its activation is {given!r:.40}, not {', '.join(_NUMBERS)}")
     slopes = config.get("negative_slopes")
     if name == "PReLU" and slopes is not None:
-        if not isinstance(slopes, list) or not 0 < len(slopes) <= WIDEST:
+        if not isinstance(slopes, list) or not 0 < len(slopes) <= _WIDEST:
             raise BadInput("its 'negative_slopes' are no list of numbers")
-        return Activation(name, tuple(real({"slope": one}, "slope", 0.0) for one in slopes))
-    return Activation(name, tuple(real(config, key, start) for key, start in NUMBERS[name]))
+        return Activation(name, tuple(_real({"slope": one}, "slope", 0.0) for one in slopes))
+    return Activation(name, tuple(_real(config, key, start) for key, start in _NUMBERS[name]))
 
 
-def spread(given: Any, count: int, key: str) -> list[Any]:
+def _spread(given: Any, count: int, key: str) -> list[Any]:
     """A list of `count`, or one thing so many times."""
     if not isinstance(given, list):
         return [given] * count
@@ -241,7 +245,7 @@ def spread(given: Any, count: int, key: str) -> list[Any]:
     return given
 
 
-def part(config: Mapping[str, Any], key: str) -> dict[str, Any] | None:
+def _part(config: Mapping[str, Any], key: str) -> dict[str, Any] | None:
     """An object inside of another, or None."""
     found = config.get(key)
     if found is not None and not isinstance(found, dict):
@@ -249,19 +253,19 @@ def part(config: Mapping[str, Any], key: str) -> dict[str, Any] | None:
     return found
 
 
-def several(config: Mapping[str, Any], key: str) -> Sequence[Any]:
+def _several(config: Mapping[str, Any], key: str) -> Sequence[Any]:
     found = config.get(key)
-    if not isinstance(found, list) or not 0 < len(found) <= DEEPEST:
-        raise BadInput(f"its '{key}' is no list of 1 to {DEEPEST} entries")
+    if not isinstance(found, list) or not 0 < len(found) <= _DEEPEST:
+        raise BadInput(f"its '{key}' is no list of 1 to {_DEEPEST} entries")
     return found
 
 
-def wholes(config: Mapping[str, Any], key: str) -> tuple[int, ...]:
-    most = FARTHEST if key == "dilations" else WIDEST
-    return tuple(whole({key: one}, key, most=most) for one in several(config, key))
+def _wholes(config: Mapping[str, Any], key: str) -> tuple[int, ...]:
+    most = _FARTHEST if key == "dilations" else _WIDEST
+    return tuple(_whole({key: one}, key, most=most) for one in _several(config, key))
 
 
-def whole(config: Mapping[str, Any], key: str, start: int = 0, most: int = WIDEST) -> int:
+def _whole(config: Mapping[str, Any], key: str, start: int = 0, most: int = _WIDEST) -> int:
     """A whole number from 1 to `most`; start: where there is none, 0 if there must be."""
     found = config.get(key) if config.get(key) is not None else start or None
     if type(found) is not int or not 0 < found <= most:
@@ -269,7 +273,7 @@ def whole(config: Mapping[str, Any], key: str, start: int = 0, most: int = WIDES
     return found
 
 
-def real(config: Mapping[str, Any], key: str, start: float) -> float:
+def _real(config: Mapping[str, Any], key: str, start: float) -> float:
     found: Any = config.get(key) if config.get(key) is not None else start
     if type(found) not in (int, float) or not abs(found) < 1e30 or not math.isfinite(found):
         raise BadInput(f"its '{key}' is {found!r:.40}, not a number")

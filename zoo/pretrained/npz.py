@@ -14,7 +14,7 @@ import numpy as np
 from zoo.errors import BadInput
 
 # What zipfile, zlib and NumPy's parser of headers raise on damaged bytes, by what was hit.
-BROKEN = (
+_BROKEN = (
     ValueError,
     EOFError,
     KeyError,
@@ -29,7 +29,7 @@ BROKEN = (
     zlib.error,
     struct.error,
 )
-LIMIT = 4 << 30  # bytes of all arrays together
+_LIMIT = 4 << 30  # bytes of all arrays together
 
 
 def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
@@ -38,7 +38,7 @@ def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     for path in paths:
         try:
             result |= _read(path)
-        except (OSError, *BROKEN) as error:
+        except (OSError, *_BROKEN) as error:
             raise BadInput(f"{path} is no sound npz ({error}): obtain it anew") from error
     return result
 
@@ -54,8 +54,8 @@ def write(path: Path | IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
 def _read(path: Path) -> dict[str, np.ndarray]:
     result = {}
     with zipfile.ZipFile(path) as archive:
-        if sum(info.file_size for info in archive.infolist()) > LIMIT:
-            raise ValueError(f"more than {LIMIT >> 30} GB")
+        if sum(info.file_size for info in archive.infolist()) > _LIMIT:
+            raise ValueError(f"more than {_LIMIT >> 30} GB")
         for info in archive.infolist():
             with archive.open(info) as file:
                 _check_header(file, info.file_size)

@@ -26,8 +26,8 @@ from zoo.errors import BadInput
 from zoo.pretrained import index, npz
 from zoo.pretrained.index import Arrays, File, Published
 
-BLOCK = 1 << 20
-MOST = 4 << 30  # bytes that are fetched of a file whose size its publisher does not state
+_BLOCK = 1 << 20
+_MOST = 4 << 30  # bytes that are fetched of a file whose size its publisher does not state
 
 
 def folder() -> Path:
@@ -111,7 +111,7 @@ def check(path: Path, size: int, sha256: str) -> None:
         raise BadInput(f"{path} has {there:,} bytes, published are {size:,}: obtain it anew")
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(BLOCK):
+        while block := file.read(_BLOCK):
             digest.update(block)
     if digest.hexdigest() != sha256:
         raise BadInput(
@@ -218,10 +218,10 @@ def _download(published: Published, file: File, path: Path) -> Path:
                 leave=False,
             ) as bar,
         ):
-            while block := answer.read(BLOCK):
+            while block := answer.read(_BLOCK):
                 out.write(block)
                 bar.update(len(block))
-                if bar.n > (file.size or MOST):
+                if bar.n > (file.size or _MOST):
                     break
     except (OSError, urllib.error.URLError) as error:
         raise BadInput(

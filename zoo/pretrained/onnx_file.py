@@ -16,8 +16,8 @@ from zoo.errors import BadInput
 from zoo.pretrained.protobuf import fields, varint
 
 GRAPH, INITIALIZER = 7, 5  # fields of a model, of a graph
-DIMS, TYPE, NAME, RAW, OUTSIDE = 1, 2, 8, 9, 14  # fields of a tensor
-TYPES = {  # numbers of TensorProto.DataType
+DIMS, TYPE, _NAME, RAW, OUTSIDE = 1, 2, 8, 9, 14  # fields of a tensor
+_TYPES = {  # numbers of TensorProto.DataType
     1: "<f4",
     2: "|u1",
     3: "|i1",
@@ -58,10 +58,10 @@ def _tensor(message: bytes) -> tuple[str, np.ndarray]:
     found: dict[int, list] = {}
     for number, value in fields(message):
         found.setdefault(number, []).append(value)
-    name = found[NAME][0].decode()
+    name = found[_NAME][0].decode()
     if found.get(OUTSIDE, [0])[0]:
         raise ValueError(f"{name} lies in another file")
-    dtype = np.dtype(TYPES[found[TYPE][0]])
+    dtype = np.dtype(_TYPES[found[TYPE][0]])
     array = _numbers(found, dtype, name)
     shape = tuple(size for value in found.get(DIMS, ()) for size in _sizes(value))
     items = 1

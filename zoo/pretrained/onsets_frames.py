@@ -14,14 +14,14 @@ import numpy as np
 
 from zoo.pretrained.rules import LSTM, Rule, Skip, batch_norm, conv, transpose
 
-STACK = r"(onset|offset|frame|velocity)_stack"
-CONVS = {"0": "0", "3": "1", "8": "2"}  # place in their Sequential -> our number
-NORMS = {"1": "0", "4": "1", "9": "2"}
+_STACK = r"(onset|offset|frame|velocity)_stack"
+_CONVS = {"0": "0", "3": "1", "8": "2"}  # place in their Sequential -> our number
+_NORMS = {"1": "0", "4": "1", "9": "2"}
 TOPS = {"onset": "2", "offset": "2", "frame": "1", "velocity": "1", "combined": "1"}
 MELS = 229 // 4
 
 
-def dense_after_columns(x: np.ndarray) -> np.ndarray:
+def _dense_after_columns(x: np.ndarray) -> np.ndarray:
     """torch's Linear [O C*N] over channels of rows -> [N*C O] over rows of channels."""
     out, width = x.shape
     return x.reshape(out, width // MELS, MELS).transpose(2, 1, 0).reshape(width, out)
@@ -29,7 +29,7 @@ def dense_after_columns(x: np.ndarray) -> np.ndarray:
 
 def _convolution(match: re.Match) -> str:
     leaf = {"weight": "kernel", "bias": "bias"}[match[3]]
-    return f"params/{match[1]}_stack/conv_{CONVS[match[2]]}/{leaf}"
+    return f"params/{match[1]}_stack/conv_{_CONVS[match[2]]}/{leaf}"
 
 
 def _recurrent(ours: str, match: re.Match) -> str:
@@ -37,15 +37,15 @@ def _recurrent(ours: str, match: re.Match) -> str:
 
 
 RULES: tuple[Rule | Skip, ...] = (
-    Rule(rf"{STACK}\.0\.cnn\.([038])\.(weight)", _convolution, conv),
-    Rule(rf"{STACK}\.0\.cnn\.([038])\.(bias)", _convolution),
+    Rule(rf"{_STACK}\.0\.cnn\.([038])\.(weight)", _convolution, conv),
+    Rule(rf"{_STACK}\.0\.cnn\.([038])\.(bias)", _convolution),
     *(
-        batch_norm(rf"{STACK}\.0\.cnn\.{at}", rf"\1_stack/norm_{ours}")
-        for at, ours in NORMS.items()
+        batch_norm(rf"{_STACK}\.0\.cnn\.{at}", rf"\1_stack/norm_{ours}")
+        for at, ours in _NORMS.items()
     ),
-    Skip(rf"{STACK}\.0\.cnn\.[149]\.num_batches_tracked"),
-    Rule(rf"{STACK}\.0\.fc\.0\.weight", r"params/\1_stack/dense/kernel", dense_after_columns),
-    Rule(rf"{STACK}\.0\.fc\.0\.bias", r"params/\1_stack/dense/bias"),
+    Skip(rf"{_STACK}\.0\.cnn\.[149]\.num_batches_tracked"),
+    Rule(rf"{_STACK}\.0\.fc\.0\.weight", r"params/\1_stack/dense/kernel", _dense_after_columns),
+    Rule(rf"{_STACK}\.0\.fc\.0\.bias", r"params/\1_stack/dense/bias"),
     *(
         Rule(
             rf"(onset|offset|combined)_stack\.[01]\.rnn\.{theirs}_l0(_reverse)?",

@@ -44,7 +44,7 @@ class PitchTracker:
 
     def salience(self, windows: np.ndarray) -> np.ndarray:
         """Of windows [F 1024] -> [F K], in batches of one shape."""
-        run = network(self.weights)
+        run = _network(self.weights)
         parts = []
         for start in range(0, len(windows), self.batch):
             part = windows[start : start + self.batch]
@@ -55,7 +55,7 @@ class PitchTracker:
 
 
 @cache
-def network(name: str) -> Callable[[np.ndarray], jax.Array]:
+def _network(name: str) -> Callable[[np.ndarray], jax.Array]:
     """Compiled: windows [B 1024 1] -> salience [B K]."""
     _, arguments, variables = weights.load(name)
     model: Network = Crepe(CAPACITIES[str(arguments["capacity"])])

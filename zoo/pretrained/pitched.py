@@ -17,7 +17,7 @@ from zoo.errors import BadInput
 from zoo.pretrained.pitch_tracker import PitchTracker
 
 
-class Stored(Source, Protocol):
+class _Stored(Source, Protocol):
     """A source whose records lie in one folder."""
 
     @property
@@ -32,7 +32,7 @@ class PitchedRecords:
     with CREPE tiny somewhat faster than real time on two cores.
     """
 
-    source: Stored
+    source: _Stored
     tracker: PitchTracker = PitchTracker()
     hop: int = 64
     threshold: float = 0.5

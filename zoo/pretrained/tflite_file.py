@@ -18,7 +18,7 @@ from zoo.errors import BadInput
 FLOAT32 = 0  # of TensorType
 
 
-class Table:
+class _Table:
     """A FlatBuffer table: fields by number, each a scalar, a table or a vector of them."""
 
     def __init__(self, raw: bytes, at: int):
@@ -46,10 +46,10 @@ class Table:
         start = place + struct.unpack_from("<I", self.raw, place)[0]
         return start + 4, struct.unpack_from("<I", self.raw, start)[0]
 
-    def tables(self, field: int) -> list[Table]:
+    def tables(self, field: int) -> list[_Table]:
         start, count = self.vector(field)
         places = range(start, start + 4 * count, 4)
-        return [Table(self.raw, p + struct.unpack_from("<I", self.raw, p)[0]) for p in places]
+        return [_Table(self.raw, p + struct.unpack_from("<I", self.raw, p)[0]) for p in places]
 
     def integers(self, field: int) -> list[int]:
         start, count = self.vector(field)
@@ -72,12 +72,12 @@ def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     if raw[4:8] != b"TFL3":
         raise BadInput(f"{paths[0]} is no TensorFlow Lite model: it lacks the mark TFL3")
     try:
-        return _constants(Table(raw, struct.unpack_from("<I", raw, 0)[0]))
+        return _constants(_Table(raw, struct.unpack_from("<I", raw, 0)[0]))
     except (struct.error, ValueError, IndexError) as error:
         raise BadInput(f"{paths[0]} is no sound TensorFlow Lite model ({error})") from error
 
 
-def _constants(model: Table) -> dict[str, np.ndarray]:
+def _constants(model: _Table) -> dict[str, np.ndarray]:
     graph, buffers = model.tables(2)[0], model.tables(4)
     tensors, found = graph.tables(0), {}
     for operator in graph.tables(3):

@@ -20,9 +20,9 @@ from zoo.errors import BadInput
 from zoo.pretrained.inert import Record, Reference, Restricted, Tensor, itemsize
 
 LEGACY = 0x1950A86A20F9469CFC6C  # the first pickle of the older form
-LIMIT = 4 << 30
-DEEPEST = 64
-MOST = 1_000_000  # nodes: shared containers can make a small pickle endless
+_LIMIT = 4 << 30
+_DEEPEST = 64
+_MOST = 1_000_000  # nodes: shared containers can make a small pickle endless
 
 Load = Callable[[Reference], bytes]
 
@@ -61,7 +61,7 @@ def _zipped(path: Path) -> tuple[Any, Load]:
     members = {info.filename: info for info in archive.infolist()}
     promised = sum(info.file_size for info in members.values())
     # torch.save compresses nothing: an archive that grows is a bomb.
-    if promised > min(LIMIT, path.stat().st_size):
+    if promised > min(_LIMIT, path.stat().st_size):
         raise ValueError(f"an archive that unpacks to {promised:,} bytes")
     roots = [name for name in members if name == "data.pkl" or name.endswith("/data.pkl")]
     if len(roots) != 1:
@@ -102,7 +102,7 @@ def _arrays(root: Any, load: Load, limit: int) -> dict[str, np.ndarray]:
     result: dict[str, np.ndarray] = {}
     storages: dict[str, np.ndarray] = {}
     taken = 0
-    for name, leaf in _walk(root, "", iter(range(MOST)), 0):
+    for name, leaf in _walk(root, "", iter(range(_MOST)), 0):
         result[name] = _array(leaf, storages, load)
         taken += result[name].nbytes
         if taken > limit:
@@ -112,8 +112,8 @@ def _arrays(root: Any, load: Load, limit: int) -> dict[str, np.ndarray]:
 
 def _walk(node: Any, name: str, nodes: Iterator[int], depth: int) -> Iterator[tuple[str, Any]]:
     """Tensors and arrays below a node; a module's by its parameters, buffers and modules."""
-    if depth > DEEPEST or next(nodes, None) is None:
-        raise ValueError(f"nested deeper than {DEEPEST}, or more than {MOST:,} things")
+    if depth > _DEEPEST or next(nodes, None) is None:
+        raise ValueError(f"nested deeper than {_DEEPEST}, or more than {_MOST:,} things")
     if isinstance(node, Tensor | np.ndarray):
         yield name.removesuffix("."), node
     elif isinstance(node, Record):

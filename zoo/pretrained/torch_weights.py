@@ -15,7 +15,7 @@ from zoo.pretrained.rules import Rule, Skip
 
 
 @dataclass(frozen=True)
-class Layout:
+class _Layout:
     """Whose names they are, by one that only they have; the row of a config that takes them."""
 
     mark: str
@@ -28,14 +28,14 @@ class Layout:
 
 
 LAYOUTS = (
-    Layout(
+    _Layout(
         "onset_stack.0.cnn.0.weight",
         "Onsets and Frames by jongwook's port",
         "onsets_frames_maestro",
         {"layout": "port", "recurrent": 384},
         onsets_frames.RULES,
     ),
-    Layout(
+    _Layout(
         "generator.conv_pre.weight_v",
         "HiFi-GAN V1 by its authors' code",
         "hifigan_ljspeech",
@@ -66,7 +66,7 @@ def record(path: Path) -> tuple[Published, Arrays]:
     return published, arrays
 
 
-def _known(path: Path, arrays: Arrays) -> tuple[Layout, Arrays]:
+def _known(path: Path, arrays: Arrays) -> tuple[_Layout, Arrays]:
     """The layout of a file, and its arrays by the names that its rules take."""
     for layout in LAYOUTS:
         if layout.mark in arrays:
@@ -77,11 +77,11 @@ def _known(path: Path, arrays: Arrays) -> tuple[Layout, Arrays]:
     raise BadInput(f"{path} holds weights of a net that is not known by its names: {known} are")
 
 
-def _wavenet(path: Path, arrays: Arrays) -> tuple[Layout, Arrays]:
+def _wavenet(path: Path, arrays: Arrays) -> tuple[_Layout, Arrays]:
     """A layout whose sizes, and so its arguments and rules, are those of the file."""
     arguments, rules = wavenet_vocoder.sized(path, arrays)
     title, config = wavenet_vocoder.TITLE, wavenet_vocoder.CONFIG
-    layout = Layout(
+    layout = _Layout(
         wavenet_vocoder.MARK, title, config, arguments, rules, read=wavenet_vocoder.read
     )
     return layout, arrays

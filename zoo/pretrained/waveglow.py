@@ -18,7 +18,7 @@ from zoo.pretrained import torch_file
 from zoo.pretrained.rules import Path as Target
 from zoo.pretrained.rules import Rule, Skip, Transform, conv, flat, transposed_conv
 
-PARTS = {
+_PARTS = {
     "start": "start",
     "cond_layer": "condition",
     r"in_layers\.(\d+)": "dilated",
@@ -52,7 +52,7 @@ def rules(bins: int = 80) -> tuple[Rule | Skip, ...]:
         Rule(r"WN\.(\d+)\.end\.bias", r"params/couplings_\1/end/bias"),
         Skip(REST),
     ]
-    for theirs, ours in PARTS.items():
+    for theirs, ours in _PARTS.items():
         layout = _frames_first(bins) if ours == "condition" else conv
         leaves = {"weight_v": ("kernel", layout), "weight_g": ("scale", flat)}
         for field, (leaf, change) in {**leaves, "bias": ("bias", None)}.items():

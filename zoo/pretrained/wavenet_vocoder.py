@@ -28,12 +28,12 @@ MARK = "conv_layers.0.conv1x1c."
 TITLE = "WaveNet vocoders by r9y9's wavenet_vocoder 0.1"
 CONFIG = "wavenet_ljspeech"
 STACKS = {24: 4, 20: 2}  # by layers: the presets, the package's defaults
-LARGEST = 1 << 20  # bytes of a preset
-PREFIX = re.compile(r"^(?:(?:state_dict|module|model)\.)+")
-PARTS = ("first_conv.", "conv_layers.", "last_conv_layers.", "upsample_", "embed_speakers.")
-NORMS = ("weight_g", "parametrizations.weight.original0")
+_LARGEST = 1 << 20  # bytes of a preset
+_PREFIX = re.compile(r"^(?:(?:state_dict|module|model)\.)+")
+_PARTS = ("first_conv.", "conv_layers.", "last_conv_layers.", "upsample_", "embed_speakers.")
+_NORMS = ("weight_g", "parametrizations.weight.original0")
 DIRECTION = re.compile(r"(.*)\.(?:weight_v|parametrizations\.weight\.original1)")
-FRONT = {  # of a preset: our argument, the smallest and the largest value
+_FRONT = {  # of a preset: our argument, the smallest and the largest value
     "sample_rate": ("sample_rate", 1000, 768_000),
     "fft_size": ("n_fft", 16, 65_536),
     "fmin": ("low", 0, 384_000),
@@ -50,21 +50,21 @@ def read(paths: Sequence[Path]) -> Arrays:
 
 def recognised(arrays: Arrays) -> bool:
     """Whether a file holds a WaveNet of this package, of whatever version, under frames."""
-    return any(PREFIX.sub("", name).startswith(MARK) for name in arrays)
+    return any(_PREFIX.sub("", name).startswith(MARK) for name in arrays)
 
 
 def bare(arrays: Arrays) -> Arrays:
     """Without what surrounds the net in a checkpoint, and without weight norm."""
-    named = {PREFIX.sub("", name): array for name, array in arrays.items()}
+    named = {_PREFIX.sub("", name): array for name, array in arrays.items()}
     result = {}
     for name, array in named.items():
-        if not name.startswith(PARTS) or name.endswith(NORMS):
+        if not name.startswith(_PARTS) or name.endswith(_NORMS):
             continue
         normed = DIRECTION.fullmatch(name)
         if normed is None:
             result[name] = array
             continue
-        norms = [named.get(f"{normed[1]}.{leaf}") for leaf in NORMS]
+        norms = [named.get(f"{normed[1]}.{leaf}") for leaf in _NORMS]
         found = next((one for one in norms if one is not None and one.ndim == array.ndim), None)
         if found is None:
             raise BadInput(f"the norms of {name} are missing")
@@ -110,7 +110,7 @@ def _sized(
     legacy = preset.get("legacy", True)
     if not isinstance(legacy, bool):
         raise BadInput(f"its preset has legacy={legacy!r:.40}; it is true or false")
-    return found, rules(layers, entered > 1, legacy)
+    return found, _rules(layers, entered > 1, legacy)
 
 
 def _shape(arrays: Arrays, name: str, axes: int) -> tuple[int, ...]:
@@ -173,8 +173,8 @@ def _preset(path: Path) -> Mapping[str, Any]:
     if place is None:
         return {}
     try:
-        text = place.read_bytes()[: LARGEST + 1]
-        found = json.loads(text.decode()) if len(text) <= LARGEST else None
+        text = place.read_bytes()[: _LARGEST + 1]
+        found = json.loads(text.decode()) if len(text) <= _LARGEST else None
     except (OSError, ValueError, RecursionError) as error:
         raise BadInput(escapes.line(f"{place.name} beside it is no JSON ({error})")[:200]) from None
     if not isinstance(found, dict):
@@ -185,7 +185,7 @@ def _preset(path: Path) -> Mapping[str, Any]:
 def _front(preset: Mapping[str, Any]) -> dict[str, Any]:
     """The mel front end's arguments as far as a preset says them."""
     given: dict[str, Any] = {}
-    for name, (own, least, most) in FRONT.items():
+    for name, (own, least, most) in _FRONT.items():
         if preset.get(name) is not None:
             read = _whole if own in ("sample_rate", "n_fft") else _number
             given[own] = read(preset, name, least, most)
@@ -228,7 +228,7 @@ def _same(preset: Mapping[str, Any], found: Mapping[str, Any]) -> None:
             raise BadInput(f"its preset has {name}={preset[name]!r:.40}, the file {size}")
 
 
-def rules(layers: int, codes: bool, legacy: bool) -> tuple[Rule | Skip, ...]:
+def _rules(layers: int, codes: bool, legacy: bool) -> tuple[Rule | Skip, ...]:
     """The table for so many layers. codes: of its input. legacy: sums of skips are scaled."""
     first = r"first_conv\.weight"
     table: list[Rule | Skip] = [Skip(r"embed_speakers\..*")]

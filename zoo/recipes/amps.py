@@ -25,17 +25,17 @@ LSTM_SKIP = 4096  # samples of a window in which an LSTM settles (the trainer's 
 SPECTRA, SPECTRA_EMPHASIS = 2e-4, 0.85  # of the trainer's second term
 
 
-def nam_loss(prediction: jax.Array, target: jax.Array) -> jax.Array:
+def _nam_loss(prediction: jax.Array, target: jax.Array) -> jax.Array:
     """Squared error and 2e-4 of pre-emphasised multi-resolution spectra, [B T 1] twice -> [B]."""
     ours, theirs = (waveform.emphasised(x, SPECTRA_EMPHASIS) for x in (prediction, target))
     convergence, logarithmic = spectral.multi_resolution(ours, theirs)
     return waveform.l2(prediction, target) + SPECTRA * (convergence + logarithmic)
 
 
-def lstm_loss(prediction: jax.Array, target: jax.Array) -> jax.Array:
-    """`nam_loss` and the pre-emphasised squared error, which the trainer adds for LSTMs."""
+def _lstm_loss(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    """`_nam_loss` and the pre-emphasised squared error, which the trainer adds for LSTMs."""
     ours, theirs = (waveform.emphasised(x, SPECTRA_EMPHASIS) for x in (prediction, target))
-    return nam_loss(prediction, target) + waveform.l2(ours, theirs)
+    return _nam_loss(prediction, target) + waveform.l2(ours, theirs)
 
 
 def esr_loss(prediction: jax.Array, target: jax.Array) -> jax.Array:
@@ -44,11 +44,13 @@ def esr_loss(prediction: jax.Array, target: jax.Array) -> jax.Array:
     return ratio + waveform.offset(prediction, target)
 
 
-def loss_of(word: Loss, model: AmpWaveNet | AmpLstm) -> Callable[[jax.Array, jax.Array], jax.Array]:
+def _loss_of(
+    word: Loss, model: AmpWaveNet | AmpLstm
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
     """The loss of that name, of the trainer's the one for such a network."""
     if word == "esr":
         return esr_loss
-    return nam_loss if isinstance(model, AmpWaveNet) else lstm_loss
+    return _nam_loss if isinstance(model, AmpWaveNet) else _lstm_loss
 
 
 def amp(
@@ -82,7 +84,7 @@ def amp(
     rates = optax.exponential_decay(learning_rate, epoch, decay, staircase=True)
     return Experiment(
         data=Data(source, (*cut, ToFloat(), NameStem("wet"), Keep("audio", "wet")), crop=crop),
-        objective=Effect(model, loss_of(loss, model), skip),
+        objective=Effect(model, _loss_of(loss, model), skip),
         optimizers={"model": adam(rates)},
         evaluation=Emulation(scored, context),
         batch=batch,

@@ -18,7 +18,7 @@ from zoo.songs.separating import Separator
 Match = Literal["permutation", "components"]
 
 
-def names(sources: int) -> tuple[str, ...]:
+def _names(sources: int) -> tuple[str, ...]:
     """'source_1', 'source_2', ...: what blind systems call what they find."""
     return tuple(f"source_{number + 1}" for number in range(sources))
 
@@ -45,9 +45,9 @@ def embedded(
     segments = Segments(samples, hop=3 * samples // 4, window="fade", unordered=True)
     if match == "components":
         segments = Segments(samples, samples - 2 * edge)
-    how = Separator(segments, RATE, 1, names(sources), stereo="joint")
+    how = Separator(segments, RATE, 1, _names(sources), stereo="joint")
     if microphones:
-        how = Separator(segments, RATE, microphones, names(sources), stereo="exact")
+        how = Separator(segments, RATE, microphones, _names(sources), stereo="exact")
     return Experiment(
         data=Data(
             data, (Crop(crop), ToFloat(), Group(groups), Mixture(), Keep("mixture", "stems"))

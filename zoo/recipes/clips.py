@@ -11,7 +11,7 @@ from zoo.evaluation.sampled import Sampled
 from zoo.front.clip_model import ClipModel
 from zoo.recipes.recordings import recordings
 
-RATE = 16_000
+_RATE = 16_000
 
 
 def sc09(path: str, subset: str, one_shots: bool, samples: int) -> Data:
@@ -20,11 +20,11 @@ def sc09(path: str, subset: str, one_shots: bool, samples: int) -> Data:
     subset: 'digits' of the folder of Speech Commands, or '' for any folder of recordings, of which
     one_shots takes the first clip, scaled by the peak of its file, which may lie behind it.
     """
-    seconds = samples / RATE
+    seconds = samples / _RATE
     if subset:
         source = SpeechCommands(path, subset, chunk_seconds=seconds)
         return Data(source, (ToFloat(), Peak(), Crop(samples), Keep("audio")))
-    folder = Folder(path, RATE, chunk_seconds=seconds, one_shots=one_shots)
+    folder = Folder(path, _RATE, chunk_seconds=seconds, one_shots=one_shots)
     if one_shots:
         return Data(folder, (ToFloat(), Crop(samples), Keep("audio")))
     return recordings(folder, samples)

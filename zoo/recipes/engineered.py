@@ -21,7 +21,7 @@ from zoo.objectives.shallow_nets import ExtremeLearning, Perceptron
 Features = Literal["mfcc", "chroma", "low_level", "mel", "all", "bag_of_mfcc"]
 Shallow = Literal["svm", "linear_svm", "logistic", "elm", "mlp"]
 
-WORDS = 256  # of the codebook of a bag
+_WORDS = 256  # of the codebook of a bag
 
 
 def shallow(name: Shallow, svm: Classifier) -> Classifier:
@@ -64,7 +64,7 @@ def engineered(
     seed: int = 0,
 ) -> Experiment:
     """Features that nobody learns over crops of `samples`, and a classifier fitted at once."""
-    kind = partial(BagOfFrames, words=WORDS) if model.frames else Fitted
+    kind = partial(BagOfFrames, words=_WORDS) if model.frames else Fitted
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio", "tags", "known"))),
         objective=kind(model, chosen, standardise=standardise),

@@ -25,7 +25,7 @@ from zoo.objectives.played_notes import PlayedNotes, as_it_is
 from zoo.sampling.rule import SamplerRule
 
 HOP = 64  # samples: 250 Hz
-TEMPERATURE = 0.7  # at which an evaluation plays
+_TEMPERATURE = 0.7  # at which an evaluation plays
 
 
 def midi_wavenet(
@@ -99,7 +99,7 @@ def struck_wavenet(
             held=struck,
             hop=hop,
             rate=rate,
-            rule=SamplerRule(TEMPERATURE),
+            rule=SamplerRule(_TEMPERATURE),
         ),
         evaluation=score,
         test=replace(score, played=played),

@@ -56,7 +56,7 @@ def teacher(
     """
     context = model.receptive_field
     return Experiment(
-        data=clips(source, samples, tracks),
+        data=_clips(source, samples, tracks),
         objective=Autoregressive(model, condition=spec_of(spec)),
         optimizers={"model": optimizer},
         evaluation=Likelihood(2 * samples + context, context, batch=1),
@@ -65,7 +65,7 @@ def teacher(
     )
 
 
-def clips(source: Source, samples: int, tracks: bool) -> Data:
+def _clips(source: Source, samples: int, tracks: bool) -> Data:
     cut = () if tracks else (Crop(samples),)
     crop = TrackCrop(samples) if tracks else None
     return Data(source, (*cut, ToFloat(), Keep("audio")), crop=crop)
@@ -104,7 +104,7 @@ def student(
         transform=transform,
     )
     return Experiment(
-        data=clips(source, samples, tracks),
+        data=_clips(source, samples, tracks),
         objective=objective,
         optimizers={"student": optimizer},
         evaluation=Vocoding(spec),

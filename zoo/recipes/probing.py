@@ -20,7 +20,7 @@ NONE = "none of these"
 
 
 @dataclass(frozen=True)
-class ProbedFolder:
+class _ProbedFolder:
     """The user's labelled folder, as far as a probe's weights need to know it: no records."""
 
     about: Info
@@ -59,7 +59,7 @@ def probe(body: str, words: Sequence[str], names: Sequence[str], source: str) ->
     samples = evaluation.samples
     return Experiment(
         data=Data(
-            ProbedFolder(info, samples), (Crop(samples), ToFloat(), Keep("audio", "tags", "known"))
+            _ProbedFolder(info, samples), (Crop(samples), ToFloat(), Keep("audio", "tags", "known"))
         ),
         objective=Probe(made.objective),
         optimizers={},

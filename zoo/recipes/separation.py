@@ -23,24 +23,24 @@ from zoo.training.optimizers import adam, warmup_cosine
 KARAOKE = ("vocals", "accompaniment")
 SOURCES = ("drums", "bass", "other", "vocals")
 RATE = 16_000  # Hz
-LONGEST = 131_072  # samples that a segment of a net without padding gives, where it learns fewer
+_LONGEST = 131_072  # samples that a segment of a net without padding gives, where it learns fewer
 
 
-class Unpadded(Protocol):
+class _Unpadded(Protocol):
     """A net of unpadded convolutions, whose output is shorter than its input."""
 
     def input_length(self, wanted: int) -> int: ...
     def output_length(self, length: int) -> int: ...
 
 
-def long_segments(model: Unpadded, wanted: int, stride: int) -> Segments:
+def long_segments(model: _Unpadded, wanted: int, stride: int) -> Segments:
     """Segments of whole songs that give up to eight times the `wanted` samples learnt from.
 
     Each is computed with its context, which Wave-U-Net has 131,054 samples of: at 16,384 samples
     a segment most of the work is done again and again. A hop of the total `stride` makes segments
     of any length equal to one pass over the song.
     """
-    times = min(8, max(1, LONGEST // wanted))
+    times = min(8, max(1, _LONGEST // wanted))
     length = model.input_length(times * wanted)
     hop = model.output_length(length) // stride * stride
     return Segments(length, hop, batch=max(1, 4 // times))

@@ -20,7 +20,7 @@ from zoo.training.optimizers import adam, warmup_cosine
 SPELLED = replace(
     mel.HIFIGAN, sample_rate=16_000, n_fft=2048, hop=512, pad=(768, 768), low=60.0, high=8000.0
 )
-LONGEST = 24
+_LONGEST = 24
 
 
 def speech(
@@ -59,7 +59,7 @@ def spelled(
     return speech(
         SpelledMelodies(size),
         objective,
-        LONGEST,
+        _LONGEST,
         optimizers={"model": adam(warmup_cosine(learning_rate, steps, 100), clip_norm=1.0)},
         batch=batch,
         steps=steps,

@@ -20,7 +20,7 @@ from zoo.objectives.supervised import Supervised, sigmoid
 from zoo.training.optimizers import adam, l2, nesterov, warmup_cosine
 from zoo.training.stages import Stage, by_steps
 
-CLIPS = 15_244  # of the training split of MagnaTagATune, protocol 'sample_cnn'
+_CLIPS = 15_244  # of the training split of MagnaTagATune, protocol 'sample_cnn'
 
 
 def corpus(labels: str, path: str, sample_rate: int = 16_000) -> Source:
@@ -42,7 +42,7 @@ def benchmark(
     too. An epoch is one random segment of each clip; a clip's score is the mean of 16 evenly spaced
     segments. Deviation: a clip that is too short is filled up at its end, not around it.
     """
-    n, epoch = model.samples, CLIPS // batch
+    n, epoch = model.samples, _CLIPS // batch
     penalty = l2(weight_decay)
     descent = {"model": optax.chain(penalty, nesterov(1e-3))}
     return Experiment(

@@ -19,16 +19,16 @@ from zoo.pages.markup import duration
 from zoo.report import compare, facts
 from zoo.report.stored import Measured
 
-DATA, STEMS = "score_render/tagging", "score_render/stems"
+DATA, _STEMS = "score_render/tagging", "score_render/stems"
 MEDIAN = "median_of_track_medians/average"
-SHOWN = {  # by task: metrics, of which the first decides
+_SHOWN = {  # by task: metrics, of which the first decides
     "classification": ("pr_auc", "roc_auc"),
     "separation": (f"sdr_{MEDIAN}", f"si_sdr_{MEDIAN}"),
 }
-SETS = {"classification": DATA, "separation": STEMS}
+_SETS = {"classification": DATA, "separation": _STEMS}
 EVERY = {"classification": "Every tagger on these clips", "separation": "Every separator on these"}
 PAGE, PICTURE = "CLAIMS.md", "claims.png"
-OPENING = (
+_OPENING = (
     "Rendered by `python -m zoo report --table` from the rows of both tasks and their scores clip "
     "by clip or track by track; do not edit. Each claim of the tutorial is that one row scores "
     "above another; *difference* is how far it does so in the first metric, over the same clips or "
@@ -52,11 +52,11 @@ class Claim:
     task: str = "classification"
 
 
-def of_stems(text: str, above: str, below: str, source: str) -> Claim:
+def _of_stems(text: str, above: str, below: str, source: str) -> Claim:
     return Claim(text, f"{above}_score_render", f"{below}_score_render", source, "separation")
 
 
-def of_wave_unet(text: str, row: str, source: str) -> Claim:
+def _of_wave_unet(text: str, row: str, source: str) -> Claim:
     """That a row of it, which changes one thing, is above the first."""
     name = "wave_unet_score_render"
     return Claim(text, f"{name}.{row}", name, source, "separation")
@@ -123,18 +123,18 @@ CLAIMS = (
         "random_cnn_score_render",
         "Pons and Serra 2019",
     ),
-    of_wave_unet("A BiLSTM at the bottleneck helps", "hydranet", "Kaspersen 2019"),
-    of_wave_unet("Other tempo, pitch and timbre help", "augmented", "Cohen-Hadria et al. 2019"),
-    of_wave_unet("Input context helps", "context", "Stoller et al. 2018"),
-    of_wave_unet("Learned upsampling helps", "learned", "Stoller et al. 2018"),
-    of_wave_unet("Magnitudes in the loss help", "spectral", "Akhmetov et al. 2019"),
-    of_wave_unet("Dilated dense blocks help", "dilated_dense", "Narayanaswamy et al. 2019"),
-    of_stems("Demucs is above Wave-U-Net", "demucs", "wave_unet", "Défossez et al. 2019"),
+    _of_wave_unet("A BiLSTM at the bottleneck helps", "hydranet", "Kaspersen 2019"),
+    _of_wave_unet("Other tempo, pitch and timbre help", "augmented", "Cohen-Hadria et al. 2019"),
+    _of_wave_unet("Input context helps", "context", "Stoller et al. 2018"),
+    _of_wave_unet("Learned upsampling helps", "learned", "Stoller et al. 2018"),
+    _of_wave_unet("Magnitudes in the loss help", "spectral", "Akhmetov et al. 2019"),
+    _of_wave_unet("Dilated dense blocks help", "dilated_dense", "Narayanaswamy et al. 2019"),
+    _of_stems("Demucs is above Wave-U-Net", "demucs", "wave_unet", "Défossez et al. 2019"),
 )
 
 
 @dataclass(frozen=True)
-class Found:
+class _Found:
     """A claim and its differences by metric, or which rows it waits for."""
 
     claim: Claim
@@ -145,10 +145,10 @@ class Found:
     def verdict(self) -> str:
         if self.missing:
             return "not measured"
-        return verdict(self.differences[SHOWN[self.claim.task][0]].interval)
+        return _verdict(self.differences[_SHOWN[self.claim.task][0]].interval)
 
 
-def verdict(interval: Interval) -> str:
+def _verdict(interval: Interval) -> str:
     """Whether a difference that is claimed to be positive is."""
     low, high = interval
     if low > 0:
@@ -158,76 +158,76 @@ def verdict(interval: Interval) -> str:
 
 def page(folder: Path, measured: Mapping[str, Measured]) -> str | None:
     """CLAIMS.md of a folder of results; None where no claim has both of its rows there."""
-    found = [examine(folder, claim) for claim in CLAIMS]
-    return None if all(one.missing for one in found) else text(found, measured)
+    found = [_examine(folder, claim) for claim in CLAIMS]
+    return None if all(one.missing for one in found) else _text(found, measured)
 
 
 def picture(folder: Path) -> Path:
     """Draws the figure beside the page."""
-    found = [examine(folder, claim) for claim in CLAIMS]
-    draw(partial(figure, found), folder / PICTURE, dpi=120, bbox_inches="tight")
+    found = [_examine(folder, claim) for claim in CLAIMS]
+    draw(partial(_figure, found), folder / PICTURE, dpi=120, bbox_inches="tight")
     return folder / PICTURE
 
 
-def examine(folder: Path, claim: Claim) -> Found:
+def _examine(folder: Path, claim: Claim) -> _Found:
     """The claim as the rows below `folder` have it, each with its scores clip by clip."""
     above, below = (folder / claim.task / f"{name}.json" for name in (claim.above, claim.below))
     whole = {path: path.is_file() and path.with_suffix(".npz").is_file() for path in (above, below)}
     missing = tuple(path.stem for path, there in whole.items() if not there)
-    return Found(claim, {} if missing else compare.paired(above, below), missing)
+    return _Found(claim, {} if missing else compare.paired(above, below), missing)
 
 
-def text(found: Sequence[Found], measured: Mapping[str, Measured]) -> str:
+def _text(found: Sequence[_Found], measured: Mapping[str, Measured]) -> str:
     """The page: the claims, and every row on the clips that they are about."""
-    lines = ["# Claims of the tutorial", "", OPENING, "", f"![differences]({PICTURE})"]
-    for task in SHOWN:
+    lines = ["# Claims of the tutorial", "", _OPENING, "", f"![differences]({PICTURE})"]
+    for task in _SHOWN:
         own = [one for one in found if one.claim.task == task]
         if own:
-            lines += part(task, own, measured)
+            lines += _part(task, own, measured)
     return "\n".join(lines) + "\n"
 
 
-def part(task: str, found: Sequence[Found], measured: Mapping[str, Measured]) -> list[str]:
+def _part(task: str, found: Sequence[_Found], measured: Mapping[str, Measured]) -> list[str]:
     """The claims of a task, and every row on the data that they are about."""
     from zoo.report import tables
 
-    first, second = map(short, SHOWN[task])
+    first, second = map(_short, _SHOWN[task])
     head = ("Claim", "Above", "Below", first, "Difference", f"{second} difference", "Verdict")
-    rows = [row for row in measured.values() if row.first["data"].get("name") == SETS[task]]
-    rows = [row for row in rows if SHOWN[task][0] in row.metrics]
-    rows.sort(key=lambda row: -row.metrics[SHOWN[task][0]])
+    rows = [row for row in measured.values() if row.first["data"].get("name") == _SETS[task]]
+    rows = [row for row in rows if _SHOWN[task][0] in row.metrics]
+    rows.sort(key=lambda row: -row.metrics[_SHOWN[task][0]])
     listed = tables.markdown(
         ("Row", first, second, "Parameters", "Steps", "Training"),
-        [row_line(row, SHOWN[task]) for row in rows],
+        [_row_line(row, _SHOWN[task]) for row in rows],
     )
-    claims = tables.markdown(head, [line(one) for one in found])
+    claims = tables.markdown(head, [_line(one) for one in found])
     return ["", f"## {task.capitalize()}", "", *claims, "", f"### {EVERY[task]}", "", *listed]
 
 
-def short(metric: str) -> str:
+def _short(metric: str) -> str:
     """'sdr' of 'sdr_median_of_track_medians/average'."""
     return metric.removesuffix(f"_{MEDIAN}")
 
 
-def line(found: Found) -> tuple[str, ...]:
+def _line(found: _Found) -> tuple[str, ...]:
     claim = found.claim
     about = (f"{claim.text} ({claim.source})", f"`{claim.above}`", f"`{claim.below}`")
     if found.missing:
         waits = f"not measured: waits for {', '.join(f'`{n}`' for n in found.missing)}"
         return (*about, "–", "–", "–", waits)
-    one = found.differences[SHOWN[claim.task][0]]
+    one = found.differences[_SHOWN[claim.task][0]]
     pair = f"{one.first:.3f}, {one.second:.3f}"
-    gaps = [gap(found.differences[name]) for name in SHOWN[claim.task]]
+    gaps = [_gap(found.differences[name]) for name in _SHOWN[claim.task]]
     return (*about, pair, *gaps, found.verdict)
 
 
-def gap(found: Difference) -> str:
+def _gap(found: Difference) -> str:
     """'+0.021 [+0.004, +0.039]'."""
     low, high = found.interval
     return f"{found.difference:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
-def row_line(row: Measured, metrics: Sequence[str]) -> tuple[str, ...]:
+def _row_line(row: Measured, metrics: Sequence[str]) -> tuple[str, ...]:
     from zoo.report import tables
 
     first = row.first
@@ -245,21 +245,21 @@ def row_line(row: Measured, metrics: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def figure(found: Sequence[Found]) -> Any:
+def _figure(found: Sequence[_Found]) -> Any:
     """A line a claim: its difference and interval, right of zero where it holds."""
     from matplotlib.figure import Figure
 
     shown = {
         task: own
-        for task in SHOWN
+        for task in _SHOWN
         if (own := [one for one in found if one.claim.task == task and not one.missing])
     }
     heights = [len(own) + 1 for own in shown.values()]
     made = Figure(figsize=(11, 0.42 * sum(heights) + 1.3), layout="constrained")
     rows = made.subplots(len(shown), 2, sharey="row", squeeze=False, height_ratios=heights)
     for panels, (task, own) in zip(rows, shown.items()):
-        for axes, metric in zip(panels, SHOWN[task]):
-            panel(axes, own, metric)
+        for axes, metric in zip(panels, _SHOWN[task]):
+            _panel(axes, own, metric)
         panels[0].set_yticks(range(len(own)), [one.claim.text for one in own])
         panels[0].invert_yaxis()
     legend = (
@@ -270,14 +270,14 @@ def figure(found: Sequence[Found]) -> Any:
     return made
 
 
-def panel(axes: Any, found: Sequence[Found], metric: str) -> None:
+def _panel(axes: Any, found: Sequence[_Found], metric: str) -> None:
     """Differences in one metric."""
     colours = {"holds": "#2a7f4f", "does not hold": "#b03a2e", "undecided": "0.45"}
     for place, one in enumerate(found):
         difference = one.differences[metric]
-        colour = colours[verdict(difference.interval)]
+        colour = colours[_verdict(difference.interval)]
         axes.plot(difference.interval, [place, place], color=colour, linewidth=2)
         axes.plot(difference.difference, place, "o", color=colour, markersize=5)
     axes.axvline(0, color="0.7", linewidth=1, zorder=0)
-    axes.set(xlabel=f"difference in {short(metric)}")
+    axes.set(xlabel=f"difference in {_short(metric)}")
     axes.spines[["top", "right"]].set_visible(False)

@@ -32,14 +32,14 @@ def compare(first: Path, second: Path) -> str:
     if not shared:
         scored = " and ".join(f"{run.directory} {', '.join(run.rows) or 'none'}" for run in runs)
         raise BadInput(f"the runs share no scored split ({scored}): evaluate both on one")
-    parts = [part for split in shared for part in (scores(split, runs), sureness(split, runs))]
+    parts = [part for split in shared for part in (_scores(split, runs), _sureness(split, runs))]
     if runs[0].config != runs[1].config:
-        parts.append(columns(["config", *(run.config for run in runs)]))
-    parts.append(differences(*(run.arguments for run in runs)))
+        parts.append(_columns(["config", *(run.config for run in runs)]))
+    parts.append(_differences(*(run.arguments for run in runs)))
     return "\n\n".join(filter(None, parts))
 
 
-def scores(split: str, runs: Sequence[Run]) -> str:
+def _scores(split: str, runs: Sequence[Run]) -> str:
     """Metrics of a split that either has, with the second's minus the first's."""
     metrics = [run.rows[split]["metrics"] for run in runs]
     names = dict.fromkeys(name for part in metrics for name in part)
@@ -51,10 +51,10 @@ def scores(split: str, runs: Sequence[Run]) -> str:
         both = one is not None and other is not None
         gap = f"{other - one:+.4g}" if both else ""
         lines.append([name, number(one), number(other), gap])
-    return columns(*lines)
+    return _columns(*lines)
 
 
-def sureness(split: str, runs: Sequence[Run]) -> str:
+def _sureness(split: str, runs: Sequence[Run]) -> str:
     """The differences of a split paired by clip or track; why not, where there are no scores."""
     try:
         return "\n".join(lines(paired(runs[0].directory, runs[1].directory, split)))
@@ -62,17 +62,17 @@ def sureness(split: str, runs: Sequence[Run]) -> str:
         return f"no paired comparison: {error}"
 
 
-def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """Arguments of which the values differ, or which one of them lacks."""
     lines = [
         [name, *(str(part.get(name, "-")) for part in (one, other))]
         for name in dict.fromkeys([*one, *other])
         if not catalog.same(one.get(name), other.get(name)) or (name in one) != (name in other)
     ]
-    return columns(["argument", "first", "second"], *lines) if lines else "the same arguments"
+    return _columns(["argument", "first", "second"], *lines) if lines else "the same arguments"
 
 
-def columns(*lines: Sequence[str]) -> str:
+def _columns(*lines: Sequence[str]) -> str:
     """Lines of cells, each column as wide as its widest."""
     widths = [max(map(len, column)) for column in zip(*lines)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
@@ -86,7 +86,7 @@ def paired(
     Each a run directory, of which `split` is taken, or a stored row (its .json, with the .npz of
     scores beside it). raises BadInput where there are no scores, or not of the same data and clips.
     """
-    rows = [scored(path, split) for path in (first, second)]
+    rows = [_scored(path, split) for path in (first, second)]
     data = [(check(facts.load(row), row).get("data") or {}).get("name") for row, _ in rows]
     if data[0] != data[1]:
         raise BadInput(f"{first} was scored on {data[0]}, {second} on {data[1]}: compare like data")
@@ -94,7 +94,7 @@ def paired(
     return resampling.paired(one, other, resamples)
 
 
-def scored(path: Path, split: str) -> tuple[Path, Path]:
+def _scored(path: Path, split: str) -> tuple[Path, Path]:
     """(the row, the scores) of a run directory or a stored row. raises BadInput."""
     path = Path(path).expanduser()
     if path.is_dir():
@@ -115,10 +115,10 @@ def lines(found: Mapping[str, Difference], only: Iterable[str] = ()) -> list[str
     names = [name for name in found if name in set(only)] or list(found)
     width = max(map(len, names), default=6)
     head = f"{'metric':<{width}}     first    second  first - second  95 % interval"
-    return [head, *(line(name, found[name], width) for name in names)]
+    return [head, *(_line(name, found[name], width) for name in names)]
 
 
-def line(name: str, found: Difference, width: int = 0) -> str:
+def _line(name: str, found: Difference, width: int = 0) -> str:
     """'pr_auc  0.4710  0.4550  +0.0160  [+0.0080, +0.0230]  p = 0.002'."""
     low, high = found.interval
     return (

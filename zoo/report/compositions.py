@@ -13,43 +13,43 @@ from zoo.report import figures
 from zoo.runs.trained import Trained
 from zoo.songs.midi_files import write_midi
 
-SECONDS, COUNT = 20.0, 2
+_SECONDS, COUNT = 20.0, 2
 
 
 def write(
-    found: Trained, folder: Path, *, seconds: float = SECONDS, count: int = COUNT
+    found: Trained, folder: Path, *, seconds: float = _SECONDS, count: int = COUNT
 ) -> list[Path]:
     """FOLDER/sample_V.wav of as many pieces, each with its .mid: the sounds."""
-    request = asked(found, seconds, count)
+    request = _asked(found, seconds, count)
     objective = composer(found.experiment.objective)
     files: list[Path] = []
     for voice, performance in enumerate(objective.compose(found.variables, request)):
         files.append(folder / f"sample_{voice}.wav")
-        write_sound(found, files[-1], performance, request)
+        _write_sound(found, files[-1], performance, request)
         write_midi(files[-1].with_suffix(".mid"), performance.notes)
     return files
 
 
 def write_roll(found: Trained, folder: Path) -> None:
     """composition.png with its sound beside it: one more piece as a piano roll."""
-    request = asked(found, SECONDS, 1)
+    request = _asked(found, _SECONDS, 1)
     (performance,) = composer(found.experiment.objective).compose(found.variables, request)
-    figure = roll_figure(performance.notes, SECONDS)
+    figure = roll_figure(performance.notes, _SECONDS)
     span = figures.across(figure, figure.axes[0])
     about = {"sound": "composition.wav", "span": span}
-    caption = f"{len(performance.notes['pitch'])} notes in {SECONDS:.0f} s, out of nothing."
+    caption = f"{len(performance.notes['pitch'])} notes in {_SECONDS:.0f} s, out of nothing."
     place = folder / "composition.png"
     figures.save(figure, place, title="A composition", caption=caption, **about)
-    write_sound(found, folder / "composition.wav", performance, request)
+    _write_sound(found, folder / "composition.wav", performance, request)
 
 
-def asked(found: Trained, seconds: float, count: int) -> Request:
+def _asked(found: Trained, seconds: float, count: int) -> Request:
     rate = found.experiment.data.source.info.sample_rate
     length = int(seconds * rate)
     return Request(length=length, count=count, chunk=length)
 
 
-def write_sound(found: Trained, path: Path, performance: Performance, request: Request) -> None:
+def _write_sound(found: Trained, path: Path, performance: Performance, request: Request) -> None:
     instrument = composer(found.experiment.objective).instrument
     audio = np.concatenate(list(performing.played([performance], instrument, request)), 1)
     figures.write_wav(path, audio[0], found.experiment.data.source.info.sample_rate)

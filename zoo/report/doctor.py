@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from zoo import commands
 
-PACKAGES = (
+_PACKAGES = (
     "waveform-zoo",
     "jax",
     "jaxlib",
@@ -42,7 +42,7 @@ def examine() -> str:
     from zoo.data import records
 
     lines = [f"python {platform.python_version()} on {platform.system()} {platform.machine()}"]
-    lines += [f"{name:<22}{version(name)}" for name in PACKAGES]
+    lines += [f"{name:<22}{version(name)}" for name in _PACKAGES]
     devices = jax.devices()
     lines.append(f"devices: {len(devices)} x {devices[0].device_kind} ({jax.default_backend()})")
     for device in devices[:1]:
@@ -50,7 +50,7 @@ def examine() -> str:
         if memory:
             lines.append(f"device memory: {memory / 2**30:.1f} GiB each")
     lines.append(f"cores: {machine.cores()}, processes: {jax.process_count()}")
-    lines.append(f"compiled sampling: {compiled()}")
+    lines.append(f"compiled sampling: {_compiled()}")
     known = soundfile.available_formats()
     formats = {k: k in known for k in ("WAV", "FLAC", "OGG", "MP3")}
     lines.append("audio: " + ", ".join(f"{k} {'yes' if v else 'NO'}" for k, v in formats.items()))
@@ -65,7 +65,7 @@ def examine() -> str:
     return "\n".join(lines)
 
 
-def compiled() -> str:
+def _compiled() -> str:
     """Whether samples can be drawn by compiled code, and by whose."""
     from zoo.sampling.native import library
 

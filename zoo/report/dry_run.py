@@ -39,21 +39,21 @@ def describe(config: Config, arguments: dict[str, Any]) -> str:
         f"memory: {each / 1e9:.2f} GB of {there / 1e9:.1f} GB on each of {mesh.size} "
         f"{jax.devices()[0].platform} at the least (state {needs.state / 1e9:.2f}, batch "
         f"{needs.batch / 1e9:.2f}, largest result {needs.largest / 1e9:.2f})",
-        *data(experiment),
-        *absent(arguments),
-        *stages(experiment),
-        *too_much(each, there),
+        *_data(experiment),
+        *_absent(arguments),
+        *_stages(experiment),
+        *_too_much(each, there),
         "nothing was trained",
     ]
     return "\n".join(lines)
 
 
-def too_much(need: float, there: int) -> list[str]:
+def _too_much(need: float, there: int) -> list[str]:
     """A line where this machine would refuse the training."""
     return ["more than this machine has: training is refused here"] if need > there else []
 
 
-def data(experiment: Experiment) -> list[str]:
+def _data(experiment: Experiment) -> list[str]:
     """The data set, and one batch of it by name and shape."""
     info = experiment.data.source.info
     batch = experiment.data.spec(experiment.batch)
@@ -61,7 +61,7 @@ def data(experiment: Experiment) -> list[str]:
     return [f"data: {info.name}, {info.sample_rate:,} Hz, {info.licence}", f"batch: {shapes}"]
 
 
-def absent(arguments: dict[str, Any]) -> list[str]:
+def _absent(arguments: dict[str, Any]) -> list[str]:
     """A line where the folder of the data is not there, which training would ask for."""
     path = arguments.get("path")
     if not isinstance(path, str) or not path or Path(path).expanduser().exists():
@@ -69,18 +69,18 @@ def absent(arguments: dict[str, Any]) -> list[str]:
     return [f"path: {path} is not there yet; training says which files it wants"]
 
 
-def stages(experiment: Experiment) -> list[str]:
+def _stages(experiment: Experiment) -> list[str]:
     """How long, and by which stages and turns."""
     if not experiment.objective.turns:
         return ["training: fitted once"]
     players = ", ".join(dict.fromkeys(turn.player for turn in experiment.objective.turns))
     lines = [f"training: {experiment.steps:,} steps of {experiment.batch}, players {players}"]
     return lines + [
-        f"stage {n}: {described(stage)}" for n, stage in enumerate(experiment.stages, 1)
+        f"stage {n}: {_described(stage)}" for n, stage in enumerate(experiment.stages, 1)
     ]
 
 
-def described(stage: Stage) -> str:
+def _described(stage: Stage) -> str:
     """What a stage changes, and when it ends."""
     changed = [name for name in ("optimizers", "objective") if getattr(stage, name)]
     if stage.learning_rate_scale != 1:

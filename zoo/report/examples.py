@@ -39,51 +39,52 @@ from zoo.runs.trained import Trained
 from zoo.songs.separating import separate
 
 SONG_SECONDS = 12
-SAMPLE_SECONDS, SAMPLES, PATIENCE = 3, 2, 20.0  # PATIENCE: seconds of waiting for samples
+SAMPLE_SECONDS, _SAMPLES, PATIENCE = 3, 2, 20.0  # PATIENCE: seconds of waiting for samples
 
 
 def make(found: Trained, directory: Path) -> None:
     """All that this system offers; nothing on several hosts, where one alone cannot compute."""
     if jax.process_count() > 1:
         return
-    for offers, act in KINDS:
+    for offers, act in _KINDS:
         if offers(found):
-            shown(act, found, Path(directory))
+            _shown(act, found, Path(directory))
 
 
-def shown(act: Callable[[Trained, Path], object], found: Trained, directory: Path) -> None:
+def _shown(act: Callable[[Trained, Path], object], found: Trained, directory: Path) -> None:
     """Acts; where that fails, a line says so: the scores are made, and the page is to come."""
     try:
         act(found, directory)
     except (BadInput, OSError):  # the user's to mend
         raise
     except Exception as error:
-        line = escapes.line(f"left out by {act.__name__}: {type(error).__name__}: {error}")
+        name = act.__name__.removeprefix("_")
+        line = escapes.line(f"left out by {name}: {type(error).__name__}: {error}")
         print(line[:300], file=sys.stderr)
 
 
-def generates(found: Trained) -> bool:
-    makes = isinstance(found.experiment.objective, Generative) and not composes(found)
-    return makes and not transforms(found) and not performs(found) and not talks(found)
+def _generates(found: Trained) -> bool:
+    makes = isinstance(found.experiment.objective, Generative) and not _composes(found)
+    return makes and not _transforms(found) and not _performs(found) and not _talks(found)
 
 
-def performs(found: Trained) -> bool:
+def _performs(found: Trained) -> bool:
     return plays_notes(found.experiment.objective)
 
 
-def talks(found: Trained) -> bool:
+def _talks(found: Trained) -> bool:
     return speaks(found.experiment.objective)
 
 
-def composes(found: Trained) -> bool:
+def _composes(found: Trained) -> bool:
     return isinstance(found.experiment.objective, Composing)
 
 
-def transforms(found: Trained) -> bool:
+def _transforms(found: Trained) -> bool:
     return follows_source(found.experiment.objective)
 
 
-def write_stems(found: Trained, directory: Path) -> None:
+def _write_stems(found: Trained, directory: Path) -> None:
     """Up to 12 s of the first test track: mixture, estimates, references."""
     source = found.experiment.data.source
     how = having(Separates, found.experiment.evaluation).how
@@ -93,7 +94,7 @@ def write_stems(found: Trained, directory: Path) -> None:
         how = playing(how, records, span, source.info)
     # Songs begin and end quietly: a third of the way in, something plays.
     inside = span[len(span) // 3 :]
-    pieces = list(enough((records[index] for index in inside), SONG_SECONDS * rate))
+    pieces = list(_enough((records[index] for index in inside), SONG_SECONDS * rate))
     mix = np.concatenate([mixture(piece) for piece in pieces])[: SONG_SECONDS * rate]
     targets = stem_getter(how, source.info)
     references = np.concatenate([targets(piece) for piece in pieces], 1)[:, : len(mix)]
@@ -109,32 +110,32 @@ def write_stems(found: Trained, directory: Path) -> None:
 def while_training(found: Trained, directory: Path) -> list[Path]:
     """A second of what a generator does by now: the files, none for other systems."""
     limits = {"seconds": 1.0, "patience": 5.0}
-    if generates(found):
-        return write_samples(found, directory, count=1, **limits)
-    if composes(found):
-        return compositions.write(found, step_folder(found, directory), seconds=8.0, count=1)
-    follows = transforms(found) or performs(found) or talks(found)
-    return write_transformed(found, directory, **limits) if follows else []
+    if _generates(found):
+        return _write_samples(found, directory, count=1, **limits)
+    if _composes(found):
+        return compositions.write(found, _step_folder(found, directory), seconds=8.0, count=1)
+    follows = _transforms(found) or _performs(found) or _talks(found)
+    return _write_transformed(found, directory, **limits) if follows else []
 
 
-def write_samples(
+def _write_samples(
     found: Trained,
     directory: Path,
     *,
     seconds: float = SAMPLE_SECONDS,
-    count: int = SAMPLES,
+    count: int = _SAMPLES,
     patience: float | None = None,
 ) -> list[Path]:
     """Two new clips of 3 s, or as much of them as some 20 s of computing give."""
     rate = found.experiment.data.source.info.sample_rate
     request = Request(length=int(seconds * rate), count=count, chunk=max(1, rate // 8))
-    chunks = out_of_nothing(found, request)
-    files = [step_folder(found, directory) / f"sample_{voice}.wav" for voice in range(count)]
-    stream_to_wav(within(chunks, patience), files, rate, progress=False)
+    chunks = _out_of_nothing(found, request)
+    files = [_step_folder(found, directory) / f"sample_{voice}.wav" for voice in range(count)]
+    stream_to_wav(_within(chunks, patience), files, rate, progress=False)
     return files
 
 
-def out_of_nothing(found: Trained, request: Request) -> Iterator[np.ndarray]:
+def _out_of_nothing(found: Trained, request: Request) -> Iterator[np.ndarray]:
     """What it generates. BadInput that says how to tell where it wants something to begin with."""
     try:
         objective = having(Generative, found.experiment.objective)
@@ -147,7 +148,7 @@ def out_of_nothing(found: Trained, request: Request) -> Iterator[np.ndarray]:
         ) from error
 
 
-def write_transformed(
+def _write_transformed(
     found: Trained,
     directory: Path,
     *,
@@ -160,37 +161,37 @@ def write_transformed(
     record = source.open(held_out(source))[0]
     audio = mixture(record)[: int(seconds * rate)]
     given: dict[str, Any] = {"source": audio}
-    if performs(found) or talks(found):
-        given = {name: record[name] for name in (("notes",) if performs(found) else ("text",))}
+    if _performs(found) or _talks(found):
+        given = {name: record[name] for name in (("notes",) if _performs(found) else ("text",))}
     objective = having(Generative, found.experiment.objective)
     if isinstance(objective, Domained):  # the last, as the first record is of the first
         given["domain"] = objective.domains[-1]
     request = Request(length=len(audio), chunk=max(1, rate // 8), **given)
     chunks = objective.generate(found.variables, request)
-    folder = step_folder(found, directory)
+    folder = _step_folder(found, directory)
     write_wav(folder / "1_original.wav", audio, rate)
-    stream_to_wav(within(chunks, patience), [folder / "2_result.wav"], rate, progress=False)
+    stream_to_wav(_within(chunks, patience), [folder / "2_result.wav"], rate, progress=False)
     return [folder / "1_original.wav", folder / "2_result.wav"]
 
 
-def write_compositions(found: Trained, directory: Path) -> None:
+def _write_compositions(found: Trained, directory: Path) -> None:
     """Two new pieces as sound and MIDI; the piano roll of the first among the figures."""
-    compositions.write(found, step_folder(found, directory))
+    compositions.write(found, _step_folder(found, directory))
     compositions.write_roll(found, directory / "figures")
 
 
-KINDS: tuple[tuple[Callable[[Trained], bool], Callable[[Trained, Path], object]], ...] = (
-    (partial(figures.shows, what="stems"), write_stems),
-    (generates, write_samples),
-    (transforms, write_transformed),
-    (performs, write_transformed),
-    (talks, write_transformed),
-    (composes, write_compositions),
+_KINDS: tuple[tuple[Callable[[Trained], bool], Callable[[Trained, Path], object]], ...] = (
+    (partial(figures.shows, what="stems"), _write_stems),
+    (_generates, _write_samples),
+    (_transforms, _write_transformed),
+    (_performs, _write_transformed),
+    (_talks, _write_transformed),
+    (_composes, _write_compositions),
     *((partial(figures.shows, what=name), act) for name, act in figures.KINDS.items()),
 )
 
 
-def enough(records: Iterable[Example], samples: int) -> Iterator[Example]:
+def _enough(records: Iterable[Example], samples: int) -> Iterator[Example]:
     """Records until they hold that many samples together."""
     for record in records:
         yield record
@@ -199,7 +200,7 @@ def enough(records: Iterable[Example], samples: int) -> Iterator[Example]:
             return
 
 
-def within(chunks: Iterable[np.ndarray], seconds: float | None) -> Iterator[np.ndarray]:
+def _within(chunks: Iterable[np.ndarray], seconds: float | None) -> Iterator[np.ndarray]:
     """Chunks until that much time (None: PATIENCE) has passed; at least one."""
     began, seconds = time.monotonic(), PATIENCE if seconds is None else seconds
     for chunk in chunks:
@@ -208,7 +209,7 @@ def within(chunks: Iterable[np.ndarray], seconds: float | None) -> Iterator[np.n
             return
 
 
-def step_folder(found: Trained, directory: Path) -> Path:
+def _step_folder(found: Trained, directory: Path) -> Path:
     folder = directory / "samples" / str(found.meta.get("step", 0))
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -58,7 +58,7 @@ def read(directory: Path) -> Run:
     arguments = note.get("arguments") or {}
     if not isinstance(arguments, dict):
         raise BadInput(f"{directory / 'run.json'} holds no arguments: train the run anew")
-    about = {**next(iter(rows.values()), {}), **shipped(note["config"], arguments)}
+    about = {**next(iter(rows.values()), {}), **_shipped(note["config"], arguments)}
     own, defaults = note.get("config_file"), about.get("defaults") or note.get("defaults")
     defaults = defaults if isinstance(defaults, dict) else {}
     return Run(
@@ -69,16 +69,16 @@ def read(directory: Path) -> Run:
         title=about.get("title", note["config"]),
         arguments=arguments,
         changed={k: v for k, v in arguments.items() if k in defaults and differs(v, defaults[k])},
-        row=about["row"] if isinstance(about.get("row"), Row) else stated(note["config"], about),
+        row=about["row"] if isinstance(about.get("row"), Row) else _stated(note["config"], about),
         parameters=about.get("parameters"),
         data=about.get("data") or {},
-        monitor=monitored(about),
+        monitor=_monitored(about),
         rows=rows,
         scalars=scalars,
     )
 
 
-def stated(config: str, scored: Mapping[str, Any]) -> Row | None:
+def _stated(config: str, scored: Mapping[str, Any]) -> Row | None:
     """The row that a scored split says it is, for a config that is not the zoo's."""
     reported, source = scored.get("reported"), scored.get("source")
     return Row(config, "", reported=reported, source=str(source)) if reported else None
@@ -94,7 +94,7 @@ def load(path: Path) -> dict[str, Any]:
     return content
 
 
-def shipped(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _shipped(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """What the zoo's own config of that name adds; nothing for a config file of the user's own."""
     if name not in catalog.names():
         return {}
@@ -134,7 +134,7 @@ def again(run: Run) -> str:
     return " ".join([command("train"), shlex.join(named), *words(run.changed)])
 
 
-def monitored(about: Mapping[str, Any]) -> str | None:
+def _monitored(about: Mapping[str, Any]) -> str | None:
     monitor = about.get("monitor")
     return monitor if isinstance(monitor, str) or not monitor else monitor[0]
 

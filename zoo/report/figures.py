@@ -38,10 +38,10 @@ from zoo.runs.trained import Trained
 from zoo.songs.note_decoding import listen
 from zoo.songs.taggram import Listener, taggram_figure, tags_over_time
 
-CLIPS, CLIP_SECONDS, ROLL_SECONDS = 4, 4, 20
+_CLIPS, CLIP_SECONDS, ROLL_SECONDS = 4, 4, 20
 CODED = 16  # clips whose codes are counted
 ATTENDED = 128  # symbols whose attention is shown
-TAPS = 3  # of the shortest filters that are shown
+_TAPS = 3  # of the shortest filters that are shown
 
 
 def shows(found: Trained, what: str) -> bool:
@@ -50,9 +50,9 @@ def shows(found: Trained, what: str) -> bool:
     return any(what in getattr(part, "shows", ()) for part in parts)
 
 
-def write_filters(found: Trained, directory: Path) -> None:
+def _write_filters(found: Trained, directory: Path) -> None:
     """figures/filters.png: magnitude responses of the first layer, by centre frequency."""
-    bank = first_bank(found)
+    bank = _first_bank(found)
     if bank is None:  # it reads spectra
         return
     figure = bank_figure(bank)
@@ -65,22 +65,22 @@ def write_filters(found: Trained, directory: Path) -> None:
     save(figure, directory / "figures" / "filters.png", title="First layer", caption=caption)
 
 
-def first_bank(found: Trained) -> filters.Bank | None:
+def _first_bank(found: Trained) -> filters.Bank | None:
     """The filters of the first layer, of all its banks, where it reads the waveform."""
     try:
-        return filters.joined(filters.banks(found, least=TAPS))
+        return filters.joined(filters.banks(found, least=_TAPS))
     except BadInput:
         return None
 
 
-def write_taggram(found: Trained, directory: Path) -> None:
+def _write_taggram(found: Trained, directory: Path) -> None:
     """figures/taggram.png and .wav: the tags of a few test clips, one after another."""
     source = found.experiment.data.source
     evaluation = having(Tags, found.experiment.evaluation)
     rate, labels = source.info.sample_rate, source.info.labels
     size = max(CLIP_SECONDS * rate, evaluation.samples)
     records = source.open(held_out(source))
-    chosen = [records[index] for index in spread(len(records), CLIPS)]
+    chosen = [records[index] for index in spread(len(records), _CLIPS)]
     clips = [sound(record)[:size] for record in chosen]
     audio = np.concatenate(clips)
     hop = min(evaluation.samples, max(evaluation.samples // 4, rate // 20))
@@ -89,7 +89,7 @@ def write_taggram(found: Trained, directory: Path) -> None:
     figure = taggram_figure(taggram)
     starts = np.cumsum([0, *map(len, clips)]) / rate
     spans = ", ".join(
-        f"{start:.0f} s {described(record, labels)}" for start, record in zip(starts, chosen)
+        f"{start:.0f} s {_described(record, labels)}" for start, record in zip(starts, chosen)
     )
     folder = directory / "figures"
     caption = f"Scores of the strongest tags over {len(clips)} test clips; labelled: {spans}."
@@ -98,7 +98,7 @@ def write_taggram(found: Trained, directory: Path) -> None:
     write_wav(folder / "taggram.wav", audio, rate)
 
 
-def write_roll(found: Trained, directory: Path) -> None:
+def _write_roll(found: Trained, directory: Path) -> None:
     """figures/roll.png and .wav: the first 20 s of a test piece, as played and as transcribed."""
     source = found.experiment.data.source
     evaluation = having(Transcribes, found.experiment.evaluation)
@@ -143,7 +143,7 @@ def write_codebook(found: Trained, directory: Path) -> None:
     save(figure, directory / "figures" / "codebook.png", title="Codebook", caption=caption)
 
 
-def write_attention(found: Trained, directory: Path) -> None:
+def _write_attention(found: Trained, directory: Path) -> None:
     """figures/attention.png: where each head of each layer looks in the begin of a test piece."""
     source = found.experiment.data.source
     objective: Any = found.experiment.objective  # one of events: vocabulary and model
@@ -161,7 +161,7 @@ def write_attention(found: Trained, directory: Path) -> None:
     save(attention_figure(maps), place, title="Attention", caption=caption)
 
 
-def write_alignment(found: Trained, directory: Path) -> None:
+def _write_alignment(found: Trained, directory: Path) -> None:
     """figures/alignment.png: where attention looks while a test sentence is said."""
     source = found.experiment.data.source
     evaluation: Any = found.experiment.evaluation  # one of speech: what is read of a record
@@ -185,12 +185,12 @@ def write_alignment(found: Trained, directory: Path) -> None:
 
 
 KINDS: dict[str, Callable[[Trained, Path], None]] = {
-    "filters": write_filters,
-    "taggram": write_taggram,
-    "roll": write_roll,
+    "filters": _write_filters,
+    "taggram": _write_taggram,
+    "roll": _write_roll,
     "codebook": write_codebook,
-    "attention": write_attention,
-    "alignment": write_alignment,
+    "attention": _write_attention,
+    "alignment": _write_alignment,
 }
 
 
@@ -198,7 +198,7 @@ def predictor(found: Trained) -> Any:
     return inference.predictor(found.experiment.objective, found.mesh)(found.variables)
 
 
-def described(record: Example, labels: Sequence[str]) -> str:
+def _described(record: Example, labels: Sequence[str]) -> str:
     """The labels of a record, or its track's name where it has none."""
     given = [label for label, value in zip(labels, record["tags"]) if value]
     return " + ".join(given) or str(record["track"])
@@ -208,11 +208,11 @@ def save(figure: Any, path: Path, **about: Any) -> None:
     """A figure, and what is to be said about it in a JSON beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with durable.at(path):
-        figure.savefig(path, dpi=150, bbox_inches=contents(figure))
+        figure.savefig(path, dpi=150, bbox_inches=_contents(figure))
     durable.write(path.with_suffix(".json"), json.dumps(about, indent=1) + "\n")
 
 
-def contents(figure: Any) -> Any:
+def _contents(figure: Any) -> Any:
     """The box (inches) that the figure is cut to."""
     figure.canvas.draw()
     return figure.get_tightbbox().padded(0.1)
@@ -220,7 +220,7 @@ def contents(figure: Any) -> Any:
 
 def across(figure: Any, axes: Any) -> list[float]:
     """Where an axes begins and ends, as parts of the width of what `save` writes."""
-    cut, box = contents(figure), axes.get_position()
+    cut, box = _contents(figure), axes.get_position()
     width = figure.get_figwidth()
     return [(edge * width - cut.x0) / cut.width for edge in (box.x0, box.x1)]
 

@@ -16,15 +16,15 @@ from zoo.report.stored import Measured
 from zoo.report.tables import short
 from zoo.runs import contract, estimate, inference
 
-NETWORKS = ("model", "features", "generator", "student", "objective")
-SHOWN = 4  # numbers of one config in the list; its file has them all
+_NETWORKS = ("model", "features", "generator", "student", "objective")
+_SHOWN = 4  # numbers of one config in the list; its file has them all
 
 
-def numbers(row: Row, measured: Measured | None) -> tuple[str, str]:
+def _numbers(row: Row, measured: Measured | None) -> tuple[str, str]:
     """(reported by the paper, ours), each as 'metric value' in the order of the paper's."""
     metrics = measured.metrics if measured else {}
     monitor = measured.first.get("monitor") if measured else None
-    compared = facts.compare(row, metrics, monitor)[:SHOWN]
+    compared = facts.compare(row, metrics, monitor)[:_SHOWN]
     reported = ", ".join(f"{short(k)} {v:g}" for k, v, _ in compared if v is not None)
     ours = ", ".join(f"{short(k)} {v:.3f}" for k, _, v in compared if v is not None)
     return (reported or "-") + facts.mark(row), ours or "-"
@@ -57,7 +57,7 @@ def table(task: str | None = None) -> str:
     rows = [("row", "task", "parameters", "reported", "ours", "agrees with", "")]
     for entry in catalog.entries(task):
         for row in entry.rows:
-            reported, ours = numbers(row, measured.get(row.id))
+            reported, ours = _numbers(row, measured.get(row.id))
             count = "-" if row.parameters is None else f"{row.parameters:,}"
             outside = ", ".join(entry.agrees.values()) or "-"
             rows.append((row.id, entry.task, count, reported, ours, outside, entry.title))
@@ -87,13 +87,13 @@ def info(config: Config, arguments: dict[str, Any]) -> str:
     lines += [f"other row: {row.id}" for row in config.entry.rows if row is not config.row]
     lines += [f"agrees with {what}: {path}" for path, what in config.entry.agrees.items()]
     for player, tree in {**variables.params, **variables.frozen}.items():
-        lines += ["", f"{player}: {inference.count(tree):,} parameters", *parameters(tree)]
-    lines += ["", field(experiment.objective, source.sample_rate)]
-    lines += cost(experiment, spec, variables, source.sample_rate)
+        lines += ["", f"{player}: {inference.count(tree):,} parameters", *_parameters(tree)]
+    lines += ["", _field(experiment.objective, source.sample_rate)]
+    lines += _cost(experiment, spec, variables, source.sample_rate)
     return "\n".join(lines)
 
 
-def parameters(tree: Any) -> list[str]:
+def _parameters(tree: Any) -> list[str]:
     """One line per array: path, shape, size."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     names = ["/".join(str(getattr(k, "key", k)) for k in path) for path, _ in leaves]
@@ -104,9 +104,9 @@ def parameters(tree: Any) -> list[str]:
     ]
 
 
-def field(objective: Any, rate: int) -> str:
+def _field(objective: Any, rate: int) -> str:
     """The receptive field that the objective or its network states, in samples."""
-    samples = stated(objective)
+    samples = _stated(objective)
     if samples is None:
         return "receptive field: not stated (the model names no `receptive_field`)"
     if not samples:
@@ -116,15 +116,15 @@ def field(objective: Any, rate: int) -> str:
     return f"receptive field: {samples:,} samples = {1000 * samples / rate:.1f} ms"
 
 
-def stated(part: Any) -> float | None:
+def _stated(part: Any) -> float | None:
     """The `receptive_field` of an objective, or else of what it is made of."""
     if part is None or hasattr(part, "receptive_field"):
         return getattr(part, "receptive_field", None)
-    inner = (stated(getattr(part, name, None)) for name in NETWORKS)
+    inner = (_stated(getattr(part, name, None)) for name in _NETWORKS)
     return next((samples for samples in inner if samples is not None), None)
 
 
-def cost(experiment: Any, spec: dict, variables: Any, rate: int) -> list[str]:
+def _cost(experiment: Any, spec: dict, variables: Any, rate: int) -> list[str]:
     """FLOPs of one forward pass, per second of input audio; nothing where XLA does not count."""
     shapes = {k: jax.ShapeDtypeStruct(v.shape, v.dtype) for k, v in spec.items()}
     each, known = flops.count(experiment.objective.predict, variables, shapes, jax.random.key(0))

@@ -25,8 +25,8 @@ from zoo.report import facts, results, tables
 from zoo.runs.trained import learns
 from zoo.training.log import read
 
-EMBEDDED = "_score_render"
-ROUNDS = 3  # of logging in a trial: one compiles, the next is timed, the last ends in a validation
+_EMBEDDED = "_score_render"
+_ROUNDS = 3  # of logging in a trial: one compiles, the next is timed, the last ends in a validation
 
 
 def measure(
@@ -40,14 +40,14 @@ def measure(
     """
     if not minutes > 0:
         raise BadInput(f"--minutes {minutes:g}: give each system some time, for instance 5")
-    if others := [name for name in names if not name.partition(".")[0].endswith(EMBEDDED)]:
-        raise BadInput(f"{others[0]} is not on the embedded data: name ...{EMBEDDED}, or none")
+    if others := [name for name in names if not name.partition(".")[0].endswith(_EMBEDDED)]:
+        raise BadInput(f"{others[0]} is not on the embedded data: name ...{_EMBEDDED}, or none")
     chosen = in_order([experiments.find(name) for name in names or embedded()])
     with writing.held(directory):
-        return rows(chosen, minutes, directory, folder)
+        return _rows(chosen, minutes, directory, folder)
 
 
-def rows(chosen: Sequence[Config], minutes: float, directory: Path, folder: Path) -> int:
+def _rows(chosen: Sequence[Config], minutes: float, directory: Path, folder: Path) -> int:
     """A row for each config; returns the number of those that failed."""
     root, failed = tables.clone(), []
     shipped = folder.resolve() == catalog.results_folder().resolve()
@@ -63,7 +63,7 @@ def rows(chosen: Sequence[Config], minutes: float, directory: Path, folder: Path
 
 def embedded() -> list[str]:
     """Every row that needs no data but the embedded set."""
-    entries = [entry for entry in catalog.entries() if entry.name.endswith(EMBEDDED)]
+    entries = [entry for entry in catalog.entries() if entry.name.endswith(_EMBEDDED)]
     return [row.id for entry in entries for row in entry.rows]
 
 
@@ -102,7 +102,7 @@ def row(
     report = run / "evaluation" / "test.json"
     if not report.is_file():
         if experiment.objective.turns:
-            steps = affordable(config, words, minutes, directory / "trials" / name, root)
+            steps = _affordable(config, words, minutes, directory / "trials" / name, root)
             if steps is None:
                 return False
             words.append(f"steps={steps}")
@@ -115,14 +115,14 @@ def row(
     return True
 
 
-def affordable(
+def _affordable(
     config: Config, words: Sequence[str], minutes: float, trial: Path, root: Path
 ) -> int | None:
     """The steps that fill the budget, compilation and validations included; None: trial failed."""
     experiment, log = config.experiment(), trial / "metrics.jsonl"
     period = experiment.log_every
-    if not (log.is_file() and any(map(is_validation, read(log)))):
-        steps = f"steps={ROUNDS * period}"
+    if not (log.is_file() and any(map(_is_validation, read(log)))):
+        steps = f"steps={_ROUNDS * period}"
         options = ["--workdir", trial, "--no_test", "--no_tensorboard", *words, steps]
         if not command(root, "train.py", "--config", config.row.id, *options):
             return None
@@ -138,12 +138,12 @@ def steps_for(seconds: float, lines: Sequence[dict[str, Any]], every: int, perio
     paced = {line["step"]: line for line in lines if "steps_per_second" in line}
     step = 1 / paced[2 * period]["steps_per_second"]
     compiling = max(period / paced[period]["steps_per_second"] - period * step, 0.0)
-    validated = next(line for line in lines if is_validation(line))
+    validated = next(line for line in lines if _is_validation(line))
     validation = max(validated["time"] - paced[2 * period]["time"] - period * step, 0.0)
     return max(int((seconds - compiling) / (step + validation / every)), period)
 
 
-def is_validation(line: dict[str, Any]) -> bool:
+def _is_validation(line: dict[str, Any]) -> bool:
     return any(name.startswith("validation/") for name in line)
 
 

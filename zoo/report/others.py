@@ -26,23 +26,23 @@ from zoo.report.results import held_out
 from zoo.runs.trained import Trained
 from zoo.songs.taggram import taggram_figure
 
-PUBLISHED, TAGGER = "musicnn_mtt", "zoo/resemul"
+_PUBLISHED, TAGGER = "musicnn_mtt", "zoo/resemul"
 SEPARATOR, GENERATOR = "zoo/wave_unet", "zoo/midi_wavenet"
-NOTES = 8  # of the tune, two bars of it
-TEMPERATURE = 0.5  # safer than learnt, as its guide has it
-LICENCE = "licence of its weights"
+_NOTES = 8  # of the tune, two bars of it
+_TEMPERATURE = 0.5  # safer than learnt, as its guide has it
+_LICENCE = "licence of its weights"
 
 
 def make(found: Trained, directory: Path) -> None:
     """Tags, stems and a sample into RUN/figures and RUN/samples; what fails is said in a line."""
     if jax.process_count() > 1:
         return
-    track, audio = take(found)
+    track, audio = _take(found)
     rate = found.experiment.data.source.info.sample_rate
     acts: tuple[Callable[[], None], ...] = (
-        lambda: tag(tagger(), audio, rate, track, directory),
-        lambda: separate(finding.load(SEPARATOR), audio, rate, track, directory),
-        lambda: generate(finding.load(GENERATOR), directory),
+        lambda: _tag(tagger(), audio, rate, track, directory),
+        lambda: _separate(finding.load(SEPARATOR), audio, rate, track, directory),
+        lambda: _generate(finding.load(GENERATOR), directory),
     )
     for act in acts:
         try:
@@ -52,7 +52,7 @@ def make(found: Trained, directory: Path) -> None:
             print(line[:300], file=sys.stderr)
 
 
-def take(found: Trained) -> tuple[str, np.ndarray]:
+def _take(found: Trained) -> tuple[str, np.ndarray]:
     """(name, audio [T C]) of the held-out take in which most is labelled: all of its clips."""
     source = found.experiment.data.source
     records = source.open(held_out(source))
@@ -63,44 +63,45 @@ def take(found: Trained) -> tuple[str, np.ndarray]:
 
 def tagger() -> System:
     """Published weights that need no network, or our own."""
-    there = obtain.kept_file(index.find(PUBLISHED)).is_file()
-    return finding.load(PUBLISHED if there else TAGGER)
+    there = obtain.kept_file(index.find(_PUBLISHED)).is_file()
+    return finding.load(_PUBLISHED if there else TAGGER)
 
 
-def tag(model: System, audio: np.ndarray, rate: int, track: str, directory: Path) -> None:
+def _tag(model: System, audio: np.ndarray, rate: int, track: str, directory: Path) -> None:
     """figures/other_tagger.png with its sound."""
     figure = taggram_figure(model.tags_over_time(audio, rate))
     folder = directory / "figures"
     about = {"sound": "other_tagger.wav", "span": figures.across(figure, figure.axes[0])}
     title = f"Another tagger on a test take: {model.name}"
-    caption = f"{track}; {licence(model)}."
+    caption = f"{track}; {_licence(model)}."
     figures.save(figure, folder / "other_tagger.png", title=title, caption=caption, **about)
     figures.write_wav(folder / "other_tagger.wav", audio, rate)
 
 
-def separate(model: System, audio: np.ndarray, rate: int, track: str, directory: Path) -> None:
+def _separate(model: System, audio: np.ndarray, rate: int, track: str, directory: Path) -> None:
     """samples/stems/TRACK by NAME: the take and its stems."""
     folder = directory / "samples" / "stems" / safe(f"{track} by {model.name}")
     for name, stem in {"mixture": audio, **model.separate(audio, rate)}.items():
         figures.write_wav(folder / f"{safe(name)}.wav", stem, rate)
 
 
-def generate(model: System, directory: Path) -> None:
+def _generate(model: System, directory: Path) -> None:
     """figures/other_generator.png with its sound: the tune, played by the model."""
     from zoo.pages.sounds import spectrogram
 
-    tune = {name: values[:NOTES] for name, values in ode.notes().items()}
-    audio = model.perform(tune, temperature=TEMPERATURE)
+    tune = {name: values[:_NOTES] for name, values in ode.notes().items()}
+    audio = model.perform(tune, temperature=_TEMPERATURE)
     place = directory / "figures" / "other_generator.png"
     figures.write_wav(place.with_suffix(".wav"), audio, model.sample_rate)
     durable.write(place, spectrogram(audio, model.sample_rate, 900, 160))
     about = {
         "title": f"A generator: {model.name} plays a tune from its notes",
-        "caption": f"Beethoven, Ode to Joy; seed 0, temperature {TEMPERATURE:g}; {licence(model)}.",
+        "caption": f"Beethoven, Ode to Joy; seed 0, temperature {_TEMPERATURE:g}; "
+        f"{_licence(model)}.",
         "sound": place.with_suffix(".wav").name,
     }
     durable.write(place.with_suffix(".json"), json.dumps(about, indent=1) + "\n")
 
 
-def licence(model: System) -> str:
-    return f"{LICENCE}: {model.trained.meta['licence']}"
+def _licence(model: System) -> str:
+    return f"{_LICENCE}: {model.trained.meta['licence']}"

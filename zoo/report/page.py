@@ -30,7 +30,7 @@ from zoo.pages.markup import (
 from zoo.report import facts, samples
 from zoo.report.facts import Run
 
-ROWS = 200  # of a table that a page shows
+_ROWS = 200  # of a table that a page shows
 
 
 def write(directory: Path) -> Path:
@@ -39,14 +39,14 @@ def write(directory: Path) -> Path:
     stand = samples.audio_budget(run.directory)
     mixers = samples.stems(run.directory, stand)  # first: only embedded stems play in perfect sync
     parts = [
-        header(run),
-        comparison(run),
+        _header(run),
+        _comparison(run),
         mixers,
         samples.samples(run.directory, stand),
-        figures(run.directory, stand),
-        section("Training", charts.curves(run.scalars, run.monitor), lead=trained_for(run)),
-        *(evaluation(run, split) for split in run.rows),
-        settings(run),
+        _figures(run.directory, stand),
+        section("Training", charts.curves(run.scalars, run.monitor), lead=_trained_for(run)),
+        *(_evaluation(run, split) for split in run.rows),
+        _settings(run),
     ]
     page = document(run.config, "".join(parts), description=run.title)
     path = run.directory / "report.html"
@@ -55,9 +55,9 @@ def write(directory: Path) -> Path:
     return path
 
 
-def header(run: Run) -> str:
+def _header(run: Run) -> str:
     """Title, citation, and the facts that every number of the run hangs on."""
-    title, citation = parted(run.title)
+    title, citation = _parted(run.title)
     row = next(iter(run.rows.values()), {})
     steps = row.get("step") or (run.scalars[-1]["step"] if run.scalars else None)
     seconds = row.get("training_seconds") or facts.training_seconds(run.scalars)
@@ -66,20 +66,20 @@ def header(run: Run) -> str:
         "trained for": facts.count_of_steps(steps) if steps is not None else None,
         "training time": duration(seconds) if seconds else None,
         "device": text(row["device"]) if row.get("device") else None,
-        "data": data_set(run.data) if run.data.get("name") else None,
+        "data": _data_set(run.data) if run.data.get("name") else None,
     }
     below = tag("p", text(citation), class_="citation") if citation else ""
     return tag(
         "header",
         tag("p", text(f"{run.task} · {run.config}"), class_="eyebrow"),
-        tag("h1", raised(title)),
+        tag("h1", _raised(title)),
         below,
         pairs({k: v for k, v in shown.items() if v}),
         class_="top",
     )
 
 
-def data_set(data: dict[str, Any]) -> str:
+def _data_set(data: dict[str, Any]) -> str:
     """Name, rate and licence of the data."""
     kind = data.get("kind", "audio")
     hertz = f"{data['sample_rate']:,} Hz; " if data.get("sample_rate") else ""
@@ -88,12 +88,12 @@ def data_set(data: dict[str, Any]) -> str:
     return link(data["name"], data.get("url", "")) + licence
 
 
-def raised(title: str) -> str:
+def _raised(title: str) -> str:
     """'3^9' with its exponent raised."""
     return re.sub(r"(\w)\^(\w+)", r"\1<sup>\2</sup>", text(title))
 
 
-def parted(title: str) -> tuple[str, str]:
+def _parted(title: str) -> tuple[str, str]:
     """'SampleCNN on MTAT (Lee et al. 2017).' as title and citation."""
     start = title.find(" (")
     if start < 0 or not title.rstrip(".").endswith(")"):
@@ -101,7 +101,7 @@ def parted(title: str) -> tuple[str, str]:
     return title[:start], title[start + 2 :].rstrip(".").removesuffix(")")
 
 
-def comparison(run: Run) -> str:
+def _comparison(run: Run) -> str:
     """What the paper reports beside what this run scored, and on what either rests."""
     reported_by = run.row if run.row and run.row.reported else None
     if not reported_by and not run.rows:
@@ -133,20 +133,20 @@ def comparison(run: Run) -> str:
     )
 
 
-def trained_for(run: Run) -> str:
+def _trained_for(run: Run) -> str:
     if not run.scalars:
         return ""
     first, last = run.scalars[0]["step"], run.scalars[-1]["step"]
     return f"Steps {first:,} to {last:,}; bands are the spread of the points behind a line."
 
 
-def figures(directory: Path, stand: sounds.AudioBudget) -> str:
+def _figures(directory: Path, stand: sounds.AudioBudget) -> str:
     """RUN/figures/*.png with what the JSON of the same name says about them."""
     paths = sorted((directory / "figures").glob("*.png"))
-    return section("A look inside", *(figure(path, stand) for path in paths))
+    return section("A look inside", *(_figure(path, stand) for path in paths))
 
 
-def figure(path: Path, stand: sounds.AudioBudget) -> str:
+def _figure(path: Path, stand: sounds.AudioBudget) -> str:
     note = path.with_suffix(".json")
     about = facts.load(note) if note.is_file() else {}
     title = about.get("title") or path.stem.replace("_", " ")
@@ -164,7 +164,7 @@ def figure(path: Path, stand: sounds.AudioBudget) -> str:
     return tag("div", shown, caption, class_="plate")
 
 
-def evaluation(run: Run, split: str) -> str:
+def _evaluation(run: Run, split: str) -> str:
     """All scores of a split, and the figures and tables of RUN/evaluation/SPLIT."""
     row, folder = run.rows[split], run.directory / "evaluation" / split
     counts = [f"{number(v)} {k.replace('_', ' ')}" for k, v in row.get("counts", {}).items()]
@@ -180,17 +180,17 @@ def evaluation(run: Run, split: str) -> str:
         )
         for path in sorted(folder.glob("*.png"))
     )
-    tables = (rows_of(path) for path in sorted(folder.glob("*.csv")))
+    tables = (_rows_of(path) for path in sorted(folder.glob("*.csv")))
     return section(
         f"Scores on the {split} split",
-        scores(row["metrics"]),
+        _scores(row["metrics"]),
         *pictures,
         *tables,
         lead="; ".join(filter(None, facts_of)),
     )
 
 
-def scores(metrics: dict[str, float]) -> str:
+def _scores(metrics: dict[str, float]) -> str:
     """Plain metrics in two columns; 'sdr/vocals' and its kind as a table of stems."""
     plain = {k: v for k, v in metrics.items() if "/" not in k}
     split = [k.partition("/")[::2] for k in metrics if "/" in k]
@@ -202,18 +202,18 @@ def scores(metrics: dict[str, float]) -> str:
     return first + table(["", *columns], rows)
 
 
-def rows_of(path: Path) -> str:
+def _rows_of(path: Path) -> str:
     """A CSV as a table that folds away and sorts; the first 200 rows of a longer one."""
-    head, rows, count = facts.read_rows(path, ROWS)
+    head, rows, count = facts.read_rows(path, _ROWS)
     if not rows:
         return ""
-    shown = [[rounded(cell) for cell in row] for row in rows]
-    cut = f", the first {ROWS} of {count:,}; all in {path.name}" if count > ROWS else f", {count}"
+    shown = [[_rounded(cell) for cell in row] for row in rows]
+    cut = f", the first {_ROWS} of {count:,}; all in {path.name}" if count > _ROWS else f", {count}"
     name = path.stem.replace("_", " ") + cut
     return details(name, table(head, shown, kind="sortable"))
 
 
-def rounded(cell: str) -> str:
+def _rounded(cell: str) -> str:
     try:
         value = float(cell)
     except ValueError:
@@ -221,7 +221,7 @@ def rounded(cell: str) -> str:
     return "–" if value != value else cell if len(cell) < 8 else f"{value:.4g}"
 
 
-def settings(run: Run) -> str:
+def _settings(run: Run) -> str:
     """Arguments, versions and commit: what it takes to do it again."""
     row = next(iter(run.rows.values()), {})
     command = tag("pre", text(facts.again(run)))

@@ -11,7 +11,7 @@ from zoo import escapes, writing
 from zoo.commands import command
 from zoo.errors import BadInput
 
-RANGE = 70  # dB below the mixture's loudest point that are drawn
+_RANGE = 70  # dB below the mixture's loudest point that are drawn
 
 
 def draw(directory: Path, path: Path) -> Path:
@@ -24,13 +24,13 @@ def draw(directory: Path, path: Path) -> Path:
         )
     stems = sorted(p for p in songs[0].glob("*.wav") if len(p.suffixes) == 1)
     stems.sort(key=lambda p: p.stem != "mixture")
-    figure = spectrograms(stems)
+    figure = _spectrograms(stems)
     with writing.held(path), writing.replacing(path) as (part,):
         figure.savefig(part, dpi=120, format=path.suffix.lstrip(".") or "png")
     return path
 
 
-def spectrograms(files: list[Path]) -> Any:
+def _spectrograms(files: list[Path]) -> Any:
     """One row per file, on the scale of the first."""
     import librosa
     import soundfile
@@ -52,7 +52,7 @@ def spectrograms(files: list[Path]) -> Any:
             aspect="auto",
             extent=span,
             cmap="magma",
-            vmin=top - RANGE,
+            vmin=top - _RANGE,
             vmax=top,
         )
         axes.set_yticks([])

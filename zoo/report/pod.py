@@ -25,7 +25,7 @@ def examine(folder: Path | None, batch: int | None) -> tuple[list[str], list[str
 
     from zoo.checkpoints.processes import exchange
 
-    seen = shared(folder) if folder is not None else None
+    seen = _shared(folder) if folder is not None else None
     exchange("ready")  # so that clocks are read at one time
     own = {
         "process": jax.process_index(),
@@ -37,10 +37,10 @@ def examine(folder: Path | None, batch: int | None) -> tuple[list[str], list[str
         "seen": seen,
     }
     every = exchange(own)
-    return [line(each) for each in every], faults(every, folder, batch)
+    return [_line(each) for each in every], faults(every, folder, batch)
 
 
-def shared(folder: Path) -> list[int] | str:
+def _shared(folder: Path) -> list[int] | str:
     """The processes whose files this one sees in `folder`; why it cannot write there."""
     import jax
 
@@ -64,7 +64,7 @@ def shared(folder: Path) -> list[int] | str:
     return answer or seen
 
 
-def line(each: dict[str, Any]) -> str:
+def _line(each: dict[str, Any]) -> str:
     versions = ", ".join(f"{k} {v}" for k, v in each["versions"].items() if v != "-")
     devices = f"{each['devices']} x {each['kind']}"
     return f"process {each['process']} on {each['host']}: {devices}; {versions}"
@@ -86,7 +86,7 @@ def faults(every: Sequence[dict[str, Any]], folder: Path | None, batch: int | No
     if skew > SKEW:
         found.append(f"clocks differ by {skew:.1f} s: let the hosts set them from one server")
     if folder is not None:
-        found += [text for each in every if (text := of_folder(each, every, folder))]
+        found += [text for each in every if (text := _of_folder(each, every, folder))]
     devices = sum(each["devices"] for each in every)
     if batch is not None and batch % devices:
         above = -(-batch // devices) * devices
@@ -94,7 +94,7 @@ def faults(every: Sequence[dict[str, Any]], folder: Path | None, batch: int | No
     return found
 
 
-def of_folder(each: dict[str, Any], every: Sequence[dict[str, Any]], folder: Path) -> str:
+def _of_folder(each: dict[str, Any], every: Sequence[dict[str, Any]], folder: Path) -> str:
     who = f"process {each['process']} on {each['host']}"
     if isinstance(each["seen"], str):
         return f"{who} cannot write to {folder}: {each['seen']}"

@@ -40,14 +40,14 @@ def repeat(
         given = {**arguments, what: number} | ({"folds": count} if what == "fold" else {})
         run = directory / f"{what}{number}"
         print(f"[{what} {number}, {number + 1} of {count}]", flush=True)
-        found = member(config, given, run, folder, name)
+        found = _member(config, given, run, folder, name)
         if found is None:
             return None
         scores.append(found)
     return scores
 
 
-def member(
+def _member(
     config: Config, arguments: dict[str, Any], run: Path, folder: Path, name: str | None
 ) -> dict[str, float] | None:
     """One run's test metrics, from its row where that is of the very weights it has."""

@@ -18,9 +18,9 @@ from zoo.report.stored import Measured
 from zoo.reproduce import stores, verdicts
 from zoo.reproduce.row import Row
 
-EMBEDDED = "score_render"  # how the embedded data's names begin
-HEAD = ("Row", "System", "Data", "Published", "Source", "Ours", "Published is", "Command")
-OPENING = (
+_EMBEDDED = "score_render"  # how the embedded data's names begin
+_HEAD = ("Row", "System", "Data", "Published", "Source", "Ours", "Published is", "Command")
+_OPENING = (
     "Rendered by `python -m zoo report --table` from the rows in `results/`; do not edit. "
     "`python -m zoo reproduce ROW` makes a row again: it says which data to fetch from where, and "
     "takes no other. Ours: a mean ± standard deviation over runs; or one value, in brackets the "
@@ -46,23 +46,29 @@ def page(measured: Mapping[str, Measured], entries: Sequence[Entry], results: Pa
             waiting.append(row)
             continue
         shown.add(row.way.config())
-        body.append(line(row, found))
-        notes.append(note(row, found))
+        body.append(_line(row, found))
+        notes.append(_note(row, found))
     for identity in sorted(set(measured) - shown):
         about = stored.row_of(measured[identity], known)
-        if about and about.reported and not embedded(measured[identity]):
+        if about and about.reported and not _embedded(measured[identity]):
             entry = known[about.config]
-            body.append(line_of_config(identity, about, entry, measured[identity]))
-            notes.append(note_of_config(identity, about, measured[identity]))
-    lines = ["# Reproduced on real data", "", OPENING, "", *summary(index.ROWS, measured, results)]
-    lines += tables.markdown(HEAD, body) if body else ["Nothing yet."]
+            body.append(_line_of_config(identity, about, entry, measured[identity]))
+            notes.append(_note_of_config(identity, about, measured[identity]))
+    lines = [
+        "# Reproduced on real data",
+        "",
+        _OPENING,
+        "",
+        *_summary(index.ROWS, measured, results),
+    ]
+    lines += tables.markdown(_HEAD, body) if body else ["Nothing yet."]
     lines += ["", *notes]
     if waiting:
-        lines += ["", "Not made here yet:", "", *map(unmade, waiting)]
+        lines += ["", "Not made here yet:", "", *map(_unmade, waiting)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def summary(rows: Sequence[Row], measured: Mapping[str, Measured], results: Path) -> list[str]:
+def _summary(rows: Sequence[Row], measured: Mapping[str, Measured], results: Path) -> list[str]:
     """How many rows are within, those in which nothing is drawn apart from those with intervals."""
     counts: dict[str, list[str]] = {}
     for row in rows:
@@ -84,30 +90,30 @@ def summary(rows: Sequence[Row], measured: Mapping[str, Measured], results: Path
     )
 
 
-def line(row: Row, found: Mapping[str, Any]) -> tuple[str, ...]:
+def _line(row: Row, found: Mapping[str, Any]) -> tuple[str, ...]:
     published = {name: f"{value:.6g}" for name, value in row.published.items()}
     return (
         f"`{row.name}`[^{row.name}]",
         row.system,
         row.on,
-        pairs(("at least " if row.at_least else "") + v for v in pairs_of(published)) or "–",
+        _pairs(("at least " if row.at_least else "") + v for v in _pairs_of(published)) or "–",
         row.source.rstrip("."),
-        pairs(ours(row, found)),
+        _pairs(_ours(row, found)),
         stores.verdict(row, found),
         f"`python -m zoo reproduce {row.name}`",
     )
 
 
-def pairs(found: Any) -> str:
+def _pairs(found: Any) -> str:
     return ", ".join(found)
 
 
-def pairs_of(values: Mapping[str, str]) -> list[str]:
+def _pairs_of(values: Mapping[str, str]) -> list[str]:
     """'sdr vocals 3.25' of every metric."""
     return [f"{name.replace('/', ' ')} {value}" for name, value in values.items()]
 
 
-def ours(row: Row, found: Mapping[str, Any]) -> list[str]:
+def _ours(row: Row, found: Mapping[str, Any]) -> list[str]:
     """'accuracy 0.893 [0.874, 0.912]' of the metrics that are published; else of all."""
     names = [name for name in row.published if name in found["metrics"]] or found["metrics"]
     shown = {}
@@ -116,10 +122,10 @@ def ours(row: Row, found: Mapping[str, Any]) -> list[str]:
         about = " [{:.4g}, {:.4g}]".format(*span) if span else ""
         about = f" ± {spread:.2g} ({found['runs']} runs)" if spread is not None else about
         shown[name] = f"{found['metrics'][name]:.6g}{about}"
-    return pairs_of(shown)
+    return _pairs_of(shown)
 
 
-def note(row: Row, found: Mapping[str, Any]) -> str:
+def _note(row: Row, found: Mapping[str, Any]) -> str:
     """The footnote: what was computed of which data on what machine, and why it differs."""
     data = row.data
     where = f" Data: {data.url} at {data.revision[:12]} ({data.licence})." if data else ""
@@ -133,17 +139,19 @@ def note(row: Row, found: Mapping[str, Any]) -> str:
     return f"[^{row.name}]: {protocol}.{remark}{where}{made}{took}{'.' if made else ''}"
 
 
-def unmade(row: Row) -> str:
-    figures = ", ".join(pairs_of({name: f"{v:.6g}" for name, v in row.published.items()}))
+def _unmade(row: Row) -> str:
+    figures = ", ".join(_pairs_of({name: f"{v:.6g}" for name, v in row.published.items()}))
     why = f": {row.remark}" if row.remark else ""
     return f"- `{row.name}`, {row.system}, {row.on}; published {figures or '–'} ({row.source}){why}"
 
 
-def embedded(found: Measured) -> bool:
-    return str(found.first["data"].get("name", "")).startswith(EMBEDDED)
+def _embedded(found: Measured) -> bool:
+    return str(found.first["data"].get("name", "")).startswith(_EMBEDDED)
 
 
-def line_of_config(identity: str, row: ConfigRow, entry: Entry, found: Measured) -> tuple[str, ...]:
+def _line_of_config(
+    identity: str, row: ConfigRow, entry: Entry, found: Measured
+) -> tuple[str, ...]:
     from zoo.report import tables
 
     compared = facts.compare(row, found.metrics, found.first.get("monitor"))
@@ -160,11 +168,11 @@ def line_of_config(identity: str, row: ConfigRow, entry: Entry, found: Measured)
         verdicts.together(
             verdicts.of_all(row.reported, found_of["metrics"], found_of["intervals"])
         ),
-        f"`{command(identity, found)}`",
+        f"`{_command(identity, found)}`",
     )
 
 
-def command(identity: str, found: Measured) -> str:
+def _command(identity: str, found: Measured) -> str:
     """What makes the row again, but for where the data lie."""
     changed = {k: v for k, v in (found.first.get("changed") or {}).items() if k != "fold"}
     config = found.first.get("config", identity)
@@ -180,7 +188,7 @@ def command(identity: str, found: Measured) -> str:
     return " ".join([start, *facts.words(changed), "path=..."])
 
 
-def note_of_config(identity: str, row: ConfigRow, found: Measured) -> str:
+def _note_of_config(identity: str, row: ConfigRow, found: Measured) -> str:
     """The footnote: both protocols."""
     theirs = f"Published: {row.protocol.rstrip('.')}. " if row.protocol else ""
     steps, device = found.first.get("step"), found.first.get("device", "")

@@ -26,8 +26,8 @@ from zoo.runs import inference
 from zoo.runs.trained import Trained, commit
 from zoo.training.log import read
 
-VERSIONS = ("jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "librosa")
-LINES = 14  # of metrics on the screen; all of them stand in the JSON
+_VERSIONS = ("jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "librosa")
+_LINES = 14  # of metrics on the screen; all of them stand in the JSON
 
 
 def evaluate(
@@ -58,7 +58,7 @@ def evaluate(
                 require_writable(place.parent)
                 stack.enter_context(writing.held(place, wait=wait))
             if folder is not None and limit is None:
-                require_own(target_of(trained, folder), trained, force)
+                _require_own(target_of(trained, folder), trained, force)
         return _evaluate(trained, split, limit, places)
 
 
@@ -79,7 +79,7 @@ def _evaluate(trained: Trained, split: str, limit: int | None, places: list[Path
         report = protocol.run(predict, records, source.info, limit=limit, progress=progress)
     if jax.process_index():
         return report
-    row = describe(trained, report, split, time.perf_counter() - began)
+    row = _describe(trained, report, split, time.perf_counter() - began)
     written = []
     for place in places:
         if place.suffix == ".json":
@@ -109,7 +109,7 @@ def target_of(trained: Trained, folder: Path) -> Path:
     return folder / config.task / f"{stem}.json"
 
 
-def require_own(path: Path, trained: Trained, force: bool) -> None:
+def _require_own(path: Path, trained: Trained, force: bool) -> None:
     """Refuses to overwrite the result of other weights, unless asked to. raises BadInput."""
     if force or not path.is_file():
         return
@@ -143,7 +143,7 @@ def require_writable(folder: Path) -> None:
         ) from error
 
 
-def describe(trained: Trained, report: Report, split: str, seconds: float) -> dict[str, Any]:
+def _describe(trained: Trained, report: Report, split: str, seconds: float) -> dict[str, Any]:
     """All that a reader needs to believe, doubt or repeat the numbers."""
     device = jax.devices()[0]
     config, arguments = trained.config, trained.arguments
@@ -163,7 +163,7 @@ def describe(trained: Trained, report: Report, split: str, seconds: float) -> di
         "step": trained.meta.get("step"),
         "weights_sha256": trained.fingerprint(),
         "weights": trained.name if "published" in trained.meta else None,
-        "training_seconds": seconds_of(trained.directory),
+        "training_seconds": _seconds_of(trained.directory),
         "data": asdict(trained.experiment.scored_on(split)[1].info),
         "split": split,
         "monitor": trained.experiment.evaluation.monitor[0],
@@ -174,13 +174,13 @@ def describe(trained: Trained, report: Report, split: str, seconds: float) -> di
         "evaluation_seconds": round(seconds, 1),
         "device": f"{jax.device_count()} x {device.device_kind}",
         "machine": f"{platform.system()} {platform.machine()}",
-        "versions": {name: metadata.version(name) for name in VERSIONS},
+        "versions": {name: metadata.version(name) for name in _VERSIONS},
         "commit": commit(),
         "date": time.strftime("%Y-%m-%d"),
     }
 
 
-def seconds_of(directory: Path | None) -> float | None:
+def _seconds_of(directory: Path | None) -> float | None:
     """How long a run trained, pauses left out."""
     log = directory / "metrics.jsonl" if directory else None
     return facts.training_seconds(read(log)) if log and log.is_file() else None
@@ -195,7 +195,7 @@ def summary(report: Report, monitor: str) -> str:
     """A report as lines for the screen: all metrics, or those of the monitored one's family."""
     family = monitor.split("/")[0]
     shown = report.metrics
-    if len(shown) > LINES:
+    if len(shown) > _LINES:
         shown = {k: v for k, v in shown.items() if k.startswith(family)}
     width = max(map(len, shown), default=0)
     spans = {k: f"  [{low:.4g}, {high:.4g}]" for k, (low, high) in report.intervals.items()}

@@ -14,8 +14,8 @@ from zoo.errors import BadInput
 from zoo.report import facts
 
 FOLDER, PAGE = "robustness", "ROBUSTNESS.md"
-SHOWN = ("pr_auc", "roc_auc", "true_tags")
-OPENING = (
+_SHOWN = ("pr_auc", "roc_auc", "true_tags")
+_OPENING = (
     "Rendered by `python -m zoo report --table` from `results/robustness/`, which `python -m zoo "
     "robustness WEIGHTS [--on CONFIG] --results results` writes; do not edit. The four kinds of "
     "Won et al. (2020): tempo, pitch, dynamic range compression, white noise. The first line of a "
@@ -41,10 +41,10 @@ def page(tables: list[dict[str, Any]]) -> str:
     """The whole file: a table for each tagger on some data."""
     from zoo.report.tables import markdown
 
-    lines = ["# Robustness of taggers", "", OPENING]
+    lines = ["# Robustness of taggers", "", _OPENING]
     for one in tables:
-        shown = [name for name in SHOWN if name in one["rows"][0]]
-        body = [(row["effect"], *(cell(row, name) for name in shown)) for row in one["rows"]]
+        shown = [name for name in _SHOWN if name in one["rows"][0]]
+        body = [(row["effect"], *(_cell(row, name) for name in shown)) for row in one["rows"]]
         data = one.get("data", one.get("folder", "–"))
         lines += ["", f"## `{one['model']}` on {data}", "", *markdown(("", *shown), body)]
         clips = one.get("counts", {}).get("records", "–")
@@ -52,7 +52,7 @@ def page(tables: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def cell(row: Mapping[str, Any], name: str) -> str:
+def _cell(row: Mapping[str, Any], name: str) -> str:
     """'0.484' of recordings as they are, '-0.021 [-0.040, -0.003]' of changed ones."""
     if f"{name}_change" not in row:
         return f"{row[name]:.3f}" if name in row else "–"

@@ -21,9 +21,9 @@ from zoo.pages.sounds import (
     spectrogram,
 )
 
-COLUMNS = 6  # steps shown side by side
+_COLUMNS = 6  # steps shown side by side
 ROLES = ("mixture", "estimated", "reference")
-SAMPLES = "What the model made at these steps; loudness is as it came out."
+_SAMPLES = "What the model made at these steps; loudness is as it came out."
 
 
 def audio_budget(directory: Path) -> AudioBudget:
@@ -37,52 +37,52 @@ def audio_budget(directory: Path) -> AudioBudget:
 def samples(directory: Path, stand: AudioBudget) -> str:
     """RUN/samples/STEP/*.wav: a column per step, at most six, the last one included."""
     folders = [p for p in (directory / "samples").glob("*") if p.is_dir() and p.name != "stems"]
-    folders = sorted((p for p in folders if any(p.glob("*.wav"))), key=by_step)
+    folders = sorted((p for p in folders if any(p.glob("*.wav"))), key=_by_step)
     if not folders:
         return ""
-    if len(folders) > COLUMNS:
-        chosen = np.linspace(0, len(folders) - 1, COLUMNS).round().astype(int)
+    if len(folders) > _COLUMNS:
+        chosen = np.linspace(0, len(folders) - 1, _COLUMNS).round().astype(int)
         folders = [folders[index] for index in chosen]
     columns = [
         tag(
             "div",
-            tag("h3", text(step_name(folder.name))),
+            tag("h3", text(_step_name(folder.name))),
             *(player(path, stand) for path in sorted(folder.glob("*.wav"))),
         )
         for folder in folders
     ]
     style = f"--columns:{len(columns)}"
-    return section("Samples", tag("div", *columns, class_="steps", style=style), lead=SAMPLES)
+    return section("Samples", tag("div", *columns, class_="steps", style=style), lead=_SAMPLES)
 
 
-def by_step(folder: Path) -> tuple[int, str]:
+def _by_step(folder: Path) -> tuple[int, str]:
     return (int(folder.name), "") if numerals.is_count(folder.name) else (1 << 60, folder.name)
 
 
-def step_name(name: str) -> str:
+def _step_name(name: str) -> str:
     return f"step {int(name):,}" if numerals.is_count(name) else name.replace("_", " ")
 
 
 def stems(directory: Path, stand: AudioBudget) -> str:
     """RUN/samples/stems/SONG/*.wav: mixture, estimates, and NAME.reference as mixers."""
     folders = sorted(p for p in (directory / "samples" / "stems").glob("*") if p.is_dir())
-    mixers = [mixer(folder, stand) for folder in folders if any(folder.glob("*.wav"))]
+    mixers = [_mixer(folder, stand) for folder in folders if any(folder.glob("*.wav"))]
     return section("Separated songs", *mixers, lead=STEMS)
 
 
-def mixer(folder: Path, stand: AudioBudget) -> str:
+def _mixer(folder: Path, stand: AudioBudget) -> str:
     """One song's mixture, stems and references, played in sync."""
     tracks, seconds = [], 0.0
-    for path in sorted(folder.glob("*.wav"), key=lambda path: (role(path), path.name)):
+    for path in sorted(folder.glob("*.wav"), key=lambda path: (_role(path), path.name)):
         audio, rate = read(path)
         seconds = max(seconds, len(audio) / rate)
         picture = data_uri(spectrogram(audio, rate, 900, 56), "image/png")
         name = path.stem.removesuffix(".reference")
-        tracks.append(Track(name, stand.place(path, audio, rate), picture, ROLES[role(path)]))
+        tracks.append(Track(name, stand.place(path, audio, rate), picture, ROLES[_role(path)]))
     return mixer_of(folder.name, tracks, seconds)
 
 
-def role(path: Path) -> int:
+def _role(path: Path) -> int:
     """What went in, what came out, what was meant."""
     if path.stem in ("mixture", "mix"):
         return 0

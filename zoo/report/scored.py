@@ -13,21 +13,21 @@ from zoo.checkpoints.metadata import Unfit, arguments, mapping, numbers, text, t
 from zoo.errors import BadInput
 
 
-def number(value: Any) -> float:
+def _number(value: Any) -> float:
     """A finite number. Raises Unfit."""
     if type(value) not in (int, float) or not abs(value) < 1e300:
         raise Unfit("is no finite number")
     return value
 
 
-def count(value: Any) -> int:
+def _count(value: Any) -> int:
     """A whole number. Raises Unfit."""
     if type(value) is not int:
         raise Unfit("is no whole number")
     return value
 
 
-def spans(value: Any) -> None:
+def _spans(value: Any) -> None:
     """{name: [low, high]}. Raises Unfit."""
     for name, span in mapping(value).items():
         if not isinstance(span, list) or len(span) != 2:
@@ -35,28 +35,28 @@ def spans(value: Any) -> None:
         numbers(dict(zip(("low", "high"), span)))
 
 
-def described(value: Any) -> None:
+def _described(value: Any) -> None:
     """A data set, which has a name if anything. Raises Unfit."""
     text(mapping(value).get("name", ""))
 
 
-def monitored(value: Any) -> None:
+def _monitored(value: Any) -> None:
     """A metric's name, or [name, 'max' or 'min']. Raises Unfit."""
     for part in value if isinstance(value, list) and value else [value]:
         text(part)
 
 
-FIELDS: Mapping[str, Callable[[Any], Any]] = {
+_FIELDS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("config", "row", "task", "title", "split", "protocol", "source"), text),
     **dict.fromkeys(("device", "machine", "commit", "date", "weights", "weights_sha256"), text),
     **dict.fromkeys(("system", "on"), text),
     **dict.fromkeys(("metrics", "counts", "reported", "published", "spread"), numbers),
     **dict.fromkeys(("arguments", "changed"), arguments),
-    **dict.fromkeys(("parameters", "step", "runs"), count),
-    **dict.fromkeys(("training_seconds", "evaluation_seconds", "cpu_seconds"), number),
-    "data": described,
-    "intervals": spans,
-    "monitor": monitored,
+    **dict.fromkeys(("parameters", "step", "runs"), _count),
+    **dict.fromkeys(("training_seconds", "evaluation_seconds", "cpu_seconds"), _number),
+    "data": _described,
+    "intervals": _spans,
+    "monitor": _monitored,
     "versions": texts,
 }
 OR_NONE = ("commit", "data", "monitor", "parameters", "row", "step", "training_seconds", "weights")
@@ -64,7 +64,7 @@ OR_NONE = ("commit", "data", "monitor", "parameters", "row", "step", "training_s
 
 def check(row: dict[str, Any], path: Path) -> dict[str, Any]:
     """The row as it is. Raises BadInput that names the first field that no evaluation writes."""
-    for name, fits in FIELDS.items():
+    for name, fits in _FIELDS.items():
         if name not in row or (row[name] is None and name in OR_NONE):
             continue
         try:

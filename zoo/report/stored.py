@@ -23,7 +23,7 @@ APART = (
     "reproduced",
     "robustness",
 )  # folders of rows that no config's evaluation wrote
-NEEDED = ("task", "metrics", "data", "split")
+_NEEDED = ("task", "metrics", "data", "split")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def read(folder: Path) -> dict[str, Measured]:
     runs = (path for path in folder.glob("*/*.json") if path.parent.name not in APART)
     for path in sorted(runs):
         run = scored.check(facts.load(path), path)
-        missing = [key for key in NEEDED if run.get(key) is None]
+        missing = [key for key in _NEEDED if run.get(key) is None]
         if missing:
             raise BadInput(f"{path} lacks '{missing[0]}': evaluate {path.stem} again")
         found.setdefault(REPEATED.sub("", path.stem), []).append(run)

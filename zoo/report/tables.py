@@ -18,9 +18,9 @@ from zoo.report.stored import Measured
 
 BEGIN, END = "<!-- zoo table begin -->", "<!-- zoo table end -->"
 NOT_RUN = "not run here"
-HEAD = ("Row", "System", "Parameters", "Ours", "Reported", "Agrees with", "Budget", "Data", "Date")
+_HEAD = ("Row", "System", "Parameters", "Ours", "Reported", "Agrees with", "Budget", "Data", "Date")
 SYSTEMS_HEAD = ("System", "What it is", "Reported", "Ours on the embedded data", "Agrees with")
-OPENING = (
+_OPENING = (
     "Every number here was computed by `python evaluate.py` and rendered by `python -m zoo report "
     "--table`; do not edit. *Reported* is what the paper states, where possible on its own data: "
     "compare only rows of the same data and protocol. *Unchecked* figures have not been held "
@@ -73,30 +73,30 @@ def texts(root: Path | None, results: Path | None = None) -> dict[Path, str]:
     entries = catalog.entries()
     if results is not None:
         measured = stored.read(results)
-        own = {results / "RESULTS.md": results_page(measured, entries, every=False)}
-        return own | by_clips(results, measured)
+        own = {results / "RESULTS.md": _results_page(measured, entries, every=False)}
+        return own | _by_clips(results, measured)
     root = root or clone()
     measured, readme = stored.read(root / "results"), root / "README.md"
     return {
-        root / "results" / "RESULTS.md": results_page(measured, entries),
+        root / "results" / "RESULTS.md": _results_page(measured, entries),
         root / "results" / "REPRODUCED.md": reproduced.page(measured, entries, root / "results"),
         root / "results" / "COMPILED.md": compiled.page(
             compiled.read(root / "results" / compiled.FOLDER)
         ),
-        root / "results" / "SYSTEMS.md": systems_page(measured, entries),
-        readme: between(readme, readme_list(entries)),
-        **by_clips(root / "results", measured),
+        root / "results" / "SYSTEMS.md": _systems_page(measured, entries),
+        readme: _between(readme, _readme_list(entries)),
+        **_by_clips(root / "results", measured),
     }
 
 
-def by_clips(results: Path, measured: Mapping[str, Measured]) -> dict[Path, str]:
+def _by_clips(results: Path, measured: Mapping[str, Measured]) -> dict[Path, str]:
     """CLAIMS.md, where two rows of a claim stand; ROBUSTNESS.md, where a tagger's table does."""
     text, changed = claims.page(results, measured), robust.read(results / robust.FOLDER)
     pages = {results / claims.PAGE: text} if text else {}
     return pages | ({results / robust.PAGE: robust.page(changed)} if changed else {})
 
 
-def results_page(
+def _results_page(
     measured: Mapping[str, Measured], entries: Sequence[Entry], every: bool = True
 ) -> str:
     """RESULTS.md: one table per task, then the sources and protocols as footnotes.
@@ -104,21 +104,21 @@ def results_page(
     every: also the rows of papers that were not run.
     """
     known = {entry.name: entry for entry in entries}
-    lines, notes = ["# Results", "", OPENING], []
+    lines, notes = ["# Results", "", _OPENING], []
     for task in (*catalog.TASKS, "own"):
         ids = {m.id for m in measured.values() if m.first["task"] == task}
         rows = {m.id: stored.row_of(m, known) for m in measured.values() if m.id in ids}
         if every:
             rows |= {row.id: row for e in entries if e.task == task for row in e.rows}
-        body = [result_line(i, rows[i], measured.get(i), known) for i in sorted(rows)]
+        body = [_result_line(i, rows[i], measured.get(i), known) for i in sorted(rows)]
         if body:
-            lines += ["", f"## {task.capitalize()}", "", *markdown(HEAD, body)]
-            notes += [note(i, rows[i], measured.get(i)) for i in sorted(rows)]
+            lines += ["", f"## {task.capitalize()}", "", *markdown(_HEAD, body)]
+            notes += [_note(i, rows[i], measured.get(i)) for i in sorted(rows)]
     notes = [text for text in notes if text]
     return "\n".join([*lines, "", *notes]).rstrip() + "\n"
 
 
-def result_line(
+def _result_line(
     identity: str, row: Row | None, measured: Measured | None, known: Mapping[str, Entry]
 ) -> tuple[str, ...]:
     run = measured.first if measured else {}
@@ -133,7 +133,7 @@ def result_line(
         f"{count:,}" if count is not None else "–",
         ours(compared, measured),
         values((metric, reported) for metric, reported, _ in compared) + facts.mark(row),
-        outside(entry, "../"),
+        _outside(entry, "../"),
         budget(run, row, entry) if run else "–",
         f"{run['data'].get('name', '–')}, {run['split']}" if run else "–",
         run.get("date", "–"),
@@ -176,7 +176,7 @@ def budget(run: Mapping, row: Row | None, entry: Entry | None) -> str:
     return ", ".join([*parts, *(f"`{word}`" for word in facts.words(changed))])
 
 
-def note(identity: str, row: Row | None, measured: Measured | None) -> str:
+def _note(identity: str, row: Row | None, measured: Measured | None) -> str:
     """The footnote of a row: where the reported figures stand, and what ours are."""
     parts = [f"Reported: {row.source.rstrip('.')}." if row and row.source else ""]
     parts += [f"Reported protocol: {row.protocol.rstrip('.')}." if row and row.protocol else ""]
@@ -195,21 +195,21 @@ SYSTEMS = (
 )
 
 
-def systems_page(measured: Mapping[str, Measured], entries: Sequence[Entry]) -> str:
+def _systems_page(measured: Mapping[str, Measured], entries: Sequence[Entry]) -> str:
     """SYSTEMS.md: wing by wing, the paper's row of each system, and ours on the embedded data."""
     lines = ["# Systems", "", SYSTEMS]
     for task in catalog.TASKS:
-        body = [system_line(group, measured) for group in systems(entries, task)]
+        body = [_system_line(group, measured) for group in systems(entries, task)]
         if body:
             lines += ["", f"## {task.capitalize()}", "", *markdown(SYSTEMS_HEAD, body)]
     return "\n".join(lines) + "\n"
 
 
-def readme_list(entries: Sequence[Entry]) -> str:
+def _readme_list(entries: Sequence[Entry]) -> str:
     """A line for each wing: its systems, linked to their files."""
     parts = []
     for task in catalog.TASKS:
-        found = [named(group[0]) for group in systems(entries, task)]
+        found = [_named(group[0]) for group in systems(entries, task)]
         if found:
             parts += ["", f"**{task.capitalize()}** ({len(found)}): {', '.join(found)}"]
     return "\n".join([*parts, ""]) if parts else "\nNo configs yet.\n"
@@ -231,13 +231,13 @@ def system_name(group: Sequence[Entry]) -> str:
     return Path(group[0].model or group[0].name).stem
 
 
-def named(entry: Entry, up: str = "") -> str:
+def _named(entry: Entry, up: str = "") -> str:
     """A system's name, linked to the file of its network or of its config; up: to the root."""
     file = entry.model or entry.path.relative_to(entry.path.parents[2]).as_posix()
     return f"[{Path(file).stem}]({up}{file})"
 
 
-def system_line(group: Sequence[Entry], measured: Mapping[str, Measured]) -> tuple[str, ...]:
+def _system_line(group: Sequence[Entry], measured: Mapping[str, Measured]) -> tuple[str, ...]:
     first = group[0]
     row = next((row for entry in group for row in entry.rows if row.reported), None)
     run = next((measured[e.name] for e in group[::-1] if e.name in measured), None)
@@ -245,21 +245,21 @@ def system_line(group: Sequence[Entry], measured: Mapping[str, Measured]) -> tup
     agrees = {what: path for entry in group for path, what in entry.agrees.items()}
     scored = facts.compare(None, run.metrics, run.first.get("monitor")) if run else []
     return (
-        named(first, "../"),
+        _named(first, "../"),
         first.title.rstrip("."),
         values(list(reported.items())[:3]) + facts.mark(row),
-        within(run, ours(scored, run)) if run else NOT_RUN,
+        _within(run, ours(scored, run)) if run else NOT_RUN,
         ", ".join(f"[{what}](../{path})" for what, path in agrees.items()) or "–",
     )
 
 
-def within(run: Measured, scores: str) -> str:
+def _within(run: Measured, scores: str) -> str:
     """Scores with the time that their training took."""
     seconds = run.first.get("training_seconds")
     return f"{scores} in {duration(seconds)}" if seconds else scores
 
 
-def outside(entry: Entry | None, up: str = "") -> str:
+def _outside(entry: Entry | None, up: str = "") -> str:
     """What outside the project agrees, each a link to its test; up: from the page to the root."""
     agrees = entry.agrees if entry else {}
     return ", ".join(f"[{what}]({up}{path})" for path, what in agrees.items()) or "–"
@@ -278,7 +278,7 @@ def markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
     return ["| " + " | ".join(row) + " |" for row in (head, rule, *cells)]
 
 
-def between(path: Path, table: str) -> str:
+def _between(path: Path, table: str) -> str:
     """The file's text with the table between its markers."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     before, begin, rest = text.partition(BEGIN)

@@ -16,8 +16,8 @@ from zoo.report.results import require_writable
 from zoo.reproduce import index, stores
 from zoo.reproduce.row import Outcome, Place, Row
 
-VERSIONS = ("jax", "numpy", "scipy", "scikit-learn", "librosa")
-DIGITS = 6
+_VERSIONS = ("jax", "numpy", "scipy", "scikit-learn", "librosa")
+_DIGITS = 6
 
 
 def listing(results: Path) -> Iterator[str]:
@@ -40,30 +40,30 @@ def make(row: Row, place: Place) -> Iterator[str]:
         yield f"data: {row.data.url} at {row.data.revision[:12]} (licence: {row.data.licence})"
     kept = place.results / stores.FOLDER
     require_writable(kept)
-    before = earlier(row, place.results) or earlier(row, catalog.results_folder())
+    before = _earlier(row, place.results) or _earlier(row, catalog.results_folder())
     outcome = row.way.run(row, place)
     if outcome is None:
         yield "stopped; the same command goes on"
         return
-    stored = describe(row, outcome)
+    stored = _describe(row, outcome)
     if not row.way.config():
         path = kept / f"{row.name}.json"
         durable.write_json(path, stored)
         yield f"row in {path}"
-    yield from compared(row, stored)
+    yield from _compared(row, stored)
     if before:
-        yield from changes(before, stored)
+        yield from _changes(before, stored)
 
 
-def compared(row: Row, stored: Mapping[str, Any]) -> Iterator[str]:
+def _compared(row: Row, stored: Mapping[str, Any]) -> Iterator[str]:
     """Published and ours, a line a metric."""
     names = list(dict.fromkeys([*row.published, *stored["metrics"]]))
     width = max(map(len, names))
     found = stores.by_metric(row, stored)
     yield f"{row.system}, {row.on}; published: {row.source}"
     for name in names:
-        published = f"{row.published[name]:.{DIGITS}g}" if name in row.published else "-"
-        value = f"{stored['metrics'][name]:.{DIGITS}g}" if name in stored["metrics"] else "-"
+        published = f"{row.published[name]:.{_DIGITS}g}" if name in row.published else "-"
+        value = f"{stored['metrics'][name]:.{_DIGITS}g}" if name in stored["metrics"] else "-"
         span = stored["intervals"].get(name)
         interval = " [{:.4g}, {:.4g}]".format(*span) if span else ""
         both = f"published {published}  ours {value}{interval}"
@@ -72,19 +72,19 @@ def compared(row: Row, stored: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {row.remark}"
 
 
-def earlier(row: Row, results: Path) -> stores.Stored | None:
+def _earlier(row: Row, results: Path) -> stores.Stored | None:
     """What a folder of results has of a row."""
     return stores.read(row, results, runs.read(results))
 
 
-def changes(before: Mapping[str, Any], stored: Mapping[str, Any]) -> Iterator[str]:
+def _changes(before: Mapping[str, Any], stored: Mapping[str, Any]) -> Iterator[str]:
     """How far the numbers are from those of the row that was there."""
     both = [name for name in stored["metrics"] if name in before["metrics"]]
     most = max((abs(stored["metrics"][n] - before["metrics"][n]) for n in both), default=0.0)
     yield f"  largest difference from the row of {before.get('date')}: {most:.3g}"
 
 
-def describe(row: Row, outcome: Outcome) -> dict[str, Any]:
+def _describe(row: Row, outcome: Outcome) -> dict[str, Any]:
     """All that a reader needs to believe, doubt or repeat the numbers."""
     data, cores = row.data, machine.cores()
     return {
@@ -102,6 +102,6 @@ def describe(row: Row, outcome: Outcome) -> dict[str, Any]:
         "protocol": outcome.protocol,
         "cpu_seconds": round(outcome.seconds, 1),
         "machine": f"{platform.system()} {platform.machine()}, {cores} core{'s' * (cores != 1)}",
-        "versions": {name: metadata.version(name) for name in VERSIONS},
+        "versions": {name: metadata.version(name) for name in _VERSIONS},
         "date": time.strftime("%Y-%m-%d"),
     }

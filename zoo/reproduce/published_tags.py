@@ -17,7 +17,7 @@ import numpy as np
 from zoo.reproduce.parts import ByParts, Found
 from zoo.reproduce.row import Outcome, PublishedData, Row
 
-CLIP = "joram-moments_of_clarity-08-solipsism-59-88.mp3"
+_CLIP = "joram-moments_of_clarity-08-solipsism-59-88.mp3"
 IN_ORDER = (  # what the README of musicnn prints for it
     *("techno", "electronic", "synth", "fast", "beat", "drums"),
     *("no vocals", "no vocal", "dance", "ambient"),
@@ -81,7 +81,7 @@ class InOrder:
     weights: str = "musicnn_mtt"
 
     def parts(self, folder: Path) -> Sequence[str]:
-        return [CLIP]
+        return [_CLIP]
 
     def measure(self, folder: Path, part: str) -> Found:
         import zoo
@@ -177,7 +177,7 @@ ROWS = (
             "https://github.com/jordipons/musicnn",
             "516acb2a0ff5ef73f64547898e018e793152c506",
             "ISC; the clip is CC BY-NC-SA",
-            (f"audio/{CLIP}",),
+            (f"audio/{_CLIP}",),
             1,
             "ccf2949941e340c8c4494641b70a40af7b35328002cbea9f2b99c12326b91cd7",
         ),

@@ -96,7 +96,7 @@ class Outcome:
     seconds: float = 0.0  # of CPU
 
 
-class Way(Protocol):
+class _Way(Protocol):
     """How a row is made: by parts that are kept, or by training a config."""
 
     def run(self, row: Row, place: Place) -> Outcome | None:
@@ -120,7 +120,7 @@ class Row:
     name: str
     system: str
     on: str
-    way: Way
+    way: _Way
     published: Mapping[str, float]
     source: str
     data: PublishedData | None = None

@@ -14,7 +14,7 @@ from typing import Literal
 from zoo.reproduce.parts import ByParts, Found
 from zoo.reproduce.row import Outcome, PublishedData, Row
 
-SENTENCES = {
+_SENTENCES = {
     "tracks": "Median over 50 tracks of the median over one-second frames of museval's SDR in dB",
     "frames": "Median over all one-second frames of 50 tracks of museval's SDR in dB",
 }
@@ -46,10 +46,10 @@ class Aggregated:
 
     def outcome(self, found: Mapping[str, Found]) -> Outcome:
         (one,) = found.values()
-        return Outcome(one["metrics"], f"{SENTENCES[self.over]}.", {"tracks": one["tracks"]})
+        return Outcome(one["metrics"], f"{_SENTENCES[self.over]}.", {"tracks": one["tracks"]})
 
 
-def entry(name: str, sha256: str) -> PublishedData:
+def _entry(name: str, sha256: str) -> PublishedData:
     """The tables of one entry."""
     return PublishedData(
         folder="sigsep-mus-2018",
@@ -66,7 +66,7 @@ TEST = "MUSDB18, 50 test tracks"
 # Its column of averages is left out: means of the rounded figures beside it.
 TABLE = "README of github.com/YadongChen-1016/Music-Source-Separation-master, read there"
 DEMUCS = "README of github.com/facebookresearch/demucs, read there"
-STL2 = entry("STL2", "38ea30c30ceee0bfff05f0ee0616cf1b198068809d618e9fecb643c594f062be")
+STL2 = _entry("STL2", "38ea30c30ceee0bfff05f0ee0616cf1b198068809d618e9fecb643c594f062be")
 ROWS = (
     Row(
         "sisec_wave_unet",
@@ -100,7 +100,7 @@ ROWS = (
         ByParts(Aggregated("STL1", "frames")),
         {"sdr/vocals": 4.46, "sdr/accompaniment": 10.69},
         "Table 2 of arXiv 1806.03185, remembered: unchecked",
-        entry("STL1", "467924e3ca98466e058696105c9e14d48fb91f61a45ba9006b2878a77f16022b"),
+        _entry("STL1", "467924e3ca98466e058696105c9e14d48fb91f61a45ba9006b2878a77f16022b"),
         tolerance=0.0051,
     ),
     Row(
@@ -115,7 +115,7 @@ ROWS = (
             "sdr/vocals": 9.43,
         },
         TABLE,
-        entry("IRM2", "584512c6d5523daa2e802f470078e19c93d7b8e38b6cc03130455110d7cd5194"),
+        _entry("IRM2", "584512c6d5523daa2e802f470078e19c93d7b8e38b6cc03130455110d7cd5194"),
         tolerance=0.0051,
     ),
     Row(
@@ -130,7 +130,7 @@ ROWS = (
             "sdr/vocals": 6.60,
         },
         TABLE,
-        entry("TAK1", "35bfa257356cc7ae7edad9f40d28c536be8fe31f0db8fe7bec027c3a9b166e9d"),
+        _entry("TAK1", "35bfa257356cc7ae7edad9f40d28c536be8fe31f0db8fe7bec027c3a9b166e9d"),
         tolerance=0.0051,
         remark="the campaign's scores give 6.43 for drums; 6.41 may be a slip of the table",
     ),
@@ -141,7 +141,7 @@ ROWS = (
         ByParts(Aggregated("TAK2")),
         {"sdr/average": 6.0},
         DEMUCS,
-        entry("TAK2", "beedc98a2053244dfac1cfcdeada33a6d4ec30ff1d8d01d8b0917804767ef962"),
+        _entry("TAK2", "beedc98a2053244dfac1cfcdeada33a6d4ec30ff1d8d01d8b0917804767ef962"),
         tolerance=0.051,
     ),
 )

@@ -37,7 +37,7 @@ class TrainedRows:
         scores = repeat.repeat(
             config, config.parse(words), self.what, self.count, place.work, place.results, self.name
         )
-        return None if scores is None else outcome(scores)
+        return None if scores is None else _outcome(scores)
 
     def config(self) -> str:
         return self.name
@@ -72,7 +72,7 @@ class TrainedWithin:
         return self.name
 
 
-def outcome(scores: Sequence[Mapping[str, float]]) -> Outcome:
+def _outcome(scores: Sequence[Mapping[str, float]]) -> Outcome:
     """Means over runs of the metrics that all of them have."""
     names = [name for name in scores[0] if all(name in found for found in scores)]
     each = {name: [found[name] for found in scores] for name in names}

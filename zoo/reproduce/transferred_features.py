@@ -25,10 +25,10 @@ from zoo.reproduce.verdicts import wilson
 
 COSTS = ("0.1", "2", "8", "32")
 WIDTHS = (*(f"{0.5**power:g}" for power in (3, 5, 7, 9, 11, 13)), "auto")
-KERNELS = ("linear", *(f"rbf,{width}" for width in WIDTHS))
-SETTINGS = tuple(",".join(words) for words in product(("scaled", "as_is"), COSTS, KERNELS))
-FOLDS = 10
-Features = Literal["layers", "mfcc"]
+_KERNELS = ("linear", *(f"rbf,{width}" for width in WIDTHS))
+SETTINGS = tuple(",".join(words) for words in product(("scaled", "as_is"), COSTS, _KERNELS))
+_FOLDS = 10
+_Features = Literal["layers", "mfcc"]
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,23 @@ class CrossValidated:
     """
 
     task: str
-    features: Features
+    features: _Features
     target: str = ""
 
     def parts(self, folder: Path) -> Sequence[str]:
-        return [setting for setting in SETTINGS if not (self.target and slow(setting))]
+        return [setting for setting in SETTINGS if not (self.target and _slow(setting))]
 
     def measure(self, folder: Path, part: str) -> Found:
         scale, cost, kernel, *width = part.split(",")
-        x, y, splits = read(folder, self.task, self.features, self.target)
-        model = machine(
+        x, y, splits = _read(folder, self.task, self.features, self.target)
+        model = _machine(
             scale, float(cost), kernel, width[0] if width else "auto", bool(self.target)
         )
         folds, right = [], np.full(len(y), -1)
         for train, test in splits:
             answers = model.fit(x[train], y[train]).predict(x[test])
             if self.target:
-                folds.append(r2(y[test], answers))
+                folds.append(_r2(y[test], answers))
             else:
                 right[test] = answers == y[test]
         tested = right[right >= 0]
@@ -66,7 +66,7 @@ class CrossValidated:
         best = max(found, key=lambda setting: found[setting]["score"])
         items = np.array(found[best]["items"], float)
         if self.target:
-            metric, over = "r2", f"bootstrap over {FOLDS} folds"
+            metric, over = "r2", f"bootstrap over {_FOLDS} folds"
             scores = Scores(np.arange(len(items)).astype(str), {metric: items})
             span = intervals(scores)[metric]
         else:  # a bootstrap of clips that are all right has no width
@@ -84,13 +84,13 @@ class CrossValidated:
 VOICE = "jamendo_vd"
 
 
-def slow(setting: str) -> bool:
+def _slow(setting: str) -> bool:
     """Whether a regression by it does not end in minutes."""
     return setting.endswith("linear") and setting != "scaled,0.1,linear"
 
 
 @cache
-def read(folder: Path, task: str, features: Features, target: str) -> tuple[Any, Any, list]:
+def _read(folder: Path, task: str, features: _Features, target: str) -> tuple[Any, Any, list]:
     """Features [N D], labels [N], and pairs of indices to learn from and to test on."""
     import csv
 
@@ -107,11 +107,11 @@ def read(folder: Path, task: str, features: Features, target: str) -> tuple[Any,
     if task == VOICE:
         held = np.array([row["category"] == "test" for row in rows])
         return x, y, [(np.flatnonzero(~held), np.flatnonzero(held))]
-    split = KFold(FOLDS) if target else StratifiedKFold(FOLDS)
+    split = KFold(_FOLDS) if target else StratifiedKFold(_FOLDS)
     return x, y, list(split.split(x, y))
 
 
-def machine(scale: str, cost: float, kernel: str, width: str, regression: bool) -> Any:
+def _machine(scale: str, cost: float, kernel: str, width: str, regression: bool) -> Any:
     """scikit-learn's, behind a scaler or not."""
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -122,12 +122,12 @@ def machine(scale: str, cost: float, kernel: str, width: str, regression: bool) 
     return make_pipeline(StandardScaler(), vector) if scale == "scaled" else vector
 
 
-def r2(truth: np.ndarray, answers: np.ndarray) -> float:
+def _r2(truth: np.ndarray, answers: np.ndarray) -> float:
     """1 less the share of the variance that is left, [N] x 2."""
     return float(1 - np.square(truth - answers).sum() / np.square(truth - truth.mean()).sum())
 
 
-def features(task: str, kind: Features, sha256: str) -> PublishedData:
+def _features(task: str, kind: _Features, sha256: str) -> PublishedData:
     """The files of one task's features."""
     layers = f"data_feats/{task}_layer_?.npy"
     return PublishedData(
@@ -141,11 +141,11 @@ def features(task: str, kind: Features, sha256: str) -> PublishedData:
     )
 
 
-def row(
+def _row(
     name: str,
     task: str,
     on: str,
-    kind: Features,
+    kind: _Features,
     published: float,
     sha256: str,
     target: str = "",
@@ -161,12 +161,12 @@ def row(
         ByParts(CrossValidated(task, kind, target)),
         {"r2" if target else "accuracy": published},
         f"result_transfer/{file}.npy beside the features, read there",
-        features(task, kind, sha256),
+        _features(task, kind, sha256),
     )
 
 
 ROWS = (
-    row(
+    _row(
         "gtzan_layers",
         "gtzan_genre",
         "GTZAN, 1,000 clips, 10 genres",
@@ -174,7 +174,7 @@ ROWS = (
         0.898,
         "57dff72961362d179a71db061c2e610dc24f600ef90a9d61d1d66cfb61c47bf4",
     ),
-    row(
+    _row(
         "gtzan_mfcc",
         "gtzan_genre",
         "GTZAN, 1,000 clips, 10 genres",
@@ -182,7 +182,7 @@ ROWS = (
         0.660,
         "2bddc10dc05ced026e7bd3b99c5a5f316e20b85bbb80e0abb367d38cc4ff961a",
     ),
-    row(
+    _row(
         "ballroom_layers",
         "ballroom_extended",
         "Extended Ballroom, 4,180 clips, 13 dances",
@@ -190,7 +190,7 @@ ROWS = (
         0.8483253588516746,
         "3ac6829ef347f5a72f484f3f6ddd85e021ae09105d9653994ff70ba5bbf2ab2a",
     ),
-    row(
+    _row(
         "speech_music_layers",
         "gtzan_speechmusic",
         "GTZAN speech or music, 128 clips",
@@ -198,7 +198,7 @@ ROWS = (
         1.0,
         "7f5efac51e0f7a48bf323d17038c1375ffc4aebf4d6764bd2748b2f22a9fafbd",
     ),
-    row(
+    _row(
         "speech_music_mfcc",
         "gtzan_speechmusic",
         "GTZAN speech or music, 128 clips",
@@ -206,7 +206,7 @@ ROWS = (
         0.9921875,
         "44dcb6666e38744bb3711ab53e1593b349ce1e44a21fc012c14e43719a5c26a2",
     ),
-    row(
+    _row(
         "arousal_layers",
         "emoMusic",
         "emoMusic, 744 clips, arousal",
@@ -215,7 +215,7 @@ ROWS = (
         "112024420049786cb362e5c33cabe8ec5e1429f78766c00d3b7e2a09735f3930",
         "arousal",
     ),
-    row(
+    _row(
         "arousal_mfcc",
         "emoMusic",
         "emoMusic, 744 clips, arousal",
@@ -224,7 +224,7 @@ ROWS = (
         "c21a3a224edd6034c3b94177858df895c864c074f6ba6f6689f217ebfa5c9199",
         "arousal",
     ),
-    row(
+    _row(
         "valence_layers",
         "emoMusic",
         "emoMusic, 744 clips, valence",
@@ -233,7 +233,7 @@ ROWS = (
         "112024420049786cb362e5c33cabe8ec5e1429f78766c00d3b7e2a09735f3930",
         "valence",
     ),
-    row(
+    _row(
         "singing_voice_layers",
         "jamendo_vd",
         "Jamendo singing voice, 673 test segments",

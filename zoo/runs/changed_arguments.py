@@ -37,8 +37,8 @@ def check(
     gone = [f"{k}: {v!r} -> no more" for k, v in origin.arguments.items() if k not in known]
     at = StageState(**origin.stage)
     if changed:
-        check_stage(config, arguments, at)
-    moved = jump(config, then, {k: arguments[k] for k in changed}, step, at)
+        _check_stage(config, arguments, at)
+    moved = _jump(config, then, {k: arguments[k] for k in changed}, step, at)
     lines = [*changed.values()]
     if moved and len(lines) == 1:
         lines = [f"{lines[0]} ({moved})"]
@@ -53,7 +53,7 @@ def check(
     return lines
 
 
-def check_stage(config: Config, arguments: dict[str, Any], at: StageState) -> None:
+def _check_stage(config: Config, arguments: dict[str, Any], at: StageState) -> None:
     """Raises BadInput where these arguments have no stage such as the run stands in."""
     parts = config.experiment(**arguments).stages
     if at.stage >= max(1, len(parts)):
@@ -63,7 +63,7 @@ def check_stage(config: Config, arguments: dict[str, Any], at: StageState) -> No
         )
 
 
-def jump(
+def _jump(
     config: Config, then: dict[str, Any], now: dict[str, Any], step: int, at: StageState
 ) -> str:
     """What these changes do to the learning rates at once, all together; '' where nothing."""
@@ -88,12 +88,12 @@ def paces(experiment: Experiment, step: int, at: StageState) -> dict[str, float]
     scale = parts[-1].learning_rate_scale if parts else 1.0
     chosen = stages.optimizers_at(parts, at.stage, experiment.optimizers)
     return {
-        player: scale * optimizers.pace(optimizer, step - begun(parts, player, at))
+        player: scale * optimizers.pace(optimizer, step - _begun(parts, player, at))
         for player, optimizer in chosen.items()
     }
 
 
-def begun(parts: Sequence[Stage], player: str, at: StageState) -> int:
+def _begun(parts: Sequence[Stage], player: str, at: StageState) -> int:
     """The step at which a player's optimiser began, and its schedule with it."""
     new = [
         number

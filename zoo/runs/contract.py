@@ -26,7 +26,7 @@ def check(name: str, made: Any) -> None:
         *(((made.test_source, Source),) if made.test_source is not None else ()),
     )
     for part, protocol in parts:
-        lacking = [member for member in members(protocol) if not hasattr(part, member)]
+        lacking = [member for member in _members(protocol) if not hasattr(part, member)]
         if lacking:
             raise BadInput(
                 f"{name}: {type(part).__name__} lacks {', '.join(lacking)}: see "
@@ -34,7 +34,7 @@ def check(name: str, made: Any) -> None:
             )
     taken = inspect.signature(made.evaluation.run).parameters.values()
     if inspect.Parameter.VAR_KEYWORD not in {parameter.kind for parameter in taken}:
-        lacking = [key for key in keywords(Evaluation.run) if key not in {p.name for p in taken}]
+        lacking = [key for key in _keywords(Evaluation.run) if key not in {p.name for p in taken}]
         if lacking:
             raise BadInput(
                 f"{name}: {type(made.evaluation).__name__}.run takes no {' and no '.join(lacking)}:"
@@ -48,21 +48,21 @@ def check(name: str, made: Any) -> None:
     players = {turn.player for turn in made.objective.turns}
     if players != set(made.optimizers):
         raise BadInput(
-            f"{name}: the objective trains {words(players)}, the optimizers are for "
-            f"{words(made.optimizers)}: name one for each player"
+            f"{name}: the objective trains {_words(players)}, the optimizers are for "
+            f"{_words(made.optimizers)}: name one for each player"
         )
 
 
-def members(protocol: type) -> list[str]:
+def _members(protocol: type) -> list[str]:
     """The names that a protocol asks for."""
     return [name for name in vars(protocol) if not name.startswith("_")]
 
 
-def keywords(function: Any) -> list[str]:
+def _keywords(function: Any) -> list[str]:
     """Its keyword-only parameters."""
     parameters = inspect.signature(function).parameters.values()
     return [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
 
 
-def words(names: Any) -> str:
+def _words(names: Any) -> str:
     return ", ".join(f"'{name}'" for name in sorted(names)) or "nothing"

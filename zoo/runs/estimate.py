@@ -27,14 +27,14 @@ from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Batch, Objective
 
 LAYERS = 3000  # calls of modules in one pass; the largest config of the zoo has 374
-PATIENCE = 100.0  # seconds that laying out one pass may take, where its layers are few but slow
+_PATIENCE = 100.0  # seconds that laying out one pass may take, where its layers are few but slow
 # Whose results are always stored; others may be fused into the next.
 STORED = ("dot_general", "conv_general_dilated", "fft", "lu", "eigh", "svd", "cholesky")
 CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 @dataclass(frozen=True)
-class Needs:
+class _Needs:
     """Numbers of parameters, and bytes: of the state, of its largest player, of a batch, ..."""
 
     parameters: int
@@ -58,7 +58,7 @@ def check_training(
         spec = experiment.data.spec(experiment.batch)
         needs = of_training(build, spec)
     need = needs.each(mesh.size, mesh.shape["fsdp"], experiment.accumulate)
-    refuse(config, arguments, needs, need, memory(mesh))
+    _refuse(config, arguments, needs, need, memory(mesh))
 
 
 def check_use(config: Config, arguments: dict[str, Any], experiment: Experiment) -> None:
@@ -67,10 +67,10 @@ def check_use(config: Config, arguments: dict[str, Any], experiment: Experiment)
     with bounded(config, arguments):
         spec = experiment.data.spec(experiment.batch)
         program = jax.make_jaxpr(partial(_used, experiment.objective))(jax.random.key(0), spec)
-    refuse(
+    _refuse(
         config,
         arguments,
-        needs := Needs(0, 0, 0, size(spec), largest(program.jaxpr)),
+        needs := _Needs(0, 0, 0, _size(spec), _largest(program.jaxpr)),
         needs.each(1, 1, 1),
         memory(None),
     )
@@ -87,7 +87,7 @@ def _used(objective: Objective, rng: jax.Array, batch: Batch) -> Any:
 def check_call(asked: str, objective: Objective, variables: Any, batch: Batch) -> None:
     """Refuses a prediction of inputs of such shapes for which memory has no room. BadInput."""
     program = jax.make_jaxpr(objective.predict)(variables, batch, jax.random.key(0))
-    need, there = size(variables) + size(batch) + largest(program.jaxpr), memory(None)
+    need, there = _size(variables) + _size(batch) + _largest(program.jaxpr), memory(None)
     if need > there:
         raise BadInput(
             f"{asked} take {need / 1e9:,.1f} GB at the least, the memory has {there / 1e9:,.1f} "
@@ -100,20 +100,20 @@ def check_batch(config: Config, arguments: dict[str, Any], experiment: Experimen
     samples = arguments.get("samples")
     if isinstance(samples, int):
         batch = 4 * samples * experiment.batch
-        refuse(config, arguments, Needs(0, 0, 0, batch, 0), batch, memory(None))
+        _refuse(config, arguments, _Needs(0, 0, 0, batch, 0), batch, memory(None))
 
 
-def of_training(build: Callable[[Any], Any], spec: dict[str, np.ndarray]) -> Needs:
+def of_training(build: Callable[[Any], Any], spec: dict[str, np.ndarray]) -> _Needs:
     """By tracing the initialisation, in which every network passes its first batch."""
     shapes = {k: jax.ShapeDtypeStruct(v.shape, v.dtype) for k, v in spec.items()}
     program, state = jax.make_jaxpr(build, return_shape=True)(shapes)
     params = state.variables.params
     count = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))
-    gradients = max((size(params[player]) for player in state.optimizers), default=0)
-    return Needs(count, size(state), gradients, size(spec), largest(program.jaxpr))
+    gradients = max((_size(params[player]) for player in state.optimizers), default=0)
+    return _Needs(count, _size(state), gradients, _size(spec), _largest(program.jaxpr))
 
 
-def size(tree: Any) -> int:
+def _size(tree: Any) -> int:
     """Bytes of arrays or shapes; keys count as nothing."""
     leaves = (leaf for leaf in jax.tree.leaves(tree) if hasattr(leaf, "shape"))
     return sum(
@@ -122,20 +122,20 @@ def size(tree: Any) -> int:
     )
 
 
-def largest(program: core.Jaxpr) -> int:
+def _largest(program: core.Jaxpr) -> int:
     """Bytes of the largest result that is stored, inner programs included."""
     found = 0
     for equation in program.eqns:
         if equation.primitive.name in STORED:
-            found = max(found, *(size(result.aval) for result in equation.outvars))
-        for part in jax.tree.leaves(equation.params, is_leaf=is_program):
-            if is_program(part):
+            found = max(found, *(_size(result.aval) for result in equation.outvars))
+        for part in jax.tree.leaves(equation.params, is_leaf=_is_program):
+            if _is_program(part):
                 inner = part.jaxpr if isinstance(part, core.ClosedJaxpr) else part
-                found = max(found, largest(inner))
+                found = max(found, _largest(inner))
     return found
 
 
-def is_program(part: Any) -> bool:
+def _is_program(part: Any) -> bool:
     return isinstance(part, core.Jaxpr | core.ClosedJaxpr)
 
 
@@ -148,9 +148,9 @@ def bounded(config: Config, arguments: dict[str, Any]) -> Iterator[None]:
         nonlocal calls
         calls += context.method_name == "__call__"
         seconds = time.monotonic() - began
-        if calls > LAYERS or seconds > PATIENCE:
+        if calls > LAYERS or seconds > _PATIENCE:
             raise BadInput(
-                f"{asked(config, arguments)}: {calls:,} layers after {seconds:.0f} s and more to "
+                f"{_asked(config, arguments)}: {calls:,} layers after {seconds:.0f} s and more to "
                 f"come, where {LAYERS:,} are the most: ask for fewer"
             )
         return call(*args, **kwargs)
@@ -160,29 +160,29 @@ def bounded(config: Config, arguments: dict[str, Any]) -> Iterator[None]:
             yield
     except (RecursionError, MemoryError, OverflowError, TypeError, ValueError) as error:
         # Of a config of one's own, or of unchanged arguments, it is a fault to be looked into.
-        ours = config.task == "own" or asked(config, arguments) == config.name
+        ours = config.task == "own" or _asked(config, arguments) == config.name
         if ours and isinstance(error, TypeError | ValueError):
             raise
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         why = "nested too deep" if isinstance(error, RecursionError) else why
-        raise BadInput(f"{asked(config, arguments)} cannot be built: {why}") from error
+        raise BadInput(f"{_asked(config, arguments)} cannot be built: {why}") from error
 
 
-def refuse(
-    config: Config, arguments: dict[str, Any], needs: Needs, need: float, there: int
+def _refuse(
+    config: Config, arguments: dict[str, Any], needs: _Needs, need: float, there: int
 ) -> None:
     """raises BadInput where `need` bytes are more than `there` are."""
     if need <= there:
         return
     stored = f"{needs.parameters:,} parameters, " if needs.parameters else ""
     raise BadInput(
-        f"{asked(config, arguments)}: {stored}a batch of {needs.batch / 1e9:,.2f} GB and layers of "
-        f"up to {needs.largest / 1e9:,.2f} GB take {need / 1e9:,.1f} GB at the least, the memory "
-        f"has {there / 1e9:,.1f} GB: ask for less"
+        f"{_asked(config, arguments)}: {stored}a batch of {needs.batch / 1e9:,.2f} GB and layers "
+        f"of up to {needs.largest / 1e9:,.2f} GB take {need / 1e9:,.1f} GB at the least, the "
+        f"memory has {there / 1e9:,.1f} GB: ask for less"
     )
 
 
-def asked(config: Config, arguments: dict[str, Any]) -> str:
+def _asked(config: Config, arguments: dict[str, Any]) -> str:
     """The config with what differs from its defaults."""
     defaults = config.defaults
     changed = [f"{k}={written(v)}" for k, v in arguments.items() if v != defaults.get(k)]

@@ -25,7 +25,7 @@ from zoo.training.log import Log
 LOSS = "loss"  # the objective's own, as the monitor of an experiment
 
 
-def batches(experiment: Experiment, first: int) -> Iterator[dict[str, np.ndarray]]:
+def _batches(experiment: Experiment, first: int) -> Iterator[dict[str, np.ndarray]]:
     return experiment.data.batches(
         experiment.batch, experiment.seed, first, jax.process_index(), jax.process_count()
     )
@@ -34,7 +34,7 @@ def batches(experiment: Experiment, first: int) -> Iterator[dict[str, np.ndarray
 def augmented(experiment: Experiment, mesh: Mesh, first: int) -> Iterator[Batch]:
     """Global batches as the objective sees them in training."""
     augment = jax.jit(experiment.data.augment)
-    for number, batch in enumerate(batches(experiment, first), first):
+    for number, batch in enumerate(_batches(experiment, first), first):
         rng = jax.random.fold_in(jax.random.key(experiment.seed), number)
         yield augment(rng, meshes.global_batch(mesh, batch))
 
@@ -61,7 +61,7 @@ def connect(
         show(replace(run, variables=variables, meta={**run.meta, "step": step}), report, log)
         if experiment.monitored[0] != LOSS:
             return report.metrics
-        return {**report.metrics, LOSS: validation_loss(run, variables)}
+        return {**report.metrics, LOSS: _validation_loss(run, variables)}
 
     def save(step: int, now: state.TrainState, at: dict, scores: Any, force: bool) -> None:
         checkpoints.save(step, now, {**run.meta, "stage": at}, scores, force)
@@ -78,7 +78,7 @@ def connect(
         return standing.recalibrated(experiment.objective, now, draws, count)
 
     return loop.Hooks(
-        batches=partial(batches, experiment),
+        batches=partial(_batches, experiment),
         names=lambda draw: experiment.data.names(experiment.batch, experiment.seed, draw),
         evaluate=evaluate,
         save=save,
@@ -89,7 +89,7 @@ def connect(
     )
 
 
-def validation_loss(run: Trained, variables: Variables) -> float:
+def _validation_loss(run: Trained, variables: Variables) -> float:
     """The objective's mean loss over the validation split, each record transformed as in training
     with the same random numbers every time.
     """

@@ -13,12 +13,12 @@ from jax.sharding import Mesh
 from zoo import mesh as meshes
 from zoo.objectives.base import Variables
 
-HostBatch = dict[str, np.ndarray]
+_HostBatch = dict[str, np.ndarray]
 
 
 def predictor(
     objective: object, mesh: Mesh, method: str = "predict"
-) -> Callable[[Variables], Callable[[HostBatch], HostBatch]]:
+) -> Callable[[Variables], Callable[[_HostBatch], _HostBatch]]:
     """With variables it maps host batches [B ...] to host outputs.
 
     Compiled once per shape and process: objectives of equal fields share their programs, whoever
@@ -26,11 +26,11 @@ def predictor(
     batch is split over the devices, padded by its first rows where they do not divide it, and every
     process gets the whole output.
     """
-    compiled = program(objective, mesh, method)
+    compiled = _program(objective, mesh, method)
     rng = jax.random.key(0)
 
-    def bind(variables: Variables) -> Callable[[HostBatch], HostBatch]:
-        def predict(batch: HostBatch) -> HostBatch:
+    def bind(variables: Variables) -> Callable[[_HostBatch], _HostBatch]:
+        def predict(batch: _HostBatch) -> _HostBatch:
             rows = len(next(iter(batch.values())))
             missing = -rows % mesh.size
             padded = {k: np.concatenate([v, v[:1].repeat(missing, 0)]) for k, v in batch.items()}
@@ -42,7 +42,7 @@ def predictor(
     return bind
 
 
-def program(objective: object, mesh: Mesh, method: str) -> Callable[..., Any]:
+def _program(objective: object, mesh: Mesh, method: str) -> Callable[..., Any]:
     """A method of an objective under `jit`, its output replicated over the mesh."""
     try:
         hash(objective)

@@ -17,7 +17,7 @@ from zoo.runs import trained
 from zoo.runs.trained import Trained
 from zoo.training.state import TrainState
 
-Tree = Any
+_Tree = Any
 
 
 def origin(name: str, mesh: Mesh) -> Trained:
@@ -45,12 +45,12 @@ def begin_from(
     if part not in own:
         known = ", ".join([*variables.params, *variables.frozen])
         raise BadInput(f"initial: this experiment has no part '{part}'; it has {known}")
-    placed, fresh = fitting(source.params[name], own[part])
+    placed, fresh = _fitting(source.params[name], own[part])
     collections = variables.collections
     if part in collections:
-        statistics, left = fitting(source.collections.get(name, {}), collections[part])
+        statistics, left = _fitting(source.collections.get(name, {}), collections[part])
         collections, fresh = {**collections, part: statistics}, fresh + left
-    report(part, origin.name, fresh, len(by_path(own[part])), place == "frozen", say)
+    _report(part, origin.name, fresh, len(by_path(own[part])), place == "frozen", say)
     variables = variables.replace(**{place: {**own, part: placed}}).replace(collections=collections)
     ema = begun.ema
     if part in ema:
@@ -58,7 +58,7 @@ def begin_from(
     return begun.replace(variables=variables, ema=ema)
 
 
-def fitting(new: Tree, old: Tree) -> tuple[Tree, list[str]]:
+def _fitting(new: _Tree, old: _Tree) -> tuple[_Tree, list[str]]:
     """(`old` with copies of the arrays of `new` that have its path and shape, what stays of it).
 
     On the shardings of `old`: the state is donated, its origin is not.
@@ -75,7 +75,7 @@ def fitting(new: Tree, old: Tree) -> tuple[Tree, list[str]]:
     return jax.tree.unflatten(jax.tree.structure(old), leaves), fresh
 
 
-def report(
+def _report(
     part: str, origin: str, fresh: list[str], total: int, whole: bool, say: Callable[[str], None]
 ) -> None:
     """Says what is fresh; BadInput where too much is."""

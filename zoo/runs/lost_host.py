@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 CODE = 2
-SIGNS = ("Gloo", "NCCL", "UNAVAILABLE", "oordination", "heartbeat", "Connection ", "Socket closed")
+_SIGNS = ("Gloo", "NCCL", "UNAVAILABLE", "oordination", "heartbeat", "Connection ", "Socket closed")
 # Passes on what libraries write to descriptor 2, but for what JAX says of its own end.
 FILTER = """
 import sys
@@ -41,7 +41,7 @@ def prepare() -> None:
 
     @ctypes.CFUNCTYPE(None, ctypes.c_int)
     def aborted(_: int) -> None:
-        end()
+        _end()
 
     _kept.extend((sieve, aborted))
     ctypes.CDLL(None).signal(signal.SIGABRT, aborted)
@@ -55,12 +55,12 @@ def noticed() -> Iterator[None]:
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
-        if jax.process_count() == 1 or not any(sign in str(error) for sign in SIGNS):
+        if jax.process_count() == 1 or not any(sign in str(error) for sign in _SIGNS):
             raise
-        end()
+        _end()
 
 
-def end() -> None:
+def _end() -> None:
     """At once: to take leave of the others in order would wait for them, then abort."""
     name = Path(sys.argv[0]).stem
     line = f"{name}: another host of this run ended or was lost; start all of them again: the same "

@@ -11,7 +11,7 @@ from zoo.errors import BadInput
 from zoo.objectives.base import Tree, Variables
 
 MEMORY = "memory"  # the collection of states that are carried from one training batch to the next
-FIELDS = ("generator", "student", "model", "features")  # of objectives, the one in use first
+_FIELDS = ("generator", "student", "model", "features")  # of objectives, the one in use first
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ def named(objective: Any, variables: Variables) -> tuple[nn.Module, str | None]:
     inner = getattr(objective, "objective", None)  # of a wrapper, as Remix
     if inner is not None:
         return named(inner, variables)
-    for field in FIELDS:
+    for field in _FIELDS:
         module = getattr(objective, field, None)
         if module is not None:
             parts = {**variables.params, **variables.frozen}
             return module, field if field in parts else next(iter(parts), None)
-    raise BadInput(f"{type(objective).__name__} names no network: call it {' or '.join(FIELDS)}")
+    raise BadInput(f"{type(objective).__name__} names no network: call it {' or '.join(_FIELDS)}")
 
 
 def for_inference(objective: Any, variables: Variables) -> Variables:

@@ -34,9 +34,9 @@ from zoo.runs.kept import Kept
 from zoo.runs.trained import Trained
 
 WEIGHTS, FACTS, PROGRAM = "model.safetensors", "model.json", "model.program"
-FORMAT = 1
+_FORMAT = 1
 OBJECTS = ("arguments", "data", "weights", "versions", "scores")
-NEEDED = {"format": int, "config": str, "licence": str, **dict.fromkeys(OBJECTS, dict)}
+_NEEDED = {"format": int, "config": str, "licence": str, **dict.fromkeys(OBJECTS, dict)}
 READ: dict[str, Callable[[Any], Any]] = {
     "arguments": schema.arguments,
     "scores": schema.numbers,
@@ -55,19 +55,19 @@ def write(found: Trained, folder: Path, scores: dict[str, float] | None = None) 
     arrays = {path: np.asarray(leaf, order="C") for path, leaf in by_path(variables).items()}
     with writing.replacing(folder / WEIGHTS) as (new,):
         new.write_bytes(save(arrays))  # save_file would make it unreadable to others
-        facts = describe(found, arrays, new, scores or {})
+        facts = _describe(found, arrays, new, scores or {})
     durable.write_json(folder / FACTS, facts)
     return folder
 
 
-def describe(
+def _describe(
     found: Trained, arrays: dict[str, np.ndarray], weights: Path, scores: dict[str, float]
 ) -> dict[str, Any]:
     """What model.json holds."""
     info = found.experiment.data.source.info
     shipped = catalog.names().get(found.config.name) == found.config.path
     return {
-        "format": FORMAT,
+        "format": _FORMAT,
         "name": found.name,
         "title": found.config.title,
         "config": found.config.name,
@@ -85,7 +85,7 @@ def describe(
             "bytes": weights.stat().st_size,
             "sha256": durable.sha256(weights),
         },
-        "versions": versions(),
+        "versions": _versions(),
         "commit": trained.commit(),
     }
 
@@ -96,7 +96,7 @@ def labels_of(experiment: Any) -> tuple[str, ...]:
     return experiment.data.source.info.labels if how is None else how.stems
 
 
-def versions() -> dict[str, str]:
+def _versions() -> dict[str, str]:
     """Of what decides how weights become sound."""
     return {"zoo": zoo.__version__, **{n: metadata.version(n) for n in ("jax", "flax", "numpy")}}
 
@@ -108,11 +108,11 @@ def read_facts(folder: Path) -> dict[str, Any]:
         facts = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"{path} cannot be read ({error}): export the run anew") from error
-    for name, kind in NEEDED.items():
+    for name, kind in _NEEDED.items():
         if not isinstance(facts, dict) or not isinstance(facts.get(name), kind):
             raise BadInput(f"{path} has no sound '{name}': export the run anew")
-    if facts["format"] != FORMAT:
-        raise BadInput(f"{path} is of format {facts['format']}, not {FORMAT}: take a newer zoo")
+    if facts["format"] != _FORMAT:
+        raise BadInput(f"{path} is of format {facts['format']}, not {_FORMAT}: take a newer zoo")
     info_of(facts, path)
     try:
         for key, reading in READ.items():

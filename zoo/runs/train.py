@@ -72,20 +72,20 @@ def train(
                 origin = origin_of(checkpoints.read_meta()[1], directory)
                 last = checkpoints.steps()[-1]
                 for line in changed_arguments.check(config, arguments, origin, allow_change, last):
-                    say(f"changed since the last start: {line}")
+                    _say(f"changed since the last start: {line}")
             # On a shared disk the other hosts find the first one's records, else they make theirs.
             in_turn(experiment.data.source.prepare)
             records = changed_records.marks(experiment.data.source)
             if checkpoints.steps() and (other := changed_records.line(origin.records, records)):
-                say(f"changed since the last start: {other}")
+                _say(f"changed since the last start: {other}")
             if jax.process_index() == 0:
-                note(directory, config, arguments)
+                _note(directory, config, arguments)
             say_small(experiment)
             # Not before: until here there is nothing to save, and a signal may simply end it.
             with interruption.caught() as interrupted:
-                begun, at = start(experiment, mesh, checkpoints, interrupted)
+                begun, at = _start(experiment, mesh, checkpoints, interrupted)
                 first = int(begun.step)
-                say(headline(config, begun, directory, mesh, first, experiment.steps))
+                _say(_headline(config, begun, directory, mesh, first, experiment.steps))
                 active = jax.process_index() == 0
                 log = Log(directory, first, experiment.steps, active=active, board=board)
                 with closing(log):
@@ -101,20 +101,20 @@ def train(
                         directory,
                     )
                     hooked = hooks.connect(run, checkpoints, interrupted, log)
-                    complete = fit(run, begun, at, hooked, log)
+                    complete = _fit(run, begun, at, hooked, log)
                 checkpoints.wait()
         if complete:
             pairs.keep_best(run, directory)
     return complete
 
 
-def fit(
+def _fit(
     run: Trained, begun: state.TrainState, at: StageState, hooked: loop.Hooks, log: Log
 ) -> bool:
     """Trains by turns, or fits at once; false when a signal ended it early."""
     experiment = run.experiment
     if not experiment.objective.turns:
-        return fit_once(run, begun, hooked, log)[1]
+        return _fit_once(run, begun, hooked, log)[1]
     return loop.fit(
         run.mesh,
         experiment.objective,
@@ -127,7 +127,7 @@ def fit(
     )[1]
 
 
-def fit_once(
+def _fit_once(
     run: Trained, begun: state.TrainState, hooked: loop.Hooks, log: Log
 ) -> tuple[state.TrainState, bool]:
     """An objective without turns: its features of both splits, then the fit."""
@@ -145,7 +145,7 @@ def fit_once(
     return once.fit(objective, describe, begun, (train, held), hooked, log)
 
 
-def start(
+def _start(
     experiment: Experiment,
     mesh: Mesh,
     checkpoints: Checkpoints,
@@ -159,13 +159,13 @@ def start(
     origins = {p: initial.origin(name, mesh) for p, name in experiment.initial.items()}
     batch = next(hooks.augmented(experiment, mesh, 0))
     begun, _ = state.init_sharded(mesh, builder(experiment), batch)
-    begun = initialized(experiment, begun, interrupted)
+    begun = _initialized(experiment, begun, interrupted)
     for part, origin in origins.items():
-        begun = initial.begin_from(begun, part, origin, say)
+        begun = initial.begin_from(begun, part, origin, _say)
     return begun, StageState()
 
 
-def initialized(
+def _initialized(
     experiment: Experiment, begun: state.TrainState, interrupted: interruption.Interruption
 ) -> state.TrainState:
     """The state after the objective's pass over the training split, if it asks for one.
@@ -223,7 +223,7 @@ def describe(config: Config, arguments: dict[str, Any], experiment: Experiment) 
     }
 
 
-def note(directory: Path, config: Config, arguments: dict[str, Any]) -> None:
+def _note(directory: Path, config: Config, arguments: dict[str, Any]) -> None:
     """run.json and config.py: for people to read, and for `python -m zoo report`."""
     facts: dict[str, Any] = {"config": config.name, "arguments": arguments}
     if config.task == "own":  # where it lies, and from what its arguments may differ
@@ -233,7 +233,7 @@ def note(directory: Path, config: Config, arguments: dict[str, Any]) -> None:
         durable.write(directory / "config.py", config.path.read_bytes())
 
 
-def headline(
+def _headline(
     config: Config, begun: state.TrainState, directory: Path, mesh: Mesh, first: int, steps: int
 ) -> str:
     """Which config, how many parameters, on which device, where to."""
@@ -251,12 +251,12 @@ def say_small(experiment: Experiment) -> None:
     """A line where a batch is more than all there is: it holds examples several times."""
     count = experiment.data.count()
     if experiment.batch > count:
-        say(
+        _say(
             f"batch={experiment.batch} is more than the {count} examples of the training split: "
             "every batch holds some of them several times"
         )
 
 
-def say(text: str) -> None:
+def _say(text: str) -> None:
     if jax.process_index() == 0:
         print(escapes.line(text), flush=True)

@@ -136,7 +136,7 @@ def load(
     if not (directory / "checkpoints").is_dir():
         raise BadInput(f"{checkpoint} has no checkpoints/: give the --workdir of a training run")
     with Checkpoints(directory / "checkpoints", read_only=True) as checkpoints:
-        chosen = which(checkpoints, step, directory)
+        chosen = _which(checkpoints, step, directory)
         origin = origin_of(checkpoints.read_meta(chosen)[1], directory)
         if origin.config_file and config is None:
             raise BadInput(
@@ -170,12 +170,12 @@ def asked(config: Config, before: dict[str, Any], words: Sequence[str]) -> dict[
     """A run's arguments, as its files have them, after `words`; each that changes is said."""
     then = {**config.defaults, **from_json(config, before)}
     now = config.parse(words, then)
-    for change in changes(then, now):
+    for change in _changes(then, now):
         print(escapes.line(f"other than in the run: {change}"), file=sys.stderr)
     return now
 
 
-def changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def _changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """'name: old -> new' of the arguments that differ."""
     return [
         f"{k}: {then.get(k)!r} -> {now.get(k)!r}"
@@ -184,7 +184,7 @@ def changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
-def which(
+def _which(
     checkpoints: Checkpoints, step: int | str, directory: Path
 ) -> int | Literal["best"] | None:
     """The step that 'best', 'latest' or a number means."""
@@ -237,13 +237,13 @@ def target(experiment: Experiment, mesh: Mesh) -> Callable[[dict[str, Any]], sta
     spec, parts = experiment.data.spec(experiment.batch), experiment.stages
 
     def of(meta: dict[str, Any]) -> state.TrainState:
-        number = stage_of(meta, len(parts))
+        number = _stage_of(meta, len(parts))
         return state.abstract(mesh, builder(experiment, number), spec)
 
     return of
 
 
-def stage_of(meta: dict[str, Any], count: int) -> int:
+def _stage_of(meta: dict[str, Any], count: int) -> int:
     """The number of the stage that a checkpoint is of; BadInput where there is none such."""
     try:
         number = metadata.stage(meta.get("stage", {})).get("stage", 0)

@@ -38,7 +38,7 @@ from zoo.network import Network
 from zoo.sampling import conditions, engines
 from zoo.sampling.rule import AS_LEARNT, SamplerRule
 
-Tree = Any
+_Tree = Any
 Draw = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 BLOCK = 1024  # samples of one call, about: bounds the noise and conditions that are laid out ahead
 
@@ -51,7 +51,7 @@ class SamplerState(flax.struct.PyTreeNode):
     model itself (temperature 1, nothing left out).
     """
 
-    carry: Tree
+    carry: _Tree
     last: jax.Array
     clock: jax.Array
     seed: jax.Array
@@ -59,14 +59,14 @@ class SamplerState(flax.struct.PyTreeNode):
     log_prob: jax.Array
 
 
-def generate(model: Network, variables: Tree, **asked: Any) -> Iterator[np.ndarray]:
+def generate(model: Network, variables: _Tree, **asked: Any) -> Iterator[np.ndarray]:
     """The chunks [count t 1] of `scored`, which takes the same arguments."""
     return (audio for audio, _ in scored(model, variables, **asked))
 
 
 def scored(
     model: Network,
-    variables: Tree,
+    variables: _Tree,
     *,
     length: int,
     count: int = 1,
@@ -92,7 +92,7 @@ def scored(
 
 
 def whole(
-    model: Network, variables: Tree, state: SamplerState, condition: jax.Array, rule: SamplerRule
+    model: Network, variables: _Tree, state: SamplerState, condition: jax.Array, rule: SamplerRule
 ) -> jax.Array:
     """All samples [B T 1] after a state, under a condition [B T D], inside a compiled function."""
     folded, size = fold(model, variables, {}), condition.shape[1]
@@ -103,7 +103,7 @@ def whole(
 
 def start(
     model: Network,
-    variables: Tree,
+    variables: _Tree,
     *,
     count: int = 1,
     seed: int = 0,
@@ -131,7 +131,7 @@ def start(
 
 def resume(
     model: Network,
-    variables: Tree,
+    variables: _Tree,
     state: SamplerState,
     *,
     length: int,
@@ -183,11 +183,11 @@ class PreparedLoop(NamedTuple):
     """What draws, None for XLA's loop, and the weights as it takes them."""
 
     loop: engines.Loop | None
-    folded: Tree
+    folded: _Tree
 
 
 def prepare(
-    model: Network, variables: Tree, constant: dict[str, Any], engine: str = "auto"
+    model: Network, variables: _Tree, constant: dict[str, Any], engine: str = "auto"
 ) -> PreparedLoop:
     """The loop of an engine of zoo/sampling/engines.py, and the weights rearranged for it."""
     folded = fold(model, variables, constant)
@@ -195,7 +195,7 @@ def prepare(
     return PreparedLoop(loop, folded if loop is None else loop.packed(model, folded))
 
 
-def voice_axes(model: Network, count: int) -> Tree:
+def voice_axes(model: Network, count: int) -> _Tree:
     """For each array of a carry the axis along which the voices lie; -1 where all share it."""
 
     def axis(now: jax.ShapeDtypeStruct, wider: jax.ShapeDtypeStruct) -> int:
@@ -224,7 +224,7 @@ def spread(model: Network, state: SamplerState, mesh: Mesh | None) -> SamplerSta
 @partial(jax.jit, static_argnames=("model", "rule", "loop"), donate_argnames=("state",))
 def _draw_block(
     model: Network,
-    folded: Tree,
+    folded: _Tree,
     state: SamplerState,
     condition: Any,
     frames: jax.Array,
@@ -245,15 +245,15 @@ def _draw_block(
 
 def _looped(
     model: Network,
-    folded: Tree,
-    carry: Tree,
+    folded: _Tree,
+    carry: _Tree,
     last: jax.Array,
     prepared: Any,
     noise: jax.Array,
     frames: jax.Array,
     temperature: Any,
     rule: SamplerRule,
-) -> tuple[Tree, jax.Array, jax.Array, jax.Array]:
+) -> tuple[_Tree, jax.Array, jax.Array, jax.Array]:
     """`frames` frames after last [B 1]: (carry, the last, audio [N B], nats [B] of all of it)."""
     size, hop, distribution = len(noise), _hop(model), model.distribution
     noise = noise.reshape(size // hop, hop, *noise.shape[1:])
@@ -263,7 +263,7 @@ def _looped(
         new = rule.draw(distribution, raw, noise, temperature)
         return new, distribution.log_prob(raw, new)[:, None]
 
-    def body(i: jax.Array, loop: tuple[Tree, jax.Array, jax.Array, jax.Array]) -> Any:
+    def body(i: jax.Array, loop: tuple[_Tree, jax.Array, jax.Array, jax.Array]) -> Any:
         carry, last, audio, total = loop
         now = jax.tree.map(lambda leaf: leaf[i], prepared)
         carry, new, log_prob = _frame(model, folded, carry, last, now, noise[i], draw)
@@ -297,13 +297,13 @@ def _block(model: Network) -> int:
 
 def _frame(
     model: Network,
-    folded: Tree,
-    carry: Tree,
+    folded: _Tree,
+    carry: _Tree,
     last: jax.Array,
     condition: Any,
     noise: jax.Array,
     draw: Draw,
-) -> tuple[Tree, jax.Array, jax.Array]:
+) -> tuple[_Tree, jax.Array, jax.Array]:
     if hasattr(model, "frame"):
         return model.frame(folded, carry, last, condition, noise, draw)
     condition = jax.tree.map(lambda leaf: leaf[0], condition)
@@ -311,14 +311,14 @@ def _frame(
     return carry, *draw(raw, noise[0])
 
 
-def _project(model: Network, folded: Tree, condition: Any) -> Tree:
+def _project(model: Network, folded: _Tree, condition: Any) -> _Tree:
     if condition is None or hasattr(model, "project"):
         return condition if condition is None else model.project(folded, condition)
     return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, 0), condition)
 
 
 @partial(jax.jit, static_argnames=("model",))
-def fold(model: Network, variables: Tree, constant: dict[str, Any]) -> Tree:
+def fold(model: Network, variables: _Tree, constant: dict[str, Any]) -> _Tree:
     """The weights in the layout of the sampling loop."""
     if hasattr(model, "fold"):
         return model.apply(variables, method="fold", **constant)
@@ -328,12 +328,12 @@ def fold(model: Network, variables: Tree, constant: dict[str, Any]) -> Tree:
 
 
 @partial(jax.jit, static_argnames=("model",))
-def _prime(model: Network, variables: Tree, audio: jax.Array, constant: dict[str, Any]) -> Tree:
+def _prime(model: Network, variables: _Tree, audio: jax.Array, constant: dict[str, Any]) -> _Tree:
     if hasattr(model, "prime"):
         return model.apply(variables, audio, method="prime", **constant)
     folded = fold(model, variables, constant)
 
-    def body(carry: Tree, x: jax.Array) -> tuple[Tree, None]:
+    def body(carry: _Tree, x: jax.Array) -> tuple[_Tree, None]:
         return model.apply(folded, carry, x, None, method="step")[0], None
 
     shifted = jnp.pad(audio, ((0, 0), (1, 0), (0, 0)))[:, :-1]

@@ -50,7 +50,7 @@ def chosen(engine: str, model: Network, variables: Any) -> Loop | None:
     found, reason, weights = None, "it was asked for", _weights(engine)
     if checked(engine) != "xla":
         try:
-            found = loop(model, variables, weights)
+            found = _loop(model, variables, weights)
         except library.Unavailable as error:
             if engine != "auto":
                 raise BadInput(f"no compiled loop here: {error}; use engine=xla") from error
@@ -65,7 +65,7 @@ def _weights(engine: str) -> str:
     return engine.removeprefix("native_") if engine.startswith("native_") else "float32"
 
 
-def loop(model: Network, variables: Any, weights: str = "float32") -> Loop:
+def _loop(model: Network, variables: Any, weights: str = "float32") -> Loop:
     """The compiled loop of a model on the device of its variables. raises Unavailable."""
     kind = getattr(model, "native", "")
     if kind not in LOOPS:

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from zoo.sampling.langevin import Normals, descend
 
-Score = Callable[[jax.Array, Any, Any], jax.Array]
+_Score = Callable[[jax.Array, Any, Any], jax.Array]
 
 
 class NoiseProcess(Protocol):
@@ -26,7 +26,7 @@ class NoiseProcess(Protocol):
     def at(self, u: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Uniform numbers or times u [...] -> (factor of the data, deviation of the noise)."""
 
-    def sample(self, score: Score, begun: jax.Array, normals: Normals) -> jax.Array:
+    def sample(self, score: _Score, begun: jax.Array, normals: Normals) -> jax.Array:
         """Standard normals [B T C] -> data; normals: of every step, by its number."""
 
 
@@ -54,7 +54,7 @@ class Annealed:
         level = jnp.minimum((u * self.levels).astype(jnp.int32), self.levels - 1)
         return jnp.ones_like(u), self.deviations()[level]
 
-    def sample(self, score: Score, begun: jax.Array, normals: Normals) -> jax.Array:
+    def sample(self, score: _Score, begun: jax.Array, normals: Normals) -> jax.Array:
         widths = self.deviations()
 
         def level(number: jax.Array, x: jax.Array) -> jax.Array:
@@ -90,7 +90,7 @@ class VarianceExploding:
     def at(self, u: jax.Array) -> tuple[jax.Array, jax.Array]:
         return jnp.ones_like(u), self.finest * (self.widest / self.finest) ** u
 
-    def sample(self, score: Score, begun: jax.Array, normals: Normals) -> jax.Array:
+    def sample(self, score: _Score, begun: jax.Array, normals: Normals) -> jax.Array:
         widths = jnp.geomspace(self.finest, self.widest, self.steps)
         finer = jnp.concatenate([jnp.zeros(1), widths[:-1]])
         back = _Back(self.steps, self.corrections, 2 * (self.snr * widths) ** 2, normals)
@@ -125,7 +125,7 @@ class VariancePreserving:
         log_factor = -0.25 * u**2 * (self.fast - self.slow) - 0.5 * u * self.slow
         return jnp.exp(log_factor), jnp.sqrt(-jnp.expm1(2 * log_factor))
 
-    def sample(self, score: Score, begun: jax.Array, normals: Normals) -> jax.Array:
+    def sample(self, score: _Score, begun: jax.Array, normals: Normals) -> jax.Array:
         betas = jnp.linspace(self.slow, self.fast, self.steps) / self.steps
         times = jnp.linspace(1e-3, 1.0, self.steps)
         factors, widths = self.at(times)

@@ -16,7 +16,7 @@ def spans(
     length: samples of the recording. raises BadInput for what is no span of it.
     """
     if isinstance(given, str):
-        pairs = [read(word) for word in given.split(",") if word.strip()]
+        pairs = [_read(word) for word in given.split(",") if word.strip()]
     else:
         pairs = [(float(first), float(last)) for first, last in given]
     found = []
@@ -32,7 +32,7 @@ def spans(
     return tuple(found)
 
 
-def read(word: str) -> tuple[float, float]:
+def _read(word: str) -> tuple[float, float]:
     """Two numbers of seconds with a hyphen between them."""
     first, _, last = word.strip().partition("-")
     try:

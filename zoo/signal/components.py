@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.signal import clustering, mel, stft
 
-EPSILON = float(np.finfo(np.float32).eps)
+_EPSILON = float(np.finfo(np.float32).eps)
 DEEP = 1e-6  # of a component's loudest mel band: 60 dB below it nothing counts
 
 
@@ -17,11 +17,11 @@ def masked(parts: jax.Array, mixed: jax.Array, n_fft: int, hop: int, length: int
 
     The masks sum to one, also where all parts are zero, so that the sources sum to the mixture.
     """
-    parts = parts + EPSILON * jnp.maximum(parts.max((1, 2, 3), keepdims=True), EPSILON)
-    return sound(parts / parts.sum(3, keepdims=True), mixed, n_fft, hop, length)
+    parts = parts + _EPSILON * jnp.maximum(parts.max((1, 2, 3), keepdims=True), _EPSILON)
+    return _sound(parts / parts.sum(3, keepdims=True), mixed, n_fft, hop, length)
 
 
-def sound(masks: jax.Array, mixed: jax.Array, n_fft: int, hop: int, length: int) -> jax.Array:
+def _sound(masks: jax.Array, mixed: jax.Array, n_fft: int, hop: int, length: int) -> jax.Array:
     """Spectra under masks, [B F N S] and [B F N C] -> waveforms [B T S C], T = length."""
     spectra = masks[..., None] * mixed[:, :, :, None]
     batch, frames, bins, sources, channels = spectra.shape

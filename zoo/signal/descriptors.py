@@ -14,8 +14,8 @@ from zoo.signal import framing, mel, stft
 from zoo.signal.features import centroid
 from zoo.signal.precision import HIGHEST
 
-LOWEST = 200.0  # Hz: the upper edge of the lowest band of `contrast`
-TINY = float(np.finfo(np.float32).tiny)
+_LOWEST = 200.0  # Hz: the upper edge of the lowest band of `contrast`
+_TINY = float(np.finfo(np.float32).tiny)
 
 
 def difference(x: jax.Array) -> jax.Array:
@@ -57,7 +57,7 @@ def flatness(magnitude: jax.Array, floor: float = 1e-10) -> jax.Array:
 
 def contrast_bands(sample_rate: float, most: int = 6) -> int:
     """How many octaves above LOWEST have their lower edge below half the rate, at most `most`."""
-    return min(most, int(np.ceil(np.log2(sample_rate / 2 / LOWEST))))
+    return min(most, int(np.ceil(np.log2(sample_rate / 2 / _LOWEST))))
 
 
 def contrast(
@@ -71,7 +71,7 @@ def contrast(
     """
     if bands > contrast_bands(sample_rate, bands):
         most = contrast_bands(sample_rate)
-        raise BadInput(f"{bands} octaves from {LOWEST:g} Hz at {sample_rate} Hz: at most {most}")
+        raise BadInput(f"{bands} octaves from {_LOWEST:g} Hz at {sample_rate} Hz: at most {most}")
     hz = stft.frequencies(sample_rate, 2 * (magnitude.shape[2] - 1))
     peaks, valleys = [], []
     for low, high, count in _octaves(hz, bands, quantile):
@@ -83,7 +83,7 @@ def contrast(
 
 def _octaves(hz: np.ndarray, bands: int, quantile: float) -> list[tuple[int, int, int]]:
     """(first bin, bin behind the last, bins of a peak) of every band, as librosa cuts them."""
-    edges = [0.0, *(LOWEST * 2.0**octave for octave in range(bands + 1))]
+    edges = [0.0, *(_LOWEST * 2.0**octave for octave in range(bands + 1))]
     found = []
     for band in range(bands + 1):
         (inside,) = np.nonzero((hz >= edges[band]) & (hz <= edges[band + 1]))
@@ -123,7 +123,7 @@ def tonnetz(chroma: jax.Array) -> jax.Array:
     Harte, Sandler and Gasser 2006. Same as librosa.feature.tonnetz(chroma=...).
     """
     total = jnp.abs(chroma).sum(axis=2, keepdims=True)
-    shares = chroma / jnp.where(total > TINY, total, 1.0)
+    shares = chroma / jnp.where(total > _TINY, total, 1.0)
     steps = np.array([7 / 6, 7 / 6, 3 / 2, 3 / 2, 2 / 3, 2 / 3])
     angle = np.outer(np.linspace(0, 12, chroma.shape[2], endpoint=False), steps)
     angle[:, ::2] -= 0.5  # the sines

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-EPSILON = float(np.finfo(np.float32).eps)
-ZERO = float(np.finfo(np.float64).eps)  # below it factors are zero, so that they stay so
+_EPSILON = float(np.finfo(np.float32).eps)
+_ZERO = float(np.finfo(np.float64).eps)  # below it factors are zero, so that they stay so
 BETAS = {"euclid": 2.0, "kullback_leibler": 1.0, "itakura_saito": 0.0}
 
 
@@ -15,7 +15,7 @@ def divergence(v: jax.Array, model: jax.Array, beta: float) -> jax.Array:
     """Beta divergence of spectrograms, [B F N] twice -> [B]; half the squared distance at 2."""
     if beta == 2:
         return 0.5 * jnp.square(v - model).sum((1, 2))
-    v, model = jnp.maximum(v, EPSILON), jnp.maximum(model, EPSILON)
+    v, model = jnp.maximum(v, _EPSILON), jnp.maximum(model, _EPSILON)
     if beta == 1:
         return (v * jnp.log(v / model) - v + model).sum((1, 2))
     return (v / model - jnp.log(v / model) - 1).sum((1, 2))
@@ -42,11 +42,11 @@ def factorise(
     def update(_: int, factors: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         gains, spectra = factors
         gains = gains * _step(v, gains @ spectra, spectra, beta)
-        gains = jnp.where(gains < ZERO, 0, gains) if beta < 1 else gains
+        gains = jnp.where(gains < _ZERO, 0, gains) if beta < 1 else gains
         # The spectra's update is the gains' of the transposed problem.
         turned = _step(_turn(v), _turn(gains @ spectra), _turn(gains), beta)
         spectra = spectra * _turn(turned)
-        return gains, jnp.where(spectra < ZERO, 0, spectra) if beta <= 1 else spectra
+        return gains, jnp.where(spectra < _ZERO, 0, spectra) if beta <= 1 else spectra
 
     return jax.lax.fori_loop(0, iterations, update, (gains, spectra))
 
@@ -56,7 +56,7 @@ def _step(v: jax.Array, model: jax.Array, spectra: jax.Array, beta: float) -> ja
     turned = _turn(spectra)
     if beta == 2:
         return (v @ turned) / _positive(model @ turned)
-    model = jnp.maximum(model, EPSILON)
+    model = jnp.maximum(model, _EPSILON)
     if beta == 1:
         return ((v / model) @ turned) / _positive(spectra.sum(2)[:, None])
     ratio = ((v / jnp.square(model)) @ turned) / _positive((1 / model) @ turned)
@@ -68,4 +68,4 @@ def _turn(x: jax.Array) -> jax.Array:
 
 
 def _positive(x: jax.Array) -> jax.Array:
-    return jnp.where(x == 0, EPSILON, x)
+    return jnp.where(x == 0, _EPSILON, x)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln
 
-TINY = 1e-6
+_TINY = 1e-6
 SHAPES = (0.5, 4.0)  # exponents that are distinguished: below and above these densities look alike
 
 
@@ -30,7 +30,7 @@ def slope(s: jax.Array, q: jax.Array, *, rounded: float = 0.0) -> jax.Array:
 
     rounded: |s| becomes sqrt(s^2 + rounded^2), so that it is finite at 0 where q is below one.
     """
-    squares = jnp.square(s) + max(rounded, TINY) ** 2
+    squares = jnp.square(s) + max(rounded, _TINY) ** 2
     return q * rate(q) * s * squares ** (q / 2 - 1)
 
 

@@ -7,14 +7,14 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-RELATIVE = 1e-6  # directions with less than this share of the largest variance count as silent
+_RELATIVE = 1e-6  # directions with less than this share of the largest variance count as silent
 
 
 def whitening(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Of centred signals [T C]: the matrix [C C] to variance one, and their covariance [C C]."""
     covariance = x.T @ x / x.shape[0]
     variances, directions = jnp.linalg.eigh(covariance)
-    loud = variances > RELATIVE * variances[-1]
+    loud = variances > _RELATIVE * variances[-1]
     scale = jnp.where(loud, jax.lax.rsqrt(jnp.where(loud, variances, 1)), 0)
     return scale[:, None] * directions.T, covariance
 

@@ -103,13 +103,13 @@ def decibels(power: jax.Array, floor: float = 1e-10, top: float | None = None) -
     return jnp.maximum(level, loudest - top)
 
 
-def peak_decibels(power: jax.Array, span: float = 80.0, floor: float = 1e-10) -> jax.Array:
+def _peak_decibels(power: jax.Array, span: float = 80.0, floor: float = 1e-10) -> jax.Array:
     """dB below each example's loudest value, [B ...] -> [B ...] in [-span, 0]. Old kapre's."""
     level = decibels(power, floor, span)
     return level - level.max(axis=tuple(range(1, level.ndim)), keepdims=True)
 
 
-def twice_squared_decibels(power: jax.Array) -> jax.Array:
+def _twice_squared_decibels(power: jax.Array) -> jax.Array:
     """dB of the *square* of mel power, [B ...] -> [B ...], 80 dB deep: Choi's published CRNN."""
     return decibels(jnp.square(power), top=80.0)
 
@@ -124,7 +124,7 @@ def log10_clamp(magnitude: jax.Array, floor: float = 1e-5) -> jax.Array:
     return jnp.log10(jnp.maximum(magnitude, floor))
 
 
-def unit_decibels(power: jax.Array, span: float = 100.0) -> jax.Array:
+def _unit_decibels(power: jax.Array, span: float = 100.0) -> jax.Array:
     """20 log10 of mel power less 20 dB, from -span to 0 dB on [0, 1], [...] -> [0, 1].
 
     Of ClariNet's and FloWaveNet's public code: 20 of a power, so that its decibels are half as big.
@@ -133,12 +133,12 @@ def unit_decibels(power: jax.Array, span: float = 100.0) -> jax.Array:
     return jnp.clip(1.0 + level / span, 0.0, 1.0)
 
 
-def pcm_log(magnitude: jax.Array) -> jax.Array:
+def _pcm_log(magnitude: jax.Array) -> jax.Array:
     """ln(max(x, 500)) / 10 of magnitudes of 16-bit samples, [...] -> [...]; Lyra's."""
     return jnp.log(jnp.maximum(32768 * magnitude, 500.0)) / 10
 
 
-def floored_decibels(
+def _floored_decibels(
     magnitude: jax.Array, gain: float = 1.0, span: float = 100.0, reference: float = 20.0
 ) -> jax.Array:
     """dB of gain x above -span, less `reference`, from -span to 0 dB on [0, 1], [...] -> [0, 1].
@@ -228,9 +228,9 @@ MUSICNN = MelSpec(16_000, 512, 256, 96, partial(log_power, half=True))
 WON = MelSpec(16_000, 512, 256, 128, decibels, scale="htk", norm=None)
 WON_96 = replace(WON, bins=96)  # FCN, CRNN and musicnn of the same benchmark
 CHOI = MelSpec(12_000, 512, 256, 96, partial(decibels, top=80.0))
-CHOI_SQUARED = replace(CHOI, compress=twice_squared_decibels)
+CHOI_SQUARED = replace(CHOI, compress=_twice_squared_decibels)
 # Padding of Theano's 'half' border under a kernel that it turns round: one sample more in front.
-COMPACT = replace(CHOI, compress=peak_decibels, centre=False, pad_mode="constant", pad=(257, 256))
+COMPACT = replace(CHOI, compress=_peak_decibels, centre=False, pad_mode="constant", pad=(257, 256))
 MELGAN = MelSpec(22_050, 1024, 256, 80, log10_clamp, exponent=1, centre=False, pad=(384, 384))
 HIFIGAN = MelSpec(
     22_050,
@@ -245,7 +245,7 @@ HIFIGAN = MelSpec(
     floor=1e-9,
 )
 WAVEGLOW = MelSpec(22_050, 1024, 256, 80, log_clamp, exponent=1, high=8000.0)
-FLOWAVENET = MelSpec(22_050, 1024, 256, 80, unit_decibels, low=125.0, high=7600.0)
+FLOWAVENET = MelSpec(22_050, 1024, 256, 80, _unit_decibels, low=125.0, high=7600.0)
 # As the paper is remembered, not checked: 50 ms windows every 12.5 ms; its mel scale is not stated.
 TACOTRON2 = MelSpec(
     24_000,
@@ -270,7 +270,7 @@ def lyra(lag: int = 960) -> MelSpec:
         2048,
         640,
         160,
-        pcm_log,
+        _pcm_log,
         exponent=1,
         high=7920.0,
         scale="htk",
@@ -303,7 +303,7 @@ def lws(
         n_fft,
         hop,
         bins,
-        partial(floored_decibels, gain=gain, span=span, reference=reference),
+        partial(_floored_decibels, gain=gain, span=span, reference=reference),
         exponent=1,
         low=low,
         high=high,

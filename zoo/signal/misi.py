@@ -7,20 +7,20 @@ import jax.numpy as jnp
 
 from zoo.signal import framing, stft
 
-WINDOW = "sqrt_hann"
+_WINDOW = "sqrt_hann"
 
 
 def spectra(x: jax.Array, n_fft: int, hop: int) -> jax.Array:
     """Frames centred on whole hops under roots of Hann windows, [B T C] -> [B F N C] complex64."""
     pad = framing.centre_padding(x.shape[1], n_fft, hop)
-    return stft.stft(x, n_fft, hop, centre=False, pad=pad, window_name=WINDOW)
+    return stft.stft(x, n_fft, hop, centre=False, pad=pad, window_name=_WINDOW)
 
 
-def audio(spectrum: jax.Array, n_fft: int, hop: int, length: int) -> jax.Array:
+def _audio(spectrum: jax.Array, n_fft: int, hop: int, length: int) -> jax.Array:
     """Inverse of `spectra`, [B F N C] complex64 -> [B T C] float32 with T = length."""
     pad = framing.centre_padding(length, n_fft, hop)
     return stft.istft(
-        spectrum, n_fft, hop, centre=False, pad=pad, length=length, window_name=WINDOW
+        spectrum, n_fft, hop, centre=False, pad=pad, length=length, window_name=_WINDOW
     )
 
 
@@ -35,10 +35,10 @@ def misi(
     """
     length, sources = mixture.shape[1], estimates.shape[-1]
     magnitudes = jnp.abs(estimates)
-    y = audio(estimates, n_fft, hop, length)
+    y = _audio(estimates, n_fft, hop, length)
     for _ in range(iterations):
         y = y + (mixture - y.sum(-1, keepdims=True)) / sources
-        y = audio(magnitudes * unit(spectra(y, n_fft, hop)), n_fft, hop, length)
+        y = _audio(magnitudes * unit(spectra(y, n_fft, hop)), n_fft, hop, length)
     return y
 
 

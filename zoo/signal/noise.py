@@ -11,7 +11,7 @@ from zoo.signal import framing
 from zoo.signal.stft import power, stft
 
 FRAME = 512  # samples; flatness falls with the length of what is stationary within it
-HOP = 256
+_HOP = 256
 
 
 def flatness(spectrum: jax.Array, floor: float = 1e-10) -> jax.Array:
@@ -39,9 +39,9 @@ def has_burst(
     `level` (dB re full scale, RMS): quiet hiss and the noise of 8-bit codes in pauses are none.
     Source: our choice of thresholds; SampleRNN's users and SaShiMi's authors name the failure.
     """
-    spectra = power(stft(audio, FRAME, HOP, centre=False))[..., 0]
-    energy = jnp.mean(framing.frame(audio, FRAME, HOP)[..., 0] ** 2, axis=-1)
-    count = min(max(round(seconds * sample_rate / HOP), 1), energy.shape[1])
+    spectra = power(stft(audio, FRAME, _HOP, centre=False))[..., 0]
+    energy = jnp.mean(framing.frame(audio, FRAME, _HOP)[..., 0] ** 2, axis=-1)
+    count = min(max(round(seconds * sample_rate / _HOP), 1), energy.shape[1])
     flats, loud = _moving_mean(flatness(spectra), count), _moving_mean(energy, count)
     return jnp.any((flats > flat) & (loud > 10 ** (level / 10)), axis=1)
 

@@ -13,7 +13,7 @@ from zoo.signal.stft import istft, stft
 TURN = np.float32(2 * np.pi)
 
 
-class Convention(TypedDict, total=False):
+class _Convention(TypedDict, total=False):
     """Arguments that `stft` and its inverse share."""
 
     pad: tuple[int, int] | None
@@ -34,7 +34,7 @@ def griffin_lim(
     start: jax.Array | None = None,
     pad_mode: str = "constant",
     dual: bool = True,
-    **convention: Unpack[Convention],
+    **convention: Unpack[_Convention],
 ) -> jax.Array:
     """Audio whose spectrogram is near to `magnitude`, [B F N C] -> [B T C] with T = length.
 

@@ -20,11 +20,11 @@ from zoo.signal.phase import TURN, angle, wrap
 from zoo.signal.precision import HIGHEST
 from zoo.signal.stft import istft, stft, window
 
-EPSILON = 1e-6  # added before the logarithm
+_EPSILON = 1e-6  # added before the logarithm
 SCALE = np.array([0.0661371661726, 0.8], np.float32)  # of magnitude and phase, the authors' own
 SHIFT = np.array([0.113718730221, 0.0], np.float32)
 BREAK, QUOTIENT = 700.0, 1127.0  # HTK's mel scale
-NARROWEST = 1.5  # bins that a mel band is wide at least
+_NARROWEST = 1.5  # bins that a mel band is wide at least
 PI = np.float32(np.pi)
 
 
@@ -76,11 +76,11 @@ def image_of(audio: jax.Array, layout: Layout) -> jax.Array:
     if layout.kind == "phase":
         return _stacked(magnitude, turned / PI)
     if layout.kind == "linear":
-        return _stacked(magnitude, advances(turned))
+        return _stacked(magnitude, _advances(turned))
     to_mel = mel_bands(layout.bins, layout.sample_rate)
-    power = jnp.matmul(jnp.square(magnitude + EPSILON), to_mel, precision=HIGHEST)
-    running = jnp.cumsum(advances(turned) * PI, 1)
-    return _stacked(power, advances(jnp.matmul(running, to_mel, precision=HIGHEST)))
+    power = jnp.matmul(jnp.square(magnitude + _EPSILON), to_mel, precision=HIGHEST)
+    running = jnp.cumsum(_advances(turned) * PI, 1)
+    return _stacked(power, _advances(jnp.matmul(running, to_mel, precision=HIGHEST)))
 
 
 def audio_of(image: jax.Array, layout: Layout) -> jax.Array:
@@ -91,7 +91,7 @@ def audio_of(image: jax.Array, layout: Layout) -> jax.Array:
     if layout.kind == "mel":
         to_linear = linear_bins(layout.bins, layout.sample_rate)
         power = jnp.matmul(magnitude, to_linear, precision=HIGHEST)
-        magnitude = jnp.sqrt(jnp.maximum(power, 0) + EPSILON)
+        magnitude = jnp.sqrt(jnp.maximum(power, 0) + _EPSILON)
         turned = jnp.matmul(turned, to_linear, precision=HIGHEST)
     turned = wrap(turned)
     spectrum = jax.lax.complex(magnitude * jnp.cos(turned), magnitude * jnp.sin(turned))
@@ -111,7 +111,7 @@ def denormalised(image: jax.Array) -> jax.Array:
     return (image - SHIFT) / SCALE
 
 
-def advances(turned: jax.Array) -> jax.Array:
+def _advances(turned: jax.Array) -> jax.Array:
     """Phases [B F N] in radians -> what each frame adds, the least way, in half turns [B F N].
 
     The first frame holds its phase. Half a turn keeps its sign, as numpy.unwrap has it.
@@ -134,7 +134,7 @@ def mel_bands(bins: int, sample_rate: int) -> np.ndarray:
     half = sample_rate / 2
     edges = np.linspace(0, _mel(half), bins + 2)
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
-    least = NARROWEST * half / bins
+    least = _NARROWEST * half / bins
     widened = 0.5 * least / (_hertz(centre) + BREAK)
     reach = QUOTIENT * np.log(widened + np.sqrt(1 + widened**2))
     narrow = _hertz(high) - _hertz(low) < least
@@ -155,7 +155,7 @@ def linear_bins(bins: int, sample_rate: int) -> np.ndarray:
 
 
 def _stacked(size: jax.Array, turned: jax.Array) -> jax.Array:
-    return jnp.stack([jnp.log(size + EPSILON), turned], -1)
+    return jnp.stack([jnp.log(size + _EPSILON), turned], -1)
 
 
 def _mel(hertz: np.ndarray | float) -> np.ndarray:

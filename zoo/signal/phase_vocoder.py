@@ -14,8 +14,8 @@ import numpy as np
 
 from zoo.signal import phase, stft
 
-SIZE = 2048
-REACH = 16  # samples that a windowed sinc reads on either side
+_SIZE = 2048
+_REACH = 16  # samples that a windowed sinc reads on either side
 
 
 def vocode(spectrum: jax.Array, rate: jax.Array, hop: int, frames: int) -> jax.Array:
@@ -40,7 +40,7 @@ def vocode(spectrum: jax.Array, rate: jax.Array, hop: int, frames: int) -> jax.A
     return size * jax.lax.complex(jnp.cos(angle), jnp.sin(angle))
 
 
-def stretch(x: jax.Array, rate: jax.Array, length: int, n_fft: int = SIZE) -> jax.Array:
+def stretch(x: jax.Array, rate: jax.Array, length: int, n_fft: int = _SIZE) -> jax.Array:
     """Audio of the same pitch `rate` times as fast, [B T C], [B] -> [B length C].
 
     Where T is less than rate * length the end is silent.
@@ -51,13 +51,13 @@ def stretch(x: jax.Array, rate: jax.Array, length: int, n_fft: int = SIZE) -> ja
     return stft.istft(found, n_fft, hop, centre=True, length=length)
 
 
-def shift(x: jax.Array, semitones: jax.Array, most: float, n_fft: int = SIZE) -> jax.Array:
+def shift(x: jax.Array, semitones: jax.Array, most: float, n_fft: int = _SIZE) -> jax.Array:
     """Audio of the same duration and another pitch, [B T C], [B] -> [B T C].
 
     most: semitones, the largest shift that there can be.
     """
     factor = jnp.exp2(semitones / 12)
-    longest = math.ceil(x.shape[1] * 2 ** (most / 12)) + 2 * REACH
+    longest = math.ceil(x.shape[1] * 2 ** (most / 12)) + 2 * _REACH
     return read(stretch(x, 1 / factor, longest, n_fft), factor, x.shape[1])
 
 
@@ -69,11 +69,11 @@ def read(x: jax.Array, rate: jax.Array, length: int) -> jax.Array:
     cutoff = jnp.minimum(1.0, 1 / rate)[:, None, None]
     places = rate[:, None] * jnp.arange(length)
     whole = jnp.floor(places).astype(jnp.int32)
-    taps = jnp.arange(1 - REACH, REACH + 1)
+    taps = jnp.arange(1 - _REACH, _REACH + 1)
     away = taps - (places - whole)[..., None]  # [B length taps]
-    window = jnp.square(jnp.cos(0.5 * np.pi * away / REACH)) * (jnp.abs(away) < REACH)
+    window = jnp.square(jnp.cos(0.5 * np.pi * away / _REACH)) * (jnp.abs(away) < _REACH)
     weight = cutoff * jnp.sinc(cutoff * away) * window
-    padded = jnp.pad(x, ((0, 0), (REACH, REACH), (0, 0)))
-    index = jnp.clip(whole[..., None] + taps + REACH, 0, padded.shape[1] - 1)
+    padded = jnp.pad(x, ((0, 0), (_REACH, _REACH), (0, 0)))
+    index = jnp.clip(whole[..., None] + taps + _REACH, 0, padded.shape[1] - 1)
     near = jax.vmap(lambda one, i: one[i])(padded, index)  # [B length taps C]
     return (weight[..., None] * near).sum(2)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-BINS = 360
-CENTS = 1997.3794084376191 + 20.0 * np.arange(BINS)  # above 10 Hz; bin 0 is C1
-REACH = 4  # bins on either side that are averaged
-STEP = 12  # bins within which the pitch moves from one frame to the next
+_BINS = 360
+CENTS = 1997.3794084376191 + 20.0 * np.arange(_BINS)  # above 10 Hz; bin 0 is C1
+_REACH = 4  # bins on either side that are averaged
+_STEP = 12  # bins within which the pitch moves from one frame to the next
 
 
 def to_hertz(cents: np.ndarray) -> np.ndarray:
@@ -37,9 +37,9 @@ def local_mean(salience: np.ndarray, path: np.ndarray | None = None) -> np.ndarr
     weighted by their salience.
     """
     path = salience.argmax(1) if path is None else path
-    bins = path[:, None] + np.arange(-REACH, REACH + 1)
-    inside = (bins >= 0) & (bins < BINS)
-    bins = np.clip(bins, 0, BINS - 1)
+    bins = path[:, None] + np.arange(-_REACH, _REACH + 1)
+    inside = (bins >= 0) & (bins < _BINS)
+    bins = np.clip(bins, 0, _BINS - 1)
     weight = np.where(inside, np.take_along_axis(salience, bins, 1), 0.0).astype(np.float64)
     weight = np.maximum(weight, 1e-12 * inside)
     return to_hertz((weight * CENTS[bins]).sum(1) / weight.sum(1))
@@ -51,20 +51,20 @@ def viterbi(salience: np.ndarray) -> np.ndarray:
     As torchcrepe: a frame's likelihood is the softmax of the logits, that of a step of d bins is
     proportional to 12 - |d|, and every first bin is as likely as any other.
     """
-    steps = np.arange(1 - STEP, STEP)
-    sources = np.arange(BINS)[:, None] + steps
-    inside = (sources >= 0) & (sources < BINS)
-    sources = np.clip(sources, 0, BINS - 1)
-    triangle = np.maximum(STEP - np.abs(np.subtract.outer(np.arange(BINS), np.arange(BINS))), 0)
+    steps = np.arange(1 - _STEP, _STEP)
+    sources = np.arange(_BINS)[:, None] + steps
+    inside = (sources >= 0) & (sources < _BINS)
+    sources = np.clip(sources, 0, _BINS - 1)
+    triangle = np.maximum(_STEP - np.abs(np.subtract.outer(np.arange(_BINS), np.arange(_BINS))), 0)
     total = triangle.sum(1)  # of the steps away from each bin
-    cost = np.where(inside, np.log((STEP - np.abs(steps)) / total[sources]), -np.inf)
+    cost = np.where(inside, np.log((_STEP - np.abs(steps)) / total[sources]), -np.inf)
     back = np.zeros(salience.shape, np.int16)  # it and the salience are all that grows with F
     score = _logits(salience[0])
     for frame in range(1, len(salience)):
         arriving = score[sources] + cost
         best = arriving.argmax(1)
-        back[frame] = sources[np.arange(BINS), best]
-        score = arriving[np.arange(BINS), best] + _logits(salience[frame])
+        back[frame] = sources[np.arange(_BINS), best]
+        score = arriving[np.arange(_BINS), best] + _logits(salience[frame])
     path = np.zeros(len(salience), np.int64)
     path[-1] = score.argmax()
     for frame in range(len(salience) - 1, 0, -1):

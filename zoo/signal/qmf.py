@@ -44,11 +44,11 @@ def _cascade(x: jax.Array, zeros: tuple[float, ...]) -> jax.Array:
 
     By their response, cut off where it is below 1e-8: recursions are slow to compile.
     """
-    return filters.convolve(x[..., None], jnp.asarray(response(zeros)), "causal")[..., 0]
+    return filters.convolve(x[..., None], jnp.asarray(_response(zeros)), "causal")[..., 0]
 
 
 @cache
-def response(zeros: tuple[float, ...]) -> np.ndarray:
+def _response(zeros: tuple[float, ...]) -> np.ndarray:
     """The impulse response [512] of these all-passes."""
     impulse = np.zeros(512)
     impulse[0] = 1

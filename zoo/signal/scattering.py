@@ -80,16 +80,16 @@ def scatter(x: jax.Array, how: Scattering) -> jax.Array:
     """
     plan = prepare(how, x.shape[1])
     x = jnp.moveaxis(jnp.pad(x, ((0, 0), plan.pads, (0, 0)), mode="reflect"), 1, 2)
-    whole = spectrum(x)
+    whole = _spectrum(x)
     found: dict[tuple[int, ...], jax.Array] = {(): plan.average(whole, 0)}
     for level, members in plan.first.items():
         moduli = jnp.abs(jnp.fft.ifft(plan.waves(whole, members, level), axis=-1))
-        spectra = spectrum(moduli)
+        spectra = _spectrum(moduli)
         averages = plan.average(spectra, level)
         found |= {(n,): averages[..., i, :] for i, (n, _) in enumerate(members)}
         for number, band in plan.second.get(level, {}).items():
             deeper = plan.level(plan.octaves[1][number])
-            inner = jnp.abs(jnp.fft.ifft(fold(spectra, band, deeper - level), axis=-1))
+            inner = jnp.abs(jnp.fft.ifft(_fold(spectra, band, deeper - level), axis=-1))
             averages = plan.mean(inner, deeper)
             for i, (n, _) in enumerate(members):
                 if plan.octaves[1][number] > plan.octaves[0][n]:
@@ -114,7 +114,7 @@ def log_coefficients(
     return levels - jnp.where(second, levels[..., parents], 0.0)
 
 
-def spectrum(x: jax.Array) -> jax.Array:
+def _spectrum(x: jax.Array) -> jax.Array:
     """All bins of the Fourier transform of real signals, [... T] -> [... T] complex64."""
     half = jnp.fft.rfft(x)
     if x.shape[-1] < 3:
@@ -122,7 +122,7 @@ def spectrum(x: jax.Array) -> jax.Array:
     return jnp.concatenate([half, jnp.conj(half[..., -2:0:-1])], -1)
 
 
-def fold(x: jax.Array, band: Band, octaves: int) -> jax.Array:
+def _fold(x: jax.Array, band: Band, octaves: int) -> jax.Array:
     """A filtered spectrum at 2^octaves times fewer samples, [... T] -> [... T / 2^octaves]."""
     start, values = band
     size = x.shape[-1] >> octaves
@@ -137,7 +137,7 @@ def fold(x: jax.Array, band: Band, octaves: int) -> jax.Array:
 
 
 @dataclass(frozen=True, eq=False)
-class FilterPlan:
+class _FilterPlan:
     """The filters for audio of one length, as far as they are anything, and who needs which.
 
     first: {level: [(number, band)]}, wavelets whose moduli are kept at 2^level fewer samples.
@@ -159,21 +159,21 @@ class FilterPlan:
 
     def waves(self, x: jax.Array, members: list[tuple[int, Band]], level: int) -> jax.Array:
         """Spectra behind several wavelets, [... T] -> [... N T / 2^level]."""
-        return jnp.stack([fold(x, band, level) for _, band in members], -2)
+        return jnp.stack([_fold(x, band, level) for _, band in members], -2)
 
     def average(self, x: jax.Array, level: int) -> jax.Array:
         """Spectra at that level -> averages over the unpadded audio, [... T] -> [... F]."""
-        y = jnp.fft.ifft(fold(x, self.low[level], self.coarsest - level), axis=-1).real
-        return y[..., slice(*frames(self.pads[0], self.length, self.coarsest))]
+        y = jnp.fft.ifft(_fold(x, self.low[level], self.coarsest - level), axis=-1).real
+        return y[..., slice(*_frames(self.pads[0], self.length, self.coarsest))]
 
     def mean(self, x: jax.Array, level: int) -> jax.Array:
         """As `average`, of real signals at that level."""
         if level in self.means:
             return jnp.matmul(x, self.means[level], precision=HIGHEST)
-        return self.average(spectrum(x), level)
+        return self.average(_spectrum(x), level)
 
 
-def frames(before: int, length: int, octaves: int) -> tuple[int, int]:
+def _frames(before: int, length: int, octaves: int) -> tuple[int, int]:
     """Where the audio begins and ends in every 2^octaves-th sample of its padded form."""
     start, end = before, before + length
     for _ in range(octaves):
@@ -181,7 +181,7 @@ def frames(before: int, length: int, octaves: int) -> tuple[int, int]:
     return start, end
 
 
-def mean_matrix(average: np.ndarray, hop: int, first: int, last: int) -> np.ndarray:
+def _mean_matrix(average: np.ndarray, hop: int, first: int, last: int) -> np.ndarray:
     """Averages at the frames from `first` to before `last` as a product, -> [T F] float32."""
     response = np.fft.ifft(average).real
     lags = np.arange(first, last) * hop - np.arange(len(average))[:, None]
@@ -189,7 +189,7 @@ def mean_matrix(average: np.ndarray, hop: int, first: int, last: int) -> np.ndar
 
 
 @lru_cache(maxsize=8)
-def prepare(how: Scattering, length: int) -> FilterPlan:
+def prepare(how: Scattering, length: int) -> _FilterPlan:
     """Designs the filters, in float64 on the host; the same for every batch of that length."""
     if length < how.span:
         raise BadInput(f"{length} samples are shorter than the window of {how.span}: use more")
@@ -214,13 +214,13 @@ def prepare(how: Scattering, length: int) -> FilterPlan:
                 second[level][n] = wavelets.band(wavelets.periodised(full, 2**level))
     average = wavelets.gaussian(size, wavelets.WIDTH / how.span)
     averages = {k: wavelets.periodised(average, 2**k) for k in range(how.coarsest + 1)}
-    shown = frames(before, length, how.coarsest)
+    shown = _frames(before, length, how.coarsest)
     means = {
-        level: mean_matrix(values, how.hop >> level, *shown)
+        level: _mean_matrix(values, how.hop >> level, *shown)
         for level, values in averages.items()
         if level and len(values) * (shown[1] - shown[0]) <= LARGEST
     }
-    return FilterPlan(
+    return _FilterPlan(
         pads=(before, size - length - before),
         length=length,
         coarsest=how.coarsest,

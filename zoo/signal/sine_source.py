@@ -36,7 +36,7 @@ from zoo.signal.excitation import SEED, frame_a_hop, numbered
 from zoo.signal.yin import Yin
 
 CYCLE = 2.0**32  # units of phase
-UNIT = np.float32(2 * np.pi / CYCLE)
+_UNIT = np.float32(2 * np.pi / CYCLE)
 BLOCK = 2048  # frames that are tracked at a time in a long source
 
 
@@ -75,7 +75,7 @@ class Sine:
         padded = np.pad(audio, ((before, after + -count % size * hop), (0, 0)))[None]
         span = (size - 1) * hop + tracker.span
         starts = range(0, count, size)
-        parts = [pitches(tracker, padded[:, k * hop : k * hop + span]) for k in starts]
+        parts = [_pitches(tracker, padded[:, k * hop : k * hop + span]) for k in starts]
         return self.voice(jnp.concatenate(parts, 1)[:, :count])
 
     def voice(self, hertz: jax.Array, key: jax.Array | None = None) -> jax.Array:
@@ -91,11 +91,11 @@ class Sine:
         sung = jnp.clip(hertz, 0, rate / 2) * np.float32(CYCLE / rate)
         step = jnp.round(sung).astype(jnp.uint32)
         before, after = (jnp.pad(step, ((0, 0), edge)) for edge in ((1, 0), (0, 1)))
-        begin, end = (half_way(step, x) for x in (before[:, :-1], after[:, 1:]))
-        growth = unsigned(signed(end - begin) // hop)
+        begin, end = (_half_way(step, x) for x in (before[:, :-1], after[:, 1:]))
+        growth = _unsigned(_signed(end - begin) // hop)
         turned = begin * np.uint32(hop) + growth * np.uint32(hop * (hop - 1) // 2)
         total = jnp.cumsum(turned, 1, dtype=jnp.uint32) - turned
-        phases = total[..., None] * numbers(self.harmonics) + offsets
+        phases = total[..., None] * _numbers(self.harmonics) + offsets
         return jnp.concatenate([phases, begin[..., None], growth[..., None]], -1)
 
     def __call__(self, voice: jax.Array, first: jax.Array) -> jax.Array:
@@ -105,11 +105,11 @@ class Sine:
         sample = np.arange(hop, dtype=np.uint32)
         now = step + growth * sample  # [B F hop]
         turned = step * sample + growth * (sample * (sample - np.uint32(1)) // np.uint32(2))
-        which = numbers(self.harmonics)
+        which = _numbers(self.harmonics)
         phase = phases[:, :, None] + turned[..., None] * which
         below = now[..., None].astype(jnp.float32) * which.astype(np.float32) < CYCLE / 2
         voiced = step[..., None] > 0
-        sines = jnp.where(voiced & below, jnp.sin(signed(phase) * UNIT), 0.0)
+        sines = jnp.where(voiced & below, jnp.sin(_signed(phase) * _UNIT), 0.0)
         drawn = numbered(jax.random.normal, count, first, hop * self.harmonics)
         noise = drawn.reshape(1, count, hop, self.harmonics)
         level = jnp.where(voiced, self.noise, self.amplitude / 3)
@@ -117,27 +117,27 @@ class Sine:
 
 
 @partial(jax.jit, static_argnums=0)
-def pitches(tracker: Yin, audio: jax.Array) -> jax.Array:
+def _pitches(tracker: Yin, audio: jax.Array) -> jax.Array:
     """Hz [B F] of audio [B T 1] that is padded already."""
     return tracker.inside(audio)
 
 
-def numbers(harmonics: int) -> np.ndarray:
+def _numbers(harmonics: int) -> np.ndarray:
     """1, 2, 3 ... -> [H]."""
     return np.arange(1, harmonics + 1, dtype=np.uint32)
 
 
-def half_way(step: jax.Array, neighbour: jax.Array) -> jax.Array:
+def _half_way(step: jax.Array, neighbour: jax.Array) -> jax.Array:
     """Mean of two steps [B F]; the first where one has no pitch, to which nothing glides."""
     mean = step // 2 + neighbour // 2
     return jnp.where((step > 0) & (neighbour > 0), mean, step)
 
 
-def signed(x: jax.Array) -> jax.Array:
+def _signed(x: jax.Array) -> jax.Array:
     """The same bits as int32 [...]: a phase from -1/2 to 1/2 cycle."""
     return jax.lax.bitcast_convert_type(x, jnp.int32)
 
 
-def unsigned(x: jax.Array) -> jax.Array:
+def _unsigned(x: jax.Array) -> jax.Array:
     """The same bits as uint32 [...]."""
     return jax.lax.bitcast_convert_type(x, jnp.uint32)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from zoo.signal import stft
 from zoo.signal.framing import overlap_add
 
-QUIET = 1e-10
+_QUIET = 1e-10
 
 
 class Peaks(NamedTuple):
@@ -39,10 +39,10 @@ def peaks(
     magnitude = jnp.abs(spectrum).mean(2)
     bins = magnitude.shape[1]
     step = sample_rate / (2 * (bins - 1))
-    level = jnp.log(magnitude + QUIET)
+    level = jnp.log(magnitude + _QUIET)
     left, middle, right = level[:, :-2], level[:, 1:-1], level[:, 2:]
     summit = (middle > left) & (middle >= right)
-    summit &= magnitude[:, 1:-1] > floor * magnitude.max() + QUIET
+    summit &= magnitude[:, 1:-1] > floor * magnitude.max() + _QUIET
     summit &= jnp.arange(1, bins - 1) * step >= lowest
     height, at = jax.lax.top_k(jnp.where(summit, middle, -jnp.inf), count)
     pick = lambda x: jnp.take_along_axis(x, at, 1)  # noqa: E731

@@ -33,7 +33,7 @@ class MelFront:
     vocodable = True  # refined frames are what vocoders read
 
     def __post_init__(self) -> None:
-        check(self.spec)
+        _check(self.spec)
 
     @property
     def silence(self) -> float:
@@ -53,7 +53,7 @@ class MelFront:
         """Audio [B T 1] of refined frames [B F M], by the pseudo-inverse and Griffin-Lim."""
         energy = jnp.maximum(mel.least_norm(refined, self.spec), 0)
         magnitude = energy ** (1 / self.spec.exponent)
-        return retrieved(magnitude, self.spec, self.iterations, self.momentum)
+        return _retrieved(magnitude, self.spec, self.iterations, self.momentum)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class DecibelFront:
     vocodable = False
 
     def __post_init__(self) -> None:
-        check(self.spec)
+        _check(self.spec)
 
     def analyse(self, audio: jax.Array) -> tuple[jax.Array, jax.Array]:
         """(mel frames [B F M], linear frames [B F N]) of audio [B T 1]."""
@@ -92,7 +92,7 @@ class DecibelFront:
     def sound(self, refined: jax.Array) -> jax.Array:
         """Audio [B T 1] of a linear spectrogram [B F N] on [0, 1], by Griffin-Lim."""
         magnitude = jnp.exp(self._decibels(jnp.clip(refined, 0, 1)) * NATS * self.power)
-        audio = retrieved(magnitude, self.spec, self.iterations, self.momentum)
+        audio = _retrieved(magnitude, self.spec, self.iterations, self.momentum)
         return de_emphasis(audio, self.emphasis)
 
     def _unit(self, magnitude: jax.Array) -> jax.Array:
@@ -103,7 +103,7 @@ class DecibelFront:
         return (frames - 1) * self.span + self.reference
 
 
-def check(spec: mel.MelSpec) -> None:
+def _check(spec: mel.MelSpec) -> None:
     """Raises BadInput where the front end has no frame a hop."""
     if spec.centre or sum(spec.pad or ()) != spec.n_fft - spec.hop:
         half = (spec.n_fft - spec.hop) // 2
@@ -113,7 +113,7 @@ def check(spec: mel.MelSpec) -> None:
         )
 
 
-def retrieved(
+def _retrieved(
     magnitude: jax.Array, spec: mel.MelSpec, iterations: int, momentum: float
 ) -> jax.Array:
     """Audio [B F hop 1] of magnitudes [B F N].

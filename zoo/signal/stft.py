@@ -14,7 +14,7 @@ from jax import export
 from zoo.errors import BadInput
 from zoo.signal import framing
 
-TINY = float(np.finfo(np.float32).tiny)
+_TINY = float(np.finfo(np.float32).tiny)
 COSINES = {  # alternating coefficients of the cosine-sum windows
     "rectangular": (1.0,),
     "hann": (0.5, 0.5),
@@ -169,9 +169,9 @@ def _window_sum(shape: np.ndarray, frames: int, hop: int) -> jax.Array | np.ndar
         squares = jnp.square(jnp.asarray(shape, jnp.float32))[:, None]
         each = jnp.broadcast_to(squares, (1, frames, len(shape), 1))
         sums = framing.overlap_add(each, hop)[0, :, 0]
-        return jnp.where(sums > TINY, sums, 1.0)
+        return jnp.where(sums > _TINY, sums, 1.0)
     total = np.zeros((frames - 1) * hop + len(shape))
     for i in range(frames):
         total[i * hop : i * hop + len(shape)] += np.square(shape, dtype=np.float64)
     # Samples no window reaches are zero in the numerator too: leave them so.
-    return np.where(total > TINY, total, 1.0).astype(np.float32)
+    return np.where(total > _TINY, total, 1.0).astype(np.float32)

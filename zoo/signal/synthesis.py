@@ -15,7 +15,7 @@ from zoo.signal.phase import accumulate
 from zoo.signal.precision import HIGHEST
 from zoo.signal.resample import interpolate
 
-TURN = np.float32(2 * np.pi)
+_TURN = np.float32(2 * np.pi)
 
 
 def exp_sigmoid(x: jax.Array) -> jax.Array:
@@ -66,7 +66,7 @@ def harmonics(
     return _mix(kept, _cycle(phase * number))
 
 
-def impulse_responses(magnitudes: jax.Array) -> jax.Array:
+def _impulse_responses(magnitudes: jax.Array) -> jax.Array:
     """Zero-phase FIR filters, gains per band [B F N] -> [B F n] with n = 2 (N - 1) taps.
 
     The middle, n // 2, is time zero; windowed by a Hann.
@@ -85,7 +85,7 @@ def filter_frames(x: jax.Array, magnitudes: jax.Array) -> jax.Array:
     batch, length, _ = x.shape
     hop = length // magnitudes.shape[1]
     spans = x.reshape(batch, -1, hop, 1)
-    kernels = impulse_responses(magnitudes)
+    kernels = _impulse_responses(magnitudes)
     y = framing.overlap_add(convolve_frames(spans, kernels[..., None]), hop)
     start = kernels.shape[2] // 2
     return y[:, start : start + length]
@@ -143,5 +143,5 @@ def _cycle(phase: jax.Array) -> jax.Array:
 
 def _mix(amplitude: jax.Array, phase: jax.Array) -> jax.Array:
     # As a product, not as a sum over the last axis, which the CPU's XLA takes twice as long for.
-    sines = jnp.sin(TURN * phase)
+    sines = jnp.sin(_TURN * phase)
     return jnp.einsum("btk,btk->bt", amplitude, sines, precision=HIGHEST)[:, :, None]

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 
 
-def axis_of(tier: int) -> int:
+def _axis_of(tier: int) -> int:
     """Along which axis of [B F M] a tier (2, 3, ...) lies between the bins of those below it."""
     return 2 if tier % 2 == 0 else 1
 
@@ -24,7 +24,7 @@ def divided(x: jax.Array, tiers: int) -> list[tuple[jax.Array | None, jax.Array]
     """
     found: list[tuple[jax.Array | None, jax.Array]] = []
     for tier in range(tiers, 1, -1):
-        axis = axis_of(tier)
+        axis = _axis_of(tier)
         if x.shape[axis] % 2:
             raise BadInput(f"{tiers} tiers cannot halve {x.shape[axis]} frames or bands")
         below = jax.lax.slice_in_dim(x, 0, None, 2, axis)
@@ -35,7 +35,7 @@ def divided(x: jax.Array, tiers: int) -> list[tuple[jax.Array | None, jax.Array]
 
 def interleaved(below: jax.Array, own: jax.Array, tier: int) -> jax.Array:
     """What a tier and all below it are together, two [B F' M'] -> [B F M]."""
-    axis = axis_of(tier)
+    axis = _axis_of(tier)
     shape = list(below.shape)
     shape[axis] *= 2
     return jnp.stack([below, own], axis + 1).reshape(shape)

@@ -12,8 +12,8 @@ import numpy as np
 
 WIDTH = 0.1  # of the average over one sample; over n samples it is the n-th part
 CROSSING = math.sqrt(0.5)  # where neighbouring wavelets of an octave meet, of their peak
-REACH = 5.0  # widths from its centre beyond which a wavelet counts as nothing
-NOTHING = 1e-9  # of a filter's peak: far below what float32 resolves
+_REACH = 5.0  # widths from its centre beyond which a wavelet counts as nothing
+_NOTHING = 1e-9  # of a filter's peak: far below what float32 resolves
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Wavelet:
 
     @property
     def octave(self) -> int:
-        return math.floor(-math.log2(min(self.centre + REACH * self.width, 0.5))) - 1
+        return math.floor(-math.log2(min(self.centre + _REACH * self.width, 0.5))) - 1
 
 
 def bank(octaves: int, per_octave: int) -> list[Wavelet]:
@@ -46,18 +46,18 @@ def bank(octaves: int, per_octave: int) -> list[Wavelet]:
 
 
 def gaussian(size: int, width: float) -> np.ndarray:
-    """A low pass of unit gain in the sense of `unit`, -> [T]."""
-    return unit(_bell(size, 0.0, width))
+    """A low pass of unit gain in the sense of `_unit`, -> [T]."""
+    return _unit(_bell(size, 0.0, width))
 
 
 def morlet(size: int, wavelet: Wavelet) -> np.ndarray:
     """A Gaussian around the centre, less what it lets through at zero, -> [T]."""
     high = _bell(size, wavelet.centre, wavelet.width)
     low = _bell(size, 0.0, wavelet.width)
-    return unit(high - high[0] / low[0] * low)
+    return _unit(high - high[0] / low[0] * low)
 
 
-def unit(spectrum: np.ndarray) -> np.ndarray:
+def _unit(spectrum: np.ndarray) -> np.ndarray:
     """Scaled so that the moduli of the filter's samples sum to one, [T] -> [T]."""
     return spectrum / np.abs(np.fft.ifft(spectrum)).sum()
 
@@ -69,7 +69,7 @@ def periodised(spectrum: np.ndarray, pieces: int) -> np.ndarray:
 
 def band(spectrum: np.ndarray) -> tuple[int, np.ndarray]:
     """(first bin, values) of the stretch, around the circle, that holds all of a filter: [T]."""
-    (inside,) = np.nonzero(np.abs(spectrum) > NOTHING * np.abs(spectrum).max())
+    (inside,) = np.nonzero(np.abs(spectrum) > _NOTHING * np.abs(spectrum).max())
     gaps = np.diff(np.append(inside, inside[0] + len(spectrum)))
     last = int(gaps.argmax())
     start = int(inside[(last + 1) % len(inside)])

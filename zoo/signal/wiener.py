@@ -14,10 +14,10 @@ from jax import export
 from zoo.signal import stft
 from zoo.signal.precision import HIGHEST
 
-EPSILON = 1e-10
+_EPSILON = 1e-10
 # Of a covariance's trace, on its diagonal: in float32 the determinant of two equal channels is
 # noise. norbert computes in float64 and does without.
-RIDGE = 1e-6
+_RIDGE = 1e-6
 
 
 def wiener(
@@ -27,7 +27,7 @@ def wiener(
     iterations: int = 1,
     window: int = 300,
     softmask: bool = False,
-    epsilon: float = EPSILON,
+    epsilon: float = _EPSILON,
 ) -> jax.Array:
     """Spectra of sources of given magnitudes, [B F N S C], [B F N C] -> [B F N S C] complex64.
 
@@ -58,14 +58,14 @@ def _windows(x: jax.Array, size: int) -> jax.Array:
 def _refined(sources: jax.Array, mixture: jax.Array, iterations: int, epsilon: float) -> jax.Array:
     """EM at a level at which `epsilon` is small: no coefficient of the mixture above 10."""
     scale = jnp.maximum(1.0, jnp.abs(mixture).max() / 10)
-    refined = expectation_maximisation(
+    refined = _expectation_maximisation(
         sources / scale, mixture / scale, iterations=iterations, epsilon=epsilon
     )
     return refined * scale
 
 
-def expectation_maximisation(
-    sources: jax.Array, mixture: jax.Array, *, iterations: int = 1, epsilon: float = EPSILON
+def _expectation_maximisation(
+    sources: jax.Array, mixture: jax.Array, *, iterations: int = 1, epsilon: float = _EPSILON
 ) -> jax.Array:
     """Estimates [F N S C] of the sources of a mixture [F N C], refined, -> [F N S C] complex64.
 
@@ -77,7 +77,7 @@ def expectation_maximisation(
         spatial = _product("fnsc,fnsd->nscd", sources, sources.conj())
         spatial = spatial / (epsilon + power.sum(0))[..., None, None]
         total = _product("fns,nscd->fncd", power.astype(spatial.dtype), spatial)
-        ridge = RIDGE * jnp.trace(total, axis1=-2, axis2=-1).real[..., None, None]
+        ridge = _RIDGE * jnp.trace(total, axis1=-2, axis2=-1).real[..., None, None]
         if mixture.shape[-1] > 1:
             total = total + noise + ridge * jnp.eye(mixture.shape[-1])
         else:

@@ -26,8 +26,8 @@ from zoo.signal import framing
 
 DIP = 0.1  # of the normalised difference: the first below it is the period (the paper's)
 VOICED = 0.2  # above it a frame has no pitch
-SILENCE = 1e-4  # RMS: -80 dB
-NEAR = 2  # samples on either side of twice the period in which its dip is looked for
+_SILENCE = 1e-4  # RMS: -80 dB
+_NEAR = 2  # samples on either side of twice the period in which its dip is looked for
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Yin:
         normal = difference[..., 1:] / jnp.maximum(mean, np.finfo(np.float32).tiny)
         normal = jnp.pad(normal, ((0, 0), (0, 0), (1, 0)), constant_values=1.0)
         lag, depth = self._first_dip(normal)
-        sounding = jnp.mean(jnp.square(x), -1) > SILENCE**2
+        sounding = jnp.mean(jnp.square(x), -1) > _SILENCE**2
         hertz = self.rate / self._refined(difference, lag)
         return jnp.where(sounding & (depth < VOICED), hertz, 0.0)
 
@@ -99,10 +99,10 @@ class Yin:
         times = jnp.ones_like(period)
         for _ in range(int(math.log2(self.lags * self.highest / self.rate))):
             about = jnp.round(2 * times * period).astype(jnp.int32)
-            near = about[..., None] + np.arange(-NEAR, NEAR + 1)
-            within = about + NEAR + 1 < self.lags
+            near = about[..., None] + np.arange(-_NEAR, _NEAR + 1)
+            within = about + _NEAR + 1 < self.lags
             values = jnp.take_along_axis(difference, jnp.where(within[..., None], near, 1), -1)
-            place, dips = _vertex(difference, about - NEAR + values.argmin(-1))
+            place, dips = _vertex(difference, about - _NEAR + values.argmin(-1))
             better = within & dips
             period = jnp.where(better, place / (2 * times), period)
             times = jnp.where(better, 2 * times, times)

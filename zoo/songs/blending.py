@@ -17,10 +17,10 @@ from zoo.runs import inference
 from zoo.runs.trained import Trained
 from zoo.songs.separating import Partner, Separator
 
-Part = Literal["outputs", "weights"]
+_Part = Literal["outputs", "weights"]
 
 
-def asked(first: Trained, other: str | None, weight: float | None, part: Part) -> Trained:
+def asked(first: Trained, other: str | None, weight: float | None, part: _Part) -> Trained:
     """What --blend, --weight and --blend_of mean: the run as it is where there is no other."""
     from zoo.front import finding
 
@@ -31,7 +31,7 @@ def asked(first: Trained, other: str | None, weight: float | None, part: Part) -
     return blended(first, finding.load(other).trained, 0.5 if weight is None else weight, part)
 
 
-def blended(first: Trained, second: Trained, weight: float, part: Part) -> Trained:
+def blended(first: Trained, second: Trained, weight: float, part: _Part) -> Trained:
     """1 - weight of the first run and `weight` of the second, applied as the first is.
 
     Raises BadInput where they do not give the same stems at one rate, or, for weights, where these
@@ -39,13 +39,13 @@ def blended(first: Trained, second: Trained, weight: float, part: Part) -> Train
     """
     if not 0 <= weight <= 1:
         raise BadInput(f"--weight {weight:g}: give a share from 0 to 1")
-    require_same(first, second)
+    _require_same(first, second)
     meta = {**first.meta, "blended_with": second.name, "weight": weight, "part": part}
     if part == "weights":
-        mixed = of_weights(first, second, weight)
+        mixed = _of_weights(first, second, weight)
         return replace(first, variables=mixed, meta=meta)
     predict = inference.predictor(second.experiment.objective, second.mesh)(second.variables)
-    partner = Partner(predict, applied(second), weight)
+    partner = Partner(predict, _applied(second), weight)
     experiment = first.experiment
     scored = {
         name: replace(protocol, how=replace(protocol.how, partners=(partner,)))
@@ -63,7 +63,7 @@ def suffix(trained: Trained) -> str:
     return f"_{part}_{1 - weight:g}_and_{weight:g}_{other}"
 
 
-def applied(trained: Trained) -> Separator:
+def _applied(trained: Trained) -> Separator:
     """How a run separates. Raises BadInput where it does not."""
     evaluation = trained.experiment.evaluation
     if not separates(evaluation):
@@ -73,9 +73,9 @@ def applied(trained: Trained) -> Separator:
     return evaluation.how
 
 
-def require_same(first: Trained, second: Trained) -> None:
+def _require_same(first: Trained, second: Trained) -> None:
     """Raises BadInput, in one line, where the stems or the rates of two runs are not the same."""
-    one, other = applied(first), applied(second)
+    one, other = _applied(first), _applied(second)
     if sorted(one.sources) != sorted(other.sources) or one.rate != other.rate:
         raise BadInput(
             f"{second.name} gives {', '.join(other.sources)} at {other.rate:,} Hz and {first.name} "
@@ -83,10 +83,10 @@ def require_same(first: Trained, second: Trained) -> None:
         )
 
 
-def of_weights(first: Trained, second: Trained, weight: float) -> Any:
+def _of_weights(first: Trained, second: Trained, weight: float) -> Any:
     """The mean of both runs' arrays, statistics of norms too."""
     one, other = first.variables, second.variables
-    if applied(first).sources != applied(second).sources or shapes(one) != shapes(other):
+    if _applied(first).sources != _applied(second).sources or _shapes(one) != _shapes(other):
         raise BadInput(
             f"{second.name} has other weights than {first.name}: take two runs of one network, or "
             "--blend_of outputs"
@@ -94,7 +94,7 @@ def of_weights(first: Trained, second: Trained, weight: float) -> Any:
     return jax.tree.map(lambda a, b: (1 - weight) * a + weight * b, one, other)
 
 
-def shapes(tree: Any) -> Any:
+def _shapes(tree: Any) -> Any:
     """Paths and shapes of all arrays."""
     return [
         (jax.tree_util.keystr(k), v.shape) for k, v in jax.tree_util.tree_leaves_with_path(tree)

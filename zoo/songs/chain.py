@@ -23,13 +23,13 @@ from zoo.songs.composing import after
 if TYPE_CHECKING:
     from zoo.front.system import System
 
-RATE = 44_100  # Hz, of the sound font where no composer says another
-SECONDS = 30.0  # that a tune goes on
+_RATE = 44_100  # Hz, of the sound font where no composer says another
+_SECONDS = 30.0  # that a tune goes on
 COMPOSING = ("seconds", "temperature", "top_k", "top_p")
 
 
 @dataclass(frozen=True)
-class Chained:
+class _Chained:
     """What each stage made; times in seconds from the first of the recording.
 
     begins: where the composed notes begin; None where none were asked for. audio: [T C] at `rate`.
@@ -75,13 +75,13 @@ class Systems:
 
         if self.compose:
             return composer(self.compose.experiment.objective).instrument
-        return SoundFont(rate=RATE)
+        return SoundFont(rate=_RATE)
 
     @property
     def rate(self) -> int:
         """Of the audio that comes out, Hz."""
         player = self.perform or self.compose
-        return player.sample_rate if player else RATE
+        return player.sample_rate if player else _RATE
 
 
 def chain(
@@ -93,7 +93,7 @@ def chain(
     perform: System | None = None,
     seed: int = 0,
     **composing: Any,
-) -> Chained:
+) -> _Chained:
     """A recording, [T] or [T C] with its rate or a path, as notes that go on and are played.
 
     composing: seconds= (30), temperature=, top_k=, top_p= of the composer. Raises BadInput where a
@@ -106,7 +106,7 @@ def chain(
     found = transcribed(systems, audio, rate)
     whole, begins = continued(systems, found, seed, asked)
     played = sounds.joined(sounding(systems, whole, seed))[0]
-    return Chained(found, whole, begins, played, systems.rate)
+    return _Chained(found, whole, begins, played, systems.rate)
 
 
 def checked(systems: Systems, composing: dict[str, Any]) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def checked(systems: Systems, composing: dict[str, Any]) -> dict[str, Any]:
         for name in composing:
             raise BadInput(f"{name} is for a composer: name one (compose), or leave {name} out")
         return {}
-    return {"seconds": SECONDS, **composing}
+    return {"seconds": _SECONDS, **composing}
 
 
 def transcribed(systems: Systems, audio: Any, rate: float | None = None) -> Notes:

@@ -23,7 +23,7 @@ from zoo.songs.credits import credited, provenance
 from zoo.songs.generating import long_enough
 from zoo.songs.midi_files import write_midi
 
-FOUND, CONTINUED, PLAYED = "notes.mid", "continued.mid", "played.wav"
+_FOUND, CONTINUED, _PLAYED = "notes.mid", "continued.mid", "played.wav"
 FONT = {"instrument": "TimGM6mb.sf2, out of pretty_midi", "licence": "GPL-2"}
 
 
@@ -42,54 +42,54 @@ def run(
     def one(path: Path, name: str) -> str:
         place = out / name
         long_enough(path, systems.notes.sample_rate, own_files.SHORTEST)
-        with writing.folder(place, partial(refuse, place, path, force)) as folder:
-            line, whole = write(folder, path, systems, seed, asked)
-            own.sign(folder, path, line, whose(systems))
+        with writing.folder(place, partial(_refuse, place, path, force)) as folder:
+            line, whole = _write(folder, path, systems, seed, asked)
+            own.sign(folder, path, line, _whose(systems))
         if not whole:
             raise KeyboardInterrupt  # what was played so far is in order
         return f"{path.name}: {line}; look at {place / own.NAME}"
 
     code = own_files.for_each(inputs, out, one)
-    own_files.say_index(out, whose(systems))
+    own_files.say_index(out, _whose(systems))
     return code
 
 
-def refuse(place: Path, path: Path, force: bool) -> None:
+def _refuse(place: Path, path: Path, force: bool) -> None:
     """Raises BadInput where something is there already, or the recording itself."""
     writing.refuse(place, force)
     if place.resolve() in path.resolve().parents:
         raise BadInput(f"{path} lies where its results would: choose another --out")
 
 
-def write(
+def _write(
     folder: Path, path: Path, systems: Systems, seed: int, asked: dict[str, Any]
 ) -> tuple[str, bool]:
     """All of one recording into a folder; what is said of it, and whether it was played whole."""
     found = chain.transcribed(systems, path)
-    write_midi(folder / FOUND, found)
-    picture(folder / FOUND, found)
+    write_midi(folder / _FOUND, found)
+    _picture(folder / _FOUND, found)
     notes, begins = chain.continued(systems, found, seed, asked)
     if begins is not None:
         program = getattr(systems.instrument, "program", 0)
         write_midi(folder / CONTINUED, notes, program)
-        picture(folder / CONTINUED, notes)
+        _picture(folder / CONTINUED, notes)
     length = round(lasting(notes) * systems.rate)
-    samples = play(folder / PLAYED, systems, notes, seed, length)
+    samples = _play(folder / _PLAYED, systems, notes, seed, length)
     counts = {"notes": len(found["pitch"]), "compose": len(notes["pitch"]) - len(found["pitch"])}
-    facts = described(folder, path, systems, counts, begins, asked)
+    facts = _described(folder, path, systems, counts, begins, asked)
     facts |= {"seed": seed, "samples": samples, "sample_rate": systems.rate}
     durable.write_json(folder / "info.json", facts)
-    stages.write(folder, path, titles(systems))
+    stages.write(folder, path, _titles(systems))
     more = "" if begins is None else f", {counts['compose']} more from {begins:.1f} s on"
     line = f"{counts['notes']} notes{more}, {samples / systems.rate:.1f} s played by"
-    return f"{line} {player(systems)}", samples == length
+    return f"{line} {_player(systems)}", samples == length
 
 
-def picture(midi: Path, notes: Notes) -> None:
+def _picture(midi: Path, notes: Notes) -> None:
     draw(partial(roll_figure, notes, lasting(notes)), midi.with_suffix(".png"), dpi=100)
 
 
-def play(path: Path, systems: Systems, notes: Notes, seed: int, length: int) -> int:
+def _play(path: Path, systems: Systems, notes: Notes, seed: int, length: int) -> int:
     """Streams the music to a file -> its samples, fewer than `length` where Ctrl-C ended it."""
     require_room(path.parent, 2 * length)
     chunks = chain.sounding(systems, notes, seed)
@@ -99,7 +99,7 @@ def play(path: Path, systems: Systems, notes: Notes, seed: int, length: int) -> 
     return written
 
 
-def described(
+def _described(
     folder: Path,
     path: Path,
     systems: Systems,
@@ -108,8 +108,8 @@ def described(
     asked: dict[str, Any],
 ) -> dict[str, Any]:
     """The recording and the stages: weights, licence, what was asked, files and their hashes."""
-    files = {"notes": FOUND, "compose": CONTINUED, "perform": PLAYED}
-    by = {method: of_weights(system) for method, system in systems.named.items()}
+    files = {"notes": _FOUND, "compose": CONTINUED, "perform": _PLAYED}
+    by = {method: _of_weights(system) for method, system in systems.named.items()}
     by.setdefault("perform", {**FONT, "program": getattr(systems.instrument, "program", 0)})
     for method, facts in by.items():
         file = files[method]
@@ -121,27 +121,27 @@ def described(
     return {"input": source, "stages": by}
 
 
-def of_weights(system: System) -> dict[str, Any]:
-    return {**provenance(system.trained), "licence": licence(system)}
+def _of_weights(system: System) -> dict[str, Any]:
+    return {**provenance(system.trained), "licence": _licence(system)}
 
 
-def licence(system: System) -> str:
+def _licence(system: System) -> str:
     return str(system.trained.meta.get("licence") or "your own training")
 
 
-def player(systems: Systems) -> str:
+def _player(systems: Systems) -> str:
     return systems.perform.name if systems.perform else "the sound font"
 
 
-def titles(systems: Systems) -> dict[str, str]:
+def _titles(systems: Systems) -> dict[str, str]:
     """A title for each file of the folder, by what made it."""
-    shown = {FOUND: f"Notes, found by {systems.notes.name}"}
+    shown = {_FOUND: f"Notes, found by {systems.notes.name}"}
     if systems.compose:
         shown[CONTINUED] = f"Continued by {systems.compose.name}"
-    return {**shown, PLAYED: f"Played by {player(systems)}"}
+    return {**shown, _PLAYED: f"Played by {_player(systems)}"}
 
 
-def whose(systems: Systems) -> dict[str, Any]:
+def _whose(systems: Systems) -> dict[str, Any]:
     """What pages say of the weights of all stages."""
     every = [credited(system.trained) for system in systems.named.values()]
     joined = {key: "; ".join(str(one[key]) for one in every) for key in ("checkpoint", "config")}
@@ -150,5 +150,5 @@ def whose(systems: Systems) -> dict[str, Any]:
         one["checkpoint"] + ("" if step is None else f" at step {step:,}")
         for one, step in zip(every, steps)
     ]
-    licences = dict.fromkeys(licence(system) for system in systems.named.values())
+    licences = dict.fromkeys(_licence(system) for system in systems.named.values())
     return {**joined, "checkpoint": "; ".join(weights), "licence": "; ".join(licences)}

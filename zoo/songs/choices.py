@@ -61,7 +61,7 @@ class Choices:
     noise_flatness: float = 0.4
 
 
-def check_segments(trained: Trained, cut: Segments, channels: int, seconds: float) -> None:
+def _check_segments(trained: Trained, cut: Segments, channels: int, seconds: float) -> None:
     """Raises BadInput where the memory has no room for segments of that length."""
     experiment = trained.experiment
     audio = jax.ShapeDtypeStruct((cut.batch, cut.input, channels), np.float32)
@@ -78,5 +78,5 @@ def segments(trained: Trained, seconds: float | None, overlap: float | None) -> 
     model = networks.named(trained.experiment.objective, trained.variables)[0]
     cut = recut(how.segments, how.rate, seconds, overlap, getattr(model, "input_length", None))
     if seconds is not None and cut.input > how.segments.input:
-        check_segments(trained, cut, how.channels, seconds)
+        _check_segments(trained, cut, how.channels, seconds)
     return cut

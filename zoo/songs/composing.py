@@ -31,8 +31,8 @@ from zoo.songs.likeliest import Clips
 from zoo.songs.midi_files import write_midi
 from zoo.songs.stem_files import refuse_overwrite
 
-ENDINGS = (".mid", ".midi")
-KINDS = (".mid", ".wav", ".json")
+_ENDINGS = (".mid", ".midi")
+_KINDS = (".mid", ".wav", ".json")
 
 
 def find(inputs: Sequence[str]) -> list[Path]:
@@ -52,7 +52,7 @@ def find(inputs: Sequence[str]) -> list[Path]:
 def _inside(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS)
+    return sorted(p for p in path.rglob("*") if p.suffix.lower() in _ENDINGS)
 
 
 def compose(
@@ -67,7 +67,7 @@ def compose(
     clips = Clips(objective, request, options.keep or 0)
     several = len(clips) > 1
     stems = [f"{stem}_{i}" for i in range(len(clips))] if several else [stem]
-    files = [options.out / f"{name}{kind}" for name in stems for kind in KINDS]
+    files = [options.out / f"{name}{kind}" for name in stems for kind in _KINDS]
     if path is not None and any(f.exists() and f.samefile(path) for f in files):
         raise BadInput(f"{path} would be overwritten with what it becomes: choose another --out")
     begins = 0.0 if tune is None else float(np.max(tune["offset"]))
@@ -75,20 +75,20 @@ def compose(
     require_room(options.out, 2 * length * len(clips))
     with writing.held(options.out / f"{stem}_N.mid" if several else files[0], files):
         refuse_overwrite(files, options.force)
-        made = best(objective.compose(trained.variables, request), options.keep or 0)
-        about = {"request": asked(request, path), **provenance(trained)}
+        made = _best(objective.compose(trained.variables, request), options.keep or 0)
+        about = {"request": _asked(request, path), **provenance(trained)}
         for name, (voice, performance) in zip(stems, made):
             notes = after(tune, performance.notes, begins)
             facts = {"voice": voice, "begins_seconds": round(begins, 3), **about}
             if performance.log_prob is not None:
                 facts = {"log_prob_nats": performance.log_prob, **facts}
-            keep(objective, notes, options.out / name, length, info.sample_rate, facts)
+            _keep(objective, notes, options.out / name, length, info.sample_rate, facts)
     listed = ", ".join(f"{options.out / name}.mid" for name in stems)
     told = f", the first {begins:.1f} s as given" if tune is not None else ""
     return f"{length / info.sample_rate:.1f} s x {len(stems)}{told}, played in .wav: {listed}"
 
 
-def best(performances: Sequence[Performance], keep: int) -> list[tuple[int, Performance]]:
+def _best(performances: Sequence[Performance], keep: int) -> list[tuple[int, Performance]]:
     """All performances with the numbers of their voices, or the likeliest `keep` of them."""
     numbered = list(enumerate(performances))
     if not keep:
@@ -105,7 +105,7 @@ def after(tune: Notes | None, notes: Notes, begins: float) -> Notes:
     return {name: np.concatenate([np.asarray(tune[name]), both[name]]) for name in both}
 
 
-def keep(
+def _keep(
     objective: Composing,
     notes: Notes,
     place: Path,
@@ -129,7 +129,7 @@ def keep(
     draw(lambda: roll_figure(notes, length / rate), picture, dpi=100, bbox_inches="tight")
 
 
-def asked(request: Request, path: Path | None) -> dict[str, Any]:
+def _asked(request: Request, path: Path | None) -> dict[str, Any]:
     """A request as JSON; the tune is named by its file and hash."""
     facts = described(request, None, None)
     if path is not None:

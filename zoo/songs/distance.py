@@ -27,11 +27,11 @@ from zoo.front import clip_model, sounds
 from zoo.front.clip_model import ClipModel
 from zoo.front.sounds import Sound
 
-FEW = 2  # segments, below which there is no covariance
+_FEW = 2  # segments, below which there is no covariance
 
 
 @dataclass(frozen=True)
-class Collection:
+class _Collection:
     """The audio files below a folder, without those that cannot be read, which are counted."""
 
     root: Path
@@ -46,14 +46,14 @@ class Collection:
 
 
 @dataclass(frozen=True)
-class Vectors:
+class _Vectors:
     """Embeddings [N D] of all whole segments, and the number [N] of the file of each."""
 
     rows: np.ndarray
     owner: np.ndarray
 
 
-def collect(root: Path, limit: int | None = None) -> Collection:
+def collect(root: Path, limit: int | None = None) -> _Collection:
     """The audio below a folder, or the first `limit` files. raises BadInput: there is none."""
     if not root.is_dir():
         raise BadInput(f"{root}: no such folder; give one of audio files")
@@ -74,10 +74,10 @@ def collect(root: Path, limit: int | None = None) -> Collection:
     if not files:
         raise BadInput(f"{root}: no audio that can be read; give a folder of wav, flac, ogg or mp3")
     digest = hashlib.sha256("".join(sorted(contents)).encode()).hexdigest()[:12]
-    return Collection(root, tuple(files), unreadable, digest)
+    return _Collection(root, tuple(files), unreadable, digest)
 
 
-def opened(found: Collection, what: str) -> Iterator[Sound]:
+def _opened(found: _Collection, what: str) -> Iterator[Sound]:
     """Its files as sounds, with a bar."""
     bar = tqdm(
         found.files, desc=f"{what} {found.root.name}", unit="file", file=sys.stderr, disable=None
@@ -85,18 +85,20 @@ def opened(found: Collection, what: str) -> Iterator[Sound]:
     return (sounds.sound(file, None) for file in bar)
 
 
-def file_embeddings(model: ClipModel, found: Collection) -> Vectors:
+def _file_embeddings(model: ClipModel, found: _Collection) -> _Vectors:
     """Embeddings of all files. raises BadInput: fewer than two segments."""
-    parts = [one.whole for one in model.outputs(opened(found, "embedding"), "embed")]
+    parts = [one.whole for one in model.outputs(_opened(found, "embedding"), "embed")]
     rows = np.concatenate(parts).astype(np.float64)
-    if len(rows) < FEW:
-        raise BadInput(f"{found.root} has {len(rows)} segment of audio: give {FEW} or more")
-    return Vectors(rows, np.repeat(np.arange(len(parts)), [len(part) for part in parts]))
+    if len(rows) < _FEW:
+        raise BadInput(f"{found.root} has {len(rows)} segment of audio: give {_FEW} or more")
+    return _Vectors(rows, np.repeat(np.arange(len(parts)), [len(part) for part in parts]))
 
 
-def by_embedding(model: ClipModel, reference: Collection, generated: Collection) -> dict[str, Any]:
+def _by_embedding(
+    model: ClipModel, reference: _Collection, generated: _Collection
+) -> dict[str, Any]:
     """Distances by name, and all that they depend on."""
-    real, fake = file_embeddings(model, reference), file_embeddings(model, generated)
+    real, fake = _file_embeddings(model, reference), _file_embeddings(model, generated)
     how = model.how
     return {
         "embedding": model.name,
@@ -109,13 +111,13 @@ def by_embedding(model: ClipModel, reference: Collection, generated: Collection)
     }
 
 
-def by_classifier(model: ClipModel, found: Collection, splits: int) -> dict[str, float]:
+def _by_classifier(model: ClipModel, found: _Collection, splits: int) -> dict[str, float]:
     """Inception score and entropy of a folder's files, each taken whole."""
-    answers = model.outputs(opened(found, "classifying"), "predict")
+    answers = model.outputs(_opened(found, "classifying"), "predict")
     return by_model.class_scores(clip_model.shares(np.array([one.mean for one in answers])), splits)
 
 
-def by_pairs(reference: Collection, generated: Collection, pitch: bool) -> dict[str, Any]:
+def _by_pairs(reference: _Collection, generated: _Collection, pitch: bool) -> dict[str, Any]:
     """Means of distances between files of the same name; empty where there are none."""
     real, fake = reference.by_name, generated.by_name
     names = sorted(set(real) & set(fake))
@@ -138,7 +140,7 @@ def _tracker() -> Any:
     return PitchTracker()
 
 
-def _described(found: Collection) -> dict[str, Any]:
+def _described(found: _Collection) -> dict[str, Any]:
     return {
         "folder": found.root.name,
         "files": len(found.files),
@@ -162,15 +164,15 @@ def compare(
     classes = ClipModel(classifier) if classifier else None
     sets = partial(collect, limit=limit)
     real, fake = sets(reference), sets(generated)
-    found = by_embedding(model, real, fake)
+    found = _by_embedding(model, real, fake)
     if classes:
         found["classifier"] = {
             "name": classes.name,
             "splits": splits,
-            "generated": by_classifier(classes, fake, splits),
-            "reference": by_classifier(classes, real, splits),
+            "generated": _by_classifier(classes, fake, splits),
+            "reference": _by_classifier(classes, real, splits),
         }
-    pairs = by_pairs(real, fake, pitch)
+    pairs = _by_pairs(real, fake, pitch)
     return found | ({"copies": pairs} if pairs else {})
 
 

@@ -25,7 +25,7 @@ from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 from zoo.songs.spreads import Spread
 
-MOST_SHIFTS = 100  # all of them run in one call
+_MOST_SHIFTS = 100  # all of them run in one call
 LEVELS = (1.0, 0.7, 1.3)  # gains of the input, undone behind the network
 
 
@@ -39,8 +39,8 @@ class Members:
     def __post_init__(self) -> None:
         if not self.shifts or not self.gains or min(self.shifts) < 0 or min(self.gains) <= 0:
             raise BadInput("an ensemble takes shifts from 0 and gains above 0, one at least")
-        if len(self.shifts) > MOST_SHIFTS:
-            raise BadInput(f"an ensemble of {len(self.shifts)} shifts: {MOST_SHIFTS} are the most")
+        if len(self.shifts) > _MOST_SHIFTS:
+            raise BadInput(f"an ensemble of {len(self.shifts)} shifts: {_MOST_SHIFTS} are the most")
 
     @property
     def reach(self) -> int:

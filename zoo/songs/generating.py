@@ -37,7 +37,7 @@ def generate(
 ) -> str:
     """Audio from the model, streamed to files with their JSON beside them."""
     request = requested(options, path, trained.experiment.data.source.info)
-    return write(trained, options, request, path, stem)
+    return _write(trained, options, request, path, stem)
 
 
 def perform(trained: Trained, options: Choices, path: Path, stem: str) -> str:
@@ -47,10 +47,10 @@ def perform(trained: Trained, options: Choices, path: Path, stem: str) -> str:
     info, notes = trained.experiment.data.source.info, read_notes(path)
     length = round(lasting(notes) * info.sample_rate)
     request = replace(requested(options, None, info), notes=notes, length=length)
-    return write(trained, options, request, path, stem)
+    return _write(trained, options, request, path, stem)
 
 
-def write(
+def _write(
     trained: Trained, options: Choices, request: Request, path: Path | None, stem: str
 ) -> str:
     """What is requested into files; the line that says so. path: what it is made of."""
@@ -72,7 +72,7 @@ def write(
         chunks = clips.chunks(trained.variables)
         about = {"request": described(request, path, options.prompt), **provenance(trained)}
         with engines.noted() as used:
-            own = lambda place: {**clips.facts(place), **by(used)}  # noqa: E731
+            own = lambda place: {**clips.facts(place), **_by(used)}  # noqa: E731
             written = keep(chunks, files, rate, request.length, about, own)
     if written < request.length:
         raise KeyboardInterrupt  # the files are in order; those that would follow are not made
@@ -80,7 +80,7 @@ def write(
     return ", ".join([f"{written / rate:.2f} s x {len(clips)} at {rate} Hz {where}", *used])
 
 
-def by(used: list[str]) -> dict[str, str]:
+def _by(used: list[str]) -> dict[str, str]:
     """What drew sample by sample, if anything did: a near choice may be another's by another."""
     return {"engine": "; ".join(used)} if used else {}
 
@@ -118,10 +118,10 @@ def requested(options: Choices, path: Path | None, info: Info) -> Request:
     if path is not None:
         long_enough(path, rate)
         source, report = audio_files.read(path, rate, info.channels)
-        say_notes(report)
+        _say_notes(report)
     if options.prompt:
         prompt, report = audio_files.read(options.prompt, rate, info.channels)
-        say_notes(report)
+        _say_notes(report)
         prompt = prompt[-round(options.prompt_seconds * rate) :]
     rule = SamplerRule(options.temperature, options.top_k, options.top_p)
     length = len(source) if source is not None else round(options.seconds * rate)
@@ -162,7 +162,7 @@ def described(request: Request, path: Path | None, prompt: str | None) -> dict[s
     return facts
 
 
-def say_notes(report: audio_files.ReadReport) -> None:
+def _say_notes(report: audio_files.ReadReport) -> None:
     if report.notes:
         print(report, file=sys.stderr)
 

@@ -13,8 +13,8 @@ import numpy as np
 from zoo import durable
 from zoo.data.note_rolls import Notes
 
-TICKS = 500  # a quarter note; at 120 quarters a minute a tick is a millisecond
-TEMPO = 500_000  # microseconds a quarter note
+_TICKS = 500  # a quarter note; at 120 quarters a minute a tick is a millisecond
+_TEMPO = 500_000  # microseconds a quarter note
 CENTRE = 8192  # of the pitch wheel, which by default spans two semitones either way
 THIRD = 4096 / 3  # of a semitone, in steps of the wheel
 
@@ -24,14 +24,14 @@ def write_midi(path: str | Path, notes: Notes, program: int = 0) -> Path:
 
     bends, if any: per note its pitch in every frame, in thirds of a semitone above `pitch`.
     """
-    track = b"\x00\xff\x51\x03" + TEMPO.to_bytes(3, "big")
+    track = b"\x00\xff\x51\x03" + _TEMPO.to_bytes(3, "big")
     track += b"\x00" + bytes((0xC0, program))
     now = 0
     for tick, message in _events(notes):
         track += _variable(tick - now) + message
         now = tick
     track += b"\x00\xff\x2f\x00"
-    header = b"MThd" + struct.pack(">IHHH", 6, 0, 1, TICKS)
+    header = b"MThd" + struct.pack(">IHHH", 6, 0, 1, _TICKS)
     path = Path(path)
     durable.write(path, header + b"MTrk" + struct.pack(">I", len(track)) + track)
     return path

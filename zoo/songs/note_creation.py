@@ -18,14 +18,14 @@ from zoo.songs.note_decoding import Rolls
 from zoo.tuning import LOWEST_KEY, PIANO_KEYS, note_of_hertz
 
 BLOCK = 8192  # frames that are looked at together
-PER_SEMITONE = 3
+_PER_SEMITONE = 3
 BEND = 25  # contour bins on either side of a key among which its pitch is looked for
 BEND_DEVIATION = 5.0  # bins
-LOUDEST = 127
-WINDOW, WINDOW_HOPS = 172, 43_844 / 256  # frames of a window, and its length in hops
+_LOUDEST = 127
+_WINDOW, WINDOW_HOPS = 172, 43_844 / 256  # frames of a window, and its length in hops
 STRETCH = 0.0018  # s a window; the authors' constant
 
-Found = tuple[int, int, int, float]  # first frame, frame behind the last, key, mean activation
+_Found = tuple[int, int, int, float]  # first frame, frame behind the last, key, mean activation
 
 
 @dataclass(frozen=True)
@@ -68,19 +68,19 @@ class NoteCreation:
         found = sorted(self._found(rolls, seconds_per_frame))
         times = frame_times(len(rolls["frames"]), seconds_per_frame)
         rows = np.array([note[:3] for note in found], int).reshape(-1, 3)
-        loud = np.round(LOUDEST * np.array([note[3] for note in found])).astype(int)
+        loud = np.round(_LOUDEST * np.array([note[3] for note in found])).astype(int)
         notes = {
             "onset": times[rows[:, 0]],
             "offset": times[rows[:, 1]],
             "pitch": rows[:, 2] + LOWEST_KEY,
-            "velocity": np.clip(loud, 1, LOUDEST),
+            "velocity": np.clip(loud, 1, _LOUDEST),
         }
         if self.bends:
             notes["bends"] = np.empty(len(found), object)
-            notes["bends"][:] = [bend(rolls["contours"][a:b], key) for a, b, key, _ in found]
+            notes["bends"][:] = [_bend(rolls["contours"][a:b], key) for a, b, key, _ in found]
         return notes
 
-    def _found(self, rolls: Rolls, seconds_per_frame: float) -> Iterator[Found]:
+    def _found(self, rolls: Rolls, seconds_per_frame: float) -> Iterator[_Found]:
         frames = rolls["frames"]
         least = round(self.shortest / 1000 / seconds_per_frame)
         limits = self._limits()
@@ -89,7 +89,7 @@ class NoteCreation:
             part = slice(start, start + BLOCK)
             sounding[part, limits] = frames[part, limits] >= np.float64(self.frame)
         for start, key in self._onsets(rolls, limits):
-            walked, quiet = reach(sounding[start + 1 :, key], self.tolerance)
+            walked, quiet = _reach(sounding[start + 1 :, key], self.tolerance)
             stop = start + 1 + walked - quiet
             if start < len(frames) - 1 and stop - start > least:
                 sounding[start:stop, max(key - 1, 0) : key + 2] = False
@@ -107,14 +107,14 @@ class NoteCreation:
         """(frame, key) of the peaks that reach the threshold, the last first."""
         onsets, frames = rolls["onsets"][:, limits], rolls["frames"][:, limits]
         starts = range(0, len(frames), BLOCK)
-        steepest = max((rises(frames, s, s + BLOCK).max(initial=0) for s in starts), default=0)
+        steepest = max((_rises(frames, s, s + BLOCK).max(initial=0) for s in starts), default=0)
         strongest = max((onsets[s : s + BLOCK].max(initial=0) for s in starts), default=0)
         peaks: list[tuple[int, int]] = []
         for start in starts:
             first, stop = max(start - 1, 0), min(start + BLOCK + 1, len(frames))
             height = onsets[first:stop].astype(np.float64)
             if self.inferred and steepest > 0:
-                rise = strongest * rises(frames, first, stop) / steepest
+                rise = strongest * _rises(frames, first, stop) / steepest
                 height = np.maximum(height, rise)
             middle = height[1:-1]
             is_peak = (middle > height[:-2]) & (middle > height[2:]) & (middle >= self.onset)
@@ -122,7 +122,7 @@ class NoteCreation:
             peaks += zip((at + first + 1).tolist(), (key + limits.start).tolist())
         return peaks[::-1]
 
-    def _left_over(self, frames: np.ndarray, sounding: np.ndarray, least: int) -> Iterator[Found]:
+    def _left_over(self, frames: np.ndarray, sounding: np.ndarray, least: int) -> Iterator[_Found]:
         """Notes around the loudest frames of those that still sound, loudest first."""
         at, keys = np.nonzero(sounding)
         heights = np.asarray(frames[at, keys], np.float64)
@@ -130,8 +130,8 @@ class NoteCreation:
         for middle, key in zip(at[order].tolist(), keys[order].tolist()):
             if not sounding[middle, key]:
                 continue
-            after, quiet_after = reach(sounding[middle + 1 :, key], self.tolerance)
-            before, quiet_before = reach(sounding[:middle, key][::-1], self.tolerance)
+            after, quiet_after = _reach(sounding[middle + 1 :, key], self.tolerance)
+            before, quiet_before = _reach(sounding[:middle, key][::-1], self.tolerance)
             first, last = middle - before, middle + 1 + after
             sounding[first:middle, max(key - 1, 0) : key + 2] = False
             sounding[middle, key] = False
@@ -141,7 +141,7 @@ class NoteCreation:
                 yield start, stop, key, float(np.mean(frames[start:stop, key]))
 
 
-def rises(frames: np.ndarray, start: int, stop: int) -> np.ndarray:
+def _rises(frames: np.ndarray, start: int, stop: int) -> np.ndarray:
     """How far frames [F K] rise above both frames before them, at least 0; rows start to stop."""
     context = np.asarray(frames[max(start - 2, 0) : stop], np.float64)
     context = np.pad(context, ((max(2 - start, 0), 0), (0, 0)))
@@ -150,7 +150,7 @@ def rises(frames: np.ndarray, start: int, stop: int) -> np.ndarray:
     return np.maximum(rise, 0)
 
 
-def reach(sounding: np.ndarray, tolerance: int) -> tuple[int, int]:
+def _reach(sounding: np.ndarray, tolerance: int) -> tuple[int, int]:
     """(frames walked, how many of the last are quiet) along [n] until `tolerance` are quiet.
 
     The last frame is never reached.
@@ -162,9 +162,9 @@ def reach(sounding: np.ndarray, tolerance: int) -> tuple[int, int]:
     return walked, quiet
 
 
-def bend(contours: np.ndarray, key: int) -> np.ndarray:
+def _bend(contours: np.ndarray, key: int) -> np.ndarray:
     """Pitch of a note in each of its frames [n 264], in bins above its key -> [n] int."""
-    centre = PER_SEMITONE * key
+    centre = _PER_SEMITONE * key
     low, high = max(centre - BEND, 0), min(centre + BEND + 1, contours.shape[1])
     weights = np.exp(-0.5 * ((np.arange(low, high) - centre) / BEND_DEVIATION) ** 2)
     return (contours[:, low:high] * weights).argmax(1) + low - centre
@@ -177,5 +177,5 @@ def frame_times(frames: int, seconds_per_frame: float) -> np.ndarray:
     10 ms.
     """
     number = np.arange(frames)
-    surplus = seconds_per_frame * (WINDOW - WINDOW_HOPS) + STRETCH
-    return number * seconds_per_frame - surplus * (number // WINDOW)
+    surplus = seconds_per_frame * (_WINDOW - WINDOW_HOPS) + STRETCH
+    return number * seconds_per_frame - surplus * (number // _WINDOW)

@@ -119,16 +119,16 @@ def listen(
             for window, take, total in how.cut(blocks):
                 yield (take, total), {"audio": window}
 
-    piles = {name: Pile(dtype) for name, dtype in how.kept.items()}
+    piles = {name: _Pile(dtype) for name, dtype in how.kept.items()}
     for (take, total), output in paired(predict, windows(), how.batch):
         for name, pile in piles.items():
             pile.add(output[name][take])
         if total is not None:
             yield {name: pile.whole(total) for name, pile in piles.items()}
-            piles = {name: Pile(dtype) for name, dtype in how.kept.items()}
+            piles = {name: _Pile(dtype) for name, dtype in how.kept.items()}
 
 
-class Pile:
+class _Pile:
     """Arrays [n K] one after another in a file without a name: memory does not grow with them."""
 
     def __init__(self, dtype: Any) -> None:

@@ -18,15 +18,15 @@ def named(paths: Sequence[Path]) -> dict[Path, str]:
     stems = {path: path.name if path.stem in (".", "..") else path.stem for path in paths}
     names = {path: escapes.file_name(stem) for path, stem in stems.items()}
     for longer in (
-        lambda path: str(safe(below[path].with_suffix(""))),
-        lambda path: str(safe(below[path])),
-        lambda path: f"{safe(below[path])}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}",
+        lambda path: str(_safe(below[path].with_suffix(""))),
+        lambda path: str(_safe(below[path])),
+        lambda path: f"{_safe(below[path])}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}",
     ):
         often = Counter(names.values())
         names = {path: longer(path) if often[name] > 1 else name for path, name in names.items()}
     return names
 
 
-def safe(path: Path) -> Path:
+def _safe(path: Path) -> Path:
     """A relative path of which every part is a name on any system, with room for endings."""
     return Path(*map(escapes.file_name, path.parts))

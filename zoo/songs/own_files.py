@@ -63,7 +63,7 @@ def predict(
     evaluation, objective = trained.experiment.evaluation, trained.experiment.objective
     if separates(evaluation):
         return sound(trained, Choices(out, force, list(inputs), labels=labels))
-    refuse_labels(trained, labels)
+    _refuse_labels(trained, labels)
     if not isinstance(evaluation, WritesFiles):
         if isinstance(objective, Generative):
             name = trained.config.name
@@ -80,13 +80,13 @@ def predict(
         long_enough(path, info.sample_rate, SHORTEST)
         writing.refuse(out / files[path], force)
 
-    makers = writers(evaluation, run, files, info, figures, check)
+    makers = _writers(evaluation, run, files, info, figures, check)
 
     def one(path: Path, name: str) -> str:
         make, place = next(makers), out / name
         with writing.folder(place, partial(writing.refuse, place, force)) as folder:
             line = make(folder).replace(str(folder), str(place))
-            own.sign(folder, path, before_page(line), whose)
+            own.sign(folder, path, _before_page(line), whose)
             return line
 
     code = each(files, out, one)
@@ -94,7 +94,7 @@ def predict(
     return code
 
 
-def writers(
+def _writers(
     evaluation: Any,
     run: Predict,
     files: Iterable[Path],
@@ -108,7 +108,7 @@ def writers(
     """
     if hasattr(evaluation, "predict_files"):
         for path, found in zip(files, evaluation.predict_files(run, files, info, check)):
-            yield partial(written, evaluation, found, path, figures)
+            yield partial(_written, evaluation, found, path, figures)
         return
     asked = {"figures": figures}
     if "figures" not in inspect.signature(evaluation.predict_file).parameters:
@@ -121,7 +121,7 @@ def writers(
     yield from (partial(alone, path) for path in files)
 
 
-def written(evaluation: Any, found: Any, path: Path, figures: bool, folder: Path) -> str:
+def _written(evaluation: Any, found: Any, path: Path, figures: bool, folder: Path) -> str:
     if isinstance(found, BadInput):
         raise found
     return evaluation.write_file(found, path, folder, figures=figures)
@@ -136,8 +136,8 @@ def sound(trained: Trained, options: Choices) -> int:
         if not options.input:
             raise BadInput(f"{trained.config.name} separates: give it a song with --input")
         applied(trained, options)  # what is wrong with the choices is said once, not for every song
-        return paged(trained, options, partial(separate, trained, options))
-    refuse_labels(trained, options.labels)
+        return _paged(trained, options, partial(_separate, trained, options))
+    _refuse_labels(trained, options.labels)
     check_domain(objective, Request(0, domain=options.domain))
     if options.endless or options.resume:
         if options.pitches:
@@ -156,9 +156,9 @@ def sound(trained: Trained, options: Choices) -> int:
     if options.text is not None or options.vocoder is not None:
         raise BadInput(f"{trained.config.name} speaks no text: leave --text and --vocoder out")
     if isinstance(objective, Composing):
-        return composed(trained, options)
+        return _composed(trained, options)
     if plays_notes(objective) or (options.input and isinstance(objective, Pitched)):
-        return performed(trained, options)
+        return _performed(trained, options)
     transforms = follows_source(objective)
     if options.input and not transforms:
         raise BadInput(
@@ -166,7 +166,7 @@ def sound(trained: Trained, options: Choices) -> int:
             "to have a file continued"
         )
     if options.input:
-        return paged(trained, options, partial(generate, trained, options))
+        return _paged(trained, options, partial(generate, trained, options))
     if transforms:
         raise BadInput(f"{trained.config.name} transforms audio: give it some with --input")
     print(escapes.line(generate(trained, options)))
@@ -174,13 +174,13 @@ def sound(trained: Trained, options: Choices) -> int:
     return 0
 
 
-def refuse_labels(trained: Trained, labels: str | None) -> None:
+def _refuse_labels(trained: Trained, labels: str | None) -> None:
     """Raises BadInput where labels are given to what does not separate."""
     if labels is not None:
         raise BadInput(f"{trained.config.name} does not separate: leave --labels out")
 
 
-def composed(trained: Trained, options: Choices) -> int:
+def _composed(trained: Trained, options: Choices) -> int:
     """New pieces as MIDI and sound, or what follows each of the given MIDI files."""
     if options.prompt:
         raise BadInput(f"{trained.config.name} makes notes: give a MIDI file with --input")
@@ -194,7 +194,7 @@ def composed(trained: Trained, options: Choices) -> int:
     return code
 
 
-def performed(trained: Trained, options: Choices) -> int:
+def _performed(trained: Trained, options: Choices) -> int:
     """Each of the given MIDI files as audio."""
     if not options.input or options.prompt:
         raise BadInput(f"{trained.config.name} plays notes: give it a MIDI file with --input")
@@ -204,7 +204,7 @@ def performed(trained: Trained, options: Choices) -> int:
     return code
 
 
-def paged(trained: Trained, options: Choices, act: Callable[[Path, str], str]) -> int:
+def _paged(trained: Trained, options: Choices, act: Callable[[Path, str], str]) -> int:
     """Audio of every input, and the page over all of it."""
     code = for_each(options.input, options.out, act)
     say_index(options.out, credited(trained))
@@ -216,7 +216,7 @@ def say_index(out: Path, whose: Mapping[str, Any]) -> None:
         print(escapes.line(f"page to look at: {path}"))
 
 
-def before_page(line: str) -> str:
+def _before_page(line: str) -> str:
     """What a line says of a file, without where its page is."""
     return re.split(r"[,;] look at ", line)[0].partition(": ")[2] or line
 
@@ -259,7 +259,7 @@ def applied(trained: Trained, options: Choices) -> Separator:
     )
 
 
-def separating(trained: Trained, options: Choices) -> tuple[Predict, Separator]:
+def _separating(trained: Trained, options: Choices) -> tuple[Predict, Separator]:
     """The network, or an ensemble of it, and how it separates."""
     how, objective = applied(trained, options), trained.experiment.objective
     if options.ensemble is None:
@@ -274,9 +274,9 @@ def separating(trained: Trained, options: Choices) -> tuple[Predict, Separator]:
     return run, ensembles.applied(how, chosen)
 
 
-def separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
+def _separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
     """One song into stems; the line that says so."""
-    run, how = separating(trained, options)
+    run, how = _separating(trained, options)
     stems = options.stems and (vocabulary.listed(options.stems) or (options.stems,))
     folder = options.out / name
     long_enough(path, how.rate)
@@ -306,5 +306,5 @@ def separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
     if facts["clipped"]:
         mixed += f", {' and '.join(facts['clipped'])} clipped at full scale: --form wav keeps all"
     line = f"{path.name}: {levels}; mix minus stems {facts['null_db']:.1f} dB{mixed}"
-    own.sign(folder, path, before_page(line), credited(trained))
+    own.sign(folder, path, _before_page(line), credited(trained))
     return f"{line}; in {folder}"

@@ -33,7 +33,7 @@ from zoo.runs import pairs
 from zoo.runs.trained import Trained
 from zoo.songs import embeddings
 
-FOLDS = 5
+_FOLDS = 5
 SEGMENTS = 20  # of a file, evenly spaced: a long one tells no more than a short one
 NEGATIVES = ("none", "other", "others", "none of these", "negative", "negatives")
 REPORT = "probe.json"
@@ -153,7 +153,7 @@ def file_embeddings(model: System, files: tuple[Path, ...]) -> Rows:
     return Rows(np.concatenate(found).astype(np.float32), np.array(owner))
 
 
-def crossed(rows: Rows, tags: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _crossed(rows: Rows, tags: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(log-odds [R K], distance [R]) of segments by what was fitted to the other folds."""
     odds, distance = np.zeros((len(rows.file), tags.shape[1])), np.zeros(len(rows.file))
     for number in np.unique(fold):
@@ -168,7 +168,7 @@ def _decided(weights: Any, features: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return np.asarray(odds), np.asarray(distance)
 
 
-def calibration(
+def _calibration(
     rows: Rows, tags: np.ndarray, odds: np.ndarray, distance: np.ndarray
 ) -> tuple[Any, np.ndarray]:
     """(what turns decisions into scores, the scores [N K + 1] that the files get by it)."""
@@ -192,7 +192,7 @@ def threshold(truth: np.ndarray, score: np.ndarray) -> float:
     return float(best[np.abs(best - 0.5).argmin()])
 
 
-def unseen(rows: Rows, tags: np.ndarray, made: Any) -> dict[str, float]:
+def _unseen(rows: Rows, tags: np.ndarray, made: Any) -> dict[str, float]:
     """Per label: the share of its files answered 'none of these' by a probe that has not seen it.
 
     Where three labels or more are there, and each file has one. By number of the label.
@@ -214,7 +214,7 @@ def unseen(rows: Rows, tags: np.ndarray, made: Any) -> dict[str, float]:
     return found
 
 
-def scored(folder: TaggedFiles, score: np.ndarray, made: Any) -> dict[str, float]:
+def _scored(folder: TaggedFiles, score: np.ndarray, made: Any) -> dict[str, float]:
     """Metrics of the cross-validated scores of files [N K + 1]."""
     ranking = rank_tags(folder.tags, score[:, :-1], names=folder.labels)
     half = 1 / (1 + np.exp(-np.asarray(made["cut"], np.float64)))
@@ -236,15 +236,15 @@ def scored(folder: TaggedFiles, score: np.ndarray, made: Any) -> dict[str, float
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-def fit(model: System, folder: TaggedFiles, folds: int = FOLDS) -> tuple[Trained, dict[str, Any]]:
+def fit(model: System, folder: TaggedFiles, folds: int = _FOLDS) -> tuple[Trained, dict[str, Any]]:
     """(the probe as a system, what is said of it)."""
     fold = folds_of(folder, folds)
     rows = file_embeddings(model, folder.files)
-    odds, distance = crossed(rows, folder.tags, fold)
-    made, score = calibration(rows, folder.tags, odds, distance)
+    odds, distance = _crossed(rows, folder.tags, fold)
+    made, score = _calibration(rows, folder.tags, odds, distance)
     weights = probe.fitted(rows.features, folder.tags[rows.file], rows.weight) | made
     half = 1 / (1 + np.exp(-np.asarray(made["cut"], np.float64)))
-    blind = unseen(rows, folder.tags, made)
+    blind = _unseen(rows, folder.tags, made)
     files = [file.relative_to(folder.root).as_posix() for file in folder.files]
     told = zip(files, fold.tolist(), score.round(4).tolist())
     about = {
@@ -252,16 +252,16 @@ def fit(model: System, folder: TaggedFiles, folds: int = FOLDS) -> tuple[Trained
         "files": len(files),
         "groups": len(set(folder.group)),
         "folds": int(fold.max()) + 1,
-        "scores": scored(folder, score, made),
+        "scores": _scored(folder, score, made),
         "thresholds": dict(zip(folder.labels, half.round(4).tolist())),
         "none_of_a_label_not_seen": {folder.labels[int(k)]: v for k, v in blind.items()},
         "columns": [*folder.labels, NONE],
         "per_file": {name: {"fold": number, "scores": row} for name, number, row in told},
     }
-    return system_of(model, folder, weights), about
+    return _system_of(model, folder, weights), about
 
 
-def system_of(model: System, folder: TaggedFiles, weights: Any) -> Trained:
+def _system_of(model: System, folder: TaggedFiles, weights: Any) -> Trained:
     """The body under the fitted classifier, as a system of the config `probe_folder`."""
     body = model.trained
     config = experiments.shipped("probe_folder")

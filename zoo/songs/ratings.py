@@ -17,7 +17,7 @@ from zoo.metrics.listening import paired, summary, unpaired
 
 RANGES = {"mos": (1.0, 5.0), "mushra": (0.0, 100.0)}
 REFERENCE = "reference (hidden)"
-HIGH, SHARE = 90.0, 0.15  # ITU-R BS.1534-3: who rates the reference lower more often is left out
+HIGH, _SHARE = 90.0, 0.15  # ITU-R BS.1534-3: who rates the reference lower more often is left out
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def screened(ratings: Sequence[Rating]) -> tuple[list[Rating], list[str]]:
     missed = []
     for listener in dict.fromkeys(rating.listener for rating in ratings):
         values = [r.value for r in ratings if (r.listener, r.system) == (listener, REFERENCE)]
-        if values and sum(value < HIGH for value in values) > SHARE * len(values):
+        if values and sum(value < HIGH for value in values) > _SHARE * len(values):
             missed.append(listener)
     return [rating for rating in ratings if rating.listener not in missed], missed
 

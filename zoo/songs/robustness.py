@@ -32,34 +32,34 @@ from zoo.metrics import resampling
 from zoo.report.results import held_out
 from zoo.songs.probing import TaggedFiles
 
-Effect = Callable[[np.ndarray, int, int], np.ndarray]  # (audio [T C], rate, seed)
-TEMPO = 2**0.25
-RESAMPLES = 250
-COLUMNS = ("roc_auc", "pr_auc", "accuracy", "true_tags")
+_Effect = Callable[[np.ndarray, int, int], np.ndarray]  # (audio [T C], rate, seed)
+_TEMPO = 2**0.25
+_RESAMPLES = 250
+_COLUMNS = ("roc_auc", "pr_auc", "accuracy", "true_tags")
 
 
-def unchanged(audio: np.ndarray, rate: int, seed: int) -> np.ndarray:
+def _unchanged(audio: np.ndarray, rate: int, seed: int) -> np.ndarray:
     return audio
 
 
-def seedless(change: Callable, value: Any, audio: np.ndarray, rate: int, seed: int) -> np.ndarray:
+def _seedless(change: Callable, value: Any, audio: np.ndarray, rate: int, seed: int) -> np.ndarray:
     return change(audio, rate, value)
 
 
-def seeded(change: Callable, value: Any, audio: np.ndarray, rate: int, seed: int) -> np.ndarray:
+def _seeded(change: Callable, value: Any, audio: np.ndarray, rate: int, seed: int) -> np.ndarray:
     return change(audio, rate, value, seed)
 
 
-EFFECTS: dict[str, Effect] = {
-    "none": unchanged,
-    "tempo x 0.84": partial(seedless, effects.stretched, 1 / TEMPO),
-    "tempo x 1.19": partial(seedless, effects.stretched, TEMPO),
-    "a semitone down": partial(seedless, effects.shifted, -1.0),
-    "a semitone up": partial(seedless, effects.shifted, 1.0),
-    "compression, music": partial(seedless, effects.compressed, "music standard"),
-    "compression, speech": partial(seedless, effects.compressed, "speech"),
-    "noise .1": partial(seeded, effects.noisy, 0.1),
-    "noise .4": partial(seeded, effects.noisy, 0.4),
+EFFECTS: dict[str, _Effect] = {
+    "none": _unchanged,
+    "tempo x 0.84": partial(_seedless, effects.stretched, 1 / _TEMPO),
+    "tempo x 1.19": partial(_seedless, effects.stretched, _TEMPO),
+    "a semitone down": partial(_seedless, effects.shifted, -1.0),
+    "a semitone up": partial(_seedless, effects.shifted, 1.0),
+    "compression, music": partial(_seedless, effects.compressed, "music standard"),
+    "compression, speech": partial(_seedless, effects.compressed, "speech"),
+    "noise .1": partial(_seeded, effects.noisy, 0.1),
+    "noise .4": partial(_seeded, effects.noisy, 0.4),
 }
 
 
@@ -68,7 +68,7 @@ class Changed(Sequence[Example]):
     """Records whose sound went through an effect, made as they are asked for."""
 
     records: Sequence[Example]
-    effect: Effect
+    effect: _Effect
     rate: int
 
     def __len__(self) -> int:
@@ -83,7 +83,7 @@ class Changed(Sequence[Example]):
 
 
 @dataclass(frozen=True)
-class Labelled(Sequence[Example]):
+class _Labelled(Sequence[Example]):
     """A user's labelled files as records of a tagger's own labels."""
 
     folder: TaggedFiles
@@ -106,7 +106,7 @@ class Labelled(Sequence[Example]):
         return {"audio": audio, "tags": tags, "known": known, "track": track}
 
 
-def labelled(model: System, folder: TaggedFiles) -> Labelled:
+def labelled(model: System, folder: TaggedFiles) -> _Labelled:
     """The files as records. BadInput for labels that the tagger does not have."""
     own = [label.lower() for label in model.labels]
     missing = [label for label in folder.labels if label.lower() not in own]
@@ -117,11 +117,11 @@ def labelled(model: System, folder: TaggedFiles) -> Labelled:
         )
     info = model.experiment.data.source.info
     place = tuple(own.index(label.lower()) for label in folder.labels)
-    return Labelled(folder, info.sample_rate, info.channels, place, len(own))
+    return _Labelled(folder, info.sample_rate, info.channels, place, len(own))
 
 
 @dataclass(frozen=True)
-class Shared(Sequence[Example]):
+class _Shared(Sequence[Example]):
     """Records of other data with a tagger's own labels; those that the data lack are unknown."""
 
     records: Sequence[Example]
@@ -140,7 +140,7 @@ class Shared(Sequence[Example]):
         return {**record, "tags": tags, "known": known}
 
 
-def shared(model: System, source: Source) -> Shared:
+def shared(model: System, source: Source) -> _Shared:
     """The test split of other data. BadInput at another rate, or without a label of the tagger."""
     info, own = source.info, model.experiment.data.source.info
     names = [label.lower() for label in own.labels]
@@ -151,7 +151,7 @@ def shared(model: System, source: Source) -> Shared:
         theirs, wanted = (f"{i.sample_rate} Hz in {i.channels} channels" for i in (info, own))
         raise BadInput(f"{info.name} is of {theirs}, {model.name} takes {wanted}")
     source.prepare()
-    return Shared(source.open(held_out(source)), tuple(places), len(names))
+    return _Shared(source.open(held_out(source)), tuple(places), len(names))
 
 
 def held_out_records(model: System) -> Sequence[Example]:
@@ -177,10 +177,10 @@ def examine(
 
             changed = Changed(records, effect, info.sample_rate)
             found = evaluation.run(model.predict, changed, info, limit=limit, progress=progress)
-        yield name, with_true_tags(found)
+        yield name, _with_true_tags(found)
 
 
-def with_true_tags(report: Report) -> Report:
+def _with_true_tags(report: Report) -> Report:
     """The report, and the mean score of the tags that its clips have: it moves where ranks do not.
 
     'true_tags' [N], by clip; the mean of those that have any tag.
@@ -203,8 +203,8 @@ def rows(reports: dict[str, Report]) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"effect": name}
         differences = {}
         if name != "none" and clean.scores is not None and report.scores is not None:
-            differences = resampling.paired(report.scores, clean.scores, RESAMPLES)
-        for metric in (one for one in COLUMNS if one in report.metrics):
+            differences = resampling.paired(report.scores, clean.scores, _RESAMPLES)
+        for metric in (one for one in _COLUMNS if one in report.metrics):
             row[metric] = report.metrics[metric]
             if metric in differences:
                 found = differences[metric]
@@ -214,20 +214,20 @@ def rows(reports: dict[str, Report]) -> list[dict[str, Any]]:
     return table
 
 
-def lines(table: Sequence[dict[str, Any]]) -> list[str]:
+def _lines(table: Sequence[dict[str, Any]]) -> list[str]:
     """The table for a screen."""
-    shown = [name for name in COLUMNS if name in table[0]]
+    shown = [name for name in _COLUMNS if name in table[0]]
     head = f"{'':<20}" + "".join(f"  {name:>8}  {'change':<26}" for name in shown)
     made = [head.rstrip()]
     for row in table:
         line = f"{row['effect']:<20}"
         for name in shown:
-            line += f"  {row.get(name, np.nan):8.4f}  {change(row, name):<26}"
+            line += f"  {row.get(name, np.nan):8.4f}  {_change(row, name):<26}"
         made.append(line.rstrip())
     return [escapes.line(one) for one in made]
 
 
-def change(row: dict[str, Any], name: str) -> str:
+def _change(row: dict[str, Any], name: str) -> str:
     if f"{name}_change" not in row:
         return ""
     low, high = row[f"{name}_low"], row[f"{name}_high"]
@@ -256,15 +256,15 @@ def save(
         row = results / "robustness" / f"{name}.json"
         row.parent.mkdir(parents=True, exist_ok=True)
         durable.write_json(row, {**facts, "date": time.strftime("%Y-%m-%d"), "rows": table})
-    draw(partial(figure, table, model.name), out / "robustness.png", dpi=120, bbox_inches="tight")
-    return [*lines(table), escapes.line(f"kept in {out}: robustness.csv, .json, .png")]
+    draw(partial(_figure, table, model.name), out / "robustness.png", dpi=120, bbox_inches="tight")
+    return [*_lines(table), escapes.line(f"kept in {out}: robustness.csv, .json, .png")]
 
 
-def figure(table: Sequence[dict[str, Any]], name: str) -> Any:
+def _figure(table: Sequence[dict[str, Any]], name: str) -> Any:
     """Bars of each metric under each effect; the line is without any."""
     from matplotlib.figure import Figure
 
-    shown = [metric for metric in COLUMNS if metric in table[0]]
+    shown = [metric for metric in _COLUMNS if metric in table[0]]
     made = Figure(figsize=(4.2 * len(shown) + 1.5, 3.6), layout="constrained")
     panels = made.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     places = range(len(table))

@@ -20,7 +20,7 @@ from zoo.songs.vocoder import Vocoder
 
 # LUFS, ReplayGain 2's reference: networks that learnt from mastered songs know no quieter ones.
 REFERENCE = -18.0
-MOST_SHIFTS = 1000  # a pass over the song each
+_MOST_SHIFTS = 1000  # a pass over the song each
 BLOCK = 16_384  # samples of what `separate` gives at a time
 
 
@@ -79,8 +79,8 @@ class Separator:
             raise BadInput("a vocoder plays one voice of one channel: set stereo='downmix'")
         if self.keep_sum and self.residual:
             raise BadInput("keep_sum leaves no residual: choose one of the two.")
-        if not 0 <= self.shifts <= MOST_SHIFTS:
-            raise BadInput(f"shifts={self.shifts}: give a number of passes, {MOST_SHIFTS} at most")
+        if not 0 <= self.shifts <= _MOST_SHIFTS:
+            raise BadInput(f"shifts={self.shifts}: give a number of passes, {_MOST_SHIFTS} at most")
 
     @property
     def playing(self) -> tuple[str, ...]:
@@ -144,8 +144,8 @@ def separate(
 
     `song()` starts the song's blocks afresh: they are read again for the mix and the scale.
     """
-    predict, how = of_those_that_play(predict, how)
-    stems = estimates(predict, song, rate, how)
+    predict, how = _of_those_that_play(predict, how)
+    stems = _estimates(predict, song, rate, how)
     stems = how.spread.taken(stems, BLOCK) if how.spread else stems
     pairs = _against_mix(stems, song(), how)
     if how.keep_sum:
@@ -156,7 +156,7 @@ def separate(
         yield np.concatenate([part, lack[None]]) if how.residual else part
 
 
-def estimates(
+def _estimates(
     predict: Predict, song: Callable[[], Blocks], rate: int, how: Separator
 ) -> Iterator[np.ndarray]:
     """What the model gives of a song, [S n C] at its rate and channels, not yet of its length."""
@@ -177,7 +177,7 @@ def estimates(
 
     mean, deviation = _scale(song, at_model, rate, how)
     stems = _given(
-        per_channel(predict, how.segments) if each else predict,
+        _per_channel(predict, how.segments) if each else predict,
         ((block - mean) / deviation for block in at_model()),
         inner,
         how,
@@ -189,7 +189,7 @@ def estimates(
         for block in stems
     )
     stems = remix(resample(stems, how.rate, rate), channels)
-    yield from blended(stems, song, rate, how) if how.partners else stems
+    yield from _blended(stems, song, rate, how) if how.partners else stems
 
 
 def _given(predict: Predict, song: Blocks, channels: int, how: Separator) -> Iterator[np.ndarray]:
@@ -207,7 +207,7 @@ def _given(predict: Predict, song: Blocks, channels: int, how: Separator) -> Ite
     )
 
 
-def blended(
+def _blended(
     stems: Blocks, song: Callable[[], Blocks], rate: int, how: Separator
 ) -> Iterator[np.ndarray]:
     """Stems [S n C] mixed with those that the partners give of the same song."""
@@ -215,7 +215,7 @@ def blended(
     passes = [reblock(_endless(stems), BLOCK)]
     for partner in how.partners:
         own = replace(partner.how, loudness=how.loudness, partners=())
-        found = estimates(partner.predict, song, rate, own)
+        found = _estimates(partner.predict, song, rate, own)
         order = [own.sources.index(name) for name in how.sources]
         passes.append(reblock((block[order] for block in _endless(found)), BLOCK))
         shares.append(partner.weight)
@@ -224,7 +224,7 @@ def blended(
         yield np.asarray(np.sum(parts, 0, dtype=np.float32))
 
 
-def of_those_that_play(predict: Predict, how: Separator) -> tuple[Predict, Separator]:
+def _of_those_that_play(predict: Predict, how: Separator) -> tuple[Predict, Separator]:
     """The model with its labels, giving the stems of `how.playing` alone, and how to apply that."""
     if how.present is None:
         return predict, labelled(how, None)
@@ -291,7 +291,7 @@ def mean_and_deviation(blocks: Blocks) -> tuple[float, float]:
     return float(mean), deviation if deviation > 1e-8 else 1.0
 
 
-def per_channel(predict: Predict, segments: Segments) -> Predict:
+def _per_channel(predict: Predict, segments: Segments) -> Predict:
     """A mono model that takes [B T C] as [B C] songs of one channel."""
 
     def wrapped(batch: Batch) -> Batch:

@@ -51,14 +51,14 @@ def spoken(trained: Trained, request: Request, other: System | None) -> Iterator
     if takes_frames(other.experiment.objective, objective.front):
         for frames, count in objective.refined(trained.variables, request):
             voices = [
-                sounded(other, x[:n], n * objective.front.spec.hop, request)
+                _sounded(other, x[:n], n * objective.front.spec.hop, request)
                 for x, n in zip(frames, count.tolist())
             ]
-            yield together(voices)
+            yield _together(voices)
         return
     draft = np.concatenate(list(objective.generate(trained.variables, request)), 1)
     rate = trained.experiment.data.source.info.sample_rate
-    yield together([other.vocode(voice, rate, seed=request.seed) for voice in draft])
+    yield _together([other.vocode(voice, rate, seed=request.seed) for voice in draft])
 
 
 def takes_frames(objective: Any, front: Any) -> bool:
@@ -70,14 +70,14 @@ def takes_frames(objective: Any, front: Any) -> bool:
     return same and theirs.compress == mel.log_clamp
 
 
-def sounded(other: System, frames: np.ndarray, length: int, asked: Request) -> np.ndarray:
+def _sounded(other: System, frames: np.ndarray, length: int, asked: Request) -> np.ndarray:
     """Audio [T 1] of frames [F M], by a vocoder."""
     objective: Any = other.experiment.objective
     request = Request(length, seed=asked.seed, frames=frames, chunk=asked.chunk)
     return np.concatenate(list(objective.generate(other.trained.variables, request)), 1)[0]
 
 
-def together(voices: list[np.ndarray]) -> np.ndarray:
+def _together(voices: list[np.ndarray]) -> np.ndarray:
     """Voices [T 1] as one array [count T 1], with silence behind the shorter."""
     longest = max(len(voice) for voice in voices)
     return np.stack([np.pad(v, ((0, longest - len(v)), (0, 0))) for v in voices])

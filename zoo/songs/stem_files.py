@@ -20,7 +20,7 @@ from zoo.errors import BadInput
 from zoo.evaluation.base import Predict, Progress
 from zoo.songs.separating import BLOCK, Separator, separate, summed
 
-FORMATS = {
+_FORMATS = {
     "wav": (".wav", "WAV", "FLOAT"),  # keeps what exceeds full scale, so the stems still sum
     "float": (".wav", "WAV", "FLOAT"),
     "wav24": (".wav", "WAV", "PCM_24"),
@@ -58,7 +58,7 @@ def separate_file(
     (samples done, samples in all). All files appear together once they are whole. raises BadInput
     where one exists already, unless `force`, or another process separates into the folder.
     """
-    song, channels = as_stereo(open_song(path), how)
+    song, channels = _as_stereo(open_song(path), how)
     given, sums = summed(how, stems, two_stems)
     chosen = tuple(dict.fromkeys(stems or given))
     ending, container, subtype = _format(form, song)
@@ -131,7 +131,7 @@ def _writer(
     return write
 
 
-def as_stereo(song: Song, how: Separator) -> tuple[Song, int]:
+def _as_stereo(song: Song, how: Separator) -> tuple[Song, int]:
     """Surround is mixed down where the model separates stereo; the channels of the file itself."""
     mixed = replace(song, channels=2) if song.channels > 2 == how.channels else song
     return mixed, song.channels
@@ -139,12 +139,12 @@ def as_stereo(song: Song, how: Separator) -> tuple[Song, int]:
 
 def refuse_overwrite(files: Sequence[Path], force: bool) -> None:
     """raises BadInput where one of the files exists and holds anything, unless `force`."""
-    present = [file for file in files if file.exists() and not only_a_header(file)]
+    present = [file for file in files if file.exists() and not _only_a_header(file)]
     if present and not force:
         raise BadInput(f"{present[0]} exists: choose another --out, or --force to overwrite")
 
 
-def only_a_header(file: Path) -> bool:
+def _only_a_header(file: Path) -> bool:
     """An audio file without a sample: what a program leaves that was killed before its first."""
     try:
         return soundfile.info(file).frames == 0
@@ -181,9 +181,9 @@ class _Meter:
 
 def _format(form: str, song: Song) -> tuple[str, str, str]:
     """(ending, container, subtype). raises BadInput where the song does not fit."""
-    if form not in FORMATS:
-        raise BadInput(f"unknown format '{form}': choose {', '.join(FORMATS)}.")
-    found = FORMATS[form]
+    if form not in _FORMATS:
+        raise BadInput(f"unknown format '{form}': choose {', '.join(_FORMATS)}.")
+    found = _FORMATS[form]
     if found[1] == "MP4":
         stem_mp4.check(song.rate, song.channels)
     if found[1] == "MP3" and (song.rate not in MP3_RATES or song.channels > 2):

@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.audio.blocks import reblock
 
-HOP = 1024  # samples; frames are twice as long
+_HOP = 1024  # samples; frames are twice as long
 
 
 def with_lack(pairs: Iterable[tuple[np.ndarray, np.ndarray]], edge: float) -> Iterator[np.ndarray]:
@@ -27,10 +27,10 @@ def with_lack(pairs: Iterable[tuple[np.ndarray, np.ndarray]], edge: float) -> It
             yield part + lack / len(part)
         return
     joined = (np.concatenate([part, lack[None]]) for part, lack in pairs)
-    window = np.sqrt(0.5 - 0.5 * np.cos(np.pi * np.arange(2 * HOP) / HOP)).astype(np.float32)
+    window = np.sqrt(0.5 - 0.5 * np.cos(np.pi * np.arange(2 * _HOP) / _HOP)).astype(np.float32)
     before: np.ndarray | None = None
     tail, length = np.zeros(0, np.float32), 0
-    for block in chain(reblock(joined, HOP), [None]):
+    for block in chain(reblock(joined, _HOP), [None]):
         if block is not None:
             now = _filled(block)
         elif before is not None:
@@ -38,14 +38,14 @@ def with_lack(pairs: Iterable[tuple[np.ndarray, np.ndarray]], edge: float) -> It
         else:
             return  # no song
         before = np.zeros_like(now) if before is None else before
-        shares = shared(np.concatenate([before, now], 1), window, edge)
+        shares = _shared(np.concatenate([before, now], 1), window, edge)
         if tail.size:
-            yield (before[:-1] + tail + shares[:, :HOP])[:, :length]
-        before, tail = now, shares[:, HOP:]
+            yield (before[:-1] + tail + shares[:, :_HOP])[:, :length]
+        before, tail = now, shares[:, _HOP:]
         length = 0 if block is None else block.shape[1]
 
 
-def shared(frame: np.ndarray, window: np.ndarray, edge: float) -> np.ndarray:
+def _shared(frame: np.ndarray, window: np.ndarray, edge: float) -> np.ndarray:
     """Shares [S n C] of the last signal of a frame [S+1 n C], windowed twice."""
     spectra = np.fft.rfft(frame * window[:, None], axis=1)
     at = np.arange(spectra.shape[1]) / frame.shape[1]
@@ -58,4 +58,4 @@ def shared(frame: np.ndarray, window: np.ndarray, edge: float) -> np.ndarray:
 
 
 def _filled(block: np.ndarray) -> np.ndarray:
-    return np.pad(block, ((0, 0), (0, HOP - block.shape[1]), (0, 0)))
+    return np.pad(block, ((0, 0), (0, _HOP - block.shape[1]), (0, 0)))

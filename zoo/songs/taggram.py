@@ -147,7 +147,7 @@ class SongOutputs:
 
 def tag_file(predict: Predict, path: str | Path, how: Listener, labels: Iterable[str]) -> Taggram:
     """As `tags_over_time`, of a wav, flac, ogg or mp3 file of any rate and channel count."""
-    song = as_read(path, how.channels)
+    song = _as_read(path, how.channels)
     return tags_over_time(predict, read_blocks(song), song.rate, how, labels)
 
 
@@ -215,13 +215,13 @@ def opened(
 
     def opens(path: Path) -> tuple[Blocks, int]:
         check(path)
-        song = as_read(path, channels)
+        song = _as_read(path, channels)
         return read_blocks(song), song.rate
 
     return (partial(opens, path) for path in paths)
 
 
-def as_read(path: str | Path, channels: int) -> Song:
+def _as_read(path: str | Path, channels: int) -> Song:
     """Mixed down while its format is known, which decides what order surround channels have."""
     song = open_song(path)
     return replace(song, channels=min(song.channels, channels))

@@ -56,7 +56,7 @@ class Vocoder:
             return predict({key: joined(batch[key], hop)})
 
         frames = framed(blocks, self.n_fft, hop)
-        spare = beyond(self.n_fft, hop)
+        spare = _beyond(self.n_fft, hop)
         held = np.zeros((0, self.voice.size), np.float32)
         for found in separate_blocks(of_frames, frames, cut, self.n_fft):
             held = np.concatenate([held, found[0]])
@@ -64,7 +64,7 @@ class Vocoder:
             held = held[max(len(held) - spare, 0) :]
 
 
-def beyond(n_fft: int, hop: int) -> int:
+def _beyond(n_fft: int, hop: int) -> int:
     """How many frames behind a song's end hold a part of what its last frame reads."""
     return -(-n_fft // hop)
 
@@ -72,7 +72,7 @@ def beyond(n_fft: int, hop: int) -> int:
 def framed(blocks: Blocks, n_fft: int, hop: int) -> Iterator[np.ndarray]:
     """Blocks [n 1] as frames [f n_fft], each in the middle of its hop; zeros beyond the ends.
 
-    A frame for every hop begun, and those `beyond`, so that `joined` has all of the last one.
+    A frame for every hop begun, and those `_beyond`, so that `joined` has all of the last one.
     """
     rest = np.zeros((n_fft - hop) // 2, np.float32)
     length = given = 0
@@ -83,7 +83,7 @@ def framed(blocks: Blocks, n_fft: int, hop: int) -> Iterator[np.ndarray]:
             yield _windows(rest, count, n_fft, hop)
             rest, given = rest[count * hop :], given + count
     if length:
-        count = -(-length // hop) + beyond(n_fft, hop) - given
+        count = -(-length // hop) + _beyond(n_fft, hop) - given
         yield _windows(np.pad(rest, (0, n_fft + count * hop)), count, n_fft, hop)
 
 

@@ -36,11 +36,11 @@ class Log:
         if not active:
             return
         self.path = directory / "metrics.jsonl"
-        keep_until(self.path, start)
+        _keep_until(self.path, start)
         if board:
             from tensorboardX import SummaryWriter  # costs a third of a second to import
 
-            hush_writers()
+            _hush_writers()
             with durable.at(directory / "tensorboard"):
                 self.board = SummaryWriter(str(directory / "tensorboard"), purge_step=start + 1)
         self.bar = tqdm(
@@ -122,7 +122,7 @@ class Log:
             self.say(f"tensorboard/ gets nothing more: {error.strerror or error}")
 
 
-def hush_writers() -> None:
+def _hush_writers() -> None:
     """TensorBoard's thread ends with a traceback on a full disk; `Log` says it in a line."""
     former = threading.excepthook
 
@@ -134,7 +134,7 @@ def hush_writers() -> None:
     threading.excepthook = hook
 
 
-def keep_until(path: Path, step: int) -> None:
+def _keep_until(path: Path, step: int) -> None:
     """Drops lines of steps beyond `step`, and a last line that a kill cut short."""
     if not path.exists():
         return

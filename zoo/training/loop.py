@@ -20,7 +20,7 @@ from zoo.training.log import Log
 from zoo.training.stages import Stage, StageState
 from zoo.training.state import Optimizers, TrainState
 
-PATIENCE = 10  # non-finite turns, or rounds with one, in a row that end a run
+_PATIENCE = 10  # non-finite turns, or rounds with one, in a row that end a run
 GUARD = ("streak", "rejected")  # measured for the loop, not for the log
 
 
@@ -120,10 +120,10 @@ def fit(
 
     objective and optimizers are those of the first stage; `now` is a state of stage `at.stage`.
     """
-    rounds = stage_rounds(mesh, objective, optimizers, schedule, now, at)
-    done, begins = int(now.step), begins_of(rounds)
-    batches = hooks.batches(drawn(begins, done))
-    watch = Watch(hooks, log, int(now.rejected), begins)
+    rounds = _stage_rounds(mesh, objective, optimizers, schedule, now, at)
+    done, begins = int(now.step), _begins_of(rounds)
+    batches = hooks.batches(_drawn(begins, done))
+    watch = _Watch(hooks, log, int(now.rejected), begins)
     while done < schedule.steps and not hooks.stop(done):
         metrics = {}
         for number, (turn, run) in enumerate(rounds):
@@ -140,8 +140,8 @@ def fit(
         scores = None
         if done % schedule.evaluate_every == 0 or done == schedule.steps:
             now = hooks.recalibrate(now, done)
-            scores = validate(now, done, hooks, log)
-            at = after_score(schedule, at, scores, hooks.monitor)
+            scores = _validate(now, done, hooks, log)
+            at = _after_score(schedule, at, scores, hooks.monitor)
         following = transitions.after(schedule.stages, schedule.early_stopping, at, done)
         if following is None:
             watch.flush()
@@ -151,9 +151,9 @@ def fit(
         if following.stage != at.stage:
             now = transitions.enter(schedule.stages, at, optimizers, now, hooks.best, mesh)
             at = following
-            rounds = stage_rounds(mesh, objective, optimizers, schedule, now, at)
-            begins = watch.begins = begins_of(rounds)
-            batches = hooks.batches(drawn(begins, done))
+            rounds = _stage_rounds(mesh, objective, optimizers, schedule, now, at)
+            begins = watch.begins = _begins_of(rounds)
+            batches = hooks.batches(_drawn(begins, done))
             log.say(f"stage {at.stage + 1} of {len(schedule.stages)} after step {done}")
         # A scored state is always kept, or the best one might never reach the disk.
         force = scores is not None or done == schedule.steps
@@ -165,7 +165,7 @@ def fit(
     return now, complete
 
 
-def stage_rounds(
+def _stage_rounds(
     mesh: Mesh,
     objective: Objective,
     optimizers: Optimizers,
@@ -179,7 +179,7 @@ def stage_rounds(
     return compile_turns(mesh, objective, optimizers, schedule, shardings)
 
 
-def validate(now: TrainState, done: int, hooks: Hooks, log: Log) -> dict[str, float]:
+def _validate(now: TrainState, done: int, hooks: Hooks, log: Log) -> dict[str, float]:
     scores = hooks.evaluate(now.ema_variables(), done)
     log.scalars(done, {f"validation/{k}": v for k, v in scores.items()})
     if (name := hooks.monitor[0]) not in scores:
@@ -187,7 +187,7 @@ def validate(now: TrainState, done: int, hooks: Hooks, log: Log) -> dict[str, fl
     return scores
 
 
-def after_score(
+def _after_score(
     schedule: Schedule, at: StageState, scores: dict[str, float], monitor: tuple[str, str]
 ) -> StageState:
     """Where the run stands once it was validated; a score that is not finite does not count."""
@@ -198,16 +198,16 @@ def after_score(
     return stages.scored(stage, at, score, monitor[1])
 
 
-def begins_of(rounds: Rounds) -> tuple[int, ...]:
+def _begins_of(rounds: Rounds) -> tuple[int, ...]:
     return tuple(turn.begin for turn, _ in rounds)
 
 
-def drawn(begins: Sequence[int], rounds: int) -> int:
+def _drawn(begins: Sequence[int], rounds: int) -> int:
     """Batches that so many rounds draw, of turns that begin at the rounds `begins`."""
     return sum(max(rounds - begin, 0) for begin in begins)
 
 
-class Watch:
+class _Watch:
     """Reads metrics one step late, so that the host never waits for the device's latest step."""
 
     def __init__(self, hooks: Hooks, log: Log, rejected: int, begins: Sequence[int]):
@@ -237,13 +237,13 @@ class Watch:
     def complain(self, done: int, streaks: dict[str, int]) -> None:
         player, streak = max(streaks.items(), key=lambda item: item[1])
         who, streak = f" of '{player}'" if streak else "", max(streak, self.row)
-        draws = range(drawn(self.begins, done - 1), drawn(self.begins, done))
+        draws = range(_drawn(self.begins, done - 1), _drawn(self.begins, done))
         tracks = sorted({track for draw in draws for track in self.hooks.names(draw)})
         self.log.say(
             f"step {done}: non-finite turn{who}, state left as it was "
             f"({self.rejected} so far, {streak} in a row); its examples: {', '.join(tracks[:8])}"
         )
-        if streak >= PATIENCE:
+        if streak >= _PATIENCE:
             raise Diverged(
                 f"{streak} non-finite turns in a row, the last at step {done}: lower the learning "
                 "rate or look at the examples named above"
@@ -262,9 +262,9 @@ class Watch:
     def doubt(self, done: int, player: str, norm: float) -> None:
         """A line, once, about a player that learns nothing any more."""
         self.still[player] = self.still.get(player, 0) + 1 if norm == 0 else 0
-        if self.still[player] == PATIENCE:
+        if self.still[player] == _PATIENCE:
             self.log.say(
-                f"step {done}: the gradient of '{player}' was 0 in the last {PATIENCE} records; "
+                f"step {done}: the gradient of '{player}' was 0 in the last {_PATIENCE} records; "
                 "where its units are dead or its outputs saturated, no step will bring it back: "
                 "begin anew with a lower learning rate"
             )

@@ -23,13 +23,13 @@ from zoo.training.loop import Hooks
 from zoo.training.stages import StageState
 from zoo.training.state import TrainState
 
-HostBatch = dict[str, np.ndarray]
-Describe = Callable[[HostBatch], HostBatch]
-Progress = Callable[[int, int], None]
+_HostBatch = dict[str, np.ndarray]
+Describe = Callable[[_HostBatch], _HostBatch]
+_Progress = Callable[[int, int], None]
 IN_FLIGHT = 2  # batches at once: Fourier transforms on a CPU keep one core busy, not all
 
 
-class Stopped(Exception):
+class _Stopped(Exception):
     """A signal asked to end before everything was fitted."""
 
 
@@ -37,7 +37,7 @@ def fit(
     objective: FittedAtOnce,
     describe: Describe,
     state: TrainState,
-    splits: tuple[Iterable[HostBatch], Iterable[HostBatch]],
+    splits: tuple[Iterable[_HostBatch], Iterable[_HostBatch]],
     hooks: Hooks,
     log: Log,
 ) -> tuple[TrainState, bool]:
@@ -51,12 +51,12 @@ def fit(
     try:
         found, asked = [], count(1)
         for name, split in zip(("training", "validation"), splits):
-            with Bar(f"{name} features", "batch", hooks.stop, asked, log) as bar:
+            with _Bar(f"{name} features", "batch", hooks.stop, asked, log) as bar:
                 found.append(gather(describe, split, bar))
-        with Bar("classifier", "fit", hooks.stop, asked, log) as bar:
+        with _Bar("classifier", "fit", hooks.stop, asked, log) as bar:
             train, held = found
             fitted = objective.fit(state.variables, train, held, bar)
-    except Stopped:
+    except _Stopped:
         return state, False
     place = lambda new, old: jax.device_put(new, old.sharding)  # noqa: E731
     variables = jax.tree.map(place, fitted, state.variables)
@@ -70,7 +70,7 @@ def fit(
     return state, True
 
 
-class Bar:
+class _Bar:
     """A progress bar that raises Stopped when a signal came: bar(done, of how many, or 0)."""
 
     def __init__(
@@ -90,27 +90,27 @@ class Bar:
         self.bar.total = total or None
         self.bar.update(done - self.bar.n)
         if self.stop(next(self.asked)):
-            raise Stopped
+            raise _Stopped
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> _Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.bar.close()
 
 
-def gather(describe: Describe, batches: Iterable[HostBatch], bar: Progress) -> HostBatch:
+def gather(describe: Describe, batches: Iterable[_HostBatch], bar: _Progress) -> _HostBatch:
     """What `describe` gives, and the labels, of all batches: [N ...]; the audio is let go."""
-    found: list[HostBatch] = []
-    for number, (batch, described) in enumerate(ahead(describe, batches)):
+    found: list[_HostBatch] = []
+    for number, (batch, described) in enumerate(_ahead(describe, batches)):
         found.append({**{k: v for k, v in batch.items() if v.ndim == 2}, **described})
         bar(number + 1, 0)
     return {key: np.concatenate([part[key] for part in found]) for key in found[0]}
 
 
-def ahead(
-    describe: Describe, batches: Iterable[HostBatch]
-) -> Iterator[tuple[HostBatch, HostBatch]]:
+def _ahead(
+    describe: Describe, batches: Iterable[_HostBatch]
+) -> Iterator[tuple[_HostBatch, _HostBatch]]:
     """(batch, its description) in order, a few computed at a time."""
     # Several processes must start their programs in one order, which one thread keeps.
     with ThreadPoolExecutor(IN_FLIGHT if jax.process_count() == 1 else 1) as pool:

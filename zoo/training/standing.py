@@ -18,7 +18,7 @@ from zoo.training.state import TrainState
 
 COUNTED = "batch_stats"
 
-HostBatch = dict[str, np.ndarray]
+_HostBatch = dict[str, np.ndarray]
 
 
 def recalibrated(
@@ -35,17 +35,17 @@ def recalibrated(
         for turn in objective.turns:
             if turn.player in players:
                 rng = jax.random.fold_in(jax.random.key(number), 0)
-                own = moved(turn, variables, batch, rng, now.step)
-                sums[turn.player] = add(sums.get(turn.player), own)
+                own = _moved(turn, variables, batch, rng, now.step)
+                sums[turn.player] = _add(sums.get(turn.player), own)
     means = {p: jax.tree.map(lambda x: x / count, total) for p, total in sums.items()}
     return now.replace(ema_collections={p: {COUNTED: own} for p, own in means.items()})
 
 
-def add(total: Tree | None, own: Tree) -> Tree:
+def _add(total: Tree | None, own: Tree) -> Tree:
     return own if total is None else jax.tree.map(jnp.add, total, own)
 
 
-def moved(turn: Turn, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Tree:
+def _moved(turn: Turn, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Tree:
     """The batch statistics of one batch, without the running average.
 
     A running statistic moves from s to m s + (1 - m) x. Started from 0 and from 1 it tells m and x,

@@ -68,14 +68,14 @@ def initial(
         optimizers={p: optimizer.init(variables.params[p]) for p, optimizer in optimizers.items()},
         # A copy: the state is donated, and no buffer may be donated twice.
         ema=jax.tree.map(jnp.copy, variables.params) if ema_decay else {},
-        ema_collections=statistics(variables) if ema_decay and standing else {},
+        ema_collections=_statistics(variables) if ema_decay and standing else {},
         rejected=zero,
         streak=zero,
         learning_rate_scale=jnp.full((), learning_rate_scale, jnp.float32),
     )
 
 
-def statistics(variables: Variables) -> dict[str, Tree]:
+def _statistics(variables: Variables) -> dict[str, Tree]:
     """A copy of every player's batch statistics."""
     counted = {
         p: own["batch_stats"] for p, own in variables.collections.items() if "batch_stats" in own

@@ -37,7 +37,7 @@ def make(
         rng = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), state.step), number)
         if augment is not None:
             batch = augment(jax.random.fold_in(rng, AUGMENT), batch)
-        value, collections, metrics, gradient = gradients(
+        value, collections, metrics, gradient = _gradients(
             turn, state.variables, batch, rng, state.step, accumulate, remat
         )
         norm = root_of_sum([jnp.sum(jnp.square(g)) for g in jax.tree.leaves(gradient)])
@@ -70,7 +70,7 @@ def make(
     return step
 
 
-def gradients(
+def _gradients(
     turn: Turn,
     variables: Variables,
     batch: Batch,
@@ -93,7 +93,7 @@ def gradients(
         return turn.loss(seen, piece, key, step)
 
     if remat:
-        loss = jax.checkpoint(loss, policy=costly)
+        loss = jax.checkpoint(loss, policy=_costly)
     differentiate = jax.value_and_grad(loss, has_aux=True)
     params = variables.params[turn.player]
     if parts == 1:
@@ -116,7 +116,7 @@ def gradients(
     return value, collections, metrics, gradient
 
 
-def costly(primitive: Any, *_: Any, **__: Any) -> bool:
+def _costly(primitive: Any, *_: Any, **__: Any) -> bool:
     """Whether a primitive's result is kept for the backward pass under `remat`."""
     return primitive.name in ("conv_general_dilated", "dot_general")
 

@@ -47,12 +47,12 @@ def enter(
     memory = dict(now.optimizers)
     for player, optimizer in stages.optimizers_at(parts, at.stage + 1, optimizers).items():
         if player in stage.optimizers or not stage.keep_optimizer:
-            memory[player] = fresh(mesh, optimizer, variables.params[player])
+            memory[player] = _fresh(mesh, optimizer, variables.params[player])
     scale = jnp.full_like(now.learning_rate_scale, stage.learning_rate_scale)
     return now.replace(variables=variables, optimizers=memory, learning_rate_scale=scale)
 
 
-def fresh(mesh: Mesh, optimizer: optax.GradientTransformation, params: Tree) -> Tree:
+def _fresh(mesh: Mesh, optimizer: optax.GradientTransformation, params: Tree) -> Tree:
     """An optimiser's initial state, sharded as its parameters."""
     shardings = meshes.state_shardings(mesh, jax.eval_shape(optimizer.init, params))
     return jax.jit(optimizer.init, out_shardings=shardings)(params)

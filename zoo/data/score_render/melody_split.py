@@ -20,7 +20,7 @@ from zoo.data.records import SPLITS
 from zoo.data.score_render.scores import REPERTOIRES, Piece
 
 GRAM = 8  # intervals; six of them at 30 % chain a third of the corpus into one cluster
-SHARED = 0.4
+_SHARED = 0.4
 HELD_OUT = 0.1  # of the groups, each for validation and test
 AT_LEAST = 2  # groups of each repertoire, each for validation and test
 
@@ -28,7 +28,7 @@ AT_LEAST = 2  # groups of each repertoire, each for validation and test
 def split_pieces(pieces: Sequence[Piece]) -> dict[str, list[Piece]]:
     """Pieces by split, sorted by name; whole melody clusters only, every repertoire in each."""
     chosen: dict[str, list[Piece]] = {split: [] for split in SPLITS}
-    clusters = cluster(pieces)
+    clusters = _cluster(pieces)
     for repertoire in REPERTOIRES:
         groups = [group for group in clusters if group[0].repertoire == repertoire]
         groups.sort(key=lambda group: hashlib.sha256(group[0].name.encode()).hexdigest())
@@ -42,9 +42,9 @@ def split_pieces(pieces: Sequence[Piece]) -> dict[str, list[Piece]]:
     return {split: sorted(part, key=lambda piece: piece.name) for split, part in chosen.items()}
 
 
-def cluster(pieces: Sequence[Piece]) -> list[list[Piece]]:
+def _cluster(pieces: Sequence[Piece]) -> list[list[Piece]]:
     """Groups of pieces that share a melody, quartets also by opus; each sorted by name."""
-    links = piece_overlap(pieces) > SHARED
+    links = piece_overlap(pieces) > _SHARED
     opus = [_opus(piece) for piece in pieces]
     links |= np.array([[a == b for a in opus] for b in opus])
     _, labels = connected_components(scipy.sparse.csr_matrix(links))

@@ -34,47 +34,47 @@ TUNE = (  # (pitch, quarters)
 BASS = (*(50, 42, 45, 49, 47, 43), *(45, 45), *(50, 42, 45, 49, 47, 43), *(45, 50))
 UPPER = (*(62, 62, 61, 61, 62, 59), *(61, 61), *(62, 62, 61, 61, 62, 59), *(61, 57))
 LOWER = (*(57, 57, 57, 57, 54, 55), *(57, 55), *(57, 57, 57, 57, 54, 55), *(55, 54))
-KICK, SNARE, HAT = 36, 38, 42
+_KICK, _SNARE, _HAT = 36, 38, 42
 KIT = 128  # the font's bank of drums
-FLUTE, PIANO, CHOIR, FINGERED, STRINGS = 73, 0, 52, 33, 48
+FLUTE, _PIANO, CHOIR, FINGERED, STRINGS = 73, 0, 52, 33, 48
 
 
 def pieces(rate: int = RATE) -> dict[str, np.ndarray]:
     """Name -> audio [T 1]: 'tune' on a flute, 'piano' in four parts, 'band' with drums."""
-    tune = line(TUNE)
+    tune = _line(TUNE)
     played = {
         "tune": (Voice("tune", FLUTE, tune),),
-        "piano": (Voice("piano", PIANO, np.concatenate([tune, line(halves(BASS)), inner()])),),
-        "band": band(),
+        "piano": (Voice("piano", _PIANO, np.concatenate([tune, _line(_halves(BASS)), _inner()])),),
+        "band": _band(),
     }
     sampler = Sampler(load_font(default_font()), rate)
     return {
-        name: rendered(name, voices, sampler).sum(0)[:, None] for name, voices in played.items()
+        name: _rendered(name, voices, sampler).sum(0)[:, None] for name, voices in played.items()
     }
 
 
 def stems(rate: int = RATE) -> dict[str, np.ndarray]:
     """The four voices of 'band', whose sum it is, by name: [T 1]."""
-    voices, sampler = band(), Sampler(load_font(default_font()), rate)
-    played = rendered("band", voices, sampler)
+    voices, sampler = _band(), Sampler(load_font(default_font()), rate)
+    played = _rendered("band", voices, sampler)
     return {voice.stem: stem[:, None] for voice, stem in zip(voices, played)}
 
 
-def band() -> tuple[Voice, ...]:
+def _band() -> tuple[Voice, ...]:
     return (
-        Voice("vocals", CHOIR, line(TUNE)),
-        Voice("drums", 0, drums(), KIT),
-        Voice("bass", FINGERED, line(halves(BASS))),
-        Voice("other", STRINGS, inner()),
+        Voice("vocals", CHOIR, _line(TUNE)),
+        Voice("drums", 0, _drums(), KIT),
+        Voice("bass", FINGERED, _line(_halves(BASS))),
+        Voice("other", STRINGS, _inner()),
     )
 
 
-def inner() -> np.ndarray:
+def _inner() -> np.ndarray:
     """The two middle voices, [N 4]."""
-    return np.concatenate([line(halves(UPPER)), line(halves(LOWER))])
+    return np.concatenate([_line(_halves(UPPER)), _line(_halves(LOWER))])
 
 
-def rendered(name: str, voices: Sequence[Voice], sampler: Sampler) -> np.ndarray:
+def _rendered(name: str, voices: Sequence[Voice], sampler: Sampler) -> np.ndarray:
     """Its stems in a room, [S T]."""
     stems = [voice.stem for voice in voices]
     seconds = BARS * 4 * QUARTER + TAIL
@@ -83,11 +83,11 @@ def rendered(name: str, voices: Sequence[Voice], sampler: Sampler) -> np.ndarray
     return render(voices, stems, (0.0, seconds), samples, sampler, rng, (-21, 0))
 
 
-def halves(pitches: Sequence[int]) -> list[tuple[int, float]]:
+def _halves(pitches: Sequence[int]) -> list[tuple[int, float]]:
     return [(pitch, 2.0) for pitch in pitches]
 
 
-def line(part: Sequence[tuple[int, float]]) -> np.ndarray:
+def _line(part: Sequence[tuple[int, float]]) -> np.ndarray:
     """Notes [N 4] one after another: onset, held (s), pitch, velocity; the first beats louder."""
     lengths = np.array([quarters for _, quarters in part])
     starts = np.cumsum(lengths) - lengths
@@ -96,16 +96,16 @@ def line(part: Sequence[tuple[int, float]]) -> np.ndarray:
     return np.stack([starts * QUARTER, 0.95 * lengths * QUARTER, pitches, loud], 1)
 
 
-def drums() -> np.ndarray:
+def _drums() -> np.ndarray:
     """A kick on the first and third beat, a snare on the others, hats twice as often: [N 4]."""
-    struck = [(float(beat), SNARE if beat % 2 else KICK, 100) for beat in range(4 * BARS)]
-    struck += [(half / 2, HAT, 70) for half in range(8 * BARS)]
+    struck = [(float(beat), _SNARE if beat % 2 else _KICK, 100) for beat in range(4 * BARS)]
+    struck += [(half / 2, _HAT, 70) for half in range(8 * BARS)]
     return np.array([(beat * QUARTER, 0.1, pitch, loud) for beat, pitch, loud in sorted(struck)])
 
 
 def notes() -> Notes:
     """The tune as notes, for what plays or continues them."""
-    onset, held, pitch, velocity = line(TUNE).T
+    onset, held, pitch, velocity = _line(TUNE).T
     whole = {"pitch": pitch.astype(np.int32), "velocity": velocity.astype(np.int32)}
     times = {"onset": onset.astype(np.float32), "offset": (onset + held).astype(np.float32)}
     return {**times, **whole}

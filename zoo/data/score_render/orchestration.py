@@ -55,12 +55,12 @@ REGISTERS = {
     "mallet": (55, 84),
     "pipe": (58, 88),
 }
-MIDDLE = (40, 84)  # register of the families not named above
-TOP, INNER, LOWEST = (60, 76), (52, 72), (36, 50)  # registers of the stems
+_MIDDLE = (40, 84)  # register of the families not named above
+_TOP, INNER, _LOWEST = (60, 76), (52, 72), (36, 50)  # registers of the stems
 STEMS = ("vocals", "drums", "bass", "other")
 VOCALS = (52, 53, 54)
 BASSES = (32, 33, 35, 36, 43, 58, 70)
-OTHERS = tuple(family for family in FAMILIES if family not in ("bass", "voice"))
+_OTHERS = tuple(family for family in FAMILIES if family not in ("bass", "voice"))
 # Not among them: "tutti" is "no solo" and "minor" is "not major", wherever they are known.
 TAGS = (*FAMILIES, "drums", *REPERTOIRES, "major", "fast", "slow", "solo")
 SLOW, FAST = 80.0, 110.0  # quarters a minute
@@ -103,7 +103,7 @@ def tagging_take(piece: Piece, number: int) -> Take:
     if solo:
         parts = [parts[rng.integers(len(parts))]]
     players = [
-        (family, programs[family], part, REGISTERS.get(family, MIDDLE))
+        (family, programs[family], part, REGISTERS.get(family, _MIDDLE))
         for family, part in zip(_assign(families, len(parts), rng), parts)
     ]
     kit = int(rng.choice(performance.KITS)) if rng.random() < 0.3 else None
@@ -115,13 +115,13 @@ def stems_take(piece: Piece, number: int) -> Take:
     """A choir above, a bass below, two families between, and drums."""
     rng = generator("stems", piece.name, number, "orchestra")
     beat = performance.pulse(piece, rng, 72, 126)
-    inner = rng.choice(OTHERS, 2, replace=False)
+    inner = rng.choice(_OTHERS, 2, replace=False)
     programs = [int(rng.choice(FAMILIES[family])) for family in inner]
     top, *middle, lowest = performance.by_height(piece)
     players = [
-        ("vocals", int(rng.choice(VOCALS)), top, TOP),
+        ("vocals", int(rng.choice(VOCALS)), top, _TOP),
         *(("other", programs[i % 2], part, INNER) for i, part in enumerate(middle)),
-        ("bass", int(rng.choice(BASSES)), lowest, LOWEST),
+        ("bass", int(rng.choice(BASSES)), lowest, _LOWEST),
     ]
     kit = int(rng.choice(performance.KITS))
     return Take(piece, number, beat, _voices(piece, number, "stems", beat, players, kit))
@@ -134,11 +134,11 @@ def piano_take(piece: Piece, number: int) -> Take:
     program = int(rng.choice(FAMILIES["piano"]))
     players = [("piano", program, part, (0, 127)) for part in piece.parts]
     voices = _voices(piece, number, "piano", beat, players, None)
-    notes = merge_unisons(np.concatenate([voice.notes for voice in voices]))
+    notes = _merge_unisons(np.concatenate([voice.notes for voice in voices]))
     return Take(piece, number, beat, (Voice("piano", program, notes),))
 
 
-def merge_unisons(notes: np.ndarray, together: float = 0.05) -> np.ndarray:
+def _merge_unisons(notes: np.ndarray, together: float = 0.05) -> np.ndarray:
     """One hand per key: notes that start within 50 ms are one; a key still held is struck anew."""
     kept: list[np.ndarray] = []
     last: dict[float, np.ndarray] = {}

@@ -22,9 +22,9 @@ RUBATO_PERIOD = 16.0  # quarters
 RUBATO_DEPTH = 0.025  # of the tempo
 JITTER, DRUM_JITTER = 0.012, 0.006  # seconds, standard deviation
 LEGATO = 0.96  # of the written length
-SHORTEST = 0.05  # seconds
+_SHORTEST = 0.05  # seconds
 
-KICK, SNARE, HAT, RIDE = 36, 38, 42, 51
+_KICK, _SNARE, _HAT, RIDE = 36, 38, 42, 51
 TOMS = (50, 48, 47, 45)
 KITS = (0, 8, 16, 24, 25, 32, 40)
 KICKS = ((0.0, 2.0), (0.0, 1.5, 2.0), (0.0, 2.0, 2.5), (0.0, 0.75, 2.0, 3.5))
@@ -52,15 +52,15 @@ class Pulse:
 def pulse(piece: Piece, rng: np.random.Generator, slowest: float, fastest: float) -> Pulse:
     """A random tempo; madrigals are written in long notes and go half as fast again."""
     nominal = rng.uniform(slowest, fastest)
-    return Pulse(nominal * haste(piece), rng.uniform(0, 2 * np.pi))
+    return Pulse(nominal * _haste(piece), rng.uniform(0, 2 * np.pi))
 
 
 def nominal_tempo(piece: Piece, beat: Pulse) -> float:
     """The tempo that was drawn, quarters a minute."""
-    return beat.tempo / haste(piece)
+    return beat.tempo / _haste(piece)
 
 
-def haste(piece: Piece) -> float:
+def _haste(piece: Piece) -> float:
     """Quarters played in the time of one that is drawn."""
     return 1.5 if piece.repertoire == "madrigal" else 1.0
 
@@ -104,7 +104,7 @@ def play(
     played = np.stack(
         [
             np.maximum(onset + rng.normal(0, JITTER, len(part)), 0),
-            np.maximum(held, SHORTEST),
+            np.maximum(held, _SHORTEST),
             np.clip(part[:, 2] + transpose, 0, 127),
             np.clip(np.round(velocity), 30, 127),
         ],
@@ -116,7 +116,7 @@ def play(
 def drums(beat: Pulse, bars: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A rule-based part for a drum kit over the bars [bars 2]. -> [N 4]"""
     kick = KICKS[rng.integers(len(KICKS))]
-    cymbal = HAT if rng.random() < 0.7 else RIDE
+    cymbal = _HAT if rng.random() < 0.7 else RIDE
     spans = ((start, length) for start, length in bars)
     strokes = [stroke for span in spans for stroke in _bar(*span, kick, cymbal, rng)]
     onset, key, velocity = np.array(strokes).reshape(-1, 3).T
@@ -140,8 +140,8 @@ def _bar(
     fill = length >= 2 and rng.random() < 0.15
     free = length - 1 if fill else length
     snare = (1.0, 2.0) if abs(length - 3) < 0.01 else np.arange(1.0, length, 2.0)
-    beats = [(at + 4 * k, KICK, 100) for k in range(int(length // 4) + 1) for at in kick]
-    beats += [(at, SNARE, 98) for at in snare]
+    beats = [(at + 4 * k, _KICK, 100) for k in range(int(length // 4) + 1) for at in kick]
+    beats += [(at, _SNARE, 98) for at in snare]
     eighths = np.arange(0, free, 0.5)
     struck = rng.random(len(eighths)) > 0.08
     beats += [(at, cymbal, 84 - 20 * (at % 1)) for at in eighths[struck]]

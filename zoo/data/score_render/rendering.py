@@ -13,7 +13,7 @@ import numpy as np
 from zoo.data.score_render.orchestration import Voice
 from zoo.data.score_render.sampler import Sampler, butterworth, section_filter
 
-LEAD = 1.5  # seconds played before a window, for the room to fill
+_LEAD = 1.5  # seconds played before a window, for the room to fill
 PEAK = 0.95
 DRY = ("drums", "bass")  # stems that get less of the room
 
@@ -31,21 +31,21 @@ def render(
 
     loudness: mean level of a stem in dBFS and its largest deviation.
     """
-    lead = round(min(LEAD, span[0]) * sampler.rate)
+    lead = round(min(_LEAD, span[0]) * sampler.rate)
     begin = span[0] - lead / sampler.rate
     dry = np.zeros((len(stems), lead + samples), np.float32)
     for voice in voices:
-        add_notes(dry[stems.index(voice.stem)], voice, begin, sampler)
+        _add_notes(dry[stems.index(voice.stem)], voice, begin, sampler)
     for index in range(len(stems)):
         target = loudness[0] + rng.uniform(-loudness[1], loudness[1])
         dry[index] *= _gain(dry[index], target, sampler.rate)
     wet = np.array([0.4 if name in DRY else 1.0 for name in stems], np.float32)
-    placed = in_room(dry, wet, sampler.rate, rng)[:, lead:]
+    placed = _in_room(dry, wet, sampler.rate, rng)[:, lead:]
     peak = max(np.abs(placed).max(initial=0), np.abs(placed.sum(0)).max(initial=0))
     return placed * np.float32(min(1, PEAK / max(peak, 1e-9)))
 
 
-def add_notes(track: np.ndarray, voice: Voice, begin: float, sampler: Sampler) -> None:
+def _add_notes(track: np.ndarray, voice: Voice, begin: float, sampler: Sampler) -> None:
     """Adds the notes of a voice to a track [T] that begins at `begin` seconds."""
     end = begin + len(track) / sampler.rate
     for onset, held, pitch, velocity in voice.notes:
@@ -59,17 +59,17 @@ def add_notes(track: np.ndarray, voice: Voice, begin: float, sampler: Sampler) -
         track[at : at + len(tone)] += tone
 
 
-def in_room(dry: np.ndarray, wet: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
+def _in_room(dry: np.ndarray, wet: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
     """Adds a synthetic room to every stem, by its own amount `wet` [S]. [S T] -> [S T]"""
     from scipy.signal import oaconvolve
 
-    response = room(rate, rng)
+    response = _room(rate, rng)
     amount = np.float32(rng.uniform(0.05, 0.4))
     echo = np.stack([oaconvolve(stem, response) for stem in dry])[:, : dry.shape[1]]
     return (dry + amount * wet[:, None] * echo).astype(np.float32)
 
 
-def room(rate: int, rng: np.random.Generator) -> np.ndarray:
+def _room(rate: int, rng: np.random.Generator) -> np.ndarray:
     """Exponentially decaying low-passed noise of unit energy, with weak early 8 ms. [T]"""
     decay = rng.uniform(0.3, 1.8)  # seconds to fall by 60 dB
     cutoff = min(rng.uniform(2500, 7000), 0.45 * rate)

@@ -17,8 +17,8 @@ from zoo.data.score_render.soundfont import Region, SoundFont
 
 DRUMS = 128  # bank of the kits
 CACHE_BYTES = 256 * 2**20
-SHORTEST, LONGER = 0.4, 1.5  # seconds of the first length class; by how much the next is longer
-TAIL = 0.6  # of the release, after which a note is 60 dB down
+_SHORTEST, LONGER = 0.4, 1.5  # seconds of the first length class; by how much the next is longer
+_TAIL = 0.6  # of the release, after which a note is 60 dB down
 LONGEST_TAIL = 2.0  # seconds
 _MARGIN = 64  # samples that keep the resampler's edge out of a tone
 
@@ -45,7 +45,7 @@ class Sampler:
 
     def _voice(self, region: Region, key: int, seconds: float) -> np.ndarray:
         held = round(seconds * self.rate)
-        tail = round(min(TAIL * region.release, LONGEST_TAIL) * self.rate)
+        tail = round(min(_TAIL * region.release, LONGEST_TAIL) * self.rate)
         tone, level = self._tone(region, key, (held + tail) / self.rate)
         voice = tone[: held + tail].copy()
         voice[:held] *= level[: min(held, len(voice))]
@@ -56,7 +56,7 @@ class Sampler:
 
     def _tone(self, region: Region, key: int, seconds: float) -> tuple[np.ndarray, np.ndarray]:
         """The filtered tone of a region at a key, and its envelope while the key is held."""
-        length = SHORTEST
+        length = _SHORTEST
         while length < seconds:
             length *= LONGER
         name = (region, key, length)

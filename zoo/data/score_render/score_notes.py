@@ -20,7 +20,7 @@ from zoo.data.score_render.scores import READER, Piece, cached_pieces
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
-SIZES = {  # pieces of training, validation and test at most, of which repertoires
+_SIZES = {  # pieces of training, validation and test at most, of which repertoires
     "tiny": ((8, 2, 2), ("chorale",)),
     "small": ((1000, 1000, 1000), ("chorale",)),
     "large": ((1000, 1000, 1000), ("chorale", "quartet", "madrigal")),
@@ -44,8 +44,8 @@ class ScoreNotes:
     data_dir: str = ""
 
     def __post_init__(self) -> None:
-        if self.size not in SIZES:
-            raise BadInput(f"no size '{self.size}' of the embedded scores: {', '.join(SIZES)}")
+        if self.size not in _SIZES:
+            raise BadInput(f"no size '{self.size}' of the embedded scores: {', '.join(_SIZES)}")
 
     @property
     def info(self) -> Info:
@@ -69,12 +69,12 @@ class ScoreNotes:
         return records.directory(name, self.data_dir) / "notes.npz"
 
     def _read(self) -> note_files.Pieces:
-        counts, repertoires = SIZES[self.size]
+        counts, repertoires = _SIZES[self.size]
         root = Path(self.data_dir).expanduser() if self.data_dir else records.data_dir()
         chosen = split_pieces(cached_pieces(root / "score_render_work"))
         return {
             split: [
-                (piece.name, notes_of(piece, self.quarter))
+                (piece.name, _notes_of(piece, self.quarter))
                 for piece in chosen[split]
                 if piece.repertoire in repertoires
             ][:count]
@@ -82,7 +82,7 @@ class ScoreNotes:
         }
 
 
-def notes_of(piece: Piece, quarter: float) -> Notes:
+def _notes_of(piece: Piece, quarter: float) -> Notes:
     """All voices of a score together, in order of onset; quarter: seconds of a quarter note."""
     table = np.concatenate(piece.parts)
     table = table[np.lexsort((table[:, 2], table[:, 0]))]

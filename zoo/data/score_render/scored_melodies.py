@@ -18,7 +18,7 @@ from zoo.data.score_render.score_notes import LICENCE
 from zoo.data.score_render.scores import cached_pieces
 from zoo.data.source import Example, Info
 
-HOP = 8  # slices between the beginnings of two stretches: a bar
+_HOP = 8  # slices between the beginnings of two stretches: a bar
 AGAIN = 0.6  # chance that a note begins in a spoilt slice, about that of a chorale
 
 
@@ -66,16 +66,16 @@ def stretches(part: np.ndarray, length: int) -> list[np.ndarray]:
     for begin, end, pitch in zip(first, last, part[:, 2].astype(int)):
         keys[begin:end] = pitch
         flags[begin] = True
-    spans = (slice(at, at + length) for at in range(0, len(keys) - length + 1, HOP))
+    spans = (slice(at, at + length) for at in range(0, len(keys) - length + 1, _HOP))
     found = [(keys[span], flags[span]) for span in spans]
     return [
-        written(own - own.min(), again)
+        _written(own - own.min(), again)
         for own, again in found
         if own.min() >= 0 and own.max() - own.min() < PITCHES
     ]
 
 
-def written(keys: np.ndarray, flags: np.ndarray) -> np.ndarray:
+def _written(keys: np.ndarray, flags: np.ndarray) -> np.ndarray:
     """Semitones above the lowest [T] and where notes begin [T] as slices [T 15]."""
     return np.concatenate([np.eye(PITCHES)[keys], flags[:, None]], 1).astype(np.float32)
 
@@ -86,7 +86,7 @@ def spoilt(rng: np.random.Generator, slices: np.ndarray) -> tuple[np.ndarray, fl
     wrong = rng.permutation(length)[: rng.integers(0, length + 1)]
     drawn = rng.integers(0, PITCHES, len(wrong)), rng.random(len(wrong)) < AGAIN
     made = slices.copy()
-    made[wrong] = written(*drawn)
+    made[wrong] = _written(*drawn)
     return made, 1 - len(wrong) / length
 
 

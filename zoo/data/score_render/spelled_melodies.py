@@ -25,15 +25,15 @@ from zoo.data.score_render.source import LICENCE
 from zoo.data.source import Example, Info, RandomAccess
 from zoo.errors import BadInput
 
-NAMES = ("c", "c#", "d", "d#", "e", "f", "f#", "g", "g#", "a", "a#", "b")
-EIGHTH = 0.5  # quarters
-SECONDS = 0.25  # of an eighth
-RELEASE = 0.25  # seconds behind the last note
-LONGEST = 4  # eighths of a note
+_NAMES = ("c", "c#", "d", "d#", "e", "f", "f#", "g", "g#", "a", "a#", "b")
+_EIGHTH = 0.5  # quarters
+_SECONDS = 0.25  # of an eighth
+_RELEASE = 0.25  # seconds behind the last note
+_LONGEST = 4  # eighths of a note
 LOUDNESS = 100  # MIDI velocity
-LEVEL = 3.0  # one voice at a time: what four would have room for
+_LEVEL = 3.0  # one voice at a time: what four would have room for
 SPELLING = Characters("_abcdefg#0123456789- ")
-COUNTS = {"tiny": (32, 8, 8), "small": (6000, 100, 100)}  # phrases of each split at most
+_COUNTS = {"tiny": (32, 8, 8), "small": (6000, 100, 100)}  # phrases of each split at most
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class SpelledMelodies:
     sample_rate: int = 16_000
 
     def __post_init__(self) -> None:
-        if self.size not in COUNTS:
-            raise BadInput(f"no size '{self.size}' of the embedded phrases: {', '.join(COUNTS)}")
+        if self.size not in _COUNTS:
+            raise BadInput(f"no size '{self.size}' of the embedded phrases: {', '.join(_COUNTS)}")
 
     @property
     def info(self) -> Info:
@@ -62,7 +62,7 @@ class SpelledMelodies:
     @property
     def samples(self) -> int:
         """Of the longest phrase."""
-        return round((self.longest * SECONDS + RELEASE) * self.sample_rate)
+        return round((self.longest * _SECONDS + _RELEASE) * self.sample_rate)
 
     def blank(self) -> Example:
         audio = np.zeros((self.samples, 1), np.int16)
@@ -75,7 +75,7 @@ class SpelledMelodies:
 
     def open(self, split: str) -> Sequence[Example]:
         chosen = split_pieces(cached_pieces(data_dir() / "score_render_work"))[split]
-        most = dict(zip(("train", "validation", "test"), COUNTS[self.size]))[split]
+        most = dict(zip(("train", "validation", "test"), _COUNTS[self.size]))[split]
         chorales = (piece for piece in chosen if piece.repertoire == "chorale")
         found = [
             (piece.name, number, *phrase)
@@ -83,12 +83,12 @@ class SpelledMelodies:
             for number, phrase in enumerate(self._phrases(highest(piece.parts)))
         ]
         every = max(len(found) // most, 1)  # from all of the pieces
-        return Phrases(self, tuple(found[::every][:most]))
+        return _Phrases(self, tuple(found[::every][:most]))
 
     def _phrases(self, part: np.ndarray) -> Iterator[tuple[tuple[int, int], ...]]:
         """(pitch, eighths) of the notes of each phrase without a rest, as written."""
-        onset = np.round(part[:, 0] / EIGHTH).astype(int)
-        lasts = np.clip(np.round(part[:, 1] / EIGHTH).astype(int), 1, LONGEST)
+        onset = np.round(part[:, 0] / _EIGHTH).astype(int)
+        lasts = np.clip(np.round(part[:, 1] / _EIGHTH).astype(int), 1, _LONGEST)
         pitches = part[:, 2].astype(int)
         for first in range(0, len(part) - self.notes + 1, self.hop):
             span = slice(first, first + self.notes)
@@ -98,7 +98,7 @@ class SpelledMelodies:
 
 
 @dataclass(frozen=True)
-class Phrases(RandomAccess):
+class _Phrases(RandomAccess):
     """Phrases, rendered as they are read."""
 
     source: SpelledMelodies
@@ -111,11 +111,11 @@ class Phrases(RandomAccess):
         name, number, *phrase = self.found[index]
         source, notes = self.source, played(phrase)
         rate = source.sample_rate
-        length = round((float(notes["offset"][-1]) + RELEASE) * rate)
+        length = round((float(notes["offset"][-1]) + _RELEASE) * rate)
         sound = Instrument(source.program, rate).play(notes, 0, length)
-        ramp = np.clip((length - np.arange(length)) / (RELEASE * rate), 0, 1)[:, None]
+        ramp = np.clip((length - np.arange(length)) / (_RELEASE * rate), 0, 1)[:, None]
         audio = np.zeros((source.samples, 1), np.int16)
-        audio[:length] = to_int16(LEVEL * sound * ramp)
+        audio[:length] = to_int16(_LEVEL * sound * ramp)
         place = {"track": name, "chunk": number, "length": length}
         return {**place, "audio": audio, "text": spelled(phrase), "notes": notes}
 
@@ -123,16 +123,16 @@ class Phrases(RandomAccess):
 def spelled(phrase: Sequence[tuple[int, int]]) -> str:
     """(pitch, eighths) of notes as text: `g4 a4- f#4`."""
     return " ".join(
-        f"{NAMES[pitch % 12]}{pitch // 12 - 1}{'-' * (lasts - 1)}" for pitch, lasts in phrase
+        f"{_NAMES[pitch % 12]}{pitch // 12 - 1}{'-' * (lasts - 1)}" for pitch, lasts in phrase
     )
 
 
 def played(phrase: Sequence[tuple[int, int]]) -> Notes:
     """(pitch, eighths) of notes one after another, in seconds."""
     pitches, lasts = np.array(phrase).T
-    offset = np.cumsum(lasts) * SECONDS
+    offset = np.cumsum(lasts) * _SECONDS
     return {
-        "onset": (offset - lasts * SECONDS).astype(np.float32),
+        "onset": (offset - lasts * _SECONDS).astype(np.float32),
         "offset": offset.astype(np.float32),
         "pitch": pitches.astype(np.int32),
         "velocity": np.full(len(pitches), LOUDNESS, np.int32),

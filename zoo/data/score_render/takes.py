@@ -21,15 +21,15 @@ from zoo.data.score_render.scores import Piece
 from zoo.data.score_render.soundfont import load_font
 from zoo.data.source import Example
 
-AUDIBLE = 0.12  # of the mixture's RMS: from there on a family is tagged
-SILENCE = -60.0  # dBFS
+_AUDIBLE = 0.12  # of the mixture's RMS: from there on a family is tagged
+_SILENCE = -60.0  # dBFS
 SILENT_NOTE = 1e-4  # peak of a note that the font does not really have
 VELOCITIES = (25, 50, 75, 100, 127)
 KEYS, BASS_KEYS = range(36, 97), range(28, 61)
 
 
 @dataclass(frozen=True)
-class Recipe:
+class _Recipe:
     """Sizes of a configuration: samples of an example, examples of a take, examples per split."""
 
     samples: int
@@ -39,16 +39,16 @@ class Recipe:
 
 
 RECIPES = {
-    "tagging": Recipe(
+    "tagging": _Recipe(
         59_049, 4, {"tiny": (24, 8, 8), "small": (1600, 200, 200), "large": (16_000, 2000, 2000)}
     ),
-    "stems": Recipe(
+    "stems": _Recipe(
         65_536, 4, {"tiny": (24, 8, 8), "small": (480, 60, 60), "large": (4800, 600, 600)}
     ),
-    "piano": Recipe(
+    "piano": _Recipe(
         131_072, 1, {"tiny": (24, 8, 8), "small": (240, 30, 30), "large": (2400, 300, 300)}
     ),
-    "notes": Recipe(
+    "notes": _Recipe(
         16_384,
         1,
         {"tiny": (24, 8, 8), "small": (3200, 600, 600), "large": (10_240, 1920, 1920)},
@@ -163,7 +163,7 @@ def _tagging(job: TakeJob, sampler: Sampler, counts: Counter) -> Iterator[Exampl
     seconds = RECIPES["tagging"].samples / job.rate
     for index, chunk in enumerate(chunks):
         mixture = chunk.sum(0)
-        if rendering.level(mixture) < SILENCE:
+        if rendering.level(mixture) < _SILENCE:
             counts["silent clip, and what followed in its take"] += 1
             return  # the chunks of a track are consecutive
         start = begin + index * seconds
@@ -183,7 +183,7 @@ def labels(
     """
     powers = np.square(audio, dtype=np.float64).mean(1)
     mixture = np.square(audio.sum(0), dtype=np.float64).mean()
-    true = {name for name, power in zip(stems, powers) if power > AUDIBLE**2 * mixture}
+    true = {name for name, power in zip(stems, powers) if power > _AUDIBLE**2 * mixture}
     tempo = performance.nominal_tempo(take.piece, take.beat)
     true |= {take.piece.repertoire, take.piece.mode}
     true |= {name for name, holds in _tempo_tags(tempo).items() if holds}
@@ -211,14 +211,14 @@ def _sounds(notes: np.ndarray, span: tuple[float, float]) -> bool:
 def _stems(job: TakeJob, sampler: Sampler, counts: Counter) -> Iterator[Example]:
     take = orchestration.stems_take(job.score, job.number)
     for index, chunk in enumerate(_render(job, take, sampler, list(STEMS), (-21, 3))[1]):
-        counts["silent stems"] += sum(rendering.level(stem) < SILENCE for stem in chunk)
+        counts["silent stems"] += sum(rendering.level(stem) < _SILENCE for stem in chunk)
         yield {"stems": to_int16(chunk)[:, :, None], "track": take.name, "chunk": index}
 
 
 def _piano(job: TakeJob, sampler: Sampler, counts: Counter) -> Iterator[Example]:
     take = orchestration.piano_take(job.score, job.number)
     begin, chunks = _render(job, take, sampler, ["piano"], (-21, 3))
-    if rendering.level(chunks[0]) < SILENCE:
+    if rendering.level(chunks[0]) < _SILENCE:
         counts["silent segment"] += 1
         return
     notes = take.voices[0].notes

@@ -28,7 +28,7 @@ from zoo.data.score_render.takes import TakeJob, examples
 from zoo.data.source import Example
 
 Rendered = tuple[list[Example], Counter]
-MOST = 16  # processes: each keeps up to 256 MB of tones
+_MOST = 16  # processes: each keeps up to 256 MB of tones
 
 
 class Workers:
@@ -58,7 +58,7 @@ class Workers:
             worker = self._all.pop()
             worker.terminate()
             worker.wait()
-            for stream in ends(worker):
+            for stream in _ends(worker):
                 stream.close()
 
     def rendered(self, jobs: Iterable[TakeJob]) -> Iterator[Rendered]:
@@ -72,7 +72,7 @@ class Workers:
                 for job in islice(remaining, 2 * self.count):
                     waiting.append(threads.submit(self._path, job))
                 while waiting:
-                    yield load(waiting.popleft().result())
+                    yield _load(waiting.popleft().result())
                     for job in islice(remaining, 1):
                         waiting.append(threads.submit(self._path, job))
             finally:
@@ -84,7 +84,7 @@ class Workers:
             return path
         worker = self._idle.get()
         try:
-            into, out = ends(worker)
+            into, out = _ends(worker)
             pickle.dump((job, str(path)), into)
             into.flush()
             failure = pickle.load(out)
@@ -99,7 +99,7 @@ class Workers:
         return path
 
 
-def ends(worker: subprocess.Popen) -> tuple[IO[bytes], IO[bytes]]:
+def _ends(worker: subprocess.Popen) -> tuple[IO[bytes], IO[bytes]]:
     """A process's standard input and output, both pipes."""
     if worker.stdin is None or worker.stdout is None:
         raise ValueError("the process was started without pipes")
@@ -108,10 +108,10 @@ def ends(worker: subprocess.Popen) -> tuple[IO[bytes], IO[bytes]]:
 
 def processes() -> int:
     """How many to render with, at most 16; what is rendered does not depend on it."""
-    return min(machine.cores(), MOST)
+    return min(machine.cores(), _MOST)
 
 
-def save(path: Path, rendered: Rendered) -> None:
+def _save(path: Path, rendered: Rendered) -> None:
     """Examples and counts in one .npz file, which appears whole."""
     arrays: dict[str, Any] = {
         f"count/{name}": np.array(count) for name, count in rendered[1].items()
@@ -123,8 +123,8 @@ def save(path: Path, rendered: Rendered) -> None:
     durable.seal(path, lambda file: np.savez(file, **arrays))
 
 
-def load(path: Path) -> Rendered:
-    """What `save` wrote."""
+def _load(path: Path) -> Rendered:
+    """What `_save` wrote."""
     found: dict[int, Example] = {}
     counts: Counter = Counter()
     with np.load(path, allow_pickle=False) as arrays:
@@ -155,7 +155,7 @@ def _serve() -> None:
             return
         failure: OSError | str | None = None
         try:
-            save(Path(path), examples(job))
+            _save(Path(path), examples(job))
         except OSError as error:
             failure = error
         except Exception:

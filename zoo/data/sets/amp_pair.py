@@ -24,14 +24,14 @@ from zoo.data.sets.prepared import Prepared
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
-NAMES = {"dry": ("dry", "input", "clean"), "wet": ("wet", "output", "amp")}
-HELD = 9.0  # seconds at the end, for the test, and as many before them for validation
-SHARE = 0.1  # of short recordings, instead
-FARTHEST = 0.5  # seconds by which the recording may be late or early
+_NAMES = {"dry": ("dry", "input", "clean"), "wet": ("wet", "output", "amp")}
+_HELD = 9.0  # seconds at the end, for the test, and as many before them for validation
+_SHARE = 0.1  # of short recordings, instead
+_FARTHEST = 0.5  # seconds by which the recording may be late or early
 SAFE = 16  # samples that are left of a delay: a filter's own lies beyond its first answer
-ALIKE = 0.05  # correlation below which the two do not belong together
-LOUDEST = 1.05  # peaks above full scale that resampling makes
-UNEQUAL = 1.0  # seconds by which the lengths may differ
+_ALIKE = 0.05  # correlation below which the two do not belong together
+_LOUDEST = 1.05  # peaks above full scale that resampling makes
+_UNEQUAL = 1.0  # seconds by which the lengths may differ
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ class AmpPair(Prepared):
         return {**plans.blank(self.shortest, 1), "stems": audio[None]}
 
     def plan(self) -> plans.Plan:
-        dry, wet = (self._file(kind) for kind in NAMES)
+        dry, wet = (self._file(kind) for kind in _NAMES)
         late = self.delay
         jobs = {
-            split: (plans.Job(split, partial(part, dry, wet, self.sample_rate, late, split)),)
+            split: (plans.Job(split, partial(_part, dry, wet, self.sample_rate, late, split)),)
             for split in ("train", "validation", "test")
         }
         return plans.Plan(
@@ -88,34 +88,34 @@ class AmpPair(Prepared):
             tolerate=0.0,
             about=plans.about([dry, wet], self.root),
             threads=1,
-            rule=f"the last {HELD:g} s are the test, those before them validation",
+            rule=f"the last {_HELD:g} s are the test, those before them validation",
         )
 
     def _file(self, kind: str) -> Path:
         """The one file of that kind. Raises BadInput where there are none or several."""
         found = [
-            file for file in audio_files.audio_in(self.root) if file.stem.lower() in NAMES[kind]
+            file for file in audio_files.audio_in(self.root) if file.stem.lower() in _NAMES[kind]
         ]
         if len(found) != 1:
             there = ", ".join(file.name for file in found) or "none of these"
-            names = " or ".join(f"{name}.wav" for name in NAMES[kind])
+            names = " or ".join(f"{name}.wav" for name in _NAMES[kind])
             raise BadInput(f"{self.root} needs one of {names}, and holds {there}: {self.wanted}.")
         return found[0]
 
 
-def part(dry: Path, wet: Path, rate: int, delay: int | None, split: str) -> Example:
+def _part(dry: Path, wet: Path, rate: int, delay: int | None, split: str) -> Example:
     """One split of the pair: dry as audio [T 1], wet as the only stem."""
-    both = aligned(dry, wet, rate, delay)
-    held = min(round(HELD * rate), round(SHARE * both.shape[1]))
+    both = _aligned(dry, wet, rate, delay)
+    held = min(round(_HELD * rate), round(_SHARE * both.shape[1]))
     ends = {"train": (None, -2 * held), "validation": (-2 * held, -held), "test": (-held, None)}
     dry_part, wet_part = to_int16(both[:, slice(*ends[split])])
     return {"audio": dry_part[:, None], "stems": wet_part[None, :, None]}
 
 
 @lru_cache(maxsize=1)  # the splits of one pair are made one after another
-def aligned(dry: Path, wet: Path, rate: int, delay: int | None) -> np.ndarray:
+def _aligned(dry: Path, wet: Path, rate: int, delay: int | None) -> np.ndarray:
     """Both files as they sound together, [2 T] float32 at `rate`. Raises BadInput."""
-    if abs(probe(dry).seconds - probe(wet).seconds) > UNEQUAL:
+    if abs(probe(dry).seconds - probe(wet).seconds) > _UNEQUAL:
         lengths = f"{probe(dry).seconds:.2f} and {probe(wet).seconds:.2f} s"
         raise BadInput(f"{dry.name} and {wet.name} last {lengths}: export both of one length")
     sounds = [_read(file, rate) for file in (dry, wet)]
@@ -142,7 +142,7 @@ def _read(file: Path, rate: int) -> np.ndarray:
     if report.notes:
         print(escapes.line(str(report)), file=sys.stderr)
     peak = float(np.abs(sound).max(initial=0.0))
-    if peak > LOUDEST:
+    if peak > _LOUDEST:
         raise BadInput(
             f"{file} peaks at {peak:.2f}, above full scale: an amplifier answers to level, so "
             "export it softer, and record again if it was dry"
@@ -156,13 +156,13 @@ def found_delay(dry: np.ndarray, wet: np.ndarray, rate: int, names: str = "they"
     """Samples by which `wet` [T] is late, a little less than where they are most alike."""
     power = np.sqrt(np.vdot(dry, dry) * np.vdot(wet, wet))
     alike = np.abs(correlate(wet, dry, method="fft")) / max(power, 1e-12)
-    reach = min(round(FARTHEST * rate), len(dry) - 1)
+    reach = min(round(_FARTHEST * rate), len(dry) - 1)
     zero = len(dry) - 1
     window = alike[zero - reach : zero + reach + 1]
     best = int(window.argmax())
-    if window[best] < ALIKE:
+    if window[best] < _ALIKE:
         raise BadInput(
-            f"{names} are not alike at any delay up to {FARTHEST} s: give the sound that went in "
+            f"{names} are not alike at any delay up to {_FARTHEST} s: give the sound that went in "
             "and its own recording, or the delay in samples"
         )
     late = best - reach

@@ -13,10 +13,10 @@ from typing import ClassVar
 from zoo.data.sets.stem_songs import DRAWN, StemSong, StemSongs, drawn, folders
 from zoo.data.source import Info
 
-RATE = 44_100
-STEMS = ("accompaniment", "vocals")
+_RATE = 44_100
+_STEMS = ("accompaniment", "vocals")
 FILES = ("source-01.wav", "source-02.wav")  # in this order
-URL = "https://members.loria.fr/ALiutkus/kam/"
+_URL = "https://members.loria.fr/ALiutkus/kam/"
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class CCMixter(StemSongs):
     """The Source. path: the folder that holds a folder for each song. See `StemSongs`."""
 
     path: str
-    sample_rate: int = RATE
+    sample_rate: int = _RATE
     channels: int = 2
     chunk_seconds: float = 1.0
     allow_missing: float = 0.0
@@ -33,19 +33,19 @@ class CCMixter(StemSongs):
     total: ClassVar[int] = 50
     rule: ClassVar[str] = DRAWN
     wanted: ClassVar[str] = (
-        f"download the ccMixter corpus from {URL} and give the folder that holds, for each of 50 "
+        f"download the ccMixter corpus from {_URL} and give the folder that holds, for each of 50 "
         "songs, <song>/mix.wav, source-01.wav (accompaniment) and source-02.wav (vocals)"
     )
 
     @property
     def info(self) -> Info:
         licence = "Creative Commons, per song"
-        return Info("ccmixter", self.sample_rate, self.channels, STEMS, licence, URL)
+        return Info("ccmixter", self.sample_rate, self.channels, _STEMS, licence, _URL)
 
     def songs(self) -> dict[str, dict[str, StemSong]]:
         found: dict[str, dict[str, StemSong]] = {}
         for song in folders(self.root):
             stems, mixture = [song / name for name in FILES], song / "mix.wav"
-            load = partial(self.load, stems, RATE, mixture)
+            load = partial(self.load, stems, _RATE, mixture)
             found.setdefault(drawn(song.name), {})[song.name] = StemSong(load, [*stems, mixture])
         return found

@@ -15,8 +15,8 @@ from zoo.data.source import Info
 
 RATE = 44_100
 STEMS = ("bass", "drums", "other", "vocals")
-HELD = 5  # songs of Dev
-URL = "https://sisec.inria.fr/2016-professionally-produced-music-recordings"
+_HELD = 5  # songs of Dev
+_URL = "https://sisec.inria.fr/2016-professionally-produced-music-recordings"
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class DSD100(StemSongs):
     allow_missing: float = 0.0
     data_dir: str = ""
 
-    counts: ClassVar = {"train": 50 - HELD, "validation": HELD, "test": 50}
+    counts: ClassVar = {"train": 50 - _HELD, "validation": _HELD, "test": 50}
     rule: ClassVar[str] = "Dev and Test as published, the last five songs of Dev for validation"
     wanted: ClassVar[str] = (
-        f"download DSD100.zip (reported 14 GB) from {URL} and unpack it, so that the folder holds "
+        f"download DSD100.zip (reported 14 GB) from {_URL} and unpack it, so that the folder holds "
         "Mixtures/Dev/<song>/mixture.wav and Sources/Dev/<song>/bass.wav, drums, other, vocals, "
         "and Test likewise"
     )
@@ -41,11 +41,11 @@ class DSD100(StemSongs):
     @property
     def info(self) -> Info:
         licence = "research only, per song"
-        return Info("dsd100", self.sample_rate, self.channels, STEMS, licence, URL)
+        return Info("dsd100", self.sample_rate, self.channels, STEMS, licence, _URL)
 
     def songs(self) -> dict[str, dict[str, StemSong]]:
         dev, test = (folders(self.root / "Sources" / part) for part in ("Dev", "Test"))
-        parts = {"train": dev[:-HELD], "validation": dev[-HELD:], "test": test}
+        parts = {"train": dev[:-_HELD], "validation": dev[-_HELD:], "test": test}
         found: dict[str, dict[str, StemSong]] = {}
         for split, songs in parts.items():
             found[split] = {}

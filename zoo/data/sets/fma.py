@@ -36,15 +36,15 @@ GENRES = tuple(
     )
 )
 SIZES = {"small": ("small",), "medium": ("small", "medium"), "large": ("small", "medium", "large")}
-SPLITS = {"training": "train", "validation": "validation", "test": "test"}
-COUNTS = {
+_SPLITS = {"training": "train", "validation": "validation", "test": "test"}
+_COUNTS = {
     "small": {"train": 6_400, "validation": 800, "test": 800},
     "medium": {"train": 19_922, "validation": 2_505, "test": 2_573},
 }
 # Too short, or not to be decoded, in every copy (issues of github.com/mdeff/fma).
-BROKEN = ("098565", "098567", "098569", "099134", "108925", "133297")
+_BROKEN = ("098565", "098567", "098569", "099134", "108925", "133297")
 SECONDS = 29.0  # of the shortest clip that is taken
-URL = "https://github.com/mdeff/fma"
+_URL = "https://github.com/mdeff/fma"
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ class Fma(Prepared):
 
     wanted: ClassVar[str] = (
         f"download fma_metadata.zip and fma_small.zip (7 GB), fma_medium.zip (22 GB) or "
-        f"fma_large.zip (93 GB), which {URL} names (audio: licence of each artist; metadata: CC BY "
-        "4.0), and unpack them side by side"
+        f"fma_large.zip (93 GB), which {_URL} names (audio: licence of each artist; metadata: CC "
+        "BY 4.0), and unpack them side by side"
     )
 
     def __post_init__(self) -> None:
@@ -73,7 +73,7 @@ class Fma(Prepared):
     @property
     def info(self) -> Info:
         genres = SMALL if self.size == "small" else GENRES
-        return Info(f"fma-{self.size}", self.sample_rate, 1, genres, "of each artist", URL)
+        return Info(f"fma-{self.size}", self.sample_rate, 1, genres, "of each artist", _URL)
 
     @property
     def record_name(self) -> str:
@@ -86,14 +86,14 @@ class Fma(Prepared):
         rows = list(self._rows())
         listed = {track: file for track, file, _, _ in rows}
         missing = [track for track, file in listed.items() if not file.is_file()]
-        jobs: dict[str, list[plans.Job]] = {split: [] for split in SPLITS.values()}
+        jobs: dict[str, list[plans.Job]] = {split: [] for split in _SPLITS.values()}
         for track, file, split, genre in rows:
-            if track not in BROKEN and file.is_file():
+            if track not in _BROKEN and file.is_file():
                 tags = one_of(self.info.labels, genre)
                 jobs[split].append(plans.Job(track, partial(self._load, file, tags)))
         there = [file for file in listed.values() if file.is_file()]
-        full = sum(COUNTS.get(self.size, {}).values())
-        broken = [track for track in listed if track in BROKEN]
+        full = sum(_COUNTS.get(self.size, {}).values())
+        broken = [track for track in listed if track in _BROKEN]
         return plans.Plan(
             name=self.directory.parent.name,
             info=self.info,
@@ -112,7 +112,7 @@ class Fma(Prepared):
         )
 
     def _notes(self, found: dict[str, int], broken: int) -> tuple[str, ...]:
-        official = COUNTS.get(self.size)
+        official = _COUNTS.get(self.size)
         if official is None or sum(found.values()) + broken == sum(official.values()):
             return ()
         told = f"{sum(found.values()):,} clips, not {sum(official.values()):,}"
@@ -150,12 +150,12 @@ class Fma(Prepared):
         subset, split, genre = (row[place] for place in places)
         if subset not in SIZES[self.size] or not genre:
             return
-        if split not in SPLITS or genre not in self.info.labels:
+        if split not in _SPLITS or genre not in self.info.labels:
             raise BadInput(
                 f"{self._table}, line {number}: split '{split}', genre '{genre}' are not FMA's."
             )
         track = f"{int(row[0]):06d}"
-        yield track, audio / track[:3] / f"{track}.mp3", SPLITS[split], genre
+        yield track, audio / track[:3] / f"{track}.mp3", _SPLITS[split], genre
 
     def _load(self, file: Path, tags: np.ndarray) -> Example:
         return labelled(pcm.load_audio(file, self.sample_rate, 1, SECONDS, allow_silent=True), tags)

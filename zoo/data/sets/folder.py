@@ -22,8 +22,8 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
 PADDED = 0.25  # a file shorter than a chunk is padded; below this share of a chunk it is rejected
-SHORTEST = 0.01  # seconds of a one-shot
-TOLERATED = 0.5  # rejects above this share: something is wrong with the folder itself
+_SHORTEST = 0.01  # seconds of a one-shot
+_TOLERATED = 0.5  # rejects above this share: something is wrong with the folder itself
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Folder:
     @property
     def _least(self) -> float:
         """Seconds that a file must have: a hit may be short, half a song is a mistake."""
-        return SHORTEST if self.one_shots else PADDED * self.chunk_seconds
+        return _SHORTEST if self.one_shots else PADDED * self.chunk_seconds
 
     @property
     def directory(self) -> Path:
@@ -157,7 +157,7 @@ class Folder:
         if not files:
             raise BadInput(f"{self._root}: leave_out={self.leave_out} leaves nothing.")
         jobs, skipped = self._songs(files) if self.stems else self._tracks(files, rejected)
-        early = filled_ends(jobs) if self.stems else ()
+        early = _filled_ends(jobs) if self.stems else ()
         listed = f"left out by leave_out={self.leave_out}"
         skipped += [(file.relative_to(self._root).as_posix(), listed) for file in sorted(unwanted)]
         unread = audio_files.unreadable_in(self._root)
@@ -184,7 +184,7 @@ class Folder:
             blank=self.blank(),
             jobs=division.splits,
             shortest=self.shortest,
-            tolerate=TOLERATED,
+            tolerate=_TOLERATED,
             about=about,
             rejected=tuple(rejected),
             skipped=(*skipped, *division.left_out),
@@ -266,7 +266,7 @@ class Folder:
         return {"stems": stems}
 
 
-def filled_ends(jobs: Sequence[plans.Job]) -> tuple[str, ...]:
+def _filled_ends(jobs: Sequence[plans.Job]) -> tuple[str, ...]:
     """A line on songs of stems with unequal ends."""
     early = []
     for job in jobs:

@@ -23,10 +23,10 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-NAME = re.compile(r"([0-9])_([a-z]+)_([0-9]+)\.wav")
-HELD = {"test": range(0, 5), "validation": range(5, 10)}  # numbers of recordings
-COUNTS = {"train": 2_400, "validation": 300, "test": 300}
-URL = "https://github.com/Jakobovski/free-spoken-digit-dataset"
+_NAME = re.compile(r"([0-9])_([a-z]+)_([0-9]+)\.wav")
+_HELD = {"test": range(0, 5), "validation": range(5, 10)}  # numbers of recordings
+_COUNTS = {"train": 2_400, "validation": 300, "test": 300}
+_URL = "https://github.com/Jakobovski/free-spoken-digit-dataset"
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class FreeSpokenDigits(Prepared):
     allow_missing: float = 0.0
 
     wanted: ClassVar[str] = (
-        f"clone {URL} (21 MB, CC BY-SA 4.0) and give its folder recordings, with files like "
+        f"clone {_URL} (21 MB, CC BY-SA 4.0) and give its folder recordings, with files like "
         "7_jackson_32.wav"
     )
 
     @property
     def info(self) -> Info:
-        return Info("free-spoken-digits", self.sample_rate, 1, DIGITS, "CC BY-SA 4.0", URL)
+        return Info("free-spoken-digits", self.sample_rate, 1, DIGITS, "CC BY-SA 4.0", _URL)
 
     @property
     def shortest(self) -> int:
@@ -71,13 +71,13 @@ class FreeSpokenDigits(Prepared):
         below = self.root / "recordings"
         folder = below if below.is_dir() else self.root
         files = audio_files.audio_in(folder)
-        jobs: dict[str, list[plans.Job]] = {split: [] for split in COUNTS}
+        jobs: dict[str, list[plans.Job]] = {split: [] for split in _COUNTS}
         for file in files:
-            named = NAME.fullmatch(file.name)
+            named = _NAME.fullmatch(file.name)
             if named is None:
                 raise BadInput(f"{file} is named otherwise than 7_jackson_32.wav: {self.wanted}.")
             digit, speaker, number = named.groups()
-            split = next((s for s, held in HELD.items() if int(number) in held), "train")
+            split = next((s for s, held in _HELD.items() if int(number) in held), "train")
             load = partial(self._load, file, one_of(DIGITS, DIGITS[int(digit)]))
             jobs[split].append(plans.Job(f"{speaker}/{file.stem}", load))
         return plans.Plan(
@@ -89,8 +89,8 @@ class FreeSpokenDigits(Prepared):
             tolerate=0.0,
             about=plans.about(files, self.root),
             rule="recordings 0 to 4 are the test, 5 to 9 validation",
-            listed=completeness.listed(jobs, COUNTS),
-            notes=plans.comparable(jobs, COUNTS),
+            listed=completeness.listed(jobs, _COUNTS),
+            notes=plans.comparable(jobs, _COUNTS),
         )
 
     def _load(self, file: Path, tags: np.ndarray) -> Example:

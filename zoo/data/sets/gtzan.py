@@ -34,13 +34,13 @@ GENRES = (
     "reggae",
     "rock",
 )
-CLIPS = 1_000  # one of which is unreadable in every copy
-COUNTS = {"train": 443, "validation": 197, "test": 290}
+_CLIPS = 1_000  # one of which is unreadable in every copy
+_COUNTS = {"train": 443, "validation": 197, "test": 290}
 LISTLESS = (
     "no *_filtered.txt lists (github.com/coreyker/dnn-mgr, gtzan): results are not comparable"
 )
-LISTS = {"train": "train", "validation": "valid", "test": "test"}
-WANTED = "give GTZAN's genres folder, with files like jazz/jazz.00001.wav"
+_LISTS = {"train": "train", "validation": "valid", "test": "test"}
+_WANTED = "give GTZAN's genres folder, with files like jazz/jazz.00001.wav"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Gtzan(Prepared):
     allow_missing: float = 0.0
     data_dir: str = ""
 
-    wanted: ClassVar[str] = WANTED
+    wanted: ClassVar[str] = _WANTED
 
     @property
     def info(self) -> Info:
@@ -81,7 +81,7 @@ class Gtzan(Prepared):
 
     def _lists(self) -> dict[str, Path]:
         for folder in (self.root, self.root.parent):
-            found = {split: folder / f"{name}_filtered.txt" for split, name in LISTS.items()}
+            found = {split: folder / f"{name}_filtered.txt" for split, name in _LISTS.items()}
             absent = [path.name for path in found.values() if not path.is_file()]
             if not absent:
                 return found
@@ -90,9 +90,9 @@ class Gtzan(Prepared):
         return {}
 
     def plan(self) -> plans.Plan:
-        files = [file for file in audio_files.audio_in(self.root) if genre(file) in GENRES]
+        files = [file for file in audio_files.audio_in(self.root) if _genre(file) in GENRES]
         if not files:
-            raise BadInput(f"{self.root} holds no clips named by genre: {WANTED}.")
+            raise BadInput(f"{self.root} holds no clips named by genre: {_WANTED}.")
         lists = self._lists()
         about = plans.about([*files, *lists.values()], self.root.parent)
         about |= {"source": plans.identity(self.root), "seconds": self.seconds}
@@ -103,13 +103,13 @@ class Gtzan(Prepared):
             named = {split: _names(path) for split, path in lists.items()}
             absent = [name for names in named.values() for name in names if name not in jobs]
             splits = {s: tuple(jobs[n] for n in names if n in jobs) for s, names in named.items()}
-            listed = completeness.listed(splits, COUNTS, absent, "clips")
+            listed = completeness.listed(splits, _COUNTS, absent, "clips")
         else:
             drawn = drawing.draw(list(jobs.values()), {"validation": 0.1, "test": 0.1})
             splits = {split: tuple(part) for split, part in drawn.items()}
-            listed = completeness.listed({"the set": files}, {"the set": CLIPS}, unit="clips")
+            listed = completeness.listed({"the set": files}, {"the set": _CLIPS}, unit="clips")
         rule = "the fault-filtered lists" if lists else "drawn by hash, genres spread evenly"
-        notes = plans.comparable(splits, COUNTS) if lists else (LISTLESS,)
+        notes = plans.comparable(splits, _COUNTS) if lists else (LISTLESS,)
         return plans.Plan(
             name=self.directory.parent.name,
             info=self.info,
@@ -139,9 +139,9 @@ def _names(path: Path) -> list[str]:
 
 
 def _tags(file: Path) -> np.ndarray:
-    return np.array([name == genre(file) for name in GENRES], np.uint8)
+    return np.array([name == _genre(file) for name in GENRES], np.uint8)
 
 
-def genre(file: Path) -> str:
+def _genre(file: Path) -> str:
     """The part of a clip's name before its number."""
     return file.name.split(".")[0]

@@ -16,11 +16,11 @@ from zoo.data.sets.stem_songs import DRAWN, StemSong, StemSongs, drawn
 from zoo.data.source import Info
 from zoo.errors import BadInput
 
-RATE = 44_100
-STEMS = ("accompaniment", "vocals")  # the left and the right channel
-NAME = re.compile(r"(\d+)_(verse|chorus)\.wav")
-CLIPS = 252
-URL = "http://mac.citi.sinica.edu.tw/ikala"
+_RATE = 44_100
+_STEMS = ("accompaniment", "vocals")  # the left and the right channel
+_NAME = re.compile(r"(\d+)_(verse|chorus)\.wav")
+_CLIPS = 252
+_URL = "http://mac.citi.sinica.edu.tw/ikala"
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class IKala(StemSongs):
     """The Source. path: iKala, or its folder Wavfile. See `StemSongs`."""
 
     path: str
-    sample_rate: int = RATE
+    sample_rate: int = _RATE
     chunk_seconds: float = 4.0
     allow_missing: float = 0.0
     data_dir: str = ""
 
-    total: ClassVar[int] = CLIPS
+    total: ClassVar[int] = _CLIPS
     rule: ClassVar[str] = DRAWN
     wanted: ClassVar[str] = (
         "give your copy of iKala (no longer given out), the folder that holds Wavfile, with 252 "
@@ -42,16 +42,16 @@ class IKala(StemSongs):
 
     @property
     def info(self) -> Info:
-        return Info("ikala", self.sample_rate, 1, STEMS, "academic use only", URL)
+        return Info("ikala", self.sample_rate, 1, _STEMS, "academic use only", _URL)
 
     def songs(self) -> dict[str, dict[str, StemSong]]:
         below = self.root / "Wavfile"
         files = audio_files.audio_in(below if below.is_dir() else self.root)
         found: dict[str, dict[str, StemSong]] = {}
         for file in files:
-            named = NAME.fullmatch(file.name)
+            named = _NAME.fullmatch(file.name)
             if named is None:
                 raise BadInput(f"{file} is named otherwise than 10161_chorus.wav: {self.wanted}.")
-            song = StemSong(partial(self.load_sides, file, RATE), [file])
+            song = StemSong(partial(self.load_sides, file, _RATE), [file])
             found.setdefault(drawn(named[1]), {})[file.stem] = song
         return found

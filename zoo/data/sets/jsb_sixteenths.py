@@ -22,10 +22,10 @@ from zoo.errors import BadInput
 
 FILE = "Jsb16thSeparated.json"
 SHA256 = "79294cc374f9252e95ef4b703161524c1c53dc1f712c236f00f1c1f5d54af5a7"
-SPLITS = {"train": "train", "validation": "valid", "test": "test"}
+_SPLITS = {"train": "train", "validation": "valid", "test": "test"}
 LONGEST = 640  # steps
-URL = "https://github.com/czhuang/JSB-Chorales-dataset"
-LICENCE = "none stated; the music is out of copyright"
+_URL = "https://github.com/czhuang/JSB-Chorales-dataset"
+_LICENCE = "none stated; the music is out of copyright"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class JsbSixteenths:
 
     @property
     def info(self) -> Info:
-        return Info("jsb-sixteenths", self.sample_rate, 1, (), LICENCE, URL, kind="notes")
+        return Info("jsb-sixteenths", self.sample_rate, 1, (), _LICENCE, _URL, kind="notes")
 
     def blank(self) -> Example:
         return {"track": "", "chunk": 0, "voices": np.full((LONGEST, 4), -1, np.int16)}
@@ -63,12 +63,12 @@ class JsbSixteenths:
 def _read(file: Path, sha256: str) -> dict[str, tuple[np.ndarray, ...]]:
     """The pieces [T 4] int16 of each split. raises BadInput."""
     if not file.is_file():
-        raise BadInput(f"{file}: no such file; fetch {FILE} from {URL}, and say path=")
+        raise BadInput(f"{file}: no such file; fetch {FILE} from {_URL}, and say path=")
     content = file.read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
         raise BadInput(f"{file} is not the published file (its SHA-256 differs): fetch it anew")
     pieces = json.loads(content)
     return {
         split: tuple(np.array(piece, np.int16) for piece in pieces[key])
-        for split, key in SPLITS.items()
+        for split, key in _SPLITS.items()
     }

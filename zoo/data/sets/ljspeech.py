@@ -25,12 +25,12 @@ from zoo.data.sets.prepared import Prepared, doubled, lines
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
-RATE = 22_050
+_RATE = 22_050
 TOTAL = 13_100
 TAIL = 250  # sentences of the test, and of validation
-SPLITS = ("train", "validation", "test")
-NAME = re.compile(r"LJ\d{3}-\d{4}")
-LISTS = (  # as two public repositories name them: to learn from, and what is held out
+_SPLITS = ("train", "validation", "test")
+_NAME = re.compile(r"LJ\d{3}-\d{4}")
+_LISTS = (  # as two public repositories name them: to learn from, and what is held out
     ("training.txt", "validation.txt"),
     (
         "ljs_audio_text_train_filelist.txt",
@@ -38,7 +38,7 @@ LISTS = (  # as two public repositories name them: to learn from, and what is he
         "ljs_audio_text_test_filelist.txt",
     ),
 )
-URL = "https://keithito.com/LJ-Speech-Dataset"
+_URL = "https://keithito.com/LJ-Speech-Dataset"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class LJSpeech(Prepared):
     data_dir: str = ""
 
     wanted: ClassVar[str] = (
-        f"download LJSpeech-1.1.tar.bz2 (public domain, 2.7 GB, {URL}) and give the folder it "
+        f"download LJSpeech-1.1.tar.bz2 (public domain, 2.7 GB, {_URL}) and give the folder it "
         "unpacks into, with metadata.csv and wavs"
     )
 
@@ -64,7 +64,7 @@ class LJSpeech(Prepared):
 
     @property
     def info(self) -> Info:
-        return Info("ljspeech", RATE, 1, (), "public domain", URL)
+        return Info("ljspeech", _RATE, 1, (), "public domain", _URL)
 
     @property
     def record_name(self) -> str:
@@ -110,7 +110,7 @@ class LJSpeech(Prepared):
         found: dict[str, str] = {}
         for number, line in enumerate(lines(path, self.wanted), 1):
             parts = line.split("|")
-            if len(parts) != 3 or not NAME.fullmatch(parts[0]):
+            if len(parts) != 3 or not _NAME.fullmatch(parts[0]):
                 raise BadInput(
                     f"{path}, line {number}: not LJ001-0001|text|text: it is not the original."
                 )
@@ -140,13 +140,13 @@ class LJSpeech(Prepared):
         """The files of the lists that are there."""
         if self.split == "tails":
             return []
-        for files in LISTS:
+        for files in _LISTS:
             paths = [self.root / file for file in files]
             if any(path.is_file() for path in paths):
                 return paths
         raise BadInput(
-            f"{self.root}: no published lists: put {' and '.join(LISTS[0])} of HiFi-GAN's "
-            f"repository, or {LISTS[1][0]} and the others of NVIDIA's Tacotron 2, beside "
+            f"{self.root}: no published lists: put {' and '.join(_LISTS[0])} of HiFi-GAN's "
+            f"repository, or {_LISTS[1][0]} and the others of NVIDIA's Tacotron 2, beside "
             "metadata.csv, or choose split='tails'."
         )
 
@@ -158,7 +158,7 @@ class LJSpeech(Prepared):
             held = [held[0][:half], held[0][half:]]
         if taken := doubled([*train, *held[0], *held[1]]):
             raise BadInput(f"{self.root}: {taken} is in two of the lists: not the originals.")
-        return dict(zip(SPLITS, (train, *held)))
+        return dict(zip(_SPLITS, (train, *held)))
 
     def _names(self, path: Path, texts: dict[str, str]) -> list[str]:
         """Sentences of a list, whose lines begin with an id or a file called after it."""
@@ -173,9 +173,9 @@ class LJSpeech(Prepared):
 
 def _load(file: Path, text: str) -> Example:
     found = probe(file)
-    if (found.channels, found.rate) != (1, RATE):
+    if (found.channels, found.rate) != (1, _RATE):
         raise BadInput(
-            f"{file} has {found.channels} channel(s) of {found.rate:,} Hz, not one of {RATE:,}: "
+            f"{file} has {found.channels} channel(s) of {found.rate:,} Hz, not one of {_RATE:,}: "
             "it is not the original."
         )
-    return {"audio": np.asarray(pcm.load_audio(file, RATE, 1)), "text": text}
+    return {"audio": np.asarray(pcm.load_audio(file, _RATE, 1)), "text": text}

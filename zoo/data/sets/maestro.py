@@ -26,11 +26,11 @@ from zoo.data.tracks import Track
 from zoo.errors import BadInput
 
 COUNTS = {"train": 962, "validation": 137, "test": 177}
-FILES = ("audio_filename", "midi_filename")
-COLUMNS = ("split", "midi_filename", "audio_filename")
+_FILES = ("audio_filename", "midi_filename")
+_COLUMNS = ("split", "midi_filename", "audio_filename")
 URL = "https://magenta.tensorflow.org/datasets/maestro"
 LICENCE = "CC BY-NC-SA 4.0"
-WANTED = (
+_WANTED = (
     f"download maestro-v3.0.0.zip (101 GB) from {URL} ({LICENCE}) and give the folder that holds "
     "maestro-v3.0.0.csv and the years"
 )
@@ -50,7 +50,7 @@ class Maestro(Prepared):
     allow_missing: float = 0.0
     data_dir: str = ""
 
-    wanted: ClassVar[str] = WANTED
+    wanted: ClassVar[str] = _WANTED
 
     @property
     def info(self) -> Info:
@@ -75,12 +75,12 @@ class Maestro(Prepared):
         return OwnNotes(records.open_records(self.directory, split), self.sample_rate)
 
     def plan(self) -> plans.Plan:
-        there, missing = performances(self.root, FILES)
+        there, missing = performances(self.root, _FILES)
         jobs: dict[str, list[plans.Job]] = {split: [] for split in COUNTS}
         for row in there:
-            load = partial(self._load, *(self.root / row[n] for n in FILES))
+            load = partial(self._load, *(self.root / row[n] for n in _FILES))
             jobs[row["split"]].append(plans.Job(row["audio_filename"], load))
-        files = [self.root / row[n] for row in there for n in FILES]
+        files = [self.root / row[n] for row in there for n in _FILES]
         return plans.Plan(
             name=self.directory.parent.name,
             info=self.info,
@@ -102,7 +102,7 @@ class Maestro(Prepared):
 
 
 def performances(
-    root: Path, files: Sequence[str], wanted: str = WANTED
+    root: Path, files: Sequence[str], wanted: str = _WANTED
 ) -> tuple[list[dict[str, str]], list[str]]:
     """Rows of the table in a folder whose files are there, and what those that lack one lack.
 
@@ -113,7 +113,7 @@ def performances(
         raise BadInput(f"{root} holds {len(tables)} files maestro-*.csv: {wanted}.")
     with open(tables[0], newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    lacking = set(COLUMNS) - set(rows[0] if rows else ())
+    lacking = set(_COLUMNS) - set(rows[0] if rows else ())
     if lacking:
         raise BadInput(f"{tables[0]} lacks {', '.join(sorted(lacking))}: download it again.")
     absent = [[row[n] for n in files if not (root / row[n]).is_file()] for row in rows]

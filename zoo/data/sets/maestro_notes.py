@@ -17,7 +17,7 @@ from zoo.data.sets.midi_folder import readable
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
-WANTED = f"download maestro-v3.0.0-midi.zip (58 MB) from {URL} ({LICENCE}) and give its folder"
+_WANTED = f"download maestro-v3.0.0-midi.zip (58 MB) from {URL} ({LICENCE}) and give its folder"
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class MaestroNotes:
 
     def prepare(self) -> None:
         """Reads the MIDI files where that is not done. raises BadInput where some are missing."""
-        there, missing = performances(self._root, ("midi_filename",), WANTED)
+        there, missing = performances(self._root, ("midi_filename",), _WANTED)
         jobs = {split: [row for row in there if row["split"] == split] for split in COUNTS}
         listed = completeness.listed(jobs, COUNTS, missing, "performances")
-        for note in completeness.check(self._root, listed, self.allow_missing, WANTED):
+        for note in completeness.check(self._root, listed, self.allow_missing, _WANTED):
             print(f"{self.info.name}: warning: {note}", file=sys.stderr)
         if not there:
-            raise BadInput(f"{self._root} holds no MIDI file of its table: {WANTED}.")
+            raise BadInput(f"{self._root} holds no MIDI file of its table: {_WANTED}.")
         files = {self._root / row["midi_filename"]: row["split"] for row in there}
         about = plans.about(list(files), self._root)
         note_files.keep(self._kept, about, lambda: self._read(files))
@@ -70,5 +70,5 @@ class MaestroNotes:
         for path, notes in readable(list(files), rejected):
             pieces[files[path]].append((path.relative_to(self._root).as_posix(), notes))
         if rejected:
-            raise BadInput(f"{len(rejected)} MIDI files cannot be read: {rejected[0]}; {WANTED}")
+            raise BadInput(f"{len(rejected)} MIDI files cannot be read: {rejected[0]}; {_WANTED}")
         return pieces

@@ -34,17 +34,17 @@ TAGS = (
     *("no voice", "weird", "country", "metal", "female voice", "choral"),
 )
 SPLITS = {"train": "0123456789ab", "validation": "c", "test": "def"}
-BROKEN = ("35644", "55753", "57881")  # zero bytes or cut off in every copy
-SECONDS = 29.1
+_BROKEN = ("35644", "55753", "57881")  # zero bytes or cut off in every copy
+_SECONDS = 29.1
 COUNTS = {
     "sample_cnn": {"train": 15_244, "validation": 1_529, "test": 4_332},
     "all_clips": {"train": 18_706, "validation": 1_825, "test": 5_329},
 }
-URL = "https://mirg.city.ac.uk/datasets/magnatagatune/"
-LICENCE = "CC BY-NC-SA 3.0"
-WANTED = (
+_URL = "https://mirg.city.ac.uk/datasets/magnatagatune/"
+_LICENCE = "CC BY-NC-SA 3.0"
+_WANTED = (
     "download mp3.zip.001, .002, .003 (about 3 GB in all) and annotations_final.csv from "
-    f"{URL} ({LICENCE}), join the parts "
+    f"{_URL} ({_LICENCE}), join the parts "
     "(cat mp3.zip.* > mp3.zip), unpack them beside the CSV into folders 0 to f"
 )
 
@@ -65,7 +65,7 @@ class MagnaTagATune(Prepared):
     allow_missing: float = 0.0
     data_dir: str = ""
 
-    wanted: ClassVar[str] = WANTED
+    wanted: ClassVar[str] = _WANTED
 
     def __post_init__(self) -> None:
         if self.protocol not in COUNTS:
@@ -74,12 +74,12 @@ class MagnaTagATune(Prepared):
     @property
     def info(self) -> Info:
         name = f"magnatagatune-{self.protocol.replace('_', '-')}"
-        return Info(name, self.sample_rate, 1, TAGS, LICENCE, URL)
+        return Info(name, self.sample_rate, 1, TAGS, _LICENCE, _URL)
 
     @property
     def shortest(self) -> int:
         """Samples of the shortest record."""
-        return int((self.chunk_seconds or SECONDS) * self.sample_rate)
+        return int((self.chunk_seconds or _SECONDS) * self.sample_rate)
 
     @property
     def record_name(self) -> str:
@@ -102,7 +102,7 @@ class MagnaTagATune(Prepared):
     def _annotations(self) -> Path:
         file = self.root / "annotations_final.csv"
         if not file.is_file():
-            raise BadInput(f"{file} is not there: {WANTED}.")
+            raise BadInput(f"{file} is not there: {_WANTED}.")
         return file
 
     def _about(self) -> dict[str, object]:
@@ -122,7 +122,7 @@ class MagnaTagATune(Prepared):
         if lacking:
             named = ", ".join(sorted(lacking)[:5])
             raise BadInput(f"{self._annotations} lacks the columns {named}: download it again.")
-        sound = [row for row in rows if row["clip_id"] not in BROKEN]
+        sound = [row for row in rows if row["clip_id"] not in _BROKEN]
         if self.protocol == "all_clips":
             return sound
         return [row for row in sound if any(row[tag] == "1" for tag in TAGS)]
@@ -131,7 +131,7 @@ class MagnaTagATune(Prepared):
         about, rows = self._about(), self._rows()
         base = next((b for b in (self.root, self.root / "mp3") if (b / "0").is_dir()), None)
         if base is None:
-            raise BadInput(f"{self.root} has no folders 0 to f of clips: {WANTED}.")
+            raise BadInput(f"{self.root} has no folders 0 to f of clips: {_WANTED}.")
         missing = [r["mp3_path"] for r in rows if not (base / r["mp3_path"]).is_file()]
         absent = set(missing)
         jobs: dict[str, list[plans.Job]] = {split: [] for split in SPLITS}
@@ -156,8 +156,8 @@ class MagnaTagATune(Prepared):
 
     def _load(self, path: Path, tags: np.ndarray) -> Example:
         seconds = probe(path).seconds
-        if self.protocol == "sample_cnn" and seconds < SECONDS:
-            raise plans.LeftOut(f"{path} lasts {seconds:.2f} s, the protocol wants {SECONDS} s.")
+        if self.protocol == "sample_cnn" and seconds < _SECONDS:
+            raise plans.LeftOut(f"{path} lasts {seconds:.2f} s, the protocol wants {_SECONDS} s.")
         audio = pcm.load_audio(path, self.sample_rate, 1, allow_silent=True)
         return {"audio": audio, "tags": tags, "known": np.ones_like(tags)}
 

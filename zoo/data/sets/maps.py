@@ -29,10 +29,10 @@ RECORDED = ("ENSTDkAm", "ENSTDkCl")
 SYNTHESISED = (
     *("AkPnBcht", "AkPnBsdf", "AkPnCGdD", "AkPnStgb", "SptkBGAm", "SptkBGCl", "StbgTGd2"),
 )
-NAME = re.compile(r"MAPS_MUS-(.+)_([A-Za-z0-9]+)")
-COUNTS = {"train and validation": 139, "test": 60}
-HEADER = "onset"  # begins the first line of a .tsv, perhaps behind a hash
-URL = "https://adasp.telecom-paris.fr/resources/2010-07-08-maps-database/"
+_NAME = re.compile(r"MAPS_MUS-(.+)_([A-Za-z0-9]+)")
+_COUNTS = {"train and validation": 139, "test": 60}
+_HEADER = "onset"  # begins the first line of a .tsv, perhaps behind a hash
+_URL = "https://adasp.telecom-paris.fr/resources/2010-07-08-maps-database/"
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class Maps(Prepared):
     allow_missing: float = 0.0
 
     wanted: ClassVar[str] = (
-        f"get MAPS from {URL} (CC BY-NC-SA; folders as ENSTDkCl/MUS with .wav and .mid), or clone "
+        f"get MAPS from {_URL} (CC BY-NC-SA; folders as ENSTDkCl/MUS with .wav and .mid), or clone "
         "github.com/jongwook/onsets-and-frames and give its data/MAPS (flac and tsv/matched)"
     )
 
     @property
     def info(self) -> Info:
-        return Info("maps", self.sample_rate, 1, (), "CC BY-NC-SA", URL)
+        return Info("maps", self.sample_rate, 1, (), "CC BY-NC-SA", _URL)
 
     @property
     def shortest(self) -> int:
@@ -93,8 +93,8 @@ class Maps(Prepared):
             skipped=tuple((track, "its piece is in the test") for track in overlapping),
             threads=2,
             rule="recorded pianos are the test; a tenth of the other pieces is validation",
-            listed=completeness.listed(found, COUNTS, missing),
-            notes=plans.comparable(found, COUNTS),
+            listed=completeness.listed(found, _COUNTS, missing),
+            notes=plans.comparable(found, _COUNTS),
         )
 
     def _pairs(self) -> list[tuple[Path, Path]]:
@@ -134,7 +134,7 @@ class Maps(Prepared):
 
 def piece_of(sound: Path) -> tuple[str, str]:
     """('chpn-p19', 'ENSTDkCl') of MAPS_MUS-chpn-p19_ENSTDkCl.wav. raises BadInput."""
-    named = NAME.fullmatch(sound.stem)
+    named = _NAME.fullmatch(sound.stem)
     if named is None or named[2] not in (*RECORDED, *SYNTHESISED):
         raise BadInput(f"{sound} is named as no recording of MAPS: take it out of the folder.")
     return named[1], named[2]
@@ -143,7 +143,7 @@ def piece_of(sound: Path) -> tuple[str, str]:
 def read_tsv(path: Path) -> Notes:
     """Notes of lines 'onset, offset, pitch, velocity' behind a header. raises BadInput."""
     head, *rows = lines(path, "clone the repository again") or [""]
-    if HEADER not in head.lower():
+    if _HEADER not in head.lower():
         raise BadInput(f"{path} begins with '{head[:40]}', not with onset, offset, note, velocity.")
     found = []
     for number, row in enumerate(rows, 2):

@@ -20,9 +20,9 @@ from zoo.data.note_rolls import Notes, none
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
-ENDINGS = (".mid", ".midi")
-TOLERATED = 0.5  # files that cannot be read, above this share: something is wrong with the folder
-NAMED = 5  # of those, how many are named
+_ENDINGS = (".mid", ".midi")
+_TOLERATED = 0.5  # files that cannot be read, above this share: something is wrong with the folder
+_NAMED = 5  # of those, how many are named
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class MidiFolder:
         """Reads the files where that is not done or they have changed. raises BadInput."""
         if not self._root.is_dir():
             raise BadInput(f"{self._root}: no such folder; give the one that holds your MIDI files")
-        files = sorted(p for p in self._root.rglob("*") if p.suffix.lower() in ENDINGS)
+        files = sorted(p for p in self._root.rglob("*") if p.suffix.lower() in _ENDINGS)
         if not files:
-            raise BadInput(f"{self._root} holds no file that ends in {' or '.join(ENDINGS)}")
+            raise BadInput(f"{self._root} holds no file that ends in {' or '.join(_ENDINGS)}")
         shares = {"validation": self.validation, "test": self.test}
         about = {**plans.about(files, self._root), **shares}
         note_files.keep(self._kept, about, lambda: self._read(files))
@@ -78,11 +78,11 @@ class MidiFolder:
     def _read(self, files: Sequence[Path]) -> note_files.Pieces:
         rejected: list[str] = []
         notes = dict(readable(files, rejected))
-        if len(rejected) > TOLERATED * len(files):
+        if len(rejected) > _TOLERATED * len(files):
             raise BadInput(f"{len(rejected)} of {len(files)} files cannot be read: {rejected[0]}")
         if rejected:
-            more = ", ..." if len(rejected) > NAMED else ""
-            listed = "; ".join(rejected[:NAMED]) + more
+            more = ", ..." if len(rejected) > _NAMED else ""
+            listed = "; ".join(rejected[:_NAMED]) + more
             print(escapes.line(f"{len(rejected)} files left out: {listed}"), file=sys.stderr)
         tracks = {path.relative_to(self._root).as_posix(): path for path in notes}
         jobs = [plans.Job(track, partial(dict, notes[path])) for track, path in tracks.items()]

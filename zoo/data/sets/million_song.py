@@ -34,12 +34,12 @@ TAGS = (
     *("60s", "rnb", "indie pop", "sad", "House", "happy"),
 )
 SECONDS = 29.1
-CLIPS = 241_889  # with one of these tags
-PARTS = {"train": "train", "validation": "valid", "test": "test"}
+_CLIPS = 241_889  # with one of these tags
+_PARTS = {"train": "train", "validation": "valid", "test": "test"}
 IDENTIFIER = re.compile(r"TR[A-Z]{5}[0-9A-F]{11}")
-LISTS = "github.com/keunwoochoi/MSD_split_for_tagging"
-WANTED = (
-    f"lists is the clone of {LISTS}, with train_x_msd_id.txt and train_y.npy, and the same of "
+_LISTS = "github.com/keunwoochoi/MSD_split_for_tagging"
+_WANTED = (
+    f"lists is the clone of {_LISTS}, with train_x_msd_id.txt and train_y.npy, and the same of "
     "valid and test; path a folder of audio, files named by identifiers as TRAAAAW128F429D538.mp3"
 )
 
@@ -84,7 +84,7 @@ class MillionSong:
         folder.prepare()
         tracks = sum(records.metadata(folder.directory).get("tracks", {}).values())
         print(
-            f"{self.info.name}: {tracks:,} clips of {CLIPS:,}, not in the published splits: "
+            f"{self.info.name}: {tracks:,} clips of {_CLIPS:,}, not in the published splits: "
             "results are not comparable",
             file=sys.stderr,
         )
@@ -116,17 +116,19 @@ class MillionSong:
         if records.serve_alone(self._root, self.directory, self.allow_missing):
             return
         if not self._root.is_dir():
-            raise BadInput(f"{self._root}: no such folder; {WANTED}.")
+            raise BadInput(f"{self._root}: no such folder; {_WANTED}.")
         where = (self._root, self.directory, self.data_dir)
-        make(self._plan(), *where, self.allow_missing, WANTED)
+        make(self._plan(), *where, self.allow_missing, _WANTED)
 
     def _plan(self) -> plans.Plan:
-        lists = {split: read_lists(Path(self.lists).expanduser(), PARTS[split]) for split in PARTS}
+        lists = {
+            split: _read_lists(Path(self.lists).expanduser(), _PARTS[split]) for split in _PARTS
+        }
         found = ((IDENTIFIER.match(file.name), file) for file in audio_files.audio_in(self._root))
         files = {named[0]: file for named, file in found if named}
         listed = [name for tags in lists.values() for name in tags]
         if twice := doubled(listed):
-            raise BadInput(f"{self.lists} lists {twice} twice: {WANTED}.")
+            raise BadInput(f"{self.lists} lists {twice} twice: {_WANTED}.")
         missing = [name for name in listed if name not in files]
         there = [name for name in listed if name in files]
         jobs = {
@@ -149,7 +151,7 @@ class MillionSong:
             skipped=tuple((name, "missing") for name in missing),
             rule="the published lists, without clips below 29.1 s",
             listed=completeness.listed(
-                {"the lists": there}, {"the lists": CLIPS}, missing, "clips"
+                {"the lists": there}, {"the lists": _CLIPS}, missing, "clips"
             ),
         )
 
@@ -160,20 +162,20 @@ class MillionSong:
         return labelled(pcm.load_audio(file, self.sample_rate, 1, allow_silent=True), tags)
 
 
-def read_lists(folder: Path, part: str) -> dict[str, np.ndarray]:
+def _read_lists(folder: Path, part: str) -> dict[str, np.ndarray]:
     """Identifier -> tags [50] uint8, of the published lists of one part. raises BadInput."""
-    names = lines(folder / f"{part}_x_msd_id.txt", WANTED)
+    names = lines(folder / f"{part}_x_msd_id.txt", _WANTED)
     path = folder / f"{part}_y.npy"
     if not path.is_file():
-        raise BadInput(f"{path} is not there: {WANTED}.")
+        raise BadInput(f"{path} is not there: {_WANTED}.")
     try:
         rows = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise BadInput(f"{path} cannot be read ({error}): {WANTED}.") from error
+        raise BadInput(f"{path} cannot be read ({error}): {_WANTED}.") from error
     if rows.shape != (len(names), len(TAGS)) or not np.isin(rows, (0, 1)).all():
         raise BadInput(
             f"{path} holds {list(rows.shape)}, not 0 and 1 of {len(names)} clips and 50 tags."
         )
     if odd := next((name for name in names if not IDENTIFIER.fullmatch(name.strip())), ""):
-        raise BadInput(f"{part}_x_msd_id.txt: '{odd[:40]}' is no identifier: {WANTED}.")
+        raise BadInput(f"{part}_x_msd_id.txt: '{odd[:40]}' is no identifier: {_WANTED}.")
     return {name.strip(): row.astype(np.uint8) for name, row in zip(names, rows)}

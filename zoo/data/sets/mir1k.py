@@ -23,13 +23,13 @@ from zoo.data.sets.prepared import Prepared
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
-STEMS = ("accompaniment", "vocals")  # the left and the right channel
-RATE = 16_000
+_STEMS = ("accompaniment", "vocals")  # the left and the right channel
+_RATE = 16_000
 SINGERS = ("abjones", "amy")  # of training
-HELD = ("abjones_5", "amy_16")  # songs
-COUNTS = {"train": 158, "validation": 17, "test": 825}
-NAME = re.compile(r"([A-Za-z]+)_([0-9]+)_([0-9]+)\.wav")
-URL = "https://sites.google.com/site/unvoicedsoundseparation/mir-1k"
+_HELD = ("abjones_5", "amy_16")  # songs
+_COUNTS = {"train": 158, "validation": 17, "test": 825}
+_NAME = re.compile(r"([A-Za-z]+)_([0-9]+)_([0-9]+)\.wav")
+_URL = "https://sites.google.com/site/unvoicedsoundseparation/mir-1k"
 
 
 @dataclass(frozen=True)
@@ -46,29 +46,29 @@ class Mir1K(Prepared):
     data_dir: str = ""
 
     wanted: ClassVar[str] = (
-        f"download MIR-1K from {URL} (for research) and give the folder that holds Wavfile, with "
+        f"download MIR-1K from {_URL} (for research) and give the folder that holds Wavfile, with "
         "1,000 files like abjones_1_01.wav of two channels"
     )
 
     @property
     def info(self) -> Info:
-        return Info("mir-1k", RATE, 1, STEMS, "no licence stated; for research", URL)
+        return Info("mir-1k", _RATE, 1, _STEMS, "no licence stated; for research", _URL)
 
     @property
     def shortest(self) -> int:
         """Samples of the shortest record."""
-        return round(self.chunk_seconds * RATE)
+        return round(self.chunk_seconds * _RATE)
 
     @property
     def record_name(self) -> str:
         return f"mir-1k-{self.chunk_seconds:g}s"
 
     def blank(self) -> Example:
-        return plans.blank(self.shortest, 1, stems=len(STEMS))
+        return plans.blank(self.shortest, 1, stems=len(_STEMS))
 
     def plan(self) -> plans.Plan:
         files = self._files()
-        jobs: dict[str, list[plans.Job]] = {split: [] for split in COUNTS}
+        jobs: dict[str, list[plans.Job]] = {split: [] for split in _COUNTS}
         for file in files:
             singer, song, _ = _parts(file, self.wanted)
             jobs[_split(singer, song)].append(plans.Job(file.stem, partial(_load, file)))
@@ -81,8 +81,8 @@ class Mir1K(Prepared):
             tolerate=0.0,
             about=plans.about(files, self.root),
             rule="abjones and amy are learnt from, the last song of either is validation",
-            listed=completeness.listed(jobs, COUNTS),
-            notes=plans.comparable(jobs, COUNTS),
+            listed=completeness.listed(jobs, _COUNTS),
+            notes=plans.comparable(jobs, _COUNTS),
         )
 
     def _files(self) -> list[Path]:
@@ -92,7 +92,7 @@ class Mir1K(Prepared):
 
 def _parts(file: Path, wanted: str) -> tuple[str, ...]:
     """Singer, song and clip of a file's name."""
-    named = NAME.fullmatch(file.name)
+    named = _NAME.fullmatch(file.name)
     if named is None:
         raise BadInput(f"{file} is named otherwise than abjones_1_01.wav: {wanted}.")
     return named.groups()
@@ -101,15 +101,15 @@ def _parts(file: Path, wanted: str) -> tuple[str, ...]:
 def _split(singer: str, song: str) -> str:
     if singer not in SINGERS:
         return "test"
-    return "validation" if f"{singer}_{song}" in HELD else "train"
+    return "validation" if f"{singer}_{song}" in _HELD else "train"
 
 
 def _load(file: Path) -> Example:
     found = probe(file)
-    if (found.channels, found.rate) != (2, RATE):
+    if (found.channels, found.rate) != (2, _RATE):
         raise BadInput(
-            f"{file} has {found.channels} channel(s) of {found.rate:,} Hz, not two of {RATE:,}: "
+            f"{file} has {found.channels} channel(s) of {found.rate:,} Hz, not two of {_RATE:,}: "
             "it is not the original."
         )
-    both = np.asarray(pcm.load_audio(file, RATE, 2))
+    both = np.asarray(pcm.load_audio(file, _RATE, 2))
     return {"stems": np.ascontiguousarray(both.T[:, :, None])}

@@ -27,22 +27,22 @@ from zoo.data.sets.prepared import doubled, labelled
 from zoo.data.source import Example, Info, RandomAccess
 from zoo.errors import BadInput
 
-FILES = {  # names of the lists, and how many tags are in them
+_FILES = {  # names of the lists, and how many tags are in them
     "all": ("autotagging", 183),
     "top50": ("autotagging_top50tags", 50),
     "genre": ("autotagging_genre", 87),
     "instrument": ("autotagging_instrument", 40),
     "moodtheme": ("autotagging_moodtheme", 56),
 }
-COUNTS = {("top50", 0): {"train": 32_136, "validation": 10_888, "test": 11_356}}
-SHORTEST = 30.0  # seconds of the shortest track
-SLACK = 1.0  # seconds by which a header may differ from the list
+_COUNTS = {("top50", 0): {"train": 32_136, "validation": 10_888, "test": 11_356}}
+_SHORTEST = 30.0  # seconds of the shortest track
+_SLACK = 1.0  # seconds by which a header may differ from the list
 FAULTY = 0.001  # share of tracks that may be damaged
-URL = "https://github.com/MTG/mtg-jamendo-dataset"
-WANTED = (
-    f"download raw_30s audio (508 GB) or audio-low (156 GB) as {URL} says (audio: Creative Commons "
-    "licence of each track; metadata: CC BY-NC-SA 4.0), with folders 00 to 99, and put the folder "
-    "data/splits of that repository beside them or say lists=FOLDER"
+_URL = "https://github.com/MTG/mtg-jamendo-dataset"
+_WANTED = (
+    f"download raw_30s audio (508 GB) or audio-low (156 GB) as {_URL} says (audio: Creative "
+    "Commons licence of each track; metadata: CC BY-NC-SA 4.0), with folders 00 to 99, and put the "
+    "folder data/splits of that repository beside them or say lists=FOLDER"
 )
 
 
@@ -63,20 +63,20 @@ class MtgJamendo:
     data_dir: str = ""
 
     def __post_init__(self) -> None:
-        if self.subset not in FILES or self.split not in range(5):
+        if self.subset not in _FILES or self.split not in range(5):
             told = f"subset={self.subset} split={self.split}"
-            raise BadInput(f"{told}: choose {', '.join(FILES)}, and 0 to 4.")
+            raise BadInput(f"{told}: choose {', '.join(_FILES)}, and 0 to 4.")
 
     @property
     def info(self) -> Info:
         """Names of the tags, in alphabetical order, or numbers where the lists are not there."""
         name = f"mtg-jamendo-{self.subset}-{self.split}"
-        return Info(name, self.sample_rate, 1, self.labels, "Creative Commons, of each track", URL)
+        return Info(name, self.sample_rate, 1, self.labels, "Creative Commons, of each track", _URL)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
         if not self._list("train").is_file():
-            return tuple(f"tag {number + 1}" for number in range(FILES[self.subset][1]))
+            return tuple(f"tag {number + 1}" for number in range(_FILES[self.subset][1]))
         return tuple(sorted({tag for row in self._all_rows for tag in row.tags}))
 
     @property
@@ -86,18 +86,18 @@ class MtgJamendo:
         return records.directory(name, self.data_dir)
 
     def blank(self) -> Example:
-        return plans.blank(int(SHORTEST * self.sample_rate), 1, tags=len(self.labels))
+        return plans.blank(int(_SHORTEST * self.sample_rate), 1, tags=len(self.labels))
 
     def prepare(self) -> None:
         """Looks at the headers of all tracks, where that was not done or the lists have changed."""
         if not self._root.is_dir():
-            raise BadInput(f"{self._root}: no such folder; {WANTED}.")
+            raise BadInput(f"{self._root}: no such folder; {_WANTED}.")
         if self._index() is None:
             self._examine()
         missing = self._missing()
-        notes = completeness.check(self._root, self._listed(missing), self.allow_missing, WANTED)
+        notes = completeness.check(self._root, self._listed(missing), self.allow_missing, _WANTED)
         counts = {split: len(rows) for split, rows in self._tracks().items()}
-        official = COUNTS.get((self.subset, self.split), counts)
+        official = _COUNTS.get((self.subset, self.split), counts)
         told = ", ".join(f"{split} {count:,}" for split, count in counts.items())
         print(f"{self.info.name}: tracks {told}, by the published lists", file=sys.stderr)
         if counts != official:
@@ -114,7 +114,7 @@ class MtgJamendo:
         tracks = self._tracks()
         if split not in tracks:
             raise BadInput(f"no split '{split}': it is {', '.join(tracks)}.")
-        return WholeTracks(self._root, self.sample_rate, self.labels, tuple(tracks[split]))
+        return _WholeTracks(self._root, self.sample_rate, self.labels, tuple(tracks[split]))
 
     @property
     def _root(self) -> Path:
@@ -122,14 +122,14 @@ class MtgJamendo:
 
     def _list(self, split: str) -> Path:
         lists = Path(self.lists).expanduser() if self.lists else self._root / "splits"
-        return lists / f"split-{self.split}" / f"{FILES[self.subset][0]}-{split}.tsv"
+        return lists / f"split-{self.split}" / f"{_FILES[self.subset][0]}-{split}.tsv"
 
     @cached_property
-    def _rows(self) -> dict[str, list[Row]]:
-        return {split: read_list(self._list(split)) for split in records.SPLITS}
+    def _rows(self) -> dict[str, list[_Row]]:
+        return {split: _read_list(self._list(split)) for split in records.SPLITS}
 
     @property
-    def _all_rows(self) -> list[Row]:
+    def _all_rows(self) -> list[_Row]:
         return [row for rows in self._rows.values() for row in rows]
 
     @property
@@ -139,10 +139,10 @@ class MtgJamendo:
 
     def _examine(self) -> None:
         """Writes index.json: {track: [file, samples]} and what is missing, and rejects.txt."""
-        found_files = ((row, file_of(self._root, row.path)) for row in self._all_rows)
+        found_files = ((row, _file_of(self._root, row.path)) for row in self._all_rows)
         files = {row: file for row, file in found_files if file is not None}
         missing = [row.path for row in self._all_rows if row not in files]
-        completeness.check(self._root, self._listed(missing), self.allow_missing, WANTED)
+        completeness.check(self._root, self._listed(missing), self.allow_missing, _WANTED)
         there = list(files)
         with ThreadPoolExecutor(min(8, machine.cores())) as pool:
             found = list(pool.map(lambda row: self._samples(files[row], row), there))
@@ -161,7 +161,7 @@ class MtgJamendo:
         found_there = {"about": self._about, "tracks": used, "missing": missing}
         durable.write_json(self.directory / "index.json", found_there)
 
-    def _samples(self, file: Path, row: Row) -> int | str:
+    def _samples(self, file: Path, row: _Row) -> int | str:
         """Samples of a track at our rate, or what is wrong with its file."""
         import soundfile
 
@@ -169,7 +169,7 @@ class MtgJamendo:
             header: Any = silently(soundfile.info, str(file))
         except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
             return f"{file} cannot be read ({' '.join(str(error).split())})"
-        if header.duration < row.seconds - SLACK:
+        if header.duration < row.seconds - _SLACK:
             return f"{file} lasts {header.duration:.1f} s, the list says {row.seconds:.1f} s"
         return int(header.frames * self.sample_rate / header.samplerate)
 
@@ -178,7 +178,7 @@ class MtgJamendo:
         try:
             stored = json.loads((self.directory / "index.json").read_text())
             tracks = {name: (str(f), int(n)) for name, (f, n) in stored["tracks"].items()}
-            came = any(file_of(self._root, str(path)) for path in stored["missing"])
+            came = any(_file_of(self._root, str(path)) for path in stored["missing"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return tracks if stored["about"] == self._about and not came else None
@@ -187,7 +187,7 @@ class MtgJamendo:
         """Listed paths that were not there when the tracks were examined."""
         return list(json.loads((self.directory / "index.json").read_text())["missing"])
 
-    def _tracks(self) -> dict[str, list[tuple[Row, str, int]]]:
+    def _tracks(self) -> dict[str, list[tuple[_Row, str, int]]]:
         index = self._index()
         if index is None:
             raise BadInput(f"{self.info.name}: prepare the data set first.")
@@ -198,7 +198,7 @@ class MtgJamendo:
 
 
 @dataclass(frozen=True)
-class Row:
+class _Row:
     """A line of a published list."""
 
     track: str
@@ -209,13 +209,13 @@ class Row:
 
 
 @dataclass(frozen=True)
-class WholeTracks(RandomAccess):
+class _WholeTracks(RandomAccess):
     """Tracks whose audio is decoded where it is sliced."""
 
     root: Path
     sample_rate: int
     labels: tuple[str, ...]
-    tracks: tuple[tuple[Row, str, int], ...]
+    tracks: tuple[tuple[_Row, str, int], ...]
 
     def __len__(self) -> int:
         return len(self.tracks)
@@ -228,25 +228,25 @@ class WholeTracks(RandomAccess):
         return {**place, **labelled(audio, tags)}
 
 
-def file_of(root: Path, path: str) -> Path | None:
+def _file_of(root: Path, path: str) -> Path | None:
     """The file of a listed path, 14/214.mp3, or 14/214.low.mp3 in audio-low."""
     low = path.removesuffix(".mp3") + ".low.mp3"
     return next((root / name for name in (path, low) if (root / name).is_file()), None)
 
 
-def read_list(path: Path) -> list[Row]:
+def _read_list(path: Path) -> list[_Row]:
     """The tracks of a list, whose lines are as long as they have tags. raises BadInput."""
     if not path.is_file():
-        raise BadInput(f"{path} is not there: {WANTED}.")
+        raise BadInput(f"{path} is not there: {_WANTED}.")
     with open(path, newline="", encoding="utf-8") as file:
         head, *lines = list(csv.reader(file, delimiter="\t")) or [[]]
     if head[:5] != ["TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION"]:
-        raise BadInput(f"{path} does not begin with TRACK_ID, ARTIST_ID, ...: {WANTED}.")
+        raise BadInput(f"{path} does not begin with TRACK_ID, ARTIST_ID, ...: {_WANTED}.")
     rows = []
     for number, line in enumerate(lines, 2):
         try:
             track, artist, _, name, seconds, *tags = line
-            rows.append(Row(track, artist, name, float(seconds), tuple(tags)))
+            rows.append(_Row(track, artist, name, float(seconds), tuple(tags)))
         except ValueError as error:
             raise BadInput(f"{path}, line {number}, is cut off: download it again.") from error
         if not tags or ".." in name or name.startswith("/"):

@@ -18,7 +18,7 @@ from zoo.data.source import Info
 from zoo.errors import BadInput
 
 STEMS = ("drums", "bass", "other", "vocals")  # the order of the original's streams
-NAMES = ("mixture", *STEMS)  # files of a song
+_NAMES = ("mixture", *STEMS)  # files of a song
 RATE = 44_100
 VALIDATION = (
     "ANiMAL - Rockshow",
@@ -40,10 +40,10 @@ VALIDATION = (
 # sigsep/website, pull request 27).
 UNLIKE = ("PR - Oh No",)
 COUNTS = {"train": 86, "validation": 14, "test": 50}
-URL = "https://zenodo.org/records/3338373"
+_URL = "https://zenodo.org/records/3338373"
 LICENCE = "academic use only, per song"
-WANTED = (
-    f"download musdb18hq.zip (reported 22.7 GB) from {URL} ({LICENCE}) and unpack it, so that the "
+_WANTED = (
+    f"download musdb18hq.zip (reported 22.7 GB) from {_URL} ({LICENCE}) and unpack it, so that the "
     "folder holds train/<song>/ and test/<song>/ with mixture, drums, bass, other, vocals .wav"
 )
 
@@ -65,11 +65,11 @@ class Musdb18HQ(StemSongs):
 
     counts: ClassVar = COUNTS
     rule: ClassVar[str] = "the published splits, the usual 14 songs of training for validation"
-    wanted: ClassVar[str] = WANTED
+    wanted: ClassVar[str] = _WANTED
 
     @property
     def info(self) -> Info:
-        return Info("musdb18hq", self.sample_rate, self.channels, STEMS, LICENCE, URL)
+        return Info("musdb18hq", self.sample_rate, self.channels, STEMS, LICENCE, _URL)
 
     @property
     def record_name(self) -> str:
@@ -91,7 +91,7 @@ class Musdb18HQ(StemSongs):
         stems = [folder / f"{stem}.wav" for stem in STEMS]
         mixture = folder / "mixture.wav"
         load = partial(self.load, stems, RATE, None if folder.name in UNLIKE else mixture)
-        return StemSong(load, [folder / f"{name}.wav" for name in NAMES])
+        return StemSong(load, [folder / f"{name}.wav" for name in _NAMES])
 
 
 def as_published(path: str) -> Musdb18HQ:
@@ -104,6 +104,6 @@ def _root(path: Path) -> Path:
     for root in (path, path / "musdb18hq"):
         if (root / "train").is_dir() or (root / "test").is_dir():
             if any(root.glob("t*/*.stem.mp4")):
-                raise BadInput(f"{root} holds the compressed MUSDB18, not the HQ wavs: {WANTED}.")
+                raise BadInput(f"{root} holds the compressed MUSDB18, not the HQ wavs: {_WANTED}.")
             return root
-    raise BadInput(f"{path} holds no MUSDB18-HQ: {WANTED}.")
+    raise BadInput(f"{path} holds no MUSDB18-HQ: {_WANTED}.")

@@ -19,8 +19,8 @@ from zoo.data.sets.stem_songs import StemSong, StemSongs
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
-ENDING = ".stem.mp4"
-URL = "https://zenodo.org/records/1117372"
+_ENDING = ".stem.mp4"
+_URL = "https://zenodo.org/records/1117372"
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,19 @@ class Musdb18(StemSongs):
     counts: ClassVar = COUNTS
     rule: ClassVar[str] = "the published splits, the usual 14 songs of training for validation"
     wanted: ClassVar[str] = (
-        f"download musdb18.zip (4.7 GB) from {URL} ({LICENCE}) and unpack it, so that the folder "
+        f"download musdb18.zip (4.7 GB) from {_URL} ({LICENCE}) and unpack it, so that the folder "
         "holds train/*.stem.mp4 and test/*.stem.mp4"
     )
 
     @property
     def info(self) -> Info:
-        return Info("musdb18", self.sample_rate, self.channels, STEMS, LICENCE, URL)
+        return Info("musdb18", self.sample_rate, self.channels, STEMS, LICENCE, _URL)
 
     def songs(self) -> dict[str, dict[str, StemSong]]:
-        files = sorted(self.root.glob(f"t[re][as][it]*/*{ENDING}"))
+        files = sorted(self.root.glob(f"t[re][as][it]*/*{_ENDING}"))
         found: dict[str, dict[str, StemSong]] = {split: {} for split in COUNTS}
         for file in files:
-            name, part = file.name.removesuffix(ENDING), file.parent.name
+            name, part = file.name.removesuffix(_ENDING), file.parent.name
             if part in ("train", "test"):
                 split = "validation" if part == "train" and name in VALIDATION else part
                 found[split][name] = StemSong(partial(self._song, file), [file])

@@ -42,23 +42,23 @@ FAMILIES = (
 )
 ACOUSTIC = 0  # of 'instrument_source': acoustic, electronic, synthetic
 PITCHES = range(24, 85)  # of GANSynth's subset
-RATE = 16_000
-SAMPLES = 64_000
-PARTS = {"train": "train", "validation": "valid", "test": "test"}  # as the release names them
+_RATE = 16_000
+_SAMPLES = 64_000
+_PARTS = {"train": "train", "validation": "valid", "test": "test"}  # as the release names them
 COUNTS = {
     "full": {"train": 289_205, "validation": 12_678, "test": 4_096},
     "gansynth": {"train": 60_788, "validation": 17_469, "test": 8_518},
 }
 LIST = "gansynth_splits.csv"
-NAME = re.compile(r"[a-z_]+_\d{3}-(\d{3})-(\d{3})")  # instrument, pitch and velocity
-NUMBERS = {
+_NAME = re.compile(r"[a-z_]+_\d{3}-(\d{3})-(\d{3})")  # instrument, pitch and velocity
+_NUMBERS = {
     "pitch": range(128),
     "velocity": range(128),
     "instrument_family": range(len(FAMILIES)),
     "instrument_source": range(3),
 }
-URL = "https://magenta.tensorflow.org/datasets/nsynth"
-Notes = dict[str, tuple[Path, Mapping[str, Any]]]
+_URL = "https://magenta.tensorflow.org/datasets/nsynth"
+_Notes = dict[str, tuple[Path, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class NSynth(Prepared):
     data_dir: str = ""
 
     wanted: ClassVar[str] = (
-        f"download nsynth-train, -valid and -test.jsonwav.tar.gz (CC BY 4.0, 25 GB, {URL}) and "
+        f"download nsynth-train, -valid and -test.jsonwav.tar.gz (CC BY 4.0, 25 GB, {_URL}) and "
         "give the folder they unpack into, where nsynth-train holds examples.json and audio"
     )
 
@@ -85,7 +85,7 @@ class NSynth(Prepared):
 
     @property
     def info(self) -> Info:
-        return Info(f"nsynth-{self.subset}", RATE, 1, FAMILIES, "CC BY 4.0", URL)
+        return Info(f"nsynth-{self.subset}", _RATE, 1, FAMILIES, "CC BY 4.0", _URL)
 
     @property
     def record_name(self) -> str:
@@ -94,12 +94,12 @@ class NSynth(Prepared):
     def blank(self) -> Example:
         number = np.int64(0)
         facts = {"pitch": number, "velocity": number, "family": number, "source": number}
-        return {**plans.blank(SAMPLES, 1, tags=len(FAMILIES)), **facts}
+        return {**plans.blank(_SAMPLES, 1, tags=len(FAMILIES)), **facts}
 
     def plan(self) -> plans.Plan:
         unknown: list[str] = []
-        parts = {split: self._notes(f"nsynth-{part}") for split, part in PARTS.items()}
-        lists = [self.root / f"nsynth-{part}" / "examples.json" for part in PARTS.values()]
+        parts = {split: self._notes(f"nsynth-{part}") for split, part in _PARTS.items()}
+        lists = [self.root / f"nsynth-{part}" / "examples.json" for part in _PARTS.values()]
         if self.subset == "gansynth":
             lists.append(self.root / LIST)
             parts, unknown = self._published(parts)
@@ -121,7 +121,7 @@ class NSynth(Prepared):
             info=self.info,
             blank=self.blank(),
             jobs=jobs,
-            shortest=SAMPLES,
+            shortest=_SAMPLES,
             tolerate=0.001,
             about=plans.about([*files, *lists], self.root),
             rule=rule,
@@ -129,7 +129,7 @@ class NSynth(Prepared):
             notes=plans.comparable(jobs, COUNTS[self.subset]),
         )
 
-    def _notes(self, part: str) -> Notes:
+    def _notes(self, part: str) -> _Notes:
         """Files and facts of a part of the release, by the names of the notes."""
         path = self.root / part / "examples.json"
         try:
@@ -145,12 +145,12 @@ class NSynth(Prepared):
             for note, facts in listed.items()
         }
 
-    def _published(self, parts: Mapping[str, Notes]) -> tuple[dict[str, Notes], list[str]]:
+    def _published(self, parts: Mapping[str, _Notes]) -> tuple[dict[str, _Notes], list[str]]:
         """The notes of GANSynth's subset by its splits, and those without facts."""
         everything = {note: found for notes in parts.values() for note, found in notes.items()}
         split_of = self._list()
         unknown = [note for note in split_of if note not in everything]
-        splits: dict[str, Notes] = {split: {} for split in PARTS}
+        splits: dict[str, _Notes] = {split: {} for split in _PARTS}
         for note, split in split_of.items():
             if note in everything:
                 facts = everything[note][1]
@@ -167,7 +167,7 @@ class NSynth(Prepared):
         path = self.root / LIST
         wanted = f"{self.wanted}; put {LIST} (2.95 MB, columns id and split, same host) beside them"
         rows = list(csv.DictReader(lines(path, wanted)))
-        named = {part: split for split, part in PARTS.items()}
+        named = {part: split for split, part in _PARTS.items()}
         found: dict[str, str] = {}
         for number, row in enumerate(rows, 2):
             note, part = row.get("id"), row.get("split")
@@ -181,12 +181,12 @@ class NSynth(Prepared):
 
 def _check(path: Path, note: str, facts: object) -> None:
     """raises BadInput where the facts of a note are not those of the release."""
-    named = NAME.fullmatch(note)
+    named = _NAME.fullmatch(note)
     if named is None:
         raise BadInput(f"{path}: {note!r} is named otherwise than guitar_acoustic_010-060-075.")
     if not isinstance(facts, dict):
         raise BadInput(f"{path}: {note} has no facts such as its pitch.")
-    for key, allowed in NUMBERS.items():
+    for key, allowed in _NUMBERS.items():
         if type(facts.get(key)) is not int or facts[key] not in allowed:
             raise BadInput(
                 f"{path}: {note} has {key}={facts.get(key)!r}, not a number of "
@@ -201,14 +201,14 @@ def _check(path: Path, note: str, facts: object) -> None:
 
 def _load(file: Path, facts: Mapping[str, Any]) -> Example:
     found = probe(file)
-    if (found.channels, found.rate) != (1, RATE):
+    if (found.channels, found.rate) != (1, _RATE):
         raise BadInput(
-            f"{file} has {found.channels} channel(s) of {found.rate:,} Hz, not one of {RATE:,}: "
+            f"{file} has {found.channels} channel(s) of {found.rate:,} Hz, not one of {_RATE:,}: "
             "it is not the original."
         )
-    audio = np.asarray(pcm.load_audio(file, RATE, 1))
-    if len(audio) > SAMPLES:
-        raise BadInput(f"{file} has {len(audio):,} samples, not {SAMPLES:,}: not the original.")
+    audio = np.asarray(pcm.load_audio(file, _RATE, 1))
+    if len(audio) > _SAMPLES:
+        raise BadInput(f"{file} has {len(audio):,} samples, not {_SAMPLES:,}: not the original.")
     tags = one_of(FAMILIES, FAMILIES[facts["instrument_family"]])
     numbers = {"pitch": "pitch", "velocity": "velocity"}
     numbers |= {"family": "instrument_family", "source": "instrument_source"}

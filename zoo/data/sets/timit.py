@@ -26,9 +26,9 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
 SPEAKERS = 462
-SENTENCES = {"train": "sx", "test": "si"}  # first letters of the files
-COUNTS = (SPEAKERS, 2310, 1386)
-WANTED = "give TIMIT's TRAIN folder (LDC93S1), with files like DR1/FCJF0/SX127.WAV"
+_SENTENCES = {"train": "sx", "test": "si"}  # first letters of the files
+_COUNTS = (SPEAKERS, 2310, 1386)
+_WANTED = "give TIMIT's TRAIN folder (LDC93S1), with files like DR1/FCJF0/SX127.WAV"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Timit(Prepared):
     allow_missing: float = 0.0
     data_dir: str = ""
 
-    wanted: ClassVar[str] = WANTED
+    wanted: ClassVar[str] = _WANTED
 
     @property
     def info(self) -> Info:
@@ -87,10 +87,10 @@ class Timit(Prepared):
         files = audio_files.audio_in(self._root)
         about = plans.about(files, self._root) | {"trim": self.trim, "least": self.least}
         about["source"] = plans.identity(Path(self.path))
-        jobs = {split: self._jobs(files, kind) for split, kind in SENTENCES.items()}
+        jobs = {split: self._jobs(files, kind) for split, kind in _SENTENCES.items()}
         if not all(jobs.values()):
-            raise BadInput(f"{self._root} has no SX or no SI sentences: {WANTED}.")
-        official = dict(zip(SENTENCES, COUNTS[1:]))
+            raise BadInput(f"{self._root} has no SX or no SI sentences: {_WANTED}.")
+        official = dict(zip(_SENTENCES, _COUNTS[1:]))
         return plans.Plan(
             name=self.directory.parent.name,
             info=self.info,
@@ -109,7 +109,7 @@ class Timit(Prepared):
         # Some copies hold every sentence twice, as SX127.WAV and as SX127.WAV.wav.
         twins: dict[tuple[Path, str], list[Path]] = {}
         for file in sorted(chosen):
-            twins.setdefault((file.parent, sentence(file)), []).append(file)
+            twins.setdefault((file.parent, _sentence(file)), []).append(file)
         named = ((f[0].relative_to(self._root).as_posix(), f) for f in sorted(twins.values()))
         return tuple(plans.Job(name, partial(self._load_one, files)) for name, files in named)
 
@@ -130,7 +130,7 @@ class Timit(Prepared):
         read = pcm.load_audio(file, self.sample_rate, 1, self.least, allow_silent=True)
         audio = np.asarray(read)
         if self.trim:
-            begin, end = (round(t * self.sample_rate) for t in spoken(file))
+            begin, end = (round(t * self.sample_rate) for t in _spoken(file))
             audio = audio[begin:end]
             if len(audio) < self.shortest:
                 raise BadInput(f"{file}: its words last less than {self.least} s.")
@@ -138,12 +138,12 @@ class Timit(Prepared):
         return {"audio": audio, "tags": tags, "known": np.ones_like(tags)}
 
 
-def sentence(file: Path) -> str:
+def _sentence(file: Path) -> str:
     """'sx127' of SX127.WAV."""
     return file.name.split(".")[0].lower()
 
 
-def spoken(file: Path) -> tuple[float, float]:
+def _spoken(file: Path) -> tuple[float, float]:
     """When the first word of a sentence begins and the last one ends, in seconds, by its .WRD."""
     names = (file.with_name(file.name.split(".")[0] + suffix) for suffix in (".WRD", ".wrd"))
     words = next((name for name in names if name.is_file()), None)

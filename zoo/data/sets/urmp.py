@@ -22,8 +22,8 @@ from zoo.data.sets.stem_songs import DRAWN, StemSong, StemSongs, drawn, folders,
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
-RATE = 48_000
-CODES = {  # in file names
+_RATE = 48_000
+_CODES = {  # in file names
     "bn": "bassoon",
     "cl": "clarinet",
     "db": "double bass",
@@ -38,10 +38,10 @@ CODES = {  # in file names
     "vc": "cello",
     "vn": "violin",
 }
-INSTRUMENTS = tuple(CODES.values())
-NAME = re.compile(r"AuSep_(\d+)_([a-z]+)_(\d+)_(.+)\.wav")
-NAMED = "the test as its pieces are named; validation by a hash of the names of the others"
-URL = "https://labsites.rochester.edu/air/projects/URMP.html"
+INSTRUMENTS = tuple(_CODES.values())
+_NAME = re.compile(r"AuSep_(\d+)_([a-z]+)_(\d+)_(.+)\.wav")
+_NAMED = "the test as its pieces are named; validation by a hash of the names of the others"
+_URL = "https://labsites.rochester.edu/air/projects/URMP.html"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class URMP(StemSongs):
     """
 
     path: str
-    sample_rate: int = RATE
+    sample_rate: int = _RATE
     chunk_seconds: float = 1.0
     allow_missing: float = 0.0
     data_dir: str = ""
@@ -62,13 +62,13 @@ class URMP(StemSongs):
     total: ClassVar[int] = 44
     rule: ClassVar[str] = DRAWN
     wanted: ClassVar[str] = (
-        f"download URMP from {URL} (for research) and give the folder that holds 44 pieces like "
+        f"download URMP from {_URL} (for research) and give the folder that holds 44 pieces like "
         "01_Jupiter_vn_vc/ with AuSep_1_vn_01_Jupiter.wav, one for each player"
     )
 
     @property
     def info(self) -> Info:
-        return Info("urmp", self.sample_rate, 1, INSTRUMENTS, "research only", URL)
+        return Info("urmp", self.sample_rate, 1, INSTRUMENTS, "research only", _URL)
 
     @property
     def record_name(self) -> str:
@@ -80,7 +80,7 @@ class URMP(StemSongs):
 
     def plan(self) -> plans.Plan:
         made = super().plan()
-        return replace(made, rule=NAMED) if self.test else made
+        return replace(made, rule=_NAMED) if self.test else made
 
     def songs(self) -> dict[str, dict[str, StemSong]]:
         found: dict[str, dict[str, StemSong]] = {}
@@ -91,11 +91,11 @@ class URMP(StemSongs):
             groups: list[list[Path]] = [[] for _ in INSTRUMENTS]
             number, title = 0, ""
             for player in players:
-                named = NAME.fullmatch(player.name)
-                if named is None or named[2] not in CODES:
+                named = _NAME.fullmatch(player.name)
+                if named is None or named[2] not in _CODES:
                     example = "AuSep_1_vn_01_Jupiter.wav"
                     raise BadInput(f"{player} is named otherwise than {example}: {self.wanted}.")
-                groups[INSTRUMENTS.index(CODES[named[2]])].append(player)
+                groups[INSTRUMENTS.index(_CODES[named[2]])].append(player)
                 number, title = int(named[3]), named[4]
             song = StemSong(partial(self._piece, groups), players)
             found.setdefault(self._split(number, title), {})[piece.name] = song
@@ -109,6 +109,6 @@ class URMP(StemSongs):
 
     def _piece(self, groups: list[list[Path]]) -> Example:
         for file in (file for group in groups for file in group):
-            original(probe(file), RATE)
+            original(probe(file), _RATE)
         present = np.array([bool(group) for group in groups], np.uint8)
         return {"stems": summed(groups, self.sample_rate, 1), "present": present}

@@ -28,12 +28,12 @@ from zoo.tuning import LOWEST_KEY, PIANO_KEYS, hertz_of_note
 
 RATE, HOP = 22_050, 256
 SAMPLES = 2 * RATE - HOP  # of a window in training and use
-LOWEST = float(hertz_of_note(LOWEST_KEY))
-PER_SEMITONE = 3  # contour bins
-PER_OCTAVE = 12 * PER_SEMITONE
+_LOWEST = float(hertz_of_note(LOWEST_KEY))
+_PER_SEMITONE = 3  # contour bins
+PER_OCTAVE = 12 * _PER_SEMITONE
 # As many semitones as lie below half the rate; the eighth harmonic of the top key would need 124.
-SPEC = ConstantQ(RATE, HOP, LOWEST, 103 * PER_SEMITONE, PER_OCTAVE)
-HARMONICS = (0.5, 1, 2, 3, 4, 5, 6, 7)
+SPEC = ConstantQ(RATE, HOP, _LOWEST, 103 * _PER_SEMITONE, PER_OCTAVE)
+_HARMONICS = (0.5, 1, 2, 3, 4, 5, 6, 7)
 
 
 class BasicPitch(nn.Module):
@@ -54,17 +54,17 @@ class BasicPitch(nn.Module):
         of_contours, of_frames, of_onsets = self.filters
         levels = normalised_log(constant_q_power(audio, SPEC))[..., None]
         levels = self._norm("norm")(levels, train=train)[..., 0]
-        x = harmonic_stack(levels, HARMONICS, PER_OCTAVE, PIANO_KEYS * PER_SEMITONE)
+        x = harmonic_stack(levels, _HARMONICS, PER_OCTAVE, PIANO_KEYS * _PER_SEMITONE)
 
         y = self._conv("contour_conv", of_contours, (3, 39))(x)
         y = nn.relu(self._norm("contour_norm")(y, train=train))
         contours = self._top("contour_top", (5, 5))(y)
 
         y = nn.sigmoid(contours).astype(self.dtype)
-        y = nn.relu(self._conv("frame_conv", of_frames, (7, 7), PER_SEMITONE)(y))
+        y = nn.relu(self._conv("frame_conv", of_frames, (7, 7), _PER_SEMITONE)(y))
         frames = self._top("frame_top", (7, 3))(y)
 
-        y = self._conv("onset_conv", of_onsets, (5, 5), PER_SEMITONE)(x)
+        y = self._conv("onset_conv", of_onsets, (5, 5), _PER_SEMITONE)(x)
         y = nn.relu(self._norm("onset_norm")(y, train=train))
         y = jnp.concatenate([nn.sigmoid(frames).astype(self.dtype), y], -1)
         onsets = self._top("onset_top", (3, 3))(y)

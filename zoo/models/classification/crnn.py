@@ -1,7 +1,7 @@
 """CRNN: four 3 x 3 blocks that leave fifteen frames, and two recurrent layers over them.
 
 Keunwoo Choi, George Fazekas, Mark Sandler, Kyunghyun Cho: "Convolutional recurrent neural networks
-for music classification", ICASSP 2017. Two nets, by name in `VERSIONS`:
+for music classification", ICASSP 2017. Two nets, by name in `_VERSIONS`:
 - choi: the first author's public Keras code, 396,786 parameters, published weights. 96 x 1366 bins
   and frames are padded by 37 frames at both ends *before* a norm with its own scale for every
   frame; ELU; GRU of Keras 1; dropout .1 behind blocks, .3 behind the GRU.
@@ -102,7 +102,7 @@ class CRNN(nn.Module):
 
     def _last_state(self, x: jax.Array) -> jax.Array:
         """Two recurrent layers over [B F C], the last state of the second -> [B D]."""
-        kinds = RECURRENT.get(self.framework, {})
+        kinds = _RECURRENT.get(self.framework, {})
         if self.recurrent not in kinds:
             raise BadInput(
                 f"recurrent={self.recurrent}, framework={self.framework}: choose gru or lstm, "
@@ -127,11 +127,11 @@ def _keras_like(kind: Any) -> Callable[..., nn.Module]:
     return lambda features, dtype, name: kind(features, dtype=dtype, name=name)
 
 
-RECURRENT: dict[str, dict[str, Callable[..., Callable[[jax.Array], jax.Array]]]] = {
+_RECURRENT: dict[str, dict[str, Callable[..., Callable[[jax.Array], jax.Array]]]] = {
     "torch": {"gru": _torch_like(GRU), "lstm": _torch_like(LSTM)},
     "keras": {"gru": _keras_like(KerasGRU), "lstm": _keras_like(KerasLSTM)},
 }
-VERSIONS: Mapping[str, dict[str, Any]] = {
+_VERSIONS: Mapping[str, dict[str, Any]] = {
     "won": {},
     "choi": dict(
         spec=CHOI_SQUARED,
@@ -149,6 +149,6 @@ VERSIONS: Mapping[str, dict[str, Any]] = {
 
 def version(name: str) -> dict[str, Any]:
     """Arguments of `CRNN` for a net by name. Raises BadInput with the names there are."""
-    if name not in VERSIONS:
-        raise BadInput(f"version={name}: choose one of {', '.join(VERSIONS)}")
-    return VERSIONS[name]
+    if name not in _VERSIONS:
+        raise BadInput(f"version={name}: choose one of {', '.join(_VERSIONS)}")
+    return _VERSIONS[name]

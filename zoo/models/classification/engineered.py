@@ -25,8 +25,8 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.signal import descriptors, features, mel, stft
 
-KINDS = ("mfcc", "chroma", "low_level", "mel")
-SETS = {"all": ("mfcc", "chroma", "low_level"), "bag_of_mfcc": ("mfcc",)}
+_KINDS = ("mfcc", "chroma", "low_level", "mel")
+_SETS = {"all": ("mfcc", "chroma", "low_level"), "bag_of_mfcc": ("mfcc",)}
 
 
 def named(features: str, sample_rate: int, **size: Any) -> Engineered:
@@ -34,7 +34,7 @@ def named(features: str, sample_rate: int, **size: Any) -> Engineered:
 
     size: fields of the module, as n_fft=256.
     """
-    kinds = SETS.get(features, (features,))
+    kinds = _SETS.get(features, (features,))
     return Engineered(sample_rate, kinds, frames=features.startswith("bag"), **size)
 
 
@@ -55,9 +55,9 @@ class Engineered(nn.Module):
     receptive_field = math.inf  # decibels are below a clip's loudest, statistics over all of it
 
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        unknown = [kind for kind in self.kinds if kind not in KINDS]
+        unknown = [kind for kind in self.kinds if kind not in _KINDS]
         if unknown or not self.kinds:
-            raise BadInput(f"features {', '.join(unknown) or 'none'}: choose {', '.join(KINDS)}")
+            raise BadInput(f"features {', '.join(unknown) or 'none'}: choose {', '.join(_KINDS)}")
         x = x.mean(axis=-1, keepdims=True)
         if x.shape[1] < 2 * self.hop:
             raise BadInput(f"{x.shape[1]} samples are too short: give {2 * self.hop} or more")

@@ -1,7 +1,7 @@
 """Fully convolutional taggers: 3 x 3 convolutions and pools down to a single vector.
 
 Keunwoo Choi, George Fazekas, Mark Sandler: "Automatic tagging using deep convolutional neural
-networks", ISMIR 2016, and three later nets of that form, by name in `VERSIONS`:
+networks", ISMIR 2016, and three later nets of that form, by name in `_VERSIONS`:
 - choi_3 to choi_7: the paper's depths. ReLU stands before batch norm, dropout .5 behind pools.
 - music_tagger_cnn: the first author's public Keras code of 2016, 865,950 parameters. A norm with a
   scale for each of 1,366 frames comes first; ELU.
@@ -38,7 +38,7 @@ from zoo.layers.spectrogram_blocks import ConvBlock, Pair
 from zoo.signal.mel import CHOI, CHOI_SQUARED, COMPACT, WON_96, MelSpec
 from zoo.signal.patches import log_mel_image
 
-KERAS = dict(momentum=0.99, epsilon=1e-3)  # of batch norm
+_KERAS = dict(momentum=0.99, epsilon=1e-3)  # of batch norm
 FIVE = ((4, 2), (4, 2), (4, 2), (5, 3), (4, 4))
 
 
@@ -140,11 +140,11 @@ def _choi(widths: tuple[int, ...], pools: tuple[Pair, ...], points: int = 0) -> 
         dropout=0.0,
         starts=keras,
         top_starts=keras,
-        **KERAS,
+        **_KERAS,
     )
 
 
-VERSIONS: Mapping[str, dict[str, Any]] = {
+_VERSIONS: Mapping[str, dict[str, Any]] = {
     "won": {},
     "choi_3": _choi((128, 768, 2048), ((8, 4), (10, 4), (16, 6))),
     "choi_4": _choi((128, 384, 768, 2048), ((4, 2), (5, 4), (8, 3), (8, 4))),
@@ -160,7 +160,7 @@ VERSIONS: Mapping[str, dict[str, Any]] = {
         dropout=0.0,
         starts=keras,
         top_starts=keras,
-        **KERAS,
+        **_KERAS,
     ),
     "compact_cnn": dict(
         spec=COMPACT,
@@ -173,13 +173,13 @@ VERSIONS: Mapping[str, dict[str, Any]] = {
         dropout=0.0,
         starts=keras_he,
         top_starts=keras,
-        **KERAS,
+        **_KERAS,
     ),
 }
 
 
 def version(name: str) -> dict[str, Any]:
     """Arguments of `FCN` for a net by name. Raises BadInput with the names there are."""
-    if name not in VERSIONS:
-        raise BadInput(f"version={name}: choose one of {', '.join(VERSIONS)}")
-    return VERSIONS[name]
+    if name not in _VERSIONS:
+        raise BadInput(f"version={name}: choose one of {', '.join(_VERSIONS)}")
+    return _VERSIONS[name]

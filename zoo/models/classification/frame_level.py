@@ -33,10 +33,10 @@ from zoo.signal.mel import MelSpec, log_mel
 
 # The paper's window lengths and strides in samples, at 16 kHz.
 PAIRS = ((1024, 1024), (1024, 512), (512, 512), (512, 256), (256, 256))
-RATE = 16_000
+_RATE = 16_000
 INPUTS = ("raw", "spectrogram")
 RESPONSES = ("relu", "log")
-POOLS = ("max", "l2")
+_POOLS = ("max", "l2")
 
 
 def compress(x: jax.Array) -> jax.Array:
@@ -49,7 +49,7 @@ def mel_spec(window: int, hop: int, bins: int = 128) -> MelSpec:
 
     Of 128 bins in windows of 256 samples, the 13 that hold no frequency stay silent.
     """
-    return MelSpec(RATE, window, hop, bins, compress, centre=False)
+    return MelSpec(_RATE, window, hop, bins, compress, centre=False)
 
 
 class LearntFrames(nn.Module):
@@ -172,7 +172,7 @@ class FrameLevel(nn.Module):
         return front(x / self.level)
 
     def _check(self, x: jax.Array) -> None:
-        for field, known in (("input", INPUTS), ("response", RESPONSES), ("grouping", POOLS)):
+        for field, known in (("input", INPUTS), ("response", RESPONSES), ("grouping", _POOLS)):
             if getattr(self, field) not in known:
                 raise BadInput(f"{field}={getattr(self, field)}: choose {' or '.join(known)}")
         if x.ndim != 3 or x.shape[1:] != (self.samples, 1):

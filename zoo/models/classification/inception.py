@@ -25,11 +25,11 @@ from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import max_pool_2d
 from zoo.signal.mel import MelSpec, log_mel
 
-SAMPLES, HOP, BANDS = 16_384, 128, 128
-BLOCKS, TAPS = 4, 5
+SAMPLES, _HOP, _BANDS = 16_384, 128, 128
+_BLOCKS, _TAPS = 4, 5
 
 
-def shifted_log(magnitude: jax.Array) -> jax.Array:
+def _shifted_log(magnitude: jax.Array) -> jax.Array:
     """ln(magnitude + 1e-6), [...] -> same shape."""
     return jnp.log(magnitude + 1e-6)
 
@@ -37,9 +37,9 @@ def shifted_log(magnitude: jax.Array) -> jax.Array:
 FRONT = MelSpec(
     16_000,
     1024,
-    HOP,
-    BANDS,
-    shifted_log,
+    _HOP,
+    _BANDS,
+    _shifted_log,
     exponent=1,
     low=40.0,
     high=7800.0,
@@ -47,7 +47,7 @@ FRONT = MelSpec(
     norm=None,
     straight_in="mel",
     centre=False,
-    pad=(0, 1024 - HOP),
+    pad=(0, 1024 - _HOP),
     pad_mode="constant",
 )
 
@@ -67,14 +67,19 @@ class Inception(nn.Module):
             raise BadInput(f"this classifier takes audio [B {SAMPLES} 1], not {x.shape}")
         image = jax.lax.stop_gradient(log_mel(x, FRONT)[..., 0])
         x = self._normed(image, "norm", train)[..., None]
-        for i in range(1, BLOCKS + 1):
+        for i in range(1, _BLOCKS + 1):
             x = self._normed(x, f"norm_{i - 1}", train) if i > 1 else x
-            start = keras(TAPS**2 * x.shape[-1])
+            start = keras(_TAPS**2 * x.shape[-1])
             conv = Conv2D(
-                self.width, TAPS, pads=(TAPS // 2,) * 2, **start, dtype=self.dtype, name=f"conv_{i}"
+                self.width,
+                _TAPS,
+                pads=(_TAPS // 2,) * 2,
+                **start,
+                dtype=self.dtype,
+                name=f"conv_{i}",
             )
             x = max_pool_2d(nn.relu(conv(x)), (2, 2))
-        x = self._normed(x.reshape(len(x), -1), f"norm_{BLOCKS}", train)
+        x = self._normed(x.reshape(len(x), -1), f"norm_{_BLOCKS}", train)
         top = nn.Dense(self.labels, **keras(x.shape[-1]), dtype=self.dtype, name="top")
         return top(x).astype(jnp.float32)
 

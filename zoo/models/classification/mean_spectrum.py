@@ -23,7 +23,7 @@ from zoo.errors import BadInput
 from zoo.layers.norm import BatchNorm
 from zoo.signal import stft
 
-FLOOR = 1e-5  # under the logarithm: the spectrum of silence
+_FLOOR = 1e-5  # under the logarithm: the spectrum of silence
 
 
 class MeanSpectrum(nn.Module):
@@ -45,7 +45,7 @@ class MeanSpectrum(nn.Module):
         if x.shape[1] < self.n_fft:
             raise BadInput(f"{x.shape[1]} samples: this model takes {self.n_fft} or more")
         spectrum = stft.stft(x.mean(2, keepdims=True), self.n_fft, self.n_fft // 2, centre=False)
-        level = jnp.log(stft.magnitude(spectrum)[..., 0].mean(1) + FLOOR)
+        level = jnp.log(stft.magnitude(spectrum)[..., 0].mean(1) + _FLOOR)
         norm = BatchNorm(use_scale=False, use_bias=False, dtype=self.dtype, name="standardise")
         x = norm(level, train=train)
         x = nn.sigmoid(nn.Dense(self.hidden, dtype=self.dtype, name="hidden")(x))

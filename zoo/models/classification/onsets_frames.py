@@ -62,7 +62,7 @@ DECIBELS = mel.MelSpec(
     high=8000.0,
     scale="htk",
 )
-Layout = Literal["port", "magenta"]
+_Layout = Literal["port", "magenta"]
 V1: dict[str, Any] = {
     "filters": (32, 32, 64),
     "dense": 512,
@@ -84,7 +84,7 @@ class ConvStack(nn.Module):
     filters: tuple[int, int, int] = (48, 48, 96)
     dense: int = 768
     dropout: tuple[float, float] = (0.25, 0.5)
-    layout: Layout = "port"
+    layout: _Layout = "port"
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -135,7 +135,7 @@ class OnsetsFrames(nn.Module):
     priors: tuple[float, float] = (0.0, 0.0)
     offsets: bool = True
     keys: int = PIANO_KEYS
-    layout: Layout = "port"
+    layout: _Layout = "port"
     spec: mel.MelSpec = SPEC
     dtype: Any = jnp.float32
 

@@ -72,7 +72,7 @@ def averages(maps: list[jax.Array]) -> jax.Array:
     return jnp.concatenate([x.mean(tuple(range(1, x.ndim - 1))) for x in maps], -1)
 
 
-def back_end(x: jax.Array, filters: int) -> list[jax.Array]:
+def _back_end(x: jax.Array, filters: int) -> list[jax.Array]:
     """Three convolutions of length 7, the latter two residual, [B F C] -> three maps [B F' C]."""
     first = nn.relu(Conv(filters, 7, padding="valid", kernel_init=he, name="back_1")(x))
     second = first + nn.relu(Conv(filters, 7, kernel_init=he, name="back_2")(first))
@@ -108,7 +108,7 @@ class FrameLevelFilters(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         x = nn.relu(Conv(self.filters, 512, 32, padding="valid", kernel_init=he, name="front")(x))
-        return averages([x, *back_end(x, self.filters)])
+        return averages([x, *_back_end(x, self.filters)])
 
 
 class FrameLevelMany(nn.Module):
@@ -125,7 +125,7 @@ class FrameLevelMany(nn.Module):
             nn.relu(Conv(self.filters, taps, 32, kernel_init=he, name=f"front_{taps}")(x))
             for taps in self.lengths
         ]
-        return averages([*fronts, *back_end(jnp.concatenate(fronts, -1), self.filters)])
+        return averages([*fronts, *_back_end(jnp.concatenate(fronts, -1), self.filters)])
 
 
 class SmallFilters(nn.Module):

@@ -2,7 +2,7 @@
 
 Minz Won, Sanghyuk Chun, Xavier Serra: "Toward interpretable music tagging with self-attention",
 arXiv:1906.04972, 2019, and the net of that name in Won et al. 2020 (SMC), 10,521,652 parameters.
-`VERSIONS` names them: 'pons' and 'lee' (the paper's front ends on spectrograms and on samples) and
+`_VERSIONS` names them: 'pons' and 'lee' (the paper's front ends on spectrograms and on samples) and
 'won', whose front end is residual and which adds no positions. All numbers are those of the
 authors' public codes; 16 is the width that their README trains with.
 
@@ -41,7 +41,7 @@ from zoo.signal.mel import MUSICNN, WON, MelSpec, decibels
 from zoo.signal.patches import log_mel_image, log_mel_patch
 
 
-class Convolved(TypedDict):
+class _Convolved(TypedDict):
     """What all convolutions of the front ends share."""
 
     normalised_last: bool
@@ -50,16 +50,16 @@ class Convolved(TypedDict):
     epsilon: float
 
 
-TORCH = Convolved(normalised_last=False, starts=torch, momentum=0.9, epsilon=1e-5)
+TORCH = _Convolved(normalised_last=False, starts=torch, momentum=0.9, epsilon=1e-5)
 
 
-def doubled_decibels(power: jax.Array) -> jax.Array:
+def _doubled_decibels(power: jax.Array) -> jax.Array:
     """20 log10 of mel power, [B ...] -> [B ...], at most 80 below the loudest."""
     level = 2 * decibels(power, 1e-5)
     return jnp.maximum(level, level.max(axis=tuple(range(1, level.ndim)), keepdims=True) - 80.0)
 
 
-DOUBLED = replace(MUSICNN, compress=doubled_decibels)
+DOUBLED = replace(MUSICNN, compress=_doubled_decibels)
 
 
 class ResidualFront(nn.Module):
@@ -167,17 +167,17 @@ def first_token(width: int) -> np.ndarray:
     return np.random.RandomState(0).random_sample(width).astype(np.float32)
 
 
-PAPER = dict(positions=True, dropout=0.4, attention_dropout=0.4)
-VERSIONS: Mapping[str, tuple[Any, dict[str, Any]]] = {  # front end, arguments of the tagger
+_PAPER = dict(positions=True, dropout=0.4, attention_dropout=0.4)
+_VERSIONS: Mapping[str, tuple[Any, dict[str, Any]]] = {  # front end, arguments of the tagger
     "won": (ResidualFront, {}),
-    "pons": (PonsFront, dict(samples=256 * 256, **PAPER)),
-    "lee": (partial(LeeFront, width=64), dict(samples=65_610, **PAPER)),
+    "pons": (PonsFront, dict(samples=256 * 256, **_PAPER)),
+    "lee": (partial(LeeFront, width=64), dict(samples=65_610, **_PAPER)),
 }
 
 
 def tagger(version: str, labels: int, dtype: Any = jnp.float32, **front: int) -> nn.Module:
     """A net by name; front: other widths of its front end. Raises BadInput with the names."""
-    if version not in VERSIONS:
-        raise BadInput(f"version={version}: choose one of {', '.join(VERSIONS)}")
-    kind, arguments = VERSIONS[version]
+    if version not in _VERSIONS:
+        raise BadInput(f"version={version}: choose one of {', '.join(_VERSIONS)}")
+    kind, arguments = _VERSIONS[version]
     return SelfAttentionTagger(labels, kind(**front, dtype=dtype), **arguments, dtype=dtype)

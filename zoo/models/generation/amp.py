@@ -31,7 +31,7 @@ from zoo.layers.conv import Conv
 from zoo.layers.initializers import fan_uniform, torch, torch_recurrent
 from zoo.layers.recurrent import LSTM
 
-HIGHEST = jax.lax.Precision.HIGHEST
+_HIGHEST = jax.lax.Precision.HIGHEST
 FORGET, INPUT = 2.0, -2.0  # what the trainer adds to each of two biases of these gates
 
 
@@ -75,7 +75,7 @@ def _fast_tanh(x: jax.Array) -> jax.Array:
     return x * above / below
 
 
-def gated(x: jax.Array, layer: Layer) -> jax.Array:
+def _gated(x: jax.Array, layer: Layer) -> jax.Array:
     """The activation of a layer, [B T C] -> [B T C], or [B T C/2] where a half is its gate."""
     if layer.gate == "none":
         return activated(x, layer.activation)
@@ -85,18 +85,18 @@ def gated(x: jax.Array, layer: Layer) -> jax.Array:
     return shaped if layer.gate == "gated" else shaped + (1 - open_) * own
 
 
-def latest(x: jax.Array, length: int) -> jax.Array:
+def _latest(x: jax.Array, length: int) -> jax.Array:
     """The last `length` samples, [B T C] -> [B length C]."""
     return x[:, x.shape[1] - length :]
 
 
-def added(a: jax.Array, b: jax.Array) -> jax.Array:
+def _added(a: jax.Array, b: jax.Array) -> jax.Array:
     """The sum of two signals that end together, [B T C], [B T' C] -> [B min(T, T') C]."""
     length = min(a.shape[1], b.shape[1])
-    return latest(a, length) + latest(b, length)
+    return _latest(a, length) + _latest(b, length)
 
 
-def convolution(
+def _convolution(
     features: int,
     inputs: int,
     taps: int = 1,
@@ -116,7 +116,7 @@ def convolution(
         groups=groups,
         use_bias=bias,
         dtype=dtype,
-        precision=HIGHEST,
+        precision=_HIGHEST,
         name=name,
         **torch(inputs // groups * taps),
     )
@@ -131,10 +131,10 @@ class Modulation(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, condition: jax.Array) -> jax.Array:
         length = min(x.shape[1], condition.shape[1])
-        x, condition = latest(x, length), latest(condition, length)
+        x, condition = _latest(x, length), _latest(condition, length)
         width = x.shape[-1] * (2 if self.film.shift else 1)
         inputs, groups = condition.shape[-1], self.film.groups
-        made = convolution(width, inputs, groups=groups, dtype=self.dtype, name="conv")(condition)
+        made = _convolution(width, inputs, groups=groups, dtype=self.dtype, name="conv")(condition)
         if not self.film.shift:
             return made * x
         scale, shift = jnp.split(made, 2, -1)
@@ -152,7 +152,7 @@ class AmpLayer(nn.Module):
     def __call__(self, x: jax.Array, condition: jax.Array) -> tuple[jax.Array, jax.Array]:
         array, layer = self.array, self.layer
         wide = array.inner * (1 if layer.gate == "none" else 2)
-        z = convolution(
+        z = _convolution(
             wide,
             array.channels,
             layer.taps,
@@ -162,7 +162,7 @@ class AmpLayer(nn.Module):
             name="conv",
         )(self._film("conv_pre_film", x, condition))
         z = self._film("conv_post_film", z, condition)
-        mixer = convolution(
+        mixer = _convolution(
             wide,
             array.condition,
             groups=array.mixer_groups,
@@ -171,12 +171,12 @@ class AmpLayer(nn.Module):
             name="mixer",
         )
         mixed = mixer(self._film("input_mixin_pre_film", condition, condition))
-        z = added(z, self._film("input_mixin_post_film", mixed, condition))
-        z = gated(self._film("activation_pre_film", z, condition), layer)
+        z = _added(z, self._film("input_mixin_post_film", mixed, condition))
+        z = _gated(self._film("activation_pre_film", z, condition), layer)
         z = self._film("activation_post_film", z, condition)
         out = residual = z
         if array.residual:
-            one = convolution(
+            one = _convolution(
                 array.channels,
                 array.inner,
                 groups=array.residual,
@@ -185,11 +185,11 @@ class AmpLayer(nn.Module):
             )
             residual = self._film("layer1x1_post_film", one(z), condition)
         if array.skip:
-            one = convolution(
+            one = _convolution(
                 array.skip_channels, array.inner, groups=array.skip, dtype=self.dtype, name="skip"
             )
             out = self._film("head1x1_post_film", one(z), condition)
-        return added(x, residual), out
+        return _added(x, residual), out
 
     def _film(self, place: str, x: jax.Array, condition: jax.Array) -> jax.Array:
         film = self.array.film(place)
@@ -227,7 +227,7 @@ class AmpWaveNet(nn.Module):
     def advance(self, x: jax.Array, memory: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The next samples of a stream, [B t 1] -> ([B t 1], memory)."""
         x = jnp.concatenate([memory, x], 1)
-        return self.settled(x), latest(x, self.settling)
+        return self.settled(x), _latest(x, self.settling)
 
     @nn.compact
     def settled(self, x: jax.Array, *, train: bool = False) -> jax.Array:
@@ -251,15 +251,15 @@ class AmpWaveNet(nn.Module):
         total: jax.Array | None,
     ) -> tuple[jax.Array, jax.Array]:
         """(what the next array reads, the output so far)."""
-        start = convolution(
+        start = _convolution(
             array.channels, array.inputs, bias=False, dtype=self.dtype, name=f"{name}_input"
         )
         x = start(x)
         for number, layer in enumerate(array.layers):
             x, out = AmpLayer(array, layer, self.dtype, name=f"{name}_layer_{number}")(x, condition)
-            total = out if total is None else added(total, out)
+            total = out if total is None else _added(total, out)
         assert total is not None
-        end = convolution(
+        end = _convolution(
             array.outputs,
             array.summed,
             array.output_taps,
@@ -268,7 +268,7 @@ class AmpWaveNet(nn.Module):
             name=f"{name}_output",
         )
         y = end(total)
-        return latest(x, y.shape[1]), y  # as the trainer's, whose receptive fields are sums
+        return _latest(x, y.shape[1]), y  # as the trainer's, whose receptive fields are sums
 
     def _head(self, head: Head | None, y: jax.Array) -> jax.Array:
         for number, taps in enumerate(head.taps if head else ()):
@@ -276,7 +276,7 @@ class AmpWaveNet(nn.Module):
             last = number == len(head.taps) - 1
             features, inputs = head.outputs if last else head.channels, y.shape[-1]
             y = activated(y, head.activation)
-            y = convolution(features, inputs, taps, dtype=self.dtype, name=f"head_{number}")(y)
+            y = _convolution(features, inputs, taps, dtype=self.dtype, name=f"head_{number}")(y)
         return y
 
 
@@ -314,7 +314,7 @@ class AmpLstm(nn.Module):
             start = torch_recurrent(width) | {"bias_init": _remembering(width)}
             x, state = LSTM(width, dtype=self.dtype, name=f"lstm_{number}", **start)(x, carry)
             states.append(state)
-        y = nn.Dense(1, dtype=self.dtype, precision=HIGHEST, name="head", **torch(width))(x)
+        y = nn.Dense(1, dtype=self.dtype, precision=_HIGHEST, name="head", **torch(width))(x)
         return y.astype(jnp.float32), states
 
 

@@ -40,10 +40,10 @@ from zoo.tuning import note_of_hertz
 
 NOISE_BIAS = -5.0  # of the raw noise magnitudes: the noise starts soft
 SOFTER = -2.0  # initial bias beside it
-SPREAD = 0.7  # of the first biases of a scalar input, in deviations of its weights
+_SPREAD = 0.7  # of the first biases of a scalar input, in deviations of its weights
 
 
-class Controls(NamedTuple):
+class _Controls(NamedTuple):
     """What the synthesiser plays: amplitude [B F 1], shares of harmonics [B F K], noise [B F N]."""
 
     amplitude: jax.Array
@@ -65,7 +65,7 @@ class Stack(nn.Module):
             dtype = jnp.promote_types(x.dtype, self.dtype)
             precision = HIGHEST if number == 1 else None
             apart = number == 1 and x.shape[-1] == 1
-            spread = SPREAD * (2 / (1 + self.width)) ** 0.5  # Glorot's deviation of one input
+            spread = _SPREAD * (2 / (1 + self.width)) ** 0.5  # Glorot's deviation of one input
             bias = nn.initializers.normal(spread) if apart else nn.initializers.zeros
             x = nn.Dense(
                 self.width,
@@ -274,13 +274,13 @@ class DDSP(nn.Module):
         """z [B F L] of audio [B T 1]."""
         return Encoder(frames, self.latent, sample_rate=self.sample_rate, name="encoder")(audio)
 
-    def controls(self, raw: jax.Array) -> Controls:
+    def controls(self, raw: jax.Array) -> _Controls:
         """Raw outputs [B F 1+K+N] as positive amplitudes."""
         amplitude, share, noise = jnp.split(raw, [1, 1 + self.harmonics], -1)
         scaled = synthesis.exp_sigmoid
-        return Controls(scaled(amplitude), scaled(share), scaled(noise + NOISE_BIAS))
+        return _Controls(scaled(amplitude), scaled(share), scaled(noise + NOISE_BIAS))
 
-    def dry(self, controls: Controls, f0: jax.Array, key: jax.Array) -> jax.Array:
+    def dry(self, controls: _Controls, f0: jax.Array, key: jax.Array) -> jax.Array:
         """Harmonics and noise, Hz [B F 1] -> [B T 1]."""
         tone = synthesis.harmonics(
             f0, controls.amplitude, controls.share, hop=self.hop, sample_rate=self.sample_rate

@@ -26,18 +26,18 @@ from zoo.layers.upsample import repeat
 from zoo.signal import stft
 from zoo.signal.precision import HIGHEST
 
-HOP = 256  # of the spectrogram's frames, each of two hops
-SLOPE = 0.2  # of every leaky ReLU
+_HOP = 256  # of the spectrogram's frames, each of two hops
+_SLOPE = 0.2  # of every leaky ReLU
 
 
-def bent(x: jax.Array) -> jax.Array:
+def _bent(x: jax.Array) -> jax.Array:
     """Every channel of every example at mean zero and deviation one, then a leaky ReLU, [...]."""
     axes = tuple(range(1, x.ndim - 1))
     x = x - x.mean(axes, keepdims=True)
-    return nn.leaky_relu(x * jax.lax.rsqrt(jnp.square(x).mean(axes, keepdims=True) + 1e-5), SLOPE)
+    return nn.leaky_relu(x * jax.lax.rsqrt(jnp.square(x).mean(axes, keepdims=True) + 1e-5), _SLOPE)
 
 
-def conv(module: nn.Module, x: jax.Array, taps: int, name: str, dilation: int = 1) -> jax.Array:
+def _conv(module: nn.Module, x: jax.Array, taps: int, name: str, dilation: int = 1) -> jax.Array:
     """A convolution over time of [B T C] as one product of patches -> [B T width].
 
     Compilers run a convolution inside of a loop, as these fits are, many times slower on CPUs.
@@ -49,7 +49,7 @@ def conv(module: nn.Module, x: jax.Array, taps: int, name: str, dilation: int = 
     return layer(jnp.concatenate(shifted, -1))
 
 
-def conv_2d(module: nn.Module, x: jax.Array, name: str) -> jax.Array:
+def _conv_2d(module: nn.Module, x: jax.Array, name: str) -> jax.Array:
     """A 3 x 3 convolution of [B F N C] as one product of patches -> [B F N width]."""
     frames, bins = x.shape[1:3]
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
@@ -72,13 +72,13 @@ class WaveformPrior(nn.Module):
     def __call__(self, z: jax.Array) -> jax.Array:
         skips, x = [], z
         for i in range(self.levels):
-            x = bent(conv(self, x, self.taps, f"down_{i}"))
+            x = _bent(_conv(self, x, self.taps, f"down_{i}"))
             skips.append(x)
             x = avg_pool(x, 2)
-        x = bent(conv(self, x, self.taps, "bottom"))
+        x = _bent(_conv(self, x, self.taps, "bottom"))
         for i, skip in reversed(list(enumerate(skips))):
             x = jnp.concatenate([repeat(x, 2), skip], -1)
-            x = bent(conv(self, x, self.taps, f"up_{i}"))
+            x = _bent(_conv(self, x, self.taps, f"up_{i}"))
         return nn.Dense(1, precision=HIGHEST, name="last")(x)
 
 
@@ -93,10 +93,10 @@ class DilatedPrior(nn.Module):
 
     @nn.compact
     def __call__(self, z: jax.Array) -> jax.Array:
-        x = conv(self, z, 3, "first")
+        x = _conv(self, z, 3, "first")
         for i in range(self.levels):
-            x = x + conv(self, bent(x), 3, f"dilated_{i}", 2**i)
-        return nn.Dense(1, precision=HIGHEST, name="last")(bent(x))
+            x = x + _conv(self, _bent(x), 3, f"dilated_{i}", 2**i)
+        return nn.Dense(1, precision=HIGHEST, name="last")(_bent(x))
 
 
 class SpectrogramPrior(nn.Module):
@@ -110,33 +110,33 @@ class SpectrogramPrior(nn.Module):
     harmonics: int = 0
 
     def noise_shape(self, samples: int) -> tuple[int, ...]:
-        return samples // HOP, HOP, self.width
+        return samples // _HOP, _HOP, self.width
 
     @nn.compact
     def __call__(self, z: jax.Array) -> jax.Array:
         skips, x = [], z
         for i in range(self.levels):
-            x = bent(self._conv(x, f"down_{i}"))
+            x = _bent(self._conv(x, f"down_{i}"))
             skips.append(x)
             x = halved(x)
-        x = bent(self._conv(x, "bottom"))
+        x = _bent(self._conv(x, "bottom"))
         for i, skip in reversed(list(enumerate(skips))):
             x = jnp.concatenate([doubled(x), skip], -1)
-            x = bent(self._conv(x, f"up_{i}"))
+            x = _bent(self._conv(x, f"up_{i}"))
         parts = nn.Dense(2, precision=HIGHEST, name="last")(x)
         spectrum = jax.lax.complex(parts[..., :1], parts[..., 1:])
         spectrum = jnp.pad(spectrum, ((0, 0), (0, 0), (0, 1), (0, 0)))  # without the highest bin
-        length = z.shape[1] * HOP
-        pad = (HOP // 2, HOP // 2)
-        return stft.istft(spectrum, 2 * HOP, HOP, centre=False, pad=pad, length=length)
+        length = z.shape[1] * _HOP
+        pad = (_HOP // 2, _HOP // 2)
+        return stft.istft(spectrum, 2 * _HOP, _HOP, centre=False, pad=pad, length=length)
 
     def _conv(self, x: jax.Array, name: str) -> jax.Array:
         if not self.harmonics:
-            return conv_2d(self, x, name)
+            return _conv_2d(self, x, name)
         x = multiples(x, self.harmonics)
         batch, frames, bins, channels = x.shape
         rows = x.transpose(0, 2, 1, 3).reshape(batch * bins, frames, channels)
-        y = conv(self, rows, 3, name)
+        y = _conv(self, rows, 3, name)
         return y.reshape(batch, bins, frames, -1).transpose(0, 2, 1, 3)
 
 
@@ -162,10 +162,10 @@ def doubled(x: jax.Array) -> jax.Array:
     return x.reshape(batch, 2 * frames, 2 * bins, channels)
 
 
-Prior = WaveformPrior | DilatedPrior | SpectrogramPrior
+_Prior = WaveformPrior | DilatedPrior | SpectrogramPrior
 
 
-def of_kind(kind: str, **sizes: Any) -> Prior:
+def of_kind(kind: str, **sizes: Any) -> _Prior:
     """'waveform', 'dilated', 'spectrogram' or 'harmonic', of the given sizes."""
     if kind == "harmonic":
         return SpectrogramPrior(harmonics=5, **sizes)

@@ -25,7 +25,7 @@ from zoo.layers.initializers import HE
 from zoo.layers.phase_shuffle import phase_shuffle
 from zoo.signal import mel, stft
 
-SLOPE = 0.2  # of every leaky ReLU
+_SLOPE = 0.2  # of every leaky ReLU
 Answer = tuple[jax.Array, tuple[jax.Array, ...]]  # (score [B ...], features)
 
 
@@ -46,7 +46,7 @@ class Strided(nn.Module):
         features = []
         for i in range(self.layers):
             x = Conv(self.width * 2**i, 25, 4, **how, name=f"down_{i + 1}")(x)
-            x = nn.leaky_relu(x, SLOPE)
+            x = nn.leaky_relu(x, _SLOPE)
             features.append(x)
             if self.shuffle and self.has_rng("shuffle"):
                 x = phase_shuffle(x, self.make_rng("shuffle"), self.shuffle)
@@ -67,7 +67,7 @@ class Dilated(nn.Module):
         features = []
         for i in range(self.layers):
             layer = Conv(self.width, 3, dilation=max(i, 1), **how, name=f"dilated_{i + 1}")
-            x = nn.leaky_relu(layer(x), SLOPE)
+            x = nn.leaky_relu(layer(x), _SLOPE)
             features.append(x)
         score = Conv(1, 3, **how, name="score")(x)
         return ((score.astype(jnp.float32), tuple(features)),)
@@ -96,7 +96,7 @@ class Spectrograms(nn.Module):
         for i in range(self.layers):
             stride = (1, 2) if i else 1
             layer = Conv2D(self.width, 3, stride, **how, name=f"size_{size}_{i + 1}")
-            x = nn.leaky_relu(layer(x), SLOPE)
+            x = nn.leaky_relu(layer(x), _SLOPE)
             features.append(x)
         score = Conv2D(1, 3, **how, name=f"size_{size}_score")(x)
         return score.astype(jnp.float32), tuple(features)

@@ -21,7 +21,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-CHORDS, MELODY = 12, 13
+_CHORDS, _MELODY = 12, 13
 State = tuple[jax.Array, jax.Array, jax.Array, jax.Array]  # chords: cells, output; melody: the same
 
 
@@ -53,13 +53,13 @@ class EckBlues(nn.Module):
     dtype: Any = jnp.float32
 
     receptive_field = math.inf
-    keys = (CHORDS, MELODY)
+    keys = (_CHORDS, _MELODY)
 
     def setup(self) -> None:
         sizes = self.blocks, self.cells, self.dtype
         self.chords, self.melody = LSTMBlocks(*sizes), LSTMBlocks(*sizes)
-        self.chord_units = nn.Dense(CHORDS, dtype=self.dtype)
-        self.melody_units = nn.Dense(MELODY, dtype=self.dtype)
+        self.chord_units = nn.Dense(_CHORDS, dtype=self.dtype)
+        self.melody_units = nn.Dense(_MELODY, dtype=self.dtype)
 
     def __call__(self, roll: jax.Array, *, train: bool = False) -> jax.Array:
         scan = nn.scan(
@@ -80,8 +80,8 @@ class EckBlues(nn.Module):
     def step(self, state: State, played: jax.Array) -> tuple[State, jax.Array]:
         """After a step [B 25] was played: the state, and logits [B 25] of the next."""
         cells, chord, own, tune = state
-        cells, now = self.chords(cells, jnp.concatenate([played[:, :CHORDS], chord], -1))
-        read = jnp.concatenate([played[:, CHORDS:], chord, tune], -1)
+        cells, now = self.chords(cells, jnp.concatenate([played[:, :_CHORDS], chord], -1))
+        read = jnp.concatenate([played[:, _CHORDS:], chord, tune], -1)
         own, tune = self.melody(own, read)
         units = jnp.concatenate([self.chord_units(now), self.melody_units(tune)], -1)
         return (cells, now, own, tune), units.astype(jnp.float32)
@@ -89,8 +89,8 @@ class EckBlues(nn.Module):
     def decide(self, logits: jax.Array, noise: jax.Array, temperature: jax.Array) -> jax.Array:
         """A step [B 25] of 0 and 1 from its logits; noise [B 14]: Gumbel's."""
         chances = nn.sigmoid(logits)
-        tune = chances[:, CHORDS:]
+        tune = chances[:, _CHORDS:]
         silence = jnp.maximum(1 - tune.sum(-1, keepdims=True), 1e-6)
         odds = jnp.log(jnp.concatenate([tune, silence], -1) + 1e-9)
-        chosen = jax.nn.one_hot((odds + temperature * noise).argmax(-1), MELODY + 1)[:, :MELODY]
-        return jnp.concatenate([(chances[:, :CHORDS] > 0.5).astype(jnp.float32), chosen], -1)
+        chosen = jax.nn.one_hot((odds + temperature * noise).argmax(-1), _MELODY + 1)[:, :_MELODY]
+        return jnp.concatenate([(chances[:, :_CHORDS] > 0.5).astype(jnp.float32), chosen], -1)

@@ -18,7 +18,7 @@ from zoo.layers.conv import Conv
 from zoo.layers.spectral_norm import SpectralNorm
 from zoo.signal.precision import HIGHEST
 
-STRIDE = 4
+_STRIDE = 4
 
 
 class Energy(nn.Module):
@@ -40,17 +40,17 @@ class Energy(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        if x.shape[1:] != (self.samples, 1) or self.samples % STRIDE**self.levels:
+        if x.shape[1:] != (self.samples, 1) or self.samples % _STRIDE**self.levels:
             raise BadInput(
                 f"audio {x.shape}: give windows [B {self.samples} 1], of a multiple of"
-                f" {STRIDE**self.levels} samples"
+                f" {_STRIDE**self.levels} samples"
             )
 
         def smooth(layer: nn.Module, name: str, x: jax.Array) -> jax.Array:
             return SpectralNorm(layer, name=name)(x, update=train)
 
         for i in range(self.levels):
-            down = Conv(self.width, 2 * STRIDE, STRIDE, padding=2, dtype=self.dtype)
+            down = Conv(self.width, 2 * _STRIDE, _STRIDE, padding=2, dtype=self.dtype)
             x = nn.swish(smooth(down, f"down_{i}", x))
             again = Conv(self.width, 3, dtype=self.dtype)
             x = x + nn.swish(smooth(again, f"again_{i}", x))

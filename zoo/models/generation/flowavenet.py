@@ -37,7 +37,7 @@ from zoo.layers.initializers import torch
 from zoo.layers.mel_upsampling import MelUpsampling
 from zoo.signal.precision import HIGHEST
 
-Pair = tuple[jax.Array, jax.Array]
+_Pair = tuple[jax.Array, jax.Array]
 
 
 class Net(nn.Module):
@@ -53,7 +53,7 @@ class Net(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, condition: jax.Array) -> Pair:
+    def __call__(self, x: jax.Array, condition: jax.Array) -> _Pair:
         def conv(x: jax.Array, features: int, taps: int, name: str, dilation: int = 1) -> jax.Array:
             how: dict[str, Any] = dict(dilation=dilation, weight_norm=True, dtype=self.dtype)
             how |= torch(taps * x.shape[-1])
@@ -116,7 +116,7 @@ class Block(nn.Module):
         left = affine_inverse(left, log_scale, mean)
         return x, left, condition, total - jnp.sum(log_scale, (1, 2))
 
-    def inverse(self, x: jax.Array, left: jax.Array, condition: jax.Array) -> Pair:
+    def inverse(self, x: jax.Array, left: jax.Array, condition: jax.Array) -> _Pair:
         """(what came in, condition) of what `__call__` gave."""
         if self.split:
             mean, log_scale = self.prior(x, condition)
@@ -197,7 +197,7 @@ class FloWaveNet(nn.Module):
         layers = "front", "dilated_", "condition_", "skip_", "residual_", "hidden"
         return (*layers, "end_gain", "upsample")
 
-    def __call__(self, audio: jax.Array, mel: jax.Array, *, train: bool = False) -> Pair:
+    def __call__(self, audio: jax.Array, mel: jax.Array, *, train: bool = False) -> _Pair:
         condition, x, left = self._condition(mel, audio.shape[1]), audio, []
         total = jnp.zeros(len(audio))
         for k, stage in enumerate(self.stages):
@@ -250,6 +250,6 @@ class FloWaveNet(nn.Module):
         return mel[:, :length]
 
 
-def _halves(x: jax.Array) -> Pair:
+def _halves(x: jax.Array) -> _Pair:
     first, second = jnp.split(x, 2, -1)
     return first, second

@@ -38,19 +38,19 @@ from zoo.layers.spectral_norm import SpectralNorm
 from zoo.layers.upsample import repeat
 from zoo.signal.precision import HIGHEST
 
-DILATIONS = (1, 2, 4, 8)
-FIRST = 64  # width of a discriminator's first block
+_DILATIONS = (1, 2, 4, 8)
+_FIRST = 64  # width of a discriminator's first block
 
 
-def normed(layer: nn.Module) -> SpectralNorm:
+def _normed(layer: nn.Module) -> SpectralNorm:
     """A layer under spectral norm; its kernel is orthogonal at first, of singular values one."""
     return SpectralNorm(layer, first=0, name=f"{layer.name}_norm")
 
 
-def conv(features: int, taps: int, name: str, dilation: int = 1, **how: Any) -> SpectralNorm:
+def _conv(features: int, taps: int, name: str, dilation: int = 1, **how: Any) -> SpectralNorm:
     """A convolution [B T C] -> [B T features] under spectral norm."""
     how |= dict(dilation=dilation, kernel_init=ORTHOGONAL, name=name)
-    return normed(Conv(features, taps, **how))
+    return _normed(Conv(features, taps, **how))
 
 
 class ConditionalBatchNorm(nn.Module):
@@ -62,7 +62,7 @@ class ConditionalBatchNorm(nn.Module):
     def __call__(self, x: jax.Array, z: jax.Array, *, train: bool = False) -> jax.Array:
         plain = BatchNorm(0.99, use_scale=False, use_bias=False, dtype=self.dtype, name="norm")
         how = dict(kernel_init=ORTHOGONAL, dtype=self.dtype, name="noise")
-        noise = normed(nn.Dense(2 * x.shape[-1], **how))(z, update=train)
+        noise = _normed(nn.Dense(2 * x.shape[-1], **how))(z, update=train)
         scale, shift = jnp.split(noise[:, None], 2, -1)
         return plain(x, train=train) * (1 + scale) + shift
 
@@ -82,13 +82,13 @@ class GBlock(nn.Module):
             y = ConditionalBatchNorm(**how, name=f"norm_{number}")(y, z, train=train)
             y = repeat(nn.relu(y), factor) if factor > 1 else nn.relu(y)
             biased = number % 2 == 0  # before a batch norm a bias changes nothing
-            sizes = self.width, 3, f"conv_{number}", DILATIONS[number - 1]
-            return conv(*sizes, use_bias=biased, **how)(y, update=train)
+            sizes = self.width, 3, f"conv_{number}", _DILATIONS[number - 1]
+            return _conv(*sizes, use_bias=biased, **how)(y, update=train)
 
         y = layer(layer(x, 1, self.factor), 2)
         x = repeat(x, self.factor) if self.factor > 1 else x
         if x.shape[-1] != self.width:
-            x = conv(self.width, 1, "shortcut", **how)(x, update=train)
+            x = _conv(self.width, 1, "shortcut", **how)(x, update=train)
         y = x + y
         return y + layer(layer(y, 3), 4)
 
@@ -111,7 +111,7 @@ class Generator(nn.Module):
     def steps(self) -> tuple[Step, ...]:
         """The layers between frames and samples."""
         blocks = [
-            [*([Step(f, f, up=True)] if f > 1 else []), *(same(3, d) for d in DILATIONS)]
+            [*([Step(f, f, up=True)] if f > 1 else []), *(same(3, d) for d in _DILATIONS)]
             for f in self.upsampling
         ]
         return (same(3), *chain(*blocks), same(3))
@@ -129,11 +129,11 @@ class Generator(nn.Module):
         if len(self.widths) != len(self.upsampling):
             raise BadInput("give as many `widths` as factors of `upsampling`, one a block")
         how = dict(dtype=self.dtype)
-        x = conv(self.widths[0], 3, "first", **how)(frames, update=train)
+        x = _conv(self.widths[0], 3, "first", **how)(frames, update=train)
         for i, (width, factor) in enumerate(zip(self.widths, self.upsampling), 1):
             x = GBlock(width, factor, **how, name=f"block_{i}")(x, z, train=train)
         # In float32: the rounding of bfloat16 is a hiss.
-        last = conv(1, 3, "last", precision=HIGHEST)
+        last = _conv(1, 3, "last", precision=HIGHEST)
         return jnp.tanh(last(nn.relu(x), update=train))
 
 
@@ -153,15 +153,15 @@ class DBlock(nn.Module):
     ) -> jax.Array:
         how = dict(dtype=self.dtype)
         down = avg_pool(x, self.factor) if self.factor > 1 else x
-        y = conv(self.width, 3, "conv_1", **how)(nn.relu(down), update=train)
+        y = _conv(self.width, 3, "conv_1", **how)(nn.relu(down), update=train)
         if frames is not None:
-            y += conv(self.width, 1, "frames", **how)(frames, update=train)
-        y = conv(self.width, 3, "conv_2", 2, **how)(nn.relu(y), update=train)
-        return y + conv(self.width, 1, "shortcut", **how)(down, update=train)
+            y += _conv(self.width, 1, "frames", **how)(frames, update=train)
+        y = _conv(self.width, 3, "conv_2", 2, **how)(nn.relu(y), update=train)
+        return y + _conv(self.width, 1, "shortcut", **how)(down, update=train)
 
 
 @dataclass(frozen=True)
-class Window:
+class _Window:
     """A discriminator's window: 2 `fold` frames, of which `fold` samples each become channels.
 
     factors: of its blocks that take a mean; of a conditional one their product is hop / fold.
@@ -191,21 +191,21 @@ FACTORS: dict[int, dict[int, tuple[int, ...]]] = {
 }
 
 
-def windows(hop: int, folds: Sequence[int]) -> tuple[Window, ...]:
+def windows(hop: int, folds: Sequence[int]) -> tuple[_Window, ...]:
     """An unconditional and a conditional window for every fold of the table of `hop`."""
     known = FACTORS[hop]
     wrong = [fold for fold in folds if fold not in known]
     if wrong:
         choice = ", ".join(map(str, known))
         raise BadInput(f"folds: no window of {wrong[0]} samples a channel; choose of {choice}")
-    free = (Window(fold, known[fold][:2]) for fold in folds)
-    return (*free, *(Window(fold, known[fold], True) for fold in folds))
+    free = (_Window(fold, known[fold][:2]) for fold in folds)
+    return (*free, *(_Window(fold, known[fold], True) for fold in folds))
 
 
 class WindowDiscriminator(nn.Module):
     """The discriminator of one window, [B T/fold fold] (and frames) -> score [B]."""
 
-    window: Window
+    window: _Window
     narrower: int = 1
     ends: int = 2
     dtype: Any = jnp.float32
@@ -215,7 +215,7 @@ class WindowDiscriminator(nn.Module):
         self, x: jax.Array, frames: jax.Array | None = None, *, train: bool = False
     ) -> jax.Array:
         how = dict(dtype=self.dtype)
-        x = DBlock(FIRST // self.narrower, **how, name="block_0")(x, train=train)
+        x = DBlock(_FIRST // self.narrower, **how, name="block_0")(x, train=train)
         sizes = list(zip(self.window.widths, self.window.factors, strict=True))
         for i, (width, factor) in enumerate(sizes, 1):
             given = frames if i == len(sizes) else None
@@ -223,7 +223,7 @@ class WindowDiscriminator(nn.Module):
             x = block(x, given, train=train)
         for i in range(1, self.ends + 1):
             x = DBlock(x.shape[-1], **how, name=f"end_{i}")(x, train=train)
-        score = normed(nn.Dense(1, kernel_init=ORTHOGONAL, precision=HIGHEST, name="score"))
+        score = _normed(nn.Dense(1, kernel_init=ORTHOGONAL, precision=HIGHEST, name="score"))
         return score(nn.relu(x).mean(1).astype(jnp.float32), update=train)[:, 0]
 
 
@@ -259,17 +259,17 @@ class Discriminator(nn.Module):
         return tuple(scores)
 
     def _cut(
-        self, x: jax.Array, frames: jax.Array, window: Window
+        self, x: jax.Array, frames: jax.Array, window: _Window
     ) -> tuple[jax.Array, jax.Array | None]:
         """A window of each example, folded, and its frames if they are asked for."""
         size, step = 2 * window.fold, self.hop if window.conditional else 1
         places = (frames.shape[1] - size) * self.hop // step + 1
         start = jax.random.randint(self.make_rng("window"), (len(x),), 0, places)
-        piece = pieces(x, start * step, size * self.hop)
+        piece = _pieces(x, start * step, size * self.hop)
         piece = piece.reshape(len(x), -1, window.fold)
-        return piece, pieces(frames, start, size) if window.conditional else None
+        return piece, _pieces(frames, start, size) if window.conditional else None
 
 
-def pieces(x: jax.Array, start: jax.Array, size: int) -> jax.Array:
+def _pieces(x: jax.Array, start: jax.Array, size: int) -> jax.Array:
     """`size` samples of every example from its `start` [B] on, [B T C] -> [B size C]."""
     return jax.vmap(lambda one, first: jax.lax.dynamic_slice_in_dim(one, first, size))(x, start)

@@ -23,9 +23,9 @@ from zoo.layers.conv2d import convolve_2d
 from zoo.signal.precision import HIGHEST
 from zoo.signal.pyramid import bypass, enlarged, share, shrunk
 
-UNIT = nn.initializers.normal(1.0)
-RECTIFIED, PLAIN = 2.0, 1.0  # He's gain before a rectifier, and where none follows
-SPREAD = 1e-6  # added to the variance over the batch
+_UNIT = nn.initializers.normal(1.0)
+RECTIFIED, _PLAIN = 2.0, 1.0  # He's gain before a rectifier, and where none follows
+_SPREAD = 1e-6  # added to the variance over the batch
 
 
 class Equalised(nn.Module):
@@ -42,9 +42,9 @@ class Equalised(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
-        kernel, bias = equalised(self, shape, self.gain)
+        kernel, bias = _equalised(self, shape, self.gain)
         pads = (self.kernel_size // 2,) * 2
-        precision = HIGHEST if self.dtype == jnp.float32 and self.gain == PLAIN else None
+        precision = HIGHEST if self.dtype == jnp.float32 and self.gain == _PLAIN else None
         x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
         return convolve_2d(x, kernel, pads=pads, precision=precision) + bias.astype(self.dtype)
 
@@ -64,7 +64,7 @@ class EqualisedDense(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        kernel, bias = equalised(self, (*self.shape, x.shape[-1], self.features), self.gain)
+        kernel, bias = _equalised(self, (*self.shape, x.shape[-1], self.features), self.gain)
         x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
         if self.spread:
             y = jnp.einsum("bc,fnco->bfno", x, kernel, precision=self.precision)
@@ -74,9 +74,9 @@ class EqualisedDense(nn.Module):
         return y + bias.astype(self.dtype)
 
 
-def equalised(module: nn.Module, shape: tuple[int, ...], gain: float) -> tuple:
+def _equalised(module: nn.Module, shape: tuple[int, ...], gain: float) -> tuple:
     """(kernel, bias) of a module: the kernel is drawn of unit variance and scaled here."""
-    kernel = module.param("kernel", UNIT, shape)
+    kernel = module.param("kernel", _UNIT, shape)
     bias = module.param("bias", nn.initializers.zeros, shape[-1:])
     return kernel * np.float32(np.sqrt(gain / np.prod(shape[:-1]))), bias
 
@@ -141,7 +141,7 @@ class Generator(nn.Module):
             second = Equalised(width, self.kernel_size, name=f"{name}_conv_1", **how)
             x = _pixel_norm(nn.leaky_relu(second(x), 0.2))
             if blocks is None or number >= blocks - 1:  # of lower ones nothing is seen any more
-                to_image = Equalised(2, 1, PLAIN, name=f"{name}_to_image")
+                to_image = Equalised(2, 1, _PLAIN, name=f"{name}_to_image")
                 seen = jnp.tanh(to_image(x.astype(jnp.float32)))
                 factor = 2 ** (self.resolutions - number)
                 image = image + share(number, progress) * enlarged(seen, factor)
@@ -197,7 +197,7 @@ class Discriminator(nn.Module):
         how = dict(dtype=self.dtype, name="block_1_end")
         y = nn.leaky_relu(EqualisedDense(channels[0], self.start, **how)(y), 0.2)
         y = y.astype(jnp.float32)
-        how = dict(shape=(), gain=PLAIN, precision=HIGHEST)
+        how = dict(shape=(), gain=_PLAIN, precision=HIGHEST)
         score = EqualisedDense(1, name="score", **how)(y)[:, 0]
         return score, EqualisedDense(self.pitches, name="pitch", **how)(y)
 
@@ -211,6 +211,6 @@ def _pixel_norm(x: jax.Array) -> jax.Array:
 
 def _with_spread(x: jax.Array) -> jax.Array:
     """[B F N C] -> [B F N C+1]: the mean deviation over the batch, one number, as a channel."""
-    deviation = jnp.sqrt(jnp.var(x.astype(jnp.float32), 0) + SPREAD).mean()
+    deviation = jnp.sqrt(jnp.var(x.astype(jnp.float32), 0) + _SPREAD).mean()
     more = jnp.broadcast_to(deviation.astype(x.dtype), (*x.shape[:3], 1))
     return jnp.concatenate([x, more], -1)

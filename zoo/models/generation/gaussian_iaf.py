@@ -28,7 +28,7 @@ from zoo.layers.gated import gated
 from zoo.layers.initializers import torch
 from zoo.signal.precision import HIGHEST
 
-STACK = 10  # layers until the dilation is one again
+_STACK = 10  # layers until the dilation is one again
 
 
 class Net(nn.Module):
@@ -57,7 +57,7 @@ class Net(nn.Module):
 
         x, skips = nn.relu(conv(x, self.width, self.front, "front")), []
         for i in range(self.layers):
-            z = conv(x, 2 * self.gate, self.kernel, f"dilated_{i}", dilation=2 ** (i % STACK))
+            z = conv(x, 2 * self.gate, self.kernel, f"dilated_{i}", dilation=2 ** (i % _STACK))
             z += conv(condition, 2 * self.gate, 1, f"condition_{i}")
             z = gated(z)
             skips.append(conv(z, self.skip, 1, f"skip_{i}"))
@@ -126,7 +126,7 @@ class GaussianIAF(nn.Module):
     @property
     def receptive_field(self) -> int:
         """Samples of noise up to its own of which a sample is made; one per flow is its shift."""
-        spans = sum(2 ** (i % STACK) for layers in self.depths for i in range(layers))
+        spans = sum(2 ** (i % _STACK) for layers in self.depths for i in range(layers))
         return 1 + self.flows * self.front + (self.kernel - 1) * spans
 
     def __call__(

@@ -32,7 +32,7 @@ from zoo.layers.spectral_norm import SpectralNorm
 from zoo.signal.excitation import CHANGE, refined
 from zoo.signal.precision import HIGHEST
 
-SLOPE = 0.1  # of the leaky ReLUs, but for the generator's last
+_SLOPE = 0.1  # of the leaky ReLUs, but for the generator's last
 V3: dict[str, Any] = dict(
     width=256,
     upsampling=(8, 8, 4),
@@ -43,7 +43,7 @@ V3: dict[str, Any] = dict(
 )
 
 
-def conv(
+def _conv(
     x: jax.Array,
     features: int,
     taps: int,
@@ -94,10 +94,10 @@ class Residual(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         how = dict(features=x.shape[-1], taps=self.taps, norm=self.norm, dtype=self.dtype)
         for i, dilation in enumerate(self.dilations, 1):
-            y = nn.leaky_relu(x, SLOPE)
-            y = conv(y, name=f"dilated_{i}", dilation=dilation, **how)
+            y = nn.leaky_relu(x, _SLOPE)
+            y = _conv(y, name=f"dilated_{i}", dilation=dilation, **how)
             if self.double:
-                y = conv(nn.leaky_relu(y, SLOPE), name=f"plain_{i}", **how)
+                y = _conv(nn.leaky_relu(y, _SLOPE), name=f"plain_{i}", **how)
             x = x + y
         return x
 
@@ -154,7 +154,7 @@ class Generator(nn.Module):
         if mel.ndim != 3 or mel.shape[-1] != self.bins:
             raise BadInput(f"this generator takes mel frames [B F {self.bins}], not {mel.shape}")
         how = dict(norm=self.norm, dtype=self.dtype)
-        x = conv(mel, self.width, 7, "first", **how)
+        x = _conv(mel, self.width, 7, "first", **how)
         if excitation is not None:
             excitation = SourceMerge(name="merge")(excitation)
         for i, (factor, taps) in enumerate(zip(self.upsampling, self.taps), 1):
@@ -170,11 +170,11 @@ class Generator(nn.Module):
                 weight_norm=self.norm == "weight",
                 dtype=self.dtype,
                 name=f"up_{i}",
-            )(nn.leaky_relu(x, SLOPE))
+            )(nn.leaky_relu(x, _SLOPE))
             if excitation is not None:
                 rest = math.prod(self.upsampling[i:])
                 span = 2 * rest if rest > 1 else 1
-                x += conv(excitation, width, span, f"excite_{i}", stride=rest, **how)
+                x += _conv(excitation, width, span, f"excite_{i}", stride=rest, **how)
             blocks = [
                 Residual(kernel, dilations, self.double, **how, name=f"residual_{i}_{j}")(x)
                 for j, (kernel, dilations) in enumerate(zip(self.kernels, self.dilations), 1)
@@ -182,7 +182,7 @@ class Generator(nn.Module):
             x = reduce(jnp.add, blocks) / len(blocks)
         how |= dict(dtype=jnp.float32, precision=HIGHEST)  # the rounding of bfloat16 is a hiss
         smaller = CHANGE if self.residual else 1.0
-        x = conv(nn.leaky_relu(x, 0.01), 1, 7, "last", smaller=smaller, **how)
+        x = _conv(nn.leaky_relu(x, 0.01), 1, 7, "last", smaller=smaller, **how)
         return jnp.tanh(x) if excitation is None or not self.residual else refined(x, excitation)
 
 
@@ -203,9 +203,9 @@ class Period(nn.Module):
         features = []
         for i, width in enumerate(self.widths, 1):
             stride = 3 if i < len(self.widths) else 1
-            x = nn.leaky_relu(conv(x, width, 5, f"down_{i}", stride=stride, **how), SLOPE)
+            x = nn.leaky_relu(_conv(x, width, 5, f"down_{i}", stride=stride, **how), _SLOPE)
             features.append(x)
-        features.append(conv(x, 1, 3, "score", **how))
+        features.append(_conv(x, 1, 3, "score", **how))
         apart = tuple(f.reshape(batch, p, *f.shape[1:]) for f in features)
         return apart[-1].astype(jnp.float32), apart
 
@@ -227,10 +227,10 @@ class Scale(nn.Module):
         features = []
         for i, sizes in enumerate(zip(self.widths, taps, strides, groups), 1):
             width, length, stride, group = sizes
-            x = conv(x, width, length, f"down_{i}", stride=stride, groups=group, **how)
-            x = nn.leaky_relu(x, SLOPE)
+            x = _conv(x, width, length, f"down_{i}", stride=stride, groups=group, **how)
+            x = nn.leaky_relu(x, _SLOPE)
             features.append(x)
-        features.append(conv(x, 1, 3, "score", **how))
+        features.append(_conv(x, 1, 3, "score", **how))
         return features[-1].astype(jnp.float32), tuple(features)
 
 

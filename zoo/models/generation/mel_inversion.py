@@ -26,12 +26,12 @@ from zoo.layers.receptive_field import Step, input_interval, same
 from zoo.signal import mel, phase, stft
 from zoo.signal.precision import HIGHEST
 
-TINY = float(np.finfo(np.float32).tiny)
+_TINY = float(np.finfo(np.float32).tiny)
 FLOOR = 1e-5  # of magnitudes in logarithms, as the front ends have it
-METHODS = ("clipped", "least_squares")
+_METHODS = ("clipped", "least_squares")
 
 
-def least_squares(
+def _least_squares(
     energy: jax.Array, target: jax.Array, filters: np.ndarray, iterations: int
 ) -> jax.Array:
     """Non-negative energies [B F N] whose mel spectrogram is nearest to target [B F M]."""
@@ -60,12 +60,12 @@ class PseudoInverse(nn.Module):
     receptive_field = 1  # frames
 
     def __call__(self, features: jax.Array, *, train: bool = False) -> jax.Array:
-        if self.method not in METHODS:
-            raise BadInput(f"method={self.method!r}: choose {' or '.join(METHODS)}")
+        if self.method not in _METHODS:
+            raise BadInput(f"method={self.method!r}: choose {' or '.join(_METHODS)}")
         energy = mel.least_norm(features, self.spec)
         if self.method == "least_squares":
             filters = self.spec.filters()
-            energy = least_squares(energy, jnp.exp(features), filters, self.iterations)
+            energy = _least_squares(energy, jnp.exp(features), filters, self.iterations)
         return jnp.maximum(energy, 0) ** (1 / self.spec.exponent)
 
 
@@ -215,7 +215,7 @@ class Refiner(nn.Module):
         for block in self.again:
             x = block(x)
         change = 3.0 * jnp.tanh(self.last(self.norm(x)) / 3.0)
-        unit = found / jnp.where(size > TINY, size, 1.0)
+        unit = found / jnp.where(size > _TINY, size, 1.0)
         return self._synthesise(magnitude * jnp.exp(change) * unit)
 
     def _draft(self, magnitude: jax.Array, excitation: jax.Array | None, rounds: int) -> jax.Array:

@@ -33,18 +33,18 @@ from zoo.signal import pqmf
 from zoo.signal.excitation import CHANGE, refined
 from zoo.signal.precision import HIGHEST
 
-Features = tuple[jax.Array, ...]
-SLOPE = 0.2  # of every leaky ReLU
+_Features = tuple[jax.Array, ...]
+_SLOPE = 0.2  # of every leaky ReLU
 
 
-def reflect(x: jax.Array, reach: int) -> jax.Array:
+def _reflect(x: jax.Array, reach: int) -> jax.Array:
     """Mirrors `reach` samples at both ends, [B T C] -> [B T+2r C]."""
     if x.shape[1] <= reach:
         raise BadInput(f"{x.shape[1]} samples cannot be reflected by {reach}: use a longer input")
     return jnp.pad(x, ((0, 0), (reach, reach), (0, 0)), mode="reflect")
 
 
-def conv(module: nn.Module, x: jax.Array, features: int, taps: int, name: str, **how: Any):
+def _conv(module: nn.Module, x: jax.Array, features: int, taps: int, name: str, **how: Any):
     """A convolution without padding of [B T C], initialised as torch does -> [B T' features].
 
     smaller: by which the first weights are divided.
@@ -73,10 +73,10 @@ class Residual(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         width = x.shape[-1]
-        y = reflect(nn.leaky_relu(x, SLOPE), self.dilation)
-        y = conv(self, y, width, 3, "dilated", dilation=self.dilation)
-        y = conv(self, nn.leaky_relu(y, SLOPE), width, 1, "mix")
-        return conv(self, x, width, 1, "shortcut") + y
+        y = _reflect(nn.leaky_relu(x, _SLOPE), self.dilation)
+        y = _conv(self, y, width, 3, "dilated", dilation=self.dilation)
+        y = _conv(self, nn.leaky_relu(y, _SLOPE), width, 1, "mix")
+        return _conv(self, x, width, 1, "shortcut") + y
 
 
 class Generator(nn.Module):
@@ -132,7 +132,7 @@ class Generator(nn.Module):
         if mel.ndim != 3 or mel.shape[-1] != self.bins:
             raise BadInput(f"this generator takes mel frames [B F {self.bins}], not {mel.shape}")
         x = (mel - self.mean) / self.std
-        x = conv(self, reflect(x, 3), self.width, 7, "first")
+        x = _conv(self, _reflect(x, 3), self.width, 7, "first")
         if excitation is not None:
             excitation = SourceMerge(name="merge")(excitation)
         for i, factor in enumerate(self.upsampling):
@@ -151,20 +151,20 @@ class Generator(nn.Module):
                 bias_init=start,
                 dtype=self.dtype,
                 name=f"up_{i + 1}",
-            )(nn.leaky_relu(x, SLOPE))
+            )(nn.leaky_relu(x, _SLOPE))
             if excitation is not None:
                 rest = math.prod(self.upsampling[i + 1 :])
                 span = 2 * rest if rest > 1 else 1
                 name, pad = f"excite_{i + 1}", (span - 1) // 2
-                x += conv(self, excitation, width, span, name, stride=rest, padding=pad)
+                x += _conv(self, excitation, width, span, name, stride=rest, padding=pad)
             for j, dilation in enumerate(self.dilations):
                 how = dict(weight_norm=self.weight_norm, dtype=self.dtype)
                 x = Residual(dilation, **how, name=f"residual_{i + 1}_{j + 1}")(x)
-        x = reflect(nn.leaky_relu(x, SLOPE), 3)
+        x = _reflect(nn.leaky_relu(x, _SLOPE), 3)
         # In float32: the rounding of bfloat16 is a hiss.
         smaller = CHANGE if self.residual else 1.0
         how = dict(dtype=jnp.float32, precision=HIGHEST, smaller=smaller)
-        x = conv(self, x, self.features, 7, "last", **how)
+        x = _conv(self, x, self.features, 7, "last", **how)
         return jnp.tanh(x) if excitation is None or not self.residual else refined(x, excitation)
 
 
@@ -235,18 +235,20 @@ class Scale(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> tuple[jax.Array, Features]:
-        x = nn.leaky_relu(conv(self, reflect(x, 7), self.width, 15, "first"), SLOPE)
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, _Features]:
+        x = nn.leaky_relu(_conv(self, _reflect(x, 7), self.width, 15, "first"), _SLOPE)
         features = [x]
         for i, stride in enumerate(self.strides):
             groups = x.shape[-1] // 4
             width = min(x.shape[-1] * stride, self.most)
             how = dict(stride=stride, groups=groups, padding=5 * stride)
-            x = nn.leaky_relu(conv(self, x, width, 10 * stride + 1, f"down_{i + 1}", **how), SLOPE)
+            x = nn.leaky_relu(
+                _conv(self, x, width, 10 * stride + 1, f"down_{i + 1}", **how), _SLOPE
+            )
             features.append(x)
         width = min(2 * x.shape[-1], self.most)
-        x = nn.leaky_relu(conv(self, x, width, 5, "mix", padding=2), SLOPE)
-        score = conv(self, x, 1, 3, "score", padding=1)
+        x = nn.leaky_relu(_conv(self, x, width, 5, "mix", padding=2), _SLOPE)
+        score = _conv(self, x, 1, 3, "score", padding=1)
         return score.astype(jnp.float32), (*features, x)
 
 
@@ -264,14 +266,14 @@ class Discriminator(nn.Module):
     def __call__(self, x: jax.Array, *, train: bool = False) -> tuple[tuple[jax.Array, Any], ...]:
         answers = []
         for i in range(self.scales):
-            x = halve(x) if i else x
+            x = _halve(x) if i else x
             sizes = self.width, self.most, self.strides
             how = dict(weight_norm=self.weight_norm, dtype=self.dtype, name=f"scale_{i + 1}")
             answers.append(Scale(*sizes, **how)(x))
         return tuple(answers)
 
 
-def halve(x: jax.Array) -> jax.Array:
+def _halve(x: jax.Array) -> jax.Array:
     """Mean of four samples, two apart, over what lies within, [B T C] -> [B T/2 C]."""
     inside = jnp.ones((1, x.shape[1], 1), x.dtype)
     return avg_pool(x, 4, 2, (1, 1)) / avg_pool(inside, 4, 2, (1, 1))

@@ -30,22 +30,22 @@ from zoo.layers.recurrent import LSTM, LstmCarry
 from zoo.signal.mixtures import MixtureOfGaussians
 from zoo.signal.precision import HIGHEST
 
-Carry = dict[str, LstmCarry]
+_Carry = dict[str, LstmCarry]
 
 
-def recurrent(width: int, dtype: Any, both: bool = False) -> LSTM:
+def _recurrent(width: int, dtype: Any, both: bool = False) -> LSTM:
     """torch's LSTM, [B T C] -> [B T D], or [B T 2D] in both directions."""
     return LSTM(width, both, **torch_recurrent(width), dtype=dtype)
 
 
-def along_frames(layer: LSTM, x: jax.Array, carry: Any = None) -> tuple[jax.Array, Any]:
+def _along_frames(layer: LSTM, x: jax.Array, carry: Any = None) -> tuple[jax.Array, Any]:
     """A recurrent layer over the frames of [B F M D], each band by itself."""
     rows = x.swapaxes(1, 2)
     y, carry = layer(rows.reshape(-1, *rows.shape[2:]), carry)
     return y.reshape(*rows.shape[:3], -1).swapaxes(1, 2), carry
 
 
-def along_bands(layer: LSTM, x: jax.Array) -> jax.Array:
+def _along_bands(layer: LSTM, x: jax.Array) -> jax.Array:
     """A recurrent layer over the bands of [B F M D], each frame by itself."""
     y, _ = layer(x.reshape(-1, *x.shape[2:]))
     return y.reshape(*x.shape[:3], -1)
@@ -59,14 +59,14 @@ class Features(nn.Module):
 
     def setup(self) -> None:
         self.enter = nn.Dense(self.width, **torch(1), dtype=self.dtype)
-        self.time = recurrent(self.width, self.dtype, True)
-        self.frequency = recurrent(self.width, self.dtype, True)
+        self.time = _recurrent(self.width, self.dtype, True)
+        self.frequency = _recurrent(self.width, self.dtype, True)
         self.mix = nn.Dense(self.width, **torch(4 * self.width), dtype=self.dtype)
 
     def __call__(self, below: jax.Array) -> jax.Array:
         x = self.enter(below[..., None].astype(self.dtype))
-        times, _ = along_frames(self.time, x)
-        return x + self.mix(jnp.concatenate([times, along_bands(self.frequency, x)], -1))
+        times, _ = _along_frames(self.time, x)
+        return x + self.mix(jnp.concatenate([times, _along_bands(self.frequency, x)], -1))
 
 
 class Delayed(nn.Module):
@@ -81,21 +81,21 @@ class Delayed(nn.Module):
 
     def setup(self) -> None:
         width, kind = self.width, self.dtype
-        self.time = recurrent(width, kind)
-        self.frequency = recurrent(width, kind, True)
+        self.time = _recurrent(width, kind)
+        self.frequency = _recurrent(width, kind, True)
         self.mix = nn.Dense(width, **torch(3 * width), dtype=kind)
         if self.centralised:
-            self.centre = recurrent(width, kind)
+            self.centre = _recurrent(width, kind)
             self.centre_mix = nn.Dense(width, **torch(width), dtype=kind)
-        self.down = recurrent(width, kind)
+        self.down = _recurrent(width, kind)
         self.down_mix = nn.Dense(width, **torch(width), dtype=kind)
 
     def frames(
-        self, time: jax.Array, centre: jax.Array | None, carry: Carry
-    ) -> tuple[jax.Array, jax.Array | None, Carry]:
+        self, time: jax.Array, centre: jax.Array | None, carry: _Carry
+    ) -> tuple[jax.Array, jax.Array | None, _Carry]:
         """(time-delayed [B F M D], centralised [B F D] or none) of the layer below, and states."""
-        ahead, state = along_frames(self.time, time, carry.get("time"))
-        both = jnp.concatenate([ahead, along_bands(self.frequency, time)], -1)
+        ahead, state = _along_frames(self.time, time, carry.get("time"))
+        both = jnp.concatenate([ahead, _along_bands(self.frequency, time)], -1)
         after = {"time": state}
         time = time + self.mix(both)
         if centre is not None:
@@ -161,8 +161,8 @@ class Tier(nn.Module):
         return self.extract(below)
 
     def frames(
-        self, before: jax.Array, z: jax.Array | None, carry: list[Carry] | None
-    ) -> tuple[list[jax.Array], list[Carry]]:
+        self, before: jax.Array, z: jax.Array | None, carry: list[_Carry] | None
+    ) -> tuple[list[jax.Array], list[_Carry]]:
         """What each layer says of frames to come [B F M D], of those one before each [B F M]."""
         time = self.enter_time(before[..., None].astype(self.dtype))
         centre = self.enter_centre(before.astype(self.dtype)) if self.first else None
@@ -191,14 +191,14 @@ class Tier(nn.Module):
             states.append(after)
         return self.leave(x.astype(jnp.float32)), states
 
-    def begin(self, rows: int, bands: int) -> tuple[list[Carry], list[LstmCarry]]:
+    def begin(self, rows: int, bands: int) -> tuple[list[_Carry], list[LstmCarry]]:
         """States of zeros before the first frame of `bands` bands, and before a frame's first."""
 
         def none(count: int) -> LstmCarry:
             zeros = jnp.zeros((count, self.width))
             return zeros, zeros
 
-        times: Carry = {"time": none(rows * bands)}
+        times: _Carry = {"time": none(rows * bands)}
         times |= {"centre": none(rows)} if self.first else {}
         return [dict(times) for _ in range(self.layers)], [none(rows)] * self.layers
 

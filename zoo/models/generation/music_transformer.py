@@ -27,7 +27,7 @@ from zoo.errors import BadInput
 from zoo.layers.initializers import GLOROT
 from zoo.layers.relative_attention import RelativeAttention
 
-Carry = dict[str, Any]
+_Carry = dict[str, Any]
 
 
 class Block(nn.Module):
@@ -57,7 +57,7 @@ class Block(nn.Module):
         x = x + self.drop(added, deterministic=not train)
         return self._net(x, train)
 
-    def step(self, cache: Carry, x: jax.Array, clock: jax.Array) -> tuple[Carry, jax.Array]:
+    def step(self, cache: _Carry, x: jax.Array, clock: jax.Array) -> tuple[_Carry, jax.Array]:
         """The same of one position x [B D]."""
         cache, added = self.attention.step(cache, self.before_attention(x), clock)
         return cache, self._net(x + added, False)
@@ -112,7 +112,7 @@ class MusicTransformer(nn.Module):
             x = block(x, train=train)
         return self.output(self.norm(x)).astype(jnp.float32)
 
-    def initial(self, batch: int) -> Carry:
+    def initial(self, batch: int) -> _Carry:
         """No event so far. See zoo/sampling/autoregressive.py for who calls this and `step`."""
         shape = (batch, self.memory, self.heads, self.keys // self.heads)
         caches = [
@@ -121,7 +121,7 @@ class MusicTransformer(nn.Module):
         ]
         return {"clock": jnp.zeros((), jnp.int32), "caches": caches}
 
-    def step(self, carry: Carry, x: jax.Array, condition: None = None) -> tuple[Carry, jax.Array]:
+    def step(self, carry: _Carry, x: jax.Array, condition: None = None) -> tuple[_Carry, jax.Array]:
         """The event before, x [B 1] -> (carry, logits of the next [B count])."""
         clock, caches = carry["clock"], []
         x = self._enter(x, clock[None])[:, 0]
@@ -135,10 +135,10 @@ class MusicTransformer(nn.Module):
         """Symbols [B T] at places [T] -> [B T D]."""
         codes = self.distribution.encode(symbols)
         x = self.embed(codes) * math.sqrt(self.width)
-        return x + timing(places, self.width).astype(self.dtype) if self.positions else x
+        return x + _timing(places, self.width).astype(self.dtype) if self.positions else x
 
 
-def timing(places: jax.Array, width: int) -> jax.Array:
+def _timing(places: jax.Array, width: int) -> jax.Array:
     """Places [T] as sines, then cosines, of wavelengths from 2 pi to 20,000 pi, [T D]."""
     half = width // 2
     slower = jnp.exp(-math.log(10_000.0) / max(half - 1, 1) * jnp.arange(half))

@@ -32,7 +32,7 @@ from zoo.layers.queues import Carry, Queues
 from zoo.layers.receptive_field import Step, conditioned
 from zoo.signal.precision import HIGHEST
 
-Folded = dict[str, Any]
+_Folded = dict[str, Any]
 
 
 class Encoder(nn.Module):
@@ -105,7 +105,7 @@ class Layer(nn.Module):
         both = 2 * self.width
         z = TwoTaps(both, self.dilation, dtype=self.dtype, name="dilated")(x)
         z += Conv(both, 1, dtype=self.dtype, name="local", **torch(local.shape[-1]))(local)
-        z = gated(z)
+        z = _gated(z)
         mixed = torch(self.width)
         # Nothing follows the last one's residual, whose gradient therefore is zero.
         name = "unused_residual" if self.last else "residual"
@@ -113,7 +113,7 @@ class Layer(nn.Module):
         return x + residual, Conv(self.skip, 1, dtype=self.dtype, name="skip", **mixed)(z)
 
 
-def gated(z: jax.Array) -> jax.Array:
+def _gated(z: jax.Array) -> jax.Array:
     """Sigmoid of the first half of the channels times tanh of the second, [... 2A] -> [... A]."""
     gate, value = jnp.split(z, 2, axis=-1)
     return jax.nn.sigmoid(gate) * jnp.tanh(value)
@@ -190,7 +190,7 @@ class Decoder(nn.Module):
             "before": jnp.zeros((batch, 1)),
         }
 
-    def fold(self) -> Folded:
+    def fold(self) -> _Folded:
         """The weights as sampling wants them, one skip matrix for all layers."""
         params = self.variables["params"]
         blocks = [params[f"stack_{i}"] for i in range(len(self.dilations))]
@@ -213,7 +213,7 @@ class Decoder(nn.Module):
         output = {"kernel": params["output"]["kernel"][0].T, "bias": params["output"]["bias"]}
         return {**folded, "front": params["front"], "output": output}
 
-    def project(self, folded: Folded, condition: jax.Array) -> Folded:
+    def project(self, folded: _Folded, condition: jax.Array) -> _Folded:
         """Latents of samples [B T L] -> what they add, to each layer [T K B 2A], to the head."""
         local = condition.astype(self.dtype)
         return {
@@ -223,10 +223,10 @@ class Decoder(nn.Module):
 
     def frame(
         self,
-        folded: Folded,
+        folded: _Folded,
         carry: Carry,
         x: jax.Array,
-        condition: Folded,
+        condition: _Folded,
         noise: jax.Array,
         draw: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]],
     ) -> tuple[Carry, jax.Array, jax.Array]:
@@ -235,7 +235,7 @@ class Decoder(nn.Module):
         return carry, *draw(raw, noise[0])
 
     def advance(
-        self, folded: Folded, carry: Carry, x: jax.Array, condition: Folded
+        self, folded: _Folded, carry: Carry, x: jax.Array, condition: _Folded
     ) -> tuple[Carry, jax.Array]:
         """(carry, raw [B P]) of the sample after x [B 1]."""
         pair = jnp.stack([carry["before"], x], 1)  # [B 2 1]
@@ -248,7 +248,7 @@ class Decoder(nn.Module):
         inputs, outputs = [], [h]
         weights = zip(*(folded[k] for k in ("past", "now", "bias", "residual", "residual_bias")))
         for i, (older, now, bias, residual, residual_bias) in enumerate(weights):
-            z = gated(past[i] @ older + h @ now + bias + condition["layers"][i])
+            z = _gated(past[i] @ older + h @ now + bias + condition["layers"][i])
             inputs.append(h)
             outputs.append(z)
             h = h + z @ residual + residual_bias

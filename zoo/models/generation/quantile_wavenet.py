@@ -25,7 +25,7 @@ from zoo.distributions import Quantiles
 from zoo.layers.queues import Carry
 from zoo.signal.precision import HIGHEST
 
-COSINES = 64
+_COSINES = 64
 
 
 class QuantileHead(nn.Module):
@@ -36,7 +36,7 @@ class QuantileHead(nn.Module):
     @nn.compact
     def __call__(self, features: jax.Array, levels: jax.Array) -> jax.Array:
         width = features.shape[-1]
-        waves = jnp.cos(np.pi * np.arange(COSINES) * levels[..., None]).astype(self.dtype)
+        waves = jnp.cos(np.pi * np.arange(_COSINES) * levels[..., None]).astype(self.dtype)
         level = nn.relu(nn.Dense(width, dtype=self.dtype, name="level")(waves))
         mixed = nn.Dense(width, dtype=self.dtype, name="mixed")(features[..., None, :] * level)
         value = nn.Dense(1, precision=HIGHEST, name="value")

@@ -28,8 +28,8 @@ from zoo.layers.matvec import matvec
 from zoo.layers.norm import plain_kernel
 from zoo.layers.recurrent import GRU, LSTM, gru_update, lstm_update
 
-Carry = dict[str, Any]
-Folded = dict[str, Any]
+_Carry = dict[str, Any]
+_Folded = dict[str, Any]
 STATES = {"gru": 1, "lstm": 2}  # vectors that a cell carries
 
 
@@ -150,8 +150,8 @@ class SampleRNN(nn.Module):
         return self.window(audio, self.initial(audio.shape[0]))[0]
 
     def window(
-        self, audio: jax.Array, carry: Carry, *, train: bool = False
-    ) -> tuple[jax.Array, Carry]:
+        self, audio: jax.Array, carry: _Carry, *, train: bool = False
+    ) -> tuple[jax.Array, _Carry]:
         """(raw [B T Q], carry) of audio [B T 1] that follows on what `carry` has seen."""
         if audio.ndim != 3 or audio.shape[-1] != 1 or audio.shape[1] % self.hop:
             raise BadInput(f"audio is {audio.shape}, not [B T 1] with T a multiple of {self.hop}")
@@ -169,7 +169,7 @@ class SampleRNN(nn.Module):
         raw = self.output(nn.relu(self.hidden(nn.relu(x + condition))))
         return raw, self._carry(joined[:, -self.hop :], tuple(hidden))
 
-    def restart(self, carry: Carry, reset: jax.Array) -> Carry:
+    def restart(self, carry: _Carry, reset: jax.Array) -> _Carry:
         """The carry with the rows of `reset` [B] as `initial` has them."""
         past = jnp.where(reset[:, None], 0.0, carry["past"])
         return {**carry, "past": past, "fresh": carry["fresh"] | reset}
@@ -177,12 +177,12 @@ class SampleRNN(nn.Module):
     def _real(self, audio: jax.Array) -> jax.Array:
         return (2 * self.distribution.inputs(audio)).astype(self.dtype)
 
-    def _carry(self, past: jax.Array, hidden: Any) -> Carry:
+    def _carry(self, past: jax.Array, hidden: Any) -> _Carry:
         return {"past": past, "hidden": hidden, "fresh": jnp.zeros(past.shape[0], bool)}
 
     # From here on, sampling: see zoo/sampling/autoregressive.py for who calls what.
 
-    def initial(self, batch: int) -> Carry:
+    def initial(self, batch: int) -> _Carry:
         """Silence before the first sample; the RNNs stand at their learnt initial states."""
 
         def state() -> Any:  # arrays of their own, because the sampler donates them
@@ -193,12 +193,12 @@ class SampleRNN(nn.Module):
         carry = self._carry(jnp.zeros((batch, self.hop)), hidden)
         return {**carry, "fresh": jnp.ones(batch, bool)}
 
-    def prime(self, audio: jax.Array) -> Carry:
+    def prime(self, audio: jax.Array) -> _Carry:
         """The carry after audio [B T 1]; silence fills its first frame where it is not whole."""
         audio = jnp.pad(audio, ((0, 0), (-audio.shape[1] % self.hop, 0), (0, 0)))
         return self.window(audio, self.initial(audio.shape[0]))[1]
 
-    def fold(self) -> Folded:
+    def fold(self) -> _Folded:
         """The weights as `frame` wants them: neighbouring linear maps multiplied out.
 
         Matrices lie transposed, as `_through` takes them.
@@ -220,13 +220,13 @@ class SampleRNN(nn.Module):
 
     def frame(
         self,
-        folded: Folded,
-        carry: Carry,
+        folded: _Folded,
+        carry: _Carry,
         x: jax.Array,
         condition: None,
         noise: jax.Array,
         draw: Any,
-    ) -> tuple[Carry, jax.Array, jax.Array]:
+    ) -> tuple[_Carry, jax.Array, jax.Array]:
         """The next `hop` samples, their nats; noise [hop B n]. The carry knows the last samples."""
         hidden = tuple(
             _started(weights["start"], state, carry["fresh"])
@@ -239,7 +239,7 @@ class SampleRNN(nn.Module):
     def _descend(
         self,
         tier: int,
-        folded: Folded,
+        folded: _Folded,
         past: jax.Array,
         hidden: Any,
         added: Any,
@@ -265,7 +265,7 @@ class SampleRNN(nn.Module):
         (past, lower), nats = jax.lax.scan(body, (past, hidden[:tier]), (extra, noise))
         return past, (*lower, state), nats.reshape(-1, len(past))
 
-    def _cells(self, weights: Folded, gates: jax.Array, hidden: Any) -> tuple[jax.Array, Any]:
+    def _cells(self, weights: _Folded, gates: jax.Array, hidden: Any) -> tuple[jax.Array, Any]:
         states: list[Any] = []
         out, gru = gates, self.cell == "gru"
         for layer, state in zip(weights["layers"], hidden):
@@ -280,7 +280,7 @@ class SampleRNN(nn.Module):
         return out, tuple(states)
 
     def _sample(
-        self, folded: Folded, past: jax.Array, added: jax.Array, noise: jax.Array, draw: Any
+        self, folded: _Folded, past: jax.Array, added: jax.Array, noise: jax.Array, draw: Any
     ) -> tuple[jax.Array, jax.Array]:
         codes, table = self.distribution.encode(past[:, -self.frames[0] :]), folded["table"]
         x = nn.relu(table[jnp.arange(self.frames[0]), codes].sum(1) + added)
@@ -303,7 +303,7 @@ def _started(start: jax.Array, hidden: Any, fresh: jax.Array) -> Any:
     )
 
 
-def _folded_tier(params: Any, below: jax.Array | None, layers: int) -> Folded:
+def _folded_tier(params: Any, below: jax.Array | None, layers: int) -> _Folded:
     """`below` [D G] is the first thing that a tier below does with its condition."""
     rnn = [dict(params[f"rnn_{i}"]) for i in range(layers)]
     first = {name: rnn[0].pop(name) for name in ("kernel", "bias")}

@@ -24,9 +24,9 @@ from zoo.layers.conv import Conv
 from zoo.layers.matvec import matvec
 from zoo.layers.norm import plain_kernel, weight_norm
 
-Carry = dict[str, Any]
-Folded = dict[str, Any]
-HE, LECUN = nn.initializers.he_uniform(), nn.initializers.lecun_uniform()
+_Carry = dict[str, Any]
+_Folded = dict[str, Any]
+_HE, _LECUN = nn.initializers.he_uniform(), nn.initializers.lecun_uniform()
 
 
 class Matrix(nn.Module):
@@ -55,21 +55,21 @@ class ResetFirstGRU(nn.Module):
     def __call__(self, x: jax.Array, state: jax.Array) -> tuple[jax.Array, jax.Array]:
         width = self.features
         entered = Conv(
-            3 * width, 1, weight_norm=True, kernel_init=LECUN, dtype=self.dtype, name="input"
+            3 * width, 1, weight_norm=True, kernel_init=_LECUN, dtype=self.dtype, name="input"
         )(x)
-        gates = Matrix(width, 2 * width, LECUN, name="gates")().astype(self.dtype)
+        gates = Matrix(width, 2 * width, _LECUN, name="gates")().astype(self.dtype)
         new = Matrix(width, width, nn.initializers.orthogonal(), name="candidate")()
         new = new.astype(self.dtype)
 
         def step(h: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-            h = reset_first(x, h, lambda y: y @ gates, lambda y: y @ new)
+            h = _reset_first(x, h, lambda y: y @ gates, lambda y: y @ new)
             return h, h.astype(self.dtype)
 
         state, outputs = jax.lax.scan(step, state, entered.swapaxes(0, 1))
         return outputs.swapaxes(0, 1), state
 
 
-def reset_first(x: jax.Array, h: jax.Array, gates: Any, new: Any) -> jax.Array:
+def _reset_first(x: jax.Array, h: jax.Array, gates: Any, new: Any) -> jax.Array:
     """One step from the input's projection [B 3D] and the state [B D] -> [B D], in float32.
 
     gates, new: products of [B D] with the recurrent matrices.
@@ -100,7 +100,7 @@ class ReleasedSampleRNN(nn.Module):
     def setup(self) -> None:
         if not isinstance(self.distribution, Categorical):
             raise BadInput("SampleRNN embeds codes: its distribution must be a Categorical")
-        width, how = self.width, {"weight_norm": True, "kernel_init": HE, "dtype": self.dtype}
+        width, how = self.width, {"weight_norm": True, "kernel_init": _HE, "dtype": self.dtype}
         zeros = nn.initializers.zeros
         self.start = self.param("start", zeros, (self.layers, width))
         self.rnn = [ResetFirstGRU(width, self.dtype) for _ in range(self.layers)]
@@ -114,14 +114,14 @@ class ReleasedSampleRNN(nn.Module):
         self.enter = Conv(width, self.hop, padding="valid", use_bias=False, **how)
         self.hidden = [Conv(width, 1, **how) for _ in range(2)]
         # Logits in float32.
-        self.output = Conv(self.distribution.codes, 1, weight_norm=True, kernel_init=LECUN)
+        self.output = Conv(self.distribution.codes, 1, weight_norm=True, kernel_init=_LECUN)
 
     def __call__(self, audio: jax.Array, *, train: bool = False) -> jax.Array:
         return self.window(audio, self.initial(audio.shape[0]))[0]
 
     def window(
-        self, audio: jax.Array, carry: Carry, *, train: bool = False
-    ) -> tuple[jax.Array, Carry]:
+        self, audio: jax.Array, carry: _Carry, *, train: bool = False
+    ) -> tuple[jax.Array, _Carry]:
         """(raw [B T Q], carry) of audio [B T 1] that follows on what `carry` has seen."""
         if audio.ndim != 3 or audio.shape[-1] != 1 or audio.shape[1] % self.hop:
             raise BadInput(f"audio is {audio.shape}, not [B T 1] with T a multiple of {self.hop}")
@@ -137,7 +137,7 @@ class ReleasedSampleRNN(nn.Module):
             x = nn.relu(layer(x))
         return self.output(x), self._carry(known[:, -self.hop :], tuple(states))
 
-    def restart(self, carry: Carry, reset: jax.Array) -> Carry:
+    def restart(self, carry: _Carry, reset: jax.Array) -> _Carry:
         """The carry with the rows of `reset` [B] as `initial` has them."""
         past = jnp.where(reset[:, None], 0.0, carry["past"])
         return {**carry, "past": past, "fresh": carry["fresh"] | reset}
@@ -145,23 +145,23 @@ class ReleasedSampleRNN(nn.Module):
     def _real(self, audio: jax.Array) -> jax.Array:
         return (2 * self.distribution.inputs(audio)).astype(self.dtype)
 
-    def _carry(self, past: jax.Array, hidden: Any) -> Carry:
+    def _carry(self, past: jax.Array, hidden: Any) -> _Carry:
         return {"past": past, "hidden": hidden, "fresh": jnp.zeros(past.shape[0], bool)}
 
     # From here on, sampling: see zoo/sampling/autoregressive.py for who calls what.
 
-    def initial(self, batch: int) -> Carry:
+    def initial(self, batch: int) -> _Carry:
         """Silence before the first sample; the GRUs stand at their learnt initial states."""
         hidden = tuple(jnp.zeros((batch, self.width)) for _ in range(self.layers))
         carry = self._carry(jnp.zeros((batch, self.hop)), hidden)
         return {**carry, "fresh": jnp.ones(batch, bool)}
 
-    def prime(self, audio: jax.Array) -> Carry:
+    def prime(self, audio: jax.Array) -> _Carry:
         """The carry after audio [B T 1]; silence fills its first frame where it is not whole."""
         audio = jnp.pad(audio, ((0, 0), (-audio.shape[1] % self.hop, 0), (0, 0)))
         return self.window(audio, self.initial(audio.shape[0]))[1]
 
-    def fold(self) -> Folded:
+    def fold(self) -> _Folded:
         """The weights as `frame` wants them: norms worked in, embedding and first layer in one."""
         params = self.variables["params"]
         with jax.default_matmul_precision("highest"):  # what is rounded here is a weight
@@ -182,18 +182,18 @@ class ReleasedSampleRNN(nn.Module):
 
     def frame(
         self,
-        folded: Folded,
-        carry: Carry,
+        folded: _Folded,
+        carry: _Carry,
         x: jax.Array,
         condition: None,
         noise: jax.Array,
         draw: Any,
-    ) -> tuple[Carry, jax.Array, jax.Array]:
+    ) -> tuple[_Carry, jax.Array, jax.Array]:
         """The next `hop` samples, their nats; noise [hop B n]. The carry knows the last samples."""
         x, states = self._real(carry["past"]), []
         for layer, state in zip(folded["layers"], _started(folded["start"], carry)):
             gates, new = (lambda y, m=layer[name]: matvec(m, y) for name in ("gates", "new"))
-            state = reset_first(_dense(layer["input"], x), state, gates, new)
+            state = _reset_first(_dense(layer["input"], x), state, gates, new)
             x = state.astype(self.dtype)
             states.append(state)
         extra = _dense(folded["upsample"], x).reshape(len(x), self.hop, -1).swapaxes(0, 1)
@@ -211,7 +211,7 @@ class ReleasedSampleRNN(nn.Module):
         return self._carry(past, tuple(states)), past, nats.T
 
 
-def _started(start: jax.Array, carry: Carry) -> list[jax.Array]:
+def _started(start: jax.Array, carry: _Carry) -> list[jax.Array]:
     """The states [B D] of all layers: the learnt one in rows that are fresh."""
     fresh = carry["fresh"][:, None]
     return [jnp.where(fresh, s.astype(h.dtype), h) for s, h in zip(start, carry["hidden"])]

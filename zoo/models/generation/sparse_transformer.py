@@ -28,13 +28,13 @@ from zoo.errors import BadInput
 from zoo.layers import sparse_attention
 from zoo.layers.sparse_attention import Block, Local, Pattern, Strided, Summary
 
-Carry = dict[str, Any]
-SPREAD = 0.125  # times fan-in^-1/2: deviation of initial weights, section 6
+_Carry = dict[str, Any]
+_SPREAD = 0.125  # times fan-in^-1/2: deviation of initial weights, section 6
 
 
-def normal(fan_in: int, share: float = 1.0) -> nn.initializers.Initializer:
+def _normal(fan_in: int, share: float = 1.0) -> nn.initializers.Initializer:
     """Of a kernel with that fan-in; share: what it is scaled by."""
-    return nn.initializers.normal(SPREAD * fan_in**-0.5 * share)
+    return nn.initializers.normal(_SPREAD * fan_in**-0.5 * share)
 
 
 class Layer(nn.Module):
@@ -54,10 +54,10 @@ class Layer(nn.Module):
     def setup(self) -> None:
         own = self.width
         less = (2 * self.depth) ** -0.5
-        self.query, self.key, self.value = (self._dense(own, normal(own)) for _ in range(3))
-        self.out = self._dense(own, normal(own, less))
-        self.enter = self._dense(4 * own, normal(own))
-        self.leave = self._dense(own, normal(4 * own, less))
+        self.query, self.key, self.value = (self._dense(own, _normal(own)) for _ in range(3))
+        self.out = self._dense(own, _normal(own, less))
+        self.enter = self._dense(4 * own, _normal(own))
+        self.leave = self._dense(own, _normal(4 * own, less))
         norm = {"epsilon": 1e-5, "dtype": self.dtype, "use_fast_variance": False}
         self.before_attention, self.before_net = nn.LayerNorm(**norm), nn.LayerNorm(**norm)
         self.drop = nn.Dropout(self.dropout)
@@ -133,9 +133,9 @@ class SparseTransformer(nn.Module):
 
     def setup(self) -> None:
         self._check_sizes()
-        width, place = self.width, normal(2 * self.width)
+        width, place = self.width, _normal(2 * self.width)
         self.embed = nn.Embed(
-            self.distribution.symbols, width, embedding_init=normal(width), dtype=self.dtype
+            self.distribution.symbols, width, embedding_init=_normal(width), dtype=self.dtype
         )
         self.row = nn.Embed(self.rows, width, embedding_init=place, dtype=self.dtype)
         self.column = nn.Embed(self.stride, width, embedding_init=place, dtype=self.dtype)
@@ -220,7 +220,7 @@ class SparseTransformer(nn.Module):
 
     # From here on, sampling: see zoo/sampling/autoregressive.py for who calls what.
 
-    def initial(self, batch: int) -> Carry:
+    def initial(self, batch: int) -> _Carry:
         """No sample so far."""
         depth = self.width // self.heads
         shapes = [
@@ -235,7 +235,7 @@ class SparseTransformer(nn.Module):
         far = any(p.far for group in self.patterns(layer) for p in group)
         return self.rows if far else 1
 
-    def prime(self, audio: jax.Array) -> Carry:
+    def prime(self, audio: jax.Array) -> _Carry:
         """The carry after audio [B T 1], T up to `context`, by one parallel pass over it."""
         x, caches, length = self._enter(audio), [], audio.shape[1]
         for i, layer in enumerate(self.blocks):
@@ -247,7 +247,7 @@ class SparseTransformer(nn.Module):
         read = jnp.pad(audio[..., 0], ((0, 0), (1, self.context)))[:, : self.context]
         return {"clock": jnp.full((), length, jnp.int32), "read": read, "caches": caches}
 
-    def step(self, carry: Carry, x: jax.Array, condition: None = None) -> tuple[Carry, jax.Array]:
+    def step(self, carry: _Carry, x: jax.Array, condition: None = None) -> tuple[_Carry, jax.Array]:
         """The sample before, x [B 1] -> (carry, logits of the next [B Q]); not past `context`."""
         clock, caches = carry["clock"], []
         read = jax.lax.dynamic_update_slice(carry["read"], x, (0, clock))
@@ -260,17 +260,17 @@ class SparseTransformer(nn.Module):
     def frame(
         self,
         folded: Any,
-        carry: Carry,
+        carry: _Carry,
         x: jax.Array,
         condition: None,
         noise: jax.Array,
         draw: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]],
-    ) -> tuple[Carry, jax.Array, jax.Array]:
+    ) -> tuple[_Carry, jax.Array, jax.Array]:
         """`hop` samples after x [B 1], and their nats; noise [hop B n]."""
         full = carry["clock"] + self.hop > self.context
         carry = jax.lax.cond(full, self._again, lambda _, c, __: c, folded, carry, x)
 
-        def body(loop: tuple[Carry, jax.Array], noise: jax.Array) -> Any:
+        def body(loop: tuple[_Carry, jax.Array], noise: jax.Array) -> Any:
             carry, raw = self._apply(folded, *loop, method="step")
             new, log_prob = draw(raw, noise)
             return (carry, new), (new[:, 0], log_prob[:, 0])
@@ -278,7 +278,7 @@ class SparseTransformer(nn.Module):
         (carry, _), (drawn, nats) = jax.lax.scan(body, (carry, x), noise)
         return carry, drawn.T, nats.T
 
-    def _again(self, folded: Any, carry: Carry, x: jax.Array) -> Carry:
+    def _again(self, folded: Any, carry: _Carry, x: jax.Array) -> _Carry:
         """The carry of a window that begins half a context ago."""
         half = self.context // 2
         late = jax.lax.dynamic_slice_in_dim(carry["read"], carry["clock"] - half + 1, half - 1, 1)

@@ -23,15 +23,15 @@ from zoo.layers.conv2d import Conv2D, TransposedConv2D
 from zoo.layers.initializers import GLOROT
 from zoo.signal.precision import HIGHEST
 
-SEED = 4  # rows and columns that the generator begins with
-SAME = (1, 2)  # of five taps at stride two: TensorFlow's zeros, and what it crops
+_SEED = 4  # rows and columns that the generator begins with
+_SAME = (1, 2)  # of five taps at stride two: TensorFlow's zeros, and what it crops
 
 
-def stages(size: int) -> int:
+def _stages(size: int) -> int:
     """How often an image of four by four is doubled to `size`."""
-    doublings = math.log2(max(size, 1) / SEED)
+    doublings = math.log2(max(size, 1) / _SEED)
     if doublings < 1 or doublings != int(doublings):
-        raise BadInput(f"images of {size} rows: give {SEED} times a power of two, such as 128")
+        raise BadInput(f"images of {size} rows: give {_SEED} times a power of two, such as 128")
     return int(doublings)
 
 
@@ -56,14 +56,14 @@ class Generator(nn.Module):
         if self.classes:
             voice = nn.Embed(self.classes, self.latent, dtype=self.dtype, name="classes")(classes)
             z = jnp.concatenate([z.astype(self.dtype), voice], -1)
-        depth = stages(self.size)
+        depth = _stages(self.size)
         width = self.dim * 2 ** (depth - 1)
-        x = nn.Dense(SEED**2 * width, kernel_init=GLOROT, dtype=self.dtype, name="dense")(z)
-        x = nn.relu(x.reshape(-1, SEED, SEED, width))
+        x = nn.Dense(_SEED**2 * width, kernel_init=GLOROT, dtype=self.dtype, name="dense")(z)
+        x = nn.relu(x.reshape(-1, _SEED, _SEED, width))
         for i in range(1, depth):
-            how = dict(crop=SAME, kernel_init=GLOROT, dtype=self.dtype, name=f"up_{i}")
+            how = dict(crop=_SAME, kernel_init=GLOROT, dtype=self.dtype, name=f"up_{i}")
             x = nn.relu(TransposedConv2D(width // 2**i, self.kernel_size, 2, **how)(x))
-        how = dict(crop=SAME, kernel_init=GLOROT, precision=HIGHEST, name=f"up_{depth}")
+        how = dict(crop=_SAME, kernel_init=GLOROT, precision=HIGHEST, name=f"up_{depth}")
         return jnp.tanh(TransposedConv2D(1, self.kernel_size, 2, **how)(x.astype(jnp.float32)))
 
 
@@ -83,8 +83,8 @@ class Discriminator(nn.Module):
         if x.ndim != 4 or x.shape[1:] != (self.size, self.size, 1):
             raise BadInput(f"this takes images [B {self.size} {self.size} 1], not {x.shape}")
         features = []
-        for i in range(stages(self.size)):
-            how = dict(pads=SAME, kernel_init=GLOROT, dtype=self.dtype, name=f"down_{i + 1}")
+        for i in range(_stages(self.size)):
+            how = dict(pads=_SAME, kernel_init=GLOROT, dtype=self.dtype, name=f"down_{i + 1}")
             x = nn.leaky_relu(Conv2D(self.dim * 2**i, self.kernel_size, 2, **how)(x), 0.2)
             features.append(x)
         flat = x.reshape(len(x), -1)

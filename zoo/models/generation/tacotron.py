@@ -30,11 +30,11 @@ from zoo.layers.recurrent import GRU
 from zoo.layers.speaking import Memory, Spoken, prenet, weights_of
 from zoo.signal.precision import HIGHEST
 
-DROPPED = 0.5  # of the pre-net's units
+_DROPPED = 0.5  # of the pre-net's units
 CARRIED = -1.0  # bias of a highway's gate at the start: most of its input goes through
 
 
-class Carry(NamedTuple):
+class _Carry(NamedTuple):
     """Between two steps of the decoder: states [B H], context [B D]."""
 
     attention: jax.Array
@@ -109,8 +109,8 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(
-        self, carry: Carry, given: jax.Array, memory: Memory
-    ) -> tuple[Carry, tuple[jax.Array, jax.Array]]:
+        self, carry: _Carry, given: jax.Array, memory: Memory
+    ) -> tuple[_Carry, tuple[jax.Array, jax.Array]]:
         how: Any = {"kernel_init": GLOROT, "dtype": self.dtype}
         read = jnp.concatenate([given.astype(jnp.float32), carry.context], -1)
         attention = self._gru(read.shape[-1], "attention_gru")(read, carry.attention)
@@ -127,7 +127,7 @@ class Decoder(nn.Module):
             self.together * self.bands, kernel_init=GLOROT, precision=HIGHEST, name="frames"
         )
         made = last(x).reshape(-1, self.together, self.bands)
-        return Carry(attention, tuple(states), context), (made, weights)
+        return _Carry(attention, tuple(states), context), (made, weights)
 
     def _gru(self, inputs: int, name: str) -> GRUCell:
         return GRUCell(self.width, dtype=self.dtype, name=name, **tf_gru(inputs, self.width))
@@ -197,7 +197,7 @@ class Tacotron(nn.Module):
         before = jnp.pad(last[:, :-1], ((0, 0), (1, 0), (0, 0)))
         shape = (*before.shape[:-1], sum(self.prenet))
         chances = jax.random.uniform(self.make_rng("dropout"), shape)
-        given = prenet(self.prenets, before, chances, DROPPED)
+        given = prenet(self.prenets, before, chances, _DROPPED)
         scan = nn.scan(
             lambda decoder, carry, x, memory: decoder(carry, x, memory),
             variable_broadcast="params",
@@ -218,15 +218,15 @@ class Tacotron(nn.Module):
         values = self.encoder(x, known, train)
         return Memory(values, self.keys(values), known)
 
-    def begin(self, memory: Memory) -> Carry:
+    def begin(self, memory: Memory) -> _Carry:
         """The decoder's first state."""
         rows, _, width = memory.values.shape
         state = jnp.zeros((rows, self.width))
-        return Carry(state, (state,) * self.layers, jnp.zeros((rows, width)))
+        return _Carry(state, (state,) * self.layers, jnp.zeros((rows, width)))
 
     def step(
-        self, carry: Carry, frame: jax.Array, memory: Memory, chances: jax.Array, drop: jax.Array
-    ) -> tuple[Carry, tuple[jax.Array, jax.Array, jax.Array]]:
+        self, carry: _Carry, frame: jax.Array, memory: Memory, chances: jax.Array, drop: jax.Array
+    ) -> tuple[_Carry, tuple[jax.Array, jax.Array, jax.Array]]:
         """The next r frames [B r M], zeros [B] and weights [B L], after `frame` [B M].
 
         chances: uniform numbers [B P] that decide what the pre-net drops, each with probability

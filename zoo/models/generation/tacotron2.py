@@ -30,16 +30,16 @@ from zoo.layers.recurrent import LSTM, LstmCarry
 from zoo.layers.speaking import Memory, Spoken, prenet, weights_of
 from zoo.signal.precision import HIGHEST
 
-DROPPED = 0.5  # of the pre-net's units
+_DROPPED = 0.5  # of the pre-net's units
 GAINS = {"linear": 1.0, "relu": 2.0, "tanh": 25 / 9}  # torch's calculate_gain, squared
 
 
-def xavier(gain: str = "linear") -> nn.initializers.Initializer:
+def _xavier(gain: str = "linear") -> nn.initializers.Initializer:
     """torch's xavier_uniform_ with the gain of what follows."""
     return nn.initializers.variance_scaling(GAINS[gain], "fan_avg", "uniform")
 
 
-class Carry(NamedTuple):
+class _Carry(NamedTuple):
     """Between two steps of the decoder: states, weights [B L], their sum, context [B D]."""
 
     attention: LstmCarry
@@ -67,7 +67,7 @@ class ConvBlock(nn.Module):
         x = Conv(
             self.features,
             self.taps,
-            kernel_init=xavier(self.activation),
+            kernel_init=_xavier(self.activation),
             bias_init=fan_uniform(self.taps * x.shape[-1]),
             dtype=jnp.float32 if last else self.dtype,
             precision=HIGHEST if last else None,
@@ -89,7 +89,7 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, text: jax.Array, known: jax.Array, train: bool) -> jax.Array:
-        table = nn.Embed(self.symbols, self.width, embedding_init=xavier(), name="embedding")
+        table = nn.Embed(self.symbols, self.width, embedding_init=_xavier(), name="embedding")
         x = table(text).astype(self.dtype)
         for i in range(self.convs):
             x = ConvBlock(self.width, self.taps, "relu", dtype=self.dtype, name=f"conv_{i + 1}")(
@@ -117,12 +117,12 @@ class Attention(nn.Module):
         self, query: jax.Array, weights: jax.Array, total: jax.Array, memory: Memory
     ) -> jax.Array:
         how: Any = {"use_bias": False, "dtype": self.dtype}
-        asked = nn.Dense(self.width, kernel_init=xavier("tanh"), **how, name="query")(query)
+        asked = nn.Dense(self.width, kernel_init=_xavier("tanh"), **how, name="query")(query)
         before = jnp.stack([weights, total], -1)
-        place = Conv(self.filters, self.taps, kernel_init=xavier(), **how, name="location")(before)
-        place = nn.Dense(self.width, kernel_init=xavier("tanh"), **how, name="place")(place)
+        place = Conv(self.filters, self.taps, kernel_init=_xavier(), **how, name="location")(before)
+        place = nn.Dense(self.width, kernel_init=_xavier("tanh"), **how, name="place")(place)
         mixed = jnp.tanh(asked[:, None] + place + memory.keys)
-        energy = nn.Dense(1, kernel_init=xavier(), **how, name="energy")(mixed)[..., 0]
+        energy = nn.Dense(1, kernel_init=_xavier(), **how, name="energy")(mixed)[..., 0]
         return weights_of(energy, memory.known)
 
 
@@ -141,8 +141,8 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(
-        self, carry: Carry, given: jax.Array, memory: Memory, train: bool
-    ) -> tuple[Carry, tuple[jax.Array, jax.Array, jax.Array]]:
+        self, carry: _Carry, given: jax.Array, memory: Memory, train: bool
+    ) -> tuple[_Carry, tuple[jax.Array, jax.Array, jax.Array]]:
         first, second = self.attention_lstm, self.lstm
         cell = LSTMCell(first, dtype=self.dtype, **torch_recurrent(first), name="attention_lstm")
         read = jnp.concatenate([given.astype(jnp.float32), carry.context], -1)
@@ -158,9 +158,9 @@ class Decoder(nn.Module):
         decoder = self._kept(cell(read, carry.decoder), carry.decoder, train)
         both = jnp.concatenate([decoder[0], context], -1)
         how: Any = {"precision": HIGHEST, "bias_init": torch(both.shape[-1])["bias_init"]}
-        frame = nn.Dense(self.bands, kernel_init=xavier(), **how, name="frame")(both)
-        stop = nn.Dense(1, kernel_init=xavier(), **how, name="stop")(both)[..., 0]
-        after = Carry(attention, decoder, weights, carry.total + weights, context)
+        frame = nn.Dense(self.bands, kernel_init=_xavier(), **how, name="frame")(both)
+        stop = nn.Dense(1, kernel_init=_xavier(), **how, name="stop")(both)[..., 0]
+        after = _Carry(attention, decoder, weights, carry.total + weights, context)
         return after, (frame, stop, weights)
 
     def _kept(self, new: LstmCarry, old: LstmCarry, train: bool) -> LstmCarry:
@@ -205,9 +205,9 @@ class Tacotron2(nn.Module):
     def setup(self) -> None:
         self.encoder = Encoder(self.symbols, self.width, self.convs, self.taps, self.dtype)
         self.keys = nn.Dense(
-            self.attention_width, use_bias=False, kernel_init=xavier("tanh"), dtype=self.dtype
+            self.attention_width, use_bias=False, kernel_init=_xavier("tanh"), dtype=self.dtype
         )
-        how: Any = {"use_bias": False, "kernel_init": xavier(), "dtype": self.dtype}
+        how: Any = {"use_bias": False, "kernel_init": _xavier(), "dtype": self.dtype}
         self.prenets = [nn.Dense(width, **how) for width in self.prenet]
         self.decoder = Decoder(
             self.bands,
@@ -240,7 +240,7 @@ class Tacotron2(nn.Module):
         before = jnp.pad(frames[:, :-1], ((0, 0), (1, 0), (0, 0)))
         shape = (*before.shape[:-1], sum(self.prenet))
         chances = jax.random.uniform(self.make_rng("dropout"), shape)
-        given = prenet(self.prenets, before, chances, DROPPED)
+        given = prenet(self.prenets, before, chances, _DROPPED)
         scan = nn.scan(
             lambda decoder, carry, x, memory: decoder(carry, x, memory, train),
             variable_broadcast="params",
@@ -256,17 +256,17 @@ class Tacotron2(nn.Module):
         values = self.encoder(text, known, train)
         return Memory(values, self.keys(values), known)
 
-    def begin(self, memory: Memory) -> Carry:
+    def begin(self, memory: Memory) -> _Carry:
         """The decoder's first state."""
         rows, length, width = memory.values.shape
         states = [jnp.zeros((rows, n)) for n in (self.attention_lstm, self.lstm)]
         none = jnp.zeros((rows, length))
         first, second = ((s, s) for s in states)
-        return Carry(first, second, none, none, jnp.zeros((rows, width)))
+        return _Carry(first, second, none, none, jnp.zeros((rows, width)))
 
     def step(
-        self, carry: Carry, frame: jax.Array, memory: Memory, chances: jax.Array, drop: jax.Array
-    ) -> tuple[Carry, tuple[jax.Array, jax.Array, jax.Array]]:
+        self, carry: _Carry, frame: jax.Array, memory: Memory, chances: jax.Array, drop: jax.Array
+    ) -> tuple[_Carry, tuple[jax.Array, jax.Array, jax.Array]]:
         """The next frame [B 1 M], its stop logit [B] and weights [B L], after `frame` [B M].
 
         chances: uniform numbers [B P] that decide what the pre-net drops, each with probability

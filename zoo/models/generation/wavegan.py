@@ -29,8 +29,8 @@ from zoo.layers.phase_shuffle import phase_shuffle
 from zoo.layers.upsample import repeat
 from zoo.signal.precision import HIGHEST
 
-SEED = 16  # samples that the generator begins with
-Features = tuple[jax.Array, ...]
+_SEED = 16  # samples that the generator begins with
+_Features = tuple[jax.Array, ...]
 
 
 def strides_for(samples: int) -> tuple[int, ...]:
@@ -38,11 +38,11 @@ def strides_for(samples: int) -> tuple[int, ...]:
 
     The paper's are 16,384 (five fours), 32,768 (and a two) and 65,536 (six fours).
     """
-    octaves = math.log2(max(samples, 1) / SEED)
+    octaves = math.log2(max(samples, 1) / _SEED)
     if octaves < 2 or octaves != int(octaves):
         raise BadInput(
-            f"WaveGAN makes {SEED} samples times a power of two, such as 16,384, 32,768 or 65,536; "
-            f"not {samples:,}"
+            f"WaveGAN makes {_SEED} samples times a power of two, such as 16,384, 32,768 or "
+            f"65,536; not {samples:,}"
         )
     return (4,) * (int(octaves) // 2) + (2,) * (int(octaves) % 2)
 
@@ -66,7 +66,7 @@ class Generator(nn.Module):
     @property
     def samples(self) -> int:
         """Output length T."""
-        return SEED * math.prod(self.strides)
+        return _SEED * math.prod(self.strides)
 
     receptive_field = 0  # no audio comes in: sound is made of a random vector
 
@@ -81,8 +81,8 @@ class Generator(nn.Module):
             z = jnp.concatenate([z.astype(self.dtype), voice], -1)
         depth = len(self.strides)
         width = self.dim * 2 ** (depth - 1)
-        x = nn.Dense(SEED * width, kernel_init=GLOROT, dtype=self.dtype, name="dense")(z)
-        x = nn.relu(x.reshape(-1, SEED, width))
+        x = nn.Dense(_SEED * width, kernel_init=GLOROT, dtype=self.dtype, name="dense")(z)
+        x = nn.relu(x.reshape(-1, _SEED, width))
         for i, stride in enumerate(self.strides):
             last = i == depth - 1
             # Sound is made in float32: the rounding of bfloat16 is a hiss.
@@ -123,8 +123,8 @@ class Discriminator(nn.Module):
     @nn.compact
     def __call__(
         self, x: jax.Array, classes: jax.Array | None = None, *, train: bool = False
-    ) -> tuple[tuple[jax.Array, Features], ...]:
-        length = SEED * math.prod(self.strides)
+    ) -> tuple[tuple[jax.Array, _Features], ...]:
+        length = _SEED * math.prod(self.strides)
         if x.ndim != 3 or x.shape[1:] != (length, 1):
             raise BadInput(f"this discriminator takes audio [B {length:,} 1], not {x.shape}")
         features = []

@@ -23,7 +23,7 @@ from zoo.layers.recurrent import gru_scan, gru_update
 from zoo.signal.mixtures import SoftplusLogistics
 from zoo.signal.precision import HIGHEST
 
-DILATIONS = (1, 2, 4)
+_DILATIONS = (1, 2, 4)
 UPSAMPLINGS = 3  # each doubles the rate of the frames
 SILENCE = math.log(500.0) / 10  # of a frame: the floor of Lyra's log mels
 
@@ -59,7 +59,7 @@ class WaveGRU(nn.Module):
         wide = self.condition_width
         own: dict[str, Any] = {"dtype": self.dtype, "kernel_init": GLOROT}
         self.first = Conv(wide, 3, padding="valid", **own)
-        self.stack = [Conv(wide, 2, dilation=d, padding="causal", **own) for d in DILATIONS]
+        self.stack = [Conv(wide, 2, dilation=d, padding="causal", **own) for d in _DILATIONS]
         self.doubling = [nn.Dense(2 * wide, **own) for _ in range(UPSAMPLINGS)]
         self.column = nn.Dense(self.width, **own)
         self.to_gates = nn.Dense(3 * self.width, **own)

@@ -35,7 +35,7 @@ from zoo.layers.queues import Carry, Queues
 from zoo.layers.struck_keys import StruckKeys
 from zoo.signal.precision import HIGHEST
 
-Folded = dict[str, Any]
+_Folded = dict[str, Any]
 
 
 class WaveNet(nn.Module):
@@ -217,7 +217,7 @@ class WaveNet(nn.Module):
         """The carry in the layout of another, so that rows of the two may stand in one batch."""
         return self._queues.turned(carry, other["clock"])
 
-    def fold(self, *, speaker: jax.Array | None = None) -> Folded:
+    def fold(self, *, speaker: jax.Array | None = None) -> _Folded:
         """The weights as sampling wants them, one skip matrix for all layers.
 
         What the layers apply in turn are arrays of their own: XLA:CPU copies each slice of a stack
@@ -248,12 +248,12 @@ class WaveNet(nn.Module):
         end = {"output": _upright(params["output"])} if "output" in params else {}
         return {**folded, "source": params["source"], **end}
 
-    def project(self, folded: Folded, condition: jax.Array) -> jax.Array:
+    def project(self, folded: _Folded, condition: jax.Array) -> jax.Array:
         """Upsampled condition [B T D] -> what each layer adds before its gate [T L B 2A]."""
         return jnp.einsum("btd,ldg->tlbg", condition.astype(self.dtype), folded["local"])
 
     def advance(
-        self, folded: Folded, carry: Carry, x: jax.Array, condition: jax.Array | None = None
+        self, folded: _Folded, carry: Carry, x: jax.Array, condition: jax.Array | None = None
     ) -> tuple[Carry, jax.Array]:
         """The prediction after x [B 1] -> (carry, raw [B P]); condition [L B 2A]."""
         past = self._queues.read(carry)
@@ -270,7 +270,7 @@ class WaveNet(nn.Module):
 
     def frame(
         self,
-        folded: Folded,
+        folded: _Folded,
         carry: Carry,
         x: jax.Array,
         condition: jax.Array | None,
@@ -282,7 +282,7 @@ class WaveNet(nn.Module):
         carry, raw = self.advance(folded, carry, x, now)
         return carry, *draw(raw, noise[0])
 
-    def _enter_folded(self, folded: Folded, x: jax.Array) -> jax.Array:
+    def _enter_folded(self, folded: _Folded, x: jax.Array) -> jax.Array:
         source = folded["source"]
         if self.input == "embedding":
             return source["embedding"][self.distribution.encode(x)[..., 0]].astype(self.dtype)
@@ -290,7 +290,7 @@ class WaveNet(nn.Module):
         return (entered + source["bias"]).astype(self.dtype)
 
 
-def _head(folded: Folded, gates: jax.Array, precision: Any) -> jax.Array:
+def _head(folded: _Folded, gates: jax.Array, precision: Any) -> jax.Array:
     """Raw parameters, or what these are made of where others make something of that."""
     hidden, output = folded["hidden"], folded.get("output")
     x = nn.relu(matvec(folded["skip"], gates) + folded["skip_bias"])
@@ -298,7 +298,7 @@ def _head(folded: Folded, gates: jax.Array, precision: Any) -> jax.Array:
     return matvec(output["kernel"], x, precision) + output["bias"] if output else x
 
 
-def _upright(conv: Folded) -> Folded:
+def _upright(conv: _Folded) -> _Folded:
     return {"kernel": conv["kernel"][0].T, "bias": conv["bias"]}
 
 

@@ -25,10 +25,10 @@ from zoo.layers.conv import Conv
 from zoo.layers.flow import affine, affine_inverse, squeeze_channels, unsqueeze_channels
 from zoo.signal.precision import HIGHEST
 
-ZERO = nn.initializers.zeros
+_ZERO = nn.initializers.zeros
 LOUDER = nn.initializers.constant(2.5)
 # float32, for what it gives is added to sound.
-END: dict[str, Any] = {"kernel_init": ZERO, "precision": HIGHEST}
+_END: dict[str, Any] = {"kernel_init": _ZERO, "precision": HIGHEST}
 
 
 class Perceptron(nn.Module):
@@ -43,7 +43,7 @@ class Perceptron(nn.Module):
         features, hidden = x.shape[-1], x
         for i in range(self.layers):
             hidden = nn.relu(nn.Dense(self.width, dtype=self.dtype, name=f"hidden_{i}")(hidden))
-        return nn.Dense(features, name="end", **END)(hidden.astype(jnp.float32))
+        return nn.Dense(features, name="end", **_END)(hidden.astype(jnp.float32))
 
 
 class Nice(nn.Module):
@@ -97,7 +97,7 @@ class Scaling(nn.Module):
         for i in range(self.layers):
             y = Conv(self.width, 3, dilation=2**i, dtype=self.dtype, name=f"hidden_{i}")(nn.relu(x))
             x = x + y
-        end = Conv(2 * features, 1, name="end", **END)(nn.relu(x).astype(jnp.float32))
+        end = Conv(2 * features, 1, name="end", **_END)(nn.relu(x).astype(jnp.float32))
         log_scale, shift = jnp.split(end, 2, -1)
         return self.bound * jnp.tanh(log_scale / self.bound), shift
 

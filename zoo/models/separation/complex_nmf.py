@@ -24,7 +24,7 @@ import jax.numpy as jnp
 
 from zoo.signal import components, factorisation, stft
 
-TINY = 1e-9
+_TINY = 1e-9
 
 
 class Factors(NamedTuple):
@@ -49,7 +49,7 @@ def cost(y: jax.Array, factors: Factors, weight: jax.Array, power: float) -> jax
 
 def targets(y: jax.Array, factors: Factors) -> tuple[jax.Array, jax.Array]:
     """What each component should be, summing to y [F N], and its share of the error, [F N K]."""
-    magnitudes = factors.magnitudes + TINY
+    magnitudes = factors.magnitudes + _TINY
     share = magnitudes / magnitudes.sum(2, keepdims=True)
     own = magnitudes * factors.phases
     return own + share * (y - own.sum(2))[:, :, None], share
@@ -59,15 +59,15 @@ def update(y: jax.Array, factors: Factors, weight: jax.Array, power: float) -> F
     """One round: phases, spectra, gains, each at the minimum of the auxiliary function."""
     wanted, share = targets(y, factors)
     size = jnp.abs(wanted)
-    phases = wanted / jnp.maximum(size, TINY)
+    phases = wanted / jnp.maximum(size, _TINY)
     size, inverse = size / share, 1 / share
     gains, spectra = factors.gains, factors.spectra
     rise = jnp.einsum("fnk,fk->kn", size, gains)
-    spectra = rise / jnp.maximum(jnp.einsum("fnk,fk->kn", inverse, gains**2), TINY)
-    penalty = weight * power * jnp.maximum(gains, TINY) ** (power - 2)
+    spectra = rise / jnp.maximum(jnp.einsum("fnk,fk->kn", inverse, gains**2), _TINY)
+    penalty = weight * power * jnp.maximum(gains, _TINY) ** (power - 2)
     rise = jnp.einsum("fnk,kn->fk", size, spectra)
     gains = rise / (jnp.einsum("fnk,kn->fk", inverse, spectra**2) + penalty)
-    scale = jnp.maximum(spectra.sum(1), TINY)
+    scale = jnp.maximum(spectra.sum(1), _TINY)
     return Factors(gains * scale, spectra / scale[:, None], phases)
 
 
@@ -117,7 +117,7 @@ class ComplexNMF(nn.Module):
         v = jnp.abs(y)[None]
         gains, spectra = factorisation.start(one, v, self.rank)
         gains, spectra = factorisation.factorise(v, gains, spectra, beta=2.0, iterations=20)
-        scale = jnp.maximum(spectra[0].sum(1), TINY)
+        scale = jnp.maximum(spectra[0].sum(1), _TINY)
         angle = jax.random.uniform(two, (*y.shape, self.rank), minval=-1.0) * self.turn
         phases = jnp.exp(1j * (jnp.angle(y)[:, :, None] + angle)).astype(jnp.complex64)
         energy = stft.power(y).sum()

@@ -33,8 +33,8 @@ from zoo.layers.initializers import fan_uniform, xavier_normal
 from zoo.layers.receptive_field import Step, field, same
 from zoo.signal.precision import HIGHEST
 
-EPSILON = 1e-8
-Layout = Literal["speech", "music"]
+_EPSILON = 1e-8
+_Layout = Literal["speech", "music"]
 Norm = Literal["gln", "cln"]
 SPEECH = {  # fields of Asteroid's for 16 kHz; the paper's for 8 kHz are half of filter_size
     "channels": 1,
@@ -50,7 +50,7 @@ SPEECH = {  # fields of Asteroid's for 16 kHz; the paper's for 8 kHz are half of
 
 
 @jax.custom_vjp
-def rectified_norm(x: jax.Array, slope: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
+def _rectified_norm(x: jax.Array, slope: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
     """PReLU, then 'gln' over frames and channels, [B F C] with slope [], scale and bias [C].
 
     The gradient is written by hand: all sums run over frames first, which CPUs do many at a time,
@@ -64,7 +64,7 @@ def _rectified_norm_forward(x, slope, scale, bias):
     ones = jnp.ones_like(scale)
     mean = _weighted(y.sum(1), ones) / count
     variance = _weighted(jnp.square(y).sum(1), ones) / count - jnp.square(mean)
-    inverse = jax.lax.rsqrt(jnp.maximum(variance, 0) + EPSILON)
+    inverse = jax.lax.rsqrt(jnp.maximum(variance, 0) + _EPSILON)
     gain = inverse * scale
     z = y * gain[:, None] + (bias - mean * gain)[:, None]
     return z.astype(x.dtype), (x, slope, scale, mean, inverse)
@@ -84,7 +84,7 @@ def _rectified_norm_backward(saved, g):
     return dx, d_slope.reshape(slope.shape), d_scale.sum(0), d_bias.sum(0)
 
 
-rectified_norm.defvjp(_rectified_norm_forward, _rectified_norm_backward)
+_rectified_norm.defvjp(_rectified_norm_forward, _rectified_norm_backward)
 
 
 def _rectified(x: jax.Array, slope: jax.Array) -> jax.Array:
@@ -115,13 +115,13 @@ class LayerNorm(nn.Module):
         scale = self.param("scale", draw if self.deviation else ones, x.shape[-1:])
         bias = self.param("bias", draw if self.deviation else zeros, x.shape[-1:])
         if slope is not None and self.kind == "gln":
-            return rectified_norm(x, slope, scale, bias).astype(self.dtype)
+            return _rectified_norm(x, slope, scale, bias).astype(self.dtype)
         x = x if slope is None else _rectified(x, slope)
         axes = (1, 2) if self.kind == "gln" else (2,)
         exact = x.astype(jnp.float32)
         mean = exact.mean(axes, keepdims=True)
         variance = jnp.square(exact - mean).mean(axes, keepdims=True)
-        y = (exact - mean) * jax.lax.rsqrt(variance + EPSILON) * scale + bias
+        y = (exact - mean) * jax.lax.rsqrt(variance + _EPSILON) * scale + bias
         return y.astype(self.dtype)
 
 
@@ -151,7 +151,7 @@ class ConvTasNet(nn.Module):
     kernel_size: int = 3
     blocks: int = 10
     repeats: int = 4
-    layout: Layout = "music"
+    layout: _Layout = "music"
     norm: Norm = "gln"
     causal: bool = False
     mask: Literal["relu", "sigmoid", "softmax"] = "relu"

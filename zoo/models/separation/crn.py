@@ -40,38 +40,38 @@ from zoo.layers.norm import BatchNorm
 from zoo.layers.recurrent import LSTM
 from zoo.signal import framing, stft
 
-TAPS, STRIDE = 3, 2  # of every convolution, along the bins
+_TAPS, _STRIDE = 3, 2  # of every convolution, along the bins
 
 
 def levels(bins: int, depth: int) -> list[int]:
     """Bins at every level of `depth` unpadded convolutions, `bins` first."""
     sizes = [bins]
     for _ in range(depth):
-        sizes.append((sizes[-1] - TAPS) // STRIDE + 1)
+        sizes.append((sizes[-1] - _TAPS) // _STRIDE + 1)
     if sizes[-1] < 1:
         raise BadInput(f"{bins} bins are too few for {depth} levels: use a longer n_fft")
     return sizes
 
 
-def with_previous(x: jax.Array) -> jax.Array:
+def _with_previous(x: jax.Array) -> jax.Array:
     """Every frame's channels behind those of the frame before, [B F N C] -> [B F N 2C]."""
     before = jnp.pad(x, ((0, 0), (1, 0), (0, 0), (0, 0)))[:, :-1]
     return jnp.concatenate([before, x], -1)
 
 
-def over_bins(layer: nn.Module, x: jax.Array) -> jax.Array:
+def _over_bins(layer: nn.Module, x: jax.Array) -> jax.Array:
     """A layer of one dimension along the bins of every frame, [B F N C] -> [B F N' C']."""
     y = layer(x.reshape(-1, *x.shape[2:]))
     return y.reshape(*x.shape[:2], *y.shape[1:])
 
 
-def sequence(x: jax.Array) -> jax.Array:
+def _sequence(x: jax.Array) -> jax.Array:
     """A frame as one vector, channel after channel, [B F N C] -> [B F C*N]."""
     return x.swapaxes(2, 3).reshape(*x.shape[:2], -1)
 
 
-def spectrogram(x: jax.Array, channels: int) -> jax.Array:
-    """Inverse of `sequence`, [B F C*N] -> [B F N C]."""
+def _spectrogram(x: jax.Array, channels: int) -> jax.Array:
+    """Inverse of `_sequence`, [B F C*N] -> [B F N C]."""
     return x.reshape(*x.shape[:2], channels, -1).swapaxes(2, 3)
 
 
@@ -89,17 +89,17 @@ class CRNNet(nn.Module):
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         sizes, skips = levels(x.shape[2], len(self.widths)), []
         for level, width in enumerate(self.widths, 1):
-            paired = with_previous(x)
-            start = torch(TAPS * paired.shape[-1])
+            paired = _with_previous(x)
+            start = torch(_TAPS * paired.shape[-1])
             how = dict(padding="valid", dtype=self.dtype, name=f"down_{level}", **start)
-            conv = Conv(width, TAPS, STRIDE, **how)
-            x = nn.elu(self._norm(f"down_{level}_norm", over_bins(conv, paired), train))
+            conv = Conv(width, _TAPS, _STRIDE, **how)
+            x = nn.elu(self._norm(f"down_{level}_norm", _over_bins(conv, paired), train))
             skips.append(x)
-        y = sequence(x)
+        y = _sequence(x)
         for layer in range(2):
             start = torch_recurrent(y.shape[-1])
             y, _ = LSTM(y.shape[-1], dtype=self.dtype, name=f"lstm_{layer}", **start)(y)
-        x = jnp.concatenate([spectrogram(y, x.shape[-1]), skips.pop()], -1)
+        x = jnp.concatenate([_spectrogram(y, x.shape[-1]), skips.pop()], -1)
         for level, width in reversed([*enumerate((1, *self.widths[:-1]), 1)]):
             x = self._up(level, width, sizes, x)
             x = self._norm(f"up_{level}_norm", x, train)
@@ -107,17 +107,17 @@ class CRNNet(nn.Module):
         return x.astype(jnp.float32)
 
     def _up(self, level: int, width: int, sizes: list[int], x: jax.Array) -> jax.Array:
-        spare = sizes[level - 1] - ((sizes[level] - 1) * STRIDE + TAPS)
+        spare = sizes[level - 1] - ((sizes[level] - 1) * _STRIDE + _TAPS)
         layer = TransposedConv(
             width,
-            TAPS,
-            STRIDE,
+            _TAPS,
+            _STRIDE,
             output_padding=spare,
             dtype=self.dtype,
             name=f"up_{level}",
-            **torch(2 * TAPS * width),
+            **torch(2 * _TAPS * width),
         )
-        y = over_bins(layer, with_previous(x))
+        y = _over_bins(layer, _with_previous(x))
         return y * (jnp.arange(y.shape[1]) > 0)[:, None, None].astype(y.dtype)
 
     def _norm(self, name: str, x: jax.Array, train: bool) -> jax.Array:
@@ -170,7 +170,7 @@ class GCRNNet(nn.Module):
             x = nn.elu(self._norm(f"down_{level}_norm", x, train))
             skips.append(x)
         lstm = GroupedLSTM(self.groups, self.dtype, name="recurrent")
-        y = spectrogram(lstm(sequence(x)), x.shape[-1])
+        y = _spectrogram(lstm(_sequence(x)), x.shape[-1])
         y = jnp.concatenate([y, x], -1)
         parts = [self._decoded(name, y, skips[:-1], sizes, train) for name in self.parts]
         return jnp.stack(parts, -1).astype(jnp.float32)
@@ -181,7 +181,7 @@ class GCRNNet(nn.Module):
         """[B F n C] -> one part, [B F N]."""
         skips = list(skips)
         for level, width in reversed([*enumerate((1, *self.widths[:-1]), 1)]):
-            spare = sizes[level - 1] - ((sizes[level] - 1) * STRIDE + TAPS)
+            spare = sizes[level - 1] - ((sizes[level] - 1) * _STRIDE + _TAPS)
             x = self._up(f"{name}_{level}", width, spare, x)
             x = self._norm(f"{name}_{level}_norm", x, train)
             x = nn.elu(jnp.concatenate([x, skips.pop()], -1) if skips else x)
@@ -189,15 +189,15 @@ class GCRNNet(nn.Module):
         return nn.Dense(sizes[0], dtype=self.dtype, name=f"{name}_dense", **start)(x[..., 0])
 
     def _down(self, level: int, width: int, x: jax.Array) -> jax.Array:
-        how = dict(padding="valid", dtype=self.dtype, **torch(TAPS * x.shape[-1]))
-        value = over_bins(Conv(width, TAPS, STRIDE, name=f"down_{level}", **how), x)
-        gate = over_bins(Conv(width, TAPS, STRIDE, name=f"down_{level}_gate", **how), x)
+        how = dict(padding="valid", dtype=self.dtype, **torch(_TAPS * x.shape[-1]))
+        value = _over_bins(Conv(width, _TAPS, _STRIDE, name=f"down_{level}", **how), x)
+        gate = _over_bins(Conv(width, _TAPS, _STRIDE, name=f"down_{level}_gate", **how), x)
         return value * nn.sigmoid(gate)
 
     def _up(self, name: str, width: int, spare: int, x: jax.Array) -> jax.Array:
-        how = dict(output_padding=spare, dtype=self.dtype, **torch(TAPS * width))
-        value = over_bins(TransposedConv(width, TAPS, STRIDE, name=name, **how), x)
-        gate = over_bins(TransposedConv(width, TAPS, STRIDE, name=f"{name}_gate", **how), x)
+        how = dict(output_padding=spare, dtype=self.dtype, **torch(_TAPS * width))
+        value = _over_bins(TransposedConv(width, _TAPS, _STRIDE, name=name, **how), x)
+        gate = _over_bins(TransposedConv(width, _TAPS, _STRIDE, name=f"{name}_gate", **how), x)
         return value * nn.sigmoid(gate)
 
     def _norm(self, name: str, x: jax.Array, train: bool) -> jax.Array:

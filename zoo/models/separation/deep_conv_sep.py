@@ -24,9 +24,9 @@ from zoo.errors import BadInput
 from zoo.layers.initializers import GLOROT
 from zoo.signal import framing, stft
 
-WINDOW = "blackmanharris"
-TINY = 1e-8  # added to every output, so that silence is shared equally
-SHARED = (0, 1, 2, 1)  # the dense layer of each of four sources where there are three
+_WINDOW = "blackmanharris"
+_TINY = 1e-8  # added to every output, so that silence is shared equally
+_SHARED = (0, 1, 2, 1)  # the dense layer of each of four sources where there are three
 
 
 class ConvAutoencoder(nn.Module):
@@ -55,7 +55,7 @@ class ConvAutoencoder(nn.Module):
         y = nn.relu(self._dense(self.hidden, "hidden", y))
         size = (frames - taps + 1) * width
         heads = [nn.relu(self._dense(size, f"head_{i}", y)) for i in range(self.heads)]
-        order = range(self.sources) if self.heads == self.sources else SHARED
+        order = range(self.sources) if self.heads == self.sources else _SHARED
         found = [self._undone(heads[i], over_frames, over_bins) for i in order]
         bias = self.param("output_bias", nn.initializers.zeros, (self.sources,))
         return nn.relu(jnp.stack(found, -1).astype(jnp.float32) + bias)
@@ -127,7 +127,7 @@ class DeepConvSep(nn.Module):
             centre=False,
             pad=pad,
             length=x.shape[1],
-            window_name=WINDOW,
+            window_name=_WINDOW,
         )
         return y[..., None]
 
@@ -141,7 +141,7 @@ class DeepConvSep(nn.Module):
         return self._scaled(self._spectrum(stems[..., 0]))[..., None]
 
     def _spectrum(self, x: jax.Array, pad: tuple[int, int] = (0, 0)) -> jax.Array:
-        return stft.stft(x, self.n_fft, self.hop, centre=False, pad=pad, window_name=WINDOW)
+        return stft.stft(x, self.n_fft, self.hop, centre=False, pad=pad, window_name=_WINDOW)
 
     def _scaled(self, spectrum: jax.Array) -> jax.Array:
         return jnp.abs(spectrum) * np.float32(self.scale / np.sqrt(self.n_fft))
@@ -154,7 +154,7 @@ class DeepConvSep(nn.Module):
         spare = framing.span(pieces, self.frames, step) - count
         x = jnp.pad(magnitude[..., 0], ((0, 0), (0, spare), (0, 0)))
         x = framing.frame(x, self.frames, step)
-        y = self.net(x.reshape(-1, self.frames, bins)) + TINY  # [B*P F N S]
+        y = self.net(x.reshape(-1, self.frames, bins)) + _TINY  # [B*P F N S]
         y = (y / y.sum(-1, keepdims=True)).reshape(batch, pieces, self.frames, bins * self.sources)
         y = y * fades(pieces, self.frames, self.overlap)[..., None]
         y = framing.overlap_add(y, step)[:, :count]

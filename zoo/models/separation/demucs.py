@@ -191,7 +191,7 @@ class Demucs(nn.Module):
             raise BadInput(f"Demucs takes [B T {self.channels}], not {x.shape}")
         length = self.output_length(x.shape[1])
         if self.normalise:
-            x, mean, deviation = standard(x)
+            x, mean, deviation = _standard(x)
         mixture = x = resample_hann(x, 2, 1) if self.resample else x
         widths = [int(self.width * self.growth**level) for level in range(self.depth)]
         skips = []
@@ -254,7 +254,7 @@ class Demucs(nn.Module):
         )(x)
 
 
-def standard(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _standard(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """[B T C] less its mono mean, over its mono deviation; and these two, each [B 1 1]."""
     mono = x.mean(-1, keepdims=True)
     mean = mono.mean(1, keepdims=True)

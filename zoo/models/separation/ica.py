@@ -20,10 +20,10 @@ import jax
 
 from zoo.signal.independence import decorrelated, fast_ica, whitening
 
-__all__ = ["ICA", "decorrelated", "fast_ica", "images", "whitening"]
+__all__ = ["ICA", "decorrelated", "fast_ica", "whitening"]
 
 
-def images(x: jax.Array, unmixing: jax.Array) -> jax.Array:
+def _images(x: jax.Array, unmixing: jax.Array) -> jax.Array:
     """Each component as each microphone records it, signals [T C] -> [T S C]; they sum to x."""
     centred = x - x.mean(0)
     covariance = centred.T @ centred / x.shape[0]
@@ -55,7 +55,7 @@ class ICA(nn.Module):
                 iterations=self.iterations,
                 tolerance=self.tolerance,
             )
-            return images(recorded, unmixing)
+            return _images(recorded, unmixing)
 
         # GPUs and TPUs would round the covariances, and quiet sources would be lost.
         with jax.default_matmul_precision("highest"):

@@ -33,8 +33,8 @@ import jax.numpy as jnp
 from zoo.signal import framing
 from zoo.signal import generalised_gaussian as gg
 
-QUIET = 1e-8  # RMS below which a mixture is taken as it is
-STRIDE = 5  # samples from one iteration's grid of frames to the next
+_QUIET = 1e-8  # RMS below which a mixture is taken as it is
+_STRIDE = 5  # samples from one iteration's grid of frames to the next
 
 
 def slopes(
@@ -54,7 +54,7 @@ def slopes(
     return g[:, :length].at[:, : taps - hop].add(g[:, length:]) * hop / taps
 
 
-def stiffness(filters: jax.Array, length: int) -> jax.Array:
+def _stiffness(filters: jax.Array, length: int) -> jax.Array:
     """How much frames at all places weigh each frequency, [S K N] -> [S length / 2 + 1]."""
     spectra = jnp.fft.rfft(filters, length, axis=2)
     return jnp.square(jnp.abs(spectra)).sum(1) / filters.shape[-1]
@@ -74,13 +74,13 @@ def likeliest(
     T is a multiple of hop.
     """
     length = len(y)
-    power = 1 / stiffness(filters, length)
+    power = 1 / _stiffness(filters, length)
     share = power / power.sum(0)
     curvature = gg.steepest(exponents, rounded).max()
 
     def move(step: int, carry: tuple) -> tuple:
         x, ahead, momentum = carry
-        shift = step * STRIDE % hop
+        shift = step * _STRIDE % hop
         g = slopes(jnp.roll(ahead, shift, 1), filters, exponents, hop, rounded)
         spectrum = jnp.fft.rfft(jnp.roll(g, -shift, 1))
         # Without its shared part no step changes the sum.
@@ -116,7 +116,7 @@ class LearntBases(nn.Module):
         filters = self.param("filters", lambda _: jnp.broadcast_to(jnp.eye(self.taps), shape))
         exponents = self.param("exponents", nn.initializers.ones, shape[:2])
         batch, length, channels = mixture.shape
-        level = level_of(mixture)
+        level = _level_of(mixture)
         # Silence behind the end, for frames that go round it.
         spare = self.taps + -(length + self.taps) % self.hop
         signals = jnp.pad(mixture / level, ((0, 0), (0, spare), (0, 0)))
@@ -137,13 +137,13 @@ class LearntBases(nn.Module):
     @nn.nowrap
     def frames(self, mixture: jax.Array, stems: jax.Array) -> jax.Array:
         """Frames to learn from, evenly spread, [B T C] and [B T S C] -> [B F S N]."""
-        mono = stems.mean(3) / level_of(mixture)
+        mono = stems.mean(3) / _level_of(mixture)
         count = mono.shape[1] // self.taps
         cut = mono[:, : count * self.taps].reshape(len(mono), count, self.taps, self.sources)
         return cut[:, :: max(1, count // self.per_record)][:, : self.per_record].swapaxes(2, 3)
 
 
-def level_of(mixture: jax.Array) -> jax.Array:
+def _level_of(mixture: jax.Array) -> jax.Array:
     """RMS over time and channels, 1 for silence, [B T C] -> [B 1 1]."""
     level = jnp.sqrt(jnp.square(mixture).mean((1, 2), keepdims=True))
-    return jnp.where(level > QUIET, level, 1)
+    return jnp.where(level > _QUIET, level, 1)

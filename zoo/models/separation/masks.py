@@ -24,8 +24,8 @@ from zoo.errors import BadInput
 from zoo.signal import framing, stft
 from zoo.signal.wiener import inverse
 
-FLOOR = 1e-9  # added to powers of spectra, which are around 1e3 where there is music
-RIDGE = 1e-5  # of a covariance's trace, on its diagonal: of equal channels it has no inverse
+_FLOOR = 1e-9  # added to powers of spectra, which are around 1e3 where there is music
+_RIDGE = 1e-5  # of a covariance's trace, on its diagonal: of equal channels it has no inverse
 LIKE = 1e-11  # of a channel's power: what it has beyond other channels, below which it has nothing
 
 
@@ -35,14 +35,14 @@ def binary(mixture: jax.Array, sources: jax.Array, power: float = 2.0) -> jax.Ar
     1 where the source holds at least half of the mixture's magnitude to that power: where several
     do, they overlap.
     """
-    share = jnp.abs(sources) ** power / (jnp.abs(mixture)[:, :, :, None] ** power + FLOOR)
+    share = jnp.abs(sources) ** power / (jnp.abs(mixture)[:, :, :, None] ** power + _FLOOR)
     return (share >= 0.5).astype(jnp.float32)
 
 
 def ratio(sources: jax.Array, power: float = 2.0) -> jax.Array:
     """Ideal ratio masks of spectra, [B F N S C] -> [B F N S C]; over sources they sum to one."""
     weights = jnp.abs(sources) ** power
-    return (weights + FLOOR / sources.shape[3]) / (weights.sum(3, keepdims=True) + FLOOR)
+    return (weights + _FLOOR / sources.shape[3]) / (weights.sum(3, keepdims=True) + _FLOOR)
 
 
 def wiener(mixture: jax.Array, sources: jax.Array) -> jax.Array:
@@ -57,18 +57,18 @@ def wiener(mixture: jax.Array, sources: jax.Array) -> jax.Array:
     level = sources / jnp.sqrt(jnp.where(power > 0, power, 1.0))
     spatial = jnp.einsum("bfnsc,bfnsd->bnscd", level, level.conj())
     trace = jnp.trace(spatial, axis1=-2, axis2=-1).real[..., None, None]
-    spatial = spatial * (len(identity) / jnp.where(trace > 0, trace, 1.0)) + FLOOR * identity
+    spatial = spatial * (len(identity) / jnp.where(trace > 0, trace, 1.0)) + _FLOOR * identity
     sounding = (power > 0).sum(1, keepdims=True)
-    power = power * jnp.square(jnp.abs(whitened(level))).mean(-1, keepdims=True) * sounding
-    covariance = (power[..., None] + FLOOR) * spatial[:, None]
+    power = power * jnp.square(jnp.abs(_whitened(level))).mean(-1, keepdims=True) * sounding
+    covariance = (power[..., None] + _FLOOR) * spatial[:, None]
     total = covariance.sum(3)
-    ridge = RIDGE * jnp.trace(total, axis1=-2, axis2=-1).real
+    ridge = _RIDGE * jnp.trace(total, axis1=-2, axis2=-1).real
     unmixed = inverse(total + ridge[..., None, None] * identity)
     unmixed = jnp.einsum("bfncd,bfnd->bfnc", unmixed, mixture)
     return jnp.einsum("bfnscd,bfnd->bfnsc", covariance, unmixed)
 
 
-def whitened(x: jax.Array) -> jax.Array:
+def _whitened(x: jax.Array) -> jax.Array:
     """Channels made orthonormal over frames, [B F N S C] -> [B F N S C]; what repeats others is 0.
 
     Gram and Schmidt, because a covariance in float32 has lost what distinguishes like channels.
@@ -80,7 +80,7 @@ def whitened(x: jax.Array) -> jax.Array:
             for other in found:
                 channel = channel - other * (other.conj() * channel).sum(1, keepdims=True)
         own = stft.power(channel).sum(1, keepdims=True)
-        found.append(channel / jnp.sqrt(own + LIKE * whole + FLOOR**2))
+        found.append(channel / jnp.sqrt(own + LIKE * whole + _FLOOR**2))
     return jnp.stack(found, -1)
 
 

@@ -50,7 +50,7 @@ class FilterSets(nn.Module):
         span = max(self.lengths)
         kernels = [self._kernel(length, x.shape[-1], span) for length in self.lengths]
         kernel = jnp.stack(kernels).sum(0) if self.summed else jnp.concatenate(kernels, -1)
-        y = correlate(x, kernel, self._before(span), self.dtype, self.precision)
+        y = _correlate(x, kernel, self._before(span), self.dtype, self.precision)
         bias = self.param("bias", nn.initializers.zeros, y.shape[-1:])
         return y + bias.astype(self.dtype)
 
@@ -66,7 +66,7 @@ class FilterSets(nn.Module):
         return jnp.pad(kernel, ((before, span - length - before), (0, 0), (0, 0)))
 
 
-def correlate(
+def _correlate(
     x: jax.Array, kernel: jax.Array, before: int, dtype: Any, precision: Any = None
 ) -> jax.Array:
     """Correlates [B T C] with [k C C'] -> [B T C']; y[t] = sum_j x[t + j - before] w[j].

@@ -28,7 +28,7 @@ from zoo.layers.recurrent import LSTM
 from zoo.signal import stft
 from zoo.signal.wiener import wiener
 
-FLOOR = 1e-4  # of the largest deviation, below which a bin's is not divided by
+_FLOOR = 1e-4  # of the largest deviation, below which a bin's is not divided by
 
 
 class SourceNet(nn.Module):
@@ -82,13 +82,13 @@ class SourceNet(nn.Module):
 
 def deviations(magnitudes: jax.Array) -> jax.Array:
     """Standard deviation of each bin's mean over channels, [B F N C] -> [N], with a floor."""
-    return floored(magnitudes.mean(3).std((0, 1)))
+    return _floored(magnitudes.mean(3).std((0, 1)))
 
 
-def floored(deviation: jax.Array) -> jax.Array:
+def _floored(deviation: jax.Array) -> jax.Array:
     """Deviations [N] that may be divided by, same shape."""
     most = deviation.max()
-    return jnp.where(most > 0, jnp.maximum(deviation, FLOOR * most), 1.0)
+    return jnp.where(most > 0, jnp.maximum(deviation, _FLOOR * most), 1.0)
 
 
 class OpenUnmix(nn.Module):
@@ -159,7 +159,7 @@ class OpenUnmix(nn.Module):
         """The parameters, whose nets begin with statistics [N] of the training split's mixtures."""
         first = {
             "input_mean": jnp.asarray(-mean[: self.bins], jnp.float32),
-            "input_scale": 1 / floored(jnp.asarray(deviation[: self.bins], jnp.float32)),
+            "input_scale": 1 / _floored(jnp.asarray(deviation[: self.bins], jnp.float32)),
         }
         return {name: {**net, **first} for name, net in params.items()}
 

@@ -33,7 +33,7 @@ from zoo.signal import stft
 from zoo.signal.misi import misi, spectra, unit
 
 KINDS = ("magbook", "phasebook", "combook")
-FAINT = 1e-4  # added to magnitudes before the logarithm
+_FAINT = 1e-4  # added to magnitudes before the logarithm
 
 
 class Book(nn.Module):
@@ -73,14 +73,14 @@ def combined(logits: jax.Array, book: jax.Array, hard: bool) -> jax.Array:
     return (weights[..., None] * book).sum(-2)
 
 
-def circle(count: int) -> tuple[tuple[float, ...], ...]:
+def _circle(count: int) -> tuple[tuple[float, ...], ...]:
     """So many angles, equal parts of a turn."""
     return tuple((2 * math.pi * k / count,) for k in range(count))
 
 
 def complex_codes(count: int) -> tuple[tuple[float, ...], ...]:
     """Zero and equal parts of the unit circle, as real and imaginary parts."""
-    return ((0.0, 0.0), *((math.cos(a), math.sin(a)) for (a,) in circle(count - 1)))
+    return ((0.0, 0.0), *((math.cos(a), math.sin(a)) for (a,) in _circle(count - 1)))
 
 
 class Phasebook(nn.Module):
@@ -117,7 +117,7 @@ class Phasebook(nn.Module):
         self.norm = nn.LayerNorm(dtype=self.dtype)
         self.drop = nn.Dropout(self.dropout)
         whole = tuple((float(k),) for k in range(self.magnitudes))
-        books = {"magnitude": whole, "phase": circle(self.phases)}
+        books = {"magnitude": whole, "phase": _circle(self.phases)}
         if self.kind == "combook":
             books = {"code": complex_codes(self.codes)}
         if self.kind == "magbook":
@@ -144,7 +144,7 @@ class Phasebook(nn.Module):
 
     def masks(self, magnitude: jax.Array, *, train: bool = False) -> jax.Array:
         """Masks of a mixture's magnitudes, [B F N] -> [B F N S] complex64."""
-        y = self.norm(jnp.log(magnitude + FAINT))
+        y = self.norm(jnp.log(magnitude + _FAINT))
         for layer in self.lstm:
             y = self.drop(layer(y)[0], deterministic=not train)
         hard = self.hard and not train

@@ -31,9 +31,9 @@ import jax.numpy as jnp
 from zoo.signal import components, sinusoids, stft
 from zoo.signal.sinusoids import Trajectories
 
-HARMONICS = 12  # of a fundamental that concordance looks at
+_HARMONICS = 12  # of a fundamental that concordance looks at
 FUNDAMENTAL = 50.0  # Hz, the lowest
-FLOOR = 1e-3  # of the loudest magnitude, below which nothing is a partial
+_FLOOR = 1e-3  # of the loudest magnitude, below which nothing is a partial
 TOGETHER = 0.1  # s by which onsets that count one differ
 
 
@@ -61,7 +61,7 @@ def concordance(frequency: jax.Array) -> jax.Array:
     The least |log((f / a) / (g / b))| of all a and b up to HARMONICS whose fundamentals are above
     the lowest.
     """
-    number = jnp.arange(1, HARMONICS + 1)
+    number = jnp.arange(1, _HARMONICS + 1)
     below = frequency[:, None] / number
     logs = jnp.where(below >= FUNDAMENTAL, jnp.log(jnp.maximum(below, 1e-3)), jnp.nan)
     # The first harmonic is always allowed: a pair of low partials has some distance, too.
@@ -72,7 +72,7 @@ def concordance(frequency: jax.Array) -> jax.Array:
         return jnp.fmin(found, jnp.nanmin(apart, 2))
 
     start = jnp.full((len(frequency),) * 2, jnp.inf)
-    return jax.lax.fori_loop(0, HARMONICS, least, start)
+    return jax.lax.fori_loop(0, _HARMONICS, least, start)
 
 
 def distances(found: Trajectories, hop_seconds: float, weights: tuple[float, ...]) -> jax.Array:
@@ -139,7 +139,7 @@ class Sinusoidal(nn.Module):
     def _separate(self, mixture: jax.Array) -> jax.Array:
         """[T C] -> [T S C]."""
         spectrum = stft.centred(mixture[None], self.n_fft, self.hop)[0]
-        found = sinusoids.peaks(spectrum, self.peaks, self.sample_rate, floor=FLOOR)
+        found = sinusoids.peaks(spectrum, self.peaks, self.sample_rate, floor=_FLOOR)
         numbers = sinusoids.followed(found.frequency, self.widest)
         kept, owner = sinusoids.strongest(found, numbers, self.tracks, self.shortest)
         source = jnp.where(owner < 0, -1, self._sources(kept)[owner])

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 
 from zoo.signal import components
 
-TINY = 1e-12
+_TINY = 1e-12
 
 
 class Code(NamedTuple):
@@ -54,27 +54,27 @@ def step(x: jax.Array, code: Code, weight: jax.Array) -> Code:
     length, taps = x.shape[-1], code.atoms.shape[1]
     target = jnp.fft.rfft(x)
     bank = jnp.fft.rfft(code.atoms, length)
-    size = 1 / jnp.maximum(jnp.square(jnp.abs(bank)).sum(0).max(), TINY)
+    size = 1 / jnp.maximum(jnp.square(jnp.abs(bank)).sum(0).max(), _TINY)
     error = (bank * jnp.fft.rfft(code.ahead)).sum(1) - target
     slope = jnp.fft.irfft(bank.conj() * error[:, None], length)
-    moved = shrunk(code.ahead - size * slope, size * weight)
+    moved = _shrunk(code.ahead - size * slope, size * weight)
     momentum = (1 + jnp.sqrt(1 + 4 * code.momentum**2)) / 2
     ahead = moved + (code.momentum - 1) / momentum * (moved - code.activations)
     active = jnp.fft.rfft(moved)
-    size = 1 / jnp.maximum(jnp.square(jnp.abs(active)).sum((0, 1)).max(), TINY)
+    size = 1 / jnp.maximum(jnp.square(jnp.abs(active)).sum((0, 1)).max(), _TINY)
     error = (bank * active).sum(1) - target
     slope = jnp.fft.irfft((active.conj() * error[:, None]).sum(0), length)[:, :taps]
-    return Code(unit(code.atoms - size * slope), moved, ahead, momentum)
+    return Code(_unit(code.atoms - size * slope), moved, ahead, momentum)
 
 
-def shrunk(x: jax.Array, threshold: jax.Array) -> jax.Array:
+def _shrunk(x: jax.Array, threshold: jax.Array) -> jax.Array:
     """Soft threshold, [...] -> [...]."""
     return jnp.sign(x) * jnp.maximum(jnp.abs(x) - threshold, 0)
 
 
-def unit(atoms: jax.Array) -> jax.Array:
+def _unit(atoms: jax.Array) -> jax.Array:
     """Atoms [K L] scaled to length one."""
-    return atoms / jnp.maximum(jnp.sqrt(jnp.square(atoms).sum(1, keepdims=True)), TINY)
+    return atoms / jnp.maximum(jnp.sqrt(jnp.square(atoms).sum(1, keepdims=True)), _TINY)
 
 
 def learn(
@@ -82,7 +82,7 @@ def learn(
 ) -> tuple[jax.Array, jax.Array]:
     """Atoms [K L] and activations [C K T] of signals [C T], from the atoms given and silence."""
     silent = jnp.zeros((x.shape[0], len(atoms), x.shape[1]), x.dtype)
-    code = Code(unit(atoms), silent, silent, jnp.ones((), x.dtype))
+    code = Code(_unit(atoms), silent, silent, jnp.ones((), x.dtype))
     code = jax.lax.fori_loop(0, iterations, lambda _, code: step(x, code, weight), code)
     return code.atoms, code.activations
 
@@ -123,8 +123,8 @@ class SparseCoding(nn.Module):
         one, two = jax.random.split(key)
         place = jax.random.randint(one, (self.atoms,), 0, x.shape[1] - self.taps)
         cut = lambda at: jax.lax.dynamic_slice(x.mean(0), (at,), (self.taps,))  # noqa: E731
-        pieces = unit(jax.vmap(cut)(place) * jnp.hanning(self.taps))
-        return unit(pieces + 1e-2 * unit(jax.random.normal(two, pieces.shape)))
+        pieces = _unit(jax.vmap(cut)(place) * jnp.hanning(self.taps))
+        return _unit(pieces + 1e-2 * _unit(jax.random.normal(two, pieces.shape)))
 
     def _separate(self, mixture: jax.Array, atoms: jax.Array, activations: jax.Array) -> jax.Array:
         """[T C] -> [T S C]."""

@@ -29,9 +29,9 @@ from zoo.layers.norm import BatchNorm
 from zoo.layers.receptive_field import Step, input_interval, same
 from zoo.signal import framing, stft
 
-Layout = Literal["jansson", "spleeter"]
+_Layout = Literal["jansson", "spleeter"]
 PADS = (1, 2)  # around a kernel of five at stride two: TensorFlow's 'same'
-TINY = 1e-10  # of Spleeter's ratio masks: silence is shared equally
+_TINY = 1e-10  # of Spleeter's ratio masks: silence is shared equally
 SPLEETER = {  # fields of the published model of two stems
     "sources": 2,
     "channels": 2,
@@ -57,7 +57,7 @@ class MaskUNet(nn.Module):
     """
 
     widths: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
-    layout: Layout = "jansson"
+    layout: _Layout = "jansson"
     kernel_size: int = 5
     dropout: float = 0.5  # of the first three layers on the way up
     momentum: float = 0.99
@@ -141,7 +141,7 @@ class SpectrogramUNet(nn.Module):
     bins: int = 512
     frames: int = 128
     widths: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
-    layout: Layout = "jansson"
+    layout: _Layout = "jansson"
     masks: Literal["own", "ratio"] = "own"
     beyond: float = 0.5
     dropout: float = 0.5
@@ -233,7 +233,7 @@ class SpectrogramUNet(nn.Module):
             return shares
         power = jnp.square(shares * magnitude[:, :, :, None])
         total = power.sum(3, keepdims=True)
-        return (power + TINY / self.sources) / (total + TINY)
+        return (power + _TINY / self.sources) / (total + _TINY)
 
     def _shares(self, magnitude: jax.Array, train: bool) -> jax.Array:
         """[B F bins C] -> [B F bins S C], through the nets in pieces of `frames` frames."""

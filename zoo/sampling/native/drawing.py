@@ -26,7 +26,7 @@ def _logistic(noise: jax.Array) -> jax.Array:
 
 
 @dataclass(frozen=True)
-class Kind:
+class _Kind:
     """A distribution's number in draw.h, and the noise [... n] that it takes of a uniform one."""
 
     number: int
@@ -34,10 +34,10 @@ class Kind:
 
 
 KINDS = {
-    Categorical: Kind(0, _uniform),
-    Tokens: Kind(0, _uniform),
-    MixtureOfLogistics: Kind(1, _logistic),
-    Gaussian: Kind(2, jax.scipy.special.ndtri),
+    Categorical: _Kind(0, _uniform),
+    Tokens: _Kind(0, _uniform),
+    MixtureOfLogistics: _Kind(1, _logistic),
+    Gaussian: _Kind(2, jax.scipy.special.ndtri),
 }
 
 

@@ -21,7 +21,7 @@ from zoo.sampling.native.packing import Layout, filled, panels, settled
 from zoo.sampling.rule import SamplerRule
 from zoo.signal.precision import HIGHEST
 
-Tree = Any
+_Tree = Any
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class GatedStack:
     target: str
     layout: Layout
 
-    def packed(self, model: Network, folded: Tree) -> Tree:
+    def packed(self, model: Network, folded: _Tree) -> _Tree:
         """The folded weights in the order in which the loop reads them."""
         packed = _packed(model, folded, self.layout)
         return {**packed, "weights": settled(packed["weights"])}
@@ -39,15 +39,15 @@ class GatedStack:
     def draw(
         self,
         model: Network,
-        packed: Tree,
-        carry: Tree,
+        packed: _Tree,
+        carry: _Tree,
         last: jax.Array,
         condition: jax.Array | None,
         noise: jax.Array,
         frames: jax.Array,
         temperature: jax.Array,
         rule: SamplerRule,
-    ) -> tuple[Tree, jax.Array, jax.Array, jax.Array]:
+    ) -> tuple[_Tree, jax.Array, jax.Array, jax.Array]:
         """`frames` samples after last [B 1]: (carry, the last, audio [N B], nats [B] of all).
 
         noise [N B n] is uniform; condition [N L B 2A] what `project` gives. Audio behind the
@@ -107,7 +107,7 @@ def loop(model: Network, weights: str) -> GatedStack:
 
 
 @partial(jax.jit, static_argnames=("model", "layout"))
-def _packed(model: Network, folded: Tree, layout: Layout) -> Tree:
+def _packed(model: Network, folded: _Tree, layout: Layout) -> _Tree:
     past, now = folded["past"], jnp.stack(folded["now"])  # [L K-1 C 2A], [L C 2A]
     layers, skip = len(now), folded["skip"].T.reshape(len(now), model.gate, -1)
     taps = jnp.concatenate([past, now[:, None]], 1)
@@ -128,7 +128,7 @@ def _packed(model: Network, folded: Tree, layout: Layout) -> Tree:
     }
 
 
-def _entered(model: Network, source: Tree) -> dict[str, jax.Array]:
+def _entered(model: Network, source: _Tree) -> dict[str, jax.Array]:
     """source: what enters for each symbol [Q C], or slope and level [2 C]; values [Q]."""
     distribution = model.distribution
     if not distribution.symbols:

@@ -26,8 +26,8 @@ from zoo.errors import BadInput
 
 SOURCES = Path(__file__).parent
 COMPILERS = ("c++", "g++", "clang++")
-FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-DNDEBUG", "-w")
-PATIENCE = 300  # seconds that a compiler may take
+_FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-DNDEBUG", "-w")
+_PATIENCE = 300  # seconds that a compiler may take
 FORGOTTEN = 60 * 86_400  # seconds after which a library that no process loaded is removed
 
 
@@ -59,11 +59,11 @@ def made(name: str, weights: str = "float32") -> ctypes.CDLL:
     """The library out of the cache, or compiled into it. raises Unavailable."""
     if os.name != "posix":
         raise Unavailable("compiled code is for Linux and macOS")
-    command = [compiler(), *flags(), f"-DZOO_{weights.upper()}", "-I", jax.ffi.include_dir()]
+    command = [compiler(), *_flags(), f"-DZOO_{weights.upper()}", "-I", jax.ffi.include_dir()]
     try:
-        path = folder() / f"{name}-{weights}-{key(command)}.so"
+        path = _folder() / f"{name}-{weights}-{key(command)}.so"
         with writing.held(path, [path], wait=True):
-            return opened(path, [*command, str(SOURCES / f"{name}.cc")])
+            return _opened(path, [*command, str(SOURCES / f"{name}.cc")])
     except (OSError, BadInput) as error:
         raise Unavailable(f"cannot keep it in {places.cache()}: {error}") from error
 
@@ -94,10 +94,10 @@ def compiler() -> str:
     raise Unavailable(f"there is no C++ compiler ({', '.join(COMPILERS)}, $CXX)")
 
 
-def flags() -> tuple[str, ...]:
+def _flags() -> tuple[str, ...]:
     """For this very CPU, whose vectors are what makes it fast."""
     arm = platform.machine().lower() in ("arm64", "aarch64")
-    return (*FLAGS, "-mcpu=native" if arm else "-march=native")
+    return (*_FLAGS, "-mcpu=native" if arm else "-march=native")
 
 
 def key(command: list[str]) -> str:
@@ -109,7 +109,7 @@ def key(command: list[str]) -> str:
     return digest.hexdigest()[:24]
 
 
-def folder() -> Path:
+def _folder() -> Path:
     """A folder of this user that no one else writes to. raises Unavailable."""
     place = places.cache() / "native"
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ def folder() -> Path:
     return place
 
 
-def opened(path: Path, command: list[str]) -> ctypes.CDLL:
+def _opened(path: Path, command: list[str]) -> ctypes.CDLL:
     """What the sealed file holds, of a copy that no other process can change, or compiled anew."""
     part = writing.own(path)
     try:
@@ -131,7 +131,7 @@ def opened(path: Path, command: list[str]) -> ctypes.CDLL:
             compile_into(part, command)
             content = part.read_bytes()
             durable.seal(path, lambda file: file.write(content))
-            forget(path.parent)
+            _forget(path.parent)
         with contextlib.suppress(OSError):
             os.utime(path)  # it is in use
         return ctypes.CDLL(str(part))
@@ -139,7 +139,7 @@ def opened(path: Path, command: list[str]) -> ctypes.CDLL:
         part.unlink(missing_ok=True)
 
 
-def forget(place: Path) -> None:
+def _forget(place: Path) -> None:
     """Removes libraries of other sources, compilers or versions that were long not loaded."""
     for path in place.glob("*.so"):
         with contextlib.suppress(OSError):
@@ -156,7 +156,7 @@ def compile_into(part: Path, command: list[str]) -> None:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=PATIENCE,
+            timeout=_PATIENCE,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"{command[0]} did not compile it: {error}") from error

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 HUGE = 2**21  # bytes of a page that is large
-PAD = 16  # columns: as in lanes.h
+_PAD = 16  # columns: as in lanes.h
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Layout:
 
 def filled(matrix: jax.Array) -> jax.Array:
     """[... G] with zeros up to a multiple of PAD."""
-    return jnp.pad(matrix, [(0, 0)] * (matrix.ndim - 1) + [(0, -matrix.shape[-1] % PAD)])
+    return jnp.pad(matrix, [(0, 0)] * (matrix.ndim - 1) + [(0, -matrix.shape[-1] % _PAD)])
 
 
 def chunked(matrix: jax.Array, width: int) -> jax.Array:
@@ -40,7 +40,9 @@ def panels(matrix: jax.Array, layout: Layout) -> jax.Array:
     whole = columns // layout.panel * layout.panel
     first = matrix[..., :whole].reshape(*lead, rows, -1, layout.panel).swapaxes(-3, -2)
     parts = first, matrix[..., whole:]
-    return jnp.concatenate([NUMBERS[layout.weights](part).reshape(*lead, -1) for part in parts], -1)
+    return jnp.concatenate(
+        [_NUMBERS[layout.weights](part).reshape(*lead, -1) for part in parts], -1
+    )
 
 
 def _halves(matrix: jax.Array) -> jax.Array:
@@ -58,7 +60,7 @@ def _bytes(panel: jax.Array) -> jax.Array:
 
 
 # What a panel [... R P] is in memory.
-NUMBERS: dict[str, Callable[[jax.Array], jax.Array]] = {
+_NUMBERS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "float32": lambda panel: panel,
     "bfloat16": _halves,
     "int8": _bytes,

@@ -19,12 +19,12 @@ from zoo.sampling.native import drawing, library
 from zoo.sampling.native.packing import Layout, chunked, filled, panels, settled
 from zoo.sampling.rule import SamplerRule
 
-Tree = Any
+_Tree = Any
 CELLS = {"gru": 0, "lstm": 1, "reset_first": 2}
 
 
 @dataclass(frozen=True)
-class Net:
+class _Net:
     """Folded weights of either model; matrices [in out], biases [out]."""
 
     tiers: list[dict[str, Any]]  # lowest first: first, bias, layers, up, up_bias
@@ -40,7 +40,7 @@ class TierLoop:
     target: str
     layout: Layout
 
-    def packed(self, model: Network, folded: Tree) -> Tree:
+    def packed(self, model: Network, folded: _Tree) -> _Tree:
         """The folded weights in the order in which the loop reads them."""
         packed = _packed(model, folded, self.layout)
         return {**packed, "weights": settled(packed["weights"])}
@@ -48,15 +48,15 @@ class TierLoop:
     def draw(
         self,
         model: Network,
-        packed: Tree,
-        carry: Tree,
+        packed: _Tree,
+        carry: _Tree,
         last: jax.Array,
         condition: None,
         noise: jax.Array,
         frames: jax.Array,
         temperature: jax.Array,
         rule: SamplerRule,
-    ) -> tuple[Tree, jax.Array, jax.Array, jax.Array]:
+    ) -> tuple[_Tree, jax.Array, jax.Array, jax.Array]:
         """`frames` frames: (carry, the last sample [B 1], audio [N B], nats [B] of all of it).
 
         noise [N B 1] is uniform. Audio behind the samples that were asked for is zero.
@@ -109,7 +109,7 @@ def _frames(model: Network) -> tuple[int, ...]:
 
 
 @partial(jax.jit, static_argnames=("model", "layout"))
-def _packed(model: Network, folded: Tree, layout: Layout) -> Tree:
+def _packed(model: Network, folded: _Tree, layout: Layout) -> _Tree:
     net = (_released if _cell(model) == "reset_first" else _tiered)(folded)
     wide = partial(chunked, width=model.width)
     weights: list[jax.Array] = []
@@ -138,7 +138,7 @@ def _packed(model: Network, folded: Tree, layout: Layout) -> Tree:
     }
 
 
-def _tiered(folded: Tree) -> Net:
+def _tiered(folded: _Tree) -> _Net:
     tiers, starts = [], []
     for tier in folded["tiers"]:
         layers: list[dict[str, Any]] = []
@@ -151,10 +151,10 @@ def _tiered(folded: Tree) -> Net:
         own = {"first": tier["frame"], "up": tier["up"].T, "layers": layers}
         tiers.append(own | {name: tier[name] for name in ("bias", "up_bias")})
     hidden, output = ((folded[name][0].T, folded[name][1]) for name in ("hidden", "output"))
-    return Net(tiers, jnp.concatenate(starts), [hidden], output)
+    return _Net(tiers, jnp.concatenate(starts), [hidden], output)
 
 
-def _released(folded: Tree) -> Net:
+def _released(folded: _Tree) -> _Net:
     layers: list[dict[str, Any]] = []
     for given in folded["layers"]:
         layer = {"recurrent": given["gates"].T, "new": given["new"].T}
@@ -166,4 +166,4 @@ def _released(folded: Tree) -> Net:
     tier = {"first": first.T, "bias": bias, "layers": layers, "up": up.T, "up_bias": up_bias}
     names = ("hidden_0", "hidden_1", "output")
     *hidden, output = ((folded[name][0].T, folded[name][1]) for name in names)
-    return Net([tier], folded["start"], hidden, output)
+    return _Net([tier], folded["start"], hidden, output)
