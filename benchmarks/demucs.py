@@ -67,14 +67,14 @@ def jax_step(task: str, variant: str, options: Options, folder: Path) -> Step:
     import optax
 
     from zoo.pretrained import rules, torch_file
-    from zoo.pretrained.demucs import rules as table
+    from zoo.pretrained.demucs import demucs_rules
 
     model = ours(variant, options)
     batch = np.load(folder / "batch.npz")
     x, target = jnp.asarray(batch["x"]), jnp.asarray(batch["target"])
     wanted = tree.flatten_dict(jax.eval_shape(model.init, jax.random.key(0), x), sep="/")
-    foreign = torch_file.read([folder / "weights.th"])
-    leaves = rules.apply(table(options["depth"]), foreign, wanted)
+    foreign = torch_file.read_torch([folder / "weights.th"])
+    leaves = rules.apply_rules(demucs_rules(options["depth"]), foreign, wanted)
     variables = jax.tree.map(jnp.asarray, tree.unflatten_dict(leaves, sep="/"))
     if task == "infer":
         apply = jax.jit(model.apply)

@@ -28,7 +28,7 @@ import soundfile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from zoo.experiment import find
+from zoo.experiment import find_config
 
 CONFIGS = {"demucs_musdb18": 16, "wave_unet_musdb18": 16}  # batch
 RATE, SECONDS = 44_100, 60
@@ -47,7 +47,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = options.path or noise(Path(folder) / "musdb18hq", options.songs)
         for name, batch in CONFIGS.items():
-            data = find(name).experiment(path=str(root)).data
+            data = find_config(name).experiment(path=str(root)).data
             source = replace(data.source, allow_missing=True, data_dir=folder)
             source.prepare()
             data = replace(data, source=source)

@@ -51,7 +51,7 @@ def timed(compiled: Any, rounds: int, seconds: float) -> list[float]:
 
 
 def record(lowered: measure.Lowered, here: topology.Topology, seconds: float) -> dict[str, Any]:
-    about = measure.measure(lowered, here.chip)
+    about = measure.measure_program(lowered, here.chip)
     if "error" in about:
         return about
     compiled = lowered.stage.compile()
@@ -65,11 +65,13 @@ def record(lowered: measure.Lowered, here: topology.Topology, seconds: float) ->
 
 def main(words: list[str]) -> None:
     options = parsed(words, DEFAULTS)
-    config = experiments.find(options["config"])
+    config = experiments.find_config(options["config"])
     given = config.entry.smoke if options["tiny"] else {}
     experiment = config.experiment(**{**config.defaults, **given})
     here = topology.here()
-    every = measure.lower_all(programs.of_experiment(experiment, meshes.make(experiment.fsdp), 8))
+    every = measure.lower_all(
+        programs.of_experiment(experiment, meshes.make_mesh(experiment.fsdp), 8)
+    )
     for lowered in every:
         found = record(lowered, here, options["seconds"])
         line = {"config": config.row.id, "device": here.kind, "machine": machine(), **found}

@@ -92,7 +92,7 @@ def ours(net: torch.nn.Module, width: int) -> tuple[WaveNet, dict]:
 
 def alike(net: torch.nn.Module, model: WaveNet, variables: dict, samples: int = 1100) -> float:
     """The share of the codes that our sampler draws which their logits along them give too."""
-    state = autoregressive.start(model, variables)
+    state = autoregressive.start_voices(model, variables)
     noise = autoregressive._uniform(state, model.distribution.noise, samples)[:, 0]
     (audio,) = autoregressive.generate(model, variables, length=samples, chunk=samples)
     codes = np.array(model.distribution.encode(np.pad(audio[0, :, 0], (1, 0))))

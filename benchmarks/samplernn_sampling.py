@@ -114,9 +114,9 @@ def measure(model: SampleRNN, variables: dict, batch: int, samples: int) -> dict
     folded = autoregressive.fold(model, variables, {})
     difference = logits_agree(model, variables, folded, batch)
     assert difference < 1e-2, f"the two networks disagree by {difference}"
-    begin = partial(autoregressive.start, model, variables, count=batch)
+    begin = partial(autoregressive.start_voices, model, variables, count=batch)
 
-    prepared = {e: autoregressive.prepare(model, variables, {}, e) for e in ENGINES}
+    prepared = {e: autoregressive.prepare_loop(model, variables, {}, e) for e in ENGINES}
 
     def ours(engine: str) -> None:
         asked = dict(length=samples, chunk=samples, prepared=prepared[engine])

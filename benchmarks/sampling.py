@@ -92,7 +92,9 @@ class PlainLoop:
         arrays += [skip, folded["skip_bias"], *head[0], *head[1]]
         self.weights = [np.ascontiguousarray(array, np.float32) for array in arrays]
         self.dilations = np.asarray(model.dilations, np.int32)
-        noise = autoregressive._uniform(autoregressive.start(model, {}, count=batch), 1, samples)
+        noise = autoregressive._uniform(
+            autoregressive.start_voices(model, {}, count=batch), 1, samples
+        )
         self.noise = np.ascontiguousarray(noise[..., 0])
         self.codes = np.full((samples + 1, batch), 128, np.int32)
         self.loop = self._compiled()
@@ -159,10 +161,10 @@ def measure(model: WaveNet, variables: dict, batch: int, samples: int, naive: bo
     difference = logits_agree(model, folded, batch)
     assert difference < 1e-3, f"the two caches disagree by {difference}"
 
-    prepared = {e: autoregressive.prepare(model, variables, {}, e) for e in ENGINES}
+    prepared = {e: autoregressive.prepare_loop(model, variables, {}, e) for e in ENGINES}
 
     def ours(engine: str) -> np.ndarray:
-        begun = autoregressive.start(model, variables, count=batch)
+        begun = autoregressive.start_voices(model, variables, count=batch)
         asked = dict(length=samples, chunk=samples, prepared=prepared[engine])
         return next(autoregressive.resume(model, variables, begun, **asked))[0]
 

@@ -28,10 +28,10 @@ def separate(seconds: int) -> None:
     from zoo.runs import inference
     from zoo.songs.stem_files import separate_file
 
-    made = experiment.find("wave_unet_score_render").experiment(levels=6, width=4)
+    made = experiment.find_config("wave_unet_score_render").experiment(levels=6, width=4)
     spec = made.data.spec(1)
     variables = jax.jit(made.objective.init)(jax.random.key(0), spec)
-    predict = inference.predictor(made.objective, mesh.make())(variables)
+    predict = inference.predictor(made.objective, mesh.make_mesh())(variables)
     random = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         song = Path(folder) / "song.wav"

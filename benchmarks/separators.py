@@ -68,13 +68,13 @@ def conv_tasnet(tiny: bool) -> Case:
 
 def open_unmix(tiny: bool) -> Case:
     from zoo.models.separation.open_unmix import OpenUnmix
-    from zoo.pretrained.open_unmix import rules
+    from zoo.pretrained.open_unmix import open_unmix_rules
 
     published = {"n_fft": 4096, "hop": 1024, "bins": 1487, "hidden": 512}
     small = {"n_fft": 64, "hop": 16, "bins": 21, "hidden": 8}
     sizes, length = (small, 800) if tiny else (published, 132_300)
     model = OpenUnmix(sources=2, dropout=0.0, **sizes)
-    return Case(model, sizes, (1, length, 2), (1, length, 2, 2), rules())
+    return Case(model, sizes, (1, length, 2), (1, length, 2, 2), open_unmix_rules())
 
 
 def wavenet_regression(tiny: bool) -> Case:
@@ -127,7 +127,7 @@ def jax_variables(case: Case, weights: Arrays) -> Any:
     wanted = tree.flatten_dict(jax.eval_shape(case.model.init, jax.random.key(0), x), sep="/")
     if case.rules is None:  # named as ours
         return tree.unflatten_dict({f"params/{k}": v.T for k, v in weights.items()}, sep="/")
-    return tree.unflatten_dict(rules.apply(case.rules, weights, wanted), sep="/")
+    return tree.unflatten_dict(rules.apply_rules(case.rules, weights, wanted), sep="/")
 
 
 def jax_call(name: str, task: str, arrays: Arrays, options: Options) -> Callable[[], Any]:

@@ -70,7 +70,9 @@ def in_jax(options: Options, folder: Path) -> Calls:
     audio = jnp.asarray(arrays["audio"])[..., None]
     model = WaveGlow(options["flows"], width=options["width"], layers=options["layers"])
     shapes = tree.flatten_dict(jax.eval_shape(model.init, jax.random.key(0), audio, mel), sep="/")
-    filled = rules.apply(waveglow.rules(), waveglow.read([folder / "weights.pt"]), shapes)
+    filled = rules.apply_rules(
+        waveglow.waveglow_rules(), waveglow.read_waveglow([folder / "weights.pt"]), shapes
+    )
     params = jax.tree.map(jnp.asarray, tree.unflatten_dict(filled, sep="/"))
     optimiser = optax.adam(1e-4)
 

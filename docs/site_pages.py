@@ -16,8 +16,8 @@ from zoo.report import claims, robust, stored
 from zoo.report.tables import markdown, system_name, systems, values
 
 ROOT = Path(catalog.__file__).parent.parent
-MEASURED = stored.read(catalog.results_folder())
-WEIGHTS = [*own_weights.described(), *index.described()]
+MEASURED = stored.read_measured(catalog.results_folder())
+WEIGHTS = [*own_weights.list_own_weights(), *index.list_published()]
 MADE = json.loads((ROOT / "docs" / "made" / "made.json").read_text())
 PUBLIC = (
     "models",

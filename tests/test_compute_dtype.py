@@ -9,7 +9,7 @@ import pytest
 from zoo import catalog
 from zoo import experiment as experiments
 
-NAMES = [n for n in catalog.names() if "bfloat16" in experiments.find(n).parameters]
+NAMES = [n for n in catalog.config_files() if "bfloat16" in experiments.find_config(n).parameters]
 
 
 def modules(part):
@@ -24,7 +24,7 @@ def modules(part):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_network_is_left_out(name):
-    config = experiments.find(name)
+    config = experiments.find_config(name)
     objective = config.experiment(**{**config.entry.smoke, "bfloat16": True}).objective
     found = [module for module in modules(objective) if hasattr(module, "dtype")]
     assert found

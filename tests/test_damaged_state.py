@@ -33,7 +33,9 @@ def spoilt(data: bytes, count: int = 60):
 
 def save(folder, written):
     state = {"a": jnp.full([40], written, jnp.float32), "b": jnp.int32(written)}
-    endless_files.save(folder, state, EndlessStream(1, 0, 1.0, 8000, 8000, written=written), FACTS)
+    endless_files.save_stream(
+        folder, state, EndlessStream(1, 0, 1.0, 8000, 8000, written=written), FACTS
+    )
 
 
 def test_a_stream_goes_on_from_the_chunk_before(tmp_path):
@@ -92,7 +94,7 @@ def test_a_stream_of_a_stranger_is_one_line(tmp_path, about):
             about if about.keys() & {"stream", "prompt"} else {"stream": good["stream"] | about}
         )
         about = json.dumps(good | change)
-    durable.seal(tmp_path / STATE, lambda file: np.savez(file, about=np.array(about)))
+    durable.write_sealed(tmp_path / STATE, lambda file: np.savez(file, about=np.array(about)))
     (tmp_path / BEFORE).unlink(missing_ok=True)
     with pytest.raises(BadInput, match="not as the zoo writes it") as caught:
         load_stream(tmp_path, FACTS)
@@ -106,15 +108,15 @@ def test_kept_weights_are_obtained_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(obtain, "_lying", lambda *_: {})
     monkeypatch.setattr(obtain, "_fetch", lambda *_: fetched.append(1) or {})
     monkeypatch.setattr(obtain, "_read", lambda *_: arrays)
-    obtain.arrays(record)
+    obtain.obtain_arrays(record)
     kept = tmp_path / "toy-f.npz"
     whole = kept.read_bytes()
-    obtain.arrays(record)
+    obtain.obtain_arrays(record)
     assert len(fetched) == 1
     for count, data in enumerate(spoilt(whole), 2):
         kept.write_bytes(data)
         for _ in range(2):  # the second time it is there again
-            read = obtain.arrays(record)
+            read = obtain.obtain_arrays(record)
             assert read.keys() == arrays.keys()
             np.testing.assert_array_equal(read["w"], arrays["w"])
         assert len(fetched) == count and kept.read_bytes() == whole
@@ -156,7 +158,7 @@ def data(tmp_path_factory):
     (folder / "features.json").write_text(json.dumps({"type": "y", "shape": [3]}))
     (folder / "metadata.json").write_text(json.dumps({"about": {"fingerprint": "z"}}))
     (folder / "tracks.json").write_text(json.dumps({"train": []}))
-    descriptions.seal(folder)
+    descriptions.seal_build(folder)
     return folder
 
 

@@ -35,11 +35,11 @@ class Net(nn.Module):
 fsdp = int(sys.argv[1])
 objective = Supervised(Net(), lambda y, t: jnp.mean((y - t) ** 2, -1), target="tags")
 optimizers = {"model": optax.adam(1e-3)}
-mesh = meshes.make(fsdp)
+mesh = meshes.make_mesh(fsdp)
 random = np.random.default_rng(0)
 host = [{"audio": random.normal(size=(16, 50, 2)).astype("f"),
          "tags": random.normal(size=(16, 4)).astype("f")} for _ in range(3)]
-build = partial(state.initial, objective, optimizers, 0.99, 0)
+build = partial(state.initial_state, objective, optimizers, 0.99, 0)
 begun, shardings = state.init_sharded(mesh, build, meshes.global_batch(mesh, host[0]))
 split = sum(not s.is_fully_replicated for s in jax.tree.leaves(shardings))
 ((_, run),) = loop.compile_turns(mesh, objective, optimizers, loop.Schedule(3), shardings)
@@ -94,7 +94,7 @@ from zoo.distributions import Categorical
 from zoo.models.generation.samplernn import SampleRNN
 from zoo.models.generation.wavenet import WaveNet
 
-mesh = meshes.make(2)
+mesh = meshes.make_mesh(2)
 random = np.random.default_rng(0)
 for model in (
     WaveNet(layers=4, stacks=2, width=6, gate=5, skip=7, head=8, distribution=Categorical(16)),
@@ -110,8 +110,8 @@ for model in (
     ]
     np.testing.assert_allclose(audio[1], audio[0], atol=1e-6)
     assert len(np.unique(audio[0])) > 10
-    state = autoregressive.spread(model, autoregressive.start(model, eight, count=8), mesh)
-    assert all(len(x.sharding.device_set) == 8 for x in jax.tree.leaves(state))
+    state = autoregressive.shard_voices(model, autoregressive.start_voices(model, eight,
+    count=8), mesh) assert all(len(x.sharding.device_set) == 8 for x in jax.tree.leaves(state))
     assert state.voices.sharding.shard_shape((8,)) == (1,)
     folded, rule = autoregressive.fold(model, eight, {}), SamplerRule()
     block = autoregressive._draw_block.lower(model, folded, state, None, 1024, 1.0, rule).compile()

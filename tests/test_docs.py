@@ -97,7 +97,7 @@ def test_a_command_is_what_its_parser_takes(script, words):
         assert is_config(run) if run else known, checkpoint
     given = [w for w in getattr(options, "arguments", ()) if w != "path=..."]
     if config and given and is_config(config) and config not in NEVER_TRAINED:
-        experiments.find(config).parse(given)
+        experiments.find_config(config).parse(given)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

@@ -14,7 +14,7 @@ from zoo import durable
 
 def test_whole_or_not_at_all(tmp_path):
     path = tmp_path / "state"
-    durable.write(path, "old")
+    durable.write_atomically(path, "old")
 
     def fails(file):
         file.write(b"half")
@@ -37,12 +37,12 @@ def test_a_full_disk_is_named_wherever_it_is_met(tmp_path):
 @pytest.mark.parametrize("when", ["fsync", "replace"])
 def test_a_kill_before_the_end_leaves_the_old_state(tmp_path, when):
     path = tmp_path / "state"
-    durable.seal(path, lambda file: file.write(b"old"))
+    durable.write_sealed(path, lambda file: file.write(b"old"))
     program = f"""
 import os
 from zoo import durable
 os.{when} = lambda *_: os._exit(137)
-durable.seal({str(path)!r}, lambda file: file.write(b"new"))
+durable.write_sealed({str(path)!r}, lambda file: file.write(b"new"))
 """
     root = os.path.dirname(os.path.dirname(durable.__file__))
     assert subprocess.run([sys.executable, "-c", program], cwd=root).returncode == 137
@@ -52,7 +52,7 @@ durable.seal({str(path)!r}, lambda file: file.write(b"new"))
 def test_every_damage_of_a_sealed_file_is_seen(tmp_path):
     path = tmp_path / "state"
     content = os.urandom(300)
-    durable.seal(path, lambda file: file.write(content))
+    durable.write_sealed(path, lambda file: file.write(content))
     whole = path.read_bytes()
     assert durable.unsealed(path) == content
     spoilt = [whole[:size] for size in range(len(whole))] + [whole + b"x", content, b"\0" * 400]
@@ -69,7 +69,7 @@ def test_two_writers_do_not_write_into_one_another(tmp_path):
 
     def meanwhile(file):
         file.write(b"first")
-        command = f"from zoo import durable; durable.write({str(path)!r}, 'second')"
+        command = f"from zoo import durable; durable.write_atomically({str(path)!r}, 'second')"
         root = os.path.dirname(os.path.dirname(durable.__file__))
         subprocess.run([sys.executable, "-c", command], cwd=root, check=True)
 
@@ -80,7 +80,7 @@ def test_two_writers_do_not_write_into_one_another(tmp_path):
 def test_the_one_before_is_kept_where_asked(tmp_path):
     path, before = tmp_path / "state", tmp_path / "before"
     for content in (b"1", b"2", b"3"):
-        durable.seal(path, lambda file, content=content: file.write(content), before)
+        durable.write_sealed(path, lambda file, content=content: file.write(content), before)
     assert (durable.unsealed(path), durable.unsealed(before)) == (b"3", b"2")
 
 

@@ -114,7 +114,7 @@ def test_cells_that_no_spreadsheet_evaluates_stay(value):
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_lines_obey_no_one(name):
-    line = escapes.line(name)
+    line = escapes.terminal_line(name)
     assert line.isprintable() and line.encode() is not None
     if name.isprintable():
         assert line == name

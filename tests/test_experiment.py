@@ -14,7 +14,7 @@ import pytest
 
 from zoo import arguments, catalog
 from zoo import experiment as experiments
-from zoo.catalog import Entry, Row
+from zoo.catalog import Entry, PaperRow
 from zoo.data.completeness import allowing
 from zoo.data.folds import Folded
 from zoo.data.sets.free_spoken_digits import FreeSpokenDigits
@@ -39,7 +39,7 @@ class Module:
         return steps, rate, flag, widths, sizes, path, kind
 
 
-ROW = Row("toy", "default")
+ROW = PaperRow("toy", "default")
 ENTRY = Entry("toy", Path("toy.py"), "own", "", (ROW,), {}, {})
 CONFIG = Config("toy", ENTRY.path, "own", Module, ENTRY, ROW)
 
@@ -102,27 +102,27 @@ def test_mistakes_are_answered_in_one_line(word, message):
 
 def test_unknown_configs_get_the_nearest_names():
     with pytest.raises(BadInput, match=r"did you mean .*samplecnn_score_render"):
-        experiments.find("samplecn")
+        experiments.find_config("samplecn")
     with pytest.raises(BadInput, match=r"or a \.py file"):
-        experiments.find("songs/x.wav")
+        experiments.find_config("songs/x.wav")
     with pytest.raises(BadInput, match="no config file"):
-        experiments.find("nowhere/x.py")
+        experiments.find_config("nowhere/x.py")
 
 
 def test_a_file_of_one_s_own_is_found_and_must_have_a_config(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text('"""Mine."""\n\n\ndef config(steps: int = 1):\n    return steps\n')
-    assert experiments.find(str(path)).experiment(steps=3) == 3
+    assert experiments.find_config(str(path)).experiment(steps=3) == 3
     path.write_text("x = 1\n")
     with pytest.raises(BadInput, match="no function `config"):
-        experiments.find(str(path))
+        experiments.find_config(str(path))
     path.write_text("def config(batch: int):\n    return batch\n")
     with pytest.raises(BadInput, match=r"argument 'batch' of config.* needs a default"):
-        experiments.find(str(path))
+        experiments.find_config(str(path))
 
 
 def test_what_any_run_may_need_is_an_argument_of_every_config():
-    config = experiments.find("demucs_score_render")
+    config = experiments.find_config("demucs_score_render")
     arguments = config.parse(["fsdp=4", "accumulate=2", "seed=7"])
     made = config.experiment(**arguments)
     assert (made.fsdp, made.accumulate, made.seed) == (4, 2, 7)
@@ -130,25 +130,25 @@ def test_what_any_run_may_need_is_an_argument_of_every_config():
     assert (read.workers, read.read_threads) == (3, 0)
     with pytest.raises(BadInput, match="workers=-1 must be 0 or above"):
         config.parse(["workers=-1"])
-    for name in catalog.names():
-        assert {"fsdp", "accumulate", "seed", "workers"} <= set(experiments.find(name).defaults), (
-            name
-        )
+    for name in catalog.config_files():
+        assert {"fsdp", "accumulate", "seed", "workers"} <= set(
+            experiments.find_config(name).defaults
+        ), name
 
 
 def test_a_part_of_a_data_set_may_be_allowed_where_there_is_a_path(tmp_path):
     """Of what is learnt from and of what is scored, and of a set inside of folds."""
-    config = experiments.find("wave_unet_musdb18")
+    config = experiments.find_config("wave_unet_musdb18")
     made = config.experiment(**config.parse(["path=songs", "allow_missing=0.5"]))
     assert made.data.source.allow_missing == made.test_source.allow_missing == 0.5
     assert config.experiment(path="songs").data.source.allow_missing == 0
-    config = experiments.find("inception_digits")
+    config = experiments.find_config("inception_digits")
     folded = Folded(FreeSpokenDigits("there"), 0)
     assert allowing(folded, 0.2).source.allow_missing == 0.2
-    own = experiments.find("wavenet_folder")
+    own = experiments.find_config("wavenet_folder")
     with pytest.raises(BadInput, match="takes what its folder holds: leave it out"):
         own.experiment(**own.parse(["path=there", "allow_missing=0.5"]))
-    assert "allow_missing" not in experiments.find("samplecnn_score_render").defaults
+    assert "allow_missing" not in experiments.find_config("samplecnn_score_render").defaults
     with pytest.raises(BadInput, match="must be 0 or above"):
         config.parse(["allow_missing=-1"])
 
@@ -156,7 +156,7 @@ def test_a_part_of_a_data_set_may_be_allowed_where_there_is_a_path(tmp_path):
 def test_a_config_s_own_word_on_them_counts(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text('"""Mine."""\n\n\ndef config(fsdp: int = 2):\n    return fsdp\n')
-    config = experiments.find(str(path))
+    config = experiments.find_config(str(path))
     shared = {"seed": 0, "accumulate": 1, "workers": 0, "read_threads": 2, "clip_norm": 0.0}
     assert config.defaults == {"fsdp": 2, **shared}
     assert config.experiment() == 2 and config.experiment(fsdp=4, seed=0) == 4
@@ -165,17 +165,17 @@ def test_a_config_s_own_word_on_them_counts(tmp_path):
 @pytest.mark.parametrize("word", ["gate=0", "skip=0", "samples=0", "layers=0"])
 def test_a_net_of_nothing_is_refused(word):
     with pytest.raises(BadInput, match=f"{word} must be above 0"):
-        experiments.find("wavenet_score_render").parse([word])
+        experiments.find_config("wavenet_score_render").parse([word])
 
 
 def test_zero_leaves_out_what_may_be_left_out():
     for name, argument in (("demucs_musdb18", "lstm_layers"), ("wavegan_sc09", "shuffle")):
-        config = experiments.find(name)
+        config = experiments.find_config(name)
         assert config.parse([f"{argument}=0"])[argument] == 0
 
 
 def test_arguments_that_no_number_can_follow_are_named():
-    config = experiments.find("demucs_musdb18")
+    config = experiments.find_config("demucs_musdb18")
     with pytest.raises(
         BadInput, match=r"demucs_musdb18 cannot be built with depth=1024: .*samples"
     ):
@@ -183,7 +183,7 @@ def test_arguments_that_no_number_can_follow_are_named():
 
 
 def test_gradients_of_every_player_are_clipped_in_every_stage_where_asked():
-    made = experiments.find("wavegan_score_render").experiment()
+    made = experiments.find_config("wavegan_score_render").experiment()
     plain = {player: optax.sgd(1.0) for player in made.optimizers}
     stage = Stage(optimizers={"generator": optax.sgd(2.0)})
     found = experiments.with_clipping(replace(made, optimizers=plain, stages=(stage,)), 0.5)
@@ -198,7 +198,7 @@ def test_gradients_of_every_player_are_clipped_in_every_stage_where_asked():
 
 @pytest.mark.parametrize("system", ["melgan_score_render", "waveglow_score_render"])
 def test_every_config_takes_a_clip_norm(system):
-    config = experiments.find(system)
+    config = experiments.find_config(system)
     with pytest.raises(BadInput, match="clip_norm=-1: give a norm above 0"):
         config.experiment(clip_norm=-1.0)
     plain, clipped = (config.experiment(**config.parse(w)) for w in ([], ["clip_norm=2"]))
@@ -212,8 +212,10 @@ def test_every_row_can_be_typed_and_read_back():
     """What a row gives, as words of the command line and as a run's own metadata has it."""
     for entry in catalog.entries():
         for row in entry.rows:
-            config = experiments.find(row.id)
-            words = [f"{name}={arguments.written(value)}" for name, value in row.arguments.items()]
+            config = experiments.find_config(row.id)
+            words = [
+                f"{name}={arguments.format_value(value)}" for name, value in row.arguments.items()
+            ]
             assert config.parse(words) == config.defaults, row.id
             for name, value in config.defaults.items():
                 kept = json.loads(json.dumps(value))

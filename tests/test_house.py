@@ -266,18 +266,18 @@ def takes_sound_by_hand(node: ast.AST) -> bool:
 
 
 def test_sound_of_records_is_taken_in_one_way():
-    """Zeros fill up short records, so no protocol indexes their audio: `evaluation.base.sound`."""
+    """Zeros fill up short records, so no protocol indexes their audio: `unpadded_audio`."""
     rooms = ("evaluation", "objectives", "songs", "pages", "report", "interpret", "runs")
     for path in (p for p in FILES if room(p) in rooms):
         tree = ast.parse(path.read_text())
         allowed = set()
         if path.name == "base.py":
-            one_way = {"sound", "padded", "sounding_frames"}
+            one_way = {"unpadded_audio", "padded_audio", "sounding_frames"}
             found = [n for n in ast.walk(tree) if getattr(n, "name", "") in one_way]
             allowed = {inner for node in found for inner in ast.walk(node)}
         by_hand = [n for n in ast.walk(tree) if takes_sound_by_hand(n) and n not in allowed]
         told = [f"{path.name}:{node.lineno}: {ast.unparse(node)}" for node in by_hand]
-        assert not told, f"take them by sound(record): {told}"
+        assert not told, f"take them by unpadded_audio(record): {told}"
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_sound_of_records_is_taken_in_one_way():
         ('record.get("audio")', True),
         ('batch["audio"]', False),
         ('record["tags"]', False),
-        ("sound(record)", False),
+        ("unpadded_audio(record)", False),
     ],
 )
 def test_what_takes_sound_by_hand_is_seen(line, wrong):

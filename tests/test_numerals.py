@@ -103,7 +103,7 @@ def test_every_numeric_option_refuses_them(option, text, capsys):
 
 @pytest.mark.parametrize("text", ["²", "٣", "9" * 5000], ids=ascii)
 def test_arguments_of_configs_refuse_them(text):
-    config = experiment.find("samplecnn_score_render")
+    config = experiment.find_config("samplecnn_score_render")
     for name in ("batch", "steps", "learning_rate", "widths"):
         with pytest.raises(BadInput, match=f"^{name}="):
             config.parse([f"{name}={text}"])
@@ -121,7 +121,7 @@ def test_folders_are_steps_only_as_we_write_them(tmp_path):
 
     for name in ("0", "20", "007", "٣", "²", "1_0", "-5", "+5", "9" * 30, "2.damaged"):
         (tmp_path / name).mkdir()
-    assert files.numbered(epath.Path(tmp_path)) == [0, 20]
+    assert files.numbered_steps(epath.Path(tmp_path)) == [0, 20]
 
 
 def test_nothing_else_asks_whether_a_text_is_a_number():
@@ -137,7 +137,7 @@ def test_nothing_else_asks_whether_a_text_is_a_number():
 @pytest.mark.parametrize("text", ["9" * 5000, "²", "٣"], ids=ascii)
 def test_numbers_among_names_are_names_where_they_are_none(text, tmp_path, capsys):
     with pytest.raises(BadInput, match="is no pitch"):
-        pitch_names.numbers(text)
+        pitch_names.parse_pitch_text(text)
     (tmp_path / "a.txt").write_text("no audio")
     assert (
         main.main(["probe", "x", str(tmp_path), "--group", text, "--out", str(tmp_path / "o")]) == 2

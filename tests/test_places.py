@@ -59,5 +59,5 @@ def test_without_a_home_commands_say_what_is_missing(homeless, capsys):
     def command(options):
         places.data() and os.fspath(__import__("pathlib").Path("~/songs").expanduser())
 
-    assert command_line.run(command_line.parser("x", prog="toy.py"), command, []) == 2
+    assert command_line.run_command(command_line.make_parser("x", prog="toy.py"), command, []) == 2
     assert capsys.readouterr().err == f"toy: {command_line.HOMELESS}\n"

@@ -27,7 +27,7 @@ from told import drops, rates_of, told  # noqa: E402
 from variants import VARIANTS  # noqa: E402
 
 ROWS = [row.id for entry in catalog.entries() for row in entry.rows]
-NAMES = list(catalog.names())
+NAMES = list(catalog.config_files())
 TABLE = configparser.RawConfigParser()
 TABLE.read(HERE / "recipes.ini")
 BEGUN = (0, 1, 49, 1000, 123_456, 450_000)  # steps done before
@@ -57,7 +57,7 @@ def stated(row: str) -> dict[str, str]:
 
 @cache
 def made(row: str):
-    return experiments.find(row).experiment()
+    return experiments.find_config(row).experiment()
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -145,7 +145,7 @@ DROPPING = [name for name in NAMES if made(name).objective.turns and drops(made(
 @pytest.mark.parametrize("name", DROPPING)
 def test_dropout_drops_what_the_table_says(name):
     """Small, but with all its layers: every rate that a training step takes, in order."""
-    config = experiments.find(name)
+    config = experiments.find_config(name)
     smoke = {k: v for k, v in config.entry.smoke.items() if k != "layers"}
     assert rates_of(config.experiment(**smoke)) == stated(name).get("dropout", "")
 
@@ -161,14 +161,14 @@ def text(experiment) -> str:
     return re.sub(" at 0x[0-9a-f]+", "", repr(kept | {"optimizers": None}))
 
 
-VARIED = [row for row in ROWS if "." in row and experiments.find(row).row.arguments]
+VARIED = [row for row in ROWS if "." in row and experiments.find_config(row).row.arguments]
 
 
 @pytest.mark.parametrize("row", VARIED)
 def test_every_argument_of_a_row_differs_and_reaches_what_is_made(row):
     """But for those of an optimiser that the table states: its steps are compared above."""
-    config = experiments.find(row)
-    usual = experiments.find(row.partition(".")[0]).defaults
+    config = experiments.find_config(row)
+    usual = experiments.find_config(row.partition(".")[0]).defaults
     whole = text(made(row))
     idle = []
     for name, value in config.row.arguments.items():

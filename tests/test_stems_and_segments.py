@@ -16,7 +16,7 @@ import soundfile
 from zoo import catalog
 from zoo import experiment as experiments
 from zoo.data import tracks
-from zoo.data.examples import apply, arrays
+from zoo.data.examples import apply_transforms, batchable_arrays
 from zoo.data.track_crops import crops
 from zoo.evaluation.separation import mixture, stem_getter
 from zoo.objectives.closed_form import ClosedForm
@@ -54,17 +54,19 @@ class OneTrack(list):
     """One record that is a whole track."""
 
     def track_index(self):
-        return (tracks.Track(self[0]["track"], 0, 1, **tracks.describe(self[0])),)
+        return (tracks.Track(self[0]["track"], 0, 1, **tracks.track_facts(self[0])),)
 
     def window(self, *which):
-        return tracks.window(self, *which)
+        return tracks.read_window(self, *which)
 
 
 def learnt(data, record, seed) -> dict:
     """The example that the objective gets of a record: stems [T S C], mixture [T C]."""
     rng = np.random.default_rng(seed)
     cut = crops(OneTrack([record]), data.crop).draw(0, rng) if data.crop else dict(record)
-    host = {k: v[None] for k, v in arrays(apply(data.transforms, cut, rng)).items()}
+    host = {
+        k: v[None] for k, v in batchable_arrays(apply_transforms(data.transforms, cut, rng)).items()
+    }
     return {k: np.asarray(v)[0] for k, v in data.augment(jax.random.key(seed), host).items()}
 
 
@@ -87,7 +89,7 @@ def wanted(source: str, sources: tuple[str, ...], labels: tuple[str, ...]) -> se
 @pytest.mark.parametrize("name", NAMES)
 def test_every_stem_goes_where_its_name_says(name):
     """The stems that the loss compares with outputs are those by which outputs are called."""
-    experiment = experiments.find(name).experiment()
+    experiment = experiments.find_config(name).experiment()
     info, how = experiment.data.source.info, experiment.evaluation.how
     # Blind systems have no names for what they find: the stems that they are scored by do.
     how = replace(how, sources=getattr(experiment.evaluation, "stem_names", how.sources))
@@ -115,7 +117,7 @@ def test_every_stem_goes_where_its_name_says(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_files_are_named_for_the_outputs(name, tmp_path):
     """Output s of the model is written to the file of the s-th source."""
-    how = experiments.find(name).experiment().evaluation.how
+    how = experiments.find_config(name).experiment().evaluation.how
     levels = 0.1 * (1 + np.arange(len(how.sources)))
 
     def model(batch):
@@ -136,7 +138,9 @@ def test_files_are_named_for_the_outputs(name, tmp_path):
 
 def segmenters():
     """Every way to cut that a row has, by what it is."""
-    found = {row: experiments.find(row).experiment().evaluation.how.segments for row in rows()}
+    found = {
+        row: experiments.find_config(row).experiment().evaluation.how.segments for row in rows()
+    }
     return {str(s): s for s in found.values()}.values()
 
 
@@ -170,7 +174,7 @@ def test_segments_of_an_identity_are_the_song(segments):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_model_s_centre_is_the_segments_centre(name):
     """What the model puts out is as long as what is kept of it, or is cropped around its middle."""
-    config = experiments.find(name)
+    config = experiments.find_config(name)
     experiment = config.experiment(**config.entry.smoke)
     objective, segments = experiment.objective, experiment.evaluation.how.segments
     if isinstance(getattr(objective, "objective", objective), ClosedForm):

@@ -21,13 +21,13 @@ DRAWN = {"in_tune"}  # of audio drawn sample by sample, which another processor'
 
 @pytest.mark.parametrize("name", OWN)
 def test_weights_give_the_scores_and_the_sample_that_they_were_kept_with(name):
-    folder = finding.own(name)
+    folder = finding.own_weights_folder(name)
     facts = pairs.read_facts(folder)
     kept = pairs.kept_of(facts)
     assert facts["name"] == name and facts["commit"] and facts["licence"]
     found = zoo.load(name).trained
     try:
-        scores = keeping.excerpt(found, kept.records)
+        scores = keeping.score_excerpt(found, kept.records)
     except BadInput as error:  # real data, which this machine may not have
         pytest.skip(f"{name} loads; its data are not here: {error}")
     wanted = kept.excerpt
@@ -68,7 +68,7 @@ def test_files_are_small_and_nothing_else_lies_there():
 
 
 def test_each_is_of_a_row_that_stands_in_the_results():
-    for row in own_weights.described():
-        assert row["config"] in catalog.names() and row["score"], row["name"]
+    for row in own_weights.list_own_weights():
+        assert row["config"] in catalog.config_files() and row["score"], row["name"]
         task, config = row["task"], row["config"]
         assert list((catalog.results_folder() / task).glob(f"{config}*.json")), row["name"]

@@ -20,7 +20,7 @@ import sys, time
 from pathlib import Path
 from zoo import writing
 place = Path(sys.argv[1])
-with writing.folder(place, lambda: None) as part:
+with writing.write_folder(place, lambda: None) as part:
     (part / "half").write_text("half")
     print("held", flush=True)
     time.sleep(60)
@@ -47,9 +47,12 @@ def holder(tmp_path):
 def test_a_second_writer_gets_the_name_of_the_first(holder):
     process, place = holder
     who = f"{place} is in use by process {process.pid} on {socket.gethostname()}"
-    with pytest.raises(BadInput, match=who), writing.held(place):
+    with pytest.raises(BadInput, match=who), writing.hold_lock(place):
         pass
-    with writing.held(place.with_name("song.mp3")), writing.held(place.with_name("other")):
+    with (
+        writing.hold_lock(place.with_name("song.mp3")),
+        writing.hold_lock(place.with_name("other")),
+    ):
         pass  # other things in the same folder are free
     assert len(list(place.parent.glob(".song.*.partial"))) == 1  # and the first one's stay
 
@@ -59,7 +62,7 @@ def test_what_a_killed_writer_left_is_no_result_and_goes_with_the_next(holder):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not place.exists() and list(place.parent.iterdir())
-    with writing.folder(place, partial(writing.refuse, place, False)) as part:
+    with writing.write_folder(place, partial(writing.refuse, place, False)) as part:
         (part / "tags.csv").write_text("x")
     assert [path.name for path in place.parent.iterdir()] == ["song"]
     assert [path.name for path in place.iterdir()] == ["tags.csv"]
@@ -68,9 +71,9 @@ def test_what_a_killed_writer_left_is_no_result_and_goes_with_the_next(holder):
 def test_waiting_ends_when_the_holder_does(holder, capsys):
     process, place = holder
     process.send_signal(signal.SIGKILL)
-    with writing.held(place, wait=True):
+    with writing.hold_lock(place, wait=True):
         pass
-    with writing.held(place):  # and is free again, with no file left
+    with writing.hold_lock(place):  # and is free again, with no file left
         pass
     assert not list(place.parent.glob("*.lock"))
 
@@ -78,7 +81,7 @@ def test_waiting_ends_when_the_holder_does(holder, capsys):
 @pytest.mark.parametrize("name", ["x" * 255, "ü" * 127, "a b*?[c]", ".hidden"])
 def test_any_name_that_a_file_may_have_will_do(name, tmp_path):
     place = tmp_path / name
-    with writing.held(place), writing.replacing(place) as (part,):
+    with writing.hold_lock(place), writing.replacing(place) as (part,):
         part.write_text("x")
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -101,10 +104,10 @@ def test_a_folder_with_something_in_it_is_added_to_only_when_forced(tmp_path):
     (place / "tags.csv").write_text("old")
     with (
         pytest.raises(BadInput, match="exists: choose another --out, or --force"),
-        writing.folder(place, partial(writing.refuse, place, False)),
+        writing.write_folder(place, partial(writing.refuse, place, False)),
     ):
         pass
-    with writing.folder(place, partial(writing.refuse, place, True)) as part:
+    with writing.write_folder(place, partial(writing.refuse, place, True)) as part:
         (part / "tags.csv").write_text("new")
     assert {p.name: p.read_text() for p in place.iterdir()} == {
         "mine.txt": "mine",
@@ -117,7 +120,7 @@ def test_a_full_disk_is_named_and_leaves_what_was_there(inner, tmp_path):
     """The place that was asked for, not what stands for it and is gone with the message."""
     place = tmp_path / "song"
     full = pytest.raises(OSError, match="No space")
-    with full as caught, writing.folder(place, lambda: None) as part:
+    with full as caught, writing.write_folder(place, lambda: None) as part:
         (part / "tags.csv").write_text("time")
         named = () if inner is None else (str(part / inner),)
         raise OSError(errno.ENOSPC, "No space left on device", *named)
@@ -126,6 +129,6 @@ def test_a_full_disk_is_named_and_leaves_what_was_there(inner, tmp_path):
 
 def test_a_line_names_the_place_that_its_files_get(tmp_path):
     place = tmp_path / "a\nsong"
-    with writing.folder(place, lambda: None) as part:
-        for line in (f"kept in {part}: x.csv", escapes.line(f"kept in {part}: x.csv")):
-            assert "partial" in line and "partial" not in writing.said(line, part, place)
+    with writing.write_folder(place, lambda: None) as part:
+        for line in (f"kept in {part}: x.csv", escapes.terminal_line(f"kept in {part}: x.csv")):
+            assert "partial" in line and "partial" not in writing.relocated_line(line, part, place)

@@ -21,7 +21,7 @@ from zoo.runs import train as training_runs
 from zoo.sampling.rule import SamplerRule
 from zoo.training import loop, state
 
-NAMES = list(catalog.names())
+NAMES = list(catalog.config_files())
 ROWS = [row.id for entry in catalog.entries() for row in entry.rows]
 # A row counts what is learnt, by gradients or by a fit. Systems without any are fitted in closed
 # form to each example: nothing of them trains.
@@ -30,7 +30,7 @@ UNTRAINED = [entry.name for entry in catalog.entries() if entry.rows[0].paramete
 FITTED = [
     name
     for name in NAMES
-    if name not in UNTRAINED and not experiments.find(name).experiment().optimizers
+    if name not in UNTRAINED and not experiments.find_config(name).experiment().optimizers
 ]
 LEARNERS = [name for name in NAMES if name not in UNTRAINED + FITTED]
 # The others' data are obtained by hand: they take their step on noise (test_learns).
@@ -39,7 +39,7 @@ EMBEDDED = [name for name in NAMES if name.endswith("_score_render")]
 
 def classes(name):
     """What of a config decides what its programs are: the classes of its objective and networks."""
-    found, waiting = set(), [experiments.find(name).experiment().objective]
+    found, waiting = set(), [experiments.find_config(name).experiment().objective]
     while waiting:
         part = waiting.pop()
         found.add(type(part))
@@ -62,7 +62,7 @@ def stepping():
 
 @pytest.fixture(scope="module", params=NAMES)
 def config(request):
-    return experiments.find(request.param)
+    return experiments.find_config(request.param)
 
 
 def shapes(experiment):
@@ -74,11 +74,11 @@ def shapes(experiment):
 @pytest.mark.parametrize("name", ROWS)
 def test_every_row_stands_at_the_paper_s_size(name):
     """The parameter count that the row states; the outputs that evaluation reads."""
-    config = experiments.find(name)
+    config = experiments.find_config(name)
     experiment = config.experiment()
-    contract.check(config.name, experiment)
+    contract.check_experiment(config.name, experiment)
     spec, variables = shapes(experiment)
-    count = inference.count(variables.params)
+    count = inference.count_parameters(variables.params)
     assert count == config.row.parameters, f'let {name} say "parameters": {count:_}'
     assert config.row_of(config.defaults) == config.row
     players = {turn.player for turn in experiment.objective.turns}
@@ -102,14 +102,14 @@ def test_says_what_outside_agrees(config):
     )
     for path, what in config.entry.agrees.items():
         assert path.startswith("tests/") and len(what) <= 50 and agreement.claimed(what), what
-        assert (catalog.folder().parent / path).is_file(), path
+        assert (catalog.configs_folder().parent / path).is_file(), path
         parts = what.split(", ")
         assert all(agreement.claimed(part) for part in parts), f"say what '{what}' is in its words"
 
 
 @pytest.fixture(scope="module", params=stepping())
 def learner(request):
-    return experiments.find(request.param)
+    return experiments.find_config(request.param)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -123,9 +123,9 @@ def quick():
 def small(learner):
     """A config with SMOKE, and its first state."""
     experiment = learner.experiment(**learner.entry.smoke)
-    mesh = meshes.make()
+    mesh = meshes.make_mesh()
     build = partial(
-        state.initial, experiment.objective, experiment.optimizers, experiment.ema_decay, 0
+        state.initial_state, experiment.objective, experiment.optimizers, experiment.ema_decay, 0
     )
     batch = fake_batch(experiment)
     begun, shardings = state.init_sharded(mesh, build, meshes.global_batch(mesh, batch))
@@ -248,15 +248,15 @@ def compiled(act):
 @pytest.mark.parametrize("name", [name for name in EMBEDDED if name not in UNTRAINED])
 def test_trains_evaluates_and_sounds(name, tmp_path):
     """Through the library as the scripts call it: train, evaluate, sample."""
-    if name.startswith("voice_vocoder") and not world.installed():
+    if name.startswith("voice_vocoder") and not world.world_installed():
         pytest.skip("pyworld is not installed: it is the extra `voice`")
-    learner = experiments.find(name)
+    learner = experiments.find_config(name)
     arguments = {**learner.defaults, **learner.entry.smoke}
     experiment = learner.experiment(**arguments)
     assert training_runs.train(
         learner, arguments, tmp_path / "run", allow_change=False, board=False
     )
-    found = trained.load(tmp_path / "run", step="latest")
+    found = trained.load_trained(tmp_path / "run", step="latest")
     from zoo.report import results
 
     report = results.evaluate(found, "test", limit=8)  # of fewer, tags may be without both classes
@@ -276,7 +276,7 @@ def test_trains_evaluates_and_sounds(name, tmp_path):
 @pytest.mark.parametrize("name", [name for name in EMBEDDED if name in UNTRAINED])
 def test_untrained_systems_evaluate(name, tmp_path):
     """As `evaluate.py --config` calls them; the same numbers each time."""
-    config = experiments.find(name)
+    config = experiments.find_config(name)
     words = [f"{key}={value}" for key, value in config.entry.smoke.items()]
     found = trained.untrained(config, words)
     assert not found.experiment.objective.turns and not found.experiment.optimizers
@@ -302,7 +302,7 @@ def test_trains_in_bfloat16_on_eight_gpus_or_tpus(name):
     reasons, for which the defaults of GPUs and TPUs, 10 and 7 bits, will not do either: all but
     logits and networks that are frozen.
     """
-    config = experiments.find(name)
+    config = experiments.find_config(name)
     experiment = config.experiment(**config.entry.smoke | {"batch": 8}, bfloat16=True)
     auto = (jax.sharding.AxisType.Auto,) * 2
     mesh = jax.sharding.AbstractMesh((4, 2), ("data", "fsdp"), axis_types=auto)
@@ -343,7 +343,7 @@ def abstract_turns(experiment, mesh):
     objective, sharding = experiment.objective, meshes.batch_sharding(mesh)
     spec = experiment.data.spec(experiment.batch)
     batch = {k: jax.ShapeDtypeStruct(v.shape, v.dtype, sharding=sharding) for k, v in spec.items()}
-    build = partial(state.initial, objective, experiment.optimizers, experiment.ema_decay, 0)
+    build = partial(state.initial_state, objective, experiment.optimizers, experiment.ema_decay, 0)
     begun = state.abstract(mesh, build, batch)
     host = experiment.data.host_spec(experiment.batch)  # which a turn augments
     batch = {k: jax.ShapeDtypeStruct(v.shape, v.dtype, sharding=sharding) for k, v in host.items()}
@@ -377,7 +377,7 @@ BFLOAT16 = ["samplecnn_score_render", "wave_unet_score_render", "wavenet_score_r
 
 @pytest.mark.parametrize("name", BFLOAT16)
 def test_bfloat16_computes_close_to_float32_and_keeps_its_weights(name):
-    config = experiments.find(name)
+    config = experiments.find_config(name)
     losses = []
     for bfloat16 in (False, True):
         experiment = config.experiment(**config.entry.smoke, bfloat16=bfloat16)

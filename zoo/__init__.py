@@ -32,7 +32,7 @@ def load(
     from zoo.front import finding
 
     words = finding.words_of(arguments) if arguments else ()
-    return finding.load(name, config=config, step=step, words=words)
+    return finding.load_system(name, config=config, step=step, words=words)
 
 
 def create(config: str, **arguments: object) -> System:
@@ -42,11 +42,11 @@ def create(config: str, **arguments: object) -> System:
     """
     from zoo.front import finding
 
-    return finding.create(config, arguments)
+    return finding.create_system(config, arguments)
 
 
 def list(task: str | None = None, *, weights: bool = False) -> typing.List[str]:  # noqa: UP006
     """Names of all configs, of one task ('classification', ...), or of all weights for `load`."""
     from zoo.front import finding
 
-    return finding.names(task, weights=weights)
+    return finding.list_names(task, weights=weights)

@@ -48,7 +48,7 @@ class _AtLeast:
 OrNone = Annotated[int, _AtLeast(0)]
 
 
-def parse(
+def parse_arguments(
     owner: str,
     parameters: Mapping[str, inspect.Parameter],
     words: Sequence[str],
@@ -77,7 +77,7 @@ def in_range(name: str, value: Any, parameter: inspect.Parameter) -> None:
     _, limit = _bare(parameter.annotation)
     if isinstance(value, tuple):
         if default and not value:
-            raise BadInput(f"{name}= is empty: it takes some, like {written(default)}")
+            raise BadInput(f"{name}= is empty: it takes some, like {format_value(default)}")
         smallest = min(default, default=None) if _all_numbers(default) else None
         for item in value:
             _check_number(name, item, _least(smallest, limit), default)
@@ -95,7 +95,7 @@ def _check_number(name: str, value: Any, smallest: float | None, default: Any) -
     if smallest is not None and value < smallest:
         usual: dict[float, str] = {0: "0 or above", 1: "above 0"}
         wanted = usual.get(smallest, f"at least {smallest}")
-        raise BadInput(f"{name}={value} must be {wanted}, like {written(default)}")
+        raise BadInput(f"{name}={value} must be {wanted}, like {format_value(default)}")
 
 
 def _most(name: str, default: Any) -> int:
@@ -145,7 +145,7 @@ def typed(name: str, text: str, parameter: inspect.Parameter) -> Any:
             return value
     wanted = " or ".join(_WORDS.get(k, str(k)) for k in kinds if k is not type(None))
     nothing = parameter.default in (None, ())
-    like = "" if nothing else f", like {written(parameter.default)}"
+    like = "" if nothing else f", like {format_value(parameter.default)}"
     raise BadInput(f"{name}={text} does not fit: it takes {wanted}{like}")
 
 
@@ -203,7 +203,7 @@ def _fits(values: tuple, annotation: Any) -> bool:
     return not counted or ... in counted or len(values) == len(counted)
 
 
-def written(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as it is written after `name=`."""
     if isinstance(value, tuple):
         return ",".join(map(str, value))

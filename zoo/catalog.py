@@ -29,7 +29,7 @@ STATED = ("ROWS", "AGREES", "SMOKE")
 
 
 @dataclass(frozen=True)
-class Row:
+class PaperRow:
     """One row of a paper's table.
 
     arguments: of the config, where they differ from its defaults. reported: the published numbers
@@ -66,7 +66,7 @@ class Entry:
     path: Path
     task: str
     doc: str
-    rows: tuple[Row, ...]
+    rows: tuple[PaperRow, ...]
     agrees: Mapping[str, str]
     smoke: Mapping[str, Any]
     model: str | None = None
@@ -75,7 +75,7 @@ class Entry:
     def title(self) -> str:
         return self.doc.strip().splitlines()[0] if self.doc.strip() else self.name
 
-    def row(self, name: str) -> Row:
+    def row(self, name: str) -> PaperRow:
         """The row of that name. Raises BadInput."""
         for row in self.rows:
             if row.name == name:
@@ -83,22 +83,22 @@ class Entry:
         known = ", ".join(f"{self.name}.{row.name}" for row in self.rows)
         raise BadInput(f"{self.name} has no row '{name}': it has {known}")
 
-    def row_of(self, arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -> Row | None:
+    def row_of(self, arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -> PaperRow | None:
         """The row that these arguments make; None where they make none of the paper's."""
         names = {name for row in self.rows for name in row.arguments}
         for row in self.rows:
             wanted = {n: row.arguments.get(n, defaults.get(n)) for n in names}
-            if all(same(arguments.get(n, defaults.get(n)), v) for n, v in wanted.items()):
+            if all(equal_as_json(arguments.get(n, defaults.get(n)), v) for n, v in wanted.items()):
                 return row
         return None
 
 
-def same(one: Any, other: Any) -> bool:
+def equal_as_json(one: Any, other: Any) -> bool:
     """Whether two arguments are equal once they have been JSON."""
     return json.loads(json.dumps(one)) == json.loads(json.dumps(other))
 
 
-def folder() -> Path:
+def configs_folder() -> Path:
     """Where the configs stand: inside the installed package, or beside it in a clone."""
     beside = Path(__file__).parent.parent / "configs"
     if (beside / "classification").is_dir():
@@ -108,24 +108,24 @@ def folder() -> Path:
 
 def results_folder() -> Path:
     """Where the shipped rows stand: beside the configs."""
-    return folder().parent / "results"
+    return configs_folder().parent / "results"
 
 
-def names() -> dict[str, Path]:
+def config_files() -> dict[str, Path]:
     """Every config of the zoo: its name and its file."""
-    files = sorted(p for task in TASKS for p in (folder() / task).glob("*.py"))
+    files = sorted(p for task in TASKS for p in (configs_folder() / task).glob("*.py"))
     return {p.stem: p for p in files if p.stem != "__init__"}
 
 
 def entries(task: str | None = None) -> list[Entry]:
     """The configs of one wing, or of all, by wing and name."""
-    found = [read(path) for path in names().values()]
+    found = [read_entry(path) for path in config_files().values()]
     found.sort(key=lambda entry: (TASKS.index(entry.task), entry.name))
     return [entry for entry in found if task in (None, entry.task)]
 
 
 @functools.lru_cache
-def read(path: Path) -> Entry:
+def read_entry(path: Path) -> Entry:
     """What a config file says of itself. Nothing in it is executed. BadInput if it is no Python."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -160,13 +160,13 @@ def _literal(path: Path, name: str, node: ast.Assign) -> dict[str, Any]:
     return value
 
 
-def _row(path: Path, name: str, first: bool, stated: Any) -> Row:
-    known = set(Row.__dataclass_fields__) - {"config", "name", "first"}
+def _row(path: Path, name: str, first: bool, stated: Any) -> PaperRow:
+    known = set(PaperRow.__dataclass_fields__) - {"config", "name", "first"}
     if not isinstance(stated, dict) or not set(stated) <= known:
         raise BadInput(f"{path}: row '{name}' takes {', '.join(sorted(known))}")
     if first and stated.get("arguments"):
         raise BadInput(f"{path}: row '{name}' is the first, so its arguments are the defaults")
-    return Row(path.stem, name, first, **stated)
+    return PaperRow(path.stem, name, first, **stated)
 
 
 def _model_of(tree: ast.Module) -> str | None:

@@ -13,7 +13,7 @@ CLONE = Path(__file__).parent.parent / "train.py"
 MUSIC = "pip install 'music21>=10.5,<11' 'pretty_midi>=0.2.11,<0.3'"
 
 
-def command(name: str) -> str:
+def command_name(name: str) -> str:
     """`python train.py`, or `zoo train` where there is no clone; `python -m zoo list`, `zoo list`.
 
     name: `train`, `evaluate`, `sample` or a command of `python -m zoo`.
@@ -23,8 +23,8 @@ def command(name: str) -> str:
     return f"python {name}.py" if name in SCRIPTS else f"python -m zoo {name}"
 
 
-def again(name: str, words: Sequence[str] | None = None) -> str:
+def command_again(name: str, words: Sequence[str] | None = None) -> str:
     """The command that was given, to be typed once more. words: default those of this process."""
     if words is None:
         words = sys.argv[2:] if sys.argv[1:2] == [name] else sys.argv[1:]
-    return f"{command(name)} {shlex.join(words)}".rstrip()
+    return f"{command_name(name)} {shlex.join(words)}".rstrip()

@@ -33,7 +33,7 @@ def at(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
 
 
-def write(path: str | os.PathLike[str], content: str | bytes) -> None:
+def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Puts a file in place of what was there, at once. raises OSError, and leaves the old one."""
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     write_with(path, lambda file: file.write(data))
@@ -41,7 +41,7 @@ def write(path: str | os.PathLike[str], content: str | bytes) -> None:
 
 def write_json(path: str | os.PathLike[str], record: Any, indent: int | None = 1) -> None:
     """A record of facts as JSON, NaN refused."""
-    write(path, json.dumps(record, indent=indent, allow_nan=False) + "\n")
+    write_atomically(path, json.dumps(record, indent=indent, allow_nan=False) + "\n")
 
 
 def save_arrays(file: IO[bytes], arrays: Mapping[str, Any]) -> None:
@@ -61,7 +61,10 @@ def write_with(
     fill: Callable[[IO[bytes]], Any],
     before: str | os.PathLike[str] | None = None,
 ) -> None:
-    """As `write`, of what `fill` puts into an open file. before: where the old one goes, if any."""
+    """As `write_atomically`, of what `fill` puts into an open file.
+
+    before: where the old one goes, if any.
+    """
     path = Path(path)
     # Of this process: two that write one file do not write into one another's.
     new = path.with_name(f".{path.name[-80:]}.{os.getpid()}.new")
@@ -83,7 +86,7 @@ def write_with(
             raise
 
 
-def seal(
+def write_sealed(
     path: str | os.PathLike[str],
     fill: Callable[[IO[bytes]], Any],
     before: str | os.PathLike[str] | None = None,
@@ -102,11 +105,11 @@ def seal(
 
 def unsealed(path: str | os.PathLike[str]) -> bytes:
     """The content of a sealed file. raises Damaged unless it is as it was written."""
-    check(path)
+    verify_sealed(path)
     return Path(path).read_bytes()[:-_TAIL]
 
 
-def check(path: str | os.PathLike[str]) -> None:
+def verify_sealed(path: str | os.PathLike[str]) -> None:
     """raises Damaged unless a sealed file is as it was written."""
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -118,7 +121,7 @@ def check(path: str | os.PathLike[str]) -> None:
             raise Damaged(f"{path} is damaged: its contents do not match its SHA-256")
 
 
-def sha256(path: str | os.PathLike[str]) -> str:
+def file_sha256(path: str | os.PathLike[str]) -> str:
     """The SHA-256 of a file's content, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -127,7 +130,7 @@ def sha256(path: str | os.PathLike[str]) -> str:
 def is_sound(path: str | os.PathLike[str]) -> bool:
     """Whether a sealed file is there, as it was written."""
     try:
-        check(path)
+        verify_sealed(path)
     except (OSError, Damaged):
         return False
     return True

@@ -1,7 +1,7 @@
 """Names that users or files gave, as text for the place they go to: data, never markup.
 
-One function per place: `html`, `label` (matplotlib), `cell` (CSV), `line` (terminals), `file_name`.
-"""
+One function per place: `html`, `label` (matplotlib), `cell` (CSV), `terminal_line` (terminals),
+`file_name`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def from_cell(text: str) -> str:
     return text[1:] if text.startswith("'") and _evaluated(text.lstrip("'")) else text
 
 
-def line(value: Any) -> str:
+def terminal_line(value: Any) -> str:
     """One line for a terminal: what it would obey is written out, as \\x1b."""
     return UNPRINTABLE.sub(_written_out, str(value))
 

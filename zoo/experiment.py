@@ -16,7 +16,7 @@ from typing import Any
 import optax
 
 from zoo import arguments, catalog
-from zoo.commands import command
+from zoo.commands import command_name
 from zoo.data.completeness import allowing
 from zoo.data.pipeline import Data, Feed
 from zoo.data.source import Source
@@ -111,7 +111,7 @@ class Config:
     task: str
     module: ModuleType
     entry: catalog.Entry
-    row: catalog.Row  # whose arguments are the defaults
+    row: catalog.PaperRow  # whose arguments are the defaults
 
     @property
     def title(self) -> str:
@@ -136,9 +136,9 @@ class Config:
     def parse(self, words: Sequence[str], start: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """All arguments: the defaults, or those of `start`, after `name=value` words. BadInput."""
         begin = self.defaults if start is None else start
-        return arguments.parse(self.name, self.parameters, words, begin)
+        return arguments.parse_arguments(self.name, self.parameters, words, begin)
 
-    def row_of(self, given: Mapping[str, Any]) -> catalog.Row | None:
+    def row_of(self, given: Mapping[str, Any]) -> catalog.PaperRow | None:
         """The row of the paper that these arguments make, if any."""
         own = inspect.signature(self.module.config).parameters
         return self.entry.row_of(given, {name: p.default for name, p in own.items()})
@@ -154,7 +154,7 @@ class Config:
         except ArithmeticError as error:
             defaults = self.defaults
             words = ", ".join(
-                f"{k}={arguments.written(v)}" for k, v in own.items() if v != defaults[k]
+                f"{k}={arguments.format_value(v)}" for k, v in own.items() if v != defaults[k]
             )
             if not words:
                 raise
@@ -194,36 +194,36 @@ def shipped(name: str) -> Config:
 
     For names that come from a file, which is no path to code.
     """
-    known = catalog.names()
+    known = catalog.config_files()
     stem, _, row = name.partition(".")
     if stem not in known:
         begun = [other for other in known if other.startswith(name)]
         near = begun[:3] or difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else "none has a similar name;"
-        raise BadInput(f"no config named '{name}': {hint} `{command('list')}` shows all")
+        raise BadInput(f"no config named '{name}': {hint} `{command_name('list')}` shows all")
     return _load(known[stem], row)
 
 
-def find(name: str) -> Config:
+def find_config(name: str) -> Config:
     """The config of that name, CONFIG or CONFIG.ROW, or of a file, which is executed.
 
     For what the user typed only. BadInput with similar names.
     """
     stem, _, row = name.partition(".")
-    own = stem in catalog.names() and row != "py"
+    own = stem in catalog.config_files() and row != "py"
     if own or not (name.endswith(".py") or os.sep in name):
         return shipped(name)
     path = Path(name).expanduser()
     if path.suffix != ".py":
         raise BadInput(f"--config {name}: give the name of a config, or a .py file")
     if not path.is_file():
-        raise BadInput(f"no config file {name}; `{command('list')}` shows the names")
+        raise BadInput(f"no config file {name}; `{command_name('list')}` shows the names")
     return _load(path)
 
 
 def _load(path: Path, row: str = "") -> Config:
     """The config in a file, which is executed, with the arguments of one of its rows."""
-    entry = catalog.read(path)
+    entry = catalog.read_entry(path)
     chosen = entry.row(row) if row else entry.rows[0]
     spec = importlib.util.spec_from_file_location(f"zoo_config_{path.stem}", path)
     if spec is None or spec.loader is None:

@@ -21,7 +21,7 @@ _PATIENCE = 0.1  # seconds between two looks at a lock that is waited for
 
 
 @contextlib.contextmanager
-def locked(
+def lock_file(
     path: Path, thing: str, remedy: str, *, keep: bool = False, wait: bool = False
 ) -> Iterator[None]:
     """Holds a lock file, in which the holder's pid and host stand; they only serve the message.
@@ -56,7 +56,7 @@ def _acquired(path: Path, thing: str, remedy: str, wait: bool) -> Iterator[TextI
         if not wait:
             raise BadInput(f"{thing} is in use by {_holder(path)}; {remedy}")
         if not announced:
-            print(escapes.line(f"{thing}: waiting for {_holder(path)}"), file=sys.stderr)
+            print(escapes.terminal_line(f"{thing}: waiting for {_holder(path)}"), file=sys.stderr)
         announced = True
         time.sleep(_PATIENCE)
 

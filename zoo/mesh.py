@@ -20,7 +20,7 @@ BATCH = PartitionSpec(("data", "fsdp"))
 SMALLEST_SPLIT = 4096  # elements; splitting smaller leaves costs more than it saves
 
 
-def make(fsdp: int = 1, of: Sequence[Any] | None = None) -> Mesh:
+def make_mesh(fsdp: int = 1, of: Sequence[Any] | None = None) -> Mesh:
     """All devices of all processes as a mesh `(data, fsdp)`; its axes are Auto, as linen needs.
 
     of: the devices, where they are not those of this process: described ones, to compile for.
@@ -31,7 +31,7 @@ def make(fsdp: int = 1, of: Sequence[Any] | None = None) -> Mesh:
     return Mesh(devices.reshape(-1, fsdp), ("data", "fsdp"))
 
 
-def check_batch(mesh: Mesh, batch: int, accumulate: int = 1) -> None:
+def check_batch_size(mesh: Mesh, batch: int, accumulate: int = 1) -> None:
     """Raises BadInput unless every device gets the same number of examples."""
     parts = mesh.size * accumulate
     if batch % parts:
@@ -51,7 +51,7 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, BATCH)
 
 
-def split(mesh: Mesh, axis: int) -> NamedSharding:
+def axis_sharding(mesh: Mesh, axis: int) -> NamedSharding:
     """That axis split over all devices, said as XLA says it of its outputs.
 
     A compiled function that takes back what it gave would else be compiled twice.
@@ -60,7 +60,7 @@ def split(mesh: Mesh, axis: int) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(*[None] * axis, names if names[1:] else names[0]))
 
 
-def of(tree: Any) -> Mesh | None:
+def mesh_of(tree: Any) -> Mesh | None:
     """The mesh that arrays of a run lie on; None for arrays of NumPy or of one device."""
     shardings = (getattr(leaf, "sharding", None) for leaf in jax.tree.leaves(tree))
     named = (s.mesh for s in shardings if isinstance(s, NamedSharding))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from zoo.errors import BadInput
 
 
-def chosen(names: Sequence[str], known: Sequence[str], what: str) -> tuple[str, ...]:
+def choose_names(names: Sequence[str], known: Sequence[str], what: str) -> tuple[str, ...]:
     """The names, each once, in the order of `known`. what: 'label' or 'domain', for the errors.
 
     Raises BadInput for no name at all, for one that the model does not know, and for a text in
@@ -32,6 +32,6 @@ def one(name: str, known: Sequence[str], what: str) -> str:
     return name
 
 
-def listed(words: str) -> tuple[str, ...]:
+def split_names(words: str) -> tuple[str, ...]:
     """The names in a comma-separated text: 'violin, flute'."""
     return tuple(word.strip() for word in words.split(",") if word.strip())

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from zoo import durable, escapes
 from zoo.errors import BadInput
-from zoo.locks import locked
+from zoo.locks import lock_file
 
 PARTIAL = ".partial"
 _OWN = re.compile(rf"(.+)\.\d+-[0-9a-f]{{8}}{re.escape(PARTIAL)}", re.DOTALL)
@@ -25,7 +25,7 @@ _ENDING = 40  # bytes of it that what we add may take
 
 
 @contextlib.contextmanager
-def held(thing: Path, files: Iterable[Path] = (), *, wait: bool = False) -> Iterator[None]:
+def hold_lock(thing: Path, files: Iterable[Path] = (), *, wait: bool = False) -> Iterator[None]:
     """Holds the lock of a file or folder about to be written, whether it exists or not.
 
     What a killed process left unfinished of it, or of `files`, is removed. wait: until it is free,
@@ -37,7 +37,7 @@ def held(thing: Path, files: Iterable[Path] = (), *, wait: bool = False) -> Iter
     lock = where / _hidden(thing.name, ".lock")
     try:
         remedy = "wait for it, or choose another place"
-        with locked(lock, str(thing), remedy, wait=wait):
+        with lock_file(lock, str(thing), remedy, wait=wait):
             for name in _leftovers(where, [thing, *files]):
                 _remove(where / name)
             yield
@@ -48,13 +48,13 @@ def held(thing: Path, files: Iterable[Path] = (), *, wait: bool = False) -> Iter
 
 
 def _leftovers(where: Path, things: Iterable[Path]) -> list[str]:
-    """The names in a folder that `own` gave in processes that are dead: call it under the lock."""
+    """The names in a folder that `hidden_name` gave in dead processes: call it under the lock."""
     beginnings = {_hidden(thing.name, "") for thing in things}
     names = (_OWN.fullmatch(name) for name in os.listdir(where) if name.endswith(PARTIAL))
     return [found[0] for found in names if found and found[1] in beginnings]
 
 
-def own(thing: Path) -> Path:
+def hidden_name(thing: Path) -> Path:
     """A hidden name beside `thing` that no other process has."""
     return thing.with_name(_hidden(thing.name, f".{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}"))
 
@@ -79,7 +79,7 @@ def replacing(*paths: Path) -> Iterator[list[Path]]:
 
     They are on the disk before they do: what was there outlives a loss of power.
     """
-    parts = [own(path) for path in paths]
+    parts = [hidden_name(path) for path in paths]
     try:
         for path in paths:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,29 +103,29 @@ def _settle(places: dict[Path, Path]) -> None:
 
 
 @contextlib.contextmanager
-def folder(place: Path, check: Callable[[], None]) -> Iterator[Path]:
+def write_folder(place: Path, check: Callable[[], None]) -> Iterator[Path]:
     """An empty folder to write into, which becomes `place` where all goes well, else nothing does.
 
     Its files take the places of those of the same names. check: raises BadInput where that must not
     be; called once no other process can write `place` any more, for which BadInput is raised too.
     """
-    with held(place):
+    with hold_lock(place):
         check()
-        with whole(place) as part:
+        with write_locked_folder(place) as part:
             yield part
 
 
-def said(line: str, part: Path, place: Path) -> str:
+def relocated_line(line: str, part: Path, place: Path) -> str:
     """A line about files in the folder `part` as it is true once they stand in `place`."""
-    for form in (str, escapes.line):
+    for form in (str, escapes.terminal_line):
         line = line.replace(form(part), form(place))
     return line
 
 
 @contextlib.contextmanager
-def whole(place: Path) -> Iterator[Path]:
-    """As `folder`, for whoever holds the lock."""
-    part = own(place)
+def write_locked_folder(place: Path) -> Iterator[Path]:
+    """As `write_folder`, for whoever holds the lock."""
+    part = hidden_name(place)
     try:
         with naming(place):
             part.mkdir(parents=True)

@@ -10,7 +10,7 @@ from zoo.data.score_render.source import ScoreRender
 from zoo.errors import BadInput
 from zoo.experiment import Experiment
 from zoo.models.classification.at_scale import AtScale, SpectrogramFront, WaveformFront
-from zoo.recipes.tagging import embedded
+from zoo.recipes.tagging import score_render_tagging
 
 ROWS = {
     "default": {"parameters": 131_832},
@@ -42,4 +42,6 @@ def config(
     if front not in fronts:
         raise BadInput(f"front={front}: choose spectrogram or waveform")
     model = AtScale(tags, fronts[front], channels, hidden, 0.3, dtype=dtype)
-    return embedded(model, source, batch=batch, steps=steps, learning_rate=learning_rate)
+    return score_render_tagging(
+        model, source, batch=batch, steps=steps, learning_rate=learning_rate
+    )

@@ -10,8 +10,7 @@ Audio is the reader's own download: path=FOLDER. Cost: not measured.
 import jax.numpy as jnp
 
 from zoo.experiment import Experiment
-from zoo.models.classification.crnn import CRNN
-from zoo.models.classification.crnn import version as named
+from zoo.models.classification.crnn import CRNN, crnn_version
 from zoo.recipes.tagging import benchmark, corpus
 
 ROWS = {
@@ -53,7 +52,7 @@ def config(
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     sizes = dict(widths=widths, hidden=hidden, recurrent=recurrent)
-    arguments = named(version) | sizes
+    arguments = crnn_version(version) | sizes
     rate = CRNN(**arguments).spec.sample_rate
     source = corpus(labels, path, rate)
     model = CRNN(len(source.info.labels), **arguments, dtype=dtype)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from zoo.data.score_render.source import ScoreRender
 from zoo.experiment import Experiment
 from zoo.models.classification.crnn import CRNN
-from zoo.recipes.tagging import embedded
+from zoo.recipes.tagging import score_render_tagging
 
 ROWS = {"default": {"parameters": 36_662}}
 AGREES = {"tests/models/test_tagger_twins.py": "own twin"}
@@ -41,4 +41,6 @@ def config(
         dropout=0.3,
         dtype=dtype,
     )
-    return embedded(model, source, batch=batch, steps=steps, learning_rate=learning_rate)
+    return score_render_tagging(
+        model, source, batch=batch, steps=steps, learning_rate=learning_rate
+    )

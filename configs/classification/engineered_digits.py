@@ -12,8 +12,8 @@ is the clone of the data's repository.
 from zoo.data.folds import Folded
 from zoo.data.sets.free_spoken_digits import FreeSpokenDigits
 from zoo.experiment import Experiment
-from zoo.models.classification.engineered import named
-from zoo.recipes.engineered import Features, Shallow, engineered, one_label, shallow
+from zoo.models.classification.engineered import make_engineered
+from zoo.recipes.engineered import FeatureSet, Shallow, engineered, one_label, shallow
 
 ROWS = {
     "default": {
@@ -30,7 +30,7 @@ SMOKE = {"batch": 2, "rows": 20}
 
 def config(
     path: str = "~/data/free-spoken-digit-dataset",
-    features: Features = "mfcc",
+    features: FeatureSet = "mfcc",
     classifier: Shallow = "svm",
     seconds: float = 1.0,
     rows: int = 3_000,
@@ -42,7 +42,7 @@ def config(
     source = FreeSpokenDigits(path, seconds=seconds)
     chooses = classifier not in ("svm", "mlp")
     return engineered(
-        named(features, source.info.sample_rate, n_fft=256, hop=80, bands=40),
+        make_engineered(features, source.info.sample_rate, n_fft=256, hop=80, bands=40),
         Folded(source, fold, folds, group=1, validation=chooses) if folds else source,
         shallow(classifier, one_label(rows, standardised=True)),
         samples=source.shortest,

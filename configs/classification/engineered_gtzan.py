@@ -12,8 +12,8 @@ fault-filtered lists beside it for the first row. Seconds of a CPU beside decodi
 from zoo.data.folds import Folded
 from zoo.data.sets.gtzan import Gtzan
 from zoo.experiment import Experiment
-from zoo.models.classification.engineered import named
-from zoo.recipes.engineered import Features, Shallow, engineered, one_label, shallow
+from zoo.models.classification.engineered import make_engineered
+from zoo.recipes.engineered import FeatureSet, Shallow, engineered, one_label, shallow
 
 ROWS = {
     "default": {
@@ -40,7 +40,7 @@ SMOKE = {"samples": 4_096, "batch": 2, "rows": 20}
 
 def config(
     path: str = "~/data/gtzan/genres",
-    features: Features = "mfcc",
+    features: FeatureSet = "mfcc",
     classifier: Shallow = "svm",
     samples: int = 348_000,
     rows: int = 1_000,
@@ -51,7 +51,7 @@ def config(
 ) -> Experiment:
     source = Gtzan(path, 12_000)
     return engineered(
-        named(features, source.info.sample_rate),
+        make_engineered(features, source.info.sample_rate),
         Folded(source, fold, folds) if folds else source,
         shallow(classifier, one_label(rows)),
         samples=samples,

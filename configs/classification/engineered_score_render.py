@@ -8,8 +8,8 @@ minute on two cores.
 
 from zoo.data.score_render.source import ScoreRender
 from zoo.experiment import Experiment
-from zoo.models.classification.engineered import named
-from zoo.recipes.engineered import Features, Shallow, engineered, many_labels, shallow
+from zoo.models.classification.engineered import make_engineered
+from zoo.recipes.engineered import FeatureSet, Shallow, engineered, many_labels, shallow
 
 ROWS = {
     "default": {"parameters": 224_021},
@@ -26,7 +26,7 @@ SMOKE = {"size": "tiny", "samples": 8_192, "batch": 4}
 
 def config(
     size: str = "small",
-    features: Features = "mfcc",
+    features: FeatureSet = "mfcc",
     classifier: Shallow = "svm",
     samples: int = 59_049,
     rows: int = 1_600,
@@ -35,7 +35,7 @@ def config(
 ) -> Experiment:
     source = ScoreRender("tagging", size)
     return engineered(
-        named(features, source.info.sample_rate),
+        make_engineered(features, source.info.sample_rate),
         source,
         shallow(classifier, many_labels(rows)),
         samples=samples,

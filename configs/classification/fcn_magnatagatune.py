@@ -12,8 +12,7 @@ Audio is the reader's own download: path=FOLDER. Cost: not measured.
 import jax.numpy as jnp
 
 from zoo.experiment import Experiment
-from zoo.models.classification.fcn import FCN
-from zoo.models.classification.fcn import version as named
+from zoo.models.classification.fcn import FCN, fcn_version
 from zoo.recipes.tagging import benchmark, corpus
 
 ROWS = {
@@ -100,7 +99,7 @@ def config(
     bfloat16: bool = False,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
-    arguments = named(version) | ({"widths": widths} if widths else {})
+    arguments = fcn_version(version) | ({"widths": widths} if widths else {})
     rate = FCN(**arguments).spec.sample_rate
     source = corpus(labels, path, rate)
     model = FCN(len(source.info.labels), **arguments, dtype=dtype)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from zoo.data.score_render.source import ScoreRender
 from zoo.experiment import Experiment
 from zoo.models.classification.fcn import FCN
-from zoo.recipes.tagging import embedded
+from zoo.recipes.tagging import score_render_tagging
 
 ROWS = {"default": {"parameters": 33_494}}
 AGREES = {"tests/models/test_tagger_twins.py": "own twin"}
@@ -29,4 +29,6 @@ def config(
     tags = len(source.info.labels)
     pools = ((2, 2), (2, 2), (3, 2), (4, 3), (4, 4))  # 192 of 231 frames, all 96 bins
     model = FCN(tags, samples=59_049, widths=widths, pools=pools, dropout=0.3, dtype=dtype)
-    return embedded(model, source, batch=batch, steps=steps, learning_rate=learning_rate)
+    return score_render_tagging(
+        model, source, batch=batch, steps=steps, learning_rate=learning_rate
+    )

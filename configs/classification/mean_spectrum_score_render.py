@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from zoo.data.score_render.source import ScoreRender
 from zoo.experiment import Experiment
 from zoo.models.classification.mean_spectrum import MeanSpectrum
-from zoo.recipes.tagging import embedded
+from zoo.recipes.tagging import score_render_tagging
 
 ROWS = {"default": {"parameters": 34_196}}
 AGREES = {"tests/models/test_mean_spectrum.py": "SciPy"}
@@ -27,4 +27,6 @@ def config(
     source = ScoreRender("tagging", size)
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     model = MeanSpectrum(len(source.info.labels), hidden=hidden, dtype=dtype)
-    return embedded(model, source, batch=batch, steps=steps, learning_rate=learning_rate)
+    return score_render_tagging(
+        model, source, batch=batch, steps=steps, learning_rate=learning_rate
+    )

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from zoo.data.score_render.source import ScoreRender
 from zoo.experiment import Experiment
 from zoo.models.classification.multi_scale import MultiScale, MultiScaleFront
-from zoo.recipes.tagging import embedded
+from zoo.recipes.tagging import score_render_tagging
 
 ROWS = {"default": {"parameters": 161_128}}
 AGREES = {"tests/models/test_tagger_twins.py": "own twin"}
@@ -31,4 +31,6 @@ def config(
     tags = len(source.info.labels)
     front = MultiScaleFront(filters=filters, dtype=dtype)
     model = MultiScale(tags, front, channels, hidden, 0.3, dtype=dtype)
-    return embedded(model, source, batch=batch, steps=steps, learning_rate=learning_rate)
+    return score_render_tagging(
+        model, source, batch=batch, steps=steps, learning_rate=learning_rate
+    )

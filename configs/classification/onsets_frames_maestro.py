@@ -26,7 +26,7 @@ from zoo.evaluation.transcription import NoteTranscription
 from zoo.experiment import Experiment
 from zoo.models.classification.onsets_frames import MAGENTA, PORT, OnsetsFrames
 from zoo.objectives.transcription import Transcription
-from zoo.songs.note_decoding import Windows
+from zoo.songs.note_decoding import NoteWindows
 from zoo.training.optimizers import adam
 
 ROWS = {
@@ -85,7 +85,7 @@ def config(
         ),
         objective=replace(objective, weights="weights" if weight else None),
         optimizers={"model": adam(schedule, clip_norm=3.0)},
-        evaluation=NoteTranscription(Windows(samples, margin, batch=4)),
+        evaluation=NoteTranscription(NoteWindows(samples, margin, batch=4)),
         batch=batch,
         steps=steps,
         evaluate_every=10_000,

@@ -19,7 +19,7 @@ from zoo.evaluation.transcription import NoteTranscription
 from zoo.experiment import Experiment
 from zoo.models.classification.onsets_frames import OnsetsFrames
 from zoo.objectives.transcription import Transcription
-from zoo.songs.note_decoding import Windows
+from zoo.songs.note_decoding import NoteWindows
 from zoo.training.optimizers import adam, warmup_cosine
 
 ROWS = {"default": {"parameters": 1_569_128}}
@@ -65,7 +65,7 @@ def config(
         data=Data(ScoreRender("piano", size), transforms),
         objective=Transcription(model, emphasis=emphasis),
         optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=3.0)},
-        evaluation=NoteTranscription(Windows(131_072, 16_384, batch=2)),
+        evaluation=NoteTranscription(NoteWindows(131_072, 16_384, batch=2)),
         batch=batch,
         steps=steps,
         ema_decay=0.99,

@@ -8,7 +8,7 @@ arguments, names= the labels.
 """
 
 from zoo.experiment import Experiment
-from zoo.recipes.probing import probe
+from zoo.recipes.probing import probe_experiment
 
 ROWS = {"default": {"parameters": 41_210}}
 AGREES = {"tests/songs/test_probing.py": "scikit-learn"}
@@ -21,4 +21,4 @@ def config(
     names: tuple[str, ...] = ("label 1", "label 2"),
     path: str = "the user's own",
 ) -> Experiment:
-    return probe(body, words, names, path)
+    return probe_experiment(body, words, names, path)

@@ -14,7 +14,7 @@ from zoo.data.sets.gtzan import Gtzan
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment
-from zoo.models.classification.random_cnn import Net, named
+from zoo.models.classification.random_cnn import RandomNet, make_random_cnn
 from zoo.objectives.fitted import Fitted
 from zoo.objectives.one_vs_one import PairwiseSVM
 from zoo.objectives.shallow_nets import ExtremeLearning
@@ -45,7 +45,7 @@ WAVEFORM, SPECTROGRAM = 350_000, 1_403 * 256
 
 def config(
     path: str = "~/data/gtzan/genres",
-    net: Net = "vgg",
+    net: RandomNet = "vgg",
     filters: int | None = None,
     samples: int | None = None,
     rows: int = 1_000,
@@ -62,7 +62,7 @@ def config(
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio", "tags", "known"))),
         objective=Fitted(
-            named(net, source.info.sample_rate, filters), classifier, standardise=False
+            make_random_cnn(net, source.info.sample_rate, filters), classifier, standardise=False
         ),
         optimizers={},
         evaluation=Tagging(samples, batch=batch),

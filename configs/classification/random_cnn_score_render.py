@@ -11,7 +11,7 @@ from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment
-from zoo.models.classification.random_cnn import Net, named
+from zoo.models.classification.random_cnn import RandomNet, make_random_cnn
 from zoo.objectives.fitted import Fitted
 from zoo.objectives.shallow import LinearSVM
 from zoo.objectives.shallow_nets import ExtremeLearning
@@ -32,7 +32,7 @@ PENALTIES = (1e-4, 1e-3, 1e-2)  # of standardised features
 
 def config(
     size: str = "small",
-    net: Net = "timbral_temporal",
+    net: RandomNet = "timbral_temporal",
     filters: int | None = 32,
     samples: int = 59_049,
     elm: int = 0,
@@ -43,7 +43,9 @@ def config(
     classifier = ExtremeLearning((elm,)) if elm else LinearSVM(PENALTIES)
     return Experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio", "tags", "known"))),
-        objective=Fitted(named(net, source.sample_rate, filters), classifier, standardise=not elm),
+        objective=Fitted(
+            make_random_cnn(net, source.sample_rate, filters), classifier, standardise=not elm
+        ),
         optimizers={},
         evaluation=Tagging(samples, batch=batch),
         batch=batch,

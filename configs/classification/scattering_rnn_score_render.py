@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from zoo.data.score_render.source import ScoreRender
 from zoo.experiment import Experiment
 from zoo.models.classification.scattering_rnn import ScatteringRNN
-from zoo.recipes.tagging import embedded
+from zoo.recipes.tagging import score_render_tagging
 from zoo.signal.scattering import Scattering
 
 ROWS = {"default": {"parameters": 110_548}}
@@ -51,4 +51,6 @@ def config(
         layers,
         jnp.bfloat16 if bfloat16 else jnp.float32,
     )
-    return embedded(model, source, batch=batch, steps=steps, learning_rate=learning_rate)
+    return score_render_tagging(
+        model, source, batch=batch, steps=steps, learning_rate=learning_rate
+    )

@@ -10,7 +10,7 @@ Audio is the reader's own download: path=FOLDER. Cost: not measured.
 import jax.numpy as jnp
 
 from zoo.experiment import Experiment
-from zoo.models.classification.self_attention import tagger
+from zoo.models.classification.self_attention import make_tagger
 from zoo.recipes.tagging import benchmark, corpus
 
 ROWS = {
@@ -58,7 +58,7 @@ def config(
     source = corpus(labels, path)
     tags = len(source.info.labels)
     front = {"features": features} if features else {}
-    model = tagger(version, tags, dtype, **front).clone(layers=layers)
+    model = make_tagger(version, tags, dtype, **front).clone(layers=layers)
     return benchmark(
         model,
         source,

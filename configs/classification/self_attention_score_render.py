@@ -8,8 +8,8 @@ import jax.numpy as jnp
 
 from zoo.data.score_render.source import ScoreRender
 from zoo.experiment import Experiment
-from zoo.models.classification.self_attention import tagger
-from zoo.recipes.tagging import embedded
+from zoo.models.classification.self_attention import make_tagger
+from zoo.recipes.tagging import score_render_tagging
 
 ROWS = {"default": {"parameters": 185_590}}
 AGREES = {"tests/models/test_tagger_twins.py": "own twin"}
@@ -29,7 +29,9 @@ def config(
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     source = ScoreRender("tagging", size)
     tags = len(source.info.labels)
-    model = tagger(version, tags, dtype, features=features).clone(
+    model = make_tagger(version, tags, dtype, features=features).clone(
         samples=59_049, layers=layers, dropout=0.1, attention_dropout=0.1, top_dropout=0.3
     )
-    return embedded(model, source, batch=batch, steps=steps, learning_rate=learning_rate)
+    return score_render_tagging(
+        model, source, batch=batch, steps=steps, learning_rate=learning_rate
+    )

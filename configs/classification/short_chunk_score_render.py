@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from zoo.data.score_render.source import ScoreRender
 from zoo.experiment import Experiment
 from zoo.models.classification.short_chunk import ShortChunk
-from zoo.recipes.tagging import embedded
+from zoo.recipes.tagging import score_render_tagging
 
 ROWS = {"default": {"parameters": 59_398}}
 AGREES = {"tests/models/test_tagger_twins.py": "own twin"}
@@ -28,4 +28,6 @@ def config(
     source = ScoreRender("tagging", size)
     tags = len(source.info.labels)
     model = ShortChunk(tags, width, residual, dropout=0.3, dtype=dtype)
-    return embedded(model, source, batch=batch, steps=steps, learning_rate=learning_rate)
+    return score_render_tagging(
+        model, source, batch=batch, steps=steps, learning_rate=learning_rate
+    )

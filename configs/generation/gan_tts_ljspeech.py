@@ -62,7 +62,7 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
-    return gan_tts.experiment(
+    return gan_tts.gan_tts_experiment(
         Data(
             Folder(path, SPEC.sample_rate, chunk_seconds=4.0),
             (Keep("audio", "peak"),),

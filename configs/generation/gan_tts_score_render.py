@@ -56,7 +56,7 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
-    return gan_tts.experiment(
+    return gan_tts.gan_tts_experiment(
         Data(
             ScoreRender("piano", size),
             (Crop(samples), ToFloat(), Gain(0.3, 1.0, ("audio",)), Keep("audio")),

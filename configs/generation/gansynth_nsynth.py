@@ -19,7 +19,7 @@ from zoo.models.generation.gansynth import Discriminator, Generator
 from zoo.objectives.growth import Growth
 from zoo.objectives.progressive_gan import ProgressiveGAN
 from zoo.recipes import gansynth
-from zoo.signal.phase_images import Layout
+from zoo.signal.phase_images import PhaseImageLayout
 
 ROWS = {
     "mel_high": {
@@ -72,7 +72,7 @@ def config(
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
-    layout = Layout(64_000, 128 * 1024 // bins, bins, 16_000, kind)
+    layout = PhaseImageLayout(64_000, 128 * 1024 // bins, bins, 16_000, kind)
     first = 2 ** (resolutions - 1)
     start = (layout.frames // first, layout.bins // first)
     pitches = len(PITCHES) if subset == "gansynth" else 128
@@ -87,7 +87,7 @@ def config(
         Growth(stable, transition, batch),
         lowest=PITCHES[0] if subset == "gansynth" else 0,
     )
-    return gansynth.experiment(
+    return gansynth.gansynth_experiment(
         objective,
         NSynth(path, subset),
         batch=batch,

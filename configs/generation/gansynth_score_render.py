@@ -14,7 +14,7 @@ from zoo.models.generation.gansynth import Discriminator, Generator
 from zoo.objectives.growth import Growth
 from zoo.objectives.progressive_gan import ProgressiveGAN
 from zoo.recipes import gansynth
-from zoo.signal.phase_images import Layout
+from zoo.signal.phase_images import PhaseImageLayout
 
 ROWS = {"default": {"parameters": 1_539_176}}
 AGREES = {
@@ -49,7 +49,7 @@ def config(
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
-    layout = Layout(16_384, 32_768 // bins, bins, 16_000, kind)
+    layout = PhaseImageLayout(16_384, 32_768 // bins, bins, 16_000, kind)
     first = 2 ** (resolutions - 1)
     start = (layout.frames // first, layout.bins // first)
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
@@ -63,7 +63,7 @@ def config(
         Growth(stable, transition, batch),
         lowest=28,
     )
-    return gansynth.experiment(
+    return gansynth.gansynth_experiment(
         objective,
         ScoreRender("notes", size),
         batch=batch,

@@ -62,7 +62,7 @@ def config(
     wide = dict(width=teacher_width, gate=teacher_width, skip=teacher_skip, head=teacher_skip)
     return parallel_wavenet.student(
         GaussianIAF(len(layers), tuple(layers), width, **sizes),
-        parallel_wavenet.wavenet(spec, (15, 20), teacher_layers, 3, dtype=dtype, **wide),
+        parallel_wavenet.teacher_wavenet(spec, (15, 20), teacher_layers, 3, dtype=dtype, **wide),
         Folder(path, spec.sample_rate, chunk_seconds=1.0),
         spec,
         adam(learning_rate),

@@ -61,7 +61,7 @@ def config(
     wide = dict(width=teacher_width, gate=teacher_width, skip=teacher_skip, head=teacher_skip)
     return parallel_wavenet.student(
         GaussianIAF(len(layers), tuple(layers), width, **sizes),
-        parallel_wavenet.wavenet(spec, (10, 20), teacher_layers, 2, dtype=dtype, **wide),
+        parallel_wavenet.teacher_wavenet(spec, (10, 20), teacher_layers, 2, dtype=dtype, **wide),
         ScoreRender("piano", size),
         spec,
         adam(warmup_cosine(learning_rate, steps, 50), clip_norm=10.0),

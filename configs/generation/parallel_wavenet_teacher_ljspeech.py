@@ -41,7 +41,7 @@ def config(
     spec, dtype = mel.TACOTRON2, jnp.bfloat16 if bfloat16 else jnp.float32
     how = dict(width=width, gate=width, skip=skip, head=skip, dtype=dtype)
     return parallel_wavenet.teacher(
-        parallel_wavenet.wavenet(spec, (15, 20), layers, kernel, **how),
+        parallel_wavenet.teacher_wavenet(spec, (15, 20), layers, kernel, **how),
         Folder(path, spec.sample_rate, chunk_seconds=1.0),
         spec,
         adam(learning_rate),

@@ -47,7 +47,7 @@ def config(
     spec = replace(mel.TACOTRON2, sample_rate=16_000, n_fft=1024, hop=200, win=800, bins=bins)
     how = dict(width=width, gate=width, skip=skip, head=skip, dtype=dtype)
     return parallel_wavenet.teacher(
-        parallel_wavenet.wavenet(spec, (10, 20), layers, kernel, **how),
+        parallel_wavenet.teacher_wavenet(spec, (10, 20), layers, kernel, **how),
         ScoreRender("piano", size),
         spec,
         adam(warmup_cosine(learning_rate, steps, 50), clip_norm=10.0),

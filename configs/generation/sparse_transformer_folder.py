@@ -66,7 +66,7 @@ def config(
     layers: int = 48,
     width: int = 512,
     heads: int = 16,
-    pattern: sparse_transformer.Pattern = "strided",
+    pattern: sparse_transformer.PatternName = "strided",
     combine: sparse_transformer.Combine = "interleaved",
     dropout: float = 0.0,
     batch: int = 8,
@@ -87,7 +87,7 @@ def config(
         dropout=dropout,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )
-    return sparse_transformer.experiment(
+    return sparse_transformer.sparse_transformer_experiment(
         Data(
             Folder(path, sample_rate, chunk_seconds=2 * context / sample_rate),
             (Keep("audio"),),

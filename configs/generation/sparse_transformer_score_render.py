@@ -40,7 +40,7 @@ def config(
     layers: int = 4,
     width: int = 64,
     heads: int = 4,
-    pattern: sparse_transformer.Pattern = "strided",
+    pattern: sparse_transformer.PatternName = "strided",
     combine: sparse_transformer.Combine = "interleaved",
     summary: int = 4,
     batch: int = 2,
@@ -61,7 +61,7 @@ def config(
         remat=False,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )
-    return sparse_transformer.experiment(
+    return sparse_transformer.sparse_transformer_experiment(
         Data(ScoreRender("piano", size), (Crop(context), ToFloat(), Keep("audio"))),
         model,
         Likelihood(context, context // 4),

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from zoo.experiment import Experiment
 from zoo.models.generation.specgan import Discriminator, Generator
 from zoo.objectives.spectrogram_gan import SpectrogramGAN
-from zoo.recipes.clips import sc09, scored
+from zoo.recipes.clips import clip_evaluation, sc09
 from zoo.training.optimizers import adam
 
 ROWS = {
@@ -60,7 +60,7 @@ def config(
         data=sc09(path, subset, one_shots, samples),
         objective=objective,
         optimizers={"discriminator": optimizer, "generator": optimizer},
-        evaluation=scored(samples, classifier, embedding, clips),
+        evaluation=clip_evaluation(samples, classifier, embedding, clips),
         batch=batch,
         steps=steps,
         evaluate_every=2000,

@@ -13,7 +13,7 @@ from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.experiment import Experiment
 from zoo.models.generation.specgan import Discriminator, Generator
 from zoo.objectives.spectrogram_gan import SpectrogramGAN
-from zoo.recipes.clips import scored
+from zoo.recipes.clips import clip_evaluation
 from zoo.training.optimizers import adam
 
 ROWS = {"default": {"parameters": 753_666}}
@@ -51,7 +51,7 @@ def config(
         data=Data(source, (Crop(objective.samples), ToFloat(), Keep("audio", *keys))),
         objective=objective,
         optimizers={"discriminator": optimizer, "generator": optimizer},
-        evaluation=scored(objective.samples, embedding=embedding, keys=keys),
+        evaluation=clip_evaluation(objective.samples, embedding=embedding, keys=keys),
         batch=batch,
         steps=steps,
         ema_decay=0.99,

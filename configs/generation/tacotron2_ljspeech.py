@@ -25,7 +25,7 @@ from zoo.objectives.speech import StoppedSpeech
 from zoo.recipes.speech import speech
 from zoo.signal import mel
 from zoo.signal.speech_fronts import MelFront
-from zoo.training.optimizers import adam, clipped, l2
+from zoo.training.optimizers import adam, clipped, l2_regularisation
 
 ROWS = {
     "nvidia": {"parameters": 28_193_153},
@@ -97,5 +97,7 @@ def config(
 
 
 FALLING = optax.exponential_decay(1e-3, 100_000, 0.01, transition_begin=50_000, end_value=1e-5)
-PUBLIC = clipped(optax.chain(l2(1e-6), adam(1e-3)), 1.0)  # torch's decay sees clipped gradients
-PAPER = optax.chain(l2(1e-6), adam(FALLING, eps=1e-6))
+PUBLIC = clipped(
+    optax.chain(l2_regularisation(1e-6), adam(1e-3)), 1.0
+)  # torch's decay sees clipped gradients
+PAPER = optax.chain(l2_regularisation(1e-6), adam(FALLING, eps=1e-6))

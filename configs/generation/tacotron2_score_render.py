@@ -11,7 +11,7 @@ from zoo.data.score_render.spelled_melodies import SPELLING
 from zoo.experiment import Experiment
 from zoo.models.generation.tacotron2 import Tacotron2
 from zoo.objectives.speech import StoppedSpeech
-from zoo.recipes.speech import SPELLED, spelled
+from zoo.recipes.speech import SPELLED, score_render_speech
 from zoo.signal.speech_fronts import MelFront
 
 ROWS = {"default": {"parameters": 530_513}}
@@ -56,7 +56,7 @@ def config(
         postnet_convs=postnet_convs,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )
-    return spelled(
+    return score_render_speech(
         size,
         StoppedSpeech(model, MelFront(SPELLED), SPELLING, FRAMES),
         batch=batch,

@@ -11,7 +11,7 @@ from zoo.data.score_render.spelled_melodies import SPELLING
 from zoo.experiment import Experiment
 from zoo.models.generation.tacotron import Tacotron
 from zoo.objectives.speech import SilencedSpeech
-from zoo.recipes.speech import SPELLED, spelled
+from zoo.recipes.speech import SPELLED, score_render_speech
 from zoo.signal.speech_fronts import DecibelFront
 
 ROWS = {"default": {"parameters": 858_849}}
@@ -47,7 +47,7 @@ def config(
     )
     front = DecibelFront(SPELLED, iterations=32, momentum=0.99)
     frames = FRAMES // together * together
-    return spelled(
+    return score_render_speech(
         size,
         SilencedSpeech(model, front, SPELLING, frames, silence=SILENCE),
         batch=batch,

@@ -17,7 +17,7 @@ from zoo.arguments import OrNone
 from zoo.experiment import Experiment
 from zoo.models.generation.wavegan import Discriminator, Generator, strides_for
 from zoo.objectives.adversarial import Wasserstein
-from zoo.recipes.clips import sc09, scored
+from zoo.recipes.clips import clip_evaluation, sc09
 from zoo.training.optimizers import adam
 
 ROWS = {
@@ -62,7 +62,7 @@ def config(
         data=sc09(path, subset, one_shots, samples),
         objective=Wasserstein(generator, discriminator, discriminator_turns=discriminator_turns),
         optimizers={"discriminator": optimizer, "generator": optimizer},
-        evaluation=scored(samples, classifier, embedding, clips),
+        evaluation=clip_evaluation(samples, classifier, embedding, clips),
         batch=batch,
         steps=steps,
         evaluate_every=2000,

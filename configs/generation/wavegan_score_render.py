@@ -19,7 +19,7 @@ from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.experiment import Experiment
 from zoo.models.generation.wavegan import Discriminator, Generator, strides_for
 from zoo.objectives.adversarial import Wasserstein
-from zoo.recipes.clips import scored
+from zoo.recipes.clips import clip_evaluation
 from zoo.training.optimizers import adam
 
 ROWS = {"default": {"parameters": 753_666}}
@@ -62,7 +62,7 @@ def config(
             discriminator_turns=discriminator_turns,
         ),
         optimizers={"discriminator": optimizer, "generator": optimizer},
-        evaluation=scored(samples, embedding=embedding, keys=keys),
+        evaluation=clip_evaluation(samples, embedding=embedding, keys=keys),
         batch=batch,
         steps=steps,
         ema_decay=0.99,

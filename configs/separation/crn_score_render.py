@@ -58,7 +58,7 @@ def config(
         widths=widths,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )
-    return separation.embedded(
+    return separation.score_render_separation(
         Masking(model, source_sum(l2)),
         samples,
         size=size,

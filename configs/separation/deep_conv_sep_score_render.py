@@ -46,7 +46,7 @@ def config(
         hidden=hidden,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )
-    return separation.embedded(
+    return separation.score_render_separation(
         Masking(model, source_sum(l2)),
         samples,
         size=size,

@@ -25,7 +25,7 @@ def config(
     samples: int = 262_144,
     seed: int = 0,
 ) -> Experiment:
-    return blind.embedded(
+    return blind.score_render_blind_separation(
         ICA(contrast, iterations),
         samples,
         size=size,

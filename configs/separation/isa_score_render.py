@@ -26,4 +26,6 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     model = ISA(sources, rank, iterations, n_fft, hop, blind.RATE)
-    return blind.embedded(model, samples, size=size, sources=sources, seed=seed)
+    return blind.score_render_blind_separation(
+        model, samples, size=size, sources=sources, seed=seed
+    )

@@ -36,6 +36,6 @@ def config(
 ) -> Experiment:
     grouped = 0 if match == "components" else sources
     model = NMF(grouped, rank, BETAS[divergence], iterations, n_fft, hop, blind.RATE)
-    return blind.embedded(
+    return blind.score_render_blind_separation(
         model, samples, size=size, sources=sources, match=match, edge=n_fft, seed=seed
     )

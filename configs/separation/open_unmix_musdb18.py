@@ -31,7 +31,7 @@ from zoo.objectives.masking import Masking
 from zoo.objectives.remix import Remix
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
-from zoo.training.optimizers import adam, l2
+from zoo.training.optimizers import adam, l2_regularisation
 from zoo.training.stages import reduce_on_plateau
 
 ROWS = {
@@ -102,7 +102,7 @@ def config(
         ),
         objective=Remix(Masking(model, source_sum(squares)), group=batch),
         # Decay in the gradient, as PyTorch's Adam has it, not beside it as in AdamW.
-        optimizers={"model": optax.chain(l2(weight_decay), adam(learning_rate))},
+        optimizers={"model": optax.chain(l2_regularisation(weight_decay), adam(learning_rate))},
         evaluation=Separation(Separator(segments, RATE, 2, STEMS), ratios=ratios),
         batch=batch,
         steps=steps,

@@ -20,8 +20,7 @@ from zoo.objectives.masking import Masking
 from zoo.objectives.remix import Remix
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
-from zoo.training.optimizers import adam, warmup_cosine
-from zoo.training.optimizers import l2 as decayed
+from zoo.training.optimizers import adam, l2_regularisation, warmup_cosine
 
 ROWS = {"default": {"parameters": 1_862_680}}
 AGREES = {"tests/models/test_open_unmix.py": "the authors' module, its parameter count"}
@@ -86,7 +85,7 @@ def config(
         objective=Remix(Masking(model, source_sum(l2))),
         optimizers={
             "model": optax.chain(
-                decayed(weight_decay),
+                l2_regularisation(weight_decay),
                 adam(warmup_cosine(learning_rate, steps, 50), clip_norm=5.0),
             )
         },

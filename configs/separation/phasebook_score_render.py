@@ -61,7 +61,7 @@ def config(
         iterations=iterations,
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )
-    return separation.embedded(
+    return separation.score_render_separation(
         phasebook.objective(model, loss),
         samples,
         size=size,

@@ -28,4 +28,6 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     model = Sinusoidal(sources, peaks, tracks, near, n_fft=n_fft, hop=hop, sample_rate=blind.RATE)
-    return blind.embedded(model, samples, size=size, sources=sources, seed=seed)
+    return blind.score_render_blind_separation(
+        model, samples, size=size, sources=sources, seed=seed
+    )

@@ -24,4 +24,6 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     model = SparseCoding(sources, atoms, taps, iterations, sparsity, blind.RATE)
-    return blind.embedded(model, samples, size=size, sources=sources, seed=seed)
+    return blind.score_render_blind_separation(
+        model, samples, size=size, sources=sources, seed=seed
+    )

@@ -11,7 +11,7 @@ import pytest
 
 from zoo.architecture import figures, folding
 from zoo.architecture.drawing import svg
-from zoo.architecture.network import Network
+from zoo.architecture.network import TracedNetwork
 from zoo.architecture.tracing import trace
 from zoo.cli import main
 from zoo.experiment import shipped
@@ -79,7 +79,7 @@ def drawn(module, *shape):
     params = jax.eval_shape(module.init, jax.random.key(0), batch["audio"])["params"]
     variables = Variables({"model": params})
     seen = trace(lambda v, b: module.apply(v.of("model"), b["audio"]), variables, batch)
-    found = folding.figure(Network(seen, "model"))
+    found = folding.network_figure(TracedNetwork(seen, "model"))
     named = {item.key: item.key[-1] if item.node.form != "join" else "+" for item in found.items}
     return found, named
 
@@ -151,9 +151,9 @@ def test_players_that_only_train_have_figures_too():
 
 
 def test_every_system_with_a_network_has_its_figure():
-    lacking = set(figures.lacking(figures.folder())) - WITHOUT
+    lacking = set(figures.missing_figures(figures.figures_folder())) - WITHOUT
     assert not lacking, f"`{COMMAND}` draws {', '.join(sorted(lacking))}"
-    there = {path.stem for path in figures.folder().glob("*.svg")}
+    there = {path.stem for path in figures.figures_folder().glob("*.svg")}
     assert there <= figures.groups().keys(), f"`{COMMAND}` removes what is of no system any more"
 
 
@@ -161,12 +161,12 @@ def test_every_system_with_a_network_has_its_figure():
 def test_figures_are_fresh(name):
     """As they would be drawn now, to the byte."""
     now = figures.of_system(figures.groups()[name])
-    kept = (figures.folder() / f"{name}.svg").read_text()
+    kept = (figures.figures_folder() / f"{name}.svg").read_text()
     assert now == kept, f"draw it anew: {COMMAND}"
 
 
 def test_figures_are_small_and_say_what_they_show():
-    for path in figures.folder().glob("*.svg"):
+    for path in figures.figures_folder().glob("*.svg"):
         text = path.read_text()
         root = xml.fromstring(text)
         assert len(text) <= LARGEST, path.name
@@ -192,5 +192,5 @@ def test_the_command_draws_what_is_asked_for(tmp_path, capsys):
 
 def test_a_config_is_drawn_at_its_own_size():
     config = shipped("wavenet_score_render")
-    text = figures.draw(config, config.defaults | {"width": 48})
+    text = figures.draw_architecture(config, config.defaults | {"width": 48})
     assert "4096 48]" in text

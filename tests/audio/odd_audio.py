@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from zoo.audio.audio_files import Meter, blocks, report
-from zoo.audio.probing import probe
+from zoo.audio.audio_files import Meter, report, stream_audio
+from zoo.audio.probing import read_header
 from zoo.errors import BadInput
 
 RATE = 22_050
@@ -27,8 +27,8 @@ def tone(seconds: float = 1.0, rate: int = RATE, channels: int = 1, seed: int = 
 def verdict(path: Path) -> str:
     """'ok: ...' or 'refused: ...': a file read from end to end."""
     try:
-        file, meter = probe(path), Meter()
-        for _ in blocks(path, meter=meter):
+        file, meter = read_header(path), Meter()
+        for _ in stream_audio(path, meter=meter):
             pass
     except BadInput as error:
         return f"refused: {error}"

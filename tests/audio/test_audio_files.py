@@ -12,9 +12,15 @@ import soxr
 from odd_audio import verdict
 
 from zoo.audio import audio_files, audio_writing, channels
-from zoo.audio.audio_files import Meter, blocks, find, length, read
+from zoo.audio.audio_files import (
+    Meter,
+    find_audio_files,
+    read_audio,
+    resampled_length,
+    stream_audio,
+)
 from zoo.audio.mp3_frames import count_samples
-from zoo.audio.probing import probe
+from zoo.audio.probing import read_header
 from zoo.audio.stream_bytes import ByteWindow
 from zoo.errors import BadInput
 
@@ -58,7 +64,7 @@ def test_what_is_no_file_of_ours_to_read_says_so(tmp_path, monkeypatch):
 
 def test_a_whole_file_equals_librosa_and_soxr(odd):
     path = odd[0] / "plain.wav"
-    audio, report = read(path, 16_000, 1)
+    audio, report = read_audio(path, 16_000, 1)
     direct, rate = soundfile.read(path, dtype="float32")
     assert audio.shape == (32_000, 1) and audio.dtype == np.float32
     np.testing.assert_array_equal(audio[:, 0], soxr.resample(direct, rate, 16_000))
@@ -71,11 +77,15 @@ def test_a_whole_file_equals_librosa_and_soxr(odd):
 @pytest.mark.parametrize("block", [1000, 4097, 10**6])
 def test_streaming_equals_reading_and_has_the_exact_length(odd, rate, block):
     path = odd[0] / "plain.flac"
-    pieces = list(blocks(path, rate, 2, block))
-    whole, _ = read(path, rate, 2)
+    pieces = list(stream_audio(path, rate, 2, block))
+    whole, _ = read_audio(path, rate, 2)
     np.testing.assert_array_equal(np.concatenate(pieces), whole)
     assert {len(p) for p in pieces[:-1]} <= {block}
-    assert len(whole) == length(probe(path), rate) == round(44_100 * (rate or 22_050) / 22_050)
+    assert (
+        len(whole)
+        == resampled_length(read_header(path), rate)
+        == round(44_100 * (rate or 22_050) / 22_050)
+    )
 
 
 def test_memory_stays_constant_while_streaming(tmp_path):
@@ -84,7 +94,7 @@ def test_memory_stays_constant_while_streaming(tmp_path):
     path = tmp_path / "long.flac"
     soundfile.write(path, np.zeros(60 * 44_100, np.int16), 44_100)
     tracemalloc.start()
-    total = sum(len(piece) for piece in blocks(path, 16_000, 1, 16_384))
+    total = sum(len(piece) for piece in stream_audio(path, 16_000, 1, 16_384))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert total == 60 * 16_000
@@ -95,9 +105,9 @@ def test_a_file_that_breaks_off_is_filled_with_silence_when_asked(odd):
     for name in ("cut.wav", "cut.mp3", "cut.flac"):
         meter = Meter()
         with pytest.raises(BadInput, match="cut off or damaged"):
-            read(odd[0] / name)
-        audio = np.concatenate(list(blocks(odd[0] / name, partial=True, meter=meter)))
-        assert len(audio) == length(probe(odd[0] / name))
+            read_audio(odd[0] / name)
+        audio = np.concatenate(list(stream_audio(odd[0] / name, partial=True, meter=meter)))
+        assert len(audio) == resampled_length(read_header(odd[0] / name))
         assert "the rest is silence" in meter.damage
         assert np.abs(audio[:10_000]).max() > 0.1 and not audio[-1000:].any()
 
@@ -106,7 +116,7 @@ def test_mp3_frames_are_counted_exactly(odd):
     decoded, _ = soundfile.read(odd[0] / "no_length.mp3")
     with open(odd[0] / "no_length.mp3", "rb") as file:
         counted = count_samples(ByteWindow(file))
-    assert counted == len(decoded) == probe(odd[0] / "no_length.mp3").frames
+    assert counted == len(decoded) == read_header(odd[0] / "no_length.mp3").frames
     assert soundfile.info(odd[0] / "no_length.mp3").frames != len(decoded)
 
 
@@ -121,7 +131,7 @@ def test_downmix_of_five_one(odd):
     # ogg has its centre second and its effects last
     np.testing.assert_allclose(channels.convert(sources[[1, 5]], 2, ogg=True)[0], stereo[2])
     assert not channels.convert(sources[[5]], 2, ogg=True).any()
-    mono, report = read(odd[0] / "six.wav", None, 1)
+    mono, report = read_audio(odd[0] / "six.wav", None, 1)
     direct, _ = soundfile.read(odd[0] / "six.wav", dtype="float32")
     np.testing.assert_allclose(mono, channels.convert(direct, 2).mean(1, keepdims=True), atol=1e-6)
     assert "mixed to mono" in report.notes
@@ -130,7 +140,7 @@ def test_downmix_of_five_one(odd):
 
 
 def test_mono_becomes_two_equal_channels_and_stereo_its_mean(odd):
-    audio, _ = read(odd[0] / "plain.wav", None, 2)
+    audio, _ = read_audio(odd[0] / "plain.wav", None, 2)
     np.testing.assert_array_equal(audio[:, 0], audio[:, 1])
     pair = odd_audio.tone(0.1, channels=2)
     np.testing.assert_allclose(channels.convert(pair, 1)[:, 0], pair.mean(axis=1), atol=1e-7)
@@ -141,16 +151,18 @@ def test_find_expands_folders_patterns_and_home(tmp_path, monkeypatch):
     for name in ("b/x.mp3", "b/y.FLAC", "b/.hidden.wav", "b/note.txt", "a [live].wav", "z.odd"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
-    names = [p.name for p in find(["~/a [live].wav", "~/b", "~/b/*.mp3", tmp_path / "z.odd"])]
+    names = [
+        p.name for p in find_audio_files(["~/a [live].wav", "~/b", "~/b/*.mp3", tmp_path / "z.odd"])
+    ]
     assert names == ["a [live].wav", "x.mp3", "y.FLAC", "z.odd"]
-    assert [p.name for p in find(["~/**/*"])] == ["a [live].wav", "x.mp3", "y.FLAC"]
+    assert [p.name for p in find_audio_files(["~/**/*"])] == ["a [live].wav", "x.mp3", "y.FLAC"]
     with pytest.raises(BadInput, match="no audio in ~/none: give wav, flac, ogg or mp3"):
-        find(["~/none"])
+        find_audio_files(["~/none"])
 
 
 def test_a_bomb_is_refused(odd):
     with pytest.raises(BadInput, match="cut it into pieces"):
-        read(odd[0] / "plain.flac", longest=1.0)
+        read_audio(odd[0] / "plain.flac", longest=1.0)
 
 
 @pytest.mark.parametrize(
@@ -164,16 +176,16 @@ def test_a_bomb_is_refused(odd):
 )
 def test_writing_and_reading_back(tmp_path, name, subtype, error):
     audio = odd_audio.tone(0.5, channels=2)
-    path = audio_writing.write(tmp_path / "new" / name, audio, 22_050, subtype)
-    back, report = read(path)
+    path = audio_writing.write_audio(tmp_path / "new" / name, audio, 22_050, subtype)
+    back, report = read_audio(path)
     assert report.probe.rate == 22_050 and back.shape == audio.shape
     np.testing.assert_allclose(back, audio, atol=error)
     before = path.read_bytes()
     with pytest.raises(BadInput, match="exists"):
-        audio_writing.write(path, 0 * audio, 22_050, subtype)
+        audio_writing.write_audio(path, 0 * audio, 22_050, subtype)
     assert path.read_bytes() == before
-    audio_writing.write(path, 0 * audio, 22_050, subtype, overwrite=True)
-    assert read(path)[1].silent
+    audio_writing.write_audio(path, 0 * audio, 22_050, subtype, overwrite=True)
+    assert read_audio(path)[1].silent
     assert os.listdir(path.parent) == [name]
 
 
@@ -188,17 +200,17 @@ def test_an_interrupted_file_is_absent_or_valid(tmp_path):
             audio_writing.write_blocks(path, interrupted(), 16_000, 1, keep_partial=keep)
         assert path.exists() == keep
     assert os.listdir(tmp_path) == ["True.wav"]
-    assert len(read(tmp_path / "True.wav")[0]) == 100
+    assert len(read_audio(tmp_path / "True.wav")[0]) == 100
 
 
 def test_what_cannot_be_written_is_refused(tmp_path):
     audio = odd_audio.tone(0.1)
     with pytest.raises(BadInput, match=r"unknown format '\.m4a'"):
-        audio_writing.write(tmp_path / "a.m4a", audio, 16_000)
+        audio_writing.write_audio(tmp_path / "a.m4a", audio, 16_000)
     with pytest.raises(BadInput, match="FLAC cannot hold FLOAT"):
-        audio_writing.write(tmp_path / "a.flac", audio, 16_000, "FLOAT")
+        audio_writing.write_audio(tmp_path / "a.flac", audio, 16_000, "FLOAT")
     with pytest.raises(ValueError, match="NaN"):
-        audio_writing.write(tmp_path / "a.wav", audio * np.nan, 16_000)
+        audio_writing.write_audio(tmp_path / "a.wav", audio * np.nan, 16_000)
     assert not os.listdir(tmp_path)
 
 
@@ -236,7 +248,7 @@ def test_an_ogg_with_a_damaged_or_a_missing_page_is_refused(tmp_path, kind):
             r"bad.ogg is damaged after [34]\.\d\d of 8\.00 s", verdict(tmp_path / "bad.ogg")
         )
         meter = Meter()
-        pieces = blocks(tmp_path / "bad.ogg", partial=True, meter=meter)
+        pieces = stream_audio(tmp_path / "bad.ogg", partial=True, meter=meter)
         assert sum(map(len, pieces)) == len(noise) and "damaged" in meter.damage
 
 
@@ -249,7 +261,7 @@ def test_a_file_that_ends_within_its_header_is_refused(tmp_path, kind):
         path = tmp_path / f"{size}.wav"
         path.write_bytes(data[:size])
         with pytest.raises(BadInput, match=str(path)):
-            probe(path)
+            read_header(path)
 
 
 def test_a_failed_write_names_the_file(tmp_path):

@@ -5,7 +5,15 @@ import pytest
 import soundfile
 import soxr
 
-from zoo.audio.blocks import fit, open_song, read_blocks, reblock, remix, resample, skip
+from zoo.audio.blocks import (
+    fit_length,
+    open_song,
+    read_blocks,
+    reblock,
+    remix,
+    resample_blocks,
+    skip,
+)
 from zoo.errors import BadInput
 
 
@@ -27,8 +35,8 @@ def test_reblock_skip_fit_keep_every_sample():
     assert [block.shape[1] for block in blocks] == [128] * 7 + [104]
     np.testing.assert_array_equal(join(blocks), stems)
     np.testing.assert_array_equal(join(skip(cut(stems, 70), 333)), stems[:, 333:])
-    np.testing.assert_array_equal(join(fit(cut(stems, 70), 555)), stems[:, :555])
-    longer = join(fit(cut(stems, 70), 1200))
+    np.testing.assert_array_equal(join(fit_length(cut(stems, 70), 555)), stems[:, :555])
+    longer = join(fit_length(cut(stems, 70), 1200))
     np.testing.assert_array_equal(longer[:, :1000], stems)
     assert longer.shape == (2, 1200, 2) and not longer[:, 1000:].any()
 
@@ -37,7 +45,7 @@ def test_reblock_skip_fit_keep_every_sample():
 @pytest.mark.parametrize("length", [10, 4999, 30_001])
 def test_resampling_in_blocks_equals_soxr_on_the_whole(source, target, length):
     audio = song(length)
-    result = join(resample(cut(audio, 777), source, target))
+    result = join(resample_blocks(cut(audio, 777), source, target))
     assert len(result) == round(length * target / source)
     whole = soxr.resample(audio, source, target)[: len(result)]
     np.testing.assert_allclose(result[: len(whole)], whole, atol=1e-4)
@@ -45,7 +53,7 @@ def test_resampling_in_blocks_equals_soxr_on_the_whole(source, target, length):
 
 def test_resampling_stems_keeps_each_channel_in_place():
     stems = np.stack([song(3000), 0 * song(3000)])
-    result = join(resample(cut(stems, 500), 44_100, 22_050))
+    result = join(resample_blocks(cut(stems, 500), 44_100, 22_050))
     assert result.shape == (2, 1500, 2) and not result[1].any() and result[0].any()
 
 

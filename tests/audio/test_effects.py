@@ -28,7 +28,7 @@ def test_stretching_changes_the_length_and_not_the_pitch(speed):
 
 @pytest.mark.parametrize("semitones", [-1.0, 1.0])
 def test_shifting_changes_the_pitch_and_not_the_length(semitones):
-    made = effects.shifted(np.repeat(tone(440), 2, 1), RATE, semitones)
+    made = effects.pitch_shift(np.repeat(tone(440), 2, 1), RATE, semitones)
     assert made.shape == (RATE, 2)
     assert pitch(made) == pytest.approx(440 * 2 ** (semitones / 12), abs=3)
 
@@ -53,7 +53,7 @@ def test_steady_levels_become_what_the_preset_says(preset, level, wanted):
 
 def test_the_level_falls_and_rises_at_the_times_of_the_preset():
     magnitude = np.concatenate([np.zeros(RATE), np.ones(RATE)])
-    level = effects.followed(magnitude, RATE)
+    level = effects.follow_level(magnitude, RATE)
     np.testing.assert_allclose(level[RATE - 1], np.exp(-1 / 0.3), rtol=1e-6)
     low = np.exp(-1 / 0.3)
     at = int(0.1 * RATE)
@@ -72,12 +72,12 @@ def test_the_gain_looks_ahead_and_channels_are_apart():
 
 def test_noise_is_white_and_of_the_weight_asked_for():
     audio = tone(440, 2)
-    made = effects.noisy(audio, RATE, 0.4, 1)
+    made = effects.add_noise(audio, RATE, 0.4, 1)
     noise = made - 0.6 * audio
     rms = np.sqrt(np.mean(audio**2))
     assert np.sqrt(np.mean(noise**2)) == pytest.approx(0.4 * rms, rel=0.02)
     power = np.abs(np.fft.rfft(noise[:, 0])) ** 2
     assert power[: len(power) // 2].sum() == pytest.approx(power.sum() / 2, rel=0.05)
-    assert (made == effects.noisy(audio, RATE, 0.4, 1)).all()
-    assert (made != effects.noisy(audio, RATE, 0.4, 2)).any()
+    assert (made == effects.add_noise(audio, RATE, 0.4, 1)).all()
+    assert (made != effects.add_noise(audio, RATE, 0.4, 2)).any()
     assert len(find_peaks(power, power.max() / 2)[0]) > 1

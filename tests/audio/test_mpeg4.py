@@ -50,14 +50,14 @@ def near(found, wanted):
 def test_samples_and_lengths(tmp_path, name, codec, form, subtype, slack):
     wanted = 0.5 * tone(1.3, RATE, 2)
     path = encoded(tmp_path / name, [wanted], codec, form=form)
-    file = probing.probe(path)
+    file = probing.read_header(path)
     assert (file.rate, file.channels, file.subtype) == (RATE, 2, subtype)
     assert abs(file.frames - len(wanted)) <= slack
-    found, report = audio_files.read(path)
+    found, report = audio_files.read_audio(path)
     assert len(found) == file.frames and f"{subtype}" in file.subtype and not report.silent
     assert near(found, wanted) < (-70 if codec == "alac" else -25)
-    pieces = list(audio_files.blocks(path, 22_050, 1, 5000))
-    assert sum(map(len, pieces)) == audio_files.length(file, 22_050)
+    pieces = list(audio_files.stream_audio(path, 22_050, 1, 5000))
+    assert sum(map(len, pieces)) == audio_files.resampled_length(file, 22_050)
 
 
 def test_what_is_no_whole_mpeg_4_is_refused_in_a_line(tmp_path):
@@ -81,14 +81,14 @@ def test_without_pyav_the_extra_is_named_and_folders_list_the_files(tmp_path, mo
     assert audio_files.audio_in(tmp_path) == [path, tmp_path / "x.wav"]
     assert audio_files.unreadable_in(tmp_path) == []
     probing._probed.cache_clear()
-    monkeypatch.setattr(mpeg4, "installed", lambda: False)
+    monkeypatch.setattr(mpeg4, "pyav_installed", lambda: False)
     with pytest.raises(BadInput, match=r"without PyAV: pip install 'av>=14', or"):
-        probing.probe(path)
+        probing.read_header(path)
     assert audio_files.audio_in(tmp_path) == [tmp_path / "x.wav"]
-    assert audio_files.find([tmp_path]) == [path, tmp_path / "x.wav"]
+    assert audio_files.find_audio_files([tmp_path]) == [path, tmp_path / "x.wav"]
     assert "extra: pip install" in audio_files.why_not(path)
     with pytest.raises(BadInput, match="a stem file takes PyAV: pip install"):
-        stem_mp4.check(RATE, 2)
+        stem_mp4.check_stem_mp4(RATE, 2)
 
 
 def test_a_stem_file_holds_the_mix_then_its_stems(tmp_path):
@@ -98,25 +98,25 @@ def test_a_stem_file_holds_the_mix_then_its_stems(tmp_path):
     with stem_mp4.StemFile(path, RATE, 2, names) as file:
         for at in range(0, signals.shape[1], 5000):
             file.write(signals[:, at : at + 5000])
-    assert stem_mp4.names(path) == names
-    found = probing.tracks(path)
+    assert stem_mp4.read_stem_names(path) == names
+    found = probing.read_track_headers(path)
     assert len(found) == 4 and len({track.frames for track in found}) == 1
     for index, wanted in enumerate(signals):
         audio = np.concatenate(list(read_blocks(open_song(path, index))))
         assert abs(len(audio) - len(wanted)) <= 1024 and near(audio, wanted) < -18
     with av.open(str(path)) as container:  # as FFmpeg reads it
         assert len(container.streams.audio) == 4
-    first = np.concatenate(list(audio_files.blocks(path)))
+    first = np.concatenate(list(audio_files.stream_audio(path)))
     assert near(first, signals[0]) < -18
 
 
 def test_a_stem_file_of_odd_audio_is_refused():
     for rate, channels in ((9000, 2), (RATE, 6)):
         with pytest.raises(BadInput, match="up to two channels and rates like"):
-            stem_mp4.check(rate, channels)
+            stem_mp4.check_stem_mp4(rate, channels)
 
 
 def test_a_file_that_names_no_stems(tmp_path):
-    assert stem_mp4.names(encoded(tmp_path / "a.m4a", [tone(0.3, RATE, 2)])) == ()
+    assert stem_mp4.read_stem_names(encoded(tmp_path / "a.m4a", [tone(0.3, RATE, 2)])) == ()
     (tmp_path / "b.mp4").write_bytes(b"\0\0\0\x10ftypM4A \0\0\0\0\0\0\0\x09moov")
-    assert stem_mp4.names(tmp_path / "b.mp4") == ()
+    assert stem_mp4.read_stem_names(tmp_path / "b.mp4") == ()

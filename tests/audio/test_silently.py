@@ -30,8 +30,8 @@ def test_an_odd_mp3_is_read_without_notes(tmp_path, damage, capfd):
     }
     path.write_bytes(bytes(changed[damage]))
     try:
-        probing.probe(path)
-        audio_files.read(path)
+        probing.read_header(path)
+        audio_files.read_audio(path)
     except BadInput as error:
         assert "\n" not in str(error)
     assert capfd.readouterr().err == ""

@@ -10,7 +10,7 @@ import soundfile
 from odd_audio import tone, verdict
 
 from zoo.audio import audio_files, mp3_frames, mpeg4
-from zoo.audio.probing import probe
+from zoo.audio.probing import read_header
 from zoo.audio.stream_bytes import ByteWindow, Spliced
 from zoo.errors import BadInput
 
@@ -53,7 +53,7 @@ def put(folder: Path, name: str, *parts: bytes) -> Path:
 
 
 def sound(folder: Path, name: str, *parts: bytes) -> np.ndarray:
-    return audio_files.read(put(folder, name, *parts))[0]
+    return audio_files.read_audio(put(folder, name, *parts))[0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -132,14 +132,14 @@ def test_what_is_no_sound_around_an_mp3_is_passed_over(made, tmp_path, before):
     for parts in ((before, first), (first, before), (before, first, before)):
         np.testing.assert_array_equal(sound(tmp_path, "around.mp3", *parts), wanted)
     both = sound(tmp_path, "between.mp3", first, before, second)
-    assert len(both) == len(wanted) + probe(put(tmp_path, "b.mp3", second)).frames
+    assert len(both) == len(wanted) + read_header(put(tmp_path, "b.mp3", second)).frames
 
 
 def test_mp3_without_headers_joined_are_counted_by_their_frames(made, tmp_path):
     parts = [headless(data) for data in made["mp3"]]
-    frames = [probe(put(tmp_path, f"{i}.mp3", part)).frames for i, part in enumerate(parts)]
-    assert abs(probe(put(tmp_path, "both.mp3", *parts)).frames - sum(frames)) <= 1152
-    mixed = probe(put(tmp_path, "mixed.mp3", made["mp3"][0], parts[1])).frames
+    frames = [read_header(put(tmp_path, f"{i}.mp3", part)).frames for i, part in enumerate(parts)]
+    assert abs(read_header(put(tmp_path, "both.mp3", *parts)).frames - sum(frames)) <= 1152
+    mixed = read_header(put(tmp_path, "mixed.mp3", made["mp3"][0], parts[1])).frames
     assert abs(mixed - sum(frames)) <= 2 * 1152
 
 
@@ -182,7 +182,7 @@ def test_flac_of_variable_and_odd_sizes_by_its_last_frame(tmp_path):
         soundfile.write(tmp_path / "x.flac", audio, 48_000, subtype="PCM_24")
         data = bytearray((tmp_path / "x.flac").read_bytes())
         data[21], data[22:26] = data[21] & 0xF0, bytes(4)
-        assert probe(put(tmp_path, f"{samples}.flac", data)).frames == samples
+        assert read_header(put(tmp_path, f"{samples}.flac", data)).frames == samples
 
 
 OPEN = (0, 0x7FFF_0000, 0x7FFF_F000, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFDB, 0xFFFF_FFFF)
@@ -261,7 +261,7 @@ def test_kinds_whose_end_cannot_be_seen_are_refused(tmp_path, kind):
 
 
 def test_unreadable_kinds_are_found_and_refused_one_by_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(mpeg4, "installed", lambda: False)
+    monkeypatch.setattr(mpeg4, "pyav_installed", lambda: False)
     soundfile.write(tmp_path / "a.wav", tone(1), RATE)
     for name in ("b.m4a", "c.stem.mp4", "sub/d.WMA", "sub/e.aac", ".hidden.m4a"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -269,7 +269,7 @@ def test_unreadable_kinds_are_found_and_refused_one_by_one(tmp_path, monkeypatch
     assert [p.name for p in audio_files.audio_in(tmp_path)] == ["a.wav"]
     unread = audio_files.unreadable_in(tmp_path)
     assert audio_files.kinds(unread) == "1 aac, 1 m4a, 1 stem.mp4, 1 wma"
-    assert len(audio_files.find([tmp_path])) == 5
+    assert len(audio_files.find_audio_files([tmp_path])) == 5
     assert all("cannot be read here" in verdict(path) for path in unread)
     with pytest.raises(BadInput, match=r"no audio in .* only 1 aac, 1 wma"):
         audio_files.audio_in(tmp_path / "sub")
@@ -278,8 +278,8 @@ def test_unreadable_kinds_are_found_and_refused_one_by_one(tmp_path, monkeypatch
 def test_channels_that_cancel_are_silent_once_mixed(tmp_path):
     x = tone(1)
     soundfile.write(tmp_path / "cancel.wav", np.concatenate([x, -x], 1), RATE)
-    assert not audio_files.read(tmp_path / "cancel.wav")[1].silent
-    mono, report = audio_files.read(tmp_path / "cancel.wav", 16_000, 1)
+    assert not audio_files.read_audio(tmp_path / "cancel.wav")[1].silent
+    mono, report = audio_files.read_audio(tmp_path / "cancel.wav", 16_000, 1)
     assert report.silent and "its channels cancel" in str(report) and report.rms > 0.1
     assert np.abs(mono).max() < 1e-4
 

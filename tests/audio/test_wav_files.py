@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from zoo.audio import audio_writing, wav_files
-from zoo.audio.probing import probe
+from zoo.audio.probing import read_header
 from zoo.audio.streaming import stream_to_wav
 from zoo.errors import BadInput
 
@@ -24,7 +24,7 @@ def limit(request, monkeypatch):
 
 @pytest.mark.parametrize("subtype", STEP)
 def test_every_block_leaves_a_file_that_others_read(subtype, limit, tmp_path):
-    file = wav_files.create(tmp_path / "x.wav", 44_100, 3, subtype)
+    file = wav_files.create_wav(tmp_path / "x.wav", 44_100, 3, subtype)
     done = 0
     for block in BLOCKS:
         file = wav_files.append(file, block)
@@ -35,8 +35,8 @@ def test_every_block_leaves_a_file_that_others_read(subtype, limit, tmp_path):
         assert (info.samplerate, info.channels, info.subtype) == (44_100, 3, subtype)
         heard, _ = soundfile.read(file.path, dtype="float64")
         assert np.abs(heard - HIGHEST[:done]).max() <= STEP[subtype]
-        assert wav_files.find(file.path) == file
-    assert large == (limit == 4_000) and probe(file.path).frames == done
+        assert wav_files.open_wav(file.path) == file
+    assert large == (limit == 4_000) and read_header(file.path).frames == done
     assert file.path.stat().st_size % 2 == 0
 
 
@@ -66,14 +66,14 @@ def test_whatever_writes_audio_goes_past_it(limit, tmp_path):
 def test_what_libsndfile_alone_writes_is_refused_beyond(tmp_path, monkeypatch):
     monkeypatch.setattr(audio_writing, "SMALL", 100)
     with pytest.raises(BadInput, match="WAV of ULAW ends at 4 GiB: choose PCM_16"):
-        audio_writing.write(tmp_path / "a.wav", HIGHEST, 8000, "ULAW")
+        audio_writing.write_audio(tmp_path / "a.wav", HIGHEST, 8000, "ULAW")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_file_cut_back_goes_on_as_if_it_had_not_been_longer(limit, tmp_path):
-    file = wav_files.create(tmp_path / "x.wav", 8000, 3, "PCM_24")
+    file = wav_files.create_wav(tmp_path / "x.wav", 8000, 3, "PCM_24")
     whole = wav_files.append(file, HIGHEST)
-    shorter = wav_files.append(wav_files.cut(whole, 701), HIGHEST[701:999])
+    shorter = wav_files.append(wav_files.truncate_wav(whole, 701), HIGHEST[701:999])
     heard, _ = soundfile.read(shorter.path)
     assert np.abs(heard - HIGHEST[:999]).max() <= STEP["PCM_24"]
 
@@ -84,7 +84,7 @@ def test_what_is_not_ours_is_not_gone_on_with(tmp_path):
     (tmp_path / "z.wav").write_bytes(b"RIFF")
     for name in ("x.wav", "y.flac", "z.wav"):
         with pytest.raises(BadInput, match=name):
-            wav_files.find(tmp_path / name)
+            wav_files.open_wav(tmp_path / name)
 
 
 def test_what_the_disk_has_no_room_for_is_refused_before_the_work(tmp_path):
@@ -94,7 +94,7 @@ def test_what_the_disk_has_no_room_for_is_refused_before_the_work(tmp_path):
 
 def test_a_plain_file_of_another_program_grows_until_it_is_full(tmp_path, monkeypatch):
     soundfile.write(tmp_path / "x.wav", HIGHEST, 8000)
-    file = wav_files.append(wav_files.find(tmp_path / "x.wav"), BLOCKS[1])
+    file = wav_files.append(wav_files.open_wav(tmp_path / "x.wav"), BLOCKS[1])
     heard, _ = soundfile.read(file.path)
     assert np.abs(heard - np.concatenate([HIGHEST, BLOCKS[1]])).max() <= 1.5 * STEP["PCM_16"]
     monkeypatch.setattr(wav_files, "PLAIN", 4_000)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from zoo.audio import world
-from zoo.audio.world import Voice
+from zoo.audio.world import VoiceLayout
 from zoo.errors import BadInput
 
-VOICE = Voice(16_000, 160)
+VOICE = VoiceLayout(16_000, 160)
 needs_pyworld = pytest.mark.skipif(
-    not world.installed(), reason="pyworld is not installed: it is the extra `voice`"
+    not world.world_installed(), reason="pyworld is not installed: it is the extra `voice`"
 )
 
 
@@ -35,7 +35,7 @@ def analysed():
 def test_pitch_is_that_of_the_middle_of_each_frame(analysed):
     _, hertz, found = analysed
     assert found.shape == (60, 66) and found.dtype == np.float32
-    _, _, notes, unvoiced = world.split(found, VOICE)
+    _, _, notes, unvoiced = world.split_parameters(found, VOICE)
     assert unvoiced[:18].all() and not unvoiced[24:58].any()
     true = 69 + 12 * np.log2(hertz[80::160] / 440)
     # Frames are 0.117 of a semitone apart: half of one amiss would be seen.
@@ -47,7 +47,7 @@ def test_pitch_is_that_of_the_middle_of_each_frame(analysed):
 @needs_pyworld
 def test_it_sounds_again_where_it_was_and_as_loud(analysed):
     audio, _, found = analysed
-    made = world.played(found, VOICE)
+    made = world.synthesise_voice(found, VOICE)
     assert made.shape == (9600,) and made.dtype == np.float32
     levels = [
         10 * np.log10(np.square(x[4000:9000]).mean()) for x in (audio, made.astype(np.float64))
@@ -67,29 +67,29 @@ def test_louder_is_louder_and_silence_is_silence(analysed):
     np.testing.assert_allclose((louder - found)[26:56, :40], 20 * np.log10(2), atol=0.1)
     silence = world.analysed(np.zeros(1700), VOICE)
     assert silence.shape == (10, 66) and np.all(silence[:, -1] == 1) and np.isfinite(silence).all()
-    assert np.abs(world.played(silence, VOICE)).max() < 1e-4
+    assert np.abs(world.synthesise_voice(silence, VOICE)).max() < 1e-4
     assert world.analysed(np.zeros(100), VOICE).shape == (0, 66)
-    assert world.played(np.zeros((0, 66)), VOICE).shape == (0,)
+    assert world.synthesise_voice(np.zeros((0, 66)), VOICE).shape == (0,)
 
 
 @needs_pyworld
 def test_whatever_a_network_gives_is_played_finite():
     wild = np.random.default_rng(1).normal(0, 300, (12, 66))
-    assert np.isfinite(world.played(wild, VOICE)).all()
+    assert np.isfinite(world.synthesise_voice(wild, VOICE)).all()
     with pytest.raises(BadInput, match="not finite"):
-        world.played(np.full((3, 66), np.nan), VOICE)
+        world.synthesise_voice(np.full((3, 66), np.nan), VOICE)
 
 
 @needs_pyworld
 def test_spectra_are_as_long_as_the_library_s():
     for rate in (8000, 16_000, 22_050, 44_100, 48_000):
-        assert Voice(rate, 256).bins == world.library().get_cheaptrick_fft_size(rate) // 2 + 1
+        assert VoiceLayout(rate, 256).bins == world.library().get_cheaptrick_fft_size(rate) // 2 + 1
 
 
 def test_without_pyworld_one_line_says_what_is_missing(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert not world.installed()
+    assert not world.world_installed()
     with pytest.raises(BadInput, match=r"pyworld: pip install 'pyworld>=0.3.4'$"):
         world.library.__wrapped__()
     with pytest.raises(BadInput, match="two points"):
-        Voice(16_000, 160, bands=1)
+        VoiceLayout(16_000, 160, bands=1)

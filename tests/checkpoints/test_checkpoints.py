@@ -16,7 +16,7 @@ import optax
 import pytest
 
 from zoo.checkpoints import checksums, files
-from zoo.checkpoints.checksums import by_path, difference, records, sha256
+from zoo.checkpoints.checksums import array_differences, array_sha256, by_path, records
 from zoo.checkpoints.store import Checkpoints, SaveFailed
 from zoo.errors import BadInput
 
@@ -71,7 +71,7 @@ def test_state_and_meta_come_back(tmp_path):
     assert ours["arrays"]["params/kernel"] == {
         "shape": [2, 3],
         "dtype": "float32",
-        "pieces": {"0:2,0:3": sha256(kernel)},
+        "pieces": {"0:2,0:3": array_sha256(kernel)},
     }
 
 
@@ -101,8 +101,8 @@ def test_sha256_is_of_the_bytes():
     import hashlib
 
     array = np.arange(6, dtype=np.float32).reshape(2, 3).T
-    assert sha256(array) == hashlib.sha256(array.tobytes()).hexdigest()
-    assert sha256(jnp.bfloat16(1)) == hashlib.sha256(b"\x80\x3f").hexdigest()
+    assert array_sha256(array) == hashlib.sha256(array.tobytes()).hexdigest()
+    assert array_sha256(jnp.bfloat16(1)) == hashlib.sha256(b"\x80\x3f").hexdigest()
 
 
 def test_saves_at_the_interval_and_when_forced(tmp_path):
@@ -182,7 +182,7 @@ def test_another_model_is_described(tmp_path):
 
 
 def test_long_differences_are_cut_short():
-    text = difference(records({str(n): jnp.zeros(1) for n in range(9)}), {})
+    text = array_differences(records({str(n): jnp.zeros(1) for n in range(9)}), {})
     assert text == "unknown to the model: 0, 1, 2, 3, 4 and 4 more"
 
 
@@ -312,14 +312,14 @@ def test_a_state_that_is_donated_meanwhile_is_sealed_as_it_was(tmp_path):
         wanted = {"x": np.full([3_000_000], 3.0, np.float32), "host": np.arange(3)}
         for name, array in wanted.items():
             (digest,) = arrays[name]["pieces"].values()
-            assert digest == checksums.sha256(array)
+            assert digest == checksums.array_sha256(array)
 
 
 def test_no_hash_is_taken_by_the_thread_that_trains(tmp_path, monkeypatch):
     threads = []
-    real = checksums.sha256
+    real = checksums.array_sha256
     told = lambda array: threads.append(threading.current_thread()) or real(array)  # noqa: E731
-    monkeypatch.setattr(checksums, "sha256", told)
+    monkeypatch.setattr(checksums, "array_sha256", told)
     with Checkpoints(tmp_path) as checkpoints:
         checkpoints.save(1, {"x": jnp.ones(5)}, {})
         checkpoints.wait()

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from zoo.checkpoints.checksums import sha256
+from zoo.checkpoints.checksums import array_sha256
 from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
 from zoo.training.interruption import caught
@@ -100,7 +100,7 @@ def test_eight_devices_to_one_and_back(tmp_path):
         assert_exact(restored, 1)
         pieces = meta["checkpoint"]["arrays"]["noise"]["pieces"]
         assert len(pieces) == 8
-        assert pieces["8:16,18:24"] == sha256(host_state(1)["noise"][8:, 18:])
+        assert pieces["8:16,18:24"] == array_sha256(host_state(1)["noise"][8:, 18:])
         checkpoints.save(2, jax.device_put(host_state(2), one), {})
         checkpoints.wait()
     finish(start("load", tmp_path, devices=8))

@@ -163,10 +163,10 @@ def test_what_we_write_ourselves_fits(shape, tmp_path):
 
 def test_pieces_of_many_devices_fit():
     pieces = {f"{a}:{a + 2},{b}:{b + 3}": HASH for a in (0, 2, 4) for b in (0, 3)}
-    metadata.arrays({"x": {"shape": [6, 6], "dtype": "float32", "pieces": pieces}})
+    metadata.read_array_records({"x": {"shape": [6, 6], "dtype": "float32", "pieces": pieces}})
     pieces.popitem()
     with pytest.raises(Unfit, match="do not cover"):
-        metadata.arrays({"x": {"shape": [6, 6], "dtype": "float32", "pieces": pieces}})
+        metadata.read_array_records({"x": {"shape": [6, 6], "dtype": "float32", "pieces": pieces}})
 
 
 GOOD = {

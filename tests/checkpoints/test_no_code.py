@@ -9,9 +9,9 @@ from resealed import resealed
 import evaluate
 import sample
 import train
-from zoo.arguments import written
+from zoo.arguments import format_value
 from zoo.cli import main
-from zoo.experiment import find
+from zoo.experiment import find_config
 from zoo.runs import train as runs
 
 WORDS = ["size=tiny", "depth=4", "widths=4,6,8", "batch=4", "steps=2"]
@@ -25,7 +25,7 @@ def config(steps: int = 2):
 
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory):
-    config = find("samplecnn_score_render")
+    config = find_config("samplecnn_score_render")
     directory = tmp_path_factory.mktemp("honest") / "run"
     runs.train(config, config.parse(WORDS), directory, allow_change=False, board=False)
     return directory
@@ -44,8 +44,8 @@ def evil(honest, tmp_path, monkeypatch):
 
 
 def smallest(name, **changed):
-    arguments = {**find(name).entry.smoke, **changed}
-    words = [f"{key}={written(value)}" for key, value in arguments.items()]
+    arguments = {**find_config(name).entry.smoke, **changed}
+    words = [f"{key}={format_value(value)}" for key, value in arguments.items()]
     return ["--config", name, "--no_tensorboard", "--no_test", *words]
 
 
@@ -162,16 +162,18 @@ def test_hostile_words_of_a_pair_are_one_line(honest, hostile, tmp_path, capsys)
 
 
 def test_published_is_what_our_index_says(evil):
-    from zoo.runs.trained import load
+    from zoo.runs.trained import load_trained
 
     change(evil, lambda meta: meta.update(published="https://example.org", licence="CC0", step=-1))
-    assert load(evil).meta.keys() == {"step", "stage"} and load(evil).meta["step"] == 2
+    assert (
+        load_trained(evil).meta.keys() == {"step", "stage"} and load_trained(evil).meta["step"] == 2
+    )
 
 
 def test_other_arguments_than_the_run_s_are_named(honest, capsys):
-    from zoo.runs.trained import load
+    from zoo.runs.trained import load_trained
 
-    assert load(honest).arguments["batch"] == 4
+    assert load_trained(honest).arguments["batch"] == 4
     assert capsys.readouterr().err == ""
-    assert load(honest, words=["batch=2", "seed=0"]).arguments["batch"] == 2
+    assert load_trained(honest, words=["batch=2", "seed=0"]).arguments["batch"] == 2
     assert capsys.readouterr().err == "other than in the run: batch: 4 -> 2\n"

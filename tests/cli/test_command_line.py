@@ -19,7 +19,7 @@ def code_of(error, capsys):
     def command(options):
         raise error
 
-    code = command_line.run(command_line.parser("x", prog="toy.py"), command, [])
+    code = command_line.run_command(command_line.make_parser("x", prog="toy.py"), command, [])
     return code, capsys.readouterr().err
 
 
@@ -46,9 +46,9 @@ def test_what_is_our_fault_keeps_its_traceback(capsys):
 
 
 def test_a_bucket_is_no_path_and_home_is_found():
-    assert command_line.place("~/runs/a") == Path.home() / "runs/a"
+    assert command_line.path_argument("~/runs/a") == Path.home() / "runs/a"
     with pytest.raises(argparse.ArgumentTypeError, match="gs://bucket/run is no path: mount it"):
-        command_line.place("gs://bucket/run")
+        command_line.path_argument("gs://bucket/run")
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_a_bucket_is_no_path_and_home_is_found():
     [
         (command_line.above_zero, "0.5", ("0", "-1", "nan", "inf", "x")),
         (command_line.not_below_zero, "0", ("-0.1", "nan", "inf")),
-        (command_line.count, "1", ("0", "-1", "1.5")),
-        (command_line.whole, "0", ("-1", "x")),
+        (command_line.positive_integer, "1", ("0", "-1", "1.5")),
+        (command_line.integer_argument, "0", ("-1", "x")),
     ],
 )
 def test_numbers_out_of_range_are_refused(kind, right, wrong):

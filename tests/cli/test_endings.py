@@ -22,18 +22,18 @@ from zoo.cli import command_line
 from zoo import writing
 
 def write(options):
-    with writing.folder(Path(sys.argv[1]), lambda: None) as part:
+    with writing.write_folder(Path(sys.argv[1]), lambda: None) as part:
         (part / "half").write_text("half")
         print("writes", flush=True)
         time.sleep(60)
 
-sys.exit(command_line.run(command_line.parser("x", prog="toy.py"), write, []))
+sys.exit(command_line.run_command(command_line.make_parser("x", prog="toy.py"), write, []))
 """
 MEASURES = """
 import sys
 from pathlib import Path
 from zoo.report import measure
-measure.command(Path(sys.argv[1]), "child.py", sys.argv[2])
+measure.run_script(Path(sys.argv[1]), "child.py", sys.argv[2])
 """
 
 
@@ -95,6 +95,8 @@ def exhausted():
     [(deep, "too deep to be built"), (vast, "out of memory: Unable to"), (exhausted, "RESOURCE_")],
 )
 def test_what_asks_too_much_is_one_line(act, line, capsys):
-    code = command_line.run(command_line.parser("x", prog="toy.py"), lambda _: act(), [])
+    code = command_line.run_command(
+        command_line.make_parser("x", prog="toy.py"), lambda _: act(), []
+    )
     told = capsys.readouterr().err
     assert code == 2 and line in told and told.count("\n") == 1

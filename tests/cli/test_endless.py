@@ -87,7 +87,7 @@ def options(out, **changes):
 
 def test_stopped_killed_and_resumed_files_hold_the_uninterrupted_stream(voices, tmp_path):
     trained = found(voices)
-    endless.play(trained, options(tmp_path), FACTS, stop=after(1))
+    endless.play_endless(trained, options(tmp_path), FACTS, stop=after(1))
     # A kill between the files and the state leaves a chunk too much, which is taken back.
     paths = [tmp_path / f"endless_voice{v}_00000.wav" for v in range(2)]
     for path in paths:
@@ -95,7 +95,9 @@ def test_stopped_killed_and_resumed_files_hold_the_uninterrupted_stream(voices, 
         with soundfile.SoundFile(path, "r+") as file:
             file.seek(0, soundfile.SEEK_END)
             file.write(np.ones(300))
-    endless.play(trained, options(tmp_path, resume=True, num=1, seed=0), FACTS, stop=after(1))
+    endless.play_endless(
+        trained, options(tmp_path, resume=True, num=1, seed=0), FACTS, stop=after(1)
+    )
     expected = plain(voices, 16_384)[..., 0]
     for voice, path in enumerate(paths):
         second = path.with_name(path.name.replace("00000", "00001"))
@@ -106,12 +108,12 @@ def test_stopped_killed_and_resumed_files_hold_the_uninterrupted_stream(voices, 
     page = (tmp_path / "page.html").read_text()
     assert page.count("<audio") == 4 and "endless_voice1_00001.wav, seed 4" in page
     with pytest.raises(BadInput, match="--resume goes on"):
-        endless.play(trained, options(tmp_path), FACTS, stop=after(1))
+        endless.play_endless(trained, options(tmp_path), FACTS, stop=after(1))
     with pytest.raises(BadInput, match="begun with weights_sha256 w"):
         other = {**FACTS, "weights_sha256": "x"}
-        endless.play(trained, options(tmp_path, resume=True), other, stop=after(1))
+        endless.play_endless(trained, options(tmp_path, resume=True), other, stop=after(1))
     with pytest.raises(BadInput, match="no stream was saved"):
-        endless.play(trained, options(tmp_path / "no", resume=True), FACTS, stop=after(1))
+        endless.play_endless(trained, options(tmp_path / "no", resume=True), FACTS, stop=after(1))
 
 
 def test_the_weights_are_folded_once_for_a_whole_stream(monkeypatch):
@@ -128,10 +130,12 @@ def test_the_weights_are_folded_once_for_a_whole_stream(monkeypatch):
 
 def test_a_stream_begun_anew_cannot_go_on_as_the_one_before(tmp_path):
     trained = found(voices_of("samplernn"))
-    endless.play(trained, options(tmp_path), FACTS, stop=after(1))
-    endless.play(trained, options(tmp_path, force=True), FACTS, stop=after(0))  # killed at once
+    endless.play_endless(trained, options(tmp_path), FACTS, stop=after(1))
+    endless.play_endless(
+        trained, options(tmp_path, force=True), FACTS, stop=after(0)
+    )  # killed at once
     with pytest.raises(BadInput, match="no stream was saved"):
-        endless.play(trained, options(tmp_path, resume=True), FACTS, stop=after(1))
+        endless.play_endless(trained, options(tmp_path, resume=True), FACTS, stop=after(1))
 
 
 def test_a_full_disk_keeps_the_state_before_and_is_named(tmp_path, monkeypatch):
@@ -141,7 +145,7 @@ def test_a_full_disk_keeps_the_state_before_and_is_named(tmp_path, monkeypatch):
     (tmp_path / "endless.npz").write_text("before")
     monkeypatch.setattr(endless_files.np, "savez", savez)
     with pytest.raises(OSError, match="No space") as caught:
-        endless_files.save(tmp_path, {}, EndlessStream(1, 0, 1.0, 8000, 8000), {})
+        endless_files.save_stream(tmp_path, {}, EndlessStream(1, 0, 1.0, 8000, 8000), {})
     assert caught.value.filename == str(tmp_path / "endless.npz")
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("endless.npz", "before")]
 
@@ -149,7 +153,7 @@ def test_a_full_disk_keeps_the_state_before_and_is_named(tmp_path, monkeypatch):
 def test_raw_voices_are_channels_and_a_closed_pipe_loses_nothing(tmp_path, monkeypatch):
     voices, stdout = voices_of("samplernn"), io.BytesIO()
     monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=stdout))
-    endless.play(found(voices), options(tmp_path, raw=True), FACTS, stop=after(1))
+    endless.play_endless(found(voices), options(tmp_path, raw=True), FACTS, stop=after(1))
     first = stdout.getvalue()
 
     class Closed(io.BytesIO):
@@ -159,7 +163,7 @@ def test_raw_voices_are_channels_and_a_closed_pipe_loses_nothing(tmp_path, monke
     for pipe in (Closed(), stdout):
         monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=pipe))
         again = options(tmp_path, resume=True)
-        endless.play(found(voices), again, FACTS, stop=after(1))
+        endless.play_endless(found(voices), again, FACTS, stop=after(1))
     heard = np.frombuffer(stdout.getvalue(), "<i2").reshape(-1, 2).T / 32768
     assert len(first) == 8192 * 2 * 2
     np.testing.assert_allclose(heard, plain(voices, 16_384)[..., 0], atol=1.5 / 32768)
@@ -235,9 +239,11 @@ def test_only_models_that_draw_out_of_nothing_are_endless(tmp_path):
     trained = found(voices_of("wavenet"))
     trained.experiment.objective.needs_source = True
     with pytest.raises(BadInput, match="no --endless"):
-        endless.play(trained, options(tmp_path), FACTS, stop=after(1))
+        endless.play_endless(trained, options(tmp_path), FACTS, stop=after(1))
     with pytest.raises(BadInput, match="above 0"):
-        endless.play(trained, options(tmp_path, num=0), FACTS, stop=after(1))
+        endless.play_endless(trained, options(tmp_path, num=0), FACTS, stop=after(1))
     with pytest.raises(BadInput, match=r"give a file 0.1 s at least, which is 0.0017"):
-        endless.play(trained, options(tmp_path, minutes_per_file=1e-6), FACTS, stop=after(1))
-    assert endless_files.names(tmp_path / "x") == [tmp_path / "x" / "endless.npz"]
+        endless.play_endless(
+            trained, options(tmp_path, minutes_per_file=1e-6), FACTS, stop=after(1)
+        )
+    assert endless_files.stream_files(tmp_path / "x") == [tmp_path / "x" / "endless.npz"]

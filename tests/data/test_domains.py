@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo.data.device_transforms import LocalPitch, ToFloat, read, shifted
+from zoo.data.device_transforms import LocalPitch, ToFloat, change_span_speed, interpolate_at
 from zoo.data.domains import DomainData, Domains, Stem
 from zoo.data.source import Info
 from zoo.data.transforms import Crop, Keep
@@ -107,7 +107,9 @@ def pitch(x):
 @pytest.mark.parametrize("semitones", [0.5, -0.5])
 def test_the_stretch_alone_has_another_pitch(hertz, semitones):
     audio, speed = jnp.asarray(tone(hertz), jnp.float32), 2 ** (semitones / 12)
-    found = np.asarray(shifted(audio, jnp.array([500.0]), jnp.array([2500.0]), jnp.array([speed])))
+    found = np.asarray(
+        change_span_speed(audio, jnp.array([500.0]), jnp.array([2500.0]), jnp.array([speed]))
+    )
     assert pitch(found[0, 600:2400, 0])[0] == pytest.approx(hertz * speed, rel=5e-4)
     assert np.abs(found[0, 600:2400]).max() == pytest.approx(0.5, rel=0.01)
     np.testing.assert_array_equal(found[0, :500], audio[0, :500])
@@ -116,9 +118,9 @@ def test_the_stretch_alone_has_another_pitch(hertz, semitones):
 
 def test_reading_between_samples_is_exact_for_tones_and_zero_outside():
     place = jnp.linspace(100, 3000, 777)[None]
-    found = read(jnp.asarray(tone(1000), jnp.float32), place)[0, :, 0]
+    found = interpolate_at(jnp.asarray(tone(1000), jnp.float32), place)[0, :, 0]
     np.testing.assert_allclose(found, 0.5 * np.sin(2 * np.pi * 1000 / RATE * place[0]), atol=2e-3)
-    assert not np.any(read(jnp.ones((1, 20, 1)), jnp.array([[-20.0, 60.0]])))
+    assert not np.any(interpolate_at(jnp.ones((1, 20, 1)), jnp.array([[-20.0, 60.0]])))
 
 
 def test_stretches_lie_where_the_paper_s_code_draws_them():

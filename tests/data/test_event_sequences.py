@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zoo.data import note_files
-from zoo.data.event_sequences import EventCrop, MoveNotes, filled, held_segments, segments
+from zoo.data.event_sequences import EventCrop, MoveNotes, held_segments, pad_events, split_events
 from zoo.data.events import PAPER, Vocabulary
 from zoo.data.grids import Grid
 from zoo.data.pipeline import Data
@@ -120,9 +120,9 @@ def test_examples_are_stretches_of_pieces_with_their_mask():
     whole = EventCrop(PAPER, len(events) + 3)(RNG, record)
     assert whole["known"].tolist() == [1] * len(events) + [0] * 3
     np.testing.assert_array_equal(whole["events"][:-3, 0], events)
-    assert [len(part) for part in segments(events, 50)][-1] == len(events) % 50
-    np.testing.assert_array_equal(np.concatenate(list(segments(events, 50))), events)
-    assert filled(events[:2], 4)["events"][:, 0].tolist() == [*events[:2], 0, 0]
+    assert [len(part) for part in split_events(events, 50)][-1] == len(events) % 50
+    np.testing.assert_array_equal(np.concatenate(list(split_events(events, 50))), events)
+    assert pad_events(events[:2], 4)["events"][:, 0].tolist() == [*events[:2], 0, 0]
 
 
 def test_moves_are_drawn_and_no_sound_is_lost():
@@ -141,8 +141,8 @@ def test_notes_are_read_once_and_again_when_they_change(tmp_path):
         asked.append(1)
         return {"train": [("a", tune(3)), ("b", tune(0)), ("c", tune(2, 1))], "test": []}
 
-    note_files.keep(place, {"x": 1}, read)
-    note_files.keep(place, {"x": 1}, read)
+    note_files.store_pieces(place, {"x": 1}, read)
+    note_files.store_pieces(place, {"x": 1}, read)
     assert len(asked) == 1
     records = note_files.open_pieces(place, "train")
     assert [r["track"] for r in records] == ["a", "b", "c"]
@@ -151,11 +151,11 @@ def test_notes_are_read_once_and_again_when_they_change(tmp_path):
             np.testing.assert_array_equal(record["notes"][name], notes[name])
     with pytest.raises(BadInput, match="no piece for 'test'"):
         note_files.open_pieces(place, "test")
-    note_files.keep(place, {"x": 2}, read)
+    note_files.store_pieces(place, {"x": 2}, read)
     place.write_bytes(place.read_bytes()[:-3])
     with pytest.raises(BadInput, match="damaged"):
         note_files.open_pieces(place, "train")
-    note_files.keep(place, {"x": 2}, read)
+    note_files.store_pieces(place, {"x": 2}, read)
     assert len(asked) == 3
 
 

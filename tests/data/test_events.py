@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zoo.data.events import PAPER, RELEASED, Vocabulary, moved
+from zoo.data.events import PAPER, RELEASED, Vocabulary, transpose_notes
 from zoo.data.midi import read_notes
 from zoo.errors import BadInput
 from zoo.songs.midi_files import write_midi
@@ -99,7 +99,7 @@ def test_through_a_file_and_back(tmp_path):
 
 def test_transposed_and_stretched():
     notes = {"onset": [1.0, 2.0], "offset": [2.0, 3.0], "pitch": [60, 127], "velocity": [9, 8]}
-    there = moved(notes, 3, 1.05)
+    there = transpose_notes(notes, 3, 1.05)
     np.testing.assert_allclose(there["onset"], [1.05], rtol=1e-6)
     np.testing.assert_allclose(there["offset"], [2.1], rtol=1e-6)
     assert there["pitch"].tolist() == [63] and there["velocity"].tolist() == [9]

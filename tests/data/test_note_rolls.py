@@ -9,8 +9,8 @@ from zoo.data.note_rolls import (
     NoteCrop,
     NoteRolls,
     frame_weights,
+    notes_between,
     rolls,
-    shifted,
     touched_rolls,
 )
 from zoo.errors import BadInput
@@ -121,7 +121,9 @@ def test_crops_of_a_short_file_keep_out_of_the_zeros_behind_it():
 
 
 def test_shifted_keeps_what_sounds():
-    moved = shifted(notes((0, 1, 60, 1), (1, 3, 61, 2), (2.5, 4, 62, 3), (5, 6, 63, 4)), 2.0, 2.0)
+    moved = notes_between(
+        notes((0, 1, 60, 1), (1, 3, 61, 2), (2.5, 4, 62, 3), (5, 6, 63, 4)), 2.0, 2.0
+    )
     np.testing.assert_array_equal(moved["pitch"], [61, 62])
     np.testing.assert_allclose(moved["onset"], [-1, 0.5])
     np.testing.assert_allclose(moved["offset"], [1, 2])

@@ -20,14 +20,14 @@ RATE = 22_050
 def test_blocks_give_what_the_whole_gives(tmp_path, gain, rate, channels):
     audio = odd_audio.tone(9, RATE, 2)
     soundfile.write(tmp_path / "x.wav", gain * audio / np.abs(audio).max(), RATE, subtype="FLOAT")
-    whole = audio_files.read(tmp_path / "x.wav", rate, channels)[0]
+    whole = audio_files.read_audio(tmp_path / "x.wav", rate, channels)[0]
     found = pcm.load_audio(tmp_path / "x.wav", rate, channels)
     wanted = records.to_int16(whole / max(1.0, float(np.abs(whole).max())))
     np.testing.assert_array_equal(found, wanted)
     assert found.shape == wanted.shape and len(found) == len(wanted)
     np.testing.assert_array_equal(found[100:5000], wanted[100:5000])
     np.testing.assert_array_equal(found[len(wanted) - 5 :], wanted[-5:])
-    chunks = list(records.cut({"track": "x", "audio": found}, 2 * rate))
+    chunks = list(records.cut_chunks({"track": "x", "audio": found}, 2 * rate))
     np.testing.assert_array_equal(np.concatenate([c["audio"] for c in chunks]), wanted)
 
 
@@ -41,7 +41,7 @@ def test_stems_share_a_gain_and_are_cut_together(tmp_path):
     peak = max(1.0, max(float(np.abs(audio).max()) for audio in stems))
     wanted = records.to_int16(np.stack([audio[: len(stems[0]) - 100] for audio in stems]) / peak)
     assert np.abs(np.asarray(found).astype(int) - wanted).max() <= 1
-    (chunk, *_) = records.cut({"track": "x", "stems": found}, RATE)
+    (chunk, *_) = records.cut_chunks({"track": "x", "stems": found}, RATE)
     np.testing.assert_array_equal(chunk["stems"], np.asarray(found)[:, : chunk["length"]])
     with pytest.raises(BadInput, match="not the sum of its stems: they differ by 0 dB"):
         pcm.load_stems(paths, RATE, 1, mixture=tmp_path / "mix.wav")
@@ -74,7 +74,7 @@ def test_long_files_do_not_lie_in_memory(tmp_path, monkeypatch):
     soundfile.write(path, noise, 44_100)
     tracemalloc.start()
     found = pcm.load_audio(path, 44_100, 2)
-    for chunk in records.cut({"track": "x", "audio": found}, 441_000):
+    for chunk in records.cut_chunks({"track": "x", "audio": found}, 441_000):
         assert chunk["audio"].shape[1] == 2
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -102,12 +102,12 @@ def test_tracks_are_described_in_little_memory_as_the_whole_array_is(stems):
             signal.append(block)
     example = {"stems": pcm.PcmStems(tuple(signals))} if stems else {"audio": signals[0]}
     tracemalloc.start()
-    found = tracks.describe(example)
+    found = tracks.track_facts(example)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 12 << 20  # an array of all samples has 16 MB, 32 with two stems
     whole = {key: np.asarray(value) for key, value in example.items()}
-    assert tracks.describe(whole)["content"] == found["content"]
+    assert tracks.track_facts(whole)["content"] == found["content"]
     for array in whole.values():
         wanted = array.tobytes()
         kind = f"{next(iter(whole))} int16 {array.shape}".encode()

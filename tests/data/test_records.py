@@ -36,7 +36,7 @@ def plan(train: tuple, tolerate: float = 0.5, **changes: object) -> plans.Plan:
     facts = dict(
         name="invented-8000",
         info=INFO,
-        blank=plans.blank(100, 2, tags=3),
+        blank=plans.blank_record(100, 2, tags=3),
         jobs={"train": train, "test": (job(9, 120),), "validation": ()},
         shortest=100,
         tolerate=tolerate,
@@ -53,7 +53,9 @@ def built(tmp_path_factory):
     root = str(tmp_path_factory.mktemp("records"))
     jobs = tuple(job(seed, samples) for seed, samples in enumerate(LENGTHS))
     bad = refuse(BadInput("bad.wav is silent."))
-    folder = builder.build(plan((*jobs[:2], bad, *jobs[2:]), skipped=(("old", "no row"),)), root)
+    folder = builder.build_records(
+        plan((*jobs[:2], bad, *jobs[2:]), skipped=(("old", "no row"),)), root
+    )
     assert folder == records.directory("invented-8000", root)
     return folder
 
@@ -66,7 +68,7 @@ def test_records_come_back_as_they_went_in(built):
     np.testing.assert_array_equal(first["audio"], pcm(0, 450)[:112])
     assert first["audio"].dtype == np.int16 and first["tags"].tolist() == [0, 1, 0]
     assert train[-1]["track"] == "Stück 4"
-    blank = plans.blank(100, 2, tags=3)
+    blank = plans.blank_record(100, 2, tags=3)
     assert set(first) == set(blank)
     for key in ("tags", "known", "audio"):
         assert first[key].dtype == blank[key].dtype
@@ -83,31 +85,31 @@ def test_every_chunk_is_long_enough_for_a_crop_and_short_tracks_are_padded(built
 
 
 def test_tracks_are_joined_without_their_padding(built):
-    joined = list(records.tracks(records.open_records(built, "train")))
+    joined = list(records.join_tracks(records.open_records(built, "train")))
     assert [track["track"] for track in joined] == [f"Stück {i}" for i in range(5)]
     for seed, (track, samples) in enumerate(zip(joined, LENGTHS)):
         np.testing.assert_array_equal(track["audio"], pcm(seed, samples))
     shuffled = list(records.open_records(built, "train"))
     shuffled[1:3] = shuffled[2:0:-1]
     with pytest.raises(BadInput, match=r"chunks \[0, 2, 1, 3\]"):
-        list(records.tracks(shuffled))
+        list(records.join_tracks(shuffled))
 
 
 def test_stems_are_cut_along_time():
     stems = np.arange(2 * 250 * 1, dtype=np.int16).reshape(2, 250, 1)
-    chunks = list(records.cut({"track": "x", "stems": stems}, 100))
+    chunks = list(records.cut_chunks({"track": "x", "stems": stems}, 100))
     assert [c["stems"].shape for c in chunks] == [(2, 125, 1)] * 2
-    np.testing.assert_array_equal(next(records.tracks(chunks))["stems"], stems)
-    (whole,) = records.cut({"track": "x", "stems": stems}, 0)
+    np.testing.assert_array_equal(next(records.join_tracks(chunks))["stems"], stems)
+    (whole,) = records.cut_chunks({"track": "x", "stems": stems}, 0)
     np.testing.assert_array_equal(whole["stems"], stems)
 
 
 def test_notes_pass_through_where_a_record_is_a_track():
     note = {"onset": np.float32([0.1]), "pitch": np.int32([60])}
     record = {"track": "x", "chunk": 0, "audio": pcm(0, 10), "notes": note}
-    assert next(records.tracks([record]))["notes"] is note
+    assert next(records.join_tracks([record]))["notes"] is note
     with pytest.raises(BadInput, match="notes"):
-        list(records.tracks([record, {**record, "chunk": 1}]))
+        list(records.join_tracks([record, {**record, "chunk": 1}]))
 
 
 def test_pickled_records_read_the_same(built):
@@ -157,10 +159,10 @@ def test_rejects_are_listed_with_their_reasons(built):
 def test_too_many_rejects_stop_the_build_and_leave_nothing(tmp_path):
     bad = plan((job(0, 100), refuse(BadInput("bad.wav is silent."))), tolerate=0.2)
     with pytest.raises(BadInput, match=r"1 of 3 tracks cannot be used: bad\.wav is silent"):
-        builder.build(bad, str(tmp_path))
+        builder.build_records(bad, str(tmp_path))
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]
     left_out = plan((job(0, 100), refuse(plans.LeftOut("too short for the protocol"))), 0.0)
-    folder = builder.build(left_out, str(tmp_path))
+    folder = builder.build_records(left_out, str(tmp_path))
     assert "too short for the protocol" in (folder / "rejects.csv").read_text()
 
 
@@ -175,9 +177,9 @@ def test_two_that_want_the_same_build_it_once(tmp_path):
     (tmp_path / "waveform_records/invented-8000/1.0.0.incomplete.killed").mkdir(parents=True)
     builds = [plan((plans.Job("slow", load),)), plan((refuse(ZeroDivisionError("built twice")),))]
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(builder.build, builds[0], str(tmp_path))
+        first = pool.submit(builder.build_records, builds[0], str(tmp_path))
         assert begun.wait(30)
-        second = pool.submit(builder.build, builds[1], str(tmp_path))
+        second = pool.submit(builder.build_records, builds[1], str(tmp_path))
         assert first.result() == second.result() == records.directory("invented-8000", tmp_path)
     assert records.open_records(first.result(), "train")[0]["track"] == "slow"
     assert [path.name for path in first.result().parent.iterdir()] == ["1.0.0"]
@@ -185,12 +187,12 @@ def test_two_that_want_the_same_build_it_once(tmp_path):
 
 def test_a_programming_error_is_not_swallowed(tmp_path):
     with pytest.raises(ZeroDivisionError):
-        builder.build(plan((refuse(ZeroDivisionError("ours")),)), str(tmp_path))
+        builder.build_records(plan((refuse(ZeroDivisionError("ours")),)), str(tmp_path))
 
 
 def test_duplicates_are_refused(tmp_path):
     with pytest.raises(BadInput, match="'Stück 9' occurs twice"):
-        builder.build(plan((job(9, 100),)), str(tmp_path))
+        builder.build_records(plan((job(9, 100),)), str(tmp_path))
 
 
 def test_records_are_current_until_their_origin_changes(built, tmp_path):
@@ -213,7 +215,7 @@ def test_grain_batches_resume_where_they_stopped(built):
         info = INFO
 
         def blank(self) -> dict:
-            return plans.blank(64, 2, tags=len(INFO.labels))
+            return plans.blank_record(64, 2, tags=len(INFO.labels))
 
         def open(self, split: str) -> records.Records:
             return records.open_records(built, split)

@@ -168,7 +168,7 @@ def tagged(count: int, labels: int, seed: int, single: bool) -> list[Job]:
 @pytest.mark.parametrize("count, labels", [(40, 4), (200, 10), (13, 3)])
 def test_tags_are_spread_over_all_parts(count, labels, single):
     files = tagged(count, labels, count, single)
-    parts = drawing.draw(files, {"validation": 0.15, "test": 0.15})
+    parts = drawing.draw_splits(files, {"validation": 0.15, "test": 0.15})
     assert sum(map(len, parts.values())) == count
     totals = np.sum([job.tags for job in files], axis=0)
     for name, share in (("train", 0.7), ("validation", 0.15), ("test", 0.15)):
@@ -182,10 +182,10 @@ def test_tags_are_spread_over_all_parts(count, labels, single):
 def test_tracks_keep_their_split_when_others_come():
     files = tagged(60, 5, 1, False)
     shares = {"validation": 0.1, "test": 0.1}
-    first = drawing.draw(files, shares)
+    first = drawing.draw_splits(files, shares)
     before = {job.track: part for part, held in first.items() for job in held}
     more = [*files, *(Job(f"new {j.track}", dict, tags=j.tags) for j in tagged(40, 5, 2, False))]
-    after = drawing.draw(more, shares, before)
+    after = drawing.draw_splits(more, shares, before)
     now = {job.track: part for part, held in after.items() for job in held}
     assert {name: now[name] for name in before} == before
     assert 0.05 < len(after["test"]) / len(more) < 0.2
@@ -197,7 +197,7 @@ def test_no_part_is_empty_whatever_the_tags(count, share):
     eye = np.eye(count + 1, dtype=np.uint8)
     eye[:, -1] = 1
     files = [Job(f"{i}.wav", dict, tags=eye[i]) for i in range(count)]
-    parts = drawing.draw(files, {"validation": share, "test": share})
+    parts = drawing.draw_splits(files, {"validation": share, "test": share})
     assert all(parts.values()) and len(parts["train"]) == count - 2
 
 

@@ -34,14 +34,14 @@ class Counted:
     info = Info("counted", 100, 1, ("a", "b"), "none", "none")
 
     def blank(self):
-        return plans.blank(SHORTEST, 1, stems=2)
+        return plans.blank_record(SHORTEST, 1, stems=2)
 
     def prepare(self):
         jobs = tuple(plans.Job(n, partial(lambda n: {"stems": samples_of(n)}, n)) for n in LENGTHS)
         plan = plans.Plan(
             "counted", self.info, self.blank(), {"train": jobs}, SHORTEST, 0.0, {}, threads=1
         )
-        builder.build(plan, self.root)
+        builder.build_records(plan, self.root)
 
     def open(self, split):
         return records.open_records(records.directory("counted", self.root), split)
@@ -155,7 +155,7 @@ def test_statistics_of_stereo_are_of_the_sum_of_stems():
     rng = np.random.default_rng(0)
     stems = rng.integers(-9000, 9000, (3, tracks.BLOCK + 5, 2)).astype(np.int16)
     stems[0, -2, 1], stems[1:, -2, 1] = -32768, -9000
-    told, mixed = tracks.describe({"stems": stems}), stems.sum(0, dtype=float) / 32768
+    told, mixed = tracks.track_facts({"stems": stems}), stems.sum(0, dtype=float) / 32768
     mono = mixed.mean(-1)
     wanted = [mono.mean(), mono.std(), np.abs(mixed).max()]
     np.testing.assert_allclose([told[key] for key in STATISTICS], wanted, rtol=1e-9)
@@ -173,8 +173,8 @@ def test_the_hash_of_a_track_is_of_all_it_holds():
         {**plain, "audio": audio.reshape(3, 3)},
         {**plain, "loudest": 0},
     ]
-    hashes = [tracks.describe(one)["content"] for one in (plain, *others)]
-    assert len(set(hashes)) == 6 and tracks.describe(dict(plain))["content"] == hashes[0]
+    hashes = [tracks.track_facts(one)["content"] for one in (plain, *others)]
+    assert len(set(hashes)) == 6 and tracks.track_facts(dict(plain))["content"] == hashes[0]
 
 
 def test_once_holds_every_sample_once(source):
@@ -206,7 +206,7 @@ def test_a_crop_reads_only_the_records_it_touches(source):
     there, read = source.open("train"), []
     watched, track = Watched(there), there.track_index()[0]
     edges = track.edges()
-    found = tracks.window(watched, track, edges[2] - 1, 3, 0, np.random.default_rng(0))
+    found = tracks.read_window(watched, track, edges[2] - 1, 3, 0, np.random.default_rng(0))
     assert read == [1, 2]
     np.testing.assert_array_equal(
         found["stems"], samples_of("long")[:, edges[2] - 1 : edges[2] + 2]

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from zoo.audio import world
-from zoo.audio.world import Voice
+from zoo.audio.world import VoiceLayout
 from zoo.data.source import Info
 from zoo.data.voices import Sung, VoiceCrop
 from zoo.errors import BadInput
 
 HOP, SIZE = 8, 20
-VOICE = Voice(8000, HOP, 2, 2)
+VOICE = VoiceLayout(8000, HOP, 2, 2)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def test_the_training_split_is_analysed_once(counted, tmp_path):
     sung.path.write_bytes(sung.path.read_bytes()[:-9])
     sung.prepare()
     assert len(counted) == 7 and sung.open("train")[1]["voice"][3, 0] == 25
-    Sung(sung.source, "vocals", Voice(8000, HOP, 2, 3)).prepare()
+    Sung(sung.source, "vocals", VoiceLayout(8000, HOP, 2, 3)).prepare()
     assert len(counted) == 9
     with pytest.raises(BadInput, match="no stem 'choir', only rest, vocals"):
         Sung(sung.source, "choir", VOICE).open("test")

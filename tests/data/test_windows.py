@@ -96,7 +96,7 @@ class OneTrack(list):
         return (Track("long", 0, 4, 40, 0.0, 0.0, 0.0, ""),)
 
     def window(self, *which):
-        return tracks.window(self, *which)
+        return tracks.read_window(self, *which)
 
 
 class Long(Ramps):

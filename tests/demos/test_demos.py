@@ -37,7 +37,7 @@ def folder(tmp_path):
 def test_a_transposed_layer_is_torchs(taps, stride):
     torch = pytest.importorskip("torch")
     latent, kernel = RNG.standard_normal((6, 9)), RNG.standard_normal((6, taps))
-    found = checkerboard.transposed(latent, kernel, stride)
+    found = checkerboard.spread_kernels(latent, kernel, stride)
     theirs = torch.nn.functional.conv_transpose1d(
         torch.tensor(latent)[None], torch.tensor(kernel)[:, None], stride=stride
     )
@@ -56,11 +56,11 @@ def test_steady_latents_make_lines_in_transposed_layers_alone():
 def test_a_line_is_found_where_it_is():
     noise = 0.01 * RNG.standard_normal(4 * checkerboard.LENGTH)
     line = 0.01 * np.sin(2 * np.pi * 1000 * np.arange(len(noise)) / RATE)
-    hertz, over = checkerboard.strongest(noise + line, RATE)
+    hertz, over = checkerboard.strongest_line(noise + line, RATE)
     # A sine of power a²/2 over noise of variance s² in bins 1.5 rate / size wide (Hann).
     expected = 10 * np.log10(0.5 / (2 * 1.5 / checkerboard.LENGTH))
     assert hertz == 1000 and over == pytest.approx(expected, abs=2)
-    assert checkerboard.strongest(noise, RATE)[1] < 6
+    assert checkerboard.strongest_line(noise, RATE)[1] < 6
     whole = checkerboard.on_teeth(line, 8)
     assert whole > 0.99 and checkerboard.on_teeth(line, 3) < 0.01
 
@@ -94,7 +94,7 @@ def test_errors_of_masks_are_divided_and_those_of_sisec():
     assert sum(errors["complex"]) < 1e-8 < sum(errors["complex, modulus to 1"]) < sum(best)
     given = RNG.standard_normal((2, 3, 5)) + 1j * RNG.standard_normal((2, 3, 5))
     whole = np.square(np.abs(given[0] - given[1])).sum() / np.square(np.abs(given[0])).sum()
-    assert sum(masking.divided(given[0] + given[1], *given)) == pytest.approx(whole)
+    assert sum(masking.error_energies(given[0] + given[1], *given)) == pytest.approx(whole)
     played = np.stack([*stems.values()])
     oracle = IdealMask("irm").apply({}, played.sum(0)[None, :, None], played.T[None, :, :, None])
     error = np.square(np.asarray(oracle)[0, :, :, 0].T - played).sum(1)
@@ -127,7 +127,7 @@ def unseen(path, figure, about):
 @pytest.mark.parametrize("kind, sounds", [("phase", 6), ("factors", 4), ("masking", 14)])
 def test_pages_of_a_users_own_files(kind, sounds, folder, tmp_path, capsys, monkeypatch):
     if kind != "masking":
-        monkeypatch.setattr(files, "picture", unseen)
+        monkeypatch.setattr(files, "write_picture", unseen)
     given = folder if kind == "masking" else folder / "vocals.wav"
     assert show(tmp_path, kind, "--input", given) == 0
     made = list((tmp_path / "out").iterdir())
@@ -152,8 +152,8 @@ def test_networks_and_trainless(tmp_path, monkeypatch):
             t = np.arange(len(audio)) / rate
             return {"a": audio, "b": audio + np.float32(0.1) * np.sin(2 * np.pi * 2000 * t)}
 
-    monkeypatch.setattr(networks.finding, "load", lambda name: Fake())
-    monkeypatch.setattr(files, "picture", unseen)
+    monkeypatch.setattr(networks.finding, "load_system", lambda name: Fake())
+    monkeypatch.setattr(files, "write_picture", unseen)
     monkeypatch.setattr(checkerboard, "SEEDS", 1)
     monkeypatch.setattr(checkerboard, "PAIRS", ((8, 4),))
     monkeypatch.setattr(checkerboard, "random_layers", lambda p: RANDOM(p, 1))
@@ -163,7 +163,7 @@ def test_networks_and_trainless(tmp_path, monkeypatch):
     assert hertz == 2000 and over > 20
     Fake.methods = ("tags",)
     with pytest.raises(BadInput, match="makes no sound"):
-        networks.play("mine")
+        networks.run_network("mine")
 
 
 RANDOM = checkerboard.random_layers
@@ -188,14 +188,14 @@ def test_bad_input_is_one_line_and_leaves_nothing(words, said, folder, tmp_path,
 
 
 def test_folders_of_stems(folder):
-    found, rate, name = recordings.stems(folder, 0.0, 6.0)
+    found, rate, name = recordings.read_stems(folder, 0.0, 6.0)
     assert [*found] == ["bass", "drums", "vocals"] and name == folder.name and rate == RATE
     assert {len(x) for x in found.values()} == {round(0.6 * RATE)}
     assert not found["bass"][round(0.55 * RATE) :].any()
     soundfile.write(folder / "other.wav", song(), 2 * RATE)
     with pytest.raises(BadInput, match="one rate"):
-        recordings.stems(folder, 0.0, 6.0)
+        recordings.read_stems(folder, 0.0, 6.0)
     for path in folder.glob("[bdo]*.wav"):
         path.unlink()
     with pytest.raises(BadInput, match="holds 1 stems"):
-        recordings.stems(folder, 0.0, 6.0)
+        recordings.read_stems(folder, 0.0, 6.0)

@@ -29,14 +29,14 @@ TPU = APART.is_dir() or importlib.util.find_spec("libtpu") is not None
 
 
 def tiny(name, **given):
-    config = experiments.find(name)
+    config = experiments.find_config(name)
     return config, {**config.defaults, **config.entry.smoke, **given}
 
 
 def found(name):
     config, arguments = tiny(name)
     experiment = config.experiment(**arguments)
-    return list(programs.of_experiment(experiment, meshes.make(), 2))
+    return list(programs.of_experiment(experiment, meshes.make_mesh(), 2))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_sampling_is_recorded_without_computing():
 def test_a_row_stands_until_its_programs_change(tmp_path, monkeypatch):
     config, arguments = tiny("samplecnn_score_render")
     lines = []
-    first = rows.make(config, arguments, topology.here(), tmp_path, lines.append)
+    first = rows.make_row(config, arguments, topology.here(), tmp_path, lines.append)
     (path,) = tmp_path.glob("*.json")
     assert first["complete"] and json.loads(path.read_text()) == first
     assert not any("stands" in line for line in lines)
@@ -101,30 +101,30 @@ def test_a_row_stands_until_its_programs_change(tmp_path, monkeypatch):
     def never(*_):
         raise AssertionError("compiled again")
 
-    monkeypatch.setattr(measure, "measure", never)
-    again = rows.make(config, arguments, topology.here(), tmp_path, lines.append)
+    monkeypatch.setattr(measure, "measure_program", never)
+    again = rows.make_row(config, arguments, topology.here(), tmp_path, lines.append)
     assert again["programs"] == first["programs"]
     assert sum("(stands)" in line for line in lines) == len(first["programs"])
     changed = replace(topology.here(), compiler="jaxlib of tomorrow")
     with pytest.raises(AssertionError, match="compiled again"):
-        rows.make(config, arguments, changed, tmp_path, lines.append)
+        rows.make_row(config, arguments, changed, tmp_path, lines.append)
 
 
 def test_rows_of_one_config_have_files_of_their_own(tmp_path):
     names = []
     for name, words in (("polyphonic_jsb", []), ("polyphonic_jsb.gru", ["batch=2", "path=/data"])):
-        config = experiments.find(name)
+        config = experiments.find_config(name)
         names.append(rows.path_of(tmp_path, config, config.parse(words), topology.here()).name)
     assert names == ["polyphonic_jsb--here.json", "polyphonic_jsb.gru-batch=2--here.json"]
 
 
 def test_bounds_are_the_chip_s():
-    chip = chips.of("TPU v5 lite")
+    chip = chips.find_chip("TPU v5 lite")
     sent = {"all-reduce": {"bytes": 1e9}, "all-gather": {"bytes": 2e9}}
     found = measure.bound(197e12, 819e9 / 2, sent, chip)
     assert found == {"products": 1.0, "memory": 0.5, "links": pytest.approx(4e9 / 200e9)}
-    assert chips.of("TPU v5p").name == chips.of("TPU v5").name == "v5p"
-    assert chips.of("cpu") is None
+    assert chips.find_chip("TPU v5p").name == chips.find_chip("TPU v5").name == "v5p"
+    assert chips.find_chip("cpu") is None
 
 
 def test_what_is_refused_for_memory_is_no_fit():
@@ -134,8 +134,8 @@ def test_what_is_refused_for_memory_is_no_fit():
     )
     program = {"name": "model", "kind": "turn", "often": 1, **measure.refused(text)}
     assert program["bytes"] == {"total": 20.5 * 2**30, "there": 15.75 * 2**30}
-    v5e = replace(topology.here(), chip=chips.of("TPU v5 lite"))
-    about = rows.summary([program], v5e)
+    v5e = replace(topology.here(), chip=chips.find_chip("TPU v5 lite"))
+    about = rows.summarise_programs([program], v5e)
     assert not about["fits"] and about["most_bytes"] == 20.5 * 2**30
     assert rows.remarked([program])[0].startswith("turn model: RESOURCE_EXHAUSTED")
 
@@ -143,7 +143,7 @@ def test_what_is_refused_for_memory_is_no_fit():
 def test_a_batch_that_the_chips_do_not_divide_grows():
     config, arguments = tiny("samplecnn_score_render", batch=5)
     four = replace(topology.here(), devices=topology.here().devices * 4)
-    experiment, arguments, remarks = rows.fitted(config, arguments, four)
+    experiment, arguments, remarks = rows.fit_batch(config, arguments, four)
     assert experiment.batch == arguments["batch"] == 8
     assert remarks == ["batch 5 -> 8, which 4 chips divide"]
 
@@ -151,7 +151,7 @@ def test_a_batch_that_the_chips_do_not_divide_grows():
 def test_a_closed_form_is_compiled_for_any_number_of_chips():
     config, arguments = tiny("oracle_musdb18")
     four = replace(topology.here(), devices=topology.here().devices * 4)
-    experiment, after, remarks = rows.fitted(config, arguments, four)
+    experiment, after, remarks = rows.fit_batch(config, arguments, four)
     assert (experiment.batch, after, remarks) == (4, arguments, [])
 
 
@@ -170,7 +170,7 @@ def test_bad_input_is_one_line(words, message, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(topology, "find_spec", lambda name: None)
     there = gpus.PLUGINS[-1] if words[-1:] != ["h200:8"] else None
     monkeypatch.setattr(gpus, "find_spec", lambda name: name == there or None)
-    monkeypatch.setattr(topology, "prepare", lambda names: None)
+    monkeypatch.setattr(topology, "prepare_topologies", lambda names: None)
     monkeypatch.setattr(command, "end_at_once", lambda: None)
     code = main.main(["compile", "samplecnn_score_render", f"--results={tmp_path}", *words])
     error = capsys.readouterr().err
@@ -184,7 +184,7 @@ def test_a_signal_ends_it_inside_of_the_compiler():
         "def act(_):\n    command.end_at_once(); print('compiling', flush=True)\n"
         "    lib = ctypes.PyDLL(None)\n"
         "    while True: lib.usleep(100_000)\n"
-        "command_line.run(command_line.parser('x', prog='x'), act, [])"
+        "command_line.run_command(command_line.make_parser('x', prog='x'), act, [])"
     )
     running = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE)
     assert running.stdout.readline() == b"compiling\n"
@@ -245,7 +245,7 @@ ROW = {
 def test_the_page_says_fits_bound_and_steps(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(ROW))
     (tmp_path / "b.json").write_text(json.dumps({**ROW, "complete": False}))
-    text = page.page(page.read(tmp_path))
+    text = page.compiled_page(page.read_compiled_rows(tmp_path))
     (line,) = (line for line in text.splitlines() if line.startswith("| `net_toys"))
     assert [cell.strip() for cell in line.strip("|").split("|")] == [
         "`net_toys fsdp=4`",
@@ -267,7 +267,7 @@ def test_a_compiled_row_that_holds_nonsense_is_named(key, tmp_path):
     for wrong in (None, "x", [[]], {"a": "b"}, 1.5):
         (tmp_path / "a.json").write_text(json.dumps({**ROW, key: wrong}))
         try:
-            page.page(page.read(tmp_path))
+            page.compiled_page(page.read_compiled_rows(tmp_path))
         except BadInput as error:
             refused += "a.json is no compiled row (" in str(error)
     assert refused

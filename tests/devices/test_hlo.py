@@ -29,7 +29,7 @@ def conv(x, w, **options):
 )
 def test_products_are_those_of_xla(function, shapes, exact):
     program = compiled(function, *shapes)
-    found = cost.products(hlo.parse(program.as_text()), 1)
+    found = cost.products(hlo.parse_hlo(program.as_text()), 1)
     assert found.once == found.inside == pytest.approx(program.cost_analysis()["flops"], rel=0.01)
 
 
@@ -41,19 +41,19 @@ def test_a_loop_counts_as_often_as_it_runs():
         return jax.lax.fori_loop(0, n.astype(int)[0], lambda i, c: jnp.tanh(c @ w), x)
 
     once = 2 * 64 * 64 * 64
-    module = hlo.parse(compiled(repeated, (64, 64), (64, 64)).as_text())
+    module = hlo.parse_hlo(compiled(repeated, (64, 64), (64, 64)).as_text())
     found = cost.products(module, rounds=5)
     assert (found.once, found.inside) == (once, 37 * once)
     loops = [s for s in cost.slow(module, 5) if "loop" in s["what"]]
     assert [entry["what"] for entry in loops] == ["loop of 37 rounds"]
-    module = hlo.parse(compiled(open_ended, (64, 64), (64, 64), (1,)).as_text())
+    module = hlo.parse_hlo(compiled(open_ended, (64, 64), (64, 64), (1,)).as_text())
     assert cost.products(module, rounds=5).inside == 5 * once
     assert [s["what"] for s in cost.slow(module, 5)] == ["loop of unknown rounds"]
 
 
 def test_bytes_are_what_is_read_and_written():
     text = compiled(lambda x, y: x * y + 1, (256, 1024), (256, 1024)).as_text()
-    assert cost.moved(hlo.parse(text), 1) == 3 * 4 * 256 * 1024
+    assert cost.memory_traffic(hlo.parse_hlo(text), 1) == 3 * 4 * 256 * 1024
 
 
 def test_a_slice_of_a_large_array_counts_as_the_slice():
@@ -65,7 +65,7 @@ def test_a_slice_of_a_large_array_counts_as_the_slice():
 
         return jax.lax.fori_loop(0, 100, add, jnp.zeros((64, 128)))
 
-    moved = cost.moved(hlo.parse(compiled(total, (6400, 128)).as_text()), 1)
+    moved = cost.memory_traffic(hlo.parse_hlo(compiled(total, (6400, 128)).as_text()), 1)
     window, whole = 4 * 64 * 128, 4 * 6400 * 128
     assert whole <= moved <= 100 * 5 * window < 100 * whole
 
@@ -101,13 +101,15 @@ metadata={op_name="jit(step)/transpose(jvp(Net))/conv/reduce_sum"}
 
 def test_tpu_text():
     """Layouts with tiles and memory spaces, precision, cycles, collectives."""
-    module = hlo.parse(TPU)
+    module = hlo.parse_hlo(TPU)
     found = cost.products(module, 1)
     assert found.inside == 2 * (4 * 100 * 48) * (3 * 24) and found.passes == 6 * found.inside
     assert cost.cycles(module, 1) == 1500
     result, gathered = 4 * 4 * 100 * 48, 4 * 16 * 100 * 48
     # The kernel lies near the chip; the all-reduce reads and writes, the gather reads and writes.
-    assert cost.moved(module, 1) == 4 * 4 * 100 * 24 + result + 2 * result + result + gathered
+    assert (
+        cost.memory_traffic(module, 1) == 4 * 4 * 100 * 24 + result + 2 * result + result + gathered
+    )
     sent = cost.collectives(module, 1)
     assert sent["all-reduce"]["bytes"] == result and sent["all-gather"]["bytes"] == gathered
     assert sent["all-reduce"]["origin"] == "transpose(jvp(Net))/conv/reduce_sum"

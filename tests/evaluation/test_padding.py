@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from zoo.data.source import Info
-from zoo.evaluation.base import sound, sounding_frames
+from zoo.evaluation.base import sounding_frames, unpadded_audio
 from zoo.evaluation.blind_separation import BlindSeparation
 from zoo.evaluation.codes import CodeLikelihood
 from zoo.evaluation.generation import Likelihood
@@ -18,7 +18,7 @@ from zoo.evaluation.resynthesis import Resynthesised
 from zoo.evaluation.sampled import Sampled
 from zoo.evaluation.separation import Separation, mixture
 from zoo.evaluation.tagging import Tagging
-from zoo.evaluation.transcription import pieces
+from zoo.evaluation.transcription import whole_pieces
 from zoo.evaluation.vocoding import Vocoding
 from zoo.signal import mel
 from zoo.songs.segments import Segments
@@ -154,9 +154,9 @@ def test_other_protocols_of_separation(kind):
 
 def test_sound_is_what_was_there():
     short, long = record(0, 700), record(0)
-    np.testing.assert_array_equal(sound(short), sound(long))
-    assert sound(stems(0, 700), "stems").shape == (2, LENGTH, 1)
-    assert sound({"audio": long["audio"]}).dtype == np.float32
+    np.testing.assert_array_equal(unpadded_audio(short), unpadded_audio(long))
+    assert unpadded_audio(stems(0, 700), "stems").shape == (2, LENGTH, 1)
+    assert unpadded_audio({"audio": long["audio"]}).dtype == np.float32
     curve = np.arange(400)[:, None]
     assert len(sounding_frames({**short, "f0": curve}, "f0", 64)) == 375
 
@@ -164,7 +164,7 @@ def test_sound_is_what_was_there():
 def test_notes_of_short_pieces_end_with_them():
     notes = {"onset": np.float32([0.5]), "offset": np.float32([1]), "pitch": np.int32([60])}
     notes["velocity"] = np.int32([80])
-    (piece,) = pieces([record(0, 9000, notes=notes)], RATE)
+    (piece,) = whole_pieces([record(0, 9000, notes=notes)], RATE)
     assert len(piece.audio) == LENGTH
 
 

@@ -14,7 +14,7 @@ from zoo.errors import BadInput
 from zoo.evaluation.base import save_report
 from zoo.evaluation.separation import Separation
 from zoo.evaluation.separation_rows import aggregate, track_rows
-from zoo.experiment import find
+from zoo.experiment import find_config
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 
@@ -131,7 +131,7 @@ SONGS_CONFIGS = sorted(path.stem for path in Path("configs/separation").glob("*_
 
 @pytest.mark.parametrize("name", SONGS_CONFIGS)
 def test_every_row_of_the_songs_is_scored_at_their_rate_in_stereo(name, tmp_path):
-    found = find(name)
+    found = find_config(name)
     for row in found.entry.rows:
         arguments = {**row.arguments, "path": str(tmp_path)}
         made = found.module.config(**arguments)
@@ -146,7 +146,7 @@ def test_every_row_of_the_songs_is_scored_at_their_rate_in_stereo(name, tmp_path
 
 @pytest.mark.parametrize("row", ["demucs_musdb18.v1", "demucs_musdb18.v2", "conv_tasnet_musdb18"])
 def test_ten_shifts_are_for_the_final_test_alone(row):
-    found = find(row)
+    found = find_config(row)
     made = found.module.config(**found.row.arguments)
     assert made.test.how.shifts == 10 and made.evaluation.how.shifts == 0
     assert found.module.config(shifts=0).test.how.shifts == 0

@@ -9,7 +9,7 @@ import scipy.stats
 
 from zoo.data.source import Info
 from zoo.errors import BadInput
-from zoo.evaluation.spectrograms import SpectrogramLikelihood, counted, histograms
+from zoo.evaluation.spectrograms import SpectrogramLikelihood, histogram_nats, histograms
 from zoo.signal import mel
 from zoo.signal.mel_images import MelImage
 from zoo.signal.speech_fronts import MelFront
@@ -61,12 +61,12 @@ def test_the_floor_is_the_entropy_of_the_bands():
     rng = np.random.default_rng(3)
     audio = (3000 * rng.normal(size=(64_000, 1))).astype(np.int16)
     image = np.asarray(IMAGE.of(audio[None].astype(np.float32) / 32768, rng_key()))[0]
-    nats = counted(image, order_0, edges)
+    nats = histogram_nats(image, order_0, edges)
     wanted = np.mean([scipy.stats.norm(0, band.std()).entropy() for band in image.T])
     assert abs(nats - wanted) < 0.15
     total = np.exp(order_0) * np.concatenate([[6.0], np.diff(edges), [6.0]])
     np.testing.assert_allclose(total.sum(1), 1, rtol=1e-6)
-    assert counted(image + 99, order_0, edges) > 5
+    assert histogram_nats(image + 99, order_0, edges) > 5
 
 
 def rng_key() -> jax.Array:

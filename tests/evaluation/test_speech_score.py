@@ -5,7 +5,7 @@ import pytest
 
 from zoo.data.characters import Characters
 from zoo.data.source import Info
-from zoo.evaluation.speech import FLOOR, SpeechScore, apart, peaks
+from zoo.evaluation.speech import FLOOR, SpeechScore, apart, peak_agreement
 
 INFO = Info("x", 8000, 1, (), "-", "-")
 SCORE = SpeechScore(Characters("_abc"), frames=6, hop=2, longest=4, batch=2, wrong=4)
@@ -75,5 +75,5 @@ def test_what_is_missing_or_too_much_is_compared_with_silence():
     assert apart(one, one[:1]) == pytest.approx((-1 - FLOOR) / 2) == apart(one[:1], one)
     assert apart(one, one) == 0 and apart(np.full((1, 3), FLOOR), np.full((1, 3), -99.0)) == 0
     ramp = np.arange(12.0).reshape(4, 3)
-    assert peaks(ramp, ramp) == 1 and peaks(ramp, ramp[:, ::-1]) == 0
-    assert peaks(ramp, ramp[:3]) == 0.5  # a frame that is missing
+    assert peak_agreement(ramp, ramp) == 1 and peak_agreement(ramp, ramp[:, ::-1]) == 0
+    assert peak_agreement(ramp, ramp[:3]) == 0.5  # a frame that is missing

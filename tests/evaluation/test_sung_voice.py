@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from zoo.audio import world
-from zoo.audio.world import Voice
+from zoo.audio.world import VoiceLayout
 from zoo.data.source import Info
 from zoo.errors import BadInput
-from zoo.evaluation.sung_voice import SungVoice, compared, curve
+from zoo.evaluation.sung_voice import SungVoice, curve, parameter_distances
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
-from zoo.songs.vocoder import Vocoder
+from zoo.songs.vocoder import ParameterVocoder
 
-VOICE = Voice(16_000, 320, 8, 2)
+VOICE = VoiceLayout(16_000, 320, 8, 2)
 INFO = Info("songs", 16_000, 1, ("drums", "vocals"), "ours", "none")
 SEGMENTS = Segments(7 * 320 + 640, 8 * 320, 4 * 320, "fade")
-HOW = Separator(SEGMENTS, 16_000, 1, ("vocals",), "downmix", vocoder=Vocoder(VOICE, 640))
+HOW = Separator(SEGMENTS, 16_000, 1, ("vocals",), "downmix", vocoder=ParameterVocoder(VOICE, 640))
 SCORED = SungVoice(HOW)
 
 
@@ -32,7 +32,7 @@ def test_pitch_and_voicing_are_mir_eval_s():
     truth, found = parameters(), parameters()
     found[:, -2] += np.random.default_rng(2).choice([0, 0.3, -0.8, 12], 40)
     found[:, -1] = np.random.default_rng(3).random(40)
-    ours = compared(truth, found, VOICE)
+    ours = parameter_distances(truth, found, VOICE)
     curves = [curve(x[:, -2], x[:, -1]) for x in (truth, found)]
     times = np.arange(40) / 50
     wanted = mir_eval.melody.evaluate(times, curves[0], times, curves[1])
@@ -52,14 +52,14 @@ def test_distances_are_those_of_the_voiced_frames():
     found[:, :8] += 3  # louder
     found[:, 8:10] -= 2
     found[truth[:, -1] > 0.5] += 100
-    ours = compared(truth, found, VOICE)
+    ours = parameter_distances(truth, found, VOICE)
     assert ours["mcd"] == pytest.approx(0, abs=1e-4)
     assert ours["envelope_l1"] == pytest.approx(3, rel=1e-5)
     assert ours["aperiodicity_l1"] == pytest.approx(2, rel=1e-5)
     # A cosine of one decibel is a distortion of the root of a half.
     found = truth.copy()
     found[:, :8] += np.cos(2 * np.pi * np.arange(8) / 7)
-    assert compared(truth, found, VOICE)["mcd"] == pytest.approx(0.5**0.5, rel=1e-5)
+    assert parameter_distances(truth, found, VOICE)["mcd"] == pytest.approx(0.5**0.5, rel=1e-5)
 
 
 def record(track, hertz=220.0):
@@ -70,7 +70,9 @@ def record(track, hertz=220.0):
     return {"track": track, "stems": np.round(32767 * stems.clip(-1, 1))[..., None].astype("int16")}
 
 
-@pytest.mark.skipif(not world.installed(), reason="pyworld is not installed: the extra `voice`")
+@pytest.mark.skipif(
+    not world.world_installed(), reason="pyworld is not installed: the extra `voice`"
+)
 def test_a_track_by_what_is_known_of_it():
     records = [record("one"), record("none", 0.0)]
     truth = world.analysed(records[0]["stems"][1, :, 0] / 32768, VOICE)

@@ -13,7 +13,7 @@ from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.transcription import NoteTranscription
 from zoo.songs.midi_files import write_midi
-from zoo.songs.note_decoding import ROLLS, Windows, decode, for_metrics, listen
+from zoo.songs.note_decoding import ROLLS, NoteWindows, decode_notes, for_metrics, listen
 
 STEP = 512 / 16_000
 INFO = Info("clicks", 16_000, 1, (), "none", "none")
@@ -40,7 +40,7 @@ def melody(count=40, seconds=16.0, seed=0):
 
 def test_rolls_decode_to_the_notes_they_were_made_of():
     notes = melody()
-    found = decode(rolls(notes, 520, STEP), STEP)
+    found = decode_notes(rolls(notes, 520, STEP), STEP)
     for name in notes:
         np.testing.assert_allclose(found[name], notes[name], atol=1e-9, err_msg=name)
 
@@ -52,10 +52,10 @@ def test_only_onsets_begin_notes():
     made["frames"][1:9, 7] = 1  # struck twice, the second time while it sounds
     made["onsets"][[1, 2, 5], 7] = 1
     made["velocities"][[1, 2, 5], 7] = 0.25, 0.75, 0.1
-    found = decode(made, 1.0)
+    found = decode_notes(made, 1.0)
     got = list(zip(found["onset"], found["offset"], found["pitch"], found["velocity"]))
     assert got == [(1, 5, 28, 64), (5, 9, 28, 13), (6, 7, 26, 1)]
-    empty = decode({name: np.zeros((5, 88)) for name in ROLLS}, 1.0)
+    empty = decode_notes({name: np.zeros((5, 88)) for name in ROLLS}, 1.0)
     assert all(len(column) == 0 for column in empty.values())
 
 
@@ -75,7 +75,7 @@ def test_windows_equal_one_pass(length):
     frames = -(-length // 4)
     whole = reading({"audio": np.pad(sound, ((0, frames * 4 + 8 - length), (0, 0)))[None]})
     blocks = [sound[i : i + 7] for i in range(0, length, 7)]
-    heard = list(listen(reading, [blocks, [other]], Windows(32, 8, hop=4, batch=3)))
+    heard = list(listen(reading, [blocks, [other]], NoteWindows(32, 8, hop=4, batch=3)))
     assert len(heard) == 2 and len(heard[1]["frames"]) == 13
     for name in ROLLS:
         assert len(heard[0][name]) == frames
@@ -84,9 +84,9 @@ def test_windows_equal_one_pass(length):
 
 def test_windows_must_meet():
     with pytest.raises(BadInput, match="multiples"):
-        Windows(1000, 100)
+        NoteWindows(1000, 100)
     with pytest.raises(BadInput, match="half"):
-        Windows(1024, 512)
+        NoteWindows(1024, 512)
 
 
 def pretending(estimates):
@@ -113,10 +113,10 @@ def test_scores_are_mir_evals():
         {"track": str(i), "audio": np.zeros((samples, 1), np.int16), "notes": notes}
         for i, notes in enumerate(truth)
     ]
-    report = NoteTranscription(Windows(samples, 512)).run(pretending(guesses), records, INFO)
+    report = NoteTranscription(NoteWindows(samples, 512)).run(pretending(guesses), records, INFO)
     expected = []
     for notes, guess in zip(truth, guesses):
-        heard = for_metrics(decode(rolls(guess, 500, STEP), STEP))
+        heard = for_metrics(decode_notes(rolls(guess, 500, STEP), STEP))
         ours = for_metrics({**notes, "offset": np.minimum(notes["offset"], 500 * STEP)})
         pair = (ours.intervals, ours.pitches, heard.intervals, heard.pitches)
         score = mir_eval.transcription.precision_recall_f1_overlap
@@ -143,12 +143,12 @@ def test_perfect_ears_score_one_and_held_notes_are_left_out():
         for (name, value), extra in zip(notes.items(), (-0.5, 0.4, 60, 80))
     }
     record = {"track": "a", "audio": np.zeros((512 * 500, 1), np.int16), "notes": held}
-    report = NoteTranscription(Windows(512 * 500, 512)).run(pretending([notes]), [record], INFO)
+    report = NoteTranscription(NoteWindows(512 * 500, 512)).run(pretending([notes]), [record], INFO)
     assert {v for k, v in report.metrics.items()} == {1.0}
     assert report.counts["notes_begun_before"] == 1
     with pytest.raises(BadInput, match="no piece"):
         nothing = {name: value[:0] for name, value in notes.items()}
-        NoteTranscription(Windows(512 * 500, 512)).run(
+        NoteTranscription(NoteWindows(512 * 500, 512)).run(
             pretending([nothing]), [{**record, "notes": nothing}], INFO
         )
 
@@ -174,7 +174,7 @@ def test_chunks_are_joined_to_pieces():
             }
         )
     assert sum(len(part["notes"]["pitch"]) for part in parts) > len(notes["pitch"])
-    how = NoteTranscription(Windows(2 * half, 512))
+    how = NoteTranscription(NoteWindows(2 * half, 512))
     report = how.run(pretending([notes]), parts, INFO, limit=1)
     assert report.counts["notes"] == len(notes["pitch"]) and report.metrics["note_offset_f1"] == 1
 
@@ -199,7 +199,7 @@ def test_a_users_file_becomes_midi_and_a_page(tmp_path):
         "velocity": np.array([40, 90]),
     }
     folder = tmp_path / "out"
-    line = NoteTranscription(Windows(20_480, 512)).predict_file(
+    line = NoteTranscription(NoteWindows(20_480, 512)).predict_file(
         pretending([notes]), sound, folder, INFO
     )
     assert "2 notes in 1.0 s" in line

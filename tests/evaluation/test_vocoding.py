@@ -121,9 +121,11 @@ def test_detuned_notes_are_as_far_off_as_they_are():
     sharp = [[pitch / 2 ** (30 / 1200) for pitch in row] for row in hertz]
     off = steady_notes.errors(audio, sharp, 16_000)
     np.testing.assert_allclose(off, 30, atol=0.6)
-    assert steady_notes.scores(off)["within_20_cents"] == 0
+    assert steady_notes.note_error_scores(off)["within_20_cents"] == 0
     silent = steady_notes.errors(np.zeros_like(audio), hertz, 16_000)
-    assert np.all(np.isnan(silent)) and steady_notes.scores(silent)["within_20_cents"] == 0
+    assert (
+        np.all(np.isnan(silent)) and steady_notes.note_error_scores(silent)["within_20_cents"] == 0
+    )
 
 
 def test_steady_notes_go_through_the_vocoder():

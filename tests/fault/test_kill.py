@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from zoo.runs import trained
-from zoo.training.log import read
+from zoo.training.log import read_metrics
 
 ROOT = Path(__file__).parent.parent.parent
 STEPS = 60
@@ -67,7 +67,7 @@ def wait_for_steps(workdir, process, beyond, limit=120.0):
     """Until metrics.jsonl holds a step beyond `beyond`; false if the process ends before."""
     path, until = workdir / "metrics.jsonl", time.monotonic() + limit
     while time.monotonic() < until and process.poll() is None:
-        if path.exists() and max((line["step"] for line in read(path)), default=0) > beyond:
+        if path.exists() and max((line["step"] for line in read_metrics(path)), default=0) > beyond:
             return True
         time.sleep(0.02)
     return False
@@ -90,13 +90,13 @@ def reference(folder):
 
 
 def losses(workdir):
-    lines = [line for line in read(workdir / "metrics.jsonl") if "loss" in line]
+    lines = [line for line in read_metrics(workdir / "metrics.jsonl") if "loss" in line]
     return {line["step"]: line["loss"] for line in lines}
 
 
 def weights(workdir):
     config = str(workdir.parent / "kill.py")
-    return trained.load(workdir, config=config, step="latest").fingerprint()
+    return trained.load_trained(workdir, config=config, step="latest").fingerprint()
 
 
 def children(process):
@@ -192,7 +192,7 @@ def test_a_truncated_record_file_is_refused_by_name(folder, reference, tmp_path)
 
 
 def test_metrics_have_every_step_once(folder, reference):
-    lines = read(folder / "reference" / "metrics.jsonl")
+    lines = read_metrics(folder / "reference" / "metrics.jsonl")
     assert [line["step"] for line in lines if "loss" in line] == list(range(1, STEPS + 1))
     assert np.isfinite(list(reference[0].values())).all()
     written = json.loads((folder / "reference" / "run.json").read_text())

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo.training.log import read
+from zoo.training.log import read_metrics
 
 ROOT = Path(__file__).parent.parent.parent
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
@@ -53,7 +53,7 @@ def test_a_lost_host_ends_the_other_in_one_line(tmp_path, lost):
     port = free_port()
     both = [launch(tmp_path / "run", 100_000, process, port) for process in (0, 1)]
     metrics = tmp_path / "run" / "metrics.jsonl"
-    while not (metrics.is_file() and read(metrics)) and both[0].poll() is None:
+    while not (metrics.is_file() and read_metrics(metrics)) and both[0].poll() is None:
         time.sleep(0.2)
     both[lost].kill()
     output, _ = both[1 - lost].communicate(timeout=120)
@@ -79,7 +79,7 @@ def pair(workdir, steps):
 
 
 def losses(workdir):
-    lines = [line for line in read(workdir / "metrics.jsonl") if "loss" in line]
+    lines = [line for line in read_metrics(workdir / "metrics.jsonl") if "loss" in line]
     return {line["step"]: line["loss"] for line in lines}
 
 

@@ -24,7 +24,7 @@ NOISE = np.random.default_rng(0).uniform(-0.3, 0.3, (48_000, 1)).astype(np.float
 
 @pytest.fixture(scope="module")
 def made():
-    return zoo.create(CONFIG, **experiments.find(CONFIG).entry.smoke)
+    return zoo.create(CONFIG, **experiments.find_config(CONFIG).entry.smoke)
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +201,7 @@ def test_a_program_computes_what_the_system_does(made, pair):
     assert facts["program"]["lengths"] == f"from {samples:,} in steps of {samples:,}"
     for length in (samples, 2 * samples):
         audio = np.stack([NOISE[:length]] * 3)
-        found = program.call(pairs.arrays(pair), {"audio": audio})["prediction"]
+        found = program.call(pairs.read_weights(pair), {"audio": audio})["prediction"]
         wanted = made.predict({"audio": audio})["prediction"]
         np.testing.assert_allclose(found, wanted, atol=1e-5)
 
@@ -238,7 +238,7 @@ def test_a_run_gives_its_pair_while_that_is_in_step(pair, tmp_path, monkeypatch)
     (run / "checkpoints").mkdir()
     read = []
     whole = zoo.load(pair).trained
-    monkeypatch.setattr(trained, "load", lambda folder, **_: read.append(folder) or whole)
+    monkeypatch.setattr(trained, "load_trained", lambda folder, **_: read.append(folder) or whole)
     for best, times in ((None, 0), (7, 1)):
         monkeypatch.setattr(pairs, "best_of", lambda folder, best=best: (best, {}))
         found = zoo.load(run).trained
@@ -265,7 +265,7 @@ def test_an_export_is_whole_or_not_there(made, copied, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(pairs, "write", full)
+        patched.setattr(pairs, "write_pair", full)
         with pytest.raises(OSError, match="No space") as caught:
             exporting.export(made, copied, force=True)
         with pytest.raises(OSError, match="No space"):

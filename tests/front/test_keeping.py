@@ -12,7 +12,7 @@ import pytest
 import zoo
 from zoo.cli.main import main
 from zoo.errors import BadInput
-from zoo.experiment import find
+from zoo.experiment import find_config
 from zoo.front import finding, keeping
 from zoo.report import results
 from zoo.runs import initial, pairs, trained
@@ -25,10 +25,10 @@ NOISE = np.random.default_rng(0).uniform(-0.3, 0.3, (20_000, 1)).astype(np.float
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A scored run of a tagger."""
-    config = find("samplecnn_score_render")
+    config = find_config("samplecnn_score_render")
     directory = tmp_path_factory.mktemp("runs") / "tagger"
     runs.train(config, config.parse(WORDS), directory, allow_change=False, board=False)
-    results.evaluate(trained.load(directory), "test")
+    results.evaluate(trained.load_trained(directory), "test")
     return directory
 
 
@@ -55,7 +55,7 @@ def test_a_kept_run_loads_by_its_name_in_half_the_bytes(kept, run):
     assert facts["licence"] == "Apache-2.0" and "do not redistribute" in facts["data"]["licence"]
     assert about["training_seconds"] == row["training_seconds"] and about["seed"] == 0
     assert about["sample"] is None and about["monitor"] == "pr_auc" in about["excerpt"]
-    widths = {array.ndim < 2: array.dtype for array in pairs.arrays(kept).values()}
+    widths = {array.ndim < 2: array.dtype for array in pairs.read_weights(kept).values()}
     assert widths == {False: np.float16, True: np.float32}
     ours, theirs = found.tags(NOISE, 16_000), whole.tags(NOISE, 16_000)
     assert ours == pytest.approx(theirs, abs=1e-3) and ours != theirs
@@ -64,8 +64,8 @@ def test_a_kept_run_loads_by_its_name_in_half_the_bytes(kept, run):
 
 def test_weights_stay_whole_where_half_as_wide_they_score_otherwise(run, room, monkeypatch):
     monkeypatch.setattr(keeping, "half", lambda leaf: np.zeros_like(leaf))
-    keeping.keep(zoo.load(run), "tagger")
-    assert {array.dtype for array in pairs.arrays(room / "tagger").values()} == {
+    keeping.keep_weights(zoo.load(run), "tagger")
+    assert {array.dtype for array in pairs.read_weights(room / "tagger").values()} == {
         np.dtype(np.float32)
     }
     assert zoo.load("zoo/tagger").tags(NOISE, 16_000) == zoo.load(run).tags(NOISE, 16_000)
@@ -90,7 +90,7 @@ def test_every_road_takes_their_name(kept, capsys):
     assert initial.origin("zoo/tagger", None).name == "zoo/tagger"
     words = ["interpret", "zoo/tagger", "--kind", "filters", "--out", str(kept.parent / "out")]
     assert main(words) == 2 and "filters of 3 samples" in capsys.readouterr().err
-    assert finding.asked("zoo/tagger", None, "best", []).name == "zoo/tagger"
+    assert finding.requested_system("zoo/tagger", None, "best", []).name == "zoo/tagger"
 
 
 def test_what_is_there_is_replaced_only_when_asked(kept, run, capsys):
@@ -105,7 +105,7 @@ def test_what_is_there_is_replaced_only_when_asked(kept, run, capsys):
 @pytest.mark.parametrize("name", ["../evil", "a/b", ".hidden", "-x", "", "x" * 200, "a b"])
 def test_names_are_plain(name, room, run):
     with pytest.raises(BadInput, match="call it resemul, for instance"):
-        keeping.keep(zoo.load(run), name)
+        keeping.keep_weights(zoo.load(run), name)
     assert not room.exists()
 
 
@@ -116,7 +116,7 @@ def test_names_are_plain(name, room, run):
 def test_what_is_too_much_is_refused(limit, message, run, room, monkeypatch):
     monkeypatch.setattr(keeping, limit, 1000)
     with pytest.raises(BadInput, match=message):
-        keeping.keep(zoo.load(run), "tagger")
+        keeping.keep_weights(zoo.load(run), "tagger")
     assert not list(room.glob("**/*"))
 
 
@@ -124,13 +124,13 @@ def test_only_scored_runs_of_the_zoo_are_kept(run, tmp_path):
     bare = Path(shutil.copytree(run, tmp_path / "bare"))
     (bare / "evaluation" / "test.json").unlink()
     with pytest.raises(BadInput, match="score the run with"):
-        keeping.keep(zoo.load(bare), "tagger")
+        keeping.keep_weights(zoo.load(bare), "tagger")
     with pytest.raises(BadInput, match="is no run of a config of the zoo"):
-        keeping.keep(zoo.create("samplecnn_score_render"), "tagger")
+        keeping.keep_weights(zoo.create("samplecnn_score_render"), "tagger")
     with pytest.raises(BadInput, match="is no run of a config of the zoo"):
         model = zoo.load(run)
         other = replace(model.trained.config, path=tmp_path / "mine.py")
-        keeping.scored(replace(model.trained, config=other))
+        keeping.scored_row(replace(model.trained, config=other))
 
 
 def test_places_of_this_machine_are_not_kept():

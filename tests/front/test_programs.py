@@ -26,12 +26,12 @@ LENGTHS = {  # of the smokes: what the audio of a program may be long
 
 @pytest.mark.parametrize("name", LENGTHS)
 def test_as_many_lengths_as_a_model_lets_are_free(name):
-    config = experiments.find(name)
+    config = experiments.find_config(name)
     experiment = config.experiment(**{**config.defaults, **config.entry.smoke})
     objective, spec = experiment.objective, experiment.data.spec(1)
     variables = jax.eval_shape(objective.init, jax.random.key(0), spec)
     key = "audio" if "audio" in spec else "mixture"
-    model = networks.named(objective, variables)[0]
+    model = networks.find_network(objective, variables)[0]
     for number, shapes in programs.candidates({key: spec[key]}, model):
         try:
             jax.eval_shape(objective.predict, variables, shapes, jax.random.key(0))
@@ -39,7 +39,7 @@ def test_as_many_lengths_as_a_model_lets_are_free(name):
             continue
         step = number
         break
-    assert programs.written(shapes)[key][:2] == ["b", LENGTHS[name]]
+    assert programs.symbolic_sizes(shapes)[key][:2] == ["b", LENGTHS[name]]
     whole, _, letter = LENGTHS[name].rpartition("*")
     assert step == int(whole or letter == "n")
 
@@ -47,18 +47,20 @@ def test_as_many_lengths_as_a_model_lets_are_free(name):
 def test_a_program_computes_the_same_at_every_length(tmp_path, monkeypatch):
     monkeypatch.setattr(programs, "PLATFORMS", ("cpu",))
     name, folder = "wave_unet_score_render", tmp_path / "pair"
-    made = zoo.create(name, **experiments.find(name).entry.smoke)
+    made = zoo.create(name, **experiments.find_config(name).entry.smoke)
     line = exporting.export(made, folder, program=True)
     assert "mixture [b 16*n 1], lengths from 1,024 in steps of 16" in line and "\n" not in line
     program = export.deserialize(bytearray((folder / "model.program").read_bytes()))
     for length in (1024, 1072):
         audio = np.random.default_rng(length).uniform(-0.5, 0.5, (2, length, 1))
         batch = {"mixture": audio.astype(np.float32)}
-        found = program.call(pairs.arrays(folder), batch)["prediction"]
+        found = program.call(pairs.read_weights(folder), batch)["prediction"]
         np.testing.assert_allclose(found, made.predict(batch)["prediction"], atol=1e-5)
     for other in (1008, 1029):
         with pytest.raises(ValueError, match=r"mixture|refining shapes"):
-            program.call(pairs.arrays(folder), {"mixture": np.zeros((1, other, 1), np.float32)})
+            program.call(
+                pairs.read_weights(folder), {"mixture": np.zeros((1, other, 1), np.float32)}
+            )
 
 
 def test_why_a_program_has_one_length_is_said_in_one_line():
@@ -82,7 +84,7 @@ def there_and_back(x):
 def refined(x):
     spectrum = stft.centred(x, 8, 4)
     magnitudes = jnp.stack([jnp.abs(spectrum), 2 * jnp.abs(spectrum)], 3)
-    return jnp.abs(wiener.wiener(magnitudes, spectrum, window=6))
+    return jnp.abs(wiener.wiener_filter(magnitudes, spectrum, window=6))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ TONE = (0.25 * np.sin(np.arange(8000) / 5)).astype(np.float32)
     ids=lambda a: str(a.dtype),
 )
 def test_floats_and_pcm_integers_are_one_sound(array):
-    found = sounds.samples(array)
+    found = sounds.as_samples(array)
     assert found.dtype == np.float32 and found.shape == (8000, 1)
     np.testing.assert_allclose(found[:, 0], TONE, atol=2e-5)
 
@@ -48,23 +48,25 @@ REFUSED = {
 def test_what_is_no_audio_is_refused_in_one_line(case):
     audio, rate, message = REFUSED[case]
     with pytest.raises(BadInput, match=message) as caught:
-        sounds.sound(audio, rate)
+        sounds.as_sound(audio, rate)
     assert "\n" not in str(caught.value)
 
 
 def test_batches_are_lists_and_arrays_of_three_axes(tmp_path):
     soundfile.write(tmp_path / "a.wav", TONE, 8000)
-    lengths = sounds.each([TONE, tmp_path / "a.wav", str(tmp_path / "a.wav")], 8000, _length)
+    lengths = sounds.for_each_sound(
+        [TONE, tmp_path / "a.wav", str(tmp_path / "a.wav")], 8000, _length
+    )
     assert lengths == [8000] * 3
-    assert sounds.each(np.zeros((4, 100, 2), np.float32), 8000, _length) == [100] * 4
-    assert sounds.each((), 8000, _length) == []
-    assert sounds.each(TONE, 8000, _length) == 8000
+    assert sounds.for_each_sound(np.zeros((4, 100, 2), np.float32), 8000, _length) == [100] * 4
+    assert sounds.for_each_sound((), 8000, _length) == []
+    assert sounds.for_each_sound(TONE, 8000, _length) == 8000
     with pytest.raises(BadInput, match="number 2 of 2: the audio holds NaN"):
-        sounds.each([TONE, TONE * np.nan], 8000, _length)
+        sounds.for_each_sound([TONE, TONE * np.nan], 8000, _length)
     with pytest.raises(BadInput, match="a list of numbers is no batch"):
-        sounds.each([0.1, 0.2], 8000, _length)
+        sounds.for_each_sound([0.1, 0.2], 8000, _length)
     with pytest.raises(BadInput, match=r"a\.wav has 8,000 Hz, not 44,100"):
-        sounds.sound(tmp_path / "a.wav", 44_100)
+        sounds.as_sound(tmp_path / "a.wav", 44_100)
 
 
 def _length(sound):
@@ -76,7 +78,7 @@ def test_any_rate_and_channel_count_becomes_the_models(rate, channels):
     seconds = np.arange(rate) / rate
     tone = 0.25 * np.sin(2 * np.pi * 440 * seconds)
     audio = np.repeat(tone[:, None], channels, 1)
-    found = sounds.sound(audio, rate).read(16_000, 1)
+    found = sounds.as_sound(audio, rate).read(16_000, 1)
     wanted = 0.25 * np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000)
     assert found.shape == (16_000, 1)
     middle = slice(1000, -1000)
@@ -87,4 +89,4 @@ def test_any_rate_and_channel_count_becomes_the_models(rate, channels):
 
 def test_a_sound_of_which_nothing_is_left_is_refused():
     with pytest.raises(BadInput, match="1 samples, nothing at 16,000 Hz"):
-        sounds.sound(np.zeros(1), 48_000).require(16_000)
+        sounds.as_sound(np.zeros(1), 48_000).require(16_000)

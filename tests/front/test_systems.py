@@ -31,7 +31,7 @@ KINDS = {
 
 
 def smoke(name):
-    return experiments.find(name).entry.smoke
+    return experiments.find_config(name).entry.smoke
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -135,7 +135,7 @@ def some_stems(system, audio):
     chosen = system.separate(audio, 22_050, stems=some)
     assert list(chosen) == some
     np.testing.assert_array_equal(chosen[some[0]], every[some[0]])
-    how = own_files.applied(system.trained, Choices(Path(), segment=0.05, overlap=0.6))
+    how = own_files.chosen_separator(system.trained, Choices(Path(), segment=0.05, overlap=0.6))
     assert how.segments != system.experiment.evaluation.how.segments
     parts = separating.separate(system.predict, lambda: iter([audio]), 22_050, how)
     cut = system.separate(audio, 22_050, segment=0.05, overlap=0.6)
@@ -197,20 +197,29 @@ def test_a_translator_is_given_a_domain(tune, tmp_path):
             system.transfer(audio, 22_050, domain=domain)
     soundfile.write(tmp_path / "violin.wav", audio, 22_050)
     asked = {"input": [str(tmp_path / "violin.wav")], "seed": 1}
-    assert own_files.sound(system.trained, Choices(tmp_path / "out", domain="voice", **asked)) == 0
+    assert (
+        own_files.sample_to_files(
+            system.trained, Choices(tmp_path / "out", domain="voice", **asked)
+        )
+        == 0
+    )
     (file,) = (tmp_path / "out").rglob("*.wav")
     made, rate = soundfile.read(file, dtype="float32", always_2d=True)
     np.testing.assert_allclose(made, found["voice"], atol=2**-14)
     assert rate == 16_000 and '"domain": "voice"' in file.with_suffix(".json").read_text()
     with pytest.raises(BadInput, match="did you mean piano"):
-        own_files.sound(system.trained, Choices(tmp_path / "out2", domain="Piano", **asked))
+        own_files.sample_to_files(
+            system.trained, Choices(tmp_path / "out2", domain="Piano", **asked)
+        )
     other = zoo.create("ddsp_score_render", **smoke("ddsp_score_render"))
     with pytest.raises(BadInput, match="has no domains: leave the domain out"):
-        own_files.sound(other.trained, Choices(tmp_path / "out3", domain="piano", **asked))
+        own_files.sample_to_files(
+            other.trained, Choices(tmp_path / "out3", domain="piano", **asked)
+        )
 
 
 def by_sample(trained, song, out, labels):
-    return own_files.sound(trained, Choices(out, input=song, labels=labels))
+    return own_files.sample_to_files(trained, Choices(out, input=song, labels=labels))
 
 
 def by_evaluate(trained, song, out, labels):

@@ -70,7 +70,7 @@ class Sower(nn.Module):
 
 
 def looked_at(model: nn.Module, records=(), samples: int = SAMPLES, **params) -> SimpleNamespace:
-    """What `zoo.runs.trained.load` returns, with these kernels in place of the learnt ones."""
+    """What `load_trained` returns, with these kernels in place of the learnt ones."""
     objective = Supervised(model, binary_cross_entropy)
     batch = {"audio": np.zeros((1, samples, 1), np.float32)}
     variables = jax.jit(objective.init)(jax.random.key(0), batch)
@@ -85,5 +85,9 @@ def looked_at(model: nn.Module, records=(), samples: int = SAMPLES, **params) ->
     )
     variables = Variables({"model": own}, variables.collections)
     return SimpleNamespace(
-        experiment=experiment, variables=variables, mesh=meshes.make(1), name="toy", directory=None
+        experiment=experiment,
+        variables=variables,
+        mesh=meshes.make_mesh(1),
+        name="toy",
+        directory=None,
     )

@@ -39,7 +39,7 @@ def test_each_row_is_the_ascent_of_its_own_filter():
         slope = jnp.fft.irfft(jnp.fft.rfft(slope, axis=1) * shares, axis=1)
         return x + 0.5 * slope / (jnp.sqrt(jnp.mean(slope**2)) + 1e-9)
 
-    step = jax.jit(partial(activation.climbed, network, layer))
+    step = jax.jit(partial(activation.ascend_filters, network, layer))
     every = step(network.variables, jnp.array([3, 5]), x, 0.5, 700.0)
     for row, number in enumerate((3, 5)):
         wanted = alone(x[row : row + 1], number)
@@ -81,7 +81,7 @@ def test_sounds_are_tamed_smooth_and_no_louder_than_asked():
     time = np.arange(800) / 800
     parts = [np.sin(2 * np.pi * k * time) for k in (40, 400)]  # a tenth of Nyquist,
     x = np.stack([3 * parts[0] + 1, np.cos(2 * np.pi * 400 * time) / 100])[:, :, None]
-    tame = np.asarray(activation.tamed(jnp.asarray(x, jnp.float32), 0.5, 0.2))[:, :, 0]
+    tame = np.asarray(activation.regularise_sounds(jnp.asarray(x, jnp.float32), 0.5, 0.2))[:, :, 0]
     np.testing.assert_allclose(np.sqrt((tame**2).mean(1)), [0.5, 0.008], rtol=1e-4)
     np.testing.assert_allclose(tame.mean(1), 0, atol=1e-6)
     np.testing.assert_allclose(tame[0], parts[0] * np.sqrt(2) / 2, atol=1e-4)

@@ -29,7 +29,7 @@ def seen():
     found = looked_at(model)
     windows = np.random.default_rng(0).normal(size=(2, SAMPLES, 1)).astype(np.float32)
     network = layers.audio_network(found)
-    made = attending.attend(found, network, Clip("x.wav", windows, 8000, 0.0))
+    made = attending.measure_attention(found, network, Clip("x.wav", windows, 8000, 0.0))
     return SimpleNamespace(network=network, made=made, windows=windows)
 
 
@@ -74,4 +74,4 @@ def test_a_network_without_attention_is_refused():
     found = looked_at(Bank())
     clip = Clip("x.wav", np.zeros((1, SAMPLES, 1), np.float32), 8000, 0.0)
     with pytest.raises(BadInput, match="attends to nothing"):
-        attending.attend(found, layers.audio_network(found), clip)
+        attending.measure_attention(found, layers.audio_network(found), clip)

@@ -32,7 +32,7 @@ def two_tones() -> Clip:
 def made(request):
     found = tagger()
     network = layers.audio_network(found)
-    target = clips.target(found, network, "loud")
+    target = clips.find_target(found, network, "loud")
     return attribution.attribute(network, target, two_tones(), request.param)
 
 
@@ -66,7 +66,7 @@ def test_integrated_gradients_sum_to_the_difference_of_the_logits():
     cut = attribution.cells(network)
     x = np.random.default_rng(0).normal(size=(3, SAMPLES, 1)).astype(np.float32)
     x *= np.array([0.01, 0.1, 1])[:, None, None]
-    target = clips.target(found, network, "soft")
+    target = clips.find_target(found, network, "soft")
     values = attribution.integrated(network, target, x, cut)
     logit = jax.jit(lambda variables, x: network(variables, x))
     wanted = [logit(network.variables, y)[:, 1] for y in (x, attribution.FLOOR * x)]
@@ -87,7 +87,7 @@ def test_occlusion_is_the_fall_of_the_logit_when_a_patch_is_silenced():
     found = tagger()
     network = layers.audio_network(found)
     cut, clip = attribution.cells(network), two_tones()
-    target = clips.target(found, network, "loud")
+    target = clips.find_target(found, network, "loud")
     values = attribution.occluded(network, target, clip.windows, cut)[0]
     frames, bands = (
         np.array_split(np.arange(n), min(n, p)) for n, p in zip(cut.shape, attribution.PATCHES)

@@ -18,7 +18,7 @@ from zoo.interpret import clips, layers
 def tagger(monkeypatch):
     found = looked_at(Bank(), bank=sinusoids((2000, 310, 3100, 900)))
     found.meta = {"licence": "ISC"}
-    monkeypatch.setattr(finding, "asked", lambda *_: SimpleNamespace(trained=found))
+    monkeypatch.setattr(finding, "requested_system", lambda *_: SimpleNamespace(trained=found))
     monkeypatch.setattr("zoo.cli.command_line.prepare_devices", lambda: None)
     return found
 
@@ -85,14 +85,14 @@ def test_bad_input_is_one_line_and_leaves_nothing(tagger, song, tmp_path, capsys
 
 def test_windows_are_those_of_the_song_from_start_on(tagger, song):
     network = layers.audio_network(tagger)
-    whole = clips.read(network, song, 0.0, 10)
+    whole = clips.read_clip(network, song, 0.0, 10)
     assert whole.windows.shape == (3, SAMPLES, 1)
-    late = clips.read(network, song, 0.125, 0.13)
+    late = clips.read_clip(network, song, 0.125, 0.13)
     np.testing.assert_allclose(late.audio, whole.audio[1000:2000], atol=1e-6)
-    short = clips.read(network, song, 0.4, 5)
+    short = clips.read_clip(network, song, 0.4, 5)
     assert short.windows.shape == (1, SAMPLES, 1) and not short.audio[401:].any()
     with pytest.raises(BadInput, match="silent from"):
-        clips.read(network, silent(song), 0.0, 1)
+        clips.read_clip(network, silent(song), 0.0, 1)
 
 
 def silent(song):

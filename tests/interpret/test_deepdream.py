@@ -29,7 +29,7 @@ def power_near(audio, hertz, width=100):
 def test_towards_a_filter_its_pass_band_is_what_is_added(found):
     network = layers.audio_network(found)
     start = deepdream.pink((2 * SAMPLES, 1), 0.01, 0)
-    target = clips.target(found, network, "bank:3")
+    target = clips.find_target(found, network, "bank:3")
     dreamt = deepdream.dream(network, target, start, 0.1, Dream(steps=12))
     assert power_near(dreamt.sound, HERTZ[3]) > 0.8 > 0.3 > power_near(start, HERTZ[3])
     assert dreamt.after > 5 * dreamt.before
@@ -42,7 +42,7 @@ def test_a_tag_and_a_layer_are_climbed_from_a_recording(found, towards):
     network = layers.audio_network(found)
     start = 0.3 * np.sin(np.arange(SAMPLES) / 3)[:, None].astype(np.float32)
     loudness = float(np.sqrt(np.mean(start**2)))
-    target = clips.target(found, network, towards)
+    target = clips.find_target(found, network, towards)
     dreamt = deepdream.dream(network, target, start, loudness, Dream(steps=6))
     assert dreamt.after > dreamt.before
     assert np.sqrt(np.mean(dreamt.sound**2)) <= loudness * 1.0001
@@ -50,9 +50,9 @@ def test_a_tag_and_a_layer_are_climbed_from_a_recording(found, towards):
 
 def test_a_step_is_the_slope_over_its_rms_less_that_of_the_first_layers_energy(found):
     network = layers.audio_network(found)
-    target = clips.target(found, network, "soft")
+    target = clips.find_target(found, network, "soft")
     x = jax.random.normal(jax.random.key(0), (2, SAMPLES, 1)) / 10
-    step = jax.jit(partial(deepdream.climbed, network, target))
+    step = jax.jit(partial(deepdream.ascend_target, network, target))
     moved, level = step(network.variables, x, 0.5, 0.3)
     logits = network(network.variables, x)
     assert float(level) == pytest.approx(float(logits[:, 1].mean()), rel=1e-4)
@@ -77,10 +77,10 @@ def test_only_what_was_added_loses_high_frequencies():
     low, high = (np.sin(2 * np.pi * k * time)[:, None] for k in (4, 200))
     start = high
     x = start + 0.5 * low + 0.5 * high + 0.2
-    tame = np.asarray(deepdream.tamed(jnp.asarray(start), jnp.asarray(x), 10.0, 0.4))
+    tame = np.asarray(deepdream.regularise_dream(jnp.asarray(start), jnp.asarray(x), 10.0, 0.4))
     kept = [1 - 0.4 * (k / 400) ** 2 for k in (4, 200)]
     np.testing.assert_allclose(tame, high + 0.5 * (kept[0] * low + kept[1] * high), atol=1e-5)
-    capped = np.asarray(deepdream.tamed(jnp.asarray(start), jnp.asarray(x), 0.1, 0.4))
+    capped = np.asarray(deepdream.regularise_dream(jnp.asarray(start), jnp.asarray(x), 0.1, 0.4))
     np.testing.assert_allclose(capped, tame * 0.1 / np.sqrt(np.mean(tame**2)), atol=1e-6)
 
 
@@ -104,4 +104,4 @@ def test_the_start_is_pink():
 )
 def test_what_is_not_there_is_refused_with_what_is(found, towards, said):
     with pytest.raises(BadInput, match=said):
-        clips.target(found, layers.audio_network(found), towards)
+        clips.find_target(found, layers.audio_network(found), towards)

@@ -6,7 +6,7 @@ from looked_at import SAMPLES, Bank, Gated, looked_at
 
 from zoo.errors import BadInput
 from zoo.interpret import excitation
-from zoo.interpret.loudness import ByLoudness, decibels
+from zoo.interpret.loudness import ByLoudness, rms_decibels
 
 LEVELS = (0.8, 0.4, 0.2, 0.1)
 
@@ -31,7 +31,7 @@ def found():
 
 
 def test_known_gates_give_their_numbers(found):
-    result = excitation.examine(found)
+    result = excitation.measure_excitation(found)
     assert list(result.layers) == ["block_9", "block_10"]
     assert result.tags == ("loud", "soft") and result.clips.tolist() == [2, 1]
     loud, soft = np.mean([0.4, 0.64]), 0.025  # powers: a clip's mean, then over clips
@@ -43,7 +43,7 @@ def test_known_gates_give_their_numbers(found):
 
 
 def test_loudness_bins_and_correlation_are_numpys(found):
-    result = excitation.examine(found)
+    result = excitation.measure_excitation(found)
     powers = np.array([0.64, 0.16, 0.64, 0.64, 0.04, 0.01])  # the silent segments are left out
     wanted = np.corrcoef(powers, 10 * np.log10(powers))[0, 1]
     rising, falling = result.layers["block_10"], result.layers["block_9"]
@@ -55,18 +55,18 @@ def test_loudness_bins_and_correlation_are_numpys(found):
 
 
 def test_limit_takes_the_first_clips(found):
-    assert excitation.examine(found, limit=1).tags == ("loud",)
-    assert excitation.examine(found, limit=1).segments.sum() == 2
+    assert excitation.measure_excitation(found, limit=1).tags == ("loud",)
+    assert excitation.measure_excitation(found, limit=1).segments.sum() == 2
 
 
 def test_unknown_labels_do_not_count():
     record = {**clip(0.5, tags=[1, 1, 0]), "known": np.array([1, 0, 1], np.uint8)}
-    assert excitation.examine(looked_at(Gated(), [record])).tags == ("loud",)
+    assert excitation.measure_excitation(looked_at(Gated(), [record])).tags == ("loud",)
 
 
 def test_level_of_full_scale_and_silence():
-    assert decibels(np.ones((4, 1), np.float32)) == 0
-    assert decibels(np.zeros((4, 1), np.float32)) == -np.inf
+    assert rms_decibels(np.ones((4, 1), np.float32)) == 0
+    assert rms_decibels(np.zeros((4, 1), np.float32)) == -np.inf
     one = ByLoudness(1)
     one.add(np.array([0.3]), 0.0)
     assert one.means.tolist() == [[0.3]] and one.correlations.tolist() == [0, 0]
@@ -74,4 +74,4 @@ def test_level_of_full_scale_and_silence():
 
 def test_models_without_gates_are_refused():
     with pytest.raises(BadInput, match=r"no squeeze-and-excitation blocks.*resemul_score_render"):
-        excitation.examine(looked_at(Bank()))
+        excitation.measure_excitation(looked_at(Bank()))

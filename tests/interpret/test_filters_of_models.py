@@ -99,11 +99,11 @@ def test_scales_are_banks_that_join_in_one_order():
         found.variables.params["model"]["front"][name]["kernel"] = jnp.asarray(kernel)
     banks = filters.banks(found)
     assert [bank.name for bank in banks] == [f"front/conv_{i}" for i in (1, 2, 3)]
-    every = filters.joined(banks)
+    every = filters.join_banks(banks)
     wanted = [80, 150, 250, 300, 450, 600, 700, 1000, 1500, 2000, 2500, 3000]
     np.testing.assert_allclose(every.peak, wanted, rtol=0.06)
     assert every.kernel.shape == (320, 12) and np.allclose(every.response.max(0), 1)
-    assert filters.joined(banks[:1]) is banks[0]
+    assert filters.join_banks(banks[:1]) is banks[0]
 
 
 def test_harmonic_filters_are_triangles_on_the_multiples_of_notes():
@@ -142,7 +142,7 @@ def test_filters_of_frames_are_not_filters_of_the_waveform():
 
 @pytest.mark.download
 def test_published_filters_of_crepe_bend_like_a_logarithm():
-    (bank,) = filters.banks(trained.load("crepe_tiny"))
+    (bank,) = filters.banks(trained.load_trained("crepe_tiny"))
     assert bank.kernel.shape == (512, 128)
     tenth, middle, ninth, last = np.percentile(bank.peak, (10, 50, 90, 100))
     assert middle < 1000 and np.mean(bank.peak < 1700) > 0.9  # of 8,000 Hz

@@ -18,7 +18,7 @@ PARTS = ("order", "peak", "response", "kernel", "centroid", "rate")
 def tagger(monkeypatch):
     """In place of a run: a bank of known filters."""
     found = looked_at(Bank(), bank=sinusoids((2000, 310, 3100, 900)))
-    monkeypatch.setattr(finding, "asked", lambda *_: SimpleNamespace(trained=found))
+    monkeypatch.setattr(finding, "requested_system", lambda *_: SimpleNamespace(trained=found))
     monkeypatch.setattr("zoo.cli.command_line.prepare_devices", lambda: None)
     return found
 
@@ -55,7 +55,7 @@ def test_activation(tagger, tmp_path, capsys):
 def test_excitation(tagger, tmp_path, capsys, monkeypatch):
     records = [clip(0.8, 0.4, tags=[1, 0, 0]), clip(0.2, 0.1, tags=[0, 1, 0])]
     gated = looked_at(Gated(), records)
-    monkeypatch.setattr(finding, "asked", lambda *_: SimpleNamespace(trained=gated))
+    monkeypatch.setattr(finding, "requested_system", lambda *_: SimpleNamespace(trained=gated))
     assert look(tmp_path, "--kind", "excitation") == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "excitation.npz",

@@ -37,12 +37,12 @@ class Repeat(Copy):
 
 def found(objective):
     experiment = SimpleNamespace(objective=objective)
-    variables, mesh = Variables({}), meshes.make(1)
+    variables, mesh = Variables({}), meshes.make_mesh(1)
     return SimpleNamespace(experiment=experiment, variables=variables, mesh=mesh, name="toy")
 
 
 def test_a_copy_is_in_tune_and_a_repeated_frame_is_a_comb():
-    copy, comb = (periodicity.play(found(kind())) for kind in (Copy, Repeat))
+    copy, comb = (periodicity.play_tones(found(kind())) for kind in (Copy, Repeat))
     assert np.abs(copy.cents).max() <= 0.5 and np.all(np.diff(copy.hertz) > 0)
     np.testing.assert_allclose(copy.on_teeth, copy.expected)
     assert comb.on_teeth.min() > 0.99 and comb.expected.mean() < 0.5

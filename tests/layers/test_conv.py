@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import BadInput
-from zoo.layers.conv import Conv, TransposedConv, convolve, transposed
+from zoo.layers.conv import Conv, TransposedConv, convolve, convolve_transposed
 
 pytestmark = pytest.mark.optimised
 
@@ -110,7 +110,7 @@ def test_transposed_equals_lhs_dilation(case):
         )
 
     def ours(x, w):
-        return transposed(x, w, stride=stride, padding=padding, output_padding=extra)
+        return convolve_transposed(x, w, stride=stride, padding=padding, output_padding=extra)
 
     assert_close(gradients(ours, x, w), gradients(plain, x, w))
 
@@ -126,7 +126,9 @@ def test_transposed_equals_torch(case):
     theirs = torch.nn.functional.conv_transpose1d(
         torch.tensor(x).mT, torch.tensor(w), None, stride, padding, extra
     ).mT
-    ours = transposed(x, w.transpose(2, 0, 1), stride=stride, padding=padding, output_padding=extra)
+    ours = convolve_transposed(
+        x, w.transpose(2, 0, 1), stride=stride, padding=padding, output_padding=extra
+    )
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 

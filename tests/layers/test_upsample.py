@@ -24,11 +24,11 @@ def test_linear_aligned_and_repeat_equal_torch():
     scale = torch.nn.functional.interpolate
     wanted = scale(x, size=13, mode="linear", align_corners=True).mT
     np.testing.assert_allclose(upsample.linear_aligned(X), wanted, atol=1e-6)
-    np.testing.assert_allclose(upsample.repeat(X, 3), scale(x, scale_factor=3).mT)
+    np.testing.assert_allclose(upsample.repeat_samples(X, 3), scale(x, scale_factor=3).mT)
 
 
 def test_repeat_repeats():
-    np.testing.assert_array_equal(upsample.repeat(X, 3), np.repeat(X, 3, 1))
+    np.testing.assert_array_equal(upsample.repeat_samples(X, 3), np.repeat(X, 3, 1))
 
 
 def test_learned_weights_at_zero_are_linear_and_elsewhere_lean_to_one_side():

@@ -25,7 +25,7 @@ def test_p_values_are_those_of_two_by_two_tables():
 
 
 def test_bins_and_counts_are_scikit_learns():
-    found = bins.fit(cloud(0), 4)
+    found = bins.fit_bins(cloud(0), 4)
     oracle = KMeans(4, n_init=1, max_iter=100, random_state=0).fit(cloud(0))
     other = cloud(1, 300, (0.4, 0.3, 0.2, 0.1))
     shares = [
@@ -34,23 +34,23 @@ def test_bins_and_counts_are_scikit_learns():
     ]
     middle = sum(shares) / 2
     divergence = np.mean([scipy.stats.entropy(p, middle) for p in shares])
-    assert bins.compare(found, other).divergence == pytest.approx(divergence, rel=1e-9)
+    assert bins.compare_bins(found, other).divergence == pytest.approx(divergence, rel=1e-9)
 
 
 def test_a_lost_mode_and_a_collapse_are_seen_and_the_same_cloud_is_not():
-    reference = bins.fit(cloud(0, 2000), 20)
-    same = [bins.compare(reference, cloud(seed, 2000)).share for seed in range(1, 9)]
+    reference = bins.fit_bins(cloud(0, 2000), 20)
+    same = [bins.compare_bins(reference, cloud(seed, 2000)).share for seed in range(1, 9)]
     assert np.mean(same) < 0.15
-    lost = bins.compare(reference, cloud(1, 2000, (0, 1 / 3, 1 / 3, 1 / 3)))
+    lost = bins.compare_bins(reference, cloud(1, 2000, (0, 1 / 3, 1 / 3, 1 / 3)))
     assert lost.share > 0.5 and lost.divergence > 0.05
-    collapsed = bins.compare(reference, np.tile(cloud(1, 1), (500, 1)))
+    collapsed = bins.compare_bins(reference, np.tile(cloud(1, 1), (500, 1)))
     assert collapsed.different == 20 and collapsed.divergence > 0.5
 
 
 def test_bad_input_is_named():
     with pytest.raises(BadInput, match="10 or more for each"):
-        bins.fit(cloud(0, 99), 10)
+        bins.fit_bins(cloud(0, 99), 10)
     with pytest.raises(BadInput, match="for bins"):
-        bins.compare(bins.fit(cloud(0), 4), cloud(0)[:, :3])
+        bins.compare_bins(bins.fit_bins(cloud(0), 4), cloud(0)[:, :3])
     with pytest.raises(BadInput, match="finite"):
-        bins.fit(cloud(0) * np.nan, 4)
+        bins.fit_bins(cloud(0) * np.nan, 4)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from zoo.errors import BadInput
-from zoo.metrics.notes import Notes, all_note_f1, frame_f1, match, note_f1
+from zoo.metrics.notes import NoteEvents, all_note_f1, frame_f1, match_notes, note_f1
 from zoo.tuning import hertz_of_note
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(are empty|are all empty).*:UserWarning")
 
 
-def piece(seed: int, count: int = 150) -> tuple[Notes, Notes]:
+def piece(seed: int, count: int = 150) -> tuple[NoteEvents, NoteEvents]:
     """Dense random notes and a transcription of them: jittered, some missing, some invented."""
     rng = np.random.default_rng(seed)
     onsets = np.sort(rng.random(count) * 10).round(3)
@@ -25,12 +25,14 @@ def piece(seed: int, count: int = 150) -> tuple[Notes, Notes]:
     tuned = hertz_of_note(keys + rng.choice([0.0, 0.0, 0.3, 0.6], count))
     kept = rng.permutation(count)[: int(0.9 * count)]
     heard = 0.7 * force + 9 + rng.normal(0, 6, count)
-    reference = Notes(np.stack([onsets, onsets + lengths], axis=1), hertz_of_note(keys), force)
-    estimate = Notes(np.stack([start, end], axis=1)[kept], tuned[kept], np.abs(heard[kept]))
+    reference = NoteEvents(np.stack([onsets, onsets + lengths], axis=1), hertz_of_note(keys), force)
+    estimate = NoteEvents(np.stack([start, end], axis=1)[kept], tuned[kept], np.abs(heard[kept]))
     return reference, estimate
 
 
-def of_mir_eval(reference: Notes, estimate: Notes, ratio: float | None, velocity: bool) -> tuple:
+def of_mir_eval(
+    reference: NoteEvents, estimate: NoteEvents, ratio: float | None, velocity: bool
+) -> tuple:
     names = ("intervals", "pitches", "velocities") if velocity else ("intervals", "pitches")
     columns = [getattr(side, name) for side in (reference, estimate) for name in names]
     module = mir_eval.transcription_velocity if velocity else mir_eval.transcription
@@ -53,22 +55,22 @@ def test_three_scores_equal_mir_eval(seed):
 
 def test_nothing_matches_nothing():
     reference, estimate = piece(0)
-    empty = Notes(np.zeros((0, 2)), np.zeros(0), np.zeros(0))
+    empty = NoteEvents(np.zeros((0, 2)), np.zeros(0), np.zeros(0))
     assert note_f1(reference, empty).f1 == note_f1(empty, estimate).f1 == 0
-    far = Notes(estimate.intervals + 100, estimate.pitches, estimate.velocities)
+    far = NoteEvents(estimate.intervals + 100, estimate.pitches, estimate.velocities)
     assert note_f1(reference, far, offsets=True, velocities=True).f1 == 0
 
 
 def test_matching_is_as_large_as_any():
     """Greedy alone finds one pair here, since both estimates first ask for reference 0."""
-    assert len(match(np.array([[0, 0], [0, 1], [1, 0]]), 2, 2)) == 2
+    assert len(match_notes(np.array([[0, 0], [0, 1], [1, 0]]), 2, 2)) == 2
     rng = np.random.default_rng(0)
     for _ in range(30):
         allowed = rng.random((5, 5)) < 0.35
         best = max(
             sum(allowed[i, j] for i, j in enumerate(p)) for p in itertools.permutations(range(5))
         )
-        found = match(np.argwhere(allowed), 5, 5)
+        found = match_notes(np.argwhere(allowed), 5, 5)
         assert len(found) == best
         assert all(allowed[i, j] for i, j in found)
         assert len(set(found[:, 0])) == len(set(found[:, 1])) == best
@@ -90,10 +92,10 @@ def test_frame_f1_equals_mir_eval_multipitch():
 def test_bad_input_is_named():
     reference, estimate = piece(0)
     with pytest.raises(BadInput, match="no velocities"):
-        note_f1(reference, Notes(estimate.intervals, estimate.pitches), velocities=True)
+        note_f1(reference, NoteEvents(estimate.intervals, estimate.pitches), velocities=True)
     with pytest.raises(BadInput, match="same notes"):
-        note_f1(reference, Notes(estimate.intervals[1:], estimate.pitches))
+        note_f1(reference, NoteEvents(estimate.intervals[1:], estimate.pitches))
     with pytest.raises(BadInput, match="positive Hz"):
-        note_f1(reference, Notes(estimate.intervals, 0 * estimate.pitches))
+        note_f1(reference, NoteEvents(estimate.intervals, 0 * estimate.pitches))
     with pytest.raises(BadInput, match="later than its onset"):
-        note_f1(reference, Notes(estimate.intervals[:, ::-1], estimate.pitches))
+        note_f1(reference, NoteEvents(estimate.intervals[:, ::-1], estimate.pitches))

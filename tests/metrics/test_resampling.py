@@ -27,7 +27,7 @@ def tagged(clips: int = 40, tags: int = 4, seed: int = 0, known: float = 1.0) ->
 @pytest.mark.parametrize("known", [1.0, 0.7])
 def test_each_resample_equals_sklearn_on_its_clips(known):
     scores = tagged(known=known)
-    counts = next(resampling.draw(40, 30, seed=1))
+    counts = next(resampling.bootstrap_counts(40, 30, seed=1))
     assert counts.shape == (30, 40) and (counts.sum(1) == 40).all()
     found = scores.statistics(counts)
     undefined = 0
@@ -65,7 +65,7 @@ def test_means_and_medians_equal_numpy_on_the_drawn_items():
     stems = rng.standard_normal((21, 3))
     values[4], stems[3, 1] = np.nan, np.nan
     scores = Scores(names(21), {"m": values, "each": stems}, {"one": values, "all": stems}, weights)
-    counts = next(resampling.draw(21, 20, seed=3))
+    counts = next(resampling.bootstrap_counts(21, 20, seed=3))
     found = scores.statistics(counts)
     for row, count in enumerate(counts):
         at = np.repeat(np.arange(21), count)
@@ -91,10 +91,14 @@ def test_intervals_agree_with_scipy_s_percentile_bootstrap():
 
 
 def test_more_resamples_than_a_block_are_all_drawn_and_repeat_by_seed():
-    counts = np.concatenate(list(resampling.draw(5, resampling.BLOCK + 7, seed=0)))
+    counts = np.concatenate(list(resampling.bootstrap_counts(5, resampling.BLOCK + 7, seed=0)))
     assert counts.shape == (resampling.BLOCK + 7, 5)
-    assert (counts == np.concatenate(list(resampling.draw(5, resampling.BLOCK + 7, 0)))).all()
-    assert (counts != np.concatenate(list(resampling.draw(5, resampling.BLOCK + 7, 1)))).any()
+    assert (
+        counts == np.concatenate(list(resampling.bootstrap_counts(5, resampling.BLOCK + 7, 0)))
+    ).all()
+    assert (
+        counts != np.concatenate(list(resampling.bootstrap_counts(5, resampling.BLOCK + 7, 1)))
+    ).any()
 
 
 def test_a_paired_difference_is_sharper_than_two_intervals():
@@ -103,20 +107,20 @@ def test_a_paired_difference_is_sharper_than_two_intervals():
     better = Scores(names(80), {"m": hard + 0.2 + 0.1 * rng.standard_normal(80)})
     worse = Scores(names(80), {"m": hard})
     order = rng.permutation(80)
-    found = resampling.paired(better, worse.take(order))["m"]
+    found = resampling.paired_bootstrap(better, worse.take(order))["m"]
     assert found.difference == pytest.approx(found.first - found.second)
     assert found.difference == pytest.approx((better.means["m"] - worse.means["m"]).mean())
     assert 0 < found.interval[0] < found.difference < found.interval[1] < 0.25
     assert found.p == pytest.approx(2 / 1001)
     low, high = resampling.intervals(better)["m"]
     assert high - low > 5 * (found.interval[1] - found.interval[0])
-    back = resampling.paired(worse, better)["m"]
+    back = resampling.paired_bootstrap(worse, better)["m"]
     assert back.difference == pytest.approx(-found.difference) and back.p == found.p
 
 
 def test_equal_systems_do_not_differ():
     scores = tagged()
-    found = resampling.paired(scores, scores)
+    found = resampling.paired_bootstrap(scores, scores)
     assert set(found) == {"roc_auc", "pr_auc"}
     assert all(d.difference == 0 and d.p == 1.0 and d.interval == (0, 0) for d in found.values())
 
@@ -126,7 +130,7 @@ def test_a_p_value_is_uniform_where_nothing_differs():
     ps = []
     for _ in range(200):
         one, other = rng.standard_normal((2, 50))
-        found = resampling.paired(
+        found = resampling.paired_bootstrap(
             Scores(names(50), {"m": one}), Scores(names(50), {"m": other}), 200
         )
         ps.append(found["m"].p)
@@ -136,9 +140,9 @@ def test_a_p_value_is_uniform_where_nothing_differs():
 def test_other_items_are_refused():
     one, other = tagged(), tagged(clips=39)
     with pytest.raises(BadInput, match="'clip 39' is in one alone"):
-        resampling.paired(one, other)
+        resampling.paired_bootstrap(one, other)
     with pytest.raises(BadInput, match="one has more than the other"):
-        resampling.paired(other, one)
+        resampling.paired_bootstrap(other, one)
 
 
 def test_a_single_item_has_no_interval():

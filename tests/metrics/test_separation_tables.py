@@ -18,7 +18,7 @@ from zoo.metrics.separation_tables import (
     read_tables,
     score_track,
     target_tables,
-    write_table,
+    write_museval_json,
 )
 
 NAN = math.nan
@@ -88,7 +88,7 @@ def test_a_target_without_any_frame_is_nan():
 
 def test_tables_survive_the_disk(tmp_path):
     for name, content in TRACKS.items():
-        write_table(tmp_path / "test" / f"{name}.json", content)
+        write_museval_json(tmp_path / "test" / f"{name}.json", content)
     (tmp_path / "test" / "e.f.json.gz").write_bytes(gzip.compress(json.dumps(TRACKS["a"]).encode()))
     found = read_tables(tmp_path)
     assert sorted(found) == ["a", "b", "c", "d", "e.f"]

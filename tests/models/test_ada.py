@@ -10,7 +10,7 @@ import pytest
 from zoo.distributions import Tokens
 from zoo.errors import BadInput
 from zoo.layers.quantizer import ArgmaxQuantizer
-from zoo.objectives.autoencoder import decode
+from zoo.objectives.autoencoder import decode_codes
 from zoo.objectives.base import Request, Variables
 from zoo.objectives.code_autoencoder import CodeAutoencoder
 from zoo.objectives.code_prior import CodePrior
@@ -111,7 +111,7 @@ def test_reconstructs_from_the_top_and_plays_new_music_of_exact_length():
 
 def drawn(model, variables, codes, length):
     request = Request(length, rule=SamplerRule(0))
-    return np.concatenate([x for x, _ in decode(model, variables, codes, request, length)], 1)
+    return np.concatenate([x for x, _ in decode_codes(model, variables, codes, request, length)], 1)
 
 
 def test_refuses_what_does_not_fit():

@@ -15,9 +15,9 @@ from zoo.layers.amp_layouts import (
     Activation,
     Film,
     Head,
-    Layer,
     LayerArray,
     LstmLayout,
+    WaveNetLayer,
     WaveNetLayout,
 )
 from zoo.models.generation.amp import AmpLstm, AmpWaveNet, activated
@@ -30,12 +30,14 @@ torch = pytest.importorskip("torch")
 F = torch.nn.functional
 
 RNG = np.random.default_rng(0)
-GATED = Layer(3, 2, Activation("Tanh"), "gated", Activation("Sigmoid"))
-BLENDED = Layer(2, 3, Activation("SiLU"), "blended", Activation("Softsign"))
+GATED = WaveNetLayer(3, 2, Activation("Tanh"), "gated", Activation("Sigmoid"))
+BLENDED = WaveNetLayer(2, 3, Activation("SiLU"), "blended", Activation("Softsign"))
 FILMS = tuple(Film(place, place != "conv_pre_film", 1) for place in nam_json.FILMS)
-BEFORE = WaveNetLayout((LayerArray(1, 3, (Layer(2, 1),), 2, 2),), 0.5)
+BEFORE = WaveNetLayout((LayerArray(1, 3, (WaveNetLayer(2, 1),), 2, 2),), 0.5)
 FIRST = LayerArray(1, 4, (GATED, BLENDED), 4, 1, False, 2, 6, 2, 2, 2, 2, 4, FILMS)
-SECOND = LayerArray(4, 4, (Layer(2, 4, Activation("PReLU", (0.1, 0.2, 0.3, 0.4))),), 3, 2, True, 2)
+SECOND = LayerArray(
+    4, 4, (WaveNetLayer(2, 4, Activation("PReLU", (0.1, 0.2, 0.3, 0.4))),), 3, 2, True, 2
+)
 HEAD = Head(5, 1, (3, 1), Activation("LeakyReLU", (0.2,)))
 WHOLE = WaveNetLayout((FIRST, SECOND), 0.3, HEAD, BEFORE)
 TORCH = {
@@ -59,7 +61,7 @@ def weights(layout):
 def ours(module, arrays):
     """The arrays as the module's variables."""
     wanted = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, 4, 1)))
-    filled = rules.apply(nam_file.RULES, arrays, by_path(wanted))
+    filled = rules.apply_rules(nam_file.RULES, arrays, by_path(wanted))
     leaves = [filled[path] for path in by_path(wanted)]
     return jax.tree.unflatten(jax.tree.structure(wanted), leaves)
 
@@ -194,7 +196,7 @@ def test_a_stream_is_one_pass(module, monkeypatch):
 
 
 def test_a_peak_above_full_scale_makes_all_softer(capsys):
-    layout = WaveNetLayout((LayerArray(1, 1, (Layer(1, 1),), 1),), 100.0)
+    layout = WaveNetLayout((LayerArray(1, 1, (WaveNetLayer(1, 1),), 1),), 100.0)
     module = AmpWaveNet(layout)
     variables = Variables({"model": ours(module, weights(layout))["params"]})
     x = RNG.uniform(-0.5, 0.5, (20, 1)).astype(np.float32)
@@ -229,7 +231,7 @@ def test_activations_of_its_own():
 
 def test_names_are_the_trainer_s_shapes():
     text = json.dumps({"architecture": "LSTM", "config": {"hidden_size": 24, "num_layers": 1}})
-    assert nam_json.named(text) == "lstm"
+    assert nam_json.architecture_name(text) == "lstm"
     with pytest.raises(BadInput, match="did you mean nano"):
         nam_json.layout("nanno")
     with pytest.raises(BadInput, match="no JSON"):

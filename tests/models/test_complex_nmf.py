@@ -25,7 +25,7 @@ def test_no_update_makes_it_worse(weight):
     step = jax.jit(lambda f: complex_nmf.update(y, f, weight, 1.2))
     costs = []
     for _ in range(25):
-        costs.append(float(complex_nmf.cost(y, now, weight, 1.2)))
+        costs.append(float(complex_nmf.complex_nmf_cost(y, now, weight, 1.2)))
         moved = step(now)
         # Spectra are scaled to sum to one afterwards, which the penalty is not indifferent to.
         now = moved

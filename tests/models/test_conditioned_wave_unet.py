@@ -18,7 +18,7 @@ MARKS = np.array([[1, 0, 1, 1], [0, 1, 0, 0]], np.uint8)
 
 def test_sizes_of_the_authors_code():
     """312 channels of 13 labels; 147,443 samples to 16,389; layers counted as TensorFlow's."""
-    model = experiments.find("conditioned_wave_unet_urmp").experiment().objective.model
+    model = experiments.find_config("conditioned_wave_unet_urmp").experiment().objective.model
     assert model.input_length(16_384) == 147_443 and model.output_length(147_443) == 16_389
     audio, labels = jnp.zeros((2, 147_443, 1)), jnp.zeros((2, 13), jnp.uint8)
     shapes = jax.eval_shape(model.init, jax.random.key(0), audio, labels)["params"]

@@ -49,7 +49,7 @@ def moved(net):
 
 
 def converted(model, table, arrays):
-    return unflatten_dict(rules.apply(table, arrays, wanted(model)), sep="/")
+    return unflatten_dict(rules.apply_rules(table, arrays, wanted(model)), sep="/")
 
 
 def numbers(net):
@@ -81,7 +81,7 @@ def compare(model, table, net, loss, their_loss, answer):
     sgd = optax.sgd(0.1)
     updates, _ = sgd.update(slopes, sgd.init(variables["params"]))
     stepped = flatten_dict({"params": optax.apply_updates(variables["params"], updates)}, sep="/")
-    after = rules.apply(table, numbers(net), wanted(model))
+    after = rules.apply_rules(table, numbers(net), wanted(model))
     for name, leaf in after.items():
         np.testing.assert_allclose(stepped[name], leaf, rtol=2e-3, atol=2e-5, err_msg=name)
 
@@ -172,7 +172,9 @@ def test_exported_slopes_are_numbered_in_order_of_use():
     slopes = {f"onnx::PRelu_{70 + n}": np.full((1, 1), n, np.float32) for n in range(len(order))}
     table = [rule for rule in exported_rules(blocks, 70) if "PRelu" in rule.pattern]
     places = {f"params/{name}/negative_slope" for name in order}
-    filled = rules.apply(table, slopes, {k: v for k, v in wanted(model).items() if k in places})
+    filled = rules.apply_rules(
+        table, slopes, {k: v for k, v in wanted(model).items() if k in places}
+    )
     assert {path: int(leaf) for path, leaf in filled.items()} == {
         f"params/{name}/negative_slope": number for number, name in enumerate(order)
     }
@@ -187,8 +189,8 @@ def test_published_weights_give_the_golden_output():
     from zoo import experiment as experiments
     from zoo.pretrained import weights
 
-    config, arguments, variables = weights.load("conv_tasnet_speech")
-    experiment = experiments.find(config).experiment(**arguments)
+    config, arguments, variables = weights.load_weights("conv_tasnet_speech")
+    experiment = experiments.find_config(config).experiment(**arguments)
     model = experiment.objective.model.clone(fit_scale=False)
     x = (np.random.default_rng(0).standard_normal((1, 1, 16_000)) * 0.1).astype(np.float32)
     y = np.asarray(jax.jit(model.apply)(variables.of("model"), x.mT))[0, :, 0, 0]

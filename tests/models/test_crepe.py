@@ -54,7 +54,7 @@ def foreign(rng, capacity):
 
 def variables_of(arrays, model):
     wanted = shapes(model)
-    filled = rules.apply(RULES, arrays, by_path(wanted))
+    filled = rules.apply_rules(RULES, arrays, by_path(wanted))
     return jax.tree.unflatten(jax.tree.structure(wanted), [filled[p] for p in by_path(wanted)])
 
 
@@ -67,7 +67,7 @@ def test_torch_gives_the_same(tmp_path):
     tensors = {k: torch.tensor(v) for k, v in arrays.items()}
     torch.save(tensors, tmp_path / "crepe.pth")
     model = Crepe(1)
-    ours = variables_of(torch_file.read([tmp_path / "crepe.pth"]), model)
+    ours = variables_of(torch_file.read_torch([tmp_path / "crepe.pth"]), model)
     x = rng.normal(size=(3, 1024)).astype(np.float32) * 0.1 + 0.05
 
     y = torch.tensor((x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True))[:, None]
@@ -91,10 +91,12 @@ def test_the_prior_is_where_every_bin_begins():
 def test_scale_and_targets():
     hertz = np.array([32.7032, 440.0, 1500.0])
     np.testing.assert_allclose(pitch.to_hertz(pitch.CENTS[[0, -1]]), [31.7, 2005.5], rtol=1e-3)
-    found = pitch.local_mean(pitch.target(hertz))
+    found = pitch.local_mean(pitch.pitch_target(hertz))
     assert np.abs(1200 * np.log2(found / hertz)).max() < 3
     example = PitchTarget()(np.random.default_rng(0), {"pitch": 57})
-    np.testing.assert_allclose(example["salience"], pitch.target(np.array([220.0]))[0], atol=1e-5)
+    np.testing.assert_allclose(
+        example["salience"], pitch.pitch_target(np.array([220.0]))[0], atol=1e-5
+    )
     edge = np.zeros((1, 360))
     edge[0, 359] = 1
     np.testing.assert_allclose(pitch.local_mean(edge), pitch.to_hertz(pitch.CENTS[359]), rtol=1e-6)
@@ -115,7 +117,7 @@ def test_viterbi_is_librosas():
 
 def test_windows_are_centred():
     x = np.arange(1, 101.0)
-    views = pitch.windows(x, 8, 10)
+    views = pitch.centred_windows(x, 8, 10)
     assert views.shape == (10, 8)
     np.testing.assert_array_equal(views[3], x[26:34])
     np.testing.assert_array_equal(views[0], [0, 0, 0, 0, 1, 2, 3, 4])
@@ -145,11 +147,11 @@ def test_published_weights_follow_a_glide():
 
 @pytest.mark.download
 def test_published_weights_fill_the_config():
-    config, arguments, variables = weights.load("crepe_tiny")
-    found = experiment.find(config).experiment(**arguments)
+    config, arguments, variables = weights.load_weights("crepe_tiny")
+    found = experiment.find_config(config).experiment(**arguments)
     x = np.sin(2 * np.pi * 440 * np.arange(1024) / 16_000)[None, :, None]
     batch = {"audio": jnp.asarray(x, jnp.float32)}
     salience = jax.jit(found.objective.predict)(variables, batch, KEY)["prediction"]
     assert pitch.local_mean(np.asarray(salience))[0] == pytest.approx(440, rel=0.005)
-    raw = obtain.arrays(index.find("crepe_tiny"))
+    raw = obtain.obtain_arrays(index.find_published("crepe_tiny"))
     assert raw["conv1.weight"].shape == (128, 1, 512, 1)

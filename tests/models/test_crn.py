@@ -10,7 +10,7 @@ from torch_twin import agree, dense, inside, leaves
 
 from zoo.errors import BadInput
 from zoo.losses.waveform import l2
-from zoo.models.separation.crn import CRN, CRNNet, GCRNNet, levels
+from zoo.models.separation.crn import CRN, CRNNet, GCRNNet, bins_by_level
 from zoo.objectives.base import Variables
 from zoo.objectives.masking import Masking
 from zoo.signal import stft
@@ -43,7 +43,7 @@ def test_parameters_are_as_many_as_in_the_authors_code(kind, parameters):
     y, variables = jax.eval_shape(CRN(kind=kind).init_with_output, jax.random.key(0), x)
     assert sum(leaf.size for leaf in jax.tree.leaves(variables["params"])) == parameters
     assert y.shape == (1, 1600, 1, 1)
-    assert levels(161, 5) == [161, 80, 39, 19, 9, 4]
+    assert bins_by_level(161, 5) == [161, 80, 39, 19, 9, 4]
 
 
 def lstm(w, name, x):
@@ -254,7 +254,7 @@ def test_what_cannot_be_is_refused():
 
 def test_parts_of_a_spectrum_stand_one_behind_the_other():
     spectrum = (noise(1, 2, 3, 2) + 1j * noise(1, 2, 3, 2)[:, ::-1]).astype(np.complex64)
-    found = stft.parts(jnp.asarray(spectrum))
+    found = stft.real_and_imaginary(jnp.asarray(spectrum))
     np.testing.assert_array_equal(found[:, :, :3], spectrum.real)
     np.testing.assert_array_equal(found[:, :, 3:], spectrum.imag)
     np.testing.assert_array_equal(stft.of_parts(found), spectrum)

@@ -7,7 +7,7 @@ import soundfile
 
 import zoo
 from zoo.errors import BadInput
-from zoo.evaluation.restoration import gated, interpolated, ratio
+from zoo.evaluation.restoration import interpolated, signal_to_noise, spectral_gate
 from zoo.models.generation import deep_prior
 from zoo.objectives.base import Request
 from zoo.objectives.deep_prior import DeepPrior
@@ -38,7 +38,7 @@ def test_harmonic_convolutions_read_multiples_of_a_bin():
             np.testing.assert_array_equal(y[:, :, place, k - 1], wanted)
     two = np.arange(8.0).reshape(1, 2, 4, 1)
     np.testing.assert_allclose(np.ravel(deep_prior.halved(two)), [2.5, 4.5])
-    np.testing.assert_allclose(deep_prior.halved(deep_prior.doubled(two)), two)
+    np.testing.assert_allclose(deep_prior.halved(deep_prior.upsample_nearest(two)), two)
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +57,11 @@ def test_fits_sound_before_noise_and_fills_a_hole(prior):
     made = prior.predict({}, batch, KEY)
     assert made["looks"].shape == (1, 3, SAMPLES, 1)
     np.testing.assert_array_equal(made["audio"], made["looks"][:, -1])
-    assert ratio(clean, made["audio"][0]) > ratio(clean, batch["audio"][0]) + 1
+    assert signal_to_noise(clean, made["audio"][0]) > signal_to_noise(clean, batch["audio"][0]) + 1
     filled = prior.predict({}, {"audio": (clean * known)[None], "known": known[None]}, KEY)
     audio = np.asarray(filled["audio"][0])
     np.testing.assert_allclose(audio[known > 0], clean[known > 0], atol=1e-6)
-    assert ratio(clean[known == 0], audio[known == 0]) > 3  # zeros have 0
+    assert signal_to_noise(clean[known == 0], audio[known == 0]) > 3  # zeros have 0
 
 
 def test_files_are_whole_and_only_holes_change(prior):
@@ -75,7 +75,7 @@ def test_files_are_whole_and_only_holes_change(prior):
     np.testing.assert_allclose(audio[0, rest], source[rest], atol=1e-6)
     assert np.abs(audio[0, 2000:2030] - audio[1, 2000:2030]).max() > 1e-4
     whole = np.concatenate(list(prior.generate({}, Request(5000, source=source, chunk=600))), 1)
-    assert whole.shape == (1, 5000, 1) and ratio(source, whole[0]) > 6
+    assert whole.shape == (1, 5000, 1) and signal_to_noise(source, whole[0]) > 6
     steps = np.abs(np.diff(whole[0, :, 0]))
     assert steps.max() < 3 * np.abs(np.diff(source[:, 0])).max()  # no seam
 
@@ -83,14 +83,14 @@ def test_files_are_whole_and_only_holes_change(prior):
 def test_floors_do_what_they_are_for():
     random = np.random.default_rng(1)
     noisy = TONE[:, 0] + 0.1 * random.normal(size=len(TONE))
-    assert ratio(TONE[:, 0], TONE[:, 0] + 0.1) == pytest.approx(
+    assert signal_to_noise(TONE[:, 0], TONE[:, 0] + 0.1) == pytest.approx(
         10 * np.log10(np.square(TONE).mean() / 0.01), abs=1e-3
     )
-    assert np.isfinite(gated(noisy)).all() and len(gated(noisy)) == len(noisy)
+    assert np.isfinite(spectral_gate(noisy)).all() and len(spectral_gate(noisy)) == len(noisy)
     hole = np.zeros(len(TONE), bool)
     hole[3000:3100] = True
     made = interpolated(np.where(hole, 0, TONE[:, 0]), hole)
-    assert ratio(TONE[hole, 0], made[hole]) > 40 and (made[~hole] == TONE[~hole, 0]).all()
+    assert signal_to_noise(TONE[hole, 0], made[hole]) > 40 and (made[~hole] == TONE[~hole, 0]).all()
 
 
 def test_spans_of_seconds():
@@ -104,16 +104,16 @@ def test_spans_of_seconds():
 def test_holes_of_a_file_by_the_front_door(tmp_path):
     """`zoo.create` and `sample.py` fill the same holes; others say that they fill none."""
     from zoo.cli import sample
-    from zoo.experiment import find
+    from zoo.experiment import find_config
 
     name = "deep_prior_score_render"
-    system = zoo.create(name, **find(name).entry.smoke)
+    system = zoo.create(name, **find_config(name).entry.smoke)
     song = np.concatenate([TONE, TONE])[:4000]
     made = system.reconstruct(song, 16_000, holes=[(0.1, 0.11)])
     changed = np.flatnonzero(np.abs(made - song).max(1) > 1e-3)
     assert made.shape == song.shape and changed.min() >= 1600 and changed.max() < 1760
     soundfile.write(tmp_path / "song.wav", song, 16_000, subtype="FLOAT")
-    words = [f"{k}={v}" for k, v in find(name).entry.smoke.items()]
+    words = [f"{k}={v}" for k, v in find_config(name).entry.smoke.items()]
     asked = ["--config", name, "--input", str(tmp_path / "song.wav"), "--out", str(tmp_path)]
     asked += ["--force", "--holes", "0.1-0.11", *words]
     assert sample.main([*asked[:4], "--out", str(tmp_path / "out"), *asked[6:]]) == 0

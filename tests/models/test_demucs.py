@@ -6,7 +6,7 @@ from flax.traverse_util import flatten_dict
 
 from zoo.errors import BadInput
 from zoo.layers.conv import TransposedConv
-from zoo.models.separation.demucs import Demucs, interpolate, rescaled
+from zoo.models.separation.demucs import Demucs, rescaled, upsample_linear
 
 pytestmark = pytest.mark.optimised  # two nets that are drawn by two programs, compared closely
 
@@ -121,7 +121,7 @@ def test_transposed_convolutions_buzz_and_interpolation_does_not():
     learnt = layer.apply(kernel, latent)[0, 100:-100, 0]
     lines, whole = buzz(learnt)
     assert whole > 1 and lines / whole > 0.999
-    held = interpolate(latent, 4)
+    held = upsample_linear(latent, 4)
     np.testing.assert_allclose(held, latent[:, :1].repeat(held.shape[1], 1), atol=1e-6)
     smooth = np.convolve(held[0] @ kernel["params"]["kernel"][0, :, 0], np.hanning(8), "valid")
     assert buzz(smooth)[0] < 1e-9 * lines

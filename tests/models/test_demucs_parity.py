@@ -19,7 +19,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from zoo.errors import BadInput
 from zoo.models.separation.demucs import Demucs
 from zoo.pretrained import rules, torch_file
-from zoo.pretrained.demucs import rules as table
+from zoo.pretrained.demucs import demucs_rules
 
 pytestmark = pytest.mark.optimised
 
@@ -83,9 +83,9 @@ def compare(model, net, tmp_path):
     """Output and all gradients on noise, with the weights of the PyTorch module."""
     # A file of v1 names its class first, which is not looked up when it is read.
     torch.save((torch.nn.LSTM, (), {}, net.state_dict()), tmp_path / "demucs.th")
-    convert = table(2, rewrite=model.rewrite, upsample=model.upsample)
-    foreign = torch_file.read([tmp_path / "demucs.th"])
-    variables = unflatten_dict(rules.apply(convert, foreign, wanted(model)), sep="/")
+    convert = demucs_rules(2, rewrite=model.rewrite, upsample=model.upsample)
+    foreign = torch_file.read_torch([tmp_path / "demucs.th"])
+    variables = unflatten_dict(rules.apply_rules(convert, foreign, wanted(model)), sep="/")
     x = np.random.default_rng(0).uniform(-1, 1, (2, model.input_length(60), 2)).astype(np.float32)
 
     def loss(variables):
@@ -98,7 +98,7 @@ def compare(model, net, tmp_path):
     weights = torch.cos(torch.arange(expected.numel()).float()).reshape(expected.shape)
     (expected * weights).sum().backward()
     slopes = {name: leaf.grad.numpy() for name, leaf in net.named_parameters()}
-    slopes = rules.apply(convert, slopes, wanted(model))
+    slopes = rules.apply_rules(convert, slopes, wanted(model))
     for name, grad in flatten_dict(grads, sep="/").items():
         np.testing.assert_allclose(grad, slopes[name], atol=1e-4, rtol=1e-3, err_msg=name)
 
@@ -113,7 +113,7 @@ def test_published_names_fill_the_full_model(fields):
     leaves = wanted(Demucs(**fields))
     targets = {}
     for name, array in foreign.items():
-        found = [(rule, re.fullmatch(rule.pattern, name)) for rule in table()]
+        found = [(rule, re.fullmatch(rule.pattern, name)) for rule in demucs_rules()]
         ((rule, match),) = [(rule, match) for rule, match in found if match]
         targets[rule.target(match)] = rule.transform(array).shape
     assert targets == {path: leaf.shape for path, leaf in leaves.items()}
@@ -125,4 +125,6 @@ def test_files_that_lack_something_are_refused(tmp_path):
     del state["decoder.1.2.weight"]
     torch.save({"state": state}, tmp_path / "demucs.th")
     with pytest.raises(BadInput, match="not filled: params/up_1/kernel"):
-        rules.apply(table(2), torch_file.read([tmp_path / "demucs.th"]), wanted(model))
+        rules.apply_rules(
+            demucs_rules(2), torch_file.read_torch([tmp_path / "demucs.th"]), wanted(model)
+        )

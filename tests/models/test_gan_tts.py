@@ -10,7 +10,7 @@ from torch_twin import inside, leaves
 from zoo.errors import BadInput
 from zoo.layers.spectral_norm import COLLECTION
 from zoo.models.generation import gan_tts
-from zoo.runs.inference import count
+from zoo.runs.inference import count_parameters
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
@@ -30,19 +30,23 @@ def test_sizes_of_the_paper():
         3 * a * b + 3 * 3 * b * b + 2 * b + (a * b + b) * (a != b) + 2 * (a + 3 * b) * (128 + 1)
         for a, b in pairs
     )
-    assert count(variables["params"]) == 567 * 3 * 768 + 768 + blocks + 96 * 3 + 1 == 25_543_489
+    assert (
+        count_parameters(variables["params"])
+        == 567 * 3 * 768 + 768 + blocks + 96 * 3 + 1
+        == 25_543_489
+    )
 
 
 def test_every_window_ends_with_as_many_frames_as_it_sees():
     """Ten discriminators, windows of 240 to 3,600 samples, all folded to a length of 240."""
-    windows = gan_tts.windows(120, (1, 2, 4, 8, 15))
+    windows = gan_tts.discriminator_windows(120, (1, 2, 4, 8, 15))
     assert [2 * 120 * w.fold for w in windows[:5]] == [240, 480, 960, 1920, 3600]
     for window in windows[5:]:
         assert np.prod(window.factors) * window.fold == 120 and window.widths[-1] == 512
     for fold in (1, 2, 4, 8, 16):
-        assert np.prod(gan_tts.windows(128, (fold,))[1].factors) * fold == 128
+        assert np.prod(gan_tts.discriminator_windows(128, (fold,))[1].factors) * fold == 128
     with pytest.raises(BadInput, match="3 samples a channel"):
-        gan_tts.windows(120, (3,))
+        gan_tts.discriminator_windows(120, (3,))
 
 
 def test_pieces_of_sound_and_frames_are_of_one_place():
@@ -52,7 +56,7 @@ def test_pieces_of_sound_and_frames_are_of_one_place():
     model = gan_tts.Discriminator(folds=(2,))
 
     def cut(module, conditional):
-        return module._cut(audio, frames, gan_tts.windows(120, (2,))[conditional])
+        return module._cut(audio, frames, gan_tts.discriminator_windows(120, (2,))[conditional])
 
     x, given = model.apply({}, True, method=cut, rngs={"window": KEY})
     assert x.shape == (6, 240, 2) and given.shape == (6, 4, 1)
@@ -146,7 +150,7 @@ def test_generator_equals_torch():
 
 
 def test_conditional_discriminator_equals_torch():
-    window = gan_tts.windows(120, (8,))[1]
+    window = gan_tts.discriminator_windows(120, (8,))[1]
     model = gan_tts.WindowDiscriminator(window, 32)
     x = RNG.normal(size=(2, 240, 8)).astype(np.float32)
     frames = RNG.normal(size=(2, 16, 3)).astype(np.float32)

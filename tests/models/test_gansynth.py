@@ -7,7 +7,7 @@ from flax.traverse_util import flatten_dict
 
 from zoo.errors import BadInput
 from zoo.models.generation import gansynth
-from zoo.runs.inference import count
+from zoo.runs.inference import count_parameters
 
 KEY = jax.random.key(0, impl="unsafe_rbg")
 SMALL = dict(pitches=3, start=(1, 2), resolutions=3, base=16, widest=5)
@@ -32,10 +32,10 @@ def test_sizes_of_the_paper():
     for start, shape in (((2, 16), (128, 1024)), ((4, 8), (256, 512))):
         made, variables = shapes_of(gansynth.Generator(start=start), z, pitch)
         assert made.shape == (2, *shape, 2)
-        assert count(variables["params"]) == 7_311_246
+        assert count_parameters(variables["params"]) == 7_311_246
     (score, logits), variables = shapes_of(gansynth.Discriminator(), image)
     assert score.shape == (2,) and logits.shape == (2, 61)
-    assert count(variables["params"]) == 6_831_230
+    assert count_parameters(variables["params"]) == 6_831_230
     assert gansynth.widths(7, 4096, 256) == (256, 256, 256, 256, 256, 128, 64, 32)
 
 

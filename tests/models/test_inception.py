@@ -8,7 +8,7 @@ import pytest
 from zoo.errors import BadInput
 from zoo.losses.tagging import one_of_k
 from zoo.models.classification.inception import FRONT, SAMPLES, Inception
-from zoo.runs.inference import count
+from zoo.runs.inference import count_parameters
 from zoo.signal import mel
 
 torch = pytest.importorskip("torch")
@@ -26,7 +26,11 @@ def test_size_of_the_authors_code():
     variables = jax.eval_shape(Inception().init, jax.random.key(0), x)
     convolutions = 25 * 128 + 128 + 3 * (25 * 128 * 128 + 128)
     norms = 2 * (128 + 3 * 128 + 8 * 8 * 128)
-    assert count(variables["params"]) == convolutions + 8 * 8 * 128 * 10 + 10 + norms == 1_331_850
+    assert (
+        count_parameters(variables["params"])
+        == convolutions + 8 * 8 * 128 * 10 + 10 + norms
+        == 1_331_850
+    )
 
 
 def test_front_end_has_128_frames_padded_at_their_end():

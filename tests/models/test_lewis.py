@@ -12,7 +12,7 @@ from zoo.errors import BadInput
 from zoo.evaluation.critics import CriticScore
 from zoo.models.generation.lewis import Lewis
 from zoo.objectives.base import Composing, Request, Variables
-from zoo.objectives.refinement import Refinement, decided, refined, soft
+from zoo.objectives.refinement import Refinement, decide_pitches, refine_logits, soft
 
 RATE, LENGTH = 8000, 8
 NET = Lewis(5)
@@ -66,13 +66,15 @@ def test_scores_are_shares_of_what_is_as_written():
 def test_the_input_climbs_and_the_critic_stays():
     begun = OBJECTIVE.begun(Request(1, 4, seed=2), 0, np.float32(1))
     before = jax.tree.map(np.copy, VARIABLES)
-    found = refined(NET, VARIABLES, begun, 100, 30.0)
+    found = refine_logits(NET, VARIABLES, begun, 100, 30.0)
     low, high = (np.asarray(NET.apply(VARIABLES, soft(x))) for x in (begun, found))
-    assert (high > low).all() and high.min() > 0.9 * NET.apply(VARIABLES, decided(found)).min()
+    assert (high > low).all() and high.min() > 0.9 * NET.apply(
+        VARIABLES, decide_pitches(found)
+    ).min()
     jax.tree.map(np.testing.assert_array_equal, before, VARIABLES)
-    none = refined(NET, VARIABLES, begun, 0, 30.0)
+    none = refine_logits(NET, VARIABLES, begun, 0, 30.0)
     np.testing.assert_array_equal(none, begun)
-    assert set(np.unique(decided(found))) == {0.0, 1.0}
+    assert set(np.unique(decide_pitches(found))) == {0.0, 1.0}
 
 
 def test_it_composes():

@@ -7,7 +7,7 @@ from flax.traverse_util import flatten_dict
 
 from zoo.errors import BadInput
 from zoo.models.generation import melgan
-from zoo.runs.inference import count
+from zoo.runs.inference import count_parameters
 
 KEY = jax.random.key(0, impl="unsafe_rbg")
 
@@ -15,7 +15,7 @@ KEY = jax.random.key(0, impl="unsafe_rbg")
 def shape_of(module, shape):
     x = np.zeros(shape, np.float32)
     output, variables = jax.eval_shape(lambda: module.init_with_output(KEY, x))
-    return output, count(variables["params"])
+    return output, count_parameters(variables["params"])
 
 
 def drawn(module, x):

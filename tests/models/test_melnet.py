@@ -14,7 +14,7 @@ from zoo.models.generation.melnet import Delayed, Features, Tier
 from zoo.objectives.base import Variables
 from zoo.objectives.tiers import Tiers
 from zoo.signal.mixtures import MixtureOfGaussians
-from zoo.signal.tiers import divided, interleaved
+from zoo.signal.tiers import merge_tier, split_tiers
 
 torch = pytest.importorskip("torch")
 
@@ -148,15 +148,15 @@ def test_a_layer_has_the_parameter_count_of_the_public_code():
 )
 def test_tiers_make_up_the_image(tiers, shapes):
     image = jnp.arange(128.0).reshape(2, 8, 8)
-    parts = divided(image, tiers)
+    parts = split_tiers(image, tiers)
     assert [own.shape[1:] for _, own in parts] == shapes
     whole = parts[0][1]
     for tier, (below, own) in enumerate(parts[1:], 2):
         np.testing.assert_array_equal(below, whole)
-        whole = interleaved(below, own, tier)
+        whole = merge_tier(below, own, tier)
     np.testing.assert_array_equal(whole, image)
     with pytest.raises(BadInput, match="4 tiers cannot halve 3 frames or bands"):
-        divided(jnp.zeros((1, 6, 6)), 4)
+        split_tiers(jnp.zeros((1, 6, 6)), 4)
 
 
 class Nothing:
@@ -188,7 +188,7 @@ def test_drawing_bin_after_bin_is_the_parallel_pass():
     def both_ways(variables):
         image, drawn = objective.drawn(variables, keys, warmth)
         again = []
-        for number, (tier, (below, own)) in enumerate(zip(tiers, divided(image, 2))):
+        for number, (tier, (below, own)) in enumerate(zip(tiers, split_tiers(image, 2))):
             raw = tier.apply(variables.of(f"tier_{number + 1}"), own, below)
             draw = partial(jax.random.uniform, shape=(*own.shape[1:], 2), minval=1e-7)
             noise = jnp.stack([draw(jax.random.fold_in(keys[n], number)) for n in range(2)])
@@ -197,7 +197,7 @@ def test_drawing_bin_after_bin_is_the_parallel_pass():
 
     image, drawn, again = both_ways(variables)
     assert image.shape == (2, 3, 4)
-    for (_, own), one, other in zip(divided(image, 2), drawn, again):
+    for (_, own), one, other in zip(split_tiers(image, 2), drawn, again):
         np.testing.assert_allclose(own, one, atol=1e-6)
         np.testing.assert_allclose(other, own, rtol=1e-4, atol=2e-4)
     # Weights that run away within a frame.

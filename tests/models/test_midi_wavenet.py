@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo.data.held_rolls import HeldRoll, held, struck
+from zoo.data.held_rolls import HeldRoll, held_roll, struck
 from zoo.data.source import Info
 from zoo.distributions import Categorical, MixtureOfLogistics
 from zoo.errors import BadInput
@@ -42,7 +42,7 @@ NET = WaveNet(
     upsampler="repeat",
     context=ContextStack(3, layers=2),
 )
-OBJECTIVE = PlayedNotes(NET, held=held, hop=HOP, rate=RATE)
+OBJECTIVE = PlayedNotes(NET, held=held_roll, hop=HOP, rate=RATE)
 RNG = np.random.default_rng(0)
 NOTES = {"onset": [0.012, 0.052], "offset": [0.04, 0.092], "pitch": [60, 64], "velocity": [127, 64]}
 
@@ -92,7 +92,7 @@ def test_a_sample_s_condition_is_made_of_the_frames_in_reach():
 
 
 def test_keys_are_held_with_their_velocity():
-    roll = held(NOTES, 25, HOP / RATE)
+    roll = held_roll(NOTES, 25, HOP / RATE)
     assert roll.dtype == np.uint8 and roll.shape == (25, 88)
     assert np.flatnonzero(roll[:, 39]).tolist() == list(range(3, 10)) and roll[3, 39] == 127
     assert np.flatnonzero(roll[:, 43]).tolist() == list(range(13, 23)) and roll[13, 43] == 64
@@ -108,7 +108,7 @@ def test_strokes_are_counted_from_their_own_time():
     notes = {k: np.array([*v, last]) for (k, v), last in zip(NOTES.items(), (-0.2, 0.02, 33, 32))}
     roll = struck(notes, 25, HOP / RATE)
     assert roll.dtype == np.float32 and roll.shape == (25, 176)
-    np.testing.assert_array_equal(np.round(127 * roll[:, :88]), held(notes, 25, HOP / RATE))
+    np.testing.assert_array_equal(np.round(127 * roll[:, :88]), held_roll(notes, 25, HOP / RATE))
     np.testing.assert_allclose(roll[3:10, 88 + 39], 0.004 * np.arange(7), atol=1e-6)
     np.testing.assert_allclose(roll[:5, 88 + 12], 0.2 + 0.004 * np.arange(5), atol=1e-6)
     assert not roll[:, 88:][roll[:, :88] == 0].any()
@@ -143,7 +143,7 @@ def test_what_is_sampled_has_the_likelihood_of_a_parallel_pass():
     chunks, nats = zip(*OBJECTIVE.scored(variables, request))
     audio = np.concatenate(chunks, 1)
     assert audio.shape == (2, 2100, 1)
-    roll = np.repeat(held(NOTES, 525, HOP / RATE)[None], 2, 0)
+    roll = np.repeat(held_roll(NOTES, 525, HOP / RATE)[None], 2, 0)
     found = OBJECTIVE.predict(variables, {"audio": audio, "roll": roll}, None)["nats"]
     np.testing.assert_allclose(-found.sum(1), nats[-1], rtol=1e-3)
     other = np.concatenate(list(OBJECTIVE.generate(variables, request)), 1)
@@ -154,7 +154,7 @@ def test_what_predict_plays_is_what_generate_draws():
     """The voice of an index, of seed 0, at the objective's own temperature."""
     objective = replace(OBJECTIVE, rule=SamplerRule(0.7))
     variables = Variables({"model": VARIABLES["params"]})
-    roll = np.repeat(held(NOTES, 50, HOP / RATE)[None], 2, 0)
+    roll = np.repeat(held_roll(NOTES, 50, HOP / RATE)[None], 2, 0)
     made = objective.predict(variables, {"roll": roll, "index": np.array([1, 0])}, None)["audio"]
     request = Request(200, 2, seed=0, rule=SamplerRule(0.7), notes=NOTES, engine="xla")
     drawn = np.concatenate(list(objective.generate(variables, request)), 1)
@@ -220,7 +220,7 @@ def test_wrong_notes_cost_bits_where_the_model_follows_them():
     assert report.metrics["bits_per_sample"] == pytest.approx((100 - 28) / 100)
     assert report.metrics["bits_lost_by_wrong_notes"] == pytest.approx(0.28)
     whole = np.concatenate([batch["roll"][0, 2:] for batch in asked[:5]])
-    np.testing.assert_array_equal(whole[:25], held(NOTES, 25, HOP / RATE))
+    np.testing.assert_array_equal(whole[:25], held_roll(NOTES, 25, HOP / RATE))
     with pytest.raises(BadInput, match="multiples"):
         PlayedLikelihood(30, 8, hop=HOP)
 

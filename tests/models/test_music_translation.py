@@ -121,7 +121,7 @@ def test_losses_and_gradients_equal_torch():
 
 def test_sizes_and_fields_of_the_authors_code():
     """Counted layer by layer; 20 latents a second, 65,534 samples of past under 14 layers."""
-    objective = experiments.find("music_translation_musicnet").experiment().objective
+    objective = experiments.find_config("music_translation_musicnet").experiment().objective
     model, audio = objective.model, jnp.zeros((6, 1, 1600, 1))
     shapes = jax.eval_shape(model.init, jax.random.key(0), audio)["params"]
     conv1 = lambda taps, a, b: taps * a * b + b  # noqa: E731

@@ -271,7 +271,9 @@ def test_a_file_of_the_port_gives_the_ports_output(tmp_path):
     theirs.eval()
     torch.save(theirs.state_dict(), tmp_path / "model.pt")
     wanted = shapes(SMALL)
-    filled = rules.apply(RULES, torch_file.read([tmp_path / "model.pt"]), by_path(wanted))
+    filled = rules.apply_rules(
+        RULES, torch_file.read_torch([tmp_path / "model.pt"]), by_path(wanted)
+    )
     leaves = [jnp.asarray(filled[path]) for path in by_path(wanted)]
     variables = jax.tree.unflatten(jax.tree.structure(wanted), leaves)
     audio = noise(20, 2)
@@ -292,5 +294,5 @@ def test_the_table_covers_the_ports_full_size():
         name: np.broadcast_to(np.float32(0), tuple(value.shape)) for name, value in state.items()
     }
     wanted = by_path(shapes(OnsetsFrames()))
-    filled = rules.apply(RULES, foreign, wanted)
+    filled = rules.apply_rules(RULES, foreign, wanted)
     assert set(filled) == set(wanted)

@@ -12,11 +12,11 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from zoo.errors import BadInput
 from zoo.losses.waveform import l2, source_sum
-from zoo.models.separation.open_unmix import OpenUnmix, SourceNet, deviations
+from zoo.models.separation.open_unmix import OpenUnmix, SourceNet, bin_deviations
 from zoo.objectives.base import Variables
 from zoo.objectives.masking import Masking
 from zoo.pretrained import rules
-from zoo.pretrained.open_unmix import rules as table
+from zoo.pretrained.open_unmix import open_unmix_rules
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.optimised
@@ -50,7 +50,7 @@ def test_statistics_are_those_of_the_first_batch():
     wanted = np.maximum(mono.std(0), 1e-4 * mono.std(0).max())
     np.testing.assert_allclose(params["input_scale"], 1 / wanted, rtol=1e-4)
     assert params["input_scale"][3] == np.max(params["input_scale"])
-    np.testing.assert_array_equal(deviations(jnp.zeros((1, 2, 3, 1))), 1)
+    np.testing.assert_array_equal(bin_deviations(jnp.zeros((1, 2, 3, 1))), 1)
 
 
 def test_a_pass_over_the_training_split_gives_the_statistics():
@@ -121,7 +121,7 @@ def numbers(made):
 def converted(model, arrays):
     x = jax.ShapeDtypeStruct((1, 100, model.channels), jnp.float32)
     wanted = flatten_dict(jax.eval_shape(model.init, jax.random.key(0), x), sep="/")
-    return unflatten_dict(rules.apply(table(), arrays, wanted), sep="/")
+    return unflatten_dict(rules.apply_rules(open_unmix_rules(), arrays, wanted), sep="/")
 
 
 def noise(length=130):

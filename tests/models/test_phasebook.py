@@ -8,7 +8,7 @@ from torch_twin import agree, dense, inside, leaves
 
 from zoo.errors import BadInput
 from zoo.losses.spectral import complex_l1
-from zoo.models.separation.phasebook import KINDS, Phasebook, combined, complex_codes
+from zoo.models.separation.phasebook import KINDS, Phasebook, complex_codes, mix_codebook
 from zoo.signal.misi import misi, spectra
 
 torch = pytest.importorskip("torch")
@@ -105,8 +105,8 @@ def test_true_spectra_come_back_as_they_are_whatever_the_iterations():
 def test_hard_books_give_entries_and_soft_ones_what_lies_between():
     book = jnp.asarray(complex_codes(4))
     logits = jnp.asarray([[0.0, 9.0, 0.0, 0.0], [30.0, 30.0, -30.0, -30.0]])
-    np.testing.assert_allclose(combined(logits, book, True)[0], [1, 0], atol=1e-6)
-    np.testing.assert_allclose(combined(logits, book, False)[1], [0.5, 0], atol=1e-6)
+    np.testing.assert_allclose(mix_codebook(logits, book, True)[0], [1, 0], atol=1e-6)
+    np.testing.assert_allclose(mix_codebook(logits, book, False)[1], [0.5, 0], atol=1e-6)
     model = Phasebook(kind="combook", hard=True, **SMALL)
     variables = drawn(model, noise(1, 17, 1))
     found = np.asarray(model.apply(variables, np.abs(noise(1, 3, 5)), method="masks"))

@@ -96,7 +96,7 @@ def test_what_is_drawn_is_the_quantile_that_the_noise_names(width):
     own = random_variables(objective)
     request = Request(length=24, count=2, seed=3, rule=SamplerRule(0.5))
     audio = np.concatenate(list(objective.generate(own, request)), 1)
-    state = autoregressive.start(model, own.of("model"), count=2, seed=3)
+    state = autoregressive.start_voices(model, own.of("model"), count=2, seed=3)
     noise = np.asarray(autoregressive._uniform(state, 1, 24)).swapaxes(0, 1)
     levels = np.concatenate([noise, np.full_like(noise, 0.5)], -1)
     value, median = np.split(jax.jit(model.apply)(own.of("model"), audio, levels), 2, -1)
@@ -119,20 +119,20 @@ def test_a_prediction_depends_on_the_past_and_its_own_level_alone():
 
 def test_the_score_is_that_of_a_gaussian():
     """Closed form of Gneiting and Raftery 2007; without a past half the mean distance."""
-    levels = quantiles.levels(400)
+    levels = quantiles.quantile_midpoints(400)
     found = quantiles.ranked(stats.norm.ppf(levels)[None] * 2 + 1, np.array([[2.5]]))
     z = 0.75
     expected = 2 * (z * (2 * stats.norm.cdf(z) - 1) + 2 * stats.norm.pdf(z) - np.pi**-0.5)
     assert found[0] == pytest.approx(expected, rel=1e-2)
     some = np.random.default_rng(0).normal(size=300)
-    assert quantiles.alone(some) == pytest.approx(np.abs(some[:, None] - some).mean() / 2)
+    assert quantiles.marginal_score(some) == pytest.approx(np.abs(some[:, None] - some).mean() / 2)
 
 
 def test_the_report_counts_every_sample_once():
     """Perfect quantiles of uniform noise are calibrated, and no better than it allows."""
     rng = np.random.default_rng(0)
     records = [{"track": str(i), "audio": rng.uniform(-1, 1, (700, 1))} for i in range(3)]
-    wanted = 2 * quantiles.levels(16) - 1
+    wanted = 2 * quantiles.quantile_midpoints(16) - 1
     predict = lambda batch: {"quantiles": np.broadcast_to(wanted, (1, 300, 16))}  # noqa: E731
     info = type("Info", (), {"sample_rate": 16_000})
     report = quantiles.QuantileScore(300, 100).run(predict, records, info)

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from zoo.errors import BadInput
-from zoo.models.classification.random_cnn import NETS, BandFilters, averages, named, spectrogram
+from zoo.models.classification.random_cnn import (
+    NETS,
+    BandFilters,
+    averages,
+    make_random_cnn,
+    paper_mel_spec,
+)
 from zoo.signal import mel
 
 RATE = 12_000
@@ -33,7 +39,7 @@ WEIGHTS = {
 
 @pytest.mark.parametrize("net", NETS)
 def test_stands_at_the_paper_s_size(net):
-    model = named(net, RATE)
+    model = make_random_cnn(net, RATE)
     x = np.zeros((2, 350_000, 1), np.float32)
     variables = jax.eval_shape(model.init, jax.random.key(0), x)
     assert jax.eval_shape(model.apply, variables, x).shape == (2, SIZES[net])
@@ -44,7 +50,7 @@ def test_stands_at_the_paper_s_size(net):
 
 @pytest.mark.parametrize("net", ["sample_level", "7x96", "temporal"])
 def test_the_same_key_gives_the_same_features_and_another_others(net):
-    model = named(net, RATE, 4)
+    model = make_random_cnn(net, RATE, 4)
     init, apply = jax.jit(model.init), jax.jit(model.apply)
     x = np.random.default_rng(0).uniform(-1, 1, (2, 2_200, 1)).astype(np.float32)
     first = [init(jax.random.key(seed), x) for seed in (0, 0, 1)]
@@ -56,7 +62,7 @@ def test_the_same_key_gives_the_same_features_and_another_others(net):
 
 def test_first_maps_are_what_their_definition_says():
     """Means over time of the rectified first convolution, by hand."""
-    model = named("sample_level", RATE, 5)
+    model = make_random_cnn("sample_level", RATE, 5)
     x = np.random.default_rng(0).uniform(-1, 1, (1, 3 * 729, 1)).astype(np.float32)
     variables = jax.jit(model.init)(jax.random.key(0), x)
     kernel = np.asarray(variables["params"]["conv_0"]["kernel"])[:, 0]
@@ -92,7 +98,7 @@ def test_spectrogram_equals_librosa():
         y=x, sr=RATE, n_fft=512, hop_length=256, n_mels=96, fmax=6_000, pad_mode="reflect"
     )
     expected = librosa.power_to_db(power).T
-    found = mel.log_mel(x[None, :, None], spectrogram(RATE))[0, ..., 0]
+    found = mel.log_mel(x[None, :, None], paper_mel_spec(RATE))[0, ..., 0]
     np.testing.assert_allclose(found, expected, atol=2e-3)
 
 

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from zoo.models.classification.random_cnn import named, spectrogram
+from zoo.models.classification.random_cnn import make_random_cnn, paper_mel_spec
 from zoo.signal import mel
 
 torch = pytest.importorskip("torch")
@@ -61,11 +61,11 @@ def timbral_temporal(w: Leaves, audio: torch.Tensor, bands: torch.Tensor) -> lis
 
 @pytest.mark.parametrize("net", [sample_level, frame_level, vgg, timbral_temporal])
 def test_features_equal_torch(net):
-    model, rng = named(net.__name__, RATE, 4), np.random.default_rng(0)
+    model, rng = make_random_cnn(net.__name__, RATE, 4), np.random.default_rng(0)
     audio = rng.uniform(-1, 1, (2, 6_000, 1)).astype(np.float32)
     shapes = jax.eval_shape(model.init, jax.random.key(0), audio)
     variables = jax.tree.map(lambda s: rng.normal(0, 0.3, s.shape).astype(np.float32), shapes)
-    bands = torch.tensor(np.array(mel.log_mel(audio, spectrogram(RATE))[..., 0]))
+    bands = torch.tensor(np.array(mel.log_mel(audio, paper_mel_spec(RATE))[..., 0]))
     with torch.no_grad():
         maps = net(leaves(variables["params"]), torch.tensor(audio).mT, bands)
         theirs = torch.cat([x.flatten(2).mean(2) for x in maps], 1)

@@ -106,7 +106,7 @@ def test_the_stated_field_is_that_of_the_gradient(model, length, outputs):
         WaveGlow: [jnp.ones((8, length // 8, 2))],
         IdealMask: [jnp.stack([0.3 * x, 0.7 * x[:, ::-1]], 2)],
     }
-    stated = getattr(model, "receptive_field", None) or receptive_fields.field(
+    stated = getattr(model, "receptive_field", None) or receptive_fields.total_receptive_field(
         model.steps, model.hop
     )
     found = input_interval(model, x, outputs, *given.get(type(model), []))

@@ -161,7 +161,9 @@ def test_the_sampler_draws_what_the_parallel_pass_predicts(fields, prompt):
     if prompt:
         before[:, -prompt:] = given
     raw = jax.jit(model.apply)(variables, np.concatenate([before, audio], 1))
-    draws = autoregressive._uniform(autoregressive.start(model, variables, count=3, seed=5), 1)[:88]
+    draws = autoregressive._uniform(
+        autoregressive.start_voices(model, variables, count=3, seed=5), 1
+    )[:88]
     expected = model.distribution.sample(raw[:, before.shape[1] :], draws.swapaxes(0, 1), 0.8)
     np.testing.assert_allclose(audio, expected, atol=1e-6)
 
@@ -174,7 +176,7 @@ def test_the_sampler_in_bfloat16_draws_nearly_what_is_predicted(fields):
     raw, carry = jax.jit(partial(model.apply, method="window"))(variables, audio, model.initial(3))
     assert raw.dtype == jnp.float32
     assert {leaf.dtype.name for leaf in jax.tree.leaves(carry["hidden"])} == {"float32"}
-    draws = autoregressive._uniform(autoregressive.start(model, variables, count=3), 1)[:88]
+    draws = autoregressive._uniform(autoregressive.start_voices(model, variables, count=3), 1)[:88]
     expected = model.distribution.sample(raw, draws.swapaxes(0, 1), 1.0)
     assert len(np.unique(audio)) > 8 and np.mean(np.isclose(audio, expected, atol=1e-6)) > 0.9
 

@@ -137,7 +137,9 @@ def test_the_sampler_draws_what_the_parallel_pass_predicts(variables, prompt):
     if prompt:
         before[:, -prompt:] = given
     raw = jax.jit(MODEL.apply)(variables, np.concatenate([before, audio], 1))
-    draws = autoregressive._uniform(autoregressive.start(MODEL, variables, count=3, seed=5), 1)[:84]
+    draws = autoregressive._uniform(
+        autoregressive.start_voices(MODEL, variables, count=3, seed=5), 1
+    )[:84]
     expected = MODEL.distribution.sample(raw[:, before.shape[1] :], draws.swapaxes(0, 1), 0.8)
     np.testing.assert_allclose(audio, expected, atol=1e-6)
 

@@ -46,7 +46,7 @@ def test_activations_are_scikit_learn_s():
     np.testing.assert_allclose(got, wanted, atol=5e-3)
     assert 5 < (np.abs(wanted) > 1e-3).sum() < 40
     np.testing.assert_allclose(
-        sparse_coding.parts(jnp.asarray(atoms), got[None])[0].sum(0),
+        sparse_coding.atom_contributions(jnp.asarray(atoms), got[None])[0].sum(0),
         np.einsum("kst,ks->t", shifted(atoms, 24), got),
         atol=1e-5,
     )
@@ -58,7 +58,8 @@ def test_atoms_follow_the_gradient_and_stay_of_length_one():
     ahead = jnp.asarray(draw.standard_normal((1, 2, 24)) * (draw.random((1, 2, 24)) < 0.2))
     code = Code(jnp.asarray(atoms), ahead, ahead, jnp.ones(()))
     moved = sparse_coding.step(jnp.asarray(x)[None], code, 0.05)
-    loss = lambda a: sparse_coding.cost(jnp.asarray(x)[None], a, moved.activations, 0.0)  # noqa: E731
+    cost = sparse_coding.sparse_coding_cost
+    loss = lambda a: cost(jnp.asarray(x)[None], a, moved.activations, 0.0)  # noqa: E731
     spectrum = np.abs(np.fft.rfft(moved.activations))
     size = 1 / np.square(spectrum).sum((0, 1)).max()
     wanted = atoms - size * np.asarray(jax.grad(loss)(jnp.asarray(atoms)))
@@ -74,14 +75,18 @@ def test_learning_lowers_the_cost_and_finds_atoms():
     true = np.stack([np.sin(0.5 * time), np.sin(1.7 * time)]) * np.hanning(taps)
     true /= np.linalg.norm(true, axis=1, keepdims=True)
     places = (draw.random((1, 2, length)) < 0.01) * draw.uniform(0.5, 1, (1, 2, length))
-    x = np.asarray(sparse_coding.parts(jnp.asarray(true), jnp.asarray(places)))[0].sum(0)[None]
+    x = np.asarray(sparse_coding.atom_contributions(jnp.asarray(true), jnp.asarray(places)))[0].sum(
+        0
+    )[None]
     start = true + 0.1 * draw.standard_normal(true.shape)
     fit = jax.jit(lambda a: sparse_coding.learn(jnp.asarray(x), a, 0.02, 200))
     atoms, activations = fit(jnp.asarray(start))
     match = np.abs(np.fft.irfft(np.fft.rfft(atoms, 64) * np.conj(np.fft.rfft(true, 64)), 64)).max(1)
     assert np.all(match > 0.98)
-    begun = sparse_coding.cost(jnp.asarray(x), atoms, jnp.zeros_like(activations), 0.02)
-    assert sparse_coding.cost(jnp.asarray(x), atoms, activations, 0.02) < 0.2 * begun
+    begun = sparse_coding.sparse_coding_cost(
+        jnp.asarray(x), atoms, jnp.zeros_like(activations), 0.02
+    )
+    assert sparse_coding.sparse_coding_cost(jnp.asarray(x), atoms, activations, 0.02) < 0.2 * begun
 
 
 def test_separates_blindly_and_sums_to_the_mixture():

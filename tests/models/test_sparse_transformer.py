@@ -12,12 +12,12 @@ from torch_twin import dense, inside, leaves
 from zoo.distributions import Categorical
 from zoo.errors import BadInput
 from zoo.layers.sparse_attention import (
-    Block,
+    ColumnPattern,
     Local,
-    Strided,
-    Summary,
-    attend,
+    RowPattern,
+    SummaryPattern,
     attend_now,
+    attend_sparsely,
     cached,
     store,
 )
@@ -51,12 +51,12 @@ STRIDED = repeated(PAST & (BACK % STRIDE == 0))
 BLOCK = repeated(PAST & OWN_ROW)
 PATTERNS = {
     "local": ((Local(),), LOCAL),
-    "strided": ((Strided(),), STRIDED),
-    "block": ((Block(),), BLOCK),
-    "summary": ((Summary(1),), fixed(1, 1)),
-    "summaries": ((Summary(2, 2),), fixed(2, 2)),
-    "strided_merged": ((Local(), Strided(own=False)), LOCAL | STRIDED),
-    "fixed_merged": ((Block(), Summary(1, 3, own=False)), BLOCK | fixed(1, 3)),
+    "strided": ((ColumnPattern(),), STRIDED),
+    "block": ((RowPattern(),), BLOCK),
+    "summary": ((SummaryPattern(1),), fixed(1, 1)),
+    "summaries": ((SummaryPattern(2, 2),), fixed(2, 2)),
+    "strided_merged": ((Local(), ColumnPattern(own=False)), LOCAL | STRIDED),
+    "fixed_merged": ((RowPattern(), SummaryPattern(1, 3, own=False)), BLOCK | fixed(1, 3)),
 }
 
 
@@ -78,7 +78,7 @@ def test_blocks_give_what_dense_attention_gives_under_the_mask(name):
     split = lambda x: jnp.reshape(x, (2, -1, STRIDE, HEADS, 3))  # noqa: E731
 
     def loss(*inputs):
-        found = attend(patterns, *map(split, inputs)).reshape(weights.shape)
+        found = attend_sparsely(patterns, *map(split, inputs)).reshape(weights.shape)
         return jnp.sum(found * weights), found
 
     def one(caches, now):
@@ -159,7 +159,7 @@ def test_what_is_drawn_is_what_the_parallel_pass_predicts(kind):
     model, variables = made(**KINDS[kind])
     prompt, rule = AUDIO[0, :7], SamplerRule(0.9, top_k=12)
     asked = dict(length=24, count=2, seed=3, rule=rule, chunk=12, prompt=prompt)
-    drawn, scores = zip(*autoregressive.scored(model, variables, **asked))
+    drawn, scores = zip(*autoregressive.generate_scored(model, variables, **asked))
     audio = np.concatenate([np.tile(prompt, (2, 1, 1)), *drawn], 1)
     predict = jax.jit(model.apply)
     # Frames begin at 7, 11 and 15, which finds no room for four: the window is 7 to 23 from there.
@@ -169,7 +169,7 @@ def test_what_is_drawn_is_what_the_parallel_pass_predicts(kind):
     )
     nats = model.distribution.log_prob(raw, audio[:, 7:])
     np.testing.assert_allclose(scores[-1], np.sum(nats, 1), rtol=1e-4)
-    state = autoregressive.start(model, variables, count=2, seed=3)
+    state = autoregressive.start_voices(model, variables, count=2, seed=3)
     noise = autoregressive._uniform(state, 1, 24).swapaxes(0, 1)
     again = rule.compiled.draw(model.distribution, raw, noise, 0.9)
     np.testing.assert_allclose(audio[:, 7:], again, atol=1e-6)

@@ -7,7 +7,7 @@ from flax.traverse_util import flatten_dict
 
 from zoo.errors import BadInput
 from zoo.models.generation import specgan
-from zoo.runs.inference import count
+from zoo.runs.inference import count_parameters
 
 KEY = jax.random.key(0, impl="unsafe_rbg")
 
@@ -29,9 +29,9 @@ def drawn(module, shape):
 def test_sizes_of_the_paper():
     """The counts of WaveGAN, whose layers have as many taps and channels."""
     image, params = shapes_of(specgan.Generator(), (2, 100))
-    assert image.shape == (2, 128, 128, 1) and count(params) == 19_065_345
+    assert image.shape == (2, 128, 128, 1) and count_parameters(params) == 19_065_345
     ((score, features),), params = shapes_of(specgan.Discriminator(), (2, 128, 128, 1))
-    assert score.shape == (2,) and count(params) == 17_427_969
+    assert score.shape == (2,) and count_parameters(params) == 17_427_969
     assert [f.shape[1:] for f in features] == [
         (64, 64, 64),
         (32, 32, 128),

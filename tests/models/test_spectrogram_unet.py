@@ -52,8 +52,8 @@ def shapes(model):
 )
 def test_counts(model, trained, statistics):
     found = shapes(model)
-    assert inference.count(found["params"]) == trained
-    assert inference.count(found["batch_stats"]) == statistics
+    assert inference.count_parameters(found["params"]) == trained
+    assert inference.count_parameters(found["batch_stats"]) == statistics
 
 
 @pytest.mark.parametrize("length", [1, 15 * 768 + 1])

@@ -51,7 +51,7 @@ def parameters(name):
 
     Rows that differ in their training alone are traced once.
     """
-    experiment = experiments.find(name).experiment()
+    experiment = experiments.find_config(name).experiment()
     spec = experiment.data.spec(1)
     known = repr((experiment.objective, spec))
     if known not in TRACED:

@@ -27,7 +27,7 @@ from torch_twin import agree, leaves  # noqa: E402
 
 STILL = dict(dropout=0.0)
 ATTENTIVE = dict(labels=4, heads=2, dropout=0.0, attention_dropout=0.0, top_dropout=0.0)
-CHOI = {**fcn.version("choi_4"), "widths": (3, 4, 5, 6), "block_dropout": 0.0}
+CHOI = {**fcn.fcn_version("choi_4"), "widths": (3, 4, 5, 6), "block_dropout": 0.0}
 POOLS = ((2, 4), (4, 5), (3, 8), (4, 8))
 CASES = {
     "short_chunk": (ShortChunk(4, 2, **STILL), 40_000, theirs.short_chunk),

@@ -16,7 +16,7 @@ from zoo.models.classification import crnn, fcn
 from zoo.models.classification.at_scale import AtScale, SpectrogramFront, WaveformFront
 from zoo.models.classification.harmonic_cnn import POOLS, HarmonicCNN, HarmonicSpectrogram
 from zoo.models.classification.multi_scale import MultiScale, MultiScaleFront
-from zoo.models.classification.self_attention import SelfAttentionTagger, first_token, tagger
+from zoo.models.classification.self_attention import SelfAttentionTagger, first_token, make_tagger
 from zoo.models.classification.short_chunk import ShortChunk
 from zoo.signal.harmonic import harmonic_centres
 from zoo.signal.mel import CHOI, WON, WON_96, log_mel
@@ -37,13 +37,13 @@ def shapes(model, samples=None):
     "model, parameters",
     [
         (fcn.FCN(), 447_732),
-        (fcn.FCN(**fcn.version("music_tagger_cnn")), 865_950),
+        (fcn.FCN(**fcn.fcn_version("music_tagger_cnn")), 865_950),
         (crnn.CRNN(), 394_100),
-        (crnn.CRNN(**crnn.version("choi")), 396_786),
+        (crnn.CRNN(**crnn.crnn_version("choi")), 396_786),
         (ShortChunk(), 3_687_348),
         (ShortChunk(residual=True), 12_104_244),
         (HarmonicCNN(), 3_631_551),
-        (tagger("won", 50), 10_521_652),
+        (make_tagger("won", 50), 10_521_652),
     ],
 )
 def test_sizes_are_the_public_codes(model, parameters):
@@ -69,7 +69,7 @@ def test_sizes_at_scale_are_counted_by_hand(front, millions):
 
 @pytest.mark.parametrize("depth", [3, 4, 5, 6, 7])
 def test_every_depth_of_the_paper_ends_in_one_vector(depth):
-    model = fcn.FCN(**fcn.version(f"choi_{depth}"))
+    model = fcn.FCN(**fcn.fcn_version(f"choi_{depth}"))
     seen = shapes(model)[1]["intermediates"]
     assert len(seen) == depth and seen[f"features_{depth}"][0].shape == (2, 1, 1, 2048)
     assert log_mel_frames(model) == 1366
@@ -239,7 +239,9 @@ def test_what_cannot_be_read_is_refused(model, samples, channels, words):
         jax.eval_shape(model.init, jax.random.key(0), x)
 
 
-@pytest.mark.parametrize("named", [fcn.version, crnn.version, lambda name: tagger(name, 5)])
+@pytest.mark.parametrize(
+    "named", [fcn.fcn_version, crnn.crnn_version, lambda name: make_tagger(name, 5)]
+)
 def test_names_that_there_are_not_are_refused_with_those_there_are(named):
     with pytest.raises(BadInput, match="version=wonn: choose one of won"):
         named("wonn")

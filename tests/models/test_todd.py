@@ -11,7 +11,7 @@ from zoo.data.score_render.melodies import EighthSlices, sliced
 from zoo.data.score_render.scores import Piece
 from zoo.errors import BadInput
 from zoo.evaluation.melodies import MelodyRecall
-from zoo.models.generation.todd import Todd, decided
+from zoo.models.generation.todd import Todd, decide_units
 from zoo.objectives.base import Composing, Request, Variables
 from zoo.objectives.planned_melodies import PlannedMelodies
 from zoo.sampling.rule import SamplerRule
@@ -52,7 +52,7 @@ def test_the_state_is_what_was_played_fading():
 
 def test_decisions():
     units = jnp.array([[0.6, 0.9, 0.2, 0.4], [0.3, 0.4, 0.1, 0.8]])
-    np.testing.assert_array_equal(decided(units), [[0, 1, 0, 0], [0, 0, 0, 1]])
+    np.testing.assert_array_equal(decide_units(units), [[0, 1, 0, 0], [0, 0, 0, 1]])
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import pytest
 from zoo import experiment
 from zoo.errors import BadInput
 from zoo.layers.phase_shuffle import phase_shuffle
-from zoo.losses.adversarial import slope
+from zoo.losses.adversarial import gradient_norm
 from zoo.models.generation import wavegan
 from zoo.objectives.adversarial import Wasserstein, variety
 from zoo.objectives.base import Request
-from zoo.runs.inference import count
+from zoo.runs.inference import count_parameters
 
 KEY = jax.random.key(0, impl="unsafe_rbg")  # compiles in a tenth of the time
 SMALL = dict(dim=1, strides=(4, 4))  # 256 samples
@@ -21,7 +21,7 @@ SMALL = dict(dim=1, strides=(4, 4))  # 256 samples
 def shape_of(module, x, classes=None):
     """(output, number of parameters) without any computation."""
     output, variables = jax.eval_shape(lambda: module.init_with_output(KEY, x, classes))
-    return output, count(variables["params"])
+    return output, count_parameters(variables["params"])
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_post_filter_and_nearest_upsampling():
 
 @pytest.mark.parametrize("name", ["wavegan_sc09", "wavegan_score_render"])
 def test_the_choices_of_the_appendix_are_arguments_of_every_row(name):
-    config = experiment.find(name)
+    config = experiment.find_config(name)
     words = ["upsampling=nearest", "post_filter=512"]
     generator = config.experiment(**config.parse(words)).objective.generator
     assert generator.upsampling == "nearest" and generator.post_filter == 512
@@ -168,7 +168,7 @@ def test_slope_is_that_of_finite_differences(small):
 
         gradient = jax.grad(lambda x: score(x).sum())(x)
         step = 2e-3 * gradient / jnp.linalg.norm(gradient)
-        return slope(score, x)[0], (score(x + step) - score(x - step))[0] / 4e-3
+        return gradient_norm(score, x)[0], (score(x + step) - score(x - step))[0] / 4e-3
 
     ours, numeric = both(batch["audio"][:1])
     np.testing.assert_allclose(ours, numeric, rtol=2e-2)

@@ -196,6 +196,6 @@ ROWS = [
 
 @pytest.mark.parametrize("name", ROWS)
 def test_every_row_of_a_flow_dithers_by_a_step_unless_asked(name):
-    config = experiment.find(name)
+    config = experiment.find_config(name)
     for words, width in (([], 1.0), (["dither=0.0"], 0.0), (["dither=2.5"], 2.5)):
         assert config.experiment(**config.parse(words)).objective.dither == width

@@ -63,7 +63,7 @@ def variables(files):
     shapes = jax.eval_shape(
         SMALL.init, jax.random.key(0), jnp.zeros((1, 64, 1)), jnp.zeros((1, 1, 3))
     )
-    filled = rules.apply(lyra.RULES, lyra.read(files), by_path(shapes))
+    filled = rules.apply_rules(lyra.RULES, lyra.read_lyra(files), by_path(shapes))
     leaves = [jnp.asarray(filled[path]) for path in by_path(shapes)]
     return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 
@@ -149,7 +149,7 @@ def test_bands_are_scipy_s_and_merge_to_an_all_pass():
 
     low, high = halves(x)
     (one, two), (four, three) = halves(low), halves(high)
-    split = jax.jit(partial(qmf.split, bands=4))
+    split = jax.jit(partial(qmf.split_bands, bands=4))
     bands = np.asarray(split(x))
     np.testing.assert_allclose(bands, np.stack([one, two, three, four], -1), atol=1e-4)
     merge = qmf.Merger(4, 2)
@@ -161,12 +161,12 @@ def test_bands_are_scipy_s_and_merge_to_an_all_pass():
     answer = qmf.Merger(4, 2)(np.asarray(split(impulse)))
     np.testing.assert_allclose(np.abs(np.fft.rfft(answer[0])), 1, atol=2e-3)
     with pytest.raises(BadInput, match="power of two"):
-        qmf.split(x, 3)
+        qmf.split_bands(x, 3)
 
 
 def test_bands_rise_in_frequency():
     time = np.arange(4096) / 16_000
-    split = jax.jit(partial(qmf.split, bands=4))
+    split = jax.jit(partial(qmf.split_bands, bands=4))
     for band in range(4):
         tone = np.sin(2 * np.pi * (1000 + 2000 * band) * time, dtype=np.float32)[None]
         energy = np.square(np.asarray(split(tone))).mean((0, 1))
@@ -195,9 +195,9 @@ def test_the_law_is_scipy_s():
 def test_files_that_are_none_are_refused(files, tmp_path):
     bias = next(path for path in files if path.name.endswith(lyra.BIAS))
     with pytest.raises(BadInput, match=r"weights and the bias|does not belong"):
-        lyra.read([bias])
+        lyra.read_lyra([bias])
     for content in (b"no gzip", gzip.compress(b"123"), bias.read_bytes()[:-9]):
         path = tmp_path / bias.name
         path.write_bytes(content)
         with pytest.raises(BadInput, match=bias.name):
-            lyra.read([path])
+            lyra.read_lyra([path])

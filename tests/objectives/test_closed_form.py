@@ -31,7 +31,7 @@ def records(count=3, length=2000):
 
 
 def predictor(objective):
-    return inference.predictor(objective, meshes.make(1))(Variables({}))
+    return inference.predictor(objective, meshes.make_mesh(1))(Variables({}))
 
 
 def score(objective, oracle=True, **how):

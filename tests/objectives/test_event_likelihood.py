@@ -102,7 +102,7 @@ def test_what_cannot_be_composed_is_refused(variables):
         with pytest.raises(BadInput, match=message):
             composed(variables, **asked)
     with pytest.raises(BadInput, match="continues no notes"):
-        performing.check("Todd", Request(9, notes={}), False)
+        performing.check_composable("Todd", Request(9, notes={}), False)
 
 
 def test_the_instrument_plays_the_pitch_when_it_is_asked():
@@ -124,10 +124,10 @@ def test_peaks_are_bent_and_quiet_sound_is_left_alone():
 
 def test_notes_are_cut_where_the_piece_ends():
     notes = {"onset": np.array([0.0, 1.0, 2.0]), "offset": np.array([0.5, 3.0, 2.5])}
-    cut = performing.within(notes, 2.0)
+    cut = performing.clip_notes(notes, 2.0)
     assert cut["onset"].tolist() == [0, 1] and cut["offset"].tolist() == [0.5, 2.0]
     chunks = list(
-        performing.played(
+        performing.render_performances(
             [Performance({**PAPER.decode(np.zeros(0, int))})], Instrument(), Request(7, chunk=4)
         )
     )

@@ -134,7 +134,7 @@ def test_a_sine_source_hears_audio_and_takes_no_frames_alone():
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_vocoder_with_an_excitation_has_the_sine(name):
     """By shapes, a turn of the generator."""
-    found = experiments.find(name)
+    found = experiments.find_config(name)
     experiment = found.experiment(**{**found.entry.smoke, "excitation": "sine"})
     batch = experiment.data.spec(2)
     variables = jax.eval_shape(experiment.objective.init, KEY, batch)
@@ -177,6 +177,6 @@ def test_bad_input_is_named():
     with pytest.raises(BadInput, match="frame a hop"):
         Draft(replace(SPEC, centre=True, pad=None))
     with pytest.raises(BadInput, match="ln or log10"):
-        Draft(replace(SPEC, compress=mel.decibels))
+        Draft(replace(SPEC, compress=mel.power_to_db))
     with pytest.raises(BadInput, match="takes no excitation"):
         MultiBandVocoder(GENERATORS["melgan"], DISCRIMINATOR, SPEC, excitation=Noise(8))

@@ -11,7 +11,7 @@ from sklearn.svm import SVC
 from zoo.errors import BadInput
 from zoo.objectives.fitted import Fitted
 from zoo.objectives.shallow import KernelSVM, LinearSVM, Logistic, Ridge
-from zoo.objectives.shallow_nets import ExtremeLearning, Perceptron
+from zoo.objectives.shallow_nets import ExtremeLearning, MultilayerPerceptron
 
 CLIPS, SAMPLES, TAGS = 40, 30, 3
 
@@ -130,7 +130,7 @@ def test_shapes_are_known_before_and_random_weights_stay():
         Logistic(),
         Ridge(),
         ExtremeLearning((5, 9)),
-        Perceptron(4, epochs=2),
+        MultilayerPerceptron(4, epochs=2),
     ):
         _, before, learnt, _ = fitted(classifier, train)
         assert jax.tree.map(np.shape, before) == jax.tree.map(np.shape, learnt)

@@ -14,9 +14,9 @@ from zoo.objectives.growth import Growth
 from zoo.objectives.progressive_gan import ProgressiveGAN
 from zoo.recipes.gansynth import stages
 from zoo.signal import pyramid
-from zoo.signal.phase_images import Layout
+from zoo.signal.phase_images import PhaseImageLayout
 
-LAYOUT = Layout(1_000, 32, 64, 8_000, "linear")
+LAYOUT = PhaseImageLayout(1_000, 32, 64, 8_000, "linear")
 SMALL = dict(pitches=13, start=(16, 32), resolutions=2, base=8, widest=4)
 
 

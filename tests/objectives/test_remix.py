@@ -7,7 +7,7 @@ import pytest
 
 from zoo.errors import BadInput
 from zoo.objectives.base import Turn, Variables
-from zoo.objectives.remix import Remix, exchange
+from zoo.objectives.remix import Remix, permute_sources
 
 
 def numbered(batch=8, sources=3):
@@ -18,7 +18,7 @@ def numbered(batch=8, sources=3):
 
 def test_sources_change_places_within_their_groups_and_nothing_is_lost():
     stems = numbered()
-    mixed = jax.jit(exchange, static_argnums=2)(jax.random.key(0), stems, 4)
+    mixed = jax.jit(permute_sources, static_argnums=2)(jax.random.key(0), stems, 4)
     assert mixed.shape == stems.shape
     example, source = np.divmod(np.asarray(mixed), 10)
     np.testing.assert_array_equal(source, np.asarray(stems) % 10)
@@ -33,7 +33,7 @@ def test_sources_change_places_within_their_groups_and_nothing_is_lost():
 def test_every_order_is_as_likely():
     keys = jax.random.split(jax.random.key(0), 2000)
     stems = numbered(4, 2)[:, :1, :, :1]
-    mixed = jax.jit(jax.vmap(lambda key: exchange(key, stems, 4)))(keys)
+    mixed = jax.jit(jax.vmap(lambda key: permute_sources(key, stems, 4)))(keys)
     places = np.asarray(mixed)[:, :, 0, :, 0] // 10
     for example in range(4):
         share = (places == example).mean(0)
@@ -44,7 +44,7 @@ def test_every_order_is_as_likely():
 
 def test_a_batch_that_is_no_multiple_is_refused():
     with pytest.raises(BadInput, match="groups of 4: batch=6"):
-        exchange(jax.random.key(0), numbered(6), 4)
+        permute_sources(jax.random.key(0), numbered(6), 4)
 
 
 @dataclass(frozen=True)

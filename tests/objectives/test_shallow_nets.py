@@ -11,7 +11,7 @@ from sklearn.svm import SVC
 from zoo.errors import BadInput
 from zoo.objectives.one_vs_one import PairwiseSVM, classes, ends
 from zoo.objectives.shallow import Labelled, quality
-from zoo.objectives.shallow_nets import ExtremeLearning, Perceptron, least_squares, units
+from zoo.objectives.shallow_nets import ExtremeLearning, MultilayerPerceptron, least_squares, units
 
 pytestmark = pytest.mark.optimised
 
@@ -124,7 +124,7 @@ def planted(weights, train):
 
 def test_a_perceptron_and_its_gradient_are_scikit_learn_s():
     train = of_tags(1)
-    ours = Perceptron(5, penalty=3.0)
+    ours = MultilayerPerceptron(5, penalty=3.0)
     weights = jax.device_get(ours.blank(jax.random.key(3), 6, 3))
     theirs = planted(weights, train)
     found = 1 / (1 + np.exp(-scores(ours, weights, train.features)))
@@ -141,7 +141,7 @@ def test_a_perceptron_and_its_gradient_are_scikit_learn_s():
 
 def test_a_perceptron_learns_and_unknown_labels_count_for_nothing():
     train, held = of_tags(1, 200), of_tags(2, 200)
-    ours = Perceptron(8, epochs=150, batch=50, learning_rate=1e-2)
+    ours = MultilayerPerceptron(8, epochs=150, batch=50, learning_rate=1e-2)
     known = (np.random.default_rng(0).random(train.tags.shape) < 0.6) * 1.0
     results = []
     for wrong in (train.tags, 1 - train.tags, np.full_like(train.tags, np.nan)):

@@ -11,7 +11,7 @@ from twin_step import STEP, assert_step, doubles, drawn, fixed
 from zoo.objectives.growth import Growth
 from zoo.objectives.progressive_gan import ProgressiveGAN
 from zoo.signal import phase_images
-from zoo.signal.phase_images import Layout
+from zoo.signal.phase_images import PhaseImageLayout
 
 RNG = np.random.default_rng(7)
 PROGRESS = 0.75  # 15 images seen: of 12 that fade in, the last 9 behind 6 alone
@@ -87,7 +87,7 @@ def drawn_numbers(monkeypatch):
 
 def test_growing_players(drawn_numbers):
     z, labels, place = drawn_numbers
-    layout = Layout(6, 4, 2, 8_000, "linear")
+    layout = PhaseImageLayout(6, 4, 2, 8_000, "linear")
     growth = Growth(stable=6, transition=12, batch=3)
     how = dict(blocks=2, lowest=60, penalty=7.0, drift=0.3, auxiliary=3.0)
     objective = ProgressiveGAN(Maker(), Scorer(), layout, growth, **how)

@@ -104,10 +104,10 @@ def test_segments_fade_into_each_other(monkeypatch):
     rng = np.random.default_rng(0)
     f0, loudness = rng.uniform(100, 400, 230), rng.uniform(-90, -30, 230)
     source = np.zeros(230 * 64, np.float32)
-    one = tone_transfer.decode(model, variables, f0, loudness, source, None)
+    one = tone_transfer.decode_controls(model, variables, f0, loudness, source, None)
     monkeypatch.setattr(tone_transfer, "SEGMENT", 100)
     monkeypatch.setattr(tone_transfer, "OVERLAP", 30)
-    several = tone_transfer.decode(model, variables, f0, loudness, source, None)
+    several = tone_transfer.decode_controls(model, variables, f0, loudness, source, None)
     np.testing.assert_allclose(several, one, atol=1e-5)
 
 
@@ -136,7 +136,7 @@ def test_peaks_are_scaled_and_said_instead_of_clipped(small, capsys):
 def test_register_moves_by_octaves():
     f0 = np.full(100, 100.0)  # MIDI 43.3
     loudness = np.linspace(-60.0, -30.0, 100)
-    moved, level = tone_transfer.transpose(f0, loudness, Register(62.0, -68.5, -55.0), 120.0)
+    moved, level = tone_transfer.match_register(f0, loudness, Register(62.0, -68.5, -55.0), 120.0)
     np.testing.assert_allclose(moved, 400.0)
     np.testing.assert_allclose(level[:50], loudness[:50] - 23.5)
     assert level.max() == -55.0
@@ -170,7 +170,9 @@ def test_classes_are_voices():
 def test_register_is_learnt_and_evaluation_counts(small):
     objective, variables = small
     audio, f0 = given(SMALL)
-    register = tone_transfer.measure(jnp.linspace(-130.0, -40.0, 64)[None, :, None], f0, 120.0)
+    register = tone_transfer.measure_register(
+        jnp.linspace(-130.0, -40.0, 64)[None, :, None], f0, 120.0
+    )
     assert register["pitch"] == pytest.approx(69 + 12 * np.log2(300 / 440), abs=1e-3)
     assert register["loudness"] == pytest.approx(-70, abs=1) and register["loudest"] == -40
     predict = jax.jit(lambda b: objective.predict(variables, b, KEY))
@@ -180,7 +182,7 @@ def test_register_is_learnt_and_evaluation_counts(small):
         "track": "a",
         "f0": np.full((2 * length // 64, 1), 300.0, np.float32),
     }
-    info = experiment.find("ddsp_score_render").experiment().data.source.info
+    info = experiment.find_config("ddsp_score_render").experiment().data.source.info
     evaluation = Resynthesised(length, 64, 2, ("f0",), tracker_of(300.0))
     report = evaluation.run(predict, [record], info)
     assert report.counts == {"clips": 2, "without_pitch": 0, "too_short": 0}

@@ -56,7 +56,7 @@ def run(
         optimizers={player: optimizer.init(variables.params[player])},
         learning_rate_scale=jnp.ones(()),
     )
-    done, measured = jax.jit(steps.make(turn, optimizer, seed=0, last=True))(begun, batch, 0)
+    done, measured = jax.jit(steps.make_step(turn, optimizer, seed=0, last=True))(begun, batch, 0)
     assert int(done.step) == step + 1 and int(done.rejected) == 0
     return done.variables, {name: float(value) for name, value in measured.items()}
 

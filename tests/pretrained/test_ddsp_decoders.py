@@ -31,8 +31,8 @@ GOLDEN = {  # start of frame 0 and mean of the whole output
 
 
 def decoded(name, at):
-    config, arguments, variables = weights.load(name, at)
-    model = experiment.find(config).experiment(**arguments).objective.model
+    config, arguments, variables = weights.load_weights(name, at)
+    model = experiment.find_config(config).experiment(**arguments).objective.model
     run = jax.jit(lambda v, *x: model.apply(v, *x, method="raw"))
     return np.asarray(run(variables.of("model"), *golden_input()))[0]
 
@@ -89,8 +89,8 @@ def test_fabricated_decoder_is_torch_s(tmp_path, monkeypatch):
     functional = torch.nn.functional
 
     fabricate(tmp_path, 1)
-    arrays = tfjs.read([tmp_path / "model.json", tmp_path / "shard.bin"])
-    monkeypatch.setattr(weights.obtain, "arrays", lambda *_: arrays)
+    arrays = tfjs.read_tfjs([tmp_path / "model.json", tmp_path / "shard.bin"])
+    monkeypatch.setattr(weights.obtain, "obtain_arrays", lambda *_: arrays)
     ours = decoded("ddsp_violin", None)
 
     def w(number):
@@ -111,6 +111,6 @@ def test_fabricated_decoder_is_torch_s(tmp_path, monkeypatch):
 
 def test_index_knows_where_they_are():
     for name in GOLDEN:
-        entry = index.find(f"ddsp_{name}")
+        entry = index.find_published(f"ddsp_{name}")
         assert entry.licence == "Apache-2.0" and entry.url.startswith("https://")
         assert all(len(file.sha256) == 64 for file in entry.files)

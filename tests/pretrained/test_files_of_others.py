@@ -16,7 +16,9 @@ def test_a_net_is_told_by_its_names(tmp_path):
         "onset_stack.0.fc.0.bias": torch.ones(4),
     }
     torch.save(state, tmp_path / "model-100.pt")
-    record, arrays = own_files.record(own_files.known(str(tmp_path / "model-100.pt")))
+    record, arrays = own_files.read_own_file(
+        own_files.own_file_path(str(tmp_path / "model-100.pt"))
+    )
     assert record.config == "onsets_frames_maestro" and record.name == "model-100"
     assert set(arrays) == set(state)
     np.testing.assert_array_equal(arrays["onset_stack.0.cnn.0.weight"], np.ones((2, 3)))
@@ -34,5 +36,8 @@ def test_what_is_not_known_is_refused(tmp_path):
         zoo.load(tmp_path / "b.pt")
     with pytest.raises(BadInput, match="no file"):
         zoo.load(tmp_path / "none.pt")
-    assert own_files.known("musicnn_mtt") is None and own_files.known(str(tmp_path)) is None
+    assert (
+        own_files.own_file_path("musicnn_mtt") is None
+        and own_files.own_file_path(str(tmp_path)) is None
+    )
     assert len({layout.mark for layout in torch_weights.LAYOUTS}) == len(torch_weights.LAYOUTS)

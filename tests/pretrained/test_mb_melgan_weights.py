@@ -34,8 +34,8 @@ def test_published_weights_give_their_output():
     """Bands in float32; the published graph rounds them to 8 bits before it joins them."""
     from zoo.pretrained import weights
 
-    config, arguments, variables = weights.load("mb_melgan_baker")
-    generator = experiments.find(config).experiment(**arguments).objective.generator
+    config, arguments, variables = weights.load_weights("mb_melgan_baker")
+    generator = experiments.find_config(config).experiment(**arguments).objective.generator
     standard = generator.mean + generator.std * frames()
     bands = jax.jit(lambda v, x: generator.apply(v, x, method="bands"))(
         variables.of("generator"), standard
@@ -72,11 +72,11 @@ def foreign():
 
 
 def test_every_array_has_one_place():
-    experiment = experiments.find("mb_melgan_ljspeech").experiment(front="baker")
+    experiment = experiments.find_config("mb_melgan_ljspeech").experiment(front="baker")
     spec = experiment.data.spec(1)
     wanted = jax.eval_shape(experiment.objective.init, jax.random.key(0), spec).of("generator")
     blank = {name: np.zeros(shape, np.float32) for name, shape in foreign().items()}
-    filled = rules.apply(RULES, blank, by_path(wanted))
+    filled = rules.apply_rules(RULES, blank, by_path(wanted))
     assert sum(x.size for x in filled.values()) == 1_861_588
 
 
@@ -157,7 +157,7 @@ def model():
 def test_constants_are_named_by_their_use(tmp_path):
     path = tmp_path / "small.tflite"
     path.write_bytes(model())
-    found = tflite_file.read([path])
+    found = tflite_file.read_tflite([path])
     assert set(found) == {"net/sum:1", "net/twice:1"}
     np.testing.assert_array_equal(found["net/sum:1"], np.arange(6).reshape(2, 3))
 
@@ -167,6 +167,6 @@ def test_files_that_are_none_are_refused(tmp_path):
     for content in (b"PK\3\4 no model at all", model()[:120], model()[:-30]):
         path.write_bytes(content)
         with pytest.raises(BadInput, match="TensorFlow Lite"):
-            tflite_file.read([path])
+            tflite_file.read_tflite([path])
     with pytest.raises(BadInput, match="one file"):
-        tflite_file.read([path, path])
+        tflite_file.read_tflite([path, path])

@@ -107,7 +107,7 @@ def test_published_weights_give_the_same_tags(name):
     found = trained.published(name)
     noise = np.random.default_rng(0).normal(0, 0.1, (1, 187 * 256, 1)).astype(np.float32)
     patch = np.asarray(log_mel(noise, MUSICNN))[0, :187, :, 0]
-    arrays = obtain.arrays(index.find(name))
+    arrays = obtain.obtain_arrays(index.find_published(name))
     plain = (musicnn if name.startswith("musicnn") else vgg)(arrays, patch)
     predict = jax.jit(found.experiment.objective.predict)
     score = predict(found.variables, {"audio": noise}, jax.random.key(0))["prediction"]
@@ -116,7 +116,7 @@ def test_published_weights_give_the_same_tags(name):
 
 
 def compare_with_the_clip(name, found):
-    path = obtain.folder() / CLIP
+    path = obtain.weights_cache() / CLIP
     if not path.is_file():
         return
     assert hashlib.sha256(path.read_bytes()).hexdigest() == CLIP_SHA256
@@ -150,7 +150,7 @@ def test_published_musicnn_scores_a_song_of_odd_length_as_its_library():
     song[187 * 256 * 2 :] *= 0.01
     song = song[:, None].astype(np.float32)
     frames = np.asarray(log_mel(song[None], MUSICNN))[0, :, :, 0]
-    arrays = obtain.arrays(index.find("musicnn_mtt"))
+    arrays = obtain.obtain_arrays(index.find_published("musicnn_mtt"))
     theirs = np.mean([musicnn(arrays, frames[at : at + 187]) for at in (0, 187)], 0)
     run = jax.jit(found.experiment.objective.predict)
     predict = lambda batch: jax.device_get(run(found.variables, batch, jax.random.key(0)))  # noqa: E731

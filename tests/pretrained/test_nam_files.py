@@ -66,7 +66,8 @@ def with_all():
     """A file of the newest form: a container, whose larger network has a network before it."""
     inner = wavenet({**LAYERS, "head_size": 2})
     count = sum(
-        int(np.prod(s)) for _, s in amp_layouts.places(nam_json.wavenet(inner["config"], None))
+        int(np.prod(s))
+        for _, s in amp_layouts.places(nam_json.wavenet_layout(inner["config"], None))
     )
     inner["weights"] = [*RNG.normal(0, 0.4, count).tolist(), 0.5]
     head = {"channels": 3, "activation": "ReLU", "out_channels": 1, "kernel_sizes": [2, 1]}

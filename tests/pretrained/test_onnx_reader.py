@@ -37,7 +37,7 @@ def model(*tensors):
 def test_initialisers_by_name(tmp_path, packed):
     path = tmp_path / "net.onnx"
     path.write_bytes(model(*(tensor(k, v, packed=packed) for k, v in ARRAYS.items())))
-    found = onnx_file.read([path])
+    found = onnx_file.read_onnx([path])
     assert list(found) == list(ARRAYS)
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(found[name], array)
@@ -60,7 +60,7 @@ def test_what_the_onnx_package_writes(published_modules, tmp_path):
         for name, (kind, array) in typed.items()
     ]
     save(helper.make_model(helper.make_graph([], "g", [], [], tensors)), tmp_path / "net.onnx")
-    found = onnx_file.read([tmp_path / "net.onnx"])
+    found = onnx_file.read_onnx([tmp_path / "net.onnx"])
     for name, array in {**ARRAYS, **{name: array for name, (_, array) in typed.items()}}.items():
         np.testing.assert_array_equal(found[name], array)
         assert found[name].dtype == array.dtype
@@ -86,7 +86,7 @@ def test_unsound_files_are_refused_in_one_line(tmp_path, raw):
     path = tmp_path / "net.onnx"
     path.write_bytes(raw)
     with pytest.raises(BadInput, match="no sound ONNX file") as error:
-        onnx_file.read([path])
+        onnx_file.read_onnx([path])
     assert "\n" not in str(error.value)
 
 
@@ -96,6 +96,6 @@ def test_flipped_bytes_never_crash(tmp_path):
     for place in range(len(sound)):
         path.write_bytes(sound[:place] + bytes([sound[place] ^ 0x81]) + sound[place + 1 :])
         try:
-            onnx_file.read([path])
+            onnx_file.read_onnx([path])
         except BadInput as error:
             assert "\n" not in str(error)

@@ -75,7 +75,7 @@ class OneTrack(list):
         return (Track("long", 0, 2, 1400, 0.0, 0.0, 0.0, ""),)
 
     def window(self, *which):
-        return tracks.window(self, *which)
+        return tracks.read_window(self, *which)
 
 
 def test_a_window_across_records_has_the_pitch_of_both(tmp_path):

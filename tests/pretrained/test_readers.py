@@ -25,7 +25,7 @@ ARRAYS = {
 
 def test_tf_bundle(tmp_path):
     index, data = bundle(tmp_path, ARRAYS)
-    found = tf_bundle.read([index, data])
+    found = tf_bundle.read_tf_bundle([index, data])
     assert list(found) == sorted(ARRAYS)
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(found[name], array)
@@ -37,16 +37,16 @@ def test_tf_bundle_cut_short(tmp_path, cut):
     index, data = bundle(tmp_path, ARRAYS)
     index.write_bytes(index.read_bytes()[:cut])
     with pytest.raises(BadInput, match="no sound TensorFlow bundle"):
-        tf_bundle.read([index, data])
+        tf_bundle.read_tf_bundle([index, data])
 
 
 def test_tf_bundle_speaks_of_more_than_there_is(tmp_path):
     index, data = bundle(tmp_path, ARRAYS)
     data.write_bytes(data.read_bytes()[:-1])
     with pytest.raises(BadInput, match="does not lie in the data file"):
-        tf_bundle.read([index, data])
+        tf_bundle.read_tf_bundle([index, data])
     with pytest.raises(BadInput, match=r"one \.index and one"):
-        tf_bundle.read([index])
+        tf_bundle.read_tf_bundle([index])
 
 
 def test_flipped_bytes_never_crash(tmp_path):
@@ -55,7 +55,7 @@ def test_flipped_bytes_never_crash(tmp_path):
     for place in range(len(sound)):
         index.write_bytes(sound[:place] + bytes([sound[place] ^ 0x81]) + sound[place + 1 :])
         try:
-            tf_bundle.read([index, data])
+            tf_bundle.read_tf_bundle([index, data])
         except BadInput as error:
             assert "\n" not in str(error)
 
@@ -68,7 +68,7 @@ def test_torch_zip_with_views_and_shared_storage(tmp_path):
         "scalar": (storage, 23, (), ()),
         "none": (storage, 0, (0, 3), (3, 1)),
     }
-    found = torch_file.read([torch_zip(tmp_path / "a.pt", views)])
+    found = torch_file.read_torch([torch_zip(tmp_path / "a.pt", views)])
     np.testing.assert_array_equal(found["a.weight"], storage[:12].reshape(4, 3))
     np.testing.assert_array_equal(found["a.turned"], (storage[2:14].reshape(4, 3)).T)
     assert found["scalar"] == 23 and found["none"].shape == (0, 3)
@@ -78,7 +78,7 @@ def test_a_whole_module_is_looked_into_and_not_run(tmp_path):
     path = tmp_path / "module.pt"
     storage = np.arange(6, dtype=np.float32)
     torch_zip(path, {}, pickled=module_pickle(), storages=[storage])
-    found = torch_file.read([path])
+    found = torch_file.read_torch([path])
     np.testing.assert_array_equal(found["generator.0.weight"], storage.reshape(2, 3))
     assert list(found) == ["generator.0.weight"]
 
@@ -93,12 +93,12 @@ def test_torch_writes_what_we_read(tmp_path, kind):
     path = tmp_path / "a.pth"
     state = {"generator": module.state_dict(), "epoch": 3, "notes": ["x", None, {1, 2}]}
     torch.save(state, path, _use_new_zipfile_serialization=kind != "older")
-    found = torch_file.read([path])
+    found = torch_file.read_torch([path])
     assert list(found) == [f"generator.{name}" for name in module.state_dict()]
     for name, tensor in module.state_dict().items():
         np.testing.assert_array_equal(found[f"generator.{name}"], tensor.numpy())
     torch.save(module, path)  # whole, with all its classes and functions
-    whole = torch_file.read([path])
+    whole = torch_file.read_torch([path])
     assert {f"generator.{name}" for name in whole} == set(found)
 
 
@@ -130,12 +130,12 @@ def test_payloads_are_refused_by_name(tmp_path):
         path = tmp_path / f"{name}.pt"
         torch_zip(path, {}, pickled=pickle.dumps({"weight": payload}, 2))
         with pytest.raises(BadInput, match=r"asks to call .*refused") as caught:
-            torch_file.read([path])
+            torch_file.read_torch([path])
         assert name in str(caught.value) or name in ("getattr", "runstring")
         raw = tmp_path / "older.pt"
         raw.write_bytes(pickle.dumps(payload, 2))
         with pytest.raises(BadInput):
-            torch_file.read([raw])
+            torch_file.read_torch([raw])
     assert not (tmp_path / "executed").exists()
 
 
@@ -161,7 +161,7 @@ def test_hostile_pickles(tmp_path, name, text):
     path = tmp_path / "a.pt"
     torch_zip(path, {}, pickled=text)
     try:
-        found = torch_file.read([path])
+        found = torch_file.read_torch([path])
     except BadInput as error:
         assert "\n" not in str(error)
     else:
@@ -183,7 +183,7 @@ def test_hostile_pickles(tmp_path, name, text):
 def test_tensors_beyond_their_storage(tmp_path, offset, shape, stride):
     view = (np.arange(6, dtype=np.float32), offset, shape, stride)
     with pytest.raises(BadInput, match=r"no sound file of torch\.save"):
-        torch_file.read([torch_zip(tmp_path / "a.pt", {"x": view})])
+        torch_file.read_torch([torch_zip(tmp_path / "a.pt", {"x": view})])
 
 
 def test_bombs_and_lacking_storages(tmp_path):
@@ -191,14 +191,14 @@ def test_bombs_and_lacking_storages(tmp_path):
     view = {"x": (np.zeros(100_000, np.float32), 0, (100_000,), (1,))}
     torch_zip(path, view, compression=zipfile.ZIP_DEFLATED)
     with pytest.raises(BadInput, match="unpacks to"):
-        torch_file.read([path])
+        torch_file.read_torch([path])
     torch_zip(path, view, storages=[])
     with pytest.raises(BadInput, match="no sound file"):
-        torch_file.read([path])
+        torch_file.read_torch([path])
     many = {f"x{i}": view["x"] for i in range(30)}
     torch_zip(path, many)
     with pytest.raises(BadInput, match="tensors of more than"):
-        torch_file.read([path])
+        torch_file.read_torch([path])
 
 
 def test_older_files_cut_short(tmp_path):
@@ -209,7 +209,7 @@ def test_older_files_cut_short(tmp_path):
     for length in (0, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         with pytest.raises(BadInput, match=r"no sound file of torch\.save"):
-            torch_file.read([path])
+            torch_file.read_torch([path])
 
 
 def tfjs_files(folder, weights, raw, shard="group1-shard1of1.bin"):
@@ -231,7 +231,7 @@ def test_tfjs(tmp_path):
         },
     ]
     raw = kernel.tobytes() + bytes([0, 2, 255])
-    found = tfjs.read(tfjs_files(tmp_path, weights, raw))
+    found = tfjs.read_tfjs(tfjs_files(tmp_path, weights, raw))
     np.testing.assert_array_equal(found["k"], kernel)
     np.testing.assert_array_equal(found["q"], [-1.0, 0.0, 126.5])
     first = weights[0]
@@ -244,14 +244,14 @@ def test_tfjs(tmp_path):
         ("string", [{**first, "dtype": "string"}], raw),
     ):
         with pytest.raises(BadInput, match=f"no sound TensorFlow.js model .*{reason}"):
-            tfjs.read(tfjs_files(tmp_path, *case))
+            tfjs.read_tfjs(tfjs_files(tmp_path, *case))
 
 
 def test_npz(tmp_path):
     path = tmp_path / "a.npz"
     arrays = {"file": np.arange(3.0), "a/b": np.float32(2), "../x": np.ones((2, 2), np.int8)}
-    npz.write(path, arrays)
-    found = npz.read([path])
+    npz.write_npz(path, arrays)
+    found = npz.read_npz([path])
     assert set(found) == set(arrays) and not (tmp_path.parent / "x.npy").exists()
     for name, array in arrays.items():
         np.testing.assert_array_equal(found[name], array)
@@ -259,10 +259,10 @@ def test_npz(tmp_path):
     damaged[200] ^= 1
     path.write_bytes(damaged)
     with pytest.raises(BadInput, match="no sound npz"):
-        npz.read([path])
+        npz.read_npz([path])
     np.savez(path, x=np.array([{}], object))
     with pytest.raises(BadInput, match="object"):
-        npz.read([path])
+        npz.read_npz([path])
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
         header, {"descr": "<f4", "fortran_order": False, "shape": (1 << 50,)}
@@ -270,12 +270,12 @@ def test_npz(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x.npy", header.getvalue() + struct.pack("<f", 1))
     with pytest.raises(BadInput, match="promises"):
-        npz.read([path])
+        npz.read_npz([path])
 
 
 def test_ordered_dicts_keep_their_order(tmp_path):
     text = pickle.dumps(OrderedDict(b=np.arange(2.0), a=np.arange(3, dtype=np.int32)), 2)
     torch_zip(tmp_path / "a.ckpt", {}, pickled=text)
-    found = torch_file.read([tmp_path / "a.ckpt"])
+    found = torch_file.read_torch([tmp_path / "a.ckpt"])
     assert list(found) == ["b", "a"] and found["a"].dtype == np.int32
     np.testing.assert_array_equal(found["b"], [0, 1])

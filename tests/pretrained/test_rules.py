@@ -41,7 +41,7 @@ def test_a_table_fills_every_leaf():
         "batch_stats/block_0/norm/mean": np.zeros(4, np.float32),
         "batch_stats/block_0/norm/var": np.zeros(4, np.float32),
     }
-    filled = rules.apply(table, foreign, wanted)
+    filled = rules.apply_rules(table, foreign, wanted)
     assert set(filled) == set(wanted)
     assert all(leaf.dtype == np.float32 for leaf in filled.values())
     kernel = foreign["enc.0.conv.weight"]
@@ -80,7 +80,7 @@ def test_all_faults_are_named_at_once_and_on_one_line():
         for name in ("x", "both", "nan", "integer", "split", "empty")
     }
     with pytest.raises(BadInput) as caught:
-        rules.apply(table, foreign, wanted)
+        rules.apply_rules(table, foreign, wanted)
     text = str(caught.value)
     assert "\n" not in text
     for piece in (
@@ -102,12 +102,14 @@ def test_companions_need_no_rule_but_must_be_there():
         Rule(r"(.*)\.weight_v", r"params/\1/kernel", rules.fuse_weight_norm(), (r"\1.weight_g",)),
     )
     wanted = {"params/up/kernel": np.zeros((5, 3, 6), np.float32)}
-    kernel = rules.apply(table, {"up.weight_v": v, "up.weight_g": g}, wanted)["params/up/kernel"]
+    kernel = rules.apply_rules(table, {"up.weight_v": v, "up.weight_g": g}, wanted)[
+        "params/up/kernel"
+    ]
     for o in range(6):
         plain = g[o, 0, 0] * v[o] / np.sqrt((v[o] ** 2).sum())
         np.testing.assert_allclose(kernel[:, :, o], plain.T, rtol=1e-5)
     with pytest.raises(BadInput, match=r"missing: up\.weight_g"):
-        rules.apply(table, {"up.weight_v": v}, wanted)
+        rules.apply_rules(table, {"up.weight_v": v}, wanted)
 
 
 def test_weight_norm_is_torchs():
@@ -128,4 +130,4 @@ def test_layouts():
     tf = np.arange(8.0)[None]  # i, c, f, o, of width two
     np.testing.assert_array_equal(rules.gates((0, 2, 1, 3))(tf)[0], [0, 1, 4, 5, 2, 3, 6, 7])
     assert rules.flat(floats(4, 1, 1)).shape == (4,) and rules.flat(floats(1, 1)).shape == (1,)
-    np.testing.assert_array_equal(rules.add(np.ones(2), np.ones(2)), [2, 2])
+    np.testing.assert_array_equal(rules.sum_arrays(np.ones(2), np.ones(2)), [2, 2])

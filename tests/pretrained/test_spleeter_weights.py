@@ -17,7 +17,7 @@ def ours(foreign):
     """Variables of our model of two nets, filled from arrays under the published names."""
     model = SpectrogramUNet(**SPLEETER)
     shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, model.length(), 2)))
-    filled = rules.apply(index.find(NAME).rules, foreign, by_path(shapes))
+    filled = rules.apply_rules(index.find_published(NAME).rules, foreign, by_path(shapes))
     leaves = [jnp.asarray(filled[path]) for path in by_path(shapes)]
     return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 
@@ -68,7 +68,7 @@ def test_random_weights_give_torch_s_stems():
 
 
 def test_the_index_names_what_the_model_holds():
-    published = index.find(NAME)
+    published = index.find_published(NAME)
     assert published.config == "spleeter_unet_musdb18"
     with pytest.raises(BadInput, match="not filled"):
         ours({})
@@ -83,7 +83,7 @@ GOLDEN = {  # of each net, from a port that agrees with torch to 3e-6
 @pytest.mark.download
 @pytest.mark.slow
 def test_published_weights_give_the_golden_values():
-    config, arguments, variables = weights.load(NAME)
+    config, arguments, variables = weights.load_weights(NAME)
     assert (config, dict(arguments)) == ("spleeter_unet_musdb18", {})
     stored = variables.of("model")
     random = (np.random.default_rng(0).random((1, 512, 1024, 2)) * 5).astype(np.float32)
@@ -106,11 +106,11 @@ def test_published_weights_give_torch_s_stems():
     torch = pytest.importorskip("torch")
     import torch_spleeter
 
-    _, _, variables = weights.load(NAME)
-    published = index.find(NAME)
+    _, _, variables = weights.load_weights(NAME)
+    published = index.find_published(NAME)
     from zoo.pretrained import obtain
 
-    arrays = obtain.arrays(published)
+    arrays = obtain.obtain_arrays(published)
     nets = []
     for number in range(2):
         net = torch_spleeter.Net()

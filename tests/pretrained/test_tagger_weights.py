@@ -17,7 +17,7 @@ from zoo import experiment
 from zoo.data.sets.million_song import TAGS
 from zoo.errors import BadInput
 from zoo.pretrained import choi, index, keras_h5, weights, won
-from zoo.pretrained.rules import apply
+from zoo.pretrained.rules import apply_rules
 
 pytestmark = pytest.mark.optimised
 
@@ -64,10 +64,10 @@ PRINTED = {  # README of music-auto_tagging-keras
 
 
 def model_of(name):
-    published = index.find(name)
-    defaults = experiment.find(published.config).defaults
+    published = index.find_published(name)
+    defaults = experiment.find_config(published.config).defaults
     arguments = {**defaults, **published.arguments}
-    return experiment.find(published.config).experiment(**arguments).objective.model
+    return experiment.find_config(published.config).experiment(**arguments).objective.model
 
 
 def variables_of(model, foreign, rules):
@@ -76,7 +76,7 @@ def variables_of(model, foreign, rules):
 
     x = np.zeros((1, model.samples, 1), np.float32)
     shapes = jax.eval_shape(model.init, jax.random.key(0), x)
-    filled = apply(rules, foreign, by_path(shapes))
+    filled = apply_rules(rules, foreign, by_path(shapes))
     return jax.tree.unflatten(jax.tree.structure(shapes), [filled[p] for p in by_path(shapes)])
 
 
@@ -145,9 +145,9 @@ def keras_crnn(arrays, mel):
 def test_fabricated_crnn_is_that_of_keras(tmp_path):
     random = np.random.default_rng(0)
     arrays = fabricated_crnn(random)
-    foreign = keras_h5.read([written(tmp_path / "crnn.h5", arrays)])
+    foreign = keras_h5.read_keras_h5([written(tmp_path / "crnn.h5", arrays)])
     model = model_of("choi_crnn_msd")
-    variables = variables_of(model, foreign, index.find("choi_crnn_msd").rules)
+    variables = variables_of(model, foreign, index.find_published("choi_crnn_msd").rules)
     mel = random.normal(0, 20, (96, 1366)).astype(np.float32)
     run = jax.jit(lambda v, x: model.apply(v, x, method="tags"))
     found = run(variables, mel.T[None, :, :, None])[0]
@@ -164,9 +164,9 @@ def test_fabricated_compact_cnn_is_that_of_theano(tmp_path):
         arrays[f"{choi.STACK}/convolution2d_{i}_b"] = normal(random, 32)
         arrays |= fields(random, 32, f"{choi.STACK}/batchnormalization_{i}", "")
         arrays[f"melgram/param_{i % 3}"] = normal(random, 2)
-    foreign = keras_h5.read([written(tmp_path / "compact.hdf5", arrays)])
+    foreign = keras_h5.read_keras_h5([written(tmp_path / "compact.hdf5", arrays)])
     model = model_of("compact_cnn_msd")
-    variables = variables_of(model, foreign, index.find("compact_cnn_msd").rules)
+    variables = variables_of(model, foreign, index.find_published("compact_cnn_msd").rules)
     x = random.uniform(-0.5, 0.5, (2, 348_000, 1)).astype(np.float32)
     found = jax.jit(model.apply)(variables, x)
     y = torch.tensor(kapre(x[..., 0]))[:, None]
@@ -281,7 +281,7 @@ def test_files_that_are_no_weights_are_refused(tmp_path):
         file.create_dataset("a", (1 << 20, 1 << 12), "f4", chunks=True)  # nothing of it is written
     for path in (tmp_path / "text.h5", cut, words, far, large, tmp_path / "none.h5"):
         with pytest.raises(BadInput, match=path.name):
-            keras_h5.read([path])
+            keras_h5.read_keras_h5([path])
 
 
 def test_published_crnn_gives_the_tags_of_its_readme(tmp_path, monkeypatch):
@@ -297,8 +297,8 @@ def test_published_crnn_gives_the_tags_of_its_readme(tmp_path, monkeypatch):
 
 
 def compare_with_the_readme(place):
-    config, arguments, variables = weights.load("choi_crnn_msd", place)
-    model = experiment.find(config).experiment(**arguments).objective.model
+    config, arguments, variables = weights.load_weights("choi_crnn_msd", place)
+    model = experiment.find_config(config).experiment(**arguments).objective.model
     run = jax.jit(lambda v, x: jax.nn.sigmoid(model.apply(v, x, method="tags")))
     for track, tags in PRINTED.items():
         if (file := place / f"bensound-{track}.npy").is_file():

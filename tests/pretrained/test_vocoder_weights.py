@@ -39,8 +39,8 @@ def frames():
 def test_published_weights_give_their_output(name):
     from zoo.pretrained import weights
 
-    config, arguments, variables = weights.load(name)
-    objective = experiments.find(config).experiment(**arguments).objective
+    config, arguments, variables = weights.load_weights(name)
+    objective = experiments.find_config(config).experiment(**arguments).objective
     audio = np.asarray(jax.jit(objective.generator.apply)(variables.of("generator"), frames()))
     samples, modulus, deviation = GOLDEN[name]
     assert audio.shape == (1, 8192, 1)
@@ -104,9 +104,9 @@ def test_every_array_has_one_place(config, arguments, table, shapes):
     """Without any download: rules fill the generator completely, each leaf once."""
     from zoo.checkpoints.checksums import by_path
 
-    experiment = experiments.find(config).experiment(**arguments)
+    experiment = experiments.find_config(config).experiment(**arguments)
     spec = experiment.data.spec(1)
     wanted = jax.eval_shape(experiment.objective.init, jax.random.key(0), spec).of("generator")
     blank = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-    filled = rules.apply(table, blank, by_path(wanted))
+    filled = rules.apply_rules(table, blank, by_path(wanted))
     assert sum(x.size for x in filled.values()) == sum(x.size for x in blank.values())

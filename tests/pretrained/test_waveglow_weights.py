@@ -48,7 +48,7 @@ def places(model):
 
 def ours(arrays, model=OURS):
     shapes = places(model)
-    filled = rules.apply(waveglow.rules(bins=5), arrays, by_path(shapes))
+    filled = rules.apply_rules(waveglow.waveglow_rules(bins=5), arrays, by_path(shapes))
     leaves = [filled[path] for path in by_path(shapes)]
     return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 
@@ -104,7 +104,7 @@ def test_files_give_the_numbers_of_pytorch(restated, form, tmp_path):
     assert set(state) == names
     inside = {"state_dict": {f"module.{k}": v for k, v in state.items()}, "iteration": 3}
     torch.save(inside if form == "checkpoint" else state, tmp_path / "file.pt")
-    variables = ours(waveglow.read([tmp_path / "file.pt"]))
+    variables = ours(waveglow.read_waveglow([tmp_path / "file.pt"]))
     told = mel.swapaxes(1, 2)
     ours_z, ours_det = jax.jit(OURS.apply)(variables, audio[..., None], told)
     np.testing.assert_allclose(ours_z, z.swapaxes(1, 2), atol=1e-4)
@@ -135,7 +135,7 @@ def test_output_equals_the_authors_module(published_modules, tmp_path):
     log_det = sum(x.sum((1, 2)) for x in scales) + sum(mixers) / 2  # theirs are of the batch
     torch.save(net.state_dict(), tmp_path / "file.pt")
     model = WaveGlow(**SIZES, early_every=2)
-    variables = ours(waveglow.read([tmp_path / "file.pt"]), model)
+    variables = ours(waveglow.read_waveglow([tmp_path / "file.pt"]), model)
     found, ours_det = jax.jit(model.apply)(variables, audio[..., None], told)
     np.testing.assert_allclose(found, z.detach().mT, atol=1e-4)
     np.testing.assert_allclose(ours_det, log_det.detach(), rtol=1e-4)

@@ -37,7 +37,7 @@ def state(layers, width, gate, skip, bins, factors, outputs, entered=1, bin_taps
 
 def wanted(arguments):
     """The leaves of the config's model."""
-    made = experiments.find("wavenet_ljspeech").experiment(**arguments)
+    made = experiments.find_config("wavenet_ljspeech").experiment(**arguments)
     found = jax.eval_shape(made.objective.init, jax.random.key(0), made.data.spec(1))
     return by_path({"params": found.params["model"]})
 
@@ -45,10 +45,10 @@ def wanted(arguments):
 def test_the_published_sizes_are_the_defaults(tmp_path):
     arrays = state(24, 512, 256, 256, 80, (4, 4, 4, 4), 30)
     arguments, table = wavenet_vocoder.sized(tmp_path / "a.pth", arrays)
-    defaults = experiments.find("wavenet_ljspeech").defaults
+    defaults = experiments.find_config("wavenet_ljspeech").defaults
     assert arguments.items() <= defaults.items()
     shapes = wanted(arguments)
-    assert len(rules.apply(table, arrays, shapes)) == len(shapes)
+    assert len(rules.apply_rules(table, arrays, shapes)) == len(shapes)
 
 
 def test_sizes_and_front_end_are_those_of_file_and_preset(tmp_path):
@@ -58,12 +58,12 @@ def test_sizes_and_front_end_are_those_of_file_and_preset(tmp_path):
     for outputs, entered, distribution in zip((9, 2, 8), (1, 1, 8), meant):
         arrays = state(**SMALL, outputs=outputs, entered=entered)
         arguments, table = wavenet_vocoder.sized(tmp_path / "a.pth", arrays)
-        made = experiments.find("wavenet_ljspeech").experiment(**arguments)
+        made = experiments.find_config("wavenet_ljspeech").experiment(**arguments)
         model = made.objective.model
         assert (model.layers, model.stacks, model.width, model.gate) == (4, 2, 6, 5)
         assert model.distribution == distribution
         assert made.data.source.info.sample_rate == 16_000 and arguments["reference"] == 16
-    rules.apply(table, arrays, wanted(arguments))  # the others are at the end of this file
+    rules.apply_rules(table, arrays, wanted(arguments))  # the others are at the end of this file
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def store(folder, name, values, items=True):
     if items:
         names = np.array([f"clip {i}" for i in range(len(values))])
         means = {"pr_auc": np.asarray(values), "roc_auc": -np.asarray(values)}
-        scores_file.write(path.with_suffix(".npz"), Scores(names, means))
+        scores_file.write_scores(path.with_suffix(".npz"), Scores(names, means))
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_a_claim_holds_where_its_interval_lies_above_zero(folder):
-    page, picture = tables.render(results=folder)[1:]
+    page, picture = tables.write_tables(results=folder)[1:]
     assert (page.name, picture.name) == ("CLAIMS.md", "claims.png")
     cells = [line.split(" | ") for line in page.read_text().splitlines() if " > " in line]
     verdicts = [line[-1].strip("| ") for line in cells]
@@ -57,18 +57,18 @@ def test_a_claim_holds_where_its_interval_lies_above_zero(folder):
 
 
 def test_the_figure_is_drawn_again_only_with_the_page(folder):
-    picture = tables.render(results=folder)[-1]
+    picture = tables.write_tables(results=folder)[-1]
     drawn = picture.stat().st_mtime_ns
-    assert picture not in tables.render(results=folder)
+    assert picture not in tables.write_tables(results=folder)
     assert picture.stat().st_mtime_ns == drawn
     picture.unlink()
-    assert picture in tables.render(results=folder)
+    assert picture in tables.write_tables(results=folder)
 
 
 def test_no_page_without_two_rows_of_a_claim(folder):
     for path in (folder / "classification").glob("*.npz"):
         path.unlink()
-    assert [path.name for path in tables.render(results=folder)] == ["RESULTS.md"]
+    assert [path.name for path in tables.write_tables(results=folder)] == ["RESULTS.md"]
 
 
 def test_every_claim_is_about_rows_of_the_embedded_music():

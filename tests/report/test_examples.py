@@ -24,7 +24,7 @@ from zoo.layers.quantizer import Quantised
 from zoo.objectives.autoencoder import QuantisedAutoencoder
 from zoo.objectives.base import Variables
 from zoo.report import examples, figures, page
-from zoo.songs.note_decoding import Windows
+from zoo.songs.note_decoding import NoteWindows
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 
@@ -91,7 +91,7 @@ def trained(objective: Any, evaluation: Any, records: list, params: Any = None) 
         experiment=experiment,
         variables=variables,
         meta={"step": 70},
-        mesh=meshes.make(1),
+        mesh=meshes.make_mesh(1),
         name="toy",
     )
 
@@ -104,7 +104,7 @@ def test_separation_shows_stems_of_the_first_track(tmp_path):
     stems = noise(3, 2, 8 * RATE, 1, scale=4000)
     records = [{"track": "a/b", "chunk": n, "stems": stems[n]} for n in range(3)]
     how = Separator(Segments(512, batch=2, key="audio", time_axis=2), RATE, 1, INFO.labels)
-    examples.make(trained(Halves(), Separation(how), records), tmp_path)
+    examples.make_examples(trained(Halves(), Separation(how), records), tmp_path)
     folder = tmp_path / "samples" / "stems" / "a_b"
     audio = {path.stem: soundfile.read(path, dtype="int16")[0] for path in folder.glob("*.wav")}
     assert set(audio) == {"mixture", "bass", "drums", "bass.reference", "drums.reference"}
@@ -117,18 +117,18 @@ def test_separation_shows_stems_of_the_first_track(tmp_path):
 
 def test_generator_shows_samples_and_does_not_wait_for_ever(tmp_path, monkeypatch):
     found = trained(Counter(), None, [])
-    examples.make(found, tmp_path)
+    examples.make_examples(found, tmp_path)
     for voice in range(2):
         audio, rate = soundfile.read(tmp_path / "samples" / "70" / f"sample_{voice}.wav")
         assert rate == RATE and np.allclose(audio, np.arange(3 * RATE) / 3 / RATE, atol=1e-4)
     monkeypatch.setattr(examples, "PATIENCE", -1.0)
-    examples.make(found, tmp_path)
+    examples.make_examples(found, tmp_path)
     assert soundfile.info(tmp_path / "samples" / "70" / "sample_0.wav").frames == RATE // 8
 
 
 def test_transformer_shows_what_it_makes_of_a_record(tmp_path):
     record = {"track": "a", "audio": noise(5 * RATE, 1)}
-    examples.make(trained(Counter(needs_source=True), None, [record]), tmp_path)
+    examples.make_examples(trained(Counter(needs_source=True), None, [record]), tmp_path)
     folder = tmp_path / "samples" / "70"
     before, after = (soundfile.read(path)[0] for path in sorted(folder.glob("*.wav")))
     assert len(before) == 3 * RATE
@@ -149,13 +149,13 @@ def test_a_transcriber_shows_what_was_played_and_its_transcription(tmp_path):
     columns = {"onset": [1.0, 21.0], "offset": [3.0, 22.0], "pitch": [64, 30], "velocity": [90, 9]}
     notes = {name: np.array(values) for name, values in columns.items()}
     record = {"track": "etude", "audio": noise(25 * RATE, 1), "notes": notes}
-    evaluation = NoteTranscription(Windows(32 * 512, 0))
+    evaluation = NoteTranscription(NoteWindows(32 * 512, 0))
     found = trained(OneNote(), evaluation, [record])
     drawn = []
     original = figures.compared_figure
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures, "compared_figure", lambda *how: drawn.append(how) or original(*how))
-        examples.make(found, tmp_path)
+        examples.make_examples(found, tmp_path)
     ((versions, seconds),) = drawn
     assert seconds == 20 and versions["played"]["pitch"].tolist() == [64]
     assert (
@@ -205,7 +205,7 @@ class Vocoder(Counter):
 
 def test_a_transformer_that_does_not_say_so_gets_a_hint(tmp_path):
     with pytest.raises(BadInput, match=r"no sample of toy \(a vocoder .* Vocoder say needs_source"):
-        examples.make(trained(Vocoder(), None, []), tmp_path)
+        examples.make_examples(trained(Vocoder(), None, []), tmp_path)
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def tagger():
 
 
 def test_tagger_shows_filters_and_tags_over_time(tagger, tmp_path):
-    examples.make(tagger, tmp_path)
+    examples.make_examples(tagger, tmp_path)
     folder = tmp_path / "figures"
     assert {p.name for p in folder.iterdir()} == {
         "filters.png",
@@ -237,17 +237,17 @@ def test_tagger_shows_filters_and_tags_over_time(tagger, tmp_path):
     assert 0 < start < 0.3 < 0.6 < end < 1
     assert "0 s t0, 4 s bass" in about["caption"]
     (tmp_path / "run.json").write_text(json.dumps({"config": "toy", "arguments": {}}))
-    text = page.write(tmp_path).read_text()
+    text = page.write_report(tmp_path).read_text()
     assert f'data-start="{start:.4f}"' in text and "Tags over time" in text
 
 
 def test_a_pitch_tracker_shows_its_filters(tagger, tmp_path):
     experiment = SimpleNamespace(**{**vars(tagger.experiment), "evaluation": Pitch()})
-    examples.make(SimpleNamespace(**{**vars(tagger), "experiment": experiment}), tmp_path)
+    examples.make_examples(SimpleNamespace(**{**vars(tagger), "experiment": experiment}), tmp_path)
     assert {p.name for p in (tmp_path / "figures").iterdir()} == {"filters.png", "filters.json"}
 
 
 def test_a_model_without_waveform_filters_shows_none(tagger, tmp_path):
     bare = SimpleNamespace(**{**vars(tagger), "variables": replace(tagger.variables, params={})})
-    examples.make(bare, tmp_path)
+    examples.make_examples(bare, tmp_path)
     assert not (tmp_path / "figures" / "filters.png").exists()

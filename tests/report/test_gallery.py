@@ -32,7 +32,7 @@ def put(path, seconds=2.0, hertz=440.0):
 
 def test_the_eight_bars_are_as_written():
     """The tune as notes; its sound has their pitches, and the band is the sum of four voices."""
-    notes = ode.notes()
+    notes = ode.tune_notes()
     assert len(notes["pitch"]) == 30 and notes["pitch"][:8].tolist() == [
         66,
         66,
@@ -45,7 +45,7 @@ def test_the_eight_bars_are_as_written():
     ]
     assert sum(quarters for _, quarters in ode.TUNE) == 4 * ode.BARS
     assert all(len(part) == 2 * ode.BARS for part in (ode.BASS, ode.UPPER, ode.LOWER))
-    made = ode.pieces(RATE)
+    made = ode.embedded_pieces(RATE)
     assert list(made) == ["tune", "piano", "band"]
     length = round((32 * ode.QUARTER + ode.TAIL) * RATE)
     for audio in made.values():
@@ -60,7 +60,7 @@ def test_the_eight_bars_are_as_written():
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(gallery, "laid", pieces)
+    monkeypatch.setattr(gallery, "write_pieces", pieces)
     return tmp_path
 
 
@@ -87,10 +87,10 @@ def fake(done):
 def test_what_stands_on_the_page_is_what_was_run(folder, monkeypatch, capsys):
     done = []
     monkeypatch.setattr(gallery, "SCRIPTS", {"sample": fake(done), "evaluate": fake(done)})
-    monkeypatch.setattr(gallery, "about", lambda model: "A title. Weights: CC0.")
+    monkeypatch.setattr(gallery, "title_and_licence", lambda model: "A title. Weights: CC0.")
     trained = SimpleNamespace(config=SimpleNamespace(name="one_config"))
     system = SimpleNamespace(methods=("sample", "stream"), trained=trained)
-    monkeypatch.setattr("zoo.front.finding.load", lambda name: system)
+    monkeypatch.setattr("zoo.front.finding.load_system", lambda name: system)
     assert main.main(["gallery", "zoo/one", "--out", "g.html"]) == 0
     page = (folder / "g.html").read_text()
     assert len(done) == 2 and page.count("sample.py --checkpoint zoo/one --seconds 4") == 1
@@ -101,7 +101,7 @@ def test_what_stands_on_the_page_is_what_was_run(folder, monkeypatch, capsys):
     monkeypatch.setattr(gallery, "LARGEST", 1000)
     assert main.main(["gallery", "zoo/one", "--out", "g.html", "--force"]) == 2
     assert (folder / "g.html").read_text() == page
-    monkeypatch.setattr(gallery, "run", lambda line, words: False)
+    monkeypatch.setattr(gallery, "run_line", lambda line, words: False)
     monkeypatch.setattr(gallery, "LARGEST", 1e9)
     assert main.main(["gallery", "zoo/one", "--out", "h.html"]) == 1
     assert "left out: zoo/one" in capsys.readouterr().out
@@ -136,7 +136,7 @@ def page(tmp_path, monkeypatch):
     (stems / "band" / "info.json").write_text(json.dumps(facts))
     (found / "tune").mkdir(parents=True)
     (found / "tune" / "tags.json").write_text('{"tags": {"a<b": 0.25, "flute": 0.75}}')
-    write_midi(found / "tune" / "notes.mid", ode.notes())
+    write_midi(found / "tune" / "notes.mid", ode.tune_notes())
     put(new / "sample.wav")
     shown = [
         pages.Exhibit("zoo/found", "found_config", "Finds.", ("evaluate.py",), (found,)),
@@ -145,7 +145,7 @@ def page(tmp_path, monkeypatch):
         ),
         *(pages.Exhibit(f"zoo/of_a_longer_name_{i}", "any", "Nothing.", (), ()) for i in range(12)),
     ]
-    return pages.page(given, shown, "free")
+    return pages.gallery_page(given, shown, "free")
 
 
 def test_the_page_holds_all_that_was_made(page):
@@ -208,7 +208,7 @@ def test_a_folder_holds_short_sounds_and_small_pictures(folder, monkeypatch, cap
     out.mkdir()
     (out / "old.mp3").write_bytes(b"of before")
     exhibit = pages.Exhibit("zoo/one", "one_config", "A title.", ("sample.py x",), (found.parent,))
-    excerpts.write(out, {"tune": folder / "tune.wav"}, [exhibit], "may be passed on")
+    excerpts.write_excerpts(out, {"tune": folder / "tune.wav"}, [exhibit], "may be passed on")
     index = json.loads((out / "made.json").read_text())
     assert index["licence"] == "may be passed on" and index["pieces"]["tune"]["label"] == "tune"
     (made,) = index["weights"]["zoo/one"]["made"]
@@ -227,7 +227,7 @@ def test_a_folder_holds_short_sounds_and_small_pictures(folder, monkeypatch, cap
 
 def test_what_the_site_has_is_small_and_complete():
     """Every file that docs/made names is there and no other; of weights and commands that are."""
-    place = catalog.folder().parent / "docs" / "made"
+    place = catalog.configs_folder().parent / "docs" / "made"
     index = json.loads((place / "made.json").read_text())
     weights = index["weights"]
     shown = [s for one in weights.values() for part in one["made"] for s in part["shown"]]
@@ -239,7 +239,7 @@ def test_what_the_site_has_is_small_and_complete():
         assert path.stat().st_size <= (60_000 if path.suffix == ".mp3" else 45_000), path.name
     assert sum(path.stat().st_size for path in place.iterdir()) < 3_000_000
     for name, one in weights.items():
-        assert one["config"] in catalog.names()
+        assert one["config"] in catalog.config_files()
         for part in one["made"]:
             script, words = re.fullmatch(r"\S+ (\w+)\.py (.*)", part["command"]).groups()
             parser = gallery.SCRIPTS[script].parser(script)

@@ -50,12 +50,12 @@ def decoded(uri):
 
 
 def asked(folders, mode, **more):
-    systems = listening.named([folders / "wavenet", folders / "wave_unet"])
+    systems = listening.name_systems([folders / "wavenet", folders / "wave_unet"])
     return listening.Test(systems, mode, folders / "truth", 0.8, **more)
 
 
 def test_sounds_are_level_matched_and_the_page_names_no_system(folders):
-    said = listening.write(folders / "out", asked(folders, "mushra"))
+    said = listening.write_listening_test(folders / "out", asked(folders, "mushra"))
     page, data = content(folders / "out")
     key = json.loads((folders / "out" / "key.json").read_text())
     assert said.startswith("2 trials of 4 sound(s)") and not re.search("wavenet|wave_unet", page)
@@ -75,7 +75,9 @@ def test_sounds_are_level_matched_and_the_page_names_no_system(folders):
         above = slice(round(len(anchor) * 2 * 4500 / RATE), None)
         assert anchor[above].max() < 0.05 * reference[above].max()
         assert trial["reference"] in trial["sounds"].values()
-    other = listening.write(folders / "out", asked(folders, "mos", seed=1, items=1), force=True)
+    other = listening.write_listening_test(
+        folders / "out", asked(folders, "mos", seed=1, items=1), force=True
+    )
     assert other.startswith("3 trials of 1 sound(s)")
     assert not set(key["sounds"]) & set(
         json.loads((folders / "out" / "key.json").read_text())["sounds"]
@@ -83,18 +85,20 @@ def test_sounds_are_level_matched_and_the_page_names_no_system(folders):
 
 
 def test_what_cannot_be_played_is_refused(folders, tmp_path):
-    systems = listening.named([folders / "wavenet"])
+    systems = listening.name_systems([folders / "wavenet"])
     for plan, said in (
         (listening.Test(systems, "mushra"), "give its folder with --reference"),
         (listening.Test({"x": tmp_path / "none"}), "is no folder"),
     ):
         with pytest.raises(BadInput, match=said):
-            listening.write(tmp_path / "out", plan)
+            listening.write_listening_test(tmp_path / "out", plan)
     put(tmp_path / "other" / "else.wav")
     with pytest.raises(BadInput, match="no sound has the same path in all folders"):
-        listening.write(tmp_path / "out", listening.Test({**systems, "x": tmp_path / "other"}))
+        listening.write_listening_test(
+            tmp_path / "out", listening.Test({**systems, "x": tmp_path / "other"})
+        )
     with pytest.raises(BadInput, match="given twice"):
-        listening.named([folders / "wavenet"] * 2)
+        listening.name_systems([folders / "wavenet"] * 2)
     assert not (tmp_path / "out").exists()
 
 
@@ -129,7 +133,7 @@ document.body.dataset.told = JSON.stringify(told);
 @pytest.mark.parametrize("mode", ["mos", "mushra"])
 def test_a_browser_plays_rates_and_saves(folders, mode, capsys):
     out = folders / "out"
-    listening.write(out, asked(folders, mode))
+    listening.write_listening_test(out, asked(folders, mode))
     page, _ = content(out)
     copy = folders / "copy.html"
     copy.write_text(page.replace("</body>", CLICKS))
@@ -150,7 +154,9 @@ def test_a_browser_plays_rates_and_saves(folders, mode, capsys):
         ending = "json" if text.startswith("[") else "csv"
         (folders / f"ratings.{ending}").write_text(text)
     key = json.loads((out / "key.json").read_text())
-    by_csv, by_json = (ratings.read([folders / f"ratings.{e}"], key) for e in ("csv", "json"))
+    by_csv, by_json = (
+        ratings.read_ratings([folders / f"ratings.{e}"], key) for e in ("csv", "json")
+    )
     assert by_csv == by_json and len(by_csv) == (6 if mode == "mos" else 8)
     assert {rating.listener for rating in by_csv} == {'Ann, "A"'}
     values = {rating.value for rating in by_csv}
@@ -198,7 +204,7 @@ def test_ratings_that_cannot_be_are_named(text, said, tmp_path):
     (tmp_path / "r.json").write_text(text)
     key = {"mode": "mos", "sounds": {"x": {"item": "a", "system": "s"}}}
     with pytest.raises(BadInput, match=said):
-        ratings.read([tmp_path / "r.json"], key)
+        ratings.read_ratings([tmp_path / "r.json"], key)
 
 
 def test_who_misses_the_hidden_reference_is_left_out():

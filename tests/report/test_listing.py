@@ -13,11 +13,13 @@ def test_a_loop_counts_as_often_as_it_runs():
         return jax.lax.fori_loop(0, count, lambda _, y: matrix @ y, x)
 
     matrix, x = jnp.zeros((7, 7)), jnp.zeros((7, 5))
-    once, known = flops.count(lambda m, y: m @ y, matrix, x)
+    once, known = flops.count_flops(lambda m, y: m @ y, matrix, x)
     assert known and once == 2 * 7 * 7 * 5
-    loop, known = flops.count(lambda m, y: jax.jit(powers, static_argnums=2)(m, y, 11), matrix, x)
+    loop, known = flops.count_flops(
+        lambda m, y: jax.jit(powers, static_argnums=2)(m, y, 11), matrix, x
+    )
     assert known and 11 * once <= loop <= 12 * once
-    assert flops.count(powers, matrix, x, 11)[1] is False  # it is a number of the run
+    assert flops.count_flops(powers, matrix, x, 11)[1] is False  # it is a number of the run
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ def test_a_loop_counts_as_often_as_it_runs():
     ],
 )
 def test_info_gives_receptive_field_and_cost(name, field, cost):
-    config = experiment.find(name)
+    config = experiment.find_config(name)
     lines = listing.info(config, config.defaults).splitlines()
     assert f"receptive field: {field}" in lines
     assert lines[-1].startswith("cost: ") and (cost or "FLOP per second of input") in lines[-1]

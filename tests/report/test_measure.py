@@ -38,7 +38,7 @@ def test_a_system_that_is_too_slow_still_trains_a_little():
 
 def test_students_wait_for_their_teachers():
     names = ["clarinet_student_score_render", "vqvae_prior_score_render", "wavenet_score_render"]
-    student, prior, wavenet = map(experiments.find, names)
+    student, prior, wavenet = map(experiments.find_config, names)
     assert measure.origins(student) == {"teacher": "clarinet_teacher_score_render"}
     assert measure.origins(prior) == {"autoencoder": "vqvae_score_render"}
     assert measure.in_order([prior, student, wavenet])[0] is wavenet
@@ -67,13 +67,13 @@ def scripts(tmp_path, monkeypatch):
             else:
                 (run / "evaluation" / "test.json").write_text('{"metrics": {"x": 1}}')
                 (run / "evaluation" / "test").mkdir()
-                scores_file.write(run / "evaluation" / "test" / "scores.npz", SCORES)
+                scores_file.write_scores(run / "evaluation" / "test" / "scores.npz", SCORES)
         return not command.fails
 
     command.interrupted = command.fails = False
-    monkeypatch.setattr(measure, "command", command)
+    monkeypatch.setattr(measure, "run_script", command)
     monkeypatch.setattr(measure.tables, "clone", lambda: tmp_path)
-    monkeypatch.setattr(measure.tables, "render", lambda root, results: [])
+    monkeypatch.setattr(measure.tables, "write_tables", lambda root, results: [])
     return command, ran
 
 
@@ -82,30 +82,33 @@ NAME = "clarinet_student_score_render"
 
 def test_a_row_is_a_trial_and_a_training_and_is_not_done_twice(scripts, tmp_path):
     _, ran = scripts
-    assert measure.measure([NAME], 5, tmp_path / "runs", tmp_path / "results") == 0
+    assert measure.measure_systems([NAME], 5, tmp_path / "runs", tmp_path / "results") == 0
     row = tmp_path / "results" / "generation" / f"{NAME}.json"
     assert json.loads(row.read_text()) == {"metrics": {"x": 1}}
-    kept = scores_file.read(row.with_suffix(".npz"))  # for intervals and paired comparison
+    kept = scores_file.read_scores(row.with_suffix(".npz"))  # for intervals and paired comparison
     np.testing.assert_array_equal(kept.means["x"], SCORES.means["x"])
     (_, first), (_, second) = ran
     assert f"teacher={tmp_path / 'runs' / 'clarinet_teacher_score_render'}" in second
     assert "steps=30" in first and "--no_test" in first
     assert any(word.startswith("steps=2") and len(word) == 9 for word in second)
-    assert measure.measure([NAME], 5, tmp_path / "runs", tmp_path / "results") == 0
+    assert measure.measure_systems([NAME], 5, tmp_path / "runs", tmp_path / "results") == 0
     assert len(ran) == 2
 
 
 def test_a_variant_of_a_config_is_a_row_of_its_own(scripts, tmp_path):
     name = "wave_unet_score_render.hydranet"
-    assert measure.measure([name], 5, tmp_path / "runs", tmp_path / "results") == 0
+    assert measure.measure_systems([name], 5, tmp_path / "runs", tmp_path / "results") == 0
     assert all(name in words for _, words in scripts[1])
     assert (tmp_path / "results" / "separation" / f"{name}.json").is_file()
-    assert {"wave_unet_score_render", name} <= set(measure.embedded())
+    assert {"wave_unet_score_render", name} <= set(measure.score_render_rows())
 
 
 def test_the_trial_of_a_system_that_logs_seldom_is_longer(scripts, tmp_path):
-    assert experiments.find("lewis_score_render").experiment().log_every == 100
-    assert measure.measure(["lewis_score_render"], 5, tmp_path / "runs", tmp_path / "rows") == 0
+    assert experiments.find_config("lewis_score_render").experiment().log_every == 100
+    assert (
+        measure.measure_systems(["lewis_score_render"], 5, tmp_path / "runs", tmp_path / "rows")
+        == 0
+    )
     assert "steps=300" in scripts[1][0][1]
 
 
@@ -113,23 +116,23 @@ def test_an_interrupted_training_goes_on_without_another_trial(scripts, tmp_path
     command, ran = scripts
     command.interrupted = True
     with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
-        measure.measure([NAME], 5, tmp_path / "runs", tmp_path / "results")
+        measure.measure_systems([NAME], 5, tmp_path / "runs", tmp_path / "results")
     assert [script for script, _ in ran] == ["train.py", "train.py"]
     (tmp_path / "runs" / NAME / "evaluation").rmdir()
     command.interrupted = False
-    assert measure.measure([NAME], 5, tmp_path / "runs", tmp_path / "results") == 0
+    assert measure.measure_systems([NAME], 5, tmp_path / "runs", tmp_path / "results") == 0
     assert len(ran) == 3 and ran[2] == ran[1]
 
 
 def test_a_system_without_training_is_scored_into_the_clone_and_once(scripts, tmp_path):
     _, ran = scripts
     name = "oracle_score_render"
-    assert measure.measure([name], 5, tmp_path / "runs", tmp_path / "results") == 0
+    assert measure.measure_systems([name], 5, tmp_path / "runs", tmp_path / "results") == 0
     folder = tmp_path / "results"
     assert ran == [("evaluate.py", ["--config", name, "--results", str(folder)])]
     (folder / "separation").mkdir(parents=True)
     (folder / "separation" / f"{name}.json").write_text("{}")
-    assert measure.measure([name], 5, tmp_path / "runs", tmp_path / "results") == 0
+    assert measure.measure_systems([name], 5, tmp_path / "runs", tmp_path / "results") == 0
     assert len(ran) == 1
 
 
@@ -137,7 +140,9 @@ def test_one_that_fails_does_not_stop_the_others(scripts, tmp_path, capsys):
     command, ran = scripts
     command.fails = True
     assert (
-        measure.measure([NAME, "wavenet_score_render"], 5, tmp_path / "runs", tmp_path / "results")
+        measure.measure_systems(
+            [NAME, "wavenet_score_render"], 5, tmp_path / "runs", tmp_path / "results"
+        )
         == 2
     )
     assert len(ran) == 2
@@ -147,24 +152,24 @@ def test_one_that_fails_does_not_stop_the_others(scripts, tmp_path, capsys):
 def test_the_budget_must_be_some_time(tmp_path):
     for minutes in (0, -1, float("nan")):
         with pytest.raises(BadInput, match="minutes"):
-            measure.measure([], minutes, tmp_path)
+            measure.measure_systems([], minutes, tmp_path)
 
 
 def test_a_config_of_other_data_is_refused(tmp_path):
     with pytest.raises(BadInput, match="samplecnn_magnatagatune is not on the embedded data"):
-        measure.measure([NAME, "samplecnn_magnatagatune"], 5, tmp_path)
+        measure.measure_systems([NAME, "samplecnn_magnatagatune"], 5, tmp_path)
 
 
 @pytest.mark.parametrize("code, good", [(0, True), (2, False)])
 def test_a_script_s_exit_code_says_whether_it_went_well(tmp_path, code, good):
     (tmp_path / "train.py").write_text(f"raise SystemExit({code})")
-    assert measure.command(tmp_path, "train.py", "x") is good
+    assert measure.run_script(tmp_path, "train.py", "x") is good
 
 
 def test_an_interrupted_script_ends_the_measuring(tmp_path):
     (tmp_path / "train.py").write_text("raise SystemExit(130)")
     with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
-        measure.command(tmp_path, "train.py")
+        measure.run_script(tmp_path, "train.py")
     (tmp_path / "train.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
     with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
-        measure.command(tmp_path, "train.py")
+        measure.run_script(tmp_path, "train.py")

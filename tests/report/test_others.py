@@ -50,9 +50,9 @@ class Toy:
 
 
 def test_three_systems_stand_beside_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(finding, "load", Toy)
+    monkeypatch.setattr(finding, "load_system", Toy)
     monkeypatch.setenv("ZOO_WEIGHTS_DIR", str(tmp_path / "none"))
-    others.make(FOUND, tmp_path)
+    others.make_other_examples(FOUND, tmp_path)
     figures = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("figures/*.json")}
     assert figures.keys() == {"other_tagger", "other_generator"}
     assert "zoo/resemul" in figures["other_tagger"]["title"]
@@ -69,12 +69,12 @@ def test_three_systems_stand_beside_the_run(tmp_path, monkeypatch):
 
 
 def test_published_weights_tag_where_they_are_on_the_machine(tmp_path, monkeypatch):
-    monkeypatch.setattr(finding, "load", Toy)
+    monkeypatch.setattr(finding, "load_system", Toy)
     there = tmp_path / "kept.npz"
     monkeypatch.setattr(others.obtain, "kept_file", lambda published: there)
-    assert others.tagger().name == "zoo/resemul"
+    assert others.default_tagger().name == "zoo/resemul"
     there.touch()
-    assert others.tagger().name == "musicnn_mtt"
+    assert others.default_tagger().name == "musicnn_mtt"
 
 
 def test_what_fails_is_said_and_the_rest_is_made(tmp_path, monkeypatch, capsys):
@@ -83,8 +83,8 @@ def test_what_fails_is_said_and_the_rest_is_made(tmp_path, monkeypatch, capsys):
             raise ValueError("broken \x1b[2J")
         return Toy(name)
 
-    monkeypatch.setattr(finding, "load", load)
-    others.make(FOUND, tmp_path)
+    monkeypatch.setattr(finding, "load_system", load)
+    others.make_other_examples(FOUND, tmp_path)
     assert not (tmp_path / "samples").exists()
     assert (tmp_path / "figures" / "other_generator.wav").is_file()
     err = capsys.readouterr().err

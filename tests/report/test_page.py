@@ -103,7 +103,7 @@ def headings(text):
 
 
 def test_shows_everything_that_is_there(full):
-    path = page.write(full)
+    path = page.write_report(full)
     assert path == full / "report.html" and not list(full.glob("*.new"))
     text = path.read_text()
     words = parse(text)
@@ -126,7 +126,7 @@ def test_shows_everything_that_is_there(full):
 
 
 def test_needs_nothing_from_elsewhere(full):
-    text = page.write(full).read_text()
+    text = page.write_report(full).read_text()
     assert not re.search(r"<link|<script src|@import|url\(", text)
     addresses = re.findall(r'(?:src|data-src|href)="([^"]{5})', text)
     assert len(addresses) > 8 and set(addresses) == {"data:", "https"}
@@ -134,13 +134,13 @@ def test_needs_nothing_from_elsewhere(full):
 
 
 def test_leaves_out_what_is_not_there(bare):
-    text = page.write(bare).read_text()
+    text = page.write_report(bare).read_text()
     parse(text)
     assert headings(text) == ["To do it again"]
 
 
 def test_embeds_the_very_samples(full):
-    text = page.write(full).read_text()
+    text = page.write_report(full).read_text()
     wanted, _ = soundfile.read(full / "figures" / "look.wav", dtype="int16")
     packed = re.search(r'src="data:audio/flac;base64,([^"]+)"', text)[1]
     got, rate = soundfile.read(io.BytesIO(base64.b64decode(packed)), dtype="int16")
@@ -150,24 +150,24 @@ def test_embeds_the_very_samples(full):
 def test_a_full_shelf_puts_sounds_beside_the_page(full):
     stand = sounds.AudioBudget(full, lossless=False, left=30_000)
     path = full / "figures" / "look.wav"
-    address = stand.place(path, *sounds.read(path))
+    address = stand.place(path, *sounds.read_sound(path))
     assert address.startswith("data:audio/mpeg") and len(address) == 30_000 - stand.left
     stand.left = len(address) - 1
-    assert stand.place(path, *sounds.read(path)) == "report_files/figures/look.wav"
+    assert stand.place(path, *sounds.read_sound(path)) == "report_files/figures/look.wav"
     assert (full / "report_files/figures/look.wav").read_bytes() == path.read_bytes()
 
 
 def test_large_sounds_stand_beside_the_page(full, monkeypatch):
     monkeypatch.setattr(sounds, "BUDGET", 10)
-    text = page.write(full).read_text()
+    text = page.write_report(full).read_text()
     linked = re.findall(r'"(report_files/[^"]+)"', text)
     assert len(linked) == 6 and all((full / name).is_file() for name in linked)
 
 
 @pytest.mark.parametrize("hertz", [300.0, 1000.0, 3000.0])
 def test_spectrogram_shows_a_tone_where_it_is(tmp_path, hertz):
-    audio, rate = sounds.read(tone(tmp_path / "x.wav", hertz))
-    image = np.asarray(Image.open(io.BytesIO(sounds.spectrogram(audio, rate, 50, 200))))
+    audio, rate = sounds.read_sound(tone(tmp_path / "x.wav", hertz))
+    image = np.asarray(Image.open(io.BytesIO(sounds.spectrogram_png(audio, rate, 50, 200))))
     assert image.shape == (200, 50)
     row = 199 - np.bincount(image[:, 10:40].argmax(0)).argmax()
     mel = librosa.hz_to_mel([hertz, rate / 2], htk=True)
@@ -187,28 +187,28 @@ def test_long_curves_are_condensed_to_mean_and_spread():
     points = [(n, float(n % 2)) for n in range(10_000)]
     rows = charts.condense(points)
     assert len(rows) == 200 and rows[-1] == (9999, 0.0, 0.5, 1.0)
-    text = charts.curves([{"step": n, "loss": v} for n, v in points])
+    text = charts.scalar_charts([{"step": n, "loss": v} for n, v in points])
     assert "band" in text and len(text) < 20_000
 
 
 def test_scores_of_one_family_share_a_chart_and_the_monitored_comes_first():
     line = {"step": 1, "loss": 1.0, "validation/a": 1.0, "validation/b/x": 1.0}
     line |= {"validation/b/y": float("nan"), "validation/b/z": 3}
-    text = charts.curves([line, {**line, "step": 2}], "b/x")
+    text = charts.scalar_charts([line, {**line, "step": 2}], "b/x")
     assert text.count('class="chart"') == 3
     b, a = text.index(">Validation: b<"), text.index(">Validation: a<")
     assert b < a and ">y " not in text and ">z " in text
 
 
 def test_one_step_is_no_curve():
-    assert charts.curves([{"step": 1, "validation/a": 1.0, "steps_per_second": 0.1}]) == ""
+    assert charts.scalar_charts([{"step": 1, "validation/a": 1.0, "steps_per_second": 0.1}]) == ""
 
 
 @pytest.mark.parametrize(
     ("low", "high", "marks"), [(0, 1, [0, 0.25, 0.5, 0.75, 1]), (-7, 12, [-5, 0, 5, 10])]
 )
 def test_ticks_are_round(low, high, marks):
-    assert charts.ticks(low, high, 4) == marks
+    assert charts.axis_ticks(low, high, 4) == marks
 
 
 def test_pauses_do_not_count_as_training():
@@ -228,19 +228,19 @@ def test_the_command_given_works_in_a_shell(bare):
 
 def test_without_a_paper_nothing_is_reported(full):
     write_json(full / "evaluation" / "test.json", {**ROW, "reported": {}})
-    text = page.write(full).read_text()
+    text = page.write_report(full).read_text()
     assert headings(text)[0] == "Measured" and ">reported<" not in text
 
 
 def test_bad_input_is_said_in_one_line(tmp_path, full):
     with pytest.raises(BadInput, match="give the --workdir"):
-        page.write(tmp_path / "nowhere")
+        page.write_report(tmp_path / "nowhere")
     (full / "samples" / "20" / "sample_0.wav").write_bytes(b"no sound")
     with pytest.raises(BadInput, match="cannot be read as audio"):
-        page.write(full)
+        page.write_report(full)
     (full / "evaluation" / "test.json").write_text("{")
     with pytest.raises(BadInput, match=r"test\.json is not readable as JSON"):
-        page.write(full)
+        page.write_report(full)
     assert not (full / "report.html").exists()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from zoo.cli import main
 from zoo.errors import BadInput
-from zoo.experiment import find
+from zoo.experiment import find_config
 from zoo.report import repeat, stored
 
 CONFIG = '''"""A linear tagger of made-up clips."""
@@ -82,7 +82,7 @@ def test_members_are_trained_scored_and_shown_as_one_row(config, tmp_path, capsy
     words += ["--results", str(tmp_path / "results"), "steps=3"]
     assert main.main(words) == 0
     shown = capsys.readouterr().out
-    (row,) = stored.read(tmp_path / "results").values()
+    (row,) = stored.read_measured(tmp_path / "results").values()
     assert len(row.runs) == 3
     assert sorted(run["arguments"][what] for run in row.runs) == [0, 1, 2]
     ordered = sorted(row.runs, key=lambda run: run["arguments"][what])
@@ -121,13 +121,13 @@ def test_arguments_may_stand_anywhere(words):
 
 
 def test_what_cannot_be_repeated(config, tmp_path):
-    found = find("wavenet_score_render")
+    found = find_config("wavenet_score_render")
     with pytest.raises(BadInput, match="has no folds: --seeds"):
-        repeat.repeat(found, {}, "fold", 3, tmp_path, tmp_path)
+        repeat.repeat_runs(found, {}, "fold", 3, tmp_path, tmp_path)
     with pytest.raises(BadInput, match="give 2 or more"):
-        repeat.repeat(found, {}, "seed", 1, tmp_path, tmp_path)
+        repeat.repeat_runs(found, {}, "seed", 1, tmp_path, tmp_path)
 
 
 def test_only_metrics_that_all_have_are_printed():
-    (line,) = repeat.lines([{"a": 1.0, "b": 2.0}, {"a": 2.0}])
+    (line,) = repeat.deviation_lines([{"a": 1.0, "b": 2.0}, {"a": 2.0}])
     assert line.split() == ["a", "1.5000", "±", "0.7071", "(1.0000", "2.0000)"]

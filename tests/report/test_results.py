@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from zoo import experiment as experiments
-from zoo.catalog import Entry, Row
+from zoo.catalog import Entry, PaperRow
 from zoo.data.sets.folder import Folder
 from zoo.data.source import Info
 from zoo.errors import BadInput
@@ -53,7 +53,7 @@ def trained(tmp_path, monkeypatch):
 
 
 def toy():
-    row = Row("toy", "default")
+    row = PaperRow("toy", "default")
     entry = Entry("toy", Path("toy.py"), "classification", "Toy", (row,), {}, {})
     module = SimpleNamespace(config=lambda path="~", steps=3: None)
     return Config("toy", entry.path, "classification", module, entry, row)
@@ -114,13 +114,13 @@ def test_scores_and_intervals_stand_with_the_row(trained, tmp_path):
     assert low < report.metrics["right"] < high
     values = report.scores.means["right"]
     assert (high - low) / 3.92 == pytest.approx(values.std() / np.sqrt(40), rel=0.1)
-    whole = scores_file.read(tmp_path / "run/evaluation/test/scores.npz")
-    small = scores_file.read(row.with_suffix(".npz"))
+    whole = scores_file.read_scores(tmp_path / "run/evaluation/test/scores.npz")
+    small = scores_file.read_scores(row.with_suffix(".npz"))
     assert (whole.names == report.scores.names).all() and (small.names == whole.names).all()
     np.testing.assert_array_equal(whole.means["right"], values)
     np.testing.assert_allclose(small.means["right"], values, rtol=5e-4)
     assert (small.means["right"] != values).any()
-    assert f"[{low:.4g}, {high:.4g}]" in results.summary(report, "right")
+    assert f"[{low:.4g}, {high:.4g}]" in results.summarise_report(report, "right")
 
 
 def test_large_scores_stay_in_the_run(trained, tmp_path, monkeypatch):
@@ -138,13 +138,13 @@ def test_large_scores_stay_in_the_run(trained, tmp_path, monkeypatch):
 def test_what_half_precision_cannot_hold_is_kept_in_single(tmp_path):
     scores = Scores(np.array(["a", "b"]), {"m": np.array([1e5, np.nan])}, weights=np.array([7, 9]))
     assert scores_file.write_small(tmp_path / "x.npz", scores)
-    back = scores_file.read(tmp_path / "x.npz")
+    back = scores_file.read_scores(tmp_path / "x.npz")
     np.testing.assert_array_equal(back.means["m"], [1e5, np.nan])
     assert back.weights.tolist() == [7, 9]
     (tmp_path / "bad.npz").write_bytes(b"PK not a file")
     for name in ("bad.npz", "none.npz"):
         with pytest.raises(BadInput, match="evaluate again"):
-            scores_file.read(tmp_path / name)
+            scores_file.read_scores(tmp_path / name)
 
 
 def test_another_split_does_not_take_the_place_of_the_test(trained, tmp_path):
@@ -188,5 +188,5 @@ def test_a_folder_of_two_files_shows_its_validation(tmp_path):
 
 @pytest.mark.parametrize("row", ["nmf_score_render", "nmf_score_render.assigned"])
 def test_a_row_without_training_stands_under_its_own_name(row, tmp_path):
-    found = trained_runs.untrained(experiments.find(row), [])
+    found = trained_runs.untrained(experiments.find_config(row), [])
     assert results.target_of(found, tmp_path).stem == row

@@ -52,7 +52,7 @@ def root(tmp_path, monkeypatch):
     config = tmp_path / "configs" / "classification" / "net_toys.py"
     config.parent.mkdir(parents=True)
     config.write_text(NET)
-    monkeypatch.setattr(catalog, "folder", lambda: tmp_path / "configs")
+    monkeypatch.setattr(catalog, "configs_folder", lambda: tmp_path / "configs")
     (tmp_path / "train.py").touch()
     (tmp_path / "README.md").write_text(f"# Zoo\n\n{tables.BEGIN}\nold\n{tables.END}\n\nend\n")
     store(tmp_path, "net_toys", RUN)
@@ -71,7 +71,7 @@ def cells(text, start):
 
 
 def test_a_row_of_results_says_all(root):
-    files = tables.render(root)
+    files = tables.write_tables(root)
     assert files == [root / name for name in EVERY]
     text = files[0].read_text()
     assert cells(text, "| `net_toys`") == [
@@ -91,10 +91,10 @@ def test_a_row_of_results_says_all(root):
 
 def test_variants_are_rows_of_their_own(root):
     wide = {**RUN, "row": "wide", "metrics": {"sdr": 2.5}}
-    text = tables.render(root)[0].read_text()
+    text = tables.write_tables(root)[0].read_text()
     assert cells(text, "| `net_toys.wide`")[3:5] == ["not run here", "sdr 3.2 (unchecked)"]
     store(root, "net_toys.wide", wide)
-    text = tables.render(root)[0].read_text()
+    text = tables.write_tables(root)[0].read_text()
     assert cells(text, "| `net_toys.wide`")[3:5] == ["sdr 2.5", "sdr 3.2 (unchecked)"]
     assert cells(text, "| `net_toys`")[3] == "roc_auc 0.9123, pr_auc 0.4"
 
@@ -102,7 +102,7 @@ def test_variants_are_rows_of_their_own(root):
 def test_seeds_make_one_row_with_their_spread(root):
     for seed, score in ((1, 0.5), (2, 0.6)):
         store(root, f"net_toys-seed{seed}", {**RUN, "metrics": {"roc_auc": score, "pr_auc": 0.4}})
-    text = tables.render(root)[0].read_text()
+    text = tables.write_tables(root)[0].read_text()
     mean = (0.91234567 + 0.5 + 0.6) / 3
     assert cells(text, "| `net_toys`")[3].startswith(f"roc_auc {mean:.4g} ± 0.22, pr_auc 0.4")
     assert cells(text, "| `net_toys`")[3].endswith("(3 runs)")
@@ -111,20 +111,20 @@ def test_seeds_make_one_row_with_their_spread(root):
 def test_a_single_run_shows_its_interval_and_several_their_spread(root):
     run = {**RUN, "intervals": {"roc_auc": [0.9011, 0.9202]}}
     store(root, "net_toys", run)
-    text = tables.render(root)[0].read_text()
+    text = tables.write_tables(root)[0].read_text()
     assert cells(text, "| `net_toys`")[3] == "roc_auc 0.9123 [0.901, 0.92], pr_auc 0.4"
     store(root, "net_toys-seed1", {**run, "metrics": {"roc_auc": 0.9}})
-    text = tables.render(root)[0].read_text()
+    text = tables.write_tables(root)[0].read_text()
     assert cells(text, "| `net_toys`")[3] == "roc_auc 0.9062 ± 0.0087 (2 runs)"
 
 
 def test_reproduced_holds_what_was_run_on_the_publication_s_data(root):
     page = root / "results/REPRODUCED.md"
     store(root, "net_toys", {**RUN, "data": {"name": "score_render/tagging"}})
-    tables.render(root)
+    tables.write_tables(root)
     assert "Nothing yet." in page.read_text()
     store(root, "net_toys", {**RUN, "intervals": {"roc_auc": [0.9, 0.92]}})
-    tables.render(root)
+    tables.write_tables(root)
     assert cells(page.read_text(), "| `net_toys`") == [
         "`net_toys`[^net_toys]",
         "Toy ¦ Net (Doe 2019)",
@@ -139,7 +139,7 @@ def test_reproduced_holds_what_was_run_on_the_publication_s_data(root):
     store(root, "net_toys-seed1", {**RUN, "metrics": {"roc_auc": 0.9}})
     wide = {**RUN, "row": "wide", "metrics": {"sdr": 2.5}, "weights": "w", "changed": {}}
     store(root, "net_toys.wide", wide)
-    tables.render(root)
+    tables.write_tables(root)
     assert cells(page.read_text(), "| `net_toys`")[-1] == (
         "`python -m zoo repeat net_toys --seeds 2 steps=50 path=...`"
     )
@@ -151,11 +151,11 @@ def test_reproduced_holds_what_was_run_on_the_publication_s_data(root):
 
 
 def test_a_run_is_named_by_row_other_arguments_and_seed(root):
-    entry = catalog.read(catalog.names()["net_toys"])
+    entry = catalog.read_entry(catalog.config_files()["net_toys"])
     defaults = {"path": "x", "width": 1.0, "steps": 100, "seed": 0}
 
     def name(**given):
-        return stored.name_of(entry, {**defaults, **given}, defaults)
+        return stored.result_name(entry, {**defaults, **given}, defaults)
 
     assert name() == name(path="elsewhere") == "net_toys"
     assert name(width=2.0) == "net_toys.wide" and name(seed=3) == "net_toys-seed3"
@@ -172,7 +172,7 @@ def test_a_row_of_published_weights_names_them():
 
 
 def test_the_page_of_systems_has_a_line_for_each_and_the_readme_lists_them(root):
-    tables.render(root)
+    tables.write_tables(root)
     text = (root / "README.md").read_text()
     assert text.startswith("# Zoo\n\n") and text.endswith("\n\nend\n") and "old" not in text
     assert "**Classification** (1): [net](zoo/models/classification/net.py)\n" in text
@@ -190,30 +190,30 @@ def test_the_readme_is_read_in_minutes():
 
 
 def test_the_list_has_every_row(root):
-    lines = listing.table().splitlines()
+    lines = listing.listing_table().splitlines()
     assert lines[0].split()[-2:] == ["agrees", "with"]
     assert lines[1].startswith("net_toys ") and "  Torch, SciPy  Toy | Net (Doe" in lines[1]
     assert lines[2].startswith("net_toys.wide ") and "sdr 3.2 (unchecked)" in lines[2]
-    described = listing.described()
+    described = listing.list_rows()
     assert [row["row"] for row in described] == ["net_toys", "net_toys.wide"]
     assert described[0]["ours"]["pr_auc"] == 0.4 and json.dumps(described)
 
 
 def test_a_folder_of_one_s_own_results_has_a_table_of_its_own(root, tmp_path):
-    (own,) = tables.render(results=tmp_path / "mine")
+    (own,) = tables.write_tables(results=tmp_path / "mine")
     assert own == tmp_path / "mine" / "RESULTS.md" and "net_toys" not in own.read_text()
     store(tmp_path / "mine" / "..", "x", RUN)
     readme = (root / "README.md").read_text()
-    (own,) = tables.render(results=tmp_path / "results")
+    (own,) = tables.write_tables(results=tmp_path / "results")
     assert "| `x`" in own.read_text() and (root / "README.md").read_text() == readme
 
 
 def test_stale_until_rendered(root):
     assert tables.stale(root) == EVERY
-    tables.render(root)
+    tables.write_tables(root)
     assert tables.stale(root) == []
     first = (root / "README.md").read_bytes()
-    tables.render(root)
+    tables.write_tables(root)
     assert (root / "README.md").read_bytes() == first
     store(root, "net_toys", {**RUN, "metrics": {"pr_auc": 0.5}})
     of_runs = [name for name in EVERY if "COMPILED" not in name and name != "README.md"]
@@ -223,10 +223,10 @@ def test_stale_until_rendered(root):
 def test_bad_input(root):
     (root / "README.md").write_text("# Zoo\n")
     with pytest.raises(BadInput, match="the table goes between them"):
-        tables.render(root)
+        tables.write_tables(root)
     store(root, "net_toys", {"task": "classification", "metrics": {}})
     with pytest.raises(BadInput, match="evaluate net_toys again"):
-        tables.render(root)
+        tables.write_tables(root)
 
 
 WRONG = (5, -1.5, "x", [], [1], {"a": []}, True, 1e308, float("nan"), None)
@@ -245,13 +245,13 @@ def test_a_row_that_holds_nonsense_is_named(root):
             changed = {**whole[first], second[0]: wrong} if second else wrong
             path.write_text(json.dumps({**whole, first: changed}))
             try:
-                tables.texts(root)
+                tables.table_texts(root)
             except BadInput as error:
                 assert "net_toys.json" in str(error) and f"'{first}'" in str(error)
                 refused.add(first)
     assert refused == set(whole)
     store(root, "net_toys", whole)
-    tables.texts(root)
+    tables.table_texts(root)
 
 
 def test_a_folder_that_is_not_there_has_no_table(tmp_path, capsys):
@@ -274,13 +274,13 @@ def test_a_config_that_says_it_wrongly_is_named(tmp_path, text, message):
     path = tmp_path / "mine.py"
     path.write_text(text)
     with pytest.raises(BadInput, match=message) as caught:
-        catalog.read(path)
+        catalog.read_entry(path)
     assert "\n" not in str(caught.value)
 
 
 def test_rendering_builds_no_experiment():
     """A list of stored numbers must not import JAX, nor any config."""
-    code = "import sys; from zoo.report import tables; tables.texts(None)\n"
+    code = "import sys; from zoo.report import tables; tables.table_texts(None)\n"
     code += "assert not {'jax', 'flax', 'optax'} & set(sys.modules)\n"
     code += "assert not any(name.startswith('zoo_config') for name in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,7 +13,7 @@ from zoo.metrics.resampling import Scores, intervals
 from zoo.report import reproduced
 from zoo.reproduce import index, verdicts
 from zoo.reproduce.parts import ByParts
-from zoo.reproduce.row import Outcome, Place, PublishedData, Row, digest
+from zoo.reproduce.row import Outcome, Place, PublishedData, Reproduction, digest
 from zoo.reproduce.sisec import Aggregated
 from zoo.reproduce.trained import TrainedRows, TrainedWithin
 from zoo.reproduce.transferred_features import CrossValidated
@@ -57,7 +57,7 @@ def row(tmp_path, monkeypatch):
         4,
         digest(files, base),
     )
-    made = Row(
+    made = Reproduction(
         "numbers_mean",
         "a mean",
         "four numbers",
@@ -120,7 +120,7 @@ def test_the_table_has_what_was_made_and_what_was_not(row, tmp_path, monkeypatch
         given = words(tmp_path)
         given[1], given[5] = name, str(tmp_path / name)
         assert main.main(given) == 0
-    text = reproduced.page({}, [], results)
+    text = reproduced.reproduced_page({}, [], results)
     (line,) = [line for line in text.splitlines() if line.startswith("| `numbers_mean`")]
     assert [cell.strip() for cell in line.split("|")[2:-1]] == [
         "a mean",
@@ -188,9 +188,11 @@ def test_verdicts():
     assert of(0.98, 0.99, at_least=True) == "within" and of(0.98, 0.97, at_least=True) == "outside"
     assert of(2.0, None, (0, 9)) == "not compared"
     found = verdicts.of_all({"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 1.0}, {}, 0.1)
-    assert verdicts.together(found) == "within: 1 of 2, outside: b"
-    assert verdicts.together({"a": "outside"}) == "outside" and verdicts.together({"a": "within"})
-    assert verdicts.together({}) == "no published figure"
+    assert verdicts.combine_verdicts(found) == "within: 1 of 2, outside: b"
+    assert verdicts.combine_verdicts({"a": "outside"}) == "outside" and verdicts.combine_verdicts(
+        {"a": "within"}
+    )
+    assert verdicts.combine_verdicts({}) == "no published figure"
 
 
 def test_one_more_run_is_predicted_as_by_scipy():
@@ -219,14 +221,14 @@ def test_a_trained_row_is_its_config_over_seeds(row, tmp_path, monkeypatch):
         asked.update(config=config.row.id, path=arguments["path"], what=what, count=count)
         return [{"nats_per_step": value} for value in (8.2, 8.3, 8.4)]
 
-    monkeypatch.setattr(repeat, "repeat", repeated)
+    monkeypatch.setattr(repeat, "repeat_runs", repeated)
     trained = replace(row, way=TrainedRows("polyphonic_jsb.gru", below="rolls"))
     monkeypatch.setattr(index, "ROWS", (trained,))
     assert main.main(words(tmp_path)) == 0
     place = str(tmp_path / "data/numbers/rolls")
     assert asked == {"config": "polyphonic_jsb.gru", "path": place, "what": "seed", "count": 3}
     assert not list((tmp_path / "results/reproduced").glob("*.json"))  # rows of configs are apart
-    monkeypatch.setattr(repeat, "repeat", lambda *given: None)
+    monkeypatch.setattr(repeat, "repeat_runs", lambda *given: None)
     assert main.main(words(tmp_path)) == 130
 
 

@@ -14,7 +14,7 @@ from zoo.report import listing
 from zoo.runs import estimate, trained
 from zoo.runs import train as training_runs
 
-EVERY = list(catalog.names())
+EVERY = list(catalog.config_files())
 VAST = [
     ("wavenet_score_render", "batch=1000000"),
     ("samplecnn_score_render", "batch=1_000_000"),
@@ -35,7 +35,7 @@ VAST = [
 @pytest.mark.parametrize(("name", "word"), VAST)
 def test_more_than_the_memory_is_refused_with_the_figures(name, word, tmp_path, monkeypatch):
     monkeypatch.setattr(estimate, "host_memory", lambda: 16_000_000_000)
-    config = experiments.find(name)
+    config = experiments.find_config(name)
     began = time.monotonic()
     with pytest.raises(BadInput) as caught:
         arguments = config.parse([word])
@@ -48,7 +48,7 @@ def test_more_than_the_memory_is_refused_with_the_figures(name, word, tmp_path, 
 
 @pytest.mark.parametrize("name", ["wavenet_score_render", "waveglow_score_render"])
 def test_more_layers_than_anybody_compiles_are_refused(name, monkeypatch):
-    config = experiments.find(name)
+    config = experiments.find_config(name)
     with pytest.raises(BadInput, match="layers=5000 is too much: at most 1024"):
         config.parse(["layers=5000"])
     monkeypatch.setattr(estimate, "LAYERS", 20)  # as many modules that each take long
@@ -58,7 +58,7 @@ def test_more_layers_than_anybody_compiles_are_refused(name, monkeypatch):
 
 
 def test_what_recurses_too_deep_is_refused():
-    config = experiments.find("wavenet_score_render")
+    config = experiments.find_config("wavenet_score_render")
 
     def deep():
         return deep()
@@ -69,7 +69,7 @@ def test_what_recurses_too_deep_is_refused():
 
 
 def test_a_fault_of_ones_own_config_keeps_its_traceback():
-    config = experiments.find("wavenet_score_render")
+    config = experiments.find_config("wavenet_score_render")
     for given, kind in ((config.defaults, TypeError), ({"layers": 10}, BadInput)):
         with pytest.raises(kind), estimate.bounded(config, given):
             raise TypeError("shapes do not fit")
@@ -78,13 +78,13 @@ def test_a_fault_of_ones_own_config_keeps_its_traceback():
 @pytest.mark.parametrize("name", EVERY)
 def test_no_default_is_refused(name):
     """By the limits of single arguments, or by those of a machine of 64 GB."""
-    config = experiments.find(name)
+    config = experiments.find_config(name)
     for key, parameter in config.parameters.items():
         arguments.in_range(key, config.defaults[key], parameter)
 
 
 def test_the_figures_are_those_of_the_arrays():
-    config = experiments.find("samplecnn_score_render")
+    config = experiments.find_config("samplecnn_score_render")
     experiment = config.experiment(**config.entry.smoke)
     build = trained.builder(experiment)
     needs = estimate.of_training(build, experiment.data.spec(experiment.batch))
@@ -102,7 +102,7 @@ def test_the_figures_are_those_of_the_arrays():
 
 
 def test_systems_without_training_are_asked_too(monkeypatch):
-    config = experiments.find("nmf_score_render")
+    config = experiments.find_config("nmf_score_render")
     with pytest.raises(BadInput, match="rank=10000000 is too much"):
         trained.untrained(config, ["rank=10_000_000"])
     monkeypatch.setattr(estimate, "host_memory", lambda: 1000)
@@ -112,4 +112,4 @@ def test_systems_without_training_are_asked_too(monkeypatch):
 
 def test_a_machine_says_its_memory():
     assert 2**28 < estimate.host_memory() < 2**46
-    assert estimate.memory(meshes.make(1)) <= estimate.host_memory()
+    assert estimate.memory(meshes.make_mesh(1)) <= estimate.host_memory()

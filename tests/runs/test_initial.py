@@ -32,8 +32,8 @@ def begun(system, ema=0.0):
     from zoo.training import state
 
     experiment = system.experiment
-    build = partial(state.initial, experiment.objective, experiment.optimizers, ema, 0)
-    return state.init_sharded(meshes.make(1), build, experiment.data.spec(2))[0]
+    build = partial(state.initial_state, experiment.objective, experiment.optimizers, ema, 0)
+    return state.init_sharded(meshes.make_mesh(1), build, experiment.data.spec(2))[0]
 
 
 def test_all_but_the_top_of_other_labels_fits_and_is_named(tuned):

@@ -121,14 +121,14 @@ class Module:
 def config(tmp_path):
     path = tmp_path / "toy.py"
     path.write_text('"""Toys."""\n')
-    row = catalog.Row("toy", "default")
+    row = catalog.PaperRow("toy", "default")
     entry = catalog.Entry("toy", path, "own", "Toys.", (row,), {}, {})
     return Config("toy", path, "own", Module(), entry, row)
 
 
 @pytest.fixture
 def run(config, tmp_path, monkeypatch):
-    monkeypatch.setattr("zoo.experiment.find", lambda name: config)
+    monkeypatch.setattr("zoo.experiment.find_config", lambda name: config)
     training_runs.train(config, config.defaults, tmp_path / "run", allow_change=False, board=False)
     return tmp_path / "run"
 
@@ -141,13 +141,13 @@ def scores(run):
 def test_a_recipe_of_all_parts(run, config):
     found = scores(run)
     assert list(found) == [3, 6, 9, 12]
-    best = trained.load(run, config=str(config.path))
+    best = trained.load_trained(run, config=str(config.path))
     assert best.meta["step"] == min(found, key=found.get)
     statistics = best.variables.collections["model"]["statistics"]
     everything = np.concatenate([record(n)["audio"].ravel() for n in range(10)])
     np.testing.assert_allclose(statistics["mean"], everything.mean(), rtol=1e-5)
     np.testing.assert_allclose(statistics["scale"], everything.std(), rtol=1e-5)
-    assert trained.load(run, config=str(config.path), step=12).meta["stage"]["stage"] == 1
+    assert trained.load_trained(run, config=str(config.path), step=12).meta["stage"]["stage"] == 1
 
     # The loss that chose is that of the weights which were kept, over the whole held-out split.
     held_out = [record(n) for n in range(100, 105)]
@@ -163,10 +163,10 @@ def test_a_recipe_of_all_parts(run, config):
 
 def test_what_is_loaded_is_what_was_averaged(run, config):
     made = experiment()
-    mesh = meshes.make(1)
+    mesh = meshes.make_mesh(1)
     with Checkpoints(run / "checkpoints", read_only=True) as checkpoints:
-        _, kept, _ = checkpoints.restore(trained.target(made, mesh), 12)
-    found = trained.load(run, config=str(config.path), step=12).variables
+        _, kept, _ = checkpoints.restore(trained.restore_target(made, mesh), 12)
+    found = trained.load_trained(run, config=str(config.path), step=12).variables
     for ours, averaged, raw in zip(
         *(jax.tree.leaves(p) for p in (found.params, kept.ema, kept.variables.params)), strict=True
     ):
@@ -206,7 +206,8 @@ def test_it_resumes_across_the_border_of_stages(config, tmp_path, run):
         arguments = {**config.defaults, "steps": part}
         training_runs.train(config, arguments, tmp_path / "parts", allow_change=True, board=False)
     whole, parts = (
-        trained.load(tmp_path / name, config=str(config.path), step=12) for name in ("run", "parts")
+        trained.load_trained(tmp_path / name, config=str(config.path), step=12)
+        for name in ("run", "parts")
     )
     for a, b in zip(jax.tree.leaves(whole.variables), jax.tree.leaves(parts.variables)):
         np.testing.assert_array_equal(a, b)
@@ -217,6 +218,6 @@ def test_an_objective_without_a_loss_to_select_by_is_refused():
         held_out_loss = property()
 
     made = experiment()
-    contract.check("toy", made)
+    contract.check_experiment("toy", made)
     with pytest.raises(BadInput, match="Silent has no held_out_loss"):
-        contract.check("toy", replace(made, objective=Silent(Net(), squared)))
+        contract.check_experiment("toy", replace(made, objective=Silent(Net(), squared)))

@@ -46,12 +46,12 @@ class Net(nn.Module):
 def begin(width=3):
     objective = Supervised(Net(width), lambda y, t: ((y - t) ** 2).mean(-1))
     batch = {"audio": np.ones((2, 5, 1), np.float32), "tags": np.zeros((2, width), np.float32)}
-    build = partial(state.initial, objective, {"model": optax.adam(0.1)}, 0.9, 0)
-    return state.init_sharded(meshes.make(), build, batch)[0]
+    build = partial(state.initial_state, objective, {"model": optax.adam(0.1)}, 0.9, 0)
+    return state.init_sharded(meshes.make_mesh(), build, batch)[0]
 
 
 def origin(variables):
-    return Trained(None, {}, None, variables, {}, meshes.make(), "elsewhere")
+    return Trained(None, {}, None, variables, {}, meshes.make_mesh(), "elsewhere")
 
 
 def moved(variables):
@@ -89,13 +89,15 @@ def test_weights_that_do_not_fit_are_refused():
 
 
 def test_an_argument_that_a_config_got_later_was_at_its_default():
-    config = experiments.find("samplecnn_score_render")
+    config = experiments.find_config("samplecnn_score_render")
     told = {"config": config.name, "arguments": json.loads(json.dumps(config.defaults))}
     del told["arguments"]["bfloat16"]
     told = Origin.of(told)
-    assert changed_arguments.check(config, config.defaults, told, False, 1) == []
+    assert changed_arguments.check_changed_arguments(config, config.defaults, told, False, 1) == []
     with pytest.raises(BadInput, match="bfloat16: False -> True"):
-        changed_arguments.check(config, {**config.defaults, "bfloat16": True}, told, False, 1)
+        changed_arguments.check_changed_arguments(
+            config, {**config.defaults, "bfloat16": True}, told, False, 1
+        )
 
 
 @pytest.mark.parametrize(
@@ -109,11 +111,13 @@ def test_an_argument_that_a_config_got_later_was_at_its_default():
     ],
 )
 def test_a_changed_argument_says_what_it_does_to_the_learning_rate(name, changed, step, says):
-    config = experiments.find(name)
+    config = experiments.find_config(name)
     began = {**config.defaults, "steps": 1000, "learning_rate": 1e-3}
     changed = {k: v for k, v in changed.items() if k in began}
     told = Origin.of({"config": name, "arguments": json.loads(json.dumps(began))})
-    lines = changed_arguments.check(config, {**began, **changed}, told, True, step)
+    lines = changed_arguments.check_changed_arguments(
+        config, {**began, **changed}, told, True, step
+    )
     assert len(lines) == len(changed)
     for line in lines:
         assert re.search(says, line) if says else "learning rate of" not in line
@@ -129,10 +133,12 @@ def test_a_changed_argument_says_what_it_does_to_the_learning_rate(name, changed
 )
 @pytest.mark.parametrize("step", [600, 999, 1000])
 def test_changes_together_say_the_learning_rate_before_and_after(name, changed, step):
-    config = experiments.find(name)
+    config = experiments.find_config(name)
     began = {**config.defaults, "steps": 1000, "learning_rate": 1e-3}
     told = Origin.of({"config": name, "arguments": json.loads(json.dumps(began))})
-    lines = changed_arguments.check(config, {**began, **changed}, told, True, step)
+    lines = changed_arguments.check_changed_arguments(
+        config, {**began, **changed}, told, True, step
+    )
     assert len(lines) == len(changed) + 1
     said = re.fullmatch(
         rf"([a-z_, ]+) together: at step {step} the learning rate of 'model' "
@@ -160,11 +166,13 @@ STANDING = [  # stage of the self-attention tagger, its first step, what becomes
 
 @pytest.mark.parametrize(("number", "begun", "says"), STANDING)
 def test_a_later_stage_has_a_learning_rate_of_its_own(number, begun, says):
-    config = experiments.find("self_attention_magnatagatune")
+    config = experiments.find_config("self_attention_magnatagatune")
     stage = {"stage": number, "begun": begun}
     began = {"config": config.name, "arguments": dict(config.defaults), "stage": stage}
     changed = {**config.defaults, "learning_rate": 1e-5}
-    (line,) = changed_arguments.check(config, changed, Origin.of(began), True, 1000)
+    (line,) = changed_arguments.check_changed_arguments(
+        config, changed, Origin.of(began), True, 1000
+    )
     assert says in line if says else "learning rate of" not in line
     then = config.experiment(**config.defaults)
     rate = {0: 1e-4, 1: 1.9e-3, 2: 1.9e-4}[number]  # Nesterov's first step is 1.9 rates
@@ -183,11 +191,11 @@ def test_a_schedule_begins_with_its_stage():
 
 
 def test_a_stage_that_is_no_more_is_refused():
-    config = experiments.find("samplecnn_score_render")
+    config = experiments.find_config("samplecnn_score_render")
     began = {"config": config.name, "arguments": {}, "stage": {"stage": 2}}
     with pytest.raises(BadInput, match=r"stands in stage 3 .* there are 0: give another"):
         changed = {**config.defaults, "seed": 1}
-        changed_arguments.check(config, changed, Origin.of(began), True, 100)
+        changed_arguments.check_changed_arguments(config, changed, Origin.of(began), True, 100)
 
 
 @pytest.mark.parametrize(("batch", "said"), [(23, False), (24, False), (25, True), (4096, True)])
@@ -226,16 +234,16 @@ def config(batch: int = 2):
 
 def test_a_damaged_best_checkpoint_gives_way_to_the_next_best(tmp_path):
     (tmp_path / "toy.py").write_text(TOY)
-    config = experiments.find(str(tmp_path / "toy.py"))
+    config = experiments.find_config(str(tmp_path / "toy.py"))
     experiment, arguments = config.experiment(), config.defaults
     build, spec = training_runs.builder(experiment), experiment.data.spec(2)
-    begun, _ = state.init_sharded(meshes.make(), build, dict(spec))
-    meta = training_runs.describe(config, arguments, experiment)
+    begun, _ = state.init_sharded(meshes.make_mesh(), build, dict(spec))
+    meta = training_runs.run_metadata(config, arguments, experiment)
     with Checkpoints(tmp_path / "checkpoints", monitor=("pr_auc", "max")) as checkpoints:
         for step, score in ((1, 0.3), (2, 0.9), (3, 0.5)):
             checkpoints.save(step, begun, meta, {"pr_auc": score})
         checkpoints.wait()
-    load = partial(trained.load, tmp_path, config=str(config.path))
+    load = partial(trained.load_trained, tmp_path, config=str(config.path))
     assert [load(step=step).meta["step"] for step in ("best", "latest", 2)] == [2, 3, 2]
     for file in (tmp_path / "checkpoints/2/state").rglob("d/*"):
         file.write_bytes(b"")
@@ -253,7 +261,7 @@ def test_every_host_prepares_its_data_the_first_alone(monkeypatch, number):
         done.append("told")
         return [fault, None] if number == 0 else [None, fault]
 
-    monkeypatch.setattr(processes, "exchange", exchange)
+    monkeypatch.setattr(processes, "gather_values", exchange)
     monkeypatch.setattr(processes.jax, "process_index", lambda: number)
     processes.in_turn(lambda: done.append("prepared"))
     assert done == (["prepared", "told", "told"] if number == 0 else ["told", "prepared", "told"])
@@ -263,7 +271,7 @@ def test_every_host_prepares_its_data_the_first_alone(monkeypatch, number):
 
     with pytest.raises(BadInput, match="no such folder"):
         processes.in_turn(refuse)
-    monkeypatch.setattr(processes, "exchange", lambda fault: ["no room", None])
+    monkeypatch.setattr(processes, "gather_values", lambda fault: ["no room", None])
     with pytest.raises(BadInput, match="no room"):
         processes.in_turn(lambda: None)
 
@@ -275,7 +283,7 @@ def test_a_signal_ends_what_prepares_data_at_once(tmp_path, monkeypatch):
         raise AssertionError("went on")
 
     monkeypatch.setattr(ScoreRender, "prepare", prepare)
-    config = experiments.find("samplecnn_score_render")
+    config = experiments.find_config("samplecnn_score_render")
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):

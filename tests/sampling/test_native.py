@@ -57,7 +57,7 @@ CASES += [("logistics", "mode")]
 @pytest.fixture
 def compiled():
     try:
-        library.target("gated_stack", "float32")
+        library.ffi_target("gated_stack", "float32")
     except library.Unavailable as error:
         pytest.skip(f"{error}")
 
@@ -103,7 +103,7 @@ def test_the_parallel_pass_gives_what_was_drawn(name, rule, compiled):
         prompt = np.zeros((0, 1), np.float32)  # a prompt would have none
         after["condition"] = after["condition"][:, :length]
         given = {**given, "condition": after["condition"]}
-    begin = partial(autoregressive.start, model, variables, count=count, seed=3)
+    begin = partial(autoregressive.start_voices, model, variables, count=count, seed=3)
     begun = begin(prompt=prompt, constant=after["constant"])
     noise = autoregressive._uniform(begun, model.distribution.noise, length).swapaxes(0, 1)
     asked = dict(length=length, rule=rule, chunk=50, engine="native", **after)
@@ -128,7 +128,9 @@ def test_voices_chunks_and_blocks_change_no_bit(compiled):
     variables, _, _ = asked_of(model, 5, 8)
 
     def drawn(count, chunk, first=0):
-        state = autoregressive.start(model, variables, count=count, seed=5, first_voice=first)
+        state = autoregressive.start_voices(
+            model, variables, count=count, seed=5, first_voice=first
+        )
         asked = dict(length=length, chunk=chunk, engine="native")
         pairs = list(autoregressive.resume(model, variables, state, **asked))
         return np.concatenate([audio for audio, _ in pairs], 1), pairs[-1][1]
@@ -143,7 +145,7 @@ def test_voices_chunks_and_blocks_change_no_bit(compiled):
 
 def test_a_state_goes_on_under_the_other_engine(compiled):
     variables, _, _ = asked_of(SMALL, 2, 8)
-    begin = partial(autoregressive.start, SMALL, variables, count=2, seed=2)
+    begin = partial(autoregressive.start_voices, SMALL, variables, count=2, seed=2)
     drawn = {}
     for pair in (("native", "native"), ("xla", "native"), ("native", "xla")):
         state, pieces = begin(), []
@@ -191,7 +193,7 @@ def test_narrow_weights_are_read_as_the_numbers_that_they_are(kind, exact, compi
 def test_bytes_are_within_half_a_unit_of_their_column():
     matrix = np.random.default_rng(0).normal(size=(2, 5, 70)).astype(np.float32)
     matrix[:, :, 3] = 0
-    packed = np.asarray(packing.panels(jnp.asarray(matrix), packing.Layout(64, "int8")))
+    packed = np.asarray(packing.panels(jnp.asarray(matrix), packing.PackedLayout(64, "int8")))
     assert packed.dtype == np.int8 and packed.shape == (2, (4 + 5) * 80)
     first = packed[:, : 9 * 64].reshape(2, 9, 64)
     units = np.ascontiguousarray(first[:, :4]).view(np.float32).reshape(2, 1, 64)
@@ -207,16 +209,16 @@ def test_large_weights_keep_their_bits_on_large_pages():
 
 def test_without_a_compiler_xla_draws_and_the_reason_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr(library, "COMPILERS", ("no-such-compiler",))
-    monkeypatch.setattr(library, "target", library.target.__wrapped__)
-    monkeypatch.setattr(library, "load", library.made)
+    monkeypatch.setattr(library, "ffi_target", library.ffi_target.__wrapped__)
+    monkeypatch.setattr(library, "load_library", library.made)
     monkeypatch.delenv("CXX", raising=False)
     variables, _, _ = asked_of(SMALL, 1, 8)
     with engines.noted() as used:
-        assert engines.chosen("auto", SMALL, variables) is None
-        assert engines.chosen("auto", SMALL, variables) is None
+        assert engines.choose_engine("auto", SMALL, variables) is None
+        assert engines.choose_engine("auto", SMALL, variables) is None
     assert used == [f"drawn by XLA's loop: {no_compiler(monkeypatch)}"]
     with pytest.raises(BadInput, match="no C\\+\\+ compiler"):
-        engines.chosen("native", SMALL, variables)
+        engines.choose_engine("native", SMALL, variables)
 
 
 def no_compiler(monkeypatch):
@@ -227,14 +229,14 @@ def no_compiler(monkeypatch):
 
 def test_what_has_no_compiled_loop_says_so(compiled):
     variables, _, _ = asked_of(SMALL, 1, 8)
-    assert engines.chosen("xla", SMALL, variables) is None
-    assert engines.chosen("auto", SMALL, variables) is not None
+    assert engines.choose_engine("xla", SMALL, variables) is None
+    assert engines.choose_engine("auto", SMALL, variables) is not None
     for model in (QuantileWaveNet(SMALL), SMALL.copy(dtype=jnp.bfloat16), SMALL.copy(kernel=1)):
-        assert engines.chosen("auto", model, variables) is None
+        assert engines.choose_engine("auto", model, variables) is None
         with pytest.raises(BadInput, match="no compiled loop"):
-            engines.chosen("native", model, variables)
+            engines.choose_engine("native", model, variables)
     with pytest.raises(BadInput, match="use auto, xla, native"):
-        engines.chosen("quick", SMALL, variables)
+        engines.choose_engine("quick", SMALL, variables)
 
 
 @pytest.fixture
@@ -296,7 +298,7 @@ def test_a_compiler_that_fails_is_asked_once(monkeypatch):
     monkeypatch.setattr(library, "made", fails)
     for _ in range(2):
         with pytest.raises(library.Unavailable, match="not compile"):
-            library.load("no-such-loop")
+            library.load_library("no-such-loop")
     assert asked == ["no-such-loop"]
 
 

@@ -53,7 +53,7 @@ def drawn(variables, length, **options):
 
 def reference(variables, length, seed, voices, temperature=1.0, prompt=None):
     """No cache, no loop on the device: the parallel pass over all so far, once per sample."""
-    state = autoregressive.start(MODEL, variables, count=voices, seed=seed)
+    state = autoregressive.start_voices(MODEL, variables, count=voices, seed=seed)
     noise = autoregressive._uniform(state, 1)
     audio = jnp.zeros((voices, 0, 1)) if prompt is None else jnp.tile(prompt[None], (voices, 1, 1))
     begin = audio.shape[1]
@@ -91,7 +91,7 @@ def test_chunks_do_not_matter_and_the_length_is_exact(variables):
 def test_a_batch_is_its_voices_drawn_alone(variables):
     batch, _ = drawn(variables, 200, seed=5, count=3)
     for voice in range(3):
-        state = autoregressive.start(MODEL, variables, seed=5, first_voice=voice)
+        state = autoregressive.start_voices(MODEL, variables, seed=5, first_voice=voice)
         ((alone, _),) = autoregressive.resume(MODEL, variables, state, length=200, engine="xla")
         np.testing.assert_array_equal(alone[0], batch[voice])
     assert not np.array_equal(batch[0], batch[1])
@@ -105,7 +105,7 @@ def test_seeds_repeat_and_differ(variables):
 
 def test_interrupted_saved_and_resumed_is_uninterrupted(variables, tmp_path):
     whole, _ = drawn(variables, 150, seed=2, count=2)
-    state = autoregressive.start(MODEL, variables, seed=2, count=2)
+    state = autoregressive.start_voices(MODEL, variables, seed=2, count=2)
     asked = dict(engine="xla")
     ((first, state),) = autoregressive.resume(MODEL, variables, state, length=90, **asked)
     leaves, structure = jax.tree.flatten(state)
@@ -217,7 +217,9 @@ def test_models_without_the_extras_and_models_that_draw_frames():
     prompt = np.full((6, 1), 0.3, np.float32)
     options = dict(length=31, count=2, seed=3, prompt=prompt)
     audio = np.concatenate(list(autoregressive.generate(plain, variables, **options)), axis=1)
-    noise = autoregressive._uniform(autoregressive.start(plain, variables, count=2, seed=3), 2)
+    noise = autoregressive._uniform(
+        autoregressive.start_voices(plain, variables, count=2, seed=3), 2
+    )
 
     @jax.jit
     def one(carry, x, noise):
@@ -241,7 +243,7 @@ def test_the_queues_are_never_copied(fields):
     """The guard of speed: no copy as large as the buffer within the compiled loop."""
     model = MODEL.copy(layers=14, **fields)  # 2 x (1..64): the queues are the one large array
     variables = opinionated(model, jnp.zeros((1, 8, 1)))
-    state = autoregressive.start(model, variables, count=2)
+    state = autoregressive.start_voices(model, variables, count=2)
     folded = jax.eval_shape(partial(model.apply, method="fold"), variables)
     lowered = autoregressive._draw_block.lower(model, folded, state, None, 5, 1.0, SamplerRule())
     text = lowered.compile().as_text()

@@ -57,7 +57,7 @@ from zoo.sampling.rule import AS_LEARNT, SamplerRule
 from zoo.signal import mel
 from zoo.signal.mel_images import MelImage
 from zoo.signal.mixtures import MixtureOfGaussians
-from zoo.signal.phase_images import Layout
+from zoo.signal.phase_images import PhaseImageLayout
 from zoo.signal.speech_fronts import MelFront
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "objectives"))
@@ -153,7 +153,7 @@ def test_autoregressive_samplers_are_asked_for_it(name, monkeypatch):
         asked.append(rule.temperature)
         yield jnp.zeros((count, length, 1)), jnp.zeros((count, length))
 
-    monkeypatch.setattr(autoregressive, "scored", noted)
+    monkeypatch.setattr(autoregressive, "generate_scored", noted)
     own = {"model": {"decoder": {}}, "autoencoder": {"decoder": {}}, "below": {"decoder": {}}}
     request = Request(32, rule=SamplerRule(0.37), **how)
     assert list(make().generate(Variables(own), request))
@@ -195,7 +195,7 @@ def windows():
 
 def notes():
     how = dict(pitches=3, start=(16, 32), resolutions=1, base=8, widest=4)
-    layout = Layout(256, 16, 32, 8_000, "linear")
+    layout = PhaseImageLayout(256, 16, 32, 8_000, "linear")
     parts = gansynth.Generator(latent=4, **how), gansynth.Discriminator(**how)
     objective = ProgressiveGAN(*parts, layout, growth=None, lowest=60)
     batch = {"audio": jnp.zeros((2, 256, 1)), "pitch": jnp.full(2, 60)}

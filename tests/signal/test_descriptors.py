@@ -54,7 +54,7 @@ CASES = {
         lambda: of_magnitude(THEIRS.spectral_rolloff, sr=RATE),
     ),
     "flatness": (
-        lambda: descriptors.flatness(magnitude()),
+        lambda: descriptors.frame_flatness(magnitude()),
         lambda: of_magnitude(THEIRS.spectral_flatness),
     ),
     "contrast": (
@@ -94,9 +94,9 @@ def test_silence_is_finite_and_differences_are_between_neighbours():
     assert np.all(descriptors.bandwidth(silence, RATE) == 0)
     assert np.all(descriptors.contrast(silence, RATE) == 0)
     assert np.all(descriptors.tonnetz(jnp.zeros((1, 3, 12, 1))) == 0)
-    np.testing.assert_allclose(descriptors.flatness(silence), 1, rtol=1e-5)
+    np.testing.assert_allclose(descriptors.frame_flatness(silence), 1, rtol=1e-5)
     x = jnp.asarray([1.0, 4.0, 2.0])[None, :, None, None]
-    np.testing.assert_array_equal(descriptors.difference(x)[0, :, 0, 0], [3, -2])
+    np.testing.assert_array_equal(descriptors.frame_difference(x)[0, :, 0, 0], [3, -2])
 
 
 def test_octaves_above_half_the_rate_are_refused():

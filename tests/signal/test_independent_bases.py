@@ -18,12 +18,12 @@ def test_densities_are_scipy_s():
     def ours(s, q):
         density = lambda s: gg.log_density(s, q, 1.7)  # noqa: E731
         alone = jax.grad(lambda s: -gg.log_density(s, q, jnp.ones(())).sum())(s)
-        return density(s), alone, gg.slope(s, q)
+        return density(s), alone, gg.score_function(s, q)
 
     density, wanted, slope = ours(s, q)
     np.testing.assert_allclose(density, gennorm.logpdf(s, q, scale=1.7 / gennorm.std(q)), atol=1e-5)
     np.testing.assert_allclose(slope, wanted, rtol=1e-4)
-    steep = jax.jit(jax.grad(lambda s: gg.slope(s, 0.7, rounded=0.3)))(0.0)
+    steep = jax.jit(jax.grad(lambda s: gg.score_function(s, 0.7, rounded=0.3)))(0.0)
     np.testing.assert_allclose(gg.steepest(jnp.asarray(0.7), 0.3), steep, rtol=1e-5)
 
 
@@ -37,7 +37,7 @@ def test_filters_are_scikit_learn_s():
     draw = np.random.default_rng(0)
     sources = gennorm.rvs(np.array([0.8, 1.0, 1.2]), size=(6_000, 3), random_state=1)
     frames = (sources @ draw.standard_normal((3, 3))).astype(np.float32)
-    begun = bases.whitening(jnp.asarray(frames))
+    begun = bases.whitening_bases(jnp.asarray(frames))
     white = frames @ np.asarray(begun.filters).T
     np.testing.assert_allclose(white.T @ white / len(white), np.eye(3), atol=1e-3)
     learn = jax.jit(

@@ -28,7 +28,7 @@ def test_scales_are_librosas(scale):
 )
 @pytest.mark.filterwarnings("ignore:Empty filters")
 def test_filters_are_librosas(scale, norm, rate, n_fft, bins, low, high):
-    ours = mel.filters(rate, n_fft, bins, low, high, scale=scale, norm=norm)
+    ours = mel.mel_filters(rate, n_fft, bins, low, high, scale=scale, norm=norm)
     theirs = librosa.filters.mel(
         sr=rate, n_fft=n_fft, n_mels=bins, fmin=low, fmax=high, htk=scale == "htk", norm=norm
     )
@@ -37,7 +37,7 @@ def test_filters_are_librosas(scale, norm, rate, n_fft, bins, low, high):
 
 def test_filters_straight_in_mel_ignore_dc_and_peak_at_one():
     # Between the first and the last centre, triangles straight in mel add up to one at every bin.
-    weights = mel.filters(16000, 1024, 40, 60, 7800, scale="htk", norm=None, straight_in="mel")
+    weights = mel.mel_filters(16000, 1024, 40, 60, 7800, scale="htk", norm=None, straight_in="mel")
     assert np.all(weights[0] == 0)
     centres = mel.mel_to_hz(
         np.linspace(mel.hz_to_mel(60, "htk"), mel.hz_to_mel(7800, "htk"), 42), "htk"
@@ -93,7 +93,7 @@ def test_vocoder_front_ends(spec, high, log):
 
 def test_decibels_clip_per_example():
     power = RNG.uniform(0, 1, (2, 5, 7)).astype(np.float32) ** 20
-    ours = mel.decibels(jnp.asarray(power), top=30)
+    ours = mel.power_to_db(jnp.asarray(power), top=30)
     for i in range(2):
         theirs = librosa.power_to_db(power[i], top_db=30)
         np.testing.assert_allclose(ours[i], theirs, atol=1e-4)
@@ -124,4 +124,4 @@ def test_bad_input_is_named():
     with pytest.raises(BadInput, match="'slaney' or 'htk'"):
         mel.hz_to_mel(100, "bark")
     with pytest.raises(BadInput, match="low < high <= 8000"):
-        mel.filters(16000, 512, 40, 0, 9000)
+        mel.mel_filters(16000, 512, 40, 0, 9000)

@@ -15,8 +15,8 @@ def test_flatness_is_librosa_s():
     power = rng.exponential(1.0, (6, 257)).astype(np.float32)
     power[3] = 0
     expected = librosa.feature.spectral_flatness(S=power.T, power=1.0)[0]
-    np.testing.assert_allclose(noise.flatness(jnp.asarray(power)), expected, rtol=1e-4)
-    assert float(noise.flatness(jnp.asarray(power))[3]) == pytest.approx(1.0, abs=1e-4)
+    np.testing.assert_allclose(noise.spectral_flatness(jnp.asarray(power)), expected, rtol=1e-4)
+    assert float(noise.spectral_flatness(jnp.asarray(power))[3]) == pytest.approx(1.0, abs=1e-4)
 
 
 def chords(length):

@@ -8,9 +8,9 @@ import pytest
 
 from zoo.errors import BadInput
 from zoo.signal import phase_images as images
-from zoo.signal.phase_images import Layout
+from zoo.signal.phase_images import PhaseImageLayout
 
-SMALL = Layout(samples=8_000, frames=66, bins=256)
+SMALL = PhaseImageLayout(samples=8_000, frames=66, bins=256)
 
 
 def note(samples=8_000, hertz=311.0):
@@ -41,7 +41,7 @@ def turns_apart(found, wanted):
 
 
 def layout(kind):
-    return Layout(SMALL.samples, SMALL.frames, SMALL.bins, kind=kind)
+    return PhaseImageLayout(SMALL.samples, SMALL.frames, SMALL.bins, kind=kind)
 
 
 @pytest.mark.parametrize("kind", ["linear", "phase", "mel"])
@@ -116,9 +116,9 @@ def test_bands_are_librosa_s_where_they_are_not_widened():
 
 
 def test_what_the_paper_has():
-    paper = Layout()
+    paper = PhaseImageLayout()
     assert (paper.n_fft, paper.hop, paper.front) == (2_048, 512, 3_072)
-    low = Layout(frames=256, bins=512)
+    low = PhaseImageLayout(frames=256, bins=512)
     assert (low.n_fft, low.hop, low.front) == (1_024, 256, 2_304)
     silence = images.normalised(jnp.log(jnp.full((1, 1, 1, 2), 1e-6)))
     np.testing.assert_allclose(silence[..., 0], 0.0661371661726 * np.log(1e-6) + 0.113718730221)
@@ -129,8 +129,8 @@ def test_what_the_paper_has():
 
 def test_bad_layouts_and_clips_are_refused():
     with pytest.raises(BadInput, match="choose mel, linear or phase"):
-        Layout(kind="cqt")
+        PhaseImageLayout(kind="cqt")
     with pytest.raises(BadInput, match="less than 64,000: give more frames"):
-        Layout(frames=64)
+        PhaseImageLayout(frames=64)
     with pytest.raises(BadInput, match="give 8,000 samples"):
         images.image_of(jnp.zeros((1, 7_999, 1)), SMALL)

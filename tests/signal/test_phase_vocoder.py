@@ -55,7 +55,9 @@ def test_a_tone_moves_by_semitones_and_stays_as_long_and_as_loud():
 def test_reading_between_samples_is_scipys_resampling():
     """Of sound far below the lower half rate, away from the ends."""
     x = tones(300, 700)
-    y = jax.jit(lambda x, r: phase_vocoder.read(x, r, 4000))(x, jnp.asarray([0.75, 1.25]))
+    y = jax.jit(lambda x, r: phase_vocoder.resample_by_rate(x, r, 4000))(
+        x, jnp.asarray([0.75, 1.25])
+    )
     for one, given, (up, down) in zip(y, x, ((4, 3), (4, 5))):
         wanted = scipy.signal.resample_poly(given[:, 0], up, down)
         np.testing.assert_allclose(one[100:3900, 0], wanted[100:3900], atol=5e-3)

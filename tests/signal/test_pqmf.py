@@ -26,7 +26,7 @@ def test_the_prototype_is_scipys():
 
 
 def test_analysis_and_synthesis_are_scipys_filters():
-    bank = {sign: pqmf.filters(4, sign) for sign in (1, -1)}
+    bank = {sign: pqmf.pqmf_filters(4, sign) for sign in (1, -1)}
     bands = np.asarray(pqmf.analysis(NOISE))
     for k in range(4):
         full = scipy.signal.correlate(np.pad(NOISE[0, :, 0], 31), bank[1][:, k], "valid")

@@ -10,7 +10,7 @@ from zoo.models.separation.nmf import NMF
 from zoo.objectives.bag_of_frames import histogram
 from zoo.objectives.one_vs_one import PairwiseSVM
 from zoo.objectives.shallow import KernelSVM, Logistic, Ridge
-from zoo.objectives.shallow_nets import ExtremeLearning, Perceptron
+from zoo.objectives.shallow_nets import ExtremeLearning, MultilayerPerceptron
 from zoo.signal import descriptors, features, mel, resample, scattering, synthesis
 
 SPECTRUM = jax.ShapeDtypeStruct((1, 5, 129, 1), jnp.float32)
@@ -49,7 +49,7 @@ CASES = {
     "ridge": (scored(Ridge()), FEATURES),
     "logistic": (scored(Logistic()), FEATURES),
     "extreme_learning": (scored(ExtremeLearning((4,))), FEATURES),
-    "perceptron": (scored(Perceptron(4)), FEATURES),
+    "perceptron": (scored(MultilayerPerceptron(4)), FEATURES),
     "bag": (
         lambda x: histogram({"centres": jnp.ones((4, 6)), "mean": 0.0, "deviation": 1.0}, x),
         FEATURES,

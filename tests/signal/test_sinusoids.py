@@ -28,7 +28,7 @@ def test_peaks_are_scipy_s_and_the_signal_s():
     @jax.jit
     def run(x):
         spectrum = stft.centred(x[None], N_FFT, HOP)[0]
-        return spectrum, sinusoids.peaks(spectrum, 5, RATE, floor=1e-2)
+        return spectrum, sinusoids.spectral_peaks(spectrum, 5, RATE, floor=1e-2)
 
     spectrum, found = jax.tree.map(np.asarray, run(audio))
     magnitude = np.abs(spectrum).mean(2)
@@ -54,8 +54,8 @@ def test_trajectories_are_followed_and_the_weak_ones_left_out():
 
     @jax.jit
     def run(found):
-        numbers = sinusoids.followed(found.frequency, 0.03)
-        return numbers, *sinusoids.strongest(found, numbers, 3, shortest=2)
+        numbers = sinusoids.link_peaks(found.frequency, 0.03)
+        return numbers, *sinusoids.strongest_trajectories(found, numbers, 3, shortest=2)
 
     numbers, kept, owner = run(found)
     np.testing.assert_array_equal(numbers, [[0, 1, -1], [1, 0, 2], [0, -1, 1], [0, 3, 1]])
@@ -71,7 +71,7 @@ def test_sounds_come_back_from_their_sinusoids():
 
     @jax.jit
     def again(x):
-        found = sinusoids.peaks(stft.centred(x[None], N_FFT, HOP)[0], 5, RATE, floor=1e-2)
+        found = sinusoids.spectral_peaks(stft.centred(x[None], N_FFT, HOP)[0], 5, RATE, floor=1e-2)
         owner = jnp.where(found.frequency > 2000, 1, 0)
         return sinusoids.synthesised(found, owner, 2, HOP, len(x), RATE)
 

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from zoo.signal.wiener import inverse, wiener
+from zoo.signal.wiener import inverse, wiener_filter
 
 RANDOM = np.random.default_rng(0)
 
@@ -30,7 +30,7 @@ def test_equals_norbert(published_modules, channels, softmask):
     import norbert
 
     magnitudes, mixture = scene(channels, batch=2)
-    found = jax.jit(lambda v, x: wiener(v, x, iterations=2, window=8, softmask=softmask))
+    found = jax.jit(lambda v, x: wiener_filter(v, x, iterations=2, window=8, softmask=softmask))
     found = np.asarray(found(magnitudes, mixture))
     for example in range(2):
         for window in (slice(0, 8), slice(8, 14)):
@@ -44,7 +44,7 @@ def test_equals_norbert(published_modules, channels, softmask):
 
 def test_one_channel_is_the_ratio_of_powers():
     magnitudes, mixture = scene(1)
-    found = np.asarray(wiener(magnitudes, mixture))
+    found = np.asarray(wiener_filter(magnitudes, mixture))
     power = (magnitudes.astype(np.float64) / max(1, np.abs(mixture).max() / 10)) ** 2
     spatial = power.sum(1, keepdims=True) / (power.sum(1, keepdims=True) + 1e-10)
     share = power * spatial / ((power * spatial).sum(3, keepdims=True) + 1e-5)
@@ -54,18 +54,18 @@ def test_one_channel_is_the_ratio_of_powers():
 def test_equal_channels_come_out_as_one_would():
     """Of two equal channels the covariance is singular: float32 has to bear it."""
     magnitudes, mixture = scene(1)
-    both = np.asarray(wiener(np.repeat(magnitudes, 2, 4), np.repeat(mixture, 2, 3)))
-    alone = np.asarray(wiener(magnitudes, mixture))
+    both = np.asarray(wiener_filter(np.repeat(magnitudes, 2, 4), np.repeat(mixture, 2, 3)))
+    alone = np.asarray(wiener_filter(magnitudes, mixture))
     np.testing.assert_allclose(both[..., 0], both[..., 1], rtol=1e-3, atol=0.02)
     np.testing.assert_allclose(both[..., :1], alone, rtol=0.1, atol=0.1)
-    assert not np.any(wiener(np.zeros_like(magnitudes), np.zeros_like(mixture)))
+    assert not np.any(wiener_filter(np.zeros_like(magnitudes), np.zeros_like(mixture)))
 
 
 def test_sources_sum_to_the_mixture_and_no_iteration_keeps_the_magnitudes():
     magnitudes, mixture = scene(2)
-    refined = np.asarray(wiener(magnitudes, mixture))
+    refined = np.asarray(wiener_filter(magnitudes, mixture))
     np.testing.assert_allclose(refined.sum(3), mixture, rtol=1e-2, atol=1e-2)
-    first = np.asarray(wiener(magnitudes, mixture, iterations=0))
+    first = np.asarray(wiener_filter(magnitudes, mixture, iterations=0))
     np.testing.assert_allclose(np.abs(first), magnitudes, rtol=1e-4)
 
 

@@ -33,7 +33,7 @@ def test_stems_are_mixed_by_their_names(runs):
     evaluation = second.experiment.evaluation
     turned = replace(evaluation, how=replace(evaluation.how, sources=evaluation.how.sources[::-1]))
     second = replace(second, experiment=replace(second.experiment, evaluation=turned))
-    mixed = stems(blending.blended(first, second, 0.25, "outputs"))
+    mixed = stems(blending.blend_runs(first, second, 0.25, "outputs"))
     assert list(mixed) == list(alone)
     for name, opposite in zip(alone, reversed(alone)):
         wanted = 0.75 * alone[name] + 0.25 * other[opposite]
@@ -42,7 +42,7 @@ def test_stems_are_mixed_by_their_names(runs):
 
 
 def test_weights_are_mixed_array_by_array(runs):
-    mixed = blending.blended(*runs, 0.25, "weights")
+    mixed = blending.blend_runs(*runs, 0.25, "weights")
     trees = [jax.tree.leaves(run.variables) for run in (mixed, *runs)]
     for ours, one, other in zip(*trees, strict=True):
         np.testing.assert_allclose(ours, 0.75 * one + 0.25 * other, atol=1e-6)
@@ -55,14 +55,14 @@ def test_what_cannot_be_mixed_is_said_in_a_line(runs):
     first = runs[0]
     wider = zoo.create("wave_unet_score_render", **{**TINY, "width": 3}).trained
     with pytest.raises(BadInput, match="--blend_of outputs"):
-        blending.blended(first, wider, 0.5, "weights")
+        blending.blend_runs(first, wider, 0.5, "weights")
     karaoke = zoo.create("mrcae_score_render", lengths="2,3", filters="2", samples=64).trained
     with pytest.raises(BadInput, match="gives vocals, accompaniment at 16,000 Hz and wave_unet"):
-        blending.blended(first, karaoke, 0.5, "outputs")
+        blending.blend_runs(first, karaoke, 0.5, "outputs")
     tagger = zoo.create("samplecnn_score_render", size="tiny").trained
     with pytest.raises(BadInput, match="samplecnn_score_render does not separate"):
-        blending.blended(first, tagger, 0.5, "outputs")
+        blending.blend_runs(first, tagger, 0.5, "outputs")
     with pytest.raises(BadInput, match="share from 0 to 1"):
-        blending.blended(*runs, 1.5, "outputs")
+        blending.blend_runs(*runs, 1.5, "outputs")
     with pytest.raises(BadInput, match="name the other run"):
-        blending.asked(first, None, 0.3, "outputs")
+        blending.requested_blend(first, None, 0.3, "outputs")

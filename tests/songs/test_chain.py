@@ -17,7 +17,7 @@ from zoo.errors import BadInput
 from zoo.runs import pairs
 from zoo.songs import chain_files
 from zoo.songs.chain import chain, sounding
-from zoo.songs.composing import after
+from zoo.songs.composing import append_notes
 
 NOTES = ("onset", "offset", "pitch", "velocity")
 SYSTEMS = {
@@ -34,7 +34,8 @@ RATE = 16_000
 def systems():
     """One of each kind that nobody trained."""
     return {
-        m: zoo.create(name, **experiments.find(name).entry.smoke) for m, name in SYSTEMS.items()
+        m: zoo.create(name, **experiments.find_config(name).entry.smoke)
+        for m, name in SYSTEMS.items()
     }
 
 
@@ -42,7 +43,7 @@ def systems():
 def folders(systems, tmp_path_factory):
     """The systems as pairs, which commands load."""
     root = tmp_path_factory.mktemp("weights")
-    return {m: str(pairs.write(system.trained, root / m)) for m, system in systems.items()}
+    return {m: str(pairs.write_pair(system.trained, root / m)) for m, system in systems.items()}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def test_a_chain_is_its_stages_by_hand(systems, song, whole):
     begins = found["offset"].max()
     same(whole.found, found)
     assert len(more["pitch"]) and whole.begins == begins
-    same(whole.notes, after(found, more, begins))
+    same(whole.notes, append_notes(found, more, begins))
     assert whole.notes["onset"][len(found["pitch"]) :].min() >= begins
     np.testing.assert_array_equal(whole.audio, systems["perform"].perform(whole.notes, seed=3))
     assert whole.rate == systems["perform"].sample_rate
@@ -147,13 +148,13 @@ def test_the_command_writes_every_stage(folders, song, whole, tmp_path, capsys):
 def facts(made, song, whole):
     """info.json names the recording, seed, weights and licences, and hashes what they made."""
     info = json.loads((made / "info.json").read_text())
-    assert info["seed"] == 3 and info["input"]["sha256"] == durable.sha256(song)
+    assert info["seed"] == 3 and info["input"]["sha256"] == durable.file_sha256(song)
     assert info["samples"] == len(whole.audio) and info["sample_rate"] == whole.rate
     stages = info["stages"]
     for method, file in (("notes", "notes"), ("compose", "continued"), ("perform", "played")):
         assert stages[method]["checkpoint"] == SYSTEMS[method] and stages[method]["licence"]
         path = made / stages[method]["file"]
-        assert path.stem == file and stages[method]["sha256"] == durable.sha256(path)
+        assert path.stem == file and stages[method]["sha256"] == durable.file_sha256(path)
     assert stages["notes"]["count"] == len(whole.found["pitch"])
     assert stages["compose"]["count"] == len(whole.notes["pitch"]) - len(whole.found["pitch"])
     assert stages["compose"]["begins_seconds"] == pytest.approx(whole.begins, abs=1e-3)

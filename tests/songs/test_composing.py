@@ -39,7 +39,9 @@ class Echo:
         return [Performance(notes, -float((v - 1) ** 2)) for v, notes in enumerate(pieces)]
 
     def scored(self, variables, request):
-        for audio in performing.played(self.compose(variables, request), self.instrument, request):
+        for audio in performing.render_performances(
+            self.compose(variables, request), self.instrument, request
+        ):
             yield audio, None
 
     def generate(self, variables, request):
@@ -63,7 +65,7 @@ def trained():
 
 
 def test_new_pieces(trained, tmp_path, capsys):
-    assert own_files.sound(trained, Choices(tmp_path, seconds=1.0, num=2)) == 0
+    assert own_files.sample_to_files(trained, Choices(tmp_path, seconds=1.0, num=2)) == 0
     assert "page to look at" in capsys.readouterr().out
     for voice in range(2):
         notes = read_notes(tmp_path / f"sample_{voice}.mid")
@@ -79,11 +81,11 @@ def test_new_pieces(trained, tmp_path, capsys):
         page.count("<audio") == 2 and 'href="sample_1.mid"' in page and 'alt="sample_0.mid"' in page
     )
     with pytest.raises(BadInput, match="exists"):
-        own_files.sound(trained, Choices(tmp_path, seconds=1.0, num=2))
+        own_files.sample_to_files(trained, Choices(tmp_path, seconds=1.0, num=2))
 
 
 def test_the_likeliest_are_kept(trained, tmp_path):
-    own_files.sound(trained, Choices(tmp_path, seconds=1.0, num=3, keep=1))
+    own_files.sample_to_files(trained, Choices(tmp_path, seconds=1.0, num=3, keep=1))
     assert read_notes(tmp_path / "sample.mid")["pitch"].tolist() == [61, 62]
     assert json.loads((tmp_path / "sample.json").read_text())["voice"] == 1
 
@@ -93,7 +95,7 @@ def test_a_tune_goes_on(trained, tmp_path):
     (tmp_path / "broken.mid").write_bytes(b"no")
     asked = [str(tmp_path / "*.mid")]
     out = tmp_path / "out"
-    assert own_files.sound(trained, Choices(out, input=asked, seconds=1.0)) == 2
+    assert own_files.sample_to_files(trained, Choices(out, input=asked, seconds=1.0)) == 2
     notes = read_notes(out / "tune.mid")
     assert notes["pitch"].tolist() == [50, 52, 55, 55, 55]
     np.testing.assert_allclose(notes["onset"], [0, 0.5, 1, 1.5, 2], atol=2e-3)
@@ -120,7 +122,7 @@ def test_a_tune_is_played(trained, tmp_path):
     trained.experiment.objective = Player()
     write_midi(tmp_path / "tune.mid", scale([64, 32]))
     out = tmp_path / "out"
-    assert own_files.sound(trained, Choices(out, input=[str(tmp_path / "tune.mid")])) == 0
+    assert own_files.sample_to_files(trained, Choices(out, input=[str(tmp_path / "tune.mid")])) == 0
     audio, rate = soundfile.read(out / "tune.wav")
     assert rate == RATE and len(audio) == 2 * RATE  # a second more than the tune
     np.testing.assert_allclose(audio[[100, RATE - 100, RATE + 100]], [0.5, 0.25, 0], atol=1e-3)
@@ -129,15 +131,15 @@ def test_a_tune_is_played(trained, tmp_path):
     assert (out / "page.html").read_text().count("<audio") == 1
     for asked in (Choices(out), Choices(out, input=["tune.mid"], prompt="a.wav")):
         with pytest.raises(BadInput, match="plays notes"):
-            own_files.sound(trained, asked)
+            own_files.sample_to_files(trained, asked)
 
 
 def test_what_cannot_be_composed_is_refused(trained, tmp_path):
     write_midi(tmp_path / "tune.mid", scale([50]))
     tune = str(tmp_path / "tune.mid")
     with pytest.raises(BadInput, match="with --input"):
-        own_files.sound(trained, Choices(tmp_path / "out", prompt=tune))
+        own_files.sample_to_files(trained, Choices(tmp_path / "out", prompt=tune))
     with pytest.raises(BadInput, match="no MIDI in"):
-        composing.find([str(tmp_path / "none*.mid")])
+        composing.find_midi_files([str(tmp_path / "none*.mid")])
     with pytest.raises(BadInput, match="would be overwritten"):
         composing.compose(trained, Choices(tmp_path, force=True), tmp_path / "tune.mid", "tune")

@@ -35,8 +35,8 @@ def notes(root, low, high, count, seed, seconds=0.25):
 @pytest.fixture(scope="module")
 def body(tmp_path_factory):
     """A tagger that nobody trained, as a pair."""
-    model = finding.create("samplecnn_score_render", BODY)
-    return pairs.write(model.trained, tmp_path_factory.mktemp("body") / "tagger")
+    model = finding.create_system("samplecnn_score_render", BODY)
+    return pairs.write_pair(model.trained, tmp_path_factory.mktemp("body") / "tagger")
 
 
 @pytest.fixture(scope="module")
@@ -114,12 +114,12 @@ def test_files_of_one_name_are_compared_as_pairs(reports, folders):
     copies = reports["near"]["copies"]
     assert copies["pairs"] == 24 and reports["far"]["copies"]["pairs"] == 20
     assert copies["means"]["log_mel_l1"] > 0.1
-    one, other = (sounds.sound(folders[k] / "03.wav", None) for k in ("near", "real"))
+    one, other = (sounds.as_sound(folders[k] / "03.wav", None) for k in ("near", "real"))
     known = Copies().compare(one, other)
     assert copies["per_pair"]["03"] == pytest.approx(known)
     audio = other.read(RATE, 1)
     half = Copies(lambda x, hop: (np.full(9, 440 if x.max() > 0.2 else 466.164), np.ones(9)))
-    found = half.compare(sounds.sound(audio / 2, RATE), sounds.sound(audio, RATE))
+    found = half.compare(sounds.as_sound(audio / 2, RATE), sounds.as_sound(audio, RATE))
     assert found["loudness_l1"] == pytest.approx(20 * np.log10(2), rel=1e-3)
     assert found["spectral_convergence"] == pytest.approx(0.5, rel=1e-3)
     assert found["f0_cents"] == pytest.approx(100, abs=0.1)
@@ -129,7 +129,7 @@ def test_halves_of_the_reference_keep_files_whole():
     rng = np.random.default_rng(0)
     owner = np.repeat(np.arange(30), 10)
     real = 5 * rng.normal(size=(30, 3))[owner] + 0.01 * rng.normal(size=(300, 3))
-    floors = [by_model.distances(real, real, o)["floor/frechet"] for o in (owner, None)]
+    floors = [by_model.embedding_distances(real, real, o)["floor/frechet"] for o in (owner, None)]
     assert floors[0] > 3 * floors[1]
 
 

@@ -12,7 +12,7 @@ from zoo.songs import embeddings
 
 @pytest.fixture(scope="module")
 def tagger():
-    config = experiments.find("samplecnn_score_render")
+    config = experiments.find_config("samplecnn_score_render")
     return zoo.create(config.name, **config.entry.smoke)
 
 
@@ -22,30 +22,30 @@ def test_a_row_for_each_file_that_can_be_used(tagger, tmp_path, capsys):
         soundfile.write(tmp_path / f"{name}.wav", audio, 16_000, subtype="FLOAT")
     (tmp_path / "b.wav").write_bytes(b"RIFF")
     out = tmp_path / "out" / "found.npz"
-    assert embeddings.write(tagger, [str(tmp_path)], out, force=False) == 2
+    assert embeddings.write_embeddings(tagger, [str(tmp_path)], out, force=False) == 2
     assert "rejected: " in capsys.readouterr().err
     found = np.load(out)
     assert [name[-5:] for name in found["files"]] == ["a.wav", "c.wav"]
     wanted = [tagger.embed(audio.astype(np.float32), 16_000) for audio in (noise[0], noise[2])]
     np.testing.assert_allclose(found["embeddings"], wanted, atol=1e-6)
     with pytest.raises(BadInput, match=r"found\.npz exists"):
-        embeddings.write(tagger, [str(tmp_path)], out, force=False)
+        embeddings.write_embeddings(tagger, [str(tmp_path)], out, force=False)
     assert list(out.parent.iterdir()) == [out]
 
 
 def test_what_cannot_be_embedded_is_refused(tagger, tmp_path):
     out = tmp_path / "found.npz"
     with pytest.raises(BadInput, match="give --input"):
-        embeddings.write(tagger, None, out, force=False)
+        embeddings.write_embeddings(tagger, None, out, force=False)
     with pytest.raises(BadInput, match=r"written as .npz"):
-        embeddings.write(tagger, ["x.wav"], tmp_path / "found.csv", force=False)
+        embeddings.write_embeddings(tagger, ["x.wav"], tmp_path / "found.csv", force=False)
     separator = zoo.create("wave_unet_score_render")
     with pytest.raises(BadInput, match=r"has no embed.*: separate"):
-        embeddings.write(separator, ["x.wav"], out, force=False)
+        embeddings.write_embeddings(separator, ["x.wav"], out, force=False)
     (tmp_path / "x.wav").write_bytes(b"RIFF")
     (tmp_path / "x").mkdir()  # the user's own, named like the song
     with pytest.raises(BadInput, match="none of 1 files could be embedded"):
-        embeddings.write(tagger, [str(tmp_path / "x.wav")], out, force=False)
+        embeddings.write_embeddings(tagger, [str(tmp_path / "x.wav")], out, force=False)
     assert not out.exists() and (tmp_path / "x").is_dir()
 
 

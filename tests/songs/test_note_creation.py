@@ -14,7 +14,7 @@ from zoo.errors import BadInput
 from zoo.evaluation.transcription import NoteTranscription
 from zoo.runs import inference, trained
 from zoo.songs import note_creation
-from zoo.songs.midi_files import alone, write_midi
+from zoo.songs.midi_files import non_overlapping, write_midi
 from zoo.songs.note_creation import NoteCreation
 from zoo.songs.note_decoding import listen
 from zoo.songs.overlapping import Overlapping
@@ -220,7 +220,7 @@ def test_bent_notes_are_bent_in_midi_where_they_sound_alone(tmp_path):
         "velocity": np.array([90, 80, 70, 60]),
         "bends": [np.array([0, 1, -9, 2]), np.ones(4, int), np.ones(4, int), np.zeros(5, int)],
     }
-    np.testing.assert_array_equal(alone(notes), [True, False, False, True])
+    np.testing.assert_array_equal(non_overlapping(notes), [True, False, False, True])
     write_midi(tmp_path / "a.mid", notes)
     (piano,) = pretty_midi.PrettyMIDI(str(tmp_path / "a.mid")).instruments
     assert [n.pitch for n in piano.notes] == [60, 64, 67, 72]
@@ -284,7 +284,7 @@ def test_streaming_equals_one_block(tmp_path):
     soundfile.write(tmp_path / "a.wav", sound, 22_050, subtype="FLOAT")
     whole = joined(sound[:, None].astype(np.float32), Overlapping(), block=10**6)
     for block in (1000, 43_844, 65_536):
-        pieces = audio_files.blocks(tmp_path / "a.wav", 22_050, 1, block)
+        pieces = audio_files.stream_audio(tmp_path / "a.wav", 22_050, 1, block)
         own = next(listen(reading, [pieces], Overlapping()))
         np.testing.assert_allclose(own["contours"], whole["contours"], atol=1e-6)
 

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from zoo import escapes, writing
-from zoo.audio.probing import probe
+from zoo.audio.probing import read_header
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.tagging import Tagging
@@ -21,10 +21,10 @@ from zoo.songs import own_files
 def test_outputs_are_named_by_as_much_of_the_path_as_tells_them_apart():
     paths = [Path(p) for p in ("m/a/01.mp3", "m/b/01.mp3", "m/x.wav", "m/x.mp3", "m/y.v2.ogg")]
     names = ["a/01", "b/01", "x.wav", "x.mp3", "y.v2"]
-    assert list(own_files.named(paths).values()) == names
-    assert own_files.named([Path("/music/-1.wav")]) == {Path("/music/-1.wav"): "-1"}
+    assert list(own_files.name_outputs(paths).values()) == names
+    assert own_files.name_outputs([Path("/music/-1.wav")]) == {Path("/music/-1.wav"): "-1"}
     dots = [Path("m/...wav"), Path("m/..wav")]  # whose stems are folders above and around
-    assert list(own_files.named(dots).values()) == ["...wav", "..wav"]
+    assert list(own_files.name_outputs(dots).values()) == ["...wav", "..wav"]
 
 
 def test_a_rejected_file_is_named_and_leaves_no_folder(tmp_path, capsys):
@@ -33,7 +33,7 @@ def test_a_rejected_file_is_named_and_leaves_no_folder(tmp_path, capsys):
 
     def act(path, name):
         place = tmp_path / "out" / name
-        with writing.folder(place, partial(writing.refuse, place, False)) as folder:
+        with writing.write_folder(place, partial(writing.refuse, place, False)) as folder:
             (folder / "x").write_text("x")
             if name == "bad":
                 raise BadInput("bad.wav is not to my taste")
@@ -69,7 +69,7 @@ def test_unreadable_files_are_named_and_the_rest_is_done(tmp_path, capsys):
     soundfile.write(tmp_path / "mute.wav", np.zeros(10), 8000)
 
     def act(path, name):
-        probe(path)
+        read_header(path)
         if name == "mute":
             raise BadInput("no pitch was found")
         return f"did {name}"
@@ -102,7 +102,7 @@ def generator(options, path=None):
     info = SimpleNamespace(sample_rate=16_000, channels=1)
     data = SimpleNamespace(source=SimpleNamespace(info=info))
     trained = SimpleNamespace(experiment=SimpleNamespace(data=data, objective=None))
-    return own_files.generate(trained, SimpleNamespace(**options), path, "song")
+    return own_files.generate_files(trained, SimpleNamespace(**options), path, "song")
 
 
 def test_more_than_the_disk_holds_is_refused_at_once(tmp_path):
@@ -120,7 +120,7 @@ def test_a_song_is_never_overwritten_by_what_is_made_of_it(tmp_path):
 def test_a_full_disk_leaves_no_half_of_the_results(tmp_path):
     (tmp_path / "old.json").write_text("{}")
     full = pytest.raises(OSError, match="No space")
-    with full as caught, writing.folder(tmp_path, lambda: None) as part:
+    with full as caught, writing.write_folder(tmp_path, lambda: None) as part:
         (part / "tags.csv").write_text("time")
         raise OSError(errno.ENOSPC, "No space left on device")
     assert [path.name for path in tmp_path.iterdir()] == ["old.json"]
@@ -150,7 +150,7 @@ def test_outputs_have_names_that_every_system_takes_and_that_differ(tmp_path):
     paths = [tmp_path / f"{name}.wav" for name in NAMES]
     for path in paths:
         path.write_bytes(b"")
-    names = list(own_files.named(paths).values())
+    names = list(own_files.name_outputs(paths).values())
     assert len(set(names)) == len(NAMES)
     for name in names:
         assert name == escapes.file_name(name)

@@ -77,11 +77,11 @@ def test_a_long_recording_stands_beside_the_page_compressed(tmp_path, ending, ra
     sound = tone(tmp_path / f"a #1 50%.{ending}", 1.0, rate, channels)
     folder = tmp_path / "shared"
     folder.mkdir()
-    address = recording.place(open_song(sound), folder, room=0)
+    address = recording.recording_address(open_song(sound), folder, room=0)
     assert address == f"page_files/recording.{kind}"
     info = soundfile.info(folder / address)
     assert info.samplerate == rate and info.channels <= 2 and abs(info.duration - 1) < 0.15
-    assert recording.place(open_song(sound), folder).startswith("data:audio/")
+    assert recording.recording_address(open_song(sound), folder).startswith("data:audio/")
 
 
 def doubled(batch):
@@ -95,7 +95,7 @@ def test_a_separated_song_has_a_page_that_plays_in_a_shared_folder(tmp_path, mon
     how = Separator(Segments(4000), 8000, 1, ("voc als#", "rest"))
     folder = tmp_path / "stems"
     facts = separate_file(doubled, song, folder, how)
-    own.stems(folder, song, facts)
+    own.write_stems_page(folder, song, facts)
     text = shareable(own.sign(folder, song, "two stems", WHOSE))
     assert text.count('class="track ') == 3 and "so&amp;ng?" in text and "CC &lt;BY&gt;" in text
     inside = len(re.findall('data-src="data:audio', text))
@@ -113,8 +113,8 @@ def test_the_overview_of_a_long_song_is_that_of_the_whole(tmp_path):
 
     from PIL import Image
 
-    picture = sounds.overview(open_song(tmp_path / "a.wav"), width=60, height=100)
-    assert picture == sounds.overview(open_song(tmp_path / "a.wav"), 60, 100, ours=True)
+    picture = sounds.waveform_overview(open_song(tmp_path / "a.wav"), width=60, height=100)
+    assert picture == sounds.waveform_overview(open_song(tmp_path / "a.wav"), 60, 100, ours=True)
     rows = np.asarray(Image.open(io.BytesIO(picture)))[::-1].argmax(0)
     mel = 2595 * np.log10(1 + np.array([500, 2500, 4000]) / 700)
     np.testing.assert_allclose(rows[5:25], 99 * mel[0] / mel[2], atol=2)
@@ -150,9 +150,9 @@ def test_an_index_lists_pages_and_sounds_and_replaces_no_page_of_others(tmp_path
 def test_a_pitch_page_has_ticks_that_can_be_read(tmp_path, low, high):
     hertz = np.linspace(low, high, 50)
     confidence = np.full(50, 0.9)
-    keys = pitch_curve.ticks(*pitch_curve.compass(hertz, confidence))
+    keys = pitch_curve.key_ticks(*pitch_curve.compass(hertz, confidence))
     assert 2 <= len(keys) <= pitch_curve.TICKS
-    path = pitch_curve.write_page(
+    path = pitch_curve.write_pitch_curve(
         tmp_path / "page.html", tone(tmp_path / "a.wav"), 0.01, hertz, confidence
     )
     text = shareable(path)
@@ -178,7 +178,7 @@ def test_to_do_it_again_keeps_config_and_place(tmp_path, own_file):
     if own_file:
         facts |= {"config_file": own_file, "defaults": {"steps": 9, "batch": 16}}
     (place / "run.json").write_text(json.dumps(facts))
-    text = page.write(place).read_text()
+    text = page.write_report(place).read_text()
     command = html.unescape(re.search("<pre>(.*?)</pre>", text)[1])
     words = shlex.split(command)[2:]
     options = train.parser("train.py").parse_intermixed_args(words)

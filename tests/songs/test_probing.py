@@ -46,8 +46,8 @@ def hash_of(label, number):
 @pytest.fixture(scope="module")
 def body(tmp_path_factory):
     """A tagger that nobody trained, as a pair."""
-    model = finding.create("samplecnn_score_render", BODY)
-    return pairs.write(model.trained, tmp_path_factory.mktemp("body") / "tagger")
+    model = finding.create_system("samplecnn_score_render", BODY)
+    return pairs.write_pair(model.trained, tmp_path_factory.mktemp("body") / "tagger")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_the_report_says_scores_thresholds_and_folds(made):
 
 
 def test_the_body_s_weights_are_its_own(made, body):
-    held, own = pairs.arrays(made), pairs.arrays(body)
+    held, own = pairs.read_weights(made), pairs.read_weights(body)
     frozen = {k: v for k, v in held.items() if k.startswith("frozen/body/")}
     assert frozen
     for name, array in frozen.items():
@@ -96,7 +96,7 @@ def test_the_classifier_is_scikit_learn_s_and_distances_are_mahalanobis():
     features = draw.normal(size=(80, 5)) @ draw.normal(size=(5, 5)) + 3
     tags = np.eye(2)[(features[:, 0] > 3).astype(int)]
     weight = draw.uniform(0.5, 2, 80)
-    weights = probe.fitted(features, tags, weight)
+    weights = probe.fit_probe_classifier(features, tags, weight)
     odds, distance = (np.asarray(x) for x in probe.decisions(weights, features.astype(np.float32)))
     scaled = (features - features.mean(0)) / features.std(0)
     oracle = LogisticRegression(C=probe.PENALTY).fit(scaled, tags[:, 1], weight)
@@ -118,16 +118,16 @@ def test_probabilities_are_platt_s_and_none_is_what_passes_no_threshold():
     found = probe.calibrated(odds, distance, tags, cut=lambda _: np.array([0.3]))
     oracle = LogisticRegression(C=1e4).fit(odds, tags[:, 0])
     given = {**found, "limit": np.float32(99)}
-    scores = np.asarray(probe.combined(given, odds, distance))
+    scores = np.asarray(probe.probe_scores(given, odds, distance))
     np.testing.assert_allclose(scores[:, 0], oracle.predict_proba(odds)[:, 1], atol=1e-3)
     np.testing.assert_array_equal(scores[:, 1] > 0.5, scores[:, 0] < 0.3)
     assert abs(np.mean(distance[tags[:, 0] > 0] < found["limit"]) - probe.USUAL) < 0.02
-    far = np.asarray(probe.combined(found, odds, np.full(400, 9.0)))
+    far = np.asarray(probe.probe_scores(found, odds, np.full(400, 9.0)))
     assert (far[:, 1] > 0.99).all() and (far[:, 0] < 0.01).all()
 
 
 def test_groups_stay_together_and_labels_are_in_every_fold(folder):
-    found = probing.read(folder)
+    found = probing.read_tagged_files(folder)
     songs = probing.TaggedFiles(
         found.root, found.labels, found.files, found.tags, tuple(f.stem for f in found.files)
     )
@@ -161,7 +161,7 @@ def test_a_csv_says_labels_negatives_and_groups(folder, tmp_path):
         for n in range(3)
     ]
     (tmp_path / "labels.csv").write_text("\n".join(["file,tags,song", *rows]) + "\n")
-    found = probing.read(tmp_path, "song")
+    found = probing.read_tagged_files(tmp_path, "song")
     assert found.labels == ("low", "middle") and len(found.files) == 9
     assert (found.tags.sum(1) == 0).sum() == 3 and set(found.group) == {"0", "1", "2"}
 
@@ -180,7 +180,7 @@ def test_folders_that_teach_nothing_are_refused(tmp_path, layout, message):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         soundfile.write(tmp_path / name, note(300.0, seed), RATE)
     with pytest.raises(BadInput, match=message):
-        probing.folds_of(probing.read(tmp_path), 5)
+        probing.folds_of(probing.read_tagged_files(tmp_path), 5)
 
 
 def test_short_files_share_batches_and_are_embedded_as_each_alone(folder, body, monkeypatch):
@@ -208,6 +208,6 @@ def test_what_is_there_or_has_no_embedding_is_refused(folder, body, made, capsys
     words = ["probe", str(body), str(folder), "--out", str(made)]
     assert main(words) == 2 and "exists" in capsys.readouterr().err
     with pytest.raises(BadInput, match="no such folder"):
-        probing.read(folder / "none")
+        probing.read_tagged_files(folder / "none")
     with pytest.raises(BadInput, match="has no embed"):
-        probing.file_embeddings(finding.create("crepe_score_render", {}), ())
+        probing.file_embeddings(finding.create_system("crepe_score_render", {}), ())

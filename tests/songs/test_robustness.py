@@ -74,7 +74,7 @@ def model(monkeypatch):
         for k in (0, 1, 2, 0, 1, 2)
     ]
     made = Pitches(records)
-    monkeypatch.setattr(finding, "asked", lambda *_: made)
+    monkeypatch.setattr(finding, "requested_system", lambda *_: made)
     monkeypatch.setattr("zoo.cli.command_line.prepare_devices", lambda: None)
     return made
 
@@ -112,7 +112,7 @@ def test_a_semitone_matters_to_what_measures_pitch(model, monkeypatch):
         }
         for n, k in enumerate((0, 1, 2, 0, 1, 2))
     ]
-    reports = dict(robustness.examine(model, records))
+    reports = dict(robustness.measure_robustness(model, records))
     assert reports["none"].metrics["accuracy"] == 1
     accuracy = reports["a semitone up"].metrics["accuracy"]
     assert accuracy <= 0.34  # the highest has no next
@@ -153,12 +153,12 @@ def test_other_data_by_the_labels_that_both_have(model, tmp_path, monkeypatch):
     config = SimpleNamespace(
         experiment=lambda: SimpleNamespace(data=SimpleNamespace(source=source))
     )
-    monkeypatch.setattr("zoo.experiment.find", lambda name: config)
+    monkeypatch.setattr("zoo.experiment.find_config", lambda name: config)
     options = ["--on", "bells_config", "--out", str(tmp_path / "out"), "--results", str(tmp_path)]
     assert main(["robustness", "pitches", *options]) == 0
-    (row,) = robust.read(tmp_path / "robustness")
+    (row,) = robust.read_robustness_tables(tmp_path / "robustness")
     assert row["data"] == "bells" and row["counts"]["records"] == 3
-    page = robust.page([row])
+    page = robust.robustness_page([row])
     assert "## `pitches` on bells" in page and "| noise .4 | " in page
     first = row["rows"][0]
     assert f"| none | {first['pr_auc']:.3f} | {first['roc_auc']:.3f} | " in page
@@ -172,4 +172,4 @@ def test_other_data_by_the_labels_that_both_have(model, tmp_path, monkeypatch):
 def test_labels_that_the_tagger_lacks_are_refused(model, folder):
     (folder / "low").rename(folder / "deep")
     with pytest.raises(BadInput, match="no tag deep; it has Low, middle, high"):
-        robustness.labelled(model, probing.read(folder))
+        robustness.labelled_files(model, probing.read_tagged_files(folder))

@@ -12,7 +12,7 @@ from zoo.audio import audio_writing
 from zoo.errors import BadInput
 from zoo.songs import stem_files
 from zoo.songs.segments import Segments, echo, identity_error, recut
-from zoo.songs.separating import Separator, labelled, separate
+from zoo.songs.separating import Separator, separate, with_sources
 from zoo.songs.stem_files import separate_file
 
 SEGMENTS = Segments(600, 500, 400, "fade", batch=2)
@@ -257,16 +257,16 @@ def test_models_take_segments_of_their_own_hops(name):
     """By shapes alone: twice as long, and half where the hop is even."""
     import jax
 
-    from zoo.experiment import find
-    from zoo.runs.networks import named
+    from zoo.experiment import find_config
+    from zoo.runs.networks import find_network
 
-    made = find(f"{name}_score_render").module.config()
+    made = find_config(f"{name}_score_render").module.config()
     how, objective = made.evaluation.how, made.objective
     batch = made.data.spec(1)
     key = jax.random.key(0)
     variables = jax.eval_shape(objective.init, key, batch)
     for seconds in (2 * how.segments.kept / how.rate, how.segments.kept / how.rate / 2):
-        lengths = getattr(named(objective, variables)[0], "input_length", None)
+        lengths = getattr(find_network(objective, variables)[0], "input_length", None)
         segments = recut(how.segments, how.rate, seconds, lengths=lengths)
         shape = (1, segments.input, how.channels)
         batch = {segments.key: jax.ShapeDtypeStruct(shape, np.float32)}
@@ -285,8 +285,11 @@ def test_stems_in_one_file_that_is_separated_again(tmp_path):
     facts = made(tmp_path, song, 44_100, how, form="stem.mp4", two_stems="vocals")
     assert facts["tracks"] == {"vocals": 1, "no_vocals": 2}
     path = tmp_path / "out" / "song.stem.mp4"
-    assert stem_mp4.names(path) == ("vocals", "no_vocals") and len(probing.tracks(path)) == 3
-    page = own.stems(tmp_path / "out", tmp_path / "song.wav", facts).read_text()
+    assert (
+        stem_mp4.read_stem_names(path) == ("vocals", "no_vocals")
+        and len(probing.read_track_headers(path)) == 3
+    )
+    page = own.write_stems_page(tmp_path / "out", tmp_path / "song.wav", facts).read_text()
     assert page.count("data-src=") == 3 and page.count('href="song.stem.mp4"') == 1
     again = separate_file(thirds, path, tmp_path / "again", how)
     found, _ = soundfile.read(tmp_path / "again" / "vocals.wav", dtype="float32")
@@ -306,14 +309,14 @@ def knowing(seen):
 
 def test_labels_reach_the_model_and_name_the_stems(tmp_path):
     seen, song = [], noise()
-    how = labelled(separator(labels="who"), ["bass", "vocals"])
+    how = with_sources(separator(labels="who"), ["bass", "vocals"])
     assert how.stems == ("vocals", "bass")
     found = run(knowing(seen), song, how)
     np.testing.assert_allclose(found, np.stack([0.5 * song, 0.1 * song]), atol=1e-5)
     assert {tuple(row) for row in np.concatenate(seen)} == {(1, 0, 1)}
-    left = labelled(separator(labels="who", residual=True), ["bass"])
+    left = with_sources(separator(labels="who", residual=True), ["bass"])
     np.testing.assert_allclose(run(knowing([]), song, left)[1], 0.9 * song, atol=1e-5)
-    kept = labelled(separator(labels="who", keep_sum=True), ["drums", "bass"])
+    kept = with_sources(separator(labels="who", keep_sum=True), ["drums", "bass"])
     np.testing.assert_allclose(run(knowing([]), song, kept).sum(0), song, atol=1e-5)
 
 
@@ -333,12 +336,12 @@ def test_labels_reach_the_model_and_name_the_stems(tmp_path):
 )
 def test_labels_are_checked_against_the_names_of_the_model(names, message):
     with pytest.raises(BadInput, match=message):
-        labelled(separator(labels="who"), names)
+        with_sources(separator(labels="who"), names)
 
 
 def test_a_model_without_labels_takes_none():
-    assert labelled(separator(), None) == separator()
+    assert with_sources(separator(), None) == separator()
     with pytest.raises(BadInput, match="takes no labels"):
-        labelled(separator(), ["bass"])
+        with_sources(separator(), ["bass"])
     with pytest.raises(BadInput, match="has to know what plays"):
         run(thirds, noise(), separator(labels="who"))

@@ -37,8 +37,8 @@ class Bent:
 
 
 def run(chosen, variables, how=HOW):
-    predict = ensembles.predictor(Bent(), variables, how.segments, chosen)
-    how = ensembles.applied(how, chosen)
+    predict = ensembles.ensemble_predictor(Bent(), variables, how.segments, chosen)
+    how = ensembles.ensemble_separator(how, chosen)
     stems = np.concatenate(list(separate(predict, lambda: iter([SONG]), 8000, how)), 1)
     return stems, how.spread
 
@@ -46,7 +46,7 @@ def run(chosen, variables, how=HOW):
 def test_every_member_sees_its_own_shift_level_and_weights():
     chosen, factors = Members((0, 3, 5), (1.0, 0.5)), (jnp.float32(1.0), jnp.float32(2.0))
     window = SONG[: SEGMENTS.input + 5]
-    predict = ensembles.predictor(Bent(), factors, SEGMENTS, chosen)
+    predict = ensembles.ensemble_predictor(Bent(), factors, SEGMENTS, chosen)
     found = predict({"mixture": window[None]})["prediction"][0]
     parts = []
     for factor in (1.0, 2.0):
@@ -106,10 +106,12 @@ def test_shifts_lie_within_half_a_step():
 def test_what_has_no_spread_is_refused():
     chosen = Members((0, 1))
     with pytest.raises(BadInput, match="of one network"):
-        ensembles.applied(replace(HOW, partners=(Partner(lambda b: b, HOW, 0.5),)), chosen)
+        ensembles.ensemble_separator(
+            replace(HOW, partners=(Partner(lambda b: b, HOW, 0.5),)), chosen
+        )
     blind = replace(HOW, segments=replace(SEGMENTS, unordered=True))
     with pytest.raises(BadInput, match="named stems"):
-        ensembles.applied(blind, chosen)
+        ensembles.ensemble_separator(blind, chosen)
     with pytest.raises(BadInput, match="one at least"):
         Members((), (1.0,))
     with pytest.raises(BadInput, match="101 shifts: 100 are the most"):

@@ -15,7 +15,7 @@ from zoo.songs.choices import Choices
 
 
 def created(name):
-    return zoo.create(name, **experiments.find(name).entry.smoke)
+    return zoo.create(name, **experiments.find_config(name).entry.smoke)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_frames_reach_a_vocoder_of_the_same_front_end():
         experiment=SimpleNamespace(objective=vocodes), trained=SimpleNamespace(variables=None)
     )
     request = speaking.Request(0, 2, 7, text="a")
-    (chunk,) = speaking.spoken(trained, request, other)
+    (chunk,) = speaking.speak_request(trained, request, other)
     assert [r.length for r in heard] == [32, 20] and [len(r.frames) for r in heard] == [8, 5]
     assert {r.seed for r in heard} == {7}
     assert chunk.shape == (2, 32, 1) and not np.any(chunk[1, 20:]) and np.all(chunk[1, :20] == 2)
@@ -80,14 +80,14 @@ def test_frames_reach_a_vocoder_of_the_same_front_end():
 
 def test_files_have_the_json_that_makes_them_again(speaker, tmp_path, capsys):
     choices = Choices(tmp_path, text="g4 a4-", num=2, seed=3)
-    assert own_files.sound(speaker.trained, choices) == 0
+    assert own_files.sample_to_files(speaker.trained, choices) == 0
     sound, rate = soundfile.read(tmp_path / "speech_1.wav")
     about = json.loads((tmp_path / "speech_1.json").read_text())
     assert rate == 16_000 and about["samples"] == len(sound) and about["voice"] == 1
     assert about["request"]["text"] == "g4 a4-" and about["request"]["seed"] == 3
     assert "speech_0.wav" in capsys.readouterr().out
     with pytest.raises(BadInput, match=r"speech_0\.wav"):
-        own_files.sound(speaker.trained, choices)
+        own_files.sample_to_files(speaker.trained, choices)
 
 
 @pytest.mark.parametrize(
@@ -103,11 +103,11 @@ def test_files_have_the_json_that_makes_them_again(speaker, tmp_path, capsys):
 )
 def test_what_cannot_be_spoken_is_refused(speaker, tmp_path, given, said):
     with pytest.raises(BadInput, match=said):
-        own_files.sound(speaker.trained, Choices(tmp_path / "out", **given))
+        own_files.sample_to_files(speaker.trained, Choices(tmp_path / "out", **given))
     assert not list(tmp_path.rglob("*.wav"))
 
 
 def test_others_take_no_text(tmp_path):
     trained = created("wavegan_score_render").trained
     with pytest.raises(BadInput, match="speaks no text: leave --text and --vocoder out"):
-        own_files.sound(trained, Choices(tmp_path, text="hello"))
+        own_files.sample_to_files(trained, Choices(tmp_path, text="hello"))

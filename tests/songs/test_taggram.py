@@ -12,7 +12,7 @@ import soundfile
 from zoo.errors import BadInput
 from zoo.evaluation.tagging import Tagging
 from zoo.pages import recording
-from zoo.pages.taggram import write_page
+from zoo.pages.taggram import write_taggram
 from zoo.songs.taggram import (
     Listener,
     song_mean,
@@ -21,7 +21,7 @@ from zoo.songs.taggram import (
     taggram_figure,
     tags_over_time,
     write_csv,
-    write_json,
+    write_tags,
 )
 
 LABELS = ("loud", "quiet", "</script>")
@@ -125,7 +125,7 @@ def test_files_written(tmp_path):
         lines = list(csv.reader(file))
     assert lines[0] == ["time", *LABELS] and len(lines) == 1 + len(taggram.times)
     assert float(lines[9][0]) == 1.0 and float(lines[9][1]) > 0.5
-    write_json(taggram, tmp_path / "tags.json", 2)
+    write_tags(taggram, tmp_path / "tags.json", 2)
     facts = json.loads((tmp_path / "tags.json").read_text())
     assert list(facts["tags"]) == ["quiet", "loud"] and facts["duration"] == 4.1
     axes = taggram_figure(taggram).axes
@@ -147,7 +147,7 @@ def test_page_holds_song_and_scores_and_nothing_from_elsewhere(tmp_path, monkeyp
     sound = tmp_path / "a <b> song.wav"
     soundfile.write(sound, song(), 8000)
     taggram = tag_file(loudness, sound, LISTENER, LABELS)
-    page = write_page(taggram, tmp_path / "page.html", sound).read_text()
+    page = write_taggram(taggram, tmp_path / "page.html", sound).read_text()
     assert page.count("</script>") == 2 and "a &lt;b&gt; song" in page
     assert 'src="data:audio/wav;base64,' in page
     assert not re.search(r"https?://", page)
@@ -157,10 +157,10 @@ def test_page_holds_song_and_scores_and_nothing_from_elsewhere(tmp_path, monkeyp
     monkeypatch.setattr(recording, "EMBED_BYTES", 83_000)  # the wav has 131 kB
     assert (
         'src="data:audio/mpeg;base64,'
-        in write_page(taggram, sound.with_suffix(".html"), sound).read_text()
+        in write_taggram(taggram, sound.with_suffix(".html"), sound).read_text()
     )
     monkeypatch.setattr(recording, "EMBED_BYTES", 10)
-    beside = write_page(taggram, tmp_path / "link.html", sound).read_text()
+    beside = write_taggram(taggram, tmp_path / "link.html", sound).read_text()
     assert 'src="page_files/recording.mp3"' in beside and "file:" not in beside
     heard, rate = soundfile.read(tmp_path / "page_files" / "recording.mp3", always_2d=True)
     assert rate == 8000 and len(heard) >= taggram.duration * 8000 and np.abs(heard).max() > 0.1

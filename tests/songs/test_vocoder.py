@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from zoo.audio import world
-from zoo.audio.world import Voice
+from zoo.audio.world import VoiceLayout
 from zoo.errors import BadInput
 from zoo.songs import vocoder
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Partner, Separator, separate
-from zoo.songs.vocoder import Vocoder
+from zoo.songs.vocoder import ParameterVocoder
 
 HOP, SIZE = 8, 20
-VOICE = Voice(8000, HOP, 2, 2)
-HOW = Vocoder(VOICE, SIZE)
+VOICE = VoiceLayout(8000, HOP, 2, 2)
+HOW = ParameterVocoder(VOICE, SIZE)
 FRAMES = 6
 SEGMENTS = Segments((FRAMES - 1) * HOP + SIZE, FRAMES * HOP, 3 * HOP, "fade", batch=2)
 
@@ -41,7 +41,7 @@ def test_frames_are_centred_on_their_hops(length, size):
     assert len(found) == -(-length // HOP) + 3
     np.testing.assert_array_equal(found[:-3], frames_of(audio))
     np.testing.assert_array_equal(
-        vocoder.joined(found[None], HOP)[0, :, 0],
+        vocoder.overlap_add_frames(found[None], HOP)[0, :, 0],
         np.pad(audio[:, 0], (6, 60))[: len(found) * HOP - HOP + SIZE],
     )
 
@@ -80,7 +80,7 @@ def steps(monkeypatch):
         calls.append(len(parameters))
         return np.repeat(parameters[:, -2], voice.hop)
 
-    monkeypatch.setattr(world, "played", held)
+    monkeypatch.setattr(world, "synthesise_voice", held)
     monkeypatch.setattr(vocoder, "PIECE", 40)
     return calls
 
@@ -88,7 +88,7 @@ def steps(monkeypatch):
 def test_pieces_end_in_pauses_and_fade(steps):
     rows = np.stack([row(n, 20 <= n < 37 or n >= 60) for n in range(90)])
     parts = (rows[start : start + 13] for start in range(0, 90, 13))
-    made = np.concatenate(list(vocoder.pieces(parts, VOICE)))
+    made = np.concatenate(list(vocoder.play_blocks(parts, VOICE)))
     np.testing.assert_allclose(made, np.repeat(np.arange(90), HOP), atol=1e-4)
     # Of 40 frames up to where a pause ends; 16 of them are repeated.
     assert steps == [37, 40, 40, 21]

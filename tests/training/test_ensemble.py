@@ -37,20 +37,22 @@ def test_members_equal_separate_runs(name):
     optimizers = {turn.player: optax.adam(0.05) for turn in objective.turns}
     how = {"ema_decay": 0.9}
     firsts = ensemble.stack([batch(0, seed) for seed in SEEDS])
-    together = ensemble.initial(objective, optimizers, SEEDS, firsts, ema_decay=0.9)
-    alone = [state.initial(objective, optimizers, 0.9, seed, batch(0, seed)) for seed in SEEDS]
+    together = ensemble.initial_ensemble(objective, optimizers, SEEDS, firsts, ema_decay=0.9)
+    alone = [
+        state.initial_state(objective, optimizers, 0.9, seed, batch(0, seed)) for seed in SEEDS
+    ]
     turns = list(enumerate(objective.turns))
     steps = {
         place: [
             jax.jit(
-                ensemble.make(
+                ensemble.make_ensemble_step(
                     turn, optimizers[turn.player], SEEDS, last=turn is turns[-1][1], **how
                 )
             )
         ]
         + [
             jax.jit(
-                step.make(
+                step.make_step(
                     turn, optimizers[turn.player], seed=seed, last=turn is turns[-1][1], **how
                 )
             )

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from zoo.evaluation.base import Report, draw
+from zoo.evaluation.base import Report, write_figure
 from zoo.evaluation.tagging import tag_bars
-from zoo.training.log import Log, read
+from zoo.training.log import Log, read_metrics
 
 FULL = Path("/dev/full")
 ROWS = [
@@ -40,7 +40,7 @@ def test_a_full_disk_under_tensorboard_ends_nothing(log, monkeypatch, capfd):
     log.close()
     told = capfd.readouterr().err
     assert told.count("tensorboard/ gets nothing more") == 1 and "Traceback" not in told
-    assert len(read(log.path)) == 40
+    assert len(read_metrics(log.path)) == 40
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_what_is_shown_beside_may_fail(log, error, capfd):
 
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_tags_of_any_text_are_drawn(tmp_path, log):
-    assert draw(tag_bars(ROWS), tmp_path / "tags.png")
+    assert write_figure(tag_bars(ROWS), tmp_path / "tags.png")
     assert (tmp_path / "tags.png").stat().st_size < 2_000_000
     log.figure(1, "tags", tag_bars(ROWS)())
     log.close()
@@ -68,7 +68,7 @@ def test_a_figure_that_cannot_be_drawn_is_left_out(tmp_path, capsys):
     def make():
         raise ValueError("ParseFatalException:\n  x{\n  ^\x1b[2J")
 
-    assert not draw(make, tmp_path / "tags.png")
+    assert not write_figure(make, tmp_path / "tags.png")
     told = capsys.readouterr().err
     assert told.count("\n") == 1 and "tags.png is left out: ValueError" in told
     report = Report({}, "", {}, {"per_tag": ROWS}, {"tags": make})

@@ -19,7 +19,7 @@ from zoo import mesh as meshes
 from zoo.errors import BadInput
 from zoo.objectives.base import Turn
 from zoo.training import loop, step
-from zoo.training.log import Log, read
+from zoo.training.log import Log, read_metrics
 
 
 @pytest.mark.parametrize("name", TOYS)
@@ -30,7 +30,7 @@ def test_losses_fall_and_frozen_parts_stay(tmp_path, name):
     final, complete = train(tmp_path, objective, 40)
     assert complete and int(final.step) == 40
     assert same(final.variables.frozen, frozen)
-    lines = read(tmp_path / "metrics.jsonl")
+    lines = read_metrics(tmp_path / "metrics.jsonl")
     assert [line["step"] for line in lines if "rejected" in line] == list(range(1, 41))
     if name not in ("adversaries", "late"):
         losses = [line["loss"] for line in lines if "loss" in line]
@@ -142,7 +142,7 @@ def test_a_player_that_never_takes_a_good_turn_stops_the_run(tmp_path):
 def test_a_turn_that_a_later_one_of_the_round_hides_is_reported(tmp_path, capsys):
     final, _ = train(tmp_path, TOYS["adversaries"], 4, poison={4})
     assert int(final.rejected) == 1 and "step 2: non-finite turn" in capsys.readouterr().err
-    lines = read(tmp_path / "metrics.jsonl")
+    lines = read_metrics(tmp_path / "metrics.jsonl")
     rejected = [line["rejected"] for line in lines if "rejected" in line]
     assert rejected == [0, 1, 1, 1]
 
@@ -208,7 +208,7 @@ def test_accumulated_gradients_are_averaged(tmp_path, monkeypatch):
     for first, a, b in zip(*(jax.tree.leaves(x.variables.params) for x in (begun, whole, pieces))):
         assert np.abs(np.asarray(a) - first).max() > 1e-3
         np.testing.assert_allclose(a, b, atol=1e-6)
-    lines = [line for line in read(tmp_path / "metrics.jsonl") if "loss" in line]
+    lines = [line for line in read_metrics(tmp_path / "metrics.jsonl") if "loss" in line]
     np.testing.assert_allclose(lines[0]["loss"], lines[-3]["loss"], rtol=1e-5)
 
 
@@ -248,9 +248,9 @@ def test_a_cut_line_is_dropped_on_resume(tmp_path):
     lines = [{"step": n, "loss": 1.0} for n in (1, 2, 3)]
     path.write_text("\n".join(map(json.dumps, lines)) + '\n{"step": 4, "lo')
     Log(tmp_path, 2, 5, active=True, board=False).close()
-    assert [line["step"] for line in read(path)] == [1, 2]
+    assert [line["step"] for line in read_metrics(path)] == [1, 2]
     path.write_bytes(path.read_bytes() + b'\x80\xff{"step": 9}\n{"step": 3}\n')
-    assert [line["step"] for line in read(path)] == [1, 2, 3]
+    assert [line["step"] for line in read_metrics(path)] == [1, 2, 3]
 
 
 def test_a_step_compiles_once(tmp_path):

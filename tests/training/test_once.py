@@ -32,8 +32,8 @@ def split(seed, sizes=(8, 8, 3)):
 
 def fit(stop=lambda step: False, begun=None):
     saved, scalars = [], []
-    objective, mesh = Fitted(Random(), LinearSVM((1.0,))), meshes.make()
-    build = partial(state.initial, objective, {}, 0.0, 0)
+    objective, mesh = Fitted(Random(), LinearSVM((1.0,))), meshes.make_mesh()
+    build = partial(state.initial_state, objective, {}, 0.0, 0)
     if begun is None:
         begun, _ = state.init_sharded(mesh, build, next(split(0)))
     describe = inference.predictor(objective, mesh, "describe")(begun.variables)
@@ -50,7 +50,7 @@ def fit(stop=lambda step: False, begun=None):
     log = SimpleNamespace(
         active=False, scalars=lambda *told: scalars.append(told), advance=lambda: None
     )
-    now, complete = once.fit(objective, describe, begun, (split(1), split(2)), hooks, log)
+    now, complete = once.fit_once(objective, describe, begun, (split(1), split(2)), hooks, log)
     return SimpleNamespace(
         objective=objective,
         mesh=mesh,

@@ -81,7 +81,7 @@ CASES = {
         lambda: expected_optimizers.muon(0.02, 0.01).path(START, GRADIENTS, 0),
     ),
     "l2": (
-        lambda: optax.chain(zoo.l2(0.3), zoo.adam(0.01)),
+        lambda: optax.chain(zoo.l2_regularisation(0.3), zoo.adam(0.01)),
         lambda: theirs(lambda o, g: o.Adam(g, 0.01, weight_decay=0.3)),
     ),
     "kernel_penalty": (

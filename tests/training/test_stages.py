@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from toy_runs import begin, same, train
 from toys import TOYS, draws
 
-from zoo.training.log import read
+from zoo.training.log import read_metrics
 from zoo.training.stages import (
     Stage,
     StageState,
@@ -35,7 +35,7 @@ def test_a_plateau_lowers_the_learning_rate_and_ends(tmp_path):
         tmp_path, TOYS["student"], 50, evaluate_every=1, stages=parts, saved=saved, scores=scores
     )
     assert complete and int(final.step) == 5
-    lines = read(tmp_path / "metrics.jsonl")
+    lines = read_metrics(tmp_path / "metrics.jsonl")
     assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5]
     assert scales(saved) == {
         1: 1,
@@ -212,7 +212,7 @@ def test_a_stage_has_an_objective_of_its_own(tmp_path):
 
     parts = by_steps((20, Stage()), (0, Stage(objective=Away())))
     train(tmp_path, TOYS["student"], 40, stages=parts)
-    losses = [line["loss"] for line in read(tmp_path / "metrics.jsonl") if "loss" in line]
+    losses = [line["loss"] for line in read_metrics(tmp_path / "metrics.jsonl") if "loss" in line]
     assert losses[19] < losses[0] and losses[20] < 0 and losses[39] < losses[20]
 
 

@@ -35,7 +35,7 @@ class Normalised:
         return (Turn("model", self.loss),)
 
     def loss(self, variables, batch, rng, step):
-        output, changed = one_network.train(self.model, variables, {}, batch["x"])
+        output, changed = one_network.apply_in_training(self.model, variables, {}, batch["x"])
         return jnp.mean(output**2), (changed, {})
 
 
@@ -45,7 +45,7 @@ def test_statistics_are_the_mean_over_batches(momentum):
 
     objective = Normalised(Net(momentum))
     batch = next(draws(0))
-    now = state.initial(objective, {"model": optax.sgd(0.1)}, 0.9, 0, batch, standing=True)
+    now = state.initial_state(objective, {"model": optax.sgd(0.1)}, 0.9, 0, batch, standing=True)
     moved = jax.tree.map(lambda w: w + 0.5, now.ema)
     now = now.replace(ema=moved)
     after = standing.recalibrated(objective, now, draws(3), 4)
@@ -61,7 +61,7 @@ def test_statistics_are_the_mean_over_batches(momentum):
 
 def test_without_averages_or_statistics_nothing_is_drawn():
     objective = Normalised(Net(0.9))
-    now = state.initial(objective, {}, 0.0, 0, next(draws(0)))
+    now = state.initial_state(objective, {}, 0.0, 0, next(draws(0)))
     assert standing.recalibrated(objective, now, iter(()), 4) is now
     assert now.ema_variables() == now.variables
     assert Variables({}).collections == {}

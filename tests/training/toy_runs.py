@@ -24,8 +24,8 @@ def optimizers(objective):
 
 
 def begin(objective, ema_decay=0.9):
-    mesh = meshes.make()
-    build = partial(state.initial, objective, optimizers(objective), ema_decay, 0)
+    mesh = meshes.make_mesh()
+    build = partial(state.initial_state, objective, optimizers(objective), ema_decay, 0)
     batch = meshes.global_batch(mesh, next(draws(0)))
     return mesh, *state.init_sharded(mesh, build, batch)
 
@@ -53,7 +53,7 @@ def train(tmp_path, objective, steps, begun=None, at=None, **options):
         begun = jax.device_put(begun, meshes.state_shardings(mesh, begun))
     log = Log(tmp_path, int(begun.step), steps, active=True, board=False)
     try:
-        return loop.fit(
+        return loop.run_training_loop(
             mesh,
             objective,
             optimizers(objective),

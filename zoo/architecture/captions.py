@@ -36,12 +36,12 @@ def long(text: str, size: float, bold: bool = False) -> float:
     return wide * size * (1.06 if bold else 1.0)
 
 
-def length(item: Item) -> float:
+def log2_length(item: Item) -> float:
     """log2 of how many positions an item's output has."""
     return math.log2(max(math.prod(item.node.made[1:-1]), 1)) if item.node.made else 0.0
 
 
-def said(item: Item, batch: int, around: int = 1, stem: str = "") -> tuple[str, list[str]]:
+def caption(item: Item, batch: int, around: int = 1, stem: str = "") -> tuple[str, list[str]]:
     """(title, facts) of an item. around, stem: how often it follows and its name, by the frame."""
     node, times = item.node, len(item.members)
     if node.form == GIVEN:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from zoo.architecture.folding import Figure
+from zoo.architecture.folding import NetworkFigure
 from zoo.architecture.graph import BOX, GIVEN, JOIN, RESULT
 from zoo.architecture.layout import (
     BETWEEN,
@@ -18,9 +18,9 @@ from zoo.architecture.layout import (
     WIDTH,
     Around,
     Box,
-    Layout,
+    FigureLayout,
 )
-from zoo.architecture.tracing import Path
+from zoo.architecture.tracing import ModulePath
 
 _MARGIN = 8.0
 _HEAD = 44.0
@@ -63,11 +63,11 @@ def _colour(kinds: Sequence[str]) -> str:
     return next(filter(None, found), "")
 
 
-def svg(title: str, figures: Sequence[Figure]) -> str:
+def svg(title: str, figures: Sequence[NetworkFigure]) -> str:
     """All figures of a system below one another."""
     parts, y, right, used = [], _MARGIN, WIDTH, set[str]()
     for figure in figures:
-        drawn = _Drawn(Layout(figure))
+        drawn = _Drawn(FigureLayout(figure))
         parts.append(
             f'<g transform="translate({drawn.left:.0f} {y:.0f})">'.replace(".0", "")
             + _heading(figure, -drawn.left)
@@ -89,7 +89,7 @@ def svg(title: str, figures: Sequence[Figure]) -> str:
     )
 
 
-def _heading(figure: Figure, x: float) -> str:
+def _heading(figure: NetworkFigure, x: float) -> str:
     own = figure.name.replace("_", " ")
     named = "" if own in ("model", figure.kind.lower()) else f"{own}, "
     more = f"{named}{figure.parameters:,} parameters"
@@ -100,7 +100,7 @@ def _heading(figure: Figure, x: float) -> str:
     return text
 
 
-def _spoken(figure: Figure) -> str:
+def _spoken(figure: NetworkFigure) -> str:
     """A figure in words, for who does not see it."""
     kinds: list[str] = []
     for item in figure.items:
@@ -133,7 +133,7 @@ def _legend(kinds: Sequence[str], y: float) -> tuple[str, float]:
 class _Drawn:
     """One network. left, right: how far lines reach beyond the boxes."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: FigureLayout) -> None:
         self.layout, self.boxes = layout, layout.boxes
         self.used: set[str] = set()
         self.taken: list[tuple[float, float, float]] = []  # of lanes: top, bottom, x
@@ -194,7 +194,7 @@ class _Drawn:
         """
         text = ""
         frames = sorted(self.layout.frames, key=lambda around: len(around.frame.items))
-        groups: dict[int, dict[Path, list[Path]]] = {}
+        groups: dict[int, dict[ModulePath, list[ModulePath]]] = {}
         for a, b in sorted(self.layout.figure.edges, key=self._span):
             if (line := self._direct(self.boxes[a], self.boxes[b])) is not None:
                 text += line
@@ -217,10 +217,10 @@ class _Drawn:
                 self.right = max(self.right, right)
         return text
 
-    def _span(self, edge: tuple[Path, Path]) -> tuple[float, Path, Path]:
+    def _span(self, edge: tuple[ModulePath, ModulePath]) -> tuple[float, ModulePath, ModulePath]:
         return self.boxes[edge[1]].y - self.boxes[edge[0]].y, *edge
 
-    def _reach(self, start: Path, ends: Sequence[Path]) -> tuple[float, Path]:
+    def _reach(self, start: ModulePath, ends: Sequence[ModulePath]) -> tuple[float, ModulePath]:
         return max(self.boxes[e].y for e in ends) - self.boxes[start].y, start
 
     def _direct(self, a: Box, b: Box) -> str | None:
@@ -245,7 +245,7 @@ class _Drawn:
                 return f'<path d="{path}"/>' + _tip(b.middle, end)
         return None
 
-    def _aside(self, start: Path, ends: Sequence[Path]) -> str:
+    def _aside(self, start: ModulePath, ends: Sequence[ModulePath]) -> str:
         """One line beside the boxes to all that read it."""
         a, targets = self.boxes[start], [self.boxes[end] for end in ends]
         top = a.y + a.height / 2 + 3

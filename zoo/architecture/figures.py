@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from zoo import catalog, durable
 from zoo.architecture import folding
 from zoo.architecture.drawing import svg
-from zoo.architecture.folding import Figure
-from zoo.architecture.network import Network
+from zoo.architecture.folding import NetworkFigure
+from zoo.architecture.network import TracedNetwork
 from zoo.architecture.tracing import Traced, roots, trace
 from zoo.catalog import Entry
 from zoo.experiment import Config, Experiment, shipped
@@ -27,18 +27,18 @@ _BATCH = 7
 _MOST = 6  # networks of a figure
 
 
-def folder() -> Path:
+def figures_folder() -> Path:
     """Where the figures of all systems lie in a clone."""
-    return catalog.folder().parent / "docs" / "architecture"
+    return catalog.configs_folder().parent / "docs" / "architecture"
 
 
-def draw(config: Config, arguments: dict[str, Any]) -> str | None:
+def draw_architecture(config: Config, arguments: dict[str, Any]) -> str | None:
     """The figure of a config as SVG; None where it has no network."""
     found = list(figures(config.experiment(**arguments)))
     return svg(config.title.rstrip("."), found[:_MOST]) if found else None
 
 
-def figures(experiment: Experiment) -> Iterator[Figure]:
+def figures(experiment: Experiment) -> Iterator[NetworkFigure]:
     """A figure for each player, those that are alike as one; what predicts first."""
     objective = experiment.objective
     if not has_network(objective):
@@ -51,11 +51,11 @@ def figures(experiment: Experiment) -> Iterator[Figure]:
     for turn in objective.turns:
         if turn.player not in met:
             met[turn.player] = _losing(turn, variables, batch)
-    found: dict[Any, Figure] = {}
+    found: dict[Any, NetworkFigure] = {}
     learnt = {player: seen for player, seen in met.items() if player not in variables.frozen}
     for player, seen in (learnt or met).items():
         if any(call.parameters for call in seen.calls if call.path[0] == player):
-            one = replace(folding.figure(Network(seen, player)), batch=size)
+            one = replace(folding.network_figure(TracedNetwork(seen, player)), batch=size)
             parts = ((i.node.form, i.node.kind, i.key[0] and i.key[1:]) for i in one.items)
             like = one.kind, tuple(parts)
             if like in found:
@@ -98,7 +98,7 @@ def of_system(group: list[Entry]) -> str | None:
     """The figure of the first config of a system that has a network."""
     for entry in group:
         config = shipped(entry.name)
-        if picture := draw(config, config.defaults):
+        if picture := draw_architecture(config, config.defaults):
             return picture
     return None
 
@@ -109,7 +109,7 @@ def groups() -> dict[str, list[Entry]]:
     return {system_name(g): g for task in catalog.TASKS for g in systems(entries, task)}
 
 
-def lacking(directory: Path) -> list[str]:
+def missing_figures(directory: Path) -> list[str]:
     """The systems with a network that have no figure in a folder."""
     return [
         name
@@ -126,7 +126,7 @@ def write_all(directory: Path) -> list[Path]:
     for name, group in groups().items():
         if picture := of_system(group):
             paths.append(directory / f"{name}.svg")
-            durable.write(paths[-1], picture)
+            durable.write_atomically(paths[-1], picture)
     for path in set(directory.glob("*.svg")) - set(paths):
         path.unlink()
     return paths

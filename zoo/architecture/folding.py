@@ -8,9 +8,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from zoo.architecture.graph import BOX, JOIN, Graph, Node
-from zoo.architecture.naming import called, signature, title
-from zoo.architecture.network import Network
-from zoo.architecture.tracing import Path
+from zoo.architecture.naming import called, node_signature, title
+from zoo.architecture.network import TracedNetwork
+from zoo.architecture.tracing import ModulePath
 
 _MOST = 26  # boxes of a figure
 ENOUGH = 18  # beyond which nothing more is opened
@@ -28,7 +28,7 @@ class Item:
     members: tuple[Node, ...]
 
     @property
-    def key(self) -> Path:
+    def key(self) -> ModulePath:
         return self.node.key
 
 
@@ -39,7 +39,7 @@ class Frame:
     lacks: names of items that the last time is without.
     """
 
-    items: tuple[Path, ...]
+    items: tuple[ModulePath, ...]
     label: str
     times: int = 1
     loop: bool = False
@@ -53,27 +53,29 @@ class Frame:
 
 
 @dataclass
-class Figure:
+class NetworkFigure:
     """What is drawn of a network."""
 
     name: str
     kind: str
     parameters: int
     items: list[Item] = field(default_factory=list)
-    edges: set[tuple[Path, Path]] = field(default_factory=set)
-    back: set[tuple[Path, Path]] = field(default_factory=set)
+    edges: set[tuple[ModulePath, ModulePath]] = field(default_factory=set)
+    back: set[tuple[ModulePath, ModulePath]] = field(default_factory=set)
     frames: list[Frame] = field(default_factory=list)
-    kinds: dict[Path, list[str]] = field(default_factory=dict)  # classes in a box, its own first
+    kinds: dict[ModulePath, list[str]] = field(
+        default_factory=dict
+    )  # classes in a box, its own first
     batch: int = 1  # examples: the first dimension of most shapes
     also: dict[str, int] = field(default_factory=dict)  # like players, and their parameters
 
 
-def figure(network: Network) -> Figure:
+def network_figure(network: TracedNetwork) -> NetworkFigure:
     """The deepest view of a network that has room."""
     top = network.calls[network.top]
     shown = _parts(network, network.top) or [network.top]
     best, refused = _Folded(network.graph(shown)), set[str]()
-    opened: list[Path] = []
+    opened: list[ModulePath] = []
     while kinds := _openable(network, shown, refused):
         kind = kinds[0]
         wider = [
@@ -94,7 +96,7 @@ def figure(network: Network) -> Figure:
     items = [Item(node, members[node.key]) for node in drawn.ordered()]
     frames = [replace(f, items=tuple(k for k in f.items if k in drawn.nodes)) for f in frames]
     frames = [frame for frame in frames if len(frame.items) > 1]
-    return Figure(
+    return NetworkFigure(
         network.top[0],
         top.kind,
         top.parameters,
@@ -106,7 +108,7 @@ def figure(network: Network) -> Figure:
     )
 
 
-def _kinds(network: Network, key: Path) -> list[str]:
+def _kinds(network: TracedNetwork, key: ModulePath) -> list[str]:
     """The class of a module, then those of the modules without parts in it, the largest first."""
     calls = network.calls
     if key[-1].endswith("()"):
@@ -118,7 +120,7 @@ def _kinds(network: Network, key: Path) -> list[str]:
     return found + ["Conv"] * any(f in calls[k].fields for k in leaves for f in CONVOLVES)
 
 
-def _parts(network: Network, key: Path) -> list[Path]:
+def _parts(network: TracedNetwork, key: ModulePath) -> list[ModulePath]:
     """The modules in a module; of one that has nothing but another in it, those of that."""
     inner = network.children[key]
     while len(inner) == 1 and len(network.children[inner[0]]) > 1:
@@ -126,7 +128,7 @@ def _parts(network: Network, key: Path) -> list[Path]:
     return inner
 
 
-def _openable(network: Network, shown: Sequence[Path], refused: set[str]) -> list[str]:
+def _openable(network: TracedNetwork, shown: Sequence[ModulePath], refused: set[str]) -> list[str]:
     """Classes of shown modules that have parts, those with the most parameters first."""
     sizes: dict[str, int] = {}
     for key in shown:
@@ -153,17 +155,19 @@ class _Folded:
 
     def _fold(self, exact: bool) -> None:
         nodes = self.graph.ordered()
-        marks = [signature(node, exact) for node in nodes]
-        loose = [signature(node, False) for node in nodes]
+        marks = [node_signature(node, exact) for node in nodes]
+        loose = [node_signature(node, False) for node in nodes]
         if not exact:
             loose = [mark[1:] if n.form == BOX else mark for mark, n in zip(loose, nodes)]
-        above: dict[Path, set[Path]] = {}
+        above: dict[ModulePath, set[ModulePath]] = {}
         for node in nodes:
             near = self.graph.before(node.key)
             above[node.key] = near.union(*(above.get(key, set()) for key in near))
-        self.members: dict[Path, tuple[Node, ...]] = {}
+        self.members: dict[ModulePath, tuple[Node, ...]] = {}
         self.repeats: list[Frame] = []
-        copies: dict[Path, tuple[Path, int]] = {}  # to the first copy's, and which copy it is
+        copies: dict[
+            ModulePath, tuple[ModulePath, int]
+        ] = {}  # to the first copy's, and which copy it is
         at = 0
         while at < len(nodes):
             size, times = 1, 1
@@ -248,7 +252,10 @@ def _repeated(marks: Sequence[Hashable], at: int) -> tuple[int, int]:
 
 
 def _beside(
-    nodes: Sequence[Node], marks: Sequence[Hashable], above: Mapping[Path, set[Path]], at: int
+    nodes: Sequence[Node],
+    marks: Sequence[Hashable],
+    above: Mapping[ModulePath, set[ModulePath]],
+    at: int,
 ) -> tuple[int, int]:
     """As `_repeated`, of like branches, of which none reads another, whatever their lengths."""
     best = (1, 1)
@@ -265,9 +272,9 @@ def _beside(
     return best
 
 
-def _frames(network: Network, folded: _Folded, opened: Sequence[Path]) -> list[Frame]:
+def _frames(network: TracedNetwork, folded: _Folded, opened: Sequence[ModulePath]) -> list[Frame]:
     """Around opened modules, what is repeated, and loops; none around everything."""
-    found: dict[frozenset[Path], Frame] = {}
+    found: dict[frozenset[ModulePath], Frame] = {}
     nodes = [folded.graph.nodes[key] for key in folded.members]
     inner = [node for node in nodes if node.form in (BOX, JOIN)]
     for frame in folded.repeats:
@@ -294,7 +301,7 @@ def _frames(network: Network, folded: _Folded, opened: Sequence[Path]) -> list[F
     return list(found.values())
 
 
-def _stem(keys: Sequence[Path]) -> str:
+def _stem(keys: Sequence[ModulePath]) -> str:
     """'block' of block_0_in and block_0_out."""
     names = [key[-1] for key in keys if key[0]]
     if len(names) < 2:

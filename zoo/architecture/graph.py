@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from zoo.architecture.tracing import Call, Path
+from zoo.architecture.tracing import Call, ModulePath
 
 GIVEN, BOX, JOIN, RESULT = "given", "box", "join", "result"
 
@@ -13,7 +13,7 @@ GIVEN, BOX, JOIN, RESULT = "given", "box", "join", "result"
 class Node:
     """order: when it first computes. loop: (which, how often), where it is part of one."""
 
-    key: Path
+    key: ModulePath
     form: str
     kind: str
     made: tuple[int, ...] = ()
@@ -22,7 +22,7 @@ class Node:
     call: Call | None = None
     loop: tuple[int, int] | None = None
     also: tuple[str, ...] = ()  # kinds of what was drawn into it: norms
-    within: Path = ()  # of a join: the module that joins
+    within: ModulePath = ()  # of a join: the module that joins
     sign: str = ""  # how what it reads is joined
 
 
@@ -30,22 +30,22 @@ class Node:
 class Graph:
     """Nodes, and edges (from, to). back: from one round of a loop to the next."""
 
-    nodes: dict[Path, Node] = field(default_factory=dict)
-    edges: set[tuple[Path, Path]] = field(default_factory=set)
-    back: set[tuple[Path, Path]] = field(default_factory=set)
+    nodes: dict[ModulePath, Node] = field(default_factory=dict)
+    edges: set[tuple[ModulePath, ModulePath]] = field(default_factory=set)
+    back: set[tuple[ModulePath, ModulePath]] = field(default_factory=set)
 
-    def before(self, key: Path) -> set[Path]:
+    def before(self, key: ModulePath) -> set[ModulePath]:
         return {a for a, b in self.edges if b == key}
 
-    def after(self, key: Path) -> set[Path]:
+    def after(self, key: ModulePath) -> set[ModulePath]:
         return {b for a, b in self.edges if a == key}
 
-    def drop(self, key: Path) -> None:
+    def drop(self, key: ModulePath) -> None:
         del self.nodes[key]
         self.edges = {(a, b) for a, b in self.edges if key not in (a, b)}
         self.back = {(a, b) for a, b in self.back if key not in (a, b)}
 
-    def bypass(self, key: Path) -> None:
+    def bypass(self, key: ModulePath) -> None:
         """Without a node: what came into it goes where it went."""
         before, after = self.before(key), self.after(key)
         late = {(a, end) for a, b in self.back if b == key for end in after}
@@ -75,7 +75,7 @@ def tidied(graph: Graph) -> Graph:
     return graph
 
 
-def turning(graph: Graph) -> set[Path]:
+def turning(graph: Graph) -> set[ModulePath]:
     """The nodes that read what is made of what they gave."""
     left = set(graph.nodes)
     while True:

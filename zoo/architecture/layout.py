@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from zoo.architecture.captions import length, long, said, wrapped
-from zoo.architecture.folding import Figure, Frame, Item
+from zoo.architecture.captions import caption, log2_length, long, wrapped
+from zoo.architecture.folding import Frame, Item, NetworkFigure
 from zoo.architecture.graph import BOX, JOIN
-from zoo.architecture.tracing import Path
+from zoo.architecture.tracing import ModulePath
 
 WIDTH = 300.0  # of the widest box
 NARROW = 150.0  # of a box of the shortest signal
@@ -62,27 +62,27 @@ class _Group:
     """What stands within a frame, or in the whole figure."""
 
     frame: Frame | None
-    units: list[Path | _Group]
+    units: list[ModulePath | _Group]
 
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[ModulePath]:
         return [k for u in self.units for k in (u.paths() if isinstance(u, _Group) else [u])]
 
 
-Unit = Path | _Group
+Unit = ModulePath | _Group
 
 
-class Layout:
+class FigureLayout:
     """The boxes of a figure by key, and its frames."""
 
-    def __init__(self, figure: Figure) -> None:
+    def __init__(self, figure: NetworkFigure) -> None:
         self.figure = figure
         self.items = {item.key: item for item in figure.items}
-        lengths = [length(i) for i in figure.items if i.node.form == BOX and i.node.made]
+        lengths = [log2_length(i) for i in figure.items if i.node.form == BOX and i.node.made]
         self.least, self.most = min(lengths, default=0.0), max(lengths, default=0.0)
-        self.boxes: dict[Path, Box] = {}
+        self.boxes: dict[ModulePath, Box] = {}
         self.frames: list[Around] = []
-        self.times: dict[Path, int] = {}  # that a frame around says
-        self.stems: dict[Path, str] = {}  # which frames around say
+        self.times: dict[ModulePath, int] = {}  # that a frame around says
+        self.stems: dict[ModulePath, str] = {}  # which frames around say
         for frame in figure.frames:
             self.times |= {key: frame.times for key in frame.items if frame.times > 1}
             self.stems |= {key: frame.label for key in frame.items if frame.times > 1}
@@ -184,13 +184,15 @@ class Layout:
         places = [self.boxes[key].middle for key in sorted(read & self.boxes.keys())]
         return sum(places) / len(places) if places else WIDTH / 2
 
-    def _place(self, key: Path, x: float, width: float, y: float) -> float:
+    def _place(self, key: ModulePath, x: float, width: float, y: float) -> float:
         item = self.items[key]
         if item.node.form == JOIN:
             middle = x + width / 2
             self.boxes[key] = Box(item, middle - ROUND, y, 2 * ROUND, 2 * ROUND)
             return self.boxes[key].bottom + GAP
-        head, more = said(item, self.figure.batch, self.times.get(key, 1), self.stems.get(key, ""))
+        head, more = caption(
+            item, self.figure.batch, self.times.get(key, 1), self.stems.get(key, "")
+        )
         need = max(long(head, 11, bold=True), long(" · ".join(more), 10)) + 14
         own = min(width, max(self._width(item, width), need))
         heads = wrapped([head], own - 10, 11, True)
@@ -207,16 +209,16 @@ class Layout:
             return 0.0
         if width < WIDTH * 0.8 or self.most - self.least < 1 or not item.node.made:
             return width
-        part = (length(item) - self.least) / (self.most - self.least)
+        part = (log2_length(item) - self.least) / (self.most - self.least)
         return NARROW + (width - NARROW) * min(max(part, 0), 1)
 
 
 class _Links:
     """What flows between units."""
 
-    def __init__(self, figure: Figure, units: list[Unit]) -> None:
+    def __init__(self, figure: NetworkFigure, units: list[Unit]) -> None:
         self.units = units
-        of: dict[Path, int] = {}
+        of: dict[ModulePath, int] = {}
         for number, unit in enumerate(units):
             of |= dict.fromkeys(unit.paths() if isinstance(unit, _Group) else [unit], number)
         pairs = {(of[a], of[b]) for a, b in figure.edges if a in of and b in of}

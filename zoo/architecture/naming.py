@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from zoo.architecture.graph import BOX, JOIN, Node
-from zoo.architecture.tracing import Path
+from zoo.architecture.tracing import ModulePath
 
 _SIZES = {  # fields of modules that say how they compute, and how that is said
     "kernel_size": "{} taps",
@@ -22,7 +22,7 @@ _SIZES = {  # fields of modules that say how they compute, and how that is said
 VARIES = ("dilation",)  # from one like box to the next
 
 
-def signature(node: Node, exact: bool) -> tuple[Any, ...]:
+def node_signature(node: Node, exact: bool) -> tuple[Any, ...]:
     """What like nodes have in common. exact: also the shape that they give."""
     if node.form != BOX:
         return (node.form, node.kind, *node.also) if node.form == JOIN else node.key
@@ -49,7 +49,7 @@ def sizes(node: Node) -> dict[str, str]:
     return said
 
 
-def title(key: Path, kind: str) -> str:
+def title(key: ModulePath, kind: str) -> str:
     """A module by its name and class: 'down 1, Filters'; by the class where Flax named it."""
     name = key[-1]
     if not key[0] or name.endswith("()") or name.rpartition("_")[0] == kind:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from zoo.architecture.graph import BOX, GIVEN, JOIN, RESULT, Graph, Node, tidied, turning
-from zoo.architecture.tracing import CARRY, Call, Operation, Path, Traced, roots
+from zoo.architecture.tracing import CARRY, Call, ModulePath, Operation, Traced, roots
 
-_NOISE: Path = ("", "noise")  # that the objective draws
+_NOISE: ModulePath = ("", "noise")  # that the objective draws
 _SIGNS = {  # of what joins values that come from several boxes
     "add": "+",
     "add_any": "+",
@@ -22,7 +22,7 @@ _SIGNS = {  # of what joins values that come from several boxes
 }
 
 
-class Network:
+class TracedNetwork:
     """The calls of one player: its modules as a tree, of which any level can be drawn."""
 
     def __init__(self, traced: Traced, player: str) -> None:
@@ -31,17 +31,17 @@ class Network:
         whole = [pair for pair in own if pair[1].method == "__call__"][:1]
         self.chosen = whole or own
         self.roots = {call.root for _, call in self.chosen}
-        self.top: Path = (player,)
+        self.top: ModulePath = (player,)
         self.keys = self._keys()
-        self.calls: dict[Path, Call] = {}
+        self.calls: dict[ModulePath, Call] = {}
         for number, key in self.keys.items():
             self.calls.setdefault(key, traced.calls[number])
-        self.children: dict[Path, list[Path]] = defaultdict(list)
+        self.children: dict[ModulePath, list[ModulePath]] = defaultdict(list)
         for key in self.calls:
             if key != self.top:
                 self.children[self._parent(key)].append(key)
 
-    def _keys(self) -> dict[int, Path]:
+    def _keys(self) -> dict[int, ModulePath]:
         """The node of the tree that each call belongs to.
 
         A module is one; so is a method of the player's own module that calls no module itself and
@@ -50,7 +50,7 @@ class Network:
         calls = self.traced.calls
         inner = {c.outer for c in calls if c.outer is not None}
         often = Counter((c.path, c.method) for c in calls if c.root in self.roots)
-        keys: dict[int, Path] = {}
+        keys: dict[int, ModulePath] = {}
         for number, call in enumerate(calls):
             if call.root not in self.roots:
                 continue
@@ -64,10 +64,10 @@ class Network:
                 keys[number] = call.path
         return keys
 
-    def _parent(self, key: Path) -> Path:
+    def _parent(self, key: ModulePath) -> ModulePath:
         return next(key[:n] for n in range(len(key) - 1, 0, -1) if key[:n] in self.calls)
 
-    def graph(self, shown: Iterable[Path]) -> Graph:
+    def graph(self, shown: Iterable[ModulePath]) -> Graph:
         """With a box for each node of `shown`, none of which lies within another."""
         shown = set(shown)
         found = _Flow(self, shown).graph()
@@ -95,12 +95,12 @@ class Network:
 class _Flow:
     """Follows values: which node each one comes from."""
 
-    def __init__(self, network: Network, shown: set[Path]) -> None:
+    def __init__(self, network: TracedNetwork, shown: set[ModulePath]) -> None:
         self.network, self.shown, self.found = network, shown, Graph()
-        self.source: dict[int, Path | None] = {}
+        self.source: dict[int, ModulePath | None] = {}
         self.owners = {number: self._shown(key) for number, key in network.keys.items()}
 
-    def _shown(self, key: Path) -> Path | None:
+    def _shown(self, key: ModulePath) -> ModulePath | None:
         return next((key[:n] for n in range(len(key), 0, -1) if key[:n] in self.shown), None)
 
     def graph(self) -> Graph:
@@ -116,7 +116,7 @@ class _Flow:
             owner = None if call is None else self.owners.get(call) or self._other(call, order)
             sources = {s for value in operation.reads if (s := self.source.get(value))}
             if operation.name == CARRY and not sources:
-                made: Path | None = ("", CARRY, str(operation.makes[0]))
+                made: ModulePath | None = ("", CARRY, str(operation.makes[0]))
             elif operation.name == "random_bits" and call is None:
                 made = _NOISE
                 self.found.nodes[_NOISE] = Node(_NOISE, GIVEN, "noise", order=-1)
@@ -131,7 +131,7 @@ class _Flow:
         self._return()
         return self.found
 
-    def _other(self, number: int, order: int) -> Path | None:
+    def _other(self, number: int, order: int) -> ModulePath | None:
         """The box of another player, where this one works on what it gives."""
         calls = self.network.traced.calls
         call = calls[number]
@@ -155,8 +155,8 @@ class _Flow:
                 self.found.back |= {(source, reader) for reader in readers if reader != source}
 
     def _made(
-        self, owner: Path | None, operation: Operation, sources: set[Path], order: int
-    ) -> Path | None:
+        self, owner: ModulePath | None, operation: Operation, sources: set[ModulePath], order: int
+    ) -> ModulePath | None:
         if owner is None and operation.name.startswith("fft ") and sources:
             kind = "inverse " if operation.name.endswith(("IFFT", "IRFFT")) else ""
             owner = ("", f"{kind}fft", *sorted(sources)[0])
@@ -194,9 +194,9 @@ class _Flow:
         return owner
 
 
-def _last(graph: Graph, sources: set[Path]) -> set[Path]:
+def _last(graph: Graph, sources: set[ModulePath]) -> set[ModulePath]:
     """Of sources those that none of the others comes from."""
-    above: set[Path] = set()
+    above: set[ModulePath] = set()
     for one in sources:
         waiting = list(graph.before(one))
         while waiting:

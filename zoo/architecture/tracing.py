@@ -19,7 +19,7 @@ from jax.extend import core
 
 from zoo.objectives.base import Variables
 
-Path = tuple[str, ...]  # a player, then names of modules within each other
+ModulePath = tuple[str, ...]  # a player, then names of modules within each other
 _MARK, OUT = "zoo call ", "zoo output "
 CARRY = "carry"  # the operation that hands a value to the first round of a loop
 LIFTED = ("Scan", "Vmap", "Checkpoint", "Remat")  # what Flax puts before a lifted class's name
@@ -29,7 +29,7 @@ LIFTED = ("Scan", "Vmap", "Checkpoint", "Remat")  # what Flax puts before a lift
 class Call:
     """A module at work. made: shape of the first array that it gives. fields: of its dataclass."""
 
-    path: Path
+    path: ModulePath
     root: int  # which call of a player's module it is part of, in order
     outer: int | None  # the call within which it is
     method: str
@@ -139,7 +139,7 @@ class _Watch:
         made = dataclasses.replace(old, parameters=_size(params), own=_size(own))
         self.found.calls[call] = made
 
-    def _note(self, module: nn.Module, method: str, path: Path) -> int:
+    def _note(self, module: nn.Module, method: str, path: ModulePath) -> int:
         within = dataclasses.fields(module)
         fields = {f.name: getattr(module, f.name) for f in within if f.name not in _OF_FLAX}
         outer = self.numbers[-1] if self.numbers else None

@@ -21,7 +21,7 @@ import numpy as np
 from zoo.audio import channels as channel_maps
 from zoo.audio import decoding, mpeg4
 from zoo.audio.decoding import SILENCE, Meter
-from zoo.audio.probing import GIVE, Header, probe
+from zoo.audio.probing import GIVE, Header, read_header
 from zoo.errors import BadInput
 
 SUFFIXES = (
@@ -42,7 +42,7 @@ _MAGIC = re.compile(  # how sound begins whose name does not say what it is
     rb"|\x30\x26\xb2\x75|\x1a\x45\xdf\xa3|MAC |wvpk|DSD |TTA1|MPCK",
     re.DOTALL,
 )
-_LONGEST = 4 * 3600  # seconds that `read` takes into memory
+_LONGEST = 4 * 3600  # seconds that `read_audio` takes into memory
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,17 @@ class ReadReport:
 
     def __str__(self) -> str:
         p = self.probe
-        kind = f"{p.seconds:.2f} s, {p.rate:,} Hz, {channel_maps.describe(p.channels)}, {p.format}"
+        channels = channel_maps.describe_channels(p.channels)
+        kind = f"{p.seconds:.2f} s, {p.rate:,} Hz, {channels}, {p.format}"
         return "; ".join((f"{p.path.name}: {kind}", *self.notes))
 
 
-def find(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
+def find_audio_files(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """Files, folders (searched through) and patterns ('~/Music/*.mp3') -> sorted, unique paths.
 
     A file that is named is kept whatever its suffix, and in folders those of known but unreadable
-    kinds are, for `probe` to refuse. raises BadInput when nothing is found; where one of several
-    leads to nothing, it is kept too.
+    kinds are, for `read_header` to refuse. raises BadInput when nothing is found; where one of
+    several leads to nothing, it is kept too.
     """
     asked = [os.fspath(item) for item in inputs]
     found: dict[Path, None] = {}
@@ -100,7 +101,7 @@ def audio_in(folder: Path) -> list[Path]:
 
 def taken_suffixes() -> tuple[str, ...]:
     """Endings of what is taken from a folder."""
-    return (*SUFFIXES, *mpeg4.SUFFIXES) if mpeg4.installed() else SUFFIXES
+    return (*SUFFIXES, *mpeg4.SUFFIXES) if mpeg4.pyav_installed() else SUFFIXES
 
 
 def unreadable_in(folder: Path) -> list[Path]:
@@ -115,7 +116,9 @@ def why_not(path: Path) -> str:
     """
     kind = path.suffix.lower()
     if kind in mpeg4.SUFFIXES:
-        return "" if mpeg4.installed() else f"cannot be read here without an extra: {mpeg4.EXTRA}"
+        return (
+            "" if mpeg4.pyav_installed() else f"cannot be read here without an extra: {mpeg4.EXTRA}"
+        )
     if kind in UNREADABLE:
         return "cannot be read here: convert it to wav, flac, ogg or mp3"
     try:
@@ -165,13 +168,13 @@ def _globbed(pattern: Path) -> list[str]:
     ]
 
 
-def length(file: Header, sample_rate: int | None = None) -> int:
+def resampled_length(file: Header, sample_rate: int | None = None) -> int:
     """Samples after resampling: frames x target / source, rounded, a half upwards (as soxr)."""
     target = sample_rate or file.rate
     return (2 * file.frames * target + file.rate) // (2 * file.rate)
 
 
-def blocks(
+def stream_audio(
     path: str | os.PathLike[str] | Header,
     sample_rate: int | None = None,
     channels: int | None = None,
@@ -182,12 +185,12 @@ def blocks(
 ) -> Iterator[np.ndarray]:
     """Streams a file as arrays [block C] float32, the last one shorter, in constant memory.
 
-    path: may be one of the file's `probing.tracks`. Together exactly `length(probe(path),
-    sample_rate)` samples. None keeps the file's own rate or
+    path: may be one of the file's `probing.read_track_headers`. Together exactly
+    `resampled_length(read_header(path), sample_rate)` samples. None keeps the file's own rate or
     channels. raises BadInput at a NaN, and where a file breaks off unless `partial`: then silence
     fills it up to its promised length and `meter.damage` says so.
     """
-    file = probe(path)
+    file = read_header(path)
     meter = meter if meter is not None else Meter()
     target = channels or file.channels
     ogg = file.format == "OGG"
@@ -196,14 +199,14 @@ def blocks(
         channel_maps.convert(b, before, ogg) for b in decoding.decoded(file, block, partial, meter)
     )
     resampled = decoding.resampled(mapped, file.rate, sample_rate or file.rate, before)
-    total = length(file, sample_rate)
+    total = resampled_length(file, sample_rate)
     for piece in decoding.regrouped(resampled, block, total, before):
         made = channel_maps.convert(piece, target)
         meter.give(made)
         yield made
 
 
-def read(
+def read_audio(
     path: str | os.PathLike[str],
     sample_rate: int | None = None,
     channels: int | None = None,
@@ -211,17 +214,17 @@ def read(
     partial: bool = False,
     longest: float = _LONGEST,
 ) -> tuple[np.ndarray, ReadReport]:
-    """A whole file as [T C] float32, and what was done to it. See `blocks`.
+    """A whole file as [T C] float32, and what was done to it. See `stream_audio`.
 
     longest: seconds; a small file can unpack to many gigabytes, so longer ones are refused.
     """
-    file = probe(path)
+    file = read_header(path)
     refuse_longer(file, longest)
     meter = Meter()
     target = channels or file.channels
-    audio = np.zeros((length(file, sample_rate), target), np.float32)
+    audio = np.zeros((resampled_length(file, sample_rate), target), np.float32)
     at = 0
-    for piece in blocks(path, sample_rate, channels, partial=partial, meter=meter):
+    for piece in stream_audio(path, sample_rate, channels, partial=partial, meter=meter):
         audio[at : at + len(piece)] = piece
         at += len(piece)
     return audio, report(file, meter, sample_rate, channels)
@@ -244,7 +247,7 @@ def report(
     if sample_rate and sample_rate != file.rate:
         notes.append(f"resampled to {sample_rate:,} Hz")
     if channels and channels != file.channels:
-        notes.append(f"mixed to {channel_maps.describe(channels)}")
+        notes.append(f"mixed to {channel_maps.describe_channels(channels)}")
     if meter.peak > 1:
         notes.append(f"peaks at {20 * math.log10(meter.peak):+.1f} dBFS")
     if meter.silent and meter.rms >= SILENCE:

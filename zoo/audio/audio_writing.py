@@ -27,7 +27,7 @@ _FORMATS = {  # suffix: (libsndfile's format, default subtype)
 }
 
 
-def write(
+def write_audio(
     path: str | os.PathLike[str],
     audio: np.ndarray,
     rate: int,
@@ -91,7 +91,7 @@ class Sink:
         self._wav: wav_files.Wav | None = None
         self._file: soundfile.SoundFile | None = None
         if format_ == "WAV" and subtype in wav_files.KINDS:
-            self._wav = wav_files.create(path, rate, channels, subtype)
+            self._wav = wav_files.create_wav(path, rate, channels, subtype)
             return
         best = {"bitrate_mode": "CONSTANT", "compression_level": 0.0} if format_ == "MP3" else {}
         with room_for(path):

@@ -32,14 +32,14 @@ class Song:
 
 def open_song(path: str | Path, track: int = 0) -> Song:
     """Reads the header of a sound file. raises BadInput where there is none to read."""
-    file = probing.tracks(path)[track]
+    file = probing.read_track_headers(path)[track]
     return Song(file.path, file.rate, file.channels, file.frames, track)
 
 
 def read_blocks(song: Song, size: int = 65_536) -> Iterator[np.ndarray]:
     """The song's samples as blocks [n C] float32. raises BadInput at a NaN or a broken frame."""
-    file = probing.tracks(song.path)[song.track]
-    return audio_files.blocks(file, channels=song.channels, block=size)
+    file = probing.read_track_headers(song.path)[song.track]
+    return audio_files.stream_audio(file, channels=song.channels, block=size)
 
 
 def _part(block: np.ndarray, start: int | None, stop: int | None = None) -> np.ndarray:
@@ -75,7 +75,7 @@ def skip(blocks: Blocks, count: int) -> Iterator[np.ndarray]:
             yield rest
 
 
-def fit(blocks: Blocks, length: int) -> Iterator[np.ndarray]:
+def fit_length(blocks: Blocks, length: int) -> Iterator[np.ndarray]:
     """Exactly `length` samples: cut, or filled up with zeros."""
     last = None
     for block in blocks:
@@ -87,7 +87,7 @@ def fit(blocks: Blocks, length: int) -> Iterator[np.ndarray]:
         yield np.zeros((*last.shape[:TIME], length, last.shape[-1]), last.dtype)
 
 
-def resample(blocks: Blocks, source: int, target: int) -> Iterator[np.ndarray]:
+def resample_blocks(blocks: Blocks, source: int, target: int) -> Iterator[np.ndarray]:
     """From `source` to `target` Hz (soxr HQ); T samples become round(T target / source)."""
     if source == target:
         yield from blocks

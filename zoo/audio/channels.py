@@ -53,6 +53,6 @@ def _matrix(source: int, target: int, ogg: bool = False) -> np.ndarray:
     return weights if target == 2 else weights.mean(axis=1, keepdims=True)
 
 
-def describe(channels: int) -> str:
+def describe_channels(channels: int) -> str:
     """'mono', 'stereo' or '6 channels'."""
     return {1: "mono", 2: "stereo"}.get(channels, f"{channels} channels")

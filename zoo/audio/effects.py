@@ -24,7 +24,7 @@ def stretched(audio: np.ndarray, rate: int, speed: float) -> np.ndarray:
     return np.ascontiguousarray(made.T, np.float32)
 
 
-def shifted(audio: np.ndarray, rate: int, semitones: float) -> np.ndarray:
+def pitch_shift(audio: np.ndarray, rate: int, semitones: float) -> np.ndarray:
     """Higher or lower at the same tempo and length."""
     import librosa
 
@@ -42,14 +42,14 @@ def compressed(audio: np.ndarray, rate: int, preset: str) -> np.ndarray:
     ahead = round(DELAY * rate)
     made = np.empty_like(audio, np.float32)
     for channel in range(audio.shape[1]):
-        level = np.pad(followed(np.abs(audio[:, channel]), rate), (0, ahead), "edge")[ahead:]
+        level = np.pad(follow_level(np.abs(audio[:, channel]), rate), (0, ahead), "edge")[ahead:]
         decibels = 20 * np.log10(np.maximum(level, 1e-12))
         gain = np.interp(decibels, before, after - before)
         made[:, channel] = np.clip(audio[:, channel] * 10 ** (gain / 20), -1, 1)
     return made
 
 
-def followed(magnitude: np.ndarray, rate: int) -> np.ndarray:
+def follow_level(magnitude: np.ndarray, rate: int) -> np.ndarray:
     """The level of a magnitude [T] over time, [T] float64."""
     up, down = (1 - np.exp(-1 / (rate * time)) for time in (_ATTACK, DECAY))
     level, found = 1.0, []
@@ -60,7 +60,7 @@ def followed(magnitude: np.ndarray, rate: int) -> np.ndarray:
     return np.array(found)
 
 
-def noisy(audio: np.ndarray, rate: int, weight: float, seed: int) -> np.ndarray:
+def add_noise(audio: np.ndarray, rate: int, weight: float, seed: int) -> np.ndarray:
     """(1 - weight) of the recording and `weight` of white noise of the recording's own RMS."""
     noise = np.random.default_rng(seed).standard_normal(audio.shape)
     rms = np.sqrt(np.mean(np.square(audio, dtype=np.float64)))

@@ -15,7 +15,7 @@ SYNCS = (b"\xff\xf8", b"\xff\xf9")
 _TAIL = 1 << 17  # bytes searched for the last frame where the header gives no largest size
 
 
-def streams(data: ByteWindow, start: int = 0) -> list[Stream]:
+def flac_streams(data: ByteWindow, start: int = 0) -> list[Stream]:
     """What to decode, in order. raises BadInput (no file's name) for another kind behind."""
     starts = _starts(data, start)
     spans = list(zip(starts, [*starts[1:], data.size]))
@@ -54,7 +54,7 @@ def _refuse_others(data: ByteWindow, start: int, stop: int) -> None:
     at, last = start + 4, False
     while not last and len(head := data(at, at + 4)) == 4:
         last, at = bool(head[0] >> 7), at + 4 + int.from_bytes(head[1:])
-    found = joined_kinds.following(data, at, stop, than="FLAC")
+    found = joined_kinds.next_file_start(data, at, stop, than="FLAC")
     if found < stop:
         raise joined_kinds.refusal("FLAC", joined_kinds.begun(data(found, found + 32)))
     mp3_frames.refuse_at_end("FLAC", data, at, stop)

@@ -24,7 +24,7 @@ def begun(head: bytes) -> str:
     return next((kind for kind in _MAGIC if _begins(kind, head)), "")
 
 
-def following(data: ByteWindow, start: int, stop: int, than: str = "") -> int:
+def next_file_start(data: ByteWindow, start: int, stop: int, than: str = "") -> int:
     """Where the next file that is no `than` begins between two places; `stop` where none does."""
     found = stop
     for kind in _MAGIC.keys() - {than}:

@@ -17,7 +17,7 @@ HEADS = (b"caff", b"riff")
 OPEN = 1 << 60  # sizes from here on were left open by a writer that could not go back
 
 
-def streams(data: ByteWindow) -> list[Stream]:
+def long_chunk_streams(data: ByteWindow) -> list[Stream]:
     """What to decode. Raises BadInput (without the file's name) for more or less than announced."""
     end, found = data.size, Stream()
     for at, end in _chunks(data):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from zoo.audio import joined_kinds
-from zoo.audio.stream_bytes import ByteWindow, Piece, Stream
+from zoo.audio.stream_bytes import ByteWindow, Stream, StreamPiece
 
 BIT_RATES = {  # (MPEG 1?, layer): kbit/s
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -73,7 +73,7 @@ class _FrameRun:
             self.ranges.append((at, at + size))
 
 
-def streams(data: ByteWindow, guess: int = 0) -> list[Stream]:
+def mp3_streams(data: ByteWindow, guess: int = 0) -> list[Stream]:
     """What to decode, in order; [] where there are no frames.
 
     guess: samples that libsndfile takes for the length of the file as it is.
@@ -140,7 +140,7 @@ def _begins_plainly(run: _FrameRun, data: ByteWindow) -> bool:
 
 def _stream(run: _FrameRun, data: ByteWindow) -> Stream:
     """The frames alone, behind a header that tells their number."""
-    pieces: list[Piece] = list(run.ranges)
+    pieces: list[StreamPiece] = list(run.ranges)
     start, stop = run.ranges[0]
     if run.header and run.promised == run.frames:
         return Stream(tuple(pieces))

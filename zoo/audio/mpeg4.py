@@ -24,7 +24,7 @@ EXTRA = "pip install 'av>=14'"  # the package: this project's name on an index m
 SLACK = 4 * 1024  # samples by which the length of AAC is honestly wrong: delay and padding
 
 
-def installed() -> bool:
+def pyav_installed() -> bool:
     return importlib.util.find_spec("av") is not None
 
 
@@ -57,7 +57,7 @@ class TrackFacts:
 
 def found(path: Path) -> list[TrackFacts]:
     """The audio tracks of a file, one or more. raises BadInput: without PyAV, or a sound track."""
-    if not installed():
+    if not pyav_installed():
         raise BadInput(
             f"{path} is AAC or MPEG-4 (m4a, mp4), which cannot be read here without PyAV: {EXTRA}, "
             "or convert it to wav, flac, ogg or mp3."

@@ -36,7 +36,7 @@ def break_off(path: Path) -> bool:
     return not length or len(end) - at < length
 
 
-def streams(data: ByteWindow) -> list[Stream]:
+def ogg_streams(data: ByteWindow) -> list[Stream]:
     """What to decode, in order: more than the file itself where several were chained.
 
     raises BadInput (without the file's name) where a file of another kind follows.

@@ -56,16 +56,17 @@ class Header:
         return lossy.get(self.format, round(_SLACK * self.rate))
 
 
-def probe(path: str | os.PathLike[str] | Header) -> Header:
+def read_header(path: str | os.PathLike[str] | Header) -> Header:
     """The facts in a sound file's header. raises BadInput: what is wrong, what would be right.
 
-    Of a file of several tracks the first is meant; another is what `tracks` gives, as it is.
+    Of a file of several tracks the first is meant; another is what `read_track_headers` gives, as
+    it is.
     """
-    return path if isinstance(path, Header) else tracks(path)[0]
+    return path if isinstance(path, Header) else read_track_headers(path)[0]
 
 
-def tracks(path: str | os.PathLike[str]) -> tuple[Header, ...]:
-    """As `probe`, of all tracks: one, but of MPEG-4, as stem files are."""
+def read_track_headers(path: str | os.PathLike[str]) -> tuple[Header, ...]:
+    """As `read_header`, of all tracks: one, but of MPEG-4, as stem files are."""
     path = Path(path).expanduser()
     if any("\udc80" <= letter <= "\udcff" for letter in str(path)):  # as Python keeps odd bytes
         raise BadInput(f"{str(path)!a}: its name is not in UTF-8: rename it.")
@@ -140,17 +141,17 @@ def _streams(path: Path) -> tuple[Stream, ...]:
         found: list[Stream] = []
         try:
             if head[:4] in wave_chunks.HEADS:
-                found = wave_chunks.streams(data)
+                found = wave_chunks.wave_streams(data)
             elif magic == b"fLaC":
-                found = flac_streams.streams(data, inside)
+                found = flac_streams.flac_streams(data, inside)
             elif magic == b"OggS":
-                found = ogg_pages.streams(data)
+                found = ogg_pages.ogg_streams(data)
             elif head[:4] in long_chunks.HEADS:
-                found = long_chunks.streams(data)
+                found = long_chunks.long_chunk_streams(data)
             elif head[:4] == b"NIST":
                 found = [Stream(frames=_nist_frames(data(0, 1024)))]
             elif inside or path.suffix.lower() in MPEG or head[:1] == b"\xff":
-                found = mp3_frames.streams(data, _guess(path))
+                found = mp3_frames.mp3_streams(data, _guess(path))
         except BadInput as error:
             raise BadInput(f"{path} {error}") from error
         except struct.error:  # it ends within its header, which libsndfile then refuses
@@ -177,7 +178,7 @@ def _opened(path: Path, stream: Stream) -> Header:
             format_, subtype = sound.format, sound.subtype
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split()).rsplit(": ", 1)[-1].rstrip(".")
-        reason = reason.replace(NO_FILE, "Format not recognised")  # it is there: see `probe`
+        reason = reason.replace(NO_FILE, "Format not recognised")  # it is there: see `read_header`
         with open(path, "rb") as file:
             if not file.read(1024).strip(b"\0"):
                 reason = "begins with nothing but zero bytes"

@@ -42,9 +42,9 @@ DSP = {  # of players; off
 }
 
 
-def check(rate: int, channels: int) -> None:
+def check_stem_mp4(rate: int, channels: int) -> None:
     """raises BadInput where a song cannot become a stem file, or PyAV is missing."""
-    if not mpeg4.installed():
+    if not mpeg4.pyav_installed():
         raise BadInput(f"a stem file takes PyAV: {mpeg4.EXTRA}, or choose another format.")
     if rate not in _RATES or channels > 2:
         raise BadInput(
@@ -54,12 +54,12 @@ def check(rate: int, channels: int) -> None:
 
 
 class StemFile:
-    """A file that takes blocks [1+S n C] float32: the mix, then its stems by `names`."""
+    """A file that takes blocks [1+S n C] float32: the mix, then its stems by `read_stem_names`."""
 
     def __init__(self, path: Path, rate: int, channels: int, names: Sequence[str]) -> None:
         import av
 
-        check(rate, channels)
+        check_stem_mp4(rate, channels)
         self.path, self.names, self._at = path, tuple(names), 0
         self._layout = "stereo" if channels == 2 else "mono"
         self._container = av.open(str(path), "w", format="mp4")
@@ -97,7 +97,7 @@ class StemFile:
             self._container.close()
 
 
-def names(path: Path) -> tuple[str, ...]:
+def read_stem_names(path: Path) -> tuple[str, ...]:
     """What a stem file calls its stems; () where it does not say."""
     with open(path, "rb") as file:
         moov = next((part for part in _boxes(file, 0, _size(file)) if part[0] == b"moov"), None)

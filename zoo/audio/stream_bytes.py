@@ -19,7 +19,7 @@ from zoo.audio.silently import silently
 
 WINDOW = 1 << 20  # bytes read at a time; mapping whole files would count as memory
 TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICS")  # that stand behind the sound of any container
-Piece = tuple[int, int] | bytes  # a range of the file, or what stands in place of another
+StreamPiece = tuple[int, int] | bytes  # a range of the file, or what stands in place of another
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Stream:
     frames: samples per channel that it is known to hold or to promise; 0: the decoder knows.
     """
 
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[StreamPiece, ...] = ()
     frames: int = 0
 
     @contextmanager
@@ -51,7 +51,7 @@ class Stream:
 class Spliced(io.RawIOBase):
     """The pieces of a file, read as one."""
 
-    def __init__(self, file: BinaryIO, pieces: tuple[Piece, ...]) -> None:
+    def __init__(self, file: BinaryIO, pieces: tuple[StreamPiece, ...]) -> None:
         super().__init__()
         self._file, self._pieces, self._at = file, pieces, 0
         sizes = [len(p) if isinstance(p, bytes) else p[1] - p[0] for p in pieces]

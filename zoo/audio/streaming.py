@@ -49,7 +49,7 @@ def stream(
     ours = [path for path in paths if not path.exists()]
     for path in ours:  # now: a place that takes no file should say so at once
         path.parent.mkdir(parents=True, exist_ok=True)
-        wav_files.create(path, sample_rate, 1, _subtype(bits))
+        wav_files.create_wav(path, sample_rate, 1, _subtype(bits))
     written, files = 0, []
     shown = _watched(chunks, sample_rate, length) if progress else iter(chunks)
     try:
@@ -59,7 +59,7 @@ def stream(
             if not written:
                 made = sample_rate, chunk.shape[2], _subtype(bits)
                 ours = list(paths)
-                files = [wav_files.create(path, *made) for path in paths]
+                files = [wav_files.create_wav(path, *made) for path in paths]
             files = [wav_files.append(file, audio) for file, audio in zip(files, chunk)]
             written += chunk.shape[1]
     except KeyboardInterrupt:
@@ -103,7 +103,7 @@ def _subtype(bits: int) -> str:
     return SUBTYPES[bits]
 
 
-def quantised(audio: np.ndarray, bits: int = 16) -> np.ndarray:
+def quantise_pcm(audio: np.ndarray, bits: int = 16) -> np.ndarray:
     """PCM integers i of i / 32768, the grid that files are read on; floats stay floats."""
     if bits == 32:
         return audio.astype(np.float32)

@@ -25,7 +25,7 @@ KINDS = {"PCM_16": (1, 2), "PCM_24": (1, 3), "PCM_32": (1, 4), "FLOAT": (3, 4), 
 class Wav:
     """A file on the disk: its format, and how many frames it holds by now.
 
-    spare: whether its header has the room for RF64, as those that `create` writes.
+    spare: whether its header has the room for RF64, as those that `create_wav` writes.
     """
 
     path: Path
@@ -75,7 +75,7 @@ def _chunk(name: bytes, content: bytes) -> bytes:
     return name + struct.pack("<I", len(content)) + content
 
 
-def create(path: Path, rate: int, channels: int, subtype: str) -> Wav:
+def create_wav(path: Path, rate: int, channels: int, subtype: str) -> Wav:
     """An empty file, over what was there."""
     if subtype not in KINDS:
         raise BadInput(f"WAV of {subtype} is not written here: choose {', '.join(KINDS)}")
@@ -100,7 +100,7 @@ def append(file: Wav, audio: np.ndarray) -> Wav:
     return longer
 
 
-def cut(file: Wav, frames: int) -> Wav:
+def truncate_wav(file: Wav, frames: int) -> Wav:
     """The file with its first `frames` only."""
     shorter = replace(file, frames=frames)
     with open(file.path, "r+b") as stream:
@@ -110,7 +110,7 @@ def cut(file: Wav, frames: int) -> Wav:
     return shorter
 
 
-def find(path: Path) -> Wav:
+def open_wav(path: Path) -> Wav:
     """A file on the disk that can grow. raises BadInput where it cannot."""
     import soundfile
 

@@ -33,7 +33,7 @@ class _SampleSpan:
     least: int = 0  # samples that another field of the header promises
 
 
-def streams(data: ByteWindow) -> list[Stream]:
+def wave_streams(data: ByteWindow) -> list[Stream]:
     """What to decode, in order. raises BadInput (without the file's name) for sound behind the end.
 
     A Stream's `frames` are those promised: more than there are where the file is cut off.
@@ -160,7 +160,7 @@ def _after(data: ByteWindow, sound: _SampleSpan) -> int:
 
 def _after_open(data: ByteWindow, sound: _SampleSpan) -> int:
     """Where another file follows behind sound whose size was left open; 0 where none does."""
-    at = joined_kinds.following(data, sound.data_at, data.size)
+    at = joined_kinds.next_file_start(data, sound.data_at, data.size)
     if at < data.size and data(at, at + 4) not in HEADS:
         mp3_frames.refuse_behind(_kind(data, sound), data, at)
     return at if at < data.size else 0

@@ -26,7 +26,7 @@ _LOWEST = 71.0  # Hz: CheapTrick's, which decides how long its spectra are
 _QUIETEST, _LOUDEST = -200.0, 60.0  # dB of an envelope that is played
 
 
-def installed() -> bool:
+def world_installed() -> bool:
     return importlib.util.find_spec("pyworld") is not None
 
 
@@ -50,7 +50,7 @@ def library() -> Any:
 
 
 @dataclass(frozen=True)
-class Voice:
+class VoiceLayout:
     """What a frame holds: [P] = `envelope` and `bands` decibels, pitch, unvoiced.
 
     rate: Hz of the audio. hop: samples. warp: of the all-pass, of both spectra.
@@ -81,7 +81,7 @@ class Voice:
         return 1000.0 * self.hop / self.rate
 
 
-def analysed(audio: np.ndarray, voice: Voice) -> np.ndarray:
+def analysed(audio: np.ndarray, voice: VoiceLayout) -> np.ndarray:
     """Parameters of a voice alone, [T] in [-1, 1] -> [F P] float32, F = T // hop.
 
     DIO with StoneMask, CheapTrick and D4C. Pitch goes on in a line where the voice has none; it is
@@ -100,7 +100,7 @@ def analysed(audio: np.ndarray, voice: Voice) -> np.ndarray:
     return np.concatenate(rows, 1).astype(np.float32)
 
 
-def played(parameters: np.ndarray, voice: Voice) -> np.ndarray:
+def synthesise_voice(parameters: np.ndarray, voice: VoiceLayout) -> np.ndarray:
     """The sound of parameters [F P] -> [F hop] float32. Unvoiced is what is above one half."""
     if not np.isfinite(parameters).all():
         raise BadInput("parameters of a voice are not finite: these weights are no voice's")
@@ -108,7 +108,7 @@ def played(parameters: np.ndarray, voice: Voice) -> np.ndarray:
     made = np.zeros(count * voice.hop, np.float32)
     if not count:
         return made
-    envelope, bands, notes, unvoiced = split(parameters.astype(np.float64), voice)
+    envelope, bands, notes, unvoiced = split_parameters(parameters.astype(np.float64), voice)
     hertz = np.where(unvoiced > 0.5, 0.0, np.minimum(hertz_of_note(notes), voice.rate / 4))
     decibels = np.clip(envelope @ _expanded(voice, voice.envelope), _QUIETEST, _LOUDEST)
     noise = np.clip(10 ** (bands @ _expanded(voice, voice.bands) / 20), 1e-3, 1 - 1e-9)
@@ -119,17 +119,17 @@ def played(parameters: np.ndarray, voice: Voice) -> np.ndarray:
     return made
 
 
-def split(parameters: np.ndarray, voice: Voice) -> tuple[np.ndarray, ...]:
+def split_parameters(parameters: np.ndarray, voice: VoiceLayout) -> tuple[np.ndarray, ...]:
     """Envelope [F E], bands [F A], pitch [F] and unvoiced [F] of parameters [F P]."""
     envelope, bands, rest = np.split(parameters, [voice.envelope, voice.envelope + voice.bands], 1)
     return envelope, bands, rest[:, 0], rest[:, 1]
 
 
-def _reduced(voice: Voice, points: int) -> np.ndarray:
+def _reduced(voice: VoiceLayout, points: int) -> np.ndarray:
     return warped.reduction(voice.bins, points, voice.warp).T
 
 
-def _expanded(voice: Voice, points: int) -> np.ndarray:
+def _expanded(voice: VoiceLayout, points: int) -> np.ndarray:
     return warped.expansion(voice.bins, points, voice.warp).T
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from zoo.checkpoints.processes import exchange
+from zoo.checkpoints.processes import gather_values
 
 _Tree = Any
 _Record = dict[str, Any]  # shape, dtype, pieces {'0:4,0:3': sha256} of one array
@@ -41,7 +41,9 @@ def later(tree: _Tree) -> Callable[[], dict[str, _Record]]:
         done = {}
         while kept:  # each array is let go once it is hashed
             path, (kind, pieces) = kept.popitem()
-            done[path] = kind | {"pieces": {name: sha256(piece) for name, piece in pieces.items()}}
+            done[path] = kind | {
+                "pieces": {name: array_sha256(piece) for name, piece in pieces.items()}
+            }
         return done
 
     return hashed
@@ -50,15 +52,15 @@ def later(tree: _Tree) -> Callable[[], dict[str, _Record]]:
 def records(tree: _Tree) -> dict[str, _Record]:
     """Shape, dtype and hashes of every array. All processes call it, all get the same."""
     leaves = by_path(tree)
-    own = {path: _pieces(leaf, sha256) for path, leaf in leaves.items()}
+    own = {path: _pieces(leaf, array_sha256) for path, leaf in leaves.items()}
     merged: dict[str, dict[str, str]] = {path: {} for path in leaves}
-    for records in exchange(own):
+    for records in gather_values(own):
         for path, pieces in records.items():
             merged[path] |= pieces
     return {path: _kind(leaf) | {"pieces": merged[path]} for path, leaf in leaves.items()}
 
 
-def difference(saved: dict[str, _Record], abstract: _Tree) -> str:
+def array_differences(saved: dict[str, _Record], abstract: _Tree) -> str:
     """How a checkpoint's arrays differ from those wanted, by name, shape and dtype; '' if not."""
     wanted = {path: _kind(leaf) for path, leaf in by_path(abstract).items()}
     text = {
@@ -78,10 +80,10 @@ def damaged(saved: dict[str, _Record], tree: _Tree) -> list[str]:
     """Paths of arrays that are not what was saved, on any mesh. All processes call it."""
     leaves = by_path(tree)
     own = [path for path in sorted(saved) if not _intact(saved[path]["pieces"], leaves[path])]
-    return sorted({path for paths in exchange(own) for path in paths})
+    return sorted({path for paths in gather_values(own) for path in paths})
 
 
-def sha256(array: Any) -> str:
+def array_sha256(array: Any) -> str:
     """Of an array's bytes in row-major order."""
     flat = np.ascontiguousarray(np.asarray(array)).reshape(-1)
     return hashlib.sha256(flat.view(np.uint8).data).hexdigest()
@@ -143,10 +145,10 @@ def _intact(pieces: dict[str, str], leaf: Any) -> bool:
         layout = array.sharding.devices_indices_map(array.shape).values()
         if {_name(index, array.shape) for index in layout} == pieces.keys():
             local = {_name(s.index, array.shape): s.data for s in array.addressable_shards}
-            return all(sha256(data) == pieces[name] for name, data in local.items())
+            return all(array_sha256(data) == pieces[name] for name, data in local.items())
         from jax.experimental.multihost_utils import process_allgather
 
         # Cut otherwise than it was saved: no process holds all of a saved piece.
         array = process_allgather(array, tiled=True)
     whole = np.asarray(array)
-    return all(sha256(_cut(whole, name)) == value for name, value in pieces.items())
+    return all(array_sha256(_cut(whole, name)) == value for name, value in pieces.items())

@@ -23,7 +23,7 @@ from zoo import escapes, numerals
 from zoo.checkpoints.checksums import by_path
 from zoo.checkpoints.faults import point
 from zoo.checkpoints.metadata import Seal, Unfit
-from zoo.checkpoints.processes import exchange
+from zoo.checkpoints.processes import gather_values
 from zoo.checkpoints.sealing import META, SealingHandler
 from zoo.errors import BadInput
 
@@ -37,7 +37,7 @@ DISK = re.compile("No space left on device|Disk quota exceeded|File too large|Re
 ORBAX_NOTES = "_CHECKPOINT_METADATA"
 
 
-def numbered(directory: epath.Path) -> list[int]:
+def numbered_steps(directory: epath.Path) -> list[int]:
     """Steps that folders of a directory are named after, ascending; other names are ignored."""
     if not directory.exists():
         return []
@@ -54,10 +54,10 @@ def set_aside(directory: epath.Path, steps: Sequence[int], suffix: str = "damage
             target = directory / f"{step}.{suffix}{copy}"
         (directory / str(step)).rename(target)
         _log.warning("renamed %s to %s", directory / str(step), target.name)
-    exchange(None)
+    gather_values(None)
 
 
-def require_writable(directory: epath.Path) -> None:
+def require_writable_directory(directory: epath.Path) -> None:
     """Makes the directory and a file in it, or raises BadInput, on every process if on one."""
     fault = None
     if jax.process_index() == 0:
@@ -68,7 +68,7 @@ def require_writable(directory: epath.Path) -> None:
             probe.unlink()
         except OSError as error:
             fault = one_line(error)
-    faults = [one for one in exchange(fault) if one]
+    faults = [one for one in gather_values(fault) if one]
     if faults:
         raise BadInput(f"cannot write to {directory} ({faults[0]}); choose another directory")
 
@@ -81,11 +81,11 @@ def open_manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager
         # Orbax reads its own notes (the time of saving, no more) on opening, and a damaged one
         # stops it. Our seal and hashes verify the checkpoint without them.
         _log.warning("%s: ignoring damaged %s (%s)", directory, ORBAX_NOTES, one_line(error))
-        notes = [directory / str(step) / ORBAX_NOTES for step in numbered(directory)]
+        notes = [directory / str(step) / ORBAX_NOTES for step in numbered_steps(directory)]
         for path in notes if jax.process_index() == 0 else ():
             if path.exists():
                 path.rename(path.parent / f"{ORBAX_NOTES}.damaged")
-        exchange(None)
+        gather_values(None)
         return _manager(directory, retention)
 
 
@@ -103,7 +103,7 @@ def _manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager:
     return ocp.CheckpointManager(directory, item_handlers=handlers, options=options)
 
 
-def seal(meta: dict[str, Any], step: int, **ours: Any) -> dict[str, Any]:
+def seal_metadata(meta: dict[str, Any], step: int, **ours: Any) -> dict[str, Any]:
     """The caller's meta with ours under 'checkpoint', and over both a hash, for JSON has none."""
     ours = {"format": FORMAT, "step": step, "versions": _versions(), **ours}
     # What JSON makes of it (lists for tuples, text for keys) is what will be read and compared.
@@ -133,7 +133,7 @@ def read_meta(directory: epath.Path, step: int) -> dict[str, Any]:
     return meta
 
 
-def read(directory: epath.Path, step: int, target: _Tree) -> _Tree:
+def restore_arrays(directory: epath.Path, step: int, target: _Tree) -> _Tree:
     """The arrays, onto the shardings of `target`. One process's trouble holds up no other."""
     alone = ocp.options.MultiprocessingOptions(
         primary_host=jax.process_index(), active_processes={jax.process_index()}
@@ -177,11 +177,11 @@ def one_line(error: BaseException) -> str:
     """An error's text as one line of bearable length; the cause stands at its end."""
     unread = UNREAD.search(f"{error} {error.__cause__}")
     if unread:  # TensorStore's specification of the array would fill the screen
-        array = escapes.line(unread[1].replace(".", "/"))
+        array = escapes.terminal_line(unread[1].replace(".", "/"))
         return f"state: the file of array {array} is missing or damaged"
     if (full := DISK.search(str(error))) and "Error writing" in str(error):
         return f"OSError: {full[0]}"  # in the same words as where Python writes
-    text = escapes.line(" ".join(f"{type(error).__name__}: {error}".split()))
+    text = escapes.terminal_line(" ".join(f"{type(error).__name__}: {error}".split()))
     text = re.sub(r" \[[a-z_ ]+='[^']*'\]", "", text)  # Orbax's driver adds its source locations
     text = re.sub(r"\{.*\}", "{...}", text)  # specifications of arrays
     return text if len(text) <= 300 else f"{text[:120]} ... {text[-180:]}"
@@ -196,7 +196,7 @@ def _versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in _PACKAGES}
 
 
-def lacking(directory: epath.Path, state: _Tree) -> str:
+def missing_space(directory: epath.Path, state: _Tree) -> str:
     """What the disk lacks for a state, half of which may compress away; '' where it has room."""
     if "://" in str(directory) or not directory.is_dir():
         return ""

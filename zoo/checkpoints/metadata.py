@@ -44,14 +44,14 @@ class Seal:
     @classmethod
     def of(cls, document: Document) -> Seal:
         """raises Unfit."""
-        ours = field(document, "checkpoint", mapping)
+        ours = read_field(document, "checkpoint", mapping)
         return cls(
-            format=field(ours, "format", whole),
-            step=field(ours, "step", whole),
-            versions=field(ours, "versions", texts),
-            metrics=field(ours, "metrics", numbers),
-            monitor=field(ours, "monitor", _direction),
-            arrays=field(ours, "arrays", arrays),
+            format=read_field(ours, "format", as_integer),
+            step=read_field(ours, "step", as_integer),
+            versions=read_field(ours, "versions", as_texts),
+            metrics=read_field(ours, "metrics", as_numbers),
+            monitor=read_field(ours, "monitor", _direction),
+            arrays=read_field(ours, "arrays", read_array_records),
         )
 
 
@@ -73,15 +73,15 @@ class Origin:
     def of(cls, document: Document) -> Origin:
         """raises Unfit."""
         return cls(
-            config=field(document, "config", name),
-            config_file=field(document, "config_file", text_or_none, None),
-            arguments=field(document, "arguments", arguments),
-            stage=field(document, "stage", stage, {}),
-            records=field(document, "records", texts, {}),
+            config=read_field(document, "config", name),
+            config_file=read_field(document, "config_file", text_or_none, None),
+            arguments=read_field(document, "arguments", arguments),
+            stage=read_field(document, "stage", stage, {}),
+            records=read_field(document, "records", as_texts, {}),
         )
 
 
-def field(
+def read_field(
     document: Document, key: str, reading: Callable[[Any], Any], default: Any = MISSING
 ) -> Any:
     """What `reading` makes of a document's entry; Unfit, which names it, where it can make none."""
@@ -101,33 +101,33 @@ def mapping(value: Any) -> dict[str, Any]:
     return value
 
 
-def whole(value: Any) -> int:
+def as_integer(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= _LARGEST:
         raise Unfit("is no whole number, 0 or above")
     return value
 
 
-def text(value: Any) -> str:
+def as_text(value: Any) -> str:
     if not isinstance(value, str) or len(value) > 4096:
         raise Unfit("is no text of bearable length")
     return value
 
 
 def text_or_none(value: Any) -> str | None:
-    return value if value is None else text(value)
+    return value if value is None else as_text(value)
 
 
 def name(value: Any) -> str:
-    if not _NAME.fullmatch(text(value)):
+    if not _NAME.fullmatch(as_text(value)):
         raise Unfit("is no name of letters, digits, '_', '-' and '.'")
     return value
 
 
-def texts(value: Any) -> dict[str, str]:
-    return {key: text(item) for key, item in mapping(value).items()}
+def as_texts(value: Any) -> dict[str, str]:
+    return {key: as_text(item) for key, item in mapping(value).items()}
 
 
-def numbers(value: Any) -> dict[str, float]:
+def as_numbers(value: Any) -> dict[str, float]:
     for key, number in mapping(value).items():
         if type(number) not in (int, float) or not abs(number) < 1e300:
             raise Unfit(f"holds '{key[:60]}', which is no finite number")
@@ -139,7 +139,7 @@ def _direction(value: Any) -> tuple[str, str] | None:
         return None
     if not isinstance(value, list) or len(value) != 2 or value[1] not in ("max", "min"):
         raise Unfit("is not [metric, 'max' or 'min']")
-    return text(value[0]), value[1]
+    return as_text(value[0]), value[1]
 
 
 def arguments(value: Any) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _plain(key: str, item: Any, depth: int) -> None:
         for inner in item:
             _plain(key, inner, depth - 1)
     elif isinstance(item, str):
-        text(item)
+        as_text(item)
     elif isinstance(item, bool) or item is None:
         return
     elif not isinstance(item, int | float) or not abs(item) < 1e300:
@@ -165,23 +165,23 @@ def stage(value: Any) -> dict[str, Any]:
     """The fields of a StageState, as far as they are there."""
     if not mapping(value).keys() <= {"best", "recent", *STAGE}:
         raise Unfit(f"holds more than best, recent, {', '.join(STAGE)}")
-    numbers({"best": value["best"]} if value.get("best") is not None else {})
+    as_numbers({"best": value["best"]} if value.get("best") is not None else {})
     recent = value.get("recent", ())
     if not isinstance(recent, list | tuple) or len(recent) > DIMENSIONS:
         raise Unfit("holds no list of recent scores")
-    numbers({str(place): score for place, score in enumerate(recent)})
+    as_numbers({str(place): score for place, score in enumerate(recent)})
     for key in value.keys() - {"best", "recent"}:
-        whole(value[key])
+        as_integer(value[key])
     return value
 
 
-def arrays(value: Any) -> dict[str, dict[str, Any]]:
+def read_array_records(value: Any) -> dict[str, dict[str, Any]]:
     """Path -> shape, dtype and hashes of pieces, which together are the whole array."""
     for path, record in mapping(value).items():
         try:
-            shape = field(record, "shape", _lengths)
-            dtype = field(record, "dtype", _name_of_dtype)
-            _tile([*shape, *COUNTERS.get(dtype, ())], field(record, "pieces", mapping))
+            shape = read_field(record, "shape", _lengths)
+            dtype = read_field(record, "dtype", _name_of_dtype)
+            _tile([*shape, *COUNTERS.get(dtype, ())], read_field(record, "pieces", mapping))
         except Unfit as error:
             raise Unfit(f"of '{path[:120]}': {error}") from None
     return value
@@ -190,14 +190,14 @@ def arrays(value: Any) -> dict[str, dict[str, Any]]:
 def _lengths(value: Any) -> list[int]:
     if not isinstance(value, list) or len(value) > DIMENSIONS:
         raise Unfit("is no list of lengths")
-    shape = [whole(item) for item in value]
+    shape = [as_integer(item) for item in value]
     if math.prod(shape) > _LARGEST:
         raise Unfit("is of more numbers than any memory holds")
     return shape
 
 
 def _name_of_dtype(value: Any) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_<>\[\]]{1,40}", text(value), re.ASCII):
+    if not re.fullmatch(r"[A-Za-z0-9_<>\[\]]{1,40}", as_text(value), re.ASCII):
         raise Unfit("is no name of a dtype")
     return value
 

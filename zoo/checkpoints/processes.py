@@ -12,7 +12,7 @@ import numpy as np
 from zoo.errors import BadInput
 
 
-def exchange(value: Any) -> list[Any]:
+def gather_values(value: Any) -> list[Any]:
     """Every process's `value` (anything JSON holds), in process order; also a barrier.
 
     All processes must call it, from the main thread; with one process it is [value].
@@ -38,6 +38,6 @@ def in_turn(act: Callable[[], None]) -> None:
                 act()
             except BadInput as error:
                 fault = str(error)
-        faults = [one for one in exchange(fault) if one]
+        faults = [one for one in gather_values(fault) if one]
         if faults:
             raise BadInput(faults[0])

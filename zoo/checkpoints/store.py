@@ -24,7 +24,7 @@ from etils import epath
 
 from zoo.checkpoints import checksums, files, quiet
 from zoo.checkpoints.faults import point
-from zoo.checkpoints.processes import exchange
+from zoo.checkpoints.processes import gather_values
 from zoo.checkpoints.retention import Retention, finite_only
 from zoo.checkpoints.sealing import Sealed
 from zoo.errors import BadInput
@@ -64,8 +64,10 @@ class Checkpoints:
         self._failure: str | None = None
         self._begun: int | None = None
         if not read_only:
-            files.require_writable(self.directory)
-            strays = [step for step in files.numbered(self.directory) if not self._holds(step)]
+            files.require_writable_directory(self.directory)
+            strays = [
+                step for step in files.numbered_steps(self.directory) if not self._holds(step)
+            ]
             files.set_aside(self.directory, strays)
             self._manager = files.open_manager(self.directory, self._retention)
         for step in self.steps():
@@ -79,7 +81,7 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Steps whose checkpoints are finished, ascending; their contents are not yet verified."""
-        return [step for step in files.numbered(self.directory) if self._holds(step)]
+        return [step for step in files.numbered_steps(self.directory) if self._holds(step)]
 
     def best(self) -> int | None:
         """The step on disk with the best monitored metric; None without any."""
@@ -119,7 +121,7 @@ class Checkpoints:
         ours = {"metrics": finite, "monitor": self._retention.monitor}
         hashes = checksums.later(state)
         point("save")
-        self._write(step, state, lambda: files.seal(meta, step, **ours, arrays=hashes()))
+        self._write(step, state, lambda: files.seal_metadata(meta, step, **ours, arrays=hashes()))
         point("writing")
         return True
 
@@ -141,7 +143,7 @@ class Checkpoints:
             if not fault:
                 target = abstract(meta) if callable(abstract) else abstract
                 self._require_match(candidate, meta, target)
-                state, fault = self._agreed(files.read, self.directory, candidate, target)
+                state, fault = self._agreed(files.restore_arrays, self.directory, candidate, target)
             if not fault and verify:
                 bad = checksums.damaged(meta["checkpoint"]["arrays"], state)
                 fault = f"state: damaged array {', '.join(bad[:3])}" if bad else None
@@ -199,7 +201,7 @@ class Checkpoints:
 
     def _candidates(self, step: _Step) -> Sequence[int]:
         """Steps in the order of trying; the same on every process."""
-        steps = exchange(self.steps()[::-1])[0]
+        steps = gather_values(self.steps()[::-1])[0]
         if step == "best":
             return sorted(steps, key=self._retention.rank)
         if step is not None and step not in steps:
@@ -218,11 +220,11 @@ class Checkpoints:
             fault = files.one_line(error)
             if "RESOURCE_EXHAUSTED" in fault:  # the device's memory, not the file
                 raise
-        faults = [one for one in exchange(fault) if one]
+        faults = [one for one in gather_values(fault) if one]
         return (None, faults[0]) if faults else (result, None)
 
     def _require_match(self, step: int, meta: dict[str, Any], target: _Tree) -> None:
-        difference = checksums.difference(meta["checkpoint"]["arrays"], target)
+        difference = checksums.array_differences(meta["checkpoint"]["arrays"], target)
         if difference:
             raise BadInput(
                 f"checkpoint {self.directory / str(step)} is of another model: {difference}; "
@@ -247,7 +249,7 @@ class Checkpoints:
         if self._manager is None:
             raise ValueError(f"{self.directory} is only read")
         self._begun = step
-        short = [one for one in exchange(files.lacking(self.directory, state)) if one]
+        short = [one for one in gather_values(files.missing_space(self.directory, state)) if one]
         if short:
             self._fail(OSError(short[0]))  # Orbax would say it in a hundred tracebacks
             return
@@ -266,7 +268,7 @@ class Checkpoints:
             fault = None
         except Exception as error:  # Orbax passes on whatever the file system's driver raised
             fault = error
-        if any(exchange(fault is not None)):
+        if any(gather_values(fault is not None)):
             self._fail(fault or OSError("another process could not write its part"))
 
     def _fail(self, error: BaseException) -> None:

@@ -7,7 +7,7 @@ import types
 import typing
 from typing import Any, Literal, TypeVar
 
-from zoo.checkpoints.metadata import Unfit, mapping, name, numbers, text
+from zoo.checkpoints.metadata import Unfit, as_numbers, as_text, mapping, name
 from zoo.errors import BadInput
 
 _Record = TypeVar("_Record")
@@ -15,7 +15,7 @@ _LARGEST = 1 << 28  # of samples, of a batch
 FROM_ZERO = ("margin", "shifts", "seed")  # other whole numbers are lengths and counts
 
 
-def record(kind: type[_Record], value: Any) -> _Record:
+def typed_record(kind: type[_Record], value: Any) -> _Record:
     """An object of a dataclass whose fields `value` gives, none other. Raises Unfit.
 
     Fields that are missing take their defaults.
@@ -36,21 +36,21 @@ def _value(hint: Any, value: Any, key: str) -> Any:
     if origin in (types.UnionType, typing.Union):
         return None if value is None else _value(inner[0], value, key)
     if dataclasses.is_dataclass(hint):
-        return record(typing.cast(type, hint), value)
+        return typed_record(typing.cast(type, hint), value)
     if origin is tuple and isinstance(value, list | tuple) and len(value) <= 10_000:
         return tuple(_value(inner[0], item, key) for item in value)
     if origin is Literal and value in inner:
         return value
     if hint == dict[str, float]:
-        return numbers(value)
+        return as_numbers(value)
     if hint is float and type(value) in (int, float):
-        return numbers({key: value})[key]
+        return as_numbers({key: value})[key]
     if hint is int and type(value) is int and _fits(value, key):
         return value
     if hint is bool and type(value) is bool:
         return value
     if hint is str:
-        return name(value) if key == "key" else text(value)
+        return name(value) if key == "key" else as_text(value)
     raise Unfit(f"has no sound '{key}'")
 
 
@@ -58,7 +58,7 @@ def _fits(value: int, key: str) -> bool:
     return (0 if key in FROM_ZERO else 1) <= value <= _LARGEST
 
 
-def fields(value: Any, *wanted: str) -> list[Any]:
+def object_fields(value: Any, *wanted: str) -> list[Any]:
     """The values of an object that must hold just these. Raises Unfit."""
     if not isinstance(value, dict) or value.keys() != set(wanted):
         raise Unfit(f"must hold {', '.join(wanted)} and no more")

@@ -51,23 +51,25 @@ class Help(argparse.RawDescriptionHelpFormatter):
         return f"{action.help} (%(default)s)"
 
 
-def parser(description: str, *, prog: str | None = None, epilog: str | None = None) -> words.Parser:
+def make_parser(
+    description: str, *, prog: str | None = None, epilog: str | None = None
+) -> words.Parser:
     return words.Parser(prog=prog, description=description, epilog=epilog, formatter_class=Help)
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Which trained system: --checkpoint, or --config, at which --step."""
-    parser.add_argument("--checkpoint", type=given, help=CHECKPOINT)
-    parser.add_argument("--config", type=given, help="name of a config, or a file")
+    parser.add_argument("--checkpoint", type=nonempty_text, help=CHECKPOINT)
+    parser.add_argument("--config", type=nonempty_text, help="name of a config, or a file")
     parser.add_argument(
-        "--step", type=given, default="best", help="best (default), latest, or a number"
+        "--step", type=nonempty_text, default="best", help="best (default), latest, or a number"
     )
 
 
 def add_blend(parser: argparse._ActionsContainer) -> None:
     """Which other run a separator is blended with, by which weight, and what is mixed."""
     parser.add_argument(
-        "--blend", type=given, metavar="RUN", help="separation: mixed with this run's stems"
+        "--blend", type=nonempty_text, metavar="RUN", help="separation: mixed with this run's stems"
     )
     parser.add_argument(
         "--weight", type=not_below_zero, help="of --blend, 0 to 1 (0.5); the run has the rest"
@@ -84,11 +86,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="name=value",
         default=[],
-        help=f"arguments of the config; `{commands.command('info')} NAME` lists them",
+        help=f"arguments of the config; `{commands.command_name('info')} NAME` lists them",
     )
 
 
-def run(
+def run_command(
     parser: words.Parser,
     command: Callable[[argparse.Namespace], int | None],
     typed: Sequence[str] | None = None,
@@ -102,7 +104,7 @@ def run(
     options = (parser.parse_args if nested else parser.parse_intermixed_args)(parser.typed)
     _prepare_output()
     try:
-        words.check(options)
+        words.check_words(options)
         with endings.terminable():
             return command(options) or 0
     except endings.Terminated:
@@ -132,7 +134,7 @@ def run(
 
 def _complain(parser: argparse.ArgumentParser, text: str) -> int:
     """One line on stderr, whatever was in the names that it tells of; the exit code."""
-    print(escapes.line(f"{Path(parser.prog).stem}: {_short(text)}"), file=sys.stderr)
+    print(escapes.terminal_line(f"{Path(parser.prog).stem}: {_short(text)}"), file=sys.stderr)
     return BAD_INPUT
 
 
@@ -174,12 +176,12 @@ def not_below_zero(text: str) -> float:
     return value
 
 
-def count(text: str) -> int:
+def positive_integer(text: str) -> int:
     """A whole number above zero, as argparse's `type`."""
-    return whole(text, 1)
+    return integer_argument(text, 1)
 
 
-def whole(text: str, least: int = 0) -> int:
+def integer_argument(text: str, least: int = 0) -> int:
     """A whole number, zero (or `least`) or above, as argparse's `type`."""
     value = _written_as(numerals.integer, text)
     if value < least:
@@ -194,10 +196,10 @@ def _written_as(reading: Callable[[str], Number], text: str) -> Number:
     try:
         return reading(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(escapes.line(error)) from None
+        raise argparse.ArgumentTypeError(escapes.terminal_line(error)) from None
 
 
-def place(text: str) -> Path:
+def path_argument(text: str) -> Path:
     """A path of this machine, as argparse's `type`: Path would make a folder gs:/ of a bucket."""
     if "://" in text:
         raise argparse.ArgumentTypeError(f"{text} is no path: mount it and give that path")
@@ -209,7 +211,7 @@ def place(text: str) -> Path:
         raise argparse.ArgumentTypeError(f"{text}: {HOMELESS}") from None
 
 
-def given(text: str) -> str:
+def nonempty_text(text: str) -> str:
     """A name or a path that is not empty, as argparse's `type`."""
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty: give a name, or leave the option out")
@@ -249,7 +251,7 @@ def prepare_devices(distributed: bool = False) -> None:
         count = os.environ.get("JAX_NUM_PROCESSES")
         address = os.environ.get("JAX_COORDINATOR_ADDRESS")
         print(f"process {index or '?'} of {count or '?'}: waiting for the others", flush=True)
-        lost_host.prepare()
+        lost_host.set_lost_host_flags()
         jax.distributed.initialize(
             address,
             environment_number("JAX_NUM_PROCESSES"),

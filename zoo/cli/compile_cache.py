@@ -49,7 +49,7 @@ class SealedCache:
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
-                durable.seal(path, lambda file: file.write(value))
+                durable.write_sealed(path, lambda file: file.write(value))
 
     def _entry(self, key: str) -> Path:
         return self._path / f"{key}.sealed"

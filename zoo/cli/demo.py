@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from zoo import escapes
 from zoo.cli import command_line
-from zoo.cli.command_line import given, place
+from zoo.cli.command_line import nonempty_text, path_argument
 from zoo.errors import BadInput
 
 if TYPE_CHECKING:
@@ -26,24 +26,28 @@ def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     parser.add_argument(
         "--input",
-        type=place,
+        type=path_argument,
         metavar="PATH",
         help="phase, factors: a recording; masking: a folder with a file for each stem; default: "
         "eight embedded bars",
     )
     parser.add_argument("--start", type=command_line.not_below_zero, default=0.0, help="s into it")
     parser.add_argument("--seconds", type=command_line.above_zero, default=6.0, help="of it")
-    parser.add_argument("--stem", type=given, help="masking: whose bins are drawn; default vocals")
+    parser.add_argument(
+        "--stem", type=nonempty_text, help="masking: whose bins are drawn; default vocals"
+    )
     parser.add_argument(
         "--net",
-        type=given,
+        type=nonempty_text,
         action="append",
         metavar="NAME",
         help="checkerboard: weights, a run or a config (with fresh weights), instead of those at "
         "hand; repeatable",
     )
     parser.add_argument("--trainless", action="store_true", help="checkerboard: no networks")
-    parser.add_argument("--out", type=place, default=Path("out"), help="where all of it goes")
+    parser.add_argument(
+        "--out", type=path_argument, default=Path("out"), help="where all of it goes"
+    )
     parser.set_defaults(run=_show)
 
 
@@ -51,8 +55,8 @@ def _show(options: argparse.Namespace) -> None:
     from zoo.demos import demonstration
 
     command_line.prepare_devices()
-    for line in demonstration.write(_KINDS[options.kind](options), options.out):
-        print(escapes.line(line), flush=True)
+    for line in demonstration.write_demonstration(_KINDS[options.kind](options), options.out):
+        print(escapes.terminal_line(line), flush=True)
 
 
 def _checkerboard(options: argparse.Namespace) -> Demonstration:
@@ -63,28 +67,32 @@ def _checkerboard(options: argparse.Namespace) -> Demonstration:
     names = () if options.trainless else options.net or networks.GIVEN
     nets = []
     for name in names:
-        print(escapes.line(f"{name} ..."), flush=True)
-        nets.append(networks.play(name))
-    return checkerboard.demonstrate(nets)
+        print(escapes.terminal_line(f"{name} ..."), flush=True)
+        nets.append(networks.run_network(name))
+    return checkerboard.demonstrate_checkerboard(nets)
 
 
 def _phase(options: argparse.Namespace) -> Demonstration:
     from zoo.demos import phases, recordings
 
-    return phases.demonstrate(*recordings.excerpt(options.input, options.start, options.seconds))
+    return phases.demonstrate_phases(
+        *recordings.read_excerpt(options.input, options.start, options.seconds)
+    )
 
 
 def _masking(options: argparse.Namespace) -> Demonstration:
     from zoo.demos import masking, recordings
 
-    found = recordings.stems(options.input, options.start, options.seconds)
-    return masking.demonstrate(*found, options.stem)
+    found = recordings.read_stems(options.input, options.start, options.seconds)
+    return masking.demonstrate_masking(*found, options.stem)
 
 
 def _factors(options: argparse.Namespace) -> Demonstration:
     from zoo.demos import factors, recordings
 
-    return factors.demonstrate(*recordings.excerpt(options.input, options.start, options.seconds))
+    return factors.demonstrate_factors(
+        *recordings.read_excerpt(options.input, options.start, options.seconds)
+    )
 
 
 _KINDS: dict[str, Callable[[argparse.Namespace], Demonstration]] = {

@@ -27,11 +27,11 @@ from zoo.cli.endless_files import (
     EndlessStream,
     cut_back,
     forget,
-    interleaved,
+    interleaved_pcm,
     load_state,
     load_stream,
-    names,
-    save,
+    save_stream,
+    stream_files,
     write_files,
 )
 from zoo.errors import BadInput
@@ -67,11 +67,11 @@ class Voices:
     @cached_property
     def prepared(self) -> autoregressive.PreparedLoop:
         """The weights as the sampler takes them, made once for the whole stream."""
-        return autoregressive.prepare(self.model, self.variables, self.constant, self.engine)
+        return autoregressive.prepare_loop(self.model, self.variables, self.constant, self.engine)
 
     def start(self, stream: EndlessStream) -> SamplerState:
         """The state before the first sample of all voices."""
-        return autoregressive.start(
+        return autoregressive.start_voices(
             self.model,
             self.variables,
             count=stream.count,
@@ -161,18 +161,18 @@ def _record(
         except BrokenPipeError:  # the reader has gone: the saved state is before this chunk
             break
         stream = now
-        save(folder, state, stream, facts)
+        save_stream(folder, state, stream, facts)
     return stream
 
 
-def play(
+def play_endless(
     trained: Trained,
     options: Choices,
     facts: dict[str, Any],
     stop: Callable[[], bool] | None = None,
 ) -> int:
     """What `sample.py --endless` was asked for, until a signal (or `stop`) ends it."""
-    with writing.held(options.out / "endless"):
+    with writing.hold_lock(options.out / "endless"):
         return _play(trained, options, facts, stop)
 
 
@@ -188,7 +188,7 @@ def _play(
         facts = {**saved, **facts}
     else:
         stream = _asked(trained, options)
-        present = [name for name in names(folder) if name.exists()]
+        present = [name for name in stream_files(folder) if name.exists()]
         if present and not options.force:
             raise BadInput(f"{present[0]} exists: --resume goes on, --force begins anew")
         source = {"file": options.prompt, "seconds": options.prompt_seconds}
@@ -264,14 +264,14 @@ def _speaking(trained: Trained, stream: EndlessStream, prompt: dict[str, Any] | 
     if getattr(objective, "speaker", None) is not None:
         constant["speaker"] = jnp.arange(stream.count) % getattr(objective, "speakers", 1)
     if prompt is not None:
-        audio, _ = audio_files.read(prompt["file"], stream.sample_rate, 1)
+        audio, _ = audio_files.read_audio(prompt["file"], stream.sample_rate, 1)
         audio = audio[-round(prompt["seconds"] * stream.sample_rate) :]
     params = {"params": trained.variables.params["model"]}
     return Voices(model, params, constant, audio)
 
 
 def _write_raw(out: Any, audio: np.ndarray, stream: EndlessStream) -> None:
-    out.write(interleaved(audio))
+    out.write(interleaved_pcm(audio))
     out.flush()
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from zoo import durable
 from zoo.audio import wav_files
-from zoo.audio.streaming import quantised
+from zoo.audio.streaming import quantise_pcm
 from zoo.checkpoints import metadata
 from zoo.errors import BadInput
 from zoo.pretrained import npz
@@ -68,10 +68,10 @@ def write_files(
         paths = _files(folder, stream, number)
         if offset == 0:
             for path in paths:
-                wav_files.create(path, stream.sample_rate, 1, "PCM_16")
+                wav_files.create_wav(path, stream.sample_rate, 1, "PCM_16")
             _describe(paths, {**facts, "first_sample": stream.written + done}, stream)
         for path, own in zip(paths, piece):
-            wav_files.append(wav_files.find(path), own)
+            wav_files.append(wav_files.open_wav(path), own)
         done += piece.shape[1]
 
 
@@ -81,7 +81,7 @@ def _files(folder: Path, stream: EndlessStream, number: int) -> list[Path]:
     return [folder / f"endless{voice}_{number:05d}.wav" for voice in voices]
 
 
-def names(folder: Path) -> list[Path]:
+def stream_files(folder: Path) -> list[Path]:
     """The files of any stream in a folder; the saved state first."""
     return [folder / STATE, *folder.glob(BEFORE), *sorted(folder.glob("endless*_[0-9]*.wav"))]
 
@@ -98,30 +98,32 @@ def cut_back(folder: Path, stream: EndlessStream) -> None:
     for path in _files(folder, stream, number) if offset else []:
         if not path.is_file():
             raise BadInput(f"{path} is missing, which the stream goes on: put it back")
-        file = wav_files.find(path)
+        file = wav_files.open_wav(path)
         if file.frames < offset:
             raise BadInput(f"{path} is {offset - file.frames} samples short: put it back")
-        wav_files.cut(file, offset)
+        wav_files.truncate_wav(file, offset)
 
 
-def interleaved(audio: np.ndarray) -> bytes:
+def interleaved_pcm(audio: np.ndarray) -> bytes:
     """[B t 1] -> raw little-endian 16-bit PCM with the voices as channels."""
-    return np.ascontiguousarray(quantised(audio[..., 0].T)).astype("<i2").tobytes()
+    return np.ascontiguousarray(quantise_pcm(audio[..., 0].T)).astype("<i2").tobytes()
 
 
-def save(folder: Path, state: SamplerState, stream: EndlessStream, facts: dict[str, Any]) -> None:
+def save_stream(
+    folder: Path, state: SamplerState, stream: EndlessStream, facts: dict[str, Any]
+) -> None:
     """The state and the stream in one file, replaced at once; and the stream to be read."""
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
     arrays: dict[str, Any] = {
         f"leaf_{i}": np.frombuffer(leaf.tobytes(), np.uint8) for i, leaf in enumerate(leaves)
     }
     about = json.dumps({**facts, "stream": asdict(stream)}, indent=1)
-    durable.seal(
+    durable.write_sealed(
         folder / STATE,
         lambda file: np.savez(file, about=np.array(about), **arrays),
         before=folder / BEFORE,
     )
-    durable.write(folder / "endless.json", about + "\n")
+    durable.write_atomically(folder / "endless.json", about + "\n")
 
 
 def forget(folder: Path) -> None:
@@ -165,8 +167,8 @@ def _arrays(folder: Path) -> dict[str, np.ndarray]:
     faults = []
     for path in paths:
         try:
-            durable.check(path)
-            return npz.read([path])
+            durable.verify_sealed(path)
+            return npz.read_npz([path])
         except (OSError, durable.Damaged, BadInput) as error:
             faults.append(str(error))
     raise BadInput(f"{'; '.join(faults)}: put a copy back, or begin anew with --force")
@@ -178,8 +180,8 @@ def _about(folder: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
         about = metadata.mapping(json.loads(str(arrays["about"])))
         stream = _stream(metadata.mapping(about["stream"]))
         if (prompt := about.get("prompt")) is not None:
-            metadata.text(metadata.mapping(prompt)["file"])
-            metadata.numbers({"seconds": prompt["seconds"]})
+            metadata.as_text(metadata.mapping(prompt)["file"])
+            metadata.as_numbers({"seconds": prompt["seconds"]})
     except (ValueError, KeyError, RecursionError) as error:
         raise BadInput(f"{folder / STATE} is not as the zoo writes it ({error})") from None
     return {**about, "prompt": about.get("prompt"), "stream": stream}

@@ -12,36 +12,45 @@ import argparse
 from pathlib import Path
 
 from zoo.cli import command_line
-from zoo.cli.command_line import given, place
+from zoo.cli.command_line import nonempty_text, path_argument
 from zoo.cli.words import Parser
 from zoo.errors import BadInput
 
 
 def main(words: list[str] | None = None, prog: str = "evaluate.py") -> int:
-    return command_line.run(parser(prog), _evaluate, words)
+    return command_line.run_command(parser(prog), _evaluate, words)
 
 
 def parser(prog: str) -> Parser:
-    parser = command_line.parser(__doc__, prog=prog)
+    parser = command_line.make_parser(__doc__, prog=prog)
     command_line.add_run(parser)
     parser.add_argument(
         "--split", default="test", choices=("train", "validation", "test"), help="what to score"
     )
     parser.add_argument(
-        "--limit", type=command_line.count, help="score the first so many clips or tracks only"
+        "--limit",
+        type=command_line.positive_integer,
+        help="score the first so many clips or tracks only",
     )
     parser.add_argument(
-        "--results", type=place, default=Path("runs/results"), help="where the row goes"
+        "--results", type=path_argument, default=Path("runs/results"), help="where the row goes"
     )
     parser.add_argument(
-        "--input", type=given, nargs="+", metavar="FILE", help="audio files, folders, globs"
-    )
-    parser.add_argument("--out", type=place, default=Path("out"), help="where predictions go")
-    parser.add_argument(
-        "--labels", type=given, help="what plays in --input, comma-separated: for separators"
+        "--input", type=nonempty_text, nargs="+", metavar="FILE", help="audio files, folders, globs"
     )
     parser.add_argument(
-        "--embeddings", type=place, metavar="NPZ", help="write what the last layer reads of --input"
+        "--out", type=path_argument, default=Path("out"), help="where predictions go"
+    )
+    parser.add_argument(
+        "--labels",
+        type=nonempty_text,
+        help="what plays in --input, comma-separated: for separators",
+    )
+    parser.add_argument(
+        "--embeddings",
+        type=path_argument,
+        metavar="NPZ",
+        help="write what the last layer reads of --input",
     )
     parser.add_argument(
         "--force", action="store_true", help="overwrite predictions, or a row of other weights"
@@ -57,12 +66,16 @@ def _evaluate(options: argparse.Namespace) -> int:
     from zoo.songs import blending
 
     command_line.prepare_devices()
-    model = finding.asked(options.checkpoint, options.config, options.step, options.arguments)
-    found = blending.asked(model.trained, options.blend, options.weight, options.blend_of)
+    model = finding.requested_system(
+        options.checkpoint, options.config, options.step, options.arguments
+    )
+    found = blending.requested_blend(model.trained, options.blend, options.weight, options.blend_of)
     if options.embeddings:
         from zoo.songs import embeddings
 
-        return embeddings.write(model, options.input, options.embeddings, force=options.force)
+        return embeddings.write_embeddings(
+            model, options.input, options.embeddings, force=options.force
+        )
     if options.input:
         from zoo.songs import own_files
 
@@ -83,5 +96,5 @@ def _evaluate(options: argparse.Namespace) -> int:
     report = results.evaluate(
         found, options.split, options.limit, rows, force=options.force, suffix=blended
     )
-    print(results.summary(report, found.experiment.evaluation.monitor[0]))
+    print(results.summarise_report(report, found.experiment.evaluation.monitor[0]))
     return 0

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from zoo import commands, escapes
 from zoo.cli import command_line, evaluate, sample
-from zoo.cli.command_line import given, place
+from zoo.cli.command_line import nonempty_text, path_argument
 from zoo.errors import BadInput
 
 if TYPE_CHECKING:
@@ -65,11 +65,13 @@ PLANS: dict[str, tuple[_Line, ...]] = {  # by the method that a system has
 
 def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     gallery = add("gallery", help="a page of sound: every system at hand, on the same eight bars")
-    gallery.add_argument("names", nargs="*", type=given, metavar="NAME", help="of weights; all")
-    gallery.add_argument("--out", type=place, default=Path("gallery.html"), help="the page")
+    gallery.add_argument(
+        "names", nargs="*", type=nonempty_text, metavar="NAME", help="of weights; all"
+    )
+    gallery.add_argument("--out", type=path_argument, default=Path("gallery.html"), help="the page")
     gallery.add_argument(
         "--folder",
-        type=place,
+        type=path_argument,
         metavar="DIR",
         help="short sounds and pictures there instead, as the systems' pages of the site have them",
     )
@@ -89,23 +91,23 @@ def _make(options: argparse.Namespace) -> int:
     shown, failed = [], []
     places = {name: _standing(name) for name in options.names or _at_hand()}
     with tempfile.TemporaryDirectory(prefix="zoo-gallery-") as folder, contextlib.chdir(folder):
-        pieces = laid(Path("pieces"))
+        pieces = write_pieces(Path("pieces"))
         for name, where in places.items():
-            print(escapes.line(f"{name} ..."), flush=True)
+            print(escapes.terminal_line(f"{name} ..."), flush=True)
             found = _exhibit(name, where)
             shown += [found] if found.commands else []
             failed += [] if found.commands else [name]
         if options.folder:
-            files = excerpts.write(out, pieces, shown, ode.LICENCE)
+            files = excerpts.write_excerpts(out, pieces, shown, ode.LICENCE)
         else:
-            page = gallery.page(pieces, shown, ode.LICENCE)
+            page = gallery.gallery_page(pieces, shown, ode.LICENCE)
     if options.folder:
         size = sum(path.stat().st_size for path in files)
-        print(escapes.line(f"{len(files)} files in {out} ({size / 1e6:.1f} MB)"))
+        print(escapes.terminal_line(f"{len(files)} files in {out} ({size / 1e6:.1f} MB)"))
     else:
         _put(out, page, len(shown))
     for name in failed:
-        print(escapes.line(f"left out: {name}, which did nothing with these pieces"))
+        print(escapes.terminal_line(f"left out: {name}, which did nothing with these pieces"))
     return min(len(failed), 1)
 
 
@@ -116,11 +118,11 @@ def _put(out: Path, page: str, systems: int) -> None:
     if len(page) > LARGEST:
         size = f"{len(page) / 1e6:.1f} MB, at most {LARGEST / 1e6:g}"
         raise BadInput(f"a page of {systems} systems takes {size}: name fewer")
-    durable.write(out, page)
-    print(escapes.line(f"page to listen to: {out} ({len(page) / 1e6:.1f} MB)"))
+    durable.write_atomically(out, page)
+    print(escapes.terminal_line(f"page to listen to: {out} ({len(page) / 1e6:.1f} MB)"))
 
 
-def laid(folder: Path) -> dict[str, Path]:
+def write_pieces(folder: Path) -> dict[str, Path]:
     """The pieces in a folder, as NAME.wav, and the tune as MIDI: the sounds by name."""
     import soundfile
 
@@ -128,9 +130,9 @@ def laid(folder: Path) -> dict[str, Path]:
     from zoo.songs.midi_files import write_midi
 
     folder.mkdir()
-    write_midi(folder / "tune.mid", ode.notes())
+    write_midi(folder / "tune.mid", ode.tune_notes())
     files = {}
-    for name, audio in ode.pieces().items():
+    for name, audio in ode.embedded_pieces().items():
         files[name] = folder / f"{name}.wav"
         soundfile.write(files[name], audio, ode.RATE, subtype="PCM_16")
     return files
@@ -157,17 +159,17 @@ def _exhibit(name: str, where: str) -> Exhibit:
     from zoo.front import finding
     from zoo.pages.gallery import Exhibit
 
-    model = finding.load(where)
+    model = finding.load_system(where)
     folders, said = [], []
     for number, line in enumerate(_plan(model)):
         out = f"{escapes.file_name(name)}_{number}"
         words = [*line.words, "--out", out]
-        if run(line, ["--checkpoint", where, *words]):
+        if run_line(line, ["--checkpoint", where, *words]):
             folders.append(Path(out))
             typed = shlex.join(["--checkpoint", name, *words])
-            said.append(f"{commands.command(line.script)} {typed}")
+            said.append(f"{commands.command_name(line.script)} {typed}")
     config = model.trained.config.name
-    return Exhibit(name, config, about(model), tuple(said), tuple(folders))
+    return Exhibit(name, config, title_and_licence(model), tuple(said), tuple(folders))
 
 
 def _plan(model: System) -> tuple[_Line, ...]:
@@ -175,14 +177,14 @@ def _plan(model: System) -> tuple[_Line, ...]:
     return next((PLANS[method] for method in PLANS if method in model.methods), ())
 
 
-def run(line: _Line, words: list[str]) -> bool:
+def run_line(line: _Line, words: list[str]) -> bool:
     """Whether the command did something; what may be refused is so in silence."""
     quiet = contextlib.redirect_stderr(io.StringIO()) if line.more else contextlib.nullcontext()
     with quiet, contextlib.redirect_stdout(io.StringIO()):
         return SCRIPTS[line.script].main(words) == 0
 
 
-def about(model: System) -> str:
+def title_and_licence(model: System) -> str:
     """Title and licence of its weights."""
     found = model.trained
     return f"{found.config.title.rstrip('.')}. Weights: {found.meta.get('licence', 'your own')}."

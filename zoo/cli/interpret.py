@@ -8,15 +8,15 @@ from pathlib import Path
 
 from zoo import escapes
 from zoo.cli import command_line
-from zoo.cli.command_line import given, place
+from zoo.cli.command_line import nonempty_text, path_argument
 
 
-def add(add: Callable[..., argparse.ArgumentParser]) -> None:
+def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     """The command, to a parser of several."""
     parser = add("interpret", help="look inside a model: figures, sounds, pages and numbers")
     parser.add_argument(
         "checkpoint",
-        type=given,
+        type=nonempty_text,
         help="run directory, or the name of published weights",
     )
     parser.add_argument(
@@ -37,23 +37,31 @@ def add(add: Callable[..., argparse.ArgumentParser]) -> None:
         "that a tag or layer finds more of itself in; where a self-attention tagger looks; which "
         "part of a recording speaks for a tag",
     )
-    parser.add_argument("--out", type=place, help="default: RUN/figures; for weights, out")
-    parser.add_argument("--layer", type=given, help="filters, activation: this layer only")
+    parser.add_argument("--out", type=path_argument, help="default: RUN/figures; for weights, out")
+    parser.add_argument("--layer", type=nonempty_text, help="filters, activation: this layer only")
     parser.add_argument(
-        "--filters", type=command_line.count, default=128, help="activation: how many a layer"
+        "--filters",
+        type=command_line.positive_integer,
+        default=128,
+        help="activation: how many a layer",
     )
     parser.add_argument(
         "--split", default="test", choices=("train", "validation", "test"), help="excitation: of it"
     )
     parser.add_argument(
-        "--limit", type=command_line.count, help="excitation: the first so many clips only"
+        "--limit",
+        type=command_line.positive_integer,
+        help="excitation: the first so many clips only",
     )
     parser.add_argument(
-        "--input", type=place, metavar="SONG", help="deepdream, attention, attribution: a recording"
+        "--input",
+        type=path_argument,
+        metavar="SONG",
+        help="deepdream, attention, attribution: a recording",
     )
     parser.add_argument(
         "--towards",
-        type=given,
+        type=nonempty_text,
         metavar="WHAT",
         help="deepdream: TAG, LAYER or LAYER:FILTER; attribution: TAG (default: the strongest)",
     )
@@ -64,10 +72,16 @@ def add(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--seconds", type=command_line.above_zero, default=10.0, help="of the recording, or dreamt"
     )
     parser.add_argument(
-        "--steps", type=command_line.count, default=64, help="deepdream: of gradient ascent"
+        "--steps",
+        type=command_line.positive_integer,
+        default=64,
+        help="deepdream: of gradient ascent",
     )
     parser.add_argument(
-        "--seed", type=command_line.whole, default=0, help="deepdream: of noise and shifts"
+        "--seed",
+        type=command_line.integer_argument,
+        default=0,
+        help="deepdream: of noise and shifts",
     )
     parser.add_argument(
         "--method",
@@ -75,10 +89,10 @@ def add(add: Callable[..., argparse.ArgumentParser]) -> None:
         default="integrated",
         help="attribution: integrated gradients, or occlusion",
     )
-    parser.add_argument("--config", type=given, help="name of a config, or a file")
+    parser.add_argument("--config", type=nonempty_text, help="name of a config, or a file")
     parser.add_argument(
         "--step",
-        type=given,
+        type=nonempty_text,
         default="best",
         help="best (default), latest, or a number",
     )
@@ -92,7 +106,9 @@ def _look_inside(options: argparse.Namespace) -> None:
 
     command_line.prepare_devices()
     words = options.arguments
-    found = finding.asked(options.checkpoint, options.config, options.step, words).trained
+    found = finding.requested_system(
+        options.checkpoint, options.config, options.step, words
+    ).trained
     own = found.directory / "figures" if found.directory else Path("out")
     choices = command.Options(
         options.layer,
@@ -108,4 +124,4 @@ def _look_inside(options: argparse.Namespace) -> None:
         options.method,
     )
     for line in command.interpret(found, options.kind, options.out or own, choices):
-        print(escapes.line(line), flush=True)
+        print(escapes.terminal_line(line), flush=True)

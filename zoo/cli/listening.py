@@ -9,17 +9,21 @@ from pathlib import Path
 
 from zoo import escapes
 from zoo.cli import command_line
-from zoo.cli.command_line import place
+from zoo.cli.command_line import path_argument
 from zoo.errors import BadInput
 
 
 def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     listen = add("listen", help="a page that plays several systems' sounds blind, to be rated")
-    listen.add_argument("out", type=place, metavar="OUT", help="where page.html and key.json go")
     listen.add_argument(
-        "systems", type=place, nargs="+", metavar="SYSTEM", help="folders of sounds"
+        "out", type=path_argument, metavar="OUT", help="where page.html and key.json go"
     )
-    listen.add_argument("--reference", type=place, help="a folder of the same sounds: the truth")
+    listen.add_argument(
+        "systems", type=path_argument, nargs="+", metavar="SYSTEM", help="folders of sounds"
+    )
+    listen.add_argument(
+        "--reference", type=path_argument, help="a folder of the same sounds: the truth"
+    )
     listen.add_argument(
         "--mode",
         choices=("mos", "mushra"),
@@ -29,14 +33,20 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     listen.add_argument(
         "--seconds", type=command_line.above_zero, default=10.0, help="of each, the loudest"
     )
-    listen.add_argument("--items", type=command_line.count, default=0, help="so many, drawn")
-    listen.add_argument("--seed", type=command_line.whole, default=0, help="of what is drawn")
+    listen.add_argument(
+        "--items", type=command_line.positive_integer, default=0, help="so many, drawn"
+    )
+    listen.add_argument(
+        "--seed", type=command_line.integer_argument, default=0, help="of what is drawn"
+    )
     listen.add_argument("--force", action="store_true", help="overwrite what is there")
     listen.set_defaults(run=_write_page)
 
     ratings = add("ratings", help="means, intervals and t-tests of a listening test")
-    ratings.add_argument("files", type=place, nargs="+", metavar="FILE", help="saved by the page")
-    ratings.add_argument("--key", type=place, required=True, help="key.json of the test")
+    ratings.add_argument(
+        "files", type=path_argument, nargs="+", metavar="FILE", help="saved by the page"
+    )
+    ratings.add_argument("--key", type=path_argument, required=True, help="key.json of the test")
     ratings.set_defaults(run=_show_ratings)
 
 
@@ -44,26 +54,30 @@ def _write_page(options: argparse.Namespace) -> None:
     from zoo.pages import listening
 
     test = listening.Test(
-        listening.named(options.systems),
+        listening.name_systems(options.systems),
         options.mode,
         options.reference,
         options.seconds,
         options.items,
         options.seed,
     )
-    print(escapes.line(listening.write(options.out, test, options.force)))
+    print(escapes.terminal_line(listening.write_listening_test(options.out, test, options.force)))
 
 
 def _show_ratings(options: argparse.Namespace) -> None:
     from zoo.songs import ratings
 
-    found, missed = ratings.screened(ratings.read(options.files, _read_key(options.key)))
+    found, missed = ratings.screened(ratings.read_ratings(options.files, _read_key(options.key)))
     if missed:
-        print(escapes.line(f"left out, for they missed the hidden reference: {', '.join(missed)}"))
+        print(
+            escapes.terminal_line(
+                f"left out, for they missed the hidden reference: {', '.join(missed)}"
+            )
+        )
     if not found:
         raise BadInput("no listener found the hidden reference: there is nothing to compare.")
-    for line in ratings.table(found):
-        print(escapes.line(line))
+    for line in ratings.ratings_table(found):
+        print(escapes.terminal_line(line))
 
 
 def _read_key(path: Path) -> dict:

@@ -46,7 +46,7 @@ from zoo.cli import (
     listening,
     reproduce,
 )
-from zoo.cli.command_line import given, place
+from zoo.cli.command_line import nonempty_text, path_argument
 from zoo.cli.words import Parser
 
 
@@ -57,12 +57,12 @@ def main(words: list[str] | None = None) -> int:
         return script.main(words[1:], prog=f"zoo {words[0]}")
     if words[:1] in (["repeat"], ["compile"], ["draw"]):
         words = gathered(words)
-    return command_line.run(parsed(), lambda options: options.run(options), words)
+    return command_line.run_command(parsed(), lambda options: options.run(options), words)
 
 
 def parsed() -> Parser:
     """The parser of all commands but the scripts', which have their own."""
-    parser = command_line.parser(__doc__, prog="zoo")
+    parser = command_line.make_parser(__doc__, prog="zoo")
     every = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in commands.SCRIPTS:
         every.add_parser(name, help=f"as {name}.py", add_help=False)
@@ -75,24 +75,28 @@ def parsed() -> Parser:
     listing.set_defaults(run=_show_list)
 
     info = add("info", help="one config")
-    info.add_argument("name", type=given, help="name of a config, or a file")
+    info.add_argument("name", type=nonempty_text, help="name of a config, or a file")
     command_line.add_arguments(info)
     info.set_defaults(run=_show_info)
 
     export = add("export", help="inference weights, and a program, for others to load")
-    export.add_argument("checkpoint", type=given, help=command_line.CHECKPOINT)
-    export.add_argument("out", type=place, metavar="OUT", help="a folder")
+    export.add_argument("checkpoint", type=nonempty_text, help=command_line.CHECKPOINT)
+    export.add_argument("out", type=path_argument, metavar="OUT", help="a folder")
     export.add_argument("--program", action="store_true", help="also jax.export for CPU, CUDA, TPU")
     export.add_argument("--force", action="store_true", help="overwrite what is there")
-    export.add_argument("--config", type=given, help="name of a config, or a file")
-    export.add_argument("--step", type=given, default="best", help="best, latest, or a number")
+    export.add_argument("--config", type=nonempty_text, help="name of a config, or a file")
+    export.add_argument(
+        "--step", type=nonempty_text, default="best", help="best, latest, or a number"
+    )
     command_line.add_arguments(export)
     export.set_defaults(run=_write_export)
 
     keep = add("keep", help="a run's inference weights into weights/, as zoo/NAME")
-    keep.add_argument("directory", type=place, metavar="RUN", help="a scored run directory")
-    keep.add_argument("name", type=given, metavar="NAME", help="what they are called")
-    keep.add_argument("--licence", type=given, help="of the weights; default that of their data")
+    keep.add_argument("directory", type=path_argument, metavar="RUN", help="a scored run directory")
+    keep.add_argument("name", type=nonempty_text, metavar="NAME", help="what they are called")
+    keep.add_argument(
+        "--licence", type=nonempty_text, help="of the weights; default that of their data"
+    )
     keep.add_argument("--force", action="store_true", help="replace weights of that name")
     keep.set_defaults(run=_keep_weights)
 
@@ -100,39 +104,48 @@ def parsed() -> Parser:
     doctor.add_argument(
         "--distributed", action="store_true", help="of all hosts: run it on each, as training"
     )
-    doctor.add_argument("--workdir", type=place, help="a folder that all hosts are to see")
-    doctor.add_argument("--batch", type=command_line.count, help="that the devices are to divide")
+    doctor.add_argument("--workdir", type=path_argument, help="a folder that all hosts are to see")
+    doctor.add_argument(
+        "--batch", type=command_line.positive_integer, help="that the devices are to divide"
+    )
     doctor.set_defaults(run=_show_doctor)
 
     draw.add_command(add)
-    interpret.add(add)
+    interpret.add_command(add)
     demo.add_command(add)
 
     report = add("report", help="pages and tables")
-    report.add_argument("directory", nargs="?", type=place, metavar="RUN")
+    report.add_argument("directory", nargs="?", type=path_argument, metavar="RUN")
     report.add_argument("--table", action="store_true")
     report.add_argument(
-        "--results", type=place, help="a folder of your own rows: the table of these alone"
+        "--results", type=path_argument, help="a folder of your own rows: the table of these alone"
     )
-    report.add_argument("--picture", type=place, metavar="PNG", help="spectrograms of its stems")
+    report.add_argument(
+        "--picture", type=path_argument, metavar="PNG", help="spectrograms of its stems"
+    )
     report.set_defaults(run=_make_report)
 
     compiling = add("compile", help="for TPUs that are described, or the devices at hand")
-    compiling.add_argument("config", nargs="?", type=given, help="name of a config, or a file")
+    compiling.add_argument(
+        "config", nargs="?", type=nonempty_text, help="name of a config, or a file"
+    )
     compiling.add_argument(
         "--topology",
         action="append",
-        type=given,
+        type=nonempty_text,
         help="v5e:4x4 (default), v5p:2x2x1, v6e:4x4, ...; here: the devices at hand; repeatable",
     )
     compiling.add_argument(
-        "--slices", type=command_line.count, default=1, help="so many of it, joined by a network"
+        "--slices",
+        type=command_line.positive_integer,
+        default=1,
+        help="so many of it, joined by a network",
     )
     compiling.add_argument(
         "--all", action="store_true", help="every row of a paper that has not been compiled so"
     )
     compiling.add_argument(
-        "--results", type=place, default=Path("runs/compiled"), help="where rows go"
+        "--results", type=path_argument, default=Path("runs/compiled"), help="where rows go"
     )
     command_line.add_arguments(compiling)
     compiling.set_defaults(run=_compile_programs)
@@ -142,19 +155,34 @@ def parsed() -> Parser:
     measure.add_argument(
         "--minutes", type=command_line.above_zero, default=5.0, help="of training, each"
     )
-    measure.add_argument("--runs", type=place, default=Path("runs/measured"), help="where runs go")
     measure.add_argument(
-        "--results", type=place, default=Path("runs/results"), help="where rows and table go"
+        "--runs", type=path_argument, default=Path("runs/measured"), help="where runs go"
+    )
+    measure.add_argument(
+        "--results",
+        type=path_argument,
+        default=Path("runs/results"),
+        help="where rows and table go",
     )
     measure.set_defaults(run=_fill_table)
 
     repeat = add("repeat", help="one config for several seeds or folds")
-    repeat.add_argument("config", type=command_line.given, help="name of a config, or a file")
+    repeat.add_argument(
+        "config", type=command_line.nonempty_text, help="name of a config, or a file"
+    )
     number = repeat.add_mutually_exclusive_group(required=True)
-    number.add_argument("--seeds", type=command_line.count, help="runs of seed=0, 1, ...")
-    number.add_argument("--folds", type=command_line.count, help="cross-validation: fold=0, 1, ...")
-    repeat.add_argument("--workdir", type=place, help="where runs go; default runs/CONFIG-repeated")
-    repeat.add_argument("--results", type=place, default=Path("runs/results"), help="where rows go")
+    number.add_argument(
+        "--seeds", type=command_line.positive_integer, help="runs of seed=0, 1, ..."
+    )
+    number.add_argument(
+        "--folds", type=command_line.positive_integer, help="cross-validation: fold=0, 1, ..."
+    )
+    repeat.add_argument(
+        "--workdir", type=path_argument, help="where runs go; default runs/CONFIG-repeated"
+    )
+    repeat.add_argument(
+        "--results", type=path_argument, default=Path("runs/results"), help="where rows go"
+    )
     command_line.add_arguments(repeat)
     repeat.set_defaults(run=_repeat_runs)
 
@@ -169,7 +197,7 @@ def parsed() -> Parser:
 
     comparison = add("compare", help="two runs side by side")
     comparison.add_argument(
-        "runs", nargs=2, type=place, metavar="RUN", help="run directory, or row"
+        "runs", nargs=2, type=path_argument, metavar="RUN", help="run directory, or row"
     )
     comparison.set_defaults(run=_compare_runs)
     return parser
@@ -194,15 +222,15 @@ def _show_list(options: argparse.Namespace) -> None:
         from zoo.front import own_weights
         from zoo.pretrained import index
 
-        rows = [*own_weights.described(), *index.described()]
-        print(json.dumps(rows, indent=1) if options.json else index.table(rows))
+        rows = [*own_weights.list_own_weights(), *index.list_published()]
+        print(json.dumps(rows, indent=1) if options.json else index.published_table(rows))
         return
     from zoo.report import listing
 
     print(
-        json.dumps(listing.described(options.task), indent=1)
+        json.dumps(listing.list_rows(options.task), indent=1)
         if options.json
-        else listing.table(options.task)
+        else listing.listing_table(options.task)
     )
 
 
@@ -210,7 +238,7 @@ def _show_info(options: argparse.Namespace) -> None:
     from zoo import experiment
     from zoo.report import listing
 
-    config = experiment.find(options.name)
+    config = experiment.find_config(options.name)
     print(listing.info(config, config.parse(options.arguments)))
 
 
@@ -218,11 +246,18 @@ def _show_doctor(options: argparse.Namespace) -> int:
     from zoo.report import doctor, pod
 
     if not (options.distributed or options.workdir or options.batch):
-        print(doctor.examine())
+        print(doctor.diagnose())
         return 0
     command_line.prepare_devices(options.distributed)
-    lines, faults = pod.examine(options.workdir, options.batch)
-    print("\n".join([*map(escapes.line, lines), *(escapes.line(f"WRONG: {f}") for f in faults)]))
+    lines, faults = pod.check_pod(options.workdir, options.batch)
+    print(
+        "\n".join(
+            [
+                *map(escapes.terminal_line, lines),
+                *(escapes.terminal_line(f"WRONG: {f}") for f in faults),
+            ]
+        )
+    )
     print("nothing stands in the way" if not faults else f"{len(faults)} to be mended first")
     return min(len(faults), 1)
 
@@ -231,7 +266,9 @@ def _write_export(options: argparse.Namespace) -> None:
     from zoo.front import exporting, finding
 
     command_line.prepare_devices()
-    model = finding.asked(options.checkpoint, options.config, options.step, options.arguments)
+    model = finding.requested_system(
+        options.checkpoint, options.config, options.step, options.arguments
+    )
     print(exporting.export(model, options.out, program=options.program, force=options.force))
 
 
@@ -239,8 +276,8 @@ def _keep_weights(options: argparse.Namespace) -> None:
     from zoo.front import finding, keeping
 
     command_line.prepare_devices()
-    model = finding.load(options.directory)
-    print(keeping.keep(model, options.name, licence=options.licence, force=options.force))
+    model = finding.load_system(options.directory)
+    print(keeping.keep_weights(model, options.name, licence=options.licence, force=options.force))
 
 
 def _compile_programs(options: argparse.Namespace) -> int:
@@ -256,7 +293,7 @@ def _compile_programs(options: argparse.Namespace) -> int:
 def _fill_table(options: argparse.Namespace) -> int:
     from zoo.report import measure
 
-    failed = measure.measure(options.names, options.minutes, options.runs, options.results)
+    failed = measure.measure_systems(options.names, options.minutes, options.runs, options.results)
     return min(failed, 1)
 
 
@@ -265,10 +302,10 @@ def _repeat_runs(options: argparse.Namespace) -> int:
     from zoo.report import repeat
 
     command_line.prepare_devices()
-    config = experiment.find(options.config)
+    config = experiment.find_config(options.config)
     what: repeat.What = "seed" if options.seeds else "fold"
     count = options.seeds or options.folds
-    scores = repeat.repeat(
+    scores = repeat.repeat_runs(
         config,
         config.parse(options.arguments),
         what,
@@ -280,15 +317,15 @@ def _repeat_runs(options: argparse.Namespace) -> int:
     if scores is None:
         print("stopped; the same command goes on")
         return command_line.INTERRUPTED
-    print("\n".join([f"{config.row.id} over {count} {what}s:", *repeat.lines(scores)]))
+    print("\n".join([f"{config.row.id} over {count} {what}s:", *repeat.deviation_lines(scores)]))
     return 0
 
 
 def _compare_runs(options: argparse.Namespace) -> None:
     from zoo.report import compare
 
-    for line in compare.compare(*options.runs).splitlines():
-        print(escapes.line(line))
+    for line in compare.compare_runs(*options.runs).splitlines():
+        print(escapes.terminal_line(line))
 
 
 def _make_report(options: argparse.Namespace) -> None:
@@ -299,14 +336,14 @@ def _make_report(options: argparse.Namespace) -> None:
 
         if options.results and not options.results.is_dir():
             raise BadInput(f"{options.results} is no folder: give one that holds rows of results")
-        print("\n".join(map(str, tables.render(results=options.results))))
+        print("\n".join(map(str, tables.write_tables(results=options.results))))
     elif options.directory and options.picture:
         from zoo.report import picture
 
-        print(picture.draw(options.directory, options.picture))
+        print(picture.draw_stems(options.directory, options.picture))
     elif options.directory:
         from zoo.report import page
 
-        print(page.write(options.directory))
+        print(page.write_report(options.directory))
     else:
         raise BadInput("give a run directory, or --table")

@@ -12,22 +12,24 @@ from pathlib import Path
 
 from zoo import commands
 from zoo.cli import command_line
-from zoo.cli.command_line import given, place
+from zoo.cli.command_line import nonempty_text, path_argument
 from zoo.cli.words import Parser
 
 FIRST = "samplecnn_score_render"
 
 
 def main(words: list[str] | None = None, prog: str = "train.py") -> int:
-    return command_line.run(parser(prog), _train, words)
+    return command_line.run_command(parser(prog), _train, words)
 
 
 def parser(prog: str) -> Parser:
-    parser = command_line.parser(__doc__, prog=prog)
+    parser = command_line.make_parser(__doc__, prog=prog)
     parser.add_argument(
-        "--config", type=given, help=f"name of a config, or a file; default {FIRST}, and a tour"
+        "--config",
+        type=nonempty_text,
+        help=f"name of a config, or a file; default {FIRST}, and a tour",
     )
-    parser.add_argument("--workdir", type=place, help="run directory; default runs/CONFIG")
+    parser.add_argument("--workdir", type=path_argument, help="run directory; default runs/CONFIG")
     parser.add_argument(
         "--allow_config_change",
         action="store_true",
@@ -55,12 +57,12 @@ def _train(options: argparse.Namespace) -> int:
     from zoo.runs import train as training_runs
 
     command_line.prepare_devices(options.distributed)
-    config = experiment.find(options.config or FIRST)
+    config = experiment.find_config(options.config or FIRST)
     arguments = config.parse(options.arguments)
     if options.dry_run:
         from zoo.report import dry_run
 
-        print(dry_run.describe(config, arguments))
+        print(dry_run.describe_dry_run(config, arguments))
         return 0
     directory = options.workdir or Path("runs") / config.row.id
     complete = training_runs.train(
@@ -71,7 +73,7 @@ def _train(options: argparse.Namespace) -> int:
         board=not options.no_tensorboard,
     )
     if not complete:
-        print(f"stopped; go on with: {commands.again('train')}")
+        print(f"stopped; go on with: {commands.command_again('train')}")
         return command_line.INTERRUPTED
     if not options.no_test:
         from zoo.report import finish

@@ -42,7 +42,7 @@ def _meant(unknown: str, typed: Sequence[str]) -> str:
     return f"no option {option}: an argument of a config is written {name}={value}, without --"
 
 
-def check(options: argparse.Namespace) -> None:
+def check_words(options: argparse.Namespace) -> None:
     """Refuses words without `=`, saying what a name or a folder is given with. BadInput."""
     for word in getattr(options, "arguments", ()):
         if "=" in word:
@@ -50,7 +50,7 @@ def check(options: argparse.Namespace) -> None:
         loads = getattr(options, "checkpoint", "") is None  # an option of this command, not given
         if (Path(word) / "run.json").is_file() and hasattr(options, "checkpoint"):
             raise BadInput(f"'{word}' is a run: write --checkpoint {word}")
-        if word.partition(".")[0] in catalog.names() or word.endswith(".py"):
+        if word.partition(".")[0] in catalog.config_files() or word.endswith(".py"):
             raise BadInput(f"'{word}' is a config: write --config {word}")
         if Path(word).is_file() and hasattr(options, "input"):
             raise BadInput(f"'{word}' is a file: write --input {word}")

@@ -65,7 +65,7 @@ class _Tally:
         self.tracks[split] = self.tracks.get(split, 0) + 1
         listed = self.index.setdefault(split, [])
         first = listed[-1].first + listed[-1].count if listed else 0
-        listed.append(tracks.Track(track, first, count, **tracks.describe(example)))
+        listed.append(tracks.Track(track, first, count, **tracks.track_facts(example)))
 
     def reject(self, track: str, error: BadInput) -> None:
         """Lists a track; raises when more are faulty than the plan tolerates."""
@@ -80,18 +80,18 @@ class _Tally:
             ) from error
 
 
-def build(plan: Plan, root: str = "") -> Path:
+def build_records(plan: Plan, root: str = "") -> Path:
     """Builds the records of a plan, in place of older ones, and returns their folder.
 
     A second process that wants the same waits, and finds them.
     """
     folder = records.directory(plan.name, root)
-    with locked(folder.parent):
+    with lock_build(folder.parent):
         return folder if is_current(plan.about, folder) else _build(plan, root)
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def lock_build(folder: Path) -> Iterator[None]:
     """Holds a folder that data are built in; what a killed build left there is swept, or put back.
 
     The kernel frees the lock when this process dies, however it dies. Where a file system has no
@@ -157,12 +157,12 @@ def _build(plan: Plan, root: str) -> Path:
     with bar, quiet, write_errors(folder):
         try:
             builder.download_and_prepare(download_config=again)
-            descriptions.seal(Path(builder.data_dir))
+            descriptions.seal_build(Path(builder.data_dir))
             _replace(folder, Path(builder.data_dir))
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     print(_summary(plan, folder, tally), file=sys.stderr)
-    records.describe(folder)
+    records.print_split_notice(folder)
     return folder
 
 
@@ -229,7 +229,7 @@ def _chunks(plan: Plan, split: str, tally: _Tally, bar: tqdm) -> Iterator[tuple[
             bad.append((job.track, str(error)))
             continue
         tally.take(job.track, split, example, records.chunk_count(example, plan.shortest))
-        for chunk in records.cut({**example, "track": job.track}, plan.shortest):
+        for chunk in records.cut_chunks({**example, "track": job.track}, plan.shortest):
             yield f"{job.track}/{chunk['chunk']:05d}", chunk
     if len(bad) == len(plan.jobs[split]):
         raise EmptySplit(

@@ -40,7 +40,7 @@ class Listed:
         return self.missing > allowed * self.total + 1e-9
 
 
-def listed(
+def take_inventory(
     there: Mapping[str, Sequence[Any]],
     published: Mapping[str, int],
     missing: Sequence[str] = (),
@@ -61,7 +61,7 @@ def listed(
     return Listed(total, number, f"{named} ({parts})" if named and parts else named or parts, unit)
 
 
-def check(root: Path, found: Listed, allowed: float, wanted: str) -> tuple[str, ...]:
+def check_completeness(root: Path, found: Listed, allowed: float, wanted: str) -> tuple[str, ...]:
     """A warning for results on data of which something is missing; () where all is there.
 
     allowed: the share that need not be there. wanted: what would be right, for the message.

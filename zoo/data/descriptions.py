@@ -16,7 +16,7 @@ FILES = ("dataset_info.json", "features.json", "metadata.json", "tracks.json")
 HASHES = "sha256.json"
 
 
-def seal(folder: Path) -> None:
+def seal_build(folder: Path) -> None:
     """Writes down the hashes of a finished build."""
     there = [folder / name for name in FILES if (folder / name).is_file()]
     durable.write_json(folder / HASHES, {path.name: _sha256(path) for path in there})
@@ -53,7 +53,7 @@ def clear(folder: Path) -> None:
 def _sha256(path: Path) -> str:
     """'' where there is none."""
     try:
-        return durable.sha256(path)
+        return durable.file_sha256(path)
     except OSError:
         return ""
 

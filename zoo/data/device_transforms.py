@@ -29,7 +29,7 @@ class DeviceTransform(Protocol):
     def __call__(self, rng: jax.Array, batch: Batch) -> Batch: ...
 
 
-def apply(transforms: Sequence[DeviceTransform], rng: jax.Array, batch: Batch) -> Batch:
+def apply_on_device(transforms: Sequence[DeviceTransform], rng: jax.Array, batch: Batch) -> Batch:
     """All transforms in order, each with random numbers of its own."""
     for number, transform in enumerate(transforms):
         batch = transform(jax.random.fold_in(rng, number), batch)
@@ -40,11 +40,11 @@ def spec(transforms: Sequence[DeviceTransform], host: dict[str, np.ndarray]) -> 
     """Zeros in the shapes and types that a batch of the host has after the transforms."""
     if not transforms:
         return host
-    made = jax.eval_shape(partial(apply, transforms), jax.random.key(0), host)
+    made = jax.eval_shape(partial(apply_on_device, transforms), jax.random.key(0), host)
     return {k: np.broadcast_to(np.zeros((), v.dtype), v.shape) for k, v in made.items()}
 
 
-def augmented(
+def transformed_host_batch(
     transforms: tuple[DeviceTransform, ...], seed: int, number: int, batch: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """A batch of the host after the transforms, back on the host, for passes outside the step."""
@@ -205,20 +205,22 @@ class LocalPitch:
         shift = jax.random.uniform(keys[2], (count,), minval=-1.0, maxval=1.0) * self.semitones
         first = jnp.floor(start * length)
         last = jnp.floor(first + share * length)
-        return {**batch, self.into: shifted(audio, first, last, 2 ** (shift / 12))}
+        return {**batch, self.into: change_span_speed(audio, first, last, 2 ** (shift / 12))}
 
 
-def shifted(audio: jax.Array, first: jax.Array, last: jax.Array, speed: jax.Array) -> jax.Array:
+def change_span_speed(
+    audio: jax.Array, first: jax.Array, last: jax.Array, speed: jax.Array
+) -> jax.Array:
     """audio [B T C] whose samples from `first` to before `last` [B] are read at `speed` [B]."""
     time = jnp.arange(audio.shape[1], dtype=jnp.float32)
     first, last, speed = first[:, None], last[:, None], speed[:, None]
     inside = (time >= first) & (time < last)
     middle = (first + last) / 2
     place = middle + (time - middle) * speed  # [B T]
-    return jnp.where(inside[..., None], read(audio, place), audio)
+    return jnp.where(inside[..., None], interpolate_at(audio, place), audio)
 
 
-def read(audio: jax.Array, place: jax.Array) -> jax.Array:
+def interpolate_at(audio: jax.Array, place: jax.Array) -> jax.Array:
     """audio [B T C] at places [B n] between its samples, zeros outside -> [B n C]."""
     below = jnp.floor(place)
     taps = jnp.arange(1 - _REACH, _REACH + 1)
@@ -262,4 +264,4 @@ def _each(
     return {**batch, **changed}
 
 
-_compiled = jax.jit(apply, static_argnums=0)
+_compiled = jax.jit(apply_on_device, static_argnums=0)

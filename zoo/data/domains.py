@@ -146,7 +146,7 @@ class DomainData:
         return {**self.parts[0].host_spec(batch), "domain": self._marks(batch)}
 
     def augment(self, rng: Any, batch: dict[str, Any]) -> dict[str, Any]:
-        return device_transforms.apply(self.on_device, rng, batch)
+        return device_transforms.apply_on_device(self.on_device, rng, batch)
 
     def batches(
         self, batch: int, seed: int, first: int = 0, process: int = 0, processes: int = 1

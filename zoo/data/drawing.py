@@ -23,7 +23,7 @@ def _place(name: str) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-def draw(
+def draw_splits(
     jobs: Sequence[Job], shares: Mapping[str, float], before: Mapping[str, str] | None = None
 ) -> dict[str, list[Job]]:
     """Jobs by part: 'train' and those of `shares`, in order of their units' `_place`.

@@ -8,12 +8,12 @@ from typing import Protocol
 
 import numpy as np
 
-from zoo.data.events import moved
+from zoo.data.events import transpose_notes
 from zoo.data.note_rolls import Notes
 from zoo.data.source import Example
 
 
-class Vocabulary(Protocol):
+class EventCodec(Protocol):
     """How music becomes symbols 0 to count - 1 and back: zoo/data/events.py, zoo/data/grids.py."""
 
     @property
@@ -49,7 +49,7 @@ class MoveNotes:
     def __call__(self, rng: np.random.Generator, example: Example) -> Example:
         by = int(rng.integers(-self.semitones, self.semitones + 1))
         stretch = float(rng.choice(self.stretches))
-        return {**example, "notes": moved(example["notes"], by, stretch)}
+        return {**example, "notes": transpose_notes(example["notes"], by, stretch)}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class EventCrop:
     from which a small net learns to leave notes without an end.
     """
 
-    vocabulary: Vocabulary
+    vocabulary: EventCodec
     length: int
     held: bool = False
 
@@ -71,24 +71,24 @@ class EventCrop:
         start = int(rng.integers(max(len(events) - self.length + spare, 0) + 1))
         begun = self.vocabulary.sounding(events[:start]) if self.held else events[:0]
         crop = np.concatenate([begun, events[start:]])[: self.length]
-        return {**example, **filled(crop, self.length)}
+        return {**example, **pad_events(crop, self.length)}
 
 
-def filled(events: np.ndarray, length: int) -> Example:
+def pad_events(events: np.ndarray, length: int) -> Example:
     """Symbols [N] -> `events` [length 1] and `known` [length]; N is at most `length`."""
     spare = length - len(events)
     known = np.pad(np.ones(len(events), np.uint8), (0, spare))
     return {"events": np.pad(events, (0, spare)).astype(np.int32)[:, None], "known": known}
 
 
-def segments(events: np.ndarray, length: int) -> Iterator[np.ndarray]:
+def split_events(events: np.ndarray, length: int) -> Iterator[np.ndarray]:
     """Symbols [N] in stretches of `length`, the last one shorter."""
     for start in range(0, len(events), length):
         yield events[start : start + length]
 
 
 def held_segments(
-    vocabulary: Vocabulary, events: np.ndarray, length: int
+    vocabulary: EventCodec, events: np.ndarray, length: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(symbols that begin what sounds there, symbols), together `length`, the last ones fewer."""
     start = 0

@@ -181,7 +181,7 @@ PAPER = Vocabulary()
 RELEASED = Vocabulary(21, 108, reserved=2)
 
 
-def moved(notes: Notes, semitones: int = 0, stretch: float = 1.0) -> Notes:
+def transpose_notes(notes: Notes, semitones: int = 0, stretch: float = 1.0) -> Notes:
     """Notes transposed, and `stretch` times as long; what passes MIDI's range is left out."""
     pitch = np.asarray(notes["pitch"]) + semitones
     kept = (pitch >= 0) & (pitch <= 127)

@@ -50,7 +50,7 @@ class Examples:
         turn, place = divmod(number, len(self.parts))
         place = _shuffled(place, len(self.parts), self.seed, turn)
         rng = np.random.default_rng((self.seed, number))
-        return apply(self.transforms, self.parts.draw(place, rng, into), rng)
+        return apply_transforms(self.transforms, self.parts.draw(place, rng, into), rng)
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,13 @@ class Batches:
     def __getitem__(self, index: int) -> _Arrays:
         numbers = range(index * self.rows, (index + 1) * self.rows)
         first, *rest = (self.process + self.processes * number for number in numbers)
-        example = arrays(self.examples.draw(first))
+        example = batchable_arrays(self.examples.draw(first))
         batch = {key: self._empty((self.rows, *v.shape), v.dtype) for key, v in example.items()}
         plain = {key: value.view(np.ndarray) for key, value in batch.items()}
         _fill(plain, 0, example)
         for row, number in enumerate(rest, 1):
             into = {key: value[row] for key, value in plain.items()}
-            _fill(plain, row, arrays(self.examples.draw(number, into)), into)
+            _fill(plain, row, batchable_arrays(self.examples.draw(number, into)), into)
         return batch
 
     def _empty(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -111,13 +111,15 @@ def _fill(batch: _Arrays, row: int, example: _Arrays, into: _Arrays | None = Non
             batch[key][row] = value
 
 
-def apply(transforms: Sequence[Transform], example: Example, rng: np.random.Generator) -> Example:
+def apply_transforms(
+    transforms: Sequence[Transform], example: Example, rng: np.random.Generator
+) -> Example:
     for transform in transforms:
         example = transform(rng, example)
     return example
 
 
-def arrays(example: Example) -> _Arrays:
+def batchable_arrays(example: Example) -> _Arrays:
     """What can be batched: numeric arrays and numbers; names and ragged notes are dropped."""
     kept: dict[str, Any] = {
         k: np.asarray(v) for k, v in example.items() if not isinstance(v, dict | str | bytes)

@@ -118,6 +118,6 @@ def _dealt(source: Source, folds: int, group: int | None) -> tuple[int, ...]:
     if len(units) < folds:
         raise BadInput(f"{source.info.name} has {len(units)} groups of tracks: give fewer folds.")
     # 'train' is what the draw calls the part that takes the rest: the last fold.
-    parts = drawing.draw(jobs, {str(fold): 1 / folds for fold in range(folds - 1)})
+    parts = drawing.draw_splits(jobs, {str(fold): 1 / folds for fold in range(folds - 1)})
     place = {job.track: i for i, part in enumerate(parts.values()) for job in part}
     return tuple(place[track] for track in tracks)

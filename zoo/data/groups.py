@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from zoo.data.splits import folders, part_of
+from zoo.data.splits import folder_parts, part_of
 
 FEWEST = 3  # folders that can be drawn to three splits
 _MOST = 0.5  # share of all files, above which a folder is a collection and no song
@@ -59,7 +59,7 @@ def _label_folders(
 
 def _kept(track: str) -> list[str]:
     """The folders in a track's name but those that name a split."""
-    return [name for name in folders(track) if not part_of([name])]
+    return [name for name in folder_parts(track) if not part_of([name])]
 
 
 def _plain(name: str) -> str:

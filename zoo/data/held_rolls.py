@@ -20,7 +20,7 @@ Roll = Callable[[Notes, int, float], np.ndarray]  # notes, frames, seconds of on
 _FULL = 127  # MIDI's largest velocity
 
 
-def held(notes: Notes, frames: int, seconds_per_frame: float) -> np.ndarray:
+def held_roll(notes: Notes, frames: int, seconds_per_frame: float) -> np.ndarray:
     """Velocities [F 88] uint8 while notes sound, 0 elsewhere; keys a piano lacks are left out.
 
     Frame f is the time from f x seconds_per_frame on; a note lasts one frame at least.
@@ -62,12 +62,12 @@ def _places(
 class HeldRoll:
     """notes -> `roll` [F ...] of as many frames as the audio has whole hops.
 
-    rate: Hz. made: `held` or `struck`.
+    rate: Hz. made: `held_roll` or `struck`.
     """
 
     hop: int = 64
     rate: int = 16_000
-    made: Roll = held
+    made: Roll = held_roll
 
     def __call__(self, rng: np.random.Generator, example: Example) -> Example:
         frames = len(example["audio"]) // self.hop

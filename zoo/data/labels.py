@@ -75,7 +75,7 @@ def _without(
     return rest[0], rest[1:], [line[at].strip() for line in lines]
 
 
-def match(labels: Labels, files: Sequence[Path], root: Path) -> dict[Path, str]:
+def match_labels(labels: Labels, files: Sequence[Path], root: Path) -> dict[Path, str]:
     """Files -> the row that names them, by path below `root`, or by a file name that is unique."""
     by_name: dict[str, list[Path]] = {}
     for file in files:

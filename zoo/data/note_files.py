@@ -20,7 +20,7 @@ _COLUMNS = ("onset", "offset", "pitch", "velocity")
 Pieces = Mapping[str, Sequence[tuple[str, Notes]]]  # by split: (track, its notes)
 
 
-def keep(path: Path, about: Mapping[str, Any], read: Callable[[], Pieces]) -> None:
+def store_pieces(path: Path, about: Mapping[str, Any], read: Callable[[], Pieces]) -> None:
     """Lets `read` give the pieces and writes them, unless they stand there, made from the same.
 
     about: what tells these pieces from others, as JSON.
@@ -36,7 +36,7 @@ def keep(path: Path, about: Mapping[str, Any], read: Callable[[], Pieces]) -> No
     lengths = np.array([len(own["pitch"]) for own in notes])
     text = np.array(json.dumps({"about": dict(about), "names": names}))
     path.parent.mkdir(parents=True, exist_ok=True)
-    durable.seal(path, lambda file: np.savez(file, text=text, lengths=lengths, **arrays))
+    durable.write_sealed(path, lambda file: np.savez(file, text=text, lengths=lengths, **arrays))
     _read.cache_clear()
 
 

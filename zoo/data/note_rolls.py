@@ -25,7 +25,7 @@ def none() -> Notes:
     return {"onset": times, "offset": times, "pitch": numbers, "velocity": numbers}
 
 
-def shifted(notes: Notes, start: float, seconds: float) -> Notes:
+def notes_between(notes: Notes, start: float, seconds: float) -> Notes:
     """The notes that sound between start and start + seconds, with times counted from there."""
     onset = np.asarray(notes["onset"], np.float64) - start
     offset = np.asarray(notes["offset"], np.float64) - start
@@ -121,7 +121,7 @@ class NoteCrop:
         valid = min(there, int(example.get("length", there)))
         start = self.hop * int(rng.integers(max(valid - self.samples, 0) // self.hop + 1))
         audio = example["audio"][start : start + self.samples]
-        notes = shifted(example["notes"], start / self.rate, self.samples / self.rate)
+        notes = notes_between(example["notes"], start / self.rate, self.samples / self.rate)
         return {**example, "audio": audio, "notes": notes}
 
 

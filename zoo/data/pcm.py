@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from zoo.audio import audio_files
-from zoo.audio.probing import Header, probe
+from zoo.audio.probing import Header, read_header
 from zoo.data import records
 from zoo.errors import BadInput
 
@@ -135,7 +135,7 @@ def load_stems(
     up with zeros to the longest. raises BadInput where they are refused, where all are silent, and
     where they do not sum to the `mixture`.
     """
-    files = [probe(path) for path in paths]
+    files = [read_header(path) for path in paths]
     lengths = [file.seconds for file in files]
     if (max if ends == "fill" else min)(lengths) < least:
         raise BadInput(f"{_song(files)} is too short: at least {least:.2f} s are needed.")
@@ -146,7 +146,7 @@ def load_stems(
     if levels.silent:
         raise BadInput(f"{_song(files)}: all stems are silent.")
     if mixture is not None:
-        _check_sum(files, probe(mixture), rate, channels, cut=ends == "cut")
+        _check_sum(files, read_header(mixture), rate, channels, cut=ends == "cut")
     return PcmStems(tuple(signals))
 
 
@@ -158,7 +158,7 @@ def _song(files: Sequence[Header]) -> Path:
 
 def unequal(paths: Sequence[Path]) -> str:
     """'drums.wav ends 0.52 s early': stems that end before the longest; '' where none does."""
-    seconds = {path: probe(path).seconds for path in paths}
+    seconds = {path: read_header(path).seconds for path in paths}
     longest = max(seconds.values())
     early = {path: longest - s for path, s in seconds.items() if longest - s >= _UNEQUAL}
     return ", ".join(f"{path.name} ends {s:.2f} s early" for path, s in early.items())
@@ -166,7 +166,7 @@ def unequal(paths: Sequence[Path]) -> str:
 
 def check_length(path: Path, least: float) -> Header:
     """raises BadInput where the header is bad, or promises less than `least` seconds, or hours."""
-    file = probe(path)
+    file = read_header(path)
     if file.seconds < least:
         raise BadInput(
             f"{path} is too short: {file.seconds:.2f} s, at least {least:.2f} s are needed."
@@ -202,7 +202,7 @@ def _together(
 ) -> Iterator[list[np.ndarray]]:
     """Blocks [n C] of all files at once, as far as the shortest goes, or the longest by `fill`."""
     nothing = np.zeros((0, channels), np.float32)
-    streams = [audio_files.blocks(path, rate, channels) for path in paths]
+    streams = [audio_files.stream_audio(path, rate, channels) for path in paths]
     for blocks in zip_longest(*streams, fillvalue=nothing):  # all of each, to meet its damage
         shared = (max if fill else min)(map(len, blocks))
         if shared:
@@ -227,7 +227,7 @@ def _check_sum(
 
 def _why_silent(path: Path, channels: int) -> str:
     """'RMS below -60 dBFS', and of what."""
-    there = probe(path).channels
+    there = read_header(path).channels
     if there <= channels:
         return "RMS below -60 dBFS"
     return f"RMS below -60 dBFS once its {there} channels are mixed to {channels}"

@@ -11,7 +11,14 @@ import numpy as np
 from zoo import machine
 from zoo.data import device_transforms
 from zoo.data.device_transforms import DeviceTransform
-from zoo.data.examples import Batches, Examples, Transform, WholeRecords, apply, arrays
+from zoo.data.examples import (
+    Batches,
+    Examples,
+    Transform,
+    WholeRecords,
+    apply_transforms,
+    batchable_arrays,
+)
 from zoo.data.source import Source
 from zoo.data.track_crops import TrackCrop, crops
 from zoo.errors import BadInput
@@ -82,12 +89,12 @@ class Data:
         """A batch of zeros as it leaves the host."""
         blank = self.source.blank()
         cut = self.crop.blank(blank) if self.crop else blank
-        example = arrays(apply(self.transforms, cut, np.random.default_rng(0)))
+        example = batchable_arrays(apply_transforms(self.transforms, cut, np.random.default_rng(0)))
         return {k: np.broadcast_to(v, (batch, *v.shape)) for k, v in example.items()}
 
     def augment(self, rng: Any, batch: dict[str, Any]) -> dict[str, Any]:
         """A batch of the host as the objective sees it: pure, for inside of a compiled function."""
-        return device_transforms.apply(self.on_device, rng, batch)
+        return device_transforms.apply_on_device(self.on_device, rng, batch)
 
     def batches(
         self, batch: int, seed: int, first: int = 0, process: int = 0, processes: int = 1
@@ -123,7 +130,7 @@ class Data:
         rows: list[dict[str, np.ndarray]] = []
         for number, example in enumerate(examples):
             rng = np.random.default_rng((seed, number))
-            rows.append(arrays(apply(self.transforms, example, rng)))
+            rows.append(batchable_arrays(apply_transforms(self.transforms, example, rng)))
             if len(rows) == batch:
                 yield self._stacked(rows, seed, number)
                 rows = []
@@ -157,4 +164,4 @@ class Data:
     ) -> dict[str, np.ndarray]:
         """One batch of examples, as the objective sees it."""
         batch = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-        return device_transforms.augmented(self.on_device, seed, number, batch)
+        return device_transforms.transformed_host_batch(self.on_device, seed, number, batch)

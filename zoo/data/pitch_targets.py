@@ -16,7 +16,7 @@ _LOWEST = 1997.3794084376191  # cents above 10 Hz of the first bin, a C1
 class PitchTarget:
     """pitch (a MIDI number) -> `salience` [K] float32: a Gaussian of 25 cents over 20-cent bins.
 
-    CREPE (Kim et al. 2018); the same as `zoo.signal.pitch.target`, which a test holds it to.
+    CREPE (Kim et al. 2018); the same as `zoo.signal.pitch.pitch_target`, which a test holds it to.
     """
 
     def __call__(self, rng: np.random.Generator, example: Example) -> Example:

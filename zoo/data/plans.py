@@ -57,14 +57,14 @@ class Plan:
     listed: Listed = Listed()
 
 
-def identity(root: Path) -> str:
+def data_identity(root: Path) -> str:
     """Which place data come from: its absolute path, links followed."""
     return os.path.realpath(root.expanduser())
 
 
-def about(files: Iterable[Path], root: Path) -> dict[str, Any]:
+def files_fingerprint(files: Iterable[Path], root: Path) -> dict[str, Any]:
     """What tells records of these files from others: where they lie and a mark of each."""
-    return {"source": identity(root), "fingerprint": fingerprint(files, root)}
+    return {"source": data_identity(root), "fingerprint": fingerprint(files, root)}
 
 
 def comparable(splits: Mapping[str, Sequence[Any]], official: Mapping[str, int]) -> tuple[str, ...]:
@@ -79,10 +79,10 @@ def comparable(splits: Mapping[str, Sequence[Any]], official: Mapping[str, int])
 
 def named_for(name: str, root: Path) -> str:
     """A name for records made from this very place, so that two copies have one each."""
-    return f"{name}-{short_hash({'source': identity(root)})}"
+    return f"{name}-{short_hash({'source': data_identity(root)})}"
 
 
-def blank(shortest: int, channels: int, stems: int = 0, tags: int = 0) -> Example:
+def blank_record(shortest: int, channels: int, stems: int = 0, tags: int = 0) -> Example:
     """A record of zeros: audio [T C], or stems [S T C], with tags and known [K] where there are."""
     pcm = np.zeros((stems, shortest, channels) if stems else (shortest, channels), np.int16)
     labels = {"tags": np.zeros(tags, np.uint8), "known": np.zeros(tags, np.uint8)} if tags else {}

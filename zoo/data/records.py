@@ -78,12 +78,12 @@ class Records(RandomAccess):
         rng: np.random.Generator,
         into: Example | None = None,
     ) -> Example:
-        """A part of a track across the borders of records: see `zoo.data.tracks.window`."""
-        return indexed.window(self, track, start, samples, stagger, rng, into)
+        """A part of a track across the borders of records: see `zoo.data.tracks.read_window`."""
+        return indexed.read_window(self, track, start, samples, stagger, rng, into)
 
     @cached_property
     def _index(self) -> tuple[indexed.Track, ...]:
-        return indexed.read(Path(self.directory), self.split)
+        return indexed.read_track_index(Path(self.directory), self.split)
 
 
 def metadata(folder: Path) -> dict[str, Any]:
@@ -117,11 +117,11 @@ def serve_alone(root: Path, folder: Path, allowed: float = 0.0) -> bool:
             f"allow_missing={listed.share:g} takes what is there."
         )
     print(f"{source} is gone: the records made from it are used, in {folder}", file=sys.stderr)
-    describe(folder)
+    print_split_notice(folder)
     return True
 
 
-def describe(folder: Path) -> None:
+def print_split_notice(folder: Path) -> None:
     """Prints how records that are there already came to their splits, and what is to be minded."""
     stored = metadata(folder)
     name = stored.get("name", folder.parent.name)
@@ -153,7 +153,7 @@ def open_records(directory: str | os.PathLike[str], split: str) -> Records:
     return Records(str(folder), split, builder.as_data_source(split))
 
 
-def tracks(records: Sequence[Example]) -> Iterator[Example]:
+def join_tracks(records: Sequence[Example]) -> Iterator[Example]:
     """Whole tracks, one at a time in memory: chunks joined along time, padding taken off.
 
     Other fields are those of the first chunk. Records without `chunks` and `length` (one record is
@@ -171,7 +171,7 @@ def tracks(records: Sequence[Example]) -> Iterator[Example]:
         yield {**first, **joined, "chunk": 0, "chunks": 1, "length": _length(joined)}
 
 
-def cut(example: Example, shortest: int) -> Iterator[Example]:
+def cut_chunks(example: Example, shortest: int) -> Iterator[Example]:
     """A whole track as chunks of equal length, each of `shortest` to 2 x `shortest` samples.
 
     Equal chunks, rather than full ones and a rest, let a crop of up to `shortest` samples fall
@@ -191,7 +191,7 @@ def cut(example: Example, shortest: int) -> Iterator[Example]:
 
 
 def chunk_count(example: Example, shortest: int) -> int:
-    """How many chunks `cut` makes of a track."""
+    """How many chunks `cut_chunks` makes of a track."""
     return max(1, _length(example) // shortest) if shortest else 1
 
 

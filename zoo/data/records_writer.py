@@ -99,7 +99,7 @@ class WaveformRecords(Streamed):
     def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
         super()._download_and_prepare(dl_manager, download_config)
         _write_lists(Path(self.data_dir), self.builder_config)
-        tracks.write(Path(self.data_dir), self.builder_config.index)
+        tracks.write_track_index(Path(self.data_dir), self.builder_config.index)
 
 
 def features(blank: Example) -> tfds.features.FeaturesDict:

@@ -21,10 +21,10 @@ class FillRoll:
     lengths: Sequence[int]
 
     def __call__(self, rng: np.random.Generator, example: Example) -> Example:
-        return {**example, **filled(example["roll"], self.lengths)}
+        return {**example, **pad_roll(example["roll"], self.lengths)}
 
 
-def filled(roll: np.ndarray, lengths: Sequence[int]) -> dict[str, np.ndarray]:
+def pad_roll(roll: np.ndarray, lengths: Sequence[int]) -> dict[str, np.ndarray]:
     """{'roll': [T' K], 'known': [T']} with the smallest T' of `lengths` that holds a roll [T K]."""
     fits = [length for length in lengths if length >= len(roll)]
     if not fits:

@@ -70,7 +70,7 @@ def divide(
     track's whole name is that of a folder. grouped: the user said what belongs together. raises
     BadInput where folders look like splits and cannot be used as such.
     """
-    parts = {job.track: part_of(folders(job.track, songs)) for job in jobs}
+    parts = {job.track: part_of(folder_parts(job.track, songs)) for job in jobs}
     named = sorted({part for part in parts.values() if part})
     _refuse_lookalikes(jobs, parts, songs, grouped)
     if "train" in named and named == ["train"] and "" in parts.values():
@@ -92,7 +92,7 @@ def divide(
         raise BadInput(f"all files lie in folders named for {' and '.join(named)}: none to train.")
     shares = {"validation": validation, "test": test}
     missing = {part: share for part, share in shares.items() if part not in named}
-    drawn = drawing.draw(by_part["train"], missing, before or {})
+    drawn = drawing.draw_splits(by_part["train"], missing, before or {})
     splits = {**{part: by_part[part] for part in SPLITS if part in named}, **drawn}
     ordered = {
         part: tuple(sorted(splits.get(part, ()), key=lambda job: job.track)) for part in SPLITS
@@ -101,7 +101,7 @@ def divide(
     return _Division(ordered, tuple(left_out), rule, _warnings(ordered, shares, tags))
 
 
-def folders(track: str, whole: bool = False) -> list[str]:
+def folder_parts(track: str, whole: bool = False) -> list[str]:
     """The folders in a track's name; `whole`: its last part is one, too."""
     parts = track.split("/")
     return parts if whole else parts[:-1]
@@ -132,7 +132,9 @@ def _refuse_lookalikes(
 ) -> None:
     if grouped:
         return
-    unused = {name for job in jobs if not parts[job.track] for name in folders(job.track, songs)}
+    unused = {
+        name for job in jobs if not parts[job.track] for name in folder_parts(job.track, songs)
+    }
     codes = {found[1].lower(): name for name in unused if (found := _CODES.fullmatch(name))}
     looks = [name for name in unused if LOOKALIKE.fullmatch(name)]
     looks += codes.values() if len(codes) > 1 else ()

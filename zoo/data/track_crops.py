@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from zoo.data.source import Example
-from zoo.data.tracks import Track, Tracked, blank, tracked
+from zoo.data.tracks import Track, Tracked, blank_like, tracked
 
 STATISTICS = ("mean", "deviation", "peak")
 _LONGEST = 2**31 - 1  # samples
@@ -53,7 +53,7 @@ class TrackCrop:
 
     def blank(self, example: Example) -> Example:
         """A crop of a source's example of zeros."""
-        return {**example, **blank(example, self.samples), **_statistics(0.0, 0.0, 0.0)}
+        return {**example, **blank_like(example, self.samples), **_statistics(0.0, 0.0, 0.0)}
 
 
 @dataclass(frozen=True)

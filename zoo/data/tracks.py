@@ -1,8 +1,8 @@
 """Where the tracks of a split lie in its records, and windows of them across record borders.
 
-The builder leaves the records of a track side by side, cut evenly (`zoo.data.records.cut`), and
-writes down in tracks.json how many there are. A window reads the records that it touches, no more.
-"""
+The builder leaves the records of a track side by side, cut evenly (`zoo.data.records.cut_chunks`),
+and writes down in tracks.json how many there are. A window reads the records that it touches, no
+more."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Tracked(Protocol):
         rng: np.random.Generator,
         into: Example | None = None,
     ) -> Example:
-        """`samples` of a track from `start` on, as `window` gives them."""
+        """`samples` of a track from `start` on, as `read_window` gives them."""
 
 
 def tracked(records: Sequence[Example]) -> Tracked:
@@ -76,7 +76,7 @@ def tracked(records: Sequence[Example]) -> Tracked:
     return records
 
 
-def window(
+def read_window(
     records: Sequence[Example],
     track: Track,
     start: int,
@@ -113,13 +113,13 @@ def window(
     return result
 
 
-def blank(example: Example, samples: int) -> Example:
+def blank_like(example: Example, samples: int) -> Example:
     """Zeros of so many samples, for the audio and stems of an example."""
     made = {key: _room(example, key, samples, {}) for key in TIME_AXIS if key in example}
     return {key: np.zeros_like(array) for key, array in made.items()}
 
 
-def describe(example: Example) -> dict[str, Any]:
+def track_facts(example: Example) -> dict[str, Any]:
     """What the index says of a whole decoded track, int16: its length, statistics and a hash."""
     key = "stems" if "stems" in example else "audio"
     array, axis = example[key], TIME_AXIS[key]
@@ -136,7 +136,7 @@ def describe(example: Example) -> dict[str, Any]:
     return {"samples": samples, **numbers, "content": _content(example)}
 
 
-def marks(folder: Path) -> dict[str, str]:
+def index_hashes(folder: Path) -> dict[str, str]:
     """'12 tracks, HASH' of every split of the records there: another where any track is another.
 
     {} where the records have no index.
@@ -156,18 +156,20 @@ def marks(folder: Path) -> dict[str, str]:
 def fits(folder: Path) -> bool:
     """Whether the records there have an index that this version reads."""
     try:
-        return bool([read(folder, split) for split in json.loads((folder / _FILE).read_bytes())])
+        return bool(
+            [read_track_index(folder, split) for split in json.loads((folder / _FILE).read_bytes())]
+        )
     except (BadInput, OSError, ValueError):
         return False
 
 
-def write(folder: Path, index: Mapping[str, Sequence[Track]]) -> None:
+def write_track_index(folder: Path, index: Mapping[str, Sequence[Track]]) -> None:
     """Leaves the index of every split beside the records."""
     listed = {split: [asdict(track) for track in tracks] for split, tracks in index.items()}
     durable.write_json(folder / _FILE, listed)
 
 
-def read(folder: Path, split: str) -> tuple[Track, ...]:
+def read_track_index(folder: Path, split: str) -> tuple[Track, ...]:
     """The index of a split. raises BadInput where the records have none."""
     try:
         listed = json.loads((folder / _FILE).read_bytes()).get(split, [])

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from zoo import durable
 from zoo.audio import world
-from zoo.audio.world import Voice
+from zoo.audio.world import VoiceLayout
 from zoo.data import plans
 from zoo.data.source import Example, Info, RandomAccess, Source
 from zoo.data.transforms import Rng, too_short
@@ -41,7 +41,7 @@ class Sung:
 
     source: Recorded
     stem: str
-    voice: Voice
+    voice: VoiceLayout
 
     @property
     def info(self) -> Info:
@@ -81,7 +81,7 @@ class Sung:
             "ends": np.cumsum([len(x) for x in found]),
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        durable.seal(self.path, lambda file: np.savez(file, text=text, **arrays))
+        durable.write_sealed(self.path, lambda file: np.savez(file, text=text, **arrays))
         _kept.cache_clear()
 
     def open(self, split: str) -> Sequence[Example]:
@@ -91,7 +91,7 @@ class Sung:
 
     def _about(self) -> dict[str, str]:
         """What tells these records from others that lay there."""
-        return {"records": durable.sha256(self.source.directory / "dataset_info.json")}
+        return {"records": durable.file_sha256(self.source.directory / "dataset_info.json")}
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class _WithVoice(RandomAccess):
 
     records: Sequence[Example]
     stem: int
-    voice: Voice
+    voice: VoiceLayout
     kept: _Kept | None = None
 
     def __len__(self) -> int:

@@ -49,7 +49,7 @@ _LEADS = {
 }
 
 
-def transposed(latent: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
+def spread_kernels(latent: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
     """[C n] and kernels [C k] -> [n * stride + k - stride]."""
     count = latent.shape[1] * stride
     spread = np.zeros((len(latent), count))
@@ -61,7 +61,7 @@ def transposed(latent: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarra
 
 def _nearest(latent: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
     """The same of samples that are repeated, then convolved: [C n] -> [n * stride + k - 1]."""
-    return transposed(np.repeat(latent, stride, 1), kernel, 1)
+    return spread_kernels(np.repeat(latent, stride, 1), kernel, 1)
 
 
 def _linear(latent: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
@@ -69,11 +69,11 @@ def _linear(latent: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
     count = latent.shape[1]
     places = np.arange((count - 1) * stride + 1) / stride
     joined = [np.interp(places, np.arange(count), row) for row in latent]
-    return transposed(np.stack(joined), kernel, 1)
+    return spread_kernels(np.stack(joined), kernel, 1)
 
 
 WAYS: dict[str, Callable[[np.ndarray, np.ndarray, int], np.ndarray]] = {
-    "transposed": transposed,
+    "transposed": spread_kernels,
     "nearest, then convolved": _nearest,
     "linear, then convolved": _linear,
 }
@@ -135,7 +135,7 @@ def _stack(way: str, seconds: float, seed: int = 0) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Net:
+class NetworkOutput:
     """What a network gave: audio [T] at `rate` Hz."""
 
     name: str
@@ -150,7 +150,7 @@ def _averaged(audio: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
     return hertz, 10 * np.log10(power + 1e-20)
 
 
-def strongest(audio: np.ndarray, rate: int) -> tuple[float, float]:
+def strongest_line(audio: np.ndarray, rate: int) -> tuple[float, float]:
     """(Hz, dB over the median of its neighbours) of the strongest line at multiples of rate/64."""
     hertz, level = _averaged(audio, rate)
     best = (0.0, -np.inf)
@@ -167,14 +167,14 @@ def _teeth(rate: int, stride: int) -> list[float]:
     return [rate * m / stride for m in range(1, stride // 2 + 1)]
 
 
-def demonstrate(nets: Sequence[Net]) -> Demonstration:
+def demonstrate_checkerboard(nets: Sequence[NetworkOutput]) -> Demonstration:
     """The page. nets: what networks gave, which may be none."""
     every = {pair: random_layers(pair) for pair in PAIRS}
     stacks = {way: _stack(way, 4.0) for way in WAYS}
     parts = [_layers(every), _stacks(stacks), *([_networks(nets)] if nets else [])]
     numbers = {f"{taps}/{stride}": np.array([*v.values()]) for (taps, stride), v in every.items()}
     numbers["rows"] = np.array([f"{name}/{way}" for name, way in every[PAIRS[0]]])
-    numbers |= {f"line/{net.name}": np.array(strongest(net.audio, net.rate)) for net in nets}
+    numbers |= {f"line/{net.name}": np.array(strongest_line(net.audio, net.rate)) for net in nets}
     facts = {"rate of the stacks": f"{_RATE:,} Hz", "random layers": f"{SEEDS} of each kind"}
     title = "Checkerboard and buzz of transposed convolutions"
     return Demonstration("checkerboard", title, facts, parts, numbers)
@@ -191,16 +191,16 @@ def _layers(every: Mapping[tuple[int, int], Mapping[tuple[str, str], float]]) ->
 
 def _stacks(stacks: Mapping[str, np.ndarray]) -> Part:
     spectra = {way: _averaged(x, _RATE) for way, x in stacks.items()}
-    figure = drawing.lines(spectra, {way: _teeth(_RATE, 16) for way in stacks})
+    figure = drawing.draw_spectra(spectra, {way: _teeth(_RATE, 16) for way in stacks})
     sounds = [PlayedSound(way, at_level(x), _RATE) for way, x in stacks.items()]
     return Part("stack", "Three random layers", _LEADS["stack"], figure, sounds=sounds)
 
 
-def _networks(nets: Sequence[Net]) -> Part:
-    lines = {net.name: strongest(net.audio, net.rate) for net in nets}
+def _networks(nets: Sequence[NetworkOutput]) -> Part:
+    lines = {net.name: strongest_line(net.audio, net.rate) for net in nets}
     head = ("network", "line, Hz", "over its neighbours, dB")
     rows = [[name, f"{hertz:,.0f}", f"{over:.1f}"] for name, (hertz, over) in lines.items()]
     spectra = {net.name: _averaged(net.audio, net.rate) for net in nets}
-    figure = drawing.lines(spectra, {name: [hertz] for name, (hertz, _) in lines.items()})
+    figure = drawing.draw_spectra(spectra, {name: [hertz] for name, (hertz, _) in lines.items()})
     sounds = [PlayedSound(net.name, at_level(net.audio), net.rate) for net in nets]
     return Part("nets", "In networks", _LEADS["nets"], figure, head, rows, sounds)

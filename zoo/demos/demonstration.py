@@ -14,7 +14,7 @@ from zoo import escapes, writing
 from zoo.audio import audio_writing
 from zoo.interpret import files
 from zoo.pages import html, own
-from zoo.pages.markup import pairs, section, table, tag, text
+from zoo.pages.markup import escape_text, html_table, pairs, section, tag
 from zoo.pages.sounds import BUDGET, AudioBudget, player
 
 
@@ -51,9 +51,9 @@ class Demonstration:
     numbers: Mapping[str, Any] = field(default_factory=dict)
 
 
-def write(shown: Demonstration, folder: Path) -> list[str]:
+def write_demonstration(shown: Demonstration, folder: Path) -> list[str]:
     """KIND.html, KIND.npz, and a PNG and WAVs of every part; a line about each."""
-    with writing.held(folder / shown.kind):
+    with writing.hold_lock(folder / shown.kind):
         made, bodies = [], []
         stand = AudioBudget(folder, lossless=False, left=BUDGET, beside="")
         for part in shown.parts:
@@ -62,8 +62,12 @@ def write(shown: Demonstration, folder: Path) -> list[str]:
             made += lines
         archive = folder / f"{shown.kind}.npz"
         made.append(files.archive(archive, shown.numbers))
-        body = pairs({name: text(value) for name, value in shown.facts.items()}) + "".join(bodies)
-        page = own.write(folder / f"{shown.kind}.html", shown.title, body, files=(archive.name,))
+        body = pairs({name: escape_text(value) for name, value in shown.facts.items()}) + "".join(
+            bodies
+        )
+        page = own.write_page(
+            folder / f"{shown.kind}.html", shown.title, body, files=(archive.name,)
+        )
         return [*made, f"{page}: the page"]
 
 
@@ -71,16 +75,18 @@ def _laid(part: Part, folder: Path, stem: str, stand: AudioBudget) -> tuple[list
     """(pieces of HTML, lines) of a part, whose files are written."""
     inside, lines = [], []
     if part.rows:
-        inside.append(table(part.head, part.rows))
+        inside.append(html_table(part.head, part.rows))
     if part.figure is not None:
         path = folder / f"{stem}.png"
-        lines.append(files.picture(path, part.figure, part.title))
+        lines.append(files.write_picture(path, part.figure, part.title))
         address = html.data_uri(path.read_bytes(), "image/png")
-        inside.append(tag("div", f'<img src="{address}" alt="{text(part.title)}">', class_="plate"))
+        inside.append(
+            tag("div", f'<img src="{address}" alt="{escape_text(part.title)}">', class_="plate")
+        )
     for one in part.sounds:
         name = re.sub(r"[^\w-]+", "_", one.label)
         path = folder / escapes.file_name(f"{stem}_{name}.wav")
-        audio_writing.write(path, one.audio[:, None], one.rate, "PCM_16", overwrite=True)
+        audio_writing.write_audio(path, one.audio[:, None], one.rate, "PCM_16", overwrite=True)
         inside.append(player(path, stand, one.label))
         lines.append(f"{path}: {len(one.audio) / one.rate:.1f} s")
     return inside, lines

@@ -46,7 +46,7 @@ def _level(audio: np.ndarray, rate: int) -> np.ndarray:
     return 10 * np.log10(np.square(np.abs(np.fft.rfft(frames * np.hanning(size)))) + 1e-9)
 
 
-def curves(
+def draw_curves(
     lines: Mapping[str, Sequence[float]], places: Sequence[int], across: str, up: str
 ) -> Any:
     """Lines over places on a logarithmic axis."""
@@ -100,7 +100,7 @@ def bins(fractions: np.ndarray, weights: np.ndarray) -> Any:
     return figure
 
 
-def lines(
+def draw_spectra(
     spectra: Mapping[str, tuple[np.ndarray, np.ndarray]], teeth: Mapping[str, Sequence[float]]
 ) -> Any:
     """Spectra (Hz [N], dB [N]) one above the other, with the frequencies of a comb in each."""

@@ -78,7 +78,7 @@ def ways(audio: np.ndarray) -> dict[str, _Way]:
 @jax.jit
 def _factorised(v: jax.Array, rank: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
     """[F N] -> gains [F K], spectra [K N], all beyond `rank` zero, and so one program for all."""
-    gains, spectra = factorisation.start(key, v[None], max(RANKS))
+    gains, spectra = factorisation.random_factors(key, v[None], max(RANKS))
     used = (jnp.arange(max(RANKS)) < rank).astype(v.dtype)
     gains, spectra = factorisation.factorise(
         v[None], gains * used, spectra * used[:, None], beta=2.0, iterations=ITERATIONS
@@ -98,7 +98,7 @@ def error(way: _Way, model: np.ndarray) -> float:
     return float(20 * np.log10(max(missing, 1e-8)))
 
 
-def demonstrate(audio: np.ndarray, rate: int, name: str) -> Demonstration:
+def demonstrate_factors(audio: np.ndarray, rate: int, name: str) -> Demonstration:
     """The page of a recording [T], of which so much is used as the matrices hold."""
     audio = audio[: _FRAMES * _HOP]
     curves: dict[str, list[float]] = {}
@@ -115,7 +115,7 @@ def demonstrate(audio: np.ndarray, rate: int, name: str) -> Demonstration:
                 sounds.append(PlayedSound(f"{label}, {_SHOWN} components", made, rate))
     rows = [[label, *(f"{value:.1f}" for value in line)] for label, line in curves.items()]
     head = ("factorised", *(f"rank {rank}, dB" for rank in RANKS))
-    figure = drawing.curves(curves, RANKS, "components", "error in dB")
+    figure = drawing.draw_curves(curves, RANKS, "components", "error in dB")
     return Demonstration(
         "factors",
         "Why factorisation takes spectrograms and no waveforms",

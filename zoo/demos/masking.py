@@ -39,7 +39,7 @@ def _binary(mixed: _Array, known: _Array) -> _Array:
 
 
 def _ratio(mixed: _Array, known: _Array) -> _Array:
-    return np.asarray(masks.ratio(_batched(known)))[0, ..., 0]
+    return np.asarray(masks.ideal_ratio_masks(_batched(known)))[0, ..., 0]
 
 
 def _batched(known: _Array) -> jnp.ndarray:
@@ -99,11 +99,11 @@ def mask(stems: Mapping[str, _Array], name: str) -> _Masked:
         error = np.square(audio - played).sum(1)
         sdr[label] = 10 * np.log10(np.square(played).sum(1) / np.maximum(error, 1e-12) + 1e-12)
         estimates[label] = audio[index]
-        errors[label] = divided(mixed, known[..., index], bins[..., index])
+        errors[label] = error_energies(mixed, known[..., index], bins[..., index])
     return _Masked(mixed, known[..., index], sdr, estimates, errors)
 
 
-def divided(mixed: _Array, known: _Array, estimate: _Array) -> tuple[float, float]:
+def error_energies(mixed: _Array, known: _Array, estimate: _Array) -> tuple[float, float]:
     """Energy of estimate - stem [F N] over the stem's: in phase with the mixture, and across it."""
     direction = mixed / np.maximum(np.abs(mixed), _TINY)
     error = (estimate - known) * direction.conj()
@@ -127,7 +127,7 @@ def _inverse(spectra: jax.Array, length: int) -> jax.Array:
     return stft.centred_inverse(spectra, _N_FFT, _HOP, length)
 
 
-def demonstrate(
+def demonstrate_masking(
     stems: Mapping[str, _Array], rate: int, name: str, stem: str | None
 ) -> Demonstration:
     """The page of a song's stems; stem: the one whose bins and errors are shown."""

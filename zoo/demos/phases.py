@@ -92,7 +92,7 @@ def _distance(magnitude: jax.Array, audio: jax.Array, n_fft: int) -> jax.Array:
     return jnp.linalg.norm(found - magnitude) / jnp.maximum(jnp.linalg.norm(magnitude), 1e-20)
 
 
-def demonstrate(audio: np.ndarray, rate: int, name: str) -> Demonstration:
+def demonstrate_phases(audio: np.ndarray, rate: int, name: str) -> Demonstration:
     """The page of a recording [T]."""
     n_fft = frame_size(rate)
     found = rebuild(audio, n_fft)
@@ -105,7 +105,7 @@ def demonstrate(audio: np.ndarray, rate: int, name: str) -> Demonstration:
     sounds = [PlayedSound(label, level * x, rate) for label, x in shown.items()]
     figure = drawing.spectrograms(shown, rate)
     head = ("phase", "spectral convergence, dB", "SI-SDR, dB")
-    curve = drawing.curves(found.curves, _ROUNDS, "rounds", "spectral convergence in dB")
+    curve = drawing.draw_curves(found.curves, _ROUNDS, "rounds", "spectral convergence in dB")
     return Demonstration(
         "phase",
         "One magnitude spectrogram, several phases",

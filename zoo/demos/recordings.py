@@ -14,12 +14,12 @@ MIXTURES = ("mixture", "mix")  # names of files that hold the sum of the stems b
 _SHORTEST = 0.5  # seconds
 
 
-def excerpt(path: Path | None, start: float, seconds: float) -> tuple[np.ndarray, int, str]:
+def read_excerpt(path: Path | None, start: float, seconds: float) -> tuple[np.ndarray, int, str]:
     """(mono [T], rate, name) of a recording; without a path of the embedded piano."""
     if path is None:
         from zoo.data.score_render import ode
 
-        whole = ode.pieces()["piano"][:, 0]
+        whole = ode.embedded_pieces()["piano"][:, 0]
         return _cut(whole, ode.RATE, start, seconds, "the embedded piano"), ode.RATE, ode.LICENCE
     audio, rate = _read(path, start, seconds)
     _require(audio, rate, start, path.name)
@@ -28,7 +28,7 @@ def excerpt(path: Path | None, start: float, seconds: float) -> tuple[np.ndarray
     return audio, rate, path.name
 
 
-def stems(
+def read_stems(
     folder: Path | None, start: float, seconds: float
 ) -> tuple[dict[str, np.ndarray], int, str]:
     """({stem: mono [T]}, rate, name) of a folder with a file a stem, or of the embedded band.
@@ -39,7 +39,7 @@ def stems(
     if folder is None:
         from zoo.data.score_render import ode
 
-        played = {name: x[:, 0] for name, x in ode.stems().items()}
+        played = {name: x[:, 0] for name, x in ode.band_stems().items()}
         found = {name: _cut(x, ode.RATE, start, seconds, name) for name, x in played.items()}
         return found, ode.RATE, ode.LICENCE
     if not folder.is_dir():

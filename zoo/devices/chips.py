@@ -37,6 +37,6 @@ CHIPS = (
 )
 
 
-def of(kind: str) -> Chip | None:
+def find_chip(kind: str) -> Chip | None:
     """The chip of a JAX `device_kind`; None where its figures are not known here, as for CPUs."""
     return next((chip for chip in CHIPS if kind.startswith(chip.kinds)), None)

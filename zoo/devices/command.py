@@ -28,19 +28,19 @@ def compile_one(name: str | None, where: Where, words: Sequence[str]) -> int:
         raise BadInput("name a config, or give --all")
     from zoo.devices import topology
 
-    topology.prepare(where.topologies)
+    topology.prepare_topologies(where.topologies)
     end_at_once()
     from zoo import experiment
     from zoo.devices import rows
     from zoo.runs import contract
 
-    config = experiment.find(name)
+    config = experiment.find_config(name)
     arguments = config.parse(words)
-    contract.check(config.name, config.experiment(**arguments))
+    contract.check_experiment(config.name, config.experiment(**arguments))
     fits = True
     for each in where.topologies:
-        found = topology.described(each, where.slices)
-        row = rows.make(config, arguments, found, where.results, _say)
+        found = topology.describe_topology(each, where.slices)
+        row = rows.make_row(config, arguments, found, where.results, _say)
         for remark in row["remarks"]:
             _say(f"  {remark}")
         fits = fits and row["fits"]
@@ -78,4 +78,4 @@ def _of_row(name: str, where: Where, words: Sequence[str]) -> list[str]:
 
 
 def _say(text: str) -> None:
-    print(escapes.line(text), flush=True)
+    print(escapes.terminal_line(text), flush=True)

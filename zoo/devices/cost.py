@@ -74,7 +74,7 @@ def _passes(one: Instruction) -> int:
     return PASSES.get(asked[1], 1) if asked else 1
 
 
-def moved(module: Module, rounds: int) -> float:
+def memory_traffic(module: Module, rounds: int) -> float:
     """Bytes between main memory and chip: what every instruction reads and writes there."""
     return sum(
         times * _traffic(one, computation, module)

@@ -50,12 +50,12 @@ KNOWN = {
 PLUGINS = ("jax_cuda13_plugin", "jax_cuda12_plugin")
 
 
-def prepare() -> None:
+def set_gpu_flags() -> None:
     """To be called before JAX makes its first backend, which reads the flags."""
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_FLAGS}".strip()
 
 
-def described(version: str, count: str, slices: int) -> tuple[tuple[Any, ...], str]:
+def describe_gpus(version: str, count: str, slices: int) -> tuple[tuple[Any, ...], str]:
     """(so many of the GPUs, eight to a host; what compiles for them). BadInput."""
     plugin = next((name for name in PLUGINS if find_spec(name)), None)
     if plugin is None:

@@ -121,7 +121,7 @@ class Module:
     entry: str
 
 
-def parse(text: str) -> Module:
+def parse_hlo(text: str) -> Module:
     """The computations of a module's text, as `compiled.as_text()` gives it."""
     found: dict[str, list[Instruction]] = {}
     current, entry = "", ""

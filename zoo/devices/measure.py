@@ -52,7 +52,7 @@ def lower(program: Program) -> Lowered:
     return Lowered(program, traced, stage, seconds, digest)
 
 
-def measure(lowered: Lowered, chip: Chip | None) -> dict[str, Any]:
+def measure_program(lowered: Lowered, chip: Chip | None) -> dict[str, Any]:
     """One program of a row: what it needs and, where the chip is known, how fast it can be."""
     program, began = lowered.program, time.perf_counter()
     about: dict[str, Any] = {"name": program.name, "kind": program.kind, "often": program.often}
@@ -81,9 +81,9 @@ def refused(text: str) -> dict[str, Any]:
 
 def _of_compiled(compiled: Any, lowered: Lowered, chip: Chip | None) -> dict[str, Any]:
     """Bytes, products, traffic, collectives, slow instructions and bounds of a compiled program."""
-    module, rounds = hlo.parse(compiled.as_text()), lowered.program.rounds
+    module, rounds = hlo.parse_hlo(compiled.as_text()), lowered.program.rounds
     flops, passes = operations(compiled, lowered, cost.products(module, rounds))
-    moved = cost.moved(module, rounds)
+    moved = cost.memory_traffic(module, rounds)
     sent = cost.collectives(module, rounds)
     slow = cost.slow(module, rounds)
     about = {
@@ -115,7 +115,7 @@ def operations(compiled: Any, lowered: Lowered, products: cost.Products) -> tupl
     """
     stated = compiled.cost_analysis()
     if not stated:
-        total = flops_of.counted(lowered.traced.jaxpr)[0] / lowered.program.mesh.size
+        total = flops_of.count_jaxpr_flops(lowered.traced.jaxpr)[0] / lowered.program.mesh.size
         return total, total
     flops = stated.get("flops", 0.0) + products.inside - products.once
     return flops, flops + products.passes - products.inside

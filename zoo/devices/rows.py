@@ -13,7 +13,7 @@ from typing import Any
 
 from zoo import durable
 from zoo import mesh as meshes
-from zoo.arguments import written
+from zoo.arguments import format_value
 from zoo.devices import measure, programs
 from zoo.devices.topology import Topology
 from zoo.experiment import Config, Experiment
@@ -32,7 +32,7 @@ def path_of(folder: Path, config: Config, arguments: dict[str, Any], topology: T
     return folder / f"{stem}--{topology.name.replace(':', '-')}{many}.json"
 
 
-def make(
+def make_row(
     config: Config, arguments: dict[str, Any], topology: Topology, folder: Path, say: Say
 ) -> dict[str, Any]:
     """The row of a config on a topology, kept after every program.
@@ -40,8 +40,8 @@ def make(
     Programs that a stored row has, by the digest of what they lower to, are not compiled again.
     """
     path = path_of(folder, config, arguments, topology)
-    experiment, arguments, remarks = fitted(config, arguments, topology)
-    mesh = meshes.make(experiment.fsdp, topology.devices)
+    experiment, arguments, remarks = fit_batch(config, arguments, topology)
+    mesh = meshes.make_mesh(experiment.fsdp, topology.devices)
     if topology.slices > 1:
         remarks = [*remarks, "the bound takes links between slices for as fast as those inside"]
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,12 +63,12 @@ def make(
     found: list[dict[str, Any]] = []
     for one in lowered:
         stands = standing.get(one.digest)
-        found.append(stands or measure.measure(one, topology.chip))
+        found.append(stands or measure.measure_program(one, topology.chip))
         say(f"{_line(path.stem, found[-1])}{' (stands)' if stands else ''}")
         row = {
             **about,
             "complete": len(found) == len(lowered),
-            **summary(found, topology),
+            **summarise_programs(found, topology),
             "remarks": remarks + remarked(found),
             "programs": found,
         }
@@ -79,14 +79,14 @@ def make(
 
 def _standing_in(path: Path, topology: Topology) -> dict[str, dict[str, Any]]:
     """The programs of a stored row, by digest, if the same compiler made them."""
-    before = facts.load(path) if path.is_file() else {}
+    before = facts.load_json(path) if path.is_file() else {}
     if before.get("compiler") != topology.compiler:
         return {}
     programs = before.get("programs") or ()
     return {program["digest"]: program for program in programs if program.get("digest")}
 
 
-def fitted(
+def fit_batch(
     config: Config, arguments: dict[str, Any], topology: Topology
 ) -> tuple[Experiment, dict[str, Any], list[str]]:
     """The experiment with a batch that the chips divide, and a remark where it had to grow."""
@@ -103,7 +103,7 @@ def fitted(
 
 
 def _changed(config: Config, arguments: dict[str, Any]) -> dict[str, str]:
-    return {k: written(v) for k, v in arguments.items() if v != config.defaults.get(k)}
+    return {k: format_value(v) for k, v in arguments.items() if v != config.defaults.get(k)}
 
 
 def _commit() -> str:
@@ -116,7 +116,7 @@ def _commit() -> str:
     return done.stdout.strip()
 
 
-def summary(found: list[dict[str, Any]], topology: Topology) -> dict[str, Any]:
+def summarise_programs(found: list[dict[str, Any]], topology: Topology) -> dict[str, Any]:
     """fits; and, of a step and of a second of sampled audio, the seconds at the least."""
     sizes = [p["bytes"]["total"] for p in found if "bytes" in p]
     about: dict[str, Any] = {"most_bytes": max(sizes, default=0)}

@@ -35,12 +35,12 @@ class Topology:
         return self.devices[0].device_kind
 
 
-def prepare(names: Sequence[str]) -> None:
+def prepare_topologies(names: Sequence[str]) -> None:
     """To be called before JAX is asked for devices: no metadata server is, and no TPU is taken."""
     if HERE in names:
         return
     if any(name.partition(":")[0] in gpus.KNOWN for name in names):
-        gpus.prepare()
+        gpus.set_gpu_flags()
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
     os.environ.setdefault("TPU_WORKER_HOSTNAMES", "localhost")
     os.environ.setdefault("TPU_ACCELERATOR_TYPE", "v5litepod-4")
@@ -48,7 +48,7 @@ def prepare(names: Sequence[str]) -> None:
     os.environ["JAX_PLATFORMS"] = "cpu"
 
 
-def described(name: str, slices: int = 1) -> Topology:
+def describe_topology(name: str, slices: int = 1) -> Topology:
     """The topology of that name. BadInput where libtpu is missing or does not know it."""
     if name == HERE:
         return here()
@@ -56,8 +56,8 @@ def described(name: str, slices: int = 1) -> Topology:
     if not shape:
         raise BadInput(f"--topology {name}: write VERSION:SHAPE as {_EXAMPLES}")
     if version in gpus.KNOWN:
-        devices, compiler = gpus.described(version, shape, slices)
-        return Topology(name, devices, chips.of(devices[0].device_kind), compiler, slices)
+        devices, compiler = gpus.describe_gpus(version, shape, slices)
+        return Topology(name, devices, chips.find_chip(devices[0].device_kind), compiler, slices)
     if find_spec("libtpu") is None:
         raise BadInput("compiling for TPUs needs the package libtpu: pip install '.[tpu]'")
     from jax.experimental import topologies
@@ -73,7 +73,7 @@ def described(name: str, slices: int = 1) -> Topology:
         why = str(error).strip().splitlines()[0].removeprefix("INVALID_ARGUMENT: ")
         raise BadInput(f"--topology {name}: {why}. Known are {_EXAMPLES}") from error
     devices = tuple(found)
-    chip = chips.of(devices[0].device_kind)
+    chip = chips.find_chip(devices[0].device_kind)
     return Topology(name, devices, chip, f"libtpu {metadata.version('libtpu')}", slices)
 
 
@@ -83,4 +83,4 @@ def here() -> Topology:
 
     devices = tuple(jax.devices())
     compiler = f"jaxlib {metadata.version('jaxlib')}"
-    return Topology(HERE, devices, chips.of(devices[0].device_kind), compiler)
+    return Topology(HERE, devices, chips.find_chip(devices[0].device_kind), compiler)

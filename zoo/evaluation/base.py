@@ -25,7 +25,7 @@ Monitor = tuple[str, Literal["max", "min"]]  # a metric's name, and which is bet
 # evaluation calls it with one fixed batch shape and pads the last batch.
 Predict = Callable[[Batch], Batch]
 Progress = Callable[[int, int], None]  # (done, of how many; 0 where that is unknown)
-Figure = Callable[[], Any]  # makes a matplotlib figure; matplotlib is imported only then
+FigureMaker = Callable[[], Any]  # makes a matplotlib figure; matplotlib is imported only then
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Report:
     protocol: str  # one sentence: what exactly was computed
     counts: dict[str, int]  # clips, tracks, undefined tags, silent frames, ...
     tables: dict[str, list[dict]] = field(default_factory=dict)
-    figures: dict[str, Figure] = field(default_factory=dict)
+    figures: dict[str, FigureMaker] = field(default_factory=dict)
     files: dict[str, Callable[[Path], Any]] = field(default_factory=dict)  # by name: writers
     scores: Scores | None = None  # of every clip or track, where the metrics are made of such
 
@@ -85,7 +85,7 @@ def in_batches(predict: Predict, examples: Iterable[Batch], size: int) -> Iterat
             yield {key: value[row] for key, value in output.items()}
 
 
-def paired(
+def paired_predictions(
     predict: Predict, examples: Iterable[tuple[Any, Batch]], size: int
 ) -> Iterator[tuple[Any, Batch]]:
     """(what belongs to an example, its prediction) of every (what belongs to it, example)."""
@@ -124,7 +124,7 @@ def _to_float(pcm: np.ndarray) -> np.ndarray:
     return np.asarray(pcm, np.float32)
 
 
-def sound(record: Example, key: str = "audio") -> np.ndarray:
+def unpadded_audio(record: Example, key: str = "audio") -> np.ndarray:
     """The record's audio [T C] or stems [S T C] as float32, without the zeros that fill it up.
 
     The one way to a record's sound: what a short file is filled with is no part of it.
@@ -133,7 +133,7 @@ def sound(record: Example, key: str = "audio") -> np.ndarray:
     return _to_float(record[key][:, :length] if key == "stems" else record[key][:length])
 
 
-def padded(record: Example, key: str = "audio") -> tuple[np.ndarray, int]:
+def padded_audio(record: Example, key: str = "audio") -> tuple[np.ndarray, int]:
     """(audio [T C] float32 with the zeros that fill it up, samples that are the record's own).
 
     For programs that are compiled for one length; what is scored has to end with the sound.
@@ -142,7 +142,7 @@ def padded(record: Example, key: str = "audio") -> tuple[np.ndarray, int]:
     return audio, int(record.get("length", len(audio)))
 
 
-def name_of(record: Example, index: int) -> str:
+def record_name(record: Example, index: int) -> str:
     """What a record is called among the scores of a split: its track and its place in it."""
     return f"{record['track']}#{record.get('chunk', index)}"
 
@@ -165,18 +165,18 @@ def save_report(report: Report, folder: str | Path) -> Path:
     for name, rows in report.tables.items():
         write_table(folder / f"{name}.csv", rows)
     for name, make in report.figures.items():
-        draw(make, folder / f"{name}.png", dpi=150, bbox_inches="tight")
+        write_figure(make, folder / f"{name}.png", dpi=150, bbox_inches="tight")
     for name, write in report.files.items():
         write(folder / name)
     if report.scores is not None:
-        scores_file.write(folder / "scores.npz", report.scores)
+        scores_file.write_scores(folder / "scores.npz", report.scores)
     shown = ("protocol", "metrics", "intervals", "counts")
     summary = {key: getattr(report, key) for key in shown}
     durable.write_json(folder / "report.json", summary, indent=2)
     return folder
 
 
-def draw(make: Figure, path: str | Path, **how: Any) -> bool:
+def write_figure(make: FigureMaker, path: str | Path, **how: Any) -> bool:
     """Makes a figure and writes it; where it cannot be drawn, a line says so and work goes on.
 
     raises OSError where the place takes no file.
@@ -187,7 +187,7 @@ def draw(make: Figure, path: str | Path, **how: Any) -> bool:
     except OSError:
         raise
     except Exception as error:  # matplotlib's own, of whatever a name or number did to it
-        line = escapes.line(f"{path} is left out: {type(error).__name__}: {error}")
+        line = escapes.terminal_line(f"{path} is left out: {type(error).__name__}: {error}")
         print(line[:300], file=sys.stderr)
         return False
     return True

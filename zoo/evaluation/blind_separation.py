@@ -13,7 +13,7 @@ from zoo.audio.blocks import Blocks
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Batch, Monitor, Predict, Progress, Report
-from zoo.evaluation.separation import Row, Separation, stem_getter, track_spans
+from zoo.evaluation.separation import Separation, TrackRow, stem_getter, track_spans
 from zoo.songs.oracle import separate_known
 from zoo.songs.separating import Separator, separate
 
@@ -78,7 +78,7 @@ class BlindSeparation:
         progress: Progress | None = None,
     ) -> Report:
         self._check(info)
-        rows: list[Row] = []
+        rows: list[TrackRow] = []
         for track, span in islice(track_spans(records), limit):
             rows += self._score(predict, [records[index] for index in span], track, info)
             if progress:
@@ -105,7 +105,7 @@ class BlindSeparation:
 
     def _score(
         self, predict: Predict, track: Sequence[Example], name: str, info: Info
-    ) -> list[Row]:
+    ) -> list[TrackRow]:
         getter = stem_getter(self._scored.how, info)
         references = np.concatenate([getter(record) for record in track], 1)
         if self.microphones:

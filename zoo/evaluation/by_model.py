@@ -18,7 +18,7 @@ _KERNELS = 4000  # clips of a set that kernel distances take: they need a number
 _BINS = 50  # of NDB, as its users take
 
 
-class Classifier(Protocol):
+class ClipClassifier(Protocol):
     """Class probabilities of clips, as `zoo.front.clip_model.ClipModel` gives them."""
 
     @property
@@ -57,7 +57,7 @@ def class_scores(
     return found
 
 
-def distances(
+def embedding_distances(
     fake: np.ndarray, real: np.ndarray, owner: np.ndarray | None = None
 ) -> dict[str, float]:
     """Of embeddings [N D] and [M D]: frechet, kid, kad, ndb_share, and what halves of real have.
@@ -78,7 +78,7 @@ def distances(
         found |= {f"floor/{name}": value for name, value in halves.items()}
     count = min(_BINS, len(real) // bins.CLIPS)
     if count > 1:
-        found["ndb_share"] = bins.compare(bins.fit(real, count), fake).share
+        found["ndb_share"] = bins.compare_bins(bins.fit_bins(real, count), fake).share
     return found
 
 

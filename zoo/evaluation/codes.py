@@ -9,7 +9,16 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Monitor, Predict, Progress, Report, first, in_batches, sound
+from zoo.evaluation.base import (
+    Batch,
+    Monitor,
+    Predict,
+    Progress,
+    Report,
+    first,
+    in_batches,
+    unpadded_audio,
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ class CodeLikelihood:
         def cuts() -> Iterator[Batch]:
             nonlocal left_out
             for _, record in first(records, limit, progress):
-                audio = sound(record, self.key)
+                audio = unpadded_audio(record, self.key)
                 whole = len(audio) // self.samples
                 left_out += len(audio) - whole * self.samples
                 for start in range(0, whole * self.samples, self.samples):

@@ -44,7 +44,7 @@ class Copies:
         if there < max(vocoding.SIZES):
             raise BadInput(f"{there} samples in common: give {max(vocoding.SIZES)} or more")
         spectra = vocoding.Vocoding(vocoding.common(rate))
-        found = vocoding.compared(partial(spectra.distances, rate), fake, real, there)
+        found = vocoding.record_distances(partial(spectra.distances, rate), fake, real, there)
         del found["own_log_mel_l1"]
         found["loudness_l1"] = _loudness_error(fake[:there], real[:there], rate)
         if self.tracker:

@@ -10,7 +10,7 @@ import numpy as np
 from zoo.data.score_render.scored_melodies import spoilt
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Monitor, Predict, Progress, Report, first, paired
+from zoo.evaluation.base import Batch, Monitor, Predict, Progress, Report, first, paired_predictions
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class CriticScore:
 
         rows = [
             {**row, "score": float(output["score"])}
-            for row, output in paired(predict, examples(), self.batch)
+            for row, output in paired_predictions(predict, examples(), self.batch)
         ]
         if len(rows) < 2:
             raise BadInput("two melodies or more are needed to judge a critic: raise the limit")

@@ -14,15 +14,15 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
     Batch,
-    Figure,
+    FigureMaker,
     Monitor,
     Predict,
     Progress,
     Report,
     first,
-    name_of,
-    paired,
-    sound,
+    paired_predictions,
+    record_name,
+    unpadded_audio,
 )
 from zoo.metrics.resampling import Scores
 
@@ -60,7 +60,7 @@ class Emulation:
         rows: list[dict[str, Any]] = []
         shown: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         given = self._examples(first(records, limit, progress), left_out)
-        for (label, dry, wet), output in paired(predict, given, self.batch):
+        for (label, dry, wet), output in paired_predictions(predict, given, self.batch):
             made = np.asarray(output["audio"], np.float64)[self.skip :, 0]
             rows.append({"record": label, **_compared(dry, wet, made, self.skip)})
             shown.append((dry[self.skip :], wet[self.skip :], made))
@@ -88,12 +88,15 @@ class Emulation:
         self, found: Iterator[tuple[int, Example]], left_out: dict[str, int]
     ) -> Iterator[tuple[tuple[str, np.ndarray, np.ndarray], Batch]]:
         for index, record in found:
-            dry, wet = sound(record)[: self.samples], sound(record, "stems")[0][: self.samples]
+            dry, wet = (
+                unpadded_audio(record)[: self.samples],
+                unpadded_audio(record, "stems")[0][: self.samples],
+            )
             scored = wet[self.skip :]
             if len(dry) < self.samples or np.sqrt(np.square(scored).mean()) < _SILENCE:
                 left_out["short_or_silent_records"] += 1
                 continue
-            yield (name_of(record, index), dry[:, 0], wet[:, 0]), {"audio": dry}
+            yield (record_name(record, index), dry[:, 0], wet[:, 0]), {"audio": dry}
 
     def _sentence(self, info: Info) -> str:
         return (
@@ -136,7 +139,7 @@ def _filtered(dry: np.ndarray, wet: np.ndarray, taps: int = _TAPS) -> np.ndarray
     return oaconvolve(dry, response)[: len(dry)][len(dry) - len(wet) :]
 
 
-def _waves(dry: np.ndarray, wet: np.ndarray, made: np.ndarray, rate: int) -> Figure:
+def _waves(dry: np.ndarray, wet: np.ndarray, made: np.ndarray, rate: int) -> FigureMaker:
     """The loudest 20 ms: dry, wet, and what the model makes."""
 
     def make() -> Any:

@@ -9,10 +9,19 @@ from typing import Any, cast
 
 import numpy as np
 
-from zoo.data.event_sequences import Vocabulary, filled, held_segments, segments
+from zoo.data.event_sequences import EventCodec, held_segments, pad_events, split_events
 from zoo.data.source import Example, Info, Source
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Monitor, Predict, Progress, Report, first, name_of, paired
+from zoo.evaluation.base import (
+    Batch,
+    Monitor,
+    Predict,
+    Progress,
+    Report,
+    first,
+    paired_predictions,
+    record_name,
+)
 from zoo.metrics import markov
 from zoo.metrics.resampling import Scores
 
@@ -28,7 +37,7 @@ class EventScore:
     the notes that sound there, which are not counted.
     """
 
-    vocabulary: Vocabulary
+    vocabulary: EventCodec
     length: int
     batch: int = 8
     source: Source | None = None
@@ -57,14 +66,14 @@ class EventScore:
                 notes = self.vocabulary.begun(events)
                 row = {"track": str(record["track"]), "events": len(events), "notes": notes}
                 rows.append({**row, "nats": 0.0})
-                names.append(name_of(record, index))
+                names.append(record_name(record, index))
                 for begun, segment in self._segments(events):
                     pieces.append(segment)
                     whole = np.concatenate([begun, segment])
                     counted = slice(len(begun), len(whole))
-                    yield (rows[-1], counted), filled(whole, self.length)
+                    yield (rows[-1], counted), pad_events(whole, self.length)
 
-        for (row, counted), output in paired(predict, examples(), self.batch):
+        for (row, counted), output in paired_predictions(predict, examples(), self.batch):
             row["nats"] += float(np.asarray(output["nats"], np.float64)[counted].sum())
         return self._report(rows, names, pieces)
 
@@ -72,7 +81,7 @@ class EventScore:
         """(what only serves as context, what counts) of each segment."""
         if self.held:
             return held_segments(self.vocabulary, events, self.length)
-        return ((events[:0], segment) for segment in segments(events, self.length))
+        return ((events[:0], segment) for segment in split_events(events, self.length))
 
     def _report(self, rows: list[dict], names: list[str], pieces: list[np.ndarray]) -> Report:
         nats, events, notes = (

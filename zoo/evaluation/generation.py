@@ -17,9 +17,9 @@ from zoo.evaluation.base import (
     Progress,
     Report,
     first,
-    name_of,
-    paired,
-    sound,
+    paired_predictions,
+    record_name,
+    unpadded_audio,
 )
 from zoo.metrics.resampling import Scores
 
@@ -73,13 +73,13 @@ class Likelihood:
             for index, record in first(records, limit, progress):
                 row = {"record": index, "track": str(record["track"]), "samples": 0, "nats": 0.0}
                 rows.append(row)
-                names.append(name_of(record, index))
-                length = len(sound(record))
+                names.append(record_name(record, index))
+                length = len(unpadded_audio(record))
                 left_out += min(self.context, length) if self.lead == "exclude" else 0
                 for counted, window in self.windows(record, info):
                     yield (row, counted), window
 
-        for (row, counted), output in paired(predict, every(), self.batch):
+        for (row, counted), output in paired_predictions(predict, every(), self.batch):
             nats, counted, lost = self._counted(np.asarray(output["nats"], np.float64), counted)
             row["nats"] += nats
             row["samples"] += counted
@@ -89,7 +89,7 @@ class Likelihood:
     def windows(self, record: Example, info: Info) -> Iterator[tuple[int, Batch]]:
         """(how many of its samples count, what `predict` reads) of each window of a record."""
         extra = {key: np.asarray(record[key]) for key in self.keys}
-        for window, counted in self.cut(sound(record)):
+        for window, counted in self.cut(unpadded_audio(record)):
             yield counted, {self.key: window, **extra}
 
     def cut(self, audio: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:

@@ -12,14 +12,14 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
     Batch,
-    Figure,
+    FigureMaker,
     Monitor,
     Predict,
     Progress,
     Report,
     first,
-    paired,
-    sound,
+    paired_predictions,
+    unpadded_audio,
 )
 
 _ACTIVE = 0.01  # nats, of a latent's mean divergence
@@ -55,14 +55,14 @@ class Latents:
         def windows() -> Iterator[tuple[np.ndarray, Batch]]:
             nonlocal left_out
             for _, record in first(records, limit, progress):
-                audio = sound(record, self.key)
+                audio = unpadded_audio(record, self.key)
                 whole = len(audio) // self.samples * self.samples
                 left_out += len(audio) - whole
                 for start in range(0, whole, self.samples):
                     window = audio[start : start + self.samples]
                     yield window, {self.key: window}
 
-        for window, output in paired(predict, windows(), self.batch):
+        for window, output in paired_predictions(predict, windows(), self.batch):
             nats.append(float(output["nats"]))
             kl.append(np.asarray(output["kl"], np.float64))
             exact = np.asarray(window, np.float64)
@@ -95,7 +95,7 @@ class Latents:
         )
 
 
-def _kl_figure(each: np.ndarray) -> Figure:
+def _kl_figure(each: np.ndarray) -> FigureMaker:
     """Bars of the divergence of every latent [L], largest first."""
 
     def make() -> Any:

@@ -20,16 +20,16 @@ from zoo.evaluation.base import (
     Predict,
     Progress,
     Report,
-    draw,
     first,
     in_batches,
-    name_of,
-    sound,
+    record_name,
+    unpadded_audio,
+    write_figure,
     write_table,
 )
 from zoo.metrics.pitch import score_melody
 from zoo.metrics.resampling import Scores
-from zoo.pages.pitch_curve import CONFIDENT, curve_figure, note_name, write_page
+from zoo.pages.pitch_curve import CONFIDENT, curve_figure, note_name, write_pitch_curve
 from zoo.signal import pitch
 
 
@@ -71,14 +71,14 @@ class Pitch:
     ) -> Report:
         truth, alone, path, rows, names = [], [], [], [], []
         for index, record in first(records, limit, progress):
-            salience = self.salience(predict, sound(record)[: self.last, 0])
+            salience = self.salience(predict, unpadded_audio(record)[: self.last, 0])
             hertz = float(tuning.hertz_of_note(record["pitch"]))
             truth.append(np.full(len(salience), hertz))
             alone.append(pitch.local_mean(salience))
             path.append(pitch.local_mean(salience, pitch.viterbi(salience)))
             found = _shares(truth[-1], alone[-1], path[-1])
             rows.append({"track": str(record["track"]), "hertz": hertz, **found})
-            names.append(name_of(record, index))
+            names.append(record_name(record, index))
         if not rows:
             raise BadInput("no notes to evaluate: choose another split, or prepare the data anew.")
         reference = np.concatenate(truth)
@@ -91,7 +91,7 @@ class Pitch:
 
     def salience(self, predict: Predict, audio: np.ndarray) -> np.ndarray:
         """Of every frame of a signal [T] -> [F K]."""
-        windows = pitch.windows(np.asarray(audio, np.float32), self.samples, self.hop)
+        windows = pitch.centred_windows(np.asarray(audio, np.float32), self.samples, self.hop)
         cuts: Iterator[Batch] = ({"audio": window[:, None]} for window in windows)
         return np.stack([out["prediction"] for out in in_batches(predict, cuts, self.batch)])
 
@@ -116,7 +116,7 @@ class Pitch:
 
         figures: f0.png, too.
         """
-        audio, _ = audio_files.read(path, info.sample_rate, 1)
+        audio, _ = audio_files.read_audio(path, info.sample_rate, 1)
         times, hertz, confidence = self.curve(predict, audio[:, 0], info)
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -129,8 +129,10 @@ class Pitch:
         )
         if figures:
             picture = partial(curve_figure, times, hertz, confidence)
-            draw(picture, folder / "f0.png", dpi=120, bbox_inches="tight")
-        write_page(folder / "page.html", path, self.hop / info.sample_rate, hertz, confidence)
+            write_figure(picture, folder / "f0.png", dpi=120, bbox_inches="tight")
+        write_pitch_curve(
+            folder / "page.html", path, self.hop / info.sample_rate, hertz, confidence
+        )
         return f"{Path(path).name}: {_summary(hertz, confidence)}; look at {folder / 'page.html'}"
 
     def _sentence(self, info: Info) -> str:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from zoo.data.held_rolls import Roll, held
-from zoo.data.note_rolls import Notes, shifted
+from zoo.data.held_rolls import Roll, held_roll
+from zoo.data.note_rolls import Notes, notes_between
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, first, in_batches, sound
+from zoo.evaluation.base import Batch, Predict, Progress, Report, first, in_batches, unpadded_audio
 from zoo.evaluation.generation import Likelihood
 from zoo.metrics.steady_pitch import cents_off
 from zoo.tuning import hertz_of_note
@@ -34,7 +34,7 @@ class PlayedLikelihood(Likelihood):
     hop: int = 64
     other: int = 8
     moved: int = 0  # keys by which the notes are off
-    roll: Roll = held
+    roll: Roll = held_roll
     played: int = 0
     seconds: float = 4.0
 
@@ -73,7 +73,7 @@ class PlayedLikelihood(Likelihood):
         begin = -self.context if self.lead == "zeros" else 0
         for number, (counted, batch) in enumerate(super().windows(record, info)):
             start = (begin + number * step) / info.sample_rate
-            notes = shifted(record["notes"], start, self.samples / info.sample_rate)
+            notes = notes_between(record["notes"], start, self.samples / info.sample_rate)
             yield counted, {**batch, "roll": self._rolled(notes, self.samples, info)}
 
     def _rolled(self, notes: Notes, samples: int, info: Info) -> np.ndarray:
@@ -93,7 +93,7 @@ class PlayedLikelihood(Likelihood):
             for index, notes in enumerate(asked)
         ]
         made = [output["audio"] for output in in_batches(predict, batches, self.batch)]
-        real = [sound(record)[:samples] for record in clips]
+        real = [unpadded_audio(record)[:samples] for record in clips]
         return {
             "in_tune": in_tune(made, asked, rate),
             "in_tune_recorded": in_tune(real, asked, rate),
@@ -117,7 +117,7 @@ class PlayedLikelihood(Likelihood):
 
 def _of_clip(notes: Notes, seconds: float) -> Notes:
     """The notes that begin in the first `seconds` of a clip, ended by then."""
-    some = shifted(notes, 0.0, seconds)
+    some = notes_between(notes, 0.0, seconds)
     kept = some["onset"] >= 0
     cut = {name: column[kept] for name, column in some.items()}
     return {**cut, "offset": np.minimum(cut["offset"], np.float32(seconds))}

@@ -12,15 +12,15 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
     Batch,
-    Figure,
+    FigureMaker,
     Monitor,
     Predict,
     Progress,
     Report,
     first,
-    name_of,
-    paired,
-    sound,
+    paired_predictions,
+    record_name,
+    unpadded_audio,
 )
 from zoo.evaluation.generation import Likelihood
 from zoo.metrics.resampling import Scores
@@ -62,13 +62,13 @@ class QuantileScore:
 
         def every() -> Iterator[tuple[tuple[int, np.ndarray, int], Batch]]:
             for index, record in first(records, limit, progress):
-                names.append(name_of(record, index))
+                names.append(record_name(record, index))
                 sums.append(np.zeros(3))
-                sounds.append(sound(record, self.key)[:, 0])
-                for window, counted in windows.cut(sound(record, self.key)):
+                sounds.append(unpadded_audio(record, self.key)[:, 0])
+                for window, counted in windows.cut(unpadded_audio(record, self.key)):
                     yield (len(sums) - 1, window[:, 0], counted), {self.key: window}
 
-        for (row, audio, counted), output in paired(predict, every(), self.batch):
+        for (row, audio, counted), output in paired_predictions(predict, every(), self.batch):
             own = slice(self.context, self.context + counted)
             quantiles, target = output["quantiles"][own], audio[own, None]
             sums[row] += [
@@ -89,8 +89,8 @@ class QuantileScore:
         metrics = {
             "crps": crps / count,
             "crps_last": last / count,
-            "crps_alone": alone(audio),
-            "calibration": float(np.abs(shares - levels(len(shares))).mean()),
+            "crps_alone": marginal_score(audio),
+            "calibration": float(np.abs(shares - quantile_midpoints(len(shares))).mean()),
         }
         scores = Scores(names, {"crps": sums[:, 0] / sums[:, 2]}, weights=sums[:, 2])
         figures = {"calibration": _calibration_figure(shares)}
@@ -110,7 +110,7 @@ class QuantileScore:
         )
 
 
-def levels(count: int) -> np.ndarray:
+def quantile_midpoints(count: int) -> np.ndarray:
     """The middles of so many equal parts of (0, 1)."""
     return (np.arange(count) + 0.5) / count
 
@@ -118,17 +118,17 @@ def levels(count: int) -> np.ndarray:
 def ranked(quantiles: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The score of each prediction: quantiles [N K] at `levels`, target [N 1] -> [N]."""
     error = np.asarray(target, np.float64) - quantiles
-    return 2 * np.mean((levels(quantiles.shape[-1]) - (error < 0)) * error, -1)
+    return 2 * np.mean((quantile_midpoints(quantiles.shape[-1]) - (error < 0)) * error, -1)
 
 
-def alone(audio: np.ndarray) -> float:
+def marginal_score(audio: np.ndarray) -> float:
     """The score of predicting each of the samples [N] by the distribution of all: E|x - y| / 2."""
     ordered = np.sort(np.asarray(audio, np.float64))
     count = len(ordered)
     return float(np.sum((2 * np.arange(count) - count + 1) * ordered) / count**2)
 
 
-def _calibration_figure(shares: np.ndarray) -> Figure:
+def _calibration_figure(shares: np.ndarray) -> FigureMaker:
     """Share of samples below the quantile of each level [K], and where it should lie."""
 
     def make() -> Any:
@@ -137,7 +137,7 @@ def _calibration_figure(shares: np.ndarray) -> Figure:
         figure = Figure(figsize=(4, 4), layout="constrained")
         axes = figure.add_subplot()
         axes.plot([0, 1], [0, 1], color="0.7")
-        axes.plot(levels(len(shares)), shares, "o-", color="0.2")
+        axes.plot(quantile_midpoints(len(shares)), shares, "o-", color="0.2")
         axes.set(xlabel="level", ylabel="share of samples below", xlim=(0, 1), ylim=(0, 1))
         return figure
 

@@ -13,15 +13,15 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
     Batch,
-    Figure,
+    FigureMaker,
     Monitor,
     Predict,
     Progress,
     Report,
     first,
-    name_of,
-    paired,
-    sound,
+    paired_predictions,
+    record_name,
+    unpadded_audio,
 )
 from zoo.metrics.resampling import Scores
 
@@ -64,7 +64,7 @@ class Restoration:
         rows: list[dict[str, Any]] = []
         curves: list[np.ndarray] = []
         given = self._examples(first(records, limit, progress), info, left_out)
-        for (label, clean, degraded), output in paired(predict, given, self.batch):
+        for (label, clean, degraded), output in paired_predictions(predict, given, self.batch):
             rows.append(self._row(label, clean, degraded, output))
             curves.append(self._curve(clean, degraded, output["looks"]))
         if not rows:
@@ -94,14 +94,14 @@ class Restoration:
         self, found: Iterator[tuple[int, Example]], info: Info, left_out: dict[str, int]
     ) -> Iterator[tuple[tuple[str, np.ndarray, Batch], Batch]]:
         for index, record in found:
-            audio = sound(record)
+            audio = unpadded_audio(record)
             start = (len(audio) - self.samples) // 2
             clean = audio[max(start, 0) :][: self.samples]
             if start < 0 or np.sqrt(np.square(clean).mean()) < _SILENCE:
                 left_out["short_or_silent_records"] += 1
                 continue
             degraded = self._degraded(clean, index, info.sample_rate)
-            yield (f"{name_of(record, index)}#{index}", clean, degraded), degraded
+            yield (f"{record_name(record, index)}#{index}", clean, degraded), degraded
 
     def _degraded(self, clean: np.ndarray, index: int, rate: int) -> Batch:
         if self.hole:
@@ -116,18 +116,21 @@ class Restoration:
 
     def _row(self, label: str, clean: np.ndarray, degraded: Batch, output: Batch) -> dict[str, Any]:
         where = degraded["known"] == 0 if self.hole else np.ones_like(clean, bool)
-        ends = [ratio(clean[where], look[where]) for look in output["looks"]]
+        ends = [signal_to_noise(clean[where], look[where]) for look in output["looks"]]
         floor = (
             {"floor/autoregressive": interpolated(degraded["audio"][:, 0], where[:, 0])}
             if self.hole
-            else {"floor/spectral_gating": gated(degraded["audio"][:, 0])}
+            else {"floor/spectral_gating": spectral_gate(degraded["audio"][:, 0])}
         )
         return {
             "record": label,
-            "snr_db": ratio(clean[where], output["audio"][where]),
+            "snr_db": signal_to_noise(clean[where], output["audio"][where]),
             "ceiling/best_step": max(ends),
-            "floor/untouched": ratio(clean[where], degraded["audio"][where]),
-            **{name: ratio(clean[where], made[:, None][where]) for name, made in floor.items()},
+            "floor/untouched": signal_to_noise(clean[where], degraded["audio"][where]),
+            **{
+                name: signal_to_noise(clean[where], made[:, None][where])
+                for name, made in floor.items()
+            },
         }
 
     def _curve(self, clean: np.ndarray, degraded: Batch, looks: np.ndarray) -> np.ndarray:
@@ -137,7 +140,10 @@ class Restoration:
         given = known == 1
         return np.array(
             [
-                (ratio(clean[where], one[where]), ratio(degraded["audio"][given], one[given]))
+                (
+                    signal_to_noise(clean[where], one[where]),
+                    signal_to_noise(degraded["audio"][given], one[given]),
+                )
                 for one in looks
             ]
         )
@@ -158,14 +164,14 @@ class Restoration:
         )
 
 
-def ratio(clean: np.ndarray, made: np.ndarray) -> float:
+def signal_to_noise(clean: np.ndarray, made: np.ndarray) -> float:
     """Signal-to-noise ratio in dB of two arrays [...]; identical ones have 120."""
     error = np.square(np.float64(clean) - made).sum()
     power = np.square(np.float64(clean)).sum()
     return float(10 * np.log10((power + 1e-12) / (error + 1e-12 * power + 1e-12)))
 
 
-def gated(noisy: np.ndarray, size: int = 1024, over: float = 2.0) -> np.ndarray:
+def spectral_gate(noisy: np.ndarray, size: int = 1024, over: float = 2.0) -> np.ndarray:
     """Spectral gating, [T] -> [T]: Wiener gains over the median power of each frequency.
 
     over: times that power is taken off. Half the frames of each frequency are held to be noise,
@@ -203,7 +209,7 @@ def interpolated(audio: np.ndarray, hole: np.ndarray) -> np.ndarray:
     return made
 
 
-def _fits_first(table: list[dict[str, float]]) -> Figure:
+def _fits_first(table: list[dict[str, float]]) -> FigureMaker:
     """Ratios to the clip and to what was given of it, over steps."""
 
     def make() -> Any:

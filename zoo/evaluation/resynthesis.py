@@ -17,9 +17,9 @@ from zoo.evaluation.base import (
     Progress,
     Report,
     first,
-    paired,
-    sound,
+    paired_predictions,
     sounding_frames,
+    unpadded_audio,
 )
 
 SURE = 0.85  # confidence of the original's pitch from which a frame counts, as the authors' code
@@ -62,12 +62,12 @@ class Resynthesised:
         def clips() -> Iterator[tuple[tuple[str, np.ndarray], Batch]]:
             nonlocal short
             for _, record in first(records, limit, progress):
-                short += len(sound(record)) < self.samples
+                short += len(unpadded_audio(record)) < self.samples
                 for clip in self.cut(record):
                     yield (str(record["track"]), clip["audio"]), clip
 
         rows = []
-        for (track, audio), output in paired(predict, clips(), self.batch):
+        for (track, audio), output in paired_predictions(predict, clips(), self.batch):
             row = {"track": track, **{name: float(output[name]) for name in _MEASURED}}
             if self.tracker:
                 row["f0_l1"] = self.pitch_error(self.tracker, audio[:, 0], output["audio"][:, 0])
@@ -78,7 +78,7 @@ class Resynthesised:
 
     def cut(self, record: Example) -> Iterator[Batch]:
         """Consecutive clips of a record with all that the model needs."""
-        audio = sound(record)
+        audio = unpadded_audio(record)
         extra = {key: np.asarray(record[key]) for key in self.keys if key != "f0"}
         frames = self.samples // self.hop
         for start in range(0, len(audio) - self.samples + 1, self.samples):

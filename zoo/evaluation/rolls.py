@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.rolls import filled
+from zoo.data.rolls import pad_roll
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Monitor, Predict, Progress, Report, first, name_of
+from zoo.evaluation.base import Monitor, Predict, Progress, Report, first, record_name
 from zoo.metrics.resampling import Scores
 
 
@@ -42,12 +42,12 @@ class RollScore:
         names = []
         for index, record in first(records, limit, progress):
             steps = len(record["roll"]) - 1
-            example = filled(record["roll"], self.lengths)
+            example = pad_roll(record["roll"], self.lengths)
             output = predict({key: value[None] for key, value in example.items()})
             nats = float(np.asarray(output["nats"], np.float64)[0, :steps].sum())
             each = nats / max(steps, 1)
             rows.append({"track": str(record["track"]), "steps": steps, "nats_per_step": each})
-            names.append(name_of(record, index))
+            names.append(record_name(record, index))
         if not sum(row["steps"] for row in rows):
             raise BadInput("no piece of two steps or more: choose another split.")
         return self._report(rows, names, info)

@@ -26,8 +26,8 @@ from zoo.evaluation.base import (
     Report,
     first,
     in_batches,
-    paired,
-    sound,
+    paired_predictions,
+    unpadded_audio,
 )
 from zoo.metrics import frechet
 from zoo.signal import mel
@@ -71,7 +71,7 @@ class Sampled:
     parts: int = 4
     key: str = "audio"
     keys: tuple[str, ...] = ()
-    classifier: by_model.Classifier | None = None
+    classifier: by_model.ClipClassifier | None = None
     clips: int = 50_000
     splits: int = 10
     label: str = ""
@@ -140,7 +140,7 @@ class Sampled:
                     number = np.asarray(index, np.int32)
                     yield audio, {self.key: audio, "index": number, **extra}
 
-        for clip, output in paired(predict, examples(), self.batch):
+        for clip, output in paired_predictions(predict, examples(), self.batch):
             yield clip, output["audio"]
 
     def _generated(self, given: _Given, count: int) -> Iterator[np.ndarray]:
@@ -161,7 +161,7 @@ class Sampled:
         return (clip for clip in found if len(clip) == self.samples)
 
     def _classified(
-        self, classifier: by_model.Classifier, given: _Given, count: int
+        self, classifier: by_model.ClipClassifier, given: _Given, count: int
     ) -> dict[str, float]:
         info, wanted = given.info, None
         if self.label:
@@ -195,7 +195,7 @@ class Sampled:
         info, rate = given.info, given.info.sample_rate
         held = embedder.embeddings(real(), rate)
         made = embedder.embeddings(self._generated(given, count), rate)
-        found = {f"embedded/{k}": v for k, v in by_model.distances(made, held).items()}
+        found = {f"embedded/{k}": v for k, v in by_model.embedding_distances(made, held).items()}
         return found, (
             f" embedded/: squared Fréchet distance, unbiased kernel distances (kid: cubic; kad: "
             f"100 x Gaussian, median bandwidth of the reference) and NDB of means over segments "
@@ -204,7 +204,7 @@ class Sampled:
             "embedded/floor/ between halves of these."
         )
 
-    def _of_classifier(self, classifier: by_model.Classifier, made: int, held: int) -> str:
+    def _of_classifier(self, classifier: by_model.ClipClassifier, made: int, held: int) -> str:
         return (
             f" Inception score: mean over {min(self.splits, made)} splits of {made} generated "
             f"clips (WaveGAN's authors: 50000 in 10, by a classifier of their own) by the "
@@ -214,9 +214,11 @@ class Sampled:
 
     def _clip(self, record: Example) -> np.ndarray:
         """A record's first samples [T C], fewer where it is too short to be compared."""
-        audio = sound(record, self.key)
+        audio = unpadded_audio(record, self.key)
         if 0 < self.samples - len(audio) <= LACKING * self.samples:
-            audio = sound({**record, "length": None}, self.key)  # with the zeros it is stored with
+            audio = unpadded_audio(
+                {**record, "length": None}, self.key
+            )  # with the zeros it is stored with
         return audio[: self.samples]
 
     def _sentence(self, info: Info, count: int) -> str:

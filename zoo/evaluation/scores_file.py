@@ -21,9 +21,9 @@ SMALL = 1_000_000  # bytes of a file beside a row
 _KINDS = {"mean": "means", "median": "medians", "ranking": "ranking"}
 
 
-def write(path: Path, scores: Scores) -> None:
+def write_scores(path: Path, scores: Scores) -> None:
     """All digits, in a run."""
-    durable.write(path, _packed(_arrays(scores)))
+    durable.write_atomically(path, _packed(_arrays(scores)))
 
 
 def write_small(path: Path, scores: Scores) -> bool:
@@ -32,11 +32,11 @@ def write_small(path: Path, scores: Scores) -> bool:
     if len(content) > SMALL:
         path.unlink(missing_ok=True)
         return False
-    durable.write(path, content)
+    durable.write_atomically(path, content)
     return True
 
 
-def read(path: Path) -> Scores:
+def read_scores(path: Path) -> Scores:
     """raises BadInput where there is no such file, or another."""
     try:
         with np.load(path, allow_pickle=False) as file:

@@ -14,9 +14,9 @@ import numpy as np
 from zoo.audio.blocks import Blocks, reblock
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Monitor, Predict, Progress, Report, sound
+from zoo.evaluation.base import Monitor, Predict, Progress, Report, unpadded_audio
 from zoo.evaluation.separation_rows import (
-    Row,
+    TrackRow,
     aggregate,
     box_plot,
     track_rows,
@@ -69,7 +69,7 @@ class Separation:
         drift = identity_error(self.how.segments)
         if drift > 1e-5:
             raise BadInput(f"these segments change the song by {drift:.3g} before any model does.")
-        rows: list[Row] = []
+        rows: list[TrackRow] = []
         for track, span in islice(track_spans(records), limit):
             rows += self.score(predict, records, track, span, info)
             if progress:
@@ -91,7 +91,7 @@ class Separation:
 
     def score(
         self, predict: Predict, records: Sequence[Example], track: str, span: range, info: Info
-    ) -> list[Row]:
+    ) -> list[TrackRow]:
         """One track's rows {'track', 'stem', 'time', 'SDR', ...}, one per frame and stem."""
 
         def mix() -> Iterator[np.ndarray]:
@@ -117,7 +117,7 @@ class Separation:
         stems: Iterable[np.ndarray],
         rate: int,
         names: Sequence[str] | None = None,
-    ) -> list[Row]:
+    ) -> list[TrackRow]:
         """The rows of a track, by blocks [S n C] of its references and of their estimates.
 
         names: of these stems; None: all sources.
@@ -153,7 +153,7 @@ class Separation:
             why = _silence(reference[:, at], estimate[:, at])
             yield ratios | {"SI-SDR": invariant[:, frame], "silent": why}
 
-    def report(self, rows: list[Row], info: Info) -> Report:
+    def report(self, rows: list[TrackRow], info: Info) -> Report:
         """The report of the rows of all tracks."""
         names = (*(METRICS if self.ratios == "full" else ("SDR",)), "SI-SDR")
         metrics: dict[str, float] = {}
@@ -250,8 +250,8 @@ def track_spans(records: Sequence[Example]) -> Iterator[tuple[str, range]]:
 def mixture(record: Example) -> np.ndarray:
     """The record's mix [T C] float32: its `audio`, or else the sum of its stems; no padding."""
     if "audio" in record:
-        return sound(record)
-    return sound(record, "stems").sum(0)
+        return unpadded_audio(record)
+    return unpadded_audio(record, "stems").sum(0)
 
 
 def stem_getter(how: Separator, info: Info) -> Callable[[Example], np.ndarray]:
@@ -260,7 +260,7 @@ def stem_getter(how: Separator, info: Info) -> Callable[[Example], np.ndarray]:
     picks = [picked[name] for name in how.playing]
 
     def references(record: Example) -> np.ndarray:
-        stems = sound(record, "stems")
+        stems = unpadded_audio(record, "stems")
         return np.stack([stems[pick].sum(0) for pick in picks])
 
     return references
@@ -273,7 +273,7 @@ def playing(how: Separator, records: Sequence[Example], span: range, info: Info)
     if "present" in first:
         marks = np.asarray(first["present"], bool)
     else:
-        marks = np.any([np.any(sound(records[i], "stems"), (1, 2)) for i in span], 0)
+        marks = np.any([np.any(unpadded_audio(records[i], "stems"), (1, 2)) for i in span], 0)
     return replace(how, present=tuple(name for name, pick in picks.items() if marks[pick].any()))
 
 

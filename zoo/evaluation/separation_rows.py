@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo import escapes
-from zoo.evaluation.base import Figure, finite
+from zoo.evaluation.base import FigureMaker, finite
 from zoo.metrics.resampling import Scores
 from zoo.metrics.separation_tables import (
     METRICS,
@@ -17,19 +17,19 @@ from zoo.metrics.separation_tables import (
     mean_of_track_medians,
     median_of_track_medians,
     pooled_frames,
-    quantised,
-    write_table,
+    round_ratio,
+    write_museval_json,
 )
 
 AGGREGATIONS = (median_of_track_medians, pooled_frames, mean_of_track_medians)
-Row = dict  # one frame of one stem: track, stem, time (s), and its ratios in dB
+TrackRow = dict  # one frame of one stem: track, stem, time (s), and its ratios in dB
 
 
-def _tables_of(rows: Iterable[Row], seconds: float = 1.0) -> dict[str, TrackTable]:
+def _tables_of(rows: Iterable[TrackRow], seconds: float = 1.0) -> dict[str, TrackTable]:
     """Rows as one museval table per track; ratios that were not computed are NaN there."""
     tracks: dict[str, dict[str, list[dict]]] = {}
     for row in rows:
-        ratios = {name: quantised(row.get(name, np.nan)) for name in METRICS}
+        ratios = {name: round_ratio(row.get(name, np.nan)) for name in METRICS}
         frame = {"time": row["time"], "duration": seconds, "metrics": ratios}
         tracks.setdefault(row["track"], {}).setdefault(row["stem"], []).append(frame)
     return {
@@ -38,16 +38,16 @@ def _tables_of(rows: Iterable[Row], seconds: float = 1.0) -> dict[str, TrackTabl
     }
 
 
-def write_museval(rows: Iterable[Row], folder: str | Path, seconds: float = 1.0) -> list[Path]:
+def write_museval(rows: Iterable[TrackRow], folder: str | Path, seconds: float = 1.0) -> list[Path]:
     """folder/<track>.json for every track, as museval writes them; returns the paths."""
     paths = []
     for track, table in _tables_of(rows, seconds).items():
         paths.append(Path(folder) / f"{track.replace('/', '_')}.json")
-        write_table(paths[-1], table)
+        write_museval_json(paths[-1], table)
     return paths
 
 
-def aggregate(rows: Sequence[Row], ratio: str = "SDR") -> dict[str, float]:
+def aggregate(rows: Sequence[TrackRow], ratio: str = "SDR") -> dict[str, float]:
     """{'sdr_median_of_track_medians/vocals': dB, ...} for three aggregations, stems and average.
 
     The spread of the pooled frames comes along as sdr_pooled_mad, _mean and _sd.
@@ -66,9 +66,9 @@ def aggregate(rows: Sequence[Row], ratio: str = "SDR") -> dict[str, float]:
     return finite(metrics)
 
 
-def track_rows(rows: Sequence[Row], ratios: Sequence[str]) -> list[Row]:
+def track_rows(rows: Sequence[TrackRow], ratios: Sequence[str]) -> list[TrackRow]:
     """One row per track and stem: medians over defined frames, and how many frames those are."""
-    frames: dict[tuple[str, str], list[Row]] = {}
+    frames: dict[tuple[str, str], list[TrackRow]] = {}
     for row in rows:
         frames.setdefault((row["track"], row["stem"]), []).append(row)
     table = []
@@ -83,7 +83,7 @@ def track_rows(rows: Sequence[Row], ratios: Sequence[str]) -> list[Row]:
     return table
 
 
-def track_scores(per_track: Sequence[Row], ratios: Sequence[str]) -> Scores:
+def track_scores(per_track: Sequence[TrackRow], ratios: Sequence[str]) -> Scores:
     """Medians of every track, [N] of a stem and [N S] of their average, as `aggregate` names them.
 
     The pooled frames are no statistic of tracks and have no part in it.
@@ -110,7 +110,7 @@ def _columns(name: str, values: dict) -> dict[str, float]:
     return {f"{name}/{stem}": ratios["SDR"] for stem, ratios in values.items()}
 
 
-def box_plot(per_track: Sequence[Row]) -> Figure:
+def box_plot(per_track: Sequence[TrackRow]) -> FigureMaker:
     """A maker of the figure 'median SDR of every track, by stem'."""
 
     def make():

@@ -20,9 +20,9 @@ from zoo.evaluation.base import (
     Progress,
     Report,
     first,
-    name_of,
-    paired,
-    sound,
+    paired_predictions,
+    record_name,
+    unpadded_audio,
 )
 from zoo.metrics.resampling import Scores
 from zoo.signal.mel_images import MelImage
@@ -63,18 +63,20 @@ class SpectrogramLikelihood:
 
         def examples() -> Iterator[tuple[tuple[str, Batch], Batch]]:
             for index, record in first(records, limit, progress):
-                name = name_of(record, index)
-                for n, audio in enumerate(_pieces(sound(record), self.frames * self.image.hop)):
+                name = record_name(record, index)
+                for n, audio in enumerate(
+                    _pieces(unpadded_audio(record), self.frames * self.image.hop)
+                ):
                     yield (f"{name}.{n}", {"audio": audio}), {"audio": audio}
 
-        for (name, example), output in paired(predict, examples(), self.batch):
+        for (name, example), output in paired_predictions(predict, examples(), self.batch):
             image = np.asarray(_image(self.image, example["audio"][None]))[0]
             tiers = np.atleast_1d(output["tier_nats"]).tolist()
             rows.append(
                 {
                     "track": name,
                     "nats_per_bin": float(output["nats"]),
-                    "nats_per_bin_order_0": counted(image, order_0, edges),
+                    "nats_per_bin_order_0": histogram_nats(image, order_0, edges),
                     **{f"tier_{n}_nats": value for n, value in enumerate(tiers, 1)},
                 }
             )
@@ -118,7 +120,9 @@ def histograms(source: Any, image: MelImage, frames: int) -> tuple[np.ndarray, n
     """
     records, samples = source.open("train"), frames * image.hop
     chosen = (records[index] for index in range(min(len(records), _KNOWN)))
-    found = [part for record in chosen for part in islice(_pieces(sound(record), samples), EACH)]
+    found = [
+        part for record in chosen for part in islice(_pieces(unpadded_audio(record), samples), EACH)
+    ]
     if not found:
         raise BadInput(f"no training record is as long as {samples} samples")
     every = np.concatenate([np.asarray(_image(image, part[None]))[0] for part in found])
@@ -130,7 +134,7 @@ def histograms(source: Any, image: MelImage, frames: int) -> tuple[np.ndarray, n
     return np.log(counts / counts.sum(1, keepdims=True) / widths), edges
 
 
-def counted(image: np.ndarray, order_0: np.ndarray, edges: np.ndarray) -> float:
+def histogram_nats(image: np.ndarray, order_0: np.ndarray, edges: np.ndarray) -> float:
     """Nats per bin of an image [F M] under histograms of its bands."""
     cells = np.searchsorted(edges, image)
     return float(-np.take_along_axis(order_0, cells.T, 1).mean())

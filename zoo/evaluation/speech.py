@@ -18,9 +18,9 @@ from zoo.evaluation.base import (
     Progress,
     Report,
     first,
-    name_of,
-    paired,
-    sound,
+    paired_predictions,
+    record_name,
+    unpadded_audio,
 )
 from zoo.metrics import alignment
 from zoo.metrics.resampling import Scores
@@ -60,7 +60,7 @@ class SpeechScore:
     ) -> Report:
         rows: list[dict[str, Any]] = []
         spectra: list[np.ndarray] = []
-        for (row, example), said in paired(
+        for (row, example), said in paired_predictions(
             predict, self._examples(records, limit, progress), self.batch
         ):
             count = int(example["known"].sum())
@@ -82,7 +82,9 @@ class SpeechScore:
         """What `predict` reads of a record."""
         rng = np.random.default_rng(0)
         spelled = Spell(self.characters, self.longest)(rng, record)
-        whole = WholeFrames(self.frames, self.hop)(rng, {**spelled, "audio": sound(record)})
+        whole = WholeFrames(self.frames, self.hop)(
+            rng, {**spelled, "audio": unpadded_audio(record)}
+        )
         return {key: whole[key] for key in ("text", "text_known", "audio", "known")}
 
     def _examples(
@@ -90,7 +92,7 @@ class SpeechScore:
     ) -> Iterator[tuple[tuple[dict, Example], Batch]]:
         for index, record in first(records, limit, progress):
             example = self.example(record)
-            row = {"track": name_of(record, index), "text": record["text"]}
+            row = {"track": record_name(record, index), "text": record["text"]}
             yield (row, example), example
 
     def _scores(self, real: np.ndarray, said: Batch, example: Example) -> dict[str, float]:
@@ -104,7 +106,7 @@ class SpeechScore:
         return {
             "mel_l1": float(np.abs(said["forced"][:count] - real).mean()),
             "free_mel_l1": apart(real, free[:found]),
-            "free_peaks_right": peaks(real, free),
+            "free_peaks_right": peak_agreement(real, free),
             "stop_error_frames": float(abs(found - count)),
             "without_end": float(spoken > self.frames),
             "diagonality": alignment.diagonality(forced),
@@ -128,7 +130,7 @@ class SpeechScore:
                 yield index, {**own, **{key: other[key] for key in ("text", "text_known")}}
 
         lost = []
-        for index, said in paired(predict, mixed(), self.batch):
+        for index, said in paired_predictions(predict, mixed(), self.batch):
             real = np.asarray(said["real"][: rows[index]["frames"]], np.float64)
             found = min(int(said["free_count"]), self.frames)
             lost.append(apart(real, np.asarray(said["free"][:found])) - rows[index]["free_mel_l1"])
@@ -154,7 +156,7 @@ def apart(real: np.ndarray, free: np.ndarray) -> float:
     return float(np.abs(np.maximum(ends[0], FLOOR) - np.maximum(ends[1], FLOOR)).mean())
 
 
-def peaks(real: np.ndarray, free: np.ndarray) -> float:
+def peak_agreement(real: np.ndarray, free: np.ndarray) -> float:
     """Share of the louder half of frames [F M] whose strongest band is the same within one."""
     level = real.max(1)
     sounding = level >= np.median(level)

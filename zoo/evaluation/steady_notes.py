@@ -53,7 +53,7 @@ def errors(audio: np.ndarray, hertz: list[list[float]], sample_rate: int) -> np.
     return np.array(found)
 
 
-def scores(off: np.ndarray) -> dict[str, float]:
+def note_error_scores(off: np.ndarray) -> dict[str, float]:
     """Median size of the errors in cents, and the share of notes within 20 cents."""
     defined = np.abs(off[np.isfinite(off)])
     median = float(np.median(defined)) if len(defined) else float("nan")

@@ -12,15 +12,15 @@ import numpy as np
 from zoo import tuning
 from zoo.audio import warped, world
 from zoo.audio.blocks import Blocks
-from zoo.audio.world import Voice
+from zoo.audio.world import VoiceLayout
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Figure, Monitor, Predict, Progress, Report
+from zoo.evaluation.base import FigureMaker, Monitor, Predict, Progress, Report
 from zoo.evaluation.separation import Separation, mixture, stem_getter, track_spans
 from zoo.metrics.pitch import score_melody
 from zoo.metrics.resampling import Scores
 from zoo.songs.separating import Separator
-from zoo.songs.vocoder import Vocoder
+from zoo.songs.vocoder import ParameterVocoder
 
 _SHOWN = 2000  # frames of the figure
 
@@ -44,7 +44,7 @@ class SungVoice:
         return "mcd", "min"
 
     @property
-    def vocoder(self) -> Vocoder:
+    def vocoder(self) -> ParameterVocoder:
         if self.how.vocoder is None:
             raise BadInput("this evaluation is of separators that play a voice: set its vocoder")
         return self.how.vocoder
@@ -66,8 +66,10 @@ class SungVoice:
             truth = world.analysed(alone, self.vocoder.voice)
             if np.any(truth[:, -1] < 0.5):
                 found = self._found(predict, mix)[: len(truth)]
-                plain = compared(truth, world.analysed(mix, self.vocoder.voice), self.vocoder.voice)
-                own = compared(truth, found, self.vocoder.voice)
+                plain = parameter_distances(
+                    truth, world.analysed(mix, self.vocoder.voice), self.vocoder.voice
+                )
+                own = parameter_distances(truth, found, self.vocoder.voice)
                 rows.append({"track": track, **own, **{f"floor/{k}": v for k, v in plain.items()}})
                 shown.append((truth[:_SHOWN], found[:_SHOWN]))
             else:
@@ -127,10 +129,12 @@ class SungVoice:
         )
 
 
-def compared(truth: np.ndarray, found: np.ndarray, voice: Voice) -> dict[str, float]:
+def parameter_distances(
+    truth: np.ndarray, found: np.ndarray, voice: VoiceLayout
+) -> dict[str, float]:
     """Distances by name between parameters [F P] of a voice and those found."""
-    envelope, bands, notes, unvoiced = world.split(truth.astype(np.float64), voice)
-    ours = world.split(found.astype(np.float64), voice)
+    envelope, bands, notes, unvoiced = world.split_parameters(truth.astype(np.float64), voice)
+    ours = world.split_parameters(found.astype(np.float64), voice)
     voiced = unvoiced < 0.5
     apart = (ours[0] - envelope)[voiced]
     cepstra = apart @ warped.cepstra(voice.envelope).T
@@ -153,7 +157,7 @@ def curve(notes: np.ndarray, unvoiced: np.ndarray) -> np.ndarray:
     return np.where(unvoiced > 0.5, -hertz, hertz)
 
 
-def _parameters_figure(truth: np.ndarray, found: np.ndarray, voice: Voice) -> Figure:
+def _parameters_figure(truth: np.ndarray, found: np.ndarray, voice: VoiceLayout) -> FigureMaker:
     """Envelopes of both, and both pitches where they are voiced."""
 
     def make() -> Any:
@@ -161,7 +165,7 @@ def _parameters_figure(truth: np.ndarray, found: np.ndarray, voice: Voice) -> Fi
 
         canvas = Canvas(figsize=(9, 7), layout="constrained")
         axes = canvas.subplots(3, 1, sharex=True)
-        parts = [world.split(x, voice) for x in (truth, found)]
+        parts = [world.split_parameters(x, voice) for x in (truth, found)]
         seconds = len(truth) * voice.hop / voice.rate
         low, high = np.percentile(parts[0][0], (5, 99.5))
         for panel, (envelope, *_), name in zip(axes, parts, ("voice alone", "from the mixture")):

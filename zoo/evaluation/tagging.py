@@ -15,15 +15,15 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
     Batch,
-    Figure,
+    FigureMaker,
     Monitor,
     Predict,
     Progress,
     Report,
-    draw,
-    name_of,
-    paired,
-    sound,
+    paired_predictions,
+    record_name,
+    unpadded_audio,
+    write_figure,
 )
 from zoo.metrics.resampling import Scores
 from zoo.songs.taggram import (
@@ -38,7 +38,7 @@ from zoo.songs.taggram import (
     tag_songs,
     taggram_figure,
     write_csv,
-    write_json,
+    write_tags,
 )
 
 if TYPE_CHECKING:
@@ -98,17 +98,17 @@ class Tagging:
             for index in range(len(records)):
                 record = records[index]
                 by_track = self.group == "track"
-                name = str(record["track"]) if by_track else name_of(record, index)
+                name = str(record["track"]) if by_track else record_name(record, index)
                 if name not in clips:
                     if len(clips) == limit:
                         return
                     clips[name] = _ClipScores.of(name, record)
-                for segment in self.cut(sound(record)):
+                for segment in self.cut(unpadded_audio(record)):
                     yield clips[name], {self.key: segment}
                 if progress:
                     progress(index + 1, len(records))
 
-        for clip, output in paired(predict, cuts(), self.batch):
+        for clip, output in paired_predictions(predict, cuts(), self.batch):
             clip.add(output["prediction"])
         if not clips:
             raise BadInput("no clips to evaluate: choose another split, or prepare the data anew.")
@@ -171,16 +171,16 @@ class Tagging:
         self, taggram: Taggram, path: str | Path, folder: str | Path, *, figures: bool
     ) -> str:
         """The tags of a song as `predict_file` writes them; its top tags."""
-        from zoo.pages.taggram import write_page
+        from zoo.pages.taggram import write_taggram
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_csv(taggram, folder / "tags.csv")
-        write_json(taggram, folder / "tags.json")
+        write_tags(taggram, folder / "tags.json")
         if figures:
             picture = partial(taggram_figure, taggram)
-            draw(picture, folder / "taggram.png", dpi=120, bbox_inches="tight")
-        write_page(taggram, folder / "page.html", path)
+            write_figure(picture, folder / "taggram.png", dpi=120, bbox_inches="tight")
+        write_taggram(taggram, folder / "page.html", path)
         top = ", ".join(f"{label} {score:.2f}" for label, score in taggram.top(5))
         return f"{Path(path).name}: {top}; {taggram.duration:.1f} s, look at {folder / 'page.html'}"
 
@@ -276,7 +276,7 @@ def _tag_rows(
     ]
 
 
-def tag_bars(rows: Sequence[dict]) -> Figure:
+def tag_bars(rows: Sequence[dict]) -> FigureMaker:
     """A maker of the figure 'AUCs of every tag, best first'; yellow marks are what chance gives."""
 
     def make():

@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo.audio import audio_files
 from zoo.audio.blocks import Blocks
-from zoo.audio.probing import probe
+from zoo.audio.probing import read_header
 from zoo.data.note_rolls import Notes, none, rolls
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
@@ -22,15 +22,15 @@ from zoo.evaluation.base import (
     Predict,
     Progress,
     Report,
-    draw,
-    name_of,
-    sound,
+    record_name,
+    unpadded_audio,
+    write_figure,
     write_table,
 )
 from zoo.metrics.notes import all_note_f1, frame_f1
 from zoo.metrics.resampling import Scores
 from zoo.songs.midi_files import write_midi
-from zoo.songs.note_decoding import Decoder, Reading, Rises, Rolls, for_metrics, listen
+from zoo.songs.note_decoding import NoteDecoder, Reading, Rises, Rolls, for_metrics, listen
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class NoteTranscription:
     shows: ClassVar[tuple[str, ...]] = ("roll",)
 
     windows: Reading
-    decoder: Decoder = Rises()
+    decoder: NoteDecoder = Rises()
 
     @property
     def monitor(self) -> Monitor:
@@ -72,7 +72,7 @@ class NoteTranscription:
         begun = 0
 
         def sounds() -> Iterator[list[np.ndarray]]:
-            for number, piece in enumerate(pieces(records, info.sample_rate)):
+            for number, piece in enumerate(whole_pieces(records, info.sample_rate)):
                 if number == limit:
                     return
                 waiting.append(piece)
@@ -144,18 +144,18 @@ class NoteTranscription:
 
         figures: roll.png, too.
         """
-        from zoo.pages.piano_roll import roll_figure, write_page
+        from zoo.pages.piano_roll import roll_figure, write_piano_roll
 
         rate = info.sample_rate
-        seconds = probe(path).seconds
-        notes = self.notes(predict, audio_files.blocks(path, rate, 1), info)
+        seconds = read_header(path).seconds
+        notes = self.notes(predict, audio_files.stream_audio(path, rate, 1), info)
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_midi(folder / "notes.mid", notes)
         write_table(folder / "notes.csv", _table(notes))
         if figures:
-            draw(partial(roll_figure, notes, seconds), folder / "roll.png", dpi=110)
-        write_page(folder / "page.html", path, notes, seconds)
+            write_figure(partial(roll_figure, notes, seconds), folder / "roll.png", dpi=110)
+        write_piano_roll(folder / "page.html", path, notes, seconds)
         count = len(notes["pitch"])
         return (
             f"{Path(path).name}: {count} notes in {seconds:.1f} s, {folder / 'notes.mid'}; look at "
@@ -177,18 +177,18 @@ def _scores(truth: Notes, estimate: Notes, frames: int, step: float) -> dict[str
     return result
 
 
-def pieces(records: Sequence[Example], rate: int) -> Iterator[_WholePiece]:
+def whole_pieces(records: Sequence[Example], rate: int) -> Iterator[_WholePiece]:
     """Whole pieces: records that say how many `chunks` their track has are joined, notes too."""
     singles = ((index, records[index]) for index in range(len(records)))
     for _, group in groupby(singles, lambda pair: _piece_of(*pair)):
         numbers, chunks = zip(*group, strict=True)
         audio, parts, start = [], [], 0
         for number, chunk in enumerate(chunks):
-            audio.append(sound(chunk))
+            audio.append(unpadded_audio(chunk))
             parts.append(_moved(chunk["notes"], start / rate, first=number == 0))
             start += len(audio[-1])
         notes = {name: np.concatenate([part[name] for part in parts]) for name in none()}
-        name = name_of(chunks[0], numbers[0])
+        name = record_name(chunks[0], numbers[0])
         yield _WholePiece(str(chunks[0]["track"]), name, np.concatenate(audio), notes)
 
 

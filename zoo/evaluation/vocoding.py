@@ -22,8 +22,8 @@ from zoo.evaluation.base import (
     Report,
     first,
     in_batches,
-    padded,
-    paired,
+    padded_audio,
+    paired_predictions,
 )
 from zoo.losses import spectral
 from zoo.metrics.resampling import Scores
@@ -81,7 +81,7 @@ class Vocoding:
         examples = self._examples(first(records, limit, progress), left_out)
         length = 0
         for (row, real), output in self._outputs(predict, examples):
-            row |= compared(measure, output["audio"], real, row["samples"])
+            row |= record_distances(measure, output["audio"], real, row["samples"])
             if "nats" in output:
                 row["bits_per_sample"] = float(output["nats"] / np.log(2))
             if limits is not None:
@@ -95,7 +95,7 @@ class Vocoding:
         metrics = {name: float(np.mean([row[name] for row in rows])) for name in names}
         if self.notes:
             off = self._play(predict, length, info.sample_rate)
-            metrics |= steady_notes.scores(off)
+            metrics |= steady_notes.note_error_scores(off)
             counts["notes"] = len(off)
         labels = np.array([f"{row['track']}#{row['record']}" for row in rows])
         scores = Scores(labels, {name: np.array([row[name] for row in rows]) for name in names})
@@ -107,7 +107,7 @@ class Vocoding:
     ) -> Iterator[tuple[tuple[dict, np.ndarray], Batch]]:
         """((row, audio [T 1]), what the model sees) of the records that can be compared."""
         for index, record in found:
-            audio, there = padded(record, self.key)
+            audio, there = padded_audio(record, self.key)
             audio = audio[: len(audio) // self.spec.hop * self.spec.hop]
             there = min(there, len(audio))
             if there < max(self.spec.n_fft, *SIZES):
@@ -123,7 +123,7 @@ class Vocoding:
     ) -> Iterator[tuple[tuple[dict, np.ndarray], Batch]]:
         """Outputs in order, through calls of one shape for every length of record."""
         for _, group in groupby(examples, key=lambda example: example[1][self.key].shape):
-            yield from paired(predict, group, self.batch)
+            yield from paired_predictions(predict, group, self.batch)
 
     def _play(self, predict: Predict, length: int, rate: int) -> np.ndarray:
         """Errors in cents of steady notes, in rows as long as the longest record."""
@@ -137,8 +137,8 @@ class Vocoding:
         convergence = [spectral.convergence(fake, real, n, n // 4) for n in SIZES]
         stft_convergence, log_stft = spectral.multi_resolution(fake, real)
         return {
-            "log_mel_l1": spectral.log_mel(fake, real, common(rate)),
-            "own_log_mel_l1": spectral.log_mel(fake, real, self.spec),
+            "log_mel_l1": spectral.log_mel_l1(fake, real, common(rate)),
+            "own_log_mel_l1": spectral.log_mel_l1(fake, real, self.spec),
             "spectral_convergence": reduce(jnp.add, convergence) / len(SIZES),
             "stft_convergence": stft_convergence,
             "log_stft_l1": log_stft,
@@ -173,7 +173,9 @@ class Vocoding:
         )
 
 
-def compared(measure: _Measure, fake: np.ndarray, real: np.ndarray, there: int) -> dict[str, float]:
+def record_distances(
+    measure: _Measure, fake: np.ndarray, real: np.ndarray, there: int
+) -> dict[str, float]:
     """Distances of one record's copy [T' 1] from it [T 1], of whose samples `there` are its own."""
     there = compiled_length(min(len(fake), len(real), there))
     pair = (np.asarray(x[:there], np.float32)[None] for x in (fake, real))
@@ -198,6 +200,6 @@ def _bounds(
     found: dict[str, float] = {}
     real = real[: compiled_length(there)]
     for name, audio in limits(real[None]).items():
-        distances = compared(measure, np.asarray(audio[0]), real, there)
+        distances = record_distances(measure, np.asarray(audio[0]), real, there)
         found |= {f"{name}_{which}": distances[which] for which in shown}
     return found

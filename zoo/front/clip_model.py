@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, paired
+from zoo.evaluation.base import Batch, paired_predictions
 from zoo.evaluation.tagging import Tagging
 from zoo.front import finding, sounds
 from zoo.front.sounds import Sound
@@ -81,12 +81,12 @@ class ClipModel:
 
     def probabilities(self, clips: Iterable[np.ndarray], rate: int) -> np.ndarray:
         """Clips [T C] at `rate` Hz -> [N K], each row divided by its sum, as sigmoids need it."""
-        found = self.outputs((sounds.sound(clip, rate) for clip in clips), "predict")
+        found = self.outputs((sounds.as_sound(clip, rate) for clip in clips), "predict")
         return shares(np.array([one.mean for one in found]))
 
     def embeddings(self, clips: Iterable[np.ndarray], rate: int) -> np.ndarray:
         """Clips [T C] at `rate` Hz -> means over their segments [N D]."""
-        found = self.outputs((sounds.sound(clip, rate) for clip in clips), "embed")
+        found = self.outputs((sounds.as_sound(clip, rate) for clip in clips), "embed")
         return np.array([one.mean for one in found], np.float64)
 
     def outputs(self, clips: Iterable[Sound], method: str) -> list[_SegmentValues]:
@@ -103,7 +103,7 @@ class ClipModel:
                 for segment in songs[-1].segments(clip.blocks(), clip.rate):
                     yield songs[-1], segment
 
-        for song, output in paired(bound(trained.variables), segments(), how.batch):
+        for song, output in paired_predictions(bound(trained.variables), segments(), how.batch):
             song.rows.append(output[OUTPUTS[method]])
         return [_finished(song) for song in songs]
 
@@ -123,4 +123,4 @@ def _finished(song: SongOutputs) -> _SegmentValues:
 
 @cache
 def _loaded(checkpoint: str) -> System:
-    return finding.load(checkpoint)
+    return finding.load_system(checkpoint)

@@ -17,11 +17,11 @@ def export(model: System, out: Path, *, program: bool = False, force: bool = Fal
     """
     from zoo.runs import pairs
 
-    with writing.folder(out, partial(_refuse, out, force)) as part:
+    with writing.write_folder(out, partial(_refuse, out, force)) as part:
         line = _export(model, part, program)
     if not program:
         (out / pairs.PROGRAM).unlink(missing_ok=True)  # it would be of other weights
-    return writing.said(line, part, out)
+    return writing.relocated_line(line, part, out)
 
 
 def _refuse(out: Path, force: bool) -> None:
@@ -32,14 +32,14 @@ def _refuse(out: Path, force: bool) -> None:
 def _export(model: System, out: Path, program: bool) -> str:
     from zoo.runs import pairs
 
-    pairs.write(model.trained, out, _known_scores(model))
+    pairs.write_pair(model.trained, out, _known_scores(model))
     size = (out / pairs.WEIGHTS).stat().st_size
     line = f"{model.name}: {size / 1e6:.1f} MB in {out / pairs.WEIGHTS}, {out / pairs.FACTS}"
     if not program:
         return line
     from zoo.front import programs
 
-    about = programs.write(model.trained, out)
+    about = programs.write_program(model.trained, out)
     shapes = ", ".join(f"{key} [{' '.join(shape)}]" for key, shape in about["inputs"].items())
     return f"{line}; {out / pairs.PROGRAM} takes {shapes}, lengths {about['lengths']}"
 

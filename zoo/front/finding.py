@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OWN = "zoo/"  # what names of our own weights begin with
 
 
-def load(
+def load_system(
     name: str | Path,
     *,
     config: str | None = None,
@@ -33,7 +33,7 @@ def load(
     """
     from zoo.pretrained import own_files
 
-    if (file := own_files.known(str(name))) is not None:
+    if (file := own_files.own_file_path(str(name))) is not None:
         return _of_file(file, config, tuple(words))
     folder = _folder_of(str(name))
     if folder is None and is_config(str(name)):
@@ -54,7 +54,7 @@ def _folder_of(name: str) -> Path | None:
     """Where the weights of a name lie; None of what others published."""
     path = Path(name).expanduser()
     if name in own_names() or (name.startswith(OWN) and not path.is_dir()):
-        return own(name)
+        return own_weights_folder(name)
     if path.name in ("model.json", "model.safetensors") and path.is_file():
         return path.parent
     return path if path.is_dir() else None
@@ -62,10 +62,10 @@ def _folder_of(name: str) -> Path | None:
 
 def is_config(name: str) -> bool:
     """Whether it is CONFIG or CONFIG.ROW: by this name systems load that need no training."""
-    return name.partition(".")[0] in catalog.names()
+    return name.partition(".")[0] in catalog.config_files()
 
 
-def own(name: str) -> Path:
+def own_weights_folder(name: str) -> Path:
     """The folder of one of our own weights. Raises BadInput with the names that there are."""
     folder = weights_folder() / name.removeprefix(OWN)
     if name not in own_names():
@@ -76,7 +76,7 @@ def own(name: str) -> Path:
 
 def weights_folder() -> Path:
     """Where our own weights stand: beside the configs, in a clone or inside the package."""
-    return catalog.folder().parent / "weights"
+    return catalog.configs_folder().parent / "weights"
 
 
 def own_names() -> list[str]:
@@ -91,8 +91,8 @@ def _published_system(name: str, config: str | None, words: tuple[str, ...]) -> 
     from zoo.front.system import System
     from zoo.pretrained import index, obtain
 
-    record = index.find(name)
-    arrays = obtain.arrays(record)
+    record = index.find_published(name)
+    arrays = obtain.obtain_arrays(record)
     return System(name, partial(_published, name, config, words, arrays))
 
 
@@ -107,7 +107,7 @@ def _of_file(path: Path, config: str | None, words: tuple[str, ...]) -> System:
     from zoo.front.system import System
     from zoo.pretrained import own_files
 
-    record, arrays = own_files.record(path)
+    record, arrays = own_files.read_own_file(path)
     return System(record.name, partial(_of_record, record, config, words, arrays))
 
 
@@ -123,13 +123,13 @@ def _of_pair(folder: Path, config: str | None, words: tuple[str, ...]) -> System
     from zoo.runs import pairs
 
     facts = pairs.read_facts(folder)
-    pairs.check(folder, facts)
+    pairs.verify_weights(folder, facts)
     name = str(facts.get("name") or folder.name)
     if config is None and facts.get("config_file") and (folder / pairs.PROGRAM).is_file():
         from zoo.front import programs
 
         return System(name, partial(programs.trained_of, folder, facts))
-    return System(name, partial(pairs.load, folder, facts, config=config, words=words))
+    return System(name, partial(pairs.load_pair, folder, facts, config=config, words=words))
 
 
 def _of_run(folder: Path, config: str | None, step: int | str, words: tuple[str, ...]) -> System:
@@ -139,10 +139,10 @@ def _of_run(folder: Path, config: str | None, step: int | str, words: tuple[str,
 
     if step == "best" and pairs.in_step(folder):
         facts = pairs.read_facts(folder)
-        found = pairs.load(folder, facts, config=config, words=words)
+        found = pairs.load_pair(folder, facts, config=config, words=words)
         found = replace(found, name=folder.name, directory=folder)
     else:
-        found = trained.load(folder, config=config, step=step, words=words)
+        found = trained.load_trained(folder, config=config, step=step, words=words)
     return System(found.name, lambda: found)
 
 
@@ -152,27 +152,27 @@ def _untrained(config: str, words: Sequence[str]) -> System:
     from zoo.front.system import System
     from zoo.runs import trained
 
-    found = trained.untrained(experiments.find(config), words)
+    found = trained.untrained(experiments.find_config(config), words)
     return System(found.name, lambda: found)
 
 
-def asked(
+def requested_system(
     checkpoint: str | None, config: str | None, step: int | str, words: Sequence[str]
 ) -> System:
     """What the scripts' --checkpoint, --config, --step and name=value words mean."""
     if checkpoint is not None:
-        return load(checkpoint, config=config, step=step, words=words)
+        return load_system(checkpoint, config=config, step=step, words=words)
     if config is None:
         raise BadInput("give --checkpoint (a run directory, or published weights), or --config")
     return _untrained(config, words)
 
 
-def create(config: str, arguments: dict[str, Any]) -> System:
+def create_system(config: str, arguments: dict[str, Any]) -> System:
     """The experiment of a config with its first, random weights; nothing touches the disk."""
     from zoo import experiment as experiments
     from zoo.front.system import System
 
-    found = experiments.find(config)
+    found = experiments.find_config(config)
     values = found.parse(words_of(arguments))
     experiment = found.experiment(**values)
     return System(found.name, partial(_fresh, found, values, experiment), experiment)
@@ -187,23 +187,23 @@ def _fresh(config: Any, arguments: dict[str, Any], experiment: Any) -> Trained:
 
     key = jax.random.key(experiment.seed, impl=GENERATOR)
     variables = jax.jit(experiment.objective.init)(key, experiment.data.spec(1))
-    return Trained(config, arguments, experiment, variables, {}, meshes.make(1), config.name)
+    return Trained(config, arguments, experiment, variables, {}, meshes.make_mesh(1), config.name)
 
 
 def words_of(arguments: dict[str, Any]) -> list[str]:
     """Python values as the command line's name=value words, so that both are checked alike."""
-    from zoo.arguments import written
+    from zoo.arguments import format_value
 
-    return [f"{name}={written(value)}" for name, value in arguments.items()]
+    return [f"{name}={format_value(value)}" for name, value in arguments.items()]
 
 
-def names(task: str | None = None, *, weights: bool = False) -> list[str]:
-    """The names of all configs (of one task), or of all weights that `load` takes."""
+def list_names(task: str | None = None, *, weights: bool = False) -> list[str]:
+    """The names of all configs (of one task), or of all weights that `load_system` takes."""
     if weights:
         from zoo.pretrained import index
 
         return [*own_names(), *sorted(index.weights())]
     if task not in (None, *catalog.TASKS):
         raise BadInput(f"task={task!r}: choose {', '.join(catalog.TASKS)}")
-    found = catalog.names().items()
+    found = catalog.config_files().items()
     return [name for name, path in found if task in (None, path.parent.name)]

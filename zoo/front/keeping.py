@@ -40,15 +40,17 @@ _SECONDS, COMPOSED = 0.25, 4.0  # of the sample that is kept
 _LICENCE = "Apache-2.0"  # of weights whose data this machine made
 
 
-def keep(model: System, name: str, *, licence: str | None = None, force: bool = False) -> str:
+def keep_weights(
+    model: System, name: str, *, licence: str | None = None, force: bool = False
+) -> str:
     """Writes weights/NAME from a run; the line that says what stands there.
 
     licence: of the weights; default that of their data, or ours where these are the embedded ones.
     Raises BadInput for what is no scored run of a config of the zoo, for more than 4 MB, and where
     such weights are there, unless `force`.
     """
-    place, row = _folder(name), scored(model.trained)
-    with writing.folder(place, partial(_refuse, place, force)) as part:
+    place, row = _folder(name), scored_row(model.trained)
+    with writing.write_folder(place, partial(_refuse, place, force)) as part:
         found = replace(model.trained, name=f"{finding.OWN}{name}")
         found = replace(found, arguments=portable(found))
         kept, records = _halved(found, part, row["metrics"])
@@ -81,12 +83,15 @@ def _refuse(place: Path, force: bool) -> None:
         raise BadInput(f"{place} exists: choose another name, or --force to replace it")
 
 
-def scored(found: Trained) -> dict[str, Any]:
+def scored_row(found: Trained) -> dict[str, Any]:
     """The row of a run's test split. Raises BadInput where it has none of these weights."""
-    if found.directory is None or catalog.names().get(found.config.name) != found.config.path:
+    if (
+        found.directory is None
+        or catalog.config_files().get(found.config.name) != found.config.path
+    ):
         raise BadInput(f"{found.name} is no run of a config of the zoo: name such a run directory")
     path = found.directory / "evaluation" / "test.json"
-    row = rows.load(path) if path.is_file() else {}
+    row = rows.load_json(path) if path.is_file() else {}
     if row.get("weights_sha256") != found.fingerprint():
         raise BadInput(
             f"{path} is not there, or of other weights: score the run with "
@@ -114,21 +119,21 @@ def _halved(found: Trained, part: Path, scores: dict[str, float]) -> tuple[Train
     narrow = replace(found, variables=jax.tree.map(half, found.variables))
     kept = _stored(narrow, part, scores)
     records = _fewest(found)
-    if not near(excerpt(kept, records), excerpt(found, records), _ALIKE):
+    if not near(score_excerpt(kept, records), score_excerpt(found, records), _ALIKE):
         kept = _stored(found, part, scores)
     return kept, records
 
 
 def _stored(found: Trained, part: Path, scores: dict[str, float]) -> Trained:
     """Writes the pair and reads it again."""
-    pairs.write(found, part, scores)
+    pairs.write_pair(found, part, scores)
     size = (part / pairs.WEIGHTS).stat().st_size
     if size > LARGEST:
         raise BadInput(
             f"{found.name} takes {size / 1e6:.1f} MB, at most {LARGEST / 1e6:g} are kept: train a "
             "narrower one"
         )
-    read = pairs.load(part, pairs.read_facts(part))
+    read = pairs.load_pair(part, pairs.read_facts(part))
     return replace(read, experiment=found.experiment)  # whose data lie where they lay
 
 
@@ -162,12 +167,12 @@ def _fewest(found: Trained) -> int:
     """How many held-out records give the score that the system is chosen by. Raises BadInput."""
     monitor = _few(found)[0].monitor[0]
     for records in RECORDS:
-        if monitor in excerpt(found, records):
+        if monitor in score_excerpt(found, records):
             return records
     raise BadInput(f"{found.name}: {monitor} is undefined on the first {records} test records")
 
 
-def excerpt(found: Trained, records: int) -> dict[str, float]:
+def score_excerpt(found: Trained, records: int) -> dict[str, float]:
     """The scores of the first few held-out records."""
     protocol, source = _few(found)
     predict = inference.predictor(found.experiment.objective, found.mesh)(found.variables)
@@ -206,7 +211,7 @@ def _about(found: Trained, row: dict[str, Any], records: int) -> Kept:
         machine=row["machine"],
         date=row["date"],
         records=records,
-        excerpt=excerpt(found, records),
+        excerpt=score_excerpt(found, records),
         training_seconds=row.get("training_seconds"),
         sample=None if made is None else sealed(made),
     )

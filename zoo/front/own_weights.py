@@ -13,15 +13,15 @@ from zoo.runs import pairs
 from zoo.runs.kept import Kept
 
 
-def described() -> list[dict[str, Any]]:
-    """All of them as plain data, with the keys of `zoo.pretrained.index.described`."""
-    return [_describe(name, finding.own(name)) for name in finding.own_names()]
+def list_own_weights() -> list[dict[str, Any]]:
+    """All of them as plain data, with the keys of `zoo.pretrained.index.list_published`."""
+    return [_describe(name, finding.own_weights_folder(name)) for name in finding.own_names()]
 
 
 def _describe(name: str, folder: Path) -> dict[str, Any]:
     """One of them; its score is the one that its system is chosen by."""
     facts = pairs.read_facts(folder)
-    if facts["config"] not in catalog.names():
+    if facts["config"] not in catalog.config_files():
         raise BadInput(f"{folder / pairs.FACTS} is of no config of the zoo: remove it")
     kept = pairs.kept_of(facts)
     scores = facts["scores"]
@@ -30,9 +30,9 @@ def _describe(name: str, folder: Path) -> dict[str, Any]:
     task, script = used_by(facts["config"])
     return {
         "name": name,
-        "title": escapes.line(facts["title"]) + _trained_for(kept),
+        "title": escapes.terminal_line(facts["title"]) + _trained_for(kept),
         "config": facts["config"],
-        "licence": escapes.line(facts["licence"]),
+        "licence": escapes.terminal_line(facts["licence"]),
         "source": facts["data"]["url"],
         "size": size,
         "score": shown,

@@ -61,7 +61,7 @@ class Plays(ABC):
         request = requests.performed(self.sample_rate, notes, asked)
         check_rule(self.experiment.objective, request)
         objective = having(Generative, self.experiment.objective)
-        made = sounds.joined(objective.generate(self.trained.variables, request))
+        made = sounds.join_chunks(objective.generate(self.trained.variables, request))
         return made[0] if request.count == 1 else made
 
     def speak(self, text: str, *, vocoder: Any = None, **asked: Any) -> np.ndarray:
@@ -74,7 +74,7 @@ class Plays(ABC):
         from zoo.songs import speaking
 
         self.require("speak")
-        request = requests.spoken(text, asked)
+        request = requests.speech_request(text, asked)
         other = None if vocoder is None else speaking.vocoder(vocoder)
-        made = sounds.joined(speaking.spoken(self.trained, request, other))
+        made = sounds.join_chunks(speaking.speak_request(self.trained, request, other))
         return made[0] if request.count == 1 else made

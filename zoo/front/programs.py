@@ -18,7 +18,7 @@ from jax import export
 
 from zoo import durable
 from zoo import mesh as meshes
-from zoo.catalog import Entry, Row
+from zoo.catalog import Entry, PaperRow
 from zoo.checkpoints import typed
 from zoo.checkpoints.checksums import by_path
 from zoo.checkpoints.metadata import Unfit
@@ -34,16 +34,16 @@ from zoo.runs.trained import Trained
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
-def write(found: Trained, folder: Path) -> dict[str, Any]:
+def write_program(found: Trained, folder: Path) -> dict[str, Any]:
     """folder/model.program, and what model.json says of it: inputs, platforms, how it is applied.
 
     Raises BadInput where the prediction of the system cannot be lowered for all platforms.
     """
     exported, free = _program(found)
-    durable.write(folder / pairs.PROGRAM, bytes(exported.serialize()))
+    durable.write_atomically(folder / pairs.PROGRAM, bytes(exported.serialize()))
     about = {
         "file": pairs.PROGRAM,
-        "sha256": durable.sha256(folder / pairs.PROGRAM),
+        "sha256": durable.file_sha256(folder / pairs.PROGRAM),
         "platforms": list(exported.platforms),
         **free,
         **_application(found),
@@ -70,14 +70,14 @@ def _program(found: Trained) -> tuple[export.Exported, dict[str, Any]]:
 
     given = {k: jax.ShapeDtypeStruct(v.shape, v.dtype) for k, v in arrays.items()}
     faults = []
-    for step, shapes in candidates(spec, networks.named(objective, found.variables)[0]):
+    for step, shapes in candidates(spec, networks.find_network(objective, found.variables)[0]):
         try:
             made = export.export(jax.jit(predict), platforms=PLATFORMS)(given, shapes)
         except Exception as error:  # whatever tracing a model with free sizes raises
             faults.append(str(error).strip().splitlines()[0])
             continue
         said = lengths(_longest(spec), step, faults)
-        return made, {"inputs": written(shapes), "lengths": said}
+        return made, {"inputs": symbolic_sizes(shapes), "lengths": said}
     raise BadInput(f"{found.name} cannot be exported as a program: {faults[-1]}")
 
 
@@ -116,7 +116,7 @@ def _symbolic(spec: dict[str, Any], batch: str, step: int) -> dict[str, Any]:
     return shapes
 
 
-def written(shapes: dict[str, Any]) -> dict[str, list[str]]:
+def symbolic_sizes(shapes: dict[str, Any]) -> dict[str, list[str]]:
     """{input: sizes}, of which those with a letter are free."""
     return {k: [str(size).replace(" ", "") for size in v.shape] for k, v in shapes.items()}
 
@@ -174,19 +174,21 @@ def _evaluation_of(about: dict[str, Any]) -> Any:
     from zoo.evaluation.separation import Separation
     from zoo.evaluation.tagging import Tagging
     from zoo.evaluation.transcription import NoteTranscription
-    from zoo.songs.note_decoding import Rises, Windows
+    from zoo.songs.note_decoding import NoteWindows, Rises
     from zoo.songs.separating import Separator
 
     kind, given = about.get("kind"), about.get("evaluation")
     if kind == "predict":
         return None
     if kind == "separate":
-        return Separation(typed.record(Separator, given))
+        return Separation(typed.typed_record(Separator, given))
     if kind == "notes":
-        windows, decoder = typed.fields(given, "windows", "decoder")
-        return NoteTranscription(typed.record(Windows, windows), typed.record(Rises, decoder))
+        windows, decoder = typed.object_fields(given, "windows", "decoder")
+        return NoteTranscription(
+            typed.typed_record(NoteWindows, windows), typed.typed_record(Rises, decoder)
+        )
     if kind in ("tags", "pitch"):
-        return typed.record({"tags": Tagging, "pitch": Pitch}[kind], given)
+        return typed.typed_record({"tags": Tagging, "pitch": Pitch}[kind], given)
     raise Unfit("'kind' is none of tags, separate, notes, pitch, predict")
 
 
@@ -232,7 +234,7 @@ def trained_of(folder: Path, facts: dict[str, Any]) -> Trained:
     about, path = facts.get("program") or {}, folder / pairs.PROGRAM
     if not isinstance(about, dict):
         raise BadInput(f"{folder}: model.json has no sound 'program': export it anew")
-    if not path.is_file() or durable.sha256(path) != about.get("sha256"):
+    if not path.is_file() or durable.file_sha256(path) != about.get("sha256"):
         raise BadInput(f"{path} is damaged, or not of this model.json: export it anew")
     try:
         evaluation = _evaluation_of(about)
@@ -244,18 +246,18 @@ def trained_of(folder: Path, facts: dict[str, Any]) -> Trained:
         raise BadInput(f"{path} is no exported program: export it anew") from error
     info = pairs.info_of(facts, folder / pairs.FACTS)
     experiment = Experiment(Data(_Described(info), ()), objective, {}, evaluation, 1, 0)
-    held = {k: jax.numpy.asarray(v) for k, v in pairs.arrays(folder).items()}
+    held = {k: jax.numpy.asarray(v) for k, v in pairs.read_weights(folder).items()}
     meta = {"step": facts.get("step"), "licence": facts["licence"], "scores": facts["scores"]}
     config = _described(facts, folder)
     name = str(facts.get("name") or folder.name)
     variables = Variables({"program": held})
     arguments = facts["arguments"]
-    return Trained(config, arguments, experiment, variables, meta, meshes.make(1), name)
+    return Trained(config, arguments, experiment, variables, meta, meshes.make_mesh(1), name)
 
 
 def _described(facts: dict[str, Any], folder: Path) -> Config:
     """What stands for the config that an exported program does without."""
     name, title = facts["config"], str(facts.get("title") or "an exported program")
-    row = Row(name, "exported")
+    row = PaperRow(name, "exported")
     entry = Entry(name, folder, "own", title, (row,), {}, {})
     return Config(name, folder, "own", ModuleType(name), entry, row)

@@ -46,7 +46,7 @@ def new(
     length = 0 if seconds is None else round(_number("seconds", seconds) * rate)
     if seconds is not None and length < 1:
         raise BadInput(f"seconds={seconds} is less than a sample at {rate:,} Hz")
-    return Request(length, num, seed, rule, chunk=chunk, engine=engines.checked(engine))
+    return Request(length, num, seed, rule, chunk=chunk, engine=engines.check_engine(engine))
 
 
 def prompted(request: Request, prompt: np.ndarray) -> Request:
@@ -61,7 +61,7 @@ def of_source(source: np.ndarray, rate: int, asked: dict[str, Any]) -> Request:
     """
     from zoo.sampling.spans import spans
 
-    known("a generator takes", asked, (*FROM_SOURCE, "holes"))
+    check_argument_names("a generator takes", asked, (*FROM_SOURCE, "holes"))
     defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
     own = {name: value for name, value in asked.items() if name not in ("domain", "holes")}
     request = new(1, None, **{**defaults, **own})
@@ -72,7 +72,7 @@ def of_source(source: np.ndarray, rate: int, asked: dict[str, Any]) -> Request:
 
 def composed(rate: int, seconds: float, notes: Any, asked: dict[str, Any]) -> Request:
     """A request for a piece of notes that goes on from others: a MIDI file, or their columns."""
-    known("a composer takes", asked, FROM_NOTES)
+    check_argument_names("a composer takes", asked, FROM_NOTES)
     defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
     request = new(rate, seconds, **{**defaults, **asked})
     return replace(request, notes=None if notes is None else _columns(notes))
@@ -80,16 +80,16 @@ def composed(rate: int, seconds: float, notes: Any, asked: dict[str, Any]) -> Re
 
 def performed(rate: int, notes: Any, asked: dict[str, Any]) -> Request:
     """A request for notes to be played: a MIDI file, or their columns; asked: as `FROM_NOTES`."""
-    known("a performer takes", asked, FROM_NOTES)
+    check_argument_names("a performer takes", asked, FROM_NOTES)
     found = _columns(notes)
     defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
     request = new(rate, lasting(found), **{**defaults, **asked})
     return replace(request, notes=found)
 
 
-def spoken(text: Any, asked: dict[str, Any]) -> Request:
+def speech_request(text: Any, asked: dict[str, Any]) -> Request:
     """A request for a text to be spoken, a line at a time; asked: as `FROM_SOURCE`."""
-    known("a speaker takes", asked, FROM_SOURCE)
+    check_argument_names("a speaker takes", asked, FROM_SOURCE)
     if not isinstance(text, str) or not text.strip():
         raise BadInput(f"text={text!r}: give what is to be spoken")
     defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
@@ -112,7 +112,7 @@ def pitched(request: Request, objective: Any, rate: int, pitches: Any, notes: An
     """The request of notes of these pitches, or of a tune, which ends it where it has no end."""
     from zoo.sampling import pitch_names
 
-    request = replace(request, pitches=pitch_names.checked(pitches))
+    request = replace(request, pitches=pitch_names.parse_pitches(pitches))
     if notes is None:
         return request
     if not isinstance(objective, Pitched):
@@ -125,7 +125,7 @@ def pitched(request: Request, objective: Any, rate: int, pitches: Any, notes: An
 
 def check_separation(choices: dict[str, Any]) -> None:
     """Raises BadInput for a choice that separators do not have, or of another type."""
-    known("a separator takes", choices, SEPARATION)
+    check_argument_names("a separator takes", choices, SEPARATION)
     for name in choices.keys() & {"shifts", "seed"}:
         _whole(name, choices[name], 0)
     for name in choices.keys() & {"segment", "overlap"}:
@@ -134,7 +134,7 @@ def check_separation(choices: dict[str, Any]) -> None:
         raise BadInput(f"stems={choices['stems']!r}: give a list of names")
 
 
-def known(who: str, given: dict[str, Any], names: Any) -> None:
+def check_argument_names(who: str, given: dict[str, Any], names: Any) -> None:
     """Raises BadInput for an argument that is none of `names`."""
     for name in given:
         if name not in names:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.audio.blocks import Blocks, open_song, read_blocks, remix, resample
+from zoo.audio.blocks import Blocks, open_song, read_blocks, remix, resample_blocks
 from zoo.audio.decoding import LOUDEST
 from zoo.errors import BadInput
 
@@ -40,7 +40,7 @@ class Sound:
     def at(self, rate: int, channels: int) -> Iterator[np.ndarray]:
         """Its blocks at another rate and channel count."""
         mixed = remix(self.blocks(), min(channels, self.channels))
-        return remix(resample(mixed, self.rate, rate), channels)
+        return remix(resample_blocks(mixed, self.rate, rate), channels)
 
     def shaped(self, audio: np.ndarray) -> np.ndarray:
         """[T 1] as [T] where the sound itself came so."""
@@ -62,16 +62,16 @@ def _sounds(audio: Any, rate: float | None) -> Iterator[Sound]:
         raise BadInput("a list of numbers is no batch of audio: give a NumPy array [T] or [T C]")
     for number, item in enumerate(audio):
         try:
-            yield sound(item, rate)
+            yield as_sound(item, rate)
         except BadInput as error:
             raise BadInput(f"number {number + 1} of {len(audio)}: {error}") from error
 
 
-def sound(audio: Any, rate: float | None) -> Sound:
+def as_sound(audio: Any, rate: float | None) -> Sound:
     """One path or array. Raises BadInput in one line for what is no audio."""
     if _is_path(audio):
         return _of_file(audio, rate)
-    array = samples(audio)
+    array = as_samples(audio)
     if rate is None:
         raise BadInput("an array says no sample rate: give rate=, in Hz")
     hertz = _rate(rate)
@@ -89,7 +89,7 @@ def _of_file(path: str | os.PathLike[str], rate: float | None) -> Sound:
     return Sound(lambda: read_blocks(song), song.rate, song.channels, song.length)
 
 
-def samples(audio: Any) -> np.ndarray:
+def as_samples(audio: Any) -> np.ndarray:
     """An array [T] or [T C] of floats in -1..1 or PCM integers -> [T C] float32."""
     try:
         array = np.asarray(audio)
@@ -135,22 +135,22 @@ def _rate(rate: Any) -> int:
     return hertz
 
 
-def each(audio: Any, rate: float | None, act: Callable[[Sound], Any]) -> Any:
+def for_each_sound(audio: Any, rate: float | None, act: Callable[[Sound], Any]) -> Any:
     """`act` of one sound, or the list of what it gives for each of a batch."""
     if not several(audio):
-        return act(sound(audio, rate))
+        return act(as_sound(audio, rate))
     return [act(one) for one in _sounds(audio, rate)]
 
 
-def together(
+def for_all_sounds(
     audio: Any,
     rate: float | None,
     act: Callable[[Iterable[Sound]], Iterable[Any | BadInput]],
     shown: Callable[[Any], Any] = lambda found: found,
 ) -> Any:
-    """As `each`, of what takes all sounds at once; `shown` is what the caller sees of each."""
+    """As `for_each_sound`, of what takes all at once; `shown` is what the caller sees of each."""
     if not several(audio):
-        (found,) = act([sound(audio, rate)])
+        (found,) = act([as_sound(audio, rate)])
         if isinstance(found, BadInput):
             raise found
         return shown(found)
@@ -167,6 +167,6 @@ def mixed(sound: Sound, channels: int) -> Iterator[np.ndarray]:
     return remix(sound.blocks(), channels)
 
 
-def joined(chunks: Iterable[np.ndarray]) -> np.ndarray:
+def join_chunks(chunks: Iterable[np.ndarray]) -> np.ndarray:
     """Chunks [B t C] -> [B T C]."""
     return np.concatenate([np.asarray(chunk) for chunk in chunks], 1)

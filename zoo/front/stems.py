@@ -11,7 +11,7 @@ import numpy as np
 from zoo.evaluation.capabilities import Separates, having
 from zoo.runs.trained import Trained
 from zoo.songs import choices
-from zoo.songs.separating import labelled, summed
+from zoo.songs.separating import stem_groups, with_sources
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,14 @@ class _Wanted:
 def wanted(trained: Trained, asked: Mapping[str, Any]) -> _Wanted:
     """asked: as of `System.separate`. Raises BadInput for stems that the model does not give."""
     fields = dict(asked)
-    cut = choices.segments(trained, fields.pop("segment", None), fields.pop("overlap", None))
+    cut = choices.chosen_segments(trained, fields.pop("segment", None), fields.pop("overlap", None))
     only, alone = fields.pop("stems", None), fields.pop("two_stems", None)
     names = fields.pop("labels", None)
     fields["segments"] = cut
-    how = labelled(replace(having(Separates, trained.experiment.evaluation).how, **fields), names)
+    how = with_sources(
+        replace(having(Separates, trained.experiment.evaluation).how, **fields), names
+    )
     fields["present"] = how.present
-    given, sums = summed(how, only, alone)
+    given, sums = stem_groups(how, only, alone)
     parts = {name: tuple(how.stems[i] for i in these) for name, these in zip(given, sums)}
     return _Wanted(fields, {name: parts[name] for name in only or given})

@@ -114,18 +114,18 @@ class System(Plays):
     def tags(self, audio: Any, rate: float | None = None) -> Any:
         """{label: score in 0..1}, the mean over all of the audio, strongest first."""
         self.require("tags")
-        return sounds.together(audio, rate, self._taggrams, lambda one: dict(one.top()))
+        return sounds.for_all_sounds(audio, rate, self._taggrams, lambda one: dict(one.top()))
 
     def tags_over_time(self, audio: Any, rate: float | None = None) -> Any:
         """A Taggram: `times` [N] s, `scores` [N K], `labels`."""
         self.require("tags_over_time")
-        return sounds.together(audio, rate, self._taggrams)
+        return sounds.for_all_sounds(audio, rate, self._taggrams)
 
     def embed(self, audio: Any, rate: float | None = None, *, over_time: bool = False) -> Any:
         """[D], the mean over segments of what the last layer reads; over_time: ([N] s, [N D])."""
         self.require("embed")
         chosen = (lambda found: found[:2]) if over_time else (lambda found: found[2])
-        return sounds.together(audio, rate, self._embeddings, chosen)
+        return sounds.for_all_sounds(audio, rate, self._embeddings, chosen)
 
     def separate(self, audio: Any, rate: float | None = None, **choices: Any) -> Any:
         """{stem: [T C]} at the audio's own rate, length and channels (surround: stereo).
@@ -138,7 +138,7 @@ class System(Plays):
         from zoo.front import requests
 
         requests.check_separation(choices)
-        return sounds.each(audio, rate, lambda one: self._stems(one, choices))
+        return sounds.for_each_sound(audio, rate, lambda one: self._stems(one, choices))
 
     def notes(self, audio: Any, rate: float | None = None) -> Any:
         """{onset, offset (s), pitch (MIDI), velocity} of every note, each [n]."""
@@ -151,7 +151,7 @@ class System(Plays):
             evaluation = having(Transcribes, self.experiment.evaluation)
             return evaluation.notes(self.predict, sound.at(info.sample_rate, 1), info)
 
-        return sounds.each(audio, rate, one)
+        return sounds.for_each_sound(audio, rate, one)
 
     def pitch(self, audio: Any, rate: float | None = None) -> Any:
         """A Curve: times (s), frequency (Hz), confidence, each [F]."""
@@ -165,13 +165,13 @@ class System(Plays):
             evaluation = having(TracksPitch, self.experiment.evaluation)
             return evaluation.curve(self.predict, signal, info)
 
-        return sounds.each(audio, rate, one)
+        return sounds.for_each_sound(audio, rate, one)
 
     def sample(self, seconds: float = 5.0, **asked: Any) -> np.ndarray:
         """New audio [num T C] at `sample_rate`; asked: as of `stream`. The same seed, the same."""
         if seconds is None:
             raise BadInput("seconds=None has no end: use stream, which gives chunks")
-        return sounds.joined(self.stream(seconds, **asked))
+        return sounds.join_chunks(self.stream(seconds, **asked))
 
     def stream(
         self,
@@ -221,7 +221,7 @@ class System(Plays):
         check_rule(self.experiment.objective, request)
         check_pitches(self.experiment.objective, request)
         if prompt is not None:
-            given = sounds.sound(prompt, rate).read(info.sample_rate, info.channels)
+            given = sounds.as_sound(prompt, rate).read(info.sample_rate, info.channels)
             request = requests.prompted(request, given)
         objective = having(Generative, self.experiment.objective)
         return objective.generate(self.trained.variables, request)
@@ -255,7 +255,7 @@ class System(Plays):
         folder, found = Path(workdir).expanduser(), self.trained
         if not runs.train(found.config, found.arguments, folder, allow_change=False, board=False):
             raise KeyboardInterrupt
-        return finding.load(folder, config=str(found.config.path))
+        return finding.load_system(folder, config=str(found.config.path))
 
     def _taggrams(self, given: Iterable[Sound]) -> Iterator[Any | BadInput]:
         from zoo.evaluation.capabilities import Tags, having
@@ -310,10 +310,12 @@ class System(Plays):
             check_domain(self.experiment.objective, request)
             check_holes(self.experiment.objective, request)
             objective = having(Generative, self.experiment.objective)
-            made = sound.shaped(sounds.joined(objective.generate(self.trained.variables, request)))
+            made = sound.shaped(
+                sounds.join_chunks(objective.generate(self.trained.variables, request))
+            )
             return made[0] if request.count == 1 else made
 
-        return sounds.each(audio, rate, one)
+        return sounds.for_each_sound(audio, rate, one)
 
     def require(self, method: str) -> None:
         if method not in self.methods:
@@ -325,7 +327,7 @@ class System(Plays):
         from zoo.runs import inference
 
         trained, info = self.trained, self.experiment.data.source.info
-        count = inference.count(trained.variables.params)
+        count = inference.count_parameters(trained.variables.params)
         many = len(self.labels)
         names = ", ".join(self.labels[:6]) + (", ..." if many > 6 else "")
         lines = [

@@ -26,8 +26,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.interpret import layers
-from zoo.interpret.filters import spread
-from zoo.interpret.layers import AudioNetwork, Layer
+from zoo.interpret.filters import spread_indices
+from zoo.interpret.layers import AudioNetwork, FilterLayer
 from zoo.objectives.base import Tree
 
 _RANGE = 40  # dB of a sound's spectrum that are shown
@@ -86,14 +86,16 @@ class Excited:
         return {f"{self.layer}/{name}": np.asarray(getattr(self, name)) for name in named}
 
 
-def maximise(network: AudioNetwork, layer: Layer, count: int, ascent: Ascent = Ascent()) -> Excited:
+def maximise(
+    network: AudioNetwork, layer: FilterLayer, count: int, ascent: Ascent = Ascent()
+) -> Excited:
     """Sounds for up to `count` filters of a layer, evenly chosen."""
     length = shortest(network, layer, ascent.length)
-    filters = np.array(spread(layer.filters, count))
+    filters = np.array(spread_indices(layer.filters, count))
     rows = min(len(filters), max(1, _AT_ONCE // length))
-    step, activity = (jax.jit(partial(f, network, layer)) for f in (climbed, _answers))
+    step, activity = (jax.jit(partial(f, network, layer)) for f in (ascend_filters, _answers))
     sizes = ascent.size * ascent.loudness * np.linspace(1, 0, ascent.steps, endpoint=False)
-    tame = jax.jit(tamed)
+    tame = jax.jit(regularise_sounds)
     key = jax.random.key(ascent.seed)
     done = []
     for start in range(0, len(filters), rows):
@@ -114,7 +116,7 @@ def maximise(network: AudioNetwork, layer: Layer, count: int, ascent: Ascent = A
     return _sort(layer.name, network.rate, filters, waves.mean(2).T, before, after, ascent.length)
 
 
-def shortest(network: AudioNetwork, layer: Layer, length: int) -> int:
+def shortest(network: AudioNetwork, layer: FilterLayer, length: int) -> int:
     """The first of `length`, 3 `length`, ... on whose output the layer's filters fit."""
     while length < network.samples:
         reached = {one.name: one for one in layers.convolutions(network, length)}
@@ -125,16 +127,16 @@ def shortest(network: AudioNetwork, layer: Layer, length: int) -> int:
 
 
 def _answers(
-    network: AudioNetwork, layer: Layer, variables: Tree, filters: jax.Array, x: jax.Array
+    network: AudioNetwork, layer: FilterLayer, variables: Tree, filters: jax.Array, x: jax.Array
 ) -> jax.Array:
     """How active filter `filters[i]` is under row i of x: [B] and [B T C] -> [B]."""
     every = layers.activity(network, layer, variables, x)
     return jnp.take_along_axis(every, filters[:, None], 1)[:, 0]
 
 
-def climbed(
+def ascend_filters(
     network: AudioNetwork,
-    layer: Layer,
+    layer: FilterLayer,
     variables: Tree,
     filters: jax.Array,
     x: jax.Array,
@@ -154,7 +156,7 @@ def _tilted(x: jax.Array, rate: int, corner: float) -> jax.Array:
     return jnp.fft.irfft(spectrum * jnp.sqrt(corner / (corner + hertz)), x.shape[1], axis=1)
 
 
-def tamed(x: jax.Array, loudness: float, penalty: float) -> jax.Array:
+def regularise_sounds(x: jax.Array, loudness: float, penalty: float) -> jax.Array:
     """Sounds [B T C] with less of high frequencies, of no mean, and of an RMS of at most that."""
     spectrum = jnp.fft.rfft(x, axis=1)
     relative = jnp.linspace(0, 1, spectrum.shape[1])[:, None]

@@ -61,7 +61,7 @@ class Attended:
         return layers | rest | {"labels": np.array(self.labels)}
 
 
-def attend(found: Trained, network: AudioNetwork, clip: Clip) -> Attended:
+def measure_attention(found: Trained, network: AudioNetwork, clip: Clip) -> Attended:
     """Attention in every window of a clip. BadInput for a system without self-attention."""
     labels = clips.tags_of(found, network)
     names = _layers(network)

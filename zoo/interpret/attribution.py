@@ -106,7 +106,7 @@ def logits(
 ) -> jax.Array:
     """The tag's logit of windows [N T C] under gains [N F bands], -> [N]."""
     spectrum = stft.centred(x, cut.n_fft, cut.hop)
-    return clips.scores(network, target, variables, _played(cut, spectrum, gains))
+    return clips.target_scores(network, target, variables, _played(cut, spectrum, gains))
 
 
 def nodes(count: int, floor: float = FLOOR) -> tuple[np.ndarray, np.ndarray]:

@@ -82,7 +82,7 @@ def twins(atoms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return twin, shift, match
 
 
-def figure(found: Sequence[_Dictionary], rate: int) -> Any:
+def bases_figure(found: Sequence[_Dictionary], rate: int) -> Any:
     """A row for each source: its strongest waveforms, and the moved twin of each."""
     from matplotlib.figure import Figure
 

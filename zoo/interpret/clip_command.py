@@ -16,7 +16,7 @@ from zoo.interpret import attending, attribution, clips, deepdream, files, layer
 from zoo.interpret.clips import Clip
 from zoo.interpret.layers import AudioNetwork
 from zoo.pages import html, own, sounds
-from zoo.pages.markup import pairs, section, tag, text
+from zoo.pages.markup import escape_text, pairs, section, tag
 from zoo.runs.trained import Trained
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def show_deepdream(found: Trained, folder: Path, choices: Options) -> Iterator[s
     network = layers.audio_network(found)
     if choices.towards is None:
         raise BadInput("--kind deepdream: say --towards TAG, LAYER or LAYER:FILTER")
-    target = clips.target(found, network, choices.towards)
+    target = clips.find_target(found, network, choices.towards)
     how = deepdream.Dream(steps=choices.steps, seed=choices.seed)
     clip = None if choices.input is None else _clip(network, choices)
     start, loudness = _start(network, clip, choices, how)
@@ -37,7 +37,7 @@ def show_deepdream(found: Trained, folder: Path, choices: Options) -> Iterator[s
         dreamt = deepdream.dream(network, target, start, loudness, how, bar.update)
     change = f"{target.name}: {dreamt.before:.3g} before, {dreamt.after:.3g} after"
     rms = 20 * np.log10(np.sqrt(np.mean(dreamt.sound**2)) + 1e-9)
-    yield files.picture(folder / "deepdream.png", dream_figure(dreamt), change)
+    yield files.write_picture(folder / "deepdream.png", dream_figure(dreamt), change)
     named = {"deepdream_start": start, "deepdream": dreamt.sound}
     yield from _write_sounds(folder, named, network.rate)
     facts = {"towards": target.name, "score before": f"{dreamt.before:.4g}"}
@@ -64,12 +64,14 @@ def show_attribution(found: Trained, folder: Path, choices: Options) -> Iterator
     network = layers.audio_network(found)
     labels = clips.tags_of(found, network)
     clip = _clip(network, choices)
-    target = clips.target(found, network, choices.towards or _strongest(network, labels, clip))
+    target = clips.find_target(found, network, choices.towards or _strongest(network, labels, clip))
     if target.layer is not None:
         raise BadInput(f"--kind attribution explains tags: '{target.name}' is a layer")
     one = attribution.attribute(network, target, clip, choices.method)
     told = ", ".join(f"{name} {value:.2f}" for name, value in one.scores.items())
-    yield files.picture(folder / "attribution.png", attribution_figure(one), f"{one.tag}: {told}")
+    yield files.write_picture(
+        folder / "attribution.png", attribution_figure(one), f"{one.tag}: {told}"
+    )
     named = {"attribution_alone": one.alone, "attribution_rest": one.rest}
     yield from _write_sounds(folder, {"attribution_recording": one.audio} | named, clip.rate)
     facts = {"tag": one.tag, "method": one.method, "start": f"{clip.start:g} s"}
@@ -93,12 +95,14 @@ def show_attention(found: Trained, folder: Path, choices: Options) -> Iterator[s
 
     network = layers.audio_network(found)
     clips.tags_of(found, network)
-    seen = attending.attend(found, network, _clip(network, choices))
+    seen = attending.measure_attention(found, network, _clip(network, choices))
     tags = ", ".join(seen.labels[k] for k in seen.top(3))
     about = f"{tags}; the token keeps {seen.kept.mean():.0%} of the last layer's attention"
-    yield files.picture(folder / "attention.png", attended_figure(seen), about)
+    yield files.write_picture(folder / "attention.png", attended_figure(seen), about)
     whole = attention_figure([one[0] for one in seen.maps])
-    yield files.picture(folder / "attention_maps.png", whole, "all places of the first window")
+    yield files.write_picture(
+        folder / "attention_maps.png", whole, "all places of the first window"
+    )
     named = {"attention_recording": seen.clip.audio}
     yield from _write_sounds(folder, named, seen.clip.rate)
     facts = {"strongest tags": tags, "kept by the token": f"{seen.kept.mean():.0%}"}
@@ -109,13 +113,13 @@ def show_attention(found: Trained, folder: Path, choices: Options) -> Iterator[s
 def _clip(network: AudioNetwork, choices: Options) -> Clip:
     if choices.input is None:
         raise BadInput("give a recording: --input SONG")
-    return clips.read(network, choices.input, choices.start, choices.seconds)
+    return clips.read_clip(network, choices.input, choices.start, choices.seconds)
 
 
 def _write_sounds(folder: Path, named: Mapping[str, np.ndarray], rate: int) -> Iterator[str]:
     for name, audio in named.items():
         path = folder / f"{name}.wav"
-        audio_writing.write(path, audio, rate, "PCM_16", overwrite=True)
+        audio_writing.write_audio(path, audio, rate, "PCM_16", overwrite=True)
         yield f"{path}: {len(audio) / rate:.1f} s"
 
 
@@ -132,15 +136,17 @@ def _write_page(
     plates = []
     for name in (kind, *pictures):
         address = html.data_uri((folder / f"{name}.png").read_bytes(), "image/png")
-        plates.append(tag("div", f'<img src="{address}" alt="{text(name)}">', class_="plate"))
+        plates.append(
+            tag("div", f'<img src="{address}" alt="{escape_text(name)}">', class_="plate")
+        )
     players = [
         sounds.player(folder / f"{name}.wav", stand, name.removeprefix(f"{kind}_"))
         for name in named
     ]
     licence = str(found.meta.get("licence") or "your own training")
     shown = {"weights": found.name, "licence of the weights": licence, **facts}
-    body = pairs({name: text(value) for name, value in shown.items()})
+    body = pairs({name: escape_text(value) for name, value in shown.items()})
     body += section("Sounds", *players) + section("Figures", *plates)
     listed = [f"{name}.wav" for name in named] + [f"{kind}.png", f"{kind}.npz"]
-    path = own.write(folder / f"{kind}.html", f"{kind}, {found.name}", body, files=listed)
+    path = own.write_page(folder / f"{kind}.html", f"{kind}, {found.name}", body, files=listed)
     return f"{path}: figure, sounds and numbers"

@@ -16,10 +16,10 @@ import numpy as np
 
 from zoo import numerals
 from zoo.audio.audio_files import SILENCE
-from zoo.audio.blocks import open_song, read_blocks, remix, resample
+from zoo.audio.blocks import open_song, read_blocks, remix, resample_blocks
 from zoo.errors import BadInput
 from zoo.interpret import layers
-from zoo.interpret.layers import AudioNetwork, Layer
+from zoo.interpret.layers import AudioNetwork, FilterLayer
 from zoo.objectives.base import Tree
 from zoo.runs.pairs import labels_of
 from zoo.runs.trained import Trained
@@ -44,7 +44,7 @@ class Clip:
         return len(self.audio) / self.rate
 
 
-def read(network: AudioNetwork, path: Path, start: float = 0.0, seconds: float = 10.0) -> Clip:
+def read_clip(network: AudioNetwork, path: Path, start: float = 0.0, seconds: float = 10.0) -> Clip:
     """As many whole windows as begin in `seconds` of a recording, at most; one at least.
 
     A recording shorter than a window is filled up with silence. Raises BadInput where nothing
@@ -53,7 +53,7 @@ def read(network: AudioNetwork, path: Path, start: float = 0.0, seconds: float =
     song, (samples, channels) = open_song(path), network.shape
     first = round(start * network.rate)
     count = max(1, int(seconds * network.rate) // samples)
-    blocks = remix(resample(read_blocks(song), song.rate, network.rate), channels)
+    blocks = remix(resample_blocks(read_blocks(song), song.rate, network.rate), channels)
     kept, length = [], 0
     for block in blocks:
         kept.append(block[max(0, first - length) :])
@@ -76,7 +76,7 @@ class Target:
 
     name: str
     index: int | None
-    layer: Layer | None = None
+    layer: FilterLayer | None = None
 
 
 def tags_of(found: Trained, network: AudioNetwork) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ def tags_of(found: Trained, network: AudioNetwork) -> tuple[str, ...]:
     return labels
 
 
-def target(found: Trained, network: AudioNetwork, towards: str) -> Target:
+def find_target(found: Trained, network: AudioNetwork, towards: str) -> Target:
     """'TAG', 'LAYER' or 'LAYER:FILTER'. BadInput offers the nearest names."""
     labels = labels_of(found.experiment)
     same = [i for i, label in enumerate(labels) if label.lower() == towards.lower()]
@@ -110,13 +110,15 @@ def target(found: Trained, network: AudioNetwork, towards: str) -> Target:
     return Target(towards, int(number) if number else None, chosen[0])
 
 
-def _near(labels: Sequence[str], known: Sequence[Layer], name: str) -> str:
+def _near(labels: Sequence[str], known: Sequence[FilterLayer], name: str) -> str:
     names = [*labels, *(layer.name for layer in known)]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
     return f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(names)}"
 
 
-def scores(network: AudioNetwork, target: Target, variables: Tree, x: jax.Array) -> jax.Array:
+def target_scores(
+    network: AudioNetwork, target: Target, variables: Tree, x: jax.Array
+) -> jax.Array:
     """How much of the target is in every window, [N T C] -> [N].
 
     A tag's logit; how far a filter rises above its own mean (`layers.activity`); of a layer, the
@@ -130,7 +132,9 @@ def scores(network: AudioNetwork, target: Target, variables: Tree, x: jax.Array)
     return every[:, target.index]
 
 
-def first_energy(network: AudioNetwork, first: Layer, variables: Tree, x: jax.Array) -> jax.Array:
+def first_energy(
+    network: AudioNetwork, first: FilterLayer, variables: Tree, x: jax.Array
+) -> jax.Array:
     """Log of the mean square of what the first layer gives, [N T C] -> [N]."""
     try:
         with nn.intercept_methods(partial(_output_of, first.name)):

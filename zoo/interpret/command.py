@@ -51,7 +51,7 @@ def interpret(found: Trained, kind: str, folder: Path, choices: Options) -> Iter
     """Writes the files of one kind; a line as each comes to be."""
     if choices.count < 1:
         raise BadInput(f"--filters {choices.count}: give 1 or more")
-    with writing.held(folder / kind):
+    with writing.hold_lock(folder / kind):
         yield from _KINDS[kind](found, folder, choices)
 
 
@@ -63,11 +63,11 @@ def _show_filters(found: Trained, folder: Path, choices: Options) -> Iterator[st
         taps, count = bank.kernel.shape
         title = f"{found.name}, {bank.name}: {count} filters of {taps} samples"
         about = f"{title}; peaks {low:,.0f}, {middle:,.0f}, {high:,.0f} Hz (5, 50, 95 %)"
-        yield files.picture(folder / f"{name}.png", drawing.bank_figure(bank, title), about)
+        yield files.write_picture(folder / f"{name}.png", drawing.bank_figure(bank, title), about)
     if len(banks) > 1:
-        every = filters.joined(banks)
+        every = filters.join_banks(banks)
         about = f"{found.name}: all {every.kernel.shape[1]} filters of {len(banks)} banks"
-        yield files.picture(folder / "filters.png", drawing.bank_figure(every, about), about)
+        yield files.write_picture(folder / "filters.png", drawing.bank_figure(every, about), about)
     numbers = {f"{bank.name}/{key}": value for bank in banks for key, value in bank.numbers.items()}
     yield files.archive(folder / "filters.npz", numbers)
 
@@ -85,9 +85,11 @@ def _show_activation(found: Trained, folder: Path, choices: Options) -> Iterator
         about = f"{len(excited.filters)} of {layer.filters} filters, median peak {middle:,.0f} Hz"
         about += f"; {silent} more stayed silent" if silent else ""
         path = folder / f"activation_{_plain(layer.name)}.png"
-        yield files.picture(path, drawing.excited_figure(excited), about)
+        yield files.write_picture(path, drawing.excited_figure(excited), about)
     if len(every) > 1:
-        yield files.picture(folder / "activation.png", drawing.overview(every), "all layers")
+        yield files.write_picture(
+            folder / "activation.png", drawing.draw_overview(every), "all layers"
+        )
     if every:
         numbers = {key: value for one in every for key, value in one.numbers.items()}
         yield files.archive(folder / "activation.npz", numbers)
@@ -101,19 +103,23 @@ def _show_excitation(found: Trained, folder: Path, choices: Options) -> Iterator
             bar.total = total
             bar.update(done - bar.n)
 
-        gates = excitation.examine(found, choices.split, choices.limit, progress)
+        gates = excitation.measure_excitation(found, choices.split, choices.limit, progress)
     widest = max(gates.layers, key=lambda name: gates.layers[name].spread.mean())
     first = next(iter(gates.layers))
     by_tag = f"{len(gates.tags)} tags; they differ most in {widest}"
     follows = f"{first} follows it with a correlation of {gates.layers[first].together:+.2f}"
-    yield files.picture(folder / "excitation_tags.png", drawing.tags_figure(gates), by_tag)
-    yield files.picture(folder / "excitation_spread.png", drawing.spread_figure(gates), "by layer")
-    yield files.picture(folder / "excitation_loudness.png", drawing.loudness_figure(gates), follows)
+    yield files.write_picture(folder / "excitation_tags.png", drawing.tags_figure(gates), by_tag)
+    yield files.write_picture(
+        folder / "excitation_spread.png", drawing.spread_figure(gates), "by layer"
+    )
+    yield files.write_picture(
+        folder / "excitation_loudness.png", drawing.loudness_figure(gates), follows
+    )
     yield files.archive(folder / "excitation.npz", gates.numbers)
 
 
 def _show_periodicity(found: Trained, folder: Path, choices: Options) -> Iterator[str]:
-    comb = periodicity.play(found)
+    comb = periodicity.play_tones(found)
     close = np.abs(comb.cents) <= steady_notes.CLOSE
     about = (
         f"{close.sum()} of {len(comb.hertz)} steady notes within {steady_notes.CLOSE:.0f} cents, "
@@ -122,7 +128,9 @@ def _show_periodicity(found: Trained, folder: Path, choices: Options) -> Iterato
         f"{np.mean(comb.expected):.0%}"
     )
     title = f"{found.name}: steady notes, hop {comb.hop} at {comb.rate:,} Hz"
-    yield files.picture(folder / "periodicity.png", periodicity.figure(comb, title), about)
+    yield files.write_picture(
+        folder / "periodicity.png", periodicity.comb_figure(comb, title), about
+    )
     yield files.archive(folder / "periodicity.npz", comb.numbers)
 
 
@@ -133,7 +141,7 @@ def _show_bases(found: Trained, folder: Path, choices: Options) -> Iterator[str]
         f"{one.name}: {one.copies:.0%} of {len(one.match)} waveforms are moved copies of another"
         for one in every
     )
-    yield files.picture(folder / "bases.png", bases.figure(every, rate), about)
+    yield files.write_picture(folder / "bases.png", bases.bases_figure(every, rate), about)
     numbers = {f"{one.name}/{key}": value for one in every for key, value in one.numbers.items()}
     yield files.archive(folder / "bases.npz", numbers)
 

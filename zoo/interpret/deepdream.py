@@ -79,9 +79,9 @@ def dream(
 ) -> Dreamt:
     """Climbs from `start` [T C], whole windows; loudness: the RMS of the sound at most."""
     origin, variables = jnp.asarray(start), network.variables
-    step = jax.jit(partial(climbed, network, target))
-    score = jax.jit(partial(clips.scores, network, target))
-    tame = jax.jit(tamed)
+    step = jax.jit(partial(ascend_target, network, target))
+    score = jax.jit(partial(clips.target_scores, network, target))
+    tame = jax.jit(regularise_dream)
     windows = (-1, *network.shape)
     moves = np.random.default_rng(how.seed).integers(network.samples, size=how.steps)
     x, trace = origin, []
@@ -97,13 +97,13 @@ def dream(
     return Dreamt(target.name, network.rate, start, sound, before, after, np.array(trace))
 
 
-def climbed(
+def ascend_target(
     network: AudioNetwork, target: Target, variables: Tree, x: jax.Array, size: float, calm: float
 ) -> tuple[jax.Array, jax.Array]:
     """(windows [N T C] after one step, the mean score before it)."""
-    found, slope = jax.value_and_grad(lambda x: clips.scores(network, target, variables, x).sum())(
-        x
-    )
+    found, slope = jax.value_and_grad(
+        lambda x: clips.target_scores(network, target, variables, x).sum()
+    )(x)
     first = layers.convolutions(network)[0]
     loud = jax.grad(lambda x: clips.first_energy(network, first, variables, x).sum())(x)
     return x + size * (_unit(slope) - calm * _unit(loud)), found / len(x)
@@ -114,7 +114,7 @@ def _unit(slope: jax.Array) -> jax.Array:
     return slope / (jnp.sqrt(jnp.mean(slope**2, (1, 2), keepdims=True)) + 1e-12)
 
 
-def tamed(start: jax.Array, x: jax.Array, loudness: float, penalty: float) -> jax.Array:
+def regularise_dream(start: jax.Array, x: jax.Array, loudness: float, penalty: float) -> jax.Array:
     """[T C], of which what was added to `start` loses high frequencies and mean, its RMS capped."""
     spectrum = jnp.fft.rfft(x - start, axis=0)
     relative = jnp.linspace(0, 1, len(spectrum))[:, None]

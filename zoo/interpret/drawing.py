@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo import escapes
-from zoo.interpret.filters import Bank, mel_curve, spread
+from zoo.interpret.filters import Bank, mel_curve, spread_indices
 from zoo.signal.mel import hz_to_mel
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _image_figure(
         box.set(facecolor="black", edgecolor="none", alpha=0.6)
     if title:
         axes.set_title(escapes.label(title), fontsize=10, loc="left", color="0.25")
-    for column, index in enumerate(spread(waves.shape[1], 8)):
+    for column, index in enumerate(spread_indices(waves.shape[1], 8)):
         small = figure.add_subplot(grid[1, column])
         small.plot(waves[:, index], color=ACCENT, linewidth=0.8)
         small.set(xticks=[], yticks=[])
@@ -146,7 +146,7 @@ def _mel_spectra(axes: Any, image: np.ndarray, rate: int) -> None:
     axes.set_yticks(hz_to_mel(1000 * np.array(ticks), "htk"), [f"{f:g}" for f in ticks])
 
 
-def overview(every: Sequence[Excited]) -> Any:
+def draw_overview(every: Sequence[Excited]) -> Any:
     """The spectra of all layers side by side."""
     from matplotlib.figure import Figure
 

@@ -18,9 +18,9 @@ from flax.traverse_util import flatten_dict
 
 from zoo.data.source import Example
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, first, paired, sound
+from zoo.evaluation.base import Batch, Predict, Progress, first, paired_predictions, unpadded_audio
 from zoo.interpret import layers
-from zoo.interpret.loudness import ByLoudness, decibels
+from zoo.interpret.loudness import ByLoudness, rms_decibels
 from zoo.runs import inference
 from zoo.runs.trained import Trained
 
@@ -85,7 +85,7 @@ class _Opening:
         return {k.removesuffix(f"/{SOWN}"): v[0] for k, v in sown.items() if k.endswith(SOWN)}
 
 
-def examine(
+def measure_excitation(
     found: Trained,
     split: str = "test",
     limit: int | None = None,
@@ -129,12 +129,12 @@ def _analyse(
     def segments() -> Iterator[tuple[tuple[int, float], Batch]]:
         for index, record in first(records, limit, progress):
             weights.append(record["tags"] * record.get("known", 1))
-            for segment in cut(sound(record)):
-                yield (index, decibels(segment)), {"audio": segment}
+            for segment in cut(unpadded_audio(record)):
+                yield (index, rms_decibels(segment)), {"audio": segment}
 
     clips: dict[str, np.ndarray] = {}
     loud: dict[str, ByLoudness] = {}
-    for (clip, level), gates in paired(predict, segments(), size):
+    for (clip, level), gates in paired_predictions(predict, segments(), size):
         counts[clip] += 1
         for name in sorted(gates, key=_natural):
             g = gates[name]

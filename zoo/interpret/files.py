@@ -9,7 +9,7 @@ from typing import Any
 from zoo import durable, writing
 
 
-def picture(path: Path, figure: Any, about: str) -> str:
+def write_picture(path: Path, figure: Any, about: str) -> str:
     with writing.replacing(path) as (part,):
         figure.savefig(part, dpi=100, bbox_inches="tight", format="png")
     return f"{path}: {about}"

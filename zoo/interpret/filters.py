@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.interpret import layers
-from zoo.interpret.layers import AudioNetwork, Layer
+from zoo.interpret.layers import AudioNetwork, FilterLayer
 from zoo.models.classification.harmonic_cnn import HarmonicSpectrogram
 from zoo.models.classification.sincnet import cut_offs
 from zoo.runs.trained import Trained
@@ -102,7 +102,7 @@ def _triangles(network: AudioNetwork, name: str, module: HarmonicSpectrogram) ->
     ]
 
 
-def joined(found: Sequence[Bank]) -> Bank:
+def join_banks(found: Sequence[Bank]) -> Bank:
     """All banks of a network as one, the shorter kernels filled up with zeros."""
     if len(found) == 1:
         return found[0]
@@ -112,7 +112,7 @@ def joined(found: Sequence[Bank]) -> Bank:
     return _sort(names, np.concatenate(kernels, 1), found[0].rate)
 
 
-def _refusal(raw: list[Layer], layer: str | None, least: int) -> str:
+def _refusal(raw: list[FilterLayer], layer: str | None, least: int) -> str:
     if raw:
         return (
             f"reads the waveform through filters of {raw[0].taps} samples, and fewer than {least} "
@@ -122,7 +122,7 @@ def _refusal(raw: list[Layer], layer: str | None, least: int) -> str:
     return f"{what} the waveform itself: use --kind activation, or a model of raw samples"
 
 
-def _bank(layer: Layer, params: Mapping, rate: int) -> Bank:
+def _bank(layer: FilterLayer, params: Mapping, rate: int) -> Bank:
     """The bank of one layer; several input channels are averaged."""
     own = params
     for part in layer.name.split("/"):
@@ -160,6 +160,6 @@ def mel_curve(count: int, rate: int) -> np.ndarray:
     return mel_to_hz(np.linspace(0, hz_to_mel(rate / 2, "htk"), count), "htk")
 
 
-def spread(total: int, count: int) -> list[int]:
+def spread_indices(total: int, count: int) -> list[int]:
     """Up to `count` indices, evenly spread over `total`."""
     return sorted({int(index) for index in np.linspace(0, total - 1, min(count, total))})

@@ -41,7 +41,7 @@ class AudioNetwork:
 
 
 @dataclass(frozen=True)
-class Layer:
+class FilterLayer:
     """A convolution, or a bank of band-passes computed from its parameters."""
 
     name: str  # path of the module, 'module_1/conv'
@@ -79,12 +79,12 @@ def audio_network(found: Trained) -> AudioNetwork:
     raise BadInput(f"{found.name} has no trained network that takes audio: nothing to look into")
 
 
-def convolutions(network: AudioNetwork, samples: int | None = None) -> list[Layer]:
+def convolutions(network: AudioNetwork, samples: int | None = None) -> list[FilterLayer]:
     """Every convolution in the order of its first use, for an input of so many samples.
 
     Of a shorter input than the network takes, those that it reaches; nothing is computed.
     """
-    found: dict[str, Layer] = {}
+    found: dict[str, FilterLayer] = {}
     outputs: dict[int, str] = {}  # id of a layer's output -> its name
     kept: list[Any] = []  # those outputs, or their ids might be given to other arrays
 
@@ -120,18 +120,18 @@ def _convolves(module: nn.Module) -> bool:
     return module.has_variable("params", "low") and module.has_variable("params", "band")
 
 
-def _described(module: nn.Module, name: str, x: jax.Array, output: jax.Array) -> Layer:
+def _described(module: nn.Module, name: str, x: jax.Array, output: jax.Array) -> FilterLayer:
     banded = not module.has_variable("params", "kernel")
     shape = (module.taps, 1) if banded else module.get_variable("params", "kernel").shape
     waves = x.ndim == 3 and len(shape) == 2 + (not banded) and shape[1] == x.shape[-1]
     length = output.shape[1] if output.ndim > 2 else 1
     free = module.clone(parent=None)
-    return Layer(
+    return FilterLayer(
         name, name, shape[0], x.shape[-1], x.shape[1], output.shape[-1], length, waves, free
     )
 
 
-def choose(network: AudioNetwork, name: str | None) -> list[Layer]:
+def choose(network: AudioNetwork, name: str | None) -> list[FilterLayer]:
     """The layer of that name, or all. BadInput offers the nearest names."""
     layers = convolutions(network)
     if name is None:
@@ -145,7 +145,7 @@ def choose(network: AudioNetwork, name: str | None) -> list[Layer]:
     return chosen
 
 
-def activity(network: AudioNetwork, layer: Layer, variables: Tree, x: jax.Array) -> jax.Array:
+def activity(network: AudioNetwork, layer: FilterLayer, variables: Tree, x: jax.Array) -> jax.Array:
     """How far a layer's filters rise above their own mean over time, on average, [B T C] -> [B C'].
 
     A steady answer counts for nothing: any sound with the period of a stride would give it.

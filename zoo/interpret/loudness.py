@@ -10,7 +10,7 @@ _QUIETEST, _STEP = -80.0, 5.0  # dB; what is quieter counts as silence and is le
 _BINS = int(-_QUIETEST / _STEP) + 1
 
 
-def decibels(segment: np.ndarray) -> float:
+def rms_decibels(segment: np.ndarray) -> float:
     """RMS of [T C] in dB, 0 for a square wave of full scale; -inf for silence."""
     with np.errstate(divide="ignore"):
         return float(10 * np.log10(np.mean(np.square(segment, dtype=np.float64))))

@@ -44,7 +44,7 @@ class _Comb:
         return {name: np.asarray(getattr(self, name)) for name in names}
 
 
-def play(found: Trained) -> _Comb:
+def play_tones(found: Trained) -> _Comb:
     """Steady tones from C3 to C6 through a vocoder. raises BadInput: it is none."""
     objective = found.experiment.objective
     if not hasattr(objective, "spec") or not getattr(objective, "needs_source", False):
@@ -80,7 +80,7 @@ def _share(audio: np.ndarray, rate: int, hop: int) -> float:
     return float(power[(distance <= TOOTH) & (frequencies > TOOTH)].sum() / max(power.sum(), 1e-20))
 
 
-def figure(comb: _Comb, title: str) -> Any:
+def comb_figure(comb: _Comb, title: str) -> Any:
     """Errors by note, over spectra of three notes in and out, with the teeth of the comb."""
     from matplotlib.figure import Figure
 

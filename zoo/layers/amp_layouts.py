@@ -22,7 +22,7 @@ class Activation:
 
 
 @dataclass(frozen=True)
-class Layer:
+class WaveNetLayer:
     """A dilated convolution and what follows it. gate: none, gated or blended, by `second`."""
 
     taps: int
@@ -47,7 +47,7 @@ class LayerArray:
 
     inputs: int
     channels: int
-    layers: tuple[Layer, ...]
+    layers: tuple[WaveNetLayer, ...]
     outputs: int
     output_taps: int = 1
     output_bias: bool = False
@@ -79,7 +79,7 @@ class LayerArray:
     def film(self, place: str) -> Film | None:
         return next((film for film in self.films if film.place == place), None)
 
-    def scaled(self, place: str, layer: Layer) -> int:
+    def scaled(self, place: str, layer: WaveNetLayer) -> int:
         """Channels of what a film scales."""
         wide = self.inner * (1 if layer.gate == "none" else 2)
         return {
@@ -133,7 +133,7 @@ class LstmLayout:
     layers: int = 1
 
 
-Layout = WaveNetLayout | LstmLayout
+AmpLayout = WaveNetLayout | LstmLayout
 
 
 def _pair(first: int, second: int, split: int, activation: str = "Tanh") -> WaveNetLayout:
@@ -142,7 +142,7 @@ def _pair(first: int, second: int, split: int, activation: str = "Tanh") -> Wave
     Dilations double from 1 to 512, twice; the first array has `split` of the twenty.
     """
     dilations = [2**power for power in range(10)] * 2
-    layers = tuple(Layer(3, dilation, Activation(activation)) for dilation in dilations)
+    layers = tuple(WaveNetLayer(3, dilation, Activation(activation)) for dilation in dilations)
     return WaveNetLayout(
         (
             LayerArray(1, first, layers[:split], second),
@@ -156,11 +156,11 @@ def _single(channels: int) -> WaveNetLayout:
     dilations = (1, 3, 7, 17, 41, 101, 239)
     steps = [(6, d) for d in dilations * 2] + [(15, 1), (15, 13)] + [(6, d) for d in dilations]
     leaky = Activation("LeakyReLU", (0.01,))
-    layers = tuple(Layer(taps, dilation, leaky) for taps, dilation in steps)
+    layers = tuple(WaveNetLayer(taps, dilation, leaky) for taps, dilation in steps)
     return WaveNetLayout((LayerArray(1, channels, layers, 1, 16, output_bias=True),), scale=0.01)
 
 
-NAMED: dict[str, Layout] = {  # the trainer's architectures
+NAMED: dict[str, AmpLayout] = {  # the trainer's architectures
     "standard": _pair(16, 8, 10),
     "lite": _pair(12, 6, 7),
     "feather": _pair(8, 4, 7),
@@ -171,7 +171,7 @@ NAMED: dict[str, Layout] = {  # the trainer's architectures
 }
 
 
-def places(found: Layout) -> Iterator[tuple[str, _Shape]]:
+def places(found: AmpLayout) -> Iterator[tuple[str, _Shape]]:
     """Names and shapes (torch's) of a network's arrays, in the order of the weights of a file."""
     if isinstance(found, LstmLayout):
         yield from _lstm_places(found)

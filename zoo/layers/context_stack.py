@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.layers.conv import Conv
-from zoo.layers.gated import gated
+from zoo.layers.gated import gated_tanh
 from zoo.layers.initializers import Starts, lecun
 
 
@@ -51,5 +51,5 @@ class ContextStack(nn.Module):
                 **how,
                 **self.starts(self.kernel * width),
             )(x)
-            x += Conv(width, 1, name=f"mixed_{number}", **how, **self.starts(width))(gated(z))
+            x += Conv(width, 1, name=f"mixed_{number}", **how, **self.starts(width))(gated_tanh(z))
         return x

@@ -20,7 +20,7 @@ from flax.linen.dtypes import promote_dtype
 from jax import export
 
 from zoo.errors import BadInput
-from zoo.layers.grouped_conv import fold_stride, grouped
+from zoo.layers.grouped_conv import fold_stride, grouped_convolve
 from zoo.layers.norm import weight_norm
 
 Padding = str | int | tuple[int, int]
@@ -73,7 +73,7 @@ def convolve(
         raise BadInput(f"input of {x.shape[1]} samples is too short; give {span - left - right}")
     if groups > 1:
         x = jnp.pad(x, ((0, 0), (left, right), (0, 0)))
-        return grouped(x, kernel, stride=stride, dilation=dilation, groups=groups)
+        return grouped_convolve(x, kernel, stride=stride, dilation=dilation, groups=groups)
     if taps == stride == 1 and not left + right:
         if export.is_symbolic_dim(length):
             return jnp.matmul(x, kernel[0], precision=precision)
@@ -152,7 +152,7 @@ def _blocked(x: jax.Array, kernel: jax.Array, precision: _Precision) -> jax.Arra
     return y.reshape(batch, count * together, features)[:, :length]
 
 
-def transposed(
+def convolve_transposed(
     x: jax.Array,
     kernel: jax.Array,
     *,
@@ -241,8 +241,8 @@ class Conv(nn.Module):
 class TransposedConv(nn.Module):
     """Transposed convolution [B T C] -> [B T' features]; 'kernel' [k C features] and 'bias'.
 
-    T' = (T - 1) stride - 2 padding + k + output_padding; see `transposed` for weights of others.
-    weight_norm adds 'scale' [C]: torch normalises per *input* channel here.
+    T' = (T - 1) stride - 2 padding + k + output_padding; see `convolve_transposed` for weights of
+    others. weight_norm adds 'scale' [C]: torch normalises per *input* channel here.
     """
 
     features: int
@@ -264,7 +264,7 @@ class TransposedConv(nn.Module):
         kernel = weight_norm(self, kernel, 1) if self.weight_norm else kernel
         bias = self.param("bias", self.bias_init, shape[-1:]) if self.use_bias else None
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
-        y = transposed(
+        y = convolve_transposed(
             x,
             kernel,
             stride=self.stride,

@@ -56,7 +56,7 @@ class GatedBlock(nn.Module):
             starts = self.starts(speaker.shape[-1])
             voice = nn.Dense(both, use_bias=False, dtype=self.dtype, name="speaker", **starts)
             z += voice(speaker)[:, None]
-        z = gated(z)
+        z = gated_tanh(z)
         skip = Conv(self.skip, 1, dtype=self.dtype, name="skip", **mixed)(z)
         if self.residual:
             residual = Conv(x.shape[-1], 1, dtype=self.dtype, name="residual", **mixed)(z)
@@ -64,7 +64,7 @@ class GatedBlock(nn.Module):
         return x, skip
 
 
-def gated(z: jax.Array) -> jax.Array:
+def gated_tanh(z: jax.Array) -> jax.Array:
     """tanh of the first half of the channels times sigmoid of the second, [... 2A] -> [... A]."""
     filtered, gate = jnp.split(z, 2, axis=-1)
     return jnp.tanh(filtered) * jax.nn.sigmoid(gate)

@@ -39,7 +39,7 @@ def fold_stride(
     )
 
 
-def grouped(
+def grouped_convolve(
     x: jax.Array, kernel: jax.Array, *, stride: int = 1, dilation: int = 1, groups: int
 ) -> jax.Array:
     """Grouped correlation without padding, [B T C] with [k C/G C'] -> [B T' C'].

@@ -125,7 +125,7 @@ def tf_gru(fan: int, width: int) -> _RecurrentInit:
     return {"kernel_init": kernel, "recurrent_init": kernel, "bias_init": bias}
 
 
-def summed(fan_in: int, fan_out: int) -> LayerInit:
+def sincnet_dense(fan_in: int, fan_out: int) -> LayerInit:
     """SincNet's dense layers: uniform within sqrt(0.01 / (fan_in + fan_out)), zero bias."""
     start = fan_uniform((fan_in + fan_out) / 0.01)
     return {"kernel_init": start, "bias_init": nn.initializers.zeros}

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from zoo.layers.recurrent import GRU, LSTM
 
 
-def masked(x: jax.Array, known: jax.Array) -> jax.Array:
+def mask_frames(x: jax.Array, known: jax.Array) -> jax.Array:
     """x [B T C] with zeros where `known` [B T] is 0 -> [B T C]."""
     return jnp.where(known.astype(bool)[..., None], x, jnp.zeros((), x.dtype))
 
@@ -37,4 +37,4 @@ class BothWays(nn.Module):
     def __call__(self, x: jax.Array, known: jax.Array) -> jax.Array:
         first, _ = self.ahead(x)
         second, _ = self.back(_flipped(x, known))
-        return masked(jnp.concatenate([first, _flipped(second, known)], -1), known)
+        return mask_frames(jnp.concatenate([first, _flipped(second, known)], -1), known)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.errors import BadInput
-from zoo.layers.conv import transposed
+from zoo.layers.conv import convolve_transposed
 from zoo.layers.initializers import Initializer, Starts, torch
 from zoo.layers.norm import weight_norm
 
@@ -51,7 +51,7 @@ class MelUpsampling(nn.Module):
         near = jnp.stack([padded[..., i : bins + i] for i in shifts], -1)
         rows = near.swapaxes(1, 2).reshape(batch * bins, frames, self.bins)
         rows, kernel, bias = (x.astype(self.dtype) for x in (rows, kernel, bias))
-        y = transposed(rows, kernel, stride=self.factor, padding="same") + bias
+        y = convolve_transposed(rows, kernel, stride=self.factor, padding="same") + bias
         y = y.reshape(batch, bins, frames * self.factor).swapaxes(1, 2)
         return nn.leaky_relu(y, self.slope)
 

@@ -20,7 +20,7 @@ class Step(NamedTuple):
     up: bool = False
 
 
-def same(taps: int, dilation: int = 1) -> Step:
+def same_padded(taps: int, dilation: int = 1) -> Step:
     """A convolution that keeps the length, padded alike on both sides."""
     span = (taps - 1) * dilation
     return Step(span + 1, before=span // 2)
@@ -41,7 +41,7 @@ def input_interval(steps: Sequence[Step], first: int, last: int) -> tuple[int, i
     return first, last
 
 
-def field(steps: Sequence[Step], period: int = 1) -> int:
+def total_receptive_field(steps: Sequence[Step], period: int = 1) -> int:
     """The receptive field in inputs, first to last; the most of any of `period` outputs."""
     intervals = (input_interval(steps, n, n) for n in range(period))
     return max(last - first + 1 for first, last in intervals)

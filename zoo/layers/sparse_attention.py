@@ -2,9 +2,9 @@
 
 Positions are rows of a matrix of `stride` columns, [B N L H D] for N rows of L columns. A pattern
 says to which positions one attends; products are made for these alone, and arrays grow with
-T sqrt(T), never with T^2. Patterns are those of the paper: `Local` and `Strided`, `Block` and
-`Summary`. Sampling keeps keys and values as [B L R H D]: a column lies together, and R is 1 for
-patterns that reach no further than `stride` back.
+T sqrt(T), never with T^2. Patterns are those of the paper: `Local` and `ColumnPattern`,
+`RowPattern` and `SummaryPattern`. Sampling keeps keys and values as [B L R H D]: a column lies
+together, and R is 1 for patterns that reach no further than `stride` back.
 
 Where the paper's text and its code (openai/sparse_attention) differ, the code is followed: `Local`
 is the last `stride` positions, one's own among them.
@@ -23,7 +23,7 @@ import numpy as np
 _NOTHING = -1e9  # a logit of what is not attended to
 
 
-class Pattern(Protocol):
+class AttentionPattern(Protocol):
     """Which earlier positions one attends to."""
 
     @property
@@ -73,7 +73,7 @@ class Local:
 
 
 @dataclass(frozen=True)
-class Block:
+class RowPattern:
     """The positions of one's own row so far, [B N L H D] as it is."""
 
     keys = "bnkhd"
@@ -93,7 +93,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Strided:
+class ColumnPattern:
     """Every `stride`-th position back, [B N L H D] as it is: one's own column.
 
     own: whether one's own position is among them, which is left out where `Local` has it.
@@ -117,12 +117,12 @@ class Strided:
 
 
 @dataclass(frozen=True)
-class Summary:
+class SummaryPattern:
     """The last `cells` columns of every row so far, [B N L H D] -> [B N*cells H D].
 
     parts: different heads attend to so many different groups of columns, the last ones first.
-    own: whether one's own row is among them, which is left out where `Block` has it. Before the
-    first of these columns nothing is attended to, and what comes out is zero.
+    own: whether one's own row is among them, which is left out where `RowPattern` has it. Before
+    the first of these columns nothing is attended to, and what comes out is zero.
     """
 
     cells: int
@@ -162,8 +162,8 @@ class Summary:
         return jnp.asarray(entry) <= (place if self.own else place // columns * columns - 1)
 
 
-def attend(
-    patterns: Sequence[Pattern], query: jax.Array, key: jax.Array, value: jax.Array
+def attend_sparsely(
+    patterns: Sequence[AttentionPattern], query: jax.Array, key: jax.Array, value: jax.Array
 ) -> jax.Array:
     """Softmax attention over the union of the patterns, [B N L H D] each -> [B N L H D].
 
@@ -186,7 +186,7 @@ def attend(
 
 
 def attend_now(
-    patterns: Sequence[Pattern],
+    patterns: Sequence[AttentionPattern],
     query: jax.Array,
     keys: jax.Array,
     values: jax.Array,

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 
-def repeat(x: jax.Array, factor: int) -> jax.Array:
+def repeat_samples(x: jax.Array, factor: int) -> jax.Array:
     """Each sample `factor` times, [B T C] -> [B factor*T C] (nearest neighbour)."""
     batch, length, channels = x.shape
     x = jnp.broadcast_to(x[:, :, None], (batch, length, factor, channels))

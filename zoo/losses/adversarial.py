@@ -66,7 +66,7 @@ def between(key: jax.Array, real: jax.Array, fake: jax.Array) -> jax.Array:
     return real + share * (fake - real)
 
 
-def slope(discriminator: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
+def gradient_norm(discriminator: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
     """Norm of the discriminator's gradient at x, inputs [B ...] -> [B].
 
     discriminator: pure function of inputs [B ...] to scores [B ...], each example's score a
@@ -84,7 +84,7 @@ def gradient_penalty(
 
     Gulrajani et al. 2017; x: usually `between(...)`.
     """
-    found = slope(discriminator, x)
+    found = gradient_norm(discriminator, x)
     return jnp.square(found - target), found
 
 

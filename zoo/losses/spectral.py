@@ -76,12 +76,12 @@ def multi_resolution(
     return convergence, logarithmic
 
 
-def log_mel(prediction: jax.Array, target: jax.Array, spec: mel.MelSpec) -> jax.Array:
+def log_mel_l1(prediction: jax.Array, target: jax.Array, spec: mel.MelSpec) -> jax.Array:
     """L1 of log mel spectrograms in the spec's unit, [B T C] twice -> [B]. HiFi-GAN: 45 x."""
     return l1(mel.log_mel(prediction, spec), mel.log_mel(target, spec))
 
 
-def power(prediction: jax.Array, target: jax.Array, n_fft: int, hop: int) -> jax.Array:
+def power_mse(prediction: jax.Array, target: jax.Array, n_fft: int, hop: int) -> jax.Array:
     """Squared difference of power spectra averaged over time, [B T C] twice -> [B].
 
     Parallel WaveNet (van den Oord et al. 2018): it compares how loud each bin is, not when.
@@ -93,7 +93,7 @@ def power(prediction: jax.Array, target: jax.Array, n_fft: int, hop: int) -> jax
     return per_example(jnp.square(ours - theirs))
 
 
-def magnitude(
+def magnitude_mse(
     prediction: jax.Array, target: jax.Array, n_fft: int, hop: int, win: int | None = None
 ) -> jax.Array:
     """Mean squared difference of magnitudes, [B T C] twice -> [B]; win: window length.
@@ -130,7 +130,8 @@ def with_magnitudes(
 def complex_l1(prediction: jax.Array, target: jax.Array) -> jax.Array:
     """Mean modulus of the difference of complex spectra, parts [B F 2N ...] twice -> [B].
 
-    Le Roux et al. 2019, their complex spectrum approximation; parts are of `zoo.signal.stft.parts`.
+    Le Roux et al. 2019, their complex spectrum approximation; parts are of
+    `zoo.signal.stft.real_and_imaginary`.
     """
     return per_example(stft.magnitude(stft.of_parts(prediction - target)))
 

@@ -42,7 +42,7 @@ class _BinDifference:
 
 
 @one_thread
-def fit(reference: np.ndarray, count: int = 50, seed: int = 0) -> _Bins:
+def fit_bins(reference: np.ndarray, count: int = 50, seed: int = 0) -> _Bins:
     """k-means of clips [N D], which are vectors of any kind.
 
     raises BadInput: fewer than CLIPS for a bin.
@@ -56,7 +56,7 @@ def fit(reference: np.ndarray, count: int = 50, seed: int = 0) -> _Bins:
     return _Bins(found.cluster_centers_, np.bincount(found.labels_, minlength=count))
 
 
-def compare(bins: _Bins, clips: np.ndarray) -> _BinDifference:
+def compare_bins(bins: _Bins, clips: np.ndarray) -> _BinDifference:
     """Whether clips [M D] lie in the bins as the reference does."""
     clips = _checked(clips)
     if clips.shape[1] != bins.centres.shape[1]:

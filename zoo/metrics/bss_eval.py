@@ -17,7 +17,7 @@ import scipy.fft
 
 from zoo.errors import BadInput
 from zoo.metrics.bss_filters import distortion_filters
-from zoo.metrics.sdr import frame_count, framewise_sdr, silent_frames
+from zoo.metrics.sdr import framewise_sdr, museval_frame_count, silent_frames
 from zoo.metrics.threads import one_thread
 
 Response = tuple[np.ndarray, np.ndarray]  # all sources [S*C N], each source alone [S C N]
@@ -95,7 +95,7 @@ def bss_eval_v3(
     sources, length = reference.shape[:2]
     window = length if window is None else window
     hop = window if hop is None else hop
-    count = frame_count(length, window, hop)
+    count = museval_frame_count(length, window, hop)
     if count < 2:
         window = hop = length
     quiet = silent_frames(reference, window, hop) | silent_frames(estimate, window, hop)

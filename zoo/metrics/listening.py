@@ -18,7 +18,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Summary:
+class RatingSummary:
     """Of one system's ratings. deviation: with n - 1. low, high: interval of the mean."""
 
     count: int
@@ -39,20 +39,20 @@ class _TTest:
     p: float
 
 
-def summary(ratings: Sequence[float], confidence: float = 0.95) -> Summary:
+def summarise_ratings(ratings: Sequence[float], confidence: float = 0.95) -> RatingSummary:
     """Mean of ratings [n] with its interval by Student's distribution."""
     from scipy.special import stdtrit
 
     values = np.asarray(ratings, np.float64)
     count, mean = len(values), float(values.mean())
     if count < 2:
-        return Summary(count, mean, math.nan, math.nan, math.nan)
+        return RatingSummary(count, mean, math.nan, math.nan, math.nan)
     deviation = float(values.std(ddof=1))
     half = float(stdtrit(count - 1, 0.5 + confidence / 2)) * deviation / math.sqrt(count)
-    return Summary(count, mean, deviation, mean - half, mean + half)
+    return RatingSummary(count, mean, deviation, mean - half, mean + half)
 
 
-def unpaired(first: Summary, second: Summary) -> _TTest:
+def unpaired(first: RatingSummary, second: RatingSummary) -> _TTest:
     """Student's test of two independent samples, from their moments."""
     freedom = first.count + second.count - 2
     difference = first.mean - second.mean
@@ -63,7 +63,7 @@ def unpaired(first: Summary, second: Summary) -> _TTest:
     return _tested(first.count + second.count, difference, error, freedom)
 
 
-def paired(first: Mapping[Key, float], second: Mapping[Key, float]) -> _TTest:
+def paired_t_test(first: Mapping[Key, float], second: Mapping[Key, float]) -> _TTest:
     """The test of the differences under keys that both have, as (listener, item)."""
     shared = [key for key in first if key in second]
     found = np.array([first[key] - second[key] for key in shared], np.float64)

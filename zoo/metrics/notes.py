@@ -18,7 +18,7 @@ DECIMALS = 4  # times are compared after rounding, so that exactly 50 ms counts 
 
 
 @dataclass(frozen=True)
-class Notes:
+class NoteEvents:
     """Notes of a piece: onset and offset in seconds, pitch in Hz, MIDI velocity if known."""
 
     intervals: np.ndarray  # [N 2]
@@ -36,8 +36,8 @@ class _F1:
 
 
 def note_f1(
-    reference: Notes,
-    estimate: Notes,
+    reference: NoteEvents,
+    estimate: NoteEvents,
     *,
     offsets: bool = False,
     velocities: bool = False,
@@ -58,13 +58,13 @@ def note_f1(
     pairs = _keep_pitch(pairs, reference, estimate, pitch_tolerance)
     if offsets:
         pairs = _keep_offset(pairs, reference, estimate, offset_ratio, offset_tolerance)
-    matched = match(pairs, len(reference.pitches), len(estimate.pitches))
+    matched = match_notes(pairs, len(reference.pitches), len(estimate.pitches))
     if velocities:
         matched = _keep_velocity(matched, reference, estimate, velocity_tolerance)
     return _f1_of_counts(len(matched), len(reference.pitches), len(estimate.pitches))
 
 
-def all_note_f1(reference: Notes, estimate: Notes) -> dict[str, _F1]:
+def all_note_f1(reference: NoteEvents, estimate: NoteEvents) -> dict[str, _F1]:
     """The three rows of a transcription table: note, with offset, with offset and velocity."""
     return {
         "note": note_f1(reference, estimate),
@@ -90,7 +90,7 @@ def _f1_of_counts(hits: int, references: int, estimates: int) -> _F1:
     return _F1(precision, recall, 2 * precision * recall / total if total else 0.0)
 
 
-def match(pairs: np.ndarray, references: int, estimates: int) -> np.ndarray:
+def match_notes(pairs: np.ndarray, references: int, estimates: int) -> np.ndarray:
     """Largest one-to-one subset of candidate pairs (reference, estimate): [P 2] -> [M 2].
 
     The greedy matching is kept where it is as large as the largest, since mir_eval's search starts
@@ -122,7 +122,7 @@ def _greedy(pairs: np.ndarray) -> np.ndarray:
     return np.asarray(sorted(taken.items()), int).reshape(-1, 2)
 
 
-def _onset_pairs(reference: Notes, estimate: Notes, tolerance: float) -> np.ndarray:
+def _onset_pairs(reference: NoteEvents, estimate: NoteEvents, tolerance: float) -> np.ndarray:
     """Pairs with close onsets, ordered by reference and then estimate: -> [P 2]."""
     order = np.argsort(estimate.intervals[:, 0], kind="stable")
     onsets = estimate.intervals[order, 0]
@@ -136,14 +136,14 @@ def _onset_pairs(reference: Notes, estimate: Notes, tolerance: float) -> np.ndar
 
 
 def _keep_pitch(
-    pairs: np.ndarray, reference: Notes, estimate: Notes, tolerance: float
+    pairs: np.ndarray, reference: NoteEvents, estimate: NoteEvents, tolerance: float
 ) -> np.ndarray:
     one, other = np.log2(reference.pitches), np.log2(estimate.pitches)
     return pairs[1200 * np.abs(one[pairs[:, 0]] - other[pairs[:, 1]]) <= tolerance]
 
 
 def _keep_offset(
-    pairs: np.ndarray, reference: Notes, estimate: Notes, ratio: float, least: float
+    pairs: np.ndarray, reference: NoteEvents, estimate: NoteEvents, ratio: float, least: float
 ) -> np.ndarray:
     one, other = reference.intervals[pairs[:, 0]], estimate.intervals[pairs[:, 1]]
     gap = np.round(np.abs(one[:, 1] - other[:, 1]), DECIMALS)
@@ -151,7 +151,7 @@ def _keep_offset(
 
 
 def _keep_velocity(
-    matched: np.ndarray, reference: Notes, estimate: Notes, tolerance: float
+    matched: np.ndarray, reference: NoteEvents, estimate: NoteEvents, tolerance: float
 ) -> np.ndarray:
     """Matches whose velocity fits the line from the estimate's velocities to 0..1."""
     written, played = reference.velocities, estimate.velocities
@@ -165,7 +165,7 @@ def _keep_velocity(
     return matched[np.abs(columns @ line - truth) < tolerance]
 
 
-def _checked(notes: Notes, velocities: bool) -> Notes:
+def _checked(notes: NoteEvents, velocities: bool) -> NoteEvents:
     intervals = np.asarray(notes.intervals, float).reshape(-1, 2)
     pitches = np.asarray(notes.pitches, float)
     if velocities and notes.velocities is None:
@@ -177,4 +177,4 @@ def _checked(notes: Notes, velocities: bool) -> Notes:
         raise BadInput("pitches must be positive Hz, not MIDI numbers, and times not negative.")
     if (intervals[:, 1] <= intervals[:, 0]).any():
         raise BadInput("every note's offset must be later than its onset.")
-    return Notes(intervals, pitches, strength)
+    return NoteEvents(intervals, pitches, strength)

@@ -81,7 +81,7 @@ def intervals(
     return {name: _bounds(values, level) for name, values in found.items() if _defined(values)}
 
 
-def paired(
+def paired_bootstrap(
     first: Scores,
     second: Scores,
     resamples: int = RESAMPLES,
@@ -105,7 +105,7 @@ def paired(
     return result
 
 
-def draw(items: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+def bootstrap_counts(items: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     """Counts [r N] of bootstrap resamples, in blocks that make `resamples` together."""
     rng = np.random.default_rng(seed)
     for begin in range(0, resamples, BLOCK):
@@ -194,7 +194,7 @@ def _mean_over_tags(values: np.ndarray) -> np.ndarray:
 
 def _resampled(scores: Scores, resamples: int, seed: int) -> dict[str, np.ndarray]:
     """Every metric over all resamples, [R] each."""
-    blocks = [scores.statistics(c) for c in draw(len(scores.names), resamples, seed)]
+    blocks = [scores.statistics(c) for c in bootstrap_counts(len(scores.names), resamples, seed)]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 

@@ -62,7 +62,7 @@ def si_sdr(reference: _Array, estimate: _Array) -> _Array:
     return framewise_si_sdr(reference, estimate, length, length)[:, 0]
 
 
-def frame_count(length: int, window: int, hop: int) -> int:
+def museval_frame_count(length: int, window: int, hop: int) -> int:
     """Number of whole frames in `length` samples; at least one, as museval counts."""
     if length < 1 or window < 1 or hop < 1:
         raise BadInput(f"length, window and hop are {length}, {window}, {hop}; all must be >= 1.")
@@ -72,7 +72,7 @@ def frame_count(length: int, window: int, hop: int) -> int:
 def _split_frames(signal: _Array, window: int, hop: int) -> _Array:
     """Frames of a signal without padding: [S T C] -> [S F window C]; window <= T is enforced."""
     sources, length, channels = signal.shape
-    count = frame_count(length, window, hop)
+    count = museval_frame_count(length, window, hop)
     window = min(window, length)
     if hop == window:
         return signal[:, : count * hop].reshape(sources, count, window, channels)

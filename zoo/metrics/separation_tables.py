@@ -100,7 +100,7 @@ def target_tables(
                 {
                     "time": k * hop,
                     "duration": duration,
-                    "metrics": {metric: quantised(x[j, k]) for metric, x in columns.items()},
+                    "metrics": {metric: round_ratio(x[j, k]) for metric, x in columns.items()},
                 }
                 for k in range(scores.sdr.shape[1])
             ],
@@ -109,10 +109,10 @@ def target_tables(
     ]
 
 
-def write_table(path: Path, table: TrackTable) -> None:
+def write_museval_json(path: Path, table: TrackTable) -> None:
     """One track's table as museval's JSON (which spells an undefined ratio NaN)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    durable.write(path, json.dumps(table, indent=2))
+    durable.write_atomically(path, json.dumps(table, indent=2))
 
 
 def read_tables(folder: Path) -> dict[str, TrackTable]:
@@ -211,6 +211,6 @@ def _sd(frames: np.ndarray) -> float:
     return float(np.std(_defined(frames))) if _defined(frames).size else math.nan
 
 
-def quantised(ratio: float) -> float:
+def round_ratio(ratio: float) -> float:
     """A ratio as museval writes it: rounded to 1e-5 dB, NaN where it is not finite."""
     return round(float(ratio), 5) if math.isfinite(ratio) else math.nan

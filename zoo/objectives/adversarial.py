@@ -21,7 +21,7 @@ import numpy as np
 from zoo.errors import BadInput
 from zoo.losses import adversarial
 from zoo.network import Network
-from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Request, Turn, Variables
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Wasserstein:
 
     def _discriminator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> Outcome:
+    ) -> LossOutput:
         real, classes = self._real(variables, batch), self._classes(batch)
         for_latents, for_between, *shuffles = jax.random.split(rng, 5)
         fake = self._generate(variables, self._latents(for_latents, len(real)), classes)
@@ -87,20 +87,20 @@ class Wasserstein:
             "margin": jnp.mean(scores[1] - scores[0]),
             "slope": jnp.mean(slope),
             "penalty": penalty,
-            "level_db": level(real),
+            "level_db": rms_db(real),
         }
         return loss, ({}, metrics)
 
     def _generator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> Outcome:
+    ) -> LossOutput:
         for_latents, shuffle = jax.random.split(rng)
         classes = self._classes(batch)
         fake = self._generate(
             variables, self._latents(for_latents, len(batch[self.audio])), classes
         )
         score = self._score(variables, shuffle)(fake, classes)
-        metrics = {"level_db": level(fake), "variety": variety(fake)}
+        metrics = {"level_db": rms_db(fake), "variety": variety(fake)}
         return jnp.mean(adversarial.wgan_generator(score)), ({}, metrics)
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
@@ -181,7 +181,7 @@ class Wasserstein:
         return score
 
 
-def level(audio: jax.Array) -> jax.Array:
+def rms_db(audio: jax.Array) -> jax.Array:
     """Root mean square in dB of full scale."""
     return 10 * jnp.log10(jnp.mean(jnp.square(audio)) + 1e-10)
 

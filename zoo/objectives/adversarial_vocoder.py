@@ -27,7 +27,7 @@ from zoo.network import Network
 from zoo.objectives import mel_windows
 from zoo.objectives.base import Batch, Metrics, Request, Tree, Turn, Variables
 from zoo.signal import framing, mel
-from zoo.signal.excitation import AudioExcitation, Excitation
+from zoo.signal.excitation import AudioExcitation, ExcitationSignal
 
 _Outcome = tuple[jax.Array, tuple[Tree, Metrics]]
 PLACES = 2**20  # numbers of first frames in training: noise is never the same
@@ -58,7 +58,7 @@ class Vocoder:
     feature_matching: float = 10 * (4 / 5) / 3
     spectral: float = 0.0
     spectral_spec: mel.MelSpec | None = None
-    excitation: Excitation | None = None
+    excitation: ExcitationSignal | None = None
 
     needs_source: ClassVar[bool] = True
     # While all scores lie within the margins of the hinge, moving them together changes nothing.
@@ -100,7 +100,7 @@ class Vocoder:
         """Samples of the source whose mel frames a sample is made of; phases sum all before it."""
         if isinstance(self.excitation, AudioExcitation):
             return math.inf
-        frames = receptive_fields.field(self.generator.steps, self.generator.hop)
+        frames = receptive_fields.total_receptive_field(self.generator.steps, self.generator.hop)
         frames += 2 * self._driven
         return framing.span(frames, self.spec.n_fft, self.spec.hop)
 

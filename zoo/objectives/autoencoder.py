@@ -22,7 +22,7 @@ from zoo.errors import BadInput
 from zoo.layers.quantizer import usage
 from zoo.network import Network
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Request, Tree, Turn, Variables
 from zoo.sampling import autoregressive
 from zoo.sampling.conditions import Upsampled
 
@@ -56,10 +56,12 @@ class QuantisedAutoencoder:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn(PLAYER, self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         audio = batch[self.audio]
         given = self._given(batch)
-        (raw, found), changed = one_network.train(
+        (raw, found), changed = one_network.apply_in_training(
             self.model, variables, {"codes": rng}, audio, player=PLAYER, **given
         )
         nats = -jnp.mean(self.model.decoder.distribution.log_prob(raw, audio))
@@ -96,10 +98,10 @@ class QuantisedAutoencoder:
         source = np.asarray(request.source, np.float32)
         length = request.length or len(source)
         source = source[:length]
-        codes = encode(self.model, own, source)
+        codes = encode_audio(self.model, own, source)
         if codes.shape[1] * self.model.hop < length:
             raise BadInput(f"the source has {len(source)} samples: ask for no more than those")
-        return decode(self.model, own, codes, request, length, self.speaker is not None)
+        return decode_codes(self.model, own, codes, request, length, self.speaker is not None)
 
     def _given(self, batch: Batch) -> dict[str, jax.Array]:
         return {} if self.speaker is None else {"speaker": jnp.argmax(batch[self.speaker], -1)}
@@ -110,7 +112,7 @@ def _distance(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.mean(jnp.sum(jnp.square(a - b), -1))
 
 
-def encode(model: Network, variables: Tree, audio: np.ndarray) -> jax.Array:
+def encode_audio(model: Network, variables: Tree, audio: np.ndarray) -> jax.Array:
     """Audio [T 1] of any length, filled up with silence -> codes [1 F]."""
     if audio.ndim != 2 or audio.shape[1] != 1:
         raise BadInput(f"the autoencoder takes mono audio [T 1], not {audio.shape}; mix it down")
@@ -124,7 +126,7 @@ def _encode(model: Network, variables: Tree, audio: jax.Array) -> jax.Array:
     return model.apply(variables, audio, method="encode")
 
 
-def decode(
+def decode_codes(
     model: Network,
     variables: Tree,
     codes: jax.Array,
@@ -137,7 +139,7 @@ def decode(
     constant = {}
     if speaks:
         constant["speaker"] = jnp.arange(request.count) % model.decoder.global_condition
-    return autoregressive.scored(
+    return autoregressive.generate_scored(
         model.decoder,
         {"params": variables["params"]["decoder"]},
         length=length,

@@ -55,7 +55,7 @@ class BandedLikelihood(Autoregressive):
 
     def _split(self, batch: Batch) -> Batch:
         audio = batch[self.source]
-        bands = qmf.split(audio[..., 0], self.model.bands)
+        bands = qmf.split_bands(audio[..., 0], self.model.bands)
         return {**batch, self.audio: bands.reshape(len(audio), -1, 1)}
 
     def _followed(self, condition: Condition, variables: Variables, request: Request) -> Upsampled:

@@ -16,8 +16,8 @@ from zoo.sampling.rule import AS_LEARNT, SamplerRule
 Batch = dict[str, jax.Array]
 Tree = Any
 Metrics = dict[str, jax.Array]
-Outcome = tuple[jax.Array, tuple[Tree, Metrics]]  # (value, (new collections, metrics))
-_Loss = Callable[["Variables", Batch, jax.Array, jax.Array], Outcome]
+LossOutput = tuple[jax.Array, tuple[Tree, Metrics]]  # (value, (new collections, metrics))
+_Loss = Callable[["Variables", Batch, jax.Array, jax.Array], LossOutput]
 
 
 class Variables(flax.struct.PyTreeNode):
@@ -41,7 +41,7 @@ class Variables(flax.struct.PyTreeNode):
 class Turn:
     """One player's optimiser step on a fresh batch.
 
-    loss(variables, batch, rng, step) -> `Outcome`; its value is differentiated with respect to
+    loss(variables, batch, rng, step) -> `LossOutput`; its value is differentiated with respect to
     `variables.params[player]` only. The new collections are those of the players that changed some.
     begin: rounds that go by before its first; until then it is left out and draws no batch. The
     last turn of a round counts it, so it begins at 0.
@@ -129,7 +129,7 @@ class Performance:
     log_prob: float | None = None
 
 
-class Instrument(Protocol):
+class NotePlayer(Protocol):
     """Plays notes: zoo/data/score_render/instrument.py."""
 
     def play(self, notes: Any, first: int, samples: int) -> Any:
@@ -144,7 +144,7 @@ class Composing(Protocol):
     notes that are given says `continues = True`.
     """
 
-    instrument: Instrument
+    instrument: NotePlayer
     continues: bool
 
     def compose(self, variables: Variables, request: Request) -> list[Performance]:

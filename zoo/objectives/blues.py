@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.network import Network
 from zoo.objectives import performing
-from zoo.objectives.base import Instrument, Performance, Request, Variables
+from zoo.objectives.base import NotePlayer, Performance, Request, Variables
 from zoo.objectives.roll_likelihood import RollLikelihood
 
 
@@ -37,26 +37,28 @@ class Blues(RollLikelihood):
     """
 
     steps: _Steps = field(kw_only=True)
-    instrument: Instrument = field(kw_only=True)
+    instrument: NotePlayer = field(kw_only=True)
     rate: int = 16_000
 
     continues: ClassVar[bool] = False
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of audio: what is composed, played."""
-        yield from performing.played(self.compose(variables, request), self.instrument, request)
+        yield from performing.render_performances(
+            self.compose(variables, request), self.instrument, request
+        )
 
     def compose(self, variables: Variables, request: Request) -> list[Performance]:
         """As zoo/objectives/base.py has it: choruses out of silence."""
         who = type(self.model).__name__
-        performing.check(who, request, self.continues)
+        performing.check_composable(who, request, self.continues)
         temperature = np.float32(request.rule.temperature_alone(who))
         seconds = request.length / self.rate
         count = int(np.ceil(seconds / self.steps.seconds))
         whole = -(-count // _BLOCK) * _BLOCK
         asked = request.count, whole, np.uint32(request.seed % 2**32), temperature
         steps = np.asarray(_play(self.model, variables.of("model"), *asked))[:, :count]
-        notes = [performing.within(self.steps.decode(voice), seconds) for voice in steps]
+        notes = [performing.clip_notes(self.steps.decode(voice), seconds) for voice in steps]
         return [Performance(own) for own in notes]
 
 

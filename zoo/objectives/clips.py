@@ -17,7 +17,7 @@ from zoo.objectives.base import Batch, Request, Variables
 _Make = Callable[[jax.Array, Any, Any], jax.Array]
 
 
-def drawn(make: _Make, request: Request, who: str) -> Iterator[np.ndarray]:
+def draw_clips(make: _Make, request: Request, who: str) -> Iterator[np.ndarray]:
     """Chunks [count t C] of clips 0, 1, ... that `make` draws, the last one cut; who: names it.
 
     A voice's clips depend on the seed and its number alone where `make` sees to it: see `keys`.
@@ -51,7 +51,7 @@ class WindowGenerator:
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of one window after another; the temperature scales all noise."""
-        return drawn(partial(self._make, request.count, variables), request, self.named)
+        return draw_clips(partial(self._make, request.count, variables), request, self.named)
 
     @partial(jax.jit, static_argnums=(0, 1))
     def _make(

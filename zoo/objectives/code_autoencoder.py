@@ -19,7 +19,7 @@ from zoo.distributions import Tokens
 from zoo.errors import BadInput
 from zoo.network import Network
 from zoo.objectives.autoencoder import QuantisedAutoencoder
-from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Request, Turn, Variables
 from zoo.objectives.levels import BELOW, TOP, Levels
 
 SEQUENCE = "sequence"
@@ -72,7 +72,9 @@ class CodeAutoencoder:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn(TOP, self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         (turn,) = self._own.turns
         value, (changed, metrics) = turn.loss(
             variables, self._sequence(variables, batch), rng, step

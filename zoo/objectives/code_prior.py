@@ -20,7 +20,7 @@ from zoo.distributions import Tokens
 from zoo.errors import BadInput
 from zoo.layers.quantizer import usage
 from zoo.network import Network
-from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Request, Turn, Variables
 from zoo.objectives.levels import TOP, Levels
 from zoo.sampling import autoregressive
 from zoo.sampling.rule import SamplerRule
@@ -74,7 +74,9 @@ class CodePrior:
         found = self.autoencoder.apply(variables.of(TOP), inputs, method="encode")
         return jax.lax.stop_gradient(found)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         codes = self.codes(variables, batch[self.audio])
         nats = jnp.mean(self._nats(variables, codes, train=True))
         perplexity, live = usage(codes, self.autoencoder.codes)
@@ -109,7 +111,7 @@ class CodePrior:
             raise BadInput("a prior samples its codes first: ask for a length")
         hop = self.levels.hop
         before = self._prompt(variables, request.prompt)
-        sequences = autoregressive.scored(
+        sequences = autoregressive.generate_scored(
             self.model,
             variables.of("model"),
             length=-(-request.length // hop),

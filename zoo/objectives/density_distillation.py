@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from zoo.distributions import MixtureOfLogistics
 from zoo.errors import BadInput
 from zoo.losses import spectral
-from zoo.objectives.base import Batch, Outcome, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Turn, Variables
 from zoo.objectives.students import Student
 
 
@@ -53,7 +53,9 @@ class DensityDistillation(Student):
         """Standard logistic noise of white Gaussian noise, of the same ranks, [B T 1] -> same."""
         return jax.scipy.special.log_ndtr(normal) - jax.scipy.special.log_ndtr(-normal)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         real, (first, again) = batch[self.audio], jax.random.split(rng)
         features = self.features(real)
         noise = self.noise(jax.random.normal(first, real.shape))
@@ -64,7 +66,7 @@ class DensityDistillation(Student):
         drawn = mean + jnp.exp(log_scale) * others
         entropy = jnp.mean(log_scale) + 2
         metrics = {"kl": self._cross_entropy(variables, fake, features, drawn) - entropy}
-        metrics["power"] = jnp.mean(spectral.power(fake, real, *self.transform))
+        metrics["power"] = jnp.mean(spectral.power_mse(fake, real, *self.transform))
         value = metrics["kl"] + self.power * metrics["power"]
         if self.contrastive:
             if len(real) < 2:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from zoo.distributions import Gaussian
 from zoo.errors import BadInput
 from zoo.losses import divergence, spectral
-from zoo.objectives.base import Batch, Outcome, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Turn, Variables
 from zoo.objectives.students import Student
 
 
@@ -40,11 +40,13 @@ class Distillation(Student):
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("student", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         real = batch[self.audio]
         fake, terms = self._distil(variables, self.features(real), real.shape, rng)
         metrics = {name: jnp.mean(term) for name, term in terms.items()}
-        metrics["spectral"] = jnp.mean(spectral.magnitude(fake, real, *self.transform))
+        metrics["spectral"] = jnp.mean(spectral.magnitude_mse(fake, real, *self.transform))
         value = metrics["kl"] + self.regularizer * metrics["scale_gap"]
         return value + self.spectral * metrics["spectral"], ({}, metrics)
 

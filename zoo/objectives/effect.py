@@ -15,8 +15,8 @@ import numpy as np
 from zoo.errors import BadInput
 from zoo.network import Network
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
-from zoo.objectives.supervised import given
+from zoo.objectives.base import Batch, LossOutput, Request, Turn, Variables
+from zoo.objectives.supervised import batch_array
 
 BLOCK = 65_536  # samples of a stream at a time: the context before them costs an eighth more
 
@@ -46,14 +46,16 @@ class Effect:
         return getattr(self.model, "zero_gradient_at_init", ())
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        return one_network.begin(self.model, rng, given(batch, self.dry)[:, :1])
+        return one_network.begin(self.model, rng, batch_array(batch, self.dry)[:, :1])
 
     @property
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
-        dry, wet = given(batch, self.dry), given(batch, self.wet)
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
+        dry, wet = batch_array(batch, self.dry), batch_array(batch, self.wet)
         ours = self.model.apply(variables.of("model"), dry, train=True, method="settled")
         ours = ours[:, self.skip :]
         if not ours.shape[1]:
@@ -62,7 +64,7 @@ class Effect:
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """{'audio': [B T 1]}: the wet sound, with silence before the first sample."""
-        return {"audio": self.model.apply(variables.of("model"), given(batch, self.dry))}
+        return {"audio": self.model.apply(variables.of("model"), batch_array(batch, self.dry))}
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of the source through the effect; all voices are the same.

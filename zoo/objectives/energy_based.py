@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.network import Network
 from zoo.objectives import clips, one_network
-from zoo.objectives.base import Batch, Outcome, Tree, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Tree, Turn, Variables
 from zoo.sampling import langevin
 
 
@@ -57,7 +57,9 @@ class EnergyBased(clips.WindowGenerator):
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         real = batch[self.audio] / self.scale
         replay = variables.collections["model"]["replay"]["chains"]
         if len(real) > len(replay):

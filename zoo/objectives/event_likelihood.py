@@ -20,8 +20,8 @@ from zoo.losses.likelihood import counted_mean
 from zoo.objectives import one_network, performing
 from zoo.objectives.base import (
     Batch,
-    Instrument,
-    Outcome,
+    LossOutput,
+    NotePlayer,
     Performance,
     Request,
     Turn,
@@ -54,7 +54,7 @@ class EventLikelihood:
 
     model: nn.Module
     vocabulary: _Vocabulary
-    instrument: Instrument
+    instrument: NotePlayer
     rate: int = 16_000
 
     continues = True
@@ -67,8 +67,12 @@ class EventLikelihood:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
-        raw, changed = one_network.train(self.model, variables, {"dropout": rng}, batch["events"])
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
+        raw, changed = one_network.apply_in_training(
+            self.model, variables, {"dropout": rng}, batch["events"]
+        )
         nats = counted_mean(-self.model.distribution.log_prob(raw, batch["events"]), batch["known"])
         return nats, (changed, {"nats_per_event": nats})
 
@@ -89,22 +93,22 @@ class EventLikelihood:
         """
         performances = self.compose(variables, request)
         log_prob = np.array([p.log_prob for p in performances])
-        for audio in performing.played(performances, self.instrument, request):
+        for audio in performing.render_performances(performances, self.instrument, request):
             yield audio, log_prob
 
     def compose(self, variables: Variables, request: Request) -> list[Performance]:
         """As zoo/objectives/base.py has it; a voice's last notes end with the time asked for."""
-        performing.check(type(self.model).__name__, request, self.continues)
+        performing.check_composable(type(self.model).__name__, request, self.continues)
         seconds = request.length / self.rate
         events, log_prob = self._drawn(variables, request, seconds)
-        notes = [performing.within(self.vocabulary.decode(voice), seconds) for voice in events]
+        notes = [performing.clip_notes(self.vocabulary.decode(voice), seconds) for voice in events]
         return [Performance(own, float(score)) for own, score in zip(notes, log_prob)]
 
     def _drawn(
         self, variables: Variables, request: Request, seconds: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """(symbols [count N], their log-likelihoods [count]) in which `seconds` pass everywhere."""
-        chunks = autoregressive.scored(
+        chunks = autoregressive.generate_scored(
             self.model,
             variables.of("model"),
             length=0,

@@ -11,7 +11,7 @@ import numpy as np
 
 from zoo.network import Network
 from zoo.objectives.base import Batch, Tree, Turn, Variables
-from zoo.objectives.shallow import Classifier, Labelled, Progress
+from zoo.objectives.shallow import Labelled, Progress, ShallowClassifier
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Fitted:
     """
 
     features: Network
-    classifier: Classifier
+    classifier: ShallowClassifier
     input: str = "audio"
     target: str = "tags"
     mask: str = "known"

@@ -21,7 +21,7 @@ import numpy as np
 from zoo.errors import BadInput
 from zoo.network import Network
 from zoo.objectives import mel_windows, one_network
-from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Request, Turn, Variables
 from zoo.signal import mel
 
 
@@ -70,7 +70,9 @@ class Flow:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         nats = jnp.mean(self._nats(variables, batch, rng, train=True))
         return nats, ({}, {"bits_per_sample": nats / math.log(2)})
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from zoo.losses.quantile import quantile_huber
 from zoo.network import Network
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Request, Turn, Variables
 from zoo.sampling import autoregressive
 
 
@@ -43,7 +43,9 @@ class ImplicitQuantiles:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         audio = batch[self.audio]
         levels = jax.random.uniform(rng, (*audio.shape[:2], self.draws))
         found = self.model.apply(variables.of("model"), audio, levels, train=True)

@@ -69,9 +69,9 @@ class Levels:
         """Audio [T 1] of any length, filled up with silence -> codes of the top [1 F]."""
         audio = np.pad(audio, ((0, -len(audio) % self.hop), (0, 0)))
         if self.below is not None:
-            codes = autoencoders.encode(self.below, variables.of(BELOW), audio)
+            codes = autoencoders.encode_audio(self.below, variables.of(BELOW), audio)
             audio = np.asarray(self.top.decoder.distribution.decode(codes[0, :, None]))
-        return autoencoders.encode(self.top, variables.of(TOP), audio)
+        return autoencoders.encode_audio(self.top, variables.of(TOP), audio)
 
     def decode(
         self, variables: Variables, codes: jax.Array, request: Request, length: int
@@ -81,12 +81,12 @@ class Levels:
         Codes below are drawn first, at the temperature of the request's rule alone.
         """
         if self.below is None:
-            return autoencoders.decode(self.top, variables.of(TOP), codes, request, length)
+            return autoencoders.decode_codes(self.top, variables.of(TOP), codes, request, length)
         # Another seed: else the noise of the first codes is that of the first samples.
         rule = SamplerRule(request.rule.temperature)
         other = replace(request, seed=request.seed + 2**30, rule=rule)
         count = -(-length // self.below.hop)
-        drawn = autoencoders.decode(self.top, variables.of(TOP), codes, other, count)
+        drawn = autoencoders.decode_codes(self.top, variables.of(TOP), codes, other, count)
         sequence = jnp.concatenate([chunk for chunk, _ in drawn], 1)
         codes = self.top.decoder.distribution.encode(sequence)[..., 0]
-        return autoencoders.decode(self.below, variables.of(BELOW), codes, request, length)
+        return autoencoders.decode_codes(self.below, variables.of(BELOW), codes, request, length)

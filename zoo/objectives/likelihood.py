@@ -19,7 +19,7 @@ from zoo.errors import BadInput
 from zoo.losses.likelihood import counted_mean
 from zoo.network import Network
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Request, Turn, Variables
 from zoo.sampling import autoregressive
 from zoo.sampling.conditions import Upsampled
 
@@ -67,8 +67,10 @@ class Autoregressive:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
-        raw, changed = one_network.train(
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
+        raw, changed = one_network.apply_in_training(
             self.model, variables, {"dropout": rng}, self._read(batch, rng), **self._given(batch)
         )
         mask = batch[self.mask][:, self.context :] if self.mask else None
@@ -93,7 +95,7 @@ class Autoregressive:
         if self.condition is not None:
             condition = self._followed(self.condition, variables, request)
             length = length or condition.length
-        return autoregressive.scored(
+        return autoregressive.generate_scored(
             self.model,
             variables.of("model"),
             length=length,

@@ -13,7 +13,7 @@ import numpy as np
 from zoo.losses.waveform import l1
 from zoo.network import Network
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Outcome, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Turn, Variables
 from zoo.objectives.supervised import Supervised
 
 _HostBatch = dict[str, np.ndarray]
@@ -24,8 +24,9 @@ class Masking:
     """The model's `estimates` of the mixture against its `targets` of the stems; one player.
 
     Both are [B F N S C] float32: magnitudes, or real and imaginary parts one behind the other along
-    the bins (`zoo.signal.stft.parts`), so that every loss of spectrograms fits: l2 is the mean over
-    both parts. Evaluation takes the model's audio, [B T S C]. loss: ([B F N S C] twice) -> [B].
+    the bins (`zoo.signal.stft.real_and_imaginary`), so that every loss of spectrograms fits: l2 is
+    the mean over both parts. Evaluation takes the model's audio, [B T S C]. loss: ([B F N S C]
+    twice) -> [B].
     """
 
     model: Network
@@ -71,9 +72,13 @@ class Masking:
         targets = self.model.apply({}, batch[self.target], method="targets")
         return {"loss": self.loss(estimates, targets)}
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         mix, rngs = batch[self.input], {"dropout": rng}
-        estimates, changed = one_network.train(self.model, variables, rngs, mix, method="estimates")
+        estimates, changed = one_network.apply_in_training(
+            self.model, variables, rngs, mix, method="estimates"
+        )
         targets = self.model.apply({}, batch[self.target], method="targets")
         value = jnp.mean(self.loss(estimates, targets))
         return value, (changed, {})

@@ -52,7 +52,7 @@ def vocoded(
 def _of_source(source: np.ndarray, length: int, frames: int, spec: mel.MelSpec) -> _Take:
     """Frames of audio [T 1] with silence up to `frames`, from any on."""
     hop, bare = spec.hop, replace(spec, centre=False, pad=None)  # its padding is done
-    audio = padded(source[:length], frames * hop, spec)
+    audio = pad_for_mel(source[:length], frames * hop, spec)
 
     def take(first: int, size: int) -> jax.Array:
         return _features(audio[None, first * hop : (first + size - 1) * hop + spec.n_fft], bare)
@@ -74,7 +74,7 @@ def _features(audio: jax.Array, spec: mel.MelSpec) -> jax.Array:
     return mel.log_mel(audio, spec)[..., 0]
 
 
-def padded(audio: np.ndarray, length: int, spec: mel.MelSpec) -> np.ndarray:
+def pad_for_mel(audio: np.ndarray, length: int, spec: mel.MelSpec) -> np.ndarray:
     """Audio [T C] with zeros up to `length`, then with the front end's own padding."""
     before, after = spec.pad or ((spec.n_fft // 2,) * 2 if spec.centre else (0, 0))
     audio = np.pad(audio, ((0, length - len(audio)), (0, 0)))

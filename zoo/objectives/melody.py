@@ -24,7 +24,9 @@ def slerp(a: jax.Array, b: jax.Array, place: jax.Array) -> jax.Array:
     return (jnp.sin((1 - place) * angle) * a + jnp.sin(place * angle) * b) / jnp.sin(angle)
 
 
-def within(playable: range, pitches: Sequence[int] | np.ndarray) -> Sequence[int] | np.ndarray:
+def check_playable(
+    playable: range, pitches: Sequence[int] | np.ndarray
+) -> Sequence[int] | np.ndarray:
     """The pitches. raises BadInput where some are not playable."""
     outside = sorted({int(number) for number in pitches if int(number) not in playable})
     if outside:
@@ -36,7 +38,7 @@ def within(playable: range, pitches: Sequence[int] | np.ndarray) -> Sequence[int
     return pitches
 
 
-def played(
+def play_melody(
     make: _Make, request: Request, rate: int, longest: int, together: int
 ) -> Iterator[np.ndarray]:
     """Chunks [count t 1] of the notes of `request`, each as loud as its velocity says.

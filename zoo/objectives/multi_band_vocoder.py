@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.losses import adversarial, spectral
 from zoo.objectives.adversarial_vocoder import Vocoder
-from zoo.objectives.base import Batch, Outcome, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Turn, Variables
 from zoo.signal import pqmf
 
 # Of the bands: FFT size, hop and window in samples of a band.
@@ -55,7 +55,7 @@ class MultiBandVocoder(Vocoder):
 
     def _generator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> Outcome:
+    ) -> LossOutput:
         real = batch[self.audio]
         frames, own = self.features(real), variables.of("generator")
         bands = self.generator.apply(own, frames, train=True, method="bands")

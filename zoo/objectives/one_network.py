@@ -22,7 +22,7 @@ def begin(
     return Variables({player: params}, {player: collections} if collections else {})
 
 
-def train(
+def apply_in_training(
     model: Network,
     variables: Variables,
     rngs: dict[str, jax.Array],

@@ -16,7 +16,7 @@ import flax.linen as nn
 import jax
 
 from zoo.errors import BadInput
-from zoo.objectives.base import Batch, Embedding, Objective, Outcome, Turn, Variables
+from zoo.objectives.base import Batch, Embedding, LossOutput, Objective, Turn, Variables
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class PartlyFrozen:
 
     def _loss(
         self, turn: Turn, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> Outcome:
+    ) -> LossOutput:
         with nn.intercept_methods(self._as_at_inference):
             return turn.loss(variables, batch, rng, step)
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import BadInput
-from zoo.objectives.base import Instrument, Performance, Request
+from zoo.objectives.base import NotePlayer, Performance, Request
 
 
-def played(
-    performances: Sequence[Performance], instrument: Instrument, request: Request
+def render_performances(
+    performances: Sequence[Performance], instrument: NotePlayer, request: Request
 ) -> Iterator[np.ndarray]:
     """Chunks [count t 1] float32 of as many performances, together `request.length` samples."""
     for first in range(0, request.length, request.chunk):
@@ -20,7 +20,7 @@ def played(
         yield np.stack([instrument.play(p.notes, first, size) for p in performances])
 
 
-def check(who: str, request: Request, continues: bool) -> None:
+def check_composable(who: str, request: Request, continues: bool) -> None:
     """Raises BadInput for a request that composers cannot fulfil."""
     if request.length < 1:
         raise BadInput(f"{who} composes pieces, not streams without end: say how many seconds")
@@ -30,7 +30,7 @@ def check(who: str, request: Request, continues: bool) -> None:
         raise BadInput(f"{who} begins anew each time and continues no notes: leave them out")
 
 
-def within(notes: dict[str, Any], seconds: float) -> dict[str, Any]:
+def clip_notes(notes: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Notes [n] that begin before `seconds`, ended by then."""
     kept = np.asarray(notes["onset"]) < seconds
     cut = {name: np.asarray(column)[kept] for name, column in notes.items()}

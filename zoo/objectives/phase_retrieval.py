@@ -21,7 +21,7 @@ from zoo.errors import BadInput
 from zoo.losses.waveform import l1
 from zoo.network import Network
 from zoo.objectives import mel_windows, one_network
-from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Request, Turn, Variables
 from zoo.signal import mel, phase, stft
 from zoo.signal.precision import HIGHEST
 
@@ -80,12 +80,14 @@ class PhaseRetrieval:
         """ln mel spectrogram of mono audio [B T 1] -> [B F M], whatever the spec's own unit."""
         return mel.log_clamp(mel.mel_spectrogram(audio, spec))[..., 0]
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         audio = batch[self.audio]
         real = true_magnitudes(audio, self.spec)[..., 0]
         features = self.features(audio, self.spec)
         fake = self._network.apply(variables.of("model"), features, train=True)
-        convergence, bins, bands = distances(fake, real, features, self.spec)
+        convergence, bins, bands = spectral_distances(fake, real, features, self.spec)
         metrics = {"convergence": convergence, "bins_l1": bins, "log_mel_l1": bands}
         return convergence + self.bins * bins + self.bands * bands, ({}, metrics)
 
@@ -129,7 +131,7 @@ class PhaseRetrieval:
         windows = max(-(-(wanted - size) // step) + 1, 1)
         total = ((windows - 1) * step + size) * hop
         source = np.asarray(request.source, np.float32)[:length]
-        source = mel_windows.padded(source, total, self.spec)
+        source = mel_windows.pad_for_mel(source, total, self.spec)
         make = partial(self._window, variables)
         fade = ((np.arange(OVERLAP * hop) + 0.5) / (OVERLAP * hop))[:, None].astype(np.float32)
         before, left = np.zeros((OVERLAP * hop, 1), np.float32), length
@@ -156,7 +158,7 @@ class PhaseRetrieval:
         return self._sound(magnitude, start, known.shape[1])
 
 
-def distances(
+def spectral_distances(
     fake: jax.Array, real: jax.Array, features: jax.Array, spec: mel.MelSpec
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(convergence, L1 of ln bins, L1 of ln bands) of magnitudes [B F N]; features: ln mel."""

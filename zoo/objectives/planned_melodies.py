@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.objectives import one_network, performing
-from zoo.objectives.base import Batch, Instrument, Outcome, Performance, Request, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, NotePlayer, Performance, Request, Turn, Variables
 
 
 class _Slices(Protocol):
@@ -38,7 +38,7 @@ class PlannedMelodies:
 
     model: nn.Module
     slices: _Slices
-    instrument: Instrument
+    instrument: NotePlayer
     melodies: int
     rate: int = 16_000
 
@@ -51,8 +51,10 @@ class PlannedMelodies:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
-        units, changed = one_network.train(
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
+        units, changed = one_network.apply_in_training(
             self.model, variables, {}, batch["plan"], batch["slices"]
         )
         return jnp.square(units - batch["slices"]).mean(), (changed, {})
@@ -64,16 +66,18 @@ class PlannedMelodies:
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of audio: what is composed, played."""
-        yield from performing.played(self.compose(variables, request), self.instrument, request)
+        yield from performing.render_performances(
+            self.compose(variables, request), self.instrument, request
+        )
 
     def compose(self, variables: Variables, request: Request) -> list[Performance]:
         """As zoo/objectives/base.py has it."""
-        performing.check(type(self.model).__name__, request, self.continues)
+        performing.check_composable(type(self.model).__name__, request, self.continues)
         request.rule.temperature_alone(type(self.model).__name__)
         seconds = request.length / self.rate
         plans = np.stack([self._plan(request.seed, voice) for voice in range(request.count)])
         played = self._played(variables, plans, int(np.ceil(seconds / self.slices.seconds)))
-        notes = [performing.within(self.slices.decode(voice), seconds) for voice in played]
+        notes = [performing.clip_notes(self.slices.decode(voice), seconds) for voice in played]
         return [Performance(own) for own in notes]
 
     def _played(self, variables: Variables, plans: np.ndarray, count: int) -> np.ndarray:

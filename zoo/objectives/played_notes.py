@@ -61,9 +61,9 @@ class PlayedNotes(Autoregressive):
         condition = self._given(batch)["condition"]
         model, own = self.model, variables.of("model")
         made = self.model.apply(own, condition, method="upsample")
-        state = autoregressive.start(model, own, count=len(made))
+        state = autoregressive.start_voices(model, own, count=len(made))
         state = state.replace(voices=batch["index"].astype(jnp.uint32))
-        return {"audio": autoregressive.whole(model, own, state, made, self.rule)}
+        return {"audio": autoregressive.draw_all(model, own, state, made, self.rule)}
 
     def _followed(self, condition: Condition, variables: Variables, request: Request) -> Upsampled:
         if request.notes is None:

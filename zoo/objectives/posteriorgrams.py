@@ -12,7 +12,7 @@ from zoo.errors import BadInput
 from zoo.losses.transcription import balanced_cross_entropy, smoothed_cross_entropy
 from zoo.network import Network
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Metrics, Outcome, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Metrics, Turn, Variables
 
 _NAMES = ("onsets", "frames", "contours")
 
@@ -47,8 +47,10 @@ class Posteriorgrams:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
-        heads, changed = one_network.train(self.model, variables, {}, batch[self.audio])
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
+        heads, changed = one_network.apply_in_training(self.model, variables, {}, batch[self.audio])
         losses = {name: jnp.mean(value) for name, value in self.losses(heads, batch).items()}
         named = {f"{name}_loss": value for name, value in losses.items()}
         return reduce(jnp.add, losses.values()), (changed, named)

@@ -67,7 +67,7 @@ class Probe:
 
     def fit(self, variables: Variables, train: Tree, held: Tree, progress: Progress) -> Variables:
         """Fits to `train` and calibrates on `held`: features [N D], tags [N K + 1] each."""
-        weights = fitted(train["features"], train[self.target][:, :-1])
+        weights = fit_probe_classifier(train["features"], train[self.target][:, :-1])
         odds, distance = decisions(weights, jnp.asarray(held["features"], jnp.float32))
         tags = held[self.target][:, :-1]
         weights |= calibrated(np.asarray(odds), np.asarray(distance), tags)
@@ -77,7 +77,7 @@ class Probe:
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         weights = variables.params["classifier"]
         found = self.embed(variables, batch, rng)["embedding"]
-        return {"prediction": combined(weights, *decisions(weights, found))}
+        return {"prediction": probe_scores(weights, *decisions(weights, found))}
 
 
 def _blank(width: int, labels: int) -> Tree:
@@ -106,7 +106,7 @@ def decisions(weights: Tree, embedding: jax.Array) -> tuple[jax.Array, jax.Array
     return odds, jnp.sqrt(jnp.mean(jnp.square(white), -1)).min(1)
 
 
-def combined(
+def probe_scores(
     weights: Tree, odds: jax.Array | np.ndarray, distance: jax.Array | np.ndarray
 ) -> jax.Array:
     """Scores [B K + 1]: probabilities of the labels, and of none.
@@ -119,7 +119,9 @@ def combined(
     return jnp.concatenate([jax.nn.sigmoid(odds) * usual, 1 - usual * passed], -1)
 
 
-def fitted(features: np.ndarray, tags: np.ndarray, weight: np.ndarray | None = None) -> Tree:
+def fit_probe_classifier(
+    features: np.ndarray, tags: np.ndarray, weight: np.ndarray | None = None
+) -> Tree:
     """The classifier and the shape of what is usual, of embeddings [N D] with tags [N K] of 0, 1.
 
     weight [N]: of each row, as 1 over the rows of its file. Rows without a tag are examples of

@@ -27,11 +27,11 @@ from zoo.losses import adversarial
 from zoo.network import Network
 from zoo.objectives import clips, melody
 from zoo.objectives.adversarial import variety
-from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Request, Turn, Variables
 from zoo.objectives.growth import Growth
 from zoo.signal import phase_images
-from zoo.signal.phase_images import Layout
-from zoo.signal.pyramid import blended
+from zoo.signal.phase_images import PhaseImageLayout
+from zoo.signal.pyramid import blend_levels
 
 _TOGETHER = 8  # notes of a melody that are made at once
 
@@ -50,7 +50,7 @@ class ProgressiveGAN:
 
     generator: Network
     discriminator: Network
-    layout: Layout = Layout()
+    layout: PhaseImageLayout = PhaseImageLayout()
     growth: Growth | None = None
     blocks: int | None = None
     lowest: int = 24
@@ -123,11 +123,11 @@ class ProgressiveGAN:
 
     def _discriminator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> Outcome:
+    ) -> LossOutput:
         progress, (draw, place) = self._progress(step), jax.random.split(rng)
         top = self.blocks or self.generator.resolutions
         real = phase_images.image_of(batch[self.audio], self.layout)
-        real = blended(real, progress, top, self.generator.resolutions)
+        real = blend_levels(real, progress, top, self.generator.resolutions)
         fake, _ = self._fakes(variables, draw, len(real), progress)
         judged, logits = self._judged(variables, real, progress)
         forged, _ = self._judged(variables, fake, progress)
@@ -152,7 +152,7 @@ class ProgressiveGAN:
 
     def _generator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> Outcome:
+    ) -> LossOutput:
         progress = self._progress(step)
         fake, label = self._fakes(variables, rng, len(batch[self.audio]), progress)
         score, logits = self._judged(variables, fake, progress)
@@ -183,7 +183,7 @@ class ProgressiveGAN:
         if request.notes is not None:
             yield from self._played(variables, request)
             return
-        asked = np.asarray(melody.within(self.pitches, request.pitches), np.int32)
+        asked = np.asarray(melody.check_playable(self.pitches, request.pitches), np.int32)
         count = request.count
 
         def make(key: jax.Array, temperature: Any, number: Any) -> jax.Array:
@@ -193,10 +193,10 @@ class ProgressiveGAN:
             places = (int(number) * count + np.arange(count)) % len(asked)
             return self._clips(variables, drawn[0], asked[places])
 
-        yield from clips.drawn(make, request, "a generator of notes")
+        yield from clips.draw_clips(make, request, "a generator of notes")
 
     def _played(self, variables: Variables, request: Request) -> Iterator[np.ndarray]:
-        melody.within(self.pitches, request.notes["pitch"])
+        melody.check_playable(self.pitches, request.notes["pitch"])
         temperature = request.rule.temperature_alone("a generator of notes")
         key, rate = jax.random.key(request.seed), self.layout.sample_rate
 
@@ -211,7 +211,7 @@ class ProgressiveGAN:
             ]
             return np.stack([np.asarray(audio)[: len(onsets), :, 0] for audio in found])
 
-        return melody.played(make, request, rate, self.layout.samples, _TOGETHER)
+        return melody.play_melody(make, request, rate, self.layout.samples, _TOGETHER)
 
     @partial(jax.jit, static_argnums=(0, 1))
     def _voices(

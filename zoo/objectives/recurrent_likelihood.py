@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.losses.likelihood import counted_mean
 from zoo.network import Network
-from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Request, Tree, Turn, Variables
 from zoo.sampling import autoregressive
 
 
@@ -46,7 +46,9 @@ class RecurrentLikelihood:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         memory, audio = variables.collections["model"]["memory"], batch[self.audio]
         rows = len(jax.tree.leaves(memory)[0])
         if rows != len(audio):
@@ -83,7 +85,7 @@ class RecurrentLikelihood:
 
     def scored(self, variables: Variables, request: Request) -> Iterator[tuple[Any, Any]]:
         """The chunks of `generate`, each with the log-likelihood [count] of all so far, in nats."""
-        return autoregressive.scored(
+        return autoregressive.generate_scored(
             self.model,
             {"params": variables.params["model"]},
             length=request.length,

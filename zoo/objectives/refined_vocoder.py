@@ -15,8 +15,8 @@ import jax.numpy as jnp
 
 from zoo.losses import spectral
 from zoo.objectives.adversarial_vocoder import Vocoder
-from zoo.objectives.base import Batch, Metrics, Outcome, Turn, Variables
-from zoo.objectives.phase_retrieval import distances, true_magnitudes
+from zoo.objectives.base import Batch, LossOutput, Metrics, Turn, Variables
+from zoo.objectives.phase_retrieval import spectral_distances, true_magnitudes
 
 _RESOLUTIONS = ((2048, 512, 2048), (1024, 256, 1024), (512, 128, 512))  # FFT size, hop, window
 
@@ -42,7 +42,7 @@ class RefinedVocoder(Vocoder):
 
     def _guess_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> Outcome:
+    ) -> LossOutput:
         frames = self.features(batch[self.audio])
         _, loss, metrics = self._guess(variables, batch[self.audio], frames)
         return loss, ({}, metrics)
@@ -54,18 +54,18 @@ class RefinedVocoder(Vocoder):
         how = dict(train=True, method="magnitudes")
         guess = self.generator.apply(variables.of("generator"), frames, **how)
         true = true_magnitudes(real, self.spec)[..., 0]
-        convergence, bins, bands = distances(guess, true, frames, self.spec)
+        convergence, bins, bands = spectral_distances(guess, true, frames, self.spec)
         loss = convergence + self.bins * bins + self.bands * bands
         return guess, loss, {"convergence": convergence}
 
     def _generator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> Outcome:
+    ) -> LossOutput:
         real, own = batch[self.audio], variables.of("generator")
         frames, *driven = self._inputs(real, rng)
         guess, loss, metrics = self._guess(variables, real, frames)
         fake = self.generator.apply(own, frames, guess, *driven, train=True, method="sound")
         spectra = jnp.mean(sum(spectral.multi_resolution(fake, real, self.resolutions)))
-        mels = jnp.mean(spectral.log_mel(fake, real, self.spec))
+        mels = jnp.mean(spectral.log_mel_l1(fake, real, self.spec))
         metrics |= {"stft": spectra, "log_mel_l1": mels}
         return loss + spectra + self.spectral * mels, ({}, metrics)

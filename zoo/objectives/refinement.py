@@ -17,7 +17,7 @@ import numpy as np
 
 from zoo.network import Network
 from zoo.objectives import one_network, performing
-from zoo.objectives.base import Batch, Instrument, Outcome, Performance, Request, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, NotePlayer, Performance, Request, Turn, Variables
 
 
 class _Slices(Protocol):
@@ -40,7 +40,7 @@ class Refinement:
 
     model: Network
     slices: _Slices
-    instrument: Instrument
+    instrument: NotePlayer
     length: int
     units: int = 15
     rounds: int = 400
@@ -57,8 +57,10 @@ class Refinement:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
-        found, changed = one_network.train(self.model, variables, {}, batch["slices"])
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
+        found, changed = one_network.apply_in_training(self.model, variables, {}, batch["slices"])
         return jnp.square(found - batch["score"]).mean(), (changed, {})
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
@@ -67,21 +69,25 @@ class Refinement:
 
     def generate(self, variables: Variables, request: Request) -> Iterator[Any]:
         """Chunks [count t 1] of audio: what is composed, played."""
-        yield from performing.played(self.compose(variables, request), self.instrument, request)
+        yield from performing.render_performances(
+            self.compose(variables, request), self.instrument, request
+        )
 
     def compose(self, variables: Variables, request: Request) -> list[Performance]:
         """As zoo/objectives/base.py has it."""
         who = type(self.model).__name__
-        performing.check(who, request, self.continues)
+        performing.check_composable(who, request, self.continues)
         temperature = np.float32(request.rule.temperature_alone(who))
         seconds = request.length / self.rate
         patterns = int(np.ceil(seconds / (self.length * self.slices.seconds)))
         drawn = []
         for number in range(patterns):
             begun = self.begun(request, number, temperature)
-            drawn.append(refined(self.model, variables.of("model"), begun, self.rounds, self.pace))
-        lines = np.concatenate([np.asarray(decided(logits)) for logits in drawn], 1)
-        notes = [performing.within(self.slices.decode(line), seconds) for line in lines]
+            drawn.append(
+                refine_logits(self.model, variables.of("model"), begun, self.rounds, self.pace)
+            )
+        lines = np.concatenate([np.asarray(decide_pitches(logits)) for logits in drawn], 1)
+        notes = [performing.clip_notes(self.slices.decode(line), seconds) for line in lines]
         return [Performance(own) for own in notes]
 
     def begun(self, request: Request, number: int, temperature: np.float32) -> np.ndarray:
@@ -100,7 +106,7 @@ def soft(logits: jax.Array) -> jax.Array:
     return jnp.concatenate([pitches, jax.nn.sigmoid(logits[..., -1:])], -1)
 
 
-def decided(logits: jax.Array) -> jax.Array:
+def decide_pitches(logits: jax.Array) -> jax.Array:
     """Logits [B T K] -> slices of 0 and 1: one pitch each."""
     units = logits.shape[-1] - 1
     pitches = jax.nn.one_hot(logits[..., :-1].argmax(-1), units)
@@ -108,7 +114,9 @@ def decided(logits: jax.Array) -> jax.Array:
 
 
 @partial(jax.jit, static_argnames=("model", "rounds"))
-def refined(model: Network, variables: Any, logits: Any, rounds: int, pace: float) -> jax.Array:
+def refine_logits(
+    model: Network, variables: Any, logits: Any, rounds: int, pace: float
+) -> jax.Array:
     """The logits [B T K] after descent on the squared distance of their judgement to 1."""
 
     def missing(logits: jax.Array) -> jax.Array:

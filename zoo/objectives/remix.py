@@ -13,7 +13,7 @@ from typing import Any
 import jax
 
 from zoo.errors import BadInput
-from zoo.objectives.base import Batch, Objective, Outcome, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Objective, Turn, Variables
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Remix:
 
     def _loss(
         self, turn: Turn, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> Outcome:
+    ) -> LossOutput:
         rng, own = jax.random.split(rng)
-        stems = exchange(own, batch[self.stems], self.group)
+        stems = permute_sources(own, batch[self.stems], self.group)
         batch = {**batch, self.stems: stems, self.mixture: stems.sum(-2)}
         return turn.loss(variables, batch, rng, step)
 
@@ -58,7 +58,7 @@ class Remix:
         return self.objective.predict(variables, batch, rng)
 
 
-def exchange(rng: jax.Array, stems: jax.Array, group: int) -> jax.Array:
+def permute_sources(rng: jax.Array, stems: jax.Array, group: int) -> jax.Array:
     """[B T S C] with each source permuted among every `group` consecutive examples."""
     batch, _, sources, _ = stems.shape
     if batch % group:

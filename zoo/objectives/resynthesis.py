@@ -14,7 +14,7 @@ from zoo.losses.spectral import multi_scale
 from zoo.losses.waveform import l1
 from zoo.network import Network
 from zoo.objectives import tone_transfer
-from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Request, Turn, Variables
 from zoo.objectives.tone_transfer import Register, Tracker
 from zoo.tuning import hertz_of_note
 
@@ -50,11 +50,13 @@ class Resynthesis:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         audio, f0, classes = self._given(batch)
         played = self.model.apply(variables.of("model"), audio, f0, classes, key=rng)
         value = jnp.mean(multi_scale(played, audio))
-        now = tone_transfer.measure(self._loudness(variables, audio), f0, self.model.range)
+        now = tone_transfer.measure_register(self._loudness(variables, audio), f0, self.model.range)
         keep = jnp.where(step == 0, 0.0, _SLOW)
         then = variables.collections["register"]
         register = {name: keep * then[name] + (1 - keep) * now[name] for name in then}
@@ -84,7 +86,7 @@ class Resynthesis:
         if register is None and learnt is not None:
             register = Register(**{name: float(value) for name, value in learnt.items()})
         own = variables.of("model")
-        return tone_transfer.play(self.model, own, self.tracker, register, request)
+        return tone_transfer.transfer_tone(self.model, own, self.tracker, register, request)
 
     def _loudness(self, variables: Variables, audio: jax.Array) -> jax.Array:
         return self.model.apply(variables.of("model"), audio, method="loudness")

@@ -14,7 +14,7 @@ import optax
 
 from zoo.network import Network
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Outcome, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Turn, Variables
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,10 @@ class RollLikelihood:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
-        logits, changed = one_network.train(
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
+        logits, changed = one_network.apply_in_training(
             self.model, variables, {"dropout": rng}, self._input(batch)
         )
         nats = _nats_per_step(logits, batch)

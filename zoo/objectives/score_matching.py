@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from zoo.network import Network
 from zoo.objectives import clips, one_network
-from zoo.objectives.base import Batch, Outcome, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Turn, Variables
 from zoo.sampling import langevin
 from zoo.sampling.noise_processes import NoiseProcess
 
@@ -50,7 +50,9 @@ class ScoreMatching(clips.WindowGenerator):
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         return self._errors(variables, batch, rng).mean(), ({}, {})
 
     def _errors(self, variables: Variables, batch: Batch, rng: jax.Array) -> jax.Array:

@@ -34,7 +34,7 @@ class Labelled:
 _Score = Callable[[np.ndarray, Labelled], float]  # of decision values [N K], greater is better
 
 
-class Classifier(Protocol):
+class ShallowClassifier(Protocol):
     """A frozen dataclass of the grid that is searched."""
 
     def blank(self, rng: jax.Array, width: int, labels: int) -> Tree:

@@ -74,7 +74,7 @@ def least_squares(hidden: np.ndarray, train: Labelled) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Perceptron:
+class MultilayerPerceptron:
     """A hidden layer of rectified units and a logit per label, by Adam on binary cross-entropy.
 
     Start, batches, penalty and rate are scikit-learn's MLPClassifier's. penalty: of half the sum of

@@ -75,9 +75,9 @@ class SourceBases:
     @partial(jax.jit, static_argnums=0)
     def _learnt(self, frames: jax.Array, key: jax.Array) -> bases.Bases:
         one, two = jax.random.split(key)
-        frames = bases.noisy(frames, _NOISE, one)
+        frames = bases.add_white_noise(frames, _NOISE, one)
         return bases.learnt(
-            bases.whitening(frames),
+            bases.whitening_bases(frames),
             frames,
             two,
             steps=self.steps,

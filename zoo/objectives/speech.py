@@ -22,7 +22,7 @@ from zoo.errors import BadInput
 from zoo.losses.likelihood import counted_mean
 from zoo.network import Network
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Request, Turn, Variables
 
 _PLAYER = one_network.PLAYER
 DROP = 0.5  # of the pre-net's units, at temperature one
@@ -96,7 +96,9 @@ class _Speech:
         """(frames, refined frames, what the model says of both, its changed collections)."""
         frames, refined = self.front.analyse(batch["audio"])
         given = batch["text"], batch["text_known"], frames, self._counted(batch["known"])
-        said, changed = one_network.train(self.model, variables, {"dropout": rng}, *given)
+        said, changed = one_network.apply_in_training(
+            self.model, variables, {"dropout": rng}, *given
+        )
         return frames, refined, said, changed
 
     def _counted(self, known: jax.Array) -> jax.Array:
@@ -259,7 +261,9 @@ class StoppedSpeech(_Speech):
     def turns(self) -> tuple[Turn, ...]:
         return (Turn(_PLAYER, self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         frames, _, said, changed = self._trained(variables, batch, rng)
         known = batch["known"]
         before, after = (
@@ -299,7 +303,9 @@ class SilencedSpeech(_Speech):
         behind = jnp.pad(known, ((0, 0), (self.silence, 0)))[:, : known.shape[1]]
         return jnp.maximum(known, behind)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         frames, linear, said, changed = self._trained(variables, batch, rng)
         counted = self._counted(batch["known"])
         mel = counted_mean(jnp.abs(said.frames - frames).mean(-1), counted)

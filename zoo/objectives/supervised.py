@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.network import Network
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Outcome, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Turn, Variables
 from zoo.objectives.penultimate import penultimate
 from zoo.signal import framing
 
@@ -56,9 +56,13 @@ class Supervised:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         inputs = self._inputs(batch)
-        output, changed = one_network.train(self.model, variables, {"dropout": rng}, *inputs)
+        output, changed = one_network.apply_in_training(
+            self.model, variables, {"dropout": rng}, *inputs
+        )
         return jnp.mean(self._compare(output, batch)), (changed, {})
 
     def held_out_loss(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
@@ -69,16 +73,16 @@ class Supervised:
     def _inputs(self, batch: Batch) -> tuple[jax.Array, ...]:
         """What the model takes: its input, and the second one if it has any."""
         keys = (self.input,) if self.second is None else (self.input, self.second)
-        return tuple(given(batch, key) for key in keys)
+        return tuple(batch_array(batch, key) for key in keys)
 
     def _compare(self, output: jax.Array, batch: Batch) -> jax.Array:
-        target = _cropped(given(batch, self.target), output)
+        target = _cropped(batch_array(batch, self.target), output)
         if target.ndim == output.ndim and target.shape != output.shape:  # would be broadcast
             raise BadInput(
                 f"the model gives {output.shape} for '{self.target}', which is {target.shape}: "
                 "let the model have as many outputs as the data"
             )
-        rest = () if self.mask is None else (given(batch, self.mask),)
+        rest = () if self.mask is None else (batch_array(batch, self.mask),)
         return self.loss(output.astype(jnp.float32), target, *rest)
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
@@ -91,7 +95,7 @@ class Supervised:
         return {"embedding": found}
 
 
-def given(batch: Batch, key: str) -> jax.Array:
+def batch_array(batch: Batch, key: str) -> jax.Array:
     """The batch's array of that name. Raises BadInput with what the batch has instead."""
     if key not in batch:
         raise BadInput(

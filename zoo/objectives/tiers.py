@@ -16,9 +16,9 @@ import jax.numpy as jnp
 
 from zoo.network import Network
 from zoo.objectives import clips
-from zoo.objectives.base import Batch, Outcome, Tree, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Tree, Turn, Variables
 from zoo.signal.mel_images import MelImage
-from zoo.signal.tiers import divided, interleaved
+from zoo.signal.tiers import merge_tier, split_tiers
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Tiers(clips.WindowGenerator):
         return f"tier_{number + 1}"
 
     def _parts(self, batch: Batch, rng: jax.Array) -> list[tuple[jax.Array | None, jax.Array]]:
-        return divided(self.image.of(batch[self.audio], rng), len(self.tiers))
+        return split_tiers(self.image.of(batch[self.audio], rng), len(self.tiers))
 
     def _nats(
         self, number: int, variables: Variables, part: tuple[jax.Array | None, jax.Array]
@@ -73,7 +73,7 @@ class Tiers(clips.WindowGenerator):
 
     def _loss(
         self, number: int, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> Outcome:
+    ) -> LossOutput:
         nats = jnp.mean(self._nats(number, variables, self._parts(batch, rng)[number]))
         return nats, ({}, {"nats_per_bin": nats})
 
@@ -96,7 +96,7 @@ class Tiers(clips.WindowGenerator):
         """(images [B F M], the tiers that they are made of); keys: one for each image."""
         bands = self.image.front.spec.bins
         blank = jax.eval_shape(
-            partial(divided, tiers=len(self.tiers)), jnp.zeros((1, self.frames, bands))
+            partial(split_tiers, tiers=len(self.tiers)), jnp.zeros((1, self.frames, bands))
         )
         below, found = None, []
         for number in range(len(self.tiers)):
@@ -105,7 +105,7 @@ class Tiers(clips.WindowGenerator):
             noise = jax.vmap(lambda k, n=number, draw=draw: draw(jax.random.fold_in(k, n)))(keys)
             own = self._tier(number, variables, below, noise, temperature)
             found.append(own)
-            below = own if below is None else interleaved(below, own, number + 1)
+            below = own if below is None else merge_tier(below, own, number + 1)
         return jnp.asarray(below), found
 
     def _tier(

@@ -44,7 +44,7 @@ class Register:
     gain: float = 1.0
 
 
-def measure(loudness: jax.Array, f0: jax.Array, span: float) -> dict[str, jax.Array]:
+def measure_register(loudness: jax.Array, f0: jax.Array, span: float) -> dict[str, jax.Array]:
     """The register of a batch, dB [B F 1] and Hz [B F 1], as scalars by name."""
     audible = loudness > _AUDIBLE - span
     pitched = audible & (f0 > 0)
@@ -61,7 +61,7 @@ def measure(loudness: jax.Array, f0: jax.Array, span: float) -> dict[str, jax.Ar
     }
 
 
-def play(
+def transfer_tone(
     model: Network, variables: Any, tracker: Tracker, register: Register | None, request: Request
 ) -> Iterator[np.ndarray]:
     """`request.source` [T 1] played by the model, chunks [count t 1], T samples or `length`."""
@@ -72,10 +72,10 @@ def play(
     source = np.pad(source, (0, frames * model.hop - len(source)))
     f0, loudness = _follow(model, variables, tracker, source)
     if register is not None:
-        f0, loudness = transpose(f0, loudness, register, model.range)
+        f0, loudness = match_register(f0, loudness, register, model.range)
     voices = request.count
     classes = np.arange(voices) % model.classes if model.classes else None
-    raw = decode(model, variables, f0, loudness, source, classes)
+    raw = decode_controls(model, variables, f0, loudness, source, classes)
     gain = 1.0 if register is None else register.gain
 
     def sound() -> Iterator[np.ndarray]:
@@ -127,7 +127,7 @@ def loudness_of(model: Network, variables: Any, source: np.ndarray) -> np.ndarra
     return np.concatenate(parts)[:frames]
 
 
-def transpose(
+def match_register(
     f0: np.ndarray, loudness: np.ndarray, register: Register, span: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Moved by whole octaves to the mean pitch; mean loudness of audible frames, and the peak.
@@ -141,7 +141,7 @@ def transpose(
     return f0 * 2.0**octaves, np.clip(moved, -span, register.loudest)
 
 
-def decode(
+def decode_controls(
     model: Network,
     variables: Any,
     f0: np.ndarray,

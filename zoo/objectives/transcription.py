@@ -15,7 +15,7 @@ from zoo.losses.transcription import (
 )
 from zoo.network import Network
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Metrics, Outcome, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Metrics, Turn, Variables
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,13 @@ class Transcription:
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         audio = batch[self.audio]
-        heads, changed = one_network.train(self.model, variables, {"dropout": rng}, audio)
+        heads, changed = one_network.apply_in_training(
+            self.model, variables, {"dropout": rng}, audio
+        )
         losses = self.losses(heads, batch)
         named = {f"{name}_loss": value for name, value in losses.items()}
         return reduce(jnp.add, losses.values()), (changed, named)

@@ -21,7 +21,7 @@ import numpy as np
 from zoo.errors import BadInput
 from zoo.network import Network
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables, check_domain
+from zoo.objectives.base import Batch, LossOutput, Request, Tree, Turn, Variables, check_domain
 from zoo.sampling import autoregressive
 from zoo.sampling.conditions import Upsampled
 
@@ -62,13 +62,13 @@ class Translation:
     def turns(self) -> tuple[Turn, ...]:
         return Turn("classifier", self._names), Turn("model", self._plays)
 
-    def _names(self, variables: Variables, batch: Batch, rng: jax.Array, step: Any) -> Outcome:
+    def _names(self, variables: Variables, batch: Batch, rng: jax.Array, step: Any) -> LossOutput:
         """The classifier's step: cross-entropy of the domain, given latents of the clean clip."""
         latents = self._encoded(variables, batch[self.audio])
         loss, right = self._classified(variables, latents, batch[self.domain])
         return self.confusion * loss, ({}, {"classifier_right": right})
 
-    def _plays(self, variables: Variables, batch: Batch, rng: jax.Array, step: Any) -> Outcome:
+    def _plays(self, variables: Variables, batch: Batch, rng: jax.Array, step: Any) -> LossOutput:
         """The step of encoder and decoders."""
         audio, seen = (self._by_domain(batch, key) for key in (self.audio, self.augmented))
         raw, latents = self.model.apply(variables.of("model"), audio, seen, train=True)
@@ -129,7 +129,7 @@ class Translation:
         latents = encoded(self.model, own, source[:length])
         every = jnp.broadcast_to(latents, (request.count, *latents.shape[1:]))
         decoder, weights = self.model.decoder, _decoder(own, self.domains.index(request.domain))
-        return autoregressive.scored(
+        return autoregressive.generate_scored(
             decoder,
             weights,
             length=length,

@@ -21,7 +21,7 @@ from zoo.errors import BadInput
 from zoo.losses.divergence import gaussian_kl
 from zoo.network import Network
 from zoo.objectives import clips, one_network
-from zoo.objectives.base import Batch, Outcome, Request, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Request, Turn, Variables
 from zoo.sampling import autoregressive
 
 _ACTIVE = 0.01  # nats: a latent of a smaller mean divergence is as good as unused
@@ -55,7 +55,9 @@ class Variational(clips.WindowGenerator):
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         audio, (nats, kl, *_) = self._terms(variables, batch, rng)
         each = kl.mean(0)
         weight = self.beta * jnp.minimum((step + 1) / max(self.warmup, 1), 1.0)
@@ -117,7 +119,7 @@ class Variational(clips.WindowGenerator):
         own = {"params": variables.params["model"]["local"]}
         while left > 0:
             features = self._make(request.count, variables, key, temperature, np.uint32(number))
-            drawn = autoregressive.scored(
+            drawn = autoregressive.generate_scored(
                 self.model.local,
                 own,
                 length=int(min(left, self.model.samples)),

@@ -14,8 +14,8 @@ import optax
 from zoo.errors import BadInput
 from zoo.network import Network
 from zoo.objectives import one_network
-from zoo.objectives.base import Batch, Outcome, Tree, Turn, Variables
-from zoo.objectives.supervised import given
+from zoo.objectives.base import Batch, LossOutput, Tree, Turn, Variables
+from zoo.objectives.supervised import batch_array
 
 _HIGHEST = 0.7  # weight of an envelope's last point; that of its first is 1
 PITCH = -2  # its place among the parameters; behind it 1 where there is none
@@ -35,7 +35,7 @@ class VoiceParameters:
     target: str = "voice"
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        return one_network.begin(self.model, rng, given(batch, self.input))
+        return one_network.begin(self.model, rng, batch_array(batch, self.input))
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -71,7 +71,9 @@ class VoiceParameters:
     def _magnitudes(self, own: Tree, mixture: jax.Array) -> jax.Array:
         return self.model.apply(own, mixture, method="magnitudes")
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         terms = self._terms(variables, batch)
         measured = {name: jnp.mean(value) for name, value in terms.items()}
         return jnp.sum(jnp.stack(list(measured.values()))), ({}, measured)
@@ -83,8 +85,8 @@ class VoiceParameters:
     def _terms(self, variables: Variables, batch: Batch) -> Batch:
         """The four distances, [B] each."""
         own = variables.of("model")
-        ours = self.model.apply(own, given(batch, self.input), method="normalised")
-        theirs = self.model.apply(own, given(batch, self.target), method="shares")
+        ours = self.model.apply(own, batch_array(batch, self.input), method="normalised")
+        theirs = self.model.apply(own, batch_array(batch, self.target), method="shares")
         bands, points = self.model.bands, self.model.envelope
         apart = jnp.abs(ours - theirs)
         weights = jnp.linspace(1.0, _HIGHEST, points)
@@ -99,5 +101,5 @@ class VoiceParameters:
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """{'prediction': [B F 1 P]}, a source's parameters in their own units."""
-        found = self.model.apply(variables.of("model"), given(batch, self.input))
+        found = self.model.apply(variables.of("model"), batch_array(batch, self.input))
         return {"prediction": found[:, :, None]}

@@ -18,7 +18,7 @@ from zoo.errors import BadInput
 from zoo.losses.discrepancy import multiquadratic_mmd
 from zoo.network import Network
 from zoo.objectives import clips, one_network
-from zoo.objectives.base import Batch, Outcome, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Turn, Variables
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class WassersteinAutoencoder(clips.WindowGenerator):
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         audio = batch[self.audio]
         if len(audio) < 2:
             raise BadInput("a set of latents is of two windows or more: use batch=2 or more")

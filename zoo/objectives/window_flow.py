@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from zoo.objectives import clips, one_network
-from zoo.objectives.base import Batch, Outcome, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Turn, Variables
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class WindowFlow(clips.WindowGenerator):
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("model", self._loss),)
 
-    def _loss(self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array) -> Outcome:
+    def _loss(
+        self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
+    ) -> LossOutput:
         nats = jnp.mean(self._nats(variables, batch, rng))
         return nats, ({}, {"bits_per_sample": nats / math.log(2)})
 

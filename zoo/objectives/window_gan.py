@@ -21,8 +21,8 @@ from zoo.losses import adversarial
 from zoo.losses.waveform import l1
 from zoo.network import Network
 from zoo.objectives import mel_windows
-from zoo.objectives.adversarial import level
-from zoo.objectives.base import Batch, Outcome, Request, Tree, Turn, Variables
+from zoo.objectives.adversarial import rms_db
+from zoo.objectives.base import Batch, LossOutput, Request, Tree, Turn, Variables
 from zoo.signal import framing, mel
 
 _TAIL = 10  # frames of silence behind a source
@@ -80,7 +80,7 @@ class WindowGan:
     @property
     def receptive_field(self) -> int:
         """Samples of the source whose frames a sample is made of."""
-        frames = receptive_fields.field(self.generator.steps, self.generator.hop)
+        frames = receptive_fields.total_receptive_field(self.generator.steps, self.generator.hop)
         return framing.span(frames, self.spec.n_fft, self.spec.hop)
 
     @property
@@ -99,7 +99,7 @@ class WindowGan:
 
     def _discriminator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> Outcome:
+    ) -> LossOutput:
         for_latents, for_windows = jax.random.split(rng)
         real = batch[self.audio]
         frames, fake, _ = self._fake(variables, real, for_latents)
@@ -110,11 +110,11 @@ class WindowGan:
         pairs = [jnp.split(score, 2) for score in scores]
         loss = jnp.mean(reduce(jnp.add, [adversarial.hinge_discriminator(*p) for p in pairs]))
         margin = reduce(jnp.add, [jnp.mean(ours - theirs) for theirs, ours in pairs]) / len(pairs)
-        return loss, ({"discriminator": changed}, {"margin": margin, "level_db": level(real)})
+        return loss, ({"discriminator": changed}, {"margin": margin, "level_db": rms_db(real)})
 
     def _generator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
-    ) -> Outcome:
+    ) -> LossOutput:
         for_latents, for_windows = jax.random.split(rng)
         real = batch[self.audio]
         frames, fake, changed = self._fake(variables, real, for_latents)
@@ -127,7 +127,7 @@ class WindowGan:
             "adversarial": pleasing,
             "off_diagonal": apart,
             "log_mel_l1": distance,
-            "level_db": level(fake),
+            "level_db": rms_db(fake),
         }
         loss = pleasing + self.orthogonal * apart + self.spectral * distance
         return loss, ({"generator": changed}, metrics)

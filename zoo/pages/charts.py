@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from zoo.pages.markup import details, number, tag, text
+from zoo.pages.markup import details, escape_text, number, tag
 
 Points = list[tuple[float, float]]  # (step, or second, value)
 _WIDTH, HEIGHT = 520, 220
@@ -17,7 +17,7 @@ _COLOURS = 6
 _SHOWN = 4  # charts of validation scores before the rest folds away
 
 
-def curves(scalars: Sequence[Mapping[str, Any]], monitor: str | None = None) -> str:
+def scalar_charts(scalars: Sequence[Mapping[str, Any]], monitor: str | None = None) -> str:
     """All scalars of a metrics.jsonl as charts; what decides stands first.
 
     Empty without any, and where all is fitted in one step: its scores stand in the tables.
@@ -108,9 +108,9 @@ def chart(
     def y(value: float) -> float:
         return upright(math.log10(value) if log else value)
 
-    marks = _decades(bottom, top) if log else ticks(bottom, top, 4)
+    marks = _decades(bottom, top) if log else axis_ticks(bottom, top, 4)
     parts = [_grid(upright(m), 10**m if log else m) for m in marks]
-    parts += [_step_mark(across(m), m) for m in ticks(0, steps, 5)]
+    parts += [_step_mark(across(m), m) for m in axis_ticks(0, steps, 5)]
     for index, rows in enumerate(lines.values()):
         parts += _line(rows, across, y, index)
     drawing = tag(
@@ -125,7 +125,9 @@ def chart(
         [name, [[round(across(step), 1), step, number(mean)] for step, _, mean, _ in rows]]
         for name, rows in lines.items()
     ]
-    heading = tag("figcaption", tag("b", text(_spaced(title))), tag("output"), _legend(lines))
+    heading = tag(
+        "figcaption", tag("b", escape_text(_spaced(title))), tag("output"), _legend(lines)
+    )
     packed = json.dumps(read_off, separators=(",", ":"))
     return tag("figure", heading, drawing, class_="chart", data_lines=packed, data_read=read)
 
@@ -160,19 +162,21 @@ def _path(points: Iterable[tuple[float, float]]) -> str:
 
 
 def _grid(y: float, value: float) -> str:
-    label = tag("text", text(_short(value)), x=LEFT - 7, y=f"{y + 3.5:.1f}", text_anchor="end")
+    label = tag(
+        "text", escape_text(_short(value)), x=LEFT - 7, y=f"{y + 3.5:.1f}", text_anchor="end"
+    )
     return tag("path", d=f"M{LEFT} {y:.1f}H{RIGHT}", class_="grid") + label
 
 
 def _step_mark(x: float, step: float) -> str:
-    return tag("text", text(_short(step)), x=f"{x:.1f}", y=BOTTOM + 18, text_anchor="middle")
+    return tag("text", escape_text(_short(step)), x=f"{x:.1f}", y=BOTTOM + 18, text_anchor="middle")
 
 
 def _legend(lines: Mapping[str, Any]) -> str:
     if list(lines) == [""]:
         return ""
     keys = (
-        tag("i", text(name or "all"), " ", tag("em"), class_=f"s{n}")
+        tag("i", escape_text(name or "all"), " ", tag("em"), class_=f"s{n}")
         for n, name in enumerate(lines)
     )
     return tag("span", *keys, class_="legend")
@@ -189,7 +193,7 @@ def _span(low: float, high: float) -> tuple[float, float]:
     return low - room, high + room
 
 
-def ticks(low: float, high: float, count: int) -> list[float]:
+def axis_ticks(low: float, high: float, count: int) -> list[float]:
     """Round numbers between low and high, about `count` of them."""
     rough = (high - low) / count or 1
     power = 10 ** math.floor(math.log10(rough))

@@ -28,7 +28,7 @@ HEAVIEST = 40_000  # bytes of a picture
 INDEX = "made.json"
 
 
-def write(
+def write_excerpts(
     folder: Path, pieces: Mapping[str, Path], exhibits: Sequence[Exhibit], licence: str
 ) -> list[Path]:
     """Files of all pieces and exhibits, in place of what stood there; returns them."""
@@ -40,7 +40,7 @@ def write(
         "pieces": {name: book.sound(path, name, f"piece-{name}") for name, path in pieces.items()},
         "weights": {one.name: _made(one, book) for one in exhibits},
     }
-    durable.write(folder / INDEX, json.dumps(index, indent=1, ensure_ascii=False) + "\n")
+    durable.write_atomically(folder / INDEX, json.dumps(index, indent=1, ensure_ascii=False) + "\n")
     for path in old - set(book.written):
         path.unlink()
     return [*book.written, folder / INDEX]
@@ -67,13 +67,13 @@ def _shown(folder: Path, book: _Book, stem: str) -> Iterator[dict[str, str]]:
             continue
         said = {}
         if (inner / "tags.json").is_file():
-            said["text"] = gallery.strongest(inner / "tags.json")
+            said["text"] = gallery.strongest_tags(inner / "tags.json")
         for path in sorted(inner.glob("*.png")):
             about = {"label": f"{inner.name}, {path.stem}", **said}
             yield about | book.picture(path, f"{begin}-{escapes.file_name(path.stem)}")
             said = {}
         for path in sorted(inner.glob("*.mid")):
-            if played := gallery.played(path):
+            if played := gallery.render_midi(path):
                 yield book.sound(played, f"{inner.name}, the notes played", f"{begin}-played")
 
 
@@ -85,15 +85,15 @@ class _Book:
 
     def _keep(self, name: str, content: bytes) -> str:
         path = self.folder / name
-        durable.write(path, content)
+        durable.write_atomically(path, content)
         self.written.append(path)
         return name
 
     def sound(self, path: Path, label: str, name: str) -> dict[str, str]:
         """The beginning of a sound as MP3, and its spectrogram."""
-        audio, rate = _short(*sounds.read(path))
+        audio, rate = _short(*sounds.read_sound(path))
         mp3 = self._keep(f"{name}.mp3", _as_mp3(audio, rate))
-        seen = sounds.spectrogram(audio[:, None], rate, width=480, height=120)
+        seen = sounds.spectrogram_png(audio[:, None], rate, width=480, height=120)
         return {"label": label, "sound": mp3, "picture": self._keep(f"{name}.webp", _webp(seen))}
 
     def picture(self, path: Path, name: str) -> dict[str, str]:

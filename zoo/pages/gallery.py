@@ -11,8 +11,8 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.pages import html, sounds
-from zoo.pages.markup import section, tag, text
-from zoo.pages.sounds import AudioBudget, Track
+from zoo.pages.markup import escape_text, section, tag
+from zoo.pages.sounds import AudioBudget, MixerTrack
 
 _TITLE = "What the systems do to the same eight bars"
 _PLAYED = 16_000  # Hz, of transcriptions
@@ -30,10 +30,12 @@ class Exhibit:
     folders: tuple[Path, ...]
 
 
-def page(pieces: Mapping[str, Path], exhibits: Sequence[Exhibit], licence: str) -> str:
+def gallery_page(pieces: Mapping[str, Path], exhibits: Sequence[Exhibit], licence: str) -> str:
     """The whole page as HTML. pieces: name -> sound."""
     stand = AudioBudget(Path(), lossless=False, left=1 << 40, beside="")
-    top = tag("header", tag("h1", text(_TITLE)), tag("p", text(licence)), class_="top")
+    top = tag(
+        "header", tag("h1", escape_text(_TITLE)), tag("p", escape_text(licence)), class_="top"
+    )
     given = [sounds.player(path, stand, name) for name, path in pieces.items()]
     contents = tag("p", " ".join(map(_link, exhibits)), class_="files")
     parts = [top, section("The pieces", contents, *given)]
@@ -42,7 +44,7 @@ def page(pieces: Mapping[str, Path], exhibits: Sequence[Exhibit], licence: str) 
 
 
 def _link(exhibit: Exhibit) -> str:
-    return tag("a", text(exhibit.name), href=f"#{_anchor(exhibit)}")
+    return tag("a", escape_text(exhibit.name), href=f"#{_anchor(exhibit)}")
 
 
 def _anchor(exhibit: Exhibit) -> str:
@@ -52,7 +54,12 @@ def _anchor(exhibit: Exhibit) -> str:
 def _shown(exhibit: Exhibit, stand: AudioBudget) -> str:
     """A section: each command, then what it made."""
     made = [
-        tag("div", tag("pre", tag("code", text(command))), *_contents(folder, stand), class_="pair")
+        tag(
+            "div",
+            tag("pre", tag("code", escape_text(command))),
+            *_contents(folder, stand),
+            class_="pair",
+        )
         for command, folder in zip(exhibit.commands, exhibit.folders)
     ]
     body = section(exhibit.name, *made, lead=exhibit.about)
@@ -76,7 +83,7 @@ def _mixer(folder: Path, stand: AudioBudget) -> str:
     """The stems of a song in sync."""
     facts = json.loads((folder / "info.json").read_text(encoding="utf-8"))
     tracks = [
-        Track(name, *sounds.laid(folder / file, stand.directory, stand)[:2])
+        MixerTrack(name, *sounds.place_sound(folder / file, stand.directory, stand)[:2])
         for name, file in facts["files"].items()
     ]
     return sounds.mixer_of(folder.name, tracks, facts["length"] / facts["rate"])
@@ -84,30 +91,30 @@ def _mixer(folder: Path, stand: AudioBudget) -> str:
 
 def _findings(folder: Path, stand: AudioBudget) -> Iterator[str]:
     """Pictures, the strongest tags, and a transcription as it sounds on a piano."""
-    yield tag("h3", text(folder.name))
+    yield tag("h3", escape_text(folder.name))
     if (folder / "tags.json").is_file():
-        yield tag("p", text(strongest(folder / "tags.json")))
+        yield tag("p", escape_text(strongest_tags(folder / "tags.json")))
     for path in sorted(folder.glob("*.png")):
         yield _picture(path)
     for path in sorted(folder.glob("*.mid")):
-        if sound := played(path):
+        if sound := render_midi(path):
             yield sounds.player(sound, stand, "the notes that were found, played")
 
 
 def _picture(path: Path) -> str:
     address = html.data_uri(path.read_bytes(), "image/png")
-    image = f'<img src="{address}" alt="{text(path.stem)}">'
+    image = f'<img src="{address}" alt="{escape_text(path.stem)}">'
     return tag("div", tag("figure", image), class_="plate")
 
 
-def strongest(path: Path) -> str:
+def strongest_tags(path: Path) -> str:
     """'guitar 0.61, ...' out of tags.json."""
     means = json.loads(path.read_text(encoding="utf-8"))["tags"]
     best = sorted(means.items(), key=lambda pair: -pair[1])[:_TAGS]
     return ", ".join(f"{name} {score:.2f}" for name, score in best)
 
 
-def played(midi: Path) -> Path | None:
+def render_midi(midi: Path) -> Path | None:
     """A WAV of the notes beside them; None where there are none."""
     import soundfile
 

@@ -22,7 +22,7 @@ def _asset(name: str) -> str:
     return importlib.resources.files("zoo.pages").joinpath(name).read_text(encoding="utf-8")
 
 
-def filled(name: str, **texts: str) -> str:
+def fill_template(name: str, **texts: str) -> str:
     """A fragment of HTML with its $names filled by escaped texts."""
     return Template(_asset(name)).substitute({k: escapes.html(v) for k, v in texts.items()})
 

@@ -42,7 +42,7 @@ class Test:
     seed: int = 0
 
 
-def write(out: Path, test: Test, force: bool = False) -> str:
+def write_listening_test(out: Path, test: Test, force: bool = False) -> str:
     """out/page.html and out/key.json; the line that says so."""
     if test.mode == "mushra" and test.reference is None:
         raise BadInput("mushra compares with a reference: give its folder with --reference.")
@@ -73,8 +73,8 @@ def write(out: Path, test: Test, force: bool = False) -> str:
     def check() -> None:
         writing.refuse(out, force)
 
-    with writing.folder(out, check) as part:
-        durable.write(part / "page.html", _page(test.mode, trials))
+    with writing.write_folder(out, check) as part:
+        durable.write_atomically(part / "page.html", _page(test.mode, trials))
         durable.write_json(part / "key.json", key)
     count = len(next(iter(trials))["sounds"]) if test.mode == "mushra" else 1
     return (
@@ -87,7 +87,7 @@ def _page(mode: Mode, trials: Sequence[Mapping[str, Any]]) -> str:
     """The page as HTML; nothing in it says which sound is whose."""
     return html.document(
         "Listening test",
-        html.filled("listening.html", task=_TASKS[mode]),
+        html.fill_template("listening.html", task=_TASKS[mode]),
         styles=("listening.css",),
         scripts=("listening.js",),
         data={"mode": mode, "trials": trials},
@@ -125,11 +125,11 @@ def _sound_of(folder: Path, item: str) -> Path:
 
 def _excerpts(files: Mapping[str, Path], test: Test) -> dict[str, bytes]:
     """FLAC of one stretch of all files of an item, at one loudness; with an anchor for mushra."""
-    read = {name: audio_files.read(path) for name, path in files.items()}
+    read = {name: audio_files.read_audio(path) for name, path in files.items()}
     rates = {report.probe.rate for _, report in read.values()}
     rate = max(rates)
     if len(rates) > 1:
-        read = {name: audio_files.read(path, rate) for name, path in files.items()}
+        read = {name: audio_files.read_audio(path, rate) for name, path in files.items()}
     sounds = {name: audio for name, (audio, _) in read.items()}
     length = min(map(len, sounds.values()))
     size = min(length, round(test.seconds * rate))
@@ -179,10 +179,12 @@ def _encoded(audio: np.ndarray, rate: int) -> bytes:
     return memory.getvalue()
 
 
-def named(folders: Sequence[Path]) -> dict[str, Path]:
+def name_systems(folders: Sequence[Path]) -> dict[str, Path]:
     """Systems by the names of their folders, or by as much of the path as tells them apart."""
-    short = [escapes.line(folder.name) for folder in folders]
-    names = short if len(set(short)) == len(short) else [escapes.line(str(f)) for f in folders]
+    short = [escapes.terminal_line(folder.name) for folder in folders]
+    names = (
+        short if len(set(short)) == len(short) else [escapes.terminal_line(str(f)) for f in folders]
+    )
     if len(set(names)) < len(names):
         raise BadInput("a folder is given twice: give each system once.")
     return dict(zip(names, folders))

@@ -8,14 +8,15 @@ from typing import Any
 from zoo import escapes
 
 
-def text(value: Any) -> str:
+def escape_text(value: Any) -> str:
     return escapes.html(value)
 
 
 def tag(name: str, *inside: str, **attributes: Any) -> str:
     """<name attributes>inside</name>; `inside` is HTML, `class_` is class, `data_x` is data-x."""
     given = "".join(
-        f" {key.strip('_').replace('_', '-')}" + ("" if value is True else f'="{text(value)}"')
+        f" {key.strip('_').replace('_', '-')}"
+        + ("" if value is True else f'="{escape_text(value)}"')
         for key, value in attributes.items()
         if value is not None and value is not False
     )
@@ -27,21 +28,21 @@ def section(title: str, *inside: str, lead: str = "") -> str:
     content = [part for part in inside if part]
     if not content:
         return ""
-    below = tag("p", text(lead), class_="lead") if lead else ""
-    return tag("section", tag("h2", text(title)), below, *content)
+    below = tag("p", escape_text(lead), class_="lead") if lead else ""
+    return tag("section", tag("h2", escape_text(title)), below, *content)
 
 
 def details(summary: str, *inside: str, opened: bool = False) -> str:
-    return tag("details", tag("summary", text(summary)), *inside, open=opened)
+    return tag("details", tag("summary", escape_text(summary)), *inside, open=opened)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "") -> str:
+def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "") -> str:
     """Cells are texts; those of columns that hold only numbers stand to the right."""
     rows = [list(row) for row in rows]
     right = [all(_numeric(row[column]) for row in rows) for column in range(len(head))]
 
     def line(cells: Sequence[str], name: str) -> str:
-        parts = (tag(name, text(c), class_="n" if r else None) for c, r in zip(cells, right))
+        parts = (tag(name, escape_text(c), class_="n" if r else None) for c, r in zip(cells, right))
         return tag("tr", *parts)
 
     body = "".join(line(row, "td") for row in rows)
@@ -61,15 +62,17 @@ def _numeric(cell: str) -> bool:
 
 def pairs(facts: Mapping[str, str]) -> str:
     """A grid of names over their values, which are HTML."""
-    parts = (tag("div", tag("dt", text(name)), tag("dd", value)) for name, value in facts.items())
+    parts = (
+        tag("div", tag("dt", escape_text(name)), tag("dd", value)) for name, value in facts.items()
+    )
     return tag("dl", *parts, class_="facts")
 
 
 def link(label: str, address: str) -> str:
     """A link where the address is one of the web, else the label alone."""
     if not address.startswith(("https://", "http://")):
-        return text(label)
-    return tag("a", text(label), href=address)
+        return escape_text(label)
+    return tag("a", escape_text(label), href=address)
 
 
 def number(value: float | None) -> str:

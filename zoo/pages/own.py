@@ -17,7 +17,7 @@ from typing import Any
 from zoo import durable, escapes
 from zoo.errors import BadInput
 from zoo.pages import charts, html, recording, sounds
-from zoo.pages.markup import link, pairs, section, table, tag, text
+from zoo.pages.markup import escape_text, html_table, link, pairs, section, tag
 
 NAME = "page.html"
 ABOUT = "<!-- made by -->"
@@ -28,7 +28,7 @@ _MOST = 500  # files that an index lists
 STREAMED = 12  # files of an endless stream, the last ones, that it plays
 
 
-def write(
+def write_page(
     path: str | Path,
     title: str,
     body: str,
@@ -41,9 +41,9 @@ def write(
     """The page of one file. body: HTML. files: names beside the page, linked where they are."""
     path = Path(path)
     there = [name for name in files if (path.parent / name).is_file()]
-    links = (tag("a", text(name), href=recording.quote(name)) for name in there)
+    links = (tag("a", escape_text(name), href=recording.quote(name)) for name in there)
     below = tag("p", *links, class_="files") if there else ""
-    top = tag("header", tag("h1", text(title)), ABOUT, class_="top")
+    top = tag("header", tag("h1", escape_text(title)), ABOUT, class_="top")
     page = html.document(
         title,
         top + body + below,
@@ -52,7 +52,7 @@ def write(
         scripts=(script,) if script else (),
         data=data,
     )
-    durable.write(path, page)
+    durable.write_atomically(path, page)
     return path
 
 
@@ -63,11 +63,11 @@ def sign(folder: Path, song: Path, summary: str, about: Mapping[str, Any]) -> Pa
     """
     path = folder / NAME
     if not path.is_file():
-        write(path, song.name, _contents(folder))
+        write_page(path, song.name, _contents(folder))
     page = path.read_text(encoding="utf-8")
     page = page.replace(ABOUT, made_by(about), 1)
-    said = f'<meta name="description" content="{text(summary)}">'
-    durable.write(path, DESCRIBED.sub(lambda _: said, page, count=1))
+    said = f'<meta name="description" content="{escape_text(summary)}">'
+    durable.write_atomically(path, DESCRIBED.sub(lambda _: said, page, count=1))
     return path
 
 
@@ -75,9 +75,9 @@ def made_by(about: Mapping[str, Any]) -> str:
     """The facts that stand below a page's title."""
     step = f" at step {about['step']:,}" if about.get("step") is not None else ""
     shown = {
-        "weights": text(f"{about.get('checkpoint', 'none')}{step}"),
-        "config": text(about.get("config", "")),
-        "licence of the weights": text(about.get("licence") or "your own training"),
+        "weights": escape_text(f"{about.get('checkpoint', 'none')}{step}"),
+        "config": escape_text(about.get("config", "")),
+        "licence of the weights": escape_text(about.get("licence") or "your own training"),
     }
     if about.get("published"):
         shown["published at"] = link(str(about["published"]), str(about["published"]))
@@ -90,26 +90,32 @@ def _contents(folder: Path) -> str:
     pictures = [
         tag(
             "div",
-            f'<img src="{html.data_uri(p.read_bytes(), "image/png")}" alt="{text(p.stem)}">',
+            f'<img src="{html.data_uri(p.read_bytes(), "image/png")}" alt="{escape_text(p.stem)}">',
             class_="plate",
         )
         for p in sorted(folder.glob("*.png"))
     ]
     players = [sounds.player(path, stand) for path in sorted(folder.glob("*.wav"))]
     others = (p for p in sorted(folder.iterdir()) if p.suffix not in (".png", ".wav", ".html"))
-    links = [tag("a", text(p.name), href=recording.quote(p.name)) for p in others if p.is_file()]
+    links = [
+        tag("a", escape_text(p.name), href=recording.quote(p.name)) for p in others if p.is_file()
+    ]
     return section("Results", *pictures, *players, tag("p", *links, class_="files"))
 
 
-def stems(folder: Path, song: Path, facts: Mapping[str, Any]) -> Path:
+def write_stems_page(folder: Path, song: Path, facts: Mapping[str, Any]) -> Path:
     """The page of a separated song: mixture and stems in sync, their levels. facts: info.json."""
     stand = sounds.AudioBudget(folder, lossless=False, left=sounds.BUDGET, beside="")
-    tracks = [sounds.Track("mixture", *sounds.laid(song, folder, stand, "mixture")[:2], "mixture")]
+    tracks = [
+        sounds.MixerTrack(
+            "mixture", *sounds.place_sound(song, folder, stand, "mixture")[:2], "mixture"
+        )
+    ]
     inside = facts.get("tracks", {})  # of a file that holds all stems, which no browser plays
     for name, file in facts["files"].items():
         copy = escapes.file_name(name) if name in inside else ""
-        laid = sounds.laid(folder / file, folder, stand, copy, inside.get(name, 0))
-        tracks.append(sounds.Track(name, *laid[:2]))
+        laid = sounds.place_sound(folder / file, folder, stand, copy, inside.get(name, 0))
+        tracks.append(sounds.MixerTrack(name, *laid[:2]))
     levels = [
         [name, f"{facts['rms_db'][name]:.1f}", f"{facts['peak'][name]:.3f}"]
         for name in facts["files"]
@@ -118,10 +124,10 @@ def stems(folder: Path, song: Path, facts: Mapping[str, Any]) -> Path:
     left = f"The mixture minus all stems lies {facts['null_db']:.1f} dB relative to the mixture."
     seconds = facts["length"] / facts["rate"]
     body = section("Stems", sounds.mixer_of(song.name, tracks, seconds), lead=sounds.STEMS)
-    body += section("Levels", table(["stem", "RMS, dB", "peak"], levels), lead=left)
+    body += section("Levels", html_table(["stem", "RMS, dB", "peak"], levels), lead=left)
     body += confidence(facts["confidence"]) if "confidence" in facts else ""
     files = [*dict.fromkeys(facts["files"].values()), "info.json"]
-    return write(folder / NAME, song.name, body, files=files)
+    return write_page(folder / NAME, song.name, body, files=files)
 
 
 def confidence(curves: Mapping[str, Any]) -> str:
@@ -150,7 +156,9 @@ def index(out: Path, about: Mapping[str, Any]) -> Path | None:
     """
     path = out / NAME
     if path.is_file() and _OURS not in _head(path):
-        print(escapes.line(f"{path} is not one of ours and stays: no index"), file=sys.stderr)
+        print(
+            escapes.terminal_line(f"{path} is not one of ours and stays: no index"), file=sys.stderr
+        )
         return None
     pages = sorted(page for page in out.rglob(NAME) if page.parent != out and _OURS in _head(page))
     found = [(page, _said(page)) for page in pages[:_MOST]]
@@ -162,9 +170,13 @@ def index(out: Path, about: Mapping[str, Any]) -> Path | None:
             "tr",
             tag(
                 "td",
-                tag("a", text(page.parent.relative_to(out)), href=recording.address(page, out)),
+                tag(
+                    "a",
+                    escape_text(page.parent.relative_to(out)),
+                    href=recording.address(page, out),
+                ),
             ),
-            tag("td", text(words)),
+            tag("td", escape_text(words)),
         )
         for page, words in found
     ]
@@ -176,7 +188,7 @@ def index(out: Path, about: Mapping[str, Any]) -> Path | None:
     )
     body = section("Files", listed, lead=more) if found else ""
     title = f"{len(pages) + len(made)} results" if len(pages) + len(made) != 1 else "1 result"
-    write(path, title, body + _players(out, made))
+    write_page(path, title, body + _players(out, made))
     sign(out, path, "", about)
     return path
 
@@ -224,7 +236,7 @@ def _players(out: Path, made: Sequence[tuple[Path, Mapping[str, Any]]]) -> str:
         request = facts.get("request") or facts.get("stream") or {}
         source = Path(str((request.get("input") or {}).get("file", "")))
         try:
-            before = [original(source, out, stand)] if source.is_file() else []
+            before = [original_player(source, out, stand)] if source.is_file() else []
         except (BadInput, OSError):  # moved or changed since
             before = []
         label = f"{file.name}, seed {request.get('seed', '-')}"
@@ -240,10 +252,17 @@ def _score(out: Path, midi: str, sound: Path) -> list[str]:
     picture, shown = sound.with_suffix(".png"), []
     if picture.is_file():
         address = html.data_uri(picture.read_bytes(), "image/png")
-        shown.append(tag("div", f'<img src="{address}" alt="{text(midi)}">', class_="plate"))
-    return [*shown, tag("p", tag("a", text(midi), href=recording.quote(midi)), class_="files")]
+        shown.append(tag("div", f'<img src="{address}" alt="{escape_text(midi)}">', class_="plate"))
+    return [
+        *shown,
+        tag("p", tag("a", escape_text(midi), href=recording.quote(midi)), class_="files"),
+    ]
 
 
-def original(source: Path, out: Path, stand: sounds.AudioBudget) -> str:
-    address, picture, seconds = sounds.laid(source, out, stand, escapes.file_name(source.stem))
-    return sounds.sound(address, picture, f"{source.name}, as it came in", f"{seconds:.1f} s")
+def original_player(source: Path, out: Path, stand: sounds.AudioBudget) -> str:
+    address, picture, seconds = sounds.place_sound(
+        source, out, stand, escapes.file_name(source.stem)
+    )
+    return sounds.sound_player(
+        address, picture, f"{source.name}, as it came in", f"{seconds:.1f} s"
+    )

@@ -71,7 +71,7 @@ def _compass(*versions: Notes) -> tuple[int, int]:
     return (int(pitches.min()) - 2, int(pitches.max()) + 2) if len(pitches) else (48, 84)
 
 
-def write_page(path: str | Path, sound: str | Path, notes: Notes, seconds: float) -> Path:
+def write_piano_roll(path: str | Path, sound: str | Path, notes: Notes, seconds: float) -> Path:
     """A page without anything from elsewhere: player, piano roll, and the notes as audio.
 
     A large recording is laid beside the page.
@@ -82,5 +82,7 @@ def write_page(path: str | Path, sound: str | Path, notes: Notes, seconds: float
     )
     low, high = _compass(notes)
     data = {"notes": rows.tolist(), "low": low, "high": high, "seconds": seconds}
-    body = html.filled("roll.html", source=recording.place(song, Path(path).parent))
-    return own.write(path, song.path.name, body, files=_FILES, script="roll.js", data=data)
+    body = html.fill_template(
+        "roll.html", source=recording.recording_address(song, Path(path).parent)
+    )
+    return own.write_page(path, song.path.name, body, files=_FILES, script="roll.js", data=data)

@@ -32,7 +32,7 @@ def compass(hertz: np.ndarray, confidence: np.ndarray) -> tuple[int, int]:
     return int(np.floor(notes.min())) - _MARGIN, int(np.ceil(notes.max())) + _MARGIN
 
 
-def ticks(low: int, high: int) -> list[int]:
+def key_ticks(low: int, high: int) -> list[int]:
     """At most eight keys from low to high, evenly apart; Cs among them where it is octaves."""
     step = next((s for s in _STEPS if (high - low) // s < TICKS), _STEPS[-1])
     return [key for key in range(low, high + 1) if key % step == 0]
@@ -53,7 +53,7 @@ def curve_figure(times: np.ndarray, hertz: np.ndarray, confidence: np.ndarray) -
     notes = tuning.note_of_hertz(np.maximum(hertz, 1))
     above.plot(times, np.where(confidence >= CONFIDENT, notes, np.nan), linewidth=1.2)
     low, high = compass(hertz, confidence)
-    keys = ticks(low, high)
+    keys = key_ticks(low, high)
     above.set_yticks(keys, map(tick_name, keys), fontsize=8)
     above.set_ylim(low, high)
     above.grid(axis="y", linewidth=0.4)
@@ -63,7 +63,7 @@ def curve_figure(times: np.ndarray, hertz: np.ndarray, confidence: np.ndarray) -
     return figure
 
 
-def write_page(
+def write_pitch_curve(
     path: str | Path, sound: str | Path, step: float, hertz: np.ndarray, confidence: np.ndarray
 ) -> Path:
     """The page of a curve [F] and its confidence [F], `step` seconds apart, with the recording."""
@@ -78,8 +78,8 @@ def write_page(
         "confidence": np.round(confidence, 2).tolist(),
         "low": low,
         "high": high,
-        "ticks": [[key, tick_name(key)] for key in ticks(low, high)],
+        "ticks": [[key, tick_name(key)] for key in key_ticks(low, high)],
     }
-    source = recording.place(song, Path(path).parent)
-    body = html.filled("pitch.html", source=source, confident=str(CONFIDENT))
-    return own.write(path, song.path.name, body, files=_FILES, script="pitch.js", data=data)
+    source = recording.recording_address(song, Path(path).parent)
+    body = html.fill_template("pitch.html", source=source, confident=str(CONFIDENT))
+    return own.write_page(path, song.path.name, body, files=_FILES, script="pitch.js", data=data)

@@ -25,7 +25,9 @@ BYTES_PER_SECOND = 20_000  # of an mp3, generously
 FILES = "page_files"  # what stands beside a page and is not what the command was asked for
 
 
-def place(song: Song, folder: Path, name: str = "recording", room: int | None = None) -> str:
+def recording_address(
+    song: Song, folder: Path, name: str = "recording", room: int | None = None
+) -> str:
     """The address of a song in a page of `folder`: a data URI, or a file below page_files/.
 
     room: bytes that the page has for it.

@@ -14,7 +14,7 @@ from zoo.audio.audio_writing import MP3_RATES
 from zoo.audio.blocks import Song, open_song, read_blocks, reblock
 from zoo.pages import recording
 from zoo.pages.html import data_uri
-from zoo.pages.markup import tag, text
+from zoo.pages.markup import escape_text, tag
 
 BUDGET = 8_000_000  # bytes of embedded audio in a page, as base64
 _FLOOR = 70  # dB below the loudest bin that are shown
@@ -67,7 +67,7 @@ def _encode(audio: np.ndarray, rate: int, lossless: bool) -> tuple[bytes, str]:
     return memory.getvalue(), {"MP3": "audio/mpeg", "FLAC": "audio/flac"}[form]
 
 
-def read(path: Path) -> tuple[np.ndarray, int]:
+def read_sound(path: Path) -> tuple[np.ndarray, int]:
     """(audio [T C] float32, rate). Raises BadInput where it is damaged."""
     song = open_song(path)
     nothing = np.zeros((0, song.channels), np.float32)
@@ -79,7 +79,7 @@ def frame_size(rate: int) -> int:
     return 1 << int(np.log2(max(rate * 0.046, 32)))
 
 
-def spectrogram(audio: np.ndarray, rate: int, width: int = 360, height: int = 96) -> bytes:
+def spectrogram_png(audio: np.ndarray, rate: int, width: int = 360, height: int = 96) -> bytes:
     """A PNG of audio [T C]: mel-spaced rows up to Nyquist, dB below the loudest bin."""
     mono = audio.mean(1) if len(audio) else np.zeros(1, np.float32)
     size = frame_size(rate)
@@ -108,21 +108,23 @@ def _painted(frames: np.ndarray, rate: int, height: int) -> bytes:
     return memory.getvalue()
 
 
-def sound(
+def sound_player(
     address: str, picture: str, label: str, facts: str = "", span: tuple[float, ...] = (0, 1)
 ) -> str:
     """A player on a picture, time running from span[0] to span[1] of its width."""
     start, end = span
     face = tag(
         "div",
-        f'<img src="{picture}" alt="{text(label)}">',
+        f'<img src="{picture}" alt="{escape_text(label)}">',
         tag("i", class_="cursor"),
         class_="face",
         data_start=f"{start:.4f}",
         data_end=f"{end:.4f}",
     )
     button = tag("button", "▶", type="button", aria_label=f"play {label}")
-    line = tag("figcaption", button, tag("span", text(label)), tag("small", text(facts)))
+    line = tag(
+        "figcaption", button, tag("span", escape_text(label)), tag("small", escape_text(facts))
+    )
     audio = tag("audio", src=address, preload="metadata")
     return tag("figure", face, line, audio, class_="sound")
 
@@ -133,11 +135,11 @@ def clock(seconds: float) -> str:
 
 def player(path: Path, stand: AudioBudget, label: str = "") -> str:
     """A spectrogram that plays when clicked, with its length."""
-    address, picture, seconds = laid(path, stand.directory, stand)
-    return sound(address, picture, label or path.stem, f"{seconds:.1f} s")
+    address, picture, seconds = place_sound(path, stand.directory, stand)
+    return sound_player(address, picture, label or path.stem, f"{seconds:.1f} s")
 
 
-def laid(
+def place_sound(
     path: Path, folder: Path, stand: AudioBudget, name: str = "", track: int = 0
 ) -> tuple[str, str, float]:
     """(address, spectrogram as an address, seconds) of a sound of any length.
@@ -147,18 +149,20 @@ def laid(
     """
     song = open_song(path, track)
     seconds = song.length / song.rate
-    picture = data_uri(overview(song, ours=not name), "image/png")
+    picture = data_uri(waveform_overview(song, ours=not name), "image/png")
     if name:
-        found = recording.place(song, folder, name, stand.left)
+        found = recording.recording_address(song, folder, name, stand.left)
         stand.left -= len(found) if found.startswith("data:") else 0
         return found, picture, seconds
     if seconds * recording.BYTES_PER_SECOND > stand.left:  # not worth reading it whole
         return stand.aside(path), picture, seconds
-    return stand.place(path, *read(path)), picture, seconds
+    return stand.place(path, *read_sound(path)), picture, seconds
 
 
-def overview(song: Song, width: int = 900, height: int = 96, *, ours: bool = False) -> bytes:
-    """As `spectrogram`; of a long song without ever holding it whole.
+def waveform_overview(
+    song: Song, width: int = 900, height: int = 96, *, ours: bool = False
+) -> bytes:
+    """As `spectrogram_png`; of a long song without ever holding it whole.
 
     ours: of a file that the zoo wrote, in which positions may be sought.
     """
@@ -166,7 +170,7 @@ def overview(song: Song, width: int = 900, height: int = 96, *, ours: bool = Fal
     if hop < frame_size(song.rate):
         nothing = np.zeros((0, song.channels), np.float32)
         audio = np.concatenate([nothing, *read_blocks(song)])
-        return spectrogram(audio, song.rate, width, height)
+        return spectrogram_png(audio, song.rate, width, height)
     blocks = _sought(song, hop) if ours else reblock(read_blocks(song), hop)
     frames = [block.mean(1)[: frame_size(song.rate)] for block in blocks]
     frames = [np.pad(frame, (0, frame_size(song.rate) - len(frame))) for frame in frames[:width]]
@@ -184,7 +188,7 @@ def _sought(song: Song, hop: int) -> Iterator[np.ndarray]:
 
 
 @dataclass(frozen=True)
-class Track:
+class MixerTrack:
     """One line of a mixer. picture: the address of its spectrogram."""
 
     name: str
@@ -193,18 +197,18 @@ class Track:
     role: str = "estimated"  # mixture, estimated or reference
 
 
-def mixer_of(title: str, tracks: Sequence[Track], seconds: float) -> str:
+def mixer_of(title: str, tracks: Sequence[MixerTrack], seconds: float) -> str:
     """Sounds that play in sync, each alone or left out."""
     head = tag(
         "header",
         tag("button", "▶", type="button", class_="play", aria_label="play or pause"),
-        tag("b", text(title)),
+        tag("b", escape_text(title)),
         tag("output", f"0:00 / {clock(seconds)}"),
     )
     return tag("div", head, *map(_line, tracks), class_="mixer", data_seconds=f"{seconds:.3f}")
 
 
-def _line(track: Track) -> str:
+def _line(track: MixerTrack) -> str:
     buttons = (
         tag(
             "button",
@@ -225,5 +229,5 @@ def _line(track: Track) -> str:
         data_end="1",
     )
     said = "" if track.role == track.name else track.role
-    title = tag("div", tag("span", text(track.name)), tag("small", said))
+    title = tag("div", tag("span", escape_text(track.name)), tag("small", said))
     return tag("div", title, *buttons, face, class_=f"track {track.role}", data_src=track.address)

@@ -14,7 +14,9 @@ PEAKS = 1200
 _FILES = ("tags.csv", "tags.json", "taggram.png")
 
 
-def write_page(taggram: Taggram, path: str | Path, sound: str | Path, *, count: int = 20) -> Path:
+def write_taggram(
+    taggram: Taggram, path: str | Path, sound: str | Path, *, count: int = 20
+) -> Path:
     """Writes the page: player, waveform and the `count` strongest tags, aligned with the playback.
 
     The song is embedded where it takes up to 6 MB as it is or as mp3, else laid beside the page.
@@ -29,9 +31,9 @@ def write_page(taggram: Taggram, path: str | Path, sound: str | Path, *, count: 
         "scores": np.round(taggram.scores[:, order].T, 4).tolist(),
         "peaks": np.round(_peaks(song), 3).tolist(),
     }
-    source = recording.place(song, Path(path).parent)
-    body = html.filled("taggram.html", source=source)
-    return own.write(path, song.path.name, body, files=_FILES, script="taggram.js", data=data)
+    source = recording.recording_address(song, Path(path).parent)
+    body = html.fill_template("taggram.html", source=source)
+    return own.write_page(path, song.path.name, body, files=_FILES, script="taggram.js", data=data)
 
 
 def _peaks(song: Song) -> np.ndarray:

@@ -56,7 +56,7 @@ PUBLISHED = (
                 "f5d12cd7245fecea0c956c963751f3519c263615ea954b5948d5e8c9c3376f9b",
             ),
         ),
-        read=tf_bundle.read,
+        read=tf_bundle.read_tf_bundle,
         rules=_RULES,
         licence="Apache-2.0",
         source="https://github.com/spotify/basic-pitch",

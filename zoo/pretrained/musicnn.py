@@ -77,7 +77,7 @@ def _published(
             File(f"{folder}/.index", sizes[0], index),
             File(f"{folder}/{_DATA}", sizes[1], data),
         ),
-        read=tf_bundle.read,
+        read=tf_bundle.read_tf_bundle,
         rules=_MUSICNN if model == "musicnn" else VGG,
         licence="ISC",
         source="https://github.com/jordipons/musicnn",

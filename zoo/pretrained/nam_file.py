@@ -61,10 +61,10 @@ def _capture(path: Path) -> tuple[dict[str, Any], Arrays]:
         raise BadInput(f"its 'sample_rate' is {rate!r:.40}, not a whole number of Hz")
     kept, arrays = _network(given, nam_json.of_json(given))
     text = json.dumps(kept, separators=(",", ":"))
-    return {"architecture": nam_json.named(text), "rate": int(rate)}, arrays
+    return {"architecture": nam_json.architecture_name(text), "rate": int(rate)}, arrays
 
 
-def _network(given: dict[str, Any], layout: amp_layouts.Layout) -> tuple[dict[str, Any], Arrays]:
+def _network(given: dict[str, Any], layout: amp_layouts.AmpLayout) -> tuple[dict[str, Any], Arrays]:
     """(architecture and config without weights, the arrays) of a network that is laid out so."""
     arrays, rest = _cut(_numbers(given.get("weights")), layout)
     config = dict(given["config"])
@@ -91,7 +91,7 @@ def _numbers(weights: Any) -> np.ndarray:
     return found
 
 
-def _cut(weights: np.ndarray, layout: amp_layouts.Layout) -> tuple[Arrays, np.ndarray]:
+def _cut(weights: np.ndarray, layout: amp_layouts.AmpLayout) -> tuple[Arrays, np.ndarray]:
     """(the arrays in order, what is left). Raises BadInput unless their number is right."""
     spare = 0 if isinstance(layout, amp_layouts.LstmLayout) else 1
     wanted = list(amp_layouts.places(layout))
@@ -122,7 +122,7 @@ def _json(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_bytes().decode())
     except (OSError, ValueError, RecursionError) as error:
         reason = type(error).__name__ if isinstance(error, RecursionError) else error
-        raise BadInput(escapes.line(f"no JSON ({reason})")[:200]) from None
+        raise BadInput(escapes.terminal_line(f"no JSON ({reason})")[:200]) from None
     if not isinstance(found, dict):
         raise BadInput("it is no JSON object")
     return found

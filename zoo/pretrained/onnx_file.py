@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import BadInput
-from zoo.pretrained.protobuf import fields, varint
+from zoo.pretrained.protobuf import message_fields, varint
 
 GRAPH, INITIALIZER = 7, 5  # fields of a model, of a graph
 DIMS, TYPE, _NAME, RAW, OUTSIDE = 1, 2, 8, 9, 14  # fields of a tensor
@@ -34,7 +34,7 @@ _TYPES = {  # numbers of TensorProto.DataType
 PACKED = {4: "<f4", 10: "<f8"}  # fields of floats in place of raw bytes
 
 
-def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
+def read_onnx(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     """All initialisers of the files, by name."""
     result: dict[str, np.ndarray] = {}
     for path in paths:
@@ -46,17 +46,17 @@ def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
 
 
 def _initialisers(raw: bytes) -> Iterator[tuple[str, np.ndarray]]:
-    graphs = [value for number, value in fields(raw) if number == GRAPH]
+    graphs = [value for number, value in message_fields(raw) if number == GRAPH]
     if len(graphs) != 1:
         raise ValueError(f"{len(graphs)} graphs")
-    for number, tensor in fields(graphs[0]):
+    for number, tensor in message_fields(graphs[0]):
         if number == INITIALIZER:
             yield _tensor(tensor)
 
 
 def _tensor(message: bytes) -> tuple[str, np.ndarray]:
     found: dict[int, list] = {}
-    for number, value in fields(message):
+    for number, value in message_fields(message):
         found.setdefault(number, []).append(value)
     name = found[_NAME][0].decode()
     if found.get(OUTSIDE, [0])[0]:

@@ -1,8 +1,8 @@
 """Onsets and Frames as trained with jongwook's PyTorch port: the names in its files, rule by rule.
 
-The port saves whole modules; read them with `torch_file.read`. No file of it is established, hence
-no entry in the index; names and shapes are those of its module (reported, unchecked but for the
-count, 26,491,256).
+The port saves whole modules; read them with `torch_file.read_torch`. No file of it is established,
+hence no entry in the index; names and shapes are those of its module (reported, unchecked but for
+the count, 26,491,256).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from zoo.pretrained.rules import LSTM, Rule, Skip, batch_norm, conv, transpose
+from zoo.pretrained.rules import LSTM_RULES, Rule, Skip, batch_norm, conv, transpose
 
 _STACK = r"(onset|offset|frame|velocity)_stack"
 _CONVS = {"0": "0", "3": "1", "8": "2"}  # place in their Sequential -> our number
@@ -52,7 +52,7 @@ RULES: tuple[Rule | Skip, ...] = (
             partial(_recurrent, ours),
             layout,
         )
-        for theirs, (ours, layout) in LSTM.items()
+        for theirs, (ours, layout) in LSTM_RULES.items()
     ),
     *(
         rule

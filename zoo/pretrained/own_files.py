@@ -15,7 +15,7 @@ READERS = {  # by the end of the name: a module with `record(path)`
 }
 
 
-def known(name: str) -> Path | None:
+def own_file_path(name: str) -> Path | None:
     """The file, if its name ends as one that is read. Raises BadInput where there is none."""
     path = Path(name).expanduser()
     if path.suffix.lower() not in READERS or path.is_dir():
@@ -25,7 +25,7 @@ def known(name: str) -> Path | None:
     return path
 
 
-def record(path: Path) -> tuple[Published, Arrays]:
+def read_own_file(path: Path) -> tuple[Published, Arrays]:
     """The file as a publication, and its arrays. Raises BadInput where it cannot be read."""
     reader = importlib.import_module(f"zoo.pretrained.{READERS[path.suffix.lower()]}")
     return reader.record(path)

@@ -34,7 +34,7 @@ class PitchTracker:
     def __call__(self, audio: np.ndarray, hop: int) -> tuple[np.ndarray, np.ndarray]:
         audio = np.asarray(audio, np.float32).reshape(-1)
         stride = max(1, round(TYPICAL / hop))
-        salience = self.salience(pitch.windows(audio, SAMPLES, hop * stride))
+        salience = self.salience(pitch.centred_windows(audio, SAMPLES, hop * stride))
         path = pitch.viterbi(salience) if self.smooth else salience.argmax(1)
         cents = pitch.to_cents(pitch.local_mean(salience, path))
         confidence = salience[np.arange(len(path)), path]
@@ -57,7 +57,7 @@ class PitchTracker:
 @cache
 def _network(name: str) -> Callable[[np.ndarray], jax.Array]:
     """Compiled: windows [B 1024 1] -> salience [B K]."""
-    _, arguments, variables = weights.load(name)
+    _, arguments, variables = weights.load_weights(name)
     model: Network = Crepe(CAPACITIES[str(arguments["capacity"])])
     of_model = variables.of("model")
     return jax.jit(lambda x: jax.nn.sigmoid(model.apply(of_model, x)))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 
-def fields(message: bytes) -> Iterator[tuple[int, Any]]:
+def message_fields(message: bytes) -> Iterator[tuple[int, Any]]:
     """(field number, its int or bytes, as the schema has it) of every field of a message.
 
     raises ValueError or IndexError where the message is damaged.

@@ -17,7 +17,7 @@ import numpy as np
 from zoo.errors import BadInput
 
 Transform = Callable[..., np.ndarray]
-Path = str | Callable[[re.Match], str]
+ParameterPath = str | Callable[[re.Match], str]
 
 
 def identity(x: np.ndarray) -> np.ndarray:
@@ -35,7 +35,7 @@ class Rule:
     """
 
     pattern: str
-    path: Path
+    path: ParameterPath
     transform: Transform = identity
     also: tuple[str, ...] = ()
 
@@ -70,7 +70,7 @@ def flat(x: np.ndarray) -> np.ndarray:
     return x.reshape([size for size in x.shape if size != 1] or [1])
 
 
-def add(*parts: np.ndarray) -> np.ndarray:
+def sum_arrays(*parts: np.ndarray) -> np.ndarray:
     """The sum: torch's two biases where ours is one."""
     return np.sum(parts, 0)
 
@@ -114,7 +114,7 @@ BATCH_NORM = {  # field in torch, Keras and TensorFlow -> ours
     "moving_variance": ("batch_stats", "var"),
 }
 
-LSTM = {  # what torch's names of a layer's arrays begin with -> our name, and its layout
+LSTM_RULES = {  # what torch's names of a layer's arrays begin with -> our name, and its layout
     "weight_ih": ("kernel", transpose),
     "weight_hh": ("recurrent_kernel", transpose),
     "bias_ih": ("bias", identity),
@@ -132,7 +132,7 @@ def batch_norm(pattern: str, path: str, joint: str = r"\.") -> Rule:
     return Rule(f"{pattern}{joint}(?P<field>{'|'.join(BATCH_NORM)})", target)
 
 
-def apply(
+def apply_rules(
     rules: Sequence[Rule | Skip], foreign: Mapping[str, np.ndarray], wanted: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
     """Our leaves by path, exactly those of `wanted` ({path: anything with shape and dtype}).

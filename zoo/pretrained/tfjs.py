@@ -22,7 +22,7 @@ _TYPES = {
 }
 
 
-def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
+def read_tfjs(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     """All arrays of a model, by name. paths: one .json, and the shards, found by name alone."""
     models = [path for path in paths if path.suffix == ".json"]
     if len(models) != 1:

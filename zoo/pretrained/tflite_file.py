@@ -62,7 +62,7 @@ class _Table:
         return self.raw[start : start + count]
 
 
-def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
+def read_tflite(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     """The float32 constants of the first graph of one file, by their use, without those of zeros
     that stand for no bias at all.
     """

@@ -27,7 +27,7 @@ _MOST = 1_000_000  # nodes: shared containers can make a small pickle endless
 Load = Callable[[Reference], bytes]
 
 
-def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
+def read_torch(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     """All arrays of the files, named as torch's state_dict names them; dicts add 'key.'."""
     result: dict[str, np.ndarray] = {}
     for path in paths:

@@ -24,7 +24,7 @@ class _Layout:
     arguments: Mapping[str, Any]
     rules: tuple[Rule | Skip, ...]
     player: str = "model"
-    read: Reader = torch_file.read
+    read: Reader = torch_file.read_torch
 
 
 LAYOUTS = (
@@ -48,7 +48,7 @@ LAYOUTS = (
 
 def record(path: Path) -> tuple[Published, Arrays]:
     """A user's own file as a publication, and its arrays; nothing of the file is executed."""
-    found, arrays = _known(path, torch_file.read([path]))
+    found, arrays = _known(path, torch_file.read_torch([path]))
     published = Published(
         name=path.stem,
         title=found.title,
@@ -82,6 +82,11 @@ def _wavenet(path: Path, arrays: Arrays) -> tuple[_Layout, Arrays]:
     arguments, rules = wavenet_vocoder.sized(path, arrays)
     title, config = wavenet_vocoder.TITLE, wavenet_vocoder.CONFIG
     layout = _Layout(
-        wavenet_vocoder.MARK, title, config, arguments, rules, read=wavenet_vocoder.read
+        wavenet_vocoder.MARK,
+        title,
+        config,
+        arguments,
+        rules,
+        read=wavenet_vocoder.read_wavenet_vocoder,
     )
     return layout, arrays

@@ -1,9 +1,9 @@
 """NVIDIA's WaveGlow as ours: the names in their files, rule by rule.
 
-Read a file with `read`: a state dict, one inside a checkpoint ('model.', 'state_dict.', 'module.'),
-or a whole pickled module, with weight norm or after its removal. Files from before the condition
-layers of a flow were joined split their channels differently and are refused. The files' sizes are
-not established, hence no entry in the index.
+Read a file with `read_waveglow`: a state dict, one inside a checkpoint ('model.', 'state_dict.',
+'module.'), or a whole pickled module, with weight norm or after its removal. Files from before the
+condition layers of a flow were joined split their channels differently and are refused. The files'
+sizes are not established, hence no entry in the index.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.pretrained import torch_file
-from zoo.pretrained.rules import Path as Target
-from zoo.pretrained.rules import Rule, Skip, Transform, conv, flat, transposed_conv
+from zoo.pretrained.rules import ParameterPath, Rule, Skip, Transform, conv, flat, transposed_conv
 
 _PARTS = {
     "start": "start",
@@ -28,10 +27,10 @@ _PARTS = {
 REST = r"iteration|learning_rate|optimizer\..*|config\..*|amp.*"
 
 
-def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
-    """Arrays by the names of a bare state dict, all with weight norm. See `torch_file.read`."""
+def read_waveglow(paths: Sequence[Path]) -> dict[str, np.ndarray]:
+    """Arrays by the names of a bare state dict, all with weight norm. See `read_torch`."""
     arrays: dict[str, np.ndarray] = {}
-    for name, array in torch_file.read(paths).items():
+    for name, array in torch_file.read_torch(paths).items():
         name = re.sub(r"^(?:(?:model|state_dict|module)\.)+", "", name)
         plain = re.fullmatch(r"(WN\.\d+\.(?!end).*\.)weight", name)
         if plain:  # a kernel is its own v, and its norms are g
@@ -42,7 +41,7 @@ def read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def rules(bins: int = 80) -> tuple[Rule | Skip, ...]:
+def waveglow_rules(bins: int = 80) -> tuple[Rule | Skip, ...]:
     """The table for a `WaveGlow` of these mel bins; all else shows in the shapes."""
     table: list[Rule | Skip] = [
         Rule(r"upsample\.weight", "params/upsample/kernel", transposed_conv),
@@ -62,7 +61,7 @@ def rules(bins: int = 80) -> tuple[Rule | Skip, ...]:
     return tuple(table)
 
 
-def _target(ours: str, leaf: str) -> Target:
+def _target(ours: str, leaf: str) -> ParameterPath:
     return lambda m: f"params/couplings_{m[1]}/{'_'.join([ours, *m.groups()[1:]])}/{leaf}"
 
 

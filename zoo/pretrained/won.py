@@ -6,7 +6,7 @@ import numpy as np
 
 from zoo.pretrained import torch_file
 from zoo.pretrained.index import File, Published
-from zoo.pretrained.rules import LSTM, Rule, Skip, batch_norm, transpose
+from zoo.pretrained.rules import LSTM_RULES, Rule, Skip, batch_norm, transpose
 
 _SOURCE = "https://github.com/minzwon/sota-music-tagging-models"
 
@@ -29,7 +29,7 @@ COMMON = (
 _RECURRENT = tuple(
     Rule(rf"layer5\.{name}_l{i}", f"params/recurrent_{i + 1}/{leaf}", layout)
     for i in (0, 1)
-    for name, (leaf, layout) in LSTM.items()  # the names of torch's GRU too
+    for name, (leaf, layout) in LSTM_RULES.items()  # the names of torch's GRU too
 )
 RULES = {"fcn": COMMON, "crnn": COMMON + _RECURRENT}
 _FILES = {
@@ -62,7 +62,7 @@ def _entry(model: str, corpus: str) -> Published:
         config=f"{model}_magnatagatune",
         arguments={"labels": labels},
         files=(File(f"models/{corpus}/{model}/best_model.pth", *_FILES[model, corpus]),),
-        read=torch_file.read,
+        read=torch_file.read_torch,
         rules=RULES[model],
         licence="MIT",
         source=_SOURCE,

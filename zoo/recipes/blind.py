@@ -23,7 +23,7 @@ def _names(sources: int) -> tuple[str, ...]:
     return tuple(f"source_{number + 1}" for number in range(sources))
 
 
-def embedded(
+def score_render_blind_separation(
     model: Network,
     samples: int,
     *,

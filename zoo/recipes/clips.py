@@ -30,7 +30,7 @@ def sc09(path: str, subset: str, one_shots: bool, samples: int) -> Data:
     return recordings(folder, samples)
 
 
-def scored(
+def clip_evaluation(
     samples: int,
     classifier: str = "",
     embedding: str = "",

@@ -15,30 +15,30 @@ from zoo.models.classification.engineered import Engineered
 from zoo.objectives.bag_of_frames import BagOfFrames
 from zoo.objectives.fitted import Fitted
 from zoo.objectives.one_vs_one import PairwiseSVM
-from zoo.objectives.shallow import Classifier, KernelSVM, LinearSVM, Logistic
-from zoo.objectives.shallow_nets import ExtremeLearning, Perceptron
+from zoo.objectives.shallow import KernelSVM, LinearSVM, Logistic, ShallowClassifier
+from zoo.objectives.shallow_nets import ExtremeLearning, MultilayerPerceptron
 
-Features = Literal["mfcc", "chroma", "low_level", "mel", "all", "bag_of_mfcc"]
+FeatureSet = Literal["mfcc", "chroma", "low_level", "mel", "all", "bag_of_mfcc"]
 Shallow = Literal["svm", "linear_svm", "logistic", "elm", "mlp"]
 
 _WORDS = 256  # of the codebook of a bag
 
 
-def shallow(name: Shallow, svm: Classifier) -> Classifier:
+def shallow(name: Shallow, svm: ShallowClassifier) -> ShallowClassifier:
     """The classifier of that name; `svm` is what 'svm' means on these data."""
-    found: dict[str, Classifier] = {
+    found: dict[str, ShallowClassifier] = {
         "svm": svm,
         "linear_svm": LinearSVM((1e-4, 1e-3, 1e-2, 0.1)),
         "logistic": Logistic(),
         "elm": ExtremeLearning(),
-        "mlp": Perceptron(),
+        "mlp": MultilayerPerceptron(),
     }
     if name not in found:
         raise BadInput(f"classifier={name}: choose {', '.join(found)}")
     return found[name]
 
 
-def one_label(rows: int, *, standardised: bool = False) -> Classifier:
+def one_label(rows: int, *, standardised: bool = False) -> ShallowClassifier:
     """SVC of one label out of K, with room for `rows` examples.
 
     Pons and Serra's grid of kernels and penalties, for features as they are; of standardised ones
@@ -47,7 +47,7 @@ def one_label(rows: int, *, standardised: bool = False) -> Classifier:
     return PairwiseSVM(rows, ("auto",), (1.0,)) if standardised else PairwiseSVM(rows)
 
 
-def many_labels(rows: int) -> Classifier:
+def many_labels(rows: int) -> ShallowClassifier:
     """A machine with a Gaussian kernel for each label, of standardised features."""
     return KernelSVM(rows, (2.0**-9, 2.0**-7), (0.5, 2.0, 8.0))
 
@@ -55,7 +55,7 @@ def many_labels(rows: int) -> Classifier:
 def engineered(
     model: Engineered,
     source: Source,
-    chosen: Classifier,
+    chosen: ShallowClassifier,
     *,
     samples: int,
     batch: int,

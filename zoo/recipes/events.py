@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.data.event_sequences import EventCrop, MoveNotes, Vocabulary
+from zoo.data.event_sequences import EventCodec, EventCrop, MoveNotes
 from zoo.data.pipeline import Data, Transform
 from zoo.data.score_render.instrument import Instrument
 from zoo.data.source import Source
@@ -22,7 +22,7 @@ AUGMENTED: tuple[Transform, ...] = (
 
 def music_transformer(
     source: Source,
-    vocabulary: Vocabulary,
+    vocabulary: EventCodec,
     net: dict[str, Any],
     *,
     length: int,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 from zoo.signal import mel
-from zoo.signal.excitation import Draft, Excitation, Noise
+from zoo.signal.excitation import Draft, ExcitationSignal, Noise
 from zoo.signal.sine_source import Sine
 
 Driven = Literal["none", "noise", "griffin_lim", "sine"]
 
 
-def excitation(word: Driven, spec: mel.MelSpec) -> Excitation | None:
+def excitation(word: Driven, spec: mel.MelSpec) -> ExcitationSignal | None:
     """'none', white 'noise', a 'griffin_lim' draft of the audio, or the 'sine' of its pitch."""
     if word == "noise":
         return Noise(spec.hop)

@@ -13,7 +13,7 @@ from zoo.signal.mel import MelSpec
 from zoo.training.optimizers import adam
 
 
-def experiment(
+def gan_tts_experiment(
     data: Data,
     generator: Network,
     discriminator: Network,

@@ -14,7 +14,7 @@ from zoo.training.optimizers import adam
 from zoo.training.stages import Stage, by_steps
 
 
-def experiment(
+def gansynth_experiment(
     objective: ProgressiveGAN,
     source: Source,
     *,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from zoo.data.held_rolls import held, struck
+from zoo.data.held_rolls import held_roll, struck
 from zoo.data.pipeline import Data
 from zoo.distributions import Categorical, MixtureOfLogistics
 from zoo.evaluation.played_notes import PlayedLikelihood
@@ -56,7 +56,7 @@ def midi_wavenet(
     rate = data.source.info.sample_rate
     return Experiment(
         data=data,
-        objective=PlayedNotes(model, held=held, hop=HOP, rate=rate),
+        objective=PlayedNotes(model, held=held_roll, hop=HOP, rate=rate),
         evaluation=PlayedLikelihood(2 * samples + past, past, score_batch, hop=HOP),
         **training,
     )

@@ -22,7 +22,7 @@ from zoo.objectives.likelihood import Autoregressive
 from zoo.signal import mel
 
 
-def wavenet(
+def teacher_wavenet(
     spec: mel.MelSpec, upsampling: tuple[int, ...], layers: int, kernel: int, **how: Any
 ) -> WaveNet:
     """A WaveNet of ten 16-bit logistics that follows the spec's mel spectrogram; stacks of ten."""

@@ -31,7 +31,7 @@ class _ProbedFolder:
         return self.about
 
     def blank(self) -> Example:
-        return plans.blank(self.samples, self.about.channels, tags=len(self.about.labels))
+        return plans.blank_record(self.samples, self.about.channels, tags=len(self.about.labels))
 
     def prepare(self) -> None:
         raise BadInput("a probe is fitted and scored by `python -m zoo probe WEIGHTS FOLDER`")
@@ -40,7 +40,9 @@ class _ProbedFolder:
         raise BadInput("a probe is fitted and scored by `python -m zoo probe WEIGHTS FOLDER`")
 
 
-def probe(body: str, words: Sequence[str], names: Sequence[str], source: str) -> Experiment:
+def probe_experiment(
+    body: str, words: Sequence[str], names: Sequence[str], source: str
+) -> Experiment:
     """A probe of `names` and NONE on the embeddings of the config `body` with `words`."""
     config = experiments.shipped(body)
     made = config.experiment(**config.parse(words))

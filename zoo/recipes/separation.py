@@ -46,7 +46,7 @@ def long_segments(model: _Unpadded, wanted: int, stride: int) -> Segments:
     return Segments(length, hop, batch=max(1, 4 // times))
 
 
-def embedded(
+def score_render_separation(
     objective: Objective,
     samples: int,
     *,

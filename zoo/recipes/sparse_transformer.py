@@ -11,11 +11,11 @@ from zoo.network import Network
 from zoo.objectives.likelihood import Autoregressive
 from zoo.training.optimizers import adam, warmup_cosine
 
-Pattern = Literal["strided", "fixed"]
+PatternName = Literal["strided", "fixed"]
 Combine = Literal["interleaved", "merged", "heads"]
 
 
-def experiment(
+def sparse_transformer_experiment(
     data: Data,
     model: Network,
     evaluation: Likelihood,

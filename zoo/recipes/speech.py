@@ -47,7 +47,7 @@ def speech(
     )
 
 
-def spelled(
+def score_render_speech(
     size: str,
     objective: StoppedSpeech | SilencedSpeech,
     *,

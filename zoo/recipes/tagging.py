@@ -17,7 +17,7 @@ from zoo.evaluation.tagging import Tagging
 from zoo.experiment import Experiment
 from zoo.losses.tagging import binary_cross_entropy
 from zoo.objectives.supervised import Supervised, sigmoid
-from zoo.training.optimizers import adam, l2, nesterov, warmup_cosine
+from zoo.training.optimizers import adam, l2_regularisation, nesterov, warmup_cosine
 from zoo.training.stages import Stage, by_steps
 
 _CLIPS = 15_244  # of the training split of MagnaTagATune, protocol 'sample_cnn'
@@ -43,7 +43,7 @@ def benchmark(
     segments. Deviation: a clip that is too short is filled up at its end, not around it.
     """
     n, epoch = model.samples, _CLIPS // batch
-    penalty = l2(weight_decay)
+    penalty = l2_regularisation(weight_decay)
     descent = {"model": optax.chain(penalty, nesterov(1e-3))}
     return Experiment(
         data=Data(source, (Pad(n), Crop(n), ToFloat(), Keep("audio", "tags"))),
@@ -65,7 +65,7 @@ def benchmark(
     )
 
 
-def embedded(
+def score_render_tagging(
     model: Any, source: ScoreRender, *, batch: int, steps: int, learning_rate: float
 ) -> Experiment:
     """A small training on the embedded music, of a model that has `samples`: minutes of CPU."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import optax
 
-from zoo.audio.world import Voice
+from zoo.audio.world import VoiceLayout
 from zoo.data.pipeline import Data
 from zoo.data.transforms import Keep, Mixture, ToFloat
 from zoo.data.voices import Recorded, Sung, VoiceCrop
@@ -14,7 +14,7 @@ from zoo.models.separation.voice_vocoder import VoiceVocoder
 from zoo.objectives.voice_parameters import VoiceParameters
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
-from zoo.songs.vocoder import Vocoder
+from zoo.songs.vocoder import ParameterVocoder
 from zoo.training.optimizers import adam
 
 STEM = "vocals"
@@ -36,7 +36,7 @@ def sung(
 
     A mixture of several channels is its mean, as in the authors' code.
     """
-    voice = Voice(source.info.sample_rate, model.hop, model.envelope, model.bands)
+    voice = VoiceLayout(source.info.sample_rate, model.hop, model.envelope, model.bands)
     crop = VoiceCrop(frames, model.n_fft, model.hop)
     kept = frames * model.hop
     segments = Segments(crop.samples, kept, hop=kept // 2, window="fade", batch=32)
@@ -46,7 +46,7 @@ def sung(
         1,
         (STEM,),
         stereo="downmix",
-        vocoder=Vocoder(voice, model.n_fft),
+        vocoder=ParameterVocoder(voice, model.n_fft),
     )
     data = Sung(source, STEM, voice)
     return Experiment(

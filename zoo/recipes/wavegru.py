@@ -21,7 +21,7 @@ from zoo.training.optimizers import adam
 
 
 @dataclass(frozen=True)
-class _Frames:
+class Frames:
     """A batch's audio [B T 1] as the frames of a front end, [B F M]."""
 
     spec: mel.MelSpec
@@ -54,7 +54,7 @@ def wavegru(
     context = 10 * model.frame_hop  # what a frame depends on, and the state's beginning
     return Experiment(
         data=Data(source, (*cut, ToFloat(), Keep("audio")), crop=crop),
-        objective=BandedLikelihood(model, condition=_Frames(mel.lyra())),
+        objective=BandedLikelihood(model, condition=Frames(mel.lyra())),
         optimizers={"model": adam(learning_rate, clip_norm=1.0)},
         evaluation=Likelihood(context + 50 * model.frame_hop, context, batch=1),
         batch=batch,

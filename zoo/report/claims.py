@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from zoo.evaluation.base import draw
+from zoo.evaluation.base import write_figure
 from zoo.metrics.resampling import Difference, Interval
 from zoo.pages.markup import duration
 from zoo.report import compare, facts
@@ -156,16 +156,16 @@ def _verdict(interval: Interval) -> str:
     return "does not hold" if high < 0 else "undecided"
 
 
-def page(folder: Path, measured: Mapping[str, Measured]) -> str | None:
+def claims_page(folder: Path, measured: Mapping[str, Measured]) -> str | None:
     """CLAIMS.md of a folder of results; None where no claim has both of its rows there."""
     found = [_examine(folder, claim) for claim in CLAIMS]
     return None if all(one.missing for one in found) else _text(found, measured)
 
 
-def picture(folder: Path) -> Path:
+def draw_claims(folder: Path) -> Path:
     """Draws the figure beside the page."""
     found = [_examine(folder, claim) for claim in CLAIMS]
-    draw(partial(_figure, found), folder / PICTURE, dpi=120, bbox_inches="tight")
+    write_figure(partial(_figure, found), folder / PICTURE, dpi=120, bbox_inches="tight")
     return folder / PICTURE
 
 
@@ -174,7 +174,7 @@ def _examine(folder: Path, claim: Claim) -> _Found:
     above, below = (folder / claim.task / f"{name}.json" for name in (claim.above, claim.below))
     whole = {path: path.is_file() and path.with_suffix(".npz").is_file() for path in (above, below)}
     missing = tuple(path.stem for path, there in whole.items() if not there)
-    return _Found(claim, {} if missing else compare.paired(above, below), missing)
+    return _Found(claim, {} if missing else compare.paired_differences(above, below), missing)
 
 
 def _text(found: Sequence[_Found], measured: Mapping[str, Measured]) -> str:
@@ -232,7 +232,7 @@ def _row_line(row: Measured, metrics: Sequence[str]) -> tuple[str, ...]:
 
     first = row.first
     scores = [
-        f"{row.metrics[name]:.3f}{tables.about(row, name)}" if name in row.metrics else "–"
+        f"{row.metrics[name]:.3f}{tables.uncertainty(row, name)}" if name in row.metrics else "–"
         for name in metrics
     ]
     learnt = not first.get("weights") and (first.get("step") or 0) > 1

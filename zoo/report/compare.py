@@ -17,17 +17,17 @@ from zoo.metrics.resampling import RESAMPLES, Difference
 from zoo.pages.markup import number
 from zoo.report import facts
 from zoo.report.facts import Run
-from zoo.report.scored import check
+from zoo.report.scored import check_row
 
 
-def compare(first: Path, second: Path) -> str:
+def compare_runs(first: Path, second: Path) -> str:
     """Tables a split, then the arguments that differ. BadInput where they share no split.
 
     Of stored rows (a .json, with the .npz of scores beside it) the paired differences alone.
     """
     if first.is_file() or second.is_file():
-        return "\n".join(lines(paired(first, second)))
-    runs = [facts.read(first), facts.read(second)]
+        return "\n".join(comparison_lines(paired_differences(first, second)))
+    runs = [facts.read_run(first), facts.read_run(second)]
     shared = [split for split in runs[0].rows if split in runs[1].rows]
     if not shared:
         scored = " and ".join(f"{run.directory} {', '.join(run.rows) or 'none'}" for run in runs)
@@ -57,7 +57,9 @@ def _scores(split: str, runs: Sequence[Run]) -> str:
 def _sureness(split: str, runs: Sequence[Run]) -> str:
     """The differences of a split paired by clip or track; why not, where there are no scores."""
     try:
-        return "\n".join(lines(paired(runs[0].directory, runs[1].directory, split)))
+        return "\n".join(
+            comparison_lines(paired_differences(runs[0].directory, runs[1].directory, split))
+        )
     except BadInput as error:
         return f"no paired comparison: {error}"
 
@@ -67,7 +69,8 @@ def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     lines = [
         [name, *(str(part.get(name, "-")) for part in (one, other))]
         for name in dict.fromkeys([*one, *other])
-        if not catalog.same(one.get(name), other.get(name)) or (name in one) != (name in other)
+        if not catalog.equal_as_json(one.get(name), other.get(name))
+        or (name in one) != (name in other)
     ]
     return _columns(["argument", "first", "second"], *lines) if lines else "the same arguments"
 
@@ -78,7 +81,7 @@ def _columns(*lines: Sequence[str]) -> str:
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
-def paired(
+def paired_differences(
     first: Path, second: Path, split: str = "test", resamples: int = RESAMPLES
 ) -> dict[str, Difference]:
     """Every metric of the first minus the second, paired by clip or track.
@@ -87,11 +90,11 @@ def paired(
     scores beside it). raises BadInput where there are no scores, or not of the same data and clips.
     """
     rows = [_scored(path, split) for path in (first, second)]
-    data = [(check(facts.load(row), row).get("data") or {}).get("name") for row, _ in rows]
+    data = [(check_row(facts.load_json(row), row).get("data") or {}).get("name") for row, _ in rows]
     if data[0] != data[1]:
         raise BadInput(f"{first} was scored on {data[0]}, {second} on {data[1]}: compare like data")
-    one, other = (scores_file.read(scores) for _, scores in rows)
-    return resampling.paired(one, other, resamples)
+    one, other = (scores_file.read_scores(scores) for _, scores in rows)
+    return resampling.paired_bootstrap(one, other, resamples)
 
 
 def _scored(path: Path, split: str) -> tuple[Path, Path]:
@@ -110,7 +113,7 @@ def _scored(path: Path, split: str) -> tuple[Path, Path]:
     return row, scores
 
 
-def lines(found: Mapping[str, Difference], only: Iterable[str] = ()) -> list[str]:
+def comparison_lines(found: Mapping[str, Difference], only: Iterable[str] = ()) -> list[str]:
     """A table for the screen; only: these metrics, or all."""
     names = [name for name in found if name in set(only)] or list(found)
     width = max(map(len, names), default=6)

@@ -42,7 +42,7 @@ _OPENING = (
 FIGURES = "Figures of chips: "
 
 
-def page(rows: Sequence[Mapping[str, Any]]) -> str:
+def compiled_page(rows: Sequence[Mapping[str, Any]]) -> str:
     """The whole file: a table of rows, by config, and the remarks of each."""
     from zoo.report import tables
 
@@ -53,11 +53,11 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def read(folder: Path) -> list[dict[str, Any]]:
+def read_compiled_rows(folder: Path) -> list[dict[str, Any]]:
     """The rows of a folder that are complete, by config and number of chips."""
     rows = []
     for path in sorted(folder.glob("*.json")):
-        row = facts.load(path)
+        row = facts.load_json(path)
         if not isinstance(row.get("programs"), list) or "config" not in row:
             raise BadInput(f"{path} is no compiled row: compile {path.stem} again")
         if row.get("complete"):
@@ -122,7 +122,7 @@ def _remarks(row: Mapping[str, Any]) -> list[str]:
 def _sources(rows: Sequence[Mapping[str, Any]]) -> str:
     """The published figures of the chips that rows name, and where they stand."""
     named = {row["device"] for row in rows}
-    known = [chip for chip in chips.CHIPS if any(chips.of(kind) is chip for kind in named)]
+    known = [chip for chip in chips.CHIPS if any(chips.find_chip(kind) is chip for kind in named)]
     told = [
         f"{chip.name} {chip.flops / 1e12:.0f} TFLOP/s in bfloat16, {chip.memory / 2**30:.0f} GiB "
         f"at {chip.bandwidth / 1e9:.0f} GB/s, links {chip.links / 1e9:.0f} GB/s ({chip.source})"

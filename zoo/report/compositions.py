@@ -16,7 +16,7 @@ from zoo.songs.midi_files import write_midi
 _SECONDS, COUNT = 20.0, 2
 
 
-def write(
+def write_compositions(
     found: Trained, folder: Path, *, seconds: float = _SECONDS, count: int = COUNT
 ) -> list[Path]:
     """FOLDER/sample_V.wav of as many pieces, each with its .mid: the sounds."""
@@ -39,7 +39,7 @@ def write_roll(found: Trained, folder: Path) -> None:
     about = {"sound": "composition.wav", "span": span}
     caption = f"{len(performance.notes['pitch'])} notes in {_SECONDS:.0f} s, out of nothing."
     place = folder / "composition.png"
-    figures.save(figure, place, title="A composition", caption=caption, **about)
+    figures.save_figure(figure, place, title="A composition", caption=caption, **about)
     _write_sound(found, folder / "composition.wav", performance, request)
 
 
@@ -51,5 +51,7 @@ def _asked(found: Trained, seconds: float, count: int) -> Request:
 
 def _write_sound(found: Trained, path: Path, performance: Performance, request: Request) -> None:
     instrument = composer(found.experiment.objective).instrument
-    audio = np.concatenate(list(performing.played([performance], instrument, request)), 1)
+    audio = np.concatenate(
+        list(performing.render_performances([performance], instrument, request)), 1
+    )
     figures.write_wav(path, audio[0], found.experiment.data.source.info.sample_rate)

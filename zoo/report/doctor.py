@@ -33,7 +33,7 @@ _PACKAGES = (
 )
 
 
-def examine() -> str:
+def diagnose() -> str:
     """A few lines per subject; what is missing is said with what it is needed for."""
     import jax
     import soundfile
@@ -42,7 +42,7 @@ def examine() -> str:
     from zoo.data import records
 
     lines = [f"python {platform.python_version()} on {platform.system()} {platform.machine()}"]
-    lines += [f"{name:<22}{version(name)}" for name in _PACKAGES]
+    lines += [f"{name:<22}{installed_version(name)}" for name in _PACKAGES]
     devices = jax.devices()
     lines.append(f"devices: {len(devices)} x {devices[0].device_kind} ({jax.default_backend()})")
     for device in devices[:1]:
@@ -70,13 +70,13 @@ def _compiled() -> str:
     from zoo.sampling.native import library
 
     try:
-        library.load("gated_stack")
+        library.load_library("gated_stack")
         return f"yes ({library.compiler()})"
     except library.Unavailable as error:
         return f"NO, by XLA's loop: {error}"
 
 
-def version(name: str) -> str:
+def installed_version(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

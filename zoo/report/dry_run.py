@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from zoo import mesh as meshes
-from zoo.commands import command
+from zoo.commands import command_name
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.runs import contract, estimate
@@ -16,17 +16,17 @@ from zoo.runs.trained import builder, learns
 from zoo.training.stages import Stage
 
 
-def describe(config: Config, arguments: dict[str, Any]) -> str:
+def describe_dry_run(config: Config, arguments: dict[str, Any]) -> str:
     """Lines on parameters, memory, data and stages. BadInput, as training it would raise."""
     experiment = config.experiment(**arguments)
-    contract.check(config.name, experiment)
+    contract.check_experiment(config.name, experiment)
     if not learns(experiment):
         raise BadInput(
-            f"{config.name} learns nothing: score it with {command('evaluate')} --config "
+            f"{config.name} learns nothing: score it with {command_name('evaluate')} --config "
             f"{config.name}"
         )
-    mesh = meshes.make(experiment.fsdp)
-    meshes.check_batch(mesh, experiment.batch, experiment.accumulate)
+    mesh = meshes.make_mesh(experiment.fsdp)
+    meshes.check_batch_size(mesh, experiment.batch, experiment.accumulate)
     spec = experiment.data.spec(experiment.batch)
     with estimate.bounded(config, arguments):
         needs = estimate.of_training(builder(experiment), spec)

@@ -33,7 +33,7 @@ from zoo.objectives.base import (
     speaks,
 )
 from zoo.report import compositions, figures
-from zoo.report.figures import predictor, write_wav
+from zoo.report.figures import run_predictor, write_wav
 from zoo.report.results import held_out
 from zoo.runs.trained import Trained
 from zoo.songs.separating import separate
@@ -42,7 +42,7 @@ SONG_SECONDS = 12
 SAMPLE_SECONDS, _SAMPLES, PATIENCE = 3, 2, 20.0  # PATIENCE: seconds of waiting for samples
 
 
-def make(found: Trained, directory: Path) -> None:
+def make_examples(found: Trained, directory: Path) -> None:
     """All that this system offers; nothing on several hosts, where one alone cannot compute."""
     if jax.process_count() > 1:
         return
@@ -59,7 +59,7 @@ def _shown(act: Callable[[Trained, Path], object], found: Trained, directory: Pa
         raise
     except Exception as error:
         name = act.__name__.removeprefix("_")
-        line = escapes.line(f"left out by {name}: {type(error).__name__}: {error}")
+        line = escapes.terminal_line(f"left out by {name}: {type(error).__name__}: {error}")
         print(line[:300], file=sys.stderr)
 
 
@@ -98,7 +98,7 @@ def _write_stems(found: Trained, directory: Path) -> None:
     mix = np.concatenate([mixture(piece) for piece in pieces])[: SONG_SECONDS * rate]
     targets = stem_getter(how, source.info)
     references = np.concatenate([targets(piece) for piece in pieces], 1)[:, : len(mix)]
-    estimates = np.concatenate(list(separate(predictor(found), lambda: [mix], rate, how)), 1)
+    estimates = np.concatenate(list(separate(run_predictor(found), lambda: [mix], rate, how)), 1)
     folder = directory / "samples" / "stems" / safe(track)
     write_wav(folder / "mixture.wav", mix, rate)
     for name, audio in zip(how.stems, estimates):
@@ -113,7 +113,9 @@ def while_training(found: Trained, directory: Path) -> list[Path]:
     if _generates(found):
         return _write_samples(found, directory, count=1, **limits)
     if _composes(found):
-        return compositions.write(found, _step_folder(found, directory), seconds=8.0, count=1)
+        return compositions.write_compositions(
+            found, _step_folder(found, directory), seconds=8.0, count=1
+        )
     follows = _transforms(found) or _performs(found) or _talks(found)
     return _write_transformed(found, directory, **limits) if follows else []
 
@@ -176,7 +178,7 @@ def _write_transformed(
 
 def _write_compositions(found: Trained, directory: Path) -> None:
     """Two new pieces as sound and MIDI; the piano roll of the first among the figures."""
-    compositions.write(found, _step_folder(found, directory))
+    compositions.write_compositions(found, _step_folder(found, directory))
     compositions.write_roll(found, directory / "figures")
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from zoo import catalog, escapes
 from zoo.arguments import stored
-from zoo.catalog import Row
-from zoo.commands import command
+from zoo.catalog import PaperRow
+from zoo.commands import command_name
 from zoo.errors import BadInput
-from zoo.report.scored import check
+from zoo.report.scored import check_row
 from zoo.training import log
 
 
@@ -31,7 +31,7 @@ class Run:
     title: str
     arguments: dict[str, Any]
     changed: dict[str, Any]  # arguments that differ from the config's defaults
-    row: Row | None  # of the paper, whose arguments these are
+    row: PaperRow | None  # of the paper, whose arguments these are
     parameters: int | None
     data: dict[str, Any]  # name, licence, url, sample_rate, ...
     monitor: str | None
@@ -39,22 +39,24 @@ class Run:
     scalars: list[dict[str, Any]] = field(default_factory=list)
 
 
-def read(directory: Path) -> Run:
+def read_run(directory: Path) -> Run:
     """Raises BadInput where this is no run directory, or where its files are damaged."""
     directory = Path(directory).expanduser()
     if not (directory / "run.json").is_file():
         raise BadInput(f"{directory} holds no run.json: give the --workdir of a training run")
-    note = load(directory / "run.json")
+    note = load_json(directory / "run.json")
     if not isinstance(note.get("config"), str):
         raise BadInput(f"{directory / 'run.json'} names no config: train the run anew")
     order = ("test", "validation", "train")
     files = {split: directory / "evaluation" / f"{split}.json" for split in order}
-    rows = {split: check(load(path), path) for split, path in files.items() if path.is_file()}
+    rows = {
+        split: check_row(load_json(path), path) for split, path in files.items() if path.is_file()
+    }
     for split, row in rows.items():
         if not isinstance(row.get("metrics"), dict):
             raise BadInput(f"{files[split]} holds no metrics: evaluate that split again")
     metrics = directory / "metrics.jsonl"
-    scalars = log.read(metrics) if metrics.is_file() else []
+    scalars = log.read_metrics(metrics) if metrics.is_file() else []
     arguments = note.get("arguments") or {}
     if not isinstance(arguments, dict):
         raise BadInput(f"{directory / 'run.json'} holds no arguments: train the run anew")
@@ -69,7 +71,9 @@ def read(directory: Path) -> Run:
         title=about.get("title", note["config"]),
         arguments=arguments,
         changed={k: v for k, v in arguments.items() if k in defaults and differs(v, defaults[k])},
-        row=about["row"] if isinstance(about.get("row"), Row) else _stated(note["config"], about),
+        row=about["row"]
+        if isinstance(about.get("row"), PaperRow)
+        else _stated(note["config"], about),
         parameters=about.get("parameters"),
         data=about.get("data") or {},
         monitor=_monitored(about),
@@ -78,13 +82,13 @@ def read(directory: Path) -> Run:
     )
 
 
-def _stated(config: str, scored: Mapping[str, Any]) -> Row | None:
+def _stated(config: str, scored: Mapping[str, Any]) -> PaperRow | None:
     """The row that a scored split says it is, for a config that is not the zoo's."""
     reported, source = scored.get("reported"), scored.get("source")
-    return Row(config, "", reported=reported, source=str(source)) if reported else None
+    return PaperRow(config, "", reported=reported, source=str(source)) if reported else None
 
 
-def load(path: Path) -> dict[str, Any]:
+def load_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
@@ -96,7 +100,7 @@ def load(path: Path) -> dict[str, Any]:
 
 def _shipped(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """What the zoo's own config of that name adds; nothing for a config file of the user's own."""
-    if name not in catalog.names():
+    if name not in catalog.config_files():
         return {}
     from zoo import experiment as experiments  # JAX: not for those who only read stored numbers
 
@@ -117,7 +121,7 @@ def _shipped(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def differs(value: Any, default: Any) -> bool:
     """Whether an argument read from JSON is another than the default."""
-    return not catalog.same(value, default)
+    return not catalog.equal_as_json(value, default)
 
 
 def words(arguments: Mapping[str, Any]) -> list[str]:
@@ -128,10 +132,10 @@ def words(arguments: Mapping[str, Any]) -> list[str]:
     return [shlex.quote(f"{name}={value}") for name, value in given.items()]
 
 
-def again(run: Run) -> str:
+def retrain_command(run: Run) -> str:
     """The command that trains it again, or goes on with it: config, place and changed arguments."""
     named = ["--config", run.config_file or run.config, "--workdir", str(run.directory)]
-    return " ".join([command("train"), shlex.join(named), *words(run.changed)])
+    return " ".join([command_name("train"), shlex.join(named), *words(run.changed)])
 
 
 def _monitored(about: Mapping[str, Any]) -> str | None:
@@ -139,8 +143,8 @@ def _monitored(about: Mapping[str, Any]) -> str | None:
     return monitor if isinstance(monitor, str) or not monitor else monitor[0]
 
 
-def compare(
-    row: Row | None, metrics: Mapping[str, float], monitor: str | None = None
+def compare_metrics(
+    row: PaperRow | None, metrics: Mapping[str, float], monitor: str | None = None
 ) -> list[tuple[str, float | None, float | None]]:
     """(metric, reported, ours): all the row's, then ours that decide; None where one is missing.
 
@@ -152,7 +156,7 @@ def compare(
     return [(k, reported.get(k), chosen.get(k)) for k in dict.fromkeys([*reported, *chosen])]
 
 
-def mark(row: Row | None) -> str:
+def mark(row: PaperRow | None) -> str:
     """Says so where reported numbers were never compared with the publication."""
     return " (unchecked)" if row and row.unchecked else ""
 

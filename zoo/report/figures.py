@@ -14,13 +14,13 @@ import jax
 import numpy as np
 
 from zoo import durable
-from zoo.data.note_rolls import shifted
+from zoo.data.note_rolls import notes_between
 from zoo.data.source import Example
 from zoo.errors import BadInput
-from zoo.evaluation.base import sound
+from zoo.evaluation.base import unpadded_audio
 from zoo.evaluation.capabilities import Tags, Transcribes, having
 from zoo.evaluation.separation import mixture
-from zoo.evaluation.transcription import pieces
+from zoo.evaluation.transcription import whole_pieces
 from zoo.interpret import filters
 from zoo.interpret.drawing import (
     alignment_figure,
@@ -28,7 +28,7 @@ from zoo.interpret.drawing import (
     bank_figure,
     codebook_figure,
 )
-from zoo.interpret.filters import spread
+from zoo.interpret.filters import spread_indices
 from zoo.layers.quantizer import usage
 from zoo.objectives.autoencoder import PLAYER
 from zoo.pages.piano_roll import compared_figure
@@ -62,13 +62,13 @@ def _write_filters(found: Trained, directory: Path) -> None:
         "learnt on the waveform, each scaled to its maximum and sorted by where that lies; below, "
         "eight of them as waveforms."
     )
-    save(figure, directory / "figures" / "filters.png", title="First layer", caption=caption)
+    save_figure(figure, directory / "figures" / "filters.png", title="First layer", caption=caption)
 
 
 def _first_bank(found: Trained) -> filters.Bank | None:
     """The filters of the first layer, of all its banks, where it reads the waveform."""
     try:
-        return filters.joined(filters.banks(found, least=_TAPS))
+        return filters.join_banks(filters.banks(found, least=_TAPS))
     except BadInput:
         return None
 
@@ -80,12 +80,12 @@ def _write_taggram(found: Trained, directory: Path) -> None:
     rate, labels = source.info.sample_rate, source.info.labels
     size = max(CLIP_SECONDS * rate, evaluation.samples)
     records = source.open(held_out(source))
-    chosen = [records[index] for index in spread(len(records), _CLIPS)]
-    clips = [sound(record)[:size] for record in chosen]
+    chosen = [records[index] for index in spread_indices(len(records), _CLIPS)]
+    clips = [unpadded_audio(record)[:size] for record in chosen]
     audio = np.concatenate(clips)
     hop = min(evaluation.samples, max(evaluation.samples // 4, rate // 20))
     how = Listener(evaluation.samples, rate, audio.shape[1], hop, evaluation.batch, evaluation.key)
-    taggram = tags_over_time(predictor(found), [audio], rate, how, labels)
+    taggram = tags_over_time(run_predictor(found), [audio], rate, how, labels)
     figure = taggram_figure(taggram)
     starts = np.cumsum([0, *map(len, clips)]) / rate
     spans = ", ".join(
@@ -94,7 +94,7 @@ def _write_taggram(found: Trained, directory: Path) -> None:
     folder = directory / "figures"
     caption = f"Scores of the strongest tags over {len(clips)} test clips; labelled: {spans}."
     about = {"sound": "taggram.wav", "span": across(figure, figure.axes[0])}
-    save(figure, folder / "taggram.png", title="Tags over time", caption=caption, **about)
+    save_figure(figure, folder / "taggram.png", title="Tags over time", caption=caption, **about)
     write_wav(folder / "taggram.wav", audio, rate)
 
 
@@ -103,28 +103,28 @@ def _write_roll(found: Trained, directory: Path) -> None:
     source = found.experiment.data.source
     evaluation = having(Transcribes, found.experiment.evaluation)
     rate = source.info.sample_rate
-    piece = next(pieces(source.open(held_out(source)), rate))
+    piece = next(whole_pieces(source.open(held_out(source)), rate))
     audio = piece.audio[: ROLL_SECONDS * rate]
     seconds = len(audio) / rate
-    rolls = next(listen(predictor(found), [[audio]], evaluation.windows))
+    rolls = next(listen(run_predictor(found), [[audio]], evaluation.windows))
     transcribed = evaluation.decoded(rolls, rate)
-    played = shifted(piece.notes, 0.0, seconds)
+    played = notes_between(piece.notes, 0.0, seconds)
     figure = compared_figure({"played": played, "transcribed": transcribed}, seconds)
     caption = (
         f"Notes of {piece.track}: above as they were played, below as the model transcribed them."
     )
     about = {"sound": "roll.wav", "span": across(figure, figure.axes[0])}
     folder = directory / "figures"
-    save(figure, folder / "roll.png", title="Piano roll", caption=caption, **about)
+    save_figure(figure, folder / "roll.png", title="Piano roll", caption=caption, **about)
     write_wav(folder / "roll.wav", audio, rate)
 
 
 def write_codebook(found: Trained, directory: Path) -> None:
     """figures/codebook.png: how often test clips use each code, and where their vectors lie."""
     source = found.experiment.data.source
-    model, _ = networks.named(found.experiment.objective, found.variables)
+    model, _ = networks.find_network(found.experiment.objective, found.variables)
     records = source.open(held_out(source))
-    chosen = [records[index] for index in spread(len(records), CODED)]
+    chosen = [records[index] for index in spread_indices(len(records), CODED)]
     size = CLIP_SECONDS * source.info.sample_rate // model.hop * model.hop
     cut = [mixture(record)[:size] for record in chosen]
     clips = np.stack([np.pad(clip, ((0, size - len(clip)), (0, 0))) for clip in cut])
@@ -140,7 +140,7 @@ def write_codebook(found: Trained, directory: Path) -> None:
         "vectors along the two directions of largest variance, larger where more frequent."
     )
     figure = codebook_figure(counts / len(codes), vectors[first])
-    save(figure, directory / "figures" / "codebook.png", title="Codebook", caption=caption)
+    save_figure(figure, directory / "figures" / "codebook.png", title="Codebook", caption=caption)
 
 
 def _write_attention(found: Trained, directory: Path) -> None:
@@ -158,7 +158,7 @@ def _write_attention(found: Trained, directory: Path) -> None:
         "per layer (down) and head (across); the darker, the more."
     )
     place = directory / "figures" / "attention.png"
-    save(attention_figure(maps), place, title="Attention", caption=caption)
+    save_figure(attention_figure(maps), place, title="Attention", caption=caption)
 
 
 def _write_alignment(found: Trained, directory: Path) -> None:
@@ -167,7 +167,7 @@ def _write_alignment(found: Trained, directory: Path) -> None:
     evaluation: Any = found.experiment.evaluation  # one of speech: what is read of a record
     record = source.open(held_out(source))[0]
     example = evaluation.example(record)
-    said = predictor(found)({key: np.asarray(value)[None] for key, value in example.items()})
+    said = run_predictor(found)({key: np.asarray(value)[None] for key, value in example.items()})
     letters, frames = int(example["text_known"].sum()), int(example["known"].sum())
     spoken = min(int(said["free_count"][0]), len(example["known"]))
     steps = [-(-count // evaluation.together) for count in (frames, spoken)]
@@ -181,7 +181,7 @@ def _write_alignment(found: Trained, directory: Path) -> None:
         "the other reads the text in order; blur or jumps are words lost or repeated."
     )
     place = directory / "figures" / "alignment.png"
-    save(alignment_figure(maps, text), place, title="Alignment", caption=caption)
+    save_figure(alignment_figure(maps, text), place, title="Alignment", caption=caption)
 
 
 KINDS: dict[str, Callable[[Trained, Path], None]] = {
@@ -194,7 +194,7 @@ KINDS: dict[str, Callable[[Trained, Path], None]] = {
 }
 
 
-def predictor(found: Trained) -> Any:
+def run_predictor(found: Trained) -> Any:
     return inference.predictor(found.experiment.objective, found.mesh)(found.variables)
 
 
@@ -204,12 +204,12 @@ def _described(record: Example, labels: Sequence[str]) -> str:
     return " + ".join(given) or str(record["track"])
 
 
-def save(figure: Any, path: Path, **about: Any) -> None:
+def save_figure(figure: Any, path: Path, **about: Any) -> None:
     """A figure, and what is to be said about it in a JSON beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with durable.at(path):
         figure.savefig(path, dpi=150, bbox_inches=_contents(figure))
-    durable.write(path.with_suffix(".json"), json.dumps(about, indent=1) + "\n")
+    durable.write_atomically(path.with_suffix(".json"), json.dumps(about, indent=1) + "\n")
 
 
 def _contents(figure: Any) -> Any:
@@ -219,7 +219,7 @@ def _contents(figure: Any) -> Any:
 
 
 def across(figure: Any, axes: Any) -> list[float]:
-    """Where an axes begins and ends, as parts of the width of what `save` writes."""
+    """Where an axes begins and ends, as parts of the width of what `save_figure` writes."""
     cut, box = _contents(figure), axes.get_position()
     width = figure.get_figwidth()
     return [(edge * width - cut.x0) / cut.width for edge in (box.x0, box.x1)]

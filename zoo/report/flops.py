@@ -9,24 +9,24 @@ import jax
 from jax.extend import core
 
 
-def count(function: Callable[..., Any], *args: Any) -> tuple[float, bool]:
+def count_flops(function: Callable[..., Any], *args: Any) -> tuple[float, bool]:
     """(FLOPs of one call with arguments of these shapes, whether all loops have a known length).
 
     XLA counts what is in a loop once. Here a loop of known length counts as often as it runs; one
     that runs until something is true, whose rounds are unknown, still once.
     """
-    return counted(jax.make_jaxpr(function)(*args))
+    return count_jaxpr_flops(jax.make_jaxpr(function)(*args))
 
 
-def counted(program: core.ClosedJaxpr) -> tuple[float, bool]:
-    """As `count`, of a program that was traced."""
+def count_jaxpr_flops(program: core.ClosedJaxpr) -> tuple[float, bool]:
+    """As `count_flops`, of a program that was traced."""
     total, known = _once(program), True
     for loop in _loops(program.jaxpr):
         if loop.primitive.name == "while":
             known = False
             continue
         body = loop.params["jaxpr"]
-        inside, certain = counted(body)
+        inside, certain = count_jaxpr_flops(body)
         total += loop.params["length"] * inside - _once(body)
         known = known and certain
     return total, known

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from zoo import catalog
-from zoo.catalog import Row
+from zoo.catalog import PaperRow
 from zoo.experiment import Config
 from zoo.report import facts, flops, stored
 from zoo.report.stored import Measured
@@ -20,19 +20,19 @@ _NETWORKS = ("model", "features", "generator", "student", "objective")
 _SHOWN = 4  # numbers of one config in the list; its file has them all
 
 
-def _numbers(row: Row, measured: Measured | None) -> tuple[str, str]:
+def _numbers(row: PaperRow, measured: Measured | None) -> tuple[str, str]:
     """(reported by the paper, ours), each as 'metric value' in the order of the paper's."""
     metrics = measured.metrics if measured else {}
     monitor = measured.first.get("monitor") if measured else None
-    compared = facts.compare(row, metrics, monitor)[:_SHOWN]
+    compared = facts.compare_metrics(row, metrics, monitor)[:_SHOWN]
     reported = ", ".join(f"{short(k)} {v:g}" for k, v, _ in compared if v is not None)
     ours = ", ".join(f"{short(k)} {v:.3f}" for k, _, v in compared if v is not None)
     return (reported or "-") + facts.mark(row), ours or "-"
 
 
-def described(task: str | None = None) -> list[dict[str, Any]]:
+def list_rows(task: str | None = None) -> list[dict[str, Any]]:
     """Every row of the zoo, measured or not, as plain data: what `zoo list --json` prints."""
-    measured = stored.read(catalog.results_folder())
+    measured = stored.read_measured(catalog.results_folder())
     return [
         {
             "row": row.id,
@@ -51,9 +51,9 @@ def described(task: str | None = None) -> list[dict[str, Any]]:
     ]
 
 
-def table(task: str | None = None) -> str:
+def listing_table(task: str | None = None) -> str:
     """Columns: row, task, parameters, reported, ours, what agrees outside, what it is."""
-    measured = stored.read(catalog.results_folder())
+    measured = stored.read_measured(catalog.results_folder())
     rows = [("row", "task", "parameters", "reported", "ours", "agrees with", "")]
     for entry in catalog.entries(task):
         for row in entry.rows:
@@ -71,8 +71,8 @@ def table(task: str | None = None) -> str:
 def info(config: Config, arguments: dict[str, Any]) -> str:
     """Title, arguments, parameter table, receptive field and cost of a config."""
     experiment = config.experiment(**arguments)
-    contract.check(config.name, experiment)
-    estimate.check_batch(config, arguments, experiment)
+    contract.check_experiment(config.name, experiment)
+    estimate.check_batch_memory(config, arguments, experiment)
     with estimate.bounded(config, arguments):
         spec = experiment.data.spec(1)
         variables = jax.eval_shape(experiment.objective.init, jax.random.key(0), spec)
@@ -87,7 +87,11 @@ def info(config: Config, arguments: dict[str, Any]) -> str:
     lines += [f"other row: {row.id}" for row in config.entry.rows if row is not config.row]
     lines += [f"agrees with {what}: {path}" for path, what in config.entry.agrees.items()]
     for player, tree in {**variables.params, **variables.frozen}.items():
-        lines += ["", f"{player}: {inference.count(tree):,} parameters", *_parameters(tree)]
+        lines += [
+            "",
+            f"{player}: {inference.count_parameters(tree):,} parameters",
+            *_parameters(tree),
+        ]
     lines += ["", _field(experiment.objective, source.sample_rate)]
     lines += _cost(experiment, spec, variables, source.sample_rate)
     return "\n".join(lines)
@@ -127,7 +131,9 @@ def _stated(part: Any) -> float | None:
 def _cost(experiment: Any, spec: dict, variables: Any, rate: int) -> list[str]:
     """FLOPs of one forward pass, per second of input audio; nothing where XLA does not count."""
     shapes = {k: jax.ShapeDtypeStruct(v.shape, v.dtype) for k, v in spec.items()}
-    each, known = flops.count(experiment.objective.predict, variables, shapes, jax.random.key(0))
+    each, known = flops.count_flops(
+        experiment.objective.predict, variables, shapes, jax.random.key(0)
+    )
     audio = next((v for k, v in spec.items() if k in ("audio", "mixture")), None)
     if not each or audio is None:
         return []

@@ -23,13 +23,13 @@ from zoo.evaluation import scores_file
 from zoo.experiment import Config
 from zoo.report import facts, results, tables
 from zoo.runs.trained import learns
-from zoo.training.log import read
+from zoo.training.log import read_metrics
 
 _EMBEDDED = "_score_render"
 _ROUNDS = 3  # of logging in a trial: one compiles, the next is timed, the last ends in a validation
 
 
-def measure(
+def measure_systems(
     names: Sequence[str], minutes: float, directory: Path, folder: Path = Path("runs/results")
 ) -> int:
     """Fills `folder` and its table; returns the number of systems that failed.
@@ -42,8 +42,8 @@ def measure(
         raise BadInput(f"--minutes {minutes:g}: give each system some time, for instance 5")
     if others := [name for name in names if not name.partition(".")[0].endswith(_EMBEDDED)]:
         raise BadInput(f"{others[0]} is not on the embedded data: name ...{_EMBEDDED}, or none")
-    chosen = in_order([experiments.find(name) for name in names or embedded()])
-    with writing.held(directory):
+    chosen = in_order([experiments.find_config(name) for name in names or score_render_rows()])
+    with writing.hold_lock(directory):
         return _rows(chosen, minutes, directory, folder)
 
 
@@ -55,13 +55,13 @@ def _rows(chosen: Sequence[Config], minutes: float, directory: Path, folder: Pat
         print(f"[{number} of {len(chosen)}] {config.row.id}", flush=True)
         if not row(config, minutes, directory, root, folder):
             failed.append(config.row.id)
-        tables.render(root, None if shipped else folder)
+        tables.write_tables(root, None if shipped else folder)
     if failed:
         print(f"without a row: {', '.join(failed)}; the same command tries again", file=sys.stderr)
     return len(failed)
 
 
-def embedded() -> list[str]:
+def score_render_rows() -> list[str]:
     """Every row that needs no data but the embedded set."""
     entries = [entry for entry in catalog.entries() if entry.name.endswith(_EMBEDDED)]
     return [row.id for entry in entries for row in entry.rows]
@@ -74,7 +74,7 @@ def in_order(configs: Iterable[Config]) -> list[Config]:
 
 def origins(config: Config) -> dict[str, str]:
     """The arguments whose default is another config's run, and that config."""
-    known = catalog.names()
+    known = catalog.config_files()
     values = {name: str(value).removeprefix("runs/") for name, value in config.defaults.items()}
     return {name: value for name, value in values.items() if value in known}
 
@@ -96,7 +96,7 @@ def row(
     experiment = config.experiment()
     if not learns(experiment):
         scored = ("--config", name, "--results", folder)
-        return target.is_file() or command(root, "evaluate.py", *scored)
+        return target.is_file() or run_script(root, "evaluate.py", *scored)
     words = [*given, *(f"{word}={directory / run}" for word, run in origins(config).items())]
     run = directory / name
     report = run / "evaluation" / "test.json"
@@ -106,12 +106,12 @@ def row(
             if steps is None:
                 return False
             words.append(f"steps={steps}")
-        if not command(root, "train.py", "--config", name, "--workdir", run, *words):
+        if not run_script(root, "train.py", "--config", name, "--workdir", run, *words):
             return False
-    results.write(target, facts.load(report))
+    results.write_result(target, facts.load_json(report))
     scores = report.with_suffix("") / "scores.npz"
     if scores.is_file():
-        scores_file.write_small(target.with_suffix(".npz"), scores_file.read(scores))
+        scores_file.write_small(target.with_suffix(".npz"), scores_file.read_scores(scores))
     return True
 
 
@@ -121,12 +121,12 @@ def _affordable(
     """The steps that fill the budget, compilation and validations included; None: trial failed."""
     experiment, log = config.experiment(), trial / "metrics.jsonl"
     period = experiment.log_every
-    if not (log.is_file() and any(map(_is_validation, read(log)))):
+    if not (log.is_file() and any(map(_is_validation, read_metrics(log)))):
         steps = f"steps={_ROUNDS * period}"
         options = ["--workdir", trial, "--no_test", "--no_tensorboard", *words, steps]
-        if not command(root, "train.py", "--config", config.row.id, *options):
+        if not run_script(root, "train.py", "--config", config.row.id, *options):
             return None
-    return steps_for(60 * minutes, read(log), experiment.evaluate_every, period)
+    return steps_for(60 * minutes, read_metrics(log), experiment.evaluate_every, period)
 
 
 def steps_for(seconds: float, lines: Sequence[dict[str, Any]], every: int, period: int = 10) -> int:
@@ -147,7 +147,7 @@ def _is_validation(line: dict[str, Any]) -> bool:
     return any(name.startswith("validation/") for name in line)
 
 
-def command(root: Path, script: str, *words: Any) -> bool:
+def run_script(root: Path, script: str, *words: Any) -> bool:
     """Runs one of the entry scripts as a user would; false where it fails.
 
     Ctrl-C reaches the script, which saves; this process waits for it and raises KeyboardInterrupt.

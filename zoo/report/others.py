@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo import durable, escapes
 from zoo.data.score_render import ode
-from zoo.evaluation.base import sound
+from zoo.evaluation.base import unpadded_audio
 from zoo.front import finding
 from zoo.front.system import System
 from zoo.pretrained import index, obtain
@@ -33,22 +33,22 @@ _TEMPERATURE = 0.5  # safer than learnt, as its guide has it
 _LICENCE = "licence of its weights"
 
 
-def make(found: Trained, directory: Path) -> None:
+def make_other_examples(found: Trained, directory: Path) -> None:
     """Tags, stems and a sample into RUN/figures and RUN/samples; what fails is said in a line."""
     if jax.process_count() > 1:
         return
     track, audio = _take(found)
     rate = found.experiment.data.source.info.sample_rate
     acts: tuple[Callable[[], None], ...] = (
-        lambda: _tag(tagger(), audio, rate, track, directory),
-        lambda: _separate(finding.load(SEPARATOR), audio, rate, track, directory),
-        lambda: _generate(finding.load(GENERATOR), directory),
+        lambda: _tag(default_tagger(), audio, rate, track, directory),
+        lambda: _separate(finding.load_system(SEPARATOR), audio, rate, track, directory),
+        lambda: _generate(finding.load_system(GENERATOR), directory),
     )
     for act in acts:
         try:
             act()
         except Exception as error:  # the run is whole without
-            line = escapes.line(f"left out of the page: {type(error).__name__}: {error}")
+            line = escapes.terminal_line(f"left out of the page: {type(error).__name__}: {error}")
             print(line[:300], file=sys.stderr)
 
 
@@ -57,14 +57,14 @@ def _take(found: Trained) -> tuple[str, np.ndarray]:
     source = found.experiment.data.source
     records = source.open(held_out(source))
     fullest = max(records, key=lambda record: int(record["tags"].sum()))["track"]
-    clips = [sound(record) for record in records if record["track"] == fullest]
+    clips = [unpadded_audio(record) for record in records if record["track"] == fullest]
     return str(fullest), np.concatenate(clips)
 
 
-def tagger() -> System:
+def default_tagger() -> System:
     """Published weights that need no network, or our own."""
-    there = obtain.kept_file(index.find(_PUBLISHED)).is_file()
-    return finding.load(_PUBLISHED if there else TAGGER)
+    there = obtain.kept_file(index.find_published(_PUBLISHED)).is_file()
+    return finding.load_system(_PUBLISHED if there else TAGGER)
 
 
 def _tag(model: System, audio: np.ndarray, rate: int, track: str, directory: Path) -> None:
@@ -74,7 +74,7 @@ def _tag(model: System, audio: np.ndarray, rate: int, track: str, directory: Pat
     about = {"sound": "other_tagger.wav", "span": figures.across(figure, figure.axes[0])}
     title = f"Another tagger on a test take: {model.name}"
     caption = f"{track}; {_licence(model)}."
-    figures.save(figure, folder / "other_tagger.png", title=title, caption=caption, **about)
+    figures.save_figure(figure, folder / "other_tagger.png", title=title, caption=caption, **about)
     figures.write_wav(folder / "other_tagger.wav", audio, rate)
 
 
@@ -87,20 +87,20 @@ def _separate(model: System, audio: np.ndarray, rate: int, track: str, directory
 
 def _generate(model: System, directory: Path) -> None:
     """figures/other_generator.png with its sound: the tune, played by the model."""
-    from zoo.pages.sounds import spectrogram
+    from zoo.pages.sounds import spectrogram_png
 
-    tune = {name: values[:_NOTES] for name, values in ode.notes().items()}
+    tune = {name: values[:_NOTES] for name, values in ode.tune_notes().items()}
     audio = model.perform(tune, temperature=_TEMPERATURE)
     place = directory / "figures" / "other_generator.png"
     figures.write_wav(place.with_suffix(".wav"), audio, model.sample_rate)
-    durable.write(place, spectrogram(audio, model.sample_rate, 900, 160))
+    durable.write_atomically(place, spectrogram_png(audio, model.sample_rate, 900, 160))
     about = {
         "title": f"A generator: {model.name} plays a tune from its notes",
         "caption": f"Beethoven, Ode to Joy; seed 0, temperature {_TEMPERATURE:g}; "
         f"{_licence(model)}.",
         "sound": place.with_suffix(".wav").name,
     }
-    durable.write(place.with_suffix(".json"), json.dumps(about, indent=1) + "\n")
+    durable.write_atomically(place.with_suffix(".json"), json.dumps(about, indent=1) + "\n")
 
 
 def _licence(model: System) -> str:

@@ -19,13 +19,13 @@ from zoo.pages.html import data_uri, document
 from zoo.pages.markup import (
     details,
     duration,
+    escape_text,
+    html_table,
     link,
     number,
     pairs,
     section,
-    table,
     tag,
-    text,
 )
 from zoo.report import facts, samples
 from zoo.report.facts import Run
@@ -33,25 +33,27 @@ from zoo.report.facts import Run
 _ROWS = 200  # of a table that a page shows
 
 
-def write(directory: Path) -> Path:
+def write_report(directory: Path) -> Path:
     """Writes RUN/report.html and returns its path. Raises BadInput where there is no run."""
-    run = facts.read(directory)
+    run = facts.read_run(directory)
     stand = samples.audio_budget(run.directory)
-    mixers = samples.stems(run.directory, stand)  # first: only embedded stems play in perfect sync
+    mixers = samples.stem_players(
+        run.directory, stand
+    )  # first: only embedded stems play in perfect sync
     parts = [
         _header(run),
         _comparison(run),
         mixers,
-        samples.samples(run.directory, stand),
+        samples.sample_players(run.directory, stand),
         _figures(run.directory, stand),
-        section("Training", charts.curves(run.scalars, run.monitor), lead=_trained_for(run)),
+        section("Training", charts.scalar_charts(run.scalars, run.monitor), lead=_trained_for(run)),
         *(_evaluation(run, split) for split in run.rows),
         _settings(run),
     ]
     page = document(run.config, "".join(parts), description=run.title)
     path = run.directory / "report.html"
-    with writing.held(path, wait=True):
-        durable.write(path, page)
+    with writing.hold_lock(path, wait=True):
+        durable.write_atomically(path, page)
     return path
 
 
@@ -65,13 +67,13 @@ def _header(run: Run) -> str:
         "parameters": number(run.parameters) if run.parameters is not None else None,
         "trained for": facts.count_of_steps(steps) if steps is not None else None,
         "training time": duration(seconds) if seconds else None,
-        "device": text(row["device"]) if row.get("device") else None,
+        "device": escape_text(row["device"]) if row.get("device") else None,
         "data": _data_set(run.data) if run.data.get("name") else None,
     }
-    below = tag("p", text(citation), class_="citation") if citation else ""
+    below = tag("p", escape_text(citation), class_="citation") if citation else ""
     return tag(
         "header",
-        tag("p", text(f"{run.task} · {run.config}"), class_="eyebrow"),
+        tag("p", escape_text(f"{run.task} · {run.config}"), class_="eyebrow"),
         tag("h1", _raised(title)),
         below,
         pairs({k: v for k, v in shown.items() if v}),
@@ -84,13 +86,13 @@ def _data_set(data: dict[str, Any]) -> str:
     kind = data.get("kind", "audio")
     hertz = f"{data['sample_rate']:,} Hz; " if data.get("sample_rate") else ""
     rate = {"audio": hertz, "notes": f"notes, played at {hertz}"}.get(kind, f"{kind}; ")
-    licence = tag("small", text(f"{rate}{data.get('licence', 'licence not recorded')}"))
+    licence = tag("small", escape_text(f"{rate}{data.get('licence', 'licence not recorded')}"))
     return link(data["name"], data.get("url", "")) + licence
 
 
 def _raised(title: str) -> str:
     """'3^9' with its exponent raised."""
-    return re.sub(r"(\w)\^(\w+)", r"\1<sup>\2</sup>", text(title))
+    return re.sub(r"(\w)\^(\w+)", r"\1<sup>\2</sup>", escape_text(title))
 
 
 def _parted(title: str) -> tuple[str, str]:
@@ -108,10 +110,11 @@ def _comparison(run: Run) -> str:
         return ""
     scores = {split: row.get("metrics", {}) for split, row in run.rows.items()}
     compared = {
-        split: facts.compare(run.row, metrics, run.monitor) for split, metrics in scores.items()
+        split: facts.compare_metrics(run.row, metrics, run.monitor)
+        for split, metrics in scores.items()
     }
     if not compared:
-        compared = {"": facts.compare(run.row, {})}
+        compared = {"": facts.compare_metrics(run.row, {})}
     names = dict.fromkeys(name for rows in compared.values() for name, _, _ in rows)
     reported = {name: value for rows in compared.values() for name, value, _ in rows}
     columns = {"reported": reported} if any(reported.values()) else {}
@@ -125,10 +128,14 @@ def _comparison(run: Run) -> str:
         notes.append(("Unchecked", mark))
     if run.changed:
         notes.append(("Not the config's defaults", ", ".join(facts.words(run.changed))))
-    lines = (tag("p", tag("b", text(name)), " ", text(what)) for name, what in notes if what)
+    lines = (
+        tag("p", tag("b", escape_text(name)), " ", escape_text(what))
+        for name, what in notes
+        if what
+    )
     return section(
         "Reported and measured" if any(reported.values()) else "Measured",
-        table(["metric", *columns], rows),
+        html_table(["metric", *columns], rows),
         tag("div", *lines, class_="notes"),
     )
 
@@ -148,19 +155,19 @@ def _figures(directory: Path, stand: sounds.AudioBudget) -> str:
 
 def _figure(path: Path, stand: sounds.AudioBudget) -> str:
     note = path.with_suffix(".json")
-    about = facts.load(note) if note.is_file() else {}
+    about = facts.load_json(note) if note.is_file() else {}
     title = about.get("title") or path.stem.replace("_", " ")
-    caption = tag("p", text(about["caption"])) if about.get("caption") else ""
+    caption = tag("p", escape_text(about["caption"])) if about.get("caption") else ""
     picture = data_uri(path.read_bytes(), "image/png")
     wav = path.parent / str(about.get("sound", ""))
     if about.get("sound") and wav.is_file():
-        audio, rate = sounds.read(wav)
+        audio, rate = sounds.read_sound(wav)
         address = stand.place(wav, audio, rate)
         span = tuple(about.get("span", (0.0, 1.0)))
-        shown = sounds.sound(address, picture, title, sounds.clock(len(audio) / rate), span)
+        shown = sounds.sound_player(address, picture, title, sounds.clock(len(audio) / rate), span)
     else:
-        image = f'<img src="{picture}" alt="{text(title)}">'
-        shown = tag("figure", image, tag("figcaption", text(title)))
+        image = f'<img src="{picture}" alt="{escape_text(title)}">'
+        shown = tag("figure", image, tag("figcaption", escape_text(title)))
     return tag("div", shown, caption, class_="plate")
 
 
@@ -174,7 +181,8 @@ def _evaluation(run: Run, split: str) -> str:
             "div",
             tag(
                 "figure",
-                f'<img src="{data_uri(path.read_bytes(), "image/png")}" alt="{text(path.stem)}">',
+                f'<img src="{data_uri(path.read_bytes(), "image/png")}" '
+                f'alt="{escape_text(path.stem)}">',
             ),
             class_="plate",
         )
@@ -195,11 +203,13 @@ def _scores(metrics: dict[str, float]) -> str:
     plain = {k: v for k, v in metrics.items() if "/" not in k}
     split = [k.partition("/")[::2] for k in metrics if "/" in k]
     heads, columns = (list(dict.fromkeys(part)) for part in zip(*split)) if split else ([], [])
-    first = table(["metric", "value"], [[k, number(v)] for k, v in plain.items()]) if plain else ""
+    first = (
+        html_table(["metric", "value"], [[k, number(v)] for k, v in plain.items()]) if plain else ""
+    )
     if not split:
         return first
     rows = [[h, *(number(metrics.get(f"{h}/{c}")) for c in columns)] for h in heads]
-    return first + table(["", *columns], rows)
+    return first + html_table(["", *columns], rows)
 
 
 def _rows_of(path: Path) -> str:
@@ -210,7 +220,7 @@ def _rows_of(path: Path) -> str:
     shown = [[_rounded(cell) for cell in row] for row in rows]
     cut = f", the first {_ROWS} of {count:,}; all in {path.name}" if count > _ROWS else f", {count}"
     name = path.stem.replace("_", " ") + cut
-    return details(name, table(head, shown, kind="sortable"))
+    return details(name, html_table(head, shown, kind="sortable"))
 
 
 def _rounded(cell: str) -> str:
@@ -224,10 +234,14 @@ def _rounded(cell: str) -> str:
 def _settings(run: Run) -> str:
     """Arguments, versions and commit: what it takes to do it again."""
     row = next(iter(run.rows.values()), {})
-    command = tag("pre", text(facts.again(run)))
-    arguments = table(["argument", "value"], [[k, str(v)] for k, v in run.arguments.items()])
+    command = tag("pre", escape_text(facts.retrain_command(run)))
+    arguments = html_table(["argument", "value"], [[k, str(v)] for k, v in run.arguments.items()])
     versions = {**row.get("versions", {}), "commit": row.get("commit") or "–"}
-    made = table(["package", "version"], [[k, str(v)] for k, v in versions.items()]) if row else ""
+    made = (
+        html_table(["package", "version"], [[k, str(v)] for k, v in versions.items()])
+        if row
+        else ""
+    )
     both = tag("div", arguments if run.arguments else "", made, class_="two")
-    footer = tag("p", text(f"Written {time.strftime('%Y-%m-%d')}."), class_="lead")
+    footer = tag("p", escape_text(f"Written {time.strftime('%Y-%m-%d')}."), class_="lead")
     return section("To do it again", command, details("arguments and versions", both), footer)

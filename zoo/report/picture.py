@@ -8,24 +8,24 @@ from typing import Any
 import numpy as np
 
 from zoo import escapes, writing
-from zoo.commands import command
+from zoo.commands import command_name
 from zoo.errors import BadInput
 
 _RANGE = 70  # dB below the mixture's loudest point that are drawn
 
 
-def draw(directory: Path, path: Path) -> Path:
+def draw_stems(directory: Path, path: Path) -> Path:
     """Writes a PNG from RUN/samples/stems/*, which training a separator leaves behind."""
     songs = sorted(p.parent for p in (directory / "samples" / "stems").glob("*/mixture.wav"))
     if not songs:
         raise BadInput(
             f"{directory} has no separated song: train a separator, for instance with "
-            f"{command('train')} --config wave_unet_score_render"
+            f"{command_name('train')} --config wave_unet_score_render"
         )
     stems = sorted(p for p in songs[0].glob("*.wav") if len(p.suffixes) == 1)
     stems.sort(key=lambda p: p.stem != "mixture")
     figure = _spectrograms(stems)
-    with writing.held(path), writing.replacing(path) as (part,):
+    with writing.hold_lock(path), writing.replacing(path) as (part,):
         figure.savefig(part, dpi=120, format=path.suffix.lstrip(".") or "png")
     return path
 

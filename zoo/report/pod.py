@@ -10,33 +10,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.report.doctor import version
+from zoo.report.doctor import installed_version
 
 ALIKE = ("jax", "jaxlib", "libtpu", "flax", "optax", "orbax-checkpoint", "grain", "waveform-zoo")
 SKEW = 2.0  # seconds that clocks may differ: newer files are told from older ones by it
 
 
-def examine(folder: Path | None, batch: int | None) -> tuple[list[str], list[str]]:
+def check_pod(folder: Path | None, batch: int | None) -> tuple[list[str], list[str]]:
     """(lines on every process, what is wrong). All processes must call it.
 
     folder: a --workdir that all are to see. batch: of all devices together.
     """
     import jax
 
-    from zoo.checkpoints.processes import exchange
+    from zoo.checkpoints.processes import gather_values
 
     seen = _shared(folder) if folder is not None else None
-    exchange("ready")  # so that clocks are read at one time
+    gather_values("ready")  # so that clocks are read at one time
     own = {
         "process": jax.process_index(),
         "host": socket.gethostname(),
         "devices": jax.local_device_count(),
         "kind": jax.local_devices()[0].device_kind,
-        "versions": {name: version(name) for name in ALIKE},
+        "versions": {name: installed_version(name) for name in ALIKE},
         "clock": time.time(),
         "seen": seen,
     }
-    every = exchange(own)
+    every = gather_values(own)
     return [_line(each) for each in every], faults(every, folder, batch)
 
 
@@ -44,7 +44,7 @@ def _shared(folder: Path) -> list[int] | str:
     """The processes whose files this one sees in `folder`; why it cannot write there."""
     import jax
 
-    from zoo.checkpoints.processes import exchange
+    from zoo.checkpoints.processes import gather_values
 
     stem = ".zoo-doctor-"
     mine, answer = folder / f"{stem}{jax.process_index()}", ""
@@ -53,12 +53,12 @@ def _shared(folder: Path) -> list[int] | str:
         mine.write_text(str(os.getpid()))
     except OSError as error:
         answer = error.strerror or str(error)
-    exchange("written")
+    gather_values("written")
     try:
         seen = sorted(int(p.name.removeprefix(stem)) for p in folder.glob(f"{stem}*"))
     except OSError:
         seen = []
-    exchange("seen")
+    gather_values("seen")
     if not answer:
         mine.unlink(missing_ok=True)
     return answer or seen

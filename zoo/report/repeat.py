@@ -16,7 +16,7 @@ from zoo.runs import trained
 What = Literal["seed", "fold"]
 
 
-def repeat(
+def repeat_runs(
     config: Config,
     arguments: Mapping[str, Any],
     what: What,
@@ -53,17 +53,17 @@ def _member(
     """One run's test metrics, from its row where that is of the very weights it has."""
     if not training_runs.train(config, arguments, run, allow_change=False, board=False):
         return None
-    found = trained.load(run, config=name)
+    found = trained.load_trained(run, config=name)
     split = results.held_out(found.experiment.data.source)
     scored, row = run / "evaluation" / f"{split}.json", results.target_of(found, folder)
     if scored.is_file() and row.is_file():
-        there = facts.load(scored)
-        if there.get("weights_sha256") == found.fingerprint() and there == facts.load(row):
+        there = facts.load_json(scored)
+        if there.get("weights_sha256") == found.fingerprint() and there == facts.load_json(row):
             return there["metrics"]
     return results.evaluate(found, split, folder=folder).metrics
 
 
-def lines(scores: Sequence[Mapping[str, float]]) -> list[str]:
+def deviation_lines(scores: Sequence[Mapping[str, float]]) -> list[str]:
     """'nats_per_step  8.2143 ± 0.0120 (8.2031 8.2143 8.2270)' for every metric that all have."""
     names = [name for name in scores[0] if all(name in found for found in scores)]
     width = max(map(len, names), default=0)

@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.catalog import Entry
-from zoo.catalog import Row as ConfigRow
+from zoo.catalog import Entry, PaperRow
 from zoo.report import facts, stored
 from zoo.report.stored import Measured
 from zoo.reproduce import stores, verdicts
-from zoo.reproduce.row import Row
+from zoo.reproduce.row import Reproduction
 
 _EMBEDDED = "score_render"  # how the embedded data's names begin
 _HEAD = ("Row", "System", "Data", "Published", "Source", "Ours", "Published is", "Command")
@@ -33,7 +32,9 @@ _OPENING = (
 )
 
 
-def page(measured: Mapping[str, Measured], entries: Sequence[Entry], results: Path) -> str:
+def reproduced_page(
+    measured: Mapping[str, Measured], entries: Sequence[Entry], results: Path
+) -> str:
     """The whole file; without a table where nothing was run on real data."""
     from zoo.report import tables
     from zoo.reproduce import index
@@ -41,7 +42,7 @@ def page(measured: Mapping[str, Measured], entries: Sequence[Entry], results: Pa
     known = {entry.name: entry for entry in entries}
     body, notes, waiting, shown = [], [], [], set()
     for row in index.ROWS:
-        found = stores.read(row, results, measured)
+        found = stores.read_stored(row, results, measured)
         if found is None:
             waiting.append(row)
             continue
@@ -68,14 +69,16 @@ def page(measured: Mapping[str, Measured], entries: Sequence[Entry], results: Pa
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _summary(rows: Sequence[Row], measured: Mapping[str, Measured], results: Path) -> list[str]:
+def _summary(
+    rows: Sequence[Reproduction], measured: Mapping[str, Measured], results: Path
+) -> list[str]:
     """How many rows are within, those in which nothing is drawn apart from those with intervals."""
     counts: dict[str, list[str]] = {}
     for row in rows:
-        if (there := stores.read(row, results, measured)) is not None:
+        if (there := stores.read_stored(row, results, measured)) is not None:
             kind = "computed" if row.tolerance is not None or row.at_least else "fitted"
             kind = kind if row.published else "alone"
-            counts.setdefault(kind, []).append(stores.verdict(row, there))
+            counts.setdefault(kind, []).append(stores.stored_verdict(row, there))
     sentences = {
         "computed": "computed again, or outputs of published weights: {within} of {all} within",
         "fitted": "fitted or trained here: {within} of {all} within",
@@ -90,7 +93,7 @@ def _summary(rows: Sequence[Row], measured: Mapping[str, Measured], results: Pat
     )
 
 
-def _line(row: Row, found: Mapping[str, Any]) -> tuple[str, ...]:
+def _line(row: Reproduction, found: Mapping[str, Any]) -> tuple[str, ...]:
     published = {name: f"{value:.6g}" for name, value in row.published.items()}
     return (
         f"`{row.name}`[^{row.name}]",
@@ -99,7 +102,7 @@ def _line(row: Row, found: Mapping[str, Any]) -> tuple[str, ...]:
         _pairs(("at least " if row.at_least else "") + v for v in _pairs_of(published)) or "–",
         row.source.rstrip("."),
         _pairs(_ours(row, found)),
-        stores.verdict(row, found),
+        stores.stored_verdict(row, found),
         f"`python -m zoo reproduce {row.name}`",
     )
 
@@ -113,7 +116,7 @@ def _pairs_of(values: Mapping[str, str]) -> list[str]:
     return [f"{name.replace('/', ' ')} {value}" for name, value in values.items()]
 
 
-def _ours(row: Row, found: Mapping[str, Any]) -> list[str]:
+def _ours(row: Reproduction, found: Mapping[str, Any]) -> list[str]:
     """'accuracy 0.893 [0.874, 0.912]' of the metrics that are published; else of all."""
     names = [name for name in row.published if name in found["metrics"]] or found["metrics"]
     shown = {}
@@ -125,7 +128,7 @@ def _ours(row: Row, found: Mapping[str, Any]) -> list[str]:
     return _pairs_of(shown)
 
 
-def _note(row: Row, found: Mapping[str, Any]) -> str:
+def _note(row: Reproduction, found: Mapping[str, Any]) -> str:
     """The footnote: what was computed of which data on what machine, and why it differs."""
     data = row.data
     where = f" Data: {data.url} at {data.revision[:12]} ({data.licence})." if data else ""
@@ -139,7 +142,7 @@ def _note(row: Row, found: Mapping[str, Any]) -> str:
     return f"[^{row.name}]: {protocol}.{remark}{where}{made}{took}{'.' if made else ''}"
 
 
-def _unmade(row: Row) -> str:
+def _unmade(row: Reproduction) -> str:
     figures = ", ".join(_pairs_of({name: f"{v:.6g}" for name, v in row.published.items()}))
     why = f": {row.remark}" if row.remark else ""
     return f"- `{row.name}`, {row.system}, {row.on}; published {figures or '–'} ({row.source}){why}"
@@ -149,12 +152,10 @@ def _embedded(found: Measured) -> bool:
     return str(found.first["data"].get("name", "")).startswith(_EMBEDDED)
 
 
-def _line_of_config(
-    identity: str, row: ConfigRow, entry: Entry, found: Measured
-) -> tuple[str, ...]:
+def _line_of_config(identity: str, row: PaperRow, entry: Entry, found: Measured) -> tuple[str, ...]:
     from zoo.report import tables
 
-    compared = facts.compare(row, found.metrics, found.first.get("monitor"))
+    compared = facts.compare_metrics(row, found.metrics, found.first.get("monitor"))
     both = [(name, reported, value) for name, reported, value in compared if reported is not None]
     published = tables.values((name, reported) for name, reported, _ in both) + facts.mark(row)
     found_of = stores.of_runs(found)
@@ -165,7 +166,7 @@ def _line_of_config(
         published,
         row.source.rstrip(".") or "–",
         tables.ours(both, found),
-        verdicts.together(
+        verdicts.combine_verdicts(
             verdicts.of_all(row.reported, found_of["metrics"], found_of["intervals"])
         ),
         f"`{_command(identity, found)}`",
@@ -188,7 +189,7 @@ def _command(identity: str, found: Measured) -> str:
     return " ".join([start, *facts.words(changed), "path=..."])
 
 
-def _note_of_config(identity: str, row: ConfigRow, found: Measured) -> str:
+def _note_of_config(identity: str, row: PaperRow, found: Measured) -> str:
     """The footnote: both protocols."""
     theirs = f"Published: {row.protocol.rstrip('.')}. " if row.protocol else ""
     steps, device = found.first.get("step"), found.first.get("device", "")

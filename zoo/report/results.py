@@ -24,7 +24,7 @@ from zoo.evaluation.base import Report, save_report
 from zoo.report import facts, stored
 from zoo.runs import inference
 from zoo.runs.trained import Trained, commit
-from zoo.training.log import read
+from zoo.training.log import read_metrics
 
 _VERSIONS = ("jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "librosa")
 _LINES = 14  # of metrics on the screen; all of them stand in the JSON
@@ -55,8 +55,8 @@ def evaluate(
     with ExitStack() as stack:
         if jax.process_index() == 0:
             for place in places:
-                require_writable(place.parent)
-                stack.enter_context(writing.held(place, wait=wait))
+                require_writable_results(place.parent)
+                stack.enter_context(writing.hold_lock(place, wait=wait))
             if folder is not None and limit is None:
                 _require_own(target_of(trained, folder), trained, force)
         return _evaluate(trained, split, limit, places)
@@ -83,17 +83,17 @@ def _evaluate(trained: Trained, split: str, limit: int | None, places: list[Path
     written = []
     for place in places:
         if place.suffix == ".json":
-            taken = place.is_file() and facts.load(place).get("split") == "test"
+            taken = place.is_file() and facts.load_json(place).get("split") == "test"
             if split == "test" or not taken:
                 written.append(place)
                 if report.scores is not None:
                     scores_file.write_small(place.with_suffix(".npz"), report.scores)
             continue
-        with writing.whole(place) as part:
+        with writing.write_locked_folder(place) as part:
             save_report(report, part)
         written.append(place.with_name(f"{place.name}.json"))
     for path in written:
-        write(path, row)
+        write_result(path, row)
     if written:
         print(f"scores in {', '.join(map(str, written))}")
     return report
@@ -105,7 +105,7 @@ def target_of(trained: Trained, folder: Path) -> Path:
     # Of the function itself: a row's arguments are the defaults of the config that it was found by.
     taken = inspect.signature(config.module.config).parameters
     own = {**config.defaults, **{name: p.default for name, p in taken.items()}}
-    stem = stored.name_of(config.entry, trained.arguments, own)
+    stem = stored.result_name(config.entry, trained.arguments, own)
     return folder / config.task / f"{stem}.json"
 
 
@@ -113,7 +113,7 @@ def _require_own(path: Path, trained: Trained, force: bool) -> None:
     """Refuses to overwrite the result of other weights, unless asked to. raises BadInput."""
     if force or not path.is_file():
         return
-    there = facts.load(path)
+    there = facts.load_json(path)
     if there.get("weights_sha256") != trained.fingerprint():
         raise BadInput(
             f"{path} holds the result of other weights (of {there.get('date', 'an unknown day')}): "
@@ -130,7 +130,7 @@ def held_out(source: Source) -> str:
     return "test"
 
 
-def require_writable(folder: Path) -> None:
+def require_writable_results(folder: Path) -> None:
     """Before the work: a score that cannot be kept is lost. raises BadInput."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -159,7 +159,7 @@ def _describe(trained: Trained, report: Report, split: str, seconds: float) -> d
         "title": trained.config.title,
         "arguments": {k: v for k, v in arguments.items() if k != "path"},
         "changed": {k: v for k, v in changed.items() if k not in ("path", "seed")},
-        "parameters": inference.count(trained.variables.params),
+        "parameters": inference.count_parameters(trained.variables.params),
         "step": trained.meta.get("step"),
         "weights_sha256": trained.fingerprint(),
         "weights": trained.name if "published" in trained.meta else None,
@@ -183,15 +183,15 @@ def _describe(trained: Trained, report: Report, split: str, seconds: float) -> d
 def _seconds_of(directory: Path | None) -> float | None:
     """How long a run trained, pauses left out."""
     log = directory / "metrics.jsonl" if directory else None
-    return facts.training_seconds(read(log)) if log and log.is_file() else None
+    return facts.training_seconds(read_metrics(log)) if log and log.is_file() else None
 
 
-def write(path: Path, row: dict[str, Any]) -> None:
+def write_result(path: Path, row: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     durable.write_json(path, row)
 
 
-def summary(report: Report, monitor: str) -> str:
+def summarise_report(report: Report, monitor: str) -> str:
     """A report as lines for the screen: all metrics, or those of the monitored one's family."""
     family = monitor.split("/")[0]
     shown = report.metrics

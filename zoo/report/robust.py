@@ -26,18 +26,18 @@ _OPENING = (
 )
 
 
-def read(folder: Path) -> list[dict[str, Any]]:
+def read_robustness_tables(folder: Path) -> list[dict[str, Any]]:
     """Every stored table, by name. Raises BadInput for a file that is none."""
     found = []
     for path in sorted(folder.glob("*.json")):
-        row = facts.load(path)
+        row = facts.load_json(path)
         if not (isinstance(row.get("rows"), list) and row["rows"] and "model" in row):
             raise BadInput(f"{path} is no table of robustness: make {path.stem} again")
         found.append(row)
     return found
 
 
-def page(tables: list[dict[str, Any]]) -> str:
+def robustness_page(tables: list[dict[str, Any]]) -> str:
     """The whole file: a table for each tagger on some data."""
     from zoo.report.tables import markdown
 

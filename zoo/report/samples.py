@@ -10,15 +10,15 @@ from zoo import numerals
 from zoo.audio.blocks import open_song
 from zoo.pages import sounds
 from zoo.pages.html import data_uri
-from zoo.pages.markup import section, tag, text
+from zoo.pages.markup import escape_text, section, tag
 from zoo.pages.sounds import (
     STEMS,
     AudioBudget,
-    Track,
+    MixerTrack,
     mixer_of,
     player,
-    read,
-    spectrogram,
+    read_sound,
+    spectrogram_png,
 )
 
 _COLUMNS = 6  # steps shown side by side
@@ -34,7 +34,7 @@ def audio_budget(directory: Path) -> AudioBudget:
     return AudioBudget(directory, lossless=size <= sounds.BUDGET * 0.75, left=sounds.BUDGET)
 
 
-def samples(directory: Path, stand: AudioBudget) -> str:
+def sample_players(directory: Path, stand: AudioBudget) -> str:
     """RUN/samples/STEP/*.wav: a column per step, at most six, the last one included."""
     folders = [p for p in (directory / "samples").glob("*") if p.is_dir() and p.name != "stems"]
     folders = sorted((p for p in folders if any(p.glob("*.wav"))), key=_by_step)
@@ -46,7 +46,7 @@ def samples(directory: Path, stand: AudioBudget) -> str:
     columns = [
         tag(
             "div",
-            tag("h3", text(_step_name(folder.name))),
+            tag("h3", escape_text(_step_name(folder.name))),
             *(player(path, stand) for path in sorted(folder.glob("*.wav"))),
         )
         for folder in folders
@@ -63,7 +63,7 @@ def _step_name(name: str) -> str:
     return f"step {int(name):,}" if numerals.is_count(name) else name.replace("_", " ")
 
 
-def stems(directory: Path, stand: AudioBudget) -> str:
+def stem_players(directory: Path, stand: AudioBudget) -> str:
     """RUN/samples/stems/SONG/*.wav: mixture, estimates, and NAME.reference as mixers."""
     folders = sorted(p for p in (directory / "samples" / "stems").glob("*") if p.is_dir())
     mixers = [_mixer(folder, stand) for folder in folders if any(folder.glob("*.wav"))]
@@ -74,11 +74,11 @@ def _mixer(folder: Path, stand: AudioBudget) -> str:
     """One song's mixture, stems and references, played in sync."""
     tracks, seconds = [], 0.0
     for path in sorted(folder.glob("*.wav"), key=lambda path: (_role(path), path.name)):
-        audio, rate = read(path)
+        audio, rate = read_sound(path)
         seconds = max(seconds, len(audio) / rate)
-        picture = data_uri(spectrogram(audio, rate, 900, 56), "image/png")
+        picture = data_uri(spectrogram_png(audio, rate, 900, 56), "image/png")
         name = path.stem.removesuffix(".reference")
-        tracks.append(Track(name, stand.place(path, audio, rate), picture, ROLES[_role(path)]))
+        tracks.append(MixerTrack(name, stand.place(path, audio, rate), picture, ROLES[_role(path)]))
     return mixer_of(folder.name, tracks, seconds)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import catalog
-from zoo.catalog import Entry, Row
+from zoo.catalog import Entry, PaperRow
 from zoo.errors import BadInput
 from zoo.report import facts, scored
 
@@ -54,12 +54,12 @@ class Measured:
         return statistics.stdev(values) if len(values) > 1 else None
 
 
-def read(folder: Path) -> dict[str, Measured]:
+def read_measured(folder: Path) -> dict[str, Measured]:
     """Every row of FOLDER/TASK/*.json, by its id. Raises BadInput for a file that is no result."""
     found: dict[str, list[dict[str, Any]]] = {}
     runs = (path for path in folder.glob("*/*.json") if path.parent.name not in APART)
     for path in sorted(runs):
-        run = scored.check(facts.load(path), path)
+        run = scored.check_row(facts.load_json(path), path)
         missing = [key for key in _NEEDED if run.get(key) is None]
         if missing:
             raise BadInput(f"{path} lacks '{missing[0]}': evaluate {path.stem} again")
@@ -67,14 +67,14 @@ def read(folder: Path) -> dict[str, Measured]:
     return {name: Measured(name, tuple(runs)) for name, runs in found.items()}
 
 
-def name_of(entry: Entry, arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+def result_name(entry: Entry, arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
     """The file stem of a result: the row, what else differs from it as a digest, and the seed."""
     row = entry.row_of(arguments, defaults)
     settings = {**defaults, **(row.arguments if row else {})}
     changed = {
         name: value
         for name, value in arguments.items()
-        if name not in ELSEWHERE and not catalog.same(value, settings.get(name))
+        if name not in ELSEWHERE and not catalog.equal_as_json(value, settings.get(name))
     }
     stem = row.id if row else entry.name
     if changed:
@@ -86,7 +86,7 @@ def name_of(entry: Entry, arguments: Mapping[str, Any], defaults: Mapping[str, A
     return stem
 
 
-def row_of(measured: Measured, entries: Mapping[str, Entry]) -> Row | None:
+def row_of(measured: Measured, entries: Mapping[str, Entry]) -> PaperRow | None:
     """The catalogue's row that was measured; None for a config of the user's own."""
     entry = entries.get(measured.first.get("config", measured.id))
     if entry is None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from zoo import catalog, durable, writing
-from zoo.catalog import Entry, Row
+from zoo.catalog import Entry, PaperRow
 from zoo.errors import BadInput
 from zoo.pages.markup import duration
 from zoo.report import claims, compiled, facts, reproduced, robust, stored
@@ -32,7 +32,7 @@ _OPENING = (
 )
 
 
-def render(root: Path | None = None, results: Path | None = None) -> list[Path]:
+def write_tables(root: Path | None = None, results: Path | None = None) -> list[Path]:
     """Writes the tables and returns their files.
 
     results: a folder of results of one's own, which gets a RESULTS.md; by default the shipped ones,
@@ -40,48 +40,50 @@ def render(root: Path | None = None, results: Path | None = None) -> list[Path]:
     markers.
     """
     paths = []
-    for path, text in texts(root, results).items():
-        with writing.held(path, wait=True):
+    for path, text in table_texts(root, results).items():
+        with writing.hold_lock(path, wait=True):
             fresh = path.is_file() and path.read_text(encoding="utf-8") == text
-            durable.write(path, text)
+            durable.write_atomically(path, text)
         paths.append(path)
         if path.name == claims.PAGE and not (fresh and (path.parent / claims.PICTURE).is_file()):
-            paths.append(claims.picture(path.parent))
+            paths.append(claims.draw_claims(path.parent))
     return paths
 
 
 def stale(root: Path | None = None) -> list[str]:
-    """The files that `render` would change; empty where all are fresh."""
+    """The files that `write_tables` would change; empty where all are fresh."""
     root = root or clone()
     return [
         str(path.relative_to(root))
-        for path, text in texts(root).items()
+        for path, text in table_texts(root).items()
         if not path.is_file() or path.read_text(encoding="utf-8") != text
     ]
 
 
 def clone() -> Path:
     """The root of the clone that runs. Raises BadInput in an installed package."""
-    root = catalog.folder().parent
+    root = catalog.configs_folder().parent
     if not (root / "train.py").is_file():
         raise BadInput("the tables stand in a clone of the repository: run this there")
     return root
 
 
-def texts(root: Path | None, results: Path | None = None) -> dict[Path, str]:
+def table_texts(root: Path | None, results: Path | None = None) -> dict[Path, str]:
     """What each file should hold."""
     entries = catalog.entries()
     if results is not None:
-        measured = stored.read(results)
+        measured = stored.read_measured(results)
         own = {results / "RESULTS.md": _results_page(measured, entries, every=False)}
         return own | _by_clips(results, measured)
     root = root or clone()
-    measured, readme = stored.read(root / "results"), root / "README.md"
+    measured, readme = stored.read_measured(root / "results"), root / "README.md"
     return {
         root / "results" / "RESULTS.md": _results_page(measured, entries),
-        root / "results" / "REPRODUCED.md": reproduced.page(measured, entries, root / "results"),
-        root / "results" / "COMPILED.md": compiled.page(
-            compiled.read(root / "results" / compiled.FOLDER)
+        root / "results" / "REPRODUCED.md": reproduced.reproduced_page(
+            measured, entries, root / "results"
+        ),
+        root / "results" / "COMPILED.md": compiled.compiled_page(
+            compiled.read_compiled_rows(root / "results" / compiled.FOLDER)
         ),
         root / "results" / "SYSTEMS.md": _systems_page(measured, entries),
         readme: _between(readme, _readme_list(entries)),
@@ -91,9 +93,12 @@ def texts(root: Path | None, results: Path | None = None) -> dict[Path, str]:
 
 def _by_clips(results: Path, measured: Mapping[str, Measured]) -> dict[Path, str]:
     """CLAIMS.md, where two rows of a claim stand; ROBUSTNESS.md, where a tagger's table does."""
-    text, changed = claims.page(results, measured), robust.read(results / robust.FOLDER)
+    text, changed = (
+        claims.claims_page(results, measured),
+        robust.read_robustness_tables(results / robust.FOLDER),
+    )
     pages = {results / claims.PAGE: text} if text else {}
-    return pages | ({results / robust.PAGE: robust.page(changed)} if changed else {})
+    return pages | ({results / robust.PAGE: robust.robustness_page(changed)} if changed else {})
 
 
 def _results_page(
@@ -119,12 +124,12 @@ def _results_page(
 
 
 def _result_line(
-    identity: str, row: Row | None, measured: Measured | None, known: Mapping[str, Entry]
+    identity: str, row: PaperRow | None, measured: Measured | None, known: Mapping[str, Entry]
 ) -> tuple[str, ...]:
     run = measured.first if measured else {}
     entry = known.get(run.get("config") or (row.config if row else ""))
     metrics = measured.metrics if measured else {}
-    compared = facts.compare(row, metrics, run.get("monitor"))
+    compared = facts.compare_metrics(row, metrics, run.get("monitor"))
     count = run.get("parameters") if run else row and row.parameters
     noted = measured or (row and row.source)
     return (
@@ -147,12 +152,12 @@ def ours(compared: Iterable[tuple], measured: Measured | None) -> str:
     shown = []
     for name, _, value in compared:
         if value is not None:
-            shown.append(f"{short(name)} {value:.4g}{about(measured, name)}")
+            shown.append(f"{short(name)} {value:.4g}{uncertainty(measured, name)}")
     runs = f" ({len(measured.runs)} runs)" if len(measured.runs) > 1 else ""
     return (", ".join(shown) or "–") + runs
 
 
-def about(measured: Measured, name: str) -> str:
+def uncertainty(measured: Measured, name: str) -> str:
     """How sure a metric is: ' ± deviation' over runs, ' [low, high]' of one over its clips."""
     spread, interval = measured.spread(name), measured.interval(name)
     if interval:
@@ -165,7 +170,7 @@ def short(metric: str) -> str:
     return metric.replace("_median_of_track_medians", "").replace("/", " ")
 
 
-def budget(run: Mapping, row: Row | None, entry: Entry | None) -> str:
+def budget(run: Mapping, row: PaperRow | None, entry: Entry | None) -> str:
     """Steps or whose weights, time, device, and arguments other than the row's."""
     steps, seconds, weights = run.get("step"), run.get("training_seconds"), run.get("weights")
     untrained = f"published weights `{weights}`" if weights else "no training"
@@ -176,7 +181,7 @@ def budget(run: Mapping, row: Row | None, entry: Entry | None) -> str:
     return ", ".join([*parts, *(f"`{word}`" for word in facts.words(changed))])
 
 
-def _note(identity: str, row: Row | None, measured: Measured | None) -> str:
+def _note(identity: str, row: PaperRow | None, measured: Measured | None) -> str:
     """The footnote of a row: where the reported figures stand, and what ours are."""
     parts = [f"Reported: {row.source.rstrip('.')}." if row and row.source else ""]
     parts += [f"Reported protocol: {row.protocol.rstrip('.')}." if row and row.protocol else ""]
@@ -243,7 +248,7 @@ def _system_line(group: Sequence[Entry], measured: Mapping[str, Measured]) -> tu
     run = next((measured[e.name] for e in group[::-1] if e.name in measured), None)
     reported = dict(row.reported) if row else {}
     agrees = {what: path for entry in group for path, what in entry.agrees.items()}
-    scored = facts.compare(None, run.metrics, run.first.get("monitor")) if run else []
+    scored = facts.compare_metrics(None, run.metrics, run.first.get("monitor")) if run else []
     return (
         _named(first, "../"),
         first.title.rstrip("."),

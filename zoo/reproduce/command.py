@@ -12,9 +12,9 @@ from typing import Any
 
 from zoo import catalog, durable, machine
 from zoo.report import stored as runs
-from zoo.report.results import require_writable
+from zoo.report.results import require_writable_results
 from zoo.reproduce import index, stores
-from zoo.reproduce.row import Outcome, Place, Row
+from zoo.reproduce.row import Outcome, Place, Reproduction
 
 _VERSIONS = ("jax", "numpy", "scipy", "scikit-learn", "librosa")
 _DIGITS = 6
@@ -22,15 +22,15 @@ _DIGITS = 6
 
 def listing(results: Path) -> Iterator[str]:
     """A line a row: its name, what it is, the published figures, and what came of it here."""
-    width, measured = max(len(row.name) for row in index.ROWS), runs.read(results)
+    width, measured = max(len(row.name) for row in index.ROWS), runs.read_measured(results)
     for row in index.ROWS:
-        found = stores.read(row, results, measured)
-        state = stores.verdict(row, found) if found else "not made yet"
+        found = stores.read_stored(row, results, measured)
+        state = stores.stored_verdict(row, found) if found else "not made yet"
         published = ", ".join(f"{name} {value:.5g}" for name, value in row.published.items())
         yield f"{row.name:<{width}}  {row.system}, {row.on}: {published or '-'} [{state}]"
 
 
-def make(row: Row, place: Place) -> Iterator[str]:
+def reproduce_row(row: Reproduction, place: Place) -> Iterator[str]:
     """Runs a row, stores it, and says in lines how it compares. Raises BadInput without its data.
 
     None is stored, and the last line says so, where a signal ended it early.
@@ -39,7 +39,7 @@ def make(row: Row, place: Place) -> Iterator[str]:
         row.data.check(place.data)
         yield f"data: {row.data.url} at {row.data.revision[:12]} (licence: {row.data.licence})"
     kept = place.results / stores.FOLDER
-    require_writable(kept)
+    require_writable_results(kept)
     before = _earlier(row, place.results) or _earlier(row, catalog.results_folder())
     outcome = row.way.run(row, place)
     if outcome is None:
@@ -55,7 +55,7 @@ def make(row: Row, place: Place) -> Iterator[str]:
         yield from _changes(before, stored)
 
 
-def _compared(row: Row, stored: Mapping[str, Any]) -> Iterator[str]:
+def _compared(row: Reproduction, stored: Mapping[str, Any]) -> Iterator[str]:
     """Published and ours, a line a metric."""
     names = list(dict.fromkeys([*row.published, *stored["metrics"]]))
     width = max(map(len, names))
@@ -72,9 +72,9 @@ def _compared(row: Row, stored: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {row.remark}"
 
 
-def _earlier(row: Row, results: Path) -> stores.Stored | None:
+def _earlier(row: Reproduction, results: Path) -> stores.Stored | None:
     """What a folder of results has of a row."""
-    return stores.read(row, results, runs.read(results))
+    return stores.read_stored(row, results, runs.read_measured(results))
 
 
 def _changes(before: Mapping[str, Any], stored: Mapping[str, Any]) -> Iterator[str]:
@@ -84,7 +84,7 @@ def _changes(before: Mapping[str, Any], stored: Mapping[str, Any]) -> Iterator[s
     yield f"  largest difference from the row of {before.get('date')}: {most:.3g}"
 
 
-def _describe(row: Row, outcome: Outcome) -> dict[str, Any]:
+def _describe(row: Reproduction, outcome: Outcome) -> dict[str, Any]:
     """All that a reader needs to believe, doubt or repeat the numbers."""
     data, cores = row.data, machine.cores()
     return {

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from zoo.reproduce.parts import ByParts, Found
-from zoo.reproduce.row import Outcome, PublishedData, Row
+from zoo.reproduce.row import Outcome, PublishedData, Reproduction
 
 _HOP = 160  # samples at 16 kHz: 10 ms, as the package has it
 
 
 @dataclass(frozen=True)
-class Sweep:
+class _Sweep:
     """Share of frames of a confidence above a half, and how pitch and time correlate."""
 
     weights: str = "crepe_tiny"
@@ -48,11 +48,11 @@ class Sweep:
 
 
 ROWS = (
-    Row(
+    Reproduction(
         "crepe_sweep",
         "CREPE, published weights `crepe_tiny`",
         "a sine sweep",
-        ByParts(Sweep()),
+        ByParts(_Sweep()),
         {"confident": 0.98},
         "tests/test_sweep.py of github.com/marl/crepe, read there: a bound",
         PublishedData(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from zoo.commands import command
+from zoo.commands import command_name
 from zoo.errors import BadInput
 from zoo.reproduce import (
     crepe_sweep,
@@ -17,9 +17,9 @@ from zoo.reproduce import (
     spoken_digits,
     transferred_features,
 )
-from zoo.reproduce.row import Row
+from zoo.reproduce.row import Reproduction
 
-ROWS: tuple[Row, ...] = (
+ROWS: tuple[Reproduction, ...] = (
     *sisec.ROWS,
     *published_tags.ROWS,
     *crepe_sweep.ROWS,
@@ -32,11 +32,11 @@ ROWS: tuple[Row, ...] = (
 )
 
 
-def find(name: str) -> Row:
+def find_row(name: str) -> Reproduction:
     """The row of that name. Raises BadInput with the nearest names."""
     rows = {row.name: row for row in ROWS}
     if name in rows:
         return rows[name]
     near = difflib.get_close_matches(name, rows, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    raise BadInput(f"no row '{name}': {hint}`{command('reproduce')}` lists them all")
+    raise BadInput(f"no row '{name}': {hint}`{command_name('reproduce')}` lists them all")

@@ -18,7 +18,7 @@ import numpy as np
 
 from zoo.metrics.resampling import intervals
 from zoo.reproduce.parts import ByParts, Found
-from zoo.reproduce.row import Outcome, PublishedData, Row
+from zoo.reproduce.row import Outcome, PublishedData, Reproduction
 from zoo.reproduce.trained import TrainedWithin
 
 BELOW = "dataset/mir-1k/Wavfile"
@@ -29,7 +29,7 @@ _CLIPS = 1000
 
 
 @dataclass(frozen=True)
-class Clips(ABC):
+class _Clips(ABC):
     """BSSEval of every test clip, from spectra of n_fft samples every `hop`."""
 
     n_fft: int = 1024
@@ -70,7 +70,7 @@ class Clips(ABC):
 
 
 @dataclass(frozen=True)
-class Masks(Clips):
+class Masks(_Clips):
     """An ideal mask: binary or a ratio."""
 
     kind: Literal["ibm", "irm"] = "irm"
@@ -84,7 +84,7 @@ class Masks(Clips):
 
 
 @dataclass(frozen=True)
-class Factors(Clips):
+class _Factors(_Clips):
     """Non-negative factors of the mixture, clustered into two sources by timbre.
 
     Which of the two is the voice is chosen by the references, as permutations are by mir_eval.
@@ -107,7 +107,7 @@ class Factors(Clips):
 
 
 @cache
-def scoring(clips: Clips) -> tuple[Any, Callable[[dict], dict]]:
+def scoring(clips: _Clips) -> tuple[Any, Callable[[dict], dict]]:
     """The evaluation and the compiled separation."""
     import jax
 
@@ -143,7 +143,7 @@ _NETWORKS = {
     "conv_tasnet": ("Conv-TasNet, 14 blocks of 128 channels", "conv_tasnet_mir1k.narrow"),
 }
 ROWS = (
-    Row(
+    Reproduction(
         "mir1k_ideal_ratio_mask",
         "ideal ratio mask of powers",
         ON,
@@ -153,7 +153,7 @@ ROWS = (
         MIR_1K,
         remark="a bound; for networks a GNSDR of 7 to 8 dB is reported (unchecked)",
     ),
-    Row(
+    Reproduction(
         "mir1k_ideal_binary_mask",
         "ideal binary mask of powers",
         ON,
@@ -163,18 +163,18 @@ ROWS = (
         MIR_1K,
         remark="a bound, as the ratio mask",
     ),
-    Row(
+    Reproduction(
         "mir1k_nmf",
         "NMF, 32 spectra clustered into two sources by timbre, blind",
         ON,
-        ByParts(Factors()),
+        ByParts(_Factors()),
         {},
         "none found for this system on this split",
         MIR_1K,
         remark="which source is the voice is chosen by the references",
     ),
     *(
-        Row(
+        Reproduction(
             f"mir1k_{name}",
             f"{system}, {MINUTES:g} minutes of one core",
             ON,

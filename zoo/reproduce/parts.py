@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from zoo import durable, writing
-from zoo.reproduce.row import Outcome, Place, Row
+from zoo.reproduce.row import Outcome, Place, Reproduction
 
 Found = dict[str, Any]  # of a part, as JSON has it
 _KEPT = "parts.jsonl"
@@ -40,9 +40,9 @@ class ByParts:
 
     what: _Measure
 
-    def run(self, row: Row, place: Place) -> Outcome:
+    def run(self, row: Reproduction, place: Place) -> Outcome:
         folder = place.data / row.data.folder if row.data else place.data
-        with writing.held(place.work):
+        with writing.hold_lock(place.work):
             about = _mark(row, self.what)
             found = _kept(place.work / _KEPT, about)
             names = self.what.parts(folder)
@@ -63,7 +63,7 @@ class ByParts:
         return None
 
 
-def _mark(row: Row, what: _Measure) -> dict[str, str]:
+def _mark(row: Reproduction, what: _Measure) -> dict[str, str]:
     """What parts that are kept have to be of, to be taken: data, choices, code."""
     return {
         "row": row.name,
@@ -89,4 +89,4 @@ def _keep(path: Path, mark: Mapping[str, str], found: Mapping[str, Found]) -> No
     """Writes all parts, at once: a line for each."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps(mark), *(json.dumps(pair) for pair in found.items())]
-    durable.write(path, "\n".join(lines) + "\n")
+    durable.write_atomically(path, "\n".join(lines) + "\n")

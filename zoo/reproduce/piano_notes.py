@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.metrics.resampling import Scores, intervals
 from zoo.reproduce.parts import ByParts, Found
-from zoo.reproduce.row import Outcome, PublishedData, Row
+from zoo.reproduce.row import Outcome, PublishedData, Reproduction
 
 _BELOW = "data/MAPS"
 CL = (
@@ -88,7 +88,7 @@ def _scoring(weights: str) -> tuple[Any, Any, Any]:
 
 
 ROWS = (
-    Row(
+    Reproduction(
         "maps_basic_pitch",
         "Basic Pitch, published weights `basic_pitch`",
         "MAPS, 42 of 60 recordings of Disklaviers",

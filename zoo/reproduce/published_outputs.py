@@ -16,11 +16,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from zoo.reproduce.parts import ByParts, Found
-from zoo.reproduce.row import Outcome, Row
+from zoo.reproduce.row import Outcome, Reproduction
 
 
 @dataclass(frozen=True)
-class Output(ABC):
+class _Output(ABC):
     """The largest difference of numbers of a net's output. given: those of the publisher's."""
 
     weights: str
@@ -46,7 +46,7 @@ class Output(ABC):
         return Outcome(metrics, sentence, {"numbers": len(differences)})
 
 
-class Vocoded(Output):
+class Vocoded(_Output):
     """Samples, mean modulus and deviation of what a vocoder makes of 32 mel frames."""
 
     said: ClassVar[str] = (
@@ -67,7 +67,7 @@ class Vocoded(Output):
         return [*audio[[0, 1, 1000, 4096, 8191]], np.abs(audio).mean(), audio.std()]
 
 
-class Masked(Output):
+class _Masked(_Output):
     """Means and deviations of two masked spectrograms, from either net of Spleeter."""
 
     said: ClassVar[str] = (
@@ -81,7 +81,7 @@ class Masked(Output):
         from zoo.models.separation.spectrogram_unet import MaskUNet
         from zoo.pretrained import weights
 
-        stored = weights.load(self.weights)[2].of("model")
+        stored = weights.load_weights(self.weights)[2].of("model")
         random = (np.random.default_rng(0).random((1, 512, 1024, 2)) * 5).astype(np.float32)
         run, numbers = jax.jit(MaskUNet(layout="spleeter").apply), []
         for number in range(2):
@@ -92,7 +92,7 @@ class Masked(Output):
         return numbers
 
 
-class Controlled(Output):
+class _Controlled(_Output):
     """What DDSP's decoder says of a glide of five seconds, before it is made into sound."""
 
     said: ClassVar[str] = (
@@ -116,7 +116,7 @@ class Controlled(Output):
         return [*raw[0, :4], *raw[624, :4], raw.mean(), raw.std()]
 
 
-class Transcribed(Output):
+class _Transcribed(_Output):
     """Posteriors of onsets, notes and contours of a struck major chord."""
 
     said: ClassVar[str] = (
@@ -140,8 +140,8 @@ class Transcribed(Output):
         return [rolls[name][0, 20, key] for name, at in keys.items() for key in at]
 
 
-def _row(name: str, system: str, way: Output, whose: str, tolerance: float) -> Row:
-    return Row(
+def _row(name: str, system: str, way: _Output, whose: str, tolerance: float) -> Reproduction:
+    return Reproduction(
         name,
         f"{system}, published weights `{way.weights}`",
         "a formula",
@@ -186,7 +186,7 @@ ROWS = (
     _row(
         "spleeter_output",
         "Spleeter of two stems",
-        Masked(
+        _Masked(
             "spleeter_2stems",
             (0.037749, 0.045935, 0.005863, 0.012397, 0.985743, 0.066728, 2.500272, 1.443427),
         ),
@@ -196,7 +196,7 @@ ROWS = (
     _row(
         "ddsp_violin_output",
         "DDSP, violin",
-        Controlled(
+        _Controlled(
             "ddsp_violin",
             (
                 *(-1.118708, 0.590694, 0.254102, -0.201024),
@@ -209,7 +209,7 @@ ROWS = (
     _row(
         "basic_pitch_output",
         "Basic Pitch",
-        Transcribed(
+        _Transcribed(
             "basic_pitch",
             (
                 *(0.144501, 0.143172, 0.086826),

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.reproduce.parts import ByParts, Found
-from zoo.reproduce.row import Outcome, PublishedData, Row
+from zoo.reproduce.row import Outcome, PublishedData, Reproduction
 
 _CLIP = "joram-moments_of_clarity-08-solipsism-59-88.mp3"
 IN_ORDER = (  # what the README of musicnn prints for it
@@ -117,8 +117,8 @@ class PrintedScores:
         from zoo.pretrained import weights
         from zoo.runs import networks
 
-        config, arguments, variables = weights.load(self.weights, folder / "data")
-        objective = experiment.find(config).experiment(**arguments).objective
+        config, arguments, variables = weights.load_weights(self.weights, folder / "data")
+        objective = experiment.find_config(config).experiment(**arguments).objective
         net = networks.network(objective, variables)
         mel = np.load(folder / "data" / f"bensound-{part}.npy")[0, 0].T[None, :, :, None]
         logits = net.module.apply(net.variables, mel.astype(np.float32), method="tags")
@@ -147,7 +147,7 @@ def printed(text: str) -> list[tuple[str, float]]:
 
 PREDICTIONS = "test-mtat-train-mtat-musicnn"
 ROWS = (
-    Row(
+    Reproduction(
         "musicnn_predictions",
         "musicnn, trained by Won, tested by github.com/philtgun",
         "MagnaTagATune, 4,332 test clips",
@@ -165,7 +165,7 @@ ROWS = (
         ),
         tolerance=1e-12,
     ),
-    Row(
+    Reproduction(
         "musicnn_printed",
         "musicnn, published weights `musicnn_mtt`",
         "the clip of its README",
@@ -183,7 +183,7 @@ ROWS = (
         ),
         tolerance=0.0,
     ),
-    Row(
+    Reproduction(
         "choi_crnn_printed",
         "CRNN, published weights `choi_crnn_msd`",
         "four clips of bensound.com, as mel spectrograms",

@@ -67,7 +67,9 @@ class PublishedData:
 
 def digest(files: list[Path], base: Path) -> str:
     """The SHA-256 of the lines 'SHA-256  PATH' of files below a folder."""
-    lines = (f"{durable.sha256(file)}  {file.relative_to(base).as_posix()}\n" for file in files)
+    lines = (
+        f"{durable.file_sha256(file)}  {file.relative_to(base).as_posix()}\n" for file in files
+    )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -99,7 +101,7 @@ class Outcome:
 class _Way(Protocol):
     """How a row is made: by parts that are kept, or by training a config."""
 
-    def run(self, row: Row, place: Place) -> Outcome | None:
+    def run(self, row: Reproduction, place: Place) -> Outcome | None:
         """None where a signal ended it early; the same call goes on."""
 
     def config(self) -> str | None:
@@ -107,7 +109,7 @@ class _Way(Protocol):
 
 
 @dataclass(frozen=True)
-class Row:
+class Reproduction:
     """One row. on: which part of the data. published: by the names of our metrics.
 
     source: where the published figures stand; it says 'read there', or 'unchecked' where they were

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from zoo.reproduce.parts import ByParts, Found
-from zoo.reproduce.row import Outcome, PublishedData, Row
+from zoo.reproduce.row import Outcome, PublishedData, Reproduction
 
 _SENTENCES = {
     "tracks": "Median over 50 tracks of the median over one-second frames of museval's SDR in dB",
@@ -68,7 +68,7 @@ TABLE = "README of github.com/YadongChen-1016/Music-Source-Separation-master, re
 DEMUCS = "README of github.com/facebookresearch/demucs, read there"
 STL2 = _entry("STL2", "38ea30c30ceee0bfff05f0ee0616cf1b198068809d618e9fecb643c594f062be")
 ROWS = (
-    Row(
+    Reproduction(
         "sisec_wave_unet",
         "Wave-U-Net of four stems (entry STL2)",
         TEST,
@@ -83,7 +83,7 @@ ROWS = (
         STL2,
         tolerance=0.0051,
     ),
-    Row(
+    Reproduction(
         "sisec_wave_unet_average",
         "Wave-U-Net of four stems (entry STL2), as Demucs' authors quote it",
         TEST,
@@ -93,7 +93,7 @@ ROWS = (
         STL2,
         tolerance=0.051,
     ),
-    Row(
+    Reproduction(
         "sisec_wave_unet_frames",
         "Wave-U-Net of voice and accompaniment (entry STL1)",
         TEST,
@@ -103,7 +103,7 @@ ROWS = (
         _entry("STL1", "467924e3ca98466e058696105c9e14d48fb91f61a45ba9006b2878a77f16022b"),
         tolerance=0.0051,
     ),
-    Row(
+    Reproduction(
         "sisec_ideal_ratio_mask",
         "ideal ratio mask of powers (entry IRM2)",
         TEST,
@@ -118,7 +118,7 @@ ROWS = (
         _entry("IRM2", "584512c6d5523daa2e802f470078e19c93d7b8e38b6cc03130455110d7cd5194"),
         tolerance=0.0051,
     ),
-    Row(
+    Reproduction(
         "sisec_mmdenselstm",
         "MMDenseLSTM (entry TAK1)",
         TEST,
@@ -134,7 +134,7 @@ ROWS = (
         tolerance=0.0051,
         remark="the campaign's scores give 6.43 for drums; 6.41 may be a slip of the table",
     ),
-    Row(
+    Reproduction(
         "sisec_mmdenselstm_more_data",
         "MMDenseLSTM with 804 songs (entry TAK2)",
         TEST,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from zoo.reproduce.row import PublishedData, Row
+from zoo.reproduce.row import PublishedData, Reproduction
 from zoo.reproduce.trained import TrainedRows
 
 ROWS = (
-    Row(
+    Reproduction(
         "spoken_digits_speakers",
         "MFCC statistics + SVM, one of six speakers left out",
         "Free Spoken Digits, 3,000 words",

@@ -6,28 +6,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.commands import command
+from zoo.commands import command_name
 from zoo.errors import BadInput
 from zoo.report import facts
-from zoo.report.scored import check
+from zoo.report.scored import check_row
 from zoo.report.stored import Measured
 from zoo.reproduce import verdicts
-from zoo.reproduce.row import Row
+from zoo.reproduce.row import Reproduction
 
 FOLDER = "reproduced"  # of results
 Stored = dict[str, Any]  # metrics, intervals, spread, runs, protocol, and what else is known
 
 
-def read(row: Row, results: Path, measured: Mapping[str, Measured]) -> Stored | None:
+def read_stored(
+    row: Reproduction, results: Path, measured: Mapping[str, Measured]
+) -> Stored | None:
     """What is stored of a row in a folder of results, whose runs of configs are `measured`."""
     if name := row.way.config():
         return of_runs(measured[name]) if name in measured else None
     path = results / FOLDER / f"{row.name}.json"
     if not path.is_file():
         return None
-    found = check(facts.load(path), path)
+    found = check_row(facts.load_json(path), path)
     if not isinstance(found.get("metrics"), dict):
-        raise BadInput(f"{path} holds no metrics: {command('reproduce')} {row.name} makes it anew")
+        raise BadInput(
+            f"{path} holds no metrics: {command_name('reproduce')} {row.name} makes it anew"
+        )
     return found
 
 
@@ -52,11 +56,11 @@ def of_runs(found: Measured) -> Stored:
     }
 
 
-def by_metric(row: Row, found: Mapping[str, Any]) -> dict[str, verdicts.Verdict]:
+def by_metric(row: Reproduction, found: Mapping[str, Any]) -> dict[str, verdicts.Verdict]:
     """The verdict on each published figure of a row."""
     spans = found["intervals"]
     return verdicts.of_all(row.published, found["metrics"], spans, row.tolerance, row.at_least)
 
 
-def verdict(row: Row, found: Mapping[str, Any]) -> str:
-    return verdicts.together(by_metric(row, found))
+def stored_verdict(row: Reproduction, found: Mapping[str, Any]) -> str:
+    return verdicts.combine_verdicts(by_metric(row, found))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from zoo.errors import BadInput
-from zoo.reproduce.row import Outcome, Place, Row
+from zoo.reproduce.row import Outcome, Place, Reproduction
 from zoo.reproduce.verdicts import of_one_more
 
 
@@ -25,16 +25,16 @@ class TrainedRows:
     below: str = "."
     given: Mapping[str, Any] = field(default_factory=dict)
 
-    def run(self, row: Row, place: Place) -> Outcome | None:
+    def run(self, row: Reproduction, place: Place) -> Outcome | None:
         from zoo import experiment
         from zoo.cli import command_line
         from zoo.report import repeat
 
         command_line.prepare_devices()
-        config = experiment.find(self.name)
+        config = experiment.find_config(self.name)
         folder = place.data / (row.data.folder if row.data else "") / self.below
         words = [f"path={folder}", *(f"{name}={value}" for name, value in self.given.items())]
-        scores = repeat.repeat(
+        scores = repeat.repeat_runs(
             config, config.parse(words), self.what, self.count, place.work, place.results, self.name
         )
         return None if scores is None else _outcome(scores)
@@ -55,17 +55,17 @@ class TrainedWithin:
     minutes: float
     below: str = "."
 
-    def run(self, row: Row, place: Place) -> Outcome:
+    def run(self, row: Reproduction, place: Place) -> Outcome:
         from zoo import experiment
         from zoo.report import facts, measure, tables
 
-        config = experiment.find(self.name)
+        config = experiment.find_config(self.name)
         folder = place.data / (row.data.folder if row.data else "") / self.below
         given, root = (f"path={folder.absolute()}",), tables.clone()
         work, results = place.work.absolute(), place.results.absolute()
         if not measure.row(config, self.minutes, work, root, results, given):
             raise BadInput(f"{self.name} was not trained: see above; the same command goes on")
-        found = facts.load(results / config.task / f"{self.name}.json")
+        found = facts.load_json(results / config.task / f"{self.name}.json")
         return Outcome(found["metrics"], found.get("protocol", ""))
 
     def config(self) -> str:

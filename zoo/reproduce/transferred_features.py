@@ -20,7 +20,7 @@ import numpy as np
 
 from zoo.metrics.resampling import Scores, intervals
 from zoo.reproduce.parts import ByParts, Found
-from zoo.reproduce.row import Outcome, PublishedData, Row
+from zoo.reproduce.row import Outcome, PublishedData, Reproduction
 from zoo.reproduce.verdicts import wilson
 
 COSTS = ("0.1", "2", "8", "32")
@@ -149,12 +149,12 @@ def _row(
     published: float,
     sha256: str,
     target: str = "",
-) -> Row:
+) -> Reproduction:
     system = "five layers of a tagger + SVM" if kind == "layers" else "MFCC statistics + SVM"
     stands = f"{task}{f'_{target[0]}' if target else ''}"
     names = "mine_01234" if kind == "layers" else "mfcc_4"
     file = f"T_{stands}_F_{names}_CL_SV{'R' if target else 'C'}"
-    return Row(
+    return Reproduction(
         name,
         system,
         on,

@@ -45,7 +45,7 @@ def of_all(
     }
 
 
-def together(found: Mapping[str, Verdict]) -> str:
+def combine_verdicts(found: Mapping[str, Verdict]) -> str:
     """'within' where all are; else which are not."""
     if not found:
         return "no published figure"

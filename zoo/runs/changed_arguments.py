@@ -13,7 +13,7 @@ from zoo.training import optimizers, stages
 from zoo.training.stages import Stage, StageState
 
 
-def check(
+def check_changed_arguments(
     config: Config, arguments: dict[str, Any], origin: Origin, allow: bool, step: int
 ) -> list[str]:
     """Refuses to go on with other arguments than the run began with, unless allowed to.

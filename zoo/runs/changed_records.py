@@ -9,7 +9,7 @@ from typing import Any
 from zoo.data import tracks
 
 
-def marks(source: Any) -> dict[str, str]:
+def record_hashes(source: Any) -> dict[str, str]:
     """'12 tracks, HASH' of every split of a source's records; {} where they have no index.
 
     source: a Source; one that wraps another, as folds do, has the records of that.
@@ -17,10 +17,10 @@ def marks(source: Any) -> dict[str, str]:
     while (inner := getattr(source, "source", None)) is not None:
         source = inner
     folder = getattr(source, "directory", None)
-    return tracks.marks(Path(folder)) if folder else {}
+    return tracks.index_hashes(Path(folder)) if folder else {}
 
 
-def line(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+def changed_records_line(before: Mapping[str, str], now: Mapping[str, str]) -> str:
     """What differs between the marks of two starts; '' where nothing does, or none were kept."""
     if not before or not now:
         return ""

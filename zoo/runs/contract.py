@@ -12,7 +12,7 @@ from zoo.experiment import Experiment
 from zoo.objectives.base import Objective
 
 
-def check(name: str, made: Any) -> None:
+def check_experiment(name: str, made: Any) -> None:
     """Raises BadInput where what a config gave is no experiment that can be run to its end."""
     if not isinstance(made, Experiment):
         raise BadInput(

@@ -21,7 +21,7 @@ import numpy as np
 from jax.extend import core
 from jax.sharding import Mesh
 
-from zoo.arguments import written
+from zoo.arguments import format_value
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Batch, Objective
@@ -53,7 +53,7 @@ def check_training(
     config: Config, arguments: dict[str, Any], experiment: Experiment, build: Any, mesh: Mesh
 ) -> None:
     """Refuses a training of which memory has no room for the least: BadInput with the figures."""
-    check_batch(config, arguments, experiment)
+    check_batch_memory(config, arguments, experiment)
     with bounded(config, arguments):
         spec = experiment.data.spec(experiment.batch)
         needs = of_training(build, spec)
@@ -63,7 +63,7 @@ def check_training(
 
 def check_use(config: Config, arguments: dict[str, Any], experiment: Experiment) -> None:
     """As `check_training`, of a system that is used as it is."""
-    check_batch(config, arguments, experiment)
+    check_batch_memory(config, arguments, experiment)
     with bounded(config, arguments):
         spec = experiment.data.spec(experiment.batch)
         program = jax.make_jaxpr(partial(_used, experiment.objective))(jax.random.key(0), spec)
@@ -95,7 +95,7 @@ def check_call(asked: str, objective: Objective, variables: Any, batch: Batch) -
         )
 
 
-def check_batch(config: Config, arguments: dict[str, Any], experiment: Experiment) -> None:
+def check_batch_memory(config: Config, arguments: dict[str, Any], experiment: Experiment) -> None:
     """The cheapest figure of all, for which no array is made: a batch of so many samples."""
     samples = arguments.get("samples")
     if isinstance(samples, int):
@@ -185,7 +185,7 @@ def _refuse(
 def _asked(config: Config, arguments: dict[str, Any]) -> str:
     """The config with what differs from its defaults."""
     defaults = config.defaults
-    changed = [f"{k}={written(v)}" for k, v in arguments.items() if v != defaults.get(k)]
+    changed = [f"{k}={format_value(v)}" for k, v in arguments.items() if v != defaults.get(k)]
     return " ".join([config.name, *changed])
 
 

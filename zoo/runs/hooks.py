@@ -18,7 +18,7 @@ from zoo.evaluation.base import Report
 from zoo.experiment import Experiment
 from zoo.objectives.base import Batch, Variables
 from zoo.runs import inference
-from zoo.runs.trained import Trained, target
+from zoo.runs.trained import Trained, restore_target
 from zoo.training import interruption, loop, standing, state
 from zoo.training.log import Log
 
@@ -31,7 +31,7 @@ def _batches(experiment: Experiment, first: int) -> Iterator[dict[str, np.ndarra
     )
 
 
-def augmented(experiment: Experiment, mesh: Mesh, first: int) -> Iterator[Batch]:
+def training_batches(experiment: Experiment, mesh: Mesh, first: int) -> Iterator[Batch]:
     """Global batches as the objective sees them in training."""
     augment = jax.jit(experiment.data.augment)
     for number, batch in enumerate(_batches(experiment, first), first):
@@ -70,11 +70,11 @@ def connect(
         checkpoints.wait()
         if checkpoints.best() is None:
             return None
-        return checkpoints.restore(target(experiment, run.mesh), "best")[1].variables
+        return checkpoints.restore(restore_target(experiment, run.mesh), "best")[1].variables
 
     def recalibrate(now: state.TrainState, step: int) -> state.TrainState:
         count = experiment.standing_batches
-        draws = augmented(experiment, run.mesh, 0) if count else iter(())
+        draws = training_batches(experiment, run.mesh, 0) if count else iter(())
         return standing.recalibrated(experiment.objective, now, draws, count)
 
     return loop.Hooks(
@@ -118,4 +118,4 @@ def show(run: Trained, report: Report, log: Log) -> None:
     rate = run.experiment.data.source.info.sample_rate
     with log.beside("the samples of this step"):
         for file in examples.while_training(run, folder):
-            log.audio(step, f"samples/{file.stem}", audio_files.read(file)[0], rate)
+            log.audio(step, f"samples/{file.stem}", audio_files.read_audio(file)[0], rate)

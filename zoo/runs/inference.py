@@ -60,6 +60,6 @@ def _call(objective: object, method: str, *arguments: Any) -> Any:
     return getattr(objective, method)(*arguments)
 
 
-def count(tree: object) -> int:
+def count_parameters(tree: object) -> int:
     """The number of parameters in a tree of arrays or shapes."""
     return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))

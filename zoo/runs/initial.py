@@ -23,10 +23,10 @@ _Tree = Any
 def origin(name: str, mesh: Mesh) -> Trained:
     """A run with all of its players, or any other weights that `zoo.load` takes."""
     if (Path(name).expanduser() / "checkpoints").is_dir():
-        return trained.load(name, mesh=mesh)
+        return trained.load_trained(name, mesh=mesh)
     from zoo.front import finding
 
-    return finding.load(name).trained
+    return finding.load_system(name).trained
 
 
 def begin_from(

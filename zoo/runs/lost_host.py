@@ -30,7 +30,7 @@ for line in sys.stdin.buffer:
 _kept: list[Any] = []  # what C calls must not be collected
 
 
-def prepare() -> None:
+def set_lost_host_flags() -> None:
     """To be called once, before `jax.distributed.initialize`."""
     ours = os.dup(2)
     sys.stderr = os.fdopen(ours, "w", buffering=1, errors="backslashreplace")

@@ -25,15 +25,15 @@ class BoundModule:
 
 def network(objective: Any, variables: Variables) -> BoundModule:
     """The network that is used after training: of an adversarial pair the generator."""
-    found, player = named(objective, variables)
+    found, player = find_network(objective, variables)
     return BoundModule(found, player, variables.of(player) if player else {})
 
 
-def named(objective: Any, variables: Variables) -> tuple[nn.Module, str | None]:
+def find_network(objective: Any, variables: Variables) -> tuple[nn.Module, str | None]:
     """(module, its player or frozen part; None where it has no variables)."""
     inner = getattr(objective, "objective", None)  # of a wrapper, as Remix
     if inner is not None:
-        return named(inner, variables)
+        return find_network(inner, variables)
     for field in _FIELDS:
         module = getattr(objective, field, None)
         if module is not None:
@@ -51,7 +51,7 @@ def for_inference(objective: Any, variables: Variables) -> Variables:
     params = variables.params
     # Where there are no turns there are no other players: all was fitted, and all is used.
     single = len(params) < 2 or not objective.turns or getattr(objective, "uses_all", False)
-    kept = {*params} if single else {named(objective, variables)[1]}
+    kept = {*params} if single else {find_network(objective, variables)[1]}
     unused = params.keys() - kept
     collections = {
         player: {name: tree for name, tree in own.items() if name != MEMORY}

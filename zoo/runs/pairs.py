@@ -39,14 +39,14 @@ OBJECTS = ("arguments", "data", "weights", "versions", "scores")
 _NEEDED = {"format": int, "config": str, "licence": str, **dict.fromkeys(OBJECTS, dict)}
 READ: dict[str, Callable[[Any], Any]] = {
     "arguments": schema.arguments,
-    "scores": schema.numbers,
-    "step": lambda value: schema.whole(value or 0),
+    "scores": schema.as_numbers,
+    "step": lambda value: schema.as_integer(value or 0),
     "config": schema.name,
     **dict.fromkeys(("name", "title", "config_file", "licence"), schema.text_or_none),
 }
 
 
-def write(found: Trained, folder: Path, scores: dict[str, float] | None = None) -> Path:
+def write_pair(found: Trained, folder: Path, scores: dict[str, float] | None = None) -> Path:
     """The pair of a trained system, each file replaced at once; returns the folder."""
     from safetensors.numpy import save
 
@@ -65,7 +65,7 @@ def _describe(
 ) -> dict[str, Any]:
     """What model.json holds."""
     info = found.experiment.data.source.info
-    shipped = catalog.names().get(found.config.name) == found.config.path
+    shipped = catalog.config_files().get(found.config.name) == found.config.path
     return {
         "format": _FORMAT,
         "name": found.name,
@@ -83,7 +83,7 @@ def _describe(
         "weights": {
             "file": WEIGHTS,
             "bytes": weights.stat().st_size,
-            "sha256": durable.sha256(weights),
+            "sha256": durable.file_sha256(weights),
         },
         "versions": _versions(),
         "commit": trained.commit(),
@@ -116,7 +116,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
     info_of(facts, path)
     try:
         for key, reading in READ.items():
-            schema.field(facts, key, reading, None)
+            schema.read_field(facts, key, reading, None)
         kept_of(facts)
     except schema.Unfit as error:
         raise BadInput(f"{path} is not as the zoo writes it ({error}): export it anew") from None
@@ -126,26 +126,26 @@ def read_facts(folder: Path) -> dict[str, Any]:
 def info_of(facts: dict[str, Any], path: Path) -> Info:
     """The data that shaped the weights. Raises BadInput where it is not described whole."""
     try:
-        return typed.record(Info, facts["data"])
+        return typed.typed_record(Info, facts["data"])
     except schema.Unfit as error:
         raise BadInput(f"{path} has no sound 'data' ({error}): export the run anew") from None
 
 
 def kept_of(facts: dict[str, Any]) -> Kept | None:
     """What the pairs in weights/ say besides; None of others. Raises Unfit."""
-    return typed.record(Kept, facts["kept"]) if "kept" in facts else None
+    return typed.typed_record(Kept, facts["kept"]) if "kept" in facts else None
 
 
-def check(folder: Path, facts: dict[str, Any]) -> None:
+def verify_weights(folder: Path, facts: dict[str, Any]) -> None:
     """Raises BadInput unless the weights are those that model.json describes."""
     path = folder / WEIGHTS
     if not path.is_file():
         raise BadInput(f"{folder} has {FACTS} and no {WEIGHTS}: both are needed")
-    if durable.sha256(path) != facts["weights"].get("sha256"):
+    if durable.file_sha256(path) != facts["weights"].get("sha256"):
         raise BadInput(f"{path} is damaged, or not of this {FACTS}: export or download it anew")
 
 
-def arrays(folder: Path) -> dict[str, np.ndarray]:
+def read_weights(folder: Path) -> dict[str, np.ndarray]:
     """The weights by path."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -156,23 +156,25 @@ def arrays(folder: Path) -> dict[str, np.ndarray]:
         raise BadInput(f"{folder / WEIGHTS} cannot be read ({error}): obtain it anew") from error
 
 
-def load(
+def load_pair(
     folder: Path, facts: dict[str, Any], *, config: str | None = None, words: tuple[str, ...] = ()
 ) -> Trained:
     """The system of a pair. No code of the pair runs: its config is one of the zoo's, or given."""
-    if config is None and (facts.get("config_file") or facts["config"] not in catalog.names()):
+    if config is None and (
+        facts.get("config_file") or facts["config"] not in catalog.config_files()
+    ):
         raise BadInput(
             f"{folder} was trained with a config file of its own ({facts['config']}): name that "
             "file with --config, or export the run with --program"
         )
-    found = experiments.find(config) if config else experiments.shipped(facts["config"])
-    arguments = trained.asked(found, facts["arguments"], words)
+    found = experiments.find_config(config) if config else experiments.shipped(facts["config"])
+    arguments = trained.requested_arguments(found, facts["arguments"], words)
     experiment = found.experiment(**arguments)
     with estimate.bounded(found, arguments):
-        variables = fill(experiment, arrays(folder), folder)
+        variables = fill(experiment, read_weights(folder), folder)
     meta = {"step": facts.get("step"), "licence": facts["licence"], "scores": facts["scores"]}
     name = str(facts.get("name") or folder.name)
-    return Trained(found, arguments, experiment, variables, meta, meshes.make(1), name)
+    return Trained(found, arguments, experiment, variables, meta, meshes.make_mesh(1), name)
 
 
 def fill(experiment: Any, held: dict[str, np.ndarray], folder: Path) -> Variables:
@@ -205,10 +207,12 @@ def keep_best(run: Trained, folder: Path) -> None:
         return
     try:
         step, scores = best_of(folder)
-        found = trained.load(folder, config=str(run.config.path), step=step)
-        write(found, folder, scores)
+        found = trained.load_trained(folder, config=str(run.config.path), step=step)
+        write_pair(found, folder, scores)
     except (BadInput, OSError) as error:
-        print(escapes.line(f"{folder / WEIGHTS} was not written: {error}"), file=sys.stderr)
+        print(
+            escapes.terminal_line(f"{folder / WEIGHTS} was not written: {error}"), file=sys.stderr
+        )
 
 
 def best_of(folder: Path, step: int | None = None) -> tuple[int, dict[str, float]]:
@@ -230,8 +234,8 @@ def in_step(folder: Path) -> bool:
         return False
     try:
         facts = read_facts(folder)
-        check(folder, facts)
+        verify_weights(folder, facts)
         return facts["step"] == best_of(folder)[0]
     except BadInput as error:
-        print(escapes.line(f"{error}; its checkpoint is read instead"), file=sys.stderr)
+        print(escapes.terminal_line(f"{error}; its checkpoint is read instead"), file=sys.stderr)
         return False

@@ -6,13 +6,13 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from zoo.locks import locked
+from zoo.locks import lock_file
 
 NAME = "run.lock"
 
 
 @contextlib.contextmanager
-def held(directory: str | Path) -> Iterator[None]:
+def hold_run(directory: str | Path) -> Iterator[None]:
     """Holds `directory`/run.lock; one process of a run takes it (the first, where there are many).
 
     The file stays behind. Buckets (gs://) cannot be locked.
@@ -22,5 +22,5 @@ def held(directory: str | Path) -> Iterator[None]:
         yield
         return
     path = Path(directory) / NAME
-    with locked(path, str(directory), "stop that run or choose another directory", keep=True):
+    with lock_file(path, str(directory), "stop that run or choose another directory", keep=True):
         yield

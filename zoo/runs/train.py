@@ -23,7 +23,7 @@ from zoo import catalog, durable, escapes
 from zoo import mesh as meshes
 from zoo.checkpoints.processes import in_turn
 from zoo.checkpoints.store import Checkpoints
-from zoo.commands import command
+from zoo.commands import command_name
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import FittedAtOnce, Variables
@@ -39,7 +39,7 @@ from zoo.runs import (
     pairs,
     run_lock,
 )
-from zoo.runs.trained import Trained, builder, learns, origin_of, target
+from zoo.runs.trained import Trained, builder, learns, origin_of, restore_target
 from zoo.training import interruption, loop, once, state
 from zoo.training.log import Log
 from zoo.training.stages import StageState
@@ -50,18 +50,18 @@ def train(
 ) -> bool:
     """Trains from scratch or from where the run stands; false when a signal ended it early."""
     experiment = config.experiment(**arguments)
-    contract.check(config.name, experiment)
+    contract.check_experiment(config.name, experiment)
     if not learns(experiment):
         raise BadInput(
-            f"{config.name} learns nothing: score it with {command('evaluate')} --config "
+            f"{config.name} learns nothing: score it with {command_name('evaluate')} --config "
             f"{config.name}"
         )
-    mesh = meshes.make(experiment.fsdp)
-    meshes.check_batch(mesh, experiment.batch, experiment.accumulate)
+    mesh = meshes.make_mesh(experiment.fsdp)
+    meshes.check_batch_size(mesh, experiment.batch, experiment.accumulate)
     estimate.check_training(config, arguments, experiment, builder(experiment), mesh)
     directory.mkdir(parents=True, exist_ok=True)
     # The others of a multi-host run share the directory: one of them holds it for all.
-    lock = run_lock.held(directory) if jax.process_index() == 0 else nullcontext()
+    lock = run_lock.hold_run(directory) if jax.process_index() == 0 else nullcontext()
     monitor = experiment.monitored
     with lock:
         checkpoints = Checkpoints(
@@ -71,12 +71,16 @@ def train(
             if checkpoints.steps():
                 origin = origin_of(checkpoints.read_meta()[1], directory)
                 last = checkpoints.steps()[-1]
-                for line in changed_arguments.check(config, arguments, origin, allow_change, last):
+                for line in changed_arguments.check_changed_arguments(
+                    config, arguments, origin, allow_change, last
+                ):
                     _say(f"changed since the last start: {line}")
             # On a shared disk the other hosts find the first one's records, else they make theirs.
             in_turn(experiment.data.source.prepare)
-            records = changed_records.marks(experiment.data.source)
-            if checkpoints.steps() and (other := changed_records.line(origin.records, records)):
+            records = changed_records.record_hashes(experiment.data.source)
+            if checkpoints.steps() and (
+                other := changed_records.changed_records_line(origin.records, records)
+            ):
                 _say(f"changed since the last start: {other}")
             if jax.process_index() == 0:
                 _note(directory, config, arguments)
@@ -89,7 +93,7 @@ def train(
                 active = jax.process_index() == 0
                 log = Log(directory, first, experiment.steps, active=active, board=board)
                 with closing(log):
-                    meta = describe(config, arguments, experiment)
+                    meta = run_metadata(config, arguments, experiment)
                     run = Trained(
                         config,
                         arguments,
@@ -115,7 +119,7 @@ def _fit(
     experiment = run.experiment
     if not experiment.objective.turns:
         return _fit_once(run, begun, hooked, log)[1]
-    return loop.fit(
+    return loop.run_training_loop(
         run.mesh,
         experiment.objective,
         experiment.optimizers,
@@ -142,7 +146,7 @@ def _fit_once(
         raise BadInput(
             f"{type(objective).__name__} has neither turns nor fit: it cannot be trained"
         )
-    return once.fit(objective, describe, begun, (train, held), hooked, log)
+    return once.fit_once(objective, describe, begun, (train, held), hooked, log)
 
 
 def _start(
@@ -153,11 +157,11 @@ def _start(
 ) -> tuple[state.TrainState, StageState]:
     """The newest good checkpoint, or a fresh state from the first real batch."""
     if checkpoints.steps():
-        _, begun, meta = checkpoints.restore(target(experiment, mesh))
+        _, begun, meta = checkpoints.restore(restore_target(experiment, mesh))
         return begun, StageState(**origin_of(meta, checkpoints.directory).stage)
     # First: what does not fit should be said before minutes of compilation.
     origins = {p: initial.origin(name, mesh) for p, name in experiment.initial.items()}
-    batch = next(hooks.augmented(experiment, mesh, 0))
+    batch = next(hooks.training_batches(experiment, mesh, 0))
     begun, _ = state.init_sharded(mesh, builder(experiment), batch)
     begun = _initialized(experiment, begun, interrupted)
     for part, origin in origins.items():
@@ -209,16 +213,18 @@ def schedule(experiment: Experiment) -> loop.Schedule:
     )
 
 
-def describe(config: Config, arguments: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
+def run_metadata(
+    config: Config, arguments: dict[str, Any], experiment: Experiment
+) -> dict[str, Any]:
     """What makes a checkpoint readable years later, and rebuilds its experiment."""
-    shipped = catalog.names().get(config.name) == config.path
+    shipped = catalog.config_files().get(config.name) == config.path
     return {
         "config": config.name,
         "config_file": None if shipped else str(config.path),
         "task": config.task,
         "arguments": arguments,
         "data": asdict(experiment.data.source.info),
-        "records": changed_records.marks(experiment.data.source),
+        "records": changed_records.record_hashes(experiment.data.source),
         "monitor": list(experiment.monitored),
     }
 
@@ -230,14 +236,14 @@ def _note(directory: Path, config: Config, arguments: dict[str, Any]) -> None:
         facts |= {"config_file": str(config.path), "defaults": config.defaults}
     durable.write_json(directory / "run.json", facts)
     if not (directory / "config.py").exists():
-        durable.write(directory / "config.py", config.path.read_bytes())
+        durable.write_atomically(directory / "config.py", config.path.read_bytes())
 
 
 def _headline(
     config: Config, begun: state.TrainState, directory: Path, mesh: Mesh, first: int, steps: int
 ) -> str:
     """Which config, how many parameters, on which device, where to."""
-    parameters = inference.count(begun.variables.params)
+    parameters = inference.count_parameters(begun.variables.params)
     device = mesh.devices.flat[0]
     where = f"{mesh.size} x {device.device_kind}" if mesh.size > 1 else device.device_kind
     hosts = f" on {jax.process_count()} hosts" if jax.process_count() > 1 else ""
@@ -259,4 +265,4 @@ def say_small(experiment: Experiment) -> None:
 
 def _say(text: str) -> None:
     if jax.process_index() == 0:
-        print(escapes.line(text), flush=True)
+        print(escapes.terminal_line(text), flush=True)

@@ -22,7 +22,7 @@ from zoo import mesh as meshes
 from zoo.arguments import stored
 from zoo.checkpoints import metadata
 from zoo.checkpoints.metadata import Origin, Unfit
-from zoo.commands import command
+from zoo.commands import command_name
 from zoo.errors import BadInput
 from zoo.experiment import Config, Experiment
 from zoo.objectives.base import Variables
@@ -74,7 +74,9 @@ def published(
     """
     from zoo.pretrained import index
 
-    return of_record(index.find(name), config=config, words=words, mesh=mesh, arrays=arrays)
+    return of_record(
+        index.find_published(name), config=config, words=words, mesh=mesh, arrays=arrays
+    )
 
 
 def of_record(
@@ -88,13 +90,13 @@ def of_record(
     """What a publication describes, or a file of the user's own as one."""
     from zoo.pretrained import weights
 
-    found = experiments.find(config or record.config)
+    found = experiments.find_config(config or record.config)
     arguments = found.parse(words, {**found.defaults, **record.arguments})
     experiment = found.experiment(**arguments)
     variables = weights.variables(record, experiment, arrays=arrays)
     meta = {"published": record.source, "licence": record.licence}
     return Trained(
-        found, arguments, experiment, variables, meta, mesh or meshes.make(1), record.name
+        found, arguments, experiment, variables, meta, mesh or meshes.make_mesh(1), record.name
     )
 
 
@@ -104,14 +106,16 @@ def untrained(config: Config, words: Sequence[str]) -> Trained:
 
     arguments = config.parse(words)
     experiment = config.experiment(**arguments)
-    contract.check(config.name, experiment)
+    contract.check_experiment(config.name, experiment)
     if learns(experiment):
         raise BadInput(
-            f"{config.name} has to be trained first: {command('train')} --config {config.name}, "
-            f"then give --checkpoint runs/{config.name}"
+            f"{config.name} has to be trained first: {command_name('train')} --config "
+            f"{config.name}, then give --checkpoint runs/{config.name}"
         )
     estimate.check_use(config, arguments, experiment)
-    return Trained(config, arguments, experiment, Variables({}), {}, meshes.make(1), config.name)
+    return Trained(
+        config, arguments, experiment, Variables({}), {}, meshes.make_mesh(1), config.name
+    )
 
 
 def learns(experiment: Experiment) -> bool:
@@ -119,7 +123,7 @@ def learns(experiment: Experiment) -> bool:
     return bool(experiment.objective.turns) or hasattr(experiment.objective, "fit")
 
 
-def load(
+def load_trained(
     checkpoint: str | Path,
     *,
     config: str | None = None,
@@ -143,12 +147,12 @@ def load(
                 f"this run used a config file of its own ({origin.config_file}): name it with "
                 f"--config, for instance --config {directory / 'config.py'} if you trust that copy"
             )
-        found = experiments.find(config) if config else experiments.shipped(origin.config)
-        arguments = asked(found, origin.arguments, words)
+        found = experiments.find_config(config) if config else experiments.shipped(origin.config)
+        arguments = requested_arguments(found, origin.arguments, words)
         experiment = found.experiment(**arguments)
         # Split as in training, as far as it goes here: it may not fit on a device whole.
-        mesh = mesh or meshes.make(math.gcd(experiment.fsdp, jax.device_count()))
-        wanted = estimate.bounded(found, arguments)(target(experiment, mesh))
+        mesh = mesh or meshes.make_mesh(math.gcd(experiment.fsdp, jax.device_count()))
+        wanted = estimate.bounded(found, arguments)(restore_target(experiment, mesh))
         at, learnt, meta = checkpoints.restore(wanted, chosen)
     about = {"step": at, "stage": origin_of(meta, directory).stage}
     return Trained(
@@ -166,12 +170,14 @@ def origin_of(meta: dict[str, Any], directory: Path) -> Origin:
         ) from error
 
 
-def asked(config: Config, before: dict[str, Any], words: Sequence[str]) -> dict[str, Any]:
+def requested_arguments(
+    config: Config, before: dict[str, Any], words: Sequence[str]
+) -> dict[str, Any]:
     """A run's arguments, as its files have them, after `words`; each that changes is said."""
     then = {**config.defaults, **from_json(config, before)}
     now = config.parse(words, then)
     for change in _changes(then, now):
-        print(escapes.line(f"other than in the run: {change}"), file=sys.stderr)
+        print(escapes.terminal_line(f"other than in the run: {change}"), file=sys.stderr)
     return now
 
 
@@ -222,7 +228,7 @@ def builder(experiment: Experiment, stage: int = 0) -> Any:
         parts, stage, experiment.objective, experiment.optimizers
     )
     return partial(
-        state.initial,
+        state.initial_state,
         objective,
         optimizers,
         experiment.ema_decay,
@@ -232,7 +238,9 @@ def builder(experiment: Experiment, stage: int = 0) -> Any:
     )
 
 
-def target(experiment: Experiment, mesh: Mesh) -> Callable[[dict[str, Any]], state.TrainState]:
+def restore_target(
+    experiment: Experiment, mesh: Mesh
+) -> Callable[[dict[str, Any]], state.TrainState]:
     """What a checkpoint is restored into, by its metadata: stages differ in their optimisers."""
     spec, parts = experiment.data.spec(experiment.batch), experiment.stages
 

@@ -60,11 +60,11 @@ class SamplerState(flax.struct.PyTreeNode):
 
 
 def generate(model: Network, variables: _Tree, **asked: Any) -> Iterator[np.ndarray]:
-    """The chunks [count t 1] of `scored`, which takes the same arguments."""
-    return (audio for audio, _ in scored(model, variables, **asked))
+    """The chunks [count t 1] of `generate_scored`, which takes the same arguments."""
+    return (audio for audio, _ in generate_scored(model, variables, **asked))
 
 
-def scored(
+def generate_scored(
     model: Network,
     variables: _Tree,
     *,
@@ -85,13 +85,13 @@ def scored(
     what the model takes; the latter [count T D], one frame per sample, or `conditions.Upsampled`.
     engine: of zoo/sampling/engines.py.
     """
-    begun = start(model, variables, count=count, seed=seed, prompt=prompt, constant=constant or {})
+    begun = start_voices(model, variables, count=count, seed=seed, prompt=prompt, constant=constant)
     asked = dict(length=length, rule=rule, chunk=chunk, constant=constant, condition=condition)
     for audio, state in resume(model, variables, begun, **asked, engine=engine):
         yield audio, np.asarray(state.log_prob)
 
 
-def whole(
+def draw_all(
     model: Network, variables: _Tree, state: SamplerState, condition: jax.Array, rule: SamplerRule
 ) -> jax.Array:
     """All samples [B T 1] after a state, under a condition [B T D], inside a compiled function."""
@@ -101,7 +101,7 @@ def whole(
     return _looped(model, folded, *begun, float(rule.temperature), rule.compiled)[2].T[..., None]
 
 
-def start(
+def start_voices(
     model: Network,
     variables: _Tree,
     *,
@@ -146,15 +146,15 @@ def resume(
 
     A state lies between frames: to go on from it, let `length` be a multiple of the model's `hop`.
     Its arrays are overwritten when the next chunk is asked for: save or copy it before.
-    prepared: what `prepare` gave, where this is called repeatedly; it can cost as much as a chunk.
+    prepared: what `prepare_loop` gave, where this is called often; it can cost as much as a chunk.
     """
     _check(length, chunk, condition)
     rule.check(model.distribution)
-    loop, folded = prepared or prepare(model, variables, constant or {}, engine)
-    state = spread(model, state, meshes.of(variables))
+    loop, folded = prepared or prepare_loop(model, variables, constant or {}, engine)
+    state = shard_voices(model, state, meshes.mesh_of(variables))
     size, hop = _block(model), _hop(model)
     chunk = -(-chunk // hop) * hop  # whole frames: what is drawn is not thrown away
-    block = conditions.blocks(condition, size)
+    block = conditions.condition_blocks(condition, size)
     done = 0
     while length == 0 or done < length:
         wanted = min(chunk, length - done) if length else chunk
@@ -186,12 +186,12 @@ class PreparedLoop(NamedTuple):
     folded: _Tree
 
 
-def prepare(
+def prepare_loop(
     model: Network, variables: _Tree, constant: dict[str, Any], engine: str = "auto"
 ) -> PreparedLoop:
     """The loop of an engine of zoo/sampling/engines.py, and the weights rearranged for it."""
     folded = fold(model, variables, constant)
-    loop = engines.chosen(engine, model, folded)
+    loop = engines.choose_engine(engine, model, folded)
     return PreparedLoop(loop, folded if loop is None else loop.packed(model, folded))
 
 
@@ -206,14 +206,14 @@ def voice_axes(model: Network, count: int) -> _Tree:
     return jax.tree.map(axis, now, wider)
 
 
-def spread(model: Network, state: SamplerState, mesh: Mesh | None) -> SamplerState:
+def shard_voices(model: Network, state: SamplerState, mesh: Mesh | None) -> SamplerState:
     """The state with its voices split over the devices of the mesh, where they divide."""
     count = state.last.shape[0]
     if mesh is None or mesh.size == 1 or count % mesh.size:
         return state
 
     def place(axis: int, leaf: jax.Array) -> jax.Array:
-        sharding = meshes.replicated(mesh) if axis < 0 else meshes.split(mesh, axis)
+        sharding = meshes.replicated(mesh) if axis < 0 else meshes.axis_sharding(mesh, axis)
         return jax.device_put(leaf, sharding)
 
     alone = dict(last=0, clock=-1, seed=-1, voices=0, log_prob=0)
@@ -345,6 +345,6 @@ def _check(length: int, chunk: int, condition: Any) -> None:
         raise BadInput(f"length {length} must not be negative; 0 never ends")
     if chunk < 1:
         raise BadInput(f"a chunk of {chunk} samples: give 1 or more")
-    lasts = conditions.length(condition)
+    lasts = conditions.condition_length(condition)
     if lasts is not None and (length == 0 or lasts < length):
         raise BadInput(f"the condition lasts {lasts} samples; ask for that length or less")

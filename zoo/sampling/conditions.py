@@ -39,7 +39,7 @@ class Upsampled:
         return self.frames.shape[1] * self.hop
 
     def blocks(self, size: int) -> Callable[[int], jax.Array]:
-        """As `blocks`."""
+        """As `condition_blocks`."""
         count = self.frames.shape[1]
         needed = min(-(-size // self.hop) + 1 + 2 * self.reach, count)
 
@@ -69,7 +69,7 @@ def _upsampled(
     return _block_at(_with_spare_block(made, size), first, size)
 
 
-def blocks(condition: Any, size: int) -> Callable[[int], Any]:
+def condition_blocks(condition: Any, size: int) -> Callable[[int], Any]:
     """A function from any sample to the condition of `size` samples from it on, zeros behind."""
     if isinstance(condition, Upsampled):
         return condition.blocks(size)
@@ -77,7 +77,7 @@ def blocks(condition: Any, size: int) -> Callable[[int], Any]:
     return lambda first: jax.tree.map(partial(_block_at, first=first, size=size), padded)
 
 
-def length(condition: Any) -> int | None:
+def condition_length(condition: Any) -> int | None:
     """Samples that a condition, a tree of arrays [B T D] or `Upsampled`, lasts; None of none."""
     if isinstance(condition, Upsampled):
         return condition.length

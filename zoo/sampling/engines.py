@@ -29,26 +29,26 @@ ENGINES = ("auto", "xla", "native", "native_bfloat16", "native_int8")
 Loop = gated_stack.GatedStack | tiers.TierLoop
 # By what a model says that it is: `native`.
 LOOPS: dict[str, Callable[[Network, str], Loop]] = {
-    "gated_stack": gated_stack.loop,
-    "tiers": tiers.loop,
+    "gated_stack": gated_stack.gated_stack_loop,
+    "tiers": tiers.tier_loop,
 }
 _used: ContextVar[list[str] | None] = ContextVar("used", default=None)
 
 
-def checked(engine: str) -> str:
+def check_engine(engine: str) -> str:
     """raises BadInput unless it is the name of one."""
     if engine not in ENGINES:
         raise BadInput(f"engine '{engine}' is unknown; use {', '.join(ENGINES)}")
     return engine
 
 
-def chosen(engine: str, model: Network, variables: Any) -> Loop | None:
+def choose_engine(engine: str, model: Network, variables: Any) -> Loop | None:
     """The compiled loop that is to draw; None: XLA's. raises BadInput where there is no 'native'.
 
     variables: of the model, on the device that will draw.
     """
     found, reason, weights = None, "it was asked for", _weights(engine)
-    if checked(engine) != "xla":
+    if check_engine(engine) != "xla":
         try:
             found = _loop(model, variables, weights)
         except library.Unavailable as error:

@@ -12,14 +12,14 @@ _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _NAME = re.compile(r"([A-Ga-g])([#b]?)(-1|\d)")
 
 
-def numbers(text: str) -> tuple[int, ...]:
+def parse_pitch_text(text: str) -> tuple[int, ...]:
     """MIDI numbers of 'C4,Eb4,67', 0 to 127. raises BadInput for what is no pitch."""
     return tuple(_number(word) for word in text.split(",") if word.strip())
 
 
-def checked(pitches: str | Iterable[int | str]) -> tuple[int, ...]:
-    """MIDI numbers of a text as of `numbers`, or of single names and numbers."""
-    return numbers(pitches if isinstance(pitches, str) else ",".join(map(str, pitches)))
+def parse_pitches(pitches: str | Iterable[int | str]) -> tuple[int, ...]:
+    """MIDI numbers of a text as of `parse_pitch_text`, or of single names and numbers."""
+    return parse_pitch_text(pitches if isinstance(pitches, str) else ",".join(map(str, pitches)))
 
 
 def _number(word: str) -> int:

@@ -18,13 +18,13 @@ class Bases(NamedTuple):
     exponents: jax.Array
 
 
-def noisy(frames: jax.Array, share: float, key: jax.Array) -> jax.Array:
+def add_white_noise(frames: jax.Array, share: float, key: jax.Array) -> jax.Array:
     """Frames [n N] with white noise of that share of their mean power: no direction is empty."""
     level = jnp.sqrt(share * jnp.square(frames).mean() + 1e-20)
     return frames + level * jax.random.normal(key, frames.shape)
 
 
-def whitening(frames: jax.Array) -> Bases:
+def whitening_bases(frames: jax.Array) -> Bases:
     """Filters [N N] to begin with, whose outputs of frames [n N] are white."""
     covariance = jnp.matmul(frames.T, frames, precision=HIGHEST) / len(frames)
     variances, directions = jnp.linalg.eigh(covariance)
@@ -62,7 +62,7 @@ def learnt(
 
 def _slopes(s: jax.Array) -> jax.Array:
     deviation = jnp.sqrt(jnp.square(s).mean(0) + 1e-20)
-    return gg.slope(s / deviation, gg.shape(s), rounded=0.05) / deviation
+    return gg.score_function(s / deviation, gg.shape(s), rounded=0.05) / deviation
 
 
 def log_likelihood(bases: Bases, frames: jax.Array) -> jax.Array:

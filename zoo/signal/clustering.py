@@ -39,7 +39,7 @@ def k_means(
     return _labels(x, centres), centres
 
 
-def grouped(x: jax.Array, weights: jax.Array, clusters: int) -> jax.Array:
+def cluster_labels(x: jax.Array, weights: jax.Array, clusters: int) -> jax.Array:
     """Labels [K] in [0, clusters) of points [K D] with weights [K]: `k_means`, farthest first."""
     return k_means(x, weights, farthest_first(x, weights, clusters))[0]
 
@@ -53,7 +53,7 @@ def spectral(affinity: jax.Array, weights: jax.Array, clusters: int) -> jax.Arra
     _, vectors = jnp.linalg.eigh(scale[:, None] * affinity * scale)
     rows = vectors[:, -clusters:]
     length = jnp.sqrt(jnp.square(rows).sum(1, keepdims=True))
-    return grouped(rows / jnp.maximum(length, 1e-12), weights, clusters)
+    return cluster_labels(rows / jnp.maximum(length, 1e-12), weights, clusters)
 
 
 def _squares(x: jax.Array, centres: jax.Array) -> jax.Array:

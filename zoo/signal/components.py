@@ -12,7 +12,9 @@ _EPSILON = float(np.finfo(np.float32).eps)
 DEEP = 1e-6  # of a component's loudest mel band: 60 dB below it nothing counts
 
 
-def masked(parts: jax.Array, mixed: jax.Array, n_fft: int, hop: int, length: int) -> jax.Array:
+def mask_components(
+    parts: jax.Array, mixed: jax.Array, n_fft: int, hop: int, length: int
+) -> jax.Array:
     """Shares of the mixture by non-negative parts [B F N S], spectrum [B F N C] -> [B T S C].
 
     The masks sum to one, also where all parts are zero, so that the sources sum to the mixture.
@@ -32,7 +34,7 @@ def _sound(masks: jax.Array, mixed: jax.Array, n_fft: int, hop: int, length: int
 def timbre(power: jax.Array, sample_rate: int, *, bands: int = 40, kept: int = 13) -> jax.Array:
     """Cepstra of power spectra [K N] -> [K kept], without their level: MFCC from the second on."""
     n_fft = 2 * (power.shape[-1] - 1)
-    bank = jnp.asarray(mel.filters(sample_rate, n_fft, bands), jnp.float32)
+    bank = jnp.asarray(mel.mel_filters(sample_rate, n_fft, bands), jnp.float32)
     level = jnp.matmul(power, bank, precision=jax.lax.Precision.HIGHEST)
     loudest = jnp.maximum(level.max(-1, keepdims=True), 1e-20)
     level = jnp.log(level / loudest + DEEP)

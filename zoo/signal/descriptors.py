@@ -18,7 +18,7 @@ _LOWEST = 200.0  # Hz: the upper edge of the lowest band of `contrast`
 _TINY = float(np.finfo(np.float32).tiny)
 
 
-def difference(x: jax.Array) -> jax.Array:
+def frame_difference(x: jax.Array) -> jax.Array:
     """What each frame has more than the one before it, [B F K C] -> [B F-1 K C]."""
     return x[:, 1:] - x[:, :-1]
 
@@ -46,7 +46,7 @@ def rolloff(magnitude: jax.Array, sample_rate: float, share: float = 0.85) -> ja
     return jnp.asarray(hz)[first][:, :, None]
 
 
-def flatness(magnitude: jax.Array, floor: float = 1e-10) -> jax.Array:
+def frame_flatness(magnitude: jax.Array, floor: float = 1e-10) -> jax.Array:
     """Geometric over arithmetic mean of the power, magnitude [B F N C] -> [B F 1 C] in 0..1.
 
     Same as librosa.feature.spectral_flatness; noise is near 1, and silence is 1.
@@ -78,7 +78,9 @@ def contrast(
         ordered = jnp.sort(magnitude[:, :, low:high], axis=2)
         valleys.append(ordered[:, :, :count].mean(axis=2))
         peaks.append(ordered[:, :, -count:].mean(axis=2))
-    return mel.decibels(jnp.stack(peaks, 2), top=80.0) - mel.decibels(jnp.stack(valleys, 2), top=80)
+    return mel.power_to_db(jnp.stack(peaks, 2), top=80.0) - mel.power_to_db(
+        jnp.stack(valleys, 2), top=80
+    )
 
 
 def _octaves(hz: np.ndarray, bands: int, quantile: float) -> list[tuple[int, int, int]]:

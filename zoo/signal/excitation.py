@@ -27,7 +27,7 @@ CHANGE = 100.0  # by which the last layer of a net that refines a draft begins s
 SEED = 0  # of noise: the same frames give the same audio
 
 
-class Excitation(Protocol):
+class ExcitationSignal(Protocol):
     """A function of log mel frames as the vocoder reads them; reach: frames on either side."""
 
     @property
@@ -57,7 +57,7 @@ class Noise:
     reach: ClassVar[int] = 0
 
     def __call__(self, frames: jax.Array, first: jax.Array) -> jax.Array:
-        drawn = numbered(jax.random.normal, frames.shape[1], first, self.hop)
+        drawn = numbered_noise(jax.random.normal, frames.shape[1], first, self.hop)
         return jnp.broadcast_to(drawn.reshape(1, -1, 1), (len(frames), drawn.size, 1))
 
 
@@ -88,7 +88,7 @@ class Draft:
         unit = np.log(10.0) if spec.compress is mel.log10_clamp else 1.0
         energy = mel.least_norm(frames * np.float32(unit), spec)
         magnitude = jnp.maximum(energy, 0.0) ** (1 / spec.exponent)
-        turns = numbered(jax.random.uniform, frames.shape[1], first, spec.n_fft // 2 + 1)
+        turns = numbered_noise(jax.random.uniform, frames.shape[1], first, spec.n_fft // 2 + 1)
         start = jnp.exp(2j * jnp.pi * turns)[None, ..., None] * jnp.ones_like(magnitude)[..., None]
         return phase.griffin_lim(
             magnitude[..., None],
@@ -113,12 +113,14 @@ def frame_a_hop(spec: mel.MelSpec, what: str) -> None:
         )
 
 
-def refined(change: jax.Array, draft: jax.Array) -> jax.Array:
+def refine_draft(change: jax.Array, draft: jax.Array) -> jax.Array:
     """A draft that a network changes, [B T 1] twice -> [B T 1] in [-1, 1]; itself where by zero."""
     return jnp.tanh(change + jnp.arctanh(jnp.clip(draft, -0.999, 0.999)))
 
 
-def numbered(draw: Callable[..., jax.Array], count: int, first: jax.Array, size: int) -> jax.Array:
+def numbered_noise(
+    draw: Callable[..., jax.Array], count: int, first: jax.Array, size: int
+) -> jax.Array:
     """Random numbers of frames, -> [F N] = [count size], a row by the number of its frame alone."""
     key = jax.random.key(SEED)
     numbers = jnp.asarray(first, jnp.uint32) + jnp.arange(count, dtype=jnp.uint32)

@@ -21,7 +21,7 @@ def divergence(v: jax.Array, model: jax.Array, beta: float) -> jax.Array:
     return (v / model - jnp.log(v / model) - 1).sum((1, 2))
 
 
-def start(rng: jax.Array, v: jax.Array, rank: int) -> tuple[jax.Array, jax.Array]:
+def random_factors(rng: jax.Array, v: jax.Array, rank: int) -> tuple[jax.Array, jax.Array]:
     """Random factors of the right size for [B F N] -> gains [B F K], spectra [B K N]."""
     batch, frames, bins = v.shape
     scale = jnp.sqrt(v.mean((1, 2)) / rank)[:, None, None]

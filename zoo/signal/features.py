@@ -14,7 +14,7 @@ from zoo.signal.precision import HIGHEST
 def mfcc(log_mel: jax.Array, count: int = 20) -> jax.Array:
     """Mel-frequency cepstral coefficients, log mel [B F M C] -> [B F K C] with K = count.
 
-    Orthonormal DCT-II over mel bins; librosa.feature.mfcc takes `mel.decibels(power, top=80)`.
+    Orthonormal DCT-II over mel bins; librosa.feature.mfcc takes `mel.power_to_db(power, top=80)`.
     """
     bins = log_mel.shape[2]
     if count > bins:

@@ -40,7 +40,7 @@ def sinc_bandpass(
     return kernel if unit_centre else kernel * (2 * band / sample_rate)
 
 
-def convolve(x: jax.Array, kernel: jax.Array, mode: str = "same") -> jax.Array:
+def fft_convolve(x: jax.Array, kernel: jax.Array, mode: str = "same") -> jax.Array:
     """Convolution by FFT, signal [B T C] and kernel [n] or [n C] -> [B T' C].
 
     mode: 'full' (T' = T + n - 1), 'same' (T' = T, centred: delays by nothing when n is odd and
@@ -71,7 +71,7 @@ def de_emphasis(x: jax.Array, coefficient: float = 0.97) -> jax.Array:
     """y[t] = x[t] + a y[t-1], [B T C] -> [B T C]; inverse of `pre_emphasis`. 0 < a < 1."""
     memory = int(np.log(1e-9) / np.log(coefficient)) + 1  # what is left then is below float32
     taps = coefficient ** np.arange(min(memory, x.shape[1]))
-    return convolve(x, jnp.asarray(taps, x.dtype), "causal")
+    return fft_convolve(x, jnp.asarray(taps, x.dtype), "causal")
 
 
 def a_weighting(hz: np.ndarray, floor: float = -80.0) -> np.ndarray:

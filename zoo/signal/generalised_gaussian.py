@@ -25,7 +25,7 @@ def log_density(s: jax.Array, q: jax.Array, deviation: jax.Array | float) -> jax
     return height - jnp.log(deviation) - rate(q) * jnp.abs(s / deviation) ** q
 
 
-def slope(s: jax.Array, q: jax.Array, *, rounded: float = 0.0) -> jax.Array:
+def score_function(s: jax.Array, q: jax.Array, *, rounded: float = 0.0) -> jax.Array:
     """-d/ds log p of values of deviation 1, [...] -> [...].
 
     rounded: |s| becomes sqrt(s^2 + rounded^2), so that it is finite at 0 where q is below one.
@@ -35,7 +35,7 @@ def slope(s: jax.Array, q: jax.Array, *, rounded: float = 0.0) -> jax.Array:
 
 
 def steepest(q: jax.Array, rounded: float) -> jax.Array:
-    """The largest slope of `slope`, that at 0 of exponents of at most 2, [...] -> [...]."""
+    """The largest slope of `score_function`, at 0 of exponents of at most 2, [...] -> [...]."""
     return q * rate(q) * rounded ** (q - 2)
 
 

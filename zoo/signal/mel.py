@@ -43,7 +43,7 @@ def mel_to_hz(mel: npt.ArrayLike, scale: str = "slaney") -> np.ndarray:
     return np.where(mel < 15.0, mel * 200 / 3, above)
 
 
-def filters(
+def mel_filters(
     sample_rate: float,
     n_fft: int,
     bins: int,
@@ -91,7 +91,7 @@ def log_power(power: jax.Array, *, half: bool = False) -> jax.Array:
     return jnp.log1p(10_000.0 * power) / np.float32(np.log(10))
 
 
-def decibels(power: jax.Array, floor: float = 1e-10, top: float | None = None) -> jax.Array:
+def power_to_db(power: jax.Array, floor: float = 1e-10, top: float | None = None) -> jax.Array:
     """10 log10(max(x, floor)) of power, [B ...] -> [B ...] dB. Won 2020; librosa.power_to_db.
 
     top: also clip at that many dB below each example's loudest value (librosa's default is 80).
@@ -103,15 +103,15 @@ def decibels(power: jax.Array, floor: float = 1e-10, top: float | None = None) -
     return jnp.maximum(level, loudest - top)
 
 
-def _peak_decibels(power: jax.Array, span: float = 80.0, floor: float = 1e-10) -> jax.Array:
+def peak_decibels(power: jax.Array, span: float = 80.0, floor: float = 1e-10) -> jax.Array:
     """dB below each example's loudest value, [B ...] -> [B ...] in [-span, 0]. Old kapre's."""
-    level = decibels(power, floor, span)
+    level = power_to_db(power, floor, span)
     return level - level.max(axis=tuple(range(1, level.ndim)), keepdims=True)
 
 
-def _twice_squared_decibels(power: jax.Array) -> jax.Array:
+def twice_squared_decibels(power: jax.Array) -> jax.Array:
     """dB of the *square* of mel power, [B ...] -> [B ...], 80 dB deep: Choi's published CRNN."""
-    return decibels(jnp.square(power), top=80.0)
+    return power_to_db(jnp.square(power), top=80.0)
 
 
 def log_clamp(magnitude: jax.Array, floor: float = 1e-5) -> jax.Array:
@@ -124,7 +124,7 @@ def log10_clamp(magnitude: jax.Array, floor: float = 1e-5) -> jax.Array:
     return jnp.log10(jnp.maximum(magnitude, floor))
 
 
-def _unit_decibels(power: jax.Array, span: float = 100.0) -> jax.Array:
+def unit_decibels(power: jax.Array, span: float = 100.0) -> jax.Array:
     """20 log10 of mel power less 20 dB, from -span to 0 dB on [0, 1], [...] -> [0, 1].
 
     Of ClariNet's and FloWaveNet's public code: 20 of a power, so that its decibels are half as big.
@@ -133,7 +133,7 @@ def _unit_decibels(power: jax.Array, span: float = 100.0) -> jax.Array:
     return jnp.clip(1.0 + level / span, 0.0, 1.0)
 
 
-def _pcm_log(magnitude: jax.Array) -> jax.Array:
+def pcm_log(magnitude: jax.Array) -> jax.Array:
     """ln(max(x, 500)) / 10 of magnitudes of 16-bit samples, [...] -> [...]; Lyra's."""
     return jnp.log(jnp.maximum(32768 * magnitude, 500.0)) / 10
 
@@ -174,7 +174,7 @@ class MelSpec:
 
     def filters(self) -> np.ndarray:
         """The spec's filter bank, -> [N M] float32."""
-        return filters(
+        return mel_filters(
             self.sample_rate,
             self.n_fft,
             self.bins,
@@ -225,12 +225,12 @@ def _check(scale: str) -> None:
 
 
 MUSICNN = MelSpec(16_000, 512, 256, 96, partial(log_power, half=True))
-WON = MelSpec(16_000, 512, 256, 128, decibels, scale="htk", norm=None)
+WON = MelSpec(16_000, 512, 256, 128, power_to_db, scale="htk", norm=None)
 WON_96 = replace(WON, bins=96)  # FCN, CRNN and musicnn of the same benchmark
-CHOI = MelSpec(12_000, 512, 256, 96, partial(decibels, top=80.0))
-CHOI_SQUARED = replace(CHOI, compress=_twice_squared_decibels)
+CHOI = MelSpec(12_000, 512, 256, 96, partial(power_to_db, top=80.0))
+CHOI_SQUARED = replace(CHOI, compress=twice_squared_decibels)
 # Padding of Theano's 'half' border under a kernel that it turns round: one sample more in front.
-COMPACT = replace(CHOI, compress=_peak_decibels, centre=False, pad_mode="constant", pad=(257, 256))
+COMPACT = replace(CHOI, compress=peak_decibels, centre=False, pad_mode="constant", pad=(257, 256))
 MELGAN = MelSpec(22_050, 1024, 256, 80, log10_clamp, exponent=1, centre=False, pad=(384, 384))
 HIFIGAN = MelSpec(
     22_050,
@@ -245,7 +245,7 @@ HIFIGAN = MelSpec(
     floor=1e-9,
 )
 WAVEGLOW = MelSpec(22_050, 1024, 256, 80, log_clamp, exponent=1, high=8000.0)
-FLOWAVENET = MelSpec(22_050, 1024, 256, 80, _unit_decibels, low=125.0, high=7600.0)
+FLOWAVENET = MelSpec(22_050, 1024, 256, 80, unit_decibels, low=125.0, high=7600.0)
 # As the paper is remembered, not checked: 50 ms windows every 12.5 ms; its mel scale is not stated.
 TACOTRON2 = MelSpec(
     24_000,
@@ -270,7 +270,7 @@ def lyra(lag: int = 960) -> MelSpec:
         2048,
         640,
         160,
-        _pcm_log,
+        pcm_log,
         exponent=1,
         high=7920.0,
         scale="htk",

@@ -23,19 +23,19 @@ def expand(y: jax.Array, mu: int = 255) -> jax.Array:
     return side * jnp.expm1(side * y * np.log1p(mu).astype(np.float32)) / mu
 
 
-def encode(x: jax.Array, bits: int = 8) -> jax.Array:
+def mu_law_encode(x: jax.Array, bits: int = 8) -> jax.Array:
     """Mu-law codes, [...] in [-1, 1] -> [...] int32 in [0, 2^bits). Louder samples are clipped."""
     return encode_among(x, 2**bits)
 
 
 def encode_among(x: jax.Array, count: int) -> jax.Array:
-    """As `encode`, of any number of codes: [...] in [-1, 1] -> [...] int32 in [0, count)."""
+    """As `mu_law_encode`, of any number of codes: [...] in [-1, 1] -> [...] int32 in [0, count)."""
     mu = count - 1
     y = compand(jnp.clip(x, -1.0, 1.0), mu)
     return jnp.clip(jnp.floor((y + 1) / 2 * mu + 0.5), 0, mu).astype(jnp.int32)
 
 
-def decode(codes: jax.Array, bits: int = 8) -> jax.Array:
+def mu_law_decode(codes: jax.Array, bits: int = 8) -> jax.Array:
     """Samples of mu-law codes, [...] int in [0, 2^bits) -> [...] float32 in [-1, 1].
 
     The number of codes is even, so none is silence: the code of 0.0 decodes to 9e-5 at 8 bits.

@@ -14,7 +14,7 @@ FRAME = 512  # samples; flatness falls with the length of what is stationary wit
 _HOP = 256
 
 
-def flatness(spectrum: jax.Array, floor: float = 1e-10) -> jax.Array:
+def spectral_flatness(spectrum: jax.Array, floor: float = 1e-10) -> jax.Array:
     """Spectral flatness of power spectra [... N] -> [...]: geometric over arithmetic mean.
 
     1 for equal power in all bins, about 0.56 (exp of minus Euler's constant) for white noise, near
@@ -42,7 +42,7 @@ def has_burst(
     spectra = power(stft(audio, FRAME, _HOP, centre=False))[..., 0]
     energy = jnp.mean(framing.frame(audio, FRAME, _HOP)[..., 0] ** 2, axis=-1)
     count = min(max(round(seconds * sample_rate / _HOP), 1), energy.shape[1])
-    flats, loud = _moving_mean(flatness(spectra), count), _moving_mean(energy, count)
+    flats, loud = _moving_mean(spectral_flatness(spectra), count), _moving_mean(energy, count)
     return jnp.any((flats > flat) & (loud > 10 ** (level / 10)), axis=1)
 
 

@@ -29,7 +29,7 @@ PI = np.float32(np.pi)
 
 
 @dataclass(frozen=True)
-class Layout:
+class PhaseImageLayout:
     """Images of `frames` by `bins` for clips of `samples`; frames of 2 * bins, a quarter apart.
 
     kind: 'mel', log power and instantaneous frequency of as many mel bands as bins; 'linear', log
@@ -66,7 +66,7 @@ class Layout:
         return span(self.frames, self.n_fft, self.hop) - self.samples
 
 
-def image_of(audio: jax.Array, layout: Layout) -> jax.Array:
+def image_of(audio: jax.Array, layout: PhaseImageLayout) -> jax.Array:
     """Audio [B T 1] -> image [B F N 2]: log magnitude, and phase in half turns."""
     if audio.shape[1:] != (layout.samples, 1):
         raise BadInput(f"clips of {audio.shape[1:]}: give {layout.samples:,} samples, one channel")
@@ -83,7 +83,7 @@ def image_of(audio: jax.Array, layout: Layout) -> jax.Array:
     return _stacked(power, _advances(jnp.matmul(running, to_mel, precision=HIGHEST)))
 
 
-def audio_of(image: jax.Array, layout: Layout) -> jax.Array:
+def audio_of(image: jax.Array, layout: PhaseImageLayout) -> jax.Array:
     """Inverse of `image_of`, [B F N 2] -> [B T 1]; near for 'mel', whose bands lose detail."""
     magnitude, turned = jnp.exp(image[..., 0]), image[..., 1] * PI
     if layout.kind != "phase":

@@ -58,10 +58,10 @@ def shift(x: jax.Array, semitones: jax.Array, most: float, n_fft: int = _SIZE) -
     """
     factor = jnp.exp2(semitones / 12)
     longest = math.ceil(x.shape[1] * 2 ** (most / 12)) + 2 * _REACH
-    return read(stretch(x, 1 / factor, longest, n_fft), factor, x.shape[1])
+    return resample_by_rate(stretch(x, 1 / factor, longest, n_fft), factor, x.shape[1])
 
 
-def read(x: jax.Array, rate: jax.Array, length: int) -> jax.Array:
+def resample_by_rate(x: jax.Array, rate: jax.Array, length: int) -> jax.Array:
     """Samples at multiples of `rate`, [B T C], [B] -> [B length C]; zeros outside of T.
 
     By a sinc under a Hann window of 2 * REACH samples, of a lower cutoff where rate > 1.

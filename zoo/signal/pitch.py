@@ -24,7 +24,7 @@ def to_cents(hertz: np.ndarray) -> np.ndarray:
     return 1200.0 * np.log2(np.asarray(hertz) / 10.0)
 
 
-def target(hertz: np.ndarray) -> np.ndarray:
+def pitch_target(hertz: np.ndarray) -> np.ndarray:
     """What CREPE is taught, [F] Hz -> [F K]: one at the pitch, a Gaussian of 25 cents around it."""
     distance = CENTS - to_cents(hertz)[..., None]
     return np.exp(-np.square(distance) / (2 * 25.0**2)).astype(np.float32)
@@ -77,7 +77,7 @@ def _logits(salience: np.ndarray) -> np.ndarray:
     return np.log(odds) - np.log1p(-odds)
 
 
-def windows(audio: np.ndarray, size: int, hop: int) -> np.ndarray:
+def centred_windows(audio: np.ndarray, size: int, hop: int) -> np.ndarray:
     """Views of a signal around every hop-th sample, [T] -> [F size], F = ceil(T / hop).
 
     Frame f is centred on sample f * hop; zeros outside the signal.

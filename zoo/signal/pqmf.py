@@ -28,7 +28,7 @@ def prototype(bands: int) -> np.ndarray:
     return cutoff * np.sinc(cutoff * place) * np.kaiser(TAPS, BETA)
 
 
-def filters(bands: int, sign: int) -> np.ndarray:
+def pqmf_filters(bands: int, sign: int) -> np.ndarray:
     """Cosine-modulated filters, -> [n K] float32; sign: 1 for analysis, -1 for synthesis."""
     number, place = np.arange(bands), np.arange(TAPS)[:, None] - TAPS // 2
     turn = (2 * number + 1) * np.pi / (2 * bands) * place + sign * (-1.0) ** number * np.pi / 4
@@ -41,13 +41,13 @@ def analysis(x: jax.Array, bands: int = 4) -> jax.Array:
         raise BadInput(f"audio {list(x.shape)}: give [B T 1] with T a multiple of {bands}")
     padded = jnp.pad(x, ((0, 0), (TAPS // 2, TAPS // 2), (0, 0)))
     frames = framing.frame(padded, TAPS, bands)[..., 0]
-    return jnp.matmul(frames, filters(bands, 1), precision=HIGHEST)
+    return jnp.matmul(frames, pqmf_filters(bands, 1), precision=HIGHEST)
 
 
 def synthesis(x: jax.Array) -> jax.Array:
     """Bands [B T K] from low to high -> audio [B T*K 1], delayed by nothing."""
     bands = x.shape[-1]
-    backwards = bands * filters(bands, -1)[::-1].T
+    backwards = bands * pqmf_filters(bands, -1)[::-1].T
     frames = jnp.matmul(x, backwards, precision=HIGHEST)[..., None]
     audio = framing.overlap_add(frames, bands)
     return audio[:, TAPS // 2 :][:, : x.shape[1] * bands]

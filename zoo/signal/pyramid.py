@@ -40,7 +40,7 @@ def bypass(number: int, progress: jax.Array | float) -> jax.Array:
     return jnp.clip(number - progress, 0.0, 1.0)
 
 
-def blended(x: jax.Array, progress: jax.Array | float, top: int, every: int) -> jax.Array:
+def blend_levels(x: jax.Array, progress: jax.Array | float, top: int, every: int) -> jax.Array:
     """Images as a network sees them that has grown so far, [B F N C] -> the same shape.
 
     every: resolutions there are. top: the highest so far; progress lies within one below it.

@@ -22,7 +22,7 @@ FIRST = (0.3255157470703125, 0.748626708984375, 0.961456298828125)  # of even sa
 SECOND = (0.097930908203125, 0.564300537109375, 0.8737335205078125)
 
 
-def split(x: jax.Array, bands: int) -> jax.Array:
+def split_bands(x: jax.Array, bands: int) -> jax.Array:
     """Audio [B T] -> bands [B T/bands bands], the lowest first; T divides into them."""
     if bands & (bands - 1) or x.shape[1] % bands:
         raise BadInput(f"{x.shape[1]} samples in {bands} bands: give a power of two that divides")
@@ -44,7 +44,7 @@ def _cascade(x: jax.Array, zeros: tuple[float, ...]) -> jax.Array:
 
     By their response, cut off where it is below 1e-8: recursions are slow to compile.
     """
-    return filters.convolve(x[..., None], jnp.asarray(_response(zeros)), "causal")[..., 0]
+    return filters.fft_convolve(x[..., None], jnp.asarray(_response(zeros)), "causal")[..., 0]
 
 
 @cache

@@ -78,7 +78,7 @@ def scatter(x: jax.Array, how: Scattering) -> jax.Array:
     Reflects the audio at its ends, as far as the average reaches. raises BadInput for audio shorter
     than the window.
     """
-    plan = prepare(how, x.shape[1])
+    plan = design_filters(how, x.shape[1])
     x = jnp.moveaxis(jnp.pad(x, ((0, 0), plan.pads, (0, 0)), mode="reflect"), 1, 2)
     whole = _spectrum(x)
     found: dict[tuple[int, ...], jax.Array] = {(): plan.average(whole, 0)}
@@ -189,11 +189,11 @@ def _mean_matrix(average: np.ndarray, hop: int, first: int, last: int) -> np.nda
 
 
 @lru_cache(maxsize=8)
-def prepare(how: Scattering, length: int) -> _FilterPlan:
+def design_filters(how: Scattering, length: int) -> _FilterPlan:
     """Designs the filters, in float64 on the host; the same for every batch of that length."""
     if length < how.span:
         raise BadInput(f"{length} samples are shorter than the window of {how.span}: use more")
-    size = wavelets.padded(length, how.span)
+    size = wavelets.padded_length(length, how.span)
     before = (size - length) // 2
     banks = how.banks()
     octaves = [w.octave for w in banks[0]], [w.octave for w in banks[1]]

@@ -32,7 +32,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.signal import mel
-from zoo.signal.excitation import SEED, frame_a_hop, numbered
+from zoo.signal.excitation import SEED, frame_a_hop, numbered_noise
 from zoo.signal.yin import Yin
 
 CYCLE = 2.0**32  # units of phase
@@ -110,7 +110,7 @@ class Sine:
         below = now[..., None].astype(jnp.float32) * which.astype(np.float32) < CYCLE / 2
         voiced = step[..., None] > 0
         sines = jnp.where(voiced & below, jnp.sin(_signed(phase) * _UNIT), 0.0)
-        drawn = numbered(jax.random.normal, count, first, hop * self.harmonics)
+        drawn = numbered_noise(jax.random.normal, count, first, hop * self.harmonics)
         noise = drawn.reshape(1, count, hop, self.harmonics)
         level = jnp.where(voiced, self.noise, self.amplitude / 3)
         return (self.amplitude * sines + level * noise).reshape(rows, count * hop, -1)

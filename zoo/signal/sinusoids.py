@@ -27,7 +27,7 @@ class Peaks(NamedTuple):
     complex_: jax.Array
 
 
-def peaks(
+def spectral_peaks(
     spectrum: jax.Array, count: int, sample_rate: float, *, floor: float, lowest: float = 30.0
 ) -> Peaks:
     """The `count` highest local maxima of every frame, spectra [F N C] of `stft.centred` -> [F P].
@@ -60,7 +60,7 @@ def peaks(
     return Peaks(jnp.where(there, (at + 1 + shift) * step, 0), amplitude, found)
 
 
-def followed(frequency: jax.Array, widest: float) -> jax.Array:
+def link_peaks(frequency: jax.Array, widest: float) -> jax.Array:
     """The trajectory of each peak, frequencies [F P] (0 for none) -> numbers [F P], or -1.
 
     Two peaks of consecutive frames are one trajectory if each is the other's nearest and no further
@@ -92,7 +92,7 @@ class Trajectories(NamedTuple):
     amplitude: jax.Array
 
 
-def strongest(
+def strongest_trajectories(
     found: Peaks, numbers: jax.Array, count: int, shortest: int
 ) -> tuple[Trajectories, jax.Array]:
     """The `count` trajectories of most energy, and of each peak which it is part of [F P], or -1.

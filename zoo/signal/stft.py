@@ -132,13 +132,13 @@ def power(spectrum: jax.Array) -> jax.Array:
     return jnp.square(spectrum.real) + jnp.square(spectrum.imag)
 
 
-def parts(spectrum: jax.Array) -> jax.Array:
+def real_and_imaginary(spectrum: jax.Array) -> jax.Array:
     """Real parts and behind them imaginary parts, [B F N ...] complex64 -> [B F 2N ...] float32."""
     return jnp.concatenate([spectrum.real, spectrum.imag], 2)
 
 
 def of_parts(x: jax.Array) -> jax.Array:
-    """Inverse of `parts`, [B F 2N ...] float32 -> [B F N ...] complex64."""
+    """Inverse of `real_and_imaginary`, [B F 2N ...] float32 -> [B F N ...] complex64."""
     real, imaginary = jnp.split(x.astype(jnp.float32), 2, axis=2)
     return jax.lax.complex(real, imaginary)
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.signal import framing, stft
-from zoo.signal.filters import a_weighting, convolve, convolve_frames
+from zoo.signal.filters import a_weighting, convolve_frames, fft_convolve
 from zoo.signal.phase import accumulate
 from zoo.signal.precision import HIGHEST
 from zoo.signal.resample import interpolate
@@ -104,7 +104,7 @@ def reverb(x: jax.Array, response: jax.Array) -> jax.Array:
     The first tap is masked: the dry path is added with gain one.
     """
     masked = response.at[0].set(0.0)
-    return x + convolve(x, masked, "causal")
+    return x + fft_convolve(x, masked, "causal")
 
 
 def loudness(

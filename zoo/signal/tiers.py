@@ -17,7 +17,7 @@ def _axis_of(tier: int) -> int:
     return 2 if tier % 2 == 0 else 1
 
 
-def divided(x: jax.Array, tiers: int) -> list[tuple[jax.Array | None, jax.Array]]:
+def split_tiers(x: jax.Array, tiers: int) -> list[tuple[jax.Array | None, jax.Array]]:
     """(what lies below, the tier itself), both [B F' M'], of each tier of [B F M], the first first.
 
     F and M are multiples of what the tiers halve. Raises BadInput for others.
@@ -33,7 +33,7 @@ def divided(x: jax.Array, tiers: int) -> list[tuple[jax.Array | None, jax.Array]
     return [(None, x), *found[::-1]]
 
 
-def interleaved(below: jax.Array, own: jax.Array, tier: int) -> jax.Array:
+def merge_tier(below: jax.Array, own: jax.Array, tier: int) -> jax.Array:
     """What a tier and all below it are together, two [B F' M'] -> [B F M]."""
     axis = _axis_of(tier)
     shape = list(below.shape)

@@ -77,7 +77,7 @@ def band(spectrum: np.ndarray) -> tuple[int, np.ndarray]:
     return start, np.roll(spectrum, -start)[:count]
 
 
-def padded(length: int, span: int) -> int:
+def padded_length(length: int, span: int) -> int:
     """A power of two that holds the audio and three supports of the average at either end."""
     bell = np.abs(np.fft.ifft(gaussian(length, WIDTH / span)))[: length // 2]
     rest = np.cumsum(bell[::-1])[::-1]

@@ -20,7 +20,7 @@ _EPSILON = 1e-10
 _RIDGE = 1e-6
 
 
-def wiener(
+def wiener_filter(
     magnitudes: jax.Array,
     mixture: jax.Array,
     *,

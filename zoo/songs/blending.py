@@ -20,7 +20,9 @@ from zoo.songs.separating import Partner, Separator
 _Part = Literal["outputs", "weights"]
 
 
-def asked(first: Trained, other: str | None, weight: float | None, part: _Part) -> Trained:
+def requested_blend(
+    first: Trained, other: str | None, weight: float | None, part: _Part
+) -> Trained:
     """What --blend, --weight and --blend_of mean: the run as it is where there is no other."""
     from zoo.front import finding
 
@@ -28,10 +30,12 @@ def asked(first: Trained, other: str | None, weight: float | None, part: _Part) 
         if weight is not None:
             raise BadInput("--weight is of --blend: name the other run with it")
         return first
-    return blended(first, finding.load(other).trained, 0.5 if weight is None else weight, part)
+    return blend_runs(
+        first, finding.load_system(other).trained, 0.5 if weight is None else weight, part
+    )
 
 
-def blended(first: Trained, second: Trained, weight: float, part: _Part) -> Trained:
+def blend_runs(first: Trained, second: Trained, weight: float, part: _Part) -> Trained:
     """1 - weight of the first run and `weight` of the second, applied as the first is.
 
     Raises BadInput where they do not give the same stems at one rate, or, for weights, where these

@@ -17,8 +17,8 @@ from zoo.errors import BadInput
 from zoo.evaluation.capabilities import having
 from zoo.front import requests, sounds
 from zoo.objectives import performing
-from zoo.objectives.base import Generative, Instrument, Performance, composer
-from zoo.songs.composing import after
+from zoo.objectives.base import Generative, NotePlayer, Performance, composer
+from zoo.songs.composing import append_notes
 
 if TYPE_CHECKING:
     from zoo.front.system import System
@@ -69,7 +69,7 @@ class Systems:
         return {method: system for method, system in every.items() if system is not None}
 
     @property
-    def instrument(self) -> Instrument:
+    def instrument(self) -> NotePlayer:
         """What plays where no system does: the composer's own, else a piano."""
         from zoo.data.score_render.instrument import Instrument as SoundFont
 
@@ -102,16 +102,16 @@ def chain(
     if sounds.several(audio):
         raise BadInput("a chain takes one recording at a time: call it for each")
     systems = Systems(notes, compose, perform)
-    asked = checked(systems, composing)
+    asked = check_composing(systems, composing)
     found = transcribed(systems, audio, rate)
     whole, begins = continued(systems, found, seed, asked)
-    played = sounds.joined(sounding(systems, whole, seed))[0]
+    played = sounds.join_chunks(sounding(systems, whole, seed))[0]
     return _Chained(found, whole, begins, played, systems.rate)
 
 
-def checked(systems: Systems, composing: dict[str, Any]) -> dict[str, Any]:
+def check_composing(systems: Systems, composing: dict[str, Any]) -> dict[str, Any]:
     """What is asked of the composer, whole. Raises BadInput where there is none to ask."""
-    requests.known("a chain takes", composing, COMPOSING)
+    requests.check_argument_names("a chain takes", composing, COMPOSING)
     if systems.compose is None:
         for name in composing:
             raise BadInput(f"{name} is for a composer: name one (compose), or leave {name} out")
@@ -137,7 +137,7 @@ def continued(
         return found, None
     begins = float(np.max(found["offset"]))
     more = systems.compose.compose(notes=found, seed=seed, **asked)
-    return after(found, more, begins), begins
+    return append_notes(found, more, begins), begins
 
 
 def sounding(systems: Systems, notes: Notes, seed: int, chunk: int = 16_384) -> Iterator[Any]:
@@ -145,6 +145,6 @@ def sounding(systems: Systems, notes: Notes, seed: int, chunk: int = 16_384) -> 
     asked = {"seed": seed, "chunk": chunk}
     request = requests.performed(systems.rate, notes, asked)
     if systems.perform is None:
-        return performing.played([Performance(notes)], systems.instrument, request)
+        return performing.render_performances([Performance(notes)], systems.instrument, request)
     objective = having(Generative, systems.perform.experiment.objective)
     return objective.generate(systems.perform.trained.variables, request)

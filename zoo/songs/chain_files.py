@@ -8,11 +8,11 @@ from typing import Any
 
 from zoo import durable, writing
 from zoo.audio.audio_writing import require_room
-from zoo.audio.probing import probe
+from zoo.audio.probing import read_header
 from zoo.audio.streaming import stream
 from zoo.data.note_rolls import Notes
 from zoo.errors import BadInput
-from zoo.evaluation.base import draw
+from zoo.evaluation.base import write_figure
 from zoo.front.system import System
 from zoo.objectives.performing import lasting
 from zoo.pages import own, stages
@@ -27,7 +27,7 @@ _FOUND, CONTINUED, _PLAYED = "notes.mid", "continued.mid", "played.wav"
 FONT = {"instrument": "TimGM6mb.sf2, out of pretty_midi", "licence": "GPL-2"}
 
 
-def run(
+def run_chain(
     inputs: list[str],
     out: Path,
     systems: Systems,
@@ -37,12 +37,12 @@ def run(
     **composing: Any,
 ) -> int:
     """Every file into `out`/FILE; 2 where one had to be rejected. composing: as of `chain`."""
-    asked = chain.checked(systems, composing)
+    asked = chain.check_composing(systems, composing)
 
     def one(path: Path, name: str) -> str:
         place = out / name
         long_enough(path, systems.notes.sample_rate, own_files.SHORTEST)
-        with writing.folder(place, partial(_refuse, place, path, force)) as folder:
+        with writing.write_folder(place, partial(_refuse, place, path, force)) as folder:
             line, whole = _write(folder, path, systems, seed, asked)
             own.sign(folder, path, line, _whose(systems))
         if not whole:
@@ -79,14 +79,14 @@ def _write(
     facts = _described(folder, path, systems, counts, begins, asked)
     facts |= {"seed": seed, "samples": samples, "sample_rate": systems.rate}
     durable.write_json(folder / "info.json", facts)
-    stages.write(folder, path, _titles(systems))
+    stages.write_stages_page(folder, path, _titles(systems))
     more = "" if begins is None else f", {counts['compose']} more from {begins:.1f} s on"
     line = f"{counts['notes']} notes{more}, {samples / systems.rate:.1f} s played by"
     return f"{line} {_player(systems)}", samples == length
 
 
 def _picture(midi: Path, notes: Notes) -> None:
-    draw(partial(roll_figure, notes, lasting(notes)), midi.with_suffix(".png"), dpi=100)
+    write_figure(partial(roll_figure, notes, lasting(notes)), midi.with_suffix(".png"), dpi=100)
 
 
 def _play(path: Path, systems: Systems, notes: Notes, seed: int, length: int) -> int:
@@ -113,11 +113,15 @@ def _described(
     by.setdefault("perform", {**FONT, "program": getattr(systems.instrument, "program", 0)})
     for method, facts in by.items():
         file = files[method]
-        facts |= {"file": file, "sha256": durable.sha256(folder / file)}
+        facts |= {"file": file, "sha256": durable.file_sha256(folder / file)}
         facts |= {"count": counts[method]} if method in counts else {}
     if begins is not None:
         by["compose"] |= {**asked, "begins_seconds": round(begins, 3)}
-    source = {"file": str(path), "sha256": durable.sha256(path), "seconds": probe(path).seconds}
+    source = {
+        "file": str(path),
+        "sha256": durable.file_sha256(path),
+        "seconds": read_header(path).seconds,
+    }
     return {"input": source, "stages": by}
 
 

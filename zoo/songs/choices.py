@@ -70,12 +70,12 @@ def _check_segments(trained: Trained, cut: Segments, channels: int, seconds: flo
     estimate.check_call(asked, experiment.objective, trained.variables, batch)
 
 
-def segments(trained: Trained, seconds: float | None, overlap: float | None) -> Segments:
+def chosen_segments(trained: Trained, seconds: float | None, overlap: float | None) -> Segments:
     """The segments in which a run separates, of other lengths where they are asked for."""
     how = having(Separates, trained.experiment.evaluation).how
     if seconds is None and overlap is None:
         return how.segments
-    model = networks.named(trained.experiment.objective, trained.variables)[0]
+    model = networks.find_network(trained.experiment.objective, trained.variables)[0]
     cut = recut(how.segments, how.rate, seconds, overlap, getattr(model, "input_length", None))
     if seconds is not None and cut.input > how.segments.input:
         _check_segments(trained, cut, how.channels, seconds)

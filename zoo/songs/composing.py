@@ -19,14 +19,14 @@ from zoo.audio.streaming import stream
 from zoo.data.midi import read_notes
 from zoo.data.note_rolls import Notes
 from zoo.errors import BadInput
-from zoo.evaluation.base import draw
+from zoo.evaluation.base import write_figure
 from zoo.objectives import performing
 from zoo.objectives.base import Composing, Performance, Request, composer
 from zoo.pages.piano_roll import roll_figure
 from zoo.runs.trained import Trained
 from zoo.songs.choices import Choices
 from zoo.songs.credits import provenance
-from zoo.songs.generating import CHUNK, described, requested
+from zoo.songs.generating import CHUNK, describe_request, requested
 from zoo.songs.likeliest import Clips
 from zoo.songs.midi_files import write_midi
 from zoo.songs.stem_files import refuse_overwrite
@@ -35,7 +35,7 @@ _ENDINGS = (".mid", ".midi")
 _KINDS = (".mid", ".wav", ".json")
 
 
-def find(inputs: Sequence[str]) -> list[Path]:
+def find_midi_files(inputs: Sequence[str]) -> list[Path]:
     """MIDI files, and those in folders and patterns, sorted. raises BadInput for none."""
     from glob import glob
 
@@ -73,12 +73,12 @@ def compose(
     begins = 0.0 if tune is None else float(np.max(tune["offset"]))
     length = request.length + round(begins * info.sample_rate)
     require_room(options.out, 2 * length * len(clips))
-    with writing.held(options.out / f"{stem}_N.mid" if several else files[0], files):
+    with writing.hold_lock(options.out / f"{stem}_N.mid" if several else files[0], files):
         refuse_overwrite(files, options.force)
         made = _best(objective.compose(trained.variables, request), options.keep or 0)
         about = {"request": _asked(request, path), **provenance(trained)}
         for name, (voice, performance) in zip(stems, made):
-            notes = after(tune, performance.notes, begins)
+            notes = append_notes(tune, performance.notes, begins)
             facts = {"voice": voice, "begins_seconds": round(begins, 3), **about}
             if performance.log_prob is not None:
                 facts = {"log_prob_nats": performance.log_prob, **facts}
@@ -96,7 +96,7 @@ def _best(performances: Sequence[Performance], keep: int) -> list[tuple[int, Per
     return sorted(numbered, key=lambda pair: -(pair[1].log_prob or 0.0))[:keep]
 
 
-def after(tune: Notes | None, notes: Notes, begins: float) -> Notes:
+def append_notes(tune: Notes | None, notes: Notes, begins: float) -> Notes:
     """The tune and then the notes, whose times count from `begins` seconds."""
     if tune is None:
         return notes
@@ -116,23 +116,23 @@ def _keep(
     """PLACE.mid, .wav of `length` samples and .json, which stand together or not at all."""
     paths = [place.with_name(place.name + kind) for kind in (".json", ".mid", ".wav")]
     request = Request(length=length, chunk=CHUNK)
-    chunks = performing.played([Performance(notes)], objective.instrument, request)
+    chunks = performing.render_performances([Performance(notes)], objective.instrument, request)
     with writing.replacing(*paths) as (note, score, sound):
         write_midi(score, notes, program=getattr(objective.instrument, "program", 0))
         if stream(chunks, [sound], rate, length=length, progress=False) < length:
             raise KeyboardInterrupt
         facts = {"file": paths[2].name, "midi": paths[1].name, "notes": len(notes["pitch"])}
-        facts |= {"samples": length, "sample_rate": rate, "sha256": durable.sha256(sound)}
-        facts |= {"midi_sha256": durable.sha256(score), **about}
+        facts |= {"samples": length, "sample_rate": rate, "sha256": durable.file_sha256(sound)}
+        facts |= {"midi_sha256": durable.file_sha256(score), **about}
         note.write_text(json.dumps(facts, indent=1) + "\n")
     picture = place.with_name(place.name + ".png")
-    draw(lambda: roll_figure(notes, length / rate), picture, dpi=100, bbox_inches="tight")
+    write_figure(lambda: roll_figure(notes, length / rate), picture, dpi=100, bbox_inches="tight")
 
 
 def _asked(request: Request, path: Path | None) -> dict[str, Any]:
     """A request as JSON; the tune is named by its file and hash."""
-    facts = described(request, None, None)
+    facts = describe_request(request, None, None)
     if path is not None:
-        own = {"file": str(path), "sha256": durable.sha256(path)}
+        own = {"file": str(path), "sha256": durable.file_sha256(path)}
         facts["input"] = {**own, "notes": len(request.notes["pitch"])}
     return facts

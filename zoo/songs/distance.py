@@ -64,10 +64,10 @@ def collect(root: Path, limit: int | None = None) -> _Collection:
         if len(files) == limit:
             break
         try:
-            sounds.sound(file, None)
+            sounds.as_sound(file, None)
         except BadInput as error:
             unreadable += 1
-            print(escapes.line(f"left out: {file.name}: {error}"), file=sys.stderr)
+            print(escapes.terminal_line(f"left out: {file.name}: {error}"), file=sys.stderr)
             continue
         files.append(file)
         contents.append(hashlib.sha256(file.read_bytes()).hexdigest())
@@ -82,7 +82,7 @@ def _opened(found: _Collection, what: str) -> Iterator[Sound]:
     bar = tqdm(
         found.files, desc=f"{what} {found.root.name}", unit="file", file=sys.stderr, disable=None
     )
-    return (sounds.sound(file, None) for file in bar)
+    return (sounds.as_sound(file, None) for file in bar)
 
 
 def _file_embeddings(model: ClipModel, found: _Collection) -> _Vectors:
@@ -107,7 +107,7 @@ def _by_embedding(
         "dimensions": real.rows.shape[1],
         "reference": _described(reference) | {"segments": len(real.rows)},
         "generated": _described(generated) | {"segments": len(fake.rows)},
-        "distances": by_model.distances(fake.rows, real.rows, real.owner),
+        "distances": by_model.embedding_distances(fake.rows, real.rows, real.owner),
     }
 
 
@@ -125,7 +125,7 @@ def _by_pairs(reference: _Collection, generated: _Collection, pitch: bool) -> di
         return {}
     copies = Copies(_tracker() if pitch else None)
     rows = [
-        copies.compare(*(sounds.sound(place[name], None) for place in (fake, real)))
+        copies.compare(*(sounds.as_sound(place[name], None) for place in (fake, real)))
         for name in tqdm(names, desc="pairs", unit="pair", file=sys.stderr, disable=None)
     ]
     keys = dict.fromkeys(key for row in rows for key in row)
@@ -149,7 +149,7 @@ def _described(found: _Collection) -> dict[str, Any]:
     }
 
 
-def compare(
+def compare_folders(
     reference: Path,
     generated: Path,
     *,
@@ -176,7 +176,7 @@ def compare(
     return found | ({"copies": pairs} if pairs else {})
 
 
-def lines(found: dict[str, Any]) -> Iterator[str]:
+def distance_lines(found: dict[str, Any]) -> Iterator[str]:
     """What is printed of it."""
     sets = {name: found[name] for name in ("reference", "generated")}
     for name, about in sets.items():
@@ -210,7 +210,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
             yield f"  {name:<22} {value:.4f}"
 
 
-def keep(found: dict[str, Any], path: Path) -> str:
+def write_distance(found: dict[str, Any], path: Path) -> str:
     """Writes all of it as JSON; the line that says where."""
     path.parent.mkdir(parents=True, exist_ok=True)
     durable.write_json(path, found, indent=2)

@@ -14,7 +14,7 @@ from zoo.evaluation.capabilities import Tags, having
 from zoo.front.system import System
 from zoo.runs import inference
 from zoo.runs.trained import Trained
-from zoo.songs.own_files import each, named
+from zoo.songs.own_files import for_each_file, name_outputs
 from zoo.songs.taggram import Embedded, opened
 
 
@@ -26,7 +26,9 @@ def of_files(trained: Trained, paths: Iterable[Path]) -> Iterator[Embedded | Bad
     return having(Tags, evaluation).embeddings(embed(trained.variables), songs, info)
 
 
-def write(model: System, inputs: Sequence[str] | None, file: Path, *, force: bool) -> int:
+def write_embeddings(
+    model: System, inputs: Sequence[str] | None, file: Path, *, force: bool
+) -> int:
     """An npz of `files` [N], `embeddings` [N D]; 2 where a file had to be rejected, else 0.
 
     Raises BadInput where the model has no `embed`, where no file can be used, or `file` exists,
@@ -39,7 +41,7 @@ def write(model: System, inputs: Sequence[str] | None, file: Path, *, force: boo
     if file.exists() and not force:
         raise BadInput(f"{file} exists: choose another name, or --force to overwrite")
     model.require("embed")
-    files, found = named(audio_files.find(inputs)), dict[str, np.ndarray]()
+    files, found = name_outputs(audio_files.find_audio_files(inputs)), dict[str, np.ndarray]()
     answers = of_files(model.trained, files)
 
     def one(path: Path, name: str) -> str:
@@ -49,9 +51,9 @@ def write(model: System, inputs: Sequence[str] | None, file: Path, *, force: boo
         found[str(path)] = answer[2]
         return f"{path.name}: {len(answer[2])} numbers"
 
-    code = each(files, file.parent, one)
+    code = for_each_file(files, file.parent, one)
     if not found:
         raise BadInput(f"none of {len(files)} files could be embedded")
-    with writing.held(file), writing.replacing(file) as (part,), part.open("wb") as new:
+    with writing.hold_lock(file), writing.replacing(file) as (part,), part.open("wb") as new:
         np.savez(new, files=np.array(list(found)), embeddings=np.stack(list(found.values())))
     return code

@@ -20,7 +20,7 @@ from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
 from zoo.evaluation.base import Batch, Predict
 from zoo.objectives.base import Variables
-from zoo.runs.trained import Trained, load
+from zoo.runs.trained import Trained, load_trained
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Separator
 from zoo.songs.spreads import Spread
@@ -59,7 +59,7 @@ def widened(segments: Segments, chosen: Members) -> Segments:
     return replace(segments, input=more, output=kept, hop=min(segments.step, kept))
 
 
-def predictor(
+def ensemble_predictor(
     objective: Any, variables: Sequence[Variables], segments: Segments, chosen: Members
 ) -> Predict:
     """Batches of `widened` segments [B T C] to the members' mean, and behind it their deviation.
@@ -103,7 +103,7 @@ def _predict(
     return jnp.concatenate([found.mean(0), found.std(0)], 3 - time)
 
 
-def applied(how: Separator, chosen: Members) -> Separator:
+def ensemble_separator(how: Separator, chosen: Members) -> Separator:
     """The separator of an ensemble; its `spread` fills while a song is separated."""
     if how.partners:
         raise BadInput("an ensemble is of one network: blend weights (--blend_of weights), or none")
@@ -125,4 +125,4 @@ def checkpoints(found: Trained, count: int) -> list[Variables]:
     if len(steps) < count:
         raise BadInput(f"--checkpoints {count}: {found.directory} holds {len(steps)}")
     config = str(found.config.path)
-    return [load(found.directory, config=config, step=s).variables for s in steps[-count:]]
+    return [load_trained(found.directory, config=config, step=s).variables for s in steps[-count:]]

@@ -14,7 +14,7 @@ import numpy as np
 from zoo import durable, writing
 from zoo.audio import audio_files
 from zoo.audio.audio_writing import require_room
-from zoo.audio.probing import probe
+from zoo.audio.probing import read_header
 from zoo.audio.streaming import stream
 from zoo.data.midi import read_notes
 from zoo.data.source import Info
@@ -32,7 +32,7 @@ from zoo.songs.stem_files import refuse_overwrite
 CHUNK = 16_384  # samples handed out at a time: how far Ctrl-C can lag behind
 
 
-def generate(
+def generate_files(
     trained: Trained, options: Choices, path: Path | None = None, stem: str = "sample"
 ) -> str:
     """Audio from the model, streamed to files with their JSON beside them."""
@@ -67,13 +67,13 @@ def _write(
                 f"{given} would be overwritten with what it becomes: choose another --out"
             )
     require_room(options.out, request.length * 2 * info.channels * len(clips))
-    with writing.held(options.out / f"{stem}_N.wav" if several else files[0], files):
+    with writing.hold_lock(options.out / f"{stem}_N.wav" if several else files[0], files):
         refuse_overwrite(files, options.force)
         chunks = clips.chunks(trained.variables)
-        about = {"request": described(request, path, options.prompt), **provenance(trained)}
+        about = {"request": describe_request(request, path, options.prompt), **provenance(trained)}
         with engines.noted() as used:
             own = lambda place: {**clips.facts(place), **_by(used)}  # noqa: E731
-            written = keep(chunks, files, rate, request.length, about, own)
+            written = write_voices(chunks, files, rate, request.length, about, own)
     if written < request.length:
         raise KeyboardInterrupt  # the files are in order; those that would follow are not made
     where = f"in {', '.join(map(str, files))}"
@@ -85,7 +85,7 @@ def _by(used: list[str]) -> dict[str, str]:
     return {"engine": "; ".join(used)} if used else {}
 
 
-def keep(
+def write_voices(
     chunks: Iterable[np.ndarray],
     files: Sequence[Path],
     rate: int,
@@ -106,7 +106,7 @@ def keep(
             raise KeyboardInterrupt
         for place, (file, sound, note) in enumerate(zip(files, sounds, parts_of_notes)):
             facts = {"file": file.name, **own(place), "samples": written, "sample_rate": rate}
-            facts |= {"sha256": durable.sha256(sound), **about}
+            facts |= {"sha256": durable.file_sha256(sound), **about}
             note.write_text(json.dumps(facts, indent=1) + "\n")
     return written
 
@@ -117,10 +117,10 @@ def requested(options: Choices, path: Path | None, info: Info) -> Request:
     source = prompt = None
     if path is not None:
         long_enough(path, rate)
-        source, report = audio_files.read(path, rate, info.channels)
+        source, report = audio_files.read_audio(path, rate, info.channels)
         _say_notes(report)
     if options.prompt:
-        prompt, report = audio_files.read(options.prompt, rate, info.channels)
+        prompt, report = audio_files.read_audio(options.prompt, rate, info.channels)
         _say_notes(report)
         prompt = prompt[-round(options.prompt_seconds * rate) :]
     rule = SamplerRule(options.temperature, options.top_k, options.top_p)
@@ -134,7 +134,7 @@ def requested(options: Choices, path: Path | None, info: Info) -> Request:
         rule=rule,
         prompt=prompt,
         source=source,
-        pitches=pitch_names.numbers(options.pitches),
+        pitches=pitch_names.parse_pitch_text(options.pitches),
         domain=options.domain,
         holes=spans.spans(options.holes, rate, length if source is not None else 0),
         chunk=CHUNK,
@@ -142,7 +142,7 @@ def requested(options: Choices, path: Path | None, info: Info) -> Request:
     )
 
 
-def described(request: Request, path: Path | None, prompt: str | None) -> dict[str, Any]:
+def describe_request(request: Request, path: Path | None, prompt: str | None) -> dict[str, Any]:
     """A request as JSON; audio is named by its file and hash."""
     facts = {k: getattr(request, k) for k in ("length", "count", "seed", "chunk")}
     facts |= {k: getattr(request.rule, k) for k in ("temperature", "top_k", "top_p")}
@@ -156,7 +156,10 @@ def described(request: Request, path: Path | None, prompt: str | None) -> dict[s
         facts["text"] = request.text
     for name, file, audio in (("input", path, request.source), ("prompt", prompt, request.prompt)):
         if file is not None:
-            facts[name] = {"file": str(file), "sha256": durable.sha256(Path(file).expanduser())}
+            facts[name] = {
+                "file": str(file),
+                "sha256": durable.file_sha256(Path(file).expanduser()),
+            }
             size = {"notes": len(request.notes["pitch"])} if request.notes is not None else {}
             facts[name] |= size if audio is None else {"samples": len(np.asarray(audio))}
     return facts
@@ -169,8 +172,8 @@ def _say_notes(report: audio_files.ReadReport) -> None:
 
 def long_enough(path: Path, rate: int, least: float = 0.0) -> None:
     """Refuses a file of which nothing is left at the model's rate, or less than `least` seconds."""
-    file = probe(path)
+    file = read_header(path)
     if file.seconds < least:
         raise BadInput(f"{path} lasts {1000 * file.seconds:.3g} ms: give {least} s or more")
-    if audio_files.length(file, rate) < 1:
+    if audio_files.resampled_length(file, rate) < 1:
         raise BadInput(f"{path} holds {file.frames} samples, nothing at {rate:,} Hz: too short")

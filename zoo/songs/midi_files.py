@@ -33,7 +33,7 @@ def write_midi(path: str | Path, notes: Notes, program: int = 0) -> Path:
     track += b"\x00\xff\x2f\x00"
     header = b"MThd" + struct.pack(">IHHH", 6, 0, 1, _TICKS)
     path = Path(path)
-    durable.write(path, header + b"MTrk" + struct.pack(">I", len(track)) + track)
+    durable.write_atomically(path, header + b"MTrk" + struct.pack(">I", len(track)) + track)
     return path
 
 
@@ -54,7 +54,7 @@ def _events(notes: Notes) -> list[tuple[int, bytes]]:
 def _bends(notes: Notes) -> list[tuple[int, int, bytes]]:
     """The changes of the pitch wheel, which is back in its centre when a note ends."""
     events: list[tuple[int, int, bytes]] = []
-    columns = zip(notes["onset"], notes["offset"], notes.get("bends", ()), alone(notes))
+    columns = zip(notes["onset"], notes["offset"], notes.get("bends", ()), non_overlapping(notes))
     for onset, offset, bend, single in columns:
         if not single:
             continue
@@ -73,7 +73,7 @@ def _wheel(place: int) -> bytes:
     return bytes((0xE0, place & 0x7F, place >> 7))
 
 
-def alone(notes: Notes) -> np.ndarray:
+def non_overlapping(notes: Notes) -> np.ndarray:
     """Which notes overlap no other, [n] bool."""
     order = np.argsort(notes["onset"], kind="stable")
     onset, offset = (np.asarray(notes[name], np.float64)[order] for name in ("onset", "offset"))

@@ -11,7 +11,7 @@ import numpy as np
 
 from zoo.data.note_rolls import LOUDEST, Notes
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, paired
+from zoo.evaluation.base import Batch, Predict, paired_predictions
 from zoo.metrics import notes as metrics
 from zoo.tuning import LOWEST_KEY, hertz_of_note
 
@@ -45,7 +45,7 @@ class Reading(Protocol):
         """
 
 
-class Decoder(Protocol):
+class NoteDecoder(Protocol):
     """How notes are found in rolls. sentence: for the report."""
 
     @property
@@ -60,7 +60,7 @@ class Decoder(Protocol):
 
 
 @dataclass(frozen=True)
-class Windows:
+class NoteWindows:
     """How audio of any length is read: windows of `samples` whose outer `margin` is discarded.
 
     The ends of the audio are kept. Both are multiples of the hop, so that frames meet.
@@ -120,7 +120,7 @@ def listen(
                 yield (take, total), {"audio": window}
 
     piles = {name: _Pile(dtype) for name, dtype in how.kept.items()}
-    for (take, total), output in paired(predict, windows(), how.batch):
+    for (take, total), output in paired_predictions(predict, windows(), how.batch):
         for name, pile in piles.items():
             pile.add(output[name][take])
         if total is not None:
@@ -151,7 +151,7 @@ class _Pile:
 
 @dataclass(frozen=True)
 class Rises:
-    """Notes begin where their onset rises above the threshold, and nowhere else; see `decode`."""
+    """Notes begin where their onset rises above the threshold, nowhere else; see `decode_notes`."""
 
     threshold: float = 0.5
 
@@ -160,10 +160,10 @@ class Rises:
         return f"Threshold {self.threshold}."
 
     def decode(self, rolls: Rolls, seconds_per_frame: float) -> Notes:
-        return decode(rolls, seconds_per_frame, self.threshold)
+        return decode_notes(rolls, seconds_per_frame, self.threshold)
 
 
-def decode(rolls: Rolls, seconds_per_frame: float, threshold: float = 0.5) -> Notes:
+def decode_notes(rolls: Rolls, seconds_per_frame: float, threshold: float = 0.5) -> Notes:
     """Notes of rolls [F K]: one begins where its onset rises, and nowhere else.
 
     It ends where neither onset nor frame reaches the threshold, or at the next onset of its key.
@@ -195,9 +195,9 @@ def _first_after(places: np.ndarray, starts: np.ndarray, end: int) -> np.ndarray
     return np.append(places, end)[np.searchsorted(places, starts)]
 
 
-def for_metrics(notes: Notes) -> metrics.Notes:
+def for_metrics(notes: Notes) -> metrics.NoteEvents:
     """As `zoo.metrics.notes` takes them: pitches in Hz; no note lasts less than a millisecond."""
     onset, offset = (np.asarray(notes[name], np.float64) for name in ("onset", "offset"))
     intervals = np.stack([onset, np.maximum(offset, onset + 1e-3)], 1)
     velocities = np.asarray(notes["velocity"], np.float64)
-    return metrics.Notes(intervals, hertz_of_note(notes["pitch"]), velocities)
+    return metrics.NoteEvents(intervals, hertz_of_note(notes["pitch"]), velocities)

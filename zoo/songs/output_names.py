@@ -11,7 +11,7 @@ from pathlib import Path
 from zoo import escapes
 
 
-def named(paths: Sequence[Path]) -> dict[Path, str]:
+def name_outputs(paths: Sequence[Path]) -> dict[Path, str]:
     """What the output of each file is called: its stem, or more of its path where two share it."""
     root = Path(os.path.commonpath([path.absolute().parent for path in paths]))
     below = {path: path.absolute().relative_to(root) for path in paths}

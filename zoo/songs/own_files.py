@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from zoo import escapes, vocabulary, writing
 from zoo.audio import audio_files
-from zoo.audio.probing import probe
+from zoo.audio.probing import read_header
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict
@@ -35,11 +35,11 @@ from zoo.pages import own
 from zoo.runs import inference
 from zoo.runs.trained import Trained
 from zoo.songs import composing, ensembles, speaking
-from zoo.songs.choices import Choices, segments
+from zoo.songs.choices import Choices, chosen_segments
 from zoo.songs.credits import credited, provenance
-from zoo.songs.generating import generate, long_enough, perform
-from zoo.songs.output_names import named
-from zoo.songs.separating import REFERENCE, Separator, labelled
+from zoo.songs.generating import generate_files, long_enough, perform
+from zoo.songs.output_names import name_outputs
+from zoo.songs.separating import REFERENCE, Separator, with_sources
 from zoo.songs.stem_files import separate_file
 
 SHORTEST = 0.1  # seconds from which tags, notes or a pitch can be found; less is a click
@@ -62,7 +62,7 @@ def predict(
     """
     evaluation, objective = trained.experiment.evaluation, trained.experiment.objective
     if separates(evaluation):
-        return sound(trained, Choices(out, force, list(inputs), labels=labels))
+        return sample_to_files(trained, Choices(out, force, list(inputs), labels=labels))
     _refuse_labels(trained, labels)
     if not isinstance(evaluation, WritesFiles):
         if isinstance(objective, Generative):
@@ -73,7 +73,10 @@ def predict(
             "file: see zoo.evaluation.tagging for one; without --input the data set is scored"
         )
     run = inference.predictor(objective, trained.mesh)(trained.variables)
-    info, files = trained.experiment.data.source.info, named(audio_files.find(inputs))
+    info, files = (
+        trained.experiment.data.source.info,
+        name_outputs(audio_files.find_audio_files(inputs)),
+    )
     whose = credited(trained)
 
     def check(path: Path) -> None:
@@ -84,12 +87,12 @@ def predict(
 
     def one(path: Path, name: str) -> str:
         make, place = next(makers), out / name
-        with writing.folder(place, partial(writing.refuse, place, force)) as folder:
+        with writing.write_folder(place, partial(writing.refuse, place, force)) as folder:
             line = make(folder).replace(str(folder), str(place))
             own.sign(folder, path, _before_page(line), whose)
             return line
 
-    code = each(files, out, one)
+    code = for_each_file(files, out, one)
     say_index(out, whose)
     return code
 
@@ -127,7 +130,7 @@ def _written(evaluation: Any, found: Any, path: Path, figures: bool, folder: Pat
     return evaluation.write_file(found, path, folder, figures=figures)
 
 
-def sound(trained: Trained, options: Choices) -> int:
+def sample_to_files(trained: Trained, options: Choices) -> int:
     """What `sample.py` was asked for: a separated song, or generated audio."""
     evaluation, objective = trained.experiment.evaluation, trained.experiment.objective
     if options.holes and not getattr(objective, "fills_holes", False):
@@ -135,7 +138,9 @@ def sound(trained: Trained, options: Choices) -> int:
     if separates(evaluation):
         if not options.input:
             raise BadInput(f"{trained.config.name} separates: give it a song with --input")
-        applied(trained, options)  # what is wrong with the choices is said once, not for every song
+        chosen_separator(
+            trained, options
+        )  # what is wrong with the choices is said once, not for every song
         return _paged(trained, options, partial(_separate, trained, options))
     _refuse_labels(trained, options.labels)
     check_domain(objective, Request(0, domain=options.domain))
@@ -146,11 +151,11 @@ def sound(trained: Trained, options: Choices) -> int:
             )
         from zoo.cli import endless
 
-        return endless.play(trained, options, provenance(trained))
+        return endless.play_endless(trained, options, provenance(trained))
     if not isinstance(objective, Generative):
         raise BadInput(f"{trained.config.name} makes no audio: use evaluate.py")
     if speaks(objective):
-        print(escapes.line(speaking.speak(trained, options)))
+        print(escapes.terminal_line(speaking.speak(trained, options)))
         say_index(options.out, credited(trained))
         return 0
     if options.text is not None or options.vocoder is not None:
@@ -166,10 +171,10 @@ def sound(trained: Trained, options: Choices) -> int:
             "to have a file continued"
         )
     if options.input:
-        return _paged(trained, options, partial(generate, trained, options))
+        return _paged(trained, options, partial(generate_files, trained, options))
     if transforms:
         raise BadInput(f"{trained.config.name} transforms audio: give it some with --input")
-    print(escapes.line(generate(trained, options)))
+    print(escapes.terminal_line(generate_files(trained, options)))
     say_index(options.out, credited(trained))
     return 0
 
@@ -186,10 +191,10 @@ def _composed(trained: Trained, options: Choices) -> int:
         raise BadInput(f"{trained.config.name} makes notes: give a MIDI file with --input")
     code = 0
     if options.input:
-        files = named(composing.find(options.input))
-        code = each(files, options.out, partial(composing.compose, trained, options))
+        files = name_outputs(composing.find_midi_files(options.input))
+        code = for_each_file(files, options.out, partial(composing.compose, trained, options))
     else:
-        print(escapes.line(composing.compose(trained, options)))
+        print(escapes.terminal_line(composing.compose(trained, options)))
     say_index(options.out, credited(trained))
     return code
 
@@ -198,8 +203,8 @@ def _performed(trained: Trained, options: Choices) -> int:
     """Each of the given MIDI files as audio."""
     if not options.input or options.prompt:
         raise BadInput(f"{trained.config.name} plays notes: give it a MIDI file with --input")
-    files = named(composing.find(options.input))
-    code = each(files, options.out, partial(perform, trained, options))
+    files = name_outputs(composing.find_midi_files(options.input))
+    code = for_each_file(files, options.out, partial(perform, trained, options))
     say_index(options.out, credited(trained))
     return code
 
@@ -213,7 +218,7 @@ def _paged(trained: Trained, options: Choices, act: Callable[[Path, str], str]) 
 
 def say_index(out: Path, whose: Mapping[str, Any]) -> None:
     if path := own.index(out, whose):
-        print(escapes.line(f"page to look at: {path}"))
+        print(escapes.terminal_line(f"page to look at: {path}"))
 
 
 def _before_page(line: str) -> str:
@@ -223,20 +228,20 @@ def _before_page(line: str) -> str:
 
 def for_each(inputs: Sequence[str], out: Path, act: Callable[[Path, str], str]) -> int:
     """One line per file; those that cannot be used are named with their reason."""
-    return each(named(audio_files.find(inputs)), out, act)
+    return for_each_file(name_outputs(audio_files.find_audio_files(inputs)), out, act)
 
 
-def each(files: Mapping[Path, str], out: Path, act: Callable[[Path, str], str]) -> int:
+def for_each_file(files: Mapping[Path, str], out: Path, act: Callable[[Path, str], str]) -> int:
     """As `for_each`, of files and the names of their outputs."""
     rejected = 0
     for path, name in files.items():
         there = (out / name).exists()
         try:
-            print(escapes.line(act(path, name)), flush=True)
+            print(escapes.terminal_line(act(path, name)), flush=True)
         except BadInput as error:
             rejected += 1
             whose = "" if path.name in str(error) else f"{path.name}: "
-            print(escapes.line(f"rejected: {whose}{error}"), file=sys.stderr)
+            print(escapes.terminal_line(f"rejected: {whose}{error}"), file=sys.stderr)
         finally:
             with contextlib.suppress(OSError):
                 if not there:
@@ -244,13 +249,13 @@ def each(files: Mapping[Path, str], out: Path, act: Callable[[Path, str], str]) 
     return 2 if rejected else 0
 
 
-def applied(trained: Trained, options: Choices) -> Separator:
+def chosen_separator(trained: Trained, options: Choices) -> Separator:
     """A run's own way of separating, with what the user chose."""
     how = having(Separates, trained.experiment.evaluation).how
-    names = None if options.labels is None else vocabulary.listed(options.labels)
+    names = None if options.labels is None else vocabulary.split_names(options.labels)
     return replace(
-        labelled(how, names),
-        segments=segments(trained, options.segment, options.overlap),
+        with_sources(how, names),
+        segments=chosen_segments(trained, options.segment, options.overlap),
         residual=options.residual,
         keep_sum=options.keep_sum,
         loudness=REFERENCE,
@@ -261,7 +266,7 @@ def applied(trained: Trained, options: Choices) -> Separator:
 
 def _separating(trained: Trained, options: Choices) -> tuple[Predict, Separator]:
     """The network, or an ensemble of it, and how it separates."""
-    how, objective = applied(trained, options), trained.experiment.objective
+    how, objective = chosen_separator(trained, options), trained.experiment.objective
     if options.ensemble is None:
         if options.checkpoints > 1:
             raise BadInput("--checkpoints are of --ensemble: say of how many shifts")
@@ -270,19 +275,19 @@ def _separating(trained: Trained, options: Choices) -> tuple[Predict, Separator]
         raise BadInput("--ensemble shifts by itself: leave --shifts out")
     chosen = ensembles.members(how.segments, options.ensemble)
     many = ensembles.checkpoints(trained, options.checkpoints)
-    run = ensembles.predictor(objective, many, how.segments, chosen)
-    return run, ensembles.applied(how, chosen)
+    run = ensembles.ensemble_predictor(objective, many, how.segments, chosen)
+    return run, ensembles.ensemble_separator(how, chosen)
 
 
 def _separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
     """One song into stems; the line that says so."""
     run, how = _separating(trained, options)
-    stems = options.stems and (vocabulary.listed(options.stems) or (options.stems,))
+    stems = options.stems and (vocabulary.split_names(options.stems) or (options.stems,))
     folder = options.out / name
     long_enough(path, how.rate)
-    song = probe(path)
+    song = read_header(path)
     with tqdm(
-        total=song.seconds, desc=escapes.line(path.name), leave=False, bar_format=SONG
+        total=song.seconds, desc=escapes.terminal_line(path.name), leave=False, bar_format=SONG
     ) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -300,7 +305,7 @@ def _separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
             progress=progress,
             about=provenance(trained),
         )
-    own.stems(folder, path, facts)
+    own.write_stems_page(folder, path, facts)
     levels = ", ".join(f"{k} {v:.1f} dB" for k, v in facts["rms_db"].items())
     mixed = f", {song.channels} channels mixed to 2" if facts["channels"] < song.channels else ""
     if facts["clipped"]:

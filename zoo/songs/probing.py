@@ -20,9 +20,9 @@ from tqdm import tqdm
 from zoo import durable, escapes
 from zoo import experiment as experiments
 from zoo.audio import audio_files
-from zoo.catalog import same
+from zoo.catalog import equal_as_json
 from zoo.data import drawing, groups, plans
-from zoo.data.labels import match, read_labels
+from zoo.data.labels import match_labels, read_labels
 from zoo.errors import BadInput
 from zoo.front.finding import words_of
 from zoo.front.system import System
@@ -70,7 +70,7 @@ class Rows:
         return total / counts.reshape(-1, *[1] * (values.ndim - 1))
 
 
-def read(root: Path, group: str | int | None = None) -> TaggedFiles:
+def read_tagged_files(root: Path, group: str | int | None = None) -> TaggedFiles:
     """The labelled files of a folder. raises BadInput where there are no labels to learn."""
     if not root.is_dir():
         raise BadInput(f"{root}: no such folder; give one of audio, in a sub-folder for each label")
@@ -79,7 +79,7 @@ def read(root: Path, group: str | int | None = None) -> TaggedFiles:
     column = group if isinstance(group, str) else ""
     if table.is_file():
         found = read_labels(table, column)
-        rows = match(found, files, root)
+        rows = match_labels(found, files, root)
         files, labels = list(rows), found.names
         tags = np.stack([found.rows[row][0] * found.rows[row][1] for row in rows.values()])
         unknown = sum(int((found.rows[row][1] == 0).any()) for row in rows.values())
@@ -131,7 +131,7 @@ def folds_of(folder: TaggedFiles, folds: int) -> np.ndarray:
         plans.Job(name, dict, group=f"group {group}", tags=row)
         for name, group, row in zip(names, folder.group, tags)
     ]
-    parts = drawing.draw(jobs, {str(fold): 1 / folds for fold in range(folds - 1)})
+    parts = drawing.draw_splits(jobs, {str(fold): 1 / folds for fold in range(folds - 1)})
     place = {job.track: number for number, part in enumerate(parts.values()) for job in part}
     return np.array([place[name] for name in names])
 
@@ -158,7 +158,9 @@ def _crossed(rows: Rows, tags: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray
     odds, distance = np.zeros((len(rows.file), tags.shape[1])), np.zeros(len(rows.file))
     for number in np.unique(fold):
         held = fold[rows.file] == number
-        weights = probe.fitted(rows.features[~held], tags[rows.file[~held]], rows.weight[~held])
+        weights = probe.fit_probe_classifier(
+            rows.features[~held], tags[rows.file[~held]], rows.weight[~held]
+        )
         odds[held], distance[held] = _decided(weights, rows.features[held])
     return odds, distance
 
@@ -175,11 +177,11 @@ def _calibration(
 
     def cut(found: Any) -> np.ndarray:
         half = {**found, "cut": np.zeros(tags.shape[1], np.float32)}
-        score = rows.means(np.asarray(probe.combined(half, odds, distance)), len(tags))
+        score = rows.means(np.asarray(probe.probe_scores(half, odds, distance)), len(tags))
         return np.array([threshold(row, own) for row, own in zip(tags.T, score.T)])
 
     made = probe.calibrated(odds, distance, tags[rows.file], rows.weight, cut)
-    return made, rows.means(np.asarray(probe.combined(made, odds, distance)), len(tags))
+    return made, rows.means(np.asarray(probe.probe_scores(made, odds, distance)), len(tags))
 
 
 def threshold(truth: np.ndarray, score: np.ndarray) -> float:
@@ -203,11 +205,11 @@ def _unseen(rows: Rows, tags: np.ndarray, made: Any) -> dict[str, float]:
     for label in range(tags.shape[1]):
         kept = np.arange(tags.shape[1]) != label
         own = tags[rows.file, label] > 0
-        weights = probe.fitted(
+        weights = probe.fit_probe_classifier(
             rows.features[~own], tags[rows.file[~own]][:, kept], rows.weight[~own]
         )
         part = {k: v[kept] if np.ndim(v) else v for k, v in made.items()}
-        scores = np.asarray(probe.combined(part, *_decided(weights, rows.features[own])))
+        scores = np.asarray(probe.probe_scores(part, *_decided(weights, rows.features[own])))
         files = np.unique(rows.file[own], return_inverse=True)[1]
         mean = Rows(rows.features[own], files).means(scores, files.max() + 1)
         found[str(label)] = float(np.mean(mean[:, -1] > 0.5))
@@ -236,13 +238,15 @@ def _scored(folder: TaggedFiles, score: np.ndarray, made: Any) -> dict[str, floa
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-def fit(model: System, folder: TaggedFiles, folds: int = _FOLDS) -> tuple[Trained, dict[str, Any]]:
+def fit_probe(
+    model: System, folder: TaggedFiles, folds: int = _FOLDS
+) -> tuple[Trained, dict[str, Any]]:
     """(the probe as a system, what is said of it)."""
     fold = folds_of(folder, folds)
     rows = file_embeddings(model, folder.files)
     odds, distance = _crossed(rows, folder.tags, fold)
     made, score = _calibration(rows, folder.tags, odds, distance)
-    weights = probe.fitted(rows.features, folder.tags[rows.file], rows.weight) | made
+    weights = probe.fit_probe_classifier(rows.features, folder.tags[rows.file], rows.weight) | made
     half = 1 / (1 + np.exp(-np.asarray(made["cut"], np.float64)))
     blind = _unseen(rows, folder.tags, made)
     files = [file.relative_to(folder.root).as_posix() for file in folder.files]
@@ -266,7 +270,7 @@ def _system_of(model: System, folder: TaggedFiles, weights: Any) -> Trained:
     body = model.trained
     config = experiments.shipped("probe_folder")
     usual = body.config.defaults
-    changed = {k: v for k, v in body.arguments.items() if not same(v, usual.get(k))}
+    changed = {k: v for k, v in body.arguments.items() if not equal_as_json(v, usual.get(k))}
     arguments = {
         **config.defaults,
         "body": body.config.name,
@@ -301,9 +305,9 @@ def _licence(body: Trained) -> str:
     return f"of the body: {body.meta.get('licence', info.licence)}; the rest is the user's own"
 
 
-def save(trained: Trained, about: dict[str, Any], out: Path) -> list[str]:
+def save_probe(trained: Trained, about: dict[str, Any], out: Path) -> list[str]:
     """Writes the pair and probe.json; the lines that say what was found."""
-    pairs.write(trained, out, about["scores"])
+    pairs.write_pair(trained, out, about["scores"])
     durable.write_json(out / REPORT, about)
     lines = [
         f"{about['files']} files in {about['groups']} groups, {about['folds']} folds, body: "
@@ -314,4 +318,4 @@ def save(trained: Trained, about: dict[str, Any], out: Path) -> list[str]:
     for label, share in about["none_of_a_label_not_seen"].items():
         lines.append(f"  {label}, not seen before: none of these for {share:.0%} of its files")
     lines.append(f"kept in {out}: evaluate.py --checkpoint {out} --input YOUR_SONG.mp3")
-    return [escapes.line(line) for line in lines]
+    return [escapes.terminal_line(line) for line in lines]

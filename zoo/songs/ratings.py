@@ -13,7 +13,7 @@ from typing import Any
 
 from zoo import numerals
 from zoo.errors import BadInput
-from zoo.metrics.listening import paired, summary, unpaired
+from zoo.metrics.listening import paired_t_test, summarise_ratings, unpaired
 
 RANGES = {"mos": (1.0, 5.0), "mushra": (0.0, 100.0)}
 REFERENCE = "reference (hidden)"
@@ -30,7 +30,7 @@ class Rating:
     value: float
 
 
-def read(files: Iterable[Path], key: Mapping[str, Any]) -> list[Rating]:
+def read_ratings(files: Iterable[Path], key: Mapping[str, Any]) -> list[Rating]:
     """Ratings of all files, whose sounds `key` names. raises BadInput at what cannot be right."""
     low, high = RANGES[key["mode"]]
     found: dict[tuple[str, str], Rating] = {}
@@ -80,12 +80,14 @@ def screened(ratings: Sequence[Rating]) -> tuple[list[Rating], list[str]]:
     return [rating for rating in ratings if rating.listener not in missed], missed
 
 
-def table(ratings: Sequence[Rating], confidence: float = 0.95) -> list[str]:
+def ratings_table(ratings: Sequence[Rating], confidence: float = 0.95) -> list[str]:
     """Lines: mean, deviation and interval of every system, then both t-tests of every pair."""
     systems: dict[str, dict[tuple[str, str], float]] = {}
     for rating in ratings:
         systems.setdefault(rating.system, {})[rating.listener, rating.item] = rating.value
-    found = {name: summary([*values.values()], confidence) for name, values in systems.items()}
+    found = {
+        name: summarise_ratings([*values.values()], confidence) for name, values in systems.items()
+    }
     order = sorted(found, key=lambda name: -found[name].mean)
     width = max(map(len, order))
     lines = [f"{'system':{width}}     n   mean  deviation  {confidence:.0%} interval"]
@@ -96,7 +98,10 @@ def table(ratings: Sequence[Rating], confidence: float = 0.95) -> list[str]:
     if len(order) > 1:
         lines += ["", "difference of means; p of t-tests, two-sided: unpaired, and paired by item"]
     for one, other in combinations(order, 2):
-        apart, together = unpaired(found[one], found[other]), paired(systems[one], systems[other])
+        apart, together = (
+            unpaired(found[one], found[other]),
+            paired_t_test(systems[one], systems[other]),
+        )
         lines.append(
             f"{one} - {other}: {apart.difference:+.2f}; unpaired t({apart.freedom}) = "
             f"{apart.t:.2f}, p = {apart.p:.3g}; paired t({together.freedom}) = {together.t:.2f}, "

@@ -24,7 +24,7 @@ from zoo import durable, escapes
 from zoo.audio import effects
 from zoo.data.source import Example, Source
 from zoo.errors import BadInput
-from zoo.evaluation.base import Report, draw, sound, write_table
+from zoo.evaluation.base import Report, unpadded_audio, write_figure, write_table
 from zoo.evaluation.capabilities import Tags, having
 from zoo.front import sounds
 from zoo.front.system import System
@@ -54,12 +54,12 @@ EFFECTS: dict[str, _Effect] = {
     "none": _unchanged,
     "tempo x 0.84": partial(_seedless, effects.stretched, 1 / _TEMPO),
     "tempo x 1.19": partial(_seedless, effects.stretched, _TEMPO),
-    "a semitone down": partial(_seedless, effects.shifted, -1.0),
-    "a semitone up": partial(_seedless, effects.shifted, 1.0),
+    "a semitone down": partial(_seedless, effects.pitch_shift, -1.0),
+    "a semitone up": partial(_seedless, effects.pitch_shift, 1.0),
     "compression, music": partial(_seedless, effects.compressed, "music standard"),
     "compression, speech": partial(_seedless, effects.compressed, "speech"),
-    "noise .1": partial(_seeded, effects.noisy, 0.1),
-    "noise .4": partial(_seeded, effects.noisy, 0.4),
+    "noise .1": partial(_seeded, effects.add_noise, 0.1),
+    "noise .4": partial(_seeded, effects.add_noise, 0.4),
 }
 
 
@@ -78,7 +78,7 @@ class Changed(Sequence[Example]):
         if index >= len(self):
             raise IndexError(index)
         record = self.records[index]
-        made = self.effect(sound(record), self.rate, index)
+        made = self.effect(unpadded_audio(record), self.rate, index)
         return {key: value for key, value in record.items() if key != "length"} | {"audio": made}
 
 
@@ -101,12 +101,12 @@ class _Labelled(Sequence[Example]):
         file = self.folder.files[index]
         tags, known = np.zeros((2, self.labels), np.uint8)
         tags[list(self.place)], known[list(self.place)] = self.folder.tags[index], 1
-        audio = sounds.sound(file, None).read(self.rate, self.channels)
+        audio = sounds.as_sound(file, None).read(self.rate, self.channels)
         track = file.relative_to(self.folder.root).as_posix()
         return {"audio": audio, "tags": tags, "known": known, "track": track}
 
 
-def labelled(model: System, folder: TaggedFiles) -> _Labelled:
+def labelled_files(model: System, folder: TaggedFiles) -> _Labelled:
     """The files as records. BadInput for labels that the tagger does not have."""
     own = [label.lower() for label in model.labels]
     missing = [label for label in folder.labels if label.lower() not in own]
@@ -161,7 +161,7 @@ def held_out_records(model: System) -> Sequence[Example]:
     return source.open(held_out(source))
 
 
-def examine(
+def measure_robustness(
     model: System, records: Sequence[Example], limit: int | None = None
 ) -> Iterator[tuple[str, Report]]:
     """(an effect, what the evaluation says of the records under it), of every effect."""
@@ -203,7 +203,7 @@ def rows(reports: dict[str, Report]) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"effect": name}
         differences = {}
         if name != "none" and clean.scores is not None and report.scores is not None:
-            differences = resampling.paired(report.scores, clean.scores, _RESAMPLES)
+            differences = resampling.paired_bootstrap(report.scores, clean.scores, _RESAMPLES)
         for metric in (one for one in _COLUMNS if one in report.metrics):
             row[metric] = report.metrics[metric]
             if metric in differences:
@@ -224,7 +224,7 @@ def _lines(table: Sequence[dict[str, Any]]) -> list[str]:
         for name in shown:
             line += f"  {row.get(name, np.nan):8.4f}  {_change(row, name):<26}"
         made.append(line.rstrip())
-    return [escapes.line(one) for one in made]
+    return [escapes.terminal_line(one) for one in made]
 
 
 def _change(row: dict[str, Any], name: str) -> str:
@@ -234,7 +234,7 @@ def _change(row: dict[str, Any], name: str) -> str:
     return f"{row[f'{name}_change']:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
-def save(
+def save_robustness(
     model: System,
     reports: dict[str, Report],
     about: dict[str, Any],
@@ -256,8 +256,10 @@ def save(
         row = results / "robustness" / f"{name}.json"
         row.parent.mkdir(parents=True, exist_ok=True)
         durable.write_json(row, {**facts, "date": time.strftime("%Y-%m-%d"), "rows": table})
-    draw(partial(_figure, table, model.name), out / "robustness.png", dpi=120, bbox_inches="tight")
-    return [*_lines(table), escapes.line(f"kept in {out}: robustness.csv, .json, .png")]
+    write_figure(
+        partial(_figure, table, model.name), out / "robustness.png", dpi=120, bbox_inches="tight"
+    )
+    return [*_lines(table), escapes.terminal_line(f"kept in {out}: robustness.csv, .json, .png")]
 
 
 def _figure(table: Sequence[dict[str, Any]], name: str) -> Any:

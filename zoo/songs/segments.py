@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.audio.blocks import Blocks, reblock, skip
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, paired
+from zoo.evaluation.base import Batch, Predict, paired_predictions
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def separate_blocks(
 
     weight = _weight(segments)
     tail = None
-    for take, output in paired(predict, windows(), segments.batch):
+    for take, output in paired_predictions(predict, windows(), segments.batch):
         stems = _centre(output["prediction"], segments)
         if tail is None:
             tail = np.zeros_like(stems), np.zeros_like(weight)

@@ -9,14 +9,14 @@ from typing import Literal
 import numpy as np
 
 from zoo import vocabulary
-from zoo.audio.blocks import Blocks, reblock, remix, resample
+from zoo.audio.blocks import Blocks, reblock, remix, resample_blocks
 from zoo.audio.loudness import measured
 from zoo.errors import BadInput
 from zoo.evaluation.base import Batch, Predict
 from zoo.songs.segments import Segments, shifted_blocks
 from zoo.songs.spreads import Spread
 from zoo.songs.sum_keeping import with_lack
-from zoo.songs.vocoder import Vocoder
+from zoo.songs.vocoder import ParameterVocoder
 
 # LUFS, ReplayGain 2's reference: networks that learnt from mastered songs know no quieter ones.
 REFERENCE = -18.0
@@ -66,7 +66,7 @@ class Separator:
     present: tuple[str, ...] | None = None
     partners: tuple[Partner, ...] = ()
     spread: Spread | None = None
-    vocoder: Vocoder | None = None
+    vocoder: ParameterVocoder | None = None
 
     def __post_init__(self) -> None:
         averaged = self.shifts or self.partners or self.spread
@@ -95,7 +95,7 @@ class Separator:
         return (*self.playing, "residual") if self.residual else self.playing
 
 
-def labelled(how: Separator, names: Sequence[str] | None) -> Separator:
+def with_sources(how: Separator, names: Sequence[str] | None) -> Separator:
     """The separator for a song in which the sources of these names play; None: not said.
 
     Raises BadInput where the model has to know and is not given labels, or takes none.
@@ -108,7 +108,7 @@ def labelled(how: Separator, names: Sequence[str] | None) -> Separator:
         raise BadInput(
             f"this model has to know what plays: give labels, of {', '.join(how.sources)}"
         )
-    return replace(how, present=vocabulary.chosen(names, how.sources, "label"))
+    return replace(how, present=vocabulary.choose_names(names, how.sources, "label"))
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Partner:
     weight: float
 
 
-def summed(
+def stem_groups(
     how: Separator, stems: Sequence[str] | None, alone: str | None
 ) -> tuple[tuple[str, ...], list[tuple[int, ...]]]:
     """Names of what is given of the model's stems, and which of these each is the sum of."""
@@ -173,7 +173,7 @@ def _estimates(
     inner = channels if each or how.stereo == "joint" else how.channels
 
     def at_model() -> Iterator[np.ndarray]:
-        return remix(resample(song(), rate, how.rate), inner)
+        return remix(resample_blocks(song(), rate, how.rate), inner)
 
     mean, deviation = _scale(song, at_model, rate, how)
     stems = _given(
@@ -188,7 +188,7 @@ def _estimates(
         np.float32(deviation) * block + share * (np.arange(len(block)) < count)[:, None, None]
         for block in stems
     )
-    stems = remix(resample(stems, how.rate, rate), channels)
+    stems = remix(resample_blocks(stems, how.rate, rate), channels)
     yield from _blended(stems, song, rate, how) if how.partners else stems
 
 
@@ -227,7 +227,7 @@ def _blended(
 def _of_those_that_play(predict: Predict, how: Separator) -> tuple[Predict, Separator]:
     """The model with its labels, giving the stems of `how.playing` alone, and how to apply that."""
     if how.present is None:
-        return predict, labelled(how, None)
+        return predict, with_sources(how, None)
     at = [how.sources.index(name) for name in how.playing]
     marks = np.isin(np.arange(len(how.sources)), at).astype(np.uint8)
 

@@ -34,14 +34,14 @@ def vocoder(given: Any) -> System:
     from zoo.front import finding
     from zoo.front.system import System
 
-    system = given if isinstance(given, System) else finding.load(given)
+    system = given if isinstance(given, System) else finding.load_system(given)
     if "vocode" not in system.methods:
         has = ", ".join(system.methods) or "none"
         raise BadInput(f"{system.name} is no vocoder; its methods: {has}")
     return system
 
 
-def spoken(trained: Trained, request: Request, other: System | None) -> Iterator[np.ndarray]:
+def speak_request(trained: Trained, request: Request, other: System | None) -> Iterator[np.ndarray]:
     """Chunks [count t 1] of the request's text, at the rate of the vocoder where there is one."""
     objective: Any = trained.experiment.objective
     check_rule(objective, request)
@@ -98,11 +98,13 @@ def speak(trained: Trained, options: Choices) -> str:
     several = request.count > 1
     names = [f"speech_{i}.wav" for i in range(request.count)] if several else ["speech.wav"]
     files = [options.out / name for name in names]
-    about = {"request": generating.described(request, None, None), **provenance(trained)}
+    about = {"request": generating.describe_request(request, None, None), **provenance(trained)}
     if other is not None:
         about["vocoder"] = other.name
-    with writing.held(options.out / "speech_N.wav" if several else files[0], files):
+    with writing.hold_lock(options.out / "speech_N.wav" if several else files[0], files):
         refuse_overwrite(files, options.force)
-        chunks = spoken(trained, request, other)
-        written = generating.keep(chunks, files, rate, 0, about, lambda place: {"voice": place})
+        chunks = speak_request(trained, request, other)
+        written = generating.write_voices(
+            chunks, files, rate, 0, about, lambda place: {"voice": place}
+        )
     return f"{written / rate:.2f} s x {len(files)} at {rate} Hz in {', '.join(map(str, files))}"

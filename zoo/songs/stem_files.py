@@ -18,7 +18,7 @@ from zoo.audio.blocks import Song, open_song, read_blocks, reblock
 from zoo.audio.stem_mp4 import StemFile
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict, Progress
-from zoo.songs.separating import BLOCK, Separator, separate, summed
+from zoo.songs.separating import BLOCK, Separator, separate, stem_groups
 
 _FORMATS = {
     "wav": (".wav", "WAV", "FLOAT"),  # keeps what exceeds full scale, so the stems still sum
@@ -59,7 +59,7 @@ def separate_file(
     where one exists already, unless `force`, or another process separates into the folder.
     """
     song, channels = _as_stereo(open_song(path), how)
-    given, sums = summed(how, stems, two_stems)
+    given, sums = stem_groups(how, stems, two_stems)
     chosen = tuple(dict.fromkeys(stems or given))
     ending, container, subtype = _format(form, song)
     one = song.path.stem if container == "MP4" else ""
@@ -75,7 +75,7 @@ def separate_file(
         refuse_overwrite([folder / name for name in (*files.values(), "info.json")], force)
 
     folder.mkdir(parents=True, exist_ok=True)
-    with writing.folder(folder, check) as part:
+    with writing.write_folder(folder, check) as part:
         with ExitStack() as stack:
             put = _writer(stack, {name: part / file for name, file in files.items()}, *made)
             mix = reblock(read_blocks(song), BLOCK)
@@ -185,7 +185,7 @@ def _format(form: str, song: Song) -> tuple[str, str, str]:
         raise BadInput(f"unknown format '{form}': choose {', '.join(_FORMATS)}.")
     found = _FORMATS[form]
     if found[1] == "MP4":
-        stem_mp4.check(song.rate, song.channels)
+        stem_mp4.check_stem_mp4(song.rate, song.channels)
     if found[1] == "MP3" and (song.rate not in MP3_RATES or song.channels > 2):
         raise BadInput(
             f"{song.path.name} has {song.rate:,} Hz and {song.channels} channels, mp3 takes up to "

@@ -14,9 +14,9 @@ import numpy as np
 
 from zoo import durable, escapes
 from zoo.audio.audio_files import SILENCE
-from zoo.audio.blocks import Blocks, Song, open_song, read_blocks, remix, resample
+from zoo.audio.blocks import Blocks, Song, open_song, read_blocks, remix, resample_blocks
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, in_batches, paired
+from zoo.evaluation.base import Batch, Predict, in_batches, paired_predictions
 from zoo.songs.segments import Segments, read_windows
 
 Made = TypeVar("Made")
@@ -116,7 +116,7 @@ class SongOutputs:
                 yield {how.key: window}
 
     def _counted(self, blocks: Blocks, rate: int) -> Iterator[np.ndarray]:
-        for block in remix(resample(blocks, rate, self.how.rate), self.how.channels):
+        for block in remix(resample_blocks(blocks, rate, self.how.rate), self.how.channels):
             self.length += len(block)
             self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
             yield block
@@ -201,7 +201,7 @@ def outputs_of(
             return error
 
     done = 0
-    for number, outputs in paired(predict, segments(), how.batch):
+    for number, outputs in paired_predictions(predict, segments(), how.batch):
         yield from map(result, range(done, number))
         done = number
         found[number].rows.append(outputs[output])
@@ -236,7 +236,7 @@ def write_csv(taggram: Taggram, path: str | Path) -> None:
             writer.writerow([f"{time:.3f}", *(f"{score:.6f}" for score in scores)])
 
 
-def write_json(taggram: Taggram, path: str | Path, count: int | None = None) -> None:
+def write_tags(taggram: Taggram, path: str | Path, count: int | None = None) -> None:
     """The song's strongest tags with their mean scores, its duration and the segments' length."""
     facts = {
         "duration": round(taggram.duration, 3),
@@ -244,7 +244,7 @@ def write_json(taggram: Taggram, path: str | Path, count: int | None = None) -> 
         "segments": len(taggram.times),
         "tags": {label: round(score, 6) for label, score in taggram.top(count)},
     }
-    durable.write(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    durable.write_atomically(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
 
 
 def taggram_figure(taggram: Taggram, count: int = 15):

@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo.audio import world
 from zoo.audio.blocks import Blocks
-from zoo.audio.world import Voice
+from zoo.audio.world import VoiceLayout
 from zoo.errors import BadInput
 from zoo.evaluation.base import Batch, Predict
 from zoo.songs.segments import Segments, separate_blocks
@@ -23,15 +23,15 @@ LAP = 16  # frames in which a piece is faded into the next
 
 
 @dataclass(frozen=True)
-class Vocoder:
+class ParameterVocoder:
     """How parameters of a model are played. n_fft: samples that it reads for a frame."""
 
-    voice: Voice
+    voice: VoiceLayout
     n_fft: int
 
     def sound(self, predict: Predict, blocks: Blocks, segments: Segments) -> Iterator[np.ndarray]:
         """The voice of a song in blocks [n 1], as blocks [1 n 1] of whole frames."""
-        for piece in pieces(self.parameters(predict, blocks, segments), self.voice):
+        for piece in play_blocks(self.parameters(predict, blocks, segments), self.voice):
             yield piece[None, :, None]
 
     def parameters(
@@ -53,7 +53,7 @@ class Vocoder:
         )
 
         def of_frames(batch: Batch) -> Batch:
-            return predict({key: joined(batch[key], hop)})
+            return predict({key: overlap_add_frames(batch[key], hop)})
 
         frames = framed(blocks, self.n_fft, hop)
         spare = _beyond(self.n_fft, hop)
@@ -72,7 +72,8 @@ def _beyond(n_fft: int, hop: int) -> int:
 def framed(blocks: Blocks, n_fft: int, hop: int) -> Iterator[np.ndarray]:
     """Blocks [n 1] as frames [f n_fft], each in the middle of its hop; zeros beyond the ends.
 
-    A frame for every hop begun, and those `_beyond`, so that `joined` has all of the last one.
+    A frame for every hop begun, and those `_beyond`, so that `overlap_add_frames` has all of the
+    last one.
     """
     rest = np.zeros((n_fft - hop) // 2, np.float32)
     length = given = 0
@@ -91,13 +92,13 @@ def _windows(audio: np.ndarray, count: int, n_fft: int, hop: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(audio, n_fft)[: count * hop : hop]
 
 
-def joined(frames: np.ndarray, hop: int) -> np.ndarray:
+def overlap_add_frames(frames: np.ndarray, hop: int) -> np.ndarray:
     """Frames that overlap, [B F n_fft], as audio [B T 1], T = (F - 1) hop + n_fft."""
     before = frames[:, :-1, :hop].reshape(len(frames), -1)
     return np.concatenate([before, frames[:, -1]], 1)[..., None]
 
 
-def pieces(parameters: Iterator[np.ndarray], voice: Voice) -> Iterator[np.ndarray]:
+def play_blocks(parameters: Iterator[np.ndarray], voice: VoiceLayout) -> Iterator[np.ndarray]:
     """Blocks of parameters [f P] as sound [n], in pieces that end where the voice pauses.
 
     Where it does not for a whole piece, that is faded into the next one all the same.
@@ -108,12 +109,12 @@ def pieces(parameters: Iterator[np.ndarray], voice: Voice) -> Iterator[np.ndarra
         held = np.concatenate([held, block])
         while len(held) >= PIECE:
             end = pause(held[:PIECE, -1])
-            made = faded(tail, world.played(held[:end], voice))
+            made = faded(tail, world.synthesise_voice(held[:end], voice))
             lap = LAP * voice.hop
             yield made[:-lap]
             tail, held = made[-lap:], held[end - LAP :]
     if len(held):
-        yield faded(tail, world.played(held, voice))
+        yield faded(tail, world.synthesise_voice(held, voice))
 
 
 def pause(unvoiced: np.ndarray) -> int:

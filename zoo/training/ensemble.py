@@ -20,7 +20,7 @@ from zoo.training import state, step
 from zoo.training.state import Optimizers, TrainState
 
 
-def initial(
+def initial_ensemble(
     objective: Objective,
     optimizers: Optimizers,
     seeds: Sequence[int],
@@ -30,13 +30,13 @@ def initial(
     """Initial states of all members, [S ...] each leaf. batches: the first of each, [S B ...]."""
     # Not under vmap: the generator of initial weights gives other numbers there.
     members = [
-        state.initial(objective, optimizers, ema_decay, seed, member(batches, place))
+        state.initial_state(objective, optimizers, ema_decay, seed, member(batches, place))
         for place, seed in enumerate(seeds)
     ]
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
 
 
-def make(
+def make_ensemble_step(
     turn: Turn,
     optimizer: optax.GradientTransformation,
     seeds: Sequence[int],
@@ -44,11 +44,11 @@ def make(
 ) -> Callable[[TrainState, Batch, jax.Array], tuple[TrainState, Metrics]]:
     """(states [S ...], batches [S B ...], number of the turn) -> (states, metrics [S]).
 
-    how: as of zoo.training.step.make, but for the seed. To be compiled by `jax.jit`.
+    how: as of zoo.training.step.make_step, but for the seed. To be compiled by `jax.jit`.
     """
 
     def one(seed: jax.Array, own: TrainState, batch: Batch, number: jax.Array) -> Any:
-        return step.make(turn, optimizer, seed=seed, **how)(own, batch, number)
+        return step.make_step(turn, optimizer, seed=seed, **how)(own, batch, number)
 
     every = jax.vmap(one, in_axes=(0, 0, 0, None))
     return lambda states, batches, number: every(jnp.asarray(seeds), states, batches, number)

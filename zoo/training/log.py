@@ -96,7 +96,7 @@ class Log:
     def say(self, text: str) -> None:
         """A line on the screen that the bar does not overwrite."""
         if self.active:
-            tqdm.write(escapes.line(text), file=sys.stderr)
+            tqdm.write(escapes.terminal_line(text), file=sys.stderr)
 
     def close(self) -> None:
         if self.bar is not None:
@@ -138,11 +138,11 @@ def _keep_until(path: Path, step: int) -> None:
     """Drops lines of steps beyond `step`, and a last line that a kill cut short."""
     if not path.exists():
         return
-    kept = [line for line in read(path) if line["step"] <= step]
-    durable.write(path, "".join(json.dumps(line) + "\n" for line in kept))
+    kept = [line for line in read_metrics(path) if line["step"] <= step]
+    durable.write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
 
 
-def read(path: Path) -> list[dict[str, Any]]:
+def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The lines of a metrics.jsonl that are whole."""
     lines = []
     for text in path.read_text(errors="replace").splitlines():

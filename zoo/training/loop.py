@@ -87,7 +87,7 @@ def compile_turns(
         last = number == len(turns) - 1
         key = (turn.player, turn.loss, last)
         if key not in compiled:
-            function = step.make(
+            function = step.make_step(
                 turn,
                 optimizers[turn.player],
                 seed=schedule.seed,
@@ -106,7 +106,7 @@ def compile_turns(
 Rounds = list[tuple[Turn, Callable]]
 
 
-def fit(
+def run_training_loop(
     mesh: Mesh,
     objective: Objective,
     optimizers: Optimizers,
@@ -142,7 +142,7 @@ def fit(
             now = hooks.recalibrate(now, done)
             scores = _validate(now, done, hooks, log)
             at = _after_score(schedule, at, scores, hooks.monitor)
-        following = transitions.after(schedule.stages, schedule.early_stopping, at, done)
+        following = transitions.state_after(schedule.stages, schedule.early_stopping, at, done)
         if following is None:
             watch.flush()
             hooks.save(done, now, asdict(at), scores, force=True)
@@ -195,7 +195,7 @@ def _after_score(
     if score is None or not np.isfinite(score):
         return at
     stage = schedule.stages[at.stage] if schedule.stages else Stage()
-    return stages.scored(stage, at, score, monitor[1])
+    return stages.record_score(stage, at, score, monitor[1])
 
 
 def _begins_of(rounds: Rounds) -> tuple[int, ...]:

@@ -33,7 +33,7 @@ class _Stopped(Exception):
     """A signal asked to end before everything was fitted."""
 
 
-def fit(
+def fit_once(
     objective: FittedAtOnce,
     describe: Describe,
     state: TrainState,

@@ -99,7 +99,7 @@ def _shaped() -> optax.GradientTransformation:
     return optax.stateless(lambda updates, _: jax.tree.map(shaped, updates))
 
 
-def l2(weight_decay: float) -> optax.GradientTransformation:
+def l2_regularisation(weight_decay: float) -> optax.GradientTransformation:
     """Adds the gradient of weight_decay / 2 |w|^2 over all parameters: first in a chain.
 
     torch's `weight_decay` of Adam and SGD. AdamW's, which no moment sees, is `adam(weight_decay=)`.

@@ -144,7 +144,7 @@ def optimizers_at(
     return chosen
 
 
-def scored(stage: Stage, at: StageState, score: float, mode: str) -> StageState:
+def record_score(stage: Stage, at: StageState, score: float, mode: str) -> StageState:
     """The state after an evaluation."""
     better = at.best is None or (score > at.best if mode == "max" else score < at.best)
     best = score if better else at.best
@@ -169,7 +169,7 @@ def over(stage: Stage, at: StageState, step: int) -> bool:
     return stage.patience is not None and at.since >= stage.patience
 
 
-def following(stages: Sequence[Stage], at: StageState, step: int) -> StageState | None:
+def next_stage(stages: Sequence[Stage], at: StageState, step: int) -> StageState | None:
     """The state at the beginning of the next stage; None where that was the last."""
     number = at.stage + 1
     if number >= len(stages):

@@ -46,7 +46,7 @@ Optimizers = dict[str, optax.GradientTransformation]
 GENERATOR = "rbg"
 
 
-def initial(
+def initial_state(
     objective: Objective,
     optimizers: Optimizers,
     ema_decay: float,

@@ -15,7 +15,7 @@ from zoo.training.state import TrainState
 AUGMENT = 2**31 - 1  # what is folded into the random key of a turn for its augmentations
 
 
-def make(
+def make_step(
     turn: Turn,
     optimizer: optax.GradientTransformation,
     *,

@@ -16,7 +16,7 @@ from zoo.training.stages import Stage, StageState
 from zoo.training.state import Optimizers, TrainState
 
 
-def after(
+def state_after(
     parts: Sequence[Stage], early_stopping: int | None, at: StageState, step: int
 ) -> StageState | None:
     """Where the run stands after `step`: the same stage, the next one, or None: it ends."""
@@ -24,7 +24,7 @@ def after(
         return None
     if not parts or not stages.over(parts[at.stage], at, step):
         return at
-    return stages.following(parts, at, step)
+    return stages.next_stage(parts, at, step)
 
 
 def enter(

@@ -55,7 +55,7 @@ def test_records_are_as_promised(config):
                 if isinstance(value, np.ndarray):
                     assert (record[key].shape, record[key].dtype) == (value.shape, value.dtype)
             keys.add((record["track"], record["chunk"]))
-            level = rendering.level(record.get("audio", record.get("stems")) / 32768)
+            level = rendering.rms_dbfs(record.get("audio", record.get("stems")) / 32768)
             assert -60 < level < -3
     assert len(keys) == sum(source.counts().values())
     clone = pickle.loads(pickle.dumps(source.open("test")))

@@ -91,9 +91,9 @@ def test_signature_ignores_transposition_and_repetition():
     pitches = np.array([60, 62, 64, 62, 67, 65, 64, 62, 60, 59, 60, 55])
     part = np.stack([np.arange(12.0), np.ones(12), pitches], axis=1)
     repeated = np.repeat(part, 2, axis=0) + np.array([0, 0, 5])
-    expected = melody_split.signature(part)
+    expected = melody_split.interval_signatures(part)
     assert len(expected) == 4
-    np.testing.assert_array_equal(melody_split.signature(repeated), expected)
+    np.testing.assert_array_equal(melody_split.interval_signatures(repeated), expected)
 
 
 def test_another_corpus_is_refused(monkeypatch):

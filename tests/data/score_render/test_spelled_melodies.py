@@ -3,14 +3,19 @@
 import numpy as np
 import pytest
 
-from zoo.data.score_render.spelled_melodies import SPELLING, SpelledMelodies, played, spelled
+from zoo.data.score_render.spelled_melodies import (
+    SPELLING,
+    SpelledMelodies,
+    phrase_notes,
+    spell_phrase,
+)
 from zoo.errors import BadInput
 
 
 def test_a_phrase_is_written_as_it_is_played():
     phrase = ((67, 1), (70, 3), (60, 2))
-    assert spelled(phrase) == "g4 a#4-- c4-"
-    notes = played(phrase)
+    assert spell_phrase(phrase) == "g4 a#4-- c4-"
+    notes = phrase_notes(phrase)
     np.testing.assert_allclose(notes["onset"], [0, 0.25, 1.0])
     np.testing.assert_allclose(notes["offset"], [0.25, 1.0, 1.5])
     assert notes["pitch"].tolist() == [67, 70, 60]

@@ -127,4 +127,4 @@ def test_the_share_that_a_message_names_suffices():
         found = completeness.Listed(total, missing)
         assert not found.exceeds(found.share) and found.exceeds(0.999 * missing / total)
     assert not completeness.Listed().exceeds(0.0)
-    assert completeness.check(None, completeness.Listed(5), 0.0, "") == ()
+    assert completeness.check_completeness(None, completeness.Listed(5), 0.0, "") == ()

@@ -37,7 +37,7 @@ def source(tmp_path: Path, **changes: object) -> Folder:
 def everything(folder: Folder) -> dict[str, dict]:
     found = {}
     for split in records.SPLITS:
-        for record in records.tracks(folder.open(split)):
+        for record in records.join_tracks(folder.open(split)):
             found[record["track"]] = {**record, "split": split}
     return found
 
@@ -65,7 +65,7 @@ def test_records_sound_like_their_file(tmp_path, music):
     path = music("one.wav")
     folder = source(tmp_path)
     folder.prepare()
-    (track,) = records.tracks(folder.open("train"))
+    (track,) = records.join_tracks(folder.open("train"))
     direct, rate = soundfile.read(path, dtype="float32")
     wanted = soxr.resample(direct, rate, RATE)
     np.testing.assert_allclose(track["audio"][:, 0] / 32768, wanted, atol=1 / 32768)
@@ -76,8 +76,8 @@ def test_preparing_again_does_nothing_until_a_file_changes(tmp_path, music, monk
     folder = source(tmp_path)
     folder.prepare()
     builds = []
-    build = builder.build
-    monkeypatch.setattr(builder, "build", lambda *a: builds.append(a) or build(*a))
+    build = builder.build_records
+    monkeypatch.setattr(builder, "build_records", lambda *a: builds.append(a) or build(*a))
     folder.prepare()
     assert not builds
     music("c.wav")
@@ -251,13 +251,13 @@ def test_unequal_stems_are_refused(tmp_path, music):
 def test_splits_are_stable_and_never_empty(count):
     jobs = [plans.Job(f"{i}.wav", dict) for i in range(count)]
     shares = {"validation": 0.1, "test": 0.1}
-    split = drawing.draw(jobs, shares)
+    split = drawing.draw_splits(jobs, shares)
     sizes = {name: len(part) for name, part in split.items()}
     assert sum(sizes.values()) == count
     assert all(sizes.values()) or count < 3
     if count == 400:
         assert 20 < sizes["test"] < 65 and 20 < sizes["validation"] < 65
-        more = drawing.draw([*jobs, plans.Job("new.wav", dict)], shares)
+        more = drawing.draw_splits([*jobs, plans.Job("new.wav", dict)], shares)
         names = {n: {job.track for job in part} for n, part in split.items()}
         assert all(names[n] <= {job.track for job in more[n]} for n in names)
 

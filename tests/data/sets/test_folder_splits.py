@@ -123,7 +123,7 @@ def test_thirteen_files_with_a_test_of_one_say_so(tmp_path, music, capsys):
 
 
 def test_unreadable_kinds_are_listed_and_counted(tmp_path, music, capsys, monkeypatch):
-    monkeypatch.setattr(mpeg4, "installed", lambda: False)
+    monkeypatch.setattr(mpeg4, "pyav_installed", lambda: False)
     music("a.wav", "b.wav", "c.wav", "d.wav")
     for i, kind in enumerate(("m4a", "M4A", "aac", "wma", "stem.mp4", "mp4", "webm", "ape")):
         (tmp_path / "music" / f"song {i}.{kind}").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))

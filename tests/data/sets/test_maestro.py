@@ -10,7 +10,7 @@ import soundfile
 from zoo.data.sets.maestro import Maestro
 from zoo.data.track_crops import TrackCrop, crops
 from zoo.errors import BadInput
-from zoo.evaluation.transcription import pieces
+from zoo.evaluation.transcription import whole_pieces
 
 HEADER = (
     "canonical_composer",
@@ -86,7 +86,7 @@ def test_builds_chunks_whose_notes_are_their_own(tree, tmp_path):
         assert len(near) >= 1 and record["loudest"] == 80 + len(ONSETS) - 1
         for time in near:
             assert np.abs(clicks / 16_000 - time).min() < 2e-3
-    (piece,) = pieces(source.open("test"), 16_000)
+    (piece,) = whole_pieces(source.open("test"), 16_000)
     np.testing.assert_allclose(piece.notes["onset"], ONSETS, atol=2e-3)
     np.testing.assert_allclose(piece.notes["offset"], ONSETS + 0.4, atol=2e-3)
     np.testing.assert_array_equal(piece.notes["pitch"], 60 + np.arange(len(ONSETS)))

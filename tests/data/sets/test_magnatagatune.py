@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from zoo.data import records
-from zoo.data.sets.magnatagatune import COUNTS, SPLITS, TAGS, MagnaTagATune, deviations
+from zoo.data.sets.magnatagatune import COUNTS, SPLITS, TAGS, MagnaTagATune, count_deviations
 from zoo.errors import BadInput
 
 OTHERS = ("bass", "jazz")
@@ -82,7 +82,7 @@ def test_the_protocol_of_all_clips(tree, tmp_path):
         "test": ["30", "31"],
     }
     assert chunks["validation"] == ["20"] * 3
-    (track,) = records.tracks(source.open("validation"))
+    (track,) = records.join_tracks(source.open("validation"))
     assert abs(len(track["audio"]) - 29.2 * 16_000) < 2400
 
 
@@ -136,8 +136,8 @@ def test_missing_clips_may_be_allowed(tree, tmp_path):
 def test_deviations_from_the_published_splits_are_reported(tree, tmp_path, capsys):
     assert [sum(counts.values()) for counts in COUNTS.values()] == [21_105, 25_863 - 3]
     for protocol, counts in COUNTS.items():
-        assert deviations(protocol, counts) == ""
-        assert "test has" in deviations(protocol, {**counts, "test": counts["test"] - 1})
-    assert not deviations("sample_cnn", {**COUNTS["sample_cnn"], "train": 15_250})
+        assert count_deviations(protocol, counts) == ""
+        assert "test has" in count_deviations(protocol, {**counts, "test": counts["test"] - 1})
+    assert not count_deviations("sample_cnn", {**COUNTS["sample_cnn"], "train": 15_250})
     prepared(tree, tmp_path)
     assert "train has 3 clips, not 15,244" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from zoo.data.pipeline import Data
 from zoo.data.sets.mtg_jamendo import MtgJamendo
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.errors import BadInput
-from zoo.evaluation.base import sound
+from zoo.evaluation.base import unpadded_audio
 
 ROWS = {
     "train": [
@@ -73,8 +73,10 @@ def test_tracks_and_tags_of_the_lists(folder, capsys):
     assert [record["tags"].tolist() for record in train] == [[0, 1, 0, 1], [0, 0, 1, 0]]
     assert [len(source.open(split)) for split in ("validation", "test")] == [1, 1]
     assert abs(train[1]["length"] - 32 * 16_000) < 3_000
-    whole, _ = audio_files.read(folder / "15/215.low.mp3", 16_000, 1)
-    np.testing.assert_allclose(sound(train[1])[:, 0], whole[: train[1]["length"], 0], atol=2e-3)
+    whole, _ = audio_files.read_audio(folder / "15/215.low.mp3", 16_000, 1)
+    np.testing.assert_allclose(
+        unpadded_audio(train[1])[:, 0], whole[: train[1]["length"], 0], atol=2e-3
+    )
     assert "tracks train 2, validation 1, test 1" in capsys.readouterr().err
 
 
@@ -100,7 +102,7 @@ def test_a_crop_decodes_no_more_than_it_takes(folder, monkeypatch):
 def test_any_place_is_what_the_whole_file_has_there(tmp_path, suffix, rate):
     path = tmp_path / f"a.{suffix}"
     soundfile.write(path, odd_audio.tone(6.0, rate, 2), rate, format=suffix.upper())
-    whole, _ = audio_files.read(path, 16_000, 1)
+    whole, _ = audio_files.read_audio(path, 16_000, 1)
     lazy = FileAudio(path, 16_000, len(whole))
     assert lazy.shape == whole.shape and len(lazy) == len(whole)
     for start in (0, 1, 16_001, 50_007, len(whole) - 4_000):

@@ -10,7 +10,7 @@ import soundfile
 from zoo.data import records
 from zoo.data.sets.musdb18 import STEMS, VALIDATION, Musdb18HQ
 from zoo.errors import BadInput
-from zoo.experiment import find
+from zoo.experiment import find_config
 
 SONGS = {
     "train": ("A Classic Education - NightOwl", VALIDATION[6], VALIDATION[0]),
@@ -49,7 +49,7 @@ def prepared(tree: Path, root: Path, **settings: object) -> Musdb18HQ:
 def test_splits_and_stems(tree, tmp_path):
     source = prepared(tree, tmp_path)
     tracks = {
-        split: {track["track"]: track for track in records.tracks(source.open(split))}
+        split: {track["track"]: track for track in records.join_tracks(source.open(split))}
         for split in records.SPLITS
     }
     assert {split: set(found) for split, found in tracks.items()} == {
@@ -68,7 +68,7 @@ def test_splits_and_stems(tree, tmp_path):
 
 def test_half_the_rate_and_mono(tree, tmp_path):
     source = prepared(tree, tmp_path, sample_rate=22_050, channels=1)
-    track = next(records.tracks(source.open("train")))
+    track = next(records.join_tracks(source.open("train")))
     assert track["stems"].shape == (4, round(1.1 * 22_050), 1)
 
 
@@ -124,7 +124,7 @@ def test_the_song_whose_published_stems_do_not_sum_is_taken(tree, tmp_path):
 def test_gains_leave_the_accompaniment_its_balance(name):
     stems = np.full((1, 4, 4, 1), 0, np.int16)
     stems[0, range(4), range(4), 0] = 2**14  # stem i sounds at sample i
-    made = find(name).experiment().data.augment(jax.random.key(0), {"stems": stems})
+    made = find_config(name).experiment().data.augment(jax.random.key(0), {"stems": stems})
     accompaniment, vocals = np.moveaxis(2 * np.asarray(made["stems"])[0, :, :, 0], 1, 0)
     assert np.unique(accompaniment[:3]).size == 1 and accompaniment[3] == 0
     assert 0.7 <= vocals[3] <= 1.0 and vocals[3] != accompaniment[0] and not vocals[:3].any()

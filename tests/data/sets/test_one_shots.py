@@ -51,7 +51,7 @@ def test_of_one_shots_the_first_slice_is_kept_at_the_peak_of_the_whole_file(tmp_
 
 @pytest.mark.parametrize("name", ["wavegan_sc09", "specgan_sc09"])
 def test_gans_of_one_shots_do_as_their_authors(name, tmp_path):
-    config = experiment.find(name).module.config
+    config = experiment.find_config(name).module.config
     slices = config(str(tmp_path))
     assert slices.data.source.one_shots and "Peak" not in str(slices.data.transforms)
     long = config(str(tmp_path), one_shots=False)

@@ -8,7 +8,7 @@ import pytest
 import scipy.io
 
 from zoo.data.pipeline import Data
-from zoo.data.rolls import FillRoll, filled
+from zoo.data.rolls import FillRoll, pad_roll
 from zoo.data.sets import polyphonic
 from zoo.data.sets.polyphonic import Polyphonic
 from zoo.data.transforms import Keep
@@ -68,12 +68,12 @@ def test_another_file_is_refused(source, tmp_path):
 
 
 def test_a_piece_is_filled_up_to_the_next_length(source):
-    example = filled(piece(9, 0), (8, 12, 16))
+    example = pad_roll(piece(9, 0), (8, 12, 16))
     assert example["roll"].shape == (12, 88) and example["known"].tolist() == [1] * 9 + [0] * 3
     assert not example["roll"][9:].any()
-    assert filled(piece(12, 0), (8, 12, 16))["roll"].shape == (12, 88)
+    assert pad_roll(piece(12, 0), (8, 12, 16))["roll"].shape == (12, 88)
     with pytest.raises(BadInput, match="a piece of 17 steps"):
-        filled(piece(17, 0), (8, 12, 16))
+        pad_roll(piece(17, 0), (8, 12, 16))
     data = Data(source, (FillRoll((8, 160)), Keep("roll", "known")))
     batches = data.batches(1, seed=0)
     shapes = [next(batches)["roll"].shape for _ in range(3)]

@@ -7,7 +7,7 @@ import soundfile
 
 from zoo.data.sets.speech_commands import DIGITS, SUBSETS, SpeechCommands
 from zoo.errors import BadInput
-from zoo.experiment import find
+from zoo.experiment import find_config
 
 
 @pytest.fixture
@@ -75,6 +75,6 @@ def test_all_words_of_version_2_are_counted(folder, tmp_path, capsys):
 
 
 def test_wavegan_takes_the_digits_of_the_whole_set(folder):
-    experiment = find("wavegan_sc09").experiment(path=str(folder), subset="digits")
+    experiment = find_config("wavegan_sc09").experiment(path=str(folder), subset="digits")
     source = experiment.data.source
     assert isinstance(source, SpeechCommands) and source.blank()["audio"].shape == (16_384, 1)

@@ -121,7 +121,9 @@ def tracks(made):
     for split in records.SPLITS:
         if (made.directory / "dataset_info.json").is_file():
             try:
-                found[split] = {t["track"]: t["stems"] for t in records.tracks(made.open(split))}
+                found[split] = {
+                    t["track"]: t["stems"] for t in records.join_tracks(made.open(split))
+                }
             except BadInput:
                 found[split] = {}
     return found

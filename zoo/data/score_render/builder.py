@@ -23,7 +23,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from zoo.data import descriptions
-from zoo.data.builder import locked, write_errors
+from zoo.data.builder import lock_build, write_errors
 from zoo.data.records_writer import Streamed, features
 from zoo.data.score_render import takes
 from zoo.data.score_render.melody_split import split_pieces
@@ -96,11 +96,11 @@ class ScoreRenderBuilder(Streamed):
         shutil.rmtree(_work(replace(self.builder_config.source, data_dir=root)), ignore_errors=True)
 
 
-def build(source: ScoreRender) -> None:
+def build_score_render(source: ScoreRender) -> None:
     """Builds the records of a source; a second process that wants the same waits and finds them."""
     began = time.monotonic()
     font = load_font(source.font())
-    with locked(source.directory.parent):
+    with lock_build(source.directory.parent):
         if descriptions.is_whole(source.directory):
             return
         descriptions.clear(source.directory)
@@ -115,7 +115,7 @@ def build(source: ScoreRender) -> None:
         quiet = contextlib.redirect_stdout(io.StringIO())  # TFDS chats
         with quiet, write_errors(Path(builder.data_dir)):
             builder.download_and_prepare(download_config=again)
-        descriptions.seal(source.directory)
+        descriptions.seal_build(source.directory)
     tally = builder.builder_config.tally
     print(_summary(source, tally, time.monotonic() - began, font.path.name), file=sys.stderr)
 

@@ -56,7 +56,7 @@ def _cluster(pieces: Sequence[Piece]) -> list[list[Piece]]:
 
 def piece_overlap(pieces: Sequence[Piece]) -> np.ndarray:
     """Largest shared part of a signature over all pairs of voices, in [0, 1]. [pieces pieces]"""
-    grams = [signature(part) for piece in pieces for part in piece.parts]
+    grams = [interval_signatures(part) for piece in pieces for part in piece.parts]
     owner = np.array([i for i, piece in enumerate(pieces) for _ in piece.parts])
     sizes = np.array([len(gram) for gram in grams])
     _, columns = np.unique(np.concatenate(grams), return_inverse=True)
@@ -72,7 +72,7 @@ def piece_overlap(pieces: Sequence[Piece]) -> np.ndarray:
     return overlap
 
 
-def signature(part: np.ndarray) -> np.ndarray:
+def interval_signatures(part: np.ndarray) -> np.ndarray:
     """The distinct runs of eight pitch intervals of one part [N 3], each packed into an int64."""
     steps = np.diff(part[:, 2]).astype(np.int8)
     steps = steps[steps != 0]

@@ -13,7 +13,7 @@ import numpy as np
 from zoo.data.note_rolls import Notes
 from zoo.data.score_render.orchestration import Voice
 from zoo.data.score_render.performance import generator
-from zoo.data.score_render.rendering import render
+from zoo.data.score_render.rendering import render_stems
 from zoo.data.score_render.sampler import Sampler
 from zoo.data.score_render.soundfont import default_font, load_font
 
@@ -39,7 +39,7 @@ KIT = 128  # the font's bank of drums
 FLUTE, _PIANO, CHOIR, FINGERED, STRINGS = 73, 0, 52, 33, 48
 
 
-def pieces(rate: int = RATE) -> dict[str, np.ndarray]:
+def embedded_pieces(rate: int = RATE) -> dict[str, np.ndarray]:
     """Name -> audio [T 1]: 'tune' on a flute, 'piano' in four parts, 'band' with drums."""
     tune = _line(TUNE)
     played = {
@@ -53,7 +53,7 @@ def pieces(rate: int = RATE) -> dict[str, np.ndarray]:
     }
 
 
-def stems(rate: int = RATE) -> dict[str, np.ndarray]:
+def band_stems(rate: int = RATE) -> dict[str, np.ndarray]:
     """The four voices of 'band', whose sum it is, by name: [T 1]."""
     voices, sampler = _band(), Sampler(load_font(default_font()), rate)
     played = _rendered("band", voices, sampler)
@@ -80,7 +80,7 @@ def _rendered(name: str, voices: Sequence[Voice], sampler: Sampler) -> np.ndarra
     seconds = BARS * 4 * QUARTER + TAIL
     samples = round(seconds * sampler.rate)
     rng = generator("ode", name)
-    return render(voices, stems, (0.0, seconds), samples, sampler, rng, (-21, 0))
+    return render_stems(voices, stems, (0.0, seconds), samples, sampler, rng, (-21, 0))
 
 
 def _halves(pitches: Sequence[int]) -> list[tuple[int, float]]:
@@ -103,7 +103,7 @@ def _drums() -> np.ndarray:
     return np.array([(beat * QUARTER, 0.1, pitch, loud) for beat, pitch, loud in sorted(struck)])
 
 
-def notes() -> Notes:
+def tune_notes() -> Notes:
     """The tune as notes, for what plays or continues them."""
     onset, held, pitch, velocity = _line(TUNE).T
     whole = {"pitch": pitch.astype(np.int32), "velocity": velocity.astype(np.int32)}

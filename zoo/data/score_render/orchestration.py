@@ -179,7 +179,7 @@ def _voices(
     for index, (stem, program, part, register) in enumerate(players):
         rng = generator(config, piece.name, number, "part", index)
         moved = performance.in_register(part, *register)
-        notes = performance.play(moved, beat, piece.bars, transpose, rng)
+        notes = performance.perform_part(moved, beat, piece.bars, transpose, rng)
         voices.append(Voice(stem, program, notes))
     if kit is not None:
         rng = generator(config, piece.name, number, "drums")

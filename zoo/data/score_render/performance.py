@@ -65,7 +65,7 @@ def _haste(piece: Piece) -> float:
     return 1.5 if piece.repertoire == "madrigal" else 1.0
 
 
-def window(
+def choose_window(
     piece: Piece, beat: Pulse, seconds: float, shortest: float, rng: np.random.Generator
 ) -> tuple[float, float]:
     """Start and end, in seconds, of a stretch of at most `seconds` on a multiple of 4 quarters.
@@ -92,7 +92,7 @@ def in_register(part: np.ndarray, low: int, high: int) -> np.ndarray:
     return part + np.array([0, 0, shift])
 
 
-def play(
+def perform_part(
     part: np.ndarray, beat: Pulse, bars: np.ndarray, transpose: int, rng: np.random.Generator
 ) -> np.ndarray:
     """A part as a musician might play it. [N 3] -> [N 4], sorted by onset"""

@@ -18,7 +18,7 @@ PEAK = 0.95
 DRY = ("drums", "bass")  # stems that get less of the room
 
 
-def render(
+def render_stems(
     voices: Sequence[Voice],
     stems: Sequence[str],
     span: tuple[float, float],
@@ -80,7 +80,7 @@ def _room(rate: int, rng: np.random.Generator) -> np.ndarray:
     return (response / np.linalg.norm(response)).astype(np.float32)
 
 
-def level(audio: np.ndarray) -> float:
+def rms_dbfs(audio: np.ndarray) -> float:
     """Root mean square in dBFS; -120 for silence."""
     return float(10 * np.log10(np.mean(np.square(audio, dtype=np.float64)) + 1e-12))
 

@@ -58,7 +58,7 @@ class ScoreNotes:
     def prepare(self) -> None:
         """Reads the scores where that is not done, which takes some seconds."""
         about = {"size": self.size, "quarter": self.quarter, "reader": READER}
-        note_files.keep(self._kept, about, self._read)
+        note_files.store_pieces(self._kept, about, self._read)
 
     def open(self, split: str) -> Sequence[Example]:
         return note_files.open_pieces(self._kept, split)

@@ -234,7 +234,7 @@ def _save(path: Path, pieces: list[Piece]) -> None:
         "notes": np.concatenate([part for table in tables for part in table[:-1]]),
         "bars": np.concatenate([table[-1] for table in tables]),
     }
-    durable.seal(path, lambda file: np.savez(file, **arrays))
+    durable.write_sealed(path, lambda file: np.savez(file, **arrays))
 
 
 def _load(path: Path) -> list[Piece]:

@@ -121,9 +121,9 @@ class ScoreRender:
         if descriptions.is_whole(self.directory):
             return self._check_font()
         package_folder("music21"), package_folder("pretty_midi")
-        from zoo.data.score_render.builder import build
+        from zoo.data.score_render.builder import build_score_render
 
-        build(self)
+        build_score_render(self)
 
     def _check_font(self) -> None:
         """Refuses records made with another font; the built-in one may be absent by now."""

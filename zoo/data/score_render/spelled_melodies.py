@@ -109,7 +109,7 @@ class _Phrases(RandomAccess):
 
     def record(self, index: int) -> Example:
         name, number, *phrase = self.found[index]
-        source, notes = self.source, played(phrase)
+        source, notes = self.source, phrase_notes(phrase)
         rate = source.sample_rate
         length = round((float(notes["offset"][-1]) + _RELEASE) * rate)
         sound = Instrument(source.program, rate).play(notes, 0, length)
@@ -117,17 +117,17 @@ class _Phrases(RandomAccess):
         audio = np.zeros((source.samples, 1), np.int16)
         audio[:length] = to_int16(_LEVEL * sound * ramp)
         place = {"track": name, "chunk": number, "length": length}
-        return {**place, "audio": audio, "text": spelled(phrase), "notes": notes}
+        return {**place, "audio": audio, "text": spell_phrase(phrase), "notes": notes}
 
 
-def spelled(phrase: Sequence[tuple[int, int]]) -> str:
+def spell_phrase(phrase: Sequence[tuple[int, int]]) -> str:
     """(pitch, eighths) of notes as text: `g4 a4- f#4`."""
     return " ".join(
         f"{_NAMES[pitch % 12]}{pitch // 12 - 1}{'-' * (lasts - 1)}" for pitch, lasts in phrase
     )
 
 
-def played(phrase: Sequence[tuple[int, int]]) -> Notes:
+def phrase_notes(phrase: Sequence[tuple[int, int]]) -> Notes:
     """(pitch, eighths) of notes one after another, in seconds."""
     pitches, lasts = np.array(phrase).T
     offset = np.cumsum(lasts) * _SECONDS

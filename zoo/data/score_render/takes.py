@@ -144,7 +144,7 @@ def _window(job: TakeJob, take: Take) -> tuple[tuple[float, float], int]:
     recipe = RECIPES[job.config]
     one = recipe.samples / job.rate
     rng = generator(job.config, job.score.name, job.number, "window")
-    begin, end = performance.window(job.score, take.beat, recipe.chunks * one, one, rng)
+    begin, end = performance.choose_window(job.score, take.beat, recipe.chunks * one, one, rng)
     return (begin, end), max(1, int((end - begin) / one + 1e-6))
 
 
@@ -152,7 +152,7 @@ def _render(job: TakeJob, take: Take, sampler: Sampler, stems: list[str], loudne
     span, chunks = _window(job, take)
     rng = generator(job.config, job.score.name, job.number, "room")
     samples = chunks * RECIPES[job.config].samples
-    audio = rendering.render(take.voices, stems, span, samples, sampler, rng, loudness)
+    audio = rendering.render_stems(take.voices, stems, span, samples, sampler, rng, loudness)
     return span[0], np.split(audio, chunks, axis=1)
 
 
@@ -163,7 +163,7 @@ def _tagging(job: TakeJob, sampler: Sampler, counts: Counter) -> Iterator[Exampl
     seconds = RECIPES["tagging"].samples / job.rate
     for index, chunk in enumerate(chunks):
         mixture = chunk.sum(0)
-        if rendering.level(mixture) < _SILENCE:
+        if rendering.rms_dbfs(mixture) < _SILENCE:
             counts["silent clip, and what followed in its take"] += 1
             return  # the chunks of a track are consecutive
         start = begin + index * seconds
@@ -211,14 +211,14 @@ def _sounds(notes: np.ndarray, span: tuple[float, float]) -> bool:
 def _stems(job: TakeJob, sampler: Sampler, counts: Counter) -> Iterator[Example]:
     take = orchestration.stems_take(job.score, job.number)
     for index, chunk in enumerate(_render(job, take, sampler, list(STEMS), (-21, 3))[1]):
-        counts["silent stems"] += sum(rendering.level(stem) < _SILENCE for stem in chunk)
+        counts["silent stems"] += sum(rendering.rms_dbfs(stem) < _SILENCE for stem in chunk)
         yield {"stems": to_int16(chunk)[:, :, None], "track": take.name, "chunk": index}
 
 
 def _piano(job: TakeJob, sampler: Sampler, counts: Counter) -> Iterator[Example]:
     take = orchestration.piano_take(job.score, job.number)
     begin, chunks = _render(job, take, sampler, ["piano"], (-21, 3))
-    if rendering.level(chunks[0]) < _SILENCE:
+    if rendering.rms_dbfs(chunks[0]) < _SILENCE:
         counts["silent segment"] += 1
         return
     notes = take.voices[0].notes

@@ -120,7 +120,7 @@ def _save(path: Path, rendered: Rendered) -> None:
         for key, value in example.items():
             inner = value if isinstance(value, dict) else {"": value}
             arrays |= {f"{index}/{key}/{name}": np.asarray(v) for name, v in inner.items()}
-    durable.seal(path, lambda file: np.savez(file, **arrays))
+    durable.write_sealed(path, lambda file: np.savez(file, **arrays))
 
 
 def _load(path: Path) -> Rendered:

@@ -17,7 +17,7 @@ from scipy.signal import correlate
 
 from zoo import escapes
 from zoo.audio import audio_files
-from zoo.audio.probing import probe
+from zoo.audio.probing import read_header
 from zoo.data import plans
 from zoo.data.records import to_int16
 from zoo.data.sets.prepared import Prepared
@@ -70,7 +70,7 @@ class AmpPair(Prepared):
 
     def blank(self) -> Example:
         audio = np.zeros((self.shortest, 1), np.int16)
-        return {**plans.blank(self.shortest, 1), "stems": audio[None]}
+        return {**plans.blank_record(self.shortest, 1), "stems": audio[None]}
 
     def plan(self) -> plans.Plan:
         dry, wet = (self._file(kind) for kind in _NAMES)
@@ -86,7 +86,7 @@ class AmpPair(Prepared):
             jobs=jobs,
             shortest=self.shortest,
             tolerate=0.0,
-            about=plans.about([dry, wet], self.root),
+            about=plans.files_fingerprint([dry, wet], self.root),
             threads=1,
             rule=f"the last {_HELD:g} s are the test, those before them validation",
         )
@@ -115,8 +115,8 @@ def _part(dry: Path, wet: Path, rate: int, delay: int | None, split: str) -> Exa
 @lru_cache(maxsize=1)  # the splits of one pair are made one after another
 def _aligned(dry: Path, wet: Path, rate: int, delay: int | None) -> np.ndarray:
     """Both files as they sound together, [2 T] float32 at `rate`. Raises BadInput."""
-    if abs(probe(dry).seconds - probe(wet).seconds) > _UNEQUAL:
-        lengths = f"{probe(dry).seconds:.2f} and {probe(wet).seconds:.2f} s"
+    if abs(read_header(dry).seconds - read_header(wet).seconds) > _UNEQUAL:
+        lengths = f"{read_header(dry).seconds:.2f} and {read_header(wet).seconds:.2f} s"
         raise BadInput(f"{dry.name} and {wet.name} last {lengths}: export both of one length")
     sounds = [_read(file, rate) for file in (dry, wet)]
     length = min(map(len, sounds))
@@ -130,7 +130,7 @@ def _aligned(dry: Path, wet: Path, rate: int, delay: int | None) -> np.ndarray:
         line = (
             f"{wet.name} is {late} samples late ({1000 * late / rate:.2f} ms), which are taken out"
         )
-        print(escapes.line(f"{line}: delay={late} says so"), file=sys.stderr)
+        print(escapes.terminal_line(f"{line}: delay={late} says so"), file=sys.stderr)
     if abs(late) >= length:
         raise BadInput(f"delay={late}: the recordings hold {length} samples")
     before, after = max(-late, 0), max(late, 0)
@@ -138,9 +138,9 @@ def _aligned(dry: Path, wet: Path, rate: int, delay: int | None) -> np.ndarray:
 
 
 def _read(file: Path, rate: int) -> np.ndarray:
-    sound, report = audio_files.read(file, rate, 1)
+    sound, report = audio_files.read_audio(file, rate, 1)
     if report.notes:
-        print(escapes.line(str(report)), file=sys.stderr)
+        print(escapes.terminal_line(str(report)), file=sys.stderr)
     peak = float(np.abs(sound).max(initial=0.0))
     if peak > _LOUDEST:
         raise BadInput(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from zoo.data.sets.stem_songs import DRAWN, StemSong, StemSongs, drawn, folders
+from zoo.data.sets.stem_songs import DRAWN, StemSong, StemSongs, split_by_hash, visible_folders
 from zoo.data.source import Info
 
 _RATE = 44_100
@@ -44,8 +44,10 @@ class CCMixter(StemSongs):
 
     def songs(self) -> dict[str, dict[str, StemSong]]:
         found: dict[str, dict[str, StemSong]] = {}
-        for song in folders(self.root):
+        for song in visible_folders(self.root):
             stems, mixture = [song / name for name in FILES], song / "mix.wav"
             load = partial(self.load, stems, _RATE, mixture)
-            found.setdefault(drawn(song.name), {})[song.name] = StemSong(load, [*stems, mixture])
+            found.setdefault(split_by_hash(song.name), {})[song.name] = StemSong(
+                load, [*stems, mixture]
+            )
         return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from zoo.data.sets.stem_songs import StemSong, StemSongs, folders
+from zoo.data.sets.stem_songs import StemSong, StemSongs, visible_folders
 from zoo.data.source import Info
 
 RATE = 44_100
@@ -44,7 +44,7 @@ class DSD100(StemSongs):
         return Info("dsd100", self.sample_rate, self.channels, STEMS, licence, _URL)
 
     def songs(self) -> dict[str, dict[str, StemSong]]:
-        dev, test = (folders(self.root / "Sources" / part) for part in ("Dev", "Test"))
+        dev, test = (visible_folders(self.root / "Sources" / part) for part in ("Dev", "Test"))
         parts = {"train": dev[:-_HELD], "validation": dev[-_HELD:], "test": test}
         found: dict[str, dict[str, StemSong]] = {}
         for split, songs in parts.items():

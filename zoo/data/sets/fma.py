@@ -18,7 +18,7 @@ import numpy as np
 
 from zoo import numerals
 from zoo.data import completeness, pcm, plans
-from zoo.data.sets.prepared import Prepared, labelled, one_of
+from zoo.data.sets.prepared import Prepared, labelled_record, one_of
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -80,7 +80,7 @@ class Fma(Prepared):
         return f"{self.info.name}-{self.sample_rate}"
 
     def blank(self) -> Example:
-        return plans.blank(round(SECONDS * self.sample_rate), 1, tags=len(self.info.labels))
+        return plans.blank_record(round(SECONDS * self.sample_rate), 1, tags=len(self.info.labels))
 
     def plan(self) -> plans.Plan:
         rows = list(self._rows())
@@ -101,13 +101,13 @@ class Fma(Prepared):
             jobs={split: tuple(found) for split, found in jobs.items()},
             shortest=0,
             tolerate=0.001,
-            about=plans.about([*there, self._table], self.root),
+            about=plans.files_fingerprint([*there, self._table], self.root),
             skipped=(
                 *((track, "missing") for track in missing),
                 *((track, "broken in every copy") for track in broken),
             ),
             rule="the published splits",
-            listed=completeness.listed({"the table": there}, {"the table": full}, missing),
+            listed=completeness.take_inventory({"the table": there}, {"the table": full}, missing),
             notes=self._notes({split: len(found) for split, found in jobs.items()}, len(broken)),
         )
 
@@ -158,4 +158,6 @@ class Fma(Prepared):
         yield track, audio / track[:3] / f"{track}.mp3", _SPLITS[split], genre
 
     def _load(self, file: Path, tags: np.ndarray) -> Example:
-        return labelled(pcm.load_audio(file, self.sample_rate, 1, SECONDS, allow_silent=True), tags)
+        return labelled_record(
+            pcm.load_audio(file, self.sample_rate, 1, SECONDS, allow_silent=True), tags
+        )

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from zoo.audio import audio_files
 from zoo.data import groups, pcm, plans, records, splits
-from zoo.data.labels import Labels, match, read_labels
+from zoo.data.labels import Labels, match_labels, read_labels
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -96,7 +96,7 @@ class Folder:
     def blank(self) -> Example:
         tags = len(_labels(self.labels, self._column).names) if self.labels else 0
         samples = self.shortest or 60 * self.sample_rate  # whole tracks: of no one length
-        return plans.blank(samples, self.channels, len(self.stems), tags)
+        return plans.blank_record(samples, self.channels, len(self.stems), tags)
 
     def prepare(self) -> None:
         """Decodes the folder to records where they are missing or the files have changed."""
@@ -109,9 +109,9 @@ class Folder:
         files = audio_files.audio_in(self._root)
         unread = audio_files.unreadable_in(self._root)
         marks = self._fingerprint([*files, *unread])
-        about = {"source": plans.identity(self._root), "fingerprint": marks}
+        about = {"source": plans.data_identity(self._root), "fingerprint": marks}
         if builder.is_current(about, self.directory):
-            records.describe(self.directory)
+            records.print_split_notice(self.directory)
             return
         before = builder.splits_before(self.directory)
         self._build(files, about, {})
@@ -129,7 +129,7 @@ class Folder:
 
     @property
     def _name(self) -> str:
-        settings = asdict(self) | {"path": plans.identity(self._root), "data_dir": ""}
+        settings = asdict(self) | {"path": plans.data_identity(self._root), "data_dir": ""}
         if not self.one_shots:  # so that records of before are found
             del settings["one_shots"]
         return f"{self.info.name}-{plans.short_hash(settings)}"
@@ -139,7 +139,7 @@ class Folder:
         from zoo.data import builder
 
         try:
-            builder.build(self._plan(files, about, bad), self.data_dir)
+            builder.build_records(self._plan(files, about, bad), self.data_dir)
         except builder.EmptySplit as error:
             self._build(files, about, {**bad, **dict(error.rejected)})
 
@@ -211,7 +211,7 @@ class Folder:
         """Jobs and what has no label. Bad headers are found here, before the splits are made."""
         names = {file: file.relative_to(self._root).as_posix() for file in files}
         labels = _labels(self.labels, self._column) if self.labels else None
-        rows = match(labels, files, self._root) if labels else dict.fromkeys(files, "")
+        rows = match_labels(labels, files, self._root) if labels else dict.fromkeys(files, "")
         jobs = []
         for file, row in rows.items():
             try:

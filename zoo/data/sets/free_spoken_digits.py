@@ -18,7 +18,7 @@ import numpy as np
 
 from zoo.audio import audio_files
 from zoo.data import completeness, pcm, plans
-from zoo.data.sets.prepared import Prepared, labelled, one_of
+from zoo.data.sets.prepared import Prepared, labelled_record, one_of
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -65,7 +65,7 @@ class FreeSpokenDigits(Prepared):
         return name if self.repeat else f"{name}-zeros"
 
     def blank(self) -> Example:
-        return plans.blank(self.shortest, 1, tags=len(DIGITS))
+        return plans.blank_record(self.shortest, 1, tags=len(DIGITS))
 
     def plan(self) -> plans.Plan:
         below = self.root / "recordings"
@@ -87,15 +87,17 @@ class FreeSpokenDigits(Prepared):
             jobs={split: tuple(listed) for split, listed in jobs.items()},
             shortest=self.shortest,
             tolerate=0.0,
-            about=plans.about(files, self.root),
+            about=plans.files_fingerprint(files, self.root),
             rule="recordings 0 to 4 are the test, 5 to 9 validation",
-            listed=completeness.listed(jobs, _COUNTS),
+            listed=completeness.take_inventory(jobs, _COUNTS),
             notes=plans.comparable(jobs, _COUNTS),
         )
 
     def _load(self, file: Path, tags: np.ndarray) -> Example:
         audio = np.asarray(pcm.load_audio(file, self.sample_rate, 1))
         if not self.repeat:
-            return labelled(np.pad(audio, ((0, max(self.shortest - len(audio), 0)), (0, 0))), tags)
+            return labelled_record(
+                np.pad(audio, ((0, max(self.shortest - len(audio), 0)), (0, 0))), tags
+            )
         times = -(-self.shortest // len(audio))
-        return labelled(np.tile(audio, (times, 1))[: max(self.shortest, len(audio))], tags)
+        return labelled_record(np.tile(audio, (times, 1))[: max(self.shortest, len(audio))], tags)

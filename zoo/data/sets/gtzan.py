@@ -77,7 +77,7 @@ class Gtzan(Prepared):
         return Path(self.path).expanduser().absolute()
 
     def blank(self) -> Example:
-        return plans.blank(self.shortest, 1, tags=len(GENRES))
+        return plans.blank_record(self.shortest, 1, tags=len(GENRES))
 
     def _lists(self) -> dict[str, Path]:
         for folder in (self.root, self.root.parent):
@@ -94,8 +94,8 @@ class Gtzan(Prepared):
         if not files:
             raise BadInput(f"{self.root} holds no clips named by genre: {_WANTED}.")
         lists = self._lists()
-        about = plans.about([*files, *lists.values()], self.root.parent)
-        about |= {"source": plans.identity(self.root), "seconds": self.seconds}
+        about = plans.files_fingerprint([*files, *lists.values()], self.root.parent)
+        about |= {"source": plans.data_identity(self.root), "seconds": self.seconds}
         about |= {"allow_missing": self.allow_missing}
         jobs = {file.stem: self._job(file) for file in files}
         absent: list[str] = []
@@ -103,11 +103,13 @@ class Gtzan(Prepared):
             named = {split: _names(path) for split, path in lists.items()}
             absent = [name for names in named.values() for name in names if name not in jobs]
             splits = {s: tuple(jobs[n] for n in names if n in jobs) for s, names in named.items()}
-            listed = completeness.listed(splits, _COUNTS, absent, "clips")
+            listed = completeness.take_inventory(splits, _COUNTS, absent, "clips")
         else:
-            drawn = drawing.draw(list(jobs.values()), {"validation": 0.1, "test": 0.1})
+            drawn = drawing.draw_splits(list(jobs.values()), {"validation": 0.1, "test": 0.1})
             splits = {split: tuple(part) for split, part in drawn.items()}
-            listed = completeness.listed({"the set": files}, {"the set": _CLIPS}, unit="clips")
+            listed = completeness.take_inventory(
+                {"the set": files}, {"the set": _CLIPS}, unit="clips"
+            )
         rule = "the fault-filtered lists" if lists else "drawn by hash, genres spread evenly"
         notes = plans.comparable(splits, _COUNTS) if lists else (LISTLESS,)
         return plans.Plan(

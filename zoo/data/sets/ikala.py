@@ -12,7 +12,7 @@ from functools import partial
 from typing import ClassVar
 
 from zoo.audio import audio_files
-from zoo.data.sets.stem_songs import DRAWN, StemSong, StemSongs, drawn
+from zoo.data.sets.stem_songs import DRAWN, StemSong, StemSongs, split_by_hash
 from zoo.data.source import Info
 from zoo.errors import BadInput
 
@@ -53,5 +53,5 @@ class IKala(StemSongs):
             if named is None:
                 raise BadInput(f"{file} is named otherwise than 10161_chorus.wav: {self.wanted}.")
             song = StemSong(partial(self.load_sides, file, _RATE), [file])
-            found.setdefault(drawn(named[1]), {})[file.stem] = song
+            found.setdefault(split_by_hash(named[1]), {})[file.stem] = song
         return found

@@ -52,7 +52,7 @@ class LabelledFolder:
 
     def blank(self) -> Example:
         samples = round(self.chunk_seconds * self.sample_rate)
-        return plans.blank(samples, 1, 0, len(self.info.labels))
+        return plans.blank_record(samples, 1, 0, len(self.info.labels))
 
     def prepare(self) -> None:
         self._folder.prepare()

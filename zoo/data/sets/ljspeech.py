@@ -19,9 +19,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from zoo.audio.probing import probe
+from zoo.audio.probing import read_header
 from zoo.data import completeness, pcm, plans
-from zoo.data.sets.prepared import Prepared, doubled, lines
+from zoo.data.sets.prepared import Prepared, first_duplicate, read_list
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -71,7 +71,7 @@ class LJSpeech(Prepared):
         return f"{self.info.name}-text-{self.split}"
 
     def blank(self) -> Example:
-        return {**plans.blank(0, 1), "text": ""}
+        return {**plans.blank_record(0, 1), "text": ""}
 
     def plan(self) -> plans.Plan:
         texts = self._texts()
@@ -96,9 +96,11 @@ class LJSpeech(Prepared):
             jobs=jobs,
             shortest=0,
             tolerate=0.0,
-            about=plans.about([*files, self.root / "metadata.csv", *self._listed()], self.root),
+            about=plans.files_fingerprint(
+                [*files, self.root / "metadata.csv", *self._listed()], self.root
+            ),
             rule="the last 250 are the test" if self.split == "tails" else "the published lists",
-            listed=completeness.listed(every, {"in all": TOTAL}, missing),
+            listed=completeness.take_inventory(every, {"in all": TOTAL}, missing),
         )
 
     def _file(self, name: str) -> Path:
@@ -108,7 +110,7 @@ class LJSpeech(Prepared):
         """The spelled-out text of every sentence, in order."""
         path = self.root / "metadata.csv"
         found: dict[str, str] = {}
-        for number, line in enumerate(lines(path, self.wanted), 1):
+        for number, line in enumerate(read_list(path, self.wanted), 1):
             parts = line.split("|")
             if len(parts) != 3 or not _NAME.fullmatch(parts[0]):
                 raise BadInput(
@@ -156,23 +158,23 @@ class LJSpeech(Prepared):
         if len(held) == 1:
             half = (len(held[0]) + 1) // 2
             held = [held[0][:half], held[0][half:]]
-        if taken := doubled([*train, *held[0], *held[1]]):
+        if taken := first_duplicate([*train, *held[0], *held[1]]):
             raise BadInput(f"{self.root}: {taken} is in two of the lists: not the originals.")
         return dict(zip(_SPLITS, (train, *held)))
 
     def _names(self, path: Path, texts: dict[str, str]) -> list[str]:
         """Sentences of a list, whose lines begin with an id or a file called after it."""
-        names = [Path(line.split("|")[0]).stem for line in lines(path, self.wanted)]
+        names = [Path(line.split("|")[0]).stem for line in read_list(path, self.wanted)]
         for number, name in enumerate(names, 1):
             if name not in texts:
                 raise BadInput(f"{path}, line {number}: {name!r} is not in metadata.csv.")
-        if again := doubled(names):
+        if again := first_duplicate(names):
             raise BadInput(f"{path}: {again} is listed twice.")
         return names
 
 
 def _load(file: Path, text: str) -> Example:
-    found = probe(file)
+    found = read_header(file)
     if (found.channels, found.rate) != (1, _RATE):
         raise BadInput(
             f"{file} has {found.channels} channel(s) of {found.rate:,} Hz, not one of {_RATE:,}: "

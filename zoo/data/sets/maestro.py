@@ -18,7 +18,7 @@ from typing import ClassVar
 import numpy as np
 
 from zoo.data import completeness, midi, pcm, plans, records
-from zoo.data.note_rolls import none, shifted
+from zoo.data.note_rolls import none, notes_between
 from zoo.data.records import Records
 from zoo.data.sets.prepared import Prepared
 from zoo.data.source import Example, Info, RandomAccess
@@ -69,7 +69,7 @@ class Maestro(Prepared):
         return {**self._stored(), "loudest": 0}
 
     def _stored(self) -> Example:
-        return {**plans.blank(self.shortest, 1), "notes": none(), "samples": 0}
+        return {**plans.blank_record(self.shortest, 1), "notes": none(), "samples": 0}
 
     def open(self, split: str) -> Sequence[Example]:
         return OwnNotes(records.open_records(self.directory, split), self.sample_rate)
@@ -88,11 +88,11 @@ class Maestro(Prepared):
             jobs={split: tuple(here) for split, here in jobs.items()},
             shortest=self.shortest,
             tolerate=0.0,
-            about=plans.about(files, self.root),
+            about=plans.files_fingerprint(files, self.root),
             skipped=tuple((name, "missing") for name in missing),
             threads=2,
             rule="the published splits",
-            listed=completeness.listed(jobs, COUNTS, missing, "performances"),
+            listed=completeness.take_inventory(jobs, COUNTS, missing, "performances"),
             notes=plans.comparable(jobs, COUNTS),
         )
 
@@ -126,8 +126,8 @@ class OwnNotes(RandomAccess):
     """Records whose notes are those that sound in them, with times from their own first sample.
 
     loudest: the largest velocity of the performance.
-    Every stored chunk holds the notes of its whole performance of `samples`, which `records.cut`
-    cannot divide.
+    Every stored chunk holds the notes of its whole performance of `samples`, which
+    `records.cut_chunks` cannot divide.
     """
 
     records: Records
@@ -141,7 +141,7 @@ class OwnNotes(RandomAccess):
         start = int(record["samples"]) * int(record["chunk"]) // int(record["chunks"])
         length = int(record["length"])
         loudest = int(np.max(record["notes"]["velocity"], initial=1))
-        notes = shifted(record["notes"], start / self.rate, length / self.rate)
+        notes = notes_between(record["notes"], start / self.rate, length / self.rate)
         own = {name: np.asarray(notes[name]) for name in none()}
         return {**record, "notes": own, "loudest": loudest}
 
@@ -160,5 +160,5 @@ class OwnNotes(RandomAccess):
         """A part of a performance, with the notes that sound in it."""
         record = self.records.window(track, start, samples, stagger, rng, into)
         loudest = int(np.max(record["notes"]["velocity"], initial=1))
-        notes = shifted(record["notes"], start / self.rate, samples / self.rate)
+        notes = notes_between(record["notes"], start / self.rate, samples / self.rate)
         return {**record, "notes": notes, "loudest": loudest}

@@ -43,14 +43,16 @@ class MaestroNotes:
         """Reads the MIDI files where that is not done. raises BadInput where some are missing."""
         there, missing = performances(self._root, ("midi_filename",), _WANTED)
         jobs = {split: [row for row in there if row["split"] == split] for split in COUNTS}
-        listed = completeness.listed(jobs, COUNTS, missing, "performances")
-        for note in completeness.check(self._root, listed, self.allow_missing, _WANTED):
+        listed = completeness.take_inventory(jobs, COUNTS, missing, "performances")
+        for note in completeness.check_completeness(
+            self._root, listed, self.allow_missing, _WANTED
+        ):
             print(f"{self.info.name}: warning: {note}", file=sys.stderr)
         if not there:
             raise BadInput(f"{self._root} holds no MIDI file of its table: {_WANTED}.")
         files = {self._root / row["midi_filename"]: row["split"] for row in there}
-        about = plans.about(list(files), self._root)
-        note_files.keep(self._kept, about, lambda: self._read(files))
+        about = plans.files_fingerprint(list(files), self._root)
+        note_files.store_pieces(self._kept, about, lambda: self._read(files))
 
     def open(self, split: str) -> Sequence[Example]:
         return note_files.open_pieces(self._kept, split)

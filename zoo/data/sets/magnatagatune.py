@@ -17,7 +17,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from zoo.audio.probing import probe
+from zoo.audio.probing import read_header
 from zoo.data import completeness, pcm, plans, records
 from zoo.data.sets.prepared import Prepared
 from zoo.data.source import Example, Info
@@ -87,14 +87,14 @@ class MagnaTagATune(Prepared):
         return f"{self.info.name}-{self.sample_rate}{chunk}"
 
     def blank(self) -> Example:
-        return plans.blank(self.shortest, 1, tags=len(TAGS))
+        return plans.blank_record(self.shortest, 1, tags=len(TAGS))
 
     def prepare(self) -> None:
         """Decodes the clips to records where they are missing, or the annotations changed."""
         from zoo.data import builder
 
         if self.root.is_dir() and builder.is_current(self._about(), self.directory):
-            records.describe(self.directory)
+            records.print_split_notice(self.directory)
         else:
             super().prepare()
 
@@ -107,7 +107,7 @@ class MagnaTagATune(Prepared):
 
     def _about(self) -> dict[str, object]:
         digest = hashlib.sha256(self._annotations.read_bytes()).hexdigest()
-        source = plans.identity(self.root)
+        source = plans.data_identity(self.root)
         return {
             "source": source,
             "annotations_sha256": digest,
@@ -139,7 +139,7 @@ class MagnaTagATune(Prepared):
             if row["mp3_path"] not in absent:
                 load = partial(self._load, base / row["mp3_path"], _tags(row))
                 jobs[_split(row["mp3_path"])].append(plans.Job(row["mp3_path"], load))
-        deviating = deviations(self.protocol, {k: len(v) for k, v in jobs.items()})
+        deviating = count_deviations(self.protocol, {k: len(v) for k, v in jobs.items()})
         return plans.Plan(
             name=self.directory.parent.name,
             info=self.info,
@@ -150,19 +150,19 @@ class MagnaTagATune(Prepared):
             about=about,
             skipped=tuple((path, "missing") for path in missing),
             rule=f"the published folders, protocol {self.protocol}",
-            listed=completeness.listed(jobs, COUNTS[self.protocol], missing, "clips"),
+            listed=completeness.take_inventory(jobs, COUNTS[self.protocol], missing, "clips"),
             notes=(f"{deviating}: results are not comparable",) if deviating else (),
         )
 
     def _load(self, path: Path, tags: np.ndarray) -> Example:
-        seconds = probe(path).seconds
+        seconds = read_header(path).seconds
         if self.protocol == "sample_cnn" and seconds < _SECONDS:
             raise plans.LeftOut(f"{path} lasts {seconds:.2f} s, the protocol wants {_SECONDS} s.")
         audio = pcm.load_audio(path, self.sample_rate, 1, allow_silent=True)
         return {"audio": audio, "tags": tags, "known": np.ones_like(tags)}
 
 
-def deviations(protocol: str, counts: dict[str, int]) -> str:
+def count_deviations(protocol: str, counts: dict[str, int]) -> str:
     """Where the number of clips is not the published one; '' when all agree.
 
     The few clips below 29.1 s, all of them in the training folders, are not known beforehand.

@@ -21,7 +21,7 @@ import numpy as np
 from zoo.data import completeness, drawing, midi, pcm, plans, records
 from zoo.data.note_rolls import Notes, none
 from zoo.data.sets.maestro import OwnNotes
-from zoo.data.sets.prepared import Prepared, lines
+from zoo.data.sets.prepared import Prepared, read_list
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -70,7 +70,7 @@ class Maps(Prepared):
         return {**self._stored(), "loudest": 0}
 
     def _stored(self) -> Example:
-        return {**plans.blank(self.shortest, 1), "notes": none(), "samples": 0}
+        return {**plans.blank_record(self.shortest, 1), "notes": none(), "samples": 0}
 
     def open(self, split: str) -> Sequence[Example]:
         return OwnNotes(records.open_records(self.directory, split), self.sample_rate)
@@ -89,11 +89,11 @@ class Maps(Prepared):
             jobs={split: tuple(listed) for split, listed in jobs.items()},
             shortest=self.shortest,
             tolerate=0.0,
-            about=plans.about(files, self.root),
+            about=plans.files_fingerprint(files, self.root),
             skipped=tuple((track, "its piece is in the test") for track in overlapping),
             threads=2,
             rule="recorded pianos are the test; a tenth of the other pieces is validation",
-            listed=completeness.listed(found, _COUNTS, missing),
+            listed=completeness.take_inventory(found, _COUNTS, missing),
             notes=plans.comparable(found, _COUNTS),
         )
 
@@ -124,7 +124,7 @@ class Maps(Prepared):
                 left.append(sound.stem)
             else:
                 free.append(job)
-        return {**drawing.draw(free, {"validation": 0.1}), "test": test}, left
+        return {**drawing.draw_splits(free, {"validation": 0.1}), "test": test}, left
 
     def _load(self, sound: Path, score: Path) -> Example:
         audio = pcm.load_audio(sound, self.sample_rate, 1)
@@ -142,7 +142,7 @@ def piece_of(sound: Path) -> tuple[str, str]:
 
 def read_tsv(path: Path) -> Notes:
     """Notes of lines 'onset, offset, pitch, velocity' behind a header. raises BadInput."""
-    head, *rows = lines(path, "clone the repository again") or [""]
+    head, *rows = read_list(path, "clone the repository again") or [""]
     if _HEADER not in head.lower():
         raise BadInput(f"{path} begins with '{head[:40]}', not with onset, offset, note, velocity.")
     found = []

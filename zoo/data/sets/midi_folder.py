@@ -60,8 +60,8 @@ class MidiFolder:
         if not files:
             raise BadInput(f"{self._root} holds no file that ends in {' or '.join(_ENDINGS)}")
         shares = {"validation": self.validation, "test": self.test}
-        about = {**plans.about(files, self._root), **shares}
-        note_files.keep(self._kept, about, lambda: self._read(files))
+        about = {**plans.files_fingerprint(files, self._root), **shares}
+        note_files.store_pieces(self._kept, about, lambda: self._read(files))
 
     def open(self, split: str) -> Sequence[Example]:
         return note_files.open_pieces(self._kept, split)
@@ -83,11 +83,13 @@ class MidiFolder:
         if rejected:
             more = ", ..." if len(rejected) > _NAMED else ""
             listed = "; ".join(rejected[:_NAMED]) + more
-            print(escapes.line(f"{len(rejected)} files left out: {listed}"), file=sys.stderr)
+            print(
+                escapes.terminal_line(f"{len(rejected)} files left out: {listed}"), file=sys.stderr
+            )
         tracks = {path.relative_to(self._root).as_posix(): path for path in notes}
         jobs = [plans.Job(track, partial(dict, notes[path])) for track, path in tracks.items()]
         division = splits.divide(jobs, self.validation, self.test)
-        print(escapes.line(f"{self.info.name}: {division.rule}"), file=sys.stderr)
+        print(escapes.terminal_line(f"{self.info.name}: {division.rule}"), file=sys.stderr)
         return {
             split: [(job.track, notes[tracks[job.track]]) for job in listed]
             for split, listed in division.splits.items()

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from zoo.audio import audio_files
-from zoo.audio.probing import probe
+from zoo.audio.probing import read_header
 from zoo.data import completeness, pcm, plans, records
 from zoo.data.sets.folder import Folder
-from zoo.data.sets.prepared import doubled, labelled, lines, make
+from zoo.data.sets.prepared import first_duplicate, labelled_record, make_records, read_list
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -65,7 +65,7 @@ class MillionSong:
         return Info("million-song-lastfm", self.sample_rate, 1, TAGS, "the user's own audio", url)
 
     def blank(self) -> Example:
-        return plans.blank(int(SECONDS * self.sample_rate), 1, tags=len(TAGS))
+        return plans.blank_record(int(SECONDS * self.sample_rate), 1, tags=len(TAGS))
 
     @property
     def directory(self) -> Path:
@@ -118,7 +118,7 @@ class MillionSong:
         if not self._root.is_dir():
             raise BadInput(f"{self._root}: no such folder; {_WANTED}.")
         where = (self._root, self.directory, self.data_dir)
-        make(self._plan(), *where, self.allow_missing, _WANTED)
+        make_records(self._plan(), *where, self.allow_missing, _WANTED)
 
     def _plan(self) -> plans.Plan:
         lists = {
@@ -127,7 +127,7 @@ class MillionSong:
         found = ((IDENTIFIER.match(file.name), file) for file in audio_files.audio_in(self._root))
         files = {named[0]: file for named, file in found if named}
         listed = [name for tags in lists.values() for name in tags]
-        if twice := doubled(listed):
+        if twice := first_duplicate(listed):
             raise BadInput(f"{self.lists} lists {twice} twice: {_WANTED}.")
         missing = [name for name in listed if name not in files]
         there = [name for name in listed if name in files]
@@ -146,25 +146,27 @@ class MillionSong:
             jobs=jobs,
             shortest=0,
             tolerate=0.001,
-            about=plans.about((files[name] for name in listed if name in files), self._root)
+            about=plans.files_fingerprint(
+                (files[name] for name in listed if name in files), self._root
+            )
             | {"allow_missing": self.allow_missing},
             skipped=tuple((name, "missing") for name in missing),
             rule="the published lists, without clips below 29.1 s",
-            listed=completeness.listed(
+            listed=completeness.take_inventory(
                 {"the lists": there}, {"the lists": _CLIPS}, missing, "clips"
             ),
         )
 
     def _load(self, file: Path, tags: np.ndarray) -> Example:
-        seconds = probe(file).seconds
+        seconds = read_header(file).seconds
         if seconds < SECONDS:
             raise plans.LeftOut(f"{file} lasts {seconds:.2f} s, the protocol wants {SECONDS} s.")
-        return labelled(pcm.load_audio(file, self.sample_rate, 1, allow_silent=True), tags)
+        return labelled_record(pcm.load_audio(file, self.sample_rate, 1, allow_silent=True), tags)
 
 
 def _read_lists(folder: Path, part: str) -> dict[str, np.ndarray]:
     """Identifier -> tags [50] uint8, of the published lists of one part. raises BadInput."""
-    names = lines(folder / f"{part}_x_msd_id.txt", _WANTED)
+    names = read_list(folder / f"{part}_x_msd_id.txt", _WANTED)
     path = folder / f"{part}_y.npy"
     if not path.is_file():
         raise BadInput(f"{path} is not there: {_WANTED}.")

@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from zoo.audio import audio_files
-from zoo.audio.probing import probe
+from zoo.audio.probing import read_header
 from zoo.data import completeness, pcm, plans
 from zoo.data.sets.prepared import Prepared
 from zoo.data.source import Example, Info
@@ -64,7 +64,7 @@ class Mir1K(Prepared):
         return f"mir-1k-{self.chunk_seconds:g}s"
 
     def blank(self) -> Example:
-        return plans.blank(self.shortest, 1, stems=len(_STEMS))
+        return plans.blank_record(self.shortest, 1, stems=len(_STEMS))
 
     def plan(self) -> plans.Plan:
         files = self._files()
@@ -79,9 +79,9 @@ class Mir1K(Prepared):
             jobs={split: tuple(listed) for split, listed in jobs.items()},
             shortest=self.shortest,
             tolerate=0.0,
-            about=plans.about(files, self.root),
+            about=plans.files_fingerprint(files, self.root),
             rule="abjones and amy are learnt from, the last song of either is validation",
-            listed=completeness.listed(jobs, _COUNTS),
+            listed=completeness.take_inventory(jobs, _COUNTS),
             notes=plans.comparable(jobs, _COUNTS),
         )
 
@@ -105,7 +105,7 @@ def _split(singer: str, song: str) -> str:
 
 
 def _load(file: Path) -> Example:
-    found = probe(file)
+    found = read_header(file)
     if (found.channels, found.rate) != (2, _RATE):
         raise BadInput(
             f"{file} has {found.channels} channel(s) of {found.rate:,} Hz, not two of {_RATE:,}: "

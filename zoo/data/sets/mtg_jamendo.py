@@ -23,7 +23,7 @@ from zoo import durable, machine
 from zoo.audio.silently import silently
 from zoo.data import completeness, plans, records
 from zoo.data.file_audio import FileAudio
-from zoo.data.sets.prepared import doubled, labelled
+from zoo.data.sets.prepared import first_duplicate, labelled_record
 from zoo.data.source import Example, Info, RandomAccess
 from zoo.errors import BadInput
 
@@ -86,7 +86,7 @@ class MtgJamendo:
         return records.directory(name, self.data_dir)
 
     def blank(self) -> Example:
-        return plans.blank(int(_SHORTEST * self.sample_rate), 1, tags=len(self.labels))
+        return plans.blank_record(int(_SHORTEST * self.sample_rate), 1, tags=len(self.labels))
 
     def prepare(self) -> None:
         """Looks at the headers of all tracks, where that was not done or the lists have changed."""
@@ -95,7 +95,9 @@ class MtgJamendo:
         if self._index() is None:
             self._examine()
         missing = self._missing()
-        notes = completeness.check(self._root, self._listed(missing), self.allow_missing, _WANTED)
+        notes = completeness.check_completeness(
+            self._root, self._listed(missing), self.allow_missing, _WANTED
+        )
         counts = {split: len(rows) for split, rows in self._tracks().items()}
         official = _COUNTS.get((self.subset, self.split), counts)
         told = ", ".join(f"{split} {count:,}" for split, count in counts.items())
@@ -108,7 +110,7 @@ class MtgJamendo:
 
     def _listed(self, missing: Sequence[str]) -> completeness.Listed:
         there = {"": [row for row in self._all_rows if row.path not in set(missing)]}
-        return completeness.listed(there, {}, missing, "tracks")
+        return completeness.take_inventory(there, {}, missing, "tracks")
 
     def open(self, split: str) -> Sequence[Example]:
         tracks = self._tracks()
@@ -135,14 +137,19 @@ class MtgJamendo:
     @property
     def _about(self) -> dict[str, Any]:
         files = [self._list(split) for split in records.SPLITS]
-        return {**plans.about(files, files[0].parent), "source": plans.identity(self._root)}
+        return {
+            **plans.files_fingerprint(files, files[0].parent),
+            "source": plans.data_identity(self._root),
+        }
 
     def _examine(self) -> None:
         """Writes index.json: {track: [file, samples]} and what is missing, and rejects.txt."""
         found_files = ((row, _file_of(self._root, row.path)) for row in self._all_rows)
         files = {row: file for row, file in found_files if file is not None}
         missing = [row.path for row in self._all_rows if row not in files]
-        completeness.check(self._root, self._listed(missing), self.allow_missing, _WANTED)
+        completeness.check_completeness(
+            self._root, self._listed(missing), self.allow_missing, _WANTED
+        )
         there = list(files)
         with ThreadPoolExecutor(min(8, machine.cores())) as pool:
             found = list(pool.map(lambda row: self._samples(files[row], row), there))
@@ -157,7 +164,9 @@ class MtgJamendo:
         }
         self.directory.mkdir(parents=True, exist_ok=True)
         rejects = [f"{path}: missing" for path in missing] + faults
-        durable.write(self.directory / "rejects.txt", "".join(f"{line}\n" for line in rejects))
+        durable.write_atomically(
+            self.directory / "rejects.txt", "".join(f"{line}\n" for line in rejects)
+        )
         found_there = {"about": self._about, "tracks": used, "missing": missing}
         durable.write_json(self.directory / "index.json", found_there)
 
@@ -225,7 +234,7 @@ class _WholeTracks(RandomAccess):
         audio = FileAudio(self.root / file, self.sample_rate, samples)
         tags = np.array([label in row.tags for label in self.labels], np.uint8)
         place: Mapping[str, Any] = {"track": row.track, "chunk": 0, "chunks": 1, "length": samples}
-        return {**place, **labelled(audio, tags)}
+        return {**place, **labelled_record(audio, tags)}
 
 
 def _file_of(root: Path, path: str) -> Path | None:
@@ -251,6 +260,6 @@ def _read_list(path: Path) -> list[_Row]:
             raise BadInput(f"{path}, line {number}, is cut off: download it again.") from error
         if not tags or ".." in name or name.startswith("/"):
             raise BadInput(f"{path}, line {number}: no tags, or no path below the folder.")
-    if twice := doubled(row.track for row in rows):
+    if twice := first_duplicate(row.track for row in rows):
         raise BadInput(f"{path} names {twice} twice.")
     return rows

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from zoo.data.sets.stem_songs import StemSong, StemSongs, folders
+from zoo.data.sets.stem_songs import StemSong, StemSongs, visible_folders
 from zoo.data.source import Info
 from zoo.errors import BadInput
 
@@ -81,9 +81,9 @@ class Musdb18HQ(StemSongs):
 
     def songs(self) -> dict[str, dict[str, StemSong]]:
         root = _root(self.root)
-        learnt = {song.name: self._song(song) for song in folders(root / "train")}
+        learnt = {song.name: self._song(song) for song in visible_folders(root / "train")}
         held_out = {name: learnt.pop(name) for name in VALIDATION if name in learnt}
-        test = {song.name: self._song(song) for song in folders(root / "test")}
+        test = {song.name: self._song(song) for song in visible_folders(root / "test")}
         found = {"train": learnt, "validation": held_out, "test": test}
         return {split: found[split] for split in self.splits}
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from zoo.audio.probing import tracks
+from zoo.audio.probing import read_track_headers
 from zoo.data.sets.musdb18 import COUNTS, LICENCE, RATE, STEMS, VALIDATION
 from zoo.data.sets.stem_songs import StemSong, StemSongs
 from zoo.data.source import Example, Info
@@ -56,7 +56,7 @@ class Musdb18(StemSongs):
         return found
 
     def _song(self, file: Path) -> Example:
-        mixture, *stems = tracks(file)
+        mixture, *stems = read_track_headers(file)
         if len(stems) != len(STEMS):
             raise BadInput(
                 f"{file} has {1 + len(stems)} track(s), not a mixture and {len(STEMS)} stems: "

@@ -21,9 +21,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from zoo.audio.probing import probe
+from zoo.audio.probing import read_header
 from zoo.data import completeness, pcm, plans
-from zoo.data.sets.prepared import Prepared, lines, one_of
+from zoo.data.sets.prepared import Prepared, one_of, read_list
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -94,7 +94,7 @@ class NSynth(Prepared):
     def blank(self) -> Example:
         number = np.int64(0)
         facts = {"pitch": number, "velocity": number, "family": number, "source": number}
-        return {**plans.blank(_SAMPLES, 1, tags=len(FAMILIES)), **facts}
+        return {**plans.blank_record(_SAMPLES, 1, tags=len(FAMILIES)), **facts}
 
     def plan(self) -> plans.Plan:
         unknown: list[str] = []
@@ -123,9 +123,9 @@ class NSynth(Prepared):
             jobs=jobs,
             shortest=_SAMPLES,
             tolerate=0.001,
-            about=plans.about([*files, *lists], self.root),
+            about=plans.files_fingerprint([*files, *lists], self.root),
             rule=rule,
-            listed=completeness.listed(jobs, COUNTS[self.subset], missing),
+            listed=completeness.take_inventory(jobs, COUNTS[self.subset], missing),
             notes=plans.comparable(jobs, COUNTS[self.subset]),
         )
 
@@ -133,7 +133,7 @@ class NSynth(Prepared):
         """Files and facts of a part of the release, by the names of the notes."""
         path = self.root / part / "examples.json"
         try:
-            listed = json.loads("\n".join(lines(path, self.wanted)))
+            listed = json.loads("\n".join(read_list(path, self.wanted)))
         except (json.JSONDecodeError, RecursionError) as error:
             raise BadInput(f"{path} is cut off or no JSON: {self.wanted}.") from error
         if not isinstance(listed, dict) or not listed:
@@ -166,7 +166,7 @@ class NSynth(Prepared):
         """The split of every note of the published list."""
         path = self.root / LIST
         wanted = f"{self.wanted}; put {LIST} (2.95 MB, columns id and split, same host) beside them"
-        rows = list(csv.DictReader(lines(path, wanted)))
+        rows = list(csv.DictReader(read_list(path, wanted)))
         named = {part: split for split, part in _PARTS.items()}
         found: dict[str, str] = {}
         for number, row in enumerate(rows, 2):
@@ -200,7 +200,7 @@ def _check(path: Path, note: str, facts: object) -> None:
 
 
 def _load(file: Path, facts: Mapping[str, Any]) -> Example:
-    found = probe(file)
+    found = read_header(file)
     if (found.channels, found.rate) != (1, _RATE):
         raise BadInput(
             f"{file} has {found.channels} channel(s) of {found.rate:,} Hz, not one of {_RATE:,}: "

@@ -56,7 +56,9 @@ class Prepared(ABC):
         if not self.root.is_dir():
             raise BadInput(f"{self.root}: no such folder; {self.wanted}.")
         plan = self.plan()
-        make(plan, self.root, self.directory, self.data_dir, self.allow_missing, self.wanted)
+        make_records(
+            plan, self.root, self.directory, self.data_dir, self.allow_missing, self.wanted
+        )
 
     def open(self, split: str) -> Sequence[Example]:
         return records.open_records(self.directory, split)
@@ -67,12 +69,12 @@ def one_of(names: Sequence[str], name: str) -> np.ndarray:
     return np.array([name == other for other in names], np.uint8)
 
 
-def labelled(audio: object, tags: np.ndarray) -> Example:
+def labelled_record(audio: object, tags: np.ndarray) -> Example:
     """A record of audio [T C] whose labels [K] are all known."""
     return {"audio": audio, "tags": tags, "known": np.ones_like(tags)}
 
 
-def make(
+def make_records(
     plan: plans.Plan, root: Path, directory: Path, data_dir: str, allowed: float, wanted: str
 ) -> None:
     """The records of a plan, made where they are missing or the files have changed.
@@ -81,14 +83,14 @@ def make(
     """
     from zoo.data import builder
 
-    notes = completeness.check(root, plan.listed, allowed, wanted)
+    notes = completeness.check_completeness(root, plan.listed, allowed, wanted)
     if builder.is_current(plan.about, directory):
-        records.describe(directory)
+        records.print_split_notice(directory)
     else:
-        builder.build(replace(plan, notes=(*notes, *plan.notes)), data_dir)
+        builder.build_records(replace(plan, notes=(*notes, *plan.notes)), data_dir)
 
 
-def lines(path: Path, wanted: str) -> list[str]:
+def read_list(path: Path, wanted: str) -> list[str]:
     """The lines of a published list that are not empty. raises BadInput where it is not there."""
     if not path.is_file():
         raise BadInput(f"{path} is not there: {wanted}.")
@@ -98,7 +100,7 @@ def lines(path: Path, wanted: str) -> list[str]:
         raise BadInput(f"{path} is no text in UTF-8: {wanted}.") from error
 
 
-def doubled(names: Iterable[str]) -> str:
+def first_duplicate(names: Iterable[str]) -> str:
     """The first name that occurs twice, or ''."""
     seen: set[str] = set()
     for name in names:

@@ -13,8 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from zoo.audio.probing import probe
-from zoo.data.sets.stem_songs import StemSong, StemSongs, folders, original, summed
+from zoo.audio.probing import read_header
+from zoo.data.sets.stem_songs import (
+    StemSong,
+    StemSongs,
+    check_rate,
+    sum_stem_files,
+    visible_folders,
+)
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -56,7 +62,7 @@ class Slakh2100(StemSongs):
     def songs(self) -> dict[str, dict[str, StemSong]]:
         found: dict[str, dict[str, StemSong]] = {}
         for split in self.counts:
-            for piece in folders(self.root / split):
+            for piece in visible_folders(self.root / split):
                 described = piece / "metadata.yaml"
                 files = [described, *sorted((piece / "stems").glob("S*"))]
                 song = StemSong(partial(self._piece, piece), files)
@@ -76,11 +82,11 @@ class Slakh2100(StemSongs):
                 raise BadInput(f"{piece}/stems has no {stem}, which was rendered: {self.wanted}.")
             groups[kind if kind in self.classes else "other"].append(files[0])
         for file in (file for group in groups.values() for file in group):
-            if probe(file).rate != 16_000:  # BabySlakh's
-                original(probe(file), _RATE)
+            if read_header(file).rate != 16_000:  # BabySlakh's
+                check_rate(read_header(file), _RATE)
         if not any(groups.values()):
             raise BadInput(f"{piece}: none of its stems was rendered.")
-        return {"stems": summed(list(groups.values()), self.sample_rate, 1)}
+        return {"stems": sum_stem_files(list(groups.values()), self.sample_rate, 1)}
 
 
 def _described_stems(path: Path) -> dict[str, dict[str, Any]]:

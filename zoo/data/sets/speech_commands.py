@@ -77,7 +77,7 @@ class SpeechCommands(Prepared):
         return f"{self.info.name}-{self.sample_rate}-{self.chunk_seconds:g}s"
 
     def blank(self) -> Example:
-        return plans.blank(self.shortest, 1, tags=len(self.info.labels))
+        return plans.blank_record(self.shortest, 1, tags=len(self.info.labels))
 
     def _lists(self) -> dict[str, Path]:
         lists = {split: self.root / name for split, name in _LISTS.items()}
@@ -95,7 +95,7 @@ class SpeechCommands(Prepared):
 
     def plan(self) -> plans.Plan:
         files = self._files()
-        about = plans.about([*files, *self._lists().values()], self.root)
+        about = plans.files_fingerprint([*files, *self._lists().values()], self.root)
         held = {
             name.strip(): split
             for split, path in self._lists().items()
@@ -118,7 +118,7 @@ class SpeechCommands(Prepared):
             tolerate=0.001,
             about=about,
             rule="the published lists",
-            listed=completeness.listed(jobs, {"train": min(trained, default=0)}, missing),
+            listed=completeness.take_inventory(jobs, {"train": min(trained, default=0)}, missing),
             notes=self._notes(len(jobs["train"])),
         )
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from zoo.audio import audio_files
-from zoo.audio.probing import Header, probe
+from zoo.audio.probing import Header, read_header
 from zoo.data import completeness, pcm, plans, records
 from zoo.data.sets.prepared import Prepared
 from zoo.data.source import Example
@@ -62,7 +62,7 @@ class StemSongs(Prepared):
         return f"{self.info.name}-{form}"
 
     def blank(self) -> Example:
-        return plans.blank(self.shortest, self.info.channels, stems=len(self.info.labels))
+        return plans.blank_record(self.shortest, self.info.channels, stems=len(self.info.labels))
 
     def published(self) -> Mapping[str, int]:
         """The songs of every split that is made."""
@@ -85,7 +85,7 @@ class StemSongs(Prepared):
         if not wanted:
             there, wanted = {"the set": tuple(chain(*jobs.values()))}, {"the set": self.total}
         missing = [str(file.relative_to(self.root)) for file in lost]
-        listed = completeness.listed(there, wanted, unit="songs")
+        listed = completeness.take_inventory(there, wanted, unit="songs")
         listed = replace(listed, which=completeness.some(missing) or listed.which)
         if not every and self.allow_missing:
             raise BadInput(f"{self.root} holds no song of {self.info.name}: {self.wanted}.")
@@ -97,7 +97,7 @@ class StemSongs(Prepared):
             jobs=jobs,
             shortest=self.shortest,
             tolerate=0.0,
-            about=plans.about(files, self.root),
+            about=plans.files_fingerprint(files, self.root),
             threads=1,
             rule=self.rule,
             listed=listed,
@@ -113,7 +113,7 @@ class StemSongs(Prepared):
     ) -> Example:
         """One song's record. raises BadInput where a file has another rate than the original."""
         for stem in stems:
-            original(probe(stem), rate)
+            check_rate(read_header(stem), rate)
         loaded = pcm.load_stems(
             stems, self.sample_rate, self.info.channels, mixture=mixture, ends=ends
         )
@@ -121,31 +121,33 @@ class StemSongs(Prepared):
 
     def load_sides(self, file: Path, rate: int) -> Example:
         """The two channels of a file as two stems of one channel."""
-        found = probe(file)
-        original(found, rate)
+        found = read_header(file)
+        check_rate(found, rate)
         if found.channels != 2:
             raise BadInput(f"{file} has {found.channels} channel(s), not two: not the original.")
         both = np.asarray(pcm.load_audio(file, self.sample_rate, 2))
         return {"stems": np.ascontiguousarray(both.T[:, :, None])}
 
 
-def drawn(name: str) -> str:
+def split_by_hash(name: str) -> str:
     """The split of a song where none is published."""
     share = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") / 2**32
     return "train" if share < 0.8 else "validation" if share < 0.9 else "test"
 
 
-def summed(groups: Sequence[Sequence[Path]], rate: int, channels: int) -> np.ndarray:
+def sum_stem_files(groups: Sequence[Sequence[Path]], rate: int, channels: int) -> np.ndarray:
     """Files of one song as int16 [S T C], each stem the sum of a group; one gain for all.
 
     A group of none is silence, and what ends early is filled up with zeros. In memory, once.
     """
-    length = max(audio_files.length(probe(file), rate) for group in groups for file in group)
+    length = max(
+        audio_files.resampled_length(read_header(file), rate) for group in groups for file in group
+    )
     stems = np.zeros((len(groups), length, channels), np.float32)
     for stem, group in zip(stems, groups):
         for file in group:
             at = 0
-            for block in audio_files.blocks(file, rate, channels):
+            for block in audio_files.stream_audio(file, rate, channels):
                 stem[at : at + len(block)] += block
                 at += len(block)
     peak = float(np.abs(stems).max(initial=0.0))
@@ -154,12 +156,12 @@ def summed(groups: Sequence[Sequence[Path]], rate: int, channels: int) -> np.nda
     return records.to_int16(stems / max(peak, 1.0))
 
 
-def original(file: Header, rate: int) -> None:
+def check_rate(file: Header, rate: int) -> None:
     """raises BadInput where a file does not have the rate of its data set."""
     if file.rate != rate:
         raise BadInput(f"{file.path} has {file.rate:,} Hz, not {rate:,}: it is not the original.")
 
 
-def folders(place: Path) -> list[Path]:
+def visible_folders(place: Path) -> list[Path]:
     """The visible folders in a folder, sorted."""
     return sorted(p for p in place.glob("*") if p.is_dir() and not p.name.startswith("."))

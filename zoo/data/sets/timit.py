@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 
 from zoo.audio import audio_files
-from zoo.audio.probing import probe
+from zoo.audio.probing import read_header
 from zoo.data import completeness, pcm, plans, records
 from zoo.data.sets.prepared import Prepared
 from zoo.data.source import Example, Info
@@ -72,7 +72,7 @@ class Timit(Prepared):
         return f"timit-speakers-{self.sample_rate}"
 
     def blank(self) -> Example:
-        return plans.blank(self.shortest, 1, tags=len(self.speakers))
+        return plans.blank_record(self.shortest, 1, tags=len(self.speakers))
 
     def open(self, split: str) -> Sequence[Example]:
         return records.open_records(self.directory, "test" if split == "validation" else split)
@@ -85,8 +85,11 @@ class Timit(Prepared):
 
     def plan(self) -> plans.Plan:
         files = audio_files.audio_in(self._root)
-        about = plans.about(files, self._root) | {"trim": self.trim, "least": self.least}
-        about["source"] = plans.identity(Path(self.path))
+        about = plans.files_fingerprint(files, self._root) | {
+            "trim": self.trim,
+            "least": self.least,
+        }
+        about["source"] = plans.data_identity(Path(self.path))
         jobs = {split: self._jobs(files, kind) for split, kind in _SENTENCES.items()}
         if not all(jobs.values()):
             raise BadInput(f"{self._root} has no SX or no SI sentences: {_WANTED}.")
@@ -100,7 +103,7 @@ class Timit(Prepared):
             tolerate=0.0,
             about=about,
             rule="SX sentences are training, SI sentences validation and test",
-            listed=completeness.listed(jobs, official, unit="sentences"),
+            listed=completeness.take_inventory(jobs, official, unit="sentences"),
             notes=plans.comparable(jobs, official),
         )
 
@@ -154,5 +157,5 @@ def _spoken(file: Path) -> tuple[float, float]:
         begin, end = int(rows[0][0]), int(rows[-1][1])
     except (ValueError, IndexError) as error:
         raise BadInput(f"{words} holds no lines of begin, end, word; copy it again.") from error
-    rate = probe(file).rate
+    rate = read_header(file).rate
     return begin / rate, end / rate

@@ -16,9 +16,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from zoo.audio.probing import probe
+from zoo.audio.probing import read_header
 from zoo.data import plans
-from zoo.data.sets.stem_songs import DRAWN, StemSong, StemSongs, drawn, folders, original, summed
+from zoo.data.sets.stem_songs import (
+    DRAWN,
+    StemSong,
+    StemSongs,
+    check_rate,
+    split_by_hash,
+    sum_stem_files,
+    visible_folders,
+)
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -84,7 +92,7 @@ class URMP(StemSongs):
 
     def songs(self) -> dict[str, dict[str, StemSong]]:
         found: dict[str, dict[str, StemSong]] = {}
-        for piece in folders(self.root):
+        for piece in visible_folders(self.root):
             players = sorted(piece.glob("AuSep_*.wav"))
             if not players:
                 continue  # Supplementary_Files
@@ -103,12 +111,12 @@ class URMP(StemSongs):
 
     def _split(self, number: int, title: str) -> str:
         if not self.test:
-            return drawn(title)
-        rest = {"test": "train"}.get(drawn(title), drawn(title))
+            return split_by_hash(title)
+        rest = {"test": "train"}.get(split_by_hash(title), split_by_hash(title))
         return "test" if number in self.test else rest
 
     def _piece(self, groups: list[list[Path]]) -> Example:
         for file in (file for group in groups for file in group):
-            original(probe(file), _RATE)
+            check_rate(read_header(file), _RATE)
         present = np.array([bool(group) for group in groups], np.uint8)
-        return {"stems": summed(groups, self.sample_rate, 1), "present": present}
+        return {"stems": sum_stem_files(groups, self.sample_rate, 1), "present": present}

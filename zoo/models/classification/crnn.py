@@ -147,7 +147,7 @@ _VERSIONS: Mapping[str, dict[str, Any]] = {
 }
 
 
-def version(name: str) -> dict[str, Any]:
+def crnn_version(name: str) -> dict[str, Any]:
     """Arguments of `CRNN` for a net by name. Raises BadInput with the names there are."""
     if name not in _VERSIONS:
         raise BadInput(f"version={name}: choose one of {', '.join(_VERSIONS)}")

@@ -29,7 +29,7 @@ _KINDS = ("mfcc", "chroma", "low_level", "mel")
 _SETS = {"all": ("mfcc", "chroma", "low_level"), "bag_of_mfcc": ("mfcc",)}
 
 
-def named(features: str, sample_rate: int, **size: Any) -> Engineered:
+def make_engineered(features: str, sample_rate: int, **size: Any) -> Engineered:
     """One of KINDS alone, 'all' of them but mel, or the frames of MFCC for a bag.
 
     size: fields of the module, as n_fft=256.
@@ -75,7 +75,7 @@ class Engineered(nn.Module):
                 return [level]
             found = [features.mfcc(level, self.coefficients)]
             for _ in range(2):
-                found.append(descriptors.difference(found[-1]))
+                found.append(descriptors.frame_difference(found[-1]))
             return found
         spectrum = stft.stft(x, self.n_fft, self.hop, centre=True)
         chroma = features.chroma(stft.power(spectrum), self.sample_rate)
@@ -88,7 +88,7 @@ class Engineered(nn.Module):
             features.centroid(magnitude, rate),
             descriptors.bandwidth(magnitude, rate),
             descriptors.rolloff(magnitude, rate),
-            descriptors.flatness(magnitude),
+            descriptors.frame_flatness(magnitude),
             descriptors.contrast(magnitude, rate, descriptors.contrast_bands(rate)),
             descriptors.zero_crossings(x, self.n_fft, self.hop),
             descriptors.rms(x, self.n_fft, self.hop),
@@ -97,7 +97,7 @@ class Engineered(nn.Module):
     @property
     def _spec(self) -> mel.MelSpec:
         """librosa's defaults."""
-        decibels = partial(mel.decibels, top=80.0)
+        decibels = partial(mel.power_to_db, top=80.0)
         return mel.MelSpec(
             self.sample_rate, self.n_fft, self.hop, self.bands, decibels, pad_mode="constant"
         )

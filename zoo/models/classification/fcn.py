@@ -33,7 +33,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.initializers import Starts, keras, keras_he, torch
 from zoo.layers.norm import BatchNorm
-from zoo.layers.receptive_field import Step, input_interval, same
+from zoo.layers.receptive_field import Step, input_interval, same_padded
 from zoo.layers.spectrogram_blocks import ConvBlock, Pair
 from zoo.signal.mel import CHOI, CHOI_SQUARED, COMPACT, WON_96, MelSpec
 from zoo.signal.patches import log_mel_image
@@ -73,7 +73,7 @@ class FCN(nn.Module):
         """Samples that the first place behind the last pool depends on; all but what fills none."""
         steps = []
         for taps, (frames, _) in zip(self.taps, self.pools):
-            steps += [same(taps), Step(frames, frames)]
+            steps += [same_padded(taps), Step(frames, frames)]
         _, last = input_interval(steps, 0, 0)
         before = self.spec.pad[0] if self.spec.pad else self.spec.n_fft // 2
         return min(last * self.spec.hop - before + self.spec.n_fft, self.samples)
@@ -178,7 +178,7 @@ _VERSIONS: Mapping[str, dict[str, Any]] = {
 }
 
 
-def version(name: str) -> dict[str, Any]:
+def fcn_version(name: str) -> dict[str, Any]:
     """Arguments of `FCN` for a net by name. Raises BadInput with the names there are."""
     if name not in _VERSIONS:
         raise BadInput(f"version={name}: choose one of {', '.join(_VERSIONS)}")

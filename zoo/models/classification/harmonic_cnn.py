@@ -26,7 +26,7 @@ from zoo.layers.pool import largest
 from zoo.layers.spectrogram_blocks import ConvBlock, DenseTop, Pair, PooledResidual
 from zoo.signal import stft
 from zoo.signal.harmonic import harmonic_centres, harmonic_filters
-from zoo.signal.mel import decibels
+from zoo.signal.mel import power_to_db
 from zoo.signal.precision import HIGHEST
 
 POOLS: dict[str, tuple[Pair, Pair]] = {  # (frames, bins) behind blocks 6 and 7
@@ -54,7 +54,7 @@ class HarmonicSpectrogram(nn.Module):
         q = self.param("q", nn.initializers.ones, (1,))
         centres = harmonic_centres(self.sample_rate, self.harmonics, self.steps)
         filters = harmonic_filters(q[0], centres, power.shape[-1], self.sample_rate)
-        return decibels(jnp.einsum("bfn,nhl->bflh", power, filters, precision=HIGHEST))
+        return power_to_db(jnp.einsum("bfn,nhl->bflh", power, filters, precision=HIGHEST))
 
 
 class HarmonicCNN(nn.Module):

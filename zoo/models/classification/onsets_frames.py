@@ -57,7 +57,7 @@ DECIBELS = mel.MelSpec(
     2048,
     512,
     229,
-    partial(mel.decibels, top=80.0),
+    partial(mel.power_to_db, top=80.0),
     low=30.0,
     high=8000.0,
     scale="htk",

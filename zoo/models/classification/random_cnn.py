@@ -29,7 +29,7 @@ from zoo.signal import mel
 from zoo.signal.patches import bands
 
 ALL = math.inf  # receptive field of what is averaged over time
-Net = Literal[
+RandomNet = Literal[
     "sample_level",
     "frame_level",
     "frame_level_many",
@@ -40,19 +40,19 @@ Net = Literal[
     "temporal",
     "timbral_temporal",
 ]
-NETS: tuple[Net, ...] = get_args(Net)
+NETS: tuple[RandomNet, ...] = get_args(RandomNet)
 
 
-def spectrogram(sample_rate: int) -> mel.MelSpec:
+def paper_mel_spec(sample_rate: int) -> mel.MelSpec:
     """The paper's 96 bands of decibels, with the same frames in samples at any rate."""
-    return mel.MelSpec(sample_rate, 512, 256, 96, partial(mel.decibels, top=80.0))
+    return mel.MelSpec(sample_rate, 512, 256, 96, partial(mel.power_to_db, top=80.0))
 
 
-def named(net: str, sample_rate: int, filters: int | None = None) -> nn.Module:
+def make_random_cnn(net: str, sample_rate: int, filters: int | None = None) -> nn.Module:
     """One of `NETS` at the paper's size, or with another number of `filters`."""
     if net == "timbral_temporal" and filters is None:
         filters = 128  # of each kind, so that both together are as many features as either
-    spec = spectrogram(sample_rate)
+    spec = paper_mel_spec(sample_rate)
     nets: dict[str, Callable[..., nn.Module]] = {
         "7x96": partial(Vertical, spec, height=96),
         "7x86": partial(Vertical, spec, height=86),

@@ -37,7 +37,7 @@ from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import max_pool
 from zoo.layers.shaped_filters import Activated, ShapedFilters
 from zoo.layers.spectrogram_blocks import Residual
-from zoo.signal.mel import MUSICNN, WON, MelSpec, decibels
+from zoo.signal.mel import MUSICNN, WON, MelSpec, power_to_db
 from zoo.signal.patches import log_mel_image, log_mel_patch
 
 
@@ -53,13 +53,13 @@ class _Convolved(TypedDict):
 TORCH = _Convolved(normalised_last=False, starts=torch, momentum=0.9, epsilon=1e-5)
 
 
-def _doubled_decibels(power: jax.Array) -> jax.Array:
+def doubled_decibels(power: jax.Array) -> jax.Array:
     """20 log10 of mel power, [B ...] -> [B ...], at most 80 below the loudest."""
-    level = 2 * decibels(power, 1e-5)
+    level = 2 * power_to_db(power, 1e-5)
     return jnp.maximum(level, level.max(axis=tuple(range(1, level.ndim)), keepdims=True) - 80.0)
 
 
-DOUBLED = replace(MUSICNN, compress=_doubled_decibels)
+DOUBLED = replace(MUSICNN, compress=doubled_decibels)
 
 
 class ResidualFront(nn.Module):
@@ -175,7 +175,7 @@ _VERSIONS: Mapping[str, tuple[Any, dict[str, Any]]] = {  # front end, arguments 
 }
 
 
-def tagger(version: str, labels: int, dtype: Any = jnp.float32, **front: int) -> nn.Module:
+def make_tagger(version: str, labels: int, dtype: Any = jnp.float32, **front: int) -> nn.Module:
     """A net by name; front: other widths of its front end. Raises BadInput with the names."""
     if version not in _VERSIONS:
         raise BadInput(f"version={version}: choose one of {', '.join(_VERSIONS)}")

@@ -20,7 +20,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, convolve
-from zoo.layers.initializers import summed, torch
+from zoo.layers.initializers import sincnet_dense, torch
 from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import max_pool
 from zoo.signal.filters import sinc_bandpass
@@ -131,12 +131,12 @@ class SincNet(nn.Module):
             x = self._level(conv(x), i + 2)
         x = TimeNorm(dtype=self.dtype, name="norm_flat")(x.reshape(x.shape[0], -1))
         for i, width in enumerate(self.hidden):
-            starts = summed(x.shape[-1], width)
+            starts = sincnet_dense(x.shape[-1], width)
             x = nn.Dense(width, **starts, dtype=self.dtype, name=f"dense_{i + 1}")(x)
             norm = BatchNorm(self.momentum, dtype=self.dtype, name=f"norm_dense_{i + 1}")
             x = nn.leaky_relu(norm(x, train=train), self.slope)
         self.sow("intermediates", "penultimate", x)
-        starts = summed(x.shape[-1], self.labels)
+        starts = sincnet_dense(x.shape[-1], self.labels)
         x = nn.Dense(self.labels, **starts, dtype=self.dtype, name="top")(x)
         return x.astype(jnp.float32)
 

@@ -20,7 +20,7 @@ from zoo.errors import BadInput
 from zoo.layers.initializers import contrib
 from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import max_pool, max_pool_2d
-from zoo.layers.receptive_field import Step, input_interval, same
+from zoo.layers.receptive_field import Step, input_interval, same_padded
 from zoo.signal.framing import frame_count
 from zoo.signal.mel import MUSICNN
 from zoo.signal.patches import log_mel_patch
@@ -63,7 +63,7 @@ class Vgg(nn.Module):
         frames, steps = self.frames, []
         for pool in pools:
             frames = frame_count(frames, pool.taps, pool.stride)
-            steps += [same(3), pool]
+            steps += [same_padded(3), pool]
         _, last = input_interval(steps, 0, frames - 1)
         return min(last * MUSICNN.hop + MUSICNN.n_fft // 2, self.samples)
 

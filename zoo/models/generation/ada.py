@@ -28,7 +28,7 @@ from zoo.errors import BadInput
 from zoo.layers.conv import Conv
 from zoo.layers.norm import BatchNorm
 from zoo.layers.quantizer import ArgmaxQuantizer, Quantised, Quantizer
-from zoo.layers.receptive_field import Step, conditioned, input_interval, same
+from zoo.layers.receptive_field import Step, conditioned, input_interval, same_padded
 from zoo.signal.precision import HIGHEST
 
 
@@ -170,7 +170,7 @@ class DiscreteAutoencoder(nn.Module):
 
     @property
     def _both(self) -> tuple[Step, ...]:
-        return tuple(same(3, 2**i) for i in range(self.layers))
+        return tuple(same_padded(3, 2**i) for i in range(self.layers))
 
     def __call__(self, audio: jax.Array, *, train: bool = False) -> tuple[jax.Array, Quantised]:
         found = self.quantise(audio, train=train)

@@ -19,12 +19,12 @@ import jax.numpy as jnp
 
 from zoo.layers.amp_layouts import (
     Activation,
+    AmpLayout,
     Film,
     Head,
-    Layer,
     LayerArray,
-    Layout,
     LstmLayout,
+    WaveNetLayer,
     WaveNetLayout,
 )
 from zoo.layers.conv import Conv
@@ -35,7 +35,7 @@ _HIGHEST = jax.lax.Precision.HIGHEST
 FORGET, INPUT = 2.0, -2.0  # what the trainer adds to each of two biases of these gates
 
 
-def of_layout(layout: Layout, dtype: Any = jnp.float32) -> AmpWaveNet | AmpLstm:
+def of_layout(layout: AmpLayout, dtype: Any = jnp.float32) -> AmpWaveNet | AmpLstm:
     """The module of a layout."""
     if isinstance(layout, LstmLayout):
         return AmpLstm(layout, dtype)
@@ -75,7 +75,7 @@ def _fast_tanh(x: jax.Array) -> jax.Array:
     return x * above / below
 
 
-def _gated(x: jax.Array, layer: Layer) -> jax.Array:
+def _gated(x: jax.Array, layer: WaveNetLayer) -> jax.Array:
     """The activation of a layer, [B T C] -> [B T C], or [B T C/2] where a half is its gate."""
     if layer.gate == "none":
         return activated(x, layer.activation)
@@ -145,7 +145,7 @@ class AmpLayer(nn.Module):
     """One layer, ([B T C], [B T' D]) -> (to the next [B T" C], to the sum [B T" S])."""
 
     array: LayerArray
-    layer: Layer
+    layer: WaveNetLayer
     dtype: Any = jnp.float32
 
     @nn.compact

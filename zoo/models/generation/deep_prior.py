@@ -22,7 +22,7 @@ import numpy as np
 
 from zoo.layers.initializers import HE
 from zoo.layers.pool import avg_pool
-from zoo.layers.upsample import repeat
+from zoo.layers.upsample import repeat_samples
 from zoo.signal import stft
 from zoo.signal.precision import HIGHEST
 
@@ -77,7 +77,7 @@ class WaveformPrior(nn.Module):
             x = avg_pool(x, 2)
         x = _bent(_conv(self, x, self.taps, "bottom"))
         for i, skip in reversed(list(enumerate(skips))):
-            x = jnp.concatenate([repeat(x, 2), skip], -1)
+            x = jnp.concatenate([repeat_samples(x, 2), skip], -1)
             x = _bent(_conv(self, x, self.taps, f"up_{i}"))
         return nn.Dense(1, precision=HIGHEST, name="last")(x)
 
@@ -121,7 +121,7 @@ class SpectrogramPrior(nn.Module):
             x = halved(x)
         x = _bent(self._conv(x, "bottom"))
         for i, skip in reversed(list(enumerate(skips))):
-            x = jnp.concatenate([doubled(x), skip], -1)
+            x = jnp.concatenate([upsample_nearest(x), skip], -1)
             x = _bent(self._conv(x, f"up_{i}"))
         parts = nn.Dense(2, precision=HIGHEST, name="last")(x)
         spectrum = jax.lax.complex(parts[..., :1], parts[..., 1:])
@@ -155,7 +155,7 @@ def halved(x: jax.Array) -> jax.Array:
     return x.reshape(batch, frames // 2, 2, bins // 2, 2, channels).mean((2, 4))
 
 
-def doubled(x: jax.Array) -> jax.Array:
+def upsample_nearest(x: jax.Array) -> jax.Array:
     """Every number as a square of four, [B F N C] -> [B 2F 2N C]."""
     batch, frames, bins, channels = x.shape
     x = jnp.broadcast_to(x[:, :, None, :, None], (batch, frames, 2, bins, 2, channels))

@@ -32,7 +32,7 @@ from zoo.layers.flow import (
     unsqueeze,
     unsqueeze_channels,
 )
-from zoo.layers.gated import gated
+from zoo.layers.gated import gated_tanh
 from zoo.layers.initializers import torch
 from zoo.layers.mel_upsampling import MelUpsampling
 from zoo.signal.precision import HIGHEST
@@ -64,7 +64,7 @@ class Net(nn.Module):
         x = nn.relu(conv(x, width, 3, "front"))
         for i in range(self.layers):
             z = conv(x, 2 * width, 3, f"dilated_{i}", 2**i)
-            z = gated(z + conv(condition, 2 * width, 1, f"condition_{i}"))
+            z = gated_tanh(z + conv(condition, 2 * width, 1, f"condition_{i}"))
             total += conv(z, width, 1, f"skip_{i}")
             if i < self.layers - 1 or self.last_residual:
                 x = (x + conv(z, width, 1, f"residual_{i}")) * math.sqrt(0.5)

@@ -33,9 +33,9 @@ from zoo.layers.conv import Conv
 from zoo.layers.initializers import ORTHOGONAL
 from zoo.layers.norm import BatchNorm
 from zoo.layers.pool import avg_pool
-from zoo.layers.receptive_field import Step, input_interval, same
+from zoo.layers.receptive_field import Step, input_interval, same_padded
 from zoo.layers.spectral_norm import SpectralNorm
-from zoo.layers.upsample import repeat
+from zoo.layers.upsample import repeat_samples
 from zoo.signal.precision import HIGHEST
 
 _DILATIONS = (1, 2, 4, 8)
@@ -80,13 +80,13 @@ class GBlock(nn.Module):
 
         def layer(y: jax.Array, number: int, factor: int = 1) -> jax.Array:
             y = ConditionalBatchNorm(**how, name=f"norm_{number}")(y, z, train=train)
-            y = repeat(nn.relu(y), factor) if factor > 1 else nn.relu(y)
+            y = repeat_samples(nn.relu(y), factor) if factor > 1 else nn.relu(y)
             biased = number % 2 == 0  # before a batch norm a bias changes nothing
             sizes = self.width, 3, f"conv_{number}", _DILATIONS[number - 1]
             return _conv(*sizes, use_bias=biased, **how)(y, update=train)
 
         y = layer(layer(x, 1, self.factor), 2)
-        x = repeat(x, self.factor) if self.factor > 1 else x
+        x = repeat_samples(x, self.factor) if self.factor > 1 else x
         if x.shape[-1] != self.width:
             x = _conv(self.width, 1, "shortcut", **how)(x, update=train)
         y = x + y
@@ -111,10 +111,10 @@ class Generator(nn.Module):
     def steps(self) -> tuple[Step, ...]:
         """The layers between frames and samples."""
         blocks = [
-            [*([Step(f, f, up=True)] if f > 1 else []), *(same(3, d) for d in _DILATIONS)]
+            [*([Step(f, f, up=True)] if f > 1 else []), *(same_padded(3, d) for d in _DILATIONS)]
             for f in self.upsampling
         ]
-        return (same(3), *chain(*blocks), same(3))
+        return (same_padded(3), *chain(*blocks), same_padded(3))
 
     @property
     def reach(self) -> int:
@@ -191,7 +191,7 @@ FACTORS: dict[int, dict[int, tuple[int, ...]]] = {
 }
 
 
-def windows(hop: int, folds: Sequence[int]) -> tuple[_Window, ...]:
+def discriminator_windows(hop: int, folds: Sequence[int]) -> tuple[_Window, ...]:
     """An unconditional and a conditional window for every fold of the table of `hop`."""
     known = FACTORS[hop]
     wrong = [fold for fold in folds if fold not in known]
@@ -251,7 +251,7 @@ class Discriminator(nn.Module):
                 f"{longest * self.hop:,} samples or more"
             )
         scores = []
-        for window in windows(self.hop, self.folds):
+        for window in discriminator_windows(self.hop, self.folds):
             sizes = self.narrower, self.ends, self.dtype
             one = WindowDiscriminator(window, *sizes, name=window.name)
             piece, given = self._cut(x, frames, window)

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
-from zoo.layers.gated import gated
+from zoo.layers.gated import gated_tanh
 from zoo.layers.initializers import torch
 from zoo.signal.precision import HIGHEST
 
@@ -59,7 +59,7 @@ class Net(nn.Module):
         for i in range(self.layers):
             z = conv(x, 2 * self.gate, self.kernel, f"dilated_{i}", dilation=2 ** (i % _STACK))
             z += conv(condition, 2 * self.gate, 1, f"condition_{i}")
-            z = gated(z)
+            z = gated_tanh(z)
             skips.append(conv(z, self.skip, 1, f"skip_{i}"))
             if i < self.layers - 1 or self.last_residual:
                 x = x + conv(z, self.width, 1, f"residual_{i}")

@@ -26,10 +26,10 @@ from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.initializers import fan_uniform
 from zoo.layers.pool import avg_pool
-from zoo.layers.receptive_field import Step, field, input_interval, same
+from zoo.layers.receptive_field import Step, input_interval, same_padded, total_receptive_field
 from zoo.layers.source_merge import SourceMerge
 from zoo.layers.spectral_norm import SpectralNorm
-from zoo.signal.excitation import CHANGE, refined
+from zoo.signal.excitation import CHANGE, refine_draft
 from zoo.signal.precision import HIGHEST
 
 _SLOPE = 0.1  # of the leaky ReLUs, but for the generator's last
@@ -131,15 +131,15 @@ class Generator(nn.Module):
     def steps(self) -> tuple[Step, ...]:
         """The layers between frames and samples; of parallel blocks the widest."""
         blocks = [
-            [same(taps, d) for dilation in ds for d in (dilation, 1)[: 1 + self.double]]
+            [same_padded(taps, d) for dilation in ds for d in (dilation, 1)[: 1 + self.double]]
             for taps, ds in zip(self.kernels, self.dilations)
         ]
-        widest = max(blocks, key=field)
+        widest = max(blocks, key=total_receptive_field)
         stages = [
             [Step(taps, f, (taps - f) // 2, up=True), *widest]
             for f, taps in zip(self.upsampling, self.taps)
         ]
-        return (same(7), *chain(*stages), same(7))
+        return (same_padded(7), *chain(*stages), same_padded(7))
 
     @property
     def reach(self) -> int:
@@ -183,7 +183,9 @@ class Generator(nn.Module):
         how |= dict(dtype=jnp.float32, precision=HIGHEST)  # the rounding of bfloat16 is a hiss
         smaller = CHANGE if self.residual else 1.0
         x = _conv(nn.leaky_relu(x, 0.01), 1, 7, "last", smaller=smaller, **how)
-        return jnp.tanh(x) if excitation is None or not self.residual else refined(x, excitation)
+        return (
+            jnp.tanh(x) if excitation is None or not self.residual else refine_draft(x, excitation)
+        )
 
 
 class Period(nn.Module):

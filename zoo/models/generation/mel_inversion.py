@@ -22,7 +22,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
-from zoo.layers.receptive_field import Step, input_interval, same
+from zoo.layers.receptive_field import Step, input_interval, same_padded
 from zoo.signal import mel, phase, stft
 from zoo.signal.precision import HIGHEST
 
@@ -166,8 +166,8 @@ class Refiner(nn.Module):
     def steps(self) -> tuple[Step, ...]:
         """The layers between frames and samples: nets, rounds, the windows at the end."""
         spec = self.spec
-        nets = [same(self.taps)] * (1 + sum(self.blocks))
-        overlap = same(2 * (-(-spec.n_fft // spec.hop) - 1) + 1)
+        nets = [same_padded(self.taps)] * (1 + sum(self.blocks))
+        overlap = same_padded(2 * (-(-spec.n_fft // spec.hop) - 1) + 1)
         before = spec.pad[0] if spec.pad else 0
         draft = [overlap] * (self.rounds + 1)
         return (*nets, *draft, Step(spec.n_fft, spec.hop, before, up=True))

@@ -27,10 +27,10 @@ from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.initializers import fan_uniform
 from zoo.layers.pool import avg_pool
-from zoo.layers.receptive_field import Step, input_interval, same
+from zoo.layers.receptive_field import Step, input_interval, same_padded
 from zoo.layers.source_merge import SourceMerge
 from zoo.signal import pqmf
-from zoo.signal.excitation import CHANGE, refined
+from zoo.signal.excitation import CHANGE, refine_draft
 from zoo.signal.precision import HIGHEST
 
 _Features = tuple[jax.Array, ...]
@@ -110,10 +110,13 @@ class Generator(nn.Module):
     def steps(self) -> tuple[Step, ...]:
         """The layers between frames and samples."""
         stages = [
-            [Step(2 * f, f, f // 2 + self._odd(f), up=True), *(same(3, d) for d in self.dilations)]
+            [
+                Step(2 * f, f, f // 2 + self._odd(f), up=True),
+                *(same_padded(3, d) for d in self.dilations),
+            ]
             for f in self.upsampling
         ]
-        return (same(7), *chain(*stages), same(7))
+        return (same_padded(7), *chain(*stages), same_padded(7))
 
     @property
     def reach(self) -> int:
@@ -165,7 +168,9 @@ class Generator(nn.Module):
         smaller = CHANGE if self.residual else 1.0
         how = dict(dtype=jnp.float32, precision=HIGHEST, smaller=smaller)
         x = _conv(self, x, self.features, 7, "last", **how)
-        return jnp.tanh(x) if excitation is None or not self.residual else refined(x, excitation)
+        return (
+            jnp.tanh(x) if excitation is None or not self.residual else refine_draft(x, excitation)
+        )
 
 
 class MultiBandGenerator(nn.Module):

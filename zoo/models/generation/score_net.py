@@ -19,7 +19,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv
-from zoo.layers.gated import gated
+from zoo.layers.gated import gated_tanh
 from zoo.signal.precision import HIGHEST
 
 TURNS = 2.0 ** np.arange(-2, 4)  # radians per e-fold of the deviation
@@ -60,7 +60,7 @@ class ScoreNet(nn.Module):
                 2 * self.width, 3, dilation=2 ** (i % 4), dtype=self.dtype, name=f"dilated_{i}"
             )
             mixed = Conv(2 * self.width, 1, dtype=self.dtype, name=f"mixed_{i}")
-            added, skip = jnp.split(mixed(gated(dilated(h + moved[:, None]))), 2, -1)
+            added, skip = jnp.split(mixed(gated_tanh(dilated(h + moved[:, None]))), 2, -1)
             h = (h + added) * 0.5**0.5
             skips.append(skip)
         total = reduce(jnp.add, skips) * len(skips) ** -0.5

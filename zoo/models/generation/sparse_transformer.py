@@ -26,7 +26,13 @@ import jax.numpy as jnp
 from zoo.distributions import Categorical
 from zoo.errors import BadInput
 from zoo.layers import sparse_attention
-from zoo.layers.sparse_attention import Block, Local, Pattern, Strided, Summary
+from zoo.layers.sparse_attention import (
+    AttentionPattern,
+    ColumnPattern,
+    Local,
+    RowPattern,
+    SummaryPattern,
+)
 
 _Carry = dict[str, Any]
 _SPREAD = 0.125  # times fan-in^-1/2: deviation of initial weights, section 6
@@ -46,7 +52,7 @@ class Layer(nn.Module):
 
     width: int
     heads: int
-    patterns: tuple[tuple[Pattern, ...], ...]
+    patterns: tuple[tuple[AttentionPattern, ...], ...]
     depth: int
     dropout: float
     dtype: Any
@@ -68,7 +74,7 @@ class Layer(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         read = self.before_attention(x)
         parts = zip(self.patterns, *map(self._groups, (self._query(read), *self._stored(read))))
-        found = [sparse_attention.attend(*part) for part in parts]
+        found = [sparse_attention.attend_sparsely(*part) for part in parts]
         return self._added(x, jnp.concatenate(found, -2), train)
 
     def stored(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -112,7 +118,8 @@ class SparseTransformer(nn.Module):
     """Logits of the next sample's code, audio [B T 1] -> [B T Q] for T up to `context`.
 
     raw[t] is made from audio[:t] alone: the shift by one is inside. summary, parts: of fixed
-    attention, see `sparse_attention.Summary`. remat: layers are computed again on the way back.
+    attention, see `sparse_attention.SummaryPattern`. remat: layers are computed again on the way
+    back.
     """
 
     context: int = 65_536
@@ -180,12 +187,12 @@ class SparseTransformer(nn.Module):
         """Samples drawn between two looks at whether the context is full."""
         return self.stride
 
-    def patterns(self, layer: int) -> tuple[tuple[Pattern, ...], ...]:
+    def patterns(self, layer: int) -> tuple[tuple[AttentionPattern, ...], ...]:
         """What each group of heads of a layer attends to."""
         alone = self.combine != "merged"
-        near: Pattern = Local() if self.pattern == "strided" else Block()
-        summary = Summary(self.summary, self.parts, own=alone)
-        far: Pattern = Strided(own=alone) if self.pattern == "strided" else summary
+        near: AttentionPattern = Local() if self.pattern == "strided" else RowPattern()
+        summary = SummaryPattern(self.summary, self.parts, own=alone)
+        far: AttentionPattern = ColumnPattern(own=alone) if self.pattern == "strided" else summary
         if self.combine == "interleaved":
             return (((near,), (far,))[layer % 2],)
         return ((near,), (far,)) if self.combine == "heads" else ((near, far),)

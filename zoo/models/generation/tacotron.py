@@ -24,7 +24,7 @@ from zoo.errors import BadInput
 from zoo.layers.cells import GRUCell
 from zoo.layers.conv import Conv
 from zoo.layers.initializers import GLOROT, fan_uniform, tf_gru
-from zoo.layers.lengths import BothWays, masked
+from zoo.layers.lengths import BothWays, mask_frames
 from zoo.layers.norm import BatchNorm
 from zoo.layers.recurrent import GRU
 from zoo.layers.speaking import Memory, Spoken, prenet, weights_of
@@ -53,7 +53,7 @@ class Normed(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, known: jax.Array, train: bool) -> jax.Array:
         conv = Conv(self.features, self.taps, kernel_init=GLOROT, dtype=self.dtype, name="conv")
-        x = conv(masked(x, known))
+        x = conv(mask_frames(x, known))
         x = nn.relu(x) if self.relu else x
         return BatchNorm(momentum=0.99, epsilon=1e-3, dtype=self.dtype, name="norm")(x, train=train)
 
@@ -95,7 +95,7 @@ class CBHG(nn.Module):
             x = x + nn.sigmoid(gate) * (new - x)
         rnn: Any = {**tf_gru(x.shape[-1], self.width), "dtype": self.dtype}
         ahead, back = GRU(self.width, **rnn, name="ahead"), GRU(self.width, **rnn, name="back")
-        return BothWays(ahead, back, name="gru")(masked(x, known), known)
+        return BothWays(ahead, back, name="gru")(mask_frames(x, known), known)
 
 
 class Decoder(nn.Module):

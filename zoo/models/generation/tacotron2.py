@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from zoo.layers.cells import LSTMCell
 from zoo.layers.conv import Conv
 from zoo.layers.initializers import fan_uniform, torch, torch_recurrent
-from zoo.layers.lengths import BothWays, masked
+from zoo.layers.lengths import BothWays, mask_frames
 from zoo.layers.norm import BatchNorm
 from zoo.layers.recurrent import LSTM, LstmCarry
 from zoo.layers.speaking import Memory, Spoken, prenet, weights_of
@@ -72,7 +72,7 @@ class ConvBlock(nn.Module):
             dtype=jnp.float32 if last else self.dtype,
             precision=HIGHEST if last else None,
             name="conv",
-        )(masked(x, known))
+        )(mask_frames(x, known))
         x = BatchNorm(dtype=x.dtype, name="norm")(x, train=train)
         x = {"relu": nn.relu, "tanh": jnp.tanh, "linear": lambda y: y}[self.activation](x)
         return nn.Dropout(self.dropout, deterministic=not train)(x)
@@ -98,7 +98,7 @@ class Encoder(nn.Module):
         half = self.width // 2
         how: Any = {**torch_recurrent(half), "dtype": self.dtype}
         ahead, back = LSTM(half, **how, name="ahead"), LSTM(half, **how, name="back")
-        return BothWays(ahead, back, name="lstm")(masked(x, known), known)
+        return BothWays(ahead, back, name="lstm")(mask_frames(x, known), known)
 
 
 class Attention(nn.Module):

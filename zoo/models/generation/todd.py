@@ -51,7 +51,7 @@ class Todd(nn.Module):
         """What it plays by itself, plan [B M] -> slices [B count K] of 0 and 1."""
         state, played = jnp.zeros((len(plan), self.outputs)), []
         for _ in range(count):
-            played.append(decided(self._units(jnp.concatenate([plan, state], -1))))
+            played.append(decide_units(self._units(jnp.concatenate([plan, state], -1))))
             state = self.remember(state, played[-1])
         return jnp.stack(played, 1)
 
@@ -59,7 +59,7 @@ class Todd(nn.Module):
         return nn.sigmoid(self.leave(nn.sigmoid(self.enter(x))).astype(jnp.float32))
 
 
-def decided(units: jax.Array) -> jax.Array:
+def decide_units(units: jax.Array) -> jax.Array:
     """Outputs [... K] in (0, 1) -> 0 or 1: the strongest pitch, if above one half; the flag."""
     pitches, flag = units[..., :-1], units[..., -1:]
     strongest = jax.nn.one_hot(pitches.argmax(-1), pitches.shape[-1])

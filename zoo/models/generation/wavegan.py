@@ -26,7 +26,7 @@ from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.initializers import GLOROT
 from zoo.layers.phase_shuffle import phase_shuffle
-from zoo.layers.upsample import repeat
+from zoo.layers.upsample import repeat_samples
 from zoo.signal.precision import HIGHEST
 
 _SEED = 16  # samples that the generator begins with
@@ -102,7 +102,7 @@ class Generator(nn.Module):
         if self.upsampling != "nearest":
             raise BadInput(f"upsampling={self.upsampling!r}: use 'zeros' or 'nearest'")
         conv = Conv(features, self.kernel_size, **how)
-        return lambda x: conv(repeat(x, stride))
+        return lambda x: conv(repeat_samples(x, stride))
 
 
 class Discriminator(nn.Module):

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.flow import InvertibleConv, affine, affine_inverse, squeeze, unsqueeze
-from zoo.layers.gated import gated
+from zoo.layers.gated import gated_tanh
 from zoo.layers.initializers import torch
 from zoo.signal.precision import HIGHEST
 
@@ -59,7 +59,7 @@ class Coupling(nn.Module):
         skips = []
         for i in range(self.layers):
             z = conv(2 * width, self.kernel, f"dilated_{i}", width, 2**i)(x)
-            z = gated(z + added[..., 2 * width * i : 2 * width * (i + 1)])
+            z = gated_tanh(z + added[..., 2 * width * i : 2 * width * (i + 1)])
             both = conv(width if i == last else 2 * width, 1, f"mixed_{i}", width)(z)
             x = x + both[..., :width] if i < last else x
             skips.append(both[..., -width:])

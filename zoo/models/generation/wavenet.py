@@ -27,7 +27,7 @@ from zoo.distributions import Categorical, Distribution
 from zoo.errors import BadInput
 from zoo.layers.context_stack import ContextStack
 from zoo.layers.conv import Conv, TransposedConv
-from zoo.layers.gated import GatedBlock, gated
+from zoo.layers.gated import GatedBlock, gated_tanh
 from zoo.layers.initializers import Starts, lecun
 from zoo.layers.matvec import matvec
 from zoo.layers.mel_upsampling import MelUpsampler
@@ -263,7 +263,7 @@ class WaveNet(nn.Module):
         for i, (now, residual, bias, extra) in enumerate(zip(*weights)):
             extra = extra + added[i] + (0 if condition is None else condition[i])
             inputs.append(x)
-            gates.append(gated(x @ now + extra))
+            gates.append(gated_tanh(x @ now + extra))
             x = (x + gates[-1] @ residual + bias) * self.residual_scale
         raw = _head(folded, jnp.concatenate(gates, axis=-1), self.distribution.precision)
         return self._queues.write(carry, jnp.stack(inputs)), raw

@@ -40,7 +40,7 @@ class Factors(NamedTuple):
         return self.gains[:, None] * self.spectra.T
 
 
-def cost(y: jax.Array, factors: Factors, weight: jax.Array, power: float) -> jax.Array:
+def complex_nmf_cost(y: jax.Array, factors: Factors, weight: jax.Array, power: float) -> jax.Array:
     """Squared error of spectra [F N] and twice the weighted sum of the gains' powers, []."""
     model = (factors.magnitudes * factors.phases).sum(2)
     error = stft.power(y - model).sum()
@@ -115,7 +115,7 @@ class ComplexNMF(nn.Module):
     def _start(self, y: jax.Array, key: jax.Array) -> tuple[Factors, jax.Array]:
         one, two = jax.random.split(key)
         v = jnp.abs(y)[None]
-        gains, spectra = factorisation.start(one, v, self.rank)
+        gains, spectra = factorisation.random_factors(one, v, self.rank)
         gains, spectra = factorisation.factorise(v, gains, spectra, beta=2.0, iterations=20)
         scale = jnp.maximum(spectra[0].sum(1), _TINY)
         angle = jax.random.uniform(two, (*y.shape, self.rank), minval=-1.0) * self.turn

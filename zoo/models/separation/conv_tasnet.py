@@ -30,7 +30,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.initializers import fan_uniform, xavier_normal
-from zoo.layers.receptive_field import Step, field, same
+from zoo.layers.receptive_field import Step, same_padded, total_receptive_field
 from zoo.signal.precision import HIGHEST
 
 _EPSILON = 1e-8
@@ -171,11 +171,13 @@ class ConvTasNet(nn.Module):
         hop = self.filter_size // 2
         spread = [self._step(2**block) for block in range(self.blocks)] * self.repeats
         ends = Step(self.filter_size, hop)
-        return field([ends, *spread, ends._replace(up=True)], hop)
+        return total_receptive_field([ends, *spread, ends._replace(up=True)], hop)
 
     def _step(self, dilation: int) -> Step:
         span = (self.kernel_size - 1) * dilation
-        return Step(span + 1, before=span) if self.causal else same(self.kernel_size, dilation)
+        return (
+            Step(span + 1, before=span) if self.causal else same_padded(self.kernel_size, dilation)
+        )
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:

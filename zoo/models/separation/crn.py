@@ -43,7 +43,7 @@ from zoo.signal import framing, stft
 _TAPS, _STRIDE = 3, 2  # of every convolution, along the bins
 
 
-def levels(bins: int, depth: int) -> list[int]:
+def bins_by_level(bins: int, depth: int) -> list[int]:
     """Bins at every level of `depth` unpadded convolutions, `bins` first."""
     sizes = [bins]
     for _ in range(depth):
@@ -87,7 +87,7 @@ class CRNNet(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        sizes, skips = levels(x.shape[2], len(self.widths)), []
+        sizes, skips = bins_by_level(x.shape[2], len(self.widths)), []
         for level, width in enumerate(self.widths, 1):
             paired = _with_previous(x)
             start = torch(_TAPS * paired.shape[-1])
@@ -164,7 +164,7 @@ class GCRNNet(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        sizes, skips = levels(x.shape[2], len(self.widths)), []
+        sizes, skips = bins_by_level(x.shape[2], len(self.widths)), []
         for level, width in enumerate(self.widths, 1):
             x = self._down(level, width, x)
             x = nn.elu(self._norm(f"down_{level}_norm", x, train))
@@ -255,7 +255,7 @@ class CRN(nn.Module):
         """The same of given sources, [B T S 1] -> [B F N nets 1], or parts [B F 2N nets 1]."""
         spectrum = self.spectrum(stems[:, :, : self.nets, 0])
         if self.kind == "complex":
-            return stft.parts(spectrum)[..., None]
+            return stft.real_and_imaginary(spectrum)[..., None]
         return (spectrum if self.kind == "real" else jnp.abs(spectrum))[..., None]
 
     def spectrum(self, x: jax.Array) -> jax.Array:

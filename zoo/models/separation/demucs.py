@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, TransposedConv
 from zoo.layers.initializers import LayerInit, fan_uniform, torch, torch_recurrent
-from zoo.layers.receptive_field import Step, field
+from zoo.layers.receptive_field import Step, total_receptive_field
 from zoo.layers.recurrent import LSTM
 from zoo.signal.framing import crop
 from zoo.signal.precision import HIGHEST
@@ -41,7 +41,7 @@ def rescaled(fan: int, reference: float) -> LayerInit:
     return {"kernel_init": draw, "bias_init": draw}
 
 
-def interpolate(x: jax.Array, factor: int) -> jax.Array:
+def upsample_linear(x: jax.Array, factor: int) -> jax.Array:
     """Linear between neighbours, the last sample left out, [B T C] -> [B (T-1)*factor C]."""
     weight = (jnp.arange(factor, dtype=x.dtype) / factor)[:, None]
     y = x[:, :-1, None] * (1 - weight) + x[:, 1:, None] * weight
@@ -130,7 +130,7 @@ class Demucs(nn.Module):
             length = len(hann_sinc_filter(2, 1))
             twice = Step(length, 2, length // 2)
             steps = [twice._replace(up=True), *steps, twice]
-        return field(steps, stride**self.depth)
+        return total_receptive_field(steps, stride**self.depth)
 
     @property
     def length_step(self) -> int:
@@ -203,7 +203,7 @@ class Demucs(nn.Module):
             x = BiLSTM(self.lstm_layers, self.dtype, name="lstm")(x)
         outputs = [self.width if self.upsample else self.sources * self.channels, *widths]
         for level in reversed(range(self.depth)):
-            x = interpolate(x, self.stride) if self.upsample else x
+            x = upsample_linear(x, self.stride) if self.upsample else x
             x = self._decode(x + crop(skips[level], x.shape[1]), level, outputs[level])
         if self.upsample:
             x = jnp.concatenate([x, crop(mixture, x.shape[1])], -1)

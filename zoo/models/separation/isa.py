@@ -65,7 +65,7 @@ class ISA(nn.Module):
         # GPUs and TPUs would round the covariances.
         with jax.default_matmul_precision("highest"):
             parts = jax.vmap(lambda v: self._parts(v, start))(jnp.abs(mixed).mean(3))
-            return components.masked(parts, mixed, self.n_fft, self.hop, mixture.shape[1])
+            return components.mask_components(parts, mixed, self.n_fft, self.hop, mixture.shape[1])
 
     def _parts(self, v: jax.Array, start: jax.Array) -> jax.Array:
         """Magnitudes [F N] -> the sources' power [F N S]."""

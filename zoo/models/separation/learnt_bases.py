@@ -48,7 +48,7 @@ def slopes(
     looped = jnp.concatenate([x, x[:, : taps - hop]], 1)
     frames = framing.frame(looped[..., None], taps, hop)[..., 0]
     s = jnp.einsum("sfn,skn->sfk", frames, filters)
-    slope = gg.slope(s, exponents[:, None], rounded=rounded)
+    slope = gg.score_function(s, exponents[:, None], rounded=rounded)
     back = jnp.einsum("sfk,skn->sfn", slope, filters)
     g = framing.overlap_add(back[..., None], hop)[..., 0]
     return g[:, :length].at[:, : taps - hop].add(g[:, length:]) * hop / taps

@@ -39,13 +39,13 @@ def binary(mixture: jax.Array, sources: jax.Array, power: float = 2.0) -> jax.Ar
     return (share >= 0.5).astype(jnp.float32)
 
 
-def ratio(sources: jax.Array, power: float = 2.0) -> jax.Array:
+def ideal_ratio_masks(sources: jax.Array, power: float = 2.0) -> jax.Array:
     """Ideal ratio masks of spectra, [B F N S C] -> [B F N S C]; over sources they sum to one."""
     weights = jnp.abs(sources) ** power
     return (weights + _FLOOR / sources.shape[3]) / (weights.sum(3, keepdims=True) + _FLOOR)
 
 
-def wiener(mixture: jax.Array, sources: jax.Array) -> jax.Array:
+def wiener_oracle(mixture: jax.Array, sources: jax.Array) -> jax.Array:
     """Multichannel Wiener filter with oracle statistics, [B F N C], [B F N S C] -> [B F N S C].
 
     Source s is Gaussian with the covariance v_s(f, n) R_s(n). R is the mean over frames of what
@@ -110,11 +110,11 @@ class IdealMask(nn.Module):
         if self.kind == "ibm":
             stems = binary(mixed, known, self.power) * mixed[:, :, :, None]
         elif self.kind == "irm":
-            stems = ratio(known, self.power) * mixed[:, :, :, None]
+            stems = ideal_ratio_masks(known, self.power) * mixed[:, :, :, None]
         elif self.kind == "wiener":
             # GPUs and TPUs would round the covariances by more than the ridge.
             with jax.default_matmul_precision("highest"):
-                stems = wiener(mixed, known)
+                stems = wiener_oracle(mixed, known)
         else:
             raise BadInput(f"kind={self.kind} is unknown: choose ibm, irm, wiener or mixture")
         stems = stems.reshape(*stems.shape[:3], -1)

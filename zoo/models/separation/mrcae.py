@@ -25,7 +25,7 @@ import scipy.fft
 from zoo.errors import BadInput
 from zoo.layers.initializers import GLOROT
 from zoo.layers.norm import BatchNorm
-from zoo.layers.receptive_field import field, same
+from zoo.layers.receptive_field import same_padded, total_receptive_field
 from zoo.signal.precision import HIGHEST
 
 LENGTHS = (5, 50, 256, 512, 1025)
@@ -99,7 +99,7 @@ class MRCAE(nn.Module):
     @property
     def receptive_field(self) -> int:
         """Samples of the mixture of which one is made, where the input is as long."""
-        return field([same(max(self.lengths))] * 2 * len(self.filters))
+        return total_receptive_field([same_padded(max(self.lengths))] * 2 * len(self.filters))
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:

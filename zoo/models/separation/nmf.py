@@ -23,9 +23,9 @@ import jax
 import jax.numpy as jnp
 
 from zoo.signal import components, stft
-from zoo.signal.factorisation import BETAS, divergence, factorise, start
+from zoo.signal.factorisation import BETAS, divergence, factorise, random_factors
 
-__all__ = ["BETAS", "NMF", "divergence", "factorise", "start"]
+__all__ = ["BETAS", "NMF", "divergence", "factorise", "random_factors"]
 
 
 class NMF(nn.Module):
@@ -56,11 +56,11 @@ class NMF(nn.Module):
         mixed = stft.centred(mixture, self.n_fft, self.hop)
         v = jnp.abs(mixed).mean(3)
         v = jnp.square(v) if self.beta == 0 else v
-        gains, spectra = start(self.make_rng("init"), v, self.rank)
+        gains, spectra = random_factors(self.make_rng("init"), v, self.rank)
         gains, spectra = factorise(v, gains, spectra, beta=self.beta, iterations=self.iterations)
         owner = self._owners(gains, spectra)
         parts = jnp.einsum("bfk,bkn,bks->bfns", gains, spectra, owner)
-        return components.masked(parts, mixed, self.n_fft, self.hop, mixture.shape[1])
+        return components.mask_components(parts, mixed, self.n_fft, self.hop, mixture.shape[1])
 
     def _owners(self, gains: jax.Array, spectra: jax.Array) -> jax.Array:
         """Which output each component is part of, one-hot [B K S]."""

@@ -26,7 +26,7 @@ from zoo.layers.initializers import fan_uniform, torch_recurrent
 from zoo.layers.norm import BatchNorm
 from zoo.layers.recurrent import LSTM
 from zoo.signal import stft
-from zoo.signal.wiener import wiener
+from zoo.signal.wiener import wiener_filter
 
 _FLOOR = 1e-4  # of the largest deviation, below which a bin's is not divided by
 
@@ -71,7 +71,7 @@ class SourceNet(nn.Module):
     def _standard(self, x: jax.Array) -> jax.Array:
         """Bins less their mean, over their deviation: what they are in the first batch, learnt."""
         mean = self.param("input_mean", lambda _: -x.mean((0, 1, 3)))
-        scale = self.param("input_scale", lambda _: 1 / deviations(x))
+        scale = self.param("input_scale", lambda _: 1 / bin_deviations(x))
         return (x + mean[:, None]) * scale[:, None]
 
     def _dense(self, width: int, name: str, x: jax.Array, train: bool) -> jax.Array:
@@ -80,7 +80,7 @@ class SourceNet(nn.Module):
         return BatchNorm(dtype=self.dtype, name=f"{name}_norm")(x, train=train)
 
 
-def deviations(magnitudes: jax.Array) -> jax.Array:
+def bin_deviations(magnitudes: jax.Array) -> jax.Array:
     """Standard deviation of each bin's mean over channels, [B F N C] -> [N], with a floor."""
     return _floored(magnitudes.mean(3).std((0, 1)))
 
@@ -131,7 +131,7 @@ class OpenUnmix(nn.Module):
         if x.ndim != 3 or x.shape[-1] != self.channels:
             raise BadInput(f"this Open-Unmix takes [B T {self.channels}], not {x.shape}")
         spectrum = self.spectrum(x)
-        stems = wiener(
+        stems = wiener_filter(
             self._estimates(jnp.abs(spectrum), train),
             spectrum,
             iterations=self.iterations,

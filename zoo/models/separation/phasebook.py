@@ -58,14 +58,14 @@ class Book(nn.Module):
         parts = [self.param(f"book_{i}", _starting(v)) for i, v in enumerate(columns)]
         if self.angles:
             parts = [jnp.cos(parts[0]), jnp.sin(parts[0])]
-        return combined(y, jnp.stack(parts, -1), hard)
+        return mix_codebook(y, jnp.stack(parts, -1), hard)
 
 
 def _starting(values: np.ndarray) -> Callable[[jax.Array], jax.Array]:
     return lambda _: jnp.asarray(values)
 
 
-def combined(logits: jax.Array, book: jax.Array, hard: bool) -> jax.Array:
+def mix_codebook(logits: jax.Array, book: jax.Array, hard: bool) -> jax.Array:
     """The mean of a book [K parts] under the softmax of logits, [... K] -> [... parts]."""
     if hard:
         return book[logits.argmax(-1)]
@@ -136,11 +136,13 @@ class Phasebook(nn.Module):
 
     def estimates(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         """Masked spectra of the mixture, [B T 1] -> parts [B F 2N S 1]."""
-        return stft.parts(self._masked(spectra(x, self.n_fft, self.hop), train))[..., None]
+        return stft.real_and_imaginary(self._masked(spectra(x, self.n_fft, self.hop), train))[
+            ..., None
+        ]
 
     def targets(self, stems: jax.Array) -> jax.Array:
         """The same of given sources, [B T S 1] -> parts [B F 2N S 1]."""
-        return stft.parts(spectra(stems[..., 0], self.n_fft, self.hop))[..., None]
+        return stft.real_and_imaginary(spectra(stems[..., 0], self.n_fft, self.hop))[..., None]
 
     def masks(self, magnitude: jax.Array, *, train: bool = False) -> jax.Array:
         """Masks of a mixture's magnitudes, [B F N] -> [B F N S] complex64."""

@@ -75,7 +75,9 @@ def concordance(frequency: jax.Array) -> jax.Array:
     return jax.lax.fori_loop(0, _HARMONICS, least, start)
 
 
-def distances(found: Trajectories, hop_seconds: float, weights: tuple[float, ...]) -> jax.Array:
+def trajectory_distances(
+    found: Trajectories, hop_seconds: float, weights: tuple[float, ...]
+) -> jax.Array:
     """Perceptual distances of trajectories [K F] -> [K K]; inf where they are never together.
 
     weights: of amplitudes, frequencies, concordance and onsets; ends count a fourth of onsets.
@@ -95,7 +97,7 @@ def distances(found: Trajectories, hop_seconds: float, weights: tuple[float, ...
     return jnp.where(common >= 0.5 * jnp.minimum(length[:, None], length), total, jnp.inf)
 
 
-def notes(distance: jax.Array, energy: jax.Array, near: float) -> jax.Array:
+def cluster_trajectories(distance: jax.Array, energy: jax.Array, near: float) -> jax.Array:
     """The note of each trajectory, distances [K K] and energies [K] -> [K], -1 for those of none.
 
     The strongest that has none begins one, with all others that have none and are near to it.
@@ -115,7 +117,7 @@ class Sinusoidal(nn.Module):
 
     peaks: partials of a frame. tracks: trajectories that are kept, the strongest of at least
     `shortest` frames; widest: their change of frequency from frame to frame, as a share. near:
-    distance within a note. weights: as `distances` has them.
+    distance within a note. weights: as `trajectory_distances` has them.
     """
 
     sources: int = 4
@@ -139,9 +141,9 @@ class Sinusoidal(nn.Module):
     def _separate(self, mixture: jax.Array) -> jax.Array:
         """[T C] -> [T S C]."""
         spectrum = stft.centred(mixture[None], self.n_fft, self.hop)[0]
-        found = sinusoids.peaks(spectrum, self.peaks, self.sample_rate, floor=_FLOOR)
-        numbers = sinusoids.followed(found.frequency, self.widest)
-        kept, owner = sinusoids.strongest(found, numbers, self.tracks, self.shortest)
+        found = sinusoids.spectral_peaks(spectrum, self.peaks, self.sample_rate, floor=_FLOOR)
+        numbers = sinusoids.link_peaks(found.frequency, self.widest)
+        kept, owner = sinusoids.strongest_trajectories(found, numbers, self.tracks, self.shortest)
         source = jnp.where(owner < 0, -1, self._sources(kept)[owner])
         played = sinusoids.synthesised(
             found, source, self.sources - 1, self.hop, len(mixture), self.sample_rate
@@ -151,13 +153,15 @@ class Sinusoidal(nn.Module):
         flat = stems.reshape(1, len(mixture), -1)
         power = jnp.square(jnp.abs(stft.centred(flat, self.n_fft, self.hop)))
         power = power.reshape(*power.shape[:3], self.sources, -1).mean(4)
-        return components.masked(power, spectrum[None], self.n_fft, self.hop, len(mixture))[0]
+        return components.mask_components(
+            power, spectrum[None], self.n_fft, self.hop, len(mixture)
+        )[0]
 
     def _sources(self, kept: Trajectories) -> jax.Array:
         """Of each trajectory which source it is part of, [K], or -1."""
         energy = jnp.square(kept.amplitude).sum(1)
-        distance = distances(kept, self.hop / self.sample_rate, self.weights)
-        note = notes(distance, energy, self.near)
+        distance = trajectory_distances(kept, self.hop / self.sample_rate, self.weights)
+        note = cluster_trajectories(distance, energy, self.near)
         member = jax.nn.one_hot(note, len(note))
         bins = self.n_fft // 2 + 1
         mean = kept.frequency.sum(1) / jnp.maximum((kept.amplitude > 0).sum(1), 1)

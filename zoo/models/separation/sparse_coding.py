@@ -37,13 +37,15 @@ class Code(NamedTuple):
     momentum: jax.Array
 
 
-def cost(x: jax.Array, atoms: jax.Array, activations: jax.Array, weight: jax.Array) -> jax.Array:
+def sparse_coding_cost(
+    x: jax.Array, atoms: jax.Array, activations: jax.Array, weight: jax.Array
+) -> jax.Array:
     """Half the squared error of signals [C T] plus weight times the sum of |activations|, []."""
-    error = x - parts(atoms, activations).sum(1)
+    error = x - atom_contributions(atoms, activations).sum(1)
     return 0.5 * jnp.square(error).sum() + weight * jnp.abs(activations).sum()
 
 
-def parts(atoms: jax.Array, activations: jax.Array) -> jax.Array:
+def atom_contributions(atoms: jax.Array, activations: jax.Array) -> jax.Array:
     """What each atom adds, circular convolutions of [K L] and [C K T] -> [C K T]."""
     length = activations.shape[-1]
     return jnp.fft.irfft(jnp.fft.rfft(atoms, length) * jnp.fft.rfft(activations), length)
@@ -128,7 +130,7 @@ class SparseCoding(nn.Module):
 
     def _separate(self, mixture: jax.Array, atoms: jax.Array, activations: jax.Array) -> jax.Array:
         """[T C] -> [T S C]."""
-        each = parts(atoms, activations)[:, :, : len(mixture)]
+        each = atom_contributions(atoms, activations)[:, :, : len(mixture)]
         power = jnp.square(jnp.abs(jnp.fft.rfft(atoms, 2 * self.taps)))
         energy = jnp.square(each).sum((0, 2))
         owner = components.by_timbre(power, energy, self.sample_rate, self.sources)

@@ -26,7 +26,7 @@ from zoo.errors import BadInput
 from zoo.layers.conv2d import Conv2D, TransposedConv2D
 from zoo.layers.initializers import GLOROT, HE, HE_TRANSPOSED, Initializer
 from zoo.layers.norm import BatchNorm
-from zoo.layers.receptive_field import Step, input_interval, same
+from zoo.layers.receptive_field import Step, input_interval, same_padded
 from zoo.signal import framing, stft
 
 _Layout = Literal["jansson", "spleeter"]
@@ -180,7 +180,7 @@ class SpectrogramUNet(nn.Module):
         """Samples of which one sample is made, by all the frames that it lies in."""
         down = (Step(MaskUNet.kernel_size, 2, PADS[0]),) * len(self.widths)
         steps = [*down, *(step._replace(up=True) for step in down)]
-        steps += [same(4, dilation=2)] if self.layout == "spleeter" else []
+        steps += [same_padded(4, dilation=2)] if self.layout == "spleeter" else []
         frames = [input_interval(steps, f, f) for f in range(self.frames)]
         # The nets' receptive field ends with the piece of so many frames.
         frames = [(max(first, 0), min(last, self.frames - 1)) for first, last in frames]

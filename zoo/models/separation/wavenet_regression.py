@@ -23,7 +23,7 @@ from flax.linen.dtypes import promote_dtype
 
 from zoo.errors import BadInput
 from zoo.layers.conv import Conv, convolve
-from zoo.layers.gated import gated
+from zoo.layers.gated import gated_tanh
 from zoo.layers.initializers import GLOROT
 from zoo.signal.framing import crop
 from zoo.signal.precision import HIGHEST
@@ -99,7 +99,7 @@ class WavenetRegression(nn.Module):
         for number in range(self.stacks * self.layers):
             dilation = 2 ** (number % self.layers)
             name = f"block_{number}"
-            z = gated(self._conv(2 * self.width, f"{name}_dilated", dilation, "valid")(h))
+            z = gated_tanh(self._conv(2 * self.width, f"{name}_dilated", dilation, "valid")(h))
             outputs = Outputs(self.skip, length, self.dtype, name=f"{name}_outputs")
             residual, skip = outputs(z)
             h, total = crop(h, z.shape[1]) + residual, total + skip

@@ -17,7 +17,7 @@ import numpy as np
 
 from zoo.network import Network
 from zoo.sampling.native import drawing, library
-from zoo.sampling.native.packing import Layout, filled, panels, settled
+from zoo.sampling.native.packing import PackedLayout, pad_columns, panels, settled
 from zoo.sampling.rule import SamplerRule
 from zoo.signal.precision import HIGHEST
 
@@ -29,7 +29,7 @@ class GatedStack:
     """The compiled loop. target: its name in XLA. layout: of the matrices that it reads."""
 
     target: str
-    layout: Layout
+    layout: PackedLayout
 
     def packed(self, model: Network, folded: _Tree) -> _Tree:
         """The folded weights in the order in which the loop reads them."""
@@ -96,22 +96,22 @@ class GatedStack:
         return carry, newest, audio, jnp.where(drawn, nats, 0.0).sum(0)
 
 
-def loop(model: Network, weights: str) -> GatedStack:
+def gated_stack_loop(model: Network, weights: str) -> GatedStack:
     """The loop for a model of float32. raises library.Unavailable where there is none."""
     if type(model.distribution) not in drawing.KINDS:
         raise library.Unavailable(f"it draws no {type(model.distribution).__name__}")
     if model.kernel < 2:
         raise library.Unavailable("it takes kernels of two taps and more")
-    layout = Layout(library.panel("gated_stack", weights), weights)
-    return GatedStack(library.target("gated_stack", weights), layout)
+    layout = PackedLayout(library.panel("gated_stack", weights), weights)
+    return GatedStack(library.ffi_target("gated_stack", weights), layout)
 
 
 @partial(jax.jit, static_argnames=("model", "layout"))
-def _packed(model: Network, folded: _Tree, layout: Layout) -> _Tree:
+def _packed(model: Network, folded: _Tree, layout: PackedLayout) -> _Tree:
     past, now = folded["past"], jnp.stack(folded["now"])  # [L K-1 C 2A], [L C 2A]
     layers, skip = len(now), folded["skip"].T.reshape(len(now), model.gate, -1)
     taps = jnp.concatenate([past, now[:, None]], 1)
-    halves = jnp.concatenate([filled(half) for half in jnp.split(taps, 2, -1)], -1)
+    halves = jnp.concatenate([pad_columns(half) for half in jnp.split(taps, 2, -1)], -1)
     each = [halves, skip, jnp.stack(folded["residual"])]
     body = jnp.concatenate([panels(one, layout).reshape(layers, -1) for one in each], 1)
     body = body.reshape(-1)[: body.size - panels(each[-1][0], layout).size]  # the last is not used
@@ -123,7 +123,7 @@ def _packed(model: Network, folded: _Tree, layout: Layout) -> _Tree:
         **kept,
         **_entered(model, folded["source"]),
         "weights": jnp.concatenate([body, *ends]),
-        "biases": jnp.concatenate([filled(bias).reshape(-1) for bias in biases]),
+        "biases": jnp.concatenate([pad_columns(bias).reshape(-1) for bias in biases]),
         "constant": folded["bias"],
     }
 

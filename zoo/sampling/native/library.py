@@ -35,7 +35,7 @@ class Unavailable(Exception):
     """There is no such library here; the message says why, in a few words."""
 
 
-def load(name: str, weights: str = "float32") -> ctypes.CDLL:
+def load_library(name: str, weights: str = "float32") -> ctypes.CDLL:
     """The library of NAME.cc, which reads matrices of that type. raises Unavailable.
 
     A process tries once: a compiler that fails takes its time, too.
@@ -62,20 +62,20 @@ def made(name: str, weights: str = "float32") -> ctypes.CDLL:
     command = [compiler(), *_flags(), f"-DZOO_{weights.upper()}", "-I", jax.ffi.include_dir()]
     try:
         path = _folder() / f"{name}-{weights}-{key(command)}.so"
-        with writing.held(path, [path], wait=True):
+        with writing.hold_lock(path, [path], wait=True):
             return _opened(path, [*command, str(SOURCES / f"{name}.cc")])
     except (OSError, BadInput) as error:
         raise Unavailable(f"cannot keep it in {places.cache()}: {error}") from error
 
 
 @cache
-def target(name: str, weights: str) -> str:
+def ffi_target(name: str, weights: str) -> str:
     """The name under which XLA knows the library's function on CPUs. raises Unavailable.
 
     weights: the type that it reads them in: float32, bfloat16, int8.
     """
     known = f"zoo_{name}_{weights}"
-    handler = jax.ffi.pycapsule(getattr(load(name, weights), f"zoo_{name}"))
+    handler = jax.ffi.pycapsule(getattr(load_library(name, weights), f"zoo_{name}"))
     jax.ffi.register_ffi_target(known, handler, platform="cpu")
     return known
 
@@ -83,7 +83,7 @@ def target(name: str, weights: str) -> str:
 @cache
 def panel(name: str, weights: str) -> int:
     """Columns of a matrix that the library has side by side in memory."""
-    return int(load(name, weights).zoo_panel())
+    return int(load_library(name, weights).zoo_panel())
 
 
 def compiler() -> str:
@@ -123,14 +123,14 @@ def _folder() -> Path:
 
 def _opened(path: Path, command: list[str]) -> ctypes.CDLL:
     """What the sealed file holds, of a copy that no other process can change, or compiled anew."""
-    part = writing.own(path)
+    part = writing.hidden_name(path)
     try:
         try:
             part.write_bytes(durable.unsealed(path))
         except (OSError, durable.Damaged):
             compile_into(part, command)
             content = part.read_bytes()
-            durable.seal(path, lambda file: file.write(content))
+            durable.write_sealed(path, lambda file: file.write(content))
             _forget(path.parent)
         with contextlib.suppress(OSError):
             os.utime(path)  # it is in use

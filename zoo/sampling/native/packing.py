@@ -15,14 +15,14 @@ _PAD = 16  # columns: as in lanes.h
 
 
 @dataclass(frozen=True)
-class Layout:
+class PackedLayout:
     """panel: columns that lie side by side. weights: the type of the matrices, of NUMBERS."""
 
     panel: int
     weights: str
 
 
-def filled(matrix: jax.Array) -> jax.Array:
+def pad_columns(matrix: jax.Array) -> jax.Array:
     """[... G] with zeros up to a multiple of PAD."""
     return jnp.pad(matrix, [(0, 0)] * (matrix.ndim - 1) + [(0, -matrix.shape[-1] % _PAD)])
 
@@ -30,12 +30,12 @@ def filled(matrix: jax.Array) -> jax.Array:
 def chunked(matrix: jax.Array, width: int) -> jax.Array:
     """[... n*width], chunks of the width, each filled -> [... n*filled width]."""
     parts = matrix.reshape(*matrix.shape[:-1], -1, width)
-    return filled(parts).reshape(*matrix.shape[:-1], -1)
+    return pad_columns(parts).reshape(*matrix.shape[:-1], -1)
 
 
-def panels(matrix: jax.Array, layout: Layout) -> jax.Array:
+def panels(matrix: jax.Array, layout: PackedLayout) -> jax.Array:
     """[... R G] -> [... N], filled, panels of columns one behind the other."""
-    matrix = filled(matrix)
+    matrix = pad_columns(matrix)
     *lead, rows, columns = matrix.shape
     whole = columns // layout.panel * layout.panel
     first = matrix[..., :whole].reshape(*lead, rows, -1, layout.panel).swapaxes(-3, -2)

@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.network import Network
 from zoo.sampling.native import drawing, library
-from zoo.sampling.native.packing import Layout, chunked, filled, panels, settled
+from zoo.sampling.native.packing import PackedLayout, chunked, pad_columns, panels, settled
 from zoo.sampling.rule import SamplerRule
 
 _Tree = Any
@@ -38,7 +38,7 @@ class TierLoop:
     """The compiled loop. target: its name in XLA. layout: of the matrices that it reads."""
 
     target: str
-    layout: Layout
+    layout: PackedLayout
 
     def packed(self, model: Network, folded: _Tree) -> _Tree:
         """The folded weights in the order in which the loop reads them."""
@@ -94,10 +94,10 @@ class TierLoop:
         return carry, past[:, -1:], audio, nats.sum(0)
 
 
-def loop(model: Network, weights: str) -> TierLoop:
+def tier_loop(model: Network, weights: str) -> TierLoop:
     """The loop for a model of float32. raises library.Unavailable where it cannot be compiled."""
-    layout = Layout(library.panel("tiers", weights), weights)
-    return TierLoop(library.target("tiers", weights), layout)
+    layout = PackedLayout(library.panel("tiers", weights), weights)
+    return TierLoop(library.ffi_target("tiers", weights), layout)
 
 
 def _cell(model: Network) -> str:
@@ -109,7 +109,7 @@ def _frames(model: Network) -> tuple[int, ...]:
 
 
 @partial(jax.jit, static_argnames=("model", "layout"))
-def _packed(model: Network, folded: _Tree, layout: Layout) -> _Tree:
+def _packed(model: Network, folded: _Tree, layout: PackedLayout) -> _Tree:
     net = (_released if _cell(model) == "reset_first" else _tiered)(folded)
     wide = partial(chunked, width=model.width)
     weights: list[jax.Array] = []
@@ -125,13 +125,13 @@ def _packed(model: Network, folded: _Tree, layout: Layout) -> _Tree:
         weights.append(wide(tier["up"]))
         biases.append(wide(tier["up_bias"]))
     for matrix, bias in (*net.hidden, net.output):
-        weights.append(filled(matrix))
-        biases.append(filled(bias))
+        weights.append(pad_columns(matrix))
+        biases.append(pad_columns(bias))
     values = drawing.values_of(model.distribution)
     return {
         "weights": jnp.concatenate([panels(matrix, layout) for matrix in weights]),
         "biases": jnp.concatenate(biases),
-        "table": filled(folded["table"]).reshape(-1),
+        "table": pad_columns(folded["table"]).reshape(-1),
         "real": 2 * model.distribution.inputs(values[:, None])[:, 0],
         "start": net.start,
         "values": values,
