@@ -6,6 +6,7 @@ import importlib
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from fnmatch import fnmatch
 from functools import cache
 from itertools import pairwise
@@ -66,9 +67,14 @@ def room(path: Path) -> str:
 
 
 @cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def imports(path: Path) -> set[str]:
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -166,15 +172,20 @@ SHAPE = re.compile(r"\[(\.\.\.|[^\]]*[A-Z0-9][^\]]*)\]|same shape")
 
 
 def public_functions(path: Path):
-    for node in ast.parse(path.read_text()).body:
+    for node in tree(path).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             yield node
+
+
+def is_linen(node) -> bool:
+    bases = node.bases if isinstance(node, ast.ClassDef) else ()
+    return any("Module" in ast.unparse(base) for base in bases)
 
 
 def of_arrays(node) -> bool:
     """A linen module, or a function that returns an array."""
     if isinstance(node, ast.ClassDef):
-        return any("Module" in ast.unparse(base) for base in node.bases)
+        return is_linen(node)
     return node.returns is not None and ast.unparse(node.returns) in ("jax.Array", "Array")
 
 
@@ -187,6 +198,30 @@ def test_docstrings_give_shapes():
             if not text or (of_arrays(node) and not SHAPE.search(text.split("\n\n")[0])):
                 wrong.append(f"{name(path)}: {node.name}")
     assert not wrong, "a docstring, of arrays with their shapes in its first paragraph"
+
+
+# Names that modules share because something asks each of them by it (CONTRIBUTING, Style).
+SHARED = {
+    "zoo/cli": {"main", "parser", "add_command"},
+    "zoo/pretrained": {"record"},
+    "zoo/data": {
+        *("Gain", "Group", "Mixture", "Peak", "PolarityFlip", "Standardise", "SwapChannels"),
+        "ToFloat",
+    },
+}
+
+
+def test_a_name_is_one_thing():
+    """A public function or class stands in one module. Of a paper's parts several have one each:
+    linen modules, whose names are in the paths of weights."""
+    places, linen = defaultdict(list), defaultdict(list)
+    for path in FILES:
+        shared = [n for at, ns in SHARED.items() if name(path).startswith(at) for n in ns]
+        for node in public_functions(path):
+            if node.name not in shared:
+                (linen if is_linen(node) else places)[node.name].append(name(path))
+    twice = {n: paths + linen[n] for n, paths in places.items() if len(paths + linen[n]) > 1}
+    assert not twice, f"say what it does (`read_midi`, not `read`), or begin with `_`: {twice}"
 
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
