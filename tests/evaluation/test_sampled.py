@@ -46,6 +46,25 @@ def test_nearer_clips_are_nearer():
     assert EVALUATION.monitor == ("frechet", "min")
 
 
+@pytest.mark.parametrize("cents, share", [(0, 1.0), (12, 1.0), (35, 0.0)])
+def test_notes_are_compared_with_the_pitch_that_they_should_have(cents, share):
+    """MIDI note 60 to 83 of INFO's 8 kHz, all as many cents off."""
+    notes = np.arange(60, 84)
+    hertz = 440 * 2 ** ((notes + cents / 100 - 69) / 12)
+    time = np.arange(8192) / 8000
+    made = 0.3 * np.sin(2 * np.pi * hertz[:, None] * time)[..., None]
+    evaluation = replace(EVALUATION, samples=8192, note="pitch")
+    held = tones(24, 200, 2000, 0).repeat(4, 1)
+    records = [
+        {"audio": np.int16(30_000 * x), "pitch": note} for x, note in zip(held, notes, strict=True)
+    ]
+    report = evaluation.run(
+        lambda batch: {"audio": made[batch["index"]].astype(np.float32)}, records, INFO
+    )
+    assert report.metrics["cents_off"] == pytest.approx(cents, abs=1)
+    assert report.metrics["within_20_cents"] == share
+
+
 def test_a_collapse_has_no_spread():
     collapsed = np.repeat(tones(1, 400, 500, 2), 24, 0)
     assert run(collapsed).metrics["spread"] < 1e-2

@@ -13,15 +13,15 @@ KEY = jax.random.key(0, impl="unsafe_rbg")
 SMALL = dict(pitches=3, start=(1, 2), resolutions=3, base=16, widest=5)
 
 
-def shapes_of(module, *inputs):
-    return jax.eval_shape(lambda: module.init_with_output(KEY, *inputs))
+def shapes_of(module, *inputs, **named):
+    return jax.eval_shape(lambda: module.init_with_output(KEY, *inputs, **named))
 
 
-def drawn(module, *inputs):
+def drawn(module, *inputs, **named):
     random = np.random.default_rng(0)
     params = jax.tree.map(
         lambda s: random.normal(0, 1, s.shape).astype(np.float32),
-        shapes_of(module, *inputs)[1]["params"],
+        shapes_of(module, *inputs, **named)[1]["params"],
     )
     return params, flatten_dict(params, sep="/")
 
@@ -135,3 +135,23 @@ def test_other_shapes_are_refused():
         shapes_of(model, np.zeros((1, 5), np.float32), np.zeros((1, 3), np.float32))
     with pytest.raises(BadInput, match=r"takes images \[B 4 8 2\]"):
         shapes_of(gansynth.Discriminator(**SMALL), np.zeros((1, 8, 8, 2), np.float32))
+
+
+def test_patches_are_pixels_of_the_highest_block():
+    """Both networks on squares of two: the size and the images stay, the convolutions are fewer."""
+    z, pitch = np.ones((2, 4), np.float32), np.eye(3, dtype=np.float32)[[2, 0]]
+    tone = np.random.default_rng(3).uniform(-1, 1, (2, 8, 16, 2)).astype(np.float32)
+    model = gansynth.Generator(latent=4, patch=2, **SMALL)
+    assert model.size == (8, 16)
+    params, _ = drawn(model, z, pitch, tone=tone)
+    image = model.apply({"params": params}, z, pitch, tone=tone)
+    assert image.shape == (2, 8, 16, 2)
+    assert 1e-3 < np.abs(image - tone).max() <= 1 + 1e-5
+    with pytest.raises(BadInput, match="patch=2 do not grow: give growth=None or patch=1"):
+        model.apply({"params": params}, z, pitch, blocks=2)
+    judge = gansynth.Discriminator(patch=2, **SMALL)
+    params, leaves = drawn(judge, image, tone=tone)
+    assert leaves["block_3_from_image/kernel"].shape == (1, 1, 2 * 2 * (2 + 2), 2)
+    score, _ = judge.apply({"params": params}, image, tone=tone)
+    moved, _ = judge.apply({"params": params}, image, tone=tone[::-1])
+    assert score.shape == (2,) and np.abs(score - moved).min() > 1e-4

@@ -13,7 +13,7 @@ from zoo.objectives.base import Pitched, Request, check_pitches
 from zoo.objectives.growth import Growth
 from zoo.objectives.progressive_gan import ProgressiveGAN
 from zoo.recipes.gansynth import stages
-from zoo.signal import pyramid
+from zoo.signal import phase_images, pyramid
 from zoo.signal.phase_images import PhaseImageLayout
 
 LAYOUT = PhaseImageLayout(1_000, 32, 64, 8_000, "linear")
@@ -36,6 +36,45 @@ def trained():
     variables = jax.jit(objective.init)(jax.random.key(0), batch)
     grown = {"generator": {"growth": {"progress": jnp.float32(0.5)}}}
     return objective, variables.replace(collections=grown)
+
+
+TONED = dict(latent=4, channels=1)
+
+
+def toned():
+    parts = gansynth.Generator(**TONED, **SMALL), gansynth.Discriminator(channels=1, **SMALL)
+    objective = ProgressiveGAN(*parts, LAYOUT, lowest=60, tone=True)
+    batch = {"audio": jnp.zeros((2, 1_000, 1)), "pitch": jnp.full(2, 60)}
+    return objective, objective.init(jax.random.key(0), batch)
+
+
+def test_with_its_tone_a_generator_begins_in_tune():
+    """Its outputs are zero at first: the image is the tone's, its frequency that of the pitch."""
+    objective, variables = toned()
+    assert variables.params["generator"]["block_2_conv_1"]["kernel"].shape == (3, 3, 2 + 1, 2)
+    image = objective._images(variables, jnp.ones((2, 4)), jnp.array([0, 9]), jnp.float32(1))
+    np.testing.assert_allclose(
+        image, phase_images.denormalised(objective._tone(jnp.array([0, 9]))), atol=1e-5
+    )
+    harmonics = 440 * 2 ** ((np.array([[60], [69]]) - 69) / 12) * np.arange(1, 8)
+    bins = np.rint(harmonics * LAYOUT.n_fft / LAYOUT.sample_rate).astype(int) - 1
+    turns = np.take_along_axis(np.asarray(image[:, 16, :, 1]), bins, 1) / 2
+    apart = turns - harmonics * LAYOUT.hop / LAYOUT.sample_rate
+    assert np.abs((apart + 0.5) % 1 - 0.5).max() < 0.02
+
+
+def test_a_tone_s_phases_are_the_notes_and_no_business_of_the_players():
+    objective, variables = toned()
+    other = jax.tree.map(lambda x: x + 0.1, variables.params)
+    variables, label = variables.replace(params=other), jnp.array([0, 9])
+    tone = objective._tone(label)
+    image = objective._images(variables, jnp.ones((2, 4)), label, jnp.float32(1))
+    normal = np.asarray((image * phase_images.SCALE) + phase_images.SHIFT)
+    np.testing.assert_allclose(normal[..., 1], tone[..., 1], atol=1e-5)
+    assert np.abs(normal[..., 0] - tone[..., 0]).max() > 0.05
+    turned = image.at[..., 1].add(0.3)
+    scores = [objective._judged(variables, x, label, jnp.float32(1))[0] for x in (image, turned)]
+    np.testing.assert_array_equal(*scores)
 
 
 def test_resolutions_come_by_the_images_seen():
@@ -148,3 +187,14 @@ def test_levels_leave_room_for_chords():
     assert len(shape) == 800 and shape[0] == 0 and shape[-1] == 0
     assert shape[10:500].min() == shape[10:500].max() == 1
     assert len(melody.envelope(60.0, 1_000, 4_000)) == 4_000
+
+
+def test_fakes_have_the_pitch_of_the_real_ones_where_it_is_known():
+    """Between images of two pitches no slope is asked of a discriminator that knows the pitch."""
+    objective, variables = toned()
+    real = jnp.array([3, 11])
+    made, label = objective._fakes(variables, jax.random.key(1), 2, jnp.float32(1), real)
+    np.testing.assert_array_equal(label, real)
+    z = jax.random.normal(jax.random.split(jax.random.key(1))[0], (2, 4))
+    wanted = objective._images(variables, z, real, jnp.float32(1))
+    np.testing.assert_allclose(made, wanted, atol=1e-5)

@@ -134,3 +134,15 @@ def test_bad_layouts_and_clips_are_refused():
         PhaseImageLayout(frames=64)
     with pytest.raises(BadInput, match="give 8,000 samples"):
         images.image_of(jnp.zeros((1, 7_999, 1)), SMALL)
+
+
+@pytest.mark.parametrize("hertz", [65.4, 440.0, 1760.0, 3000.0])
+def test_pulses_are_all_harmonics_below_half_the_rate(hertz):
+    """Against the sum of cosines in float64; of RMS one."""
+    made = np.asarray(images.pulses(jnp.float32([hertz]), SMALL))[0, :, 0]
+    exact = float(np.float32(hertz))
+    numbers = np.arange(1, int(8_000 / exact) + 1)
+    phase = 2 * np.pi * exact * np.arange(8_000)[:, None] / 16_000
+    wanted = np.cos(phase * numbers).sum(1) * np.sqrt(2 / len(numbers))
+    np.testing.assert_allclose(made, wanted, atol=2e-2)
+    assert np.sqrt(np.mean(np.square(made))) == pytest.approx(1, abs=0.03)

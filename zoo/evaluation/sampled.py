@@ -17,7 +17,7 @@ import numpy as np
 
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation import by_model, noise_floors
+from zoo.evaluation import by_model, noise_floors, steady_notes
 from zoo.evaluation.base import (
     Batch,
     Monitor,
@@ -29,8 +29,9 @@ from zoo.evaluation.base import (
     paired_predictions,
     unpadded_audio,
 )
-from zoo.metrics import frechet
+from zoo.metrics import frechet, steady_pitch
 from zoo.signal import mel
+from zoo.tuning import hertz_of_note
 
 _HOP = 256
 LACKING = 0.1  # share of a clip that may be filled up
@@ -40,7 +41,13 @@ _FLOOR = (
 _NOISE = (
     " `frechet_white` and `frechet_matched`: of white noise and of noise of their mean spectrum."
 )
+_NOTES = 100  # whose pitch is measured
 COMPRESS = partial(mel.log_clamp, floor=_FLOOR)  # one: programs are kept by what they hold
+
+_IN_TUNE = (
+    " `cents_off`: median error of the pitch of {} generated notes against the one asked for, "
+    "within a semitone; `within_20_cents`: the share of them that is nearer than that."
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,7 @@ class Sampled:
     digits of a second in clips of 1.02) are taken with the zeros they are stored with, as training
     has them, the others are left out and counted. noise: whether white noise and noise of the
     clips' mean spectrum are compared as well, `frechet_white` and `frechet_matched`: the floors.
+    note: the key of the MIDI number that a clip should have, whose error in cents is measured.
     """
 
     samples: int
@@ -77,6 +85,7 @@ class Sampled:
     label: str = ""
     embedder: by_model.Embedder | None = None
     noise: bool = False
+    note: str = ""
 
     def __post_init__(self) -> None:
         if self.samples < self.parts * _HOP:
@@ -101,7 +110,9 @@ class Sampled:
         )
         embed = partial(embedding, spec=spec, parts=self.parts)
         real, fake, clips = [], [], []
-        for clip, output in self._pairs(predict, records, limit, progress):
+        made: list[tuple[int, np.ndarray]] = []
+        for note, clip, output in self._pairs(predict, records, limit, progress):
+            made += [(note, output)] if self.note and len(made) < _NOTES else []
             real.append(np.asarray(embed(clip[None])[0], float))
             fake.append(np.asarray(embed(output[None])[0], float))
             clips += [clip] if self.noise else []
@@ -112,6 +123,9 @@ class Sampled:
             metrics |= _against_noise(np.stack(clips), np.stack(real), embed)
         counts = {"clips": len(real), "too_short": total - len(real)}
         text = self._sentence(info, len(real))
+        if self.note:
+            metrics |= _in_tune(made, info.sample_rate)
+            text += _IN_TUNE.format(len(made))
         given = _Given(predict, records, info, total)
         if self.classifier:
             count = min(self.clips, limit or self.clips)
@@ -129,19 +143,20 @@ class Sampled:
         records: Sequence[Example],
         limit: int | None,
         progress: Progress | None,
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Held-out clips that are long enough, each with a generated one, [T C] both."""
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """(note, held-out clip [T C], generated one [T C]) of all that are long enough."""
 
-        def examples() -> Iterator[tuple[np.ndarray, Batch]]:
+        def examples() -> Iterator[tuple[tuple[int, np.ndarray], Batch]]:
             for index, record in first(records, limit, progress):
                 audio = self._clip(record)
                 extra = {key: np.asarray(record[key]) for key in self.keys}
                 if len(audio) == self.samples:
                     number = np.asarray(index, np.int32)
-                    yield audio, {self.key: audio, "index": number, **extra}
+                    note = int(record[self.note]) if self.note else 0
+                    yield (note, audio), {self.key: audio, "index": number, **extra}
 
-        for clip, output in paired_predictions(predict, examples(), self.batch):
-            yield clip, output["audio"]
+        for own, output in paired_predictions(predict, examples(), self.batch):
+            yield *own, output["audio"]
 
     def _generated(self, given: _Given, count: int) -> Iterator[np.ndarray]:
         """So many generated clips [T C], with the keys of the records in turn."""
@@ -239,6 +254,15 @@ def embedding(audio: jax.Array, spec: mel.MelSpec, parts: int) -> jax.Array:
     length = frames.shape[1] // parts
     frames = frames[:, : length * parts].reshape(len(frames), parts, length, -1)
     return frames.mean(2).reshape(len(frames), -1)
+
+
+def _in_tune(made: list[tuple[int, np.ndarray]], sample_rate: int) -> dict[str, float]:
+    """`cents_off`, `within_20_cents` of clips [T C] with the MIDI numbers that they should have."""
+    off = [
+        steady_pitch.cents_off(audio[:, 0], sample_rate, float(hertz_of_note(note)))
+        for note, audio in made
+    ]
+    return steady_notes.scores(np.array(off))
 
 
 def _against_noise(

@@ -32,8 +32,10 @@ from zoo.objectives.growth import Growth
 from zoo.signal import phase_images
 from zoo.signal.phase_images import PhaseImageLayout
 from zoo.signal.pyramid import blend_levels
+from zoo.tuning import hertz_of_note
 
 _TOGETHER = 8  # notes of a melody that are made at once
+_LOUDNESS = 0.1  # RMS of the tone that a generator gets
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,9 @@ class ProgressiveGAN:
     blocks: resolutions that this stage computes, None for all. penalty, drift, auxiliary: weights
     of the gradient penalty, of squared scores of real images, and of the pitch's cross-entropy.
     seconds_per_timbre: in a melody, from one random vector to the next.
+    tone: both networks work on magnitudes alone and get those of a steady tone of the pitch as
+    well, generator(z, pitch, progress, tone=[B F N 1]) -> [B F N 1]; the phases are the tone's, so
+    notes are in tune by construction, and noise in them is as periodic as the tone.
     """
 
     generator: Network
@@ -60,6 +65,7 @@ class ProgressiveGAN:
     drift: float = 1e-3
     auxiliary: float = 10.0
     seconds_per_timbre: float = 6.0
+    tone: bool = False
 
     def __post_init__(self) -> None:
         size = (self.layout.frames, self.layout.bins)
@@ -72,7 +78,9 @@ class ProgressiveGAN:
 
     @property
     def zero_gradient_at_init(self) -> tuple[str, ...]:
-        """Blocks that are still to grow, or outputs at resolutions that are grown over."""
+        """Blocks that are to grow, outputs that are grown over, what lies below zero kernels."""
+        if self.tone:
+            return tuple(f"block_{n}_" for n in range(1, self.generator.resolutions + 1))
         if self.growth is not None:
             return tuple(f"block_{n}_" for n in range(2, self.generator.resolutions + 1))
         lower = range(1, self.generator.resolutions)
@@ -95,11 +103,13 @@ class ProgressiveGAN:
         z = jnp.zeros((count, self.generator.latent))
         pitch = jnp.zeros((count, self.generator.pitches))
         image = jnp.zeros((count, self.layout.frames, self.layout.bins, 2))
+        image = image[..., :1] if self.tone else image
+        tone = {"tone": image} if self.tone else {}
         grown = jnp.float32(self.generator.resolutions - 1 if self.growth is None else 0)
         return Variables(
             {
-                "generator": self.generator.init(keys[0], z, pitch)["params"],
-                "discriminator": self.discriminator.init(keys[1], image)["params"],
+                "generator": self.generator.init(keys[0], z, pitch, **tone)["params"],
+                "discriminator": self.discriminator.init(keys[1], image, **tone)["params"],
             },
             {"generator": {"growth": {"progress": grown}}},
             {"pitches": {"counts": jnp.ones(self.generator.pitches)}},
@@ -128,15 +138,15 @@ class ProgressiveGAN:
         top = self.blocks or self.generator.resolutions
         real = phase_images.image_of(batch[self.audio], self.layout)
         real = blend_levels(real, progress, top, self.generator.resolutions)
-        fake, _ = self._fakes(variables, draw, len(real), progress)
-        judged, logits = self._judged(variables, real, progress)
-        forged, _ = self._judged(variables, fake, progress)
+        label = batch[self.pitch].astype(jnp.int32) - self.lowest
+        fake, played = self._fakes(variables, draw, len(real), progress, label)
+        judged, logits = self._judged(variables, real, label, progress)
+        forged, _ = self._judged(variables, fake, played, progress)
         steep, slope = adversarial.gradient_penalty(
-            lambda x: self._judged(variables, x, progress)[0],
+            lambda x: self._judged(variables, x, label, progress)[0],
             adversarial.between(place, real, fake),
         )
         drift = jnp.mean(jnp.square(judged))
-        label = batch[self.pitch].astype(jnp.int32) - self.lowest
         wrong, right = _classified(logits, label)
         loss = jnp.mean(adversarial.wgan_discriminator(forged, judged))
         loss += self.penalty * jnp.mean(steep) + self.drift * drift + self.auxiliary * wrong
@@ -155,7 +165,7 @@ class ProgressiveGAN:
     ) -> LossOutput:
         progress = self._progress(step)
         fake, label = self._fakes(variables, rng, len(batch[self.audio]), progress)
-        score, logits = self._judged(variables, fake, progress)
+        score, logits = self._judged(variables, fake, label, progress)
         wrong, right = _classified(logits, label)
         metrics = {
             "pitch_loss": wrong,
@@ -201,7 +211,7 @@ class ProgressiveGAN:
         key, rate = jax.random.key(request.seed), self.layout.sample_rate
 
         def make(onsets: np.ndarray, pitches: np.ndarray) -> np.ndarray:
-            """Notes [count n T] of as many onsets in seconds, filled up to TOGETHER."""
+            """Notes [count n T] of as many onsets in seconds, filled up to _TOGETHER."""
             more = _TOGETHER - len(onsets)
             places = np.pad(onsets / self.seconds_per_timbre, (0, more)).astype(np.float32)
             numbers = np.pad(pitches, (0, more), mode="edge").astype(np.int32)
@@ -271,18 +281,37 @@ class ProgressiveGAN:
         self, variables: Variables, z: jax.Array, label: jax.Array, progress: jax.Array
     ) -> jax.Array:
         pitch = jax.nn.one_hot(label, self.generator.pitches)
-        made = self.generator.apply(
-            {"params": variables.params["generator"]}, z, pitch, progress, blocks=self.blocks
-        )
+        apply = partial(self.generator.apply, {"params": variables.params["generator"]})
+        if not self.tone:
+            made = apply(z, pitch, progress, blocks=self.blocks)
+        else:
+            tone = self._tone(label)
+            made = apply(z, pitch, progress, blocks=self.blocks, tone=tone[..., :1])
+            made = jnp.concatenate([made, tone[..., 1:]], -1)
         return phase_images.denormalised(made)
 
+    def _tone(self, label: jax.Array) -> jax.Array:
+        """Normalised images [B F N 2] of steady tones of pitches [B]."""
+        audio = _LOUDNESS * phase_images.pulses(hertz_of_note(label + self.lowest), self.layout)
+        return phase_images.normalised(phase_images.image_of(audio, self.layout))
+
     def _fakes(
-        self, variables: Variables, key: jax.Array, count: int, progress: jax.Array
+        self,
+        variables: Variables,
+        key: jax.Array,
+        count: int,
+        progress: jax.Array,
+        real: jax.Array | None = None,
     ) -> tuple[jax.Array, jax.Array]:
-        """(images [B F N 2], labels [B]) of fresh vectors and pitches."""
+        """(images [B F N 2], labels [B]) of fresh vectors and pitches.
+
+        real: labels of the images that they are compared with, which a discriminator that knows the
+        pitch needs: between images of two pitches no slope is asked of it.
+        """
         for_z, for_pitch = jax.random.split(key)
         z = jax.random.normal(for_z, (count, self.generator.latent))
         label = self._pitch(variables, for_pitch, (count,)) - self.lowest
+        label = label if real is None or not self.tone else real
         return self._images(variables, z, label, progress), label
 
     def _pitch(
@@ -292,14 +321,14 @@ class ProgressiveGAN:
         return self.lowest + jax.random.categorical(key, jnp.log(counts), shape=shape or ())
 
     def _judged(
-        self, variables: Variables, image: jax.Array, progress: jax.Array
+        self, variables: Variables, image: jax.Array, label: jax.Array, progress: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        return self.discriminator.apply(
-            {"params": variables.params["discriminator"]},
-            phase_images.normalised(image),
-            progress,
-            blocks=self.blocks,
-        )
+        apply = partial(self.discriminator.apply, {"params": variables.params["discriminator"]})
+        seen = phase_images.normalised(image)
+        if not self.tone:
+            return apply(seen, progress, blocks=self.blocks)
+        tone = self._tone(label)[..., :1]
+        return apply(seen[..., :1], progress, blocks=self.blocks, tone=tone)
 
     def _progress(self, step: jax.Array) -> jax.Array:
         number = self.blocks or self.generator.resolutions

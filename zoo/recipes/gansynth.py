@@ -34,7 +34,7 @@ def gansynth_experiment(
         data=Data(source, (Crop(samples), ToFloat(), Keep("audio", "pitch"))),
         objective=objective,
         optimizers={"discriminator": optimizer, "generator": optimizer},
-        evaluation=Sampled(samples, keys=("pitch",)),
+        evaluation=Sampled(samples, keys=("pitch",), note="pitch"),
         batch=batch,
         steps=steps,
         stages=stages(objective),

@@ -101,6 +101,22 @@ def audio_of(image: jax.Array, layout: PhaseImageLayout) -> jax.Array:
     return audio[:, layout.front :] / np.float32(steady[0])
 
 
+def pulses(hertz: jax.Array, layout: PhaseImageLayout) -> jax.Array:
+    """All harmonics of a pitch below half the rate, equally strong, [B] in Hz -> audio [B T 1].
+
+    A band-limited pulse train, of RMS one: the sum of cosines has the closed form of Dirichlet.
+    """
+    rate = np.float32(layout.sample_rate)
+    count = jnp.floor(0.5 * rate / hertz)[:, None]
+    cycles = hertz[:, None] * (np.arange(layout.samples, dtype=np.float32) / rate)
+    half = PI * (cycles - jnp.round(cycles))  # half the fundamental's phase
+    sine = jnp.sin(half)
+    flat = jnp.abs(sine) < 1e-4  # where the quotient has its limit
+    total = jnp.sin((2 * count + 1) * half) / jnp.where(flat, 1.0, sine)
+    total = jnp.where(flat, 2 * count + 1, total)
+    return ((total - 1) / jnp.sqrt(2 * count))[..., None]
+
+
 def normalised(image: jax.Array) -> jax.Array:
     """Images [B F N 2] of notes -> about [-1, 1], clipped there: what a discriminator sees."""
     return jnp.clip(SCALE * image + SHIFT, -1.0, 1.0)

@@ -30,6 +30,24 @@ def enlarged(x: jax.Array, factor: int) -> jax.Array:
     return x.reshape(batch, frames * factor, bins * factor, channels)
 
 
+def patched(x: jax.Array, side: int) -> jax.Array:
+    """Squares of `side` as channels, [B F N C] -> [B F/side N/side side*side*C]."""
+    batch, frames, bins, channels = x.shape
+    if side == 1:
+        return x
+    x = x.reshape(batch, frames // side, side, bins // side, side, channels)
+    return x.transpose(0, 1, 3, 2, 4, 5).reshape(batch, frames // side, bins // side, -1)
+
+
+def unpatched(x: jax.Array, side: int) -> jax.Array:
+    """Inverse of `patched`, [B F N side*side*C] -> [B F*side N*side C]."""
+    batch, frames, bins, channels = x.shape
+    if side == 1:
+        return x
+    x = x.reshape(batch, frames, bins, side, side, channels // side**2).transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(batch, frames * side, bins * side, -1)
+
+
 def share(number: int, progress: jax.Array | float) -> jax.Array:
     """Weight of resolution `number` in a blend, [...] -> [...]: a triangle about `number` - 1."""
     return jnp.maximum(0.0, jnp.minimum(progress - (number - 2), number - progress))

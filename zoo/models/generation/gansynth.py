@@ -7,10 +7,17 @@ blocks exist from the beginning, `blocks` says how many are computed, `progress`
 has faded in (zoo/signal/pyramid.py). Images are [B F N 2]; `zoo.signal.phase_images` makes sound.
 
 Choices: the dense layer that a padded convolution of one pixel is; scores and images in float32.
+Three arguments are ours, for trainings of minutes. `tone`: the image of a steady tone of the pitch,
+which every block reads at its resolution, the discriminator beside the image, and to which the
+outputs, zero at first, are added. A convolution does not know where it is: the paper's generator
+has to draw the harmonics of every pitch out of its one dense layer, which takes it millions of
+images. `channels`: 1 is magnitudes alone, for phases from elsewhere. `patch`: the highest block
+works on squares of so many frames and bins, whose pixels are its channels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -21,7 +28,7 @@ import numpy as np
 from zoo.errors import BadInput
 from zoo.layers.conv2d import convolve_2d
 from zoo.signal.precision import HIGHEST
-from zoo.signal.pyramid import bypass, enlarged, share, shrunk
+from zoo.signal.pyramid import bypass, enlarged, patched, share, shrunk, unpatched
 
 _UNIT = nn.initializers.normal(1.0)
 RECTIFIED, _PLAIN = 2.0, 1.0  # He's gain before a rectifier, and where none follows
@@ -37,12 +44,13 @@ class Equalised(nn.Module):
     features: int
     kernel_size: int = 3
     gain: float = RECTIFIED
+    kernel_init: Callable[..., Any] = _UNIT
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
-        kernel, bias = _equalised(self, shape, self.gain)
+        kernel, bias = _equalised(self, shape, self.gain, self.kernel_init)
         pads = (self.kernel_size // 2,) * 2
         precision = HIGHEST if self.dtype == jnp.float32 and self.gain == _PLAIN else None
         x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
@@ -74,9 +82,11 @@ class EqualisedDense(nn.Module):
         return y + bias.astype(self.dtype)
 
 
-def _equalised(module: nn.Module, shape: tuple[int, ...], gain: float) -> tuple:
+def _equalised(
+    module: nn.Module, shape: tuple[int, ...], gain: float, init: Callable[..., Any] = _UNIT
+) -> tuple:
     """(kernel, bias) of a module: the kernel is drawn of unit variance and scaled here."""
-    kernel = module.param("kernel", _UNIT, shape)
+    kernel = module.param("kernel", init, shape)
     bias = module.param("bias", nn.initializers.zeros, shape[-1:])
     return kernel * np.float32(np.sqrt(gain / np.prod(shape[:-1]))), bias
 
@@ -87,10 +97,13 @@ def widths(resolutions: int, base: int, widest: int) -> tuple[int, ...]:
 
 
 class Generator(nn.Module):
-    """Latents [B L] and pitches [B P] (one of P) -> images [B F N 2] within [-1, 1].
+    """Latents [B L] and pitches [B P] (one of P) -> images [B F N C] within [-1, 1].
 
-    start: frames and bins of the first block, doubled by each further one. base, widest: block b
-    has base / 2^b channels, at most `widest`. progress: None is fully grown.
+    tone: normalised images [B F N C] of steady tones of these pitches, which the output is near,
+    within 1; None: near zero. channels: C; 1 is the magnitude alone. start: frames and bins of the
+    first block, doubled by each further one. base, widest: block b has base / 2^b channels, at most
+    `widest`. patch: sides of the squares that a pixel of the highest block stands for. progress:
+    None is fully grown.
     """
 
     latent: int = 256
@@ -100,6 +113,8 @@ class Generator(nn.Module):
     base: int = 4096
     widest: int = 256
     kernel_size: int = 3
+    patch: int = 1
+    channels: int = 2
     dtype: Any = jnp.float32
 
     receptive_field = 0  # it depends on no input audio: sound comes from a random vector
@@ -107,7 +122,7 @@ class Generator(nn.Module):
     @property
     def size(self) -> tuple[int, int]:
         """Frames and bins of an image."""
-        return tuple(side * 2 ** (self.resolutions - 1) for side in self.start)
+        return tuple(side * self.patch * 2 ** (self.resolutions - 1) for side in self.start)
 
     @nn.compact
     def __call__(
@@ -116,6 +131,7 @@ class Generator(nn.Module):
         pitch: jax.Array,
         progress: jax.Array | float | None = None,
         *,
+        tone: jax.Array | None = None,
         blocks: int | None = None,
         train: bool = False,
     ) -> jax.Array:
@@ -124,32 +140,49 @@ class Generator(nn.Module):
                 f"this generator takes latents [B {self.latent}] and pitches [B {self.pitches}], "
                 f"not {z.shape} and {pitch.shape}"
             )
+        if blocks is not None and self.patch > 1:
+            raise BadInput(
+                f"networks of patch={self.patch} do not grow: give growth=None or patch=1"
+            )
         top = blocks or self.resolutions
         progress = top - 1.0 if progress is None else progress
         channels = widths(self.resolutions, self.base, self.widest)
         x = _pixel_norm(jnp.concatenate([z, pitch], -1))
-        image = jnp.zeros((len(z), *self.size, 2), jnp.float32)
+        guide = None if tone is None else patched(tone, self.patch)
+        image = jnp.zeros(())
         for number in range(1, top + 1):
             name, width = f"block_{number}", channels[number]
             how = dict(dtype=self.dtype)
+            factor = 2 ** (self.resolutions - number)
             if number == 1:
                 begin = EqualisedDense(width, self.start, spread=True, name=f"{name}_begin", **how)
                 x = _pixel_norm(nn.leaky_relu(begin(x), 0.2))
             else:
                 first = Equalised(width, self.kernel_size, name=f"{name}_conv_0", **how)
                 x = _pixel_norm(nn.leaky_relu(first(enlarged(x, 2)), 0.2))
+            if guide is not None:
+                x = jnp.concatenate([x, shrunk(guide, factor).astype(x.dtype)], -1)
             second = Equalised(width, self.kernel_size, name=f"{name}_conv_1", **how)
             x = _pixel_norm(nn.leaky_relu(second(x), 0.2))
             if blocks is None or number >= blocks - 1:  # of lower ones nothing is seen any more
-                to_image = Equalised(2, 1, _PLAIN, name=f"{name}_to_image")
+                to_image = Equalised(
+                    self.channels * self.patch**2,
+                    1,
+                    _PLAIN,
+                    _UNIT if guide is None else nn.initializers.zeros,
+                    name=f"{name}_to_image",
+                )
                 seen = jnp.tanh(to_image(x.astype(jnp.float32)))
-                factor = 2 ** (self.resolutions - number)
+                seen = seen if guide is None else seen + shrunk(guide, factor)
                 image = image + share(number, progress) * enlarged(seen, factor)
-        return image
+        return unpatched(image, self.patch)
 
 
 class Discriminator(nn.Module):
-    """Images [B F N 2] -> (scores [B], logits of the pitch [B P]); mirrors `Generator`."""
+    """Images [B F N C] -> (scores [B], logits of the pitch [B P]); mirrors `Generator`.
+
+    tone: images [B F N C] of steady tones of the pitches that these should have, or None.
+    """
 
     pitches: int = 61
     start: tuple[int, int] = (2, 16)
@@ -157,6 +190,8 @@ class Discriminator(nn.Module):
     base: int = 4096
     widest: int = 256
     kernel_size: int = 3
+    patch: int = 1
+    channels: int = 2
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -165,12 +200,15 @@ class Discriminator(nn.Module):
         x: jax.Array,
         progress: jax.Array | float | None = None,
         *,
+        tone: jax.Array | None = None,
         blocks: int | None = None,
         train: bool = False,
     ) -> tuple[jax.Array, jax.Array]:
-        size = tuple(side * 2 ** (self.resolutions - 1) for side in self.start)
-        if x.shape[1:] != (*size, 2):
-            raise BadInput(f"this takes images [B {size[0]} {size[1]} 2], not {x.shape}")
+        size = tuple(side * self.patch * 2 ** (self.resolutions - 1) for side in self.start)
+        if x.shape[1:] != (*size, self.channels):
+            wanted = f"[B {size[0]} {size[1]} {self.channels}]"
+            raise BadInput(f"this takes images {wanted}, not {x.shape}")
+        x = patched(x if tone is None else jnp.concatenate([x, tone], -1), self.patch)
         top = blocks or self.resolutions
         progress = top - 1.0 if progress is None else progress
         channels = widths(self.resolutions, self.base, self.widest)
