@@ -4,7 +4,9 @@ A small fraction of the paper's width, five resolutions up to 64 frames of 512 b
 thousandth of its images, for two cores: enough to see it grow, not for notes that convince.
 The row `tone` is a game of minutes about magnitudes: both players know those of a steady tone of
 the pitch, whose phases the notes take, so no classifier has to ask for the pitch; they see squares
-of four frames and bins as one pixel; and nothing grows.
+of four frames and bins as one pixel; and nothing grows. After 25 minutes of one core (4,095 steps)
+the Fréchet distance is 65, the held-out halves' 71; CREPE finds 92 % of 61 notes within 20 cents,
+90 % of as many recordings. `zoo/gansynth` are these weights.
 """
 
 from typing import Any

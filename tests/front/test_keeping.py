@@ -93,6 +93,19 @@ def test_every_road_takes_their_name(kept, capsys):
     assert finding.requested_system("zoo/tagger", None, "best", []).name == "zoo/tagger"
 
 
+def test_an_excerpt_has_as_many_records_as_its_scores_need(run, monkeypatch):
+    """Clouds of clips cannot be compared below two, nor their halves below four."""
+    whole = {"pr_auc": 0.5, "floor": 1.0}
+
+    def score(found, records):
+        if records < 2:
+            raise BadInput("1 clips: give 2 or more.")
+        return whole if records >= 4 else {**whole, "floor": float("nan")}
+
+    monkeypatch.setattr(keeping, "score_excerpt", score)
+    assert keeping._fewest(zoo.load(run).trained) == 4
+
+
 def test_what_is_there_is_replaced_only_when_asked(kept, run, capsys):
     before = (kept / "model.json").read_bytes()
     assert main(["keep", str(run), "tagger"]) == 2

@@ -262,7 +262,7 @@ def _in_tune(made: list[tuple[int, np.ndarray]], sample_rate: int) -> dict[str, 
         steady_pitch.cents_off(audio[:, 0], sample_rate, float(hertz_of_note(note)))
         for note, audio in made
     ]
-    return steady_notes.scores(np.array(off))
+    return steady_notes.note_error_scores(np.array(off))
 
 
 def _against_noise(
