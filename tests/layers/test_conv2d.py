@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from zoo.layers import conv2d
 from zoo.layers.conv2d import Conv2D, TransposedConv2D, convolve_2d, transposed_2d
 
 pytestmark = pytest.mark.optimised
@@ -76,6 +77,41 @@ def test_convolution_equals_lax(shape, taps, stride, dilation, pads):
     )
 
 
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Few positions are many already, so that kernels' gradients are sums over chunks of frames."""
+    monkeypatch.setattr(conv2d, "_CHUNK", 8)
+    monkeypatch.setattr(conv2d, "_WIDE", 4)
+
+
+@pytest.mark.parametrize(
+    "shape, taps, stride, pads",
+    [
+        ((1, 20, 9, 5), 3, (1, 1), (1, 1)),
+        ((2, 21, 7, 6), 3, (1, 1), (0, 2)),
+        ((1, 18, 4, 5), 4, (1, 1), (3, 0)),
+        ((1, 30, 17, 5), 3, (2, 2), (1, 1)),
+        ((2, 31, 12, 5), 5, (2, 2), (1, 2)),
+        ((1, 25, 11, 6), 3, (1, 2), (1, 1)),
+        ((3, 33, 10, 5), 4, (3, 2), (0, 2)),
+        ((1, 60, 9, 5), 1, (2, 3), (0, 0)),
+        ((2, 50, 12, 5), 2, (3, 5), (1, 0)),
+    ],
+)
+def test_the_kernel_gradient_by_chunks_equals_lax(shape, taps, stride, pads, small_chunks):
+    x, kernel = noise(*shape), noise(taps, taps, shape[-1], 4)
+    y = plain(x, kernel, stride, 1, pads)
+    g = noise(1, *y.shape)[0]
+    assert conv2d._is_long(stride, x, g)
+
+    def of_kernel(f):
+        return jax.jit(lambda g: jax.vjp(f, kernel)[1](g)[0])(g)
+
+    one = of_kernel(lambda k: convolve_2d(x, k, stride=stride, pads=pads))
+    two = of_kernel(lambda k: plain(x, k, stride, 1, pads))
+    np.testing.assert_allclose(one, two, atol=2e-6 * float(jnp.abs(two).max()))
+
+
 @pytest.mark.parametrize("shape, crop", [((1, 2, 8, 5), (1, 2)), ((2, 6, 7, 3), (0, 0))])
 def test_transposed_equals_lax(shape, crop):
     both(
@@ -106,15 +142,19 @@ def test_modules_equal_torch():
         np.testing.assert_allclose(module.apply({"params": params}, x), wanted, atol=1e-5)
 
 
-def test_the_gradient_of_a_gradient_equals_lax():
-    x, kernel = noise(2, 7, 6, 4), noise(3, 3, 4, 4)
+@pytest.mark.parametrize("shape, stride", [((2, 7, 6, 3), 1), ((1, 41, 8, 4), 2)])
+def test_the_gradient_of_a_gradient_equals_lax(shape, stride, small_chunks):
+    x, kernel = noise(*shape), noise(3, 3, shape[-1], 4)
 
     def steepness(f):
         return lambda k: jnp.sum(jax.grad(lambda k: jnp.mean(f(k) ** 3))(k) ** 2)
 
     one, two = (
-        jax.grad(steepness(f))(kernel)
-        for f in (lambda k: convolve_2d(x, k, pads=(1, 1)), lambda k: plain(x, k, 1, 1, (1, 1)))
+        jax.jit(jax.grad(steepness(f)))(kernel)
+        for f in (
+            lambda k: convolve_2d(x, k, stride=stride, pads=(1, 1)),
+            lambda k: plain(x, k, stride, 1, (1, 1)),
+        )
     )
     np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-4 * float(jnp.abs(two).max()))
 
@@ -126,6 +166,16 @@ def test_only_cpus_take_the_kernel_gradient_by_columns():
         return "[b, 0, f]x[0, i, o]" in lowered.lower(lowering_platforms=(platform,)).as_text()
 
     assert [by_columns(platform) for platform in ("cpu", "tpu", "cuda")] == [True, False, False]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_only_cpus_sum_the_kernel_gradient_over_chunks(stride, small_chunks):
+    def loops(platform):
+        step = jax.grad(lambda k, x: jnp.sum(convolve_2d(x, k, stride=stride, pads=(1, 1)) ** 2))
+        lowered = jax.jit(step).trace(noise(3, 3, 4, 4), noise(1, 40, 16, 4))
+        return "while" in lowered.lower(lowering_platforms=(platform,)).as_text()
+
+    assert [loops(platform) for platform in ("cpu", "tpu", "cuda")] == [True, False, False]
 
 
 def test_the_compiled_gradient_holds_no_slow_form():

@@ -4,8 +4,8 @@ As in `zoo.layers.conv`, but a strided convolution stays one (CPUs run it well i
 unless its output is smaller than its kernel: then it is a matrix product of patches. One from a
 channel to one or two (Spleeter's last, 77 ms of 330 on a CPU) is a sum of taps. A transposed
 convolution is a dense one to four times the channels (sub-pixel): its plain form is eight times
-slower in the backward pass. Gradients have forms of their own on CPUs: the kernel's `_by_columns`,
-the input's, where there are strides, `_by_phases`.
+slower in the backward pass. Gradients have forms of their own on CPUs: the kernel's `_by_columns`
+or, over many positions, `_by_chunks`; the input's, where there are strides, `_by_phases`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ Pads = tuple[int, int]  # (before, after), the same for both axes
 Stride = int | tuple[int, int]  # (frames, bins), or the same for both
 _Precision = jax.lax.Precision | None
 _FEW = 2  # channels in times channels out, of which CPUs sum taps 40 times as fast as they convolve
+_CHUNK = 512  # positions, bins of frames of all examples, in a chunk of a kernel's gradient
+_WIDE = 128  # channels in and out from which such chunks are faster
 
 
 def convolve_2d(
@@ -93,12 +95,17 @@ def _dense_backward(stride, pads, precision, saved, g):
         sums = partial(_by_phases, stride, pads, precision, g.shape[1:3])
         return jax.linear_transpose(lambda x: sums(x, kernel), x)(g)[0]
 
+    chunks = partial(_by_chunks, stride, pads, precision, kernel.shape[:2])
     columns = partial(_by_columns, pads, precision, kernel.shape[:2])
-    if stride == (1, 1):
+    if _is_long(stride, x, g):
+        dk = jax.lax.platform_dependent(x, g, cpu=chunks, default=of_kernel)
+    elif stride == (1, 1):
         dk = jax.lax.platform_dependent(x, g, cpu=columns, default=of_kernel)
+    else:
+        dk = of_kernel(x, g)
+    if stride == (1, 1):
         return of_input(kernel, g), dk
-    dx = jax.lax.platform_dependent(kernel, g, cpu=phases, default=of_input)
-    return dx, of_kernel(x, g)
+    return jax.lax.platform_dependent(kernel, g, cpu=phases, default=of_input), dk
 
 
 _dense.defvjp(_dense_forward, _dense_backward)
@@ -150,6 +157,65 @@ def _by_columns(
         )
 
     return jnp.stack([column(j) for j in range(taps[1])], 2).transpose(1, 2, 0, 3)
+
+
+def _is_long(stride: tuple[int, int], x: jax.Array, g: jax.Array) -> bool:
+    """Whether the kernel's gradient is faster by chunks: many positions, and channels enough.
+
+    JAX's own form of a strided one is as fast from four examples on.
+    """
+    batch, frames, bins, features = g.shape
+    long = batch * frames * bins >= 8 * _CHUNK and min(x.shape[3], features) >= _WIDE
+    return long and (stride == (1, 1) or batch < 4)
+
+
+def _by_chunks(
+    stride: tuple[int, int],
+    pads: Pads,
+    precision: _Precision,
+    taps: tuple[int, int],
+    x: jax.Array,
+    g: jax.Array,
+) -> jax.Array:
+    """The kernel's gradient of many frames, as a sum over chunks of them that stay in cache.
+
+    In a chunk, as many convolutions along the frames as the kernel has columns and the stride
+    rows: of g, its channels as the batch, with the rows of x that those taps see as the kernel. A
+    loop also keeps XLA from computing again what came before, element by element, as it transposes.
+    """
+    batch, frames, bins, features = g.shape
+    reach = -(-taps[0] // stride[0]) - 1  # frames of g before a row of x that saw it
+    length = max(1, _CHUNK // (batch * bins))
+    count = -(-(frames + reach) // length)
+    seen = (frames - 1) * stride[0] + taps[0]
+    x = jnp.pad(x, ((0, 0), pads, pads, (0, 0)))[:, :seen]
+    x = jnp.pad(x, ((0, 0), (0, count * length * stride[0] - seen), (0, 0), (0, 0)))
+    g = jnp.pad(g, ((0, 0), (reach, count * length - frames), (0, 0), (0, 0)))
+
+    def column(rows: jax.Array, outputs: jax.Array, i: int, j: int) -> jax.Array:
+        part = rows[:, i :: stride[0], j : j + (bins - 1) * stride[1] + 1 : stride[1]]
+        part = part.transpose(1, 2, 0, 3).reshape(length, bins * batch, -1)
+        outputs = outputs[:, reach - (taps[0] - 1 - i) // stride[0] :]
+        layout = ("NWC", "WIO", "NWC")
+        return jax.lax.conv_general_dilated(
+            outputs, part, (1,), "VALID", dimension_numbers=layout, precision=precision
+        )[:, ::-1]
+
+    firsts = list(product(range(min(stride[0], taps[0])), range(taps[1])))
+
+    def add(sums: list[jax.Array], start: jax.Array) -> tuple[list[jax.Array], None]:
+        rows = jax.lax.dynamic_slice_in_dim(x, start * stride[0], length * stride[0], 1)
+        outputs = jax.lax.dynamic_slice_in_dim(g, start, length + reach, 1)
+        outputs = outputs.transpose(3, 1, 2, 0).reshape(features, length + reach, bins * batch)
+        return [s + column(rows, outputs, *first) for s, first in zip(sums, firsts)], None
+
+    shapes = [(features, -(-(taps[0] - i) // stride[0]), x.shape[3]) for i, _ in firsts]
+    starts = length * jnp.arange(count)
+    sums, _ = jax.lax.scan(add, [jnp.zeros(s) for s in shapes], starts)  # float32
+    kernel = jnp.zeros((*taps, x.shape[3], features))
+    for (i, j), part in zip(firsts, sums):
+        kernel = kernel.at[i :: stride[0], j].set(part.transpose(1, 2, 0))
+    return kernel.astype(g.dtype)
 
 
 def _taps(x: jax.Array, kernel: jax.Array, dilation: int, out: list[int]) -> jax.Array:
