@@ -68,7 +68,7 @@ def main(words: list[str]) -> None:
     config = experiments.find_config(options["config"])
     given = config.entry.smoke if options["tiny"] else {}
     experiment = config.experiment(**{**config.defaults, **given})
-    here = topology.here()
+    here = topology.local_topology()
     every = measure.lower_all(
         programs.of_experiment(experiment, meshes.make_mesh(experiment.fsdp), 8)
     )

@@ -13,7 +13,7 @@ from zoo.data.score_render import ode
 from zoo.front import own_weights
 from zoo.pretrained import index
 from zoo.report import claims, robust, stored
-from zoo.report.tables import markdown, system_name, systems, values
+from zoo.report.tables import format_metrics, markdown, system_name, systems
 
 ROOT = Path(catalog.__file__).parent.parent
 MEASURED = stored.read_measured(catalog.results_folder())
@@ -60,7 +60,7 @@ def system(group: list) -> str:
         (
             row.id,
             "-" if row.parameters is None else f"{row.parameters:,}",
-            values(row.reported.items()),
+            format_metrics(row.reported.items()),
             ours(row.id),
             row.source or "-",
         )
@@ -72,7 +72,13 @@ def system(group: list) -> str:
     known = [w for w in WEIGHTS if w["config"] in configs]
     if known:
         body = [
-            (f"`{w['name']}`", w["title"], values(w["score"].items()), w["licence"], w["source"])
+            (
+                f"`{w['name']}`",
+                w["title"],
+                format_metrics(w["score"].items()),
+                w["licence"],
+                w["source"],
+            )
             for w in known
         ]
         parts += [
@@ -90,7 +96,7 @@ def system(group: list) -> str:
 
 
 def ours(row: str) -> str:
-    return values(list(MEASURED[row].metrics.items())[:4]) if row in MEASURED else "-"
+    return format_metrics(list(MEASURED[row].metrics.items())[:4]) if row in MEASURED else "-"
 
 
 def literal(text: str) -> str:
@@ -204,7 +210,7 @@ def gallery() -> None:
 
 def by_clips() -> None:
     """Claims and robustness of taggers, with the figure."""
-    for page in (claims.PAGE, robust.PAGE):
+    for page in (claims.CLAIMS_PAGE, robust.ROBUSTNESS_PAGE):
         write(page.lower(), (catalog.results_folder() / page).read_text())
     with site.open(claims.PICTURE, "wb") as file:
         file.write((catalog.results_folder() / claims.PICTURE).read_bytes())

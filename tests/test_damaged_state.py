@@ -143,7 +143,7 @@ def test_jax_takes_our_cache(tmp_path):
 
     former = jax.config.jax_compilation_cache_dir, compilation_cache.get_file_cache
     try:
-        compile_cache.use(str(tmp_path))
+        compile_cache.use_compile_cache(str(tmp_path))
         cache, path = compilation_cache.get_file_cache(str(tmp_path))
         assert isinstance(cache, compile_cache.SealedCache) and path == str(tmp_path)
     finally:
@@ -162,7 +162,7 @@ def data(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", [*descriptions.FILES, descriptions.HASHES])
+@pytest.mark.parametrize("name", [*descriptions._FILES, descriptions.HASHES])
 def test_descriptions_of_data_are_checked(data, name):
     assert descriptions.is_whole(data)
     whole = (data / name).read_bytes()
@@ -186,7 +186,7 @@ def test_descriptions_without_hashes_have_to_be_json(data):
     former = hashes.read_bytes()
     hashes.unlink()
     assert descriptions.is_whole(data)
-    for name in descriptions.FILES:
+    for name in descriptions._FILES:
         whole = (data / name).read_bytes()
         for content in (b"", whole[:-2], b"[]", b"\xff" + whole):
             (data / name).write_bytes(content)
@@ -209,7 +209,7 @@ def test_damaged_data_are_prepared_anew_or_refused_in_one_line(tmp_path, capsys)
     source = Folder(str(tmp_path / "songs"), 8000, chunk_seconds=1.0, data_dir=str(tmp_path / "d"))
     source.prepare()
     first = np.asarray(source.open("train")[0]["audio"])
-    for name in (*descriptions.FILES, descriptions.HASHES):
+    for name in (*descriptions._FILES, descriptions.HASHES):
         path = source.directory / name
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 2

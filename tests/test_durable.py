@@ -29,7 +29,7 @@ def test_whole_or_not_at_all(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux only")
 def test_a_full_disk_is_named_wherever_it_is_met(tmp_path):
     refused = pytest.raises(OSError, match="No space")
-    with refused as caught, durable.at("there"), open("/dev/full", "w") as file:
+    with refused as caught, durable.name_path_in_errors("there"), open("/dev/full", "w") as file:
         file.write("x")
     assert caught.value.filename == "there"
 

@@ -227,12 +227,12 @@ def test_items_of_a_tuple_are_typed_by_its_annotation_where_it_begins_empty():
     def config(taps: tuple[int, ...] = (), rates: tuple[float, ...] = (), names: tuple = ()): ...
 
     taken = inspect.signature(config, eval_str=True).parameters
-    assert arguments.typed("taps", "1,2,4", taken["taps"]) == (1, 2, 4)
-    assert arguments.typed("rates", "1,.5", taken["rates"]) == (1.0, 0.5)
-    assert arguments.typed("names", "a,b", taken["names"]) == ("a", "b")
+    assert arguments.parse_value("taps", "1,2,4", taken["taps"]) == (1, 2, 4)
+    assert arguments.parse_value("rates", "1,.5", taken["rates"]) == (1.0, 0.5)
+    assert arguments.parse_value("names", "a,b", taken["names"]) == ("a", "b")
     assert arguments.stored("taps", [1, 2, 4], taken["taps"]) == (1, 2, 4)
     for wrong in (["1", "2"], [1.5], [[1]]):
         with pytest.raises(BadInput, match="does not fit"):
             arguments.stored("taps", wrong, taken["taps"])
     with pytest.raises(BadInput, match="taps=a,b does not fit"):
-        arguments.typed("taps", "a,b", taken["taps"])
+        arguments.parse_value("taps", "a,b", taken["taps"])

@@ -62,7 +62,7 @@ def test_what_a_killed_writer_left_is_no_result_and_goes_with_the_next(holder):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not place.exists() and list(place.parent.iterdir())
-    with writing.write_folder(place, partial(writing.refuse, place, False)) as part:
+    with writing.write_folder(place, partial(writing.refuse_nonempty, place, False)) as part:
         (part / "tags.csv").write_text("x")
     assert [path.name for path in place.parent.iterdir()] == ["song"]
     assert [path.name for path in place.iterdir()] == ["tags.csv"]
@@ -104,10 +104,10 @@ def test_a_folder_with_something_in_it_is_added_to_only_when_forced(tmp_path):
     (place / "tags.csv").write_text("old")
     with (
         pytest.raises(BadInput, match="exists: choose another --out, or --force"),
-        writing.write_folder(place, partial(writing.refuse, place, False)),
+        writing.write_folder(place, partial(writing.refuse_nonempty, place, False)),
     ):
         pass
-    with writing.write_folder(place, partial(writing.refuse, place, True)) as part:
+    with writing.write_folder(place, partial(writing.refuse_nonempty, place, True)) as part:
         (part / "tags.csv").write_text("new")
     assert {p.name: p.read_text() for p in place.iterdir()} == {
         "mine.txt": "mine",

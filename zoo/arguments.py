@@ -66,7 +66,7 @@ def parse_arguments(
             raise BadInput(
                 f"{owner} has no argument '{name}': {hint}it has {', '.join(parameters)}"
             )
-        arguments[name] = typed(name, text, parameters[name])
+        arguments[name] = parse_value(name, text, parameters[name])
         in_range(name, arguments[name], parameters[name])
     return arguments
 
@@ -127,7 +127,7 @@ def _all_numbers(values: Any) -> bool:
     return isinstance(values, tuple) and all(isinstance(v, (int, float)) for v in values)
 
 
-def typed(name: str, text: str, parameter: inspect.Parameter) -> Any:
+def parse_value(name: str, text: str, parameter: inspect.Parameter) -> Any:
     """A value written as text, in the type of the parameter's default or annotation."""
     if typing.get_origin(parameter.annotation) is typing.Literal:
         return _one_of(name, text, typing.get_args(parameter.annotation))

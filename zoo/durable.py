@@ -23,7 +23,7 @@ class Damaged(ValueError):
 
 
 @contextlib.contextmanager
-def at(path: str | os.PathLike[str]) -> Iterator[None]:
+def name_path_in_errors(path: str | os.PathLike[str]) -> Iterator[None]:
     """Names the file in an OSError that does not: a full disk never says where it is."""
     try:
         yield
@@ -68,7 +68,7 @@ def write_with(
     path = Path(path)
     # Of this process: two that write one file do not write into one another's.
     new = path.with_name(f".{path.name[-80:]}.{os.getpid()}.new")
-    with at(path):
+    with name_path_in_errors(path):
         try:
             with new.open("wb") as file:
                 fill(file)

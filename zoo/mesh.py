@@ -94,7 +94,7 @@ def global_batch(mesh: Mesh, batch: dict[str, np.ndarray]) -> dict[str, jax.Arra
     return {k: jax.make_array_from_process_local_data(sharding, v) for k, v in batch.items()}
 
 
-def everywhere(mesh: Mesh, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+def shard_replicated_batch(mesh: Mesh, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
     """A whole batch [B ...] that every process holds alike, split over the devices."""
     sharding = batch_sharding(mesh)
     return {

@@ -23,7 +23,7 @@ def cache() -> Path:
     if named and Path(named).is_absolute():
         return Path(named) / APP
     own = home()
-    return own / ".cache" / APP if own else private()
+    return own / ".cache" / APP if own else private_temp_folder()
 
 
 def data() -> Path:
@@ -32,10 +32,10 @@ def data() -> Path:
     if named:
         return Path(named).expanduser()
     own = home()
-    return own / ".local" / "share" / APP if own else private()
+    return own / ".local" / "share" / APP if own else private_temp_folder()
 
 
-def private() -> Path:
+def private_temp_folder() -> Path:
     """A folder below the temporary ones that only this user can write: others may lay traps."""
     folder = Path(tempfile.gettempdir()) / f"{APP}-{os.getuid()}"
     try:

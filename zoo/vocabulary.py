@@ -19,11 +19,11 @@ def choose_names(names: Sequence[str], known: Sequence[str], what: str) -> tuple
     if not names:
         raise BadInput(f"give one {what} at least, of {', '.join(known)}")
     for name in names:
-        one(name, known, what)
+        choose_name(name, known, what)
     return tuple(name for name in known if name in names)
 
 
-def one(name: str, known: Sequence[str], what: str) -> str:
+def choose_name(name: str, known: Sequence[str], what: str) -> str:
     """The name, if it is known. Raises BadInput with all names that are, the nearest first."""
     if name not in known:
         near = difflib.get_close_matches(str(name).lower(), known, n=1)

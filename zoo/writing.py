@@ -135,7 +135,7 @@ def write_locked_folder(place: Path) -> Iterator[Path]:
         _remove(part)
 
 
-def refuse(place: Path, force: bool) -> None:
+def refuse_nonempty(place: Path, force: bool) -> None:
     """raises BadInput where a folder for results holds any already, unless `force`."""
     if place.exists() and not place.is_dir():
         raise BadInput(f"{place} is no folder: choose another --out")

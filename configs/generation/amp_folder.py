@@ -16,7 +16,7 @@ from zoo.data.sets.amp_pair import AmpPair
 from zoo.experiment import Experiment
 from zoo.models.generation.amp import of_layout
 from zoo.pretrained import nam_json
-from zoo.recipes.amps import Loss, amp
+from zoo.recipes.amps import AmpLoss, amp
 
 ROWS = {
     "default": {"parameters": 13_801},
@@ -45,7 +45,7 @@ SMOKE = {
 def config(
     path: str = "~/amp",
     architecture: str = "standard",
-    loss: Loss = "nam",
+    loss: AmpLoss = "nam",
     rate: int = 48_000,
     delay: int | None = None,
     window: int = 8192,

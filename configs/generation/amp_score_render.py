@@ -12,7 +12,7 @@ from zoo.data.score_render.source import ScoreRender
 from zoo.experiment import Experiment
 from zoo.models.generation.amp import of_layout
 from zoo.pretrained import nam_json
-from zoo.recipes.amps import Loss, amp
+from zoo.recipes.amps import AmpLoss, amp
 
 ROWS = {"default": {"parameters": 841}}
 AGREES = {
@@ -35,7 +35,7 @@ SMOKE = {
 def config(
     size: str = "small",
     architecture: str = "nano",
-    loss: Loss = "nam",
+    loss: AmpLoss = "nam",
     window: int = 8192,
     scored: int = 65_536,
     drive: float = 12.0,

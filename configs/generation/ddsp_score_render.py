@@ -9,7 +9,7 @@ layers=3 harmonics=100 is the paper's size.
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
-from zoo.data.score_render.orchestration import FAMILIES
+from zoo.data.score_render.orchestration import INSTRUMENT_FAMILIES
 from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.resynthesis import Resynthesised
@@ -39,7 +39,7 @@ def config(
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     decoder = RnnFcDecoder(width, layers, gru, dtype)
-    model = DDSP(decoder, harmonics, classes=len(FAMILIES), reverb=0)
+    model = DDSP(decoder, harmonics, classes=len(INSTRUMENT_FAMILIES), reverb=0)
     keys = ("pitch", "family")
     transforms = (Crop(samples), ToFloat(), Keep("audio", *keys))
     return Experiment(

@@ -17,7 +17,7 @@ from zoo.data.sets.maestro import Maestro
 from zoo.data.track_crops import TrackCrop
 from zoo.data.transforms import Keep
 from zoo.experiment import Experiment
-from zoo.recipes.midi_wavenet import HOP, midi_wavenet
+from zoo.recipes.midi_wavenet import MIDI_HOP, midi_wavenet
 from zoo.training.optimizers import adam
 
 ROWS = {"default": {"parameters": 48_443_806}}
@@ -57,8 +57,8 @@ def config(
         "head": skip,
         "dtype": jnp.bfloat16 if bfloat16 else jnp.float32,
     }
-    crop = TrackCrop(samples, hop=HOP, draw="window")
-    kept = (HeldRoll(HOP), Keep("audio", "roll"))
+    crop = TrackCrop(samples, hop=MIDI_HOP, draw="window")
+    kept = (HeldRoll(MIDI_HOP), Keep("audio", "roll"))
     return midi_wavenet(
         Data(Maestro(path), kept, crop=crop, on_device=(ToFloat(),)),
         net,

@@ -10,7 +10,7 @@ how many notes of what it plays sound at their pitch. Nothing outside agrees wit
 import jax.numpy as jnp
 
 from zoo.arguments import OrNone
-from zoo.data.held_rolls import HeldRoll, struck
+from zoo.data.held_rolls import HeldRoll, struck_roll
 from zoo.data.note_rolls import NoteCrop
 from zoo.data.pipeline import Data
 from zoo.data.score_render.source import ScoreRender
@@ -71,7 +71,7 @@ def config(
     transforms = (
         NoteCrop(samples, hop, rate),
         ToFloat(),
-        HeldRoll(hop, rate, struck),
+        HeldRoll(hop, rate, struck_roll),
         Keep("audio", "roll"),
     )
     matrices, rest = (warmup_cosine(rate, steps, 50) for rate in (learning_rate, adam_rate))

@@ -37,7 +37,7 @@ SMOKE = {
 def config(
     path: str = "~/data/MIR-1K",
     kind: phasebook.Kind = "phasebook",
-    loss: phasebook.Loss = "spectra",
+    loss: phasebook.PhasebookLoss = "spectra",
     n_fft: int = 512,
     hop: int = 128,
     hidden: int = 600,

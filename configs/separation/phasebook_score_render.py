@@ -36,7 +36,7 @@ SMOKE = {
 def config(
     size: str = "small",
     kind: phasebook.Kind = "phasebook",
-    loss: phasebook.Loss = "spectra",
+    loss: phasebook.PhasebookLoss = "spectra",
     n_fft: int = 512,
     hop: int = 128,
     hidden: int = 96,

@@ -217,8 +217,8 @@ def test_what_cannot_be_written_is_refused(tmp_path):
 def test_suffixes_are_those_that_libsndfile_reads():
     known = {f.lower() for f in soundfile.available_formats()}
     known |= {"oga", "opus", "aif", "aifc", "snd", "wave", "bwf", "sph", "mp2", "mpga"}
-    assert {s[1:] for s in audio_files.SUFFIXES} <= known
-    assert not set(audio_files.SUFFIXES) & set(audio_files.UNREADABLE)
+    assert {s[1:] for s in audio_files._SUFFIXES} <= known
+    assert not set(audio_files._SUFFIXES) & set(audio_files.UNREADABLE)
 
 
 def test_an_ogg_of_many_pages_that_breaks_off_is_refused(tmp_path):

@@ -268,7 +268,7 @@ def test_unreadable_kinds_are_found_and_refused_one_by_one(tmp_path, monkeypatch
         (tmp_path / name).write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
     assert [p.name for p in audio_files.audio_in(tmp_path)] == ["a.wav"]
     unread = audio_files.unreadable_in(tmp_path)
-    assert audio_files.kinds(unread) == "1 aac, 1 m4a, 1 stem.mp4, 1 wma"
+    assert audio_files.count_suffixes(unread) == "1 aac, 1 m4a, 1 stem.mp4, 1 wma"
     assert len(audio_files.find_audio_files([tmp_path])) == 5
     assert all("cannot be read here" in verdict(path) for path in unread)
     with pytest.raises(BadInput, match=r"no audio in .* only 1 aac, 1 wma"):

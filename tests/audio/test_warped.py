@@ -25,7 +25,7 @@ def spectrum():
 
 
 def test_as_sptk():
-    reduced = warped.reduction(BINS, POINTS, ALPHA) @ spectrum()
+    reduced = warped.frequency_warping(BINS, POINTS, ALPHA) @ spectrum()
     np.testing.assert_allclose(reduced, REDUCED, atol=1e-6)
     expanded = warped.expansion(BINS, POINTS, ALPHA) @ reduced
     np.testing.assert_allclose(expanded[::8], EXPANDED, atol=1e-6)
@@ -45,14 +45,16 @@ def test_sequences_keep_their_spectrum_at_the_frequencies_of_an_all_pass(alpha):
 def test_what_few_coefficients_hold_comes_back():
     small = np.random.default_rng(1).normal(0, 5, POINTS)
     there = warped.expansion(513, POINTS, ALPHA) @ small
-    np.testing.assert_allclose(warped.reduction(513, POINTS, ALPHA) @ there, small, atol=1e-6)
-    np.testing.assert_allclose(warped.reduction(513, POINTS, ALPHA).sum(1), 1, atol=1e-9)
+    np.testing.assert_allclose(
+        warped.frequency_warping(513, POINTS, ALPHA) @ there, small, atol=1e-6
+    )
+    np.testing.assert_allclose(warped.frequency_warping(513, POINTS, ALPHA).sum(1), 1, atol=1e-9)
 
 
 def test_low_frequencies_get_most_of_the_points():
     """A step at a tenth of the band is passed by a third of 60 points."""
     step = np.where(np.arange(513) < 51, 0.0, -40.0)
-    low = warped.reduction(513, 60, ALPHA) @ step > -20
+    low = warped.frequency_warping(513, 60, ALPHA) @ step > -20
     assert 12 <= low.sum() <= 20 and low[:12].all()
 
 
@@ -67,4 +69,4 @@ def test_cepstra_are_those_of_the_filter():
 def test_what_cannot_be_is_refused():
     for bad in ((65, 1, 0.4), (65, 66, 0.4), (65, 12, 1.0)):
         with pytest.raises(BadInput, match="give 2 points or more"):
-            warped.reduction(*bad)
+            warped.frequency_warping(*bad)

@@ -64,7 +64,7 @@ def test_whatever_writes_audio_goes_past_it(limit, tmp_path):
 
 
 def test_what_libsndfile_alone_writes_is_refused_beyond(tmp_path, monkeypatch):
-    monkeypatch.setattr(audio_writing, "SMALL", 100)
+    monkeypatch.setattr(audio_writing, "_SMALL", 100)
     with pytest.raises(BadInput, match="WAV of ULAW ends at 4 GiB: choose PCM_16"):
         audio_writing.write_audio(tmp_path / "a.wav", HIGHEST, 8000, "ULAW")
     assert not list(tmp_path.iterdir())

@@ -19,7 +19,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from zoo.checkpoints.checksums import array_sha256
 from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
-from zoo.training.interruption import caught
+from zoo.training.interruption import handle_signals
 
 ROOT = Path(__file__).parents[2]
 BOTH = PartitionSpec("data", "fsdp")
@@ -190,7 +190,7 @@ def damage(directory):
 
 def stops_together(directory, number):
     """Process 1, the slower one, gets SIGUSR1; both save the same step and stop."""
-    with Checkpoints(directory, every=1000) as checkpoints, caught() as interrupted:
+    with Checkpoints(directory, every=1000) as checkpoints, handle_signals() as interrupted:
         for step in range(1, 1000):
             time.sleep(0.01 * (1 + number))
             state = place(host_state(step), shardings())

@@ -202,7 +202,7 @@ def test_a_burst_is_drawn_again_for_its_voice_alone(voices, monkeypatch):
 def test_a_voice_begun_afresh_knows_nothing_of_its_past(voices):
     start = voices.start(STREAM)
     _, state = voices.draw(start, STREAM)
-    mixed = endless.afresh(voices, STREAM, state, np.array([False, True]))
+    mixed = endless.restart_voices(voices, STREAM, state, np.array([False, True]))
     follow, _ = voices.draw(mixed, STREAM)
     kept, _ = voices.draw(state, STREAM)
     np.testing.assert_allclose(follow[0], kept[0], atol=1e-6)
@@ -222,7 +222,7 @@ def test_a_voice_begun_afresh_continues_the_prompt_again(voices):
     stream = replace(STREAM, chunk=chunk, temperature=0.05)
     start = prompted.start(stream)
     _, state = prompted.draw(start, stream)
-    mixed = endless.afresh(prompted, stream, state, np.array([False, True]))
+    mixed = endless.restart_voices(prompted, stream, state, np.array([False, True]))
     again, _ = prompted.draw(mixed, stream)
     begun, _ = prompted.draw(start.replace(clock=state.clock), stream)
     np.testing.assert_allclose(again[1], begun[1], atol=1e-6)

@@ -153,7 +153,7 @@ def test_statistics_are_those_of_the_whole_track(source):
 def test_statistics_of_stereo_are_of_the_sum_of_stems():
     """In blocks, of the channels' mean; the peak of either channel, of either sign."""
     rng = np.random.default_rng(0)
-    stems = rng.integers(-9000, 9000, (3, tracks.BLOCK + 5, 2)).astype(np.int16)
+    stems = rng.integers(-9000, 9000, (3, tracks._BLOCK + 5, 2)).astype(np.int16)
     stems[0, -2, 1], stems[1:, -2, 1] = -32768, -9000
     told, mixed = tracks.track_facts({"stems": stems}), stems.sum(0, dtype=float) / 32768
     mono = mixed.mean(-1)

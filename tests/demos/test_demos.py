@@ -54,11 +54,11 @@ def test_steady_latents_make_lines_in_transposed_layers_alone():
 
 
 def test_a_line_is_found_where_it_is():
-    noise = 0.01 * RNG.standard_normal(4 * checkerboard.LENGTH)
+    noise = 0.01 * RNG.standard_normal(4 * checkerboard._LENGTH)
     line = 0.01 * np.sin(2 * np.pi * 1000 * np.arange(len(noise)) / RATE)
     hertz, over = checkerboard.strongest_line(noise + line, RATE)
     # A sine of power a²/2 over noise of variance s² in bins 1.5 rate / size wide (Hann).
-    expected = 10 * np.log10(0.5 / (2 * 1.5 / checkerboard.LENGTH))
+    expected = 10 * np.log10(0.5 / (2 * 1.5 / checkerboard._LENGTH))
     assert hertz == 1000 and over == pytest.approx(expected, abs=2)
     assert checkerboard.strongest_line(noise, RATE)[1] < 6
     whole = checkerboard.on_teeth(line, 8)
@@ -104,7 +104,7 @@ def test_errors_of_masks_are_divided_and_those_of_sisec():
 
 def test_frames_come_back_from_every_matrix_and_ranks_are_kept():
     audio = song()
-    for label, way in factors.ways(audio).items():
+    for label, way in factors.factorisation_inputs(audio).items():
         assert way.matrix.min() >= 0
         np.testing.assert_allclose(way.restore(way.matrix), way.goal, atol=1e-6)
         np.testing.assert_allclose(way.audio(way.goal), audio, atol=1e-5, err_msg=label)
@@ -155,7 +155,7 @@ def test_networks_and_trainless(tmp_path, monkeypatch):
     monkeypatch.setattr(networks.finding, "load_system", lambda name: Fake())
     monkeypatch.setattr(files, "write_picture", unseen)
     monkeypatch.setattr(checkerboard, "SEEDS", 1)
-    monkeypatch.setattr(checkerboard, "PAIRS", ((8, 4),))
+    monkeypatch.setattr(checkerboard, "_PAIRS", ((8, 4),))
     monkeypatch.setattr(checkerboard, "random_layers", lambda p: RANDOM(p, 1))
     assert show(tmp_path, "checkerboard", "--net", "mine") == 0
     with np.load(tmp_path / "out/checkerboard.npz") as numbers:

@@ -93,7 +93,7 @@ def test_sampling_is_recorded_without_computing():
 def test_a_row_stands_until_its_programs_change(tmp_path, monkeypatch):
     config, arguments = tiny("samplecnn_score_render")
     lines = []
-    first = rows.make_row(config, arguments, topology.here(), tmp_path, lines.append)
+    first = rows.make_row(config, arguments, topology.local_topology(), tmp_path, lines.append)
     (path,) = tmp_path.glob("*.json")
     assert first["complete"] and json.loads(path.read_text()) == first
     assert not any("stands" in line for line in lines)
@@ -102,10 +102,10 @@ def test_a_row_stands_until_its_programs_change(tmp_path, monkeypatch):
         raise AssertionError("compiled again")
 
     monkeypatch.setattr(measure, "measure_program", never)
-    again = rows.make_row(config, arguments, topology.here(), tmp_path, lines.append)
+    again = rows.make_row(config, arguments, topology.local_topology(), tmp_path, lines.append)
     assert again["programs"] == first["programs"]
     assert sum("(stands)" in line for line in lines) == len(first["programs"])
-    changed = replace(topology.here(), compiler="jaxlib of tomorrow")
+    changed = replace(topology.local_topology(), compiler="jaxlib of tomorrow")
     with pytest.raises(AssertionError, match="compiled again"):
         rows.make_row(config, arguments, changed, tmp_path, lines.append)
 
@@ -114,14 +114,16 @@ def test_rows_of_one_config_have_files_of_their_own(tmp_path):
     names = []
     for name, words in (("polyphonic_jsb", []), ("polyphonic_jsb.gru", ["batch=2", "path=/data"])):
         config = experiments.find_config(name)
-        names.append(rows.path_of(tmp_path, config, config.parse(words), topology.here()).name)
+        names.append(
+            rows.path_of(tmp_path, config, config.parse(words), topology.local_topology()).name
+        )
     assert names == ["polyphonic_jsb--here.json", "polyphonic_jsb.gru-batch=2--here.json"]
 
 
 def test_bounds_are_the_chip_s():
     chip = chips.find_chip("TPU v5 lite")
     sent = {"all-reduce": {"bytes": 1e9}, "all-gather": {"bytes": 2e9}}
-    found = measure.bound(197e12, 819e9 / 2, sent, chip)
+    found = measure.roofline_bound(197e12, 819e9 / 2, sent, chip)
     assert found == {"products": 1.0, "memory": 0.5, "links": pytest.approx(4e9 / 200e9)}
     assert chips.find_chip("TPU v5p").name == chips.find_chip("TPU v5").name == "v5p"
     assert chips.find_chip("cpu") is None
@@ -132,17 +134,17 @@ def test_what_is_refused_for_memory_is_no_fit():
         "RESOURCE_EXHAUSTED: XLA:TPU compile permanent error. Ran out of memory in memory space "
         "hbm. Used 20.50G of 15.75G hbm. Exceeded hbm capacity by 4.75G."
     )
-    program = {"name": "model", "kind": "turn", "often": 1, **measure.refused(text)}
+    program = {"name": "model", "kind": "turn", "often": 1, **measure.compile_refusal(text)}
     assert program["bytes"] == {"total": 20.5 * 2**30, "there": 15.75 * 2**30}
-    v5e = replace(topology.here(), chip=chips.find_chip("TPU v5 lite"))
+    v5e = replace(topology.local_topology(), chip=chips.find_chip("TPU v5 lite"))
     about = rows.summarise_programs([program], v5e)
     assert not about["fits"] and about["most_bytes"] == 20.5 * 2**30
-    assert rows.remarked([program])[0].startswith("turn model: RESOURCE_EXHAUSTED")
+    assert rows.row_remarks([program])[0].startswith("turn model: RESOURCE_EXHAUSTED")
 
 
 def test_a_batch_that_the_chips_do_not_divide_grows():
     config, arguments = tiny("samplecnn_score_render", batch=5)
-    four = replace(topology.here(), devices=topology.here().devices * 4)
+    four = replace(topology.local_topology(), devices=topology.local_topology().devices * 4)
     experiment, arguments, remarks = rows.fit_batch(config, arguments, four)
     assert experiment.batch == arguments["batch"] == 8
     assert remarks == ["batch 5 -> 8, which 4 chips divide"]
@@ -150,7 +152,7 @@ def test_a_batch_that_the_chips_do_not_divide_grows():
 
 def test_a_closed_form_is_compiled_for_any_number_of_chips():
     config, arguments = tiny("oracle_musdb18")
-    four = replace(topology.here(), devices=topology.here().devices * 4)
+    four = replace(topology.local_topology(), devices=topology.local_topology().devices * 4)
     experiment, after, remarks = rows.fit_batch(config, arguments, four)
     assert (experiment.batch, after, remarks) == (4, arguments, [])
 

@@ -44,11 +44,11 @@ def test_a_loop_counts_as_often_as_it_runs():
     module = hlo.parse_hlo(compiled(repeated, (64, 64), (64, 64)).as_text())
     found = cost.products(module, rounds=5)
     assert (found.once, found.inside) == (once, 37 * once)
-    loops = [s for s in cost.slow(module, 5) if "loop" in s["what"]]
+    loops = [s for s in cost.slow_instructions(module, 5) if "loop" in s["what"]]
     assert [entry["what"] for entry in loops] == ["loop of 37 rounds"]
     module = hlo.parse_hlo(compiled(open_ended, (64, 64), (64, 64), (1,)).as_text())
     assert cost.products(module, rounds=5).inside == 5 * once
-    assert [s["what"] for s in cost.slow(module, 5)] == ["loop of unknown rounds"]
+    assert [s["what"] for s in cost.slow_instructions(module, 5)] == ["loop of unknown rounds"]
 
 
 def test_bytes_are_what_is_read_and_written():
@@ -144,7 +144,7 @@ def test_tpu_text():
     ],
 )
 def test_slow_kinds(line, what):
-    assert cost.kind_of(hlo.instruction(hlo.LINE.match(f"  {line}"))) == what
+    assert cost.kind_of(hlo.instruction(hlo._LINE.match(f"  {line}"))) == what
 
 
 def test_sizes_of_types():

@@ -19,7 +19,7 @@ def clips(count):
 def test_noise_has_the_power_and_the_spectrum_of_the_clips():
     """By SciPy's estimate of spectra; white noise has the same power at every frequency."""
     real = clips(200)
-    made = {"matched": noise_floors.matched(real), "white": noise_floors.white(real)}
+    made = {"matched": noise_floors.spectrum_matched_noise(real), "white": noise_floors.white(real)}
     density = lambda x: scipy.signal.welch(x[..., 0], nperseg=64)[1].mean(0)  # noqa: E731
     np.testing.assert_allclose(density(made["matched"]), density(real), rtol=0.1)
     assert np.ptp(density(made["white"])[2:-1]) < 0.1 * density(made["white"]).max()

@@ -5,7 +5,7 @@ import pytest
 
 from zoo.data.characters import Characters
 from zoo.data.source import Info
-from zoo.evaluation.speech import FLOOR, SpeechScore, apart, peak_agreement
+from zoo.evaluation.speech import _FLOOR, SpeechScore, frame_distance, peak_agreement
 
 INFO = Info("x", 8000, 1, (), "-", "-")
 SCORE = SpeechScore(Characters("_abc"), frames=6, hop=2, longest=4, batch=2, wrong=4)
@@ -28,7 +28,7 @@ def reader(batch):
     """
     rows = len(batch["text"])
     known = batch["known"][..., None].astype(float)
-    real = np.where(known, np.eye(5)[np.arange(6) % 5] * 2 - 3.0, FLOOR) * np.ones((rows, 1, 1))
+    real = np.where(known, np.eye(5)[np.arange(6) % 5] * 2 - 3.0, _FLOOR) * np.ones((rows, 1, 1))
     count = np.minimum(batch["text_known"].sum(1) * 2, 6)
     count = np.where(batch["text_known"].sum(1) == 1, 7, count)  # finds no end
     off = 0.1 * batch["text"][:, 0][:, None, None]
@@ -66,14 +66,21 @@ def test_floors_are_silence_and_the_mean_frame(report):
     rows = np.split(every, (4, 10))
     wanted = np.mean([np.abs(x - every.mean(0)).mean() for x in rows])
     assert report.metrics["floor/mean_frame_mel_l1"] == pytest.approx(wanted)
-    silence = np.mean([np.abs(x - FLOOR).mean() for x in rows])
+    silence = np.mean([np.abs(x - _FLOOR).mean() for x in rows])
     assert report.metrics["floor/silence_mel_l1"] == pytest.approx(silence)
 
 
 def test_what_is_missing_or_too_much_is_compared_with_silence():
     one = np.full((2, 3), -1.0)
-    assert apart(one, one[:1]) == pytest.approx((-1 - FLOOR) / 2) == apart(one[:1], one)
-    assert apart(one, one) == 0 and apart(np.full((1, 3), FLOOR), np.full((1, 3), -99.0)) == 0
+    assert (
+        frame_distance(one, one[:1])
+        == pytest.approx((-1 - _FLOOR) / 2)
+        == frame_distance(one[:1], one)
+    )
+    assert (
+        frame_distance(one, one) == 0
+        and frame_distance(np.full((1, 3), _FLOOR), np.full((1, 3), -99.0)) == 0
+    )
     ramp = np.arange(12.0).reshape(4, 3)
     assert peak_agreement(ramp, ramp) == 1 and peak_agreement(ramp, ramp[:, ::-1]) == 0
     assert peak_agreement(ramp, ramp[:3]) == 0.5  # a frame that is missing

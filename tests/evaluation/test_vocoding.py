@@ -107,7 +107,7 @@ def combed(row, hop):
 
 @pytest.mark.parametrize("hertz, tooth", [(440.0, 437.5), (261.63, 250.0), (196.0, 187.5)])
 def test_the_comb_of_a_hop_is_measured_in_cents(hertz, tooth):
-    note = steady_notes.steady(hertz, 16_000, 16_000)
+    note = steady_notes.harmonic_tone(hertz, 16_000, 16_000)
     assert abs(steady_pitch.cents_off(note, 16_000, hertz)) <= 0.5
     comb = combed(note[:, None], 256)[:, 0]
     expected = 1200 * np.log2(tooth / hertz)

@@ -141,7 +141,7 @@ def some_stems(system, audio):
     cut = system.separate(audio, 22_050, segment=0.05, overlap=0.6)
     np.testing.assert_array_equal(list(cut.values()), np.concatenate(list(parts), 1))
     asked = {"segment": 0.05, "overlap": 0.6}
-    assert stems.wanted(system.trained, asked).fields["segments"] == how.segments
+    assert stems.requested_stems(system.trained, asked).fields["segments"] == how.segments
     for asked, message in (
         ({"two_stems": "flute"}, "no stem 'flute'"),
         ({"stems": "vocals"}, "give a list of names"),

@@ -72,9 +72,9 @@ def test_filters_that_nothing_wakes_are_left_out_and_counted():
 def test_a_layer_that_spans_more_gets_a_longer_sound():
     network = layers.audio_network(looked_at(Bank()))
     layer = layers.choose(network, "second")[0]
-    assert activation.shortest(network, layer, 50) == 150
-    assert activation.shortest(network, layer, 40) == 360  # 120 samples do not fill 128 taps
-    assert activation.shortest(network, layer, 1500) == 1000
+    assert activation.shortest_input(network, layer, 50) == 150
+    assert activation.shortest_input(network, layer, 40) == 360  # 120 samples do not fill 128 taps
+    assert activation.shortest_input(network, layer, 1500) == 1000
 
 
 def test_sounds_are_tamed_smooth_and_no_louder_than_asked():

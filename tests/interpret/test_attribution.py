@@ -69,7 +69,7 @@ def test_integrated_gradients_sum_to_the_difference_of_the_logits():
     target = clips.find_target(found, network, "soft")
     values = attribution.integrated(network, target, x, cut)
     logit = jax.jit(lambda variables, x: network(variables, x))
-    wanted = [logit(network.variables, y)[:, 1] for y in (x, attribution.FLOOR * x)]
+    wanted = [logit(network.variables, y)[:, 1] for y in (x, attribution._FLOOR * x)]
     wanted = np.asarray(wanted[0] - wanted[1])
     np.testing.assert_allclose(values.sum((1, 2)), wanted, atol=0.01 * np.abs(wanted).max())
     assert values.shape == (3, *cut.shape)
@@ -79,7 +79,7 @@ def test_the_nodes_integrate_logarithms():
     gain, weight = attribution.nodes(48)
     assert (gain * weight).sum() == pytest.approx((1 - 1e-8) / 2, rel=1e-9)
     found = (weight * 2e4 * gain / (1 + 1e4 * gain**2)).sum()  # of log(1 + 1e4 g^2)
-    wanted = np.log1p(1e4) - np.log1p(1e4 * attribution.FLOOR**2)
+    wanted = np.log1p(1e4) - np.log1p(1e4 * attribution._FLOOR**2)
     assert found == pytest.approx(wanted, rel=1e-3)
 
 
@@ -94,7 +94,7 @@ def test_occlusion_is_the_fall_of_the_logit_when_a_patch_is_silenced():
     )
     gains = np.ones((2, *cut.shape), np.float32)
     f, b = frames[2], bands[5]
-    gains[1, f[0] : f[-1] + 1, b[0] : b[-1] + 1] = attribution.FLOOR
+    gains[1, f[0] : f[-1] + 1, b[0] : b[-1] + 1] = attribution._FLOOR
     score = attribution.logits(
         network, target, cut, network.variables, np.repeat(clip.windows, 2, 0), gains
     )

@@ -36,7 +36,7 @@ def test_moved_copies_are_found():
 
 def test_near_copies_are_of_another_place():
     wave = np.sin(2 * np.pi * np.arange(64) / 8)[:, None]
-    twin, shift, match = bases.twins(np.concatenate([wave, 1.01 * wave], 1) / np.sqrt(32))
+    twin, shift, match = bases.match_twins(np.concatenate([wave, 1.01 * wave], 1) / np.sqrt(32))
     np.testing.assert_array_equal(twin, [1, 0])
     assert np.all(np.abs(shift) == 4) and np.all(match < -0.9)  # half a period, not 0
 

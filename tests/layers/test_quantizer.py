@@ -38,7 +38,7 @@ def test_the_nearest_vector_is_chosen_and_its_gradient_goes_straight_through():
 
 
 def test_distances_are_exact_on_accelerators_too():
-    traced = jax.make_jaxpr(quantizer.nearest)(jnp.zeros((5, 3)), jnp.zeros((4, 3)))
+    traced = jax.make_jaxpr(quantizer.nearest_codes)(jnp.zeros((5, 3)), jnp.zeros((4, 3)))
     assert "HIGHEST" in str(traced)
 
 
@@ -121,7 +121,9 @@ def test_the_codebook_begins_among_the_latents():
     ],
 )
 def test_perplexity_and_share_of_live_codes(codes, expected):
-    np.testing.assert_allclose(quantizer.usage(jnp.asarray(codes), 64), expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        quantizer.codebook_usage(jnp.asarray(codes), 64), expected, rtol=1e-5
+    )
 
 
 def test_refuses_other_shapes():

@@ -74,6 +74,6 @@ def test_penalty_is_per_example_and_finite_where_the_discriminator_is_flat():
 
 def test_points_between_share_one_weight_an_example():
     real, fake = jnp.zeros((5, 6, 1)), jnp.ones((5, 6, 1))
-    x = adversarial.between(jax.random.key(0), real, fake)
+    x = adversarial.interpolate_pairs(jax.random.key(0), real, fake)
     assert np.all(np.ptp(x, axis=1) == 0) and len(np.unique(x[:, 0])) == 5
     assert x.min() >= 0 and x.max() <= 1

@@ -33,7 +33,7 @@ def test_v4_equals_museval(separated, museval_metrics, sources, samples, channel
 
 
 def test_v4_equals_museval_on_a_track_of_many_blocks(separated, museval_metrics, monkeypatch):
-    monkeypatch.setattr(bss_filters, "BLOCK", 1_024)
+    monkeypatch.setattr(bss_filters, "_BLOCK", 1_024)
     monkeypatch.setattr(bss_filters, "GROUP", 3)
     reference, estimate = separated(2, 10_007)
     expected = museval_metrics.bss_eval(reference, estimate, RATE, RATE, filters_len=100)

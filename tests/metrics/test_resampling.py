@@ -91,13 +91,13 @@ def test_intervals_agree_with_scipy_s_percentile_bootstrap():
 
 
 def test_more_resamples_than_a_block_are_all_drawn_and_repeat_by_seed():
-    counts = np.concatenate(list(resampling.bootstrap_counts(5, resampling.BLOCK + 7, seed=0)))
-    assert counts.shape == (resampling.BLOCK + 7, 5)
+    counts = np.concatenate(list(resampling.bootstrap_counts(5, resampling._BLOCK + 7, seed=0)))
+    assert counts.shape == (resampling._BLOCK + 7, 5)
     assert (
-        counts == np.concatenate(list(resampling.bootstrap_counts(5, resampling.BLOCK + 7, 0)))
+        counts == np.concatenate(list(resampling.bootstrap_counts(5, resampling._BLOCK + 7, 0)))
     ).all()
     assert (
-        counts != np.concatenate(list(resampling.bootstrap_counts(5, resampling.BLOCK + 7, 1)))
+        counts != np.concatenate(list(resampling.bootstrap_counts(5, resampling._BLOCK + 7, 1)))
     ).any()
 
 

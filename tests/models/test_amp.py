@@ -52,7 +52,9 @@ TORCH = {
 
 def weights(layout):
     """Random arrays in torch's layouts by the names of a file, the inner network's too."""
-    found = {name: RNG.normal(0, 0.4, shape) for name, shape in amp_layouts.places(layout)}
+    found = {
+        name: RNG.normal(0, 0.4, shape) for name, shape in amp_layouts.parameter_shapes(layout)
+    }
     inner = weights(layout.condition) if getattr(layout, "condition", None) else {}
     found |= {f"condition/{name}": array for name, array in inner.items()}
     return {name: array.astype(np.float32) for name, array in found.items()}
@@ -186,7 +188,7 @@ def test_a_stream_is_one_pass(module, monkeypatch):
     x = RNG.normal(0, 0.1, (37, 1)).astype(np.float32)
     whole = np.asarray(module.apply(variables, x[None]))[0]
     whole = whole / max(np.abs(whole).max(), 1)
-    monkeypatch.setattr(effect, "BLOCK", 16)
+    monkeypatch.setattr(effect, "_BLOCK", 16)
     made = Effect(module, None).generate(
         Variables({"model": variables["params"]}), Request(37, 2, source=x, chunk=10)
     )

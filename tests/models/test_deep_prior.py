@@ -12,7 +12,7 @@ from zoo.models.generation import deep_prior
 from zoo.objectives.base import Request
 from zoo.objectives.deep_prior import DeepPrior
 from zoo.sampling.rule import SamplerRule
-from zoo.sampling.spans import spans
+from zoo.sampling.spans import parse_spans
 
 KEY = jax.random.key(0)
 RATE, SAMPLES = 8000, 2048
@@ -94,11 +94,11 @@ def test_floors_do_what_they_are_for():
 
 
 def test_spans_of_seconds():
-    assert spans("0.5-0.75, 1-1.001", 1000, 2000) == ((500, 750), (1000, 1001))
-    assert spans([(0, 2)], 1000, 2000) == ((0, 2000),)
+    assert parse_spans("0.5-0.75, 1-1.001", 1000, 2000) == ((500, 750), (1000, 1001))
+    assert parse_spans([(0, 2)], 1000, 2000) == ((0, 2000),)
     for wrong in ("1", "a-b", "1-0.5", "1.9-2.5", "nan-1"):
         with pytest.raises(BadInput, match="span"):
-            spans(wrong, 1000, 2000)
+            parse_spans(wrong, 1000, 2000)
 
 
 def test_holes_of_a_file_by_the_front_door(tmp_path):

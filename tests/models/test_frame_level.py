@@ -6,7 +6,7 @@ import pytest
 
 from zoo.errors import BadInput
 from zoo.models.classification.frame_level import (
-    PAIRS,
+    _PAIRS,
     FrameLevel,
     LearntFrames,
     compress,
@@ -40,7 +40,7 @@ FRAMES = (46, 92, 93, 186, 187)
 LAST = (1, 3, 3, 9, 9)  # frames behind both pools
 
 
-@pytest.mark.parametrize("pair, frames, last", list(zip(PAIRS, FRAMES, LAST, strict=True)))
+@pytest.mark.parametrize("pair, frames, last", list(zip(_PAIRS, FRAMES, LAST, strict=True)))
 @pytest.mark.parametrize("kind", ["raw", "spectrogram"])
 def test_every_row_of_the_table(kind, pair, frames, last):
     model = FrameLevel(*pair, kind)
@@ -68,7 +68,7 @@ def test_sizes_that_are_published_or_were_counted_elsewhere(model, parameters):
 
 
 @pytest.mark.filterwarnings("ignore:Empty filters")  # a window of 256 has hardly 128 frequencies
-@pytest.mark.parametrize("window, hop", PAIRS)
+@pytest.mark.parametrize("window, hop", _PAIRS)
 def test_spectrogram_is_librosas(window, hop):
     x = noise(8192)
     power = librosa.feature.melspectrogram(

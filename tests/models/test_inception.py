@@ -7,7 +7,7 @@ import pytest
 
 from zoo.errors import BadInput
 from zoo.losses.tagging import one_of_k
-from zoo.models.classification.inception import FRONT, SAMPLES, Inception
+from zoo.models.classification.inception import _FRONT, SAMPLES, Inception
 from zoo.runs.inference import count_parameters
 from zoo.signal import mel
 
@@ -43,7 +43,7 @@ def test_front_end_has_128_frames_padded_at_their_end():
     low, middle, high = edges[:-2], edges[1:-1], edges[2:]
     rise, fall = (places - low) / (middle - low), (high - places) / (high - middle)
     filters = np.concatenate([np.zeros((1, 128)), np.maximum(0, np.minimum(rise, fall))])
-    found = np.asarray(mel.log_mel(x, FRONT))[0, ..., 0]
+    found = np.asarray(mel.log_mel(x, _FRONT))[0, ..., 0]
     assert found.shape == (128, 128)
     np.testing.assert_allclose(found, np.log(bins @ filters + 1e-6), atol=2e-3)
 
@@ -82,7 +82,7 @@ def test_own_twin_in_pytorch_agrees_with_outputs_and_gradients():
 
     (loss, logits), gradients = jax.value_and_grad(run, has_aux=True)(drawn["params"])
     w = leaves(drawn["params"])
-    image = torch.tensor(np.array(mel.log_mel(x, FRONT))[..., 0])
+    image = torch.tensor(np.array(mel.log_mel(x, _FRONT))[..., 0])
     theirs = twin(w, drawn["batch_stats"], image)
     np.testing.assert_allclose(logits, theirs.detach(), rtol=1e-3, atol=1e-3)
     wrong = F.cross_entropy(theirs, torch.tensor([1, 3]))

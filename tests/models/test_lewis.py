@@ -6,7 +6,7 @@ import pytest
 
 from zoo.data.score_render.instrument import Instrument
 from zoo.data.score_render.melodies import EighthSlices
-from zoo.data.score_render.scored_melodies import Spoil, spoilt, stretches
+from zoo.data.score_render.scored_melodies import Spoil, redraw_slices, stretches
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.critics import CriticScore
@@ -51,14 +51,14 @@ def test_scores_are_shares_of_what_is_as_written():
     slices = stretches(SCALE, 16)[0]
     shares = []
     for seed in range(40):
-        made, score = spoilt(np.random.default_rng(seed), slices)
+        made, score = redraw_slices(np.random.default_rng(seed), slices)
         assert (made[:, :-1].sum(1) == 1).all()
         same = (made == slices).all(1).mean()
         assert score <= same <= score + 0.35  # by chance one may be drawn as it was
         shares.append(score)
     assert min(shares) == 0 and max(shares) == 1 and 0.35 < np.mean(shares) < 0.65
     example = Spoil()(np.random.default_rng(3), {"slices": slices})
-    made, score = spoilt(np.random.default_rng(3), slices)
+    made, score = redraw_slices(np.random.default_rng(3), slices)
     np.testing.assert_array_equal(example["slices"], made)
     assert example["score"] == np.float32(score)
 
@@ -95,7 +95,7 @@ def test_it_composes():
 def test_critics_are_scored_beside_a_constant():
     slices = stretches(SCALE, 16)[0]
     records = [{"track": str(i), "slices": slices} for i in range(6)]
-    true = np.array([spoilt(np.random.default_rng(i), slices)[1] for i in range(6)])
+    true = np.array([redraw_slices(np.random.default_rng(i), slices)[1] for i in range(6)])
 
     def mean(batch):
         return {"score": np.full(len(batch["slices"]), true.mean())}

@@ -10,7 +10,7 @@ import pytest
 from flax.traverse_util import flatten_dict
 
 from zoo.errors import BadInput
-from zoo.models.generation.mel_inversion import FLOOR, MelInverter, PseudoInverse, Refiner
+from zoo.models.generation.mel_inversion import _FLOOR, MelInverter, PseudoInverse, Refiner
 from zoo.signal import mel, phase, stft
 
 SPEC = replace(mel.HIFIGAN, sample_rate=16_000, n_fft=256, hop=64, bins=20, pad=(96, 96))
@@ -66,7 +66,7 @@ def test_the_network_equals_torch(spec):
     bank = torch.tensor(spec.filters())
     x = torch.tensor(features)
     energy = x.exp() @ torch.tensor(np.linalg.pinv(spec.filters()).astype(np.float32))
-    base = energy.clamp(min=FLOOR**spec.exponent).log() / spec.exponent
+    base = energy.clamp(min=_FLOOR**spec.exponent).log() / spec.exponent
 
     def conv(x, name):
         kernel = w[f"{name}/kernel"].permute(2, 1, 0)
@@ -80,11 +80,11 @@ def test_the_network_equals_torch(spec):
     for name in ("block_1", "block_2"):
         z = F.gelu(conv(norm(y, f"{name}/norm"), f"{name}/frames"), approximate="tanh")
         y = y + conv(z, f"{name}/mix")
-    magnitude = (base + conv(norm(y, "norm"), "last")).clamp(np.log(FLOOR) - 2, 8).exp()
+    magnitude = (base + conv(norm(y, "norm"), "last")).clamp(np.log(_FLOOR) - 2, 8).exp()
     share = bank / bank.sum(1, keepdim=True).clamp(min=1e-12)
     for _ in range(3):
         ours = (magnitude**spec.exponent) @ bank
-        ratio = x.exp().clamp(min=FLOOR).log() - ours.clamp(min=FLOOR).log()
+        ratio = x.exp().clamp(min=_FLOOR).log() - ours.clamp(min=_FLOOR).log()
         magnitude = magnitude * (ratio @ share.T / spec.exponent).exp()
     ours = jax.jit(model.apply)({"params": params}, features)
     np.testing.assert_allclose(ours, magnitude, rtol=2e-3, atol=1e-6)
@@ -127,7 +127,7 @@ def test_the_refined_draft_equals_torch():
     for train, rounds in ((False, 3), (True, 1)):
         draft, ours = jax.jit(both, static_argnums=(0, 1))(train, rounds)
         found, given = frames(draft), torch.tensor(magnitude)
-        levels = [((x + FLOOR).log() + 3) / 3 for x in (given, found.abs())]
+        levels = [((x + _FLOOR).log() + 3) / 3 for x in (given, found.abs())]
         x = layer(torch.cat([(torch.tensor(features) + 5) / 3, *levels], -1), "first")
         y = F.gelu(layer(norm(x, block["norm"]), "frames"), approximate="tanh")
         change = 3 * (layer(norm(x + layer(y, "mix"), every["norm"]), "last") / 3).tanh()

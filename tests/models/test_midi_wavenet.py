@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo.data.held_rolls import HeldRoll, held_roll, struck
+from zoo.data.held_rolls import HeldRoll, held_roll, struck_roll
 from zoo.data.source import Info
 from zoo.distributions import Categorical, MixtureOfLogistics
 from zoo.errors import BadInput
@@ -106,7 +106,7 @@ def test_keys_are_held_with_their_velocity():
 def test_strokes_are_counted_from_their_own_time():
     """Frames of 4 ms; a key struck 12 and 52 ms after the start, and one 200 ms before it."""
     notes = {k: np.array([*v, last]) for (k, v), last in zip(NOTES.items(), (-0.2, 0.02, 33, 32))}
-    roll = struck(notes, 25, HOP / RATE)
+    roll = struck_roll(notes, 25, HOP / RATE)
     assert roll.dtype == np.float32 and roll.shape == (25, 176)
     np.testing.assert_array_equal(np.round(127 * roll[:, :88]), held_roll(notes, 25, HOP / RATE))
     np.testing.assert_allclose(roll[3:10, 88 + 39], 0.004 * np.arange(7), atol=1e-6)
@@ -117,7 +117,7 @@ def test_strokes_are_counted_from_their_own_time():
 def test_sines_begin_with_their_stroke():
     """What the map of sines adds is a sum of sines of the key's harmonics, below half the rate."""
     keys = StruckKeys(3, HOP, RATE, harmonics=3, stacks=1, layers=2)
-    roll = jnp.asarray(struck(NOTES, 25, HOP / RATE))[None]
+    roll = jnp.asarray(struck_roll(NOTES, 25, HOP / RATE))[None]
     variables = drawn_of(keys, roll)
     silent = {"params": {**variables["params"], "sines": 0 * variables["params"]["sines"]}}
     both = [np.asarray(keys.apply(v, roll))[0] for v in (variables, silent)]
@@ -239,7 +239,9 @@ def test_clips_are_played_from_the_notes_that_begin_in_them():
         asked.append(batch)
         return {"audio": 0 * audio[None, : batch["roll"].shape[1] * 32]}
 
-    score = PlayedLikelihood(4096, 0, batch=1, hop=32, other=0, roll=struck, played=1, seconds=0.5)
+    score = PlayedLikelihood(
+        4096, 0, batch=1, hop=32, other=0, roll=struck_roll, played=1, seconds=0.5
+    )
     metrics = score.run(predict, records, Info("toy", rate, 1, (), "", "")).metrics
     assert (metrics["in_tune"], metrics["in_tune_recorded"], metrics["in_tune_floor"]) == (0, 1, 0)
     (batch,) = asked

@@ -169,7 +169,7 @@ def test_predictions_are_those_of_the_domain_of_each_example():
 
 
 def test_a_long_source_is_encoded_window_by_window(monkeypatch):
-    monkeypatch.setattr(translation, "WINDOW", 5)  # another shape, hence another program
+    monkeypatch.setattr(translation, "_WINDOW", 5)  # another shape, hence another program
     audio = RNG.uniform(-0.9, 0.9, (13 * POOL - 1, 1)).astype(np.float32)
     found = translation.encoded(MODEL, VARIABLES.of("model"), audio)
     padded = np.pad(audio, ((2 * POOL, 1 + 2 * POOL), (0, 0)))[None]

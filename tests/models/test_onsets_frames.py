@@ -13,7 +13,14 @@ from zoo.losses.transcription import (
     velocity_error_per_frame,
     weighted_cross_entropy,
 )
-from zoo.models.classification.onsets_frames import MAGENTA, PORT, SPEC, V1, ConvStack, OnsetsFrames
+from zoo.models.classification.onsets_frames import (
+    _SPEC,
+    MAGENTA,
+    PORT,
+    V1,
+    ConvStack,
+    OnsetsFrames,
+)
 from zoo.objectives.transcription import Transcription
 from zoo.pretrained import rules, torch_file
 from zoo.pretrained.onsets_frames import RULES
@@ -69,7 +76,7 @@ def test_front_end_is_librosas():
         pad_mode="reflect",
     )
     np.testing.assert_allclose(own[0], np.log(np.maximum(mel, 1e-5)).T, atol=2e-3)
-    assert own.shape == (1, 12, SPEC.bins)
+    assert own.shape == (1, 12, _SPEC.bins)
 
 
 def test_the_authors_front_end_is_librosas_decibels():

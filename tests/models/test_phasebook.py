@@ -8,7 +8,7 @@ from torch_twin import agree, dense, inside, leaves
 
 from zoo.errors import BadInput
 from zoo.losses.spectral import complex_l1
-from zoo.models.separation.phasebook import KINDS, Phasebook, complex_codes, mix_codebook
+from zoo.models.separation.phasebook import _KINDS, Phasebook, complex_codes, mix_codebook
 from zoo.signal.misi import misi, spectra
 
 torch = pytest.importorskip("torch")
@@ -59,7 +59,7 @@ def masks(w, kind, magnitude):
 
 
 @pytest.mark.optimised
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", _KINDS)
 def test_learning_equals_the_twin_with_every_gradient(kind):
     """Masked spectra against those of the stems, by the modulus of their difference."""
     model = Phasebook(kind=kind, dropout=0.0, **SMALL)

@@ -40,7 +40,7 @@ def test_onsets_ends_and_weights_count_and_the_apart_are_infinitely_far():
     weights = (1.0, 1.0, 7.0, 5.0)
     far = jax.jit(lambda found: sinusoidal.trajectory_distances(found, 0.01, weights))
     got = np.asarray(far(Trajectories(frequency, amplitude)))
-    np.testing.assert_allclose(got[0, 1], 5 * 0.02 / sinusoidal.TOGETHER, atol=1e-5)
+    np.testing.assert_allclose(got[0, 1], 5 * 0.02 / sinusoidal._TOGETHER, atol=1e-5)
     assert np.isinf(got[0, 2]) and np.isinf(got[1, 2])
     notes = jax.jit(sinusoidal.cluster_trajectories)
     np.testing.assert_array_equal(notes(got, np.array([1.0, 3.0, 0.0]), 1.1), [0, 0, -1])

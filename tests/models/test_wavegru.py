@@ -13,7 +13,7 @@ from scipy.stats import logistic
 
 from zoo.checkpoints.checksums import by_path
 from zoo.errors import BadInput
-from zoo.models.generation.wavegru import SILENCE, WaveGRU
+from zoo.models.generation.wavegru import _SILENCE, WaveGRU
 from zoo.objectives.banded_likelihood import BandedLikelihood
 from zoo.objectives.base import Request, Variables
 from zoo.pretrained import lyra, rules
@@ -52,7 +52,7 @@ def layers():
 def files(layers, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lyra")
     for name, (weights, bias) in layers.items():
-        for end, numbers in ((lyra.WEIGHTS, weights), (lyra.BIAS, bias)):
+        for end, numbers in ((lyra._WEIGHTS, weights), (lyra.BIAS, bias)):
             path = folder / f"{lyra.PREFIX}{name}{end}"
             path.write_bytes(gzip.compress(numbers.tobytes()))
     return sorted(folder.iterdir())
@@ -78,7 +78,7 @@ def twin(layers, frames, bands):
         return F.conv1d(x, kernel, bias, dilation=dilation)
 
     x = torch.tensor(frames).T[None]
-    x = taps("conv1d", F.pad(F.pad(x, (1, 0), value=SILENCE), (1, 0)))
+    x = taps("conv1d", F.pad(F.pad(x, (1, 0), value=_SILENCE), (1, 0)))
     for number, dilation in enumerate((1, 2, 4)):
         x = x + taps(f"conditioning_stack_{number}", F.pad(F.relu(x), (dilation, 0)), dilation)
     x = x[0].T
@@ -144,7 +144,7 @@ def test_bands_are_scipy_s_and_merge_to_an_all_pass():
         return x
 
     def halves(x):
-        first, second = passed(x[:, ::2], qmf.FIRST), passed(x[:, 1::2], qmf.SECOND)
+        first, second = passed(x[:, ::2], qmf._FIRST), passed(x[:, 1::2], qmf.SECOND)
         return (first + second) / 2, (first - second) / 2
 
     low, high = halves(x)

@@ -45,8 +45,8 @@ def test_long_sources_in_windows_are_as_good_as_one_pass(monkeypatch):
     """And windows join where they meet: no click, no cancellation."""
     objective = PhaseRetrieval(None, SPEC)
     whole = made(objective, MUSIC[: 64 * 240])[0]
-    monkeypatch.setattr(phase_retrieval, "WINDOW", 100)
-    monkeypatch.setattr(phase_retrieval, "OVERLAP", 20)
+    monkeypatch.setattr(phase_retrieval, "_WINDOW", 100)
+    monkeypatch.setattr(phase_retrieval, "_OVERLAP", 20)
     pieces = made(objective, MUSIC[: 64 * 240])[0]
     assert pieces.shape == whole.shape == (64 * 240, 1)
     assert distance(pieces, MUSIC[: 64 * 240]) < 1.3 * distance(whole, MUSIC[: 64 * 240])

@@ -99,7 +99,7 @@ def test_resolutions_come_by_the_images_seen():
 
 def test_weights_of_resolutions_sum_to_one():
     for progress in np.linspace(0, 3, 13):
-        total = sum(float(pyramid.share(n, progress)) for n in range(1, 5))
+        total = sum(float(pyramid.level_weight(n, progress)) for n in range(1, 5))
         np.testing.assert_allclose(total, 1, atol=1e-6)
     assert [float(pyramid.bypass(2, p)) for p in (0.5, 1.25, 2.5)] == [1.0, 0.75, 0.0]
 

@@ -9,7 +9,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
 from zoo.errors import BadInput
-from zoo.objectives.one_vs_one import PairwiseSVM, classes, ends
+from zoo.objectives.one_vs_one import PairwiseSVM, classes, pair_ends
 from zoo.objectives.shallow import Labelled, quality
 from zoo.objectives.shallow_nets import ExtremeLearning, MultilayerPerceptron, least_squares, units
 
@@ -74,7 +74,7 @@ def test_pairs_want_one_class_each():
         fit(PairwiseSVM(60), train, held)
     with pytest.raises(BadInput, match="2 or more"):
         PairwiseSVM(60).blank(jax.random.key(0), 6, 1)
-    assert [classes(len(ends(count))) for count in (2, 3, 10, 35)] == [2, 3, 10, 35]
+    assert [classes(len(pair_ends(count))) for count in (2, 3, 10, 35)] == [2, 3, 10, 35]
 
 
 def test_extreme_learning_is_a_pseudo_inverse_of_rectified_units():

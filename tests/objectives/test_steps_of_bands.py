@@ -40,7 +40,7 @@ def test_bands_are_weighed_side_by_side():
     objective = BandedLikelihood(Halves(), condition=lambda batch: batch["audio"][..., 0] ** 2)
     first, second = (
         passed(np.float64(audio[:, start::2, 0]), zeros)
-        for start, zeros in enumerate((qmf.FIRST, qmf.SECOND))
+        for start, zeros in enumerate((qmf._FIRST, qmf.SECOND))
     )
     bands = np.stack([(first + second) / 2, (first - second) / 2], -1)
     before = np.pad(bands.mean(-1), ((0, 0), (1, 0)))[:, :-1].repeat(2, 1)

@@ -60,7 +60,7 @@ def test_pieces_are_the_whole(small, monkeypatch):
     asked = request(0.7001)
     whole = played(objective, variables, asked)
     assert whole.shape == (1, asked.length, 1) and np.abs(whole).max() > 1e-3
-    monkeypatch.setattr(tone_transfer, "BLOCK", 50)
+    monkeypatch.setattr(tone_transfer, "_BLOCK", 50)
     # Phases of pieces add up in float64, those of one pass in float32.
     np.testing.assert_allclose(played(objective, variables, asked), whole, atol=5e-4)
     other = played(objective, variables, replace(asked, seed=1))
@@ -82,7 +82,7 @@ def test_stream_is_one_pass(monkeypatch):
     whole = jax.jit(lambda r, f: SMALL.dry(SMALL.controls(r), f, KEY))(
         raw, np.float32(hertz)[None, :, None]
     )
-    monkeypatch.setattr(tone_transfer, "BLOCK", 128)
+    monkeypatch.setattr(tone_transfer, "_BLOCK", 128)
     joined = np.concatenate(list(tone_transfer.dry(SMALL, raw, hertz, 1, 0)), 1)
     np.testing.assert_allclose(joined[:, : whole.shape[1]], whole, atol=2e-3)
 
@@ -106,7 +106,7 @@ def test_segments_fade_into_each_other(monkeypatch):
     source = np.zeros(230 * 64, np.float32)
     one = tone_transfer.decode_controls(model, variables, f0, loudness, source, None)
     monkeypatch.setattr(tone_transfer, "SEGMENT", 100)
-    monkeypatch.setattr(tone_transfer, "OVERLAP", 30)
+    monkeypatch.setattr(tone_transfer, "_OVERLAP", 30)
     several = tone_transfer.decode_controls(model, variables, f0, loudness, source, None)
     np.testing.assert_allclose(several, one, atol=1e-5)
 
@@ -117,7 +117,7 @@ def test_loudness_of_blocks_is_that_of_the_whole(ahead, monkeypatch):
     source = np.random.default_rng(0).normal(0, 0.1, 100 * 64).astype(np.float32)
     source *= np.linspace(0, 1, len(source), dtype=np.float32) ** 4
     whole = model.apply({}, source[None, :, None], method="loudness")[0, :, 0]
-    monkeypatch.setattr(tone_transfer, "BLOCK", 32)
+    monkeypatch.setattr(tone_transfer, "_BLOCK", 32)
     np.testing.assert_allclose(tone_transfer.loudness_of(model, {}, source), whole, atol=1e-3)
 
 

@@ -50,7 +50,7 @@ FULL = {
 def filled(given):
     """The file's JSON with random weights, the inner network's too; the last one is the scale."""
     layout = nam_json.of_json(given)
-    count = sum(int(np.prod(shape)) for _, shape in amp_layouts.places(layout))
+    count = sum(int(np.prod(shape)) for _, shape in amp_layouts.parameter_shapes(layout))
     weights = RNG.normal(0, 0.4, count).tolist()
     if given["architecture"] == "WaveNet":
         weights.append(given["config"]["head_scale"])
@@ -67,7 +67,7 @@ def with_all():
     inner = wavenet({**LAYERS, "head_size": 2})
     count = sum(
         int(np.prod(s))
-        for _, s in amp_layouts.places(nam_json.wavenet_layout(inner["config"], None))
+        for _, s in amp_layouts.parameter_shapes(nam_json.wavenet_layout(inner["config"], None))
     )
     inner["weights"] = [*RNG.normal(0, 0.4, count).tolist(), 0.5]
     head = {"channels": 3, "activation": "ReLU", "out_channels": 1, "kernel_sizes": [2, 1]}

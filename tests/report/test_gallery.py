@@ -47,7 +47,7 @@ def test_the_eight_bars_are_as_written():
     assert all(len(part) == 2 * ode.BARS for part in (ode.BASS, ode.UPPER, ode.LOWER))
     made = ode.embedded_pieces(RATE)
     assert list(made) == ["tune", "piano", "band"]
-    length = round((32 * ode.QUARTER + ode.TAIL) * RATE)
+    length = round((32 * ode.QUARTER + ode._TAIL) * RATE)
     for audio in made.values():
         assert audio.shape == (length, 1) and 0.05 < np.abs(audio).max() <= 0.951
     for pitch, onset in zip(notes["pitch"][2:5], notes["onset"][2:5]):
@@ -86,7 +86,7 @@ def fake(done):
 
 def test_what_stands_on_the_page_is_what_was_run(folder, monkeypatch, capsys):
     done = []
-    monkeypatch.setattr(gallery, "SCRIPTS", {"sample": fake(done), "evaluate": fake(done)})
+    monkeypatch.setattr(gallery, "_SCRIPTS", {"sample": fake(done), "evaluate": fake(done)})
     monkeypatch.setattr(gallery, "title_and_licence", lambda model: "A title. Weights: CC0.")
     trained = SimpleNamespace(config=SimpleNamespace(name="one_config"))
     system = SimpleNamespace(methods=("sample", "stream"), trained=trained)
@@ -98,11 +98,11 @@ def test_what_stands_on_the_page_is_what_was_run(folder, monkeypatch, capsys):
     assert page.count('class="sound"') == 4 and "pieces/" not in re.findall(r'src="([^"]{9})', page)
     assert main.main(["gallery", "zoo/one", "--out", "g.html"]) == 2
     assert "--force to overwrite" in capsys.readouterr().err
-    monkeypatch.setattr(gallery, "LARGEST", 1000)
+    monkeypatch.setattr(gallery, "_LARGEST", 1000)
     assert main.main(["gallery", "zoo/one", "--out", "g.html", "--force"]) == 2
     assert (folder / "g.html").read_text() == page
     monkeypatch.setattr(gallery, "run_line", lambda line, words: False)
-    monkeypatch.setattr(gallery, "LARGEST", 1e9)
+    monkeypatch.setattr(gallery, "_LARGEST", 1e9)
     assert main.main(["gallery", "zoo/one", "--out", "h.html"]) == 1
     assert "left out: zoo/one" in capsys.readouterr().out
 
@@ -111,7 +111,7 @@ def test_commands_are_what_the_scripts_take():
     for method, lines in gallery.PLANS.items():
         for line in lines:
             words = ["--checkpoint", "zoo/x", *line.words, "--out", "o"]
-            options = gallery.SCRIPTS[line.script].parser("x").parse_intermixed_args(words)
+            options = gallery._SCRIPTS[line.script].parser("x").parse_intermixed_args(words)
             assert options.checkpoint == "zoo/x" and not options.arguments, method
     names = {method for method in gallery.PLANS}
     from zoo.front import offers
@@ -242,5 +242,5 @@ def test_what_the_site_has_is_small_and_complete():
         assert one["config"] in catalog.config_files()
         for part in one["made"]:
             script, words = re.fullmatch(r"\S+ (\w+)\.py (.*)", part["command"]).groups()
-            parser = gallery.SCRIPTS[script].parser(script)
+            parser = gallery._SCRIPTS[script].parser(script)
             assert parser.parse_intermixed_args(shlex.split(words)).checkpoint == name

@@ -64,13 +64,13 @@ def test_sounds_are_level_matched_and_the_page_names_no_system(folders):
         sounds = {
             key["sounds"][word]["system"]: decoded(uri) for word, uri in trial["sounds"].items()
         }
-        assert set(sounds) == {"wavenet", "wave_unet", ratings.REFERENCE, listening.ANCHOR}
+        assert set(sounds) == {"wavenet", "wave_unet", ratings.HIDDEN_REFERENCE, listening.ANCHOR}
         levels = [measured([audio], rate).loudness for audio, rate in sounds.values()]
         assert np.ptp(levels) < 0.1 and {len(audio) for audio, _ in sounds.values()} == {17_640}
         assert {rate for _, rate in sounds.values()} == {RATE}
         anchor, reference = (
             np.abs(np.fft.rfft(sounds[name][0][:, 0]))
-            for name in (listening.ANCHOR, ratings.REFERENCE)
+            for name in (listening.ANCHOR, ratings.HIDDEN_REFERENCE)
         )
         above = slice(round(len(anchor) * 2 * 4500 / RATE), None)
         assert anchor[above].max() < 0.05 * reference[above].max()
@@ -212,9 +212,9 @@ def test_who_misses_the_hidden_reference_is_left_out():
         ratings.Rating(who, str(item), system, value)
         for who, given in (("keen", 95.0), ("deaf", 60.0))
         for item in range(4)
-        for system, value in ((ratings.REFERENCE, given), ("s", 50.0))
+        for system, value in ((ratings.HIDDEN_REFERENCE, given), ("s", 50.0))
     ]
-    kept, missed = ratings.screened(made)
+    kept, missed = ratings.screen_listeners(made)
     assert missed == ["deaf"] and {rating.listener for rating in kept} == {"keen"}
     unmarked = [rating for rating in made if rating.system == "s"]
-    assert ratings.screened(unmarked) == (unmarked, [])
+    assert ratings.screen_listeners(unmarked) == (unmarked, [])

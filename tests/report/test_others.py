@@ -91,7 +91,7 @@ def test_what_fails_is_said_and_the_rest_is_made(tmp_path, monkeypatch, capsys):
     assert err == "left out of the page: ValueError: broken \\x1b[2J\n"
 
 
-@pytest.mark.parametrize(("words", "tour"), [([], True), (["--config", train.FIRST], False)])
+@pytest.mark.parametrize(("words", "tour"), [([], True), (["--config", train._FIRST], False)])
 def test_only_the_first_command_has_them(words, tour, monkeypatch):
     asked = []
     monkeypatch.setattr("zoo.runs.train.train", lambda *given, **more: True)
@@ -100,4 +100,4 @@ def test_only_the_first_command_has_them(words, tour, monkeypatch):
 
 
 def test_the_names_are_of_weights_that_are_there():
-    assert {others.TAGGER, others.SEPARATOR, others.GENERATOR} <= set(finding.own_names())
+    assert {others.TAGGER, others.SEPARATOR, others._GENERATOR} <= set(finding.own_names())

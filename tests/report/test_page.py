@@ -222,7 +222,7 @@ def test_pauses_do_not_count_as_training():
 
 
 def test_the_command_given_works_in_a_shell(bare):
-    words = facts.words({"widths": [4, 6], "path": "~/my data", "rate": 0.01})
+    words = facts.argument_words({"widths": [4, 6], "path": "~/my data", "rate": 0.01})
     assert words == ["widths=4,6", "'path=~/my data'", "rate=0.01"]
 
 

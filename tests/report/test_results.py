@@ -124,7 +124,7 @@ def test_scores_and_intervals_stand_with_the_row(trained, tmp_path):
 
 
 def test_large_scores_stay_in_the_run(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(scores_file, "SMALL", 2_000)
+    monkeypatch.setattr(scores_file, "_SMALL", 2_000)
     row = tmp_path / "results/classification/toy.npz"
     trained.experiment.evaluation.run = lambda *_, **__: scored(40)
     results.evaluate(trained, "test", None, tmp_path / "results")

@@ -209,15 +209,15 @@ def test_a_folder_of_one_s_own_results_has_a_table_of_its_own(root, tmp_path):
 
 
 def test_stale_until_rendered(root):
-    assert tables.stale(root) == EVERY
+    assert tables.stale_tables(root) == EVERY
     tables.write_tables(root)
-    assert tables.stale(root) == []
+    assert tables.stale_tables(root) == []
     first = (root / "README.md").read_bytes()
     tables.write_tables(root)
     assert (root / "README.md").read_bytes() == first
     store(root, "net_toys", {**RUN, "metrics": {"pr_auc": 0.5}})
     of_runs = [name for name in EVERY if "COMPILED" not in name and name != "README.md"]
-    assert tables.stale(root) == of_runs
+    assert tables.stale_tables(root) == of_runs
 
 
 def test_bad_input(root):
@@ -288,4 +288,4 @@ def test_rendering_builds_no_experiment():
 
 def test_the_committed_tables_are_fresh():
     """README.md and RESULTS.md hold what `python -m zoo report --table` gives."""
-    assert tables.stale() == []
+    assert tables.stale_tables() == []

@@ -17,9 +17,9 @@ def test_clips_of_karaoke_are_scored_as_mir_eval(tmp_path, monkeypatch):
 
     from zoo.models.separation.masks import IdealMask
 
-    monkeypatch.setattr(karaoke, "LENGTH", 8_192)
+    monkeypatch.setattr(karaoke, "_LENGTH", 8_192)
     monkeypatch.setattr(karaoke, "scoring", cache(karaoke.scoring.__wrapped__))
-    folder = tmp_path / karaoke.BELOW
+    folder = tmp_path / karaoke._BELOW
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     clips = {"bobon_1_01.wav": 4_000, "yifen_2_03.wav": 7_000, "amy_1_01.wav": 4_000}

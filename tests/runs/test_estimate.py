@@ -64,14 +64,14 @@ def test_what_recurses_too_deep_is_refused():
         return deep()
 
     too_deep = pytest.raises(BadInput, match="cannot be built: nested too deep")
-    with too_deep, estimate.bounded(config, config.defaults):
+    with too_deep, estimate.limit_layers(config, config.defaults):
         deep()
 
 
 def test_a_fault_of_ones_own_config_keeps_its_traceback():
     config = experiments.find_config("wavenet_score_render")
     for given, kind in ((config.defaults, TypeError), ({"layers": 10}, BadInput)):
-        with pytest.raises(kind), estimate.bounded(config, given):
+        with pytest.raises(kind), estimate.limit_layers(config, given):
             raise TypeError("shapes do not fit")
 
 

@@ -204,16 +204,16 @@ def test_bytes_are_within_half_a_unit_of_their_column():
 
 def test_large_weights_keep_their_bits_on_large_pages():
     weights = jnp.asarray(np.random.default_rng(0).normal(size=2**20 + 7).astype(np.float32))
-    np.testing.assert_array_equal(packing.settled(weights), weights)
+    np.testing.assert_array_equal(packing.huge_page_copy(weights), weights)
 
 
 def test_without_a_compiler_xla_draws_and_the_reason_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr(library, "COMPILERS", ("no-such-compiler",))
     monkeypatch.setattr(library, "ffi_target", library.ffi_target.__wrapped__)
-    monkeypatch.setattr(library, "load_library", library.made)
+    monkeypatch.setattr(library, "load_library", library.compile_library)
     monkeypatch.delenv("CXX", raising=False)
     variables, _, _ = asked_of(SMALL, 1, 8)
-    with engines.noted() as used:
+    with engines.collect_engines() as used:
         assert engines.choose_engine("auto", SMALL, variables) is None
         assert engines.choose_engine("auto", SMALL, variables) is None
     assert used == [f"drawn by XLA's loop: {no_compiler(monkeypatch)}"]
@@ -245,13 +245,13 @@ def one(monkeypatch, tmp_path):
     sources, cache = tmp_path / "sources", tmp_path / "cache"
     sources.mkdir()
     (sources / "one.cc").write_text('extern "C" int one() { return 1; }\n')
-    monkeypatch.setattr(library, "SOURCES", sources)
+    monkeypatch.setattr(library, "_SOURCES", sources)
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     try:
         library.compiler()
     except library.Unavailable as error:
         pytest.skip(f"{error}")
-    return partial(library.made, "one"), sources, cache
+    return partial(library.compile_library, "one"), sources, cache
 
 
 def kept(cache):
@@ -295,7 +295,7 @@ def test_a_compiler_that_fails_is_asked_once(monkeypatch):
         asked.append(name)
         raise library.Unavailable("it does not compile")
 
-    monkeypatch.setattr(library, "made", fails)
+    monkeypatch.setattr(library, "compile_library", fails)
     for _ in range(2):
         with pytest.raises(library.Unavailable, match="not compile"):
             library.load_library("no-such-loop")

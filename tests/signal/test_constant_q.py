@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import BadInput
-from zoo.models.classification.basic_pitch import SPEC
+from zoo.models.classification.basic_pitch import _SPEC
 from zoo.signal import constant_q as cq
 
 torch = pytest.importorskip("torch")
@@ -28,7 +28,7 @@ def test_equals_nnaudio(published_modules):
     published_modules("nnAudio==0.3.4")
     from nnAudio.features.cqt import CQT2010v2
 
-    for spec, samples in ((SPEC, 43_844), (TWELVE, 40_961), (ODD, 8000)):
+    for spec, samples in ((_SPEC, 43_844), (TWELVE, 40_961), (ODD, 8000)):
         module = CQT2010v2(
             sr=spec.sample_rate,
             hop_length=spec.hop,
@@ -50,20 +50,20 @@ def test_is_librosas_within_a_hundredth_of_the_peak():
 
     librosa's filters are a hundredth longer, and its audio is halved by another resampler.
     """
-    time = np.arange(2 * SPEC.sample_rate) / SPEC.sample_rate
+    time = np.arange(2 * _SPEC.sample_rate) / _SPEC.sample_rate
     bins = (60, 150, 250)
-    tones = np.stack([np.sin(2 * np.pi * SPEC.frequencies()[b] * time) for b in bins])
+    tones = np.stack([np.sin(2 * np.pi * _SPEC.frequencies()[b] * time) for b in bins])
     tones = tones[..., None].astype(np.float32)
-    own = np.asarray(jax.jit(partial(cq.constant_q, spec=SPEC))(tones))
+    own = np.asarray(jax.jit(partial(cq.constant_q, spec=_SPEC))(tones))
     for number, tone in enumerate(tones[..., 0]):
         theirs = np.abs(
             librosa.cqt(
                 tone,
-                sr=SPEC.sample_rate,
-                hop_length=SPEC.hop,
-                fmin=SPEC.low,
-                n_bins=SPEC.bins,
-                bins_per_octave=SPEC.per_octave,
+                sr=_SPEC.sample_rate,
+                hop_length=_SPEC.hop,
+                fmin=_SPEC.low,
+                n_bins=_SPEC.bins,
+                bins_per_octave=_SPEC.per_octave,
             )
         ).T
         middle = slice(70, 100)
@@ -106,8 +106,8 @@ def test_bad_input_is_named():
     with pytest.raises(BadInput, match="fewer than 318"):
         cq.ConstantQ(22_050, 256, 27.5, 318, 36)
     with pytest.raises(BadInput, match="mono"):
-        cq.constant_q(np.zeros((1, 40_000, 2), np.float32), SPEC)
-    with pytest.raises(BadInput, match=f"give {SPEC.least} or more"):
-        cq.constant_q(noise(SPEC.least - 1), SPEC)
-    frames = jax.eval_shape(partial(cq.constant_q, spec=SPEC), noise(SPEC.least, 1)).shape
-    assert frames == (1, SPEC.least // 256 + 1, 309)
+        cq.constant_q(np.zeros((1, 40_000, 2), np.float32), _SPEC)
+    with pytest.raises(BadInput, match=f"give {_SPEC.least} or more"):
+        cq.constant_q(noise(_SPEC.least - 1), _SPEC)
+    frames = jax.eval_shape(partial(cq.constant_q, spec=_SPEC), noise(_SPEC.least, 1)).shape
+    assert frames == (1, _SPEC.least // 256 + 1, 309)

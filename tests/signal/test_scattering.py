@@ -8,7 +8,7 @@ from kymatio.scattering1d.frontend.numpy_frontend import ScatteringNumPy1D
 
 from zoo.errors import BadInput
 from zoo.signal import scattering
-from zoo.signal.scattering import LARGEST, Scattering, design_filters
+from zoo.signal.scattering import _LARGEST, Scattering, design_filters
 
 scatter = jax.jit(scattering.scatter, static_argnames="how")
 
@@ -44,7 +44,7 @@ def test_the_average_as_a_matrix_is_the_average():
     sizes = {case: design_filters(Scattering(*case[:3]), case[3]) for case in CASES}
     assert any(len(plan.means) for plan in sizes.values())
     plan = design_filters(Scattering(4, (1, 1), 16), 2**14)
-    assert 0 not in plan.means and (plan.length / 16) * plan.length > LARGEST
+    assert 0 not in plan.means and (plan.length / 16) * plan.length > _LARGEST
     x = noise(2**14, 1)
     expected = ScatteringNumPy1D(J=4, shape=2**14, Q=1, T=16)(x.astype(np.float64)).swapaxes(1, 2)
     found = np.asarray(scatter(x[..., None], Scattering(4, (1, 1), 16)))[..., 0]

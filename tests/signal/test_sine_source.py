@@ -92,7 +92,7 @@ def test_phases_differ_by_harmonic_and_in_training_by_row():
 
 
 def test_the_condition_is_in_tune_and_the_same_block_by_block(monkeypatch):
-    monkeypatch.setattr(sine_source, "BLOCK", 100)
+    monkeypatch.setattr(sine_source, "_BLOCK", 100)
     audio, hertz = steady_notes.scale(1, 4 * SECOND * HOP, RATE)
     condition = np.asarray(jax.jit(PURE.condition)(audio))
     followed = np.asarray(PURE.condition_of_source(audio[0]))

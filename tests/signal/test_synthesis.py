@@ -27,7 +27,7 @@ def test_distribution_sums_to_one_below_half_the_rate():
         synthesis.normalise(share, f0, RATE), [[[0.2] * 5, [0.0] * 5]], atol=1e-6
     )
     np.testing.assert_array_equal(
-        synthesis.audible(share, jnp.array([[[4000.0], [1601.0]]]), RATE),
+        synthesis.mask_above_nyquist(share, jnp.array([[[4000.0], [1601.0]]]), RATE),
         [[[1, 0, 0, 0, 0], [1, 1, 1, 1, 0]]],
     )
 

@@ -24,7 +24,7 @@ def cents(found, hertz):
 
 def test_steady_notes_are_found_within_half_a_cent():
     hertz = 55.0 * 2 ** (np.arange(0, 61, 6) / 12)  # 55 to 1760 Hz
-    tones = np.stack([steady_notes.steady(pitch, SAMPLES, RATE) for pitch in hertz])
+    tones = np.stack([steady_notes.harmonic_tone(pitch, SAMPLES, RATE) for pitch in hertz])
     found = np.asarray(tracked(tones[..., None].astype(np.float32)))[:, 4:-4]
     assert found.shape == (11, 24) and np.abs(cents(found, hertz[:, None])).max() < 0.5
 
@@ -43,12 +43,12 @@ def test_it_agrees_with_librosa_on_a_glide():
 
 def test_noise_and_silence_have_no_pitch():
     noise = rows(np.random.default_rng(0).normal(0, 0.1, SAMPLES))
-    tone = rows(steady_notes.steady(220.0, SAMPLES, RATE))
+    tone = rows(steady_notes.harmonic_tone(220.0, SAMPLES, RATE))
     assert not np.asarray(tracked(np.concatenate([noise[:5], 1e-4 * tone[:5], 0 * tone[:1]]))).any()
 
 
 def test_a_frame_depends_on_its_own_samples_alone():
-    audio = rows(steady_notes.steady(300.0, SAMPLES, RATE))
+    audio = rows(steady_notes.harmonic_tone(300.0, SAMPLES, RATE))
     before, after = 10 * HOP - YIN.pad[0], 12 * HOP + YIN.pad[1]
     alone = np.zeros_like(audio)
     alone[:, before:after] = audio[:, before:after]
@@ -58,5 +58,5 @@ def test_a_frame_depends_on_its_own_samples_alone():
 
 
 def test_another_rate():
-    tone = steady_notes.steady(196.0, 32 * 512, 44_100)[None, :, None].astype(np.float32)
+    tone = steady_notes.harmonic_tone(196.0, 32 * 512, 44_100)[None, :, None].astype(np.float32)
     assert np.abs(cents(jax.jit(Yin(44_100, 512))(tone)[0, 8:-8], 196.0)).max() < 0.5

@@ -16,7 +16,7 @@ from zoo.data.score_render.instrument import Instrument
 from zoo.errors import BadInput
 from zoo.runs import pairs
 from zoo.songs import chain_files
-from zoo.songs.chain import chain, sounding
+from zoo.songs.chain import chain, perform_notes
 from zoo.songs.composing import append_notes
 
 NOTES = ("onset", "offset", "pitch", "velocity")
@@ -198,7 +198,9 @@ def test_what_was_played_until_it_was_stopped_stays(folders, song, tmp_path, mon
         yield next(chunks)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(chain_files.chain, "sounding", lambda *asked: stopped(sounding(*asked)))
+    monkeypatch.setattr(
+        chain_files.chain, "perform_notes", lambda *asked: stopped(perform_notes(*asked))
+    )
     words = ["chain", str(song), "--notes", folders["notes"], "--out", str(tmp_path / "out")]
     assert main(words) == INTERRUPTED
     made = tmp_path / "out" / "a song"

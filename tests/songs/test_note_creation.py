@@ -146,7 +146,7 @@ def test_notes_are_those_of_the_authors_module(published_modules, monkeypatch):
         {"lowest": 60.0, "highest": 2000.0},
     ]
     for seed, how in enumerate(kinds):
-        monkeypatch.setattr(note_creation, "BLOCK", (8192, 64, 7)[seed % 3])
+        monkeypatch.setattr(note_creation, "_BLOCK", (8192, 64, 7)[seed % 3])
         rolls = random_rolls(seed, 700)
         creation = NoteCreation(**how)
         own = creation.decode(rolls, STEP)

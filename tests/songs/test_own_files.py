@@ -33,7 +33,7 @@ def test_a_rejected_file_is_named_and_leaves_no_folder(tmp_path, capsys):
 
     def act(path, name):
         place = tmp_path / "out" / name
-        with writing.write_folder(place, partial(writing.refuse, place, False)) as folder:
+        with writing.write_folder(place, partial(writing.refuse_nonempty, place, False)) as folder:
             (folder / "x").write_text("x")
             if name == "bad":
                 raise BadInput("bad.wav is not to my taste")

@@ -121,7 +121,7 @@ def test_probabilities_are_platt_s_and_none_is_what_passes_no_threshold():
     scores = np.asarray(probe.probe_scores(given, odds, distance))
     np.testing.assert_allclose(scores[:, 0], oracle.predict_proba(odds)[:, 1], atol=1e-3)
     np.testing.assert_array_equal(scores[:, 1] > 0.5, scores[:, 0] < 0.3)
-    assert abs(np.mean(distance[tags[:, 0] > 0] < found["limit"]) - probe.USUAL) < 0.02
+    assert abs(np.mean(distance[tags[:, 0] > 0] < found["limit"]) - probe._USUAL) < 0.02
     far = np.asarray(probe.probe_scores(found, odds, np.full(400, 9.0)))
     assert (far[:, 1] > 0.99).all() and (far[:, 0] < 0.01).all()
 
@@ -146,8 +146,8 @@ def test_segments_of_a_file_count_as_one():
 
 def test_thresholds_are_of_the_best_f1():
     truth, score = np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.3, 0.4])
-    assert 0.2 < probing.threshold(truth, score) < 0.3
-    assert probing.threshold(truth, np.array([0.1, 0.2, 0.8, 0.9])) == 0.5
+    assert 0.2 < probing.best_f1_threshold(truth, score) < 0.3
+    assert probing.best_f1_threshold(truth, np.array([0.1, 0.2, 0.8, 0.9])) == 0.5
 
 
 def test_a_csv_says_labels_negatives_and_groups(folder, tmp_path):

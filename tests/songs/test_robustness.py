@@ -116,7 +116,7 @@ def test_a_semitone_matters_to_what_measures_pitch(model, monkeypatch):
     assert reports["none"].metrics["accuracy"] == 1
     accuracy = reports["a semitone up"].metrics["accuracy"]
     assert accuracy <= 0.34  # the highest has no next
-    (row,) = [r for r in robustness.rows(reports) if r["effect"] == "a semitone up"]
+    (row,) = [r for r in robustness.robustness_rows(reports) if r["effect"] == "a semitone up"]
     assert row["accuracy_change"] == pytest.approx(accuracy - 1, abs=1e-6)
     assert row["accuracy_low"] <= row["accuracy_change"] <= row["accuracy_high"]
 
@@ -147,7 +147,7 @@ def test_other_data_by_the_labels_that_both_have(model, tmp_path, monkeypatch):
         for n, (tags, known) in enumerate(rows)
     ]
     source = SimpleNamespace(info=info, prepare=lambda: None, open=lambda split: records)
-    found = robustness.shared(model, source)
+    found = robustness.read_test_split(model, source)
     assert [record["tags"].tolist() for record in found] == [[0, 0, 1], [0, 0, 0], [0, 0, 0]]
     assert [record["known"].tolist() for record in found] == [[0, 0, 1], [0, 0, 1], [0, 0, 0]]
     config = SimpleNamespace(
@@ -163,9 +163,9 @@ def test_other_data_by_the_labels_that_both_have(model, tmp_path, monkeypatch):
     first = row["rows"][0]
     assert f"| none | {first['pr_auc']:.3f} | {first['roc_auc']:.3f} | " in page
     with pytest.raises(BadInput, match="bells has no tag of pitches: Low, middle, high"):
-        robustness.shared(model, SimpleNamespace(info=replace(info, labels=("bell",))))
+        robustness.read_test_split(model, SimpleNamespace(info=replace(info, labels=("bell",))))
     with pytest.raises(BadInput, match="bells is of 9 Hz in 1 channels, pitches takes 8000 Hz"):
-        robustness.shared(model, SimpleNamespace(info=replace(info, sample_rate=9)))
+        robustness.read_test_split(model, SimpleNamespace(info=replace(info, sample_rate=9)))
     assert main(["robustness", "pitches", str(tmp_path), "--on", "x"]) == 2
 
 

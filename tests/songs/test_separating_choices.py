@@ -11,7 +11,7 @@ import soundfile
 from zoo.audio import audio_writing
 from zoo.errors import BadInput
 from zoo.songs import stem_files
-from zoo.songs.segments import Segments, echo, identity_error, recut
+from zoo.songs.segments import Segments, echo, identity_error, regroup_blocks
 from zoo.songs.separating import Separator, separate, with_sources
 from zoo.songs.stem_files import separate_file
 
@@ -241,7 +241,7 @@ def test_sums_are_kept_at_any_length(length):
 )
 def test_segments_of_other_lengths(asked, wanted):
     """Whole hops of 50 ms more, or the half, quarter, ... of one; never another context."""
-    found = recut(SEGMENTS, 8000, **asked)
+    found = regroup_blocks(SEGMENTS, 8000, **asked)
     assert (found.input, found.kept, found.step, found.window) == wanted
     assert identity_error(found) < 1e-5
 
@@ -249,7 +249,7 @@ def test_segments_of_other_lengths(asked, wanted):
 @pytest.mark.parametrize("asked", [{"seconds": 0.0}, {"overlap": 1.0}, {"overlap": -0.1}])
 def test_segments_that_cannot_be(asked):
     with pytest.raises(BadInput, match="give "):
-        recut(SEGMENTS, 8000, **asked)
+        regroup_blocks(SEGMENTS, 8000, **asked)
 
 
 @pytest.mark.parametrize("name", ["wave_unet", "spleeter_unet", "demucs", "conv_tasnet"])
@@ -267,7 +267,7 @@ def test_models_take_segments_of_their_own_hops(name):
     variables = jax.eval_shape(objective.init, key, batch)
     for seconds in (2 * how.segments.kept / how.rate, how.segments.kept / how.rate / 2):
         lengths = getattr(find_network(objective, variables)[0], "input_length", None)
-        segments = recut(how.segments, how.rate, seconds, lengths=lengths)
+        segments = regroup_blocks(how.segments, how.rate, seconds, lengths=lengths)
         shape = (1, segments.input, how.channels)
         batch = {segments.key: jax.ShapeDtypeStruct(shape, np.float32)}
         given = jax.eval_shape(objective.predict, variables, batch, key)["prediction"]

@@ -16,7 +16,7 @@ from zoo.songs import ensembles
 from zoo.songs.ensembles import Members
 from zoo.songs.segments import Segments
 from zoo.songs.separating import Partner, Separator, separate
-from zoo.songs.spreads import ABOVE, BELOW, Spread
+from zoo.songs.spreads import _BELOW, ABOVE, Spread
 
 SEGMENTS = Segments(40, 32, 16, "fade", batch=2)
 HOW = Separator(SEGMENTS, 8000, 1, ("near", "far"))
@@ -86,7 +86,7 @@ def test_curves_follow_the_song_and_silence_is_not_sure():
     kept = np.concatenate(list(spread.taken(iter(blocks), 10)), 1)
     assert kept.shape == (1, 30, 1)
     curves = spread.curves(("voice",), 2.0)
-    np.testing.assert_allclose(curves["db"]["voice"], [20, 0, BELOW], atol=0.01)
+    np.testing.assert_allclose(curves["db"]["voice"], [20, 0, _BELOW], atol=0.01)
     page = own.confidence(curves)
     assert "Confidence" in page and "voice" in page and "<path" in page
     page = own.confidence({"seconds": 0.34, "db": {"voice": [20.0, 0.0, -5.0]}})

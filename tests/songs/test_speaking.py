@@ -53,7 +53,7 @@ def test_any_vocoder_may_take_griffin_lim_s_place(speaker):
 
 def test_frames_reach_a_vocoder_of_the_same_front_end():
     frames, count = np.ones((2, 8, 3)), np.array([8, 5])
-    spec = SimpleNamespace(hop=4, **{name: 1 for name in speaking.FRONT if name != "hop"})
+    spec = SimpleNamespace(hop=4, **{name: 1 for name in speaking._FRONT if name != "hop"})
     spec.compress = speaking.mel.log_clamp
     front = SimpleNamespace(spec=spec, vocodable=True)
     heard = []

@@ -96,12 +96,12 @@ def test_pieces_end_in_pauses_and_fade(steps):
 
 def test_a_voice_without_pauses_is_cut_all_the_same():
     voiced = np.zeros(40)
-    assert vocoder.pause(voiced) == 40
+    assert vocoder.find_pause(voiced) == 40
     voiced[5:25] = 1
-    assert vocoder.pause(voiced) == 25
+    assert vocoder.find_pause(voiced) == 25
     early = np.zeros(40)
     early[:17] = 1
-    assert vocoder.pause(early) == 40  # in the first half: the piece would be short
+    assert vocoder.find_pause(early) == 40  # in the first half: the piece would be short
 
 
 def test_one_piece_is_faded_into_the_next():

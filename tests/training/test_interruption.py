@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from zoo.training.interruption import SIGNALS, caught
+from zoo.training.interruption import SIGNALS, handle_signals
 
 ROOT = Path(__file__).parents[2]
 BUSY = """
 import hashlib, os
-from zoo.training.interruption import caught
-with caught() as interrupted:
+from zoo.training.interruption import handle_signals
+with handle_signals() as interrupted:
     print("ready", flush=True)
     while True:  # minutes inside one C call, as a compilation is; no Python handler can run
         hashlib.pbkdf2_hmac("sha256", b"word", b"salt", 1_000_000_000)
@@ -35,7 +35,7 @@ def until(condition):
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_first_signal_asks_the_loop_to_stop(number, capfd):
     before = signal.getsignal(number)
-    with caught() as interrupted:
+    with handle_signals() as interrupted:
         assert not interrupted(1) and interrupted.signal is None
         os.kill(os.getpid(), number)
         assert until(lambda: interrupted(2))
@@ -49,7 +49,7 @@ def test_nothing_is_left_behind():
     threads, files = set(threading.enumerate()), len(os.listdir("/proc/self/fd"))
     former = signal.getsignal(signal.SIGINT)  # ignored where the tests run in the background
     for _ in range(3):
-        with caught():
+        with handle_signals():
             pass
     assert until(lambda: set(threading.enumerate()) <= threads)
     assert until(lambda: len(os.listdir("/proc/self/fd")) <= files)
@@ -59,7 +59,7 @@ def test_nothing_is_left_behind():
 def test_other_signals_mean_nothing_to_it():
     former = signal.signal(signal.SIGUSR2, lambda *_: None)
     try:
-        with caught() as interrupted:
+        with handle_signals() as interrupted:
             os.kill(os.getpid(), signal.SIGUSR2)
             time.sleep(0.05)
             assert not interrupted(1)
@@ -71,7 +71,7 @@ def test_another_thread_may_train():
     seen = []
 
     def train():
-        with caught() as interrupted:
+        with handle_signals() as interrupted:
             seen.append(interrupted(1))
 
     thread = threading.Thread(target=train)

@@ -28,7 +28,7 @@ class Normalised:
     model: nn.Module
 
     def init(self, rng, batch):
-        return one_network.begin(self.model, rng, batch["x"])
+        return one_network.init_player(self.model, rng, batch["x"])
 
     @property
     def turns(self):

@@ -75,7 +75,7 @@ def _told(node: Node) -> list[str]:
     return [line] if line and len(line) < 60 else []
 
 
-def wrapped(parts: Sequence[str], width: float, size: float, bold: bool = False) -> list[str]:
+def wrap_facts(parts: Sequence[str], width: float, size: float, bold: bool = False) -> list[str]:
     """Facts joined to lines that are as wide as there is room; words where one fact is wider."""
     lines: list[str] = []
     for part in parts:

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from zoo.architecture.graph import BOX, JOIN, Graph, Node
-from zoo.architecture.naming import called, node_signature, title
+from zoo.architecture.naming import module_name, node_signature, title
 from zoo.architecture.network import TracedNetwork
 from zoo.architecture.tracing import ModulePath
 
@@ -183,7 +183,7 @@ class _Folded:
             if times > 1 and size > 1:
                 once = nodes[at : at + size]
                 lacks = [n for place, n in enumerate(once) if last and place not in last]
-                names = tuple(called(n) for n in lacks if n.form == BOX)
+                names = tuple(module_name(n) for n in lacks if n.form == BOX)
                 runs = [nodes[at + n * size : at + (n + 1) * size] for n in range(times)]
                 stems = dict.fromkeys(_stem([n.key for n in run]) for run in runs)
                 keys, label = tuple(n.key for n in once), ", ".join(filter(None, stems))

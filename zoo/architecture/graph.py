@@ -66,7 +66,7 @@ class Graph:
         return done
 
 
-def tidied(graph: Graph) -> Graph:
+def simplify_graph(graph: Graph) -> Graph:
     """The same graph, changed in place: without what leads nowhere, one join for several."""
     _prune(graph)
     _join(graph)

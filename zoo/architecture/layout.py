@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from zoo.architecture.captions import caption, log2_length, long, wrapped
+from zoo.architecture.captions import caption, log2_length, long, wrap_facts
 from zoo.architecture.folding import Frame, Item, NetworkFigure
 from zoo.architecture.graph import BOX, JOIN
 from zoo.architecture.tracing import ModulePath
@@ -195,8 +195,8 @@ class FigureLayout:
         )
         need = max(long(head, 11, bold=True), long(" · ".join(more), 10)) + 14
         own = min(width, max(self._width(item, width), need))
-        heads = wrapped([head], own - 10, 11, True)
-        lines = wrapped(more, own - 10, 10)
+        heads = wrap_facts([head], own - 10, 11, True)
+        lines = wrap_facts(more, own - 10, 10)
         above = SIGN if item.node.sign else 0
         height = LINE * (len(heads) + len(lines)) + 2 * PAD
         box = Box(item, x + (width - own) / 2, y + above, own, height, "\n".join(heads), lines)

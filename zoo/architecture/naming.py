@@ -28,10 +28,10 @@ def node_signature(node: Node, exact: bool) -> tuple[Any, ...]:
         return (node.form, node.kind, *node.also) if node.form == JOIN else node.key
     how = tuple(text for name, text in sizes(node).items() if name not in VARIES)
     made = node.made if exact else len(node.made)
-    return (called(node), node.kind, node.also, node.parameters, how, made)
+    return (module_name(node), node.kind, node.also, node.parameters, how, made)
 
 
-def called(node: Node) -> str:
+def module_name(node: Node) -> str:
     """The name of its module, without the number that it has among others."""
     return re.sub(r"_?\d+", "", node.key[-1]).replace("_", " ").strip()
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from zoo.architecture.graph import BOX, GIVEN, JOIN, RESULT, Graph, Node, tidied, turning
+from zoo.architecture.graph import BOX, GIVEN, JOIN, RESULT, Graph, Node, simplify_graph, turning
 from zoo.architecture.tracing import CARRY, Call, ModulePath, Operation, Traced, roots
 
 _NOISE: ModulePath = ("", "noise")  # that the objective draws
@@ -74,7 +74,7 @@ class TracedNetwork:
         # Modules that call others in between, and have no parameters, are what joins these.
         if between := {key for key in turning(found) if not found.nodes[key].parameters}:
             found = _Flow(self, shown - between).graph()
-        return tidied(found)
+        return simplify_graph(found)
 
     def live(self) -> set[int]:
         """The operations, by number, that what the player gives is made of."""

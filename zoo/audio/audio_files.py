@@ -24,7 +24,7 @@ from zoo.audio.decoding import SILENCE, Meter
 from zoo.audio.probing import GIVE, Header, read_header
 from zoo.errors import BadInput
 
-SUFFIXES = (
+_SUFFIXES = (
     *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"),
     *(".wave", ".bwf", ".rf64", ".w64", ".caf", ".aifc", ".snd", ".sph", ".mp2", ".mpga"),
 )
@@ -94,14 +94,14 @@ def audio_in(folder: Path) -> list[Path]:
     found = _with_suffix(folder, taken_suffixes())
     if not found:
         more = unreadable_in(folder)
-        readable = f" that can be read, only {kinds(more)}" if more else ""
+        readable = f" that can be read, only {count_suffixes(more)}" if more else ""
         raise BadInput(f"no audio in {folder}{readable}: {GIVE}.")
     return found
 
 
 def taken_suffixes() -> tuple[str, ...]:
     """Endings of what is taken from a folder."""
-    return (*SUFFIXES, *mpeg4.SUFFIXES) if mpeg4.pyav_installed() else SUFFIXES
+    return (*_SUFFIXES, *mpeg4.SUFFIXES) if mpeg4.pyav_installed() else _SUFFIXES
 
 
 def unreadable_in(folder: Path) -> list[Path]:
@@ -131,7 +131,7 @@ def why_not(path: Path) -> str:
     )
 
 
-def kinds(files: Iterable[Path]) -> str:
+def count_suffixes(files: Iterable[Path]) -> str:
     """'8 m4a, 1 stem.mp4': files counted by their endings."""
     names = (path.name.lower() for path in files)
     counts = Counter("stem.mp4" if n.endswith(".stem.mp4") else _ending(n) for n in names)

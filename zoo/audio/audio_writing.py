@@ -16,7 +16,7 @@ from zoo.audio import stem_mp4, wav_files
 from zoo.errors import BadInput
 
 _ROOM = 1 << 20  # bytes; with less the disk counts as full
-SMALL = 2**32 - 2**26  # bytes of a WAV file that libsndfile writes, which cannot be RF64
+_SMALL = 2**32 - 2**26  # bytes of a WAV file that libsndfile writes, which cannot be RF64
 MP3_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _FORMATS = {  # suffix: (libsndfile's format, default subtype)
     ".wav": ("WAV", "FLOAT"),
@@ -90,7 +90,7 @@ class Sink:
         self.path, self.subtype = path, subtype
         self._wav: wav_files.Wav | None = None
         self._file: soundfile.SoundFile | None = None
-        if format_ == "WAV" and subtype in wav_files.KINDS:
+        if format_ == "WAV" and subtype in wav_files.WAV_SUBTYPES:
             self._wav = wav_files.create_wav(path, rate, channels, subtype)
             return
         best = {"bitrate_mode": "CONSTANT", "compression_level": 0.0} if format_ == "MP3" else {}
@@ -108,7 +108,7 @@ class Sink:
             raise ValueError(f"{self.path} is closed")
         with room_for(self.path):
             file.write(_rounded(block, self.subtype))
-        if file.format == "WAV" and self.path.stat().st_size > SMALL:
+        if file.format == "WAV" and self.path.stat().st_size > _SMALL:
             raise BadInput(f"WAV of {self.subtype} ends at 4 GiB: choose PCM_16, PCM_24 or FLOAT")
 
     def __enter__(self) -> Sink:

@@ -7,7 +7,7 @@ there. Frames carry their own number and two checksums, so the last one tells th
 from __future__ import annotations
 
 from zoo.audio import joined_kinds, mp3_frames
-from zoo.audio.stream_bytes import TAGS, ByteWindow, Stream
+from zoo.audio.stream_bytes import TAG_MARKS, ByteWindow, Stream
 
 MARKS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")  # a file begins so
 TOTAL_AT = 21  # bytes from a file's start: 4 bits and 4 bytes
@@ -56,7 +56,9 @@ def _refuse_others(data: ByteWindow, start: int, stop: int) -> None:
         last, at = bool(head[0] >> 7), at + 4 + int.from_bytes(head[1:])
     found = joined_kinds.next_file_start(data, at, stop, than="FLAC")
     if found < stop:
-        raise joined_kinds.refusal("FLAC", joined_kinds.begun(data(found, found + 32)))
+        raise joined_kinds.joined_kinds_error(
+            "FLAC", joined_kinds.kind_of_header(data(found, found + 32))
+        )
     mp3_frames.refuse_at_end("FLAC", data, at, stop)
 
 
@@ -78,7 +80,7 @@ def _syncs(tail: bytes) -> list[int]:
 
 def _whole(frame: bytes) -> bool:
     """Whether a frame ends where these bytes do, or before zeros or a tag, by its checksum."""
-    value, ends = 0, {len(frame), *(at for tag in TAGS for at in _all(frame, tag))}
+    value, ends = 0, {len(frame), *(at for tag in TAG_MARKS for at in _all(frame, tag))}
     for at, byte in enumerate(frame, 1):
         value = (value << 8 & 0xFFFF) ^ CRC16[(value >> 8) ^ byte]
         if not value and at in ends:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.audio.stream_bytes import WINDOW, ByteWindow
+from zoo.audio.stream_bytes import WINDOW_BYTES, ByteWindow
 from zoo.errors import BadInput
 
 _MAGIC = {  # how files begin, and what else stands there, from which byte on
@@ -19,7 +19,7 @@ _MAGIC = {  # how files begin, and what else stands there, from which byte on
 }
 
 
-def begun(head: bytes) -> str:
+def kind_of_header(head: bytes) -> str:
     """Which kind of file begins so, of those in MAGIC; '' for none."""
     return next((kind for kind in _MAGIC if _begins(kind, head)), "")
 
@@ -38,12 +38,12 @@ def next_file_start(data: ByteWindow, start: int, stop: int, than: str = "") -> 
 
 def without_zeros(data: ByteWindow, at: int) -> int:
     """The first place from `at` on where something else stands; the end where nothing does."""
-    while (block := data(at, at + WINDOW)) and not block.strip(b"\0"):
+    while (block := data(at, at + WINDOW_BYTES)) and not block.strip(b"\0"):
         at += len(block)
     return at + len(block) - len(block.lstrip(b"\0"))
 
 
-def refusal(kind: str, other: str) -> BadInput:
+def joined_kinds_error(kind: str, other: str) -> BadInput:
     """The error, without the file's name."""
     return BadInput(f"is {kind} and then {other}, files joined: cut them apart.")
 

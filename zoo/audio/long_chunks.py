@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from zoo.audio.stream_bytes import ByteWindow, Stream
 from zoo.errors import BadInput
 
-HEADS = (b"caff", b"riff")
+LONG_HEADS = (b"caff", b"riff")
 OPEN = 1 << 60  # sizes from here on were left open by a writer that could not go back
 
 

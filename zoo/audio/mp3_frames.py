@@ -106,9 +106,9 @@ def refuse_behind(kind: str, data: ByteWindow, at: int) -> None:
     while step := _tag(data(at, at + 32)):
         at += step
     at = joined_kinds.without_zeros(data, at)
-    other = joined_kinds.begun(data(at, at + 32)) or ("MP3" if _in_a_row(data, at) else "")
+    other = joined_kinds.kind_of_header(data(at, at + 32)) or ("MP3" if _in_a_row(data, at) else "")
     if other not in ("", kind):
-        raise joined_kinds.refusal(kind, other)
+        raise joined_kinds.joined_kinds_error(kind, other)
 
 
 def refuse_at_end(kind: str, data: ByteWindow, start: int, stop: int) -> None:
@@ -116,7 +116,7 @@ def refuse_at_end(kind: str, data: ByteWindow, start: int, stop: int) -> None:
     at = data.find(b"\xff", max(start, stop - _TAIL))
     while 0 <= at < stop:
         if _in_a_row(data, at):
-            raise joined_kinds.refusal(kind, "MP3")
+            raise joined_kinds.joined_kinds_error(kind, "MP3")
         at = data.find(b"\xff", at + 1)
 
 
@@ -193,8 +193,8 @@ def _frames(data: ByteWindow) -> Iterator[tuple[int, int, _Kind]]:
             at += step
         else:
             behind = joined_kinds.without_zeros(data, at) if seen else data.size
-            if other := joined_kinds.begun(data(behind, behind + 32)):
-                raise joined_kinds.refusal("MP3", other)
+            if other := joined_kinds.kind_of_header(data(behind, behind + 32)):
+                raise joined_kinds.joined_kinds_error("MP3", other)
             last = None
             at = data.find(b"\xff", at + 1)
             if at < 0:

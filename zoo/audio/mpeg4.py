@@ -55,7 +55,7 @@ class TrackFacts:
     track: _Track
 
 
-def found(path: Path) -> list[TrackFacts]:
+def find_audio_tracks(path: Path) -> list[TrackFacts]:
     """The audio tracks of a file, one or more. raises BadInput: without PyAV, or a sound track."""
     if not pyav_installed():
         raise BadInput(

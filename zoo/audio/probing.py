@@ -96,7 +96,11 @@ def _probed(path: Path, _size: int, _changed: int) -> tuple[Header, ...]:
     """The facts; found once as long as a file stays as it is."""
     with open(path, "rb") as file:
         compressed = mpeg4.BEGINS.match(file.read(16))
-    return tuple(map(partial(_inside, path), mpeg4.found(path))) if compressed else (_alone(path),)
+    return (
+        tuple(map(partial(_inside, path), mpeg4.find_audio_tracks(path)))
+        if compressed
+        else (_alone(path),)
+    )
 
 
 def _inside(path: Path, found: mpeg4.TrackFacts) -> Header:
@@ -140,13 +144,13 @@ def _streams(path: Path) -> tuple[Stream, ...]:
         magic = data(inside, inside + 4)
         found: list[Stream] = []
         try:
-            if head[:4] in wave_chunks.HEADS:
+            if head[:4] in wave_chunks.WAVE_HEADS:
                 found = wave_chunks.wave_streams(data)
             elif magic == b"fLaC":
                 found = flac_streams.flac_streams(data, inside)
             elif magic == b"OggS":
                 found = ogg_pages.ogg_streams(data)
-            elif head[:4] in long_chunks.HEADS:
+            elif head[:4] in long_chunks.LONG_HEADS:
                 found = long_chunks.long_chunk_streams(data)
             elif head[:4] == b"NIST":
                 found = [Stream(frames=_nist_frames(data(0, 1024)))]

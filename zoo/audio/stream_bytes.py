@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 
 from zoo.audio.silently import silently
 
-WINDOW = 1 << 20  # bytes read at a time; mapping whole files would count as memory
-TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICS")  # that stand behind the sound of any container
+WINDOW_BYTES = 1 << 20  # bytes read at a time; mapping whole files would count as memory
+TAG_MARKS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICS")  # that stand behind the sound of any container
 StreamPiece = tuple[int, int] | bytes  # a range of the file, or what stands in place of another
 
 
@@ -105,14 +105,14 @@ class ByteWindow:
         if at < 0 or stop - self._start > len(self._data):
             self._file.seek(start)
             self._start, at = start, 0
-            self._data = self._file.read(max(WINDOW, stop - start))
+            self._data = self._file.read(max(WINDOW_BYTES, stop - start))
         return self._data[at : at + stop - start]
 
     def find(self, wanted: bytes, start: int) -> int:
         """Where these bytes first occur from `start` on; -1 where they do not."""
         while start < self.size:
-            found = self(start, start + WINDOW).find(wanted)
+            found = self(start, start + WINDOW_BYTES).find(wanted)
             if found >= 0:
                 return start + found
-            start += WINDOW - len(wanted) + 1
+            start += WINDOW_BYTES - len(wanted) + 1
         return -1

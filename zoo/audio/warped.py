@@ -16,7 +16,7 @@ from zoo.errors import BadInput
 
 
 @cache
-def reduction(bins: int, points: int, alpha: float) -> np.ndarray:
+def frequency_warping(bins: int, points: int, alpha: float) -> np.ndarray:
     """Decibels of `bins` uniform frequencies to those of warped ones, -> [points bins] float64.
 
     alpha: of the all-pass, -1 to 1; above zero low frequencies get more of the points.
@@ -29,7 +29,7 @@ def reduction(bins: int, points: int, alpha: float) -> np.ndarray:
 def expansion(bins: int, points: int, alpha: float) -> np.ndarray:
     """Decibels of warped frequencies to those of `bins` uniform ones, -> [bins points] float64.
 
-    The inverse of `reduction` for spectra that `points` cepstral coefficients hold.
+    The inverse of `frequency_warping` for spectra that `points` cepstral coefficients hold.
     """
     _check(bins, points, alpha)
     return 2 * _cosines(bins) @ freqt(points, bins, -alpha) @ cepstra(points)

@@ -18,7 +18,13 @@ from zoo.errors import BadInput
 
 PLAIN = 2**32 - 1  # bytes behind its first eight that a plain header can count
 _FULL = 2**32 - 1  # what a field of 32 bits holds where the true size stands in 64
-KINDS = {"PCM_16": (1, 2), "PCM_24": (1, 3), "PCM_32": (1, 4), "FLOAT": (3, 4), "DOUBLE": (3, 8)}
+WAV_SUBTYPES = {
+    "PCM_16": (1, 2),
+    "PCM_24": (1, 3),
+    "PCM_32": (1, 4),
+    "FLOAT": (3, 4),
+    "DOUBLE": (3, 8),
+}
 
 
 @dataclass(frozen=True)
@@ -38,11 +44,11 @@ class Wav:
     @property
     def frame(self) -> int:
         """Bytes of a sample of all channels."""
-        return KINDS[self.subtype][1] * self.channels
+        return WAV_SUBTYPES[self.subtype][1] * self.channels
 
     def header(self) -> bytes:
         """All before the first sample; of one length whatever `frames`."""
-        (tag, width), data = KINDS[self.subtype], self.frames * self.frame
+        (tag, width), data = WAV_SUBTYPES[self.subtype], self.frames * self.frame
         form = struct.pack(
             "<HHIIHH", tag, self.channels, self.rate, self.rate * self.frame, self.frame, 8 * width
         )
@@ -77,8 +83,8 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 
 def create_wav(path: Path, rate: int, channels: int, subtype: str) -> Wav:
     """An empty file, over what was there."""
-    if subtype not in KINDS:
-        raise BadInput(f"WAV of {subtype} is not written here: choose {', '.join(KINDS)}")
+    if subtype not in WAV_SUBTYPES:
+        raise BadInput(f"WAV of {subtype} is not written here: choose {', '.join(WAV_SUBTYPES)}")
     made = Wav(path, rate, channels, subtype)
     with writing.naming(path):
         path.write_bytes(made.header())
@@ -118,7 +124,7 @@ def open_wav(path: Path) -> Wav:
         info = soundfile.info(str(path))
     except soundfile.SoundFileError as error:
         raise BadInput(f"{path} cannot be gone on with ({error}): put it back") from error
-    if info.subtype in KINDS:
+    if info.subtype in WAV_SUBTYPES:
         found = Wav(path, info.samplerate, info.channels, info.subtype, info.frames)
         with open(path, "rb") as stream:
             start = stream.read(len(found.header())).rfind(b"data") + 8
@@ -130,7 +136,7 @@ def open_wav(path: Path) -> Wav:
 
 def _as_bytes(audio: np.ndarray, subtype: str) -> bytes:
     """Audio [n C] as little-endian samples; integers to the nearest step, clipped at full scale."""
-    tag, width = KINDS[subtype]
+    tag, width = WAV_SUBTYPES[subtype]
     if tag == 3:
         return np.ascontiguousarray(audio, f"<f{width}").tobytes()
     if audio.dtype == np.int16 and width == 2:

@@ -10,11 +10,11 @@ import struct
 from dataclasses import dataclass
 
 from zoo.audio import joined_kinds, mp3_frames
-from zoo.audio.stream_bytes import TAGS, ByteWindow, Stream
+from zoo.audio.stream_bytes import TAG_MARKS, ByteWindow, Stream
 from zoo.errors import BadInput
 
 RIFFS = (b"RIFF", b"RIFX", b"RF64", b"BW64")
-HEADS = (*RIFFS, b"FORM", b".snd")
+WAVE_HEADS = (*RIFFS, b"FORM", b".snd")
 AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}  # of a sample, by encoding
 UNSET = 0xFFFF_FFFF
 
@@ -143,11 +143,11 @@ def _stream(data: ByteWindow, sound: _SampleSpan, after: int, alone: bool) -> St
 def _after(data: ByteWindow, sound: _SampleSpan) -> int:
     """Where another file follows behind the sound and its chunks; 0 where none does."""
     at = sound.stop + (sound.stop - sound.data_at) % 2
-    if data(sound.stop, sound.stop + 4) in HEADS:  # joined without a byte between
+    if data(sound.stop, sound.stop + 4) in WAVE_HEADS:  # joined without a byte between
         at = sound.stop
     kind = _kind(data, sound)
     while at < data.size:
-        if data(at, at + 4) in HEADS:
+        if data(at, at + 4) in WAVE_HEADS:
             return at
         mp3_frames.refuse_behind(kind, data, at)
         if not _is_chunk(data, at):
@@ -161,7 +161,7 @@ def _after(data: ByteWindow, sound: _SampleSpan) -> int:
 def _after_open(data: ByteWindow, sound: _SampleSpan) -> int:
     """Where another file follows behind sound whose size was left open; 0 where none does."""
     at = joined_kinds.next_file_start(data, sound.data_at, data.size)
-    if at < data.size and data(at, at + 4) not in HEADS:
+    if at < data.size and data(at, at + 4) not in WAVE_HEADS:
         mp3_frames.refuse_behind(_kind(data, sound), data, at)
     return at if at < data.size else 0
 
@@ -180,7 +180,7 @@ def _is_chunk(data: ByteWindow, at: int) -> bool:
 def _refuse_more(data: ByteWindow, sound: _SampleSpan, at: int) -> None:
     """raises BadInput where what follows the announced end is neither zeros nor a tag."""
     rest = data.size - at
-    tagged = any(data(at, at + 8).startswith(tag) for tag in TAGS)
+    tagged = any(data(at, at + 8).startswith(tag) for tag in TAG_MARKS)
     seconds = rest / max(1, sound.width) / max(1, sound.rate)
     if tagged or seconds < 0.01 or not _sounds(data, at):
         return

@@ -126,7 +126,7 @@ def split_parameters(parameters: np.ndarray, voice: VoiceLayout) -> tuple[np.nda
 
 
 def _reduced(voice: VoiceLayout, points: int) -> np.ndarray:
-    return warped.reduction(voice.bins, points, voice.warp).T
+    return warped.frequency_warping(voice.bins, points, voice.warp).T
 
 
 def _expanded(voice: VoiceLayout, points: int) -> np.ndarray:

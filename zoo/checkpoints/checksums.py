@@ -26,7 +26,7 @@ def by_path(tree: _Tree) -> dict[str, Any]:
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
-def later(tree: _Tree) -> Callable[[], dict[str, _Record]]:
+def deferred_records(tree: _Tree) -> Callable[[], dict[str, _Record]]:
     """A function for any thread that gives `records` of the tree as it is now, even once donated.
 
     Several processes have to tell each other their hashes, which their main threads must do: theirs

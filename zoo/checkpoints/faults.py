@@ -8,7 +8,7 @@ from collections import Counter
 _passed: Counter[str] = Counter()
 
 
-def point(name: str) -> None:
+def fault_point(name: str) -> None:
     """Ends the process as SIGKILL would, without cleaning up, if ZOO_FAULT names this passing."""
     wanted, _, count = os.environ.get("ZOO_FAULT", "").partition(":")
     _passed[name] += 1

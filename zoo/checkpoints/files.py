@@ -21,7 +21,7 @@ from etils import epath
 
 from zoo import escapes, numerals
 from zoo.checkpoints.checksums import by_path
-from zoo.checkpoints.faults import point
+from zoo.checkpoints.faults import fault_point
 from zoo.checkpoints.metadata import Seal, Unfit
 from zoo.checkpoints.processes import gather_values
 from zoo.checkpoints.sealing import META, SealingHandler
@@ -90,7 +90,9 @@ def open_manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager
 
 
 def _manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager:
-    written = functools.partial(point, "commit")  # all files lie there, the rename is still to come
+    written = functools.partial(
+        fault_point, "commit"
+    )  # all files lie there, the rename is still to come
     options = ocp.CheckpointManagerOptions(
         preservation_policy=retention,
         cleanup_tmp_directories=True,

@@ -15,7 +15,7 @@ ABANDONED = ("Event loop is closed", "was never awaited", "full TensorStore deta
 _former = sys.unraisablehook
 
 
-def hush() -> None:
+def quiet_orbax() -> None:
     """Once or often; what is not of these kinds is logged as before."""
     logging.getLogger("absl").addFilter(_not_of_orbax)
     logging.getLogger("asyncio").addFilter(_not_abandoned)

@@ -11,7 +11,7 @@ import jax
 import orbax.checkpoint as ocp
 from etils import epath
 
-from zoo.checkpoints.faults import point
+from zoo.checkpoints.faults import fault_point
 
 META = "meta.json"
 
@@ -32,7 +32,7 @@ class SealingHandler(ocp.AsyncCheckpointHandler):
     async def _write(self, directory: epath.Path, document: Callable[[], dict[str, Any]]) -> None:
         """All processes make the document, the first one writes it."""
         made = document()
-        point("seal")
+        fault_point("seal")
         if jax.process_index() == 0:
             (directory / META).write_text(json.dumps(made))
 

@@ -23,7 +23,7 @@ import orbax.checkpoint as ocp
 from etils import epath
 
 from zoo.checkpoints import checksums, files, quiet
-from zoo.checkpoints.faults import point
+from zoo.checkpoints.faults import fault_point
 from zoo.checkpoints.processes import gather_values
 from zoo.checkpoints.retention import Retention, finite_only
 from zoo.checkpoints.sealing import Sealed
@@ -54,7 +54,7 @@ class Checkpoints:
         monitor: tuple[str, Literal["max", "min"]] | None = None,
         read_only: bool = False,
     ) -> None:
-        quiet.hush()
+        quiet.quiet_orbax()
         if "://" not in str(directory):  # a path of this machine, which Orbax wants absolute
             directory = Path(directory).expanduser().absolute()
         self.directory = epath.Path(directory)
@@ -119,10 +119,10 @@ class Checkpoints:
         self._retention.add(step, finite)
         meta = json.loads(json.dumps(meta, default=str))  # the caller's may change meanwhile
         ours = {"metrics": finite, "monitor": self._retention.monitor}
-        hashes = checksums.later(state)
-        point("save")
+        hashes = checksums.deferred_records(state)
+        fault_point("save")
         self._write(step, state, lambda: files.seal_metadata(meta, step, **ours, arrays=hashes()))
-        point("writing")
+        fault_point("writing")
         return True
 
     def restore(

@@ -105,7 +105,7 @@ def run_command(
     _prepare_output()
     try:
         words.check_words(options)
-        with endings.terminable():
+        with endings.handle_sigterm():
             return command(options) or 0
     except endings.Terminated:
         _complain(parser, "terminated")
@@ -157,7 +157,7 @@ def _prepare_output() -> None:
     warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
     home = places.home()
     if home is None or not os.access(home, os.W_OK):  # matplotlib would make a folder and say so
-        os.environ.setdefault("MPLCONFIGDIR", str(places.private() / "matplotlib"))
+        os.environ.setdefault("MPLCONFIGDIR", str(places.private_temp_folder() / "matplotlib"))
 
 
 def above_zero(text: str) -> float:
@@ -269,7 +269,7 @@ def keep_programs() -> None:
 
     # XLA splits loops for the cores it may use, but does not tell its cache of them.
     cache = places.cache() / "jax" / f"{machine.cores()}_cores"
-    compile_cache.use(os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(cache))
+    compile_cache.use_compile_cache(os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(cache))
     if not os.environ.get("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"):
         # The default of a second leaves out most of what a short file needs.
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)

@@ -14,7 +14,7 @@ from typing import Any
 from zoo import durable
 
 
-def use(folder: str) -> None:
+def use_compile_cache(folder: str) -> None:
     """Keeps compiled programs in that folder; where it takes none, they are compiled every time."""
     import jax
     from jax._src import compilation_cache  # JAX has no public way to put another store in place

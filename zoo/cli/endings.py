@@ -19,7 +19,7 @@ class Terminated(BaseException):
 
 
 @contextlib.contextmanager
-def terminable() -> Iterator[None]:
+def handle_sigterm() -> Iterator[None]:
     """Inside the block SIGTERM raises `Terminated`; a dead parent is a SIGTERM."""
     ours = threading.current_thread() is threading.main_thread()
     if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:

@@ -106,7 +106,7 @@ def chunks(
                 break
             stream = replace(stream, redrawn=stream.redrawn + 1)
             if tried == TRIES - 1:
-                state = afresh(voices, stream, state, bad)
+                state = restart_voices(voices, stream, state, bad)
                 stream = replace(stream, restarted=stream.restarted + int(bad.sum()))
             state = state.replace(voices=state.voices + jnp.asarray(bad * OTHER_NOISE, jnp.uint32))
             audio, after = voices.draw(state, stream)
@@ -121,7 +121,7 @@ def bursts(audio: np.ndarray, stream: EndlessStream) -> np.ndarray:
     return np.asarray(noise.has_burst(jnp.asarray(audio), stream.sample_rate, flat=stream.flat))
 
 
-def afresh(
+def restart_voices(
     voices: Voices, stream: EndlessStream, state: SamplerState, bad: np.ndarray
 ) -> SamplerState:
     """The state with the rows of `bad` [B] as at the very start; the noise goes on."""
@@ -203,7 +203,7 @@ def _play(
     _say(f"{stream.count} voices at {stream.sample_rate} Hz without end; Ctrl-C stops and saves")
     sink = partial(_write_raw, out) if out else partial(write_files, folder, facts)
     bar = tqdm(initial=stream.written, unit="sample", unit_scale=True, file=sys.stderr)
-    with interruption.caught() as interrupted, bar, engines.noted() as used:
+    with interruption.handle_signals() as interrupted, bar, engines.collect_engines() as used:
         stream = _record(
             voices,
             stream,

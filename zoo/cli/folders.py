@@ -82,7 +82,7 @@ def _fit_probe(options: argparse.Namespace) -> None:
     command_line.prepare_devices()
     out = options.out or Path("probes") / (options.folder.name or "folder")
     with writing.hold_lock(out):
-        writing.refuse(out, options.force)
+        writing.refuse_nonempty(out, options.force)
         group = options.group or ""
         whose = int(group) if numerals.is_count(group) else options.group
         found = probing.read_tagged_files(options.folder, whose)
@@ -160,14 +160,14 @@ def _measure_robustness(options: argparse.Namespace) -> None:
     )
     out = options.out or Path("robustness") / escapes.file_name(model.name)
     with writing.hold_lock(out):
-        writing.refuse(out, options.force)
+        writing.refuse_nonempty(out, options.force)
         folder, source = options.folder, model.experiment.data.source
         records: Any
         if folder:
             records = robustness.labelled_files(model, probing.read_tagged_files(folder))
         elif options.on:
             source = experiment.find_config(options.on).experiment().data.source
-            records = robustness.shared(model, source)
+            records = robustness.read_test_split(model, source)
         else:
             records = robustness.held_out_records(model)
         reports = dict(robustness.measure_robustness(model, records, options.limit))

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _TUNE, _PIANO, BAND = (f"pieces/{name}.wav" for name in ("tune", "piano", "band"))
 _MELODY = "pieces/tune.mid"
-SCRIPTS = {"evaluate": evaluate, "sample": sample}
-LARGEST = 15_000_000  # bytes of the page
+_SCRIPTS = {"evaluate": evaluate, "sample": sample}
+_LARGEST = 15_000_000  # bytes of the page
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ def _put(out: Path, page: str, systems: int) -> None:
     """Writes a page that is not too large. BadInput."""
     from zoo import durable
 
-    if len(page) > LARGEST:
-        size = f"{len(page) / 1e6:.1f} MB, at most {LARGEST / 1e6:g}"
+    if len(page) > _LARGEST:
+        size = f"{len(page) / 1e6:.1f} MB, at most {_LARGEST / 1e6:g}"
         raise BadInput(f"a page of {systems} systems takes {size}: name fewer")
     durable.write_atomically(out, page)
     print(escapes.terminal_line(f"page to listen to: {out} ({len(page) / 1e6:.1f} MB)"))
@@ -181,7 +181,7 @@ def run_line(line: _Line, words: list[str]) -> bool:
     """Whether the command did something; what may be refused is so in silence."""
     quiet = contextlib.redirect_stderr(io.StringIO()) if line.more else contextlib.nullcontext()
     with quiet, contextlib.redirect_stdout(io.StringIO()):
-        return SCRIPTS[line.script].main(words) == 0
+        return _SCRIPTS[line.script].main(words) == 0
 
 
 def title_and_licence(model: System) -> str:

@@ -67,7 +67,9 @@ def _write_page(options: argparse.Namespace) -> None:
 def _show_ratings(options: argparse.Namespace) -> None:
     from zoo.songs import ratings
 
-    found, missed = ratings.screened(ratings.read_ratings(options.files, _read_key(options.key)))
+    found, missed = ratings.screen_listeners(
+        ratings.read_ratings(options.files, _read_key(options.key))
+    )
     if missed:
         print(
             escapes.terminal_line(

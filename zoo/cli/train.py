@@ -15,7 +15,7 @@ from zoo.cli import command_line
 from zoo.cli.command_line import nonempty_text, path_argument
 from zoo.cli.words import Parser
 
-FIRST = "samplecnn_score_render"
+_FIRST = "samplecnn_score_render"
 
 
 def main(words: list[str] | None = None, prog: str = "train.py") -> int:
@@ -27,7 +27,7 @@ def parser(prog: str) -> Parser:
     parser.add_argument(
         "--config",
         type=nonempty_text,
-        help=f"name of a config, or a file; default {FIRST}, and a tour",
+        help=f"name of a config, or a file; default {_FIRST}, and a tour",
     )
     parser.add_argument("--workdir", type=path_argument, help="run directory; default runs/CONFIG")
     parser.add_argument(
@@ -57,7 +57,7 @@ def _train(options: argparse.Namespace) -> int:
     from zoo.runs import train as training_runs
 
     command_line.prepare_devices(options.distributed)
-    config = experiment.find_config(options.config or FIRST)
+    config = experiment.find_config(options.config or _FIRST)
     arguments = config.parse(options.arguments)
     if options.dry_run:
         from zoo.report import dry_run

@@ -114,7 +114,7 @@ def lock_build(folder: Path) -> Iterator[None]:
 def write_errors(folder: Path) -> Iterator[None]:
     """raises BadInput where records cannot be written: ArrayRecord has RuntimeErrors for that."""
     try:
-        with durable.at(folder):
+        with durable.name_path_in_errors(folder):
             yield
     except RuntimeError as error:
         refused = re.search(r"write\(\) failed: ([^;]+)", str(error))

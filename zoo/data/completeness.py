@@ -57,7 +57,7 @@ def take_inventory(
     total = max(sum(published.values()), sum(found.values()) + len(missing))
     number = max(sum(fewer[split] for split in lacking), len(missing))
     counts = (f"{s} {found.get(s, 0):,} of {published[s]:,}" for s in lacking)
-    parts, named = ", ".join(counts), some(missing)
+    parts, named = ", ".join(counts), first_few(missing)
     return Listed(total, number, f"{named} ({parts})" if named and parts else named or parts, unit)
 
 
@@ -75,7 +75,7 @@ def check_completeness(root: Path, found: Listed, allowed: float, wanted: str) -
     return (f"{found}: results are not comparable",) if found.missing else ()
 
 
-def some(names: Sequence[str]) -> str:
+def first_few(names: Sequence[str]) -> str:
     """The first few of many names."""
     return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 

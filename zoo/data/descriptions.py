@@ -12,13 +12,13 @@ from pathlib import Path
 
 from zoo import durable
 
-FILES = ("dataset_info.json", "features.json", "metadata.json", "tracks.json")
+_FILES = ("dataset_info.json", "features.json", "metadata.json", "tracks.json")
 HASHES = "sha256.json"
 
 
 def seal_build(folder: Path) -> None:
     """Writes down the hashes of a finished build."""
-    there = [folder / name for name in FILES if (folder / name).is_file()]
+    there = [folder / name for name in _FILES if (folder / name).is_file()]
     durable.write_json(folder / HASHES, {path.name: _sha256(path) for path in there})
 
 
@@ -31,10 +31,10 @@ def damage(folder: Path) -> str:
         hashes = json.loads((folder / HASHES).read_bytes())
         named = {str(name): str(digest) for name, digest in hashes.items()}
     except FileNotFoundError:
-        return next((name for name in FILES if not _is_json(folder / name)), "")
+        return next((name for name in _FILES if not _is_json(folder / name)), "")
     except (OSError, ValueError, AttributeError, RecursionError):
         return HASHES
-    if not {"dataset_info.json", "features.json"} <= named.keys() <= set(FILES):
+    if not {"dataset_info.json", "features.json"} <= named.keys() <= set(_FILES):
         return HASHES
     return next((name for name in named if _sha256(folder / name) != named[name]), "")
 
@@ -44,7 +44,7 @@ def is_whole(folder: Path) -> bool:
     return (folder / "dataset_info.json").is_file() and not damage(folder)
 
 
-def clear(folder: Path) -> None:
+def remove_damaged(folder: Path) -> None:
     """Takes a damaged data set away: TFDS reads what it finds before it builds anew."""
     if (folder / "dataset_info.json").is_file() and damage(folder):
         shutil.rmtree(folder)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zoo.data.device_transforms import Batch, DeviceTransform, float_of
+from zoo.data.device_transforms import DeviceBatch, DeviceTransform, float_of
 from zoo.errors import BadInput
 from zoo.signal import phase_vocoder
 
@@ -60,7 +60,7 @@ class TimeStretch:
         """Samples T of which those of the fastest tempo are made."""
         return math.ceil(self.samples * self.high)
 
-    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+    def __call__(self, rng: jax.Array, batch: DeviceBatch) -> DeviceBatch:
         stems = float_of(batch, "stems")
         if stems.shape[2] < self.needed:
             raise BadInput(f"stems of {stems.shape[2]:,} samples: crop {self.needed:,}")
@@ -83,7 +83,7 @@ class PitchShift:
         if not 0 < self.semitones <= 24:
             raise BadInput(f"semitones={self.semitones:g}: give more than 0, up to 24")
 
-    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+    def __call__(self, rng: jax.Array, batch: DeviceBatch) -> DeviceBatch:
         stems = float_of(batch, "stems")
         most = self.semitones
         interval = _drawn(rng, stems, -most, most, self.together)
@@ -102,7 +102,7 @@ class Equalise:
     decibels: float
     bands: int = 8
 
-    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+    def __call__(self, rng: jax.Array, batch: DeviceBatch) -> DeviceBatch:
         stems = float_of(batch, "stems")
         length, most = stems.shape[2], self.decibels
         size = 2 * length

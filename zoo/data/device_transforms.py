@@ -20,16 +20,18 @@ import numpy as np
 from zoo.errors import BadInput
 
 _REACH = 8  # samples to either side that an interpolated one is made of
-Batch = dict[str, jax.Array]
+DeviceBatch = dict[str, jax.Array]
 
 
 class DeviceTransform(Protocol):
     """A frozen dataclass of numbers."""
 
-    def __call__(self, rng: jax.Array, batch: Batch) -> Batch: ...
+    def __call__(self, rng: jax.Array, batch: DeviceBatch) -> DeviceBatch: ...
 
 
-def apply_on_device(transforms: Sequence[DeviceTransform], rng: jax.Array, batch: Batch) -> Batch:
+def apply_on_device(
+    transforms: Sequence[DeviceTransform], rng: jax.Array, batch: DeviceBatch
+) -> DeviceBatch:
     """All transforms in order, each with random numbers of its own."""
     for number, transform in enumerate(transforms):
         batch = transform(jax.random.fold_in(rng, number), batch)
@@ -58,7 +60,7 @@ def transformed_host_batch(
 class ToFloat:
     """int16 audio and stems to float32 in [-1, 1); tags and known to float32."""
 
-    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+    def __call__(self, rng: jax.Array, batch: DeviceBatch) -> DeviceBatch:
         found = dict(batch)
         found |= {k: _float(batch[k]) / 32768 for k in ("audio", "stems") if k in batch}
         return found | {k: _float(batch[k]) for k in ("tags", "known") if k in batch}
@@ -74,7 +76,7 @@ class Peak:
 
     level: float = 1.0
 
-    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+    def __call__(self, rng: jax.Array, batch: DeviceBatch) -> DeviceBatch:
         audio = float_of(batch, "audio")
         peak = _beside(batch["peak"], audio)
         scale = jnp.where(peak > 0, self.level / jnp.where(peak > 0, peak, 1.0), 1.0)
@@ -92,7 +94,7 @@ class Standardise:
 
     floor: float = 1e-4
 
-    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+    def __call__(self, rng: jax.Array, batch: DeviceBatch) -> DeviceBatch:
         stems = float_of(batch, "stems")
         share = _beside(batch["mean"], stems) / stems.shape[1]
         scale = jnp.maximum(_beside(batch["deviation"], stems), self.floor)
@@ -110,7 +112,7 @@ class Group:
 
     groups: tuple[tuple[int, ...], ...]
 
-    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+    def __call__(self, rng: jax.Array, batch: DeviceBatch) -> DeviceBatch:
         stems = float_of(batch, "stems")
         sums = [sum(stems[:, index] for index in group) for group in self.groups]
         changed = {**batch, "stems": jnp.stack(sums, 1)}
@@ -128,7 +130,7 @@ class Gain:
     high: float
     keys: tuple[str, ...] = ("stems",)
 
-    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+    def __call__(self, rng: jax.Array, batch: DeviceBatch) -> DeviceBatch:
         def scaled(own: jax.Array, array: jax.Array, parts: tuple[int, ...]) -> jax.Array:
             return array * jax.random.uniform(own, parts, minval=self.low, maxval=self.high)
 
@@ -142,7 +144,7 @@ class PolarityFlip:
     probability: float = 0.5
     keys: tuple[str, ...] = ("stems",)
 
-    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+    def __call__(self, rng: jax.Array, batch: DeviceBatch) -> DeviceBatch:
         def flipped(own: jax.Array, array: jax.Array, parts: tuple[int, ...]) -> jax.Array:
             turned = jax.random.bernoulli(own, self.probability, parts)
             return jnp.where(turned, -array, array)
@@ -157,7 +159,7 @@ class SwapChannels:
     probability: float = 0.5
     keys: tuple[str, ...] = ("stems",)
 
-    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+    def __call__(self, rng: jax.Array, batch: DeviceBatch) -> DeviceBatch:
         def swapped(own: jax.Array, array: jax.Array, parts: tuple[int, ...]) -> jax.Array:
             turned = jax.random.bernoulli(own, self.probability, parts)
             return jnp.where(turned, array[..., ::-1], array)
@@ -174,7 +176,7 @@ class Mixture:
 
     keep: int | None = None
 
-    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+    def __call__(self, rng: jax.Array, batch: DeviceBatch) -> DeviceBatch:
         stems = float_of(batch, "stems")
         turned = jnp.moveaxis(stems[:, : self.keep], 1, 2)
         return {**batch, "mixture": stems.sum(1), "stems": turned}
@@ -196,7 +198,7 @@ class LocalPitch:
     key: str = "audio"
     into: str = "augmented"
 
-    def __call__(self, rng: jax.Array, batch: Batch) -> Batch:
+    def __call__(self, rng: jax.Array, batch: DeviceBatch) -> DeviceBatch:
         audio = float_of(batch, self.key)
         count, length = audio.shape[:2]
         keys = jax.random.split(rng, 3)
@@ -237,7 +239,7 @@ def _float(array: jax.Array) -> jax.Array:
     return jnp.asarray(array).astype(jnp.float32)
 
 
-def float_of(batch: Batch, key: str) -> jax.Array:
+def float_of(batch: DeviceBatch, key: str) -> jax.Array:
     """A float array of the batch. raises BadInput where it is absent or still int16."""
     if key not in batch or not jnp.issubdtype(batch[key].dtype, jnp.floating):
         raise BadInput(f"'{key}' is absent or no float array: put ToFloat first in on_device")
@@ -251,10 +253,10 @@ def _beside(values: jax.Array, array: jax.Array) -> jax.Array:
 
 def _each(
     rng: jax.Array,
-    batch: Batch,
+    batch: DeviceBatch,
     keys: Sequence[str],
     change: Callable[[jax.Array, jax.Array, tuple[int, ...]], jax.Array],
-) -> Batch:
+) -> DeviceBatch:
     """change(rng, array, parts) of the named arrays; parts: [B 1 1], of stems [B S 1 1]."""
     changed = {}
     for number, key in enumerate(key for key in keys if key in batch):

@@ -2,7 +2,7 @@
 
 Hawthorne et al. 2019 (MAESTRO): at 250 Hz the velocity of each key as long as it is down or held by
 the pedal, else 0, [F 88]. A key that is struck again as soon as it was released looks held there;
-`struck` says beside each velocity how long ago the stroke was, [F 176].
+`struck_roll` says beside each velocity how long ago the stroke was, [F 176].
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def held_roll(notes: Notes, frames: int, seconds_per_frame: float) -> np.ndarray
     return roll
 
 
-def struck(notes: Notes, frames: int, seconds_per_frame: float) -> np.ndarray:
+def struck_roll(notes: Notes, frames: int, seconds_per_frame: float) -> np.ndarray:
     """Shares of full velocity, and seconds from the stroke to each frame, [F 2 x 88] float32.
 
     Both are 0 where a key is not held. A stroke between two frames may lie after the nearest, which
@@ -62,7 +62,7 @@ def _places(
 class HeldRoll:
     """notes -> `roll` [F ...] of as many frames as the audio has whole hops.
 
-    rate: Hz. made: `held_roll` or `struck`.
+    rate: Hz. made: `held_roll` or `struck_roll`.
     """
 
     hop: int = 64

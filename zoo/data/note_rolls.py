@@ -16,7 +16,7 @@ from zoo.data.transforms import too_short
 from zoo.tuning import LOWEST_KEY, PIANO_KEYS
 
 Notes = dict[str, np.ndarray]
-LOUDEST = 128.0  # velocities are stored as MIDI / 128
+LOUDEST_VELOCITY = 128.0  # velocities are stored as MIDI / 128
 
 
 def none() -> Notes:
@@ -35,7 +35,7 @@ def notes_between(notes: Notes, start: float, seconds: float) -> Notes:
 
 
 def rolls(
-    notes: Notes, frames: int, seconds_per_frame: float, loudest: float = LOUDEST
+    notes: Notes, frames: int, seconds_per_frame: float, loudest: float = LOUDEST_VELOCITY
 ) -> dict[str, np.ndarray]:
     """onsets, frames, offsets (0 or 1) and velocities (0..1 while a note sounds), float32 [F K].
 
@@ -143,8 +143,8 @@ class NoteRolls:
 
     def __call__(self, rng: np.random.Generator, example: Example) -> Example:
         notes = example["notes"]
-        own = max(notes["velocity"], default=LOUDEST)
-        loudest = float(example.get("loudest", own)) if self.relative else LOUDEST
+        own = max(notes["velocity"], default=LOUDEST_VELOCITY)
+        loudest = float(example.get("loudest", own)) if self.relative else LOUDEST_VELOCITY
         size = len(example["audio"]) // self.hop, self.hop / self.rate
         if self.span:
             made = touched_rolls(notes, *size, self.span, loudest)

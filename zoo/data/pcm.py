@@ -156,7 +156,7 @@ def _song(files: Sequence[Header]) -> Path:
     return path if len(files) > 1 and files[1].path == path else path.parent
 
 
-def unequal(paths: Sequence[Path]) -> str:
+def unequal_lengths(paths: Sequence[Path]) -> str:
     """'drums.wav ends 0.52 s early': stems that end before the longest; '' where none does."""
     seconds = {path: read_header(path).seconds for path in paths}
     longest = max(seconds.values())

@@ -130,5 +130,8 @@ def _write_lists(folder: Path, config: RecordsConfig) -> None:
     for name, rows in tables.items():
         # Names need not be UTF-8.
         path = folder / name
-        with durable.at(path), path.open("w", newline="", errors="backslashreplace") as file:
+        with (
+            durable.name_path_in_errors(path),
+            path.open("w", newline="", errors="backslashreplace") as file,
+        ):
             csv.writer(file).writerows([escapes.cell(cell) for cell in row] for row in rows)

@@ -22,7 +22,7 @@ from zoo.errors import BadInput
 
 TIME_AXIS = {"audio": 0, "stems": 1}
 _FILE = "tracks.json"
-BLOCK = 1 << 18  # samples of which statistics are taken in one go
+_BLOCK = 1 << 18  # samples of which statistics are taken in one go
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,8 @@ def track_facts(example: Example) -> dict[str, Any]:
     key = "stems" if "stems" in example else "audio"
     array, axis = example[key], TIME_AXIS[key]
     samples, total, squares, peak = array.shape[axis], 0.0, 0.0, 0.0
-    for start in range(0, samples, BLOCK):
-        part = array[(slice(None),) * axis + (slice(start, start + BLOCK),)]
+    for start in range(0, samples, _BLOCK):
+        part = array[(slice(None),) * axis + (slice(start, start + _BLOCK),)]
         mixed = part.astype(np.float64).reshape(-1, *part.shape[-2:]).sum(0) / 32768
         mono = mixed.mean(-1)
         total, squares = total + mono.sum(), squares + np.square(mono).sum()
@@ -202,8 +202,8 @@ def _blocks(array: Any, axis: int | None) -> Iterator[np.ndarray]:
         return
     for outer in np.ndindex(*array.shape[:axis]):
         rows = tuple(slice(i, i + 1) for i in outer)
-        for start in range(0, array.shape[axis], BLOCK):
-            yield array[(*rows, slice(start, start + BLOCK))]
+        for start in range(0, array.shape[axis], _BLOCK):
+            yield array[(*rows, slice(start, start + _BLOCK))]
 
 
 def _room(piece: Example, key: str, samples: int, into: Example) -> np.ndarray:

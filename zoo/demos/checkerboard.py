@@ -18,8 +18,8 @@ import scipy.signal
 from zoo.demos import drawing
 from zoo.demos.demonstration import Demonstration, Part, PlayedSound, at_level
 
-PAIRS = ((8, 4), (5, 4), (16, 4), (4, 2), (3, 2), (25, 4), (10, 5))  # (kernel, stride)
-_CHANNELS, SEEDS, LENGTH = 64, 10, 8192
+_PAIRS = ((8, 4), (5, 4), (16, 4), (4, 2), (3, 2), (25, 4), (10, 5))  # (kernel, stride)
+_CHANNELS, SEEDS, _LENGTH = 64, 10, 8192
 _NEAR = 3  # bins on either side of a tooth that belong to it
 _RATE = 16_000
 _SLOW, TONES = 1600, 3  # a slow latent is so many tones of a period of more samples than this
@@ -113,10 +113,10 @@ def random_layers(pair: tuple[int, int], seeds: int = SEEDS) -> dict[tuple[str, 
     for seed in range(seeds):
         rng = np.random.default_rng((seed, *pair))
         kernel = rng.standard_normal((_CHANNELS, taps)) / np.sqrt(_CHANNELS * taps)
-        count = LENGTH // stride + 4 * taps
+        count = _LENGTH // stride + 4 * taps
         for name, latent in _latents(rng, _CHANNELS, count).items():
             for way, layer in WAYS.items():
-                out = _middle(layer(latent, kernel, stride), LENGTH)
+                out = _middle(layer(latent, kernel, stride), _LENGTH)
                 found.setdefault((name, way), []).append(on_teeth(out, stride))
     return {key: 10 * np.log10(np.median(x) + _FLOOR) for key, x in found.items()}
 
@@ -145,7 +145,7 @@ class NetworkOutput:
 
 def _averaged(audio: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
     """(Hz [N], dB [N]): power of Hann windows of LENGTH samples, or all, averaged."""
-    size = min(LENGTH, len(audio))
+    size = min(_LENGTH, len(audio))
     hertz, power = scipy.signal.welch(audio, rate, "hann", size, scaling="spectrum")
     return hertz, 10 * np.log10(power + 1e-20)
 
@@ -169,11 +169,11 @@ def _teeth(rate: int, stride: int) -> list[float]:
 
 def demonstrate_checkerboard(nets: Sequence[NetworkOutput]) -> Demonstration:
     """The page. nets: what networks gave, which may be none."""
-    every = {pair: random_layers(pair) for pair in PAIRS}
+    every = {pair: random_layers(pair) for pair in _PAIRS}
     stacks = {way: _stack(way, 4.0) for way in WAYS}
     parts = [_layers(every), _stacks(stacks), *([_networks(nets)] if nets else [])]
     numbers = {f"{taps}/{stride}": np.array([*v.values()]) for (taps, stride), v in every.items()}
-    numbers["rows"] = np.array([f"{name}/{way}" for name, way in every[PAIRS[0]]])
+    numbers["rows"] = np.array([f"{name}/{way}" for name, way in every[_PAIRS[0]]])
     numbers |= {f"line/{net.name}": np.array(strongest_line(net.audio, net.rate)) for net in nets}
     facts = {"rate of the stacks": f"{_RATE:,} Hz", "random layers": f"{SEEDS} of each kind"}
     title = "Checkerboard and buzz of transposed convolutions"
@@ -184,7 +184,7 @@ def _layers(every: Mapping[tuple[int, int], Mapping[tuple[str, str], float]]) ->
     head = ("latent", "layer", *(f"{taps} taps, stride {stride}" for taps, stride in every))
     rows = [
         [name, way, *(f"{found[name, way]:.0f}" for found in every.values())]
-        for name, way in every[PAIRS[0]]
+        for name, way in every[_PAIRS[0]]
     ]
     return Part("layers", "One random layer", _LEADS["layers"], None, head, rows)
 

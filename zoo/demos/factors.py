@@ -48,7 +48,7 @@ class _Way:
     audio: Callable[[np.ndarray], np.ndarray]
 
 
-def ways(audio: np.ndarray) -> dict[str, _Way]:
+def factorisation_inputs(audio: np.ndarray) -> dict[str, _Way]:
     """The three matrices of a recording [T]."""
     spectrum = np.asarray(stft.centred(jnp.asarray(audio)[None, :, None], _N_FFT, _HOP))
     window = stft.window("sqrt_hann", _N_FFT).astype(np.float32)
@@ -103,7 +103,7 @@ def demonstrate_factors(audio: np.ndarray, rate: int, name: str) -> Demonstratio
     audio = audio[: _FRAMES * _HOP]
     curves: dict[str, list[float]] = {}
     pieces, sounds = {}, [PlayedSound("recording", audio, rate)]
-    for label, way in ways(audio).items():
+    for label, way in factorisation_inputs(audio).items():
         curves[label] = []
         for rank in RANKS:
             gains, spectra = map(np.asarray, _factorised(way.matrix, rank, seed()))

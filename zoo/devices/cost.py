@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from zoo.devices.hlo import Computation, Instruction, Module, Shape, walk
+from zoo.devices.hlo import Computation, Instruction, Module, Shape, walk_instructions
 
 COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 FREE = {
@@ -44,7 +44,7 @@ class Products:
 def products(module: Module, rounds: int) -> Products:
     found = [
         (_product(one, computation), times, _passes(one))
-        for one, computation, times in walk(module, rounds, inside_fusions=True)
+        for one, computation, times in walk_instructions(module, rounds, inside_fusions=True)
         if one.opcode in ("convolution", "dot")
     ]
     return Products(
@@ -78,7 +78,7 @@ def memory_traffic(module: Module, rounds: int) -> float:
     """Bytes between main memory and chip: what every instruction reads and writes there."""
     return sum(
         times * _traffic(one, computation, module)
-        for one, computation, times in walk(module, rounds)
+        for one, computation, times in walk_instructions(module, rounds)
         if one.opcode not in FREE and not one.opcode.endswith("-done")
     )
 
@@ -142,7 +142,7 @@ def _written(one: Instruction, place: int, inner: Computation | None) -> float:
 def collectives(module: Module, rounds: int) -> dict[str, dict[str, Any]]:
     """Of each kind: how many run, the bytes that they give to a chip, and the largest's origin."""
     found: dict[str, dict[str, Any]] = {}
-    for one, _, times in walk(module, rounds, inside_fusions=True):
+    for one, _, times in walk_instructions(module, rounds, inside_fusions=True):
         kind = one.opcode.removesuffix("-start")
         if kind not in COLLECTIVES:
             continue
@@ -159,13 +159,13 @@ def collectives(module: Module, rounds: int) -> dict[str, dict[str, Any]]:
 
 def cycles(module: Module, rounds: int) -> float:
     """The compiler's own estimates, added up: of what runs one after another on one core."""
-    return sum(times * one.cycles for one, _, times in walk(module, rounds))
+    return sum(times * one.cycles for one, _, times in walk_instructions(module, rounds))
 
 
 def longest(module: Module, rounds: int, count: int = 5) -> list[dict[str, Any]]:
     """The origins that take most of the compiler's estimate, with their shares."""
     totals: Counter[str] = Counter()
-    for one, _, times in walk(module, rounds):
+    for one, _, times in walk_instructions(module, rounds):
         if one.cycles:
             totals[_short(one.origin) or one.opcode] += int(times * one.cycles)
     whole = sum(totals.values()) or 1
@@ -178,7 +178,7 @@ def longest(module: Module, rounds: int, count: int = 5) -> list[dict[str, Any]]
 def padding(module: Module) -> float:
     """Bytes of all results in main memory with their tiles filled up, over those without."""
     plain = filled = 0.0
-    for one, _, _ in walk(module):
+    for one, _, _ in walk_instructions(module):
         if one.opcode in FREE or one.opcode.endswith("-done"):
             continue
         for shape in one.shapes:
@@ -187,13 +187,13 @@ def padding(module: Module) -> float:
     return filled / plain if plain else 1.0
 
 
-def slow(module: Module, rounds: int) -> list[dict[str, Any]]:
+def slow_instructions(module: Module, rounds: int) -> list[dict[str, Any]]:
     """Loops, scatters, gathers, sorts, transforms and convolutions of the slow kinds, by origin.
 
     What stands more than once at one place is counted there: {what, origin, count}.
     """
     found: dict[tuple[str, str], float] = defaultdict(float)
-    for one, _, times in walk(module, rounds, inside_fusions=True):
+    for one, _, times in walk_instructions(module, rounds, inside_fusions=True):
         if what := kind_of(one):
             found[what, _short(one.origin)] += times
     order = sorted(found.items(), key=lambda item: -item[1])

@@ -10,7 +10,7 @@ from math import prod
 
 _BITS = {"pred": 8, "bf16": 16, "f16": 16, "token": 0, "opaque": 0}
 _HEAD = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\) -> .* \{$")
-LINE = re.compile(r"^\s+(ROOT )?%?([\w.\-]+) = (\(.*?\)|\S+) ([a-z][\w\-]*)\((.*)$")
+_LINE = re.compile(r"^\s+(ROOT )?%?([\w.\-]+) = (\(.*?\)|\S+) ([a-z][\w\-]*)\((.*)$")
 SHAPE = re.compile(r"\b([a-z]\w*)\[([\d,<=]*)\](?:\{([^}]*)\})?")
 TILE = re.compile(r"T\(([\d,]+)\)")
 _NAME = re.compile(r"%([\w.\-]+)")
@@ -130,7 +130,7 @@ def parse_hlo(text: str) -> Module:
             current = head[2]
             found[current] = []
             entry = current if head[1] else entry
-        elif current and (match := LINE.match(line)):
+        elif current and (match := _LINE.match(line)):
             found[current].append(instruction(match))
         elif line.startswith("}"):
             current = ""
@@ -156,7 +156,7 @@ def shapes(text: str) -> tuple[Shape, ...]:
     )
 
 
-def walk(
+def walk_instructions(
     module: Module, rounds: int = 1, *, inside_fusions: bool = False
 ) -> Iterator[tuple[Instruction, Computation, float]]:
     """Every instruction that runs, with its computation and how often it does.

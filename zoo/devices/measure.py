@@ -62,13 +62,13 @@ def measure_program(lowered: Lowered, chip: Chip | None) -> dict[str, Any]:
     try:
         compiled = lowered.stage.compile()
     except jax.errors.JaxRuntimeError as error:
-        return {**about, **refused(str(error))}
+        return {**about, **compile_refusal(str(error))}
     seconds = {"lower": lowered.seconds, "compile": time.perf_counter() - began}
     about["seconds"] = {k: round(v, 2) for k, v in seconds.items()}
     return {**about, **_of_compiled(compiled, lowered, chip)}
 
 
-def refused(text: str) -> dict[str, Any]:
+def compile_refusal(text: str) -> dict[str, Any]:
     """A program that the compiler refuses: how much memory it lacks, or the first line of why."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     why = " ".join(lines[:1])[:300]
@@ -85,7 +85,7 @@ def _of_compiled(compiled: Any, lowered: Lowered, chip: Chip | None) -> dict[str
     flops, passes = operations(compiled, lowered, cost.products(module, rounds))
     moved = cost.memory_traffic(module, rounds)
     sent = cost.collectives(module, rounds)
-    slow = cost.slow(module, rounds)
+    slow = cost.slow_instructions(module, rounds)
     about = {
         "bytes": _memory(compiled),
         "flops": flops,
@@ -99,7 +99,7 @@ def _of_compiled(compiled: Any, lowered: Lowered, chip: Chip | None) -> dict[str
         "longest": cost.longest(module, rounds),
     }
     if chip is not None:
-        bounds = bound(passes, moved, sent, chip)
+        bounds = roofline_bound(passes, moved, sent, chip)
         about |= {"bounds": bounds, "bound_by": max(bounds, key=lambda name: bounds[name])}
         estimate = cost.cycles(module, rounds)
         if chip.clock and estimate:
@@ -133,7 +133,9 @@ def _memory(compiled: Any) -> dict[str, int]:
     return {**found, "total": sum(found.values())}
 
 
-def bound(flops: float, moved: float, sent: dict[str, Any], chip: Chip) -> dict[str, float]:
+def roofline_bound(
+    flops: float, moved: float, sent: dict[str, Any], chip: Chip
+) -> dict[str, float]:
     """Seconds that products, memory and links take at the least, by the chip's published figures.
 
     An all-reduce is two passes: what is summed here goes round once more.

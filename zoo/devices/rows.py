@@ -69,7 +69,7 @@ def make_row(
             **about,
             "complete": len(found) == len(lowered),
             **summarise_programs(found, topology),
-            "remarks": remarks + remarked(found),
+            "remarks": remarks + row_remarks(found),
             "programs": found,
         }
         if not stands or row["complete"]:
@@ -146,7 +146,7 @@ def _estimate(program: dict[str, Any]) -> float:
     return program["often"] * program["estimate"] if "estimate" in program else _weight(program)
 
 
-def remarked(found: list[dict[str, Any]]) -> list[str]:
+def row_remarks(found: list[dict[str, Any]]) -> list[str]:
     """What a reader should know of a row, one line each."""
     lines = []
     for one in found:

@@ -51,7 +51,7 @@ def prepare_topologies(names: Sequence[str]) -> None:
 def describe_topology(name: str, slices: int = 1) -> Topology:
     """The topology of that name. BadInput where libtpu is missing or does not know it."""
     if name == HERE:
-        return here()
+        return local_topology()
     version, _, shape = name.partition(":")
     if not shape:
         raise BadInput(f"--topology {name}: write VERSION:SHAPE as {_EXAMPLES}")
@@ -77,7 +77,7 @@ def describe_topology(name: str, slices: int = 1) -> Topology:
     return Topology(name, devices, chip, f"libtpu {metadata.version('libtpu')}", slices)
 
 
-def here() -> Topology:
+def local_topology() -> Topology:
     """The devices of this process, whose own compiler is used."""
     import jax
 

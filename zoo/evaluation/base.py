@@ -19,11 +19,11 @@ from zoo.data.source import Example, Info
 from zoo.evaluation import scores_file
 from zoo.metrics.resampling import Interval, Scores, intervals
 
-Batch = dict[str, np.ndarray]
+HostBatch = dict[str, np.ndarray]
 Monitor = tuple[str, Literal["max", "min"]]  # a metric's name, and which is better
 # Compiled: batch arrays [B ...] to host arrays [B ...]. It compiles once per shape, so every
 # evaluation calls it with one fixed batch shape and pads the last batch.
-Predict = Callable[[Batch], Batch]
+Predict = Callable[[HostBatch], HostBatch]
 Progress = Callable[[int, int], None]  # (done, of how many; 0 where that is unknown)
 FigureMaker = Callable[[], Any]  # makes a matplotlib figure; matplotlib is imported only then
 
@@ -73,7 +73,7 @@ class Evaluation(Protocol):
         """Over all records, or over the first `limit` clips or tracks."""
 
 
-def in_batches(predict: Predict, examples: Iterable[Batch], size: int) -> Iterator[Batch]:
+def in_batches(predict: Predict, examples: Iterable[HostBatch], size: int) -> Iterator[HostBatch]:
     """The prediction of every example [...], in order, through calls of one shape [size ...]."""
     examples = iter(examples)
     while group := list(islice(examples, size)):
@@ -86,12 +86,12 @@ def in_batches(predict: Predict, examples: Iterable[Batch], size: int) -> Iterat
 
 
 def paired_predictions(
-    predict: Predict, examples: Iterable[tuple[Any, Batch]], size: int
-) -> Iterator[tuple[Any, Batch]]:
+    predict: Predict, examples: Iterable[tuple[Any, HostBatch]], size: int
+) -> Iterator[tuple[Any, HostBatch]]:
     """(what belongs to an example, its prediction) of every (what belongs to it, example)."""
     waiting: deque = deque()  # those whose prediction is still to come: no more than a batch
 
-    def alone() -> Iterator[Batch]:
+    def alone() -> Iterator[HostBatch]:
         for own, example in examples:
             waiting.append(own)
             yield example
@@ -182,7 +182,7 @@ def write_figure(make: FigureMaker, path: str | Path, **how: Any) -> bool:
     raises OSError where the place takes no file.
     """
     try:
-        with durable.at(path):
+        with durable.name_path_in_errors(path):
             make().savefig(path, **how)
     except OSError:
         raise
@@ -196,7 +196,10 @@ def write_figure(make: FigureMaker, path: str | Path, **how: Any) -> bool:
 def write_table(path: str | Path, rows: list[dict]) -> None:
     """Rows as CSV; columns in the order in which they first appear."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    with durable.at(path), Path(path).open("w", newline="", encoding="utf-8") as file:
+    with (
+        durable.name_path_in_errors(path),
+        Path(path).open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.DictWriter(file, columns)
         writer.writerow({column: escapes.cell(column) for column in columns})
         writer.writerows({key: escapes.cell(value) for key, value in row.items()} for row in rows)

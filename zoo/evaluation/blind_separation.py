@@ -12,7 +12,7 @@ import numpy as np
 from zoo.audio.blocks import Blocks
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Monitor, Predict, Progress, Report
+from zoo.evaluation.base import HostBatch, Monitor, Predict, Progress, Report
 from zoo.evaluation.separation import Separation, TrackRow, stem_getter, track_spans
 from zoo.songs.oracle import separate_known
 from zoo.songs.separating import Separator, separate
@@ -123,7 +123,7 @@ class BlindSeparation:
     ) -> Iterator[np.ndarray]:
         key = self.how.segments.key
 
-        def assigned(batch: Batch) -> Batch:
+        def assigned(batch: HostBatch) -> HostBatch:
             components = predict({key: batch[key]})["prediction"]
             return {"prediction": assign(components, batch["stems"])}
 

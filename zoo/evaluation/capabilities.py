@@ -93,7 +93,7 @@ def separates(evaluation: Any) -> TypeGuard[Separates]:
     return isinstance(evaluation, Separates) and not evaluation.oracle
 
 
-def having(kind: type[_Kind], part: Any) -> _Kind:
+def require_capability(kind: type[_Kind], part: Any) -> _Kind:
     """An evaluation or objective as one of a kind. Raises BadInput where it is none."""
     if not isinstance(part, kind):
         raise BadInput(f"{type(part).__name__} has not what it takes: {kind.__doc__}")

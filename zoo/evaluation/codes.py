@@ -10,7 +10,7 @@ import numpy as np
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
-    Batch,
+    HostBatch,
     Monitor,
     Predict,
     Progress,
@@ -54,7 +54,7 @@ class CodeLikelihood:
     ) -> Report:
         left_out, nats, uses, windows = 0, 0.0, np.zeros(self.codes), 0
 
-        def cuts() -> Iterator[Batch]:
+        def cuts() -> Iterator[HostBatch]:
             nonlocal left_out
             for _, record in first(records, limit, progress):
                 audio = unpadded_audio(record, self.key)

@@ -41,8 +41,8 @@ class Copies:
         rate = original.rate
         fake, real = (sound.read(rate, 1) for sound in (copy, original))
         there = min(len(fake), len(real))
-        if there < max(vocoding.SIZES):
-            raise BadInput(f"{there} samples in common: give {max(vocoding.SIZES)} or more")
+        if there < max(vocoding.STFT_SIZES):
+            raise BadInput(f"{there} samples in common: give {max(vocoding.STFT_SIZES)} or more")
         spectra = vocoding.Vocoding(vocoding.common(rate))
         found = vocoding.record_distances(partial(spectra.distances, rate), fake, real, there)
         del found["own_log_mel_l1"]

@@ -7,10 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zoo.data.score_render.scored_melodies import spoilt
+from zoo.data.score_render.scored_melodies import redraw_slices
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Monitor, Predict, Progress, Report, first, paired_predictions
+from zoo.evaluation.base import (
+    HostBatch,
+    Monitor,
+    Predict,
+    Progress,
+    Report,
+    first,
+    paired_predictions,
+)
 
 
 @dataclass(frozen=True)
@@ -35,9 +43,9 @@ class CriticScore:
         limit: int | None = None,
         progress: Progress | None = None,
     ) -> Report:
-        def examples() -> Iterator[tuple[dict, Batch]]:
+        def examples() -> Iterator[tuple[dict, HostBatch]]:
             for index, record in first(records, limit, progress):
-                made, true = spoilt(np.random.default_rng(index), record["slices"])
+                made, true = redraw_slices(np.random.default_rng(index), record["slices"])
                 yield {"track": str(record["track"]), "true": true}, {"slices": made}
 
         rows = [

@@ -13,8 +13,8 @@ from scipy.signal import correlate, oaconvolve
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
-    Batch,
     FigureMaker,
+    HostBatch,
     Monitor,
     Predict,
     Progress,
@@ -86,7 +86,7 @@ class Emulation:
 
     def _examples(
         self, found: Iterator[tuple[int, Example]], left_out: dict[str, int]
-    ) -> Iterator[tuple[tuple[str, np.ndarray, np.ndarray], Batch]]:
+    ) -> Iterator[tuple[tuple[str, np.ndarray, np.ndarray], HostBatch]]:
         for index, record in found:
             dry, wet = (
                 unpadded_audio(record)[: self.samples],

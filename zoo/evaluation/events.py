@@ -13,7 +13,7 @@ from zoo.data.event_sequences import EventCodec, held_segments, pad_events, spli
 from zoo.data.source import Example, Info, Source
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
-    Batch,
+    HostBatch,
     Monitor,
     Predict,
     Progress,
@@ -60,7 +60,7 @@ class EventScore:
         names: list[str] = []
         pieces: list[np.ndarray] = []
 
-        def examples() -> Iterator[tuple[tuple[dict, slice], Batch]]:
+        def examples() -> Iterator[tuple[tuple[dict, slice], HostBatch]]:
             for index, record in first(records, limit, progress):
                 events = self.vocabulary.sequence(record)
                 notes = self.vocabulary.begun(events)

@@ -11,7 +11,7 @@ import numpy as np
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
-    Batch,
+    HostBatch,
     Monitor,
     Predict,
     Progress,
@@ -68,7 +68,7 @@ class Likelihood:
         names: list[str] = []
         left_out = 0
 
-        def every() -> Iterator[tuple[tuple[dict, int], Batch]]:
+        def every() -> Iterator[tuple[tuple[dict, int], HostBatch]]:
             nonlocal left_out
             for index, record in first(records, limit, progress):
                 row = {"record": index, "track": str(record["track"]), "samples": 0, "nats": 0.0}
@@ -86,7 +86,7 @@ class Likelihood:
             left_out += lost
         return self._report(rows, names, left_out, info)
 
-    def windows(self, record: Example, info: Info) -> Iterator[tuple[int, Batch]]:
+    def windows(self, record: Example, info: Info) -> Iterator[tuple[int, HostBatch]]:
         """(how many of its samples count, what `predict` reads) of each window of a record."""
         extra = {key: np.asarray(record[key]) for key in self.keys}
         for window, counted in self.cut(unpadded_audio(record)):

@@ -11,8 +11,8 @@ import numpy as np
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
-    Batch,
     FigureMaker,
+    HostBatch,
     Monitor,
     Predict,
     Progress,
@@ -52,7 +52,7 @@ class Latents:
     ) -> Report:
         left_out, nats, kl, power, error = 0, [], [], 0.0, 0.0
 
-        def windows() -> Iterator[tuple[np.ndarray, Batch]]:
+        def windows() -> Iterator[tuple[np.ndarray, HostBatch]]:
             nonlocal left_out
             for _, record in first(records, limit, progress):
                 audio = unpadded_audio(record, self.key)

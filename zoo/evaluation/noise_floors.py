@@ -11,7 +11,7 @@ def white(clips: np.ndarray, seed: int = 0) -> np.ndarray:
     return (level * _noise(clips.shape, seed)).astype(np.float32)
 
 
-def matched(clips: np.ndarray, seed: int = 0) -> np.ndarray:
+def spectrum_matched_noise(clips: np.ndarray, seed: int = 0) -> np.ndarray:
     """Normal noise whose power spectrum is the mean of those of clips [N T 1], as many, as long."""
     power = np.mean(np.abs(np.fft.rfft(clips.astype(np.float64), axis=1)) ** 2, axis=0)
     spectrum = np.fft.rfft(_noise(clips.shape, seed), axis=1) * np.sqrt(power / clips.shape[1])

@@ -15,7 +15,7 @@ from zoo.audio import audio_files
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
-    Batch,
+    HostBatch,
     Monitor,
     Predict,
     Progress,
@@ -92,7 +92,7 @@ class Pitch:
     def salience(self, predict: Predict, audio: np.ndarray) -> np.ndarray:
         """Of every frame of a signal [T] -> [F K]."""
         windows = pitch.centred_windows(np.asarray(audio, np.float32), self.samples, self.hop)
-        cuts: Iterator[Batch] = ({"audio": window[:, None]} for window in windows)
+        cuts: Iterator[HostBatch] = ({"audio": window[:, None]} for window in windows)
         return np.stack([out["prediction"] for out in in_batches(predict, cuts, self.batch)])
 
     def curve(self, predict: Predict, audio: np.ndarray, info: Info) -> _Curve:

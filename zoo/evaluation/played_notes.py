@@ -11,7 +11,15 @@ from zoo.data.held_rolls import Roll, held_roll
 from zoo.data.note_rolls import Notes, notes_between
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, Report, first, in_batches, unpadded_audio
+from zoo.evaluation.base import (
+    HostBatch,
+    Predict,
+    Progress,
+    Report,
+    first,
+    in_batches,
+    unpadded_audio,
+)
 from zoo.evaluation.generation import Likelihood
 from zoo.metrics.steady_pitch import cents_off
 from zoo.tuning import hertz_of_note
@@ -68,7 +76,7 @@ class PlayedLikelihood(Likelihood):
         )
         return wrong - right
 
-    def windows(self, record: Example, info: Info) -> Iterator[tuple[int, Batch]]:
+    def windows(self, record: Example, info: Info) -> Iterator[tuple[int, HostBatch]]:
         step = self.samples - self.context
         begin = -self.context if self.lead == "zeros" else 0
         for number, (counted, batch) in enumerate(super().windows(record, info)):

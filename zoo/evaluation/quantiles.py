@@ -11,8 +11,8 @@ import numpy as np
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
-    Batch,
     FigureMaker,
+    HostBatch,
     Monitor,
     Predict,
     Progress,
@@ -60,7 +60,7 @@ class QuantileScore:
         below: Any = 0.0
         sounds: list[np.ndarray] = []
 
-        def every() -> Iterator[tuple[tuple[int, np.ndarray, int], Batch]]:
+        def every() -> Iterator[tuple[tuple[int, np.ndarray, int], HostBatch]]:
             for index, record in first(records, limit, progress):
                 names.append(record_name(record, index))
                 sums.append(np.zeros(3))

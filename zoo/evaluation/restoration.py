@@ -12,8 +12,8 @@ from scipy import signal
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
-    Batch,
     FigureMaker,
+    HostBatch,
     Monitor,
     Predict,
     Progress,
@@ -92,7 +92,7 @@ class Restoration:
 
     def _examples(
         self, found: Iterator[tuple[int, Example]], info: Info, left_out: dict[str, int]
-    ) -> Iterator[tuple[tuple[str, np.ndarray, Batch], Batch]]:
+    ) -> Iterator[tuple[tuple[str, np.ndarray, HostBatch], HostBatch]]:
         for index, record in found:
             audio = unpadded_audio(record)
             start = (len(audio) - self.samples) // 2
@@ -103,7 +103,7 @@ class Restoration:
             degraded = self._degraded(clean, index, info.sample_rate)
             yield (f"{record_name(record, index)}#{index}", clean, degraded), degraded
 
-    def _degraded(self, clean: np.ndarray, index: int, rate: int) -> Batch:
+    def _degraded(self, clean: np.ndarray, index: int, rate: int) -> HostBatch:
         if self.hole:
             known = np.ones_like(clean)
             size = max(round(self.hole * rate), 1)
@@ -114,7 +114,9 @@ class Restoration:
         level = np.sqrt(np.square(clean).mean()) * 10 ** (-self.noise_db / 20)
         return {"audio": (clean + level * noise).astype(np.float32)}
 
-    def _row(self, label: str, clean: np.ndarray, degraded: Batch, output: Batch) -> dict[str, Any]:
+    def _row(
+        self, label: str, clean: np.ndarray, degraded: HostBatch, output: HostBatch
+    ) -> dict[str, Any]:
         where = degraded["known"] == 0 if self.hole else np.ones_like(clean, bool)
         ends = [signal_to_noise(clean[where], look[where]) for look in output["looks"]]
         floor = (
@@ -133,7 +135,7 @@ class Restoration:
             },
         }
 
-    def _curve(self, clean: np.ndarray, degraded: Batch, looks: np.ndarray) -> np.ndarray:
+    def _curve(self, clean: np.ndarray, degraded: HostBatch, looks: np.ndarray) -> np.ndarray:
         """Ratios in dB to the clip and to what was given of it, [S 2]."""
         known = degraded.get("known", np.ones_like(clean))
         where = known == 0 if self.hole else known == 1

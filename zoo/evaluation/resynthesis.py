@@ -11,7 +11,7 @@ from zoo import tuning
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
-    Batch,
+    HostBatch,
     Monitor,
     Predict,
     Progress,
@@ -59,7 +59,7 @@ class Resynthesised:
     ) -> Report:
         short = 0
 
-        def clips() -> Iterator[tuple[tuple[str, np.ndarray], Batch]]:
+        def clips() -> Iterator[tuple[tuple[str, np.ndarray], HostBatch]]:
             nonlocal short
             for _, record in first(records, limit, progress):
                 short += len(unpadded_audio(record)) < self.samples
@@ -76,7 +76,7 @@ class Resynthesised:
             raise BadInput(f"no record holds a clip of {self.samples} samples: give longer ones.")
         return self._report(rows, short, info)
 
-    def cut(self, record: Example) -> Iterator[Batch]:
+    def cut(self, record: Example) -> Iterator[HostBatch]:
         """Consecutive clips of a record with all that the model needs."""
         audio = unpadded_audio(record)
         extra = {key: np.asarray(record[key]) for key in self.keys if key != "f0"}

@@ -19,7 +19,7 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation import by_model, noise_floors, steady_notes
 from zoo.evaluation.base import (
-    Batch,
+    HostBatch,
     Monitor,
     Predict,
     Progress,
@@ -146,7 +146,7 @@ class Sampled:
     ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """(note, held-out clip [T C], generated one [T C]) of all that are long enough."""
 
-        def examples() -> Iterator[tuple[tuple[int, np.ndarray], Batch]]:
+        def examples() -> Iterator[tuple[tuple[int, np.ndarray], HostBatch]]:
             for index, record in first(records, limit, progress):
                 audio = self._clip(record)
                 extra = {key: np.asarray(record[key]) for key in self.keys}
@@ -162,7 +162,7 @@ class Sampled:
         """So many generated clips [T C], with the keys of the records in turn."""
         silence = np.zeros((self.samples, given.info.channels), np.float32)
 
-        def examples() -> Iterator[Batch]:
+        def examples() -> Iterator[HostBatch]:
             for index in range(count):
                 record = given.records[index % given.total] if self.keys else {}
                 extra = {key: np.asarray(record[key]) for key in self.keys}
@@ -269,7 +269,7 @@ def _against_noise(
     clips: np.ndarray, real: np.ndarray, embed: Callable[[np.ndarray], jax.Array]
 ) -> dict[str, float]:
     """The distances to clips [N T C], embedded as real [N D], that noise has."""
-    floors = {"white": noise_floors.white, "matched": noise_floors.matched}
+    floors = {"white": noise_floors.white, "matched": noise_floors.spectrum_matched_noise}
     made = {
         name: np.stack([embed(x[None])[0] for x in make(clips)]) for name, make in floors.items()
     }

@@ -17,7 +17,7 @@ from zoo import durable
 from zoo.errors import BadInput
 from zoo.metrics.resampling import Scores
 
-SMALL = 1_000_000  # bytes of a file beside a row
+_SMALL = 1_000_000  # bytes of a file beside a row
 _KINDS = {"mean": "means", "median": "medians", "ranking": "ranking"}
 
 
@@ -27,9 +27,9 @@ def write_scores(path: Path, scores: Scores) -> None:
 
 
 def write_small(path: Path, scores: Scores) -> bool:
-    """Half precision, where that is at most `SMALL` bytes; else no file, nor an old one's rest."""
+    """Half precision, where that is at most `_SMALL` bytes; else no file, nor an old one's rest."""
     content = _packed({name: _halved(value) for name, value in _arrays(scores).items()})
-    if len(content) > SMALL:
+    if len(content) > _SMALL:
         path.unlink(missing_ok=True)
         return False
     durable.write_atomically(path, content)

@@ -27,7 +27,7 @@ from zoo.metrics.sdr import framewise_sdr, framewise_si_sdr, silent_frames
 from zoo.metrics.separation_tables import METRICS
 from zoo.songs.oracle import separate_known
 from zoo.songs.segments import identity_error
-from zoo.songs.separating import REFERENCE, Separator, separate
+from zoo.songs.separating import REFERENCE_LOUDNESS, Separator, separate
 
 ACCOMPANIMENT = "accompaniment"
 
@@ -85,7 +85,7 @@ class Separation:
         """
         if self.oracle:
             raise BadInput("it needs the stems of what it separates: it can only be scored")
-        how = replace(self.how, **{"loudness": REFERENCE, **choices})
+        how = replace(self.how, **{"loudness": REFERENCE_LOUDNESS, **choices})
         parts = list(separate(predict, song, rate, how))
         return dict(zip(how.stems, np.concatenate(parts, 1)))
 

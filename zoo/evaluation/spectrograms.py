@@ -14,7 +14,7 @@ import numpy as np
 from zoo.data.source import Example, Info, Source
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
-    Batch,
+    HostBatch,
     Monitor,
     Predict,
     Progress,
@@ -61,7 +61,7 @@ class SpectrogramLikelihood:
         rows: list[dict[str, Any]] = []
         order_0, edges = histograms(cast(Any, self.source), self.image, self.frames)
 
-        def examples() -> Iterator[tuple[tuple[str, Batch], Batch]]:
+        def examples() -> Iterator[tuple[tuple[str, HostBatch], HostBatch]]:
             for index, record in first(records, limit, progress):
                 name = record_name(record, index)
                 for n, audio in enumerate(

@@ -12,7 +12,7 @@ from zoo.data.characters import Characters, Spell, WholeFrames
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
-    Batch,
+    HostBatch,
     Monitor,
     Predict,
     Progress,
@@ -25,7 +25,7 @@ from zoo.evaluation.base import (
 from zoo.metrics import alignment
 from zoo.metrics.resampling import Scores
 
-FLOOR = float(np.log(1e-5))  # of ln mel magnitudes: silence
+_FLOOR = float(np.log(1e-5))  # of ln mel magnitudes: silence
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,13 @@ class SpeechScore:
 
     def _examples(
         self, records: Sequence[Example], limit: int | None, progress: Progress | None
-    ) -> Iterator[tuple[tuple[dict, Example], Batch]]:
+    ) -> Iterator[tuple[tuple[dict, Example], HostBatch]]:
         for index, record in first(records, limit, progress):
             example = self.example(record)
             row = {"track": record_name(record, index), "text": record["text"]}
             yield (row, example), example
 
-    def _scores(self, real: np.ndarray, said: Batch, example: Example) -> dict[str, float]:
+    def _scores(self, real: np.ndarray, said: HostBatch, example: Example) -> dict[str, float]:
         count, letters = len(real), int(example["text_known"].sum())
         spoken = int(said["free_count"])
         found = min(spoken, self.frames)
@@ -105,7 +105,7 @@ class SpeechScore:
         alone = said["free_alignment"][: -(-found // self.together), :letters]
         return {
             "mel_l1": float(np.abs(said["forced"][:count] - real).mean()),
-            "free_mel_l1": apart(real, free[:found]),
+            "free_mel_l1": frame_distance(real, free[:found]),
             "free_peaks_right": peak_agreement(real, free),
             "stop_error_frames": float(abs(found - count)),
             "without_end": float(spoken > self.frames),
@@ -125,7 +125,7 @@ class SpeechScore:
         examples = [self.example(records[index]) for index in range(few)]
         texts = [*examples[1:], examples[0]]
 
-        def mixed() -> Iterator[tuple[int, Batch]]:
+        def mixed() -> Iterator[tuple[int, HostBatch]]:
             for index, (own, other) in enumerate(zip(examples, texts)):
                 yield index, {**own, **{key: other[key] for key in ("text", "text_known")}}
 
@@ -133,7 +133,9 @@ class SpeechScore:
         for index, said in paired_predictions(predict, mixed(), self.batch):
             real = np.asarray(said["real"][: rows[index]["frames"]], np.float64)
             found = min(int(said["free_count"]), self.frames)
-            lost.append(apart(real, np.asarray(said["free"][:found])) - rows[index]["free_mel_l1"])
+            lost.append(
+                frame_distance(real, np.asarray(said["free"][:found])) - rows[index]["free_mel_l1"]
+            )
         return {"free_mel_l1_lost_by_wrong_text": float(np.mean(lost))}
 
     def _sentence(self) -> str:
@@ -149,11 +151,11 @@ class SpeechScore:
         )
 
 
-def apart(real: np.ndarray, free: np.ndarray) -> float:
+def frame_distance(real: np.ndarray, free: np.ndarray) -> float:
     """Mean absolute difference of frames [F M] and [F' M], the shorter followed by silence."""
     length = max(len(real), len(free))
-    ends = [np.pad(x, ((0, length - len(x)), (0, 0)), constant_values=FLOOR) for x in (real, free)]
-    return float(np.abs(np.maximum(ends[0], FLOOR) - np.maximum(ends[1], FLOOR)).mean())
+    ends = [np.pad(x, ((0, length - len(x)), (0, 0)), constant_values=_FLOOR) for x in (real, free)]
+    return float(np.abs(np.maximum(ends[0], _FLOOR) - np.maximum(ends[1], _FLOOR)).mean())
 
 
 def peak_agreement(real: np.ndarray, free: np.ndarray) -> float:
@@ -161,7 +163,7 @@ def peak_agreement(real: np.ndarray, free: np.ndarray) -> float:
     level = real.max(1)
     sounding = level >= np.median(level)
     there = free[: len(real)]
-    there = np.pad(there, ((0, len(real) - len(there)), (0, 0)), constant_values=FLOOR)
+    there = np.pad(there, ((0, len(real) - len(there)), (0, 0)), constant_values=_FLOOR)
     same = np.abs(real.argmax(1) - there.argmax(1)) <= 1
     return float(same[sounding].mean())
 
@@ -170,5 +172,5 @@ def _floors(spectra: Sequence[np.ndarray]) -> dict[str, float]:
     """What silence and the mean of all frames reach, by name."""
     every = np.concatenate(spectra)
     mean = np.mean([np.abs(x - every.mean(0)).mean() for x in spectra])
-    silence = np.mean([np.abs(x - FLOOR).mean() for x in spectra])
+    silence = np.mean([np.abs(x - _FLOOR).mean() for x in spectra])
     return {"floor/silence_mel_l1": float(silence), "floor/mean_frame_mel_l1": float(mean)}

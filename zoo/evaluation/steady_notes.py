@@ -26,12 +26,12 @@ def scale(rows: int, samples: int, sample_rate: int) -> tuple[np.ndarray, list[l
         numbers = (np.arange(row * each, (row + 1) * each) * _STEP) % _NOTES + _LOWEST
         hertz.append(hertz_of_note(numbers).tolist())
         for place, pitch in enumerate(hertz[-1]):
-            tone = steady(pitch, length, sample_rate)
+            tone = harmonic_tone(pitch, length, sample_rate)
             audio[row, place * length : (place + 1) * length, 0] = tone
     return audio, hertz
 
 
-def steady(hertz: float, length: int, sample_rate: int) -> np.ndarray:
+def harmonic_tone(hertz: float, length: int, sample_rate: int) -> np.ndarray:
     """Ten harmonics of falling level, faded in and out, -> [T] float64."""
     time = np.arange(length) / sample_rate
     numbers = np.arange(1, steady_pitch.HARMONICS + 1)

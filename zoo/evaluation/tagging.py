@@ -14,8 +14,8 @@ from zoo import escapes
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import (
-    Batch,
     FigureMaker,
+    HostBatch,
     Monitor,
     Predict,
     Progress,
@@ -94,7 +94,7 @@ class Tagging:
         """Summed segment scores and labels of every clip, in order of first appearance."""
         clips: dict[str, _ClipScores] = {}
 
-        def cuts() -> Iterator[tuple[_ClipScores, Batch]]:
+        def cuts() -> Iterator[tuple[_ClipScores, HostBatch]]:
             for index in range(len(records)):
                 record = records[index]
                 by_track = self.group == "track"

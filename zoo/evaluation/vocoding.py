@@ -15,7 +15,7 @@ from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 from zoo.evaluation import steady_notes
 from zoo.evaluation.base import (
-    Batch,
+    HostBatch,
     Monitor,
     Predict,
     Progress,
@@ -29,7 +29,7 @@ from zoo.losses import spectral
 from zoo.metrics.resampling import Scores
 from zoo.signal import mel, phase, stft
 
-SIZES = (2048, 1024, 512)  # of the spectral convergence, with hops of a quarter
+STFT_SIZES = (2048, 1024, 512)  # of the spectral convergence, with hops of a quarter
 _SILENCE = 1e-3  # -60 dB: a record below it has no spectrum to compare with
 _Measure = Callable[[np.ndarray, np.ndarray], dict[str, jax.Array]]  # (copy, original) [1 T 1]
 _STEP = 2048  # samples: the ends of records fall on multiples of it
@@ -104,13 +104,13 @@ class Vocoding:
 
     def _examples(
         self, found: Iterable[tuple[int, Example]], left_out: dict[str, int]
-    ) -> Iterator[tuple[tuple[dict, np.ndarray], Batch]]:
+    ) -> Iterator[tuple[tuple[dict, np.ndarray], HostBatch]]:
         """((row, audio [T 1]), what the model sees) of the records that can be compared."""
         for index, record in found:
             audio, there = padded_audio(record, self.key)
             audio = audio[: len(audio) // self.spec.hop * self.spec.hop]
             there = min(there, len(audio))
-            if there < max(self.spec.n_fft, *SIZES):
+            if there < max(self.spec.n_fft, *STFT_SIZES):
                 left_out["too_short"] += 1
             elif np.sqrt(np.square(audio[:there]).mean()) < _SILENCE:
                 left_out["silent"] += 1
@@ -119,8 +119,8 @@ class Vocoding:
                 yield (row, audio), {self.key: audio}
 
     def _outputs(
-        self, predict: Predict, examples: Iterator[tuple[tuple[dict, np.ndarray], Batch]]
-    ) -> Iterator[tuple[tuple[dict, np.ndarray], Batch]]:
+        self, predict: Predict, examples: Iterator[tuple[tuple[dict, np.ndarray], HostBatch]]
+    ) -> Iterator[tuple[tuple[dict, np.ndarray], HostBatch]]:
         """Outputs in order, through calls of one shape for every length of record."""
         for _, group in groupby(examples, key=lambda example: example[1][self.key].shape):
             yield from paired_predictions(predict, group, self.batch)
@@ -134,12 +134,12 @@ class Vocoding:
 
     @partial(jax.jit, static_argnums=(0, 1))
     def distances(self, rate: int, fake: jax.Array, real: jax.Array) -> dict[str, jax.Array]:
-        convergence = [spectral.convergence(fake, real, n, n // 4) for n in SIZES]
+        convergence = [spectral.convergence(fake, real, n, n // 4) for n in STFT_SIZES]
         stft_convergence, log_stft = spectral.multi_resolution(fake, real)
         return {
             "log_mel_l1": spectral.log_mel_l1(fake, real, common(rate)),
             "own_log_mel_l1": spectral.log_mel_l1(fake, real, self.spec),
-            "spectral_convergence": reduce(jnp.add, convergence) / len(SIZES),
+            "spectral_convergence": reduce(jnp.add, convergence) / len(STFT_SIZES),
             "stft_convergence": stft_convergence,
             "log_stft_l1": log_stft,
         }
@@ -161,7 +161,7 @@ class Vocoding:
             f"{self.spec.bins} mel bins, means over records: mean absolute difference of ln mel "
             f"magnitudes above 1e-5 ({spec.n_fft}/{spec.hop}, {spec.bins} bins to {spec.high:.0f} "
             "Hz, for every vocoder of this rate), the same in the model's own front end, spectral "
-            f"convergence averaged over FFTs of {', '.join(map(str, SIZES))}, and Parallel "
+            f"convergence averaged over FFTs of {', '.join(map(str, STFT_SIZES))}, and Parallel "
             "WaveGAN's sum of convergence and ln magnitude L1 at three resolutions. floor/silence "
             "and ceiling/true_magnitudes (32 rounds of fast Griffin-Lim) need no vocoder."
         )

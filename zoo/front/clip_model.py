@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, paired_predictions
+from zoo.evaluation.base import HostBatch, paired_predictions
 from zoo.evaluation.tagging import Tagging
 from zoo.front import finding, sounds
 from zoo.front.sounds import Sound
@@ -82,7 +82,7 @@ class ClipModel:
     def probabilities(self, clips: Iterable[np.ndarray], rate: int) -> np.ndarray:
         """Clips [T C] at `rate` Hz -> [N K], each row divided by its sum, as sigmoids need it."""
         found = self.outputs((sounds.as_sound(clip, rate) for clip in clips), "predict")
-        return shares(np.array([one.mean for one in found]))
+        return normalise_scores(np.array([one.mean for one in found]))
 
     def embeddings(self, clips: Iterable[np.ndarray], rate: int) -> np.ndarray:
         """Clips [T C] at `rate` Hz -> means over their segments [N D]."""
@@ -96,7 +96,7 @@ class ClipModel:
         bound = inference.predictor(trained.experiment.objective, trained.mesh, method)
         songs: list[SongOutputs] = []
 
-        def segments() -> Iterator[tuple[SongOutputs, Batch]]:
+        def segments() -> Iterator[tuple[SongOutputs, HostBatch]]:
             for clip in clips:
                 clip.require(how.rate)
                 songs.append(SongOutputs(how))
@@ -108,7 +108,7 @@ class ClipModel:
         return [_finished(song) for song in songs]
 
 
-def shares(scores: np.ndarray) -> np.ndarray:
+def normalise_scores(scores: np.ndarray) -> np.ndarray:
     """Scores of classes [N K], 0 or more, as probabilities that sum to one."""
     scores = np.asarray(scores, np.float64)
     return scores / np.maximum(scores.sum(1, keepdims=True), np.finfo(np.float64).tiny)

@@ -202,7 +202,7 @@ def sample(found: Trained) -> np.ndarray | None:
     return np.concatenate(chunks, 1)[0].astype(np.float32)
 
 
-def sealed(audio: np.ndarray) -> Sample:
+def sample_digest(audio: np.ndarray) -> Sample:
     """What tells a sample from any other."""
     digest = hashlib.sha256(np.ascontiguousarray(audio).tobytes()).hexdigest()
     return Sample(len(audio), digest, machine.processor())
@@ -220,7 +220,7 @@ def _about(found: Trained, row: dict[str, Any], records: int) -> Kept:
         records=records,
         excerpt=score_excerpt(found, records),
         training_seconds=row.get("training_seconds"),
-        sample=None if made is None else sealed(made),
+        sample=None if made is None else sample_digest(made),
     )
 
 

@@ -53,14 +53,14 @@ class Plays(ABC):
 
         As long as the notes and a second more.
         """
-        from zoo.evaluation.capabilities import having
+        from zoo.evaluation.capabilities import require_capability
         from zoo.front import requests
         from zoo.objectives.base import Generative, check_rule
 
         self.require("perform")
         request = requests.performed(self.sample_rate, notes, asked)
         check_rule(self.experiment.objective, request)
-        objective = having(Generative, self.experiment.objective)
+        objective = require_capability(Generative, self.experiment.objective)
         made = sounds.join_chunks(objective.generate(self.trained.variables, request))
         return made[0] if request.count == 1 else made
 

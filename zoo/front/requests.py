@@ -11,7 +11,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.objectives.base import Pitched, Request
-from zoo.objectives.performing import lasting
+from zoo.objectives.performing import notes_duration
 from zoo.sampling import engines
 from zoo.sampling.rule import SamplerRule
 
@@ -59,14 +59,14 @@ def of_source(source: np.ndarray, rate: int, asked: dict[str, Any]) -> Request:
 
     holes=: pairs of seconds that are to be filled.
     """
-    from zoo.sampling.spans import spans
+    from zoo.sampling.spans import parse_spans
 
     check_argument_names("a generator takes", asked, (*FROM_SOURCE, "holes"))
     defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
     own = {name: value for name, value in asked.items() if name not in ("domain", "holes")}
     request = new(1, None, **{**defaults, **own})
     domain = asked.get("domain") or ""
-    holes = spans(asked.get("holes", ()), rate, len(source))
+    holes = parse_spans(asked.get("holes", ()), rate, len(source))
     return replace(request, length=len(source), source=source, domain=domain, holes=holes)
 
 
@@ -83,7 +83,7 @@ def performed(rate: int, notes: Any, asked: dict[str, Any]) -> Request:
     check_argument_names("a performer takes", asked, FROM_NOTES)
     found = _columns(notes)
     defaults = {"num": 1, "seed": 0, "temperature": 1.0, "chunk": 16_384}
-    request = new(rate, lasting(found), **{**defaults, **asked})
+    request = new(rate, notes_duration(found), **{**defaults, **asked})
     return replace(request, notes=found)
 
 
@@ -120,7 +120,7 @@ def pitched(request: Request, objective: Any, rate: int, pitches: Any, notes: An
     if request.pitches:
         raise BadInput("a tune has its own pitches: leave pitches= or notes= out")
     tune = _columns(notes)
-    return replace(request, notes=tune, length=request.length or round(lasting(tune) * rate))
+    return replace(request, notes=tune, length=request.length or round(notes_duration(tune) * rate))
 
 
 def check_separation(choices: dict[str, Any]) -> None:

@@ -51,7 +51,7 @@ class Sound:
         return np.concatenate(list(self.at(rate, channels)))
 
 
-def several(audio: Any) -> bool:
+def is_batch(audio: Any) -> bool:
     """Whether `audio` is a batch: a list or tuple, or an array [B T C]."""
     return isinstance(audio, (list, tuple)) or (not _is_path(audio) and np.ndim(audio) == 3)
 
@@ -137,7 +137,7 @@ def _rate(rate: Any) -> int:
 
 def for_each_sound(audio: Any, rate: float | None, act: Callable[[Sound], Any]) -> Any:
     """`act` of one sound, or the list of what it gives for each of a batch."""
-    if not several(audio):
+    if not is_batch(audio):
         return act(as_sound(audio, rate))
     return [act(one) for one in _sounds(audio, rate)]
 
@@ -149,7 +149,7 @@ def for_all_sounds(
     shown: Callable[[Any], Any] = lambda found: found,
 ) -> Any:
     """As `for_each_sound`, of what takes all at once; `shown` is what the caller sees of each."""
-    if not several(audio):
+    if not is_batch(audio):
         (found,) = act([as_sound(audio, rate)])
         if isinstance(found, BadInput):
             raise found

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.evaluation.capabilities import Separates, having
+from zoo.evaluation.capabilities import Separates, require_capability
 from zoo.runs.trained import Trained
 from zoo.songs import choices
 from zoo.songs.separating import stem_groups, with_sources
@@ -29,7 +29,7 @@ class _Wanted:
         }
 
 
-def wanted(trained: Trained, asked: Mapping[str, Any]) -> _Wanted:
+def requested_stems(trained: Trained, asked: Mapping[str, Any]) -> _Wanted:
     """asked: as of `System.separate`. Raises BadInput for stems that the model does not give."""
     fields = dict(asked)
     cut = choices.chosen_segments(trained, fields.pop("segment", None), fields.pop("overlap", None))
@@ -37,7 +37,7 @@ def wanted(trained: Trained, asked: Mapping[str, Any]) -> _Wanted:
     names = fields.pop("labels", None)
     fields["segments"] = cut
     how = with_sources(
-        replace(having(Separates, trained.experiment.evaluation).how, **fields), names
+        replace(require_capability(Separates, trained.experiment.evaluation).how, **fields), names
     )
     fields["present"] = how.present
     given, sums = stem_groups(how, only, alone)

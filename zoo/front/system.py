@@ -143,12 +143,12 @@ class System(Plays):
     def notes(self, audio: Any, rate: float | None = None) -> Any:
         """{onset, offset (s), pitch (MIDI), velocity} of every note, each [n]."""
         self.require("notes")
-        from zoo.evaluation.capabilities import Transcribes, having
+        from zoo.evaluation.capabilities import Transcribes, require_capability
 
         def one(sound: Sound) -> Any:
             sound.require(self.sample_rate)
             info = self.experiment.data.source.info
-            evaluation = having(Transcribes, self.experiment.evaluation)
+            evaluation = require_capability(Transcribes, self.experiment.evaluation)
             return evaluation.notes(self.predict, sound.at(info.sample_rate, 1), info)
 
         return sounds.for_each_sound(audio, rate, one)
@@ -156,13 +156,13 @@ class System(Plays):
     def pitch(self, audio: Any, rate: float | None = None) -> Any:
         """A Curve: times (s), frequency (Hz), confidence, each [F]."""
         self.require("pitch")
-        from zoo.evaluation.capabilities import TracksPitch, having
+        from zoo.evaluation.capabilities import TracksPitch, require_capability
 
         def one(sound: Sound) -> Any:
             sound.require(self.sample_rate)
             info = self.experiment.data.source.info
             signal = sound.read(info.sample_rate, 1)[:, 0]
-            evaluation = having(TracksPitch, self.experiment.evaluation)
+            evaluation = require_capability(TracksPitch, self.experiment.evaluation)
             return evaluation.curve(self.predict, signal, info)
 
         return sounds.for_each_sound(audio, rate, one)
@@ -198,7 +198,7 @@ class System(Plays):
         engine: of zoo/sampling/engines.py ('xla', 'native', 'native_int8', ...), where samples are
         drawn one by one.
         """
-        from zoo.evaluation.capabilities import having
+        from zoo.evaluation.capabilities import require_capability
         from zoo.front import requests
         from zoo.objectives.base import Generative, check_pitches, check_rule
 
@@ -223,7 +223,7 @@ class System(Plays):
         if prompt is not None:
             given = sounds.as_sound(prompt, rate).read(info.sample_rate, info.channels)
             request = requests.prompted(request, given)
-        objective = having(Generative, self.experiment.objective)
+        objective = require_capability(Generative, self.experiment.objective)
         return objective.generate(self.trained.variables, request)
 
     def vocode(self, audio: Any, rate: float | None = None, **asked: Any) -> Any:
@@ -258,19 +258,19 @@ class System(Plays):
         return finding.load_system(folder, config=str(found.config.path))
 
     def _taggrams(self, given: Iterable[Sound]) -> Iterator[Any | BadInput]:
-        from zoo.evaluation.capabilities import Tags, having
+        from zoo.evaluation.capabilities import Tags, require_capability
 
         evaluation, info = (
-            having(Tags, self.experiment.evaluation),
+            require_capability(Tags, self.experiment.evaluation),
             self.experiment.data.source.info,
         )
         return evaluation.taggrams(self.predict, self._opened(given), info)
 
     def _embeddings(self, given: Iterable[Sound]) -> Iterator[Any | BadInput]:
-        from zoo.evaluation.capabilities import Tags, having
+        from zoo.evaluation.capabilities import Tags, require_capability
 
         evaluation, info = (
-            having(Tags, self.experiment.evaluation),
+            require_capability(Tags, self.experiment.evaluation),
             self.experiment.data.source.info,
         )
         return evaluation.embeddings(self._embed, self._opened(given), info)
@@ -283,19 +283,19 @@ class System(Plays):
         return (partial(opens, one) for one in given)
 
     def _stems(self, sound: Sound, choices: dict[str, Any]) -> dict[str, np.ndarray]:
-        from zoo.evaluation.capabilities import Separates, having
+        from zoo.evaluation.capabilities import Separates, require_capability
         from zoo.front import stems
 
-        evaluation = having(Separates, self.experiment.evaluation)
+        evaluation = require_capability(Separates, self.experiment.evaluation)
         sound.require(evaluation.how.rate)
-        wanted = stems.wanted(self.trained, choices)
+        wanted = stems.requested_stems(self.trained, choices)
         most = 2 if evaluation.how.channels == 2 else sound.channels  # surround to stereo
         song = lambda: sounds.mixed(sound, min(sound.channels, most))  # noqa: E731
         found = evaluation.stems(self.predict, song, sound.rate, **wanted.fields)
         return {name: sound.shaped(stem) for name, stem in wanted.of(found).items()}
 
     def _made_of(self, verb: str, audio: Any, rate: float | None, asked: dict[str, Any]) -> Any:
-        from zoo.evaluation.capabilities import having
+        from zoo.evaluation.capabilities import require_capability
         from zoo.front import requests
         from zoo.objectives.base import Generative, check_domain, check_holes, check_rule
 
@@ -309,7 +309,7 @@ class System(Plays):
             check_rule(self.experiment.objective, request)
             check_domain(self.experiment.objective, request)
             check_holes(self.experiment.objective, request)
-            objective = having(Generative, self.experiment.objective)
+            objective = require_capability(Generative, self.experiment.objective)
             made = sound.shaped(
                 sounds.join_chunks(objective.generate(self.trained.variables, request))
             )

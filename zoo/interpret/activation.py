@@ -90,7 +90,7 @@ def maximise(
     network: AudioNetwork, layer: FilterLayer, count: int, ascent: Ascent = Ascent()
 ) -> Excited:
     """Sounds for up to `count` filters of a layer, evenly chosen."""
-    length = shortest(network, layer, ascent.length)
+    length = shortest_input(network, layer, ascent.length)
     filters = np.array(spread_indices(layer.filters, count))
     rows = min(len(filters), max(1, _AT_ONCE // length))
     step, activity = (jax.jit(partial(f, network, layer)) for f in (ascend_filters, _answers))
@@ -116,7 +116,7 @@ def maximise(
     return _sort(layer.name, network.rate, filters, waves.mean(2).T, before, after, ascent.length)
 
 
-def shortest(network: AudioNetwork, layer: FilterLayer, length: int) -> int:
+def shortest_input(network: AudioNetwork, layer: FilterLayer, length: int) -> int:
     """The first of `length`, 3 `length`, ... on whose output the layer's filters fit."""
     while length < network.samples:
         reached = {one.name: one for one in layers.convolutions(network, length)}

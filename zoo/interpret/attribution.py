@@ -27,7 +27,7 @@ from zoo.objectives.base import Tree
 from zoo.signal import stft
 from zoo.signal.mel import hz_to_mel, mel_to_hz
 
-FLOOR = 1e-4
+_FLOOR = 1e-4
 _BANDS, NODES = 48, 48
 PATCHES = (16, 8)  # of a window, frames and bands, that occlusion turns down one by one
 _AT_ONCE = 1 << 18  # samples in a batch
@@ -109,7 +109,7 @@ def logits(
     return clips.target_scores(network, target, variables, _played(cut, spectrum, gains))
 
 
-def nodes(count: int, floor: float = FLOOR) -> tuple[np.ndarray, np.ndarray]:
+def nodes(count: int, floor: float = _FLOOR) -> tuple[np.ndarray, np.ndarray]:
     """Gains from `floor` to 1, evenly spread in dB, and the weights of an integral over them."""
     place, weight = np.polynomial.legendre.leggauss(count)
     gain = floor ** (0.5 - 0.5 * place)
@@ -145,7 +145,7 @@ def occluded(network: AudioNetwork, target: Target, windows: np.ndarray, cut: _C
         whole = np.ones((1, *cut.shape), np.float32)
         every = np.repeat(whole, len(masks) + 1, 0)
         for row, (f, g, a, b) in enumerate(masks, 1):
-            every[row, f:g, a:b] = FLOOR
+            every[row, f:g, a:b] = _FLOOR
         x = jnp.broadcast_to(window, (rows, *window.shape))
         falls = [np.asarray(score(x, gains)) for gains in _batches(every, None, rows)]
         level = np.concatenate(falls)[: len(every)]
@@ -180,10 +180,10 @@ def attribute(network: AudioNetwork, target: Target, clip: Clip, method: str) ->
     spectrum = stft.centred(jnp.asarray(windows), cut.n_fft, cut.hop)
     strong = _strongest(values)
     other = _strongest(_elsewhere(cut, np.asarray(spectrum)))
-    whole, soft = level(ones), level(ones * FLOOR)
+    whole, soft = level(ones), level(ones * _FLOOR)
     masks = {"alone": strong, "without these": 1 - strong, "without as many others": 1 - other}
     scores = {"all": whole.mean()} | {
-        name: level(np.maximum(mask, FLOOR)).mean() for name, mask in masks.items()
+        name: level(np.maximum(mask, _FLOOR)).mean() for name, mask in masks.items()
     }
     sounds = (_played(cut, spectrum, jnp.asarray(m)) for m in (strong, 1 - strong))
     alone, rest = (np.asarray(x).reshape(clip.audio.shape) for x in sounds)

@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo import escapes
 from zoo.errors import BadInput
-from zoo.evaluation.capabilities import Separates, having
+from zoo.evaluation.capabilities import Separates, require_capability
 from zoo.runs.trained import Trained
 
 COPY = 0.9  # correlation at some shift from which a waveform is another's copy
@@ -53,7 +53,7 @@ def dictionaries(found: Trained) -> list[_Dictionary]:
             f"{found.name} has no dictionaries of waveforms: --kind bases is for runs of "
             "learnt_bases_score_render; use --kind filters for networks"
         )
-    names = having(Separates, found.experiment.evaluation).how.sources
+    names = require_capability(Separates, found.experiment.evaluation).how.sources
     return [dictionary(name, w) for name, w in zip(names, np.asarray(params["filters"]))]
 
 
@@ -63,10 +63,10 @@ def dictionary(name: str, filters: np.ndarray) -> _Dictionary:
     length = np.linalg.norm(atoms, axis=0)
     order = np.argsort(-length, kind="stable")
     atoms = atoms[:, order] / length[order]
-    return _Dictionary(name, atoms.astype(np.float32), *twins(atoms))
+    return _Dictionary(name, atoms.astype(np.float32), *match_twins(atoms))
 
 
-def twins(atoms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def match_twins(atoms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(twin, shift, match) [K] of waveforms [N K] of length one."""
     taps, count = atoms.shape
     spectra = np.fft.rfft(atoms, 2 * taps, axis=0)

@@ -18,7 +18,14 @@ from flax.traverse_util import flatten_dict
 
 from zoo.data.source import Example
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, Progress, first, paired_predictions, unpadded_audio
+from zoo.evaluation.base import (
+    HostBatch,
+    Predict,
+    Progress,
+    first,
+    paired_predictions,
+    unpadded_audio,
+)
 from zoo.interpret import layers
 from zoo.interpret.loudness import ByLoudness, rms_decibels
 from zoo.runs import inference
@@ -78,7 +85,7 @@ class _Opening:
 
     network: layers.AudioNetwork
 
-    def predict(self, variables: Any, batch: Batch, rng: Any) -> Batch:
+    def predict(self, variables: Any, batch: HostBatch, rng: Any) -> HostBatch:
         of = variables.of("model")
         _, state = self.network.module.apply(of, batch["audio"], mutable=["intermediates"])
         sown = flatten_dict(dict(state.get("intermediates", {})), sep="/")
@@ -126,7 +133,7 @@ def _analyse(
     counts = np.zeros(total, int)  # segments of every clip
     weights = []  # [K] of every clip: 1 where it has the tag
 
-    def segments() -> Iterator[tuple[tuple[int, float], Batch]]:
+    def segments() -> Iterator[tuple[tuple[int, float], HostBatch]]:
         for index, record in first(records, limit, progress):
             weights.append(record["tags"] * record.get("known", 1))
             for segment in cut(unpadded_audio(record)):

@@ -171,7 +171,7 @@ NAMED: dict[str, AmpLayout] = {  # the trainer's architectures
 }
 
 
-def places(found: AmpLayout) -> Iterator[tuple[str, _Shape]]:
+def parameter_shapes(found: AmpLayout) -> Iterator[tuple[str, _Shape]]:
     """Names and shapes (torch's) of a network's arrays, in the order of the weights of a file."""
     if isinstance(found, LstmLayout):
         yield from _lstm_places(found)

@@ -115,7 +115,7 @@ class ArgmaxQuantizer(nn.Module):
         return jax.nn.one_hot(codes, self.codes)
 
 
-def nearest(flat: jax.Array, vectors: jax.Array) -> jax.Array:
+def nearest_codes(flat: jax.Array, vectors: jax.Array) -> jax.Array:
     """Number of the nearest of vectors [Q D] to each of latents [N D] -> [N] int32."""
     # Near codes differ in the last digits of large products.
     products = jnp.matmul(flat, vectors.T, precision=HIGHEST)
@@ -126,7 +126,7 @@ def nearest(flat: jax.Array, vectors: jax.Array) -> jax.Array:
 def _look_up(latent: jax.Array, vectors: jax.Array) -> Quantised:
     """Latents [B F D] under the codebook [Q D]."""
     flat = jax.lax.stop_gradient(latent.reshape(-1, latent.shape[-1]))
-    codes = nearest(flat, jax.lax.stop_gradient(vectors)).reshape(latent.shape[:-1])
+    codes = nearest_codes(flat, jax.lax.stop_gradient(vectors)).reshape(latent.shape[:-1])
     return Quantised(latent, vectors[codes], codes)
 
 
@@ -171,7 +171,7 @@ def _means(counts: jax.Array, sums: jax.Array, epsilon: float) -> jax.Array:
     return sums / smooth[:, None]
 
 
-def usage(codes: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
+def codebook_usage(codes: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
     """(perplexity, share of the `count` codes that occur) in codes [...]; perplexity 1 to Q."""
     uses = jnp.zeros(count).at[codes.reshape(-1)].add(1.0)
     shares = uses / uses.sum()

@@ -60,7 +60,7 @@ def feature_matching(prediction: Any, target: Any) -> jax.Array:
     return reduce(jnp.add, jax.tree.leaves(jax.tree.map(l1, prediction, target)))
 
 
-def between(key: jax.Array, real: jax.Array, fake: jax.Array) -> jax.Array:
+def interpolate_pairs(key: jax.Array, real: jax.Array, fake: jax.Array) -> jax.Array:
     """A point on the line from each real to each fake example, [B ...] twice -> [B ...]."""
     share = jax.random.uniform(key, (real.shape[0],) + (1,) * (real.ndim - 1))
     return real + share * (fake - real)
@@ -82,7 +82,7 @@ def gradient_penalty(
 ) -> tuple[jax.Array, jax.Array]:
     """((slope - target)^2, `slope`) of the discriminator at x, inputs [B ...] -> [B] twice.
 
-    Gulrajani et al. 2017; x: usually `between(...)`.
+    Gulrajani et al. 2017; x: usually `interpolate_pairs(...)`.
     """
     found = gradient_norm(discriminator, x)
     return jnp.square(found - target), found

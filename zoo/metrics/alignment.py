@@ -27,6 +27,6 @@ def backward(weights: np.ndarray) -> float:
     return float((np.diff(peaks) < 0).mean()) if len(peaks) > 1 else 0.0
 
 
-def missed(weights: np.ndarray, least: float = 0.2) -> float:
+def missed_characters(weights: np.ndarray, least: float = 0.2) -> float:
     """The share of characters on which no step put `least` of its weight."""
     return float((np.asarray(weights).max(0) < least).mean())

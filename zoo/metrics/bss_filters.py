@@ -14,7 +14,7 @@ import numpy as np
 import scipy.fft
 import scipy.linalg
 
-BLOCK = 32_768  # FFT points per block
+_BLOCK = 32_768  # FFT points per block
 GROUP = 16  # blocks transformed together
 
 
@@ -24,7 +24,7 @@ def correlations(left: np.ndarray, rights: Sequence[np.ndarray], taps: int) -> n
     [S T C] and a sequence of [S T C] -> [S*C E 2L-1], E counting the channels of all the rights.
     """
     length, lags = left.shape[1], 2 * taps - 2
-    points = scipy.fft.next_fast_len(max(min(BLOCK, length + lags), 4 * taps), real=True)
+    points = scipy.fft.next_fast_len(max(min(_BLOCK, length + lags), 4 * taps), real=True)
     step = points - lags
     total = np.zeros(())
     for start in range(0, length, GROUP * step):

@@ -17,7 +17,7 @@ from zoo.errors import BadInput
 
 RESAMPLES = 1000
 _LEVEL = 0.95
-BLOCK = 250  # resamples at once: [N BLOCK] counts, 4 MB for 4,000 clips
+_BLOCK = 250  # resamples at once: [N BLOCK] counts, 4 MB for 4,000 clips
 
 _Values = Mapping[str, np.ndarray]
 Interval = tuple[float, float]
@@ -108,8 +108,8 @@ def paired_bootstrap(
 def bootstrap_counts(items: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     """Counts [r N] of bootstrap resamples, in blocks that make `resamples` together."""
     rng = np.random.default_rng(seed)
-    for begin in range(0, resamples, BLOCK):
-        rows = min(BLOCK, resamples - begin)
+    for begin in range(0, resamples, _BLOCK):
+        rows = min(_BLOCK, resamples - begin)
         chosen = rng.integers(items, size=(rows, items)) + items * np.arange(rows)[:, None]
         yield np.bincount(chosen.ravel(), minlength=rows * items).reshape(rows, items)
 

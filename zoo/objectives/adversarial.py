@@ -79,7 +79,7 @@ class Wasserstein:
             for shuffle, x in zip(shuffles, (fake, real))
         ]
         discriminator = self._score(variables, shuffles[2])
-        point = adversarial.between(for_between, real, fake)
+        point = adversarial.interpolate_pairs(for_between, real, fake)
         steep, slope = adversarial.gradient_penalty(lambda x: discriminator(x, classes), point)
         penalty = jnp.mean(steep)
         loss = jnp.mean(adversarial.wgan_discriminator(*scores)) + self.penalty * penalty

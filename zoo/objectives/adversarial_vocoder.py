@@ -102,7 +102,7 @@ class Vocoder:
             return math.inf
         frames = receptive_fields.total_receptive_field(self.generator.steps, self.generator.hop)
         frames += 2 * self._driven
-        return framing.span(frames, self.spec.n_fft, self.spec.hop)
+        return framing.frames_span(frames, self.spec.n_fft, self.spec.hop)
 
     @property
     def turns(self) -> tuple[Turn, ...]:

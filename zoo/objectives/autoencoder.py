@@ -19,14 +19,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.errors import BadInput
-from zoo.layers.quantizer import usage
+from zoo.layers.quantizer import codebook_usage
 from zoo.network import Network
 from zoo.objectives import one_network
 from zoo.objectives.base import Batch, LossOutput, Request, Tree, Turn, Variables
 from zoo.sampling import autoregressive
 from zoo.sampling.conditions import Upsampled
 
-PLAYER = "autoencoder"
+AUTOENCODER = "autoencoder"
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class QuantisedAutoencoder:
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         audio, given = batch[self.audio], self._given(batch)
-        return one_network.begin(self.model, rng, audio, player=PLAYER, **given)
+        return one_network.init_player(self.model, rng, audio, player=AUTOENCODER, **given)
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        return (Turn(PLAYER, self._loss),)
+        return (Turn(AUTOENCODER, self._loss),)
 
     def _loss(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
@@ -62,7 +62,7 @@ class QuantisedAutoencoder:
         audio = batch[self.audio]
         given = self._given(batch)
         (raw, found), changed = one_network.apply_in_training(
-            self.model, variables, {"codes": rng}, audio, player=PLAYER, **given
+            self.model, variables, {"codes": rng}, audio, player=AUTOENCODER, **given
         )
         nats = -jnp.mean(self.model.decoder.distribution.log_prob(raw, audio))
         stop = jax.lax.stop_gradient
@@ -70,7 +70,7 @@ class QuantisedAutoencoder:
         # Codes that follow moving averages are no parameters: their pull has no gradient.
         pulled = _distance(stop(found.latent), found.vectors) if found.learnt else 0.0
         value = nats + self.commitment * committed + pulled + found.penalty
-        perplexity, live = usage(found.codes, self.model.codes)
+        perplexity, live = codebook_usage(found.codes, self.model.codes)
         metrics = {
             "bits_per_sample": nats / math.log(2),
             "commitment": committed,
@@ -82,7 +82,7 @@ class QuantisedAutoencoder:
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
         """{'nats': [B T]} of every sample given the clip's codes; {'codes': [B F]}."""
         audio = batch[self.audio]
-        raw, found = self.model.apply(variables.of(PLAYER), audio, **self._given(batch))
+        raw, found = self.model.apply(variables.of(AUTOENCODER), audio, **self._given(batch))
         nats = -self.model.decoder.distribution.log_prob(raw, audio)
         return {"nats": nats, "codes": found.codes}
 
@@ -94,7 +94,7 @@ class QuantisedAutoencoder:
         """The chunks of `generate`, each with the log-likelihood [count] of all so far, in nats."""
         if request.source is None or request.prompt is not None:
             raise BadInput("an autoencoder takes a source and no prompt: give it --input alone")
-        own = variables.of(PLAYER)
+        own = variables.of(AUTOENCODER)
         source = np.asarray(request.source, np.float32)
         length = request.length or len(source)
         source = source[:length]

@@ -180,7 +180,7 @@ def check_domain(objective: Any, request: Request) -> None:
     elif not request.domain:
         raise BadInput(f"give the domain in which it is to play: {', '.join(objective.domains)}")
     else:
-        vocabulary.one(request.domain, objective.domains, "domain")
+        vocabulary.choose_name(request.domain, objective.domains, "domain")
 
 
 def check_pitches(objective: Any, request: Request) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from zoo.distributions import Tokens
 from zoo.errors import BadInput
-from zoo.layers.quantizer import usage
+from zoo.layers.quantizer import codebook_usage
 from zoo.network import Network
 from zoo.objectives.base import Batch, LossOutput, Request, Turn, Variables
 from zoo.objectives.levels import TOP, Levels
@@ -79,7 +79,7 @@ class CodePrior:
     ) -> LossOutput:
         codes = self.codes(variables, batch[self.audio])
         nats = jnp.mean(self._nats(variables, codes, train=True))
-        perplexity, live = usage(codes, self.autoencoder.codes)
+        perplexity, live = codebook_usage(codes, self.autoencoder.codes)
         metrics = {"bits_per_code": nats / math.log(2), "perplexity": perplexity, "live": live}
         return nats, ({}, metrics)
 

@@ -18,7 +18,7 @@ from zoo.objectives import one_network
 from zoo.objectives.base import Batch, LossOutput, Request, Turn, Variables
 from zoo.objectives.supervised import batch_array
 
-BLOCK = 65_536  # samples of a stream at a time: the context before them costs an eighth more
+_BLOCK = 65_536  # samples of a stream at a time: the context before them costs an eighth more
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Effect:
         return getattr(self.model, "zero_gradient_at_init", ())
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        return one_network.begin(self.model, rng, batch_array(batch, self.dry)[:, :1])
+        return one_network.init_player(self.model, rng, batch_array(batch, self.dry)[:, :1])
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -93,7 +93,7 @@ class Effect:
 
     def _blocks(self, variables: Variables, source: np.ndarray) -> Iterator[np.ndarray]:
         """Blocks [t 1] of the source [T 1] filled up to whole ones, of few lengths in all."""
-        size = min(BLOCK, 1 << max(len(source) - 1, 1).bit_length())
+        size = min(_BLOCK, 1 << max(len(source) - 1, 1).bit_length())
         memory = self.model.initial(1)
         for start in range(0, len(source), size):
             block = source[start : start + size]

@@ -47,7 +47,7 @@ class EnergyBased(clips.WindowGenerator):
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         one, other = jax.random.split(rng)
-        begun = one_network.begin(self.model, one, batch[self.audio])
+        begun = one_network.init_player(self.model, one, batch[self.audio])
         shape = (self.buffer, *batch[self.audio].shape[1:])
         chains = jax.random.uniform(other, shape, minval=-1.0)
         own = begun.collections.get("model", {})

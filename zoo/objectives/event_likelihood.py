@@ -61,7 +61,7 @@ class EventLikelihood:
     shows = ("attention",)
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        return one_network.begin(self.model, rng, batch["events"])
+        return one_network.init_player(self.model, rng, batch["events"])
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -64,7 +64,7 @@ class Flow:
         noise = 0.05 * jax.random.normal(jax.random.fold_in(rng, 2), audio.shape)
         silent = jnp.mean(jnp.square(audio)) < 1e-6
         audio = jnp.where(silent, noise, audio)
-        return one_network.begin(self.model, rng, audio, self.features(audio))
+        return one_network.init_player(self.model, rng, audio, self.features(audio))
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -37,7 +37,7 @@ class ImplicitQuantiles:
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         audio = batch[self.audio]
-        return one_network.begin(self.model, rng, audio, jnp.full(audio.shape, 0.5))
+        return one_network.init_player(self.model, rng, audio, jnp.full(audio.shape, 0.5))
 
     @property
     def turns(self) -> tuple[Turn, ...]:

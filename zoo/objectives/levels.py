@@ -18,7 +18,7 @@ from zoo.objectives import autoencoder as autoencoders
 from zoo.objectives.base import Request, Tree, Variables
 from zoo.sampling.rule import SamplerRule
 
-TOP, BELOW = autoencoders.PLAYER, "below"
+TOP, BELOW = autoencoders.AUTOENCODER, "below"
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class Autoregressive:
         return self.condition is not None
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        return one_network.begin(self.model, rng, batch[self.audio], **self._given(batch))
+        return one_network.init_player(self.model, rng, batch[self.audio], **self._given(batch))
 
     @property
     def turns(self) -> tuple[Turn, ...]:

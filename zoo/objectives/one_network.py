@@ -12,7 +12,7 @@ from zoo.objectives.base import Tree, Variables
 PLAYER = "model"
 
 
-def begin(
+def init_player(
     model: Network, rng: jax.Array, *args: Any, player: str = PLAYER, **given: Any
 ) -> Variables:
     """Variables of one player from a first batch's inputs; sown intermediates are left out."""

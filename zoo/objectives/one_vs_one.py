@@ -28,10 +28,10 @@ class PairwiseSVM(KernelSVM):
     def blank(self, rng: jax.Array, width: int, labels: int) -> Tree:
         if labels < 2:
             raise BadInput(f"{labels} classes: machines between pairs need 2 or more")
-        return super().blank(rng, width, len(ends(labels)))
+        return super().blank(rng, width, len(pair_ends(labels)))
 
     def fit(self, weights: Tree, train: Labelled, held: Labelled, progress: Progress) -> Tree:
-        wins = ends(train.tags.shape[1])
+        wins = pair_ends(train.tags.shape[1])
 
         def score(decisions: np.ndarray, _: Labelled) -> float:
             return quality(np.asarray(_votes(decisions, wins)), held)
@@ -40,7 +40,7 @@ class PairwiseSVM(KernelSVM):
 
     def scores(self, weights: Tree, features: jax.Array) -> jax.Array:
         decisions = super().scores(weights, features)
-        return _votes(decisions, ends(classes(decisions.shape[1])))
+        return _votes(decisions, pair_ends(classes(decisions.shape[1])))
 
 
 def classes(pairs: int) -> int:
@@ -48,7 +48,7 @@ def classes(pairs: int) -> int:
     return (1 + math.isqrt(1 + 8 * pairs)) // 2
 
 
-def ends(labels: int) -> np.ndarray:
+def pair_ends(labels: int) -> np.ndarray:
     """[P K]: 1 for the class that a pair's positive decision means, -1 for the other."""
     wins = np.zeros((labels * (labels - 1) // 2, labels))
     for pair, (one, other) in enumerate(combinations(range(labels), 2)):
@@ -61,7 +61,7 @@ def _between(examples: Labelled) -> Labelled:
     tags = np.where(examples.known > 0, examples.tags, 0)
     if (tags.sum(1) != 1).any():
         raise BadInput("machines between pairs of classes need one label for each example")
-    wins = ends(tags.shape[1])
+    wins = pair_ends(tags.shape[1])
     return Labelled(examples.features, (tags @ wins.T > 0) * 1.0, (tags @ wins.T != 0) * 1.0)
 
 

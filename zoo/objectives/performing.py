@@ -37,6 +37,6 @@ def clip_notes(notes: dict[str, Any], seconds: float) -> dict[str, Any]:
     return {**cut, "offset": np.minimum(cut["offset"], np.float32(seconds))}
 
 
-def lasting(notes: dict[str, Any]) -> float:
+def notes_duration(notes: dict[str, Any]) -> float:
     """Seconds that notes last, and one more in which they fade."""
     return float(np.max(notes["offset"], initial=0.0)) + 1.0

@@ -25,7 +25,7 @@ from zoo.objectives.base import Batch, LossOutput, Request, Turn, Variables
 from zoo.signal import mel, phase, stft
 from zoo.signal.precision import HIGHEST
 
-WINDOW, OVERLAP = 256, 32  # frames of a long source at once, and those shared with the one before
+_WINDOW, _OVERLAP = 256, 32  # frames of a long source at once, and those shared with the one before
 _TAIL = 8  # frames of silence behind a source
 
 
@@ -59,7 +59,9 @@ class PhaseRetrieval:
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         if not self.learns:
             return Variables({})
-        return one_network.begin(self._network, rng, self.features(batch[self.audio], self.spec))
+        return one_network.init_player(
+            self._network, rng, self.features(batch[self.audio], self.spec)
+        )
 
     @property
     def _network(self) -> Network:
@@ -126,24 +128,24 @@ class PhaseRetrieval:
             raise BadInput("a vocoder takes a source and no prompt: give it --input alone")
         length, hop = request.length or len(request.source), self.spec.hop
         wanted = -(-length // hop) + _TAIL
-        size = min(WINDOW, wanted)
-        step = size - OVERLAP if wanted > WINDOW else size
+        size = min(_WINDOW, wanted)
+        step = size - _OVERLAP if wanted > _WINDOW else size
         windows = max(-(-(wanted - size) // step) + 1, 1)
         total = ((windows - 1) * step + size) * hop
         source = np.asarray(request.source, np.float32)[:length]
         source = mel_windows.pad_for_mel(source, total, self.spec)
         make = partial(self._window, variables)
-        fade = ((np.arange(OVERLAP * hop) + 0.5) / (OVERLAP * hop))[:, None].astype(np.float32)
-        before, left = np.zeros((OVERLAP * hop, 1), np.float32), length
+        fade = ((np.arange(_OVERLAP * hop) + 0.5) / (_OVERLAP * hop))[:, None].astype(np.float32)
+        before, left = np.zeros((_OVERLAP * hop, 1), np.float32), length
         for window in range(windows):
             first = window * step * hop
             piece = source[None, first : first + (size - 1) * hop + self.spec.n_fft]
-            known = np.pad(before, ((0, (size - OVERLAP) * hop), (0, 0))) if window else None
+            known = np.pad(before, ((0, (size - _OVERLAP) * hop), (0, 0))) if window else None
             known = np.zeros((size * hop, 1), np.float32) if known is None else known
             made = np.array(make(piece, known[None]))[0]
             if window:
                 made[: len(fade)] = fade * made[: len(fade)] + (1 - fade) * before
-            before = made[step * hop :][: OVERLAP * hop]
+            before = made[step * hop :][: _OVERLAP * hop]
             ready = np.clip(made[: min(step * hop, left)], -1, 1)
             for start in range(0, len(ready), request.chunk):
                 yield np.repeat(ready[None, start : start + request.chunk], request.count, 0)

@@ -45,7 +45,7 @@ class PlannedMelodies:
     continues = False
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        return one_network.begin(self.model, rng, batch["plan"], batch["slices"])
+        return one_network.init_player(self.model, rng, batch["plan"], batch["slices"])
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -30,7 +30,7 @@ def of_roll(batch: Batch) -> jax.Array:
 
 
 def as_it_is(batch: Batch) -> jax.Array:
-    """The batch's `roll`, where `struck` made it [B F 176]."""
+    """The batch's `roll`, where `struck_roll` made it [B F 176]."""
     return batch["roll"]
 
 
@@ -38,8 +38,8 @@ def as_it_is(batch: Batch) -> jax.Array:
 class PlayedNotes(Autoregressive):
     """Mean negative log-likelihood per sample, as `Autoregressive`; plays `request.notes`.
 
-    held: how notes become a roll: `held` or `struck` of zoo/data/held_rolls.py. hop: samples of a
-    frame. rate: Hz of the audio. rule: by which `predict` plays.
+    held: how notes become a roll: `held_roll` or `struck_roll` of zoo/data/held_rolls.py. hop:
+    samples of a frame. rate: Hz of the audio. rule: by which `predict` plays.
     """
 
     condition: Condition | None = of_roll

@@ -21,7 +21,7 @@ from zoo.objectives.shallow import Progress
 from zoo.signal.precision import HIGHEST
 
 _WIDEST = 2048  # numbers of an embedding, whose distances need a square matrix
-USUAL = 0.95  # share of what is learnt from that is no outlier
+_USUAL = 0.95  # share of what is learnt from that is no outlier
 PENALTY = 0.1  # inverse strength of the regression's penalty, for standardised embeddings
 
 
@@ -172,7 +172,7 @@ def calibrated(
             platt = LogisticRegression(C=1e4).fit(odds[:, k : k + 1], tags[:, k] > 0, weight)
             slope[k], offset[k] = max(platt.coef_[0, 0], 1e-3), platt.intercept_[0]
     own = distance[tags.sum(1) > 0]
-    middle, limit = np.quantile(own, 0.5), np.quantile(own, USUAL)
+    middle, limit = np.quantile(own, 0.5), np.quantile(own, _USUAL)
     scale = max((limit - middle) / 4, 1e-3)  # at the middle, the score of none is .02
     found = _single({"slope": slope, "offset": offset, "limit": limit, "scale": scale})
     half = np.full(labels, 0.5) if cut is None else cut(found)

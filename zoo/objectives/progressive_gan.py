@@ -144,7 +144,7 @@ class ProgressiveGAN:
         forged, _ = self._judged(variables, fake, played, progress)
         steep, slope = adversarial.gradient_penalty(
             lambda x: self._judged(variables, x, label, progress)[0],
-            adversarial.between(place, real, fake),
+            adversarial.interpolate_pairs(place, real, fake),
         )
         drift = jnp.mean(jnp.square(judged))
         wrong, right = _classified(logits, label)

@@ -51,7 +51,7 @@ class Refinement:
     continues = False
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        return one_network.begin(self.model, rng, batch["slices"])
+        return one_network.init_player(self.model, rng, batch["slices"])
 
     @property
     def turns(self) -> tuple[Turn, ...]:

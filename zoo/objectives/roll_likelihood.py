@@ -27,7 +27,7 @@ class RollLikelihood:
     model: Network
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        return one_network.begin(self.model, rng, self._input(batch))
+        return one_network.init_player(self.model, rng, self._input(batch))
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -44,7 +44,7 @@ class ScoreMatching(clips.WindowGenerator):
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         audio = batch[self.audio]
-        return one_network.begin(self.model, rng, audio, jnp.ones(len(audio)))
+        return one_network.init_player(self.model, rng, audio, jnp.ones(len(audio)))
 
     @property
     def turns(self) -> tuple[Turn, ...]:

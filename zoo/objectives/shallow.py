@@ -155,7 +155,7 @@ def _best_linear(
     labels, found = train.tags.shape[1], []
     for number, penalty in enumerate(penalties):
         kernel, bias = np.zeros((seen.shape[1], labels)), np.zeros(labels)
-        for k, rows, target in problems(train):
+        for k, rows, target in binary_problems(train):
             if len(set(target)) == 2:
                 kernel[:, k], bias[k] = fit(seen[rows], target, penalty)
             else:
@@ -182,7 +182,7 @@ def _logistic(features: np.ndarray, target: np.ndarray, penalty: float) -> Linea
     return fitted.coef_[0], fitted.intercept_[0]
 
 
-def problems(train: Labelled) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+def binary_problems(train: Labelled) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """(label, the rows where it is known, -1 or 1 for each of these), label by label."""
     for k in range(train.tags.shape[1]):
         (rows,) = np.nonzero(train.known[:, k] > 0)
@@ -209,7 +209,7 @@ def _best_duals(
         across = _similarity(kernel, held.features, train.features)
         for penalty in penalties:
             dual, bias = np.zeros((len(gram), labels)), np.zeros(labels)
-            for k, rows, target in problems(train):
+            for k, rows, target in binary_problems(train):
                 dual[rows, k], bias[k] = _machine(gram[np.ix_(rows, rows)], target, penalty)
                 progress(done := done + 1, total)
             reached = score(across @ dual + bias, held)
@@ -254,7 +254,7 @@ def _precision(scores: np.ndarray, held: Labelled) -> float:
 
     found = [
         average_precision_score(target > 0, scores[rows, k])
-        for k, rows, target in problems(held)
+        for k, rows, target in binary_problems(held)
         if len(set(target)) == 2
     ]
     return float(np.mean(found)) if found else -1.0

@@ -11,7 +11,7 @@ import optax
 
 from zoo.errors import BadInput
 from zoo.objectives.base import Tree
-from zoo.objectives.shallow import Labelled, Progress, problems, quality
+from zoo.objectives.shallow import Labelled, Progress, binary_problems, quality
 from zoo.signal.precision import HIGHEST
 
 
@@ -67,7 +67,7 @@ def least_squares(hidden: np.ndarray, train: Labelled) -> np.ndarray:
     if known.all():
         return np.linalg.lstsq(hidden, target, rcond=limit)[0]
     kernel = np.zeros((hidden.shape[1], known.shape[1]))
-    for k, rows, own in problems(train):
+    for k, rows, own in binary_problems(train):
         if len(rows):
             kernel[:, k] = np.linalg.lstsq(hidden[rows], own, rcond=limit)[0]
     return kernel

@@ -38,7 +38,7 @@ class SourceBases:
     target: str = "stems"
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        return one_network.begin(self.model, rng, batch[self.input])
+        return one_network.init_player(self.model, rng, batch[self.input])
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -90,7 +90,7 @@ class _Speech:
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         frames, _ = self.front.analyse(batch["audio"])
         given = batch["text"], batch["text_known"], frames, batch["known"]
-        return one_network.begin(self.model, rng, *given)
+        return one_network.init_player(self.model, rng, *given)
 
     def _trained(self, variables: Variables, batch: Batch, rng: jax.Array) -> tuple[Any, ...]:
         """(frames, refined frames, what the model says of both, its changed collections)."""

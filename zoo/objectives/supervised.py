@@ -50,7 +50,7 @@ class Supervised:
     second: str | None = None
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        return one_network.begin(self.model, rng, *self._inputs(batch))
+        return one_network.init_player(self.model, rng, *self._inputs(batch))
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -25,8 +25,8 @@ from zoo.tuning import note_of_hertz
 
 Tracker = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
-BLOCK = 256  # frames made at a time
-SEGMENT, OVERLAP = 1250, 250  # frames of a decoder's input: five seconds, one of them faded
+_BLOCK = 256  # frames made at a time
+SEGMENT, _OVERLAP = 1250, 250  # frames of a decoder's input: five seconds, one of them faded
 _CONFIDENT = 0.5  # from which on a frame of the source has a pitch
 LEAST = 0.1  # seconds of pitch that a source must have
 UNPITCHED = 25.0  # dB that frames without a pitch are taken back, as in Magenta's demo
@@ -120,9 +120,9 @@ def loudness_of(model: Network, variables: Any, source: np.ndarray) -> np.ndarra
     """Loudness in dB [F] of a signal [T], block by block."""
     frames, hop = len(source) // model.hop, model.hop
     lead = -(-model.n_fft // hop)  # frames before the first that counts
-    size = (lead + BLOCK) * hop + model.n_fft
+    size = (lead + _BLOCK) * hop + model.n_fft
     padded = np.pad(source, (lead * hop, size))
-    pieces = (padded[None, start * hop :][:, :size, None] for start in range(0, frames, BLOCK))
+    pieces = (padded[None, start * hop :][:, :size, None] for start in range(0, frames, _BLOCK))
     parts = [np.asarray(_loudness(model, variables, piece))[0, :, 0] for piece in pieces]
     return np.concatenate(parts)[:frames]
 
@@ -151,8 +151,8 @@ def decode_controls(
 ) -> np.ndarray:
     """Raw controls [B F K] of overlapping segments, faded into each other."""
     size = min(SEGMENT, len(f0))
-    count = 1 + max(0, -(-(len(f0) - size) // (SEGMENT - OVERLAP)))
-    hop = SEGMENT - OVERLAP if count > 1 else size
+    count = 1 + max(0, -(-(len(f0) - size) // (SEGMENT - _OVERLAP)))
+    hop = SEGMENT - _OVERLAP if count > 1 else size
     frames = (count - 1) * hop + size
     pitch, level = (np.pad(x, (0, frames - len(x)), "edge") for x in (f0, loudness))
     audio = np.pad(source, (0, frames * model.hop - len(source)))
@@ -178,12 +178,12 @@ def dry(
 ) -> Iterator[np.ndarray]:
     """Blocks [B t 1] of harmonics and noise from raw controls [B or 1, F K] and Hz [F]."""
     frames = len(f0)
-    padded = -(-frames // BLOCK) * BLOCK
+    padded = -(-frames // _BLOCK) * _BLOCK
     raw = np.pad(raw, ((0, 0), (1, padded - frames + 1), (0, 0)), "edge")
     pitch = np.pad(f0, (1, padded - frames + 1), "edge")
     phase = 0.0
-    for start in range(0, padded, BLOCK):
-        span = slice(start, start + BLOCK + 2)
+    for start in range(0, padded, _BLOCK):
+        span = slice(start, start + _BLOCK + 2)
         hertz = pitch[span]
         now = jnp.float32(phase % 1.0)
         given = raw[:, span], hertz.astype(np.float32)[None, :, None]
@@ -197,7 +197,7 @@ def dry(
 def _loudness(model: Network, variables: Any, audio: jax.Array) -> jax.Array:
     """Loudness of the last BLOCK frames [B F 1] before the samples that their windows need."""
     lead = -(-model.n_fft // model.hop)
-    return model.apply(variables, audio, method="loudness")[:, lead : lead + BLOCK]
+    return model.apply(variables, audio, method="loudness")[:, lead : lead + _BLOCK]
 
 
 @partial(jax.jit, static_argnums=0)
@@ -232,8 +232,8 @@ def _block(
         drawn = jax.random.fold_in(key, frame)
         return jax.random.uniform(drawn, (voices, model.hop), minval=-1.0, maxval=1.0)
 
-    noise = jax.vmap(noise_of, out_axes=1)(start + jnp.arange(BLOCK + 2))
-    shape = (voices, BLOCK + 2, controls.noise.shape[2])
+    noise = jax.vmap(noise_of, out_axes=1)(start + jnp.arange(_BLOCK + 2))
+    shape = (voices, _BLOCK + 2, controls.noise.shape[2])
     noise = synthesis.filter_frames(
         noise.reshape(voices, -1, 1), jnp.broadcast_to(controls.noise, shape)
     )

@@ -40,7 +40,7 @@ class Transcription:
     zero_gradient_at_init: tuple[str, ...] = tuple(f"conv_{i}']['bias" for i in range(3))
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        return one_network.begin(self.model, rng, batch[self.audio])
+        return one_network.init_player(self.model, rng, batch[self.audio])
 
     @property
     def turns(self) -> tuple[Turn, ...]:

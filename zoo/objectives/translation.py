@@ -25,7 +25,7 @@ from zoo.objectives.base import Batch, LossOutput, Request, Tree, Turn, Variable
 from zoo.sampling import autoregressive
 from zoo.sampling.conditions import Upsampled
 
-WINDOW = 40  # frames of a source that are encoded in one go
+_WINDOW = 40  # frames of a source that are encoded in one go
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class Translation:
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         audio = batch[self.audio][:1]  # of any batch: parameters depend on no audio
         every = jnp.broadcast_to(audio, (len(self.domains), *audio.shape))
-        made = one_network.begin(self.model, rng, every)
+        made = one_network.init_player(self.model, rng, every)
         latents = jax.eval_shape(self._encoded, made, batch[self.audio])
         blank = jnp.zeros(latents.shape, latents.dtype)
-        own = one_network.begin(self.classifier, rng, blank, player="classifier")
+        own = one_network.init_player(self.classifier, rng, blank, player="classifier")
         return Variables({**made.params, **own.params})
 
     @property
@@ -162,17 +162,17 @@ def encoded(model: Network, variables: Tree, audio: np.ndarray) -> jax.Array:
     pool = model.encoder.pool
     around = -(-model.encoder.reach // pool)
     frames = -(-len(audio) // pool)
-    windows = -(-frames // WINDOW)
-    spare = windows * WINDOW * pool - len(audio)
+    windows = -(-frames // _WINDOW)
+    spare = windows * _WINDOW * pool - len(audio)
     padded = np.pad(audio, ((around * pool, spare + around * pool), (0, 0)))
-    span = (WINDOW + 2 * around) * pool
+    span = (_WINDOW + 2 * around) * pool
     parts = [
         _window(model, around, variables, padded[None, first : first + span])
-        for first in range(0, windows * WINDOW * pool, WINDOW * pool)
+        for first in range(0, windows * _WINDOW * pool, _WINDOW * pool)
     ]
     return jnp.concatenate(parts, 1)[:, :frames]
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _window(model: Network, around: int, variables: Tree, audio: jax.Array) -> jax.Array:
-    return model.apply(variables, audio, method="encode")[:, around : around + WINDOW]
+    return model.apply(variables, audio, method="encode")[:, around : around + _WINDOW]

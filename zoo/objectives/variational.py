@@ -49,7 +49,7 @@ class Variational(clips.WindowGenerator):
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         audio = batch[self.audio]
         noise = jnp.zeros((len(audio), self.model.latents))
-        return one_network.begin(self.model, rng, audio, noise)
+        return one_network.init_player(self.model, rng, audio, noise)
 
     @property
     def turns(self) -> tuple[Turn, ...]:

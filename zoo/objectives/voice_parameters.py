@@ -35,7 +35,7 @@ class VoiceParameters:
     target: str = "voice"
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        return one_network.begin(self.model, rng, batch_array(batch, self.input))
+        return one_network.init_player(self.model, rng, batch_array(batch, self.input))
 
     @property
     def turns(self) -> tuple[Turn, ...]:

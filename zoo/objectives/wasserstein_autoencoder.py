@@ -37,7 +37,7 @@ class WassersteinAutoencoder(clips.WindowGenerator):
     named: ClassVar[str] = "an autoencoder of windows"
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
-        return one_network.begin(self.model, rng, batch[self.audio])
+        return one_network.init_player(self.model, rng, batch[self.audio])
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -81,7 +81,7 @@ class WindowGan:
     def receptive_field(self) -> int:
         """Samples of the source whose frames a sample is made of."""
         frames = receptive_fields.total_receptive_field(self.generator.steps, self.generator.hop)
-        return framing.span(frames, self.spec.n_fft, self.spec.hop)
+        return framing.frames_span(frames, self.spec.n_fft, self.spec.hop)
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -21,8 +21,8 @@ from zoo.audio import audio_files
 from zoo.audio.loudness import measured
 from zoo.errors import BadInput
 from zoo.pages import html
-from zoo.pages.recording import FILES
-from zoo.songs.ratings import REFERENCE
+from zoo.pages.recording import PAGE_FILES
+from zoo.songs.ratings import HIDDEN_REFERENCE
 
 ANCHOR = "anchor (3.5 kHz)"
 _LEVEL = -23.0  # LUFS of every sound, or less where one would pass full scale
@@ -46,7 +46,7 @@ def write_listening_test(out: Path, test: Test, force: bool = False) -> str:
     """out/page.html and out/key.json; the line that says so."""
     if test.mode == "mushra" and test.reference is None:
         raise BadInput("mushra compares with a reference: give its folder with --reference.")
-    folders = dict(test.systems) | ({REFERENCE: test.reference} if test.reference else {})
+    folders = dict(test.systems) | ({HIDDEN_REFERENCE: test.reference} if test.reference else {})
     items = _shared_items(folders)
     rng = np.random.default_rng(test.seed)
     if test.items and test.items < len(items):
@@ -64,14 +64,14 @@ def write_listening_test(out: Path, test: Test, force: bool = False) -> str:
                 f"the page would pass {_LARGEST / 1e6:.0f} MB: ask for fewer --items or --seconds."
             )
         if test.mode == "mushra":
-            known = content[named[REFERENCE]]
+            known = content[named[HIDDEN_REFERENCE]]
             trials.append({"item": item, "reference": known, "sounds": content})
         else:
             trials += [{"item": item, "sounds": {word: uri}} for word, uri in content.items()]
     key = {"mode": test.mode, "seed": test.seed, "sounds": sounds}
 
     def check() -> None:
-        writing.refuse(out, force)
+        writing.refuse_nonempty(out, force)
 
     with writing.write_folder(out, check) as part:
         durable.write_atomically(part / "page.html", _page(test.mode, trials))
@@ -108,7 +108,7 @@ def _shared_items(folders: Mapping[str, Path]) -> list[str]:
         if not folder.is_dir():
             raise BadInput(f"{folder} is no folder: give one for each system.")
         files = [path.relative_to(folder) for path in audio_files.audio_in(folder)]
-        found[name] = {p.with_suffix("").as_posix() for p in files if FILES not in p.parts}
+        found[name] = {p.with_suffix("").as_posix() for p in files if PAGE_FILES not in p.parts}
     shared = sorted(set.intersection(*found.values()))
     if not shared:
         listed = "; ".join(f"{name}: {', '.join(sorted(i)[:2])}" for name, i in found.items())
@@ -133,11 +133,11 @@ def _excerpts(files: Mapping[str, Path], test: Test) -> dict[str, bytes]:
     sounds = {name: audio for name, (audio, _) in read.items()}
     length = min(map(len, sounds.values()))
     size = min(length, round(test.seconds * rate))
-    first = sounds.get(REFERENCE, next(iter(sounds.values())))
+    first = sounds.get(HIDDEN_REFERENCE, next(iter(sounds.values())))
     start = _loudest(first[:length], size, rate)
     sounds = {name: _faded(audio[start : start + size], rate) for name, audio in sounds.items()}
     if test.mode == "mushra":
-        sounds[ANCHOR] = _low_passed(sounds[REFERENCE], rate)
+        sounds[ANCHOR] = _low_passed(sounds[HIDDEN_REFERENCE], rate)
     return {name: _encoded(audio, rate) for name, audio in _matched(sounds, rate).items()}
 
 

@@ -19,7 +19,7 @@ from zoo.errors import BadInput
 from zoo.pages import charts, html, recording, sounds
 from zoo.pages.markup import escape_text, html_table, link, pairs, section, tag
 
-NAME = "page.html"
+PAGE_NAME = "page.html"
 ABOUT = "<!-- made by -->"
 _OURS = '<meta name="generator" content="waveform-zoo">'
 DESCRIBED = re.compile(r'<meta name="description" content="([^"]*)">')
@@ -61,7 +61,7 @@ def sign(folder: Path, song: Path, summary: str, about: Mapping[str, Any]) -> Pa
 
     about: what `zoo.runs.trained` knows of the weights: checkpoint, step, config, licence, ...
     """
-    path = folder / NAME
+    path = folder / PAGE_NAME
     if not path.is_file():
         write_page(path, song.name, _contents(folder))
     page = path.read_text(encoding="utf-8")
@@ -123,11 +123,11 @@ def write_stems_page(folder: Path, song: Path, facts: Mapping[str, Any]) -> Path
     ]
     left = f"The mixture minus all stems lies {facts['null_db']:.1f} dB relative to the mixture."
     seconds = facts["length"] / facts["rate"]
-    body = section("Stems", sounds.mixer_of(song.name, tracks, seconds), lead=sounds.STEMS)
+    body = section("Stems", sounds.mixer_of(song.name, tracks, seconds), lead=sounds.MIXER_HELP)
     body += section("Levels", html_table(["stem", "RMS, dB", "peak"], levels), lead=left)
     body += confidence(facts["confidence"]) if "confidence" in facts else ""
     files = [*dict.fromkeys(facts["files"].values()), "info.json"]
-    return write_page(folder / NAME, song.name, body, files=files)
+    return write_page(folder / PAGE_NAME, song.name, body, files=files)
 
 
 def confidence(curves: Mapping[str, Any]) -> str:
@@ -154,13 +154,15 @@ def index(out: Path, about: Mapping[str, Any]) -> Path | None:
 
     A sound is listed where the JSON of its name says what it is.
     """
-    path = out / NAME
+    path = out / PAGE_NAME
     if path.is_file() and _OURS not in _head(path):
         print(
             escapes.terminal_line(f"{path} is not one of ours and stays: no index"), file=sys.stderr
         )
         return None
-    pages = sorted(page for page in out.rglob(NAME) if page.parent != out and _OURS in _head(page))
+    pages = sorted(
+        page for page in out.rglob(PAGE_NAME) if page.parent != out and _OURS in _head(page)
+    )
     found = [(page, _said(page)) for page in pages[:_MOST]]
     made = _sounds_of(out)
     if not found and not made:

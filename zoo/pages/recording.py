@@ -22,7 +22,7 @@ from zoo.pages.html import data_uri
 PLAYABLE = {".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".flac": "audio/flac", ".wav": "audio/wav"}
 EMBED_BYTES = 6_000_000  # of audio that a page may carry
 BYTES_PER_SECOND = 20_000  # of an mp3, generously
-FILES = "page_files"  # what stands beside a page and is not what the command was asked for
+PAGE_FILES = "page_files"  # what stands beside a page and is not what the command was asked for
 
 
 def recording_address(
@@ -43,7 +43,7 @@ def recording_address(
         _encode(song, memory, small)
         return data_uri(memory.getvalue(), "audio/mpeg")
     as_it_is = kind and ending != ".wav"
-    target = folder / FILES / (name + (ending if as_it_is else f".{small.lower()}"))
+    target = folder / PAGE_FILES / (name + (ending if as_it_is else f".{small.lower()}"))
     with writing.replacing(target) as (part,):
         if as_it_is:
             shutil.copyfile(song.path, part)

@@ -18,7 +18,7 @@ from zoo.pages.markup import escape_text, tag
 
 BUDGET = 8_000_000  # bytes of embedded audio in a page, as base64
 _FLOOR = 70  # dB below the loudest bin that are shown
-STEMS = (
+MIXER_HELP = (
     "Everything plays in sync. S: play this one alone; M: leave it out. "
     "At first all estimated stems sound together."
 )

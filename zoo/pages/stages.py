@@ -17,7 +17,7 @@ def write_stages_page(folder: Path, song: Path, titles: Mapping[str, str]) -> Pa
         path = folder / name
         shown = _roll(path) if path.suffix == ".mid" else sounds.player(path, stand, name)
         body += section(title, shown)
-    return own.write_page(folder / own.NAME, song.name, body, files=[*titles, "info.json"])
+    return own.write_page(folder / own.PAGE_NAME, song.name, body, files=[*titles, "info.json"])
 
 
 def _roll(midi: Path) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from zoo.pretrained import onnx_file
 from zoo.pretrained.index import File, Published
 from zoo.pretrained.rules import (
+    ArrayTransform,
     ParameterPath,
     Rule,
     Skip,
-    Transform,
     conv,
     flat,
     identity,
@@ -27,7 +27,7 @@ def _scalar(x):
     return x.reshape(())
 
 
-def _layer(pattern: str, path: ParameterPath, layout: Transform = conv) -> list[Rule]:
+def _layer(pattern: str, path: ParameterPath, layout: ArrayTransform = conv) -> list[Rule]:
     """Weight and bias of a convolution; groups of the pattern are for the path."""
     return [
         Rule(rf"{pattern}\.weight", f"params/{path}/kernel", layout),
@@ -35,7 +35,7 @@ def _layer(pattern: str, path: ParameterPath, layout: Transform = conv) -> list[
     ]
 
 
-def _norm(pattern: str, path: str, layout: Transform = identity) -> list[Rule]:
+def _norm(pattern: str, path: str, layout: ArrayTransform = identity) -> list[Rule]:
     return [
         Rule(rf"{pattern}\.gamma", f"params/{path}/scale", layout),
         Rule(rf"{pattern}\.beta", f"params/{path}/bias", layout),

@@ -13,9 +13,9 @@ from zoo.pretrained import torch_file
 from zoo.pretrained.index import File, Published
 from zoo.pretrained.rules import (
     LSTM_RULES,
+    ArrayTransform,
     ParameterPath,
     Rule,
-    Transform,
     conv,
     transpose,
     transposed_conv,
@@ -39,7 +39,7 @@ def demucs_rules(
     return tuple(table)
 
 
-def _layer(name: str, module: str, layout: Transform, depth: int | None = None) -> list[Rule]:
+def _layer(name: str, module: str, layout: ArrayTransform, depth: int | None = None) -> list[Rule]:
     """Kernel and bias of a layer; {} in `module` is its level, counted down from `depth` if any."""
 
     def path(leaf: str) -> ParameterPath:

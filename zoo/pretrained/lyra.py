@@ -11,10 +11,10 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.pretrained.index import Arrays, File, Published
-from zoo.pretrained.rules import Rule, Transform, transpose
+from zoo.pretrained.rules import ArrayTransform, Rule, transpose
 
 _COMMIT = "4d759efcd7c79f8f5aa25714e971b353ea21d3f4"  # tag v0.0.2
-PREFIX, WEIGHTS, BIAS = "lyra_16khz_", "_weights.raw.gz", "_bias.raw.gz"
+PREFIX, _WEIGHTS, BIAS = "lyra_16khz_", "_weights.raw.gz", "_bias.raw.gz"
 _LARGEST = 64 << 20  # bytes of a file unpacked; the largest has 12.6 MB
 
 
@@ -26,9 +26,9 @@ def read_lyra(paths: Sequence[Path]) -> Arrays:
         if not name.endswith(BIAS):
             continue
         layer = name.removesuffix(BIAS)
-        weights = parts.get(layer + WEIGHTS)
+        weights = parts.get(layer + _WEIGHTS)
         if weights is None or len(weights) % max(len(numbers), 1):
-            raise BadInput(f"{layer}{WEIGHTS} does not belong to {name}: obtain both anew")
+            raise BadInput(f"{layer}{_WEIGHTS} does not belong to {name}: obtain both anew")
         found[f"{layer}/weight"] = weights.reshape(len(numbers), -1)
         found[f"{layer}/bias"] = numbers
     if 2 * len(parts) != 2 * len(found):
@@ -52,7 +52,7 @@ def _numbers(path: Path) -> np.ndarray:
     return np.frombuffer(raw, "<f4").astype(np.float32)
 
 
-def _taps(count: int) -> Transform:
+def _taps(count: int) -> ArrayTransform:
     """Rows [O k I], the oldest of k inputs first -> [k I O]."""
 
     def layout(x: np.ndarray) -> np.ndarray:
@@ -180,7 +180,7 @@ def _files() -> tuple[File, ...]:
     """Weights and bias of every layer. The masks beside them are zero where the weights are."""
     found = []
     for layer, (size, sha256, bias_size, bias_sha256) in _FILES.items():
-        found.append(File(f"{PREFIX}{layer}{WEIGHTS}", size, sha256))
+        found.append(File(f"{PREFIX}{layer}{_WEIGHTS}", size, sha256))
         found.append(File(f"{PREFIX}{layer}{BIAS}", bias_size, bias_sha256))
     return tuple(found)
 

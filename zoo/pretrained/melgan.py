@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from zoo.pretrained import torch_file
 from zoo.pretrained.index import File, Published
-from zoo.pretrained.rules import Rule, Transform, conv, flat, transposed_conv
+from zoo.pretrained.rules import ArrayTransform, Rule, conv, flat, transposed_conv
 
 
-def normed(foreign: str, own: str, layout: Transform = conv) -> tuple[Rule, ...]:
+def normed(foreign: str, own: str, layout: ArrayTransform = conv) -> tuple[Rule, ...]:
     """The three arrays of a torch layer under weight norm, to ours."""
     return (
         Rule(rf"{foreign}\.weight_v", f"params/{own}/kernel", layout),

@@ -36,7 +36,7 @@ RULES = (
 
 
 def _read(paths: Sequence[Path]) -> Arrays:
-    """The arrays of one .nam file, by the places that `amp_layouts.places` names."""
+    """The arrays of one .nam file, by the places that `amp_layouts.parameter_shapes` names."""
     if len(paths) != 1:
         raise BadInput("a capture is one .nam file")
     return capture(paths[0])[1]
@@ -94,7 +94,7 @@ def _numbers(weights: Any) -> np.ndarray:
 def _cut(weights: np.ndarray, layout: amp_layouts.AmpLayout) -> tuple[Arrays, np.ndarray]:
     """(the arrays in order, what is left). Raises BadInput unless their number is right."""
     spare = 0 if isinstance(layout, amp_layouts.LstmLayout) else 1
-    wanted = list(amp_layouts.places(layout))
+    wanted = list(amp_layouts.parameter_shapes(layout))
     sizes = [math.prod(shape) for _, shape in wanted]
     if sum(sizes) + spare != len(weights):
         raise BadInput(f"it has {len(weights):,} weights, its sizes ask for {sum(sizes) + spare:,}")

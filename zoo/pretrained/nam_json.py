@@ -64,7 +64,7 @@ FILMS = (
 def layout(text: str) -> AmpLayout:
     """A name of NAMED, or the JSON {"architecture", "config"} of a .nam file. Raises BadInput."""
     if not text.lstrip().startswith("{"):
-        return NAMED[vocabulary.one(text, tuple(NAMED), "architecture")]
+        return NAMED[vocabulary.choose_name(text, tuple(NAMED), "architecture")]
     try:
         given = json.loads(text)
     except (ValueError, RecursionError) as error:

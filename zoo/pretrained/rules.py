@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 
-Transform = Callable[..., np.ndarray]
+ArrayTransform = Callable[..., np.ndarray]
 ParameterPath = str | Callable[[re.Match], str]
 
 
@@ -36,7 +36,7 @@ class Rule:
 
     pattern: str
     path: ParameterPath
-    transform: Transform = identity
+    transform: ArrayTransform = identity
     also: tuple[str, ...] = ()
 
     def target(self, match: re.Match) -> str:
@@ -75,7 +75,7 @@ def sum_arrays(*parts: np.ndarray) -> np.ndarray:
     return np.sum(parts, 0)
 
 
-def gates(order: Sequence[int]) -> Transform:
+def gates(order: Sequence[int]) -> ArrayTransform:
     """[... n D] -> the same with its n gates along the last axis in another order.
 
     TensorFlow's LSTMCell (i, c, f, o) to ours (i, f, c, o): gates((0, 2, 1, 3)); Keras' GRU
@@ -89,7 +89,7 @@ def gates(order: Sequence[int]) -> Transform:
     return reorder
 
 
-def fuse_weight_norm(layout: Transform = conv) -> Transform:
+def fuse_weight_norm(layout: ArrayTransform = conv) -> ArrayTransform:
     """(v, g) -> the kernel g v / |v|, norms over all axes on which g has length one, then layout.
 
     Of a rule on weight_v with also=(... weight_g,); for a layer of ours that has no weight norm.

@@ -72,7 +72,7 @@ def _known(path: Path, arrays: Arrays) -> tuple[_Layout, Arrays]:
         if layout.mark in arrays:
             return layout, arrays
     if wavenet_vocoder.recognised(arrays):
-        return _wavenet(path, wavenet_vocoder.bare(arrays))
+        return _wavenet(path, wavenet_vocoder.strip_checkpoint(arrays))
     known = ", ".join([*(layout.title for layout in LAYOUTS), wavenet_vocoder.TITLE])
     raise BadInput(f"{path} holds weights of a net that is not known by its names: {known} are")
 

@@ -15,7 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from zoo.pretrained import torch_file
-from zoo.pretrained.rules import ParameterPath, Rule, Skip, Transform, conv, flat, transposed_conv
+from zoo.pretrained.rules import (
+    ArrayTransform,
+    ParameterPath,
+    Rule,
+    Skip,
+    conv,
+    flat,
+    transposed_conv,
+)
 
 _PARTS = {
     "start": "start",
@@ -69,7 +77,7 @@ def _square(x: np.ndarray) -> np.ndarray:
     return x[..., 0].T
 
 
-def _frames_first(bins: int) -> Transform:
+def _frames_first(bins: int) -> ArrayTransform:
     """Inputs laid out bin by bin [M*group] -> sample by sample [group*M], then as `conv`."""
 
     def reorder(x: np.ndarray) -> np.ndarray:

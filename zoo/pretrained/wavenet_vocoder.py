@@ -45,7 +45,7 @@ _FRONT = {  # of a preset: our argument, the smallest and the largest value
 
 def read_wavenet_vocoder(paths: Sequence[Path]) -> Arrays:
     """The net's arrays by the names of a bare state dict, weight norm worked in."""
-    return bare(torch_file.read_torch(paths))
+    return strip_checkpoint(torch_file.read_torch(paths))
 
 
 def recognised(arrays: Arrays) -> bool:
@@ -53,7 +53,7 @@ def recognised(arrays: Arrays) -> bool:
     return any(_PREFIX.sub("", name).startswith(MARK) for name in arrays)
 
 
-def bare(arrays: Arrays) -> Arrays:
+def strip_checkpoint(arrays: Arrays) -> Arrays:
     """Without what surrounds the net in a checkpoint, and without weight norm."""
     named = {_PREFIX.sub("", name): array for name, array in arrays.items()}
     result = {}

@@ -20,7 +20,7 @@ from zoo.models.generation.amp import AmpLstm, AmpWaveNet
 from zoo.objectives.effect import Effect
 from zoo.training.optimizers import adam
 
-Loss = Literal["nam", "esr"]
+AmpLoss = Literal["nam", "esr"]
 LSTM_SKIP = 4096  # samples of a window in which an LSTM settles (the trainer's mask_first)
 SPECTRA, SPECTRA_EMPHASIS = 2e-4, 0.85  # of the trainer's second term
 
@@ -45,7 +45,7 @@ def esr_loss(prediction: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def _loss_of(
-    word: Loss, model: AmpWaveNet | AmpLstm
+    word: AmpLoss, model: AmpWaveNet | AmpLstm
 ) -> Callable[[jax.Array, jax.Array], jax.Array]:
     """The loss of that name, of the trainer's the one for such a network."""
     if word == "esr":
@@ -56,7 +56,7 @@ def _loss_of(
 def amp(
     source: Source,
     model: AmpWaveNet | AmpLstm,
-    loss: Loss,
+    loss: AmpLoss,
     window: int,
     learning_rate: float,
     decay: float,

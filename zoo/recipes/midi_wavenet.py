@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from zoo.data.held_rolls import held_roll, struck
+from zoo.data.held_rolls import held_roll, struck_roll
 from zoo.data.pipeline import Data
 from zoo.distributions import Categorical, MixtureOfLogistics
 from zoo.evaluation.played_notes import PlayedLikelihood
@@ -24,7 +24,7 @@ from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.played_notes import PlayedNotes, as_it_is
 from zoo.sampling.rule import SamplerRule
 
-HOP = 64  # samples: 250 Hz
+MIDI_HOP = 64  # samples: 250 Hz
 _TEMPERATURE = 0.7  # at which an evaluation plays
 
 
@@ -47,17 +47,17 @@ def midi_wavenet(
         distribution=MixtureOfLogistics(components, 16),
         input="scalar",
         local_condition=context,
-        upsampling=(HOP,),
+        upsampling=(MIDI_HOP,),
         upsampler="repeat",
         context=ContextStack(context, dtype=net["dtype"]),
         **net,
     )
-    past = -(-model.receptive_field // HOP) * HOP
+    past = -(-model.receptive_field // MIDI_HOP) * MIDI_HOP
     rate = data.source.info.sample_rate
     return Experiment(
         data=data,
-        objective=PlayedNotes(model, held=held_roll, hop=HOP, rate=rate),
-        evaluation=PlayedLikelihood(2 * samples + past, past, score_batch, hop=HOP),
+        objective=PlayedNotes(model, held=held_roll, hop=MIDI_HOP, rate=rate),
+        evaluation=PlayedLikelihood(2 * samples + past, past, score_batch, hop=MIDI_HOP),
         **training,
     )
 
@@ -73,7 +73,7 @@ def struck_wavenet(
     played: int,
     **training: Any,
 ) -> Experiment:
-    """As `midi_wavenet`, of `audio` and `roll` [B F 176] that `struck` makes of the notes.
+    """As `midi_wavenet`, of `audio` and `roll` [B F 176] that `struck_roll` makes of the notes.
 
     hop: samples of a frame. harmonics: sines of each key that is held. disturbance: of the past in
     training, in codes. played: clips of the test that are played from their notes alone.
@@ -89,14 +89,14 @@ def struck_wavenet(
         **net,
     )
     past = -(-model.receptive_field // hop) * hop
-    score = PlayedLikelihood(16_384 + past, past, batch=1, hop=hop, other=4, roll=struck)
+    score = PlayedLikelihood(16_384 + past, past, batch=1, hop=hop, other=4, roll=struck_roll)
     return Experiment(
         data=data,
         objective=PlayedNotes(
             model,
             condition=as_it_is,
             disturbance=disturbance,
-            held=struck,
+            held=struck_roll,
             hop=hop,
             rate=rate,
             rule=SamplerRule(_TEMPERATURE),

@@ -11,10 +11,10 @@ from zoo.objectives.masking import Masking
 from zoo.objectives.supervised import Supervised
 
 Kind = Literal["magbook", "phasebook", "combook"]
-Loss = Literal["spectra", "waveform"]
+PhasebookLoss = Literal["spectra", "waveform"]
 
 
-def objective(model: Network, loss: Loss) -> Masking | Supervised:
+def objective(model: Network, loss: PhasebookLoss) -> Masking | Supervised:
     """L1 of complex spectra, or of the waveform."""
     if loss == "waveform":
         return Supervised(model, l1, input="mixture", target="stems")

@@ -27,7 +27,7 @@ _SHOWN = {  # by task: metrics, of which the first decides
 }
 _SETS = {"classification": DATA, "separation": _STEMS}
 EVERY = {"classification": "Every tagger on these clips", "separation": "Every separator on these"}
-PAGE, PICTURE = "CLAIMS.md", "claims.png"
+CLAIMS_PAGE, PICTURE = "CLAIMS.md", "claims.png"
 _OPENING = (
     "Rendered by `python -m zoo report --table` from the rows of both tasks and their scores clip "
     "by clip or track by track; do not edit. Each claim of the tutorial is that one row scores "

@@ -14,7 +14,7 @@ from zoo.devices import chips
 from zoo.errors import BadInput
 from zoo.report import facts
 
-FOLDER = "compiled"
+COMPILED_FOLDER = "compiled"
 _HEAD = (
     "Row",
     "Devices",

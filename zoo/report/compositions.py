@@ -35,7 +35,7 @@ def write_roll(found: Trained, folder: Path) -> None:
     request = _asked(found, _SECONDS, 1)
     (performance,) = composer(found.experiment.objective).compose(found.variables, request)
     figure = roll_figure(performance.notes, _SECONDS)
-    span = figures.across(figure, figure.axes[0])
+    span = figures.axes_extent(figure, figure.axes[0])
     about = {"sound": "composition.wav", "span": span}
     caption = f"{len(performance.notes['pitch'])} notes in {_SECONDS:.0f} s, out of nothing."
     place = folder / "composition.png"

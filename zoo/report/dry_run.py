@@ -28,7 +28,7 @@ def describe_dry_run(config: Config, arguments: dict[str, Any]) -> str:
     mesh = meshes.make_mesh(experiment.fsdp)
     meshes.check_batch_size(mesh, experiment.batch, experiment.accumulate)
     spec = experiment.data.spec(experiment.batch)
-    with estimate.bounded(config, arguments):
+    with estimate.limit_layers(config, arguments):
         needs = estimate.of_training(builder(experiment), spec)
     each = needs.each(mesh.size, mesh.shape["fsdp"], experiment.accumulate)
     there = estimate.memory(mesh)

@@ -21,7 +21,7 @@ from zoo import escapes
 from zoo.audio.streaming import stream_to_wav
 from zoo.data.source import Example
 from zoo.errors import BadInput
-from zoo.evaluation.capabilities import Separates, having
+from zoo.evaluation.capabilities import Separates, require_capability
 from zoo.evaluation.separation import mixture, playing, stem_getter, track_spans
 from zoo.objectives.base import (
     Composing,
@@ -87,7 +87,7 @@ def _transforms(found: Trained) -> bool:
 def _write_stems(found: Trained, directory: Path) -> None:
     """Up to 12 s of the first test track: mixture, estimates, references."""
     source = found.experiment.data.source
-    how = having(Separates, found.experiment.evaluation).how
+    how = require_capability(Separates, found.experiment.evaluation).how
     rate, records = source.info.sample_rate, source.open(held_out(source))
     track, span = next(track_spans(records))
     if how.labels:
@@ -99,12 +99,12 @@ def _write_stems(found: Trained, directory: Path) -> None:
     targets = stem_getter(how, source.info)
     references = np.concatenate([targets(piece) for piece in pieces], 1)[:, : len(mix)]
     estimates = np.concatenate(list(separate(run_predictor(found), lambda: [mix], rate, how)), 1)
-    folder = directory / "samples" / "stems" / safe(track)
+    folder = directory / "samples" / "stems" / folder_name(track)
     write_wav(folder / "mixture.wav", mix, rate)
     for name, audio in zip(how.stems, estimates):
-        write_wav(folder / f"{safe(name)}.wav", audio, rate)
+        write_wav(folder / f"{folder_name(name)}.wav", audio, rate)
     for name, audio in zip(how.playing, references):
-        write_wav(folder / f"{safe(name)}.reference.wav", audio, rate)
+        write_wav(folder / f"{folder_name(name)}.reference.wav", audio, rate)
 
 
 def while_training(found: Trained, directory: Path) -> list[Path]:
@@ -140,7 +140,7 @@ def _write_samples(
 def _out_of_nothing(found: Trained, request: Request) -> Iterator[np.ndarray]:
     """What it generates. BadInput that says how to tell where it wants something to begin with."""
     try:
-        objective = having(Generative, found.experiment.objective)
+        objective = require_capability(Generative, found.experiment.objective)
         yield from objective.generate(found.variables, request)
     except BadInput as error:
         name = type(found.experiment.objective).__name__
@@ -165,7 +165,7 @@ def _write_transformed(
     given: dict[str, Any] = {"source": audio}
     if _performs(found) or _talks(found):
         given = {name: record[name] for name in (("notes",) if _performs(found) else ("text",))}
-    objective = having(Generative, found.experiment.objective)
+    objective = require_capability(Generative, found.experiment.objective)
     if isinstance(objective, Domained):  # the last, as the first record is of the first
         given["domain"] = objective.domains[-1]
     request = Request(length=len(audio), chunk=max(1, rate // 8), **given)
@@ -189,7 +189,7 @@ _KINDS: tuple[tuple[Callable[[Trained], bool], Callable[[Trained, Path], object]
     (_performs, _write_transformed),
     (_talks, _write_transformed),
     (_composes, _write_compositions),
-    *((partial(figures.shows, what=name), act) for name, act in figures.KINDS.items()),
+    *((partial(figures.shows, what=name), act) for name, act in figures.FIGURE_KINDS.items()),
 )
 
 
@@ -217,6 +217,6 @@ def _step_folder(found: Trained, directory: Path) -> Path:
     return folder
 
 
-def safe(name: str) -> str:
+def folder_name(name: str) -> str:
     """A track's name as the name of a folder."""
     return escapes.file_name(re.sub(r"[^\w .()&,'+-]+", "_", name).strip(". ") or "track")

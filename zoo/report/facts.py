@@ -124,7 +124,7 @@ def differs(value: Any, default: Any) -> bool:
     return not catalog.equal_as_json(value, default)
 
 
-def words(arguments: Mapping[str, Any]) -> list[str]:
+def argument_words(arguments: Mapping[str, Any]) -> list[str]:
     """Arguments as they are given on the command line."""
     given = {
         k: ",".join(map(str, v)) if isinstance(v, list | tuple) else v for k, v in arguments.items()
@@ -135,7 +135,7 @@ def words(arguments: Mapping[str, Any]) -> list[str]:
 def retrain_command(run: Run) -> str:
     """The command that trains it again, or goes on with it: config, place and changed arguments."""
     named = ["--config", run.config_file or run.config, "--workdir", str(run.directory)]
-    return " ".join([command_name("train"), shlex.join(named), *words(run.changed)])
+    return " ".join([command_name("train"), shlex.join(named), *argument_words(run.changed)])
 
 
 def _monitored(about: Mapping[str, Any]) -> str | None:
@@ -156,7 +156,7 @@ def compare_metrics(
     return [(k, reported.get(k), chosen.get(k)) for k in dict.fromkeys([*reported, *chosen])]
 
 
-def mark(row: PaperRow | None) -> str:
+def unchecked_mark(row: PaperRow | None) -> str:
     """Says so where reported numbers were never compared with the publication."""
     return " (unchecked)" if row and row.unchecked else ""
 

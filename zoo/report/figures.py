@@ -18,7 +18,7 @@ from zoo.data.note_rolls import notes_between
 from zoo.data.source import Example
 from zoo.errors import BadInput
 from zoo.evaluation.base import unpadded_audio
-from zoo.evaluation.capabilities import Tags, Transcribes, having
+from zoo.evaluation.capabilities import Tags, Transcribes, require_capability
 from zoo.evaluation.separation import mixture
 from zoo.evaluation.transcription import whole_pieces
 from zoo.interpret import filters
@@ -29,8 +29,8 @@ from zoo.interpret.drawing import (
     codebook_figure,
 )
 from zoo.interpret.filters import spread_indices
-from zoo.layers.quantizer import usage
-from zoo.objectives.autoencoder import PLAYER
+from zoo.layers.quantizer import codebook_usage
+from zoo.objectives.autoencoder import AUTOENCODER
 from zoo.pages.piano_roll import compared_figure
 from zoo.report.results import held_out
 from zoo.runs import inference, networks
@@ -76,7 +76,7 @@ def _first_bank(found: Trained) -> filters.Bank | None:
 def _write_taggram(found: Trained, directory: Path) -> None:
     """figures/taggram.png and .wav: the tags of a few test clips, one after another."""
     source = found.experiment.data.source
-    evaluation = having(Tags, found.experiment.evaluation)
+    evaluation = require_capability(Tags, found.experiment.evaluation)
     rate, labels = source.info.sample_rate, source.info.labels
     size = max(CLIP_SECONDS * rate, evaluation.samples)
     records = source.open(held_out(source))
@@ -93,7 +93,7 @@ def _write_taggram(found: Trained, directory: Path) -> None:
     )
     folder = directory / "figures"
     caption = f"Scores of the strongest tags over {len(clips)} test clips; labelled: {spans}."
-    about = {"sound": "taggram.wav", "span": across(figure, figure.axes[0])}
+    about = {"sound": "taggram.wav", "span": axes_extent(figure, figure.axes[0])}
     save_figure(figure, folder / "taggram.png", title="Tags over time", caption=caption, **about)
     write_wav(folder / "taggram.wav", audio, rate)
 
@@ -101,7 +101,7 @@ def _write_taggram(found: Trained, directory: Path) -> None:
 def _write_roll(found: Trained, directory: Path) -> None:
     """figures/roll.png and .wav: the first 20 s of a test piece, as played and as transcribed."""
     source = found.experiment.data.source
-    evaluation = having(Transcribes, found.experiment.evaluation)
+    evaluation = require_capability(Transcribes, found.experiment.evaluation)
     rate = source.info.sample_rate
     piece = next(whole_pieces(source.open(held_out(source)), rate))
     audio = piece.audio[: ROLL_SECONDS * rate]
@@ -113,7 +113,7 @@ def _write_roll(found: Trained, directory: Path) -> None:
     caption = (
         f"Notes of {piece.track}: above as they were played, below as the model transcribed them."
     )
-    about = {"sound": "roll.wav", "span": across(figure, figure.axes[0])}
+    about = {"sound": "roll.wav", "span": axes_extent(figure, figure.axes[0])}
     folder = directory / "figures"
     save_figure(figure, folder / "roll.png", title="Piano roll", caption=caption, **about)
     write_wav(folder / "roll.wav", audio, rate)
@@ -129,11 +129,11 @@ def write_codebook(found: Trained, directory: Path) -> None:
     cut = [mixture(record)[:size] for record in chosen]
     clips = np.stack([np.pad(clip, ((0, size - len(clip)), (0, 0))) for clip in cut])
     quantise = jax.jit(lambda own, audio: model.apply(own, audio, method="quantise"))
-    coded = quantise(found.variables.of(PLAYER), clips)
+    coded = quantise(found.variables.of(AUTOENCODER), clips)
     codes = np.asarray(coded.codes).ravel()
     vectors = np.asarray(coded.vectors, np.float64).reshape(len(codes), -1)
     used, first, counts = np.unique(codes, return_index=True, return_counts=True)
-    perplexity, _ = usage(coded.codes, model.codes)
+    perplexity, _ = codebook_usage(coded.codes, model.codes)
     caption = (
         f"The codes of {len(chosen)} test clips of {CLIP_SECONDS} s: {len(used)} of {model.codes} "
         f"occur, as evenly as {perplexity:.0f} would (perplexity). Left, how often; right, their "
@@ -184,7 +184,7 @@ def _write_alignment(found: Trained, directory: Path) -> None:
     save_figure(alignment_figure(maps, text), place, title="Alignment", caption=caption)
 
 
-KINDS: dict[str, Callable[[Trained, Path], None]] = {
+FIGURE_KINDS: dict[str, Callable[[Trained, Path], None]] = {
     "filters": _write_filters,
     "taggram": _write_taggram,
     "roll": _write_roll,
@@ -207,7 +207,7 @@ def _described(record: Example, labels: Sequence[str]) -> str:
 def save_figure(figure: Any, path: Path, **about: Any) -> None:
     """A figure, and what is to be said about it in a JSON beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with durable.at(path):
+    with durable.name_path_in_errors(path):
         figure.savefig(path, dpi=150, bbox_inches=_contents(figure))
     durable.write_atomically(path.with_suffix(".json"), json.dumps(about, indent=1) + "\n")
 
@@ -218,7 +218,7 @@ def _contents(figure: Any) -> Any:
     return figure.get_tightbbox().padded(0.1)
 
 
-def across(figure: Any, axes: Any) -> list[float]:
+def axes_extent(figure: Any, axes: Any) -> list[float]:
     """Where an axes begins and ends, as parts of the width of what `save_figure` writes."""
     cut, box = _contents(figure), axes.get_position()
     width = figure.get_figwidth()

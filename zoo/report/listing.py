@@ -13,7 +13,7 @@ from zoo.catalog import PaperRow
 from zoo.experiment import Config
 from zoo.report import facts, flops, stored
 from zoo.report.stored import Measured
-from zoo.report.tables import short
+from zoo.report.tables import short_metric_name
 from zoo.runs import contract, estimate, inference
 
 _NETWORKS = ("model", "features", "generator", "student", "objective")
@@ -25,9 +25,9 @@ def _numbers(row: PaperRow, measured: Measured | None) -> tuple[str, str]:
     metrics = measured.metrics if measured else {}
     monitor = measured.first.get("monitor") if measured else None
     compared = facts.compare_metrics(row, metrics, monitor)[:_SHOWN]
-    reported = ", ".join(f"{short(k)} {v:g}" for k, v, _ in compared if v is not None)
-    ours = ", ".join(f"{short(k)} {v:.3f}" for k, _, v in compared if v is not None)
-    return (reported or "-") + facts.mark(row), ours or "-"
+    reported = ", ".join(f"{short_metric_name(k)} {v:g}" for k, v, _ in compared if v is not None)
+    ours = ", ".join(f"{short_metric_name(k)} {v:.3f}" for k, _, v in compared if v is not None)
+    return (reported or "-") + facts.unchecked_mark(row), ours or "-"
 
 
 def list_rows(task: str | None = None) -> list[dict[str, Any]]:
@@ -73,7 +73,7 @@ def info(config: Config, arguments: dict[str, Any]) -> str:
     experiment = config.experiment(**arguments)
     contract.check_experiment(config.name, experiment)
     estimate.check_batch_memory(config, arguments, experiment)
-    with estimate.bounded(config, arguments):
+    with estimate.limit_layers(config, arguments):
         spec = experiment.data.spec(1)
         variables = jax.eval_shape(experiment.objective.init, jax.random.key(0), spec)
     source = experiment.data.source.info

@@ -21,13 +21,13 @@ from zoo.front import finding
 from zoo.front.system import System
 from zoo.pretrained import index, obtain
 from zoo.report import figures
-from zoo.report.examples import safe
+from zoo.report.examples import folder_name
 from zoo.report.results import held_out
 from zoo.runs.trained import Trained
 from zoo.songs.taggram import taggram_figure
 
 _PUBLISHED, TAGGER = "musicnn_mtt", "zoo/resemul"
-SEPARATOR, GENERATOR = "zoo/wave_unet", "zoo/midi_wavenet"
+SEPARATOR, _GENERATOR = "zoo/wave_unet", "zoo/midi_wavenet"
 _NOTES = 8  # of the tune, two bars of it
 _TEMPERATURE = 0.5  # safer than learnt, as its guide has it
 _LICENCE = "licence of its weights"
@@ -42,7 +42,7 @@ def make_other_examples(found: Trained, directory: Path) -> None:
     acts: tuple[Callable[[], None], ...] = (
         lambda: _tag(default_tagger(), audio, rate, track, directory),
         lambda: _separate(finding.load_system(SEPARATOR), audio, rate, track, directory),
-        lambda: _generate(finding.load_system(GENERATOR), directory),
+        lambda: _generate(finding.load_system(_GENERATOR), directory),
     )
     for act in acts:
         try:
@@ -71,7 +71,7 @@ def _tag(model: System, audio: np.ndarray, rate: int, track: str, directory: Pat
     """figures/other_tagger.png with its sound."""
     figure = taggram_figure(model.tags_over_time(audio, rate))
     folder = directory / "figures"
-    about = {"sound": "other_tagger.wav", "span": figures.across(figure, figure.axes[0])}
+    about = {"sound": "other_tagger.wav", "span": figures.axes_extent(figure, figure.axes[0])}
     title = f"Another tagger on a test take: {model.name}"
     caption = f"{track}; {_licence(model)}."
     figures.save_figure(figure, folder / "other_tagger.png", title=title, caption=caption, **about)
@@ -80,9 +80,9 @@ def _tag(model: System, audio: np.ndarray, rate: int, track: str, directory: Pat
 
 def _separate(model: System, audio: np.ndarray, rate: int, track: str, directory: Path) -> None:
     """samples/stems/TRACK by NAME: the take and its stems."""
-    folder = directory / "samples" / "stems" / safe(f"{track} by {model.name}")
+    folder = directory / "samples" / "stems" / folder_name(f"{track} by {model.name}")
     for name, stem in {"mixture": audio, **model.separate(audio, rate)}.items():
-        figures.write_wav(folder / f"{safe(name)}.wav", stem, rate)
+        figures.write_wav(folder / f"{folder_name(name)}.wav", stem, rate)
 
 
 def _generate(model: System, directory: Path) -> None:

@@ -127,7 +127,7 @@ def _comparison(run: Run) -> str:
         mark = "the reported figures have not been held against the paper itself."
         notes.append(("Unchecked", mark))
     if run.changed:
-        notes.append(("Not the config's defaults", ", ".join(facts.words(run.changed))))
+        notes.append(("Not the config's defaults", ", ".join(facts.argument_words(run.changed))))
     lines = (
         tag("p", tag("b", escape_text(name)), " ", escape_text(what))
         for name, what in notes

@@ -157,7 +157,9 @@ def _line_of_config(identity: str, row: PaperRow, entry: Entry, found: Measured)
 
     compared = facts.compare_metrics(row, found.metrics, found.first.get("monitor"))
     both = [(name, reported, value) for name, reported, value in compared if reported is not None]
-    published = tables.values((name, reported) for name, reported, _ in both) + facts.mark(row)
+    published = tables.format_metrics(
+        (name, reported) for name, reported, _ in both
+    ) + facts.unchecked_mark(row)
     found_of = stores.of_runs(found)
     return (
         f"`{identity}`[^{identity}]",
@@ -165,7 +167,7 @@ def _line_of_config(identity: str, row: PaperRow, entry: Entry, found: Measured)
         f"{found.first['data'].get('name', '–')}, {found.first['split']}",
         published,
         row.source.rstrip(".") or "–",
-        tables.ours(both, found),
+        tables.format_ours(both, found),
         verdicts.combine_verdicts(
             verdicts.of_all(row.reported, found_of["metrics"], found_of["intervals"])
         ),
@@ -186,7 +188,7 @@ def _command(identity: str, found: Measured) -> str:
         start = f"python -m zoo repeat {config} --{'folds' if folds else 'seeds'} {len(found.runs)}"
     else:
         start = f"python train.py --config {config}"
-    return " ".join([start, *facts.words(changed), "path=..."])
+    return " ".join([start, *facts.argument_words(changed), "path=..."])
 
 
 def _note_of_config(identity: str, row: PaperRow, found: Measured) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from zoo.errors import BadInput
 from zoo.report import facts
 
-FOLDER, PAGE = "robustness", "ROBUSTNESS.md"
+ROBUSTNESS_FOLDER, ROBUSTNESS_PAGE = "robustness", "ROBUSTNESS.md"
 _SHOWN = ("pr_auc", "roc_auc", "true_tags")
 _OPENING = (
     "Rendered by `python -m zoo report --table` from `results/robustness/`, which `python -m zoo "

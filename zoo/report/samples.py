@@ -12,7 +12,7 @@ from zoo.pages import sounds
 from zoo.pages.html import data_uri
 from zoo.pages.markup import escape_text, section, tag
 from zoo.pages.sounds import (
-    STEMS,
+    MIXER_HELP,
     AudioBudget,
     MixerTrack,
     mixer_of,
@@ -67,7 +67,7 @@ def stem_players(directory: Path, stand: AudioBudget) -> str:
     """RUN/samples/stems/SONG/*.wav: mixture, estimates, and NAME.reference as mixers."""
     folders = sorted(p for p in (directory / "samples" / "stems").glob("*") if p.is_dir())
     mixers = [_mixer(folder, stand) for folder in folders if any(folder.glob("*.wav"))]
-    return section("Separated songs", *mixers, lead=STEMS)
+    return section("Separated songs", *mixers, lead=MIXER_HELP)
 
 
 def _mixer(folder: Path, stand: AudioBudget) -> str:

@@ -45,12 +45,14 @@ def write_tables(root: Path | None = None, results: Path | None = None) -> list[
             fresh = path.is_file() and path.read_text(encoding="utf-8") == text
             durable.write_atomically(path, text)
         paths.append(path)
-        if path.name == claims.PAGE and not (fresh and (path.parent / claims.PICTURE).is_file()):
+        if path.name == claims.CLAIMS_PAGE and not (
+            fresh and (path.parent / claims.PICTURE).is_file()
+        ):
             paths.append(claims.draw_claims(path.parent))
     return paths
 
 
-def stale(root: Path | None = None) -> list[str]:
+def stale_tables(root: Path | None = None) -> list[str]:
     """The files that `write_tables` would change; empty where all are fresh."""
     root = root or clone()
     return [
@@ -83,7 +85,7 @@ def table_texts(root: Path | None, results: Path | None = None) -> dict[Path, st
             measured, entries, root / "results"
         ),
         root / "results" / "COMPILED.md": compiled.compiled_page(
-            compiled.read_compiled_rows(root / "results" / compiled.FOLDER)
+            compiled.read_compiled_rows(root / "results" / compiled.COMPILED_FOLDER)
         ),
         root / "results" / "SYSTEMS.md": _systems_page(measured, entries),
         readme: _between(readme, _readme_list(entries)),
@@ -95,10 +97,12 @@ def _by_clips(results: Path, measured: Mapping[str, Measured]) -> dict[Path, str
     """CLAIMS.md, where two rows of a claim stand; ROBUSTNESS.md, where a tagger's table does."""
     text, changed = (
         claims.claims_page(results, measured),
-        robust.read_robustness_tables(results / robust.FOLDER),
+        robust.read_robustness_tables(results / robust.ROBUSTNESS_FOLDER),
     )
-    pages = {results / claims.PAGE: text} if text else {}
-    return pages | ({results / robust.PAGE: robust.robustness_page(changed)} if changed else {})
+    pages = {results / claims.CLAIMS_PAGE: text} if text else {}
+    return pages | (
+        {results / robust.ROBUSTNESS_PAGE: robust.robustness_page(changed)} if changed else {}
+    )
 
 
 def _results_page(
@@ -136,8 +140,9 @@ def _result_line(
         f"`{identity}`" + (f"[^{identity}]" if noted else ""),
         (entry.title if entry else run.get("title", identity)).rstrip("."),
         f"{count:,}" if count is not None else "–",
-        ours(compared, measured),
-        values((metric, reported) for metric, reported, _ in compared) + facts.mark(row),
+        format_ours(compared, measured),
+        format_metrics((metric, reported) for metric, reported, _ in compared)
+        + facts.unchecked_mark(row),
         _outside(entry, "../"),
         budget(run, row, entry) if run else "–",
         f"{run['data'].get('name', '–')}, {run['split']}" if run else "–",
@@ -145,14 +150,14 @@ def _result_line(
     )
 
 
-def ours(compared: Iterable[tuple], measured: Measured | None) -> str:
+def format_ours(compared: Iterable[tuple], measured: Measured | None) -> str:
     """'roc_auc 0.9055 ± 0.002 (3 runs)', or of one run 'roc_auc 0.9055 [0.901, 0.91]'."""
     if measured is None:
         return NOT_RUN
     shown = []
     for name, _, value in compared:
         if value is not None:
-            shown.append(f"{short(name)} {value:.4g}{uncertainty(measured, name)}")
+            shown.append(f"{short_metric_name(name)} {value:.4g}{uncertainty(measured, name)}")
     runs = f" ({len(measured.runs)} runs)" if len(measured.runs) > 1 else ""
     return (", ".join(shown) or "–") + runs
 
@@ -165,7 +170,7 @@ def uncertainty(measured: Measured, name: str) -> str:
     return f" ± {spread:.2g}" if spread else ""
 
 
-def short(metric: str) -> str:
+def short_metric_name(metric: str) -> str:
     """A metric's name without the aggregation that is the field's convention."""
     return metric.replace("_median_of_track_medians", "").replace("/", " ")
 
@@ -178,7 +183,7 @@ def budget(run: Mapping, row: PaperRow | None, entry: Entry | None) -> str:
     parts += [duration(seconds)] if seconds else []
     parts += [run["device"]] if run.get("device") else []
     changed = run.get("changed") or {}
-    return ", ".join([*parts, *(f"`{word}`" for word in facts.words(changed))])
+    return ", ".join([*parts, *(f"`{word}`" for word in facts.argument_words(changed))])
 
 
 def _note(identity: str, row: PaperRow | None, measured: Measured | None) -> str:
@@ -252,8 +257,8 @@ def _system_line(group: Sequence[Entry], measured: Mapping[str, Measured]) -> tu
     return (
         _named(first, "../"),
         first.title.rstrip("."),
-        values(list(reported.items())[:3]) + facts.mark(row),
-        _within(run, ours(scored, run)) if run else NOT_RUN,
+        format_metrics(list(reported.items())[:3]) + facts.unchecked_mark(row),
+        _within(run, format_ours(scored, run)) if run else NOT_RUN,
         ", ".join(f"[{what}](../{path})" for what, path in agrees.items()) or "–",
     )
 
@@ -270,9 +275,9 @@ def _outside(entry: Entry | None, up: str = "") -> str:
     return ", ".join(f"[{what}]({up}{path})" for path, what in agrees.items()) or "–"
 
 
-def values(found: Iterable[tuple[str, float | None]]) -> str:
+def format_metrics(found: Iterable[tuple[str, float | None]]) -> str:
     """'roc_auc 0.9055, pr_auc 0.441'; a dash where there is none."""
-    shown = ((short(name), value) for name, value in found if value is not None)
+    shown = ((short_metric_name(name), value) for name, value in found if value is not None)
     return ", ".join(f"{name} {value:.4g}" for name, value in shown) or "–"
 
 

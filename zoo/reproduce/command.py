@@ -38,7 +38,7 @@ def reproduce_row(row: Reproduction, place: Place) -> Iterator[str]:
     if row.data:
         row.data.check(place.data)
         yield f"data: {row.data.url} at {row.data.revision[:12]} (licence: {row.data.licence})"
-    kept = place.results / stores.FOLDER
+    kept = place.results / stores.REPRODUCED_FOLDER
     require_writable_results(kept)
     before = _earlier(row, place.results) or _earlier(row, catalog.results_folder())
     outcome = row.way.run(row, place)

@@ -21,10 +21,10 @@ from zoo.reproduce.parts import ByParts, Found
 from zoo.reproduce.row import Outcome, PublishedData, Reproduction
 from zoo.reproduce.trained import TrainedWithin
 
-BELOW = "dataset/mir-1k/Wavfile"
+_BELOW = "dataset/mir-1k/Wavfile"
 LEARNT = ("abjones", "amy")  # singers
 _SOURCES = ("vocals", "accompaniment")
-LENGTH = 262_144  # samples: the longest clip, with room
+_LENGTH = 262_144  # samples: the longest clip, with room
 _CLIPS = 1000
 
 
@@ -40,14 +40,14 @@ class _Clips(ABC):
         """[B T 1] and references [B T S 1] to estimates [B T S 1]."""
 
     def parts(self, folder: Path) -> Sequence[str]:
-        names = sorted(path.name for path in (folder / BELOW).glob("*.wav"))
+        names = sorted(path.name for path in (folder / _BELOW).glob("*.wav"))
         return [name for name in names if name.split("_")[0] not in LEARNT]
 
     def measure(self, folder: Path, part: str) -> Found:
         from zoo.data import pcm
         from zoo.data.source import Info
 
-        both = np.asarray(pcm.load_audio(folder / BELOW / part, 16_000, 2))
+        both = np.asarray(pcm.load_audio(folder / _BELOW / part, 16_000, 2))
         stems = both.T[::-1, :, None].astype(np.float32) / 32768  # the voice is on the right
         record = {"track": part.removesuffix(".wav"), "chunk": 0, "stems": stems}
         info = Info("mir-1k", 16_000, 1, _SOURCES, "none stated", "none")
@@ -116,7 +116,7 @@ def scoring(clips: _Clips) -> tuple[Any, Callable[[dict], dict]]:
     from zoo.songs.separating import Separator
 
     run = jax.jit(clips.separate)
-    how = Separator(Segments(LENGTH), 16_000, 1, _SOURCES)
+    how = Separator(Segments(_LENGTH), 16_000, 1, _SOURCES)
 
     def predict(batch: dict) -> dict:
         return {"prediction": np.asarray(run(batch["mixture"], batch["stems"]))}
@@ -129,7 +129,7 @@ MIR_1K = PublishedData(
     "https://github.com/andabi/music-source-separation",
     "ba9aa531ccca08437f1efe5dec1871faebf5c840",
     "none stated for MIR-1K; for research",
-    (f"{BELOW}/*.wav",),
+    (f"{_BELOW}/*.wav",),
     _CLIPS,
     "a5b303205cf391168c852e9b1ca3285607ce464c1814d74a0a21a919e610d209",
 )
@@ -178,7 +178,7 @@ ROWS = (
             f"mir1k_{name}",
             f"{system}, {MINUTES:g} minutes of one core",
             ON,
-            TrainedWithin(config, MINUTES, BELOW),
+            TrainedWithin(config, MINUTES, _BELOW),
             {},
             "none found for this system on this split",
             MIR_1K,

@@ -14,7 +14,7 @@ from zoo.report.stored import Measured
 from zoo.reproduce import verdicts
 from zoo.reproduce.row import Reproduction
 
-FOLDER = "reproduced"  # of results
+REPRODUCED_FOLDER = "reproduced"  # of results
 Stored = dict[str, Any]  # metrics, intervals, spread, runs, protocol, and what else is known
 
 
@@ -24,7 +24,7 @@ def read_stored(
     """What is stored of a row in a folder of results, whose runs of configs are `measured`."""
     if name := row.way.config():
         return of_runs(measured[name]) if name in measured else None
-    path = results / FOLDER / f"{row.name}.json"
+    path = results / REPRODUCED_FOLDER / f"{row.name}.json"
     if not path.is_file():
         return None
     found = check_row(facts.load_json(path), path)

@@ -54,7 +54,7 @@ def check_training(
 ) -> None:
     """Refuses a training of which memory has no room for the least: BadInput with the figures."""
     check_batch_memory(config, arguments, experiment)
-    with bounded(config, arguments):
+    with limit_layers(config, arguments):
         spec = experiment.data.spec(experiment.batch)
         needs = of_training(build, spec)
     need = needs.each(mesh.size, mesh.shape["fsdp"], experiment.accumulate)
@@ -64,7 +64,7 @@ def check_training(
 def check_use(config: Config, arguments: dict[str, Any], experiment: Experiment) -> None:
     """As `check_training`, of a system that is used as it is."""
     check_batch_memory(config, arguments, experiment)
-    with bounded(config, arguments):
+    with limit_layers(config, arguments):
         spec = experiment.data.spec(experiment.batch)
         program = jax.make_jaxpr(partial(_used, experiment.objective))(jax.random.key(0), spec)
     _refuse(
@@ -140,7 +140,7 @@ def _is_program(part: Any) -> bool:
 
 
 @contextlib.contextmanager
-def bounded(config: Config, arguments: dict[str, Any]) -> Iterator[None]:
+def limit_layers(config: Config, arguments: dict[str, Any]) -> Iterator[None]:
     """Inside the block, networks of too many layers, or too deep ones, are refused as they form."""
     calls, began = 0, time.monotonic()
 

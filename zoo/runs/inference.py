@@ -34,7 +34,7 @@ def predictor(
             rows = len(next(iter(batch.values())))
             missing = -rows % mesh.size
             padded = {k: np.concatenate([v, v[:1].repeat(missing, 0)]) for k, v in batch.items()}
-            output = compiled(variables, meshes.everywhere(mesh, padded), rng)
+            output = compiled(variables, meshes.shard_replicated_batch(mesh, padded), rng)
             return {k: np.asarray(v)[:rows] for k, v in output.items()}
 
         return predict

@@ -48,7 +48,7 @@ def set_lost_host_flags() -> None:
 
 
 @contextlib.contextmanager
-def noticed() -> Iterator[None]:
+def exit_on_lost_host() -> Iterator[None]:
     """Ends the process where an operation over all hosts fails because one of them is gone."""
     import jax
 

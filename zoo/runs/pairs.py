@@ -170,7 +170,7 @@ def load_pair(
     found = experiments.find_config(config) if config else experiments.shipped(facts["config"])
     arguments = trained.requested_arguments(found, facts["arguments"], words)
     experiment = found.experiment(**arguments)
-    with estimate.bounded(found, arguments):
+    with estimate.limit_layers(found, arguments):
         variables = fill(experiment, read_weights(folder), folder)
     meta = {"step": facts.get("step"), "licence": facts["licence"], "scores": facts["scores"]}
     name = str(facts.get("name") or folder.name)

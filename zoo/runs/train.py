@@ -67,7 +67,7 @@ def train(
         checkpoints = Checkpoints(
             directory / "checkpoints", every=experiment.save_every, monitor=monitor
         )
-        with checkpoints, lost_host.noticed():
+        with checkpoints, lost_host.exit_on_lost_host():
             if checkpoints.steps():
                 origin = origin_of(checkpoints.read_meta()[1], directory)
                 last = checkpoints.steps()[-1]
@@ -86,7 +86,7 @@ def train(
                 _note(directory, config, arguments)
             say_small(experiment)
             # Not before: until here there is nothing to save, and a signal may simply end it.
-            with interruption.caught() as interrupted:
+            with interruption.handle_signals() as interrupted:
                 begun, at = _start(experiment, mesh, checkpoints, interrupted)
                 first = int(begun.step)
                 _say(_headline(config, begun, directory, mesh, first, experiment.steps))

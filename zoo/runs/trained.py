@@ -152,7 +152,7 @@ def load_trained(
         experiment = found.experiment(**arguments)
         # Split as in training, as far as it goes here: it may not fit on a device whole.
         mesh = mesh or meshes.make_mesh(math.gcd(experiment.fsdp, jax.device_count()))
-        wanted = estimate.bounded(found, arguments)(restore_target(experiment, mesh))
+        wanted = estimate.limit_layers(found, arguments)(restore_target(experiment, mesh))
         at, learnt, meta = checkpoints.restore(wanted, chosen)
     about = {"step": at, "stage": origin_of(meta, directory).stage}
     return Trained(

@@ -79,7 +79,7 @@ def _loop(model: Network, variables: Any, weights: str = "float32") -> Loop:
 
 
 @contextlib.contextmanager
-def noted() -> Iterator[list[str]]:
+def collect_engines() -> Iterator[list[str]]:
     """Within, the engines that were taken are kept, each once, as words for a line."""
     words: list[str] = []
     token = _used.set(words)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from zoo.errors import BadInput
 
 
-def spans(
+def parse_spans(
     given: str | Iterable[tuple[float, float]], rate: int, length: int
 ) -> tuple[tuple[int, int], ...]:
     """(first, behind the last) samples of '1.2-1.25,3-3.1' or of pairs of seconds.

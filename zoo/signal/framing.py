@@ -16,7 +16,7 @@ def frame_count(length: int, size: int, hop: int) -> int:
     return max(0, 1 + (length - size) // hop)
 
 
-def span(frames: int, size: int, hop: int) -> int:
+def frames_span(frames: int, size: int, hop: int) -> int:
     """Samples that so many frames of `size` samples, `hop` apart, lie over."""
     return (frames - 1) * hop + size
 

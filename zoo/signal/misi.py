@@ -38,10 +38,10 @@ def misi(
     y = _audio(estimates, n_fft, hop, length)
     for _ in range(iterations):
         y = y + (mixture - y.sum(-1, keepdims=True)) / sources
-        y = _audio(magnitudes * unit(spectra(y, n_fft, hop)), n_fft, hop, length)
+        y = _audio(magnitudes * unit_phasors(spectra(y, n_fft, hop)), n_fft, hop, length)
     return y
 
 
-def unit(x: jax.Array, floor: float = 1e-12) -> jax.Array:
+def unit_phasors(x: jax.Array, floor: float = 1e-12) -> jax.Array:
     """Complex numbers [...] over their modulus; those of nothing, or all but nothing, stay so."""
     return x * jax.lax.rsqrt(stft.power(x) + floor)

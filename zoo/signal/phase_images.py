@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zoo.errors import BadInput
-from zoo.signal.framing import span
+from zoo.signal.framing import frames_span
 from zoo.signal.phase import TURN, angle, wrap
 from zoo.signal.precision import HIGHEST
 from zoo.signal.stft import istft, stft, window
@@ -46,7 +46,7 @@ class PhaseImageLayout:
         if self.kind not in ("mel", "linear", "phase"):
             raise BadInput(f"kind={self.kind}: choose mel, linear or phase")
         if self.front < 0:
-            reach = span(self.frames, self.n_fft, self.hop)
+            reach = frames_span(self.frames, self.n_fft, self.hop)
             raise BadInput(
                 f"{self.frames} frames of {self.bins} bins reach over {reach:,} samples, less than "
                 f"{self.samples:,}: give more frames, or more bins"
@@ -63,7 +63,7 @@ class PhaseImageLayout:
     @property
     def front(self) -> int:
         """Zeros before the clip."""
-        return span(self.frames, self.n_fft, self.hop) - self.samples
+        return frames_span(self.frames, self.n_fft, self.hop) - self.samples
 
 
 def image_of(audio: jax.Array, layout: PhaseImageLayout) -> jax.Array:

@@ -48,7 +48,7 @@ def unpatched(x: jax.Array, side: int) -> jax.Array:
     return x.reshape(batch, frames * side, bins * side, -1)
 
 
-def share(number: int, progress: jax.Array | float) -> jax.Array:
+def level_weight(number: int, progress: jax.Array | float) -> jax.Array:
     """Weight of resolution `number` in a blend, [...] -> [...]: a triangle about `number` - 1."""
     return jnp.maximum(0.0, jnp.minimum(progress - (number - 2), number - progress))
 
@@ -66,5 +66,5 @@ def blend_levels(x: jax.Array, progress: jax.Array | float, top: int, every: int
     numbers = range(max(1, top - 1), top + 1)
     factors = [2 ** (every - number) for number in numbers]
     parts = [enlarged(shrunk(x, factor), factor) for factor in factors]
-    weighted = [share(number, progress) * part for number, part in zip(numbers, parts)]
+    weighted = [level_weight(number, progress) * part for number, part in zip(numbers, parts)]
     return reduce(jnp.add, weighted)

@@ -18,7 +18,7 @@ from scipy.signal import sosfilt
 from zoo.errors import BadInput
 from zoo.signal import filters
 
-FIRST = (0.3255157470703125, 0.748626708984375, 0.961456298828125)  # of even samples, split
+_FIRST = (0.3255157470703125, 0.748626708984375, 0.961456298828125)  # of even samples, split
 SECOND = (0.097930908203125, 0.564300537109375, 0.8737335205078125)
 
 
@@ -34,7 +34,7 @@ def split_bands(x: jax.Array, bands: int) -> jax.Array:
 
 
 def _halves(x: jax.Array, *, mirrored: bool) -> tuple[jax.Array, jax.Array]:
-    first, second = _cascade(x[:, ::2], FIRST), _cascade(x[:, 1::2], SECOND)
+    first, second = _cascade(x[:, ::2], _FIRST), _cascade(x[:, 1::2], SECOND)
     low, high = (first + second) / 2, (first - second) / 2
     return (high, low) if mirrored else (low, high)
 
@@ -79,7 +79,7 @@ class _Pair:
     """A low and a high band [B t] to their sum [B 2t]; the state of its filters goes on."""
 
     def __init__(self, count: int) -> None:
-        self._filters = [_sections(zeros) for zeros in (FIRST, SECOND)]
+        self._filters = [_sections(zeros) for zeros in (_FIRST, SECOND)]
         self._states = [np.zeros((3, count, 2)) for _ in self._filters]
 
     def __call__(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:

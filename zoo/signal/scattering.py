@@ -21,7 +21,7 @@ from zoo.signal import wavelets
 from zoo.signal.precision import HIGHEST
 from zoo.signal.wavelets import Wavelet
 
-LARGEST = 2**20  # elements of a matrix that averages
+_LARGEST = 2**20  # elements of a matrix that averages
 Band = tuple[int, np.ndarray]  # first bin and values of a filter; it is nothing elsewhere
 
 
@@ -212,13 +212,13 @@ def design_filters(how: Scattering, length: int) -> _FilterPlan:
         for level in levels:
             if any(min(o, how.coarsest) == level and w.octave > o for o in octaves[0]):
                 second[level][n] = wavelets.band(wavelets.periodised(full, 2**level))
-    average = wavelets.gaussian(size, wavelets.WIDTH / how.span)
+    average = wavelets.gaussian(size, wavelets.WAVELET_WIDTH / how.span)
     averages = {k: wavelets.periodised(average, 2**k) for k in range(how.coarsest + 1)}
     shown = _frames(before, length, how.coarsest)
     means = {
         level: _mean_matrix(values, how.hop >> level, *shown)
         for level, values in averages.items()
-        if level and len(values) * (shown[1] - shown[0]) <= LARGEST
+        if level and len(values) * (shown[1] - shown[0]) <= _LARGEST
     }
     return _FilterPlan(
         pads=(before, size - length - before),

@@ -37,7 +37,7 @@ from zoo.signal.yin import Yin
 
 CYCLE = 2.0**32  # units of phase
 _UNIT = np.float32(2 * np.pi / CYCLE)
-BLOCK = 2048  # frames that are tracked at a time in a long source
+_BLOCK = 2048  # frames that are tracked at a time in a long source
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Sine:
         """`condition` of a source [F*hop 1] of any length, block by block -> uint32 [1 F H+2]."""
         tracker, hop = self.tracker, self.spec.hop
         count = len(audio) // hop
-        size = min(count, BLOCK)
+        size = min(count, _BLOCK)
         before, after = tracker.pad
         padded = np.pad(audio, ((before, after + -count % size * hop), (0, 0)))[None]
         span = (size - 1) * hop + tracker.span

@@ -23,7 +23,7 @@ def exp_sigmoid(x: jax.Array) -> jax.Array:
     return 2.0 * jax.nn.sigmoid(x) ** np.float32(np.log(10)) + 1e-7
 
 
-def audible(distribution: jax.Array, f0: jax.Array, sample_rate: float) -> jax.Array:
+def mask_above_nyquist(distribution: jax.Array, f0: jax.Array, sample_rate: float) -> jax.Array:
     """Zero at and above half the rate, [B F K], Hz [B F 1] -> [B F K]; column k - 1 is k f0."""
     number = np.arange(1, distribution.shape[2] + 1, dtype=np.float32)
     return jnp.where(f0 * number < sample_rate / 2, distribution, 0.0)
@@ -31,7 +31,7 @@ def audible(distribution: jax.Array, f0: jax.Array, sample_rate: float) -> jax.A
 
 def normalise(distribution: jax.Array, f0: jax.Array, sample_rate: float) -> jax.Array:
     """Audible harmonics that sum to one, [B F K], Hz [B F 1] -> [B F K]; zero if there is none."""
-    kept = audible(distribution, f0, sample_rate)
+    kept = mask_above_nyquist(distribution, f0, sample_rate)
     total = kept.sum(axis=2, keepdims=True)
     return kept / jnp.where(total > 0, total, 1.0)
 
@@ -60,7 +60,7 @@ def harmonics(
     """
     share = amplitude * normalise(distribution, f0, sample_rate)
     pitch = interpolate(f0, hop, "linear")
-    kept = audible(interpolate(share, hop, "hann"), pitch, sample_rate)
+    kept = mask_above_nyquist(interpolate(share, hop, "hann"), pitch, sample_rate)
     phase = _cycle(accumulate(pitch / sample_rate) + start)
     number = np.arange(1, distribution.shape[2] + 1, dtype=np.float32)
     return _mix(kept, _cycle(phase * number))

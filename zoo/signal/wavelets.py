@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WIDTH = 0.1  # of the average over one sample; over n samples it is the n-th part
+WAVELET_WIDTH = 0.1  # of the average over one sample; over n samples it is the n-th part
 CROSSING = math.sqrt(0.5)  # where neighbouring wavelets of an octave meet, of their peak
 _REACH = 5.0  # widths from its centre beyond which a wavelet counts as nothing
 _NOTHING = 1e-9  # of a filter's peak: far below what float32 resolves
@@ -31,7 +31,7 @@ class Wavelet:
 def bank(octaves: int, per_octave: int) -> list[Wavelet]:
     """Wavelets from the highest down: geometric until as narrow as the last, then even."""
     ratio = 2 ** (1 / per_octave)
-    least = WIDTH / 2**octaves
+    least = WAVELET_WIDTH / 2**octaves
     centre = max(1 / (1 + 2 ** (3 / per_octave)), 0.35)
     width = centre * (ratio - 1) / (ratio + 1) / math.sqrt(-2 * math.log(CROSSING))
     if width <= least:
@@ -79,7 +79,7 @@ def band(spectrum: np.ndarray) -> tuple[int, np.ndarray]:
 
 def padded_length(length: int, span: int) -> int:
     """A power of two that holds the audio and three supports of the average at either end."""
-    bell = np.abs(np.fft.ifft(gaussian(length, WIDTH / span)))[: length // 2]
+    bell = np.abs(np.fft.ifft(gaussian(length, WAVELET_WIDTH / span)))[: length // 2]
     rest = np.cumsum(bell[::-1])[::-1]
     (enough,) = np.nonzero(rest <= 1e-3)
     support = int(enough[0]) + 1 if len(enough) else length // 2

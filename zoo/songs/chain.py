@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.data.note_rolls import Notes
 from zoo.errors import BadInput
-from zoo.evaluation.capabilities import having
+from zoo.evaluation.capabilities import require_capability
 from zoo.front import requests, sounds
 from zoo.objectives import performing
 from zoo.objectives.base import Generative, NotePlayer, Performance, composer
@@ -99,13 +99,13 @@ def chain(
     composing: seconds= (30), temperature=, top_k=, top_p= of the composer. Raises BadInput where a
     system lacks its method, or no notes are found.
     """
-    if sounds.several(audio):
+    if sounds.is_batch(audio):
         raise BadInput("a chain takes one recording at a time: call it for each")
     systems = Systems(notes, compose, perform)
     asked = check_composing(systems, composing)
     found = transcribed(systems, audio, rate)
     whole, begins = continued(systems, found, seed, asked)
-    played = sounds.join_chunks(sounding(systems, whole, seed))[0]
+    played = sounds.join_chunks(perform_notes(systems, whole, seed))[0]
     return _Chained(found, whole, begins, played, systems.rate)
 
 
@@ -140,11 +140,11 @@ def continued(
     return append_notes(found, more, begins), begins
 
 
-def sounding(systems: Systems, notes: Notes, seed: int, chunk: int = 16_384) -> Iterator[Any]:
+def perform_notes(systems: Systems, notes: Notes, seed: int, chunk: int = 16_384) -> Iterator[Any]:
     """Chunks [1 t C] of the notes and a second more, by what performs, else the sound font."""
     asked = {"seed": seed, "chunk": chunk}
     request = requests.performed(systems.rate, notes, asked)
     if systems.perform is None:
         return performing.render_performances([Performance(notes)], systems.instrument, request)
-    objective = having(Generative, systems.perform.experiment.objective)
+    objective = require_capability(Generative, systems.perform.experiment.objective)
     return objective.generate(systems.perform.trained.variables, request)

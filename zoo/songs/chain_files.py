@@ -14,7 +14,7 @@ from zoo.data.note_rolls import Notes
 from zoo.errors import BadInput
 from zoo.evaluation.base import write_figure
 from zoo.front.system import System
-from zoo.objectives.performing import lasting
+from zoo.objectives.performing import notes_duration
 from zoo.pages import own, stages
 from zoo.pages.piano_roll import roll_figure
 from zoo.songs import chain, own_files
@@ -47,7 +47,7 @@ def run_chain(
             own.sign(folder, path, line, _whose(systems))
         if not whole:
             raise KeyboardInterrupt  # what was played so far is in order
-        return f"{path.name}: {line}; look at {place / own.NAME}"
+        return f"{path.name}: {line}; look at {place / own.PAGE_NAME}"
 
     code = own_files.for_each(inputs, out, one)
     own_files.say_index(out, _whose(systems))
@@ -56,7 +56,7 @@ def run_chain(
 
 def _refuse(place: Path, path: Path, force: bool) -> None:
     """Raises BadInput where something is there already, or the recording itself."""
-    writing.refuse(place, force)
+    writing.refuse_nonempty(place, force)
     if place.resolve() in path.resolve().parents:
         raise BadInput(f"{path} lies where its results would: choose another --out")
 
@@ -73,7 +73,7 @@ def _write(
         program = getattr(systems.instrument, "program", 0)
         write_midi(folder / CONTINUED, notes, program)
         _picture(folder / CONTINUED, notes)
-    length = round(lasting(notes) * systems.rate)
+    length = round(notes_duration(notes) * systems.rate)
     samples = _play(folder / _PLAYED, systems, notes, seed, length)
     counts = {"notes": len(found["pitch"]), "compose": len(notes["pitch"]) - len(found["pitch"])}
     facts = _described(folder, path, systems, counts, begins, asked)
@@ -86,13 +86,15 @@ def _write(
 
 
 def _picture(midi: Path, notes: Notes) -> None:
-    write_figure(partial(roll_figure, notes, lasting(notes)), midi.with_suffix(".png"), dpi=100)
+    write_figure(
+        partial(roll_figure, notes, notes_duration(notes)), midi.with_suffix(".png"), dpi=100
+    )
 
 
 def _play(path: Path, systems: Systems, notes: Notes, seed: int, length: int) -> int:
     """Streams the music to a file -> its samples, fewer than `length` where Ctrl-C ended it."""
     require_room(path.parent, 2 * length)
-    chunks = chain.sounding(systems, notes, seed)
+    chunks = chain.perform_notes(systems, notes, seed)
     written = stream(chunks, [path], systems.rate, length=length)
     if not written:
         raise KeyboardInterrupt

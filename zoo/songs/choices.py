@@ -9,10 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from zoo.evaluation.capabilities import Separates, having
+from zoo.evaluation.capabilities import Separates, require_capability
 from zoo.runs import estimate, networks
 from zoo.runs.trained import Trained
-from zoo.songs.segments import Segments, recut
+from zoo.songs.segments import Segments, regroup_blocks
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,13 @@ def _check_segments(trained: Trained, cut: Segments, channels: int, seconds: flo
 
 def chosen_segments(trained: Trained, seconds: float | None, overlap: float | None) -> Segments:
     """The segments in which a run separates, of other lengths where they are asked for."""
-    how = having(Separates, trained.experiment.evaluation).how
+    how = require_capability(Separates, trained.experiment.evaluation).how
     if seconds is None and overlap is None:
         return how.segments
     model = networks.find_network(trained.experiment.objective, trained.variables)[0]
-    cut = recut(how.segments, how.rate, seconds, overlap, getattr(model, "input_length", None))
+    cut = regroup_blocks(
+        how.segments, how.rate, seconds, overlap, getattr(model, "input_length", None)
+    )
     if seconds is not None and cut.input > how.segments.input:
         _check_segments(trained, cut, how.channels, seconds)
     return cut

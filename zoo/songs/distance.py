@@ -114,7 +114,9 @@ def _by_embedding(
 def _by_classifier(model: ClipModel, found: _Collection, splits: int) -> dict[str, float]:
     """Inception score and entropy of a folder's files, each taken whole."""
     answers = model.outputs(_opened(found, "classifying"), "predict")
-    return by_model.class_scores(clip_model.shares(np.array([one.mean for one in answers])), splits)
+    return by_model.class_scores(
+        clip_model.normalise_scores(np.array([one.mean for one in answers])), splits
+    )
 
 
 def _by_pairs(reference: _Collection, generated: _Collection, pitch: bool) -> dict[str, Any]:

@@ -10,20 +10,20 @@ import numpy as np
 from zoo import writing
 from zoo.audio import audio_files
 from zoo.errors import BadInput
-from zoo.evaluation.capabilities import Tags, having
+from zoo.evaluation.capabilities import Tags, require_capability
 from zoo.front.system import System
 from zoo.runs import inference
 from zoo.runs.trained import Trained
 from zoo.songs.own_files import for_each_file, name_outputs
-from zoo.songs.taggram import Embedded, opened
+from zoo.songs.taggram import Embedded, open_songs
 
 
 def of_files(trained: Trained, paths: Iterable[Path]) -> Iterator[Embedded | BadInput]:
     """The embeddings of every file, in order, or why there are none; short files share batches."""
     info, evaluation = trained.experiment.data.source.info, trained.experiment.evaluation
     embed = inference.predictor(trained.experiment.objective, trained.mesh, "embed")
-    songs = opened(paths, info.channels)
-    return having(Tags, evaluation).embeddings(embed(trained.variables), songs, info)
+    songs = open_songs(paths, info.channels)
+    return require_capability(Tags, evaluation).embeddings(embed(trained.variables), songs, info)
 
 
 def write_embeddings(

@@ -18,7 +18,7 @@ import numpy as np
 
 from zoo.checkpoints.store import Checkpoints
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict
+from zoo.evaluation.base import HostBatch, Predict
 from zoo.objectives.base import Variables
 from zoo.runs.trained import Trained, load_trained
 from zoo.songs.segments import Segments
@@ -71,7 +71,7 @@ def ensemble_predictor(
     shifts, gains = jnp.asarray(chosen.shifts), jnp.asarray(chosen.gains, jnp.float32)
     run = jax.jit(partial(_predict, objective, segments, chosen.reach))
 
-    def predict(batch: Batch) -> Batch:
+    def predict(batch: HostBatch) -> HostBatch:
         return {"prediction": np.asarray(run(stacked, shifts, gains, batch[segments.key]))}
 
     return predict

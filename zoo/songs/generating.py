@@ -20,7 +20,7 @@ from zoo.data.midi import read_notes
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.objectives.base import Request
-from zoo.objectives.performing import lasting
+from zoo.objectives.performing import notes_duration
 from zoo.runs.trained import Trained
 from zoo.sampling import engines, pitch_names, spans
 from zoo.sampling.rule import SamplerRule
@@ -45,7 +45,7 @@ def perform(trained: Trained, options: Choices, path: Path, stem: str) -> str:
     if options.pitches:
         raise BadInput("a tune has its own pitches: leave --pitches or --input out")
     info, notes = trained.experiment.data.source.info, read_notes(path)
-    length = round(lasting(notes) * info.sample_rate)
+    length = round(notes_duration(notes) * info.sample_rate)
     request = replace(requested(options, None, info), notes=notes, length=length)
     return _write(trained, options, request, path, stem)
 
@@ -71,7 +71,7 @@ def _write(
         refuse_overwrite(files, options.force)
         chunks = clips.chunks(trained.variables)
         about = {"request": describe_request(request, path, options.prompt), **provenance(trained)}
-        with engines.noted() as used:
+        with engines.collect_engines() as used:
             own = lambda place: {**clips.facts(place), **_by(used)}  # noqa: E731
             written = write_voices(chunks, files, rate, request.length, about, own)
     if written < request.length:
@@ -136,7 +136,7 @@ def requested(options: Choices, path: Path | None, info: Info) -> Request:
         source=source,
         pitches=pitch_names.parse_pitch_text(options.pitches),
         domain=options.domain,
-        holes=spans.spans(options.holes, rate, length if source is not None else 0),
+        holes=spans.parse_spans(options.holes, rate, length if source is not None else 0),
         chunk=CHUNK,
         engine=options.engine,
     )

@@ -17,7 +17,7 @@ from zoo.errors import BadInput
 from zoo.songs.note_decoding import Rolls
 from zoo.tuning import LOWEST_KEY, PIANO_KEYS, note_of_hertz
 
-BLOCK = 8192  # frames that are looked at together
+_BLOCK = 8192  # frames that are looked at together
 _PER_SEMITONE = 3
 BEND = 25  # contour bins on either side of a key among which its pitch is looked for
 BEND_DEVIATION = 5.0  # bins
@@ -85,8 +85,8 @@ class NoteCreation:
         least = round(self.shortest / 1000 / seconds_per_frame)
         limits = self._limits()
         sounding = np.zeros(frames.shape, bool)  # not yet part of a note
-        for start in range(0, len(frames), BLOCK):
-            part = slice(start, start + BLOCK)
+        for start in range(0, len(frames), _BLOCK):
+            part = slice(start, start + _BLOCK)
             sounding[part, limits] = frames[part, limits] >= np.float64(self.frame)
         for start, key in self._onsets(rolls, limits):
             walked, quiet = _reach(sounding[start + 1 :, key], self.tolerance)
@@ -106,12 +106,12 @@ class NoteCreation:
     def _onsets(self, rolls: Rolls, limits: slice) -> list[tuple[int, int]]:
         """(frame, key) of the peaks that reach the threshold, the last first."""
         onsets, frames = rolls["onsets"][:, limits], rolls["frames"][:, limits]
-        starts = range(0, len(frames), BLOCK)
-        steepest = max((_rises(frames, s, s + BLOCK).max(initial=0) for s in starts), default=0)
-        strongest = max((onsets[s : s + BLOCK].max(initial=0) for s in starts), default=0)
+        starts = range(0, len(frames), _BLOCK)
+        steepest = max((_rises(frames, s, s + _BLOCK).max(initial=0) for s in starts), default=0)
+        strongest = max((onsets[s : s + _BLOCK].max(initial=0) for s in starts), default=0)
         peaks: list[tuple[int, int]] = []
         for start in starts:
-            first, stop = max(start - 1, 0), min(start + BLOCK + 1, len(frames))
+            first, stop = max(start - 1, 0), min(start + _BLOCK + 1, len(frames))
             height = onsets[first:stop].astype(np.float64)
             if self.inferred and steepest > 0:
                 rise = strongest * _rises(frames, first, stop) / steepest

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from zoo.data.note_rolls import LOUDEST, Notes
+from zoo.data.note_rolls import LOUDEST_VELOCITY, Notes
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, paired_predictions
+from zoo.evaluation.base import HostBatch, Predict, paired_predictions
 from zoo.metrics import notes as metrics
 from zoo.tuning import LOWEST_KEY, hertz_of_note
 
@@ -114,7 +114,7 @@ def listen(
 ) -> Iterator[Rolls]:
     """Rolls [F K] of every sound, each given in blocks [n 1]; in order."""
 
-    def windows() -> Iterator[tuple[tuple[slice, int | None], Batch]]:
+    def windows() -> Iterator[tuple[tuple[slice, int | None], HostBatch]]:
         for blocks in sounds:
             for window, take, total in how.cut(blocks):
                 yield (take, total), {"audio": window}
@@ -179,7 +179,9 @@ def decode_notes(rolls: Rolls, seconds_per_frame: float, threshold: float = 0.5)
         silent = _first_after(np.flatnonzero(~onsets[:, key]), starts, len(active))
         ends = np.minimum(ends, np.append(starts[1:], len(active)))
         for start, end, onset_end in zip(starts, ends, silent):
-            velocity = rolls["velocities"][start:onset_end, key].mean(dtype=np.float64) * LOUDEST
+            velocity = (
+                rolls["velocities"][start:onset_end, key].mean(dtype=np.float64) * LOUDEST_VELOCITY
+            )
             found.append((start, LOWEST_KEY + key, end, min(max(round(velocity), 1), 127)))
     rows = np.asarray(sorted(found), np.int64).reshape(-1, 4)
     return {

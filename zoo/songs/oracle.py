@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.data.source import Info
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict
+from zoo.evaluation.base import HostBatch, Predict
 from zoo.songs.segments import separate_blocks
 from zoo.songs.separating import Separator
 
@@ -29,7 +29,7 @@ def separate_known(
     # Side by side as channels, mixture and references are cut into the same segments.
     packed = (np.concatenate([mix, *references], -1) for mix, references in pairs)
 
-    def wrapped(batch: Batch) -> Batch:
+    def wrapped(batch: HostBatch) -> HostBatch:
         audio = batch[how.segments.key]
         parts = audio.reshape(*audio.shape[:2], sources + 1, how.channels)
         return predict({how.segments.key: parts[:, :, 0], "stems": parts[:, :, 1:]})

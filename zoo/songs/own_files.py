@@ -20,7 +20,7 @@ from zoo.audio.probing import read_header
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict
-from zoo.evaluation.capabilities import Separates, WritesFiles, having, separates
+from zoo.evaluation.capabilities import Separates, WritesFiles, require_capability, separates
 from zoo.objectives.base import (
     Composing,
     Generative,
@@ -39,7 +39,7 @@ from zoo.songs.choices import Choices, chosen_segments
 from zoo.songs.credits import credited, provenance
 from zoo.songs.generating import generate_files, long_enough, perform
 from zoo.songs.output_names import name_outputs
-from zoo.songs.separating import REFERENCE, Separator, with_sources
+from zoo.songs.separating import REFERENCE_LOUDNESS, Separator, with_sources
 from zoo.songs.stem_files import separate_file
 
 SHORTEST = 0.1  # seconds from which tags, notes or a pitch can be found; less is a click
@@ -81,13 +81,13 @@ def predict(
 
     def check(path: Path) -> None:
         long_enough(path, info.sample_rate, SHORTEST)
-        writing.refuse(out / files[path], force)
+        writing.refuse_nonempty(out / files[path], force)
 
     makers = _writers(evaluation, run, files, info, figures, check)
 
     def one(path: Path, name: str) -> str:
         make, place = next(makers), out / name
-        with writing.write_folder(place, partial(writing.refuse, place, force)) as folder:
+        with writing.write_folder(place, partial(writing.refuse_nonempty, place, force)) as folder:
             line = make(folder).replace(str(folder), str(place))
             own.sign(folder, path, _before_page(line), whose)
             return line
@@ -251,14 +251,14 @@ def for_each_file(files: Mapping[Path, str], out: Path, act: Callable[[Path, str
 
 def chosen_separator(trained: Trained, options: Choices) -> Separator:
     """A run's own way of separating, with what the user chose."""
-    how = having(Separates, trained.experiment.evaluation).how
+    how = require_capability(Separates, trained.experiment.evaluation).how
     names = None if options.labels is None else vocabulary.split_names(options.labels)
     return replace(
         with_sources(how, names),
         segments=chosen_segments(trained, options.segment, options.overlap),
         residual=options.residual,
         keep_sum=options.keep_sum,
-        loudness=REFERENCE,
+        loudness=REFERENCE_LOUDNESS,
         shifts=how.shifts if options.shifts is None else options.shifts,
         seed=options.seed,
     )

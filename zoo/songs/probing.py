@@ -178,13 +178,13 @@ def _calibration(
     def cut(found: Any) -> np.ndarray:
         half = {**found, "cut": np.zeros(tags.shape[1], np.float32)}
         score = rows.means(np.asarray(probe.probe_scores(half, odds, distance)), len(tags))
-        return np.array([threshold(row, own) for row, own in zip(tags.T, score.T)])
+        return np.array([best_f1_threshold(row, own) for row, own in zip(tags.T, score.T)])
 
     made = probe.calibrated(odds, distance, tags[rows.file], rows.weight, cut)
     return made, rows.means(np.asarray(probe.probe_scores(made, odds, distance)), len(tags))
 
 
-def threshold(truth: np.ndarray, score: np.ndarray) -> float:
+def best_f1_threshold(truth: np.ndarray, score: np.ndarray) -> float:
     """The score from which on a label counts: best F1, of equals the one nearest to a half."""
     ordered = np.unique(score)
     tried = np.clip([*(ordered[1:] + ordered[:-1]) / 2, 0.5], 0.05, 0.95)

@@ -16,7 +16,7 @@ from zoo.errors import BadInput
 from zoo.metrics.listening import paired_t_test, summarise_ratings, unpaired
 
 RANGES = {"mos": (1.0, 5.0), "mushra": (0.0, 100.0)}
-REFERENCE = "reference (hidden)"
+HIDDEN_REFERENCE = "reference (hidden)"
 HIGH, _SHARE = 90.0, 0.15  # ITU-R BS.1534-3: who rates the reference lower more often is left out
 
 
@@ -70,11 +70,13 @@ def _rows(file: Path) -> list[dict[str, Any]]:
         raise BadInput(f"{file} is no ratings as the page saves them ({error}).") from error
 
 
-def screened(ratings: Sequence[Rating]) -> tuple[list[Rating], list[str]]:
+def screen_listeners(ratings: Sequence[Rating]) -> tuple[list[Rating], list[str]]:
     """Without listeners who did not find the hidden reference, and who these are."""
     missed = []
     for listener in dict.fromkeys(rating.listener for rating in ratings):
-        values = [r.value for r in ratings if (r.listener, r.system) == (listener, REFERENCE)]
+        values = [
+            r.value for r in ratings if (r.listener, r.system) == (listener, HIDDEN_REFERENCE)
+        ]
         if values and sum(value < HIGH for value in values) > _SHARE * len(values):
             missed.append(listener)
     return [rating for rating in ratings if rating.listener not in missed], missed

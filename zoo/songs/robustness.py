@@ -25,7 +25,7 @@ from zoo.audio import effects
 from zoo.data.source import Example, Source
 from zoo.errors import BadInput
 from zoo.evaluation.base import Report, unpadded_audio, write_figure, write_table
-from zoo.evaluation.capabilities import Tags, having
+from zoo.evaluation.capabilities import Tags, require_capability
 from zoo.front import sounds
 from zoo.front.system import System
 from zoo.metrics import resampling
@@ -140,7 +140,7 @@ class _Shared(Sequence[Example]):
         return {**record, "tags": tags, "known": known}
 
 
-def shared(model: System, source: Source) -> _Shared:
+def read_test_split(model: System, source: Source) -> _Shared:
     """The test split of other data. BadInput at another rate, or without a label of the tagger."""
     info, own = source.info, model.experiment.data.source.info
     names = [label.lower() for label in own.labels]
@@ -166,7 +166,7 @@ def measure_robustness(
 ) -> Iterator[tuple[str, Report]]:
     """(an effect, what the evaluation says of the records under it), of every effect."""
     model.require("tags")
-    evaluation: Any = having(Tags, model.experiment.evaluation)
+    evaluation: Any = require_capability(Tags, model.experiment.evaluation)
     info = model.experiment.data.source.info
     for name, effect in EFFECTS.items():
         with tqdm(desc=name, unit="clip", leave=False, disable=None, file=sys.stderr) as bar:
@@ -196,7 +196,7 @@ def _with_true_tags(report: Report) -> Report:
     return replace(report, metrics=metrics, scores=replace(scores, means=means))
 
 
-def rows(reports: dict[str, Report]) -> list[dict[str, Any]]:
+def robustness_rows(reports: dict[str, Report]) -> list[dict[str, Any]]:
     """A row an effect: its metrics, and how far they lie from those without, with an interval."""
     clean, table = reports["none"], []
     for name, report in reports.items():
@@ -245,7 +245,7 @@ def save_robustness(
 
     results: a folder of results, which gets the row of this model on these data.
     """
-    table = rows(reports)
+    table = robustness_rows(reports)
     out.mkdir(parents=True, exist_ok=True)
     write_table(out / "robustness.csv", table)
     clean = reports["none"]

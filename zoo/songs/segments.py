@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.audio.blocks import Blocks, reblock, skip
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, paired_predictions
+from zoo.evaluation.base import HostBatch, Predict, paired_predictions
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Segments:
         return (self.input - self.kept) // 2
 
 
-def recut(
+def regroup_blocks(
     segments: Segments,
     rate: int,
     seconds: float | None = None,
@@ -117,7 +117,7 @@ def separate_blocks(
     `predict` gets {key: [batch input C]} and answers {'prediction': [batch T S C]}.
     """
 
-    def windows() -> Iterator[tuple[int, Batch]]:
+    def windows() -> Iterator[tuple[int, HostBatch]]:
         for window, take in read_windows(blocks, segments, channels):
             yield take, {segments.key: window}
 
@@ -187,7 +187,7 @@ def identity_error(segments: Segments, length: int | None = None) -> float:
 def echo(segments: Segments, sources: int = 1) -> Predict:
     """A model that answers every source with the centre of what it reads, [B output S C]."""
 
-    def predict(batch: Batch) -> Batch:
+    def predict(batch: HostBatch) -> HostBatch:
         start = segments.context
         centre = batch[segments.key][:, start : start + segments.kept]
         return {"prediction": np.stack([centre] * sources, 3 - segments.time_axis)}

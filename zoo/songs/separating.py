@@ -12,16 +12,16 @@ from zoo import vocabulary
 from zoo.audio.blocks import Blocks, reblock, remix, resample_blocks
 from zoo.audio.loudness import measured
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict
+from zoo.evaluation.base import HostBatch, Predict
 from zoo.songs.segments import Segments, shifted_blocks
 from zoo.songs.spreads import Spread
 from zoo.songs.sum_keeping import with_lack
 from zoo.songs.vocoder import ParameterVocoder
 
 # LUFS, ReplayGain 2's reference: networks that learnt from mastered songs know no quieter ones.
-REFERENCE = -18.0
+REFERENCE_LOUDNESS = -18.0
 _MOST_SHIFTS = 1000  # a pass over the song each
-BLOCK = 16_384  # samples of what `separate` gives at a time
+BLOCK_SAMPLES = 16_384  # samples of what `separate` gives at a time
 
 
 @dataclass(frozen=True)
@@ -146,11 +146,11 @@ def separate(
     """
     predict, how = _of_those_that_play(predict, how)
     stems = _estimates(predict, song, rate, how)
-    stems = how.spread.taken(stems, BLOCK) if how.spread else stems
+    stems = how.spread.taken(stems, BLOCK_SAMPLES) if how.spread else stems
     pairs = _against_mix(stems, song(), how)
     if how.keep_sum:
         edge = min(how.band or how.rate / 2, how.rate / 2, rate / 2) / rate
-        yield from reblock(with_lack(pairs, edge), BLOCK)  # in step with the mix
+        yield from reblock(with_lack(pairs, edge), BLOCK_SAMPLES)  # in step with the mix
         return
     for part, lack in pairs:
         yield np.concatenate([part, lack[None]]) if how.residual else part
@@ -212,14 +212,14 @@ def _blended(
 ) -> Iterator[np.ndarray]:
     """Stems [S n C] mixed with those that the partners give of the same song."""
     shares = [1 - sum(partner.weight for partner in how.partners)]
-    passes = [reblock(_endless(stems), BLOCK)]
+    passes = [reblock(_endless(stems), BLOCK_SAMPLES)]
     for partner in how.partners:
         own = replace(partner.how, loudness=how.loudness, partners=())
         found = _estimates(partner.predict, song, rate, own)
         order = [own.sources.index(name) for name in how.sources]
-        passes.append(reblock((block[order] for block in _endless(found)), BLOCK))
+        passes.append(reblock((block[order] for block in _endless(found)), BLOCK_SAMPLES))
         shares.append(partner.weight)
-    for _ in reblock(song(), BLOCK):
+    for _ in reblock(song(), BLOCK_SAMPLES):
         parts = [np.float32(share) * next(one) for share, one in zip(shares, passes)]
         yield np.asarray(np.sum(parts, 0, dtype=np.float32))
 
@@ -231,7 +231,7 @@ def _of_those_that_play(predict: Predict, how: Separator) -> tuple[Predict, Sepa
     at = [how.sources.index(name) for name in how.playing]
     marks = np.isin(np.arange(len(how.sources)), at).astype(np.uint8)
 
-    def wrapped(batch: Batch) -> Batch:
+    def wrapped(batch: HostBatch) -> HostBatch:
         size = len(batch[how.segments.key])
         second = {how.labels: np.tile(marks, (size, 1))} if how.labels else {}
         output = np.asarray(predict({**batch, **second})["prediction"])
@@ -256,7 +256,7 @@ def _scale(
 
 
 def _against_mix(
-    stems: Blocks, mix: Blocks, how: Separator, size: int = BLOCK
+    stems: Blocks, mix: Blocks, how: Separator, size: int = BLOCK_SAMPLES
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Stems cut or filled to the mix's length, and what they lack of it [n C]."""
     stems = reblock(_endless(stems), size)
@@ -294,7 +294,7 @@ def mean_and_deviation(blocks: Blocks) -> tuple[float, float]:
 def _per_channel(predict: Predict, segments: Segments) -> Predict:
     """A mono model that takes [B T C] as [B C] songs of one channel."""
 
-    def wrapped(batch: Batch) -> Batch:
+    def wrapped(batch: HostBatch) -> HostBatch:
         audio = batch[segments.key]
         size, length, channels = audio.shape
         mono = np.moveaxis(audio, 2, 1).reshape(size * channels, length, 1)

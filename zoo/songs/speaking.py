@@ -26,7 +26,7 @@ from zoo.songs.stem_files import refuse_overwrite
 if TYPE_CHECKING:
     from zoo.front.system import System
 
-FRONT = ("sample_rate", "n_fft", "hop", "bins", "exponent", "low", "high", "scale", "norm", "win")
+_FRONT = ("sample_rate", "n_fft", "hop", "bins", "exponent", "low", "high", "scale", "norm", "win")
 
 
 def vocoder(given: Any) -> System:
@@ -66,7 +66,7 @@ def takes_frames(objective: Any, front: Any) -> bool:
     if not getattr(objective, "takes_frames", False) or not front.vocodable:
         return False
     theirs, ours = objective.spec, front.spec
-    same = all(getattr(theirs, name) == getattr(ours, name) for name in FRONT)
+    same = all(getattr(theirs, name) == getattr(ours, name) for name in _FRONT)
     return same and theirs.compress == mel.log_clamp
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.audio.blocks import Blocks, reblock
 
-BELOW, ABOVE = -20.0, 60.0  # dB, at which a curve ends
+_BELOW, ABOVE = -20.0, 60.0  # dB, at which a curve ends
 SILENT = 1e-10  # power below which a stem says nothing
 
 
@@ -33,5 +33,5 @@ class Spread:
         """
         stems, spreads = np.stack(self.powers, -1)
         level = 10 * np.log10((stems + SILENT) / (spreads + SILENT))
-        level = np.clip(np.where(stems < SILENT, BELOW, level), BELOW, ABOVE)
+        level = np.clip(np.where(stems < SILENT, _BELOW, level), _BELOW, ABOVE)
         return {"seconds": seconds, "db": dict(zip(names, level.round(2).tolist()))}

@@ -18,7 +18,7 @@ from zoo.audio.blocks import Song, open_song, read_blocks, reblock
 from zoo.audio.stem_mp4 import StemFile
 from zoo.errors import BadInput
 from zoo.evaluation.base import Predict, Progress
-from zoo.songs.separating import BLOCK, Separator, separate, stem_groups
+from zoo.songs.separating import BLOCK_SAMPLES, Separator, separate, stem_groups
 
 _FORMATS = {
     "wav": (".wav", "WAV", "FLOAT"),  # keeps what exceeds full scale, so the stems still sum
@@ -78,7 +78,7 @@ def separate_file(
     with writing.write_folder(folder, check) as part:
         with ExitStack() as stack:
             put = _writer(stack, {name: part / file for name, file in files.items()}, *made)
-            mix = reblock(read_blocks(song), BLOCK)
+            mix = reblock(read_blocks(song), BLOCK_SAMPLES)
             for parts in separate(predict, lambda: read_blocks(song), song.rate, how):
                 block = np.stack([parts[list(these)].sum(0) for these in sums])
                 whole = next(mix)
@@ -105,7 +105,7 @@ def separate_file(
 
 def _confidence(how: Separator, rate: int) -> dict[str, Any]:
     """How far the members of an ensemble agreed on each of its stems."""
-    return how.spread.curves(how.sources, BLOCK / rate) if how.spread else {}
+    return how.spread.curves(how.sources, BLOCK_SAMPLES / rate) if how.spread else {}
 
 
 def _writer(

@@ -16,7 +16,7 @@ from zoo import durable, escapes
 from zoo.audio.audio_files import SILENCE
 from zoo.audio.blocks import Blocks, Song, open_song, read_blocks, remix, resample_blocks
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict, in_batches, paired_predictions
+from zoo.evaluation.base import HostBatch, Predict, in_batches, paired_predictions
 from zoo.songs.segments import Segments, read_windows
 
 Made = TypeVar("Made")
@@ -107,7 +107,7 @@ class SongOutputs:
         for found in in_batches(predict, self.segments(blocks, rate), self.how.batch):
             self.rows.append(found[output])
 
-    def segments(self, blocks: Blocks, rate: int) -> Iterator[Batch]:
+    def segments(self, blocks: Blocks, rate: int) -> Iterator[HostBatch]:
         """What the model reads of a song [n C] at `rate` Hz, one by one."""
         cut, how = self.cut, self.how
         windows = read_windows(self._counted(blocks, rate), cut, how.channels)
@@ -162,7 +162,7 @@ def tag_files(
 
     check: raises BadInput for what is not to be read.
     """
-    return tag_songs(predict, opened(paths, how.channels, check), how, labels)
+    return tag_songs(predict, open_songs(paths, how.channels, check), how, labels)
 
 
 def tag_songs(
@@ -184,7 +184,7 @@ def outputs_of(
     failed: dict[int, BadInput] = {}
     found: list[SongOutputs] = []
 
-    def segments() -> Iterator[tuple[int, Batch]]:
+    def segments() -> Iterator[tuple[int, HostBatch]]:
         for number, opens in enumerate(songs):
             found.append(SongOutputs(how))
             try:
@@ -208,7 +208,7 @@ def outputs_of(
     yield from map(result, range(done, len(found)))
 
 
-def opened(
+def open_songs(
     paths: Iterable[Path], channels: int, check: Callable[[Path], None] = lambda path: None
 ) -> Iterator[Opens]:
     """Files as songs of no more channels. check: raises BadInput for what is not to be read."""
@@ -229,7 +229,10 @@ def _as_read(path: str | Path, channels: int) -> Song:
 
 def write_csv(taggram: Taggram, path: str | Path) -> None:
     """A line per segment: its start in seconds, then one score per tag."""
-    with durable.at(path), Path(path).open("w", newline="", encoding="utf-8") as file:
+    with (
+        durable.name_path_in_errors(path),
+        Path(path).open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(["time", *map(escapes.cell, taggram.labels)])
         for time, scores in zip(taggram.times, taggram.scores):

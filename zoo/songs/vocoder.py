@@ -15,7 +15,7 @@ from zoo.audio import world
 from zoo.audio.blocks import Blocks
 from zoo.audio.world import VoiceLayout
 from zoo.errors import BadInput
-from zoo.evaluation.base import Batch, Predict
+from zoo.evaluation.base import HostBatch, Predict
 from zoo.songs.segments import Segments, separate_blocks
 
 PIECE = 4096  # frames that are played at once, which takes 70 MB
@@ -52,7 +52,7 @@ class ParameterVocoder:
             key=key,
         )
 
-        def of_frames(batch: Batch) -> Batch:
+        def of_frames(batch: HostBatch) -> HostBatch:
             return predict({key: overlap_add_frames(batch[key], hop)})
 
         frames = framed(blocks, self.n_fft, hop)
@@ -108,7 +108,7 @@ def play_blocks(parameters: Iterator[np.ndarray], voice: VoiceLayout) -> Iterato
     for block in parameters:
         held = np.concatenate([held, block])
         while len(held) >= PIECE:
-            end = pause(held[:PIECE, -1])
+            end = find_pause(held[:PIECE, -1])
             made = faded(tail, world.synthesise_voice(held[:end], voice))
             lap = LAP * voice.hop
             yield made[:-lap]
@@ -117,7 +117,7 @@ def play_blocks(parameters: Iterator[np.ndarray], voice: VoiceLayout) -> Iterato
         yield faded(tail, world.synthesise_voice(held, voice))
 
 
-def pause(unvoiced: np.ndarray) -> int:
+def find_pause(unvoiced: np.ndarray) -> int:
     """Where the last `LAP` frames without pitch end in the second half of [F]; F if nowhere."""
     silent = np.convolve(unvoiced > 0.5, np.ones(LAP), "valid") > LAP - 0.5
     ends = np.flatnonzero(silent) + LAP

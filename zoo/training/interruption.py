@@ -47,7 +47,7 @@ class Interruption:
 
 
 @contextlib.contextmanager
-def caught() -> Iterator[Interruption]:
+def handle_signals() -> Iterator[Interruption]:
     """Handles the three signals inside the block; a second one exits with 128 + its number."""
     interruption = Interruption(agrees=_service_runs())
     if threading.current_thread() is not threading.main_thread():

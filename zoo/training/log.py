@@ -41,7 +41,7 @@ class Log:
             from tensorboardX import SummaryWriter  # costs a third of a second to import
 
             _hush_writers()
-            with durable.at(directory / "tensorboard"):
+            with durable.name_path_in_errors(directory / "tensorboard"):
                 self.board = SummaryWriter(str(directory / "tensorboard"), purge_step=start + 1)
         self.bar = tqdm(
             initial=start,
@@ -63,7 +63,7 @@ class Log:
             return
         clean = {k: float(v) if math.isfinite(v) else None for k, v in values.items()}
         line = {"step": step, "time": round(time.time(), 3), **clean}
-        with durable.at(self.path), self.path.open("a") as file:
+        with durable.name_path_in_errors(self.path), self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
         # Of several players each has its own: 'discriminator/loss', 'generator/loss'.
         losses = {k: f"{v:.4g}" for k, v in values.items() if k.split("/")[-1] == "loss"}

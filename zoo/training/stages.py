@@ -158,7 +158,7 @@ def record_score(stage: Stage, at: StageState, score: float, mode: str) -> Stage
     return replace(at, since=at.since + counts, waited=waited, without=at.without + 1)
 
 
-def over(stage: Stage, at: StageState, step: int) -> bool:
+def stage_ended(stage: Stage, at: StageState, step: int) -> bool:
     """Whether the stage ends here, by its steps or by its patience."""
     if stage.steps is not None and step - at.begun >= stage.steps:
         return True

@@ -22,7 +22,7 @@ def state_after(
     """Where the run stands after `step`: the same stage, the next one, or None: it ends."""
     if early_stopping is not None and at.without >= early_stopping:
         return None
-    if not parts or not stages.over(parts[at.stage], at, step):
+    if not parts or not stages.stage_ended(parts[at.stage], at, step):
         return at
     return stages.next_stage(parts, at, step)
 

@@ -15,7 +15,7 @@ import pytest
 from zoo.data.records import data_dir
 from zoo.data.score_render import orchestration, rendering, takes
 from zoo.data.score_render.melody_split import SPLITS, split_pieces
-from zoo.data.score_render.orchestration import FAMILIES, IN_TUNE, TAGS
+from zoo.data.score_render.orchestration import IN_TUNE, INSTRUMENT_FAMILIES, RENDERED_TAGS
 from zoo.data.score_render.scores import cached_pieces
 from zoo.data.score_render.soundfont import default_font
 from zoo.data.score_render.source import ScoreRender
@@ -97,25 +97,29 @@ def test_tags_follow_the_sound(split):
     sampler = takes._sampler(record_job.font, record_job.rate)
     stems = list(dict.fromkeys(voice.stem for voice in take.voices))
     _, chunks = takes._render(record_job, take, sampler, stems, (-22, 4))
-    assert {voice.stem for voice in take.voices} <= {*FAMILIES, "drums"}
+    assert {voice.stem for voice in take.voices} <= {*INSTRUMENT_FAMILIES, "drums"}
     for example, chunk in zip(examples, chunks):
         np.testing.assert_allclose(example["audio"][:, 0] / 32768, chunk.sum(0), atol=2e-5)
         loud = np.std(chunk, axis=1) > 0.12 * np.std(chunk.sum(0))
         heard = {stem for stem, is_loud in zip(stems, loud) if is_loud}
-        tagged = {tag for tag, on in zip(TAGS, example["tags"]) if on}
-        assert tagged & {*FAMILIES, "drums"} == heard
+        tagged = {tag for tag, on in zip(RENDERED_TAGS, example["tags"]) if on}
+        assert tagged & {*INSTRUMENT_FAMILIES, "drums"} == heard
 
 
 def test_unknown_tags_are_masked():
-    assert "minor" not in TAGS and "tutti" not in TAGS  # complements would count twice
-    major, solo = TAGS.index("major"), TAGS.index("solo")
-    repertoires = [TAGS.index(name) for name in ("chorale", "quartet", "madrigal")]
+    assert (
+        "minor" not in RENDERED_TAGS and "tutti" not in RENDERED_TAGS
+    )  # complements would count twice
+    major, solo = RENDERED_TAGS.index("major"), RENDERED_TAGS.index("solo")
+    repertoires = [RENDERED_TAGS.index(name) for name in ("chorale", "quartet", "madrigal")]
     records = [record for name in SPLITS for record in built("tagging").open(name)]
     for record in records:
         is_bach = record["track"].startswith("bach/")
         assert record["known"][major] == is_bach == record["tags"][repertoires[0]]
         assert record["tags"][repertoires].sum() == 1
-        assert (record["known"] == 1)[[i for i in range(len(TAGS)) if i not in (major, solo)]].all()
+        assert (record["known"] == 1)[
+            [i for i in range(len(RENDERED_TAGS)) if i not in (major, solo)]
+        ].all()
         assert (record["tags"] <= record["known"]).all()
     assert {int(record["tags"][major]) for record in records if record["known"][major]} == {0, 1}
 
@@ -127,9 +131,9 @@ def test_a_rest_of_the_others_makes_no_solo(split):
     span = tuple(voice.notes[0, 0] + np.array([0, 3.0]))
     noise = np.random.default_rng(0).normal(0, 0.1, (1, 100))
     _, known = takes.labels(alone, [voice.stem], noise, span)
-    assert known[TAGS.index("solo")] == 0
+    assert known[RENDERED_TAGS.index("solo")] == 0
     tags, known = takes.labels(replace(alone, solo=True), [voice.stem], noise, span)
-    assert tags[TAGS.index("solo")] == known[TAGS.index("solo")] == 1
+    assert tags[RENDERED_TAGS.index("solo")] == known[RENDERED_TAGS.index("solo")] == 1
 
 
 def test_every_tag_is_planned_in_every_split(split):
@@ -140,7 +144,7 @@ def test_every_tag_is_planned_in_every_split(split):
             rng_take = orchestration.tagging_take(planned.piece, planned.number)
             seen |= {voice.stem for voice in rng_take.voices}
             seen |= {planned.piece.repertoire, "solo" if rng_take.solo else ""}
-        assert seen >= {*FAMILIES, "drums", "chorale", "quartet", "madrigal", "solo"}
+        assert seen >= {*INSTRUMENT_FAMILIES, "drums", "chorale", "quartet", "madrigal", "solo"}
 
 
 def test_piano_notes_are_where_the_sound_rises():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from zoo.data.score_render.orchestration import FAMILIES, IN_TUNE, MISTUNED
+from zoo.data.score_render.orchestration import IN_TUNE, INSTRUMENT_FAMILIES, MISTUNED
 from zoo.data.score_render.performance import KITS
 from zoo.data.score_render.sampler import DRUMS, Sampler, butterworth
 from zoo.data.score_render.soundfont import default_font, load_font
@@ -32,7 +32,7 @@ def test_font_is_the_known_one(sampler):
 
 
 def test_every_preset_and_kit_sounds(sampler):
-    for family, programs in FAMILIES.items():
+    for family, programs in INSTRUMENT_FAMILIES.items():
         for program in programs:
             tone = sampler.note(program, 45 if family == "bass" else 64, 100, 0.2)
             assert np.isfinite(tone).all()
@@ -67,8 +67,8 @@ def test_pitch_is_the_period_of_all_harmonics(below):
 def test_the_whole_font_is_measured_and_notes_are_in_tune(sampler):
     """Every preset of every family: most of its keys sound within half a semitone of the label."""
     off = {}
-    for family in FAMILIES:
-        for program in {*FAMILIES[family], *IN_TUNE[family]}:
+    for family in INSTRUMENT_FAMILIES:
+        for program in {*INSTRUMENT_FAMILIES[family], *IN_TUNE[family]}:
             keys = (BASS_KEYS if family == "bass" else KEYS)[::6]
             tones = [(key, sampler.note(program, key, 90, 0.77)[1600:9600]) for key in keys]
             found = [

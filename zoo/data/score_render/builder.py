@@ -103,7 +103,7 @@ def build_score_render(source: ScoreRender) -> None:
     with lock_build(source.directory.parent):
         if descriptions.is_whole(source.directory):
             return
-        descriptions.clear(source.directory)
+        descriptions.remove_damaged(source.directory)
         tfds.disable_progress_bar()
         known = source.name in ScoreRenderBuilder.builder_configs
         builder = ScoreRenderBuilder(

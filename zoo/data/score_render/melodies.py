@@ -19,7 +19,7 @@ from zoo.data.score_render.score_notes import LICENCE
 from zoo.data.score_render.scores import Piece, cached_pieces
 from zoo.data.source import Example, Info
 
-PITCHES = 14
+MELODY_PITCHES = 14
 EIGHTH = 0.5  # quarters
 
 
@@ -64,7 +64,7 @@ class Melodies:
         return Info(name, self.sample_rate, 1, (), LICENCE, url, kind="notes")
 
     def blank(self) -> Example:
-        slices = np.zeros((self.length, PITCHES + 1), np.float32)
+        slices = np.zeros((self.length, MELODY_PITCHES + 1), np.float32)
         return {"track": "", "chunk": 0, "plan": np.zeros(self.count, np.float32), "slices": slices}
 
     def prepare(self) -> None:
@@ -91,9 +91,9 @@ def sliced(piece: Piece, length: int) -> np.ndarray | None:
     here = first < length
     lowest = part[here, 2].min(initial=127)
     keys = (part[:, 2] - lowest).astype(int)
-    if last.max() < length or keys[here].max(initial=0) >= PITCHES:
+    if last.max() < length or keys[here].max(initial=0) >= MELODY_PITCHES:
         return None
-    slices = np.zeros((length, PITCHES + 1), np.float32)
+    slices = np.zeros((length, MELODY_PITCHES + 1), np.float32)
     for begin, end, key in zip(first[here], last[here], keys[here]):
         slices[begin:end, :-1] = 0
         slices[begin:end, key] = 1

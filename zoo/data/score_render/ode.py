@@ -23,7 +23,7 @@ LICENCE = (
 )
 QUARTER, BARS = 60 / 144, 8  # seconds; of four quarters
 RATE = 44_100
-TAIL = 0.7  # seconds after the last bar
+_TAIL = 0.7  # seconds after the last bar
 TUNE = (  # (pitch, quarters)
     *((66, 1), (66, 1), (67, 1), (69, 1), (69, 1), (67, 1), (66, 1), (64, 1)),
     *((62, 1), (62, 1), (64, 1), (66, 1), (66, 1.5), (64, 0.5), (64, 2)),
@@ -77,7 +77,7 @@ def _inner() -> np.ndarray:
 def _rendered(name: str, voices: Sequence[Voice], sampler: Sampler) -> np.ndarray:
     """Its stems in a room, [S T]."""
     stems = [voice.stem for voice in voices]
-    seconds = BARS * 4 * QUARTER + TAIL
+    seconds = BARS * 4 * QUARTER + _TAIL
     samples = round(seconds * sampler.rate)
     rng = generator("ode", name)
     return render_stems(voices, stems, (0.0, seconds), samples, sampler, rng, (-21, 0))

@@ -15,7 +15,7 @@ from zoo.data.score_render.performance import Pulse, generator
 from zoo.data.score_render.sampler import DRUMS
 from zoo.data.score_render.scores import REPERTOIRES, Piece
 
-FAMILIES: dict[str, tuple[int, ...]] = {
+INSTRUMENT_FAMILIES: dict[str, tuple[int, ...]] = {
     "piano": (0, 1, 2, 3),
     "keyboard": (4, 5, 6, 7),
     "mallet": (8, 9, 10, 11, 12, 13, 14, 15),
@@ -44,7 +44,7 @@ FURTHER = {
 # The families as single notes, whose pitch is a label: without the first, with the second.
 IN_TUNE: dict[str, tuple[int, ...]] = {
     family: (*(p for p in programs if p not in MISTUNED), *FURTHER.get(family, ()))
-    for family, programs in FAMILIES.items()
+    for family, programs in INSTRUMENT_FAMILIES.items()
 }
 REGISTERS = {
     "bass": (33, 50),
@@ -57,12 +57,12 @@ REGISTERS = {
 }
 _MIDDLE = (40, 84)  # register of the families not named above
 _TOP, INNER, _LOWEST = (60, 76), (52, 72), (36, 50)  # registers of the stems
-STEMS = ("vocals", "drums", "bass", "other")
+RENDERED_STEMS = ("vocals", "drums", "bass", "other")
 VOCALS = (52, 53, 54)
 BASSES = (32, 33, 35, 36, 43, 58, 70)
-_OTHERS = tuple(family for family in FAMILIES if family not in ("bass", "voice"))
+_OTHERS = tuple(family for family in INSTRUMENT_FAMILIES if family not in ("bass", "voice"))
 # Not among them: "tutti" is "no solo" and "minor" is "not major", wherever they are known.
-TAGS = (*FAMILIES, "drums", *REPERTOIRES, "major", "fast", "slow", "solo")
+RENDERED_TAGS = (*INSTRUMENT_FAMILIES, "drums", *REPERTOIRES, "major", "fast", "slow", "solo")
 SLOW, FAST = 80.0, 110.0  # quarters a minute
 
 
@@ -97,8 +97,8 @@ def tagging_take(piece: Piece, number: int) -> Take:
     beat = performance.pulse(piece, rng, 60, 132)
     solo = bool(rng.random() < 0.2)
     count = 1 if solo else int(rng.choice(4, p=[0.25, 0.3, 0.25, 0.2])) + 1
-    families = [str(name) for name in rng.choice(list(FAMILIES), count, replace=False)]
-    programs = {family: int(rng.choice(FAMILIES[family])) for family in families}
+    families = [str(name) for name in rng.choice(list(INSTRUMENT_FAMILIES), count, replace=False)]
+    programs = {family: int(rng.choice(INSTRUMENT_FAMILIES[family])) for family in families}
     parts = performance.by_height(piece)
     if solo:
         parts = [parts[rng.integers(len(parts))]]
@@ -116,7 +116,7 @@ def stems_take(piece: Piece, number: int) -> Take:
     rng = generator("stems", piece.name, number, "orchestra")
     beat = performance.pulse(piece, rng, 72, 126)
     inner = rng.choice(_OTHERS, 2, replace=False)
-    programs = [int(rng.choice(FAMILIES[family])) for family in inner]
+    programs = [int(rng.choice(INSTRUMENT_FAMILIES[family])) for family in inner]
     top, *middle, lowest = performance.by_height(piece)
     players = [
         ("vocals", int(rng.choice(VOCALS)), top, _TOP),
@@ -131,7 +131,7 @@ def piano_take(piece: Piece, number: int) -> Take:
     """All parts on one piano, which cannot play a key that is already down."""
     rng = generator("piano", piece.name, number, "orchestra")
     beat = performance.pulse(piece, rng, 72, 126)
-    program = int(rng.choice(FAMILIES["piano"]))
+    program = int(rng.choice(INSTRUMENT_FAMILIES["piano"]))
     players = [("piano", program, part, (0, 127)) for part in piece.parts]
     voices = _voices(piece, number, "piano", beat, players, None)
     notes = _merge_unisons(np.concatenate([voice.notes for voice in voices]))

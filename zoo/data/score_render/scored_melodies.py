@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.data.records import data_dir
-from zoo.data.score_render.melodies import EIGHTH, PITCHES
+from zoo.data.score_render.melodies import EIGHTH, MELODY_PITCHES
 from zoo.data.score_render.melody_split import split_pieces
 from zoo.data.score_render.score_notes import LICENCE
 from zoo.data.score_render.scores import cached_pieces
@@ -35,7 +35,7 @@ class ScoredMelodies:
         return Info("scores/sopranos", self.sample_rate, 1, (), LICENCE, url, kind="notes")
 
     def blank(self) -> Example:
-        slices = np.zeros((self.length, PITCHES + 1), np.float32)
+        slices = np.zeros((self.length, MELODY_PITCHES + 1), np.float32)
         return {"track": "", "chunk": 0, "slices": slices}
 
     def prepare(self) -> None:
@@ -48,11 +48,11 @@ class ScoredMelodies:
         return [
             {"track": piece.name, "chunk": number, "slices": slices}
             for piece in chorales
-            for number, slices in enumerate(stretches(highest(piece.parts), self.length))
+            for number, slices in enumerate(stretches(highest_part(piece.parts), self.length))
         ]
 
 
-def highest(parts: Sequence[np.ndarray]) -> np.ndarray:
+def highest_part(parts: Sequence[np.ndarray]) -> np.ndarray:
     """The part [n 3] of onset, length (quarters) and pitch that is the highest on average."""
     return max(parts, key=lambda own: own[:, 2].mean())
 
@@ -71,20 +71,20 @@ def stretches(part: np.ndarray, length: int) -> list[np.ndarray]:
     return [
         _written(own - own.min(), again)
         for own, again in found
-        if own.min() >= 0 and own.max() - own.min() < PITCHES
+        if own.min() >= 0 and own.max() - own.min() < MELODY_PITCHES
     ]
 
 
 def _written(keys: np.ndarray, flags: np.ndarray) -> np.ndarray:
     """Semitones above the lowest [T] and where notes begin [T] as slices [T 15]."""
-    return np.concatenate([np.eye(PITCHES)[keys], flags[:, None]], 1).astype(np.float32)
+    return np.concatenate([np.eye(MELODY_PITCHES)[keys], flags[:, None]], 1).astype(np.float32)
 
 
-def spoilt(rng: np.random.Generator, slices: np.ndarray) -> tuple[np.ndarray, float]:
+def redraw_slices(rng: np.random.Generator, slices: np.ndarray) -> tuple[np.ndarray, float]:
     """(slices of which some are drawn anew, the share of those that are not)."""
     length = len(slices)
     wrong = rng.permutation(length)[: rng.integers(0, length + 1)]
-    drawn = rng.integers(0, PITCHES, len(wrong)), rng.random(len(wrong)) < AGAIN
+    drawn = rng.integers(0, MELODY_PITCHES, len(wrong)), rng.random(len(wrong)) < AGAIN
     made = slices.copy()
     made[wrong] = _written(*drawn)
     return made, 1 - len(wrong) / length
@@ -95,5 +95,5 @@ class Spoil:
     """`slices` -> spoilt ones and their `score`, float32."""
 
     def __call__(self, rng: np.random.Generator, example: Example) -> Example:
-        slices, score = spoilt(rng, example["slices"])
+        slices, score = redraw_slices(rng, example["slices"])
         return {**example, "slices": slices, "score": np.float32(score)}

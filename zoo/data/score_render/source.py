@@ -24,7 +24,7 @@ import numpy as np
 
 from zoo.data import descriptions, records
 from zoo.data.note_rolls import none
-from zoo.data.score_render.orchestration import FAMILIES, STEMS, TAGS
+from zoo.data.score_render.orchestration import INSTRUMENT_FAMILIES, RENDERED_STEMS, RENDERED_TAGS
 from zoo.data.score_render.performance import VERSIONS
 from zoo.data.score_render.scores import package_folder
 from zoo.data.score_render.soundfont import default_font, load_font
@@ -36,7 +36,12 @@ LICENCE = (
     "made locally from music21's score corpus (compositions out of copyright; encodings belong to"
     " their encoders, see its license.txt) and TimGM6mb.sf2 (GPL-2): do not redistribute"
 )
-LABELS = {"tagging": TAGS, "stems": STEMS, "piano": (), "notes": tuple(FAMILIES)}
+LABELS = {
+    "tagging": RENDERED_TAGS,
+    "stems": RENDERED_STEMS,
+    "piano": (),
+    "notes": tuple(INSTRUMENT_FAMILIES),
+}
 
 
 @dataclass(frozen=True)
@@ -103,12 +108,12 @@ class ScoreRender:
         samples = RECIPES[self.config].samples
         audio = {"audio": np.zeros((samples, 1), np.int16)}
         where = {"track": "", "chunk": np.int64(0)}
-        tags = np.zeros(len(TAGS), np.uint8)
+        tags = np.zeros(len(RENDERED_TAGS), np.uint8)
         number = np.int64(0)
         facts = {"pitch": number, "velocity": number, "preset": number, "family": number}
         return {
             "tagging": {**audio, "tags": tags, "known": tags, **where},
-            "stems": {"stems": np.zeros((len(STEMS), samples, 1), np.int16), **where},
+            "stems": {"stems": np.zeros((len(RENDERED_STEMS), samples, 1), np.int16), **where},
             "piano": {**audio, "notes": none(), **where},
             "notes": {**audio, **facts, **where},
         }[self.config]

@@ -19,7 +19,7 @@ from zoo.data.note_rolls import Notes, none
 from zoo.data.records import data_dir, to_int16
 from zoo.data.score_render.instrument import Instrument
 from zoo.data.score_render.melody_split import split_pieces
-from zoo.data.score_render.scored_melodies import highest
+from zoo.data.score_render.scored_melodies import highest_part
 from zoo.data.score_render.scores import cached_pieces
 from zoo.data.score_render.source import LICENCE
 from zoo.data.source import Example, Info, RandomAccess
@@ -80,7 +80,7 @@ class SpelledMelodies:
         found = [
             (piece.name, number, *phrase)
             for piece in chorales
-            for number, phrase in enumerate(self._phrases(highest(piece.parts)))
+            for number, phrase in enumerate(self._phrases(highest_part(piece.parts)))
         ]
         every = max(len(found) // most, 1)  # from all of the pieces
         return _Phrases(self, tuple(found[::every][:most]))

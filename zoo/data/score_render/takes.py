@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.data.records import SPLITS, to_int16
 from zoo.data.score_render import orchestration, performance, rendering
-from zoo.data.score_render.orchestration import IN_TUNE, STEMS, TAGS, Take
+from zoo.data.score_render.orchestration import IN_TUNE, RENDERED_STEMS, RENDERED_TAGS, Take
 from zoo.data.score_render.performance import generator
 from zoo.data.score_render.sampler import Sampler
 from zoo.data.score_render.scores import Piece
@@ -194,8 +194,8 @@ def labels(
         unknown.add("major")
     if players < (1 if take.solo else 2):
         unknown.add("solo")
-    tags = np.array([name in true and name not in unknown for name in TAGS], np.uint8)
-    return tags, np.array([name not in unknown for name in TAGS], np.uint8)
+    tags = np.array([name in true and name not in unknown for name in RENDERED_TAGS], np.uint8)
+    return tags, np.array([name not in unknown for name in RENDERED_TAGS], np.uint8)
 
 
 def _tempo_tags(tempo: float) -> dict[str, bool]:
@@ -210,7 +210,7 @@ def _sounds(notes: np.ndarray, span: tuple[float, float]) -> bool:
 
 def _stems(job: TakeJob, sampler: Sampler, counts: Counter) -> Iterator[Example]:
     take = orchestration.stems_take(job.score, job.number)
-    for index, chunk in enumerate(_render(job, take, sampler, list(STEMS), (-21, 3))[1]):
+    for index, chunk in enumerate(_render(job, take, sampler, list(RENDERED_STEMS), (-21, 3))[1]):
         counts["silent stems"] += sum(rendering.rms_dbfs(stem) < _SILENCE for stem in chunk)
         yield {"stems": to_int16(chunk)[:, :, None], "track": take.name, "chunk": index}
 

@@ -175,7 +175,7 @@ class Folder:
             grouped=self.group is not None,
         )
         notes = [
-            f"{audio_files.kinds(f for f in unread if reasons[f] == why)} {why}"
+            f"{audio_files.count_suffixes(f for f in unread if reasons[f] == why)} {why}"
             for why in dict.fromkeys(reasons.values())
         ]
         return plans.Plan(
@@ -271,7 +271,7 @@ def _filled_ends(jobs: Sequence[plans.Job]) -> tuple[str, ...]:
     early = []
     for job in jobs:
         with contextlib.suppress(BadInput):  # said when it is decoded
-            early.append((job.track, pcm.unequal(job.files)))
+            early.append((job.track, pcm.unequal_lengths(job.files)))
     found = [f"{track}: {said}" for track, said in early if said]
     more = f" and {len(found) - 3} more songs" if len(found) > 3 else ""
     return (f"filled up with silence: {'; '.join(found[:3])}{more}",) if found else ()

@@ -13,7 +13,7 @@ from pathlib import Path
 from zoo.data import completeness, note_files, plans, records
 from zoo.data.note_rolls import none
 from zoo.data.sets.maestro import COUNTS, LICENCE, URL, performances
-from zoo.data.sets.midi_folder import readable
+from zoo.data.sets.midi_folder import read_midi_files
 from zoo.data.source import Example, Info
 from zoo.errors import BadInput
 
@@ -69,7 +69,7 @@ class MaestroNotes:
     def _read(self, files: dict[Path, str]) -> note_files.Pieces:
         pieces: dict[str, list] = {split: [] for split in COUNTS}
         rejected: list[str] = []
-        for path, notes in readable(list(files), rejected):
+        for path, notes in read_midi_files(list(files), rejected):
             pieces[files[path]].append((path.relative_to(self._root).as_posix(), notes))
         if rejected:
             raise BadInput(f"{len(rejected)} MIDI files cannot be read: {rejected[0]}; {_WANTED}")

@@ -77,7 +77,7 @@ class MidiFolder:
 
     def _read(self, files: Sequence[Path]) -> note_files.Pieces:
         rejected: list[str] = []
-        notes = dict(readable(files, rejected))
+        notes = dict(read_midi_files(files, rejected))
         if len(rejected) > _TOLERATED * len(files):
             raise BadInput(f"{len(rejected)} of {len(files)} files cannot be read: {rejected[0]}")
         if rejected:
@@ -96,7 +96,7 @@ class MidiFolder:
         }
 
 
-def readable(files: Sequence[Path], rejected: list[str]) -> Iterator[tuple[Path, Notes]]:
+def read_midi_files(files: Sequence[Path], rejected: list[str]) -> Iterator[tuple[Path, Notes]]:
     """(path, notes) of every file that can be read; why not, of each other, into `rejected`."""
     for path in tqdm(files, desc="reading MIDI", unit="file", file=sys.stderr, leave=False):
         try:

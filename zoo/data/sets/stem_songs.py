@@ -86,7 +86,7 @@ class StemSongs(Prepared):
             there, wanted = {"the set": tuple(chain(*jobs.values()))}, {"the set": self.total}
         missing = [str(file.relative_to(self.root)) for file in lost]
         listed = completeness.take_inventory(there, wanted, unit="songs")
-        listed = replace(listed, which=completeness.some(missing) or listed.which)
+        listed = replace(listed, which=completeness.first_few(missing) or listed.which)
         if not every and self.allow_missing:
             raise BadInput(f"{self.root} holds no song of {self.info.name}: {self.wanted}.")
         files = [file for song in every for file in song.files]

@@ -32,7 +32,7 @@ _LOWEST = float(hertz_of_note(LOWEST_KEY))
 _PER_SEMITONE = 3  # contour bins
 PER_OCTAVE = 12 * _PER_SEMITONE
 # As many semitones as lie below half the rate; the eighth harmonic of the top key would need 124.
-SPEC = ConstantQ(RATE, HOP, _LOWEST, 103 * _PER_SEMITONE, PER_OCTAVE)
+_SPEC = ConstantQ(RATE, HOP, _LOWEST, 103 * _PER_SEMITONE, PER_OCTAVE)
 _HARMONICS = (0.5, 1, 2, 3, 4, 5, 6, 7)
 
 
@@ -52,7 +52,7 @@ class BasicPitch(nn.Module):
     @nn.compact
     def __call__(self, audio: jax.Array, *, train: bool = False) -> dict[str, jax.Array]:
         of_contours, of_frames, of_onsets = self.filters
-        levels = normalised_log(constant_q_power(audio, SPEC))[..., None]
+        levels = normalised_log(constant_q_power(audio, _SPEC))[..., None]
         levels = self._norm("norm")(levels, train=train)[..., 0]
         x = harmonic_stack(levels, _HARMONICS, PER_OCTAVE, PIANO_KEYS * _PER_SEMITONE)
 

@@ -32,7 +32,7 @@ from zoo.signal.framing import frame_count
 from zoo.signal.mel import MelSpec, log_mel
 
 # The paper's window lengths and strides in samples, at 16 kHz.
-PAIRS = ((1024, 1024), (1024, 512), (512, 512), (512, 256), (256, 256))
+_PAIRS = ((1024, 1024), (1024, 512), (512, 512), (512, 256), (256, 256))
 _RATE = 16_000
 INPUTS = ("raw", "spectrogram")
 RESPONSES = ("relu", "log")

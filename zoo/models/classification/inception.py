@@ -34,7 +34,7 @@ def _shifted_log(magnitude: jax.Array) -> jax.Array:
     return jnp.log(magnitude + 1e-6)
 
 
-FRONT = MelSpec(
+_FRONT = MelSpec(
     16_000,
     1024,
     _HOP,
@@ -65,7 +65,7 @@ class Inception(nn.Module):
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         if x.shape[1:] != (SAMPLES, 1):
             raise BadInput(f"this classifier takes audio [B {SAMPLES} 1], not {x.shape}")
-        image = jax.lax.stop_gradient(log_mel(x, FRONT)[..., 0])
+        image = jax.lax.stop_gradient(log_mel(x, _FRONT)[..., 0])
         x = self._normed(image, "norm", train)[..., None]
         for i in range(1, _BLOCKS + 1):
             x = self._normed(x, f"norm_{i - 1}", train) if i > 1 else x

@@ -41,7 +41,7 @@ from zoo.layers.recurrent import LSTM
 from zoo.signal import mel
 from zoo.tuning import PIANO_KEYS
 
-SPEC = mel.MelSpec(
+_SPEC = mel.MelSpec(
     16_000,
     2048,
     512,
@@ -136,7 +136,7 @@ class OnsetsFrames(nn.Module):
     offsets: bool = True
     keys: int = PIANO_KEYS
     layout: _Layout = "port"
-    spec: mel.MelSpec = SPEC
+    spec: mel.MelSpec = _SPEC
     dtype: Any = jnp.float32
 
     receptive_field = math.inf  # it is recurrent, both ways

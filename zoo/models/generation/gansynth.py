@@ -28,7 +28,7 @@ import numpy as np
 from zoo.errors import BadInput
 from zoo.layers.conv2d import convolve_2d
 from zoo.signal.precision import HIGHEST
-from zoo.signal.pyramid import bypass, enlarged, patched, share, shrunk, unpatched
+from zoo.signal.pyramid import bypass, enlarged, level_weight, patched, shrunk, unpatched
 
 _UNIT = nn.initializers.normal(1.0)
 RECTIFIED, _PLAIN = 2.0, 1.0  # He's gain before a rectifier, and where none follows
@@ -174,7 +174,7 @@ class Generator(nn.Module):
                 )
                 seen = jnp.tanh(to_image(x.astype(jnp.float32)))
                 seen = seen if guide is None else seen + shrunk(guide, factor)
-                image = image + share(number, progress) * enlarged(seen, factor)
+                image = image + level_weight(number, progress) * enlarged(seen, factor)
         return unpatched(image, self.patch)
 
 

@@ -27,7 +27,7 @@ from zoo.signal import mel, phase, stft
 from zoo.signal.precision import HIGHEST
 
 _TINY = float(np.finfo(np.float32).tiny)
-FLOOR = 1e-5  # of magnitudes in logarithms, as the front ends have it
+_FLOOR = 1e-5  # of magnitudes in logarithms, as the front ends have it
 _METHODS = ("clipped", "least_squares")
 
 
@@ -109,7 +109,7 @@ class MelInverter(nn.Module):
         if features.ndim != 3 or features.shape[-1] != self.spec.bins:
             raise BadInput(f"this takes mel frames [B F {self.spec.bins}], not {features.shape}")
         energy = mel.least_norm(features, self.spec)
-        base = jnp.log(jnp.maximum(energy, FLOOR**self.spec.exponent)) / self.spec.exponent
+        base = jnp.log(jnp.maximum(energy, _FLOOR**self.spec.exponent)) / self.spec.exponent
         x = (features + 5.0) / 3.0  # ln mel magnitudes of music lie around -5
         x = Conv(self.width, self.taps, dtype=self.dtype, name="first")(x).astype(jnp.float32)
         for i in range(self.blocks):
@@ -117,7 +117,7 @@ class MelInverter(nn.Module):
         x = nn.LayerNorm(name="norm")(x)
         start = nn.initializers.normal(0.02)
         change = Conv(base.shape[-1], 1, kernel_init=start, precision=HIGHEST, name="last")(x)
-        magnitude = jnp.exp(jnp.clip(base + change, np.log(FLOOR) - 2, 8.0))
+        magnitude = jnp.exp(jnp.clip(base + change, np.log(_FLOOR) - 2, 8.0))
         return self._scaled(magnitude, jnp.exp(features))
 
     def _scaled(self, magnitude: jax.Array, bands: jax.Array) -> jax.Array:
@@ -127,7 +127,7 @@ class MelInverter(nn.Module):
         inside = filters.sum(1) > 0
         for _ in range(self.scalings):
             ours = jnp.matmul(magnitude**self.spec.exponent, filters, precision=HIGHEST)
-            ratio = jnp.log(jnp.maximum(bands, FLOOR)) - jnp.log(jnp.maximum(ours, FLOOR))
+            ratio = jnp.log(jnp.maximum(bands, _FLOOR)) - jnp.log(jnp.maximum(ours, _FLOOR))
             moved = jnp.matmul(ratio, share.T, precision=HIGHEST) / self.spec.exponent
             magnitude = magnitude * jnp.exp(jnp.where(inside, moved, 0.0))
         return magnitude
@@ -209,7 +209,7 @@ class Refiner(nn.Module):
         draft = self._draft(jax.lax.stop_gradient(magnitude), excitation, rounds)
         found = jax.lax.stop_gradient(self._analyse(draft))
         size = jnp.abs(found)
-        levels = [(jnp.log(x + FLOOR) + 3.0) / 3.0 for x in (magnitude, size)]
+        levels = [(jnp.log(x + _FLOOR) + 3.0) / 3.0 for x in (magnitude, size)]
         x = jnp.concatenate([(mel + 5.0) / 3.0, *levels], -1)
         x = self.first(x).astype(jnp.float32)
         for block in self.again:

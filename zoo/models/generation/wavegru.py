@@ -25,7 +25,7 @@ from zoo.signal.precision import HIGHEST
 
 _DILATIONS = (1, 2, 4)
 UPSAMPLINGS = 3  # each doubles the rate of the frames
-SILENCE = math.log(500.0) / 10  # of a frame: the floor of Lyra's log mels
+_SILENCE = math.log(500.0) / 10  # of a frame: the floor of Lyra's log mels
 
 
 class WaveGRU(nn.Module):
@@ -89,7 +89,7 @@ class WaveGRU(nn.Module):
 
     def conditioned(self, frames: jax.Array) -> jax.Array:
         """Frames [B F M] -> [B F C], each from itself and nine before it; silence stands before."""
-        padded = jnp.pad(frames, ((0, 0), (1, 0), (0, 0)), constant_values=SILENCE)
+        padded = jnp.pad(frames, ((0, 0), (1, 0), (0, 0)), constant_values=_SILENCE)
         x = self.first(jnp.pad(padded, ((0, 0), (1, 0), (0, 0))))
         for layer in self.stack:
             x = x + layer(nn.relu(x))

@@ -109,11 +109,11 @@ class DeepConvSep(nn.Module):
     def receptive_field(self) -> int:
         """Samples of which one sample is made, by all pieces that its frames lie in."""
         around = -(-(self.n_fft - 1) // self.hop)
-        return framing.span(around - 1 + 2 * self.frames - 1, self.n_fft - 1, self.hop)
+        return framing.frames_span(around - 1 + 2 * self.frames - 1, self.n_fft - 1, self.hop)
 
     def crop(self) -> int:
         """Samples whose spectrogram has exactly `frames` whole frames: what to train on."""
-        return framing.span(self.frames, self.n_fft, self.hop)
+        return framing.frames_span(self.frames, self.n_fft, self.hop)
 
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         if x.ndim != 3 or x.shape[-1] != 1:
@@ -151,7 +151,7 @@ class DeepConvSep(nn.Module):
         batch, count, bins, _ = magnitude.shape
         step = self.frames - self.overlap
         pieces = max(-(-(count - self.frames) // step), 0) + 1
-        spare = framing.span(pieces, self.frames, step) - count
+        spare = framing.frames_span(pieces, self.frames, step) - count
         x = jnp.pad(magnitude[..., 0], ((0, 0), (0, spare), (0, 0)))
         x = framing.frame(x, self.frames, step)
         y = self.net(x.reshape(-1, self.frames, bins)) + _TINY  # [B*P F N S]

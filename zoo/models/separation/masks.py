@@ -97,7 +97,7 @@ class IdealMask(nn.Module):
         """Samples of which one sample is made; 'wiener' has the statistics of all its input."""
         if self.kind in ("mixture", "wiener"):
             return 1 if self.kind == "mixture" else math.inf
-        return framing.span(-(-(self.n_fft - 1) // self.hop), self.n_fft - 1, self.hop)
+        return framing.frames_span(-(-(self.n_fft - 1) // self.hop), self.n_fft - 1, self.hop)
 
     @nn.compact
     def __call__(self, mixture: jax.Array, references: jax.Array) -> jax.Array:

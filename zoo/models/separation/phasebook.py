@@ -30,9 +30,9 @@ from zoo.errors import BadInput
 from zoo.layers.initializers import torch, torch_recurrent
 from zoo.layers.recurrent import LSTM
 from zoo.signal import stft
-from zoo.signal.misi import misi, spectra, unit
+from zoo.signal.misi import misi, spectra, unit_phasors
 
-KINDS = ("magbook", "phasebook", "combook")
+_KINDS = ("magbook", "phasebook", "combook")
 _FAINT = 1e-4  # added to magnitudes before the logarithm
 
 
@@ -108,8 +108,8 @@ class Phasebook(nn.Module):
     receptive_field = math.inf  # of the LSTMs
 
     def setup(self) -> None:
-        if self.kind not in KINDS:
-            raise BadInput(f"kind={self.kind}: choose {', '.join(KINDS)}")
+        if self.kind not in _KINDS:
+            raise BadInput(f"kind={self.kind}: choose {', '.join(_KINDS)}")
         if min(self.magnitudes, self.phases, self.codes) < 2:
             raise BadInput("a book needs two entries at least")
         width = dict(bidirectional=True, dtype=self.dtype, **torch_recurrent(self.hidden))
@@ -154,7 +154,9 @@ class Phasebook(nn.Module):
         if self.kind == "combook":
             return _complex(found["code"])
         size = found["magnitude"][..., 0]
-        return size * unit(_complex(found["phase"])) if self.kind == "phasebook" else size + 0j
+        return (
+            size * unit_phasors(_complex(found["phase"])) if self.kind == "phasebook" else size + 0j
+        )
 
     def _masked(self, spectrum: jax.Array, train: bool) -> jax.Array:
         """[B F N 1] complex64 -> [B F N S] complex64."""

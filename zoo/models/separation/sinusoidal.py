@@ -34,7 +34,7 @@ from zoo.signal.sinusoids import Trajectories
 _HARMONICS = 12  # of a fundamental that concordance looks at
 FUNDAMENTAL = 50.0  # Hz, the lowest
 _FLOOR = 1e-3  # of the loudest magnitude, below which nothing is a partial
-TOGETHER = 0.1  # s by which onsets that count one differ
+_TOGETHER = 0.1  # s by which onsets that count one differ
 
 
 def modulation(x: jax.Array, sounding: jax.Array) -> jax.Array:
@@ -88,7 +88,7 @@ def trajectory_distances(
     mean = found.frequency.sum(1) / length
     onset = jnp.argmax(sounding, 1) * hop_seconds
     end = onset + length * hop_seconds
-    late = lambda t: jnp.minimum(jnp.abs(t[:, None] - t) / TOGETHER, 4)  # noqa: E731
+    late = lambda t: jnp.minimum(jnp.abs(t[:, None] - t) / _TOGETHER, 4)  # noqa: E731
     of_amplitude, of_frequency, of_harmonics, of_onsets = weights
     total = of_amplitude * modulation(share(found.amplitude), sounding)
     total += of_frequency * modulation(share(found.frequency), sounding)

@@ -191,7 +191,7 @@ class SpectrogramUNet(nn.Module):
             max(last for _, last in frames[f : f + around]) - frames[f][0] + 1
             for f in range(self.frames)
         )
-        return framing.span(most, self.n_fft - 1, self.hop)
+        return framing.frames_span(most, self.n_fft - 1, self.hop)
 
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         if x.ndim != 3 or x.shape[-1] != self.channels:

@@ -33,7 +33,7 @@ class _Kind:
     noise: Callable[[jax.Array], jax.Array]
 
 
-KINDS = {
+DISTRIBUTION_KINDS = {
     Categorical: _Kind(0, _uniform),
     Tokens: _Kind(0, _uniform),
     MixtureOfLogistics: _Kind(1, _logistic),
@@ -64,7 +64,7 @@ def limits(rule: SamplerRule, distribution: Distribution) -> dict[str, Any]:
 def density(distribution: Distribution) -> dict[str, Any]:
     """Attributes of loops that draw more than symbols."""
     return {
-        "kind": np.int32(KINDS[type(distribution)].number),
+        "kind": np.int32(DISTRIBUTION_KINDS[type(distribution)].number),
         "least": np.float32(getattr(distribution, "log_scale_min", 0.0)),
         "half": np.float32(2.0 ** (getattr(distribution, "bits", 1) - 1)),
     }

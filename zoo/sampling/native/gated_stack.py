@@ -17,7 +17,7 @@ import numpy as np
 
 from zoo.network import Network
 from zoo.sampling.native import drawing, library
-from zoo.sampling.native.packing import PackedLayout, pad_columns, panels, settled
+from zoo.sampling.native.packing import PackedLayout, huge_page_copy, pad_columns, panels
 from zoo.sampling.rule import SamplerRule
 from zoo.signal.precision import HIGHEST
 
@@ -34,7 +34,7 @@ class GatedStack:
     def packed(self, model: Network, folded: _Tree) -> _Tree:
         """The folded weights in the order in which the loop reads them."""
         packed = _packed(model, folded, self.layout)
-        return {**packed, "weights": settled(packed["weights"])}
+        return {**packed, "weights": huge_page_copy(packed["weights"])}
 
     def draw(
         self,
@@ -54,7 +54,7 @@ class GatedStack:
         samples that were asked for is zero.
         """
         distribution, (size, count) = model.distribution, noise.shape[:2]
-        kind, symbols = drawing.KINDS[type(distribution)], distribution.symbols
+        kind, symbols = drawing.DISTRIBUTION_KINDS[type(distribution)], distribution.symbols
         shapes = (
             jax.ShapeDtypeStruct((size, count), jnp.float32),
             jax.ShapeDtypeStruct(
@@ -98,7 +98,7 @@ class GatedStack:
 
 def gated_stack_loop(model: Network, weights: str) -> GatedStack:
     """The loop for a model of float32. raises library.Unavailable where there is none."""
-    if type(model.distribution) not in drawing.KINDS:
+    if type(model.distribution) not in drawing.DISTRIBUTION_KINDS:
         raise library.Unavailable(f"it draws no {type(model.distribution).__name__}")
     if model.kernel < 2:
         raise library.Unavailable("it takes kernels of two taps and more")

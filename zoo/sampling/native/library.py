@@ -24,7 +24,7 @@ import jax
 from zoo import durable, machine, places, writing
 from zoo.errors import BadInput
 
-SOURCES = Path(__file__).parent
+_SOURCES = Path(__file__).parent
 COMPILERS = ("c++", "g++", "clang++")
 _FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-DNDEBUG", "-w")
 _PATIENCE = 300  # seconds that a compiler may take
@@ -50,12 +50,12 @@ def load_library(name: str, weights: str = "float32") -> ctypes.CDLL:
 def _tried(name: str, weights: str) -> ctypes.CDLL | str:
     """The library, or why there is none."""
     try:
-        return made(name, weights)
+        return compile_library(name, weights)
     except Unavailable as error:
         return str(error)
 
 
-def made(name: str, weights: str = "float32") -> ctypes.CDLL:
+def compile_library(name: str, weights: str = "float32") -> ctypes.CDLL:
     """The library out of the cache, or compiled into it. raises Unavailable."""
     if os.name != "posix":
         raise Unavailable("compiled code is for Linux and macOS")
@@ -63,7 +63,7 @@ def made(name: str, weights: str = "float32") -> ctypes.CDLL:
     try:
         path = _folder() / f"{name}-{weights}-{key(command)}.so"
         with writing.hold_lock(path, [path], wait=True):
-            return _opened(path, [*command, str(SOURCES / f"{name}.cc")])
+            return _opened(path, [*command, str(_SOURCES / f"{name}.cc")])
     except (OSError, BadInput) as error:
         raise Unavailable(f"cannot keep it in {places.cache()}: {error}") from error
 
@@ -104,7 +104,7 @@ def key(command: list[str]) -> str:
     """A name for all that a library depends on."""
     identity = [*command, machine.processor(), platform.platform(), jax.__version__]
     digest = hashlib.sha256("\n".join(identity).encode())
-    for source in sorted((*SOURCES.glob("*.cc"), *SOURCES.glob("*.h"))):
+    for source in sorted((*_SOURCES.glob("*.cc"), *_SOURCES.glob("*.h"))):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:24]
 

@@ -67,7 +67,7 @@ _NUMBERS: dict[str, Callable[[jax.Array], jax.Array]] = {
 }
 
 
-def settled(weights: jax.Array) -> jax.Array:
+def huge_page_copy(weights: jax.Array) -> jax.Array:
     """Packed weights [N] on huge pages where the system has them.
 
     Of a net that no cache holds, a core else spends half of its time looking up pages.

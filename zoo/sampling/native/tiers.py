@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.network import Network
 from zoo.sampling.native import drawing, library
-from zoo.sampling.native.packing import PackedLayout, chunked, pad_columns, panels, settled
+from zoo.sampling.native.packing import PackedLayout, chunked, huge_page_copy, pad_columns, panels
 from zoo.sampling.rule import SamplerRule
 
 _Tree = Any
@@ -43,7 +43,7 @@ class TierLoop:
     def packed(self, model: Network, folded: _Tree) -> _Tree:
         """The folded weights in the order in which the loop reads them."""
         packed = _packed(model, folded, self.layout)
-        return {**packed, "weights": settled(packed["weights"])}
+        return {**packed, "weights": huge_page_copy(packed["weights"])}
 
     def draw(
         self,
