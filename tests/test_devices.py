@@ -110,8 +110,9 @@ for model in (
     ]
     np.testing.assert_allclose(audio[1], audio[0], atol=1e-6)
     assert len(np.unique(audio[0])) > 10
-    state = autoregressive.shard_voices(model, autoregressive.start_voices(model, eight,
-    count=8), mesh) assert all(len(x.sharding.device_set) == 8 for x in jax.tree.leaves(state))
+    state = autoregressive.start_voices(model, eight, count=8)
+    state = autoregressive.shard_voices(model, state, mesh)
+    assert all(len(x.sharding.device_set) == 8 for x in jax.tree.leaves(state))
     assert state.voices.sharding.shard_shape((8,)) == (1,)
     folded, rule = autoregressive.fold(model, eight, {}), SamplerRule()
     block = autoregressive._draw_block.lower(model, folded, state, None, 1024, 1.0, rule).compile()

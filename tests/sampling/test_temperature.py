@@ -74,7 +74,7 @@ WITHOUT_CHANCE = {"Vocoder", "RefinedVocoder", "MultiBandVocoder", "PhaseRetriev
 SPEECH = {"StoppedSpeech", "SilencedSpeech"}
 WITHOUT_TEMPERATURE = {"Resynthesis", "PlannedMelodies", "DeepPrior", *SPEECH}
 # The bases of students, of speech and of windows; what samples as Autoregressive.
-SHARED = {"Student", "PlayedNotes", "Speech", "WindowGenerator", "BandedLikelihood"}
+SHARED = {"Student", "PlayedNotes", "_Speech", "WindowGenerator", "BandedLikelihood"}
 RNG = np.random.default_rng(0)
 KEY = jax.random.key(0)
 SOURCE = RNG.uniform(-0.5, 0.5, (32, 1)).astype(np.float32)
