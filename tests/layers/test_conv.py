@@ -1,3 +1,5 @@
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -209,3 +211,16 @@ def test_bad_input_says_what_would_be_right():
         convolve(x, jnp.zeros((3, 4, 2)), padding="reflect")
     with pytest.raises(BadInput, match="groups"):
         convolve(x, jnp.zeros((3, 2, 3)), groups=2)
+
+
+@pytest.mark.parametrize("batch, length, features", [(16, 32, 128), (64, 16, 256)])
+def test_zeros_around_a_short_signal_stay_out_of_the_convolution(batch, length, features):
+    """XLA moves a pad into the convolution that follows, which CPUs then do fifty times slower.
+
+    Looked for in what is given to XLA: by the flags of these tests it moves every pad.
+    """
+    x = jax.ShapeDtypeStruct((batch, length, 128), jnp.float32)
+    kernel = jax.ShapeDtypeStruct((64, 128, features), jnp.float32)
+    text = jax.jit(partial(convolve, padding=(31, 32))).lower(x, kernel).as_text()
+    places = [text.index(f"stablehlo.{op}") for op in ("optimization_barrier", "convolution")]
+    assert places == sorted(places)
