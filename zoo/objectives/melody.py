@@ -30,9 +30,9 @@ def check_playable(
     """The pitches. raises BadInput where some are not playable."""
     outside = sorted({int(number) for number in pitches if int(number) not in playable})
     if outside:
-        told = ", ".join(str(number) for number in outside[:5])
+        listed = ", ".join(str(number) for number in outside[:5])
         raise BadInput(
-            f"pitch {told}: this model plays MIDI pitches {playable[0]} to {playable[-1]}; "
+            f"pitch {listed}: this model plays MIDI pitches {playable[0]} to {playable[-1]}; "
             "transpose the tune"
         )
     return pitches

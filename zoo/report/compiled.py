@@ -123,9 +123,9 @@ def _sources(rows: Sequence[Mapping[str, Any]]) -> str:
     """The published figures of the chips that rows name, and where they stand."""
     named = {row["device"] for row in rows}
     known = [chip for chip in chips.CHIPS if any(chips.find_chip(kind) is chip for kind in named)]
-    told = [
+    parts = [
         f"{chip.name} {chip.flops / 1e12:.0f} TFLOP/s in bfloat16, {chip.memory / 2**30:.0f} GiB "
         f"at {chip.bandwidth / 1e9:.0f} GB/s, links {chip.links / 1e9:.0f} GB/s ({chip.source})"
         for chip in known
     ]
-    return "; ".join(told or ["none"]) + "."
+    return "; ".join(parts or ["none"]) + "."

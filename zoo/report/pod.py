@@ -75,8 +75,8 @@ def faults(every: Sequence[dict[str, Any]], folder: Path | None, batch: int | No
     found = []
     counts = Counter((each["devices"], each["kind"]) for each in every)
     if len(counts) > 1:
-        told = "; ".join(f"process {e['process']}: {e['devices']} x {e['kind']}" for e in every)
-        found.append(f"devices differ, where every process needs as many of one kind: {told}")
+        listed = "; ".join(f"process {e['process']}: {e['devices']} x {e['kind']}" for e in every)
+        found.append(f"devices differ, where every process needs as many of one kind: {listed}")
     for name in ALIKE:
         known = {each["versions"][name] for each in every}
         if len(known) > 1:

@@ -25,11 +25,11 @@ def changed_records_line(before: Mapping[str, str], now: Mapping[str, str]) -> s
     if not before or not now:
         return ""
     splits = [split for split in {**before, **now} if before.get(split) != now.get(split)]
-    told = [f"{split} ({_change(before.get(split), now.get(split))})" for split in splits]
-    if not told:
+    changes = [f"{split} ({_change(before.get(split), now.get(split))})" for split in splits]
+    if not changes:
         return ""
     return (
-        f"the records of {', '.join(told)}: batches, and scores from here on, are of other data "
+        f"the records of {', '.join(changes)}: batches, and scores from here on, are of other data "
         "than before; another --workdir begins anew"
     )
 

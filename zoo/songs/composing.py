@@ -84,8 +84,8 @@ def compose(
                 facts = {"log_prob_nats": performance.log_prob, **facts}
             _keep(objective, notes, options.out / name, length, info.sample_rate, facts)
     listed = ", ".join(f"{options.out / name}.mid" for name in stems)
-    told = f", the first {begins:.1f} s as given" if tune is not None else ""
-    return f"{length / info.sample_rate:.1f} s x {len(stems)}{told}, played in .wav: {listed}"
+    given = f", the first {begins:.1f} s as given" if tune is not None else ""
+    return f"{length / info.sample_rate:.1f} s x {len(stems)}{given}, played in .wav: {listed}"
 
 
 def _best(performances: Sequence[Performance], keep: int) -> list[tuple[int, Performance]]:

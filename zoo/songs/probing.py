@@ -250,7 +250,7 @@ def fit_probe(
     half = 1 / (1 + np.exp(-np.asarray(made["cut"], np.float64)))
     blind = _unseen(rows, folder.tags, made)
     files = [file.relative_to(folder.root).as_posix() for file in folder.files]
-    told = zip(files, fold.tolist(), score.round(4).tolist())
+    per_file = zip(files, fold.tolist(), score.round(4).tolist())
     about = {
         "body": model.name,
         "files": len(files),
@@ -260,7 +260,7 @@ def fit_probe(
         "thresholds": dict(zip(folder.labels, half.round(4).tolist())),
         "none_of_a_label_not_seen": {folder.labels[int(k)]: v for k, v in blind.items()},
         "columns": [*folder.labels, NONE],
-        "per_file": {name: {"fold": number, "scores": row} for name, number, row in told},
+        "per_file": {name: {"fold": number, "scores": row} for name, number, row in per_file},
     }
     return _system_of(model, folder, weights), about
 

@@ -115,8 +115,8 @@ class Fma(Prepared):
         official = _COUNTS.get(self.size)
         if official is None or sum(found.values()) + broken == sum(official.values()):
             return ()
-        told = f"{sum(found.values()):,} clips, not {sum(official.values()):,}"
-        return (f"{told}: results are not comparable",)
+        counted = f"{sum(found.values()):,} clips, not {sum(official.values()):,}"
+        return (f"{counted}: results are not comparable",)
 
     @property
     def _table(self) -> Path:

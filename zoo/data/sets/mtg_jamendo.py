@@ -64,8 +64,8 @@ class MtgJamendo:
 
     def __post_init__(self) -> None:
         if self.subset not in _FILES or self.split not in range(5):
-            told = f"subset={self.subset} split={self.split}"
-            raise BadInput(f"{told}: choose {', '.join(_FILES)}, and 0 to 4.")
+            choice = f"subset={self.subset} split={self.split}"
+            raise BadInput(f"{choice}: choose {', '.join(_FILES)}, and 0 to 4.")
 
     @property
     def info(self) -> Info:
@@ -100,8 +100,8 @@ class MtgJamendo:
         )
         counts = {split: len(rows) for split, rows in self._tracks().items()}
         official = _COUNTS.get((self.subset, self.split), counts)
-        told = ", ".join(f"{split} {count:,}" for split, count in counts.items())
-        print(f"{self.info.name}: tracks {told}, by the published lists", file=sys.stderr)
+        counted = ", ".join(f"{split} {count:,}" for split, count in counts.items())
+        print(f"{self.info.name}: tracks {counted}, by the published lists", file=sys.stderr)
         if counts != official:
             wanted = ", ".join(f"{count:,}" for count in official.values())
             print(f"warning: not {wanted}: results are not comparable", file=sys.stderr)
@@ -155,8 +155,8 @@ class MtgJamendo:
             found = list(pool.map(lambda row: self._samples(files[row], row), there))
         faults = [reason for reason in found if isinstance(reason, str)]
         if len(faults) > FAULTY * len(there):
-            told = "; ".join(faults[:3])
-            raise BadInput(f"{self.info.name}: {len(faults)} of {len(there)} tracks: {told}")
+            listed = "; ".join(faults[:3])
+            raise BadInput(f"{self.info.name}: {len(faults)} of {len(there)} tracks: {listed}")
         used = {
             row.track: [files[row].relative_to(self._root).as_posix(), samples]
             for row, samples in zip(there, found)
