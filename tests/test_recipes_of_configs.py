@@ -49,10 +49,13 @@ def normal(text: object) -> str:
 
 
 def stated(row: str) -> dict[str, str]:
-    """The table's words on a row: the config's own and what differs from its default."""
+    """The table's words on a row: the config's own and what differs from its default.
+
+    Nothing behind a key: the row has none of what its default has.
+    """
     assert TABLE.has_section(row), f"say in tests/recipes/recipes.ini what {row} is trained by"
     name = row.partition(".")[0]
-    return {k: normal(v) for k, v in {**TABLE[name], **TABLE[row]}.items()}
+    return {k: normal(v) for k, v in {**TABLE[name], **TABLE[row]}.items() if normal(v)}
 
 
 @cache

@@ -80,7 +80,7 @@ CASES = {
         lambda: zoo.muon(0.02, zoo.adam(0.01)),
         lambda: expected_optimizers.muon(0.02, 0.01).path(START, GRADIENTS, 0),
     ),
-    "l2": (
+    "l2_regularisation": (
         lambda: optax.chain(zoo.l2_regularisation(0.3), zoo.adam(0.01)),
         lambda: theirs(lambda o, g: o.Adam(g, 0.01, weight_decay=0.3)),
     ),
