@@ -68,9 +68,9 @@ def show_attribution(found: Trained, folder: Path, choices: Options) -> Iterator
     if target.layer is not None:
         raise BadInput(f"--kind attribution explains tags: '{target.name}' is a layer")
     one = attribution.attribute(network, target, clip, choices.method)
-    listed = ", ".join(f"{name} {value:.2f}" for name, value in one.scores.items())
+    scores = ", ".join(f"{name} {value:.2f}" for name, value in one.scores.items())
     yield files.write_picture(
-        folder / "attribution.png", attribution_figure(one), f"{one.tag}: {listed}"
+        folder / "attribution.png", attribution_figure(one), f"{one.tag}: {scores}"
     )
     named = {"attribution_alone": one.alone, "attribution_rest": one.rest}
     yield from _write_sounds(folder, {"attribution_recording": one.audio} | named, clip.rate)
