@@ -97,7 +97,6 @@ def config(
 
 
 FALLING = optax.exponential_decay(1e-3, 100_000, 0.01, transition_begin=50_000, end_value=1e-5)
-PUBLIC = clipped(
-    optax.chain(l2_regularisation(1e-6), adam(1e-3)), 1.0
-)  # torch's decay sees clipped gradients
+# Torch's decay sees clipped gradients.
+PUBLIC = clipped(optax.chain(l2_regularisation(1e-6), adam(1e-3)), 1.0)
 PAPER = optax.chain(l2_regularisation(1e-6), adam(FALLING, eps=1e-6))

@@ -131,9 +131,8 @@ def test_the_weights_are_folded_once_for_a_whole_stream(monkeypatch):
 def test_a_stream_begun_anew_cannot_go_on_as_the_one_before(tmp_path):
     trained = found(voices_of("samplernn"))
     endless.play_endless(trained, options(tmp_path), FACTS, stop=after(1))
-    endless.play_endless(
-        trained, options(tmp_path, force=True), FACTS, stop=after(0)
-    )  # killed at once
+    killed_at_once = after(0)
+    endless.play_endless(trained, options(tmp_path, force=True), FACTS, stop=killed_at_once)
     with pytest.raises(BadInput, match="no stream was saved"):
         endless.play_endless(trained, options(tmp_path, resume=True), FACTS, stop=after(1))
 

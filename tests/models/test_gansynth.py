@@ -149,9 +149,9 @@ def test_patches_are_pixels_of_the_highest_block():
     assert 1e-3 < np.abs(image - tone).max() <= 1 + 1e-5
     with pytest.raises(BadInput, match="patch=2 do not grow: give growth=None or patch=1"):
         model.apply({"params": params}, z, pitch, blocks=2)
-    judge = gansynth.Discriminator(patch=2, **SMALL)
-    params, leaves = drawn(judge, image, tone=tone)
+    discriminator = gansynth.Discriminator(patch=2, **SMALL)
+    params, leaves = drawn(discriminator, image, tone=tone)
     assert leaves["block_3_from_image/kernel"].shape == (1, 1, 2 * 2 * (2 + 2), 2)
-    score, _ = judge.apply({"params": params}, image, tone=tone)
-    moved, _ = judge.apply({"params": params}, image, tone=tone[::-1])
+    score, _ = discriminator.apply({"params": params}, image, tone=tone)
+    moved, _ = discriminator.apply({"params": params}, image, tone=tone[::-1])
     assert score.shape == (2,) and np.abs(score - moved).min() > 1e-4

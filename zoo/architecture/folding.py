@@ -63,9 +63,8 @@ class NetworkFigure:
     edges: set[tuple[ModulePath, ModulePath]] = field(default_factory=set)
     back: set[tuple[ModulePath, ModulePath]] = field(default_factory=set)
     frames: list[Frame] = field(default_factory=list)
-    kinds: dict[ModulePath, list[str]] = field(
-        default_factory=dict
-    )  # classes in a box, its own first
+    # Classes in a box, its own first.
+    kinds: dict[ModulePath, list[str]] = field(default_factory=dict)
     batch: int = 1  # examples: the first dimension of most shapes
     also: dict[str, int] = field(default_factory=dict)  # like players, and their parameters
 

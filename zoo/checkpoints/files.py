@@ -90,9 +90,8 @@ def open_manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager
 
 
 def _manager(directory: epath.Path, retention: Any) -> ocp.CheckpointManager:
-    written = functools.partial(
-        fault_point, "commit"
-    )  # all files lie there, the rename is still to come
+    # All files lie there, the rename is still to come.
+    written = functools.partial(fault_point, "commit")
     options = ocp.CheckpointManagerOptions(
         preservation_policy=retention,
         cleanup_tmp_directories=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,12 +21,11 @@ from zoo.evaluation.base import (
     sounding_frames,
     unpadded_audio,
 )
+from zoo.objectives.tone_transfer import Tracker
 
 SURE = 0.85  # confidence of the original's pitch from which a frame counts, as the authors' code
 _MEASURED = ("spectral_loss", "loudness_l1")  # by the objective
 OUTLIER = 12.0  # semitones of mean error, above which a clip is one
-
-Tracker = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)

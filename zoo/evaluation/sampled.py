@@ -35,9 +35,8 @@ from zoo.tuning import hertz_of_note
 
 _HOP = 256
 LACKING = 0.1  # share of a clip that may be filled up
-_FLOOR = (
-    1e-3  # of mel magnitudes, about -75 dB: what lies below, such as quantisation, is inaudible
-)
+# Of mel magnitudes, about -75 dB: what lies below, such as quantisation, is inaudible.
+_FLOOR = 1e-3
 _NOISE = (
     " `frechet_white` and `frechet_matched`: of white noise and of noise of their mean spectrum."
 )
@@ -231,9 +230,8 @@ class Sampled:
         """A record's first samples [T C], fewer where it is too short to be compared."""
         audio = unpadded_audio(record, self.key)
         if 0 < self.samples - len(audio) <= LACKING * self.samples:
-            audio = unpadded_audio(
-                {**record, "length": None}, self.key
-            )  # with the zeros it is stored with
+            # With the zeros it is stored with.
+            audio = unpadded_audio({**record, "length": None}, self.key)
         return audio[: self.samples]
 
     def _sentence(self, info: Info, count: int) -> str:

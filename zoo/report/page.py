@@ -37,9 +37,8 @@ def write_report(directory: Path) -> Path:
     """Writes RUN/report.html and returns its path. Raises BadInput where there is no run."""
     run = facts.read_run(directory)
     stand = samples.audio_budget(run.directory)
-    mixers = samples.stem_players(
-        run.directory, stand
-    )  # first: only embedded stems play in perfect sync
+    # First: only embedded stems play in perfect sync.
+    mixers = samples.stem_players(run.directory, stand)
     parts = [
         _header(run),
         _comparison(run),

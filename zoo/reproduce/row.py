@@ -11,8 +11,7 @@ from typing import Protocol
 
 from zoo import durable
 from zoo.errors import BadInput
-
-Interval = tuple[float, float]
+from zoo.metrics.resampling import Interval
 
 
 @dataclass(frozen=True)

@@ -138,9 +138,8 @@ def sample_to_files(trained: Trained, options: Choices) -> int:
     if separates(evaluation):
         if not options.input:
             raise BadInput(f"{trained.config.name} separates: give it a song with --input")
-        chosen_separator(
-            trained, options
-        )  # what is wrong with the choices is said once, not for every song
+        # What is wrong with the choices is said once, not for every song.
+        chosen_separator(trained, options)
         return _paged(trained, options, partial(_separate, trained, options))
     _refuse_labels(trained, options.labels)
     check_domain(objective, Request(0, domain=options.domain))

@@ -107,9 +107,8 @@ def test_tags_follow_the_sound(split):
 
 
 def test_unknown_tags_are_masked():
-    assert (
-        "minor" not in RENDERED_TAGS and "tutti" not in RENDERED_TAGS
-    )  # complements would count twice
+    # Complements would count twice.
+    assert "minor" not in RENDERED_TAGS and "tutti" not in RENDERED_TAGS
     major, solo = RENDERED_TAGS.index("major"), RENDERED_TAGS.index("solo")
     repertoires = [RENDERED_TAGS.index(name) for name in ("chorale", "quartet", "madrigal")]
     records = [record for name in SPLITS for record in built("tagging").open(name)]
