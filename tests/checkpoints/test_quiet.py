@@ -43,21 +43,47 @@ with Checkpoints(run) as checkpoints:
         print(error)
 gc.collect()
 """
+UNAWAITED = """
+class Arrays:
+    def async_serialize_from_host(self):
+        async def write_fragment(): ...
+        return write_fragment()
+
+    async def deserialize(self): ...
+
+    async def users_own(self): ...
+
+with Checkpoints(run): ...
+for name in ("async_serialize_from_host", "deserialize", "users_own"):
+    getattr(Arrays(), name)()
+gc.collect()
+"""
+
+
+@pytest.mark.fault
+def test_of_coroutines_that_nobody_awaited_only_a_user_s_own_are_told(tmp_path):
+    done = _run(UNAWAITED, tmp_path)
+    assert done.stderr.count("never awaited") == 1 and "users_own" in done.stderr, done.stderr
 
 
 @pytest.mark.fault
 @pytest.mark.parametrize(("program", "lines"), [(DAMAGED, 4), (FULL, 1)], ids=["damaged", "full"])
 def test_a_process_says_one_line_of_each_fault(program, lines, tmp_path):
+    done = _run(program, tmp_path)
+    assert done.stdout.count("\n") == lines, done.stdout
+    for word in ("TensorStore", "Traceback", "{", "Event loop", "never", "zarr", "OCDBT"):
+        assert word not in done.stdout + done.stderr, done.stderr
+    for line in done.stderr.splitlines():  # a warning beside each error, of the same words
+        assert "checkpoint" in line
+
+
+def _run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-c", BEGIN + program, str(tmp_path / "run")],
+        [sys.executable, "-c", BEGIN + program, str(folder / "run")],
         cwd=ROOT,
         capture_output=True,
         text=True,
         env={**os.environ, "JAX_PLATFORMS": "cpu"},
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\n") == lines, done.stdout
-    for word in ("TensorStore", "Traceback", "{", "Event loop", "never", "zarr", "OCDBT"):
-        assert word not in done.stdout + done.stderr, done.stderr
-    for line in done.stderr.splitlines():  # a warning beside each error, of the same words
-        assert "checkpoint" in line
+    return done
