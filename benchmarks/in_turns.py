@@ -64,6 +64,18 @@ def environment(options: Options) -> dict[str, str]:
     return {**os.environ, **own, **(HUGE if options.get("huge") else {})}
 
 
+def begin(framework: str, options: Options) -> None:
+    """Pins this process; lets it keep freed memory, as the zoo's commands do, where asked to.
+
+    `keep` is jax, the default of who asks, both or none.
+    """
+    pin(options["threads"])
+    if options["keep"] in ("both", framework):
+        from zoo import machine
+
+        machine.keep_freed_memory()
+
+
 def pin(threads: int) -> None:
     """Keeps this process, and what it will start, on so many cores."""
     if hasattr(os, "sched_setaffinity"):
@@ -100,6 +112,7 @@ def compared(found: Answers, options: Options, kind: str | None = None) -> dict[
         "threads": options["threads"],
         "machine": machine(),
         "allocator": {k: v for k, v in environment(options).items() if k in HUGE},
+        "keeps_freed_memory": options.get("keep", "none"),
     }
 
 

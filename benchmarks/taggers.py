@@ -1,7 +1,7 @@
 """Time of three taggers in JAX and in PyTorch, training steps and inference; prints JSON lines.
 
     python benchmarks/taggers.py [models=fcn,short_chunk,self_attention] [rounds=3] [steps=5]
-        [threads=2] [huge=0] [tiny=0]
+        [threads=2] [keep=jax] [huge=0] [tiny=0]
 
 At the size of Won et al. 2020, log-mel front end included, against nets written here in PyTorch's
 own layers (torch_taggers.py): the authors' public modules are no package of pip. As
@@ -27,7 +27,9 @@ Arrays = dict[str, np.ndarray]
 Call = Callable[[], float]
 KINDS = ("train", "infer")
 BATCHES = {"fcn": 2, "short_chunk": 4, "self_attention": 1}
-DEFAULTS = dict(models=",".join(BATCHES), rounds=3, steps=5, threads=2, huge=0, tiny=0, child="")
+DEFAULTS = dict(
+    models=",".join(BATCHES), rounds=3, steps=5, threads=2, keep="jax", huge=0, tiny=0, child=""
+)
 
 
 def ours(name: str, tiny: bool) -> Any:
@@ -136,7 +138,7 @@ def torch_calls(name: str, tiny: bool, arrays: Arrays) -> dict[str, Call]:
 def child(options: Options) -> None:
     """By kind the values, and wall and CPU milliseconds of each call after two, on a last line."""
     framework, name, path = options["child"].split(",", 2)
-    in_turns.pin(options["threads"])
+    in_turns.begin(framework, options)
     arrays = dict(np.load(path))
     if framework == "torch":
         import torch

@@ -1,7 +1,7 @@
 """Time of one training step (loss, gradients, Adam) in JAX and in PyTorch; prints JSON lines.
 
     python benchmarks/training_step.py [models=samplecnn,wave_unet,wavenet] [rounds=3] [steps=8]
-        [threads=2] [huge=0] [tiny=0]
+        [threads=2] [keep=jax] [huge=0] [tiny=0]
 
 Both frameworks start from the same weights and batch, each in a process of its own, in turns; a
 figure is the median over the rounds of the median step. `loss_gap` compares the losses of the
@@ -25,7 +25,14 @@ from in_turns import Options
 
 Arrays = dict[str, np.ndarray]
 DEFAULTS = dict(
-    models="samplecnn,wave_unet,wavenet", rounds=3, steps=8, threads=2, huge=0, tiny=0, child=""
+    models="samplecnn,wave_unet,wavenet",
+    rounds=3,
+    steps=8,
+    threads=2,
+    keep="jax",
+    huge=0,
+    tiny=0,
+    child="",
 )
 
 
@@ -161,7 +168,7 @@ def torch_step(case: Case, name: str, arrays: Arrays) -> Callable[[], float]:
 
 def child(framework: str, name: str, path: str, options: Options) -> None:
     """Prints losses, and wall and CPU milliseconds of each step after two, on the last line."""
-    in_turns.pin(options["threads"])
+    in_turns.begin(framework, options)
     arrays = dict(np.load(path))
     case = CASES[name](bool(options["tiny"]))
     if framework == "torch":

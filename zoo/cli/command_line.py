@@ -240,11 +240,12 @@ def environment_number(name: str) -> int | None:
 
 
 def prepare_devices(distributed: bool = False) -> None:
-    """Turns on the compilation cache, and joins the other hosts where asked to."""
+    """Turns on the compilation cache, keeps freed memory, joins the other hosts where asked to."""
     import jax
 
     from zoo.runs import lost_host
 
+    machine.keep_freed_memory()
     keep_programs()
     if distributed:
         index = os.environ.get("JAX_PROCESS_ID")
