@@ -1,11 +1,13 @@
 """Convolutions of spectrograms against JAX's own plain forms, values and gradients."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo.layers import conv2d
+from zoo.layers import conv2d, conv2d_gradients
 from zoo.layers.conv2d import Conv2D, TransposedConv2D, convolve_2d, transposed_2d
 
 pytestmark = pytest.mark.optimised
@@ -65,6 +67,12 @@ def both(ours, theirs, x, kernel):
         ((2, 11, 16, 3), 4, (3, 2), 1, (0, 2)),
         ((2, 9, 8, 4), 1, (2, 3), 1, (0, 0)),
         ((1, 12, 12, 3), 2, (3, 5), 1, (1, 0)),
+        ((2, 12, 20, 2), 5, 2, 1, (1, 2)),
+        ((1, 11, 9, 2), 3, 2, 1, (1, 1)),
+        ((2, 8, 13, 2), 4, 2, 1, (0, 3)),
+        ((1, 13, 11, 1), 3, 2, 1, (1, 1)),
+        ((2, 10, 9, 1), 5, (1, 2), 1, (2, 1)),
+        ((1, 14, 12, 1), 2, (3, 5), 1, (1, 0)),
     ],
 )
 def test_convolution_equals_lax(shape, taps, stride, dilation, pads):
@@ -80,8 +88,8 @@ def test_convolution_equals_lax(shape, taps, stride, dilation, pads):
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Few positions are many already, so that kernels' gradients are sums over chunks of frames."""
-    monkeypatch.setattr(conv2d, "_CHUNK", 8)
-    monkeypatch.setattr(conv2d, "_WIDE", 4)
+    monkeypatch.setattr(conv2d_gradients, "_CHUNK", 8)
+    monkeypatch.setattr(conv2d_gradients, "WIDE", 4)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +110,7 @@ def test_the_kernel_gradient_by_chunks_equals_lax(shape, taps, stride, pads, sma
     x, kernel = noise(*shape), noise(taps, taps, shape[-1], 4)
     y = plain(x, kernel, stride, 1, pads)
     g = noise(1, *y.shape)[0]
-    assert conv2d._is_long(stride, x, g)
+    assert conv2d_gradients._is_long(stride, x, g)
 
     def of_kernel(f):
         return jax.jit(lambda g: jax.vjp(f, kernel)[1](g)[0])(g)
@@ -112,13 +120,25 @@ def test_the_kernel_gradient_by_chunks_equals_lax(shape, taps, stride, pads, sma
     np.testing.assert_allclose(one, two, atol=2e-6 * float(jnp.abs(two).max()))
 
 
-@pytest.mark.parametrize("shape, crop", [((1, 2, 8, 5), (1, 2)), ((2, 6, 7, 3), (0, 0))])
-def test_transposed_equals_lax(shape, crop):
+@pytest.mark.parametrize("features", [1, 3, 4])  # scattered, sub-pixel, each phase by itself
+@pytest.mark.parametrize(
+    "shape, taps, stride, crop",
+    [
+        ((1, 2, 8, 5), 5, 2, (1, 2)),
+        ((2, 6, 7, 3), 5, 2, (0, 0)),
+        ((1, 4, 3, 4), 4, 3, (1, 0)),
+        ((2, 3, 5, 2), 7, 3, (2, 3)),
+        ((1, 4, 5, 3), 2, 3, (0, 1)),
+        ((1, 5, 4, 2), 4, 2, (1, 1)),
+    ],
+)
+def test_transposed_equals_lax(shape, taps, stride, crop, features, monkeypatch):
+    monkeypatch.setattr(conv2d, "WIDE", 4)
     both(
-        lambda x, k: transposed_2d(x, k, stride=2, crop=crop),
-        lambda x, k: plain_transposed(x, k, 2, crop),
+        lambda x, k: transposed_2d(x, k, stride=stride, crop=crop),
+        lambda x, k: plain_transposed(x, k, stride, crop),
         noise(*shape),
-        noise(5, 5, shape[-1], 4),
+        noise(taps, taps, shape[-1], features),
     )
 
 
@@ -157,6 +177,26 @@ def test_the_gradient_of_a_gradient_equals_lax(shape, stride, small_chunks):
         )
     )
     np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-4 * float(jnp.abs(two).max()))
+
+
+@pytest.mark.parametrize("width, features", [(2, 8), (8, 1), (8, 4)])
+def test_only_cpus_take_forms_of_their_own(width, features, monkeypatch):
+    """Strided from two channels; transposed to one, and to many: elsewhere one convolution each."""
+    monkeypatch.setattr(conv2d, "WIDE", 4)
+
+    def convolutions(platform):
+        def run(x, k):
+            if width == 2:
+                return convolve_2d(x, k, stride=2, pads=(1, 2))
+            return transposed_2d(x, k, stride=2, crop=(1, 2))
+
+        lowered = jax.jit(run).trace(noise(1, 12, 16, width), noise(5, 5, width, features))
+        text = lowered.lower(lowering_platforms=(platform,)).as_text()
+        return re.findall(r"stablehlo.convolution.* : (\(.*)", text)
+
+    here, there = convolutions("cpu"), convolutions("tpu")
+    assert here != there == convolutions("cuda") and len(there) == 1
+    assert len(here) == {(2, 8): 1, (8, 1): 0, (8, 4): 4}[width, features]
 
 
 def test_only_cpus_take_the_kernel_gradient_by_columns():
