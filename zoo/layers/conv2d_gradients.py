@@ -23,6 +23,7 @@ _CHUNK = 512  # positions, bins of frames of all examples, in a chunk of a kerne
 def convolve_dense(
     x: jax.Array, kernel: jax.Array, stride: tuple[int, int], pads: Pads, precision: Precision
 ) -> jax.Array:
+    """Correlates [B F N C] with [k l C C'] -> [B F' N' C'], zeros of `pads` around both axes."""
     return _plain(stride, pads, precision, x, kernel)
 
 
@@ -187,9 +188,10 @@ def _by_chunks(
 def scattered(
     stride: tuple[int, int], precision: Precision, x: jax.Array, kernel: jax.Array
 ) -> jax.Array:
-    """A transposed convolution, uncropped: products with all taps, added where they fall.
+    """Transposed convolution of [B F N C] with [k l C C'], uncropped -> [B F' N' C'].
 
-    [B F N C] with [k l C C'] -> [B F' N' C'], F' = (F - 1 + ceil(k / s)) s, zeros at the end.
+    Products with all taps are added where they fall; F' = (F - 1 + ceil(k / s)) s, with zeros at
+    the end.
     """
     most = [-(-taps // s) for taps, s in zip(kernel.shape, stride)]
     rows, columns = (n + m - 1 for n, m in zip(x.shape[1:3], most))
