@@ -24,10 +24,11 @@ def separate(seconds: int) -> None:
     import jax
     import soundfile
 
-    from zoo import experiment, mesh
+    from zoo import experiment, machine, mesh
     from zoo.runs import inference
     from zoo.songs.stem_files import separate_file
 
+    machine.keep_freed_memory()  # as sample.py does
     made = experiment.find_config("wave_unet_score_render").experiment(levels=6, width=4)
     spec = made.data.spec(1)
     variables = jax.jit(made.objective.init)(jax.random.key(0), spec)

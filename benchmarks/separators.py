@@ -41,7 +41,7 @@ DEFAULTS = dict(
     child="",
 )
 Arrays = Mapping[str, np.ndarray]
-SONG = {0: 2 * 512 * 1024 - 1024, 1: 4096}  # samples, two pieces of Spleeter's; tiny
+SONG = {0: 120 * 44_100, 1: 4096}  # samples: two minutes; tiny
 
 
 @dataclass(frozen=True)
