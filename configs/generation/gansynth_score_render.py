@@ -19,6 +19,7 @@ from zoo.experiment import Experiment
 from zoo.models.generation.gansynth import Discriminator, Generator
 from zoo.objectives.growth import Growth
 from zoo.objectives.progressive_gan import ProgressiveGAN
+from zoo.objectives.toned_gan import TonedGAN
 from zoo.recipes import gansynth
 from zoo.signal.phase_images import PhaseImageLayout
 
@@ -85,14 +86,12 @@ def config(
         channels=1 if tone else 2,
         dtype=dtype,
     )
-    objective = ProgressiveGAN(
+    objective = (TonedGAN if tone else ProgressiveGAN)(
         Generator(**how),
         Discriminator(**how),
         layout,
         Growth(stable, transition, batch) if stable else None,
         lowest=28,
-        auxiliary=0.0 if tone else 10.0,
-        tone=tone,
     )
     return gansynth.gansynth_experiment(
         objective,

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -27,15 +27,13 @@ from zoo.losses import adversarial
 from zoo.network import Network
 from zoo.objectives import clips, melody
 from zoo.objectives.adversarial import variety
-from zoo.objectives.base import Batch, LossOutput, Request, Turn, Variables
+from zoo.objectives.base import Batch, LossOutput, Metrics, Request, Turn, Variables
 from zoo.objectives.growth import Growth
 from zoo.signal import phase_images
 from zoo.signal.phase_images import PhaseImageLayout
 from zoo.signal.pyramid import blend_levels
-from zoo.tuning import hertz_of_note
 
 _TOGETHER = 8  # notes of a melody that are made at once
-_LOUDNESS = 0.1  # RMS of the tone that a generator gets
 
 
 @dataclass(frozen=True)
@@ -48,9 +46,6 @@ class ProgressiveGAN:
     blocks: resolutions that this stage computes, None for all. penalty, drift, auxiliary: weights
     of the gradient penalty, of squared scores of real images, and of the pitch's cross-entropy.
     seconds_per_timbre: in a melody, from one random vector to the next.
-    tone: both networks work on magnitudes alone and get those of a steady tone of the pitch as
-    well, generator(z, pitch, progress, tone=[B F N 1]) -> [B F N 1]; the phases are the tone's, so
-    notes are in tune by construction, and noise in them is as periodic as the tone.
     """
 
     generator: Network
@@ -65,7 +60,8 @@ class ProgressiveGAN:
     drift: float = 1e-3
     auxiliary: float = 10.0
     seconds_per_timbre: float = 6.0
-    tone: bool = False
+
+    channels: ClassVar[int] = 2  # of the images that both networks work on
 
     def __post_init__(self) -> None:
         size = (self.layout.frames, self.layout.bins)
@@ -78,9 +74,7 @@ class ProgressiveGAN:
 
     @property
     def zero_gradient_at_init(self) -> tuple[str, ...]:
-        """Blocks that are to grow, outputs that are grown over, what lies below zero kernels."""
-        if self.tone:
-            return tuple(f"block_{n}_" for n in range(1, self.generator.resolutions + 1))
+        """Blocks that are to grow, or outputs that are grown over."""
         if self.growth is not None:
             return tuple(f"block_{n}_" for n in range(2, self.generator.resolutions + 1))
         lower = range(1, self.generator.resolutions)
@@ -102,14 +96,13 @@ class ProgressiveGAN:
         keys, count = jax.random.split(rng), len(batch[self.audio])
         z = jnp.zeros((count, self.generator.latent))
         pitch = jnp.zeros((count, self.generator.pitches))
-        image = jnp.zeros((count, self.layout.frames, self.layout.bins, 2))
-        image = image[..., :1] if self.tone else image
-        tone = {"tone": image} if self.tone else {}
+        image = jnp.zeros((count, self.layout.frames, self.layout.bins, self.channels))
+        told = self._told(jnp.zeros(count, jnp.int32))
         grown = jnp.float32(self.generator.resolutions - 1 if self.growth is None else 0)
         return Variables(
             {
-                "generator": self.generator.init(keys[0], z, pitch, **tone)["params"],
-                "discriminator": self.discriminator.init(keys[1], image, **tone)["params"],
+                "generator": self.generator.init(keys[0], z, pitch, **told)["params"],
+                "discriminator": self.discriminator.init(keys[1], image, **told)["params"],
             },
             {"generator": {"growth": {"progress": grown}}},
             {"pitches": {"counts": jnp.ones(self.generator.pitches)}},
@@ -135,11 +128,13 @@ class ProgressiveGAN:
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> LossOutput:
         progress, (draw, place) = self._progress(step), jax.random.split(rng)
+        for_z, for_pitch = jax.random.split(draw)
         top = self.blocks or self.generator.resolutions
         real = phase_images.image_of(batch[self.audio], self.layout)
         real = blend_levels(real, progress, top, self.generator.resolutions)
         label = batch[self.pitch].astype(jnp.int32) - self.lowest
-        fake, played = self._fakes(variables, draw, len(real), progress, label)
+        played = self._labels_beside(variables, for_pitch, label)
+        fake = self._fakes(variables, for_z, played, progress)
         judged, logits = self._judged(variables, real, label, progress)
         forged, _ = self._judged(variables, fake, played, progress)
         steep, slope = adversarial.gradient_penalty(
@@ -147,33 +142,28 @@ class ProgressiveGAN:
             adversarial.interpolate_pairs(place, real, fake),
         )
         drift = jnp.mean(jnp.square(judged))
-        wrong, right = _classified(logits, label)
+        wrong, classified = self._classified(logits, label)
         loss = jnp.mean(adversarial.wgan_discriminator(forged, judged))
-        loss += self.penalty * jnp.mean(steep) + self.drift * drift + self.auxiliary * wrong
+        loss += self.penalty * jnp.mean(steep) + self.drift * drift + wrong
         metrics = {
             "margin": jnp.mean(judged - forged),
             "slope": jnp.mean(slope),
             "penalty": jnp.mean(steep),
             "drift": drift,
-            "pitch_loss": wrong,
-            "pitch_accuracy": right,
+            **classified,
         }
         return loss, ({}, metrics)
 
     def _generator_turn(
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> LossOutput:
-        progress = self._progress(step)
-        fake, label = self._fakes(variables, rng, len(batch[self.audio]), progress)
+        progress, (for_z, for_pitch) = self._progress(step), jax.random.split(rng)
+        label = self._labels(variables, for_pitch, len(batch[self.audio]))
+        fake = self._fakes(variables, for_z, label, progress)
         score, logits = self._judged(variables, fake, label, progress)
-        wrong, right = _classified(logits, label)
-        metrics = {
-            "pitch_loss": wrong,
-            "pitch_accuracy": right,
-            "variety": variety(fake),
-            "resolutions": progress + 1,
-        }
-        loss = jnp.mean(adversarial.wgan_generator(score)) + self.auxiliary * wrong
+        wrong, classified = self._classified(logits, label)
+        metrics = {**classified, "variety": variety(fake), "resolutions": progress + 1}
+        loss = jnp.mean(adversarial.wgan_generator(score)) + wrong
         return loss, ({"generator": {"growth": {"progress": progress}}}, metrics)
 
     def predict(self, variables: Variables, batch: Batch, rng: jax.Array) -> Batch:
@@ -277,42 +267,48 @@ class ProgressiveGAN:
         image = whole._images(variables, z, pitch - self.lowest, progress)
         return jnp.clip(phase_images.audio_of(image, self.layout), -1, 1)
 
+    def _fakes(
+        self, variables: Variables, key: jax.Array, label: jax.Array, progress: jax.Array
+    ) -> jax.Array:
+        """Images [B F N 2] of fresh vectors and these pitches [B]."""
+        z = jax.random.normal(key, (len(label), self.generator.latent))
+        return self._images(variables, z, label, progress)
+
     def _images(
         self, variables: Variables, z: jax.Array, label: jax.Array, progress: jax.Array
     ) -> jax.Array:
         pitch = jax.nn.one_hot(label, self.generator.pitches)
         apply = partial(self.generator.apply, {"params": variables.params["generator"]})
-        if not self.tone:
-            made = apply(z, pitch, progress, blocks=self.blocks)
-        else:
-            tone = self._tone(label)
-            made = apply(z, pitch, progress, blocks=self.blocks, tone=tone[..., :1])
-            made = jnp.concatenate([made, tone[..., 1:]], -1)
-        return phase_images.denormalised(made)
+        made = apply(z, pitch, progress, blocks=self.blocks, **self._told(label))
+        return phase_images.denormalised(self._completed(made, label))
 
-    def _tone(self, label: jax.Array) -> jax.Array:
-        """Normalised images [B F N 2] of steady tones of pitches [B]."""
-        audio = _LOUDNESS * phase_images.pulses(hertz_of_note(label + self.lowest), self.layout)
-        return phase_images.normalised(phase_images.image_of(audio, self.layout))
-
-    def _fakes(
-        self,
-        variables: Variables,
-        key: jax.Array,
-        count: int,
-        progress: jax.Array,
-        real: jax.Array | None = None,
+    def _judged(
+        self, variables: Variables, image: jax.Array, label: jax.Array, progress: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        """(images [B F N 2], labels [B]) of fresh vectors and pitches.
+        apply = partial(self.discriminator.apply, {"params": variables.params["discriminator"]})
+        seen = phase_images.normalised(image)[..., : self.channels]
+        return apply(seen, progress, blocks=self.blocks, **self._told(label))
 
-        real: labels of the images that they are compared with, which a discriminator that knows the
-        pitch needs: between images of two pitches no slope is asked of it.
-        """
-        for_z, for_pitch = jax.random.split(key)
-        z = jax.random.normal(for_z, (count, self.generator.latent))
-        label = self._pitch(variables, for_pitch, (count,)) - self.lowest
-        label = label if real is None or not self.tone else real
-        return self._images(variables, z, label, progress), label
+    def _told(self, label: jax.Array) -> dict[str, jax.Array]:
+        """What else both networks are given, by name, with pitches [B]."""
+        return {}
+
+    def _completed(self, made: jax.Array, label: jax.Array) -> jax.Array:
+        """The generator's output [B F N C] for pitches [B] as normalised images [B F N 2]."""
+        return made
+
+    def _classified(self, logits: jax.Array, label: jax.Array) -> tuple[Any, Metrics]:
+        """The loss that the pitch [B] is to be told from logits [B P], weighted, and metrics."""
+        wrong = optax.softmax_cross_entropy_with_integer_labels(logits, label).mean()
+        right = jnp.mean(logits.argmax(-1) == label)
+        return self.auxiliary * wrong, {"pitch_loss": wrong, "pitch_accuracy": right}
+
+    def _labels_beside(self, variables: Variables, key: jax.Array, real: jax.Array) -> jax.Array:
+        """Pitches [B] of the images that are judged beside real ones of pitches [B]."""
+        return self._labels(variables, key, len(real))
+
+    def _labels(self, variables: Variables, key: jax.Array, count: int) -> jax.Array:
+        return self._pitch(variables, key, (count,)) - self.lowest
 
     def _pitch(
         self, variables: Variables, key: jax.Array, shape: tuple[int, ...] | None = None
@@ -320,24 +316,8 @@ class ProgressiveGAN:
         counts = variables.frozen["pitches"]["counts"]
         return self.lowest + jax.random.categorical(key, jnp.log(counts), shape=shape or ())
 
-    def _judged(
-        self, variables: Variables, image: jax.Array, label: jax.Array, progress: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
-        apply = partial(self.discriminator.apply, {"params": variables.params["discriminator"]})
-        seen = phase_images.normalised(image)
-        if not self.tone:
-            return apply(seen, progress, blocks=self.blocks)
-        tone = self._tone(label)[..., :1]
-        return apply(seen[..., :1], progress, blocks=self.blocks, tone=tone)
-
     def _progress(self, step: jax.Array) -> jax.Array:
         number = self.blocks or self.generator.resolutions
         if self.growth is None:
             return jnp.float32(number - 1)
         return self.growth.progress(step, number)
-
-
-def _classified(logits: jax.Array, label: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(cross-entropy, share that is right) of logits [B P] and labels [B]."""
-    wrong = optax.softmax_cross_entropy_with_integer_labels(logits, label).mean()
-    return wrong, jnp.mean(logits.argmax(-1) == label)
