@@ -226,6 +226,20 @@ def by_evaluate(trained, song, out, labels):
     return own_files.predict(trained, song, out, force=False, labels=labels)
 
 
+def test_a_generator_of_notes_performs_a_tune():
+    """As it streams one; to its end and a second more."""
+    system = zoo.create("gansynth_score_render", **smoke("gansynth_score_render"))
+    assert set(system.methods) == {"sample", "stream", "perform"}
+    whole = {"onset": [0.0, 0.25], "offset": [0.25, 0.5], "pitch": [60, 64], "velocity": [90, 90]}
+    whole = {name: np.array(values) for name, values in whole.items()}
+    played = system.perform(whole, seed=3)
+    assert played.shape == (24_000, 1) and np.abs(played[:8000]).max() > 0
+    streamed = np.concatenate(list(system.stream(notes=whole, seed=3)), 1)[0]
+    np.testing.assert_array_equal(played, streamed)
+    with pytest.raises(BadInput, match="plays MIDI pitches 28 to 96"):
+        system.perform({**whole, "pitch": np.array([60, 97])})
+
+
 def test_separation_takes_what_a_separator_has(tune):
     system = zoo.create("wave_unet_score_render", **smoke("wave_unet_score_render"))
     found = system.separate(tune[:4000], 22_050, residual=True)

@@ -13,9 +13,10 @@ import soundfile
 from PIL import Image
 
 from zoo import catalog, escapes
+from zoo import experiment as experiments
 from zoo.cli import gallery, main
 from zoo.data.score_render import ode
-from zoo.front import finding
+from zoo.front import finding, offers
 from zoo.pages import excerpts
 from zoo.pages import gallery as pages
 from zoo.songs.midi_files import write_midi
@@ -114,14 +115,19 @@ def test_commands_are_what_the_scripts_take():
             options = gallery._SCRIPTS[line.script].parser("x").parse_intermixed_args(words)
             assert options.checkpoint == "zoo/x" and not options.arguments, method
     names = {method for method in gallery.PLANS}
-    from zoo.front import offers
-
     assert names <= set(offers.OFFERS) and offers.OFFERS.keys() - names == {
         "tags_over_time",
         "embed",
         "speak",
         "stream",
     }
+
+
+@pytest.mark.parametrize("name", ["gansynth_score_render", "midi_wavenet_score_render"])
+def test_what_plays_tunes_is_heard_with_the_tune(name):
+    """Though it may make single notes as well."""
+    methods = offers.offered(experiments.find_config(name).experiment())
+    assert gallery._plan(SimpleNamespace(methods=methods)) == gallery.PLANS["perform"]
 
 
 @pytest.fixture

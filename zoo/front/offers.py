@@ -13,6 +13,7 @@ from zoo.objectives.base import (
     Generative,
     follows_source,
     plays_notes,
+    plays_tunes,
     speaks,
 )
 
@@ -73,7 +74,7 @@ OFFERS: dict[str, Callable[[Experiment], bool]] = {
     "sample": _samples,
     "stream": _samples,
     "compose": lambda experiment: isinstance(experiment.objective, Composing),
-    "perform": lambda experiment: plays_notes(experiment.objective),
+    "perform": lambda experiment: plays_tunes(experiment.objective),
     "speak": lambda experiment: speaks(experiment.objective),
     "vocode": _from_source("vocode"),
     "reconstruct": _from_source("reconstruct"),

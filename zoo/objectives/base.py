@@ -225,6 +225,12 @@ def plays_notes(objective: Any) -> TypeGuard[Generative]:
     return isinstance(objective, Generative) and bool(getattr(objective, "needs_notes", False))
 
 
+def plays_tunes(objective: Any) -> TypeGuard[Generative]:
+    """Whether an objective plays `request.notes`, as all it does or beside single notes."""
+    pitched = isinstance(objective, Generative) and isinstance(objective, Pitched)
+    return plays_notes(objective) or pitched
+
+
 def speaks(objective: Any) -> TypeGuard[Generative]:
     """Whether an objective makes audio of `request.text`: it says `needs_text = True`."""
     return isinstance(objective, Generative) and bool(getattr(objective, "needs_text", False))
