@@ -48,8 +48,8 @@ def config(
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
     objective = SpectrogramGAN(
-        Generator(dim, bins, dtype=dtype),
-        Discriminator(dim, bins, dtype=dtype),
+        Generator(dim, (bins, bins), dtype=dtype),
+        Discriminator(dim, (bins, bins), dtype=dtype),
         discriminator_turns=discriminator_turns,
         n_fft=2 * bins,
         hop=bins,

@@ -41,12 +41,20 @@ def test_sizes_of_the_paper():
     ]
 
 
+def test_images_of_other_proportions_have_as_many_parameters():
+    size = (64, 256)
+    image, params = shapes_of(specgan.Generator(size=size), (2, 100))
+    assert image.shape == (2, *size, 1) and count_parameters(params) == 19_065_345
+    ((_, features),), params = shapes_of(specgan.Discriminator(size=size), image.shape)
+    assert features[-1].shape == (2, 2, 8, 1024) and count_parameters(params) == 17_427_969
+
+
 def test_generator_equals_torch():
     """TensorFlow's 'same' of five taps at stride two crops one row before and two behind."""
     torch = pytest.importorskip("torch")
     F = torch.nn.functional
 
-    model = specgan.Generator(dim=3, size=16, latent=7)
+    model = specgan.Generator(dim=3, size=(16, 16), latent=7)
     z = np.random.default_rng(1).uniform(-1, 1, (2, 7)).astype(np.float32)
     params, w = drawn(model, z.shape)
     x = torch.tensor(z @ w["dense/kernel"] + w["dense/bias"]).relu()
@@ -64,7 +72,7 @@ def test_discriminator_equals_torch():
     torch = pytest.importorskip("torch")
     F = torch.nn.functional
 
-    model = specgan.Discriminator(dim=3, size=16)
+    model = specgan.Discriminator(dim=3, size=(16, 16))
     image = np.random.default_rng(2).uniform(-1, 1, (2, 16, 16, 1)).astype(np.float32)
     params, w = drawn(model, image.shape)
     x = torch.tensor(image).permute(0, 3, 1, 2)
@@ -79,8 +87,9 @@ def test_discriminator_equals_torch():
 
 
 def test_inputs_that_do_not_fit():
-    with pytest.raises(BadInput, match="power of two"):
-        shapes_of(specgan.Generator(size=96), (1, 100))
+    for size in ((96, 96), (64, 128), (2, 2), (2, 128)):
+        with pytest.raises(BadInput, match=f"{size[0]} frames of {size[1]} bins: .*power of two"):
+            shapes_of(specgan.Generator(size=size), (1, 100))
     with pytest.raises(BadInput, match=r"\[B 100\]"):
         shapes_of(specgan.Generator(), (1, 99))
     with pytest.raises(BadInput, match=r"\[B 128 128 1\]"):

@@ -24,7 +24,7 @@ class Maker(nn.Module):
     shape: tuple[int, ...] = (5, 1)
     latent: int = 3
     classes: int = 0
-    size: int = 4
+    size: tuple[int, int] = (4, 4)
 
     @nn.compact
     def __call__(self, z, classes):

@@ -54,6 +54,21 @@ def test_griffin_lim_of_silence_is_silence_and_has_slopes():
     assert value == 0 and np.all(np.isfinite(slope))
 
 
+def test_steady_phases_turn_as_those_of_sines():
+    """Against NumPy's spectra of two sines: from frame to frame, and across the bins of a peak."""
+    sines = np.sin(2 * np.pi * 440 * T) + 0.1 * np.sin(2 * np.pi * 2017 * T)
+    frames = np.lib.stride_tricks.sliding_window_view(sines, 512)[::128]
+    spectra = np.fft.rfft(frames * np.hanning(513)[:-1], axis=1)
+    magnitude = np.abs(spectra)[None, ..., None].astype(np.float32)
+    found = np.asarray(phase.steady_phases(magnitude, 512, 128))[0, ..., 0]
+    np.testing.assert_allclose(np.abs(found), 1, atol=1e-5)
+    apart = found * np.conj(spectra)
+    for peak in (14, 65):
+        near = apart[:, peak - 1 : peak + 2]
+        assert np.abs(np.angle(near[1:] * np.conj(near[:-1]))).max() < 0.1
+        assert np.abs(np.angle(near[:, 1:] * np.conj(near[:, :-1]))).max() < 0.1
+
+
 def test_phase_is_numpys():
     rng = np.random.default_rng(0)
     z = (rng.normal(size=(1, 50, 6, 1)) + 1j * rng.normal(size=(1, 50, 6, 1))).astype(np.complex64)

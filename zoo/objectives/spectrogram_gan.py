@@ -22,7 +22,6 @@ from zoo.objectives.adversarial import Wasserstein
 from zoo.objectives.base import Batch, Tree, Variables
 from zoo.signal import framing, phase, stft
 
-_EPSILON = 1e-6  # added to magnitudes
 _CLIP = 3.0  # standard deviations
 _NARROWEST = 1e-2  # standard deviation in ln of a bin that hardly moves, such as digital silence
 
@@ -31,25 +30,29 @@ _NARROWEST = 1e-2  # standard deviation in ln of a bin that hardly moves, such a
 class SpectrogramGAN(Wasserstein):
     """`Wasserstein` of images [B F N 1], F = T / hop and N = n_fft / 2, of batch[`audio`] [B T 1].
 
-    iterations: of Griffin-Lim. The moments [N + 1] of ln magnitudes are frozen under 'moments'.
+    iterations: of Griffin-Lim. floor: added to magnitudes. The moments [N + 1] of ln magnitudes are
+    frozen under 'moments'. steady: Griffin-Lim begins with the phases of partials that hold their
+    frequency, between windows and their duals, on frames that reach beyond both ends alike.
     """
 
     n_fft: int = 256
     hop: int = 128
     iterations: int = 16
+    floor: float = 1e-6
+    steady: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.generator.size != self.n_fft // 2:
+        bins = self.generator.size[1]
+        if bins != self.n_fft // 2:
             raise BadInput(
-                f"images of {self.generator.size} bins, spectra of {self.n_fft // 2}: let n_fft be "
-                f"{2 * self.generator.size}"
+                f"images of {bins} bins, spectra of {self.n_fft // 2}: let n_fft be {2 * bins}"
             )
 
     @property
     def samples(self) -> int:
         """Length T of the audio that an image stands for."""
-        return self.generator.size * self.hop
+        return self.generator.size[0] * self.hop
 
     def init(self, rng: jax.Array, batch: Batch) -> Variables:
         moments = self.moments(batch[self.audio])
@@ -92,6 +95,7 @@ class SpectrogramGAN(Wasserstein):
         """Normalised log spectrogram [B F N 1] -> audio [B T 1]."""
         standard = jnp.pad(image, ((0, 0), (0, 0), (0, 1), (0, 0)))[..., 0] * _CLIP
         magnitude = jnp.exp(standard * moments["std"] + moments["mean"])[..., None]
+        start = phase.steady_phases(magnitude, self.n_fft, self.hop) if self.steady else None
         return phase.griffin_lim(
             magnitude,
             self.n_fft,
@@ -101,16 +105,19 @@ class SpectrogramGAN(Wasserstein):
             length=self.samples,
             iterations=self.iterations,
             momentum=0.0,
-            dual=False,
+            start=start,
+            dual=self.steady,
         )
 
     @property
     def _pad(self) -> tuple[int, int]:
+        if self.steady:
+            return ((self.n_fft - self.hop) // 2,) * 2
         return framing.end_padding(self.samples, self.n_fft, self.hop)
 
     def _logarithm(self, audio: jax.Array) -> jax.Array:
         spectrum = stft.stft(audio, self.n_fft, self.hop, centre=False, pad=self._pad)
-        return jnp.log(stft.magnitude(spectrum)[..., 0] + _EPSILON)
+        return jnp.log(stft.magnitude(spectrum)[..., 0] + self.floor)
 
     def _real(self, variables: Variables, batch: Batch) -> jax.Array:
         return self.image(variables.frozen["moments"], batch[self.audio])

@@ -65,6 +65,30 @@ def griffin_lim(
     return synthesise(unit)
 
 
+def steady_phases(magnitude: jax.Array, n_fft: int, hop: int) -> jax.Array:
+    """Phases of partials that hold their frequency, [B F N C] -> [B F N C] complex of size one.
+
+    Each bin belongs to the peak that its slope leads to, whose frequency a parabola through three
+    ln magnitudes says, and turns by that from frame to frame; across a peak, signs alternate as a
+    symmetric window's do. Beauregard, Harish, Wyse: "Single pass spectrogram inversion", 2015.
+    """
+    last = magnitude.shape[2] - 1
+    level = jnp.moveaxis(jnp.log(magnitude + np.finfo(np.float32).tiny), 3, 1)  # [B C F N]
+    padded = jnp.pad(level, ((0, 0),) * 3 + ((1, 1),), mode="edge")
+    below, above = padded[..., :-2], padded[..., 2:]
+    bins = jnp.arange(last + 1)
+    uphill = jnp.where((below > level) & (below >= above), -1, jnp.where(above > level, 1, 0))
+    peak = jnp.clip(bins + uphill, 0, last)
+    for _ in range(last.bit_length()):  # each doubles the way that is gone
+        peak = jnp.take_along_axis(peak, peak, -1)
+    bend = below - 2 * level + above
+    aside = jnp.where(bend < 0, 0.5 * (below - above) / jnp.where(bend < 0, bend, -1.0), 0.0)
+    frequency = jnp.take_along_axis(bins + jnp.clip(aside, -0.5, 0.5), peak, -1)
+    cycles = accumulate(jnp.moveaxis(frequency, 1, 3) * np.float32(hop / n_fft))
+    turned = TURN * (cycles + 0.5 * (bins % 2)[:, None])
+    return jax.lax.complex(jnp.cos(turned), jnp.sin(turned))
+
+
 def angle(spectrum: jax.Array) -> jax.Array:
     """Phase, [...] complex -> [...] radians in [-pi, pi]; zero, with zero gradient, at silence."""
     silent = (spectrum.real == 0) & (spectrum.imag == 0)

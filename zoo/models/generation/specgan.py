@@ -3,6 +3,7 @@
 Chris Donahue, Julian McAuley, Miller Puckette: "Adversarial Audio Synthesis", ICLR 2019, section 3
 and the tables of SpecGAN's networks in the appendix; details from the authors' published code.
 Images are [B F N 1]: 128 frames of 128 bins; `zoo.objectives.spectrogram_gan` makes sound of them.
+Other shapes, as 64 frames of 256 bins, begin with as many pixels in their own proportions.
 
 Deviations and guesses:
 - Batch norm, off in the authors' training, is left out.
@@ -23,23 +24,30 @@ from zoo.layers.conv2d import Conv2D, TransposedConv2D
 from zoo.layers.initializers import GLOROT
 from zoo.signal.precision import HIGHEST
 
-_SEED = 4  # rows and columns that the generator begins with
+_SEED = 16  # pixels that the generator begins with, four by four in the paper
 _SAME = (1, 2)  # of five taps at stride two: TensorFlow's zeros, and what it crops
 
 
-def _stages(size: int) -> int:
-    """How often an image of four by four is doubled to `size`."""
-    doublings = math.log2(max(size, 1) / _SEED)
-    if doublings < 1 or doublings != int(doublings):
-        raise BadInput(f"images of {size} rows: give {_SEED} times a power of two, such as 128")
-    return int(doublings)
+def _stages(size: tuple[int, int]) -> int:
+    """How often an image of `_SEED` pixels is doubled in both directions to `size`."""
+    frames, bins = size
+    doublings = max(round(math.log2(max(frames * bins / _SEED, 1)) / 2), 1)
+    if frames * bins != _SEED * 4**doublings or frames % 2**doublings:
+        raise BadInput(
+            f"images of {frames} frames of {bins} bins: give {_SEED} pixels, as 4 x 4 or 2 x 8, "
+            "times a power of two both ways, such as 128 x 128"
+        )
+    return doublings
 
 
 class Generator(nn.Module):
-    """Latents [B L] (and classes [B] of integers) -> images [B size size 1] within [-1, 1]."""
+    """Latents [B L] (and classes [B] of integers) -> images [B F N 1] within [-1, 1].
+
+    size: F frames and N bins.
+    """
 
     dim: int = 64
-    size: int = 128
+    size: tuple[int, int] = (128, 128)
     kernel_size: int = 5
     latent: int = 100
     classes: int = 0
@@ -58,8 +66,8 @@ class Generator(nn.Module):
             z = jnp.concatenate([z.astype(self.dtype), voice], -1)
         depth = _stages(self.size)
         width = self.dim * 2 ** (depth - 1)
-        x = nn.Dense(_SEED**2 * width, kernel_init=GLOROT, dtype=self.dtype, name="dense")(z)
-        x = nn.relu(x.reshape(-1, _SEED, _SEED, width))
+        x = nn.Dense(_SEED * width, kernel_init=GLOROT, dtype=self.dtype, name="dense")(z)
+        x = nn.relu(x.reshape(-1, *(side // 2**depth for side in self.size), width))
         for i in range(1, depth):
             how = dict(crop=_SAME, kernel_init=GLOROT, dtype=self.dtype, name=f"up_{i}")
             x = nn.relu(TransposedConv2D(width // 2**i, self.kernel_size, 2, **how)(x))
@@ -68,10 +76,13 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images [B size size 1] (and classes [B]) -> one scale ((score [B], features of layers),)."""
+    """Images [B F N 1] (and classes [B]) -> one scale ((score [B], features of layers),).
+
+    size: F frames and N bins.
+    """
 
     dim: int = 64
-    size: int = 128
+    size: tuple[int, int] = (128, 128)
     kernel_size: int = 5
     classes: int = 0
     dtype: Any = jnp.float32
@@ -80,8 +91,9 @@ class Discriminator(nn.Module):
     def __call__(
         self, x: jax.Array, classes: jax.Array | None = None, *, train: bool = False
     ) -> tuple[tuple[jax.Array, tuple[jax.Array, ...]], ...]:
-        if x.ndim != 4 or x.shape[1:] != (self.size, self.size, 1):
-            raise BadInput(f"this takes images [B {self.size} {self.size} 1], not {x.shape}")
+        if x.ndim != 4 or x.shape[1:] != (*self.size, 1):
+            frames, bins = self.size
+            raise BadInput(f"this takes images [B {frames} {bins} 1], not {x.shape}")
         features = []
         for i in range(_stages(self.size)):
             how = dict(pads=_SAME, kernel_init=GLOROT, dtype=self.dtype, name=f"down_{i + 1}")
