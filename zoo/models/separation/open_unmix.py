@@ -47,7 +47,8 @@ class SourceNet(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         batch, frames, all_bins, channels = x.shape
-        y = self._standard(x[:, :, : self.bins]).swapaxes(2, 3).reshape(batch, frames, -1)
+        x = x.swapaxes(2, 3)  # gradients are sums over all but the bins: fast where these are last
+        y = self._standard(x[..., : self.bins]).reshape(batch, frames, -1)
         y = self._dense(self.hidden, "dense_1", y, train)
         y = first = nn.tanh(y)
         width = self.hidden // 2 if self.bidirectional else self.hidden
@@ -63,16 +64,16 @@ class SourceNet(nn.Module):
             )(y)
         y = nn.relu(self._dense(self.hidden, "dense_2", jnp.concatenate([first, y], -1), train))
         y = self._dense(channels * all_bins, "dense_3", y, train).astype(jnp.float32)
-        y = y.reshape(batch, frames, channels, all_bins).swapaxes(2, 3)
+        y = y.reshape(batch, frames, channels, all_bins)
         scale = self.param("output_scale", nn.initializers.ones, (all_bins,))
         mean = self.param("output_mean", nn.initializers.ones, (all_bins,))
-        return nn.relu(y * scale[:, None] + mean[:, None]) * x
+        return (nn.relu(y * scale + mean) * x).swapaxes(2, 3)
 
     def _standard(self, x: jax.Array) -> jax.Array:
-        """Bins less their mean, over their deviation: what they are in the first batch, learnt."""
-        mean = self.param("input_mean", lambda _: -x.mean((0, 1, 3)))
-        scale = self.param("input_scale", lambda _: 1 / bin_deviations(x))
-        return (x + mean[:, None]) * scale[:, None]
+        """Bins [B F C N] less their mean, over their deviation: those of the first batch, learnt."""
+        mean = self.param("input_mean", lambda _: -x.mean((0, 1, 2)))
+        scale = self.param("input_scale", lambda _: 1 / bin_deviations(x.swapaxes(2, 3)))
+        return (x + mean) * scale
 
     def _dense(self, width: int, name: str, x: jax.Array, train: bool) -> jax.Array:
         draw = fan_uniform(x.shape[-1])
