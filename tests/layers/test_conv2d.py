@@ -1,13 +1,14 @@
 """Convolutions of spectrograms against JAX's own plain forms, values and gradients."""
 
 import re
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo.layers import conv2d, conv2d_gradients
+from zoo.layers import conv2d, conv2d_gradients, winograd
 from zoo.layers.conv2d import Conv2D, TransposedConv2D, convolve_2d, transposed_2d
 
 pytestmark = pytest.mark.optimised
@@ -120,6 +121,36 @@ def test_the_kernel_gradient_by_chunks_equals_lax(shape, taps, stride, pads, sma
     np.testing.assert_allclose(one, two, atol=2e-6 * float(jnp.abs(two).max()))
 
 
+@pytest.mark.parametrize(
+    "shape, features, pads",
+    [
+        ((2, 21, 14, 64), 64, (1, 1)),
+        ((1, 18, 16, 64), 65, (0, 0)),
+        ((3, 5, 20, 66), 64, (2, 1)),
+        ((1, 16, 17, 64), 64, (0, 3)),
+    ],
+)
+def test_wide_3_x_3_by_winograd_equals_lax(shape, features, pads):
+    x, kernel = noise(*shape), noise(3, 3, shape[-1], features)
+    assert winograd.is_faster(x, kernel)
+    both(
+        lambda x, k: convolve_2d(x, k, pads=pads) / 30,
+        lambda x, k: plain(x, k, 1, 1, pads) / 30,
+        x,
+        kernel,
+    )
+
+
+def test_only_cpus_go_by_winograd_and_never_in_bfloat16():
+    def products(platform, dtype=jnp.float32):
+        x, kernel = noise(1, 16, 16, 64).astype(dtype), noise(3, 3, 64, 64).astype(dtype)
+        lowered = jax.jit(partial(convolve_2d, pads=(1, 1))).trace(x, kernel)
+        return lowered.lower(lowering_platforms=(platform,)).as_text().count("lo.convolution")
+
+    assert [products(platform) for platform in ("cpu", "tpu", "cuda")] == [6, 1, 1]
+    assert products("cpu", jnp.bfloat16) == 1
+
+
 @pytest.mark.parametrize("features", [1, 3, 4])  # scattered, sub-pixel, each phase by itself
 @pytest.mark.parametrize(
     "shape, taps, stride, crop",
@@ -163,7 +194,9 @@ def test_modules_equal_torch():
 
 
 @pytest.mark.parametrize("shape, stride", [((2, 7, 6, 3), 1), ((1, 41, 8, 4), 2)])
-def test_the_gradient_of_a_gradient_equals_lax(shape, stride, small_chunks):
+def test_the_gradient_of_a_gradient_equals_lax(shape, stride, small_chunks, monkeypatch):
+    monkeypatch.setattr(winograd, "_WIDE", 3)
+    monkeypatch.setattr(winograd, "_POSITIONS", 1)
     x, kernel = noise(*shape), noise(3, 3, shape[-1], 4)
 
     def steepness(f):

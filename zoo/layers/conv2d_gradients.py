@@ -1,5 +1,6 @@
-"""Dense two-dimensional convolutions [B F N C] -> [B F' N' C'] whose gradients suit CPUs.
+"""Dense two-dimensional convolutions [B F N C] -> [B F' N' C'], and gradients, that suit CPUs.
 
+Wide ones of 3 x 3 go by `winograd`, and so do their inputs' gradients.
 The kernel's gradient is taken `_by_columns` or, over many positions, `_by_chunks`; the input's,
 where there are strides, `_by_phases`, or to one channel as `scattered` sums. Elsewhere both are
 JAX's own.
@@ -13,6 +14,8 @@ from itertools import product
 import jax
 import jax.numpy as jnp
 
+from zoo.layers import winograd
+
 Pads = tuple[int, int]  # (before, after), the same for both axes
 Precision = jax.lax.Precision | None
 WIDE = 128  # channels from which chunks, and a convolution for each phase, were found to be faster
@@ -24,7 +27,17 @@ def convolve_dense(
     x: jax.Array, kernel: jax.Array, stride: tuple[int, int], pads: Pads, precision: Precision
 ) -> jax.Array:
     """Correlates [B F N C] with [k l C C'] -> [B F' N' C'], zeros of `pads` around both axes."""
-    return _plain(stride, pads, precision, x, kernel)
+    return _fast(stride, pads, precision, x, kernel)
+
+
+def _fast(
+    stride: tuple[int, int], pads: Pads, precision: Precision, x: jax.Array, kernel: jax.Array
+) -> jax.Array:
+    plain = partial(_plain, stride, pads, precision)
+    if stride != (1, 1) or not winograd.is_faster(x, kernel):
+        return plain(x, kernel)
+    fast = partial(winograd.convolve_3x3, pads, precision)
+    return jax.lax.platform_dependent(x, kernel, cpu=fast, default=plain)
 
 
 def _plain(
@@ -37,7 +50,7 @@ def _plain(
 
 
 def _forward(x, kernel, stride, pads, precision):
-    return _plain(stride, pads, precision, x, kernel), (x, kernel)
+    return _fast(stride, pads, precision, x, kernel), (x, kernel)
 
 
 def _backward(stride, pads, precision, saved, g):
@@ -69,6 +82,9 @@ def _backward(stride, pads, precision, saved, g):
     else:
         dk = of_kernel(x, g)
     if stride == (1, 1):
+        if max(pads) <= 2 and winograd.is_faster(g, kernel):
+            turned = kernel[::-1, ::-1].swapaxes(2, 3)
+            return _fast(stride, (2 - pads[0], 2 - pads[1]), precision, g, turned), dk
         return of_input(kernel, g), dk
     cpu = scattered_sums if x.shape[3] == 1 else phases
     return jax.lax.platform_dependent(kernel, g, cpu=cpu, default=of_input), dk

@@ -70,7 +70,7 @@ class SourceNet(nn.Module):
         return (nn.relu(y * scale + mean) * x).swapaxes(2, 3)
 
     def _standard(self, x: jax.Array) -> jax.Array:
-        """Bins [B F C N] less their mean, over their deviation: those of the first batch, learnt."""
+        """Bins of [B F C N] less mean, over deviation: those of the first batch, learnt."""
         mean = self.param("input_mean", lambda _: -x.mean((0, 1, 2)))
         scale = self.param("input_scale", lambda _: 1 / bin_deviations(x.swapaxes(2, 3)))
         return (x + mean) * scale
