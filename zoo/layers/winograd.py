@@ -9,6 +9,7 @@ by some 4e-6 of the largest.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import jax
 import jax.numpy as jnp
@@ -72,4 +73,5 @@ def convolve_3x3(
 
 
 def _sums(weights: Sequence[Sequence[float]], parts: Sequence[jax.Array]) -> list[jax.Array]:
-    return [sum(w * part for w, part in zip(row, parts) if w) for row in weights]
+    used = ([w * part for w, part in zip(row, parts) if w] for row in weights)
+    return [reduce(jnp.add, row) for row in used]
