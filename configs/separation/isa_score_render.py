@@ -18,7 +18,7 @@ SMOKE = {"size": "tiny", "samples": 16_384, "rank": 6, "iterations": 20}
 def config(
     size: str = "small",
     sources: int = 4,
-    rank: int = 20,
+    rank: int = 32,
     iterations: int = 200,
     n_fft: int = 2048,
     hop: int = 512,

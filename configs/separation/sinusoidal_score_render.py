@@ -20,11 +20,11 @@ def config(
     size: str = "small",
     sources: int = 4,
     peaks: int = 60,
-    tracks: int = 384,
+    tracks: int = 768,
     near: float = 0.3,
     n_fft: int = 1024,
     hop: int = 256,
-    samples: int = 65_536,
+    samples: int = 262_144,
     seed: int = 0,
 ) -> Experiment:
     model = Sinusoidal(sources, peaks, tracks, near, n_fft=n_fft, hop=hop, sample_rate=blind.RATE)

@@ -20,7 +20,7 @@ def config(
     taps: int = 512,
     iterations: int = 60,
     sparsity: float = 0.02,
-    samples: int = 65_536,
+    samples: int = 262_144,
     seed: int = 0,
 ) -> Experiment:
     model = SparseCoding(sources, atoms, taps, iterations, sparsity, blind.RATE)

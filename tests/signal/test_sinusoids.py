@@ -72,8 +72,8 @@ def test_sounds_come_back_from_their_sinusoids():
     @jax.jit
     def again(x):
         found = sinusoids.spectral_peaks(stft.centred(x[None], N_FFT, HOP)[0], 5, RATE, floor=1e-2)
-        owner = jnp.where(found.frequency > 2000, 1, 0)
-        return sinusoids.synthesised(found, owner, 2, HOP, len(x), RATE)
+        shares = jax.nn.one_hot(jnp.where(found.frequency > 2000, 1, 0), 2)
+        return sinusoids.synthesised(found, shares, HOP, len(x), RATE)
 
     played = np.asarray(again(jnp.asarray(audio)))
     inner = slice(N_FFT, -N_FFT)

@@ -42,17 +42,18 @@ def timbre(power: jax.Array, sample_rate: int, *, bands: int = 40, kept: int = 1
 
 
 def by_timbre(spectra: jax.Array, energy: jax.Array, sample_rate: int, sources: int) -> jax.Array:
-    """The source of each component, power spectra [K N], energies [K] -> one-hot [K S].
+    """How much of each component is of each source, power spectra [K N], energies [K] -> [K S].
 
     Spectral clustering; timbres as far apart as half of all pairs are similar by 1 / e. Components
-    without energy are similar to none.
+    without energy are similar to none. Shares sum to one: a component between two clusters, as one
+    of two sources is, goes to both. What goes whole to the wrong source costs more than it gains.
     """
     cepstra = timbre(spectra, sample_rate)
     squares = jnp.square(cepstra[:, None] - cepstra).sum(2)
     there = (energy[:, None] > 0) & (energy > 0)
     middle = jnp.nan_to_num(jnp.nanmedian(jnp.where(there, squares, jnp.nan)))
     affinity = jnp.where(there, jnp.exp(-squares / jnp.maximum(middle, 1e-12)), 0)
-    return jax.nn.one_hot(clustering.spectral(affinity, energy, sources), sources)
+    return clustering.spectral(affinity, energy, sources)
 
 
 def _cosines(bands: int, kept: int) -> np.ndarray:

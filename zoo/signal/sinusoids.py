@@ -116,23 +116,22 @@ def strongest_trajectories(
 
 
 def synthesised(
-    found: Peaks, source: jax.Array, sources: int, hop: int, length: int, sample_rate: float
+    found: Peaks, shares: jax.Array, hop: int, length: int, sample_rate: float
 ) -> jax.Array:
-    """Sinusoids of each source, peaks [F P] of sources [F P] (-1: of none) -> [length S C].
+    """Sinusoids of each source, peaks [F P] and what is each source's of them [F P S], -> [T S C].
 
-    A frame's are steady and fade into those of the next, over Hann windows of two hops.
+    T = length. A frame's are steady and fade into those of the next, over Hann windows of two hops.
     """
     time = (jnp.arange(2 * hop) - hop) / sample_rate
     fade = jnp.asarray(stft.window("hann", 2 * hop), jnp.float32)
 
     def play(given: tuple) -> jax.Array:
-        frequency, complex_, owner = given
+        frequency, complex_, own = given
         angle = 2 * jnp.pi * time[:, None] * frequency
-        own = jax.nn.one_hot(owner, sources)
         real = jnp.einsum("np,pc,ps->nsc", jnp.cos(angle), complex_.real, own)
         return real - jnp.einsum("np,pc,ps->nsc", jnp.sin(angle), complex_.imag, own)
 
-    parts = jax.lax.map(play, (found.frequency, found.complex_, source), batch_size=32)
+    parts = jax.lax.map(play, (found.frequency, found.complex_, shares), batch_size=32)
     shape = (1, len(parts), 2 * hop, -1)
     whole = overlap_add((parts * fade[:, None, None]).reshape(shape), hop)[0]
-    return whole[hop : hop + length].reshape(length, sources, -1)
+    return whole[hop : hop + length].reshape(length, shares.shape[2], -1)

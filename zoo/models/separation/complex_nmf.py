@@ -5,11 +5,14 @@ representation for acoustic signals", ICASSP 2009; updates by its auxiliary func
 they are remembered and as public code of later papers has them.
 
 Deviations and guesses:
-- Factors start from a few updates of NMF on the magnitudes. Phases start at those of the mixture,
-  turned by a random angle: started at the mixture's own they stay there, and this is masking.
-- Sparsity weighs 1e-5 of the signal's energy, with the exponent 1.2 (public code's figures).
-- A source is the sum of its components and of their shares of the error, so that sources sum to
-  the mixture. Components are grouped by timbre, as those of our NMF are.
+- Factors start from NMF of the magnitudes under the Kullback-Leibler divergence. Phases start at
+  those of the mixture, turned by a random angle: started at the mixture's own they stay there, and
+  this is masking.
+- Sparsity has public code's exponent, 1.2. Its weight there, 1e-5 of the energy, depends on the
+  scale of the spectra: under ours the penalty was larger than the energy and emptied half of the
+  components. Here the penalty of the factors at the start is a share of the energy.
+- A source is the sum of its shares of the components and of their shares of the error, so that
+  sources sum to the mixture. Components are grouped by timbre, as those of our NMF are.
 - Channels are further frames: they have gains and phases of their own and share the spectra.
 """
 
@@ -25,6 +28,7 @@ import jax.numpy as jnp
 from zoo.signal import components, factorisation, stft
 
 _TINY = 1e-9
+_STARTING = 60  # updates of NMF before the phases
 
 
 class Factors(NamedTuple):
@@ -74,17 +78,17 @@ def update(y: jax.Array, factors: Factors, weight: jax.Array, power: float) -> F
 class ComplexNMF(nn.Module):
     """Sums of complex components, mixture [B T C] -> sources [B T S C] that sum to it.
 
-    turn: largest angle, in radians, between a phase at the start and the mixture's. sparsity: its
-    weight, as a share of the energy.
+    turn: largest angle, in radians, between a phase at the start and the mixture's. sparsity: the
+    weighted sum of the gains' powers at the start, as a share of the energy.
     """
 
     sources: int = 4
-    rank: int = 16
-    iterations: int = 40
-    sparsity: float = 1e-5
+    rank: int = 32
+    iterations: int = 20
+    sparsity: float = 0.03
     power: float = 1.2
     turn: float = 1.0
-    n_fft: int = 1024
+    n_fft: int = 2048
     hop: int = 512
     sample_rate: int = 16_000
 
@@ -116,10 +120,10 @@ class ComplexNMF(nn.Module):
         one, two = jax.random.split(key)
         v = jnp.abs(y)[None]
         gains, spectra = factorisation.random_factors(one, v, self.rank)
-        gains, spectra = factorisation.factorise(v, gains, spectra, beta=2.0, iterations=20)
+        gains, spectra = factorisation.factorise(v, gains, spectra, beta=1.0, iterations=_STARTING)
         scale = jnp.maximum(spectra[0].sum(1), _TINY)
+        gains, spectra = gains[0] * scale, spectra[0] / scale[:, None]
         angle = jax.random.uniform(two, (*y.shape, self.rank), minval=-1.0) * self.turn
         phases = jnp.exp(1j * (jnp.angle(y)[:, :, None] + angle)).astype(jnp.complex64)
-        energy = stft.power(y).sum()
-        weight = self.sparsity * energy / self.rank ** (1 - self.power / 2)
-        return Factors(gains[0] * scale, spectra[0] / scale[:, None], phases), weight
+        penalty = jnp.maximum((gains**self.power).sum(), _TINY)
+        return Factors(gains, spectra, phases), self.sparsity * stft.power(y).sum() / penalty

@@ -8,8 +8,8 @@ Deviations and guesses:
 - Frames are the mixtures, bins the samples: FastICA after a projection on the first principal
   components. Magnitudes are not centred when they are projected, so that they can be built again.
 - Components are grouped by spectral clustering of their timbre, as those of our NMF are.
-- A source is the positive part of the sum of its components; a mask of squares takes it from the
-  mixture, with the phase of the mixture.
+- A source is the positive part of the sum of its components; its share of such sums is its share
+  of the mixture, with the phase of the mixture.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ISA(nn.Module):
     """
 
     sources: int = 4
-    rank: int = 20
+    rank: int = 32
     iterations: int = 200
     n_fft: int = 2048
     hop: int = 512
@@ -68,9 +68,9 @@ class ISA(nn.Module):
             return components.mask_components(parts, mixed, self.n_fft, self.hop, mixture.shape[1])
 
     def _parts(self, v: jax.Array, start: jax.Array) -> jax.Array:
-        """Magnitudes [F N] -> the sources' power [F N S]."""
+        """Magnitudes [F N] -> the sources' [F N S]."""
         gains, spectra = independent_spectra(v, start, iterations=self.iterations)
         power = jnp.square(spectra)
         energy = jnp.square(gains).sum(0) * power.sum(1)
         owner = components.by_timbre(power, energy, self.sample_rate, self.sources)
-        return jnp.square(nn.relu(jnp.einsum("fk,kn,ks->fns", gains, spectra, owner)))
+        return nn.relu(jnp.einsum("fk,kn,ks->fns", gains, spectra, owner))

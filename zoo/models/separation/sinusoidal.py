@@ -11,10 +11,13 @@ Deviations and choices:
 - Onsets and ends count in the distance and not in a search beforehand; the weights are ours.
 - Notes are made one by one: the strongest trajectory left and all that are near enough to it. The
   paper divides those that begin together so that the sum of distances is least.
-- The paper separates two notes. For a song, notes become sources by their timbre, as components of
-  our NMF do; what is left of the mixture without its sinusoids, noise and strokes, is the last
-  source. What is played again, and that rest, say what share of the mixture each source has in
-  every bin: so they sum to it, and what the sinusoids miss of a tone is not in the strokes.
+- The paper separates two notes. For a song, notes become sources by their pitch, for voices keep to
+  a register, and one between two registers is of both; what is left of the mixture without its
+  sinusoids, noise and strokes, is the last source. Magnitudes of what is played again, and of that
+  rest, say what share of the mixture each source has in every bin: so they sum to it, and what the
+  sinusoids miss of a tone is not in the strokes.
+- By timbre, as our NMF's components are grouped, notes of these few lines were told apart worse
+  (SDR 1.25 against 1.78 dB on four validation tracks of the embedded music).
 - A trajectory is of one note. The paper detects collisions of two notes' harmonics and parts them
   by their neighbours; here they go to the stronger one.
 - Channels share trajectories and have amplitudes and phases of their own.
@@ -28,13 +31,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.signal import components, sinusoids, stft
+from zoo.signal import clustering, components, sinusoids, stft
 from zoo.signal.sinusoids import Trajectories
 
 _HARMONICS = 12  # of a fundamental that concordance looks at
 FUNDAMENTAL = 50.0  # Hz, the lowest
 _FLOOR = 1e-3  # of the loudest magnitude, below which nothing is a partial
 _TOGETHER = 0.1  # s by which onsets that count one differ
+_FAINT = 1e-3  # of a note's strongest partial, in energy, below which none is its fundamental
 
 
 def modulation(x: jax.Array, sounding: jax.Array) -> jax.Array:
@@ -112,8 +116,18 @@ def cluster_trajectories(distance: jax.Array, energy: jax.Array, near: float) ->
     return jax.lax.fori_loop(0, len(energy), add, jnp.full(len(energy), -1))
 
 
+def note_pitch(frequency: jax.Array, energy: jax.Array, note: jax.Array) -> jax.Array:
+    """Lowest frequency of each note's partials that are not faint, [K] Hz; inf where none is.
+
+    frequency, energy, note: of trajectories [K], as `cluster_trajectories` numbers the notes.
+    """
+    own = (note == jnp.arange(len(note))[:, None]) & (energy > 0)
+    loudest = jnp.where(own, energy, 0).max(1, keepdims=True)
+    return jnp.where(own & (energy >= _FAINT * loudest), frequency, jnp.inf).min(1)
+
+
 class Sinusoidal(nn.Module):
-    """Notes by their timbre, and the rest, mixture [B T C] -> sources [B T S C] that sum to it.
+    """Notes by their pitch, and the rest, mixture [B T C] -> sources [B T S C] that sum to it.
 
     peaks: partials of a frame. tracks: trajectories that are kept, the strongest of at least
     `shortest` frames; widest: their change of frequency from frame to frame, as a share. near:
@@ -122,7 +136,7 @@ class Sinusoidal(nn.Module):
 
     sources: int = 4
     peaks: int = 60
-    tracks: int = 384
+    tracks: int = 768
     near: float = 0.3
     weights: tuple[float, ...] = (0.5, 100.0, 10.0, 0.5)
     widest: float = 0.03
@@ -144,28 +158,26 @@ class Sinusoidal(nn.Module):
         found = sinusoids.spectral_peaks(spectrum, self.peaks, self.sample_rate, floor=_FLOOR)
         numbers = sinusoids.link_peaks(found.frequency, self.widest)
         kept, owner = sinusoids.strongest_trajectories(found, numbers, self.tracks, self.shortest)
-        source = jnp.where(owner < 0, -1, self._sources(kept)[owner])
-        played = sinusoids.synthesised(
-            found, source, self.sources - 1, self.hop, len(mixture), self.sample_rate
-        )
+        shares = jnp.where(owner[..., None] < 0, 0, self._shares(kept)[owner])
+        played = sinusoids.synthesised(found, shares, self.hop, len(mixture), self.sample_rate)
         rest = mixture - played.sum(1)
         stems = jnp.concatenate([played, rest[:, None]], 1)
         flat = stems.reshape(1, len(mixture), -1)
-        power = jnp.square(jnp.abs(stft.centred(flat, self.n_fft, self.hop)))
-        power = power.reshape(*power.shape[:3], self.sources, -1).mean(4)
+        parts = jnp.abs(stft.centred(flat, self.n_fft, self.hop))
+        parts = parts.reshape(*parts.shape[:3], self.sources, -1).mean(4)
         return components.mask_components(
-            power, spectrum[None], self.n_fft, self.hop, len(mixture)
+            parts, spectrum[None], self.n_fft, self.hop, len(mixture)
         )[0]
 
-    def _sources(self, kept: Trajectories) -> jax.Array:
-        """Of each trajectory which source it is part of, [K], or -1."""
+    def _shares(self, kept: Trajectories) -> jax.Array:
+        """How much of each trajectory is of each source but the last, [K S-1]."""
         energy = jnp.square(kept.amplitude).sum(1)
         distance = trajectory_distances(kept, self.hop / self.sample_rate, self.weights)
         note = cluster_trajectories(distance, energy, self.near)
-        member = jax.nn.one_hot(note, len(note))
-        bins = self.n_fft // 2 + 1
         mean = kept.frequency.sum(1) / jnp.maximum((kept.amplitude > 0).sum(1), 1)
-        line = jnp.clip(jnp.round(mean / self.sample_rate * self.n_fft), 0, bins - 1).astype(int)
-        power = (member * energy[:, None]).T @ jax.nn.one_hot(line, bins)
-        of_notes = components.by_timbre(power, power.sum(1), self.sample_rate, self.sources - 1)
-        return jnp.where(note < 0, -1, jnp.argmax(of_notes, 1)[note])
+        pitch = note_pitch(mean, energy, note)
+        there = jnp.isfinite(pitch)
+        of_notes = jnp.zeros(len(note)).at[note].add(jnp.where(note < 0, 0, energy))
+        logs = jnp.log(jnp.where(there, pitch, FUNDAMENTAL))[:, None]
+        shares = clustering.memberships(logs, of_notes, self.sources - 1)
+        return jnp.where(note[:, None] < 0, 0, shares[note])

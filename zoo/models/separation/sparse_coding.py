@@ -9,8 +9,8 @@ Deviations and guesses:
   proximal steps with momentum for the activations (FISTA), and a projected gradient step for the
   atoms, in turn.
 - Convolutions are circular over the window and an atom's length of zeros behind it.
-- Atoms are grouped by timbre, as the components of our NMF are. The error is shared among the
-  sources alike, so that they sum to the mixture.
+- Atoms are grouped by timbre, as the components of our NMF are, and one between two groups is
+  shared. The error is shared among the sources alike, so that they sum to the mixture.
 - Channels share the atoms and have activations of their own.
 """
 
