@@ -1,9 +1,12 @@
 """Sources without names: whose they are, by permutation and by assignment; songs of a user."""
 
+import json
+
 import mir_eval
 import numpy as np
 import pytest
 
+from zoo import catalog
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation import blind_separation
@@ -156,3 +159,15 @@ def test_microphones_record_the_stems():
 def test_unordered_segments_have_to_overlap():
     with pytest.raises(BadInput, match="overlap"):
         Segments(512, unordered=True)
+
+
+def test_blind_rows_beat_the_mixture_in_equal_shares():
+    rows = [json.loads(p.read_text()) for p in catalog.results_folder().glob("separation/*.json")]
+    scores = {
+        f"{row['config']}.{row['row']}": row["metrics"]["sdr_median_of_track_medians/average"]
+        for row in rows
+        if blind_separation.MATCHED["permutation"] in row["protocol"]
+        or (row["config"], row["row"]) == ("oracle_score_render", "mixture")
+    }
+    floor = scores.pop("oracle_score_render.mixture")
+    assert len(scores) > 5 and {name for name, score in scores.items() if score <= floor} == set()

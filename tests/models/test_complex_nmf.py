@@ -79,3 +79,12 @@ def test_separates_blindly_and_sums_to_the_mixture():
     np.testing.assert_allclose(estimate.sum(0), stereo.sum(0), atol=1e-4)
     error = np.square(estimate[best_order(stereo, estimate)] - stereo).sum((1, 2))
     assert np.all(10 * np.log10(np.square(stereo).sum((1, 2)) / error) > 10)
+
+
+def test_a_louder_song_is_taken_apart_alike():
+    """The penalty of sparsity is a share of the energy, whatever the scale."""
+    song = np.random.default_rng(0).uniform(-1, 1, (1, 4096, 1)).astype(np.float32)
+    model = ComplexNMF(2, rank=3, iterations=8, sparsity=0.3, n_fft=512, hop=256)
+    run = jax.jit(lambda m: model.apply({}, m, rngs={"init": jax.random.key(0)}))
+    np.testing.assert_allclose(run(song / 64), run(song) / 64, atol=1e-5)
+    np.testing.assert_allclose(run(np.zeros_like(song)), 0, atol=1e-12)

@@ -47,6 +47,13 @@ def test_onsets_ends_and_weights_count_and_the_apart_are_infinitely_far():
     np.testing.assert_array_equal(notes(got, np.array([1.0, 3.0, 2.0]), 0.9), [2, 0, 1])
 
 
+def test_a_note_s_pitch_is_its_lowest_partial_that_is_not_faint():
+    hertz = np.array([440.0, 220.0, 50.0, 300.0, 10.0])
+    energy = np.array([1.0, 0.5, 1e-4, 2.0, 9.0])
+    got = sinusoidal.note_pitch(hertz, energy, np.array([0, 0, 0, 1, -1]))
+    np.testing.assert_array_equal(got, [220, 300, np.inf, np.inf, np.inf])
+
+
 def sources():
     """A dull note, a bright one that begins and ends apart from it, and clicks, [3 T 1]."""
     time = np.arange(16_384) / 16_000

@@ -70,7 +70,7 @@ def update(y: jax.Array, factors: Factors, weight: jax.Array, power: float) -> F
     spectra = rise / jnp.maximum(jnp.einsum("fnk,fk->kn", inverse, gains**2), _TINY)
     penalty = weight * power * jnp.maximum(gains, _TINY) ** (power - 2)
     rise = jnp.einsum("fnk,kn->fk", size, spectra)
-    gains = rise / (jnp.einsum("fnk,kn->fk", inverse, spectra**2) + penalty)
+    gains = rise / jnp.maximum(jnp.einsum("fnk,kn->fk", inverse, spectra**2) + penalty, _TINY)
     scale = jnp.maximum(spectra.sum(1), _TINY)
     return Factors(gains * scale, spectra / scale[:, None], phases)
 
