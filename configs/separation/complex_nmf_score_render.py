@@ -2,8 +2,9 @@
 
 Components are grouped by timbre, without references; `sample.py --config complex_nmf_score_render
 --input song.mp3` separates a song. turn=0 keeps the phases of the mixture. Not trained;
-nothing outside agrees with it. Ten times slower than NMF, and on validation no better than the
-mixture (1.0 dB against 1.0).
+nothing outside agrees with it. Ten times slower than NMF.
+On the test split SDR 2.1 and SI-SDR -1.9 dB, of the mixture in equal shares 1.0 and -5.2. Grouping
+is what limits it: three validation tracks had 1.4 so, 4.9 with components that stems assign.
 """
 
 from zoo.experiment import Experiment

@@ -2,6 +2,9 @@
 
 16 atoms of 32 ms are learnt from each window and grouped by timbre, without references;
 `sample.py --config sparse_coding_score_render --input song.mp3` separates a song. Not trained.
+On the test split SDR 1.12 and SI-SDR -4.2 dB, of the mixture in equal shares 1.04 and -5.2: just
+above. Few atoms are its limit beside grouping: four training tracks had 1.5, 2.2 with atoms that
+stems assign, and 32 atoms, 2.9 so, were grouped worse.
 """
 
 from zoo.experiment import Experiment
