@@ -97,12 +97,12 @@ class ProgressiveGAN:
         z = jnp.zeros((count, self.generator.latent))
         pitch = jnp.zeros((count, self.generator.pitches))
         image = jnp.zeros((count, self.layout.frames, self.layout.bins, self.channels))
-        told = self._told(jnp.zeros(count, jnp.int32))
+        conditioning = self._conditioning(jnp.zeros(count, jnp.int32))
         grown = jnp.float32(self.generator.resolutions - 1 if self.growth is None else 0)
         return Variables(
             {
-                "generator": self.generator.init(keys[0], z, pitch, **told)["params"],
-                "discriminator": self.discriminator.init(keys[1], image, **told)["params"],
+                "generator": self.generator.init(keys[0], z, pitch, **conditioning)["params"],
+                "discriminator": self.discriminator.init(keys[1], image, **conditioning)["params"],
             },
             {"generator": {"growth": {"progress": grown}}},
             {"pitches": {"counts": jnp.ones(self.generator.pitches)}},
@@ -279,7 +279,7 @@ class ProgressiveGAN:
     ) -> jax.Array:
         pitch = jax.nn.one_hot(label, self.generator.pitches)
         apply = partial(self.generator.apply, {"params": variables.params["generator"]})
-        made = apply(z, pitch, progress, blocks=self.blocks, **self._told(label))
+        made = apply(z, pitch, progress, blocks=self.blocks, **self._conditioning(label))
         return phase_images.denormalised(self._completed(made, label))
 
     def _judged(
@@ -287,9 +287,9 @@ class ProgressiveGAN:
     ) -> tuple[jax.Array, jax.Array]:
         apply = partial(self.discriminator.apply, {"params": variables.params["discriminator"]})
         seen = phase_images.normalised(image)[..., : self.channels]
-        return apply(seen, progress, blocks=self.blocks, **self._told(label))
+        return apply(seen, progress, blocks=self.blocks, **self._conditioning(label))
 
-    def _told(self, label: jax.Array) -> dict[str, jax.Array]:
+    def _conditioning(self, label: jax.Array) -> dict[str, jax.Array]:
         """What else both networks are given, by name, with pitches [B]."""
         return {}
 

@@ -24,7 +24,7 @@ _LOUDNESS = 0.1  # RMS of the tone
 
 @dataclass(frozen=True)
 class TonedGAN(ProgressiveGAN):
-    """`ProgressiveGAN` of magnitudes, told the tones of the pitches [B F N 1].
+    """`ProgressiveGAN` of magnitudes, conditioned on the tones of the pitches [B F N 1].
 
     generator(z, pitch, progress, tone=tones) -> images [B F N 1]; discriminator(images, progress,
     tone=tones) -> (scores [B], logits [B P], which nothing asks for). `auxiliary` has no effect.
@@ -38,7 +38,7 @@ class TonedGAN(ProgressiveGAN):
         blocks = range(1, self.generator.resolutions + 1)
         return (*(f"block_{n}_" for n in blocks), "['pitch']")
 
-    def _told(self, label: jax.Array) -> dict[str, jax.Array]:
+    def _conditioning(self, label: jax.Array) -> dict[str, jax.Array]:
         return {"tone": self._tone(label)[..., :1]}
 
     def _completed(self, made: jax.Array, label: jax.Array) -> jax.Array:
