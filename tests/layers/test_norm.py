@@ -85,17 +85,3 @@ def test_weight_norm_around_our_layers_equals_torch(kind):
     }
     wanted = theirs(torch.tensor(x).mT).mT.detach()
     np.testing.assert_allclose(layer.apply({"params": params}, x), wanted, atol=1e-5)
-
-
-def test_an_offset_is_a_bias_that_was_added_before():
-    x, offset = jax.random.normal(jax.random.key(0), (2, 12, 10, 3)), jnp.array([3.0, -1.0, 0.5])
-    norm = BatchNorm(0.8)
-    variables = norm.init(jax.random.key(1), x)
-    added = step(norm, variables, x + offset, train=True)
-    given = step(norm, variables, x, offset=offset, train=True)
-    for a, b in zip(jax.tree.leaves(given), jax.tree.leaves(added), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-3, rtol=1e-3)
-    moved = {**variables, "batch_stats": given[1]}
-    for how in (norm, BatchNorm(batch_statistics=True)):
-        one, other = how.apply(moved, x, offset=offset), how.apply(moved, x + offset)
-        np.testing.assert_allclose(one, other, atol=1e-4)

@@ -46,6 +46,7 @@ from zoo.objectives.refinement import Refinement
 from zoo.objectives.score_matching import ScoreMatching
 from zoo.objectives.spectrogram_gan import SpectrogramGAN
 from zoo.objectives.tiers import Tiers
+from zoo.objectives.toned_gan import TonedGAN
 from zoo.objectives.translation import Translation
 from zoo.objectives.variational import Variational
 from zoo.objectives.wasserstein_autoencoder import WassersteinAutoencoder
@@ -193,14 +194,18 @@ def windows():
     return objective, spread(shapes)
 
 
-def notes():
-    how = dict(pitches=3, start=(16, 32), resolutions=1, base=8, widest=4)
+def notes(kind=ProgressiveGAN):
+    how = dict(pitches=3, start=(16, 32), resolutions=1, base=8, widest=4, channels=kind.channels)
     layout = PhaseImageLayout(256, 16, 32, 8_000, "linear")
     parts = gansynth.Generator(latent=4, **how), gansynth.Discriminator(**how)
-    objective = ProgressiveGAN(*parts, layout, growth=None, lowest=60)
+    objective = kind(*parts, layout, growth=None, lowest=60)
     batch = {"audio": jnp.zeros((2, 256, 1)), "pitch": jnp.full(2, 60)}
     counts = {"pitches": {"counts": jnp.array([0.0, 1.0, 0.0])}}
-    return objective, objective.init(KEY, batch).replace(frozen=counts)
+    variables = objective.init(KEY, batch).replace(frozen=counts)
+    params = jax.tree.map(
+        lambda p: p + 0.05 * RNG.normal(size=p.shape), variables.params
+    )  # some of them are zero at first
+    return objective, variables.replace(params=params)
 
 
 def flow():
@@ -263,6 +268,7 @@ PARALLEL = {
     "Distillation": student,
     "DensityDistillation": density_student,
     "ProgressiveGAN": notes,
+    "TonedGAN": lambda: notes(TonedGAN),
     "Wasserstein": lambda: gan(Wasserstein),
     "Tiers": tiers,
     "SpectrogramGAN": lambda: gan(SpectrogramGAN, n_fft=8, hop=2, iterations=0),

@@ -171,7 +171,6 @@ class Conv2D(nn.Module):
     """Convolution [B F N C] -> [B F' N' features]; parameters 'kernel' [k k C features], 'bias'.
 
     Those of flax.linen.Conv; torch's Conv2d weight [O I k k] is `transpose(2, 3, 1, 0)`.
-    `unbiased`: the same without the bias, and the bias [features], for `BatchNorm` to take.
     """
 
     features: int
@@ -184,18 +183,14 @@ class Conv2D(nn.Module):
     bias_init: Callable[..., Any] = nn.initializers.zeros
     dtype: Any = jnp.float32
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        y, bias = self.unbiased(x)
-        return y if bias is None else y + bias
-
     @nn.compact
-    def unbiased(self, x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+    def __call__(self, x: jax.Array) -> jax.Array:
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
         bias = self.param("bias", self.bias_init, shape[-1:]) if self.use_bias else None
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
         y = convolve_2d(x, kernel, stride=self.stride, dilation=self.dilation, pads=self.pads)
-        return y, bias
+        return y if bias is None else y + bias
 
 
 class TransposedConv2D(nn.Module):

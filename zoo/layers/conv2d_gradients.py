@@ -211,9 +211,7 @@ def scattered(
     """
     most = [-(-taps // s) for taps, s in zip(kernel.shape, stride)]
     rows, columns = (n + m - 1 for n, m in zip(x.shape[1:3], most))
-    y = jnp.einsum(
-        "bfnc,klco->bfnklo", x, kernel, precision=precision, preferred_element_type=jnp.float32
-    )
+    y = jnp.einsum("bfnc,klco->bfnklo", x, kernel, precision=precision).astype(jnp.float32)
     y = jnp.pad(y, ((0, 0), *((m - 1, m - 1) for m in most), *((0, 0),) * 3))
 
     def shifted(k: int, l: int) -> jax.Array:

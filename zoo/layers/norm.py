@@ -81,8 +81,6 @@ class BatchNorm(nn.Module):
     the unbiased one. epsilon is 1e-5 in torch, 1e-3 in Keras. batch_statistics:
     outside training too those of the batch at hand are taken, and none are kept (Keras 1's mode=2):
     what comes out depends on the whole batch.
-    offset: a bias [C] of the layer before that x lacks. Where the batch's mean is subtracted it is
-    too, so it only moves 'mean': a pass over x less, and a gradient of zero for it.
     """
 
     momentum: float = 0.9
@@ -93,9 +91,7 @@ class BatchNorm(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(
-        self, x: jax.Array, *, offset: jax.Array | None = None, train: bool = False
-    ) -> jax.Array:
+    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         shape = x.shape[-1:]
         scale = self.param("scale", nn.initializers.ones, shape) if self.use_scale else None
         bias = self.param("bias", nn.initializers.zeros, shape) if self.use_bias else None
@@ -107,12 +103,10 @@ class BatchNorm(nn.Module):
         running_var = self.variable("batch_stats", "var", jnp.ones, shape)
         x = x.astype(self.dtype)
         if not train:
-            x = x if offset is None else x + offset.astype(x.dtype)
             factor = jax.lax.rsqrt(running_var.value + self.epsilon) * scale
             return ((x - running_mean.value) * factor + bias).astype(self.dtype)
         y, mean, variance = _normalise(x, scale, bias, jnp.float32(self.epsilon))
         if not self.is_initializing():
-            mean = mean if offset is None else mean + offset
             mean, variance = jax.lax.stop_gradient((mean, variance))
             keep = self.momentum
             running_mean.value = keep * running_mean.value + (1 - keep) * mean

@@ -52,11 +52,11 @@ class ConvBlock(nn.Module):
             dtype=self.dtype,
             name="norm",
         )
+        x = conv(x)
         if self.normalised_last:
-            x = norm(self.activation(conv(x)), train=train)
+            x = norm(self.activation(x), train=train)
         else:
-            x, bias = conv.unbiased(x)
-            x = self.activation(norm(x, offset=bias, train=train))
+            x = self.activation(norm(x, train=train))
         return x if self.pool == (1, 1) else max_pool_2d(x, self.pool)
 
 
@@ -83,9 +83,7 @@ class Residual(nn.Module):
                 dtype=self.dtype,
                 name=f"conv_{name}",
             )
-            x, bias = conv.unbiased(x)
-            norm = BatchNorm(dtype=self.dtype, name=f"norm_{name}")
-            return norm(x, offset=bias, train=train)
+            return BatchNorm(dtype=self.dtype, name=f"norm_{name}")(conv(x), train=train)
 
         y = normed("2", nn.relu(normed("1", x, self.stride)))
         if self.stride != (1, 1) or x.shape[-1] != self.features:

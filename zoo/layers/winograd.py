@@ -43,9 +43,9 @@ _POSITIONS = 256  # bins of frames of all examples, likewise
 
 def is_faster(x: jax.Array, kernel: jax.Array) -> bool:
     """Whether a CPU convolves [B F N C] with [k l C C'] sooner so: 3 x 3, wide, long, float32."""
-    wide = min(kernel.shape[2:]) >= _WIDE
-    long = x.shape[0] * x.shape[1] * x.shape[2] >= _POSITIONS
-    return kernel.shape[:2] == (3, 3) and wide and long and x.dtype == jnp.float32
+    if kernel.shape[:2] != (3, 3) or min(kernel.shape[2:]) < _WIDE or x.dtype != jnp.float32:
+        return False
+    return bool(x.shape[0] * x.shape[1] * x.shape[2] >= _POSITIONS)
 
 
 def convolve_3x3(
