@@ -10,7 +10,7 @@ An eighth of the paper's width (dim=64), and what makes notes of it in minutes o
   sine is up to 60 Hz off, and real notes by way of its images are at a distance of 37, here 5.
 After 3,971 steps (12 minutes of a core that others shared) it is 45, the held-out halves' is 71;
 CREPE is surer than 0.5 of the pitch of 22 of 30 clips, of 29 recordings. Not all partials of all
-clips are harmonics of one pitch, of which the networks are told nothing. conditional=True asks for
+clips are harmonics of one pitch, of which the networks know nothing. conditional=True asks for
 the instrument family: voice i of a sample takes family i. embedding=musicnn_mtt adds the distances
 of its embeddings.
 """

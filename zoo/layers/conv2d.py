@@ -22,12 +22,13 @@ from flax.linen.dtypes import promote_dtype
 
 from zoo.layers.conv2d_gradients import (
     WIDE,
-    Pads,
     Precision,
     convolve_dense,
     interleaved,
+    join_phases,
     scattered,
 )
+from zoo.layers.winograd import Pads
 
 Stride = int | tuple[int, int]  # (frames, bins), or the same for both
 _FEW = 2  # channels in times channels out, of which CPUs sum taps 40 times as fast as they convolve
@@ -163,8 +164,7 @@ def _each_phase(stride: int, precision: Precision, x: jax.Array, kernel: jax.Arr
         part = x[:, most - taps.shape[0] :, most - taps.shape[1] :]
         return convolve_2d(part, taps, precision=precision)
 
-    rows = [jnp.stack([phase(i, j) for j in range(stride)], 3) for i in range(stride)]
-    return interleaved(jnp.stack(rows, 3))
+    return join_phases((stride, stride), phase)
 
 
 class Conv2D(nn.Module):

@@ -8,6 +8,7 @@ JAX's own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial, reduce
 from itertools import product
 
@@ -15,8 +16,8 @@ import jax
 import jax.numpy as jnp
 
 from zoo.layers import winograd
+from zoo.layers.winograd import Pads
 
-Pads = tuple[int, int]  # (before, after), the same for both axes
 Precision = jax.lax.Precision | None
 WIDE = 128  # channels from which chunks, and a convolution for each phase, were found to be faster
 _CHUNK = 512  # positions, bins of frames of all examples, in a chunk of a kernel's gradient
@@ -223,8 +224,13 @@ def scattered(
         nothing = jnp.zeros((y.shape[0], rows, columns, y.shape[-1]))
         return reduce(jnp.add, (shifted(*tap) for tap in taps), nothing)
 
-    lines = [jnp.stack([phase(i, j) for j in range(stride[1])], 3) for i in range(stride[0])]
-    return interleaved(jnp.stack(lines, 3)).astype(x.dtype)
+    return join_phases(stride, phase).astype(x.dtype)
+
+
+def join_phases(stride: tuple[int, int], phase: Callable[[int, int], jax.Array]) -> jax.Array:
+    """The image [B F s N t C] of which phase(i, j) [B F N C] has every s-th row, t-th column."""
+    rows = [jnp.stack([phase(i, j) for j in range(stride[1])], 3) for i in range(stride[0])]
+    return interleaved(jnp.stack(rows, 3))
 
 
 def interleaved(phases: jax.Array) -> jax.Array:

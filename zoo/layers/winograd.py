@@ -55,7 +55,7 @@ def convolve_3x3(
     batch, frames, _, width = x.shape
     frames = frames + sum(pads) - 2
     tiles = -(-frames // 4)
-    x = jax.lax.optimization_barrier(
+    x = jax.lax.optimization_barrier(  # else each of the six rows may compute it again
         jnp.pad(x, ((0, 0), (pads[0], 4 * tiles + 2 - x.shape[1] - pads[0]), pads, (0, 0)))
     )
     rows = _sums(_INPUTS, [x[:, i : i + 4 * tiles - 3 : 4] for i in range(6)])

@@ -298,7 +298,7 @@ class ProgressiveGAN:
         return made
 
     def _classified(self, logits: jax.Array, label: jax.Array) -> tuple[Any, Metrics]:
-        """The loss that the pitch [B] is to be told from logits [B P], weighted, and metrics."""
+        """Weighted cross-entropy of logits [B P] and pitches [B], and metrics."""
         wrong = optax.softmax_cross_entropy_with_integer_labels(logits, label).mean()
         right = jnp.mean(logits.argmax(-1) == label)
         return self.auxiliary * wrong, {"pitch_loss": wrong, "pitch_accuracy": right}
