@@ -74,12 +74,12 @@ def _rectified_norm_backward(saved, g):
     x, slope, scale, mean, inverse = saved
     y, g, count = _rectified(x, slope), g.astype(jnp.float32), x.shape[1] * x.shape[2]
     d_bias = g.sum(1)
-    d_scale = ((g * y).sum(1) - mean * d_bias) * inverse
+    d_scale = (_products(g, y) - mean * d_bias) * inverse
     level = _weighted(d_bias, scale) / count
     tilt = _weighted(d_scale, scale) * inverse / count
     dy = inverse[:, None] * (scale * g - level[:, None] - (y - mean[:, None]) * tilt[:, None])
     above = x >= 0
-    d_slope = _weighted(jnp.where(above, 0.0, dy * x).sum(1), jnp.ones_like(scale)).sum()
+    d_slope = _weighted(_products(jnp.where(above, 0.0, dy), x), jnp.ones_like(scale)).sum()
     dx = jnp.where(above, dy, slope * dy).astype(x.dtype)
     return dx, d_slope.reshape(slope.shape), d_scale.sum(0), d_bias.sum(0)
 
@@ -90,6 +90,14 @@ _rectified_norm.defvjp(_rectified_norm_forward, _rectified_norm_backward)
 def _rectified(x: jax.Array, slope: jax.Array) -> jax.Array:
     x = x.astype(jnp.float32)
     return jnp.where(x >= 0, x, slope * x)
+
+
+def _products(x: jax.Array, y: jax.Array) -> jax.Array:
+    """Sums of x * y over frames, [B F C] twice -> [B C].
+
+    As a product and a sum, XLA takes 28 times as long on CPUs where B is 1: it transposes both.
+    """
+    return jnp.einsum("bfc,bfc->bc", x, y, precision=HIGHEST, preferred_element_type=jnp.float32)
 
 
 def _weighted(sums: jax.Array, weights: jax.Array) -> jax.Array:
