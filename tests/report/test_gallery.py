@@ -19,6 +19,7 @@ from zoo.data.score_render import ode
 from zoo.front import finding, offers
 from zoo.pages import excerpts
 from zoo.pages import gallery as pages
+from zoo.runs.pairs import labels_of
 from zoo.songs.midi_files import write_midi
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -118,7 +119,6 @@ def test_commands_are_what_the_scripts_take():
     assert names <= set(offers.OFFERS) and offers.OFFERS.keys() - names == {
         "tags_over_time",
         "embed",
-        "speak",
         "stream",
     }
 
@@ -128,6 +128,21 @@ def test_what_plays_tunes_is_heard_with_the_tune(name):
     """Though it may make single notes as well."""
     methods = offers.offered(experiments.find_config(name).experiment())
     assert gallery._plan(SimpleNamespace(methods=methods)) == gallery.PLANS["perform"]
+
+
+def test_a_separator_that_has_to_know_what_plays_is_told():
+    """One that needs no labels has none, and its command is the plan's."""
+    for name, known in (
+        ("conditioned_wave_unet_score_render", True),
+        ("wave_unet_score_render", False),
+    ):
+        experiment = experiments.find_config(name).experiment()
+        methods, labels = offers.offered(experiment), labels_of(experiment)
+        model = SimpleNamespace(methods=methods, labels=labels, experiment=experiment)
+        (line,) = gallery._plan(model)
+        assert ("--labels" in line.words) is known, name
+        assert line.words[:4] == gallery.PLANS["separate"][0].words
+    assert line.script == "sample"
 
 
 @pytest.fixture

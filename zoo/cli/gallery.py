@@ -13,7 +13,7 @@ import io
 import shlex
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from zoo import commands, escapes
 from zoo.cli import command_line, evaluate, sample
 from zoo.cli.command_line import nonempty_text, path_argument
 from zoo.errors import BadInput
+from zoo.evaluation.capabilities import Separates
 
 if TYPE_CHECKING:
     from zoo.front.system import System
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _TUNE, _PIANO, BAND = (f"pieces/{name}.wav" for name in ("tune", "piano", "band"))
 _MELODY = "pieces/tune.mid"
+_SPELT = "f#4 f#4 g4 a4"  # how the tune begins, note by note
 _SCRIPTS = {"evaluate": evaluate, "sample": sample}
 _LARGEST = 15_000_000  # bytes of the page
 
@@ -52,6 +54,7 @@ PLANS: dict[str, tuple[_Line, ...]] = {  # by the method that a system has
         _Line("sample", ("--seconds", "12", "--input", _MELODY), more=True),
     ),
     "perform": (_Line("sample", ("--input", _MELODY)),),
+    "speak": (_Line("sample", ("--text", _SPELT)),),
     "sample": (
         _Line("sample", ("--seconds", "4")),
         _Line("sample", ("--seconds", "4", "--prompt", _PIANO), more=True),
@@ -174,7 +177,13 @@ def _exhibit(name: str, where: str) -> Exhibit:
 
 def _plan(model: System) -> tuple[_Line, ...]:
     """The commands of a system, by the first method of PLANS that it has."""
-    return next((PLANS[method] for method in PLANS if method in model.methods), ())
+    method = next((method for method in PLANS if method in model.methods), None)
+    lines = PLANS[method] if method else ()
+    evaluation = model.experiment.evaluation if method == "separate" else None
+    if isinstance(evaluation, Separates) and evaluation.how.labels:  # has to know what plays: all
+        known = ("--labels", ",".join(model.labels))
+        return tuple(replace(line, words=(*line.words, *known)) for line in lines)
+    return lines
 
 
 def run_line(line: _Line, words: list[str]) -> bool:

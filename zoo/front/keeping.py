@@ -26,7 +26,14 @@ from zoo.evaluation.base import Evaluation
 from zoo.evaluation.separation import mixture
 from zoo.front import finding
 from zoo.front.system import System
-from zoo.objectives.base import Composing, Generative, Request, follows_source, plays_notes
+from zoo.objectives.base import (
+    Composing,
+    Generative,
+    Request,
+    follows_source,
+    plays_notes,
+    speaks,
+)
 from zoo.report import facts as rows
 from zoo.runs import inference, pairs
 from zoo.runs.kept import Kept, Sample
@@ -194,9 +201,10 @@ def sample(found: Trained) -> np.ndarray | None:
     seconds = COMPOSED if isinstance(objective, Composing) else _SECONDS
     length = int(seconds * found.experiment.data.source.info.sample_rate)
     request = Request(length=length, chunk=length, engine="xla")  # a compiler is not everywhere
-    if follows_source(objective) or plays_notes(objective):
+    follows, plays, says = (ask(objective) for ask in (follows_source, plays_notes, speaks))
+    if follows or plays or says:
         record = _few(found)[1].open("test")[0]
-        own = {"notes": record["notes"]} if plays_notes(objective) else {}
+        own = {"notes": record["notes"]} if plays else {"text": record["text"]} if says else {}
         request = replace(request, source=None if own else mixture(record)[:length], **own)
     chunks = list(objective.generate(found.variables, request))
     return np.concatenate(chunks, 1)[0].astype(np.float32)
