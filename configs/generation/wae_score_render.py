@@ -38,6 +38,7 @@ def config(
     width: int = 32,
     levels: int = 4,
     penalty: float = 1.0,
+    spectral: float = 0.1,
     samples: int = 1024,
     batch: int = 32,
     steps: int = 2000,
@@ -49,7 +50,7 @@ def config(
     model = WAE(samples, latents, width, levels, dtype=dtype)
     return Experiment(
         data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
-        objective=WassersteinAutoencoder(model, penalty),
+        objective=WassersteinAutoencoder(model, penalty, spectral=spectral),
         optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
         evaluation=Sampled(samples, noise=True),
         batch=batch,

@@ -30,24 +30,34 @@ class Halves(nn.Module):
         return w[1] * jnp.repeat(z, 2, -1)[..., None], z
 
 
-def test_wasserstein_autoencoder(monkeypatch):
+def log_spectra(x):
+    """ln magnitudes of windows [B 4 1] under the heads of three Hann windows, size by size."""
+    for size in (512, 256, 128):
+        head = np.sin(np.pi * np.arange(4) / size) ** 2
+        found = np.abs(np.fft.rfft(x[..., 0] * head, size))
+        yield np.log(np.where(found < 1e-10, 1e-5, found))
+
+
+@pytest.mark.parametrize("spectral", [0.0, 0.3])
+def test_wasserstein_autoencoder(monkeypatch, spectral):
     """The cost in units of the level, and the discrepancy from normal latents, by SciPy."""
     audio = RNG.normal(0, 0.5, (3, 4, 1)).astype(np.float32)
     noise = RNG.normal(size=(3, 2))
     fixed(monkeypatch, "normal", {(3, 2): noise})
-    objective = WassersteinAutoencoder(Halves(), penalty=0.7, level=0.5)
+    objective = WassersteinAutoencoder(Halves(), penalty=0.7, level=0.5, spectral=spectral)
 
     def loss(w):
         z = w["w"][0] * np.float64(audio).reshape(-1, 2, 2).sum(-1)
-        error = w["w"][1] * np.repeat(z, 2, -1)[..., None] - audio
-        apart = 0.0
+        again = w["w"][1] * np.repeat(z, 2, -1)[..., None]
+        apart, spectra = 0.0, zip(log_spectra(again), log_spectra(np.float64(audio)))
         for width in 4 * np.array([0.1, 0.2, 0.5, 1, 2, 5, 10]):
             own, other, both = (
                 width / (width + cdist(a, b, "sqeuclidean"))
                 for a, b in ((z, z), (noise, noise), (z, noise))
             )
             apart += (own.sum() + other.sum() - 6) / 6 - 2 * both.mean()
-        return np.square(error).mean() / 0.25 + 0.7 * apart
+        cost = np.square(again - audio).mean() / 0.25
+        return cost + 0.7 * apart + spectral * sum(np.abs(a - b).mean() for a, b in spectra)
 
     assert_step(objective, drawn(objective, {"audio": audio}), {"audio": audio}, "model", loss)
 
