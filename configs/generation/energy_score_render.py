@@ -3,7 +3,8 @@
 Windows of 1,024 samples, 64 ms, drawn by 200 steps of Langevin dynamics from noise; samples are
 such windows side by side. The report has the Fréchet distances of white noise and of noise of the
 music's spectrum beside that of what is drawn: the floors. The paper is about images: nothing
-outside agrees with this net. It was not trained for its budget yet: no figure stands against these.
+outside agrees with this net. After 1,200 steps (five minutes of a core) what is drawn is at 334
+against 728 and 236: better than white noise, not yet than noise of the spectrum.
 """
 
 import jax.numpy as jnp

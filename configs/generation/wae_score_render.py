@@ -2,10 +2,10 @@
 
 WAE-MMD: 64 latents of windows of 1,024 samples, 64 ms, that are together as a standard normal;
 samples are such windows side by side. The report has the Fréchet distances of white noise and of
-noise of the music's spectrum beside that of what is drawn: the floors. After 1,710 steps (two
-minutes of a core) windows are coded at 3.4 dB, and what is drawn is at 730 against 728 and 236: the
-right tones without anything above 4 kHz, no better than white noise. The paper is about images:
-nothing outside agrees with these nets.
+noise of the music's spectrum beside that of what is drawn: the floors. After five minutes of a core
+what is drawn is at 194 against 728 and 236. A tenth of the distance of logarithmic spectra is ours:
+with spectral=0, the square alone, it was at 410, the right tones without anything above 4 kHz. The
+paper is about images: nothing outside agrees with these nets.
 """
 
 import jax.numpy as jnp
