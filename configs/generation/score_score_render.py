@@ -1,14 +1,14 @@
 """Score-based models on the embedded piano: annealed Langevin dynamics, and SDEs run backwards.
 
-Rows: default is Song and Ermon 2019 (NCSN): ten widths of noise, thirty steps at each; ve and vp are
-Song et al. 2021's equations whose variance explodes or is kept, in 100 evaluations of the reverse
-diffusion, for ve every other one of Langevin dynamics. One net for all, whose input is brought to
-power one, and which finds the noise. Windows of 2,048 samples, 128 ms: samples are such windows
-side by side. The report has the Fréchet distances of white noise and of noise of the music's
-spectrum beside that of what is drawn: the floors, 827 and 268. After five minutes of a core ve is
-at 262 and vp at 188. With ten steps at each width, a third, default was at 744, worse the longer it
-learnt: each began in noise that the one before had left. The papers are about images: nothing
-outside agrees with the net; noise processes are compared with closed forms.
+Rows: default is Song and Ermon 2019 (NCSN): ten widths of noise, thirty steps at each; ve and vp
+are Song et al. 2021's equations whose variance explodes or is kept, in 100 evaluations of the
+reverse diffusion, for ve every other one of Langevin dynamics. One net for all, whose input is
+brought to power one, and which finds the noise. Windows of 2,048 samples, 128 ms: samples are such
+windows side by side. The report has the Fréchet distances of white noise and of noise of the
+music's spectrum beside that of what is drawn: the floors, 827 and 268. After five minutes of a core
+ve is at 262 and vp at 188. With ten steps at each width, a third, default was at 744, worse the
+longer it learnt: each began in noise that the one before had left. The papers are about images:
+nothing outside agrees with the net; noise processes are compared with closed forms.
 """
 
 from typing import Literal
