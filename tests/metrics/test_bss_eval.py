@@ -145,6 +145,11 @@ def test_correlations_are_those_of_numpy():
 def test_solve_falls_back_where_cholesky_cannot():
     indefinite = np.array([[0.0, 1.0], [1.0, 0.0]])
     np.testing.assert_allclose(bss_filters.solve(indefinite, np.eye(2))[0], [0, 1], atol=1e-12)
+    rows = np.random.default_rng(0).standard_normal((9, 12))
+    late = rows @ rows.T  # Cholesky has overwritten half of it when it finds a negative pivot
+    late[7, 7] = -5.0
+    right = np.arange(18.0).reshape(9, 2)
+    np.testing.assert_allclose(late @ bss_filters.solve(late.copy(), right), right, atol=1e-9)
     singular = np.array([[1e20, 1e20], [1e20, 1e20]])
     solution = bss_filters.solve(singular.copy(), np.array([[2e20], [2e20]]))
     np.testing.assert_allclose(singular @ solution, [[2e20], [2e20]], rtol=1e-9)

@@ -58,10 +58,10 @@ def bss_eval(
     both, own = distortion_filters(reference, estimate, taps)
     points = _points(min(window, reference.shape[1]), taps)
     responses = list(_responses(both, own, points))
-    frames = [
-        _energies(_at(reference, k, window, hop), _at(estimate, k, window, hop), responses, points)
-        for k in range(sdr.shape[1])
-    ]
+    frames = []
+    for k in range(sdr.shape[1]):
+        one, other = _at(reference, k, window, hop), _at(estimate, k, window, hop)
+        frames.append(_energies(one, other, responses, points, matched=True))
     ratios = _image_ratios(np.stack(frames, axis=-1))
     quiet = silent_frames(reference, window, hop) | silent_frames(estimate, window, hop)
     isr, sir, sar = (np.where(quiet, np.nan, _diagonal(x)) for x in ratios[1:])
@@ -135,12 +135,18 @@ def _responses(both: np.ndarray, own: np.ndarray, points: int) -> Iterable[Respo
 
 
 def _energies(
-    reference: np.ndarray, estimate: np.ndarray, responses: Iterable[Response], points: int
+    reference: np.ndarray,
+    estimate: np.ndarray,
+    responses: Iterable[Response],
+    points: int,
+    *,
+    matched: bool = False,
 ) -> np.ndarray:
     """Energies of one frame and its 511-sample tail: [S W C], [S W C] -> [8 S S].
 
     For reference j and estimate e: target, own projection - target, own projection, projection on
     all - own, projection on all, estimate - projection on all, estimate - target, estimate - own.
+    matched: those of each estimate and its own reference alone, zero elsewhere.
     """
     sources, _, channels = reference.shape
     targets, guesses = _spectra(reference, points), _spectra(estimate, points)
@@ -149,7 +155,7 @@ def _energies(
         e, c = divmod(index, channels)
         everything = np.einsum("scn,scn->n", targets, both.reshape(targets.shape))
         guess = guesses[e, c]
-        for j in range(sources):
+        for j in (e,) if matched else range(sources):
             target, own = targets[j, c], np.einsum("cn,cn->n", targets[j], alone[j])
             parts = (
                 *(target, own - target, own, everything - own, everything),
@@ -218,7 +224,11 @@ def _rounded(
 
 
 def _round_to_16_bit(signal: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(signal * 32_768), -32_768, 32_767) / 32_768
+    """Source by source into float32, which holds 16 bits exactly in half the memory: [S T C]."""
+    rounded = np.empty(signal.shape, np.float32)
+    for one, source in zip(rounded, signal, strict=True):
+        one[:] = np.clip(np.rint(source * 32_768), -32_768, 32_767) / 32_768
+    return rounded
 
 
 def _checked(

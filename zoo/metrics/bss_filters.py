@@ -14,8 +14,8 @@ import numpy as np
 import scipy.fft
 import scipy.linalg
 
-_BLOCK = 32_768  # FFT points per block
-GROUP = 16  # blocks transformed together
+_BLOCK = 8_192  # FFT points per block
+GROUP = 4  # blocks transformed together: few enough that their spectra stay in the cache
 
 
 def correlations(left: np.ndarray, rights: Sequence[np.ndarray], taps: int) -> np.ndarray:
@@ -35,7 +35,9 @@ def correlations(left: np.ndarray, rights: Sequence[np.ndarray], taps: int) -> n
         reach = [_piece(right, start - taps + 1, stop + taps - 1) for right in rights]
         wide = np.lib.stride_tricks.sliding_window_view(np.concatenate(reach), points, axis=1)
         other = scipy.fft.rfft(wide[:, ::step], points, axis=2)
-        total = total + np.conj(one).transpose(2, 0, 1) @ other.transpose(2, 1, 0)
+        # Where the last two axes are strided, NumPy multiplies without BLAS.
+        ours = np.ascontiguousarray(np.conj(one).transpose(2, 0, 1))
+        total = total + ours @ np.ascontiguousarray(other.transpose(2, 1, 0))
     return scipy.fft.irfft(total.transpose(1, 2, 0), points, axis=2)[:, :, : lags + 1]
 
 
@@ -66,10 +68,13 @@ def solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
     diagonal = matrix.diagonal() + np.finfo(float).eps
     np.fill_diagonal(matrix, diagonal)
     try:
-        factor = scipy.linalg.cho_factor(matrix, lower=False, check_finite=False)
+        # In place: the transpose is in LAPACK's order, and one of its triangles stays as it was.
+        factor = scipy.linalg.cho_factor(matrix.T, lower=True, overwrite_a=True, check_finite=False)
         return scipy.linalg.cho_solve(factor, right, check_finite=False)
     except scipy.linalg.LinAlgError:
-        pass
+        matrix = np.tril(matrix, -1)
+        matrix += matrix.T
+        np.fill_diagonal(matrix, diagonal)
     try:
         return np.linalg.solve(matrix, right)
     except np.linalg.LinAlgError:
