@@ -16,6 +16,7 @@ from PIL import Image
 
 from zoo.errors import BadInput
 from zoo.pages import charts, sounds
+from zoo.pages.markup import html_table
 from zoo.report import facts, finish, page
 
 RATE = 8000
@@ -252,3 +253,10 @@ def test_the_next_commands_of_a_config_of_ones_own_name_its_file():
         found = SimpleNamespace(config=config, experiment=experiment)
         first = finish.commands(found, Path("runs/mine"))[0]
         assert f"--checkpoint runs/mine --config 'my configs/mine.py' {then}" in first
+
+
+def test_a_table_has_no_sign_before_what_was_rounded_to_zero():
+    cells = ["-0", "-0.00", "-0.01", "0.0", "-0 dB", "-00"]
+    table = html_table(["number"], [[cell] for cell in cells])
+    found = re.findall(r"<td>(.*?)</td>", table)
+    assert found == ["0", "0.00", "-0.01", "0.0", "-0 dB", "-00"]

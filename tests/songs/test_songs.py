@@ -40,6 +40,20 @@ def separator(**fields):
     return Separator(**given | fields)
 
 
+@pytest.mark.parametrize("fields", [{}, {"residual": True}, {"keep_sum": True}, {"channels": 1}])
+def test_a_silent_song_has_silent_stems_whatever_the_biases(tmp_path, fields):
+    def biased(batch):
+        return {"prediction": halves(batch)["prediction"] + 0.01}
+
+    soundfile.write(tmp_path / "silent.wav", np.zeros((900, 2)), 11_025)
+    how = separator(loudness=-18.0, **fields)
+    facts = separate_file(biased, tmp_path / "silent.wav", tmp_path / "stems", how)
+    assert facts["null_db"] is None and set(facts["peak"].values()) == {0.0}
+    for file in facts["files"].values():
+        audio, rate = soundfile.read(tmp_path / "stems" / file)
+        assert audio.shape == (900, 2) and rate == 11_025 and not audio.any()
+
+
 @pytest.mark.parametrize("rate", [8000, 11_025, 6000])
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("model_channels", [1, 2])

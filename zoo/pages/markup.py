@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -37,8 +38,11 @@ def details(summary: str, *inside: str, opened: bool = False) -> str:
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "") -> str:
-    """Cells are texts; those of columns that hold only numbers stand to the right."""
-    rows = [list(row) for row in rows]
+    """Cells are texts; those of columns that hold only numbers stand to the right.
+
+    What was rounded to zero from below, "-0.0", loses its sign.
+    """
+    rows = [[_without_sign_of_zero(cell) for cell in row] for row in rows]
     right = [all(_numeric(row[column]) for row in rows) for column in range(len(head))]
 
     def line(cells: Sequence[str], name: str) -> str:
@@ -48,6 +52,10 @@ def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str 
     body = "".join(line(row, "td") for row in rows)
     whole = tag("thead", line(head, "th")) + tag("tbody", body)
     return tag("div", tag("table", whole, class_=kind or None), class_="scroll")
+
+
+def _without_sign_of_zero(cell: str) -> str:
+    return re.sub(r"^-(0(?:\.0*)?)$", r"\1", cell)
 
 
 def _numeric(cell: str) -> bool:

@@ -121,7 +121,11 @@ def write_stems_page(folder: Path, song: Path, facts: Mapping[str, Any]) -> Path
         for name in facts["files"]
         if name in facts["rms_db"] and name in facts["peak"]
     ]
-    left = f"The mixture minus all stems lies {facts['null_db']:.1f} dB relative to the mixture."
+    left = "The mixture is silent."
+    if facts["null_db"] is not None:
+        left = (
+            f"The mixture minus all stems lies {facts['null_db']:.1f} dB relative to the mixture."
+        )
     seconds = facts["length"] / facts["rate"]
     body = section("Stems", sounds.mixer_of(song.name, tracks, seconds), lead=sounds.MIXER_HELP)
     body += section("Levels", html_table(["stem", "RMS, dB", "peak"], levels), lead=left)

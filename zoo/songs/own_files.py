@@ -309,6 +309,8 @@ def _separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
     mixed = f", {song.channels} channels mixed to 2" if facts["channels"] < song.channels else ""
     if facts["clipped"]:
         mixed += f", {' and '.join(facts['clipped'])} clipped at full scale: --form wav keeps all"
-    line = f"{path.name}: {levels}; mix minus stems {facts['null_db']:.1f} dB{mixed}"
+    null = facts["null_db"]
+    lack = "the song is silent" if null is None else f"mix minus stems {null:.1f} dB"
+    line = f"{path.name}: {levels}; {lack}{mixed}"
     own.sign(folder, path, _before_page(line), credited(trained))
     return f"{line}; in {folder}"

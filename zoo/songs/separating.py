@@ -176,6 +176,10 @@ def _estimates(
         return remix(resample_blocks(song(), rate, how.rate), inner)
 
     mean, deviation = _scale(song, at_model, rate, how)
+    if not deviation:  # what a network says of silence is its biases
+        count = len(how.sources) * (2 if how.spread else 1)
+        yield from (np.zeros((count, *block.shape), np.float32) for block in song())
+        return
     stems = _given(
         _per_channel(predict, how.segments) if each else predict,
         ((block - mean) / deviation for block in at_model()),
@@ -243,13 +247,18 @@ def _of_those_that_play(predict: Predict, how: Separator) -> tuple[Predict, Sepa
 def _scale(
     song: Callable[[], Blocks], at_model: Callable[[], Blocks], rate: int, how: Separator
 ) -> tuple[float, float]:
-    """(mean, factor) of the song that are taken out before the model and put back behind it."""
+    """(mean, factor) of the song that are taken out before the model and put back behind it.
+
+    The factor is 0 where the level is asked for and the song is silent throughout.
+    """
     if how.normalise:
         return mean_and_deviation(at_model())
     if how.loudness is None:
         return 0.0, 1.0
     level = measured(song(), rate)
-    if not 0 < level.peak < np.inf:
+    if not level.peak:
+        return 0.0, 0.0
+    if not level.peak < np.inf:
         return 0.0, 1.0
     quieter = 10 ** (max(0.0, how.loudness - level.loudness) / 20) if level.audible else 1.0
     return 0.0, max(1 / quieter, level.peak)

@@ -54,7 +54,7 @@ def separate_file(
 
     Returns what info.json holds: rate, length, peak and RMS (dB) per stem, `clipped`, the stems
     written that exceed what their format holds, and `null_db`, the level of mix minus all stems
-    relative to the mix. Constant memory whatever the length. progress:
+    relative to the mix, None where that is silent. Constant memory whatever the length. progress:
     (samples done, samples in all). All files appear together once they are whole. raises BadInput
     where one exists already, unless `force`, or another process separates into the folder.
     """
@@ -175,7 +175,7 @@ class _Meter:
         return {
             "peak": {name: float(peak) for name, peak in zip(self.stems, self.peak)},
             "rms_db": {name: round(float(db), 2) for name, db in zip(self.stems, level)},
-            "null_db": round(float(level[-1] - level[-2]), 2),
+            "null_db": round(float(level[-1] - level[-2]), 2) if self.power[-2] else None,
         }
 
 
