@@ -26,6 +26,7 @@ from zoo.report import compare
         (sample.main, ["steps"], "write name=value"),
         (main.main, ["info", "crepe_score_render", "--size", "tiny"], "size=tiny, without --"),
         (main.main, ["info"], "required: name\n"),
+        (main.main, ["listen", "test", "a", "--out", "b"], "unrecognized arguments: --out b\n"),
     ],
 )
 def test_the_right_form_is_said(script, words, right, capsys):

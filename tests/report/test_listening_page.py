@@ -39,6 +39,30 @@ def folders(tmp_path):
     return tmp_path
 
 
+def test_ratings_fit_the_key_of_their_own_test_alone(folders):
+    words = []
+    for at, (mode, seed) in enumerate((("mushra", 0), ("mos", 0), ("mos", 1), ("mos", 0))):
+        listening.write_listening_test(folders / f"{at}", asked(folders, mode, seed=seed))
+        words.append(set(json.loads((folders / f"{at}" / "key.json").read_text())["sounds"]))
+        if at == 2:
+            put(folders / "wavenet" / "a" / "vocals.wav", seed=7)
+    assert not words[0] & words[1] and not words[1] & words[2]
+    assert len(words[1] & words[3]) == len(words[1]) - 1  # all but what was made anew
+
+
+def test_what_is_silent_in_all_folders_is_left_out(tmp_path):
+    for system in ("one", "two"):
+        put(tmp_path / system / "a.wav", 0.0)
+    test = listening.Test({name: tmp_path / name for name in ("one", "two")}, seconds=0.8)
+    with pytest.raises(BadInput, match="nothing sounds"):
+        listening.write_listening_test(tmp_path / "out", test)
+    put(tmp_path / "one" / "b.wav", 0.0)
+    put(tmp_path / "two" / "b.wav")
+    said = listening.write_listening_test(tmp_path / "out", test)
+    assert said.startswith("2 trials") and said.endswith("left out: a")
+    assert {trial["item"] for trial in content(tmp_path / "out")[1]["trials"]} == {"b"}
+
+
 def content(out):
     page = (out / "page.html").read_text()
     return page, json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])

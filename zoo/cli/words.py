@@ -18,17 +18,21 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix("unrecognized arguments: ").split()
-        if message.startswith("unrecognized") and unknown[0].startswith("--") and _takes(self):
+        if (
+            message.startswith("unrecognized")
+            and unknown[0].startswith("--")
+            and _takes(self, self.typed)
+        ):
             message = _meant(unknown[0], self.typed)
         super().error(message)
 
 
-def _takes(parser: argparse.ArgumentParser) -> bool:
-    """Whether `name=value` words are among what a parser, or one of its commands, takes."""
+def _takes(parser: argparse.ArgumentParser, typed: Sequence[str]) -> bool:
+    """Whether `name=value` words are among what a parser, or the command that was typed, takes."""
     parts = [parser]
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            parts += action.choices.values()
+            parts += [part for name, part in action.choices.items() if name in typed[:1]]
     return any(action.dest == "arguments" for part in parts for action in part._actions)
 
 

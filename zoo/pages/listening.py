@@ -2,12 +2,13 @@
 
 `mos` plays one sound at a time and asks for 1 to 5 (ITU-T P.800). `mushra` plays all systems of an
 item beside a known reference and asks for 0 to 100 (after ITU-R BS.1534-3), with the reference
-itself and its low-pass at 3.5 kHz hidden among them. The page names sounds by random words alone:
+itself and its low-pass at 3.5 kHz hidden among them. The page names sounds by hashes alone:
 which system each is stands in key.json, which listeners are not given.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,12 +53,19 @@ def write_listening_test(out: Path, test: Test, force: bool = False) -> str:
     if test.items and test.items < len(items):
         items = sorted(rng.permutation(items)[: test.items].tolist())
     sounds: dict[str, dict[str, str]] = {}
-    trials, size = [], 0
+    trials, size, silent = [], 0, []
     for item in items:
         made = _excerpts({name: _sound_of(path, item) for name, path in folders.items()}, test)
-        named = {name: f"{rng.integers(2**48):012x}" for name in made}
+        if not made:
+            silent.append(item)
+            continue
+        named = {name: _word(name, flac, test) for name, flac in made.items()}
         sounds |= {word: {"item": item, "system": name} for name, word in named.items()}
-        content = {named[name]: html.data_uri(flac, "audio/flac") for name, flac in made.items()}
+        # In the order of their words: that of the systems would tell them apart.
+        content = {
+            named[name]: html.data_uri(made[name], "audio/flac")
+            for name in sorted(made, key=named.__getitem__)
+        }
         size += sum(map(len, content.values()))
         if size > _LARGEST:
             raise BadInput(
@@ -68,6 +76,8 @@ def write_listening_test(out: Path, test: Test, force: bool = False) -> str:
             trials.append({"item": item, "reference": known, "sounds": content})
         else:
             trials += [{"item": item, "sounds": {word: uri}} for word, uri in content.items()]
+    if not trials:
+        raise BadInput("nothing sounds in any folder: give sounds that can be rated.")
     key = {"mode": test.mode, "seed": test.seed, "sounds": sounds}
 
     def check() -> None:
@@ -80,7 +90,14 @@ def write_listening_test(out: Path, test: Test, force: bool = False) -> str:
     return (
         f"{len(trials)} trials of {count} sound(s), {size / 1e6:.1f} MB: give {out / 'page.html'} "
         f"to listeners, keep {out / 'key.json'}"
+        + (f"; silent in all folders, left out: {', '.join(silent)}" if silent else "")
     )
+
+
+def _word(system: str, sound: bytes, test: Test) -> str:
+    """What a sound is called: of this test alone, so that no other's key fits its ratings."""
+    about = f"{test.seed} {test.mode} {system} ".encode()
+    return hashlib.sha256(about + sound).hexdigest()[:12]
 
 
 def _page(mode: Mode, trials: Sequence[Mapping[str, Any]]) -> str:
@@ -124,7 +141,10 @@ def _sound_of(folder: Path, item: str) -> Path:
 
 
 def _excerpts(files: Mapping[str, Path], test: Test) -> dict[str, bytes]:
-    """FLAC of one stretch of all files of an item, at one loudness; with an anchor for mushra."""
+    """FLAC of one stretch of all files of an item, at one loudness; with an anchor for mushra.
+
+    None of any where no file is audible: there is nothing to rate.
+    """
     read = {name: audio_files.read_audio(path) for name, path in files.items()}
     rates = {report.probe.rate for _, report in read.values()}
     rate = max(rates)
@@ -136,6 +156,8 @@ def _excerpts(files: Mapping[str, Path], test: Test) -> dict[str, bytes]:
     first = sounds.get(HIDDEN_REFERENCE, next(iter(sounds.values())))
     start = _loudest(first[:length], size, rate)
     sounds = {name: _faded(audio[start : start + size], rate) for name, audio in sounds.items()}
+    if not any(measured([audio], rate).audible for audio in sounds.values()):
+        return {}
     if test.mode == "mushra":
         sounds[ANCHOR] = _low_passed(sounds[HIDDEN_REFERENCE], rate)
     return {name: _encoded(audio, rate) for name, audio in _matched(sounds, rate).items()}
