@@ -2,6 +2,7 @@
 
 import html
 import re
+import tracemalloc
 from html.parser import HTMLParser
 from types import SimpleNamespace
 from urllib.parse import unquote
@@ -119,6 +120,19 @@ def test_the_overview_of_a_long_song_is_that_of_the_whole(tmp_path):
     mel = 2595 * np.log10(1 + np.array([500, 2500, 4000]) / 700)
     np.testing.assert_allclose(rows[5:25], 99 * mel[0] / mel[2], atol=2)
     np.testing.assert_allclose(rows[35:55], 99 * mel[1] / mel[2], atol=2)
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_the_overview_of_a_long_song_never_holds_it(tmp_path, ours):
+    samples = np.zeros(3_000_000, np.int16)  # 12 MB as float32
+    soundfile.write(tmp_path / "a.wav", samples, 8000)
+    song = open_song(tmp_path / "a.wav")
+    sounds.waveform_overview(song, ours=ours)  # what is imported does not count
+    tracemalloc.start()
+    sounds.waveform_overview(song, ours=ours)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8e6
 
 
 def test_an_index_lists_pages_and_sounds_and_replaces_no_page_of_others(tmp_path, capsys):

@@ -172,7 +172,8 @@ def waveform_overview(
         audio = np.concatenate([nothing, *read_blocks(song)])
         return spectrogram_png(audio, song.rate, width, height)
     blocks = _sought(song, hop) if ours else reblock(read_blocks(song), hop)
-    frames = [block.mean(1)[: frame_size(song.rate)] for block in blocks]
+    # Cut, then averaged: a view of the mean would keep all of its block.
+    frames = [block[: frame_size(song.rate)].mean(1) for block in blocks]
     frames = [np.pad(frame, (0, frame_size(song.rate) - len(frame))) for frame in frames[:width]]
     return _painted(np.stack(frames), song.rate, height)
 
