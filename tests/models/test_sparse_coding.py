@@ -89,6 +89,15 @@ def test_learning_lowers_the_cost_and_finds_atoms():
     assert sparse_coding.sparse_coding_cost(jnp.asarray(x), atoms, activations, 0.02) < 0.2 * begun
 
 
+def test_centres_of_bands_are_those_of_tones():
+    time = np.arange(512)
+    tones = np.array([200.0, 1000.0, 3000.0])
+    atoms = np.sin(2 * np.pi * tones[:, None] * time / 16_000) * np.hanning(512)
+    centres = sparse_coding.band_centres(jnp.asarray(atoms), 16_000)
+    np.testing.assert_allclose(centres, np.log2(50 + tones), atol=0.02)
+    assert np.isfinite(sparse_coding.band_centres(jnp.zeros((1, 512)), 16_000)).all()
+
+
 def test_separates_blindly_and_sums_to_the_mixture():
     time = np.arange(8192)
     gate = (time // 1024) % 2

@@ -9,9 +9,16 @@ Deviations and guesses:
   proximal steps with momentum for the activations (FISTA), and a projected gradient step for the
   atoms, in turn.
 - Convolutions are circular over the window and an atom's length of zeros behind it.
-- Atoms are grouped by timbre, as the components of our NMF are, and one between two groups is
-  shared. The error is shared among the sources alike, so that they sum to the mixture.
+- Atoms are grouped by the centres of their bands, and one between two groups is shared. The error
+  is shared among the sources alike, so that they sum to the mixture.
 - Channels share the atoms and have activations of their own.
+
+On 8 s of four validation tracks, where the mixture in equal shares has an SDR of 0.9 dB, 16 atoms
+of 512 samples grouped by timbre had 1.1 dB at sparsity 0.02, which left one activation in each
+sample, by which almost any atoms give any signal. At 0.2 there is one in ten, and it was 1.5. 16
+atoms of 1,024 samples, each a note or two with one strong partial, had 1.4 by timbre, 1.4 by
+envelopes, 1.7 by the centres of their bands, best in three settings of four, and 2.5 where the
+stems assigned them; 32 atoms 1.2, 1.0, 1.6 and 2.7.
 """
 
 from __future__ import annotations
@@ -23,9 +30,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from zoo.signal import components
+from zoo.signal import clustering
 
 _TINY = 1e-12
+_LOWEST = 50.0  # Hz, below which centres of bands are hardly told apart
 
 
 class Code(NamedTuple):
@@ -79,6 +87,15 @@ def _unit(atoms: jax.Array) -> jax.Array:
     return atoms / jnp.maximum(jnp.sqrt(jnp.square(atoms).sum(1, keepdims=True)), _TINY)
 
 
+def band_centres(atoms: jax.Array, sample_rate: int) -> jax.Array:
+    """Where the power of atoms [K L] lies on the mean, in octaves above 1 Hz, -> [K]."""
+    points = 2 * atoms.shape[1]
+    power = jnp.square(jnp.abs(jnp.fft.rfft(atoms, points)))
+    octaves = jnp.log2(_LOWEST + jnp.arange(power.shape[1]) * (sample_rate / points))
+    total = jnp.maximum(power.sum(1, keepdims=True), _TINY)
+    return (power / total * octaves).sum(1)
+
+
 def learn(
     x: jax.Array, atoms: jax.Array, weight: jax.Array, iterations: int
 ) -> tuple[jax.Array, jax.Array]:
@@ -98,9 +115,9 @@ class SparseCoding(nn.Module):
 
     sources: int = 4
     atoms: int = 16
-    taps: int = 512
+    taps: int = 1024
     iterations: int = 60
-    sparsity: float = 0.02
+    sparsity: float = 0.2
     sample_rate: int = 16_000
 
     receptive_field = math.inf  # it is fitted to the whole input
@@ -131,8 +148,8 @@ class SparseCoding(nn.Module):
     def _separate(self, mixture: jax.Array, atoms: jax.Array, activations: jax.Array) -> jax.Array:
         """[T C] -> [T S C]."""
         each = atom_contributions(atoms, activations)[:, :, : len(mixture)]
-        power = jnp.square(jnp.abs(jnp.fft.rfft(atoms, 2 * self.taps)))
         energy = jnp.square(each).sum((0, 2))
-        owner = components.by_timbre(power, energy, self.sample_rate, self.sources)
+        centres = band_centres(atoms, self.sample_rate)
+        owner = clustering.memberships(centres[:, None], energy, self.sources)
         stems = jnp.einsum("ckt,ks->tsc", each, owner)
         return stems + (mixture - stems.sum(1))[:, None] / self.sources
