@@ -1,11 +1,16 @@
 """One step of both players of GAN-TTS' game."""
 
+from dataclasses import replace
+
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import librosa
 import numpy as np
+from quick_keys import QUICK
 from twin_step import assert_step, doubles, drawn, fixed
 
+from zoo.losses import spectral
 from zoo.objectives.window_gan import WindowGan
 from zoo.signal import mel
 
@@ -84,3 +89,26 @@ def test_window_gan_sums_hinges_and_holds_filters_apart(monkeypatch):
 
     assert_step(objective, variables, {"audio": audio}, "generator", pleasing)
     assert WindowGan(Voice(), Windows(), spec).orthogonal == 1e-4
+
+
+def test_window_gan_hears_a_constant_offset_by_linear_magnitudes_alone():
+    spec = mel.MelSpec(8000, 8, 4, 3, mel.log_clamp, exponent=1, centre=False, pad=(2, 2))
+    audio = jnp.asarray(RNG.uniform(-0.5, 0.5, (2, 16, 1)), jnp.float32)
+    plain = WindowGan(Voice(), Windows(), spec, spectral=0.7)
+    variables, key = drawn(plain, {"audio": audio}), jax.random.key(0, impl=QUICK)
+    without, with_linear = (
+        replace(plain, linear=linear)._generator_turn(variables, {"audio": audio}, key, 0)[0]
+        for linear in (0.0, 0.5)
+    )
+    _, fake, _ = plain._fake(variables, audio, jax.random.split(key)[0])
+    expected = 0.5 * spectral.multi_scale(fake, audio, log=0.0).mean()
+    np.testing.assert_allclose(with_linear - without, expected, rtol=1e-4)
+
+
+def test_mel_filters_of_vocoders_are_blind_to_a_constant():
+    """A Hann window spreads it over bins 0 and 1, of which the lowest filter of 80 sees one."""
+    spec = replace(mel.HIFIGAN, sample_rate=16_000, hop=128, pad=(448, 448))
+    audio = jnp.asarray(RNG.normal(0, 0.1, (1, 4096, 1)), jnp.float32)
+    there, without = mel.log_mel(audio + 0.1, spec), mel.log_mel(audio, spec)
+    np.testing.assert_allclose(there[..., 2:, :], without[..., 2:, :], atol=1e-3)
+    assert spectral.convergence(audio + 0.1, audio, 1024, 128) > 1

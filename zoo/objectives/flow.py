@@ -31,13 +31,15 @@ class Flow:
 
     model(audio, mel) -> (z, log-determinant [B]) with an `inverse(z [B T/group group], mel)`. spec:
     the front end. sigma: standard deviation of z. dither: width, in steps of 16-bit PCM, of
-    uniform noise added to the audio; 1 keeps the density of digital silence finite.
+    uniform noise added to the audio; 1 keeps the density of digital silence finite. temperature:
+    of the noise by which `predict` vocodes; `generate` takes that of its request.
     """
 
     model: Network
     spec: mel.MelSpec
     sigma: float = 1.0
     dither: float = 0.0
+    temperature: float = 1.0
     audio: str = "audio"
 
     needs_source: ClassVar[bool] = True
@@ -82,7 +84,8 @@ class Flow:
         """
         audio, (dither, draw) = batch[self.audio], jax.random.split(rng)
         features, group = self.features(audio), self.model.group
-        z = jax.random.normal(draw, (audio.shape[0], audio.shape[1] // group, group)) * self.sigma
+        z = jax.random.normal(draw, (audio.shape[0], audio.shape[1] // group, group))
+        z = z * (self.sigma * self.temperature)
         fresh = self.model.apply(variables.of("model"), z, features, method="inverse")
         return {"nats": self._nats(variables, batch, dither), "audio": fresh}
 

@@ -2,7 +2,8 @@
 
 The discriminators see both what is made and what it was made of. Orthogonal regularisation holds
 the generator's filters apart. Metrics to watch: discriminator/margin, real minus generated score;
-generator/level_db against discriminator/level_db, that of the data; generator/log_mel_l1.
+generator/level_db against discriminator/level_db, that of the data; generator/offset, the constant
+part of what is made; generator/log_mel_l1.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import jax.numpy as jnp
 from zoo.errors import BadInput
 from zoo.layers import receptive_field as receptive_fields
 from zoo.losses import adversarial
+from zoo.losses.spectral import multi_scale
 from zoo.losses.waveform import l1
 from zoo.network import Network
 from zoo.objectives import mel_windows
@@ -35,8 +37,8 @@ class WindowGan:
     generator(frames [B F M], z [B L]) -> [B hop F 1]; discriminator(audio, frames) -> scores [B]
     of random windows, whose hinges are summed. spec: the front end of the frames, one a hop.
     orthogonal: weight of the squared products of the generator's filters. spectral: of the L1 of
-    ln mel spectrograms, which the paper does without. discriminator_turns: for one of the
-    generator.
+    ln mel spectrograms, linear: of the L1 of magnitudes at DDSP's six FFT sizes; the paper does
+    without both. discriminator_turns: for one of the generator.
     """
 
     generator: Network
@@ -45,6 +47,7 @@ class WindowGan:
     audio: str = "audio"
     orthogonal: float = 1e-4
     spectral: float = 0.0
+    linear: float = 0.0
     discriminator_turns: int = 1
 
     needs_source: ClassVar[bool] = True
@@ -125,11 +128,15 @@ class WindowGan:
         distance = jnp.mean(l1(mel.log_mel(fake, spec), mel.log_mel(real, spec)))
         metrics = {
             "adversarial": pleasing,
+            "offset": jnp.mean(jnp.abs(jnp.mean(fake, 1))),
             "off_diagonal": apart,
             "log_mel_l1": distance,
             "level_db": rms_db(fake),
         }
         loss = pleasing + self.orthogonal * apart + self.spectral * distance
+        if self.linear:
+            # Mel filters are blind at 0 Hz: without this a constant offset is free.
+            loss += self.linear * jnp.mean(multi_scale(fake, real, log=0.0))
         return loss, ({"generator": changed}, metrics)
 
     def _fake(

@@ -22,13 +22,19 @@ def gan_tts_experiment(
     orthogonal: float,
     learning_rate: float,
     spectral: float = 0.0,
+    linear: float = 0.0,
     **training: Any,
 ) -> Experiment:
     """A vocoder of the frames of `spec`. training: the rest of an Experiment."""
     return Experiment(
         data=data,
         objective=WindowGan(
-            generator, discriminator, spec, orthogonal=orthogonal, spectral=spectral
+            generator,
+            discriminator,
+            spec,
+            orthogonal=orthogonal,
+            spectral=spectral,
+            linear=linear,
         ),
         optimizers={
             "discriminator": adam(2 * learning_rate, b1=0.0),

@@ -124,6 +124,14 @@ def log10_clamp(magnitude: jax.Array, floor: float = 1e-5) -> jax.Array:
     return jnp.log10(jnp.maximum(magnitude, floor))
 
 
+def standard_log(magnitude: jax.Array, mean: float = -5.0, deviation: float = 3.0) -> jax.Array:
+    """(ln(max(x, 1e-5)) - mean) / deviation, [...] -> [...]: of music near zero, and one wide.
+
+    The defaults are the mean and the deviation of HiFi-GAN's bins over the embedded piano music.
+    """
+    return (log_clamp(magnitude) - mean) / deviation
+
+
 def unit_decibels(power: jax.Array, span: float = 100.0) -> jax.Array:
     """20 log10 of mel power less 20 dB, from -span to 0 dB on [0, 1], [...] -> [0, 1].
 

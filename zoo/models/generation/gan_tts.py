@@ -94,12 +94,17 @@ class GBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """Frames [B F M] and noise [B L] -> audio [B hop F 1] within [-1, 1]."""
+    """Frames [B F M] and noise [B L] -> audio [B hop F 1] within [-1, 1].
+
+    gain: of the last convolution, ahead of tanh. Spectral norm holds the kernel's length at one, by
+    which sound begins near full scale; a gain below one lets it begin near the level of music.
+    """
 
     bins: int = 80
     latent: int = 128
     widths: tuple[int, ...] = (768, 768, 384, 384, 384, 192, 96)
     upsampling: tuple[int, ...] = (1, 1, 2, 2, 2, 3, 5)
+    gain: float = 1.0
     dtype: Any = jnp.float32
 
     @property
@@ -134,7 +139,7 @@ class Generator(nn.Module):
             x = GBlock(width, factor, **how, name=f"block_{i}")(x, z, train=train)
         # In float32: the rounding of bfloat16 is a hiss.
         last = _conv(1, 3, "last", precision=HIGHEST)
-        return jnp.tanh(last(nn.relu(x), update=train))
+        return jnp.tanh(self.gain * last(nn.relu(x), update=train))
 
 
 class DBlock(nn.Module):
