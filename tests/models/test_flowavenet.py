@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from quick_keys import QUICK
 from scipy import stats
 
 from zoo.layers import flow
@@ -212,3 +213,15 @@ class TestTwin:
         assert objective.sigma == 1
         value, gradients = jax.jit(jax.value_and_grad(loss))(params)
         twin.assert_agrees(torch, TINY, params, audio, frames, float(value), gradients)
+
+
+@pytest.mark.parametrize(("even", "least", "most"), [(True, 0.3, 1.0), (False, 0.0, 0.1)])
+def test_what_couplings_hear_of_the_mel_at_the_start(even, least, most):
+    """As the authors start it, the upsampling hands on a few hundredths of how frames move."""
+    model = FloWaveNet(bins=40, even_upsampling=even)
+    shapes = np.random.default_rng(2).normal(size=(1, 1, 40))
+    frames = jnp.asarray(shapes + np.sin(np.arange(24))[:, None] / 2, jnp.float32)
+    told = frames, 24 * model.hop
+    key = jax.random.key(0, impl=QUICK)
+    condition, _ = model.init_with_output(key, *told, method="_condition")
+    assert least < condition.std(1).mean() / frames.std(1).mean() < most

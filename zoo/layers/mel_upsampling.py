@@ -18,6 +18,19 @@ from zoo.layers.initializers import Initializer, Starts, torch
 from zoo.layers.norm import weight_norm
 
 
+def mean_of(count: int) -> Starts:
+    """Starts of a layer that gives the mean of the `count` values its filter lies on at a time.
+
+    torch's own starts leave of frames [B F M], after two layers, a hundredth of their movement.
+    """
+
+    def starts(fan: int) -> Any:
+        constant: Initializer = nn.initializers.constant(1 / count)
+        return {"kernel_init": constant, "bias_init": nn.initializers.zeros}
+
+    return starts
+
+
 class MelUpsampling(nn.Module):
     """Mel [B F M] -> [B F*factor M]: one filter for all bins, and a leaky ReLU.
 
@@ -70,11 +83,7 @@ class MelUpsampler(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        start: Initializer = nn.initializers.constant(1 / self.bins)
-
-        def starts(fan: int) -> Any:
-            return {"kernel_init": start, "bias_init": nn.initializers.zeros}
-
+        starts = mean_of(self.bins)
         for number, factor in enumerate(self.factors):
             x = MelUpsampling(
                 factor, 1, self.bins, 0.0, False, starts, self.dtype, name=f"layers_{number}"
