@@ -30,8 +30,8 @@ class WassersteinAutoencoder(clips.WindowGenerator):
 
     model(audio) -> (audio again, latents [B L]), with `decode`, `latents` and `samples`. penalty:
     weight of the discrepancy from a standard normal. level: amplitude in which errors are measured.
-    spectral: weight, in the cost, of how far logarithmic spectra are apart; the paper takes any cost,
-    and of distances between waveforms alone a decoder learns no highs: it cannot meet their phases.
+    spectral: weight, in the cost, of how far logarithmic spectra are apart. The paper takes any
+    cost; of distances between waveforms a decoder learns no highs, whose phases it cannot meet.
     """
 
     model: Network

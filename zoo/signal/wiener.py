@@ -7,6 +7,9 @@ that of its estimate, not of its posterior. F frames, N bins, S sources, C chann
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
+
 import jax
 import jax.numpy as jnp
 from jax import export
@@ -79,15 +82,18 @@ def _expectation_maximisation(
         power = stft.power(y).mean(1)  # [S F N]
         spatial = (y[:, :, None] * y.conj()[:, None]).sum(3)  # [S C C N]
         spatial = spatial * (1 / (epsilon + power.sum(1)))[:, None, None]
-        total = sum(p * covariance[:, :, None] for p, covariance in zip(power, spatial))
-        ridge = epsilon**0.5
-        if len(x) > 1:
-            ridge = ridge + _RIDGE * sum(total[c, c].real for c in channels)
+        total = _sum(p * covariance[:, :, None] for p, covariance in zip(power, spatial))
+        weight = _RIDGE if len(x) > 1 else 0.0
+        ridge = epsilon**0.5 + weight * _sum(total[c, c].real for c in channels)
         inverted = inverse(jnp.moveaxis(total + ridge * diagonal, (0, 1), (2, 3)))  # [F N C C]
-        whitened = sum(jnp.moveaxis(inverted[..., c], 2, 0) * x[c] for c in channels)  # [C F N]
-        filtered = sum(spatial[:, :, c, None] * whitened[c] for c in channels)
+        whitened = _sum(jnp.moveaxis(inverted[..., c], 2, 0) * x[c] for c in channels)  # [C F N]
+        filtered = _sum(spatial[:, :, c, None] * whitened[c] for c in channels)
         y = power[:, None] * filtered
     return jnp.moveaxis(y, (0, 1), (2, 3))
+
+
+def _sum(parts: Iterable[jax.Array]) -> jax.Array:
+    return reduce(jnp.add, parts)
 
 
 def _phase(spectrum: jax.Array) -> jax.Array:
