@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 
 from zoo.errors import BadInput
+from zoo.layers.product import project
 
 LstmCarry = tuple[jax.Array, jax.Array]
 
@@ -178,7 +179,7 @@ class LSTM(nn.Module):
             if carry is None:
                 zeros = jnp.zeros((x.shape[1], self.features))
                 carry = (zeros, zeros)
-            return lstm_scan(x @ kernel + (bias + second), recurrent, _precise(carry, x))
+            return lstm_scan(project(x, kernel) + (bias + second), recurrent, _precise(carry, x))
 
         return _directions(self, x, carry, 4, run)
 
@@ -202,7 +203,7 @@ class GRU(nn.Module):
         def run(x, kernel, recurrent, bias, second, carry):
             if carry is None:
                 carry = jnp.zeros((x.shape[1], self.features))
-            return gru_scan(x @ kernel + bias, recurrent, second, _precise(carry, x))
+            return gru_scan(project(x, kernel) + bias, recurrent, second, _precise(carry, x))
 
         return _directions(self, x, carry, 3, run)
 

@@ -24,6 +24,7 @@ import numpy as np
 from zoo.errors import BadInput
 from zoo.layers.initializers import fan_uniform, torch_recurrent
 from zoo.layers.norm import BatchNorm
+from zoo.layers.product import project_last
 from zoo.layers.recurrent import LSTM
 from zoo.signal import stft
 from zoo.signal.wiener import wiener_filter
@@ -76,8 +77,14 @@ class SourceNet(nn.Module):
         return (x + mean) * scale
 
     def _dense(self, width: int, name: str, x: jax.Array, train: bool) -> jax.Array:
-        draw = fan_uniform(x.shape[-1])
-        x = nn.Dense(width, use_bias=False, kernel_init=draw, dtype=self.dtype, name=name)(x)
+        x = nn.Dense(
+            width,
+            use_bias=False,
+            kernel_init=fan_uniform(x.shape[-1]),
+            dot_general=project_last,
+            dtype=self.dtype,
+            name=name,
+        )(x)
         return BatchNorm(dtype=self.dtype, name=f"{name}_norm")(x, train=train)
 
 
