@@ -6,9 +6,9 @@ reverse diffusion, for ve every other one of Langevin dynamics. One net for all,
 brought to power one, and which finds the noise. Windows of 2,048 samples, 128 ms: samples are such
 windows side by side. The report has the Fréchet distances of white noise and of noise of the
 music's spectrum beside that of what is drawn: the floors, 827 and 268. After five minutes of a core
-ve is at 262 and vp at 188. With ten steps at each width, a third, default was at 744, worse the
-longer it learnt: each began in noise that the one before had left. The papers are about images:
-nothing outside agrees with the net; noise processes are compared with closed forms.
+default is at 241, ve at 262 and vp at 188. With ten steps at each width, a third, default was at
+744, worse the longer it learnt: each began in noise that the one before had left. The papers are
+about images: nothing outside agrees with the net; noise processes are compared with closed forms.
 """
 
 from typing import Literal
