@@ -38,5 +38,5 @@ project.defvjp(_forward, _backward)
 
 
 def project_last(x: jax.Array, kernel: jax.Array, *_: Any, **__: Any) -> jax.Array:
-    """`project`, as the `dot_general` of flax.linen.Dense."""
+    """`project` of [... C] and [C D] -> [... D], as the `dot_general` of flax.linen.Dense."""
     return project(x, kernel)
