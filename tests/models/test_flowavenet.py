@@ -221,7 +221,7 @@ def test_what_couplings_hear_of_the_mel_at_the_start(even, least, most):
     model = FloWaveNet(bins=40, even_upsampling=even)
     shapes = np.random.default_rng(2).normal(size=(1, 1, 40))
     frames = jnp.asarray(shapes + np.sin(np.arange(24))[:, None] / 2, jnp.float32)
-    told = frames, 24 * model.hop
+    given = frames, 24 * model.hop
     key = jax.random.key(0, impl=QUICK)
-    condition, _ = model.init_with_output(key, *told, method="_condition")
+    condition, _ = model.init_with_output(key, *given, method="_condition")
     assert least < condition.std(1).mean() / frames.std(1).mean() < most

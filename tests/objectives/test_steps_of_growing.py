@@ -110,11 +110,11 @@ def test_growing_players(drawn_numbers):
 
     assert STEP * 3 == 15
     assert_step(objective, variables, batch, "discriminator", judging, rtol=3e-3)
-    judge = doubles(variables.params["discriminator"])
+    discriminator = doubles(variables.params["discriminator"])
 
     def making(w):
         image = made(w, z, labels)
-        return -scores(judge, image).mean() + 3.0 * wrong(judge, image, labels)
+        return -scores(discriminator, image).mean() + 3.0 * wrong(discriminator, image, labels)
 
     after, _ = assert_step(objective, variables, batch, "generator", making)
     assert float(after.collections["generator"]["growth"]["progress"]) == PROGRESS
@@ -187,9 +187,9 @@ def test_players_that_know_the_tone(drawn_numbers):
         return loss + 0.3 * np.mean(scored(w, real, pitch) ** 2)
 
     assert_step(objective, variables, batch, "discriminator", judging, rtol=3e-3)
-    judge = doubles(variables.params["discriminator"])
+    discriminator = doubles(variables.params["discriminator"])
 
     def making(w):
-        return -scored(judge, playing(w, labels), labels).mean()
+        return -scored(discriminator, playing(w, labels), labels).mean()
 
     assert_step(objective, variables, batch, "generator", making)

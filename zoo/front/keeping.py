@@ -201,11 +201,14 @@ def sample(found: Trained) -> np.ndarray | None:
     seconds = COMPOSED if isinstance(objective, Composing) else _SECONDS
     length = int(seconds * found.experiment.data.source.info.sample_rate)
     request = Request(length=length, chunk=length, engine="xla")  # a compiler is not everywhere
-    follows, plays, says = (ask(objective) for ask in (follows_source, plays_notes, speaks))
-    if follows or plays or says:
+    if follows_source(objective) or plays_notes(objective) or speaks(objective):
         record = _few(found)[1].open("test")[0]
-        own = {"notes": record["notes"]} if plays else {"text": record["text"]} if says else {}
-        request = replace(request, source=None if own else mixture(record)[:length], **own)
+        if plays_notes(objective):
+            request = replace(request, notes=record["notes"])
+        elif speaks(objective):
+            request = replace(request, text=record["text"])
+        else:
+            request = replace(request, source=mixture(record)[:length])
     chunks = list(objective.generate(found.variables, request))
     return np.concatenate(chunks, 1)[0].astype(np.float32)
 
