@@ -62,9 +62,10 @@ from zoo.signal.phase_images import PhaseImageLayout
 from zoo.signal.speech_fronts import MelFront
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "objectives"))
-from test_steps_of_densities import SPEC, Coder, Leaky, Memory, Prior, Scale, Student
+from test_steps_of_densities import SPEC, Coder, Leaky, Memory, Prior, Scale
 from test_steps_of_families import Halves, Levels, Linear, Parabola
 from test_steps_of_gans import Maker, Scorer
+from test_steps_of_students import Student
 from test_steps_of_windows import Voice, Windows
 
 WITHOUT_CHANCE = {"Vocoder", "RefinedVocoder", "MultiBandVocoder", "PhaseRetrieval", "Effect"}
