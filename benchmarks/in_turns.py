@@ -47,9 +47,8 @@ def answers(script: str, child: str, options: Options) -> Answers:
     for _ in range(options["rounds"]):
         for framework, lines in found.items():
             command = [sys.executable, script, f"child={framework},{child}", *given]
-            done = subprocess.run(
-                command, env=environment(options), check=True, stdout=subprocess.PIPE, text=True
-            )
+            env = {**environment(options), **preloaded(framework, options)}
+            done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
             lines.append(json.loads(done.stdout.splitlines()[-1]))
     return found
 
@@ -64,10 +63,18 @@ def environment(options: Options) -> dict[str, str]:
     return {**os.environ, **own, **(HUGE if options.get("huge") else {})}
 
 
+def preloaded(framework: str, options: Options) -> dict[str, str]:
+    """The allocator of `malloc`, a library's path, for whom `keep` names."""
+    library = options.get("malloc")
+    if not library or options["keep"] not in ("both", framework):
+        return {}
+    return {"LD_PRELOAD": str(Path(library).resolve(strict=True))}
+
+
 def begin(framework: str, options: Options) -> None:
     """Pins this process; lets it keep freed memory, as the zoo's commands do, where asked to.
 
-    `keep` is jax, the default of who asks, both or none.
+    `keep` is jax, the default of who asks, both or none. An allocator of `malloc` keeps its own.
     """
     pin(options["threads"])
     if options["keep"] in ("both", framework):
@@ -112,6 +119,7 @@ def compared(found: Answers, options: Options, kind: str | None = None) -> dict[
         "threads": options["threads"],
         "machine": machine(),
         "allocator": {k: v for k, v in environment(options).items() if k in HUGE},
+        "malloc": Path(options.get("malloc") or "glibc").name,
         "keeps_freed_memory": options.get("keep", "none"),
     }
 

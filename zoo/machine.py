@@ -51,6 +51,16 @@ def keep_freed_memory() -> None:
         mallopt(parameter, value)
 
 
+def allocator() -> str:
+    """Whose malloc this process calls: glibc's, or that of a library that was preloaded."""
+    try:
+        loaded = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "the system's"
+    found = re.search(r"/lib(tcmalloc|jemalloc|mimalloc)[^/\n]*$", loaded, re.M)
+    return found[1] if found else platform.libc_ver()[0] or "the system's"
+
+
 def end_with_parent(*_: int) -> None:
     """Lets this process, which `multiprocessing` started, end when its parent is gone.
 

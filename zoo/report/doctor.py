@@ -50,6 +50,7 @@ def diagnose() -> str:
         if memory:
             lines.append(f"device memory: {memory / 2**30:.1f} GiB each")
     lines.append(f"cores: {machine.cores()}, processes: {jax.process_count()}")
+    lines.append(f"malloc: {_malloc()}")
     lines.append(f"compiled sampling: {_compiled()}")
     known = soundfile.available_formats()
     formats = {k: k in known for k in ("WAV", "FLAC", "OGG", "MP3")}
@@ -74,6 +75,16 @@ def _compiled() -> str:
         return f"yes ({library.compiler()})"
     except library.Unavailable as error:
         return f"NO, by XLA's loop: {error}"
+
+
+def _malloc() -> str:
+    """Whose allocator runs, and what is faster on CPUs."""
+    from zoo import machine
+
+    name = machine.allocator()
+    if name == "glibc":
+        return "glibc (steps on CPUs are shorter with tcmalloc: docs/guides/speed.md)"
+    return name
 
 
 def installed_version(name: str) -> str:
