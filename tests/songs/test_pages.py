@@ -105,6 +105,22 @@ def test_a_separated_song_has_a_page_that_plays_in_a_shared_folder(tmp_path, mon
     assert re.search(r"voc als#</td><td[^>]*>-1\d\.\d</td>", text)
 
 
+def test_stems_beyond_full_scale_have_a_page(tmp_path):
+    """As floats they are kept; in a user's own file such a level is another scale."""
+    song, how = (
+        tone(tmp_path / "song.wav", 1.0, 8000),
+        Separator(Segments(4000), 8000, 1, ("a", "b")),
+    )
+
+    def loud(batch):
+        return {"prediction": 10 * doubled(batch)["prediction"]}
+
+    facts = separate_file(loud, song, tmp_path, how)
+    assert facts["peak"]["a"] > 2 and facts["clipped"] == []
+    page = own.write_stems_page(tmp_path, song, facts).read_text(encoding="utf-8")
+    assert page.count('data-src="data:audio') == 3
+
+
 def test_the_overview_of_a_long_song_is_that_of_the_whole(tmp_path):
     """Where columns are further apart than windows are long, no more than a column is held."""
     time = np.arange(40 * 8000) / 8000

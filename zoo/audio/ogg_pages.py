@@ -6,7 +6,6 @@ promised, with other music in the gap.
 
 from __future__ import annotations
 
-import mmap
 import os
 import struct
 import zlib
@@ -69,10 +68,11 @@ def damaged_after(path: Path) -> int | None:
     """
     numbers: dict[int, int] = {}
     reached = 0
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        at = data.find(b"OggS")  # tags may stand before the first page, and after the last
-        while length := _length(data[at : at + _HEADER + 255]):
-            page = data[at : at + length]
+    with open(path, "rb") as file:
+        data = ByteWindow(file)
+        at = data.find(b"OggS", 0)  # tags may stand before the first page, and after the last
+        while length := _length(data(at, at + _HEADER + 255)):
+            page = data(at, at + length)
             position, stream, number, checksum = struct.unpack("<qIII", page[6:26])
             if _checksum(page) != checksum:
                 return reached

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.audio.audio_writing import MP3_RATES
-from zoo.audio.blocks import Song, open_song, read_blocks, reblock
+from zoo.audio.blocks import Blocks, Song, open_song, read_blocks, reblock
 from zoo.pages import recording
 from zoo.pages.html import data_uri
 from zoo.pages.markup import escape_text, tag
@@ -38,7 +38,11 @@ class AudioBudget:
 
     def place(self, path: Path, audio: np.ndarray, rate: int) -> str:
         """The address of a sound [T C]: a data URI, or a file in report_files/."""
-        content, kind = _encode(audio, rate, self.lossless)
+        return self.place_blocks(path, [audio], rate, audio.shape[1])
+
+    def place_blocks(self, path: Path, blocks: Blocks, rate: int, channels: int) -> str:
+        """As `place`, of a sound in blocks [n C], which is never held whole."""
+        content, kind = _encode(blocks, rate, channels, self.lossless)
         uri = data_uri(content, kind)
         if len(uri) <= self.left:
             self.left -= len(uri)
@@ -56,22 +60,36 @@ class AudioBudget:
         return recording.address(beside, self.directory)
 
 
-def _encode(audio: np.ndarray, rate: int, lossless: bool) -> tuple[bytes, str]:
-    """(file content, media type) of audio [T C]."""
+def _encode(blocks: Blocks, rate: int, channels: int, lossless: bool) -> tuple[bytes, str]:
+    """(file content, media type) of audio in blocks [n C]."""
     import soundfile
 
-    small = not lossless and rate in MP3_RATES and audio.shape[1] <= 2
+    small = not lossless and rate in MP3_RATES and channels <= 2
     form = "MP3" if small and "MP3" in soundfile.available_formats() else "FLAC"
     memory = io.BytesIO()
-    soundfile.write(memory, np.clip(audio, -1, 1), rate, format=form)
+    with soundfile.SoundFile(memory, "w", rate, channels, format=form) as file:
+        for block in blocks:
+            file.write(np.clip(block, -1, 1))
     return memory.getvalue(), {"MP3": "audio/mpeg", "FLAC": "audio/flac"}[form]
 
 
 def read_sound(path: Path) -> tuple[np.ndarray, int]:
-    """(audio [T C] float32, rate). Raises BadInput where it is damaged."""
+    """(audio [T C] float32, rate) of a file that the zoo wrote. Raises BadInput without sound."""
     song = open_song(path)
-    nothing = np.zeros((0, song.channels), np.float32)
-    return np.concatenate([nothing, *read_blocks(song)]), song.rate
+    return _joined(song, ours=True), song.rate
+
+
+def _read(song: Song, ours: bool) -> Blocks:
+    """Blocks [n C]. ours: of a file that the zoo wrote, whose floats may exceed full scale."""
+    import soundfile
+
+    if not ours:
+        return read_blocks(song)
+    return soundfile.blocks(song.path, 65_536, dtype="float32", always_2d=True)
+
+
+def _joined(song: Song, ours: bool) -> np.ndarray:
+    return np.concatenate([np.zeros((0, song.channels), np.float32), *_read(song, ours)])
 
 
 def frame_size(rate: int) -> int:
@@ -154,9 +172,10 @@ def place_sound(
         found = recording.recording_address(song, folder, name, stand.left)
         stand.left -= len(found) if found.startswith("data:") else 0
         return found, picture, seconds
-    if seconds * recording.BYTES_PER_SECOND > stand.left:  # not worth reading it whole
+    if seconds * recording.BYTES_PER_SECOND > stand.left:  # not worth encoding it
         return stand.aside(path), picture, seconds
-    return stand.place(path, *read_sound(path)), picture, seconds
+    blocks = _read(song, ours=True)
+    return stand.place_blocks(path, blocks, song.rate, song.channels), picture, seconds
 
 
 def waveform_overview(
@@ -168,9 +187,7 @@ def waveform_overview(
     """
     hop = -(-song.length // width)
     if hop < frame_size(song.rate):
-        nothing = np.zeros((0, song.channels), np.float32)
-        audio = np.concatenate([nothing, *read_blocks(song)])
-        return spectrogram_png(audio, song.rate, width, height)
+        return spectrogram_png(_joined(song, ours), song.rate, width, height)
     blocks = _sought(song, hop) if ours else reblock(read_blocks(song), hop)
     # Cut, then averaged: a view of the mean would keep all of its block.
     frames = [block[: frame_size(song.rate)].mean(1) for block in blocks]
