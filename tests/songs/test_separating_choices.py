@@ -2,6 +2,7 @@
 level; and where goes what the stems lack."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,7 @@ from zoo.audio import audio_writing
 from zoo.errors import BadInput
 from zoo.songs import stem_files
 from zoo.songs.segments import Segments, echo, identity_error, regroup_blocks
-from zoo.songs.separating import Separator, separate, with_sources
+from zoo.songs.separating import Separator, describe_windows, separate, with_sources
 from zoo.songs.stem_files import separate_file
 
 SEGMENTS = Segments(600, 500, 400, "fade", batch=2)
@@ -345,3 +346,9 @@ def test_a_model_without_labels_takes_none():
         with_sources(separator(), ["bass"])
     with pytest.raises(BadInput, match="has to know what plays"):
         run(thirds, noise(), separator(labels="who"))
+
+
+def test_windows_in_which_sources_are_found_anew_are_said():
+    blind = separator(channels=1, stereo="joint", segments=replace(SEGMENTS, unordered=True))
+    assert "windows of 0.1 s" in describe_windows(blind, 1.0)
+    assert describe_windows(blind, 600 / 8000) == describe_windows(separator(), 1.0) == ""

@@ -39,7 +39,7 @@ from zoo.songs.choices import Choices, chosen_segments
 from zoo.songs.credits import credited, provenance
 from zoo.songs.generating import generate_files, long_enough, perform
 from zoo.songs.output_names import name_outputs
-from zoo.songs.separating import REFERENCE_LOUDNESS, Separator, with_sources
+from zoo.songs.separating import REFERENCE_LOUDNESS, Separator, describe_windows, with_sources
 from zoo.songs.stem_files import separate_file
 
 SHORTEST = 0.1  # seconds from which tags, notes or a pitch can be found; less is a click
@@ -309,6 +309,7 @@ def _separate(trained: Trained, options: Choices, path: Path, name: str) -> str:
     mixed = f", {song.channels} channels mixed to 2" if facts["channels"] < song.channels else ""
     if facts["clipped"]:
         mixed += f", {' and '.join(facts['clipped'])} clipped at full scale: --form wav keeps all"
+    mixed += describe_windows(how, song.seconds)
     null = facts["null_db"]
     lack = "the song is silent" if null is None else f"mix minus stems {null:.1f} dB"
     line = f"{path.name}: {levels}; {lack}{mixed}"

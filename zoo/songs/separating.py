@@ -111,6 +111,14 @@ def with_sources(how: Separator, names: Sequence[str] | None) -> Separator:
     return replace(how, present=vocabulary.choose_names(names, how.sources, "label"))
 
 
+def describe_windows(how: Separator, seconds: float) -> str:
+    """What to say of a long song whose sources are found anew part by part, as blind systems do."""
+    window = how.segments.input / how.rate
+    if not how.segments.unordered or seconds <= window:
+        return ""
+    return f", sources found in windows of {window:.1f} s, each in the order of the one before"
+
+
 @dataclass(frozen=True)
 class Partner:
     """Another model of the same stems, and how it is applied. weight: its share of the stems."""
