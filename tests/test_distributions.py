@@ -154,6 +154,19 @@ def test_mixture_is_a_difference_of_scipys_distribution_functions():
     )
 
 
+@pytest.mark.parametrize("density", [MixtureOfLogistics(2), Gaussian(), MixtureOfGaussians(2)])
+def test_log_scales_below_the_least_count_as_it(density):
+    """Else one sample that is met exactly outweighs all others."""
+    scales = density.parameters // 3 or 1
+    values = jnp.linspace(-0.5, 0.5, 9)[:, None]
+    found = []
+    for below in (0.0, -9.0, 0.5):
+        raw = jnp.zeros((9, density.parameters)).at[:, -scales:].set(density.log_scale_min + below)
+        found.append(np.asarray(density.log_prob(raw, values)))
+    np.testing.assert_array_equal(found[0], found[1])
+    assert np.all(found[0] != found[2])
+
+
 @pytest.mark.parametrize("distribution", ALL, ids=str)
 def test_far_off_raws_and_samples_stay_finite_and_differentiable(distribution):
     raw = raw_for(distribution, 2, 9, scale=30.0)

@@ -21,11 +21,13 @@ def by_librosa(x, size, hop):
 
 
 def test_multi_scale_is_the_sum_over_librosas_spectra():
-    ours = spectral.multi_scale(jnp.asarray(PREDICTION), jnp.asarray(TARGET), sizes=(512, 64))
+    """Of soft sound too: magnitudes are not clamped before their logarithm."""
+    pair = [x * np.float32([1, 1e-6])[:, None, None] for x in (PREDICTION, TARGET)]
+    ours = spectral.multi_scale(*map(jnp.asarray, pair), sizes=(512, 64))
     for i in range(2):
         theirs = 0.0
         for size in (512, 64):
-            p, t = (by_librosa(x[i], size, size // 4) for x in (PREDICTION, TARGET))
+            p, t = (by_librosa(x[i], size, size // 4) for x in pair)
             theirs += np.abs(p - t).mean() + np.abs(np.log(p) - np.log(t)).mean()
         assert float(ours[i]) == pytest.approx(theirs, rel=1e-4)
 
@@ -63,6 +65,11 @@ def test_power_ignores_when_but_not_how_loud():
     loss = spectral.power_mse(late[:, ::-1], late, 256, 256)
     soft = spectral.power_mse(0.5 * late, late, 256, 256)
     assert float(loss[0]) < 1e-3 * float(soft[0])
+    ours = spectral.power_mse(jnp.asarray(PREDICTION), jnp.asarray(TARGET), 256, 64)[1]
+    how = dict(n_fft=256, hop_length=64, center=False)
+    sides = (np.square(np.abs(librosa.stft(x[1, :, 0], **how))) for x in (PREDICTION, TARGET))
+    p, t = (power.mean(1) for power in sides)
+    assert float(ours) == pytest.approx(np.square(p - t).mean(), rel=1e-4)
 
 
 def test_log_mel_of_half_the_level_is_ln_two():
@@ -93,10 +100,11 @@ def test_all_are_finite_at_silence(silent):
 
 
 def test_multi_resolution_is_torchs():
-    """Parallel WaveGAN's two terms, whose magnitudes are those of torch.stft."""
+    """Parallel WaveGAN's two terms, of torch.stft's magnitudes; near silence its clamp holds."""
     torch = pytest.importorskip("torch")
     random = np.random.default_rng(5)
     pair = random.uniform(-0.5, 0.5, (2, 3, 4000, 1)).astype(np.float32)
+    pair *= np.float32([1, 0.1, 1e-4])[:, None, None]
     resolutions = ((512, 50, 240), (171, 10, 60))
     ours = spectral.multi_resolution(*pair, resolutions)
     wanted = np.zeros((2, 3))

@@ -25,4 +25,6 @@ def test_blur_jumps_and_gaps():
     assert alignment.backward(jumps) == pytest.approx(1 / 3)
     assert alignment.diagonality(jumps) == pytest.approx(np.corrcoef([0, 2, 1, 3], range(4))[0, 1])
     assert alignment.missed_characters(np.eye(4)[[0, 1, 1]]) == 0.5
+    assert alignment.missed_characters(blur, 0.2) == 0  # the least itself is enough
+    assert alignment.backward(np.eye(4)[[0, 1, 1, 2]]) == 0  # to wait is not to go back
     assert alignment.diagonality(np.eye(3)[:1]) == 0

@@ -22,7 +22,7 @@ def piece(seed: int, count: int = 150) -> tuple[NoteEvents, NoteEvents]:
     keys, force = rng.integers(60, 66, count), rng.integers(20, 110, count).astype(float)
     start = np.clip(onsets + rng.choice([0, 0.01, 0.05, -0.05, 0.0501], count), 0, None)
     end = start + lengths * rng.uniform(0.7, 1.3, count)
-    tuned = hertz_of_note(keys + rng.choice([0.0, 0.0, 0.3, 0.6], count))
+    tuned = hertz_of_note(keys + rng.choice([0.0, 0.0, 0.499, -0.501], count))
     kept = rng.permutation(count)[: int(0.9 * count)]
     heard = 0.7 * force + 9 + rng.normal(0, 6, count)
     reference = NoteEvents(np.stack([onsets, onsets + lengths], axis=1), hertz_of_note(keys), force)

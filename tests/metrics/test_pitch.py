@@ -31,6 +31,14 @@ def test_all_five_equal_mir_eval(seed):
     assert score_melody(reference, estimate, cents=10).raw_pitch < found.raw_pitch
 
 
+def test_an_error_of_the_tolerance_itself_is_wrong_as_in_mir_eval():
+    """An octave is 1200 cents without rounding."""
+    reference, estimate = np.full(4, 220.0), np.array([440.0, 110.0, 439.0, 220.0])
+    voiced, cents = np.ones(4), 1200 * np.log2(np.stack([reference, estimate]) / 10)
+    expected = mir_eval.melody.raw_pitch_accuracy(voiced, cents[0], voiced, cents[1], 1200)
+    assert score_melody(reference, estimate, cents=1200).raw_pitch == expected == 0.5
+
+
 @pytest.mark.parametrize("reference", [0.0, 220.0])
 @pytest.mark.parametrize("estimate", [0.0, 220.0, -220.0])
 def test_curves_without_voiced_or_unvoiced_frames_equal_mir_eval(reference, estimate):

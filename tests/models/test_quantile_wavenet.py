@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from zoo.distributions import Quantiles
 from zoo.errors import BadInput
@@ -37,6 +37,9 @@ def test_the_loss_is_least_at_the_quantile():
         assert grid[np.argmin(cost)] == pytest.approx(stats.gamma(2).ppf(level), abs=0.12)
     wide = jnp.mean(quantile_huber(grid[:, None], draws[None], 0.9, 50.0), 1)
     assert grid[np.argmin(wide)] < stats.gamma(2).ppf(0.9) - 0.2
+    error = np.linspace(-3, 3, 25)  # on both sides of the knee
+    huber = np.where(error < 0, 0.7, 0.3) * special.huber(0.8, error) / 0.8
+    np.testing.assert_allclose(quantile_huber(-error, 0.0, 0.3, 0.8), huber, rtol=1e-5, atol=1e-7)
 
 
 def series(count, length):
