@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 
 from zoo.data.device_transforms import LocalPitch, ToFloat, change_span_speed, interpolate_at
 from zoo.data.domains import DomainData, Domains, Stem
@@ -134,3 +135,8 @@ def test_stretches_lie_where_the_paper_s_code_draws_them():
     inside = last < 395  # those that do not reach the end
     spans = (last - first)[inside]
     assert spans.min() >= 90 and spans.max() <= 201 and inside.mean() > 0.6
+    ramp = jnp.broadcast_to(jnp.arange(400.0)[:, None], audio.shape)  # what is read says from where
+    read = np.asarray(jax.jit(LocalPitch())(jax.random.key(0), {"audio": ramp})["augmented"])
+    middle = np.stack([x[m - 30 : m + 31 : 60, 0] for x, m in zip(read, (first + last) // 2)])
+    semitones = 12 * np.log2((middle[:, 1] - middle[:, 0]) / 60)[inside]
+    assert scipy.stats.kstest(semitones + 0.5, "uniform").pvalue > 0.01

@@ -57,6 +57,8 @@ def test_every_track_is_tested_once_and_learnt_from_otherwise(validation, group,
         assert (names["validation"] == names["test"]) == (not validation)
         assert len(set().union(*names.values())) == 60
         assert max(Counter(tracks(parts["test"])).values()) == 2  # both records of a track
+        following = Folded(source, (fold + 1) % 5, 5, group, validation).open("test")
+        assert not validation or names["validation"] == set(tracks(following))
         tested += names["test"]
         dealt |= dict.fromkeys(names["test"], fold)
     assert sorted(tested) == sorted(set(tracks(source.open("train") + source.open("test"))))

@@ -105,7 +105,8 @@ def test_padded_model_with_cropped_output_discards_its_edges():
         output[:, :8], output[:, -8:] = 9, 9
         return {"prediction": output[:, :, None]}
 
-    np.testing.assert_array_equal(run(padded, song, Segments(64, 48))[0], song)
+    for segments in (Segments(64, 48), Segments(64, 47), Segments(65, 48)):
+        np.testing.assert_array_equal(run(padded, song, segments)[0], song)
     assert np.abs(run(padded, song, Segments(64))[0] - song).max() > 5
 
 
@@ -117,6 +118,11 @@ def test_fade_averages_where_segments_disagree_and_none_jumps():
 
     faded = run(constant, noise(640, 1), Segments(64, hop=32, window="fade"))[0, :, 0]
     assert np.abs(np.diff(faded)).max() < 0.07
+    rise = np.arange(1, 33)  # Demucs' weight of a segment: cat(1..n/2, n/2..1)
+    triangle, total = np.concatenate([rise, rise[::-1]]), np.zeros((2, 640))
+    for number in range(19):
+        total[:, 32 * number :][:, :64] += np.stack([triangle * (number % 2), triangle])
+    np.testing.assert_allclose(faded, total[0] / total[1], atol=1e-6)
     calls = iter(range(100))
     jumpy = run(constant, noise(640, 1), Segments(64))[0, :, 0]
     assert np.abs(np.diff(jumpy)).max() == 1
@@ -149,6 +155,8 @@ def test_shifts_repeat_with_their_seed_and_leave_the_identity_alone():
 
     np.testing.assert_array_equal(shifted(edgy, 1), shifted(edgy, 1))
     assert np.abs(shifted(edgy, 1) - shifted(edgy, 2)).max() > 0.05
+    least = shifted_blocks(edgy, [song], segments, 2, shifts=2, reach=0)  # as in Demucs, inclusive
+    np.testing.assert_allclose(np.concatenate(list(least), 1), run(edgy, song, segments), atol=1e-6)
 
 
 def test_memory_does_not_grow_with_the_song():
