@@ -1,7 +1,8 @@
 """What the recipe of every config says is what happens: a table of numbers, each with its source.
 
-tests/recipes/recipes.ini states them once. Optimisers are probed: a toy's parameters move as those
-of the same recipe in NumPy, at the first steps and late ones. All else is read off the experiment.
+tests/recipes/recipes.ini states them once, defaults.ini those that no config says. Optimisers are
+probed: a toy's parameters move as those of the same recipe in NumPy, at the first steps and late
+ones. All else is read off the experiment.
 """
 
 import configparser
@@ -23,13 +24,16 @@ from zoo import experiment as experiments
 HERE = Path(__file__).parent / "recipes"
 sys.path.insert(0, str(HERE))
 import expected_optimizers  # noqa: E402
-from told import drops, rates_of, told  # noqa: E402
+from told import defaults_of, drops, rates_of, told  # noqa: E402
 from variants import VARIANTS  # noqa: E402
 
 ROWS = [row.id for entry in catalog.entries() for row in entry.rows]
 NAMES = list(catalog.config_files())
 TABLE = configparser.RawConfigParser()
 TABLE.read(HERE / "recipes.ini")
+DEFAULTS = configparser.RawConfigParser()
+DEFAULTS.optionxform = str  # names of classes
+DEFAULTS.read(HERE / "defaults.ini")
 BEGUN = (0, 1, 49, 1000, 123_456, 450_000)  # steps done before
 RNG = np.random.default_rng(0)
 PARTS = ("sinc", "top", "down", "timbral", "temporal")  # whose rates some configs change
@@ -71,6 +75,8 @@ def test_a_config_is_what_the_table_says(row):
     assert wanted.pop("source")
     wanted = {k: v for k, v in wanted.items() if k not in ("optimizer", "dropout")}
     assert found == wanted
+    unsaid = defaults_of(made(row)).items() - dict(DEFAULTS["defaults"]).items()
+    assert not unsaid, "tests/recipes/defaults.ini says otherwise, or nothing"
 
 
 def test_the_table_has_no_rows_of_its_own():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import jax
 import numpy as np
 import pytest
+import scipy.signal
 import scipy.stats
 
 from zoo.data.source import Info
@@ -67,6 +68,15 @@ def test_the_floor_is_the_entropy_of_the_bands():
     total = np.exp(order_0) * np.concatenate([[6.0], np.diff(edges), [6.0]])
     np.testing.assert_allclose(total.sum(1), 1, rtol=1e-6)
     assert histogram_nats(image + 99, order_0, edges) > 5
+
+
+def test_digital_silence_becomes_white_noise_of_the_dither():
+    """Its magnitudes follow Rayleigh's law; the outermost bins are in no band."""
+    image = np.asarray(IMAGE.of(np.zeros((1, 64_000, 1), np.float32), rng_key()))[0]
+    bands = np.exp(image.astype(np.float64) * IMAGE.scale + IMAGE.centre).mean(0)
+    energy = 1e-6 * np.square(scipy.signal.get_window("hann", SPEC.n_fft)).sum()
+    wanted = (np.pi * energy / 4) ** 0.5 * SPEC.filters().sum(0)
+    np.testing.assert_allclose(bands, wanted, rtol=0.03)
 
 
 def rng_key() -> jax.Array:

@@ -1,4 +1,4 @@
-"""Initial weights: all of every paper's row against a figure with its source.
+"""Initial weights, and numbers of norms: every paper's row against a figure with its source.
 
 An initialiser is called with the kernel's own key, type and full shape, where it depends on the
 shape; networks themselves are only traced.
@@ -10,10 +10,12 @@ import math
 import re
 
 import flax.core.scope as scopes
+import flax.linen as nn
 import jax
 import numpy as np
 import pytest
 from published_biases import BIASES
+from published_norms import NORMS
 from published_starts import TABLE, Start
 
 from zoo import catalog
@@ -47,7 +49,7 @@ TRACED = {}
 
 
 def parameters(name):
-    """{(path, initialiser, shape)} of every array, without drawing.
+    """{(path, initialiser, shape)} of every array, {(path, keep, epsilon)} of every norm.
 
     Rows that differ in their training alone are traced once.
     """
@@ -60,7 +62,7 @@ def parameters(name):
 
 
 def traced(objective, spec):
-    found, own = set(), scopes.Scope.param
+    found, norms, own = set(), set(), scopes.Scope.param
 
     def param(scope, leaf, start, *args, **kwargs):
         shape = args[0] if args else None
@@ -68,10 +70,17 @@ def traced(objective, spec):
             found.add(("/".join((*scope.path, leaf)), start, tuple(shape)))
         return own(scope, leaf, start, *args, **kwargs)
 
-    with pytest.MonkeyPatch.context() as patch:
+    def norm(call, arguments, given, context):
+        module = context.module
+        if hasattr(module, "epsilon") and "Norm" in type(module).__name__:
+            path = "/".join(module.path)
+            norms.add((path, getattr(module, "momentum", None), module.epsilon))
+        return call(*arguments, **given)
+
+    with pytest.MonkeyPatch.context() as patch, nn.intercept_methods(norm):
         patch.setattr(scopes.Scope, "param", param)
         jax.eval_shape(objective.init, jax.random.key(0), spec)
-    return found
+    return found, norms
 
 
 def is_kernel(path, shape):
@@ -141,9 +150,13 @@ def close(wanted, start, shape, deviation):
 
 @pytest.mark.parametrize("name", ROWS)
 def test_everything_starts_as_published(name):
-    found = sorted(parameters(name), key=str)
+    found, norms = (sorted(each, key=str) for each in parameters(name))
     _kernels(name, [each for each in found if is_kernel(each[0], each[2])])
     _others(name, found)
+    for path, *numbers in norms:
+        wanted = rule(table_of(name, NORMS), path)
+        assert wanted, f"say in published_norms.py what the norm {path} of {name} has: {numbers}"
+        assert numbers == [wanted.keep, wanted.epsilon], f"{name} {path}: {numbers}, not {wanted}"
 
 
 def _kernels(name, found):

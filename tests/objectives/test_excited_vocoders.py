@@ -162,10 +162,10 @@ def test_noise_is_white_and_depends_on_the_number_of_the_frame_alone():
         assert abs(np.mean(noise[0, lag:] * noise[0, :-lag])) < 0.06
 
 
-@pytest.mark.parametrize("compress", [mel.log_clamp, mel.log10_clamp])
-def test_a_draft_plays_steady_notes_nearer_to_their_pitch_than_the_comb(compress):
-    """Of front ends in ln and in log10."""
-    spec = replace(mel.HIFIGAN, sample_rate=16_000, compress=compress)
+@pytest.mark.parametrize(("compress", "exponent"), [(mel.log_clamp, 1), (mel.log10_clamp, 2)])
+def test_a_draft_plays_steady_notes_nearer_to_their_pitch_than_the_comb(compress, exponent):
+    """Of front ends in ln and in log10, of magnitudes and of powers."""
+    spec = replace(mel.HIFIGAN, sample_rate=16_000, compress=compress, exponent=exponent)
     audio, hertz = steady_notes.scale(2, 4 * 16_384, 16_384)
     frames = jax.jit(lambda x: mel.log_mel(x, spec)[..., 0])(audio)
     made = np.asarray(jax.jit(Draft(spec))(frames, np.uint32(0)))

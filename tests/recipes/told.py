@@ -79,6 +79,48 @@ def objective(it: Any) -> str:
     return f"{type(it).__name__}({', '.join(parts)})"
 
 
+SPEED = ("batch", "workers", "read_threads", "seed", "time_axis")  # what changes no number
+
+
+def defaults(value: Any) -> dict[str, str]:
+    """The numbers that records have where a config says none, by class: {'levels.Peak': 'level=1'}.
+
+    Of all records that a value holds, but for modules and sources.
+    """
+    found: dict[str, str] = {}
+    if isinstance(value, tuple):
+        inside = list(value)
+    elif hasattr(value, "func"):  # partial
+        inside = list(value.keywords.values())
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type | nn.Module):
+        every = [f for f in dataclasses.fields(value) if f.init and f.name not in SPEED]
+        numbers = [f for f in every if all(map(number, many(usual(f))))]
+        if numbers:
+            words = (f"{f.name}={short(usual(f))}" for f in numbers)
+            found[f"{type(value).__module__.rpartition('.')[2]}.{type(value).__name__}"] = (
+                ", ".join(words)
+            )
+        inside = [getattr(value, f.name) for f in every if f.name != "source"]
+    else:
+        return {}
+    for part in inside:
+        found |= defaults(part)
+    return found
+
+
+def defaults_of(experiment: Experiment) -> dict[str, str]:
+    """`defaults` of all but the objective itself, of which `told` says every number."""
+    of_objective = [
+        getattr(experiment.objective, f.name) for f in dataclasses.fields(experiment.objective)
+    ]
+    return defaults((*of_objective, experiment.data, experiment.evaluation, experiment.test))
+
+
+def many(value: Any) -> tuple[Any, ...]:
+    """Its parts, or what is no number where it has none."""
+    return (value or (None,)) if isinstance(value, tuple) else (value,)
+
+
 def number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 

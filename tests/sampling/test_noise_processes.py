@@ -61,6 +61,50 @@ def test_the_known_score_of_a_mixture_gives_its_moments(name):
     assert right.std() == pytest.approx(0.4 * stats.truncnorm(-2, np.inf).std(), abs=0.025)
 
 
+def stepped(process, x, table):
+    """score_sde's corrector and predictor in NumPy, for data of N(0, 1), whose score is known.
+
+    A corrector's step is 2 alpha (snr |z| / |score|)^2, where a score is as long as noise over its
+    width.
+    """
+    count, snr = process.steps, process.snr
+    if isinstance(process, VarianceExploding):
+        factors, widths = np.ones(count), np.geomspace(process.finest, process.widest, count)
+        adjacent = np.concatenate([[0], widths[:-1]])
+        alphas, spread, x = np.ones(count), widths**2 - adjacent**2, process.widest * x
+    else:
+        betas = np.linspace(process.slow, process.fast, count) / count
+        alphas, spread, u = 1 - betas, betas, np.linspace(1e-3, 1, count)
+        u = process.earliest + (1 - process.earliest) * u
+        factors = np.exp(-0.25 * u**2 * (process.fast - process.slow) - 0.5 * u * process.slow)
+        widths = np.sqrt(1 - factors**2)
+    draws = iter(table)
+    for i in reversed(range(count)):
+        for _ in range(process.corrections):
+            step = 2 * alphas[i] * (snr * widths[i]) ** 2
+            x = x - step * x / (factors[i] ** 2 + widths[i] ** 2) + np.sqrt(2 * step) * next(draws)
+        score = -x / (factors[i] ** 2 + widths[i] ** 2)
+        mean = (2 - np.sqrt(alphas[i])) * x + spread[i] * score
+        x = mean + np.sqrt(spread[i]) * next(draws)
+    return mean
+
+
+@pytest.mark.parametrize("kind", [VarianceExploding, VariancePreserving])
+def test_steps_back_are_those_of_score_sde(kind):
+    process = kind(steps=40, corrections=2)
+    rng = np.random.default_rng(0)
+    x, table = rng.normal(size=(3, 2, 1)), rng.normal(size=(120, 3, 2, 1))
+    given, normals = jnp.asarray(x, jnp.float32), jnp.asarray(table, jnp.float32)
+
+    def score(x, factor, deviation):
+        return -x / (factor**2 + deviation**2)
+
+    found = jax.jit(lambda x: process.sample(score, x, lambda i: normals[i]))(given)
+    wanted = stepped(process, x, table)
+    assert np.isfinite(wanted).all()
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-3)
+
+
 def test_variance_is_preserved_and_explodes_as_its_equation_says():
     """Slopes of the laws against drift and diffusion, by central differences."""
     u, h = np.linspace(0.1, 0.9, 5), 1e-3

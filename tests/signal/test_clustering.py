@@ -53,6 +53,16 @@ def test_spectral_clusters_are_scikit_learn_s():
     assert adjusted_rand_score(of_points, theirs) < 0.5
 
 
+def test_points_that_are_like_none_of_another_cluster_belong_to_their_own_alone():
+    """However little they are like their own: rows have length one (Ng, Jordan, Weiss 2002)."""
+    ties = np.random.default_rng(0).uniform(0.05, 2, 12)
+    own = np.arange(12) // 6
+    affinity = np.outer(ties, ties) * (own[:, None] == own)
+    shares = np.asarray(clustering.spectral(jnp.asarray(affinity), jnp.ones(12), 2))
+    one = np.equal(own[:, None], [own[0], 1 - own[0]])[:, :: 1 if shares[0, 0] > 0.5 else -1]
+    np.testing.assert_allclose(shares, one, atol=1e-3)
+
+
 def test_fuzzy_c_means_is_where_its_cost_is_least():
     """Bezdek's cost, over memberships that sum to one and over centres, by SciPy's minimiser."""
     x, draw = clouds()

@@ -47,6 +47,17 @@ def test_noise_and_silence_have_no_pitch():
     assert not np.asarray(tracked(np.concatenate([noise[:5], 1e-4 * tone[:5], 0 * tone[:1]]))).any()
 
 
+def test_a_tone_has_a_pitch_until_a_fifth_of_its_power_is_noise():
+    """A period's normalised difference is the share of the power that does not repeat."""
+    tone = steady_notes.harmonic_tone(220.0, SAMPLES, RATE)
+    noise = np.random.default_rng(1).normal(0, tone.std(), SAMPLES)
+    shares = np.array([0.12, 0.3])
+    mixed = np.sqrt(1 - shares)[:, None] * tone + np.sqrt(shares)[:, None] * noise
+    audio = np.concatenate([mixed, np.tile(mixed[:1], (9, 1))])[..., None].astype(np.float32)
+    pitched = (np.asarray(tracked(audio))[:2, 4:-4] > 0).mean(1)
+    assert pitched[0] > 0.9 and pitched[1] < 0.1
+
+
 def test_a_frame_depends_on_its_own_samples_alone():
     audio = rows(steady_notes.harmonic_tone(300.0, SAMPLES, RATE))
     before, after = 10 * HOP - YIN.pad[0], 12 * HOP + YIN.pad[1]

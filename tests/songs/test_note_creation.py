@@ -105,6 +105,11 @@ def test_bends_follow_the_contours():
     rolls["contours"][70:90, 3 * 40 - 2] = 0.8
     (bend,) = NoteCreation().decode(rolls, STEP)["bends"]
     assert bend.tolist() == [1] * 20 + [-2] * 20
+    rolls["contours"][50:90] = 0
+    rolls["contours"][50:70, 3 * 40 + 25] = rolls["contours"][70:90, 3 * 40 - 25] = 0.8
+    rolls["contours"][50:90, 3 * 40 + 26] = 1.0  # out of the authors' reach of 25 bins
+    (bend,) = NoteCreation().decode(rolls, STEP)["bends"]
+    assert bend.tolist() == [25] * 20 + [-25] * 20
     assert "bends" not in NoteCreation(bends=False).decode(rolls, STEP)
 
 
