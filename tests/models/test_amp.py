@@ -174,6 +174,15 @@ def test_an_lstm_is_pytorch_s_from_its_own_first_state():
     np.testing.assert_allclose(AmpLstm(layout).apply(variables, x), expected, atol=1e-5)
 
 
+def test_lstms_begin_as_the_trainers():
+    """neural-amp-modeler's adds 2 to each of torch's biases of forget gates, -2 to input gates."""
+    begin = jax.jit(AmpLstm(LstmLayout(64)).init)
+    begun = begin(jax.random.key(0), np.zeros((1, 2, 1), np.float32))["params"]["lstm_0"]
+    for name in ("bias", "recurrent_bias"):
+        means = np.reshape(begun[name], (4, 64)).mean(1)  # of uniform numbers in -1/8..1/8
+        np.testing.assert_allclose(means, [-2, 2, 0, 0], atol=0.05)
+
+
 @pytest.mark.parametrize("module", [AmpWaveNet(BEFORE), AmpLstm(LstmLayout(3))])
 def test_a_stream_is_one_pass(module, monkeypatch):
     """Blocks of any source are the whole; louder than full scale it becomes softer, and is said."""

@@ -8,7 +8,7 @@ import pytest
 from zoo.data.score_render.instrument import Instrument
 from zoo.data.twelve_bars import BluesNotes, TwelveBars, chorus
 from zoo.errors import BadInput
-from zoo.models.generation.eck_blues import EckBlues
+from zoo.models.generation.eck_blues import EckBlues, LSTMBlocks
 from zoo.objectives.base import Composing, Request, Variables
 from zoo.objectives.blues import Blues
 from zoo.sampling.rule import SamplerRule
@@ -57,6 +57,12 @@ def logits(w, roll):
 def test_its_sums():
     found = NET.apply(VARIABLES, ROLL)
     np.testing.assert_allclose(found, logits(VARIABLES["params"], ROLL), atol=1e-4)
+
+
+def test_forget_gates_begin_open():
+    begin = jax.jit(LSTMBlocks(3, 2).init)
+    variables = begin(jax.random.key(0), np.zeros((1, 6)), np.zeros((1, 4)))
+    np.testing.assert_array_equal(variables["params"]["gates"]["bias"], np.repeat([0, 1, 0], 3))
 
 
 def test_the_melody_does_not_reach_the_chords():
