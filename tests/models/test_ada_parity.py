@@ -27,11 +27,11 @@ def model(distribution, embed):
         2, 1, 6, 6, 8, head=8, distribution=distribution, local_condition=5, upsampling=(4,)
     )
     quantizer = ArgmaxQuantizer(CODES, diversity=0.3)
-    return DiscreteAutoencoder(decoder, quantizer, 6, CODES, levels=2, layers=2, embed=embed)
+    return DiscreteAutoencoder(decoder, quantizer, 6, CODES, levels=2, layers=3, embed=embed)
 
 
 def both_ways(w: Leaves, x: torch.Tensor) -> torch.Tensor:
-    for i in range(2):
+    for i in range(3):
         y = conv(w, f"dilated_{i}", F.relu(x), dilation=2**i, padding=2**i)
         x = x + conv(w, f"mixed_{i}", F.relu(y))
     return F.relu(x)
@@ -59,7 +59,7 @@ def modulator(w: Leaves, vectors: torch.Tensor) -> torch.Tensor:
 def test_loss_codes_and_gradients_equal_torch(distribution, embed):
     net = model(distribution, embed)
     objective = QuantisedAutoencoder(net, 0.0)
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(33)  # several codes win, and none by a hair
     audio = rng.uniform(-0.9, 0.9, (2, 32, 1)).astype(np.float32)
     if embed:
         audio = rng.integers(0, 9, (2, 32, 1)).astype(np.float32)
@@ -67,7 +67,7 @@ def test_loss_codes_and_gradients_equal_torch(distribution, embed):
     shapes = jax.eval_shape(objective.init, jax.random.key(0), batch)
     params = jax.tree.map(lambda s: rng.normal(0, 0.5, s.shape).astype(np.float32), shapes.params)
     last = params["autoencoder"]["encoder"]["latent"]
-    last["kernel"], last["bias"] = 4 * last["kernel"], 0.1 * last["bias"]  # several codes win
+    last["kernel"], last["bias"] = 4 * last["kernel"], 0.1 * last["bias"]
     (turn,) = objective.turns
 
     def loss(params):

@@ -10,6 +10,7 @@ import pytest
 from zoo.data.note_rolls import ContourRolls, rolls
 from zoo.errors import BadInput
 from zoo.losses.transcription import balanced_cross_entropy, smoothed_cross_entropy
+from zoo.models.classification import basic_pitch
 from zoo.models.classification.basic_pitch import HOP, RATE, SAMPLES, BasicPitch
 from zoo.objectives.base import Variables
 from zoo.objectives.posteriorgrams import Posteriorgrams
@@ -53,6 +54,19 @@ def test_frames_and_heads(samples, frames):
     spec = jax.ShapeDtypeStruct((2, samples, 1), jnp.float32)
     heads = jax.eval_shape(lambda v, x: SMALL.apply(v, x), shapes(SMALL), spec)
     assert {k: h.shape for k, h in heads.items()} == {k: (2, frames, n) for k, n in HEADS.items()}
+
+
+def test_it_hears_half_a_pitch_and_its_first_seven_multiples(monkeypatch):
+    heard = []
+
+    def stack(levels, harmonics, *how):
+        heard.append(tuple(harmonics))
+        return own(levels, harmonics, *how)
+
+    own = basic_pitch.harmonic_stack
+    monkeypatch.setattr(basic_pitch, "harmonic_stack", stack)
+    shapes(SMALL)
+    assert heard == [(0.5, *range(1, 8))]
 
 
 def test_all_heads_learn_from_the_onsets():

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 tnn = torch.nn
 
 pytestmark = pytest.mark.optimised
-KEYS, WIDTH = 5, 4
+KEYS, WIDTH = 5, 8
 
 
 class TorchTCN(tnn.Module):
@@ -53,7 +53,7 @@ def randomised(params, seed=0):
 def torch_weights(params):
     """Our TCN's parameters in the order of TorchTCN's modules: (tensor, path, transposition)."""
     places = []
-    for level in range(2):
+    for level in range(3):
         for number, name in enumerate(("conv1", "conv2")):
             block, conv = f"Block_{level}", f"convs.{2 * level + number}"
             original = f"{conv}.parametrizations.weight.original"
@@ -108,8 +108,8 @@ def ours(model, batch, params=None):
 
 def test_tcn_equals_its_twin_in_pytorch():
     batch = rolls()
-    params, value, gradient = ours(TCN(KEYS, WIDTH, 2, 3, dropout=0.0), batch)
-    twin = TorchTCN(2, 3)
+    params, value, gradient = ours(TCN(KEYS, WIDTH, 3, 3, dropout=0.0), batch)
+    twin = TorchTCN(3, 3)
     with torch.no_grad():
         state = {
             name: torch.tensor(turn(at(params, path)).copy())

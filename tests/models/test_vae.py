@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 from zoo.distributions import Gaussian
 from zoo.errors import BadInput
@@ -69,6 +70,27 @@ def test_the_bound_is_below_the_likelihood_of_a_linear_model_by_the_divergence()
         output = jax.jit(objective.predict)(variables, {"audio": AUDIO}, jax.random.key(0))
         assert output["nats"].shape == (3,) and output["kl"].shape == (3, 5)
         assert np.all(np.asarray(output["kl"]) >= 0) and output["prediction"].shape == (3, 64, 1)
+
+
+def test_latents_are_drawn_from_the_posterior_whose_divergence_counts():
+    """By SciPy's normals: quantiles of the noise, and the nats from the prior as an integral."""
+    variables, noise = started(WEAK), np.random.default_rng(2).normal(size=(3, 5))
+    own = variables.of("model")
+
+    @jax.jit
+    def parts(noise):
+        mean, log_scale = WEAK.model.apply(own, AUDIO, method="encode")
+        return WEAK.model.apply(own, AUDIO, noise)[0][..., :1], mean, log_scale
+
+    raw, mean, log_scale = parts(noise.astype(np.float32))
+    posterior = stats.norm(np.float64(mean), np.exp(np.float64(log_scale)))
+    drawn = posterior.ppf(stats.norm.cdf(noise)).astype(np.float32)
+    expected = jax.jit(lambda z: WEAK.model.apply(own, z, method="decode"))(drawn)
+    np.testing.assert_allclose(raw, expected, atol=1e-4)
+    z = posterior.ppf((np.arange(20_000) + 0.5)[:, None, None] / 20_000)
+    nats = (posterior.logpdf(z) - stats.norm.logpdf(z)).mean(0)
+    found = jax.jit(WEAK.predict)(variables, {"audio": AUDIO}, jax.random.key(0))["kl"]
+    np.testing.assert_allclose(found, nats, atol=1e-3, rtol=1e-3)
 
 
 def test_weak_decoders_draw_window_after_window_by_seed_and_voice():

@@ -99,6 +99,15 @@ def test_generator_is_a_chain_of_transposed_convolutions():
     np.testing.assert_allclose(audio[0], x, atol=1e-5)
 
 
+def test_all_layers_but_the_last_are_shuffled(monkeypatch):
+    moved = []
+    monkeypatch.setattr(wavegan, "phase_shuffle", lambda x, *_: moved.append(x.shape[1:]) or x)
+    model = wavegan.Discriminator(1, shuffle=2)
+    how = {"params": KEY, "shuffle": KEY}
+    jax.eval_shape(lambda: model.init(how, jnp.zeros((1, 16_384, 1)), train=True))
+    assert moved == [(4096, 1), (1024, 2), (256, 4), (64, 8)]
+
+
 def test_phase_shuffle_is_numpy_s():
     x = np.arange(10.0, dtype=np.float32)[None, :, None] ** 2
     seen = set()
