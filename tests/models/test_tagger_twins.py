@@ -11,6 +11,7 @@ from zoo.models.classification import crnn, fcn
 from zoo.models.classification.at_scale import AtScale, SpectrogramFront, WaveformFront
 from zoo.models.classification.harmonic_cnn import HarmonicCNN
 from zoo.models.classification.multi_scale import MultiScale, MultiScaleFront
+from zoo.models.classification.musicnn import Musicnn
 from zoo.models.classification.self_attention import (
     LeeFront,
     PonsFront,
@@ -67,6 +68,11 @@ CASES = {
         SelfAttentionTagger(front=LeeFront(8, 3), positions=True, **ATTENTIVE),
         243 * 9,
         partial(theirs.attention_lee, heads=2),
+    ),
+    "musicnn": (
+        Musicnn(4, 2, (88, 67), 3, (6, 5), 4, 6, 0.0, 8),
+        2_048,
+        theirs.musicnn,
     ),
     "at_scale_spectrogram": (
         AtScale(4, SpectrogramFront(1, (9, 8)), 6, 7, 0.0),

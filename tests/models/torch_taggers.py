@@ -215,6 +215,26 @@ def attention_lee(w, x, heads):
     return attention_top(w, y.transpose(1, 2), heads, positions=True)
 
 
+def musicnn(w, x):
+    """Pons, Serra 2019: filters' largest over all bins, and sums of two of the middle's layers."""
+    power = log_mel(x, 96, htk=False, db=False)[..., :-1]
+    y, front = norm(w, "norm", torch.log10(10_000 * power + 1)[:, None], 1e-3), []
+    for name in ("timbral_1", "timbral_2", "temporal_1", "temporal_2"):
+        v = inside(w, f"{name}/block")
+        taps = len(v["conv/kernel"])
+        ends = F.pad(y, ((taps - 1) // 2, taps // 2))
+        z = F.conv2d(ends, v["conv/kernel"].permute(2, 1, 0)[:, None], v["conv/bias"])
+        front.append(norm(v, "norm", F.relu(z), 1e-3).amax(2))
+    found = [torch.cat(front, 1)]
+    for i in (1, 2, 3):
+        v = inside(w, f"middle_{i}")
+        y = norm(v, "norm", F.relu(conv(v, "conv", found[-1], padding=3)), 1e-3)
+        found.append(y if i == 1 else y + found[-1])
+    y = torch.cat(found, 1)
+    y = norm(w, "norm_pooled", torch.stack([y.amax(2), y.mean(2)], 2).flatten(1), 1e-3)
+    return dense(w, "top", norm(w, "norm_hidden", F.relu(dense(w, "hidden", y)), 1e-3))
+
+
 def back_end(w, y):
     """Frames [B C F] -> logits, with the norms over one channel."""
     v = inside(w, "back_end")
