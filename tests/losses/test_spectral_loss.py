@@ -105,6 +105,8 @@ def test_multi_resolution_is_torchs():
     random = np.random.default_rng(5)
     pair = random.uniform(-0.5, 0.5, (2, 3, 4000, 1)).astype(np.float32)
     pair *= np.float32([1, 0.1, 1e-4])[:, None, None]
+    published = ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240))
+    assert published == spectral.RESOLUTIONS
     resolutions = ((512, 50, 240), (171, 10, 60))
     ours = spectral.multi_resolution(*pair, resolutions)
     wanted = np.zeros((2, 3))

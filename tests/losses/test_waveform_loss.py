@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import signal
 
 from zoo.losses import waveform
 
@@ -84,3 +85,9 @@ def test_sums_over_sources_and_what_keeps_away_from_the_others():
     np.testing.assert_allclose(loss(PREDICTION, TARGET), wanted, rtol=1e-5)
     slope = jax.grad(lambda x: loss(x, TARGET).sum())(PREDICTION)
     assert np.any(slope[:, :, 0]) and not np.any(slope[:, :, 1:])
+
+
+def test_emphasis_is_scipy_s():
+    x = np.random.default_rng(3).normal(size=(2, 9, 1)).astype(np.float32)
+    wanted = signal.lfilter([1, -0.95], [1], x, axis=1)[:, 1:]
+    np.testing.assert_allclose(waveform.emphasised(x, 0.95), wanted, atol=1e-6)
