@@ -8,6 +8,7 @@ codes needs.
 low_rate hears half a second of 8 kHz in place of an eighth of 16 kHz: one stack with kernels of
 three, by Muon. Not with noise on the past as midi_wavenet_score_render has it: a net without notes
 to hold on to learns to expect less than it hears, and its music fell silent after a second.
+After fourteen minutes it plays strokes that decay, of chords whose partials are not clear yet.
 """
 
 import jax.numpy as jnp
