@@ -9,8 +9,8 @@ Unlike the paper's row, for minutes of training: the upsampling of the mel begin
 neighbours (even_upsampling), for as the authors start it the couplings hear a hundredth of it; the
 bins are those of HiFi-GAN, standardised, for the authors' begin at 125 Hz, above the bass; and
 copies are drawn at the paper's temperature of 0.8 (--temperature for your own files). The row
-has learnt for twelve minutes of a core; five minutes of the config before these three, in which the
-net was nearly deaf to its mel, had a spectral convergence of 1.28, worse than silence.
+was trained for twelve minutes of a core; five minutes of the config before these three, which
+hardly followed its mel, had a spectral convergence of 1.28, worse than silence.
 """
 
 from dataclasses import replace

@@ -5,10 +5,10 @@ some hundred steps a minute; layers=30 stacks=3 width=512 gate=512 skip=256 is t
 the paper. To be worth anything it must get below 5.6 bits per sample, what an order-1 model of such
 codes needs.
 
-low_rate hears half a second of 8 kHz in place of an eighth of 16 kHz: one stack with kernels of
-three, by Muon. Not with noise on the past as midi_wavenet_score_render has it: a net without notes
-to hold on to learns to expect less than it hears, and its music fell silent after a second.
-After fourteen minutes it plays strokes that decay, of chords whose partials are not clear yet.
+low_rate has a receptive field of half a second at 8 kHz in place of an eighth at 16 kHz: one stack
+with kernels of three, by Muon. It reads its past without the noise of midi_wavenet_score_render: an
+unconditional net shrinks what it reads under noise, and its samples decayed to silence in a second.
+After fourteen minutes of training samples are strokes that decay, partials are not clear yet.
 """
 
 import jax.numpy as jnp

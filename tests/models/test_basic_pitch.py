@@ -56,17 +56,17 @@ def test_frames_and_heads(samples, frames):
     assert {k: h.shape for k, h in heads.items()} == {k: (2, frames, n) for k, n in HEADS.items()}
 
 
-def test_it_hears_half_a_pitch_and_its_first_seven_multiples(monkeypatch):
-    heard = []
+def test_harmonics_stacked_are_half_a_pitch_and_its_first_seven_multiples(monkeypatch):
+    stacked = []
 
     def stack(levels, harmonics, *how):
-        heard.append(tuple(harmonics))
+        stacked.append(tuple(harmonics))
         return own(levels, harmonics, *how)
 
     own = basic_pitch.harmonic_stack
     monkeypatch.setattr(basic_pitch, "harmonic_stack", stack)
     shapes(SMALL)
-    assert heard == [(0.5, *range(1, 8))]
+    assert stacked == [(0.5, *range(1, 8))]
 
 
 def test_all_heads_learn_from_the_onsets():

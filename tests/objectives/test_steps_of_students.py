@@ -21,10 +21,10 @@ class Student(nn.Module):
     """Noise [B T 1] -> audio mean + scale noise, both of the noise before."""
 
     @nn.compact
-    def __call__(self, noise, told, *, train=False):
+    def __call__(self, noise, conditioning, *, train=False):
         w = self.param("w", nn.initializers.ones, (4,))
         late = jnp.pad(noise, ((0, 0), (1, 0), (0, 0)))[:, :-1]
-        mean = w[0] * late + w[1] * told[:, : noise.shape[1]]
+        mean = w[0] * late + w[1] * conditioning[:, : noise.shape[1]]
         log_scale = w[2] * jnp.sin(late) + w[3]
         return mean + jnp.exp(log_scale) * noise, mean, log_scale
 
@@ -39,7 +39,7 @@ def test_distillation(monkeypatch):
     batch = {"audio": audio}
     variables = drawn(objective, batch)
     teacher = doubles(variables.frozen["teacher"])
-    told = np.repeat(log_mels(audio), 4, 1).mean(-1, keepdims=True)
+    conditioning = np.repeat(log_mels(audio), 4, 1).mean(-1, keepdims=True)
     late = np.pad(np.float64(noise), ((0, 0), (1, 0), (0, 0)))[:, :-1]
 
     def spectra(x):
@@ -51,9 +51,9 @@ def test_distillation(monkeypatch):
 
     def loss(w):
         w = w["w"]
-        mean, log_scale = w[0] * late + w[1] * told[:, :16], w[2] * np.sin(late) + w[3]
+        mean, log_scale = w[0] * late + w[1] * conditioning[:, :16], w[2] * np.sin(late) + w[3]
         fake = mean + np.exp(log_scale) * noise
-        other, other_log = remembered(teacher, fake, told[:, :16])
+        other, other_log = remembered(teacher, fake, conditioning[:, :16])
         ours, theirs = np.exp(np.maximum(log_scale, -1)), np.exp(np.maximum(other_log, -1))
         kl = np.log(theirs / ours) + (ours**2 + (mean - other) ** 2) / (2 * theirs**2) - 0.5
         gap = np.mean((log_scale - other_log) ** 2)
@@ -64,7 +64,7 @@ def test_distillation(monkeypatch):
 
 
 class Mixed(nn.Module):
-    """As `Memory`, of two logistics of 8 bits, around what was and what is told."""
+    """As `Memory`, of two logistics of 8 bits, around what was and its condition."""
 
     distribution: Any = MixtureOfLogistics(2, bits=8)
 
@@ -72,9 +72,9 @@ class Mixed(nn.Module):
     def __call__(self, audio, *, condition, train=False):
         w = self.param("w", nn.initializers.ones, (4,))
         late = jnp.pad(audio, ((0, 0), (1, 0), (0, 0)))[:, :-1]
-        told = 0.1 * self.upsample(condition)[:, : audio.shape[1]]
+        conditioning = 0.1 * self.upsample(condition)[:, : audio.shape[1]]
         one = jnp.ones_like(late)
-        raw = w[0] * one, -w[0] * one, w[1] * late, w[2] * told, w[3] * one - 1, one - 2
+        raw = w[0] * one, -w[0] * one, w[1] * late, w[2] * conditioning, w[3] * one - 1, one - 2
         return jnp.concatenate(raw, -1)
 
     def upsample(self, condition):
@@ -90,7 +90,7 @@ def test_density_distillation(monkeypatch):
     objective, batch = DensityDistillation(Student(), Mixed(), SPEC, **how), {"audio": audio}
     variables = drawn(objective, batch)
     v = doubles(variables.frozen["teacher"])["w"]
-    told = np.repeat(log_mels(audio), 4, 1).mean(-1, keepdims=True)[:, :16]
+    conditioning = np.repeat(log_mels(audio), 4, 1).mean(-1, keepdims=True)[:, :16]
     first, again = (stats.logistic.isf(stats.norm.sf(np.float64(x))) for x in (noise, others))
     late = np.pad(first, ((0, 0), (1, 0), (0, 0)))[:, :-1]
 
@@ -98,12 +98,12 @@ def test_density_distillation(monkeypatch):
         how = dict(n_fft=8, hop_length=4, center=False, dtype=complex)
         return np.stack([(np.abs(librosa.stft(y, **how)) ** 2).mean(-1) for y in x[..., 0]])
 
-    def divergence(fake, x, log_scale, told):
+    def divergence(fake, x, log_scale, conditioning):
         past, half = np.pad(fake, ((0, 0), (1, 0), (0, 0)))[:, :-1], 1 / 256
         weights = np.exp([v[0], -v[0]]) / np.exp([v[0], -v[0]]).sum()
         laws = (
             stats.logistic(v[1] * past, np.exp(v[3] - 1)),
-            stats.logistic(0.1 * v[2] * told, np.exp(-1)),
+            stats.logistic(0.1 * v[2] * conditioning, np.exp(-1)),
         )
 
         def mass(law):
@@ -117,10 +117,10 @@ def test_density_distillation(monkeypatch):
 
     def loss(w):
         w = w["w"]
-        mean, log_scale = w[0] * late + w[1] * told, w[2] * np.sin(late) + w[3]
+        mean, log_scale = w[0] * late + w[1] * conditioning, w[2] * np.sin(late) + w[3]
         fake, x = (mean + np.exp(log_scale) * noise for noise in (first, again))
-        kl = divergence(fake, x, log_scale, told)
-        kl -= 0.4 * divergence(fake, x, log_scale, told[::-1])
+        kl = divergence(fake, x, log_scale, conditioning)
+        kl -= 0.4 * divergence(fake, x, log_scale, conditioning[::-1])
         return kl + 0.02 * np.mean((powers(fake) - powers(np.float64(audio))) ** 2)
 
     assert_step(objective, variables, batch, "student", loss)
