@@ -19,6 +19,8 @@ HUGE = {
     "MALLOC_TRIM_THRESHOLD_": "17179869184",
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
+# Of every comparison of two frameworks that says whose malloc is tuned.
+COMPARED = dict(rounds=3, steps=5, threads=2, keep="jax", malloc="")
 Options = dict[str, Any]
 Answers = dict[str, list[dict[str, Any]]]  # of each framework, one a round
 
@@ -64,11 +66,18 @@ def environment(options: Options) -> dict[str, str]:
 
 
 def preloaded(framework: str, options: Options) -> dict[str, str]:
-    """The allocator of `malloc`, a library's path, for whom `keep` names."""
+    """The allocator of `malloc`, a library's file, for whom `keep` names.
+
+    A file that is not there ends the comparison: the loader would only warn, and run without it.
+    """
     library = options.get("malloc")
     if not library or options["keep"] not in ("both", framework):
         return {}
-    return {"LD_PRELOAD": str(Path(library).resolve(strict=True))}
+    file = Path(library).resolve()
+    if not file.is_file():
+        print(f"malloc={library}: no such file; give the path of a library", file=sys.stderr)
+        sys.exit(2)
+    return {"LD_PRELOAD": str(file)}
 
 
 def begin(framework: str, options: Options) -> None:

@@ -17,7 +17,6 @@ more, now less: MALLOC_ARENA_MAX=1 before the command shows what is held without
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -29,7 +28,7 @@ import in_turns
 import numpy as np
 from in_turns import Options
 
-from zoo import catalog
+from zoo import catalog, machine
 
 WIDTHS = (  # arguments of configs by which a net is small, or fitted soon
     *("width", "widths", "filters", "bottleneck", "hidden", "skip", "skip_width", "final"),
@@ -86,7 +85,7 @@ def child(name: str, seconds: int, options: Options) -> None:
         if own_files.sample_to_files(trained, chosen):
             sys.exit(f"{name} separated nothing")
         spent = time.process_time() - began
-    print(json.dumps({"peak_mb": peak(), "cpu_s": spent}))
+    print(json.dumps({"peak_mb": peak(), "cpu_s": spent, "channels": channels}))
 
 
 def peak() -> float:
@@ -111,7 +110,8 @@ def measured(name: str, options: Options) -> dict[str, Any]:
     return {
         "system": name,
         **{key: options[key] for key in SONG},
-        "keeps_freed_memory": not any(name.startswith("MALLOC_") for name in os.environ),
+        "channels": found[-1]["channels"],
+        "keeps_freed_memory": not machine.is_malloc_tuned(),
         "minutes": minutes,
         "peak_mb": [round(mb) for mb in peaks],
         "ratio": round(peaks[-1] / peaks[-2], 3) if len(peaks) > 1 else None,

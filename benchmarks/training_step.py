@@ -1,7 +1,7 @@
 """Time of one training step (loss, gradients, Adam) in JAX and in PyTorch; prints JSON lines.
 
     python benchmarks/training_step.py [models=samplecnn,wave_unet,wavenet] [rounds=3] [steps=8]
-        [threads=2] [keep=jax] [huge=0] [tiny=0]
+        [threads=2] [keep=jax] [malloc=LIBRARY] [huge=0] [tiny=0]
 
 Both frameworks start from the same weights and batch, each in a process of its own, in turns; a
 figure is the median over the rounds of the median step. `loss_gap` compares the losses of the
@@ -26,10 +26,7 @@ from in_turns import Options
 Arrays = dict[str, np.ndarray]
 DEFAULTS = dict(
     models="samplecnn,wave_unet,wavenet",
-    rounds=3,
-    steps=8,
-    threads=2,
-    keep="jax",
+    **(in_turns.COMPARED | {"steps": 8}),
     huge=0,
     tiny=0,
     child="",

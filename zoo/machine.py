@@ -41,7 +41,7 @@ def keep_freed_memory() -> None:
     does not shrink after its peak, which rises by what lies between the blocks (by a tenth where
     Spleeter separates). Whoever tunes malloc by environment variables is left alone.
     """
-    if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
+    if is_malloc_tuned():
         return
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -49,6 +49,11 @@ def keep_freed_memory() -> None:
         return
     for parameter, value in _KEPT.values():
         mallopt(parameter, value)
+
+
+def is_malloc_tuned() -> bool:
+    """Whether environment variables say how glibc's malloc is to work."""
+    return any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ)
 
 
 def allocator() -> str:
