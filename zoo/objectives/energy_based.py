@@ -25,16 +25,17 @@ from zoo.sampling import langevin
 class EnergyBased(clips.WindowGenerator):
     """Energies of batch[`audio`] [B T 1], divided by `scale`; one player, 'model'.
 
-    model(audio, train=) -> energies [B]. step, noise: of Langevin dynamics, in those units; `steps`
-    of them in training, `long` where clips are drawn of noise, uniform in [-1, 1], in which range
-    of units times `bound` chains stay. buffer: chains that are kept. fresh: share of the chains
-    that begins as noise. square: weight of the squares.
+    model(audio, train=) -> energies [B]. step, noise: of Langevin dynamics, in those units; the
+    noise is openai/ebm_code_release's, whose data lie in [0, 1]. `steps` of them in training,
+    `long` where clips are drawn of noise, uniform in [-1, 1], in which range of units times `bound`
+    chains stay. buffer: chains that are kept. fresh: share of the chains that begins as noise.
+    square: weight of the squares.
     """
 
     model: Network
     scale: float = 0.1
     step: float = 1.0
-    noise: float = 0.05
+    noise: float = 0.005
     steps: int = 20
     long: int = 200
     bound: float = 10.0
