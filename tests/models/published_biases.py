@@ -1,6 +1,7 @@
 """How published systems start biases and norms, where neither zero, one nor the kernel says it."""
 
-from published_starts import BAI, MEHRI, TASNET, Start, exactly, torch
+from published_starts import BAI, MEHRI, TASNET
+from start_distributions import Start, exactly, torch
 
 
 def constant(value, source):

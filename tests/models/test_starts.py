@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from published_biases import BIASES
 from published_norms import NORMS
-from published_starts import TABLE, Start
+from published_starts import TABLE
+from start_distributions import Start
 
 from zoo import catalog
 from zoo import experiment as experiments

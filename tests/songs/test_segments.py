@@ -11,6 +11,7 @@ from zoo.songs.segments import (
     Segments,
     echo,
     identity_error,
+    regroup_blocks,
     separate_blocks,
     shifted_blocks,
 )
@@ -184,3 +185,51 @@ def test_empty_song_and_impossible_settings():
         Segments(100, 120)
     with pytest.raises(BadInput, match="set output=64"):
         run(lambda batch: {"prediction": batch["mixture"][:, :64, None]}, noise(99), Segments(80))
+
+
+@pytest.mark.parametrize(
+    "asked, wanted",
+    [
+        ({}, (600, 500, 400, "fade")),
+        ({"seconds": 0.2125}, (1800, 1700, 1600, "fade")),
+        ({"seconds": 0.037}, (400, 300, 200, "fade")),
+        ({"seconds": 0.001}, (225, 125, 25, "fade")),
+        ({"overlap": 0.0}, (600, 500, 500, "none")),
+        ({"overlap": 0.5}, (600, 500, 200, "fade")),
+        ({"overlap": 0.999}, (600, 500, 100, "fade")),
+        ({"seconds": 0.1125, "overlap": 0.25}, (1000, 900, 700, "fade")),
+    ],
+)
+def test_segments_of_other_lengths(asked, wanted):
+    """Whole hops of 50 ms more, or the half, quarter, ... of one; never another context."""
+    found = regroup_blocks(Segments(600, 500, 400, "fade"), 8000, **asked)
+    assert (found.input, found.kept, found.step, found.window) == wanted
+    assert identity_error(found) < 1e-5
+
+
+@pytest.mark.parametrize("asked", [{"seconds": 0.0}, {"overlap": 1.0}, {"overlap": -0.1}])
+def test_segments_that_cannot_be(asked):
+    with pytest.raises(BadInput, match="give "):
+        regroup_blocks(Segments(600, 500, 400, "fade"), 8000, **asked)
+
+
+@pytest.mark.parametrize("name", ["wave_unet", "spleeter_unet", "demucs", "conv_tasnet"])
+def test_models_take_segments_of_their_own_hops(name):
+    """By shapes alone: twice as long, and half where the hop is even."""
+    import jax
+
+    from zoo.experiment import find_config
+    from zoo.runs.networks import find_network
+
+    made = find_config(f"{name}_score_render").module.config()
+    how, objective = made.evaluation.how, made.objective
+    batch = made.data.spec(1)
+    key = jax.random.key(0)
+    variables = jax.eval_shape(objective.init, key, batch)
+    for seconds in (2 * how.segments.kept / how.rate, how.segments.kept / how.rate / 2):
+        lengths = getattr(find_network(objective, variables)[0], "input_length", None)
+        segments = regroup_blocks(how.segments, how.rate, seconds, lengths=lengths)
+        shape = (1, segments.input, how.channels)
+        batch = {segments.key: jax.ShapeDtypeStruct(shape, np.float32)}
+        given = jax.eval_shape(objective.predict, variables, batch, key)["prediction"]
+        assert given.shape[segments.time_axis] >= segments.kept

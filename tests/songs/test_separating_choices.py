@@ -1,5 +1,5 @@
-"""What a user may choose of a separation: which stems, in which files, of which segments, at which
-level; and where goes what the stems lack."""
+"""What a user may choose of a separation: which stems, in which files, at which level; and where
+goes what the stems lack."""
 
 import json
 from dataclasses import replace
@@ -12,7 +12,7 @@ import soundfile
 from zoo.audio import audio_writing
 from zoo.errors import BadInput
 from zoo.songs import stem_files
-from zoo.songs.segments import Segments, echo, identity_error, regroup_blocks
+from zoo.songs.segments import Segments, echo
 from zoo.songs.separating import Separator, describe_windows, separate, with_sources
 from zoo.songs.stem_files import separate_file
 
@@ -225,54 +225,6 @@ def test_sums_are_kept_at_any_length(length):
     found = run(thirds, song, separator(rate=4000, keep_sum=True), 8000)
     assert found.shape == (3, length, 2)
     np.testing.assert_allclose(found.sum(0), song, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    "asked, wanted",
-    [
-        ({}, (600, 500, 400, "fade")),
-        ({"seconds": 0.2125}, (1800, 1700, 1600, "fade")),
-        ({"seconds": 0.037}, (400, 300, 200, "fade")),
-        ({"seconds": 0.001}, (225, 125, 25, "fade")),
-        ({"overlap": 0.0}, (600, 500, 500, "none")),
-        ({"overlap": 0.5}, (600, 500, 200, "fade")),
-        ({"overlap": 0.999}, (600, 500, 100, "fade")),
-        ({"seconds": 0.1125, "overlap": 0.25}, (1000, 900, 700, "fade")),
-    ],
-)
-def test_segments_of_other_lengths(asked, wanted):
-    """Whole hops of 50 ms more, or the half, quarter, ... of one; never another context."""
-    found = regroup_blocks(SEGMENTS, 8000, **asked)
-    assert (found.input, found.kept, found.step, found.window) == wanted
-    assert identity_error(found) < 1e-5
-
-
-@pytest.mark.parametrize("asked", [{"seconds": 0.0}, {"overlap": 1.0}, {"overlap": -0.1}])
-def test_segments_that_cannot_be(asked):
-    with pytest.raises(BadInput, match="give "):
-        regroup_blocks(SEGMENTS, 8000, **asked)
-
-
-@pytest.mark.parametrize("name", ["wave_unet", "spleeter_unet", "demucs", "conv_tasnet"])
-def test_models_take_segments_of_their_own_hops(name):
-    """By shapes alone: twice as long, and half where the hop is even."""
-    import jax
-
-    from zoo.experiment import find_config
-    from zoo.runs.networks import find_network
-
-    made = find_config(f"{name}_score_render").module.config()
-    how, objective = made.evaluation.how, made.objective
-    batch = made.data.spec(1)
-    key = jax.random.key(0)
-    variables = jax.eval_shape(objective.init, key, batch)
-    for seconds in (2 * how.segments.kept / how.rate, how.segments.kept / how.rate / 2):
-        lengths = getattr(find_network(objective, variables)[0], "input_length", None)
-        segments = regroup_blocks(how.segments, how.rate, seconds, lengths=lengths)
-        shape = (1, segments.input, how.channels)
-        batch = {segments.key: jax.ShapeDtypeStruct(shape, np.float32)}
-        given = jax.eval_shape(objective.predict, variables, batch, key)["prediction"]
-        assert given.shape[segments.time_axis] >= segments.kept
 
 
 def test_stems_in_one_file_that_is_separated_again(tmp_path):
