@@ -13,7 +13,7 @@ from scipy.stats import logistic
 
 from zoo.checkpoints.checksums import by_path
 from zoo.errors import BadInput
-from zoo.models.generation.wavegru import _SILENCE, WaveGRU
+from zoo.models.generation.wavegru import WaveGRU
 from zoo.objectives.banded_likelihood import BandedLikelihood
 from zoo.objectives.base import Request, Variables
 from zoo.pretrained import lyra, rules
@@ -78,7 +78,7 @@ def twin(layers, frames, bands):
         return F.conv1d(x, kernel, bias, dilation=dilation)
 
     x = torch.tensor(frames).T[None]
-    x = taps("conv1d", F.pad(F.pad(x, (1, 0), value=_SILENCE), (1, 0)))
+    x = taps("conv1d", F.pad(F.pad(x, (1, 0), value=np.log(500) / 10), (1, 0)))
     for number, dilation in enumerate((1, 2, 4)):
         x = x + taps(f"conditioning_stack_{number}", F.pad(F.relu(x), (dilation, 0)), dilation)
     x = x[0].T
@@ -181,6 +181,7 @@ def test_the_law_is_scipy_s():
     density = (shares * logistic.pdf(audio, raw[:, 2:4] / 128, scales)).sum(1)
     np.testing.assert_allclose(LAW.log_prob(raw, audio), np.log(density), rtol=1e-4, atol=1e-4)
     noise = RNG.uniform(size=(50, 2)).astype(np.float32)
+    noise[:2, 1] = 0, 1 - 2**-24
     which = (noise[:, 0] > shares[:, 0]).astype(int)[:, None]
     chance = noise[:, 1:] * (1 - 2e-5) + 1e-5
     mean, scale = (np.take_along_axis(x, which, 1) for x in (raw[:, 2:4], 128 * scales))
@@ -190,6 +191,9 @@ def test_the_law_is_scipy_s():
     wanted = np.trunc(256 * np.take_along_axis(raw[:, 2:4], heaviest, 1)) / 32768
     np.testing.assert_allclose(LAW.mode(raw), wanted, atol=1.1 / 32768)
     np.testing.assert_allclose(LAW.sample(raw, noise, 0.0), LAW.mode(raw), atol=1e-7)
+    steps = np.array([-1.7, -0.7, 0.7, 1.7], np.float32)[:, None]  # of 16 bits: cut, not rounded
+    raw = np.pad(steps / 256, ((0, 0), (2, 3)))
+    np.testing.assert_array_equal(32768 * LAW.mode(raw), np.trunc(steps))
 
 
 def test_files_that_are_none_are_refused(files, tmp_path):

@@ -2,6 +2,7 @@ import jax.numpy as jnp
 import librosa
 import numpy as np
 import pytest
+import scipy.signal
 
 from zoo.errors import BadInput
 from zoo.signal import framing
@@ -52,6 +53,9 @@ def test_streamed_windows_sum_to_one_with_edges(shape, size, hop):
     ]
     total = framing.overlap_add(jnp.asarray(np.stack(windows))[None, :, :, None], hop)
     np.testing.assert_allclose(total, 1.0, atol=1e-6)
+    among = scipy.signal.windows
+    whole = {"hann": among.cosine(2 * (size - hop)) ** 2, "linear": among.triang(2 * (size - hop))}
+    np.testing.assert_allclose(windows[1][: size - hop], whole[shape][: size - hop], atol=1e-6)
 
 
 def test_bad_sizes_are_named():

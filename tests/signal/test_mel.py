@@ -99,6 +99,21 @@ def test_decibels_clip_per_example():
         np.testing.assert_allclose(ours[i], theirs, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("compress", "written"),
+    [
+        (mel.log_clamp, lambda x: np.log(np.maximum(x, 1e-5))),
+        (mel.log10_clamp, lambda x: np.log10(np.maximum(x, 1e-5))),
+        (mel.standard_log, lambda x: (np.log(np.maximum(x, 1e-5)) + 5) / 3),
+        (mel.unit_decibels, lambda x: np.clip(0.8 + np.log10(np.maximum(x, 1e-4)) / 5, 0, 1)),
+        (mel.pcm_log, lambda x: np.log(np.maximum(32768 * x, 500)) / 10),  # as Lyra's C++ has it
+    ],
+)
+def test_compressions_and_their_floors(compress, written):
+    x = np.geomspace(1e-7, 100, 60)
+    np.testing.assert_allclose(compress(x.astype(np.float32)), written(x), rtol=1e-4, atol=1e-5)
+
+
 def test_front_end_of_lws():
     """As r9y9's audio.py has it of lws: windows of sqrt(hann / 2), each from its own hop on."""
     audio = RNG.normal(0, 0.1, 3000).astype(np.float32)
@@ -114,9 +129,20 @@ def test_front_end_of_lws():
     np.testing.assert_allclose(found, expected.T, atol=1e-4)
 
 
-@pytest.mark.parametrize("spec", [mel.MUSICNN, mel.WON, mel.MELGAN, mel.HIFIGAN, mel.TACOTRON2])
-def test_gradients_are_finite_at_silence(spec):
-    slope = jax.jit(jax.grad(lambda x: mel.log_mel(x, spec).sum()))(jnp.zeros((1, 3000, 1)))
+@pytest.mark.parametrize(
+    ("spec", "floor"),
+    [
+        (mel.MUSICNN, 0),
+        (mel.WON, -100),
+        (mel.MELGAN, -5),
+        (mel.HIFIGAN, np.log(1e-5)),
+        (mel.TACOTRON2, np.log(0.01)),  # section 2.2
+    ],
+)
+def test_silence_is_the_floor_of_a_front_end_and_has_a_finite_gradient(spec, floor):
+    run = jax.jit(jax.value_and_grad(lambda x: mel.log_mel(x, spec).mean()))
+    level, slope = run(jnp.zeros((1, 3000, 1)))
+    assert float(level) == pytest.approx(floor, rel=1e-5)
     assert np.all(np.isfinite(slope))
 
 

@@ -68,6 +68,15 @@ def test_linear_codes_keep_int16_and_silence():
     assert error.max() <= 1 / 256 + 1e-6
 
 
+def test_equal_bins_are_those_of_a_histogram():
+    edges = np.histogram_bin_edges([], 10, (-1, 1))
+    np.testing.assert_allclose(
+        mu_law.decode_equal(np.arange(10), 10), (edges[1:] + edges[:-1]) / 2, atol=1e-6
+    )
+    x = X[np.abs(X[:, None] - edges).min(1) > 1e-5]
+    np.testing.assert_array_equal(mu_law.encode_equal(x, 10), np.digitize(x, edges) - 1)
+
+
 def test_slope_at_silence_is_the_curves():
     slope = jax.grad(mu_law.compand)(jnp.float32(0.0))
     assert float(slope) == pytest.approx(255 / np.log(256), rel=1e-5)
