@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from zoo.layers.attention import EncoderLayer
 from zoo.models.classification import crnn, fcn
 from zoo.models.classification.at_scale import AtScale, SpectrogramFront, WaveformFront
 from zoo.models.classification.harmonic_cnn import HarmonicCNN
@@ -105,7 +106,7 @@ def random_params(model, x):
         return (random.standard_normal(leaf.shape) / np.sqrt(fan)).astype(np.float32)
 
     params = jax.tree_util.tree_map_with_path(draw, shapes["params"])
-    stats = jax.tree.map(lambda s: np.zeros(s.shape, np.float32), shapes["batch_stats"])
+    stats = jax.tree.map(lambda s: np.zeros(s.shape, np.float32), shapes.get("batch_stats", {}))
     return params, stats
 
 
@@ -131,3 +132,13 @@ def test_output_and_gradients_equal_torch(name):
     (wanted * torch.tensor(target)).sum().backward()
     largest = max(float(leaf.grad.abs().max()) for leaf in weights.values())
     agree(weights, jax.device_get(gradients), rtol=1e-2, atol=2e-3 * max(largest, 1.0))
+
+
+def test_an_encoder_layer_is_torch_s_with_the_exact_gelu():
+    """Its approximation by a tanh lies within the tolerance of whole nets."""
+    x = 3 * np.random.default_rng(0).standard_normal((2, 7, 8)).astype(np.float32)
+    layer = EncoderLayer(2, 16)
+    params, _ = random_params(layer, x)
+    wanted = theirs.encoder(leaves(params), torch.tensor(x), 2)
+    y = jax.jit(layer.apply)({"params": params}, x)
+    np.testing.assert_allclose(y, wanted.detach(), atol=1e-5)
