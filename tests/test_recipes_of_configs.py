@@ -24,7 +24,7 @@ from zoo import experiment as experiments
 HERE = Path(__file__).parent / "recipes"
 sys.path.insert(0, str(HERE))
 import expected_optimizers  # noqa: E402
-from told import defaults_of, drops, rates_of, told  # noqa: E402
+from told import defaults_of, drops, fractions_of_modules, rates_of, told  # noqa: E402
 from variants import VARIANTS  # noqa: E402
 
 ROWS = [row.id for entry in catalog.entries() for row in entry.rows]
@@ -81,6 +81,10 @@ def test_a_config_is_what_the_table_says(row):
 
 def test_the_table_has_no_rows_of_its_own():
     assert set(TABLE.sections()) == set(ROWS)
+
+
+def test_fractions_of_modules_are_those_of_the_table():
+    assert fractions_of_modules() == dict(DEFAULTS["modules"])
 
 
 def path_of(optimizer: optax.GradientTransformation, begun: int) -> list:

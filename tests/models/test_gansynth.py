@@ -129,6 +129,12 @@ def test_discriminator_equals_torch(progress):
         np.testing.assert_allclose(logits, heads[1], rtol=1e-4, atol=1e-5)
 
 
+def test_squares_have_a_floor_where_little_sounds():
+    faint = np.full((2, 1, 1, 4), 1e-4, np.float32)
+    np.testing.assert_allclose(gansynth._pixel_norm(faint), 0.5**0.5, rtol=1e-4)  # Karras: 1e-8
+    np.testing.assert_allclose(gansynth._with_spread(faint)[..., 4], 1e-3, rtol=1e-4)
+
+
 def test_other_shapes_are_refused():
     model = gansynth.Generator(latent=4, **SMALL)
     with pytest.raises(BadInput, match=r"takes latents \[B 4\] and pitches \[B 3\]"):

@@ -1,6 +1,8 @@
 """What a config makes, as plain values that a table can state: `told(experiment)`."""
 
 import dataclasses
+import importlib
+import pkgutil
 import re
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from zoo import layers, models
 from zoo.errors import BadInput
 from zoo.experiment import Experiment
 from zoo.training.stages import Stage
@@ -114,6 +117,31 @@ def defaults_of(experiment: Experiment) -> dict[str, str]:
         getattr(experiment.objective, f.name) for f in dataclasses.fields(experiment.objective)
     ]
     return defaults((*of_objective, experiment.data, experiment.evaluation, experiment.test))
+
+
+def fractions_of_modules() -> dict[str, str]:
+    """The defaults of all linen modules of the zoo that are fractions: {'todd.Todd': 'decay=0.8'}.
+
+    But for those of dropout, and of norms, which have tables of their own.
+    """
+    found = {}
+    for room in (layers, models):
+        for path in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+            module = importlib.import_module(path.name)
+            kinds = [x for x in vars(module).values() if isinstance(x, type)]
+            for kind in kinds:
+                if not issubclass(kind, nn.Module) or kind.__module__ != path.name:
+                    continue
+                every = {f.name: f.default for f in dataclasses.fields(kind)}
+                norm = {"momentum", "epsilon"} if "momentum" in every else set()
+                words = [
+                    f"{name}={short(value)}"
+                    for name, value in every.items()
+                    if isinstance(value, float) and "dropout" not in name and name not in norm
+                ]
+                if words:
+                    found[f"{path.name.rpartition('.')[2]}.{kind.__name__}"] = ", ".join(words)
+    return found
 
 
 def many(value: Any) -> tuple[Any, ...]:
