@@ -60,7 +60,7 @@ def by_loop(x, book, counts, sums, decay, least, epsilon, fresh):
 
 @pytest.mark.parametrize("least", [0.0, 0.9])
 def test_moving_averages_and_restarts_equal_a_loop(least):
-    model = Quantizer(9, moving_average=True, decay=0.8, least=least)
+    model = Quantizer(9, moving_average=True, decay=0.8, least=least, epsilon=0.3)
     x = latents()
     variables = model.init(RNGS, jnp.asarray(x))
     assert "params" not in variables
@@ -78,7 +78,7 @@ def test_moving_averages_and_restarts_equal_a_loop(least):
         got = variables["codebook"]
         # A restarted code lies on one of the batch's latents, which tells what was drawn.
         fresh = np.asarray(got["sums"], np.float64) / (x.shape[0] * x.shape[1] / 9)
-        book, counts, sums = by_loop(x, book, counts, sums, 0.8, least, 1e-5, fresh)
+        book, counts, sums = by_loop(x, book, counts, sums, 0.8, least, 0.3, fresh)
         np.testing.assert_allclose(got["counts"], counts, rtol=1e-5)
         np.testing.assert_allclose(got["vectors"], book, rtol=1e-4, atol=1e-5)
         reborn = np.isclose(counts, x.shape[0] * x.shape[1] / 9)

@@ -133,6 +133,13 @@ def test_sines_begin_with_their_stroke():
             total += velocity * held_there * (np.sin(phase) * sine + np.cos(phase) * cosine)
     assert np.abs(total).max() > 0.3
     np.testing.assert_allclose(both[0] - both[1], total, atol=1e-4)
+    velocity, age = np.split(np.asarray(roll), 2, -1)
+    strokes = [velocity * np.exp(-age / seconds) for seconds in (0.01, 0.05, 0.3)]
+    stack = ContextStack(3, stacks=1, layers=2)
+    frames = stack.apply(
+        {"params": variables["params"]["frames"]}, np.concatenate([velocity, *strokes], -1)
+    )
+    np.testing.assert_allclose(both[1], np.repeat(frames[0], HOP, 0), atol=1e-4)
     assert keys.reach == 3
 
 

@@ -35,16 +35,16 @@ def test_concordance_is_the_nearest_pair_of_harmonics():
 
 def test_onsets_ends_and_weights_count_and_the_apart_are_infinitely_far():
     amplitude = np.zeros((3, 20))
-    amplitude[0, 2:12], amplitude[1, 4:12], amplitude[2, 13:] = 1, 1, 1
+    amplitude[0, 2:12], amplitude[1, 4:16], amplitude[2, 13:] = 1, 1, 1
     frequency = np.where(amplitude > 0, np.array([[200.0], [300.0], [200.0]]), 0)
     weights = (1.0, 1.0, 7.0, 5.0)
     far = jax.jit(lambda found: sinusoidal.trajectory_distances(found, 0.01, weights))
     got = np.asarray(far(Trajectories(frequency, amplitude)))
-    np.testing.assert_allclose(got[0, 1], 5 * 0.02 / sinusoidal._TOGETHER, atol=1e-5)
+    np.testing.assert_allclose(got[0, 1], 5 * (0.02 + 0.04 / 4) / 0.1, atol=1e-5)
     assert np.isinf(got[0, 2]) and np.isinf(got[1, 2])
     notes = jax.jit(sinusoidal.cluster_trajectories)
-    np.testing.assert_array_equal(notes(got, np.array([1.0, 3.0, 0.0]), 1.1), [0, 0, -1])
-    np.testing.assert_array_equal(notes(got, np.array([1.0, 3.0, 2.0]), 0.9), [2, 0, 1])
+    np.testing.assert_array_equal(notes(got, np.array([1.0, 3.0, 0.0]), 1.6), [0, 0, -1])
+    np.testing.assert_array_equal(notes(got, np.array([1.0, 3.0, 2.0]), 1.4), [2, 0, 1])
 
 
 def test_a_note_s_pitch_is_its_lowest_partial_that_is_not_faint():
