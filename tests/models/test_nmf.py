@@ -7,6 +7,7 @@ import pytest
 
 from zoo.evaluation.blind_separation import best_order
 from zoo.models.separation import nmf
+from zoo.signal import components, stft
 
 
 def spectrogram(frames=20, bins=30, rank=3):
@@ -95,6 +96,22 @@ def test_separates_what_differs_blindly_and_sums_to_the_mixture(beta):
     order = best_order(*(np.moveaxis(x[0], 1, 0) for x in (np.asarray(references), estimate)))
     error = np.square(estimate[:, :, order] - references).sum((1, 3))
     assert np.all(10 * np.log10(np.square(references).sum((1, 3)) / error) > 10)
+
+
+@pytest.mark.parametrize(("beta", "exponent"), [(0, 2), (1, 1), (2, 1)])
+def test_factors_are_of_powers_under_itakura_saito_and_of_magnitudes_else(
+    beta, exponent, monkeypatch
+):
+    """Fevotte et al. 2009: its model is one of variances."""
+    mixture = jnp.asarray(np.random.default_rng(2).normal(0, 1, (1, 1024, 1)), jnp.float32)
+    mixed = stft.centred(mixture, 64, 16)
+    v = np.abs(mixed[0, :, :, 0]) ** exponent
+    begun = begin(v, 3)
+    monkeypatch.setattr(nmf, "random_factors", lambda key, v, rank: [x[None] for x in begun])
+    found = separated(nmf.NMF(0, rank=3, beta=beta, iterations=4, n_fft=64, hop=16), mixture)
+    parts = np.einsum("fk,kn->fnk", *ours(v, *begun, beta, 4))
+    wanted = components.mask_components(jnp.asarray(parts)[None], mixed, 64, 16, 1024)
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
 def test_many_components_are_grouped_by_timbre():

@@ -103,6 +103,8 @@ def test_true_spectra_come_back_as_they_are_whatever_the_iterations():
 
 
 def test_hard_books_give_entries_and_soft_ones_what_lies_between():
+    quarters = [[0, 0], [1, 0], [0, 1], [-1, 0], [0, -1]]
+    np.testing.assert_allclose(complex_codes(5), quarters, atol=1e-9)
     book = jnp.asarray(complex_codes(4))
     logits = jnp.asarray([[0.0, 9.0, 0.0, 0.0], [30.0, 30.0, -30.0, -30.0]])
     np.testing.assert_allclose(mix_codebook(logits, book, True)[0], [1, 0], atol=1e-6)

@@ -52,6 +52,20 @@ def test_activations_are_scikit_learn_s():
     )
 
 
+def test_momentum_is_fista_s():
+    """Beck and Teboulle 2009, equations 4.2 and 4.3: the first step has none."""
+    atoms, x = problem()
+    silent = jnp.zeros((1, 2, 24))
+    code = Code(jnp.asarray(atoms), silent, silent, jnp.ones(()))
+    length, step = 1.0, jax.jit(sparse_coding.step)
+    for _ in range(3):
+        before, longer = code.activations, (1 + np.sqrt(1 + 4 * length**2)) / 2
+        code = step(jnp.asarray(x)[None], code, 0.1)
+        wanted = code.activations + (length - 1) / longer * (code.activations - before)
+        np.testing.assert_allclose(code.ahead, wanted, atol=1e-6)
+        length = longer
+
+
 def test_atoms_follow_the_gradient_and_stay_of_length_one():
     atoms, x = problem()
     draw = np.random.default_rng(1)
