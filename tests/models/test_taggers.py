@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import librosa
 import numpy as np
 import pytest
+from quick_keys import QUICK
 
 from zoo.errors import BadInput
 from zoo.layers import initializers
@@ -179,6 +180,19 @@ def test_named_starts_have_the_frameworks_deviations():
     assert drawn.std() == pytest.approx(0.2, rel=1e-2) and np.abs(drawn).max() > 0.6
     drawn = np.asarray(initializers.keras(0)["kernel_init"](key, (30, 20, 100)))
     assert np.abs(drawn).max() == pytest.approx(np.sqrt(6 / (30 * 120)), rel=1e-2)
+
+
+def test_longer_music_has_the_logits_of_its_mean_place():
+    model = fcn.FCN(4, widths=(2, 2, 2, 2, 3))
+    x = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 700_000, 1)).astype(np.float32)
+    x *= np.geomspace(1e-4, 1, x.size, dtype=np.float32)[:, None]
+    variables = jax.jit(model.init)(jax.random.key(0, impl=QUICK), x)
+    run = jax.jit(lambda v, x: model.apply(v, x, mutable=["intermediates"]))
+    found, kept = run(variables, x)
+    places = np.asarray(kept["intermediates"]["features_5"][0]).reshape(-1, 3)
+    assert len(places) > 1 and np.std(places, 0).max() > 1e-3
+    top = variables["params"]["top"]
+    np.testing.assert_allclose(found[0], places.mean(0) @ top["kernel"] + top["bias"], atol=1e-5)
 
 
 def test_attention_weights_can_be_seen_and_sum_to_one():
