@@ -1,5 +1,6 @@
 """Onsets and Frames: the port's count, its module rebuilt in torch, losses by hand, gradients."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import librosa
@@ -189,6 +190,28 @@ def test_the_objective_sums_its_heads_and_answers_probabilities():
     assert set(metrics) == {f"{name}_loss" for name in NAMES} and "batch_stats" in changed["model"]
     predicted = jax.jit(objective.predict)(variables, batch, jax.random.key(0))
     assert all(jnp.all((roll >= 0) & (roll <= 1)) for roll in predicted.values())
+
+
+def test_the_authors_last_net_reads_onsets_activations_and_offsets():
+    """Heads whose biases alone count tell who stands where."""
+    model = OnsetsFrames(**{**MAGENTA, "filters": (2, 2, 4), "dense": 8, "recurrent": 4, "keys": 2})
+    variables = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes(model))
+    for bias, name in enumerate(("onset", "frame", "offset")):
+        variables["params"][f"{name}_top"]["bias"] += bias
+    read = []
+
+    def watch(call, args, kwargs, context):
+        read.extend(args[:1] if context.module.name == "combined_lstm" else [])
+        return call(*args, **kwargs)
+
+    @jax.jit
+    def run(variables):
+        with nn.intercept_methods(watch):
+            model.apply(variables, noise(3))
+        return read[0]
+
+    wanted = np.repeat(1 / (1 + np.exp(-np.arange(3.0))), 2)
+    np.testing.assert_allclose(run(variables)[0, 0], wanted, atol=1e-5)
 
 
 def test_priors_are_where_the_heads_begin():

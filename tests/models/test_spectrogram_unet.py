@@ -220,9 +220,7 @@ def test_dropout_and_statistics_only_in_training():
     assert all(difference > 0 for difference in jax.tree.leaves(change))
 
 
-@pytest.mark.parametrize(
-    ("layout", "widths"), [("jansson", [8, 6, 4]), ("spleeter", [4, 3, 2])]
-)
+@pytest.mark.parametrize(("layout", "widths"), [("jansson", [8, 6, 4]), ("spleeter", [4, 3, 2])])
 def test_dropout_comes_before_the_skip_or_after_it(layout, widths):
     """On three levels, as Jansson et al. 2017, section 3.1, have it."""
     model, seen = MaskUNet((1, 2, 3, 4, 5), layout), []
