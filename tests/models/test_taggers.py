@@ -1,5 +1,7 @@
 """The taggers of 2016 to 2020: sizes of the public codes, front ends, starts, what they refuse."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -17,10 +19,15 @@ from zoo.models.classification import crnn, fcn
 from zoo.models.classification.at_scale import AtScale, SpectrogramFront, WaveformFront
 from zoo.models.classification.harmonic_cnn import POOLS, HarmonicCNN, HarmonicSpectrogram
 from zoo.models.classification.multi_scale import MultiScale, MultiScaleFront
-from zoo.models.classification.self_attention import SelfAttentionTagger, first_token, make_tagger
+from zoo.models.classification.self_attention import (
+    SelfAttentionTagger,
+    doubled_decibels,
+    first_token,
+    make_tagger,
+)
 from zoo.models.classification.short_chunk import ShortChunk
 from zoo.signal.harmonic import harmonic_centres
-from zoo.signal.mel import CHOI, WON, WON_96, log_mel
+from zoo.signal.mel import CHOI, WON, WON_96, log_mel, peak_decibels, twice_squared_decibels
 
 
 def shapes(model, samples=None):
@@ -105,6 +112,23 @@ def test_front_ends_are_librosa_s(spec, htk):
     wanted = librosa.power_to_db(power, ref=1.0, amin=1e-10, top_db=None if htk else 80.0).T
     ours = np.asarray(log_mel(jnp.asarray(x, jnp.float32)[None, :, None], spec))[0, :, :, 0]
     np.testing.assert_allclose(ours, wanted, atol=2e-2)
+
+
+@pytest.mark.parametrize(
+    "ours, theirs",
+    [
+        (doubled_decibels, partial(librosa.amplitude_to_db, ref=1.0, amin=1e-5)),
+        (peak_decibels, partial(librosa.power_to_db, ref=np.max)),
+        (
+            twice_squared_decibels,
+            lambda power, top_db: librosa.power_to_db(power**2, top_db=top_db),
+        ),
+    ],
+)
+def test_decibels_down_to_80_below_the_loudest_are_librosa_s(ours, theirs):
+    power = np.random.default_rng(0).uniform(0, 1, (2, 9, 7)).astype(np.float32) ** 20
+    wanted = [theirs(one, top_db=80.0) for one in power.astype(np.float64)]
+    np.testing.assert_allclose(ours(jnp.asarray(power)), wanted, atol=1e-3)
 
 
 def test_a_harmonic_tone_is_loudest_at_the_same_level_in_all_channels():
