@@ -2,8 +2,11 @@
 
 The tutorial's open question, what a discriminator's structure gives a generator: rows differ in the
 discriminator alone (zoo/recipes/discriminators.py), the generator is a narrow HiFi-GAN (Kong et al.
-2020) with its losses, of which the L1 of log mel spectrograms is weighed a third. Nothing outside
-agrees with the small nets but our own twin.
+2020) with its losses, of which the L1 of log mel spectrograms is weighed a third. An L1 of
+magnitudes at six FFT sizes joins them, for mel filters are blind at 0 Hz: without it `resolutions`
+made a constant of 0.07 and music 15 dB too quiet, worse than silence (spectral convergence 1.36
+after 307 rounds; with it .93 after 450, the constant 0.004); linear=0 leaves it out. Nothing
+outside agrees with the small nets but our own twin.
 """
 
 from dataclasses import replace
@@ -52,6 +55,7 @@ def config(
     dilations: tuple[int, ...] = (1, 3, 5),
     matching: float = 2.0,
     spectral: float = 15.0,
+    linear: float = 20.0,
     samples: int = 4096,
     excitation: excitations.Driven = "none",
     batch: int = 4,
@@ -76,6 +80,7 @@ def config(
             generator_loss=least_squares_generator,
             feature_matching=matching,
             spectral=spectral,
+            linear=linear,
             excitation=excitations.excitation(excitation, spec),
         ),
         optimizers={"discriminator": optimizer, "generator": optimizer},

@@ -1,10 +1,10 @@
 """MelGAN (Kumar et al. 2019) as a vocoder of the embedded piano music at 16 kHz.
 
-A quarter of the paper's width, for two cores. After 867 rounds (four minutes here) it makes noise
-with the music's loudness and spectrum; pitch takes longer. For so short a training an L1 of log mel
-spectrograms joins the paper's losses, as HiFi-GAN has it; spectral=0 leaves it out (its weight is
-per natural log, though the front end's unit is log10), width=512 discriminator_width=16 most=1024
-is the paper's size.
+A quarter of the paper's width, for two cores. For so short a training an L1 of log mel
+spectrograms joins the paper's losses, as HiFi-GAN has it (its weight is per natural log, though the
+front end's unit is log10), and one of magnitudes at six FFT sizes, which sees 0 Hz and how loud
+partials are; spectral=0 linear=0 leaves them out. width=512 discriminator_width=16 most=1024 is the
+paper's size.
 excitation=noise, griffin_lim or sine drives the generator by more than the frames, whose
 convolution is periodic in the hop on steady notes (`python -m zoo interpret RUN --kind
 periodicity`). griffin_lim is a draft, of which the output begins as a copy; `refiner_score_render`
@@ -52,6 +52,7 @@ def config(
     discriminator_width: int = 8,
     most: int = 256,
     spectral: float = 20.0,
+    linear: float = 20.0,
     samples: int = 8192,
     excitation: excitations.Driven = "none",
     batch: int = 4,
@@ -76,6 +77,7 @@ def config(
             Discriminator(scales, discriminator_width, most, dtype=dtype),
             spec,
             spectral=spectral,
+            linear=linear,
             excitation=excitations.excitation(excitation, spec),
         ),
         optimizers={"discriminator": optimizer, "generator": optimizer},

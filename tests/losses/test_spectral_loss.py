@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import librosa
@@ -76,6 +78,33 @@ def test_log_mel_of_half_the_level_is_ln_two():
     loud = RNG.uniform(-1, 1, (1, 6000, 1)).astype(np.float32)
     ours = spectral.log_mel_l1(jnp.asarray(0.5 * loud), jnp.asarray(loud), mel.HIFIGAN)
     assert float(ours[0]) == pytest.approx(np.log(2), rel=1e-3)
+
+
+def test_linear_magnitudes_see_what_log_mels_hardly_do():
+    """A constant, and partials drawn to the comb of the hop; each as a share of what silence costs.
+
+    Logarithms weigh what lies between partials as much as the partials themselves.
+    """
+    spec, length, hertz = replace(mel.HIFIGAN, sample_rate=16_000), 8192, 293.66
+    comb = spec.sample_rate / spec.hop
+    noise, other = np.random.default_rng(1).normal(0, 1e-3, (2, length))
+
+    def partials(hertz):
+        time = np.arange(length)[:, None] / spec.sample_rate
+        return (0.2 * np.sin(2 * np.pi * time * hertz) / np.arange(1, 11)).sum(1)
+
+    def loss(made):
+        made, real = (jnp.asarray(x, jnp.float32)[None, :, None] for x in (made, tone))
+        losses = spectral.multi_scale(made, real, log=0.0), spectral.log_mel_l1(made, real, spec)
+        return np.concatenate(losses)
+
+    tone = partials(hertz * np.arange(1, 11)) + noise
+    combed = partials(comb * np.round(hertz * np.arange(1, 11) / comb)) + other
+    silence = loss(0 * tone)
+    linear, logarithmic = loss(combed) / silence
+    assert linear > 0.5 and logarithmic < 0.15
+    linear, logarithmic = loss(tone + 0.07) / silence
+    assert linear > 0.15 and logarithmic < 0.02
 
 
 @pytest.mark.parametrize("silent", ["prediction", "target", "both"])

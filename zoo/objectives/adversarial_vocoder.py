@@ -2,9 +2,12 @@
 
 MelGAN (hinge), HiFi-GAN (least squares): the generator's loss is adversarial, feature matching
 and, where weighted, the L1 of its log mel spectrogram. The authors train both players on the same
-generated batch; here each turn draws a fresh one. Metrics to watch:
-discriminator/margin, real minus generated score, near 0 when the discriminators are fooled;
-generator/feature_matching and generator/log_mel_l1, which fall while the generator learns.
+generated batch; here each turn draws a fresh one. For trainings of minutes the L1 of magnitudes at
+several FFT sizes may join: logarithms hardly tell partials from a comb at multiples of rate / hop,
+those of the multi-resolution STFT loss (Yamamoto et al. 2020) no more than those of mel bands.
+Metrics to watch: discriminator/margin, real minus generated score, near 0 when the discriminators
+are fooled; generator/feature_matching, generator/log_mel_l1 and generator/linear_l1, which fall
+while the generator learns.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import numpy as np
 
 from zoo.errors import BadInput
 from zoo.layers import receptive_field as receptive_fields
-from zoo.losses import adversarial
+from zoo.losses import adversarial, spectral
 from zoo.losses.waveform import l1
 from zoo.network import Network
 from zoo.objectives import mel_windows
@@ -43,8 +46,9 @@ class Vocoder:
     spec: the front end. discriminator_loss(fake, real), generator_loss(fake): losses of scores ->
     [B], summed over the scales. feature_matching: weight of the summed L1 of features; spectral: of
     the L1 of `spectral_spec`'s mel spectrogram (default: the front end's), always in ln above 1e-5
-    whatever the front end's unit. excitation: what drives the generator besides the frames, its
-    second argument.
+    whatever the front end's unit; linear: of the L1 of magnitudes at DDSP's six FFT sizes, 0 Hz
+    included, which the papers do without. excitation: what drives the generator besides the
+    frames, its second argument.
     """
 
     generator: Network
@@ -57,6 +61,7 @@ class Vocoder:
     generator_loss: Callable[[jax.Array], jax.Array] = adversarial.hinge_generator
     feature_matching: float = 10 * (4 / 5) / 3
     spectral: float = 0.0
+    linear: float = 0.0
     spectral_spec: mel.MelSpec | None = None
     excitation: ExcitationSignal | None = None
 
@@ -165,20 +170,21 @@ class Vocoder:
         fake, real = self._pair(variables, batch, rng)
         spec = replace(self.spectral_spec or self.spec, compress=mel.log_clamp)
         distance = jnp.mean(l1(mel.log_mel(fake, spec), mel.log_mel(real, spec)))
+        spectra, metrics = self.spectral * distance, {"log_mel_l1": distance}
+        if self.linear:
+            # Mel filters are blind at 0 Hz: without this a constant offset is free.
+            metrics["linear_l1"] = jnp.mean(spectral.multi_scale(fake, real, log=0.0))
+            spectra += self.linear * metrics["linear_l1"]
         if self.discriminator is None:
-            return self.spectral * distance, ({}, {"log_mel_l1": distance})
+            return spectra, ({}, metrics)
         own, given = variables.of("discriminator"), {"rngs": _shuffling(rng)}  # the same for both
         scored = [self.opponent.apply(own, x, **given) for x in (fake, real)]
         losses = [self.generator_loss(score) for score, _ in scored[0]]
         adversarial_loss = jnp.mean(reduce(jnp.add, losses))
         features = [[f for _, f in answers] for answers in scored]
         matching = jnp.mean(adversarial.feature_matching(*features))
-        loss = adversarial_loss + self.feature_matching * matching + self.spectral * distance
-        metrics = {
-            "adversarial": adversarial_loss,
-            "feature_matching": matching,
-            "log_mel_l1": distance,
-        }
+        loss = adversarial_loss + self.feature_matching * matching + spectra
+        metrics |= {"adversarial": adversarial_loss, "feature_matching": matching}
         return loss, ({}, metrics)
 
     def _pair(

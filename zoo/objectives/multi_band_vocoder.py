@@ -2,8 +2,9 @@
 
 Yang et al. 2021 in the recipe of its public port: half the multi-resolution STFT loss of the audio
 plus half of that of the bands; from round `begin` on 2.5 times the least-squares score as well,
-mean over the scales. No features are matched. The discriminator's losses are summed over the
-scales, where the port takes their mean: Adam does not see the factor.
+mean over the scales. No features and no mels are matched, and `linear` weighs nothing: the spectral
+convergence sees 0 Hz by itself. The discriminator's losses are summed over the scales, where the
+port takes their mean: Adam does not see the factor.
 """
 
 from __future__ import annotations
