@@ -1,9 +1,12 @@
 """DDSP: sizes, an outside oracle for its recurrent decoder, what the controls play."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import librosa
 import numpy as np
 import pytest
+import scipy.fft
 
 from zoo.errors import BadInput
 from zoo.models.generation.ddsp import DDSP, DilatedConvDecoder, Encoder, RnnFcDecoder, Stack
@@ -178,15 +181,43 @@ def test_five_cents_reach_a_network_in_bfloat16():
     assert notes.astype(jnp.bfloat16)[0] == notes.astype(jnp.bfloat16)[1]
 
 
-def test_timbre_does_not_depend_on_the_level():
+def test_timbre_is_of_magenta_s_coefficients_and_does_not_depend_on_the_level():
+    """By librosa and SciPy, bands straight in mels as tf.signal's; resampled as TensorFlow 1's."""
     model = Encoder(20, latent=4, gru=8)
     audio = jax.random.normal(KEY, (2, 20 * 64 * 4, 1)) * 0.1
     variables = jax.jit(model.init)(KEY, audio)
-    run = jax.jit(model.apply)
-    z = run(variables, audio)
+
+    @jax.jit
+    def run(variables, audio):
+        read = []
+
+        def watch(call, args, kwargs, context):
+            read.extend(args[:1] if context.module.name == "gru" else [])
+            return call(*args, **kwargs)
+
+        with nn.intercept_methods(watch):
+            z, kept = model.apply(variables, audio, capture_intermediates=True)
+        return z, read[0], kept["intermediates"]["dense"]["__call__"][0]
+
+    z, read, dense = run(variables, audio)
     assert z.shape == (2, 20, 4)
-    np.testing.assert_allclose(z, run(variables, 2 * audio), atol=1e-3)
-    assert not np.allclose(z, run(variables, audio.at[:, :2000].multiply(0.1)), atol=1e-3)
+    np.testing.assert_allclose(z, run(variables, 2 * audio)[0], atol=1e-3)
+    assert not np.allclose(z, run(variables, audio.at[:, :2000].multiply(0.1))[0], atol=1e-3)
+    spectra = librosa.stft(
+        np.pad(audio[0, :, 0], (0, 512)), n_fft=1024, hop_length=512, center=False
+    )
+    edges = np.linspace(*librosa.hz_to_mel([20.0, 8000.0], htk=True), 130)
+    places = librosa.hz_to_mel(np.arange(513) * 16_000 / 1024, htk=True)[:, None]
+    rise, fall = (places - edges[:-2], edges[2:] - places)
+    bands = np.maximum(0, np.minimum(rise, fall) / np.diff(edges)[0])
+    level = np.log(np.maximum(np.abs(spectra).T[:, 1:] @ bands[1:], 1e-5))
+    x = scipy.fft.dct(level, norm="ortho")[:, :30]
+    np.testing.assert_allclose(read[0], (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5), atol=1e-2)
+    for ours, column in zip(z[0].T, dense[0].T):
+        steps = np.arange(20) * len(column) / 20
+        np.testing.assert_allclose(
+            ours, np.interp(steps, np.arange(len(column)), column), atol=1e-5
+        )
 
 
 def test_classes_and_latent_exclude_each_other():

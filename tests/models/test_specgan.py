@@ -12,16 +12,16 @@ from zoo.runs.inference import count_parameters
 KEY = jax.random.key(0, impl="unsafe_rbg")
 
 
-def shapes_of(module, shape):
+def shapes_of(module, shape, *given):
     x = np.zeros(shape, np.float32)
-    output, variables = jax.eval_shape(lambda: module.init_with_output(KEY, x))
+    output, variables = jax.eval_shape(lambda: module.init_with_output(KEY, x, *given))
     return output, variables["params"]
 
 
-def drawn(module, shape):
+def drawn(module, *given):
     random = np.random.default_rng(0)
     params = jax.tree.map(
-        lambda s: random.normal(0, 0.3, s.shape).astype(np.float32), shapes_of(module, shape)[1]
+        lambda s: random.normal(0, 0.3, s.shape).astype(np.float32), shapes_of(module, *given)[1]
     )
     return params, {k: v for k, v in flatten_dict(params, sep="/").items()}
 
@@ -68,21 +68,27 @@ def test_generator_equals_torch():
     np.testing.assert_allclose(image, x.permute(0, 2, 3, 1), atol=1e-5)
 
 
-def test_discriminator_equals_torch():
+@pytest.mark.parametrize("classes", [0, 3])
+def test_discriminator_equals_torch(classes):
+    """With classes, an embedding of the voice, times the mean of the features, is added."""
     torch = pytest.importorskip("torch")
     F = torch.nn.functional
 
-    model = specgan.Discriminator(dim=3, size=(16, 16))
+    model = specgan.Discriminator(dim=3, size=(16, 16), classes=classes)
     image = np.random.default_rng(2).uniform(-1, 1, (2, 16, 16, 1)).astype(np.float32)
-    params, w = drawn(model, image.shape)
+    given = (np.array([2, 0]),) if classes else ()
+    params, w = drawn(model, image.shape, *given)
     x = torch.tensor(image).permute(0, 3, 1, 2)
     for name in ("down_1", "down_2"):
         kernel = torch.tensor(w[f"{name}/kernel"]).permute(3, 2, 0, 1)
         x = F.conv2d(F.pad(x, (1, 2, 1, 2)), kernel, torch.tensor(w[f"{name}/bias"]), 2)
         x = F.leaky_relu(x, 0.2)
     flat = x.permute(0, 2, 3, 1).reshape(2, -1).numpy()
-    ((score, features),) = jax.jit(model.apply)({"params": params}, image)
-    np.testing.assert_allclose(score, (flat @ w["score/kernel"] + w["score/bias"])[:, 0], rtol=1e-4)
+    ((score, features),) = jax.jit(model.apply)({"params": params}, image, *given)
+    wanted = (flat @ w["score/kernel"] + w["score/bias"])[:, 0]
+    if classes:
+        wanted += (w["classes/embedding"][[2, 0]] * x.mean((2, 3)).numpy()).sum(1)
+    np.testing.assert_allclose(score, wanted, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(features[-1], x.permute(0, 2, 3, 1), atol=1e-5)
 
 

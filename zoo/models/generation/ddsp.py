@@ -180,6 +180,7 @@ class Encoder(nn.Module):
             norm=None,
             straight_in="mel",
             centre=False,
+            pad_mode="constant",
             pad=framing.end_padding(audio.shape[1], 1024, 512),
         )
         x = features.mfcc(mel.log_mel(audio, spec), 30)[..., 0]
