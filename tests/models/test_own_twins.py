@@ -9,11 +9,12 @@ from zoo.models.generation.deep_prior import DilatedPrior, WaveformPrior
 from zoo.models.generation.energy import Energy
 from zoo.models.generation.quantile_wavenet import QuantileHead
 from zoo.models.generation.score_net import ScoreNet
+from zoo.models.generation.wae import WAE
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
 
-from tests.models.torch_twin import conv, dense, leaves, up  # noqa: E402
+from tests.models.torch_twin import conv, dense, inside, leaves, up  # noqa: E402
 
 RNG = np.random.default_rng(0)
 
@@ -88,6 +89,11 @@ def decoder(w, z):
     return conv(w, "end", x, padding=4).mT
 
 
+def wasserstein(w, x):
+    z = encoder(inside(w, "encoder"), x / 0.1)  # audio is a tenth as loud as what nets read
+    return 0.1 * decoder(inside(w, "decoder"), z), z
+
+
 def quantile_head(w, features, levels):
     """Dabney et al. 2018 (IQN), equation 4: cosines of 0 to n - 1 half turns."""
     waves = torch.cos(torch.pi * torch.arange(64) * levels[..., None])
@@ -104,6 +110,7 @@ NETS = {
     score_net: (ScoreNet(4, 3, 5), AUDIO, DEVIATIONS),
     encoder: (Encoder(5, 3, 2, np.float32), AUDIO),
     decoder: (Decoder(32, 2, 3, 2, np.float32), (2, 5)),
+    wasserstein: (WAE(32, 5, 3, 2), AUDIO),
     quantile_head: (QuantileHead(), (2, 7, 6), RNG.random((2, 7, 3)).astype(np.float32)),
 }
 
@@ -124,6 +131,7 @@ def test_as_its_twin(twin):
         left, scale, right = torch.linalg.svd(w[name].flatten(0, -2).T)
         vectors |= {"u": left[:, 0].detach().numpy(), "v": right[0].detach().numpy()}
         w[name] = w[name] / scale[0]
-    expected = twin(w, torch.tensor(x), *map(torch.tensor, more)).detach()
+    expected = twin(w, torch.tensor(x), *map(torch.tensor, more))
     found = jax.jit(model.apply)(kept, x, *more)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    for ours, theirs in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
+        np.testing.assert_allclose(ours, theirs.detach(), rtol=1e-4, atol=1e-4)
