@@ -109,6 +109,13 @@ def test_learns_dictionaries_and_separates_by_them():
     np.testing.assert_array_equal(predict({"mixture": 0 * stereo["mixture"]}), 0)
 
 
+def test_frames_that_lie_30_db_below_the_mixture_are_not_learnt_from():
+    objective = SourceBases(LearntBases(2, taps=4), most=50)
+    levels = np.sqrt(np.float32([[9e-4], [1.1e-3], [2e-3]]))
+    learnt = objective._sounding(levels * np.ones((3, 4), np.float32), 0)
+    assert learnt.shape == (50, 4) and set(learnt[:, 0]) == set(levels[1:, 0])
+
+
 def test_a_stem_that_is_silent_throughout_is_named():
     objective = SourceBases(LearntBases(2, taps=4), most=8)
     frames = np.ones((2, 3, 2, 4), np.float32) * np.array([0.0, 1.0])[:, None]

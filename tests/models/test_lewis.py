@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from scipy.special import expit, softmax
 
 from zoo.data.score_render.instrument import Instrument
 from zoo.data.score_render.melodies import EighthSlices
@@ -65,6 +66,8 @@ def test_scores_are_shares_of_what_is_as_written():
 
 def test_the_input_climbs_and_the_critic_stays():
     begun = OBJECTIVE.begun(Request(1, 4, seed=2), 0, np.float32(1))
+    chances = np.append(softmax(begun[..., :-1], -1), expit(begun[..., -1:]), -1)
+    np.testing.assert_allclose(soft(begun), chances, rtol=1e-5)
     before = jax.tree.map(np.copy, VARIABLES)
     found = refine_logits(NET, VARIABLES, begun, 100, 30.0)
     low, high = (np.asarray(NET.apply(VARIABLES, soft(x))) for x in (begun, found))

@@ -10,6 +10,7 @@ import scipy.signal
 
 from zoo.errors import BadInput
 from zoo.layers.crbm import CRBM, FadedSpectrogram
+from zoo.objectives import deep_belief
 from zoo.objectives.deep_belief import DeepBelief, whitening_of
 from zoo.objectives.shallow import LinearSVM
 from zoo.runs import networks
@@ -186,6 +187,19 @@ def test_layers_learn_to_reconstruct_and_the_classifier_sees_what_they_found():
     assert errors[1] < 0.8 * errors[0]
     prediction = net.predict(learnt, held, jax.random.key(0))["prediction"]
     assert np.mean((np.asarray(prediction) > 0.5) == held["tags"]) > 0.8
+
+
+def test_the_rate_falls_by_a_hundredth_of_its_start_an_epoch(monkeypatch):
+    """As in the authors' code: a step adds its rate to the weights here."""
+
+    def climbed(layer, key, weights, velocity, x, rate):
+        return jax.tree.map(lambda w: w + rate, weights), velocity, {"error": 0.0, "active": 0.0}
+
+    monkeypatch.setattr(deep_belief, "_climbed", climbed)
+    net = DeepBelief(Rows(), LinearSVM(), layers=(BINARY,), seen=(1,), epochs=3, batch=2)
+    x = np.zeros((4, 5, 1), np.float32)
+    learnt = net._learnt(BINARY, {"bias": np.zeros(1, np.float32)}, x, 1, lambda *_: None)
+    np.testing.assert_allclose(learnt["bias"], 0.02 * (1 + 1 / 1.01 + 1 / 1.02), rtol=1e-5)
 
 
 def test_layers_start_as_in_the_authors_code():
