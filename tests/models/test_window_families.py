@@ -18,6 +18,7 @@ from zoo.objectives.energy_based import EnergyBased
 from zoo.objectives.score_matching import ScoreMatching
 from zoo.objectives.wasserstein_autoencoder import WassersteinAutoencoder
 from zoo.sampling.noise_processes import Annealed
+from zoo.sampling.rule import SamplerRule
 
 AUDIO = np.random.default_rng(1).normal(0, 0.1, (2, 64, 1)).astype(np.float32)
 WINDOWS = WassersteinAutoencoder(WAE(64, 5, 6, 2))
@@ -72,6 +73,9 @@ def test_clips_depend_on_seed_and_voice_alone(objective):
     np.testing.assert_allclose(short[0], whole[0, :100], atol=1e-5)
     assert np.abs(whole[0] - whole[1]).max() > 1e-3 and np.abs(short - other).max() > 1e-3
     assert np.abs(whole[0, :64] - whole[0, 64:128]).max() > 1e-3  # windows of their own
+    requests = (Request(64, seed=seed, rule=SamplerRule(0)) for seed in (3, 4))
+    one, other = (np.concatenate(list(objective.generate(variables, x)), 1) for x in requests)
+    np.testing.assert_allclose(one, other, atol=1e-6)  # at temperature 0 nothing is drawn
 
 
 def test_what_is_seen_of_noise_reaches_every_sample():
