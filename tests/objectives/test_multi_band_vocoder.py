@@ -6,12 +6,18 @@ import pytest
 
 from zoo.losses import spectral
 from zoo.models.generation import melgan
-from zoo.objectives.multi_band_vocoder import MultiBandVocoder
+from zoo.objectives.multi_band_vocoder import BAND_RESOLUTIONS, MultiBandVocoder
 from zoo.signal import mel, pqmf
 
 KEY = jax.random.key(0, impl="unsafe_rbg")
 SPEC = mel.MelSpec(8000, 64, 16, 6, mel.log10_clamp, exponent=1, centre=False, pad=(24, 24))
 FULL, PARTS = ((64, 10, 40), (128, 20, 128)), ((32, 5, 20),)
+
+
+def test_resolutions_of_bands_are_the_published_ones():
+    """kan-bayashi/ParallelWaveGAN, multi_band_melgan.v2: subband_stft_loss_params."""
+    sizes, hops, windows = (384, 683, 171), (30, 60, 10), (150, 300, 60)
+    assert tuple(zip(sizes, hops, windows)) == BAND_RESOLUTIONS
 
 
 @pytest.mark.parametrize("step", [2, 3])

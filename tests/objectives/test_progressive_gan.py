@@ -188,6 +188,11 @@ def test_levels_leave_room_for_chords():
     assert len(shape) == 800 and shape[0] == 0 and shape[-1] == 0
     assert shape[10:500].min() == shape[10:500].max() == 1
     assert len(melody.envelope(60.0, 1_000, 4_000)) == 4_000
+    chord = {"onset": [0, 0], "offset": [0.5, 0.5], "pitch": [60, 64], "velocity": [127, 127]}
+    notes = {name: np.array(column) for name, column in chord.items()}
+    made = lambda onsets, pitches: np.ones((1, len(pitches), 4_000), np.float32)  # noqa: E731
+    (played,) = melody.play_melody(made, Request(800, notes=notes), 1_000, 4_000, 8)
+    assert played.max() == pytest.approx(0.5)
 
 
 def test_fakes_have_the_pitch_of_the_real_ones_where_it_is_known(monkeypatch):

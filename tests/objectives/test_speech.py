@@ -175,6 +175,13 @@ def test_front_ends_are_one_but_for_their_padding(theirs, taken):
     assert not speaking.takes_frames(types.SimpleNamespace(spec=theirs), MelFront(SPEC))
 
 
+def test_frames_that_are_missing_are_those_of_silence():
+    given = np.ones((2, SPEC.bins), np.float32)
+    found = mel_windows._of_frames(given, 0, 5, SPEC)(1, 4)[0]
+    silence = mel.log_mel(np.zeros((1, 64, 1), np.float32), SPEC)[0, 0, :, 0]
+    np.testing.assert_allclose(found, [given[0], *[silence] * 3], rtol=1e-5)
+
+
 def test_decibel_frames_are_those_of_librosa():
     """Pre-emphasised by SciPy; sound comes back with its level and without the emphasis."""
     spec = replace(SPEC, n_fft=256, hop=64, pad=(96, 96), bins=20)

@@ -142,6 +142,19 @@ def test_register_moves_by_octaves():
     assert level.max() == -55.0
 
 
+def test_frames_without_a_pitch_are_25_db_softer_as_in_magenta_s_demo(monkeypatch):
+    """And have the pitch between those of their neighbours, in octaves."""
+    loudness = np.linspace(-119.0, -40.0, 101)
+    monkeypatch.setattr(tone_transfer, "loudness_of", lambda *_: loudness)
+    sure = np.arange(101) % 2
+    heard = np.where(sure, np.where(np.arange(101) < 50, 200.0, 400.0), 77.0)
+    track = lambda audio, hop: (heard, np.where(sure, 0.9, 0.1))  # noqa: E731
+    hertz, level = tone_transfer._follow(SMALL, None, track, np.zeros(6464, np.float32))
+    np.testing.assert_allclose(level[1::2], loudness[1::2])
+    np.testing.assert_allclose(level[::2], np.maximum(loudness[::2] - 25, -120))
+    np.testing.assert_allclose(hertz[[40, 50, 60]], [200, 200 * 2**0.5, 400])
+
+
 def test_audio_without_a_pitch_is_refused_in_one_line(small):
     objective, variables = small
     deaf = replace(objective, tracker=tracker_of(200.0, 0.2))
