@@ -56,6 +56,7 @@ def test_notes_that_sound_at_the_start_of_a_segment_do_not_count():
         score = EventScore(vocabulary, 4, batch=1, held=held)
         report = score.run(counted, pieces, INFO)
         assert report.metrics["nats_per_event"] == pytest.approx(events.mean())
+        assert report.metrics["nats_per_note"] == pytest.approx(events.sum() / 2)
         assert len(asked) >= segments and report.counts["events"] == len(events)
     assert asked[1]["events"][0, :2, 0].tolist() == [0, 2]  # both sound
 

@@ -100,6 +100,13 @@ def pretending(estimates):
     return predict
 
 
+def test_no_note_lasts_less_than_a_millisecond():
+    notes = {"onset": [1.0, 2.0], "offset": [1.0, 2.5], "pitch": [69, 57], "velocity": [1, 2]}
+    found = for_metrics(notes)
+    np.testing.assert_allclose(found.intervals, [[1, 1.001], [2, 2.5]])
+    np.testing.assert_allclose(found.pitches, [440, 220])
+
+
 def test_scores_are_mir_evals():
     truth, samples = [melody(seed=i) for i in range(2)], 500 * 512
     guesses = []

@@ -7,7 +7,7 @@ import pytest
 from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation import steady_notes
-from zoo.evaluation.vocoding import Vocoding, common
+from zoo.evaluation.vocoding import Vocoding, common, record_distances
 from zoo.metrics import steady_pitch
 from zoo.signal import mel
 
@@ -112,6 +112,26 @@ def test_the_comb_of_a_hop_is_measured_in_cents(hertz, tooth):
     comb = combed(note[:, None], 256)[:, 0]
     expected = 1200 * np.log2(tooth / hertz)
     assert steady_pitch.cents_off(comb, 16_000, hertz) == pytest.approx(expected, abs=1)
+
+
+def test_the_middle_three_fifths_of_notes_are_measured(monkeypatch):
+    monkeypatch.setattr(steady_pitch, "cents_off", lambda note, rate, pitch: note[[0, -1]])
+    audio = np.arange(2_000.0)[None, :, None]
+    found = steady_notes.errors(audio, [[440.0, 220.0]], 1_000)
+    np.testing.assert_array_equal(found, [[200, 799], [1_200, 1_799]])
+
+
+def test_the_multi_resolution_distance_is_the_sum_of_its_two_terms():
+    terms = {"stft_convergence": np.array([0.25]), "log_stft_l1": np.array([0.5])}
+    audio = np.zeros((600, 1), np.float32)
+    found = record_distances(lambda fake, real: dict(terms), audio, audio, 600)
+    assert found == {"log_stft_l1": 0.5, "multi_resolution_stft": 0.75}
+
+
+def test_partials_end_short_of_half_the_rate():
+    found = np.abs(np.fft.rfft(steady_notes.harmonic_tone(1000.0, 16_000, 16_000)))
+    levels = 0.1 * 16_000 / np.arange(1, 8)  # those up to 7 of at most 7.2 kHz
+    np.testing.assert_allclose(found[1000:8000:1000], levels, rtol=0.05)
 
 
 def test_detuned_notes_are_as_far_off_as_they_are():

@@ -1,5 +1,6 @@
 """The student of ClariNet: counts of the reference, one pass, exact density, and distillation."""
 
+import re
 from functools import partial
 from typing import Any
 
@@ -94,6 +95,10 @@ def test_one_pass_is_the_sequential_definition():
     assert TINY.receptive_field == 1 + 2 * (3 + 3)
     seen = np.flatnonzero(gradient)
     assert seen[-1] == 22 and seen[0] == 24 - TINY.receptive_field
+    deep = TINY.clone(flows=1, layers=12)  # whose dilations begin anew after ten layers
+    shapes = jax.eval_shape(deep.init, jax.random.key(0), noise, told)
+    traced = str(jax.make_jaxpr(deep.apply)(shapes, noise, told))
+    assert max(map(int, re.findall(r"rhs_dilation=\((\d+),", traced))) == 512
     changed = noise.copy()
     changed[:, 9:] = 5
     later = run(variables, changed, told)

@@ -4,10 +4,16 @@ import jax
 import numpy as np
 import pytest
 import soundfile
+from scipy.integrate import quad
 
 import zoo
 from zoo.errors import BadInput
-from zoo.evaluation.restoration import interpolated, signal_to_noise, spectral_gate
+from zoo.evaluation.restoration import (
+    Restoration,
+    interpolated,
+    signal_to_noise,
+    spectral_gate,
+)
 from zoo.models.generation import deep_prior
 from zoo.objectives.base import Request
 from zoo.objectives.deep_prior import DeepPrior
@@ -87,6 +93,11 @@ def test_floors_do_what_they_are_for():
         10 * np.log10(np.square(TONE).mean() / 0.01), abs=1e-3
     )
     assert np.isfinite(spectral_gate(noisy)).all() and len(spectral_gate(noisy)) == len(noisy)
+    white = random.normal(size=60_000)  # whose powers are exponential, by what they have on average
+    kept, _ = quad(lambda p: p * np.exp(-p) * max(1 - 2 / p, 0.05), 0, 40, points=[2 / 0.95])
+    assert np.mean(white * spectral_gate(white)) == pytest.approx(kept, rel=0.05)
+    given = Restoration(len(TONE), noise_db=13.0)._degraded(TONE, 0, RATE)["audio"]
+    assert signal_to_noise(TONE, given) == pytest.approx(13, abs=0.3)
     hole = np.zeros(len(TONE), bool)
     hole[3000:3100] = True
     made = interpolated(np.where(hole, 0, TONE[:, 0]), hole)

@@ -184,7 +184,7 @@ def test_training_reads_a_disturbed_past_and_predicts_the_clean():
     assert clean._read({"audio": audio}, key) is audio
 
 
-def test_notes_in_tune_are_counted():
+def test_notes_in_tune_are_counted(monkeypatch):
     """Two tones: one as asked for, one 30 cents flat; too short a note does not count."""
     rate = 8000
     time = np.arange(rate) / rate
@@ -195,6 +195,11 @@ def test_notes_in_tune_are_counted():
     assert in_tune([clip, 0 * clip], [notes, notes], rate) == 0.25
     assert in_tune([clip], [notes], rate, moved=6) == 0
     assert np.isnan(in_tune([], [], rate))
+    spans = []
+    measure = lambda span, *_: spans.append(len(span)) or 0.0  # noqa: E731
+    monkeypatch.setattr("zoo.evaluation.played_notes.cents_off", measure)
+    assert in_tune([clip], [{**notes, "offset": [0.25, 1.0, 1.0]}], rate) == 1
+    assert spans == pytest.approx([0.22 * rate, 0.37 * rate], abs=1)  # 30 ms after the stroke on
 
 
 def test_what_cannot_be_played_is_refused():

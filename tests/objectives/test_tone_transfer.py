@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from zoo import experiment
+from zoo.data.source import Info
 from zoo.errors import BadInput
 from zoo.evaluation.resynthesis import Resynthesised
 from zoo.models.generation.ddsp import DDSP, RnnFcDecoder
@@ -131,6 +132,19 @@ def test_peaks_are_scaled_and_said_instead_of_clipped(small, capsys):
     peak = 40_000 * np.abs(below).max()
     assert peak > 1 and f"peaks of {peak:.2f} are above full scale" in capsys.readouterr().err
     np.testing.assert_allclose(above, below / np.abs(below).max(), atol=1e-5)
+
+
+def test_pitch_is_compared_where_it_is_sure_and_an_octave_off_is_another_matter():
+    """As the authors have it: confidence of .85; clips more than 12 semitones off are outliers."""
+    evaluation = Resynthesised(128, 64, 2, (), lambda heard, hop: heard)
+    sure = np.array([0.86, 0.84, 0.9, 0.1])
+    original = np.array([220.0, 220, 440, 440]), sure
+    played = np.array([440.0, 330, 440, 110]), sure[::-1]
+    assert evaluation.pitch_error(evaluation.tracker, original, played) == pytest.approx(6)
+    rows = [{"f0_l1": x, "spectral_loss": 1.0, "loudness_l1": 1.0} for x in (1, 11, 13, np.nan)]
+    report = evaluation._report(rows, 0, Info("x", 16_000, 1, (), "", ""))
+    assert report.metrics["f0_l1"] == 6 and report.counts["without_pitch"] == 1
+    assert report.metrics["f0_outliers"] == pytest.approx(1 / 3)
 
 
 def test_register_moves_by_octaves():
