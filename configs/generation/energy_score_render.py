@@ -3,9 +3,9 @@
 Windows of 1,024 samples, 64 ms, drawn by 200 steps of Langevin dynamics from noise; samples are
 such windows side by side. The report has the Fréchet distances of white noise and of noise of the
 music's spectrum beside that of what is drawn: the floors. The paper is about images: nothing
-outside agrees with this net. The noise of a step is that of the released code, .005 of the data's
-range: ten times as much lies above the music's upper bands, and what is drawn is then worse than
-noise of the music's spectrum.
+outside agrees with this net. Training's chains are pushed by ten times the noise of the released
+code, which reaches more of the space in few steps; what is drawn is not: there as much lies above
+the music's upper bands, and clips are then worse than noise of the spectrum.
 """
 
 import jax.numpy as jnp

@@ -8,10 +8,12 @@ import optax
 import pytest
 from scipy import stats
 
+from zoo.objectives.base import Request, Variables
 from zoo.objectives.energy_based import EnergyBased
 from zoo.objectives.score_matching import ScoreMatching
 from zoo.sampling import langevin
 from zoo.sampling.noise_processes import Annealed, VarianceExploding, VariancePreserving
+from zoo.sampling.rule import SamplerRule
 
 KEYS = jax.random.split(jax.random.key(0), 3000)
 NORMALS = langevin.by_key(KEYS, (1, 1))
@@ -155,6 +157,14 @@ class Quadratic(nn.Module):
         return 0.5 * jnp.einsum("bi,ij,bj->b", x[..., 0], matrix + jnp.eye(2), x[..., 0])
 
 
+class Flat(nn.Module):
+    """No energy anywhere."""
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        return jnp.zeros(len(x))
+
+
 def test_contrastive_divergence_finds_the_precision_of_a_gaussian():
     """With chains that go on, and noise as wide as the step asks for."""
     covariance = np.array([[1.0, 0.6], [0.6, 0.8]])
@@ -167,6 +177,15 @@ def test_contrastive_divergence_finds_the_precision_of_a_gaussian():
     matrix = np.asarray(after.params["model"]["matrix"]) + np.eye(2)
     found = (matrix + matrix.T) / 2
     np.testing.assert_allclose(found, np.linalg.inv(covariance), atol=0.2)
+
+
+def test_clips_are_drawn_with_a_noise_of_their_own():
+    """Of an energy without slopes: the law of a uniform number and `long` normals."""
+    objective = EnergyBased(Flat(), scale=0.1, noise=7.0, drawn_noise=0.2, long=25, bound=100.0)
+    chains = {"model": {"replay": {"chains": jnp.zeros((1, 4000, 1))}}}
+    asked = Request(4000, 1, 0, SamplerRule())
+    (clip,) = objective.generate(Variables({"model": {}}, chains), asked)
+    assert np.std(clip) == pytest.approx(0.1 * (1 / 3 + 25 * 0.2**2) ** 0.5, rel=0.05)
 
 
 class Perceptron(nn.Module):

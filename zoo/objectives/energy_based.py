@@ -25,17 +25,17 @@ from zoo.sampling import langevin
 class EnergyBased(clips.WindowGenerator):
     """Energies of batch[`audio`] [B T 1], divided by `scale`; one player, 'model'.
 
-    model(audio, train=) -> energies [B]. step, noise: of Langevin dynamics, in those units; the
-    noise is openai/ebm_code_release's, whose data lie in [0, 1]. `steps` of them in training,
-    `long` where clips are drawn of noise, uniform in [-1, 1], in which range of units times `bound`
-    chains stay. buffer: chains that are kept. fresh: share of the chains that begins as noise.
-    square: weight of the squares.
+    model(audio, train=) -> energies [B]. step, noise: of Langevin dynamics, in those units; `steps`
+    of them in training, `long` with drawn_noise where clips are drawn of noise, uniform in [-1, 1],
+    in which range of units times `bound` chains stay. buffer: chains that are kept. fresh: share of
+    the chains that begins as noise. square: weight of the squares.
     """
 
     model: Network
     scale: float = 0.1
     step: float = 1.0
-    noise: float = 0.005
+    noise: float = 0.05
+    drawn_noise: float = 0.005  # the released code's, whose data lie in [0, 1]
     steps: int = 20
     long: int = 200
     bound: float = 10.0
@@ -72,7 +72,7 @@ class EnergyBased(clips.WindowGenerator):
         begun = jnp.where(fresh, noise, replay[places])
         keys = jax.random.split(for_walk, len(real))
         frozen = jax.lax.stop_gradient(variables)
-        fake = jax.lax.stop_gradient(self._walk(frozen, begun, keys, self.steps, 1.0))
+        fake = jax.lax.stop_gradient(self._walk(frozen, begun, keys, self.steps, self.noise))
         energies, changed = self._energies(variables, jnp.concatenate([real, fake]))
         low, high = jnp.split(energies, 2)
         squares = jnp.mean(low**2) + jnp.mean(high**2)
@@ -97,7 +97,7 @@ class EnergyBased(clips.WindowGenerator):
         x: jax.Array,
         keys: jax.Array,
         steps: int,
-        temperature: jax.Array | float,
+        noise: jax.Array | float,
     ) -> jax.Array:
         """Where points [B T 1] get to, each by a key of its own."""
         own = {k: v for k, v in variables.of("model").items() if k != "replay"}
@@ -107,7 +107,7 @@ class EnergyBased(clips.WindowGenerator):
             langevin.by_key(keys, x.shape[1:]),
             steps=steps,
             step=self.step,
-            noise=self.noise * temperature,
+            noise=noise,
             bound=self.bound,
         )
 
@@ -122,5 +122,6 @@ class EnergyBased(clips.WindowGenerator):
         shape = variables.collections["model"]["replay"]["chains"].shape[1:]
         begin, walk = jnp.moveaxis(jax.vmap(jax.random.split)(keys), 1, 0)
         uniform = jax.vmap(lambda k: jax.random.uniform(k, shape, minval=-1.0))(begin)
-        x = self._walk(variables, temperature * uniform, walk, self.long, temperature)
+        noise = self.drawn_noise * temperature
+        x = self._walk(variables, temperature * uniform, walk, self.long, noise)
         return self.scale * x
