@@ -10,6 +10,7 @@ from zoo.tuning import hertz_of_note
 _LOWEST, _NOTES, _STEP = 48, 37, 7  # C3 to C6; fifths, so that a few notes already span it all
 _LEVEL = 0.2  # largest amplitude of the fundamental
 _FADE = 0.02  # seconds
+_AUDIBLE = 0.01  # of the tone's level, -40 dB: what is softer is residue and has no pitch
 CLOSE = 20.0  # cents that a listener accepts
 
 
@@ -42,14 +43,19 @@ def harmonic_tone(hertz: float, length: int, sample_rate: int) -> np.ndarray:
 
 
 def errors(audio: np.ndarray, hertz: list[list[float]], sample_rate: int) -> np.ndarray:
-    """Cents off of every note of [B T 1], from the middle three fifths of it; NaN where silent."""
+    """Cents off of every note of [B T 1], from the middle three fifths of it; NaN where silent.
+
+    A note 40 dB below the tone that it copies counts as silent.
+    """
     found = []
     for row, pitches in zip(audio, hertz):
         length = len(row) // len(pitches)
         for place, pitch in enumerate(pitches):
-            start = place * length + length // 5
-            note = row[start : start + 3 * length // 5, 0]
-            found.append(steady_pitch.cents_off(note, sample_rate, pitch))
+            middle = slice(length // 5, length // 5 + 3 * length // 5)
+            note = row[place * length : (place + 1) * length, 0][middle]
+            tone = harmonic_tone(pitch, length, sample_rate)[middle]
+            soft = _AUDIBLE * float(tone.std())
+            found.append(steady_pitch.cents_off(note, sample_rate, pitch, silence=soft))
     return np.array(found)
 
 

@@ -169,7 +169,7 @@ class Vocoding:
             return text
         return (
             f"{text} cents_off: median pitch error of steady harmonic tones from C3 to C6; "
-            "within_20_cents: their share that is in tune."
+            "within_20_cents: their share that is in tune; notes 40 dB below their tone are silent."
         )
 
 

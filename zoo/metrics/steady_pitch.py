@@ -13,14 +13,18 @@ HARMONICS = 10
 _SILENCE = 1e-4  # -80 dB: below it there is no pitch
 
 
-def cents_off(audio: np.ndarray, sample_rate: int, hertz: float) -> float:
+def cents_off(
+    audio: np.ndarray, sample_rate: int, hertz: float, *, silence: float = _SILENCE
+) -> float:
     """Signed error in cents of a note that should sound at `hertz`; NaN where it is silent.
 
     The candidate within a semitone of the pitch whose ten harmonics have the largest sum of
-    magnitudes, of a Hann-windowed spectrum of a resolution below a cent.
+    magnitudes, of a Hann-windowed spectrum of a resolution below a cent. silence: the standard
+    deviation below which nothing sounds; a constant is no sound.
     """
     audio = np.asarray(audio, np.float64)
-    if np.sqrt(np.mean(np.square(audio))) < _SILENCE:
+    audio = audio - audio.mean()
+    if audio.std() < silence:
         return float("nan")
     size = 1 << max(18, (4 * len(audio)).bit_length())
     spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)), size))
