@@ -17,7 +17,7 @@ from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Keep, ToFloat
 from zoo.experiment import Experiment
 from zoo.recipes.midi_wavenet import struck_wavenet
-from zoo.training.optimizers import adam, muon, warmup_cosine
+from zoo.training.optimizers import muon_and_adam
 
 ROWS = {"default": {"parameters": 415_600}}
 AGREES = {"tests/models/test_midi_wavenet.py": "own twin"}
@@ -74,8 +74,8 @@ def config(
         HeldRoll(hop, rate, struck_roll),
         Keep("audio", "roll"),
     )
-    matrices, rest = (warmup_cosine(rate, steps, 50) for rate in (learning_rate, adam_rate))
-    optimizer = muon(matrices, adam(rest), spared=("output", "source", "context"), clip_norm=1.0)
+    spared = ("output", "source", "context")
+    optimizer = muon_and_adam(learning_rate, adam_rate, steps, spared=spared, clip_norm=1.0)
     return struck_wavenet(
         Data(ScoreRender("piano", size, rate), transforms),
         net,

@@ -22,7 +22,7 @@ from zoo.evaluation.generation import Likelihood
 from zoo.experiment import Experiment
 from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.likelihood import Autoregressive
-from zoo.training.optimizers import adam, muon, warmup_cosine
+from zoo.training.optimizers import adam, muon_and_adam, warmup_cosine
 
 ROWS = {
     "default": {"parameters": 174_496},
@@ -96,11 +96,10 @@ def config(
         dtype=jnp.bfloat16 if bfloat16 else jnp.float32,
     )
     context = model.receptive_field
-    schedule = warmup_cosine(learning_rate, steps, 50)
-    optimizer = adam(schedule, clip_norm=1.0)
+    optimizer = adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)
     if with_muon:
-        rest = adam(warmup_cosine(adam_rate, steps, 50))
-        optimizer = muon(schedule, rest, spared=("output",), clip_norm=1.0)
+        rates = (learning_rate, adam_rate, steps)
+        optimizer = muon_and_adam(*rates, spared=("output",), clip_norm=1.0)
     return Experiment(
         data=Data(ScoreRender("piano", size, rate), (Crop(samples), ToFloat(), Keep("audio"))),
         objective=Autoregressive(model),

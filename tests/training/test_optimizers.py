@@ -80,6 +80,14 @@ CASES = {
         lambda: zoo.muon(0.02, zoo.adam(0.01)),
         lambda: expected_optimizers.muon(0.02, 0.01).path(START, GRADIENTS, 0),
     ),
+    "muon_and_adam": (
+        lambda: zoo.muon_and_adam(0.02, 0.01, 100, clip_norm=2.0),
+        lambda: expected_optimizers.muon(
+            expected_optimizers.cosine(0.02, 100, 50),
+            expected_optimizers.cosine(0.01, 100, 50),
+            clip=2.0,
+        ).path(START, GRADIENTS, 0),
+    ),
     "l2_regularisation": (
         lambda: optax.chain(zoo.l2_regularisation(0.3), zoo.adam(0.01)),
         lambda: theirs(lambda o, g: o.Adam(g, 0.01, weight_decay=0.3)),

@@ -70,6 +70,19 @@ def muon(
     return clipped(optax.multi_transform({"muon": own, "other": other}, groups), clip_norm)
 
 
+def muon_and_adam(
+    learning_rate: float,
+    adam_rate: float,
+    steps: int,
+    *,
+    spared: Sequence[str] = (),
+    clip_norm: float | None = None,
+) -> optax.GradientTransformation:
+    """`muon` with Adam for the rest, each rate along `warmup_cosine` over 50 of `steps`."""
+    matrices, rest = (warmup_cosine(peak, steps, 50) for peak in (learning_rate, adam_rate))
+    return muon(matrices, adam(rest), spared=spared, clip_norm=clip_norm)
+
+
 def _whole(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
     """The optimiser with whole float32 products, which GPUs and TPUs else round."""
 
