@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -67,6 +68,28 @@ def test_harmonics_stacked_are_half_a_pitch_and_its_first_seven_multiples(monkey
     monkeypatch.setattr(basic_pitch, "harmonic_stack", stack)
     shapes(SMALL)
     assert stacked == [(0.5, *range(1, 8))]
+
+
+def test_onsets_read_the_notes_before_their_own_features():
+    """As basic-pitch 0.4.0 concatenates them: where nothing else sounds, a bias tells the place."""
+    audio = np.zeros((1, SAMPLES, 1), np.float32)
+    variables = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes(SMALL))
+    variables["params"]["frame_top"]["bias"] += 3
+    read = []
+
+    def watch(call, args, kwargs, context):
+        read.extend(args[:1] if context.module.name == "onset_top" else [])
+        return call(*args, **kwargs)
+
+    @jax.jit
+    def run(variables):
+        with nn.intercept_methods(watch):
+            SMALL.apply(variables, audio)
+        return read[0]
+
+    found = np.asarray(run(variables))
+    np.testing.assert_allclose(found[..., 0], 1 / (1 + np.exp(-3)), rtol=1e-5)
+    assert not found[..., 1:].any()
 
 
 def test_all_heads_learn_from_the_onsets():
