@@ -8,7 +8,7 @@ paper's size.
 excitation=noise, griffin_lim or sine drives the generator by more than the frames, whose
 convolution is periodic in the hop on steady notes (`python -m zoo interpret RUN --kind
 periodicity`). griffin_lim is a draft, of which the output begins as a copy; `refiner_score_render`
-learns faster from one. sine is the pitch tracked in the source, for one voice at a time: the
+learns faster from one. sine has the pitch and the level of the source, one voice at a time: the
 music=notes of single instruments, not the chords of the piano (zoo/signal/sine_source.py).
 """
 

@@ -18,7 +18,7 @@ from zoo.objectives.multi_band_vocoder import MultiBandVocoder
 from zoo.objectives.refined_vocoder import RefinedVocoder
 from zoo.signal import mel
 from zoo.signal.excitation import Draft, Noise
-from zoo.signal.sine_source import Sine
+from zoo.signal.sine_source import Levelled, Sine
 
 KEY = jax.random.key(0, impl="unsafe_rbg")
 SPEC = mel.MelSpec(
@@ -31,7 +31,7 @@ GENERATORS = {
     "melgan": melgan.Generator(bins=6, width=16, upsampling=(4, 2), dilations=(1, 3)),
 }
 DISCRIMINATOR = melgan.Discriminator(scales=1, width=4, most=8, strides=(4,))
-EXCITATIONS = {"noise": Noise(8), "draft": Draft(SPEC, 3), "sine": Sine(SPEC)}
+EXCITATIONS = {"noise": Noise(8), "draft": Draft(SPEC, 3), "sine": Levelled(Sine(SPEC))}
 DRIVEN = [("hifigan", "noise"), ("melgan", "draft"), ("hifigan", "sine")]
 SMALL = {
     "hifigan": hifigan.Generator(6, 4, (8,), (16,), kernels=(3,), dilations=((1,),), residual=True),
@@ -93,7 +93,7 @@ def test_constant_frames_are_a_period_of_the_hop_without_excitation_and_not_with
     params = flatten_dict(own["params"], sep="/")
     bare = {k: v for k, v in params.items() if not k.startswith("excite_")}
     assert sum(k.endswith("kernel") for k in params) == sum(k.endswith("kernel") for k in bare) + 2
-    sine = isinstance(objective.excitation, Sine)
+    sine = isinstance(objective.excitation, Levelled)
     assert ("merge/sum/kernel" in params) == sine
     steady = 0.4 * np.sin(2 * np.pi * 441 / 8000 * np.arange(640))[None, :, None]
     condition = objective.excitation.condition(steady.astype(np.float32)) if sine else frames
@@ -140,7 +140,7 @@ def test_every_vocoder_with_an_excitation_has_the_sine(name):
     variables = jax.eval_shape(experiment.objective.init, KEY, batch)
     turn = experiment.objective.turns[-1]
     jax.eval_shape(turn.loss, variables, batch, KEY, 0)
-    assert isinstance(experiment.objective.excitation, Sine)
+    assert isinstance(experiment.objective.excitation, Levelled)
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -9,7 +9,7 @@ import pytest
 from zoo.errors import BadInput
 from zoo.evaluation import steady_notes
 from zoo.signal import mel, sine_source
-from zoo.signal.sine_source import CYCLE, Sine
+from zoo.signal.sine_source import CYCLE, Levelled, Sine
 
 RATE, HOP = 16_000, 256
 SPEC = replace(mel.HIFIGAN, sample_rate=RATE)
@@ -100,6 +100,25 @@ def test_the_condition_is_in_tune_and_the_same_block_by_block(monkeypatch):
     assert np.abs((followed - condition)[..., :9].view(np.int32)).max() < 1e-4 * CYCLE
     made = np.asarray(sound(PURE, condition, np.uint32(0)))[..., :1]
     assert np.abs(steady_notes.errors(made, hertz, RATE)).max() <= 1
+
+
+def test_a_levelled_source_is_as_loud_as_the_audio_and_silent_with_it():
+    """And the same in windows, of a source block by block, where its rms doubles every second."""
+    time = np.arange(4 * SECOND * HOP) / RATE
+    audio = (0.02 * 2.0**time * np.sin(2 * np.pi * 440 * time))[None, :, None].astype(np.float32)
+    audio[:, -SECOND * HOP :] = 0
+    levelled = Levelled(Sine(SPEC))
+    condition = np.asarray(jax.jit(levelled.condition)(audio))
+    followed = np.asarray(levelled.condition_of_source(audio[0]))
+    np.testing.assert_array_equal(followed[..., -2:], condition[..., -2:])
+    made = np.asarray(sound(levelled, condition, np.uint32(0)))[0]
+    for place in (SECOND // 2, 3 * SECOND // 2, 5 * SECOND // 2):
+        part = slice(place * HOP, (place + 4) * HOP)
+        rms = audio[0, part].std()
+        assert made[part, 0].std() == pytest.approx(rms / 2**0.5, rel=0.03)
+    assert not made[-(SECOND - 1) * HOP :].any()
+    part = np.asarray(sound(levelled, condition[:, 70:90], np.uint32(70)))[0]
+    np.testing.assert_array_equal(part, made[70 * HOP : 90 * HOP])
 
 
 def test_bad_input_is_named():

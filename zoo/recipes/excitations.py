@@ -6,18 +6,18 @@ from typing import Literal
 
 from zoo.signal import mel
 from zoo.signal.excitation import Draft, ExcitationSignal, Noise
-from zoo.signal.sine_source import Sine
+from zoo.signal.sine_source import Levelled, Sine
 
 Driven = Literal["none", "noise", "griffin_lim", "sine"]
 
 
 def excitation(word: Driven, spec: mel.MelSpec) -> ExcitationSignal | None:
-    """'none', white 'noise', a 'griffin_lim' draft of the audio, or the 'sine' of its pitch."""
+    """'none', white 'noise', a 'griffin_lim' draft, or a 'sine' of the audio's pitch and level."""
     if word == "noise":
         return Noise(spec.hop)
     if word == "griffin_lim":
         return Draft(spec)
-    return Sine(spec) if word == "sine" else None
+    return Levelled(Sine(spec)) if word == "sine" else None
 
 
 def is_draft(word: Driven) -> bool:

@@ -17,6 +17,7 @@ Choices:
 - Phase is counted in 2^-32 of a cycle, where uint32 wraps as a phase does: the sum is exact in
   every order, so the windows of an hour equal one pass over it, bit for bit. A step is off by
   rate / 2^33 at most: 0.0001 cents at 55 Hz and 16 kHz.
+- `Levelled` gives it the level of the audio, so that nothing has to be learnt to be silent.
 - The pitch glides from frame to frame (the published code holds it), through half-way between
   their middles; a harmonic that reaches half the rate is silent.
 """
@@ -25,7 +26,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -114,6 +115,44 @@ class Sine:
         noise = drawn.reshape(1, count, hop, self.harmonics)
         level = jnp.where(voiced, self.noise, self.amplitude / 3)
         return (self.amplitude * sines + level * noise).reshape(rows, count * hop, -1)
+
+
+@dataclass(frozen=True)
+class Levelled:
+    """A sine source as loud as the audio that it follows, and silent where that is silent.
+
+    The published source has one amplitude, and noise of a third of it where nothing sounds, which
+    the network must learn to silence. Here its amplitude becomes the root mean square of the audio:
+    of two neighbouring hops where frames meet, and a line between.
+    """
+
+    sine: Sine
+
+    reach: ClassVar[int] = 0
+
+    def condition(self, audio: jax.Array, key: jax.Array | None = None) -> jax.Array:
+        """The source's frames and two levels of audio [B F*hop 1] -> uint32 [B F H+4]."""
+        return jnp.concatenate([self.sine.condition(audio, key), self._levels(audio)], -1)
+
+    def condition_of_source(self, audio: np.ndarray) -> jax.Array:
+        """`condition` of a source [F*hop 1] of any length -> uint32 [1 F H+4]."""
+        followed = self.sine.condition_of_source(audio)
+        return jnp.concatenate([followed, self._levels(audio[None])], -1)
+
+    def __call__(self, voice: jax.Array, first: jax.Array) -> jax.Array:
+        """Frames of `condition`, of which `first` is the number of the first -> [B F*hop H]."""
+        made = self.sine(voice[..., :-2], first)
+        begin, end = jnp.split(jax.lax.bitcast_convert_type(voice[..., -2:], jnp.float32), 2, -1)
+        part = (np.arange(self.sine.spec.hop, dtype=np.float32) + 0.5) / self.sine.spec.hop
+        return made * (begin + (end - begin) * part).reshape(len(voice), -1, 1)
+
+    def _levels(self, audio: Any) -> jax.Array:
+        """Of [B F*hop 1]: bits of the levels where frames begin and end, uint32 [B F 2]."""
+        hops = jnp.asarray(audio, jnp.float32).reshape(len(audio), -1, self.sine.spec.hop)
+        energy = jnp.pad(jnp.square(hops).mean(-1), ((0, 0), (1, 1)), mode="edge")
+        met = jnp.sqrt((energy[:, 1:] + energy[:, :-1]) / 2) / self.sine.amplitude
+        levels = jnp.stack([met[:, :-1], met[:, 1:]], -1)
+        return jax.lax.bitcast_convert_type(levels, jnp.uint32)
 
 
 @partial(jax.jit, static_argnums=0)
