@@ -11,7 +11,8 @@ convolution is periodic in the hop on steady notes (`python -m zoo interpret RUN
 periodicity`). griffin_lim is a draft, of which the output begins as a copy; `refiner_score_render`
 learns faster from one. sine has the pitch and the level of the source, one voice at a time: the
 music=notes of single instruments, not the chords of the piano (zoo/signal/sine_source.py).
-No loss of spectra takes the comb from a net that is given frames alone: look at `cents_off`.
+No loss of spectra takes the comb from a net that is given frames alone: row notes puts energy where
+the notes have none, and its spectral convergence is that of silence.
 """
 
 from dataclasses import replace

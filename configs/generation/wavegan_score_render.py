@@ -1,9 +1,10 @@
 """WaveGAN (Donahue et al. 2019) on single notes of the embedded sound font, a second each.
 
 An eighth of the paper's width and a batch of 16, for two cores; dim=64 discriminator_turns=5
-learning_rate=1e-4 upsampling=zeros is the paper's. In five minutes the paper's rate and turns make
-the combs of zero-stuffed upsampling alone (most of the energy at multiples of 250 Hz); nearest
-neighbours, of its appendix, have none. post_filter=512 learns to take combs away.
+learning_rate=1e-4 upsampling=zeros is the paper's. upsampling=nearest, of its appendix, begins
+without the combs that zeros make (most of the energy at multiples of 250 Hz); after 400 rounds, in
+five minutes of a core, what sounds are bursts of these multiples all the same, and no notes yet:
+`specgan_score_render` makes some. post_filter=512 learns to take combs away.
 conditional=True asks for the instrument family: voice i of a sample takes family i. embedding=
 musicnn_mtt adds the distances of its embeddings.
 """
