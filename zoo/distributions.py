@@ -313,6 +313,17 @@ class Quantiles:
 Distribution = Categorical | Tokens | MixtureOfLogistics | Gaussian | Quantiles
 
 
+def disturbed(
+    audio: jax.Array, distribution: Distribution, deviation: float, rng: jax.Array
+) -> jax.Array:
+    """Audio [B T 1] with Gaussian noise of so many symbols, rounded; FFTNet's (Jin et al. 2018)."""
+    if not distribution.symbols:
+        raise BadInput("disturbance counts in codes: this distribution has none, leave it out")
+    noise = deviation * jax.random.normal(rng, audio.shape)
+    codes = distribution.encode(audio) + jnp.round(noise).astype(jnp.int32)
+    return distribution.decode(jnp.clip(codes, 0, distribution.symbols - 1))
+
+
 def _choose(logits: jax.Array, noise: jax.Array) -> jax.Array:
     """Index [... 1] at which the running sum of softmax(logits [... Q]) passes noise [... 1]."""
     weights = jnp.exp(logits - jnp.max(logits, axis=-1, keepdims=True))

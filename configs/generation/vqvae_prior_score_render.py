@@ -5,6 +5,8 @@ prior's 18 layers look back 1,023 codes, four seconds. encoder, codes, codebook,
 those of the autoencoder's run. autoencoder="" takes random codes, which only tests want.
 """
 
+from typing import Literal
+
 import jax.numpy as jnp
 
 from zoo.data.pipeline import Data
@@ -13,12 +15,29 @@ from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.distributions import Tokens
 from zoo.evaluation.codes import CodeLikelihood
 from zoo.experiment import Experiment
-from zoo.models.generation.vqvae import VQVAE
 from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.code_prior import CodePrior
+from zoo.recipes.vqvae import Codebook, vqvae
 from zoo.training.optimizers import adam, warmup_cosine
 
-ROWS = {"default": {"parameters": 583_616}}
+ROWS = {
+    "default": {"parameters": 583_616},
+    "notes": {
+        "arguments": {
+            "music": "notes",
+            "rate": 8000,
+            "autoencoder": "runs/vqvae_score_render.notes",
+            "layers": 9,
+            "stacks": 1,
+            "kernel": 3,
+            "width": 48,
+            "levels": 5,
+            "samples": 16_384,
+            "batch": 8,
+        },
+        "parameters": 583_616,
+    },
+}
 AGREES = {"tests/models/test_wavenet_parity.py": "a public module, own twin"}
 SMOKE = {
     "size": "tiny",
@@ -40,15 +59,19 @@ SMOKE = {
 
 def config(
     size: str = "small",
+    music: Literal["piano", "notes"] = "piano",
+    rate: int = 16_000,
     autoencoder: str = "runs/vqvae_score_render",
     layers: int = 20,
     stacks: int = 2,
+    kernel: int = 2,
     width: int = 32,
     skip: int = 64,
     encoder: int = 64,
     code_width: int = 32,
     codes: int = 256,
-    codebook: str = "moving_average",
+    levels: int = 6,
+    codebook: Codebook = "moving_average",
     normalise: bool = True,
     prior_layers: int = 18,
     prior_width: int = 64,
@@ -60,23 +83,17 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
-    decoder = WaveNet(
-        layers,
-        stacks,
-        width,
-        width,
-        skip,
-        head=skip,
-        local_condition=code_width,
-        upsampling=(4, 4, 4),
-        dtype=dtype,
-    )
-    vqvae = VQVAE(
-        decoder,
-        encoder,
-        code_width,
+    below = vqvae(
+        layers=layers,
+        stacks=stacks,
+        kernel=kernel,
+        width=width,
+        skip=skip,
+        encoder=encoder,
+        code_width=code_width,
         codes=codes,
-        moving_average=codebook == "moving_average",
+        levels=levels,
+        codebook=codebook,
         normalise=normalise,
         dtype=dtype,
     )
@@ -91,10 +108,10 @@ def config(
         dtype=dtype,
     )
     return Experiment(
-        data=Data(ScoreRender("piano", size), (Crop(samples), ToFloat(), Keep("audio"))),
-        objective=CodePrior(prior, vqvae),
+        data=Data(ScoreRender(music, size, rate), (Crop(samples), ToFloat(), Keep("audio"))),
+        objective=CodePrior(prior, below),
         optimizers={"model": adam(warmup_cosine(learning_rate, steps, 50), clip_norm=1.0)},
-        evaluation=CodeLikelihood(samples, vqvae.hop, codes, batch=2),
+        evaluation=CodeLikelihood(samples, below.hop, codes, batch=2),
         batch=batch,
         steps=steps,
         ema_decay=0.99,

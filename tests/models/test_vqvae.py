@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zoo.distributions import Categorical, Tokens
+from zoo.distributions import Categorical, Tokens, disturbed
 from zoo.errors import BadInput
 from zoo.evaluation.codes import CodeLikelihood
 from zoo.models.generation.vqvae import VQVAE, Encoder
@@ -55,6 +55,24 @@ def test_loss_is_the_papers_three_terms():
     assert collections == {} and 1 <= float(metrics["perplexity"]) <= 8
     nats = jax.jit(objective.predict)(variables, batch, jax.random.key(0))["nats"]
     np.testing.assert_allclose(nats, -np.log(chance)[..., 0], rtol=1e-4)
+
+
+def test_a_disturbed_decoder_follows_the_codes_of_the_clean_audio():
+    """It reads noise of three codes on the past, and predicts what was there without."""
+    objective, batch = QuantisedAutoencoder(MODEL, 0.0, disturbance=3.0), noise()
+    variables, key = started(objective, batch), jax.random.key(1)
+    (turn,) = objective.turns
+    value = jax.jit(turn.loss)(variables, batch, key, 0)[0]
+    audio, law, own = batch["audio"], DECODER.distribution, variables.of("autoencoder")
+    past = disturbed(audio, law, 3.0, jax.random.fold_in(key, 1))
+    off = np.asarray(law.encode(past) - law.encode(audio)).astype(float)
+    assert 1.5 < off.std() < 3.5  # of sixteen codes, at whose ends it is cut off
+    raw, found = MODEL.apply(own, audio, past=past)
+    clean = MODEL.apply(own, audio)[1]
+    np.testing.assert_array_equal(found.codes, clean.codes)
+    distance = jnp.square(found.latent - found.vectors).sum(-1).mean()
+    nats = -law.log_prob(raw, audio).mean()
+    assert float(value) == pytest.approx(float(nats + distance), rel=1e-5)
 
 
 def test_each_term_moves_what_it_should():

@@ -41,6 +41,8 @@ def test_students_wait_for_their_teachers():
     student, prior, wavenet = map(experiments.find_config, names)
     assert measure.origins(student) == {"teacher": "clarinet_teacher_score_render"}
     assert measure.origins(prior) == {"autoencoder": "vqvae_score_render"}
+    of_notes = experiments.find_config("vqvae_prior_score_render.notes")
+    assert measure.origins(of_notes) == {"autoencoder": "vqvae_score_render.notes"}
     assert measure.in_order([prior, student, wavenet])[0] is wavenet
 
 

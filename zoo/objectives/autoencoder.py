@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from zoo.distributions import disturbed
 from zoo.errors import BadInput
 from zoo.layers.quantizer import codebook_usage
 from zoo.network import Network
@@ -37,12 +38,15 @@ class QuantisedAutoencoder:
     `decoder`. Distances are means over positions of the sum over channels, as the paper's; what the
     quantiser has of its own (`Quantised.penalty`) is added. speaker: the batch key of one-hot
     classes [B K]; voice i of a request speaks as class i mod K, which converts voices.
+    disturbance: in training, the deviation in codes of noise on the past that the decoder reads,
+    not on what it predicts nor on what the encoder takes: it leans on its codes.
     """
 
     model: Network
     commitment: float = 0.25
     audio: str = "audio"
     speaker: str | None = None
+    disturbance: float | None = None
 
     needs_source: ClassVar[bool] = True
     from_source: ClassVar[str] = "reconstruct"
@@ -60,11 +64,15 @@ class QuantisedAutoencoder:
         self, variables: Variables, batch: Batch, rng: jax.Array, step: jax.Array
     ) -> LossOutput:
         audio = batch[self.audio]
-        given = self._given(batch)
+        given, distribution = self._given(batch), self.model.decoder.distribution
+        if self.disturbance:
+            # Apart from the quantiser's numbers, which have the key as it is.
+            key = jax.random.fold_in(rng, 1)
+            given["past"] = disturbed(audio, distribution, self.disturbance, key)
         (raw, found), changed = one_network.apply_in_training(
             self.model, variables, {"codes": rng}, audio, player=AUTOENCODER, **given
         )
-        nats = -jnp.mean(self.model.decoder.distribution.log_prob(raw, audio))
+        nats = -jnp.mean(distribution.log_prob(raw, audio))
         stop = jax.lax.stop_gradient
         committed = _distance(found.latent, stop(found.vectors))
         # Codes that follow moving averages are no parameters: their pull has no gradient.
@@ -103,7 +111,7 @@ class QuantisedAutoencoder:
             raise BadInput(f"the source has {len(source)} samples: ask for no more than those")
         return decode_codes(self.model, own, codes, request, length, self.speaker is not None)
 
-    def _given(self, batch: Batch) -> dict[str, jax.Array]:
+    def _given(self, batch: Batch) -> dict[str, Any]:
         return {} if self.speaker is None else {"speaker": jnp.argmax(batch[self.speaker], -1)}
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from zoo.distributions import disturbed
 from zoo.errors import BadInput
 from zoo.losses.likelihood import counted_mean
 from zoo.network import Network
@@ -130,15 +131,12 @@ class Autoregressive:
 
     def _read(self, batch: Batch, rng: jax.Array) -> jax.Array:
         """The past as training reads it [B T 1]."""
-        audio, distribution = batch[self.audio], self.model.distribution
+        audio = batch[self.audio]
         if not self.disturbance:
             return audio
-        if not distribution.symbols:
-            raise BadInput("disturbance counts in codes: this distribution has none, leave it out")
         # Apart from dropout's numbers, which have the key as it is.
-        noise = self.disturbance * jax.random.normal(jax.random.fold_in(rng, 1), audio.shape)
-        codes = distribution.encode(audio) + jnp.round(noise).astype(jnp.int32)
-        return distribution.decode(jnp.clip(codes, 0, distribution.symbols - 1))
+        key = jax.random.fold_in(rng, 1)
+        return disturbed(audio, self.model.distribution, self.disturbance, key)
 
     def _nats(self, raw: jax.Array, batch: Batch) -> jax.Array:
         audio = batch[self.audio]

@@ -73,10 +73,10 @@ def in_order(configs: Iterable[Config]) -> list[Config]:
 
 
 def origins(config: Config) -> dict[str, str]:
-    """The arguments whose default is another config's run, and that config."""
+    """The arguments whose default is the run of another config or of a row of it, and that."""
     known = catalog.config_files()
     values = {name: str(value).removeprefix("runs/") for name, value in config.defaults.items()}
-    return {name: value for name, value in values.items() if value in known}
+    return {name: value for name, value in values.items() if value.partition(".")[0] in known}
 
 
 def row(

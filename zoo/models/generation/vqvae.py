@@ -106,10 +106,17 @@ class VQVAE(nn.Module):
         return (Step(4, 2, 1),) * self.levels
 
     def __call__(
-        self, audio: jax.Array, *, speaker: jax.Array | None = None, train: bool = False
+        self,
+        audio: jax.Array,
+        *,
+        past: jax.Array | None = None,
+        speaker: jax.Array | None = None,
+        train: bool = False,
     ) -> tuple[jax.Array, Quantised]:
+        """past: what the decoder reads in place of the audio [B T 1]; the encoder takes audio."""
         found = self.quantise(audio, train=train)
-        return self.decoder(audio, condition=found.output, speaker=speaker), found
+        past = audio if past is None else past
+        return self.decoder(past, condition=found.output, speaker=speaker), found
 
     def quantise(self, audio: jax.Array, *, train: bool = False) -> Quantised:
         """Audio [B T 1], T a multiple of the hop -> latents, codes and their vectors."""
