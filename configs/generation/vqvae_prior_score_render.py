@@ -15,6 +15,7 @@ from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.distributions import Tokens
 from zoo.evaluation.codes import CodeLikelihood
 from zoo.experiment import Experiment
+from zoo.models.generation.vqvae import VQVAE
 from zoo.models.generation.wavenet import WaveNet
 from zoo.objectives.code_prior import CodePrior
 from zoo.recipes.vqvae import Codebook, vqvae
@@ -83,7 +84,7 @@ def config(
     seed: int = 0,
 ) -> Experiment:
     dtype = jnp.bfloat16 if bfloat16 else jnp.float32
-    below = vqvae(
+    below: VQVAE = vqvae(
         layers=layers,
         stacks=stacks,
         kernel=kernel,

@@ -19,6 +19,7 @@ from zoo.data.score_render.source import ScoreRender
 from zoo.data.transforms import Crop, Keep, ToFloat
 from zoo.evaluation.generation import Likelihood
 from zoo.experiment import Experiment
+from zoo.models.generation.vqvae import VQVAE
 from zoo.objectives.autoencoder import QuantisedAutoencoder
 from zoo.recipes.vqvae import Codebook, vqvae
 from zoo.training.optimizers import adam, muon_and_adam, warmup_cosine
@@ -88,7 +89,7 @@ def config(
     bfloat16: bool = False,
     seed: int = 0,
 ) -> Experiment:
-    model = vqvae(
+    model: VQVAE = vqvae(
         layers=layers,
         stacks=stacks,
         kernel=kernel,
