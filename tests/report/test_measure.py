@@ -44,6 +44,10 @@ def test_students_wait_for_their_teachers():
     of_notes = experiments.find_config("vqvae_prior_score_render.notes")
     assert measure.origins(of_notes) == {"autoencoder": "vqvae_score_render.notes"}
     assert measure.in_order([prior, student, wavenet])[0] is wavenet
+    given = {"steps": 7, "autoencoder": "/a/folder/of/mine"}
+    result = measure._of_runs(of_notes, {"arguments": given, "changed": given, "step": 7})
+    assert result["arguments"]["autoencoder"] == "runs/vqvae_score_render.notes"
+    assert result["changed"] == {"steps": 7} and result["step"] == 7
 
 
 SCORES = Scores(np.array(["a", "b"]), means={"x": np.array([0.5, 1.5])})
@@ -67,7 +71,7 @@ def scripts(tmp_path, monkeypatch):
             elif command.interrupted:
                 raise KeyboardInterrupt("stopped; the same command goes on")
             else:
-                (run / "evaluation" / "test.json").write_text('{"metrics": {"x": 1}}')
+                (run / "evaluation" / "test.json").write_text(REPORT)
                 (run / "evaluation" / "test").mkdir()
                 scores_file.write_scores(run / "evaluation" / "test" / "scores.npz", SCORES)
         return not command.fails
@@ -80,13 +84,16 @@ def scripts(tmp_path, monkeypatch):
 
 
 NAME = "clarinet_student_score_render"
+REPORT = '{"metrics": {"x": 1}, "arguments": {}, "changed": {}}'
 
 
 def test_a_row_is_a_trial_and_a_training_and_is_not_done_twice(scripts, tmp_path):
     _, ran = scripts
     assert measure.measure_systems([NAME], 5, tmp_path / "runs", tmp_path / "results") == 0
     row = tmp_path / "results" / "generation" / f"{NAME}.json"
-    assert json.loads(row.read_text()) == {"metrics": {"x": 1}}
+    made = json.loads(row.read_text())
+    assert made["metrics"] == {"x": 1}
+    assert made["arguments"] == {"teacher": "runs/clarinet_teacher_score_render"}
     kept = scores_file.read_scores(row.with_suffix(".npz"))  # for intervals and paired comparison
     np.testing.assert_array_equal(kept.means["x"], SCORES.means["x"])
     (_, first), (_, second) = ran

@@ -108,11 +108,20 @@ def row(
             words.append(f"steps={steps}")
         if not run_script(root, "train.py", "--config", name, "--workdir", run, *words):
             return False
-    results.write_result(target, facts.load_json(report))
+    results.write_result(target, _of_runs(config, facts.load_json(report)))
     scores = report.with_suffix("") / "scores.npz"
     if scores.is_file():
         scores_file.write_small(target.with_suffix(".npz"), scores_file.read_scores(scores))
     return True
+
+
+def _of_runs(config: Config, found: dict[str, Any]) -> dict[str, Any]:
+    """A result whose origins are the runs that the config names, wherever they lay here."""
+    named = {word: f"runs/{run}" for word, run in origins(config).items()}
+    if not named:
+        return found
+    changed = {word: value for word, value in found["changed"].items() if word not in named}
+    return {**found, "arguments": {**found["arguments"], **named}, "changed": changed}
 
 
 def _affordable(
