@@ -136,7 +136,7 @@ def test_peaks_are_scaled_and_said_instead_of_clipped(small, capsys):
 
 def test_pitch_is_compared_where_it_is_sure_and_an_octave_off_is_another_matter():
     """As the authors have it: confidence of .85; clips more than 12 semitones off are outliers."""
-    evaluation = Resynthesised(128, 64, 2, (), lambda heard, hop: heard)
+    evaluation = Resynthesised(128, 64, 2, (), lambda audio, hop: audio)
     sure = np.array([0.86, 0.84, 0.9, 0.1])
     original = np.array([220.0, 220, 440, 440]), sure
     played = np.array([440.0, 330, 440, 110]), sure[::-1]
@@ -161,8 +161,8 @@ def test_frames_without_a_pitch_are_25_db_softer_as_in_magenta_s_demo(monkeypatc
     loudness = np.linspace(-119.0, -40.0, 101)
     monkeypatch.setattr(tone_transfer, "loudness_of", lambda *_: loudness)
     sure = np.arange(101) % 2
-    heard = np.where(sure, np.where(np.arange(101) < 50, 200.0, 400.0), 77.0)
-    track = lambda audio, hop: (heard, np.where(sure, 0.9, 0.1))  # noqa: E731
+    tracked = np.where(sure, np.where(np.arange(101) < 50, 200.0, 400.0), 77.0)
+    track = lambda _, hop: (tracked, np.where(sure, 0.9, 0.1))  # noqa: E731
     hertz, level = tone_transfer._follow(SMALL, None, track, np.zeros(6464, np.float32))
     np.testing.assert_allclose(level[1::2], loudness[1::2])
     np.testing.assert_allclose(level[::2], np.maximum(loudness[::2] - 25, -120))

@@ -34,6 +34,7 @@ import numpy as np
 
 from zoo.signal import mel
 from zoo.signal.excitation import SEED, frame_a_hop, numbered_noise
+from zoo.signal.precision import HIGHEST
 from zoo.signal.yin import Yin
 
 CYCLE = 2.0**32  # units of phase
@@ -148,8 +149,11 @@ class Levelled:
 
     def _levels(self, audio: Any) -> jax.Array:
         """Of [B F*hop 1]: bits of the levels where frames begin and end, uint32 [B F 2]."""
-        hops = jnp.asarray(audio, jnp.float32).reshape(len(audio), -1, self.sine.spec.hop)
-        energy = jnp.pad(jnp.square(hops).mean(-1), ((0, 0), (1, 1)), mode="edge")
+        hop = self.sine.spec.hop
+        hops = jnp.asarray(audio, jnp.float32).reshape(len(audio), -1, hop)
+        # Not a mean of squares, which would be another copy of a source.
+        energy = jnp.einsum("bfh,bfh->bf", hops, hops, precision=HIGHEST) / hop
+        energy = jnp.pad(energy, ((0, 0), (1, 1)), mode="edge")
         met = jnp.sqrt((energy[:, 1:] + energy[:, :-1]) / 2) / self.sine.amplitude
         levels = jnp.stack([met[:, :-1], met[:, 1:]], -1)
         return jax.lax.bitcast_convert_type(levels, jnp.uint32)
